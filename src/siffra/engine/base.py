@@ -1,0 +1,96 @@
+"""The contract between siffra and whatever trains its networks."""
+
+import abc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from siffra.config import ConvModel, DenseModel, Training
+from siffra.data.dataset import Dataset
+
+Weights = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnd:
+    """What an engine knows at the end of an epoch.
+
+    `epoch` counts from 1. `loss` (nats per image) and `accuracy` (a fraction) are means over
+    the epoch's batches, each taken before its update, as Keras reports them; a diverged run
+    has a `loss` that is not finite. `seconds` is the wall time of this epoch's training.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    seconds: float
+
+
+class Fitted(abc.ABC):
+    """A network with weights."""
+
+    @abc.abstractmethod
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Class probabilities, (n, classes) float32, of (n, height, width, channels) images.
+
+        Images are uint8 in 0..255 or float32 in [0, 1].
+        """
+
+    @abc.abstractmethod
+    def weights(self) -> dict[str, np.ndarray]:
+        """A copy of the weights by name (`conv_1.kernel`, `dense_1.bias`), in Keras' shapes."""
+
+
+class Engine(abc.ABC):
+    """Trains networks.
+
+    An engine draws nothing itself: initial weights and shuffles come from `siffra.engine.draws`,
+    so that two engines train the same network on the same batches. Equal arguments give equal
+    bits, on any number of threads. An engine owns no files and writes no logs.
+    """
+
+    name: str
+    version: int
+    """Raised whenever equal arguments come to give other bits; part of every run's key."""
+
+    @abc.abstractmethod
+    def prepare(self, model: DenseModel | ConvModel, dataset: Dataset) -> None:
+        """Do what is needed once before `model` can be timed, such as compiling.
+
+        Raises:
+            ConfigError: The model cannot be built for these images.
+        """
+
+    @abc.abstractmethod
+    def fit(
+        self,
+        model: DenseModel | ConvModel,
+        training: Training,
+        dataset: Dataset,
+        seed: int,
+        on_epoch: Callable[[EpochEnd, Fitted], None],
+    ) -> Fitted:
+        """Train `model` on `dataset.train` from scratch.
+
+        `on_epoch` is called after every epoch with the network as it then is, which it may
+        ask for predictions; its time is not counted. What it raises ends the training. A
+        diverged run is trained to its end all the same: it is a result.
+
+        Raises:
+            ConfigError: The model cannot be built for these images.
+        """
+
+    @abc.abstractmethod
+    def load(
+        self,
+        model: DenseModel | ConvModel,
+        image_shape: tuple[int, int, int],
+        classes: int,
+        weights: Weights,
+    ) -> Fitted:
+        """A network with the `weights` that `Fitted.weights` gave.
+
+        Raises:
+            ModelFileError: A weight is missing, unknown or of the wrong shape.
+        """

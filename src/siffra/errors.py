@@ -1,0 +1,45 @@
+"""Every error that siffra raises on purpose.
+
+SiffraError            anything that the user can mend; shown as it stands, exit code 2
+  ConfigError          a model, a training or a knob is wrong
+    LabFileError       a lab file is wrong (text starts with the file and the key)
+  DataError            a data set cannot be used
+  ModelFileError       a saved model cannot be read, or does not fit what it is asked
+  StoreError           the store of runs cannot do what was asked
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SiffraError(Exception):
+    """Base class; its text is one line, meant for the user."""
+
+
+class ConfigError(SiffraError):
+    """A model, a training or a knob that cannot be run."""
+
+
+class LabFileError(ConfigError):
+    """A lab file that cannot be planned."""
+
+
+class DataError(SiffraError):
+    """A data set that cannot be read or does not hold together."""
+
+
+class ModelFileError(SiffraError):
+    """A saved model that cannot be read, or does not fit the images it is given."""
+
+
+class StoreError(SiffraError):
+    """A store of runs that cannot be opened, read or written."""
+
+
+def did_you_mean(found: str, known: Iterable[str]) -> str:
+    """A hint to end a message with: the nearest known name, or all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(found, names, n=1)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    return f"known: {', '.join(names)}."

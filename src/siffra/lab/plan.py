@@ -1,0 +1,123 @@
+"""From a lab file to a plan: the questions, their claims, and the runs that answer them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from siffra.config import Setting
+from siffra.data.dataset import Dataset
+
+Text = Mapping[str, str]
+"""A text by language (`en`, `sv`); `say(text, language)` falls back to any language it has."""
+
+Metric = Literal["accuracy", "drop", "decline", "seconds", "seconds_to", "epochs_to"]
+Direction = Literal["better", "worse", "same"]
+Figure = Literal["curves", "levels", "heatmap", "confusion"]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One combination of the varied knobs.
+
+    `knobs` holds the varied knobs only. `settings` has one entry, or one for each combination
+    of the question's retuned knobs. `reported` is what the lab's author reported at this level:
+    fractions by set, and `seconds`.
+    """
+
+    knobs: Mapping[str, Any]
+    settings: tuple[Setting, ...]
+    reported: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement that can be put to the test.
+
+    It says that the `metric` of `level` is better, worse or the same as that of `against`. Both
+    are indices into the question's levels, whose metrics are averaged within a seed; `against`
+    may be a number instead, in the metric's own unit.
+
+    - `accuracy`: fraction on the set `on` after the last epoch (more is better);
+    - `drop`: accuracy on test minus accuracy on the set `on` (less is better);
+    - `decline`: accuracy on `on`, mean over the second fifth of the epochs minus mean over the
+      last fifth: how much is lost by training on (less is better);
+    - `seconds`: training time (less is better);
+    - `seconds_to`, `epochs_to`: until accuracy on `on` first reaches `target` (less is better).
+
+    `margin` is the smallest difference that matters: a fraction, or for times and epochs a
+    share (0.05: 5 %). `epochs` is the length of training that the claim is about; shorter
+    plans do not test it. `reported` is the author's own figure, in words.
+    """
+
+    id: str
+    say: Text
+    metric: Metric
+    on: str
+    target: float | None
+    level: tuple[int, ...]
+    against: tuple[int, ...] | float
+    direction: Direction
+    margin: float
+    epochs: int
+    reported: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a knob does. `fixed` holds every knob that all levels share."""
+
+    id: str
+    ask: Text
+    note: Text
+    vary: tuple[str, ...]
+    retune: tuple[str, ...]
+    fixed: Mapping[str, Any]
+    levels: tuple[Level, ...]
+    claims: tuple[Claim, ...]
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A setting that the lab's author ran, with what was reported: fractions and `seconds`."""
+
+    id: str
+    name: Text
+    note: Text
+    setting: Setting
+    reported: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """One run to be made."""
+
+    setting: Setting
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A lab, ready to be conducted.
+
+    `epochs` is the cap that the preset puts on every run (None: each as its own setting says).
+    `digest` is the SHA-256 (hex) of the lab file.
+    """
+
+    title: Text
+    source: str
+    digest: str
+    preset: str
+    epochs: int | None
+    seeds: tuple[int, ...]
+    questions: tuple[Question, ...]
+    experiments: tuple[Experiment, ...]
+
+    @property
+    def runs(self) -> tuple[PlannedRun, ...]:
+        """Every run once, seed by seed, in an order that is random within each seed.
+
+        The order is drawn from the digest and the seed, so that it is the same every time.
+        """
+        raise NotImplementedError

@@ -1,0 +1,187 @@
+"""One training run: a setting, a data set and a seed go in, a record comes out."""
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from siffra.config import Model, Setting, Training
+from siffra.data.dataset import Dataset
+from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.network import build_network
+from siffra.scores import accuracy, confusion_matrix
+
+CURVE_SETS = ("val", "test", "moved", "rotated")
+"""The sets that are scored after every epoch; `train` is scored once, at the end."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Epoch(_Frozen):
+    """One epoch of a run.
+
+    `loss` is the mean over the epoch's batches in nats per image, None where it was not finite;
+    `accuracy` holds fractions by set, `train` being the mean over the epoch's batches;
+    `seconds` is training alone.
+    """
+
+    loss: float | None
+    seconds: float
+    accuracy: dict[str, float]
+
+
+class Machine(_Frozen):
+    """Where a run was made."""
+
+    cpu: str
+    cores: int
+    threads: int
+    system: str
+    versions: dict[str, str]
+
+
+class Record(_Frozen):
+    """All that is kept of a finished run. Accuracies are fractions, times in seconds.
+
+    `seconds` is training alone; compiling and scoring are apart. `confusion` has, for each
+    set, rows of true and columns of predicted classes.
+    """
+
+    key: str
+    model: Model
+    training: Training
+    seed: int
+    dataset: str
+    fingerprint: str
+    engine: str
+    engine_version: int
+    parameters: int
+    epochs: tuple[Epoch, ...]
+    accuracy: dict[str, float]
+    confusion: dict[str, list[list[int]]]
+    seconds: float
+    compile_seconds: float
+    scoring_seconds: float
+    diverged: bool
+    machine: Machine
+    finished: datetime
+
+    @property
+    def setting(self) -> Setting:
+        """What was trained."""
+        return Setting(self.model, self.training)
+
+
+def run_key(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> str:
+    """SHA-256 (hex) of everything that decides a run's result, as canonical JSON."""
+    described = {
+        "model": setting.model.model_dump(mode="json"),
+        "training": setting.training.model_dump(mode="json"),
+        "dataset": dataset.fingerprint,
+        "seed": seed,
+        "engine": engine.name,
+        "engine_version": engine.version,
+    }
+    canonical = json.dumps(described, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def run(
+    setting: Setting,
+    dataset: Dataset,
+    seed: int,
+    engine: Engine,
+    on_epoch: Callable[[int, Epoch], None] = lambda number, epoch: None,
+) -> tuple[Record, Fitted]:
+    """Train `setting` once and score it on every set.
+
+    `on_epoch` is called after each epoch with its number, from 1, and its scores; what it
+    raises ends the run.
+
+    Raises:
+        ConfigError: The model cannot be built for the data set's images.
+    """
+    network = build_network(setting.model, dataset.image_shape, dataset.classes)
+    started = time.perf_counter()
+    engine.prepare(setting.model, dataset)
+    compile_seconds = time.perf_counter() - started
+    epochs: list[Epoch] = []
+    confusion: dict[str, np.ndarray] = {}
+    scoring_seconds = 0.0
+
+    def score(fitted: Fitted, names: tuple[str, ...]) -> None:
+        nonlocal scoring_seconds
+        started = time.perf_counter()
+        for name in names:
+            images = dataset.sets[name]
+            predicted = fitted.predict(images.x).argmax(axis=1)
+            confusion[name] = confusion_matrix(images.y, predicted, dataset.classes)
+        scoring_seconds += time.perf_counter() - started
+
+    def end_epoch(end: EpochEnd, fitted: Fitted) -> None:
+        score(fitted, CURVE_SETS)
+        reached = {name: accuracy(confusion[name]) for name in CURVE_SETS}
+        loss = end.loss if np.isfinite(end.loss) else None
+        epoch = Epoch(
+            loss=loss, seconds=end.seconds, accuracy={"train": end.accuracy, **reached}
+        )
+        epochs.append(epoch)
+        on_epoch(end.epoch, epoch)
+
+    fitted = engine.fit(setting.model, setting.training, dataset, seed, end_epoch)
+    score(fitted, ("train",))
+    record = Record(
+        key=run_key(setting, dataset, seed, engine),
+        model=setting.model,
+        training=setting.training,
+        seed=seed,
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        engine=engine.name,
+        engine_version=engine.version,
+        parameters=network.parameters,
+        epochs=tuple(epochs),
+        accuracy={name: accuracy(confusion[name]) for name in dataset.sets},
+        confusion={name: confusion[name].tolist() for name in dataset.sets},
+        seconds=sum(epoch.seconds for epoch in epochs),
+        compile_seconds=compile_seconds,
+        scoring_seconds=scoring_seconds,
+        diverged=epochs[-1].loss is None,
+        machine=this_machine(),
+        finished=datetime.now(UTC),
+    )
+    return record, fitted
+
+
+@cache
+def this_machine() -> Machine:
+    """The machine that siffra runs on, with the versions that a result depends on."""
+    packages = ("siffra", "numpy", "scipy", "numba")
+    return Machine(
+        cpu=_cpu_name(),
+        cores=os.cpu_count() or 1,
+        threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
+        system=f"{platform.system()} {platform.release()}",
+        versions={"python": platform.python_version()} | {p: version(p) for p in packages},
+    )
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
