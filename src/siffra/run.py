@@ -132,9 +132,7 @@ def run(
         score(fitted, CURVE_SETS)
         reached = {name: accuracy(confusion[name]) for name in CURVE_SETS}
         loss = end.loss if np.isfinite(end.loss) else None
-        epoch = Epoch(
-            loss=loss, seconds=end.seconds, accuracy={"train": end.accuracy, **reached}
-        )
+        epoch = Epoch(loss=loss, seconds=end.seconds, accuracy={"train": end.accuracy, **reached})
         epochs.append(epoch)
         on_epoch(end.epoch, epoch)
 
