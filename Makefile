@@ -1,0 +1,56 @@
+# Everything runs in .venv, which the first target that needs it makes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test lint bench clean
+
+help:  ## list these targets
+	@echo "usage: make TARGET [PYTHON=python3.12] [ARGS=…]"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: $(VENV)/.setup  ## install siffra into .venv (no root needed)
+
+lab: setup  ## run the study and write siffra-report/ (ARGS="--preset standard" for more)
+	$(BIN)/siffra lab $(ARGS)
+
+test: lint  ## lint, types and all tests (ARGS="-k words" for some)
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.dev  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: $(VENV)/.bench  ## how fast siffra trains
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:  ## remove .venv, caches and reports
+	rm -rf $(VENV) build dist siffra-report .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps make a second `make` start at once; a changed pyproject or constraint installs anew.
+
+$(VENV)/.python:
+	@$(PYTHON) -c "" 2>/dev/null || \
+	  { echo "error: $(PYTHON) does not run here; try make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $$($(PYTHON) -V 2>&1) is too old, siffra needs 3.11 or newer; try make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.setup: $(VENV)/.python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.setup
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,torch]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.setup
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@touch $@
