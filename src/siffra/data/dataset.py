@@ -1,10 +1,15 @@
 """A data set for classification: train / val / test images and the two shifted test sets."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Literal, Self
 
 import numpy as np
+
+# Streams 0 and 1 of a run's seed are the engine's (weights and order); this one is the split's.
+_SPLIT = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,12 +22,28 @@ class Images:
     x: np.ndarray
     y: np.ndarray
 
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.y)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the images and labels with their shapes and dtypes."""
+        digest = hashlib.sha256()
+        for array in (self.x, self.y):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """Five sets of images with the same classes; `moved` and `rotated` are shifted test images.
 
-    `fingerprint` is a SHA-256 (hex) of all that the sets hold.
+    `fingerprint` is a SHA-256 (hex) of all that the sets hold. `split` says whether every run
+    uses the same training and validation images, or those that `split_for` gives for its seed.
+    `drawn` has, by shifted set, what was drawn for each image: (n, 2) pixels right and down for
+    `moved`, (n,) degrees counter-clockwise for `rotated`.
     """
 
     name: str
@@ -33,6 +54,8 @@ class Dataset:
     moved: Images
     rotated: Images
     fingerprint: str
+    split: Literal["fixed", "seed"] = "fixed"
+    drawn: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def sets(self) -> Mapping[str, Images]:
@@ -45,3 +68,31 @@ class Dataset:
         """Height, width and channels of an image."""
         height, width, channels = self.train.x.shape[1:]
         return height, width, channels
+
+    def split_for(self, seed: int) -> Self:
+        """The data set that a run with `seed` is given.
+
+        With a fixed split that is this one. Else training and validation images are put
+        together, shuffled by `seed` and parted again, as many in each as before; the result
+        has a fixed split and a fingerprint of its own, worked out from this one's and `seed`.
+        """
+        if self.split == "fixed":
+            return self
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SPLIT,)))
+        x = np.concatenate([self.train.x, self.val.x])
+        y = np.concatenate([self.train.y, self.val.y])
+        order = rng.permutation(len(y))
+        train, val = order[: len(self.train)], order[len(self.train) :]
+        return replace(
+            self,
+            train=Images(x[train], y[train]),
+            val=Images(x[val], y[val]),
+            fingerprint=hashlib.sha256(f"{self.fingerprint} split {seed}".encode()).hexdigest(),
+            split="fixed",
+        )
+
+
+def fingerprint(classes: int, sets: Mapping[str, Images]) -> str:
+    """SHA-256 (hex) over the number of classes and the name and content of every set."""
+    parts = [f"{classes} classes"] + [f"{name} {sets[name].fingerprint}" for name in sets]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
