@@ -1,0 +1,177 @@
+"""From a picture in a file (PNG, JPEG, npy, any size) to an image that a model can be asked about.
+
+Knows nothing of models: it is told the image's shape.
+"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from siffra.errors import DataError
+
+MAX_PIXELS = 50_000_000
+"""Larger pictures are refused: a phone's camera makes 12 to 50 million pixels."""
+
+_INK = 0.1
+"""What is fainter than this share of the darkest ink counts as paper."""
+
+
+def read_picture(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """The picture in `path` as an image of `shape` (height, width, channels), uint8.
+
+    A picture that has the height and width already is used as it stands. Any other is fitted:
+    in colour (3 channels) it is scaled to the size; in grey it is taken for a digit, see
+    `fit_digit`. In grey, a picture with a bright border is taken for dark on light and inverted.
+
+    Raises:
+        DataError: The file is missing, no picture, blank or too large.
+    """
+    pixels = _read_array(path) if path.suffix.lower() == ".npy" else _read_image(path)
+    height, width, channels = shape
+    if channels == 1:
+        grey = _light_on_dark(_grey(pixels))
+        fitted = grey if grey.shape == (height, width) else fit_digit(grey, height, width)
+        if fitted is None:
+            raise DataError(f"{path}: found one even shade; a digit on a plain ground is needed.")
+        return fitted[:, :, None]
+    if channels == 3:
+        return _resize(_colour(pixels), height, width)
+    raise DataError(
+        f"{path}: the model takes images of {channels} channels; "
+        "pictures can be fitted to 1 (grey) or 3 (colour)."
+    )
+
+
+def fit_digit(grey: np.ndarray, height: int, width: int) -> np.ndarray | None:
+    """A light-on-dark digit, (rows, columns) uint8, as MNIST has its own; None if it is blank.
+
+    The digit's bounding box is scaled, aspect kept, so that its longer side is 20/28 of the
+    image's; its centre of mass is then put on the image's centre, as far as the edges allow.
+
+    Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
+    """
+    paper = float(np.median(_border(grey)))
+    ink = np.clip(grey - paper, 0.0, None)
+    if ink.max() < 255 * _INK:
+        return None
+    ink *= 255.0 / ink.max()
+    ink[ink < 255 * _INK] = 0.0
+    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+    scale = min(height, width) * 20 / 28 / max(digit.shape)
+    small = _resize(
+        digit.round().astype(np.uint8), *(max(1, round(side * scale)) for side in digit.shape)
+    )
+    top, left = (
+        int(np.clip(round(size // 2 - centre), 0, size - side))
+        for size, side, centre in zip((height, width), small.shape, _centre(small), strict=True)
+    )
+    image = np.zeros((height, width), np.uint8)
+    image[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return image
+
+
+def _centre(grey: np.ndarray) -> tuple[float, float]:
+    mass = grey.astype(np.float64)
+    rows, columns = np.indices(grey.shape)
+    return float((rows * mass).sum() / mass.sum()), float((columns * mass).sum() / mass.sum())
+
+
+def _border(grey: np.ndarray) -> np.ndarray:
+    return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+
+
+def _light_on_dark(grey: np.ndarray) -> np.ndarray:
+    return 255 - grey if np.median(_border(grey)) > 127 else grey
+
+
+def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    # Pillow's filters widen with the reduction, so that fine strokes are averaged, not skipped.
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    return pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
+
+
+def _colour(pixels: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(pixels).convert("RGB"))
+
+
+def _read_image(path: Path) -> np.ndarray:
+    """(rows, columns) or (rows, columns, 3) uint8, upright, transparency laid on white."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                _refuse_too_large(path, image.width, image.height)
+                return _upright(image)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file.") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path}: is a folder; name the pictures in it.") from error
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path}: is no picture that can be read; use PNG, JPEG or npy.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(
+            f"{path}: is larger than {MAX_PIXELS // 1_000_000} million pixels; make it smaller."
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow's, for damaged files
+        raise DataError(f"{path}: cannot be read: {_one_line(error)}.") from error
+
+
+def _upright(image: Image.Image) -> np.ndarray:
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        return _to_bytes(np.asarray(image, np.float64), 65535.0)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+
+
+def _read_array(path: Path) -> np.ndarray:
+    """The same from NumPy's format: uint8, or floating point in [0, 1]."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file.") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: is no array that can be read: {_one_line(error)}.") from error
+    shape = array.shape
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or array.size == 0:
+        raise DataError(
+            f"{path}: found an array of shape {shape}; "
+            "one picture is (height, width), or (height, width, channels) with 1 or 3 channels."
+        )
+    _refuse_too_large(path, array.shape[1], array.shape[0])
+    if array.dtype == np.uint8:
+        return np.ascontiguousarray(array)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise DataError(f"{path}: found {array.dtype}; use uint8, or floats from 0 to 1.")
+    if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+        raise DataError(f"{path}: found floats outside 0 to 1; scale them.")
+    return _to_bytes(array, 1.0)
+
+
+def _to_bytes(array: np.ndarray, white: float) -> np.ndarray:
+    return np.clip(array * (255.0 / white), 0, 255).round().astype(np.uint8)
+
+
+def _refuse_too_large(path: Path, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            f"{path}: is {width}x{height}, larger than {MAX_PIXELS // 1_000_000} million pixels; "
+            "make it smaller."
+        )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -1,0 +1,110 @@
+"""Imports point one way: a module imports only from its own floor and the floors below it."""
+
+import ast
+import graphlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "siffra"
+
+# From the ground up. A longer prefix beats a shorter one, so `lab.plan` is not on `lab`'s floor.
+FLOORS = (
+    "errors",
+    "recipes",
+    "config",
+    "data",
+    "scores",
+    "network",
+    "engine",
+    "run",
+    "model_file",
+    "store",
+    "lab.plan",
+    "lab.statistics",
+    "lab",
+    "search",
+    "report",
+    "api",
+    "web",
+    "cli",
+    "__main__",
+)
+
+
+def modules() -> dict[str, Path]:
+    """Every module by its name below `siffra`; a package by its own name."""
+    paths = (path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+    return {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in paths
+    }
+
+
+def floor(module: str) -> int | None:
+    """The floor of the longest name in `FLOORS` that is `module` or a package around it."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        if (name := ".".join(parts[:length])) in FLOORS:
+            return FLOORS.index(name)
+    return None
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Names below `siffra` that the file imports, anywhere in it, functions included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (name.removeprefix("siffra.") for name in names if name.startswith("siffra."))
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_every_module_has_a_floor(module):
+    assert floor(module) is not None, f"give siffra.{module} a floor in FLOORS"
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_imports_point_down(module):
+    own = floor(module)
+
+    for name in imported(modules()[module]):
+        below = floor(name)
+        if below is None:
+            assert "." not in name, f"siffra.{module} imports siffra.{name}, which has no floor"
+            continue  # a name of `siffra` itself, such as __version__
+        assert own is not None
+        assert below <= own, f"siffra.{module} must not import siffra.{name}"
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    known = modules()
+    graph = {
+        module: {name for name in known if _is_imported(name, path)} - {module}
+        for module, path in known.items()
+    }
+
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError with the modules in the cycle
+
+
+def _is_imported(module: str, path: Path) -> bool:
+    return any(name == module or name.rpartition(".")[0] == module for name in imported(path))
+
+
+def test_the_table_has_no_floor_twice():
+    assert len(set(FLOORS)) == len(FLOORS)
+
+
+def test_an_upward_import_would_be_seen(tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text("def late():\n    from siffra.cli import app\n    import siffra.lab.plan\n")
+
+    assert list(imported(planted)) == ["cli.app", "lab.plan"]
+    assert floor("cli.app") == FLOORS.index("cli")
+    assert floor("lab.plan") == FLOORS.index("lab.plan")
+    assert floor("lab.conduct") == FLOORS.index("lab")
