@@ -91,8 +91,8 @@ def _light_on_dark(grey: np.ndarray) -> np.ndarray:
 def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     if pixels.shape[:2] == (height, width):
         return pixels
-    # Pillow's filters widen with the reduction, so that fine strokes are averaged, not skipped.
-    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+    # Pillow's filters widen with the reduction: fine strokes are averaged, not skipped.
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.HAMMING))
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
