@@ -13,7 +13,7 @@ from siffra.errors import DataError
 
 MNIST = Path(__file__).with_name("mnist.npz")
 
-# Names of images and labels, set by set: Keras' (which has no val) and MedMNIST's.
+# Names of images and labels by set, in Keras' manner and in MedMNIST's; val need not be there.
 _SCHEMAS: tuple[Mapping[str, tuple[str, str]], ...] = (
     {s: (f"x_{s}", f"y_{s}") for s in ("train", "val", "test")},
     {s: (f"{s}_images", f"{s}_labels") for s in ("train", "val", "test")},
@@ -60,7 +60,7 @@ def load_dataset(source: DataSource | None = None) -> Dataset:
         val = arrays["val"]
     else:
         train, val = _split(train, source, path)
-    classes = _classes(train, val, test, path)
+    classes = _classes(train, val, test, source, path)
     _check_shifts(source, test, path)
     shifted, drawn = _shifted(test, source)
     sets = {"train": train, "val": val, "test": test} | shifted
@@ -151,33 +151,28 @@ def _split(images: Images, source: DataSource, path: Path) -> tuple[Images, Imag
             f"{source.validation:.0%} for validation; add images or change `validation`."
         )
     first = len(images) - held_out
-    train = Images(images.x[:first], images.y[:first])
-    val = Images(images.x[first:], images.y[first:])
-    unseen = np.setdiff1d(val.y, train.y)
-    if source.split == "fixed" and len(unseen):
-        raise DataError(
-            f"{path}: class {unseen[0]} is found only in the last {source.validation:.0%} of the "
-            f'training images, which are for validation; shuffle them, or use split = "seed".'
-        )
-    return train, val
+    return Images(images.x[:first], images.y[:first]), Images(images.x[first:], images.y[first:])
 
 
-def _classes(train: Images, val: Images, test: Images, path: Path) -> int:
+def _classes(train: Images, val: Images, test: Images, source: DataSource, path: Path) -> int:
     known = np.union1d(train.y, val.y)
-    unseen = np.setdiff1d(test.y, known)
-    if len(unseen):
-        raise DataError(
-            f"{path}: class {unseen[0]} is among the test labels but never among the training "
-            f"labels; every class must be trained."
-        )
     gaps = np.setdiff1d(np.arange(len(known)), known)
     if len(gaps):
         raise DataError(
-            f"{path}: no image has class {gaps[0]}, and the highest class is {known[-1]}; "
-            f"classes must be numbered 0, 1, 2, ... without a gap."
+            f"{path}: no training image has class {gaps[0]}, though classes go up to {known[-1]}; "
+            f"they must be numbered 0, 1, 2, ... without a gap."
         )
     if len(known) == 1:
         raise DataError(f"{path}: every image has class 0; there must be two classes or more.")
+    for name, images in (("validation", val), ("test", test)):
+        # With a split drawn by seed, validation images are training images of other seeds.
+        trained = train.y if source.split == "fixed" else known
+        unseen = np.setdiff1d(images.y, trained)
+        if len(unseen):
+            raise DataError(
+                f"{path}: class {unseen[0]} is among the {name} images but no training image "
+                f"has it; every class must be trained (are the images sorted by class?)."
+            )
     return len(known)
 
 

@@ -26,6 +26,7 @@ _DAMAGE = (
     struct.error,
     EOFError,
     ValueError,
+    KeyError,
     RuntimeError,  # encrypted; its subclass NotImplementedError: an unknown compression
     OSError,
 )
@@ -45,8 +46,8 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     """The named arrays of the `.npz` file at `path`.
 
     Raises:
-        DataError: An array holds Python objects or is damaged, or all together have more
-            than `LIMIT` bytes; they are not read then.
+        DataError: An array is missing, damaged or holds Python objects, or all together have
+            more than `LIMIT` bytes; they are not read then.
     """
     names = tuple(names)
     with _archive(path) as archive:
@@ -61,9 +62,9 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
 
 @contextmanager
 def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    if not path.is_file():
-        raise DataError(f"{path}: {_absence(path)}")
     try:
+        if not path.is_file():
+            raise DataError(f"{path}: {_absence(path)}")
         archive = zipfile.ZipFile(path)
     except PermissionError as error:
         raise DataError(f"{path}: it may not be read; check its permissions.") from error
