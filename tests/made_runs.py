@@ -1,0 +1,104 @@
+"""Made-up runs, claims and plans: the lab's arithmetic is tested without any training."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from siffra.config import Setting
+from siffra.lab.plan import Claim, Level, Plan, Question
+from siffra.run import Epoch, Machine, Record
+
+IMAGES = 10_000
+SETS = ("train", "val", "test", "moved", "rotated")
+MACHINE = Machine(cpu="made up", cores=2, threads=2, system="none", versions={})
+
+
+def make_record(
+    setting: Setting,
+    seed: int = 0,
+    *,
+    accuracy: Mapping[str, float] | float = 0.9,
+    curve: Sequence[float] | None = None,
+    epoch_seconds: float = 1.0,
+    diverged: bool = False,
+) -> Record:
+    """A run that ends with `accuracy` (by set, or on all) after following `curve` on all sets."""
+    epochs = setting.training.epochs
+    by_set = accuracy if isinstance(accuracy, Mapping) else dict.fromkeys(SETS, accuracy)
+    final = dict.fromkeys(SETS, 0.9) | dict(by_set)
+    rows = [dict.fromkeys(SETS, a) for a in curve] if curve else [final] * epochs
+    assert len(rows) == epochs
+    return Record(
+        key=f"{setting.knobs()}, {seed}",
+        model=setting.model,
+        training=setting.training,
+        seed=seed,
+        dataset="made up",
+        fingerprint="0",
+        engine="none",
+        engine_version=1,
+        parameters=1,
+        epochs=tuple(Epoch(loss=1.0, seconds=epoch_seconds, accuracy=row) for row in rows),
+        accuracy=rows[-1],
+        confusion={name: [[IMAGES // 2, 0], [0, IMAGES // 2]] for name in SETS},
+        seconds=epochs * epoch_seconds,
+        compile_seconds=0.0,
+        scoring_seconds=0.0,
+        diverged=diverged,
+        machine=MACHINE,
+        finished=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def make_claim(metric: str = "accuracy", direction: str = "better", **changes: Any) -> Claim:
+    """A claim about level 0 against level 1."""
+    fields: dict[str, Any] = {
+        "id": "claim",
+        "say": {"en": "level 0 is better than level 1"},
+        "metric": metric,
+        "on": "test",
+        "target": 0.9 if metric.endswith("_to") else None,
+        "level": (0,),
+        "against": (1,),
+        "direction": direction,
+        "margin": 0.002 if metric in ("accuracy", "drop", "decline") else 0.05,
+        "epochs": 1,
+        "reported": {},
+    }
+    return Claim(**(fields | changes))
+
+
+def make_level(knobs: Mapping[str, Any], *settings: Setting) -> Level:
+    """A level with the settings given, or the one that its knobs make."""
+    return Level(knobs=knobs, settings=settings or (Setting.from_knobs(knobs),), reported={})
+
+
+def make_question(
+    levels: Sequence[Level], claims: Sequence[Claim] = (), retune: tuple[str, ...] = ()
+) -> Question:
+    """A question about all that its levels vary."""
+    return Question(
+        id="q",
+        ask={"en": "?"},
+        note={},
+        vary=tuple(levels[0].knobs),
+        retune=retune,
+        fixed={},
+        levels=tuple(levels),
+        claims=tuple(claims),
+        figures=(),
+    )
+
+
+def make_plan(*questions: Question, seeds: Sequence[int] = range(5)) -> Plan:
+    """A plan with these questions and no experiments."""
+    return Plan(
+        title={"en": "made up"},
+        source="made up",
+        digest="0" * 64,
+        preset="standard",
+        epochs=None,
+        seeds=tuple(seeds),
+        questions=questions,
+        experiments=(),
+    )
