@@ -144,7 +144,7 @@ class ReferenceEngine(Engine):
     name = "reference"
     version = 1
 
-    def prepare(self, model: DenseModel | ConvModel, dataset: Dataset) -> None:
+    def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
         build_network(model, dataset.image_shape, dataset.classes)
 
     def fit(

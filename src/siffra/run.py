@@ -113,7 +113,7 @@ def run(
     """
     network = build_network(setting.model, dataset.image_shape, dataset.classes)
     started = time.perf_counter()
-    engine.prepare(setting.model, dataset)
+    engine.prepare(setting.model, setting.training, dataset)
     compile_seconds = time.perf_counter() - started
     epochs: list[Epoch] = []
     confusion: dict[str, np.ndarray] = {}

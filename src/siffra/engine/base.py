@@ -55,8 +55,8 @@ class Engine(abc.ABC):
     """Raised whenever equal arguments come to give other bits; part of every run's key."""
 
     @abc.abstractmethod
-    def prepare(self, model: DenseModel | ConvModel, dataset: Dataset) -> None:
-        """Do what is needed once before `model` can be timed, such as compiling.
+    def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
+        """Do what is needed once before a training can be timed, such as compiling.
 
         Raises:
             ConfigError: The model cannot be built for these images.

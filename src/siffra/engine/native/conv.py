@@ -1,0 +1,250 @@
+"""Convolution, bias, ReLU and max-pooling as one kernel, and its gradients.
+
+Activations are flat float32 arrays in the order (image, row, column, channel), channels
+padded with zeros to whole vectors. In that order a kernel's row covers `kernel_size * channels`
+neighbouring floats, so one loop nest serves any number of channels. No size is compiled in:
+only the number of positions and filters that are worked on at once.
+
+A position is where the kernel is applied: the offset, in its image, of the first float that it
+covers. Positions are listed window by window of the pooling, so that those of one window stand
+together.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+from siffra.engine.native.vector import (
+    DEAD,
+    WIDE,
+    add_rows,
+    add_scaled,
+    add_to,
+    load,
+    load_rows,
+    peek_many,
+    repeat,
+    store_rows,
+    store_window,
+)
+from siffra.network import Conv
+
+LANES = 16
+"""Filters worked on at once."""
+TILE = 8 if WIDE else 4
+"""Positions worked on at once: with `LANES` filters each, as many sums as there are registers."""
+_MAX_ROWS = 8
+
+
+def padded(channels: int) -> int:
+    """`channels` rounded up to whole vectors."""
+    return -(-channels // LANES) * LANES
+
+
+class Shape(NamedTuple):
+    """The sizes a kernel needs, in floats unless said.
+
+    An image of `image` floats has rows of `row`; a kernel has `kernel_rows` rows of `kernel_row`;
+    an output has `windows` windows of `filters` (padded).
+    """
+
+    image: int
+    row: int
+    kernel_rows: int
+    kernel_row: int
+    windows: int
+    filters: int
+
+    @classmethod
+    def of(cls, conv: Conv) -> "Shape":
+        """The shape of `conv`; all but the image's own channels are padded."""
+        height, width, channels = conv.input
+        if conv.name != "conv_1":
+            channels = padded(channels)
+        rows, columns, filters = conv.output
+        return cls(
+            image=height * width * channels,
+            row=width * channels,
+            kernel_rows=conv.kernel_size,
+            kernel_row=conv.kernel_size * channels,
+            windows=rows * columns,
+            filters=padded(filters),
+        )
+
+    @property
+    def slack(self) -> int:
+        """Floats that kernels may read, and add zero to, past the last image."""
+        return _MAX_ROWS * self.row + 2 * LANES
+
+
+def positions(conv: Conv) -> np.ndarray:
+    """Every position of `conv`, window by window, as int64; the last tile is filled up."""
+    shape = Shape.of(conv)
+    rows, columns, _ = conv.output
+    p, s = conv.pool, conv.strides
+    channels = shape.row // conv.input[1]
+    y = np.arange(rows)[:, None, None, None] * p + np.arange(p)[:, None]
+    x = np.arange(columns)[:, None, None] * p + np.arange(p)
+    flat = (y * s * shape.row + x * s * channels).reshape(-1)
+    return np.concatenate([flat, np.repeat(flat[-1:], 2 * TILE)])
+
+
+@cache
+def forward(window: int):
+    """The forward kernel for pooling windows of `window` positions (4, or 1 for no pooling)."""
+    per_tile = TILE // window
+
+    @njit(parallel=True, cache=True)
+    def run(x, images, shape, at, kernel, bias, out, choices):
+        """Fill `out` and `choices` (image, window, filter) from `x`.
+
+        `kernel` is (block of LANES filters, kernel float, filter), `bias` (filter), both flat.
+        """
+        size = shape.kernel_rows * shape.kernel_row * LANES
+        for image in prange(images):
+            base = image * shape.image
+            for block in range(shape.filters // LANES):
+                start = repeat(load(bias, block * LANES, LANES), TILE)
+                to = (image * shape.windows) * shape.filters + block * LANES
+                for first in range(0, shape.windows, per_tile):
+                    offsets = peek_many(at, first * window, TILE)
+                    sums = _products(x, base, offsets, kernel, block * size, shape, start)
+                    if window == 4:
+                        store_window(sums, 0, 4, out, choices, to + first * shape.filters)
+                        if TILE == 8 and first + 1 < shape.windows:
+                            store_window(sums, 4, 4, out, choices, to + (first + 1) * shape.filters)
+                    else:
+                        _store_each(sums, out, choices, to, first, shape)
+
+    return run
+
+
+@njit(cache=True)
+def _products(x, base, offsets, kernel, k, shape, sums):
+    """Add a tile's products of image and kernel to `sums`; `k` is where the kernel starts."""
+    for row in range(shape.kernel_rows):
+        start = base + row * shape.row
+        for column in range(shape.kernel_row):
+            sums = add_scaled(sums, x, start + column, offsets, load(kernel, k, LANES))
+            k += LANES
+    return sums
+
+
+@njit(cache=True)
+def _store_each(sums, out, choices, to, first, shape):
+    """Store a tile of windows of one position, as many as there are."""
+    step = shape.filters
+    left = shape.windows - first
+    to += first * step
+    store_window(sums, 0, 1, out, choices, to)
+    if left > 1:
+        store_window(sums, 1, 1, out, choices, to + step)
+    if left > 2:
+        store_window(sums, 2, 1, out, choices, to + 2 * step)
+    if left > 3:
+        store_window(sums, 3, 1, out, choices, to + 3 * step)
+    if TILE == 8:
+        if left > 4:
+            store_window(sums, 4, 1, out, choices, to + 4 * step)
+        if left > 5:
+            store_window(sums, 5, 1, out, choices, to + 5 * step)
+        if left > 6:
+            store_window(sums, 6, 1, out, choices, to + 6 * step)
+        if left > 7:
+            store_window(sums, 7, 1, out, choices, to + 7 * step)
+
+
+@njit(cache=True)
+def _live(gradient, choices, start, at, window, shape, where, values):
+    """List the positions of one image and filter that a gradient passes through.
+
+    Only the position that won its window and passed the ReLU has one. `start` is the filter's
+    first float in `gradient`. Returns how many there are and the sum of their gradients.
+    """
+    count = 0
+    total = np.float32(0)
+    for w in range(shape.windows):
+        i = start + w * shape.filters
+        choice = choices[i]
+        alive = choice != DEAD
+        # Written without a branch: half of the choices are dead, at random.
+        where[count] = at[w * window + (choice if alive else 0)]
+        values[count] = gradient[i]
+        total += gradient[i] if alive else np.float32(0)
+        count += alive
+    return count, total
+
+
+def gradient_rows(conv: Conv) -> tuple[int, int]:
+    """Kernel rows summed at once and floats of a vector, for `conv`'s weight gradient."""
+    shape = Shape.of(conv)
+    blocks = -(-shape.kernel_rows // _MAX_ROWS)
+    return -(-shape.kernel_rows // blocks), 8 if shape.kernel_row <= 8 else 16
+
+
+@cache
+def weight_gradient(rows: int, lanes: int):
+    """The kernel for the gradient of weights, `rows` kernel rows of `lanes` floats at a time."""
+
+    @njit(parallel=True, cache=True)
+    def run(x, images, shape, at, window, gradient, choices, kernels, biases):
+        """Fill `kernels` (shard, filter, padded row, padded float) and `biases` (shard, filter).
+
+        The images are split evenly over the shards.
+        """
+        shards, filters = biases.shape
+        padded_row = -(-shape.kernel_row // lanes) * lanes
+        filter_size = kernels.size // (shards * filters)
+        flat = kernels.reshape(-1)
+        for shard in prange(shards):
+            where = np.empty(shape.windows + 1, np.int64)
+            values = np.empty(shape.windows + 1, np.float32)
+            own = shard * filters * filter_size
+            flat[own : own + filters * filter_size] = 0
+            biases[shard] = 0
+            for image in range(images * shard // shards, images * (shard + 1) // shards):
+                base = image * shape.image
+                start = image * shape.windows * shape.filters
+                for f in range(filters):
+                    count, total = _live(
+                        gradient, choices, start + f, at, window, shape, where, values
+                    )
+                    biases[shard, f] += total
+                    to = own + f * filter_size
+                    for row in range(0, shape.kernel_rows, rows):
+                        for column in range(0, shape.kernel_row, lanes):
+                            corner = base + row * shape.row + column
+                            cell = to + row * padded_row + column
+                            sums = load_rows(flat, cell, padded_row, lanes, rows)
+                            for i in range(count):
+                                sums = add_rows(sums, values[i], x, corner + where[i], shape.row)
+                            store_rows(flat, cell, padded_row, sums)
+
+    return run
+
+
+@njit(parallel=True, cache=True)
+def input_gradient(images, shape, at, window, gradient, choices, kernel, filters, dx):
+    """Fill `dx` (image, float) from the outputs' `gradient`.
+
+    `kernel` is (filter, kernel row, float padded to whole vectors), flat.
+    """
+    padded_row = -(-shape.kernel_row // LANES) * LANES
+    for image in prange(images):
+        where = np.empty(shape.windows + 1, np.int64)
+        values = np.empty(shape.windows + 1, np.float32)
+        base = image * shape.image
+        dx[base : base + shape.image] = 0
+        start = image * shape.windows * shape.filters
+        for f in range(filters):
+            count, _ = _live(gradient, choices, start + f, at, window, shape, where, values)
+            for row in range(shape.kernel_rows):
+                for column in range(0, shape.kernel_row, LANES):
+                    weights = load(
+                        kernel, (f * shape.kernel_rows + row) * padded_row + column, LANES
+                    )
+                    corner = base + row * shape.row + column
+                    for i in range(count):
+                        add_to(dx, corner + where[i], values[i], weights)

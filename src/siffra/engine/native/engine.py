@@ -1,0 +1,165 @@
+"""The native engine: NumPy draws and holds, Numba computes, nothing else is needed."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+
+import numba
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from siffra.config import ConvModel, DenseModel, Training
+from siffra.data.dataset import Dataset, Images
+from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.engine.draws import epoch_orders, initial_weights
+from siffra.engine.native import dense
+from siffra.engine.native.conv_layer import ConvLayer
+from siffra.engine.native.layout import Layout
+from siffra.engine.native.training import PIXEL, ConvTrainer, DenseTrainer
+from siffra.errors import ConfigError, ModelFileError
+from siffra.network import Network, build_network
+
+_CHUNK = 256
+"""Images that are predicted at a time."""
+_PREDICTION_SHARDS = 8
+
+
+class NativeEngine(Engine):
+    """Trains dense and convolutional networks on the CPU with siffra's own kernels."""
+
+    name = "native"
+    version = 1
+
+    def __init__(self, threads: int | None = None) -> None:
+        """Use `threads` threads, or all that there are.
+
+        Raises:
+            ConfigError: There are not that many.
+        """
+        most = numba.config.NUMBA_NUM_THREADS
+        if threads is not None and not 1 <= threads <= most:
+            raise ConfigError(f"threads: found {threads}; this machine has 1 to {most}.")
+        self._threads = threads or most
+
+    def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
+        """Compile, or load from the cache on disk, what the training needs: by one real step."""
+        size = training.batch_size
+        few = Images(dataset.train.x[:size], dataset.train.y[:size])
+        network = build_network(model, dataset.image_shape, dataset.classes)
+        layout = Layout(network)
+        trainer = _trainer(layout, layout.flatten(initial_weights(network, 0)), training, few)
+        with self._machine():
+            trainer.epoch(np.arange(len(few.x)))
+        fitted = NativeFitted(network, layout, trainer.params, self)
+        fitted.predict(few.x[:1])
+        fitted.predict(few.x[:1].astype(np.float32))
+
+    def fit(
+        self,
+        model: DenseModel | ConvModel,
+        training: Training,
+        dataset: Dataset,
+        seed: int,
+        on_epoch: Callable[[EpochEnd, Fitted], None],
+    ) -> Fitted:
+        """See `Engine.fit`."""
+        network = build_network(model, dataset.image_shape, dataset.classes)
+        layout = Layout(network)
+        params = layout.flatten(initial_weights(network, seed))
+        trainer = _trainer(layout, params, training, dataset.train)
+        fitted = NativeFitted(network, layout, params, self)
+        images = len(dataset.train.x)
+        orders = epoch_orders(images, seed)
+        for epoch in range(1, training.epochs + 1):
+            with self._machine():
+                started = time.perf_counter()
+                loss, hits = trainer.epoch(next(orders))
+                seconds = time.perf_counter() - started
+            on_epoch(EpochEnd(epoch, loss / images, hits / images, seconds), fitted)
+        return fitted
+
+    def load(
+        self,
+        model: DenseModel | ConvModel,
+        image_shape: tuple[int, int, int],
+        classes: int,
+        weights: Mapping[str, np.ndarray],
+    ) -> Fitted:
+        """See `Engine.load`."""
+        network = build_network(model, image_shape, classes)
+        layout = Layout(network)
+        blank = layout.unflatten(np.zeros(layout.size, np.float32))
+        expected = {name: array.shape for name, array in blank.items()}
+        found = {name: array.shape for name, array in weights.items()}
+        if found != expected:
+            raise ModelFileError(f"weights: found {found}; the model has {expected}.")
+        return NativeFitted(network, layout, layout.flatten(weights), self)
+
+    @contextmanager
+    def _machine(self) -> Iterator[None]:
+        """Our threads, and one for BLAS: inside our own, its threads would wait on each other."""
+        numba.set_num_threads(self._threads)
+        with _blas().limit(limits=1, user_api="blas"):
+            yield
+
+
+class NativeFitted(Fitted):
+    """A network whose flat parameters may still be in training."""
+
+    def __init__(
+        self, network: Network, layout: Layout, params: np.ndarray, engine: NativeEngine
+    ) -> None:
+        self._network, self._layout, self._params, self._engine = network, layout, params, engine
+        self._stack = layout.stack
+        rows = _CHUNK // _PREDICTION_SHARDS
+        self._rows = np.zeros(
+            (_PREDICTION_SHARDS, rows * int(self._stack.layers[0, 0])), np.float32
+        )
+        self._work = np.zeros((_PREDICTION_SHARDS, self._stack.workspace(rows)), np.float32)
+        slack = max((part.shape.slack for part in layout.convs), default=0)
+        self._convs = [ConvLayer(part, _CHUNK, slack) for part in layout.convs]
+        pixels = int(np.prod(network.image_shape))
+        self._x = np.zeros(_CHUNK * pixels + slack if self._convs else 0, np.float32)
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """See `Fitted.predict`."""
+        flat = images.reshape(len(images), -1)
+        scale = PIXEL if images.dtype == np.uint8 else np.float32(1)
+        out = np.empty((len(images), self._network.classes), np.float32)
+        with self._engine._machine():
+            if not self._convs:
+                self._predict_dense(flat, scale, out)
+                return out
+            order = np.arange(len(images))
+            for start in range(0, len(images), _CHUNK):
+                stop = min(start + _CHUNK, len(images))
+                dense.gather_batch(flat, order, start, stop, scale, self._x)
+                x, size = self._x, stop - start
+                for conv in self._convs:
+                    x = conv.forward(x, size, self._params)
+                features = int(self._stack.layers[0, 0])
+                rows = x[: size * features].reshape(size, features)
+                self._predict_dense(rows, np.float32(1), out[start:stop])
+        return out
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """See `Fitted.weights`."""
+        return self._layout.unflatten(self._params)
+
+    def _predict_dense(self, x: np.ndarray, scale: np.float32, out: np.ndarray) -> None:
+        params = self._params[self._layout.dense]
+        dense.predict(x, scale, params, self._stack.layers, self._rows, self._work, out)
+
+
+def _trainer(
+    layout: Layout, params: np.ndarray, training: Training, images: Images
+) -> DenseTrainer | ConvTrainer:
+    return (ConvTrainer if layout.convs else DenseTrainer)(layout, params, training, images)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    import scipy.linalg  # noqa: F401  Numba's products are SciPy's BLAS: load it, to hold it
+
+    return ThreadpoolController()

@@ -1,0 +1,111 @@
+"""Training a network epoch by epoch, with everything that it needs allocated beforehand."""
+
+import abc
+
+import numpy as np
+
+from siffra.config import Training
+from siffra.data.dataset import Images
+from siffra.engine.native import dense
+from siffra.engine.native.conv_layer import TrainedConvLayer
+from siffra.engine.native.layout import Layout
+
+PIXEL = np.float32(1 / 255)
+"""What a uint8 pixel counts."""
+
+
+class Trainer(abc.ABC):
+    """Trains `params`, in place. Holds what every training needs, images as rows."""
+
+    def __init__(
+        self, layout: Layout, params: np.ndarray, training: Training, images: Images
+    ) -> None:
+        self.params = params
+        self._x = images.x.reshape(len(images.x), -1)
+        self._y = images.y
+        self._batch_size = min(training.batch_size, len(images.x))
+        self._velocity = np.zeros_like(params)
+        self._rate = np.float32(training.learning_rate)
+        self._momentum = np.float32(training.momentum)
+        self._layers = layout.stack.layers
+        shards = layout.stack.shards(self._batch_size)
+        self._rows = -(-self._batch_size // shards)
+        self._dense_grads = np.zeros((shards, layout.stack.total), np.float32)
+        self._work = np.zeros((shards, layout.stack.workspace(self._rows)), np.float32)
+
+    @abc.abstractmethod
+    def epoch(self, order: np.ndarray) -> tuple[float, int]:
+        """One pass in `order`; the summed loss in nats and the number of right answers."""
+
+
+class DenseTrainer(Trainer):
+    """Trains a network without convolutions: a whole epoch is one call."""
+
+    def __init__(
+        self, layout: Layout, params: np.ndarray, training: Training, images: Images
+    ) -> None:
+        super().__init__(layout, params, training, images)
+        shards = len(self._work)
+        self._inputs = np.zeros((shards, self._rows * self._x.shape[1]), np.float32)
+        self._run = dense.epoch_on_one_thread if shards == 1 else dense.epoch_on_many_threads
+
+    def epoch(self, order: np.ndarray) -> tuple[float, int]:
+        """See `Trainer`."""
+        return self._run(
+            self._x, self._y, order, self._batch_size, self.params, self._velocity,
+            self._dense_grads, self._layers, self._inputs, self._work, self._rate, self._momentum,
+        )  # fmt: skip
+
+
+class ConvTrainer(Trainer):
+    """Trains a network that starts with convolutions, batch by batch."""
+
+    def __init__(
+        self, layout: Layout, params: np.ndarray, training: Training, images: Images
+    ) -> None:
+        super().__init__(layout, params, training, images)
+        batch = self._batch_size
+        slack = max(part.shape.slack for part in layout.convs)
+        self._convs = [
+            TrainedConvLayer(part, batch, slack, first=part is layout.convs[0])
+            for part in layout.convs
+        ]
+        self._inputs = np.zeros(batch * self._x.shape[1] + slack, np.float32)
+        self._features = int(self._layers[0, 0])
+        self._dx = np.zeros(batch * self._features, np.float32)
+        self._conv_end = layout.dense.start
+        self._conv_grads = np.zeros((1, self._conv_end), np.float32)
+        self._dense_params = params[layout.dense]
+
+    def epoch(self, order: np.ndarray) -> tuple[float, int]:
+        """See `Trainer`."""
+        losses, hits = 0.0, 0
+        for start in range(0, len(order), self._batch_size):
+            size = min(self._batch_size, len(order) - start)
+            loss, right = self._gradients(order, start, size)
+            losses += loss
+            hits += right
+            self._descend()
+        return losses, hits
+
+    def _gradients(self, order: np.ndarray, start: int, size: int) -> tuple[float, int]:
+        dense.gather_batch(self._x, order, start, start + size, PIXEL, self._inputs)
+        inputs = [self._inputs]
+        for conv in self._convs:
+            inputs.append(conv.forward(inputs[-1], size, self.params))
+        loss, right = dense.batch_step(
+            inputs.pop(), size, self._y, order, start, self._dense_params, self._layers,
+            self._work, self._dense_grads, self._dx,
+        )  # fmt: skip
+        gradient = self._dx
+        for conv in reversed(self._convs):
+            gradient = conv.backward(inputs.pop(), size, gradient, self.params, self._conv_grads[0])
+        return loss, right
+
+    def _descend(self) -> None:
+        end = self._conv_end
+        for params, velocity, grads in (
+            (self.params[:end], self._velocity[:end], self._conv_grads),
+            (self.params[end:], self._velocity[end:], self._dense_grads),
+        ):
+            dense.descend(params, velocity, grads, 0, params.size, self._rate, self._momentum)

@@ -1,0 +1,224 @@
+"""Vectors of float32 for kernels: LLVM's `<lanes x float>` as a Numba type, and what it can do.
+
+LLVM does not vectorise the convolution's loops by itself; with these the registers are said
+outright, and LLVM only has to choose the instructions. Nothing here is bounds-checked.
+Multiply-adds are fused (one rounding), whatever LLVM thinks of the loop around them, so that
+a kernel's result does not depend on how it was optimised.
+"""
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))
+"""Whether a register holds 16 floats (else 8) and there are 32 of them (else 16)."""
+
+DEAD = 255
+"""What `store_window` notes where ReLU let nothing through."""
+
+_ALIGN = 4  # bytes: vectors start at any float
+
+
+class Vector(types.Type):
+    """`lanes` float32 in a register."""
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
+        super().__init__(name=f"Vector({lanes})")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type) -> None:
+        super().__init__(dmm, fe_type, ir.VectorType(ir.FloatType(), fe_type.lanes))
+
+
+def _pointer(context, builder, array_type, array, index, element=None, lanes=1):
+    """The address of element `index` of a flat array: of one element, or of `lanes` of them."""
+    at = builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
+    if lanes == 1:
+        return at
+    return builder.bitcast(at, ir.VectorType(element, lanes).as_pointer())
+
+
+def _splat(builder, scalar, lanes):
+    vector = ir.VectorType(scalar.type, lanes)
+    one = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zeros)
+
+
+def _fma(builder, a, b, c):
+    lanes = a.type.count
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(a.type, [a.type] * 3), f"llvm.fma.v{lanes}f32"
+    )
+    return builder.call(function, [a, b, c])
+
+
+def _load(context, builder, array_type, array, index, lanes):
+    at = _pointer(context, builder, array_type, array, index, ir.FloatType(), lanes)
+    return builder.load(at, align=_ALIGN)
+
+
+def _store(context, builder, array_type, array, index, vector):
+    at = _pointer(context, builder, array_type, array, index, ir.FloatType(), vector.type.count)
+    builder.store(vector, at, align=_ALIGN)
+
+
+@intrinsic(prefer_literal=True)
+def peek_many(typingctx, array, index, count):
+    """The tuple `array[index], ..., array[index + count - 1]` as machine integers."""
+    result = types.UniTuple(types.intp, count.literal_value)
+
+    def codegen(context, builder, signature, args):
+        values = []
+        for i in range(result.count):
+            at = builder.add(args[1], args[1].type(i))
+            value = builder.load(_pointer(context, builder, array, args[0], at))
+            values.append(context.cast(builder, value, array.dtype, types.intp))
+        return context.make_tuple(builder, result, values)
+
+    return result(array, types.intp, count), codegen
+
+
+@intrinsic(prefer_literal=True)
+def load(typingctx, array, index, lanes):
+    """`array[index : index + lanes]` as a vector; `lanes` is a compile-time constant."""
+    vector = Vector(lanes.literal_value)
+
+    def codegen(context, builder, signature, args):
+        return _load(context, builder, array, args[0], args[1], vector.lanes)
+
+    return vector(array, types.intp, lanes), codegen
+
+
+@intrinsic(prefer_literal=True)
+def repeat(typingctx, vector, times):
+    """A tuple with `vector`, `times` times."""
+    result = types.UniTuple(vector, times.literal_value)
+
+    def codegen(context, builder, signature, args):
+        return context.make_tuple(builder, result, [args[0]] * result.count)
+
+    return result(vector, times), codegen
+
+
+@intrinsic
+def add_scaled(typingctx, sums, array, index, offsets, vector):
+    """`sums[i] + array[index + offsets[i]] * vector` for each i: one value against a vector.
+
+    `sums` and `offsets` are tuples of equal length.
+    """
+
+    def codegen(context, builder, signature, args):
+        sums_, array_, index_, offsets_, vector_ = args
+        results = []
+        for i in range(sums.count):
+            at = builder.add(index_, builder.extract_value(offsets_, i))
+            value = builder.load(_pointer(context, builder, array, array_, at))
+            old = builder.extract_value(sums_, i)
+            results.append(_fma(builder, _splat(builder, value, vector.lanes), vector_, old))
+        return context.make_tuple(builder, sums, results)
+
+    return sums(sums, array, types.intp, offsets, vector), codegen
+
+
+@intrinsic
+def add_rows(typingctx, sums, scalar, array, index, stride):
+    """`sums[i] + scalar * array[index + i * stride :][:lanes]` for each i: rows of an image."""
+
+    def codegen(context, builder, signature, args):
+        sums_, scalar_, array_, at, stride_ = args
+        lanes = sums.dtype.lanes
+        spread = _splat(builder, scalar_, lanes)
+        results = []
+        for i in range(sums.count):
+            row = _load(context, builder, array, array_, at, lanes)
+            results.append(_fma(builder, spread, row, builder.extract_value(sums_, i)))
+            at = builder.add(at, stride_)
+        return context.make_tuple(builder, sums, results)
+
+    return sums(sums, types.float32, array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def add_to(typingctx, array, index, scalar, vector):
+    """`array[index : index + lanes] += scalar * vector`."""
+
+    def codegen(context, builder, signature, args):
+        array_, index_, scalar_, vector_ = args
+        old = _load(context, builder, array, array_, index_, vector.lanes)
+        new = _fma(builder, _splat(builder, scalar_, vector.lanes), vector_, old)
+        _store(context, builder, array, array_, index_, new)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.float32, vector), codegen
+
+
+@intrinsic(prefer_literal=True)
+def load_rows(typingctx, array, index, stride, lanes, count):
+    """A tuple of `count` vectors, `array[index + i * stride :][:lanes]`."""
+    result = types.UniTuple(Vector(lanes.literal_value), count.literal_value)
+
+    def codegen(context, builder, signature, args):
+        array_, at, stride_ = args[:3]
+        rows = []
+        for _ in range(result.count):
+            rows.append(_load(context, builder, array, array_, at, result.dtype.lanes))
+            at = builder.add(at, stride_)
+        return context.make_tuple(builder, result, rows)
+
+    return result(array, types.intp, types.intp, lanes, count), codegen
+
+
+@intrinsic
+def store_rows(typingctx, array, index, stride, rows):
+    """`array[index + i * stride :][:lanes] = rows[i]` for each i."""
+
+    def codegen(context, builder, signature, args):
+        array_, at, stride_, rows_ = args
+        for i in range(rows.count):
+            _store(context, builder, array, array_, at, builder.extract_value(rows_, i))
+            at = builder.add(at, stride_)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, rows), codegen
+
+
+@intrinsic(prefer_literal=True)
+def store_window(typingctx, sums, first, size, array, choices, index):
+    """ReLU of the largest of `size` vectors, lane by lane, and which of them it was.
+
+    They are `sums[first : first + size]`. The value goes to `array[index:]`, the choice (the
+    first of equals; 255 where ReLU let nothing through) to `choices[index:]`, uint8.
+    """
+    start, count = first.literal_value, size.literal_value
+
+    def codegen(context, builder, signature, args):
+        sums_, _, _, array_, choices_, index_ = args
+        lanes = sums.dtype.lanes
+        number = ir.VectorType(ir.IntType(8), lanes)
+        best = builder.extract_value(sums_, start)
+        choice = ir.Constant(number, [0] * lanes)
+        for i in range(1, count):
+            other = builder.extract_value(sums_, start + i)
+            larger = builder.fcmp_ordered(">", other, best)
+            best = builder.select(larger, other, best)
+            choice = builder.select(larger, ir.Constant(number, [i] * lanes), choice)
+        zero = ir.Constant(best.type, [0.0] * lanes)
+        # Unordered, so that a diverged network's NaN is passed on instead of hidden.
+        alive = builder.fcmp_unordered(">", best, zero)
+        best = builder.select(alive, best, zero)
+        choice = builder.select(alive, choice, ir.Constant(number, [DEAD] * lanes))
+        builder.store(
+            best, _pointer(context, builder, array, array_, index_, ir.FloatType(), lanes), _ALIGN
+        )
+        builder.store(
+            choice, _pointer(context, builder, choices, choices_, index_, ir.IntType(8), lanes), 1
+        )
+        return context.get_dummy_value()
+
+    return types.void(sums, first, size, array, choices, types.intp), codegen
