@@ -9,7 +9,7 @@ from siffra.lab.plan import Claim, Level, Plan, Question
 from siffra.run import Epoch, Machine, Record
 
 IMAGES = 10_000
-SETS = ("train", "val", "test", "moved", "rotated")
+SETS: tuple[str, ...] = ("train", "val", "test", "moved", "rotated")
 MACHINE = Machine(cpu="made up", cores=2, threads=2, system="none", versions={})
 
 
