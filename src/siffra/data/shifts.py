@@ -143,12 +143,11 @@ def _warp(images, inverses, white, out):
 
 @njit(cache=True, nogil=True)
 def _between(image, row, left, channel, right_share):
-    # Float64 throughout: Numba would compute float32 pixels in float32.
     height, width, _ = image.shape
     value = 0.0
     if 0 <= row < height:
         if left >= 0:
-            value += (1 - right_share) * np.float64(image[row, left, channel])
+            value += (1 - right_share) * image[row, left, channel]
         if left + 1 < width:
-            value += right_share * np.float64(image[row, left + 1, channel])
+            value += right_share * image[row, left + 1, channel]
     return value
