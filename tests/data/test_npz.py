@@ -51,6 +51,7 @@ def test_a_missing_file_is_compared_with_what_is_there(tmp_path):
     assert refusal(names_in, tmp_path / "zebra.npz").endswith("zebra.npz: no such file.")
     assert "nor is there a folder" in refusal(names_in, tmp_path / "nowhere" / "a.npz")
     assert "this is a folder" in refusal(names_in, tmp_path)
+    assert "cannot be read: File name too long" in refusal(names_in, tmp_path / ("a" * 300))
 
 
 @pytest.mark.parametrize(

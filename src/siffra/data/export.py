@@ -20,10 +20,6 @@ def export_shifted(dataset: Dataset, path: Path, *, overwrite: bool = False) -> 
     Raises:
         DataError: `path` is taken and `overwrite` is not set, or it cannot be written.
     """
-    if path.is_dir():
-        raise DataError(f"{path}: this is a folder; name a file in it, such as shifted.npz.")
-    if path.exists() and not overwrite:
-        raise DataError(f"{path}: there is such a file already; name another one.")
     arrays = {
         "x_moved": dataset.moved.x,
         "y_moved": dataset.moved.y,
@@ -33,6 +29,10 @@ def export_shifted(dataset: Dataset, path: Path, *, overwrite: bool = False) -> 
     units = {"moved": "moved_px", "rotated": "rotated_degrees"}
     arrays |= {units[name]: drawn for name, drawn in dataset.drawn.items()}
     try:
+        if path.is_dir():
+            raise DataError(f"{path}: this is a folder; name a file in it, such as shifted.npz.")
+        if path.exists() and not overwrite:
+            raise DataError(f"{path}: there is such a file already; name another one.")
         _write_whole(path, arrays)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}.") from error

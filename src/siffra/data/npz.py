@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -65,27 +66,32 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         if not path.is_file():
             raise DataError(f"{path}: {_absence(path)}")
-        archive = zipfile.ZipFile(path)
-    except PermissionError as error:
-        raise DataError(f"{path}: it may not be read; check its permissions.") from error
-    except _DAMAGE as error:
-        raise DataError(f"{path}: {_what_it_is(path)}") from error
-    with archive:
-        yield archive
+        file = path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    with file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except _DAMAGE as error:
+            raise DataError(f"{path}: {_what_it_is(file)}") from error
+        with archive:
+            yield archive
 
 
 def _absence(path: Path) -> str:
     if path.is_dir():
         return "this is a folder; it must be an .npz file."
+    if path.exists():
+        return "this is not a regular file; it must be an .npz file."
     if not path.parent.is_dir():
         return f"no such file, nor is there a folder {path.parent}."
     near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
     return f"no such file; did you mean `{near[0]}`?" if near else "no such file."
 
 
-def _what_it_is(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(6)
+def _what_it_is(file: BinaryIO) -> str:
+    file.seek(0)
+    start = file.read(6)
     if not start:
         return "the file is empty; it must be an .npz archive."
     if start.startswith(b"PK"):
