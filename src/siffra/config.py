@@ -110,7 +110,7 @@ KNOBS: Mapping[str, Knob] = {
         Knob("learning_rate", "size of each step down the gradient", float),
         Knob("batch_size", "images per step", int),
         Knob("epochs", "passes over the training images", int),
-        Knob("optimizer", "sgd or momentum", str),
+        Knob("optimizer", "how a step is taken: sgd or momentum", str),
         Knob("momentum", "share of the last step that is kept (optimizer momentum)", float),
         Knob("layers", "hidden dense layers", int),
         Knob("neurons", "width of the hidden dense layers", int, per_layer=True),
@@ -153,7 +153,8 @@ class Setting:
         for name in knobs:
             if kind not in KNOBS[name].models:
                 raise ConfigError(
-                    f"{prefix}{name}: a {kind} model has no such knob; it belongs to `model = conv`."
+                    f"{prefix}{name}: a {kind} model has no such knob; "
+                    "it belongs to `model = conv`."
                 )
         try:
             training = Training(**{k: knobs[k] for k in _TRAINING_KNOBS if k in knobs})
