@@ -196,7 +196,9 @@ def _conv(knobs: Mapping[str, Any]) -> ConvModel:
     count = _count(knobs, "conv_layers", default=max(lengths, default=1))
     if count < 1:
         raise ValueError(f"conv_layers: found {count}; a conv model has at least 1")
-    widths = {name: _per_layer(name, v, count, "conv_layers") for name, v in per_layer.items()}
+    widths: dict[str, Any] = {
+        name: _per_layer(name, v, count, "conv_layers") for name, v in per_layer.items()
+    }
     return ConvModel(neurons=_hidden_widths(knobs, default_layers=0), **widths)
 
 
