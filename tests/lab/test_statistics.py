@@ -253,6 +253,12 @@ class TestTargetsNeverReached:
         assert found.level_outside() == 1.0
         assert Comparison((-1.0, -1.1, -0.9), "ratio", open_below=True).level_outside() < 0.05
 
+    def test_by_one_of_several_levels_counts_for_their_mean(self):
+        sides = [[a, b] for a, b in zip(reaching(2, 3), reaching(4, None), strict=True)]
+        found = compare(make_claim("epochs_to"), sides, [[run] for run in reaching(2, 2)])
+        assert found.open_above
+        assert found.censored == 1
+
     def test_on_both_sides_say_nothing(self):
         found = pair(make_claim("epochs_to"), reaching(2, None, 3), reaching(4, None, 4))
         assert found.seeds == 2

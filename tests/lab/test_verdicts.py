@@ -60,6 +60,9 @@ class TestRule:
         claim = make_claim("seconds", margin=0.05)
         assert verdict(claim, math.log(1 / 1.04), math.log(1.04)) == "no difference"
         assert verdict(claim, math.log(1 / 1.04), math.log(1.06)) == "inconclusive"
+        assert verdict(make_claim("seconds", margin=1.0), math.log(0.9), math.log(2.1)) != (
+            "no difference"
+        )
 
 
 class TestHolm:
@@ -99,6 +102,22 @@ class TestJudging:
         (found, *_) = judge([(make_claim(), shaky)] + 4 * [(make_claim(), hopeless)])
         assert found.verdict == "inconclusive"
         assert found.estimate.confidence == pytest.approx(0.99)
+
+    def test_claims_that_make_no_difference_do_not_help_one_that_might(self):
+        # With a single Holm sequence the nine would leave all of 5 % to the last.
+        shaky = comparison((0.001, 0.009, 0.007, 0.006))
+        equal = comparison((0.0001, -0.0001, 0.0, 0.0001, -0.0001))
+        (found, *others) = judge([(make_claim(), shaky)] + 9 * [(make_claim(), equal)])
+        assert {other.verdict for other in others} == {"no difference"}
+        assert found.verdict == "inconclusive"
+        assert found.estimate.confidence == pytest.approx(0.995)
+
+    def test_a_claim_of_sameness_is_not_refuted_by_a_difference_within_the_margin(self):
+        shaky = comparison((0.001, 0.009, 0.007, 0.006))
+        across = comparison((0.0019, 0.0021, 0.0020, 0.0022, 0.0018))
+        found, same = judge([(make_claim(), shaky), (make_claim(direction="same"), across)])
+        assert same.verdict == "inconclusive"
+        assert (found.verdict, found.estimate.confidence) == ("inconclusive", 0.975)
 
     def test_a_claim_that_was_not_tested_costs_the_others_nothing(self):
         shaky = comparison((0.001, 0.009, 0.007, 0.006))
@@ -261,7 +280,11 @@ class TestAnswers:
 
     def test_best_level_is_chosen_on_validation_and_flagged_at_the_edge(self):
         plan = make_plan(make_question(LEVELS), make_question(LEVELS[:2]))
-        inner, outer = answer(plan, records_of(LEVELS, plan.seeds, by_neurons)).questions
+        records = {
+            key: make_record(*key, accuracy={"val": by_neurons(*key), "test": 1 - by_neurons(*key)})
+            for key in records_of(LEVELS, plan.seeds, by_neurons)
+        }
+        inner, outer = answer(plan, records).questions
         assert (inner.best, inner.edge) == (1, ())
         assert (outer.best, outer.edge) == (1, ("neurons",))
 
