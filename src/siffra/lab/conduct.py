@@ -1,0 +1,227 @@
+"""From a plan to records: makes the runs that are missing, one at a time, and keeps each.
+
+Everything that a killed lab needs to go on is in the store, so going on is conducting the
+same plan again. Several processes may conduct on one store: each run is made by one of them.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+
+from siffra.config import Setting
+from siffra.data.dataset import Dataset
+from siffra.engine.base import Engine
+from siffra.errors import StoreError
+from siffra.lab.cost import Costs
+from siffra.lab.plan import Plan, PlannedRun
+from siffra.run import Epoch, Record, run, run_key
+from siffra.store import Store
+
+_POLL = 0.2
+"""Seconds between looks at what other processes have finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a lab has come. `seconds_left` is a prediction."""
+
+    done: int
+    total: int
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run begins."""
+
+    run: PlannedRun
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class EpochDone:
+    """The current run has ended its epoch `number`, from 1."""
+
+    run: PlannedRun
+    number: int
+    epoch: Epoch
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run was made, and is stored."""
+
+    run: PlannedRun
+    record: Record
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """A run was found in the store, from earlier or from another process."""
+
+    run: PlannedRun
+    record: Record
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """All runs that are left are being made by other processes."""
+
+    progress: Progress
+
+
+Event = Started | EpochDone | Finished | Reused | Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a plan asks for: `runs` in all, `have` of them stored, `seconds` for the others.
+
+    `seconds` is predicted wall time, compiling not counted.
+    """
+
+    runs: int
+    have: int
+    seconds: float
+
+
+def conduct(
+    plan: Plan,
+    dataset: Dataset,
+    engine: Engine,
+    store: Store,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> dict[tuple[Setting, int], Record]:
+    """Make every run of `plan` that is not stored; return them all, by setting and seed.
+
+    Runs are made in the plan's order, except that those which another process is making are
+    left to it, and taken over if it dies. Whatever ends this early, an interrupt or what
+    `on_event` raises, loses the current run only.
+
+    Raises:
+        ConfigError: A model cannot be built for the data set's images.
+        StoreError: A run cannot be stored or read.
+    """
+    return _Conductor(plan, dataset, engine, store, on_event).conduct()
+
+
+def estimate(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> Cost:
+    """What conducting `plan` would take.
+
+    Raises:
+        ConfigError: A model cannot be built for the data set's images.
+        StoreError: The store cannot be read.
+    """
+    costs = Costs(dataset, engine, store)
+    keys = _keys(plan, dataset, engine)
+    stored = store.stored(keys.values())
+    missing = [planned for planned, key in keys.items() if key not in stored]
+    seconds = sum(costs.seconds(planned.setting) for planned in missing)
+    return Cost(runs=len(keys), have=len(keys) - len(missing), seconds=seconds)
+
+
+def forget(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> int:
+    """Remove the runs of `plan` from the store, to have them made afresh; how many there were."""
+    return sum(store.remove(key) for key in _keys(plan, dataset, engine).values())
+
+
+def _keys(plan: Plan, dataset: Dataset, engine: Engine) -> Mapping[PlannedRun, str]:
+    """The run key of each planned run, in the plan's order."""
+    split_for = lru_cache(maxsize=1)(dataset.split_for)  # a plan goes seed by seed
+    return {
+        planned: run_key(planned.setting, split_for(planned.seed), planned.seed, engine)
+        for planned in plan.runs
+    }
+
+
+class _Conductor:
+    """One conducting of one plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        dataset: Dataset,
+        engine: Engine,
+        store: Store,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._engine, self._store, self._on_event = engine, store, on_event
+        self._keys = _keys(plan, dataset, engine)
+        self._split_for = lru_cache(maxsize=1)(dataset.split_for)
+        self._costs = Costs(dataset, engine, store)
+        self._records: dict[PlannedRun, Record] = {}
+        self._seconds_left = 0.0
+
+    def conduct(self) -> dict[tuple[Setting, int], Record]:
+        self._reuse_stored()
+        waiting = False
+        while left := self._left():
+            before = len(self._records)
+            for planned in left:
+                self._obtain(planned)
+            if len(self._records) == before:
+                if not waiting:
+                    self._on_event(Waiting(self._progress()))
+                waiting = True
+                time.sleep(_POLL)
+        # In the plan's order, whoever made them.
+        return {(p.setting, p.seed): self._records[p] for p in self._keys}
+
+    def _reuse_stored(self) -> None:
+        stored = self._store.stored(self._keys.values())
+        found = {p: self._store.get(key) for p, key in self._keys.items() if key in stored}
+        self._records = {planned: record for planned, record in found.items() if record}
+        self._predict()
+        for planned, record in self._records.items():
+            self._on_event(Reused(planned, record, self._progress()))
+
+    def _left(self) -> list[PlannedRun]:
+        return [planned for planned in self._keys if planned not in self._records]
+
+    def _obtain(self, planned: PlannedRun) -> None:
+        """Get a run from the store, or make it; leave it if another process is at it."""
+        key = self._keys[planned]
+        record = self._store.get(key)
+        if record is not None:
+            self._keep(planned, record)
+            self._on_event(Reused(planned, record, self._progress()))
+        elif self._store.claim(key):
+            record = self._make(planned, key)
+            self._costs.learn(record)
+            self._keep(planned, record)
+            self._on_event(Finished(planned, record, self._progress()))
+
+    def _make(self, planned: PlannedRun, key: str) -> Record:
+        def end_epoch(number: int, epoch: Epoch) -> None:
+            share = number / planned.setting.training.epochs
+            progress = self._progress(planned, share)
+            self._on_event(EpochDone(planned, number, epoch, progress))
+
+        try:
+            self._on_event(Started(planned, self._progress()))
+            dataset = self._split_for(planned.seed)
+            record, _ = run(planned.setting, dataset, planned.seed, self._engine, end_epoch)
+            self._store.add(record)
+        except BaseException:
+            # Should the release fail too, the claim is void as soon as the store is closed.
+            with suppress(StoreError):
+                self._store.release(key)
+            raise
+        return record
+
+    def _keep(self, planned: PlannedRun, record: Record) -> None:
+        self._records[planned] = record
+        self._predict()
+
+    def _predict(self) -> None:
+        self._seconds_left = sum(self._costs.seconds(planned.setting) for planned in self._left())
+
+    def _progress(self, current: PlannedRun | None = None, share: float = 0.0) -> Progress:
+        """Where the lab stands, with `share` of the `current` run behind it."""
+        behind = share * self._costs.seconds(current.setting) if current else 0.0
+        return Progress(len(self._records), len(self._keys), max(0.0, self._seconds_left - behind))

@@ -1,0 +1,65 @@
+"""Whether a process still lives: each holds a file locked, by whose name others know it.
+
+The kernel lets go of a lock however its holder dies, so that neither `kill -9` nor a reused
+process number nor a reboot can make the dead look alive.
+"""
+
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+class Presence:
+    """This process to others: `name`, the name of a file in `folder` that it holds locked.
+
+    Only one process at a time may be inside `enter`, `is_other` or `leave` for one folder; the
+    caller sees to that. They raise OSError where the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.name = uuid.uuid4().hex
+        self._folder = folder
+        self._lock = FileLock(folder / self.name)
+
+    @property
+    def entered(self) -> bool:
+        """Whether the lock is held."""
+        return self._lock.is_locked
+
+    def enter(self) -> None:
+        """Hold the lock, if it is not held yet, and tidy up after those that died."""
+        if not self.entered:
+            self._folder.mkdir(exist_ok=True)
+            for file in list(self._folder.iterdir()):
+                _remove_if_dead(file)
+            self._lock.acquire(blocking=False)
+
+    def is_other(self, name: str) -> bool:
+        """Whether `name` is that of another holder that lives."""
+        return name != self.name and not _remove_if_dead(self._folder / name)
+
+    def leave(self) -> None:
+        """Let go, and leave nothing in the folder; nor the folder, if no other is there."""
+        self.let_go()
+        with suppress(OSError):
+            (self._folder / self.name).unlink(missing_ok=True)
+            self._folder.rmdir()
+
+    def let_go(self) -> None:
+        """Let go of the lock; what is left of it is seen to be dead."""
+        self._lock.release()
+
+
+def _remove_if_dead(file: Path) -> bool:
+    if not file.exists():
+        return True
+    lock = FileLock(file)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    lock.release()
+    file.unlink(missing_ok=True)
+    return True

@@ -1,0 +1,414 @@
+"""The store: one SQLite file with a row for every finished run. The only module with SQL.
+
+A run's record is kept whole, as JSON; the columns that are queried are SQLite's own extracts
+of it, and the `epoch` view spreads its curves, so that nothing can disagree with the record.
+
+A *claim* says that a process is making a run. It is void when its owner is gone (`presence`),
+so that nothing which a killed process leaves behind can block.
+"""
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import TypeAdapter, ValidationError
+
+from siffra.config import ConvModel, DenseModel, Model
+from siffra.errors import StoreError
+from siffra.presence import Presence
+from siffra.run import Machine, Record
+
+PATIENCE = 30.0
+"""Seconds to wait for another process that is writing."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE run (
+            key        TEXT NOT NULL PRIMARY KEY CHECK (key = json_extract(record, '$.key')),
+            model      TEXT AS (json_extract(record, '$.model.kind')) STORED NOT NULL,
+            seed       INTEGER AS (json_extract(record, '$.seed')) STORED NOT NULL,
+            dataset    TEXT AS (json_extract(record, '$.dataset')) STORED NOT NULL,
+            engine     TEXT AS (json_extract(record, '$.engine')) STORED NOT NULL,
+            cpu        TEXT AS (json_extract(record, '$.machine.cpu')) STORED NOT NULL,
+            threads    INTEGER AS (json_extract(record, '$.machine.threads')) STORED NOT NULL,
+            network    TEXT AS (json_extract(record, '$.model')) STORED NOT NULL,
+            batch_size INTEGER AS (json_extract(record, '$.training.batch_size')) STORED NOT NULL,
+            epochs     INTEGER AS (json_array_length(record, '$.epochs')) STORED NOT NULL,
+            parameters INTEGER AS (json_extract(record, '$.parameters')) STORED NOT NULL,
+            train      REAL AS (json_extract(record, '$.accuracy.train')) STORED,
+            val        REAL AS (json_extract(record, '$.accuracy.val')) STORED,
+            test       REAL AS (json_extract(record, '$.accuracy.test')) STORED,
+            moved      REAL AS (json_extract(record, '$.accuracy.moved')) STORED,
+            rotated    REAL AS (json_extract(record, '$.accuracy.rotated')) STORED,
+            seconds    REAL AS (json_extract(record, '$.seconds')) STORED NOT NULL,
+            scoring    REAL AS (json_extract(record, '$.scoring_seconds')) STORED NOT NULL,
+            diverged   INTEGER AS (json_extract(record, '$.diverged')) STORED NOT NULL,
+            finished   TEXT AS (json_extract(record, '$.finished')) STORED NOT NULL,
+            record     TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE TABLE claim (key TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL) STRICT",
+        """
+        CREATE VIEW epoch AS
+        SELECT run.key AS key,
+               entry.key + 1 AS epoch,
+               json_extract(entry.value, '$.loss') AS loss,
+               json_extract(entry.value, '$.seconds') AS seconds,
+               json_extract(entry.value, '$.accuracy.train') AS train,
+               json_extract(entry.value, '$.accuracy.val') AS val,
+               json_extract(entry.value, '$.accuracy.test') AS test,
+               json_extract(entry.value, '$.accuracy.moved') AS moved,
+               json_extract(entry.value, '$.accuracy.rotated') AS rotated
+        FROM run, json_each(run.record, '$.epochs') AS entry
+        """,
+    ),
+)
+"""The steps from each schema to the next. A step that has been released never changes."""
+
+_APPLICATION_ID = 0x73696672  # "sifr", in the file's header: tells a store from other databases
+_OLDEST_SQLITE = (3, 37)  # STRICT tables
+_MODEL: TypeAdapter[DenseModel | ConvModel] = TypeAdapter(Model)
+
+
+def default_store_path() -> Path:
+    """Where runs are kept: `SIFFRA_STORE` if it is set, else in the user's data folder."""
+    chosen = os.environ.get("SIFFRA_STORE")
+    return Path(chosen) if chosen else platformdirs.user_data_path("siffra") / "runs.sqlite"
+
+
+class Store:
+    """Typed access to the file of runs. Open it with `open_store`, in the thread that uses it.
+
+    Every method raises StoreError, with one line, when the file cannot do what is asked; what
+    was stored before stays as it was.
+    """
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db = db
+        self._path = path
+        self._presence = Presence(path.with_name(path.name + ".locks"))
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def add(self, record: Record) -> None:
+        """Store a finished run and drop the claim on it, both or neither.
+
+        A run that is there already stays as it was: equal keys mean equal results.
+        """
+        with self._writing():
+            self._db.execute(
+                "INSERT INTO run (key, record) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
+                (record.key, record.model_dump_json()),
+            )
+            self._drop_claim(record.key)
+
+    def get(self, key: str) -> Record | None:
+        """The run with this key; None if it is not stored."""
+        found = self._records("WHERE key = ?", (key,))
+        return found[0] if found else None
+
+    def stored(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys whose runs are stored."""
+        with _explained(self._path):
+            rows = self._db.execute(
+                "SELECT key FROM run WHERE key IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(keys)),),
+            ).fetchall()
+        return {key for (key,) in rows}
+
+    def find(self, prefix: str) -> Record:
+        """The one run whose key starts with `prefix`.
+
+        Raises:
+            StoreError: No run's key does, or more than one's.
+        """
+        found = self._records("WHERE substr(key, 1, length(?1)) = ?1 LIMIT 2", (prefix.lower(),))
+        if not found:
+            raise StoreError(f"{self._path}: no run has a key that starts with `{prefix}`.")
+        if len(found) > 1:
+            raise StoreError(
+                f"{self._path}: more than one run has a key that starts with `{prefix}`, such as "
+                f"{found[0].key[:12]} and {found[1].key[:12]}; give more of it."
+            )
+        return found[0]
+
+    def records(
+        self,
+        *,
+        dataset: str | None = None,
+        model: str | None = None,
+        engine: str | None = None,
+        seed: int | None = None,
+    ) -> list[Record]:
+        """The runs that match everything that is given, the oldest first."""
+        wanted = {"dataset": dataset, "model": model, "engine": engine, "seed": seed}
+        asked = {column: value for column, value in wanted.items() if value is not None}
+        where = " AND ".join(f"{column} = ?" for column in asked) or "TRUE"
+        return self._records(f"WHERE {where} ORDER BY finished, key", tuple(asked.values()))
+
+    def epoch_seconds(
+        self, *, dataset: str, engine: str, machine: Machine
+    ) -> list[tuple[DenseModel | ConvModel, int, float]]:
+        """Model, batch size and mean seconds of an epoch, training and scoring, of like runs."""
+        with _explained(self._path):
+            rows = self._db.execute(
+                "SELECT network, batch_size, sum(seconds + scoring) / sum(epochs) FROM run "
+                "WHERE dataset = ? AND engine = ? AND cpu = ? AND threads = ? "
+                "GROUP BY network, batch_size",
+                (dataset, engine, machine.cpu, machine.threads),
+            ).fetchall()
+        return [(_MODEL.validate_json(model), size, seconds) for model, size, seconds in rows]
+
+    def remove(self, key: str) -> bool:
+        """Forget a run; whether it was there."""
+        with self._writing():
+            return self._db.execute("DELETE FROM run WHERE key = ?", (key,)).rowcount > 0
+
+    def claim(self, key: str) -> bool:
+        """Take it on to make the run with this key, for as long as this store is open.
+
+        False if the run is stored, or if another living process has claimed it.
+        """
+        with self._writing():
+            if self._db.execute("SELECT 1 FROM run WHERE key = ?", (key,)).fetchone():
+                return False
+            claimed = self._db.execute("SELECT owner FROM claim WHERE key = ?", (key,)).fetchone()
+            if claimed and self._presence.is_other(claimed[0]):
+                return False
+            self._db.execute(
+                "INSERT OR REPLACE INTO claim VALUES (?, ?)", (key, self._presence.name)
+            )
+            self._presence.enter()
+            return True
+
+    def release(self, key: str) -> None:
+        """Give up this store's claim on a run that was not finished."""
+        with self._writing():
+            self._drop_claim(key)
+
+    def close(self) -> None:
+        """Give up all claims and close the file."""
+        try:
+            if self._presence.entered:
+                # If this fails the claims stay, void.
+                with suppress(StoreError), self._writing():
+                    self._db.execute("DELETE FROM claim WHERE owner = ?", (self._presence.name,))
+                    self._presence.leave()
+        finally:
+            self._presence.let_go()
+            self._db.close()
+
+    def _drop_claim(self, key: str) -> None:
+        self._db.execute(
+            "DELETE FROM claim WHERE key = ? AND owner = ?", (key, self._presence.name)
+        )
+
+    def _records(self, clauses: str, values: tuple[Any, ...]) -> list[Record]:
+        with _explained(self._path):
+            rows = self._db.execute(f"SELECT key, record FROM run {clauses}", values).fetchall()
+        return [self._parse(key, text) for key, text in rows]
+
+    def _parse(self, key: str, text: str) -> Record:
+        try:
+            return Record.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise StoreError(
+                f"{self._path}: run {key[:12]} cannot be read ({place}: {first['msg']}); "
+                f"was it stored by another version of siffra?"
+            ) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with _explained(self._path), _transaction(self._db):
+            yield
+
+
+@contextmanager
+def open_store(
+    path: Path | str, *, read_only: bool = False, patience: float = PATIENCE
+) -> Iterator[Store]:
+    """Open the store at `path`, and close it on exit.
+
+    A store to be written is created, with its folder, or brought up to date. A `read_only` one
+    must exist; it may lie where nobody can write. `patience` is how many seconds to wait for
+    another process that is writing.
+
+    Raises:
+        StoreError: It cannot be opened, is damaged, of a newer siffra, or no store at all.
+    """
+    path = Path(path)
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise StoreError(
+            f"this Python's SQLite is {sqlite3.sqlite_version}; siffra needs 3.37 or later."
+        )
+    if path.is_dir():
+        raise StoreError(f"{path}: is a folder; the store of runs is a file.")
+    with _explained(path):
+        if read_only:
+            db = _connect_to_read(path, patience)
+        else:
+            if path.exists() and not os.access(path, os.W_OK):
+                raise StoreError(_READ_ONLY.format(path))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            db = sqlite3.connect(path, timeout=patience, isolation_level=None)
+    try:
+        with _explained(path):
+            version = _version(db, path)
+            if not read_only:
+                _prepare(db, path, patience)
+            elif version < len(MIGRATIONS):
+                raise StoreError(
+                    f"{path}: has schema {version}, this siffra reads {len(MIGRATIONS)}; a command "
+                    f"that makes runs, such as `siffra train`, brings it up to date."
+                )
+    except BaseException:
+        db.close()
+        raise
+    store = Store(db, path)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
+    if not path.exists():
+        raise StoreError(f"{path}: no such store; the first run that is made creates it.")
+    address = path.absolute().as_uri()
+
+    def connect(how: str) -> sqlite3.Connection:
+        return sqlite3.connect(f"{address}?{how}", uri=True, timeout=patience, isolation_level=None)
+
+    db = connect("mode=rw")
+    try:
+        db.execute("PRAGMA query_only = TRUE")
+        db.execute("PRAGMA user_version")
+    except sqlite3.OperationalError:
+        db.close()
+        # Even to read, SQLite needs files beside a WAL database. Where it may not make them and
+        # no log waits to be read, nobody is writing, and the file can be read as it stands.
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        return connect("immutable=1")
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path, patience: float) -> None:
+    """Check the file, which takes about 0.1 s for 20 MB, and bring it up to date."""
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise StoreError(_damaged(path, verdict))
+    _use_write_ahead_log(db, patience)
+    # What is committed is on the disk, even if the power fails.
+    db.execute("PRAGMA synchronous = FULL")
+    if _version(db, path) < len(MIGRATIONS):
+        _migrate(db, path)
+
+
+def _use_write_ahead_log(db: sqlite3.Connection, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait by itself when two processes create one store.
+            if _primary(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    with _transaction(db):
+        version = _version(db, path)
+        for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+            for statement in step:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number}")
+        db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+
+
+def _version(db: sqlite3.Connection, path: Path) -> int:
+    """The schema's number; 0 for an empty file."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != _APPLICATION_ID and (tables or version or application):
+        raise StoreError(f"{path}: is a database, but not a store of runs; use another file.")
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path}: the store has schema {version}, this siffra knows {len(MIGRATIONS)}; "
+            f"upgrade siffra, or use another store."
+        )
+    return version
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    # Immediate: a transaction that starts by reading cannot always go on to write.
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite or the system says into one line about `path`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(_explain(path, error)) from error
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be used as a store ({error.strerror}).") from error
+
+
+_READ_ONLY = "{}: the store, or its folder, is read-only; use another store."
+
+
+def _explain(path: Path, error: sqlite3.Error) -> str:
+    match _primary(error):
+        case sqlite3.SQLITE_NOTADB:
+            return f"{path}: is not a store of runs; nothing in it was changed; use another file."
+        case sqlite3.SQLITE_CORRUPT:
+            return _damaged(path, str(error))
+        case sqlite3.SQLITE_FULL:
+            return f"{path}: the disk is full; make room and go on: every stored run is safe."
+        case sqlite3.SQLITE_IOERR:
+            return (
+                f"{path}: cannot be written or read ({error}; is the disk full?); every stored "
+                f"run is safe."
+            )
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return _READ_ONLY.format(path)
+        case sqlite3.SQLITE_CANTOPEN:
+            return f"{path}: the store cannot be opened; may you read and write it and its folder?"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"{path}: another program keeps the store locked; try again when it is done."
+    return f"{path}: the store failed ({error})."
+
+
+def _damaged(path: Path, finding: str) -> str:
+    found = " ".join(finding.split())
+    return f"{path}: the store is damaged ({found}); nothing in it was changed; use another file."
+
+
+def _primary(error: sqlite3.Error) -> int:
+    # Errors that Python's module raises by itself carry no code.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
