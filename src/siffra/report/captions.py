@@ -1,0 +1,106 @@
+"""Captions: how to read a figure, and what there is to see in this one."""
+
+import numpy as np
+
+from siffra.lab.plan import Figure
+from siffra.lab.statistics import curve
+from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
+from siffra.report import numbers
+from siffra.report.figures import confusion
+from siffra.report.labels import level_name, levels_name
+from siffra.report.words import Words
+from siffra.scores import epochs_to
+
+_NEAR = 0.01
+"""A curve has arrived when it is within one percentage point of the best end."""
+
+
+def caption(kind: Figure, answer: QuestionAnswer, words: Words) -> str:
+    """The caption of one of a question's figures."""
+    seen = [level for level in answer.levels if level.records]
+    how = words(f"caption.{kind}", n=max(len(level.records) for level in seen))
+    return f"{how} {_SEE[kind](answer, seen, words)}".strip()
+
+
+def _arrivals(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> str:
+    paths = [curve(level.records, "test").mean for level in seen]
+    target = max(path[-1] for path in paths) - _NEAR
+    reached = [epochs_to(target, path.tolist()) for path in paths]
+    arrived = [i for i, epoch in enumerate(reached) if epoch is not None]
+    first = min(arrived, key=lambda i: reached[i] or 0)
+    last = max(arrived, key=lambda i: reached[i] or 0)
+    told = words.count(
+        "caption.first", reached[first] or 0, level=level_name(words, seen[first].level)
+    )
+    if reached[last] != reached[first]:
+        told += words.count(
+            "caption.last", reached[last] or 0, level=level_name(words, seen[last].level)
+        )
+    never = [level.level for level, epoch in zip(seen, reached, strict=True) if epoch is None]
+    if never:
+        told += words("caption.never", levels=levels_name(words, never))
+    return f"{told}."
+
+
+def _ranges(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> str:
+    low, *_, high = _at_least_two(sorted(seen, key=lambda level: level.accuracy["test"].mean))
+    fast, *_, slow = _at_least_two(sorted(seen, key=lambda level: level.seconds.mean))
+    return words(
+        "caption.ranges",
+        low=numbers.accuracy(words, low.accuracy["test"]),
+        low_level=level_name(words, low.level),
+        high=numbers.accuracy(words, high.accuracy["test"]),
+        high_level=level_name(words, high.level),
+        fast=numbers.seconds(words, fast.seconds),
+        fast_level=level_name(words, fast.level),
+        slow=numbers.seconds(words, slow.seconds),
+        slow_level=level_name(words, slow.level),
+    )
+
+
+def _extremes(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> str:
+    best = answer.levels[answer.best]
+    worst = min(seen, key=lambda level: level.accuracy["test"].mean)
+    return words(
+        "caption.framed",
+        best=level_name(words, best.level),
+        accuracy=numbers.accuracy(words, best.accuracy["test"]),
+        worst=level_name(words, worst.level),
+        lowest=numbers.accuracy(words, worst.accuracy["test"]),
+    )
+
+
+def _mistakes(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> str:
+    shown = confusion.shown(answer)
+    told = []
+    for name in confusion.SETS:
+        found = []
+        for level in shown:
+            shares = confusion.shares(level.records, name)
+            np.fill_diagonal(shares, 0.0)
+            true, predicted = np.unravel_index(shares.argmax(), shares.shape)
+            found.append(
+                words(
+                    "caption.mistake",
+                    level=level_name(words, level.level),
+                    true=true,
+                    predicted=predicted,
+                    share=numbers.share(words, shares.max(), 0),
+                )
+            )
+        told.append(words("caption.mistakes", on=words(f"on.{name}"), mistakes="; ".join(found)))
+    if len(shown) < len(seen):
+        told.append(words("caption.some_levels", n=len(seen)))
+    return " ".join(told)
+
+
+def _at_least_two(levels: list[LevelAnswer]) -> list[LevelAnswer]:
+    return levels if len(levels) > 1 else levels * 2
+
+
+_SEE = {
+    "curves": _arrivals,
+    "levels": _ranges,
+    "heatmap": _extremes,
+    "confusion": _mistakes,
+}

@@ -1,0 +1,45 @@
+"""Accuracy against epochs, one line a level, on the test set and the two shifted ones."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from siffra.lab.statistics import curve
+from siffra.lab.verdicts import QuestionAnswer
+from siffra.report.figures import style
+from siffra.report.labels import SETS, short_level_name, varied_name
+from siffra.report.sentences import capital
+from siffra.report.words import Words
+
+_MANY = 7
+
+
+def draw(answer: QuestionAnswer, words: Words) -> Figure:
+    """Mean over seeds with its 95 % interval as a band, every seed's end as a point."""
+    figure, axes = style.panels(1, len(SETS), height=3.3)
+    seen = [level for level in answer.levels if level.records]
+    colours = style.colours(len(seen))
+    band = 0.18 if len(seen) < _MANY else 0.05
+    for axis, name in zip(axes, SETS, strict=True):
+        for i, (level, colour) in enumerate(zip(seen, colours, strict=True)):
+            path = curve(level.records, name)
+            epochs = np.arange(1, len(path.mean) + 1)
+            dash = style.DASHES[i % len(style.DASHES)]
+            axis.plot(epochs, path.mean, color=colour, linestyle=dash, zorder=3)
+            axis.fill_between(epochs, path.low, path.high, color=colour, alpha=band, lw=0)
+            ends = [record.accuracy[name] for record in level.records]
+            last = [len(record.epochs) for record in level.records]
+            axis.plot(last, ends, ".", color=colour, ms=3.5, alpha=0.7, zorder=4)
+        axis.set_title(capital(words(f"set.{name}")))
+        axis.set_xlabel(words("figure.epochs"))
+        axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+        axis.yaxis.set_major_formatter(style.percent_axis(words))
+    axes[0].set_ylabel(words("figure.accuracy"))
+    handles = [
+        Line2D([], [], color=colour, linestyle=style.DASHES[i % len(style.DASHES)])
+        for i, colour in enumerate(colours)
+    ]
+    labels = [short_level_name(words, level.level) for level in seen]
+    style.legend_below(figure, handles, labels, capital(varied_name(words, answer.question)))
+    return figure

@@ -1,0 +1,83 @@
+"""A lab's own experiments: accuracy against training seconds, beside what was reported."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+from siffra.lab.statistics import Summary
+from siffra.lab.verdicts import ExperimentAnswer
+from siffra.report.figures import style
+from siffra.report.labels import SETS, spans_decades
+from siffra.report.sentences import capital
+from siffra.report.words import Words
+
+_MARKERS = "os^vPX*<>h"
+
+
+def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
+    """One panel a set; ours filled with both intervals, the reported ones hollow."""
+    figure, axes = style.panels(1, len(SETS), height=3.9)
+    colours = style.colours(len(experiments))
+    markers = [_MARKERS[i % len(_MARKERS)] for i in range(len(experiments))]
+    for axis, name in zip(axes, SETS, strict=True):
+        for experiment, colour, marker in zip(experiments, colours, markers, strict=True):
+            _points(axis, experiment, name, colour, marker)
+        axis.set_title(capital(words(f"set.{name}")))
+        axis.set_xlabel(words("figure.seconds"))
+        axis.yaxis.set_major_formatter(style.percent_axis(words))
+        if spans_decades(_all_seconds(experiments)):
+            axis.set_xscale("log")
+            axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=6))
+            axis.xaxis.set_minor_formatter(NullFormatter())
+        else:
+            axis.xaxis.set_major_locator(MaxNLocator(nbins=5))
+        axis.xaxis.set_major_formatter(style.number_axis(words))
+    axes[0].set_ylabel(words("figure.accuracy"))
+    handles = [
+        Line2D([], [], ls="", marker=marker, color=colour, ms=6)
+        for colour, marker in zip(colours, markers, strict=True)
+    ]
+    labels = [words.say(e.experiment.name) for e in experiments]
+    if any(e.experiment.reported for e in experiments):
+        handles.append(Line2D([], [], ls="", marker="D", mfc="none", mec=style.INK, ms=6))
+        labels.append(words("figure.hollow"))
+    style.legend_below(figure, handles, labels)
+    return figure
+
+
+def _points(
+    axis: Axes, experiment: ExperimentAnswer, name: str, colour: str, marker: str
+) -> None:
+    reported = experiment.experiment.reported
+    place = None
+    if experiment.records:
+        accuracy, seconds = experiment.accuracy[name], experiment.seconds
+        place = seconds.mean, accuracy.mean
+        axis.plot(
+            seconds.values, accuracy.values, marker, color=colour, ms=3, alpha=0.45, mew=0, zorder=3
+        )
+        axis.errorbar(
+            *place, _arms(accuracy), _arms(seconds), color=colour, lw=1.2, capsize=2, zorder=4
+        )
+        axis.plot(*place, marker, color=colour, ms=6, mec=style.PAPER, mew=0.6, zorder=5)
+    if name in reported and "seconds" in reported:
+        theirs = reported["seconds"], reported[name]
+        axis.plot(*theirs, marker, mfc="none", mec=colour, ms=6, mew=1.3, zorder=5)
+        if place:
+            axis.plot(*zip(place, theirs, strict=True), color=colour, lw=0.7, ls=":", zorder=2)
+
+
+def _arms(summary: Summary) -> list[list[float]] | None:
+    if not math.isfinite(summary.low):
+        return None
+    return [[summary.mean - summary.low], [summary.high - summary.mean]]
+
+
+def _all_seconds(experiments: Sequence[ExperimentAnswer]) -> list[float]:
+    ours = [second for e in experiments for second in e.seconds.values]
+    theirs = [e.experiment.reported.get("seconds", 0.0) for e in experiments]
+    return [s for s in ours + theirs if s > 0] or [1.0]

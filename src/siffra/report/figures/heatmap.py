@@ -1,0 +1,88 @@
+"""Mean accuracy on each set and training seconds over two knobs, as a heat map."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
+from siffra.report.figures import style
+from siffra.report.labels import SETS, knob_name, value_name
+from siffra.report.sentences import capital
+from siffra.report.words import Words
+
+_BEST = style.OKABE_ITO[1]
+
+
+def draw(answer: QuestionAnswer, words: Words) -> Figure:
+    """Four panels; the level that is best on validation has a frame."""
+    across, up = answer.question.vary
+    columns, rows = _values(answer, across), _values(answer, up)
+    figure, axes = style.panels(2, 2, height=2.0 + 0.5 * max(len(rows), 4))
+    for axis, name in zip(axes, SETS, strict=False):
+        cells = _cells(answer, columns, rows, lambda level, name=name: level.accuracy[name].mean)
+        _panel(axis, 100 * cells, words, decimals=1)
+        axis.set_title(f"{capital(words(f'set.{name}'))}, {words('figure.accuracy_short')}")
+    cells = _cells(answer, columns, rows, lambda level: level.seconds.mean)
+    decimals = 2 if np.nanmax(cells) < 10 else 1 if np.nanmax(cells) < 100 else 0
+    # From zero: times that hardly differ should look alike.
+    _panel(axes[len(SETS)], cells, words, decimals, lowest=0.0)
+    axes[len(SETS)].set_title(words("figure.seconds"))
+    best = answer.levels[answer.best].level.knobs
+    for axis in axes:
+        axis.set_xticks(range(len(columns)), [value_name(words, v) for v in columns])
+        axis.set_yticks(range(len(rows)), [value_name(words, v) for v in rows])
+        axis.set_xlabel(capital(knob_name(words, across)))
+        axis.set_ylabel(capital(knob_name(words, up)))
+        corner = columns.index(best[across]) - 0.5, rows.index(best[up]) - 0.5
+        axis.add_patch(Rectangle(corner, 1, 1, fill=False, ec=_BEST, lw=2.4, zorder=5))
+    return figure
+
+
+def _values(answer: QuestionAnswer, knob: str) -> list[Any]:
+    """The values of a knob once each, numbers in their order."""
+    values = []
+    for level in answer.levels:
+        if (value := level.level.knobs[knob]) not in values:
+            values.append(value)
+    numbers = all(isinstance(v, int | float) for v in values)
+    return sorted(values) if numbers else values
+
+
+def _cells(
+    answer: QuestionAnswer,
+    columns: list[Any],
+    rows: list[Any],
+    get: Callable[[LevelAnswer], float],
+) -> np.ndarray:
+    across, up = answer.question.vary
+    cells = np.full((len(rows), len(columns)), np.nan)
+    for level in answer.levels:
+        knobs = level.level.knobs
+        if level.records:
+            cells[rows.index(knobs[up]), columns.index(knobs[across])] = get(level)
+    return cells
+
+
+def _panel(
+    axis: Axes, cells: np.ndarray, words: Words, decimals: int, lowest: float | None = None
+) -> None:
+    axis.grid(False)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+    axis.tick_params(length=0)
+    rows, columns = (np.arange(size + 1) - 0.5 for size in cells.shape)
+    lowest, highest = np.nanmin(cells) if lowest is None else lowest, np.nanmax(cells)
+    known = np.ma.masked_invalid(cells)
+    axis.pcolormesh(
+        columns, rows, known, cmap="cividis", vmin=lowest, vmax=highest, ec=style.PAPER, lw=1
+    )
+    middle = (lowest + highest) / 2
+    for (row, column), cell in np.ndenumerate(cells):
+        if not np.isnan(cell):
+            text = words.number(cell, decimals)
+            colour = "black" if cell > middle else "white"
+            style.cell_text(axis, column, row, text, colour)

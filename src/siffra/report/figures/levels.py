@@ -1,0 +1,136 @@
+"""Accuracy on each set and training seconds against the varied knob."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+from siffra.lab.statistics import Summary
+from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
+from siffra.report.figures import style
+from siffra.report.labels import (
+    SETS,
+    numbers_of,
+    one_number_each,
+    short_level_name,
+    spans_decades,
+    varied_name,
+)
+from siffra.report.sentences import capital
+from siffra.report.words import Words
+
+_COLOUR, _REPORTED = style.OKABE_ITO[0], style.OKABE_ITO[1]
+_AXIS = 44
+"""About how many characters of tick labels fit under a panel."""
+
+
+def draw(answer: QuestionAnswer, words: Words) -> Figure:
+    """Four panels; every seed a point, the mean with its interval, the reported figure beside."""
+    figure, axes = style.panels(2, 2, height=5.4)
+    places = _places(answer)
+    for axis, name in zip(axes, SETS, strict=False):
+        _panel(axis, answer, places, name, lambda level, name=name: level.accuracy.get(name))
+        axis.set_title(capital(words(f"set.{name}")))
+        axis.set_ylabel(words("figure.accuracy"))
+        axis.yaxis.set_major_formatter(style.percent_axis(words))
+    times = axes[len(SETS)]
+    _panel(times, answer, places, "seconds", lambda level: level.seconds)
+    times.set_title(capital(words("figure.time")))
+    times.set_ylabel(words("figure.seconds"))
+    times.yaxis.set_major_formatter(style.number_axis(words))
+    times.set_ylim(bottom=0)
+    for axis in axes:
+        _knob_axis(axis, answer, words, places)
+    _legend(figure, answer, words)
+    return figure
+
+
+def _places(answer: QuestionAnswer) -> list[float]:
+    """Where each level stands on the axis: at its number, or one after the other."""
+    if not one_number_each(answer.question):
+        return [float(i) for i in range(len(answer.levels))]
+    values = numbers_of(answer.question)
+    return [math.log(v) for v in values] if spans_decades(values) else values
+
+
+def _panel(
+    axis: Axes,
+    answer: QuestionAnswer,
+    places: Sequence[float],
+    reported: str,
+    get: Callable[[LevelAnswer], Summary | None],
+) -> None:
+    aside = 0.02 * (max(places) - min(places) or 1.0)
+    means = []
+    for place, level in zip(places, answer.levels, strict=True):
+        summary = get(level)
+        if summary and summary.values:
+            means.append((place, summary.mean))
+            _points(axis, place, aside, level, summary)
+        if reported in level.level.reported:
+            figure = level.level.reported[reported]
+            axis.plot(place - aside, figure, "D", mfc="none", mec=_REPORTED, ms=5.5, mew=1.3, zorder=5)
+    if one_number_each(answer.question):
+        means.sort()
+        axis.plot(*np.array(means).T.reshape(2, -1), color=_COLOUR, lw=1.0, alpha=0.55, zorder=2)
+
+
+def _points(axis: Axes, place: float, aside: float, level: LevelAnswer, summary: Summary) -> None:
+    """The mean and its interval, with every run a little to the right of them."""
+    for record, value in zip(level.records, summary.values, strict=True):
+        look = {"marker": "x", "ms": 4.5} if record.diverged else {"marker": ".", "ms": 5.5}
+        axis.plot(place + aside, value, color=_COLOUR, alpha=0.6, mew=0.8, zorder=3, **look)
+    if math.isfinite(summary.low):
+        arms = [[summary.mean - summary.low], [summary.high - summary.mean]]
+        axis.errorbar(place, summary.mean, arms, color=_COLOUR, capsize=3, lw=1.4, zorder=4)
+    axis.plot(place, summary.mean, "_", color=_COLOUR, ms=9, mew=2, zorder=4)
+
+
+def _knob_axis(axis: Axes, answer: QuestionAnswer, words: Words, places: Sequence[float]) -> None:
+    labels = [short_level_name(words, level.level) for level in answer.levels]
+    categories = not one_number_each(answer.question)
+    shown = list(range(len(labels))) if categories else _room_for(places, labels)
+    axis.xaxis.set_major_locator(FixedLocator([places[i] for i in shown]))
+    axis.xaxis.set_major_formatter(FixedFormatter([labels[i] for i in shown]))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xlabel(capital(varied_name(words, answer.question)))
+    if categories:
+        axis.set_xlim(-0.6, len(labels) - 0.4)
+        if sum(map(len, labels)) > _AXIS:
+            axis.tick_params(axis="x", rotation=35)
+            for label in axis.get_xticklabels():
+                label.set(ha="right", rotation_mode="anchor")
+
+
+def _room_for(places: Sequence[float], labels: Sequence[str]) -> list[int]:
+    """The labels to be shown so that none runs into the next: the outermost, then from below."""
+    order = sorted(range(len(places)), key=places.__getitem__)
+    scale = _AXIS / ((places[order[-1]] - places[order[0]]) or 1.0)
+
+    def apart(i: int, j: int) -> bool:
+        return abs(places[i] - places[j]) * scale >= (len(labels[i]) + len(labels[j])) / 2 + 1
+
+    shown = [order[0]]
+    last = order[-1]
+    shown += [last] if last != order[0] else []
+    for i in order[1:-1]:
+        if all(apart(i, j) for j in shown):
+            shown.append(i)
+    return sorted(shown)
+
+
+def _legend(figure: Figure, answer: QuestionAnswer, words: Words) -> None:
+    dot = Line2D([], [], ls="", marker=".", color=_COLOUR, ms=5.5, alpha=0.6)
+    bar = Line2D([], [], ls="", marker="_", color=_COLOUR, ms=9, mew=2)
+    handles, labels = [dot, bar], [words("figure.each_seed"), words("figure.mean_interval")]
+    if any(level.diverged for level in answer.levels):
+        handles.append(Line2D([], [], ls="", marker="x", color=_COLOUR, ms=4.5))
+        labels.append(words("figure.diverged"))
+    if any(level.level.reported for level in answer.levels):
+        handles.append(Line2D([], [], ls="", marker="D", mfc="none", mec=_REPORTED, ms=5.5))
+        labels.append(words("figure.reported"))
+    style.legend_below(figure, handles, labels)

@@ -1,0 +1,165 @@
+"""How every figure looks: sizes, colours, panels, and how it is written to SVG and PNG.
+
+Colours are those of M. Okabe & K. Ito, Color Universal Design, 2008, which colour-blind people
+can tell apart; sequences use cividis (Nunez et al. 2018). Nothing here touches pyplot.
+"""
+
+import base64
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import Formatter, FuncFormatter
+
+from siffra.report.words import Words
+
+INK, FAINT, PAPER = "#22262b", "#d9dde1", "#fefefe"
+"""Sentinels as well as colours: `for_page` replaces them by the page's own."""
+
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = ("-", "--", "-.", ":")
+WIDTH = 8.0
+"""Inches; every figure is this wide, so that text is equally large in all."""
+
+_RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "text.parse_math": False,  # a `$` in a lab's own names is a dollar sign
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.facecolor": "none",
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.unicode_minus": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "legend.title_fontsize": 8.5,
+    "lines.linewidth": 1.6,
+    "figure.facecolor": PAPER,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "siffra",
+}
+_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Verdana, sans-serif"
+_PNG_DPI = 144
+_LARGE = 300_000
+"""Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A finished figure, as a file named `name` and `kind` would hold it (a safe stem).
+
+    It is an SVG, or a PNG where there is so much in it that the SVG would be large.
+    """
+
+    name: str
+    kind: Literal["svg", "png"]
+    content: bytes
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Within this, Matplotlib draws as siffra does."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def panels(rows: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure `height` inches high with equally large axes, row by row."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.04, hspace=0.06)  # type: ignore[union-attr]
+    axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, list(axes.flat)
+
+
+def finish(figure: Figure, name: str) -> Drawing:
+    """Write a figure out."""
+    with house_style():
+        file = io.BytesIO()
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": "siffra"})
+        if file.tell() <= _LARGE:
+            return Drawing(name, "svg", file.getvalue())
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=_PNG_DPI, metadata={"Software": "siffra"})
+        return Drawing(name, "png", file.getvalue())
+
+
+def for_page(drawing: Drawing) -> str:
+    """The figure as HTML for a page: an SVG with the page's colours, or an image in a data URI."""
+    if drawing.kind == "png":
+        encoded = base64.b64encode(drawing.content).decode("ascii")
+        return f'<img src="data:image/png;base64,{encoded}" alt="">'
+    svg = drawing.content.decode("utf-8")
+    svg = svg[svg.index("<svg") :]
+    # A page has one style sheet, and no room for metadata.
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<style[^>]*>.*?</style>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{drawing.name}-", svg)
+    for colour, variable in ((INK, "--ink"), (FAINT, "--grid"), (PAPER, "--paper")):
+        svg = svg.replace(colour, f"var({variable}, {colour})")
+    svg = re.sub(r"'DejaVu Sans'(, [^;\"]+)?", _FONTS, svg)
+    # Its size is the page's to decide; the view box keeps the proportions.
+    return re.sub(r'(?<=\s)(width|height)="[\d.]+pt" ', "", svg, count=2)
+
+
+def colours(n: int) -> list[str]:
+    """`n` colours that can be told apart: Okabe and Ito's, or, if too many, a sequence."""
+    if n <= len(OKABE_ITO):
+        return list(OKABE_ITO[:n])
+    steps = np.linspace(0.2, 0.9, n)
+    return [mpl.colors.to_hex(c) for c in mpl.colormaps["cividis"](steps)]
+
+
+def percent_axis(words: Words) -> Formatter:
+    """Ticks of fractions, written in per cent."""
+    return FuncFormatter(lambda value, _: words.exact(round(100 * value, 6)))
+
+
+def number_axis(words: Words) -> Formatter:
+    """Ticks in the report's language."""
+    return FuncFormatter(lambda value, _: words.exact(round(value, 9)))
+
+
+def cell_text(axis: Axes, column: int, row: int, text: str, colour: str, size: float = 8) -> None:
+    """Write into a cell of a matrix."""
+    written = axis.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
+    written.set_in_layout(False)  # it lies inside its axes, and measuring hundreds takes seconds
+
+
+def legend_below(figure: Figure, handles: Sequence[object], labels: Sequence[str], title: str = ""):
+    """One legend for the whole figure, outside its axes."""
+    longest = max(len(label) for label in labels)
+    columns = max(1, min(len(labels), 8, int(105 / (longest + 7))))
+    figure.legend(
+        handles,  # type: ignore[arg-type]
+        labels,
+        loc="outside lower center",
+        ncols=columns,
+        title=title or None,
+        handlelength=1.8,
+        columnspacing=1.4,
+    )

@@ -1,0 +1,87 @@
+"""What levels, knobs and sets are called."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from siffra.lab.plan import Level, Question
+from siffra.report.words import Words
+
+SETS = ("test", "moved", "rotated")
+"""The sets that a report shows, in this order; the others are in its data files."""
+
+
+def knob_name(words: Words, knob: str) -> str:
+    """`learning rate`; a knob that the catalogue lacks keeps its own name."""
+    key = f"knob.{knob}"
+    return words(key) if key in words else knob.replace("_", " ")
+
+
+def value_name(words: Words, value: Any) -> str:
+    """`0.02`, `64, 32`, `dense`."""
+    if isinstance(value, list | tuple):
+        return ", ".join(value_name(words, v) for v in value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return words(key) if (key := f"value.{value}") in words else str(value)
+    return words.exact(value)
+
+
+def level_name(words: Words, level: Level) -> str:
+    """`learning rate 0.02`, `kernel size 8, strides 3`, `dense model`."""
+    return knobs_name(words, level.knobs)
+
+
+def short_level_name(words: Words, level: Level) -> str:
+    """`0.02`, or with several knobs the same as `level_name`: for legends and axes."""
+    if len(level.knobs) == 1:
+        return value_name(words, next(iter(level.knobs.values())))
+    return level_name(words, level)
+
+
+def levels_name(words: Words, levels: Sequence[Level]) -> str:
+    """`4 layers`, or `learning rate 0.02, 0.7 and 1`."""
+    knobs = levels[0].knobs
+    if len(levels) == 1 or len(knobs) > 1 or "model" in knobs:
+        return words.listing(level_name(words, level) for level in levels)
+    (knob,) = knobs
+    return _named(words, knob, words.listing(short_level_name(words, level) for level in levels))
+
+
+def knobs_name(words: Words, knobs: Mapping[str, Any]) -> str:
+    """`learning rate 0.7, 4 layers`."""
+    return ", ".join(
+        words(f"model.{value}")
+        if knob == "model" and f"model.{value}" in words
+        else _named(words, knob, value_name(words, value), one=value == 1)
+        for knob, value in knobs.items()
+    )
+
+
+def _named(words: Words, knob: str, value: str, *, one: bool = False) -> str:
+    key = f"counted.{knob}.{'one' if one else 'other'}"
+    return words(key, n=value) if key in words else f"{knob_name(words, knob)} {value}"
+
+
+def varied_name(words: Words, question: Question) -> str:
+    """`kernel size and strides`."""
+    return words.listing(knob_name(words, knob) for knob in question.vary)
+
+
+def one_number_each(question: Question) -> bool:
+    """Whether the levels are numbers on one axis."""
+    return len(question.vary) == 1 and all(
+        _is_number(next(iter(level.knobs.values()))) for level in question.levels
+    )
+
+
+def numbers_of(question: Question) -> list[float]:
+    """The levels' numbers, when `one_number_each`."""
+    return [float(next(iter(level.knobs.values()))) for level in question.levels]
+
+
+def spans_decades(values: Sequence[float]) -> bool:
+    """Whether positive values are spread so widely that a log axis shows them better."""
+    return min(values) > 0 and max(values) / min(values) >= 8
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,38 @@
+"""Answers as a little HTML, for a notebook's output cell; the full page is `report.html`."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from siffra.lab.verdicts import Answers, QuestionAnswer
+from siffra.report.sentences import answer_sentence, summary_sentence, verdict_sentence
+from siffra.report.terminal import levels_table
+from siffra.report.words import words_in
+
+
+def lab_html(answers: Answers, language: str = "en") -> str:
+    """Every question with its answer, table and verdicts."""
+    words = words_in(language)
+    parts = [f"<p><b>{escape(words.say(answers.plan.title))}</b></p>"]
+    if any(question.claims for question in answers.questions):
+        parts.append(f"<p>{escape(summary_sentence(answers, language))}</p>")
+    parts += [_question(question, language) for question in answers.questions]
+    return "".join(parts)
+
+
+def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; everything in it is text."""
+
+    def row(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    return f"<table>{row(headings, 'th')}{''.join(row(cells, 'td') for cells in rows)}</table>"
+
+
+def _question(answer: QuestionAnswer, language: str) -> str:
+    ask = words_in(language).say(answer.question.ask)
+    verdicts = (verdict_sentence(claim, answer.question, language) for claim in answer.claims)
+    return (
+        f"<p><b>{escape(ask)}</b> {escape(answer_sentence(answer, language))}</p>"
+        f"{html_table(*levels_table(answer, language))}"
+        f"<ul>{''.join(f'<li>{escape(verdict)}</li>' for verdict in verdicts)}</ul>"
+    )

@@ -1,0 +1,102 @@
+"""Measured quantities in words, rounded to what their interval supports."""
+
+import math
+from typing import Literal
+
+from siffra.lab.plan import Claim
+from siffra.lab.statistics import Estimate, Summary
+from siffra.report.words import GAP, Words
+
+Unit = Literal["points", "percent", "times", "seconds", "epochs"]
+
+
+def decimals_for(half_width: float, most: int = 2) -> int:
+    """Decimals worth printing beside an uncertainty of ± `half_width`.
+
+    One digit of the uncertainty is kept, two where it starts with 1 or 2, as physicists do
+    (Particle Data Group, Review of Particle Physics, section 5.3, roughly). Without an
+    uncertainty, as for a single run, `most` are printed.
+    """
+    if not math.isfinite(half_width) or half_width <= 0:
+        return most
+    exponent = math.floor(math.log10(half_width))
+    leading = half_width / 10**exponent
+    return min(most, max(0, -exponent + (leading < 2.95)))
+
+
+def half_width(summary: Summary) -> float:
+    """The longer arm of the interval; NaN where there is none."""
+    return max(summary.high - summary.mean, summary.mean - summary.low)
+
+
+def accuracy(words: Words, summary: Summary) -> str:
+    """`97.1 ± 0.3 %`, of fractions."""
+    return f"{accuracy_number(words, summary)}{GAP}%"
+
+
+def accuracy_number(words: Words, summary: Summary) -> str:
+    """`97.1 ± 0.3`, in per cent, of fractions."""
+    return _plus_minus(words, 100 * summary.mean, 100 * half_width(summary), most=2)
+
+
+def share(words: Words, fraction: float, decimals: int = 1) -> str:
+    """`97.1 %`, of a fraction."""
+    return f"{words.number(100 * fraction, decimals)}{GAP}%"
+
+
+def seconds(words: Words, summary: Summary) -> str:
+    """`12.3 ± 0.4 s`."""
+    return f"{seconds_number(words, summary)}{GAP}s"
+
+
+def seconds_number(words: Words, summary: Summary) -> str:
+    """`12.3 ± 0.4`."""
+    most = 3 if summary.mean < 0.1 else 2 if summary.mean < 10 else 1
+    return _plus_minus(words, summary.mean, half_width(summary), most)
+
+
+def factor(words: Words, ratio: float) -> str:
+    """`3.4 times` for 3.4; two digits are kept."""
+    return words("quantity.factor", value=words.number(ratio, 0 if ratio >= 9.95 else 1))
+
+
+def unit_of(claim: Claim, estimate: Estimate) -> Unit:
+    """The unit in which an estimate is best read."""
+    if estimate.scale == "ratio":
+        return "percent" if 0.5 < estimate.value < 2 else "times"
+    if claim.metric in ("accuracy", "drop", "decline"):
+        return "points"
+    return "epochs" if claim.metric == "epochs_to" else "seconds"
+
+
+def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str, str]:
+    """The estimate and its interval: `+3.2 percentage points`, `+2.8 to +3.6`."""
+    unit = unit_of(claim, estimate)
+    value, low, high = (_in_unit(x, unit) for x in (estimate.value, estimate.low, estimate.high))
+    arms = [arm for arm in (high - value, value - low) if math.isfinite(arm)]
+    most = 2 if unit == "points" else 1 if value < 10 else 0
+    decimals = decimals_for(max(arms, default=math.nan), most if unit != "times" else 2)
+    signed = unit != "times"
+    texts = [words.number(x, decimals, signed=signed) for x in (value, low, high)]
+    interval = words("quantity.from_to", low=texts[1], high=texts[2])
+    return words(f"quantity.{unit}", value=texts[0]), interval
+
+
+def margin_words(words: Words, claim: Claim) -> str:
+    """The smallest difference that matters: `0.2 percentage points`, `5 %`."""
+    unit: Unit = "points" if claim.metric in ("accuracy", "drop", "decline") else "percent"
+    return words(f"quantity.{unit}", value=words.exact(round(100 * claim.margin, 6)))
+
+
+def _in_unit(value: float, unit: Unit) -> float:
+    if unit == "points":
+        return 100 * value
+    return 100 * (value - 1) if unit == "percent" else value
+
+
+def _plus_minus(words: Words, mean: float, half: float, most: int) -> str:
+    decimals = decimals_for(half, most)
+    text = words.number(mean, decimals)
+    if not math.isfinite(half):
+        return text
+    return f"{text}{GAP}±{GAP}{words.number(half, decimals)}"

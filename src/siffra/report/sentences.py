@@ -1,0 +1,283 @@
+"""Answers and verdicts in sentences, from the numbers: for reports and for the terminal."""
+
+import math
+from collections.abc import Sequence
+
+from siffra.lab.plan import Claim, Level, Question
+from siffra.lab.verdicts import Answers, ClaimAnswer, LevelAnswer, QuestionAnswer, Verdict
+from siffra.report import numbers
+from siffra.report.labels import knob_name, level_name, levels_name
+from siffra.report.words import Words, words_in
+from siffra.run import Record
+
+VERDICTS: tuple[Verdict, ...] = (
+    "supported",
+    "refuted",
+    "no difference",
+    "inconclusive",
+    "not tested",
+)
+ABOUT_AS_LONG = 1.1
+"""Training times within this factor are called about as long."""
+MOST_RIVALS = 4
+"""More levels than this that cannot be told from the best are counted, not named."""
+ONE_CLASS = 0.99
+"""A run that gives this share of the test images one and the same class has collapsed."""
+
+
+def answer_sentence(answer: QuestionAnswer, language: str = "en") -> str:
+    """What a question's runs say, most important first; about one sentence.
+
+    The level called best is the best on validation; its test accuracy is compared with the
+    level that is worst on test. Collapsed and diverged runs, and a best value at the edge of
+    what was tried, get a short sentence each.
+    """
+    words = words_in(language)
+    if not _seen(answer):
+        return f"{capital(words('answer.nothing'))}."
+    lead = _times(words, answer) if _is_about_time(answer) else _accuracies(words, answer, "test")
+    parts = [_after(words, answer) + lead]
+    parts += [_accuracies(words, answer, name) for name in _shifted_sets(answer)]
+    parts += _mishaps(words, answer)
+    parts += _edges(words, answer)
+    return " ".join(f"{capital(part)}." for part in parts)
+
+
+def verdict_sentence(answer: ClaimAnswer, question: Question, language: str = "en") -> str:
+    """A verdict with what was compared, the estimate, its interval and n, in one sentence."""
+    words = words_in(language)
+    parts = [comparison(words, answer.claim, question), evidence(words, answer)]
+    told = "; ".join(part for part in parts if part)
+    return f"{capital(verdict_name(words, answer))}: {told}."
+
+
+def verdict_name(words: Words, answer: ClaimAnswer) -> str:
+    """`supported`, …; a claim about a longer training is `not tested at this length`."""
+    if answer.verdict == "not tested" and answer.reason == "too short":
+        return words("verdict.too_short")
+    return words(f"verdict.{answer.verdict.replace(' ', '_')}")
+
+
+def comparison(words: Words, claim: Claim, question: Question) -> str:
+    """What is compared: `accuracy on the test set, learning rate 0.02 against 0.7`."""
+    metric = words(
+        f"metric.{claim.metric}",
+        on=words(f"on.{claim.on}"),
+        target="" if claim.target is None else numbers.share(words, claim.target, 0),
+    )
+    against = claim.against
+    if isinstance(against, tuple):
+        other = _levels_name(words, question, against)
+    elif claim.metric in ("accuracy", "drop", "decline"):
+        other = f"{words.exact(round(100 * against, 6))} %"
+    else:
+        other = words(
+            "quantity.epochs" if claim.metric == "epochs_to" else "quantity.seconds",
+            value=words.exact(against),
+        )
+    level = _levels_name(words, question, claim.level)
+    return words("comparison", metric=metric, level=level, against=other)
+
+
+def evidence(words: Words, answer: ClaimAnswer) -> str:
+    """Estimate, interval, n and margin, and what is unusual; for a claim without, why."""
+    parts = []
+    if answer.estimate is not None:
+        value, interval = numbers.estimate_words(words, answer.claim, answer.estimate)
+        level = words.number(100 * answer.estimate.confidence, 1).removesuffix(
+            f"{words('decimal')}0"
+        )
+        n = len(answer.estimate.values)
+        parts.append(words("evidence", value=value, level=level, interval=interval, n=n))
+        if answer.estimate.censored:
+            parts.append(words.count("censored", answer.estimate.censored))
+    if answer.verdict == "inconclusive" and answer.reason != "too few seeds":
+        needed = answer.seeds_needed
+        parts.append(words("needs_many") if needed is None else words("needs", n=needed))
+    if answer.reason and f"reason.{answer.reason.replace(' ', '_')}" in words:
+        key = f"reason.{answer.reason.replace(' ', '_')}"
+        parts.append(words(key, epochs=answer.claim.epochs))
+    return "; ".join(parts)
+
+
+def summary_sentence(answers: Answers, language: str = "en") -> str:
+    """How many of a lab's claims were supported, refuted, and so on."""
+    words = words_in(language)
+    claims = [claim for question in answers.questions for claim in question.claims]
+    if not claims:
+        return words("summary.none")
+    counts = {verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS}
+    told = [
+        words.count(f"summary.{verdict.replace(' ', '_')}", n)
+        for verdict, n in counts.items()
+        if n
+    ]
+    return words.count("summary.claims", len(claims), counts=words.listing(told))
+
+
+def most_surprising(answers: Answers) -> tuple[QuestionAnswer, ClaimAnswer] | None:
+    """The refuted claim whose estimate is most margins away from nothing; None if none is."""
+    refuted = [
+        (question, claim)
+        for question in answers.questions
+        for claim in question.claims
+        if claim.verdict == "refuted" and claim.estimate is not None
+    ]
+    return max(refuted, key=lambda pair: _in_margins(pair[1]), default=None)
+
+
+def collapsed(record: Record) -> bool:
+    """Whether a run's network answers one class to nearly every test image."""
+    confusion = record.confusion["test"]
+    per_class = [sum(column) for column in zip(*confusion, strict=True)]
+    return max(per_class) >= ONE_CLASS * sum(per_class)
+
+
+def capital(text: str) -> str:
+    """`text` with its first letter large."""
+    return text[:1].upper() + text[1:]
+
+
+def _after(words: Words, answer: QuestionAnswer) -> str:
+    lengths = {len(r.epochs) for level in answer.levels for r in level.records}
+    return words.count("answer.after", lengths.pop()) if len(lengths) == 1 else ""
+
+
+def _accuracies(words: Words, answer: QuestionAnswer, on: str) -> str:
+    levels = _seen(answer)
+    means = [level.accuracy[on].mean for level in levels]
+    chosen = answer.levels[answer.best] if on == "test" else levels[means.index(max(means))]
+    worst = levels[means.index(min(means))]
+    told = {
+        "level": level_name(words, chosen.level),
+        "accuracy": numbers.accuracy(words, chosen.accuracy[on]),
+        "on": words(f"on.{on}"),
+    }
+    if len(levels) == 1:
+        return words("answer.only", **told)
+    if any(len(level.records) < 2 for level in levels):
+        return words("answer.single_runs", **told)
+    if not _separated(chosen, worst, on):
+        return _tie(words, levels, worst, on)
+    gap = 100 * (chosen.accuracy[on].mean - worst.accuracy[on].mean)
+    blur = 100 * math.hypot(*(numbers.half_width(x.accuracy[on]) for x in (chosen, worst)))
+    gap_text = words.number(gap, numbers.decimals_for(blur))
+    text = words("answer.best", **told, gap=gap_text, worst=level_name(words, worst.level))
+    others = [level for level in levels if level not in (chosen, worst)]
+    text += _rivals(words, [x.level for x in others if not _separated(chosen, x, on)])
+    return text + (_cost(words, levels, chosen) if on == "test" else "")
+
+
+def _tie(words: Words, levels: Sequence[LevelAnswer], worst: LevelAnswer, on: str) -> str:
+    means = [level.accuracy[on].mean for level in levels]
+    decimals = numbers.decimals_for(100 * numbers.half_width(worst.accuracy[on]))
+    low, high = (words.number(100 * x, decimals) for x in (min(means), max(means)))
+    key = "answer.tie_at" if low == high else "answer.tie"
+    text = words(key, low=low, high=high, on=words(f"on.{on}"))
+    fast, *_, slow = sorted(levels, key=lambda level: level.seconds.mean)
+    ratio = slow.seconds.mean / fast.seconds.mean
+    if on != "test" or ratio < ABOUT_AS_LONG:
+        return text
+    return text + words(
+        "answer.tie_time",
+        fast=level_name(words, fast.level),
+        slow=level_name(words, slow.level),
+        factor=numbers.factor(words, ratio),
+    )
+
+
+def _rivals(words: Words, rivals: Sequence[Level]) -> str:
+    if len(rivals) > MOST_RIVALS:
+        return words("answer.many_rivals", n=len(rivals))
+    return words("answer.rivals", levels=levels_name(words, rivals)) if rivals else ""
+
+
+def _cost(words: Words, levels: Sequence[LevelAnswer], chosen: LevelAnswer) -> str:
+    fast, *_, slow = sorted(levels, key=lambda level: level.seconds.mean)
+    if slow.seconds.mean < ABOUT_AS_LONG * fast.seconds.mean:
+        return words("answer.same_time")
+    if chosen is fast:
+        return words("answer.also_fastest")
+    ratio = chosen.seconds.mean / fast.seconds.mean
+    if ratio < ABOUT_AS_LONG:
+        return words("answer.nearly_fastest")
+    fastest = level_name(words, fast.level)
+    return words("answer.costs", factor=numbers.factor(words, ratio), fastest=fastest)
+
+
+def _times(words: Words, answer: QuestionAnswer) -> str:
+    fast, *_, slow = sorted(_seen(answer), key=lambda level: level.seconds.mean)
+    ratio = slow.seconds.mean / fast.seconds.mean
+    if ratio < ABOUT_AS_LONG:
+        return words(
+            "answer.equal_times",
+            low=numbers.seconds(words, fast.seconds),
+            high=numbers.seconds(words, slow.seconds),
+        )
+    return words(
+        "answer.fastest",
+        fast=level_name(words, fast.level),
+        seconds=numbers.seconds(words, fast.seconds),
+        slow=level_name(words, slow.level),
+        factor=numbers.factor(words, ratio),
+        slow_seconds=numbers.seconds(words, slow.seconds),
+    )
+
+
+def _mishaps(words: Words, answer: QuestionAnswer) -> list[str]:
+    told = []
+    for level in _seen(answer):
+        runs = len(level.records)
+        down = sum(collapsed(record) for record in level.records)
+        name = level_name(words, level.level)
+        if down:
+            told.append(words.count("answer.collapsed", runs, level=name, down=down))
+        if level.diverged:
+            told.append(words.count("answer.diverged", runs, level=name, down=level.diverged))
+    return told
+
+
+def _edges(words: Words, answer: QuestionAnswer) -> list[str]:
+    told = []
+    for knob in answer.edge:
+        values = [level.level.knobs[knob] for level in answer.levels]
+        best = answer.levels[answer.best].level.knobs[knob]
+        key = "answer.edge_largest" if best == max(values) else "answer.edge_smallest"
+        told.append(words(key, knob=knob_name(words, knob)))
+    return told
+
+
+def _is_about_time(answer: QuestionAnswer) -> bool:
+    claims = answer.question.claims
+    return len(_seen(answer)) > 1 and sum(c.metric == "seconds" for c in claims) * 2 > len(claims)
+
+
+def _shifted_sets(answer: QuestionAnswer) -> list[str]:
+    asked = {claim.on for claim in answer.question.claims if claim.metric == "accuracy"}
+    if "confusion" in answer.question.figures:
+        asked |= {"moved", "rotated"}
+    return [name for name in ("moved", "rotated") if name in asked]
+
+
+def _seen(answer: QuestionAnswer) -> list[LevelAnswer]:
+    return [level for level in answer.levels if level.records]
+
+
+def _separated(a: LevelAnswer, b: LevelAnswer, on: str) -> bool:
+    """Whether two levels' intervals lie apart; without spread, whether their means do."""
+    first, second = a.accuracy[on], b.accuracy[on]
+    return first.low > second.high or first.high < second.low
+
+
+def _levels_name(words: Words, question: Question, levels: Sequence[int]) -> str:
+    name = levels_name(words, [question.levels[i] for i in levels])
+    return name if len(levels) == 1 else words("mean_of", levels=name)
+
+
+def _in_margins(answer: ClaimAnswer) -> float:
+    estimate, margin = answer.estimate, max(answer.claim.margin, 1e-9)
+    if estimate is None:
+        return 0.0
+    if estimate.scale == "ratio":
+        return abs(math.log(estimate.value)) / math.log1p(margin)
+    return abs(estimate.value) / margin

@@ -1,0 +1,136 @@
+"""Answers in plain text, for terminals: sentences, tables, plots and verdicts."""
+
+import math
+from collections.abc import Sequence
+
+from siffra.lab.statistics import Summary
+from siffra.lab.verdicts import Answers, QuestionAnswer
+from siffra.report import numbers
+from siffra.report.labels import SETS, short_level_name, varied_name
+from siffra.report.sentences import (
+    answer_sentence,
+    capital,
+    summary_sentence,
+    verdict_name,
+    verdict_sentence,
+)
+from siffra.report.words import Words, words_in
+
+PLOT_WIDTH = 48
+"""Characters between the ends of a plot's axis."""
+_SEED, _MEAN = "∘", "●"
+
+
+def lab_text(answers: Answers, language: str = "en") -> str:
+    """What a lab found: a lone question in full, of several a sentence and the verdicts each."""
+    if len(answers.questions) == 1 and not answers.experiments:
+        return answer_text(answers.questions[0], language)
+    words = words_in(language)
+    blocks = [f"{words.say(answers.plan.title)}\n{summary_sentence(answers, language)}"]
+    for question in answers.questions:
+        lines = [
+            f"({question.question.id}) {words.say(question.question.ask)}",
+            f"    {answer_sentence(question, language)}",
+            *(
+                f"    {verdict_name(words, claim):<24} {words.say(claim.claim.say)}"
+                for claim in question.claims
+            ),
+        ]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def answer_text(answer: QuestionAnswer, language: str = "en") -> str:
+    """All that a question's runs say, in lines of text."""
+    words = words_in(language)
+    claims = [verdict_sentence(claim, answer.question, language) for claim in answer.claims]
+    blocks = [
+        answer_sentence(answer, language),
+        "\n".join(text_table(*levels_table(answer, language))),
+        "\n".join(dot_plot(answer, "test", language)),
+        "\n".join(claims),
+    ]
+    fixed = fixed_words(words, answer)
+    return "\n\n".join(block for block in (*blocks, fixed) if block)
+
+
+def levels_table(answer: QuestionAnswer, language: str = "en") -> tuple[list[str], list[list[str]]]:
+    """Headings, and a row for each level: accuracies in %, training seconds, number of runs."""
+    words = words_in(language)
+    headings = [
+        capital(varied_name(words, answer.question)),
+        *(f"{words(f'set.{name}')} %" for name in SETS),
+        words("figure.seconds"),
+        "n",
+    ]
+    rows = [
+        [
+            short_level_name(words, level.level),
+            *(numbers.accuracy_number(words, level.accuracy[name]) for name in SETS),
+            numbers.seconds_number(words, level.seconds),
+            str(len(level.records)),
+        ]
+        for level in answer.levels
+    ]
+    return headings, rows
+
+
+def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with columns aligned: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    lines = []
+    for row in (headings, ["─" * width for width in widths], *rows):
+        first, *others = zip(row, widths, strict=True)
+        cells = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def dot_plot(answer: QuestionAnswer, on: str, language: str = "en") -> list[str]:
+    """A line for each level: every seed's accuracy on the set `on`, their mean, its interval."""
+    words = words_in(language)
+    summaries = [level.accuracy[on] for level in answer.levels]
+    low, high = _range(summaries)
+    names = [short_level_name(words, level.level) for level in answer.levels]
+    margin = max(map(len, names))
+    decimals = numbers.decimals_for((high - low) * 100 / 2)
+    ends = [f"{words.number(100 * end, decimals)}{numbers.GAP}%" for end in (low, high)]
+    lines = [
+        f"{name:<{margin}} │{_strip(summary, low, high)}│"
+        for name, summary in zip(names, summaries, strict=True)
+    ]
+    axis = ends[0] + ends[1].rjust(PLOT_WIDTH - len(ends[0]))
+    legend = f"{_SEED} {words('figure.each_seed')}, ├{_MEAN}┤ {words('figure.mean_interval')}"
+    title = f"{capital(words('metric.accuracy', on=words(f'on.{on}')))}: {legend}"
+    return [title, *lines, f"{'':<{margin}}  {axis}"]
+
+
+def fixed_words(words: Words, answer: QuestionAnswer) -> str:
+    """What all levels share, in one line."""
+    from siffra.report.labels import knobs_name
+
+    fixed = knobs_name(words, answer.question.fixed)
+    return f"{words('table.fixed')}: {fixed}" if fixed else ""
+
+
+def _strip(summary: Summary, low: float, high: float) -> str:
+    def column(value: float) -> int:
+        return round((min(max(value, low), high) - low) / (high - low) * (PLOT_WIDTH - 1))
+
+    strip = [" "] * PLOT_WIDTH
+    if math.isfinite(summary.low):
+        first, last = column(summary.low), column(summary.high)
+        strip[first : last + 1] = "─" * (last + 1 - first)
+        strip[first], strip[last] = "├", "┤"
+    for value in summary.values:
+        strip[column(value)] = _SEED
+    if summary.values:
+        strip[column(summary.mean)] = _MEAN
+    return "".join(strip)
+
+
+def _range(summaries: Sequence[Summary]) -> tuple[float, float]:
+    """From the lowest to the highest that is to be shown, never of no width."""
+    shown = [x for s in summaries for x in (*s.values, s.low, s.high) if math.isfinite(x)]
+    low, high = min(shown, default=0.0), max(shown, default=1.0)
+    return (low, high) if high > low else (low - 0.005, high + 0.005)

@@ -1,0 +1,246 @@
+"""A made-up lab with plausible runs: reports are tested without any training."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from siffra.config import Setting
+from siffra.lab.plan import Claim, Experiment, Figure, Level, Plan, Question
+from siffra.lab.verdicts import Answers, answer
+from siffra.run import Epoch, Machine, Record
+
+SETS = ("train", "val", "test", "moved", "rotated")
+MACHINE = Machine(
+    cpu="Imaginary 9000",
+    cores=2,
+    threads=2,
+    system="Linux 6.1",
+    versions={"python": "3.11.2", "siffra": "0.1.0", "numpy": "2.4.6"},
+)
+
+
+def make_record(setting: Setting, seed: int, *, images: int = 10_000) -> Record:
+    """A run whose accuracy follows from its knobs as one might guess, with noise by seed."""
+    knobs = setting.knobs()
+    rng = np.random.default_rng([seed, zlib.crc32(repr(setting).encode())])
+    collapsed = knobs["layers"] >= 16
+    width = knobs.get("neurons", 32)
+    width = width if isinstance(width, int) else width[0]
+    error = 0.02 + 0.3 / width + 0.004 / knobs["learning_rate"] + 0.002 * knobs.get("strides", 1)
+    final = {"train": 1 - error / 2, "val": 1 - error, "test": 1 - error}
+    final |= {"moved": 0.17 + 0.03 * (knobs["model"] == "conv"), "rotated": 0.98 - 3 * error}
+    spread = {"train": 0.002, "val": 0.003, "test": 0.003, "moved": 0.01, "rotated": 0.015}
+    pace = 0.3 + 2 * min(knobs["learning_rate"], 1)
+    shape = 1 - np.exp(-pace * np.arange(1, knobs["epochs"] + 1)) * 0.5
+    curves = {
+        name: np.clip((final[name] + rng.normal(0, spread[name])) * shape, 0.05, 1.0)
+        + rng.normal(0, spread[name] / 3, shape.size)
+        for name in SETS
+    }
+    if collapsed:
+        curves = {name: np.full(shape.size, 0.1135) for name in SETS}
+    confusion = {
+        name: _confusion(rng, min(curves[name][-1], 1.0), images, collapsed) for name in SETS
+    }
+    seconds = 40 / knobs["batch_size"] + width / 500 + 0.8 * (knobs["model"] == "conv")
+    times = seconds * np.exp(rng.normal(0, 0.04, shape.size))
+    epochs = [
+        Epoch(
+            loss=float(1 - curves["train"][i]),
+            seconds=float(times[i]),
+            accuracy={name: float(curves[name][i]) for name in SETS},
+        )
+        for i in range(shape.size)
+    ]
+    return Record(
+        key=f"{zlib.crc32(repr((setting, seed)).encode()):064x}",
+        model=setting.model,
+        training=setting.training,
+        seed=seed,
+        dataset="made up",
+        fingerprint="0" * 64,
+        engine="native",
+        engine_version=1,
+        parameters=25_450,
+        epochs=tuple(epochs),
+        accuracy={name: float(np.trace(c) / c.sum()) for name, c in confusion.items()},
+        confusion={name: c.tolist() for name, c in confusion.items()},
+        seconds=float(times.sum()),
+        compile_seconds=0.1,
+        scoring_seconds=0.2,
+        diverged=knobs["learning_rate"] >= 8,
+        machine=MACHINE,
+        finished=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def _confusion(
+    rng: np.random.Generator, accuracy: float, images: int, collapsed: bool
+) -> np.ndarray:
+    classes = 10
+    if collapsed:
+        matrix = np.zeros((classes, classes), np.int64)
+        matrix[:, 1] = images // classes
+        return matrix
+    mistakes = rng.dirichlet(np.full(classes - 1, 0.5), size=classes)
+    rows = []
+    for i in range(classes):
+        row = np.insert((1 - accuracy) * mistakes[i], i, accuracy)
+        rows.append(rng.multinomial(images // classes, row / row.sum()))
+    return np.array(rows)
+
+
+def make_question(
+    id: str,
+    levels: Sequence[Mapping[str, Any]],
+    figures: Sequence[Figure] = ("curves", "levels"),
+    *,
+    base: Mapping[str, Any] | None = None,
+    ask: str = "What does it do?",
+    note: str = "",
+    reported: Sequence[Mapping[str, float]] = (),
+    claims: Sequence[Claim] = (),
+    epochs: int = 20,
+) -> Question:
+    """A question whose levels are `levels` on top of `base`."""
+    base = {"epochs": epochs, **(base or {})}
+    settings = [Setting.from_knobs({**base, **level}) for level in levels]
+    fixed = {k: v for k, v in settings[0].knobs().items() if k not in levels[0]}
+    return Question(
+        id=id,
+        ask={"en": ask, "sv": f"(sv) {ask}"},
+        note={"en": note} if note else {},
+        vary=tuple(levels[0]),
+        retune=(),
+        fixed=fixed,
+        levels=tuple(
+            Level(knobs, (setting,), dict(reported[i]) if i < len(reported) else {})
+            for i, (knobs, setting) in enumerate(zip(levels, settings, strict=True))
+        ),
+        claims=tuple(claims),
+        figures=tuple(figures),
+    )
+
+
+def make_claim(id: str, say: str, **changes: Any) -> Claim:
+    """A claim that level 0 has a better test accuracy than level 1."""
+    fields: dict[str, Any] = {
+        "say": {"en": say, "sv": f"(sv) {say}"},
+        "metric": "accuracy",
+        "on": "test",
+        "target": None,
+        "level": (0,),
+        "against": (1,),
+        "direction": "better",
+        "margin": 0.002,
+        "epochs": 1,
+        "reported": {"en": "97.8 against 95.9"},
+    }
+    return Claim(id=id, **(fields | changes))
+
+
+def make_answers(
+    questions: Sequence[Question],
+    experiments: Sequence[Experiment] = (),
+    *,
+    seeds: int = 5,
+    epochs: int | None = 20,
+    title: str = "A study of digits",
+) -> Answers:
+    """The answers to `questions`, from made-up runs with `seeds` seeds."""
+    plan = Plan(
+        title={"en": title, "sv": f"(sv) {title}"},
+        source="digits.toml",
+        digest="0" * 64,
+        preset="standard",
+        epochs=epochs,
+        seeds=tuple(range(seeds)),
+        questions=tuple(questions),
+        experiments=tuple(experiments),
+    )
+    settings = {s for q in questions for level in q.levels for s in level.settings}
+    settings |= {e.setting for e in experiments}
+    records = {(s, seed): make_record(s, seed) for s in settings for seed in plan.seeds}
+    return answer(plan, records)
+
+
+def study(*, seeds: int = 5, epochs: int = 20) -> Answers:
+    """A lab with every kind of question, figure and claim."""
+    rates = make_question(
+        "a",
+        [{"learning_rate": r} for r in (0.02, 0.7, 1.0)],
+        ask="Does a higher learning rate train faster, and can it be too high?",
+        note="The study does not say which model; the dense one is assumed.",
+        reported=[{"test": 0.93}, {"test": 0.97, "rotated": 0.84}, {"test": 0.97}],
+        claims=[
+            make_claim("a1", "A low learning rate takes longer.", metric="epochs_to", target=0.9),
+            make_claim("a2", "0.02 is never as good as 0.7.", direction="worse"),
+            make_claim("a3", "0.02 never catches up in 100 epochs.", epochs=100),
+            make_claim("a4", "0.7 and 1 are the same.", level=(1,), against=(2,), direction="same"),
+            make_claim("a5", "1 takes longer.", metric="seconds", level=(2,), direction="worse"),
+            make_claim("a6", "0.7 beats the others.", level=(1,), against=(0, 2)),
+            make_claim("a7", "0.02 beats 0.7.", margin=0.001),
+        ],
+        epochs=epochs,
+    )
+    models = make_question(
+        "d",
+        [{"model": "dense"}, {"model": "conv"}],
+        ["confusion", "levels"],
+        ask="How do the test sets differ, and is it the same for both models?",
+        claims=[make_claim("d1", "conv is better on moved.", on="moved", level=(1,), against=(0,))],
+        epochs=epochs,
+    )
+    times = make_question(
+        "c",
+        [{"model": "dense"}, {"model": "conv"}],
+        ["levels"],
+        ask="Which model takes longer to train?",
+        claims=[make_claim("c1", "dense is faster.", metric="seconds", margin=0.05)],
+        epochs=epochs,
+    )
+    neurons = make_question(
+        "e",
+        [{"neurons": n} for n in (4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 1024)],
+        ask="What happens with more neurons?",
+        claims=[make_claim("e1", "More is better.", level=(11,), against=(0,))],
+        epochs=epochs,
+    )
+    kernels = make_question(
+        "f",
+        [{"kernel_size": k, "strides": s} for k in (3, 5, 8, 12, 16) for s in (1, 2, 3, 5)],
+        ["heatmap"],
+        base={"model": "conv"},
+        ask="How large can kernel size and strides get?",
+        epochs=epochs,
+    )
+    layers = make_question(
+        "g",
+        [{"layers": n} for n in (1, 4, 16, 23)],
+        ask="Do more layers help?",
+        claims=[make_claim("g1", "4 layers beat 1.", level=(1,), against=(0,), direction="worse")],
+        epochs=epochs,
+    )
+    experiments = [
+        Experiment(
+            id=f"x{i + 1}",
+            name={"en": f"Experiment {i + 1}"},
+            note={"en": "Fewer epochs, smaller batches."},
+            setting=Setting.from_knobs({"epochs": epochs, **knobs}),
+            reported={"test": 0.9587 + i / 200, "moved": 0.157, "rotated": 0.80, "seconds": 638.0},
+        )
+        for i, knobs in enumerate(
+            [
+                {"neurons": 128, "batch_size": 27},
+                {"neurons": 128, "batch_size": 135, "learning_rate": 0.5},
+                {"neurons": 640, "batch_size": 135, "learning_rate": 0.5},
+                {"model": "conv", "filters": 28, "batch_size": 135},
+                {"model": "conv", "kernel_size": 12, "learning_rate": 0.5},
+            ]
+        )
+    ]
+    questions = [rates, times, models, neurons, kernels, layers]
+    return make_answers(questions, experiments, seeds=seeds, epochs=epochs)
