@@ -2,7 +2,8 @@
 
 import ast
 import graphlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,6 @@ FLOORS = (
     "model_file",
     "presence",
     "store",
-    "lab.labfile",
     "lab.plan",
     "lab.statistics",
     "lab",
@@ -53,8 +53,13 @@ def floor(module: str) -> int | None:
     return None
 
 
-def imported(path: Path) -> Iterator[str]:
+@cache
+def imported(path: Path) -> tuple[str, ...]:
     """Names below `siffra` that the file imports, anywhere in it, functions included."""
+    return tuple(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -87,15 +92,16 @@ def test_imports_point_down(module):
 def test_no_module_imports_itself_by_way_of_others():
     known = modules()
     graph = {
-        module: {name for name in known if _is_imported(name, path)} - {module}
+        module: {module_of(name, known) for name in imported(path)} - {module, None}
         for module, path in known.items()
     }
 
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError with the modules in the cycle
 
 
-def _is_imported(module: str, path: Path) -> bool:
-    return any(name == module or name.rpartition(".")[0] == module for name in imported(path))
+def module_of(name: str, known: Collection[str]) -> str | None:
+    """The module that an imported name is, or is defined in."""
+    return next((m for m in (name, name.rpartition(".")[0]) if m in known), None)
 
 
 def test_the_table_has_no_floor_twice():
@@ -106,7 +112,7 @@ def test_an_upward_import_would_be_seen(tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text("def late():\n    from siffra.cli import app\n    import siffra.lab.plan\n")
 
-    assert list(imported(planted)) == ["cli.app", "lab.plan"]
+    assert imported(planted) == ("cli.app", "lab.plan")
     assert floor("cli.app") == FLOORS.index("cli")
     assert floor("lab.plan") == FLOORS.index("lab.plan")
     assert floor("lab.conduct") == FLOORS.index("lab")

@@ -14,7 +14,7 @@ from siffra.report.sentences import (
     verdict_name,
     verdict_sentence,
 )
-from siffra.report.words import Words, words_in
+from siffra.report.words import GAP, Words, words_in
 
 PLOT_WIDTH = 48
 """Characters between the ends of a plot's axis."""
@@ -94,7 +94,7 @@ def dot_plot(answer: QuestionAnswer, on: str, language: str = "en") -> list[str]
     names = [short_level_name(words, level.level) for level in answer.levels]
     margin = max(map(len, names))
     decimals = numbers.decimals_for((high - low) * 100 / 2)
-    ends = [f"{words.number(100 * end, decimals)}{numbers.GAP}%" for end in (low, high)]
+    ends = [f"{words.number(100 * end, decimals)}{GAP}%" for end in (low, high)]
     lines = [
         f"{name:<{margin}} │{_strip(summary, low, high)}│"
         for name, summary in zip(names, summaries, strict=True)

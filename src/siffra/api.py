@@ -1,0 +1,388 @@
+"""siffra in Python: train a model, ask what a knob does, run a whole lab, ask a saved model.
+
+The command line calls the same functions. What they return shows itself, in a notebook and
+in a terminal, and holds the records for whoever wants to go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+
+from siffra.config import Setting
+from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource, load_dataset
+from siffra.data.pictures import read_picture
+from siffra.engine.base import Engine, Fitted
+from siffra.errors import ConfigError, did_you_mean
+from siffra.lab.conduct import Cost, Event, conduct, estimate, forget
+from siffra.lab.labfile import EXPERIMENTS, read_lab
+from siffra.lab.plan import Plan, Text
+from siffra.lab.planning import plan_lab, plan_vary
+from siffra.lab.verdicts import Answers, answer
+from siffra.model_file import load_model, save_model
+from siffra.report.notebook import html_table, lab_html
+from siffra.report.terminal import lab_text, text_table
+from siffra.run import Epoch, Record, run
+from siffra.store import Store, default_store_path, open_store
+
+ENGINES = ("native",)
+DEFAULT_SEEDS = 5
+
+DataLike = DataSource | Path | str | None
+"""A data set: an `.npz` file, a `DataSource` with its ranges and seed, or None for MNIST."""
+
+
+class Knobs(TypedDict, total=False):
+    """Every knob, as keyword arguments take them; `siffra.config.KNOBS` says what each does."""
+
+    model: str
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    optimizer: str
+    momentum: float
+    layers: int
+    neurons: int | Sequence[int]
+    conv_layers: int
+    filters: int | Sequence[int]
+    kernel_size: int | Sequence[int]
+    strides: int | Sequence[int]
+
+
+def train(
+    *,
+    seed: int = 0,
+    data: DataLike = None,
+    engine: str = "native",
+    threads: int | None = None,
+    store: Path | str | None = None,
+    on_epoch: Callable[[int, Epoch], None] = lambda number, epoch: None,
+    **knobs: Unpack[Knobs],
+) -> TrainResult:
+    """Train one model; its record goes to the store.
+
+    A single run says little about a knob: that is what `vary` is for.
+
+    Args:
+        seed: Decides the initial weights and the order of the images.
+        data: See `DataLike`.
+        engine: What trains; `native`.
+        threads: Threads to compute with (default: one per core). Results do not depend on it.
+        store: The file of finished runs (default: `siffra.store.default_store_path()`).
+        on_epoch: Called after each epoch with its number, from 1, and its scores.
+        **knobs: What is trained and how, see `Knobs`; what is not named keeps its default.
+
+    Raises:
+        SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
+    """
+    setting = Setting.from_knobs(knobs)
+    trainer = make_engine(engine, threads)
+    dataset = load_dataset(data_source(data)).split_for(seed)
+    with open_store(store or default_store_path()) as runs:
+        record, fitted = run(setting, dataset, seed, trainer, on_epoch)
+        runs.add(record)
+    return TrainResult(record, fitted, dataset)
+
+
+def predict(model: Path | str, images: Iterable[Path | str]) -> list[Prediction]:
+    """What the model saved in `model` sees in pictures (PNG, JPEG or npy, any size).
+
+    Pictures are fitted to the model as `siffra.data.pictures.read_picture` says.
+
+    Raises:
+        ModelFileError: `model` is no saved model.
+        DataError: A picture cannot be read.
+    """
+    saved = load_model(Path(model))
+    fitted = make_engine("native").load(
+        saved.setting.model, saved.image_shape, saved.classes, saved.weights
+    )
+    paths = [Path(image) for image in images]
+    batch = np.stack([read_picture(path, saved.image_shape) for path in paths])
+    return [
+        Prediction(path, tuple(row.tolist()))
+        for path, row in zip(paths, fitted.predict(batch), strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model sees in a picture: the probability of each class."""
+
+    path: Path
+    probabilities: tuple[float, ...]
+
+    @property
+    def label(self) -> int:
+        """The likeliest class."""
+        return self.ranked[0]
+
+    @property
+    def ranked(self) -> tuple[int, ...]:
+        """All classes, the likeliest first."""
+        return tuple(np.argsort(self.probabilities)[::-1].tolist())
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.label} ({self.probabilities[self.label]:.1%})"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """A trained model: `record` has every score, `fitted` predicts."""
+
+    record: Record
+    fitted: Fitted
+    dataset: Dataset
+
+    @property
+    def accuracy(self) -> Mapping[str, float]:
+        """Accuracy by set, fractions."""
+        return self.record.accuracy
+
+    def save(self, path: Path | str) -> None:
+        """Save the model, for `predict`, in safetensors' format.
+
+        Raises:
+            ModelFileError: It cannot be written.
+        """
+        save_model(Path(path), self.fitted, self.record, self.dataset)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `siffra train --json` prints."""
+        return {
+            "config": self.record.setting.knobs(),
+            "seed": self.record.seed,
+            "seconds": self.record.seconds,
+            "epochs": len(self.record.epochs),
+            "parameters": self.record.parameters,
+            "accuracy": dict(self.record.accuracy),
+        }
+
+    def __str__(self) -> str:
+        record = self.record
+        told = (
+            f"{record.model.kind} model, {record.parameters:,} parameters, "
+            f"{len(record.epochs)} epochs in {record.seconds:.2f} s of training, seed {record.seed}"
+        )
+        if record.diverged:
+            told += "; it diverged: its loss is no longer a number"
+        return "\n".join([told, "", *text_table(*self._scores())])
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._scores())
+
+    def _scores(self) -> tuple[list[str], list[list[str]]]:
+        return ["set", "accuracy"], [[k, f"{v:.2%}"] for k, v in self.accuracy.items()]
+
+
+def vary(
+    levels: Mapping[str, Sequence[Any]],
+    *,
+    seeds: int = DEFAULT_SEEDS,
+    data: DataLike = None,
+    engine: str = "native",
+    threads: int | None = None,
+    store: Path | str | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+    **knobs: Unpack[Knobs],
+) -> LabResult:
+    """Ask what a knob does: train at each of its levels, with several seeds, and compare.
+
+    Several knobs at once are tried in every combination.
+
+    Args:
+        levels: The values to try, by knob: `{"learning_rate": [0.02, 0.7, 1]}`. The others are
+            compared with the first.
+        seeds: How many seeds each level is trained with.
+        data: See `DataLike`.
+        engine: What trains; `native`.
+        threads: Threads to compute with (default: one per core).
+        store: The file of finished runs, in which runs made before are found again.
+        on_event: Called with each `siffra.lab.conduct.Event`, for showing progress.
+        **knobs: What all levels share, see `Knobs`.
+
+    Raises:
+        SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
+    """
+    with vary_job(
+        levels, knobs, seeds=seeds, data=data, engine=engine, threads=threads, store=store
+    ) as job:
+        return job.conduct(on_event)
+
+
+def run_lab(
+    lab: Path | str | None = None,
+    *,
+    preset: str = "quick",
+    epochs: int | None = None,
+    seeds: int | None = None,
+    only: Sequence[str] = (),
+    engine: str = "native",
+    threads: int | None = None,
+    store: Path | str | None = None,
+    out: Path | str | None = None,
+    language: str = "en",
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> LabResult:
+    """Run a lab file, or the study that siffra brings, and answer its questions.
+
+    What was run before is not run again: a lab that was stopped goes on where it was.
+
+    Args:
+        lab: A lab file; None for the study of handwritten digits.
+        preset: `quick` (3 epochs), `standard` (20) or `full` (each run as its lab file says).
+        epochs: Train every run for so many, whatever the preset and the lab file say.
+        seeds: So many, instead of the preset's.
+        only: The ids of the questions and experiments to run; none means all.
+        engine: What trains; `native`.
+        threads: Threads to compute with (default: one per core).
+        store: The file of finished runs.
+        out: Write the report to this folder.
+        language: Of the report: `en` or `sv`.
+        on_event: Called with each `siffra.lab.conduct.Event`, for showing progress.
+
+    Raises:
+        SiffraError: The lab file, the data or the store cannot be used.
+    """
+    with lab_job(
+        lab,
+        preset=preset,
+        epochs=epochs,
+        seeds=seeds,
+        only=only,
+        engine=engine,
+        threads=threads,
+        store=store,
+    ) as job:
+        result = job.conduct(on_event)
+    if out is not None:
+        result.write(out, language)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class LabResult:
+    """What a lab, or one question, found: `answers` holds estimates, verdicts and records."""
+
+    answers: Answers
+
+    def write(self, out: Path | str, language: str = "en") -> list[Path]:
+        """Write the report (HTML, Markdown, JSON, CSV, Parquet, figures) to the folder `out`."""
+        from siffra.report.report import write_report  # brings matplotlib
+
+        return write_report(self.answers, Path(out), language)
+
+    def __str__(self) -> str:
+        return lab_text(self.answers)
+
+    def _repr_html_(self) -> str:
+        return lab_html(self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A question of a plan, or its experiments, and what it would cost alone."""
+
+    id: str
+    ask: Text
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A plan with all that it takes to conduct it: for those who want to know the cost first."""
+
+    plan: Plan
+    dataset: Dataset
+    engine: Engine
+    store: Store
+
+    def cost(self) -> Cost:
+        """How many runs it takes, how many are stored, and about how long the others take."""
+        return estimate(self.plan, self.dataset, self.engine, self.store)
+
+    def parts(self) -> list[Part]:
+        """The plan part by part, in the lab file's order; parts may share runs."""
+        plan = self.plan
+        alone = replace(plan, questions=(), experiments=())
+        parts = [(q.id, q.ask, replace(alone, questions=(q,))) for q in plan.questions]
+        if plan.experiments:
+            experiments = replace(alone, experiments=plan.experiments)
+            parts.append((EXPERIMENTS, {"en": "the experiments"}, experiments))
+        return [
+            Part(name, ask, estimate(part, self.dataset, self.engine, self.store))
+            for name, ask, part in parts
+        ]
+
+    def forget(self) -> int:
+        """Remove the plan's runs from the store; how many there were."""
+        return forget(self.plan, self.dataset, self.engine, self.store)
+
+    def conduct(self, on_event: Callable[[Event], None] = lambda event: None) -> LabResult:
+        """Make the runs that are missing, and answer."""
+        records = conduct(self.plan, self.dataset, self.engine, self.store, on_event)
+        return LabResult(answer(self.plan, records))
+
+
+@contextmanager
+def lab_job(
+    lab: Path | str | None = None,
+    *,
+    preset: str = "quick",
+    epochs: int | None = None,
+    seeds: int | None = None,
+    only: Sequence[str] = (),
+    engine: str = "native",
+    threads: int | None = None,
+    store: Path | str | None = None,
+) -> Iterator[Job]:
+    """A lab made ready, see `run_lab`; its store is open meanwhile."""
+    file = read_lab(Path(lab) if lab else None)
+    trainer = make_engine(engine, threads)
+    dataset = load_dataset(file.data)
+    plan = plan_lab(file, dataset, preset=preset, epochs=epochs, seeds=seeds, only=only)
+    with open_store(store or default_store_path()) as runs:
+        yield Job(plan, dataset, trainer, runs)
+
+
+@contextmanager
+def vary_job(
+    levels: Mapping[str, Sequence[Any]],
+    knobs: Mapping[str, Any],
+    *,
+    seeds: int = DEFAULT_SEEDS,
+    data: DataLike = None,
+    engine: str = "native",
+    threads: int | None = None,
+    store: Path | str | None = None,
+) -> Iterator[Job]:
+    """One question made ready, see `vary`; its store is open meanwhile."""
+    trainer = make_engine(engine, threads)
+    dataset = load_dataset(data_source(data))
+    plan = plan_vary(levels, knobs, dataset, seeds=seeds)
+    with open_store(store or default_store_path()) as runs:
+        yield Job(plan, dataset, trainer, runs)
+
+
+def data_source(data: DataLike) -> DataSource:
+    """What `data` stands for."""
+    return data if isinstance(data, DataSource) else DataSource(path=Path(data) if data else None)
+
+
+def make_engine(name: str, threads: int | None = None) -> Engine:
+    """The engine called `name`.
+
+    Raises:
+        ConfigError: There is none, or not so many threads.
+    """
+    if name not in ENGINES:
+        raise ConfigError(f"engine: found {name!r}; {did_you_mean(name, ENGINES)}")
+    from siffra.engine.native.engine import NativeEngine  # compiles: only when it is needed
+
+    return NativeEngine(threads)

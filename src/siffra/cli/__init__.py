@@ -1,0 +1,109 @@
+"""The command line: parses, calls `siffra.api`, prints.
+
+Results go to stdout, progress to stderr. The commands stand in files of their own, by family;
+what is heavy to import, they import when they are called, so that `siffra --help` is instant.
+"""
+
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from siffra.cli.data import data
+from siffra.cli.lab import lab, report
+from siffra.cli.options import help_text, show_help
+from siffra.cli.runs import runs
+from siffra.cli.train import predict, train
+from siffra.cli.vary import vary
+from siffra.errors import SiffraError
+
+MISTAKE, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    name="siffra",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (lab, vary, train, predict, report):
+    app.command(help=help_text(command))(command)
+app.add_typer(data, name="data")
+app.add_typer(runs, name="runs")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import siffra
+
+        typer.echo(f"siffra {siffra.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def siffra_(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """A lab bench for neural networks.
+
+    Ask what a training knob does: siffra trains the models, several times with different
+    seeds, and answers with a number, an interval and a verdict.
+
+    Start with [bold]siffra lab[/bold], the study that siffra brings with it, or ask something:
+    [bold]siffra vary learning_rate=0.02,0.7,1[/bold]
+    """
+    show_help(context)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 2 the user's mistake, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ± is no reason to fail
+    try:
+        sys.exit(_run(arguments))
+    except BrokenPipeError:
+        # The reader has seen enough (`siffra runs list | head`). What is still buffered would
+        # fail again when Python closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        code = app(args=arguments, prog_name="siffra", standalone_mode=False)
+        sys.stdout.flush()
+        return code or 0
+    except SiffraError as error:
+        return _mistake(str(error))
+    except typer.TyperException as error:
+        return _mistake(_usage(error))
+    except (typer.Abort, KeyboardInterrupt):
+        print("stopped.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _mistake(text: str) -> int:
+    print(f"error: {text}", file=sys.stderr)
+    return MISTAKE
+
+
+def _usage(error: typer.TyperException) -> str:
+    """What the parser found wrong, on one line, worded as siffra's own errors are."""
+    text = " ".join(error.format_message().split()).rstrip(".")
+    text = re.sub(
+        r" \(Possible options: (.*)\)$",
+        lambda found: f"; did you mean {' or '.join(found[1].split(', '))}?",
+        text,
+    )
+    text = re.sub(r"\. Did you mean (.*)\?$", r"; did you mean \1?", text)
+    return text[:1].lower() + text[1:] + ("" if text.endswith("?") else ".")

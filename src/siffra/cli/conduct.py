@@ -1,0 +1,77 @@
+"""Conducting in the terminal: what it will cost, how far it has come, how to go on."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from siffra.cli.progress import Meter, duration
+
+if TYPE_CHECKING:
+    from siffra.api import Job, LabResult
+    from siffra.lab.conduct import Cost, Event
+    from siffra.lab.plan import PlannedRun
+    from siffra.run import Epoch, Record
+
+INTERRUPTED = 130
+
+
+def conduct(job: "Job") -> "LabResult":
+    """Conduct `job` with its cost told before and its progress during; Ctrl-C says how to go on."""
+    cost = job.cost()
+    print_cost(cost)
+    if cost.have == cost.runs:
+        return job.conduct()
+    done = cost.have
+    try:
+        with Meter(cost.runs, "runs") as meter:
+
+            def show(event: "Event") -> None:
+                nonlocal done
+                done = event.progress.done
+                meter.update(done, _words(event), event.progress.seconds_left)
+
+            return job.conduct(show)
+    except KeyboardInterrupt as interrupt:
+        print(
+            f"stopped. {done} of {cost.runs} runs are stored; "
+            f"the same command goes on with the other {cost.runs - done}.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(INTERRUPTED) from interrupt
+
+
+def print_cost(cost: "Cost", *, err: bool = True) -> None:
+    """How many runs there are, how many are stored, and about how long the others take."""
+    told = f"{cost.runs} runs"
+    if cost.have:
+        told += f", {cost.have} of them stored"
+    if cost.have < cost.runs:
+        told += f"; about {duration(cost.seconds)} of training"
+    typer.echo(f"{told}.", err=err)
+
+
+def _words(event: "Event") -> str:
+    from siffra.lab.conduct import EpochDone, Finished, Reused, Started
+
+    match event:
+        case Started(run=run):
+            return f"{_name(run)}: starting"
+        case EpochDone(run=run, number=number, epoch=epoch):
+            epochs = run.setting.training.epochs
+            return f"{_name(run)}: epoch {number}/{epochs}, {_accuracy(epoch)}"
+        case Finished(run=run, record=record):
+            return f"{_name(run)}: {_accuracy(record)}"
+        case Reused(run=run):
+            return f"{_name(run)}: stored already"
+        case _:
+            return "waiting for another process"
+
+
+def _name(run: "PlannedRun") -> str:
+    model, training = run.setting.model, run.setting.training
+    return f"{model.kind}, learning rate {training.learning_rate:g}, seed {run.seed}"
+
+
+def _accuracy(scored: "Epoch | Record") -> str:
+    return f"{scored.accuracy['val']:.2%} on validation"

@@ -1,0 +1,180 @@
+"""`siffra lab` and `siffra report`: a whole lab, from its file to its report."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from siffra.cli.conduct import conduct, print_cost
+from siffra.cli.options import (
+    EngineOption,
+    JsonOption,
+    SeedsOption,
+    StoreOption,
+    ThreadsOption,
+)
+from siffra.errors import StoreError
+
+if TYPE_CHECKING:
+    from siffra.api import Job
+
+
+class Preset(StrEnum):
+    """How long a lab trains."""
+
+    quick = "quick"
+    standard = "standard"
+    full = "full"
+
+
+class Language(StrEnum):
+    """What a report can be written in."""
+
+    en = "en"
+    sv = "sv"
+
+
+LabArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        help="A lab file; without it, the study of handwritten digits that siffra brings.",
+        metavar="[LAB.toml]",
+        show_default=False,
+    ),
+]
+PresetOption = Annotated[
+    Preset,
+    typer.Option(help="Length of training: 3 epochs, 20, or as many as the lab file says."),
+]
+EpochsOption = Annotated[
+    int | None,
+    typer.Option(help="Train every run for so many epochs instead.", min=1, metavar="N"),
+]
+OnlyOption = Annotated[
+    str | None, typer.Option(help="Only these questions, as a,b,e.", metavar="IDS")
+]
+OutOption = Annotated[Path, typer.Option(help="Folder for the report.", metavar="DIR")]
+LanguageOption = Annotated[Language, typer.Option("--lang", help="Language of the report.")]
+
+OUT = Path("siffra-report")
+
+
+def lab(
+    file: LabArgument = None,
+    preset: PresetOption = Preset.quick,
+    epochs: EpochsOption = None,
+    seeds: SeedsOption = None,
+    only: OnlyOption = None,
+    out: OutOption = OUT,
+    language: LanguageOption = Language.en,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan and its cost; train nothing.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make every run anew, also those that are stored.")
+    ] = False,
+    as_json: JsonOption = False,
+    engine: EngineOption = "native",
+    threads: ThreadsOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Run a lab: answer every question of a lab file, and write a report.
+
+    Each run is stored as soon as it is finished. Stop the lab with Ctrl-C whenever you like;
+    the same command goes on with the runs that are missing.
+
+    [dim]Examples[/dim]
+    siffra lab
+    siffra lab --only a,b --preset standard
+    siffra lab my-lab.toml --out my-report --dry-run
+    """
+    from siffra import api
+
+    with api.lab_job(
+        file,
+        preset=preset,
+        epochs=epochs,
+        seeds=seeds,
+        only=_ids(only),
+        engine=engine,
+        threads=threads,
+        store=store,
+    ) as job:
+        if dry_run:
+            _print_plan(job, as_json)
+            return
+        if fresh:
+            job.forget()
+        result = conduct(job)
+    written = result.write(out, language)
+    if as_json:
+        typer.echo((out / "results.json").read_text("utf-8"))
+    else:
+        typer.echo(str(result))
+        typer.echo(f"\n{written[0]}")
+
+
+def report(
+    file: LabArgument = None,
+    preset: PresetOption = Preset.quick,
+    epochs: EpochsOption = None,
+    seeds: SeedsOption = None,
+    only: OnlyOption = None,
+    out: OutOption = OUT,
+    language: LanguageOption = Language.en,
+    engine: EngineOption = "native",
+    store: StoreOption = None,
+) -> None:
+    """Write a lab's report again, from runs that are stored; nothing is trained.
+
+    [dim]Examples[/dim]
+    siffra report --lang sv --out rapport
+    siffra report my-lab.toml --preset standard
+    """
+    from siffra import api
+
+    with api.lab_job(
+        file,
+        preset=preset,
+        epochs=epochs,
+        seeds=seeds,
+        only=_ids(only),
+        engine=engine,
+        store=store,
+    ) as job:
+        cost = job.cost()
+        if cost.have < cost.runs:
+            raise StoreError(
+                f"{job.store.path}: {cost.have} of this lab's {cost.runs} runs are stored; "
+                "`siffra lab`, with the same options, makes the others."
+            )
+        result = job.conduct()
+    for path in result.write(out, language):
+        typer.echo(str(path))
+
+
+def _ids(only: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in only.split(",")) if only else ()
+
+
+def _print_plan(job: "Job", as_json: bool) -> None:
+    cost, parts = job.cost(), job.parts()
+    if as_json:
+        runs = {part.id: {"runs": part.cost.runs, "stored": part.cost.have} for part in parts}
+        told = {"runs": cost.runs, "stored": cost.have, "seconds": cost.seconds, "parts": runs}
+        typer.echo(json.dumps(told))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "question", box=None, pad_edge=False, header_style="dim")
+    for heading in ("runs", "stored"):
+        table.add_column(heading, justify="right")
+    for part in parts:
+        ask = next(iter(part.ask.values()))
+        table.add_row(part.id, ask, str(part.cost.runs), str(part.cost.have))
+    Console(highlight=False).print(table)
+    typer.echo("\nA run that several questions need is made once. In all:")
+    print_cost(cost, err=False)

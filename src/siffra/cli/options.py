@@ -1,0 +1,188 @@
+"""Options that several commands share; those for knobs are made from `config.KNOBS`."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from siffra.config import KNOBS, Knob
+from siffra.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from siffra.data.load import DataSource
+
+DATA, MACHINE, KNOB = "Data", "Where and how", "Knobs"
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Your own data, an .npz as Keras or MedMNIST has them; without it, MNIST.",
+        metavar="FILE.npz",
+        rich_help_panel=DATA,
+    ),
+]
+MovedOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Greatest shift of the moved test images, in pixels (default 10).",
+        metavar="PX",
+        rich_help_panel=DATA,
+    ),
+]
+RotatedOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Greatest turn of the rotated test images, in degrees (default 36).",
+        metavar="DEG",
+        rich_help_panel=DATA,
+    ),
+]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        help="The file of finished runs; without it, $SIFFRA_STORE or your user data folder.",
+        metavar="FILE",
+        rich_help_panel=MACHINE,
+    ),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Threads to compute with; without it, one per core. Results are the same.",
+        min=1,
+        metavar="N",
+        rich_help_panel=MACHINE,
+    ),
+]
+EngineOption = Annotated[
+    str, typer.Option(help="What trains the networks.", rich_help_panel=MACHINE)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+SeedsOption = Annotated[
+    int | None, typer.Option(help="How many seeds each run is repeated with.", min=1, metavar="N")
+]
+
+
+def show_help(context: typer.Context) -> None:
+    """For a group of commands that is called without one: its help, which is no mistake."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def help_text(command: Callable[..., None]) -> str:
+    """A command's docstring for the terminal: paragraphs unwrapped, examples line by line."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(p if p.startswith("[dim]") else " ".join(p.split()) for p in paragraphs)
+
+
+def data_source(
+    data: Path | None, moved: float | None, rotated: float | None
+) -> "DataSource | None":
+    """The data set that `--data`, `--moved` and `--rotated` describe; None if none is given."""
+    from siffra.data.load import DataSource
+
+    given = {"path": data, "moved": moved, "rotated": rotated}
+    given = {name: value for name, value in given.items() if value is not None}
+    return DataSource(**given) if given else None
+
+
+def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` an option for every knob; it is handed those given as a dict, `knobs`."""
+
+    @wraps(command)
+    def wrapped(**values: Any) -> None:
+        knobs = {name: values.pop(name) for name in KNOBS}
+        command(**values, knobs={k: v for k, v in knobs.items() if v is not None})
+
+    own = [p for p in inspect.signature(command).parameters.values() if p.name != "knobs"]
+    signature = inspect.Signature([*own, *(_option(knob) for knob in KNOBS.values())])
+    wrapped.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
+    wrapped.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    return wrapped
+
+
+def _option(knob: Knob) -> inspect.Parameter:
+    option = typer.Option(
+        "--" + knob.name.replace("_", "-"),
+        help=_help(knob),
+        metavar=_metavar(knob),
+        rich_help_panel=KNOB,
+        parser=lambda text: parse_values(knob, text) if knob.per_layer else parse_value(knob, text),
+    )
+    return inspect.Parameter(
+        knob.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[Any, option],
+    )
+
+
+def _help(knob: Knob) -> str:
+    text = knob.help[0].upper() + knob.help[1:]
+    if knob.per_layer:
+        text += "; or one for each layer, as 64,32"
+    return text + ("." if len(knob.models) > 1 else f" ({', '.join(knob.models)} only).")
+
+
+def _metavar(knob: Knob) -> str:
+    return {int: "N", float: "X", str: "NAME"}[knob.type] + (",..." if knob.per_layer else "")
+
+
+def parse_value(knob: Knob, text: str) -> int | float | str:
+    """One value of a knob.
+
+    Raises:
+        ConfigError: It is no such number.
+    """
+    if knob.type is str:
+        return text.strip()
+    try:
+        return knob.type(text)
+    except ValueError as error:
+        wanted = "a whole number" if knob.type is int else "a number"
+        raise ConfigError(f"{knob.name}: found {text!r}; it must be {wanted}.") from error
+
+
+def parse_values(knob: Knob, text: str) -> Any:
+    """A per-layer knob: one value, or a list with one for each layer."""
+    values = [parse_value(knob, part) for part in text.split(",")]
+    return values if len(values) > 1 else values[0]
+
+
+def parse_levels(arguments: list[str]) -> Mapping[str, list[Any]]:
+    """`["learning_rate=0.02,0.7", "neurons=32,[64,32]"]` as levels by knob; lists in brackets.
+
+    Raises:
+        ConfigError: No `=`, an unknown knob, a knob twice, or a value that is no such number.
+    """
+    levels: dict[str, list[Any]] = {}
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        name = name.strip().removeprefix("--").replace("-", "_")
+        if name not in KNOBS:
+            raise ConfigError(f"{name}: no such knob; {did_you_mean(name, KNOBS)}")
+        if not equals or not text.strip():
+            raise ConfigError(f"{name}: no levels; write them as {name}=V1,V2,...")
+        if name in levels:
+            raise ConfigError(f"{name}: given twice; write its levels as {name}=V1,V2,...")
+        levels[name] = [_level(KNOBS[name], part) for part in _parts(text)]
+    return levels
+
+
+def _parts(text: str) -> list[str]:
+    return re.findall(r"\[[^\]]*\]|[^,]+", text)
+
+
+def _level(knob: Knob, text: str) -> Any:
+    text = text.strip()
+    if not text.startswith("["):
+        return parse_value(knob, text)
+    if not knob.per_layer:
+        raise ConfigError(f"{knob.name}: found {text}; this knob has one value for all layers.")
+    return [parse_value(knob, part) for part in text.strip("[]").split(",")]

@@ -1,0 +1,128 @@
+"""`siffra runs`: what the store of finished runs holds."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siffra.cli.options import JsonOption, StoreOption, show_help
+
+runs = typer.Typer()
+runs.callback(invoke_without_command=True, help="List, show or export finished runs.")(show_help)
+
+KeyArgument = Annotated[str, typer.Argument(help="The run's key, or the start of it.")]
+
+
+@runs.command("list")
+def list_(
+    store: StoreOption = None,
+    model: Annotated[str | None, typer.Option(help="Only dense or conv models.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Only runs with this seed.", min=0)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the finished runs, the oldest first.
+
+    [dim]Examples[/dim]
+    siffra runs list --model conv
+    siffra runs list --json
+    """
+    from siffra.store import default_store_path, open_store
+
+    with open_store(store or default_store_path(), read_only=True) as opened:
+        records = opened.records(model=model, seed=seed)
+    if as_json:
+        typer.echo(json.dumps([record.model_dump(mode="json") for record in records]))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("run", "model and training", box=None, pad_edge=False, header_style="dim")
+    for heading in ("data", "seed", "test", "moved", "rotated", "seconds", "finished"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for record in records:
+        knobs = " ".join(f"{k}={_short(v)}" for k, v in record.setting.knobs().items())
+        table.add_row(
+            record.key[:8],
+            knobs,
+            record.dataset,
+            str(record.seed),
+            *(f"{record.accuracy[name]:.2%}" for name in ("test", "moved", "rotated")),
+            f"{record.seconds:.2f}",
+            f"{record.finished.astimezone():%Y-%m-%d %H:%M}",
+        )
+    # A pipe has no width to fold lines to.
+    Console(width=None if sys.stdout.isatty() else 250).print(table)
+
+
+@runs.command()
+def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Show one run: what was trained, where, its curve and its scores.
+
+    [dim]Example[/dim]
+    siffra runs show 3f2a
+    """
+    from siffra.store import default_store_path, open_store
+
+    with open_store(store or default_store_path(), read_only=True) as opened:
+        record = opened.find(key)
+    if as_json:
+        typer.echo(record.model_dump_json())
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(style="dim")
+    facts.add_column(overflow="fold")
+    for name, value in {
+        "run": record.key,
+        **record.setting.knobs(),
+        "seed": record.seed,
+        "data": f"{record.dataset} ({record.fingerprint[:12]})",
+        "engine": f"{record.engine} {record.engine_version}",
+        "parameters": f"{record.parameters:,}",
+        "training": f"{record.seconds:.2f} s",
+        "machine": f"{record.machine.cpu}, {record.machine.threads} threads",
+        "finished": f"{record.finished.astimezone():%Y-%m-%d %H:%M}",
+        **{f"accuracy, {name}": f"{share:.2%}" for name, share in record.accuracy.items()},
+        "diverged": "yes" if record.diverged else "no",
+    }.items():
+        facts.add_row(name.replace("_", " "), _short(value))
+    curve = Table("epoch", "loss", box=None, pad_edge=False, header_style="dim")
+    for heading in record.epochs[0].accuracy:
+        curve.add_column(heading, justify="right")
+    for number, epoch in enumerate(record.epochs, start=1):
+        loss = "not a number" if epoch.loss is None else f"{epoch.loss:.4f}"
+        curve.add_row(str(number), loss, *(f"{share:.2%}" for share in epoch.accuracy.values()))
+    console = Console(highlight=False)
+    console.print(facts)
+    console.print()
+    console.print(curve)
+
+
+class Format(StrEnum):
+    """How runs are exported."""
+
+    csv = "csv"
+    parquet = "parquet"
+    json = "json"
+
+
+@runs.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="The file to write: .csv, .parquet or .json.")],
+    store: StoreOption = None,
+) -> None:
+    """Write every finished run to a file, as CSV, Parquet or JSON by its ending.
+
+    [dim]Example[/dim]
+    siffra runs export runs.parquet
+    """
+    raise NotImplementedError
+
+
+def _short(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,68 @@
+"""`siffra vary`: one ad-hoc question, answered in the terminal."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from siffra.cli.conduct import conduct
+from siffra.cli.options import (
+    DataOption,
+    EngineOption,
+    JsonOption,
+    MovedOption,
+    RotatedOption,
+    SeedsOption,
+    StoreOption,
+    ThreadsOption,
+    data_source,
+    parse_levels,
+    with_knobs,
+)
+
+
+@with_knobs
+def vary(
+    knobs: dict[str, Any],
+    levels: Annotated[
+        list[str],
+        typer.Argument(help="A knob and the values to try.", metavar="KNOB=V1,V2,..."),
+    ],
+    seeds: SeedsOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the full report to this folder.", metavar="DIR")
+    ] = None,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    moved: MovedOption = None,
+    rotated: RotatedOption = None,
+    engine: EngineOption = "native",
+    threads: ThreadsOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Ask what a knob does: train at each of its values, with several seeds, and compare.
+
+    Every value is compared with the first. Several knobs are tried in every combination. All
+    other knobs stay fixed, at what their options say; a list of widths goes in brackets.
+
+    [dim]Examples[/dim]
+    siffra vary learning_rate=0.02,0.7,1
+    siffra vary batch_size=9,10,11 --model conv --seeds 10
+    siffra vary kernel_size=4,8 strides=1,2 --model conv --epochs 3
+    siffra vary neurons=64,[64,64] --out two-layers
+    """
+    from siffra import api
+
+    with api.vary_job(
+        parse_levels(levels),
+        knobs,
+        seeds=seeds or api.DEFAULT_SEEDS,
+        data=data_source(data, moved, rotated),
+        engine=engine,
+        threads=threads,
+        store=store,
+    ) as job:
+        result = conduct(job)
+    if out:
+        result.write(out)
+    typer.echo(result.as_json() if as_json else str(result))
