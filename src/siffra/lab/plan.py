@@ -1,19 +1,19 @@
-"""From a lab file to a plan: the questions, their claims, and the runs that answer them."""
+"""A plan: a lab's questions, their claims, and the runs that answer them."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from siffra.config import Setting
-from siffra.data.dataset import Dataset
 
 Text = Mapping[str, str]
-"""A text by language (`en`, `sv`); `say(text, language)` falls back to any language it has."""
+"""A text by language (`en`, `sv`); one that lacks a language is shown in one that it has."""
 
 Metric = Literal["accuracy", "drop", "decline", "seconds", "seconds_to", "epochs_to"]
 Direction = Literal["better", "worse", "same"]
 Figure = Literal["curves", "levels", "heatmap", "confusion"]
+ImageSet = Literal["train", "val", "test", "moved", "rotated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +120,13 @@ class Plan:
 
         The order is drawn from the digest and the seed, so that it is the same every time.
         """
-        raise NotImplementedError
+        settings = dict.fromkeys(
+            [s for q in self.questions for level in q.levels for s in level.settings]
+            + [e.setting for e in self.experiments]
+        )
+        runs: list[PlannedRun] = []
+        for seed in self.seeds:
+            block = [PlannedRun(setting, seed) for setting in settings]
+            random.Random(f"{self.digest}:{seed}").shuffle(block)
+            runs += block
+        return tuple(runs)

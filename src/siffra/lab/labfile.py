@@ -1,0 +1,351 @@
+"""From a lab file (TOML) to a checked `LabFile`: what is asked, not yet what is run.
+
+What can be told from the file alone is checked here: keys, types, names of knobs, ids. What
+needs the models and the data set (`siffra.lab.planning`) is checked when the lab is planned. The
+format is described in docs/labs.md.
+"""
+
+import hashlib
+import itertools
+import math
+import re
+import reprlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PositiveInt,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from siffra.config import KNOBS
+from siffra.data.load import DataSource
+from siffra.errors import LabFileError, did_you_mean
+from siffra.lab.plan import Direction, Figure, ImageSet, Metric
+
+DIGITS = Path(__file__).with_name("digits.toml")
+EXPERIMENTS = "experiments"
+"""The id by which the experiments are picked among the questions."""
+
+MOST_SEEDS = 1000
+MOST_LEVELS = 1000
+LANGUAGES = ("en", "sv")
+_MOST_BYTES = 1_000_000
+
+
+def _known_knob(name: str) -> str:
+    if name not in KNOBS:
+        hint = did_you_mean(name, KNOBS)
+        raise PydanticCustomError("unknown_knob", "no such knob; {hint}", {"hint": hint})
+    return name
+
+
+def _known_language(name: str) -> str:
+    if name not in LANGUAGES:
+        raise PydanticCustomError(
+            "unknown_language", "no such language; {hint}", {"hint": did_you_mean(name, LANGUAGES)}
+        )
+    return name
+
+
+def _by_language(value: Any) -> Any:
+    return {"en": value} if isinstance(value, str) else value
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+# An array in TOML is a list, a tuple here; what is in it is checked as strictly as ever.
+_ARRAY = Field(strict=False)
+_SOME = Field(strict=False, min_length=1)
+
+_Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)]
+_Text = Annotated[
+    dict[Annotated[str, AfterValidator(_known_language)], Annotated[str, Field(min_length=1)]],
+    BeforeValidator(_by_language),
+    Field(min_length=1),
+]
+Knobs = dict[Annotated[str, AfterValidator(_known_knob)], Any]
+_Lists = dict[
+    Annotated[str, AfterValidator(_known_knob)], Annotated[tuple[Any, ...], _SOME]
+]  # the values that each knob takes
+_Levels = Annotated[tuple[Annotated[Knobs, Field(min_length=1)], ...], _SOME]
+_Against = Annotated[
+    Annotated[_Levels, Tag("<levels>")] | Annotated[float, Tag("<number>")],
+    Discriminator(lambda value: "<levels>" if isinstance(value, list | tuple) else "<number>"),
+    BeforeValidator(_listed),
+]
+_Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, table: Any) -> Any:
+        for key in table if isinstance(table, dict) else ():
+            if key not in cls.model_fields:
+                raise _no_such_key(key, cls.model_fields)
+        return table
+
+
+class Reported(_Table):
+    """Figures by an author: accuracies are fractions, `seconds` is training time."""
+
+    train: _Fraction | None = None
+    val: _Fraction | None = None
+    test: _Fraction | None = None
+    moved: _Fraction | None = None
+    rotated: _Fraction | None = None
+    seconds: Annotated[float, Field(gt=0)] | None = None
+
+    def figures(self) -> dict[str, float]:
+        """Those that were given, by name."""
+        return self.model_dump(exclude_none=True, exclude={"at"})
+
+
+class ReportedLevel(Reported):
+    """Figures by an author for the level that has the knobs `at`."""
+
+    at: Annotated[Knobs, Field(min_length=1)]
+
+
+class ClaimTable(_Table):
+    """A claim as it is written; `siffra.lab.plan.Claim` says what the keys mean."""
+
+    id: _Id
+    say: _Text
+    reported: _Text | None = None
+    metric: Metric = "accuracy"
+    on: ImageSet = "test"
+    target: Annotated[float, Field(gt=0, le=1)] | None = None
+    level: Annotated[_Levels, BeforeValidator(_listed)]
+    against: _Against
+    direction: Direction
+    margin: Annotated[float, Field(gt=0)] | None = None
+    epochs: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _keys_that_belong_together(self) -> Self:
+        if (self.target is not None) != (self.metric in ("seconds_to", "epochs_to")):
+            verb = "has no" if self.target is not None else "needs a"
+            raise ValueError(f"metric `{self.metric}` {verb} `target`")
+        if self.metric == "seconds" and "on" in self.model_fields_set:
+            raise ValueError("metric `seconds` has no `on`: training time is the same for all sets")
+        if self.metric == "drop" and self.on == "test":
+            raise ValueError("metric `drop` is from test to another set: `on` says which")
+        return self
+
+
+class QuestionTable(_Table):
+    """A question as it is written: either `vary` (all combinations) or `levels` (a list)."""
+
+    id: _Id
+    ask: _Text
+    note: _Text | None = None
+    fixed: Knobs = {}
+    vary: Annotated[_Lists, Field(min_length=1)] | None = None
+    levels: _Levels | None = None
+    retune: _Lists = {}
+    figures: Annotated[tuple[Figure, ...], _SOME] | None = None
+    reported: Annotated[tuple[ReportedLevel, ...], _ARRAY] = ()
+    claims: Annotated[tuple[ClaimTable, ...], _ARRAY] = ()
+
+    @model_validator(mode="after")
+    def _levels_to_compare(self) -> Self:
+        if (self.vary is None) == (self.levels is None):
+            raise ValueError("a question has either `vary` or `levels`")
+        for number, level in enumerate(self.levels or (), start=1):
+            for knob in self.varied:
+                if knob not in level:
+                    raise ValueError(f"levels[{number}] has no `{knob}`, which other levels have")
+        levels = len(self.levels) if self.levels else _combinations(self.vary)
+        if levels < 2:
+            raise ValueError("there is one level only, and nothing to compare it with")
+        if (settings := levels * _combinations(self.retune)) > MOST_LEVELS:
+            raise ValueError(f"this makes {settings:,} settings; {MOST_LEVELS:,} is the most")
+        if self.figures and "heatmap" in self.figures and len(self.varied) != 2:
+            raise ValueError(f"a heatmap needs two varied knobs, found {len(self.varied)}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_role_for_each_knob(self) -> Self:
+        roles = {"varied": self.varied, "fixed": self.fixed, "retuned": self.retune}
+        for (first, ours), (second, theirs) in itertools.combinations(roles.items(), 2):
+            for knob in ours:
+                if knob in theirs:
+                    raise ValueError(f"`{knob}` is both {first} and {second}")
+        return self
+
+    @model_validator(mode="after")
+    def _id_of_its_own(self) -> Self:
+        if self.id == EXPERIMENTS:
+            raise ValueError(f"the id `{EXPERIMENTS}` stands for the lab's experiments")
+        return self
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """Names of the varied knobs."""
+        if self.levels is not None:
+            return tuple(dict.fromkeys(knob for level in self.levels for knob in level))
+        return tuple(self.vary or ())
+
+
+class ExperimentTable(_Table):
+    """An experiment as it is written."""
+
+    id: _Id
+    name: _Text
+    note: _Text | None = None
+    knobs: Knobs
+    reported: Reported = Reported()
+
+
+class PresetTable(_Table):
+    """What a lab changes in a preset: the cap on epochs, the number of seeds."""
+
+    epochs: PositiveInt | None = None
+    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None = None
+
+
+class PresetTables(_Table):
+    """The presets that there are."""
+
+    quick: PresetTable = PresetTable()
+    standard: PresetTable = PresetTable()
+    full: PresetTable = PresetTable()
+
+
+class _Tables(_Table):
+    title: _Text
+    data: DataSource = DataSource()
+    base: Knobs = {}
+    presets: PresetTables = PresetTables()
+    questions: Annotated[tuple[QuestionTable, ...], _ARRAY] = ()
+    experiments: Annotated[tuple[ExperimentTable, ...], _ARRAY] = ()
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Self:
+        if not self.questions and not self.experiments:
+            raise ValueError("the lab asks nothing: it needs `[[questions]]` or `[[experiments]]`")
+        for what, ids in (
+            ("questions", [q.id for q in self.questions]),
+            ("claims", [c.id for q in self.questions for c in q.claims]),
+            ("experiments", [e.id for e in self.experiments]),
+        ):
+            for name in ids:
+                if ids.count(name) > 1:
+                    raise ValueError(f"{ids.count(name)} {what} have the id `{name}`")
+        return self
+
+
+class LabFile(_Tables):
+    """A checked lab file. `source` is its name, `digest` the SHA-256 (hex) of its bytes."""
+
+    source: str
+    digest: str
+
+
+def read_lab(path: Path | None = None) -> LabFile:
+    """Read and check a lab file; None is the study that siffra brings.
+
+    A relative `path` in `[data]` is taken from the lab file's folder.
+
+    Raises:
+        LabFileError: It cannot be read, is no TOML, or says what cannot be; the text names the
+            file and the key, with entries of arrays counted from 1.
+    """
+    path = path or DIGITS
+    content = _read(path)
+    name = path.name
+    try:
+        tables = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise LabFileError(f"{name}: line {line} is not UTF-8 text.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise LabFileError(f"{name}: not TOML: {error}.") from error
+    except RecursionError as error:
+        raise LabFileError(f"{name}: its arrays or tables are nested too deeply.") from error
+    try:
+        checked = _Tables.model_validate(tables)
+    except ValidationError as error:
+        raise LabFileError(f"{name}: {_in_words(error.errors(include_url=False)[0])}") from error
+    digest = hashlib.sha256(content).hexdigest()
+    values = dict(checked) | {"data": _beside(checked.data, path)}
+    return LabFile.model_construct(None, **values, source=name, digest=digest)
+
+
+def _read(path: Path) -> bytes:
+    if not path.exists():
+        raise LabFileError(f"{path}: no such file.")
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "not a regular file"
+        raise LabFileError(f"{path}: it is {what}; a lab file is a TOML file.")
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise LabFileError(f"{path}: cannot be read: {error.strerror}.") from error
+    if len(content) > _MOST_BYTES:
+        raise LabFileError(f"{path}: larger than 1 MB, so it can hardly be a lab file.")
+    return content
+
+
+def _beside(data: DataSource, path: Path) -> DataSource:
+    return data.model_copy(update={"path": path.parent / data.path}) if data.path else data
+
+
+def _combinations(lists: Mapping[str, tuple[Any, ...]] | None) -> int:
+    return math.prod(len(values) for values in (lists or {}).values())
+
+
+def _no_such_key(key: str, known: Iterable[str]) -> PydanticCustomError:
+    hint = did_you_mean(key, known)
+    return PydanticCustomError("unknown_key", "no such key; {hint}", {"key": key, "hint": hint})
+
+
+def _in_words(error: ErrorDetails) -> str:
+    """`questions[2].vary.bacth_size: no such knob; did you mean `batch_size`?`."""
+    kind, context = error["type"], error.get("ctx", {})
+    key = _key(error["loc"])
+    found = reprlib.repr(error["input"])
+    if kind in ("unknown_knob", "unknown_language"):
+        return f"{key}: {error['msg']}"
+    if kind == "unknown_key":
+        return f"{_key((*error['loc'], context['key']))}: {error['msg']}"
+    if kind == "extra_forbidden":  # DataSource is the one table that is not a _Table
+        return f"{key}: no such key; {did_you_mean(str(error['loc'][-1]), DataSource.model_fields)}"
+    if kind == "missing":
+        return f"{key}: it is missing."
+    if kind == "literal_error":
+        known = re.findall("'([^']+)'", context["expected"])
+        return f"{key}: found {found}; {did_you_mean(str(error['input']), known)}"
+    message = error["msg"].removeprefix("Value error, ")
+    if kind == "value_error":
+        return f"{key}: {message}." if key else f"{message}."
+    return f"{key}: found {found}; {message[0].lower()}{message[1:]}."
+
+
+def _key(location: Iterable[int | str]) -> str:
+    """The key path; tags that choose between types, as `<levels>`, are no part of it."""
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part + 1}]"
+        elif part != "[key]" and not part.startswith("<"):
+            path += f".{part}" if path else part
+    return path

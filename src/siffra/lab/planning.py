@@ -1,0 +1,390 @@
+"""From a lab file to a plan: every level becomes a setting that can be run, or is refused."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from siffra.config import KNOBS, Setting
+from siffra.data.dataset import Dataset
+from siffra.errors import ConfigError, LabFileError, did_you_mean
+from siffra.lab.labfile import (
+    EXPERIMENTS,
+    MOST_LEVELS,
+    MOST_SEEDS,
+    ClaimTable,
+    ExperimentTable,
+    LabFile,
+    QuestionTable,
+)
+from siffra.lab.plan import Claim, Experiment, Figure, Level, Metric, Plan, Question
+from siffra.network import build_network
+
+PRESETS: Mapping[str, tuple[int | None, int]] = {
+    "quick": (3, 5),
+    "standard": (20, 5),
+    "full": (None, 5),
+}
+"""The cap on epochs (None: no cap) and the number of seeds, by name."""
+
+
+def plan_lab(
+    lab: LabFile,
+    dataset: Dataset,
+    *,
+    preset: str = "quick",
+    epochs: int | None = None,
+    seeds: int | None = None,
+    only: Collection[str] = (),
+) -> Plan:
+    """Work out every run that `lab` asks for.
+
+    Args:
+        lab: What `read_lab` gave.
+        dataset: What it will be trained on; networks that its images do not allow are refused.
+        preset: `quick`, `standard` or `full`: a cap on epochs and a number of seeds.
+        epochs: Train every run for exactly so many epochs, whatever preset and lab file say.
+            (Neither this nor a preset's cap touches a question that varies or retunes `epochs`.)
+        seeds: Number of seeds, in place of the preset's; they are 0, 1, 2, ...
+        only: Ids of the questions to plan (`experiments` for those); empty: all.
+
+    Raises:
+        LabFileError: The file asks for what cannot be run or compared; the text names the key.
+        ConfigError: `preset`, `epochs`, `seeds` or `only` is wrong.
+    """
+    cap, count = _preset(lab, preset)
+    if epochs is not None and epochs < 1:
+        raise ConfigError(f"epochs: found {epochs}; it must be 1 or more.")
+    chosen = _chosen(lab, only)
+    cut = _Cut(epochs or cap, exact=epochs is not None)
+    questions = [
+        _question(table, f"questions[{number}]", lab, dataset, cut)
+        for number, table in enumerate(lab.questions, start=1)
+        if table.id in chosen
+    ]
+    experiments = [
+        _experiment(table, f"experiments[{number}]", lab, dataset, cut)
+        for number, table in enumerate(lab.experiments, start=1)
+        if EXPERIMENTS in chosen
+    ]
+    return Plan(
+        title=lab.title,
+        source=lab.source,
+        digest=lab.digest,
+        preset=preset,
+        epochs=cut.epochs,
+        seeds=_seeds(seeds if seeds is not None else count),
+        questions=tuple(questions),
+        experiments=tuple(experiments),
+    )
+
+
+def plan_vary(
+    vary: Mapping[str, Sequence[Any]],
+    fixed: Mapping[str, Any],
+    dataset: Dataset,
+    *,
+    seeds: int = 5,
+) -> Plan:
+    """A plan of one question: what the knobs in `vary` do, all others being as in `fixed`.
+
+    All combinations of the values are compared; each is claimed to be better than the first, in
+    accuracy on test.
+
+    Raises:
+        ConfigError: A knob or a value is wrong, or there is nothing to compare.
+    """
+    for knob in (*vary, *fixed):
+        if knob not in KNOBS:
+            raise ConfigError(f"{knob}: no such knob; {did_you_mean(knob, KNOBS)}")
+    if both := sorted(set(vary) & set(fixed)):
+        raise ConfigError(f"{both[0]}: it cannot be both varied and fixed.")
+    combinations = list(itertools.islice(_combinations(vary), MOST_LEVELS + 1))
+    if not 2 <= len(combinations) <= MOST_LEVELS:
+        raise ConfigError(f"{', '.join(vary) or 'vary'}: give two values or more, {MOST_LEVELS:,} at most.")
+    parts = [_Part("", fixed)]
+    levels = tuple(
+        Level(knobs, (_setting([*parts, _Part("", knobs)], dataset),), {}) for knobs in combinations
+    )
+    if same := _first_same(levels):
+        raise ConfigError(_why_same(*same))
+    names = " and ".join(vary)
+    question = Question(
+        id="vary",
+        ask={"en": f"What does {names} do?", "sv": f"Vad gör {names.replace(' and ', ' och ')}?"},
+        note={},
+        vary=tuple(vary),
+        retune=(),
+        fixed=_shared(levels, vary),
+        levels=levels,
+        claims=tuple(_better_than_first(levels, i) for i in range(1, len(levels))),
+        figures=_default_figures(tuple(vary), levels),
+    )
+    described = json.dumps({"vary": vary, "fixed": fixed}, default=list, sort_keys=True)
+    return Plan(
+        title=question.ask,
+        source="vary",
+        digest=hashlib.sha256(described.encode()).hexdigest(),
+        preset="vary",
+        epochs=None,
+        seeds=_seeds(seeds),
+        questions=(question,),
+        experiments=(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """How long a run may be: at most `epochs` (None: as long as it says), or `exact`ly."""
+
+    epochs: int | None
+    exact: bool
+
+    def __call__(self, setting: Setting) -> Setting:
+        own = setting.training.epochs
+        epochs = self.epochs if self.epochs and (self.exact or self.epochs < own) else own
+        return replace(setting, training=setting.training.model_copy(update={"epochs": epochs}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some of a setting's knobs, and where they were written."""
+
+    where: str
+    knobs: Mapping[str, Any]
+
+
+def _preset(lab: LabFile, name: str) -> tuple[int | None, int]:
+    if name not in PRESETS:
+        raise ConfigError(f"preset: found {name!r}; {did_you_mean(name, PRESETS)}")
+    epochs, seeds = PRESETS[name]
+    own = getattr(lab.presets, name)
+    return own.epochs or epochs, own.seeds or seeds
+
+
+def _seeds(count: int) -> tuple[int, ...]:
+    if not 1 <= count <= MOST_SEEDS:
+        raise ConfigError(f"seeds: found {count}; it must be from 1 to {MOST_SEEDS:,}.")
+    return tuple(range(count))
+
+
+def _chosen(lab: LabFile, only: Collection[str]) -> set[str]:
+    known = [question.id for question in lab.questions] + [EXPERIMENTS] * bool(lab.experiments)
+    for name in only:
+        if name not in known:
+            raise ConfigError(
+                f"only: {lab.source} has no question `{name}`; {did_you_mean(name, known)}"
+            )
+    return set(only or known)
+
+
+def _question(
+    table: QuestionTable, where: str, lab: LabFile, dataset: Dataset, cut: _Cut
+) -> Question:
+    if "epochs" in table.varied or "epochs" in table.retune:
+        cut = _Cut(None, exact=False)
+    shared = [_Part("base", lab.base), _Part(f"{where}.fixed", table.fixed)]
+    retuned = [_Part(f"{where}.retune", knobs) for knobs in _combinations(table.retune)]
+
+    def level(part: _Part) -> Level:
+        about = f"question {table.id}, level {_spelled(part.knobs)}"
+        settings = (
+            cut(_setting([*shared, part, combination], dataset, lab.source, about))
+            for combination in retuned
+        )
+        return Level(part.knobs, tuple(dict.fromkeys(settings)), {})
+
+    levels = tuple(level(part) for part in _parts(table, where))
+    if same := _first_same(levels):
+        raise LabFileError(f"{lab.source}: {where}: {_why_same(*same)}")
+    levels = _with_reported(levels, table, f"{lab.source}: {where}")
+    return Question(
+        id=table.id,
+        ask=table.ask,
+        note=table.note or {},
+        vary=table.varied,
+        retune=tuple(table.retune),
+        fixed=_shared(levels, (*table.varied, *table.retune)),
+        levels=levels,
+        claims=tuple(
+            _claim(claim, levels, f"{lab.source}: {where}.claims[{number}]")
+            for number, claim in enumerate(table.claims, start=1)
+        ),
+        figures=table.figures or _default_figures(table.varied, levels),
+    )
+
+
+def _parts(table: QuestionTable, where: str) -> Iterator[_Part]:
+    """The varied knobs of each level."""
+    if table.levels is not None:
+        for number, knobs in enumerate(table.levels, start=1):
+            yield _Part(f"{where}.levels[{number}]", {name: knobs[name] for name in table.varied})
+    for knobs in _combinations(table.vary) if table.vary else ():
+        yield _Part(f"{where}.vary", knobs)
+
+
+def _combinations(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    for values in itertools.product(*lists.values()):
+        yield dict(zip(lists, values, strict=True))
+
+
+def _setting(
+    parts: Sequence[_Part], dataset: Dataset, source: str = "", about: str = ""
+) -> Setting:
+    """Put a setting together; later parts override earlier ones, and must fit its model.
+
+    Of the part `base`, knobs that the model (or the optimiser) does not have are left out.
+    """
+    knobs = {name: value for part in parts for name, value in part.knobs.items()}
+    told = {name for part in parts if part.where != "base" for name in part.knobs}
+    for name in set(knobs) - told:
+        foreign = knobs.get("model", "dense") not in KNOBS[name].models and name != "model"
+        if foreign or (name == "momentum" and knobs.get("optimizer") != "momentum"):
+            del knobs[name]
+    try:
+        setting = Setting.from_knobs(knobs)
+        build_network(setting.model, dataset.image_shape, dataset.classes)
+    except ConfigError as error:
+        name, colon, rest = str(error).partition(": ")
+        written = [part.where for part in parts if name in part.knobs] or [parts[-1].where]
+        if not source:
+            raise
+        key = f"{written[-1]}.{name}" if colon and name in knobs else written[-1]
+        text = rest if colon and name in knobs else error
+        raise LabFileError(f"{source}: {key}: {text} ({about})") from error
+    return setting
+
+
+def _first_same(levels: Sequence[Level]) -> tuple[Level, Level] | None:
+    """The first two levels of which a setting is the same."""
+    seen: dict[Setting, Level] = {}
+    for level in levels:
+        for setting in level.settings:
+            if setting in seen:
+                return seen[setting], level
+            seen[setting] = level
+    return None
+
+
+def _why_same(first: Level, second: Level) -> str:
+    differing = [name for name in first.knobs if first.knobs[name] != second.knobs[name]]
+    if not differing:
+        return f"level {_spelled(first.knobs)} is there twice."
+    told = f"levels {_spelled(first.knobs)} and {_spelled(second.knobs)} come out as the same run"
+    if differing == ["neurons"] and not first.settings[0].model.neurons:
+        return f"{told}: neurons has no effect with layers = 0."
+    return f"{told}: {' and '.join(differing)} makes no difference here."
+
+
+def _with_reported(
+    levels: tuple[Level, ...], table: QuestionTable, where: str
+) -> tuple[Level, ...]:
+    reported = [dict(level.reported) for level in levels]
+    for number, figures in enumerate(table.reported, start=1):
+        at = f"{where}.reported[{number}].at"
+        found = _matching(figures.at, levels, at)
+        if len(found) > 1:
+            raise LabFileError(f"{at}: {len(found)} levels have {_spelled(figures.at)}; name one.")
+        reported[found[0]] |= figures.figures()
+    return tuple(
+        replace(level, reported=figures) for level, figures in zip(levels, reported, strict=True)
+    )
+
+
+def _matching(knobs: Mapping[str, Any], levels: Sequence[Level], where: str) -> list[int]:
+    """Indices of the levels that have `knobs`."""
+    found = [
+        index
+        for index, level in enumerate(levels)
+        if all(name in level.knobs and level.knobs[name] == knobs[name] for name in knobs)
+    ]
+    if not found:
+        known = "; ".join(_spelled(level.knobs) for level in levels[:30])
+        raise LabFileError(f"{where}: no level has {_spelled(knobs)}; levels: {known}.")
+    return found
+
+
+def _claim(table: ClaimTable, levels: Sequence[Level], where: str) -> Claim:
+    def indices(selectors: Sequence[Mapping[str, Any]], key: str) -> tuple[int, ...]:
+        found = [i for knobs in selectors for i in _matching(knobs, levels, f"{where}.{key}")]
+        return tuple(dict.fromkeys(found))
+
+    level = indices(table.level, "level")
+    against = table.against
+    if isinstance(against, tuple):
+        against = indices(against, "against")
+        if both := set(level) & set(against):
+            knobs = _spelled(levels[min(both)].knobs)
+            raise LabFileError(f"{where}: level {knobs} is compared with itself.")
+    return Claim(
+        id=table.id,
+        say=table.say,
+        metric=table.metric,
+        on=table.on,
+        target=table.target,
+        level=level,
+        against=against,
+        direction=table.direction,
+        margin=table.margin or _default_margin(table.metric, table.on),
+        epochs=table.epochs,
+        reported=table.reported or {},
+    )
+
+
+def _default_margin(metric: Metric, on: str) -> float:
+    if metric in ("seconds", "seconds_to", "epochs_to"):
+        return 0.05
+    return 0.01 if on in ("moved", "rotated") else 0.002
+
+
+def _better_than_first(levels: Sequence[Level], index: int) -> Claim:
+    ours, first = (_spelled(levels[i].knobs) for i in (index, 0))
+    return Claim(
+        id=str(index + 1),
+        say={"en": f"{ours} is better than {first}.", "sv": f"{ours} är bättre än {first}."},
+        metric="accuracy",
+        on="test",
+        target=None,
+        level=(index,),
+        against=(0,),
+        direction="better",
+        margin=_default_margin("accuracy", "test"),
+        epochs=1,
+        reported={},
+    )
+
+
+def _default_figures(vary: Sequence[str], levels: Sequence[Level]) -> tuple[Figure, ...]:
+    """A heat map for two knobs with numbers, else accuracy against epochs and against the knob."""
+    numbers = all(isinstance(level.knobs[name], int | float) for level in levels for name in vary)
+    return ("heatmap",) if len(vary) == 2 and numbers else ("curves", "levels")
+
+
+def _shared(levels: Sequence[Level], varied: Collection[str]) -> dict[str, Any]:
+    """The knobs that all settings share, without those that are varied or retuned."""
+    first, *others = [setting.knobs() for level in levels for setting in level.settings]
+    return {
+        name: value
+        for name, value in first.items()
+        if name not in varied and all(name in o and o[name] == value for o in others)
+    }
+
+
+def _experiment(
+    table: ExperimentTable, where: str, lab: LabFile, dataset: Dataset, cut: _Cut
+) -> Experiment:
+    parts = [_Part("base", lab.base), _Part(f"{where}.knobs", table.knobs)]
+    return Experiment(
+        id=table.id,
+        name=table.name,
+        note=table.note or {},
+        setting=cut(_setting(parts, dataset, lab.source, f"experiment {table.id}")),
+        reported=table.reported.figures(),
+    )
+
+
+def _spelled(knobs: Mapping[str, Any]) -> str:
+    """`kernel_size = 8, strides = 3`."""
+    return ", ".join(f"{name} = {value}" for name, value in knobs.items())
