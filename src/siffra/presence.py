@@ -24,16 +24,14 @@ class Presence:
         self._lock = FileLock(folder / self.name)
 
     @property
-    def entered(self) -> bool:
-        """Whether the lock is held."""
-        return self._lock.is_locked
+    def any(self) -> bool:
+        """Whether there are traces of anybody, dead or alive."""
+        return self._folder.exists()
 
     def enter(self) -> None:
-        """Hold the lock, if it is not held yet, and tidy up after those that died."""
-        if not self.entered:
+        """Hold the lock, if it is not held yet."""
+        if not self._lock.is_locked:
             self._folder.mkdir(exist_ok=True)
-            for file in list(self._folder.iterdir()):
-                _remove_if_dead(file)
             self._lock.acquire(blocking=False)
 
     def is_other(self, name: str) -> bool:
@@ -41,10 +39,11 @@ class Presence:
         return name != self.name and not _remove_if_dead(self._folder / name)
 
     def leave(self) -> None:
-        """Let go, and leave nothing in the folder; nor the folder, if no other is there."""
+        """Let go, and remove all traces of this process and of the dead."""
         self.let_go()
-        with suppress(OSError):
-            (self._folder / self.name).unlink(missing_ok=True)
+        for file in list(self._folder.iterdir()):
+            _remove_if_dead(file)
+        with suppress(OSError):  # not empty: others live
             self._folder.rmdir()
 
     def let_go(self) -> None:

@@ -199,7 +199,7 @@ class Store:
     def close(self) -> None:
         """Give up all claims and close the file."""
         try:
-            if self._presence.entered:
+            if self._presence.any:
                 # If this fails the claims stay, void.
                 with suppress(StoreError), self._writing():
                     self._db.execute("DELETE FROM claim WHERE owner = ?", (self._presence.name,))

@@ -1,0 +1,90 @@
+"""A lab of a second or so, with an engine that writes down what it is asked to train.
+
+Run as a program it conducts the lab on a store, so that a test can kill it:
+`python small_lab.py STORE LOG`.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+from reference import ReferenceEngine
+
+from siffra.config import ConvModel, DenseModel, Setting, Training
+from siffra.data.dataset import Dataset, Images, fingerprint
+from siffra.engine.base import EpochEnd, Fitted
+from siffra.lab.conduct import conduct
+from siffra.lab.plan import Plan, PlannedRun
+from siffra.store import open_store
+
+SETTINGS = tuple(
+    Setting.from_knobs({"learning_rate": rate, "batch_size": 8, "neurons": 4, "epochs": 2})
+    for rate in (0.1, 0.5, 2.0)
+)
+
+
+def small_plan(seeds: Sequence[int] = range(4), settings: Sequence[Setting] = SETTINGS) -> Plan:
+    """A plan of which only the runs are of interest: seed by seed, each in the settings' order."""
+    runs = tuple(PlannedRun(setting, seed) for seed in seeds for setting in settings)
+    return cast(Plan, SimpleNamespace(runs=runs))
+
+
+class LoggingEngine(ReferenceEngine):
+    """Appends a line to `log` for each training begun, and takes at least `pause` s an epoch."""
+
+    def __init__(self, log: Path, pause: float = 0.0) -> None:
+        self.log, self.pause = log, pause
+
+    def fit(
+        self,
+        model: DenseModel | ConvModel,
+        training: Training,
+        dataset: Dataset,
+        seed: int,
+        on_epoch: Callable[[EpochEnd, Fitted], None],
+    ) -> Fitted:
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"{training.learning_rate} {seed}\n")
+
+        def slowly(end: EpochEnd, fitted: Fitted) -> None:
+            time.sleep(self.pause)
+            on_epoch(end, fitted)
+
+        return super().fit(model, training, dataset, seed, slowly)
+
+    def trained(self) -> list[str]:
+        """The lines written so far."""
+        return self.log.read_text(encoding="utf-8").split("\n")[:-1] if self.log.exists() else []
+
+
+def line_of(run: PlannedRun) -> str:
+    """What the engine writes for a run."""
+    return f"{run.setting.training.learning_rate} {run.seed}"
+
+
+def small_dataset() -> Dataset:
+    """40 training images of 4 x 4 pixels in 3 classes, and 10 to 12 in each other set."""
+    rng = np.random.default_rng(0)
+
+    def images(count: int) -> Images:
+        x = rng.integers(0, 256, (count, 4, 4, 1), dtype=np.uint8)
+        return Images(x, rng.integers(0, 3, count))
+
+    train, val, test, moved, rotated = map(images, (40, 12, 10, 10, 10))
+    held = {"train": train, "val": val, "test": test, "moved": moved, "rotated": rotated}
+    return Dataset("small", 3, train, val, test, moved, rotated, fingerprint(3, held))
+
+
+def main(store: str, log: str) -> None:
+    """Conduct the small lab, slowly, and say when that begins."""
+    with open_store(store) as runs:
+        print("begun", flush=True)
+        conduct(small_plan(), small_dataset(), LoggingEngine(Path(log), pause=0.02), runs)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
