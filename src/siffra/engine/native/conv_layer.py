@@ -37,9 +37,9 @@ class ConvLayer:
 
 
 class TrainedConvLayer(ConvLayer):
-    """A convolution that can go backward, too; the first of a network has no `dx`."""
+    """A convolution that can go backward, too; `forward` must have been on the same batch."""
 
-    def __init__(self, part: ConvPart, images: int, slack: int, *, first: bool) -> None:
+    def __init__(self, part: ConvPart, images: int, slack: int) -> None:
         super().__init__(part, images, slack)
         conv, shape = part.conv, part.shape
         rows, lanes = kernels.gradient_rows(conv)
@@ -49,31 +49,26 @@ class TrainedConvLayer(ConvLayer):
         padded_row = -(-shape.kernel_row // lanes) * lanes
         self._kernels = np.zeros((shards, conv.filters, padded_rows, padded_row), np.float32)
         self._biases = np.zeros((shards, conv.filters), np.float32)
-        self._dx = None if first else np.zeros(images * shape.image + slack, np.float32)
+        self._dx = np.zeros(images * shape.image + slack, np.float32)
 
-    def backward(
-        self,
-        x: np.ndarray,
-        images: int,
-        gradient: np.ndarray,
-        params: np.ndarray,
-        grads: np.ndarray,
-    ) -> np.ndarray | None:
-        """Fill this convolution's part of `grads`; return the gradient of its input `x`.
-
-        Must follow `forward` on the same `x`.
-        """
-        part, shape = self._part, self._part.shape
+    def weight_gradient(
+        self, x: np.ndarray, images: int, gradient: np.ndarray, grads: np.ndarray
+    ) -> None:
+        """Fill this convolution's part of `grads` from its outputs' `gradient`."""
+        part = self._part
         self._weight_gradient(
-            x, images, shape, self._at, self._window, gradient, self._choices,
+            x, images, part.shape, self._at, self._window, gradient, self._choices,
             self._kernels, self._biases,
         )  # fmt: skip
-        _add_up(self._kernels, self._biases, shape, grads[part.kernel], grads[part.bias])
-        if self._dx is None:
-            return None
+        _add_up(self._kernels, self._biases, part.shape, grads[part.kernel], grads[part.bias])
+
+    def input_gradient(self, images: int, gradient: np.ndarray, params: np.ndarray) -> np.ndarray:
+        """The gradient of the inputs, in a buffer that the next call overwrites."""
+        part = self._part
+        kernel = _by_filter(params[part.kernel], part.shape, part.conv.filters)
         kernels.input_gradient(
-            images, shape, self._at, self._window, gradient, self._choices,
-            _by_filter(params[part.kernel], shape, part.conv.filters), part.conv.filters, self._dx,
+            images, part.shape, self._at, self._window, gradient, self._choices,
+            kernel, part.conv.filters, self._dx,
         )  # fmt: skip
         return self._dx
 

@@ -7,6 +7,7 @@ from functools import cache
 
 import numba
 import numpy as np
+from numba.core import config as numba_config
 from threadpoolctl import ThreadpoolController
 
 from siffra.config import ConvModel, DenseModel, Training
@@ -37,7 +38,7 @@ class NativeEngine(Engine):
         Raises:
             ConfigError: There are not that many.
         """
-        most = numba.config.NUMBA_NUM_THREADS
+        most = numba_config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
         if threads is not None and not 1 <= threads <= most:
             raise ConfigError(f"threads: found {threads}; this machine has 1 to {most}.")
         self._threads = threads or most

@@ -66,10 +66,7 @@ class ConvTrainer(Trainer):
         super().__init__(layout, params, training, images)
         batch = self._batch_size
         slack = max(part.shape.slack for part in layout.convs)
-        self._convs = [
-            TrainedConvLayer(part, batch, slack, first=part is layout.convs[0])
-            for part in layout.convs
-        ]
+        self._convs = [TrainedConvLayer(part, batch, slack) for part in layout.convs]
         self._inputs = np.zeros(batch * self._x.shape[1] + slack, np.float32)
         self._features = int(self._layers[0, 0])
         self._dx = np.zeros(batch * self._features, np.float32)
@@ -99,7 +96,9 @@ class ConvTrainer(Trainer):
         )  # fmt: skip
         gradient = self._dx
         for conv in reversed(self._convs):
-            gradient = conv.backward(inputs.pop(), size, gradient, self.params, self._conv_grads[0])
+            conv.weight_gradient(inputs.pop(), size, gradient, self._conv_grads[0])
+            if conv is not self._convs[0]:
+                gradient = conv.input_gradient(size, gradient, self.params)
         return loss, right
 
     def _descend(self) -> None:

@@ -6,17 +6,22 @@ Multiply-adds are fused (one rounding), whatever LLVM thinks of the loop around 
 a kernel's result does not depend on how it was optimised.
 """
 
+from typing import Any
+
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import models, register_model
 
 WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))
 """Whether a register holds 16 floats (else 8) and there are 32 of them (else 16)."""
 
 DEAD = 255
 """What `store_window` notes where ReLU let nothing through."""
+
+intrinsic: Any = _intrinsic  # what it makes is called without its first parameter
 
 _ALIGN = 4  # bytes: vectors start at any float
 

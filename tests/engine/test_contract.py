@@ -1,0 +1,114 @@
+"""What `siffra.engine.base` promises, asked of every engine."""
+
+import numpy as np
+import pytest
+from reference import ReferenceEngine
+from small import NETWORKS, small_dataset
+
+from siffra.config import Setting
+from siffra.engine.base import EpochEnd, Fitted
+from siffra.engine.native.engine import NativeEngine
+from siffra.errors import ConfigError, ModelFileError
+
+DATASET = small_dataset()
+
+
+def fit(engine, knobs, seed=1, on_epoch=lambda end, fitted: None):
+    setting = Setting.from_knobs({"batch_size": 8, "epochs": 2, "learning_rate": 0.1, **knobs})
+    return engine.fit(setting.model, setting.training, DATASET, seed, on_epoch)
+
+
+def same(a: Fitted, b: Fitted) -> bool:
+    left, right = a.weights(), b.weights()
+    return all((left[name] == right[name]).all() for name in left)
+
+
+@pytest.mark.parametrize("engine", [NativeEngine(), ReferenceEngine()], ids=lambda e: e.name)
+class TestEngineContract:
+    @pytest.mark.parametrize("knobs", NETWORKS, ids=str)
+    def test_equal_seeds_give_equal_bits_and_others_do_not(self, engine, knobs):
+        first, again, other = (fit(engine, knobs, seed) for seed in (1, 1, 2))
+
+        assert same(first, again)
+        assert not same(first, other)
+
+    def test_epochs_are_told_one_by_one_with_the_network_as_it_then_is(self, engine):
+        ends: list[EpochEnd] = []
+        weights = []
+
+        def on_epoch(end, fitted):
+            ends.append(end)
+            weights.append(fitted.weights()["dense_1.kernel"])
+
+        fitted = fit(engine, {"epochs": 3}, on_epoch=on_epoch)
+
+        assert [end.epoch for end in ends] == [1, 2, 3]
+        assert all(end.seconds > 0 and 0 <= end.accuracy <= 1 for end in ends)
+        assert not (weights[0] == weights[1]).all()
+        assert (weights[2] == fitted.weights()["dense_1.kernel"]).all()
+
+    def test_asking_for_predictions_does_not_change_the_training(self, engine):
+        quiet = fit(engine, NETWORKS[2])
+        asked = fit(engine, NETWORKS[2], on_epoch=lambda end, f: f.predict(DATASET.test.x))
+
+        assert same(quiet, asked)
+
+    def test_what_a_callback_raises_ends_the_training(self, engine):
+        def stop(end, fitted):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            fit(engine, {}, on_epoch=stop)
+
+    def test_predictions_are_probabilities(self, engine):
+        p = fit(engine, NETWORKS[3]).predict(DATASET.test.x)
+
+        assert p.shape == (31, 3)
+        assert p.dtype == np.float32
+        np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
+
+    def test_a_pixel_counts_a_255th(self, engine):
+        fitted = fit(engine, NETWORKS[4])
+        as_float = DATASET.test.x / np.float32(255)
+
+        # One rounding more or less of each pixel, then of each sum over at most 240 of them.
+        np.testing.assert_allclose(
+            fitted.predict(DATASET.test.x), fitted.predict(as_float), atol=1e-5
+        )
+
+    @pytest.mark.parametrize("knobs", NETWORKS, ids=str)
+    def test_saved_weights_make_the_same_network(self, engine, knobs):
+        fitted = fit(engine, knobs)
+        model = Setting.from_knobs(knobs).model
+
+        loaded = engine.load(model, DATASET.image_shape, 3, fitted.weights())
+
+        assert (loaded.predict(DATASET.test.x) == fitted.predict(DATASET.test.x)).all() or (
+            engine.name == "reference"  # keeps float64, saves float32
+        )
+        assert same(loaded, fitted)
+
+    def test_divergence_is_a_result(self, engine):
+        ends: list[EpochEnd] = []
+        with np.errstate(all="ignore"):
+            fit(
+                engine,
+                {"learning_rate": 1e30, "epochs": 2},
+                on_epoch=lambda end, f: ends.append(end),
+            )
+
+        assert len(ends) == 2
+        assert not np.isfinite(ends[-1].loss)
+
+    def test_a_kernel_that_does_not_fit_is_refused(self, engine):
+        with pytest.raises(ConfigError, match=r"11 is larger than .* 12x10"):
+            fit(engine, {"model": "conv", "kernel_size": 11})
+
+
+def test_native_refuses_weights_of_another_model():
+    engine = NativeEngine()
+    model = Setting.from_knobs({"neurons": 7}).model
+    weights = fit(engine, {"neurons": 6}).weights()
+
+    with pytest.raises(ModelFileError, match="dense_1"):
+        engine.load(model, DATASET.image_shape, 3, weights)
