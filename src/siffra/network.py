@@ -106,9 +106,18 @@ class Network:
         return self.denses[-1].units
 
     @property
+    def weights(self) -> dict[str, tuple[int, ...]]:
+        """The shape of every weight by name, in Keras' order of axes."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer in self.layers:
+            shapes[f"{layer.name}.kernel"] = layer.weights
+            shapes[f"{layer.name}.bias"] = layer.weights[-1:]
+        return shapes
+
+    @property
     def parameters(self) -> int:
         """Trained numbers, weights and biases."""
-        return sum(math.prod(layer.weights) + layer.weights[-1] for layer in self.layers)
+        return sum(map(math.prod, self.weights.values()))
 
     @property
     def multiplications(self) -> int:

@@ -89,12 +89,10 @@ class NativeEngine(Engine):
     ) -> Fitted:
         """See `Engine.load`."""
         network = build_network(model, image_shape, classes)
-        layout = Layout(network)
-        blank = layout.unflatten(np.zeros(layout.size, np.float32))
-        expected = {name: array.shape for name, array in blank.items()}
         found = {name: array.shape for name, array in weights.items()}
-        if found != expected:
-            raise ModelFileError(f"weights: found {found}; the model has {expected}.")
+        if found != network.weights:
+            raise ModelFileError(f"weights: found {found}; the model has {network.weights}.")
+        layout = Layout(network)
         return NativeFitted(network, layout, layout.flatten(weights), self)
 
     @contextmanager

@@ -1,0 +1,106 @@
+"""Trained models as files: weights in safetensors' format, with a header that tells their use."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from siffra.config import Model, Setting, Training
+from siffra.data.dataset import Dataset
+from siffra.engine.base import Fitted
+from siffra.errors import ModelFileError
+from siffra.run import Record
+
+_HEADER = "siffra"
+
+
+class _Header(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: Model
+    training: Training
+    seed: int
+    dataset: str
+    fingerprint: str
+    image_shape: tuple[int, int, int]
+    classes: int
+    accuracy: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SavedModel:
+    """A trained model read from a file; `accuracy` holds fractions by set."""
+
+    setting: Setting
+    seed: int
+    dataset: str
+    image_shape: tuple[int, int, int]
+    classes: int
+    accuracy: dict[str, float]
+    weights: dict[str, np.ndarray]
+
+
+def save_model(path: Path, fitted: Fitted, record: Record, dataset: Dataset) -> None:
+    """Write the network of `record` to `path`, replacing what is there; whole or not at all.
+
+    Raises:
+        ModelFileError: The file cannot be written.
+    """
+    header = _Header(
+        model=record.model,
+        training=record.training,
+        seed=record.seed,
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        image_shape=dataset.image_shape,
+        classes=dataset.classes,
+        accuracy=record.accuracy,
+    )
+    weights = {name: np.ascontiguousarray(array) for name, array in fitted.weights().items()}
+    content = save(weights, metadata={_HEADER: header.model_dump_json()})
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ModelFileError(f"{path}: cannot be written: {error.strerror}.") from error
+
+
+def load_model(path: Path) -> SavedModel:
+    """Read what `save_model` wrote.
+
+    Raises:
+        ModelFileError: There is no such file, or it is not a model that siffra saved.
+    """
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no such file"
+        raise ModelFileError(f"{path}: {found}; name a model saved by `siffra train --save`.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            described = (file.metadata() or {}).get(_HEADER)
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(f"{path}: not a safetensors file: {error}.") from error
+    if described is None:
+        raise ModelFileError(
+            f"{path}: not saved by `siffra train --save`; its header says nothing."
+        )
+    try:
+        header = _Header.model_validate_json(described)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise ModelFileError(f"{path}: saved by another version of siffra: {where}.") from error
+    return SavedModel(
+        setting=Setting(header.model, header.training),
+        seed=header.seed,
+        dataset=header.dataset,
+        image_shape=header.image_shape,
+        classes=header.classes,
+        accuracy=header.accuracy,
+        weights=weights,
+    )

@@ -1,0 +1,94 @@
+"""A saved model predicts as it did, and no other file passes for one."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from small import NETWORKS, small_dataset
+
+from siffra.config import Setting
+from siffra.engine.native.engine import NativeEngine
+from siffra.errors import ModelFileError
+from siffra.model_file import load_model, save_model
+from siffra.run import run
+
+DATASET = small_dataset()
+
+
+@pytest.fixture
+def saved(tmp_path):
+    setting = Setting.from_knobs({**NETWORKS[4], "epochs": 1, "batch_size": 8})
+    record, fitted = run(setting, DATASET, 3, NativeEngine())
+    path = tmp_path / "model.safetensors"
+    save_model(path, fitted, record, DATASET)
+    return path, record, fitted
+
+
+def test_a_saved_model_predicts_as_it_did(saved):
+    path, record, fitted = saved
+
+    model = load_model(path)
+    loaded = NativeEngine().load(
+        model.setting.model, model.image_shape, model.classes, model.weights
+    )
+
+    assert (model.setting, model.seed) == (record.setting, 3)
+    assert model.accuracy == record.accuracy
+    np.testing.assert_array_equal(loaded.predict(DATASET.test.x), fitted.predict(DATASET.test.x))
+
+
+def test_saving_leaves_nothing_but_the_file(saved):
+    path, _, _ = saved
+
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(saved, tmp_path):
+    _, record, fitted = saved
+
+    with pytest.raises(ModelFileError, match="cannot be written: No such file"):
+        save_model(tmp_path / "nowhere" / "m.safetensors", fitted, record, DATASET)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file"),
+        (b"", "not a safetensors file"),
+        (b"\x80\x04pickle", "not a safetensors file"),
+        (b"\xff" * 64, "not a safetensors file"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, content, message):
+    path = tmp_path / "x.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(ModelFileError, match=message):
+        load_model(path)
+
+
+def test_weights_saved_by_other_programs_are_refused(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_file({"w": np.zeros(3)}, path)
+
+    with pytest.raises(ModelFileError, match="not saved by `siffra train --save`"):
+        load_model(path)
+
+
+def test_a_header_that_does_not_hold_together_is_refused(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_file({"w": np.zeros(3)}, path, metadata={"siffra": '{"model": {"kind": "dense"}}'})
+
+    with pytest.raises(ModelFileError, match="another version of siffra"):
+        load_model(path)
+
+
+def test_every_truncation_is_refused(saved, tmp_path):
+    path, _, _ = saved
+    content = path.read_bytes()
+    cut = tmp_path / "cut.safetensors"
+
+    for length in (7, 8, 200, len(content) // 2, len(content) - 1):
+        cut.write_bytes(content[:length])
+        with pytest.raises(ModelFileError):
+            load_model(cut)
