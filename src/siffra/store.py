@@ -308,14 +308,24 @@ def _connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
 
 def _prepare(db: sqlite3.Connection, path: Path, patience: float) -> None:
     """Check the file, which takes about 0.1 s for 20 MB, and bring it up to date."""
-    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise StoreError(_damaged(path, verdict))
+    finding = _quick_check(db)
+    if finding != "ok":
+        raise StoreError(_damaged(path, finding))
     _use_write_ahead_log(db, patience)
     # What is committed is on the disk, even if the power fails.
     db.execute("PRAGMA synchronous = FULL")
     if _version(db, path) < len(MIGRATIONS):
         _migrate(db, path)
+
+
+def _quick_check(db: sqlite3.Connection) -> str:
+    try:
+        return db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        # The columns are checked against the record, which fails where that is no JSON any more.
+        if _primary(error) == sqlite3.SQLITE_ERROR:
+            return str(error)
+        raise
 
 
 def _use_write_ahead_log(db: sqlite3.Connection, patience: float) -> None:

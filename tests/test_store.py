@@ -1,0 +1,533 @@
+"""The store keeps what it was given, lets one process make a run, and says what went wrong."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_runs import MACHINE, make_record
+
+from siffra import store as store_module
+from siffra.config import Setting
+from siffra.errors import StoreError
+from siffra.run import Record
+from siffra.store import MIGRATIONS, Store, default_store_path, open_store
+
+DENSE = Setting.from_knobs({"epochs": 2})
+CONV = Setting.from_knobs({"model": "conv", "epochs": 2, "kernel_size": [3, 2], "filters": 4})
+
+
+def record(number: int = 0, setting: Setting = DENSE, **changes: object) -> Record:
+    """A record whose key starts with `number` in hexadecimal."""
+    key = f"{number:x}-".ljust(64, "0")
+    return make_record(setting, number).model_copy(update={"key": key} | changes)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "runs.sqlite"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with open_store(path) as opened:
+        yield opened
+
+
+def beside(path: Path) -> list[str]:
+    """The names of all files in the store's folder."""
+    return sorted(file.name for file in path.parent.iterdir())
+
+
+def message_of_opening(path: Path, *, read_only: bool = False) -> str:
+    """The one line that refuses to open the store."""
+    with pytest.raises(StoreError) as refused, open_store(path, read_only=read_only):
+        pass
+    message = str(refused.value)
+    assert "\n" not in message
+    assert message.startswith(str(path))
+    return message
+
+
+def python(code: str, *args: object) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, args)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+    )
+
+
+class TestRecords:
+    @given(
+        loss=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        seconds=st.floats(0, 1e9),
+        accuracy=st.floats(0, 1),
+        name=st.text(),
+    )
+    def test_what_is_read_is_what_was_added_to_the_last_bit(self, loss, seconds, accuracy, name):
+        given_record = record()
+        epoch = given_record.epochs[0].model_copy(
+            update={"loss": loss, "seconds": seconds, "accuracy": {"test": accuracy}}
+        )
+        given_record = record(epochs=(epoch,), seconds=seconds, dataset=name)
+        with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "runs") as store:
+            store.add(given_record)
+            assert store.get(given_record.key) == given_record
+
+    def test_they_outlive_the_store(self, path):
+        with open_store(path) as store:
+            store.add(record(1))
+
+        with open_store(path) as store:
+            assert store.records() == [record(1)]
+        assert beside(path) == ["runs.sqlite"]
+
+    def test_one_that_is_there_stays_as_it_was(self, store):
+        store.add(record(1))
+
+        store.add(record(1, seconds=99.0))
+
+        assert store.records() == [record(1)]
+
+    def test_unknown_keys_have_none(self, store):
+        assert store.get("0" * 64) is None
+
+    def test_stored_names_those_that_are_there(self, store):
+        store.add(record(1))
+
+        assert store.stored([record(1).key, record(2).key]) == {record(1).key}
+        assert store.stored([]) == set()
+
+    def test_they_are_found_by_what_they_are(self, store):
+        dense, conv = record(1), record(2, CONV, dataset="mine", engine="torch")
+        for one in (dense, conv):
+            store.add(one)
+
+        assert store.records(model="conv") == [conv]
+        assert store.records(dataset="mine") == [conv]
+        assert store.records(engine="none") == [dense]
+        assert store.records(seed=1) == [dense]
+        assert store.records(model="dense", engine="torch") == []
+        assert store.records(dataset="' OR 1 --") == []
+
+    def test_the_oldest_comes_first(self, store):
+        old, new = record(2), record(1)
+        new = new.model_copy(update={"finished": new.finished.replace(year=2027)})
+        store.add(new)
+        store.add(old)
+
+        assert store.records() == [old, new]
+
+    def test_removed_ones_are_gone(self, store):
+        store.add(record(1))
+
+        assert store.remove(record(1).key)
+        assert not store.remove(record(1).key)
+        assert store.records() == []
+
+    def test_one_that_cannot_be_read_is_named(self, path):
+        with open_store(path) as store:
+            store.add(record(1))
+        with sqlite3.connect(path) as db:
+            db.execute("UPDATE run SET record = json_set(record, '$.model.wings', 2)")
+
+        with open_store(path) as store, pytest.raises(StoreError, match=r"run 1-00.*wings"):
+            store.records()
+
+    def test_an_epochs_cost_is_the_mean_over_like_runs(self, store):
+        for number, seconds in enumerate((1.0, 3.0)):
+            store.add(record(number, seconds=seconds, scoring_seconds=1.0))
+        store.add(record(7, machine=MACHINE.model_copy(update={"cpu": "another"})))
+        store.add(record(8, CONV, seconds=8.0))
+
+        costs = store.epoch_seconds(dataset="made up", engine="none", machine=MACHINE)
+
+        # Two epochs in each run: (1 + 1 + 3 + 1) / 4 and 8 / 2.
+        assert sorted(costs, key=lambda cost: cost[2]) == [
+            (DENSE.model, 140, 1.5),
+            (CONV.model, 140, 4.0),
+        ]
+
+
+class TestFind:
+    def test_the_start_of_a_key_is_enough(self, store):
+        for number in (0x1A, 0x1B):
+            store.add(record(number))
+
+        assert store.find("1A") == record(0x1A)
+
+    @pytest.mark.parametrize(
+        ("prefix", "complaint"),
+        [("2", "no run has a key that starts with `2`"), ("1", "more than one"), ("", "more than")],
+    )
+    def test_an_unknown_or_ambiguous_start_is_refused(self, store, prefix, complaint):
+        for number in (0x1A, 0x1B):
+            store.add(record(number))
+
+        with pytest.raises(StoreError, match=complaint):
+            store.find(prefix)
+
+
+class TestQueries:
+    """What the file says to anyone who opens it with SQL."""
+
+    def test_columns_are_the_records_own_figures(self, path):
+        with open_store(path) as store:
+            store.add(record(5, CONV, accuracy={"test": 0.5, "moved": 0.25}, diverged=True))
+
+        with sqlite3.connect(path) as db:
+            row = db.execute(
+                "SELECT model, seed, dataset, engine, epochs, parameters, test, moved, train, "
+                "seconds, diverged, finished FROM run"
+            ).fetchone()
+
+        assert row[:6] == ("conv", 5, "made up", "none", 2, 1)
+        assert row[6:] == (0.5, 0.25, None, 2.0, 1, "2026-01-01T00:00:00Z")
+
+    def test_epochs_are_rows(self, path):
+        curve = make_record(DENSE, curve=[0.25, 0.5])
+        with open_store(path) as store:
+            store.add(record(5, epochs=curve.epochs))
+
+        with sqlite3.connect(path) as db:
+            rows = db.execute("SELECT epoch, loss, seconds, test FROM epoch").fetchall()
+
+        assert rows == [(1, 1.0, 1.0, 0.25), (2, 1.0, 1.0, 0.5)]
+
+
+class TestClaims:
+    @pytest.fixture
+    def other(self, path: Path, store: Store) -> Iterator[Store]:
+        """The same file, opened by somebody else."""
+        with open_store(path) as opened:
+            yield opened
+
+    def test_one_claimant_at_a_time(self, store, other):
+        assert store.claim("a")
+        assert not other.claim("a")
+        assert other.claim("b")
+        assert not store.claim("b")
+
+    def test_claiming_again_changes_nothing(self, store, other):
+        assert store.claim("a")
+        assert store.claim("a")
+        assert not other.claim("a")
+
+    def test_what_is_stored_cannot_be_claimed(self, store, other):
+        assert store.claim(record(1).key)
+        store.add(record(1))
+
+        assert not store.claim(record(1).key)
+        assert not other.claim(record(1).key)
+
+    def test_released_it_can_be_claimed_by_another(self, store, other):
+        assert store.claim("a")
+        store.release("a")
+
+        assert other.claim("a")
+
+    def test_nobody_releases_anothers(self, store, other):
+        assert store.claim("a")
+        other.release("a")
+
+        assert not other.claim("a")
+
+    def test_closing_gives_up_all_and_leaves_no_trace(self, path):
+        with open_store(path) as store:
+            with open_store(path) as other:
+                assert other.claim("a")
+                assert other.claim("b")
+            assert store.claim("a")
+
+        assert beside(path) == ["runs.sqlite"]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+    def test_those_of_the_dead_are_void(self, path):
+        killed = python(
+            "import os, signal, sys\n"
+            "from siffra.store import open_store\n"
+            "with open_store(sys.argv[1]) as store:\n"
+            "    assert store.claim('a')\n"
+            "    os.kill(os.getpid(), signal.SIGKILL)\n",
+            path,
+        )
+        assert killed.returncode != 0
+        assert path.with_name("runs.sqlite.locks").exists()
+
+        with open_store(path) as store:
+            assert store.claim("a")
+        assert beside(path) == ["runs.sqlite"]
+
+    def test_of_processes_that_start_together_one_gets_each(self, path):
+        # They also race to create the store.
+        code = (
+            "import sys, time\n"
+            "from pathlib import Path\n"
+            "from siffra.store import open_store\n"
+            "path = Path(sys.argv[1])\n"
+            "print('ready', flush=True)\n"
+            "sys.stdin.readline()\n"
+            "with open_store(path) as store:\n"
+            "    print(*(n for n in range(40) if store.claim(str(n))), flush=True)\n"
+            "    sys.stdin.readline()\n"
+        )
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", code, str(path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(3)
+        ]
+        got: list[str] = []
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for process in processes:
+            assert process.stdout is not None
+            got += process.stdout.readline().split()
+        for process in processes:
+            process.communicate("end\n")
+            assert process.returncode == 0
+
+        assert sorted(got) == sorted(str(n) for n in range(40))
+
+
+class TestOpening:
+    def test_makes_the_folder(self, tmp_path):
+        path = tmp_path / "a" / "b c#d?e" / "runs.sqlite"
+
+        with open_store(path) as store:
+            store.add(record(1))
+
+        with open_store(path, read_only=True) as store:
+            assert store.records() == [record(1)]
+
+    def test_to_read_needs_a_store(self, path):
+        assert "no such store" in message_of_opening(path, read_only=True)
+        assert not path.exists()
+
+    def test_to_read_takes_no_writes(self, path):
+        with open_store(path) as store:
+            store.add(record(1))
+
+        with open_store(path, read_only=True) as store:
+            for write in (lambda: store.add(record(2)), lambda: store.claim("a")):
+                with pytest.raises(StoreError, match="read-only"):
+                    write()
+            assert store.records() == [record(1)]
+        assert beside(path) == ["runs.sqlite"]
+
+    def test_a_folder_is_no_store(self, tmp_path):
+        assert "is a folder" in message_of_opening(tmp_path)
+
+    def test_a_file_is_no_folder(self, tmp_path):
+        (tmp_path / "file").touch()
+
+        message_of_opening(tmp_path / "file" / "runs.sqlite")
+
+    @pytest.mark.parametrize("read_only", [False, True])
+    def test_a_newer_schema_is_refused(self, path, read_only):
+        with open_store(path) as store:
+            store.add(record(1))
+        with sqlite3.connect(path) as db:
+            db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+        db.close()
+        before = path.read_bytes()
+
+        message = message_of_opening(path, read_only=read_only)
+
+        assert f"schema {len(MIGRATIONS) + 1}, this siffra knows {len(MIGRATIONS)}" in message
+        assert path.read_bytes() == before
+
+    def test_another_programs_database_is_left_alone(self, path):
+        with sqlite3.connect(path) as db:
+            db.execute("CREATE TABLE theirs (x)")
+        db.close()
+        before = path.read_bytes()
+
+        assert "not a store of runs" in message_of_opening(path)
+        assert path.read_bytes() == before
+
+    @pytest.mark.parametrize("content", [b"learning_rate,accuracy\n" * 99, b"\0" * 9999])
+    def test_what_is_no_database_is_left_alone(self, path, content):
+        path.write_bytes(content)
+
+        assert "not a store of runs" in message_of_opening(path)
+        assert path.read_bytes() == content
+
+    @pytest.fixture
+    def filled(self, path: Path) -> bytes:
+        """What a store of 20 runs looks like on the disk."""
+        with open_store(path) as store:
+            for number in range(1, 21):
+                store.add(record(number))
+        return path.read_bytes()
+
+    @pytest.mark.parametrize(
+        ("share", "read_only"),
+        [(0.1, False), (0.1, True), (0.5, False), (0.5, True), (0.99, False)],
+    )
+    def test_a_part_of_a_store_is_damaged(self, path, filled, share, read_only):
+        part = filled[: int(share * len(filled))]
+        path.write_bytes(part)
+
+        assert "damaged" in message_of_opening(path, read_only=read_only)
+        assert path.read_bytes() == part
+
+    def test_a_page_of_rubbish_is_damage(self, path, filled):
+        middle = len(filled) // 2 // 4096 * 4096
+        broken = filled[:middle] + b"\xa5" * 4096 + filled[middle + 4096 :]
+        path.write_bytes(broken)
+
+        assert "damaged" in message_of_opening(path)
+        assert path.read_bytes() == broken
+
+    def test_a_locked_store_is_waited_for_and_then_refused(self, path, store):
+        holder = sqlite3.connect(path, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        try:
+            with (
+                open_store(path, patience=0.05) as impatient,
+                pytest.raises(StoreError, match="another program keeps the store locked"),
+            ):
+                impatient.add(record(1))
+        finally:
+            holder.close()
+        store.add(record(1))
+
+
+class TestMigrations:
+    STEPS = (*MIGRATIONS, ("CREATE TABLE note (text TEXT) STRICT",))
+
+    def test_an_older_store_is_brought_up_to_date_with_its_runs(self, path, monkeypatch):
+        with open_store(path) as store:
+            store.add(record(1))
+        monkeypatch.setattr(store_module, "MIGRATIONS", self.STEPS)
+        assert "brings it up to date" in message_of_opening(path, read_only=True)
+
+        with open_store(path) as store:
+            assert store.records() == [record(1)]
+
+        with sqlite3.connect(path) as db:
+            assert db.execute("PRAGMA user_version").fetchone() == (len(self.STEPS),)
+            assert db.execute("SELECT count(*) FROM note").fetchone() == (0,)
+
+    def test_a_step_that_fails_changes_nothing(self, path, monkeypatch):
+        with open_store(path) as store:
+            store.add(record(1))
+        broken = (*self.STEPS, ("CREATE TABLE other (x) STRICT",))
+        monkeypatch.setattr(store_module, "MIGRATIONS", broken)
+        message_of_opening(path)
+
+        monkeypatch.undo()
+        with open_store(path) as store:
+            assert store.records() == [record(1)]
+
+
+def add_until_refused(store: Store, numbers: Iterable[int], complaint: str) -> list[str]:
+    """The keys of the records that the store took before it complained."""
+    added: list[str] = []
+
+    def add_all() -> None:
+        for number in numbers:
+            store.add(record(number))
+            added.append(record(number).key)
+
+    with pytest.raises(StoreError, match=complaint):
+        add_all()
+    return added
+
+
+class TestTrouble:
+    def test_a_full_database_keeps_what_it_has(self, path, store):
+        store.add(record(1))
+        store._db.execute("PRAGMA max_page_count = 1")  # SQLite takes the current size at least
+
+        added = add_until_refused(store, range(2, 200), "disk is full")
+
+        assert store.stored(record(n).key for n in range(1, 200)) == {record(1).key, *added}
+        store._db.execute("PRAGMA max_page_count = 100000")
+        store.add(record(200))
+        assert store.get(record(200).key) == record(200)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there are no limits on a file's size")
+    def test_a_disk_that_takes_no_more_loses_no_stored_run(self, path):
+        full = python(
+            "import resource, sys\n"
+            "from test_store import add_until_refused\n"
+            "from siffra.store import open_store\n"
+            "with open_store(sys.argv[1]) as store:\n"
+            "    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+            "    print(*add_until_refused(store, range(1000), 'every stored run is safe'))\n",
+            path,
+        )
+
+        assert full.returncode == 0, full.stderr
+        added = full.stdout.split()
+        assert added
+        with open_store(path) as store:
+            assert {kept.key for kept in store.records()} == set(added)
+            store.add(record(1000))
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="folders have no such permission")
+    @pytest.mark.parametrize(("folder_mode", "file_mode"), [(0o555, 0o666), (0o755, 0o444)])
+    def test_where_nobody_can_write_it_can_be_read(self, folder_mode, file_mode):
+        # Root may write anywhere, so the program stops being root once it has its modules.
+        code = (
+            "import os, sys\n"
+            "from test_store import record\n"
+            "from siffra.errors import StoreError\n"
+            "from siffra.store import open_store\n"
+            "if os.getuid() == 0:\n"
+            "    os.setuid(65534)\n"
+            "with open_store(sys.argv[1], read_only=True) as store:\n"
+            "    assert store.records() == [record(1)]\n"
+            "try:\n"
+            "    with open_store(sys.argv[1]) as store:\n"
+            "        store.claim('a')\n"
+            "except StoreError as error:\n"
+            "    print(error)\n"
+        )
+        folder = Path(tempfile.mkdtemp())
+        try:
+            path = folder / "runs.sqlite"
+            with open_store(path) as store:
+                store.add(record(1))
+            before = path.read_bytes()
+            path.chmod(file_mode)
+            folder.chmod(folder_mode)
+
+            reading = python(code, path)
+
+            assert reading.returncode == 0, reading.stderr
+            assert "read-only" in reading.stdout
+            assert len(reading.stdout.splitlines()) == 1
+            assert path.read_bytes() == before
+            assert beside(path) == ["runs.sqlite"]
+        finally:
+            folder.chmod(0o755)
+            shutil.rmtree(folder)
+
+
+def test_the_environment_chooses_the_store(monkeypatch, tmp_path):
+    monkeypatch.setenv("SIFFRA_STORE", str(tmp_path / "mine.sqlite"))
+    assert default_store_path() == tmp_path / "mine.sqlite"
+
+    monkeypatch.delenv("SIFFRA_STORE")
+    assert default_store_path().parts[-2:] == ("siffra", "runs.sqlite")
