@@ -1,0 +1,111 @@
+"""Knobs become settings, settings become knobs, and every mistake is named."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siffra.config import KNOBS, ConvModel, DenseModel, Setting, Training
+from siffra.errors import ConfigError
+
+widths = st.one_of(st.integers(1, 99), st.lists(st.integers(1, 99), min_size=1, max_size=4))
+training_knobs = {
+    "learning_rate": st.floats(1e-9, 1e9) | st.integers(1, 10),
+    "batch_size": st.integers(1, 10**6),
+    "epochs": st.integers(1, 10**6),
+}
+dense_knobs = st.fixed_dictionaries({}, optional={**training_knobs, "neurons": widths})
+conv_knobs = st.fixed_dictionaries(
+    {"model": st.just("conv")},
+    optional={**training_knobs, "neurons": widths, "kernel_size": widths},
+)
+
+
+@given(dense_knobs | conv_knobs)
+def test_knobs_of_a_setting_make_the_same_setting(knobs):
+    setting = Setting.from_knobs(knobs)
+
+    assert Setting.from_knobs(setting.knobs()) == setting
+
+
+def test_what_is_not_said_is_the_study_s_base():
+    setting = Setting.from_knobs({})
+
+    assert setting.model == DenseModel(neurons=(32,))
+    assert setting.training == Training(
+        learning_rate=0.7, batch_size=140, epochs=20, optimizer="sgd"
+    )
+
+
+def test_a_conv_model_has_no_hidden_layer_unless_asked():
+    assert Setting.from_knobs({"model": "conv"}).model == ConvModel(
+        filters=(16,), kernel_size=(8,), strides=(1,), neurons=()
+    )
+    assert Setting.from_knobs({"model": "conv", "layers": 2}).model.neurons == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "neurons"),
+    [
+        ({"layers": 3, "neurons": 8}, (8, 8, 8)),
+        ({"layers": 2, "neurons": [32, 64]}, (32, 64)),
+        ({"neurons": [32, 64]}, (32, 64)),
+        ({"layers": 2, "neurons": [9]}, (9, 9)),
+    ],
+)
+def test_one_width_repeats_and_several_go_layer_by_layer(knobs, neurons):
+    assert Setting.from_knobs(knobs).model.neurons == neurons
+
+
+def test_the_longest_list_says_how_many_convolutions_there_are():
+    model = Setting.from_knobs({"model": "conv", "kernel_size": [5, 3], "filters": 8}).model
+
+    assert model == ConvModel(filters=(8, 8), kernel_size=(5, 3), strides=(1, 1))
+
+
+def test_momentum_is_09_with_its_optimizer_and_0_without():
+    assert Setting.from_knobs({"optimizer": "momentum"}).training.momentum == 0.9
+    assert Setting.from_knobs({"optimizer": "sgd"}).training.momentum == 0.0
+    assert Setting.from_knobs({"optimizer": "momentum", "momentum": 0.5}).training.momentum == 0.5
+
+
+def test_a_whole_number_and_the_same_float_are_one_setting():
+    assert Setting.from_knobs({"learning_rate": 1}) == Setting.from_knobs({"learning_rate": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        ({"bacth_size": 1}, "bacth_size: no such knob; did you mean `batch_size`?"),
+        ({"zzz": 1}, "zzz: no such knob; known: batch_size, conv_layers"),
+        ({"model": "rnn"}, "model: found 'rnn'; it must be `dense` or `conv`"),
+        ({"kernel_size": 3}, "kernel_size: a dense model has no such knob"),
+        ({"batch_size": 0}, "batch_size: found 0; input should be greater than 0"),
+        ({"batch_size": True}, "batch_size: found True; input should be a valid integer"),
+        ({"epochs": 1.5}, "epochs: found 1.5"),
+        ({"learning_rate": "0.1"}, "learning_rate: found '0.1'; input should be a valid number"),
+        ({"learning_rate": float("nan")}, "learning_rate: found nan"),
+        ({"learning_rate": float("inf")}, "learning_rate: found inf"),
+        ({"learning_rate": -0.1}, "learning_rate: found -0.1; input should be greater than 0"),
+        ({"optimizer": "adam"}, "optimizer: found 'adam'; input should be 'sgd' or 'momentum'"),
+        ({"momentum": 0.9}, '`momentum` needs `optimizer = "momentum"`'),
+        ({"layers": 0}, "layers: found 0; a dense model has at least 1"),
+        ({"layers": 2.0}, "layers: found 2.0; it must be a whole number"),
+        ({"layers": 2, "neurons": [1, 2, 3]}, "neurons: found 3 values for layers = 2"),
+        ({"neurons": [4, -1]}, "neurons: found -1"),
+        ({"model": "conv", "conv_layers": 0}, "conv_layers: found 0"),
+        ({"model": "conv", "strides": [1, 2], "filters": [1, 2, 3]}, "strides: found 2 values"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_where_and_what(knobs, message):
+    with pytest.raises(ConfigError) as caught:
+        Setting.from_knobs(knobs, where="mine.toml: questions[2]")
+
+    text = str(caught.value)
+    assert text.startswith("mine.toml: questions[2]: ")
+    assert message in text
+    assert "\n" not in text
+
+
+def test_every_knob_of_a_setting_is_described():
+    for knobs in ({"optimizer": "momentum"}, {"model": "conv", "layers": 1}):
+        assert set(Setting.from_knobs(knobs).knobs()) <= set(KNOBS)

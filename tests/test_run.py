@@ -1,0 +1,97 @@
+"""A run's record says all that was seen, and its key all that decided it."""
+
+import json
+
+import numpy as np
+import pytest
+from reference import ReferenceEngine
+from small import small_dataset
+
+from siffra.config import Setting
+from siffra.engine.native.engine import NativeEngine
+from siffra.run import Record, run, run_key
+from siffra.scores import accuracy
+
+DATASET = small_dataset()
+SETTING = Setting.from_knobs({"neurons": 7, "batch_size": 8, "epochs": 3, "learning_rate": 0.1})
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run(SETTING, DATASET, 5, NativeEngine())
+
+
+def test_final_scores_are_those_of_the_returned_network(result):
+    record, fitted = result
+
+    for name, images in DATASET.sets.items():
+        right = (fitted.predict(images.x).argmax(axis=1) == images.y).mean()
+        assert record.accuracy[name] == pytest.approx(right, abs=1e-12)
+        assert accuracy(np.array(record.confusion[name])) == record.accuracy[name]
+        assert np.array(record.confusion[name]).sum() == len(images.y)
+
+
+def test_the_last_epoch_ends_where_the_run_ends(result):
+    record, _ = result
+
+    assert len(record.epochs) == 3
+    for name in ("val", "test", "moved", "rotated"):
+        assert record.epochs[-1].accuracy[name] == record.accuracy[name]
+    assert record.seconds == sum(epoch.seconds for epoch in record.epochs)
+
+
+def test_a_record_survives_json(result):
+    record, _ = result
+
+    assert Record.model_validate_json(record.model_dump_json()) == record
+
+
+def test_epochs_are_told_as_they_end():
+    told = []
+
+    record, _ = run(SETTING, DATASET, 5, NativeEngine(), lambda n, epoch: told.append((n, epoch)))
+
+    assert told == list(enumerate(record.epochs, start=1))
+
+
+def test_a_run_repeats_itself(result):
+    record, _ = result
+
+    again, _ = run(SETTING, DATASET, 5, NativeEngine())
+
+    assert again.key == record.key
+    assert again.confusion == record.confusion
+    assert [epoch.loss for epoch in again.epochs] == [epoch.loss for epoch in record.epochs]
+
+
+def test_divergence_is_recorded_as_valid_json():
+    wild = Setting.from_knobs({"neurons": 7, "epochs": 2, "learning_rate": 1e30})
+
+    record, _ = run(wild, DATASET, 0, NativeEngine())
+
+    assert record.diverged
+    assert record.epochs[-1].loss is None
+    assert Record.model_validate_json(record.model_dump_json()) == record
+    json.loads(record.model_dump_json(), parse_constant=pytest.fail)  # no NaN, no Infinity
+
+
+def test_the_key_changes_with_all_that_decides_a_run():
+    def key(knobs=(), seed=0, engine=None, dataset=DATASET):
+        setting = Setting.from_knobs({"neurons": 7, **dict(knobs)})
+        return run_key(setting, dataset, seed, engine or NativeEngine())
+
+    newer = NativeEngine()
+    newer.version += 1
+    keys = [
+        key(),
+        key({"learning_rate": 0.1}),
+        key({"neurons": 8}),
+        key({"epochs": 2}),
+        key(seed=1),
+        key(engine=ReferenceEngine()),
+        key(engine=newer),
+    ]
+
+    assert len(set(keys)) == len(keys)
+    assert key() == key({"layers": 1, "optimizer": "sgd", "learning_rate": 0.7})
+    assert len(key()) == 64
