@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_runs import MACHINE, make_record
 
@@ -68,6 +68,8 @@ def python(code: str, *args: object) -> subprocess.CompletedProcess[str]:
 
 
 class TestRecords:
+    # Each example waits for the disk, which may take its time.
+    @settings(deadline=None, max_examples=50)
     @given(
         loss=st.none() | st.floats(allow_nan=False, allow_infinity=False),
         seconds=st.floats(0, 1e9),

@@ -80,7 +80,9 @@ _MODEL: TypeAdapter[DenseModel | ConvModel] = TypeAdapter(Model)
 def default_store_path() -> Path:
     """Where runs are kept: `SIFFRA_STORE` if it is set, else in the user's data folder."""
     chosen = os.environ.get("SIFFRA_STORE")
-    return Path(chosen) if chosen else platformdirs.user_data_path("siffra") / "runs.sqlite"
+    if chosen:
+        return Path(chosen).expanduser()
+    return platformdirs.user_data_path("siffra") / "runs.sqlite"
 
 
 class Store:
