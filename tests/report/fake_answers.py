@@ -94,7 +94,7 @@ def _confusion(
 
 
 def make_question(
-    id: str,
+    name: str,
     levels: Sequence[Mapping[str, Any]],
     figures: Sequence[Figure] = ("curves", "levels"),
     *,
@@ -110,7 +110,7 @@ def make_question(
     settings = [Setting.from_knobs({**base, **level}) for level in levels]
     fixed = {k: v for k, v in settings[0].knobs().items() if k not in levels[0]}
     return Question(
-        id=id,
+        id=name,
         ask={"en": ask, "sv": f"(sv) {ask}"},
         note={"en": note} if note else {},
         vary=tuple(levels[0]),
@@ -125,7 +125,7 @@ def make_question(
     )
 
 
-def make_claim(id: str, say: str, **changes: Any) -> Claim:
+def make_claim(name: str, say: str, **changes: Any) -> Claim:
     """A claim that level 0 has a better test accuracy than level 1."""
     fields: dict[str, Any] = {
         "say": {"en": say, "sv": f"(sv) {say}"},
@@ -139,7 +139,7 @@ def make_claim(id: str, say: str, **changes: Any) -> Claim:
         "epochs": 1,
         "reported": {"en": "97.8 against 95.9"},
     }
-    return Claim(id=id, **(fields | changes))
+    return Claim(id=name, **(fields | changes))
 
 
 def make_answers(

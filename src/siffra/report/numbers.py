@@ -1,6 +1,7 @@
 """Measured quantities in words, rounded to what their interval supports."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 from siffra.lab.plan import Claim
@@ -86,6 +87,31 @@ def margin_words(words: Words, claim: Claim) -> str:
     """The smallest difference that matters: `0.2 percentage points`, `5 %`."""
     unit: Unit = "points" if claim.metric in ("accuracy", "drop", "decline") else "percent"
     return words(f"quantity.{unit}", value=words.exact(round(100 * claim.margin, 6)))
+
+
+def align(column: Sequence[str], mark: str) -> list[str]:
+    """Pad each number, and what follows its ±, so that decimals stand under each other.
+
+    `mark` is the decimal mark. The padding is as wide as what is missing: figure and
+    punctuation spaces (U+2007, U+2008).
+    """
+    parts = [text.split(f"{GAP}±{GAP}") for text in column]
+    most = [
+        max((len(p[i].partition(mark)[side]) for p in parts if len(p) > i), default=0)
+        for i in (0, 1)
+        for side in (0, 2)
+    ]
+
+    def padded(text: str, whole: int, decimals: int) -> str:
+        before, dot, after = text.partition(mark)
+        text = "\u2007" * (whole - len(before)) + text
+        dot_missing = decimals > 0 and not dot
+        return text + "\u2008" * dot_missing + "\u2007" * (decimals - len(after))
+
+    return [
+        f"{GAP}±{GAP}".join([padded(p[0], 0, most[1]), *(padded(h, *most[2:]) for h in p[1:])])
+        for p in parts
+    ]
 
 
 def _in_unit(value: float, unit: Unit) -> float:

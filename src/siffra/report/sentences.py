@@ -108,9 +108,7 @@ def summary_sentence(answers: Answers, language: str = "en") -> str:
         return words("summary.none")
     counts = {verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS}
     told = [
-        words.count(f"summary.{verdict.replace(' ', '_')}", n)
-        for verdict, n in counts.items()
-        if n
+        words.count(f"summary.{verdict.replace(' ', '_')}", n) for verdict, n in counts.items() if n
     ]
     return words.count("summary.claims", len(claims), counts=words.listing(told))
 
@@ -225,15 +223,19 @@ def _times(words: Words, answer: QuestionAnswer) -> str:
 
 
 def _mishaps(words: Words, answer: QuestionAnswer) -> list[str]:
+    """One sentence for all collapsed runs, and one for all diverged ones."""
+    seen = _seen(answer)
+    down = {
+        "collapsed": [sum(collapsed(record) for record in level.records) for level in seen],
+        "diverged": [level.diverged for level in seen],
+    }
     told = []
-    for level in _seen(answer):
-        runs = len(level.records)
-        down = sum(collapsed(record) for record in level.records)
-        name = level_name(words, level.level)
-        if down:
-            told.append(words.count("answer.collapsed", runs, level=name, down=down))
-        if level.diverged:
-            told.append(words.count("answer.diverged", runs, level=name, down=level.diverged))
+    for kind, counts in down.items():
+        hit = [level for level, count in zip(seen, counts, strict=True) if count]
+        if hit:
+            name = levels_name(words, [level.level for level in hit])
+            runs = sum(len(level.records) for level in hit)
+            told.append(words.count(f"answer.{kind}", runs, level=name, down=sum(counts)))
     return told
 
 

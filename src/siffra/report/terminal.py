@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, QuestionAnswer
 from siffra.report import numbers
-from siffra.report.labels import SETS, short_level_name, varied_name
+from siffra.report.labels import SETS, knobs_name, short_level_name, varied_name
 from siffra.report.sentences import (
     answer_sentence,
     capital,
@@ -60,7 +60,7 @@ def levels_table(answer: QuestionAnswer, language: str = "en") -> tuple[list[str
     headings = [
         capital(varied_name(words, answer.question)),
         *(f"{words(f'set.{name}')} %" for name in SETS),
-        words("figure.seconds"),
+        words("table.seconds"),
         "n",
     ]
     rows = [
@@ -107,10 +107,8 @@ def dot_plot(answer: QuestionAnswer, on: str, language: str = "en") -> list[str]
 
 def fixed_words(words: Words, answer: QuestionAnswer) -> str:
     """What all levels share, in one line."""
-    from siffra.report.labels import knobs_name
-
     fixed = knobs_name(words, answer.question.fixed)
-    return f"{words('table.fixed')}: {fixed}" if fixed else ""
+    return f"{words('claim.fixed')}: {fixed}" if fixed else ""
 
 
 def _strip(summary: Summary, low: float, high: float) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from siffra.lab.plan import Plan
-from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.captions import caption
 from siffra.report.figures import Drawing, draw_experiments, draw_question, safe_name
-from siffra.report.labels import SETS, knobs_name, level_name
+from siffra.report.labels import SETS, knobs_name, short_level_name, varied_name
 from siffra.report.sentences import (
     VERDICTS,
     answer_sentence,
@@ -39,10 +38,11 @@ class FigureView:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of a table: its text, and what kind it is (`name`, `number`, `reported`, `remark`)."""
+    """A cell of a table: its text, what kind it is (`name`, `number`, `reported`), and a remark."""
 
     text: str
     kind: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,17 +199,24 @@ def _incomplete(words: Words, answers: Answers) -> str:
 
 def _tally(words: Words, claims: Sequence[ClaimAnswer]) -> tuple[tuple[str, str, int], ...]:
     counts = Counter(claim.verdict for claim in claims)
-    return tuple(
-        (_code(v), words(f"verdict.{_code(v)}"), counts[v]) for v in VERDICTS if counts[v]
-    )
+    return tuple((_code(v), words(f"verdict.{_code(v)}"), counts[v]) for v in VERDICTS if counts[v])
 
 
 def _question(words: Words, answer: QuestionAnswer) -> QuestionView:
     question = answer.question
-    drawn = [(kind, draw_question(kind, answer, words)) for kind in question.figures]
+    drawn = [
+        (drawing, caption(kind, answer, words))
+        for kind in question.figures
+        if (drawing := draw_question(kind, answer, words))
+    ]
     best = answer.levels[answer.best] if len(answer.levels) > 1 else None
     rows = [
-        (level_name(words, level.level), level, level.level.reported, _remarks(words, level, best))
+        (
+            capital(short_level_name(words, level.level)),
+            level,
+            level.level.reported,
+            _remarks(words, level, best),
+        )
         for level in answer.levels
     ]
     return QuestionView(
@@ -217,8 +224,8 @@ def _question(words: Words, answer: QuestionAnswer) -> QuestionView:
         label=question.id,
         ask=words.say(question.ask),
         answer=answer_sentence(answer, words.language),
-        figures=tuple(FigureView(d, caption(kind, answer, words)) for kind, d in drawn if d),
-        table=_table(words, words("table.level"), rows),
+        figures=tuple(FigureView(d, c) for d, c in drawn),
+        table=_table(words, capital(varied_name(words, question)), rows),
         claims=tuple(_claim(words, claim, answer) for claim in answer.claims),
         tally=_tally(words, answer.claims),
         fixed=_fixed(words, answer),
@@ -242,7 +249,7 @@ def _claim(words: Words, answer: ClaimAnswer, question: QuestionAnswer) -> Claim
         code=_code(answer.verdict),
         verdict=verdict_name(words, answer),
         compared=capital(comparison(words, claim, question.question)),
-        evidence=capital(evidence(words, answer)),
+        evidence=evidence(words, answer),
         margin=words("claim.margin", margin=numbers.margin_words(words, claim)) if tested else "",
         reported=words.say(claim.reported),
     )
@@ -273,22 +280,22 @@ def _table(words: Words, first: str, rows: Sequence[Row]) -> Table:
         head.append(Cell(capital(text), "number"))
         head += [Cell(words("table.reported"), "reported")] if name in theirs else []
     head += [Cell(f"{name} ({words('table.reported')}, %)", "reported") for name in extra]
-    head += [Cell("n", "number"), Cell("", "remark")]
-    body = []
-    for title, seen, reported, remarks in rows:
-        cells = [Cell(title, "name")]
-        for name in (*sets, "seconds"):
-            summary = seen.seconds if name == "seconds" else seen.accuracy[name]
-            cells.append(Cell(_measured(words, summary, name), "number"))
-            if name in theirs:
-                cells.append(Cell(_reported(words, reported, name), "reported"))
-        cells += [Cell(_reported(words, reported, name), "reported") for name in extra]
-        cells += [Cell(str(len(seen.records)), "number"), Cell(remarks, "remark")]
-        body.append(tuple(cells))
-    return Table(tuple(head), tuple(body))
+    head.append(Cell("n", "number"))
+    columns = [[Cell(title, "name", remarks) for title, _, _, remarks in rows]]
+    for name in (*sets, "seconds"):
+        ours = [_measured(words, seen, name) for _, seen, _, _ in rows]
+        columns.append([Cell(t, "number") for t in numbers.align(ours, words("decimal"))])
+        if name in theirs:
+            columns.append([Cell(_reported(words, r, name), "reported") for _, _, r, _ in rows])
+    columns += [
+        [Cell(_reported(words, r, name), "reported") for _, _, r, _ in rows] for name in extra
+    ]
+    columns.append([Cell(str(len(seen.records)), "number") for _, seen, _, _ in rows])
+    return Table(tuple(head), tuple(zip(*columns, strict=True)))
 
 
-def _measured(words: Words, summary: Summary, name: str) -> str:
+def _measured(words: Words, seen: LevelAnswer | ExperimentAnswer, name: str) -> str:
+    summary = seen.seconds if name == "seconds" else seen.accuracy[name]
     if not summary.values:
         return "–"
     if name == "seconds":
@@ -335,9 +342,7 @@ def _methods(words: Words, plan: Plan, records: Sequence[Record]) -> tuple[str, 
     )
 
 
-def _facts(
-    words: Words, plan: Plan, records: Sequence[Record]
-) -> tuple[tuple[str, str], ...]:
+def _facts(words: Words, plan: Plan, records: Sequence[Record]) -> tuple[tuple[str, str], ...]:
     facts = [(words("facts.lab"), plan.source), (words("facts.digest"), plan.digest)]
     facts.append((words("facts.runs"), str(len(records))))
     facts += [(words("facts.data"), d) for d in sorted({r.dataset for r in records})]

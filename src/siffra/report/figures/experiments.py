@@ -49,9 +49,7 @@ def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
     return figure
 
 
-def _points(
-    axis: Axes, experiment: ExperimentAnswer, name: str, colour: str, marker: str
-) -> None:
+def _points(axis: Axes, experiment: ExperimentAnswer, name: str, colour: str, marker: str) -> None:
     reported = experiment.experiment.reported
     place = None
     if experiment.records:

@@ -64,7 +64,8 @@ def _panel(
     reported: str,
     get: Callable[[LevelAnswer], Summary | None],
 ) -> None:
-    aside = 0.02 * (max(places) - min(places) or 1.0)
+    numbers = one_number_each(answer.question)
+    aside = 0.02 * (max(places) - min(places) or 1.0) if numbers else 0.1
     means = []
     for place, level in zip(places, answer.levels, strict=True):
         summary = get(level)
@@ -73,8 +74,10 @@ def _panel(
             _points(axis, place, aside, level, summary)
         if reported in level.level.reported:
             figure = level.level.reported[reported]
-            axis.plot(place - aside, figure, "D", mfc="none", mec=_REPORTED, ms=5.5, mew=1.3, zorder=5)
-    if one_number_each(answer.question):
+            axis.plot(
+                place - aside, figure, "D", mfc="none", mec=_REPORTED, ms=5.5, mew=1.3, zorder=5
+            )
+    if numbers:
         means.sort()
         axis.plot(*np.array(means).T.reshape(2, -1), color=_COLOUR, lw=1.0, alpha=0.55, zorder=2)
 

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, FuncFormatter
 
@@ -28,7 +29,7 @@ DASHES = ("-", "--", "-.", ":")
 WIDTH = 8.0
 """Inches; every figure is this wide, so that text is equally large in all."""
 
-_RC = {
+_RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "text.parse_math": False,  # a `$` in a lab's own names is a dollar sign
@@ -119,7 +120,13 @@ def for_page(drawing: Drawing) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<style[^>]*>.*?</style>\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{drawing.name}-", svg)
-    for colour, variable in ((INK, "--ink"), (FAINT, "--grid"), (PAPER, "--paper")):
+    blue = OKABE_ITO[0].lower()
+    for colour, variable in (
+        (INK, "--ink"),
+        (FAINT, "--grid"),
+        (PAPER, "--paper"),
+        (blue, "--blue"),
+    ):
         svg = svg.replace(colour, f"var({variable}, {colour})")
     svg = re.sub(r"'DejaVu Sans'(, [^;\"]+)?", _FONTS, svg)
     # Its size is the page's to decide; the view box keeps the proportions.
@@ -131,7 +138,7 @@ def colours(n: int) -> list[str]:
     if n <= len(OKABE_ITO):
         return list(OKABE_ITO[:n])
     steps = np.linspace(0.2, 0.9, n)
-    return [mpl.colors.to_hex(c) for c in mpl.colormaps["cividis"](steps)]
+    return [to_hex(c) for c in mpl.colormaps["cividis"](steps)]
 
 
 def percent_axis(words: Words) -> Formatter:

@@ -1,0 +1,222 @@
+"""A report's data: results.json, and every run as a table in CSV and Parquet."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from siffra.config import KNOBS
+from siffra.lab.statistics import Summary
+from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
+from siffra.report.numbers import unit_of
+from siffra.report.sentences import VERDICTS, answer_sentence
+from siffra.report.view import all_records, command, machines
+from siffra.report.words import Words
+from siffra.run import Record
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def results_json(answers: Answers, words: Words) -> str:
+    """Everything that was found, as JSON; fractions and seconds, null for what is not finite."""
+    plan, records = answers.plan, all_records(answers)
+    claims = [claim for question in answers.questions for claim in question.claims]
+    made_on = [machine.model_dump() for machine in machines(records)]
+    found = {
+        "title": words.say(plan.title),
+        "source": plan.source,
+        "digest": plan.digest,
+        "command": command(plan),
+        "language": words.language,
+        "preset": plan.preset,
+        "epochs": plan.epochs,
+        "seeds": list(plan.seeds),
+        "runs": len(records),
+        "machine": {k: v for k, v in made_on[0].items() if k != "versions"} if made_on else None,
+        "versions": made_on[0]["versions"] if made_on else {},
+        "other_machines": made_on[1:],
+        "verdicts": {v: sum(c.verdict == v for c in claims) for v in VERDICTS},
+        "questions": [_question(question, words) for question in answers.questions],
+        "experiments": [_experiment(experiment, words) for experiment in answers.experiments],
+    }
+    return json.dumps(_finite(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def run_rows(answers: Answers) -> list[dict[str, Any]]:
+    """The tidy table: a row for each run and set, the same columns in every row.
+
+    Knobs that a model does not have are None; a knob that differs between layers is a text,
+    as `64, 32`, and then so is its whole column.
+    """
+    used = _used_by(answers)
+    rows = []
+    for record in all_records(answers):
+        knobs = record.setting.knobs()
+        for name, accuracy in record.accuracy.items():
+            rows.append(
+                {
+                    "key": record.key,
+                    "questions": ", ".join(used[record.key]),
+                    **{knob: _plain(knobs.get(knob)) for knob in KNOBS},
+                    "seed": record.seed,
+                    "set": name,
+                    "accuracy": accuracy,
+                    "seconds": record.seconds,
+                    "diverged": record.diverged,
+                    "parameters": record.parameters,
+                    "dataset": record.dataset,
+                    "engine": record.engine,
+                    "engine_version": record.engine_version,
+                    "cpu": record.machine.cpu,
+                    "threads": record.machine.threads,
+                    "finished": record.finished.isoformat(),
+                }
+            )
+    for knob in KNOBS:
+        if any(isinstance(row[knob], str) for row in rows):
+            for row in rows:
+                row[knob] = None if row[knob] is None else str(row[knob])
+    return rows
+
+
+def runs_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as CSV (RFC 4180); no text in it can be taken for a formula by a spreadsheet."""
+    file = io.StringIO(newline="")
+    writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["key"])
+    writer.writeheader()
+    writer.writerows({key: _no_formula(value) for key, value in row.items()} for row in rows)
+    return file.getvalue()
+
+
+def runs_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """The rows as Parquet."""
+    from arro3.core import Array, DataType, Table
+    from arro3.io import write_parquet
+
+    types = {bool: DataType.bool(), int: DataType.int64(), float: DataType.float64()}
+    columns = {}
+    for key in rows[0] if rows else ["key"]:
+        values = [row[key] for row in rows]
+        kinds = {type(value) for value in values if value is not None}
+        kind = kinds.pop() if len(kinds) == 1 else str
+        columns[key] = Array(values, types.get(kind, DataType.string()))
+    file = io.BytesIO()
+    write_parquet(Table.from_pydict(columns), file)
+    return file.getvalue()
+
+
+def _question(answer: QuestionAnswer, words: Words) -> dict[str, Any]:
+    question = answer.question
+    return {
+        "id": question.id,
+        "ask": words.say(question.ask),
+        "answer": answer_sentence(answer, words.language),
+        "note": words.say(question.note),
+        "vary": list(question.vary),
+        "retune": list(question.retune),
+        "fixed": dict(question.fixed),
+        "claims": [_claim(claim, question.fixed, words) for claim in answer.claims],
+        "levels": [_level(level, i == answer.best) for i, level in enumerate(answer.levels)],
+        "edge": list(answer.edge),
+    }
+
+
+def _claim(answer: ClaimAnswer, fixed: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    claim, estimate = answer.claim, answer.estimate
+    found: dict[str, Any] = {
+        "id": claim.id,
+        "say": words.say(claim.say),
+        "verdict": answer.verdict,
+        "estimate": estimate.value if estimate else None,
+        "interval": [estimate.low, estimate.high] if estimate else None,
+        "n": len(estimate.values) if estimate else 0,
+        "fixed": dict(fixed),
+        "confidence": estimate.confidence if estimate else None,
+        "scale": estimate.scale if estimate else None,
+        "shown_in": unit_of(claim, estimate) if estimate else None,
+        "values": list(estimate.values) if estimate else [],
+        "censored": estimate.censored if estimate else 0,
+        "seeds_needed": answer.seeds_needed,
+        "reason": answer.reason,
+        "reported": words.say(claim.reported),
+    }
+    described = ("metric", "on", "target", "level", "against", "direction", "margin", "epochs")
+    return found | {name: getattr(claim, name) for name in described}
+
+
+def _level(answer: LevelAnswer, best: bool) -> dict[str, Any]:
+    return {
+        "knobs": dict(answer.level.knobs),
+        **_seen(answer),
+        "best": best,
+        "retuned": dict(answer.retuned),
+        "reported": dict(answer.level.reported),
+    }
+
+
+def _experiment(answer: ExperimentAnswer, words: Words) -> dict[str, Any]:
+    experiment = answer.experiment
+    return {
+        "id": experiment.id,
+        "name": words.say(experiment.name),
+        "note": words.say(experiment.note),
+        "knobs": experiment.setting.knobs(),
+        **_seen(answer),
+        "reported": dict(experiment.reported),
+    }
+
+
+def _seen(answer: LevelAnswer | ExperimentAnswer) -> dict[str, Any]:
+    return {
+        "n": len(answer.records),
+        "seeds": [record.seed for record in answer.records],
+        "accuracy": {name: _summary(summary) for name, summary in answer.accuracy.items()},
+        "seconds": _summary(answer.seconds),
+        "diverged": answer.diverged,
+    }
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    return {
+        "mean": summary.mean,
+        "interval": [summary.low, summary.high],
+        "values": list(summary.values),
+    }
+
+
+def _used_by(answers: Answers) -> dict[str, list[str]]:
+    """The ids of the questions and experiments that each run, by key, belongs to."""
+    used: dict[str, list[str]] = {}
+
+    def note(records: Sequence[Record], by: str) -> None:
+        for record in records:
+            ids = used.setdefault(record.key, [])
+            if by not in ids:
+                ids.append(by)
+
+    for question in answers.questions:
+        for level in question.levels:
+            note(level.records, question.question.id)
+    for experiment in answers.experiments:
+        note(experiment.records, experiment.experiment.id)
+    return used
+
+
+def _plain(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return value
