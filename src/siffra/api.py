@@ -26,8 +26,10 @@ from siffra.lab.plan import Plan, Text
 from siffra.lab.planning import plan_lab, plan_vary
 from siffra.lab.verdicts import Answers, answer
 from siffra.model_file import load_model, save_model
+from siffra.report.data_files import results_json
 from siffra.report.notebook import html_table, lab_html
 from siffra.report.terminal import lab_text, text_table
+from siffra.report.words import words_in
 from siffra.run import Epoch, Record, run
 from siffra.store import Store, default_store_path, open_store
 
@@ -103,11 +105,10 @@ def predict(model: Path | str, images: Iterable[Path | str]) -> list[Prediction]
     fitted = make_engine("native").load(
         saved.setting.model, saved.image_shape, saved.classes, saved.weights
     )
-    paths = [Path(image) for image in images]
-    batch = np.stack([read_picture(path, saved.image_shape) for path in paths])
+    pictures = {Path(image): read_picture(Path(image), saved.image_shape) for image in images}
     return [
-        Prediction(path, tuple(row.tolist()))
-        for path, row in zip(paths, fitted.predict(batch), strict=True)
+        Prediction(path, tuple(fitted.predict(picture[np.newaxis])[0].tolist()))
+        for path, picture in pictures.items()
     ]
 
 
@@ -277,6 +278,10 @@ class LabResult:
         from siffra.report.report import write_report  # brings matplotlib
 
         return write_report(self.answers, Path(out), language)
+
+    def as_json(self, language: str = "en") -> str:
+        """The content of the report's `results.json`."""
+        return results_json(self.answers, words_in(language))
 
     def __str__(self) -> str:
         return lab_text(self.answers)

@@ -21,7 +21,7 @@ from siffra.cli.train import predict, train
 from siffra.cli.vary import vary
 from siffra.errors import SiffraError
 
-MISTAKE, INTERRUPTED = 2, 130
+UNREAD, MISTAKE, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="siffra",
@@ -65,7 +65,7 @@ def siffra_(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 2 the user's mistake, 130 interrupted."""
+    """Run the command line and exit: 0 done, 2 a mistake of the user's, 130 interrupted."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ± is no reason to fail
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader has seen enough (`siffra runs list | head`). What is still buffered would
         # fail again when Python closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.exit(UNREAD)
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -109,11 +109,7 @@ def lab(
             job.forget()
         result = conduct(job)
     written = result.write(out, language)
-    if as_json:
-        typer.echo((out / "results.json").read_text("utf-8"))
-    else:
-        typer.echo(str(result))
-        typer.echo(f"\n{written[0]}")
+    typer.echo(result.as_json(language) if as_json else f"{result}\n\nreport: {written[0]}")
 
 
 def report(

@@ -92,11 +92,12 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
     }.items():
         facts.add_row(name.replace("_", " "), _short(value))
     curve = Table("epoch", "loss", box=None, pad_edge=False, header_style="dim")
-    for heading in record.epochs[0].accuracy:
+    for heading in (*record.epochs[0].accuracy, "seconds"):
         curve.add_column(heading, justify="right")
     for number, epoch in enumerate(record.epochs, start=1):
         loss = "not a number" if epoch.loss is None else f"{epoch.loss:.4f}"
-        curve.add_row(str(number), loss, *(f"{share:.2%}" for share in epoch.accuracy.values()))
+        shares = (f"{share:.2%}" for share in epoch.accuracy.values())
+        curve.add_row(str(number), loss, *shares, f"{epoch.seconds:.2f}")
     console = Console(highlight=False)
     console.print(facts)
     console.print()

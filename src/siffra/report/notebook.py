@@ -11,12 +11,11 @@ from siffra.report.words import words_in
 
 def lab_html(answers: Answers, language: str = "en") -> str:
     """Every question with its answer, table and verdicts."""
-    words = words_in(language)
-    parts = [f"<p><b>{escape(words.say(answers.plan.title))}</b></p>"]
-    if any(question.claims for question in answers.questions):
-        parts.append(f"<p>{escape(summary_sentence(answers, language))}</p>")
-    parts += [_question(question, language) for question in answers.questions]
-    return "".join(parts)
+    parts = []
+    if len(answers.questions) > 1:
+        title = words_in(language).say(answers.plan.title)
+        parts = [f"<p><b>{escape(title)}</b> {escape(summary_sentence(answers, language))}</p>"]
+    return "".join([*parts, *(_question(question, language) for question in answers.questions)])
 
 
 def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

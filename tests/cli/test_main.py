@@ -1,0 +1,142 @@
+"""The command line as a whole: help, mistakes, start-up, broken pipes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import typer.main
+
+from siffra.cli import app
+
+HEAVY = ("numpy", "numba", "scipy", "matplotlib", "arro3", "pyarrow", "torch", "jinja2", "PIL")
+
+
+def commands(group=None, path=()):
+    """Every command by its path, groups included."""
+    group = group or typer.main.get_command(app)
+    for name, command in getattr(group, "commands", {}).items():
+        yield (*path, name), command
+        yield from commands(command, (*path, name)) if hasattr(command, "commands") else ()
+
+
+def python(code, **options):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, **options
+    )
+
+
+def test_without_a_command_it_shows_help(siffra):
+    ended = siffra()
+
+    assert ended.code == 0
+    assert "siffra lab" in ended.out
+    for path, _ in commands():
+        assert path[0] in ended.out
+
+
+def test_a_group_without_a_command_shows_help(siffra):
+    ended = siffra("runs")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert "export" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), [pytest.param(*item, id=" ".join(item[0])) for item in commands()]
+)
+def test_every_command_has_help_that_shows_it_in_use(siffra, path, command):
+    ended = siffra(*path, "--help")
+
+    assert ended.code == 0
+    if not hasattr(command, "commands") or command.help:
+        assert ended.out.strip()
+    if not hasattr(command, "commands"):
+        assert f"siffra {' '.join(path)}" in ended.out.replace("Usage: ", "", 1)
+        assert "Example" in ended.out
+    assert all(p.help for p in command.params), f"an option of {path} has no help"
+
+
+def test_version(siffra):
+    ended = siffra("--version")
+
+    assert ended.out.startswith("siffra 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["lba"], "no such command 'lba'; did you mean 'lab'?"),
+        (["runs", "shwo"], "no such command 'shwo'; did you mean 'show'?"),
+        (["train", "--learing-rate", "1"], "did you mean --learning-rate?"),
+        (
+            ["train", "--learning-rate", "quick"],
+            "learning_rate: found 'quick'; it must be a number.",
+        ),
+        (["train", "--neurons", "8,x"], "neurons: found 'x'; it must be a whole number."),
+        (["train", "--batch-size", "0"], "batch_size: found 0; "),
+        (["train", "--model", "cnov"], "model: found 'cnov'; it must be `dense` or `conv`."),
+        (["train", "--kernel-size", "3"], "kernel_size: a dense model has no such knob"),
+        (["train", "--epochs"], "option '--epochs' requires an argument."),
+        (["train", "--seed", "-1"], "invalid value for '--seed'"),
+        (["train", "--data", "missing.npz"], "missing.npz: "),
+        (["train", "--engine", "tpu"], "engine: found 'tpu'; known: native."),
+        (["train", "--threads", "4096"], "threads: found 4096"),
+        (["train", "--moved", "99"], "moved = 99"),
+        (["vary"], "missing argument 'KNOB=V1,V2,...'."),
+        (["vary", "learning_rat=1,2"], "did you mean `learning_rate`?"),
+        (["vary", "learning_rate=1"], "give two values or more"),
+        (["lab", "missing.toml"], "missing.toml: "),
+        (["lab", "--preset", "slow"], "invalid value for '--preset'"),
+        (["lab", "--only", "a,zz"], "no question `zz`"),
+        (["predict", "missing.safetensors", "x.png"], "missing.safetensors"),
+        (["runs", "list", "--store", "missing.sqlite"], "missing.sqlite: no such store"),
+        (["data", "--data", "missing.npz"], "missing.npz: "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_clear_line_and_exit_code_2(siffra, arguments, message):
+    ended = siffra(*arguments)
+
+    assert ended.code == 2
+    assert ended.out == ""
+    assert ended.err.startswith("error: ")
+    assert message in ended.err
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("code", ["import siffra", "import siffra.cli"])
+def test_start_up_imports_nothing_heavy(code):
+    ended = python(f"{code}, sys; print(*sorted({{m.split('.')[0] for m in sys.modules}}))")
+
+    assert ended.returncode == 0, ended.stderr
+    assert not set(HEAVY) & set(ended.stdout.split())
+
+
+def test_help_imports_nothing_heavy():
+    code = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "
+    ended = python(f"{code} from siffra.cli import main; main(['train', '--help'])")
+
+    assert ended.returncode == 0
+    assert not set(HEAVY) & {name.split(".")[0] for name in ended.stderr.split()}
+
+
+def test_a_reader_who_stops_reading_gets_no_traceback():
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-m", "siffra", "--help"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+
+    assert (ended.returncode, ended.stderr) == (1, b"")
+
+
+def test_help_has_no_colour_when_it_is_not_wanted():
+    environment = os.environ | {"NO_COLOR": "1", "FORCE_COLOR": ""}
+    ended = python("from siffra.cli import main; main(['--help'])", env=environment)
+
+    assert "\x1b[" not in ended.stdout

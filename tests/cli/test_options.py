@@ -1,0 +1,75 @@
+"""Knobs on the command line: their options, and the levels of `vary`."""
+
+import inspect
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siffra.cli.options import parse_levels, parse_value, parse_values
+from siffra.cli.train import train
+from siffra.cli.vary import vary
+from siffra.config import KNOBS
+from siffra.errors import ConfigError
+
+numbers = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False), st.integers(-(10**9), 10**9).map(float)
+)
+
+
+@pytest.mark.parametrize("command", [train, vary])
+def test_every_knob_is_an_option(command):
+    assert set(KNOBS) <= set(inspect.signature(command).parameters)
+
+
+@given(st.lists(numbers, min_size=1, max_size=5))
+def test_levels_of_a_number_are_read_as_python_writes_them(values):
+    text = ",".join(map(repr, values))
+
+    assert parse_levels([f"learning_rate={text}"]) == {"learning_rate": values}
+
+
+widths = st.lists(st.integers(1, 2000), min_size=2, max_size=4)
+
+
+@given(st.lists(st.one_of(st.integers(1, 2000), widths), min_size=1, max_size=4))
+def test_levels_may_be_lists_in_brackets(values):
+    text = ",".join(str(value).replace(" ", "") for value in values)
+
+    assert parse_levels([f"neurons={text}"]) == {"neurons": values}
+
+
+def test_several_knobs_and_either_spelling():
+    assert parse_levels(["batch-size=6, 45", "optimizer=sgd,momentum"]) == {
+        "batch_size": [6, 45],
+        "optimizer": ["sgd", "momentum"],
+    }
+
+
+def test_a_per_layer_knob_takes_one_value_or_one_for_each_layer():
+    assert parse_values(KNOBS["neurons"], "32") == 32
+    assert parse_values(KNOBS["neurons"], "32,64") == [32, 64]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bacth_size=6"], "bacth_size: no such knob; did you mean `batch_size`?"),
+        (["batch_size"], "batch_size: no levels; write them as batch_size=V1,V2,..."),
+        (["batch_size="], "batch_size: no levels; write them as batch_size=V1,V2,..."),
+        (["layers=1", "layers=2"], "layers: given twice; write its levels as layers=V1,V2,..."),
+        (["batch_size=6,x"], "batch_size: found 'x'; it must be a whole number."),
+        (["learning_rate=1,fast"], "learning_rate: found 'fast'; it must be a number."),
+        (["layers=1,[2,3]"], "layers: found [2,3]; this knob has one value for all layers."),
+    ],
+)
+def test_a_mistake_in_levels_is_named(arguments, message):
+    with pytest.raises(ConfigError) as caught:
+        parse_levels(arguments)
+
+    assert str(caught.value) == message
+
+
+def test_a_value_that_is_no_number_is_named():
+    with pytest.raises(ConfigError, match=r"epochs: found '2\.5'; it must be a whole number"):
+        parse_value(KNOBS["epochs"], "2.5")
