@@ -2,7 +2,6 @@
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -104,25 +103,27 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
     console.print(curve)
 
 
-class Format(StrEnum):
-    """How runs are exported."""
-
-    csv = "csv"
-    parquet = "parquet"
-    json = "json"
-
-
 @runs.command()
 def export(
-    out: Annotated[Path, typer.Argument(help="The file to write: .csv, .parquet or .json.")],
+    out: Annotated[
+        Path, typer.Argument(help="The file to write: .csv, .parquet or .json.", metavar="FILE")
+    ],
     store: StoreOption = None,
 ) -> None:
     """Write every finished run to a file, as CSV, Parquet or JSON by its ending.
 
+    CSV and Parquet hold a row for each run and set of images; JSON holds the whole records, with
+    their curves and confusion matrices.
+
     [dim]Example[/dim]
     siffra runs export runs.parquet
     """
-    raise NotImplementedError
+    from siffra.report.data_files import export_records
+    from siffra.store import default_store_path, open_store
+
+    with open_store(store or default_store_path(), read_only=True) as opened:
+        export_records(opened.records(), out)
+    typer.echo(str(out))
 
 
 def _short(value: object) -> str:

@@ -4,15 +4,17 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from siffra.config import KNOBS
+from siffra.errors import SiffraError
 from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
+from siffra.report.facts import all_records, command, machines
 from siffra.report.numbers import unit_of
 from siffra.report.sentences import VERDICTS, answer_sentence
-from siffra.report.view import all_records, command, machines
 from siffra.report.words import Words
 from siffra.run import Record
 
@@ -45,20 +47,25 @@ def results_json(answers: Answers, words: Words) -> str:
 
 
 def run_rows(answers: Answers) -> list[dict[str, Any]]:
+    """`record_rows` of all of a lab's runs, with the questions that each belongs to."""
+    used = _used_by(answers)
+    rows = record_rows(all_records(answers))
+    return [{"key": row["key"], "questions": ", ".join(used[row["key"]])} | row for row in rows]
+
+
+def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     """The tidy table: a row for each run and set, the same columns in every row.
 
     Knobs that a model does not have are None; a knob that differs between layers is a text,
     as `64, 32`, and then so is its whole column.
     """
-    used = _used_by(answers)
     rows = []
-    for record in all_records(answers):
+    for record in records:
         knobs = record.setting.knobs()
         for name, accuracy in record.accuracy.items():
             rows.append(
                 {
                     "key": record.key,
-                    "questions": ", ".join(used[record.key]),
                     **{knob: _plain(knobs.get(knob)) for knob in KNOBS},
                     "seed": record.seed,
                     "set": name,
@@ -105,6 +112,28 @@ def runs_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
     file = io.BytesIO()
     write_parquet(Table.from_pydict(columns), file)
     return file.getvalue()
+
+
+def export_records(records: Sequence[Record], path: Path) -> None:
+    """Write runs to `path`: their rows as `.csv` or `.parquet`, or whole as `.json`.
+
+    Raises:
+        SiffraError: Another ending, or the file cannot be written.
+    """
+    match path.suffix.lower():
+        case ".csv":
+            content = runs_csv(record_rows(records)).encode("utf-8")
+        case ".parquet":
+            content = runs_parquet(record_rows(records))
+        case ".json":
+            whole = [record.model_dump(mode="json") for record in records]
+            content = json.dumps(whole).encode("utf-8")
+        case ending:
+            raise SiffraError(f"{path}: found `{ending}`; it must end in .csv, .parquet or .json.")
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise SiffraError(f"{path}: cannot be written: {error.strerror or error}.") from error
 
 
 def _question(answer: QuestionAnswer, words: Words) -> dict[str, Any]:
