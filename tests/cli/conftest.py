@@ -59,5 +59,8 @@ def own_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-SMALL = ("--moved", "2", "--epochs", "2", "--batch-size", "9", "--learning-rate", "0.1")
-"""Options for runs on `own_data` of some hundredths of a second."""
+@pytest.fixture(scope="session")
+def small(own_data: Path) -> tuple[str, ...]:
+    """Options for runs on `own_data` of some hundredths of a second."""
+    knobs = ("--epochs", "2", "--batch-size", "9", "--learning-rate", "0.1")
+    return ("--data", str(own_data), "--moved", "2", *knobs)

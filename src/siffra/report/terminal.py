@@ -37,7 +37,7 @@ def lab_text(answers: Answers, language: str = "en") -> str:
             ),
         ]
         blocks.append("\n".join(lines))
-    return "\n\n".join(blocks)
+    return "\n\n".join(blocks).replace(GAP, " ")
 
 
 def answer_text(answer: QuestionAnswer, language: str = "en") -> str:
@@ -51,7 +51,8 @@ def answer_text(answer: QuestionAnswer, language: str = "en") -> str:
         "\n".join(claims),
     ]
     fixed = fixed_words(words, answer)
-    return "\n\n".join(block for block in (*blocks, fixed) if block)
+    text = "\n\n".join(block for block in (*blocks, fixed) if block)
+    return text.replace(GAP, " ")  # which nobody could search for
 
 
 def levels_table(answer: QuestionAnswer, language: str = "en") -> tuple[list[str], list[list[str]]]:

@@ -1,0 +1,179 @@
+"""`siffra lab` and `siffra report`: from a lab file to a report, stopped and gone on with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from siffra.cli.lab import Language, Preset
+from siffra.lab.planning import PRESETS
+from siffra.report.words import LANGUAGES
+
+LAB = """
+title = "Bars"
+
+[data]
+path = "own.npz"
+moved = 2.0
+
+[base]
+batch_size = 9
+learning_rate = 0.1
+epochs = 2
+
+[[questions]]
+id = "rate"
+ask = "How large may a step be?"
+vary = { learning_rate = [0.001, 0.1] }
+
+[[questions.claims]]
+id = "larger"
+say = "A larger step learns more."
+level = { learning_rate = 0.1 }
+against = { learning_rate = 0.001 }
+direction = "better"
+
+[[questions]]
+id = "width"
+ask = "How many neurons?"
+vary = { neurons = [4, 32] }
+
+[[experiments]]
+id = "best"
+name = "Our best"
+knobs = { neurons = [16, 8] }
+"""
+# Seeds x (two rates + two widths - one shared + one experiment).
+RUNS_PER_SEED = 4
+
+
+@pytest.fixture
+def lab(own_data, tmp_path):
+    (tmp_path / "own.npz").symlink_to(own_data)
+    path = tmp_path / "bars.toml"
+    path.write_text(LAB, encoding="utf-8")
+    return path
+
+
+def test_it_answers_every_question_and_writes_a_report(siffra, lab, tmp_path):
+    out = tmp_path / "report"
+
+    ended = siffra("lab", lab, "--seeds", 3, "--out", out)
+
+    assert ended.code == 0
+    assert ended.err.startswith(f"{3 * RUNS_PER_SEED} runs; about ")
+    assert "How large may a step be?" in ended.out
+    assert "supported" in ended.out
+    assert ended.out.endswith(f"report: {out / 'report.html'}\n")
+    found = json.loads((out / "results.json").read_text("utf-8"))
+    assert [question["id"] for question in found["questions"]] == ["rate", "width"]
+    assert {"report.html", "report.md", "runs.csv", "runs.parquet", "figures"} <= set(
+        os.listdir(out)
+    )
+
+
+def test_json_prints_the_results_and_nothing_else(siffra, lab, tmp_path):
+    out = tmp_path / "report"
+
+    ended = siffra("lab", lab, "--seeds", 2, "--only", "rate", "--json", "--out", out)
+
+    assert json.loads(ended.out) == json.loads((out / "results.json").read_text("utf-8"))
+
+
+def test_dry_run_tells_the_cost_and_trains_nothing(siffra, lab, tmp_path):
+    siffra("lab", lab, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
+    before = siffra("runs", "list", "--json").out
+
+    ended = siffra("lab", lab, "--seeds", 3, "--dry-run")
+    told = json.loads(siffra("lab", lab, "--seeds", 3, "--dry-run", "--json").out)
+
+    assert (told["runs"], told["stored"]) == (3 * RUNS_PER_SEED, 4)
+    assert told["parts"] == {
+        "rate": {"runs": 6, "stored": 4},
+        "width": {"runs": 6, "stored": 2},
+        "experiments": {"runs": 3, "stored": 0},
+    }
+    assert told["seconds"] > 0
+    assert "12 runs, 4 of them stored; about " in ended.out
+    assert siffra("runs", "list", "--json").out == before
+
+
+def test_fresh_makes_every_run_anew(siffra, lab, tmp_path):
+    arguments = ("lab", lab, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
+    siffra(*arguments)
+    assert siffra(*arguments).err == "4 runs, 4 of them stored.\n"
+
+    assert siffra(*arguments, "--fresh").err.startswith("4 runs; about ")
+
+
+def test_report_is_written_again_from_what_is_stored(siffra, lab, tmp_path):
+    siffra("lab", lab, "--seeds", 2, "--out", tmp_path / "report")
+
+    ended = siffra("report", lab, "--seeds", 2, "--lang", "sv", "--out", tmp_path / "rapport")
+
+    assert ended.code == 0
+    assert 'lang="sv"' in (tmp_path / "rapport" / "report.html").read_text("utf-8")
+
+
+def test_report_trains_nothing(siffra, lab, tmp_path):
+    siffra("lab", lab, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
+
+    ended = siffra("report", lab, "--seeds", 2, "--out", tmp_path / "again")
+
+    assert ended.code == 2
+    assert f"4 of this lab's {2 * RUNS_PER_SEED} runs are stored" in ended.err
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_mistake_in_a_lab_file_is_one_line(siffra, lab):
+    lab.write_text(LAB.replace("batch_size", "bacth_size"), encoding="utf-8")
+
+    ended = siffra("lab", lab)
+
+    assert ended.code == 2
+    assert ended.err == (
+        "error: bars.toml: base.bacth_size: no such knob; did you mean `batch_size`?\n"
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT to another process")
+def test_ctrl_c_says_how_to_go_on_and_loses_nothing(siffra, lab, tmp_path):
+    store = tmp_path / "runs.sqlite"
+    # Long enough to be stopped in the middle, wherever it is run.
+    command = ["lab", str(lab), "--seeds", "2", "--epochs", "400", "--out", str(tmp_path / "out")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "siffra", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"SIFFRA_STORE": str(store)},
+    ) as process:
+        deadline = time.monotonic() + 60
+        while stored(siffra, store) < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    told = err.splitlines()[-1]
+    kept = stored(siffra, store)
+    assert told == (
+        f"stopped. {kept} of 8 runs are stored; the same command goes on with the other {8 - kept}."
+    )
+    assert siffra(*command, "--dry-run").out.endswith("of training.\n")
+
+
+def stored(siffra, store) -> int:
+    ended = siffra("runs", "list", "--json", "--store", store)
+    return len(json.loads(ended.out)) if ended.code == 0 else 0
+
+
+def test_the_choices_are_those_that_the_pieces_below_know():
+    assert [each.value for each in Preset] == list(PRESETS)
+    assert [each.value for each in Language] == list(LANGUAGES)
