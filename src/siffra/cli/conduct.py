@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from siffra.cli.options import spell
 from siffra.cli.progress import Meter, duration
+from siffra.config import Setting
 
 if TYPE_CHECKING:
     from siffra.api import Job, LabResult
@@ -56,7 +58,7 @@ def _words(event: "Event") -> str:
 
     match event:
         case Started(run=run):
-            return f"{_name(run)}: starting"
+            return f"{_name(run)}: preparing"
         case EpochDone(run=run, number=number, epoch=epoch):
             epochs = run.setting.training.epochs
             return f"{_name(run)}: epoch {number}/{epochs}, {_accuracy(epoch)}"
@@ -69,8 +71,12 @@ def _words(event: "Event") -> str:
 
 
 def _name(run: "PlannedRun") -> str:
-    model, training = run.setting.model, run.setting.training
-    return f"{model.kind}, learning rate {training.learning_rate:g}, seed {run.seed}"
+    """The run by what is not as it is by default: `conv, kernel_size 16, seed 3`."""
+    model = run.setting.model.kind
+    usual = Setting.from_knobs({"model": model}).knobs() | {"epochs": run.setting.training.epochs}
+    knobs = run.setting.knobs().items()
+    turned = [f"{knob} {spell(value)}" for knob, value in knobs if usual.get(knob) != value]
+    return ", ".join([model, *turned, f"seed {run.seed}"])
 
 
 def _accuracy(scored: "Epoch | Record") -> str:

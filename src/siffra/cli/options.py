@@ -175,6 +175,11 @@ def parse_levels(arguments: list[str]) -> Mapping[str, list[Any]]:
     return levels
 
 
+def spell(value: object) -> str:
+    """A knob's value as it is typed: `64,32`."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
 def _parts(text: str) -> list[str]:
     return re.findall(r"\[[^\]]*\]|[^,]+", text)
 

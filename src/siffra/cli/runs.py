@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from siffra.cli.options import JsonOption, StoreOption, show_help
+from siffra.cli.options import JsonOption, StoreOption, show_help, spell
 
 runs = typer.Typer()
 runs.callback(invoke_without_command=True, help="List, show or export finished runs.")(show_help)
@@ -42,7 +42,7 @@ def list_(
     for heading in ("data", "seed", "test", "moved", "rotated", "seconds", "finished"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        knobs = " ".join(f"{k}={_short(v)}" for k, v in record.setting.knobs().items())
+        knobs = " ".join(f"{k}={spell(v)}" for k, v in record.setting.knobs().items())
         table.add_row(
             record.key[:8],
             knobs,
@@ -89,7 +89,7 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
         **{f"accuracy, {name}": f"{share:.2%}" for name, share in record.accuracy.items()},
         "diverged": "yes" if record.diverged else "no",
     }.items():
-        facts.add_row(name.replace("_", " "), _short(value))
+        facts.add_row(name.replace("_", " "), spell(value))
     curve = Table("epoch", "loss", box=None, pad_edge=False, header_style="dim")
     for heading in (*record.epochs[0].accuracy, "seconds"):
         curve.add_column(heading, justify="right")
@@ -124,7 +124,3 @@ def export(
     with open_store(store or default_store_path(), read_only=True) as opened:
         export_records(opened.records(), out)
     typer.echo(str(out))
-
-
-def _short(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
