@@ -169,9 +169,10 @@ class QuestionTable(_Table):
         if (self.vary is None) == (self.levels is None):
             raise ValueError("a question has either `vary` or `levels`")
         for number, level in enumerate(self.levels or (), start=1):
-            for knob in self.varied:
-                if knob not in level:
-                    raise ValueError(f"levels[{number}] has no `{knob}`, which other levels have")
+            missing = [knob for knob in self.varied if knob not in level]
+            # Models have different knobs, so that levels of both need not name the same.
+            if missing and ("model" not in level or self._needs_all_knobs):
+                raise ValueError(f"levels[{number}] has no `{missing[0]}`, which other levels have")
         levels = len(self.levels) if self.levels else _combinations(self.vary)
         if levels < 2:
             raise ValueError("there is one level only, and nothing to compare it with")
@@ -195,6 +196,10 @@ class QuestionTable(_Table):
         if self.id == EXPERIMENTS:
             raise ValueError(f"the id `{EXPERIMENTS}` stands for the lab's experiments")
         return self
+
+    @property
+    def _needs_all_knobs(self) -> bool:
+        return bool(self.figures and "heatmap" in self.figures)
 
     @property
     def varied(self) -> tuple[str, ...]:

@@ -20,9 +20,10 @@ ImageSet = Literal["train", "val", "test", "moved", "rotated"]
 class Level:
     """One combination of the varied knobs.
 
-    `knobs` holds the varied knobs only. `settings` has one entry, or one for each combination
-    of the question's retuned knobs. `reported` is what the lab's author reported at this level:
-    fractions by set, and `seconds`.
+    `knobs` holds the varied knobs only; a level of one model may lack knobs that are varied for
+    the other. `settings` has one entry, or one for each combination of the question's retuned
+    knobs. `reported` is what the lab's author reported at this level: fractions by set, and
+    `seconds`.
     """
 
     knobs: Mapping[str, Any]

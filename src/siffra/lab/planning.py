@@ -103,7 +103,9 @@ def plan_vary(
         raise ConfigError(f"{both[0]}: it cannot be both varied and fixed.")
     combinations = list(itertools.islice(_combinations(vary), MOST_LEVELS + 1))
     if not 2 <= len(combinations) <= MOST_LEVELS:
-        raise ConfigError(f"{', '.join(vary) or 'vary'}: give two values or more, {MOST_LEVELS:,} at most.")
+        raise ConfigError(
+            f"{', '.join(vary) or 'vary'}: give two values or more, {MOST_LEVELS:,} at most."
+        )
     parts = [_Part("", fixed)]
     levels = tuple(
         Level(knobs, (_setting([*parts, _Part("", knobs)], dataset),), {}) for knobs in combinations
@@ -220,7 +222,7 @@ def _parts(table: QuestionTable, where: str) -> Iterator[_Part]:
     """The varied knobs of each level."""
     if table.levels is not None:
         for number, knobs in enumerate(table.levels, start=1):
-            yield _Part(f"{where}.levels[{number}]", {name: knobs[name] for name in table.varied})
+            yield _Part(f"{where}.levels[{number}]", knobs)
     for knobs in _combinations(table.vary) if table.vary else ():
         yield _Part(f"{where}.vary", knobs)
 
@@ -269,7 +271,8 @@ def _first_same(levels: Sequence[Level]) -> tuple[Level, Level] | None:
 
 
 def _why_same(first: Level, second: Level) -> str:
-    differing = [name for name in first.knobs if first.knobs[name] != second.knobs[name]]
+    names = dict.fromkeys((*first.knobs, *second.knobs))
+    differing = [name for name in names if first.knobs.get(name) != second.knobs.get(name)]
     if not differing:
         return f"level {_spelled(first.knobs)} is there twice."
     told = f"levels {_spelled(first.knobs)} and {_spelled(second.knobs)} come out as the same run"
@@ -358,7 +361,9 @@ def _better_than_first(levels: Sequence[Level], index: int) -> Claim:
 
 def _default_figures(vary: Sequence[str], levels: Sequence[Level]) -> tuple[Figure, ...]:
     """A heat map for two knobs with numbers, else accuracy against epochs and against the knob."""
-    numbers = all(isinstance(level.knobs[name], int | float) for level in levels for name in vary)
+    numbers = all(
+        isinstance(level.knobs.get(name), int | float) for level in levels for name in vary
+    )
     return ("heatmap",) if len(vary) == 2 and numbers else ("curves", "levels")
 
 

@@ -274,6 +274,8 @@ def _edge(question: Question, best: Level) -> tuple[str, ...]:
     """The varied knobs with numbers for values of which `best` has an outermost one."""
     found = []
     for name in question.vary:
+        if any(name not in level.knobs for level in question.levels):
+            continue  # a knob that some levels lack has no outermost value
         tried = {level.knobs[name] for level in question.levels if _is_number(level.knobs[name])}
         if len(tried) > 1 and best.knobs[name] in (min(tried), max(tried)):
             found.append(name)
