@@ -19,8 +19,8 @@ from numba import njit, prange
 from siffra.engine.native.vector import (
     DEAD,
     WIDE,
-    add_rows,
     add_scaled,
+    add_scaled_rows,
     add_to,
     load,
     load_rows,
@@ -219,7 +219,9 @@ def weight_gradient(rows: int, lanes: int):
                             cell = to + row * padded_row + column
                             sums = load_rows(flat, cell, padded_row, lanes, rows)
                             for i in range(count):
-                                sums = add_rows(sums, values[i], x, corner + where[i], shape.row)
+                                at_x = corner + where[i]
+                                pixels = load_rows(x, at_x, shape.row, lanes, rows)
+                                sums = add_scaled_rows(sums, values[i], pixels)
                             store_rows(flat, cell, padded_row, sums)
 
     return run

@@ -11,6 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
+from siffra.engine.native.ink import add_outer
+from siffra.engine.native.ink import forward as ink_forward
+
 _PARALLEL_FROM = 4_000_000
 """Multiply-adds of a step from which two threads are worth waking."""
 
@@ -44,6 +47,14 @@ class Stack(NamedTuple):
         return 1 if work < _PARALLEL_FROM else 2
 
 
+class Descent(NamedTuple):
+    """How a training goes down: what a pixel's value is multiplied by, and SGD's two numbers."""
+
+    scale: np.float32
+    rate: np.float32
+    momentum: np.float32
+
+
 @njit(cache=True)
 def matrix(flat, start, rows, columns):
     """A (rows, columns) view of part of a flat array."""
@@ -62,26 +73,39 @@ def gather(images, order, first, last, scale, out):
 
 
 @njit(cache=True)
+def activate(out, bias, relu):
+    """Add `bias` to each row of `out`, then ReLU if asked, in place."""
+    for r in range(out.shape[0]):
+        for u in range(out.shape[1]):
+            z = out[r, u] + bias[u]
+            # Written so that NaN passes through.
+            out[r, u] = np.float32(0) if relu and z <= 0 else z
+
+
+@njit(cache=True)
+def forward_after_first(rows, params, layers, work):
+    """From the first layer's products, in `work`, to the logits; returns where those start."""
+    at, last = 0, layers.shape[0] - 1
+    for i in range(last + 1):
+        inputs, units, kernel, bias = layers[i]
+        if i > 0:
+            before = matrix(work, at, rows, inputs)
+            at += rows * inputs
+            weights = matrix(params, kernel, inputs, units)
+            np.dot(before, weights, matrix(work, at, rows, units))
+        activate(matrix(work, at, rows, units), params[bias : bias + units], i < last)
+    return at
+
+
+@njit(cache=True)
 def forward(x, rows, params, layers, work):
     """Fill `work` with the activations of `rows` images `x` (rows, inputs), layer by layer.
 
     Returns where the logits start in `work`.
     """
-    source, at, end = x, 0, 0
-    for i in range(layers.shape[0]):
-        inputs, units, kernel, bias = layers[i]
-        out = matrix(work, end, rows, units)
-        np.dot(source, matrix(params, kernel, inputs, units), out)
-        shift = params[bias : bias + units]
-        last = i == layers.shape[0] - 1
-        for r in range(rows):
-            for u in range(units):
-                z = out[r, u] + shift[u]
-                # Written so that NaN passes through.
-                out[r, u] = z if last or not z <= 0 else np.float32(0)
-        source, at = out, end
-        end += rows * units
-    return at
+    inputs, units, kernel, _ = layers[0]
+    np.dot(x, matrix(params, kernel, inputs, units), matrix(work, 0, rows, units))
+    return forward_after_first(rows, params, layers, work)
 
 
 @njit(cache=True)
@@ -125,43 +149,57 @@ def cross_entropy(logits, labels, order, first, share):
 
 
 @njit(cache=True)
-def step(x, rows, labels, order, first, share, params, layers, work, grads, dx):
-    """Forward and backward for `rows` images `x`, whose labels are `labels[order[first + r]]`.
+def step_after_first(rows, labels, order, first, share, params, layers, work, grads):
+    """Forward and backward of all but the first layer's products.
 
-    Fills `grads` (flat, as `params`) with the gradients of the summed loss times `share`, and
-    `dx` (flat, rows x inputs) with that of the input unless `dx` is empty. Returns the summed
-    loss and the number of right answers.
+    Row r's label is `labels[order[first + r]]`. `work` holds the first layer's products, and
+    then the gradient of those; `grads` (flat, as `params`) gets the gradients of the summed loss
+    times `share` but for the first kernel's. Returns the summed loss and the right answers.
     """
-    at = forward(x, rows, params, layers, work)
-    spare = work.size - rows * layers[:, 1].max()
     last = layers.shape[0] - 1
+    at = forward_after_first(rows, params, layers, work)
+    spare = work.size - rows * layers[:, 1].max()
     logits = matrix(work, at, rows, layers[last, 1])
     loss, hits = cross_entropy(logits, labels, order, first, share)
     for i in range(last, -1, -1):
         inputs, units, kernel, bias = layers[i]
         gradient = matrix(work, at, rows, units)
-        before = x if i == 0 else matrix(work, at - rows * inputs, rows, inputs)
-        np.dot(before.T, gradient, matrix(grads, kernel, inputs, units))
         sums = grads[bias : bias + units]
         sums[:] = 0
         for r in range(rows):
             for u in range(units):
                 sums[u] += gradient[r, u]
-        weights = matrix(params, kernel, inputs, units)
         if i > 0:
+            at -= rows * inputs
+            before = matrix(work, at, rows, inputs)
+            np.dot(before.T, gradient, matrix(grads, kernel, inputs, units))
             back = matrix(work, spare, rows, inputs)
-            np.dot(gradient, weights.T, back)
+            np.dot(gradient, matrix(params, kernel, inputs, units).T, back)
             for r in range(rows):
                 for u in range(inputs):
                     before[r, u] = back[r, u] if before[r, u] > 0 else np.float32(0)
-            at -= rows * inputs
-        elif dx.size > 0:
-            np.dot(gradient, weights.T, matrix(dx, 0, rows, inputs))
     return loss, hits
 
 
 @njit(cache=True)
-def descend(params, velocity, grads, first, last, learning_rate, momentum):
+def step(x, rows, labels, order, first, share, params, layers, work, grads, dx):
+    """`step_after_first` with a first layer on `rows` images `x` (rows, inputs).
+
+    Fills `dx` (flat, rows x inputs) with the input's gradient, unless `dx` is empty.
+    """
+    inputs, units, kernel, _ = layers[0]
+    weights = matrix(params, kernel, inputs, units)
+    gradient = matrix(work, 0, rows, units)
+    np.dot(x, weights, gradient)
+    loss, hits = step_after_first(rows, labels, order, first, share, params, layers, work, grads)
+    np.dot(x.T, gradient, matrix(grads, kernel, inputs, units))
+    if dx.size > 0:
+        np.dot(gradient, weights.T, matrix(dx, 0, rows, inputs))
+    return loss, hits
+
+
+@njit(cache=True)
+def descend(params, velocity, grads, first, last, descent):
     """One step of SGD with momentum on `params[first:last]`; `grads` (shard, parameter).
 
     Source: Keras' SGD: v = momentum * v - learning_rate * g; w = w + v.
@@ -170,43 +208,82 @@ def descend(params, velocity, grads, first, last, learning_rate, momentum):
         g = grads[0, i]
         for shard in range(1, grads.shape[0]):
             g += grads[shard, i]
-        change = momentum * velocity[i] - learning_rate * g
+        change = descent.momentum * velocity[i] - descent.rate * g
         velocity[i] = change
         params[i] += change
 
 
-def _epoch(
-    images, labels, order, batch_size, params, velocity, grads, layers, x, work, rate, momentum
-):
-    """One pass over `images` (n, floats), in `order`; returns summed loss and right answers.
+def _epoch(images, labels, order, batch_size, params, velocity, grads, layers, work, x, descent):
+    """One pass over `images` (n, pixels) in `order`; returns summed loss and right answers.
 
-    `grads`, `x` and `work` have a row for each shard.
+    `grads`, `work` and `x` have a row for each shard. `descent` is scale, rate and momentum.
     """
-    shards = grads.shape[0]
+    shards, inputs = grads.shape[0], images.shape[1]
     losses, hits = np.zeros(shards), np.zeros(shards, np.int64)
     nothing = np.empty(0, np.float32)
-    inputs = images.shape[1]
     chunk = -(-params.size // shards)
     for start in range(0, order.size, batch_size):
         size = min(batch_size, order.size - start)
         for s in prange(shards):
             first, last = start + size * s // shards, start + size * (s + 1) // shards
-            gather(images, order, first, last, np.float32(1 / 255), x[s])
-            rows = last - first
+            gather(images, order, first, last, descent.scale, x[s])
             loss, right = step(
-                matrix(x[s], 0, rows, inputs), rows, labels, order, first, 1.0 / size,
-                params, layers, work[s], grads[s], nothing,
+                matrix(x[s], 0, last - first, inputs), last - first, labels, order, first,
+                1.0 / size, params, layers, work[s], grads[s], nothing,
             )  # fmt: skip
             losses[s] += loss
             hits[s] += right
         for s in prange(shards):
             end = min(params.size, (s + 1) * chunk)
-            descend(params, velocity, grads, s * chunk, end, rate, momentum)
+            descend(params, velocity, grads, s * chunk, end, descent)
+    return losses.sum(), hits.sum()
+
+
+def _epoch_on_ink(
+    ink, labels, order, batch_size, params, velocity, grads, layers, work, first_grads, descent
+):
+    """`_epoch` with a first layer that skips blank pixels.
+
+    `first_grads` (flat, as the first kernel) is used only if there is momentum: plain descent
+    changes the weights at once.
+    """
+    shards, units = grads.shape[0], layers[0, 1]
+    parts = ink.parts.size - 1
+    losses, hits = np.zeros(shards), np.zeros(shards, np.int64)
+    rest = layers[0, 0] * units
+    chunk = -(-(params.size - rest) // parts)
+    for start in range(0, order.size, batch_size):
+        size = min(batch_size, order.size - start)
+        for s in prange(shards):
+            first, last = start + size * s // shards, start + size * (s + 1) // shards
+            ink_forward(ink, order, first, last, descent.scale, params, units, work[s])
+            loss, right = step_after_first(
+                last - first, labels, order, first, 1.0 / size, params, layers, work[s], grads[s]
+            )
+            losses[s] += loss
+            hits[s] += right
+        for part in prange(parts):
+            low, high = ink.parts[part] * units, ink.parts[part + 1] * units
+            if descent.momentum > 0:
+                first_grads[low:high] = 0
+            for s in range(shards):
+                first, last = start + size * s // shards, start + size * (s + 1) // shards
+                if descent.momentum > 0:
+                    scale, rows = descent.scale, first_grads
+                else:
+                    scale, rows = -descent.rate * descent.scale, params
+                add_outer(ink, part, order, first, last, scale, work[s], units, rows)
+            if descent.momentum > 0:
+                descend(params, velocity, first_grads.reshape(1, -1), low, high, descent)
+            low = rest + part * chunk
+            descend(params, velocity, grads, low, min(params.size, low + chunk), descent)
     return losses.sum(), hits.sum()
 
 
 epoch_on_one_thread = njit(cache=True)(_epoch)
 epoch_on_many_threads = njit(parallel=True, cache=True)(_epoch)
+ink_epoch_on_one_thread = njit(cache=True)(_epoch_on_ink)
+ink_epoch_on_many_threads = njit(parallel=True, cache=True)(_epoch_on_ink)
 
 
 @njit(parallel=True, cache=True)

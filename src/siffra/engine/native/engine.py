@@ -16,8 +16,9 @@ from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.draws import epoch_orders, initial_weights
 from siffra.engine.native import dense
 from siffra.engine.native.conv_layer import ConvLayer
+from siffra.engine.native.ink import Ink, ink_of
 from siffra.engine.native.layout import Layout
-from siffra.engine.native.training import PIXEL, ConvTrainer, DenseTrainer
+from siffra.engine.native.training import PIXEL, ConvTrainer, DenseTrainer, InkTrainer, Trainer
 from siffra.errors import ConfigError, ModelFileError
 from siffra.network import Network, build_network
 
@@ -42,6 +43,9 @@ class NativeEngine(Engine):
         if threads is not None and not 1 <= threads <= most:
             raise ConfigError(f"threads: found {threads}; this machine has 1 to {most}.")
         self._threads = threads or most
+        # The lists of the images trained last: a lab trains on the same ones again and again.
+        self._ink_of: Images | None = None
+        self._ink: Ink | None = None
 
     def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
         """Compile, or load from the cache on disk, what the training needs: by one real step."""
@@ -49,7 +53,7 @@ class NativeEngine(Engine):
         few = Images(dataset.train.x[:size], dataset.train.y[:size])
         network = build_network(model, dataset.image_shape, dataset.classes)
         layout = Layout(network)
-        trainer = _trainer(layout, layout.flatten(initial_weights(network, 0)), training, few)
+        trainer = self._trainer(layout, layout.flatten(initial_weights(network, 0)), training, few)
         with self._machine():
             trainer.epoch(np.arange(len(few.x)))
         fitted = NativeFitted(network, layout, trainer.params, self)
@@ -68,7 +72,7 @@ class NativeEngine(Engine):
         network = build_network(model, dataset.image_shape, dataset.classes)
         layout = Layout(network)
         params = layout.flatten(initial_weights(network, seed))
-        trainer = _trainer(layout, params, training, dataset.train)
+        trainer = self._trainer(layout, params, training, dataset.train)
         fitted = NativeFitted(network, layout, params, self)
         images = len(dataset.train.x)
         orders = epoch_orders(images, seed)
@@ -94,6 +98,18 @@ class NativeEngine(Engine):
             raise ModelFileError(f"weights: found {found}; the model has {network.weights}.")
         layout = Layout(network)
         return NativeFitted(network, layout, layout.flatten(weights), self)
+
+    def _trainer(
+        self, layout: Layout, params: np.ndarray, training: Training, images: Images
+    ) -> Trainer:
+        if layout.convs:
+            return ConvTrainer(layout, params, training, images)
+        if self._ink_of is not images:
+            self._ink_of = images
+            self._ink = ink_of(images.x.reshape(len(images.x), -1))
+        if self._ink is None:
+            return DenseTrainer(layout, params, training, images)
+        return InkTrainer(layout, params, training, images, self._ink)
 
     @contextmanager
     def _machine(self) -> Iterator[None]:
@@ -149,12 +165,6 @@ class NativeFitted(Fitted):
     def _predict_dense(self, x: np.ndarray, scale: np.float32, out: np.ndarray) -> None:
         params = self._params[self._layout.dense]
         dense.predict(x, scale, params, self._stack.layers, self._rows, self._work, out)
-
-
-def _trainer(
-    layout: Layout, params: np.ndarray, training: Training, images: Images
-) -> DenseTrainer | ConvTrainer:
-    return (ConvTrainer if layout.convs else DenseTrainer)(layout, params, training, images)
 
 
 @cache

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siffra.engine.native.conv import LANES, Shape
+from siffra.engine.native.conv import LANES, Shape, padded
 from siffra.engine.native.dense import Stack
 from siffra.network import Conv, Network
 
@@ -41,15 +41,18 @@ class Layout:
         features = network.denses[0].inputs
         if self.convs:
             features = self.convs[-1].shape.windows * self.convs[-1].shape.filters
-        self.stack = Stack.of([features, *(dense.units for dense in network.denses)])
+        widths = [features, *(dense.units for dense in network.denses)]
+        if not self.convs:
+            widths[1] = padded(widths[1])
+        self.stack = Stack.of(widths)
         self.dense = slice(start, start + self.stack.total)
         self.size = self.dense.stop
         for dense, (_, units, kernel, bias) in zip(network.denses, self.stack.layers, strict=True):
             rows = rows if dense is network.denses[0] else np.arange(dense.inputs)
             self._places[f"{dense.name}.kernel"] = (
-                start + kernel + rows[:, None] * units + np.arange(units)
+                start + kernel + rows[:, None] * units + np.arange(dense.units)
             )
-            self._places[f"{dense.name}.bias"] = start + bias + np.arange(units)
+            self._places[f"{dense.name}.bias"] = start + bias + np.arange(dense.units)
 
     def flatten(self, weights: Mapping[str, np.ndarray]) -> np.ndarray:
         """Weights by name, in Keras' shapes, as one flat float32 array."""

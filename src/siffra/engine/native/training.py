@@ -8,6 +8,7 @@ from siffra.config import Training
 from siffra.data.dataset import Images
 from siffra.engine.native import dense
 from siffra.engine.native.conv_layer import TrainedConvLayer
+from siffra.engine.native.ink import Ink
 from siffra.engine.native.layout import Layout
 
 PIXEL = np.float32(1 / 255)
@@ -25,8 +26,9 @@ class Trainer(abc.ABC):
         self._y = images.y
         self._batch_size = min(training.batch_size, len(images.x))
         self._velocity = np.zeros_like(params)
-        self._rate = np.float32(training.learning_rate)
-        self._momentum = np.float32(training.momentum)
+        self._descent = dense.Descent(
+            PIXEL, np.float32(training.learning_rate), np.float32(training.momentum)
+        )
         self._layers = layout.stack.layers
         shards = layout.stack.shards(self._batch_size)
         self._rows = -(-self._batch_size // shards)
@@ -39,7 +41,7 @@ class Trainer(abc.ABC):
 
 
 class DenseTrainer(Trainer):
-    """Trains a network without convolutions: a whole epoch is one call."""
+    """Trains a network without convolutions on rows of pixels: a whole epoch is one call."""
 
     def __init__(
         self, layout: Layout, params: np.ndarray, training: Training, images: Images
@@ -53,7 +55,28 @@ class DenseTrainer(Trainer):
         """See `Trainer`."""
         return self._run(
             self._x, self._y, order, self._batch_size, self.params, self._velocity,
-            self._dense_grads, self._layers, self._inputs, self._work, self._rate, self._momentum,
+            self._dense_grads, self._layers, self._work, self._inputs, self._descent,
+        )  # fmt: skip
+
+
+class InkTrainer(Trainer):
+    """Trains a network without convolutions on lists of the pixels that are not blank."""
+
+    def __init__(
+        self, layout: Layout, params: np.ndarray, training: Training, images: Images, ink: Ink
+    ) -> None:
+        super().__init__(layout, params, training, images)
+        self._ink = ink
+        first_kernel = int(self._layers[0, 0] * self._layers[0, 1]) if training.momentum else 0
+        self._first_grads = np.zeros(first_kernel, np.float32)
+        one = len(self._work) == 1
+        self._run = dense.ink_epoch_on_one_thread if one else dense.ink_epoch_on_many_threads
+
+    def epoch(self, order: np.ndarray) -> tuple[float, int]:
+        """See `Trainer`."""
+        return self._run(
+            self._ink, self._y, order, self._batch_size, self.params, self._velocity,
+            self._dense_grads, self._layers, self._work, self._first_grads, self._descent,
         )  # fmt: skip
 
 
@@ -107,4 +130,4 @@ class ConvTrainer(Trainer):
             (self.params[:end], self._velocity[:end], self._conv_grads),
             (self.params[end:], self._velocity[end:], self._dense_grads),
         ):
-            dense.descend(params, velocity, grads, 0, params.size, self._rate, self._momentum)
+            dense.descend(params, velocity, grads, 0, params.size, self._descent)

@@ -89,6 +89,35 @@ def peek_many(typingctx, array, index, count):
     return result(array, types.intp, count), codegen
 
 
+@intrinsic
+def peek(typingctx, array, index):
+    """`array[index]`, without Python's rule for negative indices."""
+
+    def codegen(context, builder, signature, args):
+        return builder.load(_pointer(context, builder, array, *args))
+
+    return array.dtype(array, types.intp), codegen
+
+
+@intrinsic
+def prefetch(typingctx, array, index):
+    """Ask for the cache line of `array[index]` before it is needed."""
+
+    def codegen(context, builder, signature, args):
+        byte = ir.IntType(8).as_pointer()
+        number = ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [byte, number, number, number]),
+            "llvm.prefetch.p0",
+        )
+        at = builder.bitcast(_pointer(context, builder, array, *args), byte)
+        builder.call(function, [at, number(0), number(3), number(1)])  # read, keep, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
+
+
 @intrinsic(prefer_literal=True)
 def load(typingctx, array, index, lanes):
     """`array[index : index + lanes]` as a vector; `lanes` is a compile-time constant."""
@@ -98,6 +127,18 @@ def load(typingctx, array, index, lanes):
         return _load(context, builder, array, args[0], args[1], vector.lanes)
 
     return vector(array, types.intp, lanes), codegen
+
+
+@intrinsic(prefer_literal=True)
+def zeros(typingctx, lanes, count):
+    """A tuple of `count` vectors of zeros."""
+    result = types.UniTuple(Vector(lanes.literal_value), count.literal_value)
+
+    def codegen(context, builder, signature, args):
+        zero = ir.Constant(ir.VectorType(ir.FloatType(), result.dtype.lanes), None)
+        return context.make_tuple(builder, result, [zero] * result.count)
+
+    return result(lanes, count), codegen
 
 
 @intrinsic(prefer_literal=True)
@@ -132,21 +173,24 @@ def add_scaled(typingctx, sums, array, index, offsets, vector):
 
 
 @intrinsic
-def add_rows(typingctx, sums, scalar, array, index, stride):
-    """`sums[i] + scalar * array[index + i * stride :][:lanes]` for each i: rows of an image."""
+def add_scaled_rows(typingctx, sums, scalar, rows):
+    """`sums[i] + scalar * rows[i]` for each i."""
 
     def codegen(context, builder, signature, args):
-        sums_, scalar_, array_, at, stride_ = args
-        lanes = sums.dtype.lanes
-        spread = _splat(builder, scalar_, lanes)
-        results = []
-        for i in range(sums.count):
-            row = _load(context, builder, array, array_, at, lanes)
-            results.append(_fma(builder, spread, row, builder.extract_value(sums_, i)))
-            at = builder.add(at, stride_)
+        sums_, scalar_, rows_ = args
+        spread = _splat(builder, scalar_, sums.dtype.lanes)
+        results = [
+            _fma(
+                builder,
+                spread,
+                builder.extract_value(rows_, i),
+                builder.extract_value(sums_, i),
+            )
+            for i in range(sums.count)
+        ]
         return context.make_tuple(builder, sums, results)
 
-    return sums(sums, types.float32, array, types.intp, types.intp), codegen
+    return sums(sums, types.float32, rows), codegen
 
 
 @intrinsic
