@@ -1,6 +1,5 @@
 """What a report shows, in order, as texts and figures: the templates only lay it out."""
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from siffra.lab.plan import Plan
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.captions import caption
+from siffra.report.facts import all_records, command, machines
 from siffra.report.figures import Drawing, draw_experiments, draw_question, safe_name
 from siffra.report.labels import SETS, knobs_name, short_level_name, varied_name
 from siffra.report.sentences import (
@@ -23,9 +23,7 @@ from siffra.report.sentences import (
     verdict_name,
 )
 from siffra.report.words import Words
-from siffra.run import Machine, Record
-
-PRESETS = ("quick", "standard", "full")
+from siffra.run import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,30 +148,6 @@ def view(answers: Answers, words: Words) -> ReportView:
     )
 
 
-def all_records(answers: Answers) -> list[Record]:
-    """Every run that the answers rest on, once, in the order of the report."""
-    answered = [level for question in answers.questions for level in question.levels]
-    runs = [r for seen in (*answered, *answers.experiments) for r in seen.records]
-    return list({record.key: record for record in runs}.values())
-
-
-def machines(records: Sequence[Record]) -> list[Machine]:
-    """The machines that made the runs, the one with the most runs first."""
-    made = Counter(record.machine.model_dump_json() for record in records)
-    return [Machine.model_validate_json(text) for text, _ in made.most_common()]
-
-
-def command(plan: Plan) -> str:
-    """The command that conducts the same lab again."""
-    words = ["siffra", "lab", plan.source]
-    if plan.preset in PRESETS:
-        words += ["--preset", plan.preset]
-    elif plan.epochs is not None:
-        words += ["--epochs", str(plan.epochs)]
-    words += ["--seeds", str(len(plan.seeds))]
-    return " ".join(shlex.quote(word) for word in words)
-
-
 def _code(verdict: str) -> str:
     return verdict.replace(" ", "_")
 
@@ -183,9 +157,11 @@ def _anchor(answer: QuestionAnswer) -> str:
 
 
 def _length(words: Words, plan: Plan, records: Sequence[Record]) -> str:
-    """`after 3 epochs`, where the plan cut runs short."""
-    longest = max((len(record.epochs) for record in records), default=plan.epochs)
-    return words.count("head.after", longest) if plan.epochs and longest else ""
+    """`after 3 epochs`, where the plan cut runs to that."""
+    if plan.epochs is None or not records:
+        return ""
+    longest = max(len(record.epochs) for record in records)
+    return words.count("head.after", min(plan.epochs, longest))
 
 
 def _incomplete(words: Words, answers: Answers) -> str:

@@ -7,6 +7,7 @@ can tell apart; sequences use cividis (Nunez et al. 2018). Nothing here touches 
 import base64
 import io
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,7 +100,9 @@ def panels(rows: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
 
 def finish(figure: Figure, name: str) -> Drawing:
     """Write a figure out."""
-    with house_style():
+    with house_style(), warnings.catch_warnings():
+        # A lab may be written in letters that this font lacks; a page's fonts have them.
+        warnings.filterwarnings("ignore", r"Glyph \d+")
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": "siffra"})
         if file.tell() <= _LARGE:

@@ -1,0 +1,98 @@
+import csv
+import io
+import json
+
+import pytest
+from arro3.io import read_parquet
+from report.fake_answers import make_answers, make_question, study
+
+from siffra.report.data_files import results_json, run_rows, runs_csv, runs_parquet
+from siffra.report.words import words_in
+
+
+@pytest.fixture(scope="module")
+def answers():
+    return study(seeds=2, epochs=2)
+
+
+def test_results_have_the_documented_shape(answers):
+    results = json.loads(results_json(answers, words_in("en")))
+
+    assert {"preset", "epochs", "seeds", "machine", "versions", "questions", "experiments"} <= (
+        results.keys()
+    )
+    question = results["questions"][0]
+    assert {"id", "ask", "claims", "levels"} <= question.keys()
+    assert {"say", "verdict", "estimate", "interval", "n", "fixed"} <= question["claims"][0].keys()
+    assert question["claims"][0]["fixed"]["batch_size"] == 140
+    assert results["versions"]["numpy"] == "2.4.6"
+
+
+def test_results_carry_the_numbers_that_were_found(answers):
+    results = json.loads(results_json(answers, words_in("en")))
+
+    claim = results["questions"][0]["claims"][1]
+    estimate = answers.questions[0].claims[1].estimate
+    assert estimate is not None
+    assert claim["estimate"] == estimate.value
+    assert claim["interval"] == [estimate.low, estimate.high]
+    assert claim["n"] == 2
+
+
+def test_what_is_not_finite_is_null_and_the_json_is_strict():
+    one_run = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])], seeds=1)
+
+    text = results_json(one_run, words_in("en"))
+
+    results = json.loads(text, parse_constant=pytest.fail)
+    assert results["questions"][0]["levels"][0]["seconds"]["interval"] == [None, None]
+
+
+def test_there_is_a_row_for_each_run_and_set(answers):
+    rows = run_rows(answers)
+
+    runs = {(row["key"], row["seed"]) for row in rows}
+    assert len(rows) == 5 * len(runs)
+    assert len({(row["key"], row["set"]) for row in rows}) == len(rows)
+
+
+def test_a_run_that_two_questions_share_is_one_row_that_names_both(answers):
+    rows = [row for row in run_rows(answers) if row["questions"].startswith("a, ")]
+
+    assert rows
+    assert {"a, c, d, e, g"} == {row["questions"] for row in rows}
+
+
+def test_csv_and_parquet_hold_the_same_rows(answers):
+    rows = run_rows(answers)
+
+    from_csv = list(csv.DictReader(io.StringIO(runs_csv(rows))))
+    table = read_parquet(io.BytesIO(runs_parquet(rows))).read_all()
+
+    assert table.num_rows == len(from_csv) == len(rows)
+    assert list(table.column_names) == list(rows[0])
+    for name in table.column_names:
+        column = table.column(name).to_pylist()
+        assert column == [row[name] for row in rows]
+        assert ["" if v is None else str(v) for v in column] == [row[name] for row in from_csv]
+
+
+def test_widths_by_layer_become_text_in_the_whole_column():
+    lab = make_answers([make_question("a", [{"neurons": [64, 32]}, {"neurons": [16, 16]}])])
+
+    assert {row["neurons"] for row in run_rows(lab)} == {"64, 32", "16"}
+    assert runs_parquet(run_rows(lab))
+
+
+def test_no_runs_give_an_empty_table():
+    assert runs_csv([]).strip() == "key"
+    assert read_parquet(io.BytesIO(runs_parquet([]))).read_all().num_rows == 0
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_text_in_the_csv_is_a_formula(text):
+    (row,) = csv.DictReader(
+        io.StringIO(runs_csv([{"dataset": text, "accuracy": -0.5}]), newline="")
+    )
+
+    assert row == {"dataset": f"'{text}", "accuracy": "-0.5"}

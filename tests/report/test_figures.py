@@ -1,0 +1,150 @@
+import dataclasses
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from report.fake_answers import make_answers, make_question, study
+
+from siffra.report.figures import confusion, draw_experiments, draw_question, for_page, safe_name
+from siffra.report.figures.style import colours
+from siffra.report.words import words_in
+
+WORDS = words_in("en")
+
+
+def draw(kind, levels, **about):
+    seeds, epochs = about.pop("seeds", 3), about.pop("epochs", 2)
+    question = make_question("a", levels, [kind], epochs=epochs, **about)
+    drawing = draw_question(kind, make_answers([question], seeds=seeds).questions[0], WORDS)
+    assert drawing is not None
+    return drawing
+
+
+def texts(drawing):
+    root = ET.fromstring(drawing.content)
+    return ["".join(e.itertext()) for e in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+RATES = [{"learning_rate": r} for r in (0.02, 0.7)]
+NEURONS = [{"neurons": 2**i} for i in range(1, 13)]
+
+
+@pytest.mark.parametrize("levels", [RATES, NEURONS, RATES[:1]], ids=["2", "12", "1"])
+@pytest.mark.parametrize("kind", ["curves", "levels"])
+def test_any_number_of_levels_can_be_drawn(kind, levels):
+    assert ET.fromstring(draw(kind, levels).content).tag.endswith("svg")
+
+
+def test_a_figure_that_would_make_a_large_svg_is_a_png():
+    drawing = draw("confusion", NEURONS)
+
+    assert drawing.kind == "png"
+    assert drawing.content.startswith(b"\x89PNG")
+    assert for_page(drawing).startswith('<img src="data:image/png;base64,')
+
+
+@pytest.mark.parametrize("kind", ["curves", "levels"])
+def test_one_epoch_and_one_seed_can_be_drawn(kind):
+    assert draw(kind, RATES, seeds=1, epochs=1).kind == "svg"
+
+
+def test_axes_have_units_and_the_legend_names_every_level():
+    shown = texts(draw("curves", RATES))
+
+    assert {"Accuracy (%)", "Epochs", "Test", "Moved", "Rotated"} <= set(shown)
+    assert {"Learning rate", "0.02", "0.7"} <= set(shown)
+
+
+def test_reported_figures_stand_in_the_legend_where_there_are_any():
+    with_reported = draw("levels", RATES, reported=[{"test": 0.93}])
+
+    assert "reported by the lab's author" in texts(with_reported)
+    assert "reported by the lab's author" not in texts(draw("levels", RATES))
+
+
+def test_words_stand_on_the_axis_where_levels_are_no_numbers():
+    shown = texts(draw("levels", [{"model": "dense"}, {"model": "conv"}]))
+
+    assert {"dense", "conv", "Model"} <= set(shown)
+
+
+def test_a_heat_map_shows_each_cell_and_leaves_gaps_empty():
+    grid = [{"kernel_size": k, "strides": s} for k, s in ((3, 1), (5, 1), (3, 2))]
+    drawing = draw("heatmap", grid, base={"model": "conv"})
+
+    numbers = [text for text in texts(drawing) if "." in text]
+    assert len(numbers) == 4 * len(grid)
+
+
+def test_a_heat_map_needs_two_knobs():
+    answers = make_answers([make_question("a", RATES, ["heatmap"])])
+
+    assert draw_question("heatmap", answers.questions[0], WORDS) is None
+
+
+def test_confusion_is_summed_over_seeds_and_each_true_class_sums_to_one():
+    answer = make_answers([make_question("a", RATES)], seeds=3).questions[0]
+    records = answer.levels[0].records
+
+    shares = confusion.shares(records, "moved")
+
+    counts = sum(np.array(record.confusion["moved"]) for record in records)
+    np.testing.assert_allclose(shares, counts / counts.sum(axis=1, keepdims=True))
+
+
+def test_of_many_levels_the_first_ones_and_the_best_are_shown():
+    answer = make_answers([make_question("a", NEURONS)]).questions[0]
+
+    shown = confusion.shown(answer)
+
+    assert len(shown) == confusion.MOST_LEVELS
+    assert answer.levels[answer.best] in shown
+
+
+def test_the_same_answers_give_the_same_bytes():
+    assert draw("levels", RATES) == draw("levels", RATES)
+
+
+def test_experiments_are_drawn_with_what_was_reported():
+    drawing = draw_experiments(study(epochs=2), WORDS)
+
+    assert drawing is not None
+    assert {"Experiment 1", "hollow: as reported", "Training time (s)"} <= set(texts(drawing))
+
+
+def test_a_figure_in_a_page_takes_the_pages_colours_and_has_its_own_ids():
+    first = for_page(draw("curves", RATES))
+
+    root = ET.fromstring(first)
+    ids = [e.get("id") for e in root.iter() if e.get("id")]
+    assert all(i.startswith("a-curves-") for i in ids)
+    assert "var(--ink" in first
+    assert "<style" not in first
+    assert "width" not in root.attrib
+
+
+@pytest.mark.parametrize("name", ['</svg><script>alert("1")</script>', "$x^{", "学習"])
+def test_names_are_shown_as_they_are_whatever_is_in_them(name):
+    answers = study(seeds=2, epochs=1)
+    first = answers.experiments[0]
+    renamed = dataclasses.replace(first.experiment, name={"en": name})
+    first = dataclasses.replace(first, experiment=renamed)
+
+    drawing = draw_experiments(dataclasses.replace(answers, experiments=(first,)), WORDS)
+
+    assert drawing is not None
+    assert name in texts(drawing)
+    assert "<script" not in for_page(drawing)
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [("a-curves", "a-curves"), ("../../etc/x", "etc-x"), ('1"><b>', "q-1-b"), ("å", "q-")],
+)
+def test_file_names_hold_nothing_but_letters_digits_and_hyphens(name, safe):
+    assert safe_name(name) == safe
+
+
+@pytest.mark.parametrize("n", range(1, 21))
+def test_no_two_levels_share_a_colour(n):
+    assert len(set(colours(n))) == n

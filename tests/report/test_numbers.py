@@ -1,0 +1,89 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report.fake_answers import make_claim
+
+from siffra.lab.statistics import Estimate, Scale, Summary
+from siffra.report import numbers
+from siffra.report.words import GAP, words_in
+
+EN, SV = words_in("en"), words_in("sv")
+
+
+def plain(text):
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def estimate(value: float, low: float, high: float, scale: Scale = "difference") -> Estimate:
+    return Estimate(value, low, high, 0.95, (value,) * 5, scale, 0)
+
+
+@pytest.mark.parametrize(
+    ("half_width", "decimals"),
+    [(0.34, 1), (0.12, 2), (0.028, 2), (2.4, 1), (3.4, 0), (14.0, 0), (0.0, 2), (math.nan, 2)],
+)
+def test_an_uncertainty_keeps_one_digit_or_two_if_it_starts_with_1_or_2(half_width, decimals):
+    assert numbers.decimals_for(half_width) == decimals
+
+
+@given(st.floats(1e-6, 1e6))
+def test_rounding_moves_a_number_by_less_than_a_fifth_of_its_uncertainty(half_width):
+    decimals = numbers.decimals_for(half_width, most=20)
+
+    # Half a unit of the last decimal; 2.95 is the least uncertainty that gets one digit.
+    assert 0.5 * 10.0**-decimals <= max(half_width / 5.9, 0.5) * (1 + 1e-9)
+    if decimals > 0:
+        assert 0.5 * 10.0**-decimals <= half_width / 5.9 * (1 + 1e-9) or half_width < 10
+
+
+@pytest.mark.parametrize(
+    ("summary", "text"),
+    [
+        (Summary(0.97123, 0.96783, 0.97463, ()), "97.1 ± 0.3 %"),
+        (Summary(0.17, 0.146, 0.194, ()), "17.0 ± 2.4 %"),
+        (Summary(0.1135, 0.1135, 0.1135, ()), "11.35 ± 0.00 %"),
+        (Summary(0.97123, math.nan, math.nan, ()), "97.12 %"),
+    ],
+)
+def test_an_accuracy_is_rounded_to_what_its_interval_supports(summary, text):
+    assert plain(numbers.accuracy(EN, summary)) == text
+
+
+@pytest.mark.parametrize(
+    ("metric", "found", "text", "interval"),
+    [
+        ("accuracy", estimate(0.032, 0.028, 0.036), "+3.2 percentage points", "+2.8 to +3.6"),
+        ("seconds", estimate(1.04, 1.01, 1.07, "ratio"), "+4 %", "+1 to +7"),
+        ("seconds", estimate(3.41, 3.1, 3.75, "ratio"), "× 3.4", "3.1 to 3.8"),
+        ("epochs_to", estimate(0.3, 0.0, 0.4, "ratio"), "× 0.3", "0.0 to 0.4"),
+        ("epochs_to", estimate(10.5, 7.6, math.inf, "ratio"), "× 10.5", "7.6 to ∞"),
+    ],
+)
+def test_an_estimate_is_written_in_the_unit_that_suits_it(metric, found, text, interval):
+    claim = make_claim("a1", "so", metric=metric, target=0.9)
+
+    value, span = numbers.estimate_words(EN, claim, found)
+
+    assert plain(value) == text
+    assert span == interval
+
+
+def test_swedish_has_a_decimal_comma_and_its_own_units():
+    value, interval = numbers.estimate_words(
+        SV, make_claim("a1", "so"), estimate(-0.032, -0.036, -0.028)
+    )
+
+    assert (plain(value), interval) == ("−3,2 procentenheter", "−3,6 till −2,8")
+
+
+def test_columns_are_padded_until_decimals_stand_under_each_other():
+    texts = [t.replace(" ", GAP) for t in ("90.0 ± 0.5", "93.48 ± 0.28", "84 ± 3", "–")]
+
+    column = [
+        plain(t).replace("\u2007", "0").replace("\u2008", ".") for t in numbers.align(texts, ".")
+    ]
+
+    assert column[:3] == ["90.00 ± 0.50", "93.48 ± 0.28", "84.00 ± 3.00"]
+    assert len({text.index("±") for text in column[:3]}) == 1

@@ -1,0 +1,241 @@
+import dataclasses
+import html.parser
+import json
+import os
+import re
+import time
+
+import pytest
+from report.fake_answers import make_answers, make_claim, make_question, study
+
+from siffra.errors import SiffraError
+from siffra.lab.plan import Experiment
+from siffra.report.facts import command
+from siffra.report.report import write_report
+
+HOSTILE = (
+    "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>\n"
+    "# x ![y](http://z) | `c` $x^{"
+)
+
+
+class Page(html.parser.HTMLParser):
+    """Collects a page's elements, its text, and every address in it."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.tags, self.ids, self.addresses, self.text = [], [], [], ""
+        self.feed(source)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "xlink:href"):
+                self.addresses.append(value)
+            assert not name.startswith("on")
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    out = tmp_path_factory.mktemp("report")
+    answers = study(seeds=3, epochs=3)
+    started = time.process_time()
+    paths = write_report(answers, out)
+    # 11 figures; twelve questions have about twice as many, and may take 20 s of one core.
+    assert time.process_time() - started < 10
+    return out, paths
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return Page((written[0] / "report.html").read_text("utf-8"))
+
+
+def hostile_answers():
+    question = make_question(
+        HOSTILE,
+        [{"neurons": n} for n in (8, 16)],
+        ask=HOSTILE,
+        note=HOSTILE,
+        claims=[make_claim("a1", HOSTILE, reported={"en": HOSTILE})],
+        reported=[{"test": 0.9, HOSTILE: 1.1}],
+    )
+    experiment = Experiment(
+        id=HOSTILE,
+        name={"en": HOSTILE},
+        note={"en": HOSTILE},
+        setting=question.levels[0].settings[0],
+        reported={},
+    )
+    answers = make_answers([question], [experiment], title=HOSTILE)
+    return dataclasses.replace(
+        answers, plan=dataclasses.replace(answers.plan, source=HOSTILE, preset=HOSTILE)
+    )
+
+
+def test_a_report_is_a_page_its_markdown_its_data_and_its_figures(written):
+    out, paths = written
+
+    names = [path.relative_to(out).as_posix() for path in paths]
+    assert names[:5] == ["report.html", "report.md", "results.json", "runs.csv", "runs.parquet"]
+    assert all(name.startswith("figures/") for name in names[5:])
+    assert len(names) == 5 + 11
+    assert all(path.stat().st_size for path in paths)
+
+
+def test_the_page_needs_nothing_but_itself(page):
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+    assert all(a.startswith(("#", "data:image/png;base64,")) for a in page.addresses)
+    assert page.tags.count("svg") + page.tags.count("img") == 11
+
+
+def test_every_link_of_the_page_leads_somewhere_and_ids_are_unique(page):
+    assert len(page.ids) == len(set(page.ids))
+    assert {a[1:] for a in page.addresses if a.startswith("#")} <= set(page.ids)
+
+
+def test_the_page_says_everything(page):
+    text = " ".join(page.text.replace("\N{NO-BREAK SPACE}", " ").split())
+
+    assert "A study of digits, after 3 epochs" in text
+    assert "Of 11 claims, " in text
+    assert "not tested at this length" in text
+    assert "Held fixed: the dense model, 1 hidden layer, 32 neurons, batch size 140" in text
+    assert "The study does not say which model" in text
+    assert "siffra lab digits.toml --preset standard --epochs 3 --seeds 3" in text
+    assert "numpy 2.4.6" in text
+
+
+def test_the_figures_that_the_markdown_links_are_there(written):
+    out, _ = written
+    linked = re.findall(r"\]\((figures/[^)]+)\)", (out / "report.md").read_text("utf-8"))
+
+    assert len(linked) == 11
+    assert all((out / name).exists() for name in linked)
+
+
+def test_tables_in_the_markdown_are_rectangular(written):
+    lines = (written[0] / "report.md").read_text("utf-8").splitlines()
+
+    rules = [i for i, line in enumerate(lines) if line.startswith("| ---")]
+    assert len(rules) == 7
+    for i in rules:
+        rows = lines[i - 1 : i + 3]
+        assert len({line.count("|") for line in rows}) == 1
+
+
+def test_a_full_lab_is_not_headed_by_its_length(tmp_path):
+    lab = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])], epochs=None)
+    write_report(lab, tmp_path)
+
+    assert "<h1>A study of digits</h1>" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_swedish_reports_are_swedish(tmp_path):
+    question = make_question("a", [{"neurons": n} for n in (8, 16)], ["levels"], epochs=1)
+    write_report(make_answers([question], epochs=1), tmp_path, "sv")
+
+    text = (tmp_path / "report.html").read_text("utf-8")
+    assert '<html lang="sv">' in text
+    assert "efter en epok" in text
+    assert "I korthet" in text
+
+
+def test_nothing_that_a_lab_file_says_becomes_markup(tmp_path):
+    paths = write_report(hostile_answers(), tmp_path)
+
+    page = Page((tmp_path / "report.html").read_text("utf-8"))
+    assert "script" not in page.tags
+    assert "img" not in page.tags
+    assert page.tags.count("style") == 1
+    assert "alert(1)" in page.text
+    markdown = (tmp_path / "report.md").read_text("utf-8")
+    # The command stands in a fenced block of one line, in which nothing is markup.
+    markdown, fenced = re.subn(r"^```\n[^\n]*\n```$", "", markdown, flags=re.MULTILINE)
+    assert fenced == 1
+    assert "<script" not in markdown
+    assert "<img" not in markdown
+    assert "![y]" not in markdown
+    assert "\n# x" not in markdown
+    assert all(path.resolve().is_relative_to(tmp_path.resolve()) for path in paths)
+    for path in (tmp_path / "figures").glob("*.svg"):
+        assert "<script" not in path.read_text("utf-8")
+
+
+def test_a_lab_without_runs_questions_or_claims_still_gives_a_report(tmp_path):
+    full = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])])
+    answer = full.questions[0]
+    levels = tuple(dataclasses.replace(level, records=()) for level in answer.levels)
+    waiting = dataclasses.replace(full, questions=(dataclasses.replace(answer, levels=levels),))
+
+    for i, answers in enumerate((waiting, make_answers([]))):
+        assert write_report(answers, tmp_path / str(i))
+    assert "10 runs are still missing" in (tmp_path / "0/report.html").read_text("utf-8")
+
+
+def test_an_old_report_is_replaced_and_other_files_are_left_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "report.html").write_text("old")
+    lab = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])])
+
+    write_report(lab, tmp_path)
+
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert "A study of digits" in (tmp_path / "report.html").read_text("utf-8")
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_report_that_cannot_be_made_leaves_the_old_one(tmp_path, monkeypatch):
+    (tmp_path / "report.html").write_text("old")
+    monkeypatch.setattr("siffra.report.data_files.results_json", lambda *_: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        write_report(make_answers([]), tmp_path)
+
+    assert (tmp_path / "report.html").read_text() == "old"
+    assert os.listdir(tmp_path) == ["report.html"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(SiffraError, match=r"file: the report cannot be written there: ") as caught:
+        write_report(make_answers([]), tmp_path / "file")
+
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_language_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(SiffraError, match="language `de`"):
+        write_report(make_answers([]), tmp_path / "out", "de")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_own_lab_is_repeated_by_its_name_quoted_for_the_shell():
+    plan = dataclasses.replace(make_answers([]).plan, source="my lab.toml", preset="full")
+
+    assert command(plan) == "siffra lab 'my lab.toml' --preset full --seeds 5"
+
+
+def test_an_ad_hoc_question_is_repeated_by_vary():
+    lab = make_answers([make_question("vary", [{"learning_rate": r} for r in (0.5, 1.0)])])
+    plan = dataclasses.replace(lab.plan, preset="vary")
+
+    assert command(plan) == (
+        "siffra vary learning_rate=0.5,1.0 --model dense --layers 1 --neurons 32"
+        " --batch-size 140 --epochs 20 --optimizer sgd --seeds 5"
+    )
+
+
+def test_results_and_page_agree(written, page):
+    results = json.loads((written[0] / "results.json").read_text("utf-8"))
+
+    for question in results["questions"]:
+        assert question["answer"] in page.text

@@ -1,0 +1,72 @@
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+import siffra.report
+from siffra.errors import SiffraError
+from siffra.report.words import LANGUAGES, words_in
+
+REPORT = Path(siffra.report.__file__).parent
+
+
+def placeholders(text):
+    return sorted(re.findall(r"{(\w+)}", text))
+
+
+def test_every_language_says_the_same_things():
+    english, swedish = (words_in(language)._catalogue for language in LANGUAGES)
+
+    assert english.keys() == swedish.keys()
+    for key, text in english.items():
+        assert placeholders(text) == placeholders(swedish[key]), key
+
+
+def test_every_key_that_code_and_templates_name_is_in_the_catalogue():
+    catalogue = words_in("en")._catalogue
+    sources = [*REPORT.rglob("*.py"), *REPORT.glob("templates/*")]
+    used = {
+        key for path in sources for key in re.findall(r'words\("([\w.]+)"', path.read_text("utf-8"))
+    }
+
+    assert len(used) > 50
+    assert used <= catalogue.keys()
+
+
+def test_an_unknown_language_is_one_clear_line():
+    with pytest.raises(SiffraError, match=r"no report in language `se`; known: en, sv\."):
+        words_in("se")
+
+
+def test_a_text_falls_back_to_a_language_it_has():
+    assert words_in("sv").say({"en": "digits"}) == "digits"
+    assert words_in("sv").say({"en": "digits", "sv": "siffror"}) == "siffror"
+    assert words_in("sv").say({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "signed", "english", "swedish"),
+    [
+        (97.125, 1, False, "97.1", "97,1"),
+        (-3.2, 1, True, "−3.2", "−3,2"),
+        (3.2, 1, True, "+3.2", "+3,2"),
+        (-0.04, 1, True, "0.0", "0,0"),
+        (math.inf, 1, True, "∞", "∞"),
+        (math.nan, 1, False, "unknown", "okänt"),
+    ],
+)
+def test_numbers_are_written_as_the_language_does(value, decimals, signed, english, swedish):
+    assert words_in("en").number(value, decimals, signed=signed) == english
+    assert words_in("sv").number(value, decimals, signed=signed) == swedish
+
+
+def test_a_listing_reads_as_a_sentence():
+    words = words_in("en")
+
+    assert [words.listing(items) for items in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
