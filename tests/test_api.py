@@ -28,7 +28,7 @@ def own(tmp_path) -> dict[str, Any]:
     path = tmp_path / "own.npz"
     np.savez(path, x_train=x[:90], y_train=y[:90], x_test=x[90:], y_test=y[90:])
     data = DataSource(path=path, moved=2.0)
-    return {"data": data, "store": tmp_path / "runs.sqlite"}
+    return {"data": data, "store": tmp_path / "runs.sqlite", "threads": 1}
 
 
 def test_the_package_offers_what_it_says():
@@ -102,7 +102,9 @@ def test_run_lab_writes_its_report(own, tmp_path):
         '[[questions]]\nid = "a"\nask = "Wide?"\nvary = { neurons = [4, 16] }\n'
     )
 
-    result = siffra.run_lab(lab, epochs=1, seeds=2, store=own["store"], out=tmp_path / "report")
+    result = siffra.run_lab(
+        lab, epochs=1, seeds=2, store=own["store"], threads=1, out=tmp_path / "report"
+    )
 
     assert result.answers.plan.title == {"en": "Bars"}
     assert "Wide?" in (tmp_path / "report" / "report.html").read_text("utf-8")
@@ -127,7 +129,7 @@ def test_texts_of_a_lab_are_no_markup_in_a_notebook(own, tmp_path):
         '[[questions]]\nid = "a"\nask = "<script>x</script>"\nvary = { neurons = [4, 16] }\n'
     )
 
-    html = siffra.run_lab(lab, epochs=1, seeds=1, store=own["store"])._repr_html_()
+    html = siffra.run_lab(lab, epochs=1, seeds=1, store=own["store"], threads=1)._repr_html_()
 
     assert "<script>" not in html
     assert "&lt;script&gt;" in html

@@ -63,4 +63,4 @@ def own_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(own_data: Path) -> tuple[str, ...]:
     """Options for runs on `own_data` of some hundredths of a second."""
     knobs = ("--epochs", "2", "--batch-size", "9", "--learning-rate", "0.1")
-    return ("--data", str(own_data), "--moved", "2", *knobs)
+    return ("--data", str(own_data), "--moved", "2", "--threads", "1", *knobs)

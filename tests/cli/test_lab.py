@@ -47,6 +47,7 @@ id = "best"
 name = "Our best"
 knobs = { neurons = [16, 8] }
 """
+ONE = ("--threads", "1")  # runs so small are over sooner without company
 # Seeds x (two rates + two widths - one shared + one experiment).
 RUNS_PER_SEED = 4
 
@@ -62,7 +63,7 @@ def lab(own_data, tmp_path):
 def test_it_answers_every_question_and_writes_a_report(siffra, lab, tmp_path):
     out = tmp_path / "report"
 
-    ended = siffra("lab", lab, "--seeds", 3, "--out", out)
+    ended = siffra("lab", lab, *ONE, "--seeds", 3, "--out", out)
 
     assert ended.code == 0
     assert ended.err.startswith(f"{3 * RUNS_PER_SEED} runs; about ")
@@ -79,17 +80,17 @@ def test_it_answers_every_question_and_writes_a_report(siffra, lab, tmp_path):
 def test_json_prints_the_results_and_nothing_else(siffra, lab, tmp_path):
     out = tmp_path / "report"
 
-    ended = siffra("lab", lab, "--seeds", 2, "--only", "rate", "--json", "--out", out)
+    ended = siffra("lab", lab, *ONE, "--seeds", 2, "--only", "rate", "--json", "--out", out)
 
     assert json.loads(ended.out) == json.loads((out / "results.json").read_text("utf-8"))
 
 
 def test_dry_run_tells_the_cost_and_trains_nothing(siffra, lab, tmp_path):
-    siffra("lab", lab, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
+    siffra("lab", lab, *ONE, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
     before = siffra("runs", "list", "--json").out
 
-    ended = siffra("lab", lab, "--seeds", 3, "--dry-run")
-    told = json.loads(siffra("lab", lab, "--seeds", 3, "--dry-run", "--json").out)
+    ended = siffra("lab", lab, *ONE, "--seeds", 3, "--dry-run")
+    told = json.loads(siffra("lab", lab, *ONE, "--seeds", 3, "--dry-run", "--json").out)
 
     assert (told["runs"], told["stored"]) == (3 * RUNS_PER_SEED, 4)
     assert told["parts"] == {
@@ -103,7 +104,7 @@ def test_dry_run_tells_the_cost_and_trains_nothing(siffra, lab, tmp_path):
 
 
 def test_fresh_makes_every_run_anew(siffra, lab, tmp_path):
-    arguments = ("lab", lab, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
+    arguments = ("lab", lab, *ONE, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
     siffra(*arguments)
     assert siffra(*arguments).err == "4 runs, 4 of them stored.\n"
 
@@ -111,7 +112,7 @@ def test_fresh_makes_every_run_anew(siffra, lab, tmp_path):
 
 
 def test_report_is_written_again_from_what_is_stored(siffra, lab, tmp_path):
-    siffra("lab", lab, "--seeds", 2, "--out", tmp_path / "report")
+    siffra("lab", lab, *ONE, "--seeds", 2, "--out", tmp_path / "report")
 
     ended = siffra("report", lab, "--seeds", 2, "--lang", "sv", "--out", tmp_path / "rapport")
 
@@ -120,7 +121,7 @@ def test_report_is_written_again_from_what_is_stored(siffra, lab, tmp_path):
 
 
 def test_report_trains_nothing(siffra, lab, tmp_path):
-    siffra("lab", lab, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
+    siffra("lab", lab, *ONE, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
 
     ended = siffra("report", lab, "--seeds", 2, "--out", tmp_path / "again")
 
@@ -144,7 +145,17 @@ def test_a_mistake_in_a_lab_file_is_one_line(siffra, lab):
 def test_ctrl_c_says_how_to_go_on_and_loses_nothing(siffra, lab, tmp_path):
     store = tmp_path / "runs.sqlite"
     # Long enough to be stopped in the middle, wherever it is run.
-    command = ["lab", str(lab), "--seeds", "2", "--epochs", "400", "--out", str(tmp_path / "out")]
+    command = [
+        "lab",
+        str(lab),
+        *ONE,
+        "--seeds",
+        "2",
+        "--epochs",
+        "400",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     with subprocess.Popen(
         [sys.executable, "-m", "siffra", *command],
         stdout=subprocess.PIPE,

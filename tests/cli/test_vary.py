@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-QUESTION = ("vary", "learning_rate=0.001,0.1", "--epochs", 3, "--batch-size", 9, "--moved", 2)
+KNOBS = ("--epochs", 3, "--batch-size", 9)
+QUESTION = ("vary", "learning_rate=0.001,0.1", *KNOBS, "--moved", 2, "--threads", 1)
 
 
 def test_it_answers_in_the_terminal(siffra, own_data):
