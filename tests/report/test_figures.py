@@ -1,12 +1,14 @@
-import dataclasses
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 from report.fake_answers import make_answers, make_question, study
 
+from siffra.config import Setting
+from siffra.lab.plan import Experiment
 from siffra.report.figures import confusion, draw_experiments, draw_question, for_page, safe_name
 from siffra.report.figures.style import colours
+from siffra.report.labels import on_a_scale
 from siffra.report.words import words_in
 
 WORDS = words_in("en")
@@ -68,6 +70,21 @@ def test_words_stand_on_the_axis_where_levels_are_no_numbers():
     assert {"dense", "conv", "Model"} <= set(shown)
 
 
+def test_long_names_of_levels_are_numbered_on_the_axis():
+    levels = [{"model": "dense", "batch_size": b, "learning_rate": 0.5} for b in (27, 135)]
+
+    shown = texts(draw("levels", levels))
+
+    assert {"1", "2", "Level"} <= set(shown)
+
+
+@pytest.mark.parametrize(
+    ("values", "fit"), [((8, 16, 1024), True), ((139, 140, 8), False), ((5,), True)]
+)
+def test_levels_that_would_crowd_each_other_are_set_apart_evenly(values, fit):
+    assert on_a_scale(make_question("a", [{"batch_size": v} for v in values])) is fit
+
+
 def test_a_heat_map_shows_each_cell_and_leaves_gaps_empty():
     grid = [{"kernel_size": k, "strides": s} for k, s in ((3, 1), (5, 1), (3, 2))]
     drawing = draw("heatmap", grid, base={"model": "conv"})
@@ -88,7 +105,7 @@ def test_confusion_is_summed_over_seeds_and_each_true_class_sums_to_one():
 
     shares = confusion.shares(records, "moved")
 
-    counts = sum(np.array(record.confusion["moved"]) for record in records)
+    counts = np.sum([record.confusion["moved"] for record in records], axis=0)
     np.testing.assert_allclose(shares, counts / counts.sum(axis=1, keepdims=True))
 
 
@@ -116,7 +133,8 @@ def test_a_figure_in_a_page_takes_the_pages_colours_and_has_its_own_ids():
     first = for_page(draw("curves", RATES))
 
     root = ET.fromstring(first)
-    ids = [e.get("id") for e in root.iter() if e.get("id")]
+    ids = [e.get("id", "") for e in root.iter() if "id" in e.attrib]
+    assert ids
     assert all(i.startswith("a-curves-") for i in ids)
     assert "var(--ink" in first
     assert "<style" not in first
@@ -125,12 +143,10 @@ def test_a_figure_in_a_page_takes_the_pages_colours_and_has_its_own_ids():
 
 @pytest.mark.parametrize("name", ['</svg><script>alert("1")</script>', "$x^{", "学習"])
 def test_names_are_shown_as_they_are_whatever_is_in_them(name):
-    answers = study(seeds=2, epochs=1)
-    first = answers.experiments[0]
-    renamed = dataclasses.replace(first.experiment, name={"en": name})
-    first = dataclasses.replace(first, experiment=renamed)
+    setting = Setting.from_knobs({"epochs": 1})
+    experiment = Experiment("x1", {"en": name}, {}, setting, {})
 
-    drawing = draw_experiments(dataclasses.replace(answers, experiments=(first,)), WORDS)
+    drawing = draw_experiments(make_answers([], [experiment], seeds=2), WORDS)
 
     assert drawing is not None
     assert name in texts(drawing)

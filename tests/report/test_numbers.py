@@ -51,6 +51,11 @@ def test_an_accuracy_is_rounded_to_what_its_interval_supports(summary, text):
     assert plain(numbers.accuracy(EN, summary)) == text
 
 
+def test_a_skewed_interval_of_a_time_is_given_by_its_ends():
+    assert plain(numbers.seconds(EN, Summary(12.31, 11.92, 12.71, ()))) == "12.3 ± 0.4 s"
+    assert plain(numbers.seconds(EN, Summary(0.28, 0.02, 4.4, ()))) == "0.28 (0.02–4.40) s"
+
+
 @pytest.mark.parametrize(
     ("metric", "found", "text", "interval"),
     [
@@ -76,6 +81,10 @@ def test_swedish_has_a_decimal_comma_and_its_own_units():
     )
 
     assert (plain(value), interval) == ("−3,2 procentenheter", "−3,6 till −2,8")
+
+
+def test_a_column_with_a_skewed_interval_is_left_alone():
+    assert numbers.align(["0.3 (0.1–0.9)", "12"], ".") == ["0.3 (0.1–0.9)", "12"]
 
 
 def test_columns_are_padded_until_decimals_stand_under_each_other():

@@ -7,7 +7,7 @@ from siffra.lab.statistics import curve
 from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.figures import confusion
-from siffra.report.labels import level_name, levels_name
+from siffra.report.labels import are_numbered, level_name, levels_name
 from siffra.report.words import Words
 from siffra.scores import epochs_to
 
@@ -45,7 +45,8 @@ def _arrivals(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> 
 def _ranges(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> str:
     low, *_, high = _at_least_two(sorted(seen, key=lambda level: level.accuracy["test"].mean))
     fast, *_, slow = _at_least_two(sorted(seen, key=lambda level: level.seconds.mean))
-    return words(
+    told = words("caption.numbered") + " " if are_numbered(words, answer.question) else ""
+    return told + words(
         "caption.ranges",
         low=numbers.accuracy(words, low.accuracy["test"]),
         low_level=level_name(words, low.level),

@@ -33,7 +33,7 @@ def command(plan: Plan) -> str:
 
 
 def _lab(plan: Plan) -> list[str]:
-    words = ["lab"] if DIGITS.is_file() and plan.digest == _digest(DIGITS) else ["lab", plan.source]
+    words = ["lab"] if plan.digest == _digest(DIGITS) else ["lab", plan.source]
     words += ["--preset", plan.preset]
     cap, _ = PRESETS.get(plan.preset, (None, 0))
     exact = {run.setting.training.epochs for run in plan.runs} == {plan.epochs}

@@ -1,11 +1,17 @@
 """What levels, knobs and sets are called."""
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from siffra.lab.plan import Level, Question
 from siffra.report.words import Words
 
+LONG_NAME = 28
+"""Characters; longer names of levels do not fit under an axis."""
+MOST_PLACES = 50
+"""Levels that are nearer to each other than this part of the axis are set apart evenly."""
 SETS = ("test", "moved", "rotated")
 """The sets that a report shows, in this order; the others are in its data files."""
 
@@ -76,6 +82,31 @@ def one_number_each(question: Question) -> bool:
 def numbers_of(question: Question) -> list[float]:
     """The levels' numbers, when `one_number_each`."""
     return [float(next(iter(level.knobs.values()))) for level in question.levels]
+
+
+def on_a_scale(question: Question) -> bool:
+    """Whether the levels can stand at their numbers without crowding each other."""
+    if not one_number_each(question):
+        return False
+    places = sorted(places_of(question))
+    gaps = [b - a for a, b in itertools.pairwise(places)]
+    return min(gaps, default=1.0) >= (places[-1] - places[0]) / MOST_PLACES
+
+
+def places_of(question: Question) -> list[float]:
+    """The levels' numbers, or their logarithms where those show them better."""
+    values = numbers_of(question)
+    return [math.log(v) for v in values] if spans_decades(values) else values
+
+
+def are_numbered(words: Words, question: Question) -> bool:
+    """Whether the levels' names are so long that figures show their numbers, from 1, instead."""
+    return max(len(short_level_name(words, level)) for level in question.levels) > LONG_NAME
+
+
+def knob_axis_name(words: Words, question: Question) -> str:
+    """What the levels are called on an axis: the knobs, or, for numbered levels, the levels."""
+    return words("figure.level") if are_numbered(words, question) else varied_name(words, question)
 
 
 def spans_decades(values: Sequence[float]) -> bool:

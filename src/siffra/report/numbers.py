@@ -8,6 +8,9 @@ from siffra.lab.plan import Claim
 from siffra.lab.statistics import Estimate, Summary
 from siffra.report.words import GAP, Words
 
+_SKEWED = 1.5
+"""An interval whose upper arm is longer by this factor is given by its ends."""
+
 Unit = Literal["points", "percent", "times", "seconds", "epochs"]
 
 
@@ -51,8 +54,15 @@ def seconds(words: Words, summary: Summary) -> str:
 
 
 def seconds_number(words: Words, summary: Summary) -> str:
-    """`12.3 ± 0.4`."""
+    """`12.3 ± 0.4`; or `0.3 (0.1–0.9)` where the interval is far from symmetric."""
     most = 3 if summary.mean < 0.1 else 2 if summary.mean < 10 else 1
+    above, below = summary.high - summary.mean, summary.mean - summary.low
+    if above > _SKEWED * below:
+        decimals = decimals_for(below, most)
+        mean, low, high = (
+            words.number(x, decimals) for x in (summary.mean, summary.low, summary.high)
+        )
+        return f"{mean}{GAP}({low}–{high})"
     return _plus_minus(words, summary.mean, half_width(summary), most)
 
 
@@ -93,8 +103,10 @@ def align(column: Sequence[str], mark: str) -> list[str]:
     """Pad each number, and what follows its ±, so that decimals stand under each other.
 
     `mark` is the decimal mark. The padding is as wide as what is missing: figure and
-    punctuation spaces (U+2007, U+2008).
+    punctuation spaces (U+2007, U+2008). A column with an interval in brackets stays as it is.
     """
+    if any("(" in text for text in column):
+        return list(column)
     parts = [text.split(f"{GAP}±{GAP}") for text in column]
     most = [
         max((len(p[i].partition(mark)[side]) for p in parts if len(p) > i), default=0)

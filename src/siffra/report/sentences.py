@@ -255,10 +255,11 @@ def _is_about_time(answer: QuestionAnswer) -> bool:
 
 
 def _shifted_sets(answer: QuestionAnswer) -> list[str]:
-    asked = {claim.on for claim in answer.question.claims if claim.metric == "accuracy"}
+    """The shifted sets, where a question is about them rather than about the test set."""
     if "confusion" in answer.question.figures:
-        asked |= {"moved", "rotated"}
-    return [name for name in ("moved", "rotated") if name in asked]
+        return ["moved", "rotated"]
+    asked = {claim.on for claim in answer.question.claims if claim.metric == "accuracy"}
+    return [] if "test" in asked else [name for name in ("moved", "rotated") if name in asked]
 
 
 def _seen(answer: QuestionAnswer) -> list[LevelAnswer]:

@@ -10,7 +10,14 @@ from siffra.report import numbers
 from siffra.report.captions import caption
 from siffra.report.facts import all_records, command, machines
 from siffra.report.figures import Drawing, draw_experiments, draw_question, safe_name
-from siffra.report.labels import SETS, knobs_name, short_level_name, varied_name
+from siffra.report.labels import (
+    LONG_NAME,
+    SETS,
+    are_numbered,
+    knob_axis_name,
+    knobs_name,
+    short_level_name,
+)
 from siffra.report.sentences import (
     VERDICTS,
     answer_sentence,
@@ -186,14 +193,15 @@ def _question(words: Words, answer: QuestionAnswer) -> QuestionView:
         if (drawing := draw_question(kind, answer, words))
     ]
     best = answer.levels[answer.best] if len(answer.levels) > 1 else None
+    numbered = are_numbered(words, question)
     rows = [
         (
-            capital(short_level_name(words, level.level)),
+            f"{i}. " * numbered + capital(short_level_name(words, level.level)),
             level,
             level.level.reported,
             _remarks(words, level, best),
         )
-        for level in answer.levels
+        for i, level in enumerate(answer.levels, start=1)
     ]
     return QuestionView(
         anchor=_anchor(answer),
@@ -201,7 +209,7 @@ def _question(words: Words, answer: QuestionAnswer) -> QuestionView:
         ask=words.say(question.ask),
         answer=answer_sentence(answer, words.language),
         figures=tuple(FigureView(d, c) for d, c in drawn),
-        table=_table(words, capital(varied_name(words, question)), rows),
+        table=_table(words, capital(knob_axis_name(words, question)), rows),
         claims=tuple(_claim(words, claim, answer) for claim in answer.claims),
         tally=_tally(words, answer.claims),
         fixed=_fixed(words, answer),
@@ -257,7 +265,9 @@ def _table(words: Words, first: str, rows: Sequence[Row]) -> Table:
         head += [Cell(words("table.reported"), "reported")] if name in theirs else []
     head += [Cell(f"{name} ({words('table.reported')}, %)", "reported") for name in extra]
     head.append(Cell("n", "number"))
-    columns = [[Cell(title, "name", remarks) for title, _, _, remarks in rows]]
+    # A long name would be squeezed into a tower of single words.
+    kind = "name long" if max(len(title) for title, *_ in rows) > LONG_NAME else "name"
+    columns = [[Cell(title, kind, remarks) for title, _, _, remarks in rows]]
     for name in (*sets, "seconds"):
         ours = [_measured(words, seen, name) for _, seen, _, _ in rows]
         columns.append([Cell(t, "number") for t in numbers.align(ours, words("decimal"))])

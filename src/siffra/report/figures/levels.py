@@ -7,18 +7,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
 from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
 from siffra.report.figures import style
 from siffra.report.labels import (
     SETS,
-    numbers_of,
-    one_number_each,
+    are_numbered,
+    knob_axis_name,
+    on_a_scale,
+    places_of,
     short_level_name,
     spans_decades,
-    varied_name,
 )
 from siffra.report.sentences import capital
 from siffra.report.words import Words
@@ -41,8 +42,12 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     _panel(times, answer, places, "seconds", lambda level: level.seconds)
     times.set_title(capital(words("figure.time")))
     times.set_ylabel(words("figure.seconds"))
+    if spans_decades(_all_times(answer)):
+        times.set_yscale("log")
+        times.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        times.set_ylim(bottom=0)
     times.yaxis.set_major_formatter(style.number_axis(words))
-    times.set_ylim(bottom=0)
     for axis in axes:
         _knob_axis(axis, answer, words, places)
     _legend(figure, answer, words)
@@ -51,10 +56,18 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
 
 def _places(answer: QuestionAnswer) -> list[float]:
     """Where each level stands on the axis: at its number, or one after the other."""
-    if not one_number_each(answer.question):
-        return [float(i) for i in range(len(answer.levels))]
-    values = numbers_of(answer.question)
-    return [math.log(v) for v in values] if spans_decades(values) else values
+    if on_a_scale(answer.question):
+        return places_of(answer.question)
+    return [float(i) for i in range(len(answer.levels))]
+
+
+def _all_times(answer: QuestionAnswer) -> list[float]:
+    ours = [second for level in answer.levels for second in level.seconds.values]
+    return ours + [
+        level.level.reported["seconds"]
+        for level in answer.levels
+        if "seconds" in level.level.reported
+    ]
 
 
 def _panel(
@@ -64,7 +77,7 @@ def _panel(
     reported: str,
     get: Callable[[LevelAnswer], Summary | None],
 ) -> None:
-    numbers = one_number_each(answer.question)
+    numbers = on_a_scale(answer.question)
     aside = 0.02 * (max(places) - min(places) or 1.0) if numbers else 0.1
     means = []
     for place, level in zip(places, answer.levels, strict=True):
@@ -95,12 +108,14 @@ def _points(axis: Axes, place: float, aside: float, level: LevelAnswer, summary:
 
 def _knob_axis(axis: Axes, answer: QuestionAnswer, words: Words, places: Sequence[float]) -> None:
     labels = [short_level_name(words, level.level) for level in answer.levels]
-    categories = not one_number_each(answer.question)
+    if are_numbered(words, answer.question):
+        labels = [str(number) for number in range(1, len(labels) + 1)]
+    categories = not on_a_scale(answer.question)
     shown = list(range(len(labels))) if categories else _room_for(places, labels)
     axis.xaxis.set_major_locator(FixedLocator([places[i] for i in shown]))
     axis.xaxis.set_major_formatter(FixedFormatter([labels[i] for i in shown]))
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xlabel(capital(varied_name(words, answer.question)))
+    axis.set_xlabel(capital(knob_axis_name(words, answer.question)))
     if categories:
         axis.set_xlim(-0.6, len(labels) - 0.4)
         if sum(map(len, labels)) > _AXIS:
