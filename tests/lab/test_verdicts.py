@@ -371,7 +371,7 @@ class TestRetuning:
         ]
         means = [gain.mean for gain in gains]
         # Chosen by its own seed's validation the better of two would gain 0.056.
-        assert np.mean(means) == pytest.approx(0.5, abs=4 * np.std(means) / math.sqrt(300))
+        assert np.mean(means) == pytest.approx(0.5, abs=4 * float(np.std(means)) / math.sqrt(300))
 
     def test_one_seed_has_nothing_else_to_go_by(self):
         assert self.see([[0.7], [0.8]]).records[0].training.learning_rate == 0.3
