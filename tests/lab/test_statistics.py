@@ -119,7 +119,7 @@ class TestAgainstScipy:
 
         found = Comparison(differences, "difference").level_inside(0.002)
 
-        assert found == pytest.approx(2 * max(below, above))
+        assert found == pytest.approx(2 * np.max([below, above]))
 
     def test_summaries(self):
         values = [0.971, 0.975, 0.969, 0.974]
