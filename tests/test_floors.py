@@ -15,6 +15,7 @@ FLOORS = (
     "errors",
     "recipes",
     "config",
+    "threads",
     "data",
     "scores",
     "network",

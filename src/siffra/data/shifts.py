@@ -11,6 +11,8 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from siffra.threads import parallel
+
 
 def translations(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
     """Maps (n, 3, 3) that move image i by `dx[i]` pixels to the right and `dy[i]` down."""
@@ -116,7 +118,7 @@ def _inverses(maps: np.ndarray) -> np.ndarray:
     return inverses
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@parallel
 def _warp(images, inverses, white, out):
     count, height, width, channels = images.shape
     centre_x, centre_y = (width - 1) / 2, (height - 1) / 2

@@ -30,6 +30,7 @@ from siffra.engine.native.vector import (
     store_window,
 )
 from siffra.network import Conv
+from siffra.threads import parallel
 
 LANES = 16
 """Filters worked on at once."""
@@ -96,7 +97,7 @@ def forward(window: int):
     """The forward kernel for pooling windows of `window` positions (4, or 1 for no pooling)."""
     per_tile = TILE // window
 
-    @njit(parallel=True, cache=True)
+    @parallel
     def run(x, images, shape, at, kernel, bias, out, choices):
         """Fill `out` and `choices` (image, window, filter) from `x`.
 
@@ -188,7 +189,7 @@ def gradient_rows(conv: Conv) -> tuple[int, int]:
 def weight_gradient(rows: int, lanes: int):
     """The kernel for the gradient of weights, `rows` kernel rows of `lanes` floats at a time."""
 
-    @njit(parallel=True, cache=True)
+    @parallel
     def run(x, images, shape, at, window, gradient, choices, kernels, biases):
         """Fill `kernels` (shard, filter, padded row, padded float) and `biases` (shard, filter).
 
@@ -227,7 +228,7 @@ def weight_gradient(rows: int, lanes: int):
     return run
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def input_gradient(images, shape, at, window, gradient, choices, kernel, filters, dx):
     """Fill `dx` (image, float) from the outputs' `gradient`.
 

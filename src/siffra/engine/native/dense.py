@@ -13,6 +13,7 @@ from numba import njit, prange
 
 from siffra.engine.native.ink import add_outer
 from siffra.engine.native.ink import forward as ink_forward
+from siffra.threads import parallel
 
 _PARALLEL_FROM = 4_000_000
 """Multiply-adds of a step from which two threads are worth waking."""
@@ -281,12 +282,12 @@ def _epoch_on_ink(
 
 
 epoch_on_one_thread = njit(cache=True)(_epoch)
-epoch_on_many_threads = njit(parallel=True, cache=True)(_epoch)
+epoch_on_many_threads = parallel(_epoch)
 ink_epoch_on_one_thread = njit(cache=True)(_epoch_on_ink)
-ink_epoch_on_many_threads = njit(parallel=True, cache=True)(_epoch_on_ink)
+ink_epoch_on_many_threads = parallel(_epoch_on_ink)
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def gather_batch(images, order, first, last, scale, out):
     """`gather`, with images shared out over threads."""
     size = images.shape[1]
@@ -294,7 +295,7 @@ def gather_batch(images, order, first, last, scale, out):
         gather(images, order, first + i, first + i + 1, scale, out[i * size : (i + 1) * size])
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def batch_step(x, size, labels, order, start, params, layers, work, grads, dx):
     """`step` for a batch of `size` rows of flat `x`, shard by shard; fills flat `dx`."""
     shards = grads.shape[0]
@@ -310,7 +311,7 @@ def batch_step(x, size, labels, order, start, params, layers, work, grads, dx):
     return losses.sum(), hits.sum()
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def predict(images, scale, params, layers, x, work, out):
     """Class probabilities of `images` (n, floats), (n, classes); `x`, `work`: a row per shard."""
     shards = x.shape[0]
