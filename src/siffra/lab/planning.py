@@ -249,14 +249,20 @@ def _setting(
         setting = Setting.from_knobs(knobs)
         build_network(setting.model, dataset.image_shape, dataset.classes)
     except ConfigError as error:
-        name, colon, rest = str(error).partition(": ")
-        written = [part.where for part in parts if name in part.knobs] or [parts[-1].where]
         if not source:
             raise
-        key = f"{written[-1]}.{name}" if colon and name in knobs else written[-1]
-        text = rest if colon and name in knobs else error
-        raise LabFileError(f"{source}: {key}: {text} ({about})") from error
+        told = _located(str(error).removesuffix("."), parts)
+        raise LabFileError(f"{source}: {told} ({about}).") from error
     return setting
+
+
+def _located(told: str, parts: Sequence[_Part]) -> str:
+    """`told` behind the key that it is about; if it begins with a knob's name, where that is."""
+    name = told.partition(":")[0]
+    where = [part.where for part in parts if name in part.knobs]
+    if where:
+        return f"{where[-1]}.{told}"
+    return f"{[part.where for part in parts if part.knobs][-1]}: {told}"
 
 
 def _first_same(levels: Sequence[Level]) -> tuple[Level, Level] | None:

@@ -1,0 +1,146 @@
+"""The study that siffra brings: what it asks, claims and reports, against what the study says.
+
+The numbers here were taken from the study's text, not from the lab file.
+"""
+
+import pytest
+from blank import blank_dataset
+
+from siffra.lab.labfile import read_lab
+from siffra.lab.planning import plan_lab
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return plan_lab(read_lab(), blank_dataset(), preset="full")
+
+
+@pytest.fixture(scope="module")
+def questions(plan):
+    return {question.id: question for question in plan.questions}
+
+
+def values(question, knob: str) -> list:
+    return [level.knobs[knob] for level in question.levels]
+
+
+def test_all_its_questions_are_asked(questions):
+    assert set("abcdefg") <= set(questions)
+
+
+def test_its_levels_are_compared(questions):
+    assert {0.02, 0.7, 1.0} <= set(values(questions["a"], "learning_rate"))
+    assert {6, 45, 70, 140} <= set(values(questions["b"], "batch_size"))
+    assert values(questions["c"], "model") == values(questions["d"], "model") == ["dense", "conv"]
+    assert values(questions["e"], "neurons") == [4, 8, 16, 32, 64, 512, 1024]
+    grid = {(lv.knobs["kernel_size"], lv.knobs["strides"]) for lv in questions["f"].levels}
+    assert {(8, 1), (16, 1), (8, 3), (8, 8)} <= grid
+    assert values(questions["g"], "layers") == [1, 4, 16, 23]
+    assert values(questions["g-conv"], "layers") == [1, 4, 8, 12]
+
+
+@pytest.mark.parametrize("classes", [9, 10])
+def test_multiples_of_the_classes_are_compared_with_the_sizes_next_to_them(questions, classes):
+    question = questions["b-classes"]
+    sizes = values(question, "batch_size")
+    claim = question.claims[classes - 9]
+
+    multiples = [sizes[i] for i in claim.level]
+    neighbours = [sizes[i] for i in claim.against]
+
+    assert all(size % classes == 0 for size in multiples)
+    assert sorted(neighbours) == sorted(s + d for s in multiples for d in (-1, 1))
+
+
+def test_there_are_claims_and_all_are_said_in_both_languages(plan):
+    claims = [claim for question in plan.questions for claim in question.claims]
+
+    assert len(claims) >= 20
+    assert all(set(claim.say) == {"en", "sv"} for claim in claims)
+    assert all(set(claim.reported) in ({"en", "sv"}, set()) for claim in claims)
+    for question in plan.questions:
+        assert set(question.ask) == set(question.note) == {"en", "sv"}
+        assert question.claims
+
+
+# layers: (minutes, seconds, rotated, moved), in percent, from its tables in (g).
+DENSE = {
+    1: (2, 10, 79.27, 16.39),
+    4: (2, 37, 72.8, 14.58),
+    16: (3, 23, 11.35, 11.35),
+    23: (6, 18, 9.79, 11.35),
+}
+CONV = {
+    1: (2, 20, 46.7, 17.96),
+    4: (2, 20, 56.49, 20.23),
+    8: (2, 20, 54.55, 18.63),
+    12: (2, 20, 51.51, 18.34),
+}
+
+
+@pytest.mark.parametrize(("name", "table"), [("g", DENSE), ("g-conv", CONV)])
+def test_table_g(questions, name, table):
+    for level in questions[name].levels:
+        minutes, seconds, rotated, moved = table[level.knobs["layers"]]
+        assert level.reported == pytest.approx(
+            {"seconds": 60 * minutes + seconds, "rotated": rotated / 100, "moved": moved / 100}
+        )
+
+
+def test_table_e_has_its_times_and_no_average_above_100_percent(questions):
+    reported = {level.knobs["neurons"]: level.reported for level in questions["e"].levels}
+
+    assert reported == {
+        n: {"seconds": seconds}
+        for n, seconds in {4: 23, 8: 20, 16: 23, 32: 24, 64: 25, 512: 60, 1024: 140}.items()
+    }
+    assert all("110" in text for text in questions["e"].note.values())
+
+
+# (minutes, seconds, moved, rotated, test) and what is known of the setting.
+EXPERIMENTS = [
+    ((10, 38, 15.73, 80.2, 95.87), {"neurons": 128, "batch_size": 9 * 3, "epochs": 50}),
+    ((2, 47, 17.73, 85.93, 97.84), {"neurons": 128, "batch_size": 9 * 15, "learning_rate": 0.5}),
+    ((2, 17, 16.95, 88.11, 98.26), {"neurons": 640, "batch_size": 9 * 15, "learning_rate": 0.5}),
+    ((4, 31, 19.14, 78.18, 97.81), {"filters": 28, "kernel_size": 8, "strides": 1}),
+    ((3, 58, 20.86, 88.59, 98.52), {"filters": 16, "kernel_size": 12, "learning_rate": 0.5}),
+]
+
+
+def test_its_five_experiments(plan, questions):
+    compared = [level.settings[0] for level in questions["own"].levels]
+    assert compared == [experiment.setting for experiment in plan.experiments]
+    for experiment, (figures, knobs) in zip(plan.experiments, EXPERIMENTS, strict=True):
+        minutes, seconds, *accuracies = figures
+        assert experiment.reported == pytest.approx(
+            {"seconds": 60 * minutes + seconds}
+            | {k: v / 100 for k, v in zip(("moved", "rotated", "test"), accuracies, strict=True)}
+        )
+        assert knobs.items() <= experiment.setting.knobs().items()
+
+
+def test_its_comparison_has_the_experiments_own_figures(plan, questions):
+    assert [level.reported for level in questions["own"].levels] == [
+        experiment.reported for experiment in plan.experiments
+    ]
+
+
+def test_questions_that_ask_the_same_of_a_network_share_its_runs(plan):
+    asked = [s for q in plan.questions for level in q.levels for s in level.settings]
+
+    assert len(plan.runs) == 5 * len(set(asked)) < 5 * len(asked)
+
+
+def test_what_is_about_a_long_training_is_not_for_the_quick_preset(plan):
+    long = {c.id for q in plan.questions for c in q.claims if c.epochs > 3}
+
+    assert {"a6", "b1"} <= long  # "never as accurate in 100 epochs", "got worse with time"
+
+
+def test_directions_fit_the_words():
+    claims = {c.id: c for q in read_lab().questions for c in q.claims}
+
+    assert claims["g7"].direction == "same"  # "ändrades inte tiden"
+    assert claims["c2"].direction == "worse"  # "långsammare"
+    assert claims["f3"].margin == 0.01  # "bara 1%"
+    assert claims["x8"].direction == "worse"  # "sänkte väldigt mycket"
