@@ -32,7 +32,7 @@ def lab_text(answers: Answers, language: str = "en") -> str:
             f"({question.question.id}) {words.say(question.question.ask)}",
             f"    {answer_sentence(question, language)}",
             *(
-                f"    {verdict_name(words, claim):<24} {words.say(claim.claim.say)}"
+                f"    {verdict_name(words, claim):<25} {words.say(claim.claim.say)}"
                 for claim in question.claims
             ),
         ]
