@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
-from siffra.engine.native.ink import add_outer
+from siffra.engine.native.ink import Ink, add_outer, list_ink
 from siffra.engine.native.ink import forward as ink_forward
 from siffra.threads import parallel
 
@@ -325,6 +325,31 @@ def predict(images, scale, params, layers, x, work, out):
             rows = last - first
             gather(images, order, first, last, scale, x[s])
             at = forward(matrix(x[s], 0, rows, inputs), rows, params, layers, work[s])
+            logits = matrix(work[s], at, rows, classes)
+            softmax(logits)
+            out[first:last] = logits
+
+
+@parallel
+def predict_on_ink(images, scale, params, layers, start, pixel, value, work, out):
+    """`predict` with a first layer that skips blank pixels.
+
+    `start`, `pixel`, `value` and `work` have a row for each shard; a row of `pixel` has room for
+    the ink of as many images as `work` has, and one entry more.
+    """
+    shards, most = start.shape[0], start.shape[1]
+    n, pixels = images.shape
+    classes = out.shape[1]
+    order = np.arange(most)
+    whole = np.array([0, pixels])
+    for s in prange(shards):
+        for first in range(n * s // shards, n * (s + 1) // shards, most):
+            last = min(first + most, n * (s + 1) // shards)
+            rows = last - first
+            ink = Ink(start[s], pixel[s], value[s], whole)
+            list_ink(images[first:last], whole, ink.start, ink.pixel, ink.value)
+            ink_forward(ink, order, 0, rows, scale, params, layers[0, 1], work[s])
+            at = forward_after_first(rows, params, layers, work[s])
             logits = matrix(work[s], at, rows, classes)
             softmax(logits)
             out[first:last] = logits

@@ -14,17 +14,12 @@ from siffra.config import ConvModel, DenseModel, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.draws import epoch_orders, initial_weights
-from siffra.engine.native import dense
-from siffra.engine.native.conv_layer import ConvLayer
-from siffra.engine.native.ink import Ink, ink_of
+from siffra.engine.native.ink import Ink, ink_of, is_sparse
 from siffra.engine.native.layout import Layout
-from siffra.engine.native.training import PIXEL, ConvTrainer, DenseTrainer, InkTrainer, Trainer
+from siffra.engine.native.prediction import Predictor
+from siffra.engine.native.training import ConvTrainer, DenseTrainer, InkTrainer, Trainer
 from siffra.errors import ConfigError, ModelFileError
 from siffra.network import Network, build_network
-
-_CHUNK = 256
-"""Images that are predicted at a time."""
-_PREDICTION_SHARDS = 8
 
 
 class NativeEngine(Engine):
@@ -54,7 +49,7 @@ class NativeEngine(Engine):
         network = build_network(model, dataset.image_shape, dataset.classes)
         layout = Layout(network)
         trainer = self._trainer(layout, layout.flatten(initial_weights(network, 0)), training, few)
-        with self._machine():
+        with self.threads():
             trainer.epoch(np.arange(len(few.x)))
         fitted = NativeFitted(network, layout, trainer.params, self)
         fitted.predict(few.x[:1])
@@ -77,7 +72,7 @@ class NativeEngine(Engine):
         images = len(dataset.train.x)
         orders = epoch_orders(images, seed)
         for epoch in range(1, training.epochs + 1):
-            with self._machine():
+            with self.threads():
                 started = time.perf_counter()
                 loss, hits = trainer.epoch(next(orders))
                 seconds = time.perf_counter() - started
@@ -104,15 +99,15 @@ class NativeEngine(Engine):
     ) -> Trainer:
         if layout.convs:
             return ConvTrainer(layout, params, training, images)
-        if self._ink_of is not images:
-            self._ink_of = images
-            self._ink = ink_of(images.x.reshape(len(images.x), -1))
-        if self._ink is None:
+        rows = images.x.reshape(len(images.x), -1)
+        if not is_sparse(rows):
             return DenseTrainer(layout, params, training, images)
+        if self._ink is None or self._ink_of is not images:
+            self._ink_of, self._ink = images, ink_of(rows)
         return InkTrainer(layout, params, training, images, self._ink)
 
     @contextmanager
-    def _machine(self) -> Iterator[None]:
+    def threads(self) -> Iterator[None]:
         """Our threads, and one for BLAS: inside our own, its threads would wait on each other."""
         numba.set_num_threads(self._threads)
         with _blas().limit(limits=1, user_api="blas"):
@@ -120,51 +115,22 @@ class NativeEngine(Engine):
 
 
 class NativeFitted(Fitted):
-    """A network whose flat parameters may still be in training."""
+    """A network whose parameters may still be in training."""
 
     def __init__(
         self, network: Network, layout: Layout, params: np.ndarray, engine: NativeEngine
     ) -> None:
-        self._network, self._layout, self._params, self._engine = network, layout, params, engine
-        self._stack = layout.stack
-        rows = _CHUNK // _PREDICTION_SHARDS
-        self._rows = np.zeros(
-            (_PREDICTION_SHARDS, rows * int(self._stack.layers[0, 0])), np.float32
-        )
-        self._work = np.zeros((_PREDICTION_SHARDS, self._stack.workspace(rows)), np.float32)
-        slack = max((part.shape.slack for part in layout.convs), default=0)
-        self._convs = [ConvLayer(part, _CHUNK, slack) for part in layout.convs]
-        pixels = int(np.prod(network.image_shape))
-        self._x = np.zeros(_CHUNK * pixels + slack if self._convs else 0, np.float32)
+        self._layout, self._params, self._engine = layout, params, engine
+        self._predictor = Predictor(network, layout, params)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """See `Fitted.predict`."""
-        flat = images.reshape(len(images), -1)
-        scale = PIXEL if images.dtype == np.uint8 else np.float32(1)
-        out = np.empty((len(images), self._network.classes), np.float32)
-        with self._engine._machine():
-            if not self._convs:
-                self._predict_dense(flat, scale, out)
-                return out
-            order = np.arange(len(images))
-            for start in range(0, len(images), _CHUNK):
-                stop = min(start + _CHUNK, len(images))
-                dense.gather_batch(flat, order, start, stop, scale, self._x)
-                x, size = self._x, stop - start
-                for conv in self._convs:
-                    x = conv.forward(x, size, self._params)
-                features = int(self._stack.layers[0, 0])
-                rows = x[: size * features].reshape(size, features)
-                self._predict_dense(rows, np.float32(1), out[start:stop])
-        return out
+        with self._engine.threads():
+            return self._predictor.predict(images.reshape(len(images), -1))
 
     def weights(self) -> dict[str, np.ndarray]:
         """See `Fitted.weights`."""
         return self._layout.unflatten(self._params)
-
-    def _predict_dense(self, x: np.ndarray, scale: np.float32, out: np.ndarray) -> None:
-        params = self._params[self._layout.dense]
-        dense.predict(x, scale, params, self._stack.layers, self._rows, self._work, out)
 
 
 @cache

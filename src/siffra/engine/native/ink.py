@@ -43,19 +43,28 @@ class Ink(NamedTuple):
     parts: np.ndarray
 
 
-def ink_of(images: np.ndarray) -> Ink | None:
-    """The ink of (n, pixels) images, or None where there is too much of it."""
+def is_sparse(images: np.ndarray) -> bool:
+    """Whether (n, pixels) images have little enough ink, judged by up to a thousand of them."""
+    some = images[:: max(1, len(images) // 1000)]
+    return bool(np.count_nonzero(some) <= MOST_INK * some.size)
+
+
+def number_type(pixels: int) -> type[np.uint16] | type[np.int32]:
+    """What holds the number of a pixel, in as few bytes as it takes."""
+    return np.uint16 if pixels <= 1 << 16 else np.int32
+
+
+def ink_of(images: np.ndarray) -> Ink:
+    """The ink of (n, pixels) images."""
     ink = np.zeros(images.shape[1], np.int64)
     count_ink(images, ink)
     total = int(ink.sum())
-    if total > MOST_INK * images.size:
-        return None
     shares = np.cumsum(ink) / max(total, 1)
     bounds = np.searchsorted(shares, np.arange(1, _PARTS) / _PARTS) + 1
     parts = np.array([0, *np.minimum(bounds, len(ink)), len(ink)], np.int64)
     start = np.zeros((len(images), _PARTS + 1), np.int64)
-    small = np.uint16 if len(ink) <= 1 << 16 else np.int32
-    pixel, value = np.zeros(total, small), np.zeros(total, images.dtype)
+    small = number_type(len(ink))
+    pixel, value = np.zeros(total + 1, small), np.zeros(total + 1, images.dtype)
     list_ink(images, parts, start, pixel, value)
     return Ink(start, pixel, value, parts)
 
@@ -71,17 +80,17 @@ def count_ink(images, ink):
 
 @njit(cache=True)
 def list_ink(images, parts, start, pixel, value):
-    """Fill an `Ink`."""
+    """Fill an `Ink`; `pixel` and `value` need room for one entry more than there is ink."""
     at = 0
     for i in range(images.shape[0]):
         row = images[i]
         for part in range(parts.size - 1):
             start[i, part] = at
             for p in range(parts[part], parts[part + 1]):
-                if row[p] != 0:
-                    pixel[at] = p
-                    value[at] = row[p]
-                    at += 1
+                # Without a branch, which would be guessed wrong at every stroke's edge.
+                pixel[at] = p
+                value[at] = row[p]
+                at += row[p] != 0
         start[i, parts.size - 1] = at
 
 
