@@ -24,20 +24,37 @@ def result():
 def test_final_scores_are_those_of_the_returned_network(result):
     record, fitted = result
 
-    for name, images in DATASET.sets.items():
+    for name in ("val", "test", "moved", "rotated"):
+        images = DATASET.sets[name]
         right = (fitted.predict(images.x).argmax(axis=1) == images.y).mean()
         assert record.accuracy[name] == pytest.approx(right, abs=1e-12)
         assert accuracy(np.array(record.confusion[name])) == record.accuracy[name]
         assert np.array(record.confusion[name]).sum() == len(images.y)
 
 
-def test_the_last_epoch_ends_where_the_run_ends(result):
+def test_training_images_are_scored_on_as_many_as_validation_has(result):
+    record, _ = result
+
+    assert np.array(record.confusion["train"]).sum() == len(DATASET.val.y)
+
+
+def test_the_last_epoch_of_a_small_data_set_ends_where_the_run_ends(result):
     record, _ = result
 
     assert len(record.epochs) == 3
     for name in ("val", "test", "moved", "rotated"):
         assert record.epochs[-1].accuracy[name] == record.accuracy[name]
     assert record.seconds == sum(epoch.seconds for epoch in record.epochs)
+
+
+def test_curves_are_scored_on_evenly_spaced_images(monkeypatch):
+    monkeypatch.setattr("siffra.run.CURVE_IMAGES", 3)  # of 31: the first, the middle, the last
+
+    record, fitted = run(SETTING, DATASET, 5, NativeEngine())
+
+    images = DATASET.test
+    right = fitted.predict(images.x[[0, 15, 30]]).argmax(axis=1) == images.y[[0, 15, 30]]
+    assert record.epochs[-1].accuracy["test"] == pytest.approx(right.mean())
 
 
 def test_a_record_survives_json(result):

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize(("user", "expected"), [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
+@pytest.mark.parametrize(("user", "expected"), [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
 def test_waiting_is_short_unless_the_user_says_otherwise(user, expected):
     script = "import os, siffra.data.shifts; print(os.environ['GOMP_SPINCOUNT'])"
     environment = {k: v for k, v in os.environ.items() if k != "GOMP_SPINCOUNT"} | user

@@ -14,13 +14,15 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from siffra.config import Model, Setting, Training
-from siffra.data.dataset import Dataset
+from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.network import build_network
 from siffra.scores import accuracy, confusion_matrix
 
 CURVE_SETS = ("val", "test", "moved", "rotated")
-"""The sets that are scored after every epoch; `train` is scored once, at the end."""
+"""The sets that are scored after every epoch."""
+CURVE_IMAGES = 2500
+"""How many images of each, evenly spaced: scoring should cost a tenth of training at most."""
 
 
 class _Frozen(BaseModel):
@@ -31,8 +33,8 @@ class Epoch(_Frozen):
     """One epoch of a run.
 
     `loss` is the mean over the epoch's batches in nats per image, None where it was not finite;
-    `accuracy` holds fractions by set, `train` being the mean over the epoch's batches;
-    `seconds` is training alone.
+    `accuracy` holds fractions by set: `train` is the mean over the epoch's batches, the others
+    are of at most `CURVE_IMAGES` images; `seconds` is training alone.
     """
 
     loss: float | None
@@ -53,8 +55,9 @@ class Machine(_Frozen):
 class Record(_Frozen):
     """All that is kept of a finished run. Accuracies are fractions, times in seconds.
 
-    `seconds` is training alone; compiling and scoring are apart. `confusion` has, for each
-    set, rows of true and columns of predicted classes.
+    `accuracy` and `confusion` (rows of true, columns of predicted classes) are the trained
+    network's, on all images of each set, but for `train`: there, on as many as `val` has.
+    `seconds` is training alone; compiling and scoring are apart.
     """
 
     key: str
@@ -115,29 +118,28 @@ def run(
     started = time.perf_counter()
     engine.prepare(setting.model, setting.training, dataset)
     compile_seconds = time.perf_counter() - started
+    curves = {name: _evenly(dataset.sets[name], CURVE_IMAGES) for name in CURVE_SETS}
     epochs: list[Epoch] = []
-    confusion: dict[str, np.ndarray] = {}
     scoring_seconds = 0.0
 
-    def score(fitted: Fitted, names: tuple[str, ...]) -> None:
+    def score(fitted: Fitted, images: Images) -> np.ndarray:
         nonlocal scoring_seconds
         started = time.perf_counter()
-        for name in names:
-            images = dataset.sets[name]
-            predicted = fitted.predict(images.x).argmax(axis=1)
-            confusion[name] = confusion_matrix(images.y, predicted, dataset.classes)
+        predicted = fitted.predict(images.x).argmax(axis=1)
+        confusion = confusion_matrix(images.y, predicted, dataset.classes)
         scoring_seconds += time.perf_counter() - started
+        return confusion
 
     def end_epoch(end: EpochEnd, fitted: Fitted) -> None:
-        score(fitted, CURVE_SETS)
-        reached = {name: accuracy(confusion[name]) for name in CURVE_SETS}
+        reached = {name: accuracy(score(fitted, images)) for name, images in curves.items()}
         loss = end.loss if np.isfinite(end.loss) else None
         epoch = Epoch(loss=loss, seconds=end.seconds, accuracy={"train": end.accuracy, **reached})
         epochs.append(epoch)
         on_epoch(end.epoch, epoch)
 
     fitted = engine.fit(setting.model, setting.training, dataset, seed, end_epoch)
-    score(fitted, ("train",))
+    sets = {**dataset.sets, "train": _evenly(dataset.train, len(dataset.val))}
+    confusion = {name: score(fitted, images) for name, images in sets.items()}
     record = Record(
         key=run_key(setting, dataset, seed, engine),
         model=setting.model,
@@ -149,8 +151,8 @@ def run(
         engine_version=engine.version,
         parameters=network.parameters,
         epochs=tuple(epochs),
-        accuracy={name: accuracy(confusion[name]) for name in dataset.sets},
-        confusion={name: confusion[name].tolist() for name in dataset.sets},
+        accuracy={name: accuracy(matrix) for name, matrix in confusion.items()},
+        confusion={name: matrix.tolist() for name, matrix in confusion.items()},
         seconds=sum(epoch.seconds for epoch in epochs),
         compile_seconds=compile_seconds,
         scoring_seconds=scoring_seconds,
@@ -159,6 +161,14 @@ def run(
         finished=datetime.now(UTC),
     )
     return record, fitted
+
+
+def _evenly(images: Images, most: int) -> Images:
+    """At most `most` of the images, evenly spaced: a file may have its easy ones first."""
+    if len(images) <= most:
+        return images
+    chosen = np.linspace(0, len(images) - 1, most).astype(np.int64)
+    return Images(images.x[chosen], images.y[chosen])
 
 
 @cache

@@ -9,7 +9,7 @@ from siffra.config import ConvModel, DenseModel, Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.network import build_network
-from siffra.run import CURVE_SETS, Record, this_machine
+from siffra.run import CURVE_IMAGES, CURVE_SETS, Record, this_machine
 from siffra.store import Store
 
 Like = tuple[DenseModel | ConvModel, int]
@@ -66,7 +66,7 @@ class Costs:
         model, batch_size = like
         network = build_network(model, self._dataset.image_shape, self._dataset.classes)
         images = len(self._dataset.train)
-        scored = sum(len(self._dataset.sets[name]) for name in CURVE_SETS)
+        scored = sum(min(len(self._dataset.sets[name]), CURVE_IMAGES) for name in CURVE_SETS)
         # Training multiplies three times: forward, for the weights, for the layer below.
         products = (3 * images + scored) * network.multiplications
         steps = -(-images // batch_size)
