@@ -90,6 +90,8 @@ def test_a_whole_number_and_the_same_float_are_one_setting():
         ({"momentum": 0.9}, '`momentum` needs `optimizer = "momentum"`'),
         ({"layers": 0}, "layers: found 0; a dense model has at least 1"),
         ({"layers": 2.0}, "layers: found 2.0; it must be a whole number"),
+        ({"layers": 10**9}, "layers: found 1000000000; it must be a whole number, 0 to 1000"),
+        ({"neurons": 10**9}, "neurons: found 1000000000; input should be less than or equal"),
         ({"layers": 2, "neurons": [1, 2, 3]}, "neurons: found 3 values for layers = 2"),
         ({"neurons": [4, -1]}, "neurons: found -1"),
         ({"model": "conv", "conv_layers": 0}, "conv_layers: found 0"),

@@ -66,3 +66,8 @@ def test_what_leaves_nothing_is_refused_with_the_numbers(knobs, message):
 def test_the_shorter_side_decides():
     with pytest.raises(ConfigError, match="at most 5"):
         build_network(Setting.from_knobs({"model": "conv"}).model, (28, 5, 3), 10)
+
+
+def test_a_network_that_fills_the_memory_is_refused():
+    with pytest.raises(ConfigError, match=r"795,000,010 parameters; it can have at most 100,000"):
+        network(neurons=1_000_000)

@@ -27,7 +27,10 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-Widths = tuple[PositiveInt, ...]
+MOST_LAYERS = 1000
+"""Layers of a kind that a model may have; deeper plain stacks do not train anyway."""
+
+Widths = tuple[Annotated[int, Field(gt=0, le=1_000_000)], ...]
 
 
 class DenseModel(_Frozen):
@@ -72,7 +75,7 @@ class Training(_Frozen):
 
     learning_rate: Annotated[float, Field(gt=0)] = 0.7
     batch_size: PositiveInt = 140
-    epochs: PositiveInt = 20
+    epochs: Annotated[int, Field(gt=0, le=1_000_000)] = 20
     optimizer: Literal["sgd", "momentum"] = "sgd"
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
@@ -215,8 +218,8 @@ def _hidden_widths(knobs: Mapping[str, Any], *, default_layers: int) -> tuple[in
 
 def _count(knobs: Mapping[str, Any], name: str, *, default: int) -> int:
     count = knobs.get(name, default)
-    if type(count) is not int or count < 0:
-        raise ValueError(f"{name}: found {count!r}; it must be a whole number, 0 or more")
+    if type(count) is not int or not 0 <= count <= MOST_LAYERS:
+        raise ValueError(f"{name}: found {count!r}; it must be a whole number, 0 to {MOST_LAYERS}")
     return count
 
 

@@ -12,6 +12,8 @@ from siffra.config import ConvModel, DenseModel
 from siffra.errors import ConfigError
 
 POOL = 2
+MOST_PARAMETERS = 100_000_000
+"""Above this (0.4 GB, several times over in training) a network is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ def build_network(
     """Work out the layers of `model` for images of (height, width, channels).
 
     Raises:
-        ConfigError: A kernel does not fit its input, or a layer leaves nothing.
+        ConfigError: A kernel does not fit its input, a layer leaves nothing, or the network is
+            larger than any that siffra is for.
     """
     convs = tuple(_convs(model, image_shape)) if isinstance(model, ConvModel) else ()
     features = math.prod(convs[-1].output if convs else image_shape)
@@ -141,7 +144,13 @@ def build_network(
         Dense(f"dense_{i}", n_in, n_out, relu=i < len(widths))
         for i, (n_in, n_out) in enumerate(zip(inputs, widths, strict=True), start=1)
     )
-    return Network(image_shape, convs, denses)
+    network = Network(image_shape, convs, denses)
+    if network.parameters > MOST_PARAMETERS:
+        raise ConfigError(
+            f"neurons, filters: the network would have {network.parameters:,} parameters; "
+            f"it can have at most {MOST_PARAMETERS:,}."
+        )
+    return network
 
 
 def _convs(model: ConvModel, image_shape: tuple[int, int, int]) -> Iterator[Conv]:
