@@ -2,6 +2,7 @@
 
 import math
 import os
+import platform
 import subprocess
 import sys
 from itertools import islice
@@ -158,6 +159,7 @@ class TestFiftyStepsAgainstPyTorch:
         "knobs",
         [
             {"neurons": 32},
+            {"neurons": 240},  # 15 vectors: blocks of 8, 4, 2 and 1
             {"neurons": 64, "layers": 3, "optimizer": "momentum", "learning_rate": 0.02},
             {"neurons": 128, "batch_size": 1000},
             {"model": "conv", "filters": 16, "kernel_size": 8},
@@ -219,6 +221,43 @@ class TestSameBits:
 
         total = sum(array.astype("f8").sum() for array in weights.values())
         assert result.stdout.strip() == float(total).hex()
+
+
+NARROW = {
+    "conv": {**NETWORKS[4], "batch_size": 20, "epochs": 1, "learning_rate": 0.1},
+    "dense": {"neurons": 240, "batch_size": 20, "epochs": 1, "learning_rate": 0.1},
+}
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="about a kind of x86 CPU")
+def test_machines_with_narrower_registers_train_the_same_network(tmp_path, digits):
+    """AVX-512 and AVX2 take different ways through the kernels; here one goes the other's."""
+    narrow = {
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma,+sse4.2,+popcnt,+bmi,+bmi2",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import numpy as np\n"
+        "from conftest import make_digits\n"
+        "from engine.native.test_engine import NARROW, NativeEngine, small_dataset, train\n"
+        "from siffra.engine.native.vector import WIDE\n"
+        "assert not WIDE\n"
+        "for name, dataset in (('conv', small_dataset()), ('dense', make_digits(200))):\n"
+        "    weights, _ = train(NativeEngine(), NARROW[name], dataset)\n"
+        f"    np.savez({str(tmp_path)!r} + '/' + name, **weights)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(Path(__file__).parents[2])],
+        env=os.environ | narrow,
+        check=True,
+    )
+
+    for name, dataset in (("conv", small_dataset()), ("dense", digits(train=200))):
+        with np.load(tmp_path / f"{name}.npz") as weights:
+            expected, _ = train(ReferenceEngine(), NARROW[name], dataset)
+            assert_close(weights, expected, 10 * ONE_STEP)
 
 
 def test_more_threads_than_there_are_is_refused():

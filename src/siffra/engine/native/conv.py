@@ -17,13 +17,13 @@ import numpy as np
 from numba import njit, prange
 
 from siffra.engine.native.vector import (
-    DEAD,
     WIDE,
     add_scaled,
     add_scaled_rows,
     add_to,
     load,
     load_rows,
+    peek,
     peek_many,
     repeat,
     store_rows,
@@ -122,7 +122,7 @@ def forward(window: int):
     return run
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _products(x, base, offsets, kernel, k, shape, sums):
     """Add a tile's products of image and kernel to `sums`; `k` is where the kernel starts."""
     for row in range(shape.kernel_rows):
@@ -133,7 +133,7 @@ def _products(x, base, offsets, kernel, k, shape, sums):
     return sums
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _store_each(sums, out, choices, to, first, shape):
     """Store a tile of windows of one position, as many as there are."""
     step = shape.filters
@@ -157,25 +157,23 @@ def _store_each(sums, out, choices, to, first, shape):
             store_window(sums, 7, 1, out, choices, to + 7 * step)
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _live(gradient, choices, start, at, window, shape, where, values):
-    """List the positions of one image and filter that a gradient passes through.
+    """List the positions of one image and filter that a gradient passes through, and count them.
 
     Only the position that won its window and passed the ReLU has one. `start` is the filter's
-    first float in `gradient`. Returns how many there are and the sum of their gradients.
+    first float in `gradient`.
     """
     count = 0
-    total = np.float32(0)
     for w in range(shape.windows):
         i = start + w * shape.filters
-        choice = choices[i]
-        alive = choice != DEAD
-        # Written without a branch: half of the choices are dead, at random.
-        where[count] = at[w * window + (choice if alive else 0)]
-        values[count] = gradient[i]
-        total += gradient[i] if alive else np.float32(0)
-        count += alive
-    return count, total
+        choice = np.int64(peek(choices, i))
+        # Without a branch, since a third of the choices are dead, at random: what a dead one
+        # writes, the next overwrites. DEAD is 255, the only choice with its highest bit set.
+        where[count] = peek(at, w * window + (choice & (window - 1)))
+        values[count] = peek(gradient, i)
+        count += 1 - (choice >> 7)
+    return count
 
 
 def gradient_rows(conv: Conv) -> tuple[int, int]:
@@ -209,21 +207,25 @@ def weight_gradient(rows: int, lanes: int):
                 base = image * shape.image
                 start = image * shape.windows * shape.filters
                 for f in range(filters):
-                    count, total = _live(
-                        gradient, choices, start + f, at, window, shape, where, values
-                    )
-                    biases[shard, f] += total
+                    count = _live(gradient, choices, start + f, at, window, shape, where, values)
                     to = own + f * filter_size
+                    total = np.float32(0)
                     for row in range(0, shape.kernel_rows, rows):
                         for column in range(0, shape.kernel_row, lanes):
                             corner = base + row * shape.row + column
                             cell = to + row * padded_row + column
                             sums = load_rows(flat, cell, padded_row, lanes, rows)
+                            # The bias's gradient is the same in every block, and free beside it.
+                            total = np.float32(0)
                             for i in range(count):
-                                at_x = corner + where[i]
-                                pixels = load_rows(x, at_x, shape.row, lanes, rows)
-                                sums = add_scaled_rows(sums, values[i], pixels)
+                                slope = peek(values, i)
+                                total += slope
+                                pixels = load_rows(
+                                    x, corner + peek(where, i), shape.row, lanes, rows
+                                )
+                                sums = add_scaled_rows(sums, slope, pixels)
                             store_rows(flat, cell, padded_row, sums)
+                    biases[shard, f] += total
 
     return run
 
@@ -242,7 +244,7 @@ def input_gradient(images, shape, at, window, gradient, choices, kernel, filters
         dx[base : base + shape.image] = 0
         start = image * shape.windows * shape.filters
         for f in range(filters):
-            count, _ = _live(gradient, choices, start + f, at, window, shape, where, values)
+            count = _live(gradient, choices, start + f, at, window, shape, where, values)
             for row in range(shape.kernel_rows):
                 for column in range(0, shape.kernel_row, LANES):
                     weights = load(

@@ -11,11 +11,12 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import models, register_model
 
-WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))
+_FEATURES = config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()  # pyright: ignore[reportAttributeAccessIssue]
+WIDE = "+avx512f" in _FEATURES
 """Whether a register holds 16 floats (else 8) and there are 32 of them (else 16)."""
 
 DEAD = 255
