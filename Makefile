@@ -26,7 +26,7 @@ lint: $(VENV)/.dev  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-bench: $(VENV)/.bench  ## how fast siffra trains
+bench: $(VENV)/.bench  ## time siffra, Keras, PyTorch and JAX side by side (ARGS=--quick for a glance)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## remove .venv, caches and reports

@@ -1,0 +1,1 @@
+"""Training and scoring time of siffra and of its peers, side by side: `python -m benchmarks`."""

@@ -1,0 +1,21 @@
+"""PyTorch with the network compiled by `torch.compile`; needs a C++ compiler, and a minute."""
+
+from typing import Any
+
+import torch
+
+from benchmarks.peers.base import Problem
+from benchmarks.peers.pytorch import PyTorch
+
+
+class CompiledPyTorch(PyTorch):
+    """As the eager one, but for the network."""
+
+    def __init__(self, problem: Problem) -> None:
+        """See `Peer`."""
+        super().__init__(problem)
+        compiled: Any = torch.compile(self._model)
+        self._model = compiled
+
+
+PEER = CompiledPyTorch

@@ -1,0 +1,65 @@
+"""siffra's native engine."""
+
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers.base import Peer, Problem
+from siffra.engine.base import EpochEnd, Fitted
+from siffra.engine.native.engine import NativeEngine
+
+_NO_END = 1_000_000
+
+
+class Siffra(Peer):
+    """One long `Engine.fit`, held between an epoch's end and the next turn.
+
+    It draws an epoch's order itself, while the clock runs; its peers are given theirs.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        """See `Peer`."""
+        self._problem = problem
+        self._engine = NativeEngine(problem.threads)
+        self._turns: SimpleQueue[None] = SimpleQueue()
+        self._ends: SimpleQueue[float | Exception] = SimpleQueue()
+        self._fitting = Thread(target=self._fit, daemon=True)
+        self._network: Fitted = self._engine.load(
+            problem.setting.model,
+            problem.dataset.image_shape,
+            problem.dataset.classes,
+            problem.weights,
+        )
+
+    def train(self, ready: Any) -> float:
+        """See `Peer`."""
+        if not self._fitting.ident:
+            self._fitting.start()
+        self._turns.put(None)
+        end = self._ends.get()
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    def score(self) -> np.ndarray:
+        """See `Peer`."""
+        return self._network.predict(self._problem.dataset.test.x)
+
+    def _fit(self) -> None:
+        def wait(end: EpochEnd, fitted: Fitted) -> None:
+            self._network = fitted
+            self._ends.put(end.loss)
+            self._turns.get()
+
+        problem = self._problem
+        training = problem.setting.training.model_copy(update={"epochs": _NO_END})
+        self._turns.get()
+        try:
+            self._engine.fit(problem.setting.model, training, problem.dataset, problem.seed, wait)
+        except Exception as error:  # the thread that waits for this epoch raises it
+            self._ends.put(error)
+
+
+PEER = Siffra
