@@ -259,12 +259,15 @@ class TestTargetsNeverReached:
         assert found.open_above
         assert found.censored == 1
 
-    def test_on_both_sides_say_nothing(self):
-        found = pair(make_claim("epochs_to"), reaching(2, None, 3), reaching(4, None, 4))
+    def test_on_both_sides_in_one_seed_leave_the_interval_open_on_both(self):
+        # Without that seed, two that happened to reach the target would decide.
+        found = pair(make_claim("epochs_to"), reaching(2, None, 2), reaching(9, None, 9))
         assert found.seeds == 2
         assert (found.censored, found.silent) == (1, 1)
-        assert not found.open_below
-        assert not found.open_above
+        assert found.interval(0.05) == (-math.inf, math.inf)
+        assert found.level_outside() == found.level_inside(10.0) == 1.0
+        estimate = found.estimate(0.05)
+        assert (estimate.low, estimate.high) == (0.0, math.inf)
 
 
 class TestCurve:

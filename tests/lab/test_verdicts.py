@@ -321,6 +321,24 @@ class TestAnswers:
         assert found.claims[0].verdict == "inconclusive"
         assert found.claims[0].reason == "never reached"
 
+    def test_a_target_that_selects_its_seeds_decides_nothing(self):
+        claim = make_claim("epochs_to", target=0.9, direction="better")
+        plan = make_plan(make_question(LEVELS, [claim]), seeds=range(5))
+        curves = ([0.95] * 20, [0.5] * 2 + [0.95] * 18)
+        records = {
+            (level.settings[0], seed): make_record(
+                level.settings[0], seed, curve=curves[min(i, 1)] if seed < 2 else [0.5] * 20
+            )
+            for i, level in enumerate(LEVELS)
+            for seed in plan.seeds
+        }
+        (found,) = answer(plan, records).questions
+        assert (found.claims[0].verdict, found.claims[0].reason) == (
+            "inconclusive",
+            "never reached",
+        )
+        assert found.claims[0].seeds_needed is None
+
 
 class TestMissingRuns:
     def test_pair_the_seeds_that_both_sides_have(self):

@@ -41,7 +41,7 @@ def test_the_winner_is_named_with_its_lead_and_whom_it_cannot_be_told_from(answe
 def test_a_best_value_at_the_edge_is_flagged(answers):
     said = answer_sentence(question("a", answers))
 
-    assert "The best learning rate is the largest that was tried" in said
+    assert "The best value for learning rate is the largest that was tried" in said
 
 
 def test_a_question_about_time_is_answered_with_time(answers):
@@ -113,6 +113,16 @@ def test_an_inconclusive_claim_says_how_many_seeds_would_decide_it(answers):
 
 def test_a_target_that_was_not_reached_is_told(answers):
     assert "in 5 seeds the target was not reached" in verdict_sentence(*claim("a1", answers))
+
+
+def test_where_neither_side_reached_it_no_number_of_seeds_is_promised(answers):
+    found, asked = claim("a1", answers)
+    silent = dataclasses.replace(found, verdict="inconclusive", reason="never reached")
+
+    said = verdict_sentence(silent, asked)
+
+    assert "with a seed in which neither side reached the target" in said
+    assert "decide it" not in said
 
 
 def test_levels_that_are_averaged_are_called_their_mean(answers):

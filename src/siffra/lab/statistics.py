@@ -57,9 +57,9 @@ class Estimate:
     On the `difference` scale it is level minus against, in the metric's unit; on the `ratio`
     scale it is level over against, a geometric mean. `values` holds one per seed, on the same
     scale. `censored` counts the seeds of which one or both sides never reached the claim's
-    target; those with both are not among the values, and those with one are bounds, for which
-    the interval is open on the side away from 1 (0 or infinity). With one seed low and high
-    are NaN.
+    target: those with one are bounds, for which the interval is open on the side away from 1
+    (0 or infinity); those with both are not among the values, and the interval is open on both
+    sides. With one seed low and high are NaN.
     """
 
     value: float
@@ -96,7 +96,9 @@ class Comparison:
 
     `open_below` and `open_above` say that the true mean may lie any distance below or above,
     because a side never reached its target. `censored` counts such pairs and the `silent`
-    ones, in which neither side did: they say nothing and are left out of `differences`.
+    ones, in which neither side did. Those have no difference, but they do not go: what their
+    runs would have shown may be anything, so that one of them opens both sides. (Without them
+    the verdict would rest on the seeds that happened to reach the target.)
     """
 
     differences: tuple[float, ...]
@@ -109,7 +111,7 @@ class Comparison:
 
     @property
     def seeds(self) -> int:
-        """The number of pairs that say something."""
+        """The number of pairs that have a difference."""
         return len(self.differences)
 
     @property
@@ -201,14 +203,15 @@ def compare(
         others = [_side(claim, records) for records in against]
     pairs = list(zip(sides, others, strict=True))
     known = [(a, b) for a, b in pairs if a.reached or b.reached]
+    silent = len(pairs) - len(known)
     return Comparison(
         differences=tuple(a.value - b.value for a, b in known),
         scale=scale,
         floor=_floor(known),
-        open_below=any(not b.reached for _, b in known),
-        open_above=any(not a.reached for a, _ in known),
+        open_below=silent > 0 or any(not b.reached for _, b in known),
+        open_above=silent > 0 or any(not a.reached for a, _ in known),
         censored=sum(not (a.reached and b.reached) for a, b in pairs),
-        silent=len(pairs) - len(known),
+        silent=silent,
     )
 
 

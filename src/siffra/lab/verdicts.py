@@ -6,7 +6,8 @@ that allows for the number of claims:
 - inside ±margin: `no difference` (`supported`, if the claim is that they are the same);
 - else wholly above zero: `supported`; wholly below: `refuted` (a claim of sameness is `refuted`
   wholly outside ±margin);
-- else `inconclusive`, as is everything that was run with a single seed.
+- else `inconclusive`, as is everything that was run with a single seed, and every claim about a
+  target that neither side reached in some seed.
 
 Two kinds of mistake can be made: to see a difference that is not there, and to miss one that
 matters. Each has its own Holm sequence (Holm 1979) over all claims of the lab, so that in at
@@ -52,7 +53,7 @@ class ClaimAnswer:
     `estimate` is None when it was not tested, or there was nothing to estimate it from.
     `seeds_needed` says, for an inconclusive claim, about how many seeds would decide it (None:
     more than 1,000, or cannot be said). `reason` is a short code for what is unusual:
-    "too short", "never reached", "too few seeds", "" if nothing is.
+    "too short", "never reached" (by neither side in some seed), "too few seeds", "" if nothing is.
     """
 
     claim: Claim
@@ -231,7 +232,7 @@ def _seeds_needed(claim: Claim, comparison: Comparison, level: float) -> int | N
 def _reason(comparison: Comparison) -> str:
     if comparison.seeds + comparison.silent < 2:
         return "too few seeds"
-    return "never reached" if comparison.seeds < 2 else ""
+    return "never reached" if comparison.silent else ""
 
 
 def _zone(claim: Claim) -> float:

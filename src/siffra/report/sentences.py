@@ -91,7 +91,7 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
         parts.append(words("evidence", value=value, level=level, interval=interval, n=n))
         if answer.estimate.censored:
             parts.append(words.count("censored", answer.estimate.censored))
-    if answer.verdict == "inconclusive" and answer.reason != "too few seeds":
+    if answer.verdict == "inconclusive" and not answer.reason:
         needed = answer.seeds_needed
         parts.append(words("needs_many") if needed is None else words("needs", n=needed))
     if answer.reason and f"reason.{answer.reason.replace(' ', '_')}" in words:
