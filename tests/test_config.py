@@ -16,7 +16,11 @@ training_knobs = {
 dense_knobs = st.fixed_dictionaries({}, optional={**training_knobs, "neurons": widths})
 conv_knobs = st.fixed_dictionaries(
     {"model": st.just("conv")},
-    optional={**training_knobs, "neurons": widths, "kernel_size": widths},
+    optional={
+        **training_knobs,
+        "neurons": st.lists(st.integers(1, 99), min_size=1, max_size=4),
+        "kernel_size": widths,
+    },
 )
 
 
@@ -80,14 +84,25 @@ def test_a_whole_number_and_the_same_float_are_one_setting():
         ({"model": "rnn"}, "model: found 'rnn'; it must be `dense` or `conv`"),
         ({"kernel_size": 3}, "kernel_size: a dense model has no such knob"),
         ({"batch_size": 0}, "batch_size: found 0; input should be greater than 0"),
+        ({"batch_size": 10**6 + 1}, "input should be less than or equal to 1000000"),
         ({"batch_size": True}, "batch_size: found True; input should be a valid integer"),
         ({"epochs": 1.5}, "epochs: found 1.5"),
         ({"learning_rate": "0.1"}, "learning_rate: found '0.1'; input should be a valid number"),
         ({"learning_rate": float("nan")}, "learning_rate: found nan"),
         ({"learning_rate": float("inf")}, "learning_rate: found inf"),
-        ({"learning_rate": -0.1}, "learning_rate: found -0.1; input should be greater than 0"),
+        (
+            {"learning_rate": -0.1},
+            "learning_rate: found -0.1; input should be greater than or equal",
+        ),
+        ({"learning_rate": 0}, "learning_rate: found 0.0; input should be greater than or equal"),
+        # float32 holds neither.
+        ({"learning_rate": 1e39}, "learning_rate: found 1e+39; input should be less than or equal"),
+        ({"learning_rate": 1e-50}, "learning_rate: found 1e-50; input should be greater than"),
         ({"optimizer": "adam"}, "optimizer: found 'adam'; input should be 'sgd' or 'momentum'"),
         ({"momentum": 0.9}, '`momentum` needs `optimizer = "momentum"`'),
+        ({"optimizer": "momentum", "momentum": 0}, "momentum: found 0; it must be greater than 0"),
+        ({"optimizer": "momentum", "momentum": 0.0}, "momentum: found 0.0; it must be greater"),
+        ({"model": "conv", "neurons": 64}, "neurons: a conv model has no hidden dense layer"),
         ({"layers": 0}, "layers: found 0; a dense model has at least 1"),
         ({"layers": 2.0}, "layers: found 2.0; it must be a whole number"),
         ({"layers": 10**9}, "layers: found 1000000000; it must be a whole number, 0 to 1000"),

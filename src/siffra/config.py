@@ -13,7 +13,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PositiveInt,
     ValidationError,
     field_validator,
     model_validator,
@@ -29,6 +28,9 @@ class _Frozen(BaseModel):
 
 MOST_LAYERS = 1000
 """Layers of a kind that a model may have; deeper plain stacks do not train anyway."""
+
+GREATEST_SEED = 2**63 - 1
+"""Seeds are 0 to this, the greatest whole number that the store can keep."""
 
 Widths = tuple[Annotated[int, Field(gt=0, le=1_000_000)], ...]
 
@@ -69,12 +71,13 @@ Model = Annotated[DenseModel | ConvModel, Field(discriminator="kind")]
 class Training(_Frozen):
     """How a model is trained: mini-batch gradient descent on the mean cross-entropy.
 
-    `learning_rate` is per step; `batch_size` in images (the last, partial batch of an epoch
-    is used); `momentum` is 0 for plain SGD.
+    `learning_rate` is per step, within what float32 can compute with; `batch_size` in images
+    (the last, partial batch of an epoch is used), at most a million; `momentum` is 0 for plain
+    SGD, and more than that for the optimizer of its name: no training has two descriptions.
     """
 
-    learning_rate: Annotated[float, Field(gt=0)] = 0.7
-    batch_size: PositiveInt = 140
+    learning_rate: Annotated[float, Field(ge=1e-30, le=1e30)] = 0.7
+    batch_size: Annotated[int, Field(gt=0, le=1_000_000)] = 140
     epochs: Annotated[int, Field(gt=0, le=1_000_000)] = 20
     optimizer: Literal["sgd", "momentum"] = "sgd"
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -87,6 +90,11 @@ class Training(_Frozen):
             values = {"momentum": default, **values}
             if values.get("optimizer", "sgd") == "sgd" and values["momentum"] != 0.0:
                 raise ValueError('`momentum` needs `optimizer = "momentum"`')
+            if values.get("optimizer") == "momentum" and values["momentum"] == 0:
+                raise ValueError(
+                    f"momentum: found {values['momentum']}; it must be greater than 0 "
+                    '(without momentum it is `optimizer = "sgd"`)'
+                )
         return values
 
     @field_validator("learning_rate", "momentum", mode="before")
@@ -202,7 +210,17 @@ def _conv(knobs: Mapping[str, Any]) -> ConvModel:
     widths: dict[str, Any] = {
         name: _per_layer(name, v, count, "conv_layers") for name, v in per_layer.items()
     }
+    if "neurons" in knobs and not says_layers(knobs):
+        raise ValueError(
+            "neurons: a conv model has no hidden dense layer unless `layers` says so; "
+            "add `layers = 1`"
+        )
     return ConvModel(neurons=_hidden_widths(knobs, default_layers=0), **widths)
+
+
+def says_layers(knobs: Mapping[str, Any]) -> bool:
+    """Whether `knobs` tell how many dense layers there are: `layers`, or a list of `neurons`."""
+    return "layers" in knobs or isinstance(knobs.get("neurons"), list | tuple)
 
 
 def _hidden_widths(knobs: Mapping[str, Any], *, default_layers: int) -> tuple[int, ...]:

@@ -76,6 +76,14 @@ class TestLevels:
         assert conv["kernel_size"] == 4
         assert conv["layers"] == 0
 
+    def test_base_neurons_are_left_out_where_there_is_no_dense_layer(self, planned):
+        content = HEAD + 'fixed = { model = "conv" }\nvary = { %s }'
+
+        assert not any("neurons" in k for k in knobs_of(planned(content % "kernel_size = [3, 4]")))
+        none, one = knobs_of(planned(content % "layers = [0, 1]"))
+        assert "neurons" not in none
+        assert one["neurons"] == 16
+
     def test_base_momentum_is_for_the_levels_that_use_it(self, planned):
         content = HEAD.replace("[base]", "[base]\nmomentum = 0.8")
         sgd, momentum = knobs_of(planned(content + 'vary = { optimizer = ["sgd", "momentum"] }'))
@@ -250,6 +258,13 @@ class TestClaims:
         ),
         (
             'fixed = { model = "conv" }\nvary = { neurons = [1, 2] }',
+            (
+                "my.toml: questions[1].vary.neurons: a conv model has no hidden dense layer unless "
+                "`layers` says so; add `layers = 1` (question a, level neurons = 1)."
+            ),
+        ),
+        (
+            'fixed = { model = "conv", layers = 0 }\nvary = { neurons = [1, 2] }',
             (
                 "my.toml: questions[1]: levels neurons = 1 and neurons = 2 come out as the same "
                 "run: neurons has no effect with layers = 0."

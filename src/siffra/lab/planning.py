@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from siffra.config import KNOBS, Setting
+from siffra.config import KNOBS, Setting, says_layers
 from siffra.data.dataset import Dataset
 from siffra.errors import ConfigError, LabFileError, did_you_mean
 from siffra.lab.labfile import (
@@ -237,13 +237,16 @@ def _setting(
 ) -> Setting:
     """Put a setting together; later parts override earlier ones, and must fit its model.
 
-    Of the part `base`, knobs that the model (or the optimiser) does not have are left out.
+    Of the part `base`, knobs that the model (or the optimiser) has no use for are left out.
     """
     knobs = {name: value for part in parts for name, value in part.knobs.items()}
     told = {name for part in parts if part.where != "base" for name in part.knobs}
+    model, optimizer = knobs.get("model", "dense"), knobs.get("optimizer")
     for name in set(knobs) - told:
-        foreign = knobs.get("model", "dense") not in KNOBS[name].models and name != "model"
-        if foreign or (name == "momentum" and knobs.get("optimizer") != "momentum"):
+        foreign = model not in KNOBS[name].models and name != "model"
+        still = name == "momentum" and optimizer != "momentum"
+        layerless = name == "neurons" and model == "conv" and not says_layers(knobs)
+        if foreign or still or layerless:
             del knobs[name]
     try:
         setting = Setting.from_knobs(knobs)
