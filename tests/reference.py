@@ -143,6 +143,7 @@ class ReferenceEngine(Engine):
 
     name = "reference"
     version = 1
+    threads = 1
 
     def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
         build_network(model, dataset.image_shape, dataset.classes)

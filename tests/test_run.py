@@ -8,6 +8,7 @@ from reference import ReferenceEngine
 from small import small_dataset
 
 from siffra.config import Setting
+from siffra.engine.base import EpochEnd
 from siffra.engine.native.engine import NativeEngine
 from siffra.run import Record, run, run_key
 from siffra.scores import accuracy
@@ -47,14 +48,35 @@ def test_the_last_epoch_of_a_small_data_set_ends_where_the_run_ends(result):
     assert record.seconds == sum(epoch.seconds for epoch in record.epochs)
 
 
-def test_curves_are_scored_on_evenly_spaced_images(monkeypatch):
-    monkeypatch.setattr("siffra.run.CURVE_IMAGES", 3)  # of 31: the first, the middle, the last
+def test_curves_are_scored_on_a_fixed_random_part_of_a_large_set(monkeypatch):
+    scored = {}
 
-    record, fitted = run(SETTING, DATASET, 5, NativeEngine())
+    class Watched(NativeEngine):
+        def fit(self, model, training, dataset, seed, on_epoch):
+            fitted = super().fit(model, training, dataset, seed, lambda end, fitted: None)
+            predict = fitted.predict
+            fitted.predict = lambda images: (
+                scored.setdefault(len(images), images),
+                predict(images),
+            )[1]
+            on_epoch(EpochEnd(1, 1.0, 1.0, 1.0), fitted)
+            return fitted
 
-    images = DATASET.test
-    right = fitted.predict(images.x[[0, 15, 30]]).argmax(axis=1) == images.y[[0, 15, 30]]
-    assert record.epochs[-1].accuracy["test"] == pytest.approx(right.mean())
+    monkeypatch.setattr("siffra.run.CURVE_IMAGES", 7)  # test has 31 images, train 53
+
+    record, _ = run(SETTING, DATASET, 5, Watched())
+
+    part = scored[7]
+    numbers = [np.flatnonzero((DATASET.val.x == image).all(axis=(1, 2, 3)))[0] for image in part]
+    assert numbers == sorted(set(numbers))
+    assert len(set(np.diff(numbers))) > 1  # not evenly spaced: files may repeat their classes
+    assert 0 <= record.epochs[0].accuracy["test"] <= 1
+
+
+def test_the_machine_says_how_many_threads_were_used():
+    record, _ = run(SETTING, DATASET, 5, NativeEngine(threads=1))
+
+    assert record.machine.threads == 1
 
 
 def test_a_record_survives_json(result):

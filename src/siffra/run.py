@@ -22,7 +22,9 @@ from siffra.scores import accuracy, confusion_matrix
 CURVE_SETS = ("val", "test", "moved", "rotated")
 """The sets that are scored after every epoch."""
 CURVE_IMAGES = 2500
-"""How many images of each, evenly spaced: scoring should cost a tenth of training at most."""
+"""How many images of each, at most: scoring should cost no more than a tenth of training."""
+SCORING = 1
+"""Raised whenever a record comes to hold other scores of the same network; part of the key."""
 
 
 class _Frozen(BaseModel):
@@ -94,6 +96,7 @@ def run_key(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> st
         "seed": seed,
         "engine": engine.name,
         "engine_version": engine.version,
+        "scoring": SCORING,
     }
     canonical = json.dumps(described, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
@@ -118,7 +121,7 @@ def run(
     started = time.perf_counter()
     engine.prepare(setting.model, setting.training, dataset)
     compile_seconds = time.perf_counter() - started
-    curves = {name: _evenly(dataset.sets[name], CURVE_IMAGES) for name in CURVE_SETS}
+    curves = {name: _some(dataset.sets[name], CURVE_IMAGES) for name in CURVE_SETS}
     epochs: list[Epoch] = []
     scoring_seconds = 0.0
 
@@ -138,7 +141,7 @@ def run(
         on_epoch(end.epoch, epoch)
 
     fitted = engine.fit(setting.model, setting.training, dataset, seed, end_epoch)
-    sets = {**dataset.sets, "train": _evenly(dataset.train, len(dataset.val))}
+    sets = {**dataset.sets, "train": _some(dataset.train, len(dataset.val))}
     confusion = {name: score(fitted, images) for name, images in sets.items()}
     record = Record(
         key=run_key(setting, dataset, seed, engine),
@@ -157,28 +160,28 @@ def run(
         compile_seconds=compile_seconds,
         scoring_seconds=scoring_seconds,
         diverged=epochs[-1].loss is None,
-        machine=this_machine(),
+        machine=this_machine(engine.threads),
         finished=datetime.now(UTC),
     )
     return record, fitted
 
 
-def _evenly(images: Images, most: int) -> Images:
-    """At most `most` of the images, evenly spaced: a file may have its easy ones first."""
+def _some(images: Images, most: int) -> Images:
+    """At most `most` of the images, at random but always the same: files have an order."""
     if len(images) <= most:
         return images
-    chosen = np.linspace(0, len(images) - 1, most).astype(np.int64)
+    chosen = np.sort(np.random.default_rng(0).permutation(len(images))[:most])
     return Images(images.x[chosen], images.y[chosen])
 
 
 @cache
-def this_machine() -> Machine:
+def this_machine(threads: int) -> Machine:
     """The machine that siffra runs on, with the versions that a result depends on."""
     packages = ("siffra", "numpy", "scipy", "numba")
     return Machine(
         cpu=_cpu_name(),
         cores=os.cpu_count() or 1,
-        threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
+        threads=threads,
         system=f"{platform.system()} {platform.release()}",
         versions={"python": platform.python_version()} | {p: version(p) for p in packages},
     )

@@ -34,7 +34,7 @@ class Costs:
         self._counted = cache(self._count)
         self._correction = cache(self._correct)
         for model, batch_size, seconds in store.epoch_seconds(
-            dataset=dataset.name, engine=engine.name, machine=this_machine()
+            dataset=dataset.name, engine=engine.name, machine=this_machine(engine.threads)
         ):
             self._known[model, batch_size] = seconds
 

@@ -76,7 +76,7 @@ class Shape(NamedTuple):
 
     @property
     def slack(self) -> int:
-        """Floats that kernels may read, and add zero to, past the last image."""
+        """Floats that kernels may read past the last image."""
         return _MAX_ROWS * self.row + 2 * LANES
 
 

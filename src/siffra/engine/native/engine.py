@@ -37,23 +37,22 @@ class NativeEngine(Engine):
         most = numba_config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
         if threads is not None and not 1 <= threads <= most:
             raise ConfigError(f"threads: found {threads}; this machine has 1 to {most}.")
-        self._threads = threads or most
+        self.threads = threads or most
         # The lists of the images trained last: a lab trains on the same ones again and again.
         self._ink_of: Images | None = None
         self._ink: Ink | None = None
 
     def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
         """Compile, or load from the cache on disk, what the training needs: by one real step."""
-        size = training.batch_size
-        few = Images(dataset.train.x[:size], dataset.train.y[:size])
         network = build_network(model, dataset.image_shape, dataset.classes)
         layout = Layout(network)
-        trainer = self._trainer(layout, layout.flatten(initial_weights(network, 0)), training, few)
-        with self.threads():
-            trainer.epoch(np.arange(len(few.x)))
-        fitted = NativeFitted(network, layout, trainer.params, self)
-        fitted.predict(few.x[:1])
-        fitted.predict(few.x[:1].astype(np.float32))
+        params = layout.flatten(initial_weights(network, 0))
+        trainer = self._trainer(layout, params, training, dataset.train)
+        with self.hold_threads():
+            trainer.epoch(np.arange(min(training.batch_size, len(dataset.train))))
+        fitted = NativeFitted(network, layout, params, self)
+        fitted.predict(dataset.train.x[:1])
+        fitted.predict(dataset.train.x[:1].astype(np.float32))
 
     def fit(
         self,
@@ -72,7 +71,7 @@ class NativeEngine(Engine):
         images = len(dataset.train.x)
         orders = epoch_orders(images, seed)
         for epoch in range(1, training.epochs + 1):
-            with self.threads():
+            with self.hold_threads():
                 started = time.perf_counter()
                 loss, hits = trainer.epoch(next(orders))
                 seconds = time.perf_counter() - started
@@ -107,9 +106,9 @@ class NativeEngine(Engine):
         return InkTrainer(layout, params, training, images, self._ink)
 
     @contextmanager
-    def threads(self) -> Iterator[None]:
+    def hold_threads(self) -> Iterator[None]:
         """Our threads, and one for BLAS: inside our own, its threads would wait on each other."""
-        numba.set_num_threads(self._threads)
+        numba.set_num_threads(self.threads)
         with _blas().limit(limits=1, user_api="blas"):
             yield
 
@@ -125,7 +124,7 @@ class NativeFitted(Fitted):
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """See `Fitted.predict`."""
-        with self._engine.threads():
+        with self._engine.hold_threads():
             return self._predictor.predict(images.reshape(len(images), -1))
 
     def weights(self) -> dict[str, np.ndarray]:

@@ -21,8 +21,6 @@ from siffra.engine.native.vector import (
 )
 
 LANES = 16 if WIDE else 8
-UNITS = 16
-"""Units of a layer on ink come in multiples of this."""
 MOST_INK = 0.4
 """Share of pixels with ink above which whole rows of pixels are faster."""
 _PARTS = 4
@@ -109,7 +107,8 @@ def fetch_ahead(ink, order, i, last):
 
 def _products(count: int):
     """Products of images with `count` vectors of units."""
-    chains = 1 if count == 8 else 2  # few sums would wait for each other
+    # Few sums would wait for each other; many would not fit into narrow registers.
+    chains = 1 if count * LANES >= 64 else 2
 
     @njit(cache=True)
     def run(ink, order, first, last, scale, kernel, units, column, out):
