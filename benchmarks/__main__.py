@@ -67,7 +67,7 @@ def bench(
                 measure(this, problem, names, repeats=repeats, budget=budget, say=status.update)
             )
             aside.print(_in_a_line(results[-1]), highlight=False)
-    report = Report(this_machine(), threads, count, len(dataset.test), names, results)
+    report = Report(this_machine(threads), threads, count, len(dataset.test), names, results)
     console.print(terminal_table(report))
     console.print(report.conditions, report.versions, *notes(report), sep="\n", highlight=False)
     if write:
