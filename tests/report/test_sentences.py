@@ -1,8 +1,19 @@
 import dataclasses
 
+import numpy as np
 import pytest
-from report.fake_answers import make_answers, make_claim, make_question, study
+import scipy.stats
+from report.fake_answers import (
+    SETS,
+    make_answers,
+    make_claim,
+    make_question,
+    make_record,
+    study,
+)
 
+from siffra.lab.statistics import summarise
+from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
 from siffra.report.sentences import (
     answer_sentence,
     most_surprising,
@@ -51,7 +62,7 @@ def test_a_question_about_time_is_answered_with_time(answers):
     assert "times as long" in said
 
 
-def test_overlapping_intervals_make_no_winner(answers):
+def test_levels_that_cannot_be_told_apart_make_no_winner(answers):
     assert "no clear winner on the test set" in answer_sentence(question("d", answers))
 
 
@@ -72,6 +83,69 @@ def test_diverged_runs_are_told():
     said = answer_sentence(make_answers([rates]).questions[0])
 
     assert "With learning rate 8, 5 of 5 runs diverged." in said
+
+
+def made_answer(accuracies):
+    """A question's answer from accuracies of (levels, seeds) by set, 0.9 on the other sets."""
+    levels, seeds = np.shape(accuracies["val"])
+    numbered = make_question("a", [{"neurons": n} for n in range(1, levels + 1)])
+    made = make_record(numbered.levels[0].settings[0], 0)
+    seen = []
+    for i, level in enumerate(numbered.levels):
+        by_seed = [
+            dict.fromkeys(SETS, 0.9) | {name: float(a[i][s]) for name, a in accuracies.items()}
+            for s in range(seeds)
+        ]
+        runs = [made.model_copy(update={"seed": s, "accuracy": a}) for s, a in enumerate(by_seed)]
+        accuracy = {name: summarise([a[name] for a in by_seed]) for name in accuracies}
+        seen.append(LevelAnswer(level, tuple(runs), accuracy, summarise([1.0], "ratio"), 0, {}))
+    best = int(np.argmax(np.mean(accuracies["val"], axis=1)))
+    return QuestionAnswer(numbered, tuple(seen), (), best, ())
+
+
+def test_where_nothing_differs_a_winner_is_named_in_one_question_of_twenty_at_most():
+    rng = np.random.default_rng(1)
+    labs, levels, seeds = 500, 13, 5
+    named = 0
+    for _ in range(labs):
+        # At worst the luck of a run shows on validation and test alike.
+        run = rng.normal(0.97, 0.002, (levels, seeds))
+        named += "no clear winner" not in answer_sentence(made_answer({"test": run, "val": run}))
+
+    # So many are exceeded with probability 0.001 if the error is 5 %.
+    assert named <= scipy.stats.binom.ppf(0.999, labs, 0.05)
+
+
+def test_a_difference_that_all_seeds_show_makes_a_winner_whatever_they_share():
+    # The levels' own intervals overlap widely; seed by seed they differ by the same.
+    shared = np.array([0.95, 0.96, 0.97, 0.98, 0.99])
+    levels = np.array([shared, shared - 0.005])
+
+    assert "best is 1 neuron" in answer_sentence(made_answer({"test": levels, "val": levels}))
+
+
+def test_a_best_on_validation_that_is_beaten_on_test_is_not_called_the_best_there():
+    noise = np.array([0, 0.0001, 0.0002, 0.0003, 0.0004])
+    val = np.array([0.97 + noise, 0.95 + noise])
+
+    said = plain(answer_sentence(made_answer({"val": val, "test": val[::-1]})))
+
+    assert "1 neuron, the best on validation, has 95.0" in said
+    assert "which is less than with 2 neurons" in said
+    assert "best is" not in said
+
+
+def test_the_shifted_sets_too_are_answered_for_the_best_on_validation():
+    noise = np.array([0, 0.0001, 0.0002, 0.0003, 0.0004])
+    val = np.array([0.97 + noise, 0.95 + noise, 0.94 + noise])
+    moved = np.array([0.30 + noise, 0.20 + noise, 0.301 + 10 * noise[::-1]])
+    found = made_answer({"val": val, "test": val, "moved": moved})
+    asked = dataclasses.replace(found.question, claims=(make_claim("m", "so", on="moved"),))
+
+    said = plain(answer_sentence(dataclasses.replace(found, question=asked)))
+
+    assert "Best is 1 neuron, with 30.0" in said
+    assert "(though it cannot be told from 3 neurons)" in said
 
 
 def test_single_runs_decide_nothing():

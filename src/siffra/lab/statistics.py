@@ -201,18 +201,15 @@ def compare(
         others = [Side(number, step=0.0)] * len(sides)
     else:
         others = [_side(claim, records) for records in against]
-    pairs = list(zip(sides, others, strict=True))
-    known = [(a, b) for a, b in pairs if a.reached or b.reached]
-    silent = len(pairs) - len(known)
-    return Comparison(
-        differences=tuple(a.value - b.value for a, b in known),
-        scale=scale,
-        floor=_floor(known),
-        open_below=silent > 0 or any(not b.reached for _, b in known),
-        open_above=silent > 0 or any(not a.reached for a, _ in known),
-        censored=sum(not (a.reached and b.reached) for a, b in pairs),
-        silent=silent,
+    return _paired(list(zip(sides, others, strict=True)), scale)
+
+
+def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str) -> Comparison:
+    """Accuracy on the set `on`, `level` minus `against`, over the seeds that both have."""
+    ours, theirs = (
+        {r.seed: Side(r.accuracy[on], _one_image(r, on)) for r in runs} for runs in (level, against)
     )
+    return _paired([(ours[seed], theirs[seed]) for seed in ours if seed in theirs], "difference")
 
 
 def measure(record: Record, claim: Claim) -> Side:
@@ -277,6 +274,20 @@ def _side(claim: Claim, records: Sequence[Record]) -> Side:
         value=math.fsum(m.value for m in measured) / len(measured),
         step=math.fsum(m.step for m in measured) / len(measured),
         reached=all(m.reached for m in measured),
+    )
+
+
+def _paired(pairs: Sequence[tuple[Side, Side]], scale: Scale) -> Comparison:
+    known = [(a, b) for a, b in pairs if a.reached or b.reached]
+    silent = len(pairs) - len(known)
+    return Comparison(
+        differences=tuple(a.value - b.value for a, b in known),
+        scale=scale,
+        floor=_floor(known),
+        open_below=silent > 0 or any(not b.reached for _, b in known),
+        open_above=silent > 0 or any(not a.reached for a, _ in known),
+        censored=sum(not (a.reached and b.reached) for a, b in pairs),
+        silent=silent,
     )
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from siffra.lab.plan import Claim, Level, Question
+from siffra.lab.statistics import compare_accuracy
 from siffra.lab.verdicts import Answers, ClaimAnswer, LevelAnswer, QuestionAnswer, Verdict
 from siffra.report import numbers
 from siffra.report.labels import knob_name, level_name, levels_name
@@ -17,6 +18,8 @@ VERDICTS: tuple[Verdict, ...] = (
     "inconclusive",
     "not tested",
 )
+ERROR = 0.05
+"""The share of answers that may call some level better than another where nothing differs."""
 ABOUT_AS_LONG = 1.1
 """Training times within this factor are called about as long."""
 MOST_RIVALS = 4
@@ -28,9 +31,9 @@ ONE_CLASS = 0.99
 def answer_sentence(answer: QuestionAnswer, language: str = "en") -> str:
     """What a question's runs say, most important first; about one sentence.
 
-    The level called best is the best on validation; its test accuracy is compared with the
-    level that is worst on test. Collapsed and diverged runs, and a best value at the edge of
-    what was tried, get a short sentence each.
+    The level called best is the best on validation; its accuracy on test (and on the shifted
+    sets, where they are asked about) is compared with the level that is lowest there. Collapsed
+    and diverged runs, and a best value at the edge of what was tried, get a short sentence each.
     """
     words = words_in(language)
     if not _seen(answer):
@@ -144,8 +147,9 @@ def _after(words: Words, answer: QuestionAnswer) -> str:
 def _accuracies(words: Words, answer: QuestionAnswer, on: str) -> str:
     levels = _seen(answer)
     means = [level.accuracy[on].mean for level in levels]
-    chosen = answer.levels[answer.best] if on == "test" else levels[means.index(max(means))]
+    chosen = answer.levels[answer.best]
     worst = levels[means.index(min(means))]
+    top = levels[means.index(max(means))]
     told = {
         "level": level_name(words, chosen.level),
         "accuracy": numbers.accuracy(words, chosen.accuracy[on]),
@@ -155,14 +159,17 @@ def _accuracies(words: Words, answer: QuestionAnswer, on: str) -> str:
         return words("answer.only", **told)
     if any(len(level.records) < 2 for level in levels):
         return words("answer.single_runs", **told)
-    if not _separated(chosen, worst, on):
+    error = ERROR / math.comb(len(levels), 2)
+    if _above(top, chosen, on, error):
+        return words("answer.beaten", **told, top=level_name(words, top.level))
+    if not _above(chosen, worst, on, error):
         return _tie(words, levels, worst, on)
     gap = 100 * (chosen.accuracy[on].mean - worst.accuracy[on].mean)
     blur = 100 * math.hypot(*(numbers.half_width(x.accuracy[on]) for x in (chosen, worst)))
     gap_text = words.number(gap, numbers.decimals_for(blur))
     text = words("answer.best", **told, gap=gap_text, worst=level_name(words, worst.level))
     others = [level for level in levels if level not in (chosen, worst)]
-    text += _rivals(words, [x.level for x in others if not _separated(chosen, x, on)])
+    text += _rivals(words, [x.level for x in others if not _above(chosen, x, on, error)])
     return text + (_cost(words, levels, chosen) if on == "test" else "")
 
 
@@ -266,10 +273,13 @@ def _seen(answer: QuestionAnswer) -> list[LevelAnswer]:
     return [level for level in answer.levels if level.records]
 
 
-def _separated(a: LevelAnswer, b: LevelAnswer, on: str) -> bool:
-    """Whether two levels' intervals lie apart; without spread, whether their means do."""
-    first, second = a.accuracy[on], b.accuracy[on]
-    return first.low > second.high or first.high < second.low
+def _above(a: LevelAnswer, b: LevelAnswer, on: str, error: float) -> bool:
+    """Whether `a` is better than `b`, by their difference seed by seed, with this much error.
+
+    Which two levels to compare is seen from the results, so `error` has to allow for all pairs.
+    """
+    gap = compare_accuracy(a.records, b.records, on)
+    return gap.mean > 0 and gap.level_outside() <= error
 
 
 def _levels_name(words: Words, question: Question, levels: Sequence[int]) -> str:
