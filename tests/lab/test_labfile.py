@@ -261,3 +261,42 @@ def _toml(value) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+@pytest.mark.parametrize(
+    ("metric", "against", "expected"),
+    [
+        (
+            "accuracy",
+            97,
+            "`against` is 97; for metric `accuracy` it must lie between 0 and 1: "
+            "a fraction (0.97, not 97).",
+        ),
+        ("accuracy", -0.1, "`against` is -0.1; for metric `accuracy` it must lie between 0 and 1"),
+        ("drop", 1.5, "`against` is 1.5; for metric `drop` it must lie between -1 and 1"),
+        ("decline", -3, "`against` is -3; for metric `decline` it must lie between -1 and 1"),
+        ("seconds", 0, "`against` is 0; for metric `seconds` it must be above 0."),
+        ("seconds_to", -1, "`against` is -1; for metric `seconds_to` it must be above 0."),
+        ("epochs_to", 0.0, "`against` is 0; for metric `epochs_to` it must be above 0."),
+    ],
+)
+def test_a_number_that_the_metric_can_never_have_is_refused(written, metric, against, expected):
+    text = CLAIM + claim_against(metric, against)
+
+    assert told(written, text).startswith(f"my.toml: questions[1].claims[1]: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("metric", "against"),
+    [("accuracy", 0), ("accuracy", 1), ("drop", -1), ("decline", 0.0), ("epochs_to", 0.5)],
+)
+def test_a_number_that_it_can_have_is_taken(written, metric, against):
+    lab = written(CLAIM + claim_against(metric, against))
+
+    assert lab.questions[0].claims[0].against == against
+
+
+def claim_against(metric, against):
+    more = {"drop": "on = 'moved'", "seconds_to": "target = 0.9", "epochs_to": "target = 0.9"}
+    judged = JUDGED.replace("{ batch_size = 2 }", str(against))
+    return f"{judged}metric = '{metric}'\n{more.get(metric, '')}"

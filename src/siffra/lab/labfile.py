@@ -149,6 +149,22 @@ class ClaimTable(_Table):
             raise ValueError("metric `drop` is from test to another set: `on` says which")
         return self
 
+    @model_validator(mode="after")
+    def _a_number_that_the_metric_can_have(self) -> Self:
+        if isinstance(self.against, tuple):
+            return self
+        found = f"`against` is {self.against:g}"
+        if self.metric in ("seconds", "seconds_to", "epochs_to"):
+            if self.against <= 0:
+                raise ValueError(f"{found}; for metric `{self.metric}` it must be above 0")
+            return self
+        least = 0 if self.metric == "accuracy" else -1
+        if not least <= self.against <= 1:
+            span = f"it must lie between {least} and 1"
+            hint = "a fraction (0.97, not 97)"
+            raise ValueError(f"{found}; for metric `{self.metric}` {span}: {hint}")
+        return self
+
 
 class QuestionTable(_Table):
     """A question as it is written: either `vary` (all combinations) or `levels` (a list)."""
