@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 import siffra
 from siffra import api
 from siffra.config import KNOBS
 from siffra.data.load import DataSource
-from siffra.errors import ConfigError, ModelFileError
+from siffra.errors import ConfigError, ModelFileError, SiffraError
+from siffra.store import open_store
 
 KNOBS_USED: api.Knobs = {"epochs": 2, "batch_size": 9, "neurons": 8}
 
@@ -86,6 +89,38 @@ def test_predict_with_no_model(tmp_path):
         siffra.predict(tmp_path / "model.safetensors", [])
 
 
+@pytest.mark.parametrize(
+    "spoil", [lambda w: np.full_like(w, np.nan), lambda w: np.full_like(w, 3e38)]
+)
+def test_a_model_that_diverged_predicts_nothing(own, tmp_path, spoil):
+    path, image = tmp_path / "model.safetensors", tmp_path / "image.npy"
+    siffra.train(**own, **KNOBS_USED).save(path)
+    with safe_open(path, framework="numpy") as file:
+        weights = {name: spoil(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+        save_file(weights, path, metadata=file.metadata())
+    np.save(image, np.eye(12, dtype=np.uint8) * 255)
+
+    with pytest.raises(ModelFileError, match="the model diverged in training: its weights are not"):
+        siffra.predict(path, [image])
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_cannot_be_kept_trains_nothing(own, seed):
+    epochs = []
+
+    with pytest.raises(ConfigError, match=r"seed: found .*; it must be from 0 to 2\*\*63 - 1"):
+        siffra.train(**own, **KNOBS_USED, seed=seed, on_epoch=lambda n, epoch: epochs.append(n))
+
+    assert epochs == []
+
+
+def test_the_greatest_seed_is_kept(own):
+    siffra.train(**own, **KNOBS_USED, seed=2**63 - 1)
+
+    with open_store(own["store"], read_only=True) as store:
+        assert len(store.records(seed=2**63 - 1)) == 1
+
+
 def test_vary_compares_every_level_with_the_first(own):
     result = siffra.vary({"learning_rate": [0.001, 0.1, 0.2]}, **own, **KNOBS_USED, seeds=3)
 
@@ -108,6 +143,23 @@ def test_run_lab_writes_its_report(own, tmp_path):
 
     assert result.answers.plan.title == {"en": "Bars"}
     assert "Wide?" in (tmp_path / "report" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("wrong", [{"language": "de"}, {"out": __file__}])
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_trained(own, tmp_path, wrong):
+    lab = tmp_path / "lab.toml"
+    lab.write_text(
+        'title = "Bars"\ndata = { path = "own.npz", moved = 2.0 }\n'
+        '[[questions]]\nid = "a"\nask = "Wide?"\nvary = { neurons = [4, 16] }\n'
+    )
+    events = []
+
+    with pytest.raises(SiffraError):
+        siffra.run_lab(
+            lab, epochs=1, seeds=1, store=own["store"], threads=1, on_event=events.append, **wrong
+        )
+
+    assert events == []
 
 
 def test_results_show_themselves(own):

@@ -92,7 +92,7 @@ def test_a_whole_number_and_the_same_float_are_one_setting():
         ({"learning_rate": float("inf")}, "learning_rate: found inf"),
         (
             {"learning_rate": -0.1},
-            "learning_rate: found -0.1; input should be greater than or equal",
+            "learning_rate: found -0.1; input should be greater than",
         ),
         ({"learning_rate": 0}, "learning_rate: found 0.0; input should be greater than or equal"),
         # float32 holds neither.

@@ -1,14 +1,18 @@
 """A saved model predicts as it did, and no other file passes for one."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save_file
 from small import NETWORKS, small_dataset
 
 from siffra.config import Setting
 from siffra.engine.native.engine import NativeEngine
 from siffra.errors import ModelFileError
-from siffra.model_file import load_model, save_model
+from siffra.model_file import expect_model, load_model, save_model
 from siffra.run import run
 
 DATASET = small_dataset()
@@ -81,6 +85,37 @@ def test_a_header_that_does_not_hold_together_is_refused(tmp_path):
 
     with pytest.raises(ModelFileError, match="another version of siffra"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"image_shape": [-12, 10, 2]}, "image_shape.0"),
+        ({"image_shape": [12, 10**9, 2]}, "image_shape.1"),
+        ({"image_shape": [12, 10, 0]}, "image_shape.2"),
+        ({"classes": -3}, "classes"),
+        ({"classes": 10**12}, "classes"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(saved, wrong, where):
+    path, _, _ = saved
+    with safe_open(path, framework="numpy") as file:
+        header = json.loads(file.metadata()["siffra"]) | wrong
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(weights, path, metadata={"siffra": json.dumps(header)})
+
+    with pytest.raises(ModelFileError, match=f"{where}"):
+        load_model(path)
+
+
+def test_whether_a_model_could_be_saved_is_told_beforehand(tmp_path):
+    expect_model(tmp_path / "m.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+    (tmp_path / "file").touch()
+    for path in (tmp_path, Path("."), tmp_path / "no" / "m", tmp_path / "file" / "m"):
+        with pytest.raises(ModelFileError, match="cannot be written: "):
+            expect_model(path)
 
 
 def test_every_truncation_is_refused(saved, tmp_path):

@@ -130,12 +130,15 @@ class TestRecords:
 
         assert store.records() == [old, new]
 
-    def test_removed_ones_are_gone(self, store):
-        store.add(record(1))
+    def test_one_is_replaced_where_that_is_asked(self, store):
+        slow, fast = (record(1).model_copy(update={"seconds": s}) for s in (9.0, 1.0))
+        store.add(slow)
 
-        assert store.remove(record(1).key)
-        assert not store.remove(record(1).key)
-        assert store.records() == []
+        assert not store.claim(slow.key)
+        assert store.claim(slow.key, replace=True)
+        assert store.records() == [slow]
+        store.add(fast, replace=True)
+        assert store.records() == [fast]
 
     def test_one_that_cannot_be_read_is_named(self, path):
         with open_store(path) as store:

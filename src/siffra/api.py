@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
-from siffra.config import Setting
+from siffra.config import GREATEST_SEED, Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.data.pictures import read_picture
 from siffra.engine.base import Engine, Fitted
-from siffra.errors import ConfigError, did_you_mean
-from siffra.lab.conduct import Cost, Event, conduct, estimate, forget
+from siffra.errors import ConfigError, ModelFileError, SiffraError
+from siffra.lab.conduct import Cost, Event, conduct, estimate
 from siffra.lab.labfile import EXPERIMENTS, read_lab
 from siffra.lab.plan import Plan, Text
 from siffra.lab.planning import plan_lab, plan_vary
@@ -33,7 +34,6 @@ from siffra.report.words import words_in
 from siffra.run import Epoch, Record, run
 from siffra.store import Store, default_store_path, open_store
 
-ENGINES = ("native",)
 DEFAULT_SEEDS = 5
 
 DataLike = DataSource | Path | str | None
@@ -61,7 +61,6 @@ def train(
     *,
     seed: int = 0,
     data: DataLike = None,
-    engine: str = "native",
     threads: int | None = None,
     store: Path | str | None = None,
     on_epoch: Callable[[int, Epoch], None] = lambda number, epoch: None,
@@ -72,9 +71,8 @@ def train(
     A single run says little about a knob: that is what `vary` is for.
 
     Args:
-        seed: Decides the initial weights and the order of the images.
+        seed: Decides the initial weights and the order of the images; 0 to 2**63 - 1.
         data: See `DataLike`.
-        engine: What trains; `native`.
         threads: Threads to compute with (default: one per core). Results do not depend on it.
         store: The file of finished runs (default: `siffra.store.default_store_path()`).
         on_epoch: Called after each epoch with its number, from 1, and its scores.
@@ -84,7 +82,9 @@ def train(
         SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
     """
     setting = Setting.from_knobs(knobs)
-    trainer = make_engine(engine, threads)
+    if not 0 <= seed <= GREATEST_SEED:
+        raise ConfigError(f"seed: found {seed}; it must be from 0 to 2**63 - 1.")
+    trainer = make_engine(threads)
     dataset = load_dataset(data_source(data)).split_for(seed)
     with open_store(store or default_store_path()) as runs:
         record, fitted = run(setting, dataset, seed, trainer, on_epoch)
@@ -98,18 +98,24 @@ def predict(model: Path | str, images: Iterable[Path | str]) -> list[Prediction]
     Pictures are fitted to the model as `siffra.data.pictures.read_picture` says.
 
     Raises:
-        ModelFileError: `model` is no saved model.
+        ModelFileError: `model` is no saved model, or diverged in training.
         DataError: A picture cannot be read.
     """
     saved = load_model(Path(model))
-    fitted = make_engine("native").load(
+    fitted = make_engine().load(
         saved.setting.model, saved.image_shape, saved.classes, saved.weights
     )
     pictures = {Path(image): read_picture(Path(image), saved.image_shape) for image in images}
-    return [
-        Prediction(path, tuple(fitted.predict(picture[np.newaxis])[0].tolist()))
-        for path, picture in pictures.items()
-    ]
+    found = {path: fitted.predict(picture[np.newaxis])[0] for path, picture in pictures.items()}
+    # Weights too: ReLU may take what is not a number for 0. Finite ones may be too large to use.
+    if not all(
+        np.isfinite(numbers).all() for numbers in (*saved.weights.values(), *found.values())
+    ):
+        raise ModelFileError(
+            f"{model}: the model diverged in training: its weights are not numbers that can be "
+            "used; train it with a smaller learning_rate."
+        )
+    return [Prediction(path, tuple(shares.tolist())) for path, shares in found.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +193,6 @@ def vary(
     *,
     seeds: int = DEFAULT_SEEDS,
     data: DataLike = None,
-    engine: str = "native",
     threads: int | None = None,
     store: Path | str | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
@@ -202,7 +207,6 @@ def vary(
             compared with the first.
         seeds: How many seeds each level is trained with.
         data: See `DataLike`.
-        engine: What trains; `native`.
         threads: Threads to compute with (default: one per core).
         store: The file of finished runs, in which runs made before are found again.
         on_event: Called with each `siffra.lab.conduct.Event`, for showing progress.
@@ -211,9 +215,7 @@ def vary(
     Raises:
         SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
     """
-    with vary_job(
-        levels, knobs, seeds=seeds, data=data, engine=engine, threads=threads, store=store
-    ) as job:
+    with vary_job(levels, knobs, seeds=seeds, data=data, threads=threads, store=store) as job:
         return job.conduct(on_event)
 
 
@@ -224,7 +226,7 @@ def run_lab(
     epochs: int | None = None,
     seeds: int | None = None,
     only: Sequence[str] = (),
-    engine: str = "native",
+    fresh: bool = False,
     threads: int | None = None,
     store: Path | str | None = None,
     out: Path | str | None = None,
@@ -241,7 +243,7 @@ def run_lab(
         epochs: Train every run for so many, whatever the preset and the lab file say.
         seeds: So many, instead of the preset's.
         only: The ids of the questions and experiments to run; none means all.
-        engine: What trains; `native`.
+        fresh: Make the stored runs too; each is replaced when its new one is there.
         threads: Threads to compute with (default: one per core).
         store: The file of finished runs.
         out: Write the report to this folder.
@@ -257,14 +259,33 @@ def run_lab(
         epochs=epochs,
         seeds=seeds,
         only=only,
-        engine=engine,
+        fresh=fresh,
         threads=threads,
         store=store,
     ) as job:
+        expect_report(out, language)
         result = job.conduct(on_event)
     if out is not None:
         result.write(out, language)
     return result
+
+
+def expect_report(out: Path | str | None, language: str = "en") -> None:
+    """See that a report can be written to `out`, which is made: better told before the training.
+
+    Raises:
+        SiffraError: It cannot, or not in this language.
+    """
+    words_in(language)
+    if out is None:
+        return
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SiffraError(f"{out}: the report cannot be written there: {reason}.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,10 +328,11 @@ class Job:
     dataset: Dataset
     engine: Engine
     store: Store
+    fresh: bool = False
 
     def cost(self) -> Cost:
         """How many runs it takes, how many are stored, and about how long the others take."""
-        return estimate(self.plan, self.dataset, self.engine, self.store)
+        return self._cost(self.plan)
 
     def parts(self) -> list[Part]:
         """The plan part by part, in the lab file's order; parts may share runs."""
@@ -320,19 +342,17 @@ class Job:
         if plan.experiments:
             experiments = replace(alone, experiments=plan.experiments)
             parts.append((EXPERIMENTS, {"en": "the experiments"}, experiments))
-        return [
-            Part(name, ask, estimate(part, self.dataset, self.engine, self.store))
-            for name, ask, part in parts
-        ]
-
-    def forget(self) -> int:
-        """Remove the plan's runs from the store; how many there were."""
-        return forget(self.plan, self.dataset, self.engine, self.store)
+        return [Part(name, ask, self._cost(part)) for name, ask, part in parts]
 
     def conduct(self, on_event: Callable[[Event], None] = lambda event: None) -> LabResult:
-        """Make the runs that are missing, and answer."""
-        records = conduct(self.plan, self.dataset, self.engine, self.store, on_event)
+        """Make the runs that are missing (a `fresh` job: all), and answer."""
+        records = conduct(
+            self.plan, self.dataset, self.engine, self.store, on_event, fresh=self.fresh
+        )
         return LabResult(answer(self.plan, records))
+
+    def _cost(self, plan: Plan) -> Cost:
+        return estimate(plan, self.dataset, self.engine, self.store, fresh=self.fresh)
 
 
 @contextmanager
@@ -343,17 +363,17 @@ def lab_job(
     epochs: int | None = None,
     seeds: int | None = None,
     only: Sequence[str] = (),
-    engine: str = "native",
+    fresh: bool = False,
     threads: int | None = None,
     store: Path | str | None = None,
 ) -> Iterator[Job]:
     """A lab made ready, see `run_lab`; its store is open meanwhile."""
     file = read_lab(Path(lab) if lab else None)
-    trainer = make_engine(engine, threads)
+    trainer = make_engine(threads)
     dataset = load_dataset(file.data)
     plan = plan_lab(file, dataset, preset=preset, epochs=epochs, seeds=seeds, only=only)
     with open_store(store or default_store_path()) as runs:
-        yield Job(plan, dataset, trainer, runs)
+        yield Job(plan, dataset, trainer, runs, fresh)
 
 
 @contextmanager
@@ -363,12 +383,11 @@ def vary_job(
     *,
     seeds: int = DEFAULT_SEEDS,
     data: DataLike = None,
-    engine: str = "native",
     threads: int | None = None,
     store: Path | str | None = None,
 ) -> Iterator[Job]:
     """One question made ready, see `vary`; its store is open meanwhile."""
-    trainer = make_engine(engine, threads)
+    trainer = make_engine(threads)
     dataset = load_dataset(data_source(data))
     plan = plan_vary(levels, knobs, dataset, seeds=seeds)
     with open_store(store or default_store_path()) as runs:
@@ -380,14 +399,12 @@ def data_source(data: DataLike) -> DataSource:
     return data if isinstance(data, DataSource) else DataSource(path=Path(data) if data else None)
 
 
-def make_engine(name: str, threads: int | None = None) -> Engine:
-    """The engine called `name`.
+def make_engine(threads: int | None = None) -> Engine:
+    """What trains the networks.
 
     Raises:
-        ConfigError: There is none, or not so many threads.
+        ConfigError: There are not so many threads.
     """
-    if name not in ENGINES:
-        raise ConfigError(f"engine: found {name!r}; {did_you_mean(name, ENGINES)}")
     from siffra.engine.native.engine import NativeEngine  # compiles: only when it is needed
 
     return NativeEngine(threads)

@@ -1,11 +1,15 @@
 """Trained models as files: weights in safetensors' format, with a header that tells their use."""
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -17,6 +21,10 @@ from siffra.run import Record
 
 _HEADER = "siffra"
 
+_Side = Annotated[int, Field(gt=0, le=10_000)]
+_Channels = Annotated[int, Field(gt=0, le=1000)]
+_Classes = Annotated[int, Field(gt=0, le=1_000_000)]
+
 
 class _Header(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,8 +34,8 @@ class _Header(BaseModel):
     seed: int
     dataset: str
     fingerprint: str
-    image_shape: tuple[int, int, int]
-    classes: int
+    image_shape: tuple[_Side, _Side, _Channels]
+    classes: _Classes
     accuracy: dict[str, float]
 
 
@@ -62,13 +70,36 @@ def save_model(path: Path, fitted: Fitted, record: Record, dataset: Dataset) -> 
     )
     weights = {name: np.ascontiguousarray(array) for name, array in fitted.weights().items()}
     content = save(weights, metadata={_HEADER: header.model_dump_json()})
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with _part_of(path) as part:
         part.write_bytes(content)
         part.replace(path)
+
+
+def expect_model(path: Path) -> None:
+    """See that a model can be saved at `path`: better told before its training than after.
+
+    Raises:
+        ModelFileError: It cannot.
+    """
+    with _part_of(path) as part:
+        part.touch()
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    """The name of a file beside `path` to be written first; nothing is left there afterwards."""
+    part = None
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        yield part
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise ModelFileError(f"{path}: cannot be written: {error.strerror}.") from error
+    finally:
+        if part:
+            with suppress(OSError):
+                part.unlink()
 
 
 def load_model(path: Path) -> SavedModel:

@@ -102,14 +102,16 @@ class Store:
         """The file."""
         return self._path
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record, *, replace: bool = False) -> None:
         """Store a finished run and drop the claim on it, both or neither.
 
-        A run that is there already stays as it was: equal keys mean equal results.
+        A run that is there already stays as it was, since equal keys mean equal results; unless
+        it is to be replaced, for its times, say.
         """
+        conflict = "UPDATE SET record = excluded.record" if replace else "NOTHING"
         with self._writing():
             self._db.execute(
-                "INSERT INTO run (key, record) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
+                f"INSERT INTO run (key, record) VALUES (?, ?) ON CONFLICT (key) DO {conflict}",
                 (record.key, record.model_dump_json()),
             )
             self._drop_claim(record.key)
@@ -171,18 +173,15 @@ class Store:
             ).fetchall()
         return [(_MODEL.validate_json(model), size, seconds) for model, size, seconds in rows]
 
-    def remove(self, key: str) -> bool:
-        """Forget a run; whether it was there."""
-        with self._writing():
-            return self._db.execute("DELETE FROM run WHERE key = ?", (key,)).rowcount > 0
-
-    def claim(self, key: str) -> bool:
+    def claim(self, key: str, *, replace: bool = False) -> bool:
         """Take it on to make the run with this key, for as long as this store is open.
 
-        False if the run is stored, or if another living process has claimed it.
+        False if the run is stored, unless it is to be replaced; or if another living process has
+        claimed it.
         """
+        stored = "SELECT 1 FROM run WHERE key = ?"
         with self._writing():
-            if self._db.execute("SELECT 1 FROM run WHERE key = ?", (key,)).fetchone():
+            if not replace and self._db.execute(stored, (key,)).fetchone():
                 return False
             claimed = self._db.execute("SELECT owner FROM claim WHERE key = ?", (key,)).fetchone()
             if claimed and self._presence.is_other(claimed[0]):

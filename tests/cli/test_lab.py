@@ -108,7 +108,42 @@ def test_fresh_makes_every_run_anew(siffra, lab, tmp_path):
     siffra(*arguments)
     assert siffra(*arguments).err == "4 runs, 4 of them stored.\n"
 
+    before = json.loads(siffra("runs", "list", "--json").out)
+    told = json.loads(siffra(*arguments, "--fresh", "--dry-run", "--json").out)
+    assert (told["stored"], told["parts"]["rate"]["stored"]) == (0, 0)
+    assert json.loads(siffra("runs", "list", "--json").out) == before
+
     assert siffra(*arguments, "--fresh").err.startswith("4 runs; about ")
+    after = json.loads(siffra("runs", "list", "--json").out)
+    assert {run["key"] for run in after} == {run["key"] for run in before}
+    assert not {run["finished"] for run in after} & {run["finished"] for run in before}
+
+
+def test_a_fresh_lab_that_is_stopped_keeps_what_was_stored(siffra, lab, tmp_path, monkeypatch):
+    arguments = ("lab", lab, *ONE, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
+    siffra(*arguments)
+    before = siffra("runs", "list", "--json").out
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("siffra.lab.conduct.run", interrupted)
+    ended = siffra(*arguments, "--fresh")
+
+    assert ended.code == 130
+    assert ended.err.endswith(
+        "stopped. 0 of 4 runs were made anew; what was stored of the other 4 is still there.\n"
+    )
+    assert siffra("runs", "list", "--json").out == before
+
+
+def test_where_no_report_can_be_written_nothing_is_trained(siffra, lab, tmp_path):
+    (tmp_path / "taken").write_text("")
+
+    ended = siffra("lab", lab, *ONE, "--seeds", 2, "--out", tmp_path / "taken")
+
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert json.loads(siffra("runs", "list", "--json").out) == []
 
 
 def test_report_is_written_again_from_what_is_stored(siffra, lab, tmp_path):

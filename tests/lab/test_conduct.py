@@ -27,7 +27,6 @@ from siffra.lab.conduct import (
     Waiting,
     conduct,
     estimate,
-    forget,
 )
 from siffra.run import Record, run_key
 from siffra.store import Store, open_store
@@ -107,14 +106,30 @@ class TestRuns:
         by_seed = {seed: record.fingerprint for (_, seed), record in records.items()}
         assert by_seed == {seed: dataset.split_for(seed).fingerprint for seed in (0, 1)}
 
-    def test_forgotten_runs_are_made_again_and_others_stay(self, engine, store):
+    def test_a_fresh_conducting_makes_its_runs_again_and_others_stay(self, engine, store):
         conduct(small_plan((0, 1)), DATASET, engine, store)
-        made = len(engine.trained())
+        made, before = len(engine.trained()), store.records()
 
-        assert forget(small_plan((0,)), DATASET, engine, store) == len(SETTINGS)
-        conduct(small_plan((0, 1)), DATASET, engine, store)
+        fresh = conduct(small_plan((0,)), DATASET, engine, store, fresh=True)
 
         assert engine.trained()[made:] == [line_of(run) for run in small_plan((0,)).runs]
+        kept = [record for record in before if record.seed == 1]
+        assert store.records() == kept + sorted(fresh.values(), key=lambda run: run.finished)
+
+    def test_a_fresh_conducting_that_is_stopped_has_lost_nothing(self, engine, store):
+        conduct(small_plan((0,)), DATASET, engine, store)
+        before = store.records()
+
+        def stop(event: Event) -> None:
+            if isinstance(event, EpochDone) and event.progress.done == 1:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            conduct(small_plan((0,)), DATASET, engine, store, stop, fresh=True)
+
+        after = store.records()
+        assert {record.key for record in after} == {record.key for record in before}
+        assert sum(record not in before for record in after) == 1
 
 
 class TestInterrupts:

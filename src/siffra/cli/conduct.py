@@ -35,12 +35,15 @@ def conduct(job: "Job") -> "LabResult":
 
             return job.conduct(show)
     except KeyboardInterrupt as interrupt:
-        print(
-            f"stopped. {done} of {cost.runs} runs are stored; "
-            f"the same command goes on with the other {cost.runs - done}.",
-            file=sys.stderr,
-        )
+        print(_stopped(done, cost.runs, fresh=job.fresh), file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from interrupt
+
+
+def _stopped(done: int, runs: int, *, fresh: bool) -> str:
+    told = f"stopped. {done} of {runs} runs "
+    if fresh:
+        return f"{told}were made anew; what was stored of the other {runs - done} is still there."
+    return f"{told}are stored; the same command goes on with the other {runs - done}."
 
 
 def print_cost(cost: "Cost", *, err: bool = True) -> None:

@@ -9,7 +9,6 @@ import typer
 
 from siffra.cli.conduct import conduct, print_cost
 from siffra.cli.options import (
-    EngineOption,
     JsonOption,
     SeedsOption,
     StoreOption,
@@ -73,10 +72,10 @@ def lab(
         bool, typer.Option("--dry-run", help="Print the plan and its cost; train nothing.")
     ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Make every run anew, also those that are stored.")
+        bool,
+        typer.Option("--fresh", help="Make every run anew, and replace those that are stored."),
     ] = False,
     as_json: JsonOption = False,
-    engine: EngineOption = "native",
     threads: ThreadsOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -98,15 +97,14 @@ def lab(
         epochs=epochs,
         seeds=seeds,
         only=_ids(only),
-        engine=engine,
+        fresh=fresh,
         threads=threads,
         store=store,
     ) as job:
         if dry_run:
             _print_plan(job, as_json)
             return
-        if fresh:
-            job.forget()
+        api.expect_report(out, language)
         result = conduct(job)
     written = result.write(out, language)
     typer.echo(result.as_json(language) if as_json else f"{result}\n\nreport: {written[0]}")
@@ -120,7 +118,6 @@ def report(
     only: OnlyOption = None,
     out: OutOption = OUT,
     language: LanguageOption = Language.en,
-    engine: EngineOption = "native",
     store: StoreOption = None,
 ) -> None:
     """Write a lab's report again, from runs that are stored; nothing is trained.
@@ -137,7 +134,6 @@ def report(
         epochs=epochs,
         seeds=seeds,
         only=_ids(only),
-        engine=engine,
         store=store,
     ) as job:
         cost = job.cost()

@@ -60,9 +60,6 @@ ThreadsOption = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
-EngineOption = Annotated[
-    str, typer.Option(help="What trains the networks.", rich_help_panel=MACHINE)
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 SeedsOption = Annotated[
     int | None, typer.Option(help="How many seeds each run is repeated with.", min=1, metavar="N")

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from siffra.cli.options import JsonOption, StoreOption, show_help, spell
+from siffra.config import GREATEST_SEED, KNOBS
+from siffra.errors import ConfigError, did_you_mean
 
 runs = typer.Typer()
 runs.callback(invoke_without_command=True, help="List, show or export finished runs.")(show_help)
@@ -19,7 +21,9 @@ KeyArgument = Annotated[str, typer.Argument(help="The run's key, or the start of
 def list_(
     store: StoreOption = None,
     model: Annotated[str | None, typer.Option(help="Only dense or conv models.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Only runs with this seed.", min=0)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Only runs with this seed.", min=0, max=GREATEST_SEED)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the finished runs, the oldest first.
@@ -28,6 +32,9 @@ def list_(
     siffra runs list --model conv
     siffra runs list --json
     """
+    kinds = KNOBS["model"].models
+    if model is not None and model not in kinds:
+        raise ConfigError(f"model: found {model!r}; {did_you_mean(model, kinds)}")
     from siffra.store import default_store_path, open_store
 
     with open_store(store or default_store_path(), read_only=True) as opened:

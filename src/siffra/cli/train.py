@@ -8,7 +8,6 @@ import typer
 
 from siffra.cli.options import (
     DataOption,
-    EngineOption,
     JsonOption,
     MovedOption,
     RotatedOption,
@@ -34,7 +33,6 @@ def train(
     data: DataOption = None,
     moved: MovedOption = None,
     rotated: RotatedOption = None,
-    engine: EngineOption = "native",
     threads: ThreadsOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -49,14 +47,16 @@ def train(
     """
     from siffra import api
     from siffra.config import Setting
+    from siffra.model_file import expect_model
 
+    if save:
+        expect_model(save)
     epochs = Setting.from_knobs(knobs).training.epochs
     with Meter(epochs, "epochs") as meter:
         result = api.train(
             **knobs,
             seed=seed,
             data=data_source(data, moved, rotated),
-            engine=engine,
             threads=threads,
             store=store,
             on_epoch=lambda number, epoch: meter.update(

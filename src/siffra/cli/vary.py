@@ -8,7 +8,6 @@ import typer
 from siffra.cli.conduct import conduct
 from siffra.cli.options import (
     DataOption,
-    EngineOption,
     JsonOption,
     MovedOption,
     RotatedOption,
@@ -36,7 +35,6 @@ def vary(
     data: DataOption = None,
     moved: MovedOption = None,
     rotated: RotatedOption = None,
-    engine: EngineOption = "native",
     threads: ThreadsOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -58,10 +56,10 @@ def vary(
         knobs,
         seeds=seeds or api.DEFAULT_SEEDS,
         data=data_source(data, moved, rotated),
-        engine=engine,
         threads=threads,
         store=store,
     ) as job:
+        api.expect_report(out)
         result = conduct(job)
     if out:
         result.write(out)

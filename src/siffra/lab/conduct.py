@@ -96,6 +96,8 @@ def conduct(
     engine: Engine,
     store: Store,
     on_event: Callable[[Event], None] = lambda event: None,
+    *,
+    fresh: bool = False,
 ) -> dict[tuple[Setting, int], Record]:
     """Make every run of `plan` that is not stored; return them all, by setting and seed.
 
@@ -103,15 +105,19 @@ def conduct(
     left to it, and taken over if it dies. Whatever ends this early, an interrupt or what
     `on_event` raises, loses the current run only.
 
+    A `fresh` conducting makes the stored runs too, and replaces each when its new one is there.
+
     Raises:
         ConfigError: A model cannot be built for the data set's images.
         StoreError: A run cannot be stored or read.
     """
-    return _Conductor(plan, dataset, engine, store, on_event).conduct()
+    return _Conductor(plan, dataset, engine, store, on_event, fresh).conduct()
 
 
-def estimate(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> Cost:
-    """What conducting `plan` would take.
+def estimate(
+    plan: Plan, dataset: Dataset, engine: Engine, store: Store, *, fresh: bool = False
+) -> Cost:
+    """What conducting `plan` would take; a `fresh` conducting has nothing stored.
 
     Raises:
         ConfigError: A model cannot be built for the data set's images.
@@ -119,15 +125,10 @@ def estimate(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> Cost
     """
     costs = Costs(dataset, engine, store)
     keys = _keys(plan, dataset, engine)
-    stored = store.stored(keys.values())
+    stored = set() if fresh else store.stored(keys.values())
     missing = [planned for planned, key in keys.items() if key not in stored]
     seconds = sum(costs.seconds(planned.setting) for planned in missing)
     return Cost(runs=len(keys), have=len(keys) - len(missing), seconds=seconds)
-
-
-def forget(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> int:
-    """Remove the runs of `plan` from the store, to have them made afresh; how many there were."""
-    return sum(store.remove(key) for key in _keys(plan, dataset, engine).values())
 
 
 def _keys(plan: Plan, dataset: Dataset, engine: Engine) -> Mapping[PlannedRun, str]:
@@ -149,8 +150,10 @@ class _Conductor:
         engine: Engine,
         store: Store,
         on_event: Callable[[Event], None],
+        fresh: bool,
     ) -> None:
         self._engine, self._store, self._on_event = engine, store, on_event
+        self._fresh = fresh
         self._keys = _keys(plan, dataset, engine)
         self._split_for = lru_cache(maxsize=1)(dataset.split_for)
         self._costs = Costs(dataset, engine, store)
@@ -173,7 +176,7 @@ class _Conductor:
         return {(p.setting, p.seed): self._records[p] for p in self._keys}
 
     def _reuse_stored(self) -> None:
-        stored = self._store.stored(self._keys.values())
+        stored = set() if self._fresh else self._store.stored(self._keys.values())
         found = {p: self._store.get(key) for p, key in self._keys.items() if key in stored}
         self._records = {planned: record for planned, record in found.items() if record}
         self._predict()
@@ -186,11 +189,11 @@ class _Conductor:
     def _obtain(self, planned: PlannedRun) -> None:
         """Get a run from the store, or make it; leave it if another process is at it."""
         key = self._keys[planned]
-        record = self._store.get(key)
+        record = None if self._fresh else self._store.get(key)
         if record is not None:
             self._keep(planned, record)
             self._on_event(Reused(planned, record, self._progress()))
-        elif self._store.claim(key):
+        elif self._store.claim(key, replace=self._fresh):
             record = self._make(planned, key)
             self._costs.learn(record)
             self._keep(planned, record)
@@ -206,7 +209,7 @@ class _Conductor:
             self._on_event(Started(planned, self._progress()))
             dataset = self._split_for(planned.seed)
             record, _ = run(planned.setting, dataset, planned.seed, self._engine, end_epoch)
-            self._store.add(record)
+            self._store.add(record, replace=self._fresh)
         except BaseException:
             # Should the release fail too, the claim is void as soon as the store is closed.
             with suppress(StoreError):
