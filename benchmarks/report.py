@@ -33,7 +33,7 @@ class Report:
     def conditions(self) -> str:
         """The machine, the threads, the images and the matrix peak, in a line."""
         return (
-            f"{self.machine.cpu}, {self.threads} threads, {self.machine.system}; "
+            f"{self.machine.cpu}, {self.threads} threads, {self.machine.system.split()[0]}; "
             f"{self.images:,} images an epoch; matrix peak {self.peak:.0f} GFLOP/s"
         )
 

@@ -27,7 +27,8 @@ class Products(Peer):
         denses = problem.network.denses
         widths = [denses[0].inputs, *(dense.units for dense in denses)]
         self._activations = [np.ones((self._batch_size, n), np.float32) for n in widths]
-        self._kernels = [np.ones(shape, np.float32) for shape in pairwise(widths)]
+        # Means of their inputs: numbers stay near 1 through any number of layers.
+        self._kernels = [np.full(s, 1 / s[0], np.float32) for s in pairwise(widths)]
         self._grads = [np.empty_like(kernel) for kernel in self._kernels]
         self._threads = min((1, problem.threads), key=self._seconds)
 
