@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_runs import IMAGES, make_claim, make_record
+from made_runs import IMAGES, SETS, make_claim, make_record
 from scipy import stats
 
 from siffra.config import Setting
 from siffra.lab.statistics import Comparison, compare, curve, measure, summarise
+from siffra.run import CURVE_IMAGES
 
 FOUR = Setting.from_knobs({"epochs": 4})
 TEN = Setting.from_knobs({"epochs": 10})
@@ -196,6 +197,17 @@ class TestNoSpread:
         error = math.sqrt((1 / 2**2 + 1 / 4**2) / 12) / math.sqrt(3)
         half = stats.t.ppf(0.975, 2) * error
         np.testing.assert_allclose(found.interval(0.05), math.log(0.5) + np.array([-half, half]))
+
+    def test_a_decline_is_counted_in_the_fewer_images_of_the_curves(self):
+        assert IMAGES > CURVE_IMAGES
+        step = {on: measure(reaching(2)[0], make_claim("decline", on=on)).step for on in SETS}
+        # After an epoch the training set is scored whole.
+        assert step == dict.fromkeys(SETS, 1 / CURVE_IMAGES) | {"train": 1 / IMAGES}
+
+    def test_a_decline_on_a_small_set_in_all_of_its_images(self):
+        (run,) = reaching(2)
+        small = run.model_copy(update={"confusion": {"test": [[30, 10], [20, 40]]}})
+        assert measure(small, make_claim("decline")).step == 1 / 100
 
     def test_a_real_spread_is_left_alone(self):
         found = pair(make_claim(), runs([0.9, 0.91]), runs([0.9, 0.9]))

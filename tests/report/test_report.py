@@ -234,6 +234,15 @@ def test_an_ad_hoc_question_is_repeated_by_vary():
     )
 
 
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "at most 2500 images"), ("sv", "2500 bilder")]
+)
+def test_the_page_says_on_how_many_images_curves_rest(tmp_path, language, said):
+    write_report(make_answers([]), tmp_path, language)
+
+    assert said in (tmp_path / "report.md").read_text("utf-8")
+
+
 def test_results_and_page_agree(written, page):
     results = json.loads((written[0] / "results.json").read_text("utf-8"))
 

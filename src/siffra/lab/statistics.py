@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from siffra.lab.plan import Claim
-from siffra.run import Record
+from siffra.run import CURVE_IMAGES, Record
 from siffra.scores import epochs_to
 
 Scale = Literal["difference", "ratio"]
@@ -229,7 +229,7 @@ def measure(record: Record, claim: Claim) -> Side:
             reached = [epoch.accuracy[claim.on] for epoch in record.epochs]
             fifth = len(reached) // 5
             lost = np.mean(reached[fifth : 2 * fifth]) - np.mean(reached[-fifth:])
-            return Side(float(lost), _one_image(record, claim.on))
+            return Side(float(lost), _one_image_of_a_curve(record, claim.on))
         case "seconds":
             return Side(record.seconds, step=0.0)
         case "epochs_to":
@@ -301,6 +301,12 @@ def _floor(pairs: Sequence[tuple[Side, Side]]) -> float:
 
 def _one_image(record: Record, on: str) -> float:
     return 1 / int(np.sum(record.confusion[on]))
+
+
+def _one_image_of_a_curve(record: Record, on: str) -> float:
+    """After an epoch the training set is scored whole, and of any other set a part."""
+    whole = _one_image(record, on)
+    return whole if on == "train" else max(whole, 1 / CURVE_IMAGES)
 
 
 def _epochs_to_target(record: Record, claim: Claim) -> int | None:

@@ -30,7 +30,7 @@ from siffra.report.sentences import (
     verdict_name,
 )
 from siffra.report.words import Words
-from siffra.run import Record
+from siffra.run import CURVE_IMAGES, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +323,9 @@ def _methods(words: Words, plan: Plan, records: Sequence[Record]) -> tuple[str, 
     return (
         words.count("methods.seeds", len(plan.seeds), seeds=seeds),
         words(f"methods.{split}"),
-        *(words(f"methods.{key}") for key in ("pairs", "levels", "many", "margin", "times")),
+        *(words(f"methods.{key}") for key in ("pairs", "levels", "many", "margin")),
+        words("methods.scored", images=words.exact(CURVE_IMAGES)),
+        words("methods.times"),
         *(words(f"methods.{key}") for key in ("best", "sets", "caveat")),
     )
 
