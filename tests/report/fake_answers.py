@@ -160,6 +160,7 @@ def make_answers(
         seeds=tuple(range(seeds)),
         questions=tuple(questions),
         experiments=tuple(experiments),
+        exact=epochs not in (None, 20),  # 20: what `standard` cuts runs to
     )
     settings = {s for q in questions for level in q.levels for s in level.settings}
     settings |= {e.setting for e in experiments}

@@ -10,7 +10,6 @@ from report.fake_answers import make_answers, make_claim, make_question, study
 
 from siffra.errors import SiffraError
 from siffra.lab.plan import Experiment
-from siffra.report.facts import command
 from siffra.report.report import write_report
 
 HOSTILE = (
@@ -216,22 +215,6 @@ def test_an_unknown_language_is_refused_before_anything_is_written(tmp_path):
         write_report(make_answers([]), tmp_path / "out", "de")
 
     assert not (tmp_path / "out").exists()
-
-
-def test_an_own_lab_is_repeated_by_its_name_quoted_for_the_shell():
-    plan = dataclasses.replace(make_answers([]).plan, source="my lab.toml", preset="full")
-
-    assert command(plan) == "siffra lab 'my lab.toml' --preset full --seeds 5"
-
-
-def test_an_ad_hoc_question_is_repeated_by_vary():
-    lab = make_answers([make_question("vary", [{"learning_rate": r} for r in (0.5, 1.0)])])
-    plan = dataclasses.replace(lab.plan, preset="vary")
-
-    assert command(plan) == (
-        "siffra vary learning_rate=0.5,1.0 --model dense --layers 1 --neurons 32"
-        " --batch-size 140 --epochs 20 --optimizer sgd --seeds 5"
-    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from siffra.config import Setting
+from siffra.data.load import DataSource
 
 Text = Mapping[str, str]
 """A text by language (`en`, `sv`); one that lacks a language is shown in one that it has."""
@@ -102,8 +103,10 @@ class PlannedRun:
 class Plan:
     """A lab, ready to be conducted.
 
-    `epochs` is the cap that the preset puts on every run (None: each as its own setting says).
-    `digest` is the SHA-256 (hex) of the lab file.
+    `epochs` is the cap that the preset puts on every run (None: each as its own setting says),
+    or, if `exact`, what was asked for in its place. `only` has the ids of the parts that were
+    picked (none: all). `digest` is the SHA-256 (hex) of the lab file. `data` is that of an
+    ad-hoc question (None: not said, or in the lab file).
     """
 
     title: Text
@@ -114,6 +117,9 @@ class Plan:
     seeds: tuple[int, ...]
     questions: tuple[Question, ...]
     experiments: tuple[Experiment, ...]
+    exact: bool = False
+    only: tuple[str, ...] = ()
+    data: DataSource | None = None
 
     @property
     def runs(self) -> tuple[PlannedRun, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from siffra.config import KNOBS, Setting, says_layers
 from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource
 from siffra.errors import ConfigError, LabFileError, did_you_mean
 from siffra.lab.labfile import (
     EXPERIMENTS,
@@ -78,6 +79,8 @@ def plan_lab(
         seeds=_seeds(seeds if seeds is not None else count),
         questions=tuple(questions),
         experiments=tuple(experiments),
+        exact=cut.exact,
+        only=tuple(only),
     )
 
 
@@ -87,11 +90,12 @@ def plan_vary(
     dataset: Dataset,
     *,
     seeds: int = 5,
+    data: DataSource | None = None,
 ) -> Plan:
     """A plan of one question: what the knobs in `vary` do, all others being as in `fixed`.
 
     All combinations of the values are compared; each is claimed to be better than the first, in
-    accuracy on test.
+    accuracy on test. `data` says where `dataset` is from; it is only kept, for the report.
 
     Raises:
         ConfigError: A knob or a value is wrong, or there is nothing to compare.
@@ -134,6 +138,7 @@ def plan_vary(
         seeds=_seeds(seeds),
         questions=(question,),
         experiments=(),
+        data=data,
     )
 
 

@@ -12,7 +12,7 @@ from siffra.config import KNOBS
 from siffra.errors import SiffraError
 from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
-from siffra.report.facts import all_records, command, machines
+from siffra.report.facts import all_records, command, machines, proviso
 from siffra.report.numbers import unit_of
 from siffra.report.sentences import VERDICTS, answer_sentence
 from siffra.report.words import Words
@@ -31,6 +31,7 @@ def results_json(answers: Answers, words: Words) -> str:
         "source": plan.source,
         "digest": plan.digest,
         "command": command(plan),
+        "proviso": words(f"proviso.{needed}") if (needed := proviso(plan)) else None,
         "language": words.language,
         "preset": plan.preset,
         "epochs": plan.epochs,

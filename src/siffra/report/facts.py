@@ -5,10 +5,11 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
+from siffra.data.load import DataSource
 from siffra.lab.labfile import DIGITS
 from siffra.lab.plan import Plan
-from siffra.lab.planning import PRESETS
 from siffra.lab.verdicts import Answers
 from siffra.run import Machine, Record
 
@@ -27,18 +28,29 @@ def machines(records: Sequence[Record]) -> list[Machine]:
 
 
 def command(plan: Plan) -> str:
-    """The command that finds out the same again."""
+    """The command that finds out the same again, under the condition that `proviso` names."""
     words = _vary(plan) if plan.preset == "vary" else _lab(plan)
     return " ".join(shlex.quote(word) for word in ("siffra", *words))
 
 
+def proviso(plan: Plan) -> Literal["", "data", "folder"]:
+    """What `command` needs besides: the same `data` options, or to be in the lab's `folder`."""
+    if plan.preset != "vary":
+        return "" if _is_shipped(plan) else "folder"
+    data = plan.data
+    if data is None:
+        return "data"
+    typed = DataSource(path=data.path, moved=data.moved, rotated=data.rotated)
+    return "" if data == typed else "data"
+
+
 def _lab(plan: Plan) -> list[str]:
-    words = ["lab"] if plan.digest == _digest(DIGITS) else ["lab", plan.source]
+    words = ["lab"] if _is_shipped(plan) else ["lab", plan.source]
     words += ["--preset", plan.preset]
-    cap, _ = PRESETS.get(plan.preset, (None, 0))
-    exact = {run.setting.training.epochs for run in plan.runs} == {plan.epochs}
-    if exact and plan.epochs != cap:
+    if plan.exact:
         words += ["--epochs", str(plan.epochs)]
+    if plan.only:
+        words += ["--only", ",".join(plan.only)]
     return [*words, "--seeds", str(len(plan.seeds))]
 
 
@@ -46,15 +58,32 @@ def _vary(plan: Plan) -> list[str]:
     question = plan.questions[0]
     words = ["vary"]
     for knob in question.vary:
-        values = dict.fromkeys(_written(level.knobs[knob]) for level in question.levels)
+        values = dict.fromkeys(_as_level(level.knobs[knob]) for level in question.levels)
         words.append(f"{knob}={','.join(values)}")
     for knob, value in question.fixed.items():
-        words += [f"--{knob.replace('_', '-')}", _written(value)]
-    return [*words, "--seeds", str(len(plan.seeds))]
+        words += [f"--{knob.replace('_', '-')}", _as_option(value)]
+    return [*words, *_data(plan.data or DataSource()), "--seeds", str(len(plan.seeds))]
 
 
-def _written(value: object) -> str:
+def _data(data: DataSource) -> list[str]:
+    usual = DataSource()
+    words = ["--data", str(data.path)] if data.path else []
+    words += ["--moved", str(data.moved)] if data.moved != usual.moved else []
+    return words + (["--rotated", str(data.rotated)] if data.rotated != usual.rotated else [])
+
+
+def _as_level(value: object) -> str:
+    """One of several values, so that a list stands in brackets: `[64,32]`."""
+    text = _as_option(value)
+    return f"[{text}]" if isinstance(value, list | tuple) else text
+
+
+def _as_option(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _is_shipped(plan: Plan) -> bool:
+    return plan.digest == _digest(DIGITS)
 
 
 def _digest(path: Path) -> str:

@@ -8,7 +8,7 @@ from siffra.lab.plan import Plan
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.captions import caption
-from siffra.report.facts import all_records, command, machines
+from siffra.report.facts import all_records, command, machines, proviso
 from siffra.report.figures import Drawing, draw_experiments, draw_question, safe_name
 from siffra.report.labels import (
     LONG_NAME,
@@ -115,6 +115,7 @@ class ReportView:
     methods: tuple[str, ...]
     verdict_meanings: tuple[tuple[str, str, str], ...]
     command: str
+    proviso: str
     facts: tuple[tuple[str, str], ...]
 
     @property
@@ -151,6 +152,7 @@ def view(answers: Answers, words: Words) -> ReportView:
             for v in VERDICTS
         ),
         command=command(plan),
+        proviso=words(f"proviso.{needed}") if (needed := proviso(plan)) else "",
         facts=_facts(words, plan, records),
     )
 

@@ -1,0 +1,125 @@
+"""The command that a report prints: read back by the command line, it asks the same."""
+
+import dataclasses
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report.fake_answers import make_answers
+
+from siffra.cli.options import parse_levels, parse_value, parse_values
+from siffra.config import KNOBS
+from siffra.data.dataset import Dataset, Images
+from siffra.data.load import DataSource
+from siffra.lab.labfile import read_lab
+from siffra.lab.planning import plan_lab, plan_vary
+from siffra.report.data_files import results_json
+from siffra.report.facts import command, proviso
+from siffra.report.report import write_report
+from siffra.report.words import words_in
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    images = Images(np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int64))
+    sets = dict.fromkeys(("train", "val", "test", "moved", "rotated"), images)
+    return Dataset(name="made up", classes=10, **sets, fingerprint="0")
+
+
+def read_back(printed):
+    """Levels, fixed knobs and the other options of a printed `siffra vary`."""
+    program, verb, *words = shlex.split(printed)
+    assert (program, verb) == ("siffra", "vary")
+    first = next(i for i, word in enumerate(words) if word.startswith("--"))
+    options = dict(zip(words[first::2], words[first + 1 :: 2], strict=True))
+    fixed = {}
+    for name, knob in KNOBS.items():
+        text = options.pop("--" + name.replace("_", "-"), None)
+        if text is not None:
+            fixed[name] = (parse_values if knob.per_layer else parse_value)(knob, text)
+    return parse_levels(words[:first]), fixed, options
+
+
+@pytest.mark.parametrize(
+    ("levels", "knobs"),
+    [
+        (["learning_rate=0.5,1,0.00001"], {}),
+        (["neurons=[64],[32]"], {}),
+        (["neurons=64,[64,32],32"], {"layers": 2}),
+        (["batch_size=9,10"], {"layers": 2, "neurons": [64, 32], "epochs": 3}),
+        (["kernel_size=4,8", "strides=1,2"], {"model": "conv"}),
+        (["filters=[4,8],[8,4]"], {"model": "conv", "conv_layers": 2, "kernel_size": 3}),
+        (["model=dense,conv"], {"optimizer": "momentum", "learning_rate": 0.1}),
+        (["optimizer=sgd,momentum"], {"learning_rate": 0.1}),
+    ],
+)
+def test_a_printed_vary_read_back_gives_the_same_plan(dataset, levels, knobs):
+    plan = plan_vary(parse_levels(levels), knobs, dataset, seeds=3, data=DataSource())
+
+    vary, fixed, options = read_back(command(plan))
+    again = plan_vary(vary, fixed, dataset, seeds=int(options.pop("--seeds")), data=DataSource())
+
+    assert options == {}
+    assert again.seeds == plan.seeds
+    assert [level.settings for level in again.questions[0].levels] == [
+        level.settings for level in plan.questions[0].levels
+    ]
+    assert again.questions[0].fixed == plan.questions[0].fixed
+    assert command(again) == command(plan)
+    assert proviso(plan) == ""
+
+
+def test_the_data_of_a_question_are_printed_with_it(dataset):
+    data = DataSource(path=Path("my data.npz"), moved=3.0, rotated=20.5)
+    plan = plan_vary({"layers": [1, 2]}, {}, dataset, data=data)
+
+    _, _, options = read_back(command(plan))
+
+    assert options == {
+        "--data": "my data.npz",
+        "--moved": "3.0",
+        "--rotated": "20.5",
+        "--seeds": "5",
+    }
+    assert proviso(plan) == ""
+
+
+@pytest.mark.parametrize("data", [None, DataSource(validation=0.1), DataSource(seed=1)])
+def test_data_that_no_option_can_give_are_asked_for_in_words(dataset, data):
+    assert proviso(plan_vary({"layers": [1, 2]}, {}, dataset, data=data)) == "data"
+
+
+def test_a_lab_s_command_keeps_what_was_picked_and_for_how_long(dataset, tmp_path):
+    path = tmp_path / "my lab.toml"
+    path.write_text(
+        "title = 't'\n[[questions]]\nid = 'a'\nask = '?'\nvary = {layers = [1, 2]}\n"
+        "[[questions]]\nid = 'b'\nask = '?'\nvary = {epochs = [1, 2]}\n"
+    )
+    lab = read_lab(path)
+
+    whole = plan_lab(lab, dataset, preset="full")
+    some = plan_lab(lab, dataset, epochs=7, seeds=2, only=("b", "a"))
+
+    assert command(whole) == "siffra lab 'my lab.toml' --preset full --seeds 5"
+    assert command(some) == (
+        "siffra lab 'my lab.toml' --preset quick --epochs 7 --only b,a --seeds 2"
+    )
+    assert proviso(whole) == "folder"
+
+
+def test_the_shipped_lab_needs_no_file():
+    digest = read_lab().digest
+    plan = dataclasses.replace(make_answers([]).plan, digest=digest)
+
+    assert command(plan) == "siffra lab --preset standard --seeds 5"
+    assert proviso(plan) == ""
+
+
+def test_the_report_says_where_to_run_it(tmp_path):
+    answers = make_answers([])  # of a lab file that is not the shipped one
+    write_report(answers, tmp_path)
+
+    for name in ("report.html", "report.md"):
+        assert "Run it in the folder of the lab file." in (tmp_path / name).read_text("utf-8")
+    assert "in the folder of the lab file" in results_json(answers, words_in("en"))
