@@ -388,8 +388,9 @@ def vary_job(
 ) -> Iterator[Job]:
     """One question made ready, see `vary`; its store is open meanwhile."""
     trainer = make_engine(threads)
-    dataset = load_dataset(data_source(data))
-    plan = plan_vary(levels, knobs, dataset, seeds=seeds)
+    source = data_source(data)
+    dataset = load_dataset(source)
+    plan = plan_vary(levels, knobs, dataset, seeds=seeds, data=source)
     with open_store(store or default_store_path()) as runs:
         yield Job(plan, dataset, trainer, runs)
 
