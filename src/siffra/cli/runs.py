@@ -45,22 +45,27 @@ def list_(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("run", "model and training", box=None, pad_edge=False, header_style="dim")
-    for heading in ("data", "seed", "test", "moved", "rotated", "seconds", "finished"):
+    # A pipe has no width to fold lines to.
+    console = Console(width=None if sys.stdout.isatty() else 250)
+    narrow = console.width < 120
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("run", no_wrap=True, min_width=8)
+    table.add_column("model and training", min_width=24)
+    for heading in ("seed", "test", "moved", "rotated", "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in () if narrow else ("data", "finished"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        knobs = " ".join(f"{k}={spell(v)}" for k, v in record.setting.knobs().items())
+        origin = (record.dataset, f"{record.finished.astimezone():%Y-%m-%d %H:%M}")
         table.add_row(
             record.key[:8],
-            knobs,
-            record.dataset,
+            " ".join(f"{k}={spell(v)}" for k, v in record.setting.knobs().items()),
             str(record.seed),
             *(f"{record.accuracy[name]:.2%}" for name in ("test", "moved", "rotated")),
             f"{record.seconds:.2f}",
-            f"{record.finished.astimezone():%Y-%m-%d %H:%M}",
+            *(() if narrow else origin),
         )
-    # A pipe has no width to fold lines to.
-    Console(width=None if sys.stdout.isatty() else 250).print(table)
+    console.print(table)
 
 
 @runs.command()

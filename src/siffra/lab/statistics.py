@@ -212,6 +212,12 @@ def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str
     return _paired([(ours[seed], theirs[seed]) for seed in ours if seed in theirs], "difference")
 
 
+def compare_seconds(level: Sequence[Record], against: Sequence[Record]) -> Comparison:
+    """Training time, the logarithm of `level` over `against`, over the seeds that both have."""
+    ours, theirs = ({r.seed: Side(r.seconds, step=0.0) for r in runs} for runs in (level, against))
+    return _paired([(ours[seed], theirs[seed]) for seed in ours if seed in theirs], "ratio")
+
+
 def measure(record: Record, claim: Claim) -> Side:
     """What `record` says about `claim`, in the metric's own unit (see `Claim`).
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from siffra.lab.plan import Claim, Level, Question
-from siffra.lab.statistics import compare_accuracy
+from siffra.lab.statistics import compare_accuracy, compare_seconds
 from siffra.lab.verdicts import Answers, ClaimAnswer, LevelAnswer, QuestionAnswer, Verdict
 from siffra.report import numbers
 from siffra.report.labels import knob_name, level_name, levels_name
@@ -42,7 +42,7 @@ def answer_sentence(answer: QuestionAnswer, language: str = "en") -> str:
     parts = [_after(words, answer) + lead]
     parts += [_accuracies(words, answer, name) for name in _shifted_sets(answer)]
     parts += _mishaps(words, answer)
-    parts += _edges(words, answer)
+    parts += _edges(words, answer) if _has_a_winner(answer) else []
     return " ".join(f"{capital(part)}." for part in parts)
 
 
@@ -181,7 +181,7 @@ def _tie(words: Words, levels: Sequence[LevelAnswer], worst: LevelAnswer, on: st
     text = words(key, low=low, high=high, on=words(f"on.{on}"))
     fast, *_, slow = sorted(levels, key=lambda level: level.seconds.mean)
     ratio = slow.seconds.mean / fast.seconds.mean
-    if on != "test" or ratio < ABOUT_AS_LONG:
+    if on != "test" or not _slower(slow, fast, levels):
         return text
     return text + words(
         "answer.tie_time",
@@ -199,12 +199,12 @@ def _rivals(words: Words, rivals: Sequence[Level]) -> str:
 
 def _cost(words: Words, levels: Sequence[LevelAnswer], chosen: LevelAnswer) -> str:
     fast, *_, slow = sorted(levels, key=lambda level: level.seconds.mean)
-    if slow.seconds.mean < ABOUT_AS_LONG * fast.seconds.mean:
+    if not _slower(slow, fast, levels):
         return words("answer.same_time")
     if chosen is fast:
         return words("answer.also_fastest")
     ratio = chosen.seconds.mean / fast.seconds.mean
-    if ratio < ABOUT_AS_LONG:
+    if not _slower(chosen, fast, levels):
         return words("answer.nearly_fastest")
     fastest = level_name(words, fast.level)
     return words("answer.costs", factor=numbers.factor(words, ratio), fastest=fastest)
@@ -213,7 +213,7 @@ def _cost(words: Words, levels: Sequence[LevelAnswer], chosen: LevelAnswer) -> s
 def _times(words: Words, answer: QuestionAnswer) -> str:
     fast, *_, slow = sorted(_seen(answer), key=lambda level: level.seconds.mean)
     ratio = slow.seconds.mean / fast.seconds.mean
-    if ratio < ABOUT_AS_LONG:
+    if not _slower(slow, fast, _seen(answer)):
         return words(
             "answer.equal_times",
             low=numbers.seconds(words, fast.seconds),
@@ -244,6 +244,14 @@ def _mishaps(words: Words, answer: QuestionAnswer) -> list[str]:
             runs = sum(len(level.records) for level in hit)
             told.append(words.count(f"answer.{kind}", runs, level=name, down=sum(counts)))
     return told
+
+
+def _has_a_winner(answer: QuestionAnswer) -> bool:
+    """Whether the best level can be told from the one that is lowest on the test set."""
+    levels = _seen(answer)
+    worst = min(levels, key=lambda level: level.accuracy["test"].mean)
+    chosen = answer.levels[answer.best]
+    return len(levels) > 1 and _above(chosen, worst, "test", ERROR / math.comb(len(levels), 2))
 
 
 def _edges(words: Words, answer: QuestionAnswer) -> list[str]:
@@ -280,6 +288,13 @@ def _above(a: LevelAnswer, b: LevelAnswer, on: str, error: float) -> bool:
     """
     gap = compare_accuracy(a.records, b.records, on)
     return gap.mean > 0 and gap.level_outside() <= error
+
+
+def _slower(a: LevelAnswer, b: LevelAnswer, levels: Sequence[LevelAnswer]) -> bool:
+    """Whether `a` took longer than `b`, by enough to matter and more than chance explains."""
+    gap = compare_seconds(a.records, b.records)
+    enough = a.seconds.mean >= ABOUT_AS_LONG * b.seconds.mean
+    return enough and gap.level_outside() <= ERROR / math.comb(len(levels), 2)
 
 
 def _levels_name(words: Words, question: Question, levels: Sequence[int]) -> str:
