@@ -175,7 +175,7 @@ class TrainResult:
         record = self.record
         told = (
             f"{record.model.kind} model, {record.parameters:,} parameters, "
-            f"{len(record.epochs)} epochs in {record.seconds:.2f} s of training, seed {record.seed}"
+            f"epochs: {len(record.epochs)}, training: {record.seconds:.2f} s, seed {record.seed}"
         )
         if record.diverged:
             told += "; it diverged: its loss is no longer a number"

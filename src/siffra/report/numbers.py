@@ -96,7 +96,10 @@ def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str,
 def margin_words(words: Words, claim: Claim) -> str:
     """The smallest difference that matters: `0.2 percentage points`, `5 %`."""
     unit: Unit = "points" if claim.metric in ("accuracy", "drop", "decline") else "percent"
-    return words(f"quantity.{unit}", value=words.exact(round(100 * claim.margin, 6)))
+    margin = round(100 * claim.margin, 6)
+    if unit == "points" and margin == 1:
+        return words("quantity.one_point")
+    return words(f"quantity.{unit}", value=words.exact(margin))
 
 
 def align(column: Sequence[str], mark: str) -> list[str]:
