@@ -92,8 +92,8 @@ def train(
     return TrainResult(record, fitted, dataset)
 
 
-def predict(model: Path | str, images: Iterable[Path | str]) -> list[Prediction]:
-    """What the model saved in `model` sees in pictures (PNG, JPEG or npy, any size).
+def predict(model: Path | str, images: Path | str | Iterable[Path | str]) -> list[Prediction]:
+    """What the model saved in `model` sees in a picture or several (PNG, JPEG or npy, any size).
 
     Pictures are fitted to the model as `siffra.data.pictures.read_picture` says.
 
@@ -105,7 +105,8 @@ def predict(model: Path | str, images: Iterable[Path | str]) -> list[Prediction]
     fitted = make_engine().load(
         saved.setting.model, saved.image_shape, saved.classes, saved.weights
     )
-    pictures = {Path(image): read_picture(Path(image), saved.image_shape) for image in images}
+    paths = map(Path, [images] if isinstance(images, str | Path) else images)
+    pictures = {path: read_picture(path, saved.image_shape) for path in paths}
     found = {path: fitted.predict(picture[np.newaxis])[0] for path, picture in pictures.items()}
     # Weights too: ReLU may take what is not a number for 0. Finite ones may be too large to use.
     if not all(

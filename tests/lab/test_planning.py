@@ -367,3 +367,9 @@ class TestVary:
         with pytest.raises(ConfigError) as error:
             plan_vary(vary, fixed, blank_dataset())
         assert str(error.value).startswith(expected)
+
+
+@pytest.mark.parametrize("values", [32, "32,64"])
+def test_what_is_varied_is_a_list(values):
+    with pytest.raises(ConfigError, match=r"neurons: found .*; give a list of values to compare"):
+        plan_vary({"neurons": values}, {}, blank_dataset())

@@ -65,6 +65,7 @@ def train(
         )
     if save:
         result.save(save)
+        typer.echo(f"saved: {save}", err=True)
     typer.echo(json.dumps(result.as_json()) if as_json else str(result))
 
 

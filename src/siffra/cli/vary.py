@@ -63,4 +63,5 @@ def vary(
         result = conduct(job)
     if out:
         result.write(out)
+        typer.echo(f"report: {out / 'report.html'}", err=True)
     typer.echo(result.as_json() if as_json else str(result))

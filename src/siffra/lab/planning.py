@@ -103,6 +103,9 @@ def plan_vary(
     for knob in (*vary, *fixed):
         if knob not in KNOBS:
             raise ConfigError(f"{knob}: no such knob; {did_you_mean(knob, KNOBS)}")
+    for knob, values in vary.items():
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise ConfigError(f"{knob}: found {values!r}; give a list of values to compare.")
     if both := sorted(set(vary) & set(fixed)):
         raise ConfigError(f"{both[0]}: it cannot be both varied and fixed.")
     combinations = list(itertools.islice(_combinations(vary), MOST_LEVELS + 1))
