@@ -142,20 +142,27 @@ _products_1, _products_2, _products_4, _products_8 = map(_products, (1, 2, 4, 8)
 
 
 @njit(cache=True)
+def _widest(units):
+    """How many vectors at once, of the numbers that there are kernels for, fit into `units`."""
+    vectors = units // LANES
+    return 8 if vectors >= 8 else 4 if vectors >= 4 else 2 if vectors >= 2 else 1
+
+
+@njit(cache=True)
 def forward(ink, order, first, last, scale, kernel, units, out):
     """Fill `out` (row, unit) with the products of images `order[first:last]` and `kernel`."""
     column = 0
     while column < units:
-        left = (units - column) // LANES
-        if left >= 8:
+        count = _widest(units - column)
+        if count == 8:
             _products_8(ink, order, first, last, scale, kernel, units, column, out)
-        elif left >= 4:
+        elif count == 4:
             _products_4(ink, order, first, last, scale, kernel, units, column, out)
-        elif left >= 2:
+        elif count == 2:
             _products_2(ink, order, first, last, scale, kernel, units, column, out)
         else:
             _products_1(ink, order, first, last, scale, kernel, units, column, out)
-        column += LANES * (8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1)
+        column += LANES * count
 
 
 def _outer(count: int):
@@ -187,13 +194,13 @@ def add_outer(ink, part, order, first, last, scale, gradient, units, rows):
     """
     column = 0
     while column < units:
-        left = (units - column) // LANES
-        if left >= 8:
+        count = _widest(units - column)
+        if count == 8:
             _outer_8(ink, part, order, first, last, scale, gradient, units, column, rows)
-        elif left >= 4:
+        elif count == 4:
             _outer_4(ink, part, order, first, last, scale, gradient, units, column, rows)
-        elif left >= 2:
+        elif count == 2:
             _outer_2(ink, part, order, first, last, scale, gradient, units, column, rows)
         else:
             _outer_1(ink, part, order, first, last, scale, gradient, units, column, rows)
-        column += LANES * (8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1)
+        column += LANES * count
