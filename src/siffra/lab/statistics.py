@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from siffra.lab.moderation import Prior
 from siffra.lab.plan import Claim
 from siffra.run import CURVE_IMAGES, Record
 from siffra.scores import epochs_to
@@ -60,6 +61,9 @@ class Estimate:
     target: those with one are bounds, for which the interval is open on the side away from 1
     (0 or infinity); those with both are not among the values, and the interval is open on both
     sides. With one seed low and high are NaN.
+
+    `freedom` is the degrees of freedom of its t distribution, those of the `prior` included that
+    its variance was drawn towards (None: of its own seeds alone).
     """
 
     value: float
@@ -69,6 +73,8 @@ class Estimate:
     values: tuple[float, ...]
     scale: Scale
     censored: int
+    freedom: float = math.nan
+    prior: Prior | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from siffra.config import Setting
 from siffra.lab.plan import Claim, Experiment, Level, Plan, Question
@@ -53,7 +53,10 @@ class ClaimAnswer:
     `estimate` is None when it was not tested, or there was nothing to estimate it from.
     `seeds_needed` says, for an inconclusive claim, about how many seeds would decide it (None:
     more than 1,000, or cannot be said). `reason` is a short code for what is unusual:
-    "too short", "never reached" (by neither side in some seed), "too few seeds", "" if nothing is.
+    "too short", "never reached" (by neither side in some seed), "too few seeds", "several
+    machines" (times of `left_out` seeds were not compared: the runs are not all from the machine
+    and number of threads that most are from), "" if nothing is. `look` is the number of seeds at
+    which a lab with looks decided the claim (None: not decided, or a lab without).
     """
 
     claim: Claim
@@ -61,6 +64,8 @@ class ClaimAnswer:
     estimate: Estimate | None
     seeds_needed: int | None
     reason: str
+    left_out: int = 0
+    look: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +85,62 @@ class LevelAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """Where a value of a knob is worst off: with the other knob at `at`, against the value `to`.
+
+    `estimate` is the accuracy of `value` minus that of `to`, on validation.
+    """
+
+    value: Any
+    at: Any
+    to: Any
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """Whether the best value of one `knob` depends on the value of another, `by`.
+
+    - "depends": no value of `knob` is the best at every value of `by`; each loses somewhere,
+      beyond chance (`losses` has one for each value).
+    - "same": the value `common` is, wherever `by` is set, within `margin` of the best.
+    - "inconclusive": neither was shown.
+
+    Best is best on validation. `best` has the value with the highest mean there, for each value
+    of `by`; `losses` has where each value of `knob` loses most clearly.
+    """
+
+    knob: str
+    by: str
+    verdict: Literal["depends", "same", "inconclusive"]
+    margin: float
+    best: tuple[tuple[Any, Any], ...]
+    common: Any
+    losses: tuple[Loss, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One of the looks of a lab that adds seeds until it is decided.
+
+    `spent` is the share of labs that may have made a mistake by now (the last: all of the
+    lab's allowance). At this look `decided` claims were decided, and `open` were left.
+    """
+
+    seeds: int
+    spent: float
+    decided: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionAnswer:
     """A question with all that was found.
 
     `best` is the index of the level with the highest mean validation accuracy (0 while there
     is none), and `edge` names the varied knobs of which that level has the largest or smallest
-    value tried (so that the true best may lie outside).
+    value tried (so that the true best may lie outside). `interactions` has one for each order of
+    two varied knobs, if all combinations were tried; else none.
     """
 
     question: Question
@@ -93,6 +148,7 @@ class QuestionAnswer:
     claims: tuple[ClaimAnswer, ...]
     best: int
     edge: tuple[str, ...]
+    interactions: tuple[Interaction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +164,17 @@ class ExperimentAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Everything a report says. Claims of all questions are judged together (Holm)."""
+    """Everything a report says. Claims of all questions are judged together (Holm).
+
+    `looks` has those that were made, of a lab that adds seeds until it is decided. `missing` is
+    the number of runs that the answers should rest on and that are not there.
+    """
 
     plan: Plan
     questions: tuple[QuestionAnswer, ...]
     experiments: tuple[ExperimentAnswer, ...]
+    looks: tuple[Look, ...] = ()
+    missing: int = 0
 
 
 def answer(plan: Plan, records: Records) -> Answers:
