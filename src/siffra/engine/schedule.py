@@ -1,0 +1,43 @@
+"""How many steps a training takes, and the learning rate of each: the same for every engine."""
+
+import numpy as np
+
+from siffra.config import Training
+
+
+def steps_per_epoch(training: Training, images: int) -> int:
+    """Batches of a whole pass, the last of which may be a partial one."""
+    return -(-images // training.batch_size)
+
+
+def total_steps(training: Training, images: int) -> int:
+    """Steps of the whole training: that of the nearest whole number, at least one."""
+    return max(1, round(training.epochs * steps_per_epoch(training, images)))
+
+
+def learning_rates(training: Training, images: int) -> np.ndarray:
+    """The learning rate of every step, (steps,) float32.
+
+    Over the first `warmup` of the steps it rises along a line to `learning_rate`; then it stays,
+    or falls to zero: along a line (`one_cycle`, the triangle of Smith 2017) or half a cosine
+    (`cosine`, Loshchilov & Hutter 2017, eq. 5 without restarts).
+    """
+    steps = total_steps(training, images)
+    rising = round(training.warmup * steps)
+    left = (steps - np.arange(rising, steps)) / (steps - rising)
+    shapes = {
+        "constant": np.ones_like(left),
+        "one_cycle": left,
+        "cosine": (1 - np.cos(np.pi * left)) / 2,
+    }
+    shares = np.concatenate([np.arange(1, rising + 1) / max(rising, 1), shapes[training.schedule]])
+    return (training.learning_rate * shares).astype(np.float32)
+
+
+def ema_decay(training: Training, step: int) -> float:
+    """How much of the average of the weights stays at `step`, which counts from 1.
+
+    Less than `ema` at first, or the average would remember the initial weights for long: it is
+    (1 + step) / (10 + step) until that is more (as TensorFlow's `num_updates` does).
+    """
+    return min(training.ema, (1 + step) / (10 + step))
