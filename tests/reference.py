@@ -84,7 +84,7 @@ def logits_of(network: Network, w: Arrays, x: np.ndarray) -> np.ndarray:
 
 def _dense_forward(dense: Dense, x: np.ndarray, w: Arrays) -> np.ndarray:
     z = x @ w[f"{dense.name}.kernel"] + w[f"{dense.name}.bias"]
-    return np.maximum(z, 0) if dense.relu else z
+    return np.maximum(z, 0) if dense.activation else z
 
 
 def loss_and_gradients(
@@ -111,7 +111,7 @@ def loss_and_gradients(
     for dense, x, out in zip(
         network.denses[::-1], activations[-2::-1], activations[:0:-1], strict=True
     ):
-        if dense.relu:
+        if dense.activation:
             g = g * (out > 0)
         grads[f"{dense.name}.kernel"] = x.T @ g
         grads[f"{dense.name}.bias"] = g.sum(axis=0)

@@ -8,10 +8,20 @@ from siffra.config import KNOBS, ConvModel, DenseModel, Setting, Training
 from siffra.errors import ConfigError
 
 widths = st.one_of(st.integers(1, 99), st.lists(st.integers(1, 99), min_size=1, max_size=4))
+shares = st.floats(0, 0.99)
 training_knobs = {
     "learning_rate": st.floats(1e-9, 1e9) | st.integers(1, 10),
     "batch_size": st.integers(1, 10**6),
-    "epochs": st.integers(1, 10**6),
+    "epochs": st.integers(1, 10**6) | st.floats(0.01, 100),
+    "optimizer": st.sampled_from(["sgd", "momentum", "nesterov", "adam", "adamw", "muon"]),
+    "schedule": st.sampled_from(["constant", "one_cycle", "cosine"]),
+    "warmup": shares,
+    "label_smoothing": shares,
+    "ema": shares,
+    "augment": st.sampled_from(["none", "move", "rotate", "shifts"]),
+    "activation": st.sampled_from(["relu", "gelu", "tanh"]),
+    "batch_norm": st.booleans(),
+    "dropout": shares,
 }
 dense_knobs = st.fixed_dictionaries({}, optional={**training_knobs, "neurons": widths})
 conv_knobs = st.fixed_dictionaries(
@@ -20,6 +30,10 @@ conv_knobs = st.fixed_dictionaries(
         **training_knobs,
         "neurons": st.lists(st.integers(1, 99), min_size=1, max_size=4),
         "kernel_size": widths,
+        "padding": st.sampled_from(["valid", "same"]),
+        "pooling": st.sampled_from(["max", "average"]),
+        "global_pooling": st.sampled_from(["none", "max", "average"]),
+        "space_to_depth": st.integers(1, 4),
     },
 )
 
@@ -72,6 +86,37 @@ def test_momentum_is_09_with_its_optimizer_and_0_without():
     assert Setting.from_knobs({"optimizer": "momentum", "momentum": 0.5}).training.momentum == 0.5
 
 
+def test_every_optimizer_has_a_learning_rate_of_its_own():
+    assert Setting.from_knobs({"optimizer": "adam"}).training.learning_rate == 0.001
+    assert Setting.from_knobs({"optimizer": "adamw"}).training.weight_decay == 0.004
+
+
+def test_one_cycle_warms_up_unless_told_not_to():
+    assert Setting.from_knobs({"schedule": "one_cycle"}).training.warmup == 0.15
+    assert Setting.from_knobs({"schedule": "one_cycle", "warmup": 0}).training.warmup == 0
+    assert Setting.from_knobs({"warmup": 0.1}).training.warmup == 0.1
+
+
+def test_epochs_may_be_a_fraction_and_a_whole_one_is_a_whole_number():
+    assert Setting.from_knobs({"epochs": 0.65}).training.epochs == 0.65
+    assert type(Setting.from_knobs({"epochs": 3.0}).training.epochs) is int
+
+
+def test_the_last_convolution_is_pooled_unless_the_whole_map_is():
+    layers = {"model": "conv", "conv_layers": 3}
+
+    assert Setting.from_knobs(layers).model.pool_size == (1, 1, 2)
+    assert Setting.from_knobs({**layers, "global_pooling": "max"}).model.pool_size == (1, 1, 1)
+    assert Setting.from_knobs({**layers, "pool_size": [2, 2, 1]}).model.pool_size == (2, 2, 1)
+
+
+def test_rare_knobs_are_told_only_where_they_are_turned():
+    usual = Setting.from_knobs({"model": "conv"}).knobs()
+    turned = Setting.from_knobs({"model": "conv", "batch_norm": True, "ema": 0.9}).knobs()
+
+    assert turned == usual | {"batch_norm": True, "ema": 0.9}
+
+
 def test_a_whole_number_and_the_same_float_are_one_setting():
     assert Setting.from_knobs({"learning_rate": 1}) == Setting.from_knobs({"learning_rate": 1.0})
 
@@ -80,13 +125,14 @@ def test_a_whole_number_and_the_same_float_are_one_setting():
     ("knobs", "message"),
     [
         ({"bacth_size": 1}, "bacth_size: no such knob; did you mean `batch_size`?"),
-        ({"zzz": 1}, "zzz: no such knob; known: batch_size, conv_layers"),
+        ({"zzz": 1}, "zzz: no such knob; known: activation, augment"),
         ({"model": "rnn"}, "model: found 'rnn'; it must be `dense` or `conv`"),
         ({"kernel_size": 3}, "kernel_size: a dense model has no such knob"),
         ({"batch_size": 0}, "batch_size: found 0; input should be greater than 0"),
         ({"batch_size": 10**6 + 1}, "input should be less than or equal to 1000000"),
         ({"batch_size": True}, "batch_size: found True; input should be a valid integer"),
-        ({"epochs": 1.5}, "epochs: found 1.5"),
+        ({"epochs": 0.0}, "epochs: found 0; input should be greater than 0"),
+        ({"epochs": "2"}, "epochs: found '2'; input should be a valid"),
         ({"learning_rate": "0.1"}, "learning_rate: found '0.1'; input should be a valid number"),
         ({"learning_rate": float("nan")}, "learning_rate: found nan"),
         ({"learning_rate": float("inf")}, "learning_rate: found inf"),
@@ -98,10 +144,21 @@ def test_a_whole_number_and_the_same_float_are_one_setting():
         # float32 holds neither.
         ({"learning_rate": 1e39}, "learning_rate: found 1e+39; input should be less than or equal"),
         ({"learning_rate": 1e-50}, "learning_rate: found 1e-50; input should be greater than"),
-        ({"optimizer": "adam"}, "optimizer: found 'adam'; input should be 'sgd' or 'momentum'"),
-        ({"momentum": 0.9}, '`momentum` needs `optimizer = "momentum"`'),
+        ({"optimizer": "adan"}, "optimizer: found 'adan'; input should be 'sgd', 'momentum'"),
+        ({"momentum": 0.9}, '`momentum` needs `optimizer = "momentum" or "nesterov"'),
+        ({"weight_decay": 0.1, "optimizer": "adam"}, "`weight_decay` with Adam is `optimizer ="),
+        ({"weight_decay": 0, "optimizer": "adamw"}, "weight_decay: found 0; it must be greater"),
+        ({"augment_move": 3}, '`augment_move` needs `augment = "move" or "shifts"`'),
+        ({"augment": "move", "augment_rotate": 9}, '`augment_rotate` needs `augment = "rotate"'),
+        ({"dropout": 1}, "dropout: found 1.0; input should be less than 1"),
+        ({"batch_norm": 1}, "batch_norm: found 1; input should be a valid boolean"),
+        ({"padding": "same"}, "padding: a dense model has no such knob"),
+        (
+            {"model": "conv", "global_pooling": "max", "pool_size": 2},
+            "pool_size: found 2 for the last convolution; with `global_pooling` it must be 1",
+        ),
         ({"optimizer": "momentum", "momentum": 0}, "momentum: found 0; it must be greater than 0"),
-        ({"optimizer": "momentum", "momentum": 0.0}, "momentum: found 0.0; it must be greater"),
+        ({"optimizer": "momentum", "momentum": 0.0}, "momentum: found 0; it must be greater"),
         ({"model": "conv", "neurons": 64}, "neurons: a conv model has no hidden dense layer"),
         ({"layers": 0}, "layers: found 0; a dense model has at least 1"),
         ({"layers": 2.0}, "layers: found 2.0; it must be a whole number"),
@@ -124,5 +181,5 @@ def test_a_mistake_is_one_line_that_says_where_and_what(knobs, message):
 
 
 def test_every_knob_of_a_setting_is_described():
-    for knobs in ({"optimizer": "momentum"}, {"model": "conv", "layers": 1}):
+    for knobs in ({"optimizer": "momentum"}, {"model": "conv", "layers": 1}, {"augment": "shifts"}):
         assert set(Setting.from_knobs(knobs).knobs()) <= set(KNOBS)

@@ -80,7 +80,7 @@ def _logits(network: Network, weights: Any, x: Any) -> Any:
     x = x.reshape(len(x), -1)
     for dense in network.denses:
         x = x @ weights[f"{dense.name}.kernel"] + weights[f"{dense.name}.bias"]
-        if dense.relu:
+        if dense.activation:
             x = jax.nn.relu(x)
     return x
 

@@ -65,7 +65,7 @@ def _layers(network: Network) -> Iterator[Any]:
             yield layers.MaxPooling2D(conv.pool)
     yield layers.Flatten()
     for dense in network.denses:
-        yield layers.Dense(dense.units, activation="relu" if dense.relu else None)
+        yield layers.Dense(dense.units, activation=dense.activation)
 
 
 PEER = Keras

@@ -75,7 +75,7 @@ def _layers(network: Network, weights: dict[str, np.ndarray]) -> Iterator[nn.Mod
             kernel = _channels_first(kernel, network.convs[-1])
         layer = nn.Linear(dense.inputs, dense.units)
         yield _with(layer, kernel.T, weights[f"{dense.name}.bias"])
-        if dense.relu:
+        if dense.activation:
             yield nn.ReLU()
 
 

@@ -9,18 +9,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from siffra.config import ConvModel, DenseModel
+from siffra.config.model import Activation, Pooling
 from siffra.errors import ConfigError
 
-POOL = 2
 MOST_PARAMETERS = 100_000_000
 """Above this (0.4 GB, several times over in training) a network is refused."""
+
+NORM_MOMENTUM = 0.9
+"""Share of a moving mean or variance that a batch leaves (PyTorch's: runs here are short)."""
+NORM_EPSILON = 1e-5
+"""What is added to a variance before its root is taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """Valid convolution, bias, ReLU, and max-pooling over `pool` x `pool` windows (1: none).
+    """Convolution, bias or batch norm, activation, and pooling.
 
-    Shapes are (height, width, channels). Rows and columns that fill no whole window are
+    Shapes are (height, width, channels). `padding` is what `same` adds at the top and left, and
+    at the bottom and right (Keras' rule: the larger half comes last). Windows of `pool` x `pool`
+    are pooled (1: none), or the whole map; rows and columns that fill no whole window are
     dropped, as Keras does.
     """
 
@@ -30,21 +37,39 @@ class Conv:
     strides: int
     filters: int
     pool: int
+    same: bool = False
+    pooling: Pooling = "max"
+    pools_all: bool = False
+    batch_norm: bool = False
+    activation: Activation = "relu"
+
+    @property
+    def padding(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Rows of zeros (above, below) and columns (left, right) around the input."""
+        if not self.same:
+            return (0, 0), (0, 0)
+        height, width = (self._same_padding(side) for side in self.input[:2])
+        return height, width
 
     @property
     def positions(self) -> tuple[int, int]:
         """Rows and columns at which the kernel is applied, before pooling."""
-        height, width, _ = self.input
-        return (
-            (height - self.kernel_size) // self.strides + 1,
-            (width - self.kernel_size) // self.strides + 1,
+        rows, columns = (
+            (side + sum(zeros) - self.kernel_size) // self.strides + 1
+            for side, zeros in zip(self.input[:2], self.padding, strict=True)
         )
+        return rows, columns
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Rows and columns of a pooling window."""
+        return self.positions if self.pools_all else (self.pool, self.pool)
 
     @property
     def output(self) -> tuple[int, int, int]:
         """Shape after pooling."""
-        rows, columns = self.positions
-        return rows // self.pool, columns // self.pool, self.filters
+        (rows, columns), (tall, wide) = self.positions, self.window
+        return rows // tall, columns // wide, self.filters
 
     @property
     def weights(self) -> tuple[int, int, int, int]:
@@ -60,18 +85,28 @@ class Conv:
     @property
     def multiplications(self) -> int:
         """Multiply-adds of one image's forward pass."""
-        rows, columns, filters = self.output
-        return rows * columns * self.pool**2 * filters * self.fans[0]
+        (rows, columns, filters), (tall, wide) = self.output, self.window
+        return rows * tall * columns * wide * filters * self.fans[0]
+
+    def _same_padding(self, side: int) -> tuple[int, int]:
+        positions = -(-side // self.strides)
+        zeros = max((positions - 1) * self.strides + self.kernel_size - side, 0)
+        return zeros // 2, zeros - zeros // 2
 
 
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """Matrix product and bias; ReLU except on the last layer, whose outputs are logits."""
+    """Matrix product, bias or batch norm, and activation; on the last layer a bias alone.
+
+    In training, `dropout` of its inputs are left out. The last layer's outputs are logits.
+    """
 
     name: str
     inputs: int
     units: int
-    relu: bool
+    activation: Activation | None = "relu"
+    batch_norm: bool = False
+    dropout: float = 0.0
 
     @property
     def weights(self) -> tuple[int, int]:
@@ -91,9 +126,15 @@ class Dense:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Convolutions, then dense layers, the last of which gives one logit per class."""
+    """Convolutions, then dense layers, the last of which gives one logit per class.
+
+    Before all else, `space_to_depth` x `space_to_depth` pixels become one of as many times the
+    channels: channel `(row * block + column) * channels + c` is channel c of the block's pixel
+    at (row, column), as TensorFlow has it.
+    """
 
     image_shape: tuple[int, int, int]
+    space_to_depth: int
     convs: tuple[Conv, ...]
     denses: tuple[Dense, ...]
 
@@ -109,22 +150,37 @@ class Network:
 
     @property
     def weights(self) -> dict[str, tuple[int, ...]]:
-        """The shape of every weight by name, in Keras' order of axes."""
+        """The shape of every weight by name, in Keras' order of axes.
+
+        A layer with batch norm has `gamma` and `beta` in place of a `bias`, and the
+        `moving_mean` and `moving_variance` that it predicts with, which are not trained.
+        """
         shapes: dict[str, tuple[int, ...]] = {}
         for layer in self.layers:
             shapes[f"{layer.name}.kernel"] = layer.weights
-            shapes[f"{layer.name}.bias"] = layer.weights[-1:]
+            for vector in VECTORS if layer.batch_norm else ("bias",):
+                shapes[f"{layer.name}.{vector}"] = layer.weights[-1:]
         return shapes
 
     @property
     def parameters(self) -> int:
-        """Trained numbers, weights and biases."""
-        return sum(map(math.prod, self.weights.values()))
+        """Trained numbers: all weights but moving means and variances."""
+        shapes = self.weights.items()
+        return sum(math.prod(shape) for name, shape in shapes if is_trained(name))
 
     @property
     def multiplications(self) -> int:
         """Multiply-adds of one image's forward pass."""
         return sum(layer.multiplications for layer in self.layers)
+
+
+VECTORS = ("gamma", "beta", "moving_mean", "moving_variance")
+"""A batch norm's weights, one number a channel each."""
+
+
+def is_trained(weight: str) -> bool:
+    """Whether the weight of that name is trained, and no moving mean or variance."""
+    return not weight.endswith((".moving_mean", ".moving_variance"))
 
 
 def build_network(
@@ -136,15 +192,21 @@ def build_network(
         ConfigError: A kernel does not fit its input, a layer leaves nothing, or the network is
             larger than any that siffra is for.
     """
+    block = model.space_to_depth if isinstance(model, ConvModel) else 1
     convs = tuple(_convs(model, image_shape)) if isinstance(model, ConvModel) else ()
     features = math.prod(convs[-1].output if convs else image_shape)
-    widths = (*model.neurons, classes)
     inputs = (features, *model.neurons)
-    denses = tuple(
-        Dense(f"dense_{i}", n_in, n_out, relu=i < len(widths))
-        for i, (n_in, n_out) in enumerate(zip(inputs, widths, strict=True), start=1)
+    hidden = [
+        Dense(
+            f"dense_{number}", inputs[number - 1], units, model.activation, model.batch_norm,
+            model.dropout if convs or number > 1 else 0.0,
+        )
+        for number, units in enumerate(model.neurons, start=1)
+    ]  # fmt: skip
+    last = Dense(
+        f"dense_{len(inputs)}", inputs[-1], classes, activation=None, dropout=model.dropout
     )
-    network = Network(image_shape, convs, denses)
+    network = Network(image_shape, block, convs, (*hidden, last))
     if network.parameters > MOST_PARAMETERS:
         raise ConfigError(
             f"neurons, filters: the network would have {network.parameters:,} parameters; "
@@ -154,25 +216,55 @@ def build_network(
 
 
 def _convs(model: ConvModel, image_shape: tuple[int, int, int]) -> Iterator[Conv]:
-    shape = image_shape
+    shape = _blocks(image_shape, model.space_to_depth)
     last = len(model.filters)
-    per_layer = zip(model.filters, model.kernel_size, model.strides, strict=True)
-    for number, (filters, kernel_size, strides) in enumerate(per_layer, start=1):
+    per_layer = zip(model.filters, model.kernel_size, model.strides, model.pool_size, strict=True)
+    for number, (filters, kernel_size, strides, pool) in enumerate(per_layer, start=1):
         height, width, _ = shape
-        if kernel_size > min(height, width):
+        if model.padding == "valid" and kernel_size > min(height, width):
             raise ConfigError(
                 f"kernel_size: {kernel_size} is larger than what convolution {number} is given, "
                 f"{height}x{width}; it can be at most {min(height, width)}."
             )
+        if model.padding == "same" and kernel_size > 2 * min(height, width):
+            raise ConfigError(
+                f"kernel_size: {kernel_size} is more than twice what convolution {number} is "
+                f"given, {height}x{width}; most of it would see nothing but padding."
+            )
         conv = Conv(
-            f"conv_{number}", shape, kernel_size, strides, filters, POOL if number == last else 1
+            name=f"conv_{number}",
+            input=shape,
+            kernel_size=kernel_size,
+            strides=strides,
+            filters=filters,
+            pool=pool,
+            same=model.padding == "same",
+            pooling=_pooling(model, last=number == last),
+            pools_all=number == last and model.global_pooling != "none",
+            batch_norm=model.batch_norm,
+            activation=model.activation,
         )
         if min(conv.output) < 1:
             rows, columns = conv.positions
             raise ConfigError(
                 f"strides: kernel_size {kernel_size} with strides {strides} on {height}x{width} "
-                f"leaves {rows}x{columns}, too little for the {POOL}x{POOL} max-pool; "
+                f"leaves {rows}x{columns}, too little for the {pool}x{pool} {model.pooling}-pool; "
                 f"lower strides or kernel_size."
             )
         yield conv
         shape = conv.output
+
+
+def _pooling(model: ConvModel, *, last: bool) -> Pooling:
+    if last and model.global_pooling != "none":
+        return model.global_pooling
+    return model.pooling
+
+
+def _blocks(image_shape: tuple[int, int, int], block: int) -> tuple[int, int, int]:
+    height, width, channels = image_shape
+    if height % block or width % block:
+        raise ConfigError(
+            f"space_to_depth: {block} does not divide the images' {height}x{width} pixels."
+        )
+    return height // block, width // block, channels * block**2

@@ -71,5 +71,13 @@ def test_a_mistake_in_levels_is_named(arguments, message):
 
 
 def test_a_value_that_is_no_number_is_named():
-    with pytest.raises(ConfigError, match=r"epochs: found '2\.5'; it must be a whole number"):
-        parse_value(KNOBS["epochs"], "2.5")
+    with pytest.raises(ConfigError, match=r"layers: found '2\.5'; it must be a whole number"):
+        parse_value(KNOBS["layers"], "2.5")
+
+    with pytest.raises(ConfigError, match=r"batch_norm: found 'yes'; it must be true or false"):
+        parse_value(KNOBS["batch_norm"], "yes")
+
+
+def test_true_and_false_are_read():
+    assert parse_value(KNOBS["batch_norm"], "true") is True
+    assert parse_value(KNOBS["batch_norm"], "False") is False

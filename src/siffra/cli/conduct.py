@@ -1,5 +1,6 @@
 """Conducting in the terminal: what it will cost, how far it has come, how to go on."""
 
+import math
 import sys
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def _words(event: "Event") -> str:
         case Started(run=run):
             return f"{_name(run)}: preparing"
         case EpochDone(run=run, number=number, epoch=epoch):
-            epochs = run.setting.training.epochs
+            epochs = math.ceil(run.setting.training.epochs)
             return f"{_name(run)}: epoch {number}/{epochs}, {_accuracy(epoch)}"
         case Finished(run=run, record=record):
             return f"{_name(run)}: {_accuracy(record)}"

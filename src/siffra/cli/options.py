@@ -128,10 +128,12 @@ def _help(knob: Knob) -> str:
 
 
 def _metavar(knob: Knob) -> str:
-    return {int: "N", float: "X", str: "NAME"}[knob.type] + (",..." if knob.per_layer else "")
+    return {int: "N", float: "X", str: "NAME", bool: "true|false"}[knob.type] + (
+        ",..." if knob.per_layer else ""
+    )
 
 
-def parse_value(knob: Knob, text: str) -> int | float | str:
+def parse_value(knob: Knob, text: str) -> int | float | str | bool:
     """One value of a knob.
 
     Raises:
@@ -139,6 +141,10 @@ def parse_value(knob: Knob, text: str) -> int | float | str:
     """
     if knob.type is str:
         return text.strip()
+    if knob.type is bool:
+        if text.strip().lower() not in ("true", "false"):
+            raise ConfigError(f"{knob.name}: found {text!r}; it must be true or false.")
+        return text.strip().lower() == "true"
     try:
         return knob.type(text)
     except ValueError as error:

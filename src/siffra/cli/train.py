@@ -1,6 +1,7 @@
 """`siffra train` and `siffra predict`: one model, made and used."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,7 +52,7 @@ def train(
 
     if save:
         expect_model(save)
-    epochs = Setting.from_knobs(knobs).training.epochs
+    epochs = math.ceil(Setting.from_knobs(knobs).training.epochs)
     with Meter(epochs, "epochs") as meter:
         result = api.train(
             **knobs,

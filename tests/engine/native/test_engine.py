@@ -105,7 +105,7 @@ def torch_network(network: Network, seed: int) -> torch.nn.Sequential:
         layer.weight = torch.nn.Parameter(torch.tensor(weights[f"{dense.name}.kernel"].T))
         layer.bias = torch.nn.Parameter(torch.tensor(weights[f"{dense.name}.bias"]))
         layers.append(layer)
-        if dense.relu:
+        if dense.activation:
             layers.append(torch.nn.ReLU())
     return torch.nn.Sequential(*layers)
 

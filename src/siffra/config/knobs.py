@@ -1,106 +1,20 @@
-"""What is trained and how: frozen, validated descriptions of a model and its training.
-
-A *knob* is a setting by its one name (Keras' where Keras has it), in lab files, on the
-command line, in the store and in reports. `Setting.from_knobs` turns knobs into a model
-and a training; `Setting.knobs` turns them back.
-"""
+"""Knobs by name: what there is to turn, and the setting that they make together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import ValidationError
 
+from siffra.config.model import ConvModel, DenseModel, usual_pool_size
+from siffra.config.training import Training, usual
 from siffra.errors import ConfigError, did_you_mean
-
-
-class _Frozen(BaseModel):
-    # `strict` so that TOML's "0.1" or true is not taken for a number.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
 
 MOST_LAYERS = 1000
 """Layers of a kind that a model may have; deeper plain stacks do not train anyway."""
 
 GREATEST_SEED = 2**63 - 1
 """Seeds are 0 to this, the greatest whole number that the store can keep."""
-
-Widths = tuple[Annotated[int, Field(gt=0, le=1_000_000)], ...]
-
-
-class DenseModel(_Frozen):
-    """Flatten, then a hidden layer with ReLU for each width in `neurons`, then softmax."""
-
-    kind: Literal["dense"] = "dense"
-    neurons: Annotated[Widths, Field(min_length=1)] = (32,)
-
-
-class ConvModel(_Frozen):
-    """Convolutions (valid, ReLU), one 2x2 max-pool, flatten, dense layers, softmax.
-
-    `filters`, `kernel_size` and `strides` have an entry for each convolution; kernels and
-    strides are square. `neurons` has the widths of the dense layers before the softmax.
-    """
-
-    kind: Literal["conv"] = "conv"
-    filters: Annotated[Widths, Field(min_length=1)] = (16,)
-    kernel_size: Annotated[Widths, Field(min_length=1)] = (8,)
-    strides: Annotated[Widths, Field(min_length=1)] = (1,)
-    neurons: Widths = ()
-
-    @model_validator(mode="after")
-    def _one_entry_per_convolution(self) -> Self:
-        if not len(self.filters) == len(self.kernel_size) == len(self.strides):
-            raise ValueError(
-                "`filters`, `kernel_size` and `strides` need one entry per convolution, got "
-                f"{len(self.filters)}, {len(self.kernel_size)} and {len(self.strides)}"
-            )
-        return self
-
-
-Model = Annotated[DenseModel | ConvModel, Field(discriminator="kind")]
-
-
-class Training(_Frozen):
-    """How a model is trained: mini-batch gradient descent on the mean cross-entropy.
-
-    `learning_rate` is per step, within what float32 can compute with; `batch_size` in images
-    (the last, partial batch of an epoch is used), at most a million; `momentum` is 0 for plain
-    SGD, and more than that for the optimizer of its name: no training has two descriptions.
-    """
-
-    learning_rate: Annotated[float, Field(ge=1e-30, le=1e30)] = 0.7
-    batch_size: Annotated[int, Field(gt=0, le=1_000_000)] = 140
-    epochs: Annotated[int, Field(gt=0, le=1_000_000)] = 20
-    optimizer: Literal["sgd", "momentum"] = "sgd"
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _momentum_of_the_optimizer(cls, values: Any) -> Any:
-        if isinstance(values, dict):
-            default = 0.9 if values.get("optimizer") == "momentum" else 0.0
-            values = {"momentum": default, **values}
-            if values.get("optimizer", "sgd") == "sgd" and values["momentum"] != 0.0:
-                raise ValueError('`momentum` needs `optimizer = "momentum"`')
-            if values.get("optimizer") == "momentum" and values["momentum"] == 0:
-                raise ValueError(
-                    f"momentum: found {values['momentum']}; it must be greater than 0 "
-                    '(without momentum it is `optimizer = "sgd"`)'
-                )
-        return values
-
-    @field_validator("learning_rate", "momentum", mode="before")
-    @classmethod
-    def _whole_numbers_are_numbers(cls, value: Any) -> Any:
-        return float(value) if type(value) is int else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +34,40 @@ KNOBS: Mapping[str, Knob] = {
         Knob("model", "which kind of network: dense or conv", str),
         Knob("learning_rate", "size of each step down the gradient", float),
         Knob("batch_size", "images per step", int),
-        Knob("epochs", "passes over the training images", int),
-        Knob("optimizer", "how a step is taken: sgd or momentum", str),
-        Knob("momentum", "share of the last step that is kept (optimizer momentum)", float),
+        Knob("epochs", "passes over the training images; may be a fraction", float),
+        Knob("optimizer", "how a step is taken: sgd, momentum, nesterov, adam, adamw, muon", str),
+        Knob("momentum", "share of the last step that is kept (momentum, nesterov, muon)", float),
+        Knob("weight_decay", "share of each weight that a step of rate 1 takes away", float),
+        Knob("schedule", "how the rate changes: constant, one_cycle, cosine", str),
+        Knob("warmup", "share of the steps over which the rate rises from 0", float),
+        Knob("label_smoothing", "share of the target that all classes get alike", float),
+        Knob("ema", "decay of the average of the weights that is kept instead of the last", float),
+        Knob("augment", "what training images go through: none, move, rotate, shifts", str),
+        Knob("augment_move", "greatest move in training, in pixels", float),
+        Knob("augment_rotate", "greatest turn in training, in degrees", float),
+        Knob("augment_clean", "share of images that are neither moved nor turned", float),
+        Knob("augment_jitter", "how much all are shaken: 1 is 1 px, 5 degrees, 5 %", float),
         Knob("layers", "hidden dense layers", int),
         Knob("neurons", "width of the hidden dense layers", int, per_layer=True),
+        Knob("activation", "what follows a hidden layer: relu, gelu, tanh", str),
+        Knob("batch_norm", "whether hidden layers are normalised over the batch", bool),
+        Knob("dropout", "share of a dense layer's inputs left out in training", float),
         Knob("conv_layers", "convolutions, one after the other", int, ("conv",)),
         Knob("filters", "filters of a convolution", int, ("conv",), per_layer=True),
         Knob("kernel_size", "side of a convolution's kernel, in pixels", int, ("conv",), True),
         Knob("strides", "step between a convolution's positions", int, ("conv",), True),
+        Knob("padding", "zeros around a convolution's image: valid (none), same", str, ("conv",)),
+        Knob("pool_size", "side of pooling windows, 1 for none", int, ("conv",), True),
+        Knob("pooling", "what is kept of a window: max, average", str, ("conv",)),
+        Knob("global_pooling", "pooling over the whole map: none, max, average", str, ("conv",)),
+        Knob("space_to_depth", "side of the pixel blocks that become channels", int, ("conv",)),
     )
 }
-_TRAINING_KNOBS = ("learning_rate", "batch_size", "epochs", "optimizer", "momentum")
+_TRAINING_KNOBS = tuple(name for name in KNOBS if name in Training.model_fields)
+_ALWAYS_SAID = ("learning_rate", "batch_size", "epochs", "optimizer")
+"""Knobs of training that are said even where they have their default."""
+_MODEL_KNOBS = ("activation", "batch_norm", "dropout")
+_CONV_KNOBS = ("padding", "pooling", "global_pooling", "space_to_depth")
 _DEFAULT_NEURONS = 32
 
 
@@ -177,24 +113,38 @@ class Setting:
         return cls(model, training)
 
     def knobs(self) -> dict[str, Any]:
-        """The setting by knob name; per-layer knobs are one value where all layers agree."""
+        """The setting by knob name; per-layer knobs are one value where all layers agree.
+
+        Of the knobs that most settings leave alone, those are told that do not have their default.
+        """
         model, training = self.model, self.training
         knobs: dict[str, Any] = {"model": model.kind}
         if isinstance(model, ConvModel):
             knobs["conv_layers"] = len(model.filters)
             for name in ("filters", "kernel_size", "strides"):
                 knobs[name] = _collapse(getattr(model, name))
+            if model.pool_size != usual_pool_size(len(model.filters), model.global_pooling):
+                knobs["pool_size"] = _collapse(model.pool_size)
         knobs["layers"] = len(model.neurons)
         if model.neurons:
             knobs["neurons"] = _collapse(model.neurons)
-        knobs |= training.model_dump()
-        if training.optimizer == "sgd":
-            del knobs["momentum"]
+        usual_model = type(model)()
+        for name in (*_MODEL_KNOBS, *(_CONV_KNOBS if isinstance(model, ConvModel) else ())):
+            if getattr(model, name) != getattr(usual_model, name):
+                knobs[name] = getattr(model, name)
+        usual_training = Training().model_dump() | usual(training.model_dump())
+        knobs |= {
+            name: value
+            for name, value in training.model_dump().items()
+            if name in _ALWAYS_SAID or value != usual_training[name]
+        }
+        if training.momentum:
+            knobs["momentum"] = training.momentum
         return knobs
 
 
 def _dense(knobs: Mapping[str, Any]) -> DenseModel:
-    return DenseModel(neurons=_hidden_widths(knobs, default_layers=1))
+    return DenseModel(neurons=_hidden_widths(knobs, default_layers=1), **_some(knobs, _MODEL_KNOBS))
 
 
 def _conv(knobs: Mapping[str, Any]) -> ConvModel:
@@ -202,6 +152,7 @@ def _conv(knobs: Mapping[str, Any]) -> ConvModel:
         "filters": knobs.get("filters", 16),
         "kernel_size": knobs.get("kernel_size", 8),
         "strides": knobs.get("strides", 1),
+        **_some(knobs, ("pool_size",)),
     }
     lengths = [len(v) for v in per_layer.values() if isinstance(v, list | tuple)]
     count = _count(knobs, "conv_layers", default=max(lengths, default=1))
@@ -215,7 +166,15 @@ def _conv(knobs: Mapping[str, Any]) -> ConvModel:
             "neurons: a conv model has no hidden dense layer unless `layers` says so; "
             "add `layers = 1`"
         )
-    return ConvModel(neurons=_hidden_widths(knobs, default_layers=0), **widths)
+    return ConvModel(
+        neurons=_hidden_widths(knobs, default_layers=0),
+        **widths,
+        **_some(knobs, (*_MODEL_KNOBS, *_CONV_KNOBS)),
+    )
+
+
+def _some(knobs: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: knobs[name] for name in names if name in knobs}
 
 
 def says_layers(knobs: Mapping[str, Any]) -> bool:

@@ -1,0 +1,100 @@
+"""The two kinds of network, and what can be turned on them."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from siffra.config.frozen import Frozen
+
+Widths = tuple[Annotated[int, Field(gt=0, le=1_000_000)], ...]
+Activation = Literal["relu", "gelu", "tanh"]
+Pooling = Literal["max", "average"]
+
+POOL = 2
+"""Side of the windows of the max-pool after a model's last convolution, unless it says other."""
+
+
+class _Model(Frozen):
+    """What both kinds have.
+
+    `activation` comes after every hidden layer: ReLU, GELU (the exact one, with the normal
+    distribution: Hendrycks & Gimpel 2016) or tanh. With `batch_norm`, hidden layers are
+    normalised over the batch before it (Ioffe & Szegedy 2015), and have no bias of their own.
+    `dropout` is the share of what a dense layer is given (unless that is the image) which
+    training leaves out at random, the rest growing to make up for it (Srivastava et al. 2014).
+    """
+
+    activation: Activation = "relu"
+    batch_norm: bool = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @field_validator("dropout", mode="before")
+    @classmethod
+    def _whole_numbers_are_numbers(cls, value: Any) -> Any:
+        return float(value) if type(value) is int else value
+
+
+class DenseModel(_Model):
+    """Flatten, then a hidden layer for each width in `neurons`, then softmax."""
+
+    kind: Literal["dense"] = "dense"
+    neurons: Annotated[Widths, Field(min_length=1)] = (32,)
+
+
+class ConvModel(_Model):
+    """Convolutions with their pooling, flatten or global pooling, dense layers, softmax.
+
+    `filters`, `kernel_size`, `strides` and `pool_size` have an entry for each convolution;
+    kernels, strides and windows of pooling are square. `padding` is Keras': `valid` stays inside
+    the image, `same` pads it with zeros to as many positions as strides leave. A `pool_size` of 1
+    is no pooling; the default is a window of 2 after the last convolution. With
+    `global_pooling`, that window is the whole map instead, which leaves one number a filter.
+    `space_to_depth` n makes every n x n pixels of the image one pixel of n² channels before all
+    else (1: does nothing). `neurons` has the widths of the dense layers before the softmax.
+    """
+
+    kind: Literal["conv"] = "conv"
+    space_to_depth: Annotated[int, Field(gt=0, le=64)] = 1
+    filters: Annotated[Widths, Field(min_length=1)] = (16,)
+    kernel_size: Annotated[Widths, Field(min_length=1)] = (8,)
+    strides: Annotated[Widths, Field(min_length=1)] = (1,)
+    padding: Literal["valid", "same"] = "valid"
+    pool_size: Annotated[Widths, Field(min_length=1)] = (POOL,)
+    pooling: Pooling = "max"
+    global_pooling: Literal["none", "max", "average"] = "none"
+    neurons: Widths = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pool_after_the_last(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "pool_size" in values:
+            return values
+        filters = values.get("filters", (16,))
+        count = len(filters) if isinstance(filters, list | tuple) else 1
+        return {**values, "pool_size": usual_pool_size(count, values.get("global_pooling"))}
+
+    @model_validator(mode="after")
+    def _one_entry_per_convolution(self) -> Self:
+        lengths = list(
+            map(len, (self.filters, self.kernel_size, self.strides, self.pool_size)),
+        )
+        if len(set(lengths)) > 1:
+            raise ValueError(
+                "`filters`, `kernel_size`, `strides` and `pool_size` need one entry per "
+                "convolution, got {}, {}, {} and {}".format(*lengths)
+            )
+        if self.global_pooling != "none" and self.pool_size[-1] != 1:
+            raise ValueError(
+                f"pool_size: found {self.pool_size[-1]} for the last convolution; with "
+                "`global_pooling` it must be 1"
+            )
+        return self
+
+
+Model = Annotated[DenseModel | ConvModel, Field(discriminator="kind")]
+
+
+def usual_pool_size(convolutions: int, global_pooling: str | None) -> tuple[int, ...]:
+    """The default `pool_size`: a window after the last convolution, unless a global one is."""
+    last = POOL if global_pooling in (None, "none") else 1
+    return (1,) * (convolutions - 1) + (last,)
