@@ -1,22 +1,23 @@
 """A plain NumPy, float64 twin of the engines: slow, short, and easy to see to be right.
 
-Tests compare the native engine with it number by number; it is itself checked against finite
-differences and PyTorch in `tests/engine/test_reference.py`.
+Tests compare the engines with it number by number; it is itself checked against finite
+differences and PyTorch in `tests/engine/test_reference*.py`.
 """
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from reference_layers import Arrays, BatchNorm, Dropout, layers_of
+from reference_optimizers import Optimizer
 
 from siffra.config import ConvModel, DenseModel, Training
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EpochEnd, Fitted
-from siffra.engine.draws import epoch_orders, initial_weights
-from siffra.network import Conv, Dense, Network, build_network
-
-Arrays = dict[str, np.ndarray]
+from siffra.engine.draws import dropout_scales, epoch_maps, epoch_orders, initial_weights
+from siffra.engine.schedule import ema_decay, learning_rates
+from siffra.network import NORM_MOMENTUM, Network, build_network
 
 
 def as_float(images: np.ndarray) -> np.ndarray:
@@ -24,102 +25,83 @@ def as_float(images: np.ndarray) -> np.ndarray:
     return images / 255.0 if images.dtype == np.uint8 else images.astype(np.float64)
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Row-wise softmax."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Row-wise logarithm of the softmax."""
+    logits = logits - logits.max(axis=1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
 
 
-def _patches(conv: Conv, x: np.ndarray) -> np.ndarray:
-    """The pixels under the kernel at every position: (n, rows, columns, k, k, channels)."""
-    k, s = conv.kernel_size, conv.strides
-    windows = sliding_window_view(x, (k, k), axis=(1, 2))[:, ::s, ::s]
-    return windows.transpose(0, 1, 2, 4, 5, 3)
+def warped(images: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """Float `images` (n, height, width, channels) through `maps` (n, 2, 3), as drawn: from.
+
+    Bilinear, with zeros around the image: see `siffra.data.shifts`.
+    """
+    n, height, width, _ = images.shape
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    down, right = np.mgrid[:height, :width]
+    here = np.stack([right, down], axis=-1) - centre
+    there = np.einsum("nab,yxb->nyxa", maps[:, :, :2], here) + maps[:, None, None, :, 2] + centre
+    corner = np.floor(there)
+    share = there - corner
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    total = np.zeros_like(images)
+    for lower in (0, 1):
+        for later in (0, 1):
+            # Beyond the image by more than a pixel is as good as by one: zero.
+            x = np.clip(corner[..., 0] + later, -1, width).astype(int) + 2
+            y = np.clip(corner[..., 1] + lower, -1, height).astype(int) + 2
+            of_x = share[..., 0] if later else 1 - share[..., 0]
+            of_y = share[..., 1] if lower else 1 - share[..., 1]
+            total += (of_x * of_y)[..., None] * padded[np.arange(n)[:, None, None], y, x]
+    return total
 
 
-def _conv_forward(conv: Conv, x: np.ndarray, w: Arrays) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled activations, and the mask that routes a gradient back to each position."""
-    kernel, bias = w[f"{conv.name}.kernel"], w[f"{conv.name}.bias"]
-    z = np.tensordot(_patches(conv, x), kernel, axes=3) + bias
-    rows, columns, filters = conv.output
-    p = conv.pool
-    z = z[:, : rows * p, : columns * p]
-    n = len(z)
-    windows = z.reshape(n, rows, p, columns, p, filters).transpose(0, 1, 3, 5, 2, 4)
-    windows = windows.reshape(n, rows, columns, filters, p * p)
-    first = windows.argmax(axis=-1)  # ties go to the first, as in Keras and PyTorch
-    top = np.take_along_axis(windows, first[..., None], axis=-1)[..., 0]
-    mask = (np.arange(p * p) == first[..., None]) & (top > 0)[..., None]
-    return np.maximum(top, 0), mask
-
-
-def _conv_backward(
-    conv: Conv, x: np.ndarray, mask: np.ndarray, g: np.ndarray, w: Arrays, grads: Arrays
-) -> np.ndarray:
-    """Fill in the gradients of `conv`'s weights; return the gradient of its input."""
-    rows, columns, filters = conv.output
-    n, p, k, s = len(x), conv.pool, conv.kernel_size, conv.strides
-    routed = (g[..., None] * mask).reshape(n, rows, columns, filters, p, p)
-    dz = routed.transpose(0, 1, 4, 2, 5, 3).reshape(n, rows * p, columns * p, filters)
-    patches = _patches(conv, x)[:, : rows * p, : columns * p]
-    grads[f"{conv.name}.kernel"] = np.tensordot(patches, dz, axes=((0, 1, 2), (0, 1, 2)))
-    grads[f"{conv.name}.bias"] = dz.sum(axis=(0, 1, 2))
-    dx = np.zeros_like(x)
-    kernel = w[f"{conv.name}.kernel"]
-    for i in range(k):
-        for j in range(k):
-            dx[:, i : i + rows * p * s : s, j : j + columns * p * s : s] += dz @ kernel[i, j].T
-    return dx
-
-
-def logits_of(network: Network, w: Arrays, x: np.ndarray) -> np.ndarray:
+def logits_of(network: Network, weights: Arrays, x: np.ndarray) -> np.ndarray:
     """(n, classes) logits of float images."""
-    for conv in network.convs:
-        x, _ = _conv_forward(conv, x, w)
-    x = x.reshape(len(x), -1)
-    for dense in network.denses:
-        x = _dense_forward(dense, x, w)
+    for layer in layers_of(network, weights):
+        x = layer.forward(x, training=False)
     return x
 
 
-def _dense_forward(dense: Dense, x: np.ndarray, w: Arrays) -> np.ndarray:
-    z = x @ w[f"{dense.name}.kernel"] + w[f"{dense.name}.bias"]
-    return np.maximum(z, 0) if dense.activation else z
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a batch says: mean loss in nats, right answers, and d(loss)/d(trained weight).
+
+    `moments` has the batch's mean and variance by the name of their moving averages.
+    """
+
+    loss: float
+    hits: int
+    gradients: Arrays = field(default_factory=dict)
+    moments: Arrays = field(default_factory=dict)
 
 
-def loss_and_gradients(
-    network: Network, w: Arrays, x: np.ndarray, y: np.ndarray
-) -> tuple[float, int, Arrays]:
-    """Mean cross-entropy in nats, number of right answers, and d(loss)/d(weights)."""
-    grads: Arrays = {}
-    inputs, masks = [], []
-    for conv in network.convs:
-        inputs.append(x)
-        x, mask = _conv_forward(conv, x, w)
-        masks.append(mask)
-    shape = x.shape
-    x = x.reshape(len(x), -1)
-    activations = [x]
-    for dense in network.denses:
-        activations.append(_dense_forward(dense, activations[-1], w))
-    p = softmax(activations[-1])
-    picked = p[np.arange(len(y)), y]
-    loss = -np.log(picked).mean()
-    g = p.copy()
-    g[np.arange(len(y)), y] -= 1
-    g /= len(y)
-    for dense, x, out in zip(
-        network.denses[::-1], activations[-2::-1], activations[:0:-1], strict=True
-    ):
-        if dense.activation:
-            g = g * (out > 0)
-        grads[f"{dense.name}.kernel"] = x.T @ g
-        grads[f"{dense.name}.bias"] = g.sum(axis=0)
-        g = g @ w[f"{dense.name}.kernel"].T
-    g = g.reshape(shape)
-    for conv, x, mask in zip(network.convs[::-1], inputs[::-1], masks[::-1], strict=True):
-        g = _conv_backward(conv, x, mask, g, w, grads)
-    return float(loss), int((p.argmax(axis=1) == y).sum()), grads
+def gradients_of(
+    network: Network,
+    weights: Arrays,
+    x: np.ndarray,
+    y: np.ndarray,
+    smoothing: float = 0.0,
+    scales: Mapping[str, np.ndarray] | None = None,
+) -> Batch:
+    """The loss of float images `x` and what it is to every weight; `scales` are dropout's."""
+    layers = layers_of(network, weights)
+    for layer in layers:
+        if isinstance(layer, Dropout):
+            layer.scales = (scales or {})[layer.name]
+        x = layer.forward(x, training=True)
+    targets = np.full(x.shape, smoothing / network.classes)
+    targets[np.arange(len(y)), y] += 1 - smoothing
+    logs = log_softmax(x)
+    loss = -(targets * logs).sum(axis=1).mean()
+    g = (np.exp(logs) - targets) / len(y)
+    batch = Batch(float(loss), int((x.argmax(axis=1) == y).sum()))
+    for layer in reversed(layers):
+        g = layer.backward(g)
+        batch.gradients.update(layer.gradients)
+        if isinstance(layer, BatchNorm):
+            batch.moments.update(layer.moments)
+    return batch
 
 
 class ReferenceFitted(Fitted):
@@ -132,17 +114,50 @@ class ReferenceFitted(Fitted):
     def predict(self, images: np.ndarray) -> np.ndarray:
         chunks = [images[i : i + 1000] for i in range(0, len(images), 1000)]
         logits = [logits_of(self.network, self.w, as_float(chunk)) for chunk in chunks]
-        return softmax(np.concatenate(logits)).astype(np.float32)
+        return np.exp(log_softmax(np.concatenate(logits))).astype(np.float32)
 
     def weights(self) -> dict[str, np.ndarray]:
         return {name: array.astype(np.float32) for name, array in self.w.items()}
+
+
+class ReferenceTraining:
+    """One training: the weights, their average, and the step it is at."""
+
+    def __init__(self, network: Network, training: Training, images: int, seed: int) -> None:
+        self.network, self.training = network, training
+        self.last = ReferenceFitted(network, initial_weights(network, seed))
+        self.average = ReferenceFitted(network, self.last.weights())
+        self.optimizer = Optimizer(network, training)
+        self.scales = dropout_scales(network, min(training.batch_size, images), seed)
+        self.rates = learning_rates(training, images)
+        self.number = 0
+
+    @property
+    def fitted(self) -> ReferenceFitted:
+        return self.average if self.training.ema else self.last
+
+    def step(self, x: np.ndarray, y: np.ndarray) -> Batch:
+        w, average = self.last.w, self.average.w
+        batch = gradients_of(
+            self.network, w, x, y, self.training.label_smoothing, next(self.scales)
+        )
+        rate = float(self.rates[self.number])
+        self.number += 1
+        self.optimizer.step(w, batch.gradients, rate, self.number)
+        for name, moment in batch.moments.items():
+            w[name] += (1 - NORM_MOMENTUM) * (moment - w[name])
+        if self.training.ema:
+            decay = ema_decay(self.training, self.number)
+            for name in w:
+                average[name] += (1 - decay) * (w[name] - average[name])
+        return batch
 
 
 class ReferenceEngine(Engine):
     """Trains in float64 with NumPy alone."""
 
     name = "reference"
-    version = 1
+    version = 2
     threads = 1
 
     def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
@@ -157,29 +172,26 @@ class ReferenceEngine(Engine):
         on_epoch: Callable[[EpochEnd, Fitted], None],
     ) -> Fitted:
         network = build_network(model, dataset.image_shape, dataset.classes)
-        fitted = ReferenceFitted(network, initial_weights(network, seed))
-        velocity = {name: np.zeros_like(array) for name, array in fitted.w.items()}
-        images, labels = dataset.train.x, dataset.train.y
-        orders = epoch_orders(len(images), seed)
-        for epoch in range(1, training.epochs + 1):
+        x, y = dataset.train.x, dataset.train.y
+        state = ReferenceTraining(network, training, len(x), seed)
+        orders, maps = epoch_orders(len(x), seed), epoch_maps(training, len(x), seed)
+        epoch, size = 0, training.batch_size
+        while state.number < len(state.rates):
+            epoch += 1
             started = time.perf_counter()
-            order = next(orders)
+            order = next(orders)[: (len(state.rates) - state.number) * size]
+            warps = next(maps) if training.augment != "none" else None
             losses, hits = 0.0, 0
-            for start in range(0, len(order), training.batch_size):
-                batch = order[start : start + training.batch_size]
-                loss, right, grads = loss_and_gradients(
-                    network, fitted.w, as_float(images[batch]), labels[batch]
-                )
-                losses += loss * len(batch)
-                hits += right
-                for name, grad in grads.items():
-                    velocity[name] = (
-                        training.momentum * velocity[name] - training.learning_rate * grad
-                    )
-                    fitted.w[name] += velocity[name]
+            for chosen in np.split(order, range(size, len(order), size)):
+                pixels = as_float(x[chosen])
+                pixels = pixels if warps is None else warped(pixels, warps[chosen])
+                batch = state.step(pixels, y[chosen])
+                losses += batch.loss * len(chosen)
+                hits += batch.hits
             seconds = time.perf_counter() - started
-            on_epoch(EpochEnd(epoch, losses / len(order), hits / len(order), seconds), fitted)
-        return fitted
+            end = EpochEnd(epoch, losses / len(order), hits / len(order), seconds)
+            on_epoch(end, state.fitted)
+        return state.fitted
 
     def load(
         self,

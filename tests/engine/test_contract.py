@@ -93,7 +93,8 @@ class TestEngineContract:
         with np.errstate(all="ignore"):
             fit(
                 engine,
-                {"learning_rate": 1e30, "epochs": 2},
+                # So deep that even float64 overflows.
+                {"neurons": [16] * 12, "learning_rate": 1e30, "epochs": 2},
                 on_epoch=lambda end, f: ends.append(end),
             )
 

@@ -1,36 +1,343 @@
-"""The NumPy twin that other tests lean on is itself checked: against finite differences."""
+"""The NumPy twin that other tests lean on is itself checked: against finite differences,
+PyTorch's layers and optimizers in float64, and worked examples."""
 
 import numpy as np
 import pytest
-from reference import loss_and_gradients
+import torch
+import torch.nn.functional as F  # noqa: N812  its usual name
+from reference import ReferenceEngine, gradients_of, logits_of, warped
+from reference_layers import Activated, BatchNorm, Convolution, Pooling, SpaceToDepth
+from reference_optimizers import NEWTON_SCHULZ, Optimizer, orthogonalised
+from small import small_dataset
 
-from siffra.config import Setting
-from siffra.engine.draws import initial_weights
-from siffra.network import build_network
+from siffra.config import Setting, Training
+from siffra.data import shifts
+from siffra.engine.draws import dropout_scales, epoch_maps, epoch_orders, initial_weights
+from siffra.engine.schedule import ema_decay, learning_rates
+from siffra.network import Conv, build_network
 
+CONV = {"model": "conv", "filters": [2, 3], "kernel_size": [3, 2], "strides": [2, 1]}
 NETWORKS = [
     {"neurons": [5, 4]},
+    {"neurons": [5, 4], "batch_norm": True, "activation": "tanh", "dropout": 0.3},
     {"model": "conv", "filters": 3, "kernel_size": 3},
-    {"model": "conv", "filters": [2, 3], "kernel_size": [3, 2], "strides": [2, 1], "neurons": [4]},
+    {**CONV, "neurons": [4]},
+    {**CONV, "padding": "same", "pool_size": 2, "pooling": "average", "activation": "gelu"},
+    {**CONV, "padding": "same", "pool_size": [2, 1], "batch_norm": True, "neurons": [4]},
+    {**CONV, "global_pooling": "max", "dropout": 0.3, "activation": "tanh"},
+    {**CONV, "global_pooling": "average", "space_to_depth": 2, "batch_norm": True, "strides": 1},
 ]
 STEP = np.finfo(np.float64).eps ** (1 / 3)  # balances rounding against the third derivative
+RNG = np.random.default_rng(0)
+# The twin and PyTorch add the same float64 numbers in different orders.
+EXACT = 1e-10
+
+
+def network_of(knobs, shape=(10, 8, 2)):
+    return build_network(Setting.from_knobs(knobs).model, shape, 3)
 
 
 @pytest.mark.parametrize("knobs", NETWORKS, ids=str)
 def test_gradients_are_the_slopes_of_the_loss(knobs):
-    network = build_network(Setting.from_knobs(knobs).model, (9, 9, 2), 3)
-    rng = np.random.default_rng(0)
+    network = network_of(knobs)
     weights = {k: v.astype(np.float64) for k, v in initial_weights(network, 1).items()}
-    x, y = rng.random((4, 9, 9, 2)), np.array([0, 1, 2, 1])
+    x, y = RNG.random((4, 10, 8, 2)), np.array([0, 1, 2, 1])
+    scales = next(dropout_scales(network, 4, 0))
 
-    _, _, grads = loss_and_gradients(network, weights, x, y)
+    gradients = gradients_of(network, weights, x, y, 0.1, scales).gradients
 
-    for name, weight in weights.items():
-        for index in rng.integers(weight.size, size=5):
+    assert sum(g.size for g in gradients.values()) == network.parameters
+    for name, g in gradients.items():
+        for index in RNG.integers(g.size, size=5):
             ends = []
             for sign in (1, -1):
                 bumped = {k: v.copy() for k, v in weights.items()}
                 bumped[name].flat[index] += sign * STEP
-                ends.append(loss_and_gradients(network, bumped, x, y)[0])
+                ends.append(gradients_of(network, bumped, x, y, 0.1, scales).loss)
             slope = (ends[0] - ends[1]) / (2 * STEP)
-            assert slope == pytest.approx(grads[name].flat[index], rel=1e-6, abs=STEP**2 * 10)
+            assert slope == pytest.approx(g.flat[index], rel=1e-6, abs=STEP**2 * 10)
+
+
+def first(x: torch.Tensor) -> torch.Tensor:
+    """Channels first, where siffra has them last."""
+    return x.permute(0, 3, 1, 2)
+
+
+def last(x: torch.Tensor) -> torch.Tensor:
+    return x.permute(0, 2, 3, 1)
+
+
+def conv(shape=(7, 6, 2), **fields):
+    return Conv("c", shape, **{"kernel_size": 3, "strides": 1, "filters": 4, "pool": 1, **fields})
+
+
+def torch_conv(strides, zeros):
+    def convolve(x, kernel):
+        return last(F.conv2d(F.pad(first(x), zeros), kernel.permute(3, 2, 0, 1), stride=strides))
+
+    return convolve
+
+
+def norm(x, gamma, beta):
+    return last(F.batch_norm(first(x), None, None, gamma, beta, training=True, eps=1e-5))
+
+
+def pooling(**fields):
+    """A layer that pools 7 x 6 positions of two channels."""
+    return lambda weights: Pooling(conv(kernel_size=1, filters=2, **fields))
+
+
+KERNEL = {"kernel": (3, 3, 2, 4)}
+CASES = {
+    "valid": (lambda w: Convolution(conv(), w), torch_conv(1, (0, 0, 0, 0)), KERNEL),
+    "strides": (lambda w: Convolution(conv(strides=2), w), torch_conv(2, (0, 0, 0, 0)), KERNEL),
+    # Keras' rule for an even kernel: one column more to the right and one row more below.
+    "same": (
+        lambda w: Convolution(conv(kernel_size=4, same=True), w),
+        torch_conv(1, (1, 2, 1, 2)),
+        {"kernel": (4, 4, 2, 4)},
+    ),
+    "norm": (lambda w: BatchNorm("c", w), norm, {"gamma": (2,), "beta": (2,)}),
+    "max": (pooling(pool=2), lambda x: last(F.max_pool2d(first(x), 2)), {}),
+    "average": (
+        pooling(pool=3, pooling="average"),
+        lambda x: last(F.avg_pool2d(first(x), 3)),
+        {},
+    ),
+    "global max": (pooling(pools_all=True), lambda x: last(F.adaptive_max_pool2d(first(x), 1)), {}),
+    "global average": (
+        pooling(pools_all=True, pooling="average"),
+        lambda x: last(F.adaptive_avg_pool2d(first(x), 1)),
+        {},
+    ),
+    "relu": (lambda w: Activated("relu"), F.relu, {}),
+    "gelu": (lambda w: Activated("gelu"), F.gelu, {}),
+    "tanh": (lambda w: Activated("tanh"), torch.tanh, {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_layers_do_what_pytorch_s_do_forth_and_back(case):
+    make, function, shapes = CASES[case]
+    own = {f"c.{name}": RNG.normal(size=shape) for name, shape in shapes.items()}
+    layer = make({**own, "c.moving_mean": np.zeros(2), "c.moving_variance": np.ones(2)})
+    x = RNG.normal(size=(5, 7, 6, 2))
+    if isinstance(layer, Pooling):
+        x = np.round(x)  # equal maxima: which of them the gradient goes to
+    y = layer.forward(x, training=True)
+    g = RNG.normal(size=y.shape)
+    gradients = [layer.backward(g), *(layer.gradients[name] for name in own)]
+
+    tensors = [torch.tensor(array, requires_grad=True) for array in (x, *own.values())]
+    expected = function(*tensors)
+
+    np.testing.assert_allclose(y, expected.detach(), atol=EXACT)
+    for found, tensor in zip(
+        gradients, torch.autograd.grad(expected, tensors, torch.tensor(g)), strict=True
+    ):
+        np.testing.assert_allclose(found, tensor, atol=EXACT)
+
+
+def test_a_partial_window_is_dropped_and_gets_no_gradient():
+    layer = Pooling(conv((3, 3, 4), kernel_size=1, filters=4, pool=2))
+
+    y = layer.forward(RNG.normal(size=(1, 3, 3, 4)), training=True)
+    dx = layer.backward(np.ones_like(y))
+
+    assert y.shape == (1, 1, 1, 4)
+    assert not dx[:, 2].any()
+    assert not dx[:, :, 2].any()
+
+
+def test_norm_predicts_with_moving_values():
+    weights = {
+        "c.gamma": np.array([2.0]),
+        "c.beta": np.array([1.0]),
+        "c.moving_mean": np.array([3.0]),
+        "c.moving_variance": np.array([4.0 - 1e-5]),
+    }
+
+    y = BatchNorm("c", weights).forward(np.array([[5.0], [3.0]]), training=False)
+
+    np.testing.assert_allclose(y, [[3.0], [1.0]])  # 2 (5 - 3) / 2 + 1, and 1
+
+
+def test_pixels_of_a_block_come_row_by_row_and_channels_innermost():
+    x = np.arange(16.0).reshape(1, 2, 4, 2)
+
+    y = SpaceToDepth(2).forward(x, training=False)
+
+    np.testing.assert_array_equal(
+        y[0, 0], [[0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]]
+    )
+
+
+@pytest.mark.parametrize("knobs", NETWORKS, ids=str)
+def test_without_dropout_and_batch_statistics_predictions_are_what_is_trained(knobs):
+    network = network_of({**knobs, "dropout": 0, "batch_norm": False})
+    weights = {k: v.astype(np.float64) for k, v in initial_weights(network, 1).items()}
+    x, y = RNG.random((4, 10, 8, 2)), np.array([0, 1, 2, 1])
+
+    loss = gradients_of(network, weights, x, y, 0.1).loss
+
+    logits = torch.tensor(logits_of(network, weights, x))
+    assert loss == pytest.approx(
+        F.cross_entropy(logits, torch.tensor(y), label_smoothing=0.1).item()
+    )
+
+
+@pytest.mark.parametrize("kind", ["move", "rotate", "shifts"])
+def test_warps_as_shifts_does_with_the_map_the_other_way(kind):
+    maps = next(epoch_maps(Training(augment=kind), 40, 3))
+    x = RNG.integers(256, size=(40, 9, 12, 2)).astype(np.uint8)
+    full = np.concatenate([maps, np.tile([[[0, 0, 1.0]]], (40, 1, 1))], axis=1).astype(np.float64)
+
+    found = warped(x / 255, maps)
+
+    # shifts.warp answers in float32, and is itself checked against scipy.
+    np.testing.assert_allclose(found, shifts.warp(x, np.linalg.inv(full)), atol=1e-6)
+
+
+MATRICES = {"dense_1.kernel": (4, 6), "dense_1.bias": (6,), "dense_2.kernel": (6, 3)}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "adam", "adamw", "muon"])
+def test_ten_steps_are_pytorch_s(optimizer, monkeypatch):
+    # PyTorch orthogonalises in bfloat16, whose rounding would hide all but gross mistakes.
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.double)
+    decay = 0.0 if optimizer == "adam" else 0.1
+    training = Training(optimizer=optimizer, learning_rate=0.1, weight_decay=decay)
+    ours = Optimizer(network_of({"neurons": 6}, (2, 2, 1)), training)
+    weights = {name: RNG.normal(size=shape) for name, shape in MATRICES.items()}
+    # PyTorch has matrices the other way round: (outputs, inputs).
+    theirs = {name: torch.nn.Parameter(torch.tensor(w.T)) for name, w in weights.items()}
+    steppers = torch_optimizers(training, theirs)
+
+    for number in range(1, 11):
+        gradients = {name: RNG.normal(size=shape) for name, shape in MATRICES.items()}
+        ours.step(weights, gradients, 0.1, number)
+        for name, g in gradients.items():
+            theirs[name].grad = torch.tensor(g.T)
+        for stepper in steppers:
+            stepper.step()
+
+    # PyTorch's Muon takes 1e-7 for the least norm, where siffra adds it.
+    atol = 1e-5 if optimizer == "muon" else EXACT
+    for name, w in weights.items():
+        np.testing.assert_allclose(w.T, theirs[name].detach(), err_msg=name, atol=atol)
+
+
+def torch_optimizers(training, tensors):
+    """PyTorch's own; at a constant rate its momentum is Keras'."""
+    rate, kind = training.learning_rate, training.optimizer
+    first, bias, second = tensors.values()
+    if kind == "muon":
+        return [
+            torch.optim.Muon([first], rate, training.weight_decay, training.momentum, ns_steps=5),
+            Decay([second], training),
+            torch.optim.SGD([bias, second], rate, 0.9, nesterov=True),
+        ]
+    if kind in ("adam", "adamw"):
+        decayed = {"params": [first, second], "weight_decay": training.weight_decay}
+        return [torch.optim.AdamW([decayed, {"params": [bias], "weight_decay": 0.0}], rate)]
+    sgd = torch.optim.SGD(tensors.values(), rate, training.momentum, nesterov=kind == "nesterov")
+    return [Decay([first, second], training), sgd]
+
+
+class Decay:
+    """Decoupled weight decay, which PyTorch's SGD does not have."""
+
+    def __init__(self, tensors, training):
+        self.tensors, self.kept = tensors, 1 - training.learning_rate * training.weight_decay
+
+    @torch.no_grad()
+    def step(self):
+        for tensor in self.tensors:
+            tensor *= self.kept
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (6, 4), (5, 5)])
+def test_orthogonalising_works_on_singular_values_alone(shape):
+    matrix = RNG.normal(size=shape)
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    values = values / np.sqrt((values**2).sum())
+    a, b, c = NEWTON_SCHULZ
+    for _ in range(5):
+        values = a * values + b * values**3 + c * values**5
+
+    np.testing.assert_allclose(orthogonalised(matrix), (left * values) @ right, atol=1e-5)
+    assert (abs(values - 1) < 0.5).all()
+
+
+def test_muon_holds_the_size_of_a_kernel_under_batch_norm_before_its_step():
+    training = Training(optimizer="muon", learning_rate=0.1, weight_decay=0.5)
+    network = network_of({"neurons": 6, "batch_norm": True}, (2, 2, 1))
+    kernel = RNG.normal(size=(4, 6))
+    weights = {"dense_1.kernel": kernel.copy()}
+
+    Optimizer(network, training).step(weights, {"dense_1.kernel": np.zeros((4, 6))}, 0.1, 1)
+
+    expected = kernel / np.linalg.norm(kernel) * np.sqrt(6) * (1 - 0.1 * 0.5)
+    np.testing.assert_allclose(weights["dense_1.kernel"], expected, atol=EXACT)
+
+
+def fit(knobs, on_epoch=lambda end, fitted: None):
+    setting = Setting.from_knobs({"neurons": 3, "batch_size": 8, "learning_rate": 0.1, **knobs})
+    dataset = small_dataset(train=20)  # 3 batches, the last of 4 images
+    engine = ReferenceEngine()
+    return engine.fit(setting.model, setting.training, dataset, 1, on_epoch).weights()
+
+
+def test_a_training_of_a_part_of_an_epoch_ends_within_it():
+    ends, weights = [], []
+
+    def on_epoch(end, fitted):
+        ends.append(end)
+        weights.append(fitted.weights())
+
+    fit({"epochs": 1.67}, on_epoch)  # 5 steps
+
+    assert [end.epoch for end in ends] == [1, 2]
+    whole = fit({"epochs": 1})
+    assert all((whole[name] == weights[0][name]).all() for name in whole)
+    assert all((whole[name] != weights[1][name]).any() for name in whole)
+
+
+def test_the_average_is_what_the_definition_says():
+    steps = [fit({"epochs": number / 3, "batch_norm": True}) for number in range(1, 7)]
+    network = network_of({"neurons": 3, "batch_norm": True}, (12, 10, 2))
+    expected = {k: v.astype(np.float64) for k, v in initial_weights(network, 1).items()}
+    for number, weights in enumerate(steps, start=1):
+        decay = ema_decay(Training(ema=0.3), number)
+        expected = {k: decay * v + (1 - decay) * weights[k] for k, v in expected.items()}
+
+    found = fit({"epochs": 2, "batch_norm": True, "ema": 0.3})
+
+    for name, average in expected.items():
+        np.testing.assert_allclose(found[name], average, atol=1e-6)  # of float32 weights
+
+
+def test_moving_statistics_remember_nine_tenths():
+    found = fit({"epochs": 1 / 3, "batch_norm": True})
+    network = network_of({"neurons": 3, "batch_norm": True}, (12, 10, 2))
+    kernel = initial_weights(network, 1)["dense_1.kernel"]
+    dataset = small_dataset(train=20)
+    order = next(epoch_orders(20, 1))[:8]
+    z = (dataset.train.x[order] / 255).reshape(8, -1) @ kernel
+
+    np.testing.assert_allclose(found["dense_1.moving_mean"], 0.1 * z.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(
+        found["dense_1.moving_variance"], 0.9 + 0.1 * z.var(axis=0), atol=1e-6
+    )
+
+
+def test_rates_follow_the_schedule():
+    weights = []
+    knobs = {"batch_size": 20, "epochs": 4, "schedule": "one_cycle", "warmup": 0.5}
+
+    fit(knobs, lambda end, fitted: weights.append(fitted.weights()))
+
+    assert list(learning_rates(Training(learning_rate=1, **knobs), 20)) == [0.5, 1, 1, 0.5]
+    slow = fit({"batch_size": 20, "epochs": 1, "learning_rate": 0.05})
+    assert all((slow[name] == weights[0][name]).all() for name in slow)
+    assert len(weights) == 4
