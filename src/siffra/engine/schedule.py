@@ -1,8 +1,12 @@
 """How many steps a training takes, and the learning rate of each: the same for every engine."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
 
 from siffra.config import Training
+from siffra.engine.draws import epoch_orders
 
 
 def steps_per_epoch(training: Training, images: int) -> int:
@@ -13,6 +17,15 @@ def steps_per_epoch(training: Training, images: int) -> int:
 def total_steps(training: Training, images: int) -> int:
     """Steps of the whole training: that of the nearest whole number, at least one."""
     return max(1, round(training.epochs * steps_per_epoch(training, images)))
+
+
+def training_orders(training: Training, images: int, seed: int) -> Iterator[np.ndarray]:
+    """For each epoch, the order in which images are used, int64; the last may be a part of one."""
+    whole, rest = divmod(total_steps(training, images), steps_per_epoch(training, images))
+    orders = epoch_orders(images, seed)
+    yield from islice(orders, whole)
+    if rest:
+        yield next(orders)[: rest * training.batch_size]
 
 
 def learning_rates(training: Training, images: int) -> np.ndarray:

@@ -13,11 +13,20 @@ from threadpoolctl import ThreadpoolController
 from siffra.config import ConvModel, DenseModel, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
-from siffra.engine.draws import epoch_orders, initial_weights
+from siffra.engine.draws import initial_weights
+from siffra.engine.native.block_training import BlockPredictor, BlockTrainer
 from siffra.engine.native.ink import Ink, ink_of, is_sparse
-from siffra.engine.native.layout import Layout
+from siffra.engine.native.layout import Layout, is_plain
+from siffra.engine.native.placement import Placement
 from siffra.engine.native.prediction import Predictor
-from siffra.engine.native.training import ConvTrainer, DenseTrainer, InkTrainer, Trainer
+from siffra.engine.native.training import (
+    ConvTrainer,
+    DenseTrainer,
+    InkTrainer,
+    Trainer,
+    is_plain_descent,
+)
+from siffra.engine.schedule import training_orders
 from siffra.errors import ConfigError, ModelFileError
 from siffra.network import Network, build_network
 
@@ -45,12 +54,11 @@ class NativeEngine(Engine):
     def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
         """Compile, or load from the cache on disk, what the training needs: by one real step."""
         network = build_network(model, dataset.image_shape, dataset.classes)
-        layout = Layout(network)
-        params = layout.flatten(initial_weights(network, 0))
-        trainer = self._trainer(layout, params, training, dataset.train)
+        weights = initial_weights(network, 0)
+        trainer = self._trainer(network, weights, training, dataset.train, 0)
         with self.hold_threads():
             trainer.epoch(np.arange(min(training.batch_size, len(dataset.train))))
-        fitted = NativeFitted(network, layout, params, self)
+        fitted = NativeFitted(network, trainer, self)
         fitted.predict(dataset.train.x[:1])
         fitted.predict(dataset.train.x[:1].astype(np.float32))
 
@@ -64,17 +72,16 @@ class NativeEngine(Engine):
     ) -> Fitted:
         """See `Engine.fit`."""
         network = build_network(model, dataset.image_shape, dataset.classes)
-        layout = Layout(network)
-        params = layout.flatten(initial_weights(network, seed))
-        trainer = self._trainer(layout, params, training, dataset.train)
-        fitted = NativeFitted(network, layout, params, self)
-        images = len(dataset.train.x)
-        orders = epoch_orders(images, seed)
-        for epoch in range(1, training.epochs + 1):
+        weights = initial_weights(network, seed)
+        trainer = self._trainer(network, weights, training, dataset.train, seed)
+        fitted = NativeFitted(network, trainer, self)
+        for epoch, order in enumerate(training_orders(training, len(dataset.train), seed), start=1):
             with self.hold_threads():
                 started = time.perf_counter()
-                loss, hits = trainer.epoch(next(orders))
+                loss, hits = trainer.epoch(order)
                 seconds = time.perf_counter() - started
+            fitted.take(trainer)
+            images = len(order)
             on_epoch(EpochEnd(epoch, loss / images, hits / images, seconds), fitted)
         return fitted
 
@@ -90,20 +97,26 @@ class NativeEngine(Engine):
         found = {name: array.shape for name, array in weights.items()}
         if found != network.weights:
             raise ModelFileError(f"weights: found {found}; the model has {network.weights}.")
-        layout = Layout(network)
-        return NativeFitted(network, layout, layout.flatten(weights), self)
+        return NativeFitted(network, weights, self)
 
     def _trainer(
-        self, layout: Layout, params: np.ndarray, training: Training, images: Images
+        self,
+        network: Network,
+        weights: Mapping[str, np.ndarray],
+        training: Training,
+        images: Images,
+        seed: int,
     ) -> Trainer:
-        if layout.convs:
-            return ConvTrainer(layout, params, training, images)
+        if not (is_plain(network) and is_plain_descent(training)):
+            return BlockTrainer(network, weights, training, images, seed)
+        if network.convs:
+            return ConvTrainer(network, weights, training, images)
         rows = images.x.reshape(len(images.x), -1)
         if not is_sparse(rows):
-            return DenseTrainer(layout, params, training, images)
+            return DenseTrainer(network, weights, training, images)
         if self._ink is None or self._ink_of is not images:
             self._ink_of, self._ink = images, ink_of(rows)
-        return InkTrainer(layout, params, training, images, self._ink)
+        return InkTrainer(network, weights, training, images, self._ink)
 
     @contextmanager
     def hold_threads(self) -> Iterator[None]:
@@ -117,10 +130,27 @@ class NativeFitted(Fitted):
     """A network whose parameters may still be in training."""
 
     def __init__(
-        self, network: Network, layout: Layout, params: np.ndarray, engine: NativeEngine
+        self, network: Network, weights: Trainer | Mapping[str, np.ndarray], engine: NativeEngine
     ) -> None:
-        self._layout, self._params, self._engine = layout, params, engine
-        self._predictor = Predictor(network, layout, params)
+        """Predict with those of a trainer, or with `weights` by name."""
+        self._engine = engine
+        self._layout = Layout(network) if is_plain(network) else Placement(network)
+        self._params = np.zeros(self._layout.size, np.float32)
+        if isinstance(self._layout, Layout):
+            self._predictor = Predictor(network, self._layout, self._params)
+        else:
+            self._predictor = BlockPredictor(network, self._layout, self._params)
+        if isinstance(weights, Trainer):
+            self.take(weights)
+        else:
+            self._params[:] = self._layout.flatten(weights)
+
+    def take(self, trainer: Trainer) -> None:
+        """Go on with the parameters that `trainer` has now."""
+        if type(trainer.layout) is type(self._layout):
+            self._params[:] = trainer.averaged
+        else:
+            self._params[:] = self._layout.flatten(trainer.layout.unflatten(trainer.averaged))
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """See `Fitted.predict`."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from siffra.engine.native.conv import LANES, Shape, padded
 from siffra.engine.native.dense import Stack
-from siffra.network import Conv, Network
+from siffra.network import Conv, Dense, Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,23 @@ class Layout:
             return features
         filters = network.convs[-1].filters
         return features // filters * self.convs[-1].shape.filters + features % filters
+
+
+def is_plain(network: Network) -> bool:
+    """Whether the kernels that do several things at once have all that the network needs.
+
+    They are for ReLU, convolutions without padding and 2 x 2 max-pools, and no norms or dropout.
+    """
+    return network.space_to_depth == 1 and all(map(_is_plain, network.layers))
+
+
+def _is_plain(layer: Conv | Dense) -> bool:
+    if layer.batch_norm or layer.activation not in ("relu", None):
+        return False
+    if isinstance(layer, Dense):
+        return layer.dropout == 0
+    pooled = layer.pooling == "max" and layer.pool <= 2 and not layer.pools_all
+    return pooled and not any(map(sum, layer.padding))
 
 
 def _conv_part(conv: Conv, start: int) -> ConvPart:

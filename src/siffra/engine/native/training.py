@@ -1,6 +1,7 @@
 """Training a network epoch by epoch, with everything that it needs allocated beforehand."""
 
 import abc
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -10,22 +11,40 @@ from siffra.engine.native import dense
 from siffra.engine.native.conv_layer import TrainedConvLayer
 from siffra.engine.native.ink import Ink
 from siffra.engine.native.layout import Layout
+from siffra.engine.native.placement import Placement
+from siffra.network import Network
 
 PIXEL = np.float32(1 / 255)
 """What a uint8 pixel counts."""
 
 
 class Trainer(abc.ABC):
-    """Trains `params`, in place. Holds what every training needs, images as rows."""
+    """Trains a network in place: `averaged` are the parameters to predict with, as laid out."""
+
+    layout: Layout | Placement
+    averaged: np.ndarray
+
+    @abc.abstractmethod
+    def epoch(self, order: np.ndarray) -> tuple[float, int]:
+        """One pass in `order`; the summed loss in nats and the number of right answers."""
+
+
+class PlainTrainer(Trainer):
+    """What trainings of plain networks by plain descent share; images are rows."""
 
     def __init__(
-        self, layout: Layout, params: np.ndarray, training: Training, images: Images
+        self,
+        network: Network,
+        weights: Mapping[str, np.ndarray],
+        training: Training,
+        images: Images,
     ) -> None:
-        self.params = params
+        self._plain = self.layout = layout = Layout(network)
+        self.averaged = self.params = layout.flatten(weights)
         self._x = images.x.reshape(len(images.x), -1)
         self._y = images.y
         self._batch_size = min(training.batch_size, len(images.x))
-        self._velocity = np.zeros_like(params)
+        self._velocity = np.zeros_like(self.params)
         self._descent = dense.Descent(
             PIXEL, np.float32(training.learning_rate), np.float32(training.momentum)
         )
@@ -35,18 +54,18 @@ class Trainer(abc.ABC):
         self._dense_grads = np.zeros((shards, layout.stack.total), np.float32)
         self._work = np.zeros((shards, layout.stack.workspace(self._rows)), np.float32)
 
-    @abc.abstractmethod
-    def epoch(self, order: np.ndarray) -> tuple[float, int]:
-        """One pass in `order`; the summed loss in nats and the number of right answers."""
 
-
-class DenseTrainer(Trainer):
+class DenseTrainer(PlainTrainer):
     """Trains a network without convolutions on rows of pixels: a whole epoch is one call."""
 
     def __init__(
-        self, layout: Layout, params: np.ndarray, training: Training, images: Images
+        self,
+        network: Network,
+        weights: Mapping[str, np.ndarray],
+        training: Training,
+        images: Images,
     ) -> None:
-        super().__init__(layout, params, training, images)
+        super().__init__(network, weights, training, images)
         shards = len(self._work)
         self._inputs = np.zeros((shards, self._rows * self._x.shape[1]), np.float32)
         self._run = dense.epoch_on_one_thread if shards == 1 else dense.epoch_on_many_threads
@@ -59,13 +78,18 @@ class DenseTrainer(Trainer):
         )  # fmt: skip
 
 
-class InkTrainer(Trainer):
+class InkTrainer(PlainTrainer):
     """Trains a network without convolutions on lists of the pixels that are not blank."""
 
     def __init__(
-        self, layout: Layout, params: np.ndarray, training: Training, images: Images, ink: Ink
+        self,
+        network: Network,
+        weights: Mapping[str, np.ndarray],
+        training: Training,
+        images: Images,
+        ink: Ink,
     ) -> None:
-        super().__init__(layout, params, training, images)
+        super().__init__(network, weights, training, images)
         self._ink = ink
         first_kernel = int(self._layers[0, 0] * self._layers[0, 1]) if training.momentum else 0
         self._first_grads = np.zeros(first_kernel, np.float32)
@@ -80,14 +104,18 @@ class InkTrainer(Trainer):
         )  # fmt: skip
 
 
-class ConvTrainer(Trainer):
+class ConvTrainer(PlainTrainer):
     """Trains a network that starts with convolutions, batch by batch."""
 
     def __init__(
-        self, layout: Layout, params: np.ndarray, training: Training, images: Images
+        self,
+        network: Network,
+        weights: Mapping[str, np.ndarray],
+        training: Training,
+        images: Images,
     ) -> None:
-        super().__init__(layout, params, training, images)
-        batch = self._batch_size
+        super().__init__(network, weights, training, images)
+        batch, layout = self._batch_size, self._plain
         slack = max(part.shape.slack for part in layout.convs)
         self._convs = [TrainedConvLayer(part, batch, slack) for part in layout.convs]
         self._inputs = np.zeros(batch * self._x.shape[1] + slack, np.float32)
@@ -95,7 +123,7 @@ class ConvTrainer(Trainer):
         self._dx = np.zeros(batch * self._features, np.float32)
         self._conv_end = layout.dense.start
         self._conv_grads = np.zeros((1, self._conv_end), np.float32)
-        self._dense_params = params[layout.dense]
+        self._dense_params = self.params[layout.dense]
 
     def epoch(self, order: np.ndarray) -> tuple[float, int]:
         """See `Trainer`."""
@@ -131,3 +159,17 @@ class ConvTrainer(Trainer):
             (self.params[end:], self._velocity[end:], self._dense_grads),
         ):
             dense.descend(params, velocity, grads, 0, params.size, self._descent)
+
+
+def is_plain_descent(training: Training) -> bool:
+    """Whether training is SGD, with momentum or without, at one rate, and nothing else."""
+    if training.optimizer not in ("sgd", "momentum"):
+        return False
+    usual = Training(
+        learning_rate=training.learning_rate,
+        batch_size=training.batch_size,
+        epochs=training.epochs,
+        optimizer=training.optimizer,
+        momentum=training.momentum,
+    )
+    return training == usual

@@ -238,6 +238,20 @@ def store_rows(typingctx, array, index, stride, rows):
     return types.void(array, types.intp, types.intp, rows), codegen
 
 
+@intrinsic
+def store_each(typingctx, array, index, offsets, rows):
+    """`array[index + offsets[i] :][:lanes] = rows[i]` for each i; tuples of equal length."""
+
+    def codegen(context, builder, signature, args):
+        array_, index_, offsets_, rows_ = args
+        for i in range(rows.count):
+            at = builder.add(index_, builder.extract_value(offsets_, i))
+            _store(context, builder, array, array_, at, builder.extract_value(rows_, i))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, offsets, rows), codegen
+
+
 @intrinsic(prefer_literal=True)
 def store_window(typingctx, sums, first, size, array, choices, index):
     """ReLU of the largest of `size` vectors, lane by lane, and which of them it was.
