@@ -1,0 +1,44 @@
+// The answer to what was asked: a lab of one question, live.
+
+import { fill, h } from "../dom.js";
+import { curvesOf, followLab } from "../results/feed.js";
+import { questionView } from "../results/question.js";
+import { repeat } from "../results/repeat.js";
+import { status } from "../results/status.js";
+import { t } from "../words.js";
+
+/** The lab `id` in `host`; `on` and `chosen` as `questionView` has them. Returns what ends it. */
+export function answerView(host, id, { on, chosen }) {
+  const title = h("h2");
+  const statusHost = h("div", { class: "status" });
+  const questionHost = h("div");
+  const repeatHost = h("section");
+  const update = status(statusHost, id);
+  const question = questionView(questionHost, { on, chosen });
+  let lab = null;
+  fill(host, h("p", { class: "eyebrow" }, t("ui.ask.question")), title, statusHost, questionHost, repeatHost);
+
+  async function heard(next) {
+    const first = !lab;
+    lab = next;
+    const [asked] = lab.questions;
+    const curves = await curvesOf(lab, asked);
+    fill(title, asked.ask);
+    update(lab);
+    question.update(lab, asked, curves);
+    if (first) fill(repeatHost, h("h3", {}, t("head.repeat")), repeat(lab, lab.toml && `api/labs/${id}/lab.toml`));
+  }
+
+  function live() {
+    if (!lab) return;
+    update(lab);
+    question.live();
+  }
+
+  const failed = (error) => lab || fill(host, h("p", { class: "refusal", role: "alert" }, error.message));
+  const stop = followLab(id, { heard, live, failed });
+  return () => {
+    stop();
+    question.leave();
+  };
+}

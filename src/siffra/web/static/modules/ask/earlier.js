@@ -1,0 +1,41 @@
+// What was asked before, and what waits: a list at the side of the Ask view.
+
+import { onBench } from "../bench.js";
+import { fill, h, refill } from "../dom.js";
+import { stateBadge, tally } from "../results/badges.js";
+import { to } from "../route.js";
+import { get } from "../server.js";
+import { language, t } from "../words.js";
+
+const MOST = 12;
+
+/** The list in `host`; `current()` is the id of the lab that is shown. Returns what ends it. */
+export function earlier(host, current) {
+  const list = h("ul", { class: "earlier" });
+  fill(host, h("h3", {}, t("ui.ask.earlier")), list);
+  let labs = [];
+
+  async function load() {
+    labs = (await get(`api/labs?lang=${language()}`)).labs.filter((lab) => lab.source === "vary").slice(0, MOST);
+    draw();
+  }
+
+  function draw() {
+    host.hidden = !labs.length;
+    refill(list, [labs, current()], () => labs.map(entry));
+  }
+
+  function entry(lab) {
+    const href = to(["ask"], new URLSearchParams({ lab: lab.id }));
+    return h(
+      "li", {},
+      h("a", { href, "aria-current": lab.id === current() && "true" }, lab.title),
+      lab.state === "done" ? tally(lab.tally) : h("div", { class: "tally" }, stateBadge(lab.state), h("span", { class: "soft" }, `${lab.have} / ${lab.runs}`)),
+    );
+  }
+
+  const reload = () => load().catch(() => {});
+  const stop = onBench((kind) => ["bench", "lab"].includes(kind) && reload());
+  reload();
+  return { draw, leave: stop };
+}

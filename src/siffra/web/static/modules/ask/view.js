@@ -1,0 +1,146 @@
+// Ask: turn a knob, see what it costs, start it, and watch the answer come.
+
+import { bench } from "../bench.js";
+import { fill, h, say } from "../dom.js";
+import { go, here, remember } from "../route.js";
+import { get, post } from "../server.js";
+import { count, duration, language, t } from "../words.js";
+import { answerView } from "./answer.js";
+import { earlier } from "./earlier.js";
+import { sentence } from "./sentence.js";
+import { firstSetup, fromAsk, fromQuery, toAsk, toQuery } from "./setup.js";
+
+const PATIENCE = 250; // ms without a change before the server is asked what it costs
+
+const EXAMPLES = [
+  ["batch", "model=dense&vary=batch_size:9,10,11&epochs=3&seeds=8"],
+  ["neurons", "model=dense&vary=neurons:4,8,16,32,64,512&epochs=3&seeds=5"],
+  ["models", "vary=model:dense,conv&epochs=3&seeds=5"],
+  ["kernel", "model=conv&vary=kernel_size:4,8,12&vary=strides:1,2,4&epochs=2&seeds=3"],
+  ["layers", "model=dense&vary=layers:1,4,16&epochs=3&seeds=5"],
+];
+
+/** The view in `main`, at `place`. Returns what ends it. */
+export function ask(main, place) {
+  const form = h("form", { class: "ask", "aria-label": t("ui.ask.title"), onsubmit: start });
+  const sentenceHost = h("div");
+  const cost = h("p", { class: "cost soft", role: "status" });
+  const refusal = h("p", { class: "refusal", role: "alert" });
+  const button = h("button", { type: "submit", class: "primary", disabled: true }, t("ui.ask.start"));
+  const examples = h("p", { class: "examples soft" }, t("ui.ask.examples"), " ", EXAMPLES.map(example));
+  const answerHost = h("article", { class: "answering" });
+  const aside = h("aside", { class: "side", hidden: true });
+  fill(main, h("h1", { class: "unseen" }, t("ui.ask.title")), form, h("div", { class: "with-side" }, answerHost, aside));
+  fill(form, sentenceHost, h("div", { class: "row" }, button, cost), refusal, examples);
+
+  let setup = null;
+  let shown = { id: null, leave: () => {} };
+  let asking = null;
+  let timer = null;
+  let over = false;
+  const list = earlier(aside, () => shown.id);
+
+  begin().catch((error) => (refusal.textContent = error.message));
+
+  async function begin() {
+    const lang = `lang=${language()}`;
+    const [knobs, { datasets }] = await Promise.all([get(`api/knobs?${lang}`), get("api/datasets")]);
+    const from = await setupHere(place.query);
+    if (over || !from) return;
+    const show = sentence(sentenceHost, knobs, datasets, changed);
+    show(from);
+    changed(from, 0);
+  }
+
+  // From the address; else what is being trained; else a first question.
+  async function setupHere(query) {
+    const written = fromQuery(query);
+    if (written) return written;
+    const { running } = query.has("lab") ? {} : await get("api/bench");
+    const id = query.get("lab") ?? (running?.kind === "lab" ? running.id : null);
+    if (!id) return firstSetup();
+    const lab = await get(`api/labs/${id}?lang=${language()}`);
+    if (lab.ask) return fromAsk(lab.ask);
+    if (!query.has("lab")) return firstSetup();
+    go(["labs", id]);
+    return null;
+  }
+
+  function changed(next, patience = PATIENCE) {
+    setup = next;
+    const query = toQuery(setup);
+    if (here().query.has("set")) query.set("set", here().query.get("set"));
+    remember(query);
+    button.disabled = true;
+    clearTimeout(timer);
+    timer = setTimeout(estimate, patience);
+  }
+
+  // What it costs; and if it was asked before, the answer is there at once.
+  async function estimate() {
+    asking?.abort();
+    asking = new AbortController();
+    try {
+      const told = await post(`api/estimate?lang=${language()}`, toAsk(setup), { signal: asking.signal });
+      if (over) return;
+      refusal.textContent = "";
+      say(cost, costText(told));
+      button.disabled = told.have === told.runs && told.known;
+      if (told.known) reveal(told.id);
+      else if (!shown.id) fill(answerHost, introduction());
+    } catch (error) {
+      if (over || error.name === "AbortError") return;
+      say(cost, "");
+      refusal.textContent = error.message;
+    }
+  }
+
+  function costText({ runs, have, seconds }) {
+    if (have === runs) return t("ui.ask.all_there", { runs });
+    const some = have ? ` ${count("ui.ask.some_there", have)}` : "";
+    return count("ui.ask.cost", runs, { time: duration(seconds) }) + some;
+  }
+
+  async function start(event) {
+    event.preventDefault();
+    if (button.disabled) return;
+    button.disabled = true;
+    try {
+      const { id } = await post("api/ask", toAsk(setup));
+      say(cost, bench().queue.length > 1 ? t("ui.ask.queued") : t("ui.ask.started"));
+      reveal(id);
+      answerHost.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    } catch (error) {
+      refusal.textContent = error.message;
+      button.disabled = false;
+    }
+  }
+
+  function reveal(id) {
+    if (shown.id === id) return;
+    shown.leave();
+    const chosen = (set) => {
+      const query = here().query;
+      query.set("set", set);
+      remember(query);
+    };
+    shown = { id, leave: answerView(answerHost, id, { on: here().query.get("set") ?? "test", chosen }) };
+    list.draw();
+  }
+
+  return () => {
+    over = true;
+    clearTimeout(timer);
+    asking?.abort();
+    shown.leave();
+    list.leave();
+  };
+}
+
+function introduction() {
+  return h("div", { class: "introduction" }, ["one", "two", "three"].map((part) => h("p", {}, t(`ui.ask.intro.${part}`))));
+}
+
+function example([name, query]) {
+  return h("a", { class: "button small", href: `#/ask?${query}` }, t(`ui.ask.example.${name}`));
+}

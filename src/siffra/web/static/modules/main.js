@@ -1,0 +1,45 @@
+// The page: learns the words, then shows the view that the address names.
+
+import { follow } from "./bench.js";
+import { fill, h } from "./dom.js";
+import { here } from "./route.js";
+import { get } from "./server.js";
+import { drawTop } from "./top.js";
+import { speak, t, wantedLanguage } from "./words.js";
+import { ask } from "./ask/view.js";
+import { playground } from "./playground/view.js";
+import { labs } from "./results/labs.js";
+import { runs } from "./results/runs.js";
+
+const VIEWS = { ask, playground, labs, runs };
+const main = document.getElementById("main");
+let leave = () => {};
+
+/** Show the view in the address; the one before is told to leave. */
+function show() {
+  const place = here();
+  const name = place.path[0] in VIEWS ? place.path[0] : "ask";
+  leave();
+  fill(main);
+  document.title = `${t(`ui.nav.${name}`)} · siffra`;
+  drawTop(name, restart);
+  leave = VIEWS[name](main, place) ?? (() => {});
+}
+
+/** Begin in the language that is wanted, or begin anew in another. */
+async function restart() {
+  let words = await get("api/words?lang=en");
+  const wanted = wantedLanguage(words.languages);
+  if (wanted !== words.language) words = await get(`api/words?lang=${wanted}`);
+  speak(words);
+  follow();
+  show();
+}
+
+window.addEventListener("hashchange", () => {
+  show();
+  window.scrollTo(0, 0);
+  main.focus({ preventScroll: true });
+});
+
+restart().catch((error) => fill(main, h("p", { class: "refusal", role: "alert" }, error.message)));

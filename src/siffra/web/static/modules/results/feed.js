@@ -1,0 +1,51 @@
+// A lab kept up to date: fetched once, and again whenever the server says that it has changed.
+
+import { onBench } from "../bench.js";
+import { Refused, get } from "../server.js";
+import { language } from "../words.js";
+
+/**
+ * Follow the lab `id`: `heard(lab)` with each new state of it, `live()` with each epoch of its run
+ * and whenever the bench changes, `failed(error)` when it cannot be read. Returns what ends it.
+ */
+export function followLab(id, { heard, live, failed }) {
+  let wanted = false;
+  let busy = false;
+  let over = false;
+
+  async function load() {
+    wanted = true;
+    if (busy) return;
+    busy = true;
+    while (wanted && !over) {
+      wanted = false;
+      try {
+        const lab = await get(`api/labs/${id}?lang=${language()}`);
+        if (!over) await heard(lab);
+      } catch (error) {
+        busy = false;
+        if (!(error instanceof Refused)) throw error;
+        if (!over) failed(error);
+        return;
+      }
+    }
+    busy = false;
+  }
+
+  const stop = onBench((kind, data) => {
+    if (kind === "lab" && data.id === id) load();
+    else if (kind === "link" && data) load(); // who knows what happened meanwhile
+    else if (kind === "bench" || (kind === "epoch" && data.id === id)) live();
+  });
+  load();
+  return () => {
+    over = true;
+    stop();
+  };
+}
+
+/** The curves of one question of a lab. */
+export function curvesOf(lab, question) {
+  const query = new URLSearchParams({ question: question.id, lang: language() });
+  return get(`api/labs/${lab.id}/curves?${query}`);
+}

@@ -1,0 +1,102 @@
+// One lab in full: how far it has come, what it found, and every question with its curves.
+
+import { fill, h, refill, say } from "../dom.js";
+import { to } from "../route.js";
+import { count, language, percent, t } from "../words.js";
+import { tally } from "./badges.js";
+import { curvesOf, followLab } from "./feed.js";
+import { questionView } from "./question.js";
+import { repeat } from "./repeat.js";
+import { status } from "./status.js";
+
+/** The lab `id` in `main`. Returns what ends it. */
+export function labView(main, id) {
+  const title = h("h1");
+  const statusHost = h("div", { class: "status" });
+  const summary = h("p", { class: "answer" });
+  const tallyHost = h("div");
+  const links = h("p", { class: "row" });
+  const questions = h("div", { class: "questions" });
+  const rest = h("div");
+  const update = status(statusHost, id);
+  const open = new Map(); // question views by question id
+  let lab = null;
+  fill(main, h("p", { class: "eyebrow" }, h("a", { href: to(["labs"]) }, t("ui.nav.labs"))), title, statusHost, summary, tallyHost, links, questions, rest);
+
+  async function heard(next) {
+    const first = !lab;
+    lab = next;
+    say(title, lab.title);
+    say(summary, lab.summary);
+    summary.hidden = !lab.have;
+    refill(tallyHost, lab.tally, () => tally(lab.tally));
+    refill(links, lab.have > 0, () => lab.have > 0 && h("a", {
+      class: "button", href: `api/labs/${id}/report?lang=${language()}`, target: "_blank", rel: "noopener",
+    }, t("ui.labs.report")));
+    update(lab);
+    if (first) {
+      fill(questions, lab.questions.map(section));
+      fill(rest, experiments(), h("section", {}, h("h3", {}, t("head.repeat")), repeat(lab)));
+    }
+    for (const question of lab.questions) refreshSummary(question);
+    await Promise.all([...open.keys()].map(refresh));
+  }
+
+  // A question shows its answer; the rest is fetched when it is opened.
+  function section(question, number) {
+    const host = h("div");
+    const details = h(
+      "details", { "data-question": question.id, ontoggle: () => toggle(details, question.id, host) },
+      h("summary", {}, h("span", { class: "ask" }, `${number + 1}. ${question.ask}`), h("span", { class: "soft told" }), h("span", { class: "tally-host" })),
+      host,
+    );
+    return details;
+  }
+
+  function refreshSummary(question) {
+    const details = questions.querySelector(`[data-question="${question.id}"]`);
+    say(details.querySelector(".told"), question.answer);
+    const counts = {};
+    for (const { code } of question.claims) counts[code] = (counts[code] ?? 0) + 1;
+    refill(details.querySelector(".tally-host"), counts, () => tally(counts));
+  }
+
+  function toggle(details, question, host) {
+    if (details.open && !open.has(question)) {
+      open.set(question, questionView(host));
+      refresh(question);
+    } else if (!details.open) {
+      open.get(question)?.leave();
+      open.delete(question);
+      fill(host);
+    }
+  }
+
+  async function refresh(question) {
+    const asked = lab.questions.find((each) => each.id === question);
+    const curves = await curvesOf(lab, asked);
+    open.get(question)?.update(lab, asked, curves);
+  }
+
+  function experiments() {
+    if (!lab.experiments.length) return null;
+    const cells = (each) => ["test", "moved", "rotated"].map((set) =>
+      h("td", { class: "number" }, each.n ? (each.accuracy[set].text ?? percent(each.accuracy[set].mean)) : "–"));
+    return h("section", {}, h("h3", {}, t("head.experiments")), h("div", { class: "scroll" }, h("table", {},
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("table.experiment")), ["test", "moved", "rotated"].map((set) => h("th", { scope: "col", class: "number" }, t(`set.${set}`))), h("th", { scope: "col", class: "number" }, "n"))),
+      h("tbody", {}, lab.experiments.map((each) => h("tr", {}, h("th", { scope: "row" }, each.name), cells(each), h("td", { class: "number" }, String(each.n))))))));
+  }
+
+  function live() {
+    if (!lab) return;
+    update(lab);
+    for (const view of open.values()) view.live();
+  }
+
+  const failed = (error) => lab || fill(main, h("p", { class: "refusal", role: "alert" }, error.message));
+  const stop = followLab(id, { heard, live, failed });
+  return () => {
+    stop();
+    for (const view of open.values()) view.leave();
+  };
+}

@@ -1,0 +1,86 @@
+// Labs: the study and every other lab in the store, and one of them in full.
+
+import { onBench } from "../bench.js";
+import { fill, h, refill, say } from "../dom.js";
+import { go, to } from "../route.js";
+import { get, post } from "../server.js";
+import { count, duration, language, t } from "../words.js";
+import { stateBadge, tally } from "./badges.js";
+import { labView } from "./lab.js";
+
+/** The view in `main`: `#/labs`, or `#/labs/ID`. Returns what ends it. */
+export function labs(main, { path, query }) {
+  return path[1] ? labView(main, path[1], query) : listView(main);
+}
+
+function listView(main) {
+  const refusal = h("p", { class: "refusal", role: "alert" });
+  const list = h("ul", { class: "cards" });
+  fill(main, h("h1", {}, t("ui.labs.title")), refusal, study(), h("section", {}, h("h2", {}, t("ui.labs.all")), list));
+  let over = false;
+
+  async function load() {
+    try {
+      const found = await get(`api/labs?lang=${language()}`);
+      if (!over) refill(list, found.labs, () => (found.labs.length ? found.labs.map(card) : h("li", { class: "soft" }, t("ui.labs.none"))));
+    } catch (error) {
+      refusal.textContent = error.message;
+    }
+  }
+
+  const stop = onBench((kind, data) => (kind === "lab" || kind === "bench" || (kind === "link" && data)) && load());
+  load();
+  return () => {
+    over = true;
+    stop();
+  };
+}
+
+function card(lab) {
+  const href = lab.source === "vary" ? to(["ask"], new URLSearchParams({ lab: lab.id })) : to(["labs", lab.id]);
+  return h(
+    "li", {},
+    h("h3", {}, h("a", { href }, lab.title)),
+    h("p", { class: "soft" }, [lab.answer, `${count("ui.labs.runs", lab.runs)} · ${new Date(lab.asked).toLocaleString(language(), { dateStyle: "medium", timeStyle: "short" })}`].filter(Boolean).join(" ")),
+    lab.state === "done" ? null : h("div", { class: "tally" }, stateBadge(lab.state), h("span", { class: "soft" }, `${lab.have} / ${lab.runs}`)),
+    tally(lab.tally),
+  );
+}
+
+/** The study that siffra brings, to be run at a preset; what that costs is told first. */
+function study() {
+  const cost = h("p", { class: "soft", role: "status" });
+  const refusal = h("p", { class: "refusal", role: "alert" });
+  const button = h("button", { type: "submit", class: "primary" }, t("ui.labs.run"));
+  const presets = h("select", { id: "preset", onchange: estimate }, ["quick", "standard", "full"].map(
+    (name) => h("option", { value: name }, t(`ui.labs.preset.${name}`))));
+  const body = () => ({ preset: presets.value });
+
+  async function estimate() {
+    try {
+      const asked = presets.value;
+      const { runs, have, seconds } = await post("api/study/estimate", body());
+      if (asked !== presets.value) return;
+      say(cost, have === runs ? t("ui.ask.all_there", { runs }) : count("ui.ask.cost", runs, { time: duration(seconds) })
+        + (have ? ` ${count("ui.ask.some_there", have)}` : ""));
+    } catch (error) {
+      refusal.textContent = error.message;
+    }
+  }
+
+  async function start(event) {
+    event.preventDefault();
+    try {
+      go(["labs", (await post("api/study", body())).id]);
+    } catch (error) {
+      refusal.textContent = error.message;
+    }
+  }
+
+  estimate();
+  return h("section", { class: "study" },
+    h("h2", {}, t("ui.labs.study")),
+    h("p", {}, t("ui.labs.study_what")),
+    h("form", { class: "row", onsubmit: start }, h("label", { class: "row" }, t("ui.labs.length"), presets), button, cost),
+    refusal);
+}

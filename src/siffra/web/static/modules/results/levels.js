@@ -1,0 +1,82 @@
+// A question's levels in a table: every seed's run on one scale, and the numbers beside it.
+
+import { scaleOf, strip } from "../charts/strip.js";
+import { levelStyle } from "../colours.js";
+import { h } from "../dom.js";
+import { has, percent, t } from "../words.js";
+
+const TOLD = ["test", "moved", "rotated"];
+
+/** The table of `question`, with runs drawn as they did on the set `on`. */
+export function levelsTable(question, on) {
+  const seen = question.levels.filter((level) => level.n);
+  const scale = seen.length ? scaleOf(seen.map((level) => plain(level.accuracy[on]))) : null;
+  const head = h(
+    "tr", {},
+    h("th", { scope: "col" }, varied(question)),
+    h("th", { scope: "col", class: "drawn" }, t("ui.levels.runs", { set: t(`set.${on}`) })),
+    TOLD.map((set) => h("th", { scope: "col", class: "number" }, `${t(`set.${set}`)} %`)),
+    h("th", { scope: "col", class: "number" }, t("table.seconds")),
+    h("th", { scope: "col", class: "number" }, "n"),
+  );
+  const rows = question.levels.map((level, index) => levelRow(level, index, on, scale));
+  return h("div", { class: "scroll" }, h("table", { class: "levels-table" }, h("thead", {}, head), h("tbody", {}, rows)));
+}
+
+function levelRow(level, index, on, scale) {
+  const drawn = level.n ? strip(plain(level.accuracy[on]), scale, levelStyle(index).colour, summaryText(level.accuracy[on])) : "";
+  const marks = [
+    level.best && h("span", { class: "mark" }, ` ${t("ui.levels.best")}`),
+    level.diverged > 0 && h("span", { class: "mark" }, ` ${t("table.diverged", { down: level.diverged, n: level.n })}`),
+  ];
+  return h(
+    "tr", { class: level.best ? "best" : null },
+    h("th", { scope: "row" }, level.name, marks),
+    h("td", { class: "drawn" }, drawn),
+    TOLD.map((set) => h("td", { class: "number" }, level.n ? summaryText(level.accuracy[set]) : "–")),
+    h("td", { class: "number" }, level.n ? secondsText(level.seconds) : "–"),
+    h("td", { class: "number" }, String(level.n)),
+  );
+}
+
+/** Two knobs: one down, one across, and the mean on the set `on` where they meet. */
+export function crossing(question, on) {
+  const [down, across] = question.vary;
+  const values = (knob) => [...new Set(question.levels.map((level) => String(level.knobs[knob])))];
+  const means = question.levels.filter((level) => level.n).map((level) => level.accuracy[on].mean);
+  const [low, high] = [Math.min(...means), Math.max(...means)];
+  const at = new Map(question.levels.map((level) => [`${level.knobs[down]}|${level.knobs[across]}`, level]));
+  const cell = (row, column) => {
+    const level = at.get(`${row}|${column}`);
+    if (!level?.n) return h("td", { class: "number" }, "–");
+    const share = high > low ? (level.accuracy[on].mean - low) / (high - low) : 0.5;
+    return h("td", { class: `number${level.best ? " best" : ""}`, vars: { "--share": share } }, summaryText(level.accuracy[on]));
+  };
+  return h("div", { class: "scroll" }, h(
+    "table", { class: "crossing" },
+    h("caption", { class: "unseen" }, t("ui.levels.crossing", { set: t(`set.${on}`) })),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, `${knobName(down)} ↓  ${knobName(across)} →`), values(across).map((v) => h("th", { scope: "col", class: "number" }, v)))),
+    h("tbody", {}, values(down).map((row) => h("tr", {}, h("th", { scope: "row" }, row), values(across).map((column) => cell(row, column))))),
+  ));
+}
+
+/** The name of a knob; one that the catalogue lacks keeps its own. */
+export function knobName(knob) {
+  return has(`knob.${knob}`) ? t(`knob.${knob}`) : knob;
+}
+
+function varied(question) {
+  return question.vary.length === 1 ? knobName(question.vary[0]) : t("figure.level");
+}
+
+function plain({ mean, interval, values }) {
+  return { mean, low: interval[0] ?? NaN, high: interval[1] ?? NaN, values };
+}
+
+function summaryText(summary) {
+  return (summary.text ?? percent(summary.mean)).replace(/\s*%$/, "");
+}
+
+function secondsText(summary) {
+  return (summary.text ?? summary.mean.toFixed(2)).replace(/\s*s$/, "");
+}

@@ -1,0 +1,114 @@
+// One question of a lab: its answer, curves, levels and verdicts, live while it is being trained.
+
+import { bench } from "../bench.js";
+import { curvesChart } from "../charts/curves.js";
+import { levelStyle } from "../colours.js";
+import { fill, h, refill, s } from "../dom.js";
+import { count, t } from "../words.js";
+import { badge } from "./badges.js";
+import { crossing, levelsTable } from "./levels.js";
+
+const SETS = ["test", "moved", "rotated", "val", "train"];
+
+/**
+ * The question in `host`. `update(lab, question, curves)` draws what is known; `live()` adds the
+ * run of the moment. `on` is the set that is shown first, `chosen(set)` hears when another is.
+ */
+export function questionView(host, { on = "test", chosen = () => {} } = {}) {
+  let known = null;
+  const hidden = new Set();
+  const answer = h("div");
+  const switches = h("div", { class: "choices", role: "group", "aria-label": t("ui.question.set") });
+  const chartHost = h("div", { class: "chart", role: "img" });
+  const legend = h("ul", { class: "legend" });
+  const numbers = h("div");
+  const claims = h("div");
+  const chart = curvesChart(chartHost);
+  fill(
+    host, answer,
+    h("section", {}, h("div", { class: "row chart-head" }, h("h3", {}, t("ui.question.curves")), switches), chartHost, legend),
+    h("section", {}, h("h3", {}, t("head.numbers")), numbers),
+    claims,
+  );
+
+  function update(lab, question, curves) {
+    known = { lab, question, curves };
+    draw();
+  }
+
+  function draw() {
+    const { lab, question } = known;
+    refill(answer, [question.answer, lab.provisional], () => answerText(lab, question));
+    refill(switches, on, () => SETS.map(setSwitch));
+    refill(numbers, [question.levels, on], () => [
+      question.vary.length === 2 ? crossing(question, on) : null,
+      levelsTable(question, on),
+      h("p", { class: "soft fixed" }, h("strong", {}, `${t("claim.fixed")}: `), question.fixed_text),
+    ]);
+    refill(claims, [question.claims, lab.provisional], () => claimsList(lab, question));
+    live();
+  }
+
+  function setSwitch(name) {
+    const choose = () => {
+      on = name;
+      chosen(on);
+      draw();
+      switches.querySelector("[aria-pressed=true]").focus();
+    };
+    return h("button", { type: "button", "aria-pressed": String(name === on), onclick: choose }, t(`set.${name}`));
+  }
+
+  /** The curves, with the run of the moment as far as it has come. */
+  function live() {
+    if (!known) return;
+    const { lab, question, curves } = known;
+    const working = bench().running;
+    const run = working?.id === lab.id ? working.run : null;
+    const levels = curves.levels.map((level, index) => {
+      const band = level.band[on] ?? { mean: [], low: [], high: [] };
+      const runs = level.runs.map((each) => ({ values: each.accuracy[on] ?? [], done: true }));
+      const mine = run?.question === question.id && run.level === index && !level.runs.some((each) => each.seed === run.seed);
+      if (mine) runs.push({ values: run.curve.map((epoch) => epoch.accuracy[on] ?? null), done: false });
+      return { name: level.name, index, shown: !hidden.has(index), ...band, runs };
+    });
+    chart.update(levels);
+    refill(legend, [levels.map((level) => [level.name, level.shown])], () => levels.map(legendEntry));
+    chartHost.setAttribute("aria-label", t("ui.question.chart", { set: t(`set.${on}`) }));
+  }
+
+  function legendEntry({ name, index, shown }) {
+    const { colour, dashes } = levelStyle(index);
+    const toggle = () => {
+      if (!hidden.delete(index)) hidden.add(index);
+      live();
+      legend.children[index].firstElementChild.focus();
+    };
+    const line = s("line", { x1: 0, x2: 29, y1: 6, y2: 6, "stroke-width": 2.5, "stroke-dasharray": dashes.join(" ") });
+    line.style.stroke = `var(${colour})`;
+    return h("li", {}, h("button", { type: "button", "aria-pressed": String(shown), onclick: toggle },
+      s("svg", { viewBox: "0 0 29 12", "aria-hidden": "true" }, line), name));
+  }
+
+  return { update, live, leave: () => chart.leave() };
+}
+
+function answerText(lab, question) {
+  const note = lab.provisional && h("span", { class: "badge plain provisional" }, t("ui.question.provisional"));
+  const missing = lab.provisional && h("p", { class: "soft" }, note, " ", count("head.incomplete", lab.runs - lab.have));
+  return [h("p", { class: `answer${lab.provisional ? " provisional" : ""}` }, question.answer), missing];
+}
+
+function claimsList(lab, question) {
+  if (!question.claims.length) return null;
+  const item = (claim) => h(
+    "li", {},
+    h("div", {}, badge(claim.code, claim.name, { provisional: lab.provisional })),
+    h("div", {},
+      claim.say && h("p", {}, h("strong", {}, claim.say)),
+      h("p", {}, claim.compared, claim.evidence && `: ${claim.evidence}`, "."),
+      claim.margin_text && h("p", { class: "soft" }, claim.margin_text),
+      claim.reported && h("p", { class: "soft" }, `${t("claim.reported")}: ${claim.reported}`)),
+  );
+  return h("section", {}, h("h3", {}, t("ui.question.verdicts")), h("ol", { class: "claims" }, question.claims.map(item)));
+}

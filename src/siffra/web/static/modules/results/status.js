@@ -1,0 +1,79 @@
+// How far a lab has come, and what can be done about it: hold, go on, cancel, start.
+
+import { bench, setPaused } from "../bench.js";
+import { fill, h, say } from "../dom.js";
+import { post } from "../server.js";
+import { count, duration, t } from "../words.js";
+import { stateBadge } from "./badges.js";
+
+/** The status of lab `id` in `host`; `update(lab)` whenever there is news of the lab or the bench. */
+export function status(host, id) {
+  const badgeHost = h("span");
+  const told = h("span", { class: "soft" });
+  const bar = h("progress", { max: 1, value: 0, "aria-label": t("ui.status.progress") });
+  const refusal = h("p", { class: "refusal", role: "alert" });
+  const aloud = h("span", { class: "unseen", role: "status" });
+  const actions = Object.fromEntries(
+    Object.entries({
+      pause: () => setPaused(true),
+      resume: () => setPaused(false),
+      cancel: () => post(`api/labs/${id}/stop`),
+      start: () => post(`api/labs/${id}/start`),
+    }).map(([name, act]) => [name, action(name, act)]),
+  );
+  fill(host, h("div", { class: "row" }, badgeHost, told, Object.values(actions)), bar, refusal, aloud);
+
+  function action(name, act) {
+    const press = () => {
+      refusal.textContent = "";
+      act().catch((error) => (refusal.textContent = error.message));
+    };
+    return h("button", { type: "button", class: "small", "data-action": name, hidden: true, onclick: press }, t(`ui.status.${name}`));
+  }
+
+  function update(lab) {
+    const { paused, queue, running } = bench();
+    const working = running?.kind === "lab" && running.id === id ? running : null;
+    const waiting = queue.some((item) => item.kind === "lab" && item.id === id);
+    const state = now(lab.state, { working, waiting, paused });
+    const done = working ? working.done : lab.have;
+    const parts = [t("ui.status.runs", { done, total: lab.runs })];
+    if (working && state === "running") parts.push(t("ui.status.left", { time: duration(working.seconds_left) }));
+    if (state === "queued") parts.push(ahead(queue, id));
+    fill(badgeHost, stateBadge(state));
+    say(told, parts.join(" · "));
+    bar.value = lab.runs ? (done + shareOfRun(working)) / lab.runs : 0;
+    bar.hidden = state === "done";
+    const over = ["stopped", "failed"].includes(state);
+    show(actions.pause, state === "running");
+    show(actions.resume, state === "paused");
+    show(actions.cancel, waiting);
+    show(actions.start, over);
+    if (lab.error) refusal.textContent = t(`ui.error.${lab.error}`);
+    if (state !== "running") say(aloud, `${t(`ui.state.${state}`)}. ${parts[0]}.`);
+  }
+
+  return update;
+}
+
+function now(state, { working, waiting, paused }) {
+  if (!waiting) return state;
+  if (paused) return "paused";
+  return working ? "running" : "queued";
+}
+
+/** Hide or show a button; who stood on one that goes away is put on the next that stays. */
+function show(button, shown) {
+  const focused = document.activeElement === button;
+  button.hidden = !shown;
+  if (focused && !shown) button.parentElement.querySelector("button:not([hidden])")?.focus();
+}
+
+function shareOfRun(working) {
+  const run = working?.run;
+  return run ? Math.min(1, run.curve.length / run.epochs) : 0;
+}
+
+function ahead(queue, id) {
+  return count("ui.status.ahead", queue.findIndex((item) => item.id === id));
+}

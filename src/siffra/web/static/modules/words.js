@@ -1,0 +1,73 @@
+// The page's words in the language of the moment, from the same catalogues as the report.
+
+const KEY = "siffra-language";
+let catalogue = {};
+let languages = [];
+
+/** The language in which this browser wants the page: what was chosen here, else its own. */
+export function wantedLanguage(known) {
+  const wished = [localStorage.getItem(KEY), ...navigator.languages.map((tag) => tag.slice(0, 2))];
+  return wished.find((code) => known.includes(code)) ?? known[0];
+}
+
+/** Keep the choice of a language. */
+export function chooseLanguage(code) {
+  localStorage.setItem(KEY, code);
+}
+
+/** Speak as the server's `words` say: `{ language, languages, texts }`. */
+export function speak(words) {
+  catalogue = words.texts;
+  languages = words.languages;
+  document.documentElement.lang = words.language;
+}
+
+/** The languages that are not spoken at the moment. */
+export function otherLanguages() {
+  return languages.filter((code) => code !== language());
+}
+
+/** The language that is spoken. */
+export function language() {
+  return document.documentElement.lang;
+}
+
+/** The text for `key` with `values` put in. */
+export function t(key, values = {}) {
+  const text = catalogue[key] ?? key;
+  return text.replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
+}
+
+/** The text for `n` things: `key.one` or `key.other`. */
+export function count(key, n, values = {}) {
+  return t(`${key}.${n === 1 ? "one" : "other"}`, { n, ...values });
+}
+
+/** Whether there is a text for `key`. */
+export function has(key) {
+  return key in catalogue;
+}
+
+/** A number in this language's notation, with so many decimals. */
+export function number(value, decimals = 0) {
+  if (value === null || !Number.isFinite(value)) return "–";
+  return value.toFixed(decimals).replace("-", "−").replace(".", t("decimal"));
+}
+
+/** A number as it was typed: 0.02, 1024. */
+export function exact(value) {
+  return String(value).replace("-", "−").replace(".", t("decimal"));
+}
+
+/** A fraction in per cent: "97.1 %". */
+export function percent(fraction, decimals = 1) {
+  return fraction === null ? "–" : `${number(100 * fraction, decimals)}\u00a0%`;
+}
+
+/** A length of time for people: "8 s", "2 min", "1 h 5 min". */
+export function duration(seconds) {
+  if (seconds < 60) return t("ui.time.seconds", { n: Math.max(1, Math.ceil(seconds)) });
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes < 60) return t("ui.time.minutes", { n: minutes });
+  return t("ui.time.hours", { hours: Math.floor(minutes / 60), n: minutes % 60 });
+}
