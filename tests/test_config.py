@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from siffra.config import KNOBS, ConvModel, DenseModel, Setting, Training
+from siffra.config import KNOBS, ConvModel, DenseModel, Model, Setting, Training
 from siffra.errors import ConfigError
 
 widths = st.one_of(st.integers(1, 99), st.lists(st.integers(1, 99), min_size=1, max_size=4))
@@ -43,6 +44,13 @@ def test_knobs_of_a_setting_make_the_same_setting(knobs):
     setting = Setting.from_knobs(knobs)
 
     assert Setting.from_knobs(setting.knobs()) == setting
+
+
+@given(st.one_of(dense_knobs, conv_knobs))
+def test_a_model_comes_back_from_json_as_it_was(knobs):
+    model, json = Setting.from_knobs(knobs).model, TypeAdapter(Model)
+
+    assert json.validate_json(json.dump_json(model)) == model
 
 
 def test_what_is_not_said_is_the_study_s_base():

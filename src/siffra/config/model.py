@@ -67,7 +67,11 @@ class ConvModel(_Model):
     @model_validator(mode="before")
     @classmethod
     def _pool_after_the_last(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or "pool_size" in values:
+        if not isinstance(values, dict):
+            return values
+        # JSON's lists have become Python's by here, which strict fields do not take for tuples.
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        if "pool_size" in values:
             return values
         filters = values.get("filters", (16,))
         count = len(filters) if isinstance(filters, list | tuple) else 1
