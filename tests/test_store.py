@@ -17,6 +17,7 @@ from made_runs import MACHINE, make_record
 from siffra import store as store_module
 from siffra.config import Setting
 from siffra.errors import StoreError
+from siffra.examination import Confidence, Examination, Features, Mistake
 from siffra.run import Record
 from siffra.store import MIGRATIONS, Store, default_store_path, open_store
 
@@ -433,6 +434,18 @@ class TestMigrations:
             assert db.execute("PRAGMA user_version").fetchone() == (len(self.STEPS),)
             assert db.execute("SELECT count(*) FROM note").fetchone() == (0,)
 
+    def test_the_first_siffras_store_takes_examinations(self, path, monkeypatch):
+        monkeypatch.setattr(store_module, "MIGRATIONS", MIGRATIONS[:1])
+        with open_store(path) as store:
+            store.add(record(1))
+        monkeypatch.undo()
+
+        with open_store(path) as store:
+            assert store.records() == [record(1)]
+            assert store.examined([record(1).key]) == set()
+            store.add(record(1), EXAMINATION)
+            assert store.examinations([record(1).key, "other"]) == {record(1).key: EXAMINATION}
+
     def test_a_step_that_fails_changes_nothing(self, path, monkeypatch):
         with open_store(path) as store:
             store.add(record(1))
@@ -443,6 +456,16 @@ class TestMigrations:
         monkeypatch.undo()
         with open_store(path) as store:
             assert store.records() == [record(1)]
+
+
+EXAMINATION = Examination(
+    moved={"x": (0.9, 0.5)},
+    turned=(0.1, 0.9),
+    map=((0.5,),),
+    mistakes={"test": (Mistake(image=3, true=4, predicted=9, confidence=0.75),)},
+    confidence={"test": Confidence(images=(3,), right=(2,), confidence=(2.5,))},
+    features=Features(count=1, rows=1, columns=1, data="fw=="),
+)
 
 
 def add_until_refused(store: Store, numbers: Iterable[int], complaint: str) -> list[str]:

@@ -21,6 +21,7 @@ from siffra.data.load import DataSource, load_dataset
 from siffra.data.pictures import read_picture
 from siffra.engine.base import Engine, Fitted
 from siffra.errors import ConfigError, ModelFileError, SiffraError
+from siffra.examination import Examined
 from siffra.lab.conduct import Cost, Event, conduct, estimate
 from siffra.lab.labfile import EXPERIMENTS, read_lab
 from siffra.lab.plan import Plan, Text
@@ -291,15 +292,19 @@ def expect_report(out: Path | str | None, language: str = "en") -> None:
 
 @dataclass(frozen=True, slots=True)
 class LabResult:
-    """What a lab, or one question, found: `answers` holds estimates, verdicts and records."""
+    """What a lab, or one question, found: `answers` holds estimates, verdicts and records.
+
+    `examined` has what is known of the networks themselves, of those that the plan examines.
+    """
 
     answers: Answers
+    examined: Examined | None = None
 
     def write(self, out: Path | str, language: str = "en") -> list[Path]:
         """Write the report (HTML, Markdown, JSON, CSV, Parquet, figures) to the folder `out`."""
         from siffra.report.report import write_report  # brings matplotlib
 
-        return write_report(self.answers, Path(out), language)
+        return write_report(self.answers, Path(out), language, self.examined)
 
     def as_json(self, language: str = "en") -> str:
         """The content of the report's `results.json`."""
@@ -350,7 +355,8 @@ class Job:
         records = conduct(
             self.plan, self.dataset, self.engine, self.store, on_event, fresh=self.fresh
         )
-        return LabResult(answer(self.plan, records))
+        examinations = self.store.examinations(record.key for record in records.values())
+        return LabResult(answer(self.plan, records), Examined(self.dataset, examinations))
 
     def _cost(self, plan: Plan) -> Cost:
         return estimate(plan, self.dataset, self.engine, self.store, fresh=self.fresh)
@@ -365,16 +371,20 @@ def lab_job(
     seeds: int | None = None,
     only: Sequence[str] = (),
     fresh: bool = False,
+    examines: bool = True,
     threads: int | None = None,
     store: Path | str | None = None,
 ) -> Iterator[Job]:
-    """A lab made ready, see `run_lab`; its store is open meanwhile."""
+    """A lab made ready, see `run_lab`; its store is open meanwhile.
+
+    Unless it `examines`, runs that are stored without an examination are taken as they are.
+    """
     file = read_lab(Path(lab) if lab else None)
     trainer = make_engine(threads)
     dataset = load_dataset(file.data)
     plan = plan_lab(file, dataset, preset=preset, epochs=epochs, seeds=seeds, only=only)
     with open_store(store or default_store_path()) as runs:
-        yield Job(plan, dataset, trainer, runs, fresh)
+        yield Job(replace(plan, examines=examines), dataset, trainer, runs, fresh)
 
 
 @contextmanager

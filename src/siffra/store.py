@@ -3,6 +3,9 @@
 A run's record is kept whole, as JSON; the columns that are queried are SQLite's own extracts
 of it, and the `epoch` view spreads its curves, so that nothing can disagree with the record.
 
+What a run's network was found to do, where it was examined, lies beside the record under the
+same key.
+
 A *claim* says that a process is making a run. It is void when its owner is gone (`presence`),
 so that nothing which a killed process leaves behind can block.
 """
@@ -13,6 +16,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from siffra.config import ConvModel, DenseModel, Model
 from siffra.errors import StoreError
+from siffra.examination import EXAMINING, Examination
 from siffra.presence import Presence
 from siffra.run import Machine, Record
 
@@ -69,6 +74,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         FROM run, json_each(run.record, '$.epochs') AS entry
         """,
     ),
+    (
+        """
+        CREATE TABLE examination (
+            key         TEXT NOT NULL PRIMARY KEY REFERENCES run (key),
+            version     INTEGER NOT NULL,
+            examination TEXT NOT NULL
+        ) STRICT
+        """,
+    ),
 )
 """The steps from each schema to the next. A step that has been released never changes."""
 
@@ -102,11 +116,13 @@ class Store:
         """The file."""
         return self._path
 
-    def add(self, record: Record, *, replace: bool = False) -> None:
-        """Store a finished run and drop the claim on it, both or neither.
+    def add(
+        self, record: Record, examination: Examination | None = None, *, replace: bool = False
+    ) -> None:
+        """Store a finished run, with its examination if there is one, and drop the claim on it.
 
-        A run that is there already stays as it was, since equal keys mean equal results; unless
-        it is to be replaced, for its times, say.
+        All of this or nothing. A run that is there already stays as it was, since equal keys
+        mean equal results; unless it is to be replaced, for its times, say.
         """
         conflict = "UPDATE SET record = excluded.record" if replace else "NOTHING"
         with self._writing():
@@ -114,6 +130,11 @@ class Store:
                 f"INSERT INTO run (key, record) VALUES (?, ?) ON CONFLICT (key) DO {conflict}",
                 (record.key, record.model_dump_json()),
             )
+            if examination is not None:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO examination VALUES (?, ?, ?)",
+                    (record.key, EXAMINING, examination.model_dump_json()),
+                )
             self._drop_claim(record.key)
 
     def get(self, key: str) -> Record | None:
@@ -129,6 +150,15 @@ class Store:
                 (json.dumps(list(keys)),),
             ).fetchall()
         return {key for (key,) in rows}
+
+    def examined(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys whose runs are stored with an examination."""
+        return set(self._examinations("key", keys))
+
+    def examinations(self, keys: Iterable[str]) -> dict[str, Examination]:
+        """The examinations that are stored of the runs with these keys, by key."""
+        found = self._examinations("examination", keys)
+        return {key: Examination.model_validate_json(text) for key, text in found.items()}
 
     def find(self, prefix: str) -> Record:
         """The one run whose key starts with `prefix`.
@@ -153,11 +183,17 @@ class Store:
         model: str | None = None,
         engine: str | None = None,
         seed: int | None = None,
+        since: datetime | None = None,
     ) -> list[Record]:
-        """The runs that match everything that is given, the oldest first."""
+        """The runs that match everything that is given, the oldest first.
+
+        With `since`, those that were finished then or later, to the second.
+        """
         wanted = {"dataset": dataset, "model": model, "engine": engine, "seed": seed}
-        asked = {column: value for column, value in wanted.items() if value is not None}
-        where = " AND ".join(f"{column} = ?" for column in asked) or "TRUE"
+        asked = {f"{column} =": value for column, value in wanted.items() if value is not None}
+        if since:
+            asked["finished >="] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        where = " AND ".join(f"{column} ?" for column in asked) or "TRUE"
         return self._records(f"WHERE {where} ORDER BY finished, key", tuple(asked.values()))
 
     def epoch_seconds(
@@ -218,6 +254,15 @@ class Store:
         with _explained(self._path):
             rows = self._db.execute(f"SELECT key, record FROM run {clauses}", values).fetchall()
         return [self._parse(key, text) for key, text in rows]
+
+    def _examinations(self, column: str, keys: Iterable[str]) -> dict[str, str]:
+        with _explained(self._path):
+            rows = self._db.execute(
+                f"SELECT key, {column} FROM examination "
+                "WHERE version = ? AND key IN (SELECT value FROM json_each(?))",
+                (EXAMINING, json.dumps(list(keys))),
+            ).fetchall()
+        return dict(rows)
 
     def _parse(self, key: str, text: str) -> Record:
         try:

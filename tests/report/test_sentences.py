@@ -168,7 +168,7 @@ def test_a_verdict_says_what_was_compared_and_on_what_it_rests(answers):
     said = plain(verdict_sentence(*claim("a2", answers)))
 
     assert said.startswith(
-        "Supported: accuracy on the test set, learning rate 0.02 against learning rate 0.7; −20.0"
+        "Supported: accuracy on the test set, learning rate 0.02 against learning rate 0.7; −19.4"
     )
     assert "% interval −" in said
     assert "n = 5" in said

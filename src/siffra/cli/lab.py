@@ -134,6 +134,7 @@ def report(
         epochs=epochs,
         seeds=seeds,
         only=_ids(only),
+        examines=False,
         store=store,
     ) as job:
         cost = job.cost()

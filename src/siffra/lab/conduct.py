@@ -14,6 +14,7 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.errors import StoreError
+from siffra.examination import examine
 from siffra.lab.cost import Costs
 from siffra.lab.plan import Plan, PlannedRun
 from siffra.run import Epoch, Record, run, run_key
@@ -101,6 +102,9 @@ def conduct(
 ) -> dict[tuple[Setting, int], Record]:
     """Make every run of `plan` that is not stored; return them all, by setting and seed.
 
+    A run that is to be examined and was stored without that is made again for it. Its record
+    stays: the same key gives the same network.
+
     Runs are made in the plan's order, except that those which another process is making are
     left to it, and taken over if it dies. Whatever ends this early, an interrupt or what
     `on_event` raises, loses the current run only.
@@ -124,20 +128,26 @@ def estimate(
         StoreError: The store cannot be read.
     """
     costs = Costs(dataset, engine, store)
-    keys = _keys(plan, dataset, engine)
-    stored = set() if fresh else store.stored(keys.values())
+    keys = run_keys(plan, dataset, engine)
+    stored = set() if fresh else _stored(keys, store)
     missing = [planned for planned, key in keys.items() if key not in stored]
     seconds = sum(costs.seconds(planned.setting) for planned in missing)
     return Cost(runs=len(keys), have=len(keys) - len(missing), seconds=seconds)
 
 
-def _keys(plan: Plan, dataset: Dataset, engine: Engine) -> Mapping[PlannedRun, str]:
+def run_keys(plan: Plan, dataset: Dataset, engine: Engine) -> Mapping[PlannedRun, str]:
     """The run key of each planned run, in the plan's order."""
     split_for = lru_cache(maxsize=1)(dataset.split_for)  # a plan goes seed by seed
     return {
         planned: run_key(planned.setting, split_for(planned.seed), planned.seed, engine)
         for planned in plan.runs
     }
+
+
+def _stored(keys: Mapping[PlannedRun, str], store: Store) -> set[str]:
+    """The keys of the runs that need not be made: stored, and examined where that is wanted."""
+    wanted = {key for planned, key in keys.items() if planned.examine}
+    return store.stored(keys.values()) - (wanted - store.examined(wanted))
 
 
 class _Conductor:
@@ -154,7 +164,7 @@ class _Conductor:
     ) -> None:
         self._engine, self._store, self._on_event = engine, store, on_event
         self._fresh = fresh
-        self._keys = _keys(plan, dataset, engine)
+        self._keys = run_keys(plan, dataset, engine)
         self._split_for = lru_cache(maxsize=1)(dataset.split_for)
         self._costs = Costs(dataset, engine, store)
         self._records: dict[PlannedRun, Record] = {}
@@ -176,7 +186,7 @@ class _Conductor:
         return {(p.setting, p.seed): self._records[p] for p in self._keys}
 
     def _reuse_stored(self) -> None:
-        stored = set() if self._fresh else self._store.stored(self._keys.values())
+        stored = set() if self._fresh else _stored(self._keys, self._store)
         found = {p: self._store.get(key) for p, key in self._keys.items() if key in stored}
         self._records = {planned: record for planned, record in found.items() if record}
         self._predict()
@@ -189,11 +199,12 @@ class _Conductor:
     def _obtain(self, planned: PlannedRun) -> None:
         """Get a run from the store, or make it; leave it if another process is at it."""
         key = self._keys[planned]
-        record = None if self._fresh else self._store.get(key)
+        stored = not self._fresh and key in _stored({planned: key}, self._store)
+        record = self._store.get(key) if stored else None
         if record is not None:
             self._keep(planned, record)
             self._on_event(Reused(planned, record, self._progress()))
-        elif self._store.claim(key, replace=self._fresh):
+        elif self._store.claim(key, replace=self._fresh or planned.examine):
             record = self._make(planned, key)
             self._costs.learn(record)
             self._keep(planned, record)
@@ -201,21 +212,24 @@ class _Conductor:
 
     def _make(self, planned: PlannedRun, key: str) -> Record:
         def end_epoch(number: int, epoch: Epoch) -> None:
-            share = number / planned.setting.training.epochs
+            share = min(1.0, number / planned.setting.training.epochs)
             progress = self._progress(planned, share)
             self._on_event(EpochDone(planned, number, epoch, progress))
 
         try:
             self._on_event(Started(planned, self._progress()))
             dataset = self._split_for(planned.seed)
-            record, _ = run(planned.setting, dataset, planned.seed, self._engine, end_epoch)
-            self._store.add(record, replace=self._fresh)
+            record, fitted = run(planned.setting, dataset, planned.seed, self._engine, end_epoch)
+            examination = examine(fitted, dataset) if planned.examine else None
+            self._store.add(record, examination, replace=self._fresh)
+            # Not the new one, where the run was made again for its examination.
+            kept = self._store.get(key)
         except BaseException:
             # Should the release fail too, the claim is void as soon as the store is closed.
             with suppress(StoreError):
                 self._store.release(key)
             raise
-        return record
+        return kept or record
 
     def _keep(self, planned: PlannedRun, record: Record) -> None:
         self._records[planned] = record

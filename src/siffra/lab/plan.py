@@ -13,7 +13,12 @@ Text = Mapping[str, str]
 
 Metric = Literal["accuracy", "drop", "decline", "seconds", "seconds_to", "epochs_to"]
 Direction = Literal["better", "worse", "same"]
-Figure = Literal["curves", "levels", "heatmap", "confusion"]
+Figure = Literal[
+    "curves", "levels", "heatmap", "confusion", "classes",
+    "shifts", "map", "mistakes", "calibration", "weights",
+]  # fmt: skip
+EXAMINED: frozenset[Figure] = frozenset({"shifts", "map", "mistakes", "calibration", "weights"})
+"""The figures that rest on an examination of the networks, not on the runs' records."""
 ImageSet = Literal["train", "val", "test", "moved", "rotated"]
 
 
@@ -93,10 +98,11 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """One run to be made."""
+    """One run to be made, and whether its network is to be examined as well."""
 
     setting: Setting
     seed: int
+    examine: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,10 @@ class Plan:
     `epochs` is the cap that the preset puts on every run (None: each as its own setting says),
     or, if `exact`, what was asked for in its place. `only` has the ids of the parts that were
     picked (none: all). `digest` is the SHA-256 (hex) of the lab file. `data` is that of an
-    ad-hoc question (None: not said, or in the lab file).
+    ad-hoc question (None: not said, or in the lab file). `examines` says whether networks are
+    examined at all: those of the experiments and of the questions with a figure in `EXAMINED`.
+    `looks` are the numbers of seeds at which a lab that goes on until it is decided looks at its
+    results (none: once, at the end); `seeds` then are those of the first look.
     """
 
     title: Text
@@ -120,6 +129,8 @@ class Plan:
     exact: bool = False
     only: tuple[str, ...] = ()
     data: DataSource | None = None
+    examines: bool = True
+    looks: tuple[int, ...] = ()
 
     @property
     def runs(self) -> tuple[PlannedRun, ...]:
@@ -131,9 +142,17 @@ class Plan:
             [s for q in self.questions for level in q.levels for s in level.settings]
             + [e.setting for e in self.experiments]
         )
+        examined = self._examined()
         runs: list[PlannedRun] = []
         for seed in self.seeds:
-            block = [PlannedRun(setting, seed) for setting in settings]
+            block = [PlannedRun(setting, seed, setting in examined) for setting in settings]
             random.Random(f"{self.digest}:{seed}").shuffle(block)
             runs += block
         return tuple(runs)
+
+    def _examined(self) -> set[Setting]:
+        if not self.examines:
+            return set()
+        asked = [question for question in self.questions if EXAMINED & set(question.figures)]
+        settings = {s for question in asked for level in question.levels for s in level.settings}
+        return settings | {experiment.setting for experiment in self.experiments}

@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from siffra.lab.plan import Figure
+from siffra.examination import Examined
+from siffra.lab.plan import EXAMINED, Figure
 from siffra.lab.statistics import curve
 from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
 from siffra.report import numbers
+from siffra.report.captions_networks import caption_of_networks
 from siffra.report.figures import confusion
+from siffra.report.figures.classes import by_class
 from siffra.report.labels import are_numbered, level_name, levels_name
 from siffra.report.words import Words
 from siffra.scores import epochs_to
@@ -15,8 +18,12 @@ _NEAR = 0.01
 """A curve has arrived when it is within one percentage point of the best end."""
 
 
-def caption(kind: Figure, answer: QuestionAnswer, words: Words) -> str:
+def caption(
+    kind: Figure, answer: QuestionAnswer, words: Words, examined: Examined | None = None
+) -> str:
     """The caption of one of a question's figures."""
+    if kind in EXAMINED and examined:
+        return caption_of_networks(kind, answer, words, examined)
     seen = [level for level in answer.levels if level.records]
     how = words(f"caption.{kind}", n=max(len(level.records) for level in seen))
     return f"{how} {_SEE[kind](answer, seen, words)}".strip()
@@ -89,9 +96,44 @@ def _mistakes(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> 
                     share=numbers.share(words, shares.max(), 0),
                 )
             )
-        told.append(words("caption.mistakes", on=words(f"on.{name}"), mistakes="; ".join(found)))
+        told.append(words("caption.commonest", on=words(f"on.{name}"), mistakes="; ".join(found)))
+    if len(shown) == 2:
+        told.append(_largest_difference(shown, words))
     if len(shown) < len(seen):
         told.append(words("caption.some_levels", n=len(seen)))
+    return " ".join(told)
+
+
+def _largest_difference(levels: list[LevelAnswer], words: Words) -> str:
+    """Where on the moved set two levels differ most in what they say."""
+    gap = confusion.difference(levels, "moved")
+    true, predicted = np.unravel_index(np.abs(gap).argmax(), gap.shape)
+    cell = gap[true, predicted]
+    more = levels[1] if cell > 0 else levels[0]
+    return words(
+        "caption.difference",
+        more=level_name(words, more.level),
+        true=true,
+        predicted=predicted,
+        points=words.number(100 * abs(cell)),
+        first=level_name(words, levels[0].level),
+        second=level_name(words, levels[1].level),
+    )
+
+
+def _hardest(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> str:
+    """The class that each level is worst at, on the test set and on the moved one."""
+    told = []
+    for name in ("test", "moved"):
+        found = []
+        for level in confusion.shown(answer):
+            classes = by_class(level, name)
+            worst = min(range(len(classes)), key=lambda i, seen=classes: seen[i].mean)
+            text = numbers.accuracy(words, classes[worst])
+            found.append(
+                words("caption.hardest_of", level=level_name(words, level.level), cls=worst, a=text)
+            )
+        told.append(words("caption.hardest", on=words(f"on.{name}"), each=words.listing(found)))
     return " ".join(told)
 
 
@@ -104,4 +146,5 @@ _SEE = {
     "levels": _ranges,
     "heatmap": _extremes,
     "confusion": _mistakes,
+    "classes": _hardest,
 }

@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from siffra.errors import SiffraError
+from siffra.examination import Examined
 from siffra.lab.verdicts import Answers
 from siffra.report import data_files, markdown
 from siffra.report.figures import Drawing, for_page
@@ -17,10 +18,14 @@ from siffra.report.view import ReportView, view
 from siffra.report.words import Words, words_in
 
 
-def write_report(answers: Answers, out: Path, language: str = "en") -> list[Path]:
+def write_report(
+    answers: Answers, out: Path, language: str = "en", examined: Examined | None = None
+) -> list[Path]:
     """Write `answers` to the folder `out`, replacing an older report's files there.
 
-    Every file is made before the first is put in its place, each by a rename, the page last.
+    `examined` has what is known of the networks themselves; without it, figures that rest on
+    that are left out. Every file is made before the first is put in its place, each by a rename,
+    the page last.
 
     Returns:
         The files written: `report.html`, `report.md`, `results.json`, `runs.csv`,
@@ -29,7 +34,7 @@ def write_report(answers: Answers, out: Path, language: str = "en") -> list[Path
     Raises:
         SiffraError: There is no such language, or `out` cannot be written.
     """
-    contents = render(answers, words_in(language))
+    contents = render(answers, words_in(language), examined)
     out = Path(out)
     try:
         _write(contents, out)
@@ -39,9 +44,9 @@ def write_report(answers: Answers, out: Path, language: str = "en") -> list[Path
     return [out / name for name in contents]
 
 
-def render(answers: Answers, words: Words) -> dict[str, bytes]:
+def render(answers: Answers, words: Words, examined: Examined | None = None) -> dict[str, bytes]:
     """The content of every file of a report, by its path within the report's folder."""
-    shown = view(answers, words)
+    shown = view(answers, words, examined)
     rows = data_files.run_rows(answers)
     texts = {
         "report.html": _html(shown, words),

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from siffra.examination import Examined
 from siffra.lab.plan import Plan
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report import numbers
@@ -126,7 +127,7 @@ class ReportView:
         return [view.drawing for view in views]
 
 
-def view(answers: Answers, words: Words) -> ReportView:
+def view(answers: Answers, words: Words, examined: Examined | None = None) -> ReportView:
     """Everything that a report says about `answers`; draws the figures."""
     plan = answers.plan
     claims = [claim for question in answers.questions for claim in question.claims]
@@ -142,7 +143,7 @@ def view(answers: Answers, words: Words) -> ReportView:
         tally=_tally(words, claims),
         surprise=_claim(words, surprise[1], surprise[0]) if surprise else None,
         surprise_anchor=_anchor(surprise[0]) if surprise else "",
-        questions=tuple(_question(words, question) for question in answers.questions),
+        questions=tuple(_question(words, question, examined) for question in answers.questions),
         experiments=tuple(_experiment(words, e) for e in answers.experiments),
         experiments_table=_experiments_table(words, answers.experiments),
         experiments_figure=FigureView(drawing, words("caption.experiments")) if drawing else None,
@@ -187,12 +188,12 @@ def _tally(words: Words, claims: Sequence[ClaimAnswer]) -> tuple[tuple[str, str,
     return tuple((_code(v), words(f"verdict.{_code(v)}"), counts[v]) for v in VERDICTS if counts[v])
 
 
-def _question(words: Words, answer: QuestionAnswer) -> QuestionView:
+def _question(words: Words, answer: QuestionAnswer, examined: Examined | None) -> QuestionView:
     question = answer.question
     drawn = [
-        (drawing, caption(kind, answer, words))
+        (drawing, caption(kind, answer, words, examined))
         for kind in question.figures
-        if (drawing := draw_question(kind, answer, words))
+        if (drawing := draw_question(kind, answer, words, examined))
     ]
     best = answer.levels[answer.best] if len(answer.levels) > 1 else None
     numbered = are_numbered(words, question)

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from siffra.errors import SiffraError, did_you_mean
@@ -17,13 +18,18 @@ GAP = "\N{NO-BREAK SPACE}"
 class Words:
     """Every text of a report in one language. Get it with `words_in`."""
 
-    def __init__(self, language: str, catalogue: Mapping[str, str]) -> None:
+    def __init__(self, language: str, catalogue: dict[str, str]) -> None:
         self.language = language
         self._catalogue = catalogue
 
     def __call__(self, key: str, **values: Any) -> str:
         """The catalogue's text for `key` (`table.level`) with `values` put in."""
         return self._catalogue[key].format(**values)
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """Every text by its key, with its {placeholders}."""
+        return MappingProxyType(self._catalogue)
 
     def __contains__(self, key: str) -> bool:
         return key in self._catalogue

@@ -1,32 +1,100 @@
-"""A report's figures, drawn from answers."""
+"""A report's figures, drawn from answers, and from examinations of the networks behind them."""
 
 import re
+from collections.abc import Callable, Sequence
 
+from matplotlib.figure import Figure
+
+from siffra.examination import Examined
+from siffra.lab.examined import by_seed
 from siffra.lab.plan import Figure as Kind
-from siffra.lab.verdicts import Answers, QuestionAnswer
-from siffra.report.figures import confusion, curves, experiments, heatmap, levels, style
+from siffra.lab.plan import Level
+from siffra.lab.verdicts import Answers, LevelAnswer, QuestionAnswer
+from siffra.report.figures import (
+    calibration,
+    classes,
+    confusion,
+    curves,
+    experiments,
+    heatmap,
+    levels,
+    mistakes,
+    shift_map,
+    shifts,
+    style,
+    weights,
+)
+from siffra.report.figures.shifts import Named
 from siffra.report.figures.style import Drawing, for_page
+from siffra.report.labels import level_name, short_level_name, varied_name
+from siffra.report.sentences import capital
 from siffra.report.words import Words
 
-__all__ = ["Drawing", "draw_experiments", "draw_question", "for_page"]
+__all__ = [
+    "Drawing",
+    "draw_experiments",
+    "draw_experiments_shifts",
+    "draw_question",
+    "for_page",
+    "safe_name",
+]
 
-_KINDS = {
+_FROM_RECORDS: dict[Kind, Callable[[QuestionAnswer, Words], Figure]] = {
     "curves": curves.draw,
     "levels": levels.draw,
     "heatmap": heatmap.draw,
     "confusion": confusion.draw,
+    "classes": classes.draw,
 }
 
 
-def draw_question(kind: Kind, answer: QuestionAnswer, words: Words) -> Drawing | None:
+def draw_question(
+    kind: Kind, answer: QuestionAnswer, words: Words, examined: Examined | None = None
+) -> Drawing | None:
     """One of a question's figures; None when there is nothing to draw it from."""
     if not any(level.records for level in answer.levels):
         return None
     if kind == "heatmap" and len(answer.question.vary) != 2:
         return None
     with style.house_style():
-        figure = _KINDS[kind](answer, words)
-    return style.finish(figure, safe_name(f"{answer.question.id}-{kind}"))
+        if kind in _FROM_RECORDS:
+            figure = _FROM_RECORDS[kind](answer, words)
+        else:
+            figure = _of_networks(kind, answer, words, examined)
+    name = safe_name(f"{answer.question.id}-{kind}")
+    return style.finish(figure, name) if figure else None
+
+
+def _of_networks(
+    kind: Kind, answer: QuestionAnswer, words: Words, examined: Examined | None
+) -> Figure | None:
+    named = _named(answer.levels, words, examined, short_level_name)
+    apart = _named(confusion.shown(answer), words, examined, level_name)
+    if not named or examined is None:
+        return None
+    title = capital(varied_name(words, answer.question))
+    match kind:
+        case "shifts":
+            return shifts.draw(named, words, title)
+        case "map":
+            return shift_map.draw(apart, words)
+        case "mistakes":
+            return mistakes.draw(apart, examined.dataset, words)
+        case "calibration":
+            return calibration.draw(named, words, title)
+        case _:
+            return weights.draw(apart, words)
+
+
+def _named(
+    seen: Sequence[LevelAnswer],
+    words: Words,
+    examined: Examined | None,
+    name: Callable[[Words, Level], str],
+) -> Named:
+    """The levels of which networks were examined."""
+    found = [(name(words, level.level), by_seed(level.records, examined)) for level in seen]
+    return [(called, examinations) for called, examinations in found if examinations]
 
 
 def draw_experiments(answers: Answers, words: Words) -> Drawing | None:
@@ -36,6 +104,21 @@ def draw_experiments(answers: Answers, words: Words) -> Drawing | None:
     with style.house_style():
         figure = experiments.draw(answers.experiments, words)
     return style.finish(figure, "experiments")
+
+
+def draw_experiments_shifts(
+    answers: Answers, words: Words, examined: Examined | None
+) -> Drawing | None:
+    """How the experiments' models bear moving and turning; None if none was examined."""
+    found = [
+        (words.say(e.experiment.name), by_seed(e.records, examined)) for e in answers.experiments
+    ]
+    named = [(name, examinations) for name, examinations in found if examinations]
+    if not named:
+        return None
+    with style.house_style():
+        figure = shifts.draw(named, words, "")
+    return style.finish(figure, "experiments-shifts")
 
 
 def safe_name(text: str) -> str:

@@ -1,10 +1,13 @@
-"""What is taken for what: confusion matrices on the shifted sets, one row of panels a level."""
+"""What is taken for what: confusion matrices on the shifted sets, one row of panels a level.
+
+Of two levels the difference is shown as well.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 
 from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
@@ -16,7 +19,7 @@ from siffra.run import Record
 
 SETS = ("moved", "rotated")
 MOST_LEVELS = 4
-_MOST_CLASSES = 12
+MOST_CLASSES = 12
 # From nothing to blue, so that it suits light pages, dark ones and paper.
 _SHARES = LinearSegmentedColormap.from_list(
     "shares", [to_rgba(style.OKABE_ITO[0], alpha) for alpha in (0.0, 1.0)]
@@ -26,15 +29,21 @@ _SHARES = LinearSegmentedColormap.from_list(
 def draw(answer: QuestionAnswer, words: Words) -> Figure:
     """Rows are true classes, in per cent of their images, over all seeds."""
     levels = shown(answer)
-    figure, axes = style.panels(len(levels), len(SETS), height=0.4 + 3.75 * len(levels))
+    rows = len(levels) + (len(levels) == 2)
+    figure, axes = style.panels(rows, len(SETS), height=0.4 + 3.75 * rows)
     axis = iter(axes)
     for level in levels:
         for name in SETS:
             panel = next(axis)
             _panel(panel, shares(level.records, name), words)
             panel.set_title(f"{capital(level_name(words, level.level))}, {words(f'set.{name}')}")
-            panel.set_xlabel(words("figure.predicted"))
-            panel.set_ylabel(words("figure.true"))
+    gaps = {name: difference(levels, name) for name in SETS} if len(levels) == 2 else {}
+    for panel, (name, gap) in zip(axis, gaps.items(), strict=False):
+        _difference(panel, gap, words)
+        panel.set_title(f"{capital(words('figure.difference'))}, {words(f'set.{name}')}")
+    for panel in axes:
+        panel.set_xlabel(words("figure.predicted"))
+        panel.set_ylabel(words("figure.true"))
     return figure
 
 
@@ -54,22 +63,47 @@ def shares(records: Sequence[Record], name: str) -> np.ndarray:
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
+def difference(levels: Sequence[LevelAnswer], name: str) -> np.ndarray:
+    """The second of two levels' shares minus the first's."""
+    first, second = (shares(level.records, name) for level in levels)
+    return second - first
+
+
 def _panel(axis: Axes, cells: np.ndarray, words: Words) -> None:
+    _matrix(axis, cells, _SHARES, 0.0)
+    if len(cells) > MOST_CLASSES:
+        return
+    for (row, column), cell in np.ndenumerate(cells):
+        # Shares below half a per cent would be written 0, and are left out.
+        if cell >= 0.005:
+            colour = "white" if cell > 0.55 else style.INK
+            style.cell_text(axis, column, row, words.number(100 * cell), colour, size=7)
+
+
+def _difference(axis: Axes, cells: np.ndarray, words: Words) -> None:
+    largest = float(np.abs(cells).max()) or 1.0
+    _matrix(axis, cells, style.DIVERGING, -largest, largest)
+    if len(cells) > MOST_CLASSES:
+        return
+    for (row, column), cell in np.ndenumerate(cells):
+        if abs(cell) >= 0.005:
+            colour = "white" if abs(cell) > 0.7 * largest else style.INK
+            text = words.number(100 * cell, signed=True)
+            style.cell_text(axis, column, row, text, colour, size=6.5)
+
+
+def _matrix(
+    axis: Axes, cells: np.ndarray, colours: Colormap, lowest: float, highest: float = 1.0
+) -> None:
     classes = len(cells)
     edges = np.arange(classes + 1) - 0.5
-    axis.pcolormesh(edges, edges, cells, cmap=_SHARES, vmin=0, vmax=1, lw=0)
+    axis.pcolormesh(edges, edges, cells, cmap=colours, vmin=lowest, vmax=highest, lw=0)
     axis.set_aspect("equal")
     axis.invert_yaxis()
     axis.grid(False)
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set(visible=True, color=style.FAINT)
-    if classes > _MOST_CLASSES:
-        return
-    axis.set_xticks(range(classes))
-    axis.set_yticks(range(classes))
-    for (row, column), cell in np.ndenumerate(cells):
-        # Shares below half a per cent would be written 0, and are left out.
-        if cell >= 0.005:
-            colour = "white" if cell > 0.55 else style.INK
-            style.cell_text(axis, column, row, words.number(100 * cell), colour, size=7)
+    if classes <= MOST_CLASSES:
+        axis.set_xticks(range(classes))
+        axis.set_yticks(range(classes))

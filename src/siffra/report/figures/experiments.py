@@ -15,14 +15,12 @@ from siffra.report.labels import SETS, spans_decades
 from siffra.report.sentences import capital
 from siffra.report.words import Words
 
-_MARKERS = "os^vPX*<>h"
-
 
 def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
     """One panel a set; ours filled with both intervals, the reported ones hollow."""
     figure, axes = style.panels(1, len(SETS), height=3.9)
     colours = style.colours(len(experiments))
-    markers = [_MARKERS[i % len(_MARKERS)] for i in range(len(experiments))]
+    markers = [style.MARKERS[i % len(style.MARKERS)] for i in range(len(experiments))]
     for axis, name in zip(axes, SETS, strict=True):
         for experiment, colour, marker in zip(experiments, colours, markers, strict=True):
             _points(axis, experiment, name, colour, marker)

@@ -16,8 +16,9 @@ from typing import Any, Literal
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import Formatter, FuncFormatter
 
 from siffra.report.words import Words
@@ -27,6 +28,17 @@ INK, FAINT, PAPER = "#22262b", "#d9dde1", "#fefefe"
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("-", "--", "-.", ":")
+MARKERS = "os^vPX*<>h"
+DIVERGING = LinearSegmentedColormap.from_list(
+    "diverging",
+    [
+        (0.0, to_rgba(OKABE_ITO[1])),
+        (0.5, to_rgba(OKABE_ITO[1], 0.0)),
+        (0.5, to_rgba(OKABE_ITO[0], 0.0)),
+        (1.0, to_rgba(OKABE_ITO[0])),
+    ],
+)
+"""From orange, below nothing, to blue; nothing is the page's own colour."""
 WIDTH = 8.0
 """Inches; every figure is this wide, so that text is equally large in all."""
 
@@ -90,11 +102,15 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def panels(rows: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure `height` inches high with equally large axes, row by row."""
+def panels(
+    rows: int, columns: int, height: float, heights: Sequence[float] | None = None
+) -> tuple[Figure, list[Axes]]:
+    """A figure `height` inches high with axes, row by row; all as large, or rows of `heights`."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.04, hspace=0.06)  # type: ignore[union-attr]
-    axes = figure.subplots(rows, columns, squeeze=False)
+    axes = figure.subplots(
+        rows, columns, squeeze=False, gridspec_kw={"height_ratios": heights} if heights else None
+    )
     return figure, list(axes.flat)
 
 
@@ -173,3 +189,22 @@ def legend_below(figure: Figure, handles: Sequence[object], labels: Sequence[str
         handlelength=1.8,
         columnspacing=1.4,
     )
+
+
+def picture(axis: Axes, image: np.ndarray, extent: tuple[float, float, float, float]) -> None:
+    """An image of a data set, framed: ink on paper where it is grey (n, n, 1), else as it is."""
+    pixels = image / 255 if image.dtype == np.uint8 else image
+    left, _, _, top = extent
+    if pixels.shape[2] == 1:
+        # In blue, to be seen on a white page and on a dark one; its strength is the ink's.
+        ink = np.empty((*pixels.shape[:2], 4))
+        ink[..., :3], ink[..., 3] = to_rgb(OKABE_ITO[0]), pixels[..., 0]
+        pixels = ink
+    # Not resampled: a page shows the pixels themselves.
+    axis.imshow(np.clip(pixels, 0, 1), extent=extent, interpolation="none", zorder=2)
+    axis.add_patch(frame((left, top)))
+
+
+def frame(corner: tuple[float, float]) -> Rectangle:
+    """A faint square with sides of 1."""
+    return Rectangle(corner, 1, 1, fill=False, ec=FAINT, lw=0.6, zorder=3)

@@ -1,0 +1,217 @@
+"""What a trained network does, looked at closely: where it fails, how sure it is, what it sees.
+
+A run's record says how often its network is right. An examination says how that changes as the
+images are moved and turned, which mistakes the network is surest of, how far its confidence can
+be trusted, and what its first layer has learned. All of it takes the network itself, which is
+not kept. So a run that a plan wants examined is examined as it ends, while its network is there,
+and what was found is stored beside the record: numbers, some ten thousand bytes a run, where the
+weights would be millions. Equal runs have equal examinations, so that a run whose examination is
+missing (it was stored by an older siffra, or for a plan that did not want one) can be made again.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from siffra.data.dataset import Dataset, Images
+from siffra.data.shifts import rotations, translations, warp
+from siffra.engine.base import Fitted, Weights
+
+EXAMINING = 1
+"""Raised whenever an examination comes to hold something else; older ones are then made anew."""
+
+DIRECTIONS = ("x", "y", "any")
+"""Sideways, up or down, and each image in a direction of its own."""
+PIXELS = tuple(range(11))
+DEGREES = tuple(range(-180, 181, 15))
+MAP_PIXELS = tuple(range(-10, 11, 2))
+CURVE_IMAGES = 1000
+"""How many test images a point of a shift curve rests on, at most."""
+MAP_IMAGES = 250
+"""How many a cell of the map."""
+SETS = ("test", "moved", "rotated")
+"""The sets of which mistakes and confidence are kept."""
+MOST_MISTAKES = 16
+"""Of each set, those that the network is surest of."""
+BINS = 10
+"""Of confidence, equally wide."""
+MOST_FEATURES = 16
+"""Of the first layer, those with the largest weights."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Mistake(_Frozen):
+    """An image, by its place in its set, that was given the wrong class with this probability."""
+
+    image: int
+    true: int
+    predicted: int
+    confidence: float
+
+
+class Confidence(_Frozen):
+    """A set's images by the probability of the class they were given, in `BINS` equal bins.
+
+    `images` counts them, `right` those that were given the right class, and `confidence` is the
+    sum of their probabilities; so the runs of several seeds can be added up.
+    """
+
+    images: tuple[int, ...]
+    right: tuple[int, ...]
+    confidence: tuple[float, ...]
+
+
+class Features(_Frozen):
+    """Pictures of weights: `count` of `rows` x `columns`, signed bytes in base64.
+
+    127 stands for the largest weight among them.
+    """
+
+    count: int
+    rows: int
+    columns: int
+    data: str
+
+    def pictures(self) -> np.ndarray:
+        """The weights, (count, rows, columns) float32 in [-1, 1]."""
+        bytes_ = np.frombuffer(base64.b64decode(self.data), np.int8)
+        return bytes_.reshape(self.count, self.rows, self.columns) / np.float32(127)
+
+
+class Examination(_Frozen):
+    """What one run's network was found to do. Accuracies are fractions.
+
+    - `moved`: by direction, accuracy on test images moved by each of `PIXELS`. Sideways each
+      image goes left or right, up or down likewise, as was drawn for it once.
+    - `turned`: accuracy on test images turned by each of `DEGREES`, counter-clockwise.
+    - `map`: accuracy on test images moved by each of `MAP_PIXELS`: rows are dy, downwards, and
+      columns dx, to the right.
+    - `mistakes` and `confidence`, by set; `features`, of the first layer (None if its weights
+      do not lie on the image).
+    """
+
+    moved: dict[str, tuple[float, ...]]
+    turned: tuple[float, ...]
+    map: tuple[tuple[float, ...], ...]
+    mistakes: dict[str, tuple[Mistake, ...]]
+    confidence: dict[str, Confidence]
+    features: Features | None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The examinations that there are of a lab's runs, by run key, and the images they are of."""
+
+    dataset: Dataset
+    by_key: Mapping[str, Examination]
+
+
+def examine(fitted: Fitted, dataset: Dataset) -> Examination:
+    """Examine a trained network: about 115,000 predictions, half a second to one second in all."""
+    few, fewer = _some(dataset.test, CURVE_IMAGES), _some(dataset.test, MAP_IMAGES)
+    moved, turned = _Shifted(fitted, few), _Shifted(fitted, few)
+    looks = {name: _look(fitted, dataset.sets[name]) for name in SETS}
+    return Examination(
+        moved={
+            name: tuple(moved.accuracy(translations(*(d * size for d in way))) for size in PIXELS)
+            for name, way in _ways(len(few))
+        },
+        turned=tuple(
+            turned.accuracy(rotations(np.full(len(few), angle, float))) for angle in DEGREES
+        ),
+        map=_map(fitted, fewer),
+        mistakes={name: mistakes for name, (mistakes, _) in looks.items()},
+        confidence={name: confidence for name, (_, confidence) in looks.items()},
+        features=_features(fitted.weights(), dataset.image_shape),
+    )
+
+
+class _Shifted:
+    """Accuracy on images put through maps; warps them into one buffer, again and again."""
+
+    def __init__(self, fitted: Fitted, images: Images) -> None:
+        self._fitted, self._images = fitted, images
+        self._buffer = np.empty(images.x.shape, np.float32)
+
+    def accuracy(self, maps: np.ndarray) -> float:
+        """The fraction that is right; `maps` is (n, 3, 3), see `siffra.data.shifts`."""
+        shifted = warp(self._images.x, maps, self._buffer)
+        predicted = self._fitted.predict(shifted).argmax(axis=1)
+        return float(np.mean(predicted == self._images.y))
+
+
+def _ways(count: int) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
+    """By direction, the unit vectors (right, down) along which each of `count` images goes."""
+    rng = np.random.default_rng(0)
+    none = np.zeros(count)
+    yield "x", (rng.choice([-1.0, 1.0], count), none)
+    yield "y", (none, rng.choice([-1.0, 1.0], count))
+    angles = rng.uniform(0, 2 * np.pi, count)
+    yield "any", (np.cos(angles), np.sin(angles))
+
+
+def _map(fitted: Fitted, images: Images) -> tuple[tuple[float, ...], ...]:
+    moved = _Shifted(fitted, images)
+    ones = np.ones(len(images))
+    return tuple(
+        tuple(moved.accuracy(translations(dx * ones, dy * ones)) for dx in MAP_PIXELS)
+        for dy in MAP_PIXELS
+    )
+
+
+def _look(fitted: Fitted, images: Images) -> tuple[tuple[Mistake, ...], Confidence]:
+    """A set's surest mistakes, the surest first, and how sure the network was of all."""
+    shares = np.nan_to_num(fitted.predict(images.x))  # a diverged network is sure of nothing
+    predicted, sure = shares.argmax(axis=1), shares.max(axis=1).astype(float)
+    right = predicted == images.y
+    wrong = np.flatnonzero(~right)
+    # A stable sort: of equally sure mistakes, the first.
+    surest = wrong[np.argsort(-sure[wrong], kind="stable")[:MOST_MISTAKES]]
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    return (
+        tuple(
+            Mistake(
+                image=int(i),
+                true=int(images.y[i]),
+                predicted=int(predicted[i]),
+                confidence=round(float(sure[i]), 6),
+            )
+            for i in surest
+        ),
+        Confidence(
+            images=tuple(np.bincount(bins, minlength=BINS).tolist()),
+            right=tuple(np.bincount(bins[right], minlength=BINS).tolist()),
+            confidence=tuple(np.bincount(bins, sure, minlength=BINS).round(6).tolist()),
+        ),
+    )
+
+
+def _features(weights: Weights, image_shape: tuple[int, int, int]) -> Features | None:
+    """The first layer's weights as pictures, the means over an image's channels."""
+    first = np.nan_to_num(next(array for array in weights.values() if array.ndim > 1))
+    if first.ndim == 2 and len(first) == np.prod(image_shape):
+        first = first.reshape(*image_shape, -1)
+    if first.ndim != 4:
+        return None
+    pictures = np.moveaxis(first.mean(axis=2), -1, 0)
+    largest = np.argsort(-np.square(pictures).sum(axis=(1, 2)), kind="stable")[:MOST_FEATURES]
+    chosen = pictures[largest]
+    scale = np.abs(chosen).max() or 1.0
+    data = np.rint(chosen * (127 / scale)).astype(np.int8)
+    count, rows, columns = data.shape
+    encoded = base64.b64encode(data.tobytes()).decode("ascii")
+    return Features(count=count, rows=rows, columns=columns, data=encoded)
+
+
+def _some(images: Images, most: int) -> Images:
+    """At most `most` of the images, at random but always the same: files have an order."""
+    if len(images) <= most:
+        return images
+    chosen = np.sort(np.random.default_rng(1).permutation(len(images))[:most])
+    return Images(images.x[chosen], images.y[chosen])

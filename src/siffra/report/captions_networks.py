@@ -1,0 +1,147 @@
+"""Captions of the figures that rest on examined networks: what there is to see in them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from siffra.examination import MAP_PIXELS, SETS, Examined
+from siffra.lab.examined import WAYS, BySeed, Way, apart, by_seed, half_at, places, trust
+from siffra.lab.plan import Figure
+from siffra.lab.verdicts import QuestionAnswer
+from siffra.report import numbers
+from siffra.report.figures import confusion, mistakes, shift_map
+from siffra.report.figures.shifts import Named
+from siffra.report.labels import level_name
+from siffra.report.words import Words
+
+_MOST_LEVELS = 4
+"""More levels than this are told of by the first and the last alone."""
+
+
+def caption_of_networks(
+    kind: Figure, answer: QuestionAnswer, words: Words, examined: Examined
+) -> str:
+    """What the figure shows of the levels whose networks were examined."""
+    levels = confusion.shown(answer) if kind in ("map", "mistakes", "weights") else answer.levels
+    found = [(level_name(words, x.level), by_seed(x.records, examined)) for x in levels]
+    return caption_of_named(kind, [(n, e) for n, e in found if e], words)
+
+
+def caption_of_named(kind: Figure, levels: Named, words: Words) -> str:
+    """How to read the figure, and what there is to see."""
+    most = max(len(examinations) for _, examinations in levels)
+    told = [words(f"caption.{kind}", n=most)]
+    match kind:
+        case "shifts":
+            told += [_halves(levels, words), *_crossings(levels, words)]
+        case "map":
+            told += _gap(levels, words)
+        case "mistakes":
+            told += _repeated(levels, words)
+        case "calibration":
+            told += _gaps(levels, words)
+    return " ".join(part for part in told if part)
+
+
+def _halves(levels: Named, words: Words) -> str:
+    """How far images may be moved, or turned, until half are misread."""
+    told = []
+    for way in ("any", "turned"):
+        found = {name: half_at(seen, way) for name, seen in _few(levels)}
+        each = [
+            words("caption.half_at", level=name, far=_far(way, far, words))
+            for name, far in found.items()
+            if far is not None
+        ]
+        if each:
+            told.append(words(f"caption.half.{way}", each=words.listing(each)))
+    return " ".join(told)
+
+
+def _crossings(levels: Named, words: Words) -> list[str]:
+    """Of two levels: on which side each curve is the higher one, and whether they cross."""
+    if len(levels) != 2:
+        return []
+    (first, a), (second, b) = levels
+    told: Mapping[str, list[str]] = {"equal": [], "first": [], "second": [], "cross": []}
+    for way in WAYS:
+        signs = apart(a, b, way)
+        kind = {
+            (False, False): "equal",
+            (True, False): "first",
+            (False, True): "second",
+            (True, True): "cross",
+        }[1 in signs, -1 in signs]
+        told[kind].append(words(f"shift.{way}"))
+    names = {"first": (first, second), "second": (second, first)}
+    sentences = []
+    for kind, ways in told.items():
+        if ways:
+            if {words(f"shift.{way}") for way in ("x", "y", "any")} <= set(ways):
+                ways = [words("shift.all"), *ways[3:]]
+            above, below = names.get(kind, (first, second))
+            sentences.append(
+                words(f"caption.apart.{kind}", ways=words.listing(ways), above=above, below=below)
+            )
+    return sentences
+
+
+def _gap(levels: Named, words: Words) -> list[str]:
+    if len(levels) != 2:
+        return []
+    (first, a), (second, b) = levels
+    gap = shift_map.mean_map(b) - shift_map.mean_map(a)
+    row, column = np.unravel_index(np.abs(gap).argmax(), gap.shape)
+    above, below = (second, first) if gap[row, column] > 0 else (first, second)
+    return [
+        words(
+            "caption.gap",
+            above=above,
+            below=below,
+            points=words.number(100 * abs(gap[row, column])),
+            right=words.exact(MAP_PIXELS[column]),
+            down=words.exact(MAP_PIXELS[row]),
+        )
+    ]
+
+
+def _repeated(levels: Named, words: Words) -> list[str]:
+    """On the test set: mistakes that every run is sure of, and those that levels share."""
+    told = []
+    shared: list[set[int]] = []
+    runs: set[int] = set()
+    for name, seen in levels:
+        found = mistakes.surest(seen, "test")
+        everywhere = sum(m.runs == len(seen) for m in found)
+        shared.append({m.image for m in found})
+        if found and len(seen) > 1:
+            told.append(words("caption.everywhere_of", level=name, n=everywhere, of=len(found)))
+            runs.add(len(seen))
+    sentences = []
+    if told and len(runs) == 1:
+        each = words.listing(told)
+        sentences.append(words("caption.everywhere", each=each, runs=runs.pop()))
+    if len(levels) == 2:
+        sentences.append(words.count("caption.shared", len(shared[0] & shared[1])))
+    return sentences
+
+
+def _gaps(levels: Named, words: Words) -> list[str]:
+    told = []
+    for name in SETS:
+        each = [
+            words("caption.gap_of", level=level, gap=numbers.accuracy_number(words, gap))
+            for level, gap in ((level, trust(seen, name).gap) for level, seen in _few(levels))
+        ]
+        told.append(words("caption.gaps_on", on=words(f"on.{name}"), each=words.listing(each)))
+    return [words("caption.gaps", told="; ".join(told))]
+
+
+def _few(levels: Named) -> Sequence[tuple[str, BySeed]]:
+    return levels if len(levels) <= _MOST_LEVELS else (levels[0], levels[-1])
+
+
+def _far(way: Way, far: float, words: Words) -> str:
+    steps = places(way)[1] - places(way)[0]
+    decimals = 0 if steps > 1 else 1
+    return words(f"caption.far.{way}", far=words.number(far, decimals))

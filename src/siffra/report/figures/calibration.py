@@ -1,0 +1,41 @@
+"""How far confidence can be trusted: how often a level is right where it is so sure."""
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from siffra.examination import SETS
+from siffra.lab.examined import trust
+from siffra.report.figures import style
+from siffra.report.figures.shifts import Named
+from siffra.report.sentences import capital
+from siffra.report.words import Words
+
+
+def draw(levels: Named, words: Words, title: str) -> Figure:
+    """A panel a set; the size of a point is the share of images that it stands for."""
+    figure, axes = style.panels(1, len(SETS), height=3.3)
+    colours = style.colours(len(levels))
+    for axis, name in zip(axes, SETS, strict=True):
+        axis.plot([0, 1], [0, 1], color=style.INK, lw=0.8, ls=":", zorder=2)
+        for i, ((_, examinations), colour) in enumerate(zip(levels, colours, strict=True)):
+            seen = trust(examinations, name)
+            if not len(seen.accuracy):
+                continue
+            dash = style.DASHES[i % len(style.DASHES)]
+            axis.plot(seen.confidence, seen.accuracy, dash, color=colour, lw=1.2, zorder=3)
+            sizes = 4 + 60 * seen.images
+            axis.scatter(seen.confidence, seen.accuracy, sizes, color=colour, lw=0, zorder=4)
+        axis.set_title(capital(words(f"set.{name}")))
+        axis.set_xlabel(words("figure.confidence"))
+        axis.set_aspect("equal")
+        axis.set_xlim(0, 1.03)
+        axis.set_ylim(0, 1.03)
+        for ticks in (axis.xaxis, axis.yaxis):
+            ticks.set_major_formatter(style.percent_axis(words))
+    axes[0].set_ylabel(words("figure.accuracy"))
+    handles = [
+        Line2D([], [], color=c, linestyle=style.DASHES[i % len(style.DASHES)], marker="o", ms=4)
+        for i, c in enumerate(colours)
+    ]
+    style.legend_below(figure, handles, [name for name, _ in levels], title)
+    return figure

@@ -1,0 +1,57 @@
+"""Accuracy on each class, on the test set and the two shifted ones, levels side by side."""
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from siffra.lab.statistics import Summary, summarise
+from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
+from siffra.report.figures import confusion, style
+from siffra.report.labels import SETS, short_level_name, varied_name
+from siffra.report.sentences import capital
+from siffra.report.words import Words
+
+
+def draw(answer: QuestionAnswer, words: Words) -> Figure:
+    """Means over seeds with their 95 % intervals."""
+    levels = confusion.shown(answer)
+    figure, axes = style.panels(1, len(SETS), height=3.3)
+    colours = style.colours(len(levels))
+    for axis, name in zip(axes, SETS, strict=True):
+        for i, (level, colour) in enumerate(zip(levels, colours, strict=True)):
+            marker = style.MARKERS[i % len(style.MARKERS)]
+            aside = (i - (len(levels) - 1) / 2) * 0.7 / len(levels)
+            for number, summary in enumerate(by_class(level, name)):
+                arms = _arms(summary)
+                axis.errorbar(
+                    number + aside, summary.mean, arms, fmt=marker, ms=3.5, color=colour, lw=1.0
+                )
+        axis.set_title(capital(words(f"set.{name}")))
+        axis.set_xlabel(words("figure.true"))
+        classes = len(levels[0].records[0].confusion[name])
+        if classes <= confusion.MOST_CLASSES:
+            axis.set_xticks(range(classes))
+        axis.yaxis.set_major_formatter(style.percent_axis(words))
+    axes[0].set_ylabel(words("figure.accuracy"))
+    handles = [
+        Line2D([], [], ls="", marker=style.MARKERS[i % len(style.MARKERS)], color=colour, ms=4)
+        for i, colour in enumerate(colours)
+    ]
+    names = [short_level_name(words, level.level) for level in levels]
+    style.legend_below(figure, handles, names, capital(varied_name(words, answer.question)))
+    return figure
+
+
+def by_class(level: LevelAnswer, name: str) -> list[Summary]:
+    """The share of each class's images of the set `name` that is right, over seeds."""
+    runs = [np.array(record.confusion[name], float) for record in level.records]
+    shares = [np.diag(run) / np.maximum(run.sum(axis=1), 1) for run in runs]
+    return [summarise(values) for values in zip(*(s.tolist() for s in shares), strict=True)]
+
+
+def _arms(summary: Summary) -> list[list[float]] | None:
+    if not math.isfinite(summary.low):
+        return None
+    return [[summary.mean - summary.low], [summary.high - summary.mean]]

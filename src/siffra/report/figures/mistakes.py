@@ -1,0 +1,84 @@
+"""The mistakes that networks are surest of, as pictures: a block a level, a row a set."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from siffra.data.dataset import Dataset
+from siffra.examination import SETS
+from siffra.lab.examined import BySeed
+from siffra.report.figures import style
+from siffra.report.figures.shifts import Named
+from siffra.report.sentences import capital
+from siffra.report.words import Words
+
+MOST = 8
+"""Pictures in a row."""
+_SPACE, _TEXT = 0.16, 0.42
+"""Between pictures and for what stands under each, as shares of a picture's side."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedMistake:
+    """A wrong answer to an image that `runs` of a level's runs are among the surest of.
+
+    `confidence` is the mean probability that they gave it.
+    """
+
+    image: int
+    true: int
+    predicted: int
+    confidence: float
+    runs: int
+
+
+def surest(examinations: BySeed, name: str, most: int = MOST) -> list[SharedMistake]:
+    """The mistakes on the set `name` that most runs are surest of; ties by their confidence."""
+    found: dict[tuple[int, int, int], list[float]] = defaultdict(list)
+    for examination in examinations.values():
+        for mistake in examination.mistakes[name]:
+            found[mistake.image, mistake.true, mistake.predicted].append(mistake.confidence)
+    shared = [SharedMistake(*which, float(np.mean(c)), len(c)) for which, c in found.items()]
+    return sorted(shared, key=lambda m: (-m.runs, -m.confidence, m.image))[:most]
+
+
+def draw(levels: Named, dataset: Dataset, words: Words) -> Figure:
+    """Under each picture: true class, the one that was said, and how sure of it."""
+    side = 1 + _SPACE, 1 + _TEXT
+    width, height = MOST * side[0], len(SETS) * side[1]
+    inches = 0.35 + len(levels) * (0.3 + (style.WIDTH - 0.9) * height / width)
+    figure, axes = style.panels(len(levels), 1, height=inches)
+    for axis, (name, examinations) in zip(axes, levels, strict=True):
+        axis.set_xlim(0, width)
+        axis.set_ylim(height, 0)
+        axis.set_aspect("equal")
+        axis.grid(False)
+        axis.set_xticks([])
+        rows = [side[1] * i + 0.5 for i in range(len(SETS))]
+        axis.set_yticks(rows, [capital(words(f"set.{s}")) for s in SETS])
+        axis.tick_params(length=0)
+        for spine in axis.spines.values():
+            spine.set_visible(False)
+        axis.set_title(capital(name))
+        for row, set_name in enumerate(SETS):
+            images = dataset.sets[set_name].x
+            _row(axis, images, surest(examinations, set_name), row * side[1], words)
+    return figure
+
+
+def _row(
+    axis: Axes, images: np.ndarray, mistakes: Sequence[SharedMistake], top: float, words: Words
+) -> None:
+    for column, mistake in enumerate(mistakes):
+        left = column * (1 + _SPACE)
+        style.picture(axis, images[mistake.image], (left, left + 1, top + 1, top))
+        said = f"{mistake.true} → {mistake.predicted}"
+        sure = words.number(100 * mistake.confidence, 0)
+        text = axis.text(
+            left + 0.5, top + 1.06, f"{said}  {sure} %", ha="center", va="top", fontsize=7
+        )
+        text.set_in_layout(False)

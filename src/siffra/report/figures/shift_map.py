@@ -1,0 +1,89 @@
+"""Accuracy over every move of the test images, right and left, down and up: one map a level."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
+from matplotlib.figure import Figure
+
+from siffra.examination import MAP_PIXELS
+from siffra.lab.examined import BySeed
+from siffra.report.figures import style
+from siffra.report.figures.shifts import Named
+from siffra.report.sentences import capital
+from siffra.report.words import Words
+
+_COLUMNS = 3
+_CONTOURS = (0.25, 0.5, 0.9)
+
+
+def draw(levels: Named, words: Words) -> Figure:
+    """Means over seeds, with lines of equal accuracy; of two levels also the difference."""
+    panels = len(levels) + (len(levels) == 2)
+    columns = min(panels, _COLUMNS)
+    rows = -(-panels // columns)
+    figure, axes = style.panels(rows, columns, height=0.35 + rows * (8.6 / columns))
+    means = [mean_map(examinations) for _, examinations in levels]
+    for axis, (name, _), cells in zip(axes, levels, means, strict=False):
+        _panel(axis, cells, words, "cividis", 0.0)
+        lines = axis.contour(
+            MAP_PIXELS, MAP_PIXELS, cells, _CONTOURS, colors="white", linewidths=0.9
+        )
+        labels = {level: words.exact(100 * level) for level in _CONTOURS}
+        for text in axis.clabel(lines, fmt=labels, fontsize=6.5):
+            text.set_in_layout(False)
+        axis.set_title(capital(name))
+    if len(levels) == 2:
+        difference, axis = means[1] - means[0], axes[2]
+        largest = float(np.abs(difference).max()) or 1.0
+        _panel(axis, difference, words, style.DIVERGING, -largest, largest)
+        axis.set_title(capital(words("figure.difference")))
+        _extreme(axis, difference, words)
+    for axis in axes[panels:]:
+        axis.remove()
+    return figure
+
+
+def mean_map(examinations: BySeed) -> np.ndarray:
+    """Mean accuracy over seeds: rows are dy, downwards, and columns dx, to the right."""
+    return np.mean([e.map for e in examinations.values()], axis=0)
+
+
+def _panel(
+    axis: Axes,
+    cells: np.ndarray,
+    words: Words,
+    colours: str | Colormap,
+    lowest: float,
+    highest: float = 1.0,
+) -> None:
+    half = (MAP_PIXELS[1] - MAP_PIXELS[0]) / 2
+    low, high = MAP_PIXELS[0] - half, MAP_PIXELS[-1] + half
+    axis.imshow(
+        cells,
+        cmap=colours,
+        vmin=lowest,
+        vmax=highest,
+        extent=(low, high, high, low),
+        interpolation="none",
+    )
+    axis.grid(False)
+    axis.tick_params(length=2)
+    _ticks(axis, words)
+    axis.set_xlabel(words("figure.right"))
+    axis.set_ylabel(words("figure.down"))
+
+
+def _ticks(axis: Axes, words: Words, at: Sequence[int] = (-10, -5, 0, 5, 10)) -> None:
+    labels = [words.exact(tick) for tick in at]
+    axis.set_xticks(at, labels)
+    axis.set_yticks(at, labels)
+
+
+def _extreme(axis: Axes, difference: np.ndarray, words: Words) -> None:
+    """Write down the largest difference where it is."""
+    row, column = np.unravel_index(np.abs(difference).argmax(), difference.shape)
+    largest = difference[row, column]
+    text = words.number(100 * largest, 0, signed=True)
+    style.cell_text(axis, MAP_PIXELS[column], MAP_PIXELS[row], text, "white", size=7)

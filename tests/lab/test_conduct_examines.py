@@ -1,0 +1,92 @@
+"""Networks that a plan wants examined are examined as their runs end, and once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from small_lab import SETTINGS, LoggingEngine, small_dataset
+
+from siffra.examination import examine
+from siffra.lab.conduct import Finished, Reused, conduct, estimate
+from siffra.lab.plan import Plan, PlannedRun
+from siffra.run import run
+from siffra.store import Store, open_store
+
+DATASET = small_dataset()
+
+
+def plan(*, examine: bool) -> Plan:
+    """Three runs, of which the first is examined, or none."""
+    runs = tuple(PlannedRun(s, 0, examine and s is SETTINGS[0]) for s in SETTINGS)
+    return cast(Plan, SimpleNamespace(runs=runs))
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> LoggingEngine:
+    return LoggingEngine(tmp_path / "log")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "runs.sqlite") as opened:
+        yield opened
+
+
+def test_only_the_runs_that_are_to_be_are_examined(engine, store):
+    records = conduct(plan(examine=True), DATASET, engine, store)
+
+    first = records[SETTINGS[0], 0]
+    assert list(store.examinations(r.key for r in records.values())) == [first.key]
+
+
+def test_what_is_stored_is_the_examination_of_that_runs_network(engine, store):
+    records = conduct(plan(examine=True), DATASET, engine, store)
+
+    key = records[SETTINGS[0], 0].key
+    _, fitted = run(SETTINGS[0], DATASET, 0, engine)
+    assert store.examinations([key])[key] == examine(fitted, DATASET)
+
+
+def test_an_examined_run_is_reused(engine, store):
+    conduct(plan(examine=True), DATASET, engine, store)
+    made = len(engine.trained())
+
+    conduct(plan(examine=True), DATASET, engine, store)
+
+    assert len(engine.trained()) == made
+
+
+def test_a_run_stored_without_is_made_again_and_its_record_stays(engine, store):
+    before = conduct(plan(examine=False), DATASET, engine, store)
+    events = []
+
+    cost = estimate(plan(examine=True), DATASET, engine, store)
+    after = conduct(plan(examine=True), DATASET, engine, store, events.append)
+
+    assert (cost.runs, cost.have) == (3, 2)
+    assert after == before
+    assert [store.get(record.key) for record in after.values()] == list(before.values())
+    kinds = [type(e) for e in events if isinstance(e, Reused | Finished)]
+    assert sorted(kinds, key=str) == sorted([Reused, Reused, Finished], key=str)
+    assert len(store.examinations(r.key for r in after.values())) == 1
+
+
+def test_an_examination_of_an_older_kind_counts_as_none(engine, store, monkeypatch):
+    records = conduct(plan(examine=True), DATASET, engine, store)
+    key = records[SETTINGS[0], 0].key
+
+    monkeypatch.setattr("siffra.store.EXAMINING", 2)
+
+    assert store.examined([key]) == set()
+    assert estimate(plan(examine=True), DATASET, engine, store).have == 2
+
+
+def test_a_run_whose_examination_fails_is_not_stored(engine, store, monkeypatch):
+    monkeypatch.setattr("siffra.lab.conduct.examine", lambda *_: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        conduct(plan(examine=True), DATASET, engine, store)
+
+    assert all(record.setting != SETTINGS[0] for record in store.records())
