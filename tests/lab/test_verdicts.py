@@ -9,9 +9,10 @@ from made_runs import make_claim, make_level, make_plan, make_question, make_rec
 from scipy import stats
 
 from siffra.config import Setting
+from siffra.lab.judging import holm, judge, verdict
 from siffra.lab.plan import Experiment
 from siffra.lab.statistics import Comparison
-from siffra.lab.verdicts import answer, holm, judge, verdict
+from siffra.lab.verdicts import answer
 
 DECIDED = {"supported", "refuted", "no difference"}
 MIRROR = {"supported": "refuted", "refuted": "supported"}

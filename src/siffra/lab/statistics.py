@@ -1,24 +1,38 @@
-"""From records to estimates: paired differences between levels, with their intervals.
+"""From records to estimates: what a claim measures, in each run, and in pairs of runs.
 
-Everything is computed on a scale on which effects add: accuracies as they are, times and epochs
-as logarithms. On that scale the mean of the paired differences gets a t interval (Student 1908).
-`scipy.special` has the t distribution that `scipy.stats` is made of, and imports much faster.
+Levels are paired seed by seed, and times only where they were made on one machine with one
+number of threads: `siffra.lab.comparison` says what follows from the differences.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
-from siffra.lab.moderation import Prior
+from siffra.lab.comparison import Comparison, Estimate, Scale
 from siffra.lab.plan import Claim
 from siffra.run import CURVE_IMAGES, Record
 from siffra.scores import epochs_to
 
-Scale = Literal["difference", "ratio"]
+__all__ = [
+    "CONFIDENCE",
+    "Comparison",
+    "Curve",
+    "Estimate",
+    "Scale",
+    "Side",
+    "Summary",
+    "compare",
+    "compare_accuracy",
+    "compare_seconds",
+    "curve",
+    "margin_of",
+    "measure",
+    "scale_of",
+    "summarise",
+]
 
 CONFIDENCE = 0.95
 """Of every summary and curve. A claim's own confidence is higher: see `siffra.lab.verdicts`."""
@@ -52,32 +66,6 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """A paired comparison: `value` with the interval from `low` to `high` at `confidence`.
-
-    On the `difference` scale it is level minus against, in the metric's unit; on the `ratio`
-    scale it is level over against, a geometric mean. `values` holds one per seed, on the same
-    scale. `censored` counts the seeds of which one or both sides never reached the claim's
-    target: those with one are bounds, for which the interval is open on the side away from 1
-    (0 or infinity); those with both are not among the values, and the interval is open on both
-    sides. With one seed low and high are NaN.
-
-    `freedom` is the degrees of freedom of its t distribution, those of the `prior` included that
-    its variance was drawn towards (None: of its own seeds alone).
-    """
-
-    value: float
-    low: float
-    high: float
-    confidence: float
-    values: tuple[float, ...]
-    scale: Scale
-    censored: int
-    freedom: float = math.nan
-    prior: Prior | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Side:
     """What one run, or several averaged, gave for a claim in one seed.
 
@@ -89,95 +77,6 @@ class Side:
     value: float
     step: float
     reached: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Paired differences on the additive scale, one a seed, from which any interval follows.
-
-    `floor` is the least standard deviation to be believed. Equal values in every seed do not
-    mean that nothing varies, only that it varies by less than what could be seen: something
-    counted in whole images (or epochs) hides a spread of step / sqrt(12) in each side
-    (Sheppard 1898). Without that floor, two seeds that happen to agree would decide anything.
-
-    `open_below` and `open_above` say that the true mean may lie any distance below or above,
-    because a side never reached its target. `censored` counts such pairs and the `silent`
-    ones, in which neither side did. Those have no difference, but they do not go: what their
-    runs would have shown may be anything, so that one of them opens both sides. (Without them
-    the verdict would rest on the seeds that happened to reach the target.)
-    """
-
-    differences: tuple[float, ...]
-    scale: Scale
-    floor: float = 0.0
-    open_below: bool = False
-    open_above: bool = False
-    censored: int = 0
-    silent: int = 0
-
-    @property
-    def seeds(self) -> int:
-        """The number of pairs that have a difference."""
-        return len(self.differences)
-
-    @property
-    def mean(self) -> float:
-        """The mean difference; NaN without any pair."""
-        return math.fsum(self.differences) / self.seeds if self.seeds else math.nan
-
-    @property
-    def deviation(self) -> float:
-        """The standard deviation of the differences, at least `floor`; NaN for one pair."""
-        if self.seeds < 2:
-            return math.nan
-        mean = self.mean
-        squares = math.fsum((d - mean) ** 2 for d in self.differences)
-        return max(math.sqrt(squares / (self.seeds - 1)), self.floor)
-
-    def interval(self, level: float, *, seeds: int | None = None) -> tuple[float, float]:
-        """The two-sided t interval, wrong with probability `level`; NaN for one pair.
-
-        With `seeds`, the one to be expected from that many, by the mean and spread seen.
-        """
-        n = seeds or self.seeds
-        if self.seeds < 2 or n < 2:
-            return math.nan, math.nan
-        half = float(stdtrit(n - 1, 1 - level / 2)) * self.deviation / math.sqrt(n)
-        low = -math.inf if self.open_below else self.mean - half
-        high = math.inf if self.open_above else self.mean + half
-        return low, high
-
-    def level_outside(self, margin: float = 0.0) -> float:
-        """The smallest level at which the interval lies wholly outside ±margin: a p-value."""
-        open_inwards = self.open_below if self.mean > 0 else self.open_above
-        return 1.0 if open_inwards else self._level(abs(self.mean) - margin)
-
-    def level_inside(self, margin: float) -> float:
-        """The smallest level at which the interval lies wholly inside ±margin: a p-value.
-
-        The two one-sided tests of Schuirmann 1987, each at half the level.
-        """
-        if self.open_below or self.open_above:
-            return 1.0
-        return self._level(margin - abs(self.mean))
-
-    def _level(self, room: float) -> float:
-        """The level at which the interval's half width is `room`."""
-        if self.seeds < 2 or room <= 0:
-            return 1.0
-        if self.deviation == 0:
-            return 0.0
-        error = self.deviation / math.sqrt(self.seeds)
-        return 2 * float(stdtr(self.seeds - 1, -room / error))
-
-    def estimate(self, level: float) -> Estimate:
-        """The mean and its interval at `level`, on the scale that people read."""
-        low, high = self.interval(level)
-        numbers = (self.mean, low, high, *self.differences)
-        if self.scale == "ratio":
-            numbers = tuple(math.exp(number) for number in numbers)
-        value, low, high, *values = numbers
-        return Estimate(value, low, high, 1 - level, tuple(values), self.scale, self.censored)
 
 
 def scale_of(claim: Claim) -> Scale:
@@ -195,33 +94,49 @@ def compare(
 ) -> Comparison:
     """Pair `level` with `against`, seed by seed.
 
+    Times are compared within one machine and number of threads, the one that most seeds were
+    made on; the other seeds are left out.
+
     Args:
         claim: Says what is measured.
         level: For each seed the records of the claim's `level`, which are averaged.
         against: The same seeds in the same order, or a number.
     """
     scale = scale_of(claim)
-    sides = [_side(claim, records) for records in level]
+    number = None
     if isinstance(against, int | float):
-        number = _log(against) if scale == "ratio" else against
-        others = [Side(number, step=0.0)] * len(sides)
-    else:
-        others = [_side(claim, records) for records in against]
-    return _paired(list(zip(sides, others, strict=True)), scale)
+        number = Side(_log(against) if scale == "ratio" else against, step=0.0)
+        against = [()] * len(level)
+    seeds = list(zip(level, against, strict=True))
+    if claim.metric in ("seconds", "seconds_to"):
+        seeds = _on_one_machine(seeds)
+    pairs = [(_side(claim, ours), number or _side(claim, theirs)) for ours, theirs in seeds]
+    return replace(_paired(pairs, scale), left_out=len(level) - len(pairs))
 
 
 def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str) -> Comparison:
     """Accuracy on the set `on`, `level` minus `against`, over the seeds that both have."""
-    ours, theirs = (
-        {r.seed: Side(r.accuracy[on], _one_image(r, on)) for r in runs} for runs in (level, against)
-    )
-    return _paired([(ours[seed], theirs[seed]) for seed in ours if seed in theirs], "difference")
+
+    def side(record: Record) -> Side:
+        return Side(record.accuracy[on], _one_image(record, on))
+
+    pairs = [(side(ours), side(theirs)) for ours, theirs in _by_seed(level, against)]
+    return _paired(pairs, "difference")
 
 
 def compare_seconds(level: Sequence[Record], against: Sequence[Record]) -> Comparison:
-    """Training time, the logarithm of `level` over `against`, over the seeds that both have."""
-    ours, theirs = ({r.seed: Side(r.seconds, step=0.0) for r in runs} for runs in (level, against))
-    return _paired([(ours[seed], theirs[seed]) for seed in ours if seed in theirs], "ratio")
+    """Training time, the logarithm of `level` over `against`, over the seeds that both have.
+
+    Of those made on several machines or numbers of threads, the most that one has.
+    """
+
+    def side(records: Sequence[Record]) -> Side:
+        return Side(_log(records[0].seconds), step=0.0)
+
+    seeds = [([ours], [theirs]) for ours, theirs in _by_seed(level, against)]
+    kept = _on_one_machine(seeds)
+    pairs = [(side(ours), side(theirs)) for ours, theirs in kept]
+    return replace(_paired(pairs, "ratio"), left_out=len(seeds) - len(kept))
 
 
 def measure(record: Record, claim: Claim) -> Side:
@@ -301,6 +216,27 @@ def _paired(pairs: Sequence[tuple[Side, Side]], scale: Scale) -> Comparison:
         censored=sum(not (a.reached and b.reached) for a, b in pairs),
         silent=silent,
     )
+
+
+def _by_seed(level: Sequence[Record], against: Sequence[Record]) -> list[tuple[Record, Record]]:
+    theirs = {record.seed: record for record in against}
+    return [(record, theirs[record.seed]) for record in level if record.seed in theirs]
+
+
+def _on_one_machine(
+    seeds: Sequence[tuple[Sequence[Record], Sequence[Record]]],
+) -> list[tuple[Sequence[Record], Sequence[Record]]]:
+    """The seeds of which all runs were made on the one machine that has the most such seeds."""
+    made_on = [{_machine(record) for side in sides for record in side} for sides in seeds]
+    whole = Counter(machine for one in made_on if len(one) == 1 for machine in one)
+    if not whole:
+        return []
+    ((most, _),) = whole.most_common(1)
+    return [sides for sides, one in zip(seeds, made_on, strict=True) if one == {most}]
+
+
+def _machine(record: Record) -> tuple[str, int, int]:
+    return record.machine.cpu, record.machine.cores, record.machine.threads
 
 
 def _floor(pairs: Sequence[tuple[Side, Side]]) -> float:

@@ -1,0 +1,72 @@
+"""What was seen at each level: of its runs one a seed, the knobs chosen that are retuned."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from siffra.config import Setting
+from siffra.lab.plan import Level, Question
+from siffra.lab.statistics import Summary, summarise
+from siffra.run import CURVE_SETS, Record
+
+Records = Mapping[tuple[Setting, int], Record]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelAnswer:
+    """What was seen at a level, over seeds. `records` are the chosen runs, one a seed.
+
+    `accuracy` is by set. `retuned` counts how often each combination of the retuned knobs was
+    chosen (empty when nothing was retuned).
+    """
+
+    level: Level
+    records: tuple[Record, ...]
+    accuracy: Mapping[str, Summary]
+    seconds: Summary
+    diverged: int
+    retuned: Mapping[str, int]
+
+
+def see_level(
+    question: Question, level: Level, seeds: Sequence[int], records: Records
+) -> LevelAnswer:
+    """What `records` say about `level`, of those `seeds` that all its settings have."""
+    complete = [s for s in seeds if all((setting, s) in records for setting in level.settings)]
+    chosen = {seed: _retuned(level, seed, complete, records) for seed in complete}
+    runs = tuple(records[setting, seed] for seed, setting in chosen.items())
+    retuned = Counter(_spell(setting, question.retune) for setting in chosen.values())
+    return LevelAnswer(
+        level=level,
+        records=runs,
+        accuracy=accuracies_of(runs),
+        seconds=summarise([run.seconds for run in runs], "ratio"),
+        diverged=sum(run.diverged for run in runs),
+        retuned=dict(retuned) if question.retune else {},
+    )
+
+
+def _retuned(level: Level, seed: int, seeds: Sequence[int], records: Records) -> Setting:
+    """The level's setting that does best on validation with the *other* seeds.
+
+    Chosen by its own seed's validation it would look better than it is: the luck that got it
+    chosen would be in its score. (With one seed there is nothing else to go by.)
+    """
+    judges = [s for s in seeds if s != seed] or [seed]
+    return max(
+        level.settings,
+        key=lambda setting: math.fsum(records[setting, s].accuracy["val"] for s in judges),
+    )
+
+
+def _spell(setting: Setting, names: Sequence[str]) -> str:
+    knobs = setting.knobs()
+    return ", ".join(f"{name} = {knobs[name]}" for name in names if name in knobs)
+
+
+def accuracies_of(runs: Sequence[Record]) -> dict[str, Summary]:
+    """Accuracy over `runs`, by set."""
+    return {
+        name: summarise([run.accuracy[name] for run in runs]) for name in ("train", *CURVE_SETS)
+    }
