@@ -12,6 +12,40 @@ NETWORKS = (
     {"model": "conv", "filters": [5, 18], "kernel_size": [4, 2], "strides": [1, 2]},
 )
 
+LAYERS = (
+    {"neurons": [9, 5], "activation": "tanh", "dropout": 0.3},
+    {"neurons": [9, 5], "batch_norm": True},
+    {"model": "conv", "filters": 3, "kernel_size": 3, "padding": "same", "activation": "gelu"},
+    {"model": "conv", "filters": [5, 4], "kernel_size": [4, 3], "strides": 2, "padding": "same"},
+    {"model": "conv", "filters": 4, "kernel_size": 3, "pool_size": 3, "pooling": "average"},
+    {"model": "conv", "filters": [4, 6], "kernel_size": 3, "global_pooling": "max", "layers": 1},
+    {
+        "model": "conv",
+        "filters": [5, 6],
+        "kernel_size": 3,
+        "space_to_depth": 2,
+        "padding": "same",
+        "pool_size": [2, 1],
+        "batch_norm": True,
+        "global_pooling": "average",
+        "dropout": 0.2,
+    },
+)
+"""Networks of layers beyond a plain convolution, its max-pool and a plain dense layer."""
+
+TRAININGS = (
+    {"optimizer": "momentum", "weight_decay": 0.01},
+    {"optimizer": "nesterov", "schedule": "cosine"},
+    {"optimizer": "adam", "label_smoothing": 0.1},
+    {"optimizer": "adamw", "weight_decay": 0.1, "schedule": "one_cycle"},
+    {"optimizer": "muon", "weight_decay": 0.01, "label_smoothing": 0.1},
+    {"learning_rate": 0.1, "ema": 0.9, "dropout": 0.2},
+    {"learning_rate": 0.1, "epochs": 1.4},
+    {"learning_rate": 0.1, "augment": "shifts", "augment_move": 3},
+    {"learning_rate": 0.1, "augment": "rotate", "augment_clean": 0},
+)
+"""Trainings beyond plain gradient descent and momentum."""
+
 
 def small_dataset(shape: tuple[int, int, int] = (12, 10, 2), train: int = 53) -> Dataset:
     """Blurry blobs, one bright corner a class, so that there is something to learn."""

@@ -3,14 +3,19 @@
 import numpy as np
 import pytest
 from reference import ReferenceEngine
-from small import NETWORKS, small_dataset
+from small import LAYERS, NETWORKS, TRAININGS, small_dataset
 
 from siffra.config import Setting
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.engine.native.engine import NativeEngine
+from siffra.engine.torch.engine import TorchEngine
 from siffra.errors import ConfigError, ModelFileError
+from siffra.network import build_network
 
 DATASET = small_dataset()
+ENGINES = {
+    engine.name: engine for engine in (NativeEngine(), TorchEngine(device="cpu"), ReferenceEngine())
+}
 
 
 def fit(engine, knobs, seed=1, on_epoch=lambda end, fitted: None):
@@ -23,9 +28,17 @@ def same(a: Fitted, b: Fitted) -> bool:
     return all((left[name] == right[name]).all() for name in left)
 
 
-@pytest.mark.parametrize("engine", [NativeEngine(), ReferenceEngine()], ids=lambda e: e.name)
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    return ENGINES[request.param]
+
+
+@pytest.fixture(params=[*NETWORKS, *LAYERS, *TRAININGS], ids=str)
+def knobs(request):
+    return request.param
+
+
 class TestEngineContract:
-    @pytest.mark.parametrize("knobs", NETWORKS, ids=str)
     def test_equal_seeds_give_equal_bits_and_others_do_not(self, engine, knobs):
         first, again, other = (fit(engine, knobs, seed) for seed in (1, 1, 2))
 
@@ -76,13 +89,14 @@ class TestEngineContract:
             fitted.predict(DATASET.test.x), fitted.predict(as_float), atol=1e-5
         )
 
-    @pytest.mark.parametrize("knobs", NETWORKS, ids=str)
     def test_saved_weights_make_the_same_network(self, engine, knobs):
         fitted = fit(engine, knobs)
         model = Setting.from_knobs(knobs).model
+        shapes = {name: array.shape for name, array in fitted.weights().items()}
 
         loaded = engine.load(model, DATASET.image_shape, 3, fitted.weights())
 
+        assert shapes == build_network(model, DATASET.image_shape, 3).weights
         assert (loaded.predict(DATASET.test.x) == fitted.predict(DATASET.test.x)).all() or (
             engine.name == "reference"  # keeps float64, saves float32
         )

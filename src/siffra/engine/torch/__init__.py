@@ -1,0 +1,1 @@
+"""The engine that trains with PyTorch; nothing outside this package imports torch."""

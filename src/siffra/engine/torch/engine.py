@@ -1,0 +1,154 @@
+"""The torch engine: the same networks from the same draws, on the CPU or on a GPU."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+from siffra.config import ConvModel, DenseModel, Training
+from siffra.data.dataset import Dataset
+from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.engine.draws import initial_weights
+from siffra.engine.schedule import training_orders
+from siffra.engine.torch.network import TorchNetwork
+from siffra.engine.torch.training import TorchTraining, as_input
+from siffra.errors import ConfigError, ModelFileError
+from siffra.network import build_network
+
+_AT_ONCE = 1000
+"""Images that are predicted at a time; more leave the cache, and may not fit a GPU."""
+
+
+class TorchEngine(Engine):
+    """Trains with PyTorch in float32, by its deterministic algorithms.
+
+    On a CPU its bits depend on the number of threads, as PyTorch's own do, and on every device
+    on PyTorch's version. The engine has one name on CPUs and another on GPUs, since their bits
+    and their times are different.
+    """
+
+    version = 1
+
+    def __init__(self, threads: int | None = None, device: str | None = None) -> None:
+        """Compute on `device`, as PyTorch names it: by default a GPU of CUDA if there is one.
+
+        Raises:
+            ConfigError: There are not so many threads, or there is no such device.
+        """
+        most = os.cpu_count() or 1
+        if threads is not None and not 1 <= threads <= most:
+            raise ConfigError(f"threads: found {threads}; this machine has 1 to {most}.")
+        self.threads = threads or most
+        self._device = _device(device)
+        self.name = "torch" if self._device.type == "cpu" else f"torch-{self._device.type}"
+
+    def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
+        """Take one real step, with which PyTorch loads and allocates what it needs."""
+        order = np.arange(min(training.batch_size, len(dataset.train)))
+        with self._settled(0):
+            state = self._training(model, training, dataset, 0)
+            state.epoch(order)
+        TorchFitted(state.kept, self).predict(dataset.train.x[:1])
+
+    def fit(
+        self,
+        model: DenseModel | ConvModel,
+        training: Training,
+        dataset: Dataset,
+        seed: int,
+        on_epoch: Callable[[EpochEnd, Fitted], None],
+    ) -> Fitted:
+        """See `Engine.fit`."""
+        with self._settled(seed):
+            state = self._training(model, training, dataset, seed)
+            fitted = TorchFitted(state.kept, self)
+            orders = training_orders(training, len(dataset.train), seed)
+            for epoch, order in enumerate(orders, start=1):
+                started = time.perf_counter()
+                loss, hits = state.epoch(order)
+                seconds = time.perf_counter() - started
+                images = len(order)
+                on_epoch(EpochEnd(epoch, loss / images, hits / images, seconds), fitted)
+        return fitted
+
+    def load(
+        self,
+        model: DenseModel | ConvModel,
+        image_shape: tuple[int, int, int],
+        classes: int,
+        weights: Mapping[str, np.ndarray],
+    ) -> Fitted:
+        """See `Engine.load`."""
+        network = build_network(model, image_shape, classes)
+        found = {name: array.shape for name, array in weights.items()}
+        if found != network.weights:
+            raise ModelFileError(f"weights: found {found}; the model has {network.weights}.")
+        return TorchFitted(TorchNetwork(network, weights).to(self._device), self)
+
+    def predict(self, module: nn.Module, images: np.ndarray) -> np.ndarray:
+        """What `module` gives for images: see `Fitted.predict`."""
+        with self._settled(0), torch.inference_mode():
+            module.eval()
+            chunks = torch.from_numpy(images).split(_AT_ONCE)
+            logits = [module(as_input(chunk.to(self._device))) for chunk in chunks]
+            return torch.cat(logits).softmax(1).cpu().numpy()
+
+    def _training(
+        self, model: DenseModel | ConvModel, training: Training, dataset: Dataset, seed: int
+    ) -> TorchTraining:
+        network = build_network(model, dataset.image_shape, dataset.classes)
+        module = TorchNetwork(network, initial_weights(network, seed))
+        return TorchTraining(module, training, dataset.train, seed, self._device)
+
+    @contextmanager
+    def _settled(self, seed: int) -> Iterator[None]:
+        """PyTorch's global state as we need it; afterwards it is as it was."""
+        threads = torch.get_num_threads()
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        tf32 = torch.backends.cudnn.allow_tf32
+        gpus = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(gpus):
+            torch.manual_seed(seed)
+            torch.set_num_threads(self.threads)
+            torch.use_deterministic_algorithms(True)
+            torch.backends.cudnn.allow_tf32 = False
+            try:
+                yield
+            finally:
+                torch.set_num_threads(threads)
+                torch.use_deterministic_algorithms(deterministic)
+                torch.backends.cudnn.allow_tf32 = tf32
+
+
+class TorchFitted(Fitted):
+    """A module whose weights may still be in training."""
+
+    def __init__(self, module: nn.Module, engine: TorchEngine) -> None:
+        self._module, self._engine = module, engine
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """See `Fitted.predict`."""
+        return self._engine.predict(self._module, images)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """See `Fitted.weights`."""
+        if isinstance(self._module, TorchNetwork):
+            return self._module.weights()
+        return {name: t.cpu().numpy().copy() for name, t in self._module.state_dict().items()}
+
+
+def _device(name: str | None) -> torch.device:
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        told = str(error).splitlines()[0]
+        raise ConfigError(f"device: PyTorch has no `{name}` here: {told}.") from error
+    if device.type == "cuda":
+        # What makes cuBLAS deterministic; it is read when a GPU is first used for a product.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    return device

@@ -1,0 +1,126 @@
+"""One training with PyTorch: a module, its optimizer, and the average of its weights."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  its usual name
+from torch import Tensor, nn
+
+from siffra.config import Training
+from siffra.data.dataset import Images
+from siffra.data.shifts import warp
+from siffra.engine.draws import dropout_scales, epoch_maps
+from siffra.engine.schedule import ema_decay, learning_rates
+from siffra.engine.torch.network import TorchNetwork
+from siffra.engine.torch.optimizers import Descent, Weight
+
+_PIXEL = 1 / 255
+"""What a uint8 pixel counts."""
+
+
+class TorchTraining:
+    """Trains `module`, in place, on `images`.
+
+    `kept` is the module that holds the weights to be used: the average of the last ones if
+    `ema` says so, else `module` itself.
+    """
+
+    def __init__(
+        self, module: nn.Module, training: Training, images: Images, seed: int, device: torch.device
+    ) -> None:
+        self.module = module.to(device)
+        self.kept = deepcopy(module) if training.ema else module
+        self._training, self._device, self._images = training, device, images
+        self._x = torch.from_numpy(images.x).to(device)
+        self._y = torch.from_numpy(images.y).to(device)
+        self._descent = Descent(_weights_of(module), training)
+        self._rates = learning_rates(training, len(images))
+        self._maps = epoch_maps(training, len(images), seed)
+        self._steps = 0
+        if isinstance(module, TorchNetwork):
+            rows = min(training.batch_size, len(images))
+            module.scales = dropout_scales(module.network, rows, seed)
+
+    def epoch(self, order: np.ndarray) -> tuple[float, int]:
+        """One pass in `order`; the summed loss in nats and the number of right answers."""
+        self.module.train()
+        loss = torch.zeros((), dtype=torch.float64, device=self._device)
+        hits = torch.zeros((), dtype=torch.int64, device=self._device)
+        for x, y in self._batches(order):
+            logits = self.module(x)
+            batch_loss = F.cross_entropy(logits, y, label_smoothing=self._training.label_smoothing)
+            batch_loss.backward()
+            self._descend()
+            # Sums stay on the device: to ask for a number is to wait for it.
+            loss += batch_loss.detach() * len(y)
+            hits += (logits.detach().argmax(1) == y).sum()
+        return loss.item(), int(hits.item())
+
+    def _batches(self, order: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+        maps = next(self._maps) if self._training.augment != "none" else None
+        chosen = torch.from_numpy(order).to(self._device)
+        size = self._training.batch_size
+        for start in range(0, len(order), size):
+            batch = chosen[start : start + size]
+            if maps is None:
+                x = self._x[batch]
+            else:
+                numbers = order[start : start + size]
+                x = torch.from_numpy(_warped(self._images.x[numbers], maps[numbers]))
+            yield as_input(x.to(self._device)), self._y[batch]
+
+    def _descend(self) -> None:
+        self._descent.step(float(self._rates[self._steps]))
+        self._steps += 1
+        if self.kept is not self.module:
+            _follow(self.kept, self.module, ema_decay(self._training, self._steps))
+
+
+def as_input(images: Tensor) -> Tensor:
+    """Images (n, height, width, channels), uint8 or float, as modules take them.
+
+    That is (n, channels, height, width), float32 in [0, 1].
+    """
+    pixels = images * _PIXEL if images.dtype == torch.uint8 else images
+    return pixels.to(torch.float32).permute(0, 3, 1, 2)
+
+
+def _warped(images: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """`images` through `maps` (n, 2, 3), which say where pixels come from."""
+    full = np.zeros((len(maps), 3, 3))
+    full[:, :2] = maps
+    full[:, 2, 2] = 1
+    return warp(images, np.linalg.inv(full))
+
+
+def _weights_of(module: nn.Module) -> list[Weight]:
+    """What is trained. In a module of the user's, matrices and above are taken for kernels."""
+    parameters = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    kernels = [name for name, parameter in parameters if parameter.ndim > 1]
+    normed = (
+        {f"{layer.name}.kernel" for layer in module.network.layers if layer.batch_norm}
+        if isinstance(module, TorchNetwork)
+        else set()
+    )
+    return [
+        Weight(
+            parameter,
+            decays=name in kernels,
+            is_hidden=name in kernels[:-1],
+            is_normed=name in normed,
+        )
+        for name, parameter in parameters
+    ]
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, module: nn.Module, decay: float) -> None:
+    """Move the `average` of a module's weights and statistics towards what they are now."""
+    now = module.state_dict()
+    for name, tensor in average.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.lerp_(now[name], 1 - decay)
+        else:
+            tensor.copy_(now[name])  # a count, as batch norm's of batches
