@@ -1,0 +1,124 @@
+"""Labs that were asked, kept beside the store: one JSON file each, with the plan whole.
+
+The store knows runs; the shelf knows which of them belong together, and to what question. With
+the plan and the keys of its runs a lab can be answered, or gone on with, long after its lab
+file is gone.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from siffra.config import Setting
+from siffra.data.load import DataSource
+from siffra.errors import StoreError
+from siffra.lab.plan import Plan
+from siffra.run import Record
+from siffra.store import Store
+
+_PLAN = TypeAdapter(Plan)
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+class KeptLab(BaseModel):
+    """A lab that was asked: its plan, the keys of the plan's runs in their order, and when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    plan: Plan
+    keys: tuple[str, ...]
+    asked: datetime
+
+    @property
+    def data(self) -> DataSource:
+        """What it is about."""
+        return self.plan.data or DataSource()
+
+    def records(self, store: Store) -> dict[tuple[Setting, int], Record]:
+        """Those of its runs that are stored, by setting and seed, as they are answered from."""
+        stored = store.stored(self.keys)
+        found = {
+            (planned.setting, planned.seed): store.get(key)
+            for planned, key in zip(self.plan.runs, self.keys, strict=True)
+            if key in stored
+        }
+        return {place: record for place, record in found.items() if record}
+
+
+def kept_lab(plan: Plan, keys: Iterable[str]) -> KeptLab:
+    """`plan` as it is kept: with its data's path absolute, and an id of all that it asks."""
+    keys = tuple(keys)
+    if plan.data and plan.data.path:
+        path = plan.data.path.absolute()
+        plan = replace(plan, data=plan.data.model_copy(update={"path": path}))
+    described = _PLAN.dump_json(plan) + "".join(keys).encode()
+    name = hashlib.sha256(described).hexdigest()[:16]
+    return KeptLab(id=name, plan=plan, keys=keys, asked=datetime.now(UTC))
+
+
+class Shelf:
+    """The labs that are kept beside the store at `store`."""
+
+    def __init__(self, store: Path) -> None:
+        self.folder = store.with_name(store.name + ".labs")
+
+    def keep(self, lab: KeptLab) -> None:
+        """Keep `lab`, whole or not at all; one that is kept already stays as it was.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        path = self._path(lab.id)
+        if not path.exists():
+            write_whole(path, lab.model_dump_json().encode())
+
+    def get(self, name: str) -> KeptLab | None:
+        """The lab with this id; None if there is none, or it was kept by another siffra."""
+        if not _ID.fullmatch(name):
+            return None
+        try:
+            return KeptLab.model_validate_json(self._path(name).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def labs(self) -> list[KeptLab]:
+        """All labs that can be read, the latest first."""
+        with suppress(OSError):
+            names = [p.stem for p in self.folder.glob("*.json") if _ID.fullmatch(p.stem)]
+            found = [lab for name in names if (lab := self.get(name))]
+            return sorted(found, key=lambda lab: (lab.asked, lab.id), reverse=True)
+        return []
+
+    def forget(self, name: str) -> None:
+        """Keep the lab with this id no longer; its runs stay in the store."""
+        if _ID.fullmatch(name):
+            self._path(name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside the store, and its folder, so that a reader sees all of it or nothing.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror or error}.") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()

@@ -1,0 +1,78 @@
+"""An ad-hoc question as the lab file that asks it again, to keep, to change and to add to."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from siffra.data.load import DataSource
+from siffra.lab.plan import Claim, Level, Plan
+
+
+def lab_file(plan: Plan) -> str | None:
+    """The lab file (TOML) of a plan that `plan_vary` made; None for other plans, which have one.
+
+    `siffra lab FILE` makes the same runs with it, seed for seed.
+    """
+    if plan.preset != "vary":
+        return None
+    (question,) = plan.questions
+    longest = max(s.training.epochs for level in question.levels for s in level.settings)
+    lines = [f"title = {_value(plan.title)}", ""]
+    if data := _data(plan.data or DataSource()):
+        lines += ["[data]", *(f"{key} = {_value(value)}" for key, value in data.items()), ""]
+    lines += [
+        "[presets]  # at most so many epochs",
+        f"quick = {_value({'epochs': math.ceil(longest), 'seeds': len(plan.seeds)})}",
+        "",
+        "[[questions]]",
+        f"id = {_value(question.id)}",
+        f"ask = {_value(question.ask)}",
+        f"fixed = {_value(question.fixed)}",
+        f"vary = {_value(_varied(question.vary, question.levels))}",
+    ]
+    for claim in question.claims:
+        lines += ["", *_claim(claim, question.levels)]
+    return "\n".join(lines) + "\n"
+
+
+def _data(source: DataSource) -> dict[str, Any]:
+    usual = DataSource()
+    told = {name: getattr(source, name) for name in DataSource.model_fields}
+    return {
+        name: str(value) if name == "path" else value
+        for name, value in told.items()
+        if value != getattr(usual, name)
+    }
+
+
+def _varied(knobs: tuple[str, ...], levels: tuple[Level, ...]) -> dict[str, list[Any]]:
+    """The values of each knob, once each, in their order."""
+    spelled = {k: {_value(level.knobs[k]): level.knobs[k] for level in levels} for k in knobs}
+    return {knob: list(values.values()) for knob, values in spelled.items()}
+
+
+def _claim(claim: Claim, levels: tuple[Level, ...]) -> list[str]:
+    assert isinstance(claim.against, tuple)
+    return [
+        "[[questions.claims]]",
+        f"id = {_value(claim.id)}",
+        f"say = {_value(claim.say)}",
+        f"on = {_value(claim.on)}",
+        f"level = {_value(levels[claim.level[0]].knobs)}",
+        f"against = {_value(levels[claim.against[0]].knobs)}",
+        f"direction = {_value(claim.direction)}",
+        f"margin = {_value(claim.margin)}",
+    ]
+
+
+def _value(value: Any) -> str:
+    """`value` in TOML; its strings, and its lists of them, are written as JSON's are."""
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{key} = {_value(item)}" for key, item in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, float):
+        return repr(value)  # 1e-05 and 0.1 are floats in TOML as well
+    return json.dumps(value, ensure_ascii=False)

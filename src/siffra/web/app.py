@@ -1,0 +1,116 @@
+"""The application: routes and static files behind the guard."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from siffra.errors import SiffraError
+from siffra.web.entrance import Entrance
+from siffra.web.guard import Guard
+from siffra.web.refusal import Refusal, code_of
+from siffra.web.routes import asking, bench, labs, playground, runs
+from siffra.web.uploads import ARRAYS_FILE, PICTURE, as_json
+from siffra.web.workplace import Workplace
+
+log = logging.getLogger("siffra.web")
+
+STATIC = Path(__file__).with_name("static")
+KINDS: Mapping[str, str] = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".woff2": "font/woff2",
+    ".json": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+}
+"""What is served of the static folder, and as what."""
+LARGER: Mapping[str, int] = {
+    "/api/datasets": as_json(ARRAYS_FILE),
+    "/api/picture": as_json(PICTURE),
+}
+"""The paths whose bodies may be larger than others'."""
+
+
+def make_app(work: Workplace, entrance: Entrance) -> ASGIApp:
+    """The whole application. It opens `work` when it starts, and closes it when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        work.open()
+        try:
+            yield
+        finally:
+            await work.close()
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    app.state.workplace = work
+    for family in (asking, bench, labs, runs, playground):
+        app.include_router(family.router)
+    app.include_router(_static())
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _unknown)
+    app.add_exception_handler(SiffraError, _told)
+    app.add_exception_handler(Exception, _failed)
+    return Guard(app, entrance, LARGER)
+
+
+def _static() -> APIRouter:
+    """The page, and the files that it asks for: those there are now, each by its whole name."""
+    router = APIRouter()
+    files = {
+        path.relative_to(STATIC).as_posix(): path
+        for path in STATIC.rglob("*")
+        if path.is_file() and path.suffix in KINDS
+    }
+
+    def answer(name: str) -> Response:
+        path = files.get(name)
+        if path is None:
+            raise Refusal("not_found")
+        headers = {"Cache-Control": "no-cache"}
+        return FileResponse(path, media_type=KINDS[path.suffix], headers=headers)
+
+    @router.get("/")
+    def page() -> Response:
+        return answer("index.html")
+
+    @router.get("/static/{name:path}")
+    def file(name: str) -> Response:
+        return answer(name)
+
+    return router
+
+
+def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return error.response()
+
+
+def _malformed(_: Request, error: Exception) -> Response:
+    return Refusal("bad_request").response()
+
+
+def _unknown(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return Refusal(code_of(error.status_code)).response()
+
+
+def _told(_: Request, error: Exception) -> Response:
+    """A store that is locked, a disk that is full: for the terminal to tell."""
+    log.error("%s", error)
+    return Refusal("server").response()
+
+
+def _failed(_: Request, error: Exception) -> Response:
+    return Refusal("server").response()  # the traceback goes to the terminal

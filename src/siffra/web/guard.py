@@ -1,0 +1,167 @@
+"""The guard before the routes: every request passes it, whatever it asks for, or gets no further.
+
+The server may start trainings and show what is on this machine, and any page that the user
+visits can send requests to it. What keeps them out (see `tests/web/test_guard.py`):
+
+- a `Host` that is not exactly ours means a name that was rebound to this address: refused, on
+  every path, static files and event streams included;
+- a cookie that only a browser with the printed token has; `SameSite=Strict`, so that other
+  sites' requests go without it, and `HttpOnly`;
+- `Origin` must be ours wherever it is sent, and must be sent with whatever changes something:
+  ports do not part sites, so that another server on this machine has our cookie with it; where
+  the browser says by `Sec-Fetch-Site` who asks, reading is for our own page alone, too;
+- `POST` bodies must say that they are JSON, which no form can, and are capped.
+
+There are two verbs and no CORS headers. Everything is refused with a fixed text.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from siffra.web.entrance import Entrance
+from siffra.web.refusal import Refusal
+
+VERBS = ("GET", "POST")
+BODY = 64 * 1024
+"""The most bytes of a request's body, unless its path is among the guard's `larger` ones."""
+PATIENCE = 60.0
+"""Seconds that a body may take to arrive."""
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""On every answer; a route may set its own in their place."""
+
+CLOSED = (
+    "This page opens with the address that `siffra ui` printed when it was started.\n"
+    "Sidan öppnas med adressen som `siffra ui` skrev när den startades.\n"
+)
+
+
+class Guard:
+    """An ASGI application around another one, `app`."""
+
+    def __init__(self, app: ASGIApp, entrance: Entrance, larger: Mapping[str, int]) -> None:
+        self._app, self._entrance, self._larger = app, entrance, larger
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what may pass, and refuse the rest."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
+            return
+
+        async def send_hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            answer = self._answer(Request(scope))
+            if answer is None and scope["method"] == "POST":
+                body = await self._body(scope["path"], Headers(scope=scope), receive)
+                receive = _replay(body, receive)
+        except Refusal as refusal:
+            answer = refusal.response()
+        await (answer or self._app)(scope, receive, send_hardened)
+
+    def _answer(self, request: Request) -> Response | None:
+        """What is to be said at the door; None for who may pass."""
+        headers, door = request.headers, request.url.path == "/"
+        self._check_host(headers)
+        if request.method not in VERBS:
+            raise Refusal("method")
+        self._check_origin(request.method, headers, door)
+        known = self._entrance.knows("; ".join(headers.getlist("cookie")))
+        tokens = parse_qs(request.scope["query_string"].decode("latin-1")).get("token")
+        if door and request.method == "GET" and tokens:
+            return self._let_in(tokens, known)
+        if not known:
+            if door:
+                return PlainTextResponse(CLOSED, 403)
+            raise Refusal("forbidden")
+        if request.method == "POST":
+            _check_is_json(headers)
+        return None
+
+    def _check_host(self, headers: Headers) -> None:
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or hosts[0].lower() not in self._entrance.hosts:
+            raise Refusal("forbidden")
+
+    def _check_origin(self, method: str, headers: Headers, door: bool) -> None:
+        origins = headers.getlist("origin")
+        if origins or method == "POST":
+            ours = f"http://{headers['host'].lower()}"
+            if origins != [ours] or ours not in self._entrance.origins:
+                raise Refusal("forbidden")
+        # The address may be clicked on in another page, a chat say; nothing but the door may.
+        asked_by = headers.get("sec-fetch-site", "none")
+        if asked_by not in ("same-origin", "none") and not door:
+            raise Refusal("forbidden")
+
+    def _let_in(self, tokens: list[str], known: bool) -> Response:
+        cookie = self._entrance.swap(tokens[0]) if len(tokens) == 1 else None
+        if not cookie and not known:
+            return PlainTextResponse(CLOSED, 403)
+        response = RedirectResponse("/", 303)
+        if cookie:
+            response.headers["Set-Cookie"] = cookie
+        return response
+
+    async def _body(self, path: str, headers: Headers, receive: Receive) -> bytes:
+        most = self._larger.get(path, BODY)
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit()):
+            raise Refusal("bad_request")
+        if int(length) > most:
+            raise Refusal("too_large")
+        body = bytearray()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                more = True
+                while more:
+                    message = await receive()
+                    body += message.get("body", b"")
+                    more = message.get("more_body", False)
+                    if len(body) > most:
+                        raise Refusal("too_large")
+        except TimeoutError:
+            raise Refusal("bad_request") from None
+        return bytes(body)
+
+
+def _check_is_json(headers: Headers) -> None:
+    kinds = headers.getlist("content-type")
+    kind, _, parameter = kinds[0].partition(";") if len(kinds) == 1 else ("", "", "")
+    plain = parameter.strip().lower() in ("", "charset=utf-8")
+    if kind.strip().lower() != "application/json" or not plain or "content-encoding" in headers:
+        raise Refusal("content_type")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """What hands out `body`, and then what `receive` does: that the client has left."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay

@@ -1,0 +1,192 @@
+"""Labs as the page shows them: what `results.json` says, with the report's sentences beside it."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from siffra.data.load import DataSource
+from siffra.lab.plan import PlannedRun
+from siffra.lab.shelf import KeptLab, Shelf
+from siffra.lab.statistics import curve
+from siffra.lab.verdicts import (
+    Answers,
+    ClaimAnswer,
+    ExperimentAnswer,
+    LevelAnswer,
+    QuestionAnswer,
+    answer,
+)
+from siffra.report.data_files import results_json
+from siffra.report.labels import knobs_name, short_level_name
+from siffra.report.numbers import margin_words
+from siffra.report.repeat import lab_file
+from siffra.report.sentences import (
+    capital,
+    comparison,
+    evidence,
+    summary_sentence,
+    verdict_name,
+)
+from siffra.report.words import Words
+from siffra.run import CURVE_SETS, Record
+from siffra.store import Store
+from siffra.web.asking import ask_of
+from siffra.web.places import Places
+
+_HELD = 20
+"""Labs whose answers are held."""
+
+
+class Desk:
+    """Answers labs from the runs that are stored so far; each anew only when it has got runs."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[frozenset[str], Answers]] = {}
+
+    def answers(self, lab: KeptLab, store: Store) -> Answers:
+        """The answers, provisional while runs are missing."""
+        stored = frozenset(store.stored(lab.keys))
+        held = self._held.get(lab.id)
+        if held and held[0] == stored:
+            return held[1]
+        found = answer(lab.plan, lab.records(store))
+        self._held[lab.id] = stored, found
+        while len(self._held) > _HELD:
+            self._held.pop(next(iter(self._held)), None)
+        return found
+
+
+def listed(lab: KeptLab, store: Store, desk: Desk, words: Words) -> dict[str, Any]:
+    """A line of the list of labs."""
+    answers = desk.answers(lab, store)
+    return {
+        "id": lab.id,
+        "title": words.say(lab.plan.title),
+        "source": lab.plan.source,
+        "preset": lab.plan.preset,
+        "asked": lab.asked.isoformat(),
+        "runs": len(lab.keys),
+        "have": len(store.stored(lab.keys)),
+        "seeds": len(lab.plan.seeds),
+        "tally": tally(answers),
+    }
+
+
+def tally(answers: Answers) -> dict[str, int]:
+    """How many claims have each verdict, by its code."""
+    return dict(Counter(_code(claim) for q in answers.questions for claim in q.claims))
+
+
+def shown(lab: KeptLab, store: Store, desk: Desk, words: Words, places: Places) -> dict[str, Any]:
+    """Everything about a lab, but for its curves."""
+    answers = desk.answers(lab, store)
+    found = json.loads(results_json(answers, words))
+    for question, answered in zip(found["questions"], answers.questions, strict=True):
+        _decorate(question, answered, words)
+    for experiment, answered in zip(found["experiments"], answers.experiments, strict=True):
+        experiment["keys"] = _keys(answered)
+    line = listed(lab, store, desk, words)
+    ask = ask_of(lab.plan, data_id(lab.data, places))
+    return found | {
+        **line,
+        "seeds": list(lab.plan.seeds),
+        "provisional": line["have"] < line["runs"],
+        "toml": lab_file(lab.plan),
+        "summary": summary_sentence(answers, words.language),
+        "ask": ask.model_dump() if ask else None,
+    }
+
+
+def curves(lab: KeptLab, store: Store, desk: Desk, question: str, words: Words) -> Any:
+    """The curves of one question's levels, each with the band that the report draws.
+
+    None if the lab has no such question.
+    """
+    found = [q for q in desk.answers(lab, store).questions if q.question.id == question]
+    if not found:
+        return None
+    levels = [_curves(level, words) for level in found[0].levels]
+    return {"sets": ["train", *CURVE_SETS], "levels": levels}
+
+
+def place_of(lab: KeptLab, planned: PlannedRun) -> tuple[str | None, int | None]:
+    """The first question that a run belongs to, and its level there."""
+    for question in lab.plan.questions:
+        for number, level in enumerate(question.levels):
+            if planned.setting in level.settings:
+                return question.id, number
+    return None, None
+
+
+def data_id(source: DataSource, places: Places) -> str:
+    """The id of a data set that the page knows; "" if it does not."""
+    if source == DataSource():
+        return "mnist"
+    if source.path and source == DataSource(path=source.path):
+        name = source.path.stem
+        return name if source.path == places.data(name).absolute() else ""
+    return ""
+
+
+def _decorate(question: dict[str, Any], answered: QuestionAnswer, words: Words) -> None:
+    seen = any(level.records for level in answered.levels)
+    question["best"] = answered.best if seen else None
+    question["fixed_text"] = knobs_name(words, answered.question.fixed)
+    for level, about in zip(question["levels"], answered.levels, strict=True):
+        level["name"] = capital(short_level_name(words, about.level))
+        level["keys"] = _keys(about)
+    for claim, about in zip(question["claims"], answered.claims, strict=True):
+        claim["code"] = _code(about)
+        claim["name"] = verdict_name(words, about)
+        claim["compared"] = capital(comparison(words, about.claim, answered.question))
+        claim["evidence"] = evidence(words, about)
+        tested = about.estimate is not None
+        claim["margin_text"] = (
+            words("claim.margin", margin=margin_words(words, about.claim)) if tested else ""
+        )
+
+
+def _code(claim: ClaimAnswer) -> str:
+    return claim.verdict.replace(" ", "_")
+
+
+def _keys(seen: LevelAnswer | ExperimentAnswer) -> list[str]:
+    return [record.key for record in seen.records]
+
+
+def _curves(level: LevelAnswer, words: Words) -> dict[str, Any]:
+    return {
+        "name": capital(short_level_name(words, level.level)),
+        "knobs": dict(level.level.knobs),
+        "band": {name: _band(level.records, name) for name in ("train", *CURVE_SETS)},
+        "runs": [
+            {
+                "key": record.key,
+                "seed": record.seed,
+                "accuracy": {
+                    name: [epoch.accuracy[name] for epoch in record.epochs]
+                    for name in ("train", *CURVE_SETS)
+                },
+                "loss": [epoch.loss for epoch in record.epochs],
+                "seconds": [epoch.seconds for epoch in record.epochs],
+            }
+            for record in level.records
+        ],
+    }
+
+
+def _band(records: tuple[Record, ...], name: str) -> Mapping[str, list[float | None]]:
+    band = curve(records, name)
+    return {"mean": _finite(band.mean), "low": _finite(band.low), "high": _finite(band.high)}
+
+
+def _finite(values: np.ndarray) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def find(name: str, store: Store) -> KeptLab | None:
+    """The lab with this id."""
+    return Shelf(store.path).get(name)

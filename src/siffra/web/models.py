@@ -1,0 +1,167 @@
+"""The trained models that can be played with: those that siffra brings, and saved runs."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from siffra.engine.base import Engine, Fitted
+from siffra.errors import ModelFileError
+from siffra.examination import (
+    CURVE_IMAGES,
+    DEGREES,
+    MAP_IMAGES,
+    MAP_PIXELS,
+    PIXELS,
+    Examination,
+)
+from siffra.lab.plan import Text
+from siffra.model_file import SavedModel, load_model
+from siffra.network import Network, build_network
+from siffra.report.labels import knobs_name
+from siffra.report.sentences import capital
+from siffra.report.words import Words
+from siffra.web.places import Places
+
+SHIPPED = Path(__file__).with_name("models")
+"""The models that siffra brings; its README.md says how they were made."""
+DIGIT = (28, 28, 1)
+"""What the playground has on its canvas: other images cannot be played with."""
+
+_RUN = re.compile(r"run-([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A model that is there: its file, and what it is called (saved runs: by their knobs)."""
+
+    id: str
+    kind: Literal["shipped", "run"]
+    file: Path
+    name: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A model that has been loaded."""
+
+    saved: SavedModel
+    network: Network
+    fitted: Fitted
+
+
+class Models:
+    """Finds models by id, and holds those that were used last."""
+
+    MOST = 12
+
+    def __init__(self, places: Places, engine: Engine) -> None:
+        self._places, self._engine = places, engine
+        self._ready: dict[str, Ready] = {}
+
+    def known(self) -> Iterator[Known]:
+        """All models: those that siffra brings, then saved runs, the latest first."""
+        yield from shipped().values()
+        folder = self._places.model("").parent
+        files = list(folder.glob("*.safetensors")) if folder.is_dir() else []
+        for file in sorted(files, key=lambda f: f.stat().st_mtime, reverse=True):
+            if _RUN.fullmatch(name := f"run-{file.stem}"):
+                yield Known(name, "run", file, {})
+
+    def find(self, name: str) -> Known | None:
+        """The model with this id."""
+        if name in shipped():
+            return shipped()[name]
+        run = _RUN.fullmatch(name)
+        if run and self._places.model(run[1]).is_file():
+            return Known(name, "run", self._places.model(run[1]), {})
+        return None
+
+    def load(self, known: Known) -> Ready:
+        """The model itself.
+
+        Raises:
+            ModelFileError: It is damaged, or was saved by another siffra.
+        """
+        ready = self._ready.pop(known.id, None) or self._load(known.file)
+        self._ready[known.id] = ready
+        while len(self._ready) > self.MOST:
+            self._ready.pop(next(iter(self._ready)))
+        return ready
+
+    def described(self, words: Words) -> list[dict[str, Any]]:
+        """What the page lists; models that cannot be read are left out."""
+        found = []
+        for known in self.known():
+            try:
+                ready = self.load(known)
+            except ModelFileError:
+                continue
+            found.append(_described(known, ready, words))
+        return found
+
+    def _load(self, file: Path) -> Ready:
+        saved = load_model(file)
+        model, shape, classes = saved.setting.model, saved.image_shape, saved.classes
+        fitted = self._engine.load(model, shape, classes, saved.weights)
+        return Ready(saved, build_network(model, shape, classes), fitted)
+
+
+@cache
+def shipped() -> Mapping[str, Known]:
+    """The models that siffra brings, by id, in the order of their list."""
+    listed = tomllib.loads((SHIPPED / "models.toml").read_text("utf-8"))
+    return {
+        name: Known(name, "shipped", SHIPPED / f"{name}.safetensors", model["name"])
+        for name, model in listed.items()
+    }
+
+
+def shipped_examination(known: Known) -> Examination:
+    """What a model that siffra brings was found to do."""
+    return Examination.model_validate_json(known.file.with_suffix(".json").read_bytes())
+
+
+def examined(found: Examination) -> dict[str, Any]:
+    """An examination as the page reads it."""
+    return {
+        "pixels": PIXELS,
+        "moved": found.moved,
+        "degrees": DEGREES,
+        "turned": found.turned,
+        "map": {"at": MAP_PIXELS, "accuracy": found.map},
+        "images": {"curve": CURVE_IMAGES, "map": MAP_IMAGES},
+        "mistakes": {
+            name: [
+                {
+                    "index": mistake.image,
+                    "label": mistake.true,
+                    "predicted": mistake.predicted,
+                    "probability": mistake.confidence,
+                }
+                for mistake in mistakes
+            ]
+            for name, mistakes in found.mistakes.items()
+        },
+    }
+
+
+def _described(known: Known, ready: Ready, words: Words) -> dict[str, Any]:
+    saved = ready.saved
+    knobs = saved.setting.knobs()
+    name = words.say(known.name) or f"{capital(knobs_name(words, knobs))} ({known.id[4:12]})"
+    return {
+        "id": known.id,
+        "name": name,
+        "kind": known.kind,
+        "knobs": knobs,
+        "seed": saved.seed,
+        "parameters": ready.network.parameters,
+        "accuracy": saved.accuracy,
+        "image": saved.image_shape,
+        "classes": saved.classes,
+        "playable": saved.image_shape == DIGIT,
+    }

@@ -1,0 +1,64 @@
+"""What the server answers when it does not do what was asked: a fixed code, and nothing else.
+
+Neither what was sent nor what went wrong inside is ever repeated to whoever asked; the page
+has the text to each code (`ui.error.*` in the catalogue), the terminal has the details.
+"""
+
+from typing import Literal, get_args
+
+from starlette.responses import JSONResponse
+
+Code = Literal[
+    "bad_request",
+    "forbidden",
+    "not_found",
+    "method",
+    "conflict",
+    "too_large",
+    "content_type",
+    "impossible",
+    "bad_upload",
+    "queue_full",
+    "data_gone",
+    "server",
+]
+CODES: tuple[Code, ...] = get_args(Code)
+
+_STATUS: dict[Code, int] = {
+    "bad_request": 400,
+    "forbidden": 403,
+    "not_found": 404,
+    "method": 405,
+    "conflict": 409,
+    "too_large": 413,
+    "content_type": 415,
+    "impossible": 422,
+    "bad_upload": 422,
+    "queue_full": 409,
+    "data_gone": 409,
+    "server": 500,
+}
+_CODE_OF: dict[int, Code] = {status: code for code, status in reversed(_STATUS.items())}
+
+
+class Refusal(Exception):  # noqa: N818  not every refusal is an error
+    """Raised where a request cannot be done.
+
+    `why` is for `impossible` alone: siffra's own line about knobs, whose names and values have
+    passed `siffra.web.asking.Ask`, so that nothing else of the request can stand in it.
+    """
+
+    def __init__(self, code: Code, why: str = "") -> None:
+        super().__init__(code)
+        self.code: Code = code
+        self.why = why
+
+    def response(self) -> JSONResponse:
+        """What is sent."""
+        told = {"error": self.code} | ({"why": self.why} if self.why else {})
+        return JSONResponse(told, _STATUS[self.code])
+
+
+def code_of(status: int) -> Code:
+    """The code for what the framework refuses by itself."""
+    return _CODE_OF.get(status, "bad_request" if status < 500 else "server")

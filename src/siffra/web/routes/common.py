@@ -1,0 +1,25 @@
+"""What the routes share: how a language, an id or an empty body is given."""
+
+from typing import Annotated, Literal
+
+from fastapi import Depends, Path, Query
+from pydantic import BaseModel, ConfigDict
+
+from siffra.report.words import Words, words_in
+
+LabId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
+RunKey = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+ModelName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,80}$")]
+
+
+class Nothing(BaseModel):
+    """The body of a request that needs none: `{}`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _words(lang: Annotated[Literal["en", "sv"], Query()] = "en") -> Words:
+    return words_in(lang)
+
+
+Language = Annotated[Words, Depends(_words)]

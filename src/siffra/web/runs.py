@@ -1,0 +1,180 @@
+"""The store's runs as the page shows them: in a table, one in full, two beside each other."""
+
+import operator
+import re
+import shlex
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from siffra.config import KNOBS
+from siffra.run import Record
+from siffra.store import Store
+from siffra.web.refusal import Refusal
+
+SETS = ("train", "val", "test", "moved", "rotated")
+COLUMNS = (
+    "key", *KNOBS, "seed", "dataset", "engine", "parameters", *SETS,
+    "seconds", "diverged", "finished",
+)  # fmt: skip
+MOST_CONDITIONS = 10
+MOST_ROWS = 1000
+
+_CONDITION = re.compile(r"\s*([a-z_]{1,40})\s*(<=|>=|!=|=|<|>)\s*(\S.{0,99}?)\s*", re.DOTALL)
+_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+Row = Mapping[str, Any]
+Condition = Callable[[Row], bool]
+
+
+class RunTable:
+    """A row for each stored run; asks the store only for what it has not seen."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Row] = {}
+        self._latest: Any = None
+        self._turn = threading.Lock()
+
+    def rows(self, store: Store) -> list[Row]:
+        """All rows, the oldest first."""
+        with self._turn:
+            for record in store.records(since=self._latest):
+                self._rows.pop(record.key, None)
+                self._rows[record.key] = row(record)
+                self._latest = record.finished
+            return list(self._rows.values())
+
+
+def row(record: Record) -> Row:
+    """A run in one line."""
+    knobs = record.setting.knobs()
+    return {
+        "key": record.key,
+        **{knob: _plain(knobs.get(knob)) for knob in KNOBS},
+        "seed": record.seed,
+        "dataset": record.dataset,
+        "engine": record.engine,
+        "parameters": record.parameters,
+        **{name: record.accuracy.get(name) for name in SETS},
+        "seconds": record.seconds,
+        "diverged": record.diverged,
+        "finished": record.finished.isoformat(),
+    }
+
+
+def condition(text: str) -> Condition:
+    """What `text`, such as `test > 0.95`, asks of a row; `model != dense`, `neurons = 64, 32`.
+
+    Numbers are compared with numbers; anything else can only be equal or not.
+
+    Raises:
+        Refusal: It is no such condition.
+    """
+    parsed = _CONDITION.fullmatch(text)
+    if not parsed or parsed[1] not in COLUMNS:
+        raise Refusal("bad_request")
+    column, sign, wanted = parsed.groups()
+    number = _number(wanted)
+    if number is None and sign not in ("=", "!="):
+        raise Refusal("bad_request")
+    compare = _COMPARE[sign]
+
+    def holds(row: Row) -> bool:
+        value = row[column]
+        if value is None:
+            return sign == "!="
+        if number is not None and isinstance(value, int | float) and not isinstance(value, bool):
+            return compare(value, number)
+        return compare(_spelled(value), wanted.lower()) if sign in ("=", "!=") else False
+
+    return holds
+
+
+def conditions(texts: Sequence[str]) -> list[Condition]:
+    """All of them, to be met together.
+
+    Raises:
+        Refusal: There are too many, or one is none.
+    """
+    if len(texts) > MOST_CONDITIONS:
+        raise Refusal("bad_request")
+    return [condition(text) for text in texts]
+
+
+def matching(rows: Iterable[Row], asked: Sequence[Condition]) -> list[Row]:
+    """The rows that meet all conditions."""
+    return [row for row in rows if all(holds(row) for holds in asked)]
+
+
+def ordered(rows: Iterable[Row], column: str, order: Literal["asc", "desc"]) -> list[Row]:
+    """Sorted by a column, numbers before words; rows without a value always come last.
+
+    Raises:
+        Refusal: There is no such column.
+    """
+    if column not in COLUMNS:
+        raise Refusal("bad_request")
+    rows = list(rows)
+    having = [row for row in rows if row[column] is not None]
+    without = [row for row in rows if row[column] is None]
+
+    def place(row: Row) -> tuple[bool, Any]:
+        value = row[column]
+        is_number = isinstance(value, int | float)
+        return not is_number, value if is_number else _spelled(value)
+
+    return sorted(having, key=place, reverse=order == "desc") + without
+
+
+def in_full(record: Record) -> dict[str, Any]:
+    """Everything about a run."""
+    whole = record.model_dump(mode="json", exclude={"model", "training", "fingerprint"})
+    knobs = {knob: _plain(value) for knob, value in record.setting.knobs().items()}
+    return whole | {"knobs": knobs, "command": _command(record)}
+
+
+def compared(a: Record, b: Record) -> dict[str, Any]:
+    """Two runs beside each other. Two runs decide nothing: this is to look, not to judge."""
+    knobs_a, knobs_b = in_full(a)["knobs"], in_full(b)["knobs"]
+    names = [name for name in KNOBS if knobs_a.get(name) != knobs_b.get(name)]
+    return {
+        "a": in_full(a),
+        "b": in_full(b),
+        "differing": {name: [knobs_a.get(name), knobs_b.get(name)] for name in names},
+        "same_seed": a.seed == b.seed,
+        "difference": {
+            "accuracy": {s: a.accuracy[s] - b.accuracy[s] for s in SETS},
+            "seconds_ratio": a.seconds / b.seconds if b.seconds else None,
+        },
+    }
+
+
+def _command(record: Record) -> str:
+    words = ["siffra", "train"]
+    for knob, value in record.setting.knobs().items():
+        text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        words += [f"--{knob.replace('_', '-')}", text]
+    return shlex.join([*words, "--seed", str(record.seed)])
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _spelled(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text.lower()
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

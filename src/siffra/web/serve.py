@@ -1,0 +1,126 @@
+"""Starts the server: one for each store, on a port of its own."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import uvicorn
+from filelock import FileLock, Timeout
+
+from siffra.api import make_engine
+from siffra.errors import ConfigError, StoreError
+from siffra.web.app import make_app
+from siffra.web.entrance import Entrance, names_of
+from siffra.web.places import Places
+from siffra.web.workplace import Workplace
+
+PORT = 7373
+_AFTER = 20
+"""How many ports after the usual one are tried, when none was asked for."""
+
+
+def serve(
+    store: Path,
+    *,
+    host: str,
+    port: int | None,
+    threads: int | None,
+    on_start: Callable[[Callable[[], str]], None],
+) -> None:
+    """Serve the bench of `store` until the process is interrupted.
+
+    `on_start` is called once the server listens, with a function that gives an address that
+    lets one browser in; every address it gives is another one.
+
+    Raises:
+        ConfigError: It cannot listen on that host and port.
+        StoreError: The store cannot be used, or another server is at work on it.
+    """
+    places = Places(store)
+    engine = make_engine(threads)
+    with closing(_listening(host, port)) as listening, _alone(places):
+        bound = listening.getsockname()[1]
+        entrance = Entrance(names_of(host), bound)
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host
+        base = f"http://{f'[{shown}]' if ':' in shown else shown}:{bound}"
+        server = uvicorn.Server(
+            uvicorn.Config(
+                make_app(Workplace(places, engine, threads), entrance),
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                access_log=False,  # addresses may hold tokens
+                log_level="warning",
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=200,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        logging.getLogger("siffra").setLevel(logging.INFO)
+
+        def address() -> str:
+            return f"{base}/?token={entrance.new_token()}"
+
+        asyncio.run(_run(server, listening, address, on_start))
+
+
+async def _run(
+    server: uvicorn.Server,
+    listening: socket.socket,
+    address: Callable[[], str],
+    on_start: Callable[[Callable[[], str]], None],
+) -> None:
+    async def tell() -> None:
+        while not server.started:
+            await asyncio.sleep(0.01)
+        on_start(address)
+
+    telling = asyncio.create_task(tell())
+    try:
+        await server.serve([listening])
+    finally:
+        telling.cancel()
+
+
+def _listening(host: str, port: int | None) -> socket.socket:
+    """A socket that listens on `port`, or, if none was asked for, on the usual one or near it."""
+    ports = [port] if port is not None else [*range(PORT, PORT + _AFTER), 0]
+    for candidate in ports:
+        try:
+            family = socket.getaddrinfo(host, candidate, type=socket.SOCK_STREAM)[0][0]
+            return socket.create_server((host, candidate), family=family)
+        except OSError as error:
+            if candidate == ports[-1]:
+                raise ConfigError(
+                    f"{host}, port {candidate}: cannot be listened on: {error.strerror or error}; "
+                    "choose others with --host and --port."
+                ) from error
+    raise AssertionError
+
+
+@contextmanager
+def _alone(places: Places) -> Iterator[None]:
+    """Held while this server is at work on the store.
+
+    Raises:
+        StoreError: Another one is.
+    """
+    lock = FileLock(places.lock)
+    try:
+        places.folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise StoreError(
+            f"{places.store}: another `siffra ui` is at work on this store; use its page, end it, "
+            "or name another store with --store."
+        ) from None
+    except OSError as error:
+        raise StoreError(f"{places.folder}: cannot be used: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,35 @@
+"""Trains the models that siffra brings for its playground, as their list says.
+
+`python -m siffra.web.shipping [--all]`
+"""
+
+import sys
+import tomllib
+
+from siffra.api import make_engine
+from siffra.config import Setting
+from siffra.data.load import load_dataset
+from siffra.examination import examine
+from siffra.model_file import save_model
+from siffra.run import run
+from siffra.web.models import SHIPPED
+
+
+def main() -> None:
+    """Make the models that have no file yet; with `--all`, all of them."""
+    listed = tomllib.loads((SHIPPED / "models.toml").read_text("utf-8"))
+    dataset, engine = load_dataset(), make_engine()
+    for name, model in listed.items():
+        file, found = SHIPPED / f"{name}.safetensors", SHIPPED / f"{name}.json"
+        if file.exists() and found.exists() and "--all" not in sys.argv:
+            continue
+        setting = Setting.from_knobs(model["knobs"], where=name)
+        record, fitted = run(setting, dataset, model["seed"], engine)
+        save_model(file, fitted, record, dataset)
+        found.write_text(examine(fitted, dataset).model_dump_json() + "\n", "utf-8")
+        told = ", ".join(f"{s} {share:.2%}" for s, share in record.accuracy.items())
+        print(f"{name}: {record.seconds:.1f} s; {told}")
+
+
+if __name__ == "__main__":
+    main()

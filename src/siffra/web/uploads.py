@@ -1,0 +1,150 @@
+"""What the page may bring: pictures of digits, and data sets. Nobody vouches for their bytes."""
+
+import base64
+import hashlib
+import json
+import tempfile
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated, Any
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from siffra.data.load import DataSource
+from siffra.data.pictures import read_picture
+from siffra.errors import DataError
+from siffra.lab.shelf import write_whole
+from siffra.web.asking import DataId
+from siffra.web.loader import Loader
+from siffra.web.models import DIGIT
+from siffra.web.places import Places
+from siffra.web.playground import encoded
+from siffra.web.refusal import Refusal
+
+PICTURE = 8 * 2**20
+"""The most bytes of a picture's file."""
+PICTURE_PIXELS = 16_000_000
+ARRAYS_FILE = 32 * 2**20
+"""The most bytes of an `.npz` file, compressed."""
+ARRAYS = 256 * 2**20
+"""The most bytes of all its arrays, decompressed."""
+MEMBERS = 16
+DATA_SETS = 50
+
+_FORMATS = ("PNG", "JPEG")  # Pillow's others include some that start programs
+
+_Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .()-]{0,59}$")]
+
+
+def as_json(bytes_: int) -> int:
+    """How large a JSON body may be that brings so many bytes in base64."""
+    return bytes_ * 4 // 3 + 1024
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class PictureFile(_Body):
+    """A picture, PNG or JPEG."""
+
+    picture: _Base64
+
+
+class ArraysFile(_Body):
+    """A data set as an `.npz`, with Keras' names or MedMNIST's."""
+
+    name: _Name
+    npz: _Base64
+
+
+def digit_in(file: PictureFile) -> str:
+    """The picture as the networks take digits, 28 x 28 pixels in base64.
+
+    Raises:
+        Refusal: It is no picture, blank or too large.
+    """
+    content = _decoded(file.picture, PICTURE)
+    try:
+        with Image.open(BytesIO(content), formats=_FORMATS) as image:
+            if image.width * image.height > PICTURE_PIXELS:
+                raise Refusal("too_large")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "picture"
+            path.write_bytes(content)
+            return encoded(read_picture(path, DIGIT))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, DataError):
+        raise Refusal("bad_upload") from None
+
+
+def keep_data(file: ArraysFile, places: Places, load: Loader) -> dict[str, Any]:
+    """Keep a data set beside the store, once it was seen to be one.
+
+    Raises:
+        Refusal: It is no data set, too large, or there are too many.
+    """
+    content = _decoded(file.npz, ARRAYS_FILE)
+    _refuse_too_large(content)
+    name = f"data-{hashlib.sha256(content).hexdigest()[:12]}"
+    path = places.data(name)
+    if not path.exists() and len(kept_data(places)) >= DATA_SETS:
+        raise Refusal("queue_full")
+    write_whole(path, content)
+    try:
+        dataset = load(source_of(name, places))
+    except DataError:
+        path.unlink(missing_ok=True)
+        raise Refusal("bad_upload") from None
+    write_whole(path.with_suffix(".json"), json.dumps({"name": file.name}).encode())
+    return {
+        "id": name,
+        "name": file.name,
+        "classes": dataset.classes,
+        "image": dataset.image_shape,
+    }
+
+
+def kept_data(places: Places) -> list[dict[str, str]]:
+    """The data sets that there are, MNIST first."""
+    folder = places.data("").parent
+    files = sorted(folder.glob("data-*.json")) if folder.is_dir() else []
+    named = [{"id": f.stem, "name": json.loads(f.read_text("utf-8"))["name"]} for f in files]
+    return [{"id": "mnist", "name": "MNIST"}, *named]
+
+
+def source_of(name: DataId, places: Places) -> DataSource:
+    """The data set with this id.
+
+    Raises:
+        Refusal: There is none.
+    """
+    if name == "mnist":
+        return DataSource()
+    path = places.data(name).absolute()
+    if not path.is_file():
+        raise Refusal("not_found")
+    return DataSource(path=path)
+
+
+def _decoded(text: str, most: int) -> bytes:
+    try:
+        content = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Refusal("bad_upload") from None
+    if len(content) > most:
+        raise Refusal("too_large")
+    return content
+
+
+def _refuse_too_large(content: bytes) -> None:
+    """Look at the sizes that the archive's directory claims: no more than these is ever read."""
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise Refusal("bad_upload") from None
+    if len(members) > MEMBERS or sum(member.file_size for member in members) > ARRAYS:
+        raise Refusal("too_large")

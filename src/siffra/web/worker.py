@@ -1,0 +1,196 @@
+"""The process that trains: does what the server orders, one task at a time.
+
+It ends at once when the server is gone, however that ended: every finished run is stored by
+then, and its claim on the one at work is void as soon as it is dead.
+
+`python -m siffra.web.worker STORE [THREADS]`
+"""
+
+import logging
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+from siffra.api import Job, make_engine
+from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource, load_dataset
+from siffra.engine.base import Engine
+from siffra.errors import DataError, SiffraError
+from siffra.examination import examine
+from siffra.lab.conduct import EpochDone, Event, Finished, Reused, Started, Waiting, run_keys
+from siffra.lab.plan import PlannedRun
+from siffra.lab.shelf import Shelf
+from siffra.model_file import save_model
+from siffra.run import Epoch, Record, run, run_key
+from siffra.store import Store, open_store
+from siffra.web.messages import Order, Task, Told
+from siffra.web.places import Places
+from siffra.web.refusal import Refusal
+
+log = logging.getLogger("siffra.web.worker")
+
+
+class Stopped(Exception):  # noqa: N818  not an error
+    """The task at work is to end."""
+
+
+class Control:
+    """What the server has ordered besides tasks; the training looks at it after each epoch."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._paused = False
+        self._stop: Task | None = None
+
+    def take(self, order: Order) -> None:
+        """Note an order to hold, to go on or to stop."""
+        with self._changed:
+            match order.do:
+                case "pause":
+                    self._paused = True
+                case "resume":
+                    self._paused = False
+                case "stop":
+                    self._stop = order.task
+            self._changed.notify_all()
+
+    def obey(self, task: Task) -> None:
+        """Wait while there is a pause.
+
+        Raises:
+            Stopped: `task` is to end.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._paused or self._stop == task)
+            if self._stop == task:
+                raise Stopped
+
+
+class Worker:
+    """Does tasks on one store, and tells how far they have come."""
+
+    def __init__(self, places: Places, engine: Engine, control: Control, out: BinaryIO) -> None:
+        self._places, self._engine, self._control, self._out = places, engine, control, out
+        self._loaded: tuple[DataSource, Dataset] | None = None
+
+    def do(self, task: Task) -> None:
+        """Do a task to its end."""
+        ended = Told(event="ended", task=task)
+        try:
+            with open_store(self._places.store) as store:
+                (self._conduct if task.kind == "lab" else self._keep_network)(task, store)
+        except Stopped:
+            ended = Told(event="ended", task=task, stopped=True)
+        except Refusal as refusal:
+            ended = Told(event="ended", task=task, error=refusal.code)
+        except DataError as error:
+            log.error("%s", error)
+            ended = Told(event="ended", task=task, error="data_gone")
+        except SiffraError as error:
+            log.error("%s", error)
+            ended = Told(event="ended", task=task, error="server")
+        except Exception:
+            log.exception("%s %s failed", task.kind, task.id)
+            ended = Told(event="ended", task=task, error="server")
+        self._tell(ended)
+
+    def _conduct(self, task: Task, store: Store) -> None:
+        lab = Shelf(store.path).get(task.id)
+        if lab is None:
+            raise Refusal("not_found")
+        dataset = self._dataset(lab.data)
+        if tuple(run_keys(lab.plan, dataset, self._engine).values()) != lab.keys:
+            raise Refusal("data_gone")
+        numbers = {planned: number for number, planned in enumerate(lab.plan.runs)}
+
+        def show(event: Event) -> None:
+            self._tell(_told(task, event, numbers))
+            self._control.obey(task)
+
+        Job(lab.plan, dataset, self._engine, store).conduct(show)
+
+    def _keep_network(self, task: Task, store: Store) -> None:
+        """Make a run once more, for its network, which equal keys say is the same."""
+        record = store.get(task.id)
+        if record is None:
+            raise Refusal("not_found")
+        dataset = self._dataset_of(record)
+
+        def show(number: int, epoch: Epoch) -> None:
+            told = Told(event="epoch", task=task, run=0, epoch=number, scores=epoch, total=1)
+            self._tell(told)
+            self._control.obey(task)
+
+        self._tell(Told(event="started", task=task, run=0, total=1))
+        made, fitted = run(record.setting, dataset, record.seed, self._engine, show)
+        store.add(made, examine(fitted, dataset))
+        path = self._places.model(task.id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_model(path, fitted, made, dataset)
+
+    def _dataset_of(self, record: Record) -> Dataset:
+        """The data that a run was trained on, found by the run's key."""
+        labs = [lab.data for lab in Shelf(self._places.store).labs() if record.key in lab.keys]
+        for source in [*labs, DataSource()]:
+            dataset = self._dataset(source).split_for(record.seed)
+            if run_key(record.setting, dataset, record.seed, self._engine) == record.key:
+                return dataset
+        raise Refusal("data_gone")
+
+    def _dataset(self, source: DataSource) -> Dataset:
+        if self._loaded is None or self._loaded[0] != source:
+            self._loaded = source, load_dataset(source)
+        return self._loaded[1]
+
+    def _tell(self, told: Told) -> None:
+        self._out.write(told.line())
+        self._out.flush()
+
+
+def _told(task: Task, event: Event, numbers: dict[PlannedRun, int]) -> Told:
+    done, total = event.progress.done, event.progress.total
+    left = event.progress.seconds_left
+    told = Told(event="waiting", task=task, done=done, total=total, seconds_left=left)
+    match event:
+        case Started(run=planned):
+            return told.model_copy(update={"event": "started", "run": numbers[planned]})
+        case EpochDone(run=planned, number=number, epoch=epoch):
+            update = {"event": "epoch", "run": numbers[planned], "epoch": number, "scores": epoch}
+            return told.model_copy(update=update)
+        case Finished(run=planned) | Reused(run=planned):
+            return told.model_copy(update={"event": "run", "run": numbers[planned]})
+        case Waiting():
+            return told
+
+
+def _listen(orders: BinaryIO, control: Control, tasks: "queue.Queue[Task]") -> None:
+    """Hand on what the server orders, until it is gone."""
+    for line in orders:
+        order = Order.model_validate_json(line)
+        if order.do == "begin" and order.task:
+            tasks.put(order.task)
+        else:
+            control.take(order)
+    os._exit(0)
+
+
+def main() -> None:
+    """Work on the store named first in the arguments, on so many threads as the second says."""
+    logging.basicConfig(format="siffra ui, training: %(message)s")
+    # Only lines for the server may go there; whatever else is printed goes to the terminal.
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    store, *threads = sys.argv[1:]
+    control, tasks = Control(), queue.Queue()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, control, tasks), daemon=True).start()
+    engine = make_engine(int(threads[0]) if threads else None)
+    worker = Worker(Places(Path(store)), engine, control, out)
+    while True:
+        worker.do(tasks.get())
+
+
+if __name__ == "__main__":
+    main()

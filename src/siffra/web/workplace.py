@@ -1,0 +1,97 @@
+"""What the routes work with: the store's places, the bench, and what is held in memory."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+
+from siffra.data.load import DataSource
+from siffra.engine.base import Engine
+from siffra.lab.plan import PlannedRun
+from siffra.lab.shelf import KeptLab, Shelf
+from siffra.store import Store, open_store
+from siffra.web.bench import Bench
+from siffra.web.labs import Desk
+from siffra.web.loader import Loader
+from siffra.web.models import Models, shipped
+from siffra.web.places import Places
+from siffra.web.playground import prepare
+from siffra.web.refusal import Refusal
+from siffra.web.runs import RunTable
+
+T = TypeVar("T")
+
+
+class Workplace:
+    """One server's."""
+
+    def __init__(self, places: Places, engine: Engine, threads: int | None = None) -> None:
+        self.places, self.engine = places, engine
+        self.bench = Bench(places, threads)
+        self.shelf = Shelf(places.store)
+        self.load = Loader()
+        self.desk, self.table = Desk(), RunTable()
+        self.models = Models(places, engine)
+        # Numba's kernels, and BLAS under them, are called from one thread at a time.
+        self._calculator = ThreadPoolExecutor(1, "calculator")
+        self._labs: dict[str, tuple[KeptLab, tuple[PlannedRun, ...]]] = {}
+
+    def open(self) -> None:
+        """Make the store if there is none, load what is always needed, go on with the queue."""
+        with open_store(self.places.store):
+            pass
+        self.bench.open()
+        self._calculator.submit(self._prepare)
+
+    async def close(self) -> None:
+        """End the worker."""
+        await self.bench.close()
+        self._calculator.shutdown(wait=False, cancel_futures=True)
+
+    async def calculate(self, work: Callable[[], T]) -> T:
+        """Do `work` in the thread that calculates."""
+        return await asyncio.get_running_loop().run_in_executor(self._calculator, work)
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The store, to read from, in the thread that asks for it."""
+        with open_store(self.places.store, read_only=True) as store:
+            yield store
+
+    def lab(self, name: str) -> KeptLab:
+        """The lab with this id.
+
+        Raises:
+            Refusal: There is none.
+        """
+        return self._lab(name)[0]
+
+    def runs(self, name: str) -> tuple[PlannedRun, ...]:
+        """The runs of the lab with this id, in their order."""
+        return self._lab(name)[1]
+
+    def forget(self, name: str) -> None:
+        """List the lab with this id no longer."""
+        self.shelf.forget(name)
+        self._labs.pop(name, None)
+
+    def _lab(self, name: str) -> tuple[KeptLab, tuple[PlannedRun, ...]]:
+        if name not in self._labs:
+            lab = self.shelf.get(name)
+            if lab is None:
+                raise Refusal("not_found")
+            self._labs[name] = lab, lab.plan.runs
+        return self._labs[name]
+
+    def _prepare(self) -> None:
+        prepare(self.models, self.load(DataSource()), list(shipped()))
+
+
+def _workplace(request: Request) -> Workplace:
+    return request.app.state.workplace
+
+
+Here = Annotated[Workplace, Depends(_workplace)]

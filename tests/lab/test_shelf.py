@@ -1,0 +1,132 @@
+"""A lab that was asked can be answered, and gone on with, from what is kept beside the store."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_runs import make_record
+from small_lab import small_dataset
+
+from siffra.config import Setting
+from siffra.data.load import DataSource, load_dataset
+from siffra.errors import StoreError
+from siffra.lab.labfile import read_lab
+from siffra.lab.plan import Plan
+from siffra.lab.planning import plan_lab, plan_vary
+from siffra.lab.shelf import Shelf, kept_lab, write_whole
+from siffra.store import open_store
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return plan_vary({"neurons": [8, [8, 8]]}, {"epochs": 2}, small_dataset(), seeds=2)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "runs.sqlite")
+
+
+def test_a_lab_comes_back_as_it_was(shelf, plan):
+    lab = kept_lab(plan, ["a", "b", "c", "d"])
+
+    shelf.keep(lab)
+
+    assert shelf.get(lab.id) == lab
+    assert shelf.labs() == [lab]
+    assert shelf.get(lab.id).plan.runs == plan.runs
+
+
+def test_the_whole_study_comes_back_as_it_was(shelf):
+    plan = plan_lab(read_lab(), load_dataset())
+    lab = kept_lab(plan, [str(number) for number in range(len(plan.runs))])
+
+    shelf.keep(lab)
+
+    assert shelf.get(lab.id).plan == plan
+
+
+def test_the_same_question_is_the_same_lab_and_keeps_its_place(shelf, plan):
+    first, second = kept_lab(plan, ["a"]), kept_lab(plan, ["a"])
+    shelf.keep(first)
+    shelf.keep(second)
+
+    assert first.id == second.id
+    assert shelf.labs() == [first]
+    assert kept_lab(plan, ["b"]).id != first.id  # other data, or another engine
+
+
+def test_the_path_of_its_data_is_kept_whole(plan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    relative = replace(plan, data=DataSource(path=Path("own.npz")))
+
+    assert kept_lab(relative, []).data.path == tmp_path / "own.npz"
+
+
+def test_its_records_are_those_that_are_stored(shelf, plan, tmp_path):
+    keys = [f"{number:064x}" for number in range(4)]
+    planned = plan.runs[2]
+    record = make_record(planned.setting, planned.seed).model_copy(update={"key": keys[2]})
+    with open_store(tmp_path / "runs.sqlite") as store:
+        store.add(record)
+        assert kept_lab(plan, keys).records(store) == {(planned.setting, planned.seed): record}
+
+
+def test_a_forgotten_lab_is_gone_and_its_absence_no_mistake(shelf, plan):
+    lab = kept_lab(plan, [])
+    shelf.keep(lab)
+    shelf.forget(lab.id)
+    shelf.forget(lab.id)
+
+    assert shelf.get(lab.id) is None
+    assert shelf.labs() == []
+
+
+@pytest.mark.parametrize("name", ["", "../runs", "x" * 16, "0" * 15, "0" * 16 + "/"])
+def test_what_is_no_id_names_no_file(shelf, plan, name):
+    write_whole(shelf.folder.parent / "runs.json", kept_lab(plan, []).model_dump_json().encode())
+
+    assert shelf.get(name) is None
+    shelf.forget(name)
+    assert (shelf.folder.parent / "runs.json").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b'{"id": 1}'])
+def test_a_file_that_cannot_be_read_is_left_alone_and_not_listed(shelf, content):
+    path = shelf.folder / f"{'0' * 16}.json"
+    write_whole(path, content)
+
+    assert shelf.get("0" * 16) is None
+    assert shelf.labs() == []
+    assert path.read_bytes() == content
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_told(shelf, plan, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match="cannot be written"):
+        shelf.keep(kept_lab(plan, []))
+
+
+def test_a_file_in_place_of_the_folder_is_told(shelf, plan):
+    shelf.folder.write_text("")
+    with pytest.raises(StoreError, match="cannot be written"):
+        shelf.keep(kept_lab(plan, []))
+    assert shelf.labs() == []
+
+
+def test_nothing_half_written_is_left(shelf, plan):
+    shelf.keep(kept_lab(plan, []))
+
+    assert [path.suffix for path in shelf.folder.iterdir()] == [".json"]
+
+
+def test_settings_keep_their_equality(shelf, plan):
+    lab = kept_lab(plan, [])
+    shelf.keep(lab)
+
+    found = {s for q in shelf.get(lab.id).plan.questions for lv in q.levels for s in lv.settings}
+
+    assert Setting.from_knobs({"neurons": [8, 8], "epochs": 2}) in found
