@@ -20,7 +20,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.data.pictures import read_picture
 from siffra.engine.base import Engine, Fitted
-from siffra.errors import ConfigError, ModelFileError, SiffraError
+from siffra.errors import ConfigError, ModelFileError, SiffraError, did_you_mean
 from siffra.examination import Examined
 from siffra.lab.conduct import Cost, Event, conduct, estimate
 from siffra.lab.labfile import EXPERIMENTS, read_lab
@@ -36,6 +36,7 @@ from siffra.run import Epoch, Record, run
 from siffra.store import Store, default_store_path, open_store
 
 DEFAULT_SEEDS = 5
+ENGINES = ("native", "torch")
 
 DataLike = DataSource | Path | str | None
 """A data set: an `.npz` file, a `DataSource` with its ranges and seed, or None for MNIST."""
@@ -47,21 +48,40 @@ class Knobs(TypedDict, total=False):
     model: str
     learning_rate: float
     batch_size: int
-    epochs: int
+    epochs: float
     optimizer: str
     momentum: float
+    weight_decay: float
+    schedule: str
+    warmup: float
+    label_smoothing: float
+    ema: float
+    augment: str
+    augment_move: float
+    augment_rotate: float
+    augment_clean: float
+    augment_jitter: float
     layers: int
     neurons: int | Sequence[int]
+    activation: str
+    batch_norm: bool
+    dropout: float
     conv_layers: int
     filters: int | Sequence[int]
     kernel_size: int | Sequence[int]
     strides: int | Sequence[int]
+    padding: str
+    pool_size: int | Sequence[int]
+    pooling: str
+    global_pooling: str
+    space_to_depth: int
 
 
 def train(
     *,
     seed: int = 0,
     data: DataLike = None,
+    engine: str = "native",
     threads: int | None = None,
     store: Path | str | None = None,
     on_epoch: Callable[[int, Epoch], None] = lambda number, epoch: None,
@@ -74,7 +94,9 @@ def train(
     Args:
         seed: Decides the initial weights and the order of the images; 0 to 2**63 - 1.
         data: See `DataLike`.
-        threads: Threads to compute with (default: one per core). Results do not depend on it.
+        engine: What trains: `native`, or `torch` for PyTorch.
+        threads: Threads to compute with (default: one per core). Results do not depend on it
+            (with PyTorch, but for rounding).
         store: The file of finished runs (default: `siffra.store.default_store_path()`).
         on_epoch: Called after each epoch with its number, from 1, and its scores.
         **knobs: What is trained and how, see `Knobs`; what is not named keeps its default.
@@ -85,7 +107,7 @@ def train(
     setting = Setting.from_knobs(knobs)
     if not 0 <= seed <= GREATEST_SEED:
         raise ConfigError(f"seed: found {seed}; it must be from 0 to 2**63 - 1.")
-    trainer = make_engine(threads)
+    trainer = make_engine(threads, engine)
     dataset = load_dataset(data_source(data)).split_for(seed)
     with open_store(store or default_store_path()) as runs:
         record, fitted = run(setting, dataset, seed, trainer, on_epoch)
@@ -195,6 +217,7 @@ def vary(
     *,
     seeds: int = DEFAULT_SEEDS,
     data: DataLike = None,
+    engine: str = "native",
     threads: int | None = None,
     store: Path | str | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
@@ -209,6 +232,7 @@ def vary(
             compared with the first.
         seeds: How many seeds each level is trained with.
         data: See `DataLike`.
+        engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads to compute with (default: one per core).
         store: The file of finished runs, in which runs made before are found again.
         on_event: Called with each `siffra.lab.conduct.Event`, for showing progress.
@@ -217,7 +241,9 @@ def vary(
     Raises:
         SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
     """
-    with vary_job(levels, knobs, seeds=seeds, data=data, threads=threads, store=store) as job:
+    with vary_job(
+        levels, knobs, seeds=seeds, data=data, engine=engine, threads=threads, store=store
+    ) as job:
         return job.conduct(on_event)
 
 
@@ -229,6 +255,7 @@ def run_lab(
     seeds: int | None = None,
     only: Sequence[str] = (),
     fresh: bool = False,
+    engine: str = "native",
     threads: int | None = None,
     store: Path | str | None = None,
     out: Path | str | None = None,
@@ -246,6 +273,7 @@ def run_lab(
         seeds: So many, instead of the preset's.
         only: The ids of the questions and experiments to run; none means all.
         fresh: Make the stored runs too; each is replaced when its new one is there.
+        engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads to compute with (default: one per core).
         store: The file of finished runs.
         out: Write the report to this folder.
@@ -262,6 +290,7 @@ def run_lab(
         seeds=seeds,
         only=only,
         fresh=fresh,
+        engine=engine,
         threads=threads,
         store=store,
     ) as job:
@@ -372,6 +401,7 @@ def lab_job(
     only: Sequence[str] = (),
     fresh: bool = False,
     examines: bool = True,
+    engine: str = "native",
     threads: int | None = None,
     store: Path | str | None = None,
 ) -> Iterator[Job]:
@@ -380,11 +410,12 @@ def lab_job(
     Unless it `examines`, runs that are stored without an examination are taken as they are.
     """
     file = read_lab(Path(lab) if lab else None)
-    trainer = make_engine(threads)
+    trainer = make_engine(threads, engine)
     dataset = load_dataset(file.data)
     plan = plan_lab(file, dataset, preset=preset, epochs=epochs, seeds=seeds, only=only)
     with open_store(store or default_store_path()) as runs:
-        yield Job(replace(plan, examines=examines), dataset, trainer, runs, fresh)
+        plan = replace(plan, examines=examines, engine=engine)
+        yield Job(plan, dataset, trainer, runs, fresh)
 
 
 @contextmanager
@@ -394,16 +425,17 @@ def vary_job(
     *,
     seeds: int = DEFAULT_SEEDS,
     data: DataLike = None,
+    engine: str = "native",
     threads: int | None = None,
     store: Path | str | None = None,
 ) -> Iterator[Job]:
     """One question made ready, see `vary`; its store is open meanwhile."""
-    trainer = make_engine(threads)
+    trainer = make_engine(threads, engine)
     source = data_source(data)
     dataset = load_dataset(source)
     plan = plan_vary(levels, knobs, dataset, seeds=seeds, data=source)
     with open_store(store or default_store_path()) as runs:
-        yield Job(plan, dataset, trainer, runs)
+        yield Job(replace(plan, engine=engine), dataset, trainer, runs)
 
 
 def data_source(data: DataLike) -> DataSource:
@@ -411,12 +443,24 @@ def data_source(data: DataLike) -> DataSource:
     return data if isinstance(data, DataSource) else DataSource(path=Path(data) if data else None)
 
 
-def make_engine(threads: int | None = None) -> Engine:
-    """What trains the networks.
+def make_engine(threads: int | None = None, name: str = "native") -> Engine:
+    """What trains the networks: `native`, or `torch` for PyTorch.
 
     Raises:
-        ConfigError: There are not so many threads.
+        ConfigError: There are not so many threads, no such engine, or it is not installed.
     """
+    if name not in ENGINES:
+        raise ConfigError(f"engine: found {name!r}; {did_you_mean(name, ENGINES)}")
+    if name == "torch":
+        try:
+            from siffra.engine.torch.engine import TorchEngine
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise ConfigError(
+                "engine: PyTorch is not installed; `pip install 'siffra[torch]'` brings it."
+            ) from error
+        return TorchEngine(threads)
     from siffra.engine.native.engine import NativeEngine  # compiles: only when it is needed
 
     return NativeEngine(threads)

@@ -160,7 +160,7 @@ def run(
         compile_seconds=compile_seconds,
         scoring_seconds=scoring_seconds,
         diverged=epochs[-1].loss is None,
-        machine=this_machine(engine.threads),
+        machine=_machine_of(engine),
         finished=datetime.now(UTC),
     )
     return record, fitted
@@ -172,6 +172,11 @@ def _some(images: Images, most: int) -> Images:
         return images
     chosen = np.sort(np.random.default_rng(0).permutation(len(images))[:most])
     return Images(images.x[chosen], images.y[chosen])
+
+
+def _machine_of(engine: Engine) -> Machine:
+    machine = this_machine(engine.threads)
+    return machine.model_copy(update={"versions": machine.versions | engine.versions})
 
 
 @cache

@@ -9,6 +9,8 @@ import typer
 
 from siffra.cli.conduct import conduct, print_cost
 from siffra.cli.options import (
+    EngineName,
+    EngineOption,
     JsonOption,
     SeedsOption,
     StoreOption,
@@ -76,6 +78,7 @@ def lab(
         typer.Option("--fresh", help="Make every run anew, and replace those that are stored."),
     ] = False,
     as_json: JsonOption = False,
+    engine: EngineOption = EngineName.native,
     threads: ThreadsOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -98,6 +101,7 @@ def lab(
         seeds=seeds,
         only=_ids(only),
         fresh=fresh,
+        engine=engine,
         threads=threads,
         store=store,
     ) as job:
@@ -118,6 +122,7 @@ def report(
     only: OnlyOption = None,
     out: OutOption = OUT,
     language: LanguageOption = Language.en,
+    engine: EngineOption = EngineName.native,
     store: StoreOption = None,
 ) -> None:
     """Write a lab's report again, from runs that are stored; nothing is trained.
@@ -135,6 +140,7 @@ def report(
         seeds=seeds,
         only=_ids(only),
         examines=False,
+        engine=engine,
         store=store,
     ) as job:
         cost = job.cost()

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from siffra.data.load import DataSource
 
 DATA, MACHINE, KNOB = "Data", "Where and how", "Knobs"
+
+
+class EngineName(StrEnum):
+    """What networks can be trained with."""
+
+    native = "native"
+    torch = "torch"
+
 
 DataOption = Annotated[
     Path | None,
@@ -48,6 +57,14 @@ StoreOption = Annotated[
         "--store",
         help="The file of finished runs; without it, $SIFFRA_STORE or your user data folder.",
         metavar="FILE",
+        rich_help_panel=MACHINE,
+    ),
+]
+EngineOption = Annotated[
+    EngineName,
+    typer.Option(
+        "--engine",
+        help="What trains: siffra's own engine, or PyTorch (the extra `siffra[torch]`).",
         rich_help_panel=MACHINE,
     ),
 ]

@@ -9,6 +9,8 @@ import typer
 
 from siffra.cli.options import (
     DataOption,
+    EngineName,
+    EngineOption,
     JsonOption,
     MovedOption,
     RotatedOption,
@@ -34,6 +36,7 @@ def train(
     data: DataOption = None,
     moved: MovedOption = None,
     rotated: RotatedOption = None,
+    engine: EngineOption = EngineName.native,
     threads: ThreadsOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -58,6 +61,7 @@ def train(
             **knobs,
             seed=seed,
             data=data_source(data, moved, rotated),
+            engine=engine,
             threads=threads,
             store=store,
             on_epoch=lambda number, epoch: meter.update(

@@ -8,6 +8,8 @@ import typer
 from siffra.cli.conduct import conduct
 from siffra.cli.options import (
     DataOption,
+    EngineName,
+    EngineOption,
     JsonOption,
     MovedOption,
     RotatedOption,
@@ -35,6 +37,7 @@ def vary(
     data: DataOption = None,
     moved: MovedOption = None,
     rotated: RotatedOption = None,
+    engine: EngineOption = EngineName.native,
     threads: ThreadsOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -56,6 +59,7 @@ def vary(
         knobs,
         seeds=seeds or api.DEFAULT_SEEDS,
         data=data_source(data, moved, rotated),
+        engine=engine,
         threads=threads,
         store=store,
     ) as job:

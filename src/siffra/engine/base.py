@@ -56,6 +56,11 @@ class Engine(abc.ABC):
     threads: int
     """How many it computes with, which its times depend on and its results do not."""
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """What its results and times depend on beside siffra's own packages: none."""
+        return {}
+
     @abc.abstractmethod
     def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
         """Do what is needed once before a training can be timed, such as compiling.

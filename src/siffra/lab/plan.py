@@ -114,6 +114,7 @@ class Plan:
     picked (none: all). `digest` is the SHA-256 (hex) of the lab file. `data` is that of an
     ad-hoc question (None: not said, or in the lab file). `examines` says whether networks are
     examined at all: those of the experiments and of the questions with a figure in `EXAMINED`.
+    `engine` is the name that makes what trains the runs.
     `looks` are the numbers of seeds at which a lab that goes on until it is decided looks at its
     results (none: once, at the end); `seeds` then are those of the first look.
     """
@@ -130,6 +131,7 @@ class Plan:
     only: tuple[str, ...] = ()
     data: DataSource | None = None
     examines: bool = True
+    engine: str = "native"
     looks: tuple[int, ...] = ()
 
     @property

@@ -30,6 +30,7 @@ def machines(records: Sequence[Record]) -> list[Machine]:
 def command(plan: Plan) -> str:
     """The command that finds out the same again, under the condition that `proviso` names."""
     words = _vary(plan) if plan.preset == "vary" else _lab(plan)
+    words += ["--engine", plan.engine] if plan.engine != "native" else []
     return " ".join(shlex.quote(word) for word in ("siffra", *words))
 
 

@@ -46,6 +46,13 @@ class TorchEngine(Engine):
         self._device = _device(device)
         self.name = "torch" if self._device.type == "cpu" else f"torch-{self._device.type}"
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """PyTorch's version, and the name of a GPU."""
+        gpu = self._device.type == "cuda"
+        device = {"gpu": torch.cuda.get_device_name(self._device)} if gpu else {}
+        return {"torch": torch.__version__, **device}
+
     def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
         """Take one real step, with which PyTorch loads and allocates what it needs."""
         order = np.arange(min(training.batch_size, len(dataset.train)))
