@@ -183,19 +183,14 @@ def step_after_first(rows, labels, order, first, share, params, layers, work, gr
 
 
 @njit(cache=True)
-def step(x, rows, labels, order, first, share, params, layers, work, grads, dx):
-    """`step_after_first` with a first layer on `rows` images `x` (rows, inputs).
-
-    Fills `dx` (flat, rows x inputs) with the input's gradient, unless `dx` is empty.
-    """
+def step(x, rows, labels, order, first, share, params, layers, work, grads):
+    """`step_after_first` with a first layer on `rows` images `x` (rows, inputs)."""
     inputs, units, kernel, _ = layers[0]
     weights = matrix(params, kernel, inputs, units)
     gradient = matrix(work, 0, rows, units)
     np.dot(x, weights, gradient)
     loss, hits = step_after_first(rows, labels, order, first, share, params, layers, work, grads)
     np.dot(x.T, gradient, matrix(grads, kernel, inputs, units))
-    if dx.size > 0:
-        np.dot(gradient, weights.T, matrix(dx, 0, rows, inputs))
     return loss, hits
 
 
@@ -221,7 +216,6 @@ def _epoch(images, labels, order, batch_size, params, velocity, grads, layers, w
     """
     shards, inputs = grads.shape[0], images.shape[1]
     losses, hits = np.zeros(shards), np.zeros(shards, np.int64)
-    nothing = np.empty(0, np.float32)
     chunk = -(-params.size // shards)
     for start in range(0, order.size, batch_size):
         size = min(batch_size, order.size - start)
@@ -230,7 +224,7 @@ def _epoch(images, labels, order, batch_size, params, velocity, grads, layers, w
             gather(images, order, first, last, descent.scale, x[s])
             loss, right = step(
                 matrix(x[s], 0, last - first, inputs), last - first, labels, order, first,
-                1.0 / size, params, layers, work[s], grads[s], nothing,
+                1.0 / size, params, layers, work[s], grads[s],
             )  # fmt: skip
             losses[s] += loss
             hits[s] += right
@@ -285,30 +279,6 @@ epoch_on_one_thread = njit(cache=True)(_epoch)
 epoch_on_many_threads = parallel(_epoch)
 ink_epoch_on_one_thread = njit(cache=True)(_epoch_on_ink)
 ink_epoch_on_many_threads = parallel(_epoch_on_ink)
-
-
-@parallel
-def gather_batch(images, order, first, last, scale, out):
-    """`gather`, with images shared out over threads."""
-    size = images.shape[1]
-    for i in prange(last - first):
-        gather(images, order, first + i, first + i + 1, scale, out[i * size : (i + 1) * size])
-
-
-@parallel
-def batch_step(x, size, labels, order, start, params, layers, work, grads, dx):
-    """`step` for a batch of `size` rows of flat `x`, shard by shard; fills flat `dx`."""
-    shards = grads.shape[0]
-    inputs = layers[0, 0]
-    losses, hits = np.zeros(shards), np.zeros(shards, np.int64)
-    for s in prange(shards):
-        first, last = size * s // shards, size * (s + 1) // shards
-        rows = last - first
-        losses[s], hits[s] = step(
-            matrix(x, first * inputs, rows, inputs), rows, labels, order, start + first,
-            1.0 / size, params, layers, work[s], grads[s], dx[first * inputs : last * inputs],
-        )  # fmt: skip
-    return losses.sum(), hits.sum()
 
 
 @parallel

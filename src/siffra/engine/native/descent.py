@@ -12,7 +12,6 @@ import numpy as np
 from numba import njit
 
 from siffra.config import Training
-from siffra.engine.native.conv import LANES
 from siffra.engine.native.part import Part
 from siffra.engine.native.placement import Placement
 
@@ -136,15 +135,14 @@ class _Hidden:
     """A kernel that Muon trains, seen as a matrix."""
 
     def __init__(self, part: Part, kernel: slice) -> None:
-        self._kernel, self._normed = kernel, part.batch_norm
+        self._part, self._kernel = part, kernel
         self._size = math.sqrt(part.outputs)
         self._stretch = math.sqrt(max(1.0, part.outputs / part.inputs))
-        self._shape = part.z.channels // LANES, -1, LANES
         self._buffer: np.ndarray | float = 0.0
 
     def hold(self, params: np.ndarray) -> None:
         """Bring a kernel that is followed by a batch norm back to its size."""
-        if self._normed:
+        if self._part.batch_norm:
             weights = params[self._kernel]
             weights *= np.float32(self._size / np.linalg.norm(weights))
 
@@ -152,17 +150,12 @@ class _Hidden:
         self, params: np.ndarray, grads: np.ndarray, momentum: np.float32, rate: float
     ) -> None:
         """One step, which leaves no gradient of this kernel for others."""
-        gradient = self._matrix(grads[self._kernel])
+        gradient = self._part.as_matrix(grads[self._kernel])
         self._buffer = momentum * self._buffer + gradient
         turn = orthogonal(gradient + momentum * self._buffer)
-        blocks, _, lanes = self._shape
-        flat = turn.reshape(-1, blocks, lanes).transpose(1, 0, 2).reshape(-1)
-        params[self._kernel] -= np.float32(rate * self._stretch) * flat
+        turn *= np.float32(rate * self._stretch)
+        params[self._kernel] -= self._part.as_kernel(turn)
         grads[self._kernel] = 0
-
-    def _matrix(self, flat: np.ndarray) -> np.ndarray:
-        blocks = flat.reshape(self._shape)
-        return blocks.transpose(1, 0, 2).reshape(blocks.shape[1], -1)
 
 
 def orthogonal(matrix: np.ndarray) -> np.ndarray:

@@ -14,13 +14,13 @@ from siffra.config import ConvModel, DenseModel, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.draws import initial_weights
-from siffra.engine.native.block_training import BlockPredictor, BlockTrainer
+from siffra.engine.native.block_training import BlockTrainer
+from siffra.engine.native.chain import ChainPredictor
 from siffra.engine.native.ink import Ink, ink_of, is_sparse
-from siffra.engine.native.layout import Layout, is_plain
+from siffra.engine.native.layout import Layout, is_stack
 from siffra.engine.native.placement import Placement
-from siffra.engine.native.prediction import Predictor
+from siffra.engine.native.prediction import StackPredictor
 from siffra.engine.native.training import (
-    ConvTrainer,
     DenseTrainer,
     InkTrainer,
     Trainer,
@@ -35,7 +35,7 @@ class NativeEngine(Engine):
     """Trains dense and convolutional networks on the CPU with siffra's own kernels."""
 
     name = "native"
-    version = 1
+    version = 2
 
     def __init__(self, threads: int | None = None) -> None:
         """Use `threads` threads, or all that there are.
@@ -107,10 +107,8 @@ class NativeEngine(Engine):
         images: Images,
         seed: int,
     ) -> Trainer:
-        if not (is_plain(network) and is_plain_descent(training)):
+        if not (is_stack(network) and is_plain_descent(training)):
             return BlockTrainer(network, weights, training, images, seed)
-        if network.convs:
-            return ConvTrainer(network, weights, training, images)
         rows = images.x.reshape(len(images.x), -1)
         if not is_sparse(rows):
             return DenseTrainer(network, weights, training, images)
@@ -134,12 +132,12 @@ class NativeFitted(Fitted):
     ) -> None:
         """Predict with those of a trainer, or with `weights` by name."""
         self._engine = engine
-        self._layout = Layout(network) if is_plain(network) else Placement(network)
+        self._layout = Layout(network) if is_stack(network) else Placement(network)
         self._params = np.zeros(self._layout.size, np.float32)
         if isinstance(self._layout, Layout):
-            self._predictor = Predictor(network, self._layout, self._params)
+            self._predictor = StackPredictor(network, self._layout, self._params)
         else:
-            self._predictor = BlockPredictor(network, self._layout, self._params)
+            self._predictor = ChainPredictor(network, self._layout, self._params)
         if isinstance(weights, Trainer):
             self.take(weights)
         else:

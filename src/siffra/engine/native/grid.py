@@ -51,9 +51,9 @@ class Grid:
         """Where each pixel starts, row by row, (pixels,) int64."""
         return self.at(np.arange(self.rows), np.arange(self.columns)).reshape(-1)
 
-    def batch(self, images: int) -> np.ndarray:
-        """Zeros for a batch, and a little more: kernels read whole vectors past the end."""
-        return np.zeros(-(-images // GROUP) * GROUP * self.image + 4 * LANES, np.float32)
+    def batch(self, images: int, slack: int = 4 * LANES) -> np.ndarray:
+        """Zeros for a batch, and `slack` floats: kernels read whole vectors past the end."""
+        return np.zeros(-(-images // GROUP) * GROUP * self.image + slack, np.float32)
 
 
 def in_group(offsets: np.ndarray, image: int) -> np.ndarray:

@@ -38,7 +38,7 @@ class Part:
     largest: bool
     activation: Activation | None
     batch_norm: bool
-    dropout: float
+    is_dense: bool
 
     @property
     def tap(self) -> Tap:
@@ -113,11 +113,27 @@ class Part:
         places = (f // LANES * size + weight) * LANES + f % LANES
         return InputGradient(tap, at, to, places.reshape(-1))
 
+    def as_matrix(self, kernel: np.ndarray) -> np.ndarray:
+        """The flat kernel as a matrix of inputs by outputs, padding included."""
+        if self.is_dense:
+            return kernel.reshape(-1, self.z.channels)
+        blocks = kernel.reshape(self.z.channels // LANES, -1, LANES)
+        return blocks.transpose(1, 0, 2).reshape(blocks.shape[1], -1)
+
+    def as_kernel(self, matrix: np.ndarray) -> np.ndarray:
+        """`as_matrix` undone."""
+        if self.is_dense:
+            return matrix.reshape(-1)
+        blocks = matrix.reshape(len(matrix), -1, LANES)
+        return blocks.transpose(1, 0, 2).reshape(-1)
+
     def kernel_places(self, channels: np.ndarray, filters: int) -> np.ndarray:
         """Where Keras' (row, column, channel, filter) are in the flat kernel.
 
         `channels` are those of the input grid's channels that are no padding.
         """
+        if self.is_dense:
+            return channels[:, None] * self.z.channels + np.arange(filters)
         side = self.kernel_size
         i, j, c, f = np.ogrid[:side, :side, : len(channels), :filters]
         weight = (i * side + j) * self.input.channels + channels[c]
@@ -200,7 +216,7 @@ def _conv_part(conv: Conv, following: Conv | Dense | None, *, first: bool) -> Pa
         largest=conv.pooling == "max",
         activation=conv.activation,
         batch_norm=conv.batch_norm,
-        dropout=0.0,
+        is_dense=False,
     )
 
 
@@ -220,7 +236,7 @@ def _dense_part(dense: Dense, channels: int) -> Part:
         largest=True,
         activation=dense.activation,
         batch_norm=dense.batch_norm,
-        dropout=dense.dropout,
+        is_dense=True,
     )
 
 

@@ -175,13 +175,13 @@ def _slope(activation, u):
 
 
 @parallel
-def cross_entropy(z, images, classes, bias, labels, smoothing, du, losses, hits):
+def cross_entropy(z, classes, bias, labels, smoothing, du, losses, hits):
     """Losses in nats and right answers of logits z + bias, and the mean loss's gradient in `du`.
 
     A label stands for a share 1 - smoothing, and every class for its part of the rest: Szegedy
     et al. 2016, section 7. z and `du` are flat (image, channel), channels from `bias`.
     """
-    channels = bias.size
+    channels, images = bias.size, labels.size
     other = smoothing / classes
     for image in prange(images):
         start = image * channels

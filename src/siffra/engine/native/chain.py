@@ -1,0 +1,65 @@
+"""A network at work: its blocks one after the other, with the buffer that its images go into."""
+
+import numpy as np
+
+from siffra.engine.native import conv
+from siffra.engine.native.block import Block
+from siffra.engine.native.fused import FusedBlock, is_fused
+from siffra.engine.native.gather import PIXEL, Places, gather
+from siffra.engine.native.placement import Placement
+from siffra.engine.native.stepped import LastBlock, SteppedBlock
+from siffra.network import Conv, Network
+
+
+class Chain:
+    """The blocks of a network, for batches of at most `images` images.
+
+    `inputs` is where the images of a batch go, each as `places` says.
+    """
+
+    def __init__(self, network: Network, placement: Placement, images: int) -> None:
+        slack = max((conv.Shape.of(c).slack for c in network.convs), default=0)
+        self.blocks: list[Block] = []
+        layers = zip(network.layers[:-1], placement.parts, placement.places, strict=False)
+        for layer, part, place in layers:
+            if isinstance(layer, Conv) and is_fused(layer):
+                self.blocks.append(FusedBlock(part, place, layer, images, slack))
+            else:
+                self.blocks.append(SteppedBlock(part, place, images, slack))
+        self.last = LastBlock(placement.parts[-1], placement.places[-1], images, slack)
+        self.blocks.append(self.last)
+        first = placement.parts[0].input
+        self.inputs = first.batch(images, slack)
+        self.places = Places.of(network, first)
+
+
+class ChainPredictor:
+    """Predicts with the `params` that it is given, which may still be in training."""
+
+    _CHUNK = 256
+    """Images that are predicted at a time."""
+
+    def __init__(self, network: Network, placement: Placement, params: np.ndarray) -> None:
+        self._params, self._classes = params, network.classes
+        self._chain = Chain(network, placement, self._CHUNK)
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Class probabilities, (n, classes) float32, of (n, pixels) images."""
+        chain = self._chain
+        scale = PIXEL if images.dtype == np.uint8 else np.float32(1)
+        out = np.empty((len(images), self._classes), np.float32)
+        for start in range(0, len(images), self._CHUNK):
+            batch = np.arange(start, min(start + self._CHUNK, len(images)))
+            gather(images, batch, scale, chain.places, chain.inputs)
+            x = chain.inputs
+            for block in chain.blocks:
+                x = block.predict(x, len(batch), self._params)
+            logits = x[: len(batch) * chain.last.part.output.image].reshape(len(batch), -1)
+            out[batch] = softmax(logits[:, : self._classes])
+        return out
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Row-wise softmax."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)

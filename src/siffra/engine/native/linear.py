@@ -1,0 +1,138 @@
+"""The part of a layer that multiplies: its products, and the gradients of both their factors."""
+
+import abc
+from functools import cached_property
+
+import numpy as np
+from numba import prange
+
+from siffra.engine.native import products
+from siffra.engine.native.part import InputGradient, Part
+from siffra.threads import parallel
+
+_CONV_SHARDS = 8
+"""Parts of a batch whose weight gradients are summed apart, and then added up in order."""
+_DENSE_SHARDS = 2
+"""The same for dense layers, whose products BLAS does better in few large pieces."""
+
+
+class Linear(abc.ABC):
+    """From inputs and a kernel to z, for batches of at most `images` images.
+
+    Arrays are flat and lie as the part's grids say; `dz` as z does.
+    """
+
+    @abc.abstractmethod
+    def forward(self, x: np.ndarray, images: int, kernel: np.ndarray, z: np.ndarray) -> None:
+        """Fill `z` with the products of `images` inputs `x` and `kernel`."""
+
+    @abc.abstractmethod
+    def weight_gradient(self, x: np.ndarray, images: int, dz: np.ndarray, out: np.ndarray) -> None:
+        """Fill `out` with the gradient of the kernel."""
+
+    @abc.abstractmethod
+    def input_gradient(
+        self, images: int, dz: np.ndarray, kernel: np.ndarray, dx: np.ndarray
+    ) -> None:
+        """Fill `dx` with the gradient of the inputs."""
+
+
+def make_linear(part: Part, images: int) -> Linear:
+    """What multiplies for `part`."""
+    return DenseLinear(part, images) if part.is_dense else ConvLinear(part, images)
+
+
+class ConvLinear(Linear):
+    """A convolution, by siffra's own kernels."""
+
+    def __init__(self, part: Part, images: int) -> None:
+        self._part, self._images = part, images
+        self._tap, self._at, self._to = part.tap, part.at, part.to
+        self._inputs = products.inputs_at_once(self._tap)
+
+    def forward(self, x: np.ndarray, images: int, kernel: np.ndarray, z: np.ndarray) -> None:
+        """See `Linear`."""
+        products.products(x, images, self._tap, self._at, self._to, kernel, z)
+
+    def weight_gradient(self, x: np.ndarray, images: int, dz: np.ndarray, out: np.ndarray) -> None:
+        """See `Linear`."""
+        kernel = products.weight_gradient(self._inputs)
+        kernel(x, images, self._tap, self._at, self._to, dz, self._shards)
+        products.add_up(self._shards, self._inputs, self._tap, out)
+
+    def input_gradient(
+        self, images: int, dz: np.ndarray, kernel: np.ndarray, dx: np.ndarray
+    ) -> None:
+        """See `Linear`."""
+        for step, turned in self._backward:
+            products.pick(kernel, step.places, turned)
+            products.products(dz, images, step.tap, step.at, step.to, turned, dx)
+
+    @cached_property
+    def _shards(self) -> np.ndarray:
+        shards = min(_CONV_SHARDS, self._images)
+        return np.zeros((shards, products.gradient_room(self._tap)), np.float32)
+
+    @cached_property
+    def _backward(self) -> list[tuple[InputGradient, np.ndarray]]:
+        """The products of a backward pass, and room for the kernel of each."""
+        steps = self._part.input_gradients()
+        return [(step, np.zeros(step.places.size, np.float32)) for step in steps]
+
+
+class DenseLinear(Linear):
+    """A dense layer, by BLAS; its kernel is the matrix (inputs, outputs), row by row."""
+
+    def __init__(self, part: Part, images: int) -> None:
+        self._inputs, self._units = part.input.image, part.z.channels
+        self._count = min(_DENSE_SHARDS, images)
+
+    def forward(self, x: np.ndarray, images: int, kernel: np.ndarray, z: np.ndarray) -> None:
+        """See `Linear`."""
+        _forward(*self._rows(images, x, z), self._matrix(kernel), self._count)
+
+    def weight_gradient(self, x: np.ndarray, images: int, dz: np.ndarray, out: np.ndarray) -> None:
+        """See `Linear`."""
+        _weight_gradient(*self._rows(images, x, dz), self._shards)
+        np.sum(self._shards, axis=0, out=self._matrix(out))
+
+    def input_gradient(
+        self, images: int, dz: np.ndarray, kernel: np.ndarray, dx: np.ndarray
+    ) -> None:
+        """See `Linear`."""
+        _input_gradient(*self._rows(images, dx, dz), self._matrix(kernel), self._count)
+
+    def _rows(self, images: int, x: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return (
+            x[: images * self._inputs].reshape(images, -1),
+            z[: images * self._units].reshape(images, -1),
+        )
+
+    def _matrix(self, kernel: np.ndarray) -> np.ndarray:
+        return kernel.reshape(self._inputs, self._units)
+
+    @cached_property
+    def _shards(self) -> np.ndarray:
+        return np.zeros((self._count, self._inputs, self._units), np.float32)
+
+
+@parallel
+def _forward(x, z, kernel, shards):
+    for s in prange(shards):
+        first, last = len(x) * s // shards, len(x) * (s + 1) // shards
+        np.dot(x[first:last], kernel, z[first:last])
+
+
+@parallel
+def _weight_gradient(x, dz, shards):
+    count = len(shards)
+    for s in prange(count):
+        first, last = len(x) * s // count, len(x) * (s + 1) // count
+        np.dot(x[first:last].T, dz[first:last], shards[s])
+
+
+@parallel
+def _input_gradient(dx, dz, kernel, shards):
+    for s in prange(shards):
+        first, last = len(dx) * s // shards, len(dx) * (s + 1) // shards
+        np.dot(dz[first:last], kernel.T, dx[first:last])

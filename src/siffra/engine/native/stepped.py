@@ -1,0 +1,181 @@
+"""Layers that go step by step: products, batch norm, activation, pooling; and the last one."""
+
+from functools import cached_property
+
+import numpy as np
+
+from siffra.engine.native import pointwise
+from siffra.engine.native.block import Block
+from siffra.engine.native.linear import make_linear
+from siffra.engine.native.part import Part
+from siffra.engine.native.placement import Place
+from siffra.network import NORM_EPSILON, NORM_MOMENTUM
+
+
+class SteppedBlock(Block):
+    """Any layer, over batches of at most `images` images; its output has room for `slack` more."""
+
+    def __init__(self, part: Part, place: Place, images: int, slack: int) -> None:
+        super().__init__(part)
+        self._place, self._images = place, images
+        self._linear = make_linear(part, images)
+        self._members, self._places = part.members, part.output.pixels
+        self._positions, self._dropped = part.z.pixels, part.dropped
+        (tall, wide), out = part.window, part.output
+        self._sizes = part.z.image, out.image, tall * wide
+        code = pointwise.ACTIVATIONS[part.activation]
+        self._activate = pointwise.forward(code, part.largest)
+        self._slopes = pointwise.slopes(code, part.largest)
+        self._z = part.z.batch(images)
+        self._out = out.batch(images, slack)
+        small = np.uint8 if tall * wide <= 256 else np.uint16
+        self._choices = np.zeros(images * self._places.size * out.channels, small)
+        self._scale = np.ones(out.channels, np.float32)
+        self._shift = np.zeros(out.channels, np.float32)
+        self._mean = np.zeros(out.channels)
+        self._inverse = np.ones(out.channels)
+
+    def predict(self, x: np.ndarray, images: int, params: np.ndarray) -> np.ndarray:
+        """See `Block`."""
+        place = self._place
+        self._linear.forward(x, images, params[place.kernel], self._z)
+        self._shift[:] = params[place.shift]
+        if self.part.batch_norm:
+            self._norm(params, params[place.mean], params[place.variance])
+        return self._outputs(images)
+
+    def forward(self, x: np.ndarray, images: int, params: np.ndarray) -> np.ndarray:
+        """See `Block`."""
+        place = self._place
+        self._linear.forward(x, images, params[place.kernel], self._z)
+        self._shift[:] = params[place.shift]
+        if self.part.batch_norm:
+            mean, variance = self._moments(images)
+            for where, new in ((place.mean, mean), (place.variance, variance)):
+                params[where] = NORM_MOMENTUM * params[where] + (1 - NORM_MOMENTUM) * new
+            self._norm(params, mean, variance)
+        return self._outputs(images)
+
+    def backward(
+        self,
+        x: np.ndarray,
+        images: int,
+        gradient: np.ndarray,
+        params: np.ndarray,
+        grads: np.ndarray,
+    ) -> None:
+        """See `Block`."""
+        part, place = self.part, self._place
+        for offset in self._dropped:
+            rows = self._du[: images * part.z.image].reshape(images, -1)
+            rows[:, offset : offset + part.z.channels] = 0
+        self._slopes(
+            self._z, images, self._sizes, self._members, self._places, self._scale, self._shift,
+            self._mean.astype(np.float32), gradient, self._choices, self._du, *self._sums,
+        )  # fmt: skip
+        slopes, products = self._summed(images)
+        grads[place.shift] = slopes
+        if part.batch_norm:
+            grads[place.scale] = products * self._inverse
+            self._through_norm(images, slopes, products)
+        self._linear.weight_gradient(x, images, self._du, grads[place.kernel])
+
+    def input_gradient(self, images: int, gradient: np.ndarray, params: np.ndarray) -> np.ndarray:
+        """See `Block`."""
+        self._linear.input_gradient(images, self._du, params[self._place.kernel], self._dx)
+        return self._dx
+
+    def _moments(self, images: int) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and biased variance of every channel of z, float64."""
+        positions, z = self._positions, self.part.z
+        pointwise.moments(self._z, images, z.image, positions, z.channels, *self._sums)
+        mean, square = self._summed(images) / (images * positions.size)
+        return mean, np.maximum(square - mean**2, 0)
+
+    def _norm(self, params: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> None:
+        """Make `scale` and `shift` such that u = gamma * (z - mean) / deviation + beta."""
+        self._mean[:] = mean
+        self._inverse[:] = 1 / np.sqrt(variance.astype(np.float64) + NORM_EPSILON)
+        scale = params[self._place.scale] * self._inverse
+        self._scale[:] = scale
+        self._shift[:] = params[self._place.shift] - self._mean * scale
+
+    def _outputs(self, images: int) -> np.ndarray:
+        self._activate(
+            self._z, images, self._sizes, self._members, self._places, self._scale, self._shift,
+            self._out, self._choices,
+        )  # fmt: skip
+        return self._out
+
+    def _through_norm(self, images: int, slopes: np.ndarray, products: np.ndarray) -> None:
+        """From the gradient of the normed values to that of z.
+
+        `slopes` and `products` are the sums over images and positions of that gradient, and of
+        it times z less its mean. Source: Ioffe & Szegedy 2015, section 3, z's terms gathered.
+        """
+        count = images * self._positions.size
+        a = self._scale.astype(np.float64)
+        b = -a * self._inverse**2 * products / count
+        c = -a * slopes / count - b * self._mean
+        pointwise.through_norm(
+            self._z, images, self.part.z.image, self._positions,
+            *(terms.astype(np.float32) for terms in (a, b, c)), self._du,
+        )  # fmt: skip
+
+    def _summed(self, images: int) -> np.ndarray:
+        for rows, total in zip(self._sums, self._totals, strict=True):
+            pointwise.column_sums(rows, images, total)
+        return self._totals
+
+    @cached_property
+    def _sums(self) -> np.ndarray:
+        return np.zeros((2, self._images, self.part.z.channels), np.float32)
+
+    @cached_property
+    def _totals(self) -> np.ndarray:
+        return np.zeros((2, self.part.z.channels))
+
+    @cached_property
+    def _du(self) -> np.ndarray:
+        """The gradient of z; its border stays zero."""
+        return self.part.z.batch(self._images)
+
+    @cached_property
+    def _dx(self) -> np.ndarray:
+        return self.part.input.batch(self._images)
+
+
+class LastBlock(SteppedBlock):
+    """The layer whose outputs are logits, with softmax and cross-entropy at its end."""
+
+    def learn(
+        self,
+        x: np.ndarray,
+        labels: np.ndarray,
+        smoothing: float,
+        params: np.ndarray,
+        grads: np.ndarray,
+    ) -> tuple[float, int]:
+        """Summed loss in nats and right answers on a batch with these `labels`.
+
+        Fills this layer's part of `grads`; `input_gradient` may be asked for afterwards.
+        """
+        images, place = len(labels), self._place
+        self._linear.forward(x, images, params[place.kernel], self._z)
+        pointwise.cross_entropy(
+            self._z, self.part.outputs, params[place.shift], labels, smoothing,
+            self._du, self._losses, self._hits,
+        )  # fmt: skip
+        rows = self._du[: images * self.part.z.channels].reshape(images, -1)
+        pointwise.column_sums(rows, images, self._totals[0])
+        grads[place.shift] = self._totals[0]
+        self._linear.weight_gradient(x, images, self._du, grads[place.kernel])
+        return float(self._losses[:images].sum()), int(self._hits[:images].sum())
+
+    @cached_property
+    def _losses(self) -> np.ndarray:
+        return np.zeros(self._images)
+
+    @cached_property
+    def _hits(self) -> np.ndarray:
+        return np.zeros(self._images, np.int64)
