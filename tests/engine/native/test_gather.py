@@ -1,0 +1,67 @@
+"""Batches as they go into the first layer, against NumPy and `siffra.data.shifts`."""
+
+import numpy as np
+import pytest
+
+from siffra.config import Setting
+from siffra.data.shifts import warp
+from siffra.engine.draws import epoch_maps
+from siffra.engine.native.gather import PIXEL, Places, gather, gather_warped
+from siffra.engine.native.placement import Placement
+from siffra.network import build_network
+
+# The source point is a sum of a few float32 products of numbers below 64, so it is off by a few
+# eps of that, and a pixel's neighbours differ by at most 1.
+HALF_A_PIXEL_S_ROUNDING = 8 * 64 * float(np.finfo(np.float32).eps)
+
+
+def first_grid(shape, **knobs):
+    network = build_network(Setting.from_knobs({"model": "conv", **knobs}).model, shape, 10)
+    grid = Placement(network).parts[0].input
+    return Places.of(network, grid), grid
+
+
+def images(shape, count=6):
+    return np.random.default_rng(1).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(12, 10, 1), (10, 12, 3)])
+def test_an_image_lies_inside_its_border(shape):
+    places, grid = first_grid(shape, kernel_size=4, padding="same")
+    x, order, out = images(shape), np.array([4, 1]), grid.batch(2)
+
+    gather(x.reshape(6, -1), order, PIXEL, places, out)
+
+    expected = np.pad(x[order] / np.float32(255), ((0, 0), (1, 2), (1, 2), (0, 0)))
+    found = out[: 2 * grid.image].reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, rtol=2 * np.finfo(np.float32).eps)
+
+
+def test_blocks_of_pixels_become_channels_row_by_row():
+    places, grid = first_grid((12, 10, 2), kernel_size=2, space_to_depth=2)
+    x, out = images((12, 10, 2), 1), grid.batch(1)
+
+    gather(x.reshape(1, -1), np.array([0]), np.float32(1), places, out)
+
+    found = out[: grid.image].reshape(6, 5, 8)
+    # Channel (row * 2 + column) * 2 + c, as TensorFlow's space_to_depth has it.
+    for row, column, c in np.ndindex(2, 2, 2):
+        np.testing.assert_array_equal(
+            found[..., (row * 2 + column) * 2 + c], x[0, row::2, column::2, c]
+        )
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (12, 15, 3)])
+def test_augmented_images_are_those_of_the_shifted_sets_warp(shape):
+    training = Setting.from_knobs({"augment": "shifts", "augment_rotate": 170}).training
+    x = images(shape, 40)
+    maps = next(epoch_maps(training, len(x), seed=5))
+    places, grid = first_grid(shape, kernel_size=3)
+    order, out = np.random.default_rng(2).permutation(40), grid.batch(40)
+
+    gather_warped(x, order, maps, PIXEL, places, out)
+
+    whole = np.concatenate([maps, np.tile([[[0, 0, 1]]], (40, 1, 1))], axis=1)
+    expected = warp(x, np.linalg.inv(whole.astype(np.float64)))[order]
+    found = out[: 40 * grid.image].reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, atol=HALF_A_PIXEL_S_ROUNDING)
