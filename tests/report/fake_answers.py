@@ -196,7 +196,7 @@ def study(*, seeds: int = 5, epochs: int = 20) -> Answers:
     models = make_question(
         "d",
         [{"model": "dense"}, {"model": "conv"}],
-        ["confusion", "levels"],
+        ["shifts", "map", "confusion", "classes", "mistakes", "calibration", "weights", "levels"],
         ask="How do the test sets differ, and is it the same for both models?",
         claims=[make_claim("d1", "conv is better on moved.", on="moved", level=(1,), against=(0,))],
         epochs=epochs,

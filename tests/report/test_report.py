@@ -1,16 +1,21 @@
 import dataclasses
+import html
 import html.parser
 import json
 import os
 import re
 import time
+from typing import get_args
 
 import pytest
 from report.fake_answers import make_answers, make_claim, make_question, study
+from report.fake_examinations import make_examined
 
 from siffra.errors import SiffraError
-from siffra.lab.plan import Experiment
+from siffra.lab.plan import Experiment, Figure
+from siffra.lab.verdicts import Look
 from siffra.report.report import write_report
+from siffra.report.words import words_in
 
 HOSTILE = (
     "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>\n"
@@ -45,7 +50,7 @@ def written(tmp_path_factory):
     answers = study(seeds=3, epochs=3)
     started = time.process_time()
     paths = write_report(answers, out)
-    # 11 figures; twelve questions have about twice as many, and may take 20 s of one core.
+    # 12 figures; twelve questions have about twice as many, and may take 20 s of one core.
     assert time.process_time() - started < 10
     return out, paths
 
@@ -63,6 +68,7 @@ def hostile_answers():
         note=HOSTILE,
         claims=[make_claim("a1", HOSTILE, reported={"en": HOSTILE})],
         reported=[{"test": 0.9, HOSTILE: 1.1}],
+        figures=get_args(Figure),
     )
     experiment = Experiment(
         id=HOSTILE,
@@ -83,7 +89,7 @@ def test_a_report_is_a_page_its_markdown_its_data_and_its_figures(written):
     names = [path.relative_to(out).as_posix() for path in paths]
     assert names[:5] == ["report.html", "report.md", "results.json", "runs.csv", "runs.parquet"]
     assert all(name.startswith("figures/") for name in names[5:])
-    assert len(names) == 5 + 11
+    assert len(names) == 5 + 12
     assert all(path.stat().st_size for path in paths)
 
 
@@ -91,7 +97,7 @@ def test_the_page_needs_nothing_but_itself(page):
     assert "script" not in page.tags
     assert "link" not in page.tags
     assert all(a.startswith(("#", "data:image/png;base64,")) for a in page.addresses)
-    assert page.tags.count("svg") + page.tags.count("img") == 11
+    assert page.tags.count("svg") + page.tags.count("img") == 12
 
 
 def test_every_link_of_the_page_leads_somewhere_and_ids_are_unique(page):
@@ -115,7 +121,7 @@ def test_the_figures_that_the_markdown_links_are_there(written):
     out, _ = written
     linked = re.findall(r"\]\((figures/[^)]+)\)", (out / "report.md").read_text("utf-8"))
 
-    assert len(linked) == 11
+    assert len(linked) == 12
     assert all((out / name).exists() for name in linked)
 
 
@@ -146,8 +152,68 @@ def test_swedish_reports_are_swedish(tmp_path):
     assert "I korthet" in text
 
 
+def said_by(answers):
+    """Every text of the lab file, in any language."""
+    told = [answers.plan.title]
+    for answer in answers.questions:
+        told += [answer.question.ask, answer.question.note]
+        told += [
+            text for claim in answer.claims for text in (claim.claim.say, claim.claim.reported)
+        ]
+    for answer in answers.experiments:
+        told += [answer.experiment.name, answer.experiment.note]
+    return {said for text in told for said in text.values() if said}
+
+
+def test_no_english_is_left_in_a_swedish_report(tmp_path):
+    answers = study(seeds=3, epochs=3)
+    looks = (Look(2, 0.001, 3, 8), Look(3, 0.05, 4, 4))
+    answers = dataclasses.replace(answers, looks=looks, missing=2)
+    write_report(answers, tmp_path, "sv", make_examined(answers))
+
+    page = (tmp_path / "report.html").read_text("utf-8")
+    for part in ("pre>.*?</pre", "style>.*?</style", 'dl class="facts">.*?</dl'):
+        page = re.sub(f"<{part}>", " ", page, flags=re.DOTALL)
+    said = html.unescape(re.sub(r"<[^>]*>", "\n", page))
+    for text in sorted(said_by(answers), key=len, reverse=True):
+        said = said.replace(text, " ")
+    english, swedish = words_in("en").texts, " ".join(words_in("sv").texts.values())
+    left = {
+        piece
+        for text in english.values()
+        for piece in map(str.strip, re.split(r"{\w+}", text))
+        if len(piece) > 3 and piece not in swedish
+        if re.search(rf"(?<![\w-]){re.escape(piece)}(?![\w.-]*\w)", said, re.IGNORECASE)
+    }
+    assert not left
+
+
+def test_a_report_with_examined_networks_has_their_figures(tmp_path):
+    kinds = get_args(Figure)[-6:]
+    models = make_question("d", [{"model": "dense"}, {"model": "conv"}], kinds, epochs=1)
+    settings = [level.settings[0] for level in models.levels]
+    experiments = [Experiment(str(i), {}, {}, s, {}) for i, s in enumerate(settings)]
+    answers = make_answers([models], experiments, seeds=2)
+
+    write_report(answers, tmp_path, examined=make_examined(answers))
+
+    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert names == {f"d-{kind}" for kind in kinds} | {"experiments", "experiments-shifts"}
+    assert "have not been examined" not in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_networks_that_were_not_examined_are_missed_aloud(tmp_path):
+    models = make_question("d", [{"model": "dense"}, {"model": "conv"}], ["shifts"], epochs=1)
+    write_report(make_answers([models], seeds=2), tmp_path)
+
+    assert "4 of the 4 networks behind this question have not been examined" in (
+        tmp_path / "report.html"
+    ).read_text("utf-8")
+
+
 def test_nothing_that_a_lab_file_says_becomes_markup(tmp_path):
-    paths = write_report(hostile_answers(), tmp_path)
+    answers = hostile_answers()
+    paths = write_report(answers, tmp_path, examined=make_examined(answers))
 
     page = Page((tmp_path / "report.html").read_text("utf-8"))
     assert "script" not in page.tags
@@ -171,7 +237,8 @@ def test_a_lab_without_runs_questions_or_claims_still_gives_a_report(tmp_path):
     full = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])])
     answer = full.questions[0]
     levels = tuple(dataclasses.replace(level, records=()) for level in answer.levels)
-    waiting = dataclasses.replace(full, questions=(dataclasses.replace(answer, levels=levels),))
+    questions = (dataclasses.replace(answer, levels=levels),)
+    waiting = dataclasses.replace(full, questions=questions, missing=10)
 
     for i, answers in enumerate((waiting, make_answers([]))):
         assert write_report(answers, tmp_path / str(i))

@@ -16,7 +16,6 @@ from siffra.lab.statistics import summarise
 from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
 from siffra.report.sentences import (
     answer_sentence,
-    most_surprising,
     summary_sentence,
     verdict_name,
     verdict_sentence,
@@ -212,17 +211,9 @@ def test_the_summary_counts_every_verdict(answers):
     )
 
 
-def test_the_most_surprising_claim_is_refuted_by_the_most_margins(answers):
-    surprise = most_surprising(answers)
-
-    assert surprise is not None
-    assert surprise[1].claim.id == "a1"
-
-
-def test_a_lab_without_claims_has_no_surprise():
+def test_a_lab_without_claims_says_so():
     bare = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])])
 
-    assert most_surprising(bare) is None
     assert summary_sentence(bare) == "This lab makes no claims."
 
 

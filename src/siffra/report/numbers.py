@@ -93,13 +93,23 @@ def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str,
     return words(f"quantity.{unit}", value=texts[0]), interval
 
 
+def points(words: Words, fraction: float) -> str:
+    """`0.2 percentage points`, of a fraction that somebody chose."""
+    value = round(100 * fraction, 6)
+    key = "quantity.one_point" if value == 1 else "quantity.points"
+    return words(key, value=words.exact(value))
+
+
+def confidence(words: Words, fraction: float) -> str:
+    """`95`, or `99.4`: an interval's level in per cent, to a tenth."""
+    return words.number(100 * fraction, 1).removesuffix(f"{words('decimal')}0")
+
+
 def margin_words(words: Words, claim: Claim) -> str:
     """The smallest difference that matters: `0.2 percentage points`, `5 %`."""
-    unit: Unit = "points" if claim.metric in ("accuracy", "drop", "decline") else "percent"
-    margin = round(100 * claim.margin, 6)
-    if unit == "points" and margin == 1:
-        return words("quantity.one_point")
-    return words(f"quantity.{unit}", value=words.exact(margin))
+    if claim.metric in ("accuracy", "drop", "decline"):
+        return points(words, claim.margin)
+    return words("quantity.percent", value=words.exact(round(100 * claim.margin, 6)))
 
 
 def align(column: Sequence[str], mark: str) -> list[str]:

@@ -87,9 +87,7 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
     parts = []
     if answer.estimate is not None:
         value, interval = numbers.estimate_words(words, answer.claim, answer.estimate)
-        level = words.number(100 * answer.estimate.confidence, 1).removesuffix(
-            f"{words('decimal')}0"
-        )
+        level = numbers.confidence(words, answer.estimate.confidence)
         n = len(answer.estimate.values)
         parts.append(words("evidence", value=value, level=level, interval=interval, n=n))
         if answer.estimate.censored:
@@ -99,7 +97,9 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
         parts.append(words("needs_many") if needed is None else words("needs", n=needed))
     if answer.reason and f"reason.{answer.reason.replace(' ', '_')}" in words:
         key = f"reason.{answer.reason.replace(' ', '_')}"
-        parts.append(words(key, epochs=answer.claim.epochs))
+        parts.append(words(key, epochs=answer.claim.epochs, n=answer.left_out))
+    if answer.look is not None:
+        parts.append(words("decided_at", n=answer.look))
     return "; ".join(parts)
 
 
@@ -114,17 +114,6 @@ def summary_sentence(answers: Answers, language: str = "en") -> str:
         words.count(f"summary.{verdict.replace(' ', '_')}", n) for verdict, n in counts.items() if n
     ]
     return words.count("summary.claims", len(claims), counts=words.listing(told))
-
-
-def most_surprising(answers: Answers) -> tuple[QuestionAnswer, ClaimAnswer] | None:
-    """The refuted claim whose estimate is most margins away from nothing; None if none is."""
-    refuted = [
-        (question, claim)
-        for question in answers.questions
-        for claim in question.claims
-        if claim.verdict == "refuted" and claim.estimate is not None
-    ]
-    return max(refuted, key=lambda pair: _in_margins(pair[1]), default=None)
 
 
 def collapsed(record: Record) -> bool:
@@ -300,12 +289,3 @@ def _slower(a: LevelAnswer, b: LevelAnswer, levels: Sequence[LevelAnswer]) -> bo
 def _levels_name(words: Words, question: Question, levels: Sequence[int]) -> str:
     name = levels_name(words, [question.levels[i] for i in levels])
     return name if len(levels) == 1 else words("mean_of", levels=name)
-
-
-def _in_margins(answer: ClaimAnswer) -> float:
-    estimate, margin = answer.estimate, max(answer.claim.margin, 1e-9)
-    if estimate is None:
-        return 0.0
-    if estimate.scale == "ratio":
-        return abs(math.log(estimate.value)) / math.log1p(margin)
-    return abs(estimate.value) / margin

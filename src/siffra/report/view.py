@@ -1,37 +1,40 @@
 """What a report shows, in order, as texts and figures: the templates only lay it out."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from siffra.examination import Examined
-from siffra.lab.plan import Plan
-from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
+from siffra.lab.examined import by_seed
+from siffra.lab.plan import EXAMINED, Plan
+from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.captions import caption
-from siffra.report.facts import all_records, command, machines, proviso
-from siffra.report.figures import Drawing, draw_experiments, draw_question, safe_name
-from siffra.report.labels import (
-    LONG_NAME,
-    SETS,
-    are_numbered,
-    knob_axis_name,
-    knobs_name,
-    short_level_name,
+from siffra.report.captions_networks import caption_of_experiments
+from siffra.report.facts import all_records, command, proviso
+from siffra.report.figures import (
+    Drawing,
+    draw_experiments,
+    draw_experiments_shifts,
+    draw_question,
+    safe_name,
 )
+from siffra.report.interactions import InteractionView, interactions
+from siffra.report.labels import knobs_name
+from siffra.report.methods import Method, facts, methods
 from siffra.report.sentences import (
     VERDICTS,
     answer_sentence,
     capital,
-    collapsed,
     comparison,
     evidence,
-    most_surprising,
     summary_sentence,
     verdict_name,
 )
+from siffra.report.surprises import Surprise, surprises
+from siffra.report.tables import Table, experiments_table, levels_table, looks_table
 from siffra.report.words import Words
-from siffra.run import CURVE_IMAGES, Record
+from siffra.run import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +43,6 @@ class FigureView:
 
     drawing: Drawing
     caption: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell of a table: its text, what kind it is (`name`, `number`, `reported`), and a remark."""
-
-    text: str
-    kind: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table: the header's cells, and rows of as many."""
-
-    head: tuple[Cell, ...]
-    rows: tuple[tuple[Cell, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +59,30 @@ class ClaimView:
 
 
 @dataclass(frozen=True, slots=True)
+class SurpriseView:
+    """A surprising verdict, with the anchor of its question and how far off the claim is."""
+
+    claim: ClaimView
+    anchor: str
+    far: str
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionView:
-    """A question from its answer on down. `tally` counts its verdicts, by code and name."""
+    """A question from its answer on down. `tally` counts its verdicts, by code and name.
+
+    `unexamined` says, where it is so, that networks are missing from figures.
+    """
 
     anchor: str
     label: str
     ask: str
     answer: str
     figures: tuple[FigureView, ...]
+    unexamined: str
     table: Table
     claims: tuple[ClaimView, ...]
+    interactions: tuple[InteractionView, ...]
     tally: tuple[tuple[str, str, int], ...]
     fixed: str
     note: str
@@ -105,15 +105,16 @@ class ReportView:
     length: str
     preset: str
     summary: str
+    rests: str
     incomplete: str
     tally: tuple[tuple[str, str, int], ...]
-    surprise: ClaimView | None
-    surprise_anchor: str
+    surprises: tuple[SurpriseView, ...]
     questions: tuple[QuestionView, ...]
     experiments: tuple[ExperimentView, ...]
     experiments_table: Table | None
-    experiments_figure: FigureView | None
-    methods: tuple[str, ...]
+    experiments_figures: tuple[FigureView, ...]
+    methods: tuple[Method, ...]
+    looks: Table | None
     verdict_meanings: tuple[tuple[str, str, str], ...]
     command: str
     proviso: str
@@ -123,38 +124,36 @@ class ReportView:
     def drawings(self) -> list[Drawing]:
         """Every figure of the report."""
         views = [figure for question in self.questions for figure in question.figures]
-        views += [self.experiments_figure] if self.experiments_figure else []
-        return [view.drawing for view in views]
+        return [view.drawing for view in (*views, *self.experiments_figures)]
 
 
 def view(answers: Answers, words: Words, examined: Examined | None = None) -> ReportView:
     """Everything that a report says about `answers`; draws the figures."""
     plan = answers.plan
     claims = [claim for question in answers.questions for claim in question.claims]
-    surprise = most_surprising(answers)
-    drawing = draw_experiments(answers, words)
     records = all_records(answers)
     return ReportView(
         title=words.say(plan.title),
         length=_length(words, plan, records),
-        preset=words("head.preset", preset=plan.preset, seeds=len(plan.seeds)),
+        preset=_preset(words, answers),
         summary=summary_sentence(answers, words.language),
-        incomplete=_incomplete(words, answers),
+        rests=words.count("summary.rests", len(records)) if records else "",
+        incomplete=words.count("head.incomplete", answers.missing) if answers.missing else "",
         tally=_tally(words, claims),
-        surprise=_claim(words, surprise[1], surprise[0]) if surprise else None,
-        surprise_anchor=_anchor(surprise[0]) if surprise else "",
+        surprises=tuple(_surprise(words, found) for found in surprises(answers)),
         questions=tuple(_question(words, question, examined) for question in answers.questions),
         experiments=tuple(_experiment(words, e) for e in answers.experiments),
-        experiments_table=_experiments_table(words, answers.experiments),
-        experiments_figure=FigureView(drawing, words("caption.experiments")) if drawing else None,
-        methods=_methods(words, plan, records),
+        experiments_table=experiments_table(words, answers.experiments),
+        experiments_figures=_experiments_figures(words, answers, examined),
+        methods=methods(words, answers, records, examined),
+        looks=looks_table(words, answers.looks),
         verdict_meanings=tuple(
             (_code(v), words(f"verdict.{_code(v)}"), words(f"verdict_means.{_code(v)}"))
             for v in VERDICTS
         ),
         command=command(plan),
         proviso=words(f"proviso.{needed}") if (needed := proviso(plan)) else "",
-        facts=_facts(words, plan, records),
+        facts=facts(words, answers, records),
     )
 
 
@@ -174,18 +173,29 @@ def _length(words: Words, plan: Plan, records: Sequence[Record]) -> str:
     return words.count("head.after", min(plan.epochs, longest))
 
 
-def _incomplete(words: Words, answers: Answers) -> str:
-    """How many runs of those that the answers should rest on are not there."""
-    levels = [level for question in answers.questions for level in question.levels]
-    missing = sum(
-        len(answers.plan.seeds) - len(seen.records) for seen in (*levels, *answers.experiments)
-    )
-    return words.count("head.incomplete", missing) if missing > 0 else ""
+def _preset(words: Words, answers: Answers) -> str:
+    plan = answers.plan
+    if answers.looks:
+        most = answers.looks[-1].seeds
+        return words("head.preset_looks", preset=plan.preset, seeds=len(plan.seeds), most=most)
+    return words("head.preset", preset=plan.preset, seeds=len(plan.seeds))
 
 
 def _tally(words: Words, claims: Sequence[ClaimAnswer]) -> tuple[tuple[str, str, int], ...]:
     counts = Counter(claim.verdict for claim in claims)
     return tuple((_code(v), words(f"verdict.{_code(v)}"), counts[v]) for v in VERDICTS if counts[v])
+
+
+def _surprise(words: Words, found: Surprise) -> SurpriseView:
+    return SurpriseView(
+        claim=_claim(words, found.claim, found.question),
+        anchor=_anchor(found.question),
+        far=words(
+            "summary.far",
+            margins=words.number(found.margins, 0 if found.margins >= 10 else 1),
+            margin=numbers.margin_words(words, found.claim.claim),
+        ),
+    )
 
 
 def _question(words: Words, answer: QuestionAnswer, examined: Examined | None) -> QuestionView:
@@ -195,29 +205,28 @@ def _question(words: Words, answer: QuestionAnswer, examined: Examined | None) -
         for kind in question.figures
         if (drawing := draw_question(kind, answer, words, examined))
     ]
-    best = answer.levels[answer.best] if len(answer.levels) > 1 else None
-    numbered = are_numbered(words, question)
-    rows = [
-        (
-            f"{i}. " * numbered + capital(short_level_name(words, level.level)),
-            level,
-            level.level.reported,
-            _remarks(words, level, best),
-        )
-        for i, level in enumerate(answer.levels, start=1)
-    ]
     return QuestionView(
         anchor=_anchor(answer),
         label=question.id,
         ask=words.say(question.ask),
         answer=answer_sentence(answer, words.language),
         figures=tuple(FigureView(d, c) for d, c in drawn),
-        table=_table(words, capital(knob_axis_name(words, question)), rows),
+        unexamined=_unexamined(words, answer, examined),
+        table=levels_table(words, answer),
         claims=tuple(_claim(words, claim, answer) for claim in answer.claims),
+        interactions=interactions(words, answer),
         tally=_tally(words, answer.claims),
         fixed=_fixed(words, answer),
         note=words.say(question.note),
     )
+
+
+def _unexamined(words: Words, answer: QuestionAnswer, examined: Examined | None) -> str:
+    if not EXAMINED & set(answer.question.figures):
+        return ""
+    runs = sum(len(level.records) for level in answer.levels)
+    missing = runs - sum(len(by_seed(level.records, examined)) for level in answer.levels)
+    return words.count("head.unexamined", missing, of=runs) if missing else ""
 
 
 def _fixed(words: Words, answer: QuestionAnswer) -> str:
@@ -242,62 +251,6 @@ def _claim(words: Words, answer: ClaimAnswer, question: QuestionAnswer) -> Claim
     )
 
 
-def _remarks(words: Words, level: LevelAnswer, best: LevelAnswer | None) -> str:
-    runs = len(level.records)
-    told = [words("table.best")] if level is best and runs else []
-    if down := sum(collapsed(record) for record in level.records):
-        told.append(words("table.collapsed", down=down, n=runs))
-    if level.diverged:
-        told.append(words("table.diverged", down=level.diverged, n=runs))
-    told += [f"{spelled} ({times} ×)" for spelled, times in level.retuned.items()]
-    return "; ".join(told)
-
-
-Row = tuple[str, LevelAnswer | ExperimentAnswer, Mapping[str, float], str]
-
-
-def _table(words: Words, first: str, rows: Sequence[Row]) -> Table:
-    """Ours and, beside it where there is one, the reported figure; per cent and seconds."""
-    theirs = {key for _, _, reported, _ in rows for key in reported}
-    sets = [name for name in ("train", "val", *SETS) if name in SETS or name in theirs]
-    extra = sorted(theirs - {*sets, "seconds"})
-    head = [Cell(first, "name")]
-    for name in (*sets, "seconds"):
-        text = words("table.seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
-        head.append(Cell(capital(text), "number"))
-        head += [Cell(words("table.reported"), "reported")] if name in theirs else []
-    head += [Cell(f"{name} ({words('table.reported')}, %)", "reported") for name in extra]
-    head.append(Cell("n", "number"))
-    # A long name would be squeezed into a tower of single words.
-    kind = "name long" if max(len(title) for title, *_ in rows) > LONG_NAME else "name"
-    columns = [[Cell(title, kind, remarks) for title, _, _, remarks in rows]]
-    for name in (*sets, "seconds"):
-        ours = [_measured(words, seen, name) for _, seen, _, _ in rows]
-        columns.append([Cell(t, "number") for t in numbers.align(ours, words("decimal"))])
-        if name in theirs:
-            columns.append([Cell(_reported(words, r, name), "reported") for _, _, r, _ in rows])
-    columns += [
-        [Cell(_reported(words, r, name), "reported") for _, _, r, _ in rows] for name in extra
-    ]
-    columns.append([Cell(str(len(seen.records)), "number") for _, seen, _, _ in rows])
-    return Table(tuple(head), tuple(zip(*columns, strict=True)))
-
-
-def _measured(words: Words, seen: LevelAnswer | ExperimentAnswer, name: str) -> str:
-    summary = seen.seconds if name == "seconds" else seen.accuracy[name]
-    if not summary.values:
-        return "–"
-    if name == "seconds":
-        return numbers.seconds_number(words, summary)
-    return numbers.accuracy_number(words, summary)
-
-
-def _reported(words: Words, reported: Mapping[str, float], name: str) -> str:
-    if name not in reported:
-        return ""
-    return words.exact(round(reported[name] * (1 if name == "seconds" else 100), 4))
-
-
 def _experiment(words: Words, answer: ExperimentAnswer) -> ExperimentView:
     experiment = answer.experiment
     return ExperimentView(
@@ -307,41 +260,13 @@ def _experiment(words: Words, answer: ExperimentAnswer) -> ExperimentView:
     )
 
 
-def _experiments_table(words: Words, answers: Sequence[ExperimentAnswer]) -> Table | None:
-    rows = [
-        (
-            words.say(a.experiment.name),
-            a,
-            a.experiment.reported,
-            words("table.diverged", down=a.diverged, n=len(a.records)) if a.diverged else "",
-        )
-        for a in answers
-    ]
-    return _table(words, words("table.experiment"), rows) if rows else None
-
-
-def _methods(words: Words, plan: Plan, records: Sequence[Record]) -> tuple[str, ...]:
-    split = "split" if len({record.fingerprint for record in records}) > 1 else "no_split"
-    seeds = words.listing(str(seed) for seed in plan.seeds)
-    return (
-        words.count("methods.seeds", len(plan.seeds), seeds=seeds),
-        words(f"methods.{split}"),
-        *(words(f"methods.{key}") for key in ("pairs", "levels", "many", "margin")),
-        words("methods.scored", images=words.exact(CURVE_IMAGES)),
-        words("methods.times"),
-        *(words(f"methods.{key}") for key in ("best", "sets", "caveat")),
-    )
-
-
-def _facts(words: Words, plan: Plan, records: Sequence[Record]) -> tuple[tuple[str, str], ...]:
-    facts = [(words("facts.lab"), plan.source), (words("facts.digest"), plan.digest)]
-    facts.append((words("facts.runs"), str(len(records))))
-    facts += [(words("facts.data"), d) for d in sorted({r.dataset for r in records})]
-    engines = sorted({f"{r.engine} {r.engine_version}" for r in records})
-    facts += [(words("facts.engine"), engine) for engine in engines]
-    for machine in machines(records):
-        told = words("facts.cores", cpu=machine.cpu, cores=machine.cores, threads=machine.threads)
-        facts.append((words("facts.machine"), f"{told}, {machine.system}"))
-        versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
-        facts.append((words("facts.versions"), versions))
-    return tuple(facts)
+def _experiments_figures(
+    words: Words, answers: Answers, examined: Examined | None
+) -> tuple[FigureView, ...]:
+    figures = []
+    if drawing := draw_experiments(answers, words):
+        figures.append(FigureView(drawing, words("caption.experiments")))
+    if examined and (drawing := draw_experiments_shifts(answers, words, examined)):
+        told = caption_of_experiments(answers.experiments, words, examined)
+        figures.append(FigureView(drawing, told))
+    return tuple(figures)

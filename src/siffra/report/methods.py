@@ -1,0 +1,92 @@
+"""How a report's answers were found out, in plain words, and the facts behind them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from siffra.examination import CURVE_IMAGES as SHIFT_IMAGES
+from siffra.examination import MAP_IMAGES, Examined
+from siffra.lab.verdicts import Answers
+from siffra.report.facts import machines
+from siffra.report.words import Words
+from siffra.run import CURVE_IMAGES, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A part of the method under its heading."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+
+
+def methods(
+    words: Words, answers: Answers, records: Sequence[Record], examined: Examined | None
+) -> tuple[Method, ...]:
+    """What was done; parts that this lab made no use of are left out."""
+    parts = {
+        "runs": _runs(words, answers, records),
+        "pairs": [words("methods.pairs"), words("methods.levels")],
+        "moderated": _moderated(words, answers),
+        "many": [words("methods.many"), words("methods.margin")],
+        "looks": _looks(words, answers),
+        "scored": [words("methods.scored", images=words.exact(CURVE_IMAGES))],
+        "times": [words("methods.times")],
+        "best": [words("methods.best")],
+        "sets": [words("methods.sets")],
+        "networks": _networks(words, examined),
+        "caveat": [words("methods.caveat")],
+    }
+    return tuple(
+        Method(words(f"methods_title.{key}"), tuple(told)) for key, told in parts.items() if told
+    )
+
+
+def facts(words: Words, answers: Answers, records: Sequence[Record]) -> tuple[tuple[str, str], ...]:
+    """What it takes to find the same again, by name."""
+    plan = answers.plan
+    told = [(words("facts.lab"), plan.source), (words("facts.digest"), plan.digest)]
+    told.append((words("facts.runs"), str(len(records))))
+    told += [(words("facts.data"), d) for d in sorted({r.dataset for r in records})]
+    engines = sorted({f"{r.engine} {r.engine_version}" for r in records})
+    told += [(words("facts.engine"), engine) for engine in engines]
+    for machine in machines(records):
+        where = words("facts.cores", cpu=machine.cpu, cores=machine.cores, threads=machine.threads)
+        told.append((words("facts.machine"), f"{where}, {machine.system}"))
+        versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+        told.append((words("facts.versions"), versions))
+    return tuple(told)
+
+
+def _runs(words: Words, answers: Answers, records: Sequence[Record]) -> list[str]:
+    plan = answers.plan
+    split = "split" if len({record.fingerprint for record in records}) > 1 else "no_split"
+    if answers.looks:
+        counted = words("methods.seeds_looks", n=len(plan.seeds))
+    else:
+        seeds = words.listing(str(seed) for seed in plan.seeds)
+        counted = words.count("methods.seeds", len(plan.seeds), seeds=seeds)
+    return [counted, words(f"methods.{split}")]
+
+
+def _moderated(words: Words, answers: Answers) -> list[str]:
+    """How far variances were drawn towards each other, if they were."""
+    claims = [claim for question in answers.questions for claim in question.claims]
+    priors = {c.estimate.prior for c in claims if c.estimate and c.estimate.prior}
+    if not priors:
+        return []
+    worth = sorted({round(prior.freedom, 1) for prior in priors})
+    return [words("methods.moderated", worth=words.listing(words.number(f, 1) for f in worth))]
+
+
+def _looks(words: Words, answers: Answers) -> list[str]:
+    if not answers.looks:
+        return []
+    seeds = words.listing(str(n) for n in (answers.plan.looks or [x.seeds for x in answers.looks]))
+    return [words("methods.looks", seeds=seeds)]
+
+
+def _networks(words: Words, examined: Examined | None) -> list[str]:
+    if not examined or not examined.by_key:
+        return []
+    few, fewer = (min(n, len(examined.dataset.test)) for n in (SHIFT_IMAGES, MAP_IMAGES))
+    return [words("methods.networks", curves=words.exact(few), map=words.exact(fewer))]

@@ -1,0 +1,160 @@
+"""A report's tables: what was measured at each level, beside what was reported for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from siffra.lab.verdicts import ExperimentAnswer, LevelAnswer, Look, QuestionAnswer
+from siffra.report import numbers
+from siffra.report.labels import (
+    LONG_NAME,
+    SETS,
+    are_numbered,
+    knob_axis_name,
+    knob_name,
+    short_level_name,
+    value_name,
+)
+from siffra.report.sentences import capital, collapsed
+from siffra.report.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table: its text, what kind it is (`name`, `number`, `reported`), and a remark."""
+
+    text: str
+    kind: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: the header's cells, and rows of as many."""
+
+    head: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+Row = tuple[str, LevelAnswer | ExperimentAnswer, Mapping[str, float], str]
+"""A row's name, what was measured, what was reported, and a remark."""
+
+
+def levels_table(words: Words, answer: QuestionAnswer) -> Table:
+    """A question's levels."""
+    best = answer.levels[answer.best] if len(answer.levels) > 1 else None
+    numbered = are_numbered(words, answer.question)
+    rows = [
+        (
+            f"{i}. " * numbered + capital(short_level_name(words, level.level)),
+            level,
+            level.level.reported,
+            _remarks(words, level, best),
+        )
+        for i, level in enumerate(answer.levels, start=1)
+    ]
+    return _table(words, capital(knob_axis_name(words, answer.question)), rows)
+
+
+def experiments_table(words: Words, answers: Sequence[ExperimentAnswer]) -> Table | None:
+    """A lab's experiments; None if it has none."""
+    rows = [
+        (
+            words.say(a.experiment.name),
+            a,
+            a.experiment.reported,
+            words("table.diverged", down=a.diverged, n=len(a.records)) if a.diverged else "",
+        )
+        for a in answers
+    ]
+    return _table(words, words("table.experiment"), rows) if rows else None
+
+
+def looks_table(words: Words, looks: Sequence[Look]) -> Table | None:
+    """The looks of a lab that added seeds until it was decided; None for another."""
+    head = [words(f"table.look_{name}") for name in ("seeds", "spent", "decided", "open")]
+    rows = [
+        (
+            str(look.seeds),
+            numbers.share(words, look.spent, numbers.decimals_for(100 * look.spent / 20)),
+            str(look.decided),
+            str(look.open),
+        )
+        for look in looks
+    ]
+    return _all_numbers(head, rows) if rows else None
+
+
+def _all_numbers(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    return Table(
+        tuple(Cell(capital(text), "number") for text in head),
+        tuple(tuple(Cell(text, "number") for text in row) for row in rows),
+    )
+
+
+def _table(words: Words, first: str, rows: Sequence[Row]) -> Table:
+    """Ours and, beside it where there is one, the reported figure; per cent and seconds."""
+    theirs = {key for _, _, reported, _ in rows for key in reported}
+    sets = [name for name in ("train", "val", *SETS) if name in SETS or name in theirs]
+    extra = sorted(theirs - {*sets, "seconds"})
+    head = [Cell(first, "name")]
+    for name in (*sets, "seconds"):
+        text = words("table.seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
+        head.append(Cell(capital(text), "number"))
+        head += [Cell(words("table.reported"), "reported")] if name in theirs else []
+    head += [Cell(f"{name} ({words('table.reported')}, %)", "reported") for name in extra]
+    head.append(Cell("n", "number"))
+    # A long name would be squeezed into a tower of single words.
+    kind = "name long" if max(len(title) for title, *_ in rows) > LONG_NAME else "name"
+    columns = [[Cell(title, kind, remarks) for title, _, _, remarks in rows]]
+    for name in (*sets, "seconds"):
+        ours = [_measured(words, seen, name) for _, seen, _, _ in rows]
+        columns.append([Cell(t, "number") for t in numbers.align(ours, words("decimal"))])
+        if name in theirs:
+            columns.append([Cell(_reported(words, r, name), "reported") for _, _, r, _ in rows])
+    columns += [
+        [Cell(_reported(words, r, name), "reported") for _, _, r, _ in rows] for name in extra
+    ]
+    columns.append([Cell(str(len(seen.records)), "number") for _, seen, _, _ in rows])
+    return Table(tuple(head), tuple(zip(*columns, strict=True)))
+
+
+def _remarks(words: Words, level: LevelAnswer, best: LevelAnswer | None) -> str:
+    runs = len(level.records)
+    told = [words("table.best")] if level is best and runs else []
+    if down := sum(collapsed(record) for record in level.records):
+        told.append(words("table.collapsed", down=down, n=runs))
+    if level.diverged:
+        told.append(words("table.diverged", down=level.diverged, n=runs))
+    told += [f"{_knobs(words, spelled)} ({times} ×)" for spelled, times in level.retuned.items()]
+    return "; ".join(told)
+
+
+def _knobs(words: Words, spelled: str) -> str:
+    """`learning rate = 0,1` for `learning_rate = 0.1`; there may be several."""
+    pairs = [pair.partition(" = ") for pair in spelled.split(", ")]
+    return ", ".join(
+        f"{knob_name(words, knob)} = {value_name(words, _number(value))}" if mark else knob
+        for knob, mark, value in pairs
+    )
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _measured(words: Words, seen: LevelAnswer | ExperimentAnswer, name: str) -> str:
+    summary = seen.seconds if name == "seconds" else seen.accuracy[name]
+    if not summary.values:
+        return "–"
+    if name == "seconds":
+        return numbers.seconds_number(words, summary)
+    return numbers.accuracy_number(words, summary)
+
+
+def _reported(words: Words, reported: Mapping[str, float], name: str) -> str:
+    if name not in reported:
+        return ""
+    return words.exact(round(reported[name] * (1 if name == "seconds" else 100), 4))

@@ -1,0 +1,164 @@
+"""Figures that look into networks, and what their captions say is to be seen."""
+
+import base64
+import dataclasses
+import io
+import itertools
+import re
+import xml.etree.ElementTree as ET
+from typing import get_args
+
+import numpy as np
+import pytest
+from PIL import Image
+from report.fake_answers import make_answers, make_question
+from report.fake_examinations import make_examined
+
+from siffra.config import Setting
+from siffra.lab.examined import by_seed
+from siffra.lab.plan import EXAMINED, Experiment, Figure
+from siffra.report.captions import caption
+from siffra.report.captions_networks import caption_of_experiments
+from siffra.report.figures import draw_experiments_shifts, draw_question
+from siffra.report.figures.mistakes import surest
+from siffra.report.words import words_in
+
+WORDS = words_in("en")
+MODELS = [{"model": "dense"}, {"model": "conv"}]
+RATES = [{"learning_rate": rate} for rate in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7)]
+
+
+def asked(levels=MODELS, seeds=3, kinds=tuple(EXAMINED)):
+    answers = make_answers([make_question("a", levels, kinds, epochs=2)], seeds=seeds)
+    return answers.questions[0], make_examined(answers)
+
+
+def texts(drawing):
+    root = ET.fromstring(drawing.content)
+    return ["".join(e.itertext()) for e in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.parametrize("levels", [MODELS, RATES, RATES[:1]], ids=["2", "6", "1"])
+@pytest.mark.parametrize("kind", sorted(EXAMINED))
+def test_any_number_of_levels_can_be_drawn_and_told_of(kind, levels):
+    answer, examined = asked(levels)
+
+    drawing = draw_question(kind, answer, WORDS, examined)
+
+    assert drawing is not None
+    assert len(drawing.content) > 1000
+    assert caption(kind, answer, WORDS, examined).endswith(".")
+
+
+@pytest.mark.parametrize("kind", sorted(EXAMINED))
+def test_one_seed_is_enough_to_draw(kind):
+    answer, examined = asked(seeds=1)
+
+    assert draw_question(kind, answer, WORDS, examined)
+    assert caption(kind, answer, WORDS, examined)
+
+
+@pytest.mark.parametrize("kind", sorted(EXAMINED))
+def test_without_examinations_there_is_no_figure(kind):
+    answer, examined = asked()
+
+    assert draw_question(kind, answer, WORDS, None) is None
+    none = dataclasses.replace(examined, by_key={})
+    assert draw_question(kind, answer, WORDS, none) is None
+
+
+def test_every_kind_of_figure_can_be_drawn():
+    levels = [{"neurons": n, "batch_size": b} for n in (3, 5) for b in (10, 20)]
+    answer, examined = asked(levels, seeds=2)
+
+    for kind in get_args(Figure):
+        assert draw_question(kind, answer, WORDS, examined), kind
+
+
+def test_shift_curves_have_units_and_name_their_levels():
+    answer, examined = asked()
+    shown = texts(draw_question("shifts", answer, WORDS, examined))
+
+    assert {"Moved sideways", "Moved up or down", "Moved in any direction", "Turned"} <= set(shown)
+    assert {"Moved by (pixels)", "Turned by (degrees, counter-clockwise)"} <= set(shown)
+    assert {"dense", "conv"} <= set(shown)
+
+
+def test_the_caption_says_where_half_is_lost_and_which_curve_lies_above():
+    """Made-up accuracies fall off as exp(-(size / reach)²), reach 3 for dense and 4 for conv."""
+    answer, examined = asked(seeds=5)
+    told = caption("shifts", answer, WORDS, examined)
+
+    found = re.search(r"from ([\d.]+) pixels with the dense model and ([\d.]+) pixels", told)
+    assert found
+    dense, conv = map(float, found.groups())
+    assert 2.0 < dense < 3.0
+    assert conv == pytest.approx(dense * 4 / 3, abs=0.3)
+    assert "the convolutional model is above the dense model" in told
+    assert "the curves do not cross" in told
+
+
+def test_equal_models_cannot_be_told_apart():
+    answer, examined = asked(RATES[:2])
+    dense = next(iter(examined.by_key.values()))
+    same = dataclasses.replace(examined, by_key=dict.fromkeys(examined.by_key, dense))
+
+    told = caption("shifts", answer, WORDS, same)
+
+    assert "The two cannot be told apart when moved and turned." in told
+
+
+def test_a_map_of_two_levels_has_their_difference():
+    answer, examined = asked()
+
+    assert "Difference" in texts(draw_question("map", answer, WORDS, examined))
+    told = caption("map", answer, WORDS, examined)
+    assert re.search(r"the convolutional model is \d+ percentage points above the dense", told)
+
+
+def test_mistakes_that_most_runs_share_come_first():
+    answer, examined = asked(seeds=3)
+    found = surest(by_seed(answer.levels[0].records, examined), "test")
+
+    assert [m.runs for m in found] == sorted((m.runs for m in found), reverse=True)
+    for one, other in itertools.pairwise(found):
+        assert one.runs > other.runs or one.confidence >= other.confidence
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_thumbnails_are_the_images_pixels(channels):
+    """In blue on nothing where they are grey, else in their own colours."""
+    answers = make_answers([make_question("a", RATES[:1], ["mistakes"], epochs=1)], seeds=1)
+    examined = make_examined(answers, channels)
+    drawing = draw_question("mistakes", answers.questions[0], WORDS, examined)
+
+    assert drawing is not None
+    encoded = re.findall(rb"data:image/png;base64,\s*([\w+/=\s]+)", drawing.content)
+    assert len(encoded) == 3 * 8
+    picture = Image.open(io.BytesIO(base64.b64decode(encoded[0])))
+    assert picture.size == (28, 28)
+    first = surest(by_seed(answers.questions[0].levels[0].records, examined), "test")[0]
+    image = examined.dataset.test.x[first.image]
+    shown = np.asarray(picture.convert("RGBA"))
+    if channels == 3:
+        np.testing.assert_array_equal(shown[..., :3], image)
+    else:
+        np.testing.assert_array_equal(shown[..., 3], image[..., 0])
+
+
+def test_experiments_have_shift_curves_of_their_own():
+    experiments = [
+        Experiment(str(i), {"en": f"Experiment {i}"}, {}, Setting.from_knobs(knobs), {})
+        for i, knobs in enumerate(MODELS)
+    ]
+    answers = make_answers([], experiments, seeds=3)
+    examined = make_examined(answers)
+
+    drawing = draw_experiments_shifts(answers, WORDS, examined)
+
+    assert drawing is not None
+    assert {"Experiment 0", "Experiment 1"} <= set(texts(drawing))
+    assert "Experiment 1 is above Experiment 0" in caption_of_experiments(
+        answers.experiments, WORDS, examined
+    )
+    assert draw_experiments_shifts(answers, WORDS, None) is None

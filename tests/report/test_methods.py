@@ -1,0 +1,69 @@
+"""The methods page says what this lab did, and nothing that it did not."""
+
+from dataclasses import replace
+
+from report.fake_answers import make_answers, make_claim, make_question
+from report.fake_examinations import make_examined
+
+from siffra.lab.moderation import Prior
+from siffra.lab.verdicts import Answers, Look
+from siffra.report.facts import all_records
+from siffra.report.methods import methods
+from siffra.report.words import words_in
+
+LAB = make_answers(
+    [
+        make_question(
+            "a",
+            [{"neurons": n} for n in (8, 16)],
+            claims=[make_claim("a1", "8 are better."), make_claim("a2", "16 are not.")],
+        )
+    ],
+    seeds=3,
+)
+
+
+def told(answers: Answers, examined=None) -> dict[str, str]:
+    found = methods(words_in("en"), answers, all_records(answers), examined)
+    return {method.title: " ".join(method.paragraphs) for method in found}
+
+
+def with_priors(*priors: Prior | None) -> Answers:
+    (question,) = LAB.questions
+    claims = []
+    for claim, prior in zip(question.claims, priors, strict=True):
+        assert claim.estimate is not None
+        claims.append(replace(claim, estimate=replace(claim.estimate, prior=prior)))
+    return replace(LAB, questions=(replace(question, claims=tuple(claims)),))
+
+
+def test_a_plain_lab_is_told_of_plainly():
+    found = told(with_priors(None, None))
+
+    assert found["Runs and seeds"].startswith("Every setting was trained 3 times, with seeds 0, 1")
+    assert "What it does not say" in found
+    for absent in ("How much things vary", "Seeds added until it was decided", "Inside the"):
+        assert not any(title.startswith(absent) for title in found)
+
+
+def test_moderation_is_told_with_its_weight():
+    prior = Prior(freedom=3.14159, deviation=0.01, comparisons=12)
+    found = told(with_priors(prior, replace(prior, freedom=7.0)))
+
+    assert (
+        "with the weight of 3.1 and 7.0 further degrees of freedom" in found["How much things vary"]
+    )
+
+
+def test_looks_are_told_with_their_schedule():
+    looks = (Look(3, 0.001, 1, 1), Look(6, 0.05, 1, 0))
+    found = told(replace(LAB, looks=looks))
+
+    assert "with 3 seeds at first" in found["Runs and seeds"]
+    assert "at 3 and 6 seeds" in found["Seeds added until it was decided"]
+
+
+def test_examined_networks_are_told_with_the_number_of_images():
+    found = told(LAB, make_examined(LAB))
+
+    assert "rest on 40 test images and maps on 40" in found["Inside the networks"]
