@@ -21,7 +21,8 @@ export function go(path, query) {
 
 /** Write the state of this view into the address, without leaving it or adding to the history. */
 export function remember(query) {
-  history.replaceState(null, "", to(here().path, query));
+  const { path } = here();
+  history.replaceState(null, "", to(path.length ? path : ["ask"], query));
 }
 
 function decode(text) {

@@ -77,15 +77,17 @@ export function toAsk(setup) {
   };
 }
 
-/** The set-up behind a question that was put to the server. */
-export function fromAsk(ask) {
+/** The set-up behind a question that was put to the server; what `defaults` and `data` say anyway
+ *  is left unsaid, but for the epochs, which the form always shows. */
+export function fromAsk(ask, defaults, data) {
   const { model = "dense", ...fixed } = ask.fixed;
+  const said = ([knob, value]) => knob === "epochs" || written(value) !== written(defaults[model][knob]);
   return {
     model,
     vary: Object.entries(ask.vary).map(([knob, levels]) => [knob, levels.map(written).join(", ")]),
-    fixed: Object.fromEntries(Object.entries(fixed).map(([knob, value]) => [knob, written(value)])),
+    fixed: Object.fromEntries(Object.entries(fixed).filter(said).map(([knob, value]) => [knob, written(value)])),
     seeds: String(ask.seeds ?? firstSetup().seeds),
-    data: ask.data ?? "",
+    data: !ask.data || ask.data === data ? "" : ask.data,
   };
 }
 

@@ -3,7 +3,7 @@
 import { bench } from "../bench.js";
 import { fill, h, say } from "../dom.js";
 import { go, here, remember } from "../route.js";
-import { get, post } from "../server.js";
+import { Refused, get, post } from "../server.js";
 import { count, duration, language, t } from "../words.js";
 import { answerView } from "./answer.js";
 import { earlier } from "./earlier.js";
@@ -45,7 +45,7 @@ export function ask(main, place) {
   async function begin() {
     const lang = `lang=${language()}`;
     const [knobs, { datasets }] = await Promise.all([get(`api/knobs?${lang}`), get("api/datasets")]);
-    const from = await setupHere(place.query);
+    const from = await setupHere(place.query, knobs, datasets);
     if (over || !from) return;
     const show = sentence(sentenceHost, knobs, datasets, changed);
     show(from);
@@ -53,14 +53,15 @@ export function ask(main, place) {
   }
 
   // From the address; else what is being trained; else a first question.
-  async function setupHere(query) {
+  async function setupHere(query, knobs, datasets) {
     const written = fromQuery(query);
     if (written) return written;
     const { running } = query.has("lab") ? {} : await get("api/bench");
     const id = query.get("lab") ?? (running?.kind === "lab" ? running.id : null);
     if (!id) return firstSetup();
     const lab = await get(`api/labs/${id}?lang=${language()}`);
-    if (lab.ask) return fromAsk(lab.ask);
+    if (lab.ask && !over) reveal(id);
+    if (lab.ask) return fromAsk(lab.ask, knobs.defaults, datasets[0]?.id);
     if (!query.has("lab")) return firstSetup();
     go(["labs", id]);
     return null;
@@ -83,6 +84,7 @@ export function ask(main, place) {
     try {
       const told = await post(`api/estimate?lang=${language()}`, toAsk(setup), { signal: asking.signal });
       if (over) return;
+      if (told.error) throw new Refused(200, told); // no news to a browser's console while one types
       refusal.textContent = "";
       say(cost, costText(told));
       button.disabled = told.have === told.runs && told.known;

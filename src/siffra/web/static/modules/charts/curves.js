@@ -11,15 +11,18 @@ const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500]; // there is no half an epoch
 /**
  * A chart in `host`. Give `update` the levels whenever there is news:
  * `[{ name, index, shown, mean, low, high, runs: [{ values, done }] }]`, where `mean`, `low` and
- * `high` are fractions by epoch (null where there is none yet) and `values` one run's.
+ * `high` are fractions by epoch (null where there is none yet) and `values` one run's;
+ * and how many epochs are planned, so that the lines grow into room that is there.
  */
 export function curvesChart(host) {
   let plot = null;
   let levels = [];
+  let epochs = 1;
   let drawnAs = "";
 
-  function update(next) {
+  function update(next, planned = 1) {
     levels = next;
+    epochs = Math.max(planned, ...levels.flatMap((l) => [l.mean.length, ...l.runs.map((r) => r.values.length)]));
     const shape = JSON.stringify(levels.map((level) => [level.index, level.name]));
     if (plot && shape === drawnAs) {
       levels.forEach((level, i) => {
@@ -40,10 +43,9 @@ export function curvesChart(host) {
 
   // The columns of the table that uPlot draws: epochs, then mean, low and high of each level.
   function columns() {
-    const length = Math.max(1, ...levels.flatMap((l) => [l.mean.length, ...l.runs.map((r) => r.values.length)]));
-    const padded = (values) => Array.from({ length }, (_, i) => inPercent(values[i]));
-    const epochs = Array.from({ length }, (_, i) => i + 1);
-    return [epochs, ...levels.flatMap((l) => [padded(l.mean), padded(l.low), padded(l.high)])];
+    const padded = (values) => Array.from({ length: epochs }, (_, i) => inPercent(values[i]));
+    const first = Array.from({ length: epochs }, (_, i) => i + 1);
+    return [first, ...levels.flatMap((l) => [padded(l.mean), padded(l.low), padded(l.high)])];
   }
 
   function options() {
@@ -69,7 +71,7 @@ export function curvesChart(host) {
       padding: [10, 14, 0, 0],
       legend: { show: false },
       cursor: { show: false },
-      scales: { x: { time: false, range: (_, low, high) => around(low, high) }, y: { range: roundTheRuns } },
+      scales: { x: { time: false, range: () => around(1, epochs) }, y: { range: roundTheRuns } },
       axes: [axis("figure.epochs", wholeEpochs), axis("figure.accuracy", decimals)],
       series: [{}, ...lines],
       bands,
@@ -77,15 +79,16 @@ export function curvesChart(host) {
     };
   }
 
-  // Every value that is shown fits, points of single runs too; a little air above and below.
+  // Every run and mean that is shown fits; bands as far as they do not dwarf the runs.
   function roundTheRuns() {
     const shown = levels.filter((level) => level.shown);
-    const values = shown
-      .flatMap((l) => [...l.low, ...l.high, ...l.mean, ...l.runs.flatMap((r) => r.values)])
-      .filter((v) => v !== null && v !== undefined)
-      .map(inPercent);
-    if (!values.length) return [0, 100];
-    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const known = (values) => values.filter((v) => v !== null && v !== undefined).map(inPercent);
+    const runs = known(shown.flatMap((l) => [...l.mean, ...l.runs.flatMap((r) => r.values)]));
+    if (!runs.length) return [0, 100];
+    const [least, most] = [Math.min(...runs), Math.max(...runs)];
+    const reach = Math.max(1, most - least) / 2;
+    const low = Math.max(least - reach, Math.min(least, ...known(shown.flatMap((l) => l.low))));
+    const high = Math.min(most + reach, Math.max(most, ...known(shown.flatMap((l) => l.high))));
     const air = Math.max(0.5, 0.06 * (high - low));
     return [Math.max(0, low - air), Math.min(100.5, high + air)];
   }

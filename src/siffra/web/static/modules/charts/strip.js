@@ -6,18 +6,24 @@ const WIDTH = 240;
 const HEIGHT = 26;
 const MARGIN = 7;
 
-/** The scale on which levels can be compared: from `low` to `high`, both fractions. */
+/**
+ * The scale on which levels can be compared: all runs, and their intervals as far as those do not
+ * dwarf the runs, as with two seeds they do. `low` and `high` are fractions.
+ */
 export function scaleOf(summaries) {
-  const values = summaries.flatMap(({ low, high, values }) => [low, high, ...values]).filter(Number.isFinite);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const air = high > low ? 0 : Math.abs(high) / 100 || 1;
-  return { low: low - air, high: high + air };
+  const runs = summaries.flatMap(({ values }) => values);
+  const [least, most] = [Math.min(...runs), Math.max(...runs)];
+  const reach = most - least || Math.abs(most) / 100 || 1;
+  const ends = summaries.flatMap(({ low, high }) => [low, high]).filter(Number.isFinite);
+  return {
+    low: Math.max(least - reach, Math.min(least - reach / 20, ...ends)),
+    high: Math.min(most + reach, Math.max(most + reach / 20, ...ends)),
+  };
 }
 
-/** A drawing of `summary` (mean, low, high, values) on `scale`, in the colour of level `index`. */
+/** A drawing of `summary` (mean, low, high, values) on `scale`, in the colour of that name. */
 export function strip(summary, scale, colourName, label) {
-  const x = (value) =>
-    MARGIN + ((WIDTH - 2 * MARGIN) * (value - scale.low)) / (scale.high - scale.low || 1);
+  const x = (value) => MARGIN + ((WIDTH - 2 * MARGIN) * (value - scale.low)) / (scale.high - scale.low);
   const middle = HEIGHT / 2;
   const drawn = s("svg", {
     class: "strip", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label,
@@ -25,12 +31,11 @@ export function strip(summary, scale, colourName, label) {
   });
   drawn.append(s("line", { class: "track", x1: 0, x2: WIDTH, y1: middle, y2: middle }));
   if (Number.isFinite(summary.low) && summary.values.length > 1) {
-    const [low, high] = [x(summary.low), x(summary.high)];
-    drawn.append(
-      s("line", { class: "interval", x1: low, x2: high, y1: middle, y2: middle }),
-      s("line", { class: "interval", x1: low, x2: low, y1: middle - 4, y2: middle + 4 }),
-      s("line", { class: "interval", x1: high, x2: high, y1: middle - 4, y2: middle + 4 }),
-    );
+    const cap = (at) => s("line", { class: "interval", x1: x(at), x2: x(at), y1: middle - 4, y2: middle + 4 });
+    const [low, high] = [Math.max(summary.low, scale.low), Math.min(summary.high, scale.high)];
+    drawn.append(s("line", { class: "interval", x1: x(low), x2: x(high), y1: middle, y2: middle }));
+    // An interval that goes on beyond the scale has no cap there.
+    drawn.append(...[low === summary.low && cap(low), high === summary.high && cap(high)].filter(Boolean));
   }
   for (const value of summary.values) {
     drawn.append(s("circle", { class: "run", cx: x(value), cy: middle, r: 3.2 }));

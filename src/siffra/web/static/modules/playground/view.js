@@ -38,7 +38,7 @@ export function playground(main, { query }) {
   const shelf = h("div", { class: "shelf", role: "group", "aria-label": t("ui.play.shelf") });
   const sliders = h("div", { class: "sliders" }, SLIDERS.map(slider));
   const picker = h("fieldset", { class: "models" });
-  const opinions = h("div", { class: "opinions" });
+  const opinions = h("div", { class: "opinions" }, h("p", { class: "soft", role: "status" }, t("ui.play.loading")));
   const thePad = pad(padHost, { placed, drawn });
   const look = looker(seen, (error) => (refusal.textContent = error.message));
 

@@ -26,11 +26,11 @@ export function levelsTable(question, on) {
 function levelRow(level, index, on, scale) {
   const drawn = level.n ? strip(plain(level.accuracy[on]), scale, levelStyle(index).colour, summaryText(level.accuracy[on])) : "";
   const marks = [
-    level.best && h("span", { class: "mark" }, ` ${t("ui.levels.best")}`),
+    level.best && level.n > 0 && h("span", { class: "mark" }, ` ${t("ui.levels.best")}`),
     level.diverged > 0 && h("span", { class: "mark" }, ` ${t("table.diverged", { down: level.diverged, n: level.n })}`),
   ];
   return h(
-    "tr", { class: level.best ? "best" : null },
+    "tr", { class: level.best && level.n ? "best" : null },
     h("th", { scope: "row" }, level.name, marks),
     h("td", { class: "drawn" }, drawn),
     TOLD.map((set) => h("td", { class: "number" }, level.n ? summaryText(level.accuracy[set]) : "–")),

@@ -72,7 +72,7 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
       if (mine) runs.push({ values: run.curve.map((epoch) => epoch.accuracy[on] ?? null), done: false });
       return { name: level.name, index, shown: !hidden.has(index), ...band, runs };
     });
-    chart.update(levels);
+    chart.update(levels, Math.max(...question.levels.map((level) => level.knobs.epochs ?? question.fixed.epochs ?? 1)));
     refill(legend, [levels.map((level) => [level.name, level.shown])], () => levels.map(legendEntry));
     chartHost.setAttribute("aria-label", t("ui.question.chart", { set: t(`set.${on}`) }));
   }
@@ -105,7 +105,7 @@ function claimsList(lab, question) {
     "li", {},
     h("div", {}, badge(claim.code, claim.name, { provisional: lab.provisional })),
     h("div", {},
-      claim.say && h("p", {}, h("strong", {}, claim.say)),
+      lab.source !== "vary" && claim.say && h("p", {}, h("strong", {}, claim.say)),
       h("p", {}, claim.compared, claim.evidence && `: ${claim.evidence}`, "."),
       claim.margin_text && h("p", { class: "soft" }, claim.margin_text),
       claim.reported && h("p", { class: "soft" }, `${t("claim.reported")}: ${claim.reported}`)),

@@ -1,0 +1,214 @@
+"""A real browser before a real `siffra ui`, on a store of its own.
+
+The browser is Debian's Chromium, or what `SIFFRA_CHROMIUM` names; without one the tests are
+skipped and say what installs it. Nothing is downloaded.
+"""
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    StorageState,
+    StorageStateCookie,
+    expect,
+    sync_playwright,
+)
+
+from siffra.data.load import load_dataset
+
+INSTALL = "apt-get install -y --no-install-recommends chromium"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 30_000  # ms; a busy machine compiles for as long when it does so for the first time
+COMPLAINTS = ("error", "warning")
+
+
+class Bench:
+    """A `siffra ui` that can be killed and started again, on the same port and store."""
+
+    def __init__(self, folder: Path) -> None:
+        self._store = folder / "runs.sqlite"
+        self._port = "0"
+        self._process: subprocess.Popen[str] | None = None
+        self.base = ""
+        self.cookies: StorageState = {}
+
+    def start(self) -> str:
+        """Start it; returns the address, which lets one browser in."""
+        command = [sys.executable, "-m", "siffra", "ui", "--no-browser", "--port", self._port]
+        self._process = subprocess.Popen(
+            [*command, "--store", str(self._store)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+        )
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)/\S+", line):
+                self._port = found[1]
+                self.base = f"http://127.0.0.1:{found[1]}"
+                return found[0]
+        raise AssertionError("siffra ui ended before it told its address")
+
+    def let_in(self, address: str) -> None:
+        """Go through the door once, and keep the cookie for every browser that is to come."""
+        door = HTTPConnection("127.0.0.1", int(self._port))
+        door.request("GET", address.removeprefix(self.base))
+        given = door.getresponse().headers["Set-Cookie"]
+        door.close()
+        name, _, value = given.partition(";")[0].partition("=")
+        cookie: StorageStateCookie = {
+            "name": name, "value": value, "domain": "127.0.0.1", "path": "/",
+            "expires": -1, "httpOnly": True, "secure": False, "sameSite": "Strict",
+        }  # fmt: skip
+        self.cookies = {"cookies": [cookie], "origins": []}
+
+    def warm_up(self) -> None:
+        """Have the playground's networks speak once: on a new machine that compiles them."""
+        (cookie,) = self.cookies["cookies"]
+        line = HTTPConnection("127.0.0.1", int(self._port), timeout=300)
+        line.request(
+            "POST",
+            "/api/predict",
+            json.dumps({"models": ["dense", "conv"], "digit": 0, "response": True}),
+            {
+                "Content-Type": "application/json",
+                "Origin": self.base,
+                "Cookie": f"{cookie['name']}={cookie['value']}",
+            },
+        )
+        assert line.getresponse().status == 200
+        line.close()
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        self._process.wait(timeout=30)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process = None
+
+
+def chromium() -> str | None:
+    """Where the browser is."""
+    named = os.environ.get("SIFFRA_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+# A module's and not the session's: while Playwright runs, its event loop is in other tests' way.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    if path is None:
+        pytest.skip(f"no Chromium here; this installs it: {INSTALL}")
+    with sync_playwright() as playwright:
+        # As root, as in a container, Chromium's own sandbox does not start.
+        root = hasattr(os, "geteuid") and os.geteuid() == 0
+        launched = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"] if root else []
+        )
+        expect.set_options(timeout=PATIENCE)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory) -> Iterator[Bench]:
+    if chromium() is None:
+        pytest.skip(f"no Chromium here; this installs it: {INSTALL}")
+    started = Bench(tmp_path_factory.mktemp("bench"))
+    try:
+        started.let_in(started.start())
+        started.warm_up()
+        yield started
+    finally:
+        started.end()
+
+
+@pytest.fixture
+def visit(browser, bench) -> Iterator[Callable[..., Page]]:
+    """`visit("#/ask")` opens a page; whatever it complains about in its console fails the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_page(address: str = "", *, beside: Page | None = None, **options) -> Page:
+        if beside is None:
+            context = browser.new_context(
+                storage_state=bench.cookies, **({"locale": "en-GB"} | options)
+            )
+            contexts.append(context)
+        else:
+            context = beside.context
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type in COMPLAINTS else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{bench.base}/{address}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def tiny(browser, bench) -> str:
+    """The id of a data set so small that a run takes no time, uploaded as a user would."""
+    full = load_dataset()
+    file = io.BytesIO()
+    np.savez(
+        file,
+        x_train=full.train.x[:300, :, :, 0],
+        y_train=full.train.y[:300],
+        x_test=full.test.x[:60, :, :, 0],
+        y_test=full.test.y[:60],
+    )
+    context = browser.new_context(storage_state=bench.cookies)
+    told = context.request.post(
+        f"{bench.base}/api/datasets",
+        data=json.dumps({"name": "tiny", "npz": base64.b64encode(file.getvalue()).decode()}),
+        headers={"Origin": bench.base, "Content-Type": "application/json"},
+    )
+    assert told.ok, told.text()
+    found = told.json()["id"]
+    context.close()
+    return found
+
+
+@pytest.fixture
+def idle(bench, browser) -> Iterator[None]:
+    """Afterwards nothing is waiting or being trained, whatever a test has left there."""
+    yield
+    context = browser.new_context(storage_state=bench.cookies)
+
+    def post(path: str) -> None:
+        headers = {"Origin": bench.base, "Content-Type": "application/json"}
+        context.request.post(f"{bench.base}/api/{path}", data="{}", headers=headers)
+
+    def queue() -> list[dict]:
+        return context.request.get(f"{bench.base}/api/bench").json()["queue"]
+
+    deadline = time.monotonic() + 30
+    while left := queue():
+        assert time.monotonic() < deadline, left
+        for item in left:
+            post(f"labs/{item['id']}/stop")
+        time.sleep(0.1)
+    post("bench/resume")
+    context.close()

@@ -1,0 +1,155 @@
+"""The Ask view: from a question to its verdict, in a real browser."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+SLOW = "#/ask?model=dense&vary=neurons:32,48&epochs=60&seeds=3"
+"""A question that takes long enough to be looked at while it is answered."""
+
+
+def quick(tiny: str, more: str = "") -> str:
+    return f"#/ask?model=dense&vary=neurons:2,4&epochs=2&seeds=2&data={tiny}{more}"
+
+
+def start(page) -> None:
+    expect(page.locator("button.primary")).to_be_enabled()
+    page.click("button.primary")
+
+
+def wait_for(page, state: str) -> None:
+    expect(page.locator(f".status .state-{state}")).to_be_visible()
+
+
+@pytest.fixture
+def answered(visit, tiny):
+    """A page with a question that has been answered."""
+    page = visit(quick(tiny))
+    expect(page.locator(".cost")).not_to_be_empty()
+    if page.locator("button.primary").is_enabled():
+        start(page)
+    wait_for(page, "done")
+    return page
+
+
+def test_a_question_is_asked_and_gets_its_verdict(answered):
+    expect(answered.locator(".answer")).not_to_be_empty()
+    expect(answered.locator(".answer.provisional")).to_have_count(0)
+    expect(answered.locator(".claims .badge")).to_have_count(1)
+    rows = answered.locator(".levels-table tbody tr")
+    expect(rows).to_have_count(2)
+    for row in rows.all():
+        expect(row.locator("td").last).to_have_text("2")  # n
+        expect(row.locator("circle.run")).to_have_count(2)
+    expect(answered.locator(".earlier a[aria-current]")).to_have_count(1)
+
+
+def test_the_question_can_be_repeated_without_the_page(answered):
+    expect(answered.locator("pre").first).to_contain_text("siffra vary neurons=2,4")
+    answered.click(".answering details summary")
+    expect(answered.locator(".answering details pre")).to_contain_text("[[questions]]")
+
+
+def test_asked_again_it_is_answered_at_once(answered, visit):
+    again = visit(answered.url.partition("/#")[2] and "#" + answered.url.partition("#")[2])
+
+    wait_for(again, "done")
+    expect(again.locator("button.primary")).to_be_disabled()
+    expect(again.locator(".claims .badge")).to_have_count(1)
+
+
+def test_the_sets_can_be_switched_and_the_address_says_so(answered):
+    answered.locator(".chart-head .choices button").nth(2).click()
+
+    expect(answered.locator(".chart-head [aria-pressed=true]")).to_have_count(1)
+    expect(answered).to_have_url(re.compile("set=rotated"))
+    answered.reload()
+    expect(answered.locator(".chart-head .choices button").nth(2)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+def test_a_level_can_be_taken_out_of_the_picture(answered):
+    first = answered.locator(".legend button").first
+    first.click()
+
+    expect(first).to_have_attribute("aria-pressed", "false")
+    expect(first).to_be_focused()
+
+
+def test_two_knobs_are_shown_crossed(visit, tiny, idle):
+    page = visit(quick(tiny, "&vary=batch_size:20,50"))
+    start(page)
+    wait_for(page, "done")
+
+    expect(page.locator(".crossing tbody tr")).to_have_count(2)
+    expect(page.locator(".crossing tbody td")).to_have_count(4)
+    expect(page.locator(".levels-table tbody tr")).to_have_count(4)
+
+
+def test_the_cost_is_told_before_anything_starts(visit, tiny):
+    page = visit(f"#/ask?vary=neurons:3,5,7&epochs=1&seeds=3&data={tiny}")
+
+    expect(page.locator(".cost")).to_contain_text("9")
+    page.fill("#levels-0", "3, 5")
+    expect(page.locator(".cost")).to_contain_text("6")
+    expect(page).to_have_url(re.compile("neurons%3A3%2C5&"))
+
+
+def test_what_cannot_be_trained_is_said_at_once(visit, tiny):
+    page = visit(f"#/ask?vary=learning_rate:0.1,-3&epochs=1&seeds=2&data={tiny}")
+
+    expect(page.locator(".ask .refusal")).to_contain_text("learning_rate")
+    expect(page.locator("button.primary")).to_be_disabled()
+
+
+def test_reloaded_mid_run_it_shows_where_it_is(visit, idle):
+    page = visit(SLOW)
+    start(page)
+    wait_for(page, "running")
+
+    page.reload()
+
+    wait_for(page, "running")
+    expect(page.locator(".at-work")).to_be_visible()
+    expect(page.locator(".answer.provisional")).to_be_visible()
+
+
+def test_a_page_without_a_question_shows_the_one_at_work(visit, idle):
+    page = visit(SLOW)
+    start(page)
+    wait_for(page, "running")
+
+    other = visit("", beside=page)
+
+    wait_for(other, "running")
+    expect(other.locator("#levels-0")).to_have_value("32, 48")
+
+
+def test_held_and_gone_on_with_and_cancelled(visit, idle):
+    page = visit(SLOW)
+    start(page)
+    wait_for(page, "running")
+
+    page.click("[data-action=pause]")
+    wait_for(page, "paused")
+    page.click("[data-action=resume]")
+    wait_for(page, "running")
+    page.click("[data-action=cancel]")
+    wait_for(page, "stopped")
+
+    expect(page.locator("[data-action=start]")).to_be_visible()
+
+
+def test_questions_wait_for_each_other(visit, tiny, idle):
+    page = visit(SLOW)
+    start(page)
+    wait_for(page, "running")
+
+    second = visit(f"#/ask?vary=neurons:6,7&epochs=1&seeds=2&data={tiny}", beside=page)
+    start(second)
+    wait_for(second, "queued")
+    page.click("[data-action=cancel]")
+
+    wait_for(second, "done")

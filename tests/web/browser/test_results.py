@@ -1,0 +1,146 @@
+"""Labs and runs: what was found, looked at again."""
+
+import csv
+import io
+
+import pytest
+from playwright.sync_api import expect
+
+
+@pytest.fixture(scope="module")
+def question(tiny) -> str:
+    return f"#/ask?model=dense&vary=neurons:2,4&epochs=2&seeds=2&data={tiny}"
+
+
+@pytest.fixture
+def page(visit, question):
+    """A page on a bench where one question has been answered."""
+    opened = visit(question)
+    expect(opened.locator(".cost")).not_to_be_empty()
+    if opened.locator("button.primary").is_enabled():
+        opened.click("button.primary")
+    expect(opened.locator(".status .state-done")).to_be_visible()
+    return opened
+
+
+def go(page, view: str) -> None:
+    page.click(f"nav a[href='#/{view}']")
+    expect(page.locator(f"nav a[href='#/{view}'][aria-current]")).to_be_visible()
+
+
+def column(page, name: str) -> list[str]:
+    """What the table's cells under a heading say."""
+    cells = "[...document.querySelectorAll('table.runs tr')].map(row => row.cells[{}].innerText)"
+    heading = f"document.querySelector('[data-column={name}]').closest('th').cellIndex"
+    return page.evaluate(cells.format(heading))[1:]
+
+
+def test_every_lab_is_listed_with_its_verdicts(page):
+    go(page, "labs")
+
+    first = page.locator(".cards > li").first
+    expect(first.locator(".badge")).to_have_count(1)
+    first.locator("a").click()
+    expect(page.locator(".claims .badge")).to_have_count(1)
+
+
+def test_a_lab_in_full_opens_its_questions_and_its_report(page):
+    lab = page.evaluate("fetch('api/labs').then(r => r.json()).then(all => all.labs[0].id)")
+    page.goto(page.url.partition("#")[0] + f"#/labs/{lab}")
+
+    expect(page.locator(".answer")).not_to_be_empty()
+    page.locator(".questions summary").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".levels-table tbody tr")).to_have_count(2)
+    with page.context.expect_page() as opened:
+        page.click("a[target=_blank]")
+    report = opened.value
+    expect(report.locator("h1")).not_to_be_empty()
+    assert report.locator("figure").count() > 0
+
+
+def test_the_study_tells_its_cost_and_can_be_started_and_cancelled(page, idle):
+    go(page, "labs")
+    expect(page.locator(".study [role=status]")).not_to_be_empty()
+    told = page.locator(".study [role=status]").inner_text()
+    page.select_option("#preset", "full")
+    expect(page.locator(".study [role=status]")).not_to_have_text(told)
+    page.select_option("#preset", "quick")
+    expect(page.locator(".study [role=status]")).to_have_text(told)
+
+    page.click(".study button.primary")
+
+    expect(page.locator(".status .state-running")).to_be_visible()
+    expect(page.locator(".questions details")).not_to_have_count(0)
+    page.click("[data-action=cancel]")
+    expect(page.locator(".status .state-stopped")).to_be_visible()
+
+
+def test_runs_are_sorted_by_any_column(page):
+    go(page, "runs")
+    expect(page.locator("table.runs tbody tr")).not_to_have_count(0)
+
+    page.click("[data-column=test]")
+    expect(page.locator("[aria-sort=descending] [data-column=test]")).to_be_focused()
+    falling = column(page, "test")
+    assert falling == sorted(falling, key=float, reverse=True)
+
+    page.keyboard.press("Enter")
+    expect(page.locator("[aria-sort=ascending] [data-column=test]")).to_be_visible()
+    assert column(page, "test") == falling[::-1]
+
+
+def test_runs_are_filtered_and_the_address_says_so(page):
+    go(page, "runs")
+    page.fill("#where", "neurons = 4 seed=0")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("table.runs tbody tr")).to_have_count(1)
+    page.reload()
+    expect(page.locator("#where")).to_have_value("neurons=4 seed=0")
+    expect(page.locator("table.runs tbody tr")).to_have_count(1)
+
+
+def test_runs_are_exported_as_they_are_filtered(page):
+    page.goto(page.url.partition("#")[0] + "#/runs?where=neurons%3D4")
+    with page.expect_download() as told:
+        page.click("a[download='runs.csv']")
+    rows = list(csv.DictReader(io.StringIO(told.value.path().read_text("utf-8"))))
+    assert {row["neurons"] for row in rows} == {"4"}
+
+    with page.expect_download() as told:
+        page.click("a[download='runs.parquet']")
+    assert told.value.path().read_bytes().startswith(b"PAR1")
+
+
+def test_one_run_in_full(page):
+    go(page, "runs")
+    page.locator("table.runs tbody a").first.click()
+
+    expect(page.locator(".scores dd")).to_have_count(6)
+    expect(page.locator(".uplot")).to_be_visible()
+    expect(page.locator("table.confusion tbody tr")).to_have_count(10)
+    expect(page.locator("pre").first).to_contain_text("siffra train")
+    page.locator("section button[aria-pressed=false]").first.click()
+    expect(page.locator("table.confusion tbody tr")).to_have_count(10)
+
+
+def test_a_run_is_trained_once_more_to_show_its_mistakes(page):
+    page.goto(page.url.partition("#")[0] + "#/runs?where=neurons%3D4")
+    page.locator("table.runs tbody a").first.click()
+    expect(page.locator("table.confusion")).to_be_visible()
+    if page.locator(".mistakes").count() == 0:
+        page.locator("section > div > button").last.click()
+
+    expect(page.locator(".mistakes li")).not_to_have_count(0)
+
+
+def test_two_runs_compared(page):
+    go(page, "runs")
+    boxes = page.locator("table.runs tbody input")
+    boxes.nth(0).check()
+    boxes.nth(1).check()
+    page.click(".compare-bar a")
+
+    expect(page.locator("table")).to_have_count(2)
+    expect(page.locator("table").last.locator("tbody tr")).to_have_count(6)
