@@ -30,7 +30,7 @@ SETTINGS = tuple(
 def small_plan(seeds: Sequence[int] = range(4), settings: Sequence[Setting] = SETTINGS) -> Plan:
     """A plan of which only the runs are of interest: seed by seed, each in the settings' order."""
     runs = tuple(PlannedRun(setting, seed) for seed in seeds for setting in settings)
-    return cast(Plan, SimpleNamespace(runs=runs))
+    return cast(Plan, SimpleNamespace(runs=runs, looks=()))
 
 
 class LoggingEngine(ReferenceEngine):

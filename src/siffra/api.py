@@ -26,6 +26,7 @@ from siffra.lab.conduct import Cost, Event, conduct, estimate
 from siffra.lab.labfile import EXPERIMENTS, read_lab
 from siffra.lab.plan import Plan, Text
 from siffra.lab.planning import plan_lab, plan_vary
+from siffra.lab.shelf import Shelf, kept_lab
 from siffra.lab.verdicts import Answers, answer
 from siffra.model_file import load_model, save_model
 from siffra.report.data_files import results_json
@@ -216,6 +217,8 @@ def vary(
     levels: Mapping[str, Sequence[Any]],
     *,
     seeds: int = DEFAULT_SEEDS,
+    until_decided: bool = False,
+    max_seeds: int | None = None,
     data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
@@ -231,6 +234,9 @@ def vary(
         levels: The values to try, by knob: `{"learning_rate": [0.02, 0.7, 1]}`. The others are
             compared with the first.
         seeds: How many seeds each level is trained with.
+        until_decided: Add seeds for the claims that are still open, at a fixed schedule of looks
+            that the allowance for mistakes is spread over, until all are decided.
+        max_seeds: Seeds at the last look (default: four times those of the first).
         data: See `DataLike`.
         engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads to compute with (default: one per core).
@@ -242,7 +248,15 @@ def vary(
         SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
     """
     with vary_job(
-        levels, knobs, seeds=seeds, data=data, engine=engine, threads=threads, store=store
+        levels,
+        knobs,
+        seeds=seeds,
+        until_decided=until_decided,
+        max_seeds=max_seeds,
+        data=data,
+        engine=engine,
+        threads=threads,
+        store=store,
     ) as job:
         return job.conduct(on_event)
 
@@ -253,6 +267,8 @@ def run_lab(
     preset: str = "quick",
     epochs: int | None = None,
     seeds: int | None = None,
+    until_decided: bool = False,
+    max_seeds: int | None = None,
     only: Sequence[str] = (),
     fresh: bool = False,
     engine: str = "native",
@@ -271,6 +287,9 @@ def run_lab(
         preset: `quick` (3 epochs), `standard` (20) or `full` (each run as its lab file says).
         epochs: Train every run for so many, whatever the preset and the lab file say.
         seeds: So many, instead of the preset's.
+        until_decided: Add seeds for the claims that are still open, at a fixed schedule of looks
+            that the allowance for mistakes is spread over, until all are decided.
+        max_seeds: Seeds at the last look (default: four times those of the first).
         only: The ids of the questions and experiments to run; none means all.
         fresh: Make the stored runs too; each is replaced when its new one is there.
         engine: What trains: `native`, or `torch` for PyTorch.
@@ -288,6 +307,8 @@ def run_lab(
         preset=preset,
         epochs=epochs,
         seeds=seeds,
+        until_decided=until_decided,
+        max_seeds=max_seeds,
         only=only,
         fresh=fresh,
         engine=engine,
@@ -370,9 +391,12 @@ class Job:
         return self._cost(self.plan)
 
     def parts(self) -> list[Part]:
-        """The plan part by part, in the lab file's order; parts may share runs."""
+        """The plan part by part, in the lab file's order; parts may share runs.
+
+        Of a plan with looks, each part to the first.
+        """
         plan = self.plan
-        alone = replace(plan, questions=(), experiments=())
+        alone = replace(plan, questions=(), experiments=(), looks=())
         parts = [(q.id, q.ask, replace(alone, questions=(q,))) for q in plan.questions]
         if plan.experiments:
             experiments = replace(alone, experiments=plan.experiments)
@@ -380,7 +404,8 @@ class Job:
         return [Part(name, ask, self._cost(part)) for name, ask, part in parts]
 
     def conduct(self, on_event: Callable[[Event], None] = lambda event: None) -> LabResult:
-        """Make the runs that are missing (a `fresh` job: all), and answer."""
+        """Make the runs that are missing (a `fresh` job: all), and answer; the lab is kept."""
+        Shelf(self.store.path).keep(kept_lab(self.plan, self.dataset, self.engine))
         records = conduct(
             self.plan, self.dataset, self.engine, self.store, on_event, fresh=self.fresh
         )
@@ -398,6 +423,8 @@ def lab_job(
     preset: str = "quick",
     epochs: int | None = None,
     seeds: int | None = None,
+    until_decided: bool = False,
+    max_seeds: int | None = None,
     only: Sequence[str] = (),
     fresh: bool = False,
     examines: bool = True,
@@ -412,9 +439,18 @@ def lab_job(
     file = read_lab(Path(lab) if lab else None)
     trainer = make_engine(threads, engine)
     dataset = load_dataset(file.data)
-    plan = plan_lab(file, dataset, preset=preset, epochs=epochs, seeds=seeds, only=only)
+    plan = plan_lab(
+        file,
+        dataset,
+        preset=preset,
+        epochs=epochs,
+        seeds=seeds,
+        only=only,
+        until_decided=until_decided,
+        max_seeds=max_seeds,
+    )
     with open_store(store or default_store_path()) as runs:
-        plan = replace(plan, examines=examines, engine=engine)
+        plan = replace(plan, examines=examines, engine=engine, data=file.data)
         yield Job(plan, dataset, trainer, runs, fresh)
 
 
@@ -424,6 +460,8 @@ def vary_job(
     knobs: Mapping[str, Any],
     *,
     seeds: int = DEFAULT_SEEDS,
+    until_decided: bool = False,
+    max_seeds: int | None = None,
     data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
@@ -433,7 +471,15 @@ def vary_job(
     trainer = make_engine(threads, engine)
     source = data_source(data)
     dataset = load_dataset(source)
-    plan = plan_vary(levels, knobs, dataset, seeds=seeds, data=source)
+    plan = plan_vary(
+        levels,
+        knobs,
+        dataset,
+        seeds=seeds,
+        data=source,
+        until_decided=until_decided,
+        max_seeds=max_seeds,
+    )
     with open_store(store or default_store_path()) as runs:
         yield Job(replace(plan, engine=engine), dataset, trainer, runs)
 

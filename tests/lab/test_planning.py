@@ -373,3 +373,30 @@ class TestVary:
 def test_what_is_varied_is_a_list(values):
     with pytest.raises(ConfigError, match=r"neurons: found .*; give a list of values to compare"):
         plan_vary({"neurons": values}, {}, blank_dataset())
+
+
+class TestUntilDecided:
+    LAB = HEAD + "vary = { layers = [1, 2] }"
+
+    def test_looks_double_from_the_presets_seeds(self, planned):
+        plan = planned(self.LAB, until_decided=True, max_seeds=40)
+        assert (plan.looks, plan.seeds) == ((5, 10, 20, 40), tuple(range(5)))
+
+    def test_without_an_end_it_is_four_times_the_first(self, planned):
+        assert planned(self.LAB, seeds=3, until_decided=True).looks == (3, 6, 12)
+
+    def test_otherwise_there_are_no_looks(self, planned):
+        assert planned(self.LAB).looks == ()
+
+    @pytest.mark.parametrize(
+        ("options", "complaint"),
+        [
+            ({"max_seeds": 40}, "max_seeds: it is the end of until_decided"),
+            ({"until_decided": True, "max_seeds": 5}, "max_seeds: found 5; it must be from 6"),
+            ({"until_decided": True, "seeds": 1}, "seeds: found 1; until_decided starts from 2"),
+            ({"until_decided": True, "max_seeds": 1001}, "max_seeds: found 1001"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, planned, options, complaint):
+        with pytest.raises(ConfigError, match=complaint):
+            planned(self.LAB, **options)

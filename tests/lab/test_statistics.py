@@ -8,7 +8,15 @@ from made_runs import IMAGES, SETS, make_claim, make_record
 from scipy import stats
 
 from siffra.config import Setting
-from siffra.lab.statistics import Comparison, compare, curve, measure, summarise
+from siffra.lab.judging import judge
+from siffra.lab.statistics import (
+    Comparison,
+    compare,
+    compare_seconds,
+    curve,
+    measure,
+    summarise,
+)
 from siffra.run import CURVE_IMAGES
 
 FOUR = Setting.from_knobs({"epochs": 4})
@@ -292,3 +300,43 @@ class TestCurve:
 
     def test_of_nothing_is_empty(self):
         assert len(curve([], "test").mean) == 0
+
+
+class TestMachines:
+    """Times are compared within one machine and number of threads."""
+
+    SETTINGS = tuple(Setting.from_knobs({"neurons": n}) for n in (4, 8))
+
+    def pairs(self, threads):
+        """Runs of two settings, by seed: each took as many seconds an epoch as it had threads."""
+        sides = [[], []]
+        for seed, both in enumerate(threads):
+            for side, setting, used in zip(sides, self.SETTINGS, both, strict=True):
+                record = make_record(setting, seed, epoch_seconds=float(used))
+                machine = record.machine.model_copy(update={"threads": used})
+                side.append(record.model_copy(update={"machine": machine}))
+        return sides
+
+    def test_pairs_across_machines_and_the_fewer_are_left_out(self):
+        ours, theirs = self.pairs([(2, 2), (4, 4), (4, 2), (2, 2), (2, 2)])
+        found = compare(make_claim("seconds"), [[r] for r in ours], [[r] for r in theirs])
+        assert (found.differences, found.left_out) == ((0.0, 0.0, 0.0), 2)
+        assert compare_seconds(ours, theirs) == found
+
+    def test_times_against_a_number_are_of_one_machine_too(self):
+        ours, _ = self.pairs([(2, 2), (4, 4), (2, 2)])
+        found = compare(make_claim("seconds"), [[r] for r in ours], 40.0)
+        assert (found.differences, found.left_out) == (pytest.approx((0.0, 0.0)), 1)
+
+    def test_accuracies_and_epochs_are_the_same_on_all(self):
+        ours, theirs = ([[r] for r in side] for side in self.pairs([(2, 2), (4, 2), (4, 4)]))
+        for claim in (make_claim(), make_claim("epochs_to")):
+            found = compare(claim, ours, theirs)
+            assert (found.seeds, found.left_out) == (3, 0)
+
+    def test_without_a_pair_on_one_machine_nothing_is_said(self):
+        ours, theirs = ([[r] for r in side] for side in self.pairs([(2, 4), (4, 2)]))
+        found = compare(make_claim("seconds"), ours, theirs)
+        answered = judge([(make_claim("seconds"), found)])[0]
+        assert (answered.verdict, answered.estimate) == ("inconclusive", None)
+        assert (answered.reason, answered.left_out) == ("several machines", 2)

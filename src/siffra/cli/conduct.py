@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -22,21 +23,21 @@ INTERRUPTED = 130
 def conduct(job: "Job") -> "LabResult":
     """Conduct `job` with its cost told before and its progress during; Ctrl-C says how to go on."""
     cost = job.cost()
-    print_cost(cost)
+    print_cost(cost, looks=job.plan.looks)
     if cost.have == cost.runs:
         return job.conduct()
-    done = cost.have
+    done, total = cost.have, cost.runs
     try:
         with Meter(cost.runs, "runs") as meter:
 
             def show(event: "Event") -> None:
-                nonlocal done
-                done = event.progress.done
-                meter.update(done, _words(event), event.progress.seconds_left)
+                nonlocal done, total
+                done, total = event.progress.done, event.progress.total
+                meter.update(done, _words(event), event.progress.seconds_left, total)
 
             return job.conduct(show)
     except KeyboardInterrupt as interrupt:
-        print(_stopped(done, cost.runs, fresh=job.fresh), file=sys.stderr)
+        print(_stopped(done, total, fresh=job.fresh), file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from interrupt
 
 
@@ -47,13 +48,19 @@ def _stopped(done: int, runs: int, *, fresh: bool) -> str:
     return f"{told}are stored; the same command goes on with the other {runs - done}."
 
 
-def print_cost(cost: "Cost", *, err: bool = True) -> None:
-    """How many runs there are, how many are stored, and about how long the others take."""
+def print_cost(cost: "Cost", *, looks: Sequence[int] = (), err: bool = True) -> None:
+    """How many runs there are, how many are stored, and about how long the others take.
+
+    With `looks`, those are the runs up to the next look, and there may be more.
+    """
     told = f"{cost.runs} runs"
     if cost.have:
         told += f", {cost.have} of them stored"
     if cost.have < cost.runs:
         told += f"; about {duration(cost.seconds)} of training"
+    if looks:
+        at = ", ".join(map(str, looks[:-1]))
+        told += f"; what is open after {at} seeds goes on, up to {looks[-1]}"
     typer.echo(f"{told}.", err=err)
 
 

@@ -12,9 +12,11 @@ from siffra.cli.options import (
     EngineName,
     EngineOption,
     JsonOption,
+    MaxSeedsOption,
     SeedsOption,
     StoreOption,
     ThreadsOption,
+    UntilDecidedOption,
 )
 from siffra.errors import StoreError
 
@@ -67,6 +69,8 @@ def lab(
     preset: PresetOption = Preset.quick,
     epochs: EpochsOption = None,
     seeds: SeedsOption = None,
+    until_decided: UntilDecidedOption = False,
+    max_seeds: MaxSeedsOption = None,
     only: OnlyOption = None,
     out: OutOption = OUT,
     language: LanguageOption = Language.en,
@@ -91,6 +95,7 @@ def lab(
     siffra lab
     siffra lab --only a,b --preset standard
     siffra lab my-lab.toml --out my-report --dry-run
+    siffra lab my-lab.toml --until-decided --max-seeds 40
     """
     from siffra import api
 
@@ -99,6 +104,8 @@ def lab(
         preset=preset,
         epochs=epochs,
         seeds=seeds,
+        until_decided=until_decided,
+        max_seeds=max_seeds,
         only=_ids(only),
         fresh=fresh,
         engine=engine,
@@ -119,6 +126,8 @@ def report(
     preset: PresetOption = Preset.quick,
     epochs: EpochsOption = None,
     seeds: SeedsOption = None,
+    until_decided: UntilDecidedOption = False,
+    max_seeds: MaxSeedsOption = None,
     only: OnlyOption = None,
     out: OutOption = OUT,
     language: LanguageOption = Language.en,
@@ -138,6 +147,8 @@ def report(
         preset=preset,
         epochs=epochs,
         seeds=seeds,
+        until_decided=until_decided,
+        max_seeds=max_seeds,
         only=_ids(only),
         examines=False,
         engine=engine,
@@ -176,4 +187,4 @@ def _print_plan(job: "Job", as_json: bool) -> None:
         table.add_row(part.id, ask, str(part.cost.runs), str(part.cost.have))
     Console(highlight=False).print(table)
     typer.echo("\nA run that several questions need is made once. In all:")
-    print_cost(cost, err=False)
+    print_cost(cost, looks=job.plan.looks, err=False)

@@ -81,6 +81,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 SeedsOption = Annotated[
     int | None, typer.Option(help="How many seeds each run is repeated with.", min=1, metavar="N")
 ]
+UntilDecidedOption = Annotated[
+    bool,
+    typer.Option("--until-decided", help="Add seeds for what is still open, at a few set looks."),
+]
+MaxSeedsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="With --until-decided: seeds at the last look (without it, four times the first's).",
+        min=1,
+        metavar="N",
+    ),
+]
 
 
 def show_help(context: typer.Context) -> None:

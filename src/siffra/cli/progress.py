@@ -23,11 +23,19 @@ class Meter:
         self._bar = _bar(total, unit) if sys.stderr.isatty() else None
         self._due = time.monotonic() + FIRST_LINE
 
-    def update(self, done: int, text: str, seconds_left: float | None = None) -> None:
-        """So much is done; `text` says what is going on, `seconds_left` how long it will go on."""
+    def update(
+        self, done: int, text: str, seconds_left: float | None = None, total: int | None = None
+    ) -> None:
+        """So much is done; `text` says what is going on, `seconds_left` how long it will go on.
+
+        `total` is another than before, where there is more to do than was known.
+        """
+        self._total = total or self._total
         left = "" if seconds_left is None else f"{duration(seconds_left)} left"
         if self._bar:
-            self._bar.update(self._bar.task_ids[0], completed=done, text=text, left=left)
+            self._bar.update(
+                self._bar.task_ids[0], completed=done, total=self._total, text=text, left=left
+            )
         elif time.monotonic() >= self._due:
             parts = (f"{done}/{self._total} {self._unit}", left, text)
             print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)

@@ -11,11 +11,13 @@ from siffra.cli.options import (
     EngineName,
     EngineOption,
     JsonOption,
+    MaxSeedsOption,
     MovedOption,
     RotatedOption,
     SeedsOption,
     StoreOption,
     ThreadsOption,
+    UntilDecidedOption,
     data_source,
     parse_levels,
     with_knobs,
@@ -30,6 +32,8 @@ def vary(
         typer.Argument(help="A knob and the values to try.", metavar="KNOB=V1,V2,..."),
     ],
     seeds: SeedsOption = None,
+    until_decided: UntilDecidedOption = False,
+    max_seeds: MaxSeedsOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the full report to this folder.", metavar="DIR")
     ] = None,
@@ -51,6 +55,7 @@ def vary(
     siffra vary batch_size=9,10,11 --model conv --seeds 10
     siffra vary kernel_size=4,8 strides=1,2 --model conv --epochs 3
     siffra vary neurons=64,[64,64] --out two-layers
+    siffra vary batch_size=44,45 --until-decided --max-seeds 80
     """
     from siffra import api
 
@@ -58,6 +63,8 @@ def vary(
         parse_levels(levels),
         knobs,
         seeds=seeds or api.DEFAULT_SEEDS,
+        until_decided=until_decided,
+        max_seeds=max_seeds,
         data=data_source(data, moved, rotated),
         engine=engine,
         threads=threads,

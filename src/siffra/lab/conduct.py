@@ -17,6 +17,7 @@ from siffra.errors import StoreError
 from siffra.examination import examine
 from siffra.lab.cost import Costs
 from siffra.lab.plan import Plan, PlannedRun
+from siffra.lab.rounds import next_round
 from siffra.run import Epoch, Record, run, run_key
 from siffra.store import Store
 
@@ -111,11 +112,20 @@ def conduct(
 
     A `fresh` conducting makes the stored runs too, and replaces each when its new one is there.
 
+    A plan with looks is judged at each; then the runs of the next look are made, of those claims
+    that are still open.
+
     Raises:
         ConfigError: A model cannot be built for the data set's images.
         StoreError: A run cannot be stored or read.
     """
-    return _Conductor(plan, dataset, engine, store, on_event, fresh).conduct()
+    records: dict[tuple[Setting, int], Record] = {}
+    current: Plan | None = plan
+    while current:
+        conductor = _Conductor(current, dataset, engine, store, on_event, fresh, len(records))
+        records |= conductor.conduct()
+        current = next_round(plan, records) if plan.looks else None
+    return records
 
 
 def estimate(
@@ -123,16 +133,28 @@ def estimate(
 ) -> Cost:
     """What conducting `plan` would take; a `fresh` conducting has nothing stored.
 
+    Of a plan with looks, as far as the next look that is not made: what comes then is not known.
+
     Raises:
         ConfigError: A model cannot be built for the data set's images.
         StoreError: The store cannot be read.
     """
     costs = Costs(dataset, engine, store)
-    keys = run_keys(plan, dataset, engine)
-    stored = set() if fresh else _stored(keys, store)
-    missing = [planned for planned, key in keys.items() if key not in stored]
-    seconds = sum(costs.seconds(planned.setting) for planned in missing)
-    return Cost(runs=len(keys), have=len(keys) - len(missing), seconds=seconds)
+    records: dict[tuple[Setting, int], Record] = {}
+    runs = have = 0
+    current: Plan | None = plan
+    while current:
+        keys = run_keys(current, dataset, engine)
+        stored = set() if fresh else _stored(keys, store)
+        missing = [planned for planned, key in keys.items() if key not in stored]
+        runs, have = runs + len(keys), have + len(keys) - len(missing)
+        if missing or not plan.looks:
+            seconds = sum(costs.seconds(planned.setting) for planned in missing)
+            return Cost(runs, have, seconds)
+        found = {(p.setting, p.seed): store.get(key) for p, key in keys.items()}
+        records |= {planned: record for planned, record in found.items() if record}
+        current = next_round(plan, records)
+    return Cost(runs, have, 0.0)
 
 
 def run_keys(plan: Plan, dataset: Dataset, engine: Engine) -> Mapping[PlannedRun, str]:
@@ -161,9 +183,11 @@ class _Conductor:
         store: Store,
         on_event: Callable[[Event], None],
         fresh: bool,
+        before: int,
     ) -> None:
         self._engine, self._store, self._on_event = engine, store, on_event
         self._fresh = fresh
+        self._before = before  # runs of earlier looks
         self._keys = run_keys(plan, dataset, engine)
         self._split_for = lru_cache(maxsize=1)(dataset.split_for)
         self._costs = Costs(dataset, engine, store)
@@ -241,4 +265,8 @@ class _Conductor:
     def _progress(self, current: PlannedRun | None = None, share: float = 0.0) -> Progress:
         """Where the lab stands, with `share` of the `current` run behind it."""
         behind = share * self._costs.seconds(current.setting) if current else 0.0
-        return Progress(len(self._records), len(self._keys), max(0.0, self._seconds_left - behind))
+        return Progress(
+            done=self._before + len(self._records),
+            total=self._before + len(self._keys),
+            seconds_left=max(0.0, self._seconds_left - behind),
+        )

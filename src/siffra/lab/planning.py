@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from siffra.config import KNOBS, Setting, says_layers
+from siffra.config import ModuleModel, Setting, knobs_of, says_layers
+from siffra.config.training import usual
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.errors import ConfigError, LabFileError, did_you_mean
@@ -20,6 +21,7 @@ from siffra.lab.labfile import (
     LabFile,
     QuestionTable,
 )
+from siffra.lab.looks import doubling
 from siffra.lab.plan import Claim, Experiment, Figure, Level, Metric, Plan, Question
 from siffra.network import build_network
 
@@ -29,6 +31,8 @@ PRESETS: Mapping[str, tuple[int | None, int]] = {
     "full": (None, 5),
 }
 """The cap on epochs (None: no cap) and the number of seeds, by name."""
+_IDLE = ("momentum", "augment_move", "augment_rotate", "augment_clean", "augment_jitter")
+"""Knobs that only some optimizers and augmentations have a use for."""
 
 
 def plan_lab(
@@ -39,6 +43,8 @@ def plan_lab(
     epochs: int | None = None,
     seeds: int | None = None,
     only: Collection[str] = (),
+    until_decided: bool = False,
+    max_seeds: int | None = None,
 ) -> Plan:
     """Work out every run that `lab` asks for.
 
@@ -50,6 +56,8 @@ def plan_lab(
             (Neither this nor a preset's cap touches a question that varies or retunes `epochs`.)
         seeds: Number of seeds, in place of the preset's; they are 0, 1, 2, ...
         only: Ids of the questions to plan (`experiments` for those); empty: all.
+        until_decided: Add seeds for the claims that are still open, at looks that double.
+        max_seeds: Seeds at the last of those looks; without it, four times those of the first.
 
     Raises:
         LabFileError: The file asks for what cannot be run or compared; the text names the key.
@@ -70,17 +78,19 @@ def plan_lab(
         for number, table in enumerate(lab.experiments, start=1)
         if EXPERIMENTS in chosen
     ]
+    first = _seeds(seeds if seeds is not None else count)
     return Plan(
         title=lab.title,
         source=lab.source,
         digest=lab.digest,
         preset=preset,
         epochs=cut.epochs,
-        seeds=_seeds(seeds if seeds is not None else count),
+        seeds=first,
         questions=tuple(questions),
         experiments=tuple(experiments),
         exact=cut.exact,
         only=tuple(only),
+        looks=_looks(len(first), until_decided, max_seeds),
     )
 
 
@@ -91,18 +101,18 @@ def plan_vary(
     *,
     seeds: int = 5,
     data: DataSource | None = None,
+    until_decided: bool = False,
+    max_seeds: int | None = None,
 ) -> Plan:
     """A plan of one question: what the knobs in `vary` do, all others being as in `fixed`.
 
     All combinations of the values are compared; each is claimed to be better than the first, in
     accuracy on test. `data` says where `dataset` is from; it is only kept, for the report.
+    `until_decided` and `max_seeds` are as for `plan_lab`.
 
     Raises:
         ConfigError: A knob or a value is wrong, or there is nothing to compare.
     """
-    for knob in (*vary, *fixed):
-        if knob not in KNOBS:
-            raise ConfigError(f"{knob}: no such knob; {did_you_mean(knob, KNOBS)}")
     for knob, values in vary.items():
         if isinstance(values, str) or not isinstance(values, Sequence):
             raise ConfigError(f"{knob}: found {values!r}; give a list of values to compare.")
@@ -142,6 +152,7 @@ def plan_vary(
         questions=(question,),
         experiments=(),
         data=data,
+        looks=_looks(seeds, until_decided, max_seeds),
     )
 
 
@@ -178,6 +189,22 @@ def _seeds(count: int) -> tuple[int, ...]:
     if not 1 <= count <= MOST_SEEDS:
         raise ConfigError(f"seeds: found {count}; it must be from 1 to {MOST_SEEDS:,}.")
     return tuple(range(count))
+
+
+def _looks(first: int, until_decided: bool, most: int | None) -> tuple[int, ...]:
+    if not until_decided:
+        if most is not None:
+            raise ConfigError("max_seeds: it is the end of until_decided, which was not asked for.")
+        return ()
+    if first < 2:
+        raise ConfigError(f"seeds: found {first}; until_decided starts from 2 or more.")
+    most = most if most is not None else min(MOST_SEEDS, 4 * first)
+    if not first < most <= MOST_SEEDS:
+        raise ConfigError(
+            f"max_seeds: found {most}; it must be from {first + 1} (more than the {first} seeds of "
+            f"the first look) to {MOST_SEEDS:,}."
+        )
+    return doubling(first, most).seeds
 
 
 def _chosen(lab: LabFile, only: Collection[str]) -> set[str]:
@@ -245,20 +272,22 @@ def _setting(
 ) -> Setting:
     """Put a setting together; later parts override earlier ones, and must fit its model.
 
-    Of the part `base`, knobs that the model (or the optimiser) has no use for are left out.
+    Of the part `base`, knobs that the model, the optimiser or the augmentation has no use for are
+    left out.
     """
     knobs = {name: value for part in parts for name, value in part.knobs.items()}
     told = {name for part in parts if part.where != "base" for name in part.knobs}
-    model, optimizer = knobs.get("model", "dense"), knobs.get("optimizer")
+    model = knobs.get("model", "dense")
     for name in set(knobs) - told:
-        foreign = model not in KNOBS[name].models and name != "model"
-        still = name == "momentum" and optimizer != "momentum"
+        foreign = name not in knobs_of(model)
+        still = name in _IDLE and not usual(knobs).get(name)
         layerless = name == "neurons" and model == "conv" and not says_layers(knobs)
         if foreign or still or layerless:
             del knobs[name]
     try:
         setting = Setting.from_knobs(knobs)
-        build_network(setting.model, dataset.image_shape, dataset.classes)
+        if not isinstance(setting.model, ModuleModel):
+            build_network(setting.model, dataset.image_shape, dataset.classes)
     except ConfigError as error:
         if not source:
             raise
@@ -293,9 +322,14 @@ def _why_same(first: Level, second: Level) -> str:
     if not differing:
         return f"level {_spelled(first.knobs)} is there twice."
     told = f"levels {_spelled(first.knobs)} and {_spelled(second.knobs)} come out as the same run"
-    if differing == ["neurons"] and not first.settings[0].model.neurons:
+    if differing == ["neurons"] and _has_no_neurons(first):
         return f"{told}: neurons has no effect with layers = 0."
     return f"{told}: {' and '.join(differing)} makes no difference here."
+
+
+def _has_no_neurons(level: Level) -> bool:
+    model = level.settings[0].model
+    return not isinstance(model, ModuleModel) and not model.neurons
 
 
 def _with_reported(
