@@ -10,7 +10,7 @@ import numpy as np
 from numba.core import config as numba_config
 from threadpoolctl import ThreadpoolController
 
-from siffra.config import ConvModel, DenseModel, Training
+from siffra.config import Model, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.draws import initial_weights
@@ -51,7 +51,7 @@ class NativeEngine(Engine):
         self._ink_of: Images | None = None
         self._ink: Ink | None = None
 
-    def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
+    def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
         """Compile, or load from the cache on disk, what the training needs: by one real step."""
         network = build_network(model, dataset.image_shape, dataset.classes)
         weights = initial_weights(network, 0)
@@ -64,7 +64,7 @@ class NativeEngine(Engine):
 
     def fit(
         self,
-        model: DenseModel | ConvModel,
+        model: Model,
         training: Training,
         dataset: Dataset,
         seed: int,
@@ -87,7 +87,7 @@ class NativeEngine(Engine):
 
     def load(
         self,
-        model: DenseModel | ConvModel,
+        model: Model,
         image_shape: tuple[int, int, int],
         classes: int,
         weights: Mapping[str, np.ndarray],

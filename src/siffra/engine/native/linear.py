@@ -12,8 +12,8 @@ from siffra.threads import parallel
 
 _CONV_SHARDS = 8
 """Parts of a batch whose weight gradients are summed apart, and then added up in order."""
-_DENSE_SHARDS = 2
-"""The same for dense layers, whose products BLAS does better in few large pieces."""
+_MATRIX_SHARDS = 2
+"""The same for BLAS, which does better in few large pieces."""
 
 
 class Linear(abc.ABC):
@@ -39,11 +39,11 @@ class Linear(abc.ABC):
 
 def make_linear(part: Part, images: int) -> Linear:
     """What multiplies for `part`."""
-    return DenseLinear(part, images) if part.is_dense else ConvLinear(part, images)
+    return MatrixLinear(part, images) if part.by_matrix else ConvLinear(part, images)
 
 
 class ConvLinear(Linear):
-    """A convolution, by siffra's own kernels."""
+    """A convolution or a narrow dense layer, by siffra's own kernels."""
 
     def __init__(self, part: Part, images: int) -> None:
         self._part, self._images = part, images
@@ -80,12 +80,12 @@ class ConvLinear(Linear):
         return [(step, np.zeros(step.places.size, np.float32)) for step in steps]
 
 
-class DenseLinear(Linear):
-    """A dense layer, by BLAS; its kernel is the matrix (inputs, outputs), row by row."""
+class MatrixLinear(Linear):
+    """A wide dense layer, by BLAS; its kernel is the matrix (inputs, outputs), row by row."""
 
     def __init__(self, part: Part, images: int) -> None:
         self._inputs, self._units = part.input.image, part.z.channels
-        self._count = min(_DENSE_SHARDS, images)
+        self._count = min(_MATRIX_SHARDS, images)
 
     def forward(self, x: np.ndarray, images: int, kernel: np.ndarray, z: np.ndarray) -> None:
         """See `Linear`."""

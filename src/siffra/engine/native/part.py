@@ -14,6 +14,9 @@ from siffra.network import Conv, Dense, Network
 
 Sides = tuple[int, int]
 
+_NARROW = 32
+"""Units up to which a dense layer is faster by siffra's kernels than by BLAS."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -22,7 +25,8 @@ class Part:
     `input` and `output` are grids of activations, `z` is that of the products, with a border as
     wide as the input's gradient needs. An output has `inputs` weights, padding not counted, and
     a position `outputs` of those. A dense layer is a convolution over an image of one
-    pixel, of which all that came before is a channel.
+    pixel, of which all that came before is a channel; if it is wide, its kernel is kept as a
+    plain matrix (`by_matrix`), for BLAS.
     """
 
     name: str
@@ -38,7 +42,7 @@ class Part:
     largest: bool
     activation: Activation | None
     batch_norm: bool
-    is_dense: bool
+    by_matrix: bool
 
     @property
     def tap(self) -> Tap:
@@ -115,14 +119,14 @@ class Part:
 
     def as_matrix(self, kernel: np.ndarray) -> np.ndarray:
         """The flat kernel as a matrix of inputs by outputs, padding included."""
-        if self.is_dense:
+        if self.by_matrix:
             return kernel.reshape(-1, self.z.channels)
         blocks = kernel.reshape(self.z.channels // LANES, -1, LANES)
         return blocks.transpose(1, 0, 2).reshape(blocks.shape[1], -1)
 
     def as_kernel(self, matrix: np.ndarray) -> np.ndarray:
         """`as_matrix` undone."""
-        if self.is_dense:
+        if self.by_matrix:
             return matrix.reshape(-1)
         blocks = matrix.reshape(len(matrix), -1, LANES)
         return blocks.transpose(1, 0, 2).reshape(-1)
@@ -132,7 +136,7 @@ class Part:
 
         `channels` are those of the input grid's channels that are no padding.
         """
-        if self.is_dense:
+        if self.by_matrix:
             return channels[:, None] * self.z.channels + np.arange(filters)
         side = self.kernel_size
         i, j, c, f = np.ogrid[:side, :side, : len(channels), :filters]
@@ -216,7 +220,7 @@ def _conv_part(conv: Conv, following: Conv | Dense | None, *, first: bool) -> Pa
         largest=conv.pooling == "max",
         activation=conv.activation,
         batch_norm=conv.batch_norm,
-        is_dense=False,
+        by_matrix=False,
     )
 
 
@@ -236,7 +240,7 @@ def _dense_part(dense: Dense, channels: int) -> Part:
         largest=True,
         activation=dense.activation,
         batch_norm=dense.batch_norm,
-        is_dense=True,
+        by_matrix=padded(dense.units) > _NARROW,
     )
 
 

@@ -193,13 +193,14 @@ def cross_entropy(z, classes, bias, labels, smoothing, du, losses, hits):
         total, mean = 0.0, 0.0
         for c in range(classes):
             u = np.float64(z[start + c]) + bias[c]
-            total += math.exp(u - top)
+            power = math.exp(u - top)
+            du[start + c] = power
+            total += power
             mean += u / classes
         log_total = math.log(total) + top
         own = np.float64(z[start + labels[image]]) + bias[labels[image]]
         losses[image] = log_total - (1 - smoothing) * own - smoothing * mean
         hits[image] = best == labels[image]
         for c in range(classes):
-            u = np.float64(z[start + c]) + bias[c]
             target = other + (1 - smoothing) * (labels[image] == c)
-            du[start + c] = (math.exp(u - log_total) - target) / images
+            du[start + c] = (du[start + c] / total - target) / images
