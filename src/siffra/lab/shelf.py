@@ -8,7 +8,6 @@ file is gone.
 import hashlib
 import os
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,9 +16,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from siffra.config import Setting
+from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
+from siffra.engine.base import Engine
 from siffra.errors import StoreError
-from siffra.lab.plan import Plan
+from siffra.lab.conduct import run_keys
+from siffra.lab.plan import Plan, PlannedRun
 from siffra.run import Record
 from siffra.store import Store
 
@@ -28,7 +30,7 @@ _ID = re.compile(r"[0-9a-f]{16}")
 
 
 class KeptLab(BaseModel):
-    """A lab that was asked: its plan, the keys of the plan's runs in their order, and when."""
+    """A lab that was asked: its plan, the keys of all its `runs` in their order, and when."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,6 +38,11 @@ class KeptLab(BaseModel):
     plan: Plan
     keys: tuple[str, ...]
     asked: datetime
+
+    @property
+    def runs(self) -> tuple[PlannedRun, ...]:
+        """Every run that the lab may come to need: those of its last look, if it has looks."""
+        return _whole(self.plan).runs
 
     @property
     def data(self) -> DataSource:
@@ -47,21 +54,28 @@ class KeptLab(BaseModel):
         stored = store.stored(self.keys)
         found = {
             (planned.setting, planned.seed): store.get(key)
-            for planned, key in zip(self.plan.runs, self.keys, strict=True)
+            for planned, key in zip(self.runs, self.keys, strict=True)
             if key in stored
         }
         return {place: record for place, record in found.items() if record}
 
 
-def kept_lab(plan: Plan, keys: Iterable[str]) -> KeptLab:
+def kept_lab(plan: Plan, dataset: Dataset, engine: Engine) -> KeptLab:
     """`plan` as it is kept: with its data's path absolute, and an id of all that it asks."""
-    keys = tuple(keys)
     if plan.data and plan.data.path:
         path = plan.data.path.absolute()
         plan = replace(plan, data=plan.data.model_copy(update={"path": path}))
-    described = _PLAN.dump_json(plan) + "".join(keys).encode()
+    keys = tuple(run_keys(_whole(plan), dataset, engine).values())
+    # Of an ad-hoc question the digest is that of what was typed: defaults spelled out, or not.
+    same = replace(plan, digest="") if plan.preset == "vary" else plan
+    described = _PLAN.dump_json(same) + "".join(sorted(keys)).encode()
     name = hashlib.sha256(described).hexdigest()[:16]
     return KeptLab(id=name, plan=plan, keys=keys, asked=datetime.now(UTC))
+
+
+def _whole(plan: Plan) -> Plan:
+    """`plan` with the seeds of all its looks."""
+    return replace(plan, seeds=tuple(range(plan.looks[-1])), looks=()) if plan.looks else plan
 
 
 class Shelf:

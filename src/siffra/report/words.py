@@ -72,8 +72,13 @@ def words_in(language: str) -> Words:
         raise SiffraError(
             f"no report in language `{language}`; {did_you_mean(language, LANGUAGES)}"
         )
-    text = files("siffra.report").joinpath("languages", f"{language}.toml").read_text("utf-8")
-    return Words(language, dict(_flat(tomllib.loads(text))))
+    return Words(language, catalogue("siffra.report", language))
+
+
+def catalogue(package: str, language: str) -> dict[str, str]:
+    """The texts of one language by key, as the folder `languages` of `package` has them."""
+    text = files(package).joinpath("languages", f"{language}.toml").read_text("utf-8")
+    return dict(_flat(tomllib.loads(text)))
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:

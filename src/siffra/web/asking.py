@@ -11,7 +11,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.errors import ConfigError, SiffraError
-from siffra.lab.conduct import estimate, run_keys
+from siffra.lab.conduct import estimate
 from siffra.lab.labfile import read_lab
 from siffra.lab.plan import Plan
 from siffra.lab.planning import plan_lab, plan_vary
@@ -114,14 +114,14 @@ def ask_of(plan: Plan, data: str) -> Ask | None:
 
 def keep(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> KeptLab:
     """`plan` as a lab on the shelf."""
-    lab = _lab(plan, dataset, engine)
+    lab = kept_lab(plan, dataset, engine)
     Shelf(store.path).keep(lab)
     return lab
 
 
 def estimated(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> Mapping[str, Any]:
     """What the page shows of a question before it starts."""
-    cost, lab = estimate(plan, dataset, engine, store), _lab(plan, dataset, engine)
+    cost, lab = estimate(plan, dataset, engine, store), kept_lab(plan, dataset, engine)
     return {
         "id": lab.id,
         "runs": cost.runs,
@@ -166,10 +166,6 @@ def defaults() -> dict[str, dict[str, Any]]:
         model: {k: _plain(v) for k, v in Setting.from_knobs({"model": model}).knobs().items()}
         for model in KNOBS["model"].models
     }
-
-
-def _lab(plan: Plan, dataset: Dataset, engine: Engine) -> KeptLab:
-    return kept_lab(plan, run_keys(plan, dataset, engine).values())
 
 
 def _typed(name: str, value: Any) -> Any:

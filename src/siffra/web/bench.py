@@ -49,8 +49,10 @@ class AtWork:
     stopping: bool = False
 
 
-Event = tuple[Literal["bench", "epoch", "task"], Told | None]
-"""`bench`: queue, pause or run have changed; `task`: one has got a run, or has ended."""
+Kind = Literal["bench", "epoch", "task", "end"]
+Event = tuple[Kind, Told | None]
+"""`bench`: queue, pause or run have changed; `task`: one has got a run, or has ended; `end`: the
+server ends, and nothing more will happen."""
 
 
 class Bench:
@@ -142,6 +144,10 @@ class Bench:
         self._listeners.add(events)
         return events
 
+    def say_goodbye(self) -> None:
+        """Tell all who listen that nothing more will happen."""
+        self._announce("end", None)
+
     def leave(self, events: asyncio.Queue[Event]) -> None:
         """Put no more events into this queue."""
         self._listeners.discard(events)
@@ -161,8 +167,8 @@ class Bench:
             at_work.run = None
         at_work.told = told
         if not at_work.stopping:
-            kind = {"epoch": "epoch", "run": "task"}.get(told.event, "bench")
-            self._announce(kind, told)  # pyright: ignore[reportArgumentType]
+            kinds: dict[str, Kind] = {"epoch": "epoch", "run": "task"}
+            self._announce(kinds.get(told.event, "bench"), told)
 
     def _end(self, told: Told) -> None:
         self.at_work = None
@@ -205,7 +211,7 @@ class Bench:
         self._advance()
         self._announce("bench", None)
 
-    def _announce(self, kind: Literal["bench", "epoch", "task"], told: Told | None) -> None:
+    def _announce(self, kind: Kind, told: Told | None) -> None:
         for events in self._listeners:
             if events.full():
                 while not events.empty():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from siffra.data.load import DataSource
-from siffra.lab.plan import PlannedRun
+from siffra.lab.plan import Plan, PlannedRun
 from siffra.lab.shelf import KeptLab, Shelf
 from siffra.lab.statistics import curve
 from siffra.lab.verdicts import (
@@ -20,10 +20,11 @@ from siffra.lab.verdicts import (
     answer,
 )
 from siffra.report.data_files import results_json
-from siffra.report.labels import knobs_name, short_level_name
-from siffra.report.numbers import margin_words
+from siffra.report.labels import knob_name, knobs_name, short_level_name, value_name
+from siffra.report.numbers import accuracy, margin_words, seconds
 from siffra.report.repeat import lab_file
 from siffra.report.sentences import (
+    answer_sentence,
     capital,
     comparison,
     evidence,
@@ -62,9 +63,10 @@ class Desk:
 def listed(lab: KeptLab, store: Store, desk: Desk, words: Words) -> dict[str, Any]:
     """A line of the list of labs."""
     answers = desk.answers(lab, store)
+    alone = len(answers.questions) == 1 and not answers.experiments
     return {
         "id": lab.id,
-        "title": words.say(lab.plan.title),
+        "title": title(lab.plan, words),
         "source": lab.plan.source,
         "preset": lab.plan.preset,
         "asked": lab.asked.isoformat(),
@@ -72,7 +74,20 @@ def listed(lab: KeptLab, store: Store, desk: Desk, words: Words) -> dict[str, An
         "have": len(store.stored(lab.keys)),
         "seeds": len(lab.plan.seeds),
         "tally": tally(answers),
+        "answer": answer_sentence(answers.questions[0], words.language) if alone else None,
     }
+
+
+def title(plan: Plan, words: Words) -> str:
+    """A lab's own title; that of an ad-hoc question says what it compares."""
+    if plan.preset != "vary":
+        return words.say(plan.title)
+    (question,) = plan.questions
+    compared = []
+    for knob in question.vary:
+        values = dict.fromkeys(value_name(words, level.knobs[knob]) for level in question.levels)
+        compared.append(f"{knob_name(words, knob)}: {words.listing(values)}")
+    return capital("; ".join(compared))
 
 
 def tally(answers: Answers) -> dict[str, int]:
@@ -85,9 +100,10 @@ def shown(lab: KeptLab, store: Store, desk: Desk, words: Words, places: Places) 
     answers = desk.answers(lab, store)
     found = json.loads(results_json(answers, words))
     for question, answered in zip(found["questions"], answers.questions, strict=True):
-        _decorate(question, answered, words)
+        _decorate(question, answered, lab.plan, words)
     for experiment, answered in zip(found["experiments"], answers.experiments, strict=True):
         experiment["keys"] = _keys(answered)
+        _spell(experiment, answered, words)
     line = listed(lab, store, desk, words)
     ask = ask_of(lab.plan, data_id(lab.data, places))
     return found | {
@@ -131,13 +147,16 @@ def data_id(source: DataSource, places: Places) -> str:
     return ""
 
 
-def _decorate(question: dict[str, Any], answered: QuestionAnswer, words: Words) -> None:
+def _decorate(question: dict[str, Any], answered: QuestionAnswer, plan: Plan, words: Words) -> None:
     seen = any(level.records for level in answered.levels)
     question["best"] = answered.best if seen else None
+    if plan.preset == "vary":
+        question["ask"] = title(plan, words)
     question["fixed_text"] = knobs_name(words, answered.question.fixed)
     for level, about in zip(question["levels"], answered.levels, strict=True):
         level["name"] = capital(short_level_name(words, about.level))
         level["keys"] = _keys(about)
+        _spell(level, about, words)
     for claim, about in zip(question["claims"], answered.claims, strict=True):
         claim["code"] = _code(about)
         claim["name"] = verdict_name(words, about)
@@ -147,6 +166,13 @@ def _decorate(question: dict[str, Any], answered: QuestionAnswer, words: Words) 
         claim["margin_text"] = (
             words("claim.margin", margin=margin_words(words, about.claim)) if tested else ""
         )
+
+
+def _spell(shown: dict[str, Any], seen: LevelAnswer | ExperimentAnswer, words: Words) -> None:
+    """Beside every mean, how the report would write it."""
+    for name, summary in seen.accuracy.items():
+        shown["accuracy"][name]["text"] = accuracy(words, summary) if summary.values else "–"
+    shown["seconds"]["text"] = seconds(words, seen.seconds) if seen.seconds.values else "–"
 
 
 def _code(claim: ClaimAnswer) -> str:

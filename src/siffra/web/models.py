@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from siffra.config import ConvModel, DenseModel
 from siffra.engine.base import Engine, Fitted
 from siffra.errors import ModelFileError
 from siffra.examination import (
@@ -46,7 +47,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A model that has been loaded."""
+    """A model that has been loaded; `fitted` may have to compile what it predicts with."""
 
     saved: SavedModel
     network: Network
@@ -56,10 +57,11 @@ class Ready:
 class Models:
     """Finds models by id, and holds those that were used last."""
 
-    MOST = 12
+    MOST, LISTED = 12, 100
 
     def __init__(self, places: Places, engine: Engine) -> None:
         self._places, self._engine = places, engine
+        self._saved: dict[Path, SavedModel] = {}
         self._ready: dict[str, Ready] = {}
 
     def known(self) -> Iterator[Known]:
@@ -97,17 +99,26 @@ class Models:
         found = []
         for known in self.known():
             try:
-                ready = self.load(known)
+                found.append(_described(known, self._read(known.file), words))
             except ModelFileError:
                 continue
-            found.append(_described(known, ready, words))
         return found
 
     def _load(self, file: Path) -> Ready:
-        saved = load_model(file)
-        model, shape, classes = saved.setting.model, saved.image_shape, saved.classes
-        fitted = self._engine.load(model, shape, classes, saved.weights)
-        return Ready(saved, build_network(model, shape, classes), fitted)
+        saved = self._read(file)
+        network = _network(saved)
+        fitted = self._engine.load(
+            saved.setting.model, saved.image_shape, saved.classes, saved.weights
+        )
+        return Ready(saved, network, fitted)
+
+    def _read(self, file: Path) -> SavedModel:
+        """A run's file never changes: equal keys, equal networks."""
+        if file not in self._saved:
+            self._saved[file] = load_model(file)
+            while len(self._saved) > self.LISTED:
+                self._saved.pop(next(iter(self._saved)), None)
+        return self._saved[file]
 
 
 @cache
@@ -149,8 +160,14 @@ def examined(found: Examination) -> dict[str, Any]:
     }
 
 
-def _described(known: Known, ready: Ready, words: Words) -> dict[str, Any]:
-    saved = ready.saved
+def _network(saved: SavedModel) -> Network:
+    model = saved.setting.model
+    if not isinstance(model, DenseModel | ConvModel):
+        raise ModelFileError(f"a {model.kind} model cannot be played with.")
+    return build_network(model, saved.image_shape, saved.classes)
+
+
+def _described(known: Known, saved: SavedModel, words: Words) -> dict[str, Any]:
     knobs = saved.setting.knobs()
     name = words.say(known.name) or f"{capital(knobs_name(words, knobs))} ({known.id[4:12]})"
     return {
@@ -159,7 +176,7 @@ def _described(known: Known, ready: Ready, words: Words) -> dict[str, Any]:
         "kind": known.kind,
         "knobs": knobs,
         "seed": saved.seed,
-        "parameters": ready.network.parameters,
+        "parameters": _network(saved).parameters,
         "accuracy": saved.accuracy,
         "image": saved.image_shape,
         "classes": saved.classes,

@@ -53,10 +53,14 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error
         self.code: Code = code
         self.why = why
 
+    @property
+    def told(self) -> dict[str, str]:
+        """What the page is told."""
+        return {"error": self.code} | ({"why": self.why} if self.why else {})
+
     def response(self) -> JSONResponse:
         """What is sent."""
-        told = {"error": self.code} | ({"why": self.why} if self.why else {})
-        return JSONResponse(told, _STATUS[self.code])
+        return JSONResponse(self.told, _STATUS[self.code])
 
 
 def code_of(status: int) -> Code:

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from siffra.api import make_engine
 from siffra.errors import ConfigError, StoreError
 from siffra.web.app import make_app
+from siffra.web.bench import Bench
 from siffra.web.entrance import Entrance, names_of
 from siffra.web.places import Places
 from siffra.web.workplace import Workplace
@@ -46,26 +47,38 @@ def serve(
         entrance = Entrance(names_of(host), bound)
         shown = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host
         base = f"http://{f'[{shown}]' if ':' in shown else shown}:{bound}"
-        server = uvicorn.Server(
-            uvicorn.Config(
-                make_app(Workplace(places, engine, threads), entrance),
-                http="httptools",
-                ws="none",
-                lifespan="on",
-                access_log=False,  # addresses may hold tokens
-                log_level="warning",
-                server_header=False,
-                proxy_headers=False,
-                limit_concurrency=200,
-                timeout_graceful_shutdown=1,
-            )
+        work = Workplace(places, engine, threads)
+        config = uvicorn.Config(
+            make_app(work, entrance),
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,  # addresses may hold tokens
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=200,
+            timeout_graceful_shutdown=1,
         )
+        server = _Server(config, work.bench)
         logging.getLogger("siffra").setLevel(logging.INFO)
 
         def address() -> str:
             return f"{base}/?token={entrance.new_token()}"
 
         asyncio.run(_run(server, listening, address, on_start))
+
+
+class _Server(uvicorn.Server):
+    """Ends event streams before it waits for all answers to be sent: those never are."""
+
+    def __init__(self, config: uvicorn.Config, bench: Bench) -> None:
+        super().__init__(config)
+        self._bench = bench
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._bench.say_goodbye()
+        await super().shutdown(sockets)
 
 
 async def _run(

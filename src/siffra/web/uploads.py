@@ -76,7 +76,9 @@ def digit_in(file: PictureFile) -> str:
             path = Path(folder) / "picture"
             path.write_bytes(content)
             return encoded(read_picture(path, DIGIT))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, DataError):
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Refusal("too_large") from None
+    except (OSError, ValueError, SyntaxError, DataError):
         raise Refusal("bad_upload") from None
 
 

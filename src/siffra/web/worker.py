@@ -11,24 +11,29 @@ import os
 import queue
 import sys
 import threading
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from siffra.api import Job, make_engine
+from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
 from siffra.errors import DataError, SiffraError
 from siffra.examination import examine
-from siffra.lab.conduct import EpochDone, Event, Finished, Reused, Started, Waiting, run_keys
-from siffra.lab.plan import PlannedRun
-from siffra.lab.shelf import Shelf
+from siffra.lab.conduct import EpochDone, Event, Finished, Reused, Started, Waiting
+from siffra.lab.shelf import Shelf, kept_lab
 from siffra.model_file import save_model
 from siffra.run import Epoch, Record, run, run_key
 from siffra.store import Store, open_store
 from siffra.web.messages import Order, Task, Told
 from siffra.web.places import Places
 from siffra.web.refusal import Refusal
+
+_OFTEN = 0.25
+"""Seconds between messages about runs that are there already."""
 
 log = logging.getLogger("siffra.web.worker")
 
@@ -72,8 +77,11 @@ class Control:
 class Worker:
     """Does tasks on one store, and tells how far they have come."""
 
-    def __init__(self, places: Places, engine: Engine, control: Control, out: BinaryIO) -> None:
-        self._places, self._engine, self._control, self._out = places, engine, control, out
+    def __init__(
+        self, places: Places, threads: int | None, control: Control, out: BinaryIO
+    ) -> None:
+        self._places, self._threads, self._control, self._out = places, threads, control, out
+        self._engines: dict[str, Engine] = {}
         self._loaded: tuple[DataSource, Dataset] | None = None
 
     def do(self, task: Task) -> None:
@@ -101,23 +109,30 @@ class Worker:
         lab = Shelf(store.path).get(task.id)
         if lab is None:
             raise Refusal("not_found")
-        dataset = self._dataset(lab.data)
-        if tuple(run_keys(lab.plan, dataset, self._engine).values()) != lab.keys:
+        dataset, engine = self._dataset(lab.data), self._engine(lab.plan.engine)
+        if kept_lab(lab.plan, dataset, engine).keys != lab.keys:
             raise Refusal("data_gone")
-        numbers = {planned: number for number, planned in enumerate(lab.plan.runs)}
+        numbers = {(run.setting, run.seed): number for number, run in enumerate(lab.runs)}
+
+        told_at = 0.0
 
         def show(event: Event) -> None:
-            self._tell(_told(task, event, numbers))
+            nonlocal told_at
+            # Of a large lab, hundreds of runs may be there before.
+            if not isinstance(event, Reused) or time.monotonic() - told_at > _OFTEN:
+                told_at = time.monotonic()
+                self._tell(_told(task, event, numbers))
             self._control.obey(task)
 
-        Job(lab.plan, dataset, self._engine, store).conduct(show)
+        Job(lab.plan, dataset, engine, store).conduct(show)
 
     def _keep_network(self, task: Task, store: Store) -> None:
         """Make a run once more, for its network, which equal keys say is the same."""
         record = store.get(task.id)
         if record is None:
             raise Refusal("not_found")
-        dataset = self._dataset_of(record)
+        engine = self._engine(record.engine)
+        dataset = self._dataset_of(record, engine)
 
         def show(number: int, epoch: Epoch) -> None:
             told = Told(event="epoch", task=task, run=0, epoch=number, scores=epoch, total=1)
@@ -125,18 +140,18 @@ class Worker:
             self._control.obey(task)
 
         self._tell(Told(event="started", task=task, run=0, total=1))
-        made, fitted = run(record.setting, dataset, record.seed, self._engine, show)
+        made, fitted = run(record.setting, dataset, record.seed, engine, show)
         store.add(made, examine(fitted, dataset))
         path = self._places.model(task.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_model(path, fitted, made, dataset)
 
-    def _dataset_of(self, record: Record) -> Dataset:
+    def _dataset_of(self, record: Record, engine: Engine) -> Dataset:
         """The data that a run was trained on, found by the run's key."""
         labs = [lab.data for lab in Shelf(self._places.store).labs() if record.key in lab.keys]
         for source in [*labs, DataSource()]:
             dataset = self._dataset(source).split_for(record.seed)
-            if run_key(record.setting, dataset, record.seed, self._engine) == record.key:
+            if run_key(record.setting, dataset, record.seed, engine) == record.key:
                 return dataset
         raise Refusal("data_gone")
 
@@ -145,25 +160,35 @@ class Worker:
             self._loaded = source, load_dataset(source)
         return self._loaded[1]
 
+    def _engine(self, name: str) -> Engine:
+        if name not in self._engines:
+            self._engines[name] = make_engine(self._threads, name)
+        return self._engines[name]
+
     def _tell(self, told: Told) -> None:
         self._out.write(told.line())
         self._out.flush()
 
 
-def _told(task: Task, event: Event, numbers: dict[PlannedRun, int]) -> Told:
-    done, total = event.progress.done, event.progress.total
-    left = event.progress.seconds_left
-    told = Told(event="waiting", task=task, done=done, total=total, seconds_left=left)
+def _told(task: Task, event: Event, numbers: Mapping[tuple[Setting, int], int]) -> Told:
+    progress = event.progress
+    told = Told(
+        event="waiting",
+        task=task,
+        done=progress.done,
+        total=progress.total,
+        seconds_left=progress.seconds_left,
+    )
+    if isinstance(event, Waiting):
+        return told
+    told = told.model_copy(update={"run": numbers[event.run.setting, event.run.seed]})
     match event:
-        case Started(run=planned):
-            return told.model_copy(update={"event": "started", "run": numbers[planned]})
-        case EpochDone(run=planned, number=number, epoch=epoch):
-            update = {"event": "epoch", "run": numbers[planned], "epoch": number, "scores": epoch}
-            return told.model_copy(update=update)
-        case Finished(run=planned) | Reused(run=planned):
-            return told.model_copy(update={"event": "run", "run": numbers[planned]})
-        case Waiting():
-            return told
+        case Started():
+            return told.model_copy(update={"event": "started"})
+        case EpochDone(number=number, epoch=epoch):
+            return told.model_copy(update={"event": "epoch", "epoch": number, "scores": epoch})
+        case Finished() | Reused():
+            return told.model_copy(update={"event": "run"})
 
 
 def _listen(orders: BinaryIO, control: Control, tasks: "queue.Queue[Task]") -> None:
@@ -186,8 +211,7 @@ def main() -> None:
     store, *threads = sys.argv[1:]
     control, tasks = Control(), queue.Queue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, control, tasks), daemon=True).start()
-    engine = make_engine(int(threads[0]) if threads else None)
-    worker = Worker(Places(Path(store)), engine, control, out)
+    worker = Worker(Places(Path(store)), int(threads[0]) if threads else None, control, out)
     while True:
         worker.do(tasks.get())
 

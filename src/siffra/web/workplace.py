@@ -83,7 +83,7 @@ class Workplace:
             lab = self.shelf.get(name)
             if lab is None:
                 raise Refusal("not_found")
-            self._labs[name] = lab, lab.plan.runs
+            self._labs[name] = lab, lab.runs
         return self._labs[name]
 
     def _prepare(self) -> None:

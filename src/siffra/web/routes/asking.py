@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
+from pydantic import ValidationError
 
 from siffra.data.dataset import Dataset
 from siffra.lab.plan import Plan
@@ -17,6 +18,7 @@ from siffra.web import asking
 from siffra.web.asking import Ask, AskStudy, plan_ask, plan_study
 from siffra.web.bench import QUEUE
 from siffra.web.messages import Task
+from siffra.web.refusal import Refusal
 from siffra.web.routes.common import Language
 from siffra.web.runs import SETS
 from siffra.web.uploads import (
@@ -75,9 +77,17 @@ def add_dataset(file: ArraysFile, here: Here) -> Mapping[str, Any]:
 
 
 @router.post("/estimate")
-def estimate(ask: Ask, here: Here) -> Mapping[str, Any]:
-    """What a question would cost, and how to ask it elsewhere."""
-    return _estimated(here, *_plan(ask, here))
+def estimate(body: dict[str, Any], here: Here) -> Mapping[str, Any]:
+    """What a question would cost, and how to ask it elsewhere.
+
+    What cannot be run is no failure here: the page asks while the user is still typing.
+    """
+    try:
+        return _estimated(here, *_plan(Ask.model_validate(body), here))
+    except ValidationError:
+        return {"error": "bad_request"}
+    except Refusal as refusal:
+        return refusal.told
 
 
 @router.post("/study/estimate")

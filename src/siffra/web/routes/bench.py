@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 import siffra
 from siffra.report.words import Words
 from siffra.web.bench import Event
-from siffra.web.labs import place_of
+from siffra.web.labs import place_of, title
 from siffra.web.messages import Task, Told
 from siffra.web.refusal import Refusal
 from siffra.web.routes.asking import begin
@@ -87,6 +87,8 @@ async def _stream(here: Workplace, words: Words) -> AsyncIterator[bytes]:
             except TimeoutError:
                 yield b": still here\n\n"
                 continue
+            if event[0] == "end":
+                return
             name, data = _told(here, words, event)
             yield f"event: {name}\ndata: {json.dumps(data, allow_nan=False)}\n\n".encode()
     finally:
@@ -124,7 +126,7 @@ def _title(here: Workplace, task: Task, words: Words) -> str:
     if task.kind == "model":
         return words("ui.bench.model", run=task.id[:8]) if "ui.bench.model" in words else ""
     try:
-        return words.say(here.lab(task.id).plan.title)
+        return title(here.lab(task.id).plan, words)
     except Refusal:
         return ""
 

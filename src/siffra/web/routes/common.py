@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from fastapi import Depends, Path, Query
 from pydantic import BaseModel, ConfigDict
 
-from siffra.report.words import Words, words_in
+from siffra.report.words import Words
+from siffra.web.words import page_words
 
 LabId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 RunKey = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
@@ -19,7 +20,7 @@ class Nothing(BaseModel):
 
 
 def _words(lang: Annotated[Literal["en", "sv"], Query()] = "en") -> Words:
-    return words_in(lang)
+    return page_words(lang)
 
 
 Language = Annotated[Words, Depends(_words)]

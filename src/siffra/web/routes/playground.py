@@ -18,9 +18,9 @@ router = APIRouter(prefix="/api")
 
 
 @router.get("/models")
-async def models(here: Here, words: Language) -> Mapping[str, Any]:
+def models(here: Here, words: Language) -> Mapping[str, Any]:
     """The models that can be played with."""
-    return {"models": await here.calculate(lambda: here.models.described(words))}
+    return {"models": here.models.described(words)}
 
 
 @router.get("/models/{name}/examination")

@@ -12,6 +12,7 @@ from siffra.report.words import Words
 from siffra.run import Record
 from siffra.store import Store
 from siffra.web import runs
+from siffra.web.labs import title
 from siffra.web.messages import Task
 from siffra.web.models import examined
 from siffra.web.refusal import Refusal
@@ -111,7 +112,7 @@ def _matching(here: Workplace, where: Sequence[str]) -> list[Record]:
 
 def _labs_with(here: Workplace, key: str, words: Words) -> list[Mapping[str, str]]:
     return [
-        {"id": lab.id, "title": words.say(lab.plan.title)}
+        {"id": lab.id, "title": title(lab.plan, words)}
         for lab in here.shelf.labs()
         if key in lab.keys
     ]
