@@ -6,21 +6,29 @@ from pathlib import Path
 
 import pytest
 from made_runs import make_record
+from reference import ReferenceEngine
 from small_lab import small_dataset
 
 from siffra.config import Setting
+from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.errors import StoreError
 from siffra.lab.labfile import read_lab
 from siffra.lab.plan import Plan
 from siffra.lab.planning import plan_lab, plan_vary
-from siffra.lab.shelf import Shelf, kept_lab, write_whole
+from siffra.lab.shelf import KeptLab, Shelf, kept_lab, write_whole
 from siffra.store import open_store
+
+DATA, ENGINE = small_dataset(), ReferenceEngine()
+
+
+def kept(plan: Plan, dataset: Dataset = DATA) -> KeptLab:
+    return kept_lab(plan, dataset, ENGINE)
 
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return plan_vary({"neurons": [8, [8, 8]]}, {"epochs": 2}, small_dataset(), seeds=2)
+    return plan_vary({"neurons": [8, [8, 8]]}, {"epochs": 2}, DATA, seeds=2)
 
 
 @pytest.fixture
@@ -29,7 +37,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 def test_a_lab_comes_back_as_it_was(shelf, plan):
-    lab = kept_lab(plan, ["a", "b", "c", "d"])
+    lab = kept(plan)
 
     shelf.keep(lab)
 
@@ -39,8 +47,9 @@ def test_a_lab_comes_back_as_it_was(shelf, plan):
 
 
 def test_the_whole_study_comes_back_as_it_was(shelf):
-    plan = plan_lab(read_lab(), load_dataset())
-    lab = kept_lab(plan, [str(number) for number in range(len(plan.runs))])
+    mnist = load_dataset()
+    plan = plan_lab(read_lab(), mnist)
+    lab = kept(plan, mnist)
 
     shelf.keep(lab)
 
@@ -48,13 +57,31 @@ def test_the_whole_study_comes_back_as_it_was(shelf):
 
 
 def test_the_same_question_is_the_same_lab_and_keeps_its_place(shelf, plan):
-    first, second = kept_lab(plan, ["a"]), kept_lab(plan, ["a"])
+    first, second = kept(plan), kept(plan)
     shelf.keep(first)
     shelf.keep(second)
 
     assert first.id == second.id
     assert shelf.labs() == [first]
-    assert kept_lab(plan, ["b"]).id != first.id  # other data, or another engine
+    assert kept(plan, replace(DATA, fingerprint="1" * 64)).id != first.id
+    assert kept(replace(plan, seeds=(0, 1, 2))).id != first.id
+
+
+def test_defaults_that_are_spelled_out_make_no_other_lab(plan):
+    spelled = plan_vary({"neurons": [8, [8, 8]]}, plan.questions[0].fixed, DATA, seeds=2)
+
+    assert spelled.digest != plan.digest
+    assert kept(spelled).id == kept(plan).id
+
+
+def test_a_lab_with_looks_knows_the_runs_of_the_last_one(shelf):
+    plan = plan_vary(
+        {"neurons": [4, 5]}, {"epochs": 1}, DATA, seeds=2, until_decided=True, max_seeds=8
+    )
+    lab = kept(plan)
+
+    assert {run.seed for run in lab.runs} == set(range(8))
+    assert len(lab.keys) == len(set(lab.keys)) == len(lab.runs) == 16
 
 
 def test_the_path_of_its_data_is_kept_whole(plan, tmp_path, monkeypatch):
@@ -62,20 +89,20 @@ def test_the_path_of_its_data_is_kept_whole(plan, tmp_path, monkeypatch):
 
     relative = replace(plan, data=DataSource(path=Path("own.npz")))
 
-    assert kept_lab(relative, []).data.path == tmp_path / "own.npz"
+    assert kept(relative).data.path == tmp_path / "own.npz"
 
 
 def test_its_records_are_those_that_are_stored(shelf, plan, tmp_path):
-    keys = [f"{number:064x}" for number in range(4)]
+    lab = kept(plan)
     planned = plan.runs[2]
-    record = make_record(planned.setting, planned.seed).model_copy(update={"key": keys[2]})
+    record = make_record(planned.setting, planned.seed).model_copy(update={"key": lab.keys[2]})
     with open_store(tmp_path / "runs.sqlite") as store:
         store.add(record)
-        assert kept_lab(plan, keys).records(store) == {(planned.setting, planned.seed): record}
+        assert lab.records(store) == {(planned.setting, planned.seed): record}
 
 
 def test_a_forgotten_lab_is_gone_and_its_absence_no_mistake(shelf, plan):
-    lab = kept_lab(plan, [])
+    lab = kept(plan)
     shelf.keep(lab)
     shelf.forget(lab.id)
     shelf.forget(lab.id)
@@ -86,7 +113,7 @@ def test_a_forgotten_lab_is_gone_and_its_absence_no_mistake(shelf, plan):
 
 @pytest.mark.parametrize("name", ["", "../runs", "x" * 16, "0" * 15, "0" * 16 + "/"])
 def test_what_is_no_id_names_no_file(shelf, plan, name):
-    write_whole(shelf.folder.parent / "runs.json", kept_lab(plan, []).model_dump_json().encode())
+    write_whole(shelf.folder.parent / "runs.json", kept(plan).model_dump_json().encode())
 
     assert shelf.get(name) is None
     shelf.forget(name)
@@ -107,24 +134,24 @@ def test_a_file_that_cannot_be_read_is_left_alone_and_not_listed(shelf, content)
 def test_a_folder_that_cannot_be_written_is_told(shelf, plan, tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(StoreError, match="cannot be written"):
-        shelf.keep(kept_lab(plan, []))
+        shelf.keep(kept(plan))
 
 
 def test_a_file_in_place_of_the_folder_is_told(shelf, plan):
     shelf.folder.write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
-        shelf.keep(kept_lab(plan, []))
+        shelf.keep(kept(plan))
     assert shelf.labs() == []
 
 
 def test_nothing_half_written_is_left(shelf, plan):
-    shelf.keep(kept_lab(plan, []))
+    shelf.keep(kept(plan))
 
     assert [path.suffix for path in shelf.folder.iterdir()] == [".json"]
 
 
 def test_settings_keep_their_equality(shelf, plan):
-    lab = kept_lab(plan, [])
+    lab = kept(plan)
     shelf.keep(lab)
 
     found = {s for q in shelf.get(lab.id).plan.questions for lv in q.levels for s in lv.settings}
