@@ -12,7 +12,7 @@ import numpy as np
 from reference_layers import Arrays, BatchNorm, Dropout, layers_of
 from reference_optimizers import Optimizer
 
-from siffra.config import ConvModel, DenseModel, Training
+from siffra.config import Model, Training
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.draws import dropout_scales, epoch_maps, epoch_orders, initial_weights
@@ -160,12 +160,12 @@ class ReferenceEngine(Engine):
     version = 2
     threads = 1
 
-    def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
+    def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
         build_network(model, dataset.image_shape, dataset.classes)
 
     def fit(
         self,
-        model: DenseModel | ConvModel,
+        model: Model,
         training: Training,
         dataset: Dataset,
         seed: int,
@@ -195,7 +195,7 @@ class ReferenceEngine(Engine):
 
     def load(
         self,
-        model: DenseModel | ConvModel,
+        model: Model,
         image_shape: tuple[int, int, int],
         classes: int,
         weights: Mapping[str, np.ndarray],

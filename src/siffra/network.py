@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from siffra.config import ConvModel, DenseModel
+from siffra.config import ConvModel, Model, ModuleModel
 from siffra.config.model import Activation, Pooling
 from siffra.errors import ConfigError
 
@@ -184,14 +184,16 @@ def is_trained(weight: str) -> bool:
 
 
 def build_network(
-    model: DenseModel | ConvModel, image_shape: tuple[int, int, int], classes: int
+    model: Model, image_shape: tuple[int, int, int], classes: int
 ) -> Network:
     """Work out the layers of `model` for images of (height, width, channels).
 
     Raises:
         ConfigError: A kernel does not fit its input, a layer leaves nothing, or the network is
-            larger than any that siffra is for.
+            larger than any that siffra is for; or the model is a module of the user's.
     """
+    if isinstance(model, ModuleModel):
+        raise ConfigError(f"model: {model.factory} is PyTorch's; it needs `--engine torch`.")
     block = model.space_to_depth if isinstance(model, ConvModel) else 1
     convs = tuple(_convs(model, image_shape)) if isinstance(model, ConvModel) else ()
     features = math.prod(convs[-1].output if convs else image_shape)

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict
 from siffra.config import Model, Setting, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
-from siffra.network import build_network
 from siffra.scores import accuracy, confusion_matrix
 
 CURVE_SETS = ("val", "test", "moved", "rotated")
@@ -117,7 +116,6 @@ def run(
     Raises:
         ConfigError: The model cannot be built for the data set's images.
     """
-    network = build_network(setting.model, dataset.image_shape, dataset.classes)
     started = time.perf_counter()
     engine.prepare(setting.model, setting.training, dataset)
     compile_seconds = time.perf_counter() - started
@@ -152,7 +150,7 @@ def run(
         fingerprint=dataset.fingerprint,
         engine=engine.name,
         engine_version=engine.version,
-        parameters=network.parameters,
+        parameters=fitted.parameters,
         epochs=tuple(epochs),
         accuracy={name: accuracy(matrix) for name, matrix in confusion.items()},
         confusion={name: matrix.tolist() for name, matrix in confusion.items()},

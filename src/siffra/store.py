@@ -23,7 +23,7 @@ from typing import Any
 import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
-from siffra.config import ConvModel, DenseModel, Model
+from siffra.config import Model
 from siffra.errors import StoreError
 from siffra.examination import EXAMINING, Examination
 from siffra.presence import Presence
@@ -88,7 +88,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 _APPLICATION_ID = 0x73696672  # "sifr", in the file's header: tells a store from other databases
 _OLDEST_SQLITE = (3, 37)  # STRICT tables
-_MODEL: TypeAdapter[DenseModel | ConvModel] = TypeAdapter(Model)
+_MODEL: TypeAdapter[Model] = TypeAdapter(Model)
 
 
 def default_store_path() -> Path:
@@ -198,7 +198,7 @@ class Store:
 
     def epoch_seconds(
         self, *, dataset: str, engine: str, machine: Machine
-    ) -> list[tuple[DenseModel | ConvModel, int, float]]:
+    ) -> list[tuple[Model, int, float]]:
         """Model, batch size and mean seconds of an epoch, training and scoring, of like runs."""
         with _explained(self._path):
             rows = self._db.execute(

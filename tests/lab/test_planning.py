@@ -273,7 +273,8 @@ class TestClaims:
         (
             "vary = { layers = [1, 2] }\nfixed = { momentum = 0.5 }",
             (
-                'my.toml: questions[1].vary: `momentum` needs `optimizer = "momentum"` '
+                'my.toml: questions[1].vary: `momentum` needs `optimizer = "momentum" or "nesterov" '
+                'or "muon"` '
                 "(question a, level layers = 1)."
             ),
         ),
@@ -299,9 +300,9 @@ def test_what_cannot_be_run_or_compared_is_refused(planned, question, expected):
 
 
 def test_a_mistake_in_base_is_told_there(planned):
-    content = HEAD.replace("epochs = 50", "epochs = 0.5") + "vary = { layers = [1, 2] }"
+    content = HEAD.replace("epochs = 50", "epochs = 0") + "vary = { layers = [1, 2] }"
 
-    assert told(planned, content).startswith("my.toml: base.epochs: found 0.5; ")
+    assert told(planned, content).startswith("my.toml: base.epochs: found 0; ")
 
 
 @pytest.mark.parametrize(

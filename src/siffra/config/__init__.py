@@ -5,18 +5,26 @@ command line, in the store and in reports. `Setting.from_knobs` turns knobs into
 and a training; `Setting.knobs` turns them back.
 """
 
-from siffra.config.knobs import GREATEST_SEED, KNOBS, Knob, Setting, says_layers
-from siffra.config.model import ConvModel, DenseModel, Model
+from siffra.config.factory import Factory, factory_of, load_factory
+from siffra.config.knob import Knob
+from siffra.config.knobs import GREATEST_SEED, KNOBS, Setting, knobs_of, says_layers
+from siffra.config.model import BuiltModel, ConvModel, DenseModel, Model, ModuleModel
 from siffra.config.training import Training
 
 __all__ = [
     "GREATEST_SEED",
     "KNOBS",
+    "BuiltModel",
     "ConvModel",
     "DenseModel",
+    "Factory",
     "Knob",
     "Model",
+    "ModuleModel",
     "Setting",
     "Training",
+    "factory_of",
+    "knobs_of",
+    "load_factory",
     "says_layers",
 ]

@@ -6,7 +6,9 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from siffra.config.model import ConvModel, DenseModel, usual_pool_size
+from siffra.config.factory import Factory
+from siffra.config.knob import Knob
+from siffra.config.model import ConvModel, DenseModel, ModuleModel, usual_pool_size
 from siffra.config.training import Training, usual
 from siffra.errors import ConfigError, did_you_mean
 
@@ -17,21 +19,10 @@ GREATEST_SEED = 2**63 - 1
 """Seeds are 0 to this, the greatest whole number that the store can keep."""
 
 
-@dataclass(frozen=True, slots=True)
-class Knob:
-    """One thing that can be turned: its name, what it does, and how a value is written."""
-
-    name: str
-    help: str
-    type: type
-    models: tuple[str, ...] = ("dense", "conv")
-    per_layer: bool = False
-
-
 KNOBS: Mapping[str, Knob] = {
     knob.name: knob
     for knob in (
-        Knob("model", "which kind of network: dense or conv", str),
+        Knob("model", "which kind of network: dense, conv, or your own as my_models:make", str),
         Knob("learning_rate", "size of each step down the gradient", float),
         Knob("batch_size", "images per step", int),
         Knob("epochs", "passes over the training images; may be a fraction", float),
@@ -69,13 +60,14 @@ _ALWAYS_SAID = ("learning_rate", "batch_size", "epochs", "optimizer")
 _MODEL_KNOBS = ("activation", "batch_norm", "dropout")
 _CONV_KNOBS = ("padding", "pooling", "global_pooling", "space_to_depth")
 _DEFAULT_NEURONS = 32
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """A model and its training: all that decides a run, apart from data, seed and engine."""
 
-    model: DenseModel | ConvModel
+    model: DenseModel | ConvModel | ModuleModel
     training: Training
 
     @classmethod
@@ -84,28 +76,34 @@ class Setting:
 
         Args:
             knobs: Values by knob name. Per-layer knobs take one value for all layers or a
-                list with one for each.
+                list with one for each. A `model` of the user's own is a `Factory`.
             where: Put before every message, as `digits.toml: questions[2]`.
 
         Raises:
             ConfigError: An unknown knob, a value out of range, a knob of the other model.
         """
         prefix = f"{where}: " if where else ""
-        for name in knobs:
-            if name not in KNOBS:
-                raise ConfigError(f"{prefix}{name}: no such knob; {did_you_mean(name, KNOBS)}")
         kind = knobs.get("model", "dense")
-        if kind not in ("dense", "conv"):
-            raise ConfigError(f"{prefix}model: found {kind!r}; it must be `dense` or `conv`.")
+        own = kind.knobs if isinstance(kind, Factory) else {}
         for name in knobs:
-            if kind not in KNOBS[name].models:
+            if name not in KNOBS and name not in own:
+                hint = did_you_mean(name, {**KNOBS, **own})
+                raise ConfigError(f"{prefix}{name}: no such knob; {hint}")
+        if kind not in ("dense", "conv") and not isinstance(kind, Factory):
+            raise ConfigError(f"{prefix}model: found {kind!r}; it must be `dense` or `conv`.")
+        known = knobs_of(kind)
+        for name in knobs:
+            if name not in known:
                 raise ConfigError(
                     f"{prefix}{name}: a {kind} model has no such knob; "
-                    "it belongs to `model = conv`."
+                    f"it belongs to `model = {KNOBS[name].models[-1]}`."
                 )
         try:
             training = Training(**{k: knobs[k] for k in _TRAINING_KNOBS if k in knobs})
-            model = _dense(knobs) if kind == "dense" else _conv(knobs)
+            if isinstance(kind, Factory):
+                model = _module(kind, knobs)
+            else:
+                model = _dense(knobs) if kind == "dense" else _conv(knobs)
         except ValidationError as error:
             raise ConfigError(prefix + _first_mistake(error)) from error
         except ValueError as error:
@@ -117,21 +115,8 @@ class Setting:
 
         Of the knobs that most settings leave alone, those are told that do not have their default.
         """
-        model, training = self.model, self.training
-        knobs: dict[str, Any] = {"model": model.kind}
-        if isinstance(model, ConvModel):
-            knobs["conv_layers"] = len(model.filters)
-            for name in ("filters", "kernel_size", "strides"):
-                knobs[name] = _collapse(getattr(model, name))
-            if model.pool_size != usual_pool_size(len(model.filters), model.global_pooling):
-                knobs["pool_size"] = _collapse(model.pool_size)
-        knobs["layers"] = len(model.neurons)
-        if model.neurons:
-            knobs["neurons"] = _collapse(model.neurons)
-        usual_model = type(model)()
-        for name in (*_MODEL_KNOBS, *(_CONV_KNOBS if isinstance(model, ConvModel) else ())):
-            if getattr(model, name) != getattr(usual_model, name):
-                knobs[name] = getattr(model, name)
+        training = self.training
+        knobs = _knobs_of_model(self.model)
         usual_training = Training().model_dump() | usual(training.model_dump())
         knobs |= {
             name: value
@@ -141,6 +126,45 @@ class Setting:
         if training.momentum:
             knobs["momentum"] = training.momentum
         return knobs
+
+
+def knobs_of(model: Any) -> Mapping[str, Knob]:
+    """The knobs that there are for a value of `model`, by name."""
+    if isinstance(model, Factory):
+        return {name: KNOBS[name] for name in ("model", *_TRAINING_KNOBS)} | dict(model.knobs)
+    return {name: knob for name, knob in KNOBS.items() if name == "model" or model in knob.models}
+
+
+def _knobs_of_model(model: DenseModel | ConvModel | ModuleModel) -> dict[str, Any]:
+    if isinstance(model, ModuleModel):
+        return {"model": model.factory, **dict(model.arguments)}
+    knobs: dict[str, Any] = {"model": model.kind}
+    if isinstance(model, ConvModel):
+        knobs["conv_layers"] = len(model.filters)
+        for name in ("filters", "kernel_size", "strides"):
+            knobs[name] = _collapse(getattr(model, name))
+        if model.pool_size != usual_pool_size(len(model.filters), model.global_pooling):
+            knobs["pool_size"] = _collapse(model.pool_size)
+    knobs["layers"] = len(model.neurons)
+    if model.neurons:
+        knobs["neurons"] = _collapse(model.neurons)
+    usual_model = type(model)()
+    for name in (*_MODEL_KNOBS, *(_CONV_KNOBS if isinstance(model, ConvModel) else ())):
+        if getattr(model, name) != getattr(usual_model, name):
+            knobs[name] = getattr(model, name)
+    return knobs
+
+
+def _module(factory: Factory, knobs: Mapping[str, Any]) -> ModuleModel:
+    arguments = dict(factory.defaults)
+    for name, knob in factory.knobs.items():
+        value = knobs.get(name, arguments[name])
+        if knob.type is float and type(value) is int:
+            value = float(value)
+        if type(value) is not knob.type:
+            raise ValueError(f"{name}: found {value!r}; it must be {_WORDS[knob.type]}")
+        arguments[name] = value
+    return ModuleModel(factory=factory, source=factory.source, arguments=tuple(arguments.items()))
 
 
 def _dense(knobs: Mapping[str, Any]) -> DenseModel:

@@ -1,8 +1,8 @@
-"""The two kinds of network, and what can be turned on them."""
+"""The kinds of network, and what can be turned on them."""
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PlainValidator, field_validator, model_validator
 
 from siffra.config.frozen import Frozen
 
@@ -95,7 +95,29 @@ class ConvModel(_Model):
         return self
 
 
-Model = Annotated[DenseModel | ConvModel, Field(discriminator="kind")]
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("it must be the name of a function")
+    return value  # as it is: a `Factory` stays one
+
+
+class ModuleModel(Frozen):
+    """What a function of the user's makes, a PyTorch module; see `siffra.config.factory`.
+
+    `factory` is its name, which can only be used where it is a `Factory`; `source` the SHA-256
+    of its code, so that a run of an edited function is another run; `arguments` are all its
+    knobs, by name.
+    """
+
+    kind: Literal["module"] = "module"
+    factory: Annotated[str, PlainValidator(_name, json_schema_input_type=str)]
+    source: str
+    arguments: tuple[tuple[str, bool | int | float | str], ...] = ()
+
+
+BuiltModel = DenseModel | ConvModel
+"""A model that siffra builds itself, with any engine."""
+Model = Annotated[DenseModel | ConvModel | ModuleModel, Field(discriminator="kind")]
 
 
 def usual_pool_size(convolutions: int, global_pooling: str | None) -> tuple[int, ...]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siffra.config import ConvModel, DenseModel, Training
+from siffra.config import Model, Training
 from siffra.data.dataset import Dataset
+from siffra.network import is_trained
 
 Weights = Mapping[str, np.ndarray]
 
@@ -39,7 +40,15 @@ class Fitted(abc.ABC):
 
     @abc.abstractmethod
     def weights(self) -> dict[str, np.ndarray]:
-        """A copy of the weights by name (`conv_1.kernel`, `dense_1.bias`), in Keras' shapes."""
+        """A copy of the weights by name (`conv_1.kernel`, `dense_1.bias`), in Keras' shapes.
+
+        Those of a module of the user's have PyTorch's names and shapes.
+        """
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are trained."""
+        return sum(w.size for name, w in self.weights().items() if is_trained(name))
 
 
 class Engine(abc.ABC):
@@ -62,7 +71,7 @@ class Engine(abc.ABC):
         return {}
 
     @abc.abstractmethod
-    def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
+    def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
         """Do what is needed once before a training can be timed, such as compiling.
 
         Raises:
@@ -72,7 +81,7 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def fit(
         self,
-        model: DenseModel | ConvModel,
+        model: Model,
         training: Training,
         dataset: Dataset,
         seed: int,
@@ -91,7 +100,7 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def load(
         self,
-        model: DenseModel | ConvModel,
+        model: Model,
         image_shape: tuple[int, int, int],
         classes: int,
         weights: Weights,

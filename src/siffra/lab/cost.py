@@ -5,18 +5,20 @@ from functools import cache
 
 import numpy as np
 
-from siffra.config import ConvModel, DenseModel, Setting
+from siffra.config import Model, ModuleModel, Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.network import build_network
 from siffra.run import CURVE_IMAGES, CURVE_SETS, Record, this_machine
 from siffra.store import Store
 
-Like = tuple[DenseModel | ConvModel, int]
+Like = tuple[Model, int]
 """What an epoch's cost depends on: the model and the batch size."""
 
 _STEP = 2e-5
 """Seconds that a step takes for each layer beside its arithmetic."""
+_STEP_OF_A_MODULE = 0.01
+"""Seconds of a step of a user's module, until runs of such have shown what it is."""
 
 
 class Costs:
@@ -64,12 +66,14 @@ class Costs:
     def _count(self, like: Like) -> float:
         """Seconds of an epoch, from the work in it."""
         model, batch_size = like
-        network = build_network(model, self._dataset.image_shape, self._dataset.classes)
         images = len(self._dataset.train)
+        steps = -(-images // batch_size)
+        if isinstance(model, ModuleModel):
+            return steps * _STEP_OF_A_MODULE
+        network = build_network(model, self._dataset.image_shape, self._dataset.classes)
         scored = sum(min(len(self._dataset.sets[name]), CURVE_IMAGES) for name in CURVE_SETS)
         # Training multiplies three times: forward, for the weights, for the layer below.
         products = (3 * images + scored) * network.multiplications
-        steps = -(-images // batch_size)
         return products / _multiplications_per_second() + steps * len(network.layers) * _STEP
 
 

@@ -11,7 +11,7 @@ import math
 import re
 import reprlib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -25,13 +25,14 @@ from pydantic import (
     PositiveInt,
     Tag,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from siffra.config import KNOBS
+from siffra.config import KNOBS, Factory, load_factory
 from siffra.data.load import DataSource
-from siffra.errors import LabFileError, did_you_mean
+from siffra.errors import ConfigError, LabFileError, did_you_mean
 from siffra.lab.plan import Direction, Figure, ImageSet, Metric
 
 DIGITS = Path(__file__).with_name("digits.toml")
@@ -44,11 +45,30 @@ LANGUAGES = ("en", "sv")
 _MOST_BYTES = 1_000_000
 
 
-def _known_knob(name: str) -> str:
-    if name not in KNOBS:
-        hint = did_you_mean(name, KNOBS)
+Factories = Mapping[str, Factory]
+"""The functions that a lab file names as its models, by name: what its checks are given."""
+
+
+def _known_knob(name: str, info: ValidationInfo) -> str:
+    own: Factories = info.context or {}
+    known = {*KNOBS, *(knob for factory in own.values() for knob in factory.knobs)}
+    if name not in known:
+        hint = did_you_mean(name, known)
         raise PydanticCustomError("unknown_knob", "no such knob; {hint}", {"hint": hint})
     return name
+
+
+def _with_factories(knobs: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    """`knobs` with functions in the place of their names."""
+    own: Factories = info.context or {}
+    model = knobs.get("model")
+    if isinstance(model, list | tuple):
+        return knobs | {"model": tuple(_factory_or_kind(value, own) for value in model)}
+    return knobs | {"model": _factory_or_kind(model, own)} if model is not None else knobs
+
+
+def _factory_or_kind(model: Any, own: Factories) -> Any:
+    return own.get(model, model) if isinstance(model, str) else model
 
 
 def _known_language(name: str) -> str:
@@ -77,9 +97,10 @@ _Text = Annotated[
     BeforeValidator(_by_language),
     Field(min_length=1),
 ]
-Knobs = dict[Annotated[str, AfterValidator(_known_knob)], Any]
-_Lists = dict[
-    Annotated[str, AfterValidator(_known_knob)], Annotated[tuple[Any, ...], _SOME]
+_Knob = Annotated[str, AfterValidator(_known_knob)]
+Knobs = Annotated[dict[_Knob, Any], AfterValidator(_with_factories)]
+_Lists = Annotated[
+    dict[_Knob, Annotated[tuple[Any, ...], _SOME]], AfterValidator(_with_factories)
 ]  # the values that each knob takes
 _Levels = Annotated[tuple[Annotated[Knobs, Field(min_length=1)], ...], _SOME]
 _Against = Annotated[
@@ -283,7 +304,8 @@ class LabFile(_Tables):
 def read_lab(path: Path | None = None) -> LabFile:
     """Read and check a lab file; None is the study that siffra brings.
 
-    A relative `path` in `[data]` is taken from the lab file's folder.
+    A relative `path` in `[data]` is taken from the lab file's folder. A model of the user's own,
+    as `my_models:make`, is looked for there and in the working directory, and its file is run.
 
     Raises:
         LabFileError: It cannot be read, is no TOML, or says what cannot be; the text names the
@@ -302,12 +324,27 @@ def read_lab(path: Path | None = None) -> LabFile:
     except RecursionError as error:
         raise LabFileError(f"{name}: its arrays or tables are nested too deeply.") from error
     try:
-        checked = _Tables.model_validate(tables)
+        factories = {model: load_factory(model, path.parent, Path()) for model in _own(tables)}
+        checked = _Tables.model_validate(tables, context=factories)
+    except ConfigError as error:
+        raise LabFileError(f"{name}: {error}") from error
     except ValidationError as error:
         raise LabFileError(f"{name}: {_in_words(error.errors(include_url=False)[0])}") from error
     digest = hashlib.sha256(content).hexdigest()
     values = dict(checked) | {"data": _beside(checked.data, path)}
     return LabFile.model_construct(None, **values, source=name, digest=digest)
+
+
+def _own(table: Any, key: str = "") -> Iterator[str]:
+    """The functions that stand for a `model`, anywhere in a table."""
+    if isinstance(table, dict):
+        for name, value in table.items():
+            yield from _own(value, name)
+    elif isinstance(table, list):
+        for value in table:
+            yield from _own(value, key)
+    elif key == "model" and isinstance(table, str) and ":" in table:
+        yield table
 
 
 def _read(path: Path) -> bytes:

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from siffra.config import ConvModel, DenseModel, Training
+from siffra.config import Model, ModuleModel, Training
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.draws import initial_weights
 from siffra.engine.schedule import training_orders
 from siffra.engine.torch.network import TorchNetwork
+from siffra.engine.torch.own import expect_logits, make_module
 from siffra.engine.torch.training import TorchTraining, as_input
 from siffra.errors import ConfigError, ModelFileError
 from siffra.network import build_network
@@ -53,17 +54,28 @@ class TorchEngine(Engine):
         device = {"gpu": torch.cuda.get_device_name(self._device)} if gpu else {}
         return {"torch": torch.__version__, **device}
 
-    def prepare(self, model: DenseModel | ConvModel, training: Training, dataset: Dataset) -> None:
+    def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
         """Take one real step, with which PyTorch loads and allocates what it needs."""
         order = np.arange(min(training.batch_size, len(dataset.train)))
         with self._settled(0):
             state = self._training(model, training, dataset, 0)
+            if isinstance(model, ModuleModel):
+                self._try(model, state.module, training, dataset)
             state.epoch(order)
         TorchFitted(state.kept, self).predict(dataset.train.x[:1])
 
+    def _try(
+        self, model: ModuleModel, module: nn.Module, training: Training, dataset: Dataset
+    ) -> None:
+        """See that a module of the user's takes a whole batch and the partial one."""
+        images = len(dataset.train)
+        sizes = {min(training.batch_size, images), images % training.batch_size} - {0}
+        batches = [torch.from_numpy(dataset.train.x[:size]).to(self._device) for size in sizes]
+        expect_logits(model, module, [as_input(batch) for batch in batches], dataset.classes)
+
     def fit(
         self,
-        model: DenseModel | ConvModel,
+        model: Model,
         training: Training,
         dataset: Dataset,
         seed: int,
@@ -84,12 +96,14 @@ class TorchEngine(Engine):
 
     def load(
         self,
-        model: DenseModel | ConvModel,
+        model: Model,
         image_shape: tuple[int, int, int],
         classes: int,
         weights: Mapping[str, np.ndarray],
     ) -> Fitted:
         """See `Engine.load`."""
+        if isinstance(model, ModuleModel):
+            return TorchFitted(self._loaded(model, image_shape, classes, weights), self)
         network = build_network(model, image_shape, classes)
         found = {name: array.shape for name, array in weights.items()}
         if found != network.weights:
@@ -105,11 +119,32 @@ class TorchEngine(Engine):
             return torch.cat(logits).softmax(1).cpu().numpy()
 
     def _training(
-        self, model: DenseModel | ConvModel, training: Training, dataset: Dataset, seed: int
+        self, model: Model, training: Training, dataset: Dataset, seed: int
     ) -> TorchTraining:
-        network = build_network(model, dataset.image_shape, dataset.classes)
-        module = TorchNetwork(network, initial_weights(network, seed))
+        if isinstance(model, ModuleModel):
+            module = make_module(model, dataset.image_shape, dataset.classes)
+        else:
+            network = build_network(model, dataset.image_shape, dataset.classes)
+            module = TorchNetwork(network, initial_weights(network, seed))
         return TorchTraining(module, training, dataset.train, seed, self._device)
+
+    def _loaded(
+        self,
+        model: ModuleModel,
+        image_shape: tuple[int, int, int],
+        classes: int,
+        weights: Mapping[str, np.ndarray],
+    ) -> nn.Module:
+        with self._settled(0):
+            module = make_module(model, image_shape, classes)
+        try:
+            module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
+        except RuntimeError as error:
+            told = " ".join(str(error).split())
+            raise ModelFileError(
+                f"weights: they are not those of {model.factory}: {told}"
+            ) from error
+        return module.to(self._device)
 
     @contextmanager
     def _settled(self, seed: int) -> Iterator[None]:
@@ -140,6 +175,11 @@ class TorchFitted(Fitted):
     def predict(self, images: np.ndarray) -> np.ndarray:
         """See `Fitted.predict`."""
         return self._engine.predict(self._module, images)
+
+    @property
+    def parameters(self) -> int:
+        """See `Fitted.parameters`."""
+        return sum(p.numel() for p in self._module.parameters() if p.requires_grad)
 
     def weights(self) -> dict[str, np.ndarray]:
         """See `Fitted.weights`."""

@@ -1,0 +1,14 @@
+"""What is known of a knob before it is turned."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One thing that can be turned: its name, what it does, and how a value is written."""
+
+    name: str
+    help: str
+    type: type
+    models: tuple[str, ...] = ("dense", "conv")
+    per_layer: bool = False
