@@ -263,11 +263,13 @@ def _epoch_on_ink(
                 first_grads[low:high] = 0
             for s in range(shards):
                 first, last = start + size * s // shards, start + size * (s + 1) // shards
+                # Two calls: which array changes is then known when the kernel is compiled.
                 if descent.momentum > 0:
-                    scale, rows = descent.scale, first_grads
+                    scale = descent.scale
+                    add_outer(ink, part, order, first, last, scale, work[s], units, first_grads)
                 else:
-                    scale, rows = -descent.rate * descent.scale, params
-                add_outer(ink, part, order, first, last, scale, work[s], units, rows)
+                    scale = -descent.rate * descent.scale
+                    add_outer(ink, part, order, first, last, scale, work[s], units, params)
             if descent.momentum > 0:
                 descend(params, velocity, first_grads.reshape(1, -1), low, high, descent)
             low = rest + part * chunk

@@ -93,12 +93,15 @@ def list_ink(images, parts, start, pixel, value):
 
 
 @njit(cache=True)
-def fetch_ahead(ink, order, i, last):
-    """Ask for the lists of the images that come a little later: they are anywhere in memory."""
+def fetch_ahead(ink, order, i):
+    """Ask for the lists of images that come a little later, in this batch or the next.
+
+    They are anywhere in memory.
+    """
     parts = ink.start.shape[1]
-    if i + 16 < last:
+    if i + 16 < order.size:
         prefetch(ink.start.reshape(-1), order[i + 16] * parts)
-    if i + 8 < last:
+    if i + 8 < order.size:
         image = order[i + 8]
         for at in range(ink.start[image, 0], ink.start[image, parts - 1], _LINE):
             prefetch(ink.pixel, at)
@@ -115,7 +118,7 @@ def _products(count: int):
         pixel, value = ink.pixel, ink.value
         for i in range(first, last):
             if column == 0:
-                fetch_ahead(ink, order, i, last)
+                fetch_ahead(ink, order, i)
             image = order[i]
             a, b = ink.start[image, 0], ink.start[image, ink.start.shape[1] - 1]
             even = odd = zeros(LANES, count)
