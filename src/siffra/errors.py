@@ -3,6 +3,8 @@
 SiffraError            anything that the user can mend; shown as it stands, exit code 2
   ConfigError          a model, a training or a knob is wrong
     LabFileError       a lab file is wrong (text starts with the file and the key)
+    RecipeError        so is a recipe
+  SearchError          a search that cannot be made, or found nothing
   DataError            a data set cannot be used
   ModelFileError       a saved model cannot be read, or does not fit what it is asked
   StoreError           the store of runs cannot do what was asked
@@ -22,6 +24,14 @@ class ConfigError(SiffraError):
 
 class LabFileError(ConfigError):
     """A lab file that cannot be planned."""
+
+
+class RecipeError(ConfigError):
+    """A recipe that cannot be read."""
+
+
+class SearchError(SiffraError):
+    """A search that cannot be made with what it was given."""
 
 
 class DataError(SiffraError):

@@ -109,6 +109,18 @@ def usual(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def has_use(name: str, values: Mapping[str, Any]) -> bool:
+    """Whether the field `name` does anything beside `values`, or must be left out."""
+    optimizer, augment = values.get("optimizer", "sgd"), values.get("augment", "none")
+    if name == "momentum":
+        return optimizer in _MOMENTA
+    if name == "weight_decay":
+        return optimizer != "adam"
+    if name.startswith("augment_"):
+        return name in _of(_AUGMENTED, augment, {})
+    return True
+
+
 def _of(table: Mapping[str, Any], key: Any, default: Any) -> Any:
     return table.get(key, default) if isinstance(key, str) else default
 

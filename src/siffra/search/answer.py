@@ -1,0 +1,278 @@
+"""What a search found: the winner and its figures, all candidates as points, what mattered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from siffra.config import Setting
+from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource
+from siffra.engine.base import Engine
+from siffra.lab.labfile import EXPERIMENTS, read_lab
+from siffra.lab.plan import Text
+from siffra.lab.planning import plan_lab
+from siffra.lab.statistics import Comparison, Estimate, Summary, compare_accuracy, summarise
+from siffra.run import Machine, Record, this_machine
+from siffra.search.proposals import Seen, importances
+from siffra.search.race import Candidate
+from siffra.search.search import Asked, Found
+from siffra.search.space import Space
+
+ERROR = 0.05
+"""Of each interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A candidate trained for so many steps: means over its seeds, on held-out images.
+
+    `seconds` is training alone; `is_whole` tells whether it was for the whole budget. `origin`
+    names the recipe that the candidate started from, or is empty.
+    """
+
+    candidate: int
+    origin: str
+    knobs: Mapping[str, Any]
+    steps: int
+    seeds: int
+    seconds: float
+    accuracy: Mapping[str, float]
+    score: float
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finalist:
+    """A candidate trained on fresh seeds and scored on the test sets: `records`, one a seed."""
+
+    candidate: int
+    origin: str
+    setting: Setting
+    records: tuple[Record, ...]
+    accuracy: Mapping[str, Summary]
+    score: Summary
+    seconds: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One of the study's experiments as siffra ran it, on the same axes."""
+
+    name: Text
+    epochs: float
+    accuracy: Mapping[str, Summary]
+    seconds: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """All that a search found. `front` has the indices of the points that nothing beats.
+
+    `rivals` are whom the winner is set against, and `ahead` by how much it leads the first of
+    them in the mean accuracy over the sets, paired by seed. `importance` holds shares by
+    parameter, or nothing where too little was seen. `held_out` counts the validation images that
+    candidates were judged by, `spent` the seconds that looking took.
+    """
+
+    asked: Asked
+    dataset: str
+    images: int
+    held_out: int
+    machine: Machine
+    engine: str
+    spent: float
+    candidates: int
+    runs: int
+    winner: Finalist
+    rivals: tuple[Finalist, ...]
+    ahead: Estimate | None
+    points: tuple[Point, ...]
+    front: tuple[int, ...]
+    importance: Mapping[str, float]
+    study: tuple[Reference, ...]
+
+
+def answer(
+    asked: Asked,
+    found: Found,
+    dataset: Dataset,
+    held_out: int,
+    space: Space,
+    engine: Engine,
+    study: Sequence[Reference] = (),
+) -> SearchAnswer:
+    """Put together what a search `found`."""
+    points = [point for candidate in found.candidates for point in _points(candidate)]
+    winner, *rivals = (_finalist(c, records, asked) for c, records in found.finalists)
+    seen = [Seen(c.parameters, c.score(0)) for c in found.candidates if c.has_run(0)]
+    return SearchAnswer(
+        asked=asked,
+        dataset=dataset.name,
+        images=len(dataset.train),
+        held_out=held_out,
+        machine=this_machine(engine.threads),
+        engine=f"{engine.name} {engine.version}",
+        spent=found.spent,
+        candidates=len(found.candidates),
+        runs=sum(len(candidate.runs) for candidate in found.candidates),
+        winner=winner,
+        rivals=tuple(rival for rival in rivals if rival.records),
+        ahead=_ahead(winner, rivals[0], asked.sets) if rivals else None,
+        points=tuple(points),
+        front=front([(point.seconds, point.score) for point in points]),
+        importance=importances(space, seen),
+        study=tuple(study),
+    )
+
+
+def front(places: Sequence[tuple[float, float]]) -> tuple[int, ...]:
+    """Indices of the (seconds, score) that no other beats or equals in both, by seconds."""
+    order = sorted(range(len(places)), key=lambda i: (places[i][0], -places[i][1]))
+    best, found = float("-inf"), []
+    for i in order:
+        if places[i][1] > best:
+            best = places[i][1]
+            found.append(i)
+    return tuple(found)
+
+
+def study_references(
+    records: Sequence[Record], dataset: Dataset, source: DataSource
+) -> list[Reference]:
+    """The study's experiments, those that `records` hold runs of, the longest ones of each."""
+    lab = read_lab()
+    if source != lab.data:
+        return []
+    plan = plan_lab(lab, dataset, preset="full", only=[EXPERIMENTS])
+    found = []
+    for experiment in plan.experiments:
+        if not experiment.reported:
+            continue
+        like = [r for r in records if _is_like(r, experiment.setting, dataset)]
+        if like:
+            longest = max(record.training.epochs for record in like)
+            runs = [record for record in like if record.training.epochs == longest]
+            found.append(
+                Reference(
+                    name=experiment.name,
+                    epochs=longest,
+                    accuracy=_accuracies(runs),
+                    seconds=summarise([run.seconds for run in runs], "ratio"),
+                )
+            )
+    return found
+
+
+def as_json(found: SearchAnswer) -> dict[str, Any]:
+    """Everything that was found, as JSON can hold it; runs by their keys."""
+    plain = ("dataset", "images", "held_out", "engine", "spent", "candidates", "runs")
+    told: dict[str, Any] = {name: getattr(found, name) for name in plain}
+    told["asked"] = asdict(found.asked)
+    told["machine"] = found.machine.model_dump()
+    told["points"] = [asdict(point) for point in found.points]
+    told["front"] = list(found.front)
+    told["importance"] = dict(found.importance)
+    told["ahead"] = None
+    if found.ahead and len(found.ahead.values) > 1:
+        ahead = found.ahead
+        told["ahead"] = {"mean": ahead.value, "interval": [ahead.low, ahead.high]}
+    told["winner"] = _finalist_json(found.winner)
+    told["rivals"] = [_finalist_json(rival) for rival in found.rivals]
+    told["study"] = [
+        {
+            "name": dict(reference.name),
+            "epochs": reference.epochs,
+            "accuracy": {name: _summary(s) for name, s in reference.accuracy.items()},
+            "seconds": _summary(reference.seconds),
+        }
+        for reference in found.study
+    ]
+    return told
+
+
+def _points(candidate: Candidate) -> list[Point]:
+    found = []
+    for steps in dict.fromkeys(run.steps for run in candidate.runs):
+        runs = [run for run in candidate.runs if run.steps == steps]
+        names = runs[0].accuracy
+        found.append(
+            Point(
+                candidate=candidate.number,
+                origin=candidate.origin,
+                knobs=candidate.setting.knobs(),
+                steps=steps,
+                seeds=len(runs),
+                seconds=sum(run.seconds for run in runs) / len(runs),
+                accuracy={n: sum(run.accuracy[n] for run in runs) / len(runs) for n in names},
+                score=sum(run.score for run in runs) / len(runs),
+                is_whole=steps != candidate.short_steps,
+            )
+        )
+    return found
+
+
+def _finalist(candidate: Candidate, records: Sequence[Record], asked: Asked) -> Finalist:
+    setting = records[0].setting if records else candidate.setting
+    return Finalist(
+        candidate=candidate.number,
+        origin=candidate.origin,
+        setting=setting,
+        records=tuple(records),
+        accuracy=_accuracies(records),
+        score=summarise([_score(record, asked.sets) for record in records]),
+        seconds=summarise([record.seconds for record in records], "ratio"),
+    )
+
+
+def _score(record: Record, sets: Sequence[str]) -> float:
+    return sum(record.accuracy[name] for name in sets) / len(sets)
+
+
+def _accuracies(records: Sequence[Record]) -> dict[str, Summary]:
+    return {
+        name: summarise([record.accuracy[name] for record in records])
+        for name in ("train", "val", "test", "moved", "rotated")
+    }
+
+
+def _ahead(winner: Finalist, rival: Finalist, sets: Sequence[str]) -> Estimate | None:
+    """The winner's lead over a rival: the mean over the sets, paired by seed."""
+    by_set = [compare_accuracy(winner.records, rival.records, name) for name in sets]
+    if not by_set[0].differences:
+        return None
+    means = [sum(each) / len(sets) for each in zip(*(c.differences for c in by_set), strict=True)]
+    floor = sum(comparison.floor**2 for comparison in by_set) ** 0.5 / len(sets)
+    return Comparison(tuple(means), "difference", floor).estimate(ERROR)
+
+
+def _is_like(record: Record, setting: Setting, dataset: Dataset) -> bool:
+    epochs = record.training.epochs
+    return (
+        record.fingerprint == dataset.fingerprint
+        and record.model == setting.model
+        and record.training == setting.training.model_copy(update={"epochs": epochs})
+    )
+
+
+def _finalist_json(finalist: Finalist) -> dict[str, Any]:
+    return {
+        "candidate": finalist.candidate,
+        "origin": finalist.origin,
+        "knobs": finalist.setting.knobs(),
+        "runs": [record.key for record in finalist.records],
+        "seeds": [record.seed for record in finalist.records],
+        "parameters": finalist.records[0].parameters if finalist.records else None,
+        "accuracy": {name: _summary(s) for name, s in finalist.accuracy.items()},
+        "score": _summary(finalist.score),
+        "seconds": _summary(finalist.seconds),
+    }
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    low, high = summary.low, summary.high
+    is_known = len(summary.values) > 1
+    return {
+        "mean": summary.mean if summary.values else None,
+        "interval": [low, high] if is_known else None,
+        "values": list(summary.values),
+    }

@@ -1,0 +1,353 @@
+"""The search itself: candidates are timed, raced, and the winner is scored on the test sets.
+
+At most a given time is spent looking, some of it kept back for the end: the winner is then trained
+on seeds that had no part in its choice, and scored on test images that had none either, so that
+its figures are not the luck by which it won. What was chosen before is not changed after that.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from siffra.config import Setting
+from siffra.config.override import override
+from siffra.data.dataset import Dataset, Images
+from siffra.engine.base import Engine
+from siffra.errors import ConfigError, SearchError
+from siffra.model_file import save_model
+from siffra.network import build_network
+from siffra.recipes import Recipe
+from siffra.run import Record, run, run_key
+from siffra.search.budget import spell_seconds
+from siffra.search.journal import Journal
+from siffra.search.proposals import Seen, propose
+from siffra.search.race import ROUNDS, Candidate, Ran, Turn, next_turn, ranking
+from siffra.search.space import Given, Space, parameters_of
+from siffra.search.trial import seconds_per_step, try_out, with_steps
+from siffra.store import Store
+
+FEWEST_STEPS = 24
+"""Steps in the whole budget; what makes fewer here does not take part."""
+LEAST_TIME = 4
+"""A search takes at least so many times its budget."""
+MOST_FINALS, FEWEST_FINALS = 10, 2
+"""Seeds that the winner is scored with."""
+
+_FILL = 0.97
+"""How much of the budget is planned for: times vary."""
+_TIMED = 0.04
+"""The share of a budget that is spent on timing a candidate."""
+_KEPT_BACK = 0.3
+"""The share of the time that is kept for the winner."""
+_MOST_CUT = 0.8
+"""No correction cuts a number of steps to less than this share of it."""
+_MOST_REFUSED = 300
+"""Proposals in a row that no network can be made of, before the search gives up."""
+_FEWEST_TO_LEARN = 8
+"""Candidates that a round must have seen before proposals go by it."""
+_PARENTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is searched for: `budget` and `time` in seconds, `fixed` knobs, the sets that count."""
+
+    budget: float
+    time: float
+    sets: tuple[str, ...]
+    fixed: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What a search is doing: `spent` of `time` seconds are over, `best` is the leader's score."""
+
+    doing: Literal["timing", "trying", "confirming"]
+    candidate: Candidate | None
+    seed: int
+    tried: int
+    best: float | None
+    spent: float
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search came to: the winner first, then whom it is set against, with their records.
+
+    `candidates` are all that were tried.
+    """
+
+    finalists: tuple[tuple[Candidate, tuple[Record, ...]], ...]
+    candidates: tuple[Candidate, ...]
+    spent: float
+
+
+class Search:
+    """One search. `judged_by` has the held-out images by set; the test sets are in `dataset`."""
+
+    def __init__(
+        self,
+        asked: Asked,
+        dataset: Dataset,
+        space: Space,
+        judged_by: Mapping[str, Images],
+        engine: Engine,
+        store: Store,
+        journal: Journal,
+        on_event: Callable[[Now], None] = lambda now: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._asked, self._dataset, self._space = asked, dataset, space
+        self._judged_by, self._engine, self._store = judged_by, engine, store
+        self._journal, self._on_event, self._clock = journal, on_event, clock
+        self._begun = clock() - journal.spent
+        self._overhead = asked.budget / 2
+        """Seconds that a run takes beside its training: scoring, compiling; learned from runs."""
+
+    def make(self, recipes: Sequence[Recipe]) -> Found:
+        """Look until the time is over, then confirm the winner.
+
+        Raises:
+            SearchError: Nothing can be trained within the budget, or no network can be built.
+        """
+        if self._asked.time < LEAST_TIME * self._asked.budget:
+            raise SearchError(
+                f"time: {spell_seconds(self._asked.time)} is too little to look for what trains "
+                f"in {spell_seconds(self._asked.budget)}; it takes "
+                f"{spell_seconds(LEAST_TIME * self._asked.budget)} or more."
+            )
+        self._start(recipes)
+        while self._left() > self._kept_back():
+            if not self._step():
+                break
+        return self._confirm()
+
+    @property
+    def _candidates(self) -> list[Candidate]:
+        return self._journal.candidates
+
+    def _spent(self) -> float:
+        return self._clock() - self._begun
+
+    def _left(self) -> float:
+        return self._asked.time - self._spent()
+
+    def _kept_back(self) -> float:
+        return max(_KEPT_BACK * self._asked.time, FEWEST_FINALS * self._cost(1.0))
+
+    def _cost(self, share: float) -> float:
+        """Predicted wall seconds of a run that trains for so much of the budget."""
+        return share * self._asked.budget + self._overhead
+
+    # -------------------------------------------------------------------- candidates
+
+    def _start(self, recipes: Sequence[Recipe]) -> None:
+        """The shipped recipes are the first candidates, that for the nearest budget first."""
+        known = {candidate.origin for candidate in self._candidates if candidate.origin}
+        fitting = [start for recipe in recipes if (start := self._start_of(recipe))]
+        if not self._candidates and not fitting:
+            fitting = [("plain", *self._proposed(0))]
+        for origin, parameters, setting in fitting:
+            affordable = self._left() > self._kept_back() + self._cost(1.0)
+            if origin not in known and (affordable or not self._able()):
+                self._enter(setting, parameters, origin)
+        if not self._able():
+            raise self._too_slow()
+
+    def _start_of(self, recipe: Recipe) -> tuple[str, dict[str, Any], Setting] | None:
+        """A recipe as a candidate, if it is in the space and fits the images."""
+        try:
+            given = Given(parameters_of(Setting.from_knobs(recipe.knobs)))
+            knobs = self._space.ask(given)
+            return recipe.name, given.answers, self._setting(knobs)
+        except (KeyError, ConfigError):
+            return None
+
+    def _able(self) -> list[Candidate]:
+        return [candidate for candidate in self._candidates if candidate.steps > 0]
+
+    def _setting(self, knobs: Mapping[str, Any]) -> Setting:
+        setting = Setting.from_knobs(override(knobs, self._asked.fixed))
+        build_network(setting.model, self._dataset.image_shape, self._dataset.classes)
+        return setting
+
+    def _proposed(self, number: int) -> tuple[dict[str, Any], Setting]:
+        """The next proposal that is a network, is new, and may well be quick enough."""
+        known = {candidate.setting for candidate in self._candidates}
+        parents = [candidate.parameters for candidate in ranking(self._candidates)[:_PARENTS]]
+        seen = self._seen()
+        refused: Exception | None = None
+        for attempt in range(_MOST_REFUSED):
+            seed = _MOST_REFUSED * number + attempt
+            parameters, knobs = propose(self._space, seen, parents, seed)
+            try:
+                setting = self._setting(knobs)
+            except ConfigError as error:
+                refused = error
+                continue
+            if setting not in known and self._may_be_quick_enough(setting):
+                return parameters, setting
+        shape = "x".join(str(side) for side in self._dataset.image_shape)
+        why = f"such as: {refused}" if refused else "all were tried, or far too slow."
+        raise SearchError(
+            f"no network of {_MOST_REFUSED} that were proposed can be trained on images of {shape}"
+            f"; {why} Fix fewer knobs, or others."
+        )
+
+    def _seen(self) -> list[Seen]:
+        """What proposals go by: the furthest round that enough candidates have been through."""
+        for number in reversed(range(len(ROUNDS))):
+            ran = [c for c in self._candidates if c.has_run(number)]
+            if len(ran) >= _FEWEST_TO_LEARN or number == 0:
+                return [Seen(c.parameters, c.score(number)) for c in ran]
+        return []
+
+    def _may_be_quick_enough(self, setting: Setting) -> bool:
+        """Whether it would make enough steps at the best rate of arithmetic seen so far."""
+        rates = [
+            candidate.steps * self._work(candidate.setting) / self._asked.budget
+            for candidate in self._able()
+        ]
+        if not rates:
+            return True
+        return self._asked.budget * max(rates) >= FEWEST_STEPS * self._work(setting)
+
+    def _work(self, setting: Setting) -> float:
+        """Multiply-adds of a step."""
+        shape, classes = self._dataset.image_shape, self._dataset.classes
+        network = build_network(setting.model, shape, classes)
+        return network.multiplications * setting.training.batch_size
+
+    def _enter(self, setting: Setting, parameters: Mapping[str, Any], origin: str = "") -> None:
+        """Time a candidate, and let it into the race; with no steps where it is too slow."""
+        number = len(self._candidates)
+        self._tell("timing", None, 0)
+        budget = self._asked.budget
+        a_step = seconds_per_step(setting, self._dataset, self._engine, _TIMED * budget)
+        steps = int(_FILL * budget / a_step)
+        if steps < FEWEST_STEPS:
+            steps = 0
+        short = max(1, int(steps * ROUNDS[0].share))
+        entered = Candidate(number, setting, dict(parameters), origin, steps, short)
+        self._journal.add_candidate(entered, self._spent())
+
+    def _too_slow(self) -> SearchError:
+        return SearchError(
+            f"budget: in {spell_seconds(self._asked.budget)} no network makes {FEWEST_STEPS} steps "
+            f"on this machine, the least that a training can be judged by; give a longer --budget"
+            f"{'' if self._engine.threads > 1 else ', or more --threads'}."
+        )
+
+    # -------------------------------------------------------------------------- race
+
+    def _step(self) -> bool:
+        """Make the next run, or let in a new candidate; False when there is no time for it."""
+        spare = self._left() - self._kept_back()
+        turn = next_turn(self._candidates)
+        if turn:
+            if spare < self._cost(ROUNDS[turn.round].share):
+                return False
+            self._run(turn)
+            return True
+        # A new candidate is of no use unless it can be trained to the end.
+        if spare < self._cost(ROUNDS[0].share) + self._cost(1.0):
+            return False
+        parameters, setting = self._proposed(len(self._candidates))
+        self._enter(setting, parameters)
+        return True
+
+    def _run(self, turn: Turn) -> None:
+        candidate = turn.candidate
+        self._tell("trying", candidate, turn.seed)
+        before = self._clock()
+        setting = with_steps(candidate.setting, turn.steps, len(self._dataset.train))
+        tried = try_out(setting, self._dataset, turn.seed, self._engine, self._judged_by)
+        overhead = self._clock() - before - tried.seconds
+        self._overhead += (overhead - self._overhead) / 4
+        ran = Ran(turn.steps, turn.seed, tried.accuracy, tried.seconds)
+        self._journal.add_run(candidate, ran, self._spent())
+        self._correct(candidate, turn, tried.seconds)
+
+    def _correct(self, candidate: Candidate, turn: Turn, seconds: float) -> None:
+        """Go by the time that this run took, if the whole training would not keep to its budget.
+
+        After the short round the number of steps may grow as well. Later it only shrinks, or the
+        runs made so far would be for nothing; and not by much at once, for it may have been the
+        machine that was busy.
+        """
+        fitting = int(_FILL * self._asked.budget * turn.steps / max(seconds, 1e-9))
+        if turn.round > 0:
+            if seconds <= self._asked.budget:
+                return
+            fitting = max(fitting, int(_MOST_CUT * turn.steps))
+        steps = fitting if fitting >= FEWEST_STEPS else 0
+        if steps != candidate.steps:
+            self._journal.correct_steps(candidate, steps, self._spent())
+
+    # ------------------------------------------------------------------------ winner
+
+    def _confirm(self) -> Found:
+        """Train the winner, and whom it is set against, on new seeds; score them on test."""
+        finalists = self._finalists()
+        made: dict[int, list[Record]] = {candidate.number: [] for candidate in finalists}
+        for seed in range(MOST_FINALS):
+            for candidate in finalists:
+                must = candidate is finalists[0] and seed < FEWEST_FINALS
+                record = self._stored_final(candidate, seed)
+                if record is None and (must or self._left() > self._cost(1.0)):
+                    record = self._final(candidate, seed)
+                made[candidate.number] += [record] if record else []
+        return Found(
+            finalists=tuple((c, tuple(made[c.number])) for c in finalists),
+            candidates=tuple(self._candidates),
+            spent=self._journal.spent,
+        )
+
+    def _finalists(self) -> list[Candidate]:
+        """The winner, and the best shipped recipe; if that won, the next best."""
+        ranked = ranking(self._candidates) or self._able()
+        winner, others = ranked[0], ranked[1:]
+        shipped = [other for other in others if other.origin]
+        rival = others[:1] if winner.origin else shipped[:1]
+        return [winner, *rival]
+
+    def final_setting(self, candidate: Candidate) -> Setting:
+        """What the candidate is trained as in the end."""
+        return with_steps(candidate.setting, candidate.steps, len(self._dataset.train))
+
+    def _key(self, candidate: Candidate, seed: int) -> str:
+        return run_key(self.final_setting(candidate), self._dataset, seed, self._engine)
+
+    def _stored_final(self, candidate: Candidate, seed: int) -> Record | None:
+        if seed == 0 and not self.model_path(candidate).exists():
+            return None
+        return self._store.get(self._key(candidate, seed))
+
+    def _final(self, candidate: Candidate, seed: int) -> Record:
+        self._tell("confirming", candidate, seed)
+        setting = self.final_setting(candidate)
+        record, fitted = run(setting, self._dataset, seed, self._engine)
+        if seed == 0:
+            save_model(self.model_path(candidate), fitted, record, self._dataset)
+        self._store.add(record)
+        self._journal.add_final(candidate, seed, self._spent())
+        return record
+
+    def model_path(self, candidate: Candidate) -> Path:
+        """Where a finalist's model with seed 0 is kept."""
+        return self._journal.folder / f"{self._key(candidate, 0)[:16]}.safetensors"
+
+    def _tell(
+        self,
+        doing: Literal["timing", "trying", "confirming"],
+        candidate: Candidate | None,
+        seed: int,
+    ) -> None:
+        ranked = ranking(self._candidates)
+        best = ranked[0].score(ranked[0].furthest) if ranked else None
+        tried = len(self._candidates)
+        spent = min(self._spent(), self._asked.time)
+        self._on_event(Now(doing, candidate, seed, tried, best, spent, self._asked.time))

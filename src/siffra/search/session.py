@@ -1,0 +1,114 @@
+"""A search from beginning to answer: data and store are opened, and it goes on where it was.
+
+What a search has done is kept beside the store, in a folder named by what decides it: the budget,
+the sets, the data, the machine. The same search is gone on with; with more time, too.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from siffra.config import Setting
+from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource, load_dataset
+from siffra.engine.base import Engine
+from siffra.errors import SearchError
+from siffra.recipes import Recipe, find_recipe, shipped_names
+from siffra.run import this_machine
+from siffra.search.answer import SearchAnswer, answer, study_references
+from siffra.search.held_out import SETS, held_out
+from siffra.search.journal import Journal
+from siffra.search.search import Asked, Now, Search
+from siffra.search.space import Space
+from siffra.store import open_store
+
+_PER_SECOND, _FEWEST_JUDGES = 1000, 2000
+"""Validation images that candidates are judged by: so many for each second of the budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A search's answer, and the file of the winner's model (safetensors)."""
+
+    answer: SearchAnswer
+    model: Path
+
+
+def search(
+    budget: float,
+    seconds: float,
+    *,
+    sets: Sequence[str],
+    fixed: Mapping[str, Any],
+    source: DataSource,
+    engine: Engine,
+    store: Path,
+    recipes: Sequence[Recipe] | None = None,
+    on_event: Callable[[Now], None] = lambda now: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Ended:
+    """Look for what trains best in `budget` seconds here, for at most so many `seconds`.
+
+    Args:
+        budget: Training seconds, as siffra counts them: compiling and scoring are apart.
+        seconds: The most that looking takes, all of it.
+        sets: Whose mean accuracy counts: `test`, `moved`, `rotated`, or some of them.
+        fixed: Knobs that every candidate has.
+        source: The data set.
+        engine: What trains.
+        store: The file of finished runs; the search is kept beside it.
+        recipes: Where to start; without it, the shipped ones.
+        on_event: Called before every run with what is going on.
+        clock: Seconds, from whenever.
+
+    Raises:
+        SiffraError: What is asked for cannot be searched; the text says what to change.
+    """
+    _check_fixed(fixed)
+    dataset = load_dataset(source)
+    asked = Asked(budget, seconds, tuple(name for name in SETS if name in sets), dict(fixed))
+    most = max(_FEWEST_JUDGES, int(_PER_SECOND * budget))
+    judged_by = held_out(dataset, source, sets, most)
+    space = Space.of(source)
+    starts = [find_recipe(name) for name in shipped_names()] if recipes is None else recipes
+    folder = store.with_name(store.name + ".searches") / _name(asked, dataset, engine)
+    with open_store(store) as runs, Journal(folder) as journal:
+        looking = Search(asked, dataset, space, judged_by, engine, runs, journal, on_event, clock)
+        found = looking.make(sorted(starts, key=lambda recipe: _distance(recipe, budget)))
+        study = study_references(runs.records(dataset=dataset.name), dataset, source)
+        held = len(next(iter(judged_by.values())))
+        return Ended(
+            answer(asked, found, dataset, held, space, engine, study),
+            looking.model_path(found.finalists[0][0]),
+        )
+
+
+def _check_fixed(fixed: Mapping[str, Any]) -> None:
+    if "epochs" in fixed:
+        raise SearchError("epochs: a search works them out, from the budget; leave them out.")
+    Setting.from_knobs(fixed)
+
+
+def _distance(recipe: Recipe, budget: float) -> float:
+    """How far a recipe's own budget is from the one asked for, as a factor."""
+    own = recipe.budget or budget
+    return max(own / budget, budget / own)
+
+
+def _name(asked: Asked, dataset: Dataset, engine: Engine) -> str:
+    """What decides a search's results, and not how long it looks, in one word."""
+    machine = this_machine(engine.threads)
+    described = {
+        "budget": asked.budget,
+        "sets": asked.sets,
+        "fixed": dict(asked.fixed),
+        "data": dataset.fingerprint,
+        "engine": [engine.name, engine.version],
+        "machine": [machine.cpu, machine.cores, machine.threads],
+    }
+    canonical = json.dumps(described, sort_keys=True, default=list)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

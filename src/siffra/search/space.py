@@ -1,0 +1,189 @@
+"""What a search can propose: every knob, with the values that are worth trying.
+
+The space is walked by asking for one *parameter* after the other, as Optuna's trials do; which
+come next depends on the answers. Parameters are knobs, but for those with a value for each layer
+(`filters_2`), and those whose sensible range depends on the optimizer (`learning_rate_muon`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from siffra.config import ConvModel, DenseModel, Setting
+from siffra.data.load import DataSource
+
+MOST_CONVOLUTIONS = 6
+MOST_DENSE = 3
+
+_FILTERS = (8, 128)
+_KERNELS = (2, 3, 4, 5, 7, 8, 12, 16)
+_NEURONS = (16, 32, 64, 128, 256, 512, 1024)
+_BATCHES = (16, 32, 64, 128, 256, 512)
+_EMAS = (0.0, 0.9, 0.98, 0.99, 0.995, 0.999)
+_OPTIMIZERS = ("sgd", "nesterov", "adamw", "muon")
+_LEARNING_RATES = {
+    "sgd": (0.01, 2.0),
+    "nesterov": (0.003, 0.5),
+    "adamw": (3e-4, 0.03),
+    "muon": (0.01, 0.5),
+}
+_BEYOND = 1.3
+"""Training may shift images further than the shifted sets do, by this factor."""
+
+
+class Asks(Protocol):
+    """How parameters are asked for, as by an `optuna.Trial`."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any:
+        """One of the choices."""
+        ...
+
+    def suggest_int(self, name: str, low: int, high: int, /, *, step: int = 1) -> int:
+        """A whole number, both ends included."""
+        ...
+
+    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool = False) -> float:
+        """A number, drawn evenly or on a logarithmic scale."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The networks and trainings for a data set whose test images move and turn so far."""
+
+    moved: float
+    rotated: float
+
+    @classmethod
+    def of(cls, source: DataSource) -> "Space":
+        """The space for a data set."""
+        return cls(source.moved, source.rotated)
+
+    def ask(self, trial: Asks) -> dict[str, Any]:
+        """Knobs of a whole setting but for `epochs`; whether a network fits is not checked."""
+        model = trial.suggest_categorical("model", ("conv", "dense"))
+        knobs = {
+            "model": model,
+            "activation": trial.suggest_categorical("activation", ("relu", "gelu", "tanh")),
+            "batch_norm": trial.suggest_categorical("batch_norm", (False, True)),
+            "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+        }
+        knobs |= _convolutions(trial) if model == "conv" else {}
+        knobs |= _dense_layers(trial, least=0 if model == "conv" else 1)
+        return knobs | _training(trial) | self._augmentation(trial)
+
+    def _augmentation(self, trial: Asks) -> dict[str, Any]:
+        kind = trial.suggest_categorical("augment", ("none", "move", "rotate", "shifts"))
+        knobs: dict[str, Any] = {"augment": kind}
+        if kind in ("move", "shifts"):
+            most = max(1.0, _BEYOND * self.moved)
+            knobs["augment_move"] = trial.suggest_float("augment_move", 0.0, most)
+        if kind in ("rotate", "shifts"):
+            most = min(180.0, max(1.0, _BEYOND * self.rotated))
+            knobs["augment_rotate"] = trial.suggest_float("augment_rotate", 0.0, most)
+        if kind != "none":
+            knobs["augment_clean"] = trial.suggest_float("augment_clean", 0.0, 0.6)
+            knobs["augment_jitter"] = trial.suggest_float("augment_jitter", 0.0, 2.0)
+        return knobs
+
+
+def _convolutions(trial: Asks) -> dict[str, Any]:
+    layers = trial.suggest_int("conv_layers", 1, MOST_CONVOLUTIONS)
+    pools_all = trial.suggest_categorical("global_pooling", ("max", "average", "none"))
+    numbers = range(1, layers + 1)
+    return {
+        "space_to_depth": trial.suggest_categorical("space_to_depth", (1, 2)),
+        "global_pooling": pools_all,
+        "padding": trial.suggest_categorical("padding", ("same", "valid")),
+        "pooling": trial.suggest_categorical("pooling", ("max", "average")),
+        "filters": [trial.suggest_int(f"filters_{n}", *_FILTERS, step=8) for n in numbers],
+        "kernel_size": [trial.suggest_categorical(f"kernel_size_{n}", _KERNELS) for n in numbers],
+        "strides": [trial.suggest_int(f"strides_{n}", 1, 3) for n in numbers],
+        "pool_size": [
+            1 if n == layers and pools_all != "none" else trial.suggest_int(f"pool_size_{n}", 1, 3)
+            for n in numbers
+        ],
+    }
+
+
+def _dense_layers(trial: Asks, least: int) -> dict[str, Any]:
+    layers = trial.suggest_int("layers" if least else "layers_after", least, MOST_DENSE)
+    widths = [trial.suggest_categorical(f"neurons_{n}", _NEURONS) for n in range(1, layers + 1)]
+    return {"layers": layers, "neurons": widths} if layers else {"layers": 0}
+
+
+def _training(trial: Asks) -> dict[str, Any]:
+    optimizer = trial.suggest_categorical("optimizer", _OPTIMIZERS)
+    least, most = _LEARNING_RATES[optimizer]
+    knobs = {
+        "optimizer": optimizer,
+        "learning_rate": trial.suggest_float(f"learning_rate_{optimizer}", least, most, log=True),
+        "batch_size": trial.suggest_categorical("batch_size", _BATCHES),
+        "schedule": trial.suggest_categorical("schedule", ("constant", "one_cycle", "cosine")),
+        "warmup": trial.suggest_float("warmup", 0.0, 0.5),
+        "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.3),
+        "ema": trial.suggest_categorical("ema", _EMAS),
+    }
+    if optimizer == "adamw":
+        knobs["weight_decay"] = trial.suggest_float("weight_decay_adamw", 1e-4, 0.2, log=True)
+    else:
+        knobs["weight_decay"] = trial.suggest_float("weight_decay", 0.0, 0.005)
+    if optimizer in ("nesterov", "muon"):
+        knobs["momentum"] = trial.suggest_float(f"momentum_{optimizer}", 0.3, 0.98)
+    return knobs
+
+
+def parameters_of(setting: Setting) -> dict[str, Any]:
+    """What the parameters must be for `Space.ask` to come to `setting`, as far as it can."""
+    model, training = setting.model.model_dump(), setting.training.model_dump()
+    given: dict[str, Any] = {"model": model.pop("kind")}
+    for name, value in (model | training).items():
+        if isinstance(value, tuple):
+            given |= {f"{name}_{n}": each for n, each in enumerate(value, start=1)}
+        else:
+            given[name] = value
+    optimizer = given["optimizer"]
+    for name in ("learning_rate", "momentum", "weight_decay"):
+        given[f"{name}_{optimizer}"] = given[name]
+    if isinstance(setting.model, DenseModel):
+        given["layers"] = len(setting.model.neurons)
+    elif isinstance(setting.model, ConvModel):
+        given["layers_after"] = len(setting.model.neurons)
+        given["conv_layers"] = len(setting.model.filters)
+    return given
+
+
+class Given:
+    """Answers with given parameters, brought into their ranges; keeps what was asked for.
+
+    `answers` has them afterwards.
+
+    Raises:
+        KeyError: A parameter is not given, or is none of its choices.
+    """
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._given = given
+        self.answers: dict[str, Any] = {}
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any:
+        """The given one, if it is a choice; of numbers the nearest that is."""
+        value = self._given[name]
+        if value not in choices and all(type(choice) in (int, float) for choice in choices):
+            value = min(choices, key=lambda choice: abs(choice - value))
+        if value not in choices:
+            raise KeyError(name)
+        return self._keep(name, value)
+
+    def suggest_int(self, name: str, low: int, high: int, /, *, step: int = 1) -> int:
+        """The given number, or the nearest there is."""
+        nearest = low + round((self._given[name] - low) / step) * step
+        return self._keep(name, min(max(nearest, low), high))
+
+    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool = False) -> float:
+        """The given number, or the end of the range that is nearest."""
+        return self._keep(name, min(max(float(self._given[name]), low), high))
+
+    def _keep(self, name: str, value: Any) -> Any:
+        self.answers[name] = value
+        return value

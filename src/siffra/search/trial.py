@@ -1,0 +1,66 @@
+"""One candidate tried out: trained for a number of steps, timed, scored on held-out images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from siffra.config import Setting
+from siffra.data.dataset import Dataset, Images
+from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.engine.schedule import steps_per_epoch
+from siffra.scores import accuracy, confusion_matrix
+
+_FIRST_STEPS = 8
+"""Trained before the clock is looked at: the first steps are slower than the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of it: accuracies (fractions) by set, and the training's seconds."""
+
+    accuracy: Mapping[str, float]
+    seconds: float
+
+
+def with_steps(setting: Setting, steps: int, images: int) -> Setting:
+    """`setting` trained for so many steps on that many images, its schedule ending there."""
+    epochs = steps / steps_per_epoch(setting.training, images)
+    training = setting.training.model_copy(
+        update={"epochs": int(epochs) if epochs.is_integer() else epochs}
+    )
+    return replace(setting, training=training)
+
+
+def try_out(
+    setting: Setting, dataset: Dataset, seed: int, engine: Engine, judged_by: Mapping[str, Images]
+) -> Tried:
+    """Train `setting` on the training images and score it on each of the sets `judged_by`."""
+    seconds, fitted = _train(setting, dataset, seed, engine)
+    scores = {}
+    for name, images in judged_by.items():
+        predicted = fitted.predict(images.x).argmax(axis=1)
+        scores[name] = accuracy(confusion_matrix(images.y, predicted, dataset.classes))
+    return Tried(scores, seconds)
+
+
+def seconds_per_step(setting: Setting, dataset: Dataset, engine: Engine, worth: float) -> float:
+    """How long a step of this training takes here, measured for about `worth` seconds."""
+    images = len(dataset.train)
+    engine.prepare(setting.model, setting.training, dataset)
+
+    def timed(steps: int) -> float:
+        seconds, _ = _train(with_steps(setting, steps, images), dataset, 0, engine)
+        return seconds / steps
+
+    first = timed(_FIRST_STEPS)
+    return timed(max(_FIRST_STEPS, int(worth / max(first, 1e-9))))
+
+
+def _train(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> tuple[float, Fitted]:
+    seconds: list[float] = []
+
+    def end_epoch(end: EpochEnd, fitted: Fitted) -> None:
+        seconds.append(end.seconds)
+
+    engine.prepare(setting.model, setting.training, dataset)
+    fitted = engine.fit(setting.model, setting.training, dataset, seed, end_epoch)
+    return sum(seconds), fitted

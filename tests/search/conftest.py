@@ -1,0 +1,107 @@
+"""A search without waiting: an engine that moves a clock on, and is as good as its knobs say."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from siffra.config import Model, Training
+from siffra.data.dataset import Dataset
+from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.engine.schedule import total_steps
+from siffra.network import build_network
+
+MULTIPLICATIONS_PER_SECOND = 1e7
+
+
+class FakeClock:
+    """Seconds that pass when somebody says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeFitted(Fitted):
+    """Right about a share of the images, the same ones every time; `share` of 1 is all."""
+
+    def __init__(self, share: float, classes: int, seed: int) -> None:
+        self._share, self._classes, self._seed = share, classes, seed
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        # The class is written into the first pixel by `fake_data`.
+        scale = 1 if images.dtype == np.uint8 else 255
+        truth = np.rint(images[:, 0, 0, 0] * scale).astype(int) % self._classes
+        rng = np.random.default_rng(self._seed)
+        right = rng.random(len(images)) < self._share
+        given = np.where(right, truth, (truth + 1) % self._classes)
+        return np.eye(self._classes, dtype=np.float32)[given]
+
+    def weights(self) -> dict[str, np.ndarray]:
+        return {"dense_1.kernel": np.zeros((1, 1), np.float32)}
+
+
+class FakeEngine(Engine):
+    """Takes time by its arithmetic; better the nearer the learning rate is to 0.1, and longer."""
+
+    name, version, threads = "fake", 1, 1
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.trained: list[tuple[str, int, int]] = []
+
+    def prepare(self, model, training, dataset) -> None:
+        pass
+
+    def fit(
+        self,
+        model: Model,
+        training: Training,
+        dataset: Dataset,
+        seed: int,
+        on_epoch: Callable[[EpochEnd, Fitted], None],
+    ) -> Fitted:
+        steps = total_steps(training, len(dataset.train))
+        network = build_network(model, dataset.image_shape, dataset.classes)
+        work = network.multiplications * training.batch_size
+        seconds = steps * work / MULTIPLICATIONS_PER_SECOND
+        self._clock.now += seconds
+        self.trained.append((str((model, training)), steps, seed))
+        off = abs(math.log10(training.learning_rate / 0.1))
+        share = max(0.1, 0.95 - 0.2 * off - 0.5 / (1 + seconds))
+        fitted = FakeFitted(share, dataset.classes, seed)
+        on_epoch(EpochEnd(1, 1.0, share, seconds), fitted)
+        return fitted
+
+    def load(self, model, image_shape, classes, weights) -> Fitted:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def engine(clock: FakeClock) -> FakeEngine:
+    return FakeEngine(clock)
+
+
+@pytest.fixture(scope="session")
+def fake_data(tmp_path_factory: pytest.TempPathFactory):
+    """600 + 200 images of 12 x 12 in 3 classes; the class is in the corner pixel."""
+    rng = np.random.default_rng(3)
+
+    def images(count: int) -> tuple[np.ndarray, np.ndarray]:
+        y = np.arange(count) % 3
+        x = rng.integers(0, 255, (count, 12, 12))
+        x[:, 0, 0] = y
+        return x.astype(np.uint8), y
+
+    path = tmp_path_factory.mktemp("data") / "fake.npz"
+    (x_train, y_train), (x_test, y_test) = images(600), images(200)
+    np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    return path

@@ -1,0 +1,129 @@
+"""Spans of time, the search space, held-out images and the front, each by itself."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siffra.config import Setting
+from siffra.data.load import DataSource, load_dataset
+from siffra.engine.schedule import total_steps
+from siffra.errors import SearchError
+from siffra.recipes import find_recipe, shipped_names
+from siffra.search.answer import front
+from siffra.search.budget import seconds_of, spell_seconds
+from siffra.search.held_out import held_out
+from siffra.search.proposals import propose
+from siffra.search.space import Given, Space, parameters_of
+from siffra.search.trial import with_steps
+
+SPACE = Space(10.0, 36.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("15s", 15), ("15", 15), ("0.5 s", 0.5), ("10m", 600), ("1m30s", 90), ("2min", 120),
+     ("1h", 3600), ("1h30m", 5400)],
+)  # fmt: skip
+def test_spans_of_time(text, seconds):
+    assert seconds_of(text, "budget") == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("0", "budget: found '0'; it must be longer than 0 s, as 15s."),
+        ("0s", "budget: found '0s'; it must be longer than 0 s, as 15s."),
+        ("-3s", "budget: found '-3s'; it must be longer than 0 s, as 15s."),
+        ("soon", "budget: found 'soon'; write a span of time, as 15s, 1m30s or 10m."),
+        ("", "budget: found ''; write a span of time, as 15s, 1m30s or 10m."),
+        ("-", "budget: found '-'; write a span of time, as 15s, 1m30s or 10m."),
+        ("nan", "budget: found 'nan'; write a span of time, as 15s, 1m30s or 10m."),
+        ("1e3", "budget: found '1e3'; write a span of time, as 15s, 1m30s or 10m."),
+    ],
+)
+def test_what_is_no_span_of_time_is_one_clear_line(text, told):
+    with pytest.raises(SearchError) as caught:
+        seconds_of(text, "budget")
+
+    assert str(caught.value) == told
+
+
+@given(st.floats(0.001, 1e5))
+def test_spans_are_spelled_as_they_are_read(seconds):
+    assert seconds_of(spell_seconds(round(seconds, 3)), "") == pytest.approx(seconds, abs=0.1)
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_every_shipped_recipe_is_in_the_space(name):
+    recipe = Setting.from_knobs(find_recipe(name).knobs)
+    answers = Given(parameters_of(recipe))
+
+    back = Setting.from_knobs({**SPACE.ask(answers), "epochs": recipe.training.epochs})
+
+    assert back == recipe
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_what_is_proposed_is_a_setting_and_leads_back_to_itself(number):
+    parameters, knobs = propose(SPACE, [], [], number)
+    setting = Setting.from_knobs(knobs)
+    answers = Given(parameters_of(setting))
+
+    assert Setting.from_knobs(SPACE.ask(answers)) == setting
+    assert answers.answers == pytest.approx(parameters)
+
+
+def test_a_proposal_keeps_most_of_its_parent():
+    parent = Given(parameters_of(Setting.from_knobs(find_recipe("digits-5s").knobs)))
+    SPACE.ask(parent)
+    changed = []
+    for number in range(60):
+        parameters, _ = propose(SPACE, [], [parent.answers], number)
+        shared = parameters.keys() & parent.answers.keys()
+        changed.append(sum(parameters[n] != parent.answers[n] for n in shared) / len(shared))
+
+    assert np.median(changed) < 0.2
+    assert max(changed) > 0.4  # now and then, all is drawn anew
+
+
+def test_the_same_number_proposes_the_same():
+    assert propose(SPACE, [], [], 7) == propose(SPACE, [], [], 7)
+
+
+def test_held_out_images_are_validation_images_shifted_as_the_test_set_is():
+    dataset, source = load_dataset(), DataSource()
+
+    sets = held_out(dataset, source, ("moved", "test", "rotated"), 500)
+
+    assert list(sets) == ["moved", "test", "rotated"]
+    assert {len(images) for images in sets.values()} == {500}
+    held = {image.tobytes() for image in dataset.val.x}
+    assert all(image.tobytes() in held for image in sets["test"].x)
+    assert not any(image.tobytes() in held for image in dataset.test.x[:500])
+    ink = [sets[name].x.sum() / sets["test"].x.sum() * 255 for name in ("moved", "rotated")]
+    assert 0.8 < ink[0] < 0.95  # moving loses some, by what siffra data tells of the test set
+    assert 0.98 < ink[1] <= 1.0
+
+
+@pytest.mark.parametrize("steps", [1, 24, 75, 374, 375, 376, 1000, 12345])
+def test_a_number_of_steps_is_kept_to(steps):
+    setting = Setting.from_knobs({"batch_size": 128})
+
+    assert total_steps(with_steps(setting, steps, 48_000).training, 48_000) == steps
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12))
+def test_the_front_is_what_nothing_else_beats(places):
+    expected = {
+        place
+        for place in places
+        if not any(
+            other != place and other[0] <= place[0] and other[1] >= place[1] for other in places
+        )
+    }
+
+    found = front(places)
+
+    assert {places[i] for i in found} == expected
+    assert len(found) == len(expected)

@@ -1,0 +1,198 @@
+"""A whole search: what it tries, keeps, answers and refuses."""
+
+import numpy as np
+import pytest
+
+from siffra.config import Setting
+from siffra.data.load import DataSource
+from siffra.errors import SearchError
+from siffra.recipes import Recipe
+from siffra.search.race import FIRST_SEED
+from siffra.search.session import search
+
+START = Recipe("start", "start.toml", {"neurons": 32, "learning_rate": 0.7}, 10.0, None)
+
+
+@pytest.fixture
+def look(clock, engine, fake_data, tmp_path):
+    """`look(budget=10, seconds=300)`: a search of the fake engine's."""
+
+    def look(budget: float = 10.0, seconds: float = 300.0, **others):
+        asked = {
+            "sets": ("test", "moved", "rotated"),
+            "fixed": {},
+            "source": DataSource(path=fake_data, moved=0.0, rotated=0.0),
+            "recipes": [START],
+        }
+        return search(
+            budget,
+            seconds,
+            engine=engine,
+            store=tmp_path / "runs.sqlite",
+            clock=clock,
+            **(asked | others),
+        )
+
+    return look
+
+
+def test_it_finds_better_than_where_it_started(look):
+    found = look().answer
+
+    assert found.candidates > 5
+    assert found.winner.score.mean > found.rivals[0].score.mean
+    assert found.rivals[0].origin == "start"
+    assert found.ahead
+    assert found.ahead.low > 0
+
+
+def test_it_keeps_to_its_time_and_its_budget(look, clock):
+    found = look(10.0, 300.0).answer
+
+    assert clock.now <= 300
+    assert found.spent == pytest.approx(clock.now, abs=0.01)
+    assert all(point.seconds <= 10.0 for point in found.points)
+    assert found.winner.seconds.high <= 10.0
+
+
+def test_the_winner_is_scored_on_seeds_that_did_not_choose_it(look, engine):
+    found = look().answer
+
+    assert [record.seed for record in found.winner.records] == list(
+        range(len(found.winner.records))
+    )
+    assert len(found.winner.records) >= 2
+    assert all(seed >= FIRST_SEED or seed < 10 for _, _, seed in engine.trained)
+
+
+def test_test_images_are_touched_by_the_finalists_alone(look, fake_data, engine):
+    images = []
+    scored = type(engine).fit
+
+    def fit(model, training, dataset, seed, on_epoch):
+        fitted = scored(engine, model, training, dataset, seed, on_epoch)
+        predict = fitted.predict
+
+        def counted(x):
+            images.append((seed, len(x)))
+            return predict(x)
+
+        fitted.predict = counted
+        return fitted
+
+    engine.fit = fit
+
+    look()
+
+    # There are 200 test images and 120 validation images.
+    assert {seed for seed, count in images if count == 200} <= set(range(10))
+    assert {count for seed, count in images if seed >= FIRST_SEED} == {120}
+
+
+def test_a_killed_search_goes_on_and_trains_nothing_twice(look, engine):
+    class Killed(BaseException):
+        pass
+
+    def kill(now):
+        if now.spent > 150:
+            raise Killed
+
+    with pytest.raises(Killed):
+        look(on_event=kill)
+    before = len(engine.trained)
+    found = look().answer
+
+    assert before > 10
+    timed = [run for run in engine.trained if run[2] == 0]
+    raced = [run for run in engine.trained if run[2] >= FIRST_SEED]
+    assert len(set(raced)) == len(raced) > 0
+    assert found.spent <= 300
+    assert timed
+
+
+def test_a_finished_search_is_told_again_without_training(look, engine):
+    first = look().answer
+    before = len(engine.trained)
+
+    again = look().answer
+
+    assert len(engine.trained) == before
+    assert again.winner.setting == first.winner.setting
+    assert again.winner.score == first.winner.score
+    assert again.points == first.points
+
+
+def test_more_time_goes_on_with_the_same_search(look):
+    first = look(seconds=150.0).answer
+    second = look(seconds=300.0).answer
+
+    assert second.candidates > first.candidates
+    assert second.points[: len(first.points) // 2] == first.points[: len(first.points) // 2]
+
+
+def test_the_least_time_still_gives_a_winner(look):
+    found = look(10.0, 40.0).answer
+
+    assert found.winner.origin == "start"
+    assert len(found.winner.records) >= 2
+
+
+def test_a_fixed_knob_is_the_same_in_every_candidate(look):
+    found = look(fixed={"batch_size": 32, "optimizer": "sgd"}).answer
+
+    assert {point.knobs["batch_size"] for point in found.points} == {32}
+    assert {point.knobs["optimizer"] for point in found.points} == {"sgd"}
+
+
+def test_a_recipe_of_another_budget_starts_too_and_the_nearest_is_home(look):
+    far = Recipe("far", "far.toml", {"neurons": 16, "learning_rate": 0.3}, 1000.0, None)
+
+    found = look(recipes=[far, START]).answer
+
+    origins = {point.candidate: point.origin for point in found.points}
+    assert [origins[0], origins[1]] == ["start", "far"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"seconds": 30.0}, "time: 30s is too little to look for what trains in 10s; it takes 40s"),
+        ({"budget": 1e-4, "seconds": 10.0}, "budget: in 0.0001s no network makes 24 steps"),
+        ({"sets": ("test", "tset")}, "sets: found `tset`; did you mean `test`?"),
+        ({"sets": ()}, "sets: found none; name each of them once."),
+        ({"fixed": {"epochs": 3}}, "epochs: a search works them out"),
+        ({"fixed": {"model": "conv", "kernel_size": 11, "conv_layers": 3, "padding": "valid"}},
+         "no network of 300 that were proposed can be trained on images of 12x12x1; such as: "),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_searched_is_one_clear_line(look, asked, told):
+    with pytest.raises(SearchError) as caught:
+        look(**asked)
+
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_too_few_images_to_choose_by(look, tmp_path):
+    path = tmp_path / "few.npz"
+    y = np.arange(60) % 3
+    x = np.zeros((60, 12, 12), np.uint8)
+    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
+
+    with pytest.raises(SearchError, match="12 validation images are too few to choose a model by"):
+        look(source=DataSource(path=path))
+
+
+def test_the_same_search_is_made_once_at_a_time(look):
+    def again(now):
+        look()
+
+    with pytest.raises(SearchError, match="another process is making this search"):
+        look(on_event=again)
+
+
+def test_the_winners_setting_trains_for_the_steps_it_was_chosen_with(look):
+    found = look().answer
+
+    assert isinstance(found.winner.setting, Setting)
+    assert found.winner.setting.training.epochs != 20

@@ -1,0 +1,86 @@
+"""Recipes: those that siffra brings, and what is said of files that are none."""
+
+import pytest
+
+from siffra.config import Setting
+from siffra.errors import RecipeError
+from siffra.recipes import find_recipe, read_recipe, shipped_names
+
+GOOD = """
+budget = 5
+[knobs]
+neurons = 8
+"""
+
+
+def test_the_shipped_ones_are_named_by_their_budget_the_quickest_first():
+    assert shipped_names() == ("digits-1s", "digits-5s", "digits-15s", "digits-60s")
+    budgets = [find_recipe(name).budget for name in shipped_names()]
+    assert budgets == [1, 5, 15, 60]
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_the_shipped_ones_are_settings_whose_length_is_said(name):
+    recipe = find_recipe(name)
+
+    assert Setting.from_knobs(recipe.knobs).training.schedule == "one_cycle"
+    assert "epochs" in recipe.knobs
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_what_was_measured_of_the_shipped_ones_holds_together(name):
+    measured = find_recipe(name).measured
+    if measured is None:
+        return
+    for interval in (measured.seconds, *measured.accuracy.values()):
+        if interval.low is not None and interval.high is not None:
+            assert interval.low <= interval.mean <= interval.high
+    assert set(measured.accuracy) == {"test", "moved", "rotated"}
+
+
+def test_a_file_is_a_recipe_too(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD)
+
+    recipe = find_recipe(path)
+
+    assert (recipe.name, recipe.budget, recipe.knobs) == ("mine", 5.0, {"neurons": 8})
+    assert recipe.measured is None
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("budget = 5", "knobs: it is missing."),
+        ("[knobs]", "knobs: found {}; dictionary should have at least 1 item"),
+        (GOOD.replace("budget", "bugdet"), "bugdet: no such key; did you mean `budget`?"),
+        (GOOD.replace("= 5", "= '5s'"), "budget: found '5s'; input should be a valid number."),
+        (GOOD.replace("= 5", "= -5"), "budget: found -5; input should be greater than 0."),
+        (GOOD + "[measured]\nseed = 1", "measured.machine: it is missing."),
+        ("[knobs", "not TOML: "),
+        ("budget = '\udcff'", "not UTF-8 text."),
+    ],
+)
+def test_a_mistake_is_told_with_file_and_key(tmp_path, content, told):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(path)
+
+    assert str(caught.value).startswith(f"{path}: {told}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_is_none_is_told_with_the_nearest():
+    with pytest.raises(RecipeError) as caught:
+        find_recipe("digit-5s")
+
+    assert str(caught.value) == (
+        "digit-5s: no such recipe, and no such file; did you mean `digits-5s`?"
+    )
+
+
+def test_a_file_that_is_not_there_is_one_clear_line(tmp_path):
+    with pytest.raises(RecipeError, match=r"none\.toml: cannot be read: No such file"):
+        find_recipe(tmp_path / "none.toml")
