@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +47,7 @@ class Bench:
         self._port = "0"
         self._process: subprocess.Popen[str] | None = None
         self.base = ""
+        self._cookie = ""
         self.cookies: StorageState = {}
 
     def start(self) -> str:
@@ -71,7 +73,8 @@ class Bench:
         door.request("GET", address.removeprefix(self.base))
         given = door.getresponse().headers["Set-Cookie"]
         door.close()
-        name, _, value = given.partition(";")[0].partition("=")
+        self._cookie = given.partition(";")[0]
+        name, _, value = self._cookie.partition("=")
         cookie: StorageStateCookie = {
             "name": name, "value": value, "domain": "127.0.0.1", "path": "/",
             "expires": -1, "httpOnly": True, "secure": False, "sameSite": "Strict",
@@ -79,21 +82,26 @@ class Bench:
         self.cookies = {"cookies": [cookie], "origins": []}
 
     def warm_up(self) -> None:
-        """Have the playground's networks speak once: on a new machine that compiles them."""
-        (cookie,) = self.cookies["cookies"]
+        """Have it train and predict once: on a new machine, that is when it compiles."""
+        asked = {"vary": {"neurons": [2, 3]}, "fixed": {"epochs": 1}, "seeds": 1}
+        lab = self.call("POST", "/api/ask", asked)["id"]
+        everyone = {"models": ["dense", "conv"], "digit": 0, "response": True}
+        self.call("POST", "/api/predict", everyone)
+        while self.call("GET", f"/api/labs/{lab}")["state"] != "done":
+            time.sleep(0.2)
+
+    def call(self, verb: str, path: str, body: object = None) -> dict[str, Any]:
+        """Ask the server without a browser."""
         line = HTTPConnection("127.0.0.1", int(self._port), timeout=300)
-        line.request(
-            "POST",
-            "/api/predict",
-            json.dumps({"models": ["dense", "conv"], "digit": 0, "response": True}),
-            {
-                "Content-Type": "application/json",
-                "Origin": self.base,
-                "Cookie": f"{cookie['name']}={cookie['value']}",
-            },
-        )
-        assert line.getresponse().status == 200
+        headers = {
+            "Content-Type": "application/json",
+            "Origin": self.base,
+            "Cookie": self._cookie,
+        }
+        line.request(verb, path, json.dumps(body or {}) if verb == "POST" else None, headers)
+        told = json.loads(line.getresponse().read())
         line.close()
+        return told
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is None:
@@ -167,8 +175,8 @@ def visit(browser, bench) -> Iterator[Callable[..., Page]]:
     assert complaints == []
 
 
-@pytest.fixture(scope="module")
-def tiny(browser, bench) -> str:
+@pytest.fixture(scope="session")
+def tiny(bench) -> str:
     """The id of a data set so small that a run takes no time, uploaded as a user would."""
     full = load_dataset()
     file = io.BytesIO()
@@ -179,36 +187,18 @@ def tiny(browser, bench) -> str:
         x_test=full.test.x[:60, :, :, 0],
         y_test=full.test.y[:60],
     )
-    context = browser.new_context(storage_state=bench.cookies)
-    told = context.request.post(
-        f"{bench.base}/api/datasets",
-        data=json.dumps({"name": "tiny", "npz": base64.b64encode(file.getvalue()).decode()}),
-        headers={"Origin": bench.base, "Content-Type": "application/json"},
-    )
-    assert told.ok, told.text()
-    found = told.json()["id"]
-    context.close()
-    return found
+    content = base64.b64encode(file.getvalue()).decode()
+    return bench.call("POST", "/api/datasets", {"name": "tiny", "npz": content})["id"]
 
 
 @pytest.fixture
-def idle(bench, browser) -> Iterator[None]:
-    """Afterwards nothing is waiting or being trained, whatever a test has left there."""
+def idle(bench) -> Iterator[None]:
+    """Afterwards nothing waits or is being trained, whatever a test has left there."""
     yield
-    context = browser.new_context(storage_state=bench.cookies)
-
-    def post(path: str) -> None:
-        headers = {"Origin": bench.base, "Content-Type": "application/json"}
-        context.request.post(f"{bench.base}/api/{path}", data="{}", headers=headers)
-
-    def queue() -> list[dict]:
-        return context.request.get(f"{bench.base}/api/bench").json()["queue"]
-
     deadline = time.monotonic() + 30
-    while left := queue():
+    while left := bench.call("GET", "/api/bench")["queue"]:
         assert time.monotonic() < deadline, left
         for item in left:
-            post(f"labs/{item['id']}/stop")
+            bench.call("POST", f"/api/labs/{item['id']}/stop")
         time.sleep(0.1)
-    post("bench/resume")
-    context.close()
+    bench.call("POST", "/api/bench/resume")

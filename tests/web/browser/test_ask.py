@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-SLOW = "#/ask?model=dense&vary=neurons:32,48&epochs=60&seeds=3"
+SLOW = "#/ask?model=dense&vary=neurons:32,48&epochs=100&seeds=3"
 """A question that takes long enough to be looked at while it is answered."""
 
 

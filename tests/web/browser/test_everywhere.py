@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 VIEWS = ("#/ask", "#/playground", "#/labs", "#/runs")
-SLOW = "#/ask?model=dense&vary=neurons:32,48&epochs=60&seeds=3"
+SLOW = "#/ask?model=dense&vary=neurons:32,48&epochs=100&seeds=3"
 
 # Every control that can be reached, with the name that a screen reader says.
 NAMES = """() => [...document.querySelectorAll(

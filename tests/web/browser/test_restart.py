@@ -4,15 +4,14 @@ import signal
 
 from playwright.sync_api import expect
 
-SLOW = "#/ask?model=dense&vary=neurons:32,48&epochs=30&seeds=3"
 
-
-def test_killed_and_started_again_the_lab_goes_on(browser, bench):
+def test_killed_and_started_again_the_lab_goes_on(browser, bench, tiny):
+    slow = f"#/ask?model=dense&vary=neurons:32,48&epochs=800&seeds=3&data={tiny}"
     context = browser.new_context(storage_state=bench.cookies)
     page = context.new_page()
     broken: list[str] = []
     page.on("pageerror", lambda error: broken.append(str(error)))
-    page.goto(f"{bench.base}/{SLOW}")
+    page.goto(f"{bench.base}/{slow}")
     expect(page.locator("button.primary")).to_be_enabled()
     page.click("button.primary")
     expect(page.locator(".status .soft")).to_contain_text("1 of 6")
@@ -21,12 +20,12 @@ def test_killed_and_started_again_the_lab_goes_on(browser, bench):
 
     expect(page.locator(".link-lost")).to_be_visible()
     address = bench.start()
-    context.new_page().goto(address)  # as whoever starts it does; the cookie is the browser's
+    bench.let_in(address)
+    context.add_cookies(bench.cookies["cookies"])  # as if the printed address had been opened
     expect(page.locator(".link-lost")).to_be_hidden()
     expect(page.locator(".status .state-running")).to_be_visible()
     expect(page.locator(".status .soft")).not_to_contain_text("0 of 6")
     page.click("[data-action=cancel]")
     expect(page.locator(".status .state-stopped")).to_be_visible()
     assert broken == []
-    bench.cookies = context.storage_state()
     context.close()

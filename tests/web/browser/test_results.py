@@ -7,15 +7,10 @@ import pytest
 from playwright.sync_api import expect
 
 
-@pytest.fixture(scope="module")
-def question(tiny) -> str:
-    return f"#/ask?model=dense&vary=neurons:2,4&epochs=2&seeds=2&data={tiny}"
-
-
 @pytest.fixture
-def page(visit, question):
+def page(visit, tiny):
     """A page on a bench where one question has been answered."""
-    opened = visit(question)
+    opened = visit(f"#/ask?model=dense&vary=neurons:2,4&epochs=2&seeds=2&data={tiny}")
     expect(opened.locator(".cost")).not_to_be_empty()
     if opened.locator("button.primary").is_enabled():
         opened.click("button.primary")
@@ -36,17 +31,18 @@ def column(page, name: str) -> list[str]:
 
 
 def test_every_lab_is_listed_with_its_verdicts(page):
+    asked = page.locator(".earlier a[aria-current]").get_attribute("href")
     go(page, "labs")
 
-    first = page.locator(".cards > li").first
-    expect(first.locator(".badge")).to_have_count(1)
-    first.locator("a").click()
+    lab = page.locator(".cards > li").filter(has=page.locator(f"a[href='{asked}']"))
+    expect(lab.locator(".badge")).to_have_count(1)
+    lab.locator("a").click()
     expect(page.locator(".claims .badge")).to_have_count(1)
 
 
 def test_a_lab_in_full_opens_its_questions_and_its_report(page):
-    lab = page.evaluate("fetch('api/labs').then(r => r.json()).then(all => all.labs[0].id)")
-    page.goto(page.url.partition("#")[0] + f"#/labs/{lab}")
+    asked = page.locator(".earlier a[aria-current]").get_attribute("href")
+    page.goto(page.url.partition("#")[0] + asked.replace("ask?lab=", "labs/"))
 
     expect(page.locator(".answer")).not_to_be_empty()
     page.locator(".questions summary").first.focus()
@@ -90,14 +86,14 @@ def test_runs_are_sorted_by_any_column(page):
     assert column(page, "test") == falling[::-1]
 
 
-def test_runs_are_filtered_and_the_address_says_so(page):
+def test_runs_are_filtered_and_the_address_says_so(page, tiny):
     go(page, "runs")
-    page.fill("#where", "neurons = 4 seed=0")
+    page.fill("#where", f"neurons = 4 seed=0 epochs<3 dataset={tiny}")
     page.keyboard.press("Enter")
 
     expect(page.locator("table.runs tbody tr")).to_have_count(1)
     page.reload()
-    expect(page.locator("#where")).to_have_value("neurons=4 seed=0")
+    expect(page.locator("#where")).to_have_value(f"neurons=4 seed=0 epochs<3 dataset={tiny}")
     expect(page.locator("table.runs tbody tr")).to_have_count(1)
 
 
@@ -130,7 +126,7 @@ def test_a_run_is_trained_once_more_to_show_its_mistakes(page):
     page.locator("table.runs tbody a").first.click()
     expect(page.locator("table.confusion")).to_be_visible()
     if page.locator(".mistakes").count() == 0:
-        page.locator("section > div > button").last.click()
+        page.click("[data-action=make-model]")
 
     expect(page.locator(".mistakes li")).not_to_have_count(0)
 

@@ -77,7 +77,7 @@ function legend() {
 function mistakes(run, parts) {
   const host = h("div");
   const refusal = h("p", { class: "refusal", role: "alert" });
-  const make = h("button", { type: "button", onclick: train }, t("ui.run.make_model"));
+  const make = h("button", { type: "button", "data-action": "make-model", onclick: train }, t("ui.run.make_model"));
   const id = `run-${run.key}`;
   parts.push(onBench((kind, data) => {
     if (kind === "model" && data.id === id) (data.state === "made" ? fetchAndShow : failed)();
