@@ -322,6 +322,29 @@ def run_lab(
     return result
 
 
+def compare_reports(
+    first: Path | str, second: Path | str, *, out: Path | str, language: str = "en"
+) -> str:
+    """Set two reports side by side, those of another preset, machine or version of siffra, say.
+
+    Args:
+        first: The folder of a report.
+        second: That of the other.
+        out: Write `comparison.html` and `comparison.md` to this folder.
+        language: Of the comparison: `en` or `sv`.
+
+    Returns:
+        What changed, in a few lines.
+
+    Raises:
+        SiffraError: One of them cannot be read, or `out` cannot be written.
+    """
+    from siffra.report.comparison import comparison_text, write_comparison
+
+    shown = write_comparison(Path(first), Path(second), Path(out), language)
+    return f"{comparison_text(shown, words_in(language))}\n\nreport: {out}/comparison.html"
+
+
 def expect_report(out: Path | str | None, language: str = "en") -> None:
     """See that a report can be written to `out`, which is made: better told before the training.
 
@@ -358,7 +381,7 @@ class LabResult:
 
     def as_json(self, language: str = "en") -> str:
         """The content of the report's `results.json`."""
-        return results_json(self.answers, words_in(language))
+        return results_json(self.answers, words_in(language), self.examined)
 
     def __str__(self) -> str:
         return lab_text(self.answers)

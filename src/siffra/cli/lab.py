@@ -60,6 +60,13 @@ OnlyOption = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option(help="Folder for the report.", metavar="DIR")]
 LanguageOption = Annotated[Language, typer.Option("--lang", help="Language of the report.")]
+CompareOption = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(
+        help="Instead, set the reports in folders A and B side by side, in comparison.html.",
+        metavar="A B",
+    ),
+]
 
 OUT = Path("siffra-report")
 
@@ -133,15 +140,23 @@ def report(
     language: LanguageOption = Language.en,
     engine: EngineOption = EngineName.native,
     store: StoreOption = None,
+    compare: CompareOption = None,
 ) -> None:
     """Write a lab's report again, from runs that are stored; nothing is trained.
+
+    Two reports can be set side by side: which verdicts changed, and the estimates.
 
     [dim]Examples[/dim]
     siffra report --lang sv --out rapport
     siffra report my-lab.toml --preset standard
+    siffra report --compare quick-report standard-report --out both
     """
     from siffra import api
 
+    if compare:
+        api.expect_report(out, language)
+        typer.echo(api.compare_reports(*compare, out=out, language=language))
+        return
     with api.lab_job(
         file,
         preset=preset,

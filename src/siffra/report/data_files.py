@@ -5,11 +5,14 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from siffra.config import KNOBS
 from siffra.errors import SiffraError
+from siffra.examination import Examined
+from siffra.lab.examined import WAYS, BySeed, Way, by_seed, places, shift_curve
 from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report.facts import all_records, command, machines, proviso
@@ -21,7 +24,7 @@ from siffra.run import Record
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def results_json(answers: Answers, words: Words) -> str:
+def results_json(answers: Answers, words: Words, examined: Examined | None = None) -> str:
     """Everything that was found, as JSON; fractions and seconds, null for what is not finite."""
     plan, records = answers.plan, all_records(answers)
     claims = [claim for question in answers.questions for claim in question.claims]
@@ -40,9 +43,11 @@ def results_json(answers: Answers, words: Words) -> str:
         "machine": {k: v for k, v in made_on[0].items() if k != "versions"} if made_on else None,
         "versions": made_on[0]["versions"] if made_on else {},
         "other_machines": made_on[1:],
+        "missing": answers.missing,
+        "looks": [asdict(look) for look in answers.looks],
         "verdicts": {v: sum(c.verdict == v for c in claims) for v in VERDICTS},
-        "questions": [_question(question, words) for question in answers.questions],
-        "experiments": [_experiment(experiment, words) for experiment in answers.experiments],
+        "questions": [_question(question, words, examined) for question in answers.questions],
+        "experiments": [_experiment(e, words, examined) for e in answers.experiments],
     }
     return json.dumps(_finite(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -137,7 +142,7 @@ def export_records(records: Sequence[Record], path: Path) -> None:
         raise SiffraError(f"{path}: cannot be written: {error.strerror or error}.") from error
 
 
-def _question(answer: QuestionAnswer, words: Words) -> dict[str, Any]:
+def _question(answer: QuestionAnswer, words: Words, examined: Examined | None) -> dict[str, Any]:
     question = answer.question
     return {
         "id": question.id,
@@ -148,8 +153,11 @@ def _question(answer: QuestionAnswer, words: Words) -> dict[str, Any]:
         "retune": list(question.retune),
         "fixed": dict(question.fixed),
         "claims": [_claim(claim, question.fixed, words) for claim in answer.claims],
-        "levels": [_level(level, i == answer.best) for i, level in enumerate(answer.levels)],
+        "levels": [
+            _level(level, i == answer.best, examined) for i, level in enumerate(answer.levels)
+        ],
         "edge": list(answer.edge),
+        "interactions": [asdict(interaction) for interaction in answer.interactions],
     }
 
 
@@ -170,42 +178,56 @@ def _claim(answer: ClaimAnswer, fixed: Mapping[str, Any], words: Words) -> dict[
         "censored": estimate.censored if estimate else 0,
         "seeds_needed": answer.seeds_needed,
         "reason": answer.reason,
+        "left_out": answer.left_out,
+        "look": answer.look,
+        "degrees_of_freedom": estimate.freedom if estimate else None,
         "reported": words.say(claim.reported),
     }
     described = ("metric", "on", "target", "level", "against", "direction", "margin", "epochs")
     return found | {name: getattr(claim, name) for name in described}
 
 
-def _level(answer: LevelAnswer, best: bool) -> dict[str, Any]:
+def _level(answer: LevelAnswer, best: bool, examined: Examined | None) -> dict[str, Any]:
     return {
         "knobs": dict(answer.level.knobs),
-        **_seen(answer),
+        **_seen(answer, examined),
         "best": best,
         "retuned": dict(answer.retuned),
         "reported": dict(answer.level.reported),
     }
 
 
-def _experiment(answer: ExperimentAnswer, words: Words) -> dict[str, Any]:
+def _experiment(
+    answer: ExperimentAnswer, words: Words, examined: Examined | None
+) -> dict[str, Any]:
     experiment = answer.experiment
     return {
         "id": experiment.id,
         "name": words.say(experiment.name),
         "note": words.say(experiment.note),
         "knobs": experiment.setting.knobs(),
-        **_seen(answer),
+        **_seen(answer, examined),
         "reported": dict(experiment.reported),
     }
 
 
-def _seen(answer: LevelAnswer | ExperimentAnswer) -> dict[str, Any]:
+def _seen(answer: LevelAnswer | ExperimentAnswer, examined: Examined | None) -> dict[str, Any]:
+    known = by_seed(answer.records, examined)
     return {
         "n": len(answer.records),
         "seeds": [record.seed for record in answer.records],
         "accuracy": {name: _summary(summary) for name, summary in answer.accuracy.items()},
         "seconds": _summary(answer.seconds),
         "diverged": answer.diverged,
+        "shifts": {way: _curve(known, way) for way in WAYS} if known else None,
     }
+
+
+def _curve(examinations: BySeed, way: Way) -> dict[str, Any]:
+    """A shift curve: pixels or degrees, mean accuracies and their intervals."""
+    curve = shift_curve(examinations, way)
+    ends = zip(curve.low.tolist(), curve.high.tolist(), strict=True)
+    return {"at": list(places(way)), "mean": curve.mean.tolist(), "interval": list(ends)}
 
 
 def _summary(summary: Summary) -> dict[str, Any]:

@@ -1,0 +1,245 @@
+"""Two reports side by side: which verdicts changed, and the estimates beside each other."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from siffra.lab.plan import Level
+from siffra.report import numbers
+from siffra.report.figures import safe_name
+from siffra.report.intervals import Picture, picture
+from siffra.report.labels import SETS, short_level_name
+from siffra.report.pages import html_page, markdown_page, write_folder
+from siffra.report.results import ClaimResult, LevelResult, QuestionResult, Results, read_results
+from siffra.report.sentences import VERDICTS, capital
+from siffra.report.tables import Cell, Table
+from siffra.report.words import GAP, Words, words_in
+
+Sides = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundView:
+    """What one of the two says of a claim: its verdict (`code` for style) and its estimate."""
+
+    code: str
+    verdict: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimPair:
+    """A claim with both findings. `differs` says, where it is so, that it is not one claim."""
+
+    say: str
+    first: FoundView
+    second: FoundView
+    changed: bool
+    differs: str
+    picture: Picture | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionPair:
+    """A question that both ask."""
+
+    anchor: str
+    label: str
+    ask: str
+    claims: tuple[ClaimPair, ...]
+    table: Table | None
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonView:
+    """Two reports side by side."""
+
+    title: str
+    names: Sides
+    summary: str
+    changes: tuple[tuple[str, str, str, str, int], ...]
+    facts: tuple[tuple[str, str, str], ...]
+    questions: tuple[QuestionPair, ...]
+    alone: tuple[str, ...]
+
+    @property
+    def changed(self) -> list[tuple[QuestionPair, ClaimPair]]:
+        """The claims whose verdicts differ."""
+        return [(q, claim) for q in self.questions for claim in q.claims if claim.changed]
+
+
+def write_comparison(first: Path, second: Path, out: Path, language: str = "en") -> ComparisonView:
+    """Compare the reports in two folders; write `comparison.html` and `.md` to the folder `out`.
+
+    Raises:
+        SiffraError: One of them cannot be read, or `out` cannot be written.
+    """
+    words = words_in(language)
+    shown = compare(read_results(first), read_results(second), _names(first, second), words)
+    pages = {
+        "comparison.html": html_page("comparison.html", words, it=shown),
+        "comparison.md": markdown_page("comparison.md", words, it=shown),
+    }
+    write_folder({name: text.encode("utf-8") for name, text in pages.items()}, out)
+    return shown
+
+
+def comparison_text(shown: ComparisonView, words: Words) -> str:
+    """The comparison in a few lines, for the terminal."""
+    lines = [shown.summary]
+    for question, claim in shown.changed:
+        change = f"{claim.first.verdict} → {claim.second.verdict}"
+        lines.append(f"    ({question.label}) {change:<32} {claim.say}")
+    return "\n".join([*lines, *shown.alone]).replace(GAP, " ")
+
+
+def compare(first: Results, second: Results, names: Sides, words: Words) -> ComparisonView:
+    """Set two reports side by side; questions and claims are matched by their ids."""
+    others = {question.id: question for question in second.questions}
+    both = [(q, others[q.id]) for q in first.questions if q.id in others]
+    questions = tuple(_question(q, other, names, words) for q, other in both)
+    claims = [claim for question in questions for claim in question.claims]
+    changed = [claim for claim in claims if claim.changed]
+    title = first.title if first.title == second.title else f"{first.title} / {second.title}"
+    return ComparisonView(
+        title=title,
+        names=names,
+        summary=_summary(len(claims), len(changed), words),
+        changes=_changes(changed),
+        facts=_facts(first, second, words),
+        questions=questions,
+        alone=_alone(first, second, names, words),
+    )
+
+
+def _names(first: Path, second: Path) -> Sides:
+    """What the two are called: as short as tells them apart."""
+    a, b = (path.parent if path.is_file() else path for path in (first, second))
+    short = a.resolve().name, b.resolve().name
+    return short if short[0] != short[1] else (str(first), str(second))
+
+
+def _summary(claims: int, changed: int, words: Words) -> str:
+    if not claims:
+        return words("compare.nothing")
+    same = words.count("compare.both", claims)
+    return f"{same} {words.count('compare.changed', changed) if changed else words('compare.same')}"
+
+
+def _changes(changed: Sequence[ClaimPair]) -> tuple[tuple[str, str, str, str, int], ...]:
+    """How often each verdict became which other: code and name of both, and the number."""
+    kinds = Counter(
+        (c.first.code, c.first.verdict, c.second.code, c.second.verdict) for c in changed
+    )
+    return tuple((*kind, n) for kind, n in kinds.most_common())
+
+
+def _facts(first: Results, second: Results, words: Words) -> tuple[tuple[str, str, str], ...]:
+    def told(results: Results) -> dict[str, str]:
+        machine, versions = results.machine, results.versions
+        epochs = "–" if results.epochs is None else words.exact(results.epochs)
+        return {
+            words("compare.preset"): results.preset,
+            words("compare.epochs"): epochs,
+            words("compare.seeds"): str(len(results.seeds)),
+            words("facts.runs"): str(results.runs),
+            words("facts.machine"): f"{machine.cpu}, {machine.threads}" if machine else "–",
+            words("facts.versions"): ", ".join(f"{k} {v}" for k, v in versions.items()),
+            words("compare.command"): results.command,
+        }
+
+    ours, theirs = told(first), told(second)
+    return tuple((name, ours[name], theirs[name]) for name in ours)
+
+
+def _alone(first: Results, second: Results, names: Sides, words: Words) -> tuple[str, ...]:
+    """What only one of the two has."""
+    told = []
+    for (mine, name), other in zip(
+        ((first, names[0]), (second, names[1])), (second, first), strict=True
+    ):
+        asked = {q.id: {c.id for c in q.claims} for q in other.questions}
+        questions = [q.id for q in mine.questions if q.id not in asked]
+        claims = [
+            c.id for q in mine.questions for c in q.claims if c.id not in asked.get(q.id, {c.id})
+        ]
+        for kind, ids in (("questions", questions), ("claims", claims)):
+            if ids:
+                told.append(words(f"compare.only_{kind}", name=name, ids=words.listing(ids)))
+    return tuple(told)
+
+
+def _question(
+    first: QuestionResult, second: QuestionResult, names: Sides, words: Words
+) -> QuestionPair:
+    theirs = {claim.id: claim for claim in second.claims}
+    return QuestionPair(
+        anchor=safe_name(f"question-{first.id}"),
+        label=first.id,
+        ask=first.ask,
+        claims=tuple(_claim(c, theirs[c.id], words) for c in first.claims if c.id in theirs),
+        table=_levels(first.levels, second.levels, names, words),
+    )
+
+
+def _claim(first: ClaimResult, second: ClaimResult, words: Words) -> ClaimPair:
+    about = ("metric", "on", "target", "level", "against", "direction", "margin")
+    differing = [name for name in about if getattr(first, name) != getattr(second, name)]
+    return ClaimPair(
+        say=first.say,
+        first=_found(first, words),
+        second=_found(second, words),
+        changed=first.verdict != second.verdict,
+        differs=words("compare.differs", fields=words.listing(differing)) if differing else "",
+        picture=None if differing else picture(first.claim(), first.found(), second.found()),
+    )
+
+
+def _found(result: ClaimResult, words: Words) -> FoundView:
+    estimate, verdict = result.found(), VERDICTS[VERDICTS.index(result.verdict)]
+    code = verdict.replace(" ", "_")
+    told = ""
+    if estimate is not None:
+        value, interval = numbers.estimate_words(words, result.claim(), estimate)
+        level = numbers.confidence(words, estimate.confidence)
+        told = words("evidence", value=value, level=level, interval=interval, n=result.n)
+    return FoundView(code, words(f"verdict.{code}"), told)
+
+
+def _levels(
+    first: Sequence[LevelResult], second: Sequence[LevelResult], names: Sides, words: Words
+) -> Table | None:
+    """The levels that both have: accuracies and times of one beside those of the other."""
+    theirs = {_key(level): level for level in second}
+    both = [(level, theirs[_key(level)]) for level in first if _key(level) in theirs]
+    if not both:
+        return None
+    columns = [[Cell(_name(level, words), "name") for level, _ in both]]
+    head = [Cell("", "name")]
+    for name in (*SETS, "seconds"):
+        called = words("table.seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
+        for side in (0, 1):
+            head.append(Cell(f"{capital(called)}, {names[side]}", "number"))
+            texts = [_measured(pair[side], name, words) for pair in both]
+            padded = numbers.align(texts, words("decimal"))
+            columns.append([Cell(text, "number") for text in padded])
+    return Table(tuple(head), tuple(zip(*columns, strict=True)))
+
+
+def _key(level: LevelResult) -> str:
+    return json.dumps(level.knobs, sort_keys=True)
+
+
+def _name(level: LevelResult, words: Words) -> str:
+    return capital(short_level_name(words, Level(level.knobs, (), {})))
+
+
+def _measured(level: LevelResult, name: str, words: Words) -> str:
+    found = level.seconds if name == "seconds" else level.accuracy.get(name)
+    if found is None or not found.values:
+        return "–"
+    if name == "seconds":
+        return numbers.seconds_number(words, found.summary())
+    return numbers.accuracy_number(words, found.summary())

@@ -1,0 +1,69 @@
+"""Two intervals of one claim on one line, as numbers for a small picture."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from siffra.lab.plan import Claim
+from siffra.lab.statistics import Estimate, margin_of
+
+WIDTH = 200.0
+"""Of the picture; all its numbers are between 0 and this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """An interval with its estimate."""
+
+    low: float
+    value: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Where no difference is (`zero`), the margin around it, and the intervals (None: unknown)."""
+
+    zero: float
+    margin_low: float
+    margin_high: float
+    bars: tuple[Bar | None, Bar | None]
+
+
+def picture(claim: Claim, first: Estimate | None, second: Estimate | None) -> Picture | None:
+    """The picture of two estimates; None if neither has an interval."""
+    ends = [_ends(first), _ends(second)]
+    known = [end for found in ends if found for end in found if math.isfinite(end)]
+    if not known:
+        return None
+    margin = margin_of(claim)
+    # Equally far to both sides, so that zero is always in the middle.
+    reach = 1.08 * max(1.5 * margin, *map(abs, known)) or 1.0
+
+    def place(value: float) -> float:
+        inside = min(max(value, -reach), reach)
+        return round(WIDTH * (inside + reach) / (2 * reach), 2)
+
+    return Picture(
+        zero=place(0.0),
+        margin_low=place(-margin),
+        margin_high=place(margin),
+        bars=(_bar(ends[0], place), _bar(ends[1], place)),
+    )
+
+
+def _bar(ends: tuple[float, float, float] | None, place: Callable[[float], float]) -> Bar | None:
+    return Bar(*map(place, ends)) if ends else None
+
+
+def _ends(estimate: Estimate | None) -> tuple[float, float, float] | None:
+    """Low end, estimate and high end on the scale on which effects add."""
+    if estimate is None or math.isnan(estimate.low) or math.isnan(estimate.high):
+        return None
+    if estimate.scale == "ratio":
+        return _log(estimate.low), _log(estimate.value), _log(estimate.high)
+    return estimate.low, estimate.value, estimate.high
+
+
+def _log(ratio: float) -> float:
+    return math.log(ratio) if ratio > 0 else -math.inf

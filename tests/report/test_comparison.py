@@ -1,0 +1,224 @@
+"""Two reports set side by side: read back, matched, told apart, and safe to show."""
+
+import dataclasses
+import json
+import math
+import re
+
+import pytest
+from report.fake_answers import make_answers, make_claim, make_question
+from report.test_report import HOSTILE, Page
+
+from siffra.errors import SiffraError
+from siffra.lab.statistics import Estimate
+from siffra.report.comparison import compare, comparison_text, write_comparison
+from siffra.report.data_files import results_json
+from siffra.report.intervals import WIDTH, picture
+from siffra.report.report import write_report
+from siffra.report.results import Results, read_results
+from siffra.report.words import words_in
+
+EN, SV = words_in("en"), words_in("sv")
+
+
+def lab(*claims, levels=(8, 16), name="a", **about):
+    question = make_question(
+        name, [{"neurons": n} for n in levels], ["levels"], claims=claims, epochs=2
+    )
+    return make_answers([question], **{"seeds": 3, **about})
+
+
+def results(answers) -> Results:
+    return Results.model_validate_json(results_json(answers, EN))
+
+
+def compared(first, second, words=EN):
+    return compare(results(first), results(second), ("one", "two"), words)
+
+
+WORSE = make_claim("a1", "8 are better than 16.")
+MARGIN = make_claim("a1", "8 are better than 16.", margin=0.9)
+
+
+def test_the_same_report_twice_has_no_change():
+    shown = compared(lab(WORSE), lab(WORSE))
+
+    assert shown.summary == "The two have one claim in common. No verdict changed."
+    assert shown.changed == []
+    assert not shown.alone
+
+
+def test_a_changed_verdict_is_told_with_both():
+    answers = lab(WORSE)
+    (question,) = answers.questions
+    was, undecided = (
+        question.claims[0],
+        dataclasses.replace(question.claims[0], verdict="inconclusive"),
+    )
+    other = dataclasses.replace(
+        answers, questions=(dataclasses.replace(question, claims=(undecided,)),)
+    )
+
+    shown = compared(answers, other)
+
+    assert was.verdict == "refuted"
+    assert shown.summary.endswith("Of one the verdict changed.")
+    assert shown.changes == (("refuted", "refuted", "inconclusive", "inconclusive", 1),)
+    told = comparison_text(shown, EN)
+    assert re.search(r"\(a\) refuted → inconclusive +8 are better than 16\.", told)
+
+
+def test_estimates_stand_beside_each_other_with_their_intervals():
+    (question,) = compared(lab(WORSE), lab(WORSE, seeds=6)).questions
+    (claim,) = question.claims
+
+    for found, seeds in ((claim.first, 3), (claim.second, 6)):
+        assert re.search(rf"percentage points \(.*interval.*n.=.{seeds}\)", found.evidence)
+    assert claim.first.evidence != claim.second.evidence
+
+
+def test_levels_that_both_have_stand_beside_each_other():
+    (question,) = compared(lab(levels=(8, 16, 32)), lab(levels=(16, 32, 64))).questions
+
+    assert question.table is not None
+    assert [row[0].text for row in question.table.rows] == ["16", "32"]
+    assert [cell.text for cell in question.table.head[1:3]] == ["Test (%), one", "Test (%), two"]
+
+
+def test_what_only_one_has_is_told():
+    first, second = lab(WORSE, make_claim("a2", "More.")), lab(WORSE)
+    shown = compare(results(first), results(second), ("one", "two"), EN)
+    other = compare(results(first), results(lab(WORSE, name="b")), ("one", "two"), EN)
+
+    assert shown.alone == ("Only in one: claims a2.",)
+    assert other.summary == "The two have no claim in common."
+    assert other.alone == ("Only in one: questions a.", "Only in two: questions b.")
+
+
+def test_a_claim_that_means_something_else_is_marked_and_not_drawn():
+    (question,) = compared(lab(WORSE), lab(MARGIN)).questions
+
+    assert question.claims[0].differs.endswith("what differs: margin.")
+    assert question.claims[0].picture is None
+
+
+def test_what_was_written_is_what_is_read():
+    answers = lab(WORSE)
+    read = results(answers).questions[0].claims[0]
+
+    (claim,) = answers.questions[0].claims
+    found = read.found()
+    assert claim.estimate is not None
+    assert found is not None
+    assert (found.value, found.low, found.high) == (
+        claim.estimate.value,
+        claim.estimate.low,
+        claim.estimate.high,
+    )
+    assert read.claim().margin == claim.claim.margin
+
+
+def test_ends_that_no_json_can_hold_come_back_as_what_they_were():
+    read = results(lab(WORSE)).questions[0].claims[0]
+
+    open_above = read.model_copy(update={"interval": (0.5, None)}).found()
+    single = read.model_copy(update={"interval": (None, None), "n": 1}).found()
+
+    assert open_above is not None
+    assert open_above.high == math.inf
+    assert single is not None
+    assert math.isnan(single.low)
+
+
+@pytest.mark.parametrize("language", ["en", "sv"])
+def test_a_comparison_is_a_page_and_its_markdown(tmp_path, language):
+    write_report(lab(WORSE), tmp_path / "one")
+    write_report(lab(WORSE, seeds=4), tmp_path / "two")
+
+    out = tmp_path / "both"
+    write_comparison(tmp_path / "one", tmp_path / "two" / "results.json", out, language)
+
+    assert sorted(path.name for path in out.iterdir()) == ["comparison.html", "comparison.md"]
+    page = Page((out / "comparison.html").read_text("utf-8"))
+    assert "script" not in page.tags
+    assert all(address.startswith("#") for address in page.addresses)
+    assert page.tags.count("svg") == 1
+    assert "one" in page.text
+    assert ("Two reports" if language == "en" else "Två rapporter") in page.text
+
+
+def test_nothing_that_a_report_says_becomes_markup(tmp_path):
+    for name in ("one", "two"):
+        found = json.loads(results_json(lab(WORSE), EN))
+        question = found["questions"][0]
+        found |= {"title": HOSTILE, "preset": HOSTILE, "command": HOSTILE}
+        question |= {"id": HOSTILE, "ask": HOSTILE}
+        question["claims"][0]["say"] = HOSTILE
+        question["levels"][0]["knobs"] = {HOSTILE: HOSTILE}
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").write_text(json.dumps(found), "utf-8")
+
+    write_comparison(tmp_path / "one", tmp_path / "two", tmp_path)
+
+    page = Page((tmp_path / "comparison.html").read_text("utf-8"))
+    assert not {"script", "img"} & set(page.tags)
+    assert page.tags.count("style") == 1
+    assert "alert(1)" in page.text
+    markdown = (tmp_path / "comparison.md").read_text("utf-8")
+    assert not re.search(r"<script|<img|!\[y\]|^# x", markdown, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "no such file; name the folder of a report"),
+        (b"\xff\xfe\xff", "cannot be read: it is no text"),
+        (b"{", "not the results of a siffra report"),
+        (b'{"title": "x"}', "not the results of a siffra report"),
+    ],
+)
+def test_what_is_no_report_is_one_clear_line(tmp_path, content, complaint):
+    if content is not None:
+        (tmp_path / "results.json").write_bytes(content)
+
+    with pytest.raises(SiffraError, match=complaint) as caught:
+        read_results(tmp_path)
+
+    assert "\n" not in str(caught.value)
+
+
+class TestPicture:
+    def test_no_difference_is_in_the_middle_and_equal_things_are_equally_far(self):
+        claim = make_claim("a", "x", margin=0.01)
+        found = Estimate(0.05, 0.0, 0.1, 0.95, (0.05,) * 3, "difference", 0)
+        drawn = picture(claim, found, None)
+
+        assert drawn is not None
+        bar, missing = drawn.bars
+        assert bar is not None
+        assert missing is None
+        assert drawn.zero == bar.low == WIDTH / 2
+        assert bar.value - drawn.zero == pytest.approx((bar.high - drawn.zero) / 2, abs=0.01)
+        assert drawn.zero - drawn.margin_low == pytest.approx((bar.high - bar.low) / 10, abs=0.02)
+
+    def test_ratios_are_placed_by_their_logarithms(self):
+        claim = make_claim("a", "x", metric="seconds", margin=0.05)
+        drawn = picture(claim, Estimate(1.0, 0.5, 2.0, 0.95, (1.0,) * 3, "ratio", 0), None)
+
+        assert drawn is not None
+        assert drawn.bars[0] is not None
+        assert drawn.bars[0].value == WIDTH / 2
+        assert drawn.bars[0].low + drawn.bars[0].high == pytest.approx(WIDTH)
+
+    def test_open_ends_stay_in_the_picture(self):
+        claim = make_claim("a", "x", metric="seconds", margin=0.05)
+        drawn = picture(claim, Estimate(1.5, 0.0, math.inf, 0.95, (1.5,) * 3, "ratio", 1), None)
+
+        assert drawn is not None
+        assert drawn.bars[0] is not None
+        assert (drawn.bars[0].low, drawn.bars[0].high) == (0.0, WIDTH)
+
+    def test_without_intervals_there_is_none(self):
+        single = Estimate(0.1, math.nan, math.nan, 0.95, (0.1,), "difference", 0)
+
+        assert picture(make_claim("a", "x"), single, None) is None
