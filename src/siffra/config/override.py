@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from siffra.config.knobs import KNOBS, says_layers
+from siffra.config.knobs import knobs_of, says_layers
 from siffra.config.training import has_use
 
 
@@ -20,7 +20,7 @@ def override(base: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str, Any
 
 def _is_used(name: str, knobs: Mapping[str, Any]) -> bool:
     model = knobs.get("model", "dense")
-    if name in KNOBS and name != "model" and model not in KNOBS[name].models:
+    if name not in knobs_of(model):
         return False
     if name == "neurons" and model == "conv":
         return says_layers(knobs)

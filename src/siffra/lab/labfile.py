@@ -13,7 +13,7 @@ import reprlib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -39,6 +39,9 @@ DIGITS = Path(__file__).with_name("digits.toml")
 EXPERIMENTS = "experiments"
 """The id by which the experiments are picked among the questions."""
 
+RECIPE = "recipe"
+"""What stands among a level's or an experiment's knobs for all the knobs of a recipe."""
+
 MOST_SEEDS = 1000
 MOST_LEVELS = 1000
 LANGUAGES = ("en", "sv")
@@ -51,7 +54,7 @@ Factories = Mapping[str, Factory]
 
 def _known_knob(name: str, info: ValidationInfo) -> str:
     own: Factories = info.context or {}
-    known = {*KNOBS, *(knob for factory in own.values() for knob in factory.knobs)}
+    known = {*KNOBS, RECIPE, *(knob for factory in own.values() for knob in factory.knobs)}
     if name not in known:
         hint = did_you_mean(name, known)
         raise PydanticCustomError("unknown_knob", "no such knob; {hint}", {"hint": hint})
@@ -109,6 +112,7 @@ _Against = Annotated[
     BeforeValidator(_listed),
 ]
 _Fraction = Annotated[float, Field(ge=0, le=1)]
+_Preset = Literal["quick", "standard", "full"]
 
 
 class _Table(BaseModel):
@@ -200,6 +204,7 @@ class QuestionTable(_Table):
     figures: Annotated[tuple[Figure, ...], _SOME] | None = None
     reported: Annotated[tuple[ReportedLevel, ...], _ARRAY] = ()
     claims: Annotated[tuple[ClaimTable, ...], _ARRAY] = ()
+    from_preset: _Preset = "quick"
 
     @model_validator(mode="after")
     def _levels_to_compare(self) -> Self:
@@ -207,8 +212,9 @@ class QuestionTable(_Table):
             raise ValueError("a question has either `vary` or `levels`")
         for number, level in enumerate(self.levels or (), start=1):
             missing = [knob for knob in self.varied if knob not in level]
-            # Models have different knobs, so that levels of both need not name the same.
-            if missing and ("model" not in level or self._needs_all_knobs):
+            # Models have different knobs, and a recipe has them all: such levels need not name
+            # the same.
+            if missing and (level.keys().isdisjoint(("model", RECIPE)) or self._needs_all_knobs):
                 raise ValueError(f"levels[{number}] has no `{missing[0]}`, which other levels have")
         levels = len(self.levels) if self.levels else _combinations(self.vary)
         if levels < 2:
@@ -254,6 +260,7 @@ class ExperimentTable(_Table):
     note: _Text | None = None
     knobs: Knobs
     reported: Reported = Reported()
+    from_preset: _Preset = "quick"
 
 
 class PresetTable(_Table):

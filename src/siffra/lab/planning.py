@@ -4,14 +4,14 @@ import hashlib
 import itertools
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from siffra.config import ModuleModel, Setting, knobs_of, says_layers
-from siffra.config.training import usual
+from siffra.config import ModuleModel, Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.errors import ConfigError, LabFileError, did_you_mean
+from siffra.lab.assembly import Cut, Part, assemble
 from siffra.lab.labfile import (
     EXPERIMENTS,
     MOST_LEVELS,
@@ -23,7 +23,6 @@ from siffra.lab.labfile import (
 )
 from siffra.lab.looks import doubling
 from siffra.lab.plan import Claim, Experiment, Figure, Level, Metric, Plan, Question
-from siffra.network import build_network
 
 PRESETS: Mapping[str, tuple[int | None, int]] = {
     "quick": (3, 5),
@@ -31,8 +30,6 @@ PRESETS: Mapping[str, tuple[int | None, int]] = {
     "full": (None, 5),
 }
 """The cap on epochs (None: no cap) and the number of seeds, by name."""
-_IDLE = ("momentum", "augment_move", "augment_rotate", "augment_clean", "augment_jitter")
-"""Knobs that only some optimizers and augmentations have a use for."""
 
 
 def plan_lab(
@@ -55,7 +52,8 @@ def plan_lab(
         epochs: Train every run for exactly so many epochs, whatever preset and lab file say.
             (Neither this nor a preset's cap touches a question that varies or retunes `epochs`.)
         seeds: Number of seeds, in place of the preset's; they are 0, 1, 2, ...
-        only: Ids of the questions to plan (`experiments` for those); empty: all.
+        only: Ids of the questions to plan (`experiments` for those); empty: all that the preset
+            asks.
         until_decided: Add seeds for the claims that are still open, at looks that double.
         max_seeds: Seeds at the last of those looks; without it, four times those of the first.
 
@@ -67,16 +65,16 @@ def plan_lab(
     if epochs is not None and epochs < 1:
         raise ConfigError(f"epochs: found {epochs}; it must be 1 or more.")
     chosen = _chosen(lab, only)
-    cut = _Cut(epochs or cap, exact=epochs is not None)
+    cut = Cut(epochs or cap, exact=epochs is not None)
     questions = [
         _question(table, f"questions[{number}]", lab, dataset, cut)
         for number, table in enumerate(lab.questions, start=1)
-        if table.id in chosen
+        if table.id in chosen and (only or _is_due(table, preset))
     ]
     experiments = [
         _experiment(table, f"experiments[{number}]", lab, dataset, cut)
         for number, table in enumerate(lab.experiments, start=1)
-        if EXPERIMENTS in chosen
+        if EXPERIMENTS in chosen and (only or _is_due(table, preset))
     ]
     first = _seeds(seeds if seeds is not None else count)
     return Plan(
@@ -103,11 +101,13 @@ def plan_vary(
     data: DataSource | None = None,
     until_decided: bool = False,
     max_seeds: int | None = None,
+    base: Mapping[str, Any] | None = None,
 ) -> Plan:
     """A plan of one question: what the knobs in `vary` do, all others being as in `fixed`.
 
     All combinations of the values are compared; each is claimed to be better than the first, in
-    accuracy on test. `data` says where `dataset` is from; it is only kept, for the report.
+    accuracy on test. `base` has a recipe's knobs, which the others override. `data` says where
+    `dataset` is from; it is only kept, for the report.
     `until_decided` and `max_seeds` are as for `plan_lab`.
 
     Raises:
@@ -123,9 +123,9 @@ def plan_vary(
         raise ConfigError(
             f"{', '.join(vary) or 'vary'}: give two values or more, {MOST_LEVELS:,} at most."
         )
-    parts = [_Part("", fixed)]
+    parts = [Part("base", base or {}), Part("", fixed)]
     levels = tuple(
-        Level(knobs, (_setting([*parts, _Part("", knobs)], dataset),), {}) for knobs in combinations
+        Level(knobs, (assemble([*parts, Part("", knobs)], dataset),), {}) for knobs in combinations
     )
     if same := _first_same(levels):
         raise ConfigError(_why_same(*same))
@@ -141,7 +141,9 @@ def plan_vary(
         claims=tuple(_better_than_first(levels, i) for i in range(1, len(levels))),
         figures=_default_figures(tuple(vary), levels),
     )
-    described = json.dumps({"vary": vary, "fixed": fixed}, default=list, sort_keys=True)
+    described = json.dumps(
+        {"vary": vary, "fixed": {**(base or {}), **fixed}}, default=list, sort_keys=True
+    )
     return Plan(
         title=question.ask,
         source="vary",
@@ -156,33 +158,18 @@ def plan_vary(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """How long a run may be: at most `epochs` (None: as long as it says), or `exact`ly."""
-
-    epochs: int | None
-    exact: bool
-
-    def __call__(self, setting: Setting) -> Setting:
-        own = setting.training.epochs
-        epochs = self.epochs if self.epochs and (self.exact or self.epochs < own) else own
-        return replace(setting, training=setting.training.model_copy(update={"epochs": epochs}))
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Some of a setting's knobs, and where they were written."""
-
-    where: str
-    knobs: Mapping[str, Any]
-
-
 def _preset(lab: LabFile, name: str) -> tuple[int | None, int]:
     if name not in PRESETS:
         raise ConfigError(f"preset: found {name!r}; {did_you_mean(name, PRESETS)}")
     epochs, seeds = PRESETS[name]
     own = getattr(lab.presets, name)
     return own.epochs or epochs, own.seeds or seeds
+
+
+def _is_due(table: QuestionTable | ExperimentTable, preset: str) -> bool:
+    """Whether this preset is one of those in which `table` is asked without being picked."""
+    presets = list(PRESETS)
+    return presets.index(preset) >= presets.index(table.from_preset)
 
 
 def _seeds(count: int) -> tuple[int, ...]:
@@ -218,17 +205,17 @@ def _chosen(lab: LabFile, only: Collection[str]) -> set[str]:
 
 
 def _question(
-    table: QuestionTable, where: str, lab: LabFile, dataset: Dataset, cut: _Cut
+    table: QuestionTable, where: str, lab: LabFile, dataset: Dataset, cut: Cut
 ) -> Question:
     if "epochs" in table.varied or "epochs" in table.retune:
-        cut = _Cut(None, exact=False)
-    shared = [_Part("base", lab.base), _Part(f"{where}.fixed", table.fixed)]
-    retuned = [_Part(f"{where}.retune", knobs) for knobs in _combinations(table.retune)]
+        cut = Cut(None, exact=False)
+    shared = [Part("base", lab.base), Part(f"{where}.fixed", table.fixed)]
+    retuned = [Part(f"{where}.retune", knobs) for knobs in _combinations(table.retune)]
 
-    def level(part: _Part) -> Level:
+    def level(part: Part) -> Level:
         about = f"question {table.id}, level {_spelled(part.knobs)}"
         settings = (
-            cut(_setting([*shared, part, combination], dataset, lab.source, about))
+            assemble([*shared, part, combination], dataset, cut, lab.source, about)
             for combination in retuned
         )
         return Level(part.knobs, tuple(dict.fromkeys(settings)), {})
@@ -253,56 +240,18 @@ def _question(
     )
 
 
-def _parts(table: QuestionTable, where: str) -> Iterator[_Part]:
+def _parts(table: QuestionTable, where: str) -> Iterator[Part]:
     """The varied knobs of each level."""
     if table.levels is not None:
         for number, knobs in enumerate(table.levels, start=1):
-            yield _Part(f"{where}.levels[{number}]", knobs)
+            yield Part(f"{where}.levels[{number}]", knobs)
     for knobs in _combinations(table.vary) if table.vary else ():
-        yield _Part(f"{where}.vary", knobs)
+        yield Part(f"{where}.vary", knobs)
 
 
 def _combinations(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
     for values in itertools.product(*lists.values()):
         yield dict(zip(lists, values, strict=True))
-
-
-def _setting(
-    parts: Sequence[_Part], dataset: Dataset, source: str = "", about: str = ""
-) -> Setting:
-    """Put a setting together; later parts override earlier ones, and must fit its model.
-
-    Of the part `base`, knobs that the model, the optimiser or the augmentation has no use for are
-    left out.
-    """
-    knobs = {name: value for part in parts for name, value in part.knobs.items()}
-    told = {name for part in parts if part.where != "base" for name in part.knobs}
-    model = knobs.get("model", "dense")
-    for name in set(knobs) - told:
-        foreign = name not in knobs_of(model)
-        still = name in _IDLE and not usual(knobs).get(name)
-        layerless = name == "neurons" and model == "conv" and not says_layers(knobs)
-        if foreign or still or layerless:
-            del knobs[name]
-    try:
-        setting = Setting.from_knobs(knobs)
-        if not isinstance(setting.model, ModuleModel):
-            build_network(setting.model, dataset.image_shape, dataset.classes)
-    except ConfigError as error:
-        if not source:
-            raise
-        told = _located(str(error).removesuffix("."), parts)
-        raise LabFileError(f"{source}: {told} ({about}).") from error
-    return setting
-
-
-def _located(told: str, parts: Sequence[_Part]) -> str:
-    """`told` behind the key that it is about; if it begins with a knob's name, where that is."""
-    name = told.partition(":")[0]
-    where = [part.where for part in parts if name in part.knobs]
-    if where:
-        return f"{where[-1]}.{told}"
-    return f"{[part.where for part in parts if part.knobs][-1]}: {told}"
 
 
 def _first_same(levels: Sequence[Level]) -> tuple[Level, Level] | None:
@@ -348,8 +297,9 @@ def _with_reported(
 
 
 def _matching(knobs: Mapping[str, Any], levels: Sequence[Level], where: str) -> list[int]:
-    """Indices of the levels that have `knobs`."""
-    found = [
+    """Indices of the levels that have `knobs`: the one that has no others, or else all."""
+    alone = [index for index, level in enumerate(levels) if level.knobs == knobs]
+    found = alone or [
         index
         for index, level in enumerate(levels)
         if all(name in level.knobs and level.knobs[name] == knobs[name] for name in knobs)
@@ -429,14 +379,14 @@ def _shared(levels: Sequence[Level], varied: Collection[str]) -> dict[str, Any]:
 
 
 def _experiment(
-    table: ExperimentTable, where: str, lab: LabFile, dataset: Dataset, cut: _Cut
+    table: ExperimentTable, where: str, lab: LabFile, dataset: Dataset, cut: Cut
 ) -> Experiment:
-    parts = [_Part("base", lab.base), _Part(f"{where}.knobs", table.knobs)]
+    parts = [Part("base", lab.base), Part(f"{where}.knobs", table.knobs)]
     return Experiment(
         id=table.id,
         name=table.name,
         note=table.note or {},
-        setting=cut(_setting(parts, dataset, lab.source, f"experiment {table.id}")),
+        setting=assemble(parts, dataset, cut, lab.source, f"experiment {table.id}"),
         reported=table.reported.figures(),
     )
 

@@ -181,8 +181,9 @@ def _moderated(tests: Mapping[Number, _Test]) -> dict[Number, _Test]:
 def _is_too_short(claim: Claim, question: Question) -> bool:
     settings = [s for i in involved(claim) for s in question.levels[i].settings]
     shortest = min(setting.training.epochs for setting in settings)
-    # A decline is measured between fifths of the epochs.
-    return shortest < claim.epochs or (claim.metric == "decline" and shortest < 5)
+    # A claim about no length in particular can be tested on part of an epoch. A decline is
+    # measured between fifths of the epochs.
+    return 1 < claim.epochs > shortest or (claim.metric == "decline" and shortest < 5)
 
 
 def _pair(claim: Claim, levels: Sequence[LevelAnswer]) -> Comparison:

@@ -1,0 +1,99 @@
+"""A setting put together from what a lab says in several places, or refused with the place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from siffra.config import ModuleModel, Setting
+from siffra.config.override import override
+from siffra.data.dataset import Dataset
+from siffra.errors import ConfigError, LabFileError, RecipeError
+from siffra.lab.labfile import RECIPE
+from siffra.network import build_network
+from siffra.recipes import find_recipe
+
+_BASE = "base"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of a setting's knobs, and where they were written; `base` gives way to the others."""
+
+    where: str
+    knobs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How long a run may be: at most `epochs` (None: as long as it says), or `exact`ly.
+
+    A recipe's length is part of the recipe, and only cut if it is to be exact.
+    """
+
+    epochs: int | None = None
+    exact: bool = False
+
+    def __call__(self, setting: Setting, *, is_recipe: bool = False) -> Setting:
+        """`setting`, shortened if need be."""
+        own = setting.training.epochs
+        is_shorter = self.epochs is not None and self.epochs < own and not is_recipe
+        epochs = self.epochs if self.epochs and (self.exact or is_shorter) else own
+        return replace(setting, training=setting.training.model_copy(update={"epochs": epochs}))
+
+
+def assemble(
+    parts: Sequence[Part],
+    dataset: Dataset,
+    cut: Cut | None = None,
+    source: str = "",
+    about: str = "",
+) -> Setting:
+    """Put a setting together; later parts override earlier ones, and must fit its model.
+
+    Of the part `base`, knobs that are of no use beside the others are left out. Where a part
+    names a recipe, that takes the base's place.
+
+    Raises:
+        ConfigError: No such setting can be made, or built for the data set's images.
+        LabFileError: The same, from a lab file: the text names `source` and the key.
+    """
+    try:
+        stated = _on_recipe(parts)
+        base = {name: v for part in stated if part.where == _BASE for name, v in part.knobs.items()}
+        told = {name: v for part in stated if part.where != _BASE for name, v in part.knobs.items()}
+        setting = Setting.from_knobs(override(base, told))
+        if not isinstance(setting.model, ModuleModel):
+            build_network(setting.model, dataset.image_shape, dataset.classes)
+    except ConfigError as error:
+        if not source:
+            raise
+        located = _located(str(error).removesuffix("."), parts)
+        raise LabFileError(f"{source}: {located} ({about}).") from error
+    return cut(setting, is_recipe=stated is not parts) if cut else setting
+
+
+def _on_recipe(parts: Sequence[Part]) -> Sequence[Part]:
+    """The parts with a recipe's knobs for their base, where one of them names a recipe."""
+    naming = [part for part in parts if RECIPE in part.knobs]
+    if not naming:
+        return parts
+    name = naming[-1].knobs[RECIPE]
+    try:
+        recipe = find_recipe(str(name))
+    except RecipeError as error:
+        raise ConfigError(f"{RECIPE}: {error}") from error
+    others = [
+        Part(part.where, {knob: v for knob, v in part.knobs.items() if knob != RECIPE})
+        for part in parts
+        if part.where != _BASE
+    ]
+    return [Part(_BASE, recipe.knobs), *others]
+
+
+def _located(told: str, parts: Sequence[Part]) -> str:
+    """`told` behind the key that it is about; if it begins with a knob's name, where that is."""
+    name = told.partition(":")[0]
+    where = [part.where for part in parts if name in part.knobs]
+    if where:
+        return f"{where[-1]}.{told}"
+    return f"{[part.where for part in parts if part.knobs][-1]}: {told}"
