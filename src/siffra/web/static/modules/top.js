@@ -53,7 +53,7 @@ function tell() {
   atWork.hidden = !queue.length;
   atWork.classList.toggle("paused", paused);
   atWork.href = lab ? to(["ask"], new URLSearchParams({ lab: lab.id })) : to(["ask"]);
-  const said = lab ? t("ui.top.at_work", { done: lab.done, total: lab.total }) : t("ui.top.busy");
+  const said = lab?.total ? t("ui.top.at_work", { done: lab.done, total: lab.total }) : t("ui.top.busy");
   fill(atWork, paused ? t("ui.top.paused") : said);
   lost.hidden = linked;
   fill(lost, linked ? "" : t("ui.error.away"));

@@ -32,6 +32,12 @@ export function language() {
   return document.documentElement.lang;
 }
 
+/** A point in time, as people of this language and place write it. */
+export function moment(iso, style = { dateStyle: "medium", timeStyle: "short" }) {
+  const place = navigator.languages.find((tag) => tag.startsWith(language())) ?? language();
+  return new Date(iso).toLocaleString(place, style);
+}
+
 /** The text for `key` with `values` put in. */
 export function t(key, values = {}) {
   const text = catalogue[key] ?? key;

@@ -48,7 +48,7 @@ export function fromQuery(query) {
   );
   return {
     model,
-    vary: vary.map(([knob, levels = ""]) => [knob, levels]),
+    vary: vary.map(([knob, levels = ""]) => [knob, levels.replace(/,\s*/g, ", ")]),
     fixed,
     seeds: query.get("seeds") ?? firstSetup().seeds,
     data: query.get("data") ?? "",

@@ -1,6 +1,6 @@
 // Ask: turn a knob, see what it costs, start it, and watch the answer come.
 
-import { bench } from "../bench.js";
+import { bench, onBench } from "../bench.js";
 import { fill, h, say } from "../dom.js";
 import { go, here, remember } from "../route.js";
 import { Refused, get, post } from "../server.js";
@@ -39,6 +39,7 @@ export function ask(main, place) {
   let timer = null;
   let over = false;
   const list = earlier(aside, () => shown.id);
+  const stop = onBench((kind, data) => kind === "lab" && data.id === shown.id && data.state === "done" && estimate());
 
   begin().catch((error) => (refusal.textContent = error.message));
 
@@ -134,6 +135,7 @@ export function ask(main, place) {
     over = true;
     clearTimeout(timer);
     asking?.abort();
+    stop();
     shown.leave();
     list.leave();
   };

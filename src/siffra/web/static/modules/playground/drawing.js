@@ -14,8 +14,16 @@ export function sheet() {
   context.lineWidth = PEN * FINE;
 
   return {
-    /** The sheet itself, black on nothing. */
-    canvas,
+    /** A copy of the sheet, white on black as MNIST's digits are. */
+    onPaper() {
+      const copy = document.createElement("canvas");
+      copy.width = copy.height = canvas.width;
+      const paper = copy.getContext("2d");
+      paper.fillRect(0, 0, copy.width, copy.height);
+      paper.filter = "invert(1)";
+      paper.drawImage(canvas, 0, 0);
+      return copy;
+    },
 
     /** Draw from one point to the next; a single dot where they are the same. */
     stroke([x0, y0], [x1, y1]) {

@@ -7,25 +7,11 @@ import { fill, h } from "../dom.js";
 import { t } from "../words.js";
 import { sheet } from "./drawing.js";
 import { SIDE, inked } from "./pixels.js";
+import { AT_REST, within } from "./place.js";
 
 const DOTS = 20; // canvas dots to a pixel
 const STEP = { move: 1, turn: 5, scale: 1.1, pen: 0.5 };
-const LIMIT = { move: 20, low: 0.3, high: 2.5 };
 const MIDDLE = SIDE / 2;
-
-/** Where a digit is: shifts in pixels, degrees counter-clockwise, and a factor. */
-export const AT_REST = { dx: 0, dy: 0, angle: 0, scale: 1 };
-
-/** `place` within what the pad allows, rounded to what can be told apart. */
-export function within({ dx, dy, angle, scale }) {
-  const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-  return {
-    dx: round(clamp(dx, -LIMIT.move, LIMIT.move), 10),
-    dy: round(clamp(dy, -LIMIT.move, LIMIT.move), 10),
-    angle: round(((((angle + 180) % 360) + 360) % 360) - 180, 2),
-    scale: round(clamp(scale, LIMIT.low, LIMIT.high), 100),
-  };
-}
 
 /**
  * A pad in `host`. It calls `placed(place)` when the hand has moved the digit, and `drawn(bytes)`
@@ -203,9 +189,5 @@ export function pad(host, { placed, drawn }) {
   handle.addEventListener("pointermove", turnTo);
   handle.addEventListener("keydown", turnKey);
 
-  return { show, clear: () => paper.clear(), focus: () => stage.focus(), sheet: () => paper.canvas };
-}
-
-function round(value, parts) {
-  return Math.round(value * parts) / parts;
+  return { show, clear: () => paper.clear(), sheet: () => paper.onPaper() };
 }

@@ -4,7 +4,7 @@ import { onBench } from "../bench.js";
 import { fill, h, refill, say } from "../dom.js";
 import { go, to } from "../route.js";
 import { get, post } from "../server.js";
-import { count, duration, language, t } from "../words.js";
+import { count, duration, language, moment, t } from "../words.js";
 import { stateBadge, tally } from "./badges.js";
 import { labView } from "./lab.js";
 
@@ -41,7 +41,7 @@ function card(lab) {
   return h(
     "li", {},
     h("h3", {}, h("a", { href }, lab.title)),
-    h("p", { class: "soft" }, [lab.answer, `${count("ui.labs.runs", lab.runs)} · ${new Date(lab.asked).toLocaleString(language(), { dateStyle: "medium", timeStyle: "short" })}`].filter(Boolean).join(" ")),
+    h("p", { class: "soft" }, [lab.answer, `${count("ui.labs.runs", lab.runs)} · ${moment(lab.asked)}`].filter(Boolean).join(" ")),
     lab.state === "done" ? null : h("div", { class: "tally" }, stateBadge(lab.state), h("span", { class: "soft" }, `${lab.have} / ${lab.runs}`)),
     tally(lab.tally),
   );

@@ -7,7 +7,7 @@ import { fill, h, s } from "../dom.js";
 import { bytes, inked, SIDE } from "../playground/pixels.js";
 import { to } from "../route.js";
 import { get, post } from "../server.js";
-import { exact, has, language, number, percent, t } from "../words.js";
+import { exact, has, language, moment, number, percent, t } from "../words.js";
 import { confusion } from "./confusion.js";
 import { repeat } from "./repeat.js";
 import { columnName } from "./runs.js";
@@ -135,7 +135,7 @@ function machine(run) {
     [t("facts.data"), run.dataset],
     [t("ui.column.parameters"), exact(run.parameters)],
     [t("ui.run.apart"), t("ui.run.apart_times", { compile: number(run.compile_seconds, 2), scoring: number(run.scoring_seconds, 2) })],
-    [t("ui.column.finished"), new Date(run.finished).toLocaleString(language())],
+    [t("ui.column.finished"), moment(run.finished)],
     [t("ui.run.key"), run.key],
   ];
 }

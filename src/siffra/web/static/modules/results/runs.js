@@ -3,7 +3,7 @@
 import { fill, h, refill, say } from "../dom.js";
 import { here, remember, to } from "../route.js";
 import { get } from "../server.js";
-import { count, exact, has, language, number, percent, t } from "../words.js";
+import { exact, has, moment, number, t } from "../words.js";
 import { compareView } from "./compare.js";
 import { runView } from "./run.js";
 
@@ -135,7 +135,7 @@ function cellText(name, value) {
   if (value === null || value === undefined) return "–";
   if (SETS.includes(name)) return number(100 * value, 2);
   if (name === "seconds") return number(value, 2);
-  if (name === "finished") return new Date(value).toLocaleString(language(), { dateStyle: "short", timeStyle: "short" });
+  if (name === "finished") return moment(value, { dateStyle: "short", timeStyle: "short" });
   if (Array.isArray(value)) return value.join(", ");
   if (typeof value === "string" && has(`value.${value}`)) return t(`value.${value}`);
   return typeof value === "number" ? exact(value) : String(value);

@@ -36,9 +36,9 @@ export function status(host, id) {
     const working = running?.kind === "lab" && running.id === id ? running : null;
     const waiting = queue.some((item) => item.kind === "lab" && item.id === id);
     const state = now(lab.state, { working, waiting, paused });
-    const done = working ? working.done : lab.have;
+    const done = working?.total ? working.done : lab.have;
     const parts = [t("ui.status.runs", { done, total: lab.runs })];
-    if (working && state === "running") parts.push(t("ui.status.left", { time: duration(working.seconds_left) }));
+    if (working?.total && state === "running") parts.push(t("ui.status.left", { time: duration(working.seconds_left) }));
     if (state === "queued") parts.push(ahead(queue, id));
     fill(badgeHost, stateBadge(state));
     say(told, parts.join(" · "));
