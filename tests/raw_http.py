@@ -113,10 +113,10 @@ class Ui:
         self.process.wait()
 
 
-def start(command: Sequence[object], store: Path, cwd: Path) -> Ui:
-    """Start `siffra ui` by `command`, and go in with the token that it prints."""
+def start(command: Sequence[object], store: Path, cwd: Path, host: str = "127.0.0.1") -> Ui:
+    """Start `siffra ui` by `command`, and read the address that it prints."""
     log = cwd / f"ui-{time.monotonic_ns()}.log"
-    arguments = [*command, "ui", "--no-browser", "--port", "0", "--store", store]
+    arguments = [*command, "ui", "--no-browser", "--port", "0", "--store", store, "--host", host]
     with log.open("wb") as out:
         process = subprocess.Popen(
             [str(part) for part in arguments],

@@ -11,6 +11,7 @@ from siffra.config import Setting
 from siffra.data.load import load_dataset
 from siffra.examination import examine
 from siffra.model_file import save_model
+from siffra.recipes import find_recipe
 from siffra.run import run
 from siffra.web.models import SHIPPED
 
@@ -23,7 +24,8 @@ def main() -> None:
         file, found = SHIPPED / f"{name}.safetensors", SHIPPED / f"{name}.json"
         if file.exists() and found.exists() and "--all" not in sys.argv:
             continue
-        setting = Setting.from_knobs(model["knobs"], where=name)
+        recipe = find_recipe(model["recipe"]).knobs if "recipe" in model else {}
+        setting = Setting.from_knobs({**recipe, **model["knobs"]}, where=name)
         record, fitted = run(setting, dataset, model["seed"], engine)
         save_model(file, fitted, record, dataset)
         found.write_text(examine(fitted, dataset).model_dump_json() + "\n", "utf-8")
