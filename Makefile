@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint bench clean
+.PHONY: help setup lab test lint bench method clean
 
 help:  ## list these targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [ARGS=…]"
@@ -26,8 +26,11 @@ lint: $(VENV)/.dev  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-bench: $(VENV)/.bench  ## time siffra, Keras, PyTorch and JAX side by side (ARGS=--quick for a glance)
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(VENV)/.bench  ## time siffra, Keras, PyTorch and JAX side by side (ARGS="works --quick" for a glance)
+	$(BIN)/python -m benchmarks $(or $(ARGS),works)
+
+method: setup  ## put the statistics to the test on made-up labs of real runs (ARGS=--quick for a glance)
+	$(BIN)/python -m benchmarks.method $(ARGS)
 
 clean:  ## remove .venv, caches and reports
 	rm -rf $(VENV) build dist siffra-report .pytest_cache .ruff_cache .hypothesis

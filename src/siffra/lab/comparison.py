@@ -8,6 +8,7 @@ distribution that `scipy.stats` is made of, and imports much faster.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from scipy.special import stdtr, stdtrit
@@ -43,7 +44,7 @@ class Estimate:
     prior: Prior | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: what is asked for again and again is kept
 class Comparison:
     """Paired differences on the additive scale, one a seed, from which any interval follows.
 
@@ -77,7 +78,7 @@ class Comparison:
         """The number of pairs that have a difference."""
         return len(self.differences)
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """The mean difference; NaN without any pair."""
         return math.fsum(self.differences) / self.seeds if self.seeds else math.nan
@@ -96,13 +97,13 @@ class Comparison:
         """
         return self.seeds > FEWEST_DEGREES and not self.censored and self._seen > self.floor
 
-    @property
+    @cached_property
     def _seen(self) -> float:
         mean = self.mean
         squares = math.fsum((d - mean) ** 2 for d in self.differences)
         return math.sqrt(squares / (self.seeds - 1)) if self.seeds > 1 else math.nan
 
-    @property
+    @cached_property
     def _moderated(self) -> tuple[float, float]:
         """The deviation to go by, and the degrees of freedom beyond those of the seeds."""
         if self.prior is None:

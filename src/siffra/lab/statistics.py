@@ -30,6 +30,7 @@ __all__ = [
     "curve",
     "margin_of",
     "measure",
+    "paired",
     "scale_of",
     "summarise",
 ]
@@ -111,7 +112,7 @@ def compare(
     if claim.metric in ("seconds", "seconds_to"):
         seeds = _on_one_machine(seeds)
     pairs = [(_side(claim, ours), number or _side(claim, theirs)) for ours, theirs in seeds]
-    return replace(_paired(pairs, scale), left_out=len(level) - len(pairs))
+    return replace(paired(pairs, scale), left_out=len(level) - len(pairs))
 
 
 def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str) -> Comparison:
@@ -121,7 +122,7 @@ def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str
         return Side(record.accuracy[on], _one_image(record, on))
 
     pairs = [(side(ours), side(theirs)) for ours, theirs in _by_seed(level, against)]
-    return _paired(pairs, "difference")
+    return paired(pairs, "difference")
 
 
 def compare_seconds(level: Sequence[Record], against: Sequence[Record]) -> Comparison:
@@ -136,7 +137,7 @@ def compare_seconds(level: Sequence[Record], against: Sequence[Record]) -> Compa
     seeds = [([ours], [theirs]) for ours, theirs in _by_seed(level, against)]
     kept = _on_one_machine(seeds)
     pairs = [(side(ours), side(theirs)) for ours, theirs in kept]
-    return replace(_paired(pairs, "ratio"), left_out=len(seeds) - len(kept))
+    return replace(paired(pairs, "ratio"), left_out=len(seeds) - len(kept))
 
 
 def measure(record: Record, claim: Claim) -> Side:
@@ -204,7 +205,8 @@ def _side(claim: Claim, records: Sequence[Record]) -> Side:
     )
 
 
-def _paired(pairs: Sequence[tuple[Side, Side]], scale: Scale) -> Comparison:
+def paired(pairs: Sequence[tuple[Side, Side]], scale: Scale) -> Comparison:
+    """The comparison of pairs that were measured; a side that was not reached opens it."""
     known = [(a, b) for a, b in pairs if a.reached or b.reached]
     silent = len(pairs) - len(known)
     return Comparison(

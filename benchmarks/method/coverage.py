@@ -1,0 +1,113 @@
+"""(ii) How often a 95 % interval covers the truth."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.method.labs import Quantity, quantities
+from benchmarks.method.runs import Runs
+from siffra.lab.comparison import Comparison
+from siffra.lab.judging import moderate
+from siffra.lab.statistics import Side, paired
+from siffra.scores import epochs_to
+
+LEVEL = 0.05
+TOGETHER = 10
+"""Comparisons in a lab whose variances are moderated."""
+TARGET = 0.94
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The share of intervals that cover the truth, plain and moderated (None: never is)."""
+
+    what: str
+    seeds: int
+    plain: float
+    moderated: float | None
+    censored: float = 0.0
+
+
+def study_coverage(
+    runs: Mapping[str, Runs], labs: int, say: Callable[[str], None]
+) -> list[Coverage]:
+    """Intervals at 3, 5 and 10 seeds; `labs` labs of ten comparisons each."""
+    cases = {
+        "accuracy near 11 % (batch of 6 against itself)": ("batch of 6", "batch of 6", "test"),
+        "accuracy near 50 % (four neurons against themselves)": (
+            "four neurons",
+            "four neurons",
+            "test",
+        ),
+        "accuracy near 98 % (conv against itself)": ("conv", "conv", "test"),
+        "accuracy, 64 against 28 neurons": ("neurons = 64", "neurons = 28", "test"),
+        "accuracy, six layers, some of which collapse, against dense": (
+            "six layers",
+            "dense",
+            "test",
+        ),
+        "seconds, 64 against 28 neurons, with outliers": (
+            "neurons = 64",
+            "neurons = 28",
+            "seconds",
+        ),
+    }
+    rows = []
+    for what, (a, b, name) in cases.items():
+        say(f"coverage: {what}")
+        ours, theirs = quantities(runs[a])[name], quantities(runs[b])[name]
+        rows += [_coverage(what, ours, theirs, seeds, labs) for seeds in (3, 5, 10)]
+    for epochs in (10, 5, 4, 3):
+        say(f"coverage: epochs to {TARGET:.0%}, training cut at {epochs}")
+        rows += [_epochs_coverage(runs["dense"], epochs, seeds, labs) for seeds in (3, 5, 10)]
+    return rows
+
+
+def _coverage(what: str, ours: Quantity, theirs: Quantity, seeds: int, labs: int) -> Coverage:
+    rng = np.random.default_rng(2)
+    truth = float(ours.values.mean() - theirs.values.mean())
+    plain: list[bool] = []
+    moderated: list[bool] = []
+    for _ in range(labs):
+        comparisons = [
+            ours.comparison(rng.choice(ours.values, seeds) - rng.choice(theirs.values, seeds))
+            for _ in range(TOGETHER)
+        ]
+        plain += [_covers(c, truth) for c in comparisons]
+        moderated += [_covers(c, truth) for c in moderate(comparisons, [0] * TOGETHER)]
+    shrunk = float(np.mean(moderated)) if seeds >= 5 else None
+    return Coverage(what, seeds, float(np.mean(plain)), shrunk)
+
+
+def _epochs_coverage(runs: Runs, cut: int, seeds: int, labs: int) -> Coverage:
+    """Epochs to the target, of runs against the same an epoch later; the truth is uncensored."""
+    rng = np.random.default_rng(2)
+    needed = np.array([epochs_to(TARGET, curve.tolist()) or len(curve) + 1 for curve in runs.curve])
+    truth = float(np.log(needed).mean() - np.log(needed + 1).mean())
+    covered: list[bool] = []
+    censored = 0
+    for _ in range(labs * TOGETHER):
+        ours, theirs = rng.choice(needed, seeds), rng.choice(needed, seeds) + 1
+        found = paired(list(zip(_sides(ours, cut), _sides(theirs, cut), strict=True)), "ratio")
+        censored += found.censored
+        covered.append(_covers(found, truth))
+    share = censored / (labs * TOGETHER * seeds)
+    what = f"epochs to {TARGET:.0%}, of training cut at {cut} epochs"
+    return Coverage(what, seeds, float(np.mean(covered)), None, share)
+
+
+def _sides(needed: Sequence[int] | np.ndarray, cut: int) -> list[Side]:
+    """As `siffra.lab.statistics` measures runs that reach the target at these epochs, or not."""
+    sides = []
+    for epochs in needed:
+        value = min(int(epochs), cut + 1)
+        sides.append(Side(float(np.log(value)), 1 / value, reached=epochs <= cut))
+    return sides
+
+
+def _covers(comparison: Comparison, truth: float) -> bool:
+    if comparison.seeds < 2:
+        return True  # no interval: nothing is said
+    low, high = comparison.interval(LEVEL)
+    return low <= truth <= high
