@@ -34,6 +34,7 @@ FLOORS = (
     "search",
     "report",
     "api",
+    "api_search",
     "web",
     "cli",
     "__main__",

@@ -1,7 +1,8 @@
 """siffra: a lab bench for neural networks.
 
 `siffra.train` trains one model, `siffra.vary` asks what a knob does, `siffra.run_lab` runs a
-whole lab file, `siffra.predict` asks a saved model about pictures. All are imported on first use.
+whole lab file, `siffra.run_search` finds the best model for the seconds that there are,
+`siffra.predict` asks a saved model about pictures. All are imported on first use.
 """
 
 from importlib import import_module
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from siffra.api import predict, run_lab, train, vary
+    from siffra.api_search import run_search
 
     __version__: str
 
-__all__ = ["__version__", "predict", "run_lab", "train", "vary"]
+__all__ = ["__version__", "predict", "run_lab", "run_search", "train", "vary"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,7 +23,8 @@ def __getattr__(name: str) -> Any:
 
         return version("siffra")
     if name in __all__:
-        return getattr(import_module("siffra.api"), name)
+        module = "siffra.api_search" if name == "run_search" else "siffra.api"
+        return getattr(import_module(module), name)
     raise AttributeError(f"module 'siffra' has no attribute {name!r}")
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 
 from siffra.config import GREATEST_SEED, Setting
+from siffra.config.recipe import over_recipe, recipe_knobs
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.data.pictures import read_picture
@@ -80,6 +81,7 @@ class Knobs(TypedDict, total=False):
 
 def train(
     *,
+    recipe: Path | str | None = None,
     seed: int = 0,
     data: DataLike = None,
     engine: str = "native",
@@ -93,6 +95,7 @@ def train(
     A single run says little about a knob: that is what `vary` is for.
 
     Args:
+        recipe: A recipe's name (`"digits-5s"`) or file, whose knobs hold where none are given.
         seed: Decides the initial weights and the order of the images; 0 to 2**63 - 1.
         data: See `DataLike`.
         engine: What trains: `native`, or `torch` for PyTorch.
@@ -105,7 +108,7 @@ def train(
     Raises:
         SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
     """
-    setting = Setting.from_knobs(knobs)
+    setting = Setting.from_knobs(over_recipe(recipe, knobs))
     if not 0 <= seed <= GREATEST_SEED:
         raise ConfigError(f"seed: found {seed}; it must be from 0 to 2**63 - 1.")
     trainer = make_engine(threads, engine)
@@ -216,6 +219,7 @@ class TrainResult:
 def vary(
     levels: Mapping[str, Sequence[Any]],
     *,
+    recipe: Path | str | None = None,
     seeds: int = DEFAULT_SEEDS,
     until_decided: bool = False,
     max_seeds: int | None = None,
@@ -233,6 +237,7 @@ def vary(
     Args:
         levels: The values to try, by knob: `{"learning_rate": [0.02, 0.7, 1]}`. The others are
             compared with the first.
+        recipe: A recipe's name or file, whose knobs hold where no others are given.
         seeds: How many seeds each level is trained with.
         until_decided: Add seeds for the claims that are still open, at a fixed schedule of looks
             that the allowance for mistakes is spread over, until all are decided.
@@ -250,6 +255,7 @@ def vary(
     with vary_job(
         levels,
         knobs,
+        recipe=recipe,
         seeds=seeds,
         until_decided=until_decided,
         max_seeds=max_seeds,
@@ -482,6 +488,7 @@ def vary_job(
     levels: Mapping[str, Sequence[Any]],
     knobs: Mapping[str, Any],
     *,
+    recipe: Path | str | None = None,
     seeds: int = DEFAULT_SEEDS,
     until_decided: bool = False,
     max_seeds: int | None = None,
@@ -502,6 +509,7 @@ def vary_job(
         data=source,
         until_decided=until_decided,
         max_seeds=max_seeds,
+        base=recipe_knobs(recipe),
     )
     with open_store(store or default_store_path()) as runs:
         yield Job(replace(plan, engine=engine), dataset, trainer, runs)

@@ -78,6 +78,15 @@ ThreadsOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+RecipeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--recipe",
+        help="A recipe, by name (digits-5s) or file: knobs for all that is not said.",
+        metavar="NAME|FILE",
+        rich_help_panel=KNOB,
+    ),
+]
 SeedsOption = Annotated[
     int | None, typer.Option(help="How many seeds each run is repeated with.", min=1, metavar="N")
 ]

@@ -13,6 +13,7 @@ from siffra.cli.options import (
     EngineOption,
     JsonOption,
     MovedOption,
+    RecipeOption,
     RotatedOption,
     StoreOption,
     ThreadsOption,
@@ -25,6 +26,7 @@ from siffra.cli.progress import Meter
 @with_knobs
 def train(
     knobs: dict[str, Any],
+    recipe: RecipeOption = None,
     seed: Annotated[
         int, typer.Option(help="Decides the initial weights and the order of the images.", min=0)
     ] = 0,
@@ -48,17 +50,20 @@ def train(
     [dim]Examples[/dim]
     siffra train --neurons 128 --learning-rate 0.5 --epochs 5
     siffra train --model conv --kernel-size 5 --save digits.safetensors
+    siffra train --recipe digits-5s
     """
     from siffra import api
     from siffra.config import Setting
+    from siffra.config.recipe import over_recipe
     from siffra.model_file import expect_model
 
     if save:
         expect_model(save)
-    epochs = math.ceil(Setting.from_knobs(knobs).training.epochs)
+    epochs = math.ceil(Setting.from_knobs(over_recipe(recipe, knobs)).training.epochs)
     with Meter(epochs, "epochs") as meter:
         result = api.train(
             **knobs,
+            recipe=recipe,
             seed=seed,
             data=data_source(data, moved, rotated),
             engine=engine,

@@ -13,6 +13,7 @@ from siffra.cli.options import (
     JsonOption,
     MaxSeedsOption,
     MovedOption,
+    RecipeOption,
     RotatedOption,
     SeedsOption,
     StoreOption,
@@ -31,6 +32,7 @@ def vary(
         list[str],
         typer.Argument(help="A knob and the values to try.", metavar="KNOB=V1,V2,..."),
     ],
+    recipe: RecipeOption = None,
     seeds: SeedsOption = None,
     until_decided: UntilDecidedOption = False,
     max_seeds: MaxSeedsOption = None,
@@ -55,6 +57,7 @@ def vary(
     siffra vary batch_size=9,10,11 --model conv --seeds 10
     siffra vary kernel_size=4,8 strides=1,2 --model conv --epochs 3
     siffra vary neurons=64,[64,64] --out two-layers
+    siffra vary global_pooling=max,average --recipe digits-5s
     siffra vary batch_size=44,45 --until-decided --max-seeds 80
     """
     from siffra import api
@@ -62,6 +65,7 @@ def vary(
     with api.vary_job(
         parse_levels(levels),
         knobs,
+        recipe=recipe,
         seeds=seeds or api.DEFAULT_SEEDS,
         until_decided=until_decided,
         max_seeds=max_seeds,

@@ -1,0 +1,104 @@
+"""`siffra search`: the best model for the seconds that there are."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from siffra.cli.lab import Language, LanguageOption
+from siffra.cli.options import (
+    DataOption,
+    EngineName,
+    EngineOption,
+    JsonOption,
+    MovedOption,
+    RotatedOption,
+    StoreOption,
+    ThreadsOption,
+    data_source,
+    with_knobs,
+)
+from siffra.cli.progress import Meter
+
+if TYPE_CHECKING:
+    from siffra.search.search import Now
+
+INTERRUPTED = 130
+OUT = Path("siffra-search")
+
+
+@with_knobs
+def search(
+    knobs: dict[str, Any],
+    budget: Annotated[
+        str,
+        typer.Option(help="Training time that the model may take, as 15s or 2m.", metavar="SPAN"),
+    ],
+    time: Annotated[
+        str, typer.Option(help="The most that looking for it takes, as 10m.", metavar="SPAN")
+    ] = "10m",
+    sets: Annotated[
+        str,
+        typer.Option(help="The sets whose mean accuracy counts.", metavar="NAMES"),
+    ] = "test,moved,rotated",
+    out: Annotated[
+        Path, typer.Option(help="Folder for the report, the recipe and the model.", metavar="DIR")
+    ] = OUT,
+    language: LanguageOption = Language.en,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    moved: MovedOption = None,
+    rotated: RotatedOption = None,
+    engine: EngineOption = EngineName.native,
+    threads: ThreadsOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Find the model that is best after so many seconds of training on this machine.
+
+    It starts from the recipes that siffra brings and changes them. Candidates are judged on
+    validation images, moved and turned as the test sets are; the test sets are for the winner
+    alone. Knobs that are given are the same in every candidate. Stop it with Ctrl-C whenever you
+    like; the same command goes on where it was, and with a longer --time it goes on looking.
+
+    [dim]Examples[/dim]
+    siffra search --budget 5s
+    siffra search --budget 1m --time 2h --data own.npz --moved 3 --rotated 10
+    siffra search --budget 15s --sets test --model dense
+    """
+    from siffra.api_search import run_search
+    from siffra.search.budget import seconds_of
+
+    seconds = seconds_of(time, "time")
+    try:
+        with Meter(math.ceil(seconds), "s") as meter:
+            result = run_search(
+                budget,
+                time=seconds,
+                sets=[name.strip() for name in sets.split(",") if name.strip()],
+                data=data_source(data, moved, rotated),
+                engine=engine,
+                threads=threads,
+                store=store,
+                out=out,
+                language=language,
+                on_event=lambda now: meter.update(int(now.spent), _words(now), now.time - now.spent),
+                **knobs,
+            )
+    except KeyboardInterrupt as interrupt:
+        print("stopped. What was tried is kept; the same command goes on.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from interrupt
+    typer.echo(json.dumps(result.as_json()) if as_json else f"{result.text(language)}\n")
+    typer.echo(f"report: {out / 'search.html'}\nrecipe: {out / 'winner.toml'}", err=True)
+
+
+def _words(now: "Now") -> str:
+    """`candidate 12: seed 1001, 13 tried, best so far 98.21%`."""
+    told = {"timing": "timing a candidate", "trying": "training", "confirming": "confirming"}
+    who = f"candidate {now.candidate.number}" if now.candidate else ""
+    parts = [f"{told[now.doing]} {who}".strip(), f"{now.tried} so far"]
+    if now.best is not None:
+        parts.append(f"best {now.best:.2%} on validation")
+    return ", ".join(parts)

@@ -1,0 +1,113 @@
+"""A search: accuracy against training seconds, all candidates and their front, set by set."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+from siffra.lab.statistics import Summary
+from siffra.report.figures import style
+from siffra.report.labels import spans_decades
+from siffra.report.sentences import capital
+from siffra.report.words import Words
+from siffra.search.answer import SearchAnswer, front
+
+
+def draw(answer: SearchAnswer, words: Words) -> Figure:
+    """One panel a set that was searched for."""
+    sets = answer.asked.sets
+    figure, axes = style.panels(1, len(sets), height=4.1)
+    for axis, name in zip(axes, sets, strict=True):
+        _panel(axis, answer, name)
+        axis.set_title(capital(words(f"set.{name}")))
+        axis.set_xlabel(words("figure.seconds"))
+        axis.yaxis.set_major_formatter(style.percent_axis(words))
+        _seconds_axis(axis, answer, words)
+    axes[0].set_ylabel(words("figure.accuracy"))
+    handles, labels = _legend(answer, words)
+    style.legend_below(figure, handles, labels)
+    return figure
+
+
+def _panel(axis: Axes, answer: SearchAnswer, name: str) -> None:
+    blue, orange, green = style.OKABE_ITO[:3]
+    places = [(point.seconds, point.accuracy[name]) for point in answer.points]
+    for is_whole, size, alpha in ((False, 3.0, 0.45), (True, 5.0, 0.75)):
+        chosen = [p for p, point in zip(places, answer.points, strict=True)
+                  if point.is_whole is is_whole]  # fmt: skip
+        if chosen:
+            axis.plot(*zip(*chosen, strict=True), "o", color=blue, ms=size, alpha=alpha, mew=0)
+    line = [places[i] for i in front(places)]
+    if line:
+        axis.plot(*zip(*line, strict=True), color=blue, lw=1.1, drawstyle="steps-post", zorder=3)
+    for reference in answer.study:
+        _cross(axis, reference.seconds, reference.accuracy[name], green, "s", 5)
+    for rival in answer.rivals:
+        _cross(axis, rival.seconds, rival.accuracy[name], style.INK, "*", 9)
+    _cross(axis, answer.winner.seconds, answer.winner.accuracy[name], orange, "*", 9)
+    heights = [y for _, y in places] + [answer.winner.accuracy[name].mean]
+    heights += [r.accuracy[name].mean for r in answer.study]
+    top, bottom = max(heights), _lowest_shown(sorted(heights))
+    room = max(top - bottom, 0.002)
+    axis.set_ylim(bottom - 0.06 * room, min(1.0, top + 0.08 * room))
+
+
+def _lowest_shown(heights: Sequence[float]) -> float:
+    """The lower quartile: what failed would press all else together."""
+    return heights[len(heights) // 4]
+
+
+def _cross(
+    axis: Axes, seconds: Summary, accuracy: Summary, colour: str, marker: str, size: float
+) -> None:
+    known = len(accuracy.values) > 1
+    axis.errorbar(
+        seconds.mean,
+        accuracy.mean,
+        yerr=_arms(accuracy) if known else None,
+        xerr=_arms(seconds) if known else None,
+        color=colour,
+        marker=marker,
+        ms=size,
+        mec=style.PAPER,
+        mew=0.6,
+        lw=1.0,
+        capsize=2,
+        zorder=5,
+    )
+
+
+def _arms(summary: Summary) -> list[list[float]]:
+    return [[summary.mean - summary.low], [summary.high - summary.mean]]
+
+
+def _seconds_axis(axis: Axes, answer: SearchAnswer, words: Words) -> None:
+    seconds = [point.seconds for point in answer.points]
+    seconds += [reference.seconds.mean for reference in answer.study]
+    if spans_decades(seconds):
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=6))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        axis.xaxis.set_major_locator(MaxNLocator(nbins=5))
+    axis.xaxis.set_major_formatter(style.number_axis(words))
+
+
+def _legend(answer: SearchAnswer, words: Words) -> tuple[list[Line2D], list[str]]:
+    blue, orange, green = style.OKABE_ITO[:3]
+    shown: Mapping[str, Line2D | None] = {
+        "search.part": Line2D([], [], ls="", marker="o", color=blue, ms=3, alpha=0.45),
+        "search.whole": Line2D([], [], ls="", marker="o", color=blue, ms=5),
+        "search.front_line": Line2D([], [], color=blue, lw=1.1),
+        "search.winner": Line2D([], [], ls="", marker="*", color=orange, ms=9),
+        "search.rival": Line2D([], [], ls="", marker="*", color=style.INK, ms=9)
+        if answer.rivals
+        else None,
+        "search.study": Line2D([], [], ls="", marker="s", color=green, ms=5)
+        if answer.study
+        else None,
+    }
+    present = {key: handle for key, handle in shown.items() if handle}
+    return list(present.values()), [words(key) for key in present]

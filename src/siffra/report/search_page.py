@@ -1,0 +1,222 @@
+"""A search's report: a page, its figure, what was found as JSON, and the winner as a recipe."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from siffra.lab.statistics import Summary
+from siffra.report import numbers
+from siffra.report.figures import front, style
+from siffra.report.labels import SETS, knob_name, knobs_name, value_name
+from siffra.report.pages import html_page, write_folder
+from siffra.report.sentences import capital
+from siffra.report.tables import Cell, Table
+from siffra.report.words import Words, words_in
+from siffra.search.answer import Finalist, SearchAnswer, as_json
+from siffra.search.recipe_file import recipe_text
+
+RECIPE, MODEL = "winner.toml", "winner.safetensors"
+
+_MOST_IMPORTANT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """What the page shows, as texts and figures."""
+
+    title: str
+    summary: tuple[str, ...]
+    drawing: style.Drawing
+    caption: str
+    table: Table
+    no_study: str
+    knobs: tuple[tuple[str, str], ...]
+    command: str
+    importance: tuple[tuple[str, str], ...]
+    methods: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+
+
+def write_search(answer: SearchAnswer, model: Path, out: Path, language: str = "en") -> list[Path]:
+    """Write what a search found to the folder `out`.
+
+    Returns:
+        `search.html`, `search.json`, `winner.toml` (a recipe), `winner.safetensors` (the model
+        with seed 0, from the file `model`) and the figure; the page first.
+
+    Raises:
+        SiffraError: There is no such language, or `out` cannot be written.
+    """
+    words = words_in(language)
+    shown = view(answer, words)
+    contents = {
+        "search.html": html_page("search.html", words, it=shown).encode("utf-8"),
+        "search.json": search_json(answer).encode("utf-8"),
+        RECIPE: winner_recipe(answer).encode("utf-8"),
+        MODEL: model.read_bytes(),
+        f"figures/{shown.drawing.name}.{shown.drawing.kind}": shown.drawing.content,
+    }
+    return write_folder(contents, out)
+
+
+def search_json(answer: SearchAnswer) -> str:
+    """All that was found, as JSON."""
+    return json.dumps(as_json(answer), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def winner_recipe(answer: SearchAnswer) -> str:
+    """The winner as a recipe file."""
+    winner = answer.winner
+    name = RECIPE.removesuffix(".toml")
+    return recipe_text(name, answer.asked.budget, winner.setting, winner.records, answer.images)
+
+
+def search_text(answer: SearchAnswer, language: str = "en") -> str:
+    """What a search found, in lines for a terminal."""
+    from siffra.report.terminal import text_table
+
+    words = words_in(language)
+    table = _table(words, answer)
+    rows = [[cell.text for cell in row] for row in table.rows]
+    lines = text_table([cell.text for cell in table.head], rows)
+    knobs = knobs_name(words, answer.winner.setting.knobs())
+    blocks = [*_summary(words, answer), "\n".join(lines), f"{words('search.knobs_head')}: {knobs}"]
+    return "\n\n".join(blocks).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def view(answer: SearchAnswer, words: Words) -> SearchView:
+    """Everything that the page says; draws the figure."""
+    with style.house_style():
+        figure = front.draw(answer, words)
+    asked = answer.asked
+    knobs = answer.winner.setting.knobs()
+    important = sorted(answer.importance.items(), key=lambda item: -item[1])[:_MOST_IMPORTANT]
+    sets = words.listing(words(f"set.{name}") for name in asked.sets)
+    budget = _span(words, asked.budget)
+    records = [r for f in (answer.winner, *answer.rivals) for r in f.records]
+    machine = answer.machine
+    return SearchView(
+        title=words("search.title", budget=budget),
+        summary=tuple(_summary(words, answer)),
+        drawing=style.finish(figure, "front"),
+        caption=words("search.front") if answer.study else words("search.front_plain"),
+        table=_table(words, answer),
+        no_study="" if answer.study else words("search.no_study"),
+        knobs=tuple((capital(knob_name(words, k)), value_name(words, v)) for k, v in knobs.items()),
+        command=f"siffra train --recipe {RECIPE}",
+        importance=tuple(
+            (capital(_parameter(words, name)), numbers.share(words, share, 0))
+            for name, share in important
+        ),
+        methods=(
+            words("search.method_race", budget=budget),
+            words("search.method_held_out", sets=sets, n=f"{answer.held_out}"),
+            words("search.method_final"),
+            words("search.method_training", images=f"{answer.images}"),
+        ),
+        facts=(
+            (words("facts.runs"), words("search.runs", n=answer.runs, finals=len(records))),
+            (words("facts.data"), answer.dataset),
+            (words("facts.engine"), answer.engine),
+            (
+                words("facts.machine"),
+                words("facts.cores", cpu=machine.cpu, cores=machine.cores, threads=machine.threads),
+            ),
+        ),
+    )
+
+
+def _summary(words: Words, answer: SearchAnswer) -> list[str]:
+    winner = answer.winner
+    figures = words.listing(
+        words(
+            "search.figure_on",
+            accuracy=numbers.accuracy(words, winner.accuracy[name]),
+            set=words(f"set.{name}"),
+        )
+        for name in answer.asked.sets
+    )
+    told = words(
+        "search.found",
+        n=answer.candidates,
+        spent=_span(words, answer.spent),
+        number=winner.candidate,
+        figures=figures,
+        seconds=numbers.seconds(words, winner.seconds),
+        seeds=len(winner.records),
+    )
+    if winner.origin:
+        told += " " + words("search.shipped", origin=winner.origin)
+    return [told, *_lead(words, answer)]
+
+
+def _lead(words: Words, answer: SearchAnswer) -> list[str]:
+    ahead = answer.ahead
+    if not answer.rivals or ahead is None:
+        return []
+    rival = _name(words, answer.rivals[0])
+    if len(ahead.values) < 2:
+        return [words("search.single", rival=rival)]
+    lead, low, high = (
+        words.number(100 * value, 2, signed=True) for value in (ahead.value, ahead.low, ahead.high)
+    )
+    told = {"rival": rival, "lead": lead, "low": low, "high": high}
+    return [words("search.leads", **told) if ahead.low > 0 else words("search.level", **told)]
+
+
+def _table(words: Words, answer: SearchAnswer) -> Table:
+    """The finalists and the study's experiments, all on the test sets."""
+    head = [Cell(capital(words("search.table_name")), "name")]
+    head += [Cell(f"{capital(words(f'set.{name}'))} (%)", "number") for name in SETS]
+    head += [Cell(capital(words("table.seconds")), "number"), Cell("n", "number")]
+    names = [words("search.winner_row", name=_name(words, answer.winner))]
+    names += [capital(_name(words, rival)) for rival in answer.rivals]
+    rows = [
+        _row(words, name, finalist.accuracy, finalist.seconds)
+        for name, finalist in zip(names, (answer.winner, *answer.rivals), strict=True)
+    ]
+    for reference in answer.study:
+        name = words.say(reference.name)
+        epochs = words.count("search.epochs", int(reference.epochs))
+        rows.append(_row(words, f"{name}, {epochs}", reference.accuracy, reference.seconds))
+    columns = list(zip(*rows, strict=True))
+    for i in range(1, len(SETS) + 2):
+        texts = numbers.align([cell.text for cell in columns[i]], words("decimal"))
+        columns[i] = tuple(Cell(text, "number") for text in texts)
+    return Table(tuple(head), tuple(zip(*columns, strict=True)))
+
+
+def _row(
+    words: Words, name: str, accuracy: Mapping[str, Summary], seconds: Summary
+) -> tuple[Cell, ...]:
+    told = [numbers.accuracy_number(words, accuracy[each]) for each in SETS]
+    told.append(numbers.seconds_number(words, seconds))
+    return (
+        Cell(name, "name long"),
+        *(Cell(text, "number") for text in told),
+        Cell(str(len(seconds.values)), "number"),
+    )
+
+
+def _name(words: Words, finalist: Finalist) -> str:
+    if finalist.origin:
+        return words("search.recipe", name=finalist.origin)
+    return words("search.candidate", number=finalist.candidate)
+
+
+def _parameter(words: Words, name: str) -> str:
+    """`filters_2` as the knob's name with its layer, `learning_rate_muon` with its optimizer."""
+    knob, _, last = name.rpartition("_")
+    if last.isdecimal():
+        return words("search.of_layer", knob=knob_name(words, knob), n=last)
+    if last in ("sgd", "nesterov", "adamw", "muon"):
+        return words("search.of_optimizer", knob=knob_name(words, knob), optimizer=last)
+    return knob_name(words, name)
+
+
+def _span(words: Words, seconds: float) -> str:
+    """`15 s`, `10 min`."""
+    if seconds >= 120:
+        return f"{words.number(seconds / 60)}\N{NO-BREAK SPACE}min"
+    return f"{words.exact(round(seconds, 1))}\N{NO-BREAK SPACE}s"
