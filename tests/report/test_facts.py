@@ -123,3 +123,11 @@ def test_the_report_says_where_to_run_it(tmp_path):
     for name in ("report.html", "report.md"):
         assert "Run it in the folder of the lab file." in (tmp_path / name).read_text("utf-8")
     assert "in the folder of the lab file" in results_json(answers, words_in("en"))
+
+
+def test_the_command_of_a_lab_with_looks_goes_on_until_it_is_decided():
+    plan = dataclasses.replace(make_answers([]).plan, digest=read_lab().digest, looks=(5, 10, 40))
+
+    assert command(plan) == (
+        "siffra lab --preset standard --seeds 5 --until-decided --max-seeds 40"
+    )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from siffra.config import KNOBS
 from siffra.data.load import DataSource
 from siffra.lab.labfile import DIGITS
 from siffra.lab.plan import Plan
@@ -52,7 +53,7 @@ def _lab(plan: Plan) -> list[str]:
         words += ["--epochs", str(plan.epochs)]
     if plan.only:
         words += ["--only", ",".join(plan.only)]
-    return [*words, "--seeds", str(len(plan.seeds))]
+    return [*words, *_seeds(plan)]
 
 
 def _vary(plan: Plan) -> list[str]:
@@ -62,8 +63,20 @@ def _vary(plan: Plan) -> list[str]:
         values = dict.fromkeys(_as_level(level.knobs[knob]) for level in question.levels)
         words.append(f"{knob}={','.join(values)}")
     for knob, value in question.fixed.items():
-        words += [f"--{knob.replace('_', '-')}", _as_option(value)]
-    return [*words, *_data(plan.data or DataSource()), "--seeds", str(len(plan.seeds))]
+        words += _fixed(knob, _as_option(value))
+    return [*words, *_data(plan.data or DataSource()), *_seeds(plan)]
+
+
+def _fixed(knob: str, value: str) -> list[str]:
+    """A knob as an option; `--with` has those of a model of the user's."""
+    if knob in KNOBS:
+        return [f"--{knob.replace('_', '-')}", value]
+    return ["--with", f"{knob}={value}"]
+
+
+def _seeds(plan: Plan) -> list[str]:
+    words = ["--seeds", str(len(plan.seeds))]
+    return words + (["--until-decided", "--max-seeds", str(plan.looks[-1])] if plan.looks else [])
 
 
 def _data(data: DataSource) -> list[str]:
