@@ -85,7 +85,7 @@ class Bench:
         """Have it train and predict once: on a new machine, that is when it compiles."""
         asked = {"vary": {"neurons": [2, 3]}, "fixed": {"epochs": 1}, "seeds": 1}
         lab = self.call("POST", "/api/ask", asked)["id"]
-        everyone = {"models": ["dense", "conv"], "digit": 0, "response": True}
+        everyone = {"models": ["dense", "recipe"], "digit": 0, "response": True}
         self.call("POST", "/api/predict", everyone)
         while self.call("GET", f"/api/labs/{lab}")["state"] != "done":
             time.sleep(0.2)

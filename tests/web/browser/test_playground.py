@@ -43,14 +43,15 @@ def test_a_test_digit_is_seen_for_what_it_is(page):
         expect(card.locator(".response canvas")).to_be_visible()
 
 
-def test_dragged_far_enough_the_dense_network_loses_the_digit(page):
+def test_dragged_far_enough_the_dense_network_loses_the_digit_and_the_recipe_does_not(page):
     x, y = middle(page, ".stage")
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x, y + 80, steps=12)
+    page.mouse.move(x + 60, y, steps=12)
 
     expect(opinion(page, "dense")).to_have_class(re.compile("wrong"))
-    assert place(page)["dy"] > 3
+    expect(opinion(page, "recipe")).to_have_class(re.compile("right"))
+    assert place(page)["dx"] > 3
     page.mouse.up()
     page.click("[data-tool=reset]")
     expect(opinion(page, "dense")).to_have_class(re.compile("right"))
@@ -91,7 +92,7 @@ def test_the_keyboard_does_all_of_it(page):
 
 
 def test_a_place_on_a_map_takes_the_digit_there(page):
-    square = opinion(page, "conv").locator(".shift-map")
+    square = opinion(page, "recipe").locator(".shift-map")
     box = square.bounding_box()
     square.click(position={"x": box["width"] - 4, "y": box["height"] / 2})
 
@@ -125,7 +126,7 @@ def test_a_digit_is_drawn_by_hand(page):
     inked = "canvas => canvas.getContext('2d').getImageData(0, 0, 28, 28).data.some(v => v > 200)"
     assert page.locator(".seen canvas").evaluate(inked)
     page.click("[data-tool=fit]")
-    expect(opinion(page, "conv").locator(".bars li.said .digit")).to_have_text("1")
+    expect(opinion(page, "recipe").locator(".bars li.said .digit")).to_have_text("1")
 
 
 def test_a_digit_is_drawn_with_the_keyboard_alone(page):
@@ -142,5 +143,5 @@ def test_a_digit_is_drawn_with_the_keyboard_alone(page):
 def test_another_digit_can_be_taken_from_the_shelf(page):
     page.locator(".shelf button").nth(3).click()
 
-    expect(opinion(page, "conv").locator(".bars li.truth .digit")).to_have_text("3")
+    expect(opinion(page, "recipe").locator(".bars li.truth .digit")).to_have_text("3")
     expect(page).to_have_url(re.compile("digit=18"))

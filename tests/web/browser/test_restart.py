@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 
 def test_killed_and_started_again_the_lab_goes_on(browser, bench, tiny):
-    slow = f"#/ask?model=dense&vary=neurons:32,48&epochs=800&seeds=3&data={tiny}"
+    slow = f"#/ask?model=dense&vary=neurons:32,48&epochs=300&seeds=3&data={tiny}"
     context = browser.new_context(storage_state=bench.cookies)
     page = context.new_page()
     broken: list[str] = []

@@ -88,12 +88,12 @@ def test_runs_are_sorted_by_any_column(page):
 
 def test_runs_are_filtered_and_the_address_says_so(page, tiny):
     go(page, "runs")
-    page.fill("#where", f"neurons = 4 seed=0 epochs<3 dataset={tiny}")
+    page.fill("#where", f"neurons = 4 seed=0 batch_size=140 dataset={tiny}")
     page.keyboard.press("Enter")
 
     expect(page.locator("table.runs tbody tr")).to_have_count(1)
     page.reload()
-    expect(page.locator("#where")).to_have_value(f"neurons=4 seed=0 epochs<3 dataset={tiny}")
+    expect(page.locator("#where")).to_have_value(f"neurons=4 seed=0 batch_size=140 dataset={tiny}")
     expect(page.locator("table.runs tbody tr")).to_have_count(1)
 
 

@@ -22,12 +22,12 @@ export function minds(host, { chosen, went }) {
   let timer = null;
   fill(host, picker, waiting, opinions, aloud);
 
-  /** Find out which there are, and ask those of `wanted`; else the first two. */
+  /** Find out which there are, and ask those of `wanted`; else two that differ most. */
   async function load(wanted) {
     models = (await get(`api/models?lang=${language()}`)).models.filter((model) => model.playable);
     waiting.hidden = true;
     const known = wanted.filter((id) => models.some((model) => model.id === id));
-    choose(known.length ? known : models.slice(0, 2).map((model) => model.id));
+    choose(known.length ? known : oddestPair(models.filter((model) => model.kind === "shipped")));
   }
 
   function choose(next) {
@@ -73,4 +73,9 @@ export function minds(host, { chosen, went }) {
   }
 
   return { load, show, here, leave: () => clearTimeout(timer) };
+}
+
+// siffra brings its networks from the simplest to the best.
+function oddestPair(shipped) {
+  return [...new Set([shipped.at(0), shipped.at(-1)])].map((model) => model.id);
 }

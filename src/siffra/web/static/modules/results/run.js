@@ -112,7 +112,7 @@ function mistakes(run, parts) {
   }
 
   function show(examination) {
-    const inPlayground = (digit) => to(["playground"], new URLSearchParams({ ...digit, models: ["dense", "conv", id].join(",") }));
+    const inPlayground = (digit) => to(["playground"], new URLSearchParams({ ...digit, models: ["dense", "recipe", id].join(",") }));
     const picture = ({ index, label, predicted, probability }) => {
       const link = h("a", { href: inPlayground({ digit: index }), "aria-label": t("ui.run.mistake", { label, predicted }) });
       get(`api/digits/${index}`).then(({ pixels }) => fill(link, inked(bytes(pixels), SIDE, SIDE)), () => {});
