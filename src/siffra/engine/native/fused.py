@@ -31,7 +31,7 @@ class FusedBlock(Block):
         self._place, self._conv, self._images, self._slack = place, conv, images, slack
         self._shape = kernels.Shape.of(conv)
         self._window = conv.pool**2
-        self._at = kernels.positions(conv)
+        self._at, self._spans = kernels.positions(conv), kernels.spans(conv)
         self._forward = kernels.forward(self._window)
         self._out = part.output.batch(images, slack)
         self._choices = np.zeros(images * part.output.image, np.uint8)
@@ -40,8 +40,8 @@ class FusedBlock(Block):
         """See `Block`."""
         place = self._place
         self._forward(
-            x, images, self._shape, self._at, params[place.kernel], params[place.shift],
-            self._out, self._choices,
+            x, images, self._shape, self._at, self._spans,
+            params[place.kernel], params[place.shift], self._out, self._choices,
         )  # fmt: skip
         return self._out
 

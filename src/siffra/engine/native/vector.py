@@ -131,6 +131,39 @@ def load(typingctx, array, index, lanes):
 
 
 @intrinsic(prefer_literal=True)
+def nonzero(typingctx, array, index, lanes):
+    """Which of `array[index : index + lanes]` are not 0: bit i of an int64 is for the i-th."""
+    vector = Vector(lanes.literal_value)
+
+    def codegen(context, builder, signature, args):
+        values = _load(context, builder, array, args[0], args[1], vector.lanes)
+        found = builder.fcmp_unordered("!=", values, ir.Constant(values.type, None))
+        bits = builder.bitcast(found, ir.IntType(vector.lanes))
+        return builder.zext(bits, ir.IntType(64))
+
+    return types.int64(array, types.intp, lanes), codegen
+
+
+def _count_zeros(name):
+    @intrinsic
+    def count(typingctx, bits):
+        def codegen(context, builder, signature, args):
+            number, flag = ir.IntType(64), ir.IntType(1)
+            function = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(number, [number, flag]), f"llvm.{name}.i64"
+            )
+            return builder.call(function, [args[0], flag(0)])
+
+        return types.int64(types.int64), codegen
+
+    return count
+
+
+low_zeros, high_zeros = _count_zeros("cttz"), _count_zeros("ctlz")
+"""How many zero bits an int64 has below its lowest one, and above its highest; 64 if all."""
+
+
+@intrinsic(prefer_literal=True)
 def zeros(typingctx, lanes, count):
     """A tuple of `count` vectors of zeros."""
     result = types.UniTuple(Vector(lanes.literal_value), count.literal_value)
