@@ -15,7 +15,7 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
-from siffra.config import GREATEST_SEED, Setting
+from siffra.config import GREATEST_SEED, ModuleModel, Setting, as_model
 from siffra.config.recipe import over_recipe, recipe_knobs
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
@@ -29,7 +29,7 @@ from siffra.lab.plan import Plan, Text
 from siffra.lab.planning import plan_lab, plan_vary
 from siffra.lab.shelf import Shelf, kept_lab
 from siffra.lab.verdicts import Answers, answer
-from siffra.model_file import load_model, save_model
+from siffra.model_file import SavedModel, load_model, save_model
 from siffra.report.data_files import results_json
 from siffra.report.notebook import html_table, lab_html
 from siffra.report.terminal import lab_text, text_table
@@ -45,9 +45,13 @@ DataLike = DataSource | Path | str | None
 
 
 class Knobs(TypedDict, total=False):
-    """Every knob, as keyword arguments take them; `siffra.config.KNOBS` says what each does."""
+    """Every knob, as keyword arguments take them; `siffra.config.KNOBS` says what each does.
 
-    model: str
+    `model` may be a function that makes a PyTorch module, or its name, `my_models:make`; then its
+    parameters are knobs as well.
+    """
+
+    model: str | Callable[..., Any]
     learning_rate: float
     batch_size: int
     epochs: float
@@ -108,7 +112,7 @@ def train(
     Raises:
         SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
     """
-    setting = Setting.from_knobs(over_recipe(recipe, knobs))
+    setting = Setting.from_knobs(over_recipe(recipe, _with_own_models(knobs)))
     if not 0 <= seed <= GREATEST_SEED:
         raise ConfigError(f"seed: found {seed}; it must be from 0 to 2**63 - 1.")
     trainer = make_engine(threads, engine)
@@ -119,19 +123,24 @@ def train(
     return TrainResult(record, fitted, dataset)
 
 
-def predict(model: Path | str, images: Path | str | Iterable[Path | str]) -> list[Prediction]:
+def predict(
+    model: Path | str,
+    images: Path | str | Iterable[Path | str],
+    *,
+    made_by: str | Callable[..., Any] | None = None,
+) -> list[Prediction]:
     """What the model saved in `model` sees in a picture or several (PNG, JPEG or npy, any size).
 
-    Pictures are fitted to the model as `siffra.data.pictures.read_picture` says.
+    Pictures are fitted to the model as `siffra.data.pictures.read_picture` says. A file holds
+    weights and no code: for a module of your own, `made_by` is the function that makes it.
 
     Raises:
         ModelFileError: `model` is no saved model, or diverged in training.
+        ConfigError: `made_by` is missing, or cannot be used.
         DataError: A picture cannot be read.
     """
     saved = load_model(Path(model))
-    fitted = make_engine().load(
-        saved.setting.model, saved.image_shape, saved.classes, saved.weights
-    )
+    fitted = _load(saved, made_by)
     paths = map(Path, [images] if isinstance(images, str | Path) else images)
     pictures = {path: read_picture(path, saved.image_shape) for path in paths}
     found = {path: fitted.predict(picture[np.newaxis])[0] for path, picture in pictures.items()}
@@ -144,6 +153,18 @@ def predict(model: Path | str, images: Path | str | Iterable[Path | str]) -> lis
             "used; train it with a smaller learning_rate."
         )
     return [Prediction(path, tuple(shares.tolist())) for path, shares in found.items()]
+
+
+def _load(saved: SavedModel, made_by: str | Callable[..., Any] | None) -> Fitted:
+    model, engine = saved.setting.model, "native"
+    if isinstance(model, ModuleModel):
+        engine = "torch"
+        if made_by is None:
+            raise ConfigError(
+                f"made_by: this model needs the function that made it, {model.factory}."
+            )
+        model = model.model_copy(update={"factory": as_model(made_by)})
+    return make_engine(name=engine).load(model, saved.image_shape, saved.classes, saved.weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +223,7 @@ class TrainResult:
     def __str__(self) -> str:
         record = self.record
         told = (
-            f"{record.model.kind} model, {record.parameters:,} parameters, "
+            f"{record.setting.knobs()['model']} model, {record.parameters:,} parameters, "
             f"epochs: {len(record.epochs)}, training: {record.seconds:.2f} s, seed {record.seed}"
         )
         if record.diverged:
@@ -502,8 +523,8 @@ def vary_job(
     source = data_source(data)
     dataset = load_dataset(source)
     plan = plan_vary(
-        levels,
-        knobs,
+        _with_own_models(levels),
+        _with_own_models(knobs),
         dataset,
         seeds=seeds,
         data=source,
@@ -513,6 +534,15 @@ def vary_job(
     )
     with open_store(store or default_store_path()) as runs:
         yield Job(replace(plan, engine=engine), dataset, trainer, runs)
+
+
+def _with_own_models(knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """`knobs`, or lists of their levels, with functions in the place of their names."""
+
+    def own(model: Any) -> Any:
+        return [own(one) for one in model] if isinstance(model, list | tuple) else as_model(model)
+
+    return {name: own(value) if name == "model" else value for name, value in knobs.items()}
 
 
 def data_source(data: DataLike) -> DataSource:

@@ -193,8 +193,14 @@ def _look(fitted: Fitted, images: Images) -> tuple[tuple[Mistake, ...], Confiden
 
 
 def _features(weights: Weights, image_shape: tuple[int, int, int]) -> Features | None:
-    """The first layer's weights as pictures, the means over an image's channels."""
-    first = np.nan_to_num(next(array for array in weights.values() if array.ndim > 1))
+    """The first layer's weights as pictures, the means over an image's channels.
+
+    None for a module of the user's, of whose weights only PyTorch knows what they mean.
+    """
+    kernels = [array for name, array in weights.items() if name.endswith(".kernel")]
+    if not kernels:
+        return None
+    first = np.nan_to_num(kernels[0])
     if first.ndim == 2 and len(first) == np.prod(image_shape):
         first = first.reshape(*image_shape, -1)
     if first.ndim != 4:

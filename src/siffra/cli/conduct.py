@@ -83,10 +83,10 @@ def _words(event: "Event") -> str:
 
 def _name(run: "PlannedRun") -> str:
     """The run by what is not as it is by default: `conv, kernel_size 16, seed 3`."""
-    model = run.setting.model.kind
+    knobs = run.setting.knobs()
+    model = knobs["model"]
     usual = Setting.from_knobs({"model": model}).knobs() | {"epochs": run.setting.training.epochs}
-    knobs = run.setting.knobs().items()
-    turned = [f"{knob} {spell(value)}" for knob, value in knobs if usual.get(knob) != value]
+    turned = [f"{knob} {spell(value)}" for knob, value in knobs.items() if usual.get(knob) != value]
     return ", ".join([model, *turned, f"seed {run.seed}"])
 
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from siffra.config import KNOBS, Knob
+from siffra.config import KNOBS, Factory, Knob, as_model
 from siffra.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from siffra.data.load import DataSource
 
 DATA, MACHINE, KNOB = "Data", "Where and how", "Knobs"
+_WITH = "with_"
 
 
 class EngineName(StrEnum):
@@ -128,18 +129,63 @@ def data_source(
 
 
 def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` an option for every knob; it is handed those given as a dict, `knobs`."""
+    """Give `command` an option for every knob; it is handed those given as a dict, `knobs`.
+
+    In it, the name of a function in place of a model is the function itself.
+    """
 
     @wraps(command)
     def wrapped(**values: Any) -> None:
-        knobs = {name: values.pop(name) for name in KNOBS}
-        command(**values, knobs={k: v for k, v in knobs.items() if v is not None})
+        given = {name: values.pop(name) for name in KNOBS}
+        knobs = {name: value for name, value in given.items() if value is not None}
+        if "model" in knobs:
+            knobs["model"] = as_model(knobs["model"])
+        own = knobs_of_own(knobs)
+        for argument in values.pop(_WITH) or ():
+            name, value = _one_value(argument, own)
+            knobs[name] = value
+        command(**values, knobs=knobs)
 
     own = [p for p in inspect.signature(command).parameters.values() if p.name != "knobs"]
-    signature = inspect.Signature([*own, *(_option(knob) for knob in KNOBS.values())])
+    options = [_with_option(), *(_option(knob) for knob in KNOBS.values())]
+    signature = inspect.Signature([*own, *options])
     wrapped.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
     wrapped.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
     return wrapped
+
+
+def knobs_of_own(knobs: Mapping[str, Any]) -> Mapping[str, Knob]:
+    """The parameters of a function that stands for a model; there are none without one."""
+    model = knobs.get("model")
+    return model.knobs if isinstance(model, Factory) else {}
+
+
+def _one_value(argument: str, own: Mapping[str, Knob]) -> tuple[str, Any]:
+    """`width=64` as the name and the value of a parameter of a function of the user's."""
+    name, _, text = argument.partition("=")
+    name = name.strip().replace("-", "_")
+    if not own:
+        raise ConfigError(
+            f"with: {name} is for a model of your own; name it as --model my_models:make"
+        )
+    if name not in own:
+        raise ConfigError(f"with: {name}: no such parameter; {did_you_mean(name, own)}")
+    return name, parse_value(own[name], text)
+
+
+def _with_option() -> inspect.Parameter:
+    option = typer.Option(
+        "--with",
+        help="A parameter of your own model (see --model), as width=64.",
+        metavar="NAME=VALUE",
+        rich_help_panel=KNOB,
+    )
+    return inspect.Parameter(
+        _WITH,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[list[str] | None, option],
+    )
 
 
 def _option(knob: Knob) -> inspect.Parameter:
@@ -196,23 +242,28 @@ def parse_values(knob: Knob, text: str) -> Any:
     return values if len(values) > 1 else values[0]
 
 
-def parse_levels(arguments: list[str]) -> Mapping[str, list[Any]]:
+def parse_levels(
+    arguments: list[str], own: Mapping[str, Knob] | None = None
+) -> Mapping[str, list[Any]]:
     """`["learning_rate=0.02,0.7", "neurons=32,[64,32]"]` as levels by knob; lists in brackets.
+
+    `own` are the knobs of a model of the user's.
 
     Raises:
         ConfigError: No `=`, an unknown knob, a knob twice, or a value that is no such number.
     """
     levels: dict[str, list[Any]] = {}
+    known = {**KNOBS, **(own or {})}
     for argument in arguments:
         name, equals, text = argument.partition("=")
         name = name.strip().removeprefix("--").replace("-", "_")
-        if name not in KNOBS:
-            raise ConfigError(f"{name}: no such knob; {did_you_mean(name, KNOBS)}")
+        if name not in known:
+            raise ConfigError(f"{name}: no such knob; {did_you_mean(name, known)}")
         if not equals or not text.strip():
             raise ConfigError(f"{name}: no levels; write them as {name}=V1,V2,...")
         if name in levels:
             raise ConfigError(f"{name}: given twice; write its levels as {name}=V1,V2,...")
-        levels[name] = [_level(KNOBS[name], part) for part in _parts(text)]
+        levels[name] = [_level(known[name], part) for part in _parts(text)]
     return levels
 
 

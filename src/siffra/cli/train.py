@@ -85,6 +85,13 @@ def predict(
         list[Path],
         typer.Argument(help="Pictures: PNG, JPEG or npy, of any size.", metavar="IMAGE..."),
     ],
+    made_by: Annotated[
+        str | None,
+        typer.Option(
+            help="For a model of your own: the function that makes it, as my_models:make.",
+            metavar="FUNCTION",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a saved model sees in pictures.
@@ -99,7 +106,7 @@ def predict(
     """
     from siffra import api
 
-    predictions = api.predict(model, images)
+    predictions = api.predict(model, images, made_by=made_by)
     if as_json:
         told = [
             {"image": str(p.path), "label": p.label, "probabilities": p.probabilities}

@@ -20,6 +20,7 @@ from siffra.cli.options import (
     ThreadsOption,
     UntilDecidedOption,
     data_source,
+    knobs_of_own,
     parse_levels,
     with_knobs,
 )
@@ -58,12 +59,13 @@ def vary(
     siffra vary kernel_size=4,8 strides=1,2 --model conv --epochs 3
     siffra vary neurons=64,[64,64] --out two-layers
     siffra vary global_pooling=max,average --recipe digits-5s
+    siffra vary dropout=0,0.5 --model my_models:make --engine torch
     siffra vary batch_size=44,45 --until-decided --max-seeds 80
     """
     from siffra import api
 
     with api.vary_job(
-        parse_levels(levels),
+        parse_levels(levels, knobs_of_own(knobs)),
         knobs,
         recipe=recipe,
         seeds=seeds or api.DEFAULT_SEEDS,

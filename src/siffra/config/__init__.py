@@ -5,7 +5,7 @@ command line, in the store and in reports. `Setting.from_knobs` turns knobs into
 and a training; `Setting.knobs` turns them back.
 """
 
-from siffra.config.factory import Factory, factory_of, load_factory
+from siffra.config.factory import Factory, as_model, load_factory
 from siffra.config.knob import Knob
 from siffra.config.knobs import GREATEST_SEED, KNOBS, Setting, knobs_of, says_layers
 from siffra.config.model import BuiltModel, ConvModel, DenseModel, Model, ModuleModel
@@ -23,7 +23,7 @@ __all__ = [
     "ModuleModel",
     "Setting",
     "Training",
-    "factory_of",
+    "as_model",
     "knobs_of",
     "load_factory",
     "says_layers",

@@ -92,11 +92,25 @@ def factory_of(make: Callable[..., Any]) -> Factory:
     Raises:
         ConfigError: Its source is not known, or a parameter cannot be a knob.
     """
-    name = f"{make.__module__}:{make.__qualname__}"
+    name = f"{make.__module__}:{getattr(make, '__qualname__', type(make).__name__)}"
     try:
-        return Factory.of(make, name, inspect.getsource(make).encode())
+        source = inspect.getsource(make)
     except (OSError, TypeError) as error:
         raise ConfigError(f"model: the source of {name} is not known: {error}.") from error
+    return Factory.of(make, name, source.encode())
+
+
+def as_model(model: Any) -> Any:
+    """A value of the knob `model`, with a function or the name of one made a `Factory`.
+
+    Raises:
+        ConfigError: It is no function that can be used; see `load_factory`.
+    """
+    if isinstance(model, Factory):
+        return model
+    if isinstance(model, str):
+        return load_factory(model, Path()) if ":" in model else model
+    return factory_of(model) if callable(model) else model
 
 
 def _module(path: Path, source: bytes, root: Path) -> ModuleType:

@@ -45,14 +45,14 @@ class TorchEngine(Engine):
             raise ConfigError(f"threads: found {threads}; this machine has 1 to {most}.")
         self.threads = threads or most
         self._device = _device(device)
+        self._gpus = [self._device] if self._device.type == "cuda" else []
         self.name = "torch" if self._device.type == "cpu" else f"torch-{self._device.type}"
 
     @property
     def versions(self) -> dict[str, str]:
         """PyTorch's version, and the name of a GPU."""
-        gpu = self._device.type == "cuda"
-        device = {"gpu": torch.cuda.get_device_name(self._device)} if gpu else {}
-        return {"torch": torch.__version__, **device}
+        gpu = {"gpu": torch.cuda.get_device_name(self._device)} if self._gpus else {}
+        return {"torch": torch.__version__, **gpu}
 
     def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
         """Take one real step, with which PyTorch loads and allocates what it needs."""
@@ -70,7 +70,7 @@ class TorchEngine(Engine):
         """See that a module of the user's takes a whole batch and the partial one."""
         images = len(dataset.train)
         sizes = {min(training.batch_size, images), images % training.batch_size} - {0}
-        batches = [torch.from_numpy(dataset.train.x[:size]).to(self._device) for size in sizes]
+        batches = [torch.tensor(dataset.train.x[:size], device=self._device) for size in sizes]
         expect_logits(model, module, [as_input(batch) for batch in batches], dataset.classes)
 
     def fit(
@@ -91,7 +91,8 @@ class TorchEngine(Engine):
                 loss, hits = state.epoch(order)
                 seconds = time.perf_counter() - started
                 images = len(order)
-                on_epoch(EpochEnd(epoch, loss / images, hits / images, seconds), fitted)
+                with torch.random.fork_rng(self._gpus):  # what it draws is not of the training
+                    on_epoch(EpochEnd(epoch, loss / images, hits / images, seconds), fitted)
         return fitted
 
     def load(
@@ -114,8 +115,12 @@ class TorchEngine(Engine):
         """What `module` gives for images: see `Fitted.predict`."""
         with self._settled(0), torch.inference_mode():
             module.eval()
-            chunks = torch.from_numpy(images).split(_AT_ONCE)
-            logits = [module(as_input(chunk.to(self._device))) for chunk in chunks]
+            # Copies, as PyTorch warns of arrays that cannot be written.
+            chunks = (
+                torch.tensor(images[start : start + _AT_ONCE], device=self._device)
+                for start in range(0, len(images), _AT_ONCE)
+            )
+            logits = [module(as_input(chunk)) for chunk in chunks]
             return torch.cat(logits).softmax(1).cpu().numpy()
 
     def _training(
@@ -152,8 +157,7 @@ class TorchEngine(Engine):
         threads = torch.get_num_threads()
         deterministic = torch.are_deterministic_algorithms_enabled()
         tf32 = torch.backends.cudnn.allow_tf32
-        gpus = [self._device] if self._device.type == "cuda" else []
-        with torch.random.fork_rng(gpus):
+        with torch.random.fork_rng(self._gpus):
             torch.manual_seed(seed)
             torch.set_num_threads(self.threads)
             torch.use_deterministic_algorithms(True)

@@ -33,8 +33,8 @@ class TorchTraining:
         self.module = module.to(device)
         self.kept = deepcopy(module) if training.ema else module
         self._training, self._device, self._images = training, device, images
-        self._x = torch.from_numpy(images.x).to(device)
-        self._y = torch.from_numpy(images.y).to(device)
+        self._x = torch.tensor(images.x, device=device)
+        self._y = torch.tensor(images.y, device=device)
         self._descent = Descent(_weights_of(module), training)
         self._rates = learning_rates(training, len(images))
         self._maps = epoch_maps(training, len(images), seed)
