@@ -72,6 +72,10 @@ def search(
     from siffra.search.budget import seconds_of
 
     seconds = seconds_of(time, "time")
+
+    def show(now: "Now") -> None:
+        meter.update(int(now.spent), _words(now), now.time - now.spent)
+
     try:
         with Meter(math.ceil(seconds), "s") as meter:
             result = run_search(
@@ -84,7 +88,7 @@ def search(
                 store=store,
                 out=out,
                 language=language,
-                on_event=lambda now: meter.update(int(now.spent), _words(now), now.time - now.spent),
+                on_event=show,
                 **knobs,
             )
     except KeyboardInterrupt as interrupt:
@@ -95,7 +99,7 @@ def search(
 
 
 def _words(now: "Now") -> str:
-    """`candidate 12: seed 1001, 13 tried, best so far 98.21%`."""
+    """`training candidate 12, 13 so far, best 98.21% on validation`."""
     told = {"timing": "timing a candidate", "trying": "training", "confirming": "confirming"}
     who = f"candidate {now.candidate.number}" if now.candidate else ""
     parts = [f"{told[now.doing]} {who}".strip(), f"{now.tried} so far"]

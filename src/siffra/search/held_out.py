@@ -22,19 +22,27 @@ FEWEST = 30
 _PICK, _MOVED, _ROTATED = 10, 11, 12  # streams of the data set's seed, as in siffra.data.load
 
 
-def held_out(
-    dataset: Dataset, source: DataSource, sets: Sequence[str], most: int
-) -> dict[str, Images]:
-    """At most `most` of the validation images for each of `sets`, shifted as that one is.
+def check_sets(sets: Sequence[str]) -> None:
+    """See that a search can be for these sets.
 
     Raises:
-        SearchError: An unknown set, or too few images to judge by.
+        SearchError: There is none, an unknown one, or one twice.
     """
     for name in sets:
         if name not in SETS:
             raise SearchError(f"sets: found `{name}`; {did_you_mean(name, SETS)}")
     if not sets or len(set(sets)) < len(sets):
         raise SearchError(f"sets: found {', '.join(sets) or 'none'}; name each of them once.")
+
+
+def held_out(
+    dataset: Dataset, source: DataSource, sets: Sequence[str], most: int
+) -> dict[str, Images]:
+    """At most `most` of the validation images for each of `sets`, shifted as that one is.
+
+    Raises:
+        SearchError: There are too few images to judge by.
+    """
     val = dataset.val
     if len(val) < FEWEST:
         raise SearchError(

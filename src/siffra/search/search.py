@@ -43,6 +43,13 @@ _KEPT_BACK = 0.3
 """The share of the time that is kept for the winner."""
 _MOST_CUT = 0.8
 """No correction cuts a number of steps to less than this share of it."""
+_PLAIN = (
+    {"model": "dense", "neurons": 32, "learning_rate": 0.1, "batch_size": 64},
+    {"model": "conv", "filters": 16, "kernel_size": 5, "learning_rate": 0.1, "batch_size": 64},
+)
+"""Where to start if no recipe will do."""
+_MOST_STARTS = 4
+"""Candidates in a row that are too slow, before the search gives up."""
 _MOST_REFUSED = 300
 """Proposals in a row that no network can be made of, before the search gives up."""
 _FEWEST_TO_LEARN = 8
@@ -113,12 +120,6 @@ class Search:
         Raises:
             SearchError: Nothing can be trained within the budget, or no network can be built.
         """
-        if self._asked.time < LEAST_TIME * self._asked.budget:
-            raise SearchError(
-                f"time: {spell_seconds(self._asked.time)} is too little to look for what trains "
-                f"in {spell_seconds(self._asked.budget)}; it takes "
-                f"{spell_seconds(LEAST_TIME * self._asked.budget)} or more."
-            )
         self._start(recipes)
         while self._left() > self._kept_back():
             if not self._step():
@@ -147,24 +148,28 @@ class Search:
     def _start(self, recipes: Sequence[Recipe]) -> None:
         """The shipped recipes are the first candidates, that for the nearest budget first."""
         known = {candidate.origin for candidate in self._candidates if candidate.origin}
-        fitting = [start for recipe in recipes if (start := self._start_of(recipe))]
-        if not self._candidates and not fitting:
-            fitting = [("plain", *self._proposed(0))]
-        for origin, parameters, setting in fitting:
+        for recipe in recipes:
             affordable = self._left() > self._kept_back() + self._cost(1.0)
-            if origin not in known and (affordable or not self._able()):
-                self._enter(setting, parameters, origin)
+            if recipe.name not in known and (affordable or not self._able()):
+                self._enter_recipe(recipe)
+        for knobs in _PLAIN:
+            if not self._able():
+                self._enter_recipe(Recipe("", "", knobs, None, None))
+        while not self._able() and len(self._candidates) < _MOST_STARTS:
+            parameters, setting = self._proposed(len(self._candidates))
+            self._enter(setting, parameters)
         if not self._able():
             raise self._too_slow()
 
-    def _start_of(self, recipe: Recipe) -> tuple[str, dict[str, Any], Setting] | None:
+    def _enter_recipe(self, recipe: Recipe) -> None:
         """A recipe as a candidate, if it is in the space and fits the images."""
         try:
             given = Given(parameters_of(Setting.from_knobs(recipe.knobs)))
-            knobs = self._space.ask(given)
-            return recipe.name, given.answers, self._setting(knobs)
+            setting = self._setting(self._space.ask(given))
         except (KeyError, ConfigError):
-            return None
+            return
+        if all(setting != candidate.setting for candidate in self._candidates):
+            self._enter(setting, given.answers, recipe.name)
 
     def _able(self) -> list[Candidate]:
         return [candidate for candidate in self._candidates if candidate.steps > 0]
@@ -307,12 +312,12 @@ class Search:
         )
 
     def _finalists(self) -> list[Candidate]:
-        """The winner, and the best shipped recipe; if that won, the next best."""
+        """The winner, and the best of the shipped recipes; or the next best, if there is none."""
         ranked = ranking(self._candidates) or self._able()
         winner, others = ranked[0], ranked[1:]
         shipped = [other for other in others if other.origin]
-        rival = others[:1] if winner.origin else shipped[:1]
-        return [winner, *rival]
+        rivals = others if winner.origin else shipped or others
+        return [winner, *rivals[:1]]
 
     def final_setting(self, candidate: Candidate) -> Setting:
         """What the candidate is trained as in the end."""

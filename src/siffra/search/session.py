@@ -20,9 +20,10 @@ from siffra.errors import SearchError
 from siffra.recipes import Recipe, find_recipe, shipped_names
 from siffra.run import this_machine
 from siffra.search.answer import SearchAnswer, answer, study_references
-from siffra.search.held_out import SETS, held_out
+from siffra.search.budget import spell_seconds
+from siffra.search.held_out import SETS, check_sets, held_out
 from siffra.search.journal import Journal
-from siffra.search.search import Asked, Now, Search
+from siffra.search.search import LEAST_TIME, Asked, Now, Search
 from siffra.search.space import Space
 from siffra.store import open_store
 
@@ -68,9 +69,10 @@ def search(
     Raises:
         SiffraError: What is asked for cannot be searched; the text says what to change.
     """
-    _check_fixed(fixed)
-    dataset = load_dataset(source)
+    check_sets(sets)
     asked = Asked(budget, seconds, tuple(name for name in SETS if name in sets), dict(fixed))
+    _check(asked)
+    dataset = load_dataset(source)
     most = max(_FEWEST_JUDGES, int(_PER_SECOND * budget))
     judged_by = held_out(dataset, source, sets, most)
     space = Space.of(source)
@@ -87,10 +89,16 @@ def search(
         )
 
 
-def _check_fixed(fixed: Mapping[str, Any]) -> None:
-    if "epochs" in fixed:
+def _check(asked: Asked) -> None:
+    least = LEAST_TIME * asked.budget
+    if asked.time < least:
+        raise SearchError(
+            f"time: {spell_seconds(asked.time)} is too little to look for what trains in "
+            f"{spell_seconds(asked.budget)}; it takes {spell_seconds(least)} or more."
+        )
+    if "epochs" in asked.fixed:
         raise SearchError("epochs: a search works them out, from the budget; leave them out.")
-    Setting.from_knobs(fixed)
+    Setting.from_knobs(asked.fixed)
 
 
 def _distance(recipe: Recipe, budget: float) -> float:
