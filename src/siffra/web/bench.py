@@ -6,17 +6,21 @@ stopped. So the server can be killed at any moment, and goes on where it was.
 """
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from siffra.errors import StoreError
 from siffra.lab.shelf import write_whole
 from siffra.web.crew import Crew
 from siffra.web.messages import Order, Task, Told
 from siffra.web.places import Places
 from siffra.web.refusal import Code, Refusal
+
+log = logging.getLogger("siffra.web")
 
 QUEUE = 20
 """Tasks that may wait at a time."""
@@ -207,7 +211,10 @@ class Bench:
             self._lost()
 
     def _changed(self) -> None:
-        write_whole(self._places.queue, self._queue.model_dump_json().encode())
+        try:
+            write_whole(self._places.queue, self._queue.model_dump_json().encode())
+        except StoreError as error:  # the disk is full, say: what is at work goes on all the same
+            log.error("%s", error)
         self._advance()
         self._announce("bench", None)
 

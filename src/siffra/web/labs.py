@@ -63,6 +63,7 @@ class Desk:
 def listed(lab: KeptLab, store: Store, desk: Desk, words: Words) -> dict[str, Any]:
     """A line of the list of labs."""
     answers = desk.answers(lab, store)
+    have, runs = progress(lab, store, desk)
     alone = len(answers.questions) == 1 and not answers.experiments
     return {
         "id": lab.id,
@@ -70,12 +71,19 @@ def listed(lab: KeptLab, store: Store, desk: Desk, words: Words) -> dict[str, An
         "source": lab.plan.source,
         "preset": lab.plan.preset,
         "asked": lab.asked.isoformat(),
-        "runs": len(lab.keys),
-        "have": len(store.stored(lab.keys)),
+        "runs": runs,
+        "have": have,
         "seeds": len(lab.plan.seeds),
         "tally": tally(answers),
         "answer": answer_sentence(answers.questions[0], words.language) if alone else None,
     }
+
+
+def progress(lab: KeptLab, store: Store, desk: Desk) -> tuple[int, int]:
+    """How many of a lab's runs are there, and how many it needs, as far as is known."""
+    have = len(store.stored(lab.keys))
+    # How far a lab that goes on until it is decided must go, its answers tell.
+    return have, have + desk.answers(lab, store).missing if lab.plan.looks else len(lab.keys)
 
 
 def title(plan: Plan, words: Words) -> str:

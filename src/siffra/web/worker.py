@@ -51,9 +51,11 @@ class Control:
         self._stop: Task | None = None
 
     def take(self, order: Order) -> None:
-        """Note an order to hold, to go on or to stop."""
+        """Note an order."""
         with self._changed:
             match order.do:
+                case "begin":
+                    self._stop = None  # it was for one that had ended by then
                 case "pause":
                     self._paused = True
                 case "resume":
@@ -195,10 +197,9 @@ def _listen(orders: BinaryIO, control: Control, tasks: "queue.Queue[Task]") -> N
     """Hand on what the server orders, until it is gone."""
     for line in orders:
         order = Order.model_validate_json(line)
+        control.take(order)
         if order.do == "begin" and order.task:
             tasks.put(order.task)
-        else:
-            control.take(order)
     os._exit(0)
 
 

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 import siffra
 from siffra.report.words import Words
 from siffra.web.bench import Event
-from siffra.web.labs import place_of, title
+from siffra.web.labs import place_of, progress, title
 from siffra.web.messages import Task, Told
 from siffra.web.refusal import Refusal
 from siffra.web.routes.asking import begin
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/api")
 
 
 @router.get("/bench")
-async def bench(here: Here, words: Language) -> Mapping[str, Any]:
+def bench(here: Here, words: Language) -> Mapping[str, Any]:
     """What is going on."""
     return shown(here, words)
 
@@ -36,14 +36,14 @@ async def bench(here: Here, words: Language) -> Mapping[str, Any]:
 async def pause(body: Nothing, here: Here, words: Language) -> Mapping[str, Any]:
     """Hold training at the end of its epoch."""
     here.bench.pause(True)
-    return shown(here, words)
+    return await run_in_threadpool(shown, here, words)
 
 
 @router.post("/bench/resume")
 async def resume(body: Nothing, here: Here, words: Language) -> Mapping[str, Any]:
     """Go on with it."""
     here.bench.pause(False)
-    return shown(here, words)
+    return await run_in_threadpool(shown, here, words)
 
 
 @router.post("/labs/{lab_id}/start")
@@ -55,11 +55,11 @@ async def start(lab_id: LabId, body: Nothing, here: Here) -> Mapping[str, Any]:
 @router.post("/labs/{lab_id}/stop")
 async def stop(lab_id: LabId, body: Nothing, here: Here) -> Mapping[str, Any]:
     """Take a lab out of the queue; its finished runs stay."""
-    lab, task = await run_in_threadpool(here.lab, lab_id), Task(kind="lab", id=lab_id)
+    await run_in_threadpool(here.lab, lab_id)
+    task = Task(kind="lab", id=lab_id)
     here.bench.remove(task)
-    with here.store() as store:
-        complete = len(store.stored(lab.keys)) == len(lab.keys)
-    return {"id": lab_id, "state": here.bench.state(task, complete=complete)}
+    told = await run_in_threadpool(_lab, here, task)
+    return {"id": lab_id, "state": told["state"]}
 
 
 @router.post("/labs/{lab_id}/forget")
@@ -89,7 +89,7 @@ async def _stream(here: Workplace, words: Words) -> AsyncIterator[bytes]:
                 continue
             if event[0] == "end":
                 return
-            name, data = _told(here, words, event)
+            name, data = await run_in_threadpool(_told, here, words, event)
             yield f"event: {name}\ndata: {json.dumps(data, allow_nan=False)}\n\n".encode()
     finally:
         here.bench.leave(happening)
@@ -190,6 +190,6 @@ def _lab(here: Workplace, task: Task) -> Mapping[str, Any]:
     except Refusal:
         return {"id": task.id, "state": "failed", "have": 0, "runs": 0}
     with here.store() as store:
-        have = len(store.stored(lab.keys))
-    state = here.bench.state(task, complete=have == len(lab.keys))
-    return {"id": task.id, "state": state, "have": have, "runs": len(lab.keys)}
+        have, runs = progress(lab, store, here.desk)
+    state = here.bench.state(task, complete=have == runs)
+    return {"id": task.id, "state": state, "have": have, "runs": runs}

@@ -96,6 +96,13 @@ async def keep_model(key: RunKey, body: Nothing, here: Here) -> Mapping[str, Any
     return {"id": f"run-{key}", "state": "made" if made else "queued"}
 
 
+@router.post("/runs/{key}/model/stop")
+async def stop_model(key: RunKey, body: Nothing, here: Here) -> Mapping[str, Any]:
+    """Do not make it after all."""
+    here.bench.remove(Task(kind="model", id=key))
+    return {"id": f"run-{key}"}
+
+
 def _record(store: Store, key: str) -> Record:
     record = store.get(key)
     if record is None:
