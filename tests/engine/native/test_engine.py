@@ -182,47 +182,6 @@ class TestFiftyStepsAgainstPyTorch:
         assert_close(found, expected, FIFTY_STEPS)
 
 
-class TestSameBits:
-    KNOBS = (
-        {"neurons": 300, "batch_size": 100},
-        {"neurons": 8, "batch_size": 3},
-        {"model": "conv", "filters": [8, 20], "kernel_size": [6, 4], "batch_size": 100},
-    )
-
-    @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two threads")
-    @pytest.mark.parametrize("knobs", KNOBS, ids=str)
-    def test_on_one_and_two_threads(self, knobs, digits):
-        dataset = digits(train=350)
-        knobs = {"learning_rate": 0.1, "epochs": 1, **knobs}
-
-        one, losses_one = train(NativeEngine(threads=1), knobs, dataset)
-        two, losses_two = train(NativeEngine(threads=2), knobs, dataset)
-
-        assert losses_one == losses_two
-        for name in one:
-            np.testing.assert_array_equal(one[name], two[name], err_msg=name)
-
-    def test_in_another_process(self, digits):
-        dataset = digits(train=100)
-        weights, _ = train(NativeEngine(), {"model": "conv", "epochs": 1}, dataset)
-
-        script = (
-            "import sys; sys.path[:0] = sys.argv[1:]\n"
-            "from conftest import make_digits\n"
-            "from engine.native.test_engine import train\n"
-            "from siffra.engine.native.engine import NativeEngine\n"
-            "w, _ = train(NativeEngine(), {'model': 'conv', 'epochs': 1}, make_digits(100))\n"
-            "print(sum(a.astype('f8').sum() for a in w.values()).hex())"
-        )
-        tests = Path(__file__).parents[2]
-        result = subprocess.run(
-            [sys.executable, "-c", script, str(tests)], capture_output=True, text=True, check=True
-        )
-
-        total = sum(array.astype("f8").sum() for array in weights.values())
-        assert result.stdout.strip() == float(total).hex()
-
-
 NARROW = {
     "conv": {**NETWORKS[4], "batch_size": 20, "epochs": 1, "learning_rate": 0.1},
     "dense": {"neurons": 240, "batch_size": 20, "epochs": 1, "learning_rate": 0.1},
