@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from siffra.lab import moderation
 from siffra.lab.comparison import Comparison
 from siffra.lab.judging import moderate
-from siffra.lab.moderation import Prior
+from siffra.lab.moderation import Prior, fit
 
 CLAIMS = 10
 SPREADS: Mapping[str, Callable[[np.random.Generator], np.ndarray]] = {
@@ -73,7 +72,6 @@ def _siffra(plain: list[Comparison]) -> list[Comparison]:
 
 
 def _smyth(plain: list[Comparison]) -> list[Comparison]:
-    prior = moderation.learn([c.deviation for c in plain], [c.seeds - 1 for c in plain])
-    assert prior is not None
+    prior = fit([c.deviation for c in plain], [c.seeds - 1 for c in plain])
     uncautious = _Uncautious(prior.freedom, prior.deviation, prior.comparisons)
     return [replace(comparison, prior=uncautious) for comparison in plain]

@@ -193,9 +193,10 @@ can hide.
 vary alike, more or less. How much alike is estimated from the lab, and each variance is drawn
 towards the others': the moderated t of Smyth (2004). As it stands it is made for thousands of
 genes; a lab has ten comparisons that share levels, and some of them vary thirty times as much as
-others (below). Hence three cautions: what is learned counts for no more than a comparison's own
-seeds; a comparison that varies more than its kind keeps its own variance, and learns the less;
-and with fewer than five seeds, or three comparisons, nothing is learned.
+others (below). Hence four cautions: nothing is learned where spreads are so different that it
+would be worth less than five seeds; nor from fewer than three comparisons, or with fewer than
+five seeds; what is learned counts for no more than a comparison's own seeds; and a comparison
+that varies more than its kind keeps its own variance, and learns the less.
 
 **One allowance.** 5 % of labs may claim a difference that is not there, and 5 % may miss one that
 matters. Each allowance is shared by all claims of the lab in a Holm sequence (1979).

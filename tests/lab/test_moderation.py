@@ -8,7 +8,7 @@ from scipy import special, stats
 
 from siffra.lab.comparison import Comparison
 from siffra.lab.judging import moderate
-from siffra.lab.moderation import Prior, learn
+from siffra.lab.moderation import Prior, fit, learn
 
 positive = st.floats(1e-6, 1e3)
 
@@ -19,7 +19,7 @@ class TestLearning:
         # variance log(4)² = 1.92 exceeds trigamma(2) = 0.645 by 1.277; trigamma(1.1936) = 1.277.
         excess = math.log(4) ** 2 - (math.pi**2 / 6 - 1)
         freedom = 2 * 1.19362
-        found = learn([1.0, 2.0, 4.0], [4, 4, 4])
+        found = fit([1.0, 2.0, 4.0], [4, 4, 4])
 
         assert special.polygamma(1, freedom / 2) == pytest.approx(excess, rel=1e-4)
         assert found.freedom == pytest.approx(freedom, rel=1e-4)
@@ -54,13 +54,17 @@ class TestLearning:
     def test_variances_more_alike_than_chance_are_one(self):
         assert learn([1.0, 1.0, 1.0], [4, 4, 4]).freedom == math.inf
 
+    def test_spreads_that_have_little_in_common_teach_nothing(self):
+        assert fit([1.0, 2.0, 4.0], [4, 4, 4]).freedom < 4
+        assert learn([1.0, 2.0, 4.0], [4, 4, 4]) is None
+
     def test_two_comparisons_say_nothing(self):
         assert learn([1.0, 2.0], [4, 4]) is None
 
     @given(st.lists(positive, min_size=3, max_size=10), positive)
     def test_units_do_not_matter(self, deviations, unit):
-        found = learn(deviations, [4] * len(deviations))
-        scaled = learn([unit * d for d in deviations], [4] * len(deviations))
+        found = fit(deviations, [4] * len(deviations))
+        scaled = fit([unit * d for d in deviations], [4] * len(deviations))
         # Near infinity, where all vary alike, rounding makes much of the freedom and little of
         # what follows from it.
         assert 1 / scaled.freedom == pytest.approx(1 / found.freedom, rel=1e-4, abs=1e-6)

@@ -10,13 +10,15 @@ Source: G. K. Smyth, Linear models and empirical Bayes methods for assessing dif
 expression in microarray experiments, 2004, sections 4 and 6.2.
 
 In a lab there are ten comparisons, not ten thousand genes; they share runs; and networks near
-collapse vary a thousand times as much as others. Smyth's method as it stands then claims a
-difference where there is none in up to 11 % of labs (docs/method.md). Hence three cautions:
+collapse vary a hundred times as much as others. Smyth's method as it stands then claims too often
+a difference where there is none (docs/method.md). Hence four cautions:
 
-- what is learned from the others counts for no more than a comparison's own seeds do;
+- nothing is learned where comparisons vary so differently that it would be worth less than five
+  seeds: it would only blur those that are known well;
+- nor from fewer than three comparisons, or of those with fewer than five seeds;
+- what is learned counts for no more than a comparison's own seeds do;
 - a comparison that varies more than its kind keeps its own variance, and what was learned counts
-  for the less, the more it does;
-- nothing is learned from fewer than three comparisons, or of those with fewer than five seeds.
+  for the less, the more it does.
 """
 
 import math
@@ -46,7 +48,7 @@ class Prior:
     def moderate(self, deviation: float, freedom: int) -> tuple[float, float]:
         """The deviation to go by, and what this prior adds to its degrees of freedom.
 
-        Smyth's (2004) section 4, with the first two cautions above.
+        Smyth's (2004) section 4, with the last two cautions above.
         """
         if deviation <= 0:
             return deviation, 0.0
@@ -59,12 +61,18 @@ class Prior:
 def learn(deviations: Sequence[float], freedoms: Sequence[int]) -> Prior | None:
     """The prior of comparisons with these standard deviations (> 0) and degrees of freedom.
 
-    By the moments of the logarithms of the variances: Smyth 2004, section 6.2. None for fewer
-    than three.
+    By the moments of the logarithms of the variances: Smyth 2004, section 6.2. None where the
+    first two cautions above forbid it.
     """
-    count = len(deviations)
-    if count < FEWEST_COMPARISONS:
+    if len(deviations) < FEWEST_COMPARISONS:
         return None
+    prior = fit(deviations, freedoms)
+    return prior if prior.freedom >= FEWEST_DEGREES else None
+
+
+def fit(deviations: Sequence[float], freedoms: Sequence[int]) -> Prior:
+    """What `learn` learns, without caution, from two comparisons or more."""
+    count = len(deviations)
     half = np.array(freedoms) / 2
     logs = 2 * np.log(deviations) - digamma(half) + np.log(half)
     centre = float(logs.mean())
