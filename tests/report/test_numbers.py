@@ -96,3 +96,9 @@ def test_columns_are_padded_until_decimals_stand_under_each_other():
 
     assert column[:3] == ["90.00 ± 0.50", "93.48 ± 0.28", "84.00 ± 3.00"]
     assert len({text.index("±") for text in column[:3]}) == 1
+
+
+def test_an_end_beside_zero_is_not_written_as_zero():
+    found = estimate(0.04, 0.003, 0.077)
+
+    assert numbers.estimate_words(EN, make_claim("a1", "so"), found)[1] == "+0.3 to +7.7"

@@ -143,7 +143,7 @@ def test_the_shifted_sets_too_are_answered_for_the_best_on_validation():
 
     said = plain(answer_sentence(dataclasses.replace(found, question=asked)))
 
-    assert "Best is 1 neuron, with 30.0" in said
+    assert "On the moved set it is best as well, with 30.0" in said
     assert "(though it cannot be told from 3 neurons)" in said
 
 

@@ -86,7 +86,11 @@ def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str,
     value, low, high = (_in_unit(x, unit) for x in (estimate.value, estimate.low, estimate.high))
     arms = [arm for arm in (high - value, value - low) if math.isfinite(arm)]
     most = 2 if unit == "points" else 1 if value < 10 else 0
-    decimals = decimals_for(max(arms, default=math.nan), most if unit != "times" else 2)
+    most = most if unit != "times" else 2
+    decimals = decimals_for(max(arms, default=math.nan), most)
+    # An end that decides a verdict is not to be written as if it lay on zero.
+    while decimals < most and any(end and round(end, decimals) == 0 for end in (low, high)):
+        decimals += 1
     signed = unit != "times"
     texts = [words.number(x, decimals, signed=signed) for x in (value, low, high)]
     interval = words("quantity.from_to", low=texts[1], high=texts[2])

@@ -156,10 +156,20 @@ def _accuracies(words: Words, answer: QuestionAnswer, on: str) -> str:
     gap = 100 * (chosen.accuracy[on].mean - worst.accuracy[on].mean)
     blur = 100 * math.hypot(*(numbers.half_width(x.accuracy[on]) for x in (chosen, worst)))
     gap_text = words.number(gap, numbers.decimals_for(blur))
-    text = words("answer.best", **told, gap=gap_text, worst=level_name(words, worst.level))
+    key = "answer.best_too" if on != "test" and _leads(answer) else "answer.best"
+    text = words(key, **told, gap=gap_text, worst=level_name(words, worst.level))
     others = [level for level in levels if level not in (chosen, worst)]
     text += _rivals(words, [x.level for x in others if not _above(chosen, x, on, error)])
     return text + (_cost(words, levels, chosen) if on == "test" else "")
+
+
+def _leads(answer: QuestionAnswer) -> bool:
+    """Whether the sentence before has called the same level the best, on the test set."""
+    if _is_about_time(answer):
+        return False
+    top = max(_seen(answer), key=lambda level: level.accuracy["test"].mean)
+    error = ERROR / math.comb(len(_seen(answer)), 2)
+    return _has_a_winner(answer) and not _above(top, answer.levels[answer.best], "test", error)
 
 
 def _tie(words: Words, levels: Sequence[LevelAnswer], worst: LevelAnswer, on: str) -> str:

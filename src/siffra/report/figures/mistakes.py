@@ -79,6 +79,6 @@ def _row(
         said = f"{mistake.true} → {mistake.predicted}"
         sure = words.number(100 * mistake.confidence, 0)
         text = axis.text(
-            left + 0.5, top + 1.06, f"{said}  {sure} %", ha="center", va="top", fontsize=7
+            left + 0.5, top + 1.06, f"{said}, {sure} %", ha="center", va="top", fontsize=7
         )
         text.set_in_layout(False)

@@ -1,0 +1,53 @@
+"""`siffra report --compare`: two folders in, a page and a few lines out, nothing trained."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def reports(tmp_path):
+    """Two reports of a lab with one claim, of which the verdict changed."""
+    for name, verdict in (("one", "supported"), ("two", "inconclusive")):
+        claim = {
+            "id": "a1", "say": "More is better.", "verdict": verdict, "metric": "accuracy",
+            "on": "test", "target": None, "level": [1], "against": [0], "direction": "better",
+            "margin": 0.002, "epochs": 1, "n": 3, "estimate": 0.01, "interval": [0.005, 0.015],
+            "confidence": 0.95, "scale": "difference", "values": [0.01, 0.01, 0.01],
+        }  # fmt: skip
+        question = {"id": "a", "ask": "Does it?", "answer": "Yes.", "claims": [claim], "levels": []}
+        found = {
+            "title": "A lab", "command": "siffra lab", "preset": "quick", "epochs": 3,
+            "seeds": [0, 1, 2], "runs": 6, "machine": None, "versions": {}, "questions": [question],
+        }  # fmt: skip
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "results.json").write_text(json.dumps(found))
+    return tmp_path
+
+
+def test_it_tells_what_changed_and_where_the_page_is(siffra, reports):
+    out = reports / "both"
+    ran = siffra("report", "--compare", reports / "one", reports / "two", "--out", out)
+
+    assert ran.code == 0, ran.err
+    assert "The two have one claim in common. Of one the verdict changed." in ran.out
+    assert "supported → inconclusive" in ran.out
+    assert ran.out.rstrip().endswith(f"report: {out}/comparison.html")
+    assert sorted(path.name for path in out.iterdir()) == ["comparison.html", "comparison.md"]
+
+
+def test_it_speaks_swedish(siffra, reports):
+    folders = reports / "one", reports / "two"
+    ran = siffra("report", "--compare", *folders, "--out", reports / "both", "--lang", "sv")
+
+    assert "För ett ändrades utslaget." in ran.out
+    assert "stöds → oavgjort" in ran.out
+
+
+def test_a_folder_without_a_report_is_one_clear_line(siffra, reports):
+    ran = siffra("report", "--compare", reports / "one", reports, "--out", reports / "both")
+
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    assert "no such file; name the folder of a report" in ran.err
