@@ -20,7 +20,9 @@ KeyArgument = Annotated[str, typer.Argument(help="The run's key, or the start of
 @runs.command("list")
 def list_(
     store: StoreOption = None,
-    model: Annotated[str | None, typer.Option(help="Only dense or conv models.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Only dense, conv or module models; your own are modules.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Only runs with this seed.", min=0, max=GREATEST_SEED)
     ] = None,
@@ -32,7 +34,7 @@ def list_(
     siffra runs list --model conv
     siffra runs list --json
     """
-    kinds = KNOBS["model"].models
+    kinds = (*KNOBS["model"].models, "module")
     if model is not None and model not in kinds:
         raise ConfigError(f"model: found {model!r}; {did_you_mean(model, kinds)}")
     from siffra.store import default_store_path, open_store
