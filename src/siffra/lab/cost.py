@@ -42,7 +42,7 @@ class Costs:
 
     def learn(self, record: Record) -> None:
         """Take note of what a run on this machine took."""
-        seconds = (record.seconds + record.scoring_seconds) / len(record.epochs)
+        seconds = (record.seconds + record.scoring_seconds) / record.training.epochs
         self._known[record.model, record.training.batch_size] = seconds
         self._correction.cache_clear()
 
