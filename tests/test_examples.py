@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from siffra.api import run_lab
-from siffra.config import ModuleModel
+from siffra.config import KNOBS, ModuleModel
 from siffra.data.load import load_dataset
 from siffra.engine.torch.own import make_module
 from siffra.lab.labfile import read_lab
@@ -73,3 +73,11 @@ def test_what_the_page_on_models_shows(tmp_path):
     for model in models[:1]:
         assert isinstance(model, ModuleModel)
         assert make_module(model, (28, 28, 1), 10)(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_the_page_on_labs_has_every_knob():
+    page = (EXAMPLES.parent / "docs" / "labs.md").read_text("utf-8")
+
+    assert re.findall(
+        r"^\| `([a-z_]+)` \|", page.partition("## The file")[0], re.MULTILINE
+    ) == list(KNOBS)
