@@ -85,8 +85,10 @@ def test_every_text_of_the_page_is_in_the_catalogue_of_each_language():
     used = {prefix + name for prefix, names in COMPOSED.items() for name in names}
     for module in MODULES:
         text = module.read_text("utf-8")
-        used |= set(re.findall(r'"(ui\.[\w.]+)"', text)) | set(re.findall(r'\bt\("([\w.]+)"', text))
-        counted = set(re.findall(r'\bcount\("([\w.]+)"', text))
+        used |= set(re.findall(r'"(ui\.[\w.]+)"', text)) | set(
+            re.findall(r'\bt\(\s*"([\w.]+)"', text)
+        )
+        counted = set(re.findall(r'\bcount\(\s*"([\w.]+)"', text))
         used |= {f"{key}.{form}" for key in counted for form in ("one", "other")}
         used -= counted
     used -= {key.removesuffix(".one") for key in used if key.endswith(".one")}

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -153,3 +154,18 @@ def test_questions_wait_for_each_other(visit, tiny, idle):
     page.click("[data-action=cancel]")
 
     wait_for(second, "done")
+
+
+def test_images_of_ones_own_can_be_asked_about(visit, tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    x = rng.integers(0, 90, (40, 12, 12)) + 120 * y[:, np.newaxis, np.newaxis]
+    np.savez(tmp_path / "squares.npz", x_train=x.astype(np.uint8), y_train=y,
+             x_test=x.astype(np.uint8), y_test=y)  # fmt: skip
+    page = visit("#/ask?vary=neurons:2,3&epochs=1&seeds=2")
+    page.click(".held summary")
+    page.set_input_files(".held input[type=file]", tmp_path / "squares.npz")
+
+    expect(page.locator("#data option:checked")).to_have_text("squares")
+    start(page)
+    wait_for(page, "done")

@@ -48,8 +48,12 @@ function withEpoch(data) {
   if (running?.id !== data.id) return running;
   const { done, total, seconds_left } = data;
   const { run } = running;
-  if (!run || run.seed !== data.seed || run.level !== data.level) return { ...running, done, total, seconds_left };
-  const curve = [...run.curve.slice(0, data.epoch - 1), { loss: data.loss, accuracy: data.accuracy }];
+  if (!run || run.seed !== data.seed || run.level !== data.level)
+    return { ...running, done, total, seconds_left };
+  const curve = [
+    ...run.curve.slice(0, data.epoch - 1),
+    { loss: data.loss, accuracy: data.accuracy },
+  ];
   return { ...running, done, total, seconds_left, run: { ...run, epoch: data.epoch, curve } };
 }
 

@@ -20,7 +20,12 @@ export function drawTop(name, restart) {
     h("a", { class: "mark", href: to(["ask"]) }, "siffra"),
     h("nav", { "aria-label": t("ui.nav.label") }, ["ask", "playground", "labs", "runs"].map(place)),
     atWork,
-    h("div", { class: "switches" }, otherLanguages().map((code) => languageSwitch(code, restart)), themeSwitch()),
+    h(
+      "div",
+      { class: "switches" },
+      otherLanguages().map((code) => languageSwitch(code, restart)),
+      themeSwitch(),
+    ),
   );
   tell();
 }
@@ -35,7 +40,11 @@ function languageSwitch(code, restart) {
 }
 
 function themeSwitch() {
-  const button = h("button", { type: "button", class: "theme", onclick: () => (nextTheme(), show()) });
+  const button = h("button", {
+    type: "button",
+    class: "theme",
+    onclick: () => (nextTheme(), show()),
+  });
   const show = () => {
     const name = t(`ui.theme.${theme()}`);
     fill(button, SIGNS[theme()]);
@@ -53,7 +62,9 @@ function tell() {
   atWork.hidden = !queue.length;
   atWork.classList.toggle("paused", paused);
   atWork.href = lab ? to(["ask"], new URLSearchParams({ lab: lab.id })) : to(["ask"]);
-  const said = lab?.total ? t("ui.top.at_work", { done: lab.done, total: lab.total }) : t("ui.top.busy");
+  const said = lab?.total
+    ? t("ui.top.at_work", { done: lab.done, total: lab.total })
+    : t("ui.top.busy");
   fill(atWork, paused ? t("ui.top.paused") : said);
   lost.hidden = linked;
   fill(lost, linked ? "" : t("ui.error.away"));

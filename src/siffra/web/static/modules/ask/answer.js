@@ -16,7 +16,14 @@ export function answerView(host, id, { on, chosen }) {
   const update = status(statusHost, id);
   const question = questionView(questionHost, { on, chosen });
   let lab = null;
-  fill(host, h("p", { class: "eyebrow" }, t("ui.ask.question")), title, statusHost, questionHost, repeatHost);
+  fill(
+    host,
+    h("p", { class: "eyebrow" }, t("ui.ask.question")),
+    title,
+    statusHost,
+    questionHost,
+    repeatHost,
+  );
 
   async function heard(next) {
     const first = !lab;
@@ -26,7 +33,12 @@ export function answerView(host, id, { on, chosen }) {
     fill(title, asked.ask);
     update(lab);
     question.update(lab, asked, curves);
-    if (first) fill(repeatHost, h("h3", {}, t("head.repeat")), repeat(lab, lab.toml && `api/labs/${id}/lab.toml`));
+    if (first)
+      fill(
+        repeatHost,
+        h("h3", {}, t("head.repeat")),
+        repeat(lab, lab.toml && `api/labs/${id}/lab.toml`),
+      );
   }
 
   function live() {
@@ -35,7 +47,8 @@ export function answerView(host, id, { on, chosen }) {
     question.live();
   }
 
-  const failed = (error) => lab || fill(host, h("p", { class: "refusal", role: "alert" }, error.message));
+  const failed = (error) =>
+    lab || fill(host, h("p", { class: "refusal", role: "alert" }, error.message));
   const stop = followLab(id, { heard, live, failed });
   return () => {
     stop();

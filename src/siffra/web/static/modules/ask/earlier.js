@@ -16,7 +16,9 @@ export function earlier(host, current) {
   let labs = [];
 
   async function load() {
-    labs = (await get(`api/labs?lang=${language()}`)).labs.filter((lab) => lab.source === "vary").slice(0, MOST);
+    labs = (await get(`api/labs?lang=${language()}`)).labs
+      .filter((lab) => lab.source === "vary")
+      .slice(0, MOST);
     draw();
   }
 
@@ -28,9 +30,17 @@ export function earlier(host, current) {
   function entry(lab) {
     const href = to(["ask"], new URLSearchParams({ lab: lab.id }));
     return h(
-      "li", {},
+      "li",
+      {},
       h("a", { href, "aria-current": lab.id === current() && "true" }, lab.title),
-      lab.state === "done" ? tally(lab.tally) : h("div", { class: "tally" }, stateBadge(lab.state), h("span", { class: "soft" }, `${lab.have} / ${lab.runs}`)),
+      lab.state === "done"
+        ? tally(lab.tally)
+        : h(
+            "div",
+            { class: "tally" },
+            stateBadge(lab.state),
+            h("span", { class: "soft" }, `${lab.have} / ${lab.runs}`),
+          ),
     );
   }
 

@@ -2,16 +2,18 @@
 
 import { fill, h } from "../dom.js";
 import { t } from "../words.js";
+import { dataField } from "./data.js";
 import { SUGGESTED, companions, turns } from "./setup.js";
 
 const MOST_KNOBS = 2;
 
 /**
  * The form in `host`. `knobs` is what the server says of them; `changed(setup)` is called with
- * every change. Returns `show(setup)`, which puts a set-up into the form.
+ * every change, `failed(error)` when a file cannot be used. Returns `show(setup)`, which puts a set-up into the form.
  */
-export function sentence(host, knobs, datasets, changed) {
+export function sentence(host, knobs, datasets, changed, failed) {
   const known = new Map(knobs.knobs.map((knob) => [knob.name, knob]));
+  const chooseData = (data) => change({ ...setup, data }, { again: true });
   let setup = null;
   let heldOpen = false;
 
@@ -31,18 +33,31 @@ export function sentence(host, knobs, datasets, changed) {
   // "What does [learning rate] [0.02, 0.7, 1] do to a [dense] network …", gap by gap.
   function asked() {
     const two = setup.vary.length > 1;
-    const key = turns(setup, "model") ? (two ? "ui.ask.models_and" : "ui.ask.models") : two ? "ui.ask.two_knobs" : "ui.ask.one_knob";
+    const key = turns(setup, "model")
+      ? two
+        ? "ui.ask.models_and"
+        : "ui.ask.models"
+      : two
+        ? "ui.ask.two_knobs"
+        : "ui.ask.one_knob";
     const gaps = {
       knob: () => knobGap(0),
       levels: () => levelsGap(0),
       knob2: () => knobGap(1),
       levels2: () => levelsGap(1),
       model: modelGap,
-      epochs: () => (turns(setup, "epochs") ? t("ui.ask.so_many") : numberGap("epochs", setup.fixed.epochs ?? "", setEpochs)),
+      epochs: () =>
+        turns(setup, "epochs")
+          ? t("ui.ask.so_many")
+          : numberGap("epochs", setup.fixed.epochs ?? "", setEpochs),
       seeds: () => numberGap("seeds", setup.seeds, (seeds) => change({ ...setup, seeds })),
     };
     const parts = t(key).split(/{(\w+)}/);
-    return h("p", { class: "sentence" }, parts.map((part, i) => (i % 2 ? gaps[part]() : part)));
+    return h(
+      "p",
+      { class: "sentence" },
+      parts.map((part, i) => (i % 2 ? gaps[part]() : part)),
+    );
   }
 
   function setEpochs(epochs) {
@@ -53,17 +68,26 @@ export function sentence(host, knobs, datasets, changed) {
     const [now] = setup.vary[place];
     const elsewhere = setup.vary.filter((_, i) => i !== place).map(([name]) => name);
     const possible = knobs.knobs.filter(
-      (knob) => !elsewhere.includes(knob.name) && (knob.models.includes(setup.model) || turns(setup, "model")),
+      (knob) =>
+        !elsewhere.includes(knob.name) &&
+        (knob.models.includes(setup.model) || turns(setup, "model")),
     );
     const choose = (event) => {
       const knob = event.target.value;
-      const vary = setup.vary.map((pair, i) => (i === place ? [knob, SUGGESTED[knob] ?? ""] : pair));
-      change({ ...setup, vary, fixed: { ...setup.fixed, ...companions(knob, setup.model) } }, { again: true });
+      const vary = setup.vary.map((pair, i) =>
+        i === place ? [knob, SUGGESTED[knob] ?? ""] : pair,
+      );
+      change(
+        { ...setup, vary, fixed: { ...setup.fixed, ...companions(knob, setup.model) } },
+        { again: true },
+      );
     };
     return h(
       "select",
       { id: `knob-${place}`, "aria-label": t("ui.ask.knob"), onchange: choose },
-      possible.map((knob) => h("option", { value: knob.name, selected: knob.name === now }, knob.label)),
+      possible.map((knob) =>
+        h("option", { value: knob.name, selected: knob.name === now }, knob.label),
+      ),
     );
   }
 
@@ -74,8 +98,13 @@ export function sentence(host, knobs, datasets, changed) {
       change({ ...setup, vary });
     };
     return h("input", {
-      id: `levels-${place}`, class: "levels", value: levels, oninput: type, autocomplete: "off",
-      spellcheck: "false", "aria-label": t("ui.ask.levels", { knob: known.get(knob)?.label ?? knob }),
+      id: `levels-${place}`,
+      class: "levels",
+      value: levels,
+      oninput: type,
+      autocomplete: "off",
+      spellcheck: "false",
+      "aria-label": t("ui.ask.levels", { knob: known.get(knob)?.label ?? knob }),
       placeholder: SUGGESTED[knob],
     });
   }
@@ -93,58 +122,99 @@ export function sentence(host, knobs, datasets, changed) {
     return h(
       "select",
       { id: "model", "aria-label": t("knob.model"), onchange: choose },
-      ["dense", "conv"].map((kind) => h("option", { value: kind, selected: kind === setup.model }, t(`ui.ask.model.${kind}`))),
+      ["dense", "conv"].map((kind) =>
+        h("option", { value: kind, selected: kind === setup.model }, t(`ui.ask.model.${kind}`)),
+      ),
     );
   }
 
   function numberGap(name, value, set) {
     return h("input", {
-      id: name, class: "count", type: "number", min: 1, step: 1, inputmode: "numeric", value,
-      max: knobs.limits[name], "aria-label": t(`ui.ask.${name}`), oninput: (event) => set(event.target.value),
+      id: name,
+      class: "count",
+      type: "number",
+      min: 1,
+      step: 1,
+      inputmode: "numeric",
+      value,
+      max: knobs.limits[name],
+      "aria-label": t(`ui.ask.${name}`),
+      oninput: (event) => set(event.target.value),
     });
   }
 
   function secondKnob() {
     if (setup.vary.length === MOST_KNOBS) {
       const drop = () => change({ ...setup, vary: setup.vary.slice(0, 1) }, { again: true });
-      return h("button", { id: "one-knob", type: "button", class: "plain", onclick: drop }, t("ui.ask.drop_knob"));
+      return h(
+        "button",
+        { id: "one-knob", type: "button", class: "plain", onclick: drop },
+        t("ui.ask.drop_knob"),
+      );
     }
     const free = knobs.knobs.find(
-      (knob) => !turns(setup, knob.name) && knob.models.includes(setup.model) && !["model", "epochs"].includes(knob.name),
+      (knob) =>
+        !turns(setup, knob.name) &&
+        knob.models.includes(setup.model) &&
+        !["model", "epochs"].includes(knob.name),
     );
-    const add = () => change({ ...setup, vary: [...setup.vary, [free.name, SUGGESTED[free.name] ?? ""]] }, { again: true });
-    return h("button", { id: "two-knobs", type: "button", class: "plain", onclick: add }, t("ui.ask.add_knob"));
+    const add = () =>
+      change(
+        { ...setup, vary: [...setup.vary, [free.name, SUGGESTED[free.name] ?? ""]] },
+        { again: true },
+      );
+    return h(
+      "button",
+      { id: "two-knobs", type: "button", class: "plain", onclick: add },
+      t("ui.ask.add_knob"),
+    );
   }
 
   // Every other knob, with what is used where nothing is typed.
   function held() {
     const defaults = knobs.defaults[setup.model];
     const others = knobs.knobs.filter(
-      (knob) => knob.models.includes(setup.model) && !turns(setup, knob.name) && !["model", "epochs"].includes(knob.name),
+      (knob) =>
+        knob.models.includes(setup.model) &&
+        !turns(setup, knob.name) &&
+        !["model", "epochs"].includes(knob.name),
     );
     const fields = others.map((knob) => {
-      const set = (event) => change({ ...setup, fixed: { ...setup.fixed, [knob.name]: event.target.value } });
-      const shared = { id: `fixed-${knob.name}`, value: setup.fixed[knob.name] ?? "", oninput: set };
+      const set = (event) =>
+        change({ ...setup, fixed: { ...setup.fixed, [knob.name]: event.target.value } });
+      const shared = {
+        id: `fixed-${knob.name}`,
+        value: setup.fixed[knob.name] ?? "",
+        oninput: set,
+      };
       const usual = String(defaults[knob.name] ?? "");
       const field = knob.choices
-        ? h("select", shared, h("option", { value: "" }, t(`value.${usual}`) === `value.${usual}` ? usual : t(`value.${usual}`)),
-            knob.choices.filter((c) => c !== usual).map((c) => h("option", { value: c, selected: c === setup.fixed[knob.name] }, c)))
-        : h("input", { ...shared, placeholder: usual, autocomplete: "off", inputmode: knob.per_layer ? "text" : "decimal" });
+        ? h(
+            "select",
+            shared,
+            h(
+              "option",
+              { value: "" },
+              t(`value.${usual}`) === `value.${usual}` ? usual : t(`value.${usual}`),
+            ),
+            knob.choices
+              .filter((c) => c !== usual)
+              .map((c) => h("option", { value: c, selected: c === setup.fixed[knob.name] }, c)),
+          )
+        : h("input", {
+            ...shared,
+            placeholder: usual,
+            autocomplete: "off",
+            inputmode: knob.per_layer ? "text" : "decimal",
+          });
       return h("label", {}, knob.label, field);
     });
     return h(
       "details",
       { class: "held", open: heldOpen, ontoggle: (event) => (heldOpen = event.target.open) },
       h("summary", {}, t("ui.ask.held")),
-      h("div", { class: "fields" }, dataField(), fields),
+      h("div", { class: "fields" }, dataField(datasets, setup.data, chooseData, failed), fields),
     );
-  }
-
-  function dataField() {
-    if (datasets.length < 2) return null;
-    const choose = (event) => change({ ...setup, data: event.target.value });
-    const options = datasets.map(({ id, name }, i) => h("option", { value: i ? id : "", selected: id === setup.data }, name));
-    return h("label", {}, t("ui.ask.data"), h("select", { id: "data", onchange: choose }, options));
   }
 
   return show;

@@ -59,7 +59,8 @@ export function fromQuery(query) {
 export function toQuery(setup) {
   const query = new URLSearchParams();
   if (!turns(setup, "model")) query.set("model", setup.model);
-  for (const [knob, levels] of setup.vary) query.append("vary", `${knob}:${levels.replace(/,\s+/g, ",").trim()}`);
+  for (const [knob, levels] of setup.vary)
+    query.append("vary", `${knob}:${levels.replace(/,\s+/g, ",").trim()}`);
   for (const [knob, value] of typedIn(setup)) query.set(knob, value);
   query.set("seeds", setup.seeds);
   if (setup.data) query.set("data", setup.data);
@@ -81,11 +82,16 @@ export function toAsk(setup) {
  *  is left unsaid, but for the epochs, which the form always shows. */
 export function fromAsk(ask, defaults, data) {
   const { model = "dense", ...fixed } = ask.fixed;
-  const said = ([knob, value]) => knob === "epochs" || written(value) !== written(defaults[model][knob]);
+  const said = ([knob, value]) =>
+    knob === "epochs" || written(value) !== written(defaults[model][knob]);
   return {
     model,
     vary: Object.entries(ask.vary).map(([knob, levels]) => [knob, levels.map(written).join(", ")]),
-    fixed: Object.fromEntries(Object.entries(fixed).filter(said).map(([knob, value]) => [knob, written(value)])),
+    fixed: Object.fromEntries(
+      Object.entries(fixed)
+        .filter(said)
+        .map(([knob, value]) => [knob, written(value)]),
+    ),
     seeds: String(ask.seeds ?? firstSetup().seeds),
     data: !ask.data || ask.data === data ? "" : ask.data,
   };

@@ -26,11 +26,26 @@ export function ask(main, place) {
   const sentenceHost = h("div");
   const cost = h("p", { class: "cost soft", role: "status" });
   const refusal = h("p", { class: "refusal", role: "alert" });
-  const button = h("button", { type: "submit", class: "primary", disabled: true }, t("ui.ask.start"));
-  const examples = h("p", { class: "examples soft" }, t("ui.ask.examples"), " ", EXAMPLES.map(example));
+  const button = h(
+    "button",
+    { type: "submit", class: "primary", disabled: true },
+    t("ui.ask.start"),
+  );
+  const examples = h(
+    "p",
+    { class: "examples soft" },
+    t("ui.ask.examples"),
+    " ",
+    EXAMPLES.map(example),
+  );
   const answerHost = h("article", { class: "answering" });
   const aside = h("aside", { class: "side", hidden: true });
-  fill(main, h("h1", { class: "unseen" }, t("ui.ask.title")), form, h("div", { class: "with-side" }, answerHost, aside));
+  fill(
+    main,
+    h("h1", { class: "unseen" }, t("ui.ask.title")),
+    form,
+    h("div", { class: "with-side" }, answerHost, aside),
+  );
   fill(form, sentenceHost, h("div", { class: "row" }, button, cost), refusal, examples);
 
   let setup = null;
@@ -39,16 +54,21 @@ export function ask(main, place) {
   let timer = null;
   let over = false;
   const list = earlier(aside, () => shown.id);
-  const stop = onBench((kind, data) => kind === "lab" && data.id === shown.id && data.state === "done" && estimate());
+  const stop = onBench(
+    (kind, data) => kind === "lab" && data.id === shown.id && data.state === "done" && estimate(),
+  );
 
-  begin().catch((error) => (refusal.textContent = error.message));
+  begin().catch(refused);
 
   async function begin() {
     const lang = `lang=${language()}`;
-    const [knobs, { datasets }] = await Promise.all([get(`api/knobs?${lang}`), get("api/datasets")]);
+    const [knobs, { datasets }] = await Promise.all([
+      get(`api/knobs?${lang}`),
+      get("api/datasets"),
+    ]);
     const from = await setupHere(place.query, knobs, datasets);
     if (over || !from) return;
-    const show = sentence(sentenceHost, knobs, datasets, changed);
+    const show = sentence(sentenceHost, knobs, datasets, changed, refused);
     show(from);
     changed(from, 0);
   }
@@ -83,7 +103,9 @@ export function ask(main, place) {
     asking?.abort();
     asking = new AbortController();
     try {
-      const told = await post(`api/estimate?lang=${language()}`, toAsk(setup), { signal: asking.signal });
+      const told = await post(`api/estimate?lang=${language()}`, toAsk(setup), {
+        signal: asking.signal,
+      });
       if (over) return;
       if (told.error) throw new Refused(200, told); // no news to a browser's console while one types
       refusal.textContent = "";
@@ -94,8 +116,12 @@ export function ask(main, place) {
     } catch (error) {
       if (over || error.name === "AbortError") return;
       say(cost, "");
-      refusal.textContent = error.message;
+      refused(error);
     }
+  }
+
+  function refused(error) {
+    if (!over) refusal.textContent = error.message;
   }
 
   function costText({ runs, have, seconds }) {
@@ -114,7 +140,7 @@ export function ask(main, place) {
       reveal(id);
       answerHost.scrollIntoView({ block: "nearest", behavior: "smooth" });
     } catch (error) {
-      refusal.textContent = error.message;
+      refused(error);
       button.disabled = false;
     }
   }
@@ -127,7 +153,10 @@ export function ask(main, place) {
       query.set("set", set);
       remember(query);
     };
-    shown = { id, leave: answerView(answerHost, id, { on: here().query.get("set") ?? "test", chosen }) };
+    shown = {
+      id,
+      leave: answerView(answerHost, id, { on: here().query.get("set") ?? "test", chosen }),
+    };
     list.draw();
   }
 
@@ -142,7 +171,11 @@ export function ask(main, place) {
 }
 
 function introduction() {
-  return h("div", { class: "introduction" }, ["one", "two", "three"].map((part) => h("p", {}, t(`ui.ask.intro.${part}`))));
+  return h(
+    "div",
+    { class: "introduction" },
+    ["one", "two", "three"].map((part) => h("p", {}, t(`ui.ask.intro.${part}`))),
+  );
 }
 
 function example([name, query]) {

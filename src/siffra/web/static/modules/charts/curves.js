@@ -22,7 +22,10 @@ export function curvesChart(host) {
 
   function update(next, planned = 1) {
     levels = next;
-    epochs = Math.max(planned, ...levels.flatMap((l) => [l.mean.length, ...l.runs.map((r) => r.values.length)]));
+    epochs = Math.max(
+      planned,
+      ...levels.flatMap((l) => [l.mean.length, ...l.runs.map((r) => r.values.length)]),
+    );
     const shape = JSON.stringify(levels.map((level) => [level.index, level.name]));
     if (plot && shape === drawnAs) {
       levels.forEach((level, i) => {
@@ -97,7 +100,10 @@ export function curvesChart(host) {
   function drawRuns(u) {
     const { ctx } = u;
     const dpr = uPlot.pxRatio;
-    const at = (i, value) => [u.valToPos(i + 1, "x", true), u.valToPos(inPercent(value), "y", true)];
+    const at = (i, value) => [
+      u.valToPos(i + 1, "x", true),
+      u.valToPos(inPercent(value), "y", true),
+    ];
     ctx.save();
     for (const level of levels.filter((each) => each.shown)) {
       const name = levelStyle(level.index).colour;
@@ -123,7 +129,9 @@ export function curvesChart(host) {
     ctx.restore();
   }
 
-  const resized = new ResizeObserver(() => plot?.setSize({ width: host.clientWidth, height: HEIGHT }));
+  const resized = new ResizeObserver(() =>
+    plot?.setSize({ width: host.clientWidth, height: HEIGHT }),
+  );
   resized.observe(host);
   const recoloured = () => plot?.redraw(false);
   window.addEventListener("themechange", recoloured);
@@ -160,13 +168,19 @@ function wholeEpochs(_, ticks) {
 }
 
 function decimals(_, ticks) {
-  const places = ticks.every((tick) => Number.isInteger(tick)) ? 0 : ticks.every((tick) => Number.isInteger(10 * tick)) ? 1 : 2;
+  const places = ticks.every((tick) => Number.isInteger(tick))
+    ? 0
+    : ticks.every((tick) => Number.isInteger(10 * tick))
+      ? 1
+      : 2;
   return ticks.map((tick) => (tick > 100 ? "" : number(tick, places)));
 }
 
 // One epoch alone would have no width.
 function around(low, high) {
-  return low === high ? [low - 0.5, high + 0.5] : [low - 0.03 * (high - low), high + 0.03 * (high - low)];
+  return low === high
+    ? [low - 0.5, high + 0.5]
+    : [low - 0.03 * (high - low), high + 0.03 * (high - low)];
 }
 
 function inPercent(fraction) {

@@ -23,19 +23,26 @@ export function scaleOf(summaries) {
 
 /** A drawing of `summary` (mean, low, high, values) on `scale`, in the colour of that name. */
 export function strip(summary, scale, colourName, label) {
-  const x = (value) => MARGIN + ((WIDTH - 2 * MARGIN) * (value - scale.low)) / (scale.high - scale.low);
+  const x = (value) =>
+    MARGIN + ((WIDTH - 2 * MARGIN) * (value - scale.low)) / (scale.high - scale.low);
   const middle = HEIGHT / 2;
   const drawn = s("svg", {
-    class: "strip", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label,
+    class: "strip",
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    role: "img",
+    "aria-label": label,
     vars: { "--level": `var(${colourName})` },
   });
   drawn.append(s("line", { class: "track", x1: 0, x2: WIDTH, y1: middle, y2: middle }));
   if (Number.isFinite(summary.low) && summary.values.length > 1) {
-    const cap = (at) => s("line", { class: "interval", x1: x(at), x2: x(at), y1: middle - 4, y2: middle + 4 });
+    const cap = (at) =>
+      s("line", { class: "interval", x1: x(at), x2: x(at), y1: middle - 4, y2: middle + 4 });
     const [low, high] = [Math.max(summary.low, scale.low), Math.min(summary.high, scale.high)];
     drawn.append(s("line", { class: "interval", x1: x(low), x2: x(high), y1: middle, y2: middle }));
     // An interval that goes on beyond the scale has no cap there.
-    drawn.append(...[low === summary.low && cap(low), high === summary.high && cap(high)].filter(Boolean));
+    drawn.append(
+      ...[low === summary.low && cap(low), high === summary.high && cap(high)].filter(Boolean),
+    );
   }
   for (const value of summary.values) {
     drawn.append(s("circle", { class: "run", cx: x(value), cy: middle, r: 3.2 }));

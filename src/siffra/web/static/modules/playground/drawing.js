@@ -43,7 +43,8 @@ export function sheet() {
       const sums = new Float64Array(SIDE * SIDE);
       for (let y = 0; y < canvas.height; y++) {
         const row = Math.floor(y / FINE) * SIDE;
-        for (let x = 0; x < canvas.width; x++) sums[row + Math.floor(x / FINE)] += data[4 * (y * canvas.width + x) + 3];
+        for (let x = 0; x < canvas.width; x++)
+          sums[row + Math.floor(x / FINE)] += data[4 * (y * canvas.width + x) + 3];
       }
       return Uint8Array.from(sums, (sum) => Math.round(sum / FINE ** 2));
     },

@@ -2,7 +2,7 @@
 
 import { cividis } from "../colours.js";
 import { fill, h, s, say } from "../dom.js";
-import { number, percent, t } from "../words.js";
+import { percent, t } from "../words.js";
 
 /** Both maps in `host`; `went(change)` when the hand picks a place. `show(examination)`,
  *  then `here(place)`. */
@@ -13,12 +13,19 @@ export function maps(host, went) {
   const shiftText = h("p", { class: "soft" });
   const line = s("polyline", { class: "curve" });
   const needle = s("line", { class: "needle", y1: 0, y2: 40 });
-  const strip = s("svg", { class: "angle-map", viewBox: "0 0 180 40", preserveAspectRatio: "none", role: "img" },
-    s("line", { class: "floor", x1: 0, x2: 180, y1: 39.5, y2: 39.5 }), line, needle);
+  const strip = s(
+    "svg",
+    { class: "angle-map", viewBox: "0 0 180 40", preserveAspectRatio: "none", role: "img" },
+    s("line", { class: "floor", x1: 0, x2: 180, y1: 39.5, y2: 39.5 }),
+    line,
+    needle,
+  );
   const angleText = h("p", { class: "soft" });
-  fill(host,
+  fill(
+    host,
     h("div", { class: "map" }, h("h4", {}, t("ui.play.map_shift")), square, shiftText),
-    h("div", { class: "map" }, h("h4", {}, t("ui.play.map_angle")), strip, angleText));
+    h("div", { class: "map" }, h("h4", {}, t("ui.play.map_angle")), strip, angleText),
+  );
   host.hidden = true;
   let found = null; // the examination
   let place = null;
@@ -43,7 +50,10 @@ export function maps(host, went) {
 
   function drawAngles() {
     const points = found.degrees.map((angle, i) => [across(angle), found.turned[i]]);
-    line.setAttribute("points", points.map(([x, share]) => `${x},${2 + 36 * (1 - share)}`).join(" "));
+    line.setAttribute(
+      "points",
+      points.map(([x, share]) => `${x},${2 + 36 * (1 - share)}`).join(" "),
+    );
   }
 
   const across = (angle) => {
@@ -60,13 +70,12 @@ export function maps(host, went) {
     spot.style.left = `${100 * share(place.dx)}%`;
     spot.style.top = `${100 * share(place.dy)}%`;
     const shifted = accuracy[nearest(at, place.dy)][nearest(at, place.dx)];
-    const values = { dx: number(place.dx, 0), dy: number(place.dy, 0), angle: number(place.angle, 0) };
-    say(shiftText, t("ui.play.here_shift", { ...values, accuracy: percent(shifted, 0) }));
+    say(shiftText, t("ui.play.here", { accuracy: percent(shifted, 0), n: found.images.map }));
     const x = across(place.angle);
     needle.setAttribute("x1", x);
     needle.setAttribute("x2", x);
     const turned = found.turned[nearest(found.degrees, place.angle)];
-    say(angleText, t("ui.play.here_angle", { ...values, accuracy: percent(turned, 0) }));
+    say(angleText, t("ui.play.here", { accuracy: percent(turned, 0), n: found.images.curve }));
     square.setAttribute("aria-label", `${t("ui.play.map_shift")}. ${shiftText.textContent}`);
     strip.setAttribute("aria-label", `${t("ui.play.map_angle")}. ${angleText.textContent}`);
   }
@@ -77,7 +86,8 @@ export function maps(host, went) {
     const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
     const { at } = found.map;
     const half = (at[1] - at[0]) / 2;
-    const shift = (share) => clamp(Math.round(at[0] - half + share * (at.at(-1) - at[0] + 2 * half)), at);
+    const shift = (share) =>
+      clamp(Math.round(at[0] - half + share * (at.at(-1) - at[0] + 2 * half)), at);
     const { degrees } = found;
     if (event.currentTarget === square) went({ dx: shift(x), dy: shift(y) });
     else went({ angle: clamp(degrees.at(-1) - x * (degrees.at(-1) - degrees[0]), degrees) });
@@ -95,5 +105,8 @@ function clamp(value, at) {
 }
 
 function nearest(at, value) {
-  return at.reduce((best, each, i) => (Math.abs(each - value) < Math.abs(at[best] - value) ? i : best), 0);
+  return at.reduce(
+    (best, each, i) => (Math.abs(each - value) < Math.abs(at[best] - value) ? i : best),
+    0,
+  );
 }

@@ -36,7 +36,10 @@ export function minds(host, { chosen, went }) {
     picker.hidden = models.length < 3;
     for (const id of [...cards.keys()]) if (!ids.includes(id)) cards.delete(id);
     for (const model of models) if (ids.includes(model.id) && !cards.has(model.id)) addCard(model);
-    fill(opinions, ids.map((id) => cards.get(id).host));
+    fill(
+      opinions,
+      ids.map((id) => cards.get(id).host),
+    );
     chosen(ids);
   }
 
@@ -47,7 +50,12 @@ export function minds(host, { chosen, went }) {
       choose(checked ? ids.filter((each) => each !== id) : [...ids, id]);
       picker.querySelector(`[value="${id}"]`).focus();
     };
-    return h("label", {}, h("input", { type: "checkbox", value: id, checked, disabled: lock, onchange: change }), name);
+    return h(
+      "label",
+      {},
+      h("input", { type: "checkbox", value: id, checked, disabled: lock, onchange: change }),
+      name,
+    );
   }
 
   function addCard(model) {
@@ -62,7 +70,8 @@ export function minds(host, { chosen, went }) {
   function show(answers, label) {
     for (const each of answers) cards.get(each.id)?.show(each, label);
     clearTimeout(timer);
-    const said = ({ host }) => `${host.querySelector("h3").textContent}: ${host.querySelector(".says").textContent}.`;
+    const said = ({ host }) =>
+      `${host.querySelector("h3").textContent}: ${host.querySelector(".says").textContent}.`;
     timer = setTimeout(() => say(aloud, [...cards.values()].map(said).join(" ")), REST);
   }
 

@@ -15,11 +15,26 @@ export function opinion(host, model, went) {
   const mapped = maps(mapsHost, went);
   fill(
     host,
-    h("header", {}, h("h3", {}, model.name), h("p", { class: "soft" }, t("ui.play.model_facts", {
-      test: percent(model.accuracy.test), moved: percent(model.accuracy.moved, 0), rotated: percent(model.accuracy.rotated, 0),
-    }))),
+    h(
+      "header",
+      {},
+      h("h3", {}, model.name),
+      h(
+        "p",
+        { class: "soft" },
+        t("ui.play.model_facts", {
+          test: percent(model.accuracy.test),
+          moved: percent(model.accuracy.moved, 0),
+          rotated: percent(model.accuracy.rotated, 0),
+        }),
+      ),
+    ),
     verdict,
-    h("ul", { class: "bars", "aria-label": t("ui.play.bars", { model: model.name }) }, rows.map((row) => row.element)),
+    h(
+      "ul",
+      { class: "bars", "aria-label": t("ui.play.bars", { model: model.name }) },
+      rows.map((row) => row.element),
+    ),
     h("div", { class: "response" }, responseText, responseHost),
     mapsHost,
   );
@@ -29,9 +44,14 @@ export function opinion(host, model, went) {
     const said = probabilities.indexOf(Math.max(...probabilities));
     const right = label === null ? "" : said === label ? " right" : " wrong";
     host.className = `opinion${right}`;
-    say(verdict, t(label === null || said === label ? "ui.play.says" : "ui.play.says_wrong", {
-      digit: said, sure: percent(probabilities[said], 0), label,
-    }));
+    say(
+      verdict,
+      t(label === null || said === label ? "ui.play.says" : "ui.play.says_wrong", {
+        digit: said,
+        sure: percent(probabilities[said], 0),
+        label,
+      }),
+    );
     rows.forEach((row, digit) => row.show(probabilities[digit], digit === said, digit === label));
     if (response) {
       say(responseText, t(`ui.play.layer_${response.kind}`, { n: response.shape[0] }));
@@ -45,7 +65,13 @@ export function opinion(host, model, went) {
 function barRow(digit) {
   const bar = h("span", { class: "bar" });
   const value = h("span", { class: "value" });
-  const element = h("li", {}, h("span", { class: "digit" }, String(digit)), h("span", { class: "track" }, bar), value);
+  const element = h(
+    "li",
+    {},
+    h("span", { class: "digit" }, String(digit)),
+    h("span", { class: "track" }, bar),
+    value,
+  );
   return {
     element,
     show(probability, said, truth) {

@@ -20,8 +20,12 @@ const MIDDLE = SIDE / 2;
 export function pad(host, { placed, drawn }) {
   const canvas = h("canvas", { width: SIDE * DOTS, height: SIDE * DOTS });
   const handle = h("div", {
-    class: "handle", tabindex: 0, role: "slider", "aria-label": t("ui.play.turn"),
-    "aria-valuemin": -180, "aria-valuemax": 180,
+    class: "handle",
+    tabindex: 0,
+    role: "slider",
+    "aria-label": t("ui.play.turn"),
+    "aria-valuemin": -180,
+    "aria-valuemax": 180,
   });
   const stage = h("div", { class: "stage", tabindex: 0, role: "application" }, canvas);
   fill(host, stage, handle);
@@ -80,7 +84,10 @@ export function pad(host, { placed, drawn }) {
   // Where an event is on the pad, in pixels of the small picture.
   function point(event) {
     const box = stage.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
+    return [
+      ((event.clientX - box.left) / box.width) * SIDE,
+      ((event.clientY - box.top) / box.height) * SIDE,
+    ];
   }
 
   function press(event) {
@@ -124,7 +131,8 @@ export function pad(host, { placed, drawn }) {
   function wheel(event) {
     if (now.drawing) return;
     event.preventDefault();
-    if (event.shiftKey) place({ angle: now.place.angle - Math.sign(event.deltaY || event.deltaX) * 3 });
+    if (event.shiftKey)
+      place({ angle: now.place.angle - Math.sign(event.deltaY || event.deltaX) * 3 });
     else place({ scale: now.place.scale * (event.deltaY < 0 ? 1.05 : 1 / 1.05) });
   }
 
@@ -152,7 +160,9 @@ export function pad(host, { placed, drawn }) {
   function penKey(event) {
     const arrow = arrows[event.key];
     if (arrow) {
-      const next = pen.at.map((value, i) => Math.min(SIDE - 1, Math.max(1, value + STEP.pen * arrow[i])));
+      const next = pen.at.map((value, i) =>
+        Math.min(SIDE - 1, Math.max(1, value + STEP.pen * arrow[i])),
+      );
       pen.shown = true;
       if (pen.down) ink(pen.at, next);
       pen.at = next;

@@ -20,7 +20,10 @@ export function within({ dx, dy, angle, scale }) {
 
 /** What an address asks for: `{ digit, place, models }`; no digit is null. */
 export function fromQuery(query) {
-  const place = Object.entries(AT_REST).map(([name, rest]) => [name, Number(query.get(name) ?? rest) || rest]);
+  const place = Object.entries(AT_REST).map(([name, rest]) => [
+    name,
+    Number(query.get(name) ?? rest) || rest,
+  ]);
   const digit = query.has("digit") ? Number(query.get("digit")) : NaN;
   return {
     digit: Number.isInteger(digit) && digit >= 0 && digit < TEST_DIGITS ? digit : null,
@@ -33,7 +36,8 @@ export function fromQuery(query) {
 export function keep({ digit, place, models }) {
   const next = new URLSearchParams();
   if (digit !== null) next.set("digit", digit);
-  for (const [name, rest] of Object.entries(AT_REST)) if (place[name] !== rest) next.set(name, place[name]);
+  for (const [name, rest] of Object.entries(AT_REST))
+    if (place[name] !== rest) next.set(name, place[name]);
   if (models.length) next.set("models", models.join(","));
   if (String(next) !== String(here().query)) remember(next);
 }

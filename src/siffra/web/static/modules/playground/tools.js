@@ -23,19 +23,33 @@ export function modeTools(act) {
   const tools = h("div", { class: "row tools" });
 
   function show(now) {
-    refill(modes, now, () => ["move", "draw"].map((mode) => {
-      const choose = () => {
-        act[mode]();
-        modes.querySelector("[aria-pressed=true]").focus();
-      };
-      return h("button", { type: "button", "aria-pressed": String(mode === now), onclick: choose }, t(`ui.play.${mode}`));
-    }));
+    refill(modes, now, () =>
+      ["move", "draw"].map((mode) => {
+        const choose = () => {
+          act[mode]();
+          modes.querySelector("[aria-pressed=true]").focus();
+        };
+        return h(
+          "button",
+          { type: "button", "aria-pressed": String(mode === now), onclick: choose },
+          t(`ui.play.${mode}`),
+        );
+      }),
+    );
     say(hint, t(`ui.play.hint_${now}`));
-    refill(tools, now, () => (now === "draw" ? ["clear", "fit"].map(tool) : [...["reset", "another"].map(tool), pictureField()]));
+    refill(tools, now, () =>
+      now === "draw"
+        ? ["clear", "fit"].map(tool)
+        : [...["reset", "another"].map(tool), pictureField()],
+    );
   }
 
   function tool(name) {
-    return h("button", { type: "button", class: "small", "data-tool": name, onclick: () => act[name]() }, t(`ui.play.${name}`));
+    return h(
+      "button",
+      { type: "button", class: "small", "data-tool": name, onclick: () => act[name]() },
+      t(`ui.play.${name}`),
+    );
   }
 
   function pictureField() {
@@ -44,8 +58,12 @@ export function modeTools(act) {
       reader.onload = () => act.picture(reader.result.split(",")[1]);
       if (files[0]) reader.readAsDataURL(files[0]);
     };
-    return h("label", { class: "button small" }, t("ui.play.picture"),
-      h("input", { type: "file", class: "unseen", accept: "image/png,image/jpeg", onchange: read }));
+    return h(
+      "label",
+      { class: "button small" },
+      t("ui.play.picture"),
+      h("input", { type: "file", class: "unseen", accept: "image/png,image/jpeg", onchange: read }),
+    );
   }
 
   return { modes, hint, tools, show };
@@ -55,24 +73,48 @@ export function modeTools(act) {
 export function shelf(take) {
   const digit = (index) => {
     const button = h("button", { type: "button", onclick: () => take(index) });
-    get(`api/digits/${index}`).then(({ label, pixels }) => {
-      button.setAttribute("aria-label", t("ui.play.take", { digit: label }));
-      fill(button, inked(bytes(pixels), SIDE, SIDE));
-    }, () => button.remove());
+    get(`api/digits/${index}`).then(
+      ({ label, pixels }) => {
+        button.setAttribute("aria-label", t("ui.play.take", { digit: label }));
+        fill(button, inked(bytes(pixels), SIDE, SIDE));
+      },
+      () => button.remove(),
+    );
     return button;
   };
-  return h("div", { class: "shelf", role: "group", "aria-label": t("ui.play.shelf") }, SHELF.map(digit));
+  return h(
+    "div",
+    { class: "shelf", role: "group", "aria-label": t("ui.play.shelf") },
+    SHELF.map(digit),
+  );
 }
 
 /** The sliders; `slid(change)` when one is moved, `show(place)` when the digit was. */
 export function sliders(slid) {
   const rows = SLIDERS.map(([name, min, max, step, text]) => {
-    const field = h("input", { type: "range", name, min, max, step, oninput: () => slid({ [name]: Number(field.value) }) });
+    const field = h("input", {
+      type: "range",
+      name,
+      min,
+      max,
+      step,
+      oninput: () => slid({ [name]: Number(field.value) }),
+    });
     const told = h("output");
-    return { name, field, told, text, element: h("label", {}, h("span", {}, t(`ui.play.${name}`)), field, told) };
+    return {
+      name,
+      field,
+      told,
+      text,
+      element: h("label", {}, h("span", {}, t(`ui.play.${name}`)), field, told),
+    };
   });
   return {
-    element: h("div", { class: "sliders" }, rows.map((row) => row.element)),
+    element: h(
+      "div",
+      { class: "sliders" },
+      rows.map((row) => row.element),
+    ),
     show(place) {
       for (const { name, field, told, text } of rows) {
         field.value = place[name];

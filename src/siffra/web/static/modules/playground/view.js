@@ -20,15 +20,28 @@ export function playground(main, { query }) {
   const state = { ...fromQuery(query), pixels: EMPTY, label: null, mode: "move" };
   const refusal = h("p", { class: "refusal", role: "alert" });
   const padHost = h("div", { class: "pad" });
-  const seenAs = h("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": t("ui.play.input") });
+  const seenAs = h("canvas", {
+    width: SIDE,
+    height: SIDE,
+    role: "img",
+    "aria-label": t("ui.play.input"),
+  });
   const mindsHost = h("div", { class: "minds" });
   const thePad = pad(padHost, { placed: put, drawn: draw });
   const tools = modeTools({
-    move: () => setMode("move"), draw: newSheet, clear: newSheet, fit, reset: () => put(AT_REST),
-    another: () => take(anyDigit()), picture: takePicture,
+    move: () => setMode("move"),
+    draw: newSheet,
+    clear: newSheet,
+    fit,
+    reset: () => put(AT_REST),
+    another: () => take(anyDigit()),
+    picture: takePicture,
   });
   const slide = sliders((change) => put(within({ ...state.place, ...change })));
-  const networks = minds(mindsHost, { chosen: ask, went: (change) => put(within({ ...state.place, ...change })) });
+  const networks = minds(mindsHost, {
+    chosen: ask,
+    went: (change) => put(within({ ...state.place, ...change })),
+  });
   const look = looker(seen, refused);
   let over = false;
 
@@ -37,12 +50,29 @@ export function playground(main, { query }) {
     h("h1", { class: "unseen" }, t("ui.play.title")),
     h("p", { class: "lead" }, t("ui.play.lead")),
     refusal,
-    h("div", { class: "play" },
-      h("div", { class: "hand" }, tools.modes,
-        h("div", { class: "pads" }, padHost, h("figure", { class: "seen" }, seenAs, h("figcaption", { class: "soft" }, t("ui.play.input")))),
-        shelf(take)),
+    h(
+      "div",
+      { class: "play" },
+      h(
+        "div",
+        { class: "hand" },
+        tools.modes,
+        h(
+          "div",
+          { class: "pads" },
+          padHost,
+          h(
+            "figure",
+            { class: "seen" },
+            seenAs,
+            h("figcaption", { class: "soft" }, t("ui.play.input")),
+          ),
+        ),
+        shelf(take),
+      ),
       mindsHost,
-      h("div", { class: "hand-tools" }, tools.hint, tools.tools, slide.element)),
+      h("div", { class: "hand-tools" }, tools.hint, tools.tools, slide.element),
+    ),
   );
   networks.load(state.models).catch(refused);
   if (state.digit === null && drawing) draw(drawing);

@@ -12,7 +12,11 @@ export function badge(code, text, { provisional = false } = {}) {
 export function tally(counts) {
   const some = Object.entries(counts).filter(([, n]) => n);
   if (!some.length) return null;
-  return h("ul", { class: "tally" }, some.map(([code, n]) => h("li", {}, badge(code, `${t(`verdict.${code}`)} · ${n}`))));
+  return h(
+    "ul",
+    { class: "tally" },
+    some.map(([code, n]) => h("li", {}, badge(code, `${t(`verdict.${code}`)} · ${n}`))),
+  );
 }
 
 /** A lab's state in a word. */

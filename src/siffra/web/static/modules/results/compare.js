@@ -21,27 +21,67 @@ export function compareView(main, a, b) {
 }
 
 function tables({ a, b, differing, same_seed: sameSeed, difference }) {
-  const head = (last) => h("thead", {}, h("tr", {}, h("td"),
-    [["A", a], ["B", b]].map(([name, run]) => h("th", { scope: "col", class: "number" }, h("a", { href: to(["runs", run.key]) }, name))),
-    last && h("th", { scope: "col", class: "number" }, last)));
+  const head = (last) =>
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        h("td"),
+        [
+          ["A", a],
+          ["B", b],
+        ].map(([name, run]) =>
+          h("th", { scope: "col", class: "number" }, h("a", { href: to(["runs", run.key]) }, name)),
+        ),
+        last && h("th", { scope: "col", class: "number" }, last),
+      ),
+    );
   const knobs = Object.entries(differing);
   const knobRows = [
-    ...knobs.map(([knob, [ofA, ofB]]) => [columnName(knob), String(ofA ?? "–"), String(ofB ?? "–")]),
+    ...knobs.map(([knob, [ofA, ofB]]) => [
+      columnName(knob),
+      String(ofA ?? "–"),
+      String(ofB ?? "–"),
+    ]),
     [columnName("seed"), String(a.seed), String(b.seed)],
   ];
-  const rows = SETS.map((set) => [t(`set.${set}`), percent(a.accuracy[set], 2), percent(b.accuracy[set], 2), signed(100 * difference.accuracy[set])]);
+  const rows = SETS.map((set) => [
+    t(`set.${set}`),
+    percent(a.accuracy[set], 2),
+    percent(b.accuracy[set], 2),
+    signed(100 * difference.accuracy[set]),
+  ]);
   const ratio = difference.seconds_ratio;
-  rows.push([t("figure.time"), `${number(a.seconds, 2)}\u00a0s`, `${number(b.seconds, 2)}\u00a0s`, ratio === null ? "–" : `×\u00a0${number(ratio, 2)}`]);
+  rows.push([
+    t("figure.time"),
+    `${number(a.seconds, 2)}\u00a0s`,
+    `${number(b.seconds, 2)}\u00a0s`,
+    ratio === null ? "–" : `×\u00a0${number(ratio, 2)}`,
+  ]);
   return [
     h("p", { class: "soft" }, t(sameSeed ? "ui.compare.same_seed" : "ui.compare.other_seed")),
-    h("section", {}, h("h3", {}, t("ui.compare.settings")), knobs.length ? null : h("p", {}, t("ui.compare.no_difference")), table(head(), knobRows)),
+    h(
+      "section",
+      {},
+      h("h3", {}, t("ui.compare.settings")),
+      knobs.length ? null : h("p", {}, t("ui.compare.no_difference")),
+      table(head(), knobRows),
+    ),
     h("section", {}, h("h3", {}, t("ui.compare.results")), table(head("A − B"), rows)),
     h("p", { class: "soft" }, t("ui.compare.caution")),
   ];
 }
 
 function table(head, rows) {
-  const row = ([name, ...cells]) => h("tr", {}, h("th", { scope: "row" }, name), cells.map((cell) => h("td", { class: "number" }, cell)));
+  const row = ([name, ...cells]) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, name),
+      cells.map((cell) => h("td", { class: "number" }, cell)),
+    );
   return h("div", { class: "scroll" }, h("table", {}, head, h("tbody", {}, rows.map(row))));
 }
 

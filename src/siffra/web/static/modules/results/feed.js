@@ -34,7 +34,8 @@ export function followLab(id, { heard, live, failed }) {
 
   const stop = onBench((kind, data) => {
     if (kind === "lab" && data.id === id) load();
-    else if (kind === "link" && data) load(); // who knows what happened meanwhile
+    else if (kind === "link" && data)
+      load(); // who knows what happened meanwhile
     else if (kind === "bench" || (kind === "epoch" && data.id === id)) live();
   });
   load();

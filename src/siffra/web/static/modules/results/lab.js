@@ -21,7 +21,17 @@ export function labView(main, id) {
   const update = status(statusHost, id);
   const open = new Map(); // question views by question id
   let lab = null;
-  fill(main, h("p", { class: "eyebrow" }, h("a", { href: to(["labs"]) }, t("ui.nav.labs"))), title, statusHost, summary, tallyHost, links, questions, rest);
+  fill(
+    main,
+    h("p", { class: "eyebrow" }, h("a", { href: to(["labs"]) }, t("ui.nav.labs"))),
+    title,
+    statusHost,
+    summary,
+    tallyHost,
+    links,
+    questions,
+    rest,
+  );
 
   async function heard(next) {
     const first = !lab;
@@ -30,9 +40,22 @@ export function labView(main, id) {
     say(summary, lab.summary);
     summary.hidden = !lab.have;
     refill(tallyHost, lab.tally, () => tally(lab.tally));
-    refill(links, lab.have > 0, () => lab.have > 0 && h("a", {
-      class: "button", href: `api/labs/${id}/report?lang=${language()}`, target: "_blank", rel: "noopener",
-    }, t("ui.labs.report")));
+    refill(
+      links,
+      lab.have > 0,
+      () =>
+        lab.have > 0 &&
+        h(
+          "a",
+          {
+            class: "button",
+            href: `api/labs/${id}/report?lang=${language()}`,
+            target: "_blank",
+            rel: "noopener",
+          },
+          t("ui.labs.report"),
+        ),
+    );
     update(lab);
     if (first) {
       fill(questions, lab.questions.map(section));
@@ -46,8 +69,15 @@ export function labView(main, id) {
   function section(question, number) {
     const host = h("div");
     const details = h(
-      "details", { "data-question": question.id, ontoggle: () => toggle(details, question.id, host) },
-      h("summary", {}, h("span", { class: "ask" }, `${number + 1}. ${question.ask}`), h("span", { class: "soft told" }), h("span", { class: "tally-host" })),
+      "details",
+      { "data-question": question.id, ontoggle: () => toggle(details, question.id, host) },
+      h(
+        "summary",
+        {},
+        h("span", { class: "ask" }, `${number + 1}. ${question.ask}`),
+        h("span", { class: "soft told" }),
+        h("span", { class: "tally-host" }),
+      ),
       host,
     );
     return details;
@@ -80,11 +110,53 @@ export function labView(main, id) {
 
   function experiments() {
     if (!lab.experiments.length) return null;
-    const cells = (each) => ["test", "moved", "rotated"].map((set) =>
-      h("td", { class: "number" }, each.n ? (each.accuracy[set].text ?? percent(each.accuracy[set].mean)) : "–"));
-    return h("section", {}, h("h3", {}, t("head.experiments")), h("div", { class: "scroll" }, h("table", {},
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("table.experiment")), ["test", "moved", "rotated"].map((set) => h("th", { scope: "col", class: "number" }, t(`set.${set}`))), h("th", { scope: "col", class: "number" }, "n"))),
-      h("tbody", {}, lab.experiments.map((each) => h("tr", {}, h("th", { scope: "row" }, each.name), cells(each), h("td", { class: "number" }, String(each.n))))))));
+    const cells = (each) =>
+      ["test", "moved", "rotated"].map((set) =>
+        h(
+          "td",
+          { class: "number" },
+          each.n ? (each.accuracy[set].text ?? percent(each.accuracy[set].mean)) : "–",
+        ),
+      );
+    return h(
+      "section",
+      {},
+      h("h3", {}, t("head.experiments")),
+      h(
+        "div",
+        { class: "scroll" },
+        h(
+          "table",
+          {},
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              h("th", { scope: "col" }, t("table.experiment")),
+              ["test", "moved", "rotated"].map((set) =>
+                h("th", { scope: "col", class: "number" }, t(`set.${set}`)),
+              ),
+              h("th", { scope: "col", class: "number" }, "n"),
+            ),
+          ),
+          h(
+            "tbody",
+            {},
+            lab.experiments.map((each) =>
+              h(
+                "tr",
+                {},
+                h("th", { scope: "row" }, each.name),
+                cells(each),
+                h("td", { class: "number" }, String(each.n)),
+              ),
+            ),
+          ),
+        ),
+      ),
+    );
   }
 
   function live() {
@@ -93,7 +165,8 @@ export function labView(main, id) {
     for (const view of open.values()) view.live();
   }
 
-  const failed = (error) => lab || fill(main, h("p", { class: "refusal", role: "alert" }, error.message));
+  const failed = (error) =>
+    lab || fill(main, h("p", { class: "refusal", role: "alert" }, error.message));
   const stop = followLab(id, { heard, live, failed });
   return () => {
     stop();

@@ -16,19 +16,30 @@ export function labs(main, { path, query }) {
 function listView(main) {
   const refusal = h("p", { class: "refusal", role: "alert" });
   const list = h("ul", { class: "cards" });
-  fill(main, h("h1", {}, t("ui.labs.title")), refusal, study(), h("section", {}, h("h2", {}, t("ui.labs.all")), list));
+  fill(
+    main,
+    h("h1", {}, t("ui.labs.title")),
+    refusal,
+    study(),
+    h("section", {}, h("h2", {}, t("ui.labs.all")), list),
+  );
   let over = false;
 
   async function load() {
     try {
       const found = await get(`api/labs?lang=${language()}`);
-      if (!over) refill(list, found.labs, () => (found.labs.length ? found.labs.map(card) : h("li", { class: "soft" }, t("ui.labs.none"))));
+      if (!over)
+        refill(list, found.labs, () =>
+          found.labs.length ? found.labs.map(card) : h("li", { class: "soft" }, t("ui.labs.none")),
+        );
     } catch (error) {
       refusal.textContent = error.message;
     }
   }
 
-  const stop = onBench((kind, data) => (kind === "lab" || kind === "bench" || (kind === "link" && data)) && load());
+  const stop = onBench(
+    (kind, data) => (kind === "lab" || kind === "bench" || (kind === "link" && data)) && load(),
+  );
   load();
   return () => {
     over = true;
@@ -37,12 +48,29 @@ function listView(main) {
 }
 
 function card(lab) {
-  const href = lab.source === "vary" ? to(["ask"], new URLSearchParams({ lab: lab.id })) : to(["labs", lab.id]);
+  const href =
+    lab.source === "vary"
+      ? to(["ask"], new URLSearchParams({ lab: lab.id }))
+      : to(["labs", lab.id]);
   return h(
-    "li", {},
+    "li",
+    {},
     h("h3", {}, h("a", { href }, lab.title)),
-    h("p", { class: "soft" }, [lab.answer, `${count("ui.labs.runs", lab.runs)} · ${moment(lab.asked)}`].filter(Boolean).join(" ")),
-    lab.state === "done" ? null : h("div", { class: "tally" }, stateBadge(lab.state), h("span", { class: "soft" }, `${lab.have} / ${lab.runs}`)),
+    h(
+      "p",
+      { class: "soft" },
+      [lab.answer, `${count("ui.labs.runs", lab.runs)} · ${moment(lab.asked)}`]
+        .filter(Boolean)
+        .join(" "),
+    ),
+    lab.state === "done"
+      ? null
+      : h(
+          "div",
+          { class: "tally" },
+          stateBadge(lab.state),
+          h("span", { class: "soft" }, `${lab.have} / ${lab.runs}`),
+        ),
     tally(lab.tally),
   );
 }
@@ -52,8 +80,13 @@ function study() {
   const cost = h("p", { class: "soft", role: "status" });
   const refusal = h("p", { class: "refusal", role: "alert" });
   const button = h("button", { type: "submit", class: "primary" }, t("ui.labs.run"));
-  const presets = h("select", { id: "preset", onchange: estimate }, ["quick", "standard", "full"].map(
-    (name) => h("option", { value: name }, t(`ui.labs.preset.${name}`))));
+  const presets = h(
+    "select",
+    { id: "preset", onchange: estimate },
+    ["quick", "standard", "full"].map((name) =>
+      h("option", { value: name }, t(`ui.labs.preset.${name}`)),
+    ),
+  );
   const body = () => ({ preset: presets.value });
 
   async function estimate() {
@@ -61,8 +94,13 @@ function study() {
       const asked = presets.value;
       const { runs, have, seconds } = await post("api/study/estimate", body());
       if (asked !== presets.value) return;
-      say(cost, have === runs ? t("ui.ask.all_there", { runs }) : count("ui.ask.cost", runs, { time: duration(seconds) })
-        + (have ? ` ${count("ui.ask.some_there", have)}` : ""));
+      say(
+        cost,
+        have === runs
+          ? t("ui.ask.all_there", { runs })
+          : count("ui.ask.cost", runs, { time: duration(seconds) }) +
+              (have ? ` ${count("ui.ask.some_there", have)}` : ""),
+      );
     } catch (error) {
       refusal.textContent = error.message;
     }
@@ -78,9 +116,18 @@ function study() {
   }
 
   estimate();
-  return h("section", { class: "study" },
+  return h(
+    "section",
+    { class: "study" },
     h("h2", {}, t("ui.labs.study")),
     h("p", {}, t("ui.labs.study_what")),
-    h("form", { class: "row", onsubmit: start }, h("label", { class: "row" }, t("ui.labs.length"), presets), button, cost),
-    refusal);
+    h(
+      "form",
+      { class: "row", onsubmit: start },
+      h("label", { class: "row" }, t("ui.labs.length"), presets),
+      button,
+      cost,
+    ),
+    refusal,
+  );
 }

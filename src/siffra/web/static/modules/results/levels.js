@@ -12,7 +12,8 @@ export function levelsTable(question, on) {
   const seen = question.levels.filter((level) => level.n);
   const scale = seen.length ? scaleOf(seen.map((level) => plain(level.accuracy[on]))) : null;
   const head = h(
-    "tr", {},
+    "tr",
+    {},
     h("th", { scope: "col" }, varied(question)),
     h("th", { scope: "col", class: "drawn" }, t("ui.levels.runs", { set: t(`set.${on}`) })),
     TOLD.map((set) => h("th", { scope: "col", class: "number" }, `${t(`set.${set}`)} %`)),
@@ -20,20 +21,35 @@ export function levelsTable(question, on) {
     h("th", { scope: "col", class: "number" }, "n"),
   );
   const rows = question.levels.map((level, index) => levelRow(level, index, on, scale));
-  return h("div", { class: "scroll" }, h("table", { class: "levels-table" }, h("thead", {}, head), h("tbody", {}, rows)));
+  return h(
+    "div",
+    { class: "scroll" },
+    h("table", { class: "levels-table" }, h("thead", {}, head), h("tbody", {}, rows)),
+  );
 }
 
 function levelRow(level, index, on, scale) {
-  const drawn = level.n ? strip(plain(level.accuracy[on]), scale, levelStyle(index).colour, summaryText(level.accuracy[on])) : "";
+  const drawn = level.n
+    ? strip(
+        plain(level.accuracy[on]),
+        scale,
+        levelStyle(index).colour,
+        summaryText(level.accuracy[on]),
+      )
+    : "";
   const marks = [
     level.best && level.n > 0 && h("span", { class: "mark" }, ` ${t("ui.levels.best")}`),
-    level.diverged > 0 && h("span", { class: "mark" }, ` ${t("table.diverged", { down: level.diverged, n: level.n })}`),
+    level.diverged > 0 &&
+      h("span", { class: "mark" }, ` ${t("table.diverged", { down: level.diverged, n: level.n })}`),
   ];
   return h(
-    "tr", { class: level.best && level.n ? "best" : null },
+    "tr",
+    { class: level.best && level.n ? "best" : null },
     h("th", { scope: "row" }, level.name, marks),
     h("td", { class: "drawn" }, drawn),
-    TOLD.map((set) => h("td", { class: "number" }, level.n ? summaryText(level.accuracy[set]) : "–")),
+    TOLD.map((set) =>
+      h("td", { class: "number" }, level.n ? summaryText(level.accuracy[set]) : "–"),
+    ),
     h("td", { class: "number" }, level.n ? secondsText(level.seconds) : "–"),
     h("td", { class: "number" }, String(level.n)),
   );
@@ -45,19 +61,50 @@ export function crossing(question, on) {
   const values = (knob) => [...new Set(question.levels.map((level) => String(level.knobs[knob])))];
   const means = question.levels.filter((level) => level.n).map((level) => level.accuracy[on].mean);
   const [low, high] = [Math.min(...means), Math.max(...means)];
-  const at = new Map(question.levels.map((level) => [`${level.knobs[down]}|${level.knobs[across]}`, level]));
+  const at = new Map(
+    question.levels.map((level) => [`${level.knobs[down]}|${level.knobs[across]}`, level]),
+  );
   const cell = (row, column) => {
     const level = at.get(`${row}|${column}`);
     if (!level?.n) return h("td", { class: "number" }, "–");
     const share = high > low ? (level.accuracy[on].mean - low) / (high - low) : 0.5;
-    return h("td", { class: `number${level.best ? " best" : ""}`, vars: { "--share": share } }, summaryText(level.accuracy[on]));
+    return h(
+      "td",
+      { class: `number${level.best ? " best" : ""}`, vars: { "--share": share } },
+      summaryText(level.accuracy[on]),
+    );
   };
-  return h("div", { class: "scroll" }, h(
-    "table", { class: "crossing" },
-    h("caption", { class: "unseen" }, t("ui.levels.crossing", { set: t(`set.${on}`) })),
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, `${knobName(down)} ↓  ${knobName(across)} →`), values(across).map((v) => h("th", { scope: "col", class: "number" }, v)))),
-    h("tbody", {}, values(down).map((row) => h("tr", {}, h("th", { scope: "row" }, row), values(across).map((column) => cell(row, column))))),
-  ));
+  return h(
+    "div",
+    { class: "scroll" },
+    h(
+      "table",
+      { class: "crossing" },
+      h("caption", { class: "unseen" }, t("ui.levels.crossing", { set: t(`set.${on}`) })),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          h("th", { scope: "col" }, `${knobName(down)} ↓  ${knobName(across)} →`),
+          values(across).map((v) => h("th", { scope: "col", class: "number" }, v)),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        values(down).map((row) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, row),
+            values(across).map((column) => cell(row, column)),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** The name of a knob; one that the catalogue lacks keeps its own. */

@@ -18,15 +18,26 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
   let known = null;
   const hidden = new Set();
   const answer = h("div");
-  const switches = h("div", { class: "choices", role: "group", "aria-label": t("ui.question.set") });
+  const switches = h("div", {
+    class: "choices",
+    role: "group",
+    "aria-label": t("ui.question.set"),
+  });
   const chartHost = h("div", { class: "chart", role: "img" });
   const legend = h("ul", { class: "legend" });
   const numbers = h("div");
   const claims = h("div");
   const chart = curvesChart(chartHost);
   fill(
-    host, answer,
-    h("section", {}, h("div", { class: "row chart-head" }, h("h3", {}, t("ui.question.curves")), switches), chartHost, legend),
+    host,
+    answer,
+    h(
+      "section",
+      {},
+      h("div", { class: "row chart-head" }, h("h3", {}, t("ui.question.curves")), switches),
+      chartHost,
+      legend,
+    ),
     h("section", {}, h("h3", {}, t("head.numbers")), numbers),
     claims,
   );
@@ -43,7 +54,12 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
     refill(numbers, [question.levels, on], () => [
       question.vary.length === 2 ? crossing(question, on) : null,
       levelsTable(question, on),
-      h("p", { class: "soft fixed" }, h("strong", {}, `${t("claim.fixed")}: `), question.fixed_text),
+      h(
+        "p",
+        { class: "soft fixed" },
+        h("strong", {}, `${t("claim.fixed")}: `),
+        question.fixed_text,
+      ),
     ]);
     refill(claims, [question.claims, lab.provisional], () => claimsList(lab, question));
     live();
@@ -56,7 +72,11 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
       draw();
       switches.querySelector("[aria-pressed=true]").focus();
     };
-    return h("button", { type: "button", "aria-pressed": String(name === on), onclick: choose }, t(`set.${name}`));
+    return h(
+      "button",
+      { type: "button", "aria-pressed": String(name === on), onclick: choose },
+      t(`set.${name}`),
+    );
   }
 
   /** The curves, with the run of the moment as far as it has come. */
@@ -68,12 +88,21 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
     const levels = curves.levels.map((level, index) => {
       const band = level.band[on] ?? { mean: [], low: [], high: [] };
       const runs = level.runs.map((each) => ({ values: each.accuracy[on] ?? [], done: true }));
-      const mine = run?.question === question.id && run.level === index && !level.runs.some((each) => each.seed === run.seed);
-      if (mine) runs.push({ values: run.curve.map((epoch) => epoch.accuracy[on] ?? null), done: false });
+      const mine =
+        run?.question === question.id &&
+        run.level === index &&
+        !level.runs.some((each) => each.seed === run.seed);
+      if (mine)
+        runs.push({ values: run.curve.map((epoch) => epoch.accuracy[on] ?? null), done: false });
       return { name: level.name, index, shown: !hidden.has(index), ...band, runs };
     });
-    chart.update(levels, Math.max(...question.levels.map((level) => level.knobs.epochs ?? question.fixed.epochs ?? 1)));
-    refill(legend, [levels.map((level) => [level.name, level.shown])], () => levels.map(legendEntry));
+    chart.update(
+      levels,
+      Math.max(...question.levels.map((level) => level.knobs.epochs ?? question.fixed.epochs ?? 1)),
+    );
+    refill(legend, [levels.map((level) => [level.name, level.shown])], () =>
+      levels.map(legendEntry),
+    );
     chartHost.setAttribute("aria-label", t("ui.question.chart", { set: t(`set.${on}`) }));
   }
 
@@ -84,31 +113,63 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
       live();
       legend.children[index].firstElementChild.focus();
     };
-    const line = s("line", { x1: 0, x2: 29, y1: 6, y2: 6, "stroke-width": 2.5, "stroke-dasharray": dashes.join(" ") });
+    const line = s("line", {
+      x1: 0,
+      x2: 29,
+      y1: 6,
+      y2: 6,
+      "stroke-width": 2.5,
+      "stroke-dasharray": dashes.join(" "),
+    });
     line.style.stroke = `var(${colour})`;
-    return h("li", {}, h("button", { type: "button", "aria-pressed": String(shown), onclick: toggle },
-      s("svg", { viewBox: "0 0 29 12", "aria-hidden": "true" }, line), name));
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", "aria-pressed": String(shown), onclick: toggle },
+        s("svg", { viewBox: "0 0 29 12", "aria-hidden": "true" }, line),
+        name,
+      ),
+    );
   }
 
   return { update, live, leave: () => chart.leave() };
 }
 
 function answerText(lab, question) {
-  const note = lab.provisional && h("span", { class: "badge plain provisional" }, t("ui.question.provisional"));
-  const missing = lab.provisional && h("p", { class: "soft" }, note, " ", count("head.incomplete", lab.runs - lab.have));
-  return [h("p", { class: `answer${lab.provisional ? " provisional" : ""}` }, question.answer), missing];
+  const note =
+    lab.provisional &&
+    h("span", { class: "badge plain provisional" }, t("ui.question.provisional"));
+  const missing =
+    lab.provisional &&
+    h("p", { class: "soft" }, note, " ", count("head.incomplete", lab.runs - lab.have));
+  return [
+    h("p", { class: `answer${lab.provisional ? " provisional" : ""}` }, question.answer),
+    missing,
+  ];
 }
 
 function claimsList(lab, question) {
   if (!question.claims.length) return null;
-  const item = (claim) => h(
-    "li", {},
-    h("div", {}, badge(claim.code, claim.name, { provisional: lab.provisional })),
-    h("div", {},
-      lab.source !== "vary" && claim.say && h("p", {}, h("strong", {}, claim.say)),
-      h("p", {}, claim.compared, claim.evidence && `: ${claim.evidence}`, "."),
-      claim.margin_text && h("p", { class: "soft" }, claim.margin_text),
-      claim.reported && h("p", { class: "soft" }, `${t("claim.reported")}: ${claim.reported}`)),
+  const item = (claim) =>
+    h(
+      "li",
+      {},
+      h("div", {}, badge(claim.code, claim.name, { provisional: lab.provisional })),
+      h(
+        "div",
+        {},
+        lab.source !== "vary" && claim.say && h("p", {}, h("strong", {}, claim.say)),
+        h("p", {}, claim.compared, claim.evidence && `: ${claim.evidence}`, "."),
+        claim.margin_text && h("p", { class: "soft" }, claim.margin_text),
+        claim.reported && h("p", { class: "soft" }, `${t("claim.reported")}: ${claim.reported}`),
+      ),
+    );
+  return h(
+    "section",
+    {},
+    h("h3", {}, t("ui.question.verdicts")),
+    h("ol", { class: "claims" }, question.claims.map(item)),
   );
-  return h("section", {}, h("h3", {}, t("ui.question.verdicts")), h("ol", { class: "claims" }, question.claims.map(item)));
 }

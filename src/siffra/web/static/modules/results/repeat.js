@@ -8,19 +8,40 @@ export function repeat({ command, proviso, toml }, tomlUrl = null) {
   return [
     copyable(command, t("ui.repeat.command")),
     proviso && h("p", { class: "soft" }, proviso),
-    toml && h("details", {}, h("summary", {}, t("ui.repeat.toml")), copyable(toml, t("ui.repeat.toml")),
-      tomlUrl && h("a", { class: "button small", href: tomlUrl, download: "lab.toml" }, t("ui.repeat.download"))),
+    toml &&
+      h(
+        "details",
+        {},
+        h("summary", {}, t("ui.repeat.toml")),
+        copyable(toml, t("ui.repeat.toml")),
+        tomlUrl &&
+          h(
+            "a",
+            { class: "button small", href: tomlUrl, download: "lab.toml" },
+            t("ui.repeat.download"),
+          ),
+      ),
   ];
 }
 
 function copyable(text, name) {
   const code = h("code", {}, text);
   const done = h("span", { class: "unseen", role: "status" });
-  const button = h("button", { type: "button", class: "small", "aria-label": `${t("ui.repeat.copy")}: ${name}` }, t("ui.repeat.copy"));
+  const button = h(
+    "button",
+    { type: "button", class: "small", "aria-label": `${t("ui.repeat.copy")}: ${name}` },
+    t("ui.repeat.copy"),
+  );
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(text).catch(() => getSelection().selectAllChildren(code));
     button.textContent = done.textContent = t("ui.repeat.copied");
     setTimeout(() => ((button.textContent = t("ui.repeat.copy")), (done.textContent = "")), 1500);
   });
-  return h("div", { class: "copyable" }, h("pre", { tabindex: 0, "aria-label": name }, code), button, done);
+  return h(
+    "div",
+    { class: "copyable" },
+    h("pre", { tabindex: 0, "aria-label": name }, code),
+    button,
+    done,
+  );
 }

@@ -20,29 +20,56 @@ export function runView(main, key) {
   const parts = [];
   let over = false;
   fill(main, back);
-  load().catch((error) => !over && fill(main, back, h("p", { class: "refusal", role: "alert" }, error.message)));
+  load().catch(
+    (error) =>
+      !over && fill(main, back, h("p", { class: "refusal", role: "alert" }, error.message)),
+  );
 
   async function load() {
     const run = await get(`api/runs/${key}?lang=${language()}`);
     if (over) return;
     const chartHost = h("div", { class: "chart", role: "img", "aria-label": t("ui.run.curves") });
     fill(
-      main, back, h("h1", {}, heading(run)),
-      h("p", { class: "soft" }, run.labs.map((lab, i) => [i ? ", " : "", h("a", { href: to(["labs", lab.id]) }, lab.title)])),
+      main,
+      back,
+      h("h1", {}, heading(run)),
+      h(
+        "p",
+        { class: "soft" },
+        run.labs.map((lab, i) => [
+          i ? ", " : "",
+          h("a", { href: to(["labs", lab.id]) }, lab.title),
+        ]),
+      ),
       scores(run),
       h("section", {}, h("h3", {}, t("ui.run.curves")), chartHost, legend()),
       h("section", {}, h("h3", {}, t("ui.run.confusion")), confusion(run.confusion)),
       mistakes(run, parts),
-      h("section", {}, h("h3", {}, t("ui.run.settings")), facts(Object.entries(run.knobs).map(([k, v]) => [columnName(k), told(v)]))),
+      h(
+        "section",
+        {},
+        h("h3", {}, t("ui.run.settings")),
+        facts(Object.entries(run.knobs).map(([k, v]) => [columnName(k), told(v)])),
+      ),
       h("section", {}, h("h3", {}, t("ui.run.machine")), facts(machine(run))),
       h("section", {}, h("h3", {}, t("head.repeat")), repeat(run)),
     );
     const chart = curvesChart(chartHost);
     parts.push(chart.leave);
-    chart.update(SETS.map((set, index) => {
-      const values = run.epochs.map((epoch) => epoch.accuracy[set] ?? null);
-      return { name: t(`set.${set}`), index, shown: true, mean: values, low: [], high: [], runs: [{ values, done: true }] };
-    }));
+    chart.update(
+      SETS.map((set, index) => {
+        const values = run.epochs.map((epoch) => epoch.accuracy[set] ?? null);
+        return {
+          name: t(`set.${set}`),
+          index,
+          shown: true,
+          mean: values,
+          low: [],
+          high: [],
+          runs: [{ values, done: true }],
+        };
+      }),
+    );
   }
 
   return () => {
@@ -57,18 +84,35 @@ function heading(run) {
 }
 
 function scores(run) {
-  return h("dl", { class: "scores" },
-    SETS.map((set) => h("div", {}, h("dt", {}, t(`set.${set}`)), h("dd", {}, percent(run.accuracy[set], 2)))),
+  return h(
+    "dl",
+    { class: "scores" },
+    SETS.map((set) =>
+      h("div", {}, h("dt", {}, t(`set.${set}`)), h("dd", {}, percent(run.accuracy[set], 2))),
+    ),
     h("div", {}, h("dt", {}, t("figure.time")), h("dd", {}, `${number(run.seconds, 2)}\u00a0s`)),
-    run.diverged && h("div", {}, h("dt", {}, t("ui.run.diverged"))));
+    run.diverged && h("div", {}, h("dt", {}, t("ui.run.diverged"))),
+  );
 }
 
 function legend() {
   const entry = (set, index) => {
     const { colour, dashes } = levelStyle(index);
-    const line = s("line", { x1: 0, x2: 29, y1: 6, y2: 6, "stroke-width": 2.5, "stroke-dasharray": dashes.join(" ") });
+    const line = s("line", {
+      x1: 0,
+      x2: 29,
+      y1: 6,
+      y2: 6,
+      "stroke-width": 2.5,
+      "stroke-dasharray": dashes.join(" "),
+    });
     line.style.stroke = `var(${colour})`;
-    return h("li", { class: "key" }, s("svg", { viewBox: "0 0 29 12", "aria-hidden": "true" }, line), t(`set.${set}`));
+    return h(
+      "li",
+      { class: "key" },
+      s("svg", { viewBox: "0 0 29 12", "aria-hidden": "true" }, line),
+      t(`set.${set}`),
+    );
   };
   return h("ul", { class: "legend" }, SETS.map(entry));
 }
@@ -77,11 +121,17 @@ function legend() {
 function mistakes(run, parts) {
   const host = h("div");
   const refusal = h("p", { class: "refusal", role: "alert" });
-  const make = h("button", { type: "button", "data-action": "make-model", onclick: train }, t("ui.run.make_model"));
+  const make = h(
+    "button",
+    { type: "button", "data-action": "make-model", onclick: train },
+    t("ui.run.make_model"),
+  );
   const id = `run-${run.key}`;
-  parts.push(onBench((kind, data) => {
-    if (kind === "model" && data.id === id) (data.state === "made" ? fetchAndShow : failed)();
-  }));
+  parts.push(
+    onBench((kind, data) => {
+      if (kind === "model" && data.id === id) (data.state === "made" ? fetchAndShow : failed)();
+    }),
+  );
   if (run.examination) show(run.examination);
   else fill(host, h("p", { class: "soft" }, t("ui.run.no_model")), make);
 
@@ -112,14 +162,33 @@ function mistakes(run, parts) {
   }
 
   function show(examination) {
-    const inPlayground = (digit) => to(["playground"], new URLSearchParams({ ...digit, models: ["dense", "recipe", id].join(",") }));
+    const inPlayground = (digit) =>
+      to(
+        ["playground"],
+        new URLSearchParams({ ...digit, models: ["dense", "recipe", id].join(",") }),
+      );
     const picture = ({ index, label, predicted, probability }) => {
-      const link = h("a", { href: inPlayground({ digit: index }), "aria-label": t("ui.run.mistake", { label, predicted }) });
-      get(`api/digits/${index}`).then(({ pixels }) => fill(link, inked(bytes(pixels), SIDE, SIDE)), () => {});
-      return h("li", {}, link, h("span", { class: "soft" }, `${label} → ${predicted}`, h("br"), percent(probability, 0)));
+      const link = h("a", {
+        href: inPlayground({ digit: index }),
+        "aria-label": t("ui.run.mistake", { label, predicted }),
+      });
+      get(`api/digits/${index}`).then(
+        ({ pixels }) => fill(link, inked(bytes(pixels), SIDE, SIDE)),
+        () => {},
+      );
+      return h(
+        "li",
+        {},
+        link,
+        h("span", { class: "soft" }, `${label} → ${predicted}`, h("br"), percent(probability, 0)),
+      );
     };
-    fill(host, h("p", { class: "soft" }, t("ui.run.mistakes_how")), h("ul", { class: "mistakes" }, examination.mistakes.test.map(picture)),
-      h("a", { class: "button", href: inPlayground({}) }, t("ui.run.play")));
+    fill(
+      host,
+      h("p", { class: "soft" }, t("ui.run.mistakes_how")),
+      h("ul", { class: "mistakes" }, examination.mistakes.test.map(picture)),
+      h("a", { class: "button", href: inPlayground({}) }, t("ui.run.play")),
+    );
   }
 
   return h("section", {}, h("h3", {}, t("ui.run.mistakes")), host, refusal);
@@ -130,18 +199,33 @@ function machine(run) {
   return [
     [t("facts.machine"), t("facts.cores", { cpu, cores, threads })],
     [t("ui.run.system"), system],
-    [t("facts.versions"), Object.entries(versions).map((pair) => pair.join(" ")).join(", ")],
+    [
+      t("facts.versions"),
+      Object.entries(versions)
+        .map((pair) => pair.join(" "))
+        .join(", "),
+    ],
     [t("facts.engine"), `${run.engine} ${run.engine_version}`],
     [t("facts.data"), run.dataset],
     [t("ui.column.parameters"), exact(run.parameters)],
-    [t("ui.run.apart"), t("ui.run.apart_times", { compile: number(run.compile_seconds, 2), scoring: number(run.scoring_seconds, 2) })],
+    [
+      t("ui.run.apart"),
+      t("ui.run.apart_times", {
+        compile: number(run.compile_seconds, 2),
+        scoring: number(run.scoring_seconds, 2),
+      }),
+    ],
     [t("ui.column.finished"), moment(run.finished)],
     [t("ui.run.key"), run.key],
   ];
 }
 
 function facts(pairs) {
-  return h("dl", { class: "facts" }, pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  return h(
+    "dl",
+    { class: "facts" },
+    pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+  );
 }
 
 function told(value) {

@@ -9,8 +9,24 @@ import { runView } from "./run.js";
 
 const PAGE = 50;
 const SETS = ["test", "moved", "rotated", "val", "train"];
-const SHOWN = ["model", "learning_rate", "batch_size", "epochs", "layers", "neurons", "filters", "kernel_size",
-  "strides", "optimizer", "seed", "test", "moved", "rotated", "seconds", "finished"];
+const SHOWN = [
+  "model",
+  "learning_rate",
+  "batch_size",
+  "epochs",
+  "layers",
+  "neurons",
+  "filters",
+  "kernel_size",
+  "strides",
+  "optimizer",
+  "seed",
+  "test",
+  "moved",
+  "rotated",
+  "seconds",
+  "finished",
+];
 
 /** The view in `main`: `#/runs?…`, `#/runs/KEY`, or `#/runs/KEY/KEY`. Returns what ends it. */
 export function runs(main, { path, query }) {
@@ -21,12 +37,22 @@ export function runs(main, { path, query }) {
 
 function tableView(main, query) {
   const state = {
-    where: query.getAll("where"), sort: query.get("sort") ?? "finished", order: query.get("order") ?? "desc",
-    offset: Number(query.get("offset")) || 0, picked: query.getAll("pick").slice(0, 2),
+    where: query.getAll("where"),
+    sort: query.get("sort") ?? "finished",
+    order: query.get("order") ?? "desc",
+    offset: Number(query.get("offset")) || 0,
+    picked: query.getAll("pick").slice(0, 2),
   };
   const found = h("p", { class: "soft", role: "status" });
   const refusal = h("p", { class: "refusal", role: "alert" });
-  const field = h("input", { type: "search", id: "where", placeholder: "model=conv test>0.95", autocomplete: "off", spellcheck: "false", value: state.where.join(" ") });
+  const field = h("input", {
+    type: "search",
+    id: "where",
+    placeholder: "model=conv test>0.95",
+    autocomplete: "off",
+    spellcheck: "false",
+    value: state.where.join(" "),
+  });
   const chips = h("div", { class: "row chips" });
   const table = h("div", { class: "scroll" });
   const pages = h("div", { class: "row" });
@@ -37,11 +63,21 @@ function tableView(main, query) {
     change({ where: conditions(field.value), offset: 0 });
   };
   fill(
-    main, h("h1", {}, t("ui.runs.title")),
-    h("form", { class: "row", role: "search", onsubmit: filter }, h("label", { class: "row" }, t("ui.runs.where"), field),
-      h("button", { type: "submit" }, t("ui.runs.filter")), exports),
+    main,
+    h("h1", {}, t("ui.runs.title")),
+    h(
+      "form",
+      { class: "row", role: "search", onsubmit: filter },
+      h("label", { class: "row" }, t("ui.runs.where"), field),
+      h("button", { type: "submit" }, t("ui.runs.filter")),
+      exports,
+    ),
     h("p", { class: "soft" }, t("ui.runs.where_how")),
-    chips, refusal, h("div", { class: "row" }, found, compare), table, pages,
+    chips,
+    refusal,
+    h("div", { class: "row" }, found, compare),
+    table,
+    pages,
   );
   let over = false;
   load();
@@ -57,7 +93,12 @@ function tableView(main, query) {
   }
 
   async function load() {
-    const asked = new URLSearchParams({ sort: state.sort, order: state.order, limit: PAGE, offset: state.offset });
+    const asked = new URLSearchParams({
+      sort: state.sort,
+      order: state.order,
+      limit: PAGE,
+      offset: state.offset,
+    });
     for (const each of state.where) asked.append("where", each);
     try {
       const told = await get(`api/runs?${asked}`);
@@ -71,55 +112,136 @@ function tableView(main, query) {
 
   function draw(told) {
     say(found, t("ui.runs.found", { matching: told.matching, total: told.total }));
-    refill(exports, state.where, () => ["csv", "parquet"].map((kind) => {
-      const where = new URLSearchParams(state.where.map((each) => ["where", each]));
-      return h("a", { class: "button small", href: `api/runs.${kind}?${where}`, download: `runs.${kind}` }, t(`ui.runs.${kind}`));
-    }));
+    refill(exports, state.where, () =>
+      ["csv", "parquet"].map((kind) => {
+        const where = new URLSearchParams(state.where.map((each) => ["where", each]));
+        return h(
+          "a",
+          { class: "button small", href: `api/runs.${kind}?${where}`, download: `runs.${kind}` },
+          t(`ui.runs.${kind}`),
+        );
+      }),
+    );
     const used = (name) => told.runs.some((run) => run[name] !== null && run[name] !== undefined);
-    const columns = SHOWN.filter((name) => told.columns.includes(name) && (used(name) || name === state.sort));
+    const columns = SHOWN.filter(
+      (name) => told.columns.includes(name) && (used(name) || name === state.sort),
+    );
     const focused = document.activeElement?.dataset?.column;
-    fill(table, h("table", { class: "runs" },
-      h("thead", {}, h("tr", {}, h("th", {}, h("span", { class: "unseen" }, t("ui.runs.pick"))), columns.map(heading))),
-      h("tbody", {}, told.runs.map((run) => row(run, columns)))));
+    fill(
+      table,
+      h(
+        "table",
+        { class: "runs" },
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            h("th", {}, h("span", { class: "unseen" }, t("ui.runs.pick"))),
+            columns.map(heading),
+          ),
+        ),
+        h(
+          "tbody",
+          {},
+          told.runs.map((run) => row(run, columns)),
+        ),
+      ),
+    );
     if (focused) table.querySelector(`[data-column="${focused}"]`)?.focus();
     drawCompare();
-    fill(pages,
-      turn("earlier", -PAGE, state.offset === 0), told.matching > PAGE && h("span", { class: "soft" },
-        t("ui.runs.page", { from: state.offset + 1, to: Math.min(state.offset + PAGE, told.matching), of: told.matching })),
-      turn("later", PAGE, state.offset + PAGE >= told.matching));
+    fill(
+      pages,
+      turn("earlier", -PAGE, state.offset === 0),
+      told.matching > PAGE &&
+        h(
+          "span",
+          { class: "soft" },
+          t("ui.runs.page", {
+            from: state.offset + 1,
+            to: Math.min(state.offset + PAGE, told.matching),
+            of: told.matching,
+          }),
+        ),
+      turn("later", PAGE, state.offset + PAGE >= told.matching),
+    );
     pages.hidden = told.matching <= PAGE;
   }
 
   function heading(name) {
     const sorted = state.sort === name;
-    const by = () => change({ sort: name, order: sorted && state.order === "desc" ? "asc" : "desc", offset: 0 });
+    const by = () =>
+      change({ sort: name, order: sorted && state.order === "desc" ? "asc" : "desc", offset: 0 });
     const direction = sorted ? (state.order === "desc" ? "descending" : "ascending") : null;
-    return h("th", { scope: "col", "aria-sort": direction }, h("button", { type: "button", class: "sort", "data-column": name, onclick: by }, columnName(name)));
+    return h(
+      "th",
+      { scope: "col", "aria-sort": direction },
+      h(
+        "button",
+        { type: "button", class: "sort", "data-column": name, onclick: by },
+        columnName(name),
+      ),
+    );
   }
 
   function row(run, columns) {
     const pick = (event) => {
       const others = state.picked.filter((key) => key !== run.key);
       state.picked = event.target.checked ? [...others, run.key].slice(-2) : others;
-      for (const box of table.querySelectorAll("input")) box.checked = state.picked.includes(box.value);
+      for (const box of table.querySelectorAll("input"))
+        box.checked = state.picked.includes(box.value);
       drawCompare();
     };
-    const box = h("input", { type: "checkbox", checked: state.picked.includes(run.key), onchange: pick, "aria-label": t("ui.runs.pick_one", { seed: run.seed }) });
+    const box = h("input", {
+      type: "checkbox",
+      checked: state.picked.includes(run.key),
+      onchange: pick,
+      "aria-label": t("ui.runs.pick_one", { seed: run.seed }),
+    });
     box.value = run.key;
-    return h("tr", {}, h("td", {}, box), columns.map((name, i) => {
-      const text = cellText(name, run[name]);
-      const shown = i === 0 ? h("a", { href: to(["runs", run.key]) }, text) : text;
-      return h("td", { class: typeof run[name] === "number" ? "number" : null }, shown, name === "test" && run.diverged ? " ⚠" : null);
-    }));
+    return h(
+      "tr",
+      {},
+      h("td", {}, box),
+      columns.map((name, i) => {
+        const text = cellText(name, run[name]);
+        const shown = i === 0 ? h("a", { href: to(["runs", run.key]) }, text) : text;
+        return h(
+          "td",
+          { class: typeof run[name] === "number" ? "number" : null },
+          shown,
+          name === "test" && run.diverged ? " ⚠" : null,
+        );
+      }),
+    );
   }
 
   function drawCompare() {
     const two = state.picked.length === 2;
-    fill(compare, two ? h("a", { class: "button small", href: to(["runs", ...state.picked]) }, t("ui.runs.compare")) : h("span", { class: "soft" }, t("ui.runs.pick_two")));
+    fill(
+      compare,
+      two
+        ? h(
+            "a",
+            { class: "button small", href: to(["runs", ...state.picked]) },
+            t("ui.runs.compare"),
+          )
+        : h("span", { class: "soft" }, t("ui.runs.pick_two")),
+    );
   }
 
   function turn(name, by, disabled) {
-    return h("button", { type: "button", class: "small", disabled, onclick: () => change({ offset: Math.max(0, state.offset + by) }) }, t(`ui.runs.${name}`));
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "small",
+        disabled,
+        onclick: () => change({ offset: Math.max(0, state.offset + by) }),
+      },
+      t(`ui.runs.${name}`),
+    );
   }
 
   return () => (over = true);
@@ -143,5 +265,9 @@ function cellText(name, value) {
 
 // `model=conv test > 0.95` as the server takes it: one condition each, no spaces.
 function conditions(text) {
-  return text.replace(/\s*(<=|>=|!=|=|<|>)\s*/g, "$1").split(/[\s,]+/).filter(Boolean).slice(0, 10);
+  return text
+    .replace(/\s*(<=|>=|!=|=|<|>)\s*/g, "$1")
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .slice(0, 10);
 }

@@ -21,14 +21,24 @@ export function status(host, id) {
       start: () => post(`api/labs/${id}/start`),
     }).map(([name, act]) => [name, action(name, act)]),
   );
-  fill(host, h("div", { class: "row" }, badgeHost, told, Object.values(actions)), bar, refusal, aloud);
+  fill(
+    host,
+    h("div", { class: "row" }, badgeHost, told, Object.values(actions)),
+    bar,
+    refusal,
+    aloud,
+  );
 
   function action(name, act) {
     const press = () => {
       refusal.textContent = "";
       act().catch((error) => (refusal.textContent = error.message));
     };
-    return h("button", { type: "button", class: "small", "data-action": name, hidden: true, onclick: press }, t(`ui.status.${name}`));
+    return h(
+      "button",
+      { type: "button", class: "small", "data-action": name, hidden: true, onclick: press },
+      t(`ui.status.${name}`),
+    );
   }
 
   function update(lab) {
@@ -38,7 +48,8 @@ export function status(host, id) {
     const state = now(lab.state, { working, waiting, paused });
     const done = working?.total ? working.done : lab.have;
     const parts = [t("ui.status.runs", { done, total: lab.runs })];
-    if (working?.total && state === "running") parts.push(t("ui.status.left", { time: duration(working.seconds_left) }));
+    if (working?.total && state === "running")
+      parts.push(t("ui.status.left", { time: duration(working.seconds_left) }));
     if (state === "queued") parts.push(ahead(queue, id));
     fill(badgeHost, stateBadge(state));
     say(told, parts.join(" · "));
@@ -75,5 +86,8 @@ function shareOfRun(working) {
 }
 
 function ahead(queue, id) {
-  return count("ui.status.ahead", queue.findIndex((item) => item.id === id));
+  return count(
+    "ui.status.ahead",
+    queue.findIndex((item) => item.id === id),
+  );
 }
