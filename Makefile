@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint bench method clean
+.PHONY: help setup lab ui test lint bench method clean
 
 help:  ## list these targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [ARGS=…]"
@@ -17,6 +17,9 @@ setup: $(VENV)/.setup  ## install siffra into .venv (no root needed)
 
 lab: setup  ## run the study and write siffra-report/ (ARGS="--preset standard" for more)
 	$(BIN)/siffra lab $(ARGS)
+
+ui: setup  ## open the bench in the browser (ARGS="--port 8000 --no-browser")
+	$(BIN)/siffra ui $(ARGS)
 
 test: lint  ## lint, types and all tests (ARGS="-k words" for some)
 	$(BIN)/pytest $(ARGS)

@@ -213,6 +213,14 @@ class TestWhatIsSent:
         assert refused(ui.ask("/api/bench/pause", raw=body), 400)
         assert ui.ask("/api/bench").json["paused"] is False
 
+    @pytest.mark.parametrize(
+        "body",
+        [b"[" * 60_000, b'{"a":' * 12_000, b'{"seeds":' + b"9" * 60_000 + b"}", b'{"x":"\\ud800"}',
+         b'{"vary":{"neurons":[1e999,2]}}', b'{"vary":{"neurons":[-0,2]},"vary":{}}'],
+    )  # fmt: skip
+    def test_json_made_to_break_a_parser_breaks_nothing(self, ui, body):
+        assert refused(ui.ask("/api/ask", raw=body), 400)
+
     def test_a_body_too_large_is_refused_before_it_is_read(self, ui):
         answer = ui.ask("/api/ask", raw=b"{}", Content_Length=str(BODY + 1))
         assert refused(answer, 413)

@@ -85,7 +85,7 @@ class Guard:
 
     def _answer(self, request: Request) -> Response | None:
         """What is to be said at the door; None for who may pass."""
-        headers, door = request.headers, request.url.path == "/"
+        headers, door = request.headers, request.scope["path"] == "/"
         self._check_host(headers)
         if request.method not in VERBS:
             raise Refusal("method")

@@ -9,7 +9,7 @@ import numpy as np
 
 from siffra.data.load import DataSource
 from siffra.lab.plan import Plan, PlannedRun
-from siffra.lab.shelf import KeptLab, Shelf
+from siffra.lab.shelf import KeptLab
 from siffra.lab.statistics import curve
 from siffra.lab.verdicts import (
     Answers,
@@ -219,8 +219,3 @@ def _band(records: tuple[Record, ...], name: str) -> Mapping[str, list[float | N
 
 def _finite(values: np.ndarray) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in values]
-
-
-def find(name: str, store: Store) -> KeptLab | None:
-    """The lab with this id."""
-    return Shelf(store.path).get(name)

@@ -67,8 +67,7 @@ class Models:
     def known(self) -> Iterator[Known]:
         """All models: those that siffra brings, then saved runs, the latest first."""
         yield from shipped().values()
-        folder = self._places.model("").parent
-        files = list(folder.glob("*.safetensors")) if folder.is_dir() else []
+        files = self._places.models.glob("*.safetensors")
         for file in sorted(files, key=lambda f: f.stat().st_mtime, reverse=True):
             if _RUN.fullmatch(name := f"run-{file.stem}"):
                 yield Known(name, "run", file, {})

@@ -25,18 +25,24 @@ class Places:
         """Held by the one server that is at work on this store."""
         return self.folder / "lock"
 
+    @property
+    def models(self) -> Path:
+        """The networks of runs, kept on request."""
+        return self.folder / "models"
+
+    @property
+    def data_sets(self) -> Path:
+        """The data sets that were brought."""
+        return self.folder / "data"
+
     def model(self, key: str) -> Path:
         """The network of the run with this key."""
-        return self.folder / "models" / f"{key}.safetensors"
+        return self.models / f"{key}.safetensors"
 
-    def map(self, model: str) -> Path:
-        """How a model does on moved and turned images."""
-        return self.folder / "maps" / f"{model}.json"
+    def data(self, name: str) -> Path:
+        """A data set that was brought."""
+        return self.data_sets / f"{name}.npz"
 
     def report(self, lab: str, version: str, language: str) -> Path:
         """The folder of a lab's report; `version` tells from which runs it was written."""
         return self.folder / "reports" / lab / f"{version}-{language}"
-
-    def data(self, name: str) -> Path:
-        """An uploaded data set."""
-        return self.folder / "data" / f"{name}.npz"

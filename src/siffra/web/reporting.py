@@ -18,26 +18,33 @@ from siffra.web.places import Places
 from siffra.web.refusal import Refusal
 
 WRITER = ("-P", "-m", "siffra.web.reporting")
-_turns: dict[tuple[Path, str], asyncio.Lock] = {}
 
 
-async def page(lab: KeptLab, places: Places, language: str) -> Path:
-    """The report's HTML, written anew if the lab has got runs since.
+class Reports:
+    """Writes reports, one at a time, and holds the latest of each lab in each language."""
 
-    Raises:
-        Refusal: It cannot be written.
-    """
-    folder = places.report(lab.id, await asyncio.to_thread(_version, lab, places), language)
-    found = folder / "report.html"
-    async with _turns.setdefault((folder.parent, language), asyncio.Lock()):
-        if not found.exists():
-            _remove_older(folder, language)
-            store = str(places.store.absolute())
-            arguments = (store, lab.id, str(folder.absolute()), language)
-            process = await asyncio.create_subprocess_exec(sys.executable, *WRITER, *arguments)
-            if await process.wait() or not found.exists():
-                raise Refusal("server")
-    return found
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._turn = asyncio.Lock()
+
+    async def page(self, lab: KeptLab, language: str) -> Path:
+        """The report's HTML, written anew if the lab has got runs since.
+
+        Raises:
+            Refusal: It cannot be written.
+        """
+        version = await asyncio.to_thread(_version, lab, self._places)
+        folder = self._places.report(lab.id, version, language)
+        found = folder / "report.html"
+        async with self._turn:
+            if not found.exists():
+                await asyncio.to_thread(_remove_older, folder, language)
+                store = str(self._places.store.absolute())
+                arguments = (store, lab.id, str(folder.absolute()), language)
+                process = await asyncio.create_subprocess_exec(sys.executable, *WRITER, *arguments)
+                if await process.wait() or not found.exists():
+                    raise Refusal("server")
+        return found
 
 
 def _version(lab: KeptLab, places: Places) -> str:

@@ -111,8 +111,7 @@ def keep_data(file: ArraysFile, places: Places, load: Loader) -> dict[str, Any]:
 
 def kept_data(places: Places) -> list[dict[str, str]]:
     """The data sets that there are, MNIST first."""
-    folder = places.data("").parent
-    files = sorted(folder.glob("data-*.json")) if folder.is_dir() else []
+    files = sorted(places.data_sets.glob("data-*.json"))
     named = [{"id": f.stem, "name": json.loads(f.read_text("utf-8"))["name"]} for f in files]
     return [{"id": "mnist", "name": "MNIST"}, *named]
 

@@ -20,6 +20,7 @@ from siffra.web.models import Models, shipped
 from siffra.web.places import Places
 from siffra.web.playground import prepare
 from siffra.web.refusal import Refusal
+from siffra.web.reporting import Reports
 from siffra.web.runs import RunTable
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class Workplace:
         self.load = Loader()
         self.desk, self.table = Desk(), RunTable()
         self.models = Models(places, engine)
+        self.reports = Reports(places)
         # Numba's kernels, and BLAS under them, are called from one thread at a time.
         self._calculator = ThreadPoolExecutor(1, "calculator")
         self._labs: dict[str, tuple[KeptLab, tuple[PlannedRun, ...]]] = {}

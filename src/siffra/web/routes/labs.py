@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse, Response
 
 from siffra.lab.shelf import KeptLab
 from siffra.report.repeat import lab_file
-from siffra.web import labs, reporting
+from siffra.web import labs
 from siffra.web.messages import Task
 from siffra.web.refusal import Refusal
 from siffra.web.routes.common import LabId, Language
@@ -58,7 +58,7 @@ def curves(
 @router.get("/{lab_id}/report")
 async def report(lab_id: LabId, here: Here, words: Language) -> Response:
     """The report, as a page."""
-    page = await reporting.page(here.lab(lab_id), here.places, words.language)
+    page = await here.reports.page(here.lab(lab_id), words.language)
     headers = {"Content-Security-Policy": REPORT_POLICY}
     return FileResponse(page, media_type="text/html; charset=utf-8", headers=headers)
 
