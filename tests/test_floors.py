@@ -24,6 +24,7 @@ FLOORS = (
     "examination",
     "model_file",
     "presence",
+    "store_faults",
     "store",
     "lab.plan",
     "lab.looks",

@@ -28,6 +28,7 @@ from siffra.errors import StoreError
 from siffra.examination import EXAMINING, Examination
 from siffra.presence import Presence
 from siffra.run import Machine, Record
+from siffra.store_faults import READ_ONLY, damaged, explained, primary
 
 PATIENCE = 30.0
 """Seconds to wait for another process that is writing."""
@@ -144,7 +145,7 @@ class Store:
 
     def stored(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys whose runs are stored."""
-        with _explained(self._path):
+        with explained(self._path):
             rows = self._db.execute(
                 "SELECT key FROM run WHERE key IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(keys)),),
@@ -200,9 +201,10 @@ class Store:
         self, *, dataset: str, engine: str, machine: Machine
     ) -> list[tuple[Model, int, float]]:
         """Model, batch size and mean seconds of an epoch, training and scoring, of like runs."""
-        with _explained(self._path):
+        with explained(self._path):
             rows = self._db.execute(
-                "SELECT network, batch_size, sum(seconds + scoring) / sum(epochs) FROM run "
+                "SELECT network, batch_size, "
+                "sum(seconds + scoring) / sum(json_extract(record, '$.training.epochs')) FROM run "
                 "WHERE dataset = ? AND engine = ? AND cpu = ? AND threads = ? "
                 "GROUP BY network, batch_size",
                 (dataset, engine, machine.cpu, machine.threads),
@@ -251,12 +253,12 @@ class Store:
         )
 
     def _records(self, clauses: str, values: tuple[Any, ...]) -> list[Record]:
-        with _explained(self._path):
+        with explained(self._path):
             rows = self._db.execute(f"SELECT key, record FROM run {clauses}", values).fetchall()
         return [self._parse(key, text) for key, text in rows]
 
     def _examinations(self, column: str, keys: Iterable[str]) -> dict[str, str]:
-        with _explained(self._path):
+        with explained(self._path):
             rows = self._db.execute(
                 f"SELECT key, {column} FROM examination "
                 "WHERE version = ? AND key IN (SELECT value FROM json_each(?))",
@@ -277,7 +279,7 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with _explained(self._path), _transaction(self._db):
+        with explained(self._path), _transaction(self._db):
             yield
 
 
@@ -301,16 +303,16 @@ def open_store(
         )
     if path.is_dir():
         raise StoreError(f"{path}: is a folder; the store of runs is a file.")
-    with _explained(path):
+    with explained(path):
         if read_only:
             db = _connect_to_read(path, patience)
         else:
             if path.exists() and not os.access(path, os.W_OK):
-                raise StoreError(_READ_ONLY.format(path))
+                raise StoreError(READ_ONLY.format(path))
             path.parent.mkdir(parents=True, exist_ok=True)
             db = sqlite3.connect(path, timeout=patience, isolation_level=None)
     try:
-        with _explained(path):
+        with explained(path):
             version = _version(db, path)
             if not read_only:
                 _prepare(db, path, patience)
@@ -356,7 +358,7 @@ def _prepare(db: sqlite3.Connection, path: Path, patience: float) -> None:
     """Check the file, which takes about 0.1 s for 20 MB, and bring it up to date."""
     finding = _quick_check(db)
     if finding != "ok":
-        raise StoreError(_damaged(path, finding))
+        raise StoreError(damaged(path, finding))
     _use_write_ahead_log(db, patience)
     # What is committed is on the disk, even if the power fails.
     db.execute("PRAGMA synchronous = FULL")
@@ -369,7 +371,7 @@ def _quick_check(db: sqlite3.Connection) -> str:
         return db.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.OperationalError as error:
         # The columns are checked against the record, which fails where that is no JSON any more.
-        if _primary(error) == sqlite3.SQLITE_ERROR:
+        if primary(error) == sqlite3.SQLITE_ERROR:
             return str(error)
         raise
 
@@ -382,7 +384,7 @@ def _use_write_ahead_log(db: sqlite3.Connection, patience: float) -> None:
             return
         except sqlite3.OperationalError as error:
             # SQLite does not wait by itself when two processes create one store.
-            if _primary(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if primary(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
 
@@ -423,49 +425,3 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite or the system says into one line about `path`."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreError(_explain(path, error)) from error
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be used as a store ({error.strerror}).") from error
-
-
-_READ_ONLY = "{}: the store, or its folder, is read-only; use another store."
-
-
-def _explain(path: Path, error: sqlite3.Error) -> str:
-    match _primary(error):
-        case sqlite3.SQLITE_NOTADB:
-            return f"{path}: is not a store of runs; nothing in it was changed; use another file."
-        case sqlite3.SQLITE_CORRUPT:
-            return _damaged(path, str(error))
-        case sqlite3.SQLITE_FULL:
-            return f"{path}: the disk is full; make room and go on: every stored run is safe."
-        case sqlite3.SQLITE_IOERR:
-            return (
-                f"{path}: cannot be written or read ({error}; is the disk full?); every stored "
-                f"run is safe."
-            )
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            return _READ_ONLY.format(path)
-        case sqlite3.SQLITE_CANTOPEN:
-            return f"{path}: the store cannot be opened; may you read and write it and its folder?"
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return f"{path}: another program keeps the store locked; try again when it is done."
-    return f"{path}: the store failed ({error})."
-
-
-def _damaged(path: Path, finding: str) -> str:
-    found = " ".join(finding.split())
-    return f"{path}: the store is damaged ({found}); nothing in it was changed; use another file."
-
-
-def _primary(error: sqlite3.Error) -> int:
-    # Errors that Python's module raises by itself carry no code.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -20,7 +20,7 @@ DATASET = small_dataset()
 def plan(*, examine: bool) -> Plan:
     """Three runs, of which the first is examined, or none."""
     runs = tuple(PlannedRun(s, 0, examine and s is SETTINGS[0]) for s in SETTINGS)
-    return cast(Plan, SimpleNamespace(runs=runs))
+    return cast(Plan, SimpleNamespace(runs=runs, looks=()))
 
 
 @pytest.fixture
