@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import small_lab
+from made_runs import make_claim, make_level, make_plan, make_question
 from small_lab import SETTINGS, LoggingEngine, line_of, small_dataset, small_plan
 
 from siffra.errors import ConfigError
@@ -130,6 +131,47 @@ class TestRuns:
         after = store.records()
         assert {record.key for record in after} == {record.key for record in before}
         assert sum(record not in before for record in after) == 1
+
+
+class TestLooks:
+    """A lab that adds seeds until it is decided, at 2, 4 and 8."""
+
+    LEVELS = tuple(make_level({"learning_rate": s.training.learning_rate}, s) for s in SETTINGS)
+    # About two of three rates, so that the third gets no more seeds; with a margin out of sight, so
+    # that small networks on few images leave it open.
+    CLAIM = make_claim(margin=1e-9)
+    PLAN = replace(make_plan(make_question(LEVELS, [CLAIM]), seeds=(0, 1)), looks=(2, 4, 8))
+
+    def test_what_is_open_goes_on_and_is_counted(self, engine, store):
+        seen: list[Event] = []
+        records = conduct(self.PLAN, DATASET, engine, store, seen.append)
+
+        by_setting = {s: sorted(seed for at, seed in records if at == s) for s in SETTINGS}
+        assert by_setting[SETTINGS[2]] == [0, 1]
+        assert by_setting[SETTINGS[0]] == by_setting[SETTINGS[1]]
+        assert len(by_setting[SETTINGS[0]]) in (4, 8)
+        assert len(engine.trained()) == len(records)
+        done = [event.progress.done for event in seen]
+        assert done == sorted(done)
+        assert seen[-1].progress.done == seen[-1].progress.total == len(records)
+        cost = estimate(self.PLAN, DATASET, engine, store)
+        assert (cost.runs, cost.have, cost.seconds) == (len(records), len(records), 0.0)
+
+    @pytest.mark.parametrize("runs", [1, 5, 7, 9])
+    def test_stopped_and_asked_again_it_goes_on_where_it_was(self, engine, store, tmp_path, runs):
+        def stop(event: Event) -> None:
+            if isinstance(event, Finished) and event.progress.done == runs:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            conduct(self.PLAN, DATASET, engine, store, stop)
+        assert len(engine.trained()) == runs
+        went_on = conduct(self.PLAN, DATASET, engine, store)
+
+        assert len(engine.trained()) == len(set(engine.trained())) == len(went_on)
+        with open_store(tmp_path / "other.sqlite") as other:
+            whole = conduct(self.PLAN, DATASET, engine, other)
+        assert results(went_on) == results(whole)
 
 
 class TestInterrupts:
