@@ -1,106 +1,209 @@
-"""The command: `python -m benchmarks`, or `make bench`."""
+"""The command: `python -m benchmarks PART`, or `make bench ARGS=PART`."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from benchmarks import machine
-from benchmarks.measure import Result, measure
-from benchmarks.peers import PEERS
-from benchmarks.peers.base import Problem
-from benchmarks.picture import draw
-from benchmarks.report import PICTURE, Report, notes, page, terminal_table
-from benchmarks.workers import read_images
-from benchmarks.works import WORKS
-from siffra.errors import ConfigError, SiffraError, did_you_mean
-from siffra.run import this_machine
+from benchmarks import report
+from benchmarks.growth import IMAGES as GROWTH_IMAGES
+from benchmarks.growth import SWEEPS, measure_growth
+from benchmarks.kernels import KERNELS, measure_kernels
+from benchmarks.picture import draw_growth, draw_works
+from benchmarks.results import Results, keep, read
+from benchmarks.shares import SHARES, measure_shares
+from siffra.bench.limits import available_cores, hold_to
+from siffra.bench.measure import Effort
+from siffra.bench.session import IMAGES, SCORED, Conditions, Session, bench, installed, known
+from siffra.bench.table import headline, in_a_line, refusals, table
+from siffra.bench.workers import read_images
+from siffra.bench.works import WORKS
+from siffra.errors import BenchError, SiffraError
 
-_SEED = 0
-_IMAGES, _SCORED, _REPEATS, _BUDGET = 48_000, 10_000, 9, 40.0
+_REPEATS, _LEAST, _BUDGET = 9, 3, 40.0
 _QUICK_IMAGES, _QUICK_REPEATS = 4_800, 3
+_MINUTES = 5.0
 _DOCS = Path(__file__).parents[1] / "docs"
+_ORDER = (*WORKS, *SWEEPS, *KERNELS, *SHARES)
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+console, aside = Console(), Console(stderr=True)
+
+Only = Annotated[str | None, typer.Option(help="Only these, with commas.", metavar="NAME,...")]
+Peers = Annotated[
+    str | None, typer.Option(help="siffra and only these, with commas.", metavar="NAME,...")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads: as many as cores.")]
+Images = Annotated[int | None, typer.Option(min=300, max=IMAGES, help="Images an epoch.")]
+Write = Annotated[bool, typer.Option("--write", help="Keep what was measured, write the page.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="With --write: forget what was kept.")]
+Docs = Annotated[Path, typer.Option(help="Where the page and what it is made of are.")]
 
 
 @app.command()
-def bench(
-    work: Annotated[
-        list[str] | None, typer.Option(help=f"Only this; repeatable. {', '.join(WORKS)}.")
+def works(
+    only: Annotated[
+        str | None,
+        typer.Option("--works", help=f"Only these: {','.join(WORKS)}.", metavar="NAME,..."),
     ] = None,
-    peer: Annotated[
-        list[str] | None,
-        typer.Option(help=f"siffra and only this; repeatable. {', '.join(PEERS)}."),
-    ] = None,
+    peers: Peers = None,
     repeats: Annotated[int | None, typer.Option(min=1, help=f"Epochs timed: {_REPEATS}.")] = None,
     budget: Annotated[
-        float, typer.Option(help="Seconds of timed epochs after which a peer sits out.")
+        float, typer.Option(help=f"Seconds after which a peer sits out, {_LEAST} epochs at least.")
     ] = _BUDGET,
-    images: Annotated[
-        int | None, typer.Option(min=300, max=_IMAGES, help=f"Images an epoch: {_IMAGES}.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads: as many as cores.")] = None,
+    images: Images = None,
+    threads: Threads = None,
     quick: Annotated[
         bool, typer.Option(help=f"{_QUICK_IMAGES} images and {_QUICK_REPEATS} repeats: a glance.")
     ] = False,
-    write: Annotated[bool, typer.Option(help="Write docs/performance.md and its picture.")] = False,
+    write: Write = False,
+    fresh: Fresh = False,
+    docs: Docs = _DOCS,
 ) -> None:
     """Time siffra, Keras, PyTorch and JAX side by side, on the same networks and batches."""
-    console, aside = Console(), Console(stderr=True)
-    works = [WORKS[name] for name in _known("work", work, WORKS)]
-    names = list(_installed(peer and _known("peer", peer, PEERS), aside))
-    threads = threads or machine.available_cores()
-    machine.hold_to(threads)
-    count = images or (_QUICK_IMAGES if quick else _IMAGES)
+    chosen = known("works", only, list(WORKS))
+    able = installed(peers, _tell)
+    threads = _hold(threads)
     repeats = repeats or (_QUICK_REPEATS if quick else _REPEATS)
-    dataset = read_images(count, min(count, _SCORED))
+    with _saying() as say:
+        session = bench(
+            chosen,
+            able,
+            threads=threads,
+            images=images or (_QUICK_IMAGES if quick else IMAGES),
+            effort=Effort(repeats, min(repeats, _LEAST), budget),
+            say=say,
+            on_result=lambda result: _tell(in_a_line(result)),
+        )
+    _print_session(session)
+    _finish(docs, session.conditions, fresh=fresh, write=write, works=_by_name(session.results))
 
-    results: list[Result] = []
+
+@app.command()
+def growth(
+    only: Only = None,
+    peers: Peers = None,
+    minutes: Annotated[float, typer.Option(help="After these siffra goes on alone.")] = _MINUTES,
+    threads: Threads = None,
+    write: Write = False,
+    fresh: Fresh = False,
+    docs: Docs = _DOCS,
+) -> None:
+    """How an epoch's time grows with batch size, neurons, kernel size, threads and images."""
+    chosen = known("only", only, list(SWEEPS))
+    usual = {peer for name in chosen for peer in SWEEPS[name].peers}
+    able = [peer for peer in installed(peers, _tell) if peer in usual]
+    threads = _hold(threads)
+    end = time.monotonic() + 60 * minutes
+    count = IMAGES if any("images" in name for name in chosen) else GROWTH_IMAGES
+    with _saying() as say:
+        dataset = read_images(count, 1)
+        grown = []
+        for one in measure_growth(
+            chosen, able, dataset, threads, in_time=lambda: time.monotonic() < end, say=say
+        ):
+            _tell(*report.growth_lines(one))
+            grown.append(one)
+    conditions = Conditions.here(threads, able)
+    _finish(docs, conditions, fresh=fresh, write=write, growth=_by_name(grown))
+
+
+@app.command()
+def kernels(
+    only: Only = None,
+    threads: Threads = None,
+    write: Write = False,
+    fresh: Fresh = False,
+    docs: Docs = _DOCS,
+) -> None:
+    """The heaviest kernels alone, against the matrix peak."""
+    chosen = known("only", only, list(KERNELS))
+    threads = _hold(threads)
+    with _saying() as say:
+        times = measure_kernels(chosen, threads, say)
+    for line in report.kernel_lines(times):
+        console.print(line, highlight=False)
+    conditions = Conditions.here(threads, ["siffra"])
+    _finish(docs, conditions, fresh=fresh, write=write, kernels=_by_name(times))
+
+
+@app.command()
+def shares(
+    only: Only = None,
+    images: Images = None,
+    threads: Threads = None,
+    write: Write = False,
+    fresh: Fresh = False,
+    docs: Docs = _DOCS,
+) -> None:
+    """What augmentation and scoring cost beside siffra's training."""
+    chosen = known("only", only, list(SHARES))
+    threads = _hold(threads)
+    with _saying() as say:
+        dataset = read_images(images or IMAGES, SCORED)
+        times = measure_shares(chosen, dataset, threads, say)
+    for line in report.share_lines(times):
+        console.print(line, highlight=False)
+    conditions = Conditions.here(threads, ["siffra"])
+    _finish(docs, conditions, fresh=fresh, write=write, shares=_by_name(times))
+
+
+@app.command()
+def page(docs: Docs = _DOCS) -> None:
+    """Write the page and its pictures again from what was kept."""
+    kept = read(docs / report.KEPT)
+    if kept is None:
+        raise BenchError(f"{docs / report.KEPT}: there is none; `works --write` makes it.")
+    _write_page(docs, kept)
+
+
+def _hold(threads: int | None) -> int:
+    threads = threads or available_cores()
+    hold_to(threads)
+    return threads
+
+
+def _tell(*lines: str) -> None:
+    for line in lines:
+        aside.print(line, highlight=False)
+
+
+@contextmanager
+def _saying() -> Iterator[Callable[[str], None]]:
     with aside.status("") as status:
-        for this in works:
-            problem = Problem(this.setting, dataset, _SEED, threads)
-            results.append(
-                measure(this, problem, names, repeats=repeats, budget=budget, say=status.update)
-            )
-            aside.print(_in_a_line(results[-1]), highlight=False)
-    report = Report(this_machine(threads), threads, count, len(dataset.test), names, results)
-    console.print(terminal_table(report))
-    console.print(report.conditions, report.versions, *notes(report), sep="\n", highlight=False)
+        yield status.update
+
+
+def _by_name(parts: Sequence[Any]) -> dict[str, Any]:
+    return {part.name: part for part in parts}
+
+
+def _print_session(session: Session) -> None:
+    console.print(table(session))
+    lines = headline(session), *refusals(session), *report.missed_aims(session)
+    console.print(*lines, sep="\n", highlight=False)
+
+
+def _finish(
+    docs: Path, conditions: Conditions, *, write: bool, fresh: bool, **parts: dict[str, Any]
+) -> None:
     if write:
-        _write(report)
+        docs.mkdir(exist_ok=True)
+        kept = keep(docs / report.KEPT, Results(conditions, **parts), _ORDER, fresh=fresh)
+        _write_page(docs, kept)
 
 
-def _known(option: str, names: Sequence[str] | None, known: Mapping[str, object]) -> list[str]:
-    for name in names or ():
-        if name not in known:
-            raise ConfigError(f"--{option} {name}: not known; {did_you_mean(name, known)}")
-    return list(names or known)
-
-
-def _installed(names: Sequence[str] | None, aside: Console) -> Iterator[str]:
-    """The peers that can run, siffra first; a line for each that cannot."""
-    for info in PEERS.values():
-        wanted = info.name == "siffra" or (info.name in names if names else not info.extra)
-        if wanted and info.missing:
-            lacking = " and ".join(info.missing)
-            aside.print(f"{info.title} is skipped: no {lacking} here; `make bench` gets it.")
-        elif wanted:
-            yield info.name
-
-
-def _in_a_line(result: Result) -> str:
-    times = (f"{peer} {timing.median:.3g} s" for peer, timing in result.timings.items())
-    return f"{result.work.title}: {', '.join(times)}"
-
-
-def _write(report: Report) -> None:
-    _DOCS.mkdir(exist_ok=True)
-    draw(report, _DOCS / PICTURE)
-    (_DOCS / "performance.md").write_text(page(report), encoding="utf-8")
+def _write_page(docs: Path, kept: Results) -> None:
+    if kept.works:
+        draw_works(kept.session, docs / report.PICTURE)
+    if kept.growth:
+        draw_growth(list(kept.growth.values()), docs / report.GROWTH_PICTURE)
+    (docs / report.PAGE).write_text(report.page(kept), encoding="utf-8")
 
 
 def main() -> None:

@@ -1,68 +1,25 @@
-"""What was measured, as a table in the terminal and as a page."""
+"""What was measured, as lines and as a page."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
-from rich.table import Table
+from benchmarks.growth import IMAGES as GROWTH_IMAGES
+from benchmarks.growth import Growth
+from benchmarks.kernels import KernelTime
+from benchmarks.results import Results
+from benchmarks.shares import ShareTime
+from siffra.bench.measure import TOLERANCE
+from siffra.bench.peers import PEERS
+from siffra.bench.session import Session
+from siffra.bench.table import cell, headline, refusals, seconds
 
-from benchmarks.measure import TOLERANCE, Result, Timing
-from benchmarks.peers import PEERS
-from siffra.run import Machine
-
-PICTURE = "performance.svg"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All works of one session, with what they were measured on."""
-
-    machine: Machine
-    threads: int
-    images: int
-    scored: int
-    peers: Sequence[str]
-    results: Sequence[Result]
-
-    @property
-    def peak(self) -> float:
-        """The median of all measurements of the matrix peak, GFLOP/s."""
-        return median(peak for result in self.results for peak in result.peaks)
-
-    @property
-    def conditions(self) -> str:
-        """The machine, the threads, the images and the matrix peak, in a line."""
-        return (
-            f"{self.machine.cpu}, {self.threads} threads, {self.machine.system.split()[0]}; "
-            f"{self.images:,} images an epoch; matrix peak {self.peak:.0f} GFLOP/s"
-        )
-
-    @property
-    def versions(self) -> str:
-        """Python and all packages with their versions."""
-        own = self.machine.versions
-        parts = [f"{name} {own[name]}" for name in ("python", "numpy", "numba", "scipy")]
-        parts += [PEERS[peer].versions for peer in self.peers if peer != "products"]
-        return ", ".join(parts)
+PAGE, KEPT = "performance.md", "performance.json"
+PICTURE, GROWTH_PICTURE = "performance.svg", "performance-growth.svg"
 
 
-def terminal_table(report: Report) -> Table:
-    """Seconds by work and peer; how many times siffra's, green where that is what is aimed at."""
-    table = Table(title="seconds, medians ± half the quartiles' distance (times siffra's)")
-    table.add_column("work")
-    for peer in report.peers:
-        table.add_column(PEERS[peer].title, justify="right", no_wrap=True)
-    for result in report.results:
-        cells = (_terminal_cell(result, peer) for peer in report.peers)
-        table.add_row(result.work.title, *cells)
-    return table
-
-
-def notes(report: Report) -> Iterator[str]:
-    """What the table leaves out: peers that were not timed, aims that were missed, scoring."""
-    for result in report.results:
-        for peer, why in result.refused.items():
-            yield f"{result.work.title}: {PEERS[peer].title} is left out: {why}."
+def missed_aims(session: Session) -> Iterator[str]:
+    """What the works aim at and do not reach."""
+    for result in session.results:
         for peer, aim in result.work.aims_here.items():
             ratio = result.ratio(peer)
             if ratio is not None and ratio < aim:
@@ -70,82 +27,140 @@ def notes(report: Report) -> Iterator[str]:
                     f"{result.work.title}: {ratio:.1f} times as fast as {PEERS[peer].title}; "
                     f"the aim is {aim:g}."
                 )
-        yield from _limits(result, report)
+        bare, within = result.ratio("products"), result.work.within
+        if bare is not None and within is not None and 1 / bare > within:
+            yield (
+                f"{result.work.title}: {1 / bare:.2g} × its bare matrix products; "
+                f"the aim is at most {within:g}."
+            )
 
 
-def _limits(result: Result, report: Report) -> Iterator[str]:
-    own = result.timings["siffra"].median
-    if (products := result.timings.get("products")) is not None:
-        aim = f"; the aim is at most {result.work.within:g}" if result.work.within else ""
-        yield f"{result.work.title}: {own / products.median:.2f} × its bare matrix products{aim}."
-    if result.work.task == "score":
-        gflops = 2 * result.forward * report.scored / own / 1e9
-        share = gflops / median(result.peaks)
-        yield f"{result.work.title}: {gflops:.0f} GFLOP/s, {share:.0%} of the matrix peak."
+def growth_lines(growth: Growth) -> Iterator[str]:
+    """A sweep, point by point."""
+    for point in growth.points:
+        times = ", ".join(f"{PEERS[peer].title} {s:.3g} s" for peer, s in point.seconds.items())
+        limit = max(point.computing, point.reading)
+        yield f"{growth.sweep.title}: {point.value}: {times}; limit {limit:.3g} s"
+    yield from (f"{growth.sweep.title}: {why}" for why in growth.left_out)
 
 
-def _terminal_cell(result: Result, peer: str) -> str:
-    text = _cell(result, peer).replace(" (", "\n(")
-    aim, ratio = result.work.aims_here.get(peer), result.ratio(peer)
-    if aim is None or ratio is None:
-        return text
-    return f"[{'green' if ratio >= aim else 'yellow'}]{text}"
+def kernel_lines(times: Iterable[KernelTime]) -> Iterator[str]:
+    """Each kernel's share of the matrix peak."""
+    for t in times:
+        yield f"{t.title}: {median(t.gflops):.0f} GFLOP/s, {t.share:.0%} of the matrix peak"
 
 
-def _cell(result: Result, peer: str) -> str:
-    timing = result.timings.get(peer)
-    if timing is None:
-        return "–"
-    if peer == "siffra":
-        return _seconds(timing)
-    return f"{_seconds(timing)} ({result.ratio(peer):.3g}×)"
+def share_lines(times: Iterable[ShareTime]) -> Iterator[str]:
+    """Each share of the training time."""
+    for t in times:
+        yield (
+            f"{t.title}: {median(t.added):.3g} s beside {median(t.training):.3g} s, {t.share:.0%}"
+        )
 
 
-def _seconds(timing: Timing) -> str:
-    return f"{timing.median:.3g} ± {timing.spread / 2:.0%}"
+def page(kept: Results) -> str:
+    """`docs/performance.md`: tables, pictures, and how it was measured."""
+    lines = [
+        "# How fast siffra trains",
+        "",
+        "Written by `python -m benchmarks PART --write` for each of works, growth, kernels and",
+        "shares; run `siffra bench` to see how it is on your machine.",
+        "",
+    ]
+    if kept.works:
+        lines += _works(kept.session)
+    if kept.growth:
+        lines += _growth(list(kept.growth.values()))
+    if kept.kernels:
+        lines += _kernels(list(kept.kernels.values()))
+    if kept.shares:
+        lines += _shares(list(kept.shares.values()))
+    versions = ", ".join(f"{name} {v}" for name, v in kept.conditions.versions.items())
+    return "\n".join([*lines, *_METHOD, "", f"Measured on {kept.conditions}: {versions}.", ""])
 
 
-def page(report: Report) -> str:
-    """`docs/performance.md`: the table, the picture, and how it was measured."""
-    return "\n".join(
-        [
-            "# How fast siffra trains",
-            "",
-            "Written by `make bench ARGS=--write`; run it to see how it is on your machine.",
-            "",
-            f"![seconds by work and library]({PICTURE})",
-            "",
-            report.conditions + ".",
-            f"{report.versions}.",
-            "",
-            *_markdown_table(report),
-            "",
-            "Seconds of wall time for an epoch of training (or for one scoring): the median, and",
-            "half the distance between the quartiles as a share of it; in brackets how many times",
-            "as long as siffra takes.",
-            "",
-            *(f"- {note}" for note in notes(report)),
-            "",
-            *_METHOD,
-        ]
+def _works(session: Session) -> Iterator[str]:
+    yield from (f"![seconds by work and library]({PICTURE})", "", headline(session) + ".", "")
+    others = [peer for peer in session.peers if peer != "siffra"]
+    titles = ["siffra", "of limit", *(PEERS[peer].title for peer in others)]
+    yield from _head("work", titles)
+    for result in session.results:
+        own = seconds(result.timings["siffra"]), f"{result.share:.0%}"
+        yield _row(result.work.title, [*own, *(cell(result, peer) for peer in others)])
+    yield from (
+        "",
+        "Seconds of wall time for an epoch of training (or for one scoring): the median, and",
+        "half the distance between the quartiles as a share of it; in brackets how many times",
+        "as long as siffra takes. The limit is the time in which the machine could do all",
+        "multiply-adds, forward and backward, at its matrix peak, or read the images, whichever is",
+        "longer. siffra leaves out multiplications with zeros (blank pixels; positions that lost",
+        "their pooling window), so it may get past that.",
+        "",
+    )
+    yield from (f"- {line}" for line in (*refusals(session), *missed_aims(session)))
+    yield ""
+
+
+def _growth(grown: Sequence[Growth]) -> Iterator[str]:
+    yield from ("## How time grows", "", f"![seconds an epoch]({GROWTH_PICTURE})", "")
+    yield from (
+        f"Seconds for an epoch of {GROWTH_IMAGES:,} images where it is not they that grow; medians",
+        "of three. The limits are the time of all multiply-adds at the matrix peak, and of reading",
+        "the images from memory.",
+        "",
+    )
+    peers = [p for p in PEERS if any(p in point.seconds for g in grown for point in g.points)]
+    yield from _head("what grows", ["to", *(PEERS[p].title for p in peers), "products", "memory"])
+    for growth in grown:
+        for point in growth.points:
+            own = (f"{point.seconds[p]:.3g}" if p in point.seconds else "–" for p in peers)
+            limits = f"{point.computing:.3g}", f"{point.reading:.3g}"
+            yield _row(growth.sweep.title, [f"{point.value:,}", *own, *limits])
+    yield ""
+    yield from (f"- {g.sweep.title}: {why}." for g in grown for why in g.left_out)
+    yield ""
+
+
+def _kernels(times: Sequence[KernelTime]) -> Iterator[str]:
+    yield from ("## Kernels alone", "")
+    yield from _head("kernel", ["GFLOP/s", "matrix peak", "share"])
+    for t in times:
+        yield _row(t.title, [f"{median(t.gflops):.0f}", f"{median(t.peaks):.0f}", f"{t.share:.0%}"])
+    yield ""
+
+
+def _shares(times: Sequence[ShareTime]) -> Iterator[str]:
+    yield from ("## What else takes time", "")
+    yield from _head("beside an epoch's training", ["seconds", "the epoch's", "share"])
+    for t in times:
+        cells = f"{median(t.added):.3g}", f"{median(t.training):.3g}", f"{t.share:.0%}"
+        yield _row(t.title, cells)
+    yield from (
+        "",
+        f"An epoch is of {times[0].images:,} images. Augmentation's seconds are those by which it",
+        "makes an epoch longer. A run scores at most 2,500 images of each of four sets after an",
+        "epoch.",
+        "",
     )
 
 
-def _markdown_table(report: Report) -> Iterator[str]:
-    yield "| work | " + " | ".join(PEERS[peer].title for peer in report.peers) + " |"
-    yield "|---|" + "---:|" * len(report.peers)
-    for result in report.results:
-        cells = (_cell(result, peer) for peer in report.peers)
-        yield f"| {result.work.title} | " + " | ".join(cells) + " |"
+def _head(first: str, others: Sequence[str]) -> Iterator[str]:
+    yield _row(first, others)
+    yield "|---|" + "---:|" * len(others)
+
+
+def _row(first: str, others: Iterable[str]) -> str:
+    return " | ".join([f"| {first}", *others]) + " |"
 
 
 _METHOD = f"""\
 ## How it is measured
 
-Each library is used as its own users would who know it well; `benchmarks/peers/` has a short file
-for each. All start from the same weights and use the same batches in the same order, float32, plain
-SGD. Only a library whose mean loss over the first epoch is siffra's, within {TOLERANCE:.1%}, is
-timed. That first epoch, in which compilers run, is not counted.
+Each library is used as its own users would who know it well; `src/siffra/bench/peers/` has a short
+file for each. All start from the same weights and use the same batches in the same order, float32,
+plain SGD, and batch norms have the same constants. Only a library whose mean loss over the first
+epoch is siffra's, within {TOLERANCE:.1%}, is timed. That first epoch, in which compilers run, is
+not counted.
 
 Each library lives in a process of its own, so that thread pools do not get in each other's way,
 and all are asked for an epoch in turn (A B C A B C), with a pause for threads to go to sleep. All
@@ -154,13 +169,17 @@ that has used up its share of the time sits out after three epochs.
 
 - **siffra** gathers uint8 images and draws each epoch's order while the clock runs. The others have
   their images as float32 before it starts, and are given the order.
-- **Keras** is TensorFlow's: `fit` on a tensor already laid out in the epoch's order, 32 steps per
-  execution; `predict` with batches of 1,000.
-- **PyTorch** is eager, with batches taken by index from one tensor and the fused SGD; scoring by
-  1,000 images in inference mode.
+- **Keras** is TensorFlow's: `fit` on a tensor already laid out in the epoch's order, with Keras'
+  defaults; `predict` with batches of 1,000. **Keras, tuned** takes 32 steps per execution, and
+  compiles with XLA (the default) or not, whichever a trial found faster.
+- **PyTorch** is eager, with batches taken by index from one tensor and the fused SGD, channels
+  first or last, whichever a trial found faster; scoring by 1,000 images in inference mode. Where
+  `same` pads more at the end than at the beginning, as TensorFlow has it, a layer pads.
 - **JAX** runs a whole epoch as one compiled `lax.scan`, weights donated; it scores all images at
   once.
 - **bare products** are the matrix products of the dense layers alone, forward and backward, by
   NumPy's BLAS, on one thread or all, whichever is faster.
-- The **matrix peak** is the best of three 2048 × 2048 float32 products, measured in each round.
+- The **matrix peak** is the best of three 2048 × 2048 float32 products by NumPy's BLAS, **memory**
+  the best of three copies of 256 MiB; both are measured in the first three
+  rounds, and the median is told.
 """.splitlines()

@@ -34,6 +34,7 @@ FLOORS = (
     "lab",
     "search",
     "report",
+    "bench",
     "api",
     "api_search",
     "web",

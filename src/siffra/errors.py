@@ -7,6 +7,7 @@ SiffraError            anything that the user can mend; shown as it stands, exit
   SearchError          a search that cannot be made, or found nothing
   DataError            a data set cannot be used
   ModelFileError       a saved model cannot be read, or does not fit what it is asked
+  BenchError           the bench could not time what it was asked to
   StoreError           the store of runs cannot do what was asked
 """
 
@@ -40,6 +41,10 @@ class DataError(SiffraError):
 
 class ModelFileError(SiffraError):
     """A saved model that cannot be read, or does not fit the images it is given."""
+
+
+class BenchError(SiffraError):
+    """Something that was to be timed failed, or took too long."""
 
 
 class StoreError(SiffraError):

@@ -1,124 +1,186 @@
-"""The command, on a few images: what is timed is the same training, whoever does it."""
+"""The benchmarks' commands, on a few images, and what they keep and write."""
 
 import os
 import re
 import subprocess
 import sys
-from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
-import numpy as np
 import pytest
 
-from benchmarks.measure import TOLERANCE, Timing, measure
-from benchmarks.peers.base import Peer, Problem
-from benchmarks.peers.products import Products
-from benchmarks.peers.pytorch import PyTorch
-from benchmarks.peers.siffra_native import Siffra
-from benchmarks.workers import Turn
-from benchmarks.works import WORKS
-from siffra.engine.draws import epoch_orders
+from benchmarks.growth import SWEEPS, Growth, Point, problem_at
+from benchmarks.kernels import KERNELS, KernelTime
+from benchmarks.picture import draw_growth, draw_works
+from benchmarks.report import growth_lines, missed_aims, page
+from benchmarks.results import Results, keep, read
+from benchmarks.shares import SHARES, ShareTime
+from siffra.bench.limits import Demand, Limits
+from siffra.bench.measure import Result, Timing
+from siffra.bench.session import Conditions
+from siffra.bench.works import WORKS
+from siffra.errors import BenchError
 
 ROOT = Path(__file__).parents[2]
-FEW = 300
+HERE = Conditions("a CPU", "Linux", 2, {"siffra": "0.1.0", "numpy": "2.4.6"})
+LIMITS = Limits(matrix_peak=100.0, bandwidth=10.0)
 
 
-def losses(peer: Peer, problem: Problem) -> list[float | None]:
-    orders = epoch_orders(len(problem.dataset.train), problem.seed)
-    return [peer.train(peer.ready(next(orders))) for _ in range(2)]
+def result(name: str, **seconds: float) -> Result:
+    timings = {peer: Timing(first=9.0, loss=1.0, seconds=[s]) for peer, s in seconds.items()}
+    return Result(name, 48_000, Demand(10**9, 10**6), timings, {}, [LIMITS])
 
 
-@pytest.fixture
-def problem(request, digits) -> Problem:
-    return Problem(WORKS[request.param].setting, digits(FEW), seed=3, threads=1)
+def measured() -> Results:
+    point = Point(64, {"siffra": 0.1, "pytorch": 0.4}, computing=0.05, reading=0.01)
+    later = replace(point, value=256, seconds={"siffra": 0.08})
+    return Results(
+        HERE,
+        works={"dense": result("dense", siffra=0.1, pytorch=0.3, products=0.05)},
+        growth={"batch-size": Growth("batch-size", [point, later], ["pytorch: too slow"])},
+        kernels={"fused 8x8": KernelTime("fused 8x8", 256, [60.0, 80.0], [100.0, 100.0])},
+        shares={"scoring conv": ShareTime("scoring conv", 48_000, [1.0, 1.2, 1.1], [0.1] * 3)},
+    )
 
 
-@pytest.mark.parametrize("problem", ["dense", "conv-strides"], indirect=True)
-class TestPyTorchAndSiffra:
-    def test_have_the_same_losses(self, problem):
-        expected = losses(PyTorch(problem), problem)
+class TestWhatIsKept:
+    def test_is_read_as_it_was_measured(self, tmp_path):
+        keep(tmp_path / "kept.json", measured(), WORKS, fresh=False)
 
-        assert losses(Siffra(problem), problem) == pytest.approx(expected, rel=1e-5)
+        assert read(tmp_path / "kept.json") == measured()
 
-    def test_score_alike_before_and_after_training(self, problem):
-        siffra, pytorch = Siffra(problem), PyTorch(problem)
-        np.testing.assert_allclose(siffra.score(), pytorch.score(), atol=1e-5)
-        untrained = siffra.score()
+    def test_grows_part_by_part_in_the_works_order(self, tmp_path):
+        path = tmp_path / "kept.json"
+        conv = Results(HERE, works={"conv": result("conv", siffra=1.0)})
+        keep(path, conv, WORKS, fresh=False)
 
-        losses(siffra, problem)
-        losses(pytorch, problem)
+        kept = keep(path, measured(), WORKS, fresh=False)
 
-        np.testing.assert_allclose(siffra.score(), pytorch.score(), atol=1e-5)
-        assert np.abs(siffra.score() - untrained).max() > 0.01
+        assert list(kept.works) == ["dense", "conv"]
+        assert kept.session.peers == ["siffra", "pytorch", "products"]
+        assert kept.growth.keys() == {"batch-size"}
 
+    @pytest.mark.parametrize(
+        ("other", "told"),
+        [
+            (replace(HERE, cpu="another CPU"), "was measured on a CPU, 2 threads, Linux"),
+            (replace(HERE, versions={"numpy": "2.0"}), "with numpy 2.4.6; this is 2.0."),
+        ],
+    )
+    def test_is_not_mixed_with_another_machines(self, tmp_path, other, told):
+        path = tmp_path / "kept.json"
+        keep(path, measured(), WORKS, fresh=False)
 
-@pytest.mark.parametrize("problem", ["dense"], indirect=True)
-def test_the_bare_products_end_with_a_partial_batch_and_have_no_loss(problem):
-    assert losses(Products(problem), problem) == [None, None]
+        with pytest.raises(BenchError, match=re.escape(told)):
+            keep(path, Results(other), WORKS, fresh=False)
 
+        assert keep(path, Results(other), WORKS, fresh=True).works == {}
 
-def test_a_timing_is_its_median_and_the_distance_of_its_quartiles():
-    timing = Timing(first=9.0, loss=1.0, seconds=[4.0, 1.0, 2.0, 3.0, 5.0])
+    def test_that_is_of_another_shape_is_refused(self, tmp_path):
+        (tmp_path / "kept.json").write_text("{}")
 
-    assert timing.median == 3.0
-    assert timing.spread == pytest.approx((4.0 - 2.0) / 3.0)
-
-
-class FakeWorker:
-    """A turn takes it 20 seconds; the loss that it reports is its peer's in `LOSSES`."""
-
-    LOSSES: ClassVar = {"siffra": 1.0, "pytorch": 1 + TOLERANCE / 2, "keras": 1 + 2 * TOLERANCE}
-
-    @classmethod
-    def start(cls):
-        return nullcontext(cls())
-
-    def open(self, peer, work, problem):
-        if peer == "jax":
-            raise RuntimeError("no such device")
-        self.loss = self.LOSSES[peer]
-
-    def turn(self):
-        return Turn(20.0, self.loss)
-
-    def peak(self):
-        return 100.0
+        with pytest.raises(BenchError, match="--fresh starts anew"):
+            read(tmp_path / "kept.json")
 
 
-@pytest.mark.parametrize("problem", ["dense"], indirect=True)
-def test_who_trains_otherwise_or_fails_is_not_timed(problem, monkeypatch):
-    monkeypatch.setattr("benchmarks.measure.Worker", FakeWorker)
+class TestThePage:
+    def test_has_a_row_for_each_thing_measured(self):
+        told = page(measured())
 
-    result = measure(
-        WORKS["dense"], problem, ["siffra", "keras", "pytorch", "jax"],
-        repeats=9, budget=90.0, say=lambda text: None,
-    )  # fmt: skip
+        assert "| dense 784-32-10, batch 256 | 0.1 ± 0% | 20% | 0.3 ± 0% (3×) |" in told
+        assert "| batch size, dense 784-32-10 | 64 | 0.1 | 0.4 | 0.05 | 0.01 |" in told
+        assert "| fused convolution 16@8×8, 256 images | 70 | 100 | 70% |" in told
+        assert "| 0.1 | 1.1 | 9% |" in told
+        assert "matrix peak 100 GFLOP/s, memory 10 GB/s" in told
 
-    assert result.timings.keys() == {"siffra", "pytorch"}
-    assert "its first loss is 1.00200, siffra's is 1.00000" in result.refused["keras"]
-    assert result.refused["jax"] == "failed: no such device"
-    # The fifth turn is the one that uses up 90 seconds.
-    assert result.timings["pytorch"].seconds == [20.0] * 5
+    def test_says_which_aims_were_missed(self):
+        missed = list(missed_aims(measured().session))
+
+        assert missed == [
+            "dense 784-32-10, batch 256: 3.0 times as fast as PyTorch; the aim is 4.",
+            "dense 784-32-10, batch 256: 2 × its bare matrix products; the aim is at most 1.4.",
+        ]
+
+    def test_has_pictures_that_equal_measurements_draw_equally(self, tmp_path):
+        kept = measured()
+        for name in ("a", "b"):
+            draw_works(kept.session, tmp_path / f"works-{name}.svg")
+            draw_growth(list(kept.growth.values()), tmp_path / f"growth-{name}.svg")
+
+        for kind in ("works", "growth"):
+            a, b = (tmp_path / f"{kind}-{name}.svg" for name in ("a", "b"))
+            assert a.read_bytes() == b.read_bytes()
+
+    def test_says_why_a_peer_stops(self):
+        assert list(growth_lines(measured().growth["batch-size"]))[-1].endswith("pytorch: too slow")
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_sweep_trains_what_it_says(name, digits):
+    sweep = SWEEPS[name]
+    value = (*sweep.values, 2)[0]
+
+    problem = problem_at(sweep, value, digits(300), threads=3)
+
+    knobs = problem.setting.knobs()
+    if sweep.grows == "threads":
+        assert problem.threads == value
+    elif sweep.grows == "images":
+        assert len(problem.dataset.train) == min(value, 300)
+    else:
+        assert knobs[sweep.grows] == value
+        assert problem.threads == 3
+
+
+@pytest.fixture(scope="module")
+def docs(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("docs")
+
+
+def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *arguments],
-        cwd=ROOT, capture_output=True, text=True, env=os.environ | {"COLUMNS": "120"},
+        cwd=ROOT, capture_output=True, text=True, env=os.environ | {"COLUMNS": "160"},
     )  # fmt: skip
 
 
-def test_the_command_times_siffra_and_pytorch_and_says_what_it_measured():
-    done = bench("--work", "dense", "--peer", "pytorch", "--images", str(FEW), "--repeats", "1")
+def test_works_and_shares_are_kept_and_make_one_page(docs):
+    told = benchmarks(
+        "works", "--works", "dense", "--peers", "pytorch", "--images", "300", "--repeats", "1",
+        "--write", "--docs", str(docs),
+    )  # fmt: skip
+    more = benchmarks(
+        "shares", "--only", "scoring dense", "--images", "300", "--write", "--docs", str(docs)
+    )
+
+    assert told.returncode == 0, told.stderr
+    assert more.returncode == 0, more.stderr
+    assert re.search(r"dense 784-32-10, batch 256 .*\d\.\d+.*\d+%.*\d\.\d+", told.stdout)
+    written = (docs / "performance.md").read_text()
+    assert "| dense 784-32-10, batch 256 |" in written
+    assert f"| {SHARES['scoring dense']} |" in written
+    assert (docs / "performance.svg").exists()
+
+
+def test_a_kernel_is_timed_against_the_matrix_peak():
+    done = benchmarks("kernels", "--only", "fused 16x16")
 
     assert done.returncode == 0, done.stderr
-    assert re.search(r"dense 784-32-10, batch 256.*\d\.\d+.*\d\.\d+", done.stdout)
-    assert re.search(r"300 images an epoch; matrix peak \d+ GFLOP/s", done.stdout)
+    title = re.escape(KERNELS["fused 16x16"])
+    assert re.search(rf"{title}, 256 images: \d+ GFLOP/s, \d+% of the matrix peak", done.stdout)
+
+
+def test_growth_ends_in_time(docs):
+    done = benchmarks(
+        "growth", "--only", "threads-conv", "--threads", "1", "--minutes", "0",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "pytorch: from 1 on: no time was left" in done.stderr
 
 
 def test_a_work_that_there_is_not_is_one_line():
-    done = bench("--work", "dens")
+    done = benchmarks("works", "--works", "dens")
 
     assert done.returncode == 2
-    assert done.stderr == "error: --work dens: not known; did you mean `dense`?\n"
+    assert done.stderr == "error: --works dens: not known; did you mean `dense`?\n"

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from siffra.cli.bench import bench
 from siffra.cli.data import data
 from siffra.cli.lab import lab, report
 from siffra.cli.options import help_text, show_help
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lab, vary, train, search, predict, report, ui):
+for command in (lab, vary, train, search, predict, report, ui, bench):
     app.command(help=help_text(command))(command)
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")

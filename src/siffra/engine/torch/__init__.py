@@ -1,1 +1,1 @@
-"""The engine that trains with PyTorch; nothing outside this package imports torch."""
+"""The engine that trains with PyTorch; but for the bench, nothing else imports torch."""

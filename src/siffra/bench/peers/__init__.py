@@ -1,11 +1,12 @@
 """The libraries that are compared: one file each, imported only where it is to run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 
-from benchmarks.peers.base import Peer
+from siffra.bench.peers.base import Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +25,23 @@ class PeerInfo:
         return [package for package in self.packages if find_spec(package) is None]
 
     @property
-    def versions(self) -> str:
-        """The packages with their versions, as in `keras 3.15.1`."""
+    def versions(self) -> dict[str, str]:
+        """The packages' versions."""
         distributions = packages_distributions()
         names = {package: distributions.get(package, [package])[0] for package in self.packages}
-        return ", ".join(f"{package} {version(name)}" for package, name in names.items())
+        return {package: version(name) for package, name in names.items()}
 
     def load(self) -> type[Peer]:
         """The peer's class; imports its library."""
-        return import_module(f"benchmarks.peers.{self.module}").PEER
+        return import_module(f"siffra.bench.peers.{self.module}").PEER
 
 
-PEERS = {
+PEERS: Mapping[str, PeerInfo] = {
     info.name: info
     for info in (
         PeerInfo("siffra", "siffra", ("siffra",), "siffra_native"),
         PeerInfo("keras", "Keras", ("keras", "tensorflow"), "keras_fit"),
+        PeerInfo("keras-tuned", "Keras, tuned", ("keras", "tensorflow"), "keras_tuned"),
         PeerInfo("pytorch", "PyTorch", ("torch",), "pytorch"),
         PeerInfo("torch-compile", "torch.compile", ("torch",), "pytorch_compiled", extra=True),
         PeerInfo("jax", "JAX", ("jax",), "jax_scan"),

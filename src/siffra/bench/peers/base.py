@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from siffra.bench.works import Task
 from siffra.config import Setting
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.draws import initial_weights
@@ -31,6 +32,10 @@ class Problem:
     def weights(self) -> dict[str, np.ndarray]:
         """The weights to start from, by name, in Keras' shapes."""
         return initial_weights(self.network, self.seed)
+
+    def images(self, task: Task) -> Images:
+        """Those that a turn is about."""
+        return self.dataset.train if task == "train" else self.dataset.test
 
     @property
     def batch_size(self) -> int:

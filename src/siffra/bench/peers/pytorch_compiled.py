@@ -4,12 +4,12 @@ from typing import Any
 
 import torch
 
-from benchmarks.peers.base import Problem
-from benchmarks.peers.pytorch import PyTorch
+from siffra.bench.peers.base import Problem
+from siffra.bench.peers.pytorch import PyTorch
 
 
 class CompiledPyTorch(PyTorch):
-    """As the eager one, but for the network."""
+    """As the eager one, in the layout that suits that, but for the network."""
 
     def __init__(self, problem: Problem) -> None:
         """See `Peer`."""

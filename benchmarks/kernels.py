@@ -1,0 +1,176 @@
+"""The native engine's heaviest kernels alone, against the matrix peak."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from siffra.bench.limits import matrix_peak
+from siffra.bench.workers import Worker
+from siffra.bench.works import WORKS
+from siffra.config import Setting
+from siffra.network import Conv, Network, build_network
+
+_SHAPE, _CLASSES = (28, 28, 1), 10
+_SHARDS = 8
+_TRIALS, _SECONDS = 5, 0.15
+"""A kernel runs for so many seconds, and so often; the matrix peak is measured between."""
+
+KERNELS = {
+    **{f"fused {size}x{size}": f"fused convolution 16@{size}×{size}" for size in (8, 12, 16)},
+    "outputs 3x3": "3×3 products, second to last layers",
+    "weights 3x3": "3×3 gradients of weights",
+    "inputs 3x3": "3×3 gradients of inputs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KernelTime:
+    """One kernel: its GFLOP/s by trial, and the machine's matrix peak beside each.
+
+    Only multiply-adds that the network asks for count, not those with padding.
+    """
+
+    name: str
+    images: int
+    gflops: list[float]
+    peaks: list[float]
+
+    @property
+    def title(self) -> str:
+        """What it is."""
+        return f"{KERNELS.get(self.name, self.name)}, {self.images} images"
+
+    @property
+    def share(self) -> float:
+        """The median share of the matrix peak."""
+        return median(g / peak for g, peak in zip(self.gflops, self.peaks, strict=True))
+
+
+def measure_kernels(
+    names: Sequence[str], threads: int, say: Callable[[str], None]
+) -> list[KernelTime]:
+    """Time each of `names` in `KERNELS`, on a process of siffra's and one of NumPy's in turn."""
+    times = []
+    with Worker.start() as worker, Worker.start() as gauge:
+        for name in names:
+            say(f"kernel {KERNELS[name]}")
+            images = worker.ask(_prepare, name, threads)
+            gflops, peaks = [], []
+            for _ in range(_TRIALS):
+                peaks.append(gauge.ask(matrix_peak))
+                gflops.append(worker.ask(_trial))
+            times.append(KernelTime(name, images, gflops, peaks))
+    return times
+
+
+class _Kernel:
+    """A call that does some multiply-adds; the engine is imported only in the worker."""
+
+    def __init__(self, call: Callable[[], object], multiplications: int, threads: int) -> None:
+        from siffra.engine.native.engine import NativeEngine
+
+        self._call, self._multiplications = call, multiplications
+        self._engine = NativeEngine(threads)
+        with self._engine.hold_threads():
+            call()
+
+    def gflops(self) -> float:
+        with self._engine.hold_threads():
+            calls, started, seconds = 0, time.perf_counter(), 0.0
+            while seconds < _SECONDS:
+                self._call()
+                calls, seconds = calls + 1, time.perf_counter() - started
+        return 2e-9 * self._multiplications * calls / seconds
+
+
+_kernel: _Kernel
+
+
+def _prepare(name: str, threads: int) -> int:
+    """Set up the kernel; how many images it is for."""
+    global _kernel
+    what, size = name.split()
+    if what == "fused":
+        knobs = {**WORKS["conv"].knobs, "kernel_size": int(size.split("x")[0])}
+    else:
+        knobs = WORKS["3x3"].knobs
+    setting = Setting.from_knobs(knobs)
+    network = build_network(setting.model, _SHAPE, _CLASSES)
+    images = setting.training.batch_size
+    if what == "fused":
+        call, multiplications = _fused(network, images), network.convs[0].multiplications
+    else:
+        call, multiplications = _products(network, images, what)
+    _kernel = _Kernel(call, images * multiplications, threads)
+    return images
+
+
+def _trial() -> float:
+    return _kernel.gflops()
+
+
+def _fused(network: Network, images: int) -> Callable[[], object]:
+    from siffra.engine.draws import initial_weights
+    from siffra.engine.native.chain import Chain
+    from siffra.engine.native.placement import Placement
+
+    placement = Placement(network)
+    chain = Chain(network, placement, images)
+    params = placement.flatten(initial_weights(network, 0))
+    chain.inputs[:] = _floats(chain.inputs.size)
+    return lambda: chain.blocks[0].forward(chain.inputs, images, params)
+
+
+def _products(network: Network, images: int, what: str) -> tuple[Callable[[], object], int]:
+    """One kind of products of all convolutions but the first, which is small and has 4 channels."""
+    from siffra.engine.native.part import Part, parts_of
+
+    make = {"outputs": _outputs, "weights": _weights, "inputs": _inputs}[what]
+    layers: list[tuple[Conv, Part]] = list(
+        zip(network.convs[1:], parts_of(network)[1:], strict=False)
+    )
+    calls = [make(part, images) for _, part in layers]
+    multiplications = sum(conv.multiplications for conv, _ in layers)
+    return lambda: [call() for call in calls], multiplications
+
+
+def _outputs(part, images: int) -> Callable[[], object]:
+    from siffra.engine.native import products
+
+    x, z = _filled(part.input, images), _filled(part.z, images)
+    kernel, at, to = _floats(part.tap.size), part.at, part.to
+    return lambda: products.products(x, images, part.tap, at, to, kernel, z)
+
+
+def _weights(part, images: int) -> Callable[[], object]:
+    from siffra.engine.native import products
+
+    x, du = _filled(part.input, images), _filled(part.z, images)
+    inputs, at, to = products.inputs_at_once(part.tap), part.at, part.to
+    shards = np.zeros((_SHARDS, products.gradient_room(part.tap)), np.float32)
+    run = products.weight_gradient(inputs)
+    return lambda: run(x, images, part.tap, at, to, du, shards)
+
+
+def _inputs(part, images: int) -> Callable[[], object]:
+    from siffra.engine.native import products
+
+    du, dx = _filled(part.z, images), _filled(part.input, images)
+    steps = [(step, _floats(step.tap.size)) for step in part.input_gradients()]
+    return lambda: [
+        products.products(du, images, step.tap, step.at, step.to, kernel, dx)
+        for step, kernel in steps
+    ]
+
+
+def _filled(grid, images: int) -> np.ndarray:
+    array = grid.batch(images, 0)
+    array[:] = _floats(array.size)
+    return array
+
+
+def _floats(count: int) -> np.ndarray:
+    return np.random.default_rng(0).random(count, np.float32)

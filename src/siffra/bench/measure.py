@@ -1,0 +1,183 @@
+"""Timing a work: the same loss first, then epochs in turn."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from statistics import median, quantiles
+
+from siffra.bench.limits import Demand, Limits, demand_of, middle
+from siffra.bench.peers.base import Problem
+from siffra.bench.workers import Worker
+from siffra.bench.works import WORKS, Task, Work
+from siffra.errors import BenchError
+
+TOLERANCE = 1e-3
+"""By how much of siffra's a peer's first loss may differ.
+
+They differ by rounding, which training amplifies. The worst of it is in sums over a whole batch
+that a library adds up one after the other in float32: a batch norm's moments over 25,088
+positions may be wrong by that many halves of float32's epsilon, 1.5e-3 (PyTorch's with
+channels last, whose error is 6e-5). Works are chosen so that an epoch makes little more of it
+than there is, and a different training is far outside.
+"""
+
+
+_GAUGED = 3
+"""Rounds that start with a measurement of the machine's limits."""
+
+
+@dataclass(slots=True)
+class Timing:
+    """What one peer took for one work: wall seconds, an epoch or a scoring each.
+
+    `first` is that of the first, checked turn, which compiles what is compiled.
+    """
+
+    first: float
+    loss: float | None
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return median(self.seconds)
+
+    @property
+    def spread(self) -> float:
+        """The distance between the quartiles, as a share of the median."""
+        if len(self.seconds) < 2:
+            return 0.0
+        low, _, high = quantiles(self.seconds, n=4, method="inclusive")
+        return (high - low) / self.median
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One work: the timings by peer, why others have none, and the machine's limits beside them.
+
+    `images` were trained on or scored in a turn, which makes the `demand`.
+    """
+
+    name: str
+    images: int
+    demand: Demand
+    timings: dict[str, Timing]
+    refused: dict[str, str]
+    limits: list[Limits]
+
+    @property
+    def work(self) -> Work:
+        """What was timed."""
+        return WORKS[self.name]
+
+    @property
+    def least(self) -> float:
+        """The seconds that the machine needs for it at best."""
+        return middle(self.limits).seconds(self.demand)
+
+    @property
+    def share(self) -> float:
+        """How near siffra comes to that: 1 is as fast as the machine can be."""
+        return self.least / self.timings["siffra"].median
+
+    def ratio(self, peer: str) -> float | None:
+        """How many times as long as siffra `peer` took."""
+        if peer not in self.timings:
+            return None
+        return self.timings[peer].median / self.timings["siffra"].median
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long to measure: `repeats` turns each, but `least` once `budget` seconds are used up."""
+
+    repeats: int
+    least: int
+    budget: float
+
+    def goes_on(self, done: int, timing: Timing) -> bool:
+        """Whether a peer takes part in another round after `done` of them."""
+        return done < self.least or sum(timing.seconds) < self.budget
+
+
+class Race:
+    """Peers at one problem, each in a process of its own, siffra first.
+
+    A peer whose first loss is not siffra's, or that fails, is `refused`, with the reason.
+    If siffra fails, that is raised.
+    """
+
+    def __init__(self, task: Task, problem: Problem) -> None:
+        self._task: Task = task
+        self._problem = problem
+        self._workers: dict[str, Worker] = {}
+        self.timings: dict[str, Timing] = {}
+        self.refused: dict[str, str] = {}
+
+    def enter(self, peer: str, worker: Worker) -> None:
+        """Build the peer's network in `worker`, and take its first turn."""
+        with self._refusing(peer):
+            worker.open(peer, self._task, self._problem)
+            turn = worker.turn()
+            timing = Timing(turn.seconds, turn.loss)
+            if wrong := _disagreement(timing, self.timings.get("siffra", timing)):
+                self.refused[peer] = wrong
+            else:
+                self.timings[peer], self._workers[peer] = timing, worker
+
+    def turns(self, done: int, effort: Effort) -> None:
+        """A turn for each, after `done` of them."""
+        for peer, worker in list(self._workers.items()):
+            timing = self.timings[peer]
+            if effort.goes_on(done, timing):
+                with self._refusing(peer):
+                    timing.seconds.append(worker.turn().seconds)
+
+    @contextmanager
+    def _refusing(self, peer: str) -> Iterator[None]:
+        try:
+            yield
+        except BenchError as error:
+            if peer == "siffra":
+                raise
+            self.refused[peer] = f"failed: {error}"
+            self.timings.pop(peer, None)
+            self._workers.pop(peer, None)
+
+
+def _disagreement(timing: Timing, siffras: Timing) -> str:
+    """What is wrong with a peer's first loss; empty if nothing is."""
+    loss, expected = timing.loss, siffras.loss
+    if loss is None or expected is None or abs(loss - expected) <= TOLERANCE * abs(expected):
+        return ""
+    return f"its first loss is {loss:.5f}, siffra's is {expected:.5f}"
+
+
+def measure(
+    work: Work,
+    problem: Problem,
+    peers: Sequence[str],
+    effort: Effort,
+    say: Callable[[str], None],
+) -> Result:
+    """Time `work` for `peers`, siffra first among them; `say` is told what goes on.
+
+    Raises:
+        BenchError: siffra failed.
+    """
+    race = Race(work.task, problem)
+    limits: list[Limits] = []
+    with ExitStack() as stack:
+        for peer in peers:
+            if peer != "products" or (work.task == "train" and not problem.network.convs):
+                say(f"{work.title}: {peer}, first epoch")
+                race.enter(peer, stack.enter_context(Worker.start()))
+        gauge = stack.enter_context(Worker.start())
+        for done in range(effort.repeats):
+            say(f"{work.title}: round {done + 1} of {effort.repeats}")
+            if done < _GAUGED:
+                limits.append(gauge.limits(problem.threads))
+            race.turns(done, effort)
+    images = problem.images(work.task)
+    demand = demand_of(problem.network, images.x, training=work.task == "train")
+    return Result(work.name, len(images), demand, race.timings, race.refused, limits)

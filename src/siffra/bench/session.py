@@ -1,0 +1,146 @@
+"""A session of the bench: which works and peers, on what machine, and what came out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from siffra.bench.limits import Limits, middle
+from siffra.bench.measure import Effort, Result, measure
+from siffra.bench.peers import PEERS
+from siffra.bench.peers.base import Problem
+from siffra.bench.workers import read_images
+from siffra.bench.works import WORKS
+from siffra.errors import BenchError, ConfigError, did_you_mean
+from siffra.run import this_machine
+
+SEED = 0
+IMAGES, SCORED = 48_000, 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What times depend on, apart from the work."""
+
+    cpu: str
+    system: str
+    threads: int
+    versions: dict[str, str]
+
+    @classmethod
+    def here(cls, threads: int, peers: Sequence[str]) -> "Conditions":
+        """Those of this machine, with the versions of the peers' packages."""
+        machine = this_machine(threads)
+        versions = dict(machine.versions)
+        for peer in peers:
+            versions |= PEERS[peer].versions
+        system = machine.system.split()[0]
+        return cls(machine.cpu, system, threads, versions)
+
+    def __str__(self) -> str:
+        threads = f"{self.threads} thread" + "s" * (self.threads > 1)
+        return f"{self.cpu}, {threads}, {self.system}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """All works that were timed; siffra is the first of the `peers`."""
+
+    conditions: Conditions
+    peers: list[str]
+    results: list[Result]
+
+    @property
+    def images(self) -> str:
+        """How many are in an epoch, in words."""
+        counts = {r.images for r in self.results if r.work.task == "train"}
+        return " or ".join(f"{count:,}" for count in sorted(counts)) or "no"
+
+    @property
+    def limits(self) -> Limits:
+        """The medians of all measurements."""
+        return middle([limits for result in self.results for limits in result.limits])
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything that was measured, in seconds, GFLOP/s and GB/s."""
+        return {
+            "cpu": self.conditions.cpu,
+            "threads": self.conditions.threads,
+            "versions": self.conditions.versions,
+            "matrix_peak": self.limits.matrix_peak,
+            "bandwidth": self.limits.bandwidth,
+            "works": [_as_json(result) for result in self.results],
+        }
+
+
+def _as_json(result: Result) -> dict[str, Any]:
+    return {
+        "work": result.name,
+        "title": result.work.title,
+        "images": result.images,
+        "least_seconds": result.least,
+        "share_of_limit": result.share,
+        "seconds": {peer: timing.median for peer, timing in result.timings.items()},
+        "turns": {peer: timing.seconds for peer, timing in result.timings.items()},
+        "refused": result.refused,
+    }
+
+
+def known(option: str, names: str | None, there_are: Sequence[str]) -> list[str]:
+    """The names in a list with commas; all that there are, if it is None.
+
+    Raises:
+        ConfigError: One of them is none of those.
+    """
+    chosen = [name.strip() for name in names.split(",")] if names else list(there_are)
+    for name in chosen:
+        if name not in there_are:
+            raise ConfigError(f"--{option} {name}: not known; {did_you_mean(name, there_are)}")
+    return [name for name in there_are if name in chosen]
+
+
+def installed(names: str | None, say: Callable[[str], None]) -> list[str]:
+    """The peers that can run, siffra first; those named, or all but the extra ones.
+
+    `say` is told of each that cannot.
+    """
+    usual = [info.name for info in PEERS.values() if not info.extra]
+    wanted = ["siffra", *(known("peers", names, list(PEERS)) if names else usual)]
+    return list(_able([name for name in PEERS if name in wanted], say))
+
+
+def _able(names: Sequence[str], say: Callable[[str], None]) -> Iterator[str]:
+    for info in (PEERS[name] for name in names):
+        if info.missing:
+            lacking = " and ".join(info.missing)
+            get = " ".join(info.packages)
+            say(f"{info.title} is skipped: no {lacking} here; `pip install {get}` gets it.")
+        else:
+            yield info.name
+
+
+def bench(
+    works: Sequence[str],
+    peers: Sequence[str],
+    *,
+    threads: int,
+    images: int,
+    effort: Effort,
+    say: Callable[[str], None],
+    on_result: Callable[[Result], None] = lambda result: None,
+) -> Session:
+    """Time `works` for `peers`; `on_result` is given each result as soon as it is there.
+
+    Raises:
+        BenchError: siffra itself failed, or took too long.
+    """
+    dataset = read_images(images, min(images, SCORED))
+    results = []
+    for name in works:
+        work = WORKS[name]
+        problem = Problem(work.setting, dataset, SEED, threads)
+        try:
+            results.append(measure(work, problem, peers, effort, say))
+        except BenchError as error:
+            raise BenchError(f"{work.title}: siffra failed: {error}.") from error
+        on_result(results[-1])
+    return Session(Conditions.here(threads, peers), list(peers), results)

@@ -1,0 +1,78 @@
+"""`siffra bench`: this machine's speed, beside its limits and other libraries."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from siffra.cli.options import JsonOption
+
+_REPEATS, _LEAST, _BUDGET = 5, 1, 10.0
+_QUICK_IMAGES = 4_800
+
+
+def bench(
+    works: Annotated[
+        str | None, typer.Option(help="Only these works, as dense,conv,3x3.", metavar="NAME,...")
+    ] = None,
+    peers: Annotated[
+        str | None,
+        typer.Option(
+            help="siffra and only these: keras,keras-tuned,pytorch,torch-compile,jax,products.",
+            metavar="NAME,...",
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help=f"{_QUICK_IMAGES:,} images an epoch: a glance.")
+    ] = False,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Threads for all; without it, one per core.", min=1, metavar="N"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Time siffra's training on this machine, and that of Keras, PyTorch and JAX beside it.
+
+    All train the same networks from the same weights on the same batches; one that does not
+    reach the same loss is not timed. A library that is not installed is skipped. The limit is
+    the time in which the machine could do all multiplications; siffra leaves out those with
+    zeros (blank pixels, positions that lost their pooling window), so it may get past it.
+
+    [dim]Examples[/dim]
+    siffra bench --quick
+    siffra bench --works dense,conv --peers pytorch
+    """
+    from rich.console import Console
+
+    from siffra.bench.limits import available_cores, hold_to
+    from siffra.bench.measure import Effort, Result
+    from siffra.bench.session import IMAGES, installed, known
+    from siffra.bench.session import bench as measure
+    from siffra.bench.table import headline, in_a_line, refusals, table
+    from siffra.bench.works import WORKS
+
+    aside = Console(stderr=True)
+    chosen = known("works", works, list(WORKS))
+    able = installed(peers, lambda text: aside.print(text, highlight=False))
+    threads = threads or available_cores()
+    hold_to(threads)
+    with aside.status("") as status:
+
+        def tell(result: Result) -> None:
+            aside.print(in_a_line(result), highlight=False)
+
+        session = measure(
+            chosen,
+            able,
+            threads=threads,
+            images=_QUICK_IMAGES if quick else IMAGES,
+            effort=Effort(_REPEATS, _LEAST, _BUDGET),
+            say=status.update,
+            on_result=tell,
+        )
+    if as_json:
+        typer.echo(json.dumps(session.as_json()))
+        return
+    console = Console()
+    console.print(table(session))
+    console.print(headline(session), *refusals(session), sep="\n", highlight=False)

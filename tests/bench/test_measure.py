@@ -1,0 +1,125 @@
+"""Who is timed, how often, and against what limits."""
+
+import os
+import time
+from contextlib import nullcontext
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from siffra.bench.limits import Demand, Limits, demand_of, middle
+from siffra.bench.measure import TOLERANCE, Effort, Timing, measure
+from siffra.bench.peers.base import Problem
+from siffra.bench.workers import Turn, Worker
+from siffra.bench.works import WORKS
+from siffra.config import DenseModel
+from siffra.errors import BenchError
+from siffra.network import build_network
+
+
+def test_a_timing_is_its_median_and_the_distance_of_its_quartiles():
+    timing = Timing(first=9.0, loss=1.0, seconds=[4.0, 1.0, 2.0, 3.0, 5.0])
+
+    assert timing.median == 3.0
+    assert timing.spread == pytest.approx((4.0 - 2.0) / 3.0)
+
+
+class FakeWorker:
+    """A turn takes it 20 seconds; the loss that it reports is its peer's in `LOSSES`."""
+
+    LOSSES: ClassVar = {
+        "siffra": 1.0,
+        "pytorch": 1 + TOLERANCE / 2,
+        "keras": 1 + 2 * TOLERANCE,
+        "torch-compile": 1.0,
+    }
+
+    @classmethod
+    def start(cls):
+        return nullcontext(cls())
+
+    def open(self, peer, task, problem):
+        if peer == "jax":
+            raise BenchError("no such device")
+        self.peer, self.turns = peer, 0
+
+    def turn(self):
+        self.turns += 1
+        if self.peer == "torch-compile" and self.turns == 2:
+            raise BenchError("its process died")
+        return Turn(20.0, self.LOSSES[self.peer])
+
+    def limits(self, threads):
+        return Limits(matrix_peak=100.0, bandwidth=10.0)
+
+
+@pytest.fixture
+def problem(digits) -> Problem:
+    return Problem(WORKS["dense"].setting, digits(300), seed=3, threads=1)
+
+
+def test_who_trains_otherwise_or_fails_is_not_timed(problem, monkeypatch):
+    monkeypatch.setattr("siffra.bench.measure.Worker", FakeWorker)
+
+    result = measure(
+        WORKS["dense"], problem, ["siffra", "keras", "pytorch", "torch-compile", "jax"],
+        Effort(repeats=9, least=3, budget=90.0), say=lambda text: None,
+    )  # fmt: skip
+
+    assert result.timings.keys() == {"siffra", "pytorch"}
+    assert "its first loss is 1.00200, siffra's is 1.00000" in result.refused["keras"]
+    assert result.refused["jax"] == "failed: no such device"
+    assert result.refused["torch-compile"] == "failed: its process died"
+    # The fifth turn is the one that uses up 90 seconds.
+    assert result.timings["pytorch"].seconds == [20.0] * 5
+    assert result.images == 300
+    # Forward and gradients of weights, and the second layer's gradients of inputs.
+    assert result.demand == Demand(300 * (2 * (784 * 32 + 32 * 10) + 32 * 10), 300 * 784)
+    assert result.share == pytest.approx(2e-9 * result.demand.multiplications / 100 / 20)
+
+
+def test_a_peer_that_is_too_slow_has_one_turn_where_that_is_enough(problem, monkeypatch):
+    monkeypatch.setattr("siffra.bench.measure.Worker", FakeWorker)
+
+    result = measure(
+        WORKS["dense"], problem, ["siffra"], Effort(repeats=9, least=1, budget=10.0),
+        say=lambda text: None,
+    )  # fmt: skip
+
+    assert result.timings["siffra"].seconds == [20.0]
+
+
+def test_the_limit_is_the_greater_of_computing_and_reading():
+    limits = Limits(matrix_peak=200.0, bandwidth=50.0)
+    demand = Demand(multiplications=10**9, bytes=10**9)
+
+    assert limits.computing(demand) == pytest.approx(0.01)
+    assert limits.reading(demand) == pytest.approx(0.02)
+    assert limits.seconds(demand) == limits.reading(demand)
+
+
+def test_the_middle_is_taken_of_each_limit():
+    assert middle([Limits(1, 9), Limits(3, 8), Limits(2, 7)]) == Limits(2, 8)
+
+
+def test_scoring_asks_for_outputs_only():
+    network = build_network(DenseModel(neurons=(4,)), (2, 3, 1), 5)
+    images = np.zeros((7, 2, 3, 1), np.uint8)
+
+    assert demand_of(network, images, training=False) == Demand(7 * (6 * 4 + 4 * 5), 42)
+
+
+class TestAWorker:
+    def test_answers_and_tells_what_went_wrong_in_a_line(self):
+        with Worker.start() as worker:
+            assert worker.ask(divmod, 7, 2) == (3, 1)
+            with pytest.raises(BenchError, match="invalid literal"):
+                worker.ask(int, "seven")
+            assert worker.ask(divmod, 9, 2) == (4, 1)
+
+    def test_that_dies_or_takes_too_long_is_given_up(self):
+        with Worker.start() as worker, pytest.raises(BenchError, match="its process died"):
+            worker.ask(os._exit, 1)
+        with Worker.start(patience=0.2) as worker, pytest.raises(BenchError, match="more than 0 s"):
+            worker.ask(time.sleep, 60)

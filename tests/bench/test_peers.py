@@ -1,0 +1,57 @@
+"""Every library trains the same network: that is what makes their times comparable."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from siffra.bench.measure import TOLERANCE
+from siffra.bench.peers import PEERS
+from siffra.bench.peers.base import Peer, Problem
+from siffra.bench.peers.products import Products
+from siffra.bench.peers.siffra_native import Siffra
+from siffra.bench.works import WORKS
+from siffra.engine.draws import epoch_orders
+
+FEW = 300
+# Rounding of float32, summed over a few steps; PyTorch's and Keras' batch norms are coarser: see
+# TOLERANCE.
+PRECISION = {"dense": 1e-5, "conv-strides": 1e-5, "3x3": TOLERANCE}
+
+
+def losses(peer: Peer, problem: Problem) -> list[float | None]:
+    orders = epoch_orders(len(problem.dataset.train), problem.seed)
+    return [peer.train(peer.ready(next(orders))) for _ in range(2)]
+
+
+def scores(peer: Peer) -> np.ndarray:
+    p = peer.score()
+    assert p is not None
+    return p
+
+
+@pytest.fixture
+def problem(request, digits) -> Problem:
+    return Problem(WORKS[request.param].setting, digits(FEW), seed=3, threads=1)
+
+
+@pytest.mark.parametrize("name", ["pytorch", "keras", "keras-tuned", "jax"])
+@pytest.mark.parametrize("problem", PRECISION, indirect=True)
+def test_has_siffras_losses_and_scores(name, problem, request):
+    precision = PRECISION[request.node.callspec.params["problem"]]
+    if lacking := [package for package in PEERS[name].packages if not find_spec(package)]:
+        pytest.skip(f"no {lacking[0]} here")
+    siffra, peer = Siffra(problem), PEERS[name].load()(problem)
+    untrained = scores(siffra)
+    np.testing.assert_allclose(untrained, scores(peer), atol=1e-5)
+
+    expected = losses(peer, problem)
+
+    assert losses(siffra, problem) == pytest.approx(expected, rel=precision)
+    np.testing.assert_allclose(scores(siffra), scores(peer), atol=precision)
+    assert np.abs(scores(siffra) - untrained).max() > 0.01
+
+
+@pytest.mark.parametrize("problem", ["dense"], indirect=True)
+def test_the_bare_products_end_with_a_partial_batch_and_have_no_loss(problem):
+    assert losses(Products(problem), problem) == [None, None]
