@@ -58,7 +58,7 @@ export function maps(host, went) {
 
   const across = (angle) => {
     const { degrees } = found;
-    return (180 * (degrees.at(-1) - angle)) / (degrees.at(-1) - degrees[0]); // counter-clockwise to the left
+    return (180 * (angle - degrees[0])) / (degrees.at(-1) - degrees[0]);
   };
 
   function here(next) {
@@ -90,7 +90,7 @@ export function maps(host, went) {
       clamp(Math.round(at[0] - half + share * (at.at(-1) - at[0] + 2 * half)), at);
     const { degrees } = found;
     if (event.currentTarget === square) went({ dx: shift(x), dy: shift(y) });
-    else went({ angle: clamp(degrees.at(-1) - x * (degrees.at(-1) - degrees[0]), degrees) });
+    else went({ angle: clamp(degrees[0] + x * (degrees.at(-1) - degrees[0]), degrees) });
   }
 
   for (const each of [square, strip]) {
