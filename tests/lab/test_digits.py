@@ -6,8 +6,10 @@ The numbers here were taken from the study's text, not from the lab file.
 import pytest
 from blank import blank_dataset
 
+from siffra.config import Setting
 from siffra.lab.labfile import read_lab
 from siffra.lab.planning import plan_lab
+from siffra.recipes import find_recipe
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +111,9 @@ EXPERIMENTS = [
 
 def test_its_five_experiments(plan, questions):
     compared = [level.settings[0] for level in questions["own"].levels]
-    assert compared == [experiment.setting for experiment in plan.experiments]
-    for experiment, (figures, knobs) in zip(plan.experiments, EXPERIMENTS, strict=True):
+    theirs = plan.experiments[: len(EXPERIMENTS)]
+    assert compared == [experiment.setting for experiment in theirs]
+    for experiment, (figures, knobs) in zip(theirs, EXPERIMENTS, strict=True):
         minutes, seconds, *accuracies = figures
         assert experiment.reported == pytest.approx(
             {"seconds": 60 * minutes + seconds}
@@ -121,12 +124,45 @@ def test_its_five_experiments(plan, questions):
 
 def test_its_comparison_has_the_experiments_own_figures(plan, questions):
     assert [level.reported for level in questions["own"].levels] == [
-        experiment.reported for experiment in plan.experiments
+        experiment.reported for experiment in plan.experiments[: len(EXPERIMENTS)]
     ]
+
+
+def test_its_best_experiment_is_set_against_our_recipe(plan, questions):
+    theirs, ours = (level.settings[0] for level in questions["best"].levels)
+
+    assert theirs == plan.experiments[4].setting
+    assert ours == Setting.from_knobs(find_recipe("digits-5s").knobs)
+
+
+def test_each_ingredient_is_the_recipe_but_for_one_thing(questions):
+    whole, *others = questions["ingredients"].levels
+
+    for level in others:
+        knobs = level.settings[0].knobs()
+        differing = {
+            knob
+            for knob in {**knobs, **whole.settings[0].knobs()}
+            if knobs.get(knob) != whole.settings[0].knobs().get(knob)
+        }
+        named = set(level.knobs) - {"recipe"}
+        # With its kind goes what depends on it: an augmentation's extent, an optimizer's momentum.
+        goes_along = {knob for knob in differing if knob.startswith("augment_")} | {"momentum"}
+        assert differing - goes_along <= named
+        assert level.settings[0].training.epochs == whole.settings[0].training.epochs
+
+
+@pytest.mark.parametrize(("preset", "recipes"), [("quick", 1), ("standard", 3), ("full", 4)])
+def test_longer_presets_run_longer_recipes(preset, recipes):
+    plan = plan_lab(read_lab(), blank_dataset(), preset=preset)
+
+    assert len(plan.experiments) == len(EXPERIMENTS) + recipes
+    assert ("ingredients" in {q.id for q in plan.questions}) is (preset != "quick")
 
 
 def test_questions_that_ask_the_same_of_a_network_share_its_runs(plan):
     asked = [s for q in plan.questions for level in q.levels for s in level.settings]
+    asked += [experiment.setting for experiment in plan.experiments]
 
     assert len(plan.runs) == 5 * len(set(asked)) < 5 * len(asked)
 

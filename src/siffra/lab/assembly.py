@@ -51,7 +51,7 @@ def assemble(
     """Put a setting together; later parts override earlier ones, and must fit its model.
 
     Of the part `base`, knobs that are of no use beside the others are left out. Where a part
-    names a recipe, that takes the base's place.
+    names a recipe, that takes the place of the base and of all parts before it: it is whole.
 
     Raises:
         ConfigError: No such setting can be made, or built for the data set's images.
@@ -74,18 +74,17 @@ def assemble(
 
 def _on_recipe(parts: Sequence[Part]) -> Sequence[Part]:
     """The parts with a recipe's knobs for their base, where one of them names a recipe."""
-    naming = [part for part in parts if RECIPE in part.knobs]
+    naming = [number for number, part in enumerate(parts) if RECIPE in part.knobs]
     if not naming:
         return parts
-    name = naming[-1].knobs[RECIPE]
+    name = parts[naming[-1]].knobs[RECIPE]
     try:
         recipe = find_recipe(str(name))
     except RecipeError as error:
         raise ConfigError(f"{RECIPE}: {error}") from error
     others = [
         Part(part.where, {knob: v for knob, v in part.knobs.items() if knob != RECIPE})
-        for part in parts
-        if part.where != _BASE
+        for part in parts[naming[-1] :]
     ]
     return [Part(_BASE, recipe.knobs), *others]
 

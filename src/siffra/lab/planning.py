@@ -208,7 +208,7 @@ def _question(
     table: QuestionTable, where: str, lab: LabFile, dataset: Dataset, cut: Cut
 ) -> Question:
     if "epochs" in table.varied or "epochs" in table.retune:
-        cut = Cut(None, exact=False)
+        cut = Cut()
     shared = [Part("base", lab.base), Part(f"{where}.fixed", table.fixed)]
     retuned = [Part(f"{where}.retune", knobs) for knobs in _combinations(table.retune)]
 
