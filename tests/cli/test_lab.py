@@ -165,6 +165,22 @@ def test_report_trains_nothing(siffra, lab, tmp_path):
     assert not (tmp_path / "again").exists()
 
 
+def test_until_decided_its_report_is_written_again_with_the_same_options(siffra, lab, tmp_path):
+    looks = ("--seeds", 2, "--until-decided", "--max-seeds", 4)
+    siffra("lab", lab, *ONE, "--seeds", 2, "--out", tmp_path / "first")
+    early = siffra("report", lab, *looks, "--out", tmp_path / "early")
+
+    ended = siffra("lab", lab, *ONE, *looks, "--out", tmp_path / "second")
+    again = siffra("report", lab, *looks, "--out", tmp_path / "again")
+
+    # Of the first look all is stored, and of the second what the claim needs is not.
+    assert (early.code, ended.code, again.code) == (2, 0, 0)
+    assert "8 of this lab's 12 runs are stored" in early.err
+    found = json.loads((tmp_path / "again" / "results.json").read_text("utf-8"))
+    assert [look["seeds"] for look in found["looks"]] == [2, 4]
+    assert found["runs"] == 12
+
+
 def test_a_mistake_in_a_lab_file_is_one_line(siffra, lab):
     lab.write_text(LAB.replace("batch_size", "bacth_size"), encoding="utf-8")
 

@@ -42,6 +42,24 @@ def test_more_seeds_reuse_the_first_ones(siffra, own_data):
     )
 
 
+def test_until_decided_it_adds_seeds_and_goes_on_where_it_was(siffra, own_data):
+    # Two batch sizes that hardly differ.
+    question = ("vary", "batch_size=9,10", "--epochs", 1, "--moved", 2, "--threads", 1)
+    options = ("--data", own_data, "--seeds", 2, "--until-decided", "--max-seeds", 4)
+    siffra(*question, "--data", own_data, "--seeds", 3)
+
+    first = siffra(*question, *options, "--json")
+    again = siffra(*question, *options, "--json")
+
+    assert first.err.startswith("8 runs, 6 of them stored; about ")
+    assert "; what is open after 2 seeds goes on, up to 4.\n" in first.err
+    assert again.out == first.out
+    assert again.err.startswith("8 runs, 8 of them stored; what is open")
+    found = json.loads(first.out)
+    assert [look["seeds"] for look in found["looks"]] == [2, 4]
+    assert found["command"].endswith("--seeds 2 --until-decided --max-seeds 4")
+
+
 def test_json(siffra, own_data):
     ended = siffra(*QUESTION, "--data", own_data, "--seeds", 2, "--json")
 
