@@ -8,6 +8,7 @@ file is gone.
 import hashlib
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -103,13 +104,15 @@ class Shelf:
         except (OSError, ValidationError):
             return None
 
+    def names(self) -> list[str]:
+        """The ids of all labs."""
+        with suppress(OSError):
+            return [p.stem for p in self.folder.glob("*.json") if _ID.fullmatch(p.stem)]
+        return []
+
     def labs(self) -> list[KeptLab]:
         """All labs that can be read, the latest first."""
-        with suppress(OSError):
-            names = [p.stem for p in self.folder.glob("*.json") if _ID.fullmatch(p.stem)]
-            found = [lab for name in names if (lab := self.get(name))]
-            return sorted(found, key=lambda lab: (lab.asked, lab.id), reverse=True)
-        return []
+        return latest_first(lab for name in self.names() if (lab := self.get(name)))
 
     def forget(self, name: str) -> None:
         """Keep the lab with this id no longer; its runs stay in the store."""
@@ -118,6 +121,11 @@ class Shelf:
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.json"
+
+
+def latest_first(labs: Iterable[KeptLab]) -> list[KeptLab]:
+    """In the order in which labs are listed."""
+    return sorted(labs, key=lambda lab: (lab.asked, lab.id), reverse=True)
 
 
 def write_whole(path: Path, content: bytes) -> None:

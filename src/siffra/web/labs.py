@@ -46,6 +46,7 @@ class Desk:
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[frozenset[str], Answers]] = {}
+        self._summed_up: dict[tuple[str, str], tuple[frozenset[str], dict[str, Any]]] = {}
 
     def answers(self, lab: KeptLab, store: Store) -> Answers:
         """The answers, provisional while runs are missing."""
@@ -59,23 +60,30 @@ class Desk:
             self._held.pop(next(iter(self._held)), None)
         return found
 
+    def summary(self, lab: KeptLab, store: Store, words: Words) -> dict[str, Any]:
+        """Of the answers, what the list of labs shows; held for every lab."""
+        stored = frozenset(store.stored(lab.keys))
+        place = lab.id, words.language
+        held = self._summed_up.get(place)
+        if not held or held[0] != stored:
+            held = stored, _summed_up(self.answers(lab, store), words)
+            self._summed_up[place] = held
+        return held[1]
+
 
 def listed(lab: KeptLab, store: Store, desk: Desk, words: Words) -> dict[str, Any]:
     """A line of the list of labs."""
-    answers = desk.answers(lab, store)
     have, runs = progress(lab, store, desk)
-    alone = len(answers.questions) == 1 and not answers.experiments
     return {
         "id": lab.id,
         "title": title(lab.plan, words),
         "source": lab.plan.source,
         "preset": lab.plan.preset,
         "asked": lab.asked.isoformat(),
+        "seeds": len(lab.plan.seeds),
         "runs": runs,
         "have": have,
-        "seeds": len(lab.plan.seeds),
-        "tally": tally(answers),
-        "answer": answer_sentence(answers.questions[0], words.language) if alone else None,
+        **desk.summary(lab, store, words),
     }
 
 
@@ -84,6 +92,12 @@ def progress(lab: KeptLab, store: Store, desk: Desk) -> tuple[int, int]:
     have = len(store.stored(lab.keys))
     # How far a lab that goes on until it is decided must go, its answers tell.
     return have, have + desk.answers(lab, store).missing if lab.plan.looks else len(lab.keys)
+
+
+def _summed_up(answers: Answers, words: Words) -> dict[str, Any]:
+    alone = len(answers.questions) == 1 and not answers.experiments
+    sentence = answer_sentence(answers.questions[0], words.language) if alone else None
+    return {"tally": tally(answers), "answer": sentence}
 
 
 def title(plan: Plan, words: Words) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.lab.plan import PlannedRun
-from siffra.lab.shelf import KeptLab, Shelf
+from siffra.lab.shelf import KeptLab, Shelf, latest_first
 from siffra.store import Store, open_store
 from siffra.web.bench import Bench
 from siffra.web.labs import Desk
@@ -70,6 +70,14 @@ class Workplace:
             Refusal: There is none.
         """
         return self._lab(name)[0]
+
+    def labs(self) -> list[KeptLab]:
+        """All labs, the latest first; one that cannot be read is left out."""
+        found = []
+        for name in self.shelf.names():
+            with suppress(Refusal):
+                found.append(self.lab(name))
+        return latest_first(found)
 
     def runs(self, name: str) -> tuple[PlannedRun, ...]:
         """The runs of the lab with this id, in their order."""

@@ -27,7 +27,7 @@ router = APIRouter(prefix="/api/labs")
 def all_labs(here: Here, words: Language) -> Mapping[str, Any]:
     """Every lab that is kept, the latest first."""
     with here.store() as store:
-        lines = [(lab, labs.listed(lab, store, here.desk, words)) for lab in here.shelf.labs()]
+        lines = [(lab, labs.listed(lab, store, here.desk, words)) for lab in here.labs()]
     return {"labs": [line | _state(lab, line, here) for lab, line in lines]}
 
 

@@ -119,9 +119,7 @@ def _matching(here: Workplace, where: Sequence[str]) -> list[Record]:
 
 def _labs_with(here: Workplace, key: str, words: Words) -> list[Mapping[str, str]]:
     return [
-        {"id": lab.id, "title": title(lab.plan, words)}
-        for lab in here.shelf.labs()
-        if key in lab.keys
+        {"id": lab.id, "title": title(lab.plan, words)} for lab in here.labs() if key in lab.keys
     ]
 
 
