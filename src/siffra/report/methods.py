@@ -32,6 +32,7 @@ def methods(
         "scored": [words("methods.scored", images=words.exact(CURVE_IMAGES))],
         "times": [words("methods.times")],
         "best": [words("methods.best")],
+        "interactions": _interactions(words, answers),
         "sets": [words("methods.sets")],
         "networks": _networks(words, examined),
         "caveat": [words("methods.caveat")],
@@ -83,6 +84,11 @@ def _looks(words: Words, answers: Answers) -> list[str]:
         return []
     seeds = words.listing(str(n) for n in (answers.plan.looks or [x.seeds for x in answers.looks]))
     return [words("methods.looks", seeds=seeds)]
+
+
+def _interactions(words: Words, answers: Answers) -> list[str]:
+    asked = any(question.interactions for question in answers.questions)
+    return [words("methods.interactions")] if asked else []
 
 
 def _networks(words: Words, examined: Examined | None) -> list[str]:
