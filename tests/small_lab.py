@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 from reference import ReferenceEngine
 
-from siffra.config import ConvModel, DenseModel, Setting, Training
+from siffra.config import Model, Setting, Training
 from siffra.data.dataset import Dataset, Images, fingerprint
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.lab.conduct import conduct
@@ -41,7 +41,7 @@ class LoggingEngine(ReferenceEngine):
 
     def fit(
         self,
-        model: DenseModel | ConvModel,
+        model: Model,
         training: Training,
         dataset: Dataset,
         seed: int,

@@ -66,7 +66,7 @@ def test_a_conv_model_has_no_hidden_layer_unless_asked():
     assert Setting.from_knobs({"model": "conv"}).model == ConvModel(
         filters=(16,), kernel_size=(8,), strides=(1,), neurons=()
     )
-    assert Setting.from_knobs({"model": "conv", "layers": 2}).model.neurons == (32, 32)
+    assert Setting.from_knobs({"model": "conv", "layers": 2}).model == ConvModel(neurons=(32, 32))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_conv_model_has_no_hidden_layer_unless_asked():
     ],
 )
 def test_one_width_repeats_and_several_go_layer_by_layer(knobs, neurons):
-    assert Setting.from_knobs(knobs).model.neurons == neurons
+    assert Setting.from_knobs(knobs).model == DenseModel(neurons=neurons)
 
 
 def test_the_longest_list_says_how_many_convolutions_there_are():
@@ -111,11 +111,14 @@ def test_epochs_may_be_a_fraction_and_a_whole_one_is_a_whole_number():
 
 
 def test_the_last_convolution_is_pooled_unless_the_whole_map_is():
-    layers = {"model": "conv", "conv_layers": 3}
+    def pool_size(**knobs):
+        model = Setting.from_knobs({"model": "conv", "conv_layers": 3, **knobs}).model
+        assert isinstance(model, ConvModel)
+        return model.pool_size
 
-    assert Setting.from_knobs(layers).model.pool_size == (1, 1, 2)
-    assert Setting.from_knobs({**layers, "global_pooling": "max"}).model.pool_size == (1, 1, 1)
-    assert Setting.from_knobs({**layers, "pool_size": [2, 2, 1]}).model.pool_size == (2, 2, 1)
+    assert pool_size() == (1, 1, 2)
+    assert pool_size(global_pooling="max") == (1, 1, 1)
+    assert pool_size(pool_size=[2, 2, 1]) == (2, 2, 1)
 
 
 def test_rare_knobs_are_told_only_where_they_are_turned():

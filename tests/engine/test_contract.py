@@ -14,7 +14,7 @@ from siffra.network import build_network
 
 DATASET = small_dataset()
 ENGINES = {
-    engine.name: engine for engine in (NativeEngine(), TorchEngine(device="cpu"), ReferenceEngine())
+    engine.name: engine for engine in (NativeEngine(), TorchEngine(1, "cpu"), ReferenceEngine())
 }
 
 

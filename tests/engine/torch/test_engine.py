@@ -26,7 +26,7 @@ def train(engine, knobs, seed=0):
 
 
 def assert_same_training(knobs, steps):
-    found, ends = train(TorchEngine(), knobs)
+    found, ends = train(TorchEngine(threads=1), knobs)
     expected, expected_ends = train(ReferenceEngine(), knobs)
 
     losses, accuracies = zip(*[(end.loss, end.accuracy) for end in ends], strict=True)
@@ -72,7 +72,7 @@ def test_the_global_state_of_pytorch_is_left_as_it_was():
 
 
 def test_weights_of_another_model_are_refused():
-    weights = train(TorchEngine(), {"neurons": 6, "epochs": 1})[0].weights()
+    weights = train(TorchEngine(threads=1), {"neurons": 6, "epochs": 1})[0].weights()
     model = Setting.from_knobs({"neurons": 7}).model
 
     with pytest.raises(ModelFileError, match="dense_1"):
