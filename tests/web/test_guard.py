@@ -118,6 +118,11 @@ class TestCookie:
         wrong = cookie.format(name=name, half=ui.cookie[:-1], whole=ui.cookie)
         assert refused(ui.ask("/api/bench", Cookie=wrong))
 
+    @pytest.mark.parametrize("others", ['prefs={"a": [1, 2]}', "x", "a b=c d", "siffra-1=x", "é=é"])
+    def test_cookies_of_other_servers_do_not_hide_ours(self, ui, others):
+        for cookie in (f"{others}; {ui.cookie}", f"{ui.cookie}; {others}"):
+            assert ui.ask("/api/bench", Cookie=cookie).status == 200
+
     def test_the_token_works_once_and_only_at_the_door(self, tmp_path):
         ui = start([sys.executable, "-m", "siffra"], tmp_path / "runs.sqlite", tmp_path)
         try:

@@ -5,7 +5,6 @@ import secrets
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -44,14 +43,10 @@ class Entrance:
         return f"{self.cookie_name}={self._cookie}; Path=/; HttpOnly; SameSite=Strict"
 
     def knows(self, header: str) -> bool:
-        """Whether a `Cookie` header has our cookie."""
-        cookies = SimpleCookie()
-        with suppress(CookieError):
-            cookies.load(header)
-        cookie = cookies.get(self.cookie_name)
-        return cookie is not None and hmac.compare_digest(
-            cookie.value.encode(), self._cookie.encode()
-        )
+        """Whether a `Cookie` header has our cookie, among others that may be in any shape."""
+        ours = f"{self.cookie_name}={self._cookie}".encode()
+        found = [hmac.compare_digest(one.strip().encode(), ours) for one in header.split(";")]
+        return any(found)
 
 
 def names_of(host: str) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
+from pydantic import StringConstraints
 
 from siffra.report.data_files import record_rows, runs_csv, runs_parquet
 from siffra.report.words import Words
@@ -19,7 +20,8 @@ from siffra.web.refusal import Refusal
 from siffra.web.routes.common import Language, Nothing, RunKey
 from siffra.web.workplace import Here, Workplace
 
-Where = Annotated[list[str], Query(max_length=runs.MOST_CONDITIONS)]
+Condition = Annotated[str, StringConstraints(max_length=200)]
+Where = Annotated[list[Condition], Query(max_length=runs.MOST_CONDITIONS)]
 KeyQuery = Annotated[str, Query(pattern=r"^[0-9a-f]{64}$")]
 
 router = APIRouter(prefix="/api")
