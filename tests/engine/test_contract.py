@@ -60,6 +60,17 @@ class TestEngineContract:
         assert not (weights[0] == weights[1]).all()
         assert (weights[2] == fitted.weights()["dense_1.kernel"]).all()
 
+    def test_a_training_may_end_within_an_epoch(self, engine):
+        ends: list[EpochEnd] = []
+
+        # 53 images are 7 batches of 8, the last of 5; 1.3 of that are 9 steps.
+        fitted = fit(engine, {"epochs": 1.3}, on_epoch=lambda end, fitted: ends.append(end))
+
+        assert [end.epoch for end in ends] == [1, 2]
+        hits = ends[1].accuracy * 16  # of the images that were used, two batches
+        assert hits == pytest.approx(round(hits))
+        assert not same(fitted, fit(engine, {"epochs": 1}))
+
     def test_asking_for_predictions_does_not_change_the_training(self, engine):
         quiet = fit(engine, NETWORKS[2])
         asked = fit(engine, NETWORKS[2], on_epoch=lambda end, f: f.predict(DATASET.test.x))

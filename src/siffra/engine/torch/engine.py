@@ -25,7 +25,7 @@ _AT_ONCE = 1000
 
 
 class TorchEngine(Engine):
-    """Trains with PyTorch in float32, by its deterministic algorithms.
+    """Trains with PyTorch in float32, by its deterministic algorithms where it has them.
 
     On a CPU its bits depend on the number of threads, as PyTorch's own do, and on every device
     on PyTorch's version. The engine has one name on CPUs and another on GPUs, since their bits
@@ -156,17 +156,19 @@ class TorchEngine(Engine):
         """PyTorch's global state as we need it; afterwards it is as it was."""
         threads = torch.get_num_threads()
         deterministic = torch.are_deterministic_algorithms_enabled()
+        only_warns = torch.is_deterministic_algorithms_warn_only_enabled()
         tf32 = torch.backends.cudnn.allow_tf32
         with torch.random.fork_rng(self._gpus):
             torch.manual_seed(seed)
             torch.set_num_threads(self.threads)
-            torch.use_deterministic_algorithms(True)
+            # On a GPU PyTorch lacks some, and a module of the user's may need them.
+            torch.use_deterministic_algorithms(True, warn_only=bool(self._gpus))
             torch.backends.cudnn.allow_tf32 = False
             try:
                 yield
             finally:
                 torch.set_num_threads(threads)
-                torch.use_deterministic_algorithms(deterministic)
+                torch.use_deterministic_algorithms(deterministic, warn_only=only_warns)
                 torch.backends.cudnn.allow_tf32 = tf32
 
 
