@@ -3,11 +3,11 @@
 import numba
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from siffra.data.shifts import compose, moved, rotated, rotations, translations, warp
+from siffra.data.shifts import compose, moved, rotated, rotations, slid, translations, warp
 
 # The kernel works in float64 and rounds once, to a float32 of at most 1: half an eps, and as
 # much again for whatever it is compared with.
@@ -254,3 +254,25 @@ def test_warping_an_image_onto_itself_is_refused():
 
     with pytest.raises(ValueError, match="share memory"):
         warp(images, np.eye(3)[None], out=images)
+
+
+class TestSlid:
+    @given(dx=st.integers(-9, 9), dy=st.integers(-9, 9))
+    @settings(deadline=None)
+    def test_it_is_the_warp_of_a_move_by_whole_pixels(self, dx, dy):
+        images = np.random.default_rng(0).integers(0, 256, (3, 5, 7, 2), np.uint8)
+        ones = np.ones(len(images))
+
+        found = slid(images, dx, dy)
+
+        assert found.dtype == np.uint8
+        expected = warp(images, translations(dx * ones, dy * ones))
+        # The warp works out where pixels come from in float64; to a rounding, these are whole.
+        np.testing.assert_allclose(found / np.float32(255), expected, atol=1e-6)
+
+    def test_the_original_stays_as_it_was(self):
+        images = np.full((1, 4, 4, 1), 9, np.uint8)
+
+        slid(images, 0, 0)[:] = 0
+
+        assert (images == 9).all()

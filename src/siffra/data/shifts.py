@@ -78,6 +78,19 @@ def warp(images: np.ndarray, maps: np.ndarray, out: np.ndarray | None = None) ->
     return out
 
 
+def slid(images: np.ndarray, dx: int, dy: int) -> np.ndarray:
+    """All images moved by `dx` whole pixels to the right and `dy` down, in their own dtype.
+
+    What `warp` makes of such moves, without its arithmetic: a copy.
+    """
+    _, height, width, _ = images.shape
+    out = np.zeros_like(images)
+    if abs(dx) < width and abs(dy) < height:
+        rows, columns = _overlap(height, dy), _overlap(width, dx)
+        out[:, rows[0], columns[0]] = images[:, rows[1], columns[1]]
+    return out
+
+
 def moved(
     images: np.ndarray, range_px: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -100,6 +113,11 @@ def rotated(
     """
     drawn = rng.uniform(-range_deg, range_deg, len(images))
     return warp(images, rotations(drawn)), drawn
+
+
+def _overlap(size: int, shift: int) -> tuple[slice, slice]:
+    """Where what stays in the image comes to lie, and where it was."""
+    return slice(max(shift, 0), size + min(shift, 0)), slice(max(-shift, 0), size - max(shift, 0))
 
 
 def _identities(count: int) -> np.ndarray:
