@@ -4,9 +4,17 @@ import json
 
 import pytest
 from arro3.io import read_parquet
+from made_runs import make_record
 from report.fake_answers import make_answers, make_question, study
 
-from siffra.report.data_files import results_json, run_rows, runs_csv, runs_parquet
+from siffra.config import Setting, as_model
+from siffra.report.data_files import (
+    record_rows,
+    results_json,
+    run_rows,
+    runs_csv,
+    runs_parquet,
+)
 from siffra.report.words import words_in
 
 
@@ -96,3 +104,18 @@ def test_no_text_in_the_csv_is_a_formula(text):
     )
 
     assert row == {"dataset": f"'{text}", "accuracy": "-0.5"}
+
+
+def test_parameters_of_a_model_of_one_s_own_have_columns():
+    def make(width: int = 4, skip: bool = True): ...
+
+    settings = [{"model": as_model(make), "width": 8}, {"neurons": 16}]
+    rows = record_rows([make_record(Setting.from_knobs(knobs)) for knobs in settings])
+
+    assert [(row["width"], row["skip"], row["neurons"]) for row in rows[::5]] == [
+        (8, True, None),
+        (None, None, 16),
+    ]
+    assert read_parquet(io.BytesIO(runs_parquet(rows))).read_all()["width"].to_pylist() == (
+        [8] * 5 + [None] * 5
+    )

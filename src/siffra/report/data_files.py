@@ -63,16 +63,18 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     """The tidy table: a row for each run and set, the same columns in every row.
 
     Knobs that a model does not have are None; a knob that differs between layers is a text,
-    as `64, 32`, and then so is its whole column.
+    as `64, 32`, and then so is its whole column. The parameters of users' own models come last
+    of the knobs.
     """
     rows = []
-    for record in records:
-        knobs = record.setting.knobs()
+    set_at = [(record, record.setting.knobs()) for record in records]
+    names = dict.fromkeys([*KNOBS, *(name for _, knobs in set_at for name in knobs)])
+    for record, knobs in set_at:
         for name, accuracy in record.accuracy.items():
             rows.append(
                 {
                     "key": record.key,
-                    **{knob: _plain(knobs.get(knob)) for knob in KNOBS},
+                    **{name: _plain(knobs.get(name)) for name in names},
                     "seed": record.seed,
                     "set": name,
                     "accuracy": accuracy,
@@ -87,10 +89,10 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
                     "finished": record.finished.isoformat(),
                 }
             )
-    for knob in KNOBS:
-        if any(isinstance(row[knob], str) for row in rows):
+    for name in names:
+        if any(isinstance(row[name], str) for row in rows):
             for row in rows:
-                row[knob] = None if row[knob] is None else str(row[knob])
+                row[name] = None if row[name] is None else str(row[name])
     return rows
 
 
