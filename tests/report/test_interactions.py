@@ -8,11 +8,12 @@ from report.fake_answers import make_answers, make_question
 from siffra.lab.statistics import Estimate
 from siffra.lab.verdicts import Interaction, Loss
 from siffra.report.interactions import interactions
+from siffra.report.notebook import lab_html
+from siffra.report.terminal import answer_text, lab_text
 from siffra.report.words import words_in
 
-QUESTION = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])], seeds=2).questions[
-    0
-]
+LAB = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])], seeds=2)
+QUESTION = LAB.questions[0]
 
 
 def lost(points: float) -> Estimate:
@@ -66,6 +67,16 @@ def test_swedish_says_it_too(verdict):
     assert "batchstorlek" in swedish
     assert "0,7" in swedish
     assert swedish != told
+
+
+def test_terminals_and_notebooks_tell_it_too():
+    answer = replace(QUESTION, interactions=(found("depends"),))
+    lab = replace(LAB, questions=(answer,))
+
+    for told in (answer_text(answer), lab_html(lab)):
+        assert "It depends: The best learning rate depends on the batch size" in told
+    two = replace(lab, questions=(answer, QUESTION))
+    assert "it depends                The best learning rate depends" in lab_text(two)
 
 
 def test_a_question_about_one_knob_has_none():

@@ -27,6 +27,13 @@ def interactions(words: Words, answer: QuestionAnswer) -> tuple[InteractionView,
     return tuple(_view(words, found) for found in answer.interactions)
 
 
+def interaction_sentence(found: InteractionView) -> str:
+    """An interaction in a sentence or two, its verdict first."""
+    return " ".join(
+        part for part in (f"{capital(found.verdict)}:", found.say, found.evidence) if part
+    )
+
+
 def _view(words: Words, found: Interaction) -> InteractionView:
     knob, by = knob_name(words, found.knob), knob_name(words, found.by)
     best = [

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from siffra.lab.verdicts import Answers, QuestionAnswer
+from siffra.report.interactions import interaction_sentence, interactions
 from siffra.report.sentences import answer_sentence, summary_sentence, verdict_sentence
 from siffra.report.terminal import levels_table
 from siffra.report.words import words_in
@@ -30,8 +31,9 @@ def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _question(answer: QuestionAnswer, language: str) -> str:
     ask = words_in(language).say(answer.question.ask)
     verdicts = (verdict_sentence(claim, answer.question, language) for claim in answer.claims)
+    found = (interaction_sentence(i) for i in interactions(words_in(language), answer))
     return (
         f"<p><b>{escape(ask)}</b> {escape(answer_sentence(answer, language))}</p>"
         f"{html_table(*levels_table(answer, language))}"
-        f"<ul>{''.join(f'<li>{escape(verdict)}</li>' for verdict in verdicts)}</ul>"
+        f"<ul>{''.join(f'<li>{escape(verdict)}</li>' for verdict in (*verdicts, *found))}</ul>"
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, QuestionAnswer
 from siffra.report import numbers
+from siffra.report.interactions import interaction_sentence, interactions
 from siffra.report.labels import SETS, knobs_name, short_level_name, varied_name
 from siffra.report.sentences import (
     answer_sentence,
@@ -35,6 +36,7 @@ def lab_text(answers: Answers, language: str = "en") -> str:
                 f"    {verdict_name(words, claim):<25} {words.say(claim.claim.say)}"
                 for claim in question.claims
             ),
+            *(f"    {found.verdict:<25} {found.say}" for found in interactions(words, question)),
         ]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks).replace(GAP, " ")
@@ -49,6 +51,7 @@ def answer_text(answer: QuestionAnswer, language: str = "en") -> str:
         "\n".join(text_table(*levels_table(answer, language))),
         "\n".join(dot_plot(answer, "test", language)),
         "\n".join(claims),
+        "\n".join(interaction_sentence(found) for found in interactions(words, answer)),
     ]
     fixed = fixed_words(words, answer)
     text = "\n\n".join(block for block in (*blocks, fixed) if block)
