@@ -33,8 +33,8 @@ CURVE_IMAGES = 1000
 """How many test images a point of a shift curve rests on, at most."""
 MAP_IMAGES = 250
 """How many a cell of the map."""
-AT_ONCE = 8000
-"""Images that are predicted together."""
+AT_ONCE = 8_000_000
+"""Pixels that are predicted together: ten thousand images of digits, 32 MB."""
 SETS = ("test", "moved", "rotated")
 """The sets of which mistakes and confidence are kept."""
 MOST_MISTAKES = 16
@@ -125,12 +125,12 @@ def examine(fitted: Fitted, dataset: Dataset) -> Examination:
     }
     turns = (warp(few.x, rotations(np.full(len(few), angle, float))) for angle in DEGREES)
     cells = (slid(fewer.x, dx, dy) for dy in MAP_PIXELS for dx in MAP_PIXELS)
-    drawn = _accuracies(fitted, fewer.y, cells)
+    drawn = _accuracies(fitted, fewer, cells)
     rows = range(0, len(drawn), len(MAP_PIXELS))
     looks = {name: _look(fitted, dataset.sets[name]) for name in SETS}
     return Examination(
-        moved={way: _accuracies(fitted, few.y, moves[way]) for way in DIRECTIONS},
-        turned=_accuracies(fitted, few.y, turns),
+        moved={way: _accuracies(fitted, few, moves[way]) for way in DIRECTIONS},
+        turned=_accuracies(fitted, few, turns),
         map=tuple(drawn[row : row + len(MAP_PIXELS)] for row in rows),
         mistakes={name: mistakes for name, (mistakes, _) in looks.items()},
         confidence={name: confidence for name, (_, confidence) in looks.items()},
@@ -139,14 +139,14 @@ def examine(fitted: Fitted, dataset: Dataset) -> Examination:
 
 
 def _accuracies(
-    fitted: Fitted, labels: np.ndarray, versions: Iterable[np.ndarray]
+    fitted: Fitted, images: Images, versions: Iterable[np.ndarray]
 ) -> tuple[float, ...]:
-    """The fraction that is right of each version of the same images; many are predicted at once."""
+    """The fraction that is right of each version of `images`; several are predicted at once."""
     found: list[float] = []
     left = iter(versions)
-    while some := list(islice(left, max(1, AT_ONCE // len(labels)))):
+    while some := list(islice(left, max(1, AT_ONCE // images.x.size))):
         predicted = fitted.predict(np.concatenate(some)).argmax(axis=1)
-        found += np.mean(predicted.reshape(len(some), -1) == labels, axis=1).tolist()
+        found += np.mean(predicted.reshape(len(some), -1) == images.y, axis=1).tolist()
     return tuple(found)
 
 
