@@ -68,7 +68,7 @@ def test_version(siffra):
     [
         (["lba"], "no such command 'lba'; did you mean 'lab'?"),
         (["runs", "shwo"], "no such command 'shwo'; did you mean 'show'?"),
-        (["train", "--learing-rate", "1"], "did you mean --learning-rate?"),
+        (["train", "--lerning-rate", "1"], "did you mean --learning-rate?"),
         (
             ["train", "--learning-rate", "quick"],
             "learning_rate: found 'quick'; it must be a number.",

@@ -65,7 +65,7 @@ EngineOption = Annotated[
     EngineName,
     typer.Option(
         "--engine",
-        help="What trains: siffra's own engine, or PyTorch (the extra `siffra[torch]`).",
+        help="What trains: siffra's own engine, or PyTorch, which is an extra to install.",
         rich_help_panel=MACHINE,
     ),
 ]
