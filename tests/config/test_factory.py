@@ -120,6 +120,15 @@ def test_a_function_of_a_notebook_will_do():
     assert as_model("dense") == "dense"
 
 
+def test_an_imported_function_is_the_same_as_its_name(folder, monkeypatch):
+    monkeypatch.syspath_prepend(folder)
+    import my_models  # pyright: ignore[reportMissingImports]
+
+    imported, named = as_model(my_models.make), load_factory("my_models:make", folder)
+
+    assert (imported, imported.source) == (named, named.source)
+
+
 def test_without_a_file_there_is_no_function_whoever_asks(folder, monkeypatch):
     monkeypatch.chdir(folder)
 

@@ -94,10 +94,12 @@ def factory_of(make: Callable[..., Any]) -> Factory:
     """
     name = f"{make.__module__}:{getattr(make, '__qualname__', type(make).__name__)}"
     try:
-        source = inspect.getsource(make)
+        path = Path(inspect.getsourcefile(make) or "")
+        # The file, so that a run is the same run as by its name; a notebook's cell is no file.
+        source = path.read_bytes() if path.is_file() else inspect.getsource(make).encode()
     except (OSError, TypeError) as error:
         raise ConfigError(f"model: the source of {name} is not known: {error}.") from error
-    return Factory.of(make, name, source.encode())
+    return Factory.of(make, name, source)
 
 
 def as_model(model: Any) -> Any:
