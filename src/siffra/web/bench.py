@@ -200,8 +200,12 @@ class Bench:
 
     async def _begin(self, task: Task) -> None:
         # A pause may have been ordered before the worker was there to hear of it.
-        await self._crew.order(Order(do="begin", task=task))
-        await self._crew.order(Order(do="pause" if self._queue.paused else "resume"))
+        try:
+            await self._crew.order(Order(do="begin", task=task))
+            await self._crew.order(Order(do="pause" if self._queue.paused else "resume"))
+        except OSError as error:  # no process can be started
+            log.error("%s", error)
+            self._lost()
 
     async def _stop(self, at_work: AtWork) -> None:
         await self._crew.order(Order(do="stop", task=at_work.task))

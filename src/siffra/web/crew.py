@@ -1,6 +1,7 @@
 """The server's end of the worker process: starts it when there is work, and ends it."""
 
 import asyncio
+import logging
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from siffra.web.messages import Order, Told
+
+log = logging.getLogger("siffra.web")
 
 WORKER = ("-P", "-m", "siffra.web.worker")
 """Python's arguments; -P: a file in the current folder must not stand in for a module."""
@@ -69,8 +72,12 @@ class Crew:
 
     async def _read(self, process: Process) -> None:
         assert process.stdout
-        async for line in process.stdout:
-            self._on_told(Told.model_validate_json(line))
+        try:
+            async for line in process.stdout:
+                self._on_told(Told.model_validate_json(line))
+        except ValueError:  # it talks nonsense
+            log.exception("the training process was ended")
+            process.kill()
         await process.wait()
         self._process = None
         self._on_gone()

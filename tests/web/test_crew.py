@@ -1,0 +1,168 @@
+"""A worker that cannot be started, dies or talks nonsense fails its task, and nothing else."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from siffra.web import crew as crew_module
+from siffra.web.bench import QUEUE, Bench
+from siffra.web.messages import Task
+from siffra.web.places import Places
+from siffra.web.refusal import Refusal
+
+TASK = Task(kind="lab", id="0" * 16)
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    monkeypatch.setattr(crew_module, "WORKER", ("-c", code))
+
+
+async def failed(bench: Bench) -> None:
+    async with asyncio.timeout(30):
+        while bench.error(TASK) is None:
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["", "import sys; sys.exit(3)", "input(); print('nonsense', flush=True); input(); input()",
+     "input(); print('x' * 3_000_000, flush=True); input(); input()"],
+    ids=["ends", "fails", "nonsense", "endless"],
+)  # fmt: skip
+def test_its_task_fails_and_the_next_can_be_begun(code, tmp_path, monkeypatch):
+    stand_in(monkeypatch, code)
+
+    async def main() -> None:
+        bench = Bench(Places(tmp_path / "runs.sqlite"))
+        bench.open()
+        bench.add(TASK)
+        await failed(bench)
+        assert bench.state(TASK, complete=False) == "failed"
+        assert bench.tasks == ()
+        bench.add(TASK)
+        assert bench.error(TASK) is None
+        await failed(bench)
+        await bench.close()
+
+    asyncio.run(main())
+
+
+def test_a_python_that_cannot_be_started_fails_it_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+
+    async def main() -> None:
+        bench = Bench(Places(tmp_path / "runs.sqlite"))
+        bench.open()
+        bench.add(TASK)
+        await failed(bench)
+        await bench.close()
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_does_not_stop_is_ended(tmp_path, monkeypatch):
+    stand_in(monkeypatch, "import time; time.sleep(600)")
+    monkeypatch.setattr("siffra.web.bench._PATIENCE", 0.1)
+
+    async def main() -> None:
+        bench = Bench(Places(tmp_path / "runs.sqlite"))
+        bench.open()
+        bench.add(TASK)
+        await asyncio.sleep(0.2)
+        bench.remove(TASK)
+        async with asyncio.timeout(30):
+            while bench.at_work:
+                await asyncio.sleep(0.02)
+        assert bench.state(TASK, complete=False) == "stopped"
+        await bench.close()
+
+    asyncio.run(main())
+
+
+def test_the_queue_is_written_down_as_it_changes_and_read_again(tmp_path, monkeypatch):
+    stand_in(monkeypatch, "import time; time.sleep(600)")
+    places = Places(tmp_path / "runs.sqlite")
+    tasks = [Task(kind="lab", id=f"{number:016x}") for number in range(3)]
+
+    async def first() -> None:
+        bench = Bench(places)
+        bench.open()
+        bench.pause(True)
+        for task in (*tasks, tasks[0]):
+            bench.add(task)
+        bench.remove(tasks[1])
+        await bench.close()
+
+    async def second() -> None:
+        bench = Bench(places)
+        bench.open()
+        assert bench.paused
+        assert bench.tasks == (tasks[0], tasks[2])
+        assert bench.state(tasks[0], complete=False) == "paused"
+        assert bench.state(tasks[1], complete=False) == "stopped"
+        assert bench.state(tasks[1], complete=True) == "done"
+        await bench.close()
+
+    asyncio.run(first())
+    asyncio.run(second())
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"tasks": 1}'])
+def test_a_queue_that_cannot_be_read_is_empty(tmp_path, content):
+    places = Places(tmp_path / "runs.sqlite")
+    places.queue.parent.mkdir()
+    places.queue.write_bytes(content)
+
+    async def main() -> None:
+        bench = Bench(places)
+        bench.open()
+        assert bench.tasks == ()
+        await bench.close()
+
+    asyncio.run(main())
+
+
+def test_a_disk_that_is_full_stops_nothing(tmp_path, monkeypatch):
+    stand_in(monkeypatch, "import time; time.sleep(600)")
+    (tmp_path / "runs.sqlite.ui").write_text("in the folder's place")
+
+    async def main() -> None:
+        bench = Bench(Places(Path(tmp_path / "runs.sqlite")))
+        bench.open()
+        bench.add(TASK)
+        assert bench.tasks == (TASK,)
+        await bench.close()
+
+    asyncio.run(main())
+
+
+def test_a_page_that_does_not_listen_is_told_to_look_anew(tmp_path, monkeypatch):
+    stand_in(monkeypatch, "import time; time.sleep(600)")
+
+    async def main() -> None:
+        bench = Bench(Places(tmp_path / "runs.sqlite"))
+        bench.open()
+        events = bench.listen()
+        for number in range(2000):
+            bench.pause(number % 2 == 0)
+        assert events.qsize() <= 1000
+        assert events.get_nowait() == ("bench", None)
+        await bench.close()
+
+    asyncio.run(main())
+
+
+def test_the_queue_has_an_end(tmp_path):
+    async def main() -> None:
+        bench = Bench(Places(tmp_path / "runs.sqlite"))
+        bench.open()
+        bench.pause(True)
+        for number in range(QUEUE):
+            bench.add(Task(kind="lab", id=f"{number:016x}"))
+        with pytest.raises(Refusal):
+            bench.add(Task(kind="lab", id="f" * 16))
+        await bench.close()
+
+    asyncio.run(main())
