@@ -27,7 +27,7 @@ from siffra.report.sentences import capital
 from siffra.report.words import Words
 from siffra.web.places import Places
 
-SHIPPED = Path(__file__).with_name("models")
+SHIPPED = Path(__file__).with_name("shipped")
 """The models that siffra brings; its README.md says how they were made."""
 DIGIT = (28, 28, 1)
 """What the playground has on its canvas: other images cannot be played with."""
