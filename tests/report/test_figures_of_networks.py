@@ -113,7 +113,11 @@ def test_a_map_of_two_levels_has_their_difference():
 
     assert "Difference" in texts(draw_question("map", answer, WORDS, examined))
     told = caption("map", answer, WORDS, examined)
-    assert re.search(r"the convolutional model is \d+ percentage points above the dense", told)
+    assert re.search(
+        r"moved (\d+ pixels (to the left|to the right|up|down)( and )?)+, where the convolutional "
+        r"model is \d+ percentage points above the dense",
+        told,
+    )
 
 
 def test_mistakes_that_most_runs_share_come_first():

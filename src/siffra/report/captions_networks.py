@@ -107,10 +107,16 @@ def _gap(levels: Named, words: Words) -> list[str]:
             above=above,
             below=below,
             points=words.number(100 * abs(gap[row, column])),
-            right=words.exact(MAP_PIXELS[column]),
-            down=words.exact(MAP_PIXELS[row]),
+            where=_where(MAP_PIXELS[column], MAP_PIXELS[row], words),
         )
     ]
+
+
+def _where(dx: int, dy: int, words: Words) -> str:
+    """`2 pixels to the left and 4 pixels up`."""
+    ways = [("left" if dx < 0 else "right", abs(dx)), ("up" if dy < 0 else "down", abs(dy))]
+    told = [words(f"caption.{way}", n=pixels) for way, pixels in ways if pixels]
+    return words.listing(told) if told else words("caption.nowhere")
 
 
 def _repeated(levels: Named, words: Words) -> list[str]:
