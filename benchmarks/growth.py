@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from siffra.bench.limits import Limits, demand_of
 from siffra.bench.measure import Effort, Race
+from siffra.bench.peers import PEERS
 from siffra.bench.peers.base import Problem
 from siffra.bench.session import SEED
 from siffra.bench.workers import Worker
@@ -29,7 +30,8 @@ _CONV = WORKS["conv"].knobs
 class Sweep:
     """What grows, in a network with these `knobs`, over which `values`; whom it is asked of.
 
-    `grows` is a knob, or `images` an epoch, or `threads`.
+    Values stand from the quickest to the slowest. `grows` is a knob, or `images` an epoch, or
+    `threads`.
     """
 
     name: str
@@ -51,7 +53,7 @@ SWEEPS = {
             name="batch-size",
             title="batch size, dense 784-32-10",
             grows="batch_size",
-            values=(4, 16, 64, 256, 1024, 4096),
+            values=(4096, 1024, 256, 64, 16, 4),
             knobs=_DENSE,
             peers=_ALL,
         ),
@@ -75,7 +77,7 @@ SWEEPS = {
             name="batch-size-conv",
             title="batch size, conv 16@8×8",
             grows="batch_size",
-            values=(8, 32, 128, 512),
+            values=(512, 128, 32, 8),
             knobs=_CONV,
             peers=_NO_COMPILER,
         ),
@@ -126,7 +128,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A sweep's points, and why peers are missing from some."""
+    """A sweep's points, the smallest value first, and why peers are missing from some."""
 
     name: str
     points: list[Point]
@@ -154,6 +156,9 @@ def measure_growth(
         for name in sweeps:
             sweep = SWEEPS[name]
             values = sweep.values or tuple(range(1, threads + 1))
+            for peer in workers:
+                if not workers[peer].alive:
+                    workers[peer] = stack.enter_context(Worker.start(_PATIENCE))
             own = {peer: workers[peer] for peer in sweep.peers if peer in workers}
             points, left_out = [], {}
             for value in values:
@@ -161,7 +166,9 @@ def measure_growth(
                 limits = gauge.limits(value if sweep.grows == "threads" else threads)
                 problem = problem_at(sweep, value, dataset, threads)
                 points.append(_point(problem, value, own, left_out, limits, in_time))
-            yield Growth(name, points, [f"{peer}: {why}" for peer, why in left_out.items()])
+            points.sort(key=lambda point: point.value)
+            told = [f"{PEERS[peer].title} is left out {why}" for peer, why in left_out.items()]
+            yield Growth(name, points, told)
 
 
 def problem_at(sweep: Sweep, value: int, dataset: Dataset, threads: int) -> Problem:
@@ -188,14 +195,14 @@ def _point(
         if peer == "siffra" or (peer not in left_out and in_time()):
             race.enter(peer, worker)
             if peer in race.refused:
-                left_out[peer] = f"from {value} on: {race.refused[peer]}"
+                left_out[peer] = f"from {value} on ({race.refused[peer]})"
         elif peer not in left_out:
-            left_out[peer] = f"from {value} on: no time was left"
+            left_out[peer] = f"from {value} on (no time was left)"
     for done in range(_EFFORT.repeats):
         race.turns(done, _EFFORT)
     for peer, timing in race.timings.items():
         if peer != "siffra" and max(timing.first, median(timing.seconds)) > _CHEAP:
-            left_out[peer] = f"beyond {value}: too slow to go on"
+            left_out[peer] = f"beyond {value} (too slow to go on)"
     demand = demand_of(problem.network, problem.dataset.train.x, training=True)
     seconds = {peer: timing.median for peer, timing in race.timings.items()}
     return Point(value, seconds, limits.computing(demand), limits.reading(demand))

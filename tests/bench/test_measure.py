@@ -121,5 +121,6 @@ class TestAWorker:
     def test_that_dies_or_takes_too_long_is_given_up(self):
         with Worker.start() as worker, pytest.raises(BenchError, match="its process died"):
             worker.ask(os._exit, 1)
+        assert not worker.alive
         with Worker.start(patience=0.2) as worker, pytest.raises(BenchError, match="more than 0 s"):
             worker.ask(time.sleep, 60)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.growth import SWEEPS, Growth, Point, problem_at
-from benchmarks.kernels import KERNELS, KernelTime
+from benchmarks.growth import SWEEPS, Growth, Point, measure_growth, problem_at
+from benchmarks.kernels import KernelTime, measure_kernels
 from benchmarks.picture import draw_growth, draw_works
 from benchmarks.report import growth_lines, missed_aims, page
 from benchmarks.results import Results, keep, read
-from benchmarks.shares import SHARES, ShareTime
+from benchmarks.shares import ShareTime, measure_shares
 from siffra.bench.limits import Demand, Limits
 from siffra.bench.measure import Result, Timing
 from siffra.bench.session import Conditions
@@ -132,9 +132,34 @@ def test_a_sweep_trains_what_it_says(name, digits):
         assert problem.threads == 3
 
 
-@pytest.fixture(scope="module")
-def docs(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("docs")
+def test_growth_goes_on_with_siffra_alone_when_time_is_up(digits, monkeypatch):
+    monkeypatch.setattr("benchmarks.growth.IMAGES", 300)
+
+    (growth,) = measure_growth(
+        ["threads-conv"], ["siffra", "pytorch"], digits(300), 1,
+        in_time=lambda: False, say=lambda text: None,
+    )  # fmt: skip
+
+    (point,) = growth.points
+    assert point.seconds.keys() == {"siffra"}
+    assert growth.left_out == ["PyTorch is left out from 1 on (no time was left)"]
+
+
+def test_a_kernel_is_timed_beside_the_matrix_peak(monkeypatch):
+    monkeypatch.setattr("benchmarks.kernels._TRIALS", 1)
+
+    (time,) = measure_kernels(["outputs 3x3"], 1, say=lambda text: None)
+
+    assert time.images == 128
+    assert time.share == pytest.approx(time.gflops[0] / time.peaks[0])
+    assert time.gflops[0] > 0
+
+
+def test_scoring_is_timed_beside_training(digits):
+    (share,) = measure_shares(["scoring dense"], digits(300), 1, say=lambda text: None)
+
+    assert len(share.training) == len(share.added)
+    assert min(*share.training, *share.added) > 0
 
 
 def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -144,39 +169,16 @@ def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_works_and_shares_are_kept_and_make_one_page(docs):
-    told = benchmarks(
-        "works", "--works", "dense", "--peers", "pytorch", "--images", "300", "--repeats", "1",
-        "--write", "--docs", str(docs),
-    )  # fmt: skip
-    more = benchmarks(
-        "shares", "--only", "scoring dense", "--images", "300", "--write", "--docs", str(docs)
-    )
-
-    assert told.returncode == 0, told.stderr
-    assert more.returncode == 0, more.stderr
-    assert re.search(r"dense 784-32-10, batch 256 .*\d\.\d+.*\d+%.*\d\.\d+", told.stdout)
-    written = (docs / "performance.md").read_text()
-    assert "| dense 784-32-10, batch 256 |" in written
-    assert f"| {SHARES['scoring dense']} |" in written
-    assert (docs / "performance.svg").exists()
-
-
-def test_a_kernel_is_timed_against_the_matrix_peak():
-    done = benchmarks("kernels", "--only", "fused 16x16")
-
-    assert done.returncode == 0, done.stderr
-    title = re.escape(KERNELS["fused 16x16"])
-    assert re.search(rf"{title}, 256 images: \d+ GFLOP/s, \d+% of the matrix peak", done.stdout)
-
-
-def test_growth_ends_in_time(docs):
+def test_what_the_command_measures_is_printed_kept_and_written(tmp_path):
     done = benchmarks(
-        "growth", "--only", "threads-conv", "--threads", "1", "--minutes", "0",
+        "works", "--works", "dense", "--peers", "products", "--images", "300", "--repeats", "1",
+        "--write", "--docs", str(tmp_path),
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
-    assert "pytorch: from 1 on: no time was left" in done.stderr
+    assert re.search(r"dense 784-32-10, batch 256 .*\d\.\d+.*\d+%.*\d\.\d+", done.stdout)
+    assert "| dense 784-32-10, batch 256 |" in (tmp_path / "performance.md").read_text()
+    assert (tmp_path / "performance.svg").exists()
 
 
 def test_a_work_that_there_is_not_is_one_line():

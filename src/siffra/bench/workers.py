@@ -61,6 +61,11 @@ class Worker:
         finally:
             worker._end()
 
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be asked."""
+        return self._process.is_alive()
+
     def open(self, peer: str, task: Task, problem: Problem) -> None:
         """Import the peer's library and build its network, in place of any before."""
         self.ask(_open, peer, task, problem)
