@@ -23,7 +23,7 @@ def make_record(
     diverged: bool = False,
 ) -> Record:
     """A run that ends with `accuracy` (by set, or on all) after following `curve` on all sets."""
-    epochs = setting.training.epochs
+    epochs = int(setting.training.epochs)
     by_set = accuracy if isinstance(accuracy, Mapping) else dict.fromkeys(SETS, accuracy)
     final = dict.fromkeys(SETS, 0.9) | dict(by_set)
     rows = [dict.fromkeys(SETS, a) for a in curve] if curve else [final] * epochs

@@ -34,7 +34,7 @@ class TestLearning:
         variances = deviation**2 * freedom / rng.chisquare(freedom, 20_000)
         seen = variances * rng.chisquare(own, 20_000) / own
 
-        found = learn(np.sqrt(seen), [own] * 20_000)
+        found = learn(np.sqrt(seen).tolist(), [own] * 20_000)
 
         assert found.freedom == pytest.approx(freedom, rel=0.05)
         assert found.deviation == pytest.approx(deviation, rel=0.01)
@@ -46,7 +46,7 @@ class TestLearning:
         variances = deviation**2 * freedom / rng.chisquare(freedom, 20_000)
         seen = variances * rng.chisquare(own) / own
 
-        found = learn(np.sqrt(seen), own.tolist())
+        found = learn(np.sqrt(seen).tolist(), own.tolist())
 
         assert found.freedom == pytest.approx(freedom, rel=0.05)
         assert found.deviation == pytest.approx(deviation, rel=0.01)

@@ -53,7 +53,7 @@ def test_only_what_is_open_gets_more_seeds():
     assert (plain.verdict, plain.look, len(plain.estimate.values)) == ("refuted", 5, 5)
     assert (close.look, len(close.estimate.values)) == (None, 20)
     assert close.verdict == "inconclusive"
-    assert close.seeds_needed > 20
+    assert (close.seeds_needed or 0) > 20
     assert [len(level.records) for level in answers.questions[0].levels] == [5, 20, 20]
     assert [(look.seeds, look.decided, look.open) for look in answers.looks] == [
         (5, 1, 1),

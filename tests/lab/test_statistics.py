@@ -45,7 +45,7 @@ def timed(seconds):
 
 def reaching(*epochs, setting=TEN, epoch_seconds=1.0):
     """Runs that reach 0.9 after so many epochs (None: never)."""
-    last = setting.training.epochs
+    last = int(setting.training.epochs)
     curves = [[0.5] * ((e or last + 1) - 1) + [0.95] * (last + 1 - (e or last + 1)) for e in epochs]
     return [
         make_record(setting, seed, curve=c, epoch_seconds=epoch_seconds)

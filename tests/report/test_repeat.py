@@ -55,7 +55,7 @@ def test_the_data_are_told_as_well(mnist, tmp_path):
     data = DataSource(path=tmp_path / 'my "own" dåta.npz', moved=3.0, split="seed")
     plan = plan_vary({"neurons": [2, 3]}, {}, mnist, data=data)
 
-    told = tomllib.loads(lab_file(plan))["data"]
+    told = tomllib.loads(lab_file(plan) or "")["data"]
 
     assert told == {"path": str(data.path), "moved": 3.0, "split": "seed"}
 
@@ -64,7 +64,7 @@ def test_the_data_are_told_as_well(mnist, tmp_path):
 def test_numbers_come_back_as_they_were(mnist, rates):
     plan = plan_vary({"learning_rate": rates}, {}, mnist)
 
-    assert tomllib.loads(lab_file(plan))["questions"][0]["vary"] == {"learning_rate": rates}
+    assert tomllib.loads(lab_file(plan) or "")["questions"][0]["vary"] == {"learning_rate": rates}
 
 
 def test_a_lab_that_has_a_file_gets_no_other(mnist):
@@ -74,4 +74,4 @@ def test_a_lab_that_has_a_file_gets_no_other(mnist):
 def test_a_path_of_windows_is_a_toml_string(mnist):
     plan = plan_vary({"neurons": [2, 3]}, {}, mnist, data=DataSource(path=Path("C:\\x\\y")))
 
-    assert tomllib.loads(lab_file(plan))["data"]["path"] == "C:\\x\\y"
+    assert tomllib.loads(lab_file(plan) or "")["data"]["path"] == "C:\\x\\y"

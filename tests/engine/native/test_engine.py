@@ -128,7 +128,7 @@ def torch_training(knobs, dataset, seed):
     x = torch.tensor(dataset.train.x / np.float32(255)).permute(0, 3, 1, 2)
     y = torch.tensor(dataset.train.y)
     losses = []
-    for order in islice(epoch_orders(len(y), seed), training.epochs):
+    for order in islice(epoch_orders(len(y), seed), int(training.epochs)):
         total = 0.0
         for batch in torch.tensor(order).split(training.batch_size):
             loss = torch.nn.functional.cross_entropy(model(x[batch]), y[batch])

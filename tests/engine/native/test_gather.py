@@ -10,9 +10,10 @@ from siffra.engine.native.gather import PIXEL, Places, gather, gather_warped
 from siffra.engine.native.placement import Placement
 from siffra.network import build_network
 
+EPS = float(np.finfo(np.float32).eps)
 # The source point is a sum of a few float32 products of numbers below 64, so it is off by a few
 # eps of that, and a pixel's neighbours differ by at most 1.
-HALF_A_PIXEL_S_ROUNDING = 8 * 64 * float(np.finfo(np.float32).eps)
+A_PIXEL_S_ROUNDING = 8 * 64 * EPS
 
 
 def first_grid(shape, **knobs):
@@ -34,7 +35,7 @@ def test_an_image_lies_inside_its_border(shape):
 
     expected = np.pad(x[order] / np.float32(255), ((0, 0), (1, 2), (1, 2), (0, 0)))
     found = out[: 2 * grid.image].reshape(expected.shape)
-    np.testing.assert_allclose(found, expected, rtol=2 * np.finfo(np.float32).eps)
+    np.testing.assert_allclose(found, expected, rtol=2 * EPS)
 
 
 def test_blocks_of_pixels_become_channels_row_by_row():
@@ -64,4 +65,4 @@ def test_augmented_images_are_those_of_the_shifted_sets_warp(shape):
     whole = np.concatenate([maps, np.tile([[[0, 0, 1]]], (40, 1, 1))], axis=1)
     expected = warp(x, np.linalg.inv(whole.astype(np.float64)))[order]
     found = out[: 40 * grid.image].reshape(expected.shape)
-    np.testing.assert_allclose(found, expected, atol=HALF_A_PIXEL_S_ROUNDING)
+    np.testing.assert_allclose(found, expected, atol=A_PIXEL_S_ROUNDING)
