@@ -24,6 +24,7 @@ COMPOSED = {
     "ui.theme.": ("system", "light", "dark"),
     "ui.nav.": ("ask", "playground", "labs", "runs"),
     "ui.language.": LANGUAGES,
+    "ui.choice.": ("true", "false"),
     "ui.labs.preset.": ("quick", "standard", "full"),
     "ui.ask.model.": ("dense", "conv"),
     "ui.ask.example.": ("batch", "neurons", "models", "kernel", "layers"),

@@ -105,6 +105,35 @@ def test_what_cannot_be_trained_is_said_at_once(visit, tiny):
     expect(page.locator("button.primary")).to_be_disabled()
 
 
+@pytest.mark.parametrize("model", ["dense", "conv"])
+def test_what_is_suggested_for_a_knob_can_be_trained(visit, model):
+    page = visit("#/ask")
+    expect(page.locator("#levels-0")).to_be_visible()
+
+    refused = page.evaluate(
+        """async (model) => {
+          const { suggested, companions, toAsk } = await import("/static/modules/ask/setup.js");
+          const { knobs } = await (await fetch("/api/knobs")).json();
+          const refused = {};
+          for (const knob of knobs.filter((each) => each.models.includes(model))) {
+            const fixed = { epochs: "1", ...companions(knob.name, model) };
+            const setup = { model, vary: [[knob.name, suggested(knob)]], fixed, seeds: "2" };
+            const told = await fetch("/api/estimate", {
+              method: "POST",
+              headers: { "Content-Type": "application/json" },
+              body: JSON.stringify(toAsk(setup)),
+            });
+            const { why, error } = await told.json();
+            if (error) refused[knob.name] = why ?? error;
+          }
+          return refused;
+        }""",
+        model,
+    )
+
+    assert refused == {}
+
+
 def test_reloaded_mid_run_it_shows_where_it_is(visit, idle):
     page = visit(SLOW)
     start(page)

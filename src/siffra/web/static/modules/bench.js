@@ -5,9 +5,9 @@ import { language } from "./words.js";
 
 const listeners = new Set();
 let hangUp = () => {};
-let state = { linked: true, paused: false, queue: [], running: null };
+let state = { linked: true, why: "", paused: false, queue: [], running: null };
 
-/** The bench as it was last told: `{ linked, paused, queue, running }`. */
+/** The bench as it was last told: `{ linked, why, paused, queue, running }`. */
 export function bench() {
   return state;
 }
@@ -32,7 +32,7 @@ export function follow() {
       lab: (data) => tell("lab", data),
       model: (data) => tell("model", data),
     },
-    (linked) => (linked || state.linked) && tell("link", linked, { linked }),
+    (linked, why = "away") => tell("link", linked, { linked, why }),
   );
 }
 

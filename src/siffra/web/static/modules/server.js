@@ -13,6 +13,12 @@ export class Refused extends Error {
   }
 }
 
+/** Show in `element` what was refused; any other error is ours, and goes on to the console. */
+export function tellRefusal(element, error) {
+  if (!(error instanceof Refused)) throw error;
+  element.textContent = error.message;
+}
+
 /** GET JSON. Raises Refused; where no server answers, Refused with the code `away`. */
 export function get(path, { signal } = {}) {
   return ask(path, { signal, headers: { Accept: "application/json" } });
@@ -34,8 +40,8 @@ async function ask(path, options) {
 }
 
 /**
- * Listen to the stream at `path`: `on[name](data)` for each event of that name, and `linked(yes)`
- * whenever the line is lost or there again. A page that nobody looks at hangs up, because a
+ * Listen to the stream at `path`: `on[name](data)` for each event of that name, and
+ * `linked(yes, why)` whenever the line is lost (why: an error's code) or there again. A page that nobody looks at hangs up, because a
  * browser grants all its pages together six lines to one server.
  */
 export function listen(path, on, linked) {
@@ -50,7 +56,11 @@ export function listen(path, on, linked) {
     source.onopen = () => linked(true);
     source.onerror = () => {
       linked(false);
-      if (source?.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN);
+      // Closed for good is a refusal, as from a server that was started anew: ask which.
+      if (source?.readyState === EventSource.CLOSED) {
+        get("api/bench").catch((error) => linked(false, error.code));
+        timer = setTimeout(open, AGAIN);
+      }
     };
   }
 

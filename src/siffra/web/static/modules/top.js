@@ -57,7 +57,7 @@ function themeSwitch() {
 
 /** What is being trained at the moment, seen from every view. */
 function tell() {
-  const { linked, paused, queue, running } = bench();
+  const { linked, why, paused, queue, running } = bench();
   const lab = running?.kind === "lab" ? running : null;
   atWork.hidden = !queue.length;
   atWork.classList.toggle("paused", paused);
@@ -67,7 +67,7 @@ function tell() {
     : t("ui.top.busy");
   fill(atWork, paused ? t("ui.top.paused") : said);
   lost.hidden = linked;
-  fill(lost, linked ? "" : t("ui.error.away"));
+  fill(lost, linked ? "" : t(`ui.error.${why}`));
 }
 
 onBench(tell);

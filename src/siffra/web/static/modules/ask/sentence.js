@@ -3,7 +3,8 @@
 import { fill, h } from "../dom.js";
 import { t } from "../words.js";
 import { dataField } from "./data.js";
-import { SUGGESTED, companions, turns } from "./setup.js";
+import { heldFields } from "./held.js";
+import { companions, firstSetup, suggested, turns } from "./setup.js";
 
 const MOST_KNOBS = 2;
 
@@ -32,14 +33,10 @@ export function sentence(host, knobs, datasets, changed, failed) {
 
   // "What does [learning rate] [0.02, 0.7, 1] do to a [dense] network …", gap by gap.
   function asked() {
-    const two = setup.vary.length > 1;
-    const key = turns(setup, "model")
-      ? two
-        ? "ui.ask.models_and"
-        : "ui.ask.models"
-      : two
-        ? "ui.ask.two_knobs"
-        : "ui.ask.one_knob";
+    const [one, both] = turns(setup, "model")
+      ? ["ui.ask.models", "ui.ask.models_and"]
+      : ["ui.ask.one_knob", "ui.ask.two_knobs"];
+    const key = setup.vary.length > 1 ? both : one;
     const gaps = {
       knob: () => knobGap(0),
       levels: () => levelsGap(0),
@@ -74,13 +71,12 @@ export function sentence(host, knobs, datasets, changed, failed) {
     );
     const choose = (event) => {
       const knob = event.target.value;
-      const vary = setup.vary.map((pair, i) =>
-        i === place ? [knob, SUGGESTED[knob] ?? ""] : pair,
-      );
-      change(
-        { ...setup, vary, fixed: { ...setup.fixed, ...companions(knob, setup.model) } },
-        { again: true },
-      );
+      const levels = suggested(known.get(knob));
+      const vary = setup.vary.map((pair, i) => (i === place ? [knob, levels] : pair));
+      const left = companions(now, setup.model);
+      const kept = Object.entries(setup.fixed).filter(([name, value]) => left[name] !== value);
+      const fixed = { ...Object.fromEntries(kept), ...companions(knob, setup.model) };
+      change({ ...setup, vary, fixed }, { again: true });
     };
     return h(
       "select",
@@ -105,7 +101,7 @@ export function sentence(host, knobs, datasets, changed, failed) {
       autocomplete: "off",
       spellcheck: "false",
       "aria-label": t("ui.ask.levels", { knob: known.get(knob)?.label ?? knob }),
-      placeholder: SUGGESTED[knob],
+      placeholder: suggested(known.get(knob)),
     });
   }
 
@@ -114,7 +110,7 @@ export function sentence(host, knobs, datasets, changed, failed) {
       const model = event.target.value;
       const fits = ([knob]) => !known.has(knob) || known.get(knob).models.includes(model);
       const kept = setup.vary.filter(fits);
-      const vary = kept.length ? kept : [["learning_rate", SUGGESTED.learning_rate]];
+      const vary = kept.length ? kept : firstSetup().vary;
       const fixed = Object.fromEntries(Object.entries(setup.fixed).filter(fits));
       vary.forEach(([knob]) => Object.assign(fixed, companions(knob, model)));
       change({ ...setup, model, vary, fixed }, { again: true });
@@ -133,9 +129,9 @@ export function sentence(host, knobs, datasets, changed, failed) {
       id: name,
       class: "count",
       type: "number",
-      min: 1,
-      step: 1,
-      inputmode: "numeric",
+      min: name === "seeds" ? 1 : 0,
+      step: name === "seeds" ? 1 : "any", // half an epoch is a training, too
+      inputmode: name === "seeds" ? "numeric" : "decimal",
       value,
       max: knobs.limits[name],
       "aria-label": t(`ui.ask.${name}`),
@@ -159,10 +155,7 @@ export function sentence(host, knobs, datasets, changed, failed) {
         !["model", "epochs"].includes(knob.name),
     );
     const add = () =>
-      change(
-        { ...setup, vary: [...setup.vary, [free.name, SUGGESTED[free.name] ?? ""]] },
-        { again: true },
-      );
+      change({ ...setup, vary: [...setup.vary, [free.name, suggested(free)]] }, { again: true });
     return h(
       "button",
       { id: "two-knobs", type: "button", class: "plain", onclick: add },
@@ -170,51 +163,31 @@ export function sentence(host, knobs, datasets, changed, failed) {
     );
   }
 
-  // Every other knob, with what is used where nothing is typed.
   function held() {
-    const defaults = knobs.defaults[setup.model];
-    const others = knobs.knobs.filter(
-      (knob) =>
-        knob.models.includes(setup.model) &&
-        !turns(setup, knob.name) &&
-        !["model", "epochs"].includes(knob.name),
-    );
-    const fields = others.map((knob) => {
-      const set = (event) =>
-        change({ ...setup, fixed: { ...setup.fixed, [knob.name]: event.target.value } });
-      const shared = {
-        id: `fixed-${knob.name}`,
-        value: setup.fixed[knob.name] ?? "",
-        oninput: set,
-      };
-      const usual = String(defaults[knob.name] ?? "");
-      const field = knob.choices
-        ? h(
-            "select",
-            shared,
-            h(
-              "option",
-              { value: "" },
-              t(`value.${usual}`) === `value.${usual}` ? usual : t(`value.${usual}`),
-            ),
-            knob.choices
-              .filter((c) => c !== usual)
-              .map((c) => h("option", { value: c, selected: c === setup.fixed[knob.name] }, c)),
-          )
-        : h("input", {
-            ...shared,
-            placeholder: usual,
-            autocomplete: "off",
-            inputmode: knob.per_layer ? "text" : "decimal",
-          });
-      return h("label", {}, knob.label, field);
-    });
+    const heldText = h("span", { class: "soft" }, told());
+    const hold = (knob, value) => {
+      change({ ...setup, fixed: { ...setup.fixed, [knob]: value } });
+      heldText.textContent = told();
+    };
     return h(
       "details",
       { class: "held", open: heldOpen, ontoggle: (event) => (heldOpen = event.target.open) },
-      h("summary", {}, t("ui.ask.held")),
-      h("div", { class: "fields" }, dataField(datasets, setup.data, chooseData, failed), fields),
+      h("summary", {}, t("ui.ask.held"), " ", heldText),
+      h(
+        "div",
+        { class: "fields" },
+        dataField(datasets, setup.data, chooseData, failed),
+        heldFields(knobs, setup, hold),
+      ),
     );
+  }
+
+  // Those that are said: "optimizer adamw, momentum 0.9".
+  function told() {
+    return Object.entries(setup.fixed)
+      .filter(([knob, value]) => value.trim() && knob !== "epochs" && known.has(knob))
+      .map(([knob, value]) => `${known.get(knob).label} ${value}`)
+      .join(", ");
   }
 
   return show;

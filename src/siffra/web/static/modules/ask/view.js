@@ -3,7 +3,7 @@
 import { bench, onBench } from "../bench.js";
 import { fill, h, say } from "../dom.js";
 import { go, here, remember } from "../route.js";
-import { Refused, get, post } from "../server.js";
+import { Refused, get, post, tellRefusal } from "../server.js";
 import { count, duration, language, t } from "../words.js";
 import { answerView } from "./answer.js";
 import { earlier } from "./earlier.js";
@@ -121,7 +121,7 @@ export function ask(main, place) {
   }
 
   function refused(error) {
-    if (!over) refusal.textContent = error.message;
+    if (!over) tellRefusal(refusal, error);
   }
 
   function costText({ runs, have, seconds }) {

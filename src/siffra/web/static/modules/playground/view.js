@@ -2,7 +2,7 @@
 
 import { onBench } from "../bench.js";
 import { fill, h } from "../dom.js";
-import { get, post } from "../server.js";
+import { get, post, tellRefusal } from "../server.js";
 import { t } from "../words.js";
 import { looker } from "./look.js";
 import { minds } from "./minds.js";
@@ -155,7 +155,7 @@ export function playground(main, { query }) {
   }
 
   function refused(error) {
-    if (!over) refusal.textContent = error.message;
+    if (!over) tellRefusal(refusal, error);
   }
 
   return () => {

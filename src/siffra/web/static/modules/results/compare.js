@@ -2,7 +2,7 @@
 
 import { fill, h } from "../dom.js";
 import { to } from "../route.js";
-import { get } from "../server.js";
+import { get, tellRefusal } from "../server.js";
 import { number, percent, t } from "../words.js";
 import { columnName } from "./runs.js";
 
@@ -13,10 +13,18 @@ export function compareView(main, a, b) {
   const back = h("p", { class: "eyebrow" }, h("a", { href: to(["runs"]) }, t("ui.nav.runs")));
   let over = false;
   fill(main, back);
-  get(`api/compare?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}`).then(
-    (told) => over || fill(main, back, h("h1", {}, t("ui.compare.title")), ...tables(told)),
-    (error) => over || fill(main, back, h("p", { class: "refusal", role: "alert" }, error.message)),
-  );
+  load().catch((error) => {
+    if (over) return;
+    const refusal = h("p", { class: "refusal", role: "alert" });
+    fill(main, back, refusal);
+    tellRefusal(refusal, error);
+  });
+
+  async function load() {
+    const told = await get(`api/compare?${new URLSearchParams({ a, b })}`);
+    if (!over) fill(main, back, h("h1", {}, t("ui.compare.title")), ...tables(told));
+  }
+
   return () => (over = true);
 }
 

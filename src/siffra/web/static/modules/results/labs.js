@@ -3,7 +3,7 @@
 import { onBench } from "../bench.js";
 import { fill, h, refill, say } from "../dom.js";
 import { go, to } from "../route.js";
-import { get, post } from "../server.js";
+import { get, post, tellRefusal } from "../server.js";
 import { count, duration, language, moment, t } from "../words.js";
 import { stateBadge, tally } from "./badges.js";
 import { labView } from "./lab.js";
@@ -33,7 +33,7 @@ function listView(main) {
           found.labs.length ? found.labs.map(card) : h("li", { class: "soft" }, t("ui.labs.none")),
         );
     } catch (error) {
-      refusal.textContent = error.message;
+      tellRefusal(refusal, error);
     }
   }
 
@@ -102,7 +102,7 @@ function study() {
               (have ? ` ${count("ui.ask.some_there", have)}` : ""),
       );
     } catch (error) {
-      refusal.textContent = error.message;
+      tellRefusal(refusal, error);
     }
   }
 
@@ -111,7 +111,7 @@ function study() {
     try {
       go(["labs", (await post("api/study", body())).id]);
     } catch (error) {
-      refusal.textContent = error.message;
+      tellRefusal(refusal, error);
     }
   }
 

@@ -6,7 +6,7 @@ import { levelStyle } from "../colours.js";
 import { fill, h, s } from "../dom.js";
 import { bytes, inked, SIDE } from "../playground/pixels.js";
 import { to } from "../route.js";
-import { get, post } from "../server.js";
+import { get, post, tellRefusal } from "../server.js";
 import { exact, has, language, moment, number, percent, t } from "../words.js";
 import { confusion } from "./confusion.js";
 import { repeat } from "./repeat.js";
@@ -20,10 +20,12 @@ export function runView(main, key) {
   const parts = [];
   let over = false;
   fill(main, back);
-  load().catch(
-    (error) =>
-      !over && fill(main, back, h("p", { class: "refusal", role: "alert" }, error.message)),
-  );
+  load().catch((error) => {
+    if (over) return;
+    const refusal = h("p", { class: "refusal", role: "alert" });
+    fill(main, back, refusal);
+    tellRefusal(refusal, error);
+  });
 
   async function load() {
     const run = await get(`api/runs/${key}?lang=${language()}`);

@@ -2,7 +2,7 @@
 
 import { fill, h, refill, say } from "../dom.js";
 import { here, remember, to } from "../route.js";
-import { get } from "../server.js";
+import { get, tellRefusal } from "../server.js";
 import { exact, has, moment, number, t } from "../words.js";
 import { compareView } from "./compare.js";
 import { runView } from "./run.js";
@@ -106,7 +106,7 @@ function tableView(main, query) {
       refusal.textContent = "";
       draw(told);
     } catch (error) {
-      refusal.textContent = error.message;
+      tellRefusal(refusal, error);
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { bench, setPaused } from "../bench.js";
 import { fill, h, say } from "../dom.js";
-import { post } from "../server.js";
+import { post, tellRefusal } from "../server.js";
 import { count, duration, t } from "../words.js";
 import { stateBadge } from "./badges.js";
 
@@ -32,7 +32,7 @@ export function status(host, id) {
   function action(name, act) {
     const press = () => {
       refusal.textContent = "";
-      act().catch((error) => (refusal.textContent = error.message));
+      act().catch((error) => tellRefusal(refusal, error));
     };
     return h(
       "button",
