@@ -40,7 +40,7 @@ def study_coverage(
             "four neurons",
             "test",
         ),
-        "accuracy near 98 % (conv against itself)": ("conv", "conv", "test"),
+        "accuracy near 98.4 % (conv against itself)": ("conv", "conv", "test"),
         "accuracy, 64 against 28 neurons": ("neurons = 64", "neurons = 28", "test"),
         "accuracy, six layers, some of which collapse, against dense": (
             "six layers",
@@ -93,7 +93,7 @@ def _epochs_coverage(runs: Runs, cut: int, seeds: int, labs: int) -> Coverage:
         censored += found.censored
         covered.append(_covers(found, truth))
     share = censored / (labs * TOGETHER * seeds)
-    what = f"epochs to {TARGET:.0%}, of training cut at {cut} epochs"
+    what = f"epochs to {100 * TARGET:.0f} %, of training cut at {cut} epochs"
     return Coverage(what, seeds, float(np.mean(covered)), None, share)
 
 
