@@ -1,7 +1,7 @@
 """The table of real runs that the study resamples: how it is made, and read.
 
-`runs.csv` has a row for each run: final accuracy by set, and after each epoch the accuracy on the
-first 2,500 test images and the seconds. It was made by `python -m benchmarks.method --make-runs`,
+`runs.csv` has a row for each run: final accuracy by set, and after each epoch the accuracy on
+2,500 of the test images and the seconds. It was made by `python -m benchmarks.method --make-runs`,
 which takes minutes on an idle machine.
 """
 
