@@ -35,7 +35,8 @@ def own(tmp_path) -> dict[str, Any]:
 
 
 def test_the_package_offers_what_it_says():
-    assert sorted(siffra.__all__) == ["__version__", "predict", "run_lab", "train", "vary"]
+    names = ["__version__", "predict", "run_lab", "run_search", "train", "vary"]
+    assert sorted(siffra.__all__) == names
     assert siffra.train is api.train
     assert set(siffra.__all__) <= set(dir(siffra))
     with pytest.raises(AttributeError, match="has no attribute 'trian'"):

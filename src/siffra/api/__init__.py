@@ -1,0 +1,42 @@
+"""siffra in Python: train a model, ask what a knob does, run a whole lab, ask a saved model.
+
+The command line calls the same functions. What they return shows itself, in a notebook and
+in a terminal, and holds the records for whoever wants to go on.
+"""
+
+from siffra.api.arguments import ENGINES, DataLike, Knobs, data_source, make_engine
+from siffra.api.labs import (
+    DEFAULT_SEEDS,
+    Job,
+    LabResult,
+    Part,
+    compare_reports,
+    expect_report,
+    lab_job,
+    run_lab,
+    vary,
+    vary_job,
+)
+from siffra.api.models import Prediction, TrainResult, predict, train
+
+__all__ = [
+    "DEFAULT_SEEDS",
+    "ENGINES",
+    "DataLike",
+    "Job",
+    "Knobs",
+    "LabResult",
+    "Part",
+    "Prediction",
+    "TrainResult",
+    "compare_reports",
+    "data_source",
+    "expect_report",
+    "lab_job",
+    "make_engine",
+    "predict",
+    "run_lab",
+    "train",
+    "vary",
+    "vary_job",
+]

@@ -1,0 +1,178 @@
+"""One model: trained, saved, asked about pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+
+from siffra.api.arguments import DataLike, Knobs, data_source, make_engine, with_own_models
+from siffra.config import GREATEST_SEED, ModuleModel, Setting, as_model
+from siffra.config.recipe import over_recipe
+from siffra.data.dataset import Dataset
+from siffra.data.load import load_dataset
+from siffra.data.pictures import read_picture
+from siffra.engine.base import Fitted
+from siffra.errors import ConfigError, ModelFileError
+from siffra.model_file import SavedModel, load_model, save_model
+from siffra.report.notebook import html_table
+from siffra.report.terminal import text_table
+from siffra.run import Epoch, Record, run
+from siffra.store import default_store_path, open_store
+
+
+def train(
+    *,
+    recipe: Path | str | None = None,
+    seed: int = 0,
+    data: DataLike = None,
+    engine: str = "native",
+    threads: int | None = None,
+    store: Path | str | None = None,
+    on_epoch: Callable[[int, Epoch], None] = lambda number, epoch: None,
+    **knobs: Unpack[Knobs],
+) -> TrainResult:
+    """Train one model; its record goes to the store.
+
+    A single run says little about a knob: that is what `vary` is for.
+
+    Args:
+        recipe: A recipe's name (`"digits-5s"`) or file, whose knobs hold where none are given.
+        seed: Decides the initial weights and the order of the images; 0 to 2**63 - 1.
+        data: See `DataLike`.
+        engine: What trains: `native`, or `torch` for PyTorch.
+        threads: Threads to compute with (default: one per core). Results do not depend on it
+            (with PyTorch, but for rounding).
+        store: The file of finished runs (default: `siffra.store.default_store_path()`).
+        on_epoch: Called after each epoch with its number, from 1, and its scores.
+        **knobs: What is trained and how, see `Knobs`; what is not named keeps its default.
+
+    Raises:
+        SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
+    """
+    setting = Setting.from_knobs(over_recipe(recipe, with_own_models(knobs)))
+    if not 0 <= seed <= GREATEST_SEED:
+        raise ConfigError(f"seed: found {seed}; it must be from 0 to 2**63 - 1.")
+    trainer = make_engine(threads, engine)
+    dataset = load_dataset(data_source(data)).split_for(seed)
+    with open_store(store or default_store_path()) as runs:
+        record, fitted = run(setting, dataset, seed, trainer, on_epoch)
+        runs.add(record)
+    return TrainResult(record, fitted, dataset)
+
+
+def predict(
+    model: Path | str,
+    images: Path | str | Iterable[Path | str],
+    *,
+    made_by: str | Callable[..., Any] | None = None,
+) -> list[Prediction]:
+    """What the model saved in `model` sees in a picture or several (PNG, JPEG or npy, any size).
+
+    Pictures are fitted to the model as `siffra.data.pictures.read_picture` says. A file holds
+    weights and no code: for a module of your own, `made_by` is the function that makes it.
+
+    Raises:
+        ModelFileError: `model` is no saved model, or diverged in training.
+        ConfigError: `made_by` is missing, or cannot be used.
+        DataError: A picture cannot be read.
+    """
+    saved = load_model(Path(model))
+    fitted = _load(saved, made_by)
+    paths = map(Path, [images] if isinstance(images, str | Path) else images)
+    pictures = {path: read_picture(path, saved.image_shape) for path in paths}
+    found = {path: fitted.predict(picture[np.newaxis])[0] for path, picture in pictures.items()}
+    # Weights too: ReLU may take what is not a number for 0. Finite ones may be too large to use.
+    if not all(
+        np.isfinite(numbers).all() for numbers in (*saved.weights.values(), *found.values())
+    ):
+        raise ModelFileError(
+            f"{model}: the model diverged in training: its weights are not numbers that can be "
+            "used; train it with a smaller learning_rate."
+        )
+    return [Prediction(path, tuple(shares.tolist())) for path, shares in found.items()]
+
+
+def _load(saved: SavedModel, made_by: str | Callable[..., Any] | None) -> Fitted:
+    model, engine = saved.setting.model, "native"
+    if isinstance(model, ModuleModel):
+        engine = "torch"
+        if made_by is None:
+            raise ConfigError(
+                f"made_by: this model needs the function that made it, {model.factory}."
+            )
+        model = model.model_copy(update={"factory": as_model(made_by)})
+    return make_engine(name=engine).load(model, saved.image_shape, saved.classes, saved.weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model sees in a picture: the probability of each class."""
+
+    path: Path
+    probabilities: tuple[float, ...]
+
+    @property
+    def label(self) -> int:
+        """The likeliest class."""
+        return self.ranked[0]
+
+    @property
+    def ranked(self) -> tuple[int, ...]:
+        """All classes, the likeliest first."""
+        return tuple(np.argsort(self.probabilities)[::-1].tolist())
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.label} ({self.probabilities[self.label]:.1%})"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """A trained model: `record` has every score, `fitted` predicts."""
+
+    record: Record
+    fitted: Fitted
+    dataset: Dataset
+
+    @property
+    def accuracy(self) -> Mapping[str, float]:
+        """Accuracy by set, fractions."""
+        return self.record.accuracy
+
+    def save(self, path: Path | str) -> None:
+        """Save the model, for `predict`, in safetensors' format.
+
+        Raises:
+            ModelFileError: It cannot be written.
+        """
+        save_model(Path(path), self.fitted, self.record, self.dataset)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `siffra train --json` prints."""
+        return {
+            "config": self.record.setting.knobs(),
+            "seed": self.record.seed,
+            "seconds": self.record.seconds,
+            "epochs": len(self.record.epochs),
+            "parameters": self.record.parameters,
+            "accuracy": dict(self.record.accuracy),
+        }
+
+    def __str__(self) -> str:
+        record = self.record
+        told = (
+            f"{record.setting.knobs()['model']} model, {record.parameters:,} parameters, "
+            f"epochs: {len(record.epochs)}, training: {record.seconds:.2f} s, seed {record.seed}"
+        )
+        if record.diverged:
+            told += "; it diverged: its loss is no longer a number"
+        return "\n".join([told, "", *text_table(*self._scores())])
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._scores())
+
+    def _scores(self) -> tuple[list[str], list[list[str]]]:
+        return ["set", "accuracy"], [[k, f"{v:.2%}"] for k, v in self.accuracy.items()]
