@@ -98,6 +98,8 @@ def _check(asked: Asked) -> None:
         )
     if "epochs" in asked.fixed:
         raise SearchError("epochs: a search works them out, from the budget; leave them out.")
+    if not isinstance(asked.fixed.get("model", "dense"), str):
+        raise SearchError("model: a search proposes dense and conv models, none of your own.")
     Setting.from_knobs(asked.fixed)
 
 
