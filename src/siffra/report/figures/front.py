@@ -48,15 +48,15 @@ def _panel(axis: Axes, answer: SearchAnswer, name: str) -> None:
         _cross(axis, rival.seconds, rival.accuracy[name], style.INK, "*", 9)
     _cross(axis, answer.winner.seconds, answer.winner.accuracy[name], orange, "*", 9)
     heights = [y for _, y in places] + [answer.winner.accuracy[name].mean]
-    heights += [r.accuracy[name].mean for r in answer.study]
-    top, bottom = max(heights), _lowest_shown(sorted(heights))
+    others = [each.accuracy[name].mean for each in (*answer.study, *answer.rivals)]
+    # What failed would press all else together; the study is shown wherever it is.
+    top, bottom = max(heights + others), min([_lower_quartile(heights), *others])
     room = max(top - bottom, 0.002)
     axis.set_ylim(bottom - 0.06 * room, min(1.0, top + 0.08 * room))
 
 
-def _lowest_shown(heights: Sequence[float]) -> float:
-    """The lower quartile: what failed would press all else together."""
-    return heights[len(heights) // 4]
+def _lower_quartile(heights: Sequence[float]) -> float:
+    return sorted(heights)[len(heights) // 4]
 
 
 def _cross(
