@@ -114,12 +114,19 @@ def runs_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
     columns = {}
     for key in rows[0] if rows else ["key"]:
         values = [row[key] for row in rows]
-        kinds = {type(value) for value in values if value is not None}
-        kind = kinds.pop() if len(kinds) == 1 else str
-        columns[key] = Array(values, types.get(kind, DataType.string()))
+        kind = _kind({type(value) for value in values if value is not None})
+        told = [None if value is None else kind(value) for value in values]
+        columns[key] = Array(told, types.get(kind, DataType.string()))
     file = io.BytesIO()
     write_parquet(Table.from_pydict(columns), file)
     return file.getvalue()
+
+
+def _kind(kinds: set[type]) -> type:
+    """What a column of such values holds: numbers, if all are, and else texts."""
+    if len(kinds) == 1:
+        return kinds.pop()
+    return float if kinds == {int, float} else str
 
 
 def export_records(records: Sequence[Record], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+import numba
 import numpy as np
 
 from siffra.config import Training
@@ -48,10 +49,12 @@ class BlockTrainer(Trainer):
         """One pass in `order`; the summed loss in nats and the number of right answers."""
         maps = next(self._maps) if self._maps else None
         losses, hits = 0.0, 0
+        threads = numba.get_num_threads()
         for start in range(0, len(order), self._batch_size):
             batch = order[start : start + self._batch_size]
+            numba.set_num_threads(threads)
             self._gather(batch, maps)
-            loss, right = self._gradients(batch)
+            loss, right = self._gradients(batch, threads)
             losses += loss
             hits += right
             self._descend()
@@ -64,23 +67,25 @@ class BlockTrainer(Trainer):
         else:
             gather_warped(self._x, batch, maps, PIXEL, chain.places, chain.inputs)
 
-    def _gradients(self, batch: np.ndarray) -> tuple[float, int]:
+    def _gradients(self, batch: np.ndarray, threads: int) -> tuple[float, int]:
         images, params, grads = len(batch), self._params, self._grads
-        *blocks, last = self._chain.blocks
+        chain = self._chain
+        *blocks, last = chain.blocks
         dropout = self._dropout
         dropout.draw()
-        inputs, x = [], self._chain.inputs
+        inputs, x = [], chain.inputs
         for block in blocks:
             inputs.append(dropout.leave_out(block, x, images))
-            x = block.forward(x, images, params)
+            x = chain.share_out(block, threads).forward(x, images, params)
         dropout.leave_out(last, x, images)
         smoothing = self._training.label_smoothing
-        loss, right = self._chain.last.learn(x, self._y[batch], smoothing, params, grads)
+        chain.share_out(last, threads)
+        loss, right = chain.last.learn(x, self._y[batch], smoothing, params, grads)
         above, gradient = last, x
         for block in reversed(blocks):
             gradient = above.input_gradient(images, gradient, params)
             dropout.leave_out(above, gradient, images)
-            block.backward(inputs.pop(), images, gradient, params, grads)
+            chain.share_out(block, threads).backward(inputs.pop(), images, gradient, params, grads)
             above = block
         return loss, right
 

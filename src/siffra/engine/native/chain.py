@@ -1,5 +1,6 @@
 """A network at work: its blocks one after the other, with the buffer that its images go into."""
 
+import numba
 import numpy as np
 
 from siffra.engine.native import conv
@@ -17,6 +18,9 @@ class Chain:
     `inputs` is where the images of a batch go, each as `places` says.
     """
 
+    _PARALLEL_FROM = 1_000_000
+    """Multiply-adds from which it is worth waking a second thread: that takes some 20 us."""
+
     def __init__(self, network: Network, placement: Placement, images: int) -> None:
         slack = max((conv.Shape.of(c).slack for c in network.convs), default=0)
         self.blocks: list[Block] = []
@@ -31,6 +35,15 @@ class Chain:
         first = placement.parts[0].input
         self.inputs = first.batch(images, slack)
         self.places = Places.of(network, first)
+        self._large = {
+            block: images * block.part.multiplications >= self._PARALLEL_FROM
+            for block in self.blocks
+        }
+
+    def share_out(self, block: Block, threads: int) -> Block:
+        """`block`, for which `threads` compute from now on, or one if it is too small for more."""
+        numba.set_num_threads(threads if self._large[block] else 1)
+        return block
 
 
 class ChainPredictor:
@@ -48,12 +61,14 @@ class ChainPredictor:
         chain = self._chain
         scale = PIXEL if images.dtype == np.uint8 else np.float32(1)
         out = np.empty((len(images), self._classes), np.float32)
+        threads = numba.get_num_threads()
         for start in range(0, len(images), self._CHUNK):
             batch = np.arange(start, min(start + self._CHUNK, len(images)))
+            numba.set_num_threads(threads)
             gather(images, batch, scale, chain.places, chain.inputs)
             x = chain.inputs
             for block in chain.blocks:
-                x = block.predict(x, len(batch), self._params)
+                x = chain.share_out(block, threads).predict(x, len(batch), self._params)
             logits = x[: len(batch) * chain.last.part.output.image].reshape(len(batch), -1)
             out[batch] = softmax(logits[:, : self._classes])
         return out

@@ -82,6 +82,11 @@ class Part:
         """The positions that fill no whole window."""
         return np.setdiff1d(self.z.pixels, self.members)
 
+    @property
+    def multiplications(self) -> int:
+        """Multiply-adds of one image's forward pass."""
+        return self.tap.size * self.z.pixels.size
+
     def input_gradients(self) -> Iterator["InputGradient"]:
         """The products that give the input's gradient, one for each remainder by the strides."""
         for down in _phases(self.input.rows, self.padding[0][0], self.kernel_size, self.strides):
