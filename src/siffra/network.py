@@ -183,9 +183,7 @@ def is_trained(weight: str) -> bool:
     return not weight.endswith((".moving_mean", ".moving_variance"))
 
 
-def build_network(
-    model: Model, image_shape: tuple[int, int, int], classes: int
-) -> Network:
+def build_network(model: Model, image_shape: tuple[int, int, int], classes: int) -> Network:
     """Work out the layers of `model` for images of (height, width, channels).
 
     Raises:

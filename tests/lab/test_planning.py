@@ -273,9 +273,8 @@ class TestClaims:
         (
             "vary = { layers = [1, 2] }\nfixed = { momentum = 0.5 }",
             (
-                'my.toml: questions[1].vary: `momentum` needs `optimizer = "momentum" or "nesterov" '
-                'or "muon"` '
-                "(question a, level layers = 1)."
+                "my.toml: questions[1].vary: `momentum` needs "
+                '`optimizer = "momentum" or "nesterov" or "muon"` (question a, level layers = 1).'
             ),
         ),
         ("vary = { layers = [1, 1] }", "my.toml: questions[1]: level layers = 1 is there twice."),

@@ -1,12 +1,13 @@
 """The server killed in mid-run and started again: nothing is lost, and the page goes on."""
 
+import re
 import signal
 
 from playwright.sync_api import expect
 
 
 def test_killed_and_started_again_the_lab_goes_on(browser, bench, tiny):
-    slow = f"#/ask?model=dense&vary=neurons:32,48&epochs=300&seeds=3&data={tiny}"
+    slow = f"#/ask?model=dense&vary=neurons:32,48&epochs=1000&seeds=3&data={tiny}"
     context = browser.new_context(storage_state=bench.cookies)
     page = context.new_page()
     broken: list[str] = []
@@ -14,7 +15,7 @@ def test_killed_and_started_again_the_lab_goes_on(browser, bench, tiny):
     page.goto(f"{bench.base}/{slow}")
     expect(page.locator("button.primary")).to_be_enabled()
     page.click("button.primary")
-    expect(page.locator(".status .soft")).to_contain_text("1 of 6")
+    expect(page.locator(".status .soft")).to_contain_text(re.compile("[1-5] of 6"), timeout=60_000)
 
     bench.end(signal.SIGKILL)
 
