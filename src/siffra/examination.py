@@ -117,7 +117,7 @@ class Examined:
 
 def examine(fitted: Fitted, dataset: Dataset) -> Examination:
     """Examine a trained network: about 115,000 predictions, half a second to one second in all."""
-    few, fewer = _some(dataset.test, CURVE_IMAGES), _some(dataset.test, MAP_IMAGES)
+    few, fewer = (dataset.test.some(most, seed=1) for most in (CURVE_IMAGES, MAP_IMAGES))
     moves = {
         "x": _moved_either_way(few, 1, 0),
         "y": _moved_either_way(few, 0, 1),
@@ -213,11 +213,3 @@ def _features(weights: Weights, image_shape: tuple[int, int, int]) -> Features |
     count, rows, columns = data.shape
     encoded = base64.b64encode(data.tobytes()).decode("ascii")
     return Features(count=count, rows=rows, columns=columns, data=encoded)
-
-
-def _some(images: Images, most: int) -> Images:
-    """At most `most` of the images, at random but always the same: files have an order."""
-    if len(images) <= most:
-        return images
-    chosen = np.sort(np.random.default_rng(1).permutation(len(images))[:most])
-    return Images(images.x[chosen], images.y[chosen])

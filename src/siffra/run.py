@@ -119,7 +119,7 @@ def run(
     started = time.perf_counter()
     engine.prepare(setting.model, setting.training, dataset)
     compile_seconds = time.perf_counter() - started
-    curves = {name: _some(dataset.sets[name], CURVE_IMAGES) for name in CURVE_SETS}
+    curves = {name: dataset.sets[name].some(CURVE_IMAGES) for name in CURVE_SETS}
     epochs: list[Epoch] = []
     scoring_seconds = 0.0
 
@@ -139,7 +139,7 @@ def run(
         on_epoch(end.epoch, epoch)
 
     fitted = engine.fit(setting.model, setting.training, dataset, seed, end_epoch)
-    sets = {**dataset.sets, "train": _some(dataset.train, len(dataset.val))}
+    sets = {**dataset.sets, "train": dataset.train.some(len(dataset.val))}
     confusion = {name: score(fitted, images) for name, images in sets.items()}
     record = Record(
         key=run_key(setting, dataset, seed, engine),
@@ -162,14 +162,6 @@ def run(
         finished=datetime.now(UTC),
     )
     return record, fitted
-
-
-def _some(images: Images, most: int) -> Images:
-    """At most `most` of the images, at random but always the same: files have an order."""
-    if len(images) <= most:
-        return images
-    chosen = np.sort(np.random.default_rng(0).permutation(len(images))[:most])
-    return Images(images.x[chosen], images.y[chosen])
 
 
 def _machine_of(engine: Engine) -> Machine:

@@ -26,6 +26,13 @@ class Images:
         """Number of images."""
         return len(self.y)
 
+    def some(self, most: int, *, seed: int = 0) -> "Images":
+        """At most `most` of them, at random but always the same by `seed`: files have an order."""
+        if len(self) <= most:
+            return self
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:most])
+        return Images(self.x[chosen], self.y[chosen])
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the images and labels with their shapes and dtypes."""
