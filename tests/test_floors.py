@@ -23,6 +23,7 @@ FLOORS = (
     "run",
     "examination",
     "model_file",
+    "onnx_file",
     "presence",
     "store_faults",
     "store",

@@ -19,6 +19,9 @@ from siffra.engine.base import Fitted
 from siffra.errors import ModelFileError
 from siffra.run import Record
 
+ONNX = ".onnx"
+"""How a model's file ends that is for other programs; see `siffra.onnx_file`."""
+
 _HEADER = "siffra"
 
 _Side = Annotated[int, Field(gt=0, le=10_000)]
@@ -52,6 +55,19 @@ class SavedModel:
     weights: dict[str, np.ndarray]
 
 
+def as_saved(fitted: Fitted, record: Record, dataset: Dataset) -> SavedModel:
+    """The network of `record` as it would be read from a file."""
+    return SavedModel(
+        setting=record.setting,
+        seed=record.seed,
+        dataset=dataset.name,
+        image_shape=dataset.image_shape,
+        classes=dataset.classes,
+        accuracy=record.accuracy,
+        weights=fitted.weights(),
+    )
+
+
 def save_model(path: Path, fitted: Fitted, record: Record, dataset: Dataset) -> None:
     """Write the network of `record` to `path`, replacing what is there; whole or not at all.
 
@@ -69,7 +85,15 @@ def save_model(path: Path, fitted: Fitted, record: Record, dataset: Dataset) -> 
         accuracy=record.accuracy,
     )
     weights = {name: np.ascontiguousarray(array) for name, array in fitted.weights().items()}
-    content = save(weights, metadata={_HEADER: header.model_dump_json()})
+    write_file(path, save(weights, metadata={_HEADER: header.model_dump_json()}))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a model's file, replacing what is there; whole or not at all.
+
+    Raises:
+        ModelFileError: It cannot be written.
+    """
     with _part_of(path) as part:
         part.write_bytes(content)
         part.replace(path)
@@ -111,6 +135,10 @@ def load_model(path: Path) -> SavedModel:
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
         raise ModelFileError(f"{path}: {found}; name a model saved by `siffra train --save`.")
+    if path.suffix.lower() == ONNX:
+        raise ModelFileError(
+            f"{path}: an ONNX file is for other programs; name the .safetensors that siffra saved."
+        )
     try:
         with safe_open(path, framework="numpy") as file:
             described = (file.metadata() or {}).get(_HEADER)

@@ -17,7 +17,14 @@ from siffra.api.labs import (
     vary,
     vary_job,
 )
-from siffra.api.models import Prediction, TrainResult, predict, train
+from siffra.api.models import (
+    Prediction,
+    TrainResult,
+    expect_to_save,
+    export_model,
+    predict,
+    train,
+)
 
 __all__ = [
     "DEFAULT_SEEDS",
@@ -32,6 +39,8 @@ __all__ = [
     "compare_reports",
     "data_source",
     "expect_report",
+    "expect_to_save",
+    "export_model",
     "lab_job",
     "make_engine",
     "predict",

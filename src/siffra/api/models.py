@@ -10,14 +10,14 @@ from typing import Any, Unpack
 import numpy as np
 
 from siffra.api.arguments import DataLike, Knobs, data_source, make_engine, with_own_models
-from siffra.config import GREATEST_SEED, ModuleModel, Setting, as_model
+from siffra.config import GREATEST_SEED, Model, ModuleModel, Setting, as_model
 from siffra.config.recipe import over_recipe
 from siffra.data.dataset import Dataset
 from siffra.data.load import load_dataset
 from siffra.data.pictures import read_picture
 from siffra.engine.base import Fitted
 from siffra.errors import ConfigError, ModelFileError
-from siffra.model_file import SavedModel, load_model, save_model
+from siffra.model_file import ONNX, SavedModel, as_saved, expect_model, load_model, save_model
 from siffra.report.notebook import html_table
 from siffra.report.terminal import text_table
 from siffra.run import Epoch, Record, run
@@ -96,6 +96,40 @@ def predict(
     return [Prediction(path, tuple(shares.tolist())) for path, shares in found.items()]
 
 
+def export_model(model: Path | str, out: Path | str, *, pixels: str = "float32") -> None:
+    """Write the model saved in `model` to `out` as ONNX, for other programs.
+
+    Args:
+        model: A model that siffra saved, in safetensors' format.
+        out: The file to write; it must end in `.onnx`.
+        pixels: What the ONNX model takes: `float32` in [0, 1], or `uint8`.
+
+    Raises:
+        ConfigError: There are no such pixels.
+        ModelFileError: `model` is no saved model or a module of the user's, or `out` cannot be
+            written.
+    """
+    out = Path(out)
+    if out.suffix.lower() != ONNX:
+        raise ModelFileError(f"{out}: found `{out.suffix}`; it must end in {ONNX}.")
+    from siffra.onnx_file import save_onnx  # brings ONNX
+
+    save_onnx(out, load_model(Path(model)), pixels)
+
+
+def expect_to_save(path: Path, model: Model) -> None:
+    """See that `model` can be saved at `path`: better told before its training than after.
+
+    Raises:
+        ModelFileError: It cannot.
+    """
+    if path.suffix.lower() == ONNX:
+        from siffra.onnx_file import expect_exportable  # brings ONNX
+
+        expect_exportable(model)
+    expect_model(path)
+
+
 def _load(saved: SavedModel, made_by: str | Callable[..., Any] | None) -> Fitted:
     model, engine = saved.setting.model, "native"
     if isinstance(model, ModuleModel):
@@ -143,12 +177,22 @@ class TrainResult:
         return self.record.accuracy
 
     def save(self, path: Path | str) -> None:
-        """Save the model, for `predict`, in safetensors' format.
+        """Save the model: for `predict`, in safetensors' format; or for other programs, as ONNX.
+
+        Args:
+            path: The file. One that ends in `.onnx` is an ONNX model, which takes float32 images
+                (see `export_model` for bytes); any other is in safetensors' format.
 
         Raises:
             ModelFileError: It cannot be written.
         """
-        save_model(Path(path), self.fitted, self.record, self.dataset)
+        path = Path(path)
+        if path.suffix.lower() != ONNX:
+            save_model(path, self.fitted, self.record, self.dataset)
+            return
+        from siffra.onnx_file import save_onnx  # brings ONNX
+
+        save_onnx(path, as_saved(self.fitted, self.record, self.dataset))
 
     def as_json(self) -> dict[str, Any]:
         """What `siffra train --json` prints."""

@@ -19,7 +19,7 @@ from siffra.cli.lab import lab, report
 from siffra.cli.options import help_text, show_help
 from siffra.cli.runs import runs
 from siffra.cli.search import search
-from siffra.cli.train import predict, train
+from siffra.cli.train import export, predict, train
 from siffra.cli.ui import ui
 from siffra.cli.vary import vary
 from siffra.errors import SiffraError
@@ -32,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lab, vary, train, search, predict, report, ui, bench):
+for command in (lab, vary, train, search, predict, export, report, ui, bench):
     app.command(help=help_text(command))(command)
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")

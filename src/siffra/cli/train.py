@@ -1,7 +1,8 @@
-"""`siffra train` and `siffra predict`: one model, made and used."""
+"""`siffra train`, `siffra predict` and `siffra export`: one model, made, used, handed on."""
 
 import json
 import math
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,13 @@ from siffra.cli.options import (
 from siffra.cli.progress import Meter
 
 
+class Pixels(StrEnum):
+    """What an exported model takes."""
+
+    float32 = "float32"
+    uint8 = "uint8"
+
+
 @with_knobs
 def train(
     knobs: dict[str, Any],
@@ -32,7 +40,10 @@ def train(
     ] = 0,
     save: Annotated[
         Path | None,
-        typer.Option(help="Save the model, for `siffra predict`.", metavar="FILE"),
+        typer.Option(
+            help="Save the model, for `siffra predict`; or for other programs, as .onnx.",
+            metavar="FILE",
+        ),
     ] = None,
     as_json: JsonOption = False,
     data: DataOption = None,
@@ -50,16 +61,17 @@ def train(
     [dim]Examples[/dim]
     siffra train --neurons 128 --learning-rate 0.5 --epochs 5
     siffra train --model conv --kernel-size 5 --save digits.safetensors
+    siffra train --neurons 64 --save digits.onnx
     siffra train --recipe digits-5s
     """
     from siffra import api
     from siffra.config import Setting
     from siffra.config.recipe import over_recipe
-    from siffra.model_file import expect_model
 
+    setting = Setting.from_knobs(over_recipe(recipe, knobs))
     if save:
-        expect_model(save)
-    epochs = math.ceil(Setting.from_knobs(over_recipe(recipe, knobs)).training.epochs)
+        api.expect_to_save(save, setting.model)
+    epochs = math.ceil(setting.training.epochs)
     with Meter(epochs, "epochs") as meter:
         result = api.train(
             **knobs,
@@ -119,6 +131,29 @@ def predict(
         for label in prediction.ranked[:SHOWN]:
             share = prediction.probabilities[label]
             typer.echo(f"  {label:>4}  {share:7.2%}  {'█' * round(BAR * share)}".rstrip())
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="A model that `siffra train --save` wrote.")],
+    out: Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE.onnx")],
+    pixels: Annotated[
+        Pixels, typer.Option(help="What it takes: float32 from 0 to 1, or uint8.")
+    ] = Pixels.float32,
+) -> None:
+    """Turn a saved model into ONNX, for other programs to predict with.
+
+    Its input `images` is (n, height, width, channels) with any n, its output `probabilities`
+    (n, classes). What was trained, and how, stands in its metadata. To hand on runs instead, see
+    [bold]siffra runs export[/bold].
+
+    [dim]Examples[/dim]
+    siffra export digits.safetensors digits.onnx
+    siffra export digits.safetensors digits.onnx --pixels uint8
+    """
+    from siffra import api
+
+    api.export_model(model, out, pixels=pixels)
+    typer.echo(str(out))
 
 
 SHOWN, BAR = 3, 30
