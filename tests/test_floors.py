@@ -27,6 +27,7 @@ FLOORS = (
     "presence",
     "store_faults",
     "store",
+    "store_query",
     "lab.plan",
     "lab.looks",
     "lab.moderation",

@@ -1,4 +1,6 @@
-"""The store: one SQLite file with a row for every finished run. The only module with SQL.
+"""The store: one SQLite file with a row for every finished run.
+
+The only module with SQL, but for `store_query`, through which users ask with theirs.
 
 A run's record is kept whole, as JSON; the columns that are queried are SQLite's own extracts
 of it, and the `epoch` view spreads its curves, so that nothing can disagree with the record.

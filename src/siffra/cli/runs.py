@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
-from siffra.cli.options import JsonOption, StoreOption, show_help, spell
+from siffra.cli.options import JsonOption, StoreOption, help_text, show_help, spell
+from siffra.cli.runs_sql import sql
 from siffra.config import GREATEST_SEED, KNOBS
 from siffra.errors import ConfigError, did_you_mean
 
 runs = typer.Typer()
-runs.callback(invoke_without_command=True, help="List, show or export finished runs.")(show_help)
+runs.callback(invoke_without_command=True, help="List, show, ask or export finished runs.")(
+    show_help
+)
+runs.command(help=help_text(sql))(sql)
 
 KeyArgument = Annotated[str, typer.Argument(help="The run's key, or the start of it.")]
 

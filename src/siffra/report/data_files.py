@@ -96,13 +96,22 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     return rows
 
 
-def runs_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as CSV (RFC 4180); no text in it can be taken for a formula by a spreadsheet."""
+def runs_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ("key",)) -> str:
+    """The rows as CSV (RFC 4180); no text in it can be taken for a formula by a spreadsheet.
+
+    `columns` are those of a table without rows.
+    """
     file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["key"])
-    writer.writeheader()
-    writer.writerows({key: _no_formula(value) for key, value in row.items()} for row in rows)
+    names = list(rows[0]) if rows else list(columns)
+    writer = csv.writer(file)
+    writer.writerow(map(_no_formula, names))
+    writer.writerows([_no_formula(row[name]) for name in names] for row in rows)
     return file.getvalue()
+
+
+def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as a JSON list of objects; null for what is not finite."""
+    return json.dumps(_finite(rows), ensure_ascii=False, allow_nan=False)
 
 
 def runs_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -1,0 +1,116 @@
+"""`siffra runs sql`: questions to the store, in SQL."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from siffra.cli.options import JsonOption, StoreOption
+from siffra.errors import StoreError
+
+if TYPE_CHECKING:
+    from siffra.store_query import Found
+
+SECONDS, ROWS = 10.0, 1000
+
+
+def sql(
+    question: Annotated[
+        str | None, typer.Argument(help="A SELECT over what --schema shows.", metavar="SELECT")
+    ] = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Show what can be asked.")] = False,
+    rows: Annotated[int, typer.Option(help="The most rows to get.", min=1, metavar="N")] = ROWS,
+    seconds: Annotated[
+        float, typer.Option(help="The most seconds to take.", min=0.01, metavar="S")
+    ] = SECONDS,
+    store: StoreOption = None,
+) -> None:
+    """Ask the store in SQL. Nothing can be changed: it is opened to be read only.
+
+    [dim]Examples[/dim]
+    siffra runs sql --schema
+    siffra runs sql "SELECT neurons, count(*) AS n, avg(test) FROM run GROUP BY neurons"
+    siffra runs sql "SELECT seed, epoch, epoch.val FROM epoch JOIN run USING (key)" --csv
+    """
+    if as_json and as_csv:
+        raise StoreError("sql: found --json and --csv; ask for one of them.")
+    if schema:
+        _print_schema(as_json)
+        return
+    if question is None:
+        raise StoreError("sql: found no question; ask with a SELECT, or see --schema.")
+    from siffra.store import default_store_path
+    from siffra.store_query import ask
+
+    path: Path = store or default_store_path()
+    found = ask(path, question, seconds=seconds, rows=rows)
+    if as_json:
+        from siffra.report.data_files import rows_json
+
+        typer.echo(rows_json(found.as_dicts()))
+    elif as_csv:
+        from siffra.report.data_files import runs_csv
+
+        typer.echo(runs_csv(found.as_dicts(), found.columns), nl=False)
+    else:
+        _print_table(found)
+    if found.more:
+        typer.echo(f"{rows:,} rows, and there are more: --rows N gets more.", err=True)
+
+
+def _print_table(found: "Found") -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name, values in zip(found.columns, zip(*found.rows, strict=True), strict=False):
+        numbers = all(isinstance(value, int | float | None) for value in values)
+        table.add_column(_text(name), justify="right" if numbers else "left", no_wrap=True)
+    if not found.rows:
+        for name in found.columns:
+            table.add_column(_text(name), no_wrap=True)
+    for row in found.rows:
+        table.add_row(*map(_text, row))
+    _print_wide(table)
+
+
+def _print_schema(as_json: bool) -> None:
+    from siffra.store_query import VIEWS
+
+    if as_json:
+        told = {name: {"row": v.row, "columns": list(v.columns)} for name, v in VIEWS.items()}
+        typer.echo(json.dumps(told))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("from", "a row is", "columns"):
+        table.add_column(heading, overflow="fold", ratio=3 if heading == "columns" else None)
+    for name, view in VIEWS.items():
+        table.add_row(_text(name), _text(view.row), _text(", ".join(view.columns)))
+        table.add_row()
+    Console(highlight=False).print(table)
+    typer.echo(
+        "Knobs, seed and the rest of a run: JOIN run USING (key). Its record whole, as JSON, is "
+        "main.run.record.\nTruths are 1 and 0; what a model does not have is NULL."
+    )
+
+
+def _print_wide(table: Any) -> None:
+    """On lines as long as they have to be: a terminal folds them, a pipe has no width."""
+    from rich.console import Console
+
+    Console(highlight=False, width=100_000).print(table, soft_wrap=True)
+
+
+def _text(value: Any) -> Any:
+    """A value for a terminal, which gets no control characters and no markup from the store."""
+    from rich.text import Text
+
+    if isinstance(value, float):
+        return Text(f"{value:.6g}")
+    told = "–" if value is None else str(value)
+    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in told))

@@ -1,0 +1,245 @@
+"""Questions to the store in SQL: what may be asked, and how nothing can be changed by asking.
+
+The file is opened to be read only, SQLite refuses every statement that is no SELECT, and both
+the time and the number of rows have an end. What is asked are views (`VIEWS`), which live in
+the connection alone: the store's own schema knows nothing of them.
+"""
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from siffra.config import KNOBS, Training
+from siffra.errors import StoreError, did_you_mean
+from siffra.store import open_store
+from siffra.store_faults import explained, primary
+
+SECONDS, ROWS = 10.0, 1000
+"""The most that a question may take, and the most rows that it gets, unless it is told."""
+
+_LONGEST_VALUE = 100_000_000
+"""Bytes of a text that a question may make."""
+_STEPS = 20_000
+"""SQLite's instructions between two looks at the clock: less than a millisecond."""
+_ALLOWED = frozenset(
+    {
+        sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE,
+    }
+)  # fmt: skip
+_USERS_MISTAKES = frozenset(
+    {
+        sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_RANGE,
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Something that can be asked: what a row is, its columns with their SQL, and whence."""
+
+    row: str
+    columns: Mapping[str, str]
+    source: str
+
+    @property
+    def sql(self) -> str:
+        """Its SELECT."""
+        columns = ", ".join(f"{sql} AS {name}" for name, sql in self.columns.items())
+        return f"SELECT {columns} FROM {self.source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rows that a question got, and whether there are `more` than it may have."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    more: bool
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """Every row by column."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+def ask(path: Path, question: str, *, seconds: float = SECONDS, rows: int = ROWS) -> Found:
+    """What the store at `path` answers to `question`, one SELECT over `VIEWS`.
+
+    Columns of one name are told apart: `test`, `test_2`. Bytes are given as hex.
+
+    Raises:
+        StoreError: It cannot be answered: the text says what is wrong with it, or the store; or
+            it took longer than `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    with open_store(path, read_only=True, patience=seconds), _reading(path, seconds) as db:
+        db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        with explained(path), _understood(seconds):
+            cursor = db.execute(question)
+            if cursor.description is None:
+                raise StoreError("sql: found nothing to answer; ask with a SELECT.")
+            columns = _told_apart([column[0] for column in cursor.description])
+            found = cursor.fetchmany(rows + 1)
+    shown = tuple(tuple(map(_plain, row)) for row in found[:rows])
+    return Found(columns, shown, more=len(found) > rows)
+
+
+@contextmanager
+def _reading(path: Path, patience: float) -> Iterator[sqlite3.Connection]:
+    """A connection that can do nothing but read, with the views."""
+    with explained(path):
+        db = _connect(path, patience)
+    try:
+        with explained(path):
+            for name, view in VIEWS.items():
+                db.execute(f"CREATE TEMP VIEW {name} AS {view.sql}")
+            db.execute("PRAGMA query_only = TRUE")
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+        db.set_authorizer(_allow)
+        yield db
+    finally:
+        db.close()
+
+
+def _connect(path: Path, patience: float) -> sqlite3.Connection:
+    address = path.absolute().as_uri()
+    db = None
+    # `immutable`: where the folder is read-only as well; see `open_store`, which went before.
+    for how in ("mode=ro", "mode=ro&immutable=1"):
+        db = sqlite3.connect(f"{address}?{how}", uri=True, timeout=patience, isolation_level=None)
+        try:
+            db.execute("SELECT count(*) FROM sqlite_schema")
+        except sqlite3.OperationalError:
+            db.close()
+            continue
+        return db
+    raise StoreError(f"{path}: the store cannot be opened to be read.")
+
+
+def _allow(action: int, first: str | None, second: str | None, *where: str | None) -> int:
+    allowed = action in _ALLOWED and second not in ("load_extension", "fts3_tokenizer")
+    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+
+
+@contextmanager
+def _understood(seconds: float) -> Iterator[None]:
+    """Turn what SQLite says of a question into one line; what it says of the file is not ours."""
+    try:
+        yield
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        code = primary(error) if isinstance(error, sqlite3.Error) else 0
+        if code == sqlite3.SQLITE_INTERRUPT:
+            raise StoreError(
+                f"sql: no answer within {seconds:g} s; narrow it down, or allow more --seconds."
+            ) from error
+        if code and code not in _USERS_MISTAKES:
+            raise
+        raise StoreError(f"sql: {_mistake(str(error))}") from error
+
+
+def _mistake(text: str) -> str:
+    if re.search("authoriz|prohibited|cannot modify", text):
+        return "only a SELECT can be asked; nothing in the store can be changed from here."
+    if "one statement" in text:
+        return "found more than one statement; ask one SELECT at a time."
+    if unknown := re.fullmatch(r"no such (column|table): (.*)", text):
+        kind, name = unknown.groups()
+        known = VIEWS if kind == "table" else {c for view in VIEWS.values() for c in view.columns}
+        return f"no such {kind}: {name}; {did_you_mean(name.rpartition('.')[2], known)}"
+    return f"{text.rstrip('.')}; `siffra runs sql --schema` shows what can be asked."
+
+
+def _told_apart(names: Sequence[str]) -> tuple[str, ...]:
+    apart: list[str] = []
+    for name in names:
+        number, other = 1, name
+        while other in apart:
+            number += 1
+            other = f"{name}_{number}"
+        apart.append(other)
+    return tuple(apart)
+
+
+def _plain(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _knob(name: str) -> str:
+    """A knob in SQL, as `Setting.knobs` tells it: one value where all layers agree."""
+    if name == "model":
+        return "coalesce(json_extract(run.record, '$.model.factory'), run.model)"
+    if name in Training.model_fields:
+        return f"json_extract(run.record, '$.training.{name}')"
+    if count := {"layers": "neurons", "conv_layers": "filters"}.get(name):
+        return f"json_array_length(run.record, '$.model.{count}')"
+    if not KNOBS[name].per_layer:
+        return f"json_extract(run.record, '$.model.{name}')"
+    return (
+        "(SELECT CASE count(DISTINCT value) WHEN 1 THEN value ELSE group_concat(value, ', ') END "
+        f"FROM json_each(run.record, '$.model.{name}') WHERE type = 'integer')"
+    )
+
+
+_SETS = ("train", "val", "test", "moved", "rotated")
+
+VIEWS: Mapping[str, View] = {
+    "run": View(
+        "a finished run: its knobs, accuracies (fractions) and training time",
+        {"key": "run.key"}
+        | {name: _knob(name) for name in KNOBS}
+        | {"seed": "run.seed"}
+        | {name: f"run.{name}" for name in _SETS}
+        | {
+            name: f"run.{name}"
+            for name in (
+                "seconds",
+                "diverged",
+                "parameters",
+                "dataset",
+                "engine",
+                "cpu",
+                "threads",
+                "finished",
+            )
+        },
+        "main.run AS run",
+    ),
+    "epoch": View(
+        "an epoch of a run: loss (nats), training seconds, and accuracies on samples of the sets",
+        {name: f"epoch.{name}" for name in ("key", "epoch", "loss", "seconds", *_SETS)},
+        "main.epoch AS epoch",
+    ),
+    "score": View(
+        "a run's accuracy on a set of images, any set that it has (`set` is a word of SQL's)",
+        {"key": "run.key", "image_set": "entry.key", "accuracy": "entry.value"},
+        "main.run AS run, json_each(run.record, '$.accuracy') AS entry",
+    ),
+    "confusion": View(
+        "how many images of a set are of the class `truth` and were taken for `predicted`",
+        {
+            "key": "run.key",
+            "image_set": "entry.key",
+            "truth": "line.key",
+            "predicted": "cell.key",
+            "images": "cell.value",
+        },
+        "main.run AS run, json_each(run.record, '$.confusion') AS entry, "
+        "json_each(entry.value) AS line, json_each(line.value) AS cell",
+    ),
+    "argument": View(
+        "a parameter of a model of your own, by name",
+        {
+            "key": "run.key",
+            "name": "json_extract(entry.value, '$[0]')",
+            "value": "json_extract(entry.value, '$[1]')",
+        },
+        "main.run AS run, json_each(run.record, '$.model.arguments') AS entry",
+    ),
+}
+"""What can be asked, by name; all have the run's `key`."""
