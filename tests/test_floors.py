@@ -39,6 +39,7 @@ FLOORS = (
     "bench",
     "api",
     "api_search",
+    "sklearn",
     "web",
     "cli",
     "__main__",

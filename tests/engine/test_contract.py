@@ -1,11 +1,14 @@
 """What `siffra.engine.base` promises, asked of every engine."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from reference import ReferenceEngine
 from small import LAYERS, NETWORKS, TRAININGS, small_dataset
 
 from siffra.config import Setting
+from siffra.data.dataset import Images
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.engine.native.engine import NativeEngine
 from siffra.engine.torch.engine import TorchEngine
@@ -18,9 +21,9 @@ ENGINES = {
 }
 
 
-def fit(engine, knobs, seed=1, on_epoch=lambda end, fitted: None):
+def fit(engine, knobs, seed=1, on_epoch=lambda end, fitted: None, dataset=DATASET):
     setting = Setting.from_knobs({"batch_size": 8, "epochs": 2, "learning_rate": 0.1, **knobs})
-    return engine.fit(setting.model, setting.training, DATASET, seed, on_epoch)
+    return engine.fit(setting.model, setting.training, dataset, seed, on_epoch)
 
 
 def same(a: Fitted, b: Fitted) -> bool:
@@ -99,6 +102,21 @@ class TestEngineContract:
         np.testing.assert_allclose(
             fitted.predict(DATASET.test.x), fitted.predict(as_float), atol=1e-5
         )
+
+    @pytest.mark.parametrize(
+        "knobs",
+        [{}, {"model": "conv", "kernel_size": 3}, {"augment": "move", "augment_move": 2}],
+        ids=str,
+    )
+    def test_floats_are_trained_on_as_the_bytes_that_they_stand_for(self, engine, knobs):
+        train = Images(DATASET.train.x / np.float32(255), DATASET.train.y)
+
+        of_bytes = fit(engine, knobs).weights()
+        of_floats = fit(engine, knobs, dataset=replace(DATASET, train=train)).weights()
+
+        for name, array in of_bytes.items():
+            # One rounding more or less of each pixel, in 14 steps.
+            np.testing.assert_allclose(of_floats[name], array, atol=1e-5)
 
     def test_saved_weights_make_the_same_network(self, engine, knobs):
         fitted = fit(engine, knobs)

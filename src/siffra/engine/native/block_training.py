@@ -11,7 +11,7 @@ from siffra.engine.draws import dropout_scales, epoch_maps
 from siffra.engine.native import descent, pointwise
 from siffra.engine.native.block import Block
 from siffra.engine.native.chain import Chain
-from siffra.engine.native.gather import PIXEL, gather, gather_warped
+from siffra.engine.native.gather import gather, gather_warped, scale_of
 from siffra.engine.native.placement import Placement
 from siffra.engine.native.training import Trainer
 from siffra.engine.schedule import ema_decay, learning_rates
@@ -38,7 +38,14 @@ class BlockTrainer(Trainer):
         self._grads = np.zeros(placement.trained, np.float32)
         self._optimizer = descent.make_optimizer(training, placement)
         self._rates = learning_rates(training, len(images.x))
-        self._steps = 0
+        self._next = 0
+        self._steps = np.zeros((), np.int64)  # those of trainings before this one too
+        self.memory = {
+            "params": self._params,
+            "averaged": self.averaged,
+            "steps": self._steps,
+            **self._optimizer.memory,
+        }
         self._chain = Chain(network, placement, self._batch_size)
         self._maps: Iterator[np.ndarray] | None = None
         if training.augment != "none":
@@ -61,11 +68,11 @@ class BlockTrainer(Trainer):
         return losses, hits
 
     def _gather(self, batch: np.ndarray, maps: np.ndarray | None) -> None:
-        chain = self._chain
+        chain, scale = self._chain, scale_of(self._x)
         if maps is None:
-            gather(self._rows, batch, PIXEL, chain.places, chain.inputs)
+            gather(self._rows, batch, scale, chain.places, chain.inputs)
         else:
-            gather_warped(self._x, batch, maps, PIXEL, chain.places, chain.inputs)
+            gather_warped(self._x, batch, maps, scale, chain.places, chain.inputs)
 
     def _gradients(self, batch: np.ndarray, threads: int) -> tuple[float, int]:
         images, params, grads = len(batch), self._params, self._grads
@@ -90,11 +97,12 @@ class BlockTrainer(Trainer):
         return loss, right
 
     def _descend(self) -> None:
-        rate = float(self._rates[self._steps])
+        rate = float(self._rates[self._next])
+        self._next += 1
         self._steps += 1
         self._optimizer.step(self._params, self._grads, rate)
         if self._training.ema:
-            decay = np.float32(ema_decay(self._training, self._steps))
+            decay = np.float32(ema_decay(self._training, int(self._steps)))
             descent.average(self.averaged, self._params, decay)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from siffra.engine.native import conv
 from siffra.engine.native.block import Block
 from siffra.engine.native.fused import FusedBlock, is_fused
-from siffra.engine.native.gather import PIXEL, Places, gather
+from siffra.engine.native.gather import Places, gather, scale_of
 from siffra.engine.native.placement import Placement
 from siffra.engine.native.stepped import LastBlock, SteppedBlock
 from siffra.network import Conv, Network
@@ -59,7 +59,7 @@ class ChainPredictor:
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities, (n, classes) float32, of (n, pixels) images."""
         chain = self._chain
-        scale = PIXEL if images.dtype == np.uint8 else np.float32(1)
+        scale = scale_of(images)
         out = np.empty((len(images), self._classes), np.float32)
         threads = numba.get_num_threads()
         for start in range(0, len(images), self._CHUNK):

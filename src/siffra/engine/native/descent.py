@@ -6,6 +6,7 @@ Kernels here work on flat arrays and allocate nothing.
 
 import abc
 import math
+from collections.abc import Mapping
 from typing import final
 
 import numpy as np
@@ -27,7 +28,11 @@ class Optimizer(abc.ABC):
 
     Weight decay is decoupled (Loshchilov & Hutter 2019): it takes its share of every kernel
     before the step, whatever the optimizer makes of the gradient.
+
+    `memory` has by name what it remembers from step to step: its own arrays.
     """
+
+    memory: Mapping[str, np.ndarray]
 
     def __init__(self, training: Training, placement: Placement) -> None:
         self._decay = training.weight_decay
@@ -70,6 +75,7 @@ class Momentum(Optimizer):
     def __init__(self, training: Training, placement: Placement) -> None:
         super().__init__(training, placement)
         self._velocity = np.zeros(placement.trained, np.float32)
+        self.memory = {"velocity": self._velocity}
 
     def _descend(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
         momentum(params, grads, self._velocity, self._momentum, np.float32(rate))
@@ -82,6 +88,7 @@ class Nesterov(Optimizer):
     def __init__(self, training: Training, placement: Placement) -> None:
         super().__init__(training, placement)
         self._velocity = np.zeros(placement.trained, np.float32)
+        self.memory = {"velocity": self._velocity}
 
     def _descend(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
         nesterov(params, grads, self._velocity, self._momentum, np.float32(rate))
@@ -95,12 +102,18 @@ class Adam(Optimizer):
         super().__init__(training, placement)
         self._first = np.zeros(placement.trained, np.float32)
         self._second = np.zeros(placement.trained, np.float32)
-        self._steps = 0
+        self._steps = np.zeros((), np.int64)
+        self.memory = {
+            "first": self._first,
+            "second": self._second,
+            "steps_of_moments": self._steps,
+        }
 
     def _descend(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
         self._steps += 1
-        first = np.float32(rate / (1 - _BETA_1**self._steps))
-        second = np.float32(1 / math.sqrt(1 - _BETA_2**self._steps))
+        steps = int(self._steps)
+        first = np.float32(rate / (1 - _BETA_1**steps))
+        second = np.float32(1 / math.sqrt(1 - _BETA_2**steps))
         adam(params, grads, self._first, self._second, first, second)
 
 
@@ -120,6 +133,8 @@ class Muon(Optimizer):
         hidden = zip(placement.parts[:-1], placement.places[:-1], strict=True)
         self._hidden = [_Hidden(part, place.kernel) for part, place in hidden]
         self._velocity = np.zeros(placement.trained, np.float32)
+        buffers = {f"buffer_{number}": layer.buffer for number, layer in enumerate(self._hidden)}
+        self.memory = {"velocity": self._velocity, **buffers}
 
     def _hold(self, params: np.ndarray) -> None:
         for layer in self._hidden:
@@ -138,7 +153,7 @@ class _Hidden:
         self._part, self._kernel = part, kernel
         self._size = math.sqrt(part.outputs)
         self._stretch = math.sqrt(max(1.0, part.outputs / part.inputs))
-        self._buffer: np.ndarray | float = 0.0
+        self.buffer = np.zeros_like(part.as_matrix(np.zeros(part.tap.size, np.float32)))
 
     def hold(self, params: np.ndarray) -> None:
         """Bring a kernel that is followed by a batch norm back to its size."""
@@ -151,8 +166,8 @@ class _Hidden:
     ) -> None:
         """One step, which leaves no gradient of this kernel for others."""
         gradient = self._part.as_matrix(grads[self._kernel])
-        self._buffer = momentum * self._buffer + gradient
-        turn = orthogonal(gradient + momentum * self._buffer)
+        self.buffer[:] = momentum * self.buffer + gradient
+        turn = orthogonal(gradient + momentum * self.buffer)
         turn *= np.float32(rate * self._stretch)
         params[self._kernel] -= self._part.as_kernel(turn)
         grads[self._kernel] = 0

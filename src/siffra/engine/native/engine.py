@@ -23,6 +23,7 @@ from siffra.engine.native.prediction import StackPredictor
 from siffra.engine.native.training import (
     DenseTrainer,
     InkTrainer,
+    Memory,
     Trainer,
     is_plain_descent,
 )
@@ -71,9 +72,28 @@ class NativeEngine(Engine):
         on_epoch: Callable[[EpochEnd, Fitted], None],
     ) -> Fitted:
         """See `Engine.fit`."""
+        return self.go_on(model, training, dataset, seed, None, on_epoch)[0]
+
+    def go_on(
+        self,
+        model: Model,
+        training: Training,
+        dataset: Dataset,
+        seed: int,
+        before: Memory | None,
+        on_epoch: Callable[[EpochEnd, Fitted], None] = lambda end, fitted: None,
+    ) -> tuple[Fitted, Memory]:
+        """`fit` from where another training of the same model ended, unless `before` is None.
+
+        `before` is what that one gave beside its network: the weights, and all that its optimizer
+        remembers. Order, augmentation and dropout come from `seed`, as always; the schedule of
+        learning rates starts anew.
+        """
         network = build_network(model, dataset.image_shape, dataset.classes)
         weights = initial_weights(network, seed)
         trainer = self._trainer(network, weights, training, dataset.train, seed)
+        if before is not None:
+            trainer.remember(before)
         fitted = NativeFitted(network, trainer, self)
         for epoch, order in enumerate(training_orders(training, len(dataset.train), seed), start=1):
             with self.hold_threads():
@@ -83,7 +103,7 @@ class NativeEngine(Engine):
             fitted.take(trainer)
             images = len(order)
             on_epoch(EpochEnd(epoch, loss / images, hits / images, seconds), fitted)
-        return fitted
+        return fitted, trainer.memory
 
     def load(
         self,

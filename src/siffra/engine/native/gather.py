@@ -18,6 +18,11 @@ PIXEL = np.float32(1 / 255)
 """What a uint8 pixel counts."""
 
 
+def scale_of(images: np.ndarray) -> np.float32:
+    """What a number in `images` is multiplied by: floats count what they say."""
+    return PIXEL if images.dtype == np.uint8 else np.float32(1)
+
+
 _FEW = 8
 """Images that a thread warps at a time, with the same work space."""
 

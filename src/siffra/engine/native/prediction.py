@@ -3,7 +3,7 @@
 import numpy as np
 
 from siffra.engine.native import dense, ink
-from siffra.engine.native.gather import PIXEL
+from siffra.engine.native.gather import scale_of
 from siffra.engine.native.layout import Layout
 from siffra.network import Network
 
@@ -28,7 +28,7 @@ class StackPredictor:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities, (n, classes) float32, of (n, pixels) images."""
-        scale = PIXEL if images.dtype == np.uint8 else np.float32(1)
+        scale = scale_of(images)
         out = np.empty((len(images), self._classes), np.float32)
         if len(images) and ink.is_sparse(images):
             value = np.zeros(self._pixel.shape, images.dtype)

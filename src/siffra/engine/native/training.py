@@ -8,22 +8,45 @@ import numpy as np
 from siffra.config import Training
 from siffra.data.dataset import Images
 from siffra.engine.native import dense
-from siffra.engine.native.gather import PIXEL
+from siffra.engine.native.gather import scale_of
 from siffra.engine.native.ink import Ink
 from siffra.engine.native.layout import Layout
 from siffra.engine.native.placement import Placement
+from siffra.errors import ConfigError
 from siffra.network import Network
+
+Memory = Mapping[str, np.ndarray]
+"""All that a next step depends on, beside its images and draws, by name."""
 
 
 class Trainer(abc.ABC):
-    """Trains a network in place: `averaged` are the parameters to predict with, as laid out."""
+    """Trains a network in place: `averaged` are the parameters to predict with, as laid out.
+
+    `memory` holds the trainer's own arrays, which change as it goes on.
+    """
 
     layout: Layout | Placement
     averaged: np.ndarray
+    memory: Memory
 
     @abc.abstractmethod
     def epoch(self, order: np.ndarray) -> tuple[float, int]:
         """One pass in `order`; the summed loss in nats and the number of right answers."""
+
+    def remember(self, memory: Memory) -> None:
+        """Go on from what another trainer of the same network and optimizer had.
+
+        Raises:
+            ConfigError: It had another network or optimizer.
+        """
+        shapes = ({k: array.shape for k, array in each.items()} for each in (self.memory, memory))
+        if len({tuple(sorted(each.items())) for each in shapes}) > 1:
+            raise ConfigError(
+                "a training goes on with the network and the optimizer that it began with; "
+                "they were changed."
+            )
+        for name, array in self.memory.items():
+            array[...] = memory[name]
 
 
 class StackTrainer(Trainer):
@@ -42,8 +65,9 @@ class StackTrainer(Trainer):
         self._y = images.y
         self._batch_size = min(training.batch_size, len(images.x))
         self._velocity = np.zeros_like(self.params)
+        self.memory = {"params": self.params, "velocity": self._velocity}
         self._descent = dense.Descent(
-            PIXEL, np.float32(training.learning_rate), np.float32(training.momentum)
+            scale_of(images.x), np.float32(training.learning_rate), np.float32(training.momentum)
         )
         self._layers = layout.stack.layers
         shards = layout.stack.shards(self._batch_size)
