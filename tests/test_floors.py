@@ -37,6 +37,7 @@ FLOORS = (
     "search",
     "report",
     "bench",
+    "doctor",
     "api",
     "api_search",
     "sklearn",

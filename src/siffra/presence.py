@@ -38,6 +38,11 @@ class Presence:
         """Whether `name` is that of another holder that lives."""
         return name != self.name and not _remove_if_dead(self._folder / name)
 
+    def lives(self, name: str) -> bool:
+        """Whether a holder of that name lives; this leaves everything as it is."""
+        file = self._folder / name
+        return file.exists() and _is_held(FileLock(file))
+
     def leave(self) -> None:
         """Let go, and remove all traces of this process and of the dead."""
         self.let_go()
@@ -54,11 +59,16 @@ class Presence:
 def _remove_if_dead(file: Path) -> bool:
     if not file.exists():
         return True
-    lock = FileLock(file)
+    if _is_held(FileLock(file)):
+        return False
+    file.unlink(missing_ok=True)
+    return True
+
+
+def _is_held(lock: FileLock) -> bool:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        return False
+        return True
     lock.release()
-    file.unlink(missing_ok=True)
-    return True
+    return False

@@ -18,9 +18,10 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
 from pydantic import TypeAdapter, ValidationError
@@ -100,6 +101,20 @@ def default_store_path() -> Path:
     if chosen:
         return Path(chosen).expanduser()
     return platformdirs.user_data_path("siffra") / "runs.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a store is: its schema, runs, claims, those of them that are void, and damage.
+
+    `damage` is what SQLite finds wrong in the file; None if that is nothing.
+    """
+
+    schema: int
+    runs: int
+    claims: int
+    void_claims: int
+    damage: str | None
 
 
 class Store:
@@ -237,6 +252,16 @@ class Store:
         with self._writing():
             self._drop_claim(key)
 
+    def health(self) -> Health:
+        """Read the whole file and count; takes about 0.3 s for 20 MB, and changes nothing."""
+        with explained(self._path):
+            finding = _finding(self._db, "integrity_check")
+            (runs,) = self._db.execute("SELECT count(*) FROM run").fetchone()
+            owners = self._db.execute("SELECT owner FROM claim").fetchall()
+        void = sum(not self._presence.lives(owner) for (owner,) in owners)
+        damage = None if finding == "ok" else finding
+        return Health(_version(self._db, self._path), runs, len(owners), void, damage)
+
     def close(self) -> None:
         """Give up all claims and close the file."""
         try:
@@ -358,7 +383,7 @@ def _connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
 
 def _prepare(db: sqlite3.Connection, path: Path, patience: float) -> None:
     """Check the file, which takes about 0.1 s for 20 MB, and bring it up to date."""
-    finding = _quick_check(db)
+    finding = _finding(db, "quick_check")
     if finding != "ok":
         raise StoreError(damaged(path, finding))
     _use_write_ahead_log(db, patience)
@@ -368,9 +393,10 @@ def _prepare(db: sqlite3.Connection, path: Path, patience: float) -> None:
         _migrate(db, path)
 
 
-def _quick_check(db: sqlite3.Connection) -> str:
+def _finding(db: sqlite3.Connection, check: Literal["quick_check", "integrity_check"]) -> str:
+    """The first thing that is wrong in the file; `ok` if nothing is."""
     try:
-        return db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        return db.execute(f"PRAGMA {check}(1)").fetchone()[0]
     except sqlite3.OperationalError as error:
         # The columns are checked against the record, which fails where that is no JSON any more.
         if primary(error) == sqlite3.SQLITE_ERROR:

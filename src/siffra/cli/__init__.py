@@ -15,6 +15,7 @@ import typer
 
 from siffra.cli.bench import bench
 from siffra.cli.data import data
+from siffra.cli.doctor import doctor
 from siffra.cli.lab import lab, report
 from siffra.cli.options import help_text, show_help
 from siffra.cli.runs import runs
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lab, vary, train, search, predict, export, report, ui, bench):
+for command in (lab, vary, train, search, predict, export, report, ui, bench, doctor):
     app.command(help=help_text(command))(command)
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")

@@ -12,6 +12,7 @@ from siffra.data.npz import names_in, read_arrays
 from siffra.errors import DataError
 
 MNIST = Path(__file__).with_name("mnist.npz")
+MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
 
 # Names of images and labels by set, in Keras' manner and in MedMNIST's; val need not be there.
 _SCHEMAS: tuple[Mapping[str, tuple[str, str]], ...] = (

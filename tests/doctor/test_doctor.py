@@ -1,0 +1,339 @@
+"""`siffra doctor`: every complaint, provoked."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from siffra.doctor import places
+from siffra.doctor.machine import blas, judge_processor, processor, share_of_cores
+from siffra.doctor.packages import packages, wrong_versions
+from siffra.doctor.probe import Probe
+from siffra.doctor.training import judge, training
+from siffra.doctor.variables import variables
+from siffra.errors import BenchError
+from siffra.store import open_store
+
+SET_BY_USERS = ("OMP_", "GOMP_", "OPENBLAS_", "NUMBA_", "NPY_", "SIFFRA_")
+
+
+def doctor(store: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(SET_BY_USERS)}
+    return subprocess.run(
+        [sys.executable, "-m", "siffra", "doctor", "--store", str(store), *arguments],
+        capture_output=True, text=True, env=clean | {"COLUMNS": "160"} | environment,
+    )  # fmt: skip
+
+
+def test_a_healthy_machine(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    with open_store(path):
+        pass
+
+    done = doctor(path, "--json", OMP_NUM_THREADS="1")
+
+    told = json.loads(done.stdout)
+    # What the machine itself is like, these tests cannot know.
+    assert {complaint["about"] for complaint in told["complaints"]} <= {"processor"}
+    assert told["healthy"] is not bool(told["complaints"])
+    assert (done.returncode, done.stderr) == (len(told["complaints"]), "")
+    assert told["facts"]["environment"] == {
+        "OMP_NUM_THREADS": "1 (siffra's own threads do not heed it)"
+    }
+    assert told["facts"]["store"]["runs"] == 0
+    assert "matrix peak" in told["facts"]["training"]["one core"]
+
+
+def test_complaints_are_told_with_what_mends_them(tmp_path):
+    (tmp_path / "runs.sqlite").write_text("no database")
+    (tmp_path / "file").touch()
+
+    done = doctor(
+        tmp_path / "runs.sqlite",
+        NUMBA_DISABLE_JIT="1", NUMBA_CACHE_DIR=str(tmp_path / "file"), OPENBLAS_CORETYPE="Nehalem",
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    told = " ".join(done.stdout.split())
+    for expected in (
+        "NUMBA_DISABLE_JIT=1: the kernels are not compiled, so that nothing trains. "
+        "mend it: unset NUMBA_DISABLE_JIT",
+        "OPENBLAS_CORETYPE=Nehalem: NumPy multiplies as on Nehalem, and this is ",
+        "mend it: unset OPENBLAS_CORETYPE",
+        "runs.sqlite: is not a store of runs; ",
+        "mend it: keep runs elsewhere: --store FILE, or set SIFFRA_STORE",
+        "file is no folder, so that Numba keeps compiled code elsewhere.",
+        "training fails: Numba is told not to compile.",
+    ):
+        assert expected in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "harm"),
+    [
+        ("NUMBA_DISABLE_JIT", "1", "nothing trains"),
+        ("NUMBA_NUM_THREADS", "0", "no number of threads"),
+        ("NUMBA_NUM_THREADS", "many", "no number of threads"),
+        ("NUMBA_NUM_THREADS", "2", "fewer threads"),
+        ("NUMBA_NUM_THREADS", "9", "more threads than cores"),
+        ("NUMBA_CPU_NAME", "generic", "another CPU"),
+        ("NUMBA_CPU_FEATURES", "+sse2", "another CPU"),
+        ("NUMBA_OPT", "0", "slower"),
+        ("NUMBA_BOUNDSCHECK", "1", "slow"),
+        ("NUMBA_DEBUGINFO", "1", "slow"),
+        ("OMP_THREAD_LIMIT", "1", "fewer threads"),
+        ("OMP_DYNAMIC", "TRUE", "fewer threads"),
+        ("OMP_PROC_BIND", "close", "ties threads to cores"),
+        ("OMP_PLACES", "cores", "ties threads to cores"),
+        ("GOMP_CPU_AFFINITY", "0-3", "ties threads to cores"),
+        ("GOMP_SPINCOUNT", "infinity", "wait in a loop"),
+        ("NPY_DISABLE_CPU_FEATURES", "AVX2", "unused"),
+    ],
+)
+def test_a_variable_that_does_harm(name, value, harm):
+    (complaint,) = variables({name: value}, cores=4).complaints
+
+    assert complaint.found.startswith(f"{name}={value}: ")
+    assert harm in complaint.found
+    assert complaint.fix == f"unset {name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NUMBA_DISABLE_JIT", "0"), ("NUMBA_NUM_THREADS", "4"), ("NUMBA_OPT", "3"),
+        ("OMP_PROC_BIND", "false"), ("GOMP_SPINCOUNT", "10000"), ("OMP_THREAD_LIMIT", "4"),
+        ("OMP_NUM_THREADS", "1"),
+    ],
+)  # fmt: skip
+def test_a_variable_that_does_none(name, value):
+    found = variables({name: value}, cores=4)
+
+    assert not found.complaints
+    assert str(found.facts[name]).startswith(value)
+
+
+@pytest.mark.parametrize("threads", ["OMP_NUM_THREADS", "OMP_THREAD_LIMIT"])
+def test_which_variables_numba_s_threads_heed(threads):
+    code = (
+        "import numba, numpy as np\n"
+        "@numba.njit(parallel=True)\n"
+        "def f(who):\n"
+        "    for i in numba.prange(len(who)): who[i] = numba.get_thread_id()\n"
+        "who = np.zeros(64)\n"
+        "f(who)\n"
+        "print(len(set(who)))\n"
+    )
+    environment = os.environ | {"NUMBA_NUM_THREADS": "2", "OMP_DYNAMIC": "false", threads: "1"}
+
+    told = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+
+    assert int(told) == (2 if threads == "OMP_NUM_THREADS" else 1)
+
+
+def test_packages_that_are_missing_or_too_old():
+    asked = map(Requirement, ["numpy>=1000", "no-such-package>=1", "numpy>=1"])
+
+    old, missing = wrong_versions(asked)
+
+    assert old.found.startswith("numpy is ")
+    assert old.fix == "pip install 'numpy>=1000'"
+    assert missing.found == "no-such-package is not installed; siffra needs >=1."
+
+
+def test_an_extra_says_its_version_or_how_to_get_it(monkeypatch):
+    assert str(packages().facts["siffra[torch]"]).startswith("torch 2.")
+
+    monkeypatch.setattr("siffra.doctor.packages._installed", lambda name: None)
+
+    assert packages().facts["siffra[torch]"] == "not there; pip install 'siffra[torch]' gets it"
+
+
+@pytest.mark.parametrize(
+    ("machine", "features", "vectors", "wrong"),
+    [
+        ("x86_64", {"avx2": True, "fma": True, "avx512f": True}, "AVX-512", 0),
+        ("AMD64", {"avx2": True, "fma": True}, "AVX2", 0),
+        ("x86_64", {"avx2": False, "fma": True}, "no AVX2", 1),
+        ("x86_64", {}, "no AVX2 and FMA", 1),
+        ("aarch64", {"neon": True}, "aarch64", 0),
+    ],
+)
+def test_what_is_made_of_a_processor(machine, features, vectors, wrong):
+    found = judge_processor(machine, features)
+
+    assert vectors in str(found.facts["vectors"])
+    assert len(found.complaints) == wrong
+
+
+def test_a_container_that_gets_less_than_it_sees(tmp_path, monkeypatch):
+    cpu_max = tmp_path / "cpu.max"
+    cpu_max.write_text("150000 100000\n")
+    monkeypatch.setattr("siffra.doctor.machine._CPU_MAX", cpu_max)
+    monkeypatch.setattr("siffra.doctor.machine.available_cores", lambda: 8)
+
+    (complaint,) = processor().complaints
+
+    assert complaint.found == "8 cores are in sight, but this container gets the time of 1.5."
+    assert complaint.fix == "say --threads 1 (or NUMBA_NUM_THREADS=1)"
+    cpu_max.write_text("max 100000\n")
+    assert share_of_cores(cpu_max) is None
+    assert share_of_cores(tmp_path / "none") is None
+
+
+def test_a_core_type_that_nobody_forces_is_no_matter():
+    found = blas({})
+
+    assert found.facts.keys() == {"NumPy", "SciPy"}
+    assert not found.complaints
+
+
+def test_images_that_were_changed(tmp_path, monkeypatch):
+    damaged = tmp_path / "mnist.npz"
+    damaged.write_bytes(places.MNIST.read_bytes()[:-1] + b"?")
+    monkeypatch.setattr(places, "MNIST", damaged)
+
+    (complaint,) = places.data().complaints
+
+    assert "not the images" in complaint.found
+    monkeypatch.setattr(places, "MNIST", tmp_path / "gone")
+    assert places.data().complaints
+
+
+def test_a_store_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+
+    (complaint,) = places.store(tmp_path / "file" / "deeper" / "runs.sqlite").complaints
+
+    assert complaint.found == f"{tmp_path}/file/deeper: {tmp_path}/file is no folder."
+
+
+def test_a_store_that_cannot_be_written(tmp_path, monkeypatch):
+    path = tmp_path / "runs.sqlite"
+    with open_store(path):
+        pass
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write anything
+
+    (complaint,) = places.store(path).complaints
+
+    assert "cannot be written" in complaint.found
+
+
+def test_a_store_that_is_damaged(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    with open_store(path):
+        pass
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA ignore_check_constraints = TRUE")
+    db.execute(
+        "INSERT INTO run (key, record) VALUES ('a', ?)",
+        (json.dumps({
+            "key": "b", "model": {"kind": "dense"}, "seed": 0, "dataset": "", "engine": "",
+            "machine": {"cpu": "", "threads": 1}, "training": {"batch_size": 1}, "epochs": [],
+            "parameters": 1, "seconds": 1.0, "scoring_seconds": 1.0, "diverged": 0, "finished": "",
+        }),),
+    )  # fmt: skip
+    db.commit()
+    db.close()
+
+    found = places.store(path)
+
+    (complaint,) = found.complaints
+    assert "it is damaged (CHECK constraint failed in run)" in complaint.found
+    assert "siffra runs export" in complaint.fix
+    assert str(found.facts["size"]).endswith("damaged")
+
+
+def test_claims_of_the_dead_are_counted_and_left_alone(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    with open_store(path) as living:
+        living.claim("a")
+        db = sqlite3.connect(path)
+        db.execute("INSERT INTO claim VALUES ('b', 'gone')")
+        db.commit()
+
+        found = places.store(path)
+
+        assert found.facts["claimed"] == "2, 1 of them void (which blocks nothing)"
+        assert not found.complaints
+        assert db.execute("SELECT count(*) FROM claim").fetchone() == (2,)
+        db.close()
+
+
+def test_a_disk_that_is_full(tmp_path, monkeypatch):
+    usage = type("Usage", (), {"free": 3_000_000})
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+
+    (complaint,) = places.store(tmp_path / "runs.sqlite").complaints
+
+    assert complaint.found == f"{tmp_path}: 3 MB are free."
+
+
+def test_a_store_on_a_network_drive(tmp_path, monkeypatch):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/sda / ext4 rw 0 0\nserver:/home {tmp_path}/my\\040home nfs4 rw 0 0\n")
+    monkeypatch.setattr(places, "_MOUNTS", mounts)
+
+    (complaint,) = places.store(tmp_path / "my home" / "runs.sqlite").complaints
+
+    assert "network drive (nfs4)" in complaint.found
+    assert not places.store(tmp_path / "runs.sqlite").complaints
+
+
+def test_folders_that_cannot_be_written(monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+
+    here, temporary = places.folders().complaints
+
+    assert "--out DIR" in here.fix
+    assert "TMPDIR" in temporary.fix
+
+
+WELL = Probe(peak=100, rate=150, layer="omp", threads=2, caches=(Path("/cache"),), cached=5_000_000)
+
+
+def test_a_training_that_is_as_it_should_be():
+    found = judge(WELL, "linux")
+
+    assert not found.complaints
+    assert found.facts["compiled code"] == "5 MB in /cache"
+
+
+def test_a_training_that_is_slow():
+    slow = Probe(peak=100, rate=20, layer="omp", threads=2, caches=(), cached=0)
+
+    (complaint,) = judge(slow, "linux").complaints
+
+    assert complaint.found.startswith("training reaches 20% of what this core can do")
+
+
+def test_threads_that_are_not_openmp_s():
+    other = Probe(peak=100, rate=150, layer="workqueue", threads=2, caches=(), cached=0)
+
+    (complaint,) = judge(other, "linux").complaints
+
+    assert "libgomp1" in complaint.fix
+    assert not judge(other, "darwin").complaints
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        ("cannot cache function 'f': no locator available for file", "Numba finds no folder"),
+        ("its process died", "training fails: its process died."),
+    ],
+)
+def test_a_training_that_fails(monkeypatch, raised, told):
+    def fail():
+        raise BenchError(raised)
+
+    monkeypatch.setattr("siffra.doctor.training.probe", fail)
+
+    (complaint,) = training({}).complaints
+
+    assert complaint.found.startswith(told)
