@@ -4,12 +4,14 @@ Run as a program it conducts the lab on a store, so that a test can kill it:
 `python small_lab.py STORE LOG`.
 """
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from reference import ReferenceEngine
@@ -17,8 +19,10 @@ from reference import ReferenceEngine
 from siffra.config import Model, Setting, Training
 from siffra.data.dataset import Dataset, Images, fingerprint
 from siffra.engine.base import EpochEnd, Fitted
+from siffra.errors import ConfigError
 from siffra.lab.conduct import conduct
 from siffra.lab.plan import Plan, PlannedRun
+from siffra.run import Record
 from siffra.store import open_store
 
 SETTINGS = tuple(
@@ -64,6 +68,41 @@ class LoggingEngine(ReferenceEngine):
 def line_of(run: PlannedRun) -> str:
     """What the engine writes for a run."""
     return f"{run.setting.training.learning_rate} {run.seed}"
+
+
+def results(records: dict[Any, Record]) -> dict[Any, Any]:
+    """Of each run, all that does not depend on the clock, bit for bit."""
+    return {
+        which: (record.accuracy, record.confusion, [(e.loss, e.accuracy) for e in record.epochs])
+        for which, record in records.items()
+    }
+
+
+class FailingEngine(LoggingEngine):
+    """Refuses one of the runs, or takes its process down with it."""
+
+    deadly = False
+
+    def fit(self, model: Model, training: Training, dataset: Dataset, seed: int, on_epoch: Any):
+        """See `Engine.fit`."""
+        fitted = super().fit(model, training, dataset, seed, on_epoch)
+        if training.learning_rate == 0.5 and seed == 1:
+            if self.deadly:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise ConfigError("learning_rate: not this one.")
+        return fitted
+
+
+def make_failing_engine(log: Path, deadly: bool, threads: int) -> FailingEngine:
+    """As `make_slow_engine`."""
+    engine = FailingEngine(log, pause=0.02)
+    engine.deadly = deadly
+    return engine
+
+
+def make_slow_engine(log: Path, threads: int) -> LoggingEngine:
+    """What makes an engine, as other processes are told of it."""
+    return LoggingEngine(log, pause=0.05)
 
 
 def small_dataset() -> Dataset:

@@ -102,6 +102,24 @@ class TestRecords:
 
         assert store.records() == [record(1)]
 
+    def test_of_several_those_that_stayed_as_they_were_are_told(self, store):
+        store.add(record(1))
+        one, two, three = record(1, seconds=99.0), record(2), record(3)
+
+        assert store.add_all([(one, None), (two, None), (three, None)]) == {one.key}
+        assert store.records() == [record(1), two, three]
+        assert store.add_all([(one, None)], replace=True) == set()
+        assert store.get(one.key) == one
+
+    def test_several_are_stored_together_or_not_at_all(self, store):
+        class Unwritable:
+            key = "2"
+
+        with pytest.raises(AttributeError):
+            store.add_all([(record(1), None), (Unwritable(), None)])
+
+        assert store.records() == []
+
     def test_unknown_keys_have_none(self, store):
         assert store.get("0" * 64) is None
 
@@ -155,6 +173,7 @@ class TestRecords:
             store.add(record(number, seconds=seconds, scoring_seconds=1.0))
         store.add(record(7, machine=MACHINE.model_copy(update={"cpu": "another"})))
         store.add(record(8, CONV, seconds=8.0))
+        store.add(record(9, machine=MACHINE.model_copy(update={"jobs": 4})))
 
         costs = store.epoch_seconds(dataset="made up", engine="none", machine=MACHINE)
 
@@ -235,6 +254,16 @@ class TestClaims:
 
         assert not store.claim(record(1).key)
         assert not other.claim(record(1).key)
+
+    def test_of_several_those_are_claimed_that_are_free(self, store, other):
+        store.add(record(1))
+        assert other.claim("a")
+
+        assert store.claim_all(["a", "b", "c", record(1).key]) == {"b", "c"}
+        assert not other.claim("b")
+        assert other.claim_all(["a", "b", record(1).key], replace=True) == {"a", record(1).key}
+        store.release("b", "c")
+        assert other.claim_all(["b", "c"]) == {"b", "c"}
 
     def test_released_it_can_be_claimed_by_another(self, store, other):
         assert store.claim("a")

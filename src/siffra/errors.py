@@ -9,6 +9,7 @@ SiffraError            anything that the user can mend; shown as it stands, exit
   ModelFileError       a saved model cannot be read, or does not fit what it is asked
   BenchError           the bench could not time what it was asked to
   StoreError           the store of runs cannot do what was asked
+  SiteError            where runs were to be made, they cannot be
 """
 
 import difflib
@@ -49,6 +50,10 @@ class BenchError(SiffraError):
 
 class StoreError(SiffraError):
     """A store of runs that cannot be opened, read or written."""
+
+
+class SiteError(SiffraError):
+    """A place to make runs that cannot be reached, or that loses them again and again."""
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:

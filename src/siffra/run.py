@@ -9,9 +9,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from siffra.config import Model, Setting, Training
 from siffra.data.dataset import Dataset, Images
@@ -44,13 +50,24 @@ class Epoch(_Frozen):
 
 
 class Machine(_Frozen):
-    """Where a run was made."""
+    """Where a run was made; `jobs` is how many runs shared it, at most.
+
+    A machine of its own is not mentioned: `jobs` is written only where it is not 1.
+    """
 
     cpu: str
     cores: int
     threads: int
     system: str
     versions: dict[str, str]
+    jobs: int = 1
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written = write(self)
+        if self.jobs == 1:
+            del written["jobs"]
+        return written
 
 
 class Record(_Frozen):

@@ -16,7 +16,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -137,23 +137,34 @@ class Store:
     def add(
         self, record: Record, examination: Examination | None = None, *, replace: bool = False
     ) -> None:
-        """Store a finished run, with its examination if there is one, and drop the claim on it.
+        """Store a finished run, with its examination if there is one: see `add_all`."""
+        self.add_all([(record, examination)], replace=replace)
+
+    def add_all(
+        self, finished: Iterable[tuple[Record, Examination | None]], *, replace: bool = False
+    ) -> set[str]:
+        """Store finished runs, with their examinations, and drop the claims on them.
 
         All of this or nothing. A run that is there already stays as it was, since equal keys
         mean equal results; unless it is to be replaced, for its times, say.
+
+        Returns:
+            The keys of those that stayed as they were.
         """
         conflict = "UPDATE SET record = excluded.record" if replace else "NOTHING"
+        insert = f"INSERT INTO run (key, record) VALUES (?, ?) ON CONFLICT (key) DO {conflict}"
+        stayed: set[str] = set()
         with self._writing():
-            self._db.execute(
-                f"INSERT INTO run (key, record) VALUES (?, ?) ON CONFLICT (key) DO {conflict}",
-                (record.key, record.model_dump_json()),
-            )
-            if examination is not None:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO examination VALUES (?, ?, ?)",
-                    (record.key, EXAMINING, examination.model_dump_json()),
-                )
-            self._drop_claim(record.key)
+            for record, examination in finished:
+                if not self._db.execute(insert, (record.key, record.model_dump_json())).rowcount:
+                    stayed.add(record.key)
+                if examination is not None:
+                    self._db.execute(
+                        "INSERT OR REPLACE INTO examination VALUES (?, ?, ?)",
+                        (record.key, EXAMINING, examination.model_dump_json()),
+                    )
+                self._drop_claims([record.key])
+        return stayed
 
     def get(self, key: str) -> Record | None:
         """The run with this key; None if it is not stored."""
@@ -163,11 +174,7 @@ class Store:
     def stored(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys whose runs are stored."""
         with explained(self._path):
-            rows = self._db.execute(
-                "SELECT key FROM run WHERE key IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(keys)),),
-            ).fetchall()
-        return {key for (key,) in rows}
+            return set(self._of("key, key", "run", keys))
 
     def examined(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys whose runs are stored with an examination."""
@@ -223,34 +230,40 @@ class Store:
                 "SELECT network, batch_size, "
                 "sum(seconds + scoring) / sum(json_extract(record, '$.training.epochs')) FROM run "
                 "WHERE dataset = ? AND engine = ? AND cpu = ? AND threads = ? "
+                "AND coalesce(json_extract(record, '$.machine.jobs'), 1) = ? "
                 "GROUP BY network, batch_size",
-                (dataset, engine, machine.cpu, machine.threads),
+                (dataset, engine, machine.cpu, machine.threads, machine.jobs),
             ).fetchall()
         return [(_MODEL.validate_json(model), size, seconds) for model, size, seconds in rows]
 
     def claim(self, key: str, *, replace: bool = False) -> bool:
-        """Take it on to make the run with this key, for as long as this store is open.
+        """Take it on to make the run with this key: see `claim_all`."""
+        return bool(self.claim_all([key], replace=replace))
 
-        False if the run is stored, unless it is to be replaced; or if another living process has
-        claimed it.
+    def claim_all(self, keys: Sequence[str], *, replace: bool = False) -> set[str]:
+        """Take it on to make the runs with these keys, for as long as this store is open.
+
+        Returns:
+            Those that were claimed: not the runs that are stored, unless they are to be replaced,
+            nor those that another living process has claimed.
         """
-        stored = "SELECT 1 FROM run WHERE key = ?"
         with self._writing():
-            if not replace and self._db.execute(stored, (key,)).fetchone():
-                return False
-            claimed = self._db.execute("SELECT owner FROM claim WHERE key = ?", (key,)).fetchone()
-            if claimed and self._presence.is_other(claimed[0]):
-                return False
-            self._db.execute(
-                "INSERT OR REPLACE INTO claim VALUES (?, ?)", (key, self._presence.name)
+            taken = set() if replace else set(self._of("key, key", "run", keys))
+            owners = self._of("key, owner", "claim", keys)
+            alive = {owner for owner in set(owners.values()) if self._presence.is_other(owner)}
+            claimed = {k for k in keys if k not in taken and owners.get(k) not in alive}
+            self._db.executemany(
+                "INSERT OR REPLACE INTO claim VALUES (?, ?)",
+                [(key, self._presence.name) for key in claimed],
             )
-            self._presence.enter()
-            return True
+            if claimed:
+                self._presence.enter()
+        return claimed
 
-    def release(self, key: str) -> None:
-        """Give up this store's claim on a run that was not finished."""
+    def release(self, *keys: str) -> None:
+        """Give up this store's claims on runs that were not finished."""
         with self._writing():
-            self._drop_claim(key)
+            self._drop_claims(keys)
 
     def health(self) -> Health:
         """Read the whole file and count; takes about 0.3 s for 20 MB, and changes nothing."""
@@ -274,10 +287,16 @@ class Store:
             self._presence.let_go()
             self._db.close()
 
-    def _drop_claim(self, key: str) -> None:
-        self._db.execute(
-            "DELETE FROM claim WHERE key = ? AND owner = ?", (key, self._presence.name)
+    def _drop_claims(self, keys: Iterable[str]) -> None:
+        self._db.executemany(
+            "DELETE FROM claim WHERE key = ? AND owner = ?",
+            [(key, self._presence.name) for key in keys],
         )
+
+    def _of(self, columns: str, table: str, keys: Iterable[str]) -> dict[str, str]:
+        """Two columns of the rows with these keys, the second by the first."""
+        wanted = f"SELECT {columns} FROM {table} WHERE key IN (SELECT value FROM json_each(?))"
+        return dict(self._db.execute(wanted, (json.dumps(list(keys)),)).fetchall())
 
     def _records(self, clauses: str, values: tuple[Any, ...]) -> list[Record]:
         with explained(self._path):

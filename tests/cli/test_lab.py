@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -127,7 +128,7 @@ def test_a_fresh_lab_that_is_stopped_keeps_what_was_stored(siffra, lab, tmp_path
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("siffra.lab.conduct.run", interrupted)
+    monkeypatch.setattr("siffra.lab.sites.making.run", interrupted)
     ended = siffra(*arguments, "--fresh")
 
     assert ended.code == 130
@@ -241,3 +242,48 @@ def stored(siffra, store) -> int:
 def test_the_choices_are_those_that_the_pieces_below_know():
     assert [each.value for each in Preset] == list(PRESETS)
     assert [each.value for each in Language] == list(LANGUAGES)
+
+
+def timeless(found: object) -> object:
+    """A report's results without what depends on the clock, or on where runs were made."""
+    if isinstance(found, dict):
+        left = {"seconds", "machine", "other_machines", "answer"}  # that speaks of times too
+        return {key: timeless(value) for key, value in found.items() if key not in left}
+    return [timeless(value) for value in found] if isinstance(found, list) else found
+
+
+def test_several_jobs_find_the_same(siffra, lab, tmp_path):
+    def found(*options: object) -> Any:
+        out = tmp_path / f"report{len(options)}"
+        told = siffra("lab", lab, *ONE, "--seeds", 2, "--out", out, *options)
+        assert told.code == 0, told.err
+        return json.loads((out / "results.json").read_text("utf-8"))
+
+    alone = found()
+    shared = found("--jobs", 2, "--store", tmp_path / "other.sqlite")
+
+    assert timeless(shared) == timeless(alone)
+    assert (alone["machine"].get("jobs"), shared["machine"]["jobs"]) == (None, 2)
+    rows = (tmp_path / "report4" / "runs.csv").read_text("utf-8").splitlines()
+    assert rows[0].split(",").index("jobs") == rows[0].split(",").index("threads") + 1
+
+
+def test_how_many_at_once_is_told_before(siffra, lab):
+    told = siffra("lab", lab, "--seeds", 2, "--jobs", 2, "--dry-run")
+
+    assert told.out.rstrip().endswith("of training, 2 runs at once.")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--on", "mars"], "on: found 'mars'; it must be here, ray, ray://host:port or auto."),
+        (["--on", "ray", "--jobs", 2], "jobs: is for one machine"),
+        (["--alone"], "alone: is for a cluster"),
+    ],
+)
+def test_a_place_that_makes_no_sense_is_refused(siffra, lab, options, message):
+    ended = siffra("lab", lab, *options)
+
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert message in ended.err

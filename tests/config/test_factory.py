@@ -1,5 +1,7 @@
 """A function of the user's becomes a model with knobs, and every mistake in it is named."""
 
+import pickle
+import subprocess
 import sys
 
 import pytest
@@ -48,6 +50,32 @@ def test_parameters_are_knobs_with_their_types_and_defaults(folder):
     }
     assert factory.defaults == {"width": 8, "rate": 1.0, "skip": True, "kind": "a"}
     assert factory.make((2, 2, 1), 3) == ((2, 2, 1), 3, 8, 1, True, "a", 42)
+
+
+def test_pickled_it_is_its_code_wherever_it_is_read(folder):
+    factory = load_factory("my_models:make", folder)
+    sent = pickle.dumps(factory)
+    (folder / "my_models.py").write_text("def make(): ...")
+
+    program = (
+        "import pickle, sys\n"
+        "factory = pickle.loads(sys.stdin.buffer.read())\n"
+        "print(factory, factory.source, factory.make((2, 2, 1), 3), sep='\\n')\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], input=sent, capture_output=True, check=True
+    ).stdout.decode()
+
+    assert told.splitlines() == [
+        "my_models:make", factory.source, "((2, 2, 1), 3, 8, 1, True, 'a', 42)"
+    ]  # fmt: skip
+
+
+def test_one_that_is_in_no_module_of_its_own_cannot_be_pickled():
+    def make(classes): ...
+
+    with pytest.raises(ConfigError, match=r"make is not in a module; put it into a file"):
+        pickle.dumps(as_model(make))
 
 
 def test_a_class_is_as_good_as_a_function(folder):

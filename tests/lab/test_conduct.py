@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import small_lab
 from made_runs import make_claim, make_level, make_plan, make_question
-from small_lab import SETTINGS, LoggingEngine, line_of, small_dataset, small_plan
+from small_lab import SETTINGS, LoggingEngine, line_of, results, small_dataset, small_plan
 
 from siffra.errors import ConfigError
 from siffra.lab.conduct import (
@@ -29,7 +29,7 @@ from siffra.lab.conduct import (
     conduct,
     estimate,
 )
-from siffra.run import Record, run_key
+from siffra.run import run_key
 from siffra.store import Store, open_store
 
 DATASET = small_dataset()
@@ -44,14 +44,6 @@ def parts(event: Event) -> tuple[Any, ...]:
         case Finished(run=run, record=record) | Reused(run=run, record=record):
             return type(event), run, record
     return type(event), getattr(event, "run", None), None
-
-
-def results(records: dict[Any, Record]) -> dict[Any, Any]:
-    """Of each run, all that does not depend on the clock, bit for bit."""
-    return {
-        which: (record.accuracy, record.confusion, [(e.loss, e.accuracy) for e in record.epochs])
-        for which, record in records.items()
-    }
 
 
 @pytest.fixture

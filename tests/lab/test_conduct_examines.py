@@ -84,7 +84,7 @@ def test_an_examination_of_an_older_kind_counts_as_none(engine, store, monkeypat
 
 
 def test_a_run_whose_examination_fails_is_not_stored(engine, store, monkeypatch):
-    monkeypatch.setattr("siffra.lab.conduct.examine", lambda *_: 1 / 0)
+    monkeypatch.setattr("siffra.lab.sites.making.examine", lambda *_: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         conduct(plan(examine=True), DATASET, engine, store)

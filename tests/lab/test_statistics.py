@@ -323,6 +323,13 @@ class TestMachines:
         assert (found.differences, found.left_out) == ((0.0, 0.0, 0.0), 2)
         assert compare_seconds(ours, theirs) == found
 
+    def test_a_machine_that_was_shared_is_another(self):
+        ours, theirs = self.pairs([(2, 2), (2, 2), (2, 2), (2, 2)])
+        shared = ours[3].machine.model_copy(update={"jobs": 4})
+        ours[3] = ours[3].model_copy(update={"machine": shared})
+        found = compare_seconds(ours, theirs)
+        assert (found.seeds, found.left_out) == (3, 1)
+
     def test_times_against_a_number_are_of_one_machine_too(self):
         ours, _ = self.pairs([(2, 2), (4, 4), (2, 2)])
         found = compare(make_claim("seconds"), [[r] for r in ours], 40.0)

@@ -8,7 +8,7 @@ from report.fake_examinations import make_examined
 from siffra.lab.moderation import Prior
 from siffra.lab.verdicts import Answers, Look
 from siffra.report.facts import all_records
-from siffra.report.methods import methods
+from siffra.report.methods import facts, methods
 from siffra.report.words import words_in
 
 LAB = make_answers(
@@ -67,3 +67,18 @@ def test_examined_networks_are_told_with_the_number_of_images():
     found = told(LAB, make_examined(LAB))
 
     assert "rest on 40 test images and maps on 40" in found["Inside the networks"]
+
+
+def test_runs_that_shared_a_machine_are_told_of():
+    shared = [
+        record.model_copy(update={"machine": record.machine.model_copy(update={"jobs": 4})})
+        for record in all_records(LAB)
+    ]
+
+    for language, at_once in (("en", "up to 4"), ("sv", "upp till 4")):
+        words = words_in(language)
+        parts = {m.title: " ".join(m.paragraphs) for m in methods(words, LAB, shared, None)}
+        assert at_once in parts[words("methods_title.pairs")]
+        assert words("methods.times_shared") in parts[words("methods_title.times")]
+        assert at_once in dict(facts(words, LAB, shared))[words("facts.machine")]
+    assert "one at a time" in told(LAB)["Two levels compared"]

@@ -25,6 +25,7 @@ from siffra.api.models import (
     predict,
     train,
 )
+from siffra.api.sites import Where
 
 __all__ = [
     "DEFAULT_SEEDS",
@@ -36,6 +37,7 @@ __all__ = [
     "Part",
     "Prediction",
     "TrainResult",
+    "Where",
     "compare_reports",
     "data_source",
     "expect_report",

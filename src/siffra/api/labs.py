@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 from typing import Any, Unpack
 
 from siffra.api.arguments import DataLike, Knobs, data_source, make_engine, with_own_models
+from siffra.api.sites import Where
 from siffra.config.recipe import recipe_knobs
 from siffra.data.dataset import Dataset
 from siffra.data.load import load_dataset
@@ -21,6 +22,7 @@ from siffra.lab.labfile import EXPERIMENTS, read_lab
 from siffra.lab.plan import Plan, Text
 from siffra.lab.planning import plan_lab, plan_vary
 from siffra.lab.shelf import Shelf, kept_lab
+from siffra.lab.sites.base import Site
 from siffra.lab.verdicts import Answers, answer
 from siffra.report.data_files import results_json
 from siffra.report.notebook import lab_html
@@ -29,6 +31,8 @@ from siffra.report.words import words_in
 from siffra.store import Store, default_store_path, open_store
 
 DEFAULT_SEEDS = 5
+HERE = Where()
+"""In this process, one run at a time."""
 
 
 def vary(
@@ -94,6 +98,9 @@ def run_lab(
     fresh: bool = False,
     engine: str = "native",
     threads: int | None = None,
+    jobs: int = 1,
+    on: str = "here",
+    alone: bool = False,
     store: Path | str | None = None,
     out: Path | str | None = None,
     language: str = "en",
@@ -114,7 +121,11 @@ def run_lab(
         only: The ids of the questions and experiments to run; none means all.
         fresh: Make the stored runs too; each is replaced when its new one is there.
         engine: What trains: `native`, or `torch` for PyTorch.
-        threads: Threads to compute with (default: one per core).
+        threads: Threads to compute with (default: one per core, or one where runs share a machine).
+        jobs: How many runs are made at once. Their times are compared with no others'.
+        on: Where: `here`, `ray` for a cluster of Ray's, `ray://host:port`, or `auto`, which is a
+            cluster if `RAY_ADDRESS` has one.
+        alone: On a cluster, give each run a whole node, so that its times are undisturbed.
         store: The file of finished runs.
         out: Write the report to this folder.
         language: Of the report: `en` or `sv`.
@@ -134,6 +145,7 @@ def run_lab(
         fresh=fresh,
         engine=engine,
         threads=threads,
+        where=Where(on, jobs, alone),
         store=store,
     ) as job:
         expect_report(out, language)
@@ -229,6 +241,12 @@ class Job:
     engine: Engine
     store: Store
     fresh: bool = False
+    site: Site | None = None
+
+    @property
+    def at_once(self) -> int:
+        """How many runs are made at once."""
+        return self.site.size if self.site else 1
 
     def cost(self) -> Cost:
         """How many runs it takes, how many are stored, and about how long the others take."""
@@ -251,13 +269,21 @@ class Job:
         """Make the runs that are missing (a `fresh` job: all), and answer; the lab is kept."""
         Shelf(self.store.path).keep(kept_lab(self.plan, self.dataset, self.engine))
         records = conduct(
-            self.plan, self.dataset, self.engine, self.store, on_event, fresh=self.fresh
+            self.plan,
+            self.dataset,
+            self.engine,
+            self.store,
+            on_event,
+            fresh=self.fresh,
+            site=self.site,
         )
         examinations = self.store.examinations(record.key for record in records.values())
         return LabResult(answer(self.plan, records), Examined(self.dataset, examinations))
 
     def _cost(self, plan: Plan) -> Cost:
-        return estimate(plan, self.dataset, self.engine, self.store, fresh=self.fresh)
+        return estimate(
+            plan, self.dataset, self.engine, self.store, fresh=self.fresh, site=self.site
+        )
 
 
 @contextmanager
@@ -274,14 +300,15 @@ def lab_job(
     examines: bool = True,
     engine: str = "native",
     threads: int | None = None,
+    where: Where = HERE,
     store: Path | str | None = None,
 ) -> Iterator[Job]:
-    """A lab made ready, see `run_lab`; its store is open meanwhile.
+    """A lab made ready, see `run_lab`; its store and its site are open meanwhile.
 
     Unless it `examines`, runs that are stored without an examination are taken as they are.
     """
     file = read_lab(Path(lab) if lab else None)
-    trainer = make_engine(threads, engine)
+    trainer = make_engine(where.threads(threads), engine)
     dataset = load_dataset(file.data)
     plan = plan_lab(
         file,
@@ -293,9 +320,12 @@ def lab_job(
         until_decided=until_decided,
         max_seeds=max_seeds,
     )
-    with open_store(store or default_store_path()) as runs:
-        plan = replace(plan, examines=examines, engine=engine, data=file.data)
-        yield Job(plan, dataset, trainer, runs, fresh)
+    plan = replace(plan, examines=examines, engine=engine, data=file.data)
+    with (
+        open_store(store or default_store_path()) as runs,
+        where.site(dataset, file.data, trainer) as site,
+    ):
+        yield Job(plan, dataset, trainer, runs, fresh, site)
 
 
 @contextmanager

@@ -22,8 +22,10 @@ INTERRUPTED = 130
 
 def conduct(job: "Job") -> "LabResult":
     """Conduct `job` with its cost told before and its progress during; Ctrl-C says how to go on."""
+    from siffra.lab.conduct import Restarted
+
     cost = job.cost()
-    print_cost(cost, looks=job.plan.looks)
+    print_cost(cost, looks=job.plan.looks, at_once=job.at_once)
     if cost.have == cost.runs:
         return job.conduct()
     done, total = cost.have, cost.runs
@@ -33,7 +35,12 @@ def conduct(job: "Job") -> "LabResult":
             def show(event: "Event") -> None:
                 nonlocal done, total
                 done, total = event.progress.done, event.progress.total
-                meter.update(done, _words(event), event.progress.seconds_left, total)
+                if isinstance(event, Restarted):
+                    meter.note(f"{_name(event.run)}: lost, since {event.why}; made again.")
+                words = _words(event)
+                if event.progress.at_once > 1:
+                    words = f"{event.progress.at_once} at once; {words}"
+                meter.update(done, words, event.progress.seconds_left, total)
 
             return job.conduct(show)
     except KeyboardInterrupt as interrupt:
@@ -48,7 +55,9 @@ def _stopped(done: int, runs: int, *, fresh: bool) -> str:
     return f"{told}are stored; the same command goes on with the other {runs - done}."
 
 
-def print_cost(cost: "Cost", *, looks: Sequence[int] = (), err: bool = True) -> None:
+def print_cost(
+    cost: "Cost", *, looks: Sequence[int] = (), at_once: int = 1, err: bool = True
+) -> None:
     """How many runs there are, how many are stored, and about how long the others take.
 
     With `looks`, those are the runs up to the next look, and there may be more.
@@ -58,6 +67,7 @@ def print_cost(cost: "Cost", *, looks: Sequence[int] = (), err: bool = True) -> 
         told += f", {cost.have} of them stored"
     if cost.have < cost.runs:
         told += f"; about {duration(cost.seconds)} of training"
+        told += f", {at_once} runs at once" if at_once > 1 else ""
     if looks:
         at = ", ".join(map(str, looks[:-1]))
         told += f"; what is open after {at} seeds goes on, up to {looks[-1]}"
@@ -65,7 +75,7 @@ def print_cost(cost: "Cost", *, looks: Sequence[int] = (), err: bool = True) -> 
 
 
 def _words(event: "Event") -> str:
-    from siffra.lab.conduct import EpochDone, Finished, Reused, Started
+    from siffra.lab.conduct import EpochDone, Finished, Restarted, Reused, Started
 
     match event:
         case Started(run=run):
@@ -77,6 +87,8 @@ def _words(event: "Event") -> str:
             return f"{_name(run)}: {_accuracy(record)}"
         case Reused(run=run):
             return f"{_name(run)}: stored already"
+        case Restarted(run=run):
+            return f"{_name(run)}: begins again"
         case _:
             return "waiting for another process"
 

@@ -9,6 +9,7 @@ import typer
 
 from siffra.cli.conduct import conduct, print_cost
 from siffra.cli.options import (
+    MACHINE,
     EngineName,
     EngineOption,
     JsonOption,
@@ -60,6 +61,33 @@ OnlyOption = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option(help="Folder for the report.", metavar="DIR")]
 LanguageOption = Annotated[Language, typer.Option("--lang", help="Language of the report.")]
+JobsOption = Annotated[
+    int,
+    typer.Option(
+        help="Make so many runs at once, each on one thread; their times are marked as shared.",
+        min=1,
+        metavar="N",
+        rich_help_panel=MACHINE,
+    ),
+]
+OnOption = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        help="Where runs are made: here, on a cluster of Ray's (ray, ray://host:port), or on one "
+        "if $RAY_ADDRESS has its address (auto).",
+        metavar="PLACE",
+        rich_help_panel=MACHINE,
+    ),
+]
+AloneOption = Annotated[
+    bool,
+    typer.Option(
+        "--alone",
+        help="On a cluster, give each run a node to itself, so that its times are undisturbed.",
+        rich_help_panel=MACHINE,
+    ),
+]
 CompareOption = Annotated[
     tuple[Path, Path] | None,
     typer.Option(
@@ -91,6 +119,9 @@ def lab(
     as_json: JsonOption = False,
     engine: EngineOption = EngineName.native,
     threads: ThreadsOption = None,
+    jobs: JobsOption = 1,
+    on: OnOption = "here",
+    alone: AloneOption = False,
     store: StoreOption = None,
 ) -> None:
     """Run a lab: answer every question of a lab file, and write a report.
@@ -103,6 +134,8 @@ def lab(
     siffra lab --only a,b --preset standard
     siffra lab my-lab.toml --out my-report --dry-run
     siffra lab my-lab.toml --until-decided --max-seeds 40
+    siffra lab my-lab.toml --jobs 8
+    siffra lab my-lab.toml --on ray://head:10001
     """
     from siffra import api
 
@@ -117,6 +150,7 @@ def lab(
         fresh=fresh,
         engine=engine,
         threads=threads,
+        where=api.Where(on, jobs, alone),
         store=store,
     ) as job:
         if dry_run:
@@ -202,4 +236,4 @@ def _print_plan(job: "Job", as_json: bool) -> None:
         table.add_row(part.id, ask, str(part.cost.runs), str(part.cost.have))
     Console(highlight=False).print(table)
     typer.echo("\nA run that several questions need is made once. In all:")
-    print_cost(cost, looks=job.plan.looks, err=False)
+    print_cost(cost, looks=job.plan.looks, at_once=job.at_once, err=False)

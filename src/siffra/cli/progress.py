@@ -41,6 +41,13 @@ class Meter:
             print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)
             self._due = time.monotonic() + NEXT_LINES
 
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        if self._bar:
+            self._bar.console.print(text, highlight=False, markup=False)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
     def __enter__(self) -> Self:
         if self._bar:
             self._bar.start()

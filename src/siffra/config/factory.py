@@ -32,7 +32,8 @@ class Factory(str):
 
     A string, so that it can stand wherever a kind of model does. `source` is the SHA-256 (hex)
     of the file the function is in, `knobs` its parameters, `defaults` what they are unless said,
-    `given` the names of those that siffra fills in.
+    `given` the names of those that siffra fills in. Pickled, it is its `file` with its code, so
+    that other processes and machines have the same function.
     """
 
     make: Callable[..., Any]
@@ -40,16 +41,22 @@ class Factory(str):
     knobs: Mapping[str, Knob]
     defaults: Mapping[str, bool | int | float | str]
     given: tuple[str, ...]
+    file: tuple[Path, bytes] | None
 
     @classmethod
-    def of(cls, make: Callable[..., Any], name: str, source: bytes) -> Self:
+    def of(
+        cls, make: Callable[..., Any], name: str, source: bytes, path: Path | None = None
+    ) -> Self:
         """Read the knobs of `make` from its signature; `source` is the code it is in.
+
+        Without the `path` of that it cannot be pickled.
 
         Raises:
             ConfigError: A parameter cannot be a knob.
         """
         factory = cls(name)
         factory.make, factory.source = make, hashlib.sha256(source).hexdigest()
+        factory.file = (path.absolute(), source) if path else None
         parameters = [p for p in _parameters(make) if p.name not in GIVEN]
         factory.given = tuple(p.name for p in _parameters(make) if p.name in GIVEN)
         types = {p.name: _type(p, name) for p in parameters}
@@ -58,6 +65,22 @@ class Factory(str):
         }
         factory.defaults = {p.name: types[p.name](p.default) for p in parameters}
         return factory
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is pickled.
+
+        Raises:
+            ConfigError: It is from a notebook or the program itself, and not from a file.
+        """
+        if self.file is None:
+            raise ConfigError(
+                f"model: {self} is not in a module; put it into a file of its own to train it "
+                "in other processes or on other machines."
+            )
+        return _from_code, (str(self), *self.file)
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
 
 def load_factory(name: str, *folders: Path) -> Factory:
@@ -70,20 +93,25 @@ def load_factory(name: str, *folders: Path) -> Factory:
     found = _NAME.fullmatch(name)
     if not found:
         raise ConfigError(f"model: found {name!r}; name a function as `my_models:make`.")
-    module_name, function = found.groups()
+    module_name, _ = found.groups()
     file = Path(*module_name.split(".")).with_suffix(".py")
     path = next((folder / file for folder in folders if (folder / file).is_file()), None)
     if path is None:
         places = " or ".join(str(folder.absolute()) for folder in dict.fromkeys(folders))
         raise ConfigError(f"model: {name}: there is no {file} in {places}.")
-    source = path.read_bytes()
+    return _from_code(name, path, path.read_bytes())
+
+
+def _from_code(name: str, path: Path, source: bytes) -> Factory:
+    """The function of that `name` in the module that `path` has, or had, with this `source`."""
+    module_name, _, function = name.partition(":")
     module = _module(path, source, path.absolute().parents[module_name.count(".")])
     make = getattr(module, function, None)
     if not callable(make):
         known = [word for word, value in vars(module).items() if _is_own(value, module)]
         hint = did_you_mean(function, known) if known else "it has none."
         raise ConfigError(f"model: {name}: {path.name} has no function `{function}`; {hint}")
-    return Factory.of(make, name, source)
+    return Factory.of(make, name, source, path)
 
 
 def factory_of(make: Callable[..., Any]) -> Factory:
@@ -99,7 +127,9 @@ def factory_of(make: Callable[..., Any]) -> Factory:
         source = path.read_bytes() if path.is_file() else inspect.getsource(make).encode()
     except (OSError, TypeError) as error:
         raise ConfigError(f"model: the source of {name} is not known: {error}.") from error
-    return Factory.of(make, name, source)
+    # The program that runs would run once more wherever it is read.
+    again = path.is_file() and make.__module__ != "__main__" and "." not in name.partition(":")[2]
+    return Factory.of(make, name, source, path if again else None)
 
 
 def as_model(model: Any) -> Any:

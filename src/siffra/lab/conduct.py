@@ -1,11 +1,13 @@
-"""From a plan to records: makes the runs that are missing, one at a time, and keeps each.
+"""From a plan to records: has the runs made that are missing, and keeps each.
 
 Everything that a killed lab needs to go on is in the store, so going on is conducting the
 same plan again. Several processes may conduct on one store: each run is made by one of them.
+*Where* runs are made is a site's matter (`siffra.lab.sites`); here it is decided what comes next.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,71 +15,44 @@ from functools import lru_cache
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
-from siffra.errors import StoreError
-from siffra.examination import examine
+from siffra.errors import SiteError, StoreError
 from siffra.lab.cost import Costs
+from siffra.lab.events import (
+    EpochDone,
+    Event,
+    Finished,
+    Progress,
+    Restarted,
+    Reused,
+    Started,
+    Waiting,
+)
 from siffra.lab.plan import Plan, PlannedRun
 from siffra.lab.rounds import next_round
-from siffra.run import Epoch, Record, run, run_key
+from siffra.lab.sites.base import EpochMade, Lost, Made, News, Site
+from siffra.lab.sites.here import Here
+from siffra.run import Record, run_key
 from siffra.store import Store
+
+__all__ = [
+    "Cost",
+    "EpochDone",
+    "Event",
+    "Finished",
+    "Progress",
+    "Restarted",
+    "Reused",
+    "Started",
+    "Waiting",
+    "conduct",
+    "estimate",
+    "run_keys",
+]
 
 _POLL = 0.2
 """Seconds between looks at what other processes have finished."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a lab has come. `seconds_left` is a prediction."""
-
-    done: int
-    total: int
-    seconds_left: float
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A run begins."""
-
-    run: PlannedRun
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class EpochDone:
-    """The current run has ended its epoch `number`, from 1."""
-
-    run: PlannedRun
-    number: int
-    epoch: Epoch
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A run was made, and is stored."""
-
-    run: PlannedRun
-    record: Record
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Reused:
-    """A run was found in the store, from earlier or from another process."""
-
-    run: PlannedRun
-    record: Record
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """All runs that are left are being made by other processes."""
-
-    progress: Progress
-
-
-Event = Started | EpochDone | Finished | Reused | Waiting
+MOST_LOSSES = 3
+"""A run whose maker is gone so often takes the lab down with it: it may well be the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +75,19 @@ def conduct(
     on_event: Callable[[Event], None] = lambda event: None,
     *,
     fresh: bool = False,
+    site: Site | None = None,
 ) -> dict[tuple[Setting, int], Record]:
-    """Make every run of `plan` that is not stored; return them all, by setting and seed.
+    """Have every run of `plan` made that is not stored; return them all, by setting and seed.
+
+    They are made on `site`, by default in this thread, one at a time.
 
     A run that is to be examined and was stored without that is made again for it. Its record
     stays: the same key gives the same network.
 
     Runs are made in the plan's order, except that those which another process is making are
     left to it, and taken over if it dies. Whatever ends this early, an interrupt or what
-    `on_event` raises, loses the current run only.
+    `on_event` raises, loses the runs at work only. A run whose maker is gone is made again, but
+    not for ever.
 
     A `fresh` conducting makes the stored runs too, and replaces each when its new one is there.
 
@@ -118,20 +97,28 @@ def conduct(
     Raises:
         ConfigError: A model cannot be built for the data set's images.
         StoreError: A run cannot be stored or read.
+        SiteError: The site cannot make runs, or has lost one again and again.
     """
+    site = site or Here(dataset, engine)
     records: dict[tuple[Setting, int], Record] = {}
     current: Plan | None = plan
     while current:
-        conductor = _Conductor(current, dataset, engine, store, on_event, fresh, len(records))
+        conductor = _Conductor(current, dataset, engine, store, on_event, fresh, len(records), site)
         records |= conductor.conduct()
         current = next_round(plan, records) if plan.looks else None
     return records
 
 
 def estimate(
-    plan: Plan, dataset: Dataset, engine: Engine, store: Store, *, fresh: bool = False
+    plan: Plan,
+    dataset: Dataset,
+    engine: Engine,
+    store: Store,
+    *,
+    fresh: bool = False,
+    site: Site | None = None,
 ) -> Cost:
-    """What conducting `plan` would take; a `fresh` conducting has nothing stored.
+    """What conducting `plan` on `site` would take; a `fresh` conducting has nothing stored.
 
     Of a plan with looks, as far as the next look that is not made: what comes then is not known.
 
@@ -139,7 +126,8 @@ def estimate(
         ConfigError: A model cannot be built for the data set's images.
         StoreError: The store cannot be read.
     """
-    costs = Costs(dataset, engine, store)
+    site = site or Here(dataset, engine)
+    costs = Costs(dataset, engine, store, site.jobs)
     records: dict[tuple[Setting, int], Record] = {}
     runs = have = 0
     current: Plan | None = plan
@@ -149,8 +137,8 @@ def estimate(
         missing = [planned for planned, key in keys.items() if key not in stored]
         runs, have = runs + len(keys), have + len(keys) - len(missing)
         if missing or not plan.looks:
-            seconds = sum(costs.seconds(planned.setting) for planned in missing)
-            return Cost(runs, have, seconds)
+            alone = [costs.seconds(planned.setting) for planned in missing]
+            return Cost(runs, have, _shared_out(sum(alone), len(alone), site))
         found = {(p.setting, p.seed): store.get(key) for p, key in keys.items()}
         records |= {planned: record for planned, record in found.items() if record}
         current = next_round(plan, records)
@@ -172,8 +160,17 @@ def _stored(keys: Mapping[PlannedRun, str], store: Store) -> set[str]:
     return store.stored(keys.values()) - (wanted - store.examined(wanted))
 
 
+def _shared_out(seconds: float, runs: int, site: Site) -> float:
+    """Wall seconds of `runs` that take `seconds` one after the other."""
+    return seconds / max(1, min(site.size, runs))
+
+
 class _Conductor:
-    """One conducting of one plan."""
+    """One conducting of one plan.
+
+    A run is at first `ahead`, and then given to the site, unless another process has claimed it:
+    then it is `elsewhere`, and looked at again.
+    """
 
     def __init__(
         self,
@@ -184,89 +181,169 @@ class _Conductor:
         on_event: Callable[[Event], None],
         fresh: bool,
         before: int,
+        site: Site,
     ) -> None:
-        self._engine, self._store, self._on_event = engine, store, on_event
+        self._store, self._on_event, self._site = store, on_event, site
         self._fresh = fresh
         self._before = before  # runs of earlier looks
         self._keys = run_keys(plan, dataset, engine)
-        self._split_for = lru_cache(maxsize=1)(dataset.split_for)
-        self._costs = Costs(dataset, engine, store)
+        self._costs = Costs(dataset, engine, store, site.jobs)
         self._records: dict[PlannedRun, Record] = {}
+        self._ahead: deque[PlannedRun] = deque()
+        self._elsewhere: deque[PlannedRun] = deque()
+        self._looked = 0.0
+        self._given: dict[PlannedRun, float] = {}  # with the share of each that is behind it
+        self._again: deque[PlannedRun] = deque()  # of those, what is to be given once more
+        self._losses: Counter[PlannedRun] = Counter()
+        self._left = Counter(planned.setting for planned in self._keys)
         self._seconds_left = 0.0
 
     def conduct(self) -> dict[tuple[Setting, int], Record]:
         self._reuse_stored()
+        try:
+            self._work()
+        except BaseException:
+            # Should the release fail too, the claims are void as soon as the store is closed.
+            with suppress(StoreError):
+                self._store.release(*(self._keys[planned] for planned in self._given))
+            raise
+        # In the plan's order, whoever made them.
+        return {(p.setting, p.seed): self._records[p] for p in self._keys}
+
+    def _work(self) -> None:
         waiting = False
-        while left := self._left():
+        while self._ahead or self._elsewhere or self._given:
             before = len(self._records)
-            for planned in left:
-                self._obtain(planned)
-            if len(self._records) == before:
+            self._hand_out()
+            if self._given:
+                self._attend()
+            elif len(self._records) == before and not self._ahead:
                 if not waiting:
                     self._on_event(Waiting(self._progress()))
                 waiting = True
                 time.sleep(_POLL)
-        # In the plan's order, whoever made them.
-        return {(p.setting, p.seed): self._records[p] for p in self._keys}
 
     def _reuse_stored(self) -> None:
         stored = set() if self._fresh else _stored(self._keys, self._store)
         found = {p: self._store.get(key) for p, key in self._keys.items() if key in stored}
-        self._records = {planned: record for planned, record in found.items() if record}
+        for planned, record in found.items():
+            if record:
+                self._keep(planned, record)
+        self._ahead.extend(planned for planned in self._keys if planned not in self._records)
         self._predict()
         for planned, record in self._records.items():
             self._on_event(Reused(planned, record, self._progress()))
 
-    def _left(self) -> list[PlannedRun]:
-        return [planned for planned in self._keys if planned not in self._records]
+    def _hand_out(self) -> None:
+        """Give the site as many runs as it has room for, of those that nobody has made or makes."""
+        if not self._ahead and time.monotonic() - self._looked > _POLL:
+            self._ahead, self._elsewhere = self._elsewhere, deque()
+            self._looked = time.monotonic()
+        while self._again and self._site.room:
+            self._site.give(self._again.popleft())
+        some = [self._ahead.popleft() for _ in range(min(self._site.room, len(self._ahead)))]
+        missing = self._not_stored(some) if some else []
+        claimed = self._claim(missing)
+        self._given |= {planned: 0.0 for planned in missing if planned in claimed}
+        self._elsewhere.extend(planned for planned in missing if planned not in claimed)
+        for planned in missing:
+            if planned in claimed:
+                self._on_event(Started(planned, self._progress()))
+                self._site.give(planned)
 
-    def _obtain(self, planned: PlannedRun) -> None:
-        """Get a run from the store, or make it; leave it if another process is at it."""
-        key = self._keys[planned]
-        stored = not self._fresh and key in _stored({planned: key}, self._store)
-        record = self._store.get(key) if stored else None
-        if record is not None:
-            self._keep(planned, record)
-            self._on_event(Reused(planned, record, self._progress()))
-        elif self._store.claim(key, replace=self._fresh or planned.examine):
-            record = self._make(planned, key)
-            self._costs.learn(record)
-            self._keep(planned, record)
-            self._on_event(Finished(planned, record, self._progress()))
+    def _not_stored(self, some: Sequence[PlannedRun]) -> list[PlannedRun]:
+        """Those that nobody has stored meanwhile; the others are reused."""
+        keys = {planned: self._keys[planned] for planned in some}
+        stored = set() if self._fresh else _stored(keys, self._store)
+        missing: list[PlannedRun] = []
+        for planned, key in keys.items():
+            record = self._store.get(key) if key in stored else None
+            if record is None:
+                missing.append(planned)
+            else:
+                self._keep(planned, record)
+                self._predict()
+                self._on_event(Reused(planned, record, self._progress()))
+        return missing
 
-    def _make(self, planned: PlannedRun, key: str) -> Record:
-        def end_epoch(number: int, epoch: Epoch) -> None:
-            share = min(1.0, number / planned.setting.training.epochs)
-            progress = self._progress(planned, share)
-            self._on_event(EpochDone(planned, number, epoch, progress))
+    def _claim(self, missing: Sequence[PlannedRun]) -> set[PlannedRun]:
+        """Those that are now ours to make."""
+        claimed: set[str] = set()
+        for anew in (False, True):
+            keys = [self._keys[p] for p in missing if (self._fresh or p.examine) == anew]
+            claimed |= self._store.claim_all(keys, replace=anew) if keys else set()
+        return {planned for planned in missing if self._keys[planned] in claimed}
+
+    def _attend(self) -> None:
+        """Keep what the site has made by now, and tell of the rest."""
+        made: list[Made] = []
+
+        def hear(news: News) -> None:
+            match news:
+                case Made():
+                    made.append(news)
+                case EpochMade(run=run, number=number, epoch=epoch):
+                    self._given[run] = min(1.0, number / run.setting.training.epochs)
+                    self._on_event(EpochDone(run, number, epoch, self._progress()))
+                case Lost():
+                    self._make_again(news)
 
         try:
-            self._on_event(Started(planned, self._progress()))
-            dataset = self._split_for(planned.seed)
-            record, fitted = run(planned.setting, dataset, planned.seed, self._engine, end_epoch)
-            examination = examine(fitted, dataset) if planned.examine else None
-            self._store.add(record, examination, replace=self._fresh)
+            self._site.attend(hear)
+        finally:  # whatever ended it, these are made
+            self._store_all(made)
+
+    def _make_again(self, lost: Lost) -> None:
+        self._losses[lost.run] += 1
+        losses = self._losses[lost.run]
+        if losses == MOST_LOSSES:
+            raise SiteError(
+                f"run {self._keys[lost.run][:12]} was lost {losses} times, the last time since "
+                f"{lost.why}; what is finished is stored, and the same command goes on."
+            )
+        self._given[lost.run] = 0.0
+        self._again.append(lost.run)
+        self._on_event(Restarted(lost.run, lost.why, losses, self._progress()))
+
+    def _store_all(self, made: Sequence[Made]) -> None:
+        if not made:
+            return
+        for one in made:
+            if one.record.key != self._keys[one.run]:
+                raise SiteError(
+                    f"run {self._keys[one.run][:12]} was made as {one.record.key[:12]}: another "
+                    "siffra, engine or data set is where it was made; install the same there."
+                )
+        finished = [(one.record, one.examination) for one in made]
+        stayed = self._store.add_all(finished, replace=self._fresh)
+        for one in made:
+            self._costs.learn(one.record)
             # Not the new one, where the run was made again for its examination.
-            kept = self._store.get(key)
-        except BaseException:
-            # Should the release fail too, the claim is void as soon as the store is closed.
-            with suppress(StoreError):
-                self._store.release(key)
-            raise
-        return kept or record
+            kept = self._store.get(one.record.key) if one.record.key in stayed else None
+            self._keep(one.run, kept or one.record)
+            del self._given[one.run]
+        self._predict()
+        before = self._before + len(self._records) - len(made)
+        for number, one in enumerate(made, start=1):
+            progress = self._progress(done=before + number)
+            self._on_event(Finished(one.run, self._records[one.run], progress))
 
     def _keep(self, planned: PlannedRun, record: Record) -> None:
         self._records[planned] = record
-        self._predict()
+        self._left[planned.setting] -= 1
 
     def _predict(self) -> None:
-        self._seconds_left = sum(self._costs.seconds(planned.setting) for planned in self._left())
+        left = self._left.items()
+        self._seconds_left = sum(n * self._costs.seconds(setting) for setting, n in left if n)
 
-    def _progress(self, current: PlannedRun | None = None, share: float = 0.0) -> Progress:
-        """Where the lab stands, with `share` of the `current` run behind it."""
-        behind = share * self._costs.seconds(current.setting) if current else 0.0
+    def _progress(self, done: int | None = None) -> Progress:
+        """Where the lab stands, with what is behind the runs at work."""
+        shares = ((p.setting, share) for p, share in self._given.items() if share)
+        behind = sum(share * self._costs.seconds(setting) for setting, share in shares)
+        left = len(self._keys) - len(self._records)
         return Progress(
-            done=self._before + len(self._records),
+            done=self._before + len(self._records) if done is None else done,
             total=self._before + len(self._keys),
-            seconds_left=max(0.0, self._seconds_left - behind),
+            seconds_left=_shared_out(max(0.0, self._seconds_left - behind), left, self._site),
+            at_once=min(len(self._given), self._site.size),
         )

@@ -4,6 +4,7 @@ import time
 from functools import cache
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from siffra.config import Model, ModuleModel, Setting
 from siffra.data.dataset import Dataset
@@ -25,18 +26,20 @@ class Costs:
     """Predicts the wall seconds of runs on `dataset`, training and scoring, without compiling.
 
     The cost of an epoch depends on the model and the batch size alone. Where both are known from
-    runs on this machine, it is what those took. Else it is the count of multiplications over
-    this machine's rate of matrix products, corrected by how far that was off for known runs of
-    the same kind of model; without any, it can be off by a factor of three or so.
+    runs on this machine, as many at a time, it is what those took. Else it is the count of
+    multiplications over this machine's rate of matrix products, corrected by how far that was off
+    for known runs of the same kind of model; without any, it can be off by a factor of three or so.
     """
 
-    def __init__(self, dataset: Dataset, engine: Engine, store: Store) -> None:
+    def __init__(self, dataset: Dataset, engine: Engine, store: Store, jobs: int = 1) -> None:
         self._dataset = dataset
+        self._rate = cache(lambda: _multiplications_per_second(engine.threads))
         self._known: dict[Like, float] = {}
         self._counted = cache(self._count)
         self._correction = cache(self._correct)
+        machine = this_machine(engine.threads).model_copy(update={"jobs": jobs})
         for model, batch_size, seconds in store.epoch_seconds(
-            dataset=dataset.name, engine=engine.name, machine=this_machine(engine.threads)
+            dataset=dataset.name, engine=engine.name, machine=machine
         ):
             self._known[model, batch_size] = seconds
 
@@ -74,17 +77,18 @@ class Costs:
         scored = sum(min(len(self._dataset.sets[name]), CURVE_IMAGES) for name in CURVE_SETS)
         # Training multiplies three times: forward, for the weights, for the layer below.
         products = (3 * images + scored) * network.multiplications
-        return products / _multiplications_per_second() + steps * len(network.layers) * _STEP
+        return products / self._rate() + steps * len(network.layers) * _STEP
 
 
 @cache
-def _multiplications_per_second() -> float:
+def _multiplications_per_second(threads: int) -> float:
     """Multiply-adds a second in float32 matrix products on this machine; takes about 0.1 s."""
     side = 768
     ones = np.ones((side, side), np.float32)
     times = []
-    for _ in range(4):
-        started = time.perf_counter()
-        np.dot(ones, ones)
-        times.append(time.perf_counter() - started)
+    with threadpool_limits(threads, user_api="blas"):
+        for _ in range(4):
+            started = time.perf_counter()
+            np.dot(ones, ones)
+            times.append(time.perf_counter() - started)
     return side**3 / min(times)

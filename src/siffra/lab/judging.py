@@ -47,9 +47,10 @@ class ClaimAnswer:
     `seeds_needed` says, for an inconclusive claim, about how many seeds would decide it (None:
     more than 1,000, or cannot be said). `reason` is a short code for what is unusual:
     "too short", "never reached" (by neither side in some seed), "too few seeds", "several
-    machines" (times of `left_out` seeds were not compared: the runs are not all from the machine
-    and number of threads that most are from), "" if nothing is. `look` is the number of seeds at
-    which a lab with looks decided the claim (None: not decided, or a lab without).
+    machines" (times of `left_out` seeds were not compared: the runs are not all from the machine,
+    number of threads and of runs at once that most are from), "" if nothing is. `look` is the
+    number of seeds at which a lab with looks decided the claim (None: not decided, or a lab
+    without).
     """
 
     claim: Claim

@@ -1,7 +1,8 @@
 """From records to estimates: what a claim measures, in each run, and in pairs of runs.
 
 Levels are paired seed by seed, and times only where they were made on one machine with one
-number of threads: `siffra.lab.comparison` says what follows from the differences.
+number of threads and of runs at once: `siffra.lab.comparison` says what follows from the
+differences.
 """
 
 import math
@@ -95,8 +96,8 @@ def compare(
 ) -> Comparison:
     """Pair `level` with `against`, seed by seed.
 
-    Times are compared within one machine and number of threads, the one that most seeds were
-    made on; the other seeds are left out.
+    Times are compared within one machine and number of threads and of runs at once, the one that
+    most seeds were made on; the other seeds are left out.
 
     Args:
         claim: Says what is measured.
@@ -128,7 +129,7 @@ def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str
 def compare_seconds(level: Sequence[Record], against: Sequence[Record]) -> Comparison:
     """Training time, the logarithm of `level` over `against`, over the seeds that both have.
 
-    Of those made on several machines or numbers of threads, the most that one has.
+    Of those made on several machines, or with other threads or company, the most that one has.
     """
 
     def side(records: Sequence[Record]) -> Side:
@@ -237,8 +238,11 @@ def _on_one_machine(
     return [sides for sides, one in zip(seeds, made_on, strict=True) if one == {most}]
 
 
-def _machine(record: Record) -> tuple[str, int, int]:
-    return record.machine.cpu, record.machine.cores, record.machine.threads
+def _machine(record: Record) -> tuple[str, str, int, int, int]:
+    """All that a run's times are compared within."""
+    machine = record.machine
+    gpu = machine.versions.get("gpu", "")
+    return machine.cpu, gpu, machine.cores, machine.threads, machine.jobs
 
 
 def _floor(pairs: Sequence[tuple[Side, Side]]) -> float:

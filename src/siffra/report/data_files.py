@@ -86,6 +86,7 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
                     "engine_version": record.engine_version,
                     "cpu": record.machine.cpu,
                     "threads": record.machine.threads,
+                    "jobs": record.machine.jobs,
                     "finished": record.finished.isoformat(),
                 }
             )

@@ -8,7 +8,7 @@ from siffra.examination import MAP_IMAGES, Examined
 from siffra.lab.verdicts import Answers
 from siffra.report.facts import machines
 from siffra.report.words import Words
-from siffra.run import CURVE_IMAGES, Record
+from siffra.run import CURVE_IMAGES, Machine, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ def methods(
     """What was done; parts that this lab made no use of are left out."""
     parts = {
         "runs": _runs(words, answers, records),
-        "pairs": [words("methods.pairs"), words("methods.levels")],
+        "pairs": [words("methods.pairs", order=_order(words, records)), words("methods.levels")],
         "moderated": _moderated(words, answers),
         "many": [words("methods.many"), words("methods.margin")],
         "looks": _looks(words, answers),
         "scored": [words("methods.scored", images=words.exact(CURVE_IMAGES))],
-        "times": [words("methods.times")],
+        "times": [words("methods.times", shared=_shared(words, records))],
         "best": [words("methods.best")],
         "interactions": _interactions(words, answers),
         "sets": [words("methods.sets")],
@@ -51,8 +51,7 @@ def facts(words: Words, answers: Answers, records: Sequence[Record]) -> tuple[tu
     engines = sorted({f"{r.engine} {r.engine_version}" for r in records})
     told += [(words("facts.engine"), engine) for engine in engines]
     for machine in machines(records):
-        where = words("facts.cores", cpu=machine.cpu, cores=machine.cores, threads=machine.threads)
-        told.append((words("facts.machine"), f"{where}, {machine.system}"))
+        told.append((words("facts.machine"), f"{_cores(words, machine)}, {machine.system}"))
         versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
         told.append((words("facts.versions"), versions))
     return tuple(told)
@@ -67,6 +66,27 @@ def _runs(words: Words, answers: Answers, records: Sequence[Record]) -> list[str
         seeds = words.listing(str(seed) for seed in plan.seeds)
         counted = words.count("methods.seeds", len(plan.seeds), seeds=seeds)
     return [counted, words(f"methods.{split}")]
+
+
+def _most_jobs(records: Sequence[Record]) -> int:
+    """How many runs shared a machine, at most."""
+    return max((record.machine.jobs for record in records), default=1)
+
+
+def _order(words: Words, records: Sequence[Record]) -> str:
+    most = _most_jobs(records)
+    return words("methods.order_shared", n=most) if most > 1 else words("methods.order")
+
+
+def _shared(words: Words, records: Sequence[Record]) -> str:
+    return f" {words('methods.times_shared')}" if _most_jobs(records) > 1 else ""
+
+
+def _cores(words: Words, machine: Machine) -> str:
+    facts = {"cpu": machine.cpu, "cores": machine.cores, "threads": machine.threads}
+    if machine.jobs > 1:
+        return words("facts.cores_shared", n=machine.jobs, **facts)
+    return words("facts.cores", **facts)
 
 
 def _moderated(words: Words, answers: Answers) -> list[str]:

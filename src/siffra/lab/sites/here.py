@@ -1,0 +1,42 @@
+"""The site that every lab has: this process, with one run at a time."""
+
+from collections.abc import Callable
+
+from siffra.data.dataset import Dataset
+from siffra.engine.base import Engine
+from siffra.lab.plan import PlannedRun
+from siffra.lab.sites.base import EpochMade, News, Site
+from siffra.lab.sites.making import Maker
+
+
+class Here(Site):
+    """Makes each run in the caller's own thread, so that its times are undisturbed by others."""
+
+    def __init__(self, dataset: Dataset, engine: Engine) -> None:
+        self._maker = Maker(dataset, engine)
+        self._given: PlannedRun | None = None
+
+    @property
+    def size(self) -> int:
+        """See `Site.size`."""
+        return 1
+
+    @property
+    def jobs(self) -> int:
+        """See `Site.jobs`."""
+        return 1
+
+    @property
+    def room(self) -> int:
+        """See `Site.room`."""
+        return 0 if self._given else 1
+
+    def give(self, run: PlannedRun) -> None:
+        """See `Site.give`."""
+        self._given = run
+
+    def attend(self, tell: Callable[[News], None]) -> None:
+        """Make the run that was given."""
+        run, self._given = self._given, None
+        if run:
+            tell(self._maker.make(run, lambda number, e: tell(EpochMade(run, number, e))))

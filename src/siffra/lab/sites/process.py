@@ -1,0 +1,61 @@
+"""A process of `--jobs`: makes the runs that it is sent, one after the other.
+
+`python -m siffra.lab.sites.process FILE`, where FILE holds a data set, what makes an engine, and
+how many threads that gets, as a pickle.
+"""
+
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from siffra.lab.plan import PlannedRun
+from siffra.lab.sites.making import Answer, Maker, answer, failure
+from siffra.run import Epoch
+
+
+def main() -> None:
+    """Answer every order on stdin, until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who orders
+    # Only answers may go there; whatever else is printed goes to the terminal.
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    orders: queue.Queue[bytes] = queue.Queue()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, orders), daemon=True).start()
+    dataset, make_engine, threads = pickle.loads(Path(sys.argv[1]).read_bytes())
+    maker: Maker | None = None
+    while True:
+        order = orders.get()
+        try:
+            maker = maker or Maker(dataset, make_engine(threads))
+            said = _made(maker, pickle.loads(order), out)
+        except Exception as error:  # whatever it is: it is told, and raised over there
+            said = failure(error)
+        _say(out, said)
+
+
+def _made(maker: Maker, planned: PlannedRun, out: BinaryIO) -> Answer:
+    maker.compile_in_turn(planned)
+    return answer(maker.make(planned, lambda number, epoch: _say(out, epoch, number)))
+
+
+def _say(out: BinaryIO, said: Epoch | Answer, number: int = 0) -> None:
+    pickle.dump((said, number), out)
+    out.flush()
+
+
+def _listen(orders: BinaryIO, taken: "queue.Queue[Any]") -> None:
+    """Hand on what is ordered, until nobody orders any more."""
+    with suppress(EOFError, OSError, pickle.UnpicklingError):
+        while True:
+            taken.put(pickle.load(orders))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
