@@ -5,11 +5,11 @@ from pydantic import ValidationError
 from small_lab import small_dataset
 
 from siffra.cli.options import parse_levels, parse_value
-from siffra.config import KNOBS
+from siffra.config import KNOBS, choices
 from siffra.data.load import DataSource
 from siffra.lab.planning import plan_vary
 from siffra.report.words import LANGUAGES
-from siffra.web.asking import Ask, ask_of, choices, defaults, knobs, plan_ask
+from siffra.web.asking import Ask, ask_of, defaults, knobs, plan_ask
 from siffra.web.refusal import CODES, Refusal
 from siffra.web.words import page_words
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from siffra.cli.completion import complete_questions
 from siffra.cli.conduct import conduct, print_cost
 from siffra.cli.options import (
     MACHINE,
@@ -57,7 +58,12 @@ EpochsOption = Annotated[
     typer.Option(help="Train every run for so many epochs instead.", min=1, metavar="N"),
 ]
 OnlyOption = Annotated[
-    str | None, typer.Option(help="Only these questions, as a,b,e.", metavar="IDS")
+    str | None,
+    typer.Option(
+        help="Only these questions, as a,b,e.",
+        metavar="IDS",
+        autocompletion=complete_questions,
+    ),
 ]
 OutOption = Annotated[Path, typer.Option(help="Folder for the report.", metavar="DIR")]
 LanguageOption = Annotated[Language, typer.Option("--lang", help="Language of the report.")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from siffra.cli.completion import complete_knob, complete_recipe
 from siffra.config import KNOBS, Factory, Knob, as_model
 from siffra.errors import ConfigError, did_you_mean
 
@@ -85,6 +86,7 @@ RecipeOption = Annotated[
         "--recipe",
         help="A recipe, by name (digits-5s) or file: knobs for all that is not said.",
         metavar="NAME|FILE",
+        autocompletion=complete_recipe,
         rich_help_panel=KNOB,
     ),
 ]
@@ -194,6 +196,7 @@ def _option(knob: Knob) -> inspect.Parameter:
         help=_help(knob),
         metavar=_metavar(knob),
         rich_help_panel=KNOB,
+        autocompletion=complete_knob(knob.name),
         parser=lambda text: parse_values(knob, text) if knob.per_layer else parse_value(knob, text),
     )
     return inspect.Parameter(

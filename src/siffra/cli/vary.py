@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from siffra.cli.completion import complete_levels
 from siffra.cli.conduct import conduct
 from siffra.cli.options import (
     DataOption,
@@ -31,7 +32,11 @@ def vary(
     knobs: dict[str, Any],
     levels: Annotated[
         list[str],
-        typer.Argument(help="A knob and the values to try.", metavar="KNOB=V1,V2,..."),
+        typer.Argument(
+            help="A knob and the values to try.",
+            metavar="KNOB=V1,V2,...",
+            autocompletion=complete_levels,
+        ),
     ],
     recipe: RecipeOption = None,
     seeds: SeedsOption = None,

@@ -7,7 +7,7 @@ and a training; `Setting.knobs` turns them back.
 
 from siffra.config.factory import Factory, as_model, load_factory
 from siffra.config.knob import Knob
-from siffra.config.knobs import GREATEST_SEED, KNOBS, Setting, knobs_of, says_layers
+from siffra.config.knobs import GREATEST_SEED, KNOBS, Setting, choices, knobs_of, says_layers
 from siffra.config.model import BuiltModel, ConvModel, DenseModel, Model, ModuleModel
 from siffra.config.training import Training
 
@@ -24,6 +24,7 @@ __all__ = [
     "Setting",
     "Training",
     "as_model",
+    "choices",
     "knobs_of",
     "load_factory",
     "says_layers",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import ValidationError
 
@@ -133,6 +133,18 @@ def knobs_of(model: Any) -> Mapping[str, Knob]:
     if isinstance(model, Factory):
         return {name: KNOBS[name] for name in ("model", *_TRAINING_KNOBS)} | dict(model.knobs)
     return {name: knob for name, knob in KNOBS.items() if name == "model" or model in knob.models}
+
+
+def choices(name: str) -> tuple[str, ...] | None:
+    """The words that a knob can be set to, as its description says; None if it takes numbers."""
+    if name == "model":
+        return KNOBS[name].models
+    for described in (Training, DenseModel, ConvModel):
+        field = described.model_fields.get(name)
+        words = get_args(field.annotation) if field else ()
+        if words and all(isinstance(word, str) for word in words):
+            return words
+    return None
 
 
 def _knobs_of_model(model: DenseModel | ConvModel | ModuleModel) -> dict[str, Any]:

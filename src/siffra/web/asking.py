@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from siffra.config import KNOBS, ConvModel, DenseModel, Setting, Training
+from siffra.config import KNOBS, Setting, choices
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
@@ -146,18 +146,6 @@ def knobs() -> list[dict[str, Any]]:
         }
         for knob in KNOBS.values()
     ]
-
-
-def choices(name: str) -> list[str] | None:
-    """The words that a knob can be set to, as its description says; None if it takes numbers."""
-    if name == "model":
-        return list(KNOBS[name].models)
-    for described in (Training, DenseModel, ConvModel):
-        field = described.model_fields.get(name)
-        words = get_args(field.annotation) if field else ()
-        if words and all(isinstance(word, str) for word in words):
-            return list(words)
-    return None
 
 
 def defaults() -> dict[str, dict[str, Any]]:
