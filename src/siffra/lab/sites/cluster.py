@@ -30,6 +30,8 @@ _LOOK = 5.0
 """Seconds between looks at which nodes there are."""
 _BARREN = 120.0
 """Seconds for which a cluster may have no node that can make a run."""
+_SHUNNED = 60.0
+"""Seconds for which nothing is put on a node that has lost a run: it may be dead already."""
 _QUEUED = 2
 """As many runs are handed to the cluster as it can make at once, times this: none has to wait."""
 _GONE = (
@@ -84,6 +86,7 @@ class Cluster(Site):
         self._given: dict[Any, tuple[PlannedRun, str]] = {}  # by task, with the node it must be on
         self._news: queue.Queue[tuple[Any, Future[Any]]] = queue.Queue()
         self._nodes: dict[str, _Node] = {}
+        self._lost_at: dict[str, float] = {}  # when each node lost a run that had to be on it
         self._seen = self._fertile = time.monotonic()
         try:
             self._look()
@@ -145,7 +148,7 @@ class Cluster(Site):
             self._ray.shutdown()
 
     def _take(self, task: Any, done: "Future[Any]", tell: Callable[[News], None]) -> None:
-        run, _ = self._given.pop(task)
+        run, where = self._given.pop(task)
         error = done.exception()
         if error is None:
             node, answer = done.result()
@@ -153,6 +156,7 @@ class Cluster(Site):
         elif type(error).__name__ in _GONE or isinstance(
             error, self._ray.exceptions.ObjectLostError
         ):
+            self._lost_at[where] = time.monotonic()
             self._look()
             tell(Lost(run, _first_line(error)))
         else:
@@ -181,8 +185,10 @@ class Cluster(Site):
         return _Node(node["NodeManagerAddress"], cpus, runs)
 
     def _free(self) -> list[str]:
-        """The nodes on which nothing is being made."""
-        taken = {where for _, where in self._given.values()}
+        """The nodes on which nothing is being made, and that have not just lost a run."""
+        now = time.monotonic()
+        shunned = {where for where, at in self._lost_at.items() if now - at < _SHUNNED}
+        taken = {where for _, where in self._given.values()} | shunned
         return [name for name in self._nodes if name not in taken]
 
     def _sharing(self) -> dict[str, int]:
