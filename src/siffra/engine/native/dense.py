@@ -110,18 +110,31 @@ def forward(x, rows, params, layers, work):
 
 
 @njit(cache=True)
-def softmax(logits):
-    """Replace each row by its softmax."""
+def largest(row):
+    """The place of the largest number, the first of equals; a NaN counts as larger than all.
+
+    NumPy's `argmax`, but compiled in no time.
+    """
+    best = 0
+    for u in range(1, row.size):
+        if row[u] > row[best] or (np.isnan(row[u]) and not np.isnan(row[best])):
+            best = u
+    return best
+
+
+@njit(cache=True)
+def softmax(logits, out):
+    """Fill each row of `out` with the softmax of that of `logits`; they may be the same."""
     for r in range(logits.shape[0]):
-        row = logits[r]
-        top = row.max()
+        row, to = logits[r], out[r]
+        top = row[largest(row)]
         total = np.float64(0)
         for u in range(row.size):
-            row[u] = np.exp(row[u] - top)
-            total += row[u]
+            to[u] = np.exp(row[u] - top)
+            total += to[u]
         scale = np.float32(1 / total)
         for u in range(row.size):
-            row[u] *= scale
+            to[u] *= scale
 
 
 @njit(cache=True, error_model="numpy")
@@ -134,7 +147,7 @@ def cross_entropy(logits, labels, order, first, share):
     for r in range(logits.shape[0]):
         row = logits[r]
         label = labels[order[first + r]]
-        best = row.argmax()
+        best = largest(row)
         hits += best == label
         top, own = np.float64(row[best]), np.float64(row[label])
         total = np.float64(0)
@@ -159,7 +172,7 @@ def step_after_first(rows, labels, order, first, share, params, layers, work, gr
     """
     last = layers.shape[0] - 1
     at = forward_after_first(rows, params, layers, work)
-    spare = work.size - rows * layers[:, 1].max()
+    spare = rows * layers[:, 1].sum()
     logits = matrix(work, at, rows, layers[last, 1])
     loss, hits = cross_entropy(logits, labels, order, first, share)
     for i in range(last, -1, -1):
@@ -266,10 +279,10 @@ def _epoch_on_ink(
                 # Two calls: which array changes is then known when the kernel is compiled.
                 if descent.momentum > 0:
                     scale = descent.scale
-                    add_outer(ink, part, order, first, last, scale, work[s], units, first_grads)
+                    add_outer(ink, np.int64(part), order, first, last, scale, work[s], units, first_grads)
                 else:
                     scale = -descent.rate * descent.scale
-                    add_outer(ink, part, order, first, last, scale, work[s], units, params)
+                    add_outer(ink, np.int64(part), order, first, last, scale, work[s], units, params)
             if descent.momentum > 0:
                 descend(params, velocity, first_grads.reshape(1, -1), low, high, descent)
             low = rest + part * chunk
@@ -298,30 +311,32 @@ def predict(images, scale, params, layers, x, work, out):
             gather(images, order, first, last, scale, x[s])
             at = forward(matrix(x[s], 0, rows, inputs), rows, params, layers, work[s])
             logits = matrix(work[s], at, rows, classes)
-            softmax(logits)
-            out[first:last] = logits
+            softmax(logits, out[first:last])
 
 
 @parallel
-def predict_on_ink(images, scale, params, layers, start, pixel, value, work, out):
-    """`predict` with a first layer that skips blank pixels.
+def list_shards(images, start, pixel, value):
+    """The ink of `images` (n, pixels), split evenly over lists that have a row for each shard.
 
-    `start`, `pixel`, `value` and `work` have a row for each shard; a row of `pixel` has room for
-    the ink of as many images as `work` has, and one entry more.
+    A row of `pixel` and `value` has room for all pixels of its images, and one entry more.
     """
-    shards, most = start.shape[0], start.shape[1]
-    n, pixels = images.shape
-    classes = out.shape[1]
-    order = np.arange(most)
-    whole = np.array([0, pixels])
+    shards, n = start.shape[0], images.shape[0]
+    whole = np.array([0, images.shape[1]])
     for s in prange(shards):
-        for first in range(n * s // shards, n * (s + 1) // shards, most):
-            last = min(first + most, n * (s + 1) // shards)
-            rows = last - first
-            ink = Ink(start[s], pixel[s], value[s], whole)
-            list_ink(images[first:last], whole, ink.start, ink.pixel, ink.value)
-            ink_forward(ink, order, 0, rows, scale, params, layers[0, 1], work[s])
-            at = forward_after_first(rows, params, layers, work[s])
-            logits = matrix(work[s], at, rows, classes)
-            softmax(logits)
-            out[first:last] = logits
+        first, last = n * s // shards, n * (s + 1) // shards
+        list_ink(images[first:last], whole, start[s], pixel[s], value[s])
+
+
+@parallel
+def predict_on_ink(start, pixel, value, scale, params, layers, work, out):
+    """`predict` from the lists of `list_shards`: its first layer skips blank pixels."""
+    shards, n = start.shape[0], out.shape[0]
+    order, whole = np.arange(start.shape[1]), np.array([0, layers[0, 0]])
+    for s in prange(shards):
+        begin, end = n * s // shards, n * (s + 1) // shards
+        rows = end - begin
+        ink = Ink(start[s], pixel[s], value[s], whole)
+        ink_forward(ink, order, order[0], rows, scale, params, layers[0, 1], work[s])
+        at = forward_after_first(rows, params, layers, work[s])
+        logits = matrix(work[s], at, rows, out.shape[1])
+        softmax(logits, out[begin:end])

@@ -145,27 +145,21 @@ _products_1, _products_2, _products_4, _products_8 = map(_products, (1, 2, 4, 8)
 
 
 @njit(cache=True)
-def _widest(units):
-    """How many vectors at once, of the numbers that there are kernels for, fit into `units`."""
-    vectors = units // LANES
-    return 8 if vectors >= 8 else 4 if vectors >= 4 else 2 if vectors >= 2 else 1
-
-
-@njit(cache=True)
 def forward(ink, order, first, last, scale, kernel, units, out):
     """Fill `out` (row, unit) with the products of images `order[first:last]` and `kernel`."""
-    column = 0
-    while column < units:
-        count = _widest(units - column)
-        if count == 8:
-            _products_8(ink, order, first, last, scale, kernel, units, column, out)
-        elif count == 4:
-            _products_4(ink, order, first, last, scale, kernel, units, column, out)
-        elif count == 2:
-            _products_2(ink, order, first, last, scale, kernel, units, column, out)
-        else:
-            _products_1(ink, order, first, last, scale, kernel, units, column, out)
-        column += LANES * count
+    vectors = units // LANES
+    for v in range(0, vectors - 7, 8):
+        _products_8(ink, order, first, last, scale, kernel, units, v * LANES, out)
+    # Counted from the end: a number that is known when this is compiled would make the kernels
+    # be compiled once more for it.
+    if vectors & 4:
+        column = (vectors - vectors % 8) * LANES
+        _products_4(ink, order, first, last, scale, kernel, units, column, out)
+    if vectors & 2:
+        column = (vectors - vectors % 4) * LANES
+        _products_2(ink, order, first, last, scale, kernel, units, column, out)
+    if vectors & 1:
+        _products_1(ink, order, first, last, scale, kernel, units, (vectors - 1) * LANES, out)
 
 
 def _outer(count: int):
@@ -195,15 +189,15 @@ def add_outer(ink, part, order, first, last, scale, gradient, units, rows):
 
     Only rows of pixels in `part` change. `gradient` is (image, unit), flat.
     """
-    column = 0
-    while column < units:
-        count = _widest(units - column)
-        if count == 8:
-            _outer_8(ink, part, order, first, last, scale, gradient, units, column, rows)
-        elif count == 4:
-            _outer_4(ink, part, order, first, last, scale, gradient, units, column, rows)
-        elif count == 2:
-            _outer_2(ink, part, order, first, last, scale, gradient, units, column, rows)
-        else:
-            _outer_1(ink, part, order, first, last, scale, gradient, units, column, rows)
-        column += LANES * count
+    vectors = units // LANES
+    for v in range(0, vectors - 7, 8):
+        _outer_8(ink, part, order, first, last, scale, gradient, units, v * LANES, rows)
+    if vectors & 4:
+        column = (vectors - vectors % 8) * LANES
+        _outer_4(ink, part, order, first, last, scale, gradient, units, column, rows)
+    if vectors & 2:
+        column = (vectors - vectors % 4) * LANES
+        _outer_2(ink, part, order, first, last, scale, gradient, units, column, rows)
+    if vectors & 1:
+        column = (vectors - 1) * LANES
+        _outer_1(ink, part, order, first, last, scale, gradient, units, column, rows)
