@@ -1,7 +1,7 @@
 """The contract between siffra and whatever trains its networks."""
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +76,13 @@ class Engine(abc.ABC):
 
         Raises:
             ConfigError: The model cannot be built for these images.
+        """
+
+    def prepare_all(self, tasks: Sequence[tuple[Model, Training]], dataset: Dataset) -> None:
+        """Do ahead, for many trainings, what takes less time that way; `prepare` does the rest.
+
+        Raises:
+            ConfigError: A model cannot be built for these images.
         """
 
     @abc.abstractmethod

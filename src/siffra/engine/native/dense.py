@@ -271,7 +271,9 @@ def _epoch_on_ink(
             losses[s] += loss
             hits[s] += right
         for part in prange(parts):
-            low, high = ink.parts[part] * units, ink.parts[part + 1] * units
+            # One kind of integer, whoever counts: prange's own would be another variant.
+            own = np.int64(part)
+            low, high = ink.parts[own] * units, ink.parts[own + 1] * units
             if descent.momentum > 0:
                 first_grads[low:high] = 0
             for s in range(shards):
@@ -279,10 +281,14 @@ def _epoch_on_ink(
                 # Two calls: which array changes is then known when the kernel is compiled.
                 if descent.momentum > 0:
                     scale = descent.scale
-                    add_outer(ink, np.int64(part), order, first, last, scale, work[s], units, first_grads)
+                    add_outer(
+                        ink, np.int64(part), order, first, last, scale, work[s], units, first_grads
+                    )
                 else:
                     scale = -descent.rate * descent.scale
-                    add_outer(ink, np.int64(part), order, first, last, scale, work[s], units, params)
+                    add_outer(
+                        ink, np.int64(part), order, first, last, scale, work[s], units, params
+                    )
             if descent.momentum > 0:
                 descend(params, velocity, first_grads.reshape(1, -1), low, high, descent)
             low = rest + part * chunk

@@ -1,7 +1,7 @@
 """The native engine: NumPy draws and holds, Numba computes, nothing else is needed."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 
@@ -14,6 +14,7 @@ from siffra.config import Model, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.draws import initial_weights
+from siffra.engine.native.ahead import prepare_all
 from siffra.engine.native.block_training import BlockTrainer
 from siffra.engine.native.chain import ChainPredictor
 from siffra.engine.native.ink import Ink, ink_of, is_sparse
@@ -62,6 +63,10 @@ class NativeEngine(Engine):
         fitted = NativeFitted(network, trainer, self)
         fitted.predict(dataset.train.x[:1])
         fitted.predict(dataset.train.x[:1].astype(np.float32))
+
+    def prepare_all(self, tasks: Sequence[tuple[Model, Training]], dataset: Dataset) -> None:
+        """See `Engine.prepare_all`: what is not in the cache is compiled on two cores."""
+        prepare_all(tasks, dataset, self.prepare)
 
     def fit(
         self,

@@ -1,0 +1,91 @@
+"""What many trainings need is compiled ahead, on two cores, and only if it is not there yet."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+from numba import njit
+from small import small_dataset
+
+from siffra.config import Setting
+from siffra.engine.native import ahead
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The processes that were started, each a real one that only sleeps."""
+    processes = []
+
+    class Sleeper(subprocess.Popen):
+        def __init__(self, command, **how):
+            self.command = command
+            sleep = "import sys, time; sys.stdin.read(); time.sleep(60)"
+            super().__init__([sys.executable, "-c", sleep], **how)
+            processes.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Sleeper)
+    return processes
+
+
+def tasks(*knobs):
+    settings = [Setting.from_knobs(each) for each in knobs]
+    return [(setting.model, setting.training) for setting in settings]
+
+
+CONV, NARROW, WIDE = {"model": "conv", "filters": 3}, {"neurons": 7}, {"neurons": 9}
+
+
+def prepare_by(compiling, prepared):
+    def prepare(model, training, dataset):
+        prepared.append(model)
+        if compiling:
+            njit(lambda x: x + 1)(1)
+
+    return prepare
+
+
+def test_every_training_is_prepared_alike_ones_together(started):
+    prepared = []
+    ahead.prepare_all(tasks(NARROW, CONV, WIDE), small_dataset(), prepare_by(False, prepared))
+    assert [model.kind for model in prepared] == ["conv", "dense", "dense"]
+
+
+def test_where_nothing_has_to_be_compiled_no_process_is_started(started):
+    ahead.prepare_all(tasks(NARROW, CONV), small_dataset(), prepare_by(False, []))
+    assert started == []
+
+
+def test_the_first_compilation_starts_one_process_which_is_gone_at_the_end(started):
+    ahead.prepare_all(tasks(NARROW, CONV, WIDE), small_dataset(), prepare_by(True, []))
+    (process,) = started
+    assert process.poll() is not None
+    assert process.command[-1] == "siffra.engine.native"
+
+
+def test_a_single_training_has_no_other_end(started):
+    ahead.prepare_all(tasks(NARROW), small_dataset(), prepare_by(True, []))
+    assert started == []
+
+
+def test_a_preparation_that_fails_leaves_no_process_behind(started):
+    def prepare(model, training, dataset):
+        njit(lambda x: x + 1)(1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ahead.prepare_all(tasks(NARROW, WIDE), small_dataset(), prepare)
+    assert started[0].poll() is not None
+
+
+def test_the_process_puts_kernels_into_the_cache_that_all_share(tmp_path):
+    told = pickle.dumps((tasks(NARROW), small_dataset()))
+    subprocess.run(
+        [sys.executable, "-m", "siffra.engine.native"],
+        input=told,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        check=True,
+        timeout=300,
+    )
+    assert any(tmp_path.rglob("dense.*.nbc"))
