@@ -23,6 +23,7 @@ from siffra.lab.conduct import (
     EpochDone,
     Event,
     Finished,
+    Preparing,
     Reused,
     Started,
     Waiting,
@@ -299,7 +300,7 @@ class TestEvents:
 
         records = conduct(small_plan((0,)), DATASET, engine, store, events.append)
 
-        told = []
+        told: list[tuple[Any, ...]] = [(Preparing, None, None)]
         for run in small_plan((0,)).runs:
             record = records[run.setting, run.seed]
             told.append((Started, run, None))

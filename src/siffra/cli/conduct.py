@@ -75,9 +75,11 @@ def print_cost(
 
 
 def _words(event: "Event") -> str:
-    from siffra.lab.conduct import EpochDone, Finished, Restarted, Reused, Started
+    from siffra.lab.conduct import EpochDone, Finished, Preparing, Restarted, Reused, Started
 
     match event:
+        case Preparing():
+            return "compiling what is new"
         case Started(run=run):
             return f"{_name(run)}: preparing"
         case EpochDone(run=run, number=number, epoch=epoch):

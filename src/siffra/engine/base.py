@@ -78,7 +78,9 @@ class Engine(abc.ABC):
             ConfigError: The model cannot be built for these images.
         """
 
-    def prepare_all(self, tasks: Sequence[tuple[Model, Training]], dataset: Dataset) -> None:
+    def prepare_all(  # noqa: B027  most engines gain nothing by it
+        self, tasks: Sequence[tuple[Model, Training]], dataset: Dataset
+    ) -> None:
         """Do ahead, for many trainings, what takes less time that way; `prepare` does the rest.
 
         Raises:

@@ -21,6 +21,7 @@ from siffra.lab.events import (
     EpochDone,
     Event,
     Finished,
+    Preparing,
     Progress,
     Restarted,
     Reused,
@@ -39,6 +40,7 @@ __all__ = [
     "EpochDone",
     "Event",
     "Finished",
+    "Preparing",
     "Progress",
     "Restarted",
     "Reused",
@@ -200,6 +202,9 @@ class _Conductor:
 
     def conduct(self) -> dict[tuple[Setting, int], Record]:
         self._reuse_stored()
+        if self._ahead:
+            self._on_event(Preparing(self._progress()))
+            self._site.expect(self._ahead)
         try:
             self._work()
         except BaseException:

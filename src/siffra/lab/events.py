@@ -17,6 +17,13 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Preparing:
+    """What the runs need is compiled, unless it was before."""
+
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """A run begins, or is handed to a cluster that will begin it."""
 
@@ -69,4 +76,4 @@ class Waiting:
     progress: Progress
 
 
-Event = Started | EpochDone | Finished | Reused | Restarted | Waiting
+Event = Preparing | Started | EpochDone | Finished | Reused | Restarted | Waiting

@@ -23,7 +23,16 @@ from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
 from siffra.errors import DataError, SiffraError
 from siffra.examination import examine
-from siffra.lab.conduct import EpochDone, Event, Finished, Reused, Started, Waiting
+from siffra.lab.conduct import (
+    EpochDone,
+    Event,
+    Finished,
+    Preparing,
+    Restarted,
+    Reused,
+    Started,
+    Waiting,
+)
 from siffra.lab.shelf import Shelf, kept_lab
 from siffra.model_file import save_model
 from siffra.run import Epoch, Record, run, run_key
@@ -181,11 +190,11 @@ def _told(task: Task, event: Event, numbers: Mapping[tuple[Setting, int], int]) 
         total=progress.total,
         seconds_left=progress.seconds_left,
     )
-    if isinstance(event, Waiting):
+    if isinstance(event, Preparing | Waiting):
         return told
     told = told.model_copy(update={"run": numbers[event.run.setting, event.run.seed]})
     match event:
-        case Started():
+        case Started() | Restarted():
             return told.model_copy(update={"event": "started"})
         case EpochDone(number=number, epoch=epoch):
             return told.model_copy(update={"event": "epoch", "epoch": number, "scores": epoch})

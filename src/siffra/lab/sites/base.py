@@ -6,7 +6,7 @@ it, what is stored stays as it was.
 """
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -66,6 +66,9 @@ class Site(abc.ABC):
     @abc.abstractmethod
     def room(self) -> int:
         """How many more runs it can be given now."""
+
+    def expect(self, runs: Sequence[PlannedRun]) -> None:  # noqa: B027  most wait for the runs
+        """Make ready for `runs`, which will be given unless others make them."""
 
     @abc.abstractmethod
     def give(self, run: PlannedRun) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import pickle
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +31,12 @@ class Maker:
     def __init__(self, dataset: Dataset, engine: Engine) -> None:
         self._engine = engine
         self._split_for = lru_cache(maxsize=1)(dataset.split_for)
+
+    def prepare_all(self, runs: Sequence[PlannedRun]) -> None:
+        """Have all that `runs` need compiled, before the first of them."""
+        settings = dict.fromkeys(planned.setting for planned in runs)
+        tasks = [(setting.model, setting.training) for setting in settings]
+        self._engine.prepare_all(tasks, self._split_for(runs[0].seed))
 
     def make(
         self,
