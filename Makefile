@@ -54,7 +54,7 @@ $(VENV)/.setup: $(VENV)/.python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.setup
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,onnx,ray,search,torch]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,mlflow,onnx,pandas,ray,search,tensorboard,torch]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.setup

@@ -36,6 +36,7 @@ FLOORS = (
     "lab",
     "search",
     "report",
+    "export",
     "bench",
     "doctor",
     "api",

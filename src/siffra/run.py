@@ -118,6 +118,19 @@ def run_key(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> st
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def setting_id(record: Record) -> str:
+    """What a setting's runs share: 12 hex digits of all that `run_key` is of, but for the seed."""
+    described = {
+        "model": record.model.model_dump(mode="json"),
+        "training": record.training.model_dump(mode="json"),
+        "dataset": record.fingerprint,
+        "engine": record.engine,
+        "engine_version": record.engine_version,
+    }
+    canonical = json.dumps(described, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
 def run(
     setting: Setting,
     dataset: Dataset,

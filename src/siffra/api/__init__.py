@@ -25,11 +25,13 @@ from siffra.api.models import (
     predict,
     train,
 )
+from siffra.api.runs import FORMATS, export_runs, kept_labs, runs
 from siffra.api.sites import Where
 
 __all__ = [
     "DEFAULT_SEEDS",
     "ENGINES",
+    "FORMATS",
     "DataLike",
     "Job",
     "Knobs",
@@ -43,10 +45,13 @@ __all__ = [
     "expect_report",
     "expect_to_save",
     "export_model",
+    "export_runs",
+    "kept_labs",
     "lab_job",
     "make_engine",
     "predict",
     "run_lab",
+    "runs",
     "train",
     "vary",
     "vary_job",

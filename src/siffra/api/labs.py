@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from siffra.api.arguments import DataLike, Knobs, data_source, make_engine, with_own_models
 from siffra.api.sites import Where
@@ -17,6 +17,7 @@ from siffra.data.load import load_dataset
 from siffra.engine.base import Engine
 from siffra.errors import SiffraError
 from siffra.examination import Examined
+from siffra.export.tables import Table, table_rows
 from siffra.lab.conduct import Cost, Event, conduct, estimate
 from siffra.lab.labfile import EXPERIMENTS, read_lab
 from siffra.lab.plan import Plan, Text
@@ -25,10 +26,14 @@ from siffra.lab.shelf import Shelf, kept_lab
 from siffra.lab.sites.base import Site
 from siffra.lab.verdicts import Answers, answer
 from siffra.report.data_files import results_json
+from siffra.report.facts import all_records
 from siffra.report.notebook import lab_html
 from siffra.report.terminal import lab_text
 from siffra.report.words import words_in
 from siffra.store import Store, default_store_path, open_store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEFAULT_SEEDS = 5
 HERE = Where()
@@ -211,6 +216,20 @@ class LabResult:
         from siffra.report.report import write_report  # brings matplotlib
 
         return write_report(self.answers, Path(out), language, self.examined)
+
+    def frame(self, table: Table = "scores") -> pd.DataFrame:
+        """The lab's runs as a tidy pandas frame, with the `questions` that each belongs to.
+
+        Args:
+            table: `scores` (a row for each run and set), `epochs` (run and epoch) or `confusion`
+                (run, set and pair of classes).
+
+        Raises:
+            SiffraError: No such table; or pandas is not installed.
+        """
+        from siffra.export.frame import data_frame  # brings pandas
+
+        return data_frame(table_rows(all_records(self.answers), table, self.answers))
 
     def as_json(self, language: str = "en") -> str:
         """The content of the report's `results.json`."""

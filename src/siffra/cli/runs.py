@@ -2,12 +2,12 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from siffra.cli.options import JsonOption, StoreOption, help_text, show_help, spell
+from siffra.cli.runs_export import export, labs
 from siffra.cli.runs_sql import sql
 from siffra.config import GREATEST_SEED, KNOBS
 from siffra.errors import ConfigError, did_you_mean
@@ -16,7 +16,8 @@ runs = typer.Typer()
 runs.callback(invoke_without_command=True, help="List, show, ask or export finished runs.")(
     show_help
 )
-runs.command(help=help_text(sql))(sql)
+for command in (export, labs, sql):
+    runs.command(help=help_text(command))(command)
 
 KeyArgument = Annotated[str, typer.Argument(help="The run's key, or the start of it.")]
 
@@ -119,26 +120,3 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
     console.print(facts)
     console.print()
     console.print(curve)
-
-
-@runs.command()
-def export(
-    out: Annotated[
-        Path, typer.Argument(help="The file to write: .csv, .parquet or .json.", metavar="FILE")
-    ],
-    store: StoreOption = None,
-) -> None:
-    """Write every finished run to a file, as CSV, Parquet or JSON by its ending.
-
-    CSV and Parquet hold a row for each run and set of images; JSON holds the whole records, with
-    their curves and confusion matrices.
-
-    [dim]Example[/dim]
-    siffra runs export runs.parquet
-    """
-    from siffra.report.data_files import export_records
-    from siffra.store import default_store_path, open_store
-
-    with open_store(store or default_store_path(), read_only=True) as opened:
-        export_records(opened.records(), out)
-    typer.echo(str(out))

@@ -6,11 +6,9 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from siffra.config import KNOBS
-from siffra.errors import SiffraError
 from siffra.examination import Examined
 from siffra.lab.examined import WAYS, BySeed, Way, by_seed, places, shift_curve
 from siffra.lab.statistics import Summary
@@ -19,7 +17,7 @@ from siffra.report.facts import all_records, command, machines, proviso
 from siffra.report.numbers import unit_of
 from siffra.report.sentences import VERDICTS, answer_sentence
 from siffra.report.words import Words
-from siffra.run import Record
+from siffra.run import Record, setting_id
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -54,7 +52,7 @@ def results_json(answers: Answers, words: Words, examined: Examined | None = Non
 
 def run_rows(answers: Answers) -> list[dict[str, Any]]:
     """`record_rows` of all of a lab's runs, with the questions that each belongs to."""
-    used = _used_by(answers)
+    used = used_by(answers)
     rows = record_rows(all_records(answers))
     return [{"key": row["key"], "questions": ", ".join(used[row["key"]])} | row for row in rows]
 
@@ -62,48 +60,57 @@ def run_rows(answers: Answers) -> list[dict[str, Any]]:
 def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     """The tidy table: a row for each run and set, the same columns in every row.
 
+    See `knob_columns` for the knobs.
+    """
+    records = list(records)
+    knobs = knob_columns(records)
+    return [
+        {
+            "key": record.key,
+            **{name: values[number] for name, values in knobs.items()},
+            "seed": record.seed,
+            "set": name,
+            "accuracy": accuracy,
+            "seconds": record.seconds,
+            "diverged": record.diverged,
+            "parameters": record.parameters,
+            "dataset": record.dataset,
+            "engine": record.engine,
+            "engine_version": record.engine_version,
+            "cpu": record.machine.cpu,
+            "threads": record.machine.threads,
+            "jobs": record.machine.jobs,
+            "finished": record.finished.isoformat(),
+            "setting": setting_id(record),
+        }
+        for number, record in enumerate(records)
+        for name, accuracy in record.accuracy.items()
+    ]
+
+
+def knob_columns(records: Iterable[Record]) -> dict[str, list[Any]]:
+    """Every knob's value for each run.
+
     Knobs that a model does not have are None; a knob that differs between layers is a text,
     as `64, 32`, and then so is its whole column. The parameters of users' own models come last
     of the knobs.
     """
-    rows = []
-    set_at = [(record, record.setting.knobs()) for record in records]
-    names = dict.fromkeys([*KNOBS, *(name for _, knobs in set_at for name in knobs)])
-    for record, knobs in set_at:
-        for name, accuracy in record.accuracy.items():
-            rows.append(
-                {
-                    "key": record.key,
-                    **{name: _plain(knobs.get(name)) for name in names},
-                    "seed": record.seed,
-                    "set": name,
-                    "accuracy": accuracy,
-                    "seconds": record.seconds,
-                    "diverged": record.diverged,
-                    "parameters": record.parameters,
-                    "dataset": record.dataset,
-                    "engine": record.engine,
-                    "engine_version": record.engine_version,
-                    "cpu": record.machine.cpu,
-                    "threads": record.machine.threads,
-                    "jobs": record.machine.jobs,
-                    "finished": record.finished.isoformat(),
-                }
-            )
-    for name in names:
-        if any(isinstance(row[name], str) for row in rows):
-            for row in rows:
-                row[name] = None if row[name] is None else str(row[name])
-    return rows
+    set_at = [record.setting.knobs() for record in records]
+    names = dict.fromkeys([*KNOBS, *(name for knobs in set_at for name in knobs)])
+    columns = {name: [_plain(knobs.get(name)) for knobs in set_at] for name in names}
+    for name, values in columns.items():
+        if any(isinstance(value, str) for value in values):
+            columns[name] = [None if value is None else str(value) for value in values]
+    return columns
 
 
-def runs_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ("key",)) -> str:
+def runs_csv(rows: Sequence[Mapping[str, Any]], columns_if_none: Sequence[str] = ("key",)) -> str:
     """The rows as CSV (RFC 4180); no text in it can be taken for a formula by a spreadsheet.
 
-    `columns` are those of a table without rows.
+    `columns_if_none` are those of a table without rows.
     """
     file = io.StringIO(newline="")
-    names = list(rows[0]) if rows else list(columns)
+    names = list(rows[0] if rows else columns_if_none)
     writer = csv.writer(file)
     writer.writerow(map(_no_formula, names))
     writer.writerows([_no_formula(row[name]) for name in names] for row in rows)
@@ -115,50 +122,49 @@ def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
     return json.dumps(_finite(rows), ensure_ascii=False, allow_nan=False)
 
 
-def runs_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """The rows as Parquet."""
+def runs_parquet(
+    rows: Sequence[Mapping[str, Any]], columns_if_none: Sequence[str] = ("key",)
+) -> bytes:
+    """The rows as Parquet; `columns_if_none` are those of a table without rows."""
     from arro3.core import Array, DataType, Table
     from arro3.io import write_parquet
 
     types = {bool: DataType.bool(), int: DataType.int64(), float: DataType.float64()}
     columns = {}
-    for key in rows[0] if rows else ["key"]:
-        values = [row[key] for row in rows]
-        kind = _kind({type(value) for value in values if value is not None})
-        told = [None if value is None else kind(value) for value in values]
+    for key in rows[0] if rows else columns_if_none:
+        kind, told = typed([row[key] for row in rows])
         columns[key] = Array(told, types.get(kind, DataType.string()))
     file = io.BytesIO()
     write_parquet(Table.from_pydict(columns), file)
     return file.getvalue()
 
 
-def _kind(kinds: set[type]) -> type:
-    """What a column of such values holds: numbers, if all are, and else texts."""
-    if len(kinds) == 1:
-        return kinds.pop()
-    return float if kinds == {int, float} else str
+def used_by(answers: Answers) -> dict[str, list[str]]:
+    """The ids of the questions and experiments that each run, by key, belongs to."""
+    used: dict[str, list[str]] = {}
+
+    def note(records: Sequence[Record], by: str) -> None:
+        for record in records:
+            ids = used.setdefault(record.key, [])
+            if by not in ids:
+                ids.append(by)
+
+    for question in answers.questions:
+        for level in question.levels:
+            note(level.records, question.question.id)
+    for experiment in answers.experiments:
+        note(experiment.records, experiment.experiment.id)
+    return used
 
 
-def export_records(records: Sequence[Record], path: Path) -> None:
-    """Write runs to `path`: their rows as `.csv` or `.parquet`, or whole as `.json`.
+def typed(values: Sequence[Any]) -> tuple[type, list[Any]]:
+    """What a column of such values holds, and the values as such; None stays what it is.
 
-    Raises:
-        SiffraError: Another ending, or the file cannot be written.
+    Numbers, if all are, and else texts.
     """
-    match path.suffix.lower():
-        case ".csv":
-            content = runs_csv(record_rows(records)).encode("utf-8")
-        case ".parquet":
-            content = runs_parquet(record_rows(records))
-        case ".json":
-            whole = [record.model_dump(mode="json") for record in records]
-            content = json.dumps(whole).encode("utf-8")
-        case ending:
-            raise SiffraError(f"{path}: found `{ending}`; it must end in .csv, .parquet or .json.")
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise SiffraError(f"{path}: cannot be written: {error.strerror or error}.") from error
+    kinds = {type(value) for value in values if value is not None}
+    kind = kinds.pop() if len(kinds) == 1 else float if kinds == {int, float} else str
+    return kind, [None if value is None else kind(value) for value in values]
 
 
 def _question(answer: QuestionAnswer, words: Words, examined: Examined | None) -> dict[str, Any]:
@@ -255,24 +261,6 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "interval": [summary.low, summary.high],
         "values": list(summary.values),
     }
-
-
-def _used_by(answers: Answers) -> dict[str, list[str]]:
-    """The ids of the questions and experiments that each run, by key, belongs to."""
-    used: dict[str, list[str]] = {}
-
-    def note(records: Sequence[Record], by: str) -> None:
-        for record in records:
-            ids = used.setdefault(record.key, [])
-            if by not in ids:
-                ids.append(by)
-
-    for question in answers.questions:
-        for level in question.levels:
-            note(level.records, question.question.id)
-    for experiment in answers.experiments:
-        note(experiment.records, experiment.experiment.id)
-    return used
 
 
 def _plain(value: Any) -> Any:

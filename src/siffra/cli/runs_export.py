@@ -1,0 +1,117 @@
+"""`siffra runs export` and `siffra runs labs`: what has been run, for other programs."""
+
+import json
+import time
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from siffra.cli.options import JsonOption, StoreOption
+from siffra.cli.progress import Meter
+
+
+class Format(StrEnum):
+    """What runs can be handed on as."""
+
+    csv = "csv"
+    parquet = "parquet"
+    json = "json"
+    tensorboard = "tensorboard"
+    mlflow = "mlflow"
+
+
+class Table(StrEnum):
+    """The tables of a file."""
+
+    scores = "scores"
+    epochs = "epochs"
+    confusion = "confusion"
+
+
+def export(
+    out: Annotated[
+        str,
+        typer.Argument(
+            help="The file to write; TensorBoard's folder; MLflow's store, as sqlite:///mlflow.db.",
+            metavar="WHERE",
+        ),
+    ],
+    format_: Annotated[
+        Format | None,
+        typer.Option("--format", help="What to write; without it, by the file's ending."),
+    ] = None,
+    table: Annotated[
+        Table | None,
+        typer.Option(help="A row for each run and set, run and epoch, or pair of classes."),
+    ] = None,
+    lab: Annotated[
+        str | None,
+        typer.Option(
+            help="Only a lab's runs: the start of its id (see siffra runs labs), or latest.",
+            metavar="LAB",
+        ),
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Write finished runs to a file, or hand them to TensorBoard or MLflow.
+
+    CSV and Parquet hold a row for each run and set of images, unless --table says other; JSON
+    holds the whole records. TensorBoard gets a group for each setting with a session for each seed;
+    MLflow a parent run for each setting, or for each question of a lab with the lab's report, and
+    in it a run for each seed. What was exported to the same place before is not doubled.
+
+    [dim]Examples[/dim]
+    siffra runs export runs.parquet
+    siffra runs export epochs.csv --table epochs --lab latest
+    siffra runs export logs --format tensorboard
+    siffra runs export sqlite:///mlflow.db --format mlflow --lab latest
+    """
+    from siffra import api
+
+    with Meter(1, "runs") as meter:
+        started = None
+
+        def show(done: int, runs: int) -> None:
+            nonlocal started
+            started = started or time.monotonic()  # at the first: making the store takes seconds
+            left = (time.monotonic() - started) / max(done - 1, 1) * (runs - done)
+            meter.update(done, "to MLflow", left if done > 1 else None, runs)
+
+        api.export_runs(out, format=format_, table=table, lab=lab, store=store, on_run=show)
+    typer.echo(out)
+
+
+def labs(as_json: JsonOption = False, store: StoreOption = None) -> None:
+    """List the labs that were asked, the latest first, for siffra runs export --lab.
+
+    [dim]Example[/dim]
+    siffra runs labs
+    """
+    from siffra import api
+
+    kept = api.kept_labs(store)
+    if as_json:
+        told = [
+            {"id": lab.id, "title": dict(lab.plan.title), "asked": lab.asked.isoformat(),
+             "runs": len(lab.keys), "questions": [q.id for q in lab.plan.questions]}
+            for lab in kept
+        ]  # fmt: skip
+        typer.echo(json.dumps(told))
+        return
+    from rich.console import Console
+    from rich.table import Table as Lines
+    from rich.text import Text
+
+    lines = Lines("lab", "title", "questions", box=None, pad_edge=False, header_style="dim")
+    for heading in ("runs", "asked"):
+        lines.add_column(heading, justify="right", no_wrap=True)
+    for lab in kept:
+        lines.add_row(
+            lab.id,
+            Text(next(iter(lab.plan.title.values()), "")),
+            Text(", ".join(question.id for question in lab.plan.questions)),
+            str(len(lab.keys)),
+            f"{lab.asked.astimezone():%Y-%m-%d %H:%M}",
+        )
+    Console(highlight=False).print(lines)

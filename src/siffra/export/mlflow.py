@@ -1,0 +1,161 @@
+"""Runs in MLflow: a parent run for a setting, or a lab's question, and in it a run for each seed.
+
+Every run bears an id of siffra's own, by which it is found again: what was logged before is not
+logged twice, and what was broken off is made anew.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from siffra.errors import SiffraError
+from siffra.examination import Examined
+from siffra.export.settings import plain_knobs, setting_groups
+from siffra.lab.verdicts import Answers, QuestionAnswer
+from siffra.report.labels import level_name
+from siffra.report.pages import write_folder
+from siffra.report.report import render
+from siffra.report.sentences import answer_sentence, summary_sentence, verdict_sentence
+from siffra.report.words import Words, words_in
+from siffra.run import Record, setting_id
+
+try:
+    from siffra.export.mlflow_store import Entry, MlflowStore, opened
+except ModuleNotFoundError as error:
+    if error.name not in ("mlflow", "sqlalchemy", "alembic"):
+        raise
+    raise SiffraError(
+        "mlflow: MLflow is not installed; `pip install 'siffra[mlflow]'` brings it."
+    ) from error
+
+EXPERIMENT = "siffra"
+"""Where runs are logged that are no lab's."""
+
+OnRun = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parent:
+    """A run that holds others: `children` are a name and a record each."""
+
+    entry: Entry
+    children: Sequence[tuple[str, Record]]
+
+
+def log_runs(records: Sequence[Record], where: str, on_run: OnRun) -> None:
+    """Log runs, of which no more is known, to the MLflow store at `where`.
+
+    `on_run` is called with how many are done, and of how many.
+
+    Raises:
+        SiffraError: The store cannot be used.
+    """
+    parents = [
+        _Parent(
+            Entry(
+                id=f"setting {group.id}",
+                name=group.name,
+                params={name: str(value) for name, value in plain_knobs(group.records[0]).items()},
+                tags={"siffra.setting": group.id},
+            ),
+            [(f"seed {record.seed}", record) for record in group.records],
+        )
+        for group in setting_groups(records)
+    ]
+    with opened(where, EXPERIMENT) as store:
+        _log(store, parents, None, on_run)
+
+
+def log_lab(
+    lab: str, answers: Answers, examined: Examined | None, where: str, on_run: OnRun
+) -> None:
+    """Log the `lab` of that id to the MLflow store at `where`: see `log_runs`.
+
+    In an experiment of the lab's title, one run is the lab, with its report among its artifacts;
+    in it is one for each question, and in these one for each seed at each level.
+    """
+    words = words_in("en")
+    title = words.say(answers.plan.title)
+    root = Entry(
+        id=f"lab {lab}",
+        name=title,
+        params={"preset": answers.plan.preset},
+        tags={"siffra.lab": lab},
+        note=summary_sentence(answers, words.language),
+    )
+    with opened(where, title) as store:
+        number = store.log(root)
+        _log(store, list(_parts(lab, answers, words)), number, on_run)
+        with TemporaryDirectory() as folder:
+            write_folder(render(answers, words, examined), Path(folder))
+            store.attach(number, Path(folder), "report")
+
+
+def _parts(lab: str, answers: Answers, words: Words) -> Iterator[_Parent]:
+    for found in answers.questions:
+        children = [
+            (f"{level_name(words, level.level)}, seed {record.seed}", record)
+            for level in found.levels
+            for record in level.records
+        ]
+        yield _Parent(_question(lab, found, words), children)
+    if answers.experiments:
+        children = [
+            (f"{words.say(found.experiment.name)}, seed {record.seed}", record)
+            for found in answers.experiments
+            for record in found.records
+        ]
+        yield _Parent(Entry(f"lab {lab}, experiments", "experiments"), children)
+
+
+def _question(lab: str, found: QuestionAnswer, words: Words) -> Entry:
+    question = found.question
+    verdicts = [verdict_sentence(claim, question, words.language) for claim in found.claims]
+    return Entry(
+        id=f"lab {lab}, question {question.id}",
+        name=f"{question.id}: {words.say(question.ask)}",
+        params={name: str(value) for name, value in question.fixed.items()},
+        tags={f"siffra.verdict.{claim.claim.id}": claim.verdict for claim in found.claims},
+        note="\n\n".join([answer_sentence(found, words.language), *verdicts]),
+    )
+
+
+def _log(store: MlflowStore, parents: Sequence[_Parent], root: str | None, on_run: OnRun) -> None:
+    runs, done = sum(len(parent.children) for parent in parents), 0
+    for parent in parents:
+        number = store.log(parent.entry, root)
+        for name, record in parent.children:
+            store.log(_child(parent.entry.id, name, record), number)
+            done += 1
+            on_run(done, runs)
+
+
+def _child(parent: str, name: str, record: Record) -> Entry:
+    """One run: its knobs, its curves by epoch, its scores after the last."""
+    ended = record.finished.timestamp()
+    clock = ended - record.seconds
+    metrics: list[tuple[str, float, float, int]] = []
+    for step, epoch in enumerate(record.epochs, start=1):
+        clock += epoch.seconds
+        scalars = {
+            "loss": math.nan if epoch.loss is None else epoch.loss,
+            "epoch_seconds": epoch.seconds,
+            **{f"accuracy/{on}": value for on, value in epoch.accuracy.items()},
+        }
+        metrics += [(tag, value, clock, step) for tag, value in scalars.items()]
+    final = {f"final/accuracy/{on}": value for on, value in record.accuracy.items()}
+    final["final/seconds"] = record.seconds
+    metrics += [(tag, value, ended, len(record.epochs)) for tag, value in final.items()]
+    told = plain_knobs(record) | {"seed": record.seed, "dataset": record.dataset}
+    told |= {"engine": record.engine, "parameters": record.parameters}
+    return Entry(
+        id=f"{parent}, run {record.key}",
+        name=name,
+        params={knob: str(value) for knob, value in told.items()},
+        tags={"siffra.key": record.key, "siffra.setting": setting_id(record)},
+        metrics=metrics,
+        times=(ended - record.seconds, ended),
+        failed=record.diverged,
+    )

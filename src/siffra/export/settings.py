@@ -1,0 +1,47 @@
+"""Settings with their seeds: the groups in which other tools show runs."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from siffra.run import Record, setting_id
+
+Plain = bool | int | float | str
+
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True, slots=True)
+class SettingGroup:
+    """A setting on one data set, and its runs by seed."""
+
+    id: str
+    records: tuple[Record, ...]
+
+    @property
+    def name(self) -> str:
+        """What tells it from others, to be read by people and good as the name of a folder."""
+        told = ",".join(f"{k}={v}" for k, v in plain_knobs(self.records[0]).items())
+        told = re.sub(r"[^\w.,=+-]+", "_", told.removeprefix("model="))
+        return f"{told[:_LONGEST_NAME]}-{self.id}"
+
+
+def setting_groups(records: Sequence[Record]) -> list[SettingGroup]:
+    """The runs by setting, in the order in which each first comes; seeds in theirs."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(setting_id(record), []).append(record)
+    return [
+        SettingGroup(name, tuple(sorted(group, key=lambda record: record.seed)))
+        for name, group in groups.items()
+    ]
+
+
+def plain_knobs(record: Record) -> dict[str, Plain]:
+    """The knobs of a run as numbers and texts; one that differs between layers is `64,32`."""
+    return {name: _plain(value) for name, value in record.setting.knobs().items()}
+
+
+def _plain(value: Any) -> Plain:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -1,0 +1,134 @@
+"""Tidy tables of runs: setting x seed x set, setting x seed x epoch, and pairs of classes."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from siffra.errors import ConfigError, SiffraError, did_you_mean
+from siffra.lab.verdicts import Answers
+from siffra.report.data_files import (
+    knob_columns,
+    record_rows,
+    rows_json,
+    runs_csv,
+    runs_parquet,
+    used_by,
+)
+from siffra.run import Record, setting_id
+
+Rows = list[dict[str, Any]]
+Table = Literal["scores", "epochs", "confusion"]
+
+
+def table_rows(
+    records: Sequence[Record], table: Table = "scores", answers: Answers | None = None
+) -> Rows:
+    """The rows of a table, which all have the same columns.
+
+    - `scores`: a row for each run and set, as in a report's `runs.csv`;
+    - `epochs`: a row for each run and epoch: the knobs that any run has, mean training loss
+      (nats), seconds, and a column of accuracies for each set (see `siffra.run.Epoch`);
+    - `confusion`: a row for each run, set and pair of classes: how many `images` of class
+      `truth` were taken for `predicted`.
+
+    `key` tells runs apart and `setting` what was trained: the seeds of one share it. With a
+    lab's `answers`, `questions` has the ids of those that a run belongs to.
+
+    Raises:
+        ConfigError: There is no such table.
+    """
+    if table not in TABLES:
+        raise ConfigError(f"table: found {table!r}; {did_you_mean(table, TABLES)}")
+    rows = TABLES[table](records)
+    if answers is None:
+        return rows
+    used = used_by(answers)
+    return [{"key": row["key"], "questions": ", ".join(used[row["key"]])} | row for row in rows]
+
+
+def write_table(
+    records: Sequence[Record],
+    path: Path,
+    kind: str,
+    table: Table | None = None,
+    answers: Answers | None = None,
+) -> None:
+    """Write a table to `path` as `csv`, `parquet` or `json`; `scores` unless it is said.
+
+    JSON without a table holds the whole records.
+
+    Raises:
+        ConfigError: There is no such table.
+        SiffraError: The file cannot be written.
+    """
+    if kind == "json" and table is None:
+        whole = [record.model_dump(mode="json") for record in records]
+        content = json.dumps(whole).encode("utf-8")
+    else:
+        content = _encoded(table_rows(records, table or "scores", answers), kind)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise SiffraError(f"{path}: cannot be written: {error.strerror or error}.") from error
+
+
+def _encoded(rows: Rows, kind: str) -> bytes:
+    match kind:
+        case "parquet":
+            return runs_parquet(rows)
+        case "json":
+            return rows_json(rows).encode("utf-8")
+    return runs_csv(rows).encode("utf-8")
+
+
+def _epochs(records: Sequence[Record]) -> Rows:
+    knobs = {name: values for name, values in knob_columns(records).items() if _said(values)}
+    sets = dict.fromkeys(name for r in records for epoch in r.epochs for name in epoch.accuracy)
+    return [
+        {
+            "key": record.key,
+            **{name: values[run] for name, values in knobs.items()},
+            "seed": record.seed,
+            "epoch": number,
+            "loss": epoch.loss,
+            "seconds": epoch.seconds,
+            **{name: epoch.accuracy.get(name) for name in sets},
+            "dataset": record.dataset,
+            "setting": setting,
+        }
+        for run, record in enumerate(records)
+        for setting in (setting_id(record),)
+        for number, epoch in enumerate(record.epochs, start=1)
+    ]
+
+
+def _said(values: Sequence[Any]) -> bool:
+    return any(value is not None for value in values)
+
+
+def _confusion(records: Sequence[Record]) -> Rows:
+    return [
+        {
+            "key": record.key,
+            "seed": record.seed,
+            "set": name,
+            "truth": truth,
+            "predicted": predicted,
+            "images": images,
+            "setting": setting,
+        }
+        for record in records
+        for setting in (setting_id(record),)
+        for name, matrix in record.confusion.items()
+        for truth, row in enumerate(matrix)
+        for predicted, images in enumerate(row)
+    ]
+
+
+TABLES: Mapping[str, Callable[[Sequence[Record]], Rows]] = {
+    "scores": record_rows,
+    "epochs": _epochs,
+    "confusion": _confusion,
+}
+"""What makes the rows of each table."""

@@ -1,0 +1,144 @@
+"""Runs as TensorBoard's event files, with its HParams: a group a setting, a session a seed.
+
+Written with TensorBoard's own protocol buffers and record writer, which need no TensorFlow.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+
+from siffra.errors import SiffraError
+from siffra.export.settings import Plain, plain_knobs, setting_groups
+from siffra.run import Record, setting_id
+
+try:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+    from tensorboard.plugins.hparams.summary_v2 import (
+        Discrete,
+        HParam,
+        Metric,
+        hparams_config_pb,
+        hparams_pb,
+    )
+    from tensorboard.summary.writer.record_writer import RecordWriter
+except ModuleNotFoundError as error:
+    if not (error.name or "").startswith("tensorboard"):
+        raise
+    raise SiffraError(
+        "tensorboard: TensorBoard is not installed; `pip install 'siffra[tensorboard]'` brings it."
+    ) from error
+
+FILE = "events.out.tfevents.siffra"
+"""The file in every folder: what is exported again replaces what was exported before."""
+
+
+def write_tensorboard(records: Sequence[Record], out: Path) -> list[Path]:
+    """Write a log directory for `tensorboard --logdir`; runs that are there already stay the same.
+
+    `out` gets a folder for each setting with one for each seed, `seed-0`, and the description
+    of all hyperparameters. A run has `loss` and `accuracy/SET` by epoch, `epoch_seconds`, and
+    after the last epoch `final/accuracy/SET` and `final/seconds`.
+
+    Returns:
+        The files written.
+
+    Raises:
+        SiffraError: A file cannot be written.
+    """
+    files = {out / FILE: _experiment(records)}
+    for group in setting_groups(records):
+        for record in group.records:
+            files[out / group.name / f"seed-{record.seed}" / FILE] = _session(record)
+    for path, events in files.items():
+        _write(path, events)
+    return list(files)
+
+
+def _experiment(records: Sequence[Record]) -> Iterator[Event]:
+    """What can be varied, and what is measured."""
+    if not records:
+        return
+    knobs: dict[str, dict[Plain, None]] = {}
+    for record in records:
+        for name, value in _hparams(record).items():
+            knobs.setdefault(name, {})[value] = None
+    sets = dict.fromkeys(name for record in records for name in record.accuracy)
+    config = hparams_config_pb(
+        hparams=[HParam(name, _domain(values)) for name, values in knobs.items()],
+        metrics=[
+            *(Metric(f"final/accuracy/{name}", display_name=f"accuracy, {name}") for name in sets),
+            Metric("final/seconds", display_name="training seconds"),
+        ],
+        time_created_secs=max(record.finished for record in records).timestamp(),
+    )
+    yield Event(wall_time=max(record.finished for record in records).timestamp(), summary=config)
+
+
+def _session(record: Record) -> Iterator[Event]:
+    """One run: its knobs, its curves, its scores."""
+    ended = record.finished.timestamp()
+    clock = ended - record.seconds
+    group = setting_id(record)
+    started = hparams_pb(_hparams(record), trial_id=group, start_time_secs=clock)
+    yield Event(wall_time=clock, summary=started)
+    for step, epoch in enumerate(record.epochs, start=1):
+        clock += epoch.seconds
+        scalars = {
+            "loss": math.nan if epoch.loss is None else epoch.loss,
+            "epoch_seconds": epoch.seconds,
+            **{f"accuracy/{name}": value for name, value in epoch.accuracy.items()},
+        }
+        yield _scalars(scalars, step, clock)
+    final = {f"final/accuracy/{name}": value for name, value in record.accuracy.items()}
+    yield _scalars(final | {"final/seconds": record.seconds}, len(record.epochs), ended)
+    status = api_pb2.STATUS_FAILURE if record.diverged else api_pb2.STATUS_SUCCESS
+    yield Event(wall_time=ended, summary=_ended(status, ended))
+
+
+def _domain(values: Iterable[Plain]) -> Discrete | None:
+    """All values, by which TensorBoard filters; none if they are of several types."""
+    kinds = {float if type(value) is int else type(value) for value in values}
+    if len(kinds) > 1:
+        return None
+    (kind,) = kinds
+    return Discrete([kind(value) for value in values])
+
+
+def _hparams(record: Record) -> dict[str, Plain]:
+    """What the table of hyperparameters shows: the seed is a session's, not its group's."""
+    return plain_knobs(record) | {"dataset": record.dataset, "engine": record.engine}
+
+
+def _scalars(scalars: dict[str, float], step: int, wall_time: float) -> Event:
+    values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+    return Event(wall_time=wall_time, step=step, summary=Summary(value=values))
+
+
+def _ended(status: int, seconds: float) -> Summary:
+    info = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=seconds)
+    told = metadata.create_summary_metadata(
+        plugin_data_pb2.HParamsPluginData(session_end_info=info)
+    )
+    value = Summary.Value(
+        tag=metadata.SESSION_END_INFO_TAG, metadata=told, tensor=metadata.NULL_TENSOR
+    )
+    return Summary(value=[value])
+
+
+def _write(path: Path, events: Iterator[Event]) -> None:
+    """A whole file or none: TensorBoard may be reading."""
+    content = BytesIO()
+    records = RecordWriter(content)
+    first = Event(wall_time=0.0, file_version="brain.Event:2")
+    for event in (first, *events):
+        records.write(event.SerializeToString())
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content.getvalue())
+        part.replace(path)
+    except OSError as error:
+        raise SiffraError(f"{path}: cannot be written: {error.strerror or error}.") from error

@@ -1,0 +1,135 @@
+"""Tidy tables: their rows are the records', in CSV, Parquet and pandas alike."""
+
+import csv
+import io
+import json
+
+import pandas as pd
+import pytest
+from arro3.io import read_parquet
+from made_runs import SETS, make_record
+from report.fake_answers import study
+
+from siffra.api import LabResult
+from siffra.config import Setting
+from siffra.errors import ConfigError, SiffraError
+from siffra.export.frame import data_frame
+from siffra.export.tables import TABLES, table_rows, write_table
+from siffra.run import setting_id
+
+
+@pytest.fixture(scope="module")
+def records():
+    settings = [{"neurons": 16, "epochs": 2}, {"model": "conv", "filters": [4, 6], "epochs": 3}]
+    made = [
+        make_record(Setting.from_knobs(knobs), seed, accuracy={"test": 0.5 + 0.1 * seed})
+        for knobs in settings
+        for seed in (0, 1)
+    ]
+    lost = made[0].epochs[1].model_copy(update={"loss": None})
+    made[0] = made[0].model_copy(update={"epochs": (made[0].epochs[0], lost)})
+    return made
+
+
+def test_scores_have_a_row_for_each_run_and_set(records):
+    rows = table_rows(records)
+
+    assert [(row["key"], row["set"]) for row in rows] == [(r.key, s) for r in records for s in SETS]
+    assert {row["setting"] for row in rows} == {setting_id(records[0]), setting_id(records[2])}
+
+
+def test_epochs_have_a_row_for_each_run_and_epoch(records):
+    rows = table_rows(records, "epochs")
+
+    assert [(row["key"], row["epoch"]) for row in rows] == [
+        (r.key, n) for r in records for n in range(1, len(r.epochs) + 1)
+    ]
+    assert [row["loss"] for row in rows[:3]] == [1.0, None, 1.0]
+    assert [row["test"] for row in rows[:3]] == [0.5, 0.5, 0.6]
+    assert rows[0].keys() == rows[-1].keys() >= {"neurons", "filters", "seed", *SETS}
+    assert "momentum" not in rows[0]  # which none of the runs has
+
+
+def test_confusion_has_a_row_for_each_pair_of_classes(records):
+    rows = table_rows(records, "confusion")
+
+    assert len(rows) == len(records) * len(SETS) * 2 * 2
+    for record in records:
+        for name, matrix in record.confusion.items():
+            own = [r for r in rows if r["key"] == record.key and r["set"] == name]
+            assert {(r["truth"], r["predicted"]): r["images"] for r in own} == {
+                (t, p): count for t, row in enumerate(matrix) for p, count in enumerate(row)
+            }
+
+
+def test_a_setting_is_told_apart_by_all_but_the_seed(records):
+    changed = {"fingerprint": "1", "engine": "torch", "engine_version": 9}
+    others = [records[0].model_copy(update={name: value}) for name, value in changed.items()]
+
+    assert len({setting_id(record) for record in (*records[1:], *others)}) == 5
+    assert setting_id(records[0]) == setting_id(records[1])
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_csv_parquet_json_and_frame_hold_the_same_rows(records, table, tmp_path):
+    rows = table_rows(records, table)
+
+    for kind in ("csv", "parquet", "json"):
+        write_table(records, tmp_path / kind, kind, table)
+
+    from_csv = list(csv.DictReader(io.StringIO((tmp_path / "csv").read_text("utf-8"))))
+    parquet = read_parquet(tmp_path / "parquet").read_all()
+    frame = data_frame(rows)
+    assert json.loads((tmp_path / "json").read_text("utf-8")) == rows
+    assert list(from_csv[0]) == list(parquet.column_names) == list(frame.columns) == list(rows[0])
+    for name in rows[0]:
+        column = [row[name] for row in rows]
+        assert parquet[name].to_pylist() == column
+        assert ["" if value is None else str(value) for value in column] == [
+            row[name] for row in from_csv
+        ]
+        if name != "finished":
+            assert [None if pd.isna(v) else v for v in frame[name]] == column
+
+
+def test_no_text_is_a_formula_in_any_table(records, tmp_path):
+    evil = records[0].model_copy(update={"dataset": "=cmd()", "key": "+1"})
+    for table in TABLES:
+        write_table([evil], tmp_path / "t.csv", "csv", table)
+        for row in csv.reader((tmp_path / "t.csv").read_text("utf-8").splitlines()):
+            assert not any(cell.startswith(("=", "+", "@")) for cell in row)
+
+
+def test_a_frame_s_types_are_those_of_the_values(records):
+    frame = data_frame(table_rows(records))
+
+    assert frame["accuracy"].dtype == frame["learning_rate"].dtype == "float64"
+    assert frame["neurons"].dtype == "Int64"  # the convolutional model has none
+    assert frame["diverged"].dtype == "bool"
+    assert str(frame["finished"].dtype).endswith("UTC]")
+    by_level = frame[frame["set"] == "test"].groupby("setting")["accuracy"].mean()
+    assert by_level.tolist() == pytest.approx([0.55, 0.55])
+
+
+def test_no_runs_give_an_empty_frame():
+    assert data_frame([]).empty
+
+
+def test_a_lab_s_frame_says_which_questions_a_run_belongs_to():
+    result = LabResult(study(seeds=2, epochs=2))
+
+    frame = result.frame("epochs")
+
+    assert list(frame.columns[:2]) == ["key", "questions"]
+    assert "a, c, d, e, g" in set(frame["questions"])
+    assert len(frame) == 2 * frame["key"].nunique()
+
+
+def test_there_is_no_other_table(records):
+    with pytest.raises(ConfigError, match="table: found 'epoch'; did you mean `epochs`"):
+        table_rows(records, "epoch")  # pyright: ignore[reportArgumentType]
+
+
+def test_a_file_that_cannot_be_written_is_one_line(records, tmp_path):
+    with pytest.raises(SiffraError, match="cannot be written: No such file"):
+        write_table(records, tmp_path / "nowhere" / "t.csv", "csv")
