@@ -197,16 +197,11 @@ VIEWS: Mapping[str, View] = {
         | {name: f"run.{name}" for name in _SETS}
         | {
             name: f"run.{name}"
-            for name in (
-                "seconds",
-                "diverged",
-                "parameters",
-                "dataset",
-                "engine",
-                "cpu",
-                "threads",
-                "finished",
-            )
+            for name in ("seconds", "diverged", "parameters", "dataset", "engine", "cpu", "threads")
+        }
+        | {
+            "jobs": "coalesce(json_extract(run.record, '$.machine.jobs'), 1)",
+            "finished": "run.finished",
         },
         "main.run AS run",
     ),

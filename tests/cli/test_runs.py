@@ -2,9 +2,13 @@
 
 import csv
 import json
+import sys
 
 import pytest
 from arro3.io import read_parquet
+
+from siffra.api import runs
+from siffra.errors import SiffraError
 
 
 @pytest.fixture
@@ -64,3 +68,80 @@ def test_export_to_an_unknown_ending(siffra, two_runs, tmp_path):
 
     assert ended.code == 2
     assert "found `.xlsx`; it must end in .csv, .parquet or .json" in ended.err
+
+
+def test_export_of_a_table(siffra, two_runs, tmp_path):
+    file = tmp_path / "epochs.json"
+
+    siffra("runs", "export", file, "--table", "epochs")
+
+    rows = json.loads(file.read_text())
+    assert [(row["key"], row["epoch"], row["loss"]) for row in rows] == [
+        (run["key"], number, epoch["loss"])
+        for run in two_runs
+        for number, epoch in enumerate(run["epochs"], start=1)
+    ]
+
+
+@pytest.fixture
+def two_labs(siffra, small):
+    data = small[: small.index("--epochs")]
+    for knob in ("neurons=4,8", "batch_size=9,10"):
+        siffra("vary", knob, "--epochs", 1, "--seeds", 2, *data)
+    return json.loads(siffra("runs", "labs", "--json").out)
+
+
+def test_labs_are_listed_the_latest_first(siffra, two_labs):
+    lines = siffra("runs", "labs").out.splitlines()
+
+    assert [lab["runs"] for lab in two_labs] == [4, 4]
+    assert [line.split()[0] for line in lines[1:]] == [lab["id"] for lab in two_labs]
+
+
+@pytest.mark.parametrize("named", ["latest", "by its id"])
+def test_export_of_a_lab_has_its_runs_alone(siffra, two_labs, tmp_path, named):
+    file = tmp_path / "lab.csv"
+    lab = named if named == "latest" else two_labs[0]["id"][:6]
+
+    siffra("runs", "export", file, "--lab", lab)
+
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert {row["batch_size"] for row in rows} == {"9", "10"}
+    assert {row["questions"] for row in rows} == {"vary"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("x.csv", "--lab", "zz"), "no lab has an id that starts with `zz`; `siffra runs labs`"),
+        (("x", "--format", "tensorboard", "--table", "epochs"), "table: tensorboard has no tables"),
+        (("x.csv", "--table", "epoch"), "invalid value for '--table'"),
+        (("mlruns", "--format", "mlflow"), "mlruns: no MLflow store; write it as sqlite:///"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line(siffra, two_runs, tmp_path, arguments, message):
+    ended = siffra("runs", "export", *arguments)
+
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert message in ended.err
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
+def test_what_is_not_installed_is_named(siffra, two_runs, tmp_path, monkeypatch, name):
+    for module in [m for m in sys.modules if m.split(".")[0] == name or m.startswith("siffra.exp")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, name, None)
+
+    ended = siffra("runs", "export", tmp_path / "out.db", "--format", name)
+
+    assert ended.code == 2
+    assert f"is not installed; `pip install 'siffra[{name}]'` brings it." in ended.err
+
+
+def test_without_pandas_a_frame_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    monkeypatch.delitem(sys.modules, "siffra.export.frame", raising=False)
+
+    with pytest.raises(SiffraError, match=r"pip install 'siffra\[pandas\]'"):
+        runs()

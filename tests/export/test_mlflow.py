@@ -1,0 +1,182 @@
+"""An MLflow store, read back through MLflow's own client."""
+
+import math
+import sqlite3
+from dataclasses import replace
+
+import pytest
+from made_runs import make_record
+from report.fake_answers import make_answers, make_question
+
+from siffra.config import Setting
+from siffra.errors import SiffraError
+from siffra.export.mlflow import EXPERIMENT, log_lab, log_runs
+from siffra.export.mlflow_store import MlflowClient
+from siffra.report.sentences import answer_sentence
+from siffra.run import setting_id
+from siffra.store import open_store
+
+LAB = "0123456789abcdef"
+
+# MLflow still uses what SQLAlchemy 2.1 means to remove.
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def records():
+    settings = [{"neurons": 16, "epochs": 2}, {"neurons": [8, 4], "epochs": 2}]
+    made = [
+        make_record(Setting.from_knobs(knobs), seed, curve=[0.5, 0.6 + 0.1 * seed])
+        for knobs in settings
+        for seed in (0, 1)
+    ]
+    lost = made[1].epochs[1].model_copy(update={"loss": None})
+    made[1] = made[1].model_copy(update={"epochs": (made[1].epochs[0], lost), "diverged": True})
+    return made
+
+
+@pytest.fixture(scope="module")
+def answers():
+    found = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])], seeds=2)
+    return replace(found, plan=replace(found.plan, title={"en": "A lab of ours"}))
+
+
+@pytest.fixture(scope="module")
+def address(records, answers, tmp_path_factory):
+    """Where both were logged, and logged again: making a store takes MLflow seconds."""
+    address = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+    for _ in range(2):
+        log_runs(records, address, lambda done, runs: None)
+        log_lab(LAB, answers, None, address, lambda done, runs: None)
+    return address
+
+
+@pytest.fixture(scope="module")
+def client(address):
+    return MlflowClient(tracking_uri=address)
+
+
+def logged(client, experiment):
+    """The runs of an experiment by siffra's ids."""
+    number = client.get_experiment_by_name(experiment).experiment_id
+    return {run.data.tags["siffra.id"]: run for run in client.search_runs([number])}
+
+
+def test_a_setting_is_a_parent_and_a_seed_its_child(client, records):
+    runs = logged(client, EXPERIMENT)
+
+    assert len(runs) == 2 + len(records)
+    for record in records:
+        parent = runs[f"setting {setting_id(record)}"]
+        child = runs[f"setting {setting_id(record)}, run {record.key}"]
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert child.info.run_name == f"seed {record.seed}"
+        assert child.info.end_time == record.finished.timestamp() * 1000
+        assert child.data.params["seed"] == str(record.seed)
+        assert child.data.params["batch_size"] == "140"
+    assert {run.data.params["neurons"] for run in runs.values()} == {"16", "8,4"}
+
+
+def test_metrics_are_the_record_s_by_epoch(client, records):
+    runs = logged(client, EXPERIMENT)
+    for record in records:
+        run = runs[f"setting {setting_id(record)}, run {record.key}"]
+        for name in record.accuracy:
+            history = client.get_metric_history(run.info.run_id, f"accuracy/{name}")
+            assert [(point.step, point.value) for point in history] == [
+                (n, epoch.accuracy[name]) for n, epoch in enumerate(record.epochs, start=1)
+            ]
+            assert run.data.metrics[f"final/accuracy/{name}"] == record.accuracy[name]
+        assert run.data.metrics["final/seconds"] == record.seconds
+
+
+def test_a_run_that_diverged_has_failed_and_shows_its_loss(client, records):
+    run = logged(client, EXPERIMENT)[f"setting {setting_id(records[1])}, run {records[1].key}"]
+    losses = client.get_metric_history(run.info.run_id, "loss")
+
+    assert run.info.status == "FAILED"
+    assert [math.isnan(point.value) for point in losses] == [False, True]
+
+
+def test_a_lab_s_question_is_a_parent_with_its_answer(client, answers):
+    runs = logged(client, "A lab of ours")
+    (found,) = answers.questions
+    root, question = runs[f"lab {LAB}"], runs[f"lab {LAB}, question a"]
+    children = [
+        run for run in runs.values()
+        if run.data.tags.get("mlflow.parentRunId") == question.info.run_id
+    ]  # fmt: skip
+
+    assert question.data.tags["mlflow.parentRunId"] == root.info.run_id
+    assert answer_sentence(found) in question.data.tags["mlflow.note.content"]
+    assert {run.data.tags["siffra.key"] for run in children} == {
+        record.key for level in found.levels for record in level.records
+    }
+    assert len(runs) == 2 + len(children) == 2 + 2 * 2
+
+
+def test_the_report_is_an_artifact(client):
+    root = logged(client, "A lab of ours")[f"lab {LAB}"]
+
+    names = {file.path for file in client.list_artifacts(root.info.run_id, "report")}
+
+    assert {"report/report.html", "report/results.json", "report/figures"} <= names
+
+
+def test_what_was_broken_off_is_made_anew(client, address, records):
+    number = client.get_experiment_by_name(EXPERIMENT).experiment_id
+    name = f"setting {setting_id(records[0])}, run {records[0].key}"
+    client.delete_run(logged(client, EXPERIMENT)[name].info.run_id)
+    client.create_run(number, tags={"siffra.id": name})  # is left running
+    done = []
+
+    log_runs(records, address, lambda *told: done.append(told))
+
+    assert len(logged(client, EXPERIMENT)) == 2 + len(records)
+    assert logged(client, EXPERIMENT)[name].data.metrics["final/seconds"] == records[0].seconds
+    assert done == [(n, 4) for n in (1, 2, 3, 4)]
+
+
+def test_a_store_of_runs_is_not_taken_for_mlflow_s(records, tmp_path):
+    path = tmp_path / "runs.db"
+    with open_store(path):
+        pass
+    before = path.read_bytes()
+
+    with pytest.raises(SiffraError, match="is a database, but not MLflow's; nothing in it was"):
+        log_runs(records, str(path), lambda done, runs: None)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("logs", r"^logs: no MLflow store; write it as sqlite:///mlflow\.db"),
+        ("mysql://host/mlflow.db", "no MLflow store; write it as sqlite"),
+        ("sqlite:///{}/nowhere/mlflow.db", "nowhere is no folder"),
+        ("{}/text.db", "is no database; nothing in it was changed"),
+    ],
+)
+def test_what_is_no_store_is_one_line(records, tmp_path, where, message):
+    (tmp_path / "text.db").write_text("not a database, but long enough to be looked at " * 20)
+
+    with pytest.raises(SiffraError, match=message) as told:
+        log_runs(records, where.format(tmp_path), lambda done, runs: None)
+    assert "\n" not in str(told.value)
+
+
+def test_a_deleted_experiment_is_told(client, address, records):
+    number = client.get_experiment_by_name(EXPERIMENT).experiment_id
+    client.delete_experiment(number)
+    try:
+        with pytest.raises(SiffraError, match="`siffra` was deleted; restore it in MLflow first"):
+            log_runs(records, address, lambda done, runs: None)
+    finally:
+        client.restore_experiment(number)
+
+
+def test_nothing_is_left_open(address):
+    with sqlite3.connect(address.removeprefix("sqlite:///"), timeout=0) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        db.execute("ROLLBACK")
+    db.close()
