@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from siffra.errors import SiffraError
 from siffra.export.settings import setting_groups
 from siffra.export.tensorboard import FILE, write_tensorboard
 from siffra.run import setting_id
+
+hparams: Any = api_pb2  # whose classes are made when it is imported
 
 SINGLE = 1e-6
 """Relative: TensorBoard keeps scalars in single precision."""
@@ -101,11 +104,11 @@ def test_a_setting_is_a_group_and_a_seed_a_session(provider, records):
         request_context=request,
         backend_context=context,
         experiment_id="",
-        request=api_pb2.ListSessionGroupsRequest(
+        request=hparams.ListSessionGroupsRequest(
             start_index=0,
             slice_size=100,
-            aggregation_type=api_pb2.AGGREGATION_AVG,
-            allowed_statuses=[api_pb2.STATUS_SUCCESS, api_pb2.STATUS_FAILURE],
+            aggregation_type=hparams.AGGREGATION_AVG,
+            allowed_statuses=[hparams.STATUS_SUCCESS, hparams.STATUS_FAILURE],
             include_metrics=True,
         ),
     ).run()
@@ -120,7 +123,7 @@ def test_a_setting_is_a_group_and_a_seed_a_session(provider, records):
     assert [len(group.sessions) for group in (deep, wide)] == [3, 3]
     (mean,) = [m.value for m in wide.metric_values if m.name.tag == "final/accuracy/test"]
     assert mean == pytest.approx((0.6 + 0.7 + 0.8) / 3, rel=SINGLE)
-    assert [s.status for s in wide.sessions].count(api_pb2.STATUS_FAILURE) == 1
+    assert [s.status for s in wide.sessions].count(hparams.STATUS_FAILURE) == 1
 
 
 def test_exported_again_nothing_is_doubled(records, log):

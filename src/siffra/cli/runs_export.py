@@ -78,7 +78,14 @@ def export(
             left = (time.monotonic() - started) / max(done - 1, 1) * (runs - done)
             meter.update(done, "to MLflow", left if done > 1 else None, runs)
 
-        api.export_runs(out, format=format_, table=table, lab=lab, store=store, on_run=show)
+        api.export_runs(
+            out,
+            format=format_,
+            table=table.value if table else None,
+            lab=lab,
+            store=store,
+            on_run=show,
+        )
     typer.echo(out)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy
+from sqlalchemy.exc import SQLAlchemyError
 
 from siffra.errors import SiffraError
 
@@ -128,7 +129,7 @@ def opened(where: str, experiment: str) -> Iterator[MlflowStore]:
             )
         number = found.experiment_id if found else client.create_experiment(experiment, artifacts)
         yield MlflowStore(client, number)
-    except (MlflowException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         told = (str(error).splitlines() or [type(error).__name__])[0]
         raise SiffraError(f"{where}: MLflow cannot use it: {told.rstrip('.')}.") from error
 
@@ -155,7 +156,7 @@ def _expect_mlflow(address: str, where: str) -> None:
     engine = sqlalchemy.create_engine(address)
     try:
         tables = set(sqlalchemy.inspect(engine).get_table_names())
-    except sqlalchemy.exc.SQLAlchemyError as error:
+    except SQLAlchemyError as error:
         raise SiffraError(f"{where}: is no database; nothing in it was changed.") from error
     finally:
         engine.dispose()

@@ -7,14 +7,14 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from siffra.errors import SiffraError
 from siffra.export.settings import Plain, plain_knobs, setting_groups
 from siffra.run import Record, setting_id
 
 try:
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto import event_pb2, summary_pb2
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
     from tensorboard.plugins.hparams.summary_v2 import (
         Discrete,
@@ -30,6 +30,12 @@ except ModuleNotFoundError as error:
     raise SiffraError(
         "tensorboard: TensorBoard is not installed; `pip install 'siffra[tensorboard]'` brings it."
     ) from error
+
+# Their classes are made when they are imported, which no type checker sees.
+_event: Any = event_pb2
+_summary: Any = summary_pb2
+_hparams_api: Any = api_pb2
+_hparams_data: Any = plugin_data_pb2
 
 FILE = "events.out.tfevents.siffra"
 """The file in every folder: what is exported again replaces what was exported before."""
@@ -57,7 +63,7 @@ def write_tensorboard(records: Sequence[Record], out: Path) -> list[Path]:
     return list(files)
 
 
-def _experiment(records: Sequence[Record]) -> Iterator[Event]:
+def _experiment(records: Sequence[Record]) -> Iterator[Any]:
     """What can be varied, and what is measured."""
     if not records:
         return
@@ -74,16 +80,18 @@ def _experiment(records: Sequence[Record]) -> Iterator[Event]:
         ],
         time_created_secs=max(record.finished for record in records).timestamp(),
     )
-    yield Event(wall_time=max(record.finished for record in records).timestamp(), summary=config)
+    yield _event.Event(
+        wall_time=max(record.finished for record in records).timestamp(), summary=config
+    )
 
 
-def _session(record: Record) -> Iterator[Event]:
+def _session(record: Record) -> Iterator[Any]:
     """One run: its knobs, its curves, its scores."""
     ended = record.finished.timestamp()
     clock = ended - record.seconds
     group = setting_id(record)
     started = hparams_pb(_hparams(record), trial_id=group, start_time_secs=clock)
-    yield Event(wall_time=clock, summary=started)
+    yield _event.Event(wall_time=clock, summary=started)
     for step, epoch in enumerate(record.epochs, start=1):
         clock += epoch.seconds
         scalars = {
@@ -94,8 +102,8 @@ def _session(record: Record) -> Iterator[Event]:
         yield _scalars(scalars, step, clock)
     final = {f"final/accuracy/{name}": value for name, value in record.accuracy.items()}
     yield _scalars(final | {"final/seconds": record.seconds}, len(record.epochs), ended)
-    status = api_pb2.STATUS_FAILURE if record.diverged else api_pb2.STATUS_SUCCESS
-    yield Event(wall_time=ended, summary=_ended(status, ended))
+    status = _hparams_api.STATUS_FAILURE if record.diverged else _hparams_api.STATUS_SUCCESS
+    yield _event.Event(wall_time=ended, summary=_ended(status, ended))
 
 
 def _domain(values: Iterable[Plain]) -> Discrete | None:
@@ -112,27 +120,25 @@ def _hparams(record: Record) -> dict[str, Plain]:
     return plain_knobs(record) | {"dataset": record.dataset, "engine": record.engine}
 
 
-def _scalars(scalars: dict[str, float], step: int, wall_time: float) -> Event:
-    values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
-    return Event(wall_time=wall_time, step=step, summary=Summary(value=values))
+def _scalars(scalars: dict[str, float], step: int, wall_time: float) -> Any:
+    values = [_summary.Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+    return _event.Event(wall_time=wall_time, step=step, summary=_summary.Summary(value=values))
 
 
-def _ended(status: int, seconds: float) -> Summary:
-    info = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=seconds)
-    told = metadata.create_summary_metadata(
-        plugin_data_pb2.HParamsPluginData(session_end_info=info)
-    )
-    value = Summary.Value(
+def _ended(status: int, seconds: float) -> Any:
+    info = _hparams_data.SessionEndInfo(status=status, end_time_secs=seconds)
+    told = metadata.create_summary_metadata(_hparams_data.HParamsPluginData(session_end_info=info))
+    value = _summary.Summary.Value(
         tag=metadata.SESSION_END_INFO_TAG, metadata=told, tensor=metadata.NULL_TENSOR
     )
-    return Summary(value=[value])
+    return _summary.Summary(value=[value])
 
 
-def _write(path: Path, events: Iterator[Event]) -> None:
+def _write(path: Path, events: Iterator[Any]) -> None:
     """A whole file or none: TensorBoard may be reading."""
     content = BytesIO()
     records = RecordWriter(content)
-    first = Event(wall_time=0.0, file_version="brain.Event:2")
+    first = _event.Event(wall_time=0.0, file_version="brain.Event:2")
     for event in (first, *events):
         records.write(event.SerializeToString())
     part = path.with_name(f".{path.name}.part")
