@@ -145,7 +145,7 @@ def forward(window: int):  # noqa: C901  a loop nest, spelled out
                         corner = base + row * shape.row
                         k = block * size + (row * shape.kernel_row + low) * LANES
                         for column in range(low, high):
-                            weights = load(kernel, k, LANES)
+                            weights = load_rows(kernel, k, 0, LANES, 1)
                             sums = add_scaled(sums, x, corner + column, offsets, weights)
                             k += LANES
                     to = (image * shape.windows) * shape.filters + block * LANES

@@ -48,17 +48,18 @@ class ConvLinear(Linear):
     def __init__(self, part: Part, images: int) -> None:
         self._part, self._images = part, images
         self._tap, self._at, self._to = part.tap, part.at, part.to
-        self._inputs = products.inputs_at_once(self._tap)
 
     def forward(self, x: np.ndarray, images: int, kernel: np.ndarray, z: np.ndarray) -> None:
         """See `Linear`."""
-        products.products(x, images, self._tap, self._at, self._to, kernel, z)
+        run = products.products(self._tap.together)
+        run(x, images, self._tap, self._at, self._to, kernel, z)
 
     def weight_gradient(self, x: np.ndarray, images: int, dz: np.ndarray, out: np.ndarray) -> None:
         """See `Linear`."""
-        kernel = products.weight_gradient(self._inputs)
-        kernel(x, images, self._tap, self._at, self._to, dz, self._shards)
-        products.add_up(self._shards, self._inputs, self._tap, out)
+        tap = self._tap
+        run = products.weight_gradient(tap.inputs, tap.together)
+        run(x, images, tap, self._at, self._to, dz, self._shards)
+        products.add_up(self._shards, tap, tap.inputs, tap.together, out)
 
     def input_gradient(
         self, images: int, dz: np.ndarray, kernel: np.ndarray, dx: np.ndarray
@@ -66,7 +67,8 @@ class ConvLinear(Linear):
         """See `Linear`."""
         for step, turned in self._backward:
             products.pick(kernel, step.places, turned)
-            products.products(dz, images, step.tap, step.at, step.to, turned, dx)
+            run = products.products(step.tap.together)
+            run(dz, images, step.tap, step.at, step.to, turned, dx)
 
     @cached_property
     def _shards(self) -> np.ndarray:

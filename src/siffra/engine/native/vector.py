@@ -187,23 +187,49 @@ def repeat(typingctx, vector, times):
 
 
 @intrinsic
-def add_scaled(typingctx, sums, array, index, offsets, vector):
-    """`sums[i] + array[index + offsets[i]] * vector` for each i: one value against a vector.
+def add_scaled(typingctx, sums, array, index, offsets, vectors):
+    """Each of some values of an array, times each of some vectors, added to a sum of its own.
 
-    `sums` and `offsets` are tuples of equal length.
+    `sums[i * n + j] + array[index + offsets[i]] * vectors[j]` for each i and j, where n is the
+    number of `vectors`. All three are tuples.
     """
 
     def codegen(context, builder, signature, args):
-        sums_, array_, index_, offsets_, vector_ = args
-        results = []
-        for i in range(sums.count):
-            at = builder.add(index_, builder.extract_value(offsets_, i))
-            value = builder.load(_pointer(context, builder, array, array_, at))
-            old = builder.extract_value(sums_, i)
-            results.append(_fma(builder, _splat(builder, value, vector.lanes), vector_, old))
+        sums_, array_, index_, offsets_, vectors_ = args
+        places = [
+            builder.add(index_, builder.extract_value(offsets_, i)) for i in range(offsets.count)
+        ]
+        pointers = [_pointer(context, builder, array, array_, at) for at in places]
+        results = _outer(builder, sums_, pointers, vectors_, vectors)
         return context.make_tuple(builder, sums, results)
 
-    return sums(sums, array, types.intp, offsets, vector), codegen
+    return sums(sums, array, types.intp, offsets, vectors), codegen
+
+
+@intrinsic
+def add_outer(typingctx, sums, array, index, vectors):
+    """`add_scaled` for as many neighbours of `array[index]`: its `offsets` are 0, 1, 2, ..."""
+    count = sums.count // vectors.count
+
+    def codegen(context, builder, signature, args):
+        sums_, array_, index_, vectors_ = args
+        places = [builder.add(index_, index_.type(i)) for i in range(count)]
+        pointers = [_pointer(context, builder, array, array_, at) for at in places]
+        results = _outer(builder, sums_, pointers, vectors_, vectors)
+        return context.make_tuple(builder, sums, results)
+
+    return sums(sums, array, types.intp, vectors), codegen
+
+
+def _outer(builder, sums, pointers, vectors, kind):
+    """Value by value, since LLVM keeps the order, and there are few registers left for values."""
+    results = []
+    for pointer in pointers:
+        value = _splat(builder, builder.load(pointer), kind.dtype.lanes)
+        for j in range(kind.count):
+            old = builder.extract_value(sums, len(results))
+            results.append(_fma(builder, value, builder.extract_value(vectors, j), old))
+    return results
 
 
 @intrinsic
@@ -273,12 +299,18 @@ def store_rows(typingctx, array, index, stride, rows):
 
 @intrinsic
 def store_each(typingctx, array, index, offsets, rows):
-    """`array[index + offsets[i] :][:lanes] = rows[i]` for each i; tuples of equal length."""
+    """`array[index + offsets[i] + j * lanes :][:lanes] = rows[i * n + j]` for each i and j.
+
+    There are n times as many `rows` as `offsets`.
+    """
+    together = rows.count // offsets.count
 
     def codegen(context, builder, signature, args):
         array_, index_, offsets_, rows_ = args
         for i in range(rows.count):
-            at = builder.add(index_, builder.extract_value(offsets_, i))
+            own = builder.extract_value(offsets_, i // together)
+            further = index_.type(i % together * rows.dtype.lanes)
+            at = builder.add(index_, builder.add(own, further))
             _store(context, builder, array, array_, at, builder.extract_value(rows_, i))
         return context.get_dummy_value()
 
