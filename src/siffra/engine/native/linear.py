@@ -7,6 +7,7 @@ import numpy as np
 from numba import prange
 
 from siffra.engine.native import products
+from siffra.engine.native.grid import GROUP
 from siffra.engine.native.part import InputGradient, Part
 from siffra.threads import parallel
 
@@ -34,7 +35,7 @@ class Linear(abc.ABC):
     def input_gradient(
         self, images: int, dz: np.ndarray, kernel: np.ndarray, dx: np.ndarray
     ) -> None:
-        """Fill `dx` with the gradient of the inputs."""
+        """Fill `dx` with the gradient of the inputs; its border stays as it is."""
 
 
 def make_linear(part: Part, images: int) -> Linear:
@@ -65,6 +66,8 @@ class ConvLinear(Linear):
         self, images: int, dz: np.ndarray, kernel: np.ndarray, dx: np.ndarray
     ) -> None:
         """See `Linear`."""
+        if not self._reaches_all:
+            dx[: images * self._tap.image] = 0
         for step, turned in self._backward:
             products.pick(kernel, step.places, turned)
             run = products.products(step.tap.together)
@@ -74,6 +77,12 @@ class ConvLinear(Linear):
     def _shards(self) -> np.ndarray:
         shards = min(_CONV_SHARDS, self._images)
         return np.zeros((shards, products.gradient_room(self._tap)), np.float32)
+
+    @cached_property
+    def _reaches_all(self) -> bool:
+        """Whether every pixel of the input takes part in some product."""
+        reached = sum(step.to.size for step, _ in self._backward)
+        return reached == GROUP * self._part.input.pixels.size
 
     @cached_property
     def _backward(self) -> list[tuple[InputGradient, np.ndarray]]:

@@ -41,7 +41,7 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, ir.VectorType(ir.FloatType(), fe_type.lanes))
 
 
-def _pointer(context, builder, array_type, array, index, element=None, lanes=1):
+def pointer(context, builder, array_type, array, index, element=None, lanes=1):
     """The address of element `index` of a flat array: of one element, or of `lanes` of them."""
     at = builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
     if lanes == 1:
@@ -49,7 +49,8 @@ def _pointer(context, builder, array_type, array, index, element=None, lanes=1):
     return builder.bitcast(at, ir.VectorType(element, lanes).as_pointer())
 
 
-def _splat(builder, scalar, lanes):
+def splat(builder, scalar, lanes):
+    """A vector with `scalar` in every lane."""
     vector = ir.VectorType(scalar.type, lanes)
     one = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.IntType(32)(0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
@@ -65,12 +66,12 @@ def _fma(builder, a, b, c):
 
 
 def _load(context, builder, array_type, array, index, lanes):
-    at = _pointer(context, builder, array_type, array, index, ir.FloatType(), lanes)
+    at = pointer(context, builder, array_type, array, index, ir.FloatType(), lanes)
     return builder.load(at, align=_ALIGN)
 
 
 def _store(context, builder, array_type, array, index, vector):
-    at = _pointer(context, builder, array_type, array, index, ir.FloatType(), vector.type.count)
+    at = pointer(context, builder, array_type, array, index, ir.FloatType(), vector.type.count)
     builder.store(vector, at, align=_ALIGN)
 
 
@@ -83,7 +84,7 @@ def peek_many(typingctx, array, index, count):
         values = []
         for i in range(result.count):
             at = builder.add(args[1], args[1].type(i))
-            value = builder.load(_pointer(context, builder, array, args[0], at))
+            value = builder.load(pointer(context, builder, array, args[0], at))
             values.append(context.cast(builder, value, array.dtype, types.intp))
         return context.make_tuple(builder, result, values)
 
@@ -95,7 +96,7 @@ def peek(typingctx, array, index):
     """`array[index]`, without Python's rule for negative indices."""
 
     def codegen(context, builder, signature, args):
-        return builder.load(_pointer(context, builder, array, *args))
+        return builder.load(pointer(context, builder, array, *args))
 
     return array.dtype(array, types.intp), codegen
 
@@ -112,7 +113,7 @@ def prefetch(typingctx, array, index):
             ir.FunctionType(ir.VoidType(), [byte, number, number, number]),
             "llvm.prefetch.p0",
         )
-        at = builder.bitcast(_pointer(context, builder, array, *args), byte)
+        at = builder.bitcast(pointer(context, builder, array, *args), byte)
         builder.call(function, [at, number(0), number(3), number(1)])  # read, keep, data
         return context.get_dummy_value()
 
@@ -199,7 +200,7 @@ def add_scaled(typingctx, sums, array, index, offsets, vectors):
         places = [
             builder.add(index_, builder.extract_value(offsets_, i)) for i in range(offsets.count)
         ]
-        pointers = [_pointer(context, builder, array, array_, at) for at in places]
+        pointers = [pointer(context, builder, array, array_, at) for at in places]
         results = _outer(builder, sums_, pointers, vectors_, vectors)
         return context.make_tuple(builder, sums, results)
 
@@ -214,7 +215,7 @@ def add_outer(typingctx, sums, array, index, vectors):
     def codegen(context, builder, signature, args):
         sums_, array_, index_, vectors_ = args
         places = [builder.add(index_, index_.type(i)) for i in range(count)]
-        pointers = [_pointer(context, builder, array, array_, at) for at in places]
+        pointers = [pointer(context, builder, array, array_, at) for at in places]
         results = _outer(builder, sums_, pointers, vectors_, vectors)
         return context.make_tuple(builder, sums, results)
 
@@ -224,8 +225,8 @@ def add_outer(typingctx, sums, array, index, vectors):
 def _outer(builder, sums, pointers, vectors, kind):
     """Value by value, since LLVM keeps the order, and there are few registers left for values."""
     results = []
-    for pointer in pointers:
-        value = _splat(builder, builder.load(pointer), kind.dtype.lanes)
+    for at in pointers:
+        value = splat(builder, builder.load(at), kind.dtype.lanes)
         for j in range(kind.count):
             old = builder.extract_value(sums, len(results))
             results.append(_fma(builder, value, builder.extract_value(vectors, j), old))
@@ -238,7 +239,7 @@ def add_scaled_rows(typingctx, sums, scalar, rows):
 
     def codegen(context, builder, signature, args):
         sums_, scalar_, rows_ = args
-        spread = _splat(builder, scalar_, sums.dtype.lanes)
+        spread = splat(builder, scalar_, sums.dtype.lanes)
         results = [
             _fma(
                 builder,
@@ -260,7 +261,7 @@ def add_to(typingctx, array, index, scalar, vector):
     def codegen(context, builder, signature, args):
         array_, index_, scalar_, vector_ = args
         old = _load(context, builder, array, array_, index_, vector.lanes)
-        new = _fma(builder, _splat(builder, scalar_, vector.lanes), vector_, old)
+        new = _fma(builder, splat(builder, scalar_, vector.lanes), vector_, old)
         _store(context, builder, array, array_, index_, new)
         return context.get_dummy_value()
 
@@ -343,10 +344,10 @@ def store_window(typingctx, sums, first, size, array, choices, index):
         best = builder.select(alive, best, zero)
         choice = builder.select(alive, choice, ir.Constant(number, [DEAD] * lanes))
         builder.store(
-            best, _pointer(context, builder, array, array_, index_, ir.FloatType(), lanes), _ALIGN
+            best, pointer(context, builder, array, array_, index_, ir.FloatType(), lanes), _ALIGN
         )
         builder.store(
-            choice, _pointer(context, builder, choices, choices_, index_, ir.IntType(8), lanes), 1
+            choice, pointer(context, builder, choices, choices_, index_, ir.IntType(8), lanes), 1
         )
         return context.get_dummy_value()
 
