@@ -29,6 +29,8 @@ from siffra.threads import parallel
 
 _LINE = 16
 """Floats of a line of the cache."""
+_ENOUGH = 48
+"""Positions over which a weight gradient is summed in registers, at least: those of few images."""
 
 
 class Tap(NamedTuple):
@@ -123,35 +125,34 @@ def weight_gradient(inputs: int, together: int):
         for shard in prange(shards.shape[0]):
             own = shard * shards.shape[1]
             flat[own : own + shards.shape[1]] = 0
-            for image in _share(images, shard, shards.shape[0]):
-                _fetch(x, (image + 1) * tap.image, tap.image)
-                _fetch(gradient, (image + 1) * tap.out, tap.out)
+            last = images * (shard + 1) // shards.shape[0]
+            few = 1 + _ENOUGH // positions
+            for first in range(images * shard // shards.shape[0], last, few):
+                past = min(first + few, last)
+                _fetch(x, past * tap.image, min(past + few, last) * tap.image)
+                _fetch(gradient, past * tap.out, min(past + few, last) * tap.out)
                 for block in range(tap.filters // step):
-                    slope = image * tap.out + block * step
                     for row in range(tap.rows):
                         for column in range(0, tap.row, inputs):
-                            corner = image * tap.image + row * tap.step + column
                             cell = (block * tap.rows + row) * padded_row + column
                             cell = own + cell * step
                             sums = load_rows(flat, cell, LANES, LANES, count)
-                            for p in range(positions):
-                                start = slope + peek(to, p)
-                                slopes = load_rows(gradient, start, LANES, LANES, together)
-                                sums = add_outer(sums, x, corner + peek(at, p), slopes)
+                            for image in range(first, past):
+                                corner = image * tap.image + row * tap.step + column
+                                slope = image * tap.out + block * step
+                                for p in range(positions):
+                                    start = slope + peek(to, p)
+                                    slopes = load_rows(gradient, start, LANES, LANES, together)
+                                    sums = add_outer(sums, x, corner + peek(at, p), slopes)
                             store_rows(flat, cell, LANES, sums)
 
     return run
 
 
 @njit(inline="always")
-def _share(images, shard, shards):
-    return range(images * shard // shards, images * (shard + 1) // shards)
-
-
-@njit(inline="always")
-def _fetch(array, start, count):
-    """Ask for floats that are needed soon: the next image, while this one is at work."""
-    for i in range(start, min(start + count, array.size), _LINE):
+def _fetch(array, start, end):
+    """Ask for floats that are needed soon: the next few images, while these are at work."""
+    for i in range(start, end, _LINE):
         prefetch(array, i)
 
 
