@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from numba import njit, prange
 
-from siffra.engine.native.conv import LANES, TILE
+from siffra.engine.native.conv import LANES, TILE, together
 from siffra.engine.native.grid import GROUP
 from siffra.engine.native.vector import (
     WIDE,
@@ -53,12 +53,8 @@ class Tap(NamedTuple):
 
     @property
     def together(self) -> int:
-        """Blocks of filters that are worked on at once: two, if that comes out even.
-
-        So a value that was loaded is multiplied by two vectors, which is what keeps AVX-512's
-        multipliers busy.
-        """
-        return 2 if WIDE and self.filters // LANES % 2 == 0 else 1
+        """Blocks of filters that are worked on at once."""
+        return together(self.filters)
 
     @property
     def inputs(self) -> int:

@@ -177,14 +177,15 @@ def zeros(typingctx, lanes, count):
 
 
 @intrinsic(prefer_literal=True)
-def repeat(typingctx, vector, times):
-    """A tuple with `vector`, `times` times."""
-    result = types.UniTuple(vector, times.literal_value)
+def repeat(typingctx, vectors, times):
+    """The tuple `vectors`, `times` times over."""
+    result = types.UniTuple(vectors.dtype, vectors.count * times.literal_value)
 
     def codegen(context, builder, signature, args):
-        return context.make_tuple(builder, result, [args[0]] * result.count)
+        once = [builder.extract_value(args[0], i) for i in range(vectors.count)]
+        return context.make_tuple(builder, result, once * times.literal_value)
 
-    return result(vector, times), codegen
+    return result(vectors, times), codegen
 
 
 @intrinsic
@@ -319,36 +320,43 @@ def store_each(typingctx, array, index, offsets, rows):
 
 
 @intrinsic(prefer_literal=True)
-def store_window(typingctx, sums, first, size, array, choices, index):
+def store_window(typingctx, sums, first, size, together, array, choices, index):
     """ReLU of the largest of `size` vectors, lane by lane, and which of them it was.
 
-    They are `sums[first : first + size]`. The value goes to `array[index:]`, the choice (the
-    first of equals; 255 where ReLU let nothing through) to `choices[index:]`, uint8.
+    They are those from `sums[first * n + j]` on, n apart, for each j below n, which is
+    `together`. The values go to `array[index + j * lanes :]`, the choices (the first of equals;
+    255 where ReLU let nothing through) to `choices` likewise, uint8.
     """
-    start, count = first.literal_value, size.literal_value
+    start, count, n = first.literal_value, size.literal_value, together.literal_value
 
     def codegen(context, builder, signature, args):
-        sums_, _, _, array_, choices_, index_ = args
-        lanes = sums.dtype.lanes
-        number = ir.VectorType(ir.IntType(8), lanes)
-        best = builder.extract_value(sums_, start)
-        choice = ir.Constant(number, [0] * lanes)
-        for i in range(1, count):
-            other = builder.extract_value(sums_, start + i)
-            larger = builder.fcmp_ordered(">", other, best)
-            best = builder.select(larger, other, best)
-            choice = builder.select(larger, ir.Constant(number, [i] * lanes), choice)
-        zero = ir.Constant(best.type, [0.0] * lanes)
-        # Unordered, so that a diverged network's NaN is passed on instead of hidden.
-        alive = builder.fcmp_unordered(">", best, zero)
-        best = builder.select(alive, best, zero)
-        choice = builder.select(alive, choice, ir.Constant(number, [DEAD] * lanes))
-        builder.store(
-            best, pointer(context, builder, array, array_, index_, ir.FloatType(), lanes), _ALIGN
-        )
-        builder.store(
-            choice, pointer(context, builder, choices, choices_, index_, ir.IntType(8), lanes), 1
-        )
+        sums_, array_, choices_, index_ = args[0], *args[4:]
+        for j in range(n):
+            vectors = [builder.extract_value(sums_, (start + i) * n + j) for i in range(count)]
+            best, choice = _largest(builder, vectors)
+            lanes = best.type.count
+            at = builder.add(index_, index_.type(j * lanes))
+            byte = choice.type.element
+            _store(context, builder, array, array_, at, best)
+            builder.store(choice, pointer(context, builder, choices, choices_, at, byte, lanes), 1)
         return context.get_dummy_value()
 
-    return types.void(sums, first, size, array, choices, types.intp), codegen
+    return types.void(sums, first, size, together, array, choices, types.intp), codegen
+
+
+def _largest(builder, vectors):
+    best = vectors[0]
+    number = ir.VectorType(ir.IntType(8), best.type.count)
+
+    def numbers(value):
+        return ir.Constant(number, [value] * number.count)
+
+    choice = numbers(0)
+    for i, other in enumerate(vectors[1:], start=1):
+        larger = builder.fcmp_ordered(">", other, best)
+        best = builder.select(larger, other, best)
+        choice = builder.select(larger, numbers(i), choice)
+    zero = ir.Constant(best.type, None)
+    # Unordered, so that a diverged network's NaN is passed on instead of hidden.
+    alive = builder.fcmp_unordered(">", best, zero)
+    return builder.select(alive, best, zero), builder.select(alive, choice, numbers(DEAD))
