@@ -41,7 +41,7 @@ from siffra.threads import parallel
 LANES = 16
 """Filters worked on at once."""
 TILE = 8 if WIDE else 4
-"""Positions worked on at once: with `LANES` filters each, as many sums as there are registers."""
+"""Positions worked on at once: their sums, and what they are sums of, fit into the registers."""
 _MAX_ROWS = 8
 _LARGE = 1000
 """Weights from which a look for what is blank is worth its time."""

@@ -59,8 +59,8 @@ class Tap(NamedTuple):
     @property
     def inputs(self) -> int:
         """Inputs of a kernel's row that a weight gradient is summed for at a time."""
-        most = 12 if WIDE else 4
-        return next(n for n in (4, 8, 12) if n >= min(self.row, most))
+        most = 12 if WIDE else 6
+        return next(n for n in (4, 6, 8, 12) if n >= min(self.row, most))
 
 
 @cache

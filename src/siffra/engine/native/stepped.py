@@ -72,7 +72,8 @@ class SteppedBlock(Block):
         # leaves its gradient in its place.
         plain = np.zeros((3, self.part.z.channels), np.float32)
         plain[0] = 1
-        slopes, products = self._slopes(images, gradient, plain, not self.part.batch_norm)
+        self._slopes(images, gradient, plain, not self.part.batch_norm)
+        slopes, products = self._summed(images)
         grads[place.shift] = slopes
         if self.part.batch_norm:
             grads[place.scale] = products * self._inverse
@@ -107,16 +108,13 @@ class SteppedBlock(Block):
         )  # fmt: skip
         return self._out
 
-    def _slopes(
-        self, images: int, gradient: np.ndarray, terms: np.ndarray, writes: bool
-    ) -> np.ndarray:
-        """The sums of `pointwise.backward`, (2, channel) float64."""
+    def _slopes(self, images: int, gradient: np.ndarray, terms: np.ndarray, writes: bool) -> None:
+        """See `pointwise.backward`; a pass that `writes` leaves the gradient of z behind."""
         run = pointwise.backward(self.part.activation, self.part.largest)
         run(
             self._z, images, self._sizes, self._tables, self._normed, gradient, self._choices,
             terms, writes, *self._sums,
         )  # fmt: skip
-        return self._summed(images)
 
     def _terms(self, images: int, slopes: np.ndarray, products: np.ndarray) -> np.ndarray:
         """What makes the gradient of z out of that of the normed values: a, b and c.
