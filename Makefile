@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab ui test lint bench method clean
+.PHONY: help setup lab ui test lint bench method docs clean
 
 help:  ## list these targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [ARGS=…]"
@@ -35,6 +35,10 @@ bench: $(VENV)/.bench  ## time siffra, Keras, PyTorch and JAX side by side (ARGS
 method: setup  ## put the statistics to the test on made-up labs of real runs (ARGS=--quick for a glance)
 	$(BIN)/python -m benchmarks.method $(ARGS)
 
+docs: $(VENV)/.docs  ## write these pages as a site to build/site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
 clean:  ## remove .venv, caches and reports
 	rm -rf $(VENV) build dist siffra-report .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -59,4 +63,8 @@ $(VENV)/.dev: $(VENV)/.setup
 
 $(VENV)/.bench: $(VENV)/.setup
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.setup
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from importlib.metadata import requires, version
 from pathlib import Path
@@ -26,11 +27,19 @@ def call(*command: object, **options) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    """The wheel, built with the tools that are here: nothing is downloaded."""
-    out = tmp_path_factory.mktemp("wheel")
-    call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT)
-    (path,) = out.glob("*.whl")
+def built(tmp_path_factory) -> Path:
+    """The folder of the source package, and of the wheel that was built from it.
+
+    With the tools that are here: nothing is downloaded.
+    """
+    out = tmp_path_factory.mktemp("built")
+    call(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT)
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built) -> Path:
+    (path,) = built.glob("*.whl")
     return path
 
 
@@ -69,18 +78,35 @@ def test_the_wheel_carries_the_licences(wheel):
     assert [name for name in names if name.endswith("/MNIST-LICENSE.md")]
 
 
+def test_the_source_package_holds_what_a_reader_of_it_needs(built):
+    (path,) = built.glob("*.tar.gz")
+
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert {
+        "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "CITATION.cff",
+        "Makefile", "constraints.txt", "mkdocs.yml", "pyproject.toml", "docs/tutorial.md",
+        "docs/made_pages.py", "examples/shapes.toml", "tests/test_package.py",
+    } <= names  # fmt: skip
+
+
 def test_installed_it_runs_on_its_own_data(clean_python, tmp_path):
     # The dependencies are lent from here; siffra itself comes from the clean environment.
     lent = os.environ | {"PYTHONPATH": sysconfig.get_paths()["purelib"], "PYTHONSAFEPATH": "1"}
     at = call(clean_python, "-c", "import siffra; print(siffra.__file__)", env=lent, cwd=tmp_path)
     assert Path(at.strip()).is_relative_to(clean_python.parents[1])
 
-    told = call(clean_python, "-m", "siffra", "data", "--json", env=lent, cwd=tmp_path)
+    command = clean_python.with_name("siffra")
+    assert call(command, "--version", env=lent, cwd=tmp_path) == f"siffra {siffra.__version__}\n"
+
+    told = call(command, "data", "--json", env=lent, cwd=tmp_path)
 
     images = {each["name"]: each["images"] for each in json.loads(told)["sets"]}
     assert images == {
         "train": 48_000, "val": 12_000, "test": 10_000, "moved": 10_000, "rotated": 10_000
     }  # fmt: skip
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_requirement_is_pinned():

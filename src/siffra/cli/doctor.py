@@ -47,19 +47,18 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
 
 def _print(findings: "Sequence[Finding]") -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for finding in findings:
-        for number, (name, fact) in enumerate(finding.facts.items()):
-            table.add_row("" if number else finding.about, name, str(fact))
-    console = Console(highlight=False, markup=False)
-    console.print(table)
+    told = [
+        ("" if number else finding.about, name, str(fact))
+        for finding in findings
+        for number, (name, fact) in enumerate(finding.facts.items())
+    ]
+    about, name = (max(len(line[column]) for line in told) for column in (0, 1))
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for line in told:
+        console.print(f"{line[0]:{about}}  {line[1]:{name}}  {line[2]}")
     wrong = [(each.about, complaint) for each in findings for complaint in each.complaints]
+    for part, complaint in wrong:
+        console.print(f"\n{part}: {complaint.found}\n  mend it: {complaint.fix}")
     if not wrong:
         console.print("\nAll is well.")
-    for about, complaint in wrong:
-        console.print(f"\n{about}: {complaint.found}\n  mend it: {complaint.fix}", soft_wrap=True)

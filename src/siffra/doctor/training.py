@@ -30,7 +30,7 @@ def judge(found: Probe, system: str) -> Finding:
     facts: dict[str, Fact] = {
         "one core": f"trains as at {found.rate:.0f} GFLOP/s; its matrix peak is {found.peak:.0f}",
         "threads": f"{found.threads}, by {found.layer}",
-        "compiled code": f"{found.cached / 1e6:.0f} MB in {', '.join(map(str, found.caches))}",
+        "compiled code": f"{found.cached / 1e6:.0f} MB in {' and '.join(map(str, found.caches))}",
     }
     complaints = []
     if share < _LEAST_SHARE:
