@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from enum import EnumType
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +87,10 @@ def _command(command: Any, path: str) -> Iterator[str]:
         lines = examples.partition("\n")[2].strip().splitlines()
         yield "\n".join(["```console", *(f"$ {line.strip()}" for line in lines), "```\n"])
     if command.params:
-        yield "| | |\n|---|---|"
-        yield from (f"| `{_cell(_spelled(p))}` | {_cell(p.help or '')} |" for p in command.params)
+        yield "| option | |\n|---|---|"
+        for parameter in command.params:
+            told = " ".join((parameter.help or "").split())
+            yield f"| <code>{_cell(_spelled(parameter))}</code> | {_cell(told)} |"
     yield ""
 
 
@@ -106,4 +109,4 @@ def _taken(parameter: Any) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return escape(text, quote=False).replace("|", "&#124;")

@@ -59,8 +59,8 @@ def test_the_page_of_commands_has_every_command():
     assert re.findall(r"^## `(.*)`$", text, re.MULTILINE) == list(
         paths(typer.main.get_command(app), "siffra")
     )
-    assert "| `--preset quick\\|standard\\|full` |" in text
-    assert "| `KNOB=V1,V2,...` |" in text
+    assert "| <code>--preset quick&#124;standard&#124;full</code> |" in text
+    assert "| <code>KNOB=V1,V2,...</code> |" in text
 
 
 def test_the_page_on_python_has_every_public_function():
