@@ -351,7 +351,7 @@ def open_store(
         raise StoreError(f"{path}: is a folder; the store of runs is a file.")
     with explained(path):
         if read_only:
-            db = _connect_to_read(path, patience)
+            db = connect_to_read(path, patience)
         else:
             if path.exists() and not os.access(path, os.W_OK):
                 raise StoreError(READ_ONLY.format(path))
@@ -377,7 +377,15 @@ def open_store(
         store.close()
 
 
-def _connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
+def connect_to_read(path: Path, patience: float, mode: str = "rw") -> sqlite3.Connection:
+    """A connection that changes nothing in the file at `path`.
+
+    With the `mode` `rw` it may tidy up beside the file when it is closed; with `ro` it cannot.
+
+    Raises:
+        StoreError: There is no such file.
+        sqlite3.Error: It cannot be opened.
+    """
     if not path.exists():
         raise StoreError(f"{path}: no such store; the first run that is made creates it.")
     address = path.absolute().as_uri()
@@ -385,7 +393,7 @@ def _connect_to_read(path: Path, patience: float) -> sqlite3.Connection:
     def connect(how: str) -> sqlite3.Connection:
         return sqlite3.connect(f"{address}?{how}", uri=True, timeout=patience, isolation_level=None)
 
-    db = connect("mode=rw")
+    db = connect(f"mode={mode}")
     try:
         db.execute("PRAGMA query_only = TRUE")
         db.execute("PRAGMA user_version")

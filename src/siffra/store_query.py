@@ -16,7 +16,7 @@ from typing import Any
 
 from siffra.config import KNOBS, Training
 from siffra.errors import StoreError, did_you_mean
-from siffra.store import open_store
+from siffra.store import connect_to_read, open_store
 from siffra.store_faults import explained, primary
 
 SECONDS, ROWS = 10.0, 1000
@@ -94,9 +94,10 @@ def ask(path: Path, question: str, *, seconds: float = SECONDS, rows: int = ROWS
 def _reading(path: Path, patience: float) -> Iterator[sqlite3.Connection]:
     """A connection that can do nothing but read, with the views."""
     with explained(path):
-        db = _connect(path, patience)
+        db = connect_to_read(path, patience, mode="ro")
     try:
         with explained(path):
+            db.execute("PRAGMA query_only = FALSE")  # for the views; the file cannot be written
             for name, view in VIEWS.items():
                 db.execute(f"CREATE TEMP VIEW {name} AS {view.sql}")
             db.execute("PRAGMA query_only = TRUE")
@@ -105,21 +106,6 @@ def _reading(path: Path, patience: float) -> Iterator[sqlite3.Connection]:
         yield db
     finally:
         db.close()
-
-
-def _connect(path: Path, patience: float) -> sqlite3.Connection:
-    address = path.absolute().as_uri()
-    db = None
-    # `immutable`: where the folder is read-only as well; see `open_store`, which went before.
-    for how in ("mode=ro", "mode=ro&immutable=1"):
-        db = sqlite3.connect(f"{address}?{how}", uri=True, timeout=patience, isolation_level=None)
-        try:
-            db.execute("SELECT count(*) FROM sqlite_schema")
-        except sqlite3.OperationalError:
-            db.close()
-            continue
-        return db
-    raise StoreError(f"{path}: the store cannot be opened to be read.")
 
 
 def _allow(action: int, first: str | None, second: str | None, *where: str | None) -> int:
