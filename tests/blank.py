@@ -8,4 +8,5 @@ from siffra.data.dataset import Dataset, Images
 def blank_dataset(side: int = 28, classes: int = 10) -> Dataset:
     """Five sets of `classes` blank images of `side` x `side` pixels."""
     images = Images(np.zeros((classes, side, side, 1), np.uint8), np.arange(classes))
-    return Dataset("blank", classes, *[images] * 5, fingerprint="0")
+    shifted = {"moved": images, "rotated": images}
+    return Dataset("blank", classes, *[images] * 3, shifted, fingerprint="0")

@@ -21,8 +21,7 @@ def make_digits(train: int, rest: int = 60) -> Dataset:
         train=some(full.train, train),
         val=some(full.val, rest),
         test=some(full.test, rest),
-        moved=some(full.moved, rest),
-        rotated=some(full.rotated, rest),
+        shifted={name: some(images, rest) for name, images in full.shifted.items()},
         fingerprint=f"{train:032x}{rest:032x}",
     )
 

@@ -68,7 +68,6 @@ def small_dataset(shape: tuple[int, int, int] = (12, 10, 2), train: int = 53) ->
         train=images(train),
         val=images(20),
         test=images(31),
-        moved=shifted(11),
-        rotated=shifted(11),
+        shifted={"moved": shifted(11), "rotated": shifted(11)},
         fingerprint="0" * 64,
     )

@@ -114,8 +114,9 @@ def small_dataset() -> Dataset:
         return Images(x, rng.integers(0, 3, count))
 
     train, val, test, moved, rotated = map(images, (40, 12, 10, 10, 10))
-    held = {"train": train, "val": val, "test": test, "moved": moved, "rotated": rotated}
-    return Dataset("small", 3, train, val, test, moved, rotated, fingerprint(3, held))
+    shifted = {"moved": moved, "rotated": rotated}
+    held = {"train": train, "val": val, "test": test, **shifted}
+    return Dataset("small", 3, train, val, test, shifted, fingerprint(3, held))
 
 
 def main(store: str, log: str) -> None:

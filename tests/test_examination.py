@@ -58,7 +58,8 @@ def dots(columns: list[int]) -> Images:
 
 
 def dataset(test: Images) -> Dataset:
-    return Dataset("dots", CLASSES, test, test, test, test, test, "0")
+    shifted = {"moved": test, "rotated": test}
+    return Dataset("dots", CLASSES, test, test, test, shifted, "0")
 
 
 def examined(fitted: Fitted, columns: list[int]) -> Examination:

@@ -3,20 +3,22 @@
 `siffra.train` trains one model, `siffra.vary` asks what a knob does, `siffra.run_lab` runs a
 whole lab file, `siffra.run_search` finds the best model for the seconds that there are,
 `siffra.predict` asks a saved model about pictures, `siffra.export_model` turns it into ONNX,
-`siffra.runs` has what was run as a data frame. All are imported on first use.
+`siffra.dataset` takes data of one's own, `siffra.runs` has what was run as a data frame. All are
+imported on first use.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from siffra.api import export_model, export_runs, predict, run_lab, runs, train, vary
+    from siffra.api import dataset, export_model, export_runs, predict, run_lab, runs, train, vary
     from siffra.api_search import run_search
 
     __version__: str
 
 __all__ = [
     "__version__",
+    "dataset",
     "export_model",
     "export_runs",
     "predict",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from siffra.api import DataLike, Knobs, data_source, expect_report, make_engine
+from siffra.api import DataLike, Knobs, expect_report, loaded, make_engine
 from siffra.store import default_store_path
 
 if TYPE_CHECKING:
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
 TIME = "10m"
 """How long a search looks, unless it is told."""
-SETS = ("test", "moved", "rotated")
 
 
 def run_search(
     budget: str | float,
     *,
     time: str | float = TIME,
-    sets: Sequence[str] = SETS,
+    sets: Sequence[str] | None = None,
     data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
@@ -40,7 +39,8 @@ def run_search(
     Args:
         budget: Training time, as `"15s"` or in seconds; compiling and scoring are apart.
         time: The most that looking takes, as `"10m"` or in seconds.
-        sets: The sets whose mean accuracy counts. Candidates are judged by likenesses of them
+        sets: The sets whose mean accuracy counts; None for the test set and all that are shifted.
+            Candidates are judged by likenesses of them
             made from validation images; the sets themselves are for the winner alone.
         data: See `siffra.api.DataLike`.
         engine: What trains: `native`, or `torch` for PyTorch.
@@ -58,12 +58,14 @@ def run_search(
     from siffra.search.session import search  # brings Optuna
 
     expect_report(out, language)
+    dataset, source = loaded(data)
     ended = search(
         seconds_of(str(budget), "budget"),
         seconds_of(str(time), "time"),
-        sets=tuple(sets),
+        sets=None if sets is None else tuple(sets),
         fixed=dict(knobs),
-        source=data_source(data),
+        source=source,
+        dataset=dataset,
         engine=make_engine(threads, engine),
         store=Path(store) if store else default_store_path(),
         on_event=on_event,

@@ -13,6 +13,7 @@ import base64
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -35,8 +36,6 @@ MAP_IMAGES = 250
 """How many a cell of the map."""
 AT_ONCE = 8_000_000
 """Pixels that are predicted together: ten thousand images of digits, 32 MB."""
-SETS = ("test", "moved", "rotated")
-"""The sets of which mistakes and confidence are kept."""
 MOST_MISTAKES = 16
 """Of each set, those that the network is surest of."""
 BINS = 10
@@ -95,8 +94,10 @@ class Examination(_Frozen):
     - `turned`: accuracy on test images turned by each of `DEGREES`, counter-clockwise.
     - `map`: accuracy on test images moved by each of `MAP_PIXELS`: rows are dy, downwards, and
       columns dx, to the right.
-    - `mistakes` and `confidence`, by set; `features`, of the first layer (None if its weights
-      do not lie on the image).
+    - `mistakes` and `confidence`, by set: the test set and those that are shifted; `features`,
+      of the first layer (None if its weights do not lie on the image).
+
+    Rows of a table are neither moved nor turned: then the first three are empty.
     """
 
     moved: dict[str, tuple[float, ...]]
@@ -117,6 +118,21 @@ class Examined:
 
 def examine(fitted: Fitted, dataset: Dataset) -> Examination:
     """Examine a trained network: about 115,000 predictions, half a second to one second in all."""
+    looks = {name: _look(fitted, dataset.sets[name]) for name in ("test", *dataset.shifted)}
+    shifts = _shifts(fitted, dataset) if not dataset.features else _NO_SHIFTS
+    return Examination(
+        **shifts,
+        mistakes={name: mistakes for name, (mistakes, _) in looks.items()},
+        confidence={name: confidence for name, (_, confidence) in looks.items()},
+        features=None if dataset.features else _features(fitted.weights(), dataset.image_shape),
+    )
+
+
+_NO_SHIFTS: Mapping[str, Any] = {"moved": {}, "turned": (), "map": ()}
+
+
+def _shifts(fitted: Fitted, dataset: Dataset) -> Mapping[str, Any]:
+    """What becomes of accuracy as test images are moved and turned."""
     few, fewer = (dataset.test.some(most, seed=1) for most in (CURVE_IMAGES, MAP_IMAGES))
     moves = {
         "x": _moved_either_way(few, 1, 0),
@@ -127,15 +143,11 @@ def examine(fitted: Fitted, dataset: Dataset) -> Examination:
     cells = (slid(fewer.x, dx, dy) for dy in MAP_PIXELS for dx in MAP_PIXELS)
     drawn = _accuracies(fitted, fewer, cells)
     rows = range(0, len(drawn), len(MAP_PIXELS))
-    looks = {name: _look(fitted, dataset.sets[name]) for name in SETS}
-    return Examination(
-        moved={way: _accuracies(fitted, few, moves[way]) for way in DIRECTIONS},
-        turned=_accuracies(fitted, few, turns),
-        map=tuple(drawn[row : row + len(MAP_PIXELS)] for row in rows),
-        mistakes={name: mistakes for name, (mistakes, _) in looks.items()},
-        confidence={name: confidence for name, (_, confidence) in looks.items()},
-        features=_features(fitted.weights(), dataset.image_shape),
-    )
+    return {
+        "moved": {way: _accuracies(fitted, few, moves[way]) for way in DIRECTIONS},
+        "turned": _accuracies(fitted, few, turns),
+        "map": tuple(drawn[row : row + len(MAP_PIXELS)] for row in rows),
+    }
 
 
 def _accuracies(

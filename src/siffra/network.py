@@ -8,8 +8,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from siffra.config import ConvModel, Model, ModuleModel
+from siffra.config import ConvModel, Model, ModuleModel, Training
 from siffra.config.model import Activation, Pooling
+from siffra.data.dataset import Dataset
 from siffra.errors import ConfigError
 
 MOST_PARAMETERS = 100_000_000
@@ -213,6 +214,27 @@ def build_network(model: Model, image_shape: tuple[int, int, int], classes: int)
             f"it can have at most {MOST_PARAMETERS:,}."
         )
     return network
+
+
+def network_for(model: Model, training: Training, dataset: Dataset) -> Network | None:
+    """The network that a run on `dataset` would train; None for a module of the user's.
+
+    Raises:
+        ConfigError: As `build_network`, or what is asked for makes no sense with a table's rows.
+    """
+    if dataset.features and isinstance(model, ConvModel):
+        raise ConfigError(
+            f"model: conv is for images, and {dataset.name} has rows of {len(dataset.features)} "
+            f"features; it must be dense."
+        )
+    if dataset.features and training.augment != "none":
+        raise ConfigError(
+            f"augment: {training.augment} is for images, and {dataset.name} has rows of "
+            f"{len(dataset.features)} features; it must be none."
+        )
+    if isinstance(model, ModuleModel):
+        return None
+    return build_network(model, dataset.image_shape, dataset.classes)
 
 
 def _convs(model: ConvModel, image_shape: tuple[int, int, int]) -> Iterator[Conv]:

@@ -12,22 +12,19 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-)
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from siffra.config import Model, Setting, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.network import network_for
 from siffra.scores import accuracy, confusion_matrix
 
-CURVE_SETS = ("val", "test", "moved", "rotated")
-"""The sets that are scored after every epoch."""
 CURVE_IMAGES = 2500
-"""How many images of each, at most: scoring should cost no more than a tenth of training."""
+"""How many images of each set are scored after every epoch, at most.
+
+Scoring should cost no more than a tenth of training.
+"""
 SCORING = 1
 """Raised whenever a record comes to hold other scores of the same network; part of the key."""
 
@@ -75,7 +72,8 @@ class Record(_Frozen):
 
     `accuracy` and `confusion` (rows of true, columns of predicted classes) are the trained
     network's, on all images of each set, but for `train`: there, on as many as `val` has.
-    `seconds` is training alone; compiling and scoring are apart.
+    `seconds` is training alone; compiling and scoring are apart. `class_names` are the data's
+    own, if its classes are not just numbered.
     """
 
     key: str
@@ -96,6 +94,15 @@ class Record(_Frozen):
     diverged: bool
     machine: Machine
     finished: datetime
+    class_names: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _told(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without names that there are none of: most records are as they always were."""
+        told = serialize(self)
+        if not self.class_names:
+            told.pop("class_names", None)
+        return told
 
     @property
     def setting(self) -> Setting:
@@ -146,10 +153,11 @@ def run(
     Raises:
         ConfigError: The model cannot be built for the data set's images.
     """
+    network_for(setting.model, setting.training, dataset)
     started = time.perf_counter()
     engine.prepare(setting.model, setting.training, dataset)
     compile_seconds = time.perf_counter() - started
-    curves = {name: dataset.sets[name].some(CURVE_IMAGES) for name in CURVE_SETS}
+    curves = curve_images(dataset)
     epochs: list[Epoch] = []
     scoring_seconds = 0.0
 
@@ -190,8 +198,15 @@ def run(
         diverged=epochs[-1].loss is None,
         machine=_machine_of(engine),
         finished=datetime.now(UTC),
+        class_names=dataset.class_names,
     )
     return record, fitted
+
+
+def curve_images(dataset: Dataset) -> dict[str, Images]:
+    """What is scored after every epoch: of each set but training's, at most `CURVE_IMAGES`."""
+    scored = [name for name in dataset.sets if name != "train"]
+    return {name: dataset.sets[name].some(CURVE_IMAGES) for name in scored}
 
 
 def _machine_of(engine: Engine) -> Machine:

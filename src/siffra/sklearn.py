@@ -340,7 +340,7 @@ def _plain(value: Any) -> Any:
 def _training_on(images: Images, classes: int) -> Dataset:
     """A data set to train on and nothing else."""
     none = Images(images.x[:0], images.y[:0])
-    return Dataset("rows", classes, images, none, none, none, none, fingerprint="")
+    return Dataset("rows", classes, images, none, none, shifted={}, fingerprint="")
 
 
 def _warn_of_divergence() -> None:

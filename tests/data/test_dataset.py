@@ -22,17 +22,17 @@ def dataset(**changes) -> Dataset:
         "train": images(8),
         "val": images(2, first=8),
         "test": images(4, first=10),
-        "moved": images(4, dtype=np.float32),
-        "rotated": images(4, dtype=np.float32),
     }
-    return Dataset("mine", 2, **sets, fingerprint=fingerprint(2, sets), **changes)
+    shifted = {name: images(4, dtype=np.float32) for name in ("moved", "rotated")}
+    told = fingerprint(2, {**sets, **shifted})
+    return Dataset("mine", 2, **sets, shifted=shifted, fingerprint=told, **changes)
 
 
 def test_sets_come_in_the_order_of_reports():
     data = dataset()
 
     assert list(data.sets) == ["train", "val", "test", "moved", "rotated"]
-    assert data.sets["moved"] is data.moved
+    assert data.sets["moved"] is data.shifted["moved"]
     assert data.image_shape == (3, 4, 1)
     assert len(data.train) == 8
 
@@ -86,7 +86,7 @@ def test_a_split_by_seed_parts_the_same_images_anew(seed):
     for part in (parted.train, parted.val):
         np.testing.assert_array_equal(part.y, part.x[:, 0, 0, 0] % 2)
     assert parted.test is data.test
-    assert parted.moved is data.moved
+    assert parted.shifted is data.shifted
 
 
 def test_splits_differ_by_seed_and_repeat_with_it():

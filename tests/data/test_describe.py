@@ -23,8 +23,10 @@ def test_counts_shapes_and_ink():
         train=plain,
         val=plain,
         test=plain,
-        moved=Images(moved, labels),
-        rotated=Images(test / np.float32(255), labels),
+        shifted={
+            "moved": Images(moved, labels),
+            "rotated": Images(test / np.float32(255), labels),
+        },
         fingerprint="",
     )
 
@@ -43,6 +45,6 @@ def test_counts_shapes_and_ink():
 
 def test_blank_images_have_no_ink_to_keep():
     blank = Images(np.zeros((2, 1, 1, 1), np.uint8), np.array([0, 1]))
-    data = Dataset("blank", 2, blank, blank, blank, blank, blank, fingerprint="")
+    data = Dataset("blank", 2, blank, blank, blank, {"moved": blank}, fingerprint="")
 
     assert describe(data)[3].ink_kept is None

@@ -29,8 +29,8 @@ def test_other_tools_find_images_labels_and_draws(dataset, tmp_path):
             "y_rotated",
             "rotated_degrees",
         }
-        np.testing.assert_array_equal(written["x_moved"], dataset.moved.x)
-        np.testing.assert_array_equal(written["y_rotated"], dataset.rotated.y)
+        np.testing.assert_array_equal(written["x_moved"], dataset.shifted["moved"].x)
+        np.testing.assert_array_equal(written["y_rotated"], dataset.shifted["rotated"].y)
         np.testing.assert_array_equal(written["moved_px"], dataset.drawn["moved"])
         np.testing.assert_array_equal(written["rotated_degrees"], dataset.drawn["rotated"])
 

@@ -59,9 +59,9 @@ class TestMnist:
         pixels, degrees = mnist.drawn["moved"], mnist.drawn["rotated"]
         x = mnist.test.x
 
-        np.testing.assert_array_equal(mnist.moved.x, warp(x, translations(*pixels.T)))
-        np.testing.assert_array_equal(mnist.rotated.x, warp(x, rotations(degrees)))
-        np.testing.assert_array_equal(mnist.moved.y, mnist.test.y)
+        np.testing.assert_array_equal(mnist.shifted["moved"].x, warp(x, translations(*pixels.T)))
+        np.testing.assert_array_equal(mnist.shifted["rotated"].x, warp(x, rotations(degrees)))
+        np.testing.assert_array_equal(mnist.shifted["moved"].y, mnist.test.y)
         # 10,000 uniform draws come within a thousandth of their range's ends.
         assert 9.98 < np.abs(pixels).max() <= 10
         assert 35.9 < np.abs(degrees).max() <= 36
@@ -96,7 +96,7 @@ class TestOwnFiles:
         data = load_dataset(DataSource(path=write(arrays), moved=2.0))
 
         assert data.image_shape == (6, 5, 3)
-        assert data.rotated.x.shape == (6, 6, 5, 3)
+        assert data.shifted["rotated"].x.shape == (6, 6, 5, 3)
 
     @pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int64, np.uint64, ">i4"])
     def test_labels_of_any_integer_type(self, arrays, write, dtype):
@@ -123,14 +123,14 @@ class TestOwnFiles:
         path = write(arrays)
         one, other = (load_dataset(DataSource(path=path, moved=m, seed=5)) for m in (1.0, 2.0))
 
-        np.testing.assert_array_equal(one.rotated.x, other.rotated.x)
+        np.testing.assert_array_equal(one.shifted["rotated"].x, other.shifted["rotated"].x)
         np.testing.assert_allclose(2 * one.drawn["moved"], other.drawn["moved"])
 
     def test_no_shift_gives_the_test_images(self, arrays, write):
         data = load_dataset(DataSource(path=write(arrays), moved=0, rotated=0))
 
-        np.testing.assert_array_equal(data.moved.x, data.test.x / np.float32(255))
-        np.testing.assert_array_equal(data.rotated.x, data.moved.x)
+        np.testing.assert_array_equal(data.shifted["moved"].x, data.test.x / np.float32(255))
+        np.testing.assert_array_equal(data.shifted["rotated"].x, data.shifted["moved"].x)
 
 
 def sorted_labels(arrays):

@@ -11,7 +11,6 @@ from siffra.examination import (
     DIRECTIONS,
     MAP_PIXELS,
     PIXELS,
-    SETS,
     Confidence,
     Examination,
     Examined,
@@ -23,6 +22,7 @@ from siffra.report.facts import all_records
 from siffra.run import Record
 
 IMAGES = 40
+_SETS = ("test", "moved", "rotated")
 
 
 def make_dataset(channels: int = 1) -> Dataset:
@@ -30,7 +30,8 @@ def make_dataset(channels: int = 1) -> Dataset:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (IMAGES, 28, 28, channels), dtype=np.uint8)
     images = Images(x, np.arange(IMAGES) % 10)
-    return Dataset("made up", 10, images, images, images, images, images, "0" * 64)
+    shifted = {"moved": images, "rotated": images}
+    return Dataset("made up", 10, images, images, images, shifted, "0" * 64)
 
 
 def make_examination(record: Record) -> Examination:
@@ -53,9 +54,9 @@ def make_examination(record: Record) -> Examination:
         moved={way: tuple(left(size) for size in PIXELS) for way in DIRECTIONS},
         turned=tuple(left(abs(a) / 15) for a in DEGREES),
         map=tuple(tuple(left(float(np.hypot(x, y))) for x in MAP_PIXELS) for y in MAP_PIXELS),
-        mistakes=dict.fromkeys(SETS, mistakes),
+        mistakes=dict.fromkeys(_SETS, mistakes),
         confidence=dict.fromkeys(
-            SETS,
+            _SETS,
             Confidence(
                 images=tuple(count.tolist()),
                 right=tuple((count * sure * 0.9).astype(int).tolist()),

@@ -23,8 +23,8 @@ from siffra.report.words import words_in
 @pytest.fixture(scope="module")
 def dataset():
     images = Images(np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int64))
-    sets = dict.fromkeys(("train", "val", "test", "moved", "rotated"), images)
-    return Dataset(name="made up", classes=10, **sets, fingerprint="0")
+    shifted = {"moved": images, "rotated": images}
+    return Dataset("made up", 10, images, images, images, shifted, fingerprint="0")
 
 
 def read_back(printed):

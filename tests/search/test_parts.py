@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siffra.config import Setting
-from siffra.data.load import DataSource, load_dataset
+from siffra.data.load import load_dataset
 from siffra.engine.schedule import total_steps
 from siffra.errors import SearchError
 from siffra.recipes import find_recipe, shipped_names
@@ -92,9 +92,9 @@ def test_the_same_number_proposes_the_same():
 
 
 def test_held_out_images_are_validation_images_shifted_as_the_test_set_is():
-    dataset, source = load_dataset(), DataSource()
+    dataset = load_dataset()
 
-    sets = held_out(dataset, source, ("moved", "test", "rotated"), 500)
+    sets = held_out(dataset, 0, ("moved", "test", "rotated"), 500)
 
     assert list(sets) == ["moved", "test", "rotated"]
     assert {len(images) for images in sets.values()} == {500}

@@ -125,7 +125,7 @@ def test_what_is_not_there_is_told(models, dataset):
 def test_a_shifted_image_is_shown_in_bytes_too(dataset):
     shown = digit(dataset, "moved", 0)
 
-    expected = np.rint(dataset.moved.x[0, :, :, 0] * 255)
+    expected = np.rint(dataset.shifted["moved"].x[0, :, :, 0] * 255)
     np.testing.assert_array_equal(pixels_of(shown), expected)
 
 

@@ -4,7 +4,7 @@ The command line calls the same functions. What they return shows itself, in a n
 in a terminal, and holds the records for whoever wants to go on.
 """
 
-from siffra.api.arguments import ENGINES, DataLike, Knobs, data_source, make_engine
+from siffra.api.arguments import ENGINES, DataLike, Knobs, dataset, loaded, make_engine
 from siffra.api.labs import (
     DEFAULT_SEEDS,
     Job,
@@ -41,13 +41,14 @@ __all__ = [
     "TrainResult",
     "Where",
     "compare_reports",
-    "data_source",
+    "dataset",
     "expect_report",
     "expect_to_save",
     "export_model",
     "export_runs",
     "kept_labs",
     "lab_job",
+    "loaded",
     "make_engine",
     "predict",
     "run_lab",

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
+
+from pydantic import ValidationError
 
 from siffra.config import as_model
-from siffra.data.load import DataSource
+from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource, load_dataset, made
+from siffra.data.memory import is_memory, read_memory
+from siffra.data.shifted import SHIFTS
 from siffra.engine.base import Engine
 from siffra.errors import ConfigError, did_you_mean
 
 ENGINES = ("native", "torch")
 
-DataLike = DataSource | Path | str | None
-"""A data set: an `.npz` file, a `DataSource` with its ranges and seed, or None for MNIST."""
+DataLike = DataSource | Dataset | Path | str | Mapping[str, Any] | Sequence[Any] | None
+"""A data set: a file or folder (docs/data.md), a `DataSource` with its shifts and seed, or None
+for MNIST; or what is in memory: a pair `(x, y)` of arrays, two such pairs for training and
+testing, what scikit-learn's `load_…` return, or what `siffra.dataset` made of them."""
 
 
 class Knobs(TypedDict, total=False):
@@ -65,9 +73,68 @@ def with_own_models(knobs: Mapping[str, Any]) -> dict[str, Any]:
     return {name: own(value) if name == "model" else value for name, value in knobs.items()}
 
 
-def data_source(data: DataLike) -> DataSource:
-    """What `data` stands for."""
-    return data if isinstance(data, DataSource) else DataSource(path=Path(data) if data else None)
+def loaded(data: DataLike, source: DataSource | None = None) -> tuple[Dataset, DataSource | None]:
+    """The data set that `data` stands for, and where it is from; None if it is in memory.
+
+    `source` says how it is parted and shifted, where `data` does not.
+
+    Raises:
+        DataError: It cannot be read, or makes no data set.
+    """
+    source = source or DataSource()
+    if isinstance(data, Dataset):
+        return data, None
+    if is_memory(data):
+        return made(read_memory(data), source, "data"), None
+    if isinstance(data, DataSource):
+        source = data
+    elif isinstance(data, Path | str):
+        source = source.model_copy(update={"path": Path(data)})
+    elif data is not None:
+        raise ConfigError(f"data: found {type(data).__name__}; name a file or give (x, y).")
+    return load_dataset(source), source
+
+
+def dataset(
+    data: DataLike,
+    *,
+    name: str | None = None,
+    shifts: Mapping[str, float] | None = None,
+    validation: float = 0.2,
+    test: float = 0.2,
+    seed: int = 0,
+    split: Literal["fixed", "seed"] = "fixed",
+) -> Dataset:
+    """A data set for `train`, `vary`, `run_lab` and `run_search`, with shifts of one's choice.
+
+    Args:
+        data: See `DataLike`.
+        name: What it is called in records and reports.
+        shifts: How strong each shift is, as a lab file's `[shifts]` says it: `{"noise": 0.1}`.
+            Without it, images are moved and rotated, and rows of a table not shifted at all.
+        validation: The share of the training examples that is held out, if none are apart.
+        test: The share taken for testing, if none are apart.
+        seed: Draws what is held out, and the shifts.
+        split: `seed`: each run draws its own training and validation examples.
+
+    Raises:
+        SiffraError: The data cannot be used; the text says how to mend it.
+    """
+    told: dict[str, Any] = {"validation": validation, "test": test, "seed": seed, "split": split}
+    if shifts is not None:
+        for key in shifts:
+            if key not in SHIFTS:
+                raise ConfigError(f"shifts: found `{key}`; {did_you_mean(key, SHIFTS)}")
+        told |= {name: shifts.get(key) for key, name in SHIFTS.items()}
+    try:
+        source = DataSource(**told)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigError(
+            f"{first['loc'][0]}: found {first['input']!r}; {first['msg']}."
+        ) from error
+    found, _ = loaded(data, source)
+    return replace(found, name=name) if name else found
 
 
 def make_engine(threads: int | None = None, name: str = "native") -> Engine:

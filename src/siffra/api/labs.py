@@ -9,11 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Unpack
 
-from siffra.api.arguments import DataLike, Knobs, data_source, make_engine, with_own_models
+from siffra.api.arguments import DataLike, Knobs, loaded, make_engine, with_own_models
 from siffra.api.sites import Where
 from siffra.config.recipe import recipe_knobs
 from siffra.data.dataset import Dataset
-from siffra.data.load import load_dataset
 from siffra.engine.base import Engine
 from siffra.errors import SiffraError
 from siffra.examination import Examined
@@ -101,6 +100,7 @@ def run_lab(
     max_seeds: int | None = None,
     only: Sequence[str] = (),
     fresh: bool = False,
+    data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
     jobs: int = 1,
@@ -125,6 +125,7 @@ def run_lab(
         max_seeds: Seeds at the last look (default: four times those of the first).
         only: The ids of the questions and experiments to run; none means all.
         fresh: Make the stored runs too; each is replaced when its new one is there.
+        data: See `DataLike`; in the place of what the lab file names. The lab's shifts hold.
         engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads to compute with (default: one per core, or one where runs share a machine).
         jobs: How many runs are made at once. Their times are compared with no others'.
@@ -148,6 +149,7 @@ def run_lab(
         max_seeds=max_seeds,
         only=only,
         fresh=fresh,
+        data=data,
         engine=engine,
         threads=threads,
         where=Where(on, jobs, alone),
@@ -285,8 +287,12 @@ class Job:
         return [Part(name, ask, self._cost(part)) for name, ask, part in parts]
 
     def conduct(self, on_event: Callable[[Event], None] = lambda event: None) -> LabResult:
-        """Make the runs that are missing (a `fresh` job: all), and answer; the lab is kept."""
-        Shelf(self.store.path).keep(kept_lab(self.plan, self.dataset, self.engine))
+        """Make the runs that are missing (a `fresh` job: all), and answer; the lab is kept.
+
+        One on data that is in memory alone is not: nobody could go on with it.
+        """
+        if self.plan.data is not None:
+            Shelf(self.store.path).keep(kept_lab(self.plan, self.dataset, self.engine))
         records = conduct(
             self.plan,
             self.dataset,
@@ -317,6 +323,7 @@ def lab_job(
     only: Sequence[str] = (),
     fresh: bool = False,
     examines: bool = True,
+    data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
     where: Where = HERE,
@@ -328,7 +335,7 @@ def lab_job(
     """
     file = read_lab(Path(lab) if lab else None)
     trainer = make_engine(where.threads(threads), engine)
-    dataset = load_dataset(file.data)
+    dataset, source = loaded(file.data if data is None else data, file.data)
     plan = plan_lab(
         file,
         dataset,
@@ -339,10 +346,10 @@ def lab_job(
         until_decided=until_decided,
         max_seeds=max_seeds,
     )
-    plan = replace(plan, examines=examines, engine=engine, data=file.data)
+    plan = replace(plan, examines=examines, engine=engine, data=source)
     with (
         open_store(store or default_store_path()) as runs,
-        where.site(dataset, file.data, trainer) as site,
+        where.site(dataset, source, trainer) as site,
     ):
         yield Job(plan, dataset, trainer, runs, fresh, site)
 
@@ -363,8 +370,7 @@ def vary_job(
 ) -> Iterator[Job]:
     """One question made ready, see `vary`; its store is open meanwhile."""
     trainer = make_engine(threads, engine)
-    source = data_source(data)
-    dataset = load_dataset(source)
+    dataset, source = loaded(data)
     plan = plan_vary(
         with_own_models(levels),
         with_own_models(knobs),

@@ -9,11 +9,10 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from siffra.api.arguments import DataLike, Knobs, data_source, make_engine, with_own_models
+from siffra.api.arguments import DataLike, Knobs, loaded, make_engine, with_own_models
 from siffra.config import GREATEST_SEED, Model, ModuleModel, Setting, as_model
 from siffra.config.recipe import over_recipe
 from siffra.data.dataset import Dataset
-from siffra.data.load import load_dataset
 from siffra.data.pictures import read_picture
 from siffra.engine.base import Fitted
 from siffra.errors import ConfigError, ModelFileError
@@ -57,7 +56,7 @@ def train(
     if not 0 <= seed <= GREATEST_SEED:
         raise ConfigError(f"seed: found {seed}; it must be from 0 to 2**63 - 1.")
     trainer = make_engine(threads, engine)
-    dataset = load_dataset(data_source(data)).split_for(seed)
+    dataset = loaded(data)[0].split_for(seed)
     with open_store(store or default_store_path()) as runs:
         record, fitted = run(setting, dataset, seed, trainer, on_epoch)
         runs.add(record)

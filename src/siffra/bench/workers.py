@@ -173,5 +173,5 @@ def _read(train: int, test: int) -> Dataset:
         full,
         train=Images(full.train.x[:train], full.train.y[:train]),
         test=Images(full.test.x[:test], full.test.y[:test]),
-        val=none, moved=none, rotated=none, drawn={},
+        val=none, shifted={}, drawn={}, strengths={},
     )  # fmt: skip

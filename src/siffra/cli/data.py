@@ -1,23 +1,28 @@
 """`siffra data`: what a data set holds, and its shifted sets as a file."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from siffra.cli.options import DataOption, JsonOption, MovedOption, RotatedOption, data_source
+from siffra.cli.data_options import with_data
+from siffra.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from siffra.data.dataset import Dataset
+    from siffra.data.load import DataSource
 
 data = typer.Typer()
 
 
 @data.callback(invoke_without_command=True)
+@with_data
 def describe(
     context: typer.Context,
-    path: DataOption = None,
-    moved: MovedOption = None,
-    rotated: RotatedOption = None,
+    data: "DataSource | None" = None,
     as_json: JsonOption = False,
 ) -> None:
     """Describe a data set, or [bold]export[/bold] its shifted sets.
@@ -25,6 +30,8 @@ def describe(
     [dim]Examples[/dim]
     siffra data
     siffra data --data own.npz --rotated 20
+    siffra data --data wine.csv --label cultivar
+    siffra data --data pictures/ --shifts move=3,noise=0.1
     siffra data export shifted.npz
     """
     if context.invoked_subcommand:
@@ -35,7 +42,7 @@ def describe(
     from siffra.data.describe import describe as described
     from siffra.data.load import load_dataset
 
-    dataset = load_dataset(data_source(path, moved, rotated))
+    dataset = load_dataset(data)
     sets = described(dataset)
     if as_json:
         told = {"name": dataset.name, "classes": dataset.classes, "sets": [asdict(s) for s in sets]}
@@ -57,25 +64,47 @@ def describe(
     console = Console()
     console.print(f"{dataset.name}: {dataset.classes} classes", highlight=False)
     console.print(table)
+    for line in _remarks(dataset):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _remarks(dataset: "Dataset") -> list[str]:
+    """What the table does not say."""
+    told = []
+    if dataset.class_names:
+        told.append(f"classes: {_some(dataset.class_names)}")
+    if dataset.features:
+        told.append(f"features, scaled to 0 to 1: {_some(dataset.features)}")
+    if dataset.constant:
+        few = len(dataset.constant) == 1
+        told.append(
+            f"{'feature' if few else 'features'} with one value in training, so of no use: "
+            f"{_some(dataset.constant)}"
+        )
+    return told
+
+
+def _some(names: Sequence[str], most: int = 12) -> str:
+    more = f", ... ({len(names)})" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 @data.command()
+@with_data
 def export(
     out: Annotated[Path, typer.Argument(help="The .npz file to write.", metavar="FILE.npz")],
-    path: DataOption = None,
-    moved: MovedOption = None,
-    rotated: RotatedOption = None,
+    data: "DataSource | None" = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
 ) -> None:
-    """Write the moved and the rotated test images to a file, for other tools.
+    """Write the shifted test images to a file, for other tools.
 
-    It holds x_moved, y_moved, x_rotated, y_rotated and what was drawn for each image.
+    For a set as moved it holds x_moved, y_moved, and what was drawn for each image.
 
     [dim]Example[/dim]
-    siffra data export shifted.npz --rotated 20
+    siffra data export shifted.npz --shifts rotate=20,noise=0.1
     """
     from siffra.data.export import export_shifted
     from siffra.data.load import load_dataset
 
-    export_shifted(load_dataset(data_source(path, moved, rotated)), out, overwrite=overwrite)
+    export_shifted(load_dataset(data), out, overwrite=overwrite)
     typer.echo(str(out))

@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from siffra.cli.completion import complete_knob, complete_recipe
 from siffra.config import KNOBS, Factory, Knob, as_model
 from siffra.errors import ConfigError, did_you_mean
-
-if TYPE_CHECKING:
-    from siffra.data.load import DataSource
 
 DATA, MACHINE, KNOB = "Data", "Where and how", "Knobs"
 _WITH = "with_"
@@ -28,31 +25,6 @@ class EngineName(StrEnum):
     torch = "torch"
 
 
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        help="Your own data, an .npz as Keras or MedMNIST has them; without it, MNIST.",
-        metavar="FILE.npz",
-        rich_help_panel=DATA,
-    ),
-]
-MovedOption = Annotated[
-    float | None,
-    typer.Option(
-        help="Greatest shift of the moved test images, in pixels (default 10).",
-        metavar="PX",
-        rich_help_panel=DATA,
-    ),
-]
-RotatedOption = Annotated[
-    float | None,
-    typer.Option(
-        help="Greatest turn of the rotated test images, in degrees (default 36).",
-        metavar="DEG",
-        rich_help_panel=DATA,
-    ),
-]
 StoreOption = Annotated[
     Path | None,
     typer.Option(
@@ -117,17 +89,6 @@ def help_text(command: Callable[..., None]) -> str:
     """A command's docstring for the terminal: paragraphs unwrapped, examples line by line."""
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     return "\n\n".join(p if p.startswith("[dim]") else " ".join(p.split()) for p in paragraphs)
-
-
-def data_source(
-    data: Path | None, moved: float | None, rotated: float | None
-) -> "DataSource | None":
-    """The data set that `--data`, `--moved` and `--rotated` describe; None if none is given."""
-    from siffra.data.load import DataSource
-
-    given = {"path": data, "moved": moved, "rotated": rotated}
-    given = {name: value for name, value in given.items() if value is not None}
-    return DataSource(**given) if given else None
 
 
 def with_knobs(command: Callable[..., None]) -> Callable[..., None]:

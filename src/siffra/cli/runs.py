@@ -42,6 +42,7 @@ def list_(
     kinds = (*KNOBS["model"].models, "module")
     if model is not None and model not in kinds:
         raise ConfigError(f"model: found {model!r}; {did_you_mean(model, kinds)}")
+    from siffra.data.dataset import SHIFTED
     from siffra.store import default_store_path, open_store
 
     with open_store(store or default_store_path(), read_only=True) as opened:
@@ -58,7 +59,9 @@ def list_(
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("run", no_wrap=True, min_width=8)
     table.add_column("model and training", min_width=24)
-    for heading in ("seed", "test", "moved", "rotated", "seconds"):
+    known = {name for record in records for name in record.accuracy}
+    sets = [name for name in ("test", *SHIFTED) if name in known]
+    for heading in ("seed", *sets, "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in () if narrow else ("data", "finished"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -68,11 +71,15 @@ def list_(
             record.key[:8],
             " ".join(f"{k}={spell(v)}" for k, v in record.setting.knobs().items()),
             str(record.seed),
-            *(f"{record.accuracy[name]:.2%}" for name in ("test", "moved", "rotated")),
+            *(_percent(record.accuracy.get(name)) for name in sets),
             f"{record.seconds:.2f}",
             *(() if narrow else origin),
         )
     console.print(table)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.2%}"
 
 
 @runs.command()

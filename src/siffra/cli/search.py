@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from siffra.cli.data_options import with_data
 from siffra.cli.lab import Language, LanguageOption
 from siffra.cli.options import (
-    DataOption,
     EngineName,
     EngineOption,
     JsonOption,
-    MovedOption,
-    RotatedOption,
     StoreOption,
     ThreadsOption,
-    data_source,
     with_knobs,
 )
 from siffra.cli.progress import Meter
 
 if TYPE_CHECKING:
+    from siffra.data.load import DataSource
     from siffra.search.search import Now
 
 INTERRUPTED = 130
@@ -31,6 +29,7 @@ OUT = Path("siffra-search")
 
 
 @with_knobs
+@with_data
 def search(
     knobs: dict[str, Any],
     budget: Annotated[
@@ -41,17 +40,18 @@ def search(
         str, typer.Option(help="The most that looking for it takes, as 10m.", metavar="SPAN")
     ] = "10m",
     sets: Annotated[
-        str,
-        typer.Option(help="The sets whose mean accuracy counts.", metavar="NAMES"),
-    ] = "test,moved,rotated",
+        str | None,
+        typer.Option(
+            help="The sets whose mean accuracy counts; without it, test and all that are shifted.",
+            metavar="NAMES",
+        ),
+    ] = None,
     out: Annotated[
         Path, typer.Option(help="Folder for the report, the recipe and the model.", metavar="DIR")
     ] = OUT,
     language: LanguageOption = Language.en,
     as_json: JsonOption = False,
-    data: DataOption = None,
-    moved: MovedOption = None,
-    rotated: RotatedOption = None,
+    data: "DataSource | None" = None,
     engine: EngineOption = EngineName.native,
     threads: ThreadsOption = None,
     store: StoreOption = None,
@@ -59,7 +59,7 @@ def search(
     """Find the model that is best after so many seconds of training on this machine.
 
     It starts from the recipes that siffra brings and changes them. Candidates are judged on
-    validation images, moved and turned as the test sets are; the test sets are for the winner
+    validation images, shifted as the test sets are; the test sets are for the winner
     alone. Knobs that are given are the same in every candidate. Stop it with Ctrl-C whenever you
     like; the same command goes on where it was, and with a longer --time it goes on looking.
 
@@ -81,8 +81,8 @@ def search(
             result = run_search(
                 budget,
                 time=seconds,
-                sets=[name.strip() for name in sets.split(",") if name.strip()],
-                data=data_source(data, moved, rotated),
+                sets=None if sets is None else [s.strip() for s in sets.split(",") if s.strip()],
+                data=data,
                 engine=engine,
                 threads=threads,
                 store=store,

@@ -4,24 +4,24 @@ import json
 import math
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from siffra.cli.data_options import with_data
 from siffra.cli.options import (
-    DataOption,
     EngineName,
     EngineOption,
     JsonOption,
-    MovedOption,
     RecipeOption,
-    RotatedOption,
     StoreOption,
     ThreadsOption,
-    data_source,
     with_knobs,
 )
 from siffra.cli.progress import Meter
+
+if TYPE_CHECKING:
+    from siffra.data.load import DataSource
 
 
 class Pixels(StrEnum):
@@ -32,6 +32,7 @@ class Pixels(StrEnum):
 
 
 @with_knobs
+@with_data
 def train(
     knobs: dict[str, Any],
     recipe: RecipeOption = None,
@@ -46,9 +47,7 @@ def train(
         ),
     ] = None,
     as_json: JsonOption = False,
-    data: DataOption = None,
-    moved: MovedOption = None,
-    rotated: RotatedOption = None,
+    data: "DataSource | None" = None,
     engine: EngineOption = EngineName.native,
     threads: ThreadsOption = None,
     store: StoreOption = None,
@@ -77,7 +76,7 @@ def train(
             **knobs,
             recipe=recipe,
             seed=seed,
-            data=data_source(data, moved, rotated),
+            data=data,
             engine=engine,
             threads=threads,
             store=store,

@@ -1,33 +1,34 @@
 """`siffra vary`: one ad-hoc question, answered in the terminal."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from siffra.cli.completion import complete_levels
 from siffra.cli.conduct import conduct
+from siffra.cli.data_options import with_data
 from siffra.cli.options import (
-    DataOption,
     EngineName,
     EngineOption,
     JsonOption,
     MaxSeedsOption,
-    MovedOption,
     RecipeOption,
-    RotatedOption,
     SeedsOption,
     StoreOption,
     ThreadsOption,
     UntilDecidedOption,
-    data_source,
     knobs_of_own,
     parse_levels,
     with_knobs,
 )
 
+if TYPE_CHECKING:
+    from siffra.data.load import DataSource
+
 
 @with_knobs
+@with_data
 def vary(
     knobs: dict[str, Any],
     levels: Annotated[
@@ -46,9 +47,7 @@ def vary(
         Path | None, typer.Option(help="Write the full report to this folder.", metavar="DIR")
     ] = None,
     as_json: JsonOption = False,
-    data: DataOption = None,
-    moved: MovedOption = None,
-    rotated: RotatedOption = None,
+    data: "DataSource | None" = None,
     engine: EngineOption = EngineName.native,
     threads: ThreadsOption = None,
     store: StoreOption = None,
@@ -76,7 +75,7 @@ def vary(
         seeds=seeds or api.DEFAULT_SEEDS,
         until_decided=until_decided,
         max_seeds=max_seeds,
-        data=data_source(data, moved, rotated),
+        data=data,
         engine=engine,
         threads=threads,
         store=store,

@@ -1,4 +1,4 @@
-"""A data set for classification: train / val / test images and the two shifted test sets."""
+"""A data set for classification: train / val / test examples and the shifted test sets."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,6 +7,11 @@ from types import MappingProxyType
 from typing import Literal, Self
 
 import numpy as np
+
+SHIFTED = ("moved", "rotated", "scaled", "noisy", "blurred", "faded", "occluded")
+"""The shifted test sets that there can be, in the order in which they are reported."""
+SETS = ("train", "val", "test", *SHIFTED)
+"""All sets that there can be."""
 
 # Streams 0 and 1 of a run's seed are the engine's (weights and order); this one is the split's.
 _SPLIT = 4
@@ -45,12 +50,17 @@ class Images:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Five sets of images with the same classes; `moved` and `rotated` are shifted test images.
+    """Sets of examples with the same classes; those in `shifted` are test images, shifted.
+
+    Examples are images, or rows of a table: those have a name for each of their `features`, and
+    are held as images of one row, (n, 1, features, 1).
 
     `fingerprint` is a SHA-256 (hex) of all that the sets hold. `split` says whether every run
     uses the same training and validation images, or those that `split_for` gives for its seed.
-    `drawn` has, by shifted set, what was drawn for each image: (n, 2) pixels right and down for
-    `moved`, (n,) degrees counter-clockwise for `rotated`.
+    `strengths` has, by shifted set, how strong its shift is, and `drawn` what was drawn for each
+    image, where something was: see `siffra.data.shifted`. `class_names` are those that the data
+    has for its classes; none where they are just numbered. `constant` are the features that
+    have one value in training, and so are 0 throughout.
     """
 
     name: str
@@ -58,17 +68,20 @@ class Dataset:
     train: Images
     val: Images
     test: Images
-    moved: Images
-    rotated: Images
+    shifted: Mapping[str, Images]
     fingerprint: str
     split: Literal["fixed", "seed"] = "fixed"
     drawn: Mapping[str, np.ndarray] = field(default_factory=dict)
+    strengths: Mapping[str, float] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    constant: tuple[str, ...] = ()
 
     @property
     def sets(self) -> Mapping[str, Images]:
         """The sets by name, in the order in which they are reported."""
-        names = ("train", "val", "test", "moved", "rotated")
-        return MappingProxyType({name: getattr(self, name) for name in names})
+        own = {"train": self.train, "val": self.val, "test": self.test}
+        return MappingProxyType({**own, **self.shifted})
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

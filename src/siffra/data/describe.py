@@ -33,7 +33,7 @@ def describe(dataset: Dataset) -> tuple[SetDescription, ...]:
             shape=dataset.image_shape,
             dtype=str(images.x.dtype),
             per_class=tuple(np.bincount(images.y, minlength=dataset.classes).tolist()),
-            ink_kept=_ink_kept(images, dataset.test) if name in ("moved", "rotated") else None,
+            ink_kept=_ink_kept(images, dataset.test) if name in dataset.shifted else None,
             fingerprint=images.fingerprint,
         )
         for name, images in dataset.sets.items()

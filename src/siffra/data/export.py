@@ -6,28 +6,29 @@ from pathlib import Path
 import numpy as np
 
 from siffra.data.dataset import Dataset
+from siffra.data.shifted import UNITS
 from siffra.errors import DataError
 
 
 def export_shifted(dataset: Dataset, path: Path, *, overwrite: bool = False) -> None:
-    """Write the moved and the rotated test images to `path`, an `.npz` archive.
+    """Write the shifted test images to `path`, an `.npz` archive.
 
-    It holds `x_moved` and `x_rotated`, (n, height, width, channels) float32 in [0, 1], their
-    labels `y_moved` and `y_rotated`, and what was drawn for each image: `moved_px` (n, 2),
-    pixels to the right and down, and `rotated_degrees` (n,), counter-clockwise. The file is
-    there whole or not at all.
+    For a set as `moved` it holds `x_moved`, (n, height, width, channels) float32 in [0, 1], and
+    the labels `y_moved`; and what was drawn for each image: `moved_px` (n, 2), pixels to the
+    right and down, `rotated_degrees` (n,), counter-clockwise, `scaled_factor` (n,), and
+    `occluded_px` (n, 2), pixels left of the patch and above it. The file is there whole or not
+    at all.
 
     Raises:
-        DataError: `path` is taken and `overwrite` is not set, or it cannot be written.
+        DataError: The data set has no shifted sets, `path` is taken and `overwrite` is not set,
+            or it cannot be written.
     """
-    arrays = {
-        "x_moved": dataset.moved.x,
-        "y_moved": dataset.moved.y,
-        "x_rotated": dataset.rotated.x,
-        "y_rotated": dataset.rotated.y,
-    }
-    units = {"moved": "moved_px", "rotated": "rotated_degrees"}
-    arrays |= {units[name]: drawn for name, drawn in dataset.drawn.items()}
+    if not dataset.shifted:
+        raise DataError(f"{dataset.name}: it has no shifted sets to write.")
+    arrays: dict[str, np.ndarray] = {}
+    for name, images in dataset.shifted.items():
+        arrays |= {f"x_{name}": images.x, f"y_{name}": images.y}
+    arrays |= {f"{name}_{UNITS[name]}": drawn for name, drawn in dataset.drawn.items()}
     try:
         if path.is_dir():
             raise DataError(f"{path}: this is a folder; name a file in it, such as shifted.npz.")

@@ -1,38 +1,41 @@
-"""From an `.npz` file to a checked `Dataset`, with its shifted test sets."""
+"""From files, or from what is in memory, to a checked `Dataset` with its shifted test sets."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from siffra.data.dataset import Dataset, Images, fingerprint
-from siffra.data.npz import names_in, read_arrays
+from siffra.data.archives import read_archive
+from siffra.data.dataset import SHIFTED, Dataset, fingerprint
+from siffra.data.parts import Parts, constant_features, name_of, scaled, with_all_sets
+from siffra.data.shifted import refusal, shifted_sets
 from siffra.errors import DataError
 
 MNIST = Path(__file__).with_name("mnist.npz")
 MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
 
-# Names of images and labels by set, in Keras' manner and in MedMNIST's; val need not be there.
-_SCHEMAS: tuple[Mapping[str, tuple[str, str]], ...] = (
-    {s: (f"x_{s}", f"y_{s}") for s in ("train", "val", "test")},
-    {s: (f"{s}_images", f"{s}_labels") for s in ("train", "val", "test")},
-)
-# Streams of the data set's seed, apart from those that a run's seed is used for.
-_MOVED, _ROTATED = 2, 3
+_ADDED = ("scaled", "noisy", "blurred", "faded", "occluded", "label", "image", "test")
+_Side = Annotated[int, Field(ge=1)]
 
 
 class DataSource(BaseModel):
     """Which data set, and how it is parted and shifted.
 
-    `path` is an `.npz` file with Keras' names (`x_train`, `y_train`, `x_test`, `y_test`) or
-    MedMNIST's (`train_images`, `train_labels`, ...); None is the MNIST that siffra brings.
-    `moved` is the greatest shift in pixels, either way in x and y, and `rotated` the greatest
-    angle in degrees, either way; both are drawn uniformly, by `seed`.
-    `validation` is the share of the training images, the last ones, that is held out; a file
-    that has validation images of its own keeps those. With `split = "seed"` each run's seed
-    draws another split.
+    `path` is a file or folder of one of the kinds in docs/data.md; None is the MNIST that
+    siffra brings. `label` is the column of labels in a CSV or Parquet file, and `image` the
+    shape of the images that its rows are, if they are: (height, width), or with channels.
+
+    The fields that are called as the shifted sets are say how strong each set's shift is, see
+    `siffra.data.shifted.shifted_sets`; one that is None is not made. `moved` and `rotated` are
+    made of images unless they are None: with images of 10 pixels or less, as many pixels of
+    them as 10 are of MNIST's 28 are moved at most if nothing else is said.
+
+    `validation` is the share of the training images that is held out; data that has validation
+    images of its own keeps those. `test` is the share taken for testing from data that has no
+    part for it. Both, and the shifts, are drawn by `seed`. With `split = "seed"` each run's seed
+    draws another split of training and validation images.
 
     Ranges are checked by `load_dataset`, which knows the images.
     """
@@ -40,167 +43,152 @@ class DataSource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     path: Annotated[Path | None, Field(strict=False)] = None
-    moved: float = 10.0
-    rotated: float = 36.0
+    moved: float | None = 10.0
+    rotated: float | None = 36.0
     seed: Annotated[int, Field(ge=0)] = 0
     validation: float = 0.2
     split: Literal["fixed", "seed"] = "fixed"
+    test: float = 0.2
+    label: str | None = None
+    image: Annotated[tuple[_Side, ...] | None, Field(strict=False, min_length=2, max_length=3)] = (
+        None
+    )
+    scaled: float | None = None
+    noisy: float | None = None
+    blurred: float | None = None
+    faded: float | None = None
+    occluded: float | None = None
+
+    @model_serializer(mode="wrap")
+    def _told(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As ever where nothing newer is made use of: kept labs are named by what they say."""
+        usual = DataSource.model_fields
+        return {
+            name: value
+            for name, value in serialize(self).items()
+            if name not in _ADDED or getattr(self, name) != usual[name].default
+        }
 
 
 def load_dataset(source: DataSource | None = None) -> Dataset:
     """Read, check, split and shift a data set; without `source`, MNIST as siffra brings it.
 
     Raises:
-        DataError: The file cannot be read, or what it holds makes no data set.
+        DataError: The data cannot be read, or what it holds makes no data set.
     """
     source = source or DataSource()
     path = source.path or MNIST
-    arrays = _read_sets(path)
-    train, test = arrays["train"], arrays["test"]
-    if "val" in arrays:
-        val = arrays["val"]
-    else:
-        train, val = _split(train, source, path)
-    classes = _classes(train, val, test, source, path)
-    _check_shifts(source, test, path)
-    shifted, drawn = _shifted(test, source)
-    sets = {"train": train, "val": val, "test": test} | shifted
+    name = "mnist" if source.path is None else name_of(path)
+    return made(_read(path, source.label, source.image), source, name)
+
+
+def made(parts: Parts, source: DataSource, name: str) -> Dataset:
+    """A data set of what was found, parted and shifted as `source` says.
+
+    Raises:
+        DataError: It makes no data set.
+    """
+    parts = with_all_sets(parts, source.test, source.validation, source.seed)
+    # With a split drawn by seed, validation examples are training examples of other seeds.
+    trained = ("train",) if source.split == "fixed" else ("train", "val")
+    constant = constant_features(parts, trained) if parts.features else ()
+    classes = _classes(parts, trained)
+    parts = scaled(parts, trained)
+    strengths = _strengths(parts, source)
+    shifted, drawn = shifted_sets(parts.sets["test"], strengths, source.seed)
     return Dataset(
-        name="mnist" if source.path is None else path.stem,
+        name=name,
         classes=classes,
-        **sets,
-        fingerprint=fingerprint(classes, sets),
+        **parts.sets,
+        shifted=shifted,
+        fingerprint=fingerprint(classes, {**parts.sets, **shifted}),
         split=source.split,
         drawn=drawn,
+        strengths=strengths,
+        class_names=parts.class_names,
+        features=parts.features,
+        constant=constant,
     )
 
 
-def _read_sets(path: Path) -> dict[str, Images]:
-    found = names_in(path)
-    schema = max(_SCHEMAS, key=lambda s: sum(name in found for pair in s.values() for name in pair))
-    # Validation images are optional, but not without their labels.
-    present = {
-        name: pair for name, pair in schema.items() if name != "val" or set(pair) & set(found)
-    }
-    for name in (name for pair in present.values() for name in pair):
-        if name not in found:
-            known = ["`" + "`, `".join((*s["train"], *s["test"])) + "`" for s in _SCHEMAS]
-            raise DataError(
-                f"{path}: no `{name}`; found {', '.join(found) or 'nothing'}; "
-                f"it needs {known[0]} (Keras) or {known[1]} (MedMNIST)."
-            )
-    arrays = read_arrays(path, [name for pair in present.values() for name in pair])
-    sets = {
-        name: Images(_images(arrays[x], x, path), _labels(arrays[y], y, path))
-        for name, (x, y) in present.items()
-    }
-    for name, images in sets.items():
-        x, y = present[name]
-        if len(images.x) != len(images.y):
-            raise DataError(
-                f"{path}: `{x}` has {len(images.x):,} images and `{y}` {len(images.y):,} labels; "
-                f"there must be one label per image."
-            )
-        if images.x.shape[1:] != sets["train"].x.shape[1:]:
-            raise DataError(
-                f"{path}: images of `{x}` are {_size(images)} and those of "
-                f"`{present['train'][0]}` {_size(sets['train'])}; they must be alike."
-            )
-    return sets
+def _read(path: Path, label: str | None, image: Sequence[int] | None) -> Parts:
+    """What is at `path`, whichever kind it is of; an `.npz` file if nothing shows that."""
+    # Here, since each takes time to import and one is needed.
+    from siffra.data.folders import picture_folders, read_pictures
+    from siffra.data.idx import idx_files, read_idx
+    from siffra.data.tables import read_tables, table_files
 
-
-def _images(array: np.ndarray, name: str, path: Path) -> np.ndarray:
-    if array.dtype != np.uint8:
-        raise DataError(f"{path}: `{name}` is {array.dtype}; images must be uint8, from 0 to 255.")
-    if array.ndim not in (3, 4):
+    try:
+        tables = table_files(path)
+        if tables:
+            return read_tables(tables, str(path), label, image)
+        for key, told in (("label", label), ("image", image)):
+            if told is not None:
+                raise DataError(f"{path}: {key} is for CSV and Parquet files, which this is not.")
+        if path.suffix == ".npz":
+            return read_archive(path)
+        if files := idx_files(path):
+            return read_idx(files, str(path))
+        if pictures := picture_folders(path):
+            return read_pictures(pictures, str(path))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    if path.is_dir():
         raise DataError(
-            f"{path}: `{name}` has shape {array.shape}; images must be "
-            f"(n, height, width) or (n, height, width, channels)."
+            f"{path}: nothing in this folder is known: it needs a folder of pictures for each "
+            f"class, IDX files as MNIST's, or train.csv and test.csv."
         )
-    if array.size == 0:
-        raise DataError(f"{path}: `{name}` has shape {array.shape}; it must hold images.")
-    return np.ascontiguousarray(array if array.ndim == 4 else array[..., np.newaxis])
+    return read_archive(path)
 
 
-def _labels(array: np.ndarray, name: str, path: Path) -> np.ndarray:
-    if array.ndim != 1 and array.shape[1:] != (1,):
-        raise DataError(
-            f"{path}: `{name}` has shape {array.shape}; there must be one class number per "
-            f"image, (n,) or (n, 1)."
-        )
-    if array.dtype.kind not in "iu":
-        raise DataError(f"{path}: `{name}` is {array.dtype}; class numbers must be integers.")
-    if array.size == 0:
-        raise DataError(f"{path}: `{name}` is empty; it must hold a class number per image.")
-    lowest, highest = int(array.min()), int(array.max())
-    if lowest < 0 or highest > np.iinfo(np.int32).max:
-        raise DataError(
-            f"{path}: `{name}` goes from {lowest} to {highest}; class numbers must count from 0."
-        )
-    return array.reshape(-1).astype(np.int64)
-
-
-def _split(images: Images, source: DataSource, path: Path) -> tuple[Images, Images]:
-    if not 0 < source.validation < 1:
-        raise DataError(
-            f"{path}: validation = {source.validation}; it must be a share between 0 and 1."
-        )
-    held_out = round(len(images) * source.validation)
-    if not 0 < held_out < len(images):
-        raise DataError(
-            f"{path}: {len(images)} training images are too few to hold out "
-            f"{source.validation:.0%} for validation; add images or change `validation`."
-        )
-    first = len(images) - held_out
-    return Images(images.x[:first], images.y[:first]), Images(images.x[first:], images.y[first:])
-
-
-def _classes(train: Images, val: Images, test: Images, source: DataSource, path: Path) -> int:
+def _classes(parts: Parts, trained: Sequence[str]) -> int:
+    train, val, test = (parts.sets[name] for name in ("train", "val", "test"))
+    noun, where = parts.noun, parts.where
     known = np.union1d(train.y, val.y)
     gaps = np.setdiff1d(np.arange(len(known)), known)
+    if len(gaps) and parts.class_names:
+        raise DataError(
+            f"{where}: no training {noun} has class {parts.class_names[gaps[0]]}, which others "
+            f"have; every class must be trained."
+        )
     if len(gaps):
         raise DataError(
-            f"{path}: no training image has class {gaps[0]}, though classes go up to {known[-1]}; "
-            f"they must be numbered 0, 1, 2, ... without a gap."
+            f"{where}: no training {noun} has class {gaps[0]}, though classes go up to "
+            f"{known[-1]}; they must be numbered 0, 1, 2, ... without a gap."
         )
     if len(known) == 1:
-        raise DataError(f"{path}: every image has class 0; there must be two classes or more.")
-    for name, images in (("validation", val), ("test", test)):
-        # With a split drawn by seed, validation images are training images of other seeds.
-        trained = train.y if source.split == "fixed" else known
-        unseen = np.setdiff1d(images.y, trained)
+        only = parts.class_names[0] if parts.class_names else 0
+        raise DataError(
+            f"{where}: every {noun} has class {only}; there must be two classes or more."
+        )
+    trained_on = np.concatenate([parts.sets[name].y for name in trained])
+    for what, images in (("validation", val), ("test", test)):
+        unseen = np.setdiff1d(images.y, trained_on)
         if len(unseen):
+            name = parts.class_names[unseen[0]] if parts.class_names else unseen[0]
             raise DataError(
-                f"{path}: class {unseen[0]} is among the {name} images but no training image "
-                f"has it; every class must be trained (are the images sorted by class?)."
+                f"{where}: class {name} is among the {what} {noun}s but no training {noun} "
+                f"has it; every class must be trained (are the {noun}s sorted by class?)."
             )
     return len(known)
 
 
-def _check_shifts(source: DataSource, test: Images, path: Path) -> None:
-    side = min(test.x.shape[1:3])
-    if not 0 <= source.moved < side:
-        raise DataError(
-            f"{path}: moved = {source.moved}; it must be 0 or more pixels, and less than {side} "
-            f"for images of {_size(test)}."
-        )
-    if not 0 <= source.rotated <= 180:
-        raise DataError(f"{path}: rotated = {source.rotated}; it must be from 0 to 180 degrees.")
-
-
-def _shifted(test: Images, source: DataSource) -> tuple[dict[str, Images], dict[str, np.ndarray]]:
-    # Here, so that a `DataSource` can be had without importing Numba.
-    from siffra.data.shifts import moved, rotated
-
-    moved_x, pixels = moved(test.x, source.moved, _stream(source.seed, _MOVED))
-    rotated_x, degrees = rotated(test.x, source.rotated, _stream(source.seed, _ROTATED))
-    sets = {"moved": Images(moved_x, test.y), "rotated": Images(rotated_x, test.y)}
-    return sets, {"moved": pixels, "rotated": degrees}
-
-
-def _stream(seed: int, use: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(use,)))
-
-
-def _size(images: Images) -> str:
-    return "x".join(str(side) for side in images.x.shape[1:])
+def _strengths(parts: Parts, source: DataSource) -> dict[str, float]:
+    """How strong each shift is that is made; rows of a table can only be noisy."""
+    height, width = parts.sets["test"].x.shape[1:3]
+    asked = {name: strength for name in SHIFTED if (strength := getattr(source, name)) is not None}
+    usual = {name: DataSource.model_fields[name].default for name in SHIFTED}
+    if parts.features:
+        for name, strength in asked.items():
+            if name != "noisy" and strength != usual[name]:
+                raise DataError(
+                    f"{parts.where}: {name} = {strength}; it has rows of features, not images, and "
+                    f"those can only be made noisy."
+                )
+        asked = {name: strength for name, strength in asked.items() if name == "noisy"}
+    elif min(height, width) <= usual["moved"] == asked.get("moved"):
+        asked["moved"] = round(min(height, width) * 10 / 28)
+    for name, strength in asked.items():
+        if told := refusal(name, strength, (height, width)):
+            raise DataError(f"{parts.where}: {told}")
+    return asked

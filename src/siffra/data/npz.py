@@ -15,10 +15,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from siffra.data.limits import LIMIT
 from siffra.errors import DataError
-
-LIMIT = 8 * 2**30
-"""The most bytes that the arrays of a data set may have."""
 
 # What zipfile and NumPy raise on files that are cut short, overwritten or not theirs.
 _DAMAGE = (

@@ -4,6 +4,8 @@ Knows nothing of models: it is told the image's shape.
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -105,12 +107,23 @@ def _colour(pixels: np.ndarray) -> np.ndarray:
 
 def _read_image(path: Path) -> np.ndarray:
     """(rows, columns) or (rows, columns, 3) uint8, upright, transparency laid on white."""
+    with opened(path) as image:
+        return upright(image)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """A picture in a file, of which only the header was read yet.
+
+    Raises:
+        DataError: Here or while it is read: the file is missing, damaged, no picture, too large.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 _refuse_too_large(path, image.width, image.height)
-                return _upright(image)
+                yield image
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file.") from error
     except IsADirectoryError as error:
@@ -125,7 +138,8 @@ def _read_image(path: Path) -> np.ndarray:
         raise DataError(f"{path}: cannot be read: {_one_line(error)}.") from error
 
 
-def _upright(image: Image.Image) -> np.ndarray:
+def upright(image: Image.Image) -> np.ndarray:
+    """(rows, columns) or (rows, columns, 3) uint8, upright, transparency laid on white."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         return _to_bytes(np.asarray(image, np.float64), 65535.0)

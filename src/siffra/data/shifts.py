@@ -35,6 +35,13 @@ def rotations(degrees: np.ndarray) -> np.ndarray:
     return maps
 
 
+def scalings(factors: np.ndarray) -> np.ndarray:
+    """Maps (n, 3, 3) that make image i `factors[i]` times as large about its centre."""
+    maps = _identities(len(factors))
+    maps[:, 0, 0] = maps[:, 1, 1] = factors
+    return maps
+
+
 def compose(first: np.ndarray, *then: np.ndarray) -> np.ndarray:
     """One map for several: `first` is applied first, then the others in their order."""
     maps = first
@@ -113,6 +120,21 @@ def rotated(
     """
     drawn = rng.uniform(-range_deg, range_deg, len(images))
     return warp(images, rotations(drawn)), drawn
+
+
+def scaled(
+    images: np.ndarray, range_scale: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make each image larger or smaller by its own factor, up to `1 + range_scale` either way.
+
+    Its logarithm is uniform: twice as large is as likely as half as large.
+
+    Returns:
+        The warped images, float32, and what was drawn: (n,) factors.
+    """
+    most = np.log1p(range_scale)
+    drawn = np.exp(rng.uniform(-most, most, len(images)))
+    return warp(images, scalings(drawn)), drawn
 
 
 def _overlap(size: int, shift: int) -> tuple[slice, slice]:

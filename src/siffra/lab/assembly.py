@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from siffra.config import ModuleModel, Setting
+from siffra.config import Setting
 from siffra.config.override import override
 from siffra.data.dataset import Dataset
 from siffra.errors import ConfigError, LabFileError, RecipeError
 from siffra.lab.labfile import RECIPE
-from siffra.network import build_network
+from siffra.network import network_for
 from siffra.recipes import find_recipe
 
 _BASE = "base"
@@ -62,8 +62,7 @@ def assemble(
         base = {name: v for part in stated if part.where == _BASE for name, v in part.knobs.items()}
         told = {name: v for part in stated if part.where != _BASE for name, v in part.knobs.items()}
         setting = Setting.from_knobs(override(base, told))
-        if not isinstance(setting.model, ModuleModel):
-            build_network(setting.model, dataset.image_shape, dataset.classes)
+        network_for(setting.model, setting.training, dataset)
     except ConfigError as error:
         if not source:
             raise

@@ -10,7 +10,7 @@ from siffra.config import Model, ModuleModel, Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.network import build_network
-from siffra.run import CURVE_IMAGES, CURVE_SETS, Record, this_machine
+from siffra.run import Record, curve_images, this_machine
 from siffra.store import Store
 
 Like = tuple[Model, int]
@@ -74,7 +74,7 @@ class Costs:
         if isinstance(model, ModuleModel):
             return steps * _STEP_OF_A_MODULE
         network = build_network(model, self._dataset.image_shape, self._dataset.classes)
-        scored = sum(min(len(self._dataset.sets[name]), CURVE_IMAGES) for name in CURVE_SETS)
+        scored = sum(map(len, curve_images(self._dataset).values()))
         # Training multiplies three times: forward, for the weights, for the layer below.
         products = (3 * images + scored) * network.multiplications
         return products / self._rate() + steps * len(network.layers) * _STEP

@@ -32,6 +32,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from siffra.config import KNOBS, Factory, load_factory
 from siffra.data.load import DataSource
+from siffra.data.shifted import SHIFTS
 from siffra.errors import ConfigError, LabFileError, did_you_mean
 from siffra.lab.plan import Direction, Figure, ImageSet, Metric
 
@@ -112,6 +113,7 @@ _Against = Annotated[
     BeforeValidator(_listed),
 ]
 _Fraction = Annotated[float, Field(ge=0, le=1)]
+_Strength = Annotated[float, Field(gt=0)]
 _Preset = Literal["quick", "standard", "full"]
 
 
@@ -135,6 +137,11 @@ class Reported(_Table):
     test: _Fraction | None = None
     moved: _Fraction | None = None
     rotated: _Fraction | None = None
+    scaled: _Fraction | None = None
+    noisy: _Fraction | None = None
+    blurred: _Fraction | None = None
+    faded: _Fraction | None = None
+    occluded: _Fraction | None = None
     seconds: Annotated[float, Field(gt=0)] | None = None
 
     def figures(self) -> dict[str, float]:
@@ -278,13 +285,35 @@ class PresetTables(_Table):
     full: PresetTable = PresetTable()
 
 
+class ShiftTable(_Table):
+    """Which shifted test sets there are, and how strong each one's shift is."""
+
+    move: _Strength | None = None
+    rotate: _Strength | None = None
+    scale: _Strength | None = None
+    noise: _Strength | None = None
+    blur: _Strength | None = None
+    contrast: _Strength | None = None
+    occlusion: _Strength | None = None
+
+
 class _Tables(_Table):
     title: _Text
     data: DataSource = DataSource()
+    shifts: ShiftTable | None = None
     base: Knobs = {}
     presets: PresetTables = PresetTables()
     questions: Annotated[tuple[QuestionTable, ...], _ARRAY] = ()
     experiments: Annotated[tuple[ExperimentTable, ...], _ARRAY] = ()
+
+    @model_validator(mode="after")
+    def _shifts_in_one_place(self) -> Self:
+        for key, name in SHIFTS.items() if self.shifts else ():
+            if name in self.data.model_fields_set:
+                raise ValueError(
+                    f"data.{name}: `[shifts]` says which shifts there are; use `{key}`"
+                )
+        return self
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
@@ -311,7 +340,8 @@ class LabFile(_Tables):
 def read_lab(path: Path | None = None) -> LabFile:
     """Read and check a lab file; None is the study that siffra brings.
 
-    A relative `path` in `[data]` is taken from the lab file's folder. A model of the user's own,
+    A relative `path` in `[data]` is taken from the lab file's folder; what `[shifts]` says becomes
+    part of `data`. A model of the user's own,
     as `my_models:make`, is looked for there and in the working directory, and its file is run.
 
     Raises:
@@ -338,7 +368,7 @@ def read_lab(path: Path | None = None) -> LabFile:
     except ValidationError as error:
         raise LabFileError(f"{name}: {_in_words(error.errors(include_url=False)[0])}") from error
     digest = hashlib.sha256(content).hexdigest()
-    values = dict(checked) | {"data": _beside(checked.data, path)}
+    values = dict(checked) | {"data": _beside(_shifted(checked.data, checked.shifts), path)}
     return LabFile.model_construct(None, **values, source=name, digest=digest)
 
 
@@ -368,6 +398,13 @@ def _read(path: Path) -> bytes:
     if len(content) > _MOST_BYTES:
         raise LabFileError(f"{path}: larger than 1 MB, so it can hardly be a lab file.")
     return content
+
+
+def _shifted(data: DataSource, shifts: ShiftTable | None) -> DataSource:
+    """`data` with the shifted sets of a lab's `[shifts]` and no others; without it, the usual."""
+    if shifts is None:
+        return data
+    return data.model_copy(update={name: getattr(shifts, key) for key, name in SHIFTS.items()})
 
 
 def _beside(data: DataSource, path: Path) -> DataSource:

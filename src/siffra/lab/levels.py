@@ -2,13 +2,15 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from siffra.config import Setting
 from siffra.lab.plan import Level, Question
 from siffra.lab.statistics import Summary, summarise
-from siffra.run import CURVE_SETS, Record
+from siffra.run import Record
+
+USUAL_SETS = ("train", "val", "test", "moved", "rotated")
 
 Records = Mapping[tuple[Setting, int], Record]
 
@@ -40,7 +42,7 @@ def see_level(
     return LevelAnswer(
         level=level,
         records=runs,
-        accuracy=accuracies_of(runs),
+        accuracy=accuracies_of(runs, sets_of(records.values())),
         seconds=summarise([run.seconds for run in runs], "ratio"),
         diverged=sum(run.diverged for run in runs),
         retuned=dict(retuned) if question.retune else {},
@@ -65,8 +67,11 @@ def _spell(setting: Setting, names: Sequence[str]) -> str:
     return ", ".join(f"{name} = {knobs[name]}" for name in names if name in knobs)
 
 
-def accuracies_of(runs: Sequence[Record]) -> dict[str, Summary]:
+def sets_of(records: Iterable[Record]) -> tuple[str, ...]:
+    """The sets that runs on one data set were scored on; without any run, the usual ones."""
+    return next((tuple(record.accuracy) for record in records), USUAL_SETS)
+
+
+def accuracies_of(runs: Sequence[Record], sets: Sequence[str]) -> dict[str, Summary]:
     """Accuracy over `runs`, by set."""
-    return {
-        name: summarise([run.accuracy[name] for run in runs]) for name in ("train", *CURVE_SETS)
-    }
+    return {name: summarise([run.accuracy[name] for run in runs]) for name in sets}

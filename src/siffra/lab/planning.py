@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from siffra.config import ModuleModel, Setting
-from siffra.data.dataset import Dataset
+from siffra.data.dataset import SHIFTED, Dataset
 from siffra.data.load import DataSource
 from siffra.errors import ConfigError, LabFileError, did_you_mean
 from siffra.lab.assembly import Cut, Part, assemble
+from siffra.lab.demands import check_demands
 from siffra.lab.labfile import (
     EXPERIMENTS,
     MOST_LEVELS,
@@ -207,6 +208,7 @@ def _chosen(lab: LabFile, only: Collection[str]) -> set[str]:
 def _question(
     table: QuestionTable, where: str, lab: LabFile, dataset: Dataset, cut: Cut
 ) -> Question:
+    check_demands(table, f"{lab.source}: {where}", dataset)
     if "epochs" in table.varied or "epochs" in table.retune:
         cut = Cut()
     shared = [Part("base", lab.base), Part(f"{where}.fixed", table.fixed)]
@@ -340,7 +342,7 @@ def _claim(table: ClaimTable, levels: Sequence[Level], where: str) -> Claim:
 def _default_margin(metric: Metric, on: str) -> float:
     if metric in ("seconds", "seconds_to", "epochs_to"):
         return 0.05
-    return 0.01 if on in ("moved", "rotated") else 0.002
+    return 0.01 if on in SHIFTED else 0.002
 
 
 def _better_than_first(levels: Sequence[Level], index: int) -> Claim:

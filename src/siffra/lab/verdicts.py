@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from siffra.lab.interactions import Interaction, Loss
 from siffra.lab.judging import ClaimAnswer, Verdict
-from siffra.lab.levels import LevelAnswer, Records, accuracies_of, see_level
+from siffra.lab.levels import LevelAnswer, Records, accuracies_of, see_level, sets_of
 from siffra.lab.plan import Experiment, Level, Plan, Question
 from siffra.lab.rounds import Look, Rounds, judge_rounds
 from siffra.lab.statistics import Summary, summarise
@@ -155,7 +155,7 @@ def _see_experiment(
     return ExperimentAnswer(
         experiment=experiment,
         records=runs,
-        accuracy=accuracies_of(runs),
+        accuracy=accuracies_of(runs, sets_of(records.values())),
         seconds=summarise([run.seconds for run in runs], "ratio"),
         diverged=sum(run.diverged for run in runs),
     )

@@ -10,7 +10,14 @@ from siffra.report import numbers
 from siffra.report.captions_networks import caption_of_networks
 from siffra.report.figures import confusion
 from siffra.report.figures.classes import by_class
-from siffra.report.labels import are_numbered, level_name, levels_name
+from siffra.report.labels import (
+    are_numbered,
+    class_name,
+    confused_sets,
+    level_name,
+    levels_name,
+    sets_of,
+)
 from siffra.report.words import Words
 from siffra.scores import epochs_to
 
@@ -81,7 +88,7 @@ def _extremes(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> 
 def _mistakes(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> str:
     shown = confusion.shown(answer)
     told = []
-    for name in confusion.SETS:
+    for name in confused_sets(seen):
         found = []
         for level in shown:
             shares = confusion.shares(level.records, name)
@@ -91,8 +98,8 @@ def _mistakes(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> 
                 words(
                     "caption.mistake",
                     level=level_name(words, level.level),
-                    true=true,
-                    predicted=predicted,
+                    true=class_name(level.records, int(true)),
+                    predicted=class_name(level.records, int(predicted)),
                     share=numbers.share(words, shares.max(), 0),
                 )
             )
@@ -105,16 +112,18 @@ def _mistakes(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> 
 
 
 def _largest_difference(levels: list[LevelAnswer], words: Words) -> str:
-    """Where on the moved set two levels differ most in what they say."""
-    gap = confusion.difference(levels, "moved")
+    """Where two levels differ most in what they say, on the first of the sets that are shown."""
+    on = confused_sets(levels)[0]
+    gap = confusion.difference(levels, on)
     true, predicted = np.unravel_index(np.abs(gap).argmax(), gap.shape)
     cell = gap[true, predicted]
     more = levels[1] if cell > 0 else levels[0]
     return words(
         "caption.difference",
         more=level_name(words, more.level),
-        true=true,
-        predicted=predicted,
+        on=words(f"on.{on}"),
+        true=class_name(more.records, int(true)),
+        predicted=class_name(more.records, int(predicted)),
         points=words.number(100 * abs(cell)),
         first=level_name(words, levels[0].level),
         second=level_name(words, levels[1].level),
@@ -122,16 +131,21 @@ def _largest_difference(levels: list[LevelAnswer], words: Words) -> str:
 
 
 def _hardest(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> str:
-    """The class that each level is worst at, on the test set and on the moved one."""
+    """The class that each level is worst at, on the test set and on the first shifted one."""
     told = []
-    for name in ("test", "moved"):
+    for name in sets_of(seen)[:2]:
         found = []
         for level in confusion.shown(answer):
             classes = by_class(level, name)
             worst = min(range(len(classes)), key=lambda i, seen=classes: seen[i].mean)
             text = numbers.accuracy(words, classes[worst])
             found.append(
-                words("caption.hardest_of", level=level_name(words, level.level), cls=worst, a=text)
+                words(
+                    "caption.hardest_of",
+                    level=level_name(words, level.level),
+                    cls=class_name(level.records, worst),
+                    a=text,
+                )
             )
         told.append(words("caption.hardest", on=words(f"on.{name}"), each=words.listing(found)))
     return " ".join(told)

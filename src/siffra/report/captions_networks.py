@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from siffra.examination import MAP_PIXELS, SETS, Examined
+from siffra.examination import MAP_PIXELS, Examined
 from siffra.lab.examined import WAYS, BySeed, Way, apart, by_seed, half_at, places, trust
 from siffra.lab.plan import Figure
 from siffra.lab.verdicts import ExperimentAnswer, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.figures import confusion, mistakes, shift_map
-from siffra.report.figures.shifts import Named
+from siffra.report.figures.shifts import Named, examined_sets
 from siffra.report.labels import level_name
 from siffra.report.words import Words
 
@@ -142,7 +142,7 @@ def _repeated(levels: Named, words: Words) -> list[str]:
 
 def _gaps(levels: Named, words: Words) -> list[str]:
     told = []
-    for name in SETS:
+    for name in examined_sets(levels):
         each = [
             words("caption.gap_of", level=level, gap=numbers.accuracy_number(words, gap))
             for level, gap in ((level, trust(seen, name).gap) for level, seen in _few(levels))

@@ -218,7 +218,8 @@ def _levels(
         return None
     columns = [[Cell(_name(level, words), "name") for level, _ in both]]
     head = [Cell("", "name")]
-    for name in (*SETS, "seconds"):
+    known = {name for pair in both for level in pair for name in level.accuracy}
+    for name in (*(each for each in SETS if each in known), "seconds"):
         called = words("table.seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
         for side in (0, 1):
             head.append(Cell(f"{capital(called)}, {names[side]}", "number"))

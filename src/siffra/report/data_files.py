@@ -238,13 +238,14 @@ def _experiment(
 
 def _seen(answer: LevelAnswer | ExperimentAnswer, examined: Examined | None) -> dict[str, Any]:
     known = by_seed(answer.records, examined)
+    is_shifted = bool(known) and all(examination.map for examination in known.values())
     return {
         "n": len(answer.records),
         "seeds": [record.seed for record in answer.records],
         "accuracy": {name: _summary(summary) for name, summary in answer.accuracy.items()},
         "seconds": _summary(answer.seconds),
         "diverged": answer.diverged,
-        "shifts": {way: _curve(known, way) for way in WAYS} if known else None,
+        "shifts": {way: _curve(known, way) for way in WAYS} if is_shifted else None,
     }
 
 

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Literal
 
 from siffra.config import KNOBS
+from siffra.data.dataset import SHIFTED
 from siffra.data.load import DataSource
+from siffra.data.shifted import SHIFTS
 from siffra.lab.labfile import DIGITS
 from siffra.lab.plan import Plan
 from siffra.lab.verdicts import Answers
 from siffra.run import Machine, Record
+
+_TYPED = ("label", "image")
+"""What `--data` may have beside it."""
 
 
 def all_records(answers: Answers) -> list[Record]:
@@ -42,7 +47,7 @@ def proviso(plan: Plan) -> Literal["", "data", "folder"]:
     data = plan.data
     if data is None:
         return "data"
-    typed = DataSource(path=data.path, moved=data.moved, rotated=data.rotated)
+    typed = DataSource(**{name: getattr(data, name) for name in ("path", *_TYPED, *SHIFTED)})
     return "" if data == typed else "data"
 
 
@@ -80,10 +85,25 @@ def _seeds(plan: Plan) -> list[str]:
 
 
 def _data(data: DataSource) -> list[str]:
-    usual = DataSource()
     words = ["--data", str(data.path)] if data.path else []
-    words += ["--moved", str(data.moved)] if data.moved != usual.moved else []
-    return words + (["--rotated", str(data.rotated)] if data.rotated != usual.rotated else [])
+    words += ["--label", data.label] if data.label else []
+    words += ["--image", "x".join(map(str, data.image))] if data.image else []
+    return [*words, *_shifts(data)]
+
+
+def _shifts(data: DataSource) -> list[str]:
+    """What is shifted, if it is not as usual; the two usual shifts have options of their own."""
+    asked = {key: getattr(data, name) for key, name in SHIFTS.items()}
+    made = {key: strength for key, strength in asked.items() if strength is not None}
+    if list(made) != ["move", "rotate"]:
+        told = ",".join(f"{key}={strength}" for key, strength in made.items())
+        return ["--shifts", told or "none"]
+    changed = [name for name in ("moved", "rotated") if getattr(data, name) != _usual(name)]
+    return [word for name in changed for word in (f"--{name}", str(getattr(data, name)))]
+
+
+def _usual(name: str) -> float:
+    return DataSource.model_fields[name].default
 
 
 def _as_level(value: object) -> str:

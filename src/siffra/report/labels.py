@@ -2,18 +2,43 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from siffra.data.dataset import SHIFTED
 from siffra.lab.plan import Level, Question
+from siffra.lab.verdicts import ExperimentAnswer, LevelAnswer
 from siffra.report.words import Words
+from siffra.run import Record
 
 LONG_NAME = 28
 """Characters; longer names of levels do not fit under an axis."""
 MOST_PLACES = 50
 """Levels that are nearer to each other than this part of the axis are set apart evenly."""
-SETS = ("test", "moved", "rotated")
-"""The sets that a report shows, in this order; the others are in its data files."""
+SETS = ("test", *SHIFTED)
+"""The sets that a report shows, in this order, of those that there are.
+
+The others are in its data files.
+"""
+MOST_CONFUSED = 2
+"""Sets of which confusion matrices are shown."""
+
+
+def sets_of(seen: Iterable[LevelAnswer | ExperimentAnswer]) -> tuple[str, ...]:
+    """The sets that a report on these shows."""
+    known = {name for each in seen for name in each.accuracy}
+    return tuple(name for name in SETS if name in known)
+
+
+def confused_sets(levels: Sequence[LevelAnswer]) -> tuple[str, ...]:
+    """The sets of which confusion matrices are shown: the first shifted ones, or the test set."""
+    return sets_of(levels)[1:][:MOST_CONFUSED] or ("test",)
+
+
+def class_name(records: Sequence[Record], number: int) -> str:
+    """`7`, or what the data calls that class."""
+    names = records[0].class_names
+    return names[number] if names else str(number)
 
 
 def knob_name(words: Words, knob: str) -> str:

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from siffra.data.dataset import SHIFTED
 from siffra.examination import CURVE_IMAGES as SHIFT_IMAGES
 from siffra.examination import MAP_IMAGES, Examined
 from siffra.lab.verdicts import Answers
 from siffra.report.facts import machines
 from siffra.report.words import Words
 from siffra.run import CURVE_IMAGES, Machine, Record
+
+_USUAL = ["moved", "rotated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ def methods(
     words: Words, answers: Answers, records: Sequence[Record], examined: Examined | None
 ) -> tuple[Method, ...]:
     """What was done; parts that this lab made no use of are left out."""
+    shifted = [name for name in SHIFTED if any(name in record.accuracy for record in records)]
+    of_rows = bool(examined and examined.dataset.features)
     parts = {
         "runs": _runs(words, answers, records),
         "pairs": [words("methods.pairs", order=_order(words, records)), words("methods.levels")],
@@ -33,7 +38,8 @@ def methods(
         "times": [words("methods.times", shared=_shared(words, records))],
         "best": [words("methods.best")],
         "interactions": _interactions(words, answers),
-        "sets": [words("methods.sets")],
+        "sets": [words("methods.sets")] if shifted in ([], _USUAL) and not of_rows else [],
+        "shifted": _shifted(words, shifted, examined),
         "networks": _networks(words, examined),
         "caveat": [words("methods.caveat")],
     }
@@ -111,8 +117,29 @@ def _interactions(words: Words, answers: Answers) -> list[str]:
     return [words("methods.interactions")] if asked else []
 
 
+def _shifted(words: Words, shifted: Sequence[str], examined: Examined | None) -> list[str]:
+    """How each shifted set was made, where they are not the usual two."""
+    if shifted in ([], _USUAL) or not examined:
+        return []
+    strengths = examined.dataset.strengths
+    told = [
+        words(f"shifted.{name}", amount=_amount(words, name, strengths[name]))
+        for name in shifted
+        if name in strengths
+    ]
+    return [" ".join(told)] if told else []
+
+
+def _amount(words: Words, name: str, strength: float) -> str:
+    """A strength as its sentence has it; shares are in per cent."""
+    shares = ("scaled", "faded", "occluded")
+    return words.exact(round(100 * strength if name in shares else strength, 6))
+
+
 def _networks(words: Words, examined: Examined | None) -> list[str]:
     if not examined or not examined.by_key:
         return []
+    if examined.dataset.features:
+        return [words("methods.networks_of_rows")]
     few, fewer = (min(n, len(examined.dataset.test)) for n in (SHIFT_IMAGES, MAP_IMAGES))
     return [words("methods.networks", curves=words.exact(few), map=words.exact(fewer))]

@@ -5,7 +5,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from siffra.data.dataset import SHIFTED
 from siffra.data.load import DataSource
+from siffra.data.shifted import SHIFTS
 from siffra.lab.plan import Claim, Level, Plan
 
 
@@ -19,8 +21,8 @@ def lab_file(plan: Plan) -> str | None:
     (question,) = plan.questions
     longest = max(s.training.epochs for level in question.levels for s in level.settings)
     lines = [f"title = {_value(plan.title)}", ""]
-    if data := _data(plan.data or DataSource()):
-        lines += ["[data]", *(f"{key} = {_value(value)}" for key, value in data.items()), ""]
+    for name, table in _data(plan.data or DataSource()).items():
+        lines += [f"[{name}]", *(f"{key} = {_value(value)}" for key, value in table.items()), ""]
     lines += [
         "[presets]  # at most so many epochs",
         f"quick = {_value({'epochs': math.ceil(longest), 'seeds': len(plan.seeds)})}",
@@ -37,13 +39,16 @@ def lab_file(plan: Plan) -> str | None:
 
 
 def _data(source: DataSource) -> dict[str, Any]:
+    """The tables that say it: `[data]`, and `[shifts]` where others are made than usual."""
     usual = DataSource()
-    told = {name: getattr(source, name) for name in DataSource.model_fields}
-    return {
-        name: str(value) if name == "path" else value
-        for name, value in told.items()
-        if value != getattr(usual, name)
-    }
+    changed = [n for n in DataSource.model_fields if getattr(source, n) != getattr(usual, n)]
+    found = {key: getattr(source, name) for key, name in SHIFTS.items()}
+    shifts = {key: strength for key, strength in found.items() if strength is not None}
+    told = {n: str(source.path) if n == "path" else getattr(source, n) for n in changed}
+    if list(shifts) == ["move", "rotate"]:
+        return {"data": told} if told else {}
+    data = {name: value for name, value in told.items() if name not in SHIFTED}
+    return ({"data": data} if data else {}) | {"shifts": shifts}
 
 
 def _varied(knobs: tuple[str, ...], levels: tuple[Level, ...]) -> dict[str, list[Any]]:

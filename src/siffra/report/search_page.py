@@ -1,7 +1,7 @@
 """A search's report: a page, its figure, what was found as JSON, and the winner as a recipe."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,29 +168,34 @@ def _lead(words: Words, answer: SearchAnswer) -> list[str]:
 def _table(words: Words, answer: SearchAnswer) -> Table:
     """The finalists and the study's experiments, all on the test sets."""
     head = [Cell(capital(words("search.table_name")), "name")]
-    head += [Cell(f"{capital(words(f'set.{name}'))} (%)", "number") for name in SETS]
+    sets = [name for name in SETS if name in answer.winner.accuracy]
+    head += [Cell(f"{capital(words(f'set.{name}'))} (%)", "number") for name in sets]
     head += [Cell(capital(words("table.seconds")), "number"), Cell("n", "number")]
     names = [words("search.winner_row", name=_name(words, answer.winner))]
     names += [capital(_name(words, rival)) for rival in answer.rivals]
     rows = [
-        _row(words, name, finalist.accuracy, finalist.seconds)
+        _row(words, name, sets, finalist.accuracy, finalist.seconds)
         for name, finalist in zip(names, (answer.winner, *answer.rivals), strict=True)
     ]
     for reference in answer.study:
         name = words.say(reference.name)
         epochs = words.count("search.epochs", int(reference.epochs))
-        rows.append(_row(words, f"{name}, {epochs}", reference.accuracy, reference.seconds))
+        rows.append(_row(words, f"{name}, {epochs}", sets, reference.accuracy, reference.seconds))
     columns = list(zip(*rows, strict=True))
-    for i in range(1, len(SETS) + 2):
+    for i in range(1, len(sets) + 2):
         texts = numbers.align([cell.text for cell in columns[i]], words("decimal"))
         columns[i] = tuple(Cell(text, "number") for text in texts)
     return Table(tuple(head), tuple(zip(*columns, strict=True)))
 
 
 def _row(
-    words: Words, name: str, accuracy: Mapping[str, Summary], seconds: Summary
+    words: Words,
+    name: str,
+    sets: Sequence[str],
+    accuracy: Mapping[str, Summary],
+    seconds: Summary,
 ) -> tuple[Cell, ...]:
-    told = [numbers.accuracy_number(words, accuracy[each]) for each in SETS]
+    told = [numbers.accuracy_number(words, accuracy[each]) for each in sets]
     told.append(numbers.seconds_number(words, seconds))
     return (
         Cell(name, "name long"),

@@ -7,7 +7,7 @@ from siffra.lab.plan import Claim, Level, Question
 from siffra.lab.statistics import compare_accuracy, compare_seconds
 from siffra.lab.verdicts import Answers, ClaimAnswer, LevelAnswer, QuestionAnswer, Verdict
 from siffra.report import numbers
-from siffra.report.labels import knob_name, level_name, levels_name
+from siffra.report.labels import confused_sets, knob_name, level_name, levels_name, sets_of
 from siffra.report.words import Words, words_in
 from siffra.run import Record
 
@@ -270,10 +270,11 @@ def _is_about_time(answer: QuestionAnswer) -> bool:
 
 def _shifted_sets(answer: QuestionAnswer) -> list[str]:
     """The shifted sets, where a question is about them rather than about the test set."""
+    shifted = [name for name in sets_of(answer.levels) if name != "test"]
     if "confusion" in answer.question.figures:
-        return ["moved", "rotated"]
+        return [name for name in confused_sets(answer.levels) if name in shifted]
     asked = {claim.on for claim in answer.question.claims if claim.metric == "accuracy"}
-    return [] if "test" in asked else [name for name in ("moved", "rotated") if name in asked]
+    return [] if "test" in asked else [name for name in shifted if name in asked]
 
 
 def _seen(answer: QuestionAnswer) -> list[LevelAnswer]:

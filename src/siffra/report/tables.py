@@ -7,10 +7,10 @@ from siffra.lab.verdicts import ExperimentAnswer, LevelAnswer, Look, QuestionAns
 from siffra.report import numbers
 from siffra.report.labels import (
     LONG_NAME,
-    SETS,
     are_numbered,
     knob_axis_name,
     knob_name,
+    sets_of,
     short_level_name,
     value_name,
 )
@@ -94,7 +94,8 @@ def _all_numbers(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 def _table(words: Words, first: str, rows: Sequence[Row]) -> Table:
     """Ours and, beside it where there is one, the reported figure; per cent and seconds."""
     theirs = {key for _, _, reported, _ in rows for key in reported}
-    sets = [name for name in ("train", "val", *SETS) if name in SETS or name in theirs]
+    shown = sets_of(seen for _, seen, _, _ in rows)
+    sets = [name for name in ("train", "val", *shown) if name in shown or name in theirs]
     extra = sorted(theirs - {*sets, "seconds"})
     head = [Cell(first, "name")]
     for name in (*sets, "seconds"):

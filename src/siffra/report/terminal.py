@@ -7,7 +7,7 @@ from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.interactions import interaction_sentence, interactions
-from siffra.report.labels import SETS, knobs_name, short_level_name, varied_name
+from siffra.report.labels import knobs_name, sets_of, short_level_name, varied_name
 from siffra.report.sentences import (
     answer_sentence,
     capital,
@@ -61,16 +61,17 @@ def answer_text(answer: QuestionAnswer, language: str = "en") -> str:
 def levels_table(answer: QuestionAnswer, language: str = "en") -> tuple[list[str], list[list[str]]]:
     """Headings, and a row for each level: accuracies in %, training seconds, number of runs."""
     words = words_in(language)
+    sets = sets_of(answer.levels)
     headings = [
         capital(varied_name(words, answer.question)),
-        *(f"{words(f'set.{name}')} %" for name in SETS),
+        *(f"{words(f'set.{name}')} %" for name in sets),
         words("table.seconds"),
         "n",
     ]
     rows = [
         [
             short_level_name(words, level.level),
-            *(numbers.accuracy_number(words, level.accuracy[name]) for name in SETS),
+            *(numbers.accuracy_number(words, level.accuracy[name]) for name in sets),
             numbers.seconds_number(words, level.seconds),
             str(len(level.records)),
         ]

@@ -9,6 +9,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.lab.labfile import EXPERIMENTS, read_lab
+from siffra.lab.levels import accuracies_of, sets_of
 from siffra.lab.plan import Text
 from siffra.lab.planning import plan_lab
 from siffra.lab.statistics import Comparison, Estimate, Summary, compare_accuracy, summarise
@@ -137,7 +138,7 @@ def front(places: Sequence[tuple[float, float]]) -> tuple[int, ...]:
 
 
 def study_references(
-    records: Sequence[Record], dataset: Dataset, source: DataSource
+    records: Sequence[Record], dataset: Dataset, source: DataSource | None
 ) -> list[Reference]:
     """The study's experiments, those that `records` hold runs of, the longest ones of each."""
     lab = read_lab()
@@ -229,10 +230,7 @@ def _score(record: Record, sets: Sequence[str]) -> float:
 
 
 def _accuracies(records: Sequence[Record]) -> dict[str, Summary]:
-    return {
-        name: summarise([record.accuracy[name] for record in records])
-        for name in ("train", "val", "test", "moved", "rotated")
-    }
+    return accuracies_of(records, sets_of(records))
 
 
 def _ahead(winner: Finalist, rival: Finalist, sets: Sequence[str]) -> Estimate | None:

@@ -11,8 +11,6 @@ from siffra.errors import SearchError
 from siffra.lab.statistics import Summary, summarise
 from siffra.run import Record
 
-_SETS = ("test", "moved", "rotated")
-
 
 def write_recipe(path: Path, text: str) -> None:
     """Put a recipe's text into a file.
@@ -66,7 +64,8 @@ def _measured(setting: Setting, records: Sequence[Record], images: int) -> list[
         "seconds": _interval(seconds, 3),
         "accuracy": {
             name: _interval(summarise([record.accuracy[name] for record in records]), 6)
-            for name in _SETS
+            for name in first.accuracy
+            if name not in ("train", "val")
         },
     }
     accuracy: dict[str, Any] = told.pop("accuracy")

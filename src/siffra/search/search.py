@@ -17,7 +17,7 @@ from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine
 from siffra.errors import ConfigError, SearchError
 from siffra.model_file import save_model
-from siffra.network import build_network
+from siffra.network import build_network, network_for
 from siffra.recipes import Recipe
 from siffra.run import Record, run, run_key
 from siffra.search.budget import spell_seconds
@@ -176,7 +176,7 @@ class Search:
 
     def _setting(self, knobs: Mapping[str, Any]) -> Setting:
         setting = Setting.from_knobs(override(knobs, self._asked.fixed))
-        build_network(setting.model, self._dataset.image_shape, self._dataset.classes)
+        network_for(setting.model, setting.training, self._dataset)
         return setting
 
     def _proposed(self, number: int) -> tuple[dict[str, Any], Setting]:

@@ -21,7 +21,7 @@ from siffra.recipes import Recipe, find_recipe, shipped_names
 from siffra.run import this_machine
 from siffra.search.answer import SearchAnswer, answer, study_references
 from siffra.search.budget import spell_seconds
-from siffra.search.held_out import SETS, check_sets, held_out
+from siffra.search.held_out import chosen_sets, held_out
 from siffra.search.journal import Journal
 from siffra.search.search import LEAST_TIME, Asked, Now, Search
 from siffra.search.space import Space
@@ -43,11 +43,12 @@ def search(
     budget: float,
     seconds: float,
     *,
-    sets: Sequence[str],
+    sets: Sequence[str] | None,
     fixed: Mapping[str, Any],
-    source: DataSource,
+    source: DataSource | None,
     engine: Engine,
     store: Path,
+    dataset: Dataset | None = None,
     recipes: Sequence[Recipe] | None = None,
     on_event: Callable[[Now], None] = lambda now: None,
     clock: Callable[[], float] = time.monotonic,
@@ -57,11 +58,13 @@ def search(
     Args:
         budget: Training seconds, as siffra counts them: compiling and scoring are apart.
         seconds: The most that looking takes, all of it.
-        sets: Whose mean accuracy counts: `test`, `moved`, `rotated`, or some of them.
+        sets: Whose mean accuracy counts: `test`, `moved` and what other shifted sets there are,
+            or some of them; None for all.
         fixed: Knobs that every candidate has.
-        source: The data set.
+        source: The data set; None for one that is in no file, but only in `dataset`.
         engine: What trains.
         store: The file of finished runs; the search is kept beside it.
+        dataset: The data set, if it is loaded already.
         recipes: Where to start; without it, the shipped ones.
         on_event: Called before every run with what is going on.
         clock: Seconds, from whenever.
@@ -69,13 +72,12 @@ def search(
     Raises:
         SiffraError: What is asked for cannot be searched; the text says what to change.
     """
-    check_sets(sets)
-    asked = Asked(budget, seconds, tuple(name for name in SETS if name in sets), dict(fixed))
-    _check(asked)
-    dataset = load_dataset(source)
+    _check(budget, seconds, fixed)
+    dataset = dataset or load_dataset(source)
+    asked = Asked(budget, seconds, chosen_sets(sets, dataset), dict(fixed))
     most = max(_FEWEST_JUDGES, int(_PER_SECOND * budget))
-    judged_by = held_out(dataset, source, sets, most)
-    space = Space.of(source)
+    judged_by = held_out(dataset, source.seed if source else 0, asked.sets, most)
+    space = Space.of(dataset)
     starts = [find_recipe(name) for name in shipped_names()] if recipes is None else recipes
     folder = store.with_name(store.name + ".searches") / _name(asked, dataset, engine)
     with open_store(store) as runs, Journal(folder) as journal:
@@ -89,18 +91,18 @@ def search(
         )
 
 
-def _check(asked: Asked) -> None:
-    least = LEAST_TIME * asked.budget
-    if asked.time < least:
+def _check(budget: float, seconds: float, fixed: Mapping[str, Any]) -> None:
+    least = LEAST_TIME * budget
+    if seconds < least:
         raise SearchError(
-            f"time: {spell_seconds(asked.time)} is too little to look for what trains in "
-            f"{spell_seconds(asked.budget)}; it takes {spell_seconds(least)} or more."
+            f"time: {spell_seconds(seconds)} is too little to look for what trains in "
+            f"{spell_seconds(budget)}; it takes {spell_seconds(least)} or more."
         )
-    if "epochs" in asked.fixed:
+    if "epochs" in fixed:
         raise SearchError("epochs: a search works them out, from the budget; leave them out.")
-    if not isinstance(asked.fixed.get("model", "dense"), str):
+    if not isinstance(fixed.get("model", "dense"), str):
         raise SearchError("model: a search proposes dense and conv models, none of your own.")
-    Setting.from_knobs(asked.fixed)
+    Setting.from_knobs(fixed)
 
 
 def _distance(recipe: Recipe, budget: float) -> float:

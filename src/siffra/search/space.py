@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from siffra.config import ConvModel, DenseModel, Setting
-from siffra.data.load import DataSource
+from siffra.data.dataset import Dataset
 
 MOST_CONVOLUTIONS = 6
 MOST_DENSE = 3
@@ -49,19 +49,25 @@ class Asks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The networks and trainings for a data set whose test images move and turn so far."""
+    """The networks and trainings for a data set whose test images move and turn so far.
+
+    Rows of a table (`is_table`) take dense networks, and cannot be augmented.
+    """
 
     moved: float
     rotated: float
+    is_table: bool = False
 
     @classmethod
-    def of(cls, source: DataSource) -> "Space":
+    def of(cls, dataset: Dataset) -> "Space":
         """The space for a data set."""
-        return cls(source.moved, source.rotated)
+        far = dataset.strengths
+        return cls(far.get("moved", 0.0), far.get("rotated", 0.0), bool(dataset.features))
 
     def ask(self, trial: Asks) -> dict[str, Any]:
         """Knobs of a whole setting but for `epochs`; whether a network fits is not checked."""
-        model = trial.suggest_categorical("model", ("conv", "dense"))
+        kinds = ("dense",) if self.is_table else ("conv", "dense")
+        model = trial.suggest_categorical("model", kinds)
         knobs = {
             "model": model,
             "activation": trial.suggest_categorical("activation", ("relu", "gelu", "tanh")),
@@ -73,7 +79,8 @@ class Space:
         return knobs | _training(trial) | self._augmentation(trial)
 
     def _augmentation(self, trial: Asks) -> dict[str, Any]:
-        kind = trial.suggest_categorical("augment", ("none", "move", "rotate", "shifts"))
+        kinds = ("none",) if self.is_table else ("none", "move", "rotate", "shifts")
+        kind = trial.suggest_categorical("augment", kinds)
         knobs: dict[str, Any] = {"augment": kind}
         if kind in ("move", "shifts"):
             most = max(1.0, _BEYOND * self.moved)

@@ -32,7 +32,7 @@ from siffra.report.sentences import (
     verdict_name,
 )
 from siffra.report.words import Words
-from siffra.run import CURVE_SETS, Record
+from siffra.run import Record
 from siffra.store import Store
 from siffra.web.asking import ask_of
 from siffra.web.places import Places
@@ -147,7 +147,7 @@ def curves(lab: KeptLab, store: Store, desk: Desk, question: str, words: Words) 
     if not found:
         return None
     levels = [_curves(level, words) for level in found[0].levels]
-    return {"sets": ["train", *CURVE_SETS], "levels": levels}
+    return {"sets": list(found[0].levels[0].accuracy), "levels": levels}
 
 
 def place_of(lab: KeptLab, planned: PlannedRun) -> tuple[str | None, int | None]:
@@ -209,14 +209,14 @@ def _curves(level: LevelAnswer, words: Words) -> dict[str, Any]:
     return {
         "name": capital(short_level_name(words, level.level)),
         "knobs": dict(level.level.knobs),
-        "band": {name: _band(level.records, name) for name in ("train", *CURVE_SETS)},
+        "band": {name: _band(level.records, name) for name in level.accuracy},
         "runs": [
             {
                 "key": record.key,
                 "seed": record.seed,
                 "accuracy": {
                     name: [epoch.accuracy[name] for epoch in record.epochs]
-                    for name in ("train", *CURVE_SETS)
+                    for name in level.accuracy
                 },
                 "loss": [epoch.loss for epoch in record.epochs],
                 "seconds": [epoch.seconds for epoch in record.epochs],

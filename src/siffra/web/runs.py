@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from siffra.config import KNOBS
+from siffra.data.dataset import SETS
 from siffra.run import Record
 from siffra.store import Store
 from siffra.web.refusal import Refusal
 
-SETS = ("train", "val", "test", "moved", "rotated")
 COLUMNS = (
     "key", *KNOBS, "seed", "dataset", "engine", "parameters", *SETS,
     "seconds", "diverged", "finished",
@@ -143,6 +143,7 @@ def in_full(record: Record) -> dict[str, Any]:
 def compared(a: Record, b: Record) -> dict[str, Any]:
     """Two runs beside each other. Two runs decide nothing: this is to look, not to judge."""
     knobs_a, knobs_b = in_full(a)["knobs"], in_full(b)["knobs"]
+    both = a.accuracy.keys() & b.accuracy.keys()
     names = [name for name in KNOBS if knobs_a.get(name) != knobs_b.get(name)]
     return {
         "a": in_full(a),
@@ -150,7 +151,7 @@ def compared(a: Record, b: Record) -> dict[str, Any]:
         "differing": {name: [knobs_a.get(name), knobs_b.get(name)] for name in names},
         "same_seed": a.seed == b.seed,
         "difference": {
-            "accuracy": {s: a.accuracy[s] - b.accuracy[s] for s in SETS},
+            "accuracy": {s: a.accuracy[s] - b.accuracy[s] for s in SETS if s in both},
             "seconds_ratio": a.seconds / b.seconds if b.seconds else None,
         },
     }

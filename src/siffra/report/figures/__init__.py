@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.figure import Figure
 
 from siffra.examination import Examined
+from siffra.lab.demands import OF_IMAGES
 from siffra.lab.examined import by_seed
 from siffra.lab.plan import Figure as Kind
 from siffra.lab.plan import Level
@@ -72,6 +73,8 @@ def _of_networks(
     apart = _named(confusion.shown(answer), words, examined, level_name)
     if not named or examined is None:
         return None
+    if kind in OF_IMAGES and examined.dataset.features:
+        return None
     title = capital(varied_name(words, answer.question))
     match kind:
         case "shifts":
@@ -109,12 +112,12 @@ def draw_experiments(answers: Answers, words: Words) -> Drawing | None:
 def draw_experiments_shifts(
     answers: Answers, words: Words, examined: Examined | None
 ) -> Drawing | None:
-    """How the experiments' models bear moving and turning; None if none was examined."""
+    """How the experiments' models bear moving and turning; None if none was examined for it."""
     found = [
         (words.say(e.experiment.name), by_seed(e.records, examined)) for e in answers.experiments
     ]
     named = [(name, examinations) for name, examinations in found if examinations]
-    if not named:
+    if not named or not all(e.map for _, seen in named for e in seen.values()):
         return None
     with style.house_style():
         figure = shifts.draw(named, words, "")

@@ -3,19 +3,19 @@
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from siffra.examination import SETS
 from siffra.lab.examined import trust
 from siffra.report.figures import style
-from siffra.report.figures.shifts import Named
+from siffra.report.figures.shifts import Named, examined_sets
 from siffra.report.sentences import capital
 from siffra.report.words import Words
 
 
 def draw(levels: Named, words: Words, title: str) -> Figure:
     """A panel a set; the size of a point is the share of images that it stands for."""
-    figure, axes = style.panels(1, len(SETS), height=3.3)
+    sets = examined_sets(levels)
+    figure, axes = style.row(len(sets), height=3.3)
     colours = style.colours(len(levels))
-    for axis, name in zip(axes, SETS, strict=True):
+    for axis, name in zip(axes, sets, strict=True):
         axis.plot([0, 1], [0, 1], color=style.INK, lw=0.8, ls=":", zorder=2)
         for i, ((_, examinations), colour) in enumerate(zip(levels, colours, strict=True)):
             seen = trust(examinations, name)
@@ -32,7 +32,7 @@ def draw(levels: Named, words: Words, title: str) -> Figure:
         axis.set_ylim(0, 1.03)
         for ticks in (axis.xaxis, axis.yaxis):
             ticks.set_major_formatter(style.percent_axis(words))
-    axes[0].set_ylabel(words("figure.accuracy"))
+    style.name_accuracy(axes, words)
     handles = [
         Line2D([], [], color=c, linestyle=style.DASHES[i % len(style.DASHES)], marker="o", ms=4)
         for i, c in enumerate(colours)

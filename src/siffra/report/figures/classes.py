@@ -1,4 +1,4 @@
-"""Accuracy on each class, on the test set and the two shifted ones, levels side by side."""
+"""Accuracy on each class, on the test set and the shifted ones, levels side by side."""
 
 import math
 
@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from siffra.lab.statistics import Summary, summarise
 from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
 from siffra.report.figures import confusion, style
-from siffra.report.labels import SETS, short_level_name, varied_name
+from siffra.report.labels import class_name, sets_of, short_level_name, varied_name
 from siffra.report.sentences import capital
 from siffra.report.words import Words
 
@@ -17,9 +17,10 @@ from siffra.report.words import Words
 def draw(answer: QuestionAnswer, words: Words) -> Figure:
     """Means over seeds with their 95 % intervals."""
     levels = confusion.shown(answer)
-    figure, axes = style.panels(1, len(SETS), height=3.3)
+    sets = sets_of(levels)
+    figure, axes = style.row(len(sets), height=3.3)
     colours = style.colours(len(levels))
-    for axis, name in zip(axes, SETS, strict=True):
+    for axis, name in zip(axes, sets, strict=True):
         for i, (level, colour) in enumerate(zip(levels, colours, strict=True)):
             marker = style.MARKERS[i % len(style.MARKERS)]
             aside = (i - (len(levels) - 1) / 2) * 0.7 / len(levels)
@@ -32,9 +33,11 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
         axis.set_xlabel(words("figure.true"))
         classes = len(levels[0].records[0].confusion[name])
         if classes <= confusion.MOST_CLASSES:
-            axis.set_xticks(range(classes))
+            names = [class_name(levels[0].records, number) for number in range(classes)]
+            axis.set_xticks(range(classes), names)
+            style.fit_names(axis, names)
         axis.yaxis.set_major_formatter(style.percent_axis(words))
-    axes[0].set_ylabel(words("figure.accuracy"))
+    style.name_accuracy(axes, words)
     handles = [
         Line2D([], [], ls="", marker=style.MARKERS[i % len(style.MARKERS)], color=colour, ms=4)
         for i, colour in enumerate(colours)

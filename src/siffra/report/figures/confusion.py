@@ -1,4 +1,4 @@
-"""What is taken for what: confusion matrices on the shifted sets, one row of panels a level.
+"""What is taken for what: confusion matrices on shifted sets, one row of panels a level.
 
 Of two levels the difference is shown as well.
 """
@@ -12,12 +12,11 @@ from matplotlib.figure import Figure
 
 from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
 from siffra.report.figures import style
-from siffra.report.labels import level_name
+from siffra.report.labels import class_name, confused_sets, level_name
 from siffra.report.sentences import capital
 from siffra.report.words import Words
 from siffra.run import Record
 
-SETS = ("moved", "rotated")
 MOST_LEVELS = 4
 MOST_CLASSES = 12
 # From nothing to blue, so that it suits light pages, dark ones and paper.
@@ -30,18 +29,20 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     """Rows are true classes, in per cent of their images, over all seeds."""
     levels = shown(answer)
     rows = len(levels) + (len(levels) == 2)
-    figure, axes = style.panels(rows, len(SETS), height=0.4 + 3.75 * rows)
+    sets = confused_sets(levels)
+    figure, axes = style.panels(rows, len(sets), height=0.4 + 3.75 * rows)
     axis = iter(axes)
     for level in levels:
-        for name in SETS:
+        for name in sets:
             panel = next(axis)
             _panel(panel, shares(level.records, name), words)
             panel.set_title(f"{capital(level_name(words, level.level))}, {words(f'set.{name}')}")
-    gaps = {name: difference(levels, name) for name in SETS} if len(levels) == 2 else {}
+    gaps = {name: difference(levels, name) for name in sets} if len(levels) == 2 else {}
     for panel, (name, gap) in zip(axis, gaps.items(), strict=False):
         _difference(panel, gap, words)
         panel.set_title(f"{capital(words('figure.difference'))}, {words(f'set.{name}')}")
     for panel in axes:
+        _name_classes(panel, levels[0].records)
         panel.set_xlabel(words("figure.predicted"))
         panel.set_ylabel(words("figure.true"))
     return figure
@@ -104,6 +105,12 @@ def _matrix(
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set(visible=True, color=style.FAINT)
+
+
+def _name_classes(axis: Axes, records: Sequence[Record]) -> None:
+    classes = len(records[0].confusion["test"])
     if classes <= MOST_CLASSES:
-        axis.set_xticks(range(classes))
-        axis.set_yticks(range(classes))
+        names = [class_name(records, number) for number in range(classes)]
+        axis.set_xticks(range(classes), names)
+        axis.set_yticks(range(classes), names)
+        style.fit_names(axis, names)

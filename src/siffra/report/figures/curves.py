@@ -1,4 +1,4 @@
-"""Accuracy against epochs, one line a level, on the test set and the two shifted ones."""
+"""Accuracy against epochs, one line a level, on the test set and the shifted ones."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from siffra.lab.statistics import curve
 from siffra.lab.verdicts import QuestionAnswer
 from siffra.report.figures import style
-from siffra.report.labels import SETS, short_level_name, varied_name
+from siffra.report.labels import sets_of, short_level_name, varied_name
 from siffra.report.sentences import capital
 from siffra.report.words import Words
 
@@ -17,11 +17,12 @@ _MANY = 7
 
 def draw(answer: QuestionAnswer, words: Words) -> Figure:
     """Mean over seeds with its 95 % interval as a band, every seed's end as a point."""
-    figure, axes = style.panels(1, len(SETS), height=3.3)
+    sets = sets_of(answer.levels)
+    figure, axes = style.row(len(sets), height=3.3)
     seen = [level for level in answer.levels if level.records]
     colours = style.colours(len(seen))
     band = 0.18 if len(seen) < _MANY else 0.05
-    for axis, name in zip(axes, SETS, strict=True):
+    for axis, name in zip(axes, sets, strict=True):
         for i, (level, colour) in enumerate(zip(seen, colours, strict=True)):
             path = curve(level.records, name)
             epochs = np.arange(1, len(path.mean) + 1)
@@ -35,7 +36,7 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
         axis.set_xlabel(words("figure.epochs"))
         axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
         axis.yaxis.set_major_formatter(style.percent_axis(words))
-    axes[0].set_ylabel(words("figure.accuracy"))
+    style.name_accuracy(axes, words)
     handles = [
         Line2D([], [], color=colour, linestyle=style.DASHES[i % len(style.DASHES)])
         for i, colour in enumerate(colours)

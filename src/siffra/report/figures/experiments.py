@@ -11,17 +11,18 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import ExperimentAnswer
 from siffra.report.figures import style
-from siffra.report.labels import SETS, spans_decades
+from siffra.report.labels import sets_of, spans_decades
 from siffra.report.sentences import capital
 from siffra.report.words import Words
 
 
 def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
     """One panel a set; ours filled with both intervals, the reported ones hollow."""
-    figure, axes = style.panels(1, len(SETS), height=3.9)
+    sets = sets_of(experiments)
+    figure, axes = style.row(len(sets), height=3.9)
     colours = style.colours(len(experiments))
     markers = [style.MARKERS[i % len(style.MARKERS)] for i in range(len(experiments))]
-    for axis, name in zip(axes, SETS, strict=True):
+    for axis, name in zip(axes, sets, strict=True):
         for experiment, colour, marker in zip(experiments, colours, markers, strict=True):
             _points(axis, experiment, name, colour, marker)
         axis.set_title(capital(words(f"set.{name}")))
@@ -34,7 +35,7 @@ def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
         else:
             axis.xaxis.set_major_locator(MaxNLocator(nbins=5))
         axis.xaxis.set_major_formatter(style.number_axis(words))
-    axes[0].set_ylabel(words("figure.accuracy"))
+    style.name_accuracy(axes, words)
     handles = [
         Line2D([], [], ls="", marker=marker, color=colour, ms=6)
         for colour, marker in zip(colours, markers, strict=True)

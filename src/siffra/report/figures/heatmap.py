@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
 from siffra.report.figures import style
-from siffra.report.labels import SETS, knob_name, value_name
+from siffra.report.labels import knob_name, sets_of, value_name
 from siffra.report.sentences import capital
 from siffra.report.words import Words
 
@@ -18,19 +18,20 @@ _BEST = style.OKABE_ITO[1]
 
 
 def draw(answer: QuestionAnswer, words: Words) -> Figure:
-    """Four panels; the level that is best on validation has a frame."""
+    """A panel a set and one of time; the level that is best on validation has a frame."""
     across, up = answer.question.vary
     columns, rows = _values(answer, across), _values(answer, up)
-    figure, axes = style.panels(2, 2, height=2.0 + 0.5 * max(len(rows), 4))
-    for axis, name in zip(axes, SETS, strict=False):
+    sets = sets_of(answer.levels)
+    figure, axes = style.pairs(len(sets) + 1, height=1.0 + 0.25 * max(len(rows), 4))
+    for axis, name in zip(axes, sets, strict=False):
         cells = _cells(answer, columns, rows, lambda level, name=name: level.accuracy[name].mean)
         _panel(axis, 100 * cells, words, decimals=1)
         axis.set_title(f"{capital(words(f'set.{name}'))}, {words('figure.accuracy_short')}")
     cells = _cells(answer, columns, rows, lambda level: level.seconds.mean)
     decimals = 2 if np.nanmax(cells) < 10 else 1 if np.nanmax(cells) < 100 else 0
     # From zero: times that hardly differ should look alike.
-    _panel(axes[len(SETS)], cells, words, decimals, lowest=0.0)
-    axes[len(SETS)].set_title(words("figure.seconds"))
+    _panel(axes[len(sets)], cells, words, decimals, lowest=0.0)
+    axes[len(sets)].set_title(words("figure.seconds"))
     best = answer.levels[answer.best].level.knobs
     for axis in axes:
         axis.set_xticks(range(len(columns)), [value_name(words, v) for v in columns])

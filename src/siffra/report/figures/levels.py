@@ -13,11 +13,11 @@ from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
 from siffra.report.figures import style
 from siffra.report.labels import (
-    SETS,
     are_numbered,
     knob_axis_name,
     on_a_scale,
     places_of,
+    sets_of,
     short_level_name,
     spans_decades,
 )
@@ -30,15 +30,19 @@ _AXIS = 44
 
 
 def draw(answer: QuestionAnswer, words: Words) -> Figure:
-    """Four panels; every seed a point, the mean with its interval, the reported figure beside."""
-    figure, axes = style.panels(2, 2, height=5.4)
+    """A panel a set and one of time; every seed a point, the mean with its interval.
+
+    What was reported stands beside it.
+    """
+    sets = sets_of(answer.levels)
+    figure, axes = style.pairs(len(sets) + 1, height=2.7)
     places = _places(answer)
-    for axis, name in zip(axes, SETS, strict=False):
+    for axis, name in zip(axes, sets, strict=False):
         _panel(axis, answer, places, name, lambda level, name=name: level.accuracy.get(name))
         axis.set_title(capital(words(f"set.{name}")))
         axis.set_ylabel(words("figure.accuracy"))
         axis.yaxis.set_major_formatter(style.percent_axis(words))
-    times = axes[len(SETS)]
+    times = axes[len(sets)]
     _panel(times, answer, places, "seconds", lambda level: level.seconds)
     times.set_title(capital(words("figure.time")))
     times.set_ylabel(words("figure.seconds"))

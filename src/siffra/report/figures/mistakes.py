@@ -9,15 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from siffra.data.dataset import Dataset
-from siffra.examination import SETS
 from siffra.lab.examined import BySeed
 from siffra.report.figures import style
-from siffra.report.figures.shifts import Named
+from siffra.report.figures.shifts import Named, examined_sets
 from siffra.report.sentences import capital
 from siffra.report.words import Words
 
 MOST = 8
 """Pictures in a row."""
+_NAME = 6
+"""Characters of a class's name that there is room for."""
 _SPACE, _TEXT = 0.16, 0.42
 """Between pictures and for what stands under each, as shares of a picture's side."""
 
@@ -49,7 +50,8 @@ def surest(examinations: BySeed, name: str, most: int = MOST) -> list[SharedMist
 def draw(levels: Named, dataset: Dataset, words: Words) -> Figure:
     """Under each picture: true class, the one that was said, and how sure of it."""
     side = 1 + _SPACE, 1 + _TEXT
-    width, height = MOST * side[0], len(SETS) * side[1]
+    sets = examined_sets(levels)
+    width, height = MOST * side[0], len(sets) * side[1]
     inches = 0.35 + len(levels) * (0.3 + (style.WIDTH - 0.9) * height / width)
     figure, axes = style.panels(len(levels), 1, height=inches)
     for axis, (name, examinations) in zip(axes, levels, strict=True):
@@ -58,25 +60,31 @@ def draw(levels: Named, dataset: Dataset, words: Words) -> Figure:
         axis.set_aspect("equal")
         axis.grid(False)
         axis.set_xticks([])
-        rows = [side[1] * i + 0.5 for i in range(len(SETS))]
-        axis.set_yticks(rows, [capital(words(f"set.{s}")) for s in SETS])
+        rows = [side[1] * i + 0.5 for i in range(len(sets))]
+        axis.set_yticks(rows, [capital(words(f"set.{s}")) for s in sets])
         axis.tick_params(length=0)
         for spine in axis.spines.values():
             spine.set_visible(False)
         axis.set_title(capital(name))
-        for row, set_name in enumerate(SETS):
-            images = dataset.sets[set_name].x
-            _row(axis, images, surest(examinations, set_name), row * side[1], words)
+        for row, set_name in enumerate(sets):
+            _row(axis, dataset, set_name, surest(examinations, set_name), row * side[1], words)
     return figure
 
 
 def _row(
-    axis: Axes, images: np.ndarray, mistakes: Sequence[SharedMistake], top: float, words: Words
+    axis: Axes,
+    dataset: Dataset,
+    set_name: str,
+    mistakes: Sequence[SharedMistake],
+    top: float,
+    words: Words,
 ) -> None:
+    images = dataset.sets[set_name].x
+    names = dataset.class_names or [str(number) for number in range(dataset.classes)]
     for column, mistake in enumerate(mistakes):
         left = column * (1 + _SPACE)
         style.picture(axis, images[mistake.image], (left, left + 1, top + 1, top))
-        said = f"{mistake.true} → {mistake.predicted}"
+        said = f"{names[mistake.true][:_NAME]} → {names[mistake.predicted][:_NAME]}"
         sure = words.number(100 * mistake.confidence, 0)
         text = axis.text(
             left + 0.5, top + 1.06, f"{said}, {sure} %", ha="center", va="top", fontsize=7

@@ -9,11 +9,18 @@ from matplotlib.ticker import FixedLocator
 
 from siffra.lab.examined import WAYS, BySeed, Way, places, shift_curve
 from siffra.report.figures import style
+from siffra.report.labels import SETS
 from siffra.report.sentences import capital
 from siffra.report.words import Words
 
 Named = Sequence[tuple[str, BySeed]]
 """What the lines are called, and the examinations that each rests on."""
+
+
+def examined_sets(levels: Named) -> tuple[str, ...]:
+    """The sets that all of these examinations looked at."""
+    found = [set(e.confidence) for _, examinations in levels for e in examinations.values()]
+    return tuple(name for name in SETS if all(name in sets for sets in found))
 
 
 def draw(levels: Named, words: Words, title: str) -> Figure:

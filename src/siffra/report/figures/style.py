@@ -79,6 +79,8 @@ _RC: dict[Any, Any] = {
 }
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Verdana, sans-serif"
 _PNG_DPI = 144
+_SHORT_NAMES = 24
+"""Characters that stand beside each other under one of three axes."""
 _LARGE = 300_000
 """Bytes."""
 
@@ -112,6 +114,39 @@ def panels(
         rows, columns, squeeze=False, gridspec_kw={"height_ratios": heights} if heights else None
     )
     return figure, list(axes.flat)
+
+
+def row(count: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` axes, `height` inches a row: one row of up to three, or several."""
+    columns = count if count <= 3 else 2 if count == 4 else 3
+    rows = -(-count // columns)
+    figure, axes = panels(rows, columns, height * rows)
+    for axis in axes[count:]:
+        axis.remove()
+    return figure, axes[:count]
+
+
+def pairs(count: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` axes, two in each row, which is `height` inches high."""
+    rows = -(-count // 2)
+    figure, axes = panels(rows, 2, height * rows)
+    for axis in axes[count:]:
+        axis.remove()
+    return figure, axes[:count]
+
+
+def name_accuracy(axes: Sequence[Axes], words: Words) -> None:
+    """Write what the vertical axes show beside those that are leftmost."""
+    for axis in axes:
+        if axis.get_subplotspec().is_first_col():  # pyright: ignore[reportOptionalMemberAccess]
+            axis.set_ylabel(words("figure.accuracy"))
+
+
+def fit_names(axis: Axes, names: Sequence[str]) -> None:
+    """Tilt the names below an axis where they would run into each other."""
+    if max(map(len, names)) > 2 and sum(map(len, names)) > _SHORT_NAMES:
+        for label in axis.get_xticklabels():
+            label.set(rotation=35, ha="right", rotation_mode="anchor")
 
 
 def finish(figure: Figure, name: str) -> Drawing:

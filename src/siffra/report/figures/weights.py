@@ -15,10 +15,15 @@ _COLUMNS = 8
 _SPACE = 0.12
 
 
-def draw(levels: Named, words: Words) -> Figure:
-    """A block of pictures a level: blue for what speaks for a unit, orange for what against."""
+def draw(levels: Named, words: Words) -> Figure | None:
+    """A block of pictures a level: blue for what speaks for a unit, orange for what against.
+
+    None if there are no weights that lie on an image.
+    """
     shown = [(name, next(iter(seen.values())).features) for name, seen in levels]
     drawn = [(name, features.pictures()) for name, features in shown if features]
+    if not drawn:
+        return None
     rows = [math.ceil(len(pictures) / _COLUMNS) for _, pictures in drawn]
     step = 1 + _SPACE
     across = (style.WIDTH - 0.4) / (_COLUMNS * step)

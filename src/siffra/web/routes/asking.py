@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
-from siffra.data.dataset import Dataset
+from siffra.data.dataset import SETS, Dataset
 from siffra.lab.plan import Plan
 from siffra.lab.planning import PRESETS
 from siffra.lab.shelf import KeptLab
@@ -20,7 +20,6 @@ from siffra.web.bench import QUEUE
 from siffra.web.messages import Task
 from siffra.web.refusal import Refusal
 from siffra.web.routes.common import Language
-from siffra.web.runs import SETS
 from siffra.web.uploads import (
     ARRAYS_FILE,
     PICTURE,

@@ -5,8 +5,8 @@ import { to } from "../route.js";
 import { get, tellRefusal } from "../server.js";
 import { number, percent, t } from "../words.js";
 import { columnName } from "./runs.js";
+import { setsIn } from "./sets.js";
 
-const SETS = ["test", "moved", "rotated", "val", "train"];
 
 /** The runs `a` and `b` in `main`. Returns what ends it. */
 export function compareView(main, a, b) {
@@ -55,7 +55,7 @@ function tables({ a, b, differing, same_seed: sameSeed, difference }) {
     ]),
     [columnName("seed"), String(a.seed), String(b.seed)],
   ];
-  const rows = SETS.map((set) => [
+  const rows = setsIn(difference.accuracy).map((set) => [
     t(`set.${set}`),
     percent(a.accuracy[set], 2),
     percent(b.accuracy[set], 2),

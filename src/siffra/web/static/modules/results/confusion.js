@@ -2,12 +2,12 @@
 
 import { fill, h } from "../dom.js";
 import { number, t } from "../words.js";
+import { setsIn } from "./sets.js";
 
-const ORDER = ["test", "moved", "rotated", "val", "train"];
 
 /** The matrices of `bySet`, one set at a time. */
 export function confusion(bySet) {
-  const sets = ORDER.filter((set) => set in bySet);
+  const sets = setsIn(bySet);
   const host = h("div", { class: "scroll" });
   const choices = h("div", { class: "choices", role: "group", "aria-label": t("ui.question.set") });
 

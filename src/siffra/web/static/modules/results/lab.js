@@ -8,6 +8,7 @@ import { curvesOf, followLab } from "./feed.js";
 import { questionView } from "./question.js";
 import { repeat } from "./repeat.js";
 import { status } from "./status.js";
+import { testSetsIn } from "./sets.js";
 
 /** The lab `id` in `main`. Returns what ends it. */
 export function labView(main, id) {
@@ -110,8 +111,9 @@ export function labView(main, id) {
 
   function experiments() {
     if (!lab.experiments.length) return null;
+    const sets = testSetsIn(...lab.experiments.map((each) => each.accuracy));
     const cells = (each) =>
-      ["test", "moved", "rotated"].map((set) =>
+      sets.map((set) =>
         h(
           "td",
           { class: "number" },
@@ -135,7 +137,7 @@ export function labView(main, id) {
               "tr",
               {},
               h("th", { scope: "col" }, t("table.experiment")),
-              ["test", "moved", "rotated"].map((set) =>
+              sets.map((set) =>
                 h("th", { scope: "col", class: "number" }, t(`set.${set}`)),
               ),
               h("th", { scope: "col", class: "number" }, "n"),

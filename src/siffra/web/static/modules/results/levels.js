@@ -4,23 +4,23 @@ import { scaleOf, strip } from "../charts/strip.js";
 import { levelStyle } from "../colours.js";
 import { h } from "../dom.js";
 import { has, percent, t } from "../words.js";
-
-const TOLD = ["test", "moved", "rotated"];
+import { testSetsIn } from "./sets.js";
 
 /** The table of `question`, with runs drawn as they did on the set `on`. */
 export function levelsTable(question, on) {
   const seen = question.levels.filter((level) => level.n);
   const scale = seen.length ? scaleOf(seen.map((level) => plain(level.accuracy[on]))) : null;
+  const told = testSetsIn(...question.levels.map((level) => level.accuracy));
   const head = h(
     "tr",
     {},
     h("th", { scope: "col" }, varied(question)),
     h("th", { scope: "col", class: "drawn" }, t("ui.levels.runs", { set: t(`set.${on}`) })),
-    TOLD.map((set) => h("th", { scope: "col", class: "number" }, `${t(`set.${set}`)} %`)),
+    told.map((set) => h("th", { scope: "col", class: "number" }, `${t(`set.${set}`)} %`)),
     h("th", { scope: "col", class: "number" }, t("table.seconds")),
     h("th", { scope: "col", class: "number" }, "n"),
   );
-  const rows = question.levels.map((level, index) => levelRow(level, index, on, scale));
+  const rows = question.levels.map((level, index) => levelRow(level, index, on, told, scale));
   return h(
     "div",
     { class: "scroll" },
@@ -28,7 +28,7 @@ export function levelsTable(question, on) {
   );
 }
 
-function levelRow(level, index, on, scale) {
+function levelRow(level, index, on, told, scale) {
   const drawn = level.n
     ? strip(
         plain(level.accuracy[on]),
@@ -47,7 +47,7 @@ function levelRow(level, index, on, scale) {
     { class: level.best && level.n ? "best" : null },
     h("th", { scope: "row" }, level.name, marks),
     h("td", { class: "drawn" }, drawn),
-    TOLD.map((set) =>
+    told.map((set) =>
       h("td", { class: "number" }, level.n ? summaryText(level.accuracy[set]) : "–"),
     ),
     h("td", { class: "number" }, level.n ? secondsText(level.seconds) : "–"),

@@ -7,8 +7,8 @@ import { fill, h, refill, s } from "../dom.js";
 import { count, t } from "../words.js";
 import { badge } from "./badges.js";
 import { crossing, levelsTable } from "./levels.js";
+import { setsIn } from "./sets.js";
 
-const SETS = ["test", "moved", "rotated", "val", "train"];
 
 /**
  * The question in `host`. `update(lab, question, curves)` draws what is known; `live()` adds the
@@ -50,7 +50,8 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
   function draw() {
     const { lab, question } = known;
     refill(answer, [question.answer, lab.provisional], () => answerText(lab, question));
-    refill(switches, on, () => SETS.map(setSwitch));
+    const sets = setsIn(...question.levels.map((level) => level.accuracy));
+    refill(switches, [on, sets], () => sets.map(setSwitch));
     refill(numbers, [question.levels, on], () => [
       question.vary.length === 2 ? crossing(question, on) : null,
       levelsTable(question, on),

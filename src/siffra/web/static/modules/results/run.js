@@ -11,8 +11,8 @@ import { exact, has, language, moment, number, percent, t } from "../words.js";
 import { confusion } from "./confusion.js";
 import { repeat } from "./repeat.js";
 import { columnName } from "./runs.js";
+import { setsIn } from "./sets.js";
 
-const SETS = ["test", "moved", "rotated", "val", "train"];
 
 /** The run `key` in `main`. Returns what ends it. */
 export function runView(main, key) {
@@ -44,7 +44,7 @@ export function runView(main, key) {
         ]),
       ),
       scores(run),
-      h("section", {}, h("h3", {}, t("ui.run.curves")), chartHost, legend()),
+      h("section", {}, h("h3", {}, t("ui.run.curves")), chartHost, legend(run)),
       h("section", {}, h("h3", {}, t("ui.run.confusion")), confusion(run.confusion)),
       mistakes(run, parts),
       h(
@@ -59,7 +59,7 @@ export function runView(main, key) {
     const chart = curvesChart(chartHost);
     parts.push(chart.leave);
     chart.update(
-      SETS.map((set, index) => {
+      setsIn(run.accuracy).map((set, index) => {
         const values = run.epochs.map((epoch) => epoch.accuracy[set] ?? null);
         return {
           name: t(`set.${set}`),
@@ -89,7 +89,7 @@ function scores(run) {
   return h(
     "dl",
     { class: "scores" },
-    SETS.map((set) =>
+    setsIn(run.accuracy).map((set) =>
       h("div", {}, h("dt", {}, t(`set.${set}`)), h("dd", {}, percent(run.accuracy[set], 2))),
     ),
     h("div", {}, h("dt", {}, t("figure.time")), h("dd", {}, `${number(run.seconds, 2)}\u00a0s`)),
@@ -97,7 +97,7 @@ function scores(run) {
   );
 }
 
-function legend() {
+function legend(run) {
   const entry = (set, index) => {
     const { colour, dashes } = levelStyle(index);
     const line = s("line", {
@@ -116,7 +116,7 @@ function legend() {
       t(`set.${set}`),
     );
   };
-  return h("ul", { class: "legend" }, SETS.map(entry));
+  return h("ul", { class: "legend" }, setsIn(run.accuracy).map(entry));
 }
 
 // The worst mistakes need the network itself, which is trained again where it was not kept.

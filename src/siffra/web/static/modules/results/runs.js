@@ -6,9 +6,9 @@ import { get, tellRefusal } from "../server.js";
 import { exact, has, moment, number, t } from "../words.js";
 import { compareView } from "./compare.js";
 import { runView } from "./run.js";
+import { SETS } from "./sets.js";
 
 const PAGE = 50;
-const SETS = ["test", "moved", "rotated", "val", "train"];
 const SHOWN = [
   "model",
   "learning_rate",

@@ -1,0 +1,136 @@
+"""The options that say which data set, and how its test images are shifted."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from siffra.cli.options import DATA
+from siffra.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from siffra.data.load import DataSource
+
+_OPTIONS: dict[str, Any] = {
+    "data": Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Your own data: .npz, IDX, CSV, Parquet, or folders of pictures; else MNIST.",
+            metavar="PATH",
+            rich_help_panel=DATA,
+        ),
+    ],
+    "label": Annotated[
+        str | None,
+        typer.Option(
+            help="The column of labels in a CSV or Parquet file.",
+            metavar="COLUMN",
+            rich_help_panel=DATA,
+        ),
+    ],
+    "image": Annotated[
+        str | None,
+        typer.Option(
+            help="What the rows of such a file are images of, as 28x28; without it, features.",
+            metavar="HxW",
+            rich_help_panel=DATA,
+        ),
+    ],
+    "moved": Annotated[
+        float | None,
+        typer.Option(
+            help="Greatest shift of the moved test images, in pixels (default 10).",
+            metavar="PX",
+            rich_help_panel=DATA,
+        ),
+    ],
+    "rotated": Annotated[
+        float | None,
+        typer.Option(
+            help="Greatest turn of the rotated test images, in degrees (default 36).",
+            metavar="DEG",
+            rich_help_panel=DATA,
+        ),
+    ],
+    "shifts": Annotated[
+        str | None,
+        typer.Option(
+            help="The shifted test sets, in place of these two: move=3,noise=0.1,...; or none.",
+            metavar="NAME=X,...",
+            rich_help_panel=DATA,
+        ),
+    ],
+}
+
+
+def with_data(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options of a data set in place of its argument `data`.
+
+    It is handed a `DataSource`, or None if none of them is given.
+    """
+
+    @wraps(command)
+    def wrapped(**values: Any) -> None:
+        given = {name: values.pop(name) for name in _OPTIONS}
+        command(**values, data=_source(given))
+
+    parameters: list[inspect.Parameter] = []
+    for own in inspect.signature(command).parameters.values():
+        parameters += _parameters() if own.name == "data" else [own]
+    signature = inspect.Signature(
+        [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    )
+    wrapped.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
+    wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapped
+
+
+def _parameters() -> list[inspect.Parameter]:
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in _OPTIONS.items()
+    ]
+
+
+def _source(given: dict[str, Any]) -> "DataSource | None":
+    given = {name: value for name, value in given.items() if value is not None}
+    if not given:
+        return None
+    from siffra.data.load import DataSource
+
+    told = {"path": given.pop("data")} if "data" in given else {}
+    if "image" in given:
+        told["image"] = _image(given.pop("image"))
+    if "shifts" in given:
+        for name in ("moved", "rotated"):
+            if name in given:
+                raise ConfigError(f"{name}: `--shifts` says which shifts there are; say it there.")
+        told |= _shifts(given.pop("shifts"))
+    return DataSource(**told, **given)
+
+
+def _image(text: str) -> tuple[int, ...]:
+    sides = text.lower().split("x")
+    if len(sides) not in (2, 3) or not all(side.isdecimal() and int(side) for side in sides):
+        raise ConfigError(f"image: found {text!r}; it must be as 28x28, or 28x28x3 with channels.")
+    return tuple(map(int, sides))
+
+
+def _shifts(text: str) -> dict[str, float | None]:
+    """`move=3,noise=0.1` as what a `DataSource` says of every shifted set."""
+    from siffra.data.shifted import SHIFTS
+
+    found: dict[str, float | None] = dict.fromkeys(SHIFTS.values())
+    for part in text.split(",") if text.strip() != "none" else ():
+        key, _, strength = (piece.strip() for piece in part.partition("="))
+        if key not in SHIFTS:
+            raise ConfigError(f"shifts: found `{key}`; {did_you_mean(key, SHIFTS)}")
+        try:
+            found[SHIFTS[key]] = float(strength)
+        except ValueError as error:
+            raise ConfigError(f"shifts: {key} = {strength!r}; it must be a number.") from error
+    return found
