@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from siffra.data.shifts import compose, moved, rotated, rotations, slid, translations, warp
+from siffra.data.shifts import (
+    compose,
+    moved,
+    rotated,
+    rotations,
+    scaled,
+    slid,
+    translations,
+    warp,
+)
 
 # The kernel works in float64 and rounds once, to a float32 of at most 1: half an eps, and as
 # much again for whatever it is compared with.
@@ -276,3 +285,22 @@ class TestSlid:
         slid(images, 0, 0)[:] = 0
 
         assert (images == 9).all()
+
+
+def test_scaled_images_are_those_of_scipy_zoomed_about_their_centre():
+    images = random_images(3, (40, 9, 7, 1))
+
+    found, factors = scaled(images, 0.5, np.random.default_rng(0))
+
+    assert (factors.min() >= 1 / 1.5, factors.max() <= 1.5) == (True, True)
+    assert abs(np.log(factors).mean()) < 3 * np.log(1.5) / np.sqrt(3 * 40)
+    for image, result, factor in zip(images, found, factors, strict=True):
+        centre = np.array([4.0, 3.0])
+        zoomed = ndimage.affine_transform(
+            image[:, :, 0].astype(float),
+            np.eye(2) / factor,
+            centre - centre / factor,
+            order=1,
+            mode="grid-constant",
+        )
+        np.testing.assert_allclose(result[:, :, 0], zoomed, atol=2 * ROUNDING)

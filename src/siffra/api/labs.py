@@ -13,6 +13,7 @@ from siffra.api.arguments import DataLike, Knobs, loaded, make_engine, with_own_
 from siffra.api.sites import Where
 from siffra.config.recipe import recipe_knobs
 from siffra.data.dataset import Dataset
+from siffra.data.load import shifted_as
 from siffra.engine.base import Engine
 from siffra.errors import SiffraError
 from siffra.examination import Examined
@@ -336,6 +337,8 @@ def lab_job(
     file = read_lab(Path(lab) if lab else None)
     trainer = make_engine(where.threads(threads), engine)
     dataset, source = loaded(file.data if data is None else data, file.data)
+    if isinstance(data, Dataset) and file.shifts is not None:
+        dataset = shifted_as(dataset, file.data)
     plan = plan_lab(
         file,
         dataset,

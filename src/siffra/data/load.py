@@ -1,6 +1,7 @@
 """From files, or from what is in memory, to a checked `Dataset` with its shifted test sets."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -93,21 +94,35 @@ def made(parts: Parts, source: DataSource, name: str) -> Dataset:
     trained = ("train",) if source.split == "fixed" else ("train", "val")
     constant = constant_features(parts, trained) if parts.features else ()
     classes = _classes(parts, trained)
-    parts = scaled(parts, trained)
-    strengths = _strengths(parts, source)
-    shifted, drawn = shifted_sets(parts.sets["test"], strengths, source.seed)
-    return Dataset(
+    plain = Dataset(
         name=name,
         classes=classes,
-        **parts.sets,
-        shifted=shifted,
-        fingerprint=fingerprint(classes, {**parts.sets, **shifted}),
+        **scaled(parts, trained).sets,
+        shifted={},
+        fingerprint="",
         split=source.split,
-        drawn=drawn,
-        strengths=strengths,
         class_names=parts.class_names,
         features=parts.features,
         constant=constant,
+    )
+    return shifted_as(plain, source, parts.where)
+
+
+def shifted_as(dataset: Dataset, source: DataSource, where: str = "data") -> Dataset:
+    """`dataset` with the shifted sets that `source` says, made from its test images, and no others.
+
+    Raises:
+        DataError: Its examples cannot be shifted so.
+    """
+    strengths = _strengths(dataset, source, where)
+    shifted, drawn = shifted_sets(dataset.test, strengths, source.seed)
+    plain = {name: dataset.sets[name] for name in ("train", "val", "test")}
+    return replace(
+        dataset,
+        shifted=shifted,
+        fingerprint=fingerprint(dataset.classes, {**plain, **shifted}),
+        drawn=drawn,
+        strengths=strengths,
     )
 
 
@@ -173,16 +188,16 @@ def _classes(parts: Parts, trained: Sequence[str]) -> int:
     return len(known)
 
 
-def _strengths(parts: Parts, source: DataSource) -> dict[str, float]:
+def _strengths(dataset: Dataset, source: DataSource, where: str) -> dict[str, float]:
     """How strong each shift is that is made; rows of a table can only be noisy."""
-    height, width = parts.sets["test"].x.shape[1:3]
+    height, width, _ = dataset.image_shape
     asked = {name: strength for name in SHIFTED if (strength := getattr(source, name)) is not None}
     usual = {name: DataSource.model_fields[name].default for name in SHIFTED}
-    if parts.features:
+    if dataset.features:
         for name, strength in asked.items():
             if name != "noisy" and strength != usual[name]:
                 raise DataError(
-                    f"{parts.where}: {name} = {strength}; it has rows of features, not images, and "
+                    f"{where}: {name} = {strength}; it has rows of features, not images, and "
                     f"those can only be made noisy."
                 )
         asked = {name: strength for name, strength in asked.items() if name == "noisy"}
@@ -190,5 +205,5 @@ def _strengths(parts: Parts, source: DataSource) -> dict[str, float]:
         asked["moved"] = round(min(height, width) * 10 / 28)
     for name, strength in asked.items():
         if told := refusal(name, strength, (height, width)):
-            raise DataError(f"{parts.where}: {told}")
+            raise DataError(f"{where}: {told}")
     return asked

@@ -132,8 +132,9 @@ def _numbers(column: np.ndarray, name: str, file: Path) -> np.ndarray:
     missing = ~np.isfinite(numbers)
     if missing.any():
         raise DataError(
-            f"{file}: column `{name}` has {int(missing.sum()):,} missing values, the first in row "
-            f"{int(missing.argmax()) + 1}; fill them in, or leave out such rows."
+            f"{file}: column `{name}` is missing in {int(missing.sum()):,} of {len(numbers):,} "
+            f"rows, the first of them row {int(missing.argmax()) + 1}; fill it in, or leave those "
+            f"rows out."
         )
     return numbers
 

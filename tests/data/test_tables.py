@@ -1,0 +1,232 @@
+"""Tables as CSV and as Parquet: what becomes of their columns, and what is refused."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from arro3.core import Array, DataType, Table
+from arro3.io import write_parquet
+
+from siffra.data.load import DataSource, load_dataset
+from siffra.errors import DataError
+
+ROWS = 60
+
+
+def columns() -> dict[str, list]:
+    rng = np.random.default_rng(1)
+    return {
+        "length": [10 * (i % 3) + float(rng.random()) for i in range(ROWS)],
+        "count": rng.integers(0, 99, ROWS).tolist(),
+        "always": [7] * ROWS,
+        "kind": [("ash", "birch", "elm")[i % 3] for i in range(ROWS)],
+    }
+
+
+def csv(table: dict[str, list], delimiter: str = ",") -> str:
+    lines = [delimiter.join(table)]
+    lines += [delimiter.join(map(str, row)) for row in zip(*table.values(), strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def write(path: Path, table: dict[str, list]) -> Path:
+    if path.suffix == ".csv":
+        path.write_text(csv(table))
+        return path
+    types = {int: DataType.int64(), float: DataType.float64(), str: DataType.string()}
+    arrays = {
+        name: Array(values, types[type(next(v for v in values if v is not None))])
+        for name, values in table.items()
+    }
+    file = io.BytesIO()
+    write_parquet(Table.from_pydict(arrays), file)
+    path.write_bytes(file.getvalue())
+    return path
+
+
+def load(path: Path, **source):
+    return load_dataset(DataSource(path=path, **source))
+
+
+@pytest.fixture(params=["trees.csv", "trees.parquet"])
+def path(request, tmp_path) -> Path:
+    return tmp_path / request.param
+
+
+def test_a_table_is_parted_by_class_and_scaled_by_its_training_rows(path):
+    data = load(write(path, columns()))
+
+    assert (data.name, data.class_names) == ("trees", ("ash", "birch", "elm"))
+    assert data.features == ("length", "count", "always")
+    assert data.constant == ("always",)
+    assert data.image_shape == (1, 3, 1)
+    # A fifth of 20 a class is tested on, and a fifth of the other 16 (3 of 3.2) held out.
+    assert [np.bincount(images.y).tolist() for images in data.sets.values()] == [
+        [13] * 3, [3] * 3, [4] * 3,
+    ]  # fmt: skip
+    train = data.train.x[:, 0, :, 0]
+    assert train.dtype == np.float32
+    np.testing.assert_array_equal(train[:, :2].min(axis=0), [0, 0])
+    np.testing.assert_array_equal(train[:, :2].max(axis=0), [1, 1])
+    assert not train[:, 2].any()
+    # `length` grows from class to class, so rows have kept their labels.
+    for images in data.sets.values():
+        by_class = [images.x[images.y == number, 0, 0, 0] for number in range(3)]
+        assert by_class[0].max() < by_class[1].min()
+        assert by_class[1].max() < by_class[2].min()
+    assert not data.shifted
+
+
+def test_what_lies_beyond_the_training_rows_is_cut_off(tmp_path):
+    for name, lengths in (("train", [1.0, 3.0] * 10), ("test", [0.0, 2.0, 9.0, 1.5])):
+        kinds = [i % 2 for i in range(len(lengths))]
+        write(tmp_path / f"{name}.csv", {"length": lengths, "y": kinds})
+
+    data = load(tmp_path)
+
+    np.testing.assert_array_equal(data.test.x[:, 0, 0, 0], [0, 0.5, 1, 0.25])
+    assert data.class_names == ()
+
+
+def test_a_split_is_the_same_every_time_and_by_the_seed(path):
+    write(path, columns())
+
+    one, again, other = load(path), load(path), load(path, seed=1)
+
+    assert one.fingerprint == again.fingerprint != other.fingerprint
+
+
+def test_both_kinds_of_file_make_the_same_data_set(tmp_path):
+    files = [write(tmp_path / f"trees{ending}", columns()) for ending in (".csv", ".parquet")]
+
+    assert len({load(file).fingerprint for file in files}) == 1
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_other_delimiters_are_seen(tmp_path, delimiter):
+    path = tmp_path / "trees.csv"
+    path.write_text(csv(columns(), delimiter))
+
+    assert load(path).features == ("length", "count", "always")
+
+
+def test_rows_can_be_images(tmp_path):
+    rng = np.random.default_rng(2)
+    pixels = rng.integers(0, 256, (ROWS, 12))
+    table = {"label": [i % 2 for i in range(ROWS)]}
+    table |= {f"pixel{i}": pixels[:, i].tolist() for i in range(12)}
+    path = write(tmp_path / "digits.csv", table)
+
+    data = load(path, image=(3, 4), moved=1.0)
+
+    assert (data.image_shape, data.features) == ((3, 4, 1), ())
+    assert data.train.x.dtype == np.uint8
+    whole = {image.tobytes() for images in (data.train, data.val, data.test) for image in images.x}
+    assert whole == {row.astype(np.uint8).tobytes() for row in pixels}
+
+
+def test_of_rows_only_noise_makes_sense(path):
+    write(path, columns())
+
+    data = load(path, noisy=0.1)
+
+    assert list(data.sets) == ["train", "val", "test", "noisy"]
+    with pytest.raises(DataError, match=r"moved = 3.0; it has rows of features, not images"):
+        load(path, moved=3.0)
+
+
+def changed(**changes) -> dict[str, list]:
+    table = columns()
+    for name, change in changes.items():
+        table[name] = change(table[name]) if callable(change) else change
+    return table
+
+
+@pytest.mark.parametrize(
+    ("table", "source", "said"),
+    [
+        (
+            changed(count=lambda v: [*v[:4], None, *v[5:]]),
+            {},
+            "`count` is missing in 1 of 60 rows, the first of them row 5",
+        ),
+        (
+            changed(count=lambda v: ["many", *map(str, v[1:])]),
+            {"label": "kind"},
+            "`count` has 'many' in row 1",
+        ),
+        (
+            changed(kind=lambda v: [*v[:2], None, *v[3:]]),
+            {"label": "kind"},
+            "`kind` has no label in row 3",
+        ),
+        (columns(), {"label": "knid"}, "no column `knid`; did you mean `kind`?"),
+        (columns(), {"label": "length"}, "must be names or whole numbers"),
+        (columns(), {"image": (2, 2)}, "image = 2x2 takes 4 columns of pixels; there are 3"),
+        (changed(kind=lambda v: ["ash"] * ROWS), {}, "every row has class ash"),
+        (
+            changed(place=["north", "south"] * (ROWS // 2)),
+            {},
+            "which column has the labels? Say it with `label`; found: kind, place",
+        ),
+        ({"kind": columns()["kind"]}, {}, "0 columns beside `kind`"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_told_in_one_line(tmp_path, table, source, said):
+    path = write(tmp_path / "trees.parquet", table)
+
+    with pytest.raises(DataError) as raised:
+        load(path, **source)
+
+    assert str(raised.value).startswith(str(path))
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"a,kind\n1,x\n2\n", "line 3 has 1 values, and the first line names 2 columns"),
+        ("a.csv", b"", "it is empty"),
+        ("a.csv", b"a,kind\n", "it has no rows"),
+        ("a.csv", b"1,2\n3,4\n", "its first line has numbers, where it must name the columns"),
+        ("a.csv", b"a,kind\n1,\xff\n", "line 2 is not UTF-8 text"),
+        ("a.csv", b"a\0,kind\n", "not text"),
+        ("a.csv", b"a,a\n1,2\n", "two columns are called `a`"),
+        ("a.parquet", b"", "not a Parquet file"),
+        ("a.parquet", b"PAR1" + b"\0" * 40, "cut short or damaged"),
+        ("a.parquet", b"PAR1" + b"\7" * 40 + b"\x10\0\0\0PAR1", "damaged"),
+    ],
+)
+def test_broken_files_are_refused_in_one_line(tmp_path, capfd, name, content, said):
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    with pytest.raises(DataError) as raised:
+        load(path)
+
+    assert str(raised.value).startswith(f"{path}: ")
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as file:  # a hole: no bytes are written
+        file.truncate(5 * 2**30)
+
+    with pytest.raises(DataError, match=r"5.0 GiB are too much for CSV"):
+        load(path)
+
+    monkeypatch.setattr("siffra.data.tables.LIMIT", 8 * 4 * (ROWS - 1))
+    with pytest.raises(DataError, match=r"more than 60 rows of 4 columns are too many"):
+        load(write(tmp_path / "trees.parquet", columns()))
+
+
+def test_one_half_of_a_split_is_not_enough(tmp_path):
+    write(tmp_path / "train.csv", columns())
+
+    with pytest.raises(DataError, match=r"there is train\.csv and no test\.csv"):
+        load(tmp_path)
