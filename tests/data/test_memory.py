@@ -1,5 +1,7 @@
 """What is in memory: arrays, frames, scikit-learn's bunches."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ X, Y = RNG.normal(size=(40, 3)), np.arange(40) % 2
 
 
 def test_digits_are_images():
-    bunch = load_digits()
+    bunch: Any = load_digits()
 
     data = dataset(bunch, name="digits")
 

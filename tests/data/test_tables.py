@@ -1,7 +1,9 @@
 """Tables as CSV and as Parquet: what becomes of their columns, and what is refused."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from siffra.errors import DataError
 ROWS = 60
 
 
-def columns() -> dict[str, list]:
+def columns() -> dict[str, list[Any]]:
     rng = np.random.default_rng(1)
     return {
         "length": [10 * (i % 3) + float(rng.random()) for i in range(ROWS)],
@@ -24,18 +26,18 @@ def columns() -> dict[str, list]:
     }
 
 
-def csv(table: dict[str, list], delimiter: str = ",") -> str:
+def csv(table: Mapping[str, list[Any]], delimiter: str = ",") -> str:
     lines = [delimiter.join(table)]
     lines += [delimiter.join(map(str, row)) for row in zip(*table.values(), strict=True)]
     return "\n".join(lines) + "\n"
 
 
-def write(path: Path, table: dict[str, list]) -> Path:
+def write(path: Path, table: Mapping[str, list[Any]]) -> Path:
     if path.suffix == ".csv":
         path.write_text(csv(table))
         return path
     types = {int: DataType.int64(), float: DataType.float64(), str: DataType.string()}
-    arrays = {
+    arrays: dict[str, Any] = {
         name: Array(values, types[type(next(v for v in values if v is not None))])
         for name, values in table.items()
     }
@@ -136,8 +138,8 @@ def test_of_rows_only_noise_makes_sense(path):
         load(path, moved=3.0)
 
 
-def changed(**changes) -> dict[str, list]:
-    table = columns()
+def changed(**changes: Any) -> dict[str, list[Any]]:
+    table: dict[str, Any] = columns()
     for name, change in changes.items():
         table[name] = change(table[name]) if callable(change) else change
     return table
