@@ -94,10 +94,13 @@ def made(parts: Parts, source: DataSource, name: str) -> Dataset:
     trained = ("train",) if source.split == "fixed" else ("train", "val")
     constant = constant_features(parts, trained) if parts.features else ()
     classes = _classes(parts, trained)
+    sets = scaled(parts, trained).sets
     plain = Dataset(
         name=name,
         classes=classes,
-        **scaled(parts, trained).sets,
+        train=sets["train"],
+        val=sets["val"],
+        test=sets["test"],
         shifted={},
         fingerprint="",
         split=source.split,

@@ -81,5 +81,6 @@ def _unpacked(data: Shipped) -> Dataset:
 
 def _writable(dataset: Dataset) -> Dataset:
     """A copy of its own: for arrays that cannot be written Numba would compile all kernels anew."""
-    sets = {name: Images(images.x.copy(), images.y.copy()) for name, images in dataset.sets.items()}
-    return replace(dataset, **sets)
+    own = {name: Images(images.x.copy(), images.y.copy()) for name, images in dataset.sets.items()}
+    shifted = {name: own[name] for name in dataset.shifted}
+    return replace(dataset, train=own["train"], val=own["val"], test=own["test"], shifted=shifted)
