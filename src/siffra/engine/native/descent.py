@@ -183,9 +183,16 @@ def orthogonal(matrix: np.ndarray) -> np.ndarray:
     tall = matrix.shape[0] > matrix.shape[1]
     x = np.ascontiguousarray(matrix.T if tall else matrix)
     x = x / np.float32(np.linalg.norm(x) + 1e-7)
+    # A step is x = p x with p = a + b g + c g^2 and g = x x^T. As p and g are polynomials of the
+    # first g, they commute, and g = p g p: the long side takes part only at the ends.
+    gram = x @ x.T
+    one = np.eye(len(gram), dtype=np.float32)
+    product = one
     for _ in range(_NEWTON_SCHULZ_STEPS):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * (gram @ gram)) @ x
+        p = a * one + b * gram + c * (gram @ gram)
+        product = p @ product
+        gram = p @ gram @ p
+    x = product @ x
     return x.T if tall else x
 
 
