@@ -114,6 +114,8 @@ def test_a_setting_is_a_group_and_a_seed_a_session(provider, records):
     ).run()
 
     assert {info.name.tag for info in experiment.metric_infos} >= {"final/accuracy/moved"}
+    differing = {info.name for info in experiment.hparam_infos if info.differs}
+    assert differing == {"layers", "neurons", "batch_norm"}
     by_id = {group.name: group for group in groups.session_groups}
     assert by_id.keys() == {setting_id(record) for record in records}
     deep, wide = by_id[setting_id(records[3])], by_id[setting_id(records[0])]

@@ -16,13 +16,7 @@ from siffra.run import Record, setting_id
 try:
     from tensorboard.compat.proto import event_pb2, summary_pb2
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
-    from tensorboard.plugins.hparams.summary_v2 import (
-        Discrete,
-        HParam,
-        Metric,
-        hparams_config_pb,
-        hparams_pb,
-    )
+    from tensorboard.plugins.hparams.summary_v2 import Discrete, Metric, hparams_pb
     from tensorboard.summary.writer.record_writer import RecordWriter
 except ModuleNotFoundError as error:
     if not (error.name or "").startswith("tensorboard"):
@@ -67,22 +61,19 @@ def _experiment(records: Sequence[Record]) -> Iterator[Any]:
     """What can be varied, and what is measured."""
     if not records:
         return
-    knobs: dict[str, dict[Plain, None]] = {}
-    for record in records:
-        for name, value in _hparams(record).items():
-            knobs.setdefault(name, {})[value] = None
+    set_at = [_hparams(record) for record in records]
+    names = dict.fromkeys(name for hparams in set_at for name in hparams)
     sets = dict.fromkeys(name for record in records for name in record.accuracy)
-    config = hparams_config_pb(
-        hparams=[HParam(name, _domain(values)) for name, values in knobs.items()],
-        metrics=[
-            *(Metric(f"final/accuracy/{name}", display_name=f"accuracy, {name}") for name in sets),
-            Metric("final/seconds", display_name="training seconds"),
-        ],
-        time_created_secs=max(record.finished for record in records).timestamp(),
+    metrics = [Metric(f"final/accuracy/{name}", display_name=f"accuracy, {name}") for name in sets]
+    metrics.append(Metric("final/seconds", display_name="training seconds"))
+    latest = max(record.finished for record in records).timestamp()
+    experiment = _hparams_api.Experiment(
+        hparam_infos=[_hparam(name, [hparams.get(name) for hparams in set_at]) for name in names],
+        metric_infos=[metric.as_proto() for metric in metrics],
+        time_created_secs=latest,
     )
-    yield _event.Event(
-        wall_time=max(record.finished for record in records).timestamp(), summary=config
-    )
+    told = _hparams_data.HParamsPluginData(experiment=experiment)
+    yield _event.Event(wall_time=latest, summary=_told(metadata.EXPERIMENT_TAG, told))
 
 
 def _session(record: Record) -> Iterator[Any]:
@@ -106,13 +97,19 @@ def _session(record: Record) -> Iterator[Any]:
     yield _event.Event(wall_time=ended, summary=_ended(status, ended))
 
 
-def _domain(values: Iterable[Plain]) -> Discrete | None:
-    """All values, by which TensorBoard filters; none if they are of several types."""
-    kinds = {float if type(value) is int else type(value) for value in values}
-    if len(kinds) > 1:
-        return None
-    (kind,) = kinds
-    return Discrete([kind(value) for value in values])
+def _hparam(name: str, values: Iterable[Plain | None]) -> Any:
+    """A hyperparameter; TensorBoard filters by its values, unless they are of several types.
+
+    Those that differ between the runs are shown first.
+    """
+    distinct = dict.fromkeys(values)
+    info = _hparams_api.HParamInfo(name=name, differs=len(distinct) > 1)
+    plain = [value for value in distinct if value is not None]
+    kinds = {float if type(value) is int else type(value) for value in plain}
+    if len(kinds) == 1:
+        (kind,) = kinds
+        Discrete([kind(value) for value in plain]).update_hparam_info(info)
+    return info
 
 
 def _hparams(record: Record) -> dict[str, Plain]:
@@ -127,9 +124,14 @@ def _scalars(scalars: dict[str, float], step: int, wall_time: float) -> Any:
 
 def _ended(status: int, seconds: float) -> Any:
     info = _hparams_data.SessionEndInfo(status=status, end_time_secs=seconds)
-    told = metadata.create_summary_metadata(_hparams_data.HParamsPluginData(session_end_info=info))
+    told = _hparams_data.HParamsPluginData(session_end_info=info)
+    return _told(metadata.SESSION_END_INFO_TAG, told)
+
+
+def _told(tag: str, data: Any) -> Any:
+    """What is told the HParams plugin, as a summary."""
     value = _summary.Summary.Value(
-        tag=metadata.SESSION_END_INFO_TAG, metadata=told, tensor=metadata.NULL_TENSOR
+        tag=tag, metadata=metadata.create_summary_metadata(data), tensor=metadata.NULL_TENSOR
     )
     return _summary.Summary(value=[value])
 
