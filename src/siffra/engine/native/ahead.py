@@ -75,4 +75,4 @@ class _OtherEnd(event.Listener):
 def _few_images(tasks: Sequence[Task], dataset: Dataset) -> Dataset:
     """`dataset` with no more images than one step takes."""
     few = dataset.train.some(max(training.batch_size for _, training in tasks))
-    return replace(dataset, train=few, val=few, test=few, moved=few, rotated=few, drawn={})
+    return replace(dataset, train=few, val=few, test=few, shifted={}, drawn={})
