@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
 
-ROOT = Path(__file__).parents[1]
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 PAGES = {"README.md": "index.md", "SECURITY.md": "security.md"}
@@ -28,6 +29,15 @@ LINKED = (
     *(f"examples/{path.name}" for path in sorted((ROOT / "examples").iterdir()) if path.is_file()),
 )
 """Files outside of this folder that its pages, or README.md, link to."""
+
+
+def on_config(config: "MkDocsConfig") -> "MkDocsConfig":
+    """Pages that `mkdocs.yml` does not name are how-tos."""
+    nav: Any = config.nav
+    (how_to,) = (part["How to"] for part in nav if isinstance(part, dict) and "How to" in part)
+    named = re.findall(r"[a-z_]+\.md", str(nav))
+    how_to += sorted(path.name for path in DOCS.glob("*.md") if path.name not in named)
+    return config
 
 
 def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
