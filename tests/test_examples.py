@@ -1,5 +1,6 @@
 """The examples hold: the data set is made, and the lab on it can be planned."""
 
+import json
 import re
 import runpy
 import shutil
@@ -81,3 +82,43 @@ def test_the_page_on_labs_has_every_knob():
     assert re.findall(
         r"^\| `([a-z_]+)` \|", page.partition("## The file")[0], re.MULTILINE
     ) == list(KNOBS)
+
+
+def test_the_lab_on_a_table(tmp_path):
+    for name in ("make_wine.py", "wine.toml"):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    runpy.run_path(str(tmp_path / "make_wine.py"), run_name="__main__")
+
+    result = run_lab(
+        tmp_path / "wine.toml",
+        epochs=2,
+        seeds=2,
+        threads=1,
+        store=tmp_path / "runs.sqlite",
+        out=tmp_path / "report",
+    )
+
+    (question,) = result.answers.questions
+    assert list(question.levels[0].accuracy) == ["train", "val", "test", "noisy"]
+    page = (tmp_path / "report" / "report.html").read_text("utf-8")
+    assert "barolo" in page
+    assert "standard deviation 0.1" in page
+    assert "moved" not in page
+    figures = {path.stem for path in (tmp_path / "report" / "figures").iterdir()}
+    assert figures == {
+        f"neurons-{kind}" for kind in ("curves", "levels", "confusion", "classes", "calibration")
+    }
+
+
+def test_the_lab_on_images_in_memory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"epochs": 1, "seeds": 2, "threads": 1, "store": tmp_path / "runs.sqlite"}
+    monkeypatch.setattr("siffra.run_lab", lambda lab, **told: run_lab(lab, **(told | given)))
+
+    runpy.run_path(str(EXAMPLES / "small_digits.py"), run_name="__main__")
+
+    results = json.loads(Path("small-digits/results.json").read_text("utf-8"))
+    level = results["questions"][0]["levels"][0]
+    shifted = ["moved", "rotated", "noisy", "blurred", "faded", "occluded"]
+    assert list(level["accuracy"]) == ["train", "val", "test", *shifted]
+    assert level["shifts"]["turned"]["at"][0] == -180

@@ -81,6 +81,11 @@ def predict(
     """
     saved = load_model(Path(model))
     fitted = _load(saved, made_by)
+    if saved.image_shape[0] == 1:
+        raise ModelFileError(
+            f"{model}: it takes rows of {saved.image_shape[1]} features, not pictures; in Python, "
+            "`siffra.train(...).fitted.predict` does."
+        )
     paths = map(Path, [images] if isinstance(images, str | Path) else images)
     pictures = {path: read_picture(path, saved.image_shape) for path in paths}
     found = {path: fitted.predict(picture[np.newaxis])[0] for path, picture in pictures.items()}
