@@ -1,6 +1,7 @@
 """A saved model predicts as it did, and no other file passes for one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,16 @@ def test_a_saved_model_predicts_as_it_did(saved):
     assert (model.setting, model.seed) == (record.setting, 3)
     assert model.accuracy == record.accuracy
     np.testing.assert_array_equal(loaded.predict(DATASET.test.x), fitted.predict(DATASET.test.x))
+
+
+def test_names_of_classes_are_saved(saved, tmp_path):
+    path, record, fitted = saved
+    named = replace(DATASET, class_names=("cat", "dog", "eel"))
+
+    save_model(tmp_path / "named.safetensors", fitted, record, named)
+
+    assert load_model(tmp_path / "named.safetensors").class_names == ("cat", "dog", "eel")
+    assert load_model(path).class_names == ()
 
 
 def test_saving_leaves_nothing_but_the_file(saved):

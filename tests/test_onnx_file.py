@@ -1,6 +1,7 @@
 """An exported model says what siffra says: held against onnxruntime, over every kind of layer."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -92,6 +93,14 @@ def test_the_file_tells_what_is_in_it(tmp_path):
     assert json.loads(told["siffra.classes"]) == ["0", "1", "2"]
     assert json.loads(told["siffra.accuracy"]) == {"test": 0.5}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_classes_with_names_are_told_by_them():
+    named = replace(drawn(NETWORKS[0]), class_names=("cat", "dog", "eel"))
+
+    told = {prop.key: prop.value for prop in onnx_model(named).metadata_props}
+
+    assert json.loads(told["siffra.classes"]) == ["cat", "dog", "eel"]
 
 
 def test_other_pixels_are_refused():

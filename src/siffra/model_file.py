@@ -40,11 +40,15 @@ class _Header(BaseModel):
     image_shape: tuple[_Side, _Side, _Channels]
     classes: _Classes
     accuracy: dict[str, float]
+    class_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedModel:
-    """A trained model read from a file; `accuracy` holds fractions by set."""
+    """A trained model read from a file; `accuracy` holds fractions by set.
+
+    `class_names` are the data's, in the order of the outputs; none where classes are numbered.
+    """
 
     setting: Setting
     seed: int
@@ -53,6 +57,7 @@ class SavedModel:
     classes: int
     accuracy: dict[str, float]
     weights: dict[str, np.ndarray]
+    class_names: tuple[str, ...] = ()
 
 
 def as_saved(fitted: Fitted, record: Record, dataset: Dataset) -> SavedModel:
@@ -65,6 +70,7 @@ def as_saved(fitted: Fitted, record: Record, dataset: Dataset) -> SavedModel:
         classes=dataset.classes,
         accuracy=record.accuracy,
         weights=fitted.weights(),
+        class_names=dataset.class_names,
     )
 
 
@@ -83,9 +89,12 @@ def save_model(path: Path, fitted: Fitted, record: Record, dataset: Dataset) -> 
         image_shape=dataset.image_shape,
         classes=dataset.classes,
         accuracy=record.accuracy,
+        class_names=dataset.class_names,
     )
+    # A header without names is as it always was.
+    told = header.model_dump_json(exclude=None if header.class_names else {"class_names"})
     weights = {name: np.ascontiguousarray(array) for name, array in fitted.weights().items()}
-    write_file(path, save(weights, metadata={_HEADER: header.model_dump_json()}))
+    write_file(path, save(weights, metadata={_HEADER: told}))
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -162,4 +171,5 @@ def load_model(path: Path) -> SavedModel:
         classes=header.classes,
         accuracy=header.accuracy,
         weights=weights,
+        class_names=header.class_names,
     )

@@ -89,13 +89,14 @@ def expect_exportable(model: Any) -> None:
 
 def _metadata(saved: SavedModel) -> dict[str, str]:
     data = {"name": saved.dataset, "image_shape": saved.image_shape}
+    classes = saved.class_names or [str(label) for label in range(saved.classes)]
     return {
         "siffra.model": saved.setting.model.model_dump_json(),
         "siffra.training": saved.setting.training.model_dump_json(),
         "siffra.seed": str(saved.seed),
         "siffra.data": json.dumps(data),
         "siffra.accuracy": json.dumps(saved.accuracy),
-        "siffra.classes": json.dumps([str(label) for label in range(saved.classes)]),
+        "siffra.classes": json.dumps(classes),
     }
 
 
