@@ -5,12 +5,13 @@ import re
 import runpy
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from siffra.api import run_lab
-from siffra.config import KNOBS, ModuleModel
+from siffra.config import KNOBS, EstimatorModel, ModuleModel, Setting, as_model
 from siffra.data.load import load_dataset
 from siffra.engine.torch.own import make_module
 from siffra.lab.labfile import read_lab
@@ -55,6 +56,60 @@ def test_the_lab_on_a_model_of_one_s_own(tmp_path):
     assert {r.parameters for level in skip.levels for r in level.records} == {
         (8 * 9 + 8) + 16 * (8 * 8 * 9 + 8) + (8 * 4 + 4)
     }
+
+
+def arguments_of(model):
+    assert isinstance(model, EstimatorModel)
+    return dict(model.arguments)
+
+
+def test_the_lab_with_a_forest(tmp_path):
+    lab = (EXAMPLES / "forest.toml").read_text("utf-8").replace("[10, 30, 100]", "[2, 4]")
+    (tmp_path / "forest.toml").write_text(lab, "utf-8")
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 4
+    x = (rng.integers(100, size=(80, 20, 20)) + 30 * y[:, None, None]).astype(np.uint8)
+    np.savez(tmp_path / "shapes.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+
+    result = run_lab(
+        tmp_path / "forest.toml",
+        epochs=1,
+        seeds=2,
+        threads=1,
+        store=tmp_path / "runs.sqlite",
+        out=tmp_path / "report",
+    )
+
+    kind, trees = result.answers.questions
+    dense, forest = (level.records[0] for level in kind.levels)
+    assert (dense.engine, forest.engine) == ("native", "sklearn")
+    assert forest.accuracy["train"] == 1 > dense.accuracy["train"]
+    assert [arguments_of(level.records[0].model) for level in trees.levels] == [
+        {"n_estimators": n, "max_depth": depth} for n in (2, 4) for depth in (4, 16)
+    ]
+    told = (tmp_path / "report" / "report.md").read_text("utf-8")
+    assert "RandomForestClassifier" in told
+    assert "sklearn 1" in told  # the engine
+    assert {claim.verdict for claim in kind.claims} == {"not tested"}  # the network's 20 epochs
+
+
+def test_the_lab_file_and_the_class_on_the_page_on_models(tmp_path):
+    page = (EXAMPLES.parent / "docs" / "models.md").read_text("utf-8")
+    section = page.partition("## Classifiers of scikit-learn's")[2].partition("\n## ")[0]
+    (lab,) = re.findall("```toml\n(.*?)```", section, re.DOTALL)
+    (python,) = re.findall("```python\n(.*?)```", section, re.DOTALL)
+    (tmp_path / "trees.toml").write_text(f'title = "t"\n{lab}')
+
+    plan = plan_lab(read_lab(tmp_path / "trees.toml"), load_dataset(), seeds=1)
+    names: dict[str, Any] = {}
+    exec(python.partition("\nresult")[0], names)
+    setting = Setting.from_knobs({"model": as_model(names["KNeighborsClassifier"])})
+
+    models = [level.settings[0].model for level in plan.questions[0].levels]
+    assert [arguments_of(model) for model in models] == [
+        {"n_estimators": 10}, {"n_estimators": 30}, {},  # a hundred is as usual
+    ]  # fmt: skip
+    assert setting.knobs()["model"] == "sklearn.neighbors:KNeighborsClassifier"
 
 
 def test_what_the_page_on_models_shows(tmp_path):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from siffra.config import Model, Setting, Training
+from siffra.config import EstimatorModel, Model, Setting, Training
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Fitted
 from siffra.errors import ModelFileError
@@ -78,8 +78,9 @@ def save_model(path: Path, fitted: Fitted, record: Record, dataset: Dataset) -> 
     """Write the network of `record` to `path`, replacing what is there; whole or not at all.
 
     Raises:
-        ModelFileError: The file cannot be written.
+        ModelFileError: The file cannot be written, or the model is no network.
     """
+    expect_network(record.model)
     header = _Header(
         model=record.model,
         training=record.training,
@@ -106,6 +107,19 @@ def write_file(path: Path, content: bytes) -> None:
     with _part_of(path) as part:
         part.write_bytes(content)
         part.replace(path)
+
+
+def expect_network(model: Model) -> None:
+    """See that a model has weights that can be kept.
+
+    Raises:
+        ModelFileError: It is an estimator of scikit-learn's.
+    """
+    if isinstance(model, EstimatorModel):
+        raise ModelFileError(
+            f"save: {model.factory} is scikit-learn's, and siffra saves networks alone; in Python "
+            "keep `siffra.train(...).fitted.estimator` with joblib."
+        )
 
 
 def expect_model(path: Path) -> None:

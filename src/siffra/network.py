@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from siffra.config import ConvModel, Model, ModuleModel, Training
+from siffra.config import ConvModel, EstimatorModel, Model, ModuleModel, OwnModel, Training
 from siffra.config.model import Activation, Pooling
 from siffra.data.dataset import Dataset
 from siffra.errors import ConfigError
@@ -189,10 +189,12 @@ def build_network(model: Model, image_shape: tuple[int, int, int], classes: int)
 
     Raises:
         ConfigError: A kernel does not fit its input, a layer leaves nothing, or the network is
-            larger than any that siffra is for; or the model is a module of the user's.
+            larger than any that siffra is for; or the model is no network of siffra's.
     """
     if isinstance(model, ModuleModel):
         raise ConfigError(f"model: {model.factory} is PyTorch's; it needs `--engine torch`.")
+    if isinstance(model, EstimatorModel):
+        raise ConfigError(f"model: {model.factory} is scikit-learn's, and no network.")
     block = model.space_to_depth if isinstance(model, ConvModel) else 1
     convs = tuple(_convs(model, image_shape)) if isinstance(model, ConvModel) else ()
     features = math.prod(convs[-1].output if convs else image_shape)
@@ -217,7 +219,7 @@ def build_network(model: Model, image_shape: tuple[int, int, int], classes: int)
 
 
 def network_for(model: Model, training: Training, dataset: Dataset) -> Network | None:
-    """The network that a run on `dataset` would train; None for a module of the user's.
+    """The network that a run on `dataset` would train; None for a model that is not siffra's own.
 
     Raises:
         ConfigError: As `build_network`, or what is asked for makes no sense with a table's rows.
@@ -232,7 +234,7 @@ def network_for(model: Model, training: Training, dataset: Dataset) -> Network |
             f"augment: {training.augment} is for images, and {dataset.name} has rows of "
             f"{len(dataset.features)} features; it must be none."
         )
-    if isinstance(model, ModuleModel):
+    if isinstance(model, OwnModel):
         return None
     return build_network(model, dataset.image_shape, dataset.classes)
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from siffra.config import ModuleModel
+from siffra.config import EstimatorModel, ModuleModel
 from siffra.errors import ConfigError, ModelFileError, did_you_mean
 from siffra.model_file import SavedModel, write_file
 from siffra.network import NORM_EPSILON, VECTORS, Conv, Dense, Network, build_network
@@ -80,6 +80,8 @@ def expect_exportable(model: Any) -> None:
     Raises:
         ModelFileError: It cannot.
     """
+    if isinstance(model, EstimatorModel):
+        raise ModelFileError(f"onnx: {model.factory} is scikit-learn's, and no network.")
     if isinstance(model, ModuleModel):
         raise ModelFileError(
             f"onnx: {model.factory} is a module of your own; save it as .safetensors, and export "

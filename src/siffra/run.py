@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 from siffra.config import Model, Setting, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.engine.choice import engine_for
 from siffra.network import network_for
 from siffra.scores import accuracy, confusion_matrix
 
@@ -112,6 +113,7 @@ class Record(_Frozen):
 
 def run_key(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> str:
     """SHA-256 (hex) of everything that decides a run's result, as canonical JSON."""
+    engine = engine_for(setting.model, engine)
     described = {
         "model": setting.model.model_dump(mode="json"),
         "training": setting.training.model_dump(mode="json"),
@@ -145,7 +147,7 @@ def run(
     engine: Engine,
     on_epoch: Callable[[int, Epoch], None] = lambda number, epoch: None,
 ) -> tuple[Record, Fitted]:
-    """Train `setting` once and score it on every set.
+    """Train `setting` once and score it on every set; see `engine_for` for what trains it.
 
     `on_epoch` is called after each epoch with its number, from 1, and its scores; what it
     raises ends the run.
@@ -154,6 +156,7 @@ def run(
         ConfigError: The model cannot be built for the data set's images.
     """
     network_for(setting.model, setting.training, dataset)
+    engine = engine_for(setting.model, engine)
     started = time.perf_counter()
     engine.prepare(setting.model, setting.training, dataset)
     compile_seconds = time.perf_counter() - started

@@ -4,34 +4,53 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from estimators import Nearest
 from reference import ReferenceEngine
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import SGDClassifier
 from small import LAYERS, NETWORKS, TRAININGS, small_dataset
 
-from siffra.config import Setting
+from siffra.config import Setting, as_model
+from siffra.config.override import override
 from siffra.data.dataset import Images
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.engine.native.engine import NativeEngine
+from siffra.engine.sklearn.engine import SklearnEngine
 from siffra.engine.torch.engine import TorchEngine
 from siffra.errors import ConfigError, ModelFileError
 from siffra.network import build_network
 
 DATASET = small_dataset()
-ENGINES = {
+NETWORK_ENGINES = {
     engine.name: engine for engine in (NativeEngine(), TorchEngine(1, "cpu"), ReferenceEngine())
 }
+ENGINES = NETWORK_ENGINES | {"sklearn": SklearnEngine(2)}
+ESTIMATORS = (
+    {"model": as_model(RandomForestClassifier), "n_estimators": 5, "max_features": 0.2},
+    {"model": as_model(SGDClassifier), "loss": "log_loss", "tol": 0.1},
+    {"model": as_model(Nearest)},
+)
+"""What the sklearn engine fits instead of networks; the last one gives no probabilities."""
+CASES = [
+    *((name, knobs) for name in NETWORK_ENGINES for knobs in (*NETWORKS, *LAYERS, *TRAININGS)),
+    *(("sklearn", knobs) for knobs in ESTIMATORS),
+]
 
 
 def fit(engine, knobs, seed=1, on_epoch=lambda end, fitted: None, dataset=DATASET):
-    setting = Setting.from_knobs({"batch_size": 8, "epochs": 2, "learning_rate": 0.1, **knobs})
+    usual = {"batch_size": 8, "epochs": 2, "learning_rate": 0.1}
+    setting = Setting.from_knobs(override(usual, knobs))
     return engine.fit(setting.model, setting.training, dataset, seed, on_epoch)
 
 
 def same(a: Fitted, b: Fitted) -> bool:
     left, right = a.weights(), b.weights()
+    if not left:  # an estimator's is known by what it says
+        return bool((a.predict(DATASET.test.x) == b.predict(DATASET.test.x)).all())
     return all((left[name] == right[name]).all() for name in left)
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=NETWORK_ENGINES)
 def engine(request):
     return ENGINES[request.param]
 
@@ -41,13 +60,78 @@ def knobs(request):
     return request.param
 
 
-class TestEngineContract:
+@pytest.mark.parametrize(
+    ("engine", "knobs"),
+    [(ENGINES[name], knobs) for name, knobs in CASES],
+    ids=[f"{name}-{knobs}" for name, knobs in CASES],
+)
+class TestEveryModelOfEveryEngine:
     def test_equal_seeds_give_equal_bits_and_others_do_not(self, engine, knobs):
         first, again, other = (fit(engine, knobs, seed) for seed in (1, 1, 2))
 
         assert same(first, again)
         assert not same(first, other)
 
+
+@pytest.mark.parametrize(
+    ("engine", "knobs"),
+    [
+        *((engine, NETWORKS[3]) for engine in NETWORK_ENGINES.values()),
+        *((ENGINES["sklearn"], knobs) for knobs in ESTIMATORS),
+    ],
+)
+class TestEveryEngine:
+    def test_every_epoch_is_told(self, engine, knobs):
+        ends: list[EpochEnd] = []
+        last = []
+
+        def on_epoch(end, fitted):
+            ends.append(end)
+            last[:] = [fitted.predict(DATASET.test.x)]
+
+        fitted = fit(engine, knobs, on_epoch=on_epoch)
+
+        assert [end.epoch for end in ends] == ([1] if engine.name == "sklearn" else [1, 2])
+        assert all(end.seconds > 0 and 0 <= end.accuracy <= 1 for end in ends)
+        assert all(np.isfinite(end.loss) and end.loss >= 0 for end in ends)
+        assert (last[0] == fitted.predict(DATASET.test.x)).all()
+
+    def test_asking_for_predictions_does_not_change_the_training(self, engine, knobs):
+        quiet = fit(engine, knobs)
+        asked = fit(engine, knobs, on_epoch=lambda end, f: f.predict(DATASET.test.x))
+
+        assert same(quiet, asked)
+
+    def test_what_a_callback_raises_ends_the_training(self, engine, knobs):
+        def stop(end, fitted):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            fit(engine, knobs, on_epoch=stop)
+
+    def test_predictions_are_probabilities(self, engine, knobs):
+        p = fit(engine, knobs).predict(DATASET.test.x)
+
+        assert p.shape == (31, 3)
+        assert p.dtype == np.float32
+        np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
+
+    def test_a_pixel_counts_a_255th(self, engine, knobs):
+        fitted = fit(engine, knobs)
+        as_float = DATASET.test.x / np.float32(255)
+
+        # One rounding more or less of each pixel, then of each sum over at most 240 of them.
+        np.testing.assert_allclose(
+            fitted.predict(DATASET.test.x), fitted.predict(as_float), atol=1e-5
+        )
+
+    def test_it_learns(self, engine, knobs):
+        p = fit(engine, knobs).predict(DATASET.train.x)
+
+        assert (p.argmax(axis=1) == DATASET.train.y).mean() > 0.5  # a third by chance
+
+
+class TestEnginesOfNetworks:
     def test_epochs_are_told_one_by_one_with_the_network_as_it_then_is(self, engine):
         ends: list[EpochEnd] = []
         weights = []
@@ -73,35 +157,6 @@ class TestEngineContract:
         hits = ends[1].accuracy * 16  # of the images that were used, two batches
         assert hits == pytest.approx(round(hits))
         assert not same(fitted, fit(engine, {"epochs": 1}))
-
-    def test_asking_for_predictions_does_not_change_the_training(self, engine):
-        quiet = fit(engine, NETWORKS[2])
-        asked = fit(engine, NETWORKS[2], on_epoch=lambda end, f: f.predict(DATASET.test.x))
-
-        assert same(quiet, asked)
-
-    def test_what_a_callback_raises_ends_the_training(self, engine):
-        def stop(end, fitted):
-            raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            fit(engine, {}, on_epoch=stop)
-
-    def test_predictions_are_probabilities(self, engine):
-        p = fit(engine, NETWORKS[3]).predict(DATASET.test.x)
-
-        assert p.shape == (31, 3)
-        assert p.dtype == np.float32
-        np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
-
-    def test_a_pixel_counts_a_255th(self, engine):
-        fitted = fit(engine, NETWORKS[4])
-        as_float = DATASET.test.x / np.float32(255)
-
-        # One rounding more or less of each pixel, then of each sum over at most 240 of them.
-        np.testing.assert_allclose(
-            fitted.predict(DATASET.test.x), fitted.predict(as_float), atol=1e-5
-        )
 
     @pytest.mark.parametrize(
         "knobs",

@@ -10,13 +10,21 @@ from typing import Any, Unpack
 import numpy as np
 
 from siffra.api.arguments import DataLike, Knobs, loaded, make_engine, with_own_models
-from siffra.config import GREATEST_SEED, Model, ModuleModel, Setting, as_model
+from siffra.config import GREATEST_SEED, EstimatorModel, Model, ModuleModel, Setting, as_model
 from siffra.config.recipe import over_recipe
 from siffra.data.dataset import Dataset
 from siffra.data.pictures import read_picture
 from siffra.engine.base import Fitted
 from siffra.errors import ConfigError, ModelFileError
-from siffra.model_file import ONNX, SavedModel, as_saved, expect_model, load_model, save_model
+from siffra.model_file import (
+    ONNX,
+    SavedModel,
+    as_saved,
+    expect_model,
+    expect_network,
+    load_model,
+    save_model,
+)
 from siffra.report.notebook import html_table
 from siffra.report.terminal import text_table
 from siffra.run import Epoch, Record, run
@@ -131,6 +139,7 @@ def expect_to_save(path: Path, model: Model) -> None:
         from siffra.onnx_file import expect_exportable  # brings ONNX
 
         expect_exportable(model)
+    expect_network(model)
     expect_model(path)
 
 
@@ -211,9 +220,11 @@ class TrainResult:
 
     def __str__(self) -> str:
         record = self.record
+        size = f"{record.parameters:,} parameters, epochs: {len(record.epochs)}, "
         told = (
-            f"{record.setting.knobs()['model']} model, {record.parameters:,} parameters, "
-            f"epochs: {len(record.epochs)}, training: {record.seconds:.2f} s, seed {record.seed}"
+            f"{record.setting.knobs()['model']} model, "
+            f"{'' if isinstance(record.model, EstimatorModel) else size}"
+            f"training: {record.seconds:.2f} s, seed {record.seed}"
         )
         if record.diverged:
             told += "; it diverged: its loss is no longer a number"

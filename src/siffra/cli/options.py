@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -133,13 +134,13 @@ def _one_value(argument: str, own: Mapping[str, Knob]) -> tuple[str, Any]:
         )
     if name not in own:
         raise ConfigError(f"with: {name}: no such parameter; {did_you_mean(name, own)}")
-    return name, parse_value(own[name], text)
+    return name, _level(own[name], text)
 
 
 def _with_option() -> inspect.Parameter:
     option = typer.Option(
         "--with",
-        help="A parameter of your own model (see --model), as width=64.",
+        help="A parameter of your own model or of scikit-learn's (see --model), as width=64.",
         metavar="NAME=VALUE",
         rich_help_panel=KNOB,
     )
@@ -181,14 +182,16 @@ def _metavar(knob: Knob) -> str:
     )
 
 
-def parse_value(knob: Knob, text: str) -> int | float | str | bool:
-    """One value of a knob.
+def parse_value(knob: Knob, text: str) -> int | float | str | bool | None:
+    """One value of a knob; of one that takes anything, what the text looks like.
 
     Raises:
         ConfigError: It is no such number.
     """
     if knob.type is str:
         return text.strip()
+    if knob.type is object:
+        return _whatever(text.strip())
     if knob.type is bool:
         if text.strip().lower() not in ("true", "false"):
             raise ConfigError(f"{knob.name}: found {text!r}; it must be true or false.")
@@ -198,6 +201,16 @@ def parse_value(knob: Knob, text: str) -> int | float | str | bool:
     except ValueError as error:
         wanted = "a whole number" if knob.type is int else "a number"
         raise ConfigError(f"{knob.name}: found {text!r}; it must be {wanted}.") from error
+
+
+def _whatever(text: str) -> int | float | str | bool | None:
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for number in (int, float):
+        with suppress(ValueError):
+            return number(text)
+    return text
 
 
 def parse_values(knob: Knob, text: str) -> Any:

@@ -108,7 +108,7 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
         "seed": record.seed,
         "data": f"{record.dataset} ({record.fingerprint[:12]})",
         "engine": f"{record.engine} {record.engine_version}",
-        "parameters": f"{record.parameters:,}",
+        "parameters": f"{record.parameters:,}" if record.parameters else "–",
         "training": f"{record.seconds:.2f} s",
         "machine": f"{record.machine.cpu}, {record.machine.threads} threads",
         "finished": f"{record.finished.astimezone():%Y-%m-%d %H:%M}",

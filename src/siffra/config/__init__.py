@@ -5,10 +5,20 @@ command line, in the store and in reports. `Setting.from_knobs` turns knobs into
 and a training; `Setting.knobs` turns them back.
 """
 
-from siffra.config.factory import Factory, as_model, load_factory
+from siffra.config.estimator import Estimator
+from siffra.config.factory import Factory
 from siffra.config.knob import Knob
 from siffra.config.knobs import GREATEST_SEED, KNOBS, Setting, choices, knobs_of, says_layers
-from siffra.config.model import BuiltModel, ConvModel, DenseModel, Model, ModuleModel
+from siffra.config.model import (
+    BuiltModel,
+    ConvModel,
+    DenseModel,
+    EstimatorModel,
+    Model,
+    ModuleModel,
+    OwnModel,
+)
+from siffra.config.own import as_model, load_factory
 from siffra.config.training import Training
 
 __all__ = [
@@ -17,10 +27,13 @@ __all__ = [
     "BuiltModel",
     "ConvModel",
     "DenseModel",
+    "Estimator",
+    "EstimatorModel",
     "Factory",
     "Knob",
     "Model",
     "ModuleModel",
+    "OwnModel",
     "Setting",
     "Training",
     "as_model",

@@ -1,14 +1,24 @@
 """Knobs by name: what there is to turn, and the setting that they make together."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self, get_args
 
 from pydantic import ValidationError
 
+from siffra.config.estimator import Estimator
 from siffra.config.factory import Factory
 from siffra.config.knob import Knob
-from siffra.config.model import ConvModel, DenseModel, ModuleModel, usual_pool_size
+from siffra.config.model import (
+    BuiltModel,
+    ConvModel,
+    DenseModel,
+    EstimatorModel,
+    ModuleModel,
+    OwnModel,
+    usual_pool_size,
+)
 from siffra.config.training import Training, usual
 from siffra.errors import ConfigError, did_you_mean
 
@@ -22,7 +32,12 @@ GREATEST_SEED = 2**63 - 1
 KNOBS: Mapping[str, Knob] = {
     knob.name: knob
     for knob in (
-        Knob("model", "which kind of network: dense, conv, or your own as my_models:make", str),
+        Knob(
+            "model",
+            "which kind: dense, conv, your own as my_models:make, or scikit-learn's as "
+            "sklearn.svm:SVC",
+            str,
+        ),
         Knob("learning_rate", "size of each step down the gradient", float),
         Knob("batch_size", "images per step", int),
         Knob("epochs", "passes over the training images; may be a fraction", float),
@@ -61,13 +76,15 @@ _MODEL_KNOBS = ("activation", "batch_norm", "dropout")
 _CONV_KNOBS = ("padding", "pooling", "global_pooling", "space_to_depth")
 _DEFAULT_NEURONS = 32
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+_FITTED_ONCE = Training(epochs=1)
+"""The training of an estimator, which has none of these knobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """A model and its training: all that decides a run, apart from data, seed and engine."""
 
-    model: DenseModel | ConvModel | ModuleModel
+    model: BuiltModel | OwnModel
     training: Training
 
     @classmethod
@@ -94,11 +111,10 @@ class Setting:
         known = knobs_of(kind)
         for name in knobs:
             if name not in known:
-                raise ConfigError(
-                    f"{prefix}{name}: a {kind} model has no such knob; "
-                    f"it belongs to `model = {KNOBS[name].models[-1]}`."
-                )
+                raise ConfigError(f"{prefix}{name}: a {kind} model has no such knob{_whose(name)}.")
         try:
+            if isinstance(kind, Estimator):
+                return cls(_estimator(kind, knobs), _FITTED_ONCE)
             training = Training(**{k: knobs[k] for k in _TRAINING_KNOBS if k in knobs})
             if isinstance(kind, Factory):
                 model = _module(kind, knobs)
@@ -117,6 +133,8 @@ class Setting:
         """
         training = self.training
         knobs = _knobs_of_model(self.model)
+        if isinstance(self.model, EstimatorModel):
+            return knobs
         usual_training = Training().model_dump() | usual(training.model_dump())
         knobs |= {
             name: value
@@ -130,6 +148,8 @@ class Setting:
 
 def knobs_of(model: Any) -> Mapping[str, Knob]:
     """The knobs that there are for a value of `model`, by name."""
+    if isinstance(model, Estimator):
+        return {"model": KNOBS["model"], **model.knobs}
     if isinstance(model, Factory):
         return {name: KNOBS[name] for name in ("model", *_TRAINING_KNOBS)} | dict(model.knobs)
     return {name: knob for name, knob in KNOBS.items() if name == "model" or model in knob.models}
@@ -147,8 +167,14 @@ def choices(name: str) -> tuple[str, ...] | None:
     return None
 
 
-def _knobs_of_model(model: DenseModel | ConvModel | ModuleModel) -> dict[str, Any]:
-    if isinstance(model, ModuleModel):
+def _whose(name: str) -> str:
+    if name in _TRAINING_KNOBS:
+        return ", since it is not trained in steps"
+    return f"; it belongs to `model = {KNOBS[name].models[-1]}`"
+
+
+def _knobs_of_model(model: BuiltModel | OwnModel) -> dict[str, Any]:
+    if isinstance(model, OwnModel):
         return {"model": model.factory, **dict(model.arguments)}
     knobs: dict[str, Any] = {"model": model.kind}
     if isinstance(model, ConvModel):
@@ -177,6 +203,31 @@ def _module(factory: Factory, knobs: Mapping[str, Any]) -> ModuleModel:
             raise ValueError(f"{name}: found {value!r}; it must be {_WORDS[knob.type]}")
         arguments[name] = value
     return ModuleModel(factory=factory, source=factory.source, arguments=tuple(arguments.items()))
+
+
+def _estimator(estimator: Estimator, knobs: Mapping[str, Any]) -> EstimatorModel:
+    arguments = []
+    for name in (name for name in estimator.knobs if name in knobs):
+        default, value = estimator.defaults[name], _argument(name, knobs[name])
+        if type(default) is float and type(value) is int:
+            value = float(value)
+        if not (type(value) is type(default) and value == default):
+            arguments.append((name, value))
+    return EstimatorModel(factory=estimator, source=estimator.source, arguments=tuple(arguments))
+
+
+def _argument(name: str, value: Any) -> Any:
+    """A value of an estimator's parameter; TOML has no None."""
+    values = value if isinstance(value, list | tuple) else [value]
+    for one in values:
+        is_plain = one is None or type(one) in (bool, int, float, str)
+        if not is_plain or (type(one) is float and not math.isfinite(one)):
+            raise ValueError(
+                f"{name}: found {value!r}; it must be a number, a text, true or false, None, or a "
+                "list of these"
+            )
+    plain = tuple(None if one == "None" else one for one in values)
+    return plain if values is value else plain[0]
 
 
 def _dense(knobs: Mapping[str, Any]) -> DenseModel:

@@ -115,9 +115,29 @@ class ModuleModel(Frozen):
     arguments: tuple[tuple[str, bool | int | float | str], ...] = ()
 
 
+Scalar = bool | int | float | str | None
+Value = Scalar | tuple[Scalar, ...]
+"""What a parameter of an estimator takes."""
+
+
+class EstimatorModel(Frozen):
+    """An estimator of scikit-learn's, or of the user's: see `siffra.config.estimator`.
+
+    `factory` is its name, which can only be used where it is an `Estimator`; `source` says which
+    version or code it is; `arguments` are those of its parameters that differ from its defaults.
+    """
+
+    kind: Literal["estimator"] = "estimator"
+    factory: Annotated[str, PlainValidator(_name, json_schema_input_type=str)]
+    source: str
+    arguments: tuple[tuple[str, Value], ...] = ()
+
+
 BuiltModel = DenseModel | ConvModel
 """A model that siffra builds itself, with any engine."""
-Model = Annotated[DenseModel | ConvModel | ModuleModel, Field(discriminator="kind")]
+OwnModel = ModuleModel | EstimatorModel
+"""A model that someone else's code is."""
+Model = Annotated[BuiltModel | OwnModel, Field(discriminator="kind")]
 
 
 def usual_pool_size(convolutions: int, global_pooling: str | None) -> tuple[int, ...]:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from siffra.config.knobs import knobs_of, says_layers
+from siffra.config.estimator import Estimator
+from siffra.config.knobs import KNOBS, knobs_of, says_layers
 from siffra.config.training import has_use
 
 
@@ -13,15 +14,25 @@ def override(base: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str, Any
     A base may speak of what other knobs took away: of the momentum, where the optimizer now has
     none, or of filters, where the model is dense. Such knobs are left out. Nothing that `knobs`
     says is, so that a mistake in it is found where the setting is made.
+
+    A base for networks has nothing to say to an estimator, even if that has parameters that are
+    called alike: its learning rate is another.
     """
     both = {**base, **knobs}
-    return {name: value for name, value in both.items() if name in knobs or _is_used(name, both)}
+    of_networks = KNOBS if base.get("model", "dense") != both.get("model", "dense") else {}
+    return {
+        name: value
+        for name, value in both.items()
+        if name in knobs or _is_used(name, both, of_networks)
+    }
 
 
-def _is_used(name: str, knobs: Mapping[str, Any]) -> bool:
+def _is_used(name: str, knobs: Mapping[str, Any], of_networks: Mapping[str, Any]) -> bool:
     model = knobs.get("model", "dense")
+    if isinstance(model, Estimator) and name in of_networks and name != "model":
+        return False
     if name not in knobs_of(model):
         return False
     if name == "neurons" and model == "conv":
         return says_layers(knobs)
-    return has_use(name, knobs)
+    return isinstance(model, Estimator) or has_use(name, knobs)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from siffra.config import Setting
+from siffra.config import KNOBS, Estimator, EstimatorModel, Setting, knobs_of
 from siffra.config.override import override
 from siffra.data.dataset import Dataset
 from siffra.errors import ConfigError, LabFileError, RecipeError
@@ -27,7 +27,8 @@ class Part:
 class Cut:
     """How long a run may be: at most `epochs` (None: as long as it says), or `exact`ly.
 
-    A recipe's length is part of the recipe, and only cut if it is to be exact.
+    A recipe's length is part of the recipe, and only cut if it is to be exact. An estimator has
+    none.
     """
 
     epochs: int | None = None
@@ -35,6 +36,8 @@ class Cut:
 
     def __call__(self, setting: Setting, *, is_recipe: bool = False) -> Setting:
         """`setting`, shortened if need be."""
+        if isinstance(setting.model, EstimatorModel):
+            return setting
         own = setting.training.epochs
         is_shorter = self.epochs is not None and self.epochs < own and not is_recipe
         epochs = self.epochs if self.epochs and (self.exact or is_shorter) else own
@@ -69,6 +72,17 @@ def assemble(
         located = _located(str(error).removesuffix("."), parts)
         raise LabFileError(f"{source}: {located} ({about}).") from error
     return cut(setting, is_recipe=stated is not parts) if cut else setting
+
+
+def of_use(
+    fixed: Mapping[str, Any], knobs: Mapping[str, Any], vary: Mapping[str, Sequence[Any]]
+) -> Mapping[str, Any]:
+    """`fixed` for the level with `knobs`: an estimator among networks has no use for theirs."""
+    models = vary.get("model", ())
+    model = knobs.get("model")
+    if not isinstance(model, Estimator) or all(isinstance(one, Estimator) for one in models):
+        return fixed
+    return {k: v for k, v in fixed.items() if k in knobs_of(model) and k not in KNOBS}
 
 
 def _on_recipe(parts: Sequence[Part]) -> Sequence[Part]:

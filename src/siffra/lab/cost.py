@@ -6,9 +6,10 @@ from functools import cache
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from siffra.config import Model, ModuleModel, Setting
+from siffra.config import EstimatorModel, Model, ModuleModel, Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
+from siffra.engine.choice import ESTIMATORS
 from siffra.network import build_network
 from siffra.run import Record, curve_images, this_machine
 from siffra.store import Store
@@ -20,6 +21,8 @@ _STEP = 2e-5
 """Seconds that a step takes for each layer beside its arithmetic."""
 _STEP_OF_A_MODULE = 0.01
 """Seconds of a step of a user's module, until runs of such have shown what it is."""
+_FIT = 10.0
+"""Seconds of an estimator's fit and its scores, likewise."""
 
 
 class Costs:
@@ -38,10 +41,11 @@ class Costs:
         self._counted = cache(self._count)
         self._correction = cache(self._correct)
         machine = this_machine(engine.threads).model_copy(update={"jobs": jobs})
-        for model, batch_size, seconds in store.epoch_seconds(
-            dataset=dataset.name, engine=engine.name, machine=machine
-        ):
-            self._known[model, batch_size] = seconds
+        for name in (engine.name, ESTIMATORS):
+            for model, batch_size, seconds in store.epoch_seconds(
+                dataset=dataset.name, engine=name, machine=machine
+            ):
+                self._known[model, batch_size] = seconds
 
     def learn(self, record: Record) -> None:
         """Take note of what a run on this machine took."""
@@ -71,6 +75,8 @@ class Costs:
         model, batch_size = like
         images = len(self._dataset.train)
         steps = -(-images // batch_size)
+        if isinstance(model, EstimatorModel):
+            return _FIT
         if isinstance(model, ModuleModel):
             return steps * _STEP_OF_A_MODULE
         network = build_network(model, self._dataset.image_shape, self._dataset.classes)

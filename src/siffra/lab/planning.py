@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from siffra.config import ModuleModel, Setting
+from siffra.config import OwnModel, Setting
 from siffra.data.dataset import SHIFTED, Dataset
 from siffra.data.load import DataSource
 from siffra.errors import ConfigError, LabFileError, did_you_mean
-from siffra.lab.assembly import Cut, Part, assemble
+from siffra.lab.assembly import Cut, Part, assemble, of_use
 from siffra.lab.demands import check_demands
 from siffra.lab.labfile import (
     EXPERIMENTS,
@@ -124,9 +124,10 @@ def plan_vary(
         raise ConfigError(
             f"{', '.join(vary) or 'vary'}: give two values or more, {MOST_LEVELS:,} at most."
         )
-    parts = [Part("base", base or {}), Part("", fixed)]
     levels = tuple(
-        Level(knobs, (assemble([*parts, Part("", knobs)], dataset),), {}) for knobs in combinations
+        Level(knobs, (assemble([Part("base", base or {}), *parts], dataset),), {})
+        for knobs in combinations
+        for parts in [[Part("", of_use(fixed, knobs, vary)), Part("", knobs)]]
     )
     if same := _first_same(levels):
         raise ConfigError(_why_same(*same))
@@ -280,7 +281,7 @@ def _why_same(first: Level, second: Level) -> str:
 
 def _has_no_neurons(level: Level) -> bool:
     model = level.settings[0].model
-    return not isinstance(model, ModuleModel) and not model.neurons
+    return not isinstance(model, OwnModel) and not model.neurons
 
 
 def _with_reported(

@@ -8,6 +8,7 @@ that look alone, so that a lab which was killed comes to the same answers as one
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from siffra.config import EstimatorModel
 from siffra.lab.interactions import Interaction, InteractionTest, interaction_tests
 from siffra.lab.judging import Allowance, ClaimAnswer, ClaimTest, moderate, not_tested
 from siffra.lab.levels import LevelAnswer, Records, see_level
@@ -180,7 +181,9 @@ def _moderated(tests: Mapping[Number, _Test]) -> dict[Number, _Test]:
 
 def _is_too_short(claim: Claim, question: Question) -> bool:
     settings = [s for i in involved(claim) for s in question.levels[i].settings]
-    lengths = [setting.training.epochs for setting in settings]
+    lengths = [s.training.epochs for s in settings if not isinstance(s.model, EstimatorModel)]
+    if not lengths:
+        return claim.metric == "decline"
     # A recipe has its own length, however short: what it is set against must be long enough. A
     # claim about no length in particular can be tested on part of an epoch.
     is_cut = 1 < claim.epochs > max(lengths)

@@ -52,7 +52,10 @@ def value_name(words: Words, value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(value_name(words, v) for v in value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return words(key) if (key := f"value.{value}") in words else str(value)
+        told = str(value)
+        if told.startswith("sklearn.") and ":" in told:
+            return told.partition(":")[2]
+        return words(key) if (key := f"value.{value}") in words else told
     return words.exact(value)
 
 
@@ -80,11 +83,19 @@ def levels_name(words: Words, levels: Sequence[Level]) -> str:
 def knobs_name(words: Words, knobs: Mapping[str, Any]) -> str:
     """`learning rate 0.7, 4 layers`."""
     return ", ".join(
-        words(f"model.{value}")
-        if knob == "model" and f"model.{value}" in words
+        _model_name(words, value)
+        if knob == "model"
         else _named(words, knob, value_name(words, value), one=value == 1)
         for knob, value in knobs.items()
     )
+
+
+def _model_name(words: Words, model: str) -> str:
+    """`dense model`, `model my_models:make`; a class of scikit-learn's is known by its own name."""
+    if f"model.{model}" in words:
+        return words(f"model.{model}")
+    name = value_name(words, model)
+    return name if name != model else _named(words, "model", name)
 
 
 def _named(words: Words, knob: str, value: str, *, one: bool = False) -> str:

@@ -78,6 +78,8 @@ def _value(value: Any) -> str:
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
+    if value is None:
+        return '"None"'  # which TOML has no word for
     if isinstance(value, float):
         return repr(value)  # 1e-05 and 0.1 are floats in TOML as well
     return json.dumps(value, ensure_ascii=False)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from siffra.config import EstimatorModel
 from siffra.lab.plan import Claim, Level, Question
 from siffra.lab.statistics import compare_accuracy, compare_seconds
 from siffra.lab.verdicts import Answers, ClaimAnswer, LevelAnswer, QuestionAnswer, Verdict
@@ -129,7 +130,10 @@ def capital(text: str) -> str:
 
 
 def _after(words: Words, answer: QuestionAnswer) -> str:
-    lengths = {len(r.epochs) for level in answer.levels for r in level.records}
+    records = [record for level in answer.levels for record in level.records]
+    if any(isinstance(record.model, EstimatorModel) for record in records):
+        return ""
+    lengths = {len(record.epochs) for record in records}
     return words.count("answer.after", lengths.pop()) if len(lengths) == 1 else ""
 
 

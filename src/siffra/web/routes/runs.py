@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import StringConstraints
 
+from siffra.config import OwnModel
 from siffra.report.data_files import record_rows, runs_csv, runs_parquet
 from siffra.report.words import Words
 from siffra.run import Record
@@ -89,7 +90,9 @@ async def keep_model(key: RunKey, body: Nothing, here: Here) -> Mapping[str, Any
 
     def find() -> bool:
         with here.store() as store:
-            _record(store, key)
+            model = _record(store, key).model
+        if isinstance(model, OwnModel):  # here it is only a name: its code is not run
+            raise Refusal("method")
         return here.models.find(f"run-{key}") is not None
 
     made = await run_in_threadpool(find)
