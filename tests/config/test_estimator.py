@@ -1,5 +1,6 @@
 """A classifier of scikit-learn's becomes a model with knobs, and every mistake in it is named."""
 
+import pickle
 import sys
 
 import pytest
@@ -131,6 +132,17 @@ def test_it_comes_back_from_json_as_a_name_that_runs_nothing():
     assert back == model
     assert isinstance(back, EstimatorModel)
     assert not isinstance(back.factory, Estimator)
+
+
+@pytest.mark.parametrize("name", [FOREST, "mine:Mine"])
+def test_it_goes_to_other_processes_whole(folder, name):
+    model = setting(model=load_factory(name, folder)).model
+
+    again = pickle.loads(pickle.dumps(model))
+
+    assert again == model
+    assert isinstance(again.factory, Estimator)
+    assert again.factory.make.__name__ == name.partition(":")[2]
 
 
 @pytest.mark.parametrize(

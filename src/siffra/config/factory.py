@@ -28,7 +28,7 @@ class Factory(str):
     knobs: Mapping[str, Knob]
     defaults: Mapping[str, bool | int | float | str]
     given: tuple[str, ...]
-    again: tuple[Callable[..., "Factory"], tuple[Any, ...]] | None = None
+    again: tuple[Callable[..., "Factory | None"], tuple[Any, ...]] | None = None
 
     @classmethod
     def of(cls, make: Callable[..., Any], name: str, source: bytes) -> Self:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 import platformdirs
 from filelock import FileLock
 
-from siffra.config import Setting
+from siffra.config import EstimatorModel, Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.errors import SiteError
@@ -35,7 +35,11 @@ class Maker:
     def prepare_all(self, runs: Sequence[PlannedRun]) -> None:
         """Have all that `runs` need compiled, before the first of them."""
         settings = dict.fromkeys(planned.setting for planned in runs)
-        tasks = [(setting.model, setting.training) for setting in settings]
+        tasks = [
+            (setting.model, setting.training)
+            for setting in settings
+            if not isinstance(setting.model, EstimatorModel)  # nothing of it is compiled
+        ]
         self._engine.prepare_all(tasks, self._split_for(runs[0].seed))
 
     def make(
@@ -50,6 +54,8 @@ class Maker:
 
     def compile_in_turn(self, planned: PlannedRun) -> None:
         """Have what the run needs compiled by one process of this machine, not by all at once."""
+        if isinstance(planned.setting.model, EstimatorModel):
+            return
         dataset, setting = self._split_for(planned.seed), planned.setting
         with suppress(OSError):  # without a place for the lock each compiles for itself
             folder = platformdirs.user_cache_path("siffra") / "compiled"
