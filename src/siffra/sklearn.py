@@ -197,11 +197,9 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "weights_")
         rows: Any = validate_data(self, X, reset=False, **_AS_IT_IS)
         x = self._images(rows)
-        whole = len(x) - len(x) % _AT_ONCE
-        parts = [x[:whole]] if whole else []
-        if whole < len(x):
-            # With rows of the same kind, since an engine may look at how many zeros there are.
-            parts.append(x[np.arange(_AT_ONCE) % (len(x) - whole) + whole])
+        parts = [x[first : first + _AT_ONCE] for first in range(0, len(x), _AT_ONCE)]
+        # Filled up with rows of its own, since an engine may look at how many zeros there are.
+        parts[-1] = parts[-1][np.arange(_AT_ONCE) % len(parts[-1])]
         with _ONE_AT_A_TIME:
             found = [self._network.predict(part) for part in parts]
         return np.concatenate(found)[: len(x)]
