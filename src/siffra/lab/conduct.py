@@ -194,7 +194,8 @@ class _Conductor:
         self._ahead: deque[PlannedRun] = deque()
         self._elsewhere: deque[PlannedRun] = deque()
         self._looked = 0.0
-        self._given: dict[PlannedRun, float] = {}  # with the share of each that is behind it
+        self._given: set[PlannedRun] = set()
+        self._shares: dict[PlannedRun, float] = {}  # of those, what is behind them, where known
         self._again: deque[PlannedRun] = deque()  # of those, what is to be given once more
         self._losses: Counter[PlannedRun] = Counter()
         self._left = Counter(planned.setting for planned in self._keys)
@@ -249,7 +250,7 @@ class _Conductor:
         some = [self._ahead.popleft() for _ in range(min(self._site.room, len(self._ahead)))]
         missing = self._not_stored(some) if some else []
         claimed = self._claim(missing)
-        self._given |= {planned: 0.0 for planned in missing if planned in claimed}
+        self._given |= claimed
         self._elsewhere.extend(planned for planned in missing if planned not in claimed)
         for planned in missing:
             if planned in claimed:
@@ -260,16 +261,14 @@ class _Conductor:
         """Those that nobody has stored meanwhile; the others are reused."""
         keys = {planned: self._keys[planned] for planned in some}
         stored = set() if self._fresh else _stored(keys, self._store)
-        missing: list[PlannedRun] = []
-        for planned, key in keys.items():
-            record = self._store.get(key) if key in stored else None
-            if record is None:
-                missing.append(planned)
-            else:
-                self._keep(planned, record)
-                self._predict()
-                self._on_event(Reused(planned, record, self._progress()))
-        return missing
+        found = {planned: self._store.get(key) for planned, key in keys.items() if key in stored}
+        reused = {planned: record for planned, record in found.items() if record}
+        for planned, record in reused.items():
+            self._keep(planned, record)
+        if reused:
+            self._predict()
+        self._tell_of(reused, Reused)
+        return [planned for planned in some if planned not in reused]
 
     def _claim(self, missing: Sequence[PlannedRun]) -> set[PlannedRun]:
         """Those that are now ours to make."""
@@ -288,7 +287,7 @@ class _Conductor:
                 case Made():
                     made.append(news)
                 case EpochMade(run=run, number=number, epoch=epoch):
-                    self._given[run] = min(1.0, number / run.setting.training.epochs)
+                    self._shares[run] = min(1.0, number / run.setting.training.epochs)
                     self._on_event(EpochDone(run, number, epoch, self._progress()))
                 case Lost():
                     self._make_again(news)
@@ -306,7 +305,7 @@ class _Conductor:
                 f"run {self._keys[lost.run][:12]} was lost {losses} times, the last time since "
                 f"{lost.why}; what is finished is stored, and the same command goes on."
             )
-        self._given[lost.run] = 0.0
+        self._shares.pop(lost.run, None)
         self._again.append(lost.run)
         self._on_event(Restarted(lost.run, lost.why, losses, self._progress()))
 
@@ -326,12 +325,18 @@ class _Conductor:
             # Not the new one, where the run was made again for its examination.
             kept = self._store.get(one.record.key) if one.record.key in stayed else None
             self._keep(one.run, kept or one.record)
-            del self._given[one.run]
+            self._given.remove(one.run)
+            self._shares.pop(one.run, None)
         self._predict()
-        before = self._before + len(self._records) - len(made)
-        for number, one in enumerate(made, start=1):
-            progress = self._progress(done=before + number)
-            self._on_event(Finished(one.run, self._records[one.run], progress))
+        self._tell_of({one.run: self._records[one.run] for one in made}, Finished)
+
+    def _tell_of(
+        self, kept: Mapping[PlannedRun, Record], event: type[Finished] | type[Reused]
+    ) -> None:
+        """Tell of runs that have just been kept, one after the other."""
+        before = self._before + len(self._records) - len(kept)
+        for number, (planned, record) in enumerate(kept.items(), start=1):
+            self._on_event(event(planned, record, self._progress(done=before + number)))
 
     def _keep(self, planned: PlannedRun, record: Record) -> None:
         self._records[planned] = record
@@ -343,8 +348,8 @@ class _Conductor:
 
     def _progress(self, done: int | None = None) -> Progress:
         """Where the lab stands, with what is behind the runs at work."""
-        shares = ((p.setting, share) for p, share in self._given.items() if share)
-        behind = sum(share * self._costs.seconds(setting) for setting, share in shares)
+        shares = self._shares.items()
+        behind = sum(share * self._costs.seconds(planned.setting) for planned, share in shares)
         left = len(self._keys) - len(self._records)
         return Progress(
             done=self._before + len(self._records) if done is None else done,

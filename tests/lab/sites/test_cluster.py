@@ -83,7 +83,7 @@ def nodes(port: int) -> Iterator[Any]:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), *sys.path]))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         head = {"num_cpus": 0, "ray_client_server_port": port, **small}
-        cluster = Nodes(initialize_head=True, head_node_args=head)
+        cluster: Any = Nodes(initialize_head=True, head_node_args=head)
         try:
             for _ in range(2):
                 cluster.add_node(num_cpus=1, **small)
@@ -104,9 +104,8 @@ def own_lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x = rng.integers(0, 90, (120, 12, 12))
     for image, label in zip(x, y, strict=True):
         image[2:10, 4 * label : 4 * label + 3] += 60
-    sets = {"x_train": x[:90], "x_test": x[90:]}
-    images = {name: array.astype(np.uint8) for name, array in sets.items()}
-    np.savez(folder / "bars.npz", **images, y_train=y[:90], y_test=y[90:])
+    x = x.astype(np.uint8)
+    np.savez(folder / "bars.npz", x_train=x[:90], y_train=y[:90], x_test=x[90:], y_test=y[90:])
     (folder / "lab.toml").write_text(LAB, encoding="utf-8")
     return folder / "lab.toml"
 
@@ -118,7 +117,7 @@ def found(own_lab: Path) -> Callable[..., Any]:
     @cache
     def run(name: str, **where: Any) -> Any:
         store, out = own_lab.parent / f"{name}.sqlite", own_lab.parent / name
-        many = {"seeds": 2, "until_decided": True, "max_seeds": 4, "threads": 1}
+        many: Any = {"seeds": 2, "until_decided": True, "max_seeds": 4, "threads": 1}
         siffra.run_lab(own_lab, **many, store=store, out=out, **where)
         return json.loads((out / "results.json").read_text("utf-8"))
 
@@ -135,8 +134,8 @@ def site(nodes: Any, engine: LoggingEngine) -> Iterator[Callable[..., Cluster]]:
     """`site()`: the cluster, joined, and left at the end."""
     joined: list[Cluster] = []
 
-    def join(*make: Any, **need: Any) -> Cluster:
-        maker = partial(*make or (make_slow_engine, engine.log))
+    def join(make: Any = make_slow_engine, *arguments: Any, **need: Any) -> Cluster:
+        maker = partial(make, engine.log, *arguments)
         made = Cluster(DATASET, None, engine, maker, need=Need(**need))
         joined.append(made)
         return made
@@ -214,7 +213,7 @@ def test_a_killed_driver_goes_on_where_it_was(nodes, site, engine, tmp_path):
 
 
 def test_a_runs_own_error_is_raised_here_and_the_run_not_made_again(site, engine, tmp_path):
-    cluster = site(make_failing_engine, engine.log, False)
+    cluster = site(make_failing_engine, False)
     with (
         open_store(tmp_path / "runs.sqlite") as store,
         pytest.raises(ConfigError, match=r"learning_rate: not this one\."),
@@ -231,7 +230,7 @@ def test_a_run_that_takes_its_worker_down_again_and_again_ends_the_lab(site, eng
         if isinstance(event, Restarted):
             restarted.append(event)
 
-    cluster = site(make_failing_engine, engine.log, True)
+    cluster = site(make_failing_engine, True)
     with (
         open_store(tmp_path / "runs.sqlite") as store,
         pytest.raises(SiteError, match=r"lost 3 times"),

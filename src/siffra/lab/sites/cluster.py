@@ -243,5 +243,6 @@ def _connect(ray: Any, address: str | None) -> bool:
 
 
 def _first_line(error: BaseException) -> str:
+    error = getattr(error, "cause", None) or error  # what failed in a task, without its traceback
     told = str(error).strip().splitlines()
     return (told[0] if told else type(error).__name__).rstrip(".")

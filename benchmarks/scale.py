@@ -1,0 +1,334 @@
+"""What a lab costs the one who conducts it, and what a million runs on a thousand nodes would.
+
+`python -m benchmarks.scale` measures and prints; `--write` puts it into `docs/scale.md`. Nothing
+else should run meanwhile. Ray (`siffra[ray]`) is started here, on this machine alone.
+"""
+
+import argparse
+import gc
+import heapq
+import random
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from siffra.api import make_engine
+from siffra.config import Setting
+from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource, load_dataset
+from siffra.engine.base import Engine
+from siffra.examination import Examination, examine
+from siffra.lab.conduct import conduct, run_keys
+from siffra.lab.plan import Level, Plan, PlannedRun, Question
+from siffra.lab.sites.base import News, Site
+from siffra.lab.sites.cluster import Cluster, Need
+from siffra.lab.sites.making import Answer
+from siffra.run import Record, run, this_machine
+from siffra.store import open_store
+
+PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
+BEGIN, END = "<!-- measured: python -m benchmarks.scale --write -->", "<!-- end -->"
+EPOCHS = 20
+SETTINGS = 50
+RUNS = 1_000_000
+NODES, CPUS = 1_000, 16
+LENGTHS = (3, 10, 30, 100, 300)
+"""Seconds of a run, in the simulation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A record of a real network, as long as one of `EPOCHS` epochs, with its examination."""
+
+    dataset: Dataset
+    engine: Engine
+    record: Record
+    examination: Examination
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """By the machine that conducts: records a second, seconds and bytes a run."""
+
+    record_bytes: int
+    one_by_one: float
+    together: float
+    with_examinations: float
+    keys: float
+    conducting: float
+    conducting_many: float
+    tasks: float
+    memory: float
+
+
+def take_sample() -> Sample:
+    """Train the study's base network once; its last epoch stands for the others."""
+    dataset, engine = load_dataset(), make_engine(1)
+    setting = Setting.from_knobs({"epochs": 1})
+    record, fitted = run(setting, dataset, 0, engine)
+    draws = random.Random(0)
+
+    def like(last: Any) -> Any:
+        accuracy = {name: value * draws.random() for name, value in last.accuracy.items()}
+        changed = {"accuracy": accuracy, "seconds": last.seconds * draws.random()}
+        return last.model_copy(update=changed | {"loss": draws.random()})
+
+    epochs = tuple(like(record.epochs[0]) for _ in range(EPOCHS))
+    return Sample(
+        dataset, engine, record.model_copy(update={"epochs": epochs}), examine(fitted, dataset)
+    )
+
+
+def stored_a_second(sample: Sample, count: int, at_once: int, examined: bool) -> float:
+    """How many records a second the store takes, so many in one transaction."""
+    examination = sample.examination if examined else None
+    records = [sample.record.model_copy(update={"key": f"{n:064x}"}) for n in range(count)]
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "runs") as store:
+        started = time.perf_counter()
+        for first in range(0, count, at_once):
+            store.add_all([(r, examination) for r in records[first : first + at_once]])
+        return count / (time.perf_counter() - started)
+
+
+class Instantly(Site):
+    """Has every run made at once, with nothing but the answer to be read."""
+
+    def __init__(self, sample: Sample, keys: dict[PlannedRun, str], size: int) -> None:
+        self._text, self._key = sample.record.model_dump_json(), sample.record.key
+        self._keys, self._size = keys, size
+        self._given: list[PlannedRun] = []
+
+    @property
+    def size(self) -> int:
+        """See `Site.size`."""
+        return self._size
+
+    @property
+    def jobs(self) -> int:
+        """See `Site.jobs`."""
+        return 1
+
+    @property
+    def room(self) -> int:
+        """See `Site.room`."""
+        return 2 * self._size - len(self._given)
+
+    def give(self, run: PlannedRun) -> None:
+        """See `Site.give`."""
+        self._given.append(run)
+
+    def attend(self, tell: Callable[[News], None]) -> None:
+        """Say that some of the runs are made."""
+        some, self._given = self._given[:100], self._given[100:]
+        for planned in some:
+            tell(_answer(self._text, self._key, self._keys[planned]).made(planned, 1))
+
+
+def _answer(text: str, key: str, wanted: str) -> Answer:
+    return Answer(text.replace(key, wanted))
+
+
+def plan_of(runs: int) -> Plan:
+    """A plan of so many runs, of `SETTINGS` settings."""
+    settings = [
+        Setting.from_knobs({"learning_rate": 0.01 * (1 + n // 10), "neurons": 8 * (1 + n % 10)})
+        for n in range(SETTINGS)
+    ]
+    levels = tuple(Level({}, (setting,), {}) for setting in settings)
+    question = Question("a", {}, {}, (), (), {}, levels, (), ())
+    return Plan({}, "", "", "", None, tuple(range(runs // SETTINGS)), (question,), ())
+
+
+def conducting(sample: Sample, runs: int, size: int) -> tuple[float, float]:
+    """Seconds and bytes that a run costs the conductor, with so many made at once."""
+    plan = plan_of(runs)
+    site = Instantly(sample, dict(run_keys(plan, sample.dataset, sample.engine)), size)
+    before = _memory()
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "runs") as store:
+        started = time.perf_counter()
+        kept = conduct(plan, sample.dataset, sample.engine, store, site=site)
+        seconds = time.perf_counter() - started
+        return seconds / len(kept), (_memory() - before) / len(kept)
+
+
+def _memory() -> int:
+    """The bytes that this process uses, as Linux has them."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * resource.getpagesize()
+
+
+def by_tasks(sample: Sample, runs: int) -> float:
+    """Processor seconds that a run on a cluster costs its driver, of all its threads."""
+    plan = plan_of(runs)
+    with Cluster(sample.dataset, DataSource(), sample.engine, make_engine, need=Need()) as cluster:
+        text = cluster._ray.put(sample.record.model_dump_json())
+        cluster._task = cluster._ray.remote(max_retries=0)(_instantly)
+        order = (text, sample.record.key)
+        cluster._order = order  # pyright: ignore[reportAttributeAccessIssue]
+
+        def measured(store: Path, some: Plan) -> float:
+            with open_store(store) as opened:
+                started = time.process_time()
+                conduct(some, sample.dataset, sample.engine, opened, site=cluster)
+                return (time.process_time() - started) / len(some.runs)
+
+        with tempfile.TemporaryDirectory() as folder:
+            measured(Path(folder) / "first", plan_of(SETTINGS))  # the workers start
+            return measured(Path(folder) / "runs", plan)
+
+
+def _instantly(order: tuple[Any, str], _: int, planned: PlannedRun) -> tuple[str, Answer]:
+    """A task that answers as one that made the run would."""
+    import ray
+
+    from benchmarks.scale import key_of  # of the worker's own module, not of a copy of `__main__`
+
+    text, key = order
+    return "", _answer(ray.get(text), key, key_of(planned))
+
+
+_known: list[Any] = []
+
+
+def key_of(planned: PlannedRun) -> str:
+    """The key of a run, worked out where the task is."""
+    from siffra.run import run_key
+
+    if not _known:
+        _known.extend([load_dataset(), make_engine(1)])
+    return run_key(planned.setting, _known[0], planned.seed, _known[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """A lab on a large cluster: hours, and the share of its CPUs that were at work."""
+
+    seconds_a_run: float
+    hours: float
+    busy: float
+
+
+def simulate(driver: float, seconds: float, *, runs: int, slots: int) -> Simulated:
+    """Make `runs` of about so many `seconds` on so many `slots`, each fed by one driver.
+
+    The driver needs `driver` seconds for each run, hands out twice as many as there are slots, and
+    sees to them in the order in which they end. Lengths are drawn, with a spread of a third.
+    """
+    draws = random.Random(0)
+    length = [seconds * draws.lognormvariate(-0.05, 0.32) for _ in range(1000)]
+    free = 0.0  # when the driver is
+    ends: list[float] = []  # when each slot's present run ends
+    queued = min(slots, runs)
+    for n in range(min(slots, runs)):
+        free += driver / 2  # half of a run's cost is to hand it out
+        heapq.heappush(ends, free + length[n % 1000])
+    given = min(2 * slots, runs)
+    free += driver / 2 * (given - queued)
+    waiting = given - queued
+    ready: list[float] = []  # when each run that was handed out later reaches the cluster
+    for n in range(queued, runs):
+        ended = heapq.heappop(ends)
+        free = max(free, ended) + driver
+        if waiting:
+            waiting -= 1
+            begins = ended
+        else:
+            begins = max(ended, heapq.heappop(ready))
+        heapq.heappush(ready, free)
+        heapq.heappush(ends, begins + length[n % 1000])
+    for ended in sorted(ends):
+        free = max(free, ended) + driver / 2
+    last = max(free, max(ends))
+    work = sum(length) / 1000 * runs
+    return Simulated(seconds, last / 3600, work / (last * slots))
+
+
+def measure(runs: int) -> Measured:
+    """All that the page tells."""
+    sample = take_sample()
+    few = plan_of(runs)
+    started = time.perf_counter()
+    run_keys(few, sample.dataset, sample.engine)
+    keys = (time.perf_counter() - started) / runs
+    seconds, memory = conducting(sample, runs, 64)
+    many, _ = conducting(sample, runs, NODES * CPUS)
+    return Measured(
+        record_bytes=len(sample.record.model_dump_json()),
+        one_by_one=stored_a_second(sample, runs // 4, 1, examined=False),
+        together=stored_a_second(sample, runs, 100, examined=False),
+        with_examinations=stored_a_second(sample, runs, 100, examined=True),
+        keys=keys,
+        conducting=seconds,
+        conducting_many=many,
+        tasks=by_tasks(sample, runs),
+        memory=memory,
+    )
+
+
+def page(measured: Measured, simulated: Sequence[Simulated]) -> str:
+    """The measured part of the page."""
+    machine = this_machine(1)
+    kilobytes = measured.memory / 1000
+    rows = [
+        ("a record, of 20 epochs", f"{measured.record_bytes / 1000:.1f} kB"),
+        ("records stored one at a time", f"{measured.one_by_one:,.0f} a second"),
+        ("a hundred at a time", f"{measured.together:,.0f} a second"),
+        ("with their examinations", f"{measured.with_examinations:,.0f} a second"),
+        ("a run's key", f"{1000 * measured.keys:.2f} ms"),
+        (
+            "conducting, 64 runs at once, without a cluster",
+            f"{1000 * measured.conducting:.2f} ms a run",
+        ),
+        ("16,000 at once", f"{1000 * measured.conducting_many:.2f} ms a run"),
+        ("all of the driver with Ray (processor time)", f"{1000 * measured.tasks:.2f} ms a run"),
+        ("the driver's memory", f"{kilobytes:.0f} kB a run"),
+    ]
+    lines = [f"On {machine.cpu}, {machine.cores} cores:", "", "| what | measured |", "|---|---|"]
+    lines += [f"| {what} | {value} |" for what, value in rows]
+    fewest = NODES * CPUS * measured.tasks
+    simulation = (
+        f"Simulated: {RUNS:,} runs on {NODES:,} nodes of {CPUS} CPUs, one run a CPU, with a driver "
+        f"that takes {1000 * measured.tasks:.2f} ms a run:"
+    )
+    end = (
+        f"The driver keeps {NODES * CPUS:,} CPUs at work if a run takes {fewest:.0f} seconds or "
+        f"more. It would need {RUNS * measured.memory / 1e9:.0f} GB of memory, and the store "
+        f"{RUNS * measured.record_bytes / 1e9:.0f} GB of disk."
+    )
+    lines += [
+        "",
+        simulation,
+        "",
+        "| seconds a run | hours in all | CPUs at work |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {s.seconds_a_run:g} | {s.hours:.2f} | {s.busy:.0%} |" for s in simulated]
+    lines += ["", end]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5_000, help="conducted for each figure")
+    parser.add_argument("--write", action="store_true", help=f"into {PAGE.name}")
+    asked = parser.parse_args()
+    measured = measure(asked.runs // SETTINGS * SETTINGS)
+    simulated = [
+        simulate(measured.tasks, seconds, runs=RUNS, slots=NODES * CPUS) for seconds in LENGTHS
+    ]
+    told = page(measured, simulated)
+    print(told)
+    if asked.write:
+        text = PAGE.read_text("utf-8")
+        before, after = text.split(BEGIN)[0], text.split(END)[1]
+        PAGE.write_text(f"{before}{BEGIN}\n{told}\n{END}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
