@@ -1,6 +1,7 @@
 """What an examination says of networks whose every answer can be worked out by hand."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -168,3 +169,13 @@ def test_of_many_images_a_part_is_used_and_always_the_same():
     many = dots(list(np.random.default_rng(0).integers(0, SIDE, 1500)))
 
     assert examine(SeesColumns(), dataset(many)) == examine(SeesColumns(), dataset(many))
+
+
+def test_rows_of_a_table_are_neither_moved_nor_turned():
+    rows = replace(dataset(dots([0, 5, 9])), shifted={"noisy": dots([1])}, features=("a",) * SIDE)
+
+    found = examine(SaysOne(), rows)
+
+    assert (found.moved, found.turned, found.map, found.features) == ({}, (), (), None)
+    assert list(found.confidence) == list(found.mistakes) == ["test", "noisy"]
+    assert Examination.model_validate_json(found.model_dump_json()) == found

@@ -45,3 +45,45 @@ def test_export_replaces_a_file_only_when_told_to(siffra, own_data, tmp_path):
 
     assert siffra("data", "export", out, "--data", own_data, "--moved", 2, "--overwrite").code == 0
     assert np.load(out)["y_rotated"].shape == (30,)
+
+
+def test_a_table_is_described_as_one(siffra, tmp_path):
+    path = tmp_path / "trees.csv"
+    rows = [f"{i},{i % 7},3,{('ash', 'elm')[i % 2]}" for i in range(40)]
+    path.write_text("\n".join(["height,rings,roots,kind", *rows]))
+
+    ended = siffra("data", "--data", path, "--label", "kind", "--shifts", "noise=0.1")
+
+    assert ended.out.startswith("trees: 2 classes\n")
+    assert "\nnoisy " in ended.out
+    assert "moved" not in ended.out
+    assert "classes: ash, elm\n" in ended.out
+    assert "feature with one value in training, so of no use: roots\n" in ended.out
+
+
+def test_shifts_say_which_sets_are_exported(siffra, own_data, tmp_path):
+    out = tmp_path / "shifted.npz"
+
+    siffra("data", "export", out, "--data", own_data, "--shifts", "scale=0.2,blur=1,occlusion=0.1")
+
+    with np.load(out) as written:
+        assert sorted(written) == [
+            "occluded_px", "scaled_factor", "x_blurred", "x_occluded", "x_scaled",
+            "y_blurred", "y_occluded", "y_scaled",
+        ]  # fmt: skip
+    ended = siffra("data", "export", tmp_path / "none.npz", "--data", own_data, "--shifts", "none")
+    assert (ended.code, ended.err) == (2, "error: own: it has no shifted sets to write.\n")
+
+
+def test_shifts_that_are_none_are_refused(siffra, own_data):
+    for options, said in (
+        (["--shifts", "nose=1"], "shifts: found `nose`; did you mean `noise`?"),
+        (["--shifts", "noise=much"], "shifts: noise = 'much'; it must be a number."),
+        (["--shifts", "move=1", "--moved", 2], "moved: `--shifts` says which shifts there are"),
+        (["--image", "28"], "image: found '28'; it must be as 28x28"),
+        (["--label", "kind"], "label is for CSV and Parquet files, which this is not."),
+    ):
+        ended = siffra("data", "--data", own_data, *options)
+
+        assert ended.code == 2
+        assert said in ended.err

@@ -85,6 +85,24 @@ def test_the_data_of_a_question_are_printed_with_it(dataset):
     assert proviso(plan) == ""
 
 
+def test_a_table_and_shifts_of_one_s_own_are_printed_too(dataset):
+    table = DataSource(path=Path("a.csv"), label="kind", image=(3, 4), rotated=None, blurred=1.5)
+    nothing = DataSource(moved=None, rotated=None)
+
+    _, _, options = read_back(command(plan_vary({"layers": [1, 2]}, {}, dataset, data=table)))
+    none = plan_vary({"layers": [1, 2]}, {}, dataset, data=nothing)
+
+    assert options == {
+        "--data": "a.csv",
+        "--label": "kind",
+        "--image": "3x4",
+        "--shifts": "move=10.0,blur=1.5",
+        "--seeds": "5",
+    }
+    assert "--shifts none" in command(none)
+    assert proviso(none) == ""
+
+
 @pytest.mark.parametrize("data", [None, DataSource(validation=0.1), DataSource(seed=1)])
 def test_data_that_no_option_can_give_are_asked_for_in_words(dataset, data):
     assert proviso(plan_vary({"layers": [1, 2]}, {}, dataset, data=data)) == "data"

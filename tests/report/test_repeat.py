@@ -60,6 +60,15 @@ def test_the_data_are_told_as_well(mnist, tmp_path):
     assert told == {"path": str(data.path), "moved": 3.0, "split": "seed"}
 
 
+def test_shifts_of_one_s_own_have_a_table_of_their_own(mnist):
+    data = DataSource(moved=None, rotated=5.0, noisy=0.1, seed=2)
+    plan = plan_vary({"neurons": [2, 3]}, {}, mnist, data=data)
+
+    told = tomllib.loads(lab_file(plan) or "")
+
+    assert (told["data"], told["shifts"]) == ({"seed": 2}, {"rotate": 5.0, "noise": 0.1})
+
+
 @given(st.lists(st.floats(1e-9, 1e9), min_size=2, max_size=4, unique=True))
 def test_numbers_come_back_as_they_were(mnist, rates):
     plan = plan_vary({"learning_rate": rates}, {}, mnist)

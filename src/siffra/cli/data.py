@@ -49,13 +49,15 @@ def describe(
         typer.echo(json.dumps(told | {"fingerprint": dataset.fingerprint}))
         return
     table = Table("set", box=None, pad_edge=False, header_style="dim")
-    for heading in ("images", "size", "type", "rarest class", "commonest", "ink kept"):
+    of_rows = bool(dataset.features)
+    what = ("rows", "features") if of_rows else ("images", "size")
+    for heading in (*what, "type", "rarest class", "commonest", "" if of_rows else "ink kept"):
         table.add_column(heading, justify="right")
     for s in sets:
         table.add_row(
             s.name,
             f"{s.images:,}",
-            "x".join(map(str, s.shape)),
+            f"{s.shape[1]:,}" if of_rows else "x".join(map(str, s.shape)),
             s.dtype,
             f"{min(s.per_class):,}",
             f"{max(s.per_class):,}",
@@ -84,7 +86,7 @@ def _remarks(dataset: "Dataset") -> list[str]:
     return told
 
 
-def _some(names: Sequence[str], most: int = 12) -> str:
+def _some(names: Sequence[str], most: int = 5) -> str:
     more = f", ... ({len(names)})" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 

@@ -12,7 +12,7 @@ class SetDescription:
     """One set. `shape` is (height, width, channels); `per_class` counts images by class.
 
     `ink_kept` is the mean, over the images, of what is left of a test image's summed
-    brightness after its shift, as a fraction; None for sets that are not shifted.
+    brightness after its shift, as a fraction; None for sets that are not shifted, or of rows.
     """
 
     name: str
@@ -26,6 +26,7 @@ class SetDescription:
 
 def describe(dataset: Dataset) -> tuple[SetDescription, ...]:
     """Every set of `dataset`, in the order in which sets are reported."""
+    inked = () if dataset.features else dataset.shifted
     return tuple(
         SetDescription(
             name=name,
@@ -33,7 +34,7 @@ def describe(dataset: Dataset) -> tuple[SetDescription, ...]:
             shape=dataset.image_shape,
             dtype=str(images.x.dtype),
             per_class=tuple(np.bincount(images.y, minlength=dataset.classes).tolist()),
-            ink_kept=_ink_kept(images, dataset.test) if name in dataset.shifted else None,
+            ink_kept=_ink_kept(images, dataset.test) if name in inked else None,
             fingerprint=images.fingerprint,
         )
         for name, images in dataset.sets.items()
