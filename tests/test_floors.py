@@ -15,7 +15,7 @@ FLOORS = (
     "errors",
     "recipes",
     "config",
-    "threads",
+    "kernels",
     "data",
     "scores",
     "network",

@@ -9,9 +9,9 @@ and `compose` or `@` puts them one after the other.
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
-from siffra.threads import parallel
+from siffra.kernels import compiled, parallel
 
 
 def translations(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
@@ -183,7 +183,7 @@ def _warp(images, inverses, white, out):
                     out[i, row, column, channel] = value / white
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _between(image, row, left, channel, right_share):
     height, width, _ = image.shape
     value = 0.0

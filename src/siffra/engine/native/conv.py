@@ -35,8 +35,8 @@ from siffra.engine.native.vector import (
     store_rows,
     store_window,
 )
+from siffra.kernels import parallel
 from siffra.network import Conv
-from siffra.threads import parallel
 
 LANES = 16
 """Filters worked on at once."""

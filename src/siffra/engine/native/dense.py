@@ -9,11 +9,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from siffra.engine.native.ink import Ink, add_outer, list_ink
 from siffra.engine.native.ink import forward as ink_forward
-from siffra.threads import parallel
+from siffra.kernels import compiled, parallel
 
 _PARALLEL_FROM = 4_000_000
 """Multiply-adds of a step from which two threads are worth waking."""
@@ -56,13 +56,13 @@ class Descent(NamedTuple):
     momentum: np.float32
 
 
-@njit(cache=True)
+@compiled
 def matrix(flat, start, rows, columns):
     """A (rows, columns) view of part of a flat array."""
     return flat[start : start + rows * columns].reshape(rows, columns)
 
 
-@njit(cache=True)
+@compiled
 def gather(images, order, first, last, scale, out):
     """Copy rows `order[first:last]` of `images` to the start of flat `out`, times `scale`."""
     size = images.shape[1]
@@ -73,7 +73,7 @@ def gather(images, order, first, last, scale, out):
             to[j] = np.float32(row[j]) * scale
 
 
-@njit(cache=True)
+@compiled
 def activate(out, bias, relu):
     """Add `bias` to each row of `out`, then ReLU if asked, in place."""
     for r in range(out.shape[0]):
@@ -83,7 +83,7 @@ def activate(out, bias, relu):
             out[r, u] = np.float32(0) if relu and z <= 0 else z
 
 
-@njit(cache=True)
+@compiled
 def forward_after_first(rows, params, layers, work):
     """From the first layer's products, in `work`, to the logits; returns where those start."""
     at, last = 0, layers.shape[0] - 1
@@ -98,7 +98,7 @@ def forward_after_first(rows, params, layers, work):
     return at
 
 
-@njit(cache=True)
+@compiled
 def forward(x, rows, params, layers, work):
     """Fill `work` with the activations of `rows` images `x` (rows, inputs), layer by layer.
 
@@ -109,7 +109,7 @@ def forward(x, rows, params, layers, work):
     return forward_after_first(rows, params, layers, work)
 
 
-@njit(cache=True)
+@compiled
 def largest(row):
     """The place of the largest number, the first of equals; a NaN counts as larger than all.
 
@@ -122,7 +122,7 @@ def largest(row):
     return best
 
 
-@njit(cache=True)
+@compiled
 def softmax(logits, out):
     """Fill each row of `out` with the softmax of that of `logits`; they may be the same."""
     for r in range(logits.shape[0]):
@@ -137,7 +137,7 @@ def softmax(logits, out):
             to[u] *= scale
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def cross_entropy(logits, labels, order, first, share):
     """Summed loss and right answers; `logits` become the loss's gradient times `share`.
 
@@ -162,7 +162,7 @@ def cross_entropy(logits, labels, order, first, share):
     return loss, hits
 
 
-@njit(cache=True)
+@compiled
 def step_after_first(rows, labels, order, first, share, params, layers, work, grads):
     """Forward and backward of all but the first layer's products.
 
@@ -195,7 +195,7 @@ def step_after_first(rows, labels, order, first, share, params, layers, work, gr
     return loss, hits
 
 
-@njit(cache=True)
+@compiled
 def step(x, rows, labels, order, first, share, params, layers, work, grads):
     """`step_after_first` with a first layer on `rows` images `x` (rows, inputs)."""
     inputs, units, kernel, _ = layers[0]
@@ -207,7 +207,7 @@ def step(x, rows, labels, order, first, share, params, layers, work, grads):
     return loss, hits
 
 
-@njit(cache=True)
+@compiled
 def descend(params, velocity, grads, first, last, descent):
     """One step of SGD with momentum on `params[first:last]`; `grads` (shard, parameter).
 
@@ -296,9 +296,9 @@ def _epoch_on_ink(
     return losses.sum(), hits.sum()
 
 
-epoch_on_one_thread = njit(cache=True)(_epoch)
+epoch_on_one_thread = compiled(_epoch)
 epoch_on_many_threads = parallel(_epoch)
-ink_epoch_on_one_thread = njit(cache=True)(_epoch_on_ink)
+ink_epoch_on_one_thread = compiled(_epoch_on_ink)
 ink_epoch_on_many_threads = parallel(_epoch_on_ink)
 
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import final
 
 import numpy as np
-from numba import njit
 
 from siffra.config import Training
 from siffra.engine.native.part import Part
 from siffra.engine.native.placement import Placement
+from siffra.kernels import compiled
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
@@ -196,7 +196,7 @@ def orthogonal(matrix: np.ndarray) -> np.ndarray:
     return x.T if tall else x
 
 
-@njit(cache=True)
+@compiled
 def momentum(params, grads, velocity, momentum, rate):
     """See `Momentum`."""
     for i in range(grads.size):
@@ -205,7 +205,7 @@ def momentum(params, grads, velocity, momentum, rate):
         params[i] += change
 
 
-@njit(cache=True)
+@compiled
 def nesterov(params, grads, velocity, momentum, rate):
     """See `Nesterov`."""
     for i in range(grads.size):
@@ -215,7 +215,7 @@ def nesterov(params, grads, velocity, momentum, rate):
         params[i] += momentum * change - step
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def adam(params, grads, first, second, rate, root):
     """See `Adam`; `rate` and `root` have the corrections of the two moments in them."""
     for i in range(grads.size):
@@ -226,7 +226,7 @@ def adam(params, grads, first, second, rate, root):
         params[i] -= rate * m / (math.sqrt(v) * root + np.float32(_EPSILON))
 
 
-@njit(cache=True)
+@compiled
 def average(mean, params, decay):
     """Let `mean` keep a share `decay` of itself, and take the rest from `params`."""
     for i in range(mean.size):

@@ -3,13 +3,13 @@
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 
 from siffra.engine.native import conv as kernels
 from siffra.engine.native.block import Block
 from siffra.engine.native.conv import LANES, padded
 from siffra.engine.native.part import Part
 from siffra.engine.native.placement import Place
+from siffra.kernels import compiled
 from siffra.network import Conv
 
 _SHARDS = 8
@@ -91,7 +91,7 @@ class FusedBlock(Block):
         return self.part.input.batch(self._images, self._slack)
 
 
-@njit(cache=True)
+@compiled
 def _add_up(kernels, biases, shape, kernel, bias):
     """Sum the shards' gradients, in order, into the layout of the parameters."""
     shards, filters, _, _ = kernels.shape

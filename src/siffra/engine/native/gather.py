@@ -11,8 +11,8 @@ from numba import njit, prange
 from siffra.engine.native.conv import LANES
 from siffra.engine.native.grid import Grid
 from siffra.engine.native.vector import peek
+from siffra.kernels import parallel
 from siffra.network import Network
-from siffra.threads import parallel
 
 PIXEL = np.float32(1 / 255)
 """What a uint8 pixel counts."""

@@ -8,7 +8,6 @@ its step at once: a pixel's row of weights changes only where that pixel has ink
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from siffra.engine.native.vector import (
     WIDE,
@@ -19,6 +18,7 @@ from siffra.engine.native.vector import (
     store_rows,
     zeros,
 )
+from siffra.kernels import compiled
 
 LANES = 16 if WIDE else 8
 MOST_INK = 0.4
@@ -67,7 +67,7 @@ def ink_of(images: np.ndarray) -> Ink:
     return Ink(start, pixel, value, parts)
 
 
-@njit(cache=True)
+@compiled
 def count_ink(images, ink):
     """Add to `ink`, by pixel, the number of images that have some there."""
     for i in range(images.shape[0]):
@@ -76,7 +76,7 @@ def count_ink(images, ink):
             ink[p] += row[p] != 0
 
 
-@njit(cache=True)
+@compiled
 def list_ink(images, parts, start, pixel, value):
     """Fill an `Ink`; `pixel` and `value` need room for one entry more than there is ink."""
     at = 0
@@ -92,7 +92,7 @@ def list_ink(images, parts, start, pixel, value):
         start[i, parts.size - 1] = at
 
 
-@njit(cache=True)
+@compiled
 def fetch_ahead(ink, order, i):
     """Ask for the lists of images that come a little later, in this batch or the next.
 
@@ -113,7 +113,7 @@ def _products(count: int):
     # Few sums would wait for each other; many would not fit into narrow registers.
     chains = 1 if count * LANES >= 64 else 2
 
-    @njit(cache=True)
+    @compiled
     def run(ink, order, first, last, scale, kernel, units, column, out):
         pixel, value = ink.pixel, ink.value
         for i in range(first, last):
@@ -144,7 +144,7 @@ def _products(count: int):
 _products_1, _products_2, _products_4, _products_8 = map(_products, (1, 2, 4, 8))
 
 
-@njit(cache=True)
+@compiled
 def forward(ink, order, first, last, scale, kernel, units, out):
     """Fill `out` (row, unit) with the products of images `order[first:last]` and `kernel`."""
     vectors = units // LANES
@@ -165,7 +165,7 @@ def forward(ink, order, first, last, scale, kernel, units, out):
 def _outer(count: int):
     """Add images' ink times their gradients, `count` vectors of units wide, to rows of weights."""
 
-    @njit(cache=True)
+    @compiled
     def run(ink, part, order, first, last, scale, gradient, units, column, rows):
         pixel, value = ink.pixel, ink.value
         for i in range(first, last):
@@ -183,7 +183,7 @@ def _outer(count: int):
 _outer_1, _outer_2, _outer_4, _outer_8 = map(_outer, (1, 2, 4, 8))
 
 
-@njit(cache=True)
+@compiled
 def add_outer(ink, part, order, first, last, scale, gradient, units, rows):
     """Add to `rows` (pixel, unit), flat: `scale` x ink x `gradient` of images `order[first:last]`.
 

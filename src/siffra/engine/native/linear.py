@@ -8,7 +8,7 @@ from numba import prange
 
 from siffra.engine.native import products
 from siffra.engine.native.part import InputGradient, Part
-from siffra.threads import parallel
+from siffra.kernels import parallel
 
 _CONV_SHARDS = 8
 """Parts of a batch whose weight gradients are summed apart, and then added up in order."""

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numba import njit, prange
 
-from siffra.threads import parallel
+from siffra.kernels import compiled, parallel
 
 RELU, GELU, TANH, NONE = 0, 1, 2, 3
 ACTIVATIONS = {"relu": RELU, "gelu": GELU, "tanh": TANH, None: NONE}
@@ -141,7 +141,7 @@ def scale(x, images, image_size, channels, scales):
             x[image * image_size + channels[i]] *= scales[image, i]
 
 
-@njit(cache=True)
+@compiled
 def column_sums(rows, count, out):
     """`out` (channel) float64: the sums of the first `count` of `rows` (image, channel)."""
     out[:] = 0

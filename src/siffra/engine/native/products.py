@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from siffra.engine.native.conv import LANES, TILE
 from siffra.engine.native.grid import GROUP
@@ -23,7 +23,7 @@ from siffra.engine.native.vector import (
     store_rows,
     zeros,
 )
-from siffra.threads import parallel
+from siffra.kernels import compiled, parallel
 
 
 class Tap(NamedTuple):
@@ -82,7 +82,7 @@ def gradient_room(tap: Tap) -> int:
     return tap.filters // LANES * _block(tap, inputs_at_once(tap))
 
 
-@njit(cache=True)
+@compiled
 def _block(tap, inputs):
     return (tap.rows * tap.row + inputs) * LANES
 
@@ -134,7 +134,7 @@ def add_up(shards, inputs, tap, out):
                 out[block * size + i] += shards[shard, start + i]
 
 
-@njit(cache=True)
+@compiled
 def pick(source, places, out):
     """`out[i] = source[places[i]]`."""
     for i in range(places.size):

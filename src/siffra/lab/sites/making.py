@@ -17,6 +17,7 @@ from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.errors import SiteError
 from siffra.examination import Examination, examine
+from siffra.kernels import sources
 from siffra.lab.plan import PlannedRun
 from siffra.lab.sites.base import Made
 from siffra.run import Epoch, Record, run, this_machine
@@ -72,9 +73,9 @@ def _compiled(setting: Setting, dataset: Dataset, engine: Engine) -> str:
     """A name for what is compiled for a run: texts among its knobs choose kernels, rates do not."""
     kinds = [f"{k}={v}" for k, v in setting.training.model_dump().items() if isinstance(v, str)]
     shape, examples = dataset.image_shape, dataset.train.x.dtype
-    packages = [version(package) for package in ("siffra", "numba")]
+    compilers = sources(), version("numba")
     known = (setting.model.model_dump_json(), kinds, setting.training.batch_size, shape, examples)
-    where = (this_machine(engine.threads).cpu, engine.name, engine.version, packages)
+    where = (this_machine(engine.threads).cpu, engine.name, engine.version, compilers)
     return hashlib.sha256(repr((known, where)).encode()).hexdigest()[:24]
 
 

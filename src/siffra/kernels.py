@@ -1,0 +1,64 @@
+"""Kernels: how Numba compiles them, where it keeps them, and how their threads wait.
+
+A step of a small network takes some tens of microseconds. OpenMP's threads by default wait for
+each other in a loop for milliseconds, which on a machine with anything else to do keeps the
+very thread from running that they wait for: a training becomes ten times slower. So they give
+up after some ten microseconds and let the system wake them. (GNU's OpenMP reads this once, when
+the first kernel starts; a value that the user has set stays.)
+
+Numba takes a kernel for unchanged while the file that it stands in is. But what it calls from
+other files is part of it too, and after an update the old one would go on being used. So compiled
+kernels are kept in a folder of their own for each state of the engine's files.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from numba import njit
+from numba.core import config as _config
+
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+_numba: Any = _config  # whose values are set when it is imported, which type checkers can't see
+_ENGINE = Path(__file__).parent / "engine" / "native"
+
+
+def _compiled(function: Any = None, /, **options: Any) -> Any:
+    if function is None:
+        return partial(_compiled, **options)
+    with _folder_of_these_sources():
+        return njit(cache=True, **options)(function)
+
+
+compiled: Any = _compiled
+"""Compiles a function; what it compiles is kept on disk. Options are those of `numba.njit`."""
+
+parallel: Any = partial(_compiled, parallel=True, nogil=True)
+"""Compiles a function whose `prange` loops run on several threads, without Python's lock."""
+
+
+@contextmanager
+def _folder_of_these_sources() -> Iterator[None]:
+    """Numba's folder for as long as this lasts; the user's own kernels stay where they are."""
+    chosen = _numba.CACHE_DIR  # NUMBA_CACHE_DIR
+    root = Path(chosen) if chosen else platformdirs.user_cache_path("siffra") / "kernels"
+    _numba.CACHE_DIR = str(root / sources())
+    try:
+        yield
+    finally:
+        _numba.CACHE_DIR = chosen
+
+
+@cache
+def sources() -> str:
+    """A name for the state of the files that kernels are made of."""
+    digest = hashlib.sha256()
+    for path in sorted([*_ENGINE.glob("*.py"), Path(__file__)]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
