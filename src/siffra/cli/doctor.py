@@ -34,9 +34,9 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
 
     findings = []
     with Console(stderr=True).status("") as status:
-        for finding in examination.examine(environment, store):
-            findings.append(finding)
-            status.update(f"{finding.about}: looked at; going on")
+        for name, check in examination.checks(environment, store).items():
+            status.update(name)
+            findings.append(check())
     if as_json:
         typer.echo(json.dumps(examination.as_json(findings)))
     else:

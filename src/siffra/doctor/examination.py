@@ -1,31 +1,33 @@
 """The whole examination: every part in turn, then all that is wrong in one list."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from siffra.bench.limits import available_cores
 from siffra.doctor import machine, places
-from siffra.doctor.finding import Finding
+from siffra.doctor.finding import Check, Finding
 from siffra.doctor.packages import packages
 from siffra.doctor.training import training
 from siffra.doctor.variables import variables
 
 
-def examine(environment: Mapping[str, str], store: Path | None = None) -> Iterator[Finding]:
-    """Look at everything, the quick things first.
+def checks(environment: Mapping[str, str], store: Path | None = None) -> Mapping[str, Check]:
+    """What there is to look at, by what it is called while it is, the quick things first.
 
     `environment` is what siffra was started with; `store` is another than the user's own.
     """
-    yield packages()
-    yield variables(environment, available_cores())
-    yield machine.processor()
-    yield machine.blas(environment)
-    yield places.data()
-    yield places.store(store)
-    yield places.folders()
-    yield training(environment)
+    return {
+        "versions": packages,
+        "environment": lambda: variables(environment, available_cores()),
+        "processor": machine.processor,
+        "matrix products": lambda: machine.blas(environment),
+        "images": places.data,
+        "store": lambda: places.store(store),
+        "folders": places.folders,
+        "training for a second (the very first one compiles)": lambda: training(environment),
+    }
 
 
 def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
