@@ -9,4 +9,4 @@ def blank_dataset(side: int = 28, classes: int = 10) -> Dataset:
     """Five sets of `classes` blank images of `side` x `side` pixels."""
     images = Images(np.zeros((classes, side, side, 1), np.uint8), np.arange(classes))
     shifted = {"moved": images, "rotated": images}
-    return Dataset("blank", classes, *[images] * 3, shifted, fingerprint="0")
+    return Dataset("blank", classes, images, images, images, shifted, fingerprint="0")

@@ -103,7 +103,8 @@ def essence(told: str) -> list[str]:
     """The words of what was printed, without drawings, and without what depends on the clock."""
     text = re.sub(r"(?m)^.*│.*$|─+", "", told)
     text = " ".join(text.split())
-    text = re.sub(r"[,;] (?:but training|though|(?:all|both) take)[^.]*", "", text)
+    times = r"(?:(?:but |and )?training|though|(?:all|both) take)"
+    text = re.sub(rf"[,;] {times}.*?(?=\.(?: [A-Z]|$))", "", text)
     text = re.sub(r"about [\d.]+ (?:s|min) of training", "", text)
     text = re.sub(rf"± {_NUMBER}|\({_NUMBER}–{_NUMBER}\)", "", text)
     return text.split()
