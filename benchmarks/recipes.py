@@ -1,90 +1,211 @@
-"""The recipes that siffra brings: their lengths fitted to a machine, what they do measured.
+"""The recipes that siffra brings: found, fitted to a machine, measured, and set beside the study.
 
-`python -m benchmarks.recipes NAME...` trains each with ten seeds and writes what was measured into
-its file. `--fit` first changes its number of steps to what its budget allows on this machine, and
-`--take FILE` its knobs to those of another recipe, as `siffra search` leaves one. Nothing else
-should run meanwhile.
+`python -m benchmarks.recipes digits-5s --find 10m --write` searches for what trains best in this
+recipe's budget here, from the shipped recipes on, fits the number of steps to the budget, trains
+it with ten seeds, and writes knobs and figures into the recipe's file. Without `--find` the recipe
+stays what it is, and with `--fit` it is given the steps that fit; `--take FILE` takes the knobs of
+another, as `siffra search` leaves one. `study` stands for the study's own experiments, so that they
+are measured by the same clock. `--page` writes the table of docs/search.md from what was kept.
+Nothing else should run meanwhile. A search that was stopped goes on where it was.
 """
 
 import argparse
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from siffra import recipes
+from benchmarks.recipes_page import keep_study, kept_study, with_table
 from siffra.api import make_engine
 from siffra.config import Setting
-from siffra.data.dataset import Dataset
+from siffra.data.dataset import SHIFTED, Dataset
 from siffra.data.load import load_dataset
 from siffra.engine.base import Engine
 from siffra.errors import SiffraError
-from siffra.recipes import Recipe, find_recipe, shipped_names
-from siffra.run import Record, run
-from siffra.search.recipe_file import recipe_text, write_recipe
+from siffra.lab.labfile import EXPERIMENTS, read_lab
+from siffra.lab.planning import plan_lab
+from siffra.recipes import (
+    Interval,
+    Measured,
+    Recipe,
+    find_recipe,
+    shipped_file,
+    shipped_names,
+)
+from siffra.run import run
+from siffra.search.answer import average_of
+from siffra.search.budget import seconds_of
+from siffra.search.recipe_file import measured_in, recipe_text, write_recipe
+from siffra.search.search import Now
+from siffra.search.session import search
 from siffra.search.trial import seconds_per_step, with_steps
 from siffra.store import default_store_path, open_store
+from siffra.views import try_averaging
 
-FOLDER = Path(recipes.__file__).parent
-SETS = ("test", "rotated", "moved")
+STUDY = "study"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, KEPT = "search.md", "search-study.json"
 _TIMED = 0.3
 """The share of a budget for which steps are timed."""
 
 
-def fitted(setting: Setting, budget: float, fill: float, dataset: Dataset, engine: Engine):
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What everything is measured with."""
+
+    dataset: Dataset
+    engine: Engine
+    seeds: int
+
+
+def found(budget: float, seconds: float, bench: Bench) -> Setting:
+    """What a search of so many `seconds` comes to, from the shipped recipes on."""
+    told = 0
+
+    def show(now: Now) -> None:
+        nonlocal told
+        if now.tried > told:
+            told = now.tried
+            best = "" if now.best is None else f", best {now.best:.2%} on validation"
+            _say(f"  candidate {told}{best}, {now.time - now.spent:.0f} s left")
+
+    ended = search(
+        budget,
+        seconds,
+        sets=None,
+        fixed={},
+        source=None,
+        engine=bench.engine,
+        store=default_store_path(),
+        dataset=bench.dataset,
+        on_event=show,
+    )
+    winner = ended.answer.winner
+    _say(f"  candidate {winner.candidate} has won{winner.origin and f': {winner.origin}'}")
+    return winner.setting
+
+
+def fitted(setting: Setting, budget: float, fill: float, bench: Bench) -> Setting:
     """`setting` with as many steps as `fill` of the budget has room for here."""
-    a_step = seconds_per_step(setting, dataset, engine, _TIMED * budget)
-    return with_steps(setting, max(1, math.floor(fill * budget / a_step)), len(dataset.train))
+    a_step = seconds_per_step(setting, bench.dataset, bench.engine, _TIMED * budget)
+    return with_steps(setting, max(1, math.floor(fill * budget / a_step)), len(bench.dataset.train))
 
 
-def measured(setting: Setting, seeds: int, dataset: Dataset, engine: Engine) -> list[Record]:
-    """Train and score `setting` with each seed; the runs replace those that are stored."""
-    records = []
+def measured(setting: Setting, bench: Bench) -> Measured | None:
+    """Train and score `setting` with each seed, with and without averages over views.
+
+    The runs replace those that are stored, for their times.
+    """
+    records, averaged = [], []
     with open_store(default_store_path()) as store:
-        for seed in range(seeds):
-            record, _ = run(setting, dataset, seed, engine)
+        for seed in range(bench.seeds):
+            record, network = run(setting, bench.dataset, seed, bench.engine)
             store.add(record, replace=True)
             records.append(record)
-            scores = "  ".join(f"{name} {record.accuracy[name]:.2%}" for name in SETS)
-            print(f"  seed {seed}: {record.seconds:6.2f} s  {scores}", file=sys.stderr)
-    return records
+            averaged.append(try_averaging(network, bench.dataset))
+            _say(f"  seed {seed}: {record.seconds:6.2f} s  {_in_percent(record.accuracy)}")
+    return measured_in(records, len(bench.dataset.train), average_of(averaged))
 
 
-def _means(records: Sequence[Record]) -> str:
-    scores = (sum(r.accuracy[name] for r in records) / len(records) for name in SETS)
-    seconds = sum(r.seconds for r in records) / len(records)
-    told = "  ".join(f"{name} {score:.2%}" for name, score in zip(SETS, scores, strict=True))
-    return f"{told}  in {seconds:.2f} s, n = {len(records)}"
+def study(bench: Bench) -> dict[str, Measured]:
+    """The study's experiments, as long as it trained them, by their names."""
+    lab = read_lab()
+    plan = plan_lab(lab, bench.dataset, preset="full", only=[EXPERIMENTS])
+    figures = {}
+    for experiment in plan.experiments:
+        if experiment.reported:
+            name = experiment.name["en"]
+            _say(name)
+            if told := measured(experiment.setting, bench):
+                figures[name] = told
+    return figures
 
 
-def _remake(name: str, source: Recipe, options: argparse.Namespace) -> None:
-    dataset, engine = load_dataset(), make_engine(options.threads)
-    budget = find_recipe(name).budget or 0.0
+def remade(name: str, recipe: Recipe, options: argparse.Namespace, bench: Bench) -> str:
+    """A recipe's text, found and fitted as the `options` say, with what was measured of it."""
+    budget = recipe.budget or 0.0
+    source = find_recipe(options.take) if options.take else recipe
     setting = Setting.from_knobs(source.knobs, where=source.source)
-    if options.fit:
-        setting = fitted(setting, budget, options.fill, dataset, engine)
-    print(f"{name}: {setting.training.epochs:.4g} epochs", file=sys.stderr)
-    records = measured(setting, options.seeds, dataset, engine)
-    print(f"{name}: {_means(records)}")
-    if not options.dry_run:
-        text = recipe_text(name, budget, setting, records, len(dataset.train))
-        write_recipe(FOLDER / f"{name}.toml", text)
+    if options.find:
+        setting = found(budget, options.find, bench)
+    if options.find or options.fit:
+        setting = fitted(setting, budget, options.fill, bench)
+    _say(f"{name}: {setting.training.epochs:.4g} epochs")
+    told = measured(setting, bench)
+    if told:
+        print(f"{name}: {_in_percent(_means(told.accuracy))}  in {told.seconds.mean:.2f} s")
+        if told.averaged:
+            print(f"{name}, averaged over views: {_in_percent(_means(told.averaged.accuracy))}")
+    return recipe_text(recipe.name, recipe.budget, setting, len(bench.dataset.train), told)
 
 
-def main() -> None:
+def _means(accuracy: dict[str, Interval]) -> dict[str, float]:
+    return {name: interval.mean for name, interval in accuracy.items()}
+
+
+def _in_percent(accuracy: dict[str, float]) -> str:
+    shown = (name for name in ("test", *SHIFTED) if name in accuracy)
+    return "  ".join(f"{name} {accuracy[name]:.2%}" for name in shown)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _file_of(name: str) -> Path:
+    return shipped_file(name) if name in shipped_names() else Path(name)
+
+
+def _measure(options: argparse.Namespace) -> None:
+    recipes = {name: find_recipe(name) for name in options.names if name != STUDY}
+    if not options.names:
+        return
+    bench = Bench(load_dataset(), make_engine(options.threads), options.seeds)
+    for name in options.names:
+        if name == STUDY:
+            figures = study(bench)
+            if options.write:
+                keep_study(DOCS / KEPT, figures)
+            continue
+        text = remade(name, recipes[name], options, bench)
+        if options.write:
+            write_recipe(_file_of(name), text)
+
+
+def _write_page() -> None:
+    rows = {f"`{name}`": find_recipe(name).measured for name in shipped_names()}
+    page = DOCS / PAGE
+    text = with_table(page.read_text("utf-8"), rows | kept_study(DOCS / KEPT))
+    page.write_text(text, encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Parse, measure, write."""
-    parser = argparse.ArgumentParser(description="Fit and measure the recipes of siffra.")
-    parser.add_argument("names", nargs="*", default=shipped_names(), metavar="NAME")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.recipes",
+        description="Find, fit and measure the recipes of siffra.",
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME",
+        help=f"recipes ({', '.join(shipped_names())}, or files), and `{STUDY}`",
+    )  # fmt: skip
+    parser.add_argument("--find", metavar="SPAN", help="search for so long, as 10m, and then fit")
     parser.add_argument("--fit", action="store_true", help="fit the steps to the budget here")
     parser.add_argument("--fill", type=float, default=0.97, help="how much of it (default 0.97)")
     parser.add_argument("--take", type=Path, help="take the knobs of this recipe", metavar="FILE")
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--dry-run", action="store_true", help="write nothing")
-    options = parser.parse_args()
+    parser.add_argument("--seeds", type=int, default=10, help="runs of each (default 10)")
+    parser.add_argument("--threads", type=int, help="threads (default: one per core)")
+    parser.add_argument("--write", action="store_true", help="keep what was found and measured")
+    parser.add_argument("--page", action="store_true", help=f"write the table of docs/{PAGE}")
+    options = parser.parse_args(arguments)
+    if not (options.names or options.page):
+        parser.error("name a recipe, `study`, or --page.")
     try:
-        for name in options.names:
-            _remake(name, find_recipe(options.take or name), options)
+        options.find = options.find and seconds_of(options.find, "find")
+        _measure(options)
+        if options.page:
+            _write_page()
     except SiffraError as error:
         sys.exit(f"error: {error}")
 

@@ -22,6 +22,7 @@ FLOORS = (
     "engine",
     "run",
     "examination",
+    "views",
     "model_file",
     "onnx_file",
     "presence",

@@ -11,6 +11,28 @@ budget = 5
 [knobs]
 neurons = 8
 """
+MEASURED = """
+[measured]
+machine = "a CPU"
+threads = 2
+engine = "native 3"
+data = "mnist"
+images = 48000
+images_per_second = 10000
+seeds = 3
+seconds = { mean = 4.8 }
+
+[measured.accuracy]
+test = { mean = 0.97 }
+
+[measured.averaged]
+views = 7
+seeds = 3
+times_as_long = 8.1
+
+[measured.averaged.accuracy]
+test = { mean = 0.98 }
+"""
 
 
 def test_the_shipped_ones_are_named_by_their_budget_the_quickest_first():
@@ -48,6 +70,18 @@ def test_a_file_is_a_recipe_too(tmp_path):
     assert recipe.measured is None
 
 
+def test_averages_stand_beside_what_was_measured(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD + MEASURED)
+
+    measured = read_recipe(path).measured
+
+    assert measured is not None
+    assert measured.accuracy["test"].mean == 0.97
+    assert measured.averaged is not None
+    assert measured.averaged.accuracy["test"].mean == 0.98
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -57,6 +91,12 @@ def test_a_file_is_a_recipe_too(tmp_path):
         (GOOD.replace("= 5", "= '5s'"), "budget: found '5s'; input should be a valid number."),
         (GOOD.replace("= 5", "= -5"), "budget: found -5; input should be greater than 0."),
         (GOOD + "[measured]\nseed = 1", "measured.machine: it is missing."),
+        (GOOD + MEASURED.replace("views", "vistas"), "measured.averaged.views: it is missing."),
+        (GOOD + MEASURED + "low = 0.9", "measured.averaged.accuracy.low: "),
+        (
+            GOOD + MEASURED.replace("views", "veiws = 7\nviews"),
+            "measured.averaged.veiws: no such key; did you mean `views`?",
+        ),
         ("[knobs", "not TOML: "),
         ("budget = '\udcff'", "not UTF-8 text."),
     ],

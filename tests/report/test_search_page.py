@@ -11,8 +11,9 @@ from siffra.config import Setting
 from siffra.lab.statistics import summarise
 from siffra.recipes import find_recipe, read_recipe
 from siffra.report.search_page import search_text, write_search
-from siffra.search.answer import Finalist, Point, Reference, SearchAnswer, front
+from siffra.search.answer import Finalist, Point, Reference, SearchAnswer, average_of, front
 from siffra.search.search import Asked
+from siffra.views import Averaged
 
 SETS = ("test", "moved", "rotated")
 
@@ -117,6 +118,49 @@ def test_the_study_stands_in_the_table_where_it_was_run(answer, model, tmp_path)
     told = search_text(replace(answer, study=(study,)))
 
     assert "Experiment 5, 50 epochs" in told
+
+
+def test_averages_over_views_have_rows_of_their_own(answer, model, tmp_path):
+    averaged = [Averaged(dict.fromkeys(SETS, 0.9 + n / 1000), 1.6, 0.2) for n in range(3)]
+    winner = replace(answer.winner, average=average_of(averaged))
+    both = replace(answer, winner=winner)
+
+    told = search_text(both)
+    pages = {
+        language: write_search(both, model, tmp_path / language, language)[0].read_text("utf-8")
+        for language in ("en", "sv")
+    }
+
+    rows = {line.split("  ")[0]: line.split() for line in told.splitlines()}
+    plain, also = "Winner: candidate 3", "Winner: candidate 3, averaged over 7 views"
+    assert {"97.15", "4"} <= set(rows[plain])  # as without it
+    assert {"90.10", "3"} <= set(rows[also])
+    assert "the test images take 1.60 ± 0.00 s instead of 0.20 ± 0.00 s, 8.0 times as long" in told
+    assert "averaged over 7 views" in pages["en"]
+    assert "medelvärde över 7 vyer" in pages["sv"]
+    assert "1,6" in pages["sv"]
+    assert "averaged over" not in search_text(answer)
+
+
+def test_averages_stand_in_the_json_and_the_recipe_beside_the_plain_figures(
+    answer, model, tmp_path
+):
+    averaged = [Averaged(dict.fromkeys(SETS, 0.9 + n / 1000), 1.6, 0.2) for n in range(3)]
+    winner = replace(answer.winner, average=average_of(averaged))
+    write_search(replace(answer, winner=winner), model, tmp_path)
+
+    told = json.loads((tmp_path / "search.json").read_text("utf-8"))
+    measured = read_recipe(tmp_path / "winner.toml").measured
+
+    assert told["winner"]["averaged"]["accuracy"]["test"]["values"] == [0.9, 0.901, 0.902]
+    assert told["winner"]["averaged"]["views"][1] == {"dx": 1, "dy": 0, "degrees": 0}
+    assert told["rivals"][0]["averaged"] is None
+    assert measured is not None
+    assert measured.accuracy["test"].mean == pytest.approx(0.9715)
+    assert measured.averaged is not None
+    assert (measured.averaged.views, measured.averaged.seeds) == (7, 3)
+    assert measured.averaged.times_as_long == pytest.approx(8)
+    assert measured.averaged.accuracy["test"].mean == pytest.approx(0.901)
 
 
 def test_without_the_study_the_page_says_how_to_get_it(answer, model, tmp_path):

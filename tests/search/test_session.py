@@ -9,6 +9,7 @@ from siffra.errors import SearchError
 from siffra.recipes import Recipe
 from siffra.search.race import FIRST_SEED
 from siffra.search.session import search
+from siffra.views import Averaged
 
 START = Recipe("start", "start.toml", {"neurons": 32, "learning_rate": 0.7}, 10.0, None)
 
@@ -120,6 +121,63 @@ def test_a_finished_search_is_told_again_without_training(look, engine):
     assert again.winner.setting == first.winner.setting
     assert again.winner.score == first.winner.score
     assert again.points == first.points
+
+
+def test_averages_over_views_stand_beside_the_plain_figures(look):
+    found = look(seconds=60.0).answer
+
+    for finalist in (found.winner, *found.rivals):
+        assert finalist.average is not None
+        assert finalist.average.seeds == len(finalist.records)
+        assert finalist.average.accuracy.keys() == {"test", "moved", "rotated"}
+        assert finalist.average.times_as_long > 0
+    again = look(seconds=60.0).answer
+    assert again.winner.average == found.winner.average  # told again, not tried again
+
+
+def test_where_time_is_short_the_first_seed_alone_is_averaged(look, clock, monkeypatch):
+    def slowly(fitted, dataset):
+        clock.now += 1000
+        return Averaged({"test": 0.5}, seconds=8.0, plain_seconds=1.0)
+
+    monkeypatch.setattr("siffra.search.search.try_averaging", slowly)
+
+    found = look(seconds=60.0).answer
+
+    assert found.winner.average is not None
+    assert (found.winner.average.seeds, len(found.winner.records)) == (1, 2)
+    assert found.winner.average.times_as_long == pytest.approx(8)
+
+
+def test_a_table_without_shifts_is_searched_among_dense_networks(look, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300, 4)).round(3)
+    path = tmp_path / "flowers.csv"
+    lines = [",".join(map(str, [*row, "ab"[int(row[0] > 0)]])) for row in rows]
+    path.write_text("\n".join(["w,x,y,z,kind", *lines]) + "\n")
+
+    found = look(source=DataSource(path=path, label="kind"), sets=None, seconds=60.0).answer
+
+    assert found.asked.sets == ("test",)
+    assert {point.knobs["model"] for point in found.points} == {"dense"}
+    assert {point.knobs.get("augment", "none") for point in found.points} == {"none"}
+    assert len(found.winner.records) >= 2
+    assert found.winner.average is None
+
+
+def test_other_shifted_sets_count_as_moved_and_rotated_ones_do(look, fake_data):
+    source = DataSource(path=fake_data, moved=None, rotated=None, noisy=0.1, scaled=0.2, faded=0.5)
+
+    every = look(source=source, sets=None, seconds=60.0).answer
+    some = look(source=source, sets=("noisy", "test"), seconds=60.0).answer
+
+    assert every.asked.sets == ("test", "scaled", "noisy", "faded")
+    assert some.asked.sets == ("test", "noisy")
+    assert some.winner.score.values == pytest.approx(
+        [np.mean([r.accuracy["test"], r.accuracy["noisy"]]) for r in some.winner.records]
+    )
+    assert every.winner.average is not None
+    assert every.winner.average.accuracy.keys() == {"test", "scaled", "noisy", "faded"}
 
 
 def test_more_time_goes_on_with_the_same_search(look):

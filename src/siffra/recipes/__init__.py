@@ -18,7 +18,16 @@ from pydantic_core import ErrorDetails
 
 from siffra.errors import RecipeError, did_you_mean
 
-__all__ = ["Interval", "Measured", "Recipe", "find_recipe", "read_recipe", "shipped_names"]
+__all__ = [
+    "Interval",
+    "Measured",
+    "MeasuredAverage",
+    "Recipe",
+    "find_recipe",
+    "read_recipe",
+    "shipped_file",
+    "shipped_names",
+]
 
 _MOST_BYTES = 100_000
 
@@ -38,10 +47,23 @@ class Interval(_Table):
     high: _Number | None = None
 
 
+class MeasuredAverage(_Table):
+    """What the same models do on averages over so many `views`; of `seeds` of them.
+
+    Predictions take `times_as_long` as without.
+    """
+
+    views: Annotated[int, Field(gt=0)]
+    seeds: Annotated[int, Field(gt=0)]
+    times_as_long: Annotated[_Number, Field(gt=0)]
+    accuracy: dict[str, Interval]
+
+
 class Measured(_Table):
     """What a recipe did: accuracies are fractions by set, `seconds` is training alone.
 
-    `images` were trained on; their rate is `images_per_second`.
+    `images` were trained on; their rate is `images_per_second`. `averaged` stands beside the
+    plain figures, and is of the same models.
     """
 
     machine: str
@@ -53,6 +75,7 @@ class Measured(_Table):
     seeds: Annotated[int, Field(gt=0)]
     seconds: Interval
     accuracy: dict[str, Interval]
+    averaged: MeasuredAverage | None = None
 
 
 class _File(_Table):
@@ -81,6 +104,11 @@ def shipped_names() -> tuple[str, ...]:
     return tuple(sorted((name.removesuffix(".toml") for name in names), key=_in_order))
 
 
+def shipped_file(name: str) -> Path:
+    """Where the recipe of that name, which siffra brings, is kept."""
+    return Path(str(files(__name__).joinpath(f"{name}.toml")))
+
+
 def find_recipe(name: str | Path) -> Recipe:
     """A recipe by its name (`digits-5s`), or by its file (`mine.toml`).
 
@@ -89,7 +117,7 @@ def find_recipe(name: str | Path) -> Recipe:
     """
     shipped = shipped_names()
     if str(name) in shipped:
-        return read_recipe(Path(str(files(__name__).joinpath(f"{name}.toml"))))
+        return read_recipe(shipped_file(str(name)))
     path = Path(name)
     if path.suffix != ".toml" and not path.exists():
         raise RecipeError(
@@ -131,12 +159,18 @@ def _in_order(name: str) -> tuple[str, int, str]:
     return family, int(seconds) if seconds.isdecimal() else 0, name
 
 
+def _table_at(path: tuple[int | str, ...]) -> type[_Table]:
+    """What the table at `path` must be like."""
+    known = {(): _File, ("measured",): Measured, ("measured", "averaged"): MeasuredAverage}
+    return known.get(path, Interval)
+
+
 def _in_words(error: ErrorDetails) -> str:
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         *tables, name = error["loc"]
-        table = (_File, Measured)[len(tables)] if len(tables) < 2 else Interval
-        return f"{key}: no such key; {did_you_mean(str(name), table.model_fields)}"
+        known = _table_at(tuple(tables)).model_fields
+        return f"{key}: no such key; {did_you_mean(str(name), known)}"
     if error["type"] == "missing":
         return f"{key}: it is missing."
     message = error["msg"]

@@ -14,7 +14,8 @@ from siffra.report.sentences import capital
 from siffra.report.tables import Cell, Table
 from siffra.report.words import Words, words_in
 from siffra.search.answer import Finalist, SearchAnswer, as_json
-from siffra.search.recipe_file import recipe_text
+from siffra.search.recipe_file import measured_in, recipe_text
+from siffra.views import VIEWS
 
 RECIPE, MODEL = "winner.toml", "winner.safetensors"
 
@@ -30,6 +31,7 @@ class SearchView:
     drawing: style.Drawing
     caption: str
     table: Table
+    averaging: str
     no_study: str
     knobs: tuple[tuple[str, str], ...]
     command: str
@@ -69,7 +71,8 @@ def winner_recipe(answer: SearchAnswer) -> str:
     """The winner as a recipe file."""
     winner = answer.winner
     name = RECIPE.removesuffix(".toml")
-    return recipe_text(name, answer.asked.budget, winner.setting, winner.records, answer.images)
+    measured = measured_in(winner.records, answer.images, winner.average)
+    return recipe_text(name, answer.asked.budget, winner.setting, answer.images, measured)
 
 
 def search_text(answer: SearchAnswer, language: str = "en") -> str:
@@ -81,8 +84,9 @@ def search_text(answer: SearchAnswer, language: str = "en") -> str:
     rows = [[cell.text for cell in row] for row in table.rows]
     lines = text_table([cell.text for cell in table.head], rows)
     knobs = knobs_name(words, answer.winner.setting.knobs())
-    blocks = [*_summary(words, answer), "\n".join(lines), f"{words('search.knobs_head')}: {knobs}"]
-    return "\n\n".join(blocks).replace("\N{NO-BREAK SPACE}", " ")
+    blocks = [*_summary(words, answer), "\n".join(lines), _averaging(words, answer)]
+    blocks.append(f"{words('search.knobs_head')}: {knobs}")
+    return "\n\n".join(filter(None, blocks)).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def view(answer: SearchAnswer, words: Words) -> SearchView:
@@ -102,6 +106,7 @@ def view(answer: SearchAnswer, words: Words) -> SearchView:
         drawing=style.finish(figure, "front"),
         caption=words("search.front") if answer.study else words("search.front_plain"),
         table=_table(words, answer),
+        averaging=_averaging(words, answer),
         no_study="" if answer.study else words("search.no_study"),
         knobs=tuple((capital(knob_name(words, k)), value_name(words, v)) for k, v in knobs.items()),
         command=f"siffra train --recipe {RECIPE}",
@@ -173,10 +178,13 @@ def _table(words: Words, answer: SearchAnswer) -> Table:
     head += [Cell(capital(words("table.seconds")), "number"), Cell("n", "number")]
     names = [words("search.winner_row", name=_name(words, answer.winner))]
     names += [capital(_name(words, rival)) for rival in answer.rivals]
-    rows = [
-        _row(words, name, sets, finalist.accuracy, finalist.seconds)
-        for name, finalist in zip(names, (answer.winner, *answer.rivals), strict=True)
-    ]
+    rows = []
+    for name, finalist in zip(names, (answer.winner, *answer.rivals), strict=True):
+        rows.append(_row(words, name, sets, finalist.accuracy, finalist.seconds))
+        if average := finalist.average:
+            also = words("search.averaged_row", name=name, n=len(VIEWS))
+            n = average.seeds
+            rows.append(_row(words, also, sets, average.accuracy, finalist.seconds, n))
     for reference in answer.study:
         name = words.say(reference.name)
         epochs = words.count("search.epochs", int(reference.epochs))
@@ -188,19 +196,34 @@ def _table(words: Words, answer: SearchAnswer) -> Table:
     return Table(tuple(head), tuple(zip(*columns, strict=True)))
 
 
+def _averaging(words: Words, answer: SearchAnswer) -> str:
+    """What the rows of averages are, and what they cost; nothing where there is none."""
+    average = answer.winner.average
+    if average is None:
+        return ""
+    return words(
+        "search.averaging",
+        turn=max(view.degrees for view in VIEWS),
+        plain=numbers.seconds(words, average.plain_seconds),
+        seconds=numbers.seconds(words, average.seconds),
+        factor=numbers.factor(words, average.times_as_long),
+    )
+
+
 def _row(
     words: Words,
     name: str,
     sets: Sequence[str],
     accuracy: Mapping[str, Summary],
     seconds: Summary,
+    seeds: int | None = None,
 ) -> tuple[Cell, ...]:
     told = [numbers.accuracy_number(words, accuracy[each]) for each in sets]
     told.append(numbers.seconds_number(words, seconds))
     return (
         Cell(name, "name long"),
         *(Cell(text, "number") for text in told),
-        Cell(str(len(seconds.values)), "number"),
+        Cell(str(seeds or len(seconds.values)), "number"),
     )
 
 

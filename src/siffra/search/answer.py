@@ -16,8 +16,9 @@ from siffra.lab.statistics import Comparison, Estimate, Summary, compare_accurac
 from siffra.run import Machine, Record, this_machine
 from siffra.search.proposals import Seen, importances
 from siffra.search.race import Candidate
-from siffra.search.search import Asked, Found
+from siffra.search.search import Asked, Confirmed, Found
 from siffra.search.space import Space
+from siffra.views import VIEWS, Averaged
 
 ERROR = 0.05
 """Of each interval."""
@@ -43,8 +44,33 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Average:
+    """A finalist's figures with predictions averaged over views of each image.
+
+    To predict the test images takes `seconds` so, and `plain_seconds` without averaging.
+    """
+
+    accuracy: Mapping[str, Summary]
+    seconds: Summary
+    plain_seconds: Summary
+
+    @property
+    def times_as_long(self) -> float:
+        """By which factor predictions take longer."""
+        return self.seconds.mean / self.plain_seconds.mean
+
+    @property
+    def seeds(self) -> int:
+        """Of how many runs these are the figures."""
+        return len(self.seconds.values)
+
+
+@dataclass(frozen=True, slots=True)
 class Finalist:
-    """A candidate trained on fresh seeds and scored on the test sets: `records`, one a seed."""
+    """A candidate trained on fresh seeds and scored on the test sets: `records`, one a seed.
+
+    `average` is of those that it was tried on; None for a table, or where it was tried on none.
+    """
 
     candidate: int
     origin: str
@@ -53,6 +79,7 @@ class Finalist:
     accuracy: Mapping[str, Summary]
     score: Summary
     seconds: Summary
+    average: Average | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +131,7 @@ def answer(
 ) -> SearchAnswer:
     """Put together what a search `found`."""
     points = [point for candidate in found.candidates for point in _points(candidate)]
-    winner, *rivals = (_finalist(c, records, asked) for c, records in found.finalists)
+    winner, *rivals = (_finalist(confirmed, asked) for confirmed in found.finalists)
     seen = [Seen(c.parameters, c.score(0)) for c in found.candidates if c.has_run(0)]
     return SearchAnswer(
         asked=asked,
@@ -212,16 +239,32 @@ def _points(candidate: Candidate) -> list[Point]:
     return found
 
 
-def _finalist(candidate: Candidate, records: Sequence[Record], asked: Asked) -> Finalist:
+def _finalist(confirmed: Confirmed, asked: Asked) -> Finalist:
+    candidate, records = confirmed.candidate, confirmed.records
     setting = records[0].setting if records else candidate.setting
     return Finalist(
         candidate=candidate.number,
         origin=candidate.origin,
         setting=setting,
-        records=tuple(records),
+        records=records,
         accuracy=_accuracies(records),
         score=summarise([_score(record, asked.sets) for record in records]),
         seconds=summarise([record.seconds for record in records], "ratio"),
+        average=average_of(list(confirmed.averaged.values())),
+    )
+
+
+def average_of(averaged: Sequence[Averaged]) -> Average | None:
+    """The figures of runs that averages were tried on; None without any."""
+    if not averaged:
+        return None
+    return Average(
+        accuracy={
+            name: summarise([each.accuracy[name] for each in averaged])
+            for name in averaged[0].accuracy
+        },
+        seconds=summarise([each.seconds for each in averaged], "ratio"),
+        plain_seconds=summarise([each.plain_seconds for each in averaged], "ratio"),
     )
 
 
@@ -263,6 +306,18 @@ def _finalist_json(finalist: Finalist) -> dict[str, Any]:
         "accuracy": {name: _summary(s) for name, s in finalist.accuracy.items()},
         "score": _summary(finalist.score),
         "seconds": _summary(finalist.seconds),
+        "averaged": _average_json(finalist.average),
+    }
+
+
+def _average_json(average: Average | None) -> dict[str, Any] | None:
+    if average is None:
+        return None
+    return {
+        "views": [asdict(view) for view in VIEWS],
+        "accuracy": {name: _summary(s) for name, s in average.accuracy.items()},
+        "prediction_seconds": _summary(average.seconds),
+        "plain_prediction_seconds": _summary(average.plain_seconds),
     }
 
 

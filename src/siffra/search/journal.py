@@ -8,6 +8,7 @@ is left out when the file is read.
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from filelock import FileLock, Timeout
 from siffra.config import Setting
 from siffra.errors import SearchError
 from siffra.search.race import Candidate, Ran
+from siffra.views import Averaged
 
 
 class Journal:
     """The journal in `folder`, and the candidates that it tells of. Use it as a context manager.
 
-    `spent` are the seconds that the search had taken when the last line was written.
+    `spent` are the seconds that the search had taken when the last line was written. `averaged`
+    has, by run key, what the finalists' runs come to on averages over views.
 
     Raises:
         SearchError: The folder cannot be used, or another process is making the same search.
@@ -30,6 +33,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.candidates: list[Candidate] = []
+        self.averaged: dict[str, Averaged] = {}
         self.spent = 0.0
         self._path = folder / "journal.jsonl"
         self._lock = FileLock(folder / "lock")
@@ -77,9 +81,14 @@ class Journal:
         )  # fmt: skip
         candidate.runs.append(ran)
 
-    def add_final(self, candidate: Candidate, seed: int, spent: float) -> None:
-        """A run that was scored on the test sets; its record lies in the store."""
-        self._write("final", spent, candidate=candidate.number, seed=seed)
+    def add_final(
+        self, candidate: Candidate, seed: int, key: str, averaged: Averaged | None, spent: float
+    ) -> None:
+        """A run that was scored on the test sets; its record goes to the store, under `key`."""
+        told = {"key": key, "averaged": asdict(averaged)} if averaged else {}
+        self._write("final", spent, candidate=candidate.number, seed=seed, **told)
+        if averaged:
+            self.averaged[key] = averaged
 
     def _read(self) -> None:
         if not self._path.exists():
@@ -116,6 +125,8 @@ class Journal:
             case "run":
                 ran = Ran(line["steps"], line["seed"], line["accuracy"], line["seconds"])
                 self.candidates[line["candidate"]].runs.append(ran)
+            case "final" if "averaged" in line:
+                self.averaged[line["key"]] = Averaged(**line["averaged"])
 
     def _write(self, what: str, spent: float, **told: Any) -> None:
         self.spent = spent

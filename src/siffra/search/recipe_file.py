@@ -1,7 +1,7 @@
 """Recipes written: a setting with what was measured of it, as `siffra.recipes` reads it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,10 @@ from siffra.config import Setting
 from siffra.engine.schedule import steps_per_epoch, total_steps
 from siffra.errors import SearchError
 from siffra.lab.statistics import Summary, summarise
+from siffra.recipes import Interval, Measured, MeasuredAverage
 from siffra.run import Record
+from siffra.search.answer import Average
+from siffra.views import VIEWS
 
 
 def write_recipe(path: Path, text: str) -> None:
@@ -25,9 +28,9 @@ def write_recipe(path: Path, text: str) -> None:
 
 
 def recipe_text(
-    name: str, budget: float | None, setting: Setting, records: Sequence[Record], images: int
+    name: str, budget: float | None, setting: Setting, images: int, measured: Measured | None
 ) -> str:
-    """A recipe as TOML, with what the `records`, one a seed, tell of it.
+    """A recipe as TOML, with what was measured of it.
 
     `images` were trained on in each epoch.
     """
@@ -41,48 +44,71 @@ def recipe_text(
         "[knobs]",
         *(f"{knob} = {_value(value)}" for knob, value in setting.knobs().items()),
     ]
-    if records:
-        lines += ["", *_measured(setting, records, images)]
+    if measured:
+        lines += _tables("measured", measured.model_dump(exclude_none=True))
     return "\n".join(lines) + "\n"
 
 
-def _measured(setting: Setting, records: Sequence[Record], images: int) -> list[str]:
+def measured_in(
+    records: Sequence[Record], images: int, average: Average | None = None
+) -> Measured | None:
+    """What the `records` of a setting, one a seed, tell of it; None if there are none.
+
+    `images` were trained on in each epoch; `average` is what the same networks do on averages
+    over views.
+    """
+    if not records:
+        return None
     first = records[0]
     seconds = summarise([record.seconds for record in records], "ratio")
-    whole, rest = divmod(
-        total_steps(setting.training, images), steps_per_epoch(setting.training, images)
-    )
-    used = whole * images + min(rest * setting.training.batch_size, images)
-    told = {
-        "machine": first.machine.cpu,
-        "threads": first.machine.threads,
-        "engine": f"{first.engine} {first.engine_version}",
-        "data": first.dataset,
-        "images": images,
-        "images_per_second": round(used / seconds.mean, 1),
-        "seeds": len(records),
-        "seconds": _interval(seconds, 3),
-        "accuracy": {
+    training = first.training
+    whole, rest = divmod(total_steps(training, images), steps_per_epoch(training, images))
+    used = whole * images + min(rest * training.batch_size, images)
+    return Measured(
+        machine=first.machine.cpu,
+        threads=first.machine.threads,
+        engine=f"{first.engine} {first.engine_version}",
+        data=first.dataset,
+        images=images,
+        images_per_second=round(used / seconds.mean, 1),
+        seeds=len(records),
+        seconds=_interval(seconds, 3),
+        accuracy={
             name: _interval(summarise([record.accuracy[name] for record in records]), 6)
             for name in first.accuracy
             if name not in ("train", "val")
         },
-    }
-    accuracy: dict[str, Any] = told.pop("accuracy")
-    return [
-        "[measured]",
-        *(f"{key} = {_value(value)}" for key, value in told.items()),
-        "",
-        "[measured.accuracy]",
-        *(f"{key} = {_value(value)}" for key, value in accuracy.items()),
-    ]
+        averaged=_measured_average(average) if average else None,
+    )
 
 
-def _interval(summary: Summary, decimals: int) -> dict[str, float]:
-    values = {"mean": summary.mean}
-    if len(summary.values) > 1:
-        values |= {"low": summary.low, "high": summary.high}
-    return {name: round(value, decimals) for name, value in values.items()}
+def _measured_average(average: Average) -> MeasuredAverage:
+    return MeasuredAverage(
+        views=len(VIEWS),
+        seeds=average.seeds,
+        times_as_long=round(average.times_as_long, 2),
+        accuracy={name: _interval(summary, 6) for name, summary in average.accuracy.items()},
+    )
+
+
+def _interval(summary: Summary, decimals: int) -> Interval:
+    mean = round(summary.mean, decimals)
+    if len(summary.values) == 1:
+        return Interval(mean=mean)
+    return Interval(mean=mean, low=round(summary.low, decimals), high=round(summary.high, decimals))
+
+
+_TABLES = ("accuracy", "averaged")
+"""Of what was measured, what has a table of its own."""
+
+
+def _tables(name: str, content: Mapping[str, Any]) -> Iterator[str]:
+    """A TOML table, and those within it."""
+    yield from ("", f"[{name}]")
+    yield from (f"{k} = {_value(v)}" for k, v in content.items() if k not in _TABLES)
+    for inner in _TABLES:
+        if inner in content:
+            yield from _tables(f"{name}.{inner}", content[inner])
 
 
 def _value(value: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from siffra.config import Setting
 from siffra.config.override import override
 from siffra.data.dataset import Dataset, Images
-from siffra.engine.base import Engine
+from siffra.engine.base import Engine, Fitted
 from siffra.errors import ConfigError, SearchError
 from siffra.model_file import save_model
 from siffra.network import build_network, network_for
@@ -27,6 +27,7 @@ from siffra.search.race import ROUNDS, Candidate, Ran, Turn, next_turn, ranking
 from siffra.search.space import Given, Space, parameters_of
 from siffra.search.trial import seconds_per_step, try_out, with_steps
 from siffra.store import Store
+from siffra.views import Averaged, try_averaging
 
 FEWEST_STEPS = 24
 """Steps in the whole budget; what makes fewer here does not take part."""
@@ -81,13 +82,22 @@ class Now:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A finalist with its `records`, one a seed; `averaged` has some of those seeds, or none."""
+
+    candidate: Candidate
+    records: tuple[Record, ...]
+    averaged: Mapping[int, Averaged]
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """What a search came to: the winner first, then whom it is set against, with their records.
+    """What a search came to: the winner first, then whom it is set against.
 
     `candidates` are all that were tried.
     """
 
-    finalists: tuple[tuple[Candidate, tuple[Record, ...]], ...]
+    finalists: tuple[Confirmed, ...]
     candidates: tuple[Candidate, ...]
     spent: float
 
@@ -113,6 +123,8 @@ class Search:
         self._begun = clock() - journal.spent
         self._overhead = asked.budget / 2
         """Seconds that a run takes beside its training: scoring, compiling; learned from runs."""
+        self._averaging = 0.0
+        """Seconds that it took to try averages over views, the last time."""
 
     def make(self, recipes: Sequence[Recipe]) -> Found:
         """Look until the time is over, then confirm the winner.
@@ -302,14 +314,19 @@ class Search:
             for candidate in finalists:
                 must = candidate is finalists[0] and seed < FEWEST_FINALS
                 record = self._stored_final(candidate, seed)
-                if record is None and (must or self._left() > self._cost(1.0)):
+                if record is None and (must or self._left() > self._cost(1.0) + self._averaging):
                     record = self._final(candidate, seed)
                 made[candidate.number] += [record] if record else []
         return Found(
-            finalists=tuple((c, tuple(made[c.number])) for c in finalists),
+            finalists=tuple(self._confirmed(c, made[c.number]) for c in finalists),
             candidates=tuple(self._candidates),
             spent=self._journal.spent,
         )
+
+    def _confirmed(self, candidate: Candidate, records: Sequence[Record]) -> Confirmed:
+        known = self._journal.averaged
+        averaged = {record.seed: known[record.key] for record in records if record.key in known}
+        return Confirmed(candidate, tuple(records), averaged)
 
     def _finalists(self) -> list[Candidate]:
         """The winner, and the best of the shipped recipes; or the next best, if there is none."""
@@ -337,9 +354,19 @@ class Search:
         record, fitted = run(setting, self._dataset, seed, self._engine)
         if seed == 0:
             save_model(self.model_path(candidate), fitted, record, self._dataset)
+        averaged = self._averaged(fitted, seed)
+        self._journal.add_final(candidate, seed, record.key, averaged, self._spent())
         self._store.add(record)
-        self._journal.add_final(candidate, seed, self._spent())
         return record
+
+    def _averaged(self, fitted: Fitted, seed: int) -> Averaged | None:
+        """Averages over views; of images, and but for the first seed, if there is time for it."""
+        if self._dataset.features or (seed > 0 and self._left() < self._averaging):
+            return None
+        before = self._clock()
+        averaged = try_averaging(fitted, self._dataset)
+        self._averaging = self._clock() - before
+        return averaged
 
     def model_path(self, candidate: Candidate) -> Path:
         """Where a finalist's model with seed 0 is kept."""

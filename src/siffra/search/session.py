@@ -87,7 +87,7 @@ def search(
         held = len(next(iter(judged_by.values())))
         return Ended(
             answer(asked, found, dataset, held, space, engine, study),
-            looking.model_path(found.finalists[0][0]),
+            looking.model_path(found.finalists[0].candidate),
         )
 
 
