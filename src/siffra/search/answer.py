@@ -165,9 +165,12 @@ def front(places: Sequence[tuple[float, float]]) -> tuple[int, ...]:
 
 
 def study_references(
-    records: Sequence[Record], dataset: Dataset, source: DataSource | None
+    records: Sequence[Record], dataset: Dataset, source: DataSource | None, engine: Engine
 ) -> list[Reference]:
-    """The study's experiments, those that `records` hold runs of, the longest ones of each."""
+    """The study's experiments, those that `records` hold runs of, the longest ones of each.
+
+    Only runs by the same clock count: of this engine, on this machine, one at a time.
+    """
     lab = read_lab()
     if source != lab.data:
         return []
@@ -176,7 +179,11 @@ def study_references(
     for experiment in plan.experiments:
         if not experiment.reported:
             continue
-        like = [r for r in records if _is_like(r, experiment.setting, dataset)]
+        like = [
+            record
+            for record in records
+            if _is_like(record, experiment.setting, dataset) and _has_clock(record, engine)
+        ]
         if like:
             longest = max(record.training.epochs for record in like)
             runs = [record for record in like if record.training.epochs == longest]
@@ -292,6 +299,14 @@ def _is_like(record: Record, setting: Setting, dataset: Dataset) -> bool:
         record.fingerprint == dataset.fingerprint
         and record.model == setting.model
         and record.training == setting.training.model_copy(update={"epochs": epochs})
+    )
+
+
+def _has_clock(record: Record, engine: Engine) -> bool:
+    """Whether a run was made as the search's are, so that their times can be compared."""
+    own, here = record.machine, this_machine(engine.threads)
+    return (record.engine, record.engine_version) == (engine.name, engine.version) and (
+        (own.cpu, own.cores, own.threads, own.jobs) == (here.cpu, here.cores, here.threads, 1)
     )
 
 

@@ -83,7 +83,7 @@ def search(
     with open_store(store) as runs, Journal(folder) as journal:
         looking = Search(asked, dataset, space, judged_by, engine, runs, journal, on_event, clock)
         found = looking.make(sorted(starts, key=lambda recipe: _distance(recipe, budget)))
-        study = study_references(runs.records(dataset=dataset.name), dataset, source)
+        study = study_references(runs.records(dataset=dataset.name), dataset, source, engine)
         held = len(next(iter(judged_by.values())))
         return Ended(
             answer(asked, found, dataset, held, space, engine, study),

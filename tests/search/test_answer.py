@@ -1,0 +1,59 @@
+"""What of the store stands beside a search: the study's experiments, by the same clock."""
+
+import pytest
+from made_runs import make_record
+
+from siffra.config import Setting
+from siffra.data.load import DataSource, load_dataset
+from siffra.run import this_machine
+from siffra.search.answer import study_references
+
+FIRST = {"neurons": 128, "batch_size": 27, "learning_rate": 0.7}
+"""The study's first experiment, but for its 50 epochs."""
+
+
+@pytest.fixture
+def ran(engine):
+    """`ran(epochs, **changes)`: a run of the first experiment, by the engine's clock."""
+    dataset = load_dataset()
+
+    def ran(epochs: int, seed: int = 0, **changes):
+        made = make_record(Setting.from_knobs({**FIRST, "epochs": epochs}), seed, accuracy=0.95)
+        same = {
+            "fingerprint": dataset.fingerprint,
+            "engine": engine.name,
+            "engine_version": engine.version,
+            "machine": this_machine(engine.threads),
+        }
+        return made.model_copy(update=same | changes)
+
+    return ran
+
+
+def test_the_longest_runs_of_an_experiment_stand_beside(ran, engine):
+    runs = [ran(3), ran(50, 0), ran(50, 1)]
+
+    (found,) = study_references(runs, load_dataset(), DataSource(), engine)
+
+    assert found.name["en"].startswith("Experiment 1")
+    assert found.epochs == 50
+    assert found.accuracy["test"].values == (0.95, 0.95)
+
+
+def test_runs_by_another_clock_do_not(ran, engine):
+    here = this_machine(engine.threads)
+    others = [
+        ran(50, engine="torch"),
+        ran(50, engine_version=engine.version + 1),
+        ran(50, machine=here.model_copy(update={"cpu": "another"})),
+        ran(50, machine=here.model_copy(update={"threads": 7})),
+        ran(50, machine=here.model_copy(update={"jobs": 2})),
+        ran(50, fingerprint="another"),
+    ]
+
+    assert study_references(others, load_dataset(), DataSource(), engine) == []
+    assert len(study_references([*others, ran(50)], load_dataset(), DataSource(), engine)) == 1
+
+
+def test_nothing_stands_beside_a_search_of_other_data(ran, engine):
+    assert study_references([ran(50)], load_dataset(), DataSource(moved=3.0), engine) == []
