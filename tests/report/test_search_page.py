@@ -163,6 +163,17 @@ def test_averages_stand_in_the_json_and_the_recipe_beside_the_plain_figures(
     assert measured.averaged.accuracy["test"].mean == pytest.approx(0.901)
 
 
+@pytest.mark.parametrize("language", ["en", "sv"])
+def test_a_search_without_time_for_a_race_says_so(answer, model, tmp_path, language):
+    nothing = replace(answer, points=(), front=(), importance={}, candidates=1, runs=0, rivals=())
+
+    page, *_ = write_search(nothing, model, tmp_path, language)
+
+    told = {"en": "There was no time for a race", "sv": "Tiden räckte inte till någon tävlan"}
+    assert told[language] in page.read_text("utf-8")
+    assert told["en"] not in search_text(answer)
+
+
 def test_without_the_study_the_page_says_how_to_get_it(answer, model, tmp_path):
     page, *_ = write_search(answer, model, tmp_path)
 

@@ -153,7 +153,8 @@ def _summary(words: Words, answer: SearchAnswer) -> list[str]:
     )
     if winner.origin:
         told += " " + words("search.shipped", origin=winner.origin)
-    return [told, *_lead(words, answer)]
+    no_race = [] if answer.runs else [words("search.no_race")]
+    return [told, *no_race, *_lead(words, answer)]
 
 
 def _lead(words: Words, answer: SearchAnswer) -> list[str]:

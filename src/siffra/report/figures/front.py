@@ -85,7 +85,7 @@ def _arms(summary: Summary) -> list[list[float]]:
 
 def _seconds_axis(axis: Axes, answer: SearchAnswer, words: Words) -> None:
     seconds = [point.seconds for point in answer.points]
-    seconds += [reference.seconds.mean for reference in answer.study]
+    seconds += [each.seconds.mean for each in (answer.winner, *answer.rivals, *answer.study)]
     if spans_decades(seconds):
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=6))
