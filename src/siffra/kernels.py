@@ -59,6 +59,6 @@ def _folder_of_these_sources() -> Iterator[None]:
 def sources() -> str:
     """A name for the state of the files that kernels are made of."""
     digest = hashlib.sha256()
-    for path in sorted([*_ENGINE.glob("*.py"), Path(__file__)]):
+    for path in [*sorted(_ENGINE.glob("*.py")), Path(__file__)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
