@@ -26,7 +26,7 @@ class Chain:
         self.blocks: list[Block] = []
         layers = zip(network.layers[:-1], placement.parts, placement.places, strict=False)
         for layer, part, place in layers:
-            if isinstance(layer, Conv) and is_fused(layer):
+            if isinstance(layer, Conv) and is_fused(layer, part):
                 self.blocks.append(FusedBlock(part, place, layer, images, slack))
             else:
                 self.blocks.append(SteppedBlock(part, place, images, slack))

@@ -41,7 +41,7 @@ from siffra.network import Conv
 LANES = 16
 """Filters worked on at once."""
 TILE = 8 if WIDE else 4
-"""Positions worked on at once: with `LANES` filters each, as many sums as there are registers."""
+"""Positions worked on at once: their sums, and what they are sums of, fit into the registers."""
 _MAX_ROWS = 8
 _LARGE = 1000
 """Weights from which a look for what is blank is worth its time."""
@@ -116,9 +116,21 @@ def spans(conv: Conv) -> np.ndarray:
     return np.stack([y.min(axis=1), y.max(axis=1), x.min(axis=1), x.max(axis=1)], axis=1)
 
 
+def together(filters: int) -> int:
+    """Blocks of `filters` (padded) that are worked on at once: two, if that comes out even.
+
+    So a value that was loaded is multiplied by two vectors, which is what keeps AVX-512's
+    multipliers busy.
+    """
+    return 2 if WIDE and filters // LANES % 2 == 0 else 1
+
+
 @cache
-def forward(window: int):  # noqa: C901  a loop nest, spelled out
-    """The forward kernel for pooling windows of `window` positions (4, or 1 for no pooling)."""
+def forward(window: int, together: int):  # noqa: C901  a loop nest, spelled out
+    """The forward kernel for pooling windows of `window` positions (4, or 1 for no pooling).
+
+    It works on `together` blocks of filters at a time.
+    """
     per_tile = TILE // window
 
     @parallel
@@ -139,22 +151,24 @@ def forward(window: int):  # noqa: C901  a loop nest, spelled out
                 if len(spans) > 0:
                     span = spans[first // per_tile]
                     top, bottom, low, high = _inked(span, shape, lefts, rights)
-                for block in range(shape.filters // LANES):
-                    sums = repeat(load(bias, block * LANES, LANES), TILE)
+                for block in range(0, shape.filters // LANES, together):
+                    biases = load_rows(bias, block * LANES, LANES, LANES, together)
+                    sums = repeat(biases, TILE)
                     for row in range(top, bottom):
                         corner = base + row * shape.row
                         k = block * size + (row * shape.kernel_row + low) * LANES
                         for column in range(low, high):
-                            weights = load(kernel, k, LANES)
+                            weights = load_rows(kernel, k, size, LANES, together)
                             sums = add_scaled(sums, x, corner + column, offsets, weights)
                             k += LANES
                     to = (image * shape.windows) * shape.filters + block * LANES
                     if window == 4:
-                        store_window(sums, 0, 4, out, choices, to + first * shape.filters)
+                        to += first * shape.filters
+                        store_window(sums, 0, 4, together, out, choices, to)
                         if TILE == 8 and first + 1 < shape.windows:
-                            store_window(sums, 4, 4, out, choices, to + (first + 1) * shape.filters)
+                            store_window(sums, 4, 4, together, out, choices, to + shape.filters)
                     else:
-                        _store_each(sums, out, choices, to, first, shape)
+                        _store_each(sums, together, out, choices, to, first, shape)
 
     return run
 
@@ -195,27 +209,27 @@ def _inked(span, shape, lefts, rights):
 
 
 @njit(inline="always")
-def _store_each(sums, out, choices, to, first, shape):
+def _store_each(sums, together, out, choices, to, first, shape):
     """Store a tile of windows of one position, as many as there are."""
     step = shape.filters
     left = shape.windows - first
     to += first * step
-    store_window(sums, 0, 1, out, choices, to)
+    store_window(sums, 0, 1, together, out, choices, to)
     if left > 1:
-        store_window(sums, 1, 1, out, choices, to + step)
+        store_window(sums, 1, 1, together, out, choices, to + step)
     if left > 2:
-        store_window(sums, 2, 1, out, choices, to + 2 * step)
+        store_window(sums, 2, 1, together, out, choices, to + 2 * step)
     if left > 3:
-        store_window(sums, 3, 1, out, choices, to + 3 * step)
+        store_window(sums, 3, 1, together, out, choices, to + 3 * step)
     if TILE == 8:
         if left > 4:
-            store_window(sums, 4, 1, out, choices, to + 4 * step)
+            store_window(sums, 4, 1, together, out, choices, to + 4 * step)
         if left > 5:
-            store_window(sums, 5, 1, out, choices, to + 5 * step)
+            store_window(sums, 5, 1, together, out, choices, to + 5 * step)
         if left > 6:
-            store_window(sums, 6, 1, out, choices, to + 6 * step)
+            store_window(sums, 6, 1, together, out, choices, to + 6 * step)
         if left > 7:
-            store_window(sums, 7, 1, out, choices, to + 7 * step)
+            store_window(sums, 7, 1, together, out, choices, to + 7 * step)
 
 
 @njit(inline="always")

@@ -16,9 +16,14 @@ _SHARDS = 8
 """Parts of a batch whose weight gradients are summed apart, and then added up in order."""
 
 
-def is_fused(conv: Conv) -> bool:
-    """Whether the fused kernels do all that `conv` does: ReLU, no padding, a pool of 2 or none."""
+def is_fused(conv: Conv, part: Part) -> bool:
+    """Whether the fused kernels do all that `conv` does: ReLU, no padding, a pool of 2 or none.
+
+    They leave no border either, which the next layer may want.
+    """
     if conv.batch_norm or conv.activation != "relu" or any(map(sum, conv.padding)):
+        return False
+    if part.output.image > part.output.pixels.size * part.output.channels:
         return False
     return conv.pooling == "max" and conv.pool <= 2 and not conv.pools_all
 
@@ -32,7 +37,7 @@ class FusedBlock(Block):
         self._shape = kernels.Shape.of(conv)
         self._window = conv.pool**2
         self._at, self._spans = kernels.positions(conv), kernels.spans(conv)
-        self._forward = kernels.forward(self._window)
+        self._forward = kernels.forward(self._window, kernels.together(self._shape.filters))
         self._out = part.output.batch(images, slack)
         self._choices = np.zeros(images * part.output.image, np.uint8)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numba import prange
 
 from siffra.engine.native import products
+from siffra.engine.native.grid import GROUP
 from siffra.engine.native.part import InputGradient, Part
 from siffra.kernels import parallel
 
@@ -34,7 +35,7 @@ class Linear(abc.ABC):
     def input_gradient(
         self, images: int, dz: np.ndarray, kernel: np.ndarray, dx: np.ndarray
     ) -> None:
-        """Fill `dx` with the gradient of the inputs."""
+        """Fill `dx` with the gradient of the inputs; its border stays as it is."""
 
 
 def make_linear(part: Part, images: int) -> Linear:
@@ -48,30 +49,40 @@ class ConvLinear(Linear):
     def __init__(self, part: Part, images: int) -> None:
         self._part, self._images = part, images
         self._tap, self._at, self._to = part.tap, part.at, part.to
-        self._inputs = products.inputs_at_once(self._tap)
 
     def forward(self, x: np.ndarray, images: int, kernel: np.ndarray, z: np.ndarray) -> None:
         """See `Linear`."""
-        products.products(x, images, self._tap, self._at, self._to, kernel, z)
+        run = products.products(self._tap.together)
+        run(x, images, self._tap, self._at, self._to, kernel, z)
 
     def weight_gradient(self, x: np.ndarray, images: int, dz: np.ndarray, out: np.ndarray) -> None:
         """See `Linear`."""
-        kernel = products.weight_gradient(self._inputs)
-        kernel(x, images, self._tap, self._at, self._to, dz, self._shards)
-        products.add_up(self._shards, self._inputs, self._tap, out)
+        tap = self._tap
+        run = products.weight_gradient(tap.inputs, tap.together)
+        run(x, images, tap, self._at, self._to, dz, self._shards)
+        products.add_up(self._shards, tap, tap.inputs, tap.together, out)
 
     def input_gradient(
         self, images: int, dz: np.ndarray, kernel: np.ndarray, dx: np.ndarray
     ) -> None:
         """See `Linear`."""
+        if not self._reaches_all:
+            dx[: images * self._tap.image] = 0
         for step, turned in self._backward:
             products.pick(kernel, step.places, turned)
-            products.products(dz, images, step.tap, step.at, step.to, turned, dx)
+            run = products.products(step.tap.together)
+            run(dz, images, step.tap, step.at, step.to, turned, dx)
 
     @cached_property
     def _shards(self) -> np.ndarray:
         shards = min(_CONV_SHARDS, self._images)
         return np.zeros((shards, products.gradient_room(self._tap)), np.float32)
+
+    @cached_property
+    def _reaches_all(self) -> bool:
+        """Whether every pixel of the input takes part in some product."""
+        reached = sum(step.to.size for step, _ in self._backward)
+        return reached == GROUP * self._part.input.pixels.size
 
     @cached_property
     def _backward(self) -> list[tuple[InputGradient, np.ndarray]]:

@@ -13,124 +13,172 @@ from functools import cache
 import numpy as np
 from numba import njit, prange
 
+from siffra.config.model import Activation
+from siffra.engine.native.conv import LANES
+from siffra.engine.native.lanewise import (
+    each,
+    load_numbers,
+    spread,
+    store,
+    where_above,
+    where_equal,
+)
+from siffra.engine.native.vector import load, load_rows, peek
 from siffra.kernels import compiled, parallel
-
-RELU, GELU, TANH, NONE = 0, 1, 2, 3
-ACTIVATIONS = {"relu": RELU, "gelu": GELU, "tanh": TANH, None: NONE}
 
 _ROOT_HALF = math.sqrt(0.5)
 _ROOT_TAU = math.sqrt(2 * math.pi)
+
+
+@njit(inline="always")
+def _relu(u):
+    zero = spread(0, LANES)
+    return where_above(u, zero, u, zero)
+
+
+@njit(inline="always")
+def _relu_slope(u):
+    zero = spread(0, LANES)
+    return where_above(u, zero, spread(1, LANES), zero)
+
+
+@each
+def _gelu(u):
+    return np.float32(0.5 * u * (1 + math.erf(u * _ROOT_HALF)))
+
+
+@each
+def _gelu_slope(u):
+    density = math.exp(-0.5 * u * u) / _ROOT_TAU
+    return np.float32(0.5 * (1 + math.erf(u * _ROOT_HALF)) + u * density)
+
+
+@each
+def _tanh(u):
+    return np.float32(math.tanh(u))
+
+
+@each
+def _tanh_slope(u):
+    v = math.tanh(u)
+    return np.float32(1 - v * v)
+
+
+@njit(inline="always")
+def _itself(u):
+    return u
+
+
+@njit(inline="always")
+def _one(u):
+    return spread(1, LANES)
+
+
+_FUNCTIONS = {
+    "relu": (_relu, _relu_slope),
+    "gelu": (_gelu, _gelu_slope),
+    "tanh": (_tanh, _tanh_slope),
+    None: (_itself, _one),
+}
+"""Each activation and its slope, both of vectors."""
 
 
 @parallel
 def moments(z, images, image_size, at, channels, sums, squares):
     """Fill `sums` and `squares` (image, channel) with those of z over the positions `at`."""
     for image in prange(images):
-        total, square = sums[image], squares[image]
-        total[:] = 0
-        square[:] = 0
-        base = image * image_size
-        for p in range(at.size):
-            row = z[base + at[p] : base + at[p] + channels]
-            for c in range(channels):
-                total[c] += row[c]
-                square[c] += row[c] * row[c]
+        for c in range(0, channels, LANES):
+            total = square = spread(0, LANES)
+            for p in range(at.size):
+                row = load(z, image * image_size + peek(at, p) + c, LANES)
+                total = total + row
+                square = square + row * row
+            store(sums, image * channels + c, total)
+            store(squares, image * channels + c, square)
 
 
 @cache
-def forward(activation: int, largest: bool):  # noqa: C901  a loop nest, spelled out
+def forward(activation: Activation | None, largest: bool):
     """The kernel from products to outputs, for one activation and kind of pooling."""
+    value, _ = _FUNCTIONS[activation]
 
     @parallel
-    def run(z, images, sizes, members, places, scale, shift, out, choices):  # noqa: C901
+    def run(z, images, sizes, members, places, scale, shift, out, choices):
         """Fill `out`, and `choices` (image, window, channel) with the member that was largest.
 
         `sizes` are the floats of an image of z and of `out`, and the windows' positions.
         """
         z_image, out_image, window = sizes
-        channels = scale.size
-        windows = places.size
+        channels, windows = scale.size, places.size
         for image in prange(images):
-            for w in range(windows):
-                to = image * out_image + places[w]
-                best = out[to : to + channels]
-                first = (image * windows + w) * channels
-                choice = choices[first : first + channels]
-                for m in range(window):
-                    start = image * z_image + members[w * window + m]
-                    row = z[start : start + channels]
-                    if m == 0:
-                        for c in range(channels):
-                            best[c] = _value(activation, scale[c] * row[c] + shift[c])
-                            choice[c] = 0
-                    elif largest:
-                        for c in range(channels):
-                            v = _value(activation, scale[c] * row[c] + shift[c])
-                            # Written so that NaN is passed on.
-                            wins = not v <= best[c]
-                            best[c] = v if wins else best[c]
-                            choice[c] = m if wins else choice[c]
-                    else:
-                        for c in range(channels):
-                            best[c] += _value(activation, scale[c] * row[c] + shift[c])
-                if not largest:
-                    for c in range(channels):
-                        best[c] /= np.float32(window)
+            for c in range(0, channels, LANES):
+                scales, shifts = load(scale, c, LANES), load(shift, c, LANES)
+                base = image * z_image + c
+                for w in range(windows):
+                    row = load(z, base + peek(members, w * window), LANES)
+                    best, choice = value(scales * row + shifts), spread(0, LANES)
+                    for m in range(1, window):
+                        row = load(z, base + peek(members, w * window + m), LANES)
+                        v = value(scales * row + shifts)
+                        if largest:
+                            choice = where_above(v, best, spread(m, LANES), choice)
+                            best = where_above(v, best, v, best)
+                        else:
+                            best = best + v
+                    if not largest:
+                        best = best / spread(window, LANES)
+                    store(out, image * out_image + peek(places, w) + c, best)
+                    store(choices, (image * windows + w) * channels + c, choice)
 
     return run
 
 
 @cache
-def slopes(activation: int, largest: bool):
-    """The kernel for the gradient of u, for one activation and kind of pooling."""
+def backward(activation: Activation | None, largest: bool):
+    """The kernel for the gradient of z, for one activation and kind of pooling."""
+    _, slope_of = _FUNCTIONS[activation]
 
     @parallel
-    def run(z, images, sizes, members, places, scale, shift, mean, gradient, choices, du, s, sz):
-        """Fill `du`, which lies as z does, from the outputs' `gradient`, which lies as they do.
+    def run(z, images, sizes, tables, norm, gradient, choices, terms, writes, sums, products):
+        """Sum up g, the gradient of u, which comes of the outputs' `gradient`; and replace z.
 
-        Positions of no window are left alone. `s` and `sz` (image, channel) get the sums over
-        positions of du, and of du * (z - mean).
+        Every z becomes a * g + b * z + c, where a, b and c are `terms` (3, channel), if this call
+        `writes`. `sums` and `products` (image, channel) get the sums over positions of g, and of
+        g * (z - mean). `tables` are the members, the places, and the positions of no window, in
+        which g is 0; `norm` (3, channel) is scale, shift and mean.
         """
         z_image, out_image, window = sizes
-        channels = scale.size
-        windows = places.size
-        share = np.float32(1.0 / window)
+        members, places, dropped = tables
+        channels, windows = norm.shape[1], places.size
+        zero, share = spread(0, LANES), spread(1 / window, LANES)
         for image in prange(images):
-            sums, products = s[image], sz[image]
-            sums[:] = 0
-            products[:] = 0
-            for w in range(windows):
-                to = image * out_image + places[w]
-                slope = gradient[to : to + channels]
-                first = (image * windows + w) * channels
-                choice = choices[first : first + channels]
-                for m in range(window):
-                    start = image * z_image + members[w * window + m]
-                    row = z[start : start + channels]
-                    goes = du[start : start + channels]
-                    for c in range(channels):
+            for lane in range(0, channels, LANES):
+                scales, shifts, means = load_rows(norm, lane, channels, LANES, 3)
+                a, b, c = load_rows(terms, lane, channels, LANES, 3)
+                total = product = zero
+                for w in range(windows):
+                    slope = load(gradient, image * out_image + peek(places, w) + lane, LANES)
+                    choice = load_numbers(choices, (image * windows + w) * channels + lane, LANES)
+                    for m in range(window):
+                        at = image * z_image + peek(members, w * window + m) + lane
+                        row = load(z, at, LANES)
                         if largest:
-                            g = slope[c] if choice[c] == m else np.float32(0)
+                            g = where_equal(choice, spread(m, LANES), slope, zero)
                         else:
-                            g = slope[c] * share
-                        g *= _slope(activation, scale[c] * row[c] + shift[c])
-                        goes[c] = g
-                        sums[c] += g
-                        products[c] += g * (row[c] - mean[c])
+                            g = slope * share
+                        g = g * slope_of(scales * row + shifts)
+                        total = total + g
+                        product = product + g * (row - means)
+                        if writes:
+                            store(z, at, a * g + b * row + c)
+                store(sums, image * channels + lane, total)
+                store(products, image * channels + lane, product)
+                if writes:
+                    for i in range(dropped.size):
+                        at = image * z_image + peek(dropped, i) + lane
+                        store(z, at, b * load(z, at, LANES) + c)
 
     return run
-
-
-@parallel
-def through_norm(z, images, image_size, at, a, b, c, du):
-    """Replace `du` at positions `at` by a * du + b * z + c, channel by channel."""
-    channels = a.size
-    for image in prange(images):
-        for p in range(at.size):
-            start = image * image_size + at[p]
-            row, goes = z[start : start + channels], du[start : start + channels]
-            for i in range(channels):
-                goes[i] = a[i] * goes[i] + b[i] * row[i] + c[i]
 
 
 @parallel
@@ -148,30 +196,6 @@ def column_sums(rows, count, out):
     for i in range(count):
         for c in range(out.size):
             out[c] += rows[i, c]
-
-
-@njit(inline="always")
-def _value(activation, u):
-    if activation == RELU:
-        return np.float32(0) if u <= 0 else u  # so that NaN passes through
-    if activation == GELU:
-        return np.float32(0.5 * u * (1 + math.erf(u * _ROOT_HALF)))
-    if activation == TANH:
-        return np.float32(math.tanh(u))
-    return u
-
-
-@njit(inline="always")
-def _slope(activation, u):
-    if activation == RELU:
-        return np.float32(0) if u <= 0 else np.float32(1)
-    if activation == GELU:
-        density = math.exp(-0.5 * u * u) / _ROOT_TAU
-        return np.float32(0.5 * (1 + math.erf(u * _ROOT_HALF)) + u * density)
-    if activation == TANH:
-        v = math.tanh(u)
-        return np.float32(1 - v * v)
-    return np.float32(1)
 
 
 @parallel

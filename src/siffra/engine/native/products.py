@@ -9,21 +9,28 @@ are flat, (block of LANES filters, kernel float, filter). No size is compiled in
 from functools import cache
 from typing import NamedTuple
 
-import numpy as np
-from numba import prange
+from numba import njit, prange
 
-from siffra.engine.native.conv import LANES, TILE
+from siffra.engine.native.conv import LANES, TILE, together
 from siffra.engine.native.grid import GROUP
 from siffra.engine.native.vector import (
     WIDE,
+    add_outer,
     add_scaled,
-    load,
+    load_rows,
+    peek,
     peek_many,
+    prefetch,
     store_each,
     store_rows,
     zeros,
 )
 from siffra.kernels import compiled, parallel
+
+_LINE = 16
+"""Floats of a line of the cache."""
+_ENOUGH = 48
+"""Positions over which a weight gradient is summed in registers, at least: those of few images."""
 
 
 class Tap(NamedTuple):
@@ -44,94 +51,122 @@ class Tap(NamedTuple):
         """Weights of the kernel."""
         return self.rows * self.row * self.filters
 
+    @property
+    def together(self) -> int:
+        """Blocks of filters that are worked on at once."""
+        return together(self.filters)
 
-@parallel
-def products(x, images, tap, at, to, kernel, out):
-    """Fill `out` with the kernel's products at every position.
-
-    `at` has the positions' offsets in a group of images of `x`, `to` theirs in `out`. Whole
-    groups are filled, so the last may hold nonsense beyond `images`.
-    """
-    size = tap.rows * tap.row * LANES
-    blocks = tap.filters // LANES
-    groups = (images + GROUP - 1) // GROUP
-    for job in prange(groups * blocks):
-        group, block = job // blocks, job % blocks
-        base = group * GROUP * tap.image
-        to_base = group * GROUP * tap.out + block * LANES
-        for first in range(0, at.size, TILE):
-            offsets = peek_many(at, first, TILE)
-            sums = zeros(LANES, TILE)
-            k = block * size
-            for row in range(tap.rows):
-                start = base + row * tap.step
-                for column in range(tap.row):
-                    sums = add_scaled(sums, x, start + column, offsets, load(kernel, k, LANES))
-                    k += LANES
-            store_each(out, to_base, peek_many(to, first, TILE), sums)
-
-
-def inputs_at_once(tap: Tap) -> int:
-    """How many inputs of a kernel's row a weight gradient is summed for at a time."""
-    most = 16 if WIDE else 4
-    return next(n for n in (4, 8, 16) if n >= min(tap.row, most))
-
-
-def gradient_room(tap: Tap) -> int:
-    """Floats that a shard of a weight gradient takes: the last sums of a row may go over."""
-    return tap.filters // LANES * _block(tap, inputs_at_once(tap))
-
-
-@compiled
-def _block(tap, inputs):
-    return (tap.rows * tap.row + inputs) * LANES
+    @property
+    def inputs(self) -> int:
+        """Inputs of a kernel's row that a weight gradient is summed for at a time."""
+        most = 12 if WIDE else 6
+        return next(n for n in (4, 6, 8, 12) if n >= min(self.row, most))
 
 
 @cache
-def weight_gradient(inputs: int):
-    """The kernel for the gradient of weights, `inputs` inputs of a row at a time."""
+def products(together: int):
+    """The kernel for products, `together` blocks of filters at a time."""
+    count = TILE * together
+
+    @parallel
+    def run(x, images, tap, at, to, kernel, out):
+        """Fill `out` with the kernel's products at every position.
+
+        `at` has the positions' offsets in a group of images of `x`, `to` theirs in `out`. Whole
+        groups are filled, so the last may hold nonsense beyond `images`.
+        """
+        size = tap.rows * tap.row * LANES
+        jobs = tap.filters // (LANES * together)
+        groups = (images + GROUP - 1) // GROUP
+        for job in prange(groups * jobs):
+            group, block = job // jobs, job % jobs * together
+            base = group * GROUP * tap.image
+            to_base = group * GROUP * tap.out + block * LANES
+            for first in range(0, at.size, TILE):
+                offsets = peek_many(at, first, TILE)
+                sums = zeros(LANES, count)
+                k = block * size
+                for row in range(tap.rows):
+                    start = base + row * tap.step
+                    for column in range(tap.row):
+                        weights = load_rows(kernel, k, size, LANES, together)
+                        sums = add_scaled(sums, x, start + column, offsets, weights)
+                        k += LANES
+                store_each(out, to_base, peek_many(to, first, TILE), sums)
+
+    return run
+
+
+def gradient_room(tap: Tap) -> int:
+    """Floats that a shard of a weight gradient takes: rows are filled up to whole `inputs`."""
+    return tap.rows * -(-tap.row // tap.inputs) * tap.inputs * tap.filters
+
+
+@cache
+def weight_gradient(inputs: int, together: int):
+    """The kernel for the gradient of weights: so many inputs and blocks of filters at a time."""
+    count = inputs * together
 
     @parallel
     def run(x, images, tap, at, to, gradient, shards):
         """Fill `shards` (shard, `gradient_room`) with parts of the kernel's gradient.
 
-        `gradient` lies as the products' `out` does; images are split evenly over the shards.
+        `gradient` lies as the products' `out` does; images are split evenly over the shards. A
+        shard is (blocks that go together, row, filled up, filter of those), flat.
         """
-        count = shards.shape[0]
         positions = at.size // GROUP
-        steps = np.arange(inputs)
+        step = together * LANES
+        padded_row = -(-tap.row // inputs) * inputs
         flat = shards.reshape(-1)
-        for shard in prange(count):
-            first, last = images * shard // count, images * (shard + 1) // count
-            offsets = peek_many(steps, 0, inputs)
-            for block in range(tap.filters // LANES):
-                start = shard * shards.shape[1] + block * _block(tap, inputs)
-                for row in range(tap.rows):
-                    for column in range(0, tap.row, inputs):
-                        sums = zeros(LANES, inputs)
-                        for image in range(first, last):
-                            corner = image * tap.image + row * tap.step + column
-                            slope = image * tap.out + block * LANES
-                            for p in range(positions):
-                                vector = load(gradient, slope + to[p], LANES)
-                                sums = add_scaled(sums, x, corner + at[p], offsets, vector)
-                        cell = start + (row * tap.row + column) * LANES
-                        store_rows(flat, cell, LANES, sums)
+        for shard in prange(shards.shape[0]):
+            own = shard * shards.shape[1]
+            flat[own : own + shards.shape[1]] = 0
+            last = images * (shard + 1) // shards.shape[0]
+            few = 1 + _ENOUGH // positions
+            for first in range(images * shard // shards.shape[0], last, few):
+                past = min(first + few, last)
+                _fetch(x, past * tap.image, min(past + few, last) * tap.image)
+                _fetch(gradient, past * tap.out, min(past + few, last) * tap.out)
+                for block in range(tap.filters // step):
+                    for row in range(tap.rows):
+                        for column in range(0, tap.row, inputs):
+                            cell = (block * tap.rows + row) * padded_row + column
+                            cell = own + cell * step
+                            sums = load_rows(flat, cell, LANES, LANES, count)
+                            for image in range(first, past):
+                                corner = image * tap.image + row * tap.step + column
+                                slope = image * tap.out + block * step
+                                for p in range(positions):
+                                    start = slope + peek(to, p)
+                                    slopes = load_rows(gradient, start, LANES, LANES, together)
+                                    sums = add_outer(sums, x, corner + peek(at, p), slopes)
+                            store_rows(flat, cell, LANES, sums)
 
     return run
 
 
+@njit(inline="always")
+def _fetch(array, start, end):
+    """Ask for floats that are needed soon: the next few images, while these are at work."""
+    for i in range(start, end, _LINE):
+        prefetch(array, i)
+
+
 @parallel
-def add_up(shards, inputs, tap, out):
+def add_up(shards, tap, inputs, together, out):
     """Add up the `shards` of a weight gradient, in their order, into flat `out`."""
-    size = tap.rows * tap.row * LANES
+    padded_row = -(-tap.row // inputs) * inputs
     for block in prange(tap.filters // LANES):
-        start = block * _block(tap, inputs)
-        for i in range(size):
-            out[block * size + i] = shards[0, start + i]
-        for shard in range(1, shards.shape[0]):
-            for i in range(size):
-                out[block * size + i] += shards[shard, start + i]
+        first = block // together * tap.rows * padded_row * together + block % together
+        for row in range(tap.rows):
+            for column in range(tap.row):
+                start = (first + (row * padded_row + column) * together) * LANES
+                to = ((block * tap.rows + row) * tap.row + column) * LANES
+                for i in range(LANES):
+                    out[to + i] = shards[0, start + i]
+                for shard in range(1, shards.shape[0]):
+                    for i in range(LANES):
+                        out[to + i] += shards[shard, start + i]
 
 
 @compiled

@@ -20,20 +20,22 @@ class SteppedBlock(Block):
         self._place, self._images = place, images
         self._linear = make_linear(part, images)
         self._members, self._places = part.members, part.output.pixels
-        self._positions, self._dropped = part.z.pixels, part.dropped
+        self._tables = self._members, self._places, part.dropped
+        self._positions = part.z.pixels
         (tall, wide), out = part.window, part.output
         self._sizes = part.z.image, out.image, tall * wide
-        code = pointwise.ACTIVATIONS[part.activation]
-        self._activate = pointwise.forward(code, part.largest)
-        self._slopes = pointwise.slopes(code, part.largest)
+        self._activate = pointwise.forward(part.activation, part.largest)
         self._z = part.z.batch(images)
         self._out = out.batch(images, slack)
         small = np.uint8 if tall * wide <= 256 else np.uint16
         self._choices = np.zeros(images * self._places.size * out.channels, small)
-        self._scale = np.ones(out.channels, np.float32)
-        self._shift = np.zeros(out.channels, np.float32)
+        self._normed = np.zeros((3, out.channels), np.float32)
+        self._scale, self._shift, _ = self._normed
+        self._scale[:] = 1
         self._mean = np.zeros(out.channels)
         self._inverse = np.ones(out.channels)
+        self._x = self._out  # the inputs of the batch that `backward` was given
+        self._dz = self._z  # in its place, since it comes when z is needed no more
 
     def predict(self, x: np.ndarray, images: int, params: np.ndarray) -> np.ndarray:
         """See `Block`."""
@@ -65,25 +67,24 @@ class SteppedBlock(Block):
         grads: np.ndarray,
     ) -> None:
         """See `Block`."""
-        part, place = self.part, self._place
-        for offset in self._dropped:
-            rows = self._du[: images * part.z.image].reshape(images, -1)
-            rows[:, offset : offset + part.z.channels] = 0
-        self._slopes(
-            self._z, images, self._sizes, self._members, self._places, self._scale, self._shift,
-            self._mean.astype(np.float32), gradient, self._choices, self._du, *self._sums,
-        )  # fmt: skip
+        place = self._place
+        # A batch norm's gradient needs the sums first: two passes over z, the second of which
+        # leaves its gradient in its place.
+        plain = np.zeros((3, self.part.z.channels), np.float32)
+        plain[0] = 1
+        self._slopes(images, gradient, plain, not self.part.batch_norm)
         slopes, products = self._summed(images)
         grads[place.shift] = slopes
-        if part.batch_norm:
+        if self.part.batch_norm:
             grads[place.scale] = products * self._inverse
-            self._through_norm(images, slopes, products)
-        self._linear.weight_gradient(x, images, self._du, grads[place.kernel])
+            self._slopes(images, gradient, self._terms(images, slopes, products), True)
+        self._linear.weight_gradient(x, images, self._dz, grads[place.kernel])
+        self._x = x
 
     def input_gradient(self, images: int, gradient: np.ndarray, params: np.ndarray) -> np.ndarray:
-        """See `Block`."""
-        self._linear.input_gradient(images, self._du, params[self._place.kernel], self._dx)
-        return self._dx
+        """See `Block`; it takes the place of the inputs, which are needed no more."""
+        self._linear.input_gradient(images, self._dz, params[self._place.kernel], self._x)
+        return self._x
 
     def _moments(self, images: int) -> tuple[np.ndarray, np.ndarray]:
         """Mean and biased variance of every channel of z, float64."""
@@ -94,7 +95,7 @@ class SteppedBlock(Block):
 
     def _norm(self, params: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> None:
         """Make `scale` and `shift` such that u = gamma * (z - mean) / deviation + beta."""
-        self._mean[:] = mean
+        self._mean[:] = self._normed[2] = mean
         self._inverse[:] = 1 / np.sqrt(variance.astype(np.float64) + NORM_EPSILON)
         scale = params[self._place.scale] * self._inverse
         self._scale[:] = scale
@@ -107,8 +108,16 @@ class SteppedBlock(Block):
         )  # fmt: skip
         return self._out
 
-    def _through_norm(self, images: int, slopes: np.ndarray, products: np.ndarray) -> None:
-        """From the gradient of the normed values to that of z.
+    def _slopes(self, images: int, gradient: np.ndarray, terms: np.ndarray, writes: bool) -> None:
+        """See `pointwise.backward`; a pass that `writes` leaves the gradient of z behind."""
+        run = pointwise.backward(self.part.activation, self.part.largest)
+        run(
+            self._z, images, self._sizes, self._tables, self._normed, gradient, self._choices,
+            terms, writes, *self._sums,
+        )  # fmt: skip
+
+    def _terms(self, images: int, slopes: np.ndarray, products: np.ndarray) -> np.ndarray:
+        """What makes the gradient of z out of that of the normed values: a, b and c.
 
         `slopes` and `products` are the sums over images and positions of that gradient, and of
         it times z less its mean. Source: Ioffe & Szegedy 2015, section 3, z's terms gathered.
@@ -117,10 +126,7 @@ class SteppedBlock(Block):
         a = self._scale.astype(np.float64)
         b = -a * self._inverse**2 * products / count
         c = -a * slopes / count - b * self._mean
-        pointwise.through_norm(
-            self._z, images, self.part.z.image, self._positions,
-            *(terms.astype(np.float32) for terms in (a, b, c)), self._du,
-        )  # fmt: skip
+        return np.stack([a, b, c]).astype(np.float32)
 
     def _summed(self, images: int) -> np.ndarray:
         for rows, total in zip(self._sums, self._totals, strict=True):
@@ -135,18 +141,13 @@ class SteppedBlock(Block):
     def _totals(self) -> np.ndarray:
         return np.zeros((2, self.part.z.channels))
 
-    @cached_property
-    def _du(self) -> np.ndarray:
-        """The gradient of z; its border stays zero."""
-        return self.part.z.batch(self._images)
-
-    @cached_property
-    def _dx(self) -> np.ndarray:
-        return self.part.input.batch(self._images)
-
 
 class LastBlock(SteppedBlock):
     """The layer whose outputs are logits, with softmax and cross-entropy at its end."""
+
+    def __init__(self, part: Part, place: Place, images: int, slack: int) -> None:
+        super().__init__(part, place, images, slack)
+        self._dz = part.z.batch(images)
 
     def learn(
         self,
@@ -164,12 +165,13 @@ class LastBlock(SteppedBlock):
         self._linear.forward(x, images, params[place.kernel], self._z)
         pointwise.cross_entropy(
             self._z, self.part.outputs, params[place.shift], labels, smoothing,
-            self._du, self._losses, self._hits,
+            self._dz, self._losses, self._hits,
         )  # fmt: skip
-        rows = self._du[: images * self.part.z.channels].reshape(images, -1)
+        rows = self._dz[: images * self.part.z.channels].reshape(images, -1)
         pointwise.column_sums(rows, images, self._totals[0])
         grads[place.shift] = self._totals[0]
-        self._linear.weight_gradient(x, images, self._du, grads[place.kernel])
+        self._linear.weight_gradient(x, images, self._dz, grads[place.kernel])
+        self._x = x
         return float(self._losses[:images].sum()), int(self._hits[:images].sum())
 
     @cached_property

@@ -41,7 +41,7 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, ir.VectorType(ir.FloatType(), fe_type.lanes))
 
 
-def _pointer(context, builder, array_type, array, index, element=None, lanes=1):
+def pointer(context, builder, array_type, array, index, element=None, lanes=1):
     """The address of element `index` of a flat array: of one element, or of `lanes` of them."""
     at = builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
     if lanes == 1:
@@ -49,7 +49,8 @@ def _pointer(context, builder, array_type, array, index, element=None, lanes=1):
     return builder.bitcast(at, ir.VectorType(element, lanes).as_pointer())
 
 
-def _splat(builder, scalar, lanes):
+def splat(builder, scalar, lanes):
+    """A vector with `scalar` in every lane."""
     vector = ir.VectorType(scalar.type, lanes)
     one = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.IntType(32)(0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
@@ -65,12 +66,12 @@ def _fma(builder, a, b, c):
 
 
 def _load(context, builder, array_type, array, index, lanes):
-    at = _pointer(context, builder, array_type, array, index, ir.FloatType(), lanes)
+    at = pointer(context, builder, array_type, array, index, ir.FloatType(), lanes)
     return builder.load(at, align=_ALIGN)
 
 
 def _store(context, builder, array_type, array, index, vector):
-    at = _pointer(context, builder, array_type, array, index, ir.FloatType(), vector.type.count)
+    at = pointer(context, builder, array_type, array, index, ir.FloatType(), vector.type.count)
     builder.store(vector, at, align=_ALIGN)
 
 
@@ -83,7 +84,7 @@ def peek_many(typingctx, array, index, count):
         values = []
         for i in range(result.count):
             at = builder.add(args[1], args[1].type(i))
-            value = builder.load(_pointer(context, builder, array, args[0], at))
+            value = builder.load(pointer(context, builder, array, args[0], at))
             values.append(context.cast(builder, value, array.dtype, types.intp))
         return context.make_tuple(builder, result, values)
 
@@ -95,7 +96,7 @@ def peek(typingctx, array, index):
     """`array[index]`, without Python's rule for negative indices."""
 
     def codegen(context, builder, signature, args):
-        return builder.load(_pointer(context, builder, array, *args))
+        return builder.load(pointer(context, builder, array, *args))
 
     return array.dtype(array, types.intp), codegen
 
@@ -112,7 +113,7 @@ def prefetch(typingctx, array, index):
             ir.FunctionType(ir.VoidType(), [byte, number, number, number]),
             "llvm.prefetch.p0",
         )
-        at = builder.bitcast(_pointer(context, builder, array, *args), byte)
+        at = builder.bitcast(pointer(context, builder, array, *args), byte)
         builder.call(function, [at, number(0), number(3), number(1)])  # read, keep, data
         return context.get_dummy_value()
 
@@ -176,34 +177,61 @@ def zeros(typingctx, lanes, count):
 
 
 @intrinsic(prefer_literal=True)
-def repeat(typingctx, vector, times):
-    """A tuple with `vector`, `times` times."""
-    result = types.UniTuple(vector, times.literal_value)
+def repeat(typingctx, vectors, times):
+    """The tuple `vectors`, `times` times over."""
+    result = types.UniTuple(vectors.dtype, vectors.count * times.literal_value)
 
     def codegen(context, builder, signature, args):
-        return context.make_tuple(builder, result, [args[0]] * result.count)
+        once = [builder.extract_value(args[0], i) for i in range(vectors.count)]
+        return context.make_tuple(builder, result, once * times.literal_value)
 
-    return result(vector, times), codegen
+    return result(vectors, times), codegen
 
 
 @intrinsic
-def add_scaled(typingctx, sums, array, index, offsets, vector):
-    """`sums[i] + array[index + offsets[i]] * vector` for each i: one value against a vector.
+def add_scaled(typingctx, sums, array, index, offsets, vectors):
+    """Each of some values of an array, times each of some vectors, added to a sum of its own.
 
-    `sums` and `offsets` are tuples of equal length.
+    `sums[i * n + j] + array[index + offsets[i]] * vectors[j]` for each i and j, where n is the
+    number of `vectors`. All three are tuples.
     """
 
     def codegen(context, builder, signature, args):
-        sums_, array_, index_, offsets_, vector_ = args
-        results = []
-        for i in range(sums.count):
-            at = builder.add(index_, builder.extract_value(offsets_, i))
-            value = builder.load(_pointer(context, builder, array, array_, at))
-            old = builder.extract_value(sums_, i)
-            results.append(_fma(builder, _splat(builder, value, vector.lanes), vector_, old))
+        sums_, array_, index_, offsets_, vectors_ = args
+        places = [
+            builder.add(index_, builder.extract_value(offsets_, i)) for i in range(offsets.count)
+        ]
+        pointers = [pointer(context, builder, array, array_, at) for at in places]
+        results = _outer(builder, sums_, pointers, vectors_, vectors)
         return context.make_tuple(builder, sums, results)
 
-    return sums(sums, array, types.intp, offsets, vector), codegen
+    return sums(sums, array, types.intp, offsets, vectors), codegen
+
+
+@intrinsic
+def add_outer(typingctx, sums, array, index, vectors):
+    """`add_scaled` for as many neighbours of `array[index]`: its `offsets` are 0, 1, 2, ..."""
+    count = sums.count // vectors.count
+
+    def codegen(context, builder, signature, args):
+        sums_, array_, index_, vectors_ = args
+        places = [builder.add(index_, index_.type(i)) for i in range(count)]
+        pointers = [pointer(context, builder, array, array_, at) for at in places]
+        results = _outer(builder, sums_, pointers, vectors_, vectors)
+        return context.make_tuple(builder, sums, results)
+
+    return sums(sums, array, types.intp, vectors), codegen
+
+
+def _outer(builder, sums, pointers, vectors, kind):
+    """Value by value, since LLVM keeps the order, and there are few registers left for values."""
+    results = []
+    for at in pointers:
+        value = splat(builder, builder.load(at), kind.dtype.lanes)
+        for j in range(kind.count):
+            old = builder.extract_value(sums, len(results))
+            results.append(_fma(builder, value, builder.extract_value(vectors, j), old))
+    return results
 
 
 @intrinsic
@@ -212,7 +240,7 @@ def add_scaled_rows(typingctx, sums, scalar, rows):
 
     def codegen(context, builder, signature, args):
         sums_, scalar_, rows_ = args
-        spread = _splat(builder, scalar_, sums.dtype.lanes)
+        spread = splat(builder, scalar_, sums.dtype.lanes)
         results = [
             _fma(
                 builder,
@@ -234,7 +262,7 @@ def add_to(typingctx, array, index, scalar, vector):
     def codegen(context, builder, signature, args):
         array_, index_, scalar_, vector_ = args
         old = _load(context, builder, array, array_, index_, vector.lanes)
-        new = _fma(builder, _splat(builder, scalar_, vector.lanes), vector_, old)
+        new = _fma(builder, splat(builder, scalar_, vector.lanes), vector_, old)
         _store(context, builder, array, array_, index_, new)
         return context.get_dummy_value()
 
@@ -273,12 +301,18 @@ def store_rows(typingctx, array, index, stride, rows):
 
 @intrinsic
 def store_each(typingctx, array, index, offsets, rows):
-    """`array[index + offsets[i] :][:lanes] = rows[i]` for each i; tuples of equal length."""
+    """`array[index + offsets[i] + j * lanes :][:lanes] = rows[i * n + j]` for each i and j.
+
+    There are n times as many `rows` as `offsets`.
+    """
+    together = rows.count // offsets.count
 
     def codegen(context, builder, signature, args):
         array_, index_, offsets_, rows_ = args
         for i in range(rows.count):
-            at = builder.add(index_, builder.extract_value(offsets_, i))
+            own = builder.extract_value(offsets_, i // together)
+            further = index_.type(i % together * rows.dtype.lanes)
+            at = builder.add(index_, builder.add(own, further))
             _store(context, builder, array, array_, at, builder.extract_value(rows_, i))
         return context.get_dummy_value()
 
@@ -286,36 +320,43 @@ def store_each(typingctx, array, index, offsets, rows):
 
 
 @intrinsic(prefer_literal=True)
-def store_window(typingctx, sums, first, size, array, choices, index):
+def store_window(typingctx, sums, first, size, together, array, choices, index):
     """ReLU of the largest of `size` vectors, lane by lane, and which of them it was.
 
-    They are `sums[first : first + size]`. The value goes to `array[index:]`, the choice (the
-    first of equals; 255 where ReLU let nothing through) to `choices[index:]`, uint8.
+    They are those from `sums[first * n + j]` on, n apart, for each j below n, which is
+    `together`. The values go to `array[index + j * lanes :]`, the choices (the first of equals;
+    255 where ReLU let nothing through) to `choices` likewise, uint8.
     """
-    start, count = first.literal_value, size.literal_value
+    start, count, n = first.literal_value, size.literal_value, together.literal_value
 
     def codegen(context, builder, signature, args):
-        sums_, _, _, array_, choices_, index_ = args
-        lanes = sums.dtype.lanes
-        number = ir.VectorType(ir.IntType(8), lanes)
-        best = builder.extract_value(sums_, start)
-        choice = ir.Constant(number, [0] * lanes)
-        for i in range(1, count):
-            other = builder.extract_value(sums_, start + i)
-            larger = builder.fcmp_ordered(">", other, best)
-            best = builder.select(larger, other, best)
-            choice = builder.select(larger, ir.Constant(number, [i] * lanes), choice)
-        zero = ir.Constant(best.type, [0.0] * lanes)
-        # Unordered, so that a diverged network's NaN is passed on instead of hidden.
-        alive = builder.fcmp_unordered(">", best, zero)
-        best = builder.select(alive, best, zero)
-        choice = builder.select(alive, choice, ir.Constant(number, [DEAD] * lanes))
-        builder.store(
-            best, _pointer(context, builder, array, array_, index_, ir.FloatType(), lanes), _ALIGN
-        )
-        builder.store(
-            choice, _pointer(context, builder, choices, choices_, index_, ir.IntType(8), lanes), 1
-        )
+        sums_, array_, choices_, index_ = args[0], *args[4:]
+        for j in range(n):
+            vectors = [builder.extract_value(sums_, (start + i) * n + j) for i in range(count)]
+            best, choice = _largest(builder, vectors)
+            lanes = best.type.count
+            at = builder.add(index_, index_.type(j * lanes))
+            byte = choice.type.element
+            _store(context, builder, array, array_, at, best)
+            builder.store(choice, pointer(context, builder, choices, choices_, at, byte, lanes), 1)
         return context.get_dummy_value()
 
-    return types.void(sums, first, size, array, choices, types.intp), codegen
+    return types.void(sums, first, size, together, array, choices, types.intp), codegen
+
+
+def _largest(builder, vectors):
+    best = vectors[0]
+    number = ir.VectorType(ir.IntType(8), best.type.count)
+
+    def numbers(value):
+        return ir.Constant(number, [value] * number.count)
+
+    choice = numbers(0)
+    for i, other in enumerate(vectors[1:], start=1):
+        larger = builder.fcmp_ordered(">", other, best)
+        best = builder.select(larger, other, best)
+        choice = builder.select(larger, numbers(i), choice)
+    zero = ir.Constant(best.type, None)
+    # Unordered, so that a diverged network's NaN is passed on instead of hidden.
+    alive = builder.fcmp_unordered(">", best, zero)
+    return builder.select(alive, best, zero), builder.select(alive, choice, numbers(DEAD))
