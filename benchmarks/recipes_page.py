@@ -72,10 +72,8 @@ def _notes(rows: Mapping[str, Measured]) -> Iterator[str]:
     yield "Means over seeds with 95 % intervals; training seconds include augmentation."
     factors = [figures.averaged.times_as_long for figures in rows.values() if figures.averaged]
     if factors:
-        yield (
-            f"An average takes {min(factors):.1f} to {max(factors):.1f} times as long to predict, "
-            "and no training."
-        )
+        ends = dict.fromkeys(f"{factor:.1f}" for factor in (min(factors), max(factors)))
+        yield f"An average takes {' to '.join(ends)} times as long to predict, and no training."
     machines: dict[str, list[str]] = {}
     for name, figures in rows.items():
         where = f"{figures.machine}, {figures.threads} threads, {figures.engine}"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siffra.config import Setting
-from siffra.data.load import DataSource
+from siffra.data.load import DataSource, load_dataset
 from siffra.errors import SearchError
 from siffra.recipes import Recipe
 from siffra.search.race import FIRST_SEED
@@ -178,6 +178,17 @@ def test_other_shifted_sets_count_as_moved_and_rotated_ones_do(look, fake_data):
     )
     assert every.winner.average is not None
     assert every.winner.average.accuracy.keys() == {"test", "scaled", "noisy", "faded"}
+
+
+def test_where_each_seed_has_its_own_split_the_finalists_have_it_too(look, fake_data):
+    source = DataSource(path=fake_data, moved=0.0, rotated=0.0, split="seed")
+
+    found = look(source=source, seconds=60.0).answer
+
+    dataset = load_dataset(source)
+    expected = [dataset.split_for(record.seed).fingerprint for record in found.winner.records]
+    assert [record.fingerprint for record in found.winner.records] == expected
+    assert len(set(expected)) == len(expected) >= 2
 
 
 def test_more_time_goes_on_with_the_same_search(look):

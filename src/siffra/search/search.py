@@ -341,7 +341,8 @@ class Search:
         return with_steps(candidate.setting, candidate.steps, len(self._dataset.train))
 
     def _key(self, candidate: Candidate, seed: int) -> str:
-        return run_key(self.final_setting(candidate), self._dataset, seed, self._engine)
+        dataset = self._dataset.split_for(seed)
+        return run_key(self.final_setting(candidate), dataset, seed, self._engine)
 
     def _stored_final(self, candidate: Candidate, seed: int) -> Record | None:
         if seed == 0 and not self.model_path(candidate).exists():
@@ -350,10 +351,11 @@ class Search:
 
     def _final(self, candidate: Candidate, seed: int) -> Record:
         self._tell("confirming", candidate, seed)
-        setting = self.final_setting(candidate)
-        record, fitted = run(setting, self._dataset, seed, self._engine)
+        # As `siffra train` has it: where each seed draws another split, so do these.
+        setting, dataset = self.final_setting(candidate), self._dataset.split_for(seed)
+        record, fitted = run(setting, dataset, seed, self._engine)
         if seed == 0:
-            save_model(self.model_path(candidate), fitted, record, self._dataset)
+            save_model(self.model_path(candidate), fitted, record, dataset)
         averaged = self._averaged(fitted, seed)
         self._journal.add_final(candidate, seed, record.key, averaged, self._spent())
         self._store.add(record)

@@ -1,0 +1,71 @@
+"""What a search has done, on the disk: read again, cut short, or not readable."""
+
+import pytest
+
+from siffra.config import Setting
+from siffra.errors import SearchError
+from siffra.search.journal import Journal
+from siffra.search.race import Candidate, Ran
+from siffra.views import Averaged
+
+AVERAGED = Averaged({"test": 0.9, "noisy": 0.8}, seconds=1.6, plain_seconds=0.2)
+
+
+def write(folder) -> Candidate:
+    """A journal of one candidate, its run and its final."""
+    with Journal(folder) as journal:
+        candidate = Candidate(0, Setting.from_knobs({"neurons": 5}), {"layers": 1}, "a", 100, 25)
+        journal.add_candidate(candidate, 1.0)
+        journal.add_run(candidate, Ran(25, 1000, {"test": 0.5}, 0.7), 2.0)
+        journal.correct_steps(candidate, 90, 2.5)
+        journal.add_final(candidate, 0, "key", AVERAGED, 3.0)
+        journal.add_final(candidate, 1, "another", None, 4.0)
+    return candidate
+
+
+def test_what_was_written_is_read(tmp_path):
+    candidate = write(tmp_path)
+
+    with Journal(tmp_path) as journal:
+        assert journal.candidates == [candidate]
+        assert journal.candidates[0].steps == 90
+        assert journal.averaged == {"key": AVERAGED}
+        assert journal.spent == 4.0
+
+
+def test_a_last_line_that_was_cut_short_is_left_out_and_written_over(tmp_path):
+    write(tmp_path)
+    path = tmp_path / "journal.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-7])
+
+    with Journal(tmp_path) as journal:
+        assert journal.spent == 3.0
+        journal.add_final(journal.candidates[0], 1, "another", None, 4.0)
+
+    assert path.read_bytes() == whole
+
+
+def test_finals_of_before_there_were_averages_are_read(tmp_path):
+    write(tmp_path)
+    path = tmp_path / "journal.jsonl"
+    with path.open("a") as file:
+        file.write('{"what": "final", "candidate": 0, "seed": 2, "spent": 5.0}\n')
+
+    with Journal(tmp_path) as journal:
+        assert journal.spent == 5.0
+        assert journal.averaged == {"key": AVERAGED}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["no JSON", '{"what": "run"}', '{"what": "run", "candidate": 7, "spent": 1}', "[]"],
+)
+def test_a_journal_that_cannot_be_read_is_one_clear_line(tmp_path, line):
+    (tmp_path / "journal.jsonl").write_text(line + "\n")
+
+    with pytest.raises(SearchError, match="cannot be read") as caught, Journal(tmp_path):
+        pass
+
+    assert "remove it, and the search begins anew." in str(caught.value)
+    assert "\n" not in str(caught.value)
