@@ -164,8 +164,9 @@ not counted.
 
 Each library lives in a process of its own, so that thread pools do not get in each other's way,
 and all are asked for an epoch in turn (A B C A B C), with a pause for threads to go to sleep. All
-processes are given the same number of threads and, on Linux, no more cores than that. A library
-that has used up its share of the time sits out after three epochs.
+processes are given the same number of threads and, on Linux, no more cores than that. An epoch of
+less than half a second is timed after another one, as in a training: right after a pause caches are
+cold and cores asleep. A library that has used up its share of the time sits out after three epochs.
 
 - **siffra** gathers uint8 images and draws each epoch's order while the clock runs. The others have
   their images as float32 before it starts, and are given the order.

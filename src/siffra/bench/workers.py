@@ -25,6 +25,9 @@ from siffra.errors import BenchError
 
 _SETTLE = 0.1
 """Seconds before each turn in which the threads of the last one go to sleep."""
+_SHORT = 0.5
+"""Seconds up to which an epoch is timed after another one, as in a training: the first one after
+a pause finds caches cold and cores asleep."""
 _PATIENCE = 300.0
 """Seconds after which a turn is given up; a first one may have to compile for long."""
 
@@ -118,6 +121,11 @@ class _Place:
         self._orders = epoch_orders(len(problem.dataset.train), problem.seed)
 
     def turn(self) -> Turn:
+        """One epoch or scoring; if it is short, the one after it, with the loss of the first."""
+        first = self._once()
+        return first if first.seconds > _SHORT else replace(self._once(), loss=first.loss)
+
+    def _once(self) -> Turn:
         return self._epoch() if self._task == "train" else self._scoring()
 
     def _epoch(self) -> Turn:
