@@ -142,16 +142,17 @@ def _outputs(part, images: int) -> Callable[[], object]:
 
     x, z = _filled(part.input, images), _filled(part.z, images)
     kernel, at, to = _floats(part.tap.size), part.at, part.to
-    return lambda: products.products(x, images, part.tap, at, to, kernel, z)
+    run = products.products(part.tap.together)
+    return lambda: run(x, images, part.tap, at, to, kernel, z)
 
 
 def _weights(part, images: int) -> Callable[[], object]:
     from siffra.engine.native import products
 
     x, du = _filled(part.input, images), _filled(part.z, images)
-    inputs, at, to = products.inputs_at_once(part.tap), part.at, part.to
+    at, to = part.at, part.to
     shards = np.zeros((_SHARDS, products.gradient_room(part.tap)), np.float32)
-    run = products.weight_gradient(inputs)
+    run = products.weight_gradient(part.tap.inputs, part.tap.together)
     return lambda: run(x, images, part.tap, at, to, du, shards)
 
 
@@ -161,7 +162,7 @@ def _inputs(part, images: int) -> Callable[[], object]:
     du, dx = _filled(part.z, images), _filled(part.input, images)
     steps = [(step, _floats(step.tap.size)) for step in part.input_gradients()]
     return lambda: [
-        products.products(du, images, step.tap, step.at, step.to, kernel, dx)
+        products.products(step.tap.together)(du, images, step.tap, step.at, step.to, kernel, dx)
         for step, kernel in steps
     ]
 
