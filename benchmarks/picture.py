@@ -1,5 +1,6 @@
 """The page's pictures: a row for each work with a dot for each library, and how time grows."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _panel(axes: Any, growth: Growth) -> None:
     axes.set_yscale("log")
     axes.set_xticks(values, [f"{value:,}" for value in values])
     axes.minorticks_off()
-    axes.set_title(growth.sweep.title, fontsize=8)
+    axes.set_title(textwrap.fill(growth.sweep.title, 38), fontsize=8)
     axes.grid(which="major", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
 
