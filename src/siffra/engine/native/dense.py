@@ -281,14 +281,10 @@ def _epoch_on_ink(
                 # Two calls: which array changes is then known when the kernel is compiled.
                 if descent.momentum > 0:
                     scale = descent.scale
-                    add_outer(
-                        ink, np.int64(part), order, first, last, scale, work[s], units, first_grads
-                    )
+                    add_outer(ink, own, order, first, last, scale, work[s], units, first_grads)
                 else:
                     scale = -descent.rate * descent.scale
-                    add_outer(
-                        ink, np.int64(part), order, first, last, scale, work[s], units, params
-                    )
+                    add_outer(ink, own, order, first, last, scale, work[s], units, params)
             if descent.momentum > 0:
                 descend(params, velocity, first_grads.reshape(1, -1), low, high, descent)
             low = rest + part * chunk
