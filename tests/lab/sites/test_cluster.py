@@ -82,6 +82,8 @@ def nodes(port: int) -> Iterator[Any]:
         # Workers have what the nodes had when they began.
         patch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), *sys.path]))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Ray's head forks a server for each client, in which gRPC's handlers of forks may crash.
+        patch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")
         head = {"num_cpus": 0, "ray_client_server_port": port, **small}
         cluster: Any = Nodes(initialize_head=True, head_node_args=head)
         try:
@@ -173,6 +175,7 @@ def test_a_node_dies_in_mid_lab_and_nothing_is_lost(nodes, site, engine, tmp_pat
     assert {line for line in begun if begun.count(line) > 1} <= set(lost)
     with open_store(tmp_path / "other.sqlite") as store:
         assert results(conduct(plan, DATASET, engine, store)) == results(made)
+    nodes.wait_for_nodes(timeout=120)  # till the cluster knows of the death, which takes a while
 
 
 def test_a_killed_driver_goes_on_where_it_was(nodes, site, engine, tmp_path):
