@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from siffra.config import Setting
+from siffra.config.training import usual
 from siffra.engine.schedule import steps_per_epoch, total_steps
-from siffra.errors import SearchError
+from siffra.errors import ConfigError, SearchError
 from siffra.lab.statistics import Summary, summarise
 from siffra.recipes import Interval, Measured, MeasuredAverage
 from siffra.run import Record
@@ -42,7 +43,7 @@ def recipe_text(
         "",
         *([f"budget = {_value(budget)}", ""] if budget else []),
         "[knobs]",
-        *(f"{knob} = {_value(value)}" for knob, value in setting.knobs().items()),
+        *(f"{knob} = {_value(value)}" for knob, value in _recipe_knobs(setting).items()),
     ]
     if measured:
         lines += _tables("measured", measured.model_dump(exclude_none=True))
@@ -80,6 +81,30 @@ def measured_in(
         },
         averaged=_measured_average(average) if average else None,
     )
+
+
+def _recipe_knobs(setting: Setting) -> dict[str, Any]:
+    """The knobs of `setting`, said so that others can be put over them.
+
+    What a list of filters says of itself is not said twice: a dense model in its place is refused
+    what only a convolution has. And what follows from an optimizer or a schedule is said, so that
+    another in its place does not change it too.
+    """
+    training = setting.training.model_dump()
+    knobs = setting.knobs() | {name: training[name] for name in usual(training) if training[name]}
+    for count in ("conv_layers", "layers"):
+        without = {name: value for name, value in knobs.items() if name != count}
+        if count in knobs and _makes(without, setting):
+            knobs = without
+    of_model = [name for name in knobs if name not in training]
+    return {name: knobs[name] for name in (*of_model, *training) if name in knobs}
+
+
+def _makes(knobs: Mapping[str, Any], setting: Setting) -> bool:
+    try:
+        return Setting.from_knobs(knobs) == setting
+    except ConfigError:  # lists of several lengths, where one value stood for all
+        return False
 
 
 def _measured_average(average: Average) -> MeasuredAverage:
