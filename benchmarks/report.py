@@ -12,6 +12,7 @@ from siffra.bench.measure import TOLERANCE
 from siffra.bench.peers import PEERS
 from siffra.bench.session import Session
 from siffra.bench.table import cell, headline, refusals, seconds
+from siffra.run import CURVE_IMAGES
 
 PAGE, KEPT = "performance.md", "performance.json"
 PICTURE, GROWTH_PICTURE = "performance.svg", "performance-growth.svg"
@@ -138,8 +139,8 @@ def _shares(times: Sequence[ShareTime]) -> Iterator[str]:
     yield from (
         "",
         f"An epoch is of {times[0].images:,} images. Augmentation's seconds are those by which it",
-        "makes an epoch longer. A run scores at most 2,500 images of each of four sets after an",
-        "epoch.",
+        "makes an epoch longer. Scored are the images that a run scores after every epoch:",
+        f"{CURVE_IMAGES:,} of each of four sets.",
         "",
     )
 

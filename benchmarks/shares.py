@@ -1,8 +1,10 @@
 """What share of siffra's training time other things take: augmentation, and scoring."""
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
+from typing import Any
 
 from siffra.bench.peers.base import Problem
 from siffra.bench.session import SEED
@@ -15,9 +17,9 @@ _REPEATS = 7
 SHARES = {
     "augmentation conv": "augmentation (moved, turned, shaken), conv 16@8×8, batch 256",
     "augmentation 3x3": "augmentation (moved, turned, shaken), 3×3 net, batch 128",
-    "scoring dense": "scoring 10,000 images an epoch, dense 784-32-10, batch 256",
-    "scoring conv": "scoring 10,000 images an epoch, conv 16@8×8, batch 256",
-    "scoring 3x3": "scoring 10,000 images an epoch, 3×3 net, batch 128",
+    "scoring dense": "scoring after an epoch, dense 784-32-10, batch 256",
+    "scoring conv": "scoring after an epoch, conv 16@8×8, batch 256",
+    "scoring 3x3": "scoring after an epoch, 3×3 net, batch 128",
 }
 
 
@@ -52,20 +54,51 @@ def _measure(name: str, dataset: Dataset, threads: int, say: Callable[[str], Non
     say(SHARES[name])
     what, net = name.split()
     knobs = {"learning_rate": LEARNING_RATE, **WORKS[net].knobs}
-    shaken = {"augment": "shifts"} if what == "augmentation" else {}
-    plain, other = (
-        Problem(Setting.from_knobs(knobs | more), dataset, SEED, threads) for more in ({}, shaken)
-    )
+    setting, shaken = (Setting.from_knobs(knobs | more) for more in ({}, {"augment": "shifts"}))
+    if what == "scoring":
+        with Worker.start() as worker:
+            training, added = worker.ask(scoring, setting, len(dataset.train), threads)
+    else:
+        plain, other = (Problem(s, dataset, SEED, threads) for s in (setting, shaken))
+        training, added = _augmentation(plain, other)
+    return ShareTime(name, len(dataset.train), training, added)
+
+
+def _augmentation(plain: Problem, shaken: Problem) -> tuple[list[float], list[float]]:
     with Worker.start() as trainer, Worker.start() as beside:
         trainer.open("siffra", "train", plain)
-        beside.open("siffra", "train" if shaken else "score", other)
+        beside.open("siffra", "train", shaken)
         trainer.turn()
         beside.turn()
-        training, with_it = [], []
+        training, added = [], []
         for _ in range(_REPEATS):
             training.append(trainer.turn().seconds)
-            with_it.append(beside.turn().seconds)
-    if what == "scoring":
-        return ShareTime(name, len(dataset.train), training, with_it)
-    added = [after - before for after, before in zip(with_it, training, strict=True)]
-    return ShareTime(name, len(dataset.train), training, added)
+            added.append(beside.turn().seconds - training[-1])
+    return training, added
+
+
+def scoring(setting: Setting, images: int, threads: int) -> tuple[list[float], list[float]]:
+    """Seconds of a run's epochs on so many images, and of the scoring after each."""
+    from siffra.data.load import load_dataset
+    from siffra.engine.base import EpochEnd, Fitted
+    from siffra.engine.native.engine import NativeEngine
+    from siffra.run import curve_images
+
+    dataset, engine = load_dataset(), NativeEngine(threads)
+    dataset = replace(dataset, train=dataset.train.some(images))
+    kept: list[Callable[[], Any]] = []
+    training, scored = [], []
+
+    def score(end: EpochEnd, fitted: Fitted) -> None:
+        if not kept:
+            kept.extend(fitted.keep(some.x) for some in curve_images(dataset).values())
+        started = time.perf_counter()
+        for predict in kept:
+            predict()
+        scored.append(time.perf_counter() - started)
+        training.append(end.seconds)
+
+    engine.prepare(setting.model, setting.training, dataset)
+    epochs = setting.training.model_copy(update={"epochs": _REPEATS + 1})
+    engine.fit(setting.model, epochs, dataset, SEED, score)
+    return training[1:], scored[1:]

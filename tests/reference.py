@@ -112,6 +112,8 @@ class ReferenceFitted(Fitted):
         self.w = {name: array.astype(np.float64) for name, array in weights.items()}
 
     def predict(self, images: np.ndarray) -> np.ndarray:
+        if not len(images):
+            return np.zeros((0, self.network.classes), np.float32)
         chunks = [images[i : i + 1000] for i in range(0, len(images), 1000)]
         logits = [logits_of(self.network, self.w, as_float(chunk)) for chunk in chunks]
         return np.exp(log_softmax(np.concatenate(logits))).astype(np.float32)

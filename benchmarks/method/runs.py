@@ -1,8 +1,8 @@
 """The table of real runs that the study resamples: how it is made, and read.
 
 `runs.csv` has a row for each run: final accuracy by set, and after each epoch the accuracy on
-2,500 of the test images and the seconds. It was made by `python -m benchmarks.method --make-runs`,
-which takes minutes on an idle machine.
+the test images of a curve and the seconds. It was made by
+`python -m benchmarks.method --make-runs`, which takes minutes on an idle machine.
 """
 
 import csv

@@ -125,6 +125,28 @@ class TestEveryEngine:
             fitted.predict(DATASET.test.x), fitted.predict(as_float), atol=1e-5
         )
 
+    def test_kept_images_are_predicted_as_the_network_then_is(self, engine, knobs):
+        kept, told = {}, []
+
+        def on_epoch(end, fitted):
+            if not kept:
+                kept["test"] = fitted.keep(DATASET.test.x)
+                kept["as float"] = fitted.keep(DATASET.test.x / np.float32(255))
+            kept["train"] = fitted.keep(DATASET.train.x)  # nothing of the others is lost
+            for name, x in {"test": DATASET.test.x, "train": DATASET.train.x}.items():
+                told.append((kept[name](), fitted.predict(x)))
+            told.append((kept["as float"](), fitted.predict(DATASET.test.x / np.float32(255))))
+
+        fit(engine, knobs, on_epoch=on_epoch)
+
+        assert all((again == expected).all() for again, expected in told)
+
+    def test_no_images_have_no_predictions(self, engine, knobs):
+        fitted = fit(engine, knobs)
+
+        for none in (fitted.predict(DATASET.test.x[:0]), fitted.keep(DATASET.test.x[:0])()):
+            assert none.shape == (0, 3)
+
     def test_it_learns(self, engine, knobs):
         p = fit(engine, knobs).predict(DATASET.train.x)
 

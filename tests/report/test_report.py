@@ -285,7 +285,7 @@ def test_an_unknown_language_is_refused_before_anything_is_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("language", "said"), [("en", "at most 2500 images"), ("sv", "2500 bilder")]
+    ("language", "said"), [("en", "at most 1500 images"), ("sv", "1500 bilder")]
 )
 def test_the_page_says_on_how_many_images_curves_rest(tmp_path, language, said):
     write_report(make_answers([]), tmp_path, language)

@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -37,6 +38,13 @@ class Fitted(abc.ABC):
 
         Images are uint8 in 0..255 or float32 in [0, 1].
         """
+
+    def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
+        """What gives `predict` of these images again and again, as training goes on.
+
+        Whatever can be done to them once is done here; they must not change.
+        """
+        return partial(self.predict, images)
 
     @abc.abstractmethod
     def weights(self) -> dict[str, np.ndarray]:
@@ -98,9 +106,9 @@ class Engine(abc.ABC):
     ) -> Fitted:
         """Train `model` on `dataset.train` from scratch.
 
-        `on_epoch` is called after every epoch with the network as it then is, which it may
-        ask for predictions; its time is not counted. What it raises ends the training. A
-        diverged run is trained to its end all the same: it is a result.
+        `on_epoch` is called after every epoch with the network as it then is, always the same
+        `Fitted`, which it may ask for predictions; its time is not counted. What it raises ends
+        the training. A diverged run is trained to its end all the same: it is a result.
 
         Raises:
             ConfigError: The model cannot be built for these images.

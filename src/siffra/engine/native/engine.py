@@ -1,5 +1,6 @@
 """The native engine: NumPy draws and holds, Numba computes, nothing else is needed."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -178,11 +179,28 @@ class NativeFitted(Fitted):
     def predict(self, images: np.ndarray) -> np.ndarray:
         """See `Fitted.predict`."""
         with self._engine.hold_threads():
-            return self._predictor.predict(images.reshape(len(images), -1))
+            return self._predictor.predict(_as_rows(images))
+
+    def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
+        """See `Fitted.keep`: the lists of a dense network's images are made once."""
+        if isinstance(self._predictor, ChainPredictor):
+            return super().keep(images)
+        with self._engine.hold_threads():
+            predict = self._predictor.keep(_as_rows(images))
+
+        def again() -> np.ndarray:
+            with self._engine.hold_threads():
+                return predict()
+
+        return again
 
     def weights(self) -> dict[str, np.ndarray]:
         """See `Fitted.weights`."""
         return self._layout.unflatten(self._params)
+
+
+def _as_rows(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), math.prod(images.shape[1:]))
 
 
 @cache

@@ -1,5 +1,9 @@
 """Class probabilities from a plain stack of dense layers; all that it needs is allocated once."""
 
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import NamedTuple
+
 import numpy as np
 
 from siffra.engine.native import dense, ink
@@ -10,6 +14,20 @@ from siffra.network import Network
 _SHARDS = 8
 _ROWS = 64
 """Images of a shard that are predicted at a time."""
+_CHUNK = _SHARDS * _ROWS
+
+
+class _Lists(NamedTuple):
+    """The ink of a chunk of images, as `dense.list_shards` fills it: a row for each shard."""
+
+    start: np.ndarray
+    pixel: np.ndarray
+    value: np.ndarray
+
+    def copy(self) -> "_Lists":
+        """What is used of them."""
+        used = int(self.start.max()) + 1
+        return _Lists(self.start.copy(), self.pixel[:, :used].copy(), self.value[:, :used].copy())
 
 
 class StackPredictor:
@@ -22,25 +40,40 @@ class StackPredictor:
         features = int(self._layers[0, 0])
         self._work = np.zeros((_SHARDS, layout.stack.workspace(_ROWS)), np.float32)
         self._rows = np.zeros((_SHARDS, _ROWS * features), np.float32)
-        self._start = np.zeros((_SHARDS, _ROWS, 2), np.int64)
-        self._pixel = np.zeros((_SHARDS, _ROWS * features + 1), ink.number_type(features))
-        self._value = np.zeros(self._pixel.shape, np.float32)
+        pixel = np.zeros((_SHARDS, _ROWS * features + 1), ink.number_type(features))
+        start = np.zeros((_SHARDS, _ROWS, 2), np.int64)
+        self._lists = _Lists(start, pixel, np.zeros(pixel.shape, np.float32))
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities, (n, classes) float32, of (n, pixels) images."""
         scale = scale_of(images)
-        out = np.empty((len(images), self._classes), np.float32)
         if len(images) and ink.is_sparse(images):
-            for first in range(0, len(images), _SHARDS * _ROWS):
-                some = slice(first, first + _SHARDS * _ROWS)
-                self._predict_on_ink(images[some], scale, out[some])
-        else:
-            dense.predict(
-                images, scale, self._params, self._layers, self._rows, self._work, out
-            )  # fmt: skip
+            return self._predict_listed(self._listed(images), scale, len(images))
+        out = np.empty((len(images), self._classes), np.float32)
+        dense.predict(images, scale, self._params, self._layers, self._rows, self._work, out)
         return out
 
-    def _predict_on_ink(self, images: np.ndarray, scale: np.float32, out: np.ndarray) -> None:
-        lists = self._start, self._pixel, self._value
-        dense.list_shards(images, *lists)
-        dense.predict_on_ink(*lists, scale, self._params, self._layers, self._work, out)
+    def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
+        """`predict` of these images, again and again.
+
+        Making their lists takes several times as long as the prediction: it is done here.
+        """
+        if not (len(images) and ink.is_sparse(images)):
+            return partial(self.predict, images)
+        kept = [lists.copy() for lists in self._listed(images)]
+        return partial(self._predict_listed, kept, scale_of(images), len(images))
+
+    def _listed(self, images: np.ndarray) -> Iterator[_Lists]:
+        """The lists of one chunk of images after the other, in the same arrays."""
+        for first in range(0, len(images), _CHUNK):
+            dense.list_shards(images[first : first + _CHUNK], *self._lists)
+            yield self._lists
+
+    def _predict_listed(
+        self, chunks: Iterable[_Lists], scale: np.float32, images: int
+    ) -> np.ndarray:
+        out = np.empty((images, self._classes), np.float32)
+        for chunk, lists in enumerate(chunks):
+            some = out[chunk * _CHUNK : (chunk + 1) * _CHUNK]
+            dense.predict_on_ink(*lists, scale, self._params, self._layers, self._work, some)
+        return out

@@ -1,5 +1,6 @@
 """The sklearn engine: fits estimators, which have neither epochs nor weights."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -158,7 +159,7 @@ class SklearnFitted(Fitted):
 
 def as_rows(images: np.ndarray) -> np.ndarray:
     """Images as estimators are given them: (n, pixels) float32 in [0, 1]."""
-    rows = images.reshape(len(images), -1)
+    rows = images.reshape(len(images), math.prod(images.shape[1:]))
     return rows * _PIXEL if rows.dtype == np.uint8 else rows.astype(np.float32, copy=False)
 
 

@@ -118,7 +118,7 @@ class TorchEngine(Engine):
             # Copies, as PyTorch warns of arrays that cannot be written.
             chunks = (
                 torch.tensor(images[start : start + _AT_ONCE], device=self._device)
-                for start in range(0, len(images), _AT_ONCE)
+                for start in range(0, max(len(images), 1), _AT_ONCE)
             )
             logits = [module(as_input(chunk)) for chunk in chunks]
             return torch.cat(logits).softmax(1).cpu().numpy()
