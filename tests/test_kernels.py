@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from numba import prange
 
 from siffra import kernels
 
@@ -47,3 +49,20 @@ def test_the_users_own_functions_are_kept_where_they_were():
     before = kernels._numba.CACHE_DIR
     kernels.parallel(lambda x: x)
     assert before == kernels._numba.CACHE_DIR
+
+
+def test_one_function_compiled_in_two_ways_is_two_kernels(tmp_path, monkeypatch):
+    monkeypatch.setattr(kernels._numba, "CACHE_DIR", str(tmp_path))
+
+    def total(x):
+        sums = np.zeros(2)
+        for half in prange(2):
+            sums[half] = x[half::2].sum()
+        return sums.sum()
+
+    many, one, again = kernels.parallel(total), kernels.compiled(total), kernels.compiled(total)
+
+    assert many(np.arange(5.0)) == one(np.arange(5.0)) == again(np.arange(5.0)) == 10
+    assert not many.stats.cache_hits
+    assert not one.stats.cache_hits
+    assert again.stats.cache_hits

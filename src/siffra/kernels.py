@@ -7,13 +7,15 @@ up after some ten microseconds and let the system wake them. (GNU's OpenMP reads
 the first kernel starts; a value that the user has set stays.)
 
 Numba takes a kernel for unchanged while the file that it stands in is. But what it calls from
-other files is part of it too, and after an update the old one would go on being used. So compiled
-kernels are kept in a folder of their own for each state of the engine's files.
+other files is part of it too, and after an update the old one would go on being used. Nor does it
+tell a function compiled for one thread from the same one for many: whichever was kept first would
+be used for both. So compiled kernels are kept in a folder of their own for each state of the
+engine's files, and for each way of compiling.
 """
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -32,7 +34,7 @@ _ENGINE = Path(__file__).parent / "engine" / "native"
 def _compiled(function: Any = None, /, **options: Any) -> Any:
     if function is None:
         return partial(_compiled, **options)
-    with _folder_of_these_sources():
+    with _folder_for(options):
         return njit(cache=True, **options)(function)
 
 
@@ -44,11 +46,12 @@ parallel: Any = partial(_compiled, parallel=True, nogil=True)
 
 
 @contextmanager
-def _folder_of_these_sources() -> Iterator[None]:
+def _folder_for(options: Mapping[str, Any]) -> Iterator[None]:
     """Numba's folder for as long as this lasts; the user's own kernels stay where they are."""
     chosen = _numba.CACHE_DIR  # NUMBA_CACHE_DIR
     root = Path(chosen) if chosen else platformdirs.user_cache_path("siffra") / "kernels"
-    _numba.CACHE_DIR = str(root / sources())
+    way = "-".join(sorted(f"{name}={value}" for name, value in options.items())) or "plain"
+    _numba.CACHE_DIR = str(root / sources() / way)
     try:
         yield
     finally:
