@@ -22,7 +22,7 @@ _PAUSE = 0.3
 
 _SIZES = (8, 12, 16)
 KERNELS = {
-    **{f"fused {s}x{s}": f"fused convolution 16@{s}×{s}, digits" for s in _SIZES},
+    **{f"digits {s}x{s}": f"fused convolution 16@{s}×{s}, digits" for s in _SIZES},
     **{f"full {s}x{s}": f"fused convolution 16@{s}×{s}, no pixel blank" for s in _SIZES},
     "outputs 3x3": "3×3 products, second to last layers",
     "weights 3x3": "3×3 gradients of weights",
@@ -104,7 +104,7 @@ def _prepare(name: str, threads: int) -> int:
     """Set up the kernel; how many images it is for."""
     global _kernel
     what, size = name.split()
-    fused = what in ("fused", "full")
+    fused = what in ("digits", "full")
     if fused:
         knobs = {**WORKS["conv"].knobs, "kernel_size": int(size.split("x")[0])}
     else:
@@ -113,7 +113,7 @@ def _prepare(name: str, threads: int) -> int:
     network = build_network(setting.model, _SHAPE, _CLASSES)
     images = setting.training.batch_size
     if fused:
-        call = _fused(network, images, of_digits=what == "fused")
+        call = _fused(network, images, of_digits=what == "digits")
         multiplications = network.convs[0].multiplications
     else:
         call, multiplications = _products(network, images, what)

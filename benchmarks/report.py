@@ -140,7 +140,7 @@ def _shares(times: Sequence[ShareTime]) -> Iterator[str]:
         "",
         f"An epoch is of {times[0].images:,} images. Augmentation's seconds are those by which it",
         "makes an epoch longer. Scored are the images that a run scores after every epoch:",
-        f"{CURVE_IMAGES:,} of each of four sets.",
+        f"{CURVE_IMAGES:,} of each of four sets. What is done to them once a run is apart.",
         "",
     )
 

@@ -17,9 +17,9 @@ _REPEATS = 7
 SHARES = {
     "augmentation conv": "augmentation (moved, turned, shaken), conv 16@8×8, batch 256",
     "augmentation 3x3": "augmentation (moved, turned, shaken), 3×3 net, batch 128",
-    "scoring dense": "scoring after an epoch, dense 784-32-10, batch 256",
-    "scoring conv": "scoring after an epoch, conv 16@8×8, batch 256",
-    "scoring 3x3": "scoring after an epoch, 3×3 net, batch 128",
+    "curves dense": "scoring after an epoch, dense 784-32-10, batch 256",
+    "curves conv": "scoring after an epoch, conv 16@8×8, batch 256",
+    "curves 3x3": "scoring after an epoch, 3×3 net, batch 128",
 }
 
 
@@ -55,7 +55,7 @@ def _measure(name: str, dataset: Dataset, threads: int, say: Callable[[str], Non
     what, net = name.split()
     knobs = {"learning_rate": LEARNING_RATE, **WORKS[net].knobs}
     setting, shaken = (Setting.from_knobs(knobs | more) for more in ({}, {"augment": "shifts"}))
-    if what == "scoring":
+    if what == "curves":
         with Worker.start() as worker:
             training, added = worker.ask(scoring, setting, len(dataset.train), threads)
     else:

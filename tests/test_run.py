@@ -10,7 +10,7 @@ from small import small_dataset
 from siffra.config import Setting
 from siffra.engine.base import EpochEnd
 from siffra.engine.native.engine import NativeEngine
-from siffra.run import Record, run, run_key
+from siffra.run import SCORING, Record, run, run_key, setting_id
 from siffra.scores import accuracy
 
 DATASET = small_dataset()
@@ -83,6 +83,17 @@ def test_a_record_survives_json(result):
     record, _ = result
 
     assert Record.model_validate_json(record.model_dump_json()) == record
+
+
+def test_runs_that_were_scored_in_another_way_are_another_settings(result):
+    record, _ = result
+    before = record.model_dump(mode="json")
+    del before["scoring"]  # as records were written when there was one way
+
+    old = Record.model_validate(before)
+
+    assert (old.scoring, record.scoring) == (1, SCORING)
+    assert setting_id(old) != setting_id(record)
 
 
 def test_epochs_are_told_as_they_end():

@@ -74,8 +74,8 @@ class Record(_Frozen):
 
     `accuracy` and `confusion` (rows of true, columns of predicted classes) are the trained
     network's, on all images of each set, but for `train`: there, on as many as `val` has.
-    `seconds` is training alone; compiling and scoring are apart. `class_names` are the data's
-    own, if its classes are not just numbered.
+    `seconds` is training alone; compiling and scoring are apart. `scoring` is the `SCORING` that
+    it was scored by. `class_names` are the data's own, if its classes are not just numbered.
     """
 
     key: str
@@ -86,6 +86,7 @@ class Record(_Frozen):
     fingerprint: str
     engine: str
     engine_version: int
+    scoring: int = 1
     parameters: int
     epochs: tuple[Epoch, ...]
     accuracy: dict[str, float]
@@ -136,6 +137,7 @@ def setting_id(record: Record) -> str:
         "dataset": record.fingerprint,
         "engine": record.engine,
         "engine_version": record.engine_version,
+        "scoring": record.scoring,
     }
     canonical = json.dumps(described, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
@@ -200,6 +202,7 @@ def run(
         fingerprint=dataset.fingerprint,
         engine=engine.name,
         engine_version=engine.version,
+        scoring=SCORING,
         parameters=fitted.parameters,
         epochs=tuple(epochs),
         accuracy={name: accuracy(matrix) for name, matrix in confusion.items()},

@@ -38,8 +38,8 @@ def measured() -> Results:
         HERE,
         works={"dense": result("dense", siffra=0.1, pytorch=0.3, products=0.05)},
         growth={"batch-size": Growth("batch-size", [point, later], ["pytorch: too slow"])},
-        kernels={"fused 8x8": KernelTime("fused 8x8", 256, [60.0, 80.0], [100.0, 100.0])},
-        shares={"scoring conv": ShareTime("scoring conv", 48_000, [1.0, 1.2, 1.1], [0.1] * 3)},
+        kernels={"digits 8x8": KernelTime("digits 8x8", 256, [60.0, 80.0], [100.0, 100.0])},
+        shares={"curves conv": ShareTime("curves conv", 48_000, [1.0, 1.2, 1.1], [0.1] * 3)},
     )
 
 
@@ -89,7 +89,7 @@ class TestThePage:
 
         assert "| dense 784-32-10, batch 256 | 0.1 ± 0% | 20% | 0.3 ± 0% (3×) |" in told
         assert "| batch size, dense 784-32-10 | 64 | 0.1 | 0.4 | 0.05 | 0.01 |" in told
-        assert "| fused convolution 16@8×8, 256 images | 70 | 100 | 70% |" in told
+        assert "| fused convolution 16@8×8, digits, 256 images | 70 | 100 | 70% |" in told
         assert "| 0.1 | 1.1 | 9% |" in told
         assert "matrix peak 100 GFLOP/s, memory 10 GB/s" in told
 
@@ -145,18 +145,21 @@ def test_growth_goes_on_with_siffra_alone_when_time_is_up(digits, monkeypatch):
     assert growth.left_out == ["PyTorch is left out from 1 on (no time was left)"]
 
 
-def test_a_kernel_is_timed_beside_the_matrix_peak(monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "images"), [("outputs 3x3", 128), ("digits 8x8", 256), ("full 8x8", 256)]
+)
+def test_a_kernel_is_timed_beside_the_matrix_peak(monkeypatch, name, images):
     monkeypatch.setattr("benchmarks.kernels._TRIALS", 1)
 
-    (time,) = measure_kernels(["outputs 3x3"], 1, say=lambda text: None)
+    (time,) = measure_kernels([name], 1, say=lambda text: None)
 
-    assert time.images == 128
+    assert time.images == images
     assert time.share == pytest.approx(time.gflops[0] / time.peaks[0])
     assert time.gflops[0] > 0
 
 
 def test_scoring_is_timed_beside_training(digits):
-    (share,) = measure_shares(["scoring dense"], digits(300), 1, say=lambda text: None)
+    (share,) = measure_shares(["curves dense"], digits(300), 1, say=lambda text: None)
 
     assert len(share.training) == len(share.added)
     assert min(*share.training, *share.added) > 0

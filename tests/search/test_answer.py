@@ -40,6 +40,14 @@ def test_the_longest_runs_of_an_experiment_stand_beside(ran, engine):
     assert found.accuracy["test"].values == (0.95, 0.95)
 
 
+def test_of_a_seed_that_was_run_again_the_last_run_counts(ran, engine):
+    runs = [ran(50, 0, seconds=9.0, scoring=1), ran(50, 1, seconds=2.0), ran(50, 0, seconds=2.0)]
+
+    (found,) = study_references(runs, load_dataset(), DataSource(), engine)
+
+    assert found.seconds.values == (2.0, 2.0)
+
+
 def test_runs_by_another_clock_do_not(ran, engine):
     here = this_machine(engine.threads)
     others = [

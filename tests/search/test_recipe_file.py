@@ -48,27 +48,26 @@ def test_it_says_the_setting(knobs):
     assert Setting.from_knobs(written(**knobs)) == Setting.from_knobs(knobs)
 
 
-def test_layers_are_told_once():
-    said = written(model="conv", filters=[4, 8], kernel_size=3)
-    assert said["filters"] == [4, 8]
-    assert not {"conv_layers", "layers"} & set(said)
-
-    assert written(model="conv", conv_layers=2, filters=4)["conv_layers"] == 2
-    assert written(neurons=[3, 5])["neurons"] == [3, 5]
-    assert written(layers=2, neurons=3)["layers"] == 2
-
-
 def test_another_model_can_be_put_in_its_place():
     said = written(model="conv", filters=[4, 8], kernel_size=3, batch_size=64)
     dense = Setting.from_knobs(override(said, {"model": "dense", "neurons": 7}))
     assert dense == Setting.from_knobs({"neurons": 7, "batch_size": 64})
 
 
+def test_other_widths_leave_as_many_layers():
+    conv = override(written(model="conv", filters=[4, 8], kernel_size=3), {"filters": 16})
+    dense = override(written(neurons=[3, 5]), {"neurons": 8})
+    assert Setting.from_knobs(conv).knobs()["conv_layers"] == 2
+    assert Setting.from_knobs(dense).knobs()["layers"] == 2
+
+
 def test_another_schedule_or_augmentation_changes_nothing_else():
     said = written(schedule="one_cycle", augment="shifts")
     cosine = Setting.from_knobs(override(said, {"schedule": "cosine"})).training
     turned = Setting.from_knobs(override(said, {"augment": "rotate"})).training
+    plain = Setting.from_knobs(override(written(optimizer="adamw"), {"optimizer": "sgd"})).training
     assert cosine.warmup == 0.15
+    assert plain.weight_decay == 0
     assert (turned.augment_rotate, turned.augment_jitter, turned.augment_move) == (36.0, 1.0, 0.0)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from os.path import commonpath
 from pathlib import Path
 
 from siffra.doctor.finding import Complaint, Fact, Finding
@@ -30,7 +31,7 @@ def judge(found: Probe, system: str) -> Finding:
     facts: dict[str, Fact] = {
         "one core": f"trains as at {found.rate:.0f} GFLOP/s; its matrix peak is {found.peak:.0f}",
         "threads": f"{found.threads}, by {found.layer}",
-        "compiled code": f"{found.cached / 1e6:.0f} MB in {' and '.join(map(str, found.caches))}",
+        "compiled code": f"{found.cached / 1e6:.0f} MB in {commonpath(found.caches or ['.'])}",
     }
     complaints = []
     if share < _LEAST_SHARE:

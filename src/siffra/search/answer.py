@@ -186,12 +186,13 @@ def study_references(
         ]
         if like:
             longest = max(record.training.epochs for record in like)
-            runs = [record for record in like if record.training.epochs == longest]
+            # By seed: some were made again, when they came to be scored in another way.
+            runs = {r.seed: r for r in like if r.training.epochs == longest}.values()
             found.append(
                 Reference(
                     name=experiment.name,
                     epochs=longest,
-                    accuracy=_accuracies(runs),
+                    accuracy=_accuracies(list(runs)),
                     seconds=summarise([run.seconds for run in runs], "ratio"),
                 )
             )

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from siffra.config import Setting
-from siffra.config.training import usual
 from siffra.engine.schedule import steps_per_epoch, total_steps
-from siffra.errors import ConfigError, SearchError
+from siffra.errors import SearchError
 from siffra.lab.statistics import Summary, summarise
 from siffra.recipes import Interval, Measured, MeasuredAverage
 from siffra.run import Record
 from siffra.search.answer import Average
 from siffra.views import VIEWS
+
+_FOLLOWING = ("warmup", "augment_move", "augment_rotate", "augment_clean", "augment_jitter")
+"""Knobs with a default that follows from others."""
 
 
 def write_recipe(path: Path, text: str) -> None:
@@ -86,25 +88,17 @@ def measured_in(
 def _recipe_knobs(setting: Setting) -> dict[str, Any]:
     """The knobs of `setting`, said so that others can be put over them.
 
-    What a list of filters says of itself is not said twice: a dense model in its place is refused
-    what only a convolution has. And what follows from an optimizer or a schedule is said, so that
-    another in its place does not change it too.
+    A convolution's hidden dense layers are left out where there are none: a dense model in its
+    place has some. And what follows from a schedule or an augmentation is said, so that another
+    one in its place keeps it.
     """
     training = setting.training.model_dump()
-    knobs = setting.knobs() | {name: training[name] for name in usual(training) if training[name]}
-    for count in ("conv_layers", "layers"):
-        without = {name: value for name, value in knobs.items() if name != count}
-        if count in knobs and _makes(without, setting):
-            knobs = without
+    knobs = setting.knobs()
+    if not knobs.get("layers"):
+        knobs.pop("layers", None)
+    knobs |= {name: training[name] for name in _FOLLOWING if training[name]}
     of_model = [name for name in knobs if name not in training]
     return {name: knobs[name] for name in (*of_model, *training) if name in knobs}
-
-
-def _makes(knobs: Mapping[str, Any], setting: Setting) -> bool:
-    try:
-        return Setting.from_knobs(knobs) == setting
-    except ConfigError:  # lists of several lengths, where one value stood for all
-        return False
 
 
 def _measured_average(average: Average) -> MeasuredAverage:

@@ -27,6 +27,7 @@ from small_lab import (
 )
 
 import siffra
+from siffra.engine.native.engine import NativeEngine
 from siffra.errors import ConfigError, SiteError
 from siffra.lab.conduct import Event, Finished, Restarted, conduct
 from siffra.lab.sites.cluster import Cluster, Need
@@ -285,6 +286,33 @@ def test_by_rays_client_from_elsewhere(nodes, port, own_lab, found):
     assert told.returncode == 0, told.stderr
     assert ", 2 runs at once" in told.stderr
     assert timeless(json.loads((out / "results.json").read_text("utf-8"))) == timeless(here)
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        (
+            "Failed:\nTraceback (most recent call last):\n  File 1\nOSError: no room.\n",
+            "OSError: no room",
+        ),
+        (
+            "Version mismatch:\n    Ray: 2.60.0\n    Python: 3.11.7",
+            "Version mismatch: Ray: 2.60.0 Python: 3.11.7",
+        ),
+        ("", "RuntimeError"),
+    ],
+)
+def test_why_a_cluster_is_out_of_reach_is_told_in_one_line(monkeypatch, told, reason):
+    def fail(*arguments, **options):
+        raise RuntimeError(told)
+
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.init", fail)
+    with pytest.raises(SiteError) as error:
+        Cluster(
+            DATASET, None, NativeEngine(), make_slow_engine, need=Need(), address="ray://there:1"
+        )
+    assert str(error.value) == f"on: no cluster of Ray's at ray://there:1: {reason}"
 
 
 def timeless(found: object) -> object:

@@ -238,14 +238,16 @@ def _connect(ray: Any, address: str | None) -> bool:
             ray.init(address, **quiet)
     except Exception as error:  # Ray raises whatever it meets on the way
         where = address or os.environ.get("RAY_ADDRESS") or "this machine"
-        raise SiteError(f"on: no cluster of Ray's at {where}: {_last_line(error)}") from error
+        raise SiteError(f"on: no cluster of Ray's at {where}: {_reason(error)}") from error
     return True
 
 
-def _last_line(error: BaseException) -> str:
-    """What went wrong: a server of Ray's client answers with its whole traceback."""
-    told = str(error).strip().splitlines()
-    return (told[-1].strip() if told else type(error).__name__).rstrip(".")
+def _reason(error: BaseException) -> str:
+    """What Ray tells of a failure; a server of its client's answers with a whole traceback."""
+    told = str(error).strip()
+    if "Traceback (most recent call last)" in told:
+        told = told.splitlines()[-1]
+    return " ".join(told.split()).rstrip(".") or type(error).__name__
 
 
 def _first_line(error: BaseException) -> str:
