@@ -179,3 +179,10 @@ def test_directions_fit_the_words():
     assert claims["c2"].direction == "worse"  # "långsammare"
     assert claims["f3"].margin == 0.01  # "bara 1%"
     assert claims["x8"].direction == "worse"  # "sänkte väldigt mycket"
+
+
+def test_siffras_own_claims_are_not_taken_for_the_studys(questions):
+    own = {name for name, question in questions.items() if question.by}
+
+    assert own == {"best", "ingredients"}
+    assert {questions[name].by["en"] for name in own} == {"siffra"}

@@ -51,6 +51,15 @@ def told(written, content: str | bytes) -> str:
     return str(error.value)
 
 
+def test_a_question_says_whose_its_claims_are_or_nothing(written):
+    (plain,) = written(QUESTION + "vary = {layers = [1, 2]}").questions
+    (named,) = written(QUESTION + 'by = "us"\nvary = {layers = [1, 2]}').questions
+
+    assert plain.by is None
+    assert named.by == {"en": "us"}
+    assert "questions[1].by" in told(written, QUESTION + 'by = ""\nvary = {layers = [1, 2]}')
+
+
 def test_a_plain_text_has_one_language_and_a_table_several(written):
     lab = written(
         'title = {en = "x", sv = "y"}\n'

@@ -1,5 +1,6 @@
 """A lab that was asked can be answered, and gone on with, from what is kept beside the store."""
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,21 @@ def test_the_same_question_is_the_same_lab_and_keeps_its_place(shelf, plan):
     assert shelf.labs() == [first]
     assert kept(plan, replace(DATA, fingerprint="1" * 64)).id != first.id
     assert kept(replace(plan, seeds=(0, 1, 2))).id != first.id
+
+
+def test_whose_the_claims_are_makes_no_other_lab(plan):
+    theirs = replace(plan, questions=tuple(replace(q, by={"en": "you"}) for q in plan.questions))
+
+    assert kept(theirs).id == kept(plan).id
+
+
+def test_a_lab_that_was_kept_before_claims_had_owners_is_read(plan):
+    lab = kept(plan)
+    found = json.loads(lab.model_dump_json())
+    for question in found["plan"]["questions"]:
+        del question["by"]
+
+    assert KeptLab.model_validate_json(json.dumps(found)) == lab
 
 
 def test_defaults_that_are_spelled_out_make_no_other_lab(plan):

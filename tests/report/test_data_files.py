@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from arro3.io import read_parquet
@@ -34,6 +35,20 @@ def test_results_have_the_documented_shape(answers):
     assert {"say", "verdict", "estimate", "interval", "n", "fixed"} <= question["claims"][0].keys()
     assert question["claims"][0]["fixed"]["batch_size"] == 140
     assert results["versions"]["numpy"] == "2.4.6"
+
+
+def test_verdicts_are_counted_in_all_and_by_whose_the_claims_are(answers):
+    *others, last = answers.questions
+    own = replace(last, question=replace(last.question, by={"en": "siffra"}))
+    results = json.loads(results_json(replace(answers, questions=(*others, own)), words_in("en")))
+
+    author, siffra = results["claims_by"]
+    assert (author["by"], siffra["by"]) == (None, "siffra")
+    assert sum(siffra["verdicts"].values()) == len(own.claims) == 1
+    assert results["verdicts"] == {
+        verdict: n + siffra["verdicts"][verdict] for verdict, n in author["verdicts"].items()
+    }
+    assert [question["by"] for question in results["questions"][-2:]] == [None, "siffra"]
 
 
 def test_results_carry_the_numbers_that_were_found(answers):

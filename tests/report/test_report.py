@@ -202,6 +202,25 @@ def test_a_report_with_examined_networks_has_their_figures(tmp_path):
     assert "have not been examined" not in (tmp_path / "report.html").read_text("utf-8")
 
 
+def test_claims_that_are_not_the_authors_stand_under_their_name(tmp_path):
+    levels = [{"neurons": n} for n in (8, 16)]
+    first, second = (
+        make_question(name, levels, ["levels"], claims=[make_claim(f"{name}1", "Fewer.")], epochs=1)
+        for name in "ab"
+    )
+    own = dataclasses.replace(second, by={"en": "siffra"})
+    write_report(make_answers([first, own], epochs=1), tmp_path)
+
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "The one claim by siffra" in page
+    assert re.findall(r"<h3>(What was claimed.*?)</h3>", page) == [
+        "What was claimed",
+        "What was claimed by siffra",
+    ]
+    assert re.findall(r'whose">(.*?)</p>', page) == ["The lab&#39;s author", "siffra"]
+    assert "### What was claimed by siffra" in (tmp_path / "report.md").read_text("utf-8")
+
+
 def test_networks_that_were_not_examined_are_missed_aloud(tmp_path):
     models = make_question("d", [{"model": "dense"}, {"model": "conv"}], ["shifts"], epochs=1)
     write_report(make_answers([models], seeds=2), tmp_path)

@@ -211,6 +211,28 @@ def test_the_summary_counts_every_verdict(answers):
     )
 
 
+def with_siffras_own(answers):
+    """The same lab, of whose questions the last has siffra's own claims."""
+    *others, last = answers.questions
+    own = dataclasses.replace(last.question, by={"en": "siffra"})
+    return dataclasses.replace(
+        answers, questions=(*others, dataclasses.replace(last, question=own))
+    )
+
+
+def test_claims_that_are_not_the_authors_are_counted_apart(answers):
+    divided = with_siffras_own(answers)
+
+    assert summary_sentence(divided) == (
+        "Of 10 claims of the lab's author, 4 were supported, 2 were refuted, "
+        "3 stayed inconclusive and 1 was not tested. "
+        "The one claim by siffra: 1 stayed inconclusive."
+    )
+    assert summary_sentence(divided, "sv").startswith("Av labbförfattarens 10 påståenden får 4 st")
+    alone = dataclasses.replace(divided, questions=divided.questions[-1:])
+    assert summary_sentence(alone) == "The one claim by siffra: 1 stayed inconclusive."
+
+
 def test_a_lab_without_claims_says_so():
     bare = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])])
 

@@ -76,3 +76,11 @@ def test_only_what_is_refuted_surprises():
     verdicts = ("supported", "no difference", "inconclusive", "not tested")
 
     assert order(lab([replace(claim, verdict=verdict) for verdict in verdicts])) == []
+
+
+def test_only_claims_of_the_labs_author_surprise():
+    answers = lab([refuted("own", -0.03, -0.02)], [refuted("authors", -0.02, -0.01)])
+    own, authors = answers.questions
+    own = replace(own, question=replace(own.question, by={"en": "siffra"}))
+
+    assert order(replace(answers, questions=(own, authors))) == ["authors"]

@@ -204,6 +204,7 @@ class QuestionTable(_Table):
     id: _Id
     ask: _Text
     note: _Text | None = None
+    by: _Text | None = None
     fixed: Knobs = {}
     vary: Annotated[_Lists, Field(min_length=1)] | None = None
     levels: _Levels | None = None

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from siffra.config import Setting
@@ -75,7 +75,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a knob does. `fixed` holds every knob that all levels share."""
+    """What a knob does. `fixed` holds every knob that all levels share.
+
+    `by` is whose its claims are, if they are not the lab author's.
+    """
 
     id: str
     ask: Text
@@ -86,6 +89,7 @@ class Question:
     levels: tuple[Level, ...]
     claims: tuple[Claim, ...]
     figures: tuple[Figure, ...]
+    by: Text = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,6 +240,7 @@ def _question(
             for number, claim in enumerate(table.claims, start=1)
         ),
         figures=table.figures or _default_figures(table.varied, levels),
+        by=table.by or {},
     )
 
 

@@ -69,7 +69,9 @@ def kept_lab(plan: Plan, dataset: Dataset, engine: Engine) -> KeptLab:
     keys = tuple(run_keys(_whole(plan), dataset, engine).values())
     # Of an ad-hoc question the digest is that of what was typed: defaults spelled out, or not.
     same = replace(plan, digest="") if plan.preset == "vary" else plan
-    described = _PLAN.dump_json(same) + "".join(sorted(keys)).encode()
+    # Whose the claims are, the digest knows: labs of before there was `by` keep their ids.
+    asked = _PLAN.dump_json(same, exclude={"questions": {"__all__": {"by"}}})
+    described = asked + "".join(sorted(keys)).encode()
     name = hashlib.sha256(described).hexdigest()[:16]
     return KeptLab(id=name, plan=plan, keys=keys, asked=datetime.now(UTC))
 

@@ -15,7 +15,7 @@ from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report.facts import all_records, command, machines, proviso
 from siffra.report.numbers import unit_of
-from siffra.report.sentences import VERDICTS, answer_sentence
+from siffra.report.sentences import VERDICTS, answer_sentence, claims_by, summary_sentence
 from siffra.report.words import Words
 from siffra.run import Record, setting_id
 
@@ -43,7 +43,12 @@ def results_json(answers: Answers, words: Words, examined: Examined | None = Non
         "other_machines": made_on[1:],
         "missing": answers.missing,
         "looks": [asdict(look) for look in answers.looks],
-        "verdicts": {v: sum(c.verdict == v for c in claims) for v in VERDICTS},
+        "summary": summary_sentence(answers, words.language),
+        "verdicts": _verdicts(claims),
+        "claims_by": [
+            {"by": by or None, "verdicts": _verdicts(theirs)}
+            for by, theirs in claims_by(answers, words).items()
+        ],
         "questions": [_question(question, words, examined) for question in answers.questions],
         "experiments": [_experiment(e, words, examined) for e in answers.experiments],
     }
@@ -167,6 +172,10 @@ def typed(values: Sequence[Any]) -> tuple[type, list[Any]]:
     return kind, [None if value is None else kind(value) for value in values]
 
 
+def _verdicts(claims: Sequence[ClaimAnswer]) -> dict[str, int]:
+    return {verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS}
+
+
 def _question(answer: QuestionAnswer, words: Words, examined: Examined | None) -> dict[str, Any]:
     question = answer.question
     return {
@@ -174,6 +183,7 @@ def _question(answer: QuestionAnswer, words: Words, examined: Examined | None) -
         "ask": words.say(question.ask),
         "answer": answer_sentence(answer, words.language),
         "note": words.say(question.note),
+        "by": words.say(question.by) or None,
         "vary": list(question.vary),
         "retune": list(question.retune),
         "fixed": dict(question.fixed),

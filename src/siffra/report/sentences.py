@@ -105,16 +105,28 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
 
 
 def summary_sentence(answers: Answers, language: str = "en") -> str:
-    """How many of a lab's claims were supported, refuted, and so on."""
+    """How many of a lab's claims were supported, refuted, and so on.
+
+    Where not all are the lab author's, one sentence for each whose they are.
+    """
     words = words_in(language)
-    claims = [claim for question in answers.questions for claim in question.claims]
-    if not claims:
+    groups = claims_by(answers, words)
+    if not groups:
         return words("summary.none")
-    counts = {verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS}
-    told = [
-        words.count(f"summary.{verdict.replace(' ', '_')}", n) for verdict, n in counts.items() if n
-    ]
-    return words.count("summary.claims", len(claims), counts=words.listing(told))
+    if groups.keys() == {""}:
+        return _counted(words, "summary.claims", groups[""])
+    return " ".join(
+        _counted(words, "summary.claims_by" if by else "summary.claims_author", claims, by=by)
+        for by, claims in groups.items()
+    )
+
+
+def claims_by(answers: Answers, words: Words) -> dict[str, list[ClaimAnswer]]:
+    """A lab's claims by whose they are: first, under no name, its author's, if there are any."""
+    found: dict[str, list[ClaimAnswer]] = {"": []}
+    for question in answers.questions:
+        found.setdefault(words.say(question.question.by), []).extend(question.claims)
+    return {by: claims for by, claims in found.items() if claims}
 
 
 def collapsed(record: Record) -> bool:
@@ -127,6 +139,15 @@ def collapsed(record: Record) -> bool:
 def capital(text: str) -> str:
     """`text` with its first letter large."""
     return text[:1].upper() + text[1:]
+
+
+def _counted(words: Words, key: str, claims: Sequence[ClaimAnswer], **values: str) -> str:
+    """The text for so many claims, with how many have which verdict put in."""
+    counts = {verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS}
+    told = [
+        words.count(f"summary.{verdict.replace(' ', '_')}", n) for verdict, n in counts.items() if n
+    ]
+    return words.count(key, len(claims), counts=words.listing(told), **values)
 
 
 def _after(words: Words, answer: QuestionAnswer) -> str:

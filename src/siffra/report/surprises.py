@@ -28,6 +28,8 @@ def surprises(answers: Answers, most: int = MOST) -> list[Surprise]:
     """The most surprising verdicts, the farthest first."""
     found = []
     for question in answers.questions:
+        if question.question.by:
+            continue
         refuted = [
             Surprise(question, claim, _margins(claim))
             for claim in question.claims

@@ -26,6 +26,7 @@ from siffra.report.sentences import (
     VERDICTS,
     answer_sentence,
     capital,
+    claims_by,
     comparison,
     evidence,
     summary_sentence,
@@ -35,6 +36,9 @@ from siffra.report.surprises import Surprise, surprises
 from siffra.report.tables import Table, experiments_table, levels_table, looks_table
 from siffra.report.words import Words
 from siffra.run import Record
+
+Tally = tuple[tuple[str, str, int], ...]
+"""How many claims have which verdict: its code, its name, and the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class SurpriseView:
 
 @dataclass(frozen=True, slots=True)
 class QuestionView:
-    """A question from its answer on down. `tally` counts its verdicts, by code and name.
+    """A question from its answer on down. `claimed` heads its claims.
 
     `unexamined` says, where it is so, that networks are missing from figures.
     """
@@ -81,9 +85,10 @@ class QuestionView:
     figures: tuple[FigureView, ...]
     unexamined: str
     table: Table
+    claimed: str
     claims: tuple[ClaimView, ...]
     interactions: tuple[InteractionView, ...]
-    tally: tuple[tuple[str, str, int], ...]
+    tally: Tally
     fixed: str
     note: str
 
@@ -107,7 +112,7 @@ class ReportView:
     summary: str
     rests: str
     incomplete: str
-    tally: tuple[tuple[str, str, int], ...]
+    tallies: tuple[tuple[str, Tally], ...]
     surprises: tuple[SurpriseView, ...]
     questions: tuple[QuestionView, ...]
     experiments: tuple[ExperimentView, ...]
@@ -130,7 +135,6 @@ class ReportView:
 def view(answers: Answers, words: Words, examined: Examined | None = None) -> ReportView:
     """Everything that a report says about `answers`; draws the figures."""
     plan = answers.plan
-    claims = [claim for question in answers.questions for claim in question.claims]
     records = all_records(answers)
     return ReportView(
         title=words.say(plan.title),
@@ -139,7 +143,7 @@ def view(answers: Answers, words: Words, examined: Examined | None = None) -> Re
         summary=summary_sentence(answers, words.language),
         rests=words.count("summary.rests", len(records)) if records else "",
         incomplete=words.count("head.incomplete", answers.missing) if answers.missing else "",
-        tally=_tally(words, claims),
+        tallies=_tallies(words, answers),
         surprises=tuple(_surprise(words, found) for found in surprises(answers)),
         questions=tuple(_question(words, question, examined) for question in answers.questions),
         experiments=tuple(_experiment(words, e) for e in answers.experiments),
@@ -181,7 +185,14 @@ def _preset(words: Words, answers: Answers) -> str:
     return words("head.preset", preset=plan.preset, seeds=len(plan.seeds))
 
 
-def _tally(words: Words, claims: Sequence[ClaimAnswer]) -> tuple[tuple[str, str, int], ...]:
+def _tallies(words: Words, answers: Answers) -> tuple[tuple[str, Tally], ...]:
+    """The verdicts on the claims of each whose they are; with a name, if not all are one's."""
+    groups = claims_by(answers, words)
+    author = capital(words("summary.author")) if len(groups) > 1 else ""
+    return tuple((by or author, _tally(words, claims)) for by, claims in groups.items())
+
+
+def _tally(words: Words, claims: Sequence[ClaimAnswer]) -> Tally:
     counts = Counter(claim.verdict for claim in claims)
     return tuple((_code(v), words(f"verdict.{_code(v)}"), counts[v]) for v in VERDICTS if counts[v])
 
@@ -200,6 +211,7 @@ def _surprise(words: Words, found: Surprise) -> SurpriseView:
 
 def _question(words: Words, answer: QuestionAnswer, examined: Examined | None) -> QuestionView:
     question = answer.question
+    by = words.say(question.by)
     drawn = [
         (drawing, caption(kind, answer, words, examined))
         for kind in question.figures
@@ -213,6 +225,7 @@ def _question(words: Words, answer: QuestionAnswer, examined: Examined | None) -
         figures=tuple(FigureView(d, c) for d, c in drawn),
         unexamined=_unexamined(words, answer, examined),
         table=levels_table(words, answer),
+        claimed=words("head.claims_by", by=by) if by else words("head.claims"),
         claims=tuple(_claim(words, claim, answer) for claim in answer.claims),
         interactions=interactions(words, answer),
         tally=_tally(words, answer.claims),
