@@ -9,7 +9,9 @@ import pytest
 from report.fake_answers import make_answers, make_claim, make_question
 from report.test_report import HOSTILE, Page
 
+from siffra.config import Setting
 from siffra.errors import SiffraError
+from siffra.lab.plan import Experiment
 from siffra.lab.statistics import Estimate
 from siffra.report.comparison import compare, comparison_text, write_comparison
 from siffra.report.data_files import results_json
@@ -21,9 +23,9 @@ from siffra.report.words import words_in
 EN, SV = words_in("en"), words_in("sv")
 
 
-def lab(*claims, levels=(8, 16), name="a", **about):
+def lab(*claims, levels=(8, 16), name="a", base=None, length=2, **about):
     question = make_question(
-        name, [{"neurons": n} for n in levels], ["levels"], claims=claims, epochs=2
+        name, [{"neurons": n} for n in levels], ["levels"], base=base, claims=claims, epochs=length
     )
     return make_answers([question], **{"seeds": 3, **about})
 
@@ -98,8 +100,115 @@ def test_what_only_one_has_is_told():
 def test_a_claim_that_means_something_else_is_marked_and_not_drawn():
     (question,) = compared(lab(WORSE), lab(MARGIN)).questions
 
-    assert question.claims[0].differs.endswith("what differs: margin.")
+    assert question.claims[0].differs.endswith("what differs: the margin.")
     assert question.claims[0].picture is None
+
+
+class TestNotTheSameClaim:
+    def test_a_level_that_another_took_the_place_of_is_noticed(self):
+        shown = compared(lab(WORSE), lab(WORSE, levels=(8, 32)))
+
+        ((_, claim),) = shown.differing
+        assert claim.differs.endswith("what differs: what they are compared with.")
+        assert claim.picture is None
+        assert not claim.changed
+        assert shown.summary == (
+            "The two have one claim in common. One is not the same claim in both."
+        )
+        assert claim.differs in comparison_text(shown, EN)
+
+    def test_a_level_put_before_the_others_makes_no_other_claim(self):
+        moved = make_claim("a1", "8 are better than 16.", level=(1,), against=(2,))
+
+        shown = compared(lab(WORSE), lab(moved, levels=(4, 8, 16)))
+
+        assert not shown.differing
+        assert shown.summary == "The two have one claim in common. No verdict changed."
+
+    def test_the_mean_of_levels_is_the_same_in_any_order(self):
+        several = make_claim("a1", "More.", level=(0, 1), against=(2,))
+        turned = make_claim("a1", "More.", level=(1, 0), against=(2,))
+
+        shown = compared(lab(several, levels=(8, 16, 4)), lab(turned, levels=(16, 8, 4)))
+
+        assert not shown.differing
+
+    def test_what_was_held_fixed_is_part_of_a_claim(self):
+        shown = compared(lab(WORSE), lab(WORSE, base={"learning_rate": 0.5}))
+
+        ((question, claim),) = shown.differing
+        assert claim.differs.endswith("what differs: what was held fixed.")
+        assert question.fixed == ("Not held fixed alike: learning rate 0.7 / learning rate 0.5.")
+
+    def test_the_length_of_training_is_told_and_the_claim_stays_the_same(self):
+        shown = compared(lab(WORSE), lab(WORSE, length=3))
+
+        assert not shown.differing
+        assert shown.questions[0].fixed == "Not held fixed alike: 2 epochs / 3 epochs."
+
+    def test_a_claim_about_a_longer_training_is_another(self):
+        longer = make_claim("a1", "8 are better than 16.", epochs=2)
+
+        ((_, claim),) = compared(lab(WORSE), lab(longer), SV).differing
+
+        assert claim.differs.endswith("det som skiljer: träningslängden det gäller.")
+
+    def test_a_level_put_in_does_not_hide_or_feign_what_was_held_fixed(self):
+        """With a level of another depth the layers are no longer held fixed for all."""
+        claim = make_claim("a1", "8 are better than 16.")
+        levels = [{"neurons": 8}, {"neurons": 16}, {"neurons": 8, "layers": 2}]
+
+        def asked(levels, **base):
+            base = {"label_smoothing": 0.1, **base}
+            return make_answers(
+                [make_question("a", levels, ["levels"], base=base, claims=[claim], epochs=2)]
+            )
+
+        first = asked(levels[:2])
+
+        assert not compared(first, asked(levels)).differing
+        ((_, found),) = compared(first, asked(levels, label_smoothing=0.0)).differing
+        assert found.differs.endswith("what differs: what was held fixed.")
+
+    @pytest.mark.parametrize("base", [{"learning_rate": 0.5}, {"label_smoothing": 0.1}])
+    def test_reports_without_whole_settings_are_compared_by_what_all_levels_share(self, base):
+        def older(answers):
+            found = json.loads(results_json(answers, EN))
+            for level in found["questions"][0]["levels"]:
+                del level["settings"]
+            return Results.model_validate(found)
+
+        first, same, other = (older(lab(WORSE, base=b)) for b in ({}, {}, base))
+
+        assert not compare(first, same, ("one", "two"), EN).differing
+        ((question, claim),) = compare(first, other, ("one", "two"), EN).differing
+        assert claim.differs.endswith("what differs: what was held fixed.")
+        assert question.fixed in (
+            "Not held fixed alike: learning rate 0.7 / learning rate 0.5.",
+            "Not held fixed alike: – / label smoothing 0.1.",
+        )
+
+
+def test_experiments_that_both_have_stand_beside_each_other():
+    def experiment(name, **knobs):
+        setting = Setting.from_knobs({"epochs": 2, **knobs})
+        return Experiment(name, {"en": f"Number {name}"}, {}, setting, {})
+
+    question = make_question("a", [{"neurons": n} for n in (8, 16)], ["levels"], epochs=2)
+    first = make_answers([question], [experiment("1"), experiment("2")], seeds=3)
+    second = make_answers([question], [experiment("2", neurons=64), experiment("3")], seeds=3)
+
+    shown = compared(first, second)
+
+    assert shown.experiments is not None
+    (row,) = shown.experiments.rows
+    assert (row[0].text, row[0].note) == ("Number 2", "32 neurons / 64 neurons")
+    ours, theirs = (found.experiments[i] for found, i in ((first, 1), (second, 0)))
+    for cell, found in zip(row[1:3], (ours, theirs), strict=True):
+        (shown_as,) = re.findall(r"^[\d.]+", cell.text.strip())
+        assert float(shown_as) == pytest.approx(100 * found.accuracy["test"].mean, abs=0.06)
+    assert shown.alone == ("Only in one: experiments 1.", "Only in two: experiments 3.")
+    assert compared(lab(WORSE), lab(WORSE)).experiments is None
 
 
 def test_what_was_written_is_what_is_read():
@@ -155,6 +264,8 @@ def test_nothing_that_a_report_says_becomes_markup(tmp_path):
         question |= {"id": HOSTILE, "ask": HOSTILE}
         question["claims"][0]["say"] = HOSTILE
         question["levels"][0]["knobs"] = {HOSTILE: HOSTILE}
+        question["fixed"] = {HOSTILE: name}
+        found["experiments"] = [{**question["levels"][0], "id": HOSTILE, "name": HOSTILE}]
         (tmp_path / name).mkdir()
         (tmp_path / name / "results.json").write_text(json.dumps(found), "utf-8")
 

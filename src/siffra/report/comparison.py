@@ -1,6 +1,5 @@
 """Two reports side by side: which verdicts changed, and the estimates beside each other."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +7,20 @@ from pathlib import Path
 
 from siffra.lab.plan import Level
 from siffra.report import numbers
+from siffra.report.differences import Both, differing, fixed_words, level_key, unlike_words
 from siffra.report.figures import safe_name
 from siffra.report.intervals import Picture, picture
 from siffra.report.labels import SETS, short_level_name
 from siffra.report.pages import html_page, markdown_page, write_folder
-from siffra.report.results import ClaimResult, LevelResult, QuestionResult, Results, read_results
+from siffra.report.results import (
+    ClaimResult,
+    ExperimentResult,
+    LevelResult,
+    MeasuredResult,
+    QuestionResult,
+    Results,
+    read_results,
+)
 from siffra.report.sentences import VERDICTS, capital
 from siffra.report.tables import Cell, Table
 from siffra.report.words import GAP, Words, words_in
@@ -31,7 +39,10 @@ class FoundView:
 
 @dataclass(frozen=True, slots=True)
 class ClaimPair:
-    """A claim with both findings. `differs` says, where it is so, that it is not one claim."""
+    """A claim with both findings. `differs` says, where it is so, that it is not one claim.
+
+    Only of one claim is it `changed` if the verdicts differ.
+    """
 
     say: str
     first: FoundView
@@ -43,11 +54,12 @@ class ClaimPair:
 
 @dataclass(frozen=True, slots=True)
 class QuestionPair:
-    """A question that both ask."""
+    """A question that both ask. `fixed` says, where it is so, what was not held fixed alike."""
 
     anchor: str
     label: str
     ask: str
+    fixed: str
     claims: tuple[ClaimPair, ...]
     table: Table | None
 
@@ -62,12 +74,18 @@ class ComparisonView:
     changes: tuple[tuple[str, str, str, str, int], ...]
     facts: tuple[tuple[str, str, str], ...]
     questions: tuple[QuestionPair, ...]
+    experiments: Table | None
     alone: tuple[str, ...]
 
     @property
     def changed(self) -> list[tuple[QuestionPair, ClaimPair]]:
         """The claims whose verdicts differ."""
         return [(q, claim) for q in self.questions for claim in q.claims if claim.changed]
+
+    @property
+    def differing(self) -> list[tuple[QuestionPair, ClaimPair]]:
+        """The claims that are not the same in both."""
+        return [(q, claim) for q in self.questions for claim in q.claims if claim.differs]
 
 
 def write_comparison(first: Path, second: Path, out: Path, language: str = "en") -> ComparisonView:
@@ -92,6 +110,8 @@ def comparison_text(shown: ComparisonView, words: Words) -> str:
     for question, claim in shown.changed:
         change = f"{claim.first.verdict} → {claim.second.verdict}"
         lines.append(f"    ({question.label}) {change:<32} {claim.say}")
+    for question, claim in shown.differing:
+        lines.append(f"    ({question.label}) {claim.say} {claim.differs}")
     return "\n".join([*lines, *shown.alone]).replace(GAP, " ")
 
 
@@ -101,15 +121,15 @@ def compare(first: Results, second: Results, names: Sides, words: Words) -> Comp
     both = [(q, others[q.id]) for q in first.questions if q.id in others]
     questions = tuple(_question(q, other, names, words) for q, other in both)
     claims = [claim for question in questions for claim in question.claims]
-    changed = [claim for claim in claims if claim.changed]
     title = first.title if first.title == second.title else f"{first.title} / {second.title}"
     return ComparisonView(
         title=title,
         names=names,
-        summary=_summary(len(claims), len(changed), words),
-        changes=_changes(changed),
+        summary=_summary(claims, words),
+        changes=_changes([claim for claim in claims if claim.changed]),
         facts=_facts(first, second, words),
         questions=questions,
+        experiments=_experiments(first.experiments, second.experiments, names, words),
         alone=_alone(first, second, names, words),
     )
 
@@ -121,11 +141,17 @@ def _names(first: Path, second: Path) -> Sides:
     return short if short[0] != short[1] else (str(first), str(second))
 
 
-def _summary(claims: int, changed: int, words: Words) -> str:
+def _summary(claims: Sequence[ClaimPair], words: Words) -> str:
     if not claims:
         return words("compare.nothing")
-    same = words.count("compare.both", claims)
-    return f"{same} {words.count('compare.changed', changed) if changed else words('compare.same')}"
+    changed = sum(claim.changed for claim in claims)
+    other = sum(bool(claim.differs) for claim in claims)
+    told = [words.count("compare.both", len(claims))]
+    if other < len(claims):
+        told.append(words.count("compare.changed", changed) if changed else words("compare.same"))
+    if other:
+        told.append(words.count("compare.other", other))
+    return " ".join(told)
 
 
 def _changes(changed: Sequence[ClaimPair]) -> tuple[tuple[str, str, str, str, int], ...]:
@@ -165,7 +191,13 @@ def _alone(first: Results, second: Results, names: Sides, words: Words) -> tuple
         claims = [
             c.id for q in mine.questions for c in q.claims if c.id not in asked.get(q.id, {c.id})
         ]
-        for kind, ids in (("questions", questions), ("claims", claims)):
+        known = {e.id for e in other.experiments}
+        experiments = [e.id for e in mine.experiments if e.id not in known]
+        for kind, ids in (
+            ("questions", questions),
+            ("claims", claims),
+            ("experiments", experiments),
+        ):
             if ids:
                 told.append(words(f"compare.only_{kind}", name=name, ids=words.listing(ids)))
     return tuple(told)
@@ -174,26 +206,28 @@ def _alone(first: Results, second: Results, names: Sides, words: Words) -> tuple
 def _question(
     first: QuestionResult, second: QuestionResult, names: Sides, words: Words
 ) -> QuestionPair:
+    both = first, second
     theirs = {claim.id: claim for claim in second.claims}
+    held = fixed_words(both, words)
     return QuestionPair(
         anchor=safe_name(f"question-{first.id}"),
         label=first.id,
         ask=first.ask,
-        claims=tuple(_claim(c, theirs[c.id], words) for c in first.claims if c.id in theirs),
+        fixed=words("compare.held", knobs=held) if held else "",
+        claims=tuple(_claim(c, theirs[c.id], both, words) for c in first.claims if c.id in theirs),
         table=_levels(first.levels, second.levels, names, words),
     )
 
 
-def _claim(first: ClaimResult, second: ClaimResult, words: Words) -> ClaimPair:
-    about = ("metric", "on", "target", "level", "against", "direction", "margin")
-    differing = [name for name in about if getattr(first, name) != getattr(second, name)]
+def _claim(first: ClaimResult, second: ClaimResult, both: Both, words: Words) -> ClaimPair:
+    parts = differing(first, second, both, words)
     return ClaimPair(
         say=first.say,
         first=_found(first, words),
         second=_found(second, words),
-        changed=first.verdict != second.verdict,
-        differs=words("compare.differs", fields=words.listing(differing)) if differing else "",
-        picture=None if differing else picture(first.claim(), first.found(), second.found()),
+        changed=first.verdict != second.verdict and not parts,
+        differs=words("compare.differs", parts=words.listing(parts)) if parts else "",
+        picture=None if parts else picture(first.claim(), first.found(), second.found()),
     )
 
 
@@ -211,34 +245,57 @@ def _found(result: ClaimResult, words: Words) -> FoundView:
 def _levels(
     first: Sequence[LevelResult], second: Sequence[LevelResult], names: Sides, words: Words
 ) -> Table | None:
-    """The levels that both have: accuracies and times of one beside those of the other."""
-    theirs = {_key(level): level for level in second}
-    both = [(level, theirs[_key(level)]) for level in first if _key(level) in theirs]
-    if not both:
+    """The levels that both have."""
+    theirs = {level_key(level): level for level in second}
+    both = [(level, theirs[level_key(level)]) for level in first if level_key(level) in theirs]
+    rows = [(Cell(_name(ours, words), "name"), ours, other) for ours, other in both]
+    return _side_by_side("", rows, names, words)
+
+
+def _experiments(
+    first: Sequence[ExperimentResult],
+    second: Sequence[ExperimentResult],
+    names: Sides,
+    words: Words,
+) -> Table | None:
+    """The experiments that both have, with a remark where their knobs are not the same."""
+    theirs = {experiment.id: experiment for experiment in second}
+    both = [(ours, theirs[ours.id]) for ours in first if ours.id in theirs]
+    rows = [
+        (Cell(ours.name, "name long", unlike_words(ours.knobs, other.knobs, words)), ours, other)
+        for ours, other in both
+    ]
+    return _side_by_side(words("table.experiment"), rows, names, words)
+
+
+def _side_by_side(
+    first: str,
+    rows: Sequence[tuple[Cell, MeasuredResult, MeasuredResult]],
+    names: Sides,
+    words: Words,
+) -> Table | None:
+    """Accuracies and times of one beside those of the other; None without rows."""
+    if not rows:
         return None
-    columns = [[Cell(_name(level, words), "name") for level, _ in both]]
-    head = [Cell("", "name")]
-    known = {name for pair in both for level in pair for name in level.accuracy}
+    columns = [[name for name, *_ in rows]]
+    head = [Cell(first, "name")]
+    known = {name for _, *pair in rows for seen in pair for name in seen.accuracy}
     for name in (*(each for each in SETS if each in known), "seconds"):
         called = words("table.seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
         for side in (0, 1):
             head.append(Cell(f"{capital(called)}, {names[side]}", "number"))
-            texts = [_measured(pair[side], name, words) for pair in both]
+            texts = [_measured(pair[side], name, words) for _, *pair in rows]
             padded = numbers.align(texts, words("decimal"))
             columns.append([Cell(text, "number") for text in padded])
     return Table(tuple(head), tuple(zip(*columns, strict=True)))
-
-
-def _key(level: LevelResult) -> str:
-    return json.dumps(level.knobs, sort_keys=True)
 
 
 def _name(level: LevelResult, words: Words) -> str:
     return capital(short_level_name(words, Level(level.knobs, (), {})))
 
 
-def _measured(level: LevelResult, name: str, words: Words) -> str:
-    found = level.seconds if name == "seconds" else level.accuracy.get(name)
+def _measured(seen: MeasuredResult, name: str, words: Words) -> str:
+    found = seen.seconds if name == "seconds" else seen.accuracy.get(name)
     if found is None or not found.values:
         return "–"
     if name == "seconds":

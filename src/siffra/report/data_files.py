@@ -225,6 +225,7 @@ def _claim(answer: ClaimAnswer, fixed: Mapping[str, Any], words: Words) -> dict[
 def _level(answer: LevelAnswer, best: bool, examined: Examined | None) -> dict[str, Any]:
     return {
         "knobs": dict(answer.level.knobs),
+        "settings": [setting.knobs() for setting in answer.level.settings],
         **_seen(answer, examined),
         "best": best,
         "retuned": dict(answer.retuned),

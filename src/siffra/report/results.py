@@ -31,13 +31,29 @@ class SummaryResult(_Read):
         return Summary(mean, low, high, self.values)
 
 
-class LevelResult(_Read):
-    """A level with what was measured there."""
+class MeasuredResult(_Read):
+    """Knobs with what was measured there."""
 
     knobs: dict[str, Any]
     n: int
     accuracy: dict[str, SummaryResult]
     seconds: SummaryResult
+
+
+class LevelResult(MeasuredResult):
+    """A level. `knobs` has the varied ones, and `settings` all of each that it was trained with.
+
+    There are none of those in reports by a siffra that did not write them.
+    """
+
+    settings: tuple[dict[str, Any], ...] = ()
+
+
+class ExperimentResult(MeasuredResult):
+    """An experiment, with all of its knobs."""
+
+    id: str
+    name: str
 
 
 class ClaimResult(_Read):
@@ -81,13 +97,15 @@ class ClaimResult(_Read):
 
 
 class QuestionResult(_Read):
-    """A question with its answer."""
+    """A question with its answer. `fixed` has the knobs that all its levels share."""
 
     id: str
     ask: str
     answer: str
     claims: tuple[ClaimResult, ...]
     levels: tuple[LevelResult, ...]
+    fixed: dict[str, Any] = {}
+    retune: tuple[str, ...] = ()
 
 
 class MachineResult(_Read):
@@ -109,6 +127,7 @@ class Results(_Read):
     machine: MachineResult | None
     versions: dict[str, str]
     questions: tuple[QuestionResult, ...]
+    experiments: tuple[ExperimentResult, ...] = ()
 
 
 def read_results(path: Path) -> Results:

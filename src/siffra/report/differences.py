@@ -1,0 +1,117 @@
+"""Whether two reports' claims are about the same: their levels by knobs, and what was fixed."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from siffra.report.labels import knobs_name
+from siffra.report.results import ClaimResult, LevelResult, QuestionResult
+from siffra.report.words import Words
+
+LENGTH = "epochs"
+"""The one knob that presets set: what is fixed otherwise makes another claim, this does not."""
+
+Both = tuple[QuestionResult, QuestionResult]
+
+
+def differing(first: ClaimResult, second: ClaimResult, both: Both, words: Words) -> list[str]:
+    """What of two claims is not the same, in words; nothing if they are one claim.
+
+    Levels are the same if their knobs are, wherever they stand in their question.
+    """
+    ours, theirs = _about(first, both[0]), _about(second, both[1])
+    found = [name for name in ours if ours[name] != theirs[name]]
+    if not {"level", "against"} & set(found) and not _held_alike(first, second, both):
+        found.append("fixed")
+    return [words(f"compare.part.{name}") for name in found]
+
+
+def fixed_words(both: Both, words: Words) -> str:
+    """The knobs that all levels of a question share, if at other values in the other report."""
+    return unlike_words(*_fixed(both), words)
+
+
+def unlike_words(first: Mapping[str, Any], second: Mapping[str, Any], words: Words) -> str:
+    """The knobs at which two differ, with both values: `learning rate 0.7 / learning rate 0.5`.
+
+    A knob that is not said, since it is as usual, is a dash.
+    """
+    pairs = (
+        " / ".join(
+            knobs_name(words, {knob: held[knob]}) if knob in held else "–"
+            for held in (first, second)
+        )
+        for knob in _unlike(first, second)
+    )
+    return "; ".join(pairs)
+
+
+def level_key(level: LevelResult) -> str:
+    """The same text for levels with the same knobs; 1 and 1.0 are one value."""
+    return json.dumps(json.loads(json.dumps(level.knobs), parse_int=float), sort_keys=True)
+
+
+def _unlike(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    known = dict.fromkeys((*first, *second))
+    return [
+        knob
+        for knob in known
+        if knob not in first or knob not in second or first[knob] != second[knob]
+    ]
+
+
+def _held_alike(first: ClaimResult, second: ClaimResult, both: Both) -> bool:
+    """Whether two claims about the same levels are about the same settings, but for the length."""
+    ours, theirs = _settings(first, both[0]), _settings(second, both[1])
+    if ours is None or theirs is None:  # a report by a siffra that did not write them
+        return set(_unlike(*_fixed(both))) <= {LENGTH}
+    return ours == theirs
+
+
+def _settings(claim: ClaimResult, question: QuestionResult) -> dict[str, Any] | None:
+    """All knobs of the levels that a claim is about, but for the length; None if not known."""
+    against = claim.against if isinstance(claim.against, tuple) else ()
+    levels = [level for i, level in enumerate(question.levels) if i in (*claim.level, *against)]
+    if not all(level.settings for level in levels):
+        return None
+    return {
+        level_key(level): [
+            {knob: value for knob, value in setting.items() if knob != LENGTH}
+            for setting in level.settings
+        ]
+        for level in levels
+    }
+
+
+def _fixed(both: Both) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What each held fixed, as far as it can be compared.
+
+    Which knobs all levels share depends on which levels there are.
+    """
+    first, second = (question.fixed for question in both)
+    ours, theirs = ({level_key(level) for level in question.levels} for question in both)
+    if ours == theirs:
+        return first, second
+    shared = first.keys() & second.keys()
+    return {k: first[k] for k in first if k in shared}, {k: second[k] for k in first if k in shared}
+
+
+def _about(claim: ClaimResult, question: QuestionResult) -> dict[str, Any]:
+    """All that a claim is about, by the names under which the catalogue has them."""
+
+    def meant(levels: tuple[int, ...]) -> set[str]:
+        known = dict(enumerate(question.levels))
+        return {level_key(known[i]) if i in known else str(i) for i in levels}
+
+    against = claim.against
+    return {
+        "metric": claim.metric,
+        "on": claim.on,
+        "target": claim.target,
+        "level": meant(claim.level),
+        "against": meant(against) if isinstance(against, tuple) else against,
+        "direction": claim.direction,
+        "margin": claim.margin,
+        "epochs": claim.epochs,
+        "retune": set(question.retune),
+    }
