@@ -156,6 +156,17 @@ def test_report_is_written_again_from_what_is_stored(siffra, lab, tmp_path):
     assert 'lang="sv"' in (tmp_path / "rapport" / "report.html").read_text("utf-8")
 
 
+def test_it_speaks_the_reports_language(siffra, lab, tmp_path):
+    options = (*ONE, "--seeds", 2, "--lang", "sv")
+
+    ended = siffra("lab", lab, *options, "--only", "rate,width", "--out", tmp_path / "rapport")
+    plan = siffra("lab", lab, *options, "--dry-run")
+
+    assert "Bars\nDess enda påstående: " in ended.out
+    assert "Efter 2 epoker" in ended.out
+    assert "experimenten" in plan.out
+
+
 def test_report_trains_nothing(siffra, lab, tmp_path):
     siffra("lab", lab, *ONE, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
 

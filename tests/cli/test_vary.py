@@ -83,6 +83,20 @@ def test_several_knobs_are_tried_in_every_combination(siffra, small):
     assert len(question["levels"]) == 4
 
 
+def test_it_speaks_swedish(siffra, own_data, tmp_path):
+    ended = siffra(
+        *("vary", "batch_norm=false,true", *KNOBS, "--moved", 2, "--threads", 1, "--seeds", 2),
+        *("--data", own_data, "--lang", "sv", "--out", tmp_path),
+    )
+
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("Efter 3 epoker")
+    assert "\nBatchnormalisering " in ended.out
+    assert [line.split()[0] for line in ended.out.split("\n\n")[1].splitlines()[2:]] == ["av", "på"]
+    assert "Hölls fast: den täta modellen" in ended.out
+    assert json.loads((tmp_path / "results.json").read_text("utf-8"))["language"] == "sv"
+
+
 def test_out_writes_the_whole_report(siffra, own_data, tmp_path):
     out = tmp_path / "report"
 

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 import siffra.report
+from siffra.config import KNOBS
 from siffra.errors import SiffraError
+from siffra.lab.labfile import RECIPE
+from siffra.report.labels import knobs_name
 from siffra.report.words import LANGUAGES, words_in
 
 REPORT = Path(siffra.report.__file__).parent
@@ -70,3 +73,19 @@ def test_a_listing_reads_as_a_sentence():
         "a and b",
         "a, b and c",
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "recipe digits-5s, batch normalisation off, augmentation none, global pooling max"),
+        ("sv", "recept digits-5s, batchnormalisering av, augmentering ingen, global pooling max"),
+    ],
+)
+def test_knobs_and_their_values_are_told_in_the_language(language, said):
+    knobs = {
+        "recipe": "digits-5s", "batch_norm": False, "augment": "none", "global_pooling": "max"
+    }  # fmt: skip
+
+    assert knobs_name(words_in(language), knobs) == said
+    assert all(f"knob.{name}" in words_in(language) for name in (*KNOBS, RECIPE))

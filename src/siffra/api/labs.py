@@ -238,8 +238,12 @@ class LabResult:
         """The content of the report's `results.json`."""
         return results_json(self.answers, words_in(language), self.examined)
 
+    def text(self, language: str = "en") -> str:
+        """What was found, in lines of plain text, in `en` or `sv`."""
+        return lab_text(self.answers, language)
+
     def __str__(self) -> str:
-        return lab_text(self.answers)
+        return self.text()
 
     def _repr_html_(self) -> str:
         return lab_html(self.answers)
@@ -284,7 +288,8 @@ class Job:
         parts = [(q.id, q.ask, replace(alone, questions=(q,))) for q in plan.questions]
         if plan.experiments:
             experiments = replace(alone, experiments=plan.experiments)
-            parts.append((EXPERIMENTS, {"en": "the experiments"}, experiments))
+            ask = {"en": "the experiments", "sv": "experimenten"}
+            parts.append((EXPERIMENTS, ask, experiments))
         return [Part(name, ask, self._cost(part)) for name, ask, part in parts]
 
     def conduct(self, on_event: Callable[[Event], None] = lambda event: None) -> LabResult:

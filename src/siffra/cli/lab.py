@@ -66,7 +66,9 @@ OnlyOption = Annotated[
     ),
 ]
 OutOption = Annotated[Path, typer.Option(help="Folder for the report.", metavar="DIR")]
-LanguageOption = Annotated[Language, typer.Option("--lang", help="Language of the report.")]
+LanguageOption = Annotated[
+    Language, typer.Option("--lang", help="Language of the answer and its report.")
+]
 JobsOption = Annotated[
     int,
     typer.Option(
@@ -160,12 +162,13 @@ def lab(
         store=store,
     ) as job:
         if dry_run:
-            _print_plan(job, as_json)
+            _print_plan(job, as_json, language)
             return
         api.expect_report(out, language)
         result = conduct(job)
     written = result.write(out, language)
-    typer.echo(result.as_json(language) if as_json else f"{result}\n\nreport: {written[0]}")
+    told = f"{result.text(language)}\n\nreport: {written[0]}"
+    typer.echo(result.as_json(language) if as_json else told)
 
 
 def report(
@@ -224,7 +227,7 @@ def _ids(only: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in only.split(",")) if only else ()
 
 
-def _print_plan(job: "Job", as_json: bool) -> None:
+def _print_plan(job: "Job", as_json: bool, language: Language) -> None:
     cost, parts = job.cost(), job.parts()
     if as_json:
         runs = {part.id: {"runs": part.cost.runs, "stored": part.cost.have} for part in parts}
@@ -234,12 +237,14 @@ def _print_plan(job: "Job", as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from siffra.report.words import words_in
+
+    words = words_in(language)
     table = Table("", "question", box=None, pad_edge=False, header_style="dim")
     for heading in ("runs", "stored"):
         table.add_column(heading, justify="right")
     for part in parts:
-        ask = next(iter(part.ask.values()))
-        table.add_row(part.id, ask, str(part.cost.runs), str(part.cost.have))
+        table.add_row(part.id, words.say(part.ask), str(part.cost.runs), str(part.cost.have))
     Console(highlight=False).print(table)
     typer.echo("\nA run that several questions need is made once. In all:")
     print_cost(cost, looks=job.plan.looks, at_once=job.at_once, err=False)

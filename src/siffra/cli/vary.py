@@ -8,6 +8,7 @@ import typer
 from siffra.cli.completion import complete_levels
 from siffra.cli.conduct import conduct
 from siffra.cli.data_options import with_data
+from siffra.cli.lab import Language, LanguageOption
 from siffra.cli.options import (
     EngineName,
     EngineOption,
@@ -46,6 +47,7 @@ def vary(
     out: Annotated[
         Path | None, typer.Option(help="Write the full report to this folder.", metavar="DIR")
     ] = None,
+    language: LanguageOption = Language.en,
     as_json: JsonOption = False,
     data: "DataSource | None" = None,
     engine: EngineOption = EngineName.native,
@@ -65,6 +67,7 @@ def vary(
     siffra vary global_pooling=max,average --recipe digits-5s
     siffra vary dropout=0,0.5 --model my_models:make --engine torch
     siffra vary batch_size=44,45 --until-decided --max-seeds 80
+    siffra vary layers=1,2,4 --lang sv
     """
     from siffra import api
 
@@ -80,9 +83,9 @@ def vary(
         threads=threads,
         store=store,
     ) as job:
-        api.expect_report(out)
+        api.expect_report(out, language)
         result = conduct(job)
     if out:
-        result.write(out)
+        result.write(out, language)
         typer.echo(f"report: {out / 'report.html'}", err=True)
-    typer.echo(result.as_json() if as_json else str(result))
+    typer.echo(result.as_json(language) if as_json else result.text(language))
