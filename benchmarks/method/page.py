@@ -50,7 +50,7 @@ def page(study: Study) -> str:
 
 _HEAD = """# The method, put to the test
 
-*Written by `make method`, which takes a few minutes; every figure on this page is from it.*
+*Written by `make method ARGS=--write`, in a few minutes; every figure on this page is from it.*
 
 siffra answers with verdicts. This page asks how far they can be trusted, and finds out by making
 labs of which the truth is known: their runs are drawn from a table of real MNIST runs, and

@@ -1,5 +1,7 @@
 """The study of the method: its table can be read, and it draws and judges labs as siffra does."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -84,6 +86,9 @@ def test_the_page_and_its_pictures_come_from_the_study(runs, tmp_path):
     )
     text = page(study)
     assert "| dense | 10.0 % (0.3–44.5)" in text
+    written = (Path(__file__).parents[2] / "docs" / "method.md").read_text("utf-8")
+    assert "`make method ARGS=--write`" in text
+    assert text.split("\n\n")[:3] == written.split("\n\n")[:3]
     assert " / ".join(METHODS) in text.replace("\n", " ")
     draw_order(study.order, tmp_path / "order.svg")
     draw_power(study.power, tmp_path / "power.svg")
