@@ -10,7 +10,7 @@ from scipy import stats
 
 from siffra.data.dataset import Dataset
 from siffra.examination import BINS, DEGREES, PIXELS, Confidence, Examination, Examined
-from siffra.lab.examined import apart, by_seed, half_at, places, shift_curve, trust
+from siffra.lab.examined import Lead, apart, by_seed, half_at, leads, places, shift_curve, trust
 from siffra.run import Record
 
 
@@ -64,6 +64,17 @@ def test_curves_are_apart_where_all_seeds_agree_and_not_where_they_do_not():
     assert apart(better, worse, "any") == (0,) * 3 + (1,) * 3 + (-1,) * 5
     noisy = {s: examination(0.9 + 0.05 * (-1) ** s) for s in range(4)}
     assert apart(noisy, {s: examination(0.9) for s in range(4)}, "any") == (0,) * 11
+
+
+def test_leads_are_the_stretches_on_which_one_is_above():
+    high = [0.9] * 4 + [0.5] * 7
+    low = [0.8, 0.8, 0.9, 0.8, 0.5, 0.6, 0.6, 0.5, 0.5, 0.6, 0.6]
+    a, b = ({s: examination(values) for s in range(5)} for values in (high, low))
+
+    assert apart(a, b, "any") == (1, 1, 0, 1, 0, -1, -1, 0, 0, -1, -1)
+    assert leads(a, b, "any") == (Lead(1, 0, 3, gaps=True), Lead(-1, 5, 10, gaps=True))
+    assert leads(b, a, "any") == (Lead(-1, 0, 3, gaps=True), Lead(1, 5, 10, gaps=True))
+    assert leads(a, a, "turned") == ()
 
 
 def test_a_single_seed_tells_nothing_apart():

@@ -4,7 +4,7 @@ An examination is of one run's network; what is said of a level rests on those o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -31,6 +31,20 @@ FEWEST = 20
 
 ERROR = 0.05
 """How often two curves that do not differ may be told apart anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A stretch of two shift curves on which one is above: `side` 1 if the first, -1 if the second.
+
+    It goes from the point `first` to `last`, in pixels or degrees, both of them in it. `gaps` says
+    that there are points in between at which it cannot be told.
+    """
+
+    side: int
+    first: int
+    last: int
+    gaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,22 @@ def apart(a: BySeed, b: BySeed, way: Way) -> tuple[int, ...]:
         gap = Comparison(differences, "difference", floor)
         signs.append(int(np.sign(gap.mean)) if gap.level_outside() <= error else 0)
     return tuple(signs)
+
+
+def leads(a: BySeed, b: BySeed, way: Way) -> tuple[Lead, ...]:
+    """The stretches on which `a` or `b` is above the other, by `apart`, along the curve.
+
+    Each goes on over points at which it cannot be told, as far as the next that is not its own.
+    """
+    found: list[Lead] = []
+    gap = False
+    for place, sign in zip(places(way), apart(a, b, way), strict=True):
+        if sign and found and found[-1].side == sign:
+            found[-1] = replace(found[-1], last=place, gaps=found[-1].gaps or gap)
+        elif sign:
+            found.append(Lead(sign, place, place))
+        gap = not sign
+    return tuple(found)
 
 
 def trust(examinations: BySeed, name: str) -> Trust:

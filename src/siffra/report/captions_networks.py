@@ -1,14 +1,15 @@
 """Captions of the figures that rest on examined networks: what there is to see in them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from siffra.examination import MAP_PIXELS, Examined
-from siffra.lab.examined import WAYS, BySeed, Way, apart, by_seed, half_at, places, trust
+from siffra.lab.examined import BySeed, Way, by_seed, half_at, places, trust
 from siffra.lab.plan import Figure
 from siffra.lab.verdicts import ExperimentAnswer, QuestionAnswer
 from siffra.report import numbers
+from siffra.report.crossings import crossings
 from siffra.report.figures import confusion, mistakes, shift_map
 from siffra.report.figures.shifts import Named, examined_sets
 from siffra.report.labels import level_name
@@ -41,7 +42,7 @@ def caption_of_named(kind: Figure, levels: Named, words: Words) -> str:
     told = [words(f"caption.{kind}", n=most)]
     match kind:
         case "shifts":
-            told += [_halves(levels, words), *_crossings(levels, words)]
+            told += [_halves(levels, words), *crossings(levels, words)]
         case "map":
             told += _gap(levels, words)
         case "mistakes":
@@ -64,34 +65,6 @@ def _halves(levels: Named, words: Words) -> str:
         if each:
             told.append(words(f"caption.half.{way}", each=words.listing(each)))
     return " ".join(told)
-
-
-def _crossings(levels: Named, words: Words) -> list[str]:
-    """Of two levels: on which side each curve is the higher one, and whether they cross."""
-    if len(levels) != 2:
-        return []
-    (first, a), (second, b) = levels
-    told: Mapping[str, list[str]] = {"equal": [], "first": [], "second": [], "cross": []}
-    for way in WAYS:
-        signs = apart(a, b, way)
-        kind = {
-            (False, False): "equal",
-            (True, False): "first",
-            (False, True): "second",
-            (True, True): "cross",
-        }[1 in signs, -1 in signs]
-        told[kind].append(words(f"shift.{way}"))
-    names = {"first": (first, second), "second": (second, first)}
-    sentences = []
-    for kind, ways in told.items():
-        if ways:
-            if {words(f"shift.{way}") for way in ("x", "y", "any")} <= set(ways):
-                ways = [words("shift.all"), *ways[3:]]
-            above, below = names.get(kind, (first, second))
-            sentences.append(
-                words(f"caption.apart.{kind}", ways=words.listing(ways), above=above, below=below)
-            )
-    return sentences
 
 
 def _gap(levels: Named, words: Words) -> list[str]:
