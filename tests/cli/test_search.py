@@ -1,6 +1,9 @@
 """`siffra search`, and recipes on the command line."""
 
+import html
 import json
+import re
+import shlex
 import tomllib
 
 import numpy as np
@@ -36,7 +39,16 @@ def quick(many):
     return ("--data", many, "--moved", "1", "--threads", "1", "--model", "dense", *SPANS)
 
 
-def test_it_leaves_a_report_a_model_and_a_recipe_that_train_repeats(siffra, quick, many, tmp_path):
+def printed_command(out):
+    """The words after `siffra` of the command that the report in `out` prints."""
+    page = (out / "search.html").read_text("utf-8")
+    (printed,) = re.findall(r"<pre>(.*?)</pre>", page)
+    program, *words = shlex.split(html.unescape(printed))
+    assert program == "siffra"
+    return words
+
+
+def test_it_leaves_a_report_a_model_and_a_recipe_that_train_repeats(siffra, quick, tmp_path):
     out = tmp_path / "found"
 
     told = json.loads(siffra("search", *quick, "--out", out, "--json").out)
@@ -54,9 +66,8 @@ def test_it_leaves_a_report_a_model_and_a_recipe_that_train_repeats(siffra, quic
         winner["accuracy"]["test"]["mean"], abs=1e-6
     )
     again = siffra(
-        "train", "--recipe", out / "winner.toml", "--data", many, "--moved", "1", "--json",
-        "--store", tmp_path / "others.sqlite", "--threads", "2",
-    )  # fmt: skip
+        *printed_command(out), "--json", "--store", tmp_path / "others.sqlite", "--threads", "2"
+    )
     trained = json.loads(again.out)
     # JSON has lists where knobs have one value for each layer.
     assert trained["config"] == winner["knobs"]

@@ -3,11 +3,13 @@
 import json
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from made_runs import MACHINE, make_record
 
 from siffra.config import Setting
+from siffra.data.load import DataSource
 from siffra.lab.statistics import summarise
 from siffra.recipes import find_recipe, read_recipe
 from siffra.report.search_page import search_text, write_search
@@ -46,10 +48,12 @@ def answer() -> SearchAnswer:
     return SearchAnswer(
         asked=Asked(5.0, 600.0, SETS, {}),
         dataset="mnist",
+        source=DataSource(),
         images=48_000,
         held_out=5_000,
         machine=MACHINE,
-        engine="native 2",
+        engine="native",
+        engine_version=2,
         spent=590.0,
         candidates=9,
         runs=12,
@@ -76,13 +80,40 @@ def test_the_page_says_who_won_by_what_and_how_to_repeat_it(answer, model, tmp_p
 
     text = page.read_text("utf-8")
     assert page.name == "search.html"
-    assert "siffra train --recipe winner.toml" in text
+    assert f"siffra train --recipe {tmp_path}/out/winner.toml</pre>" in text
     assert "<svg" in text
     assert {"en": "97.15", "sv": "97,15"}[language] in text
     assert {"en": "filters, layer 2", "sv": "filter, lager 2"}[language] in text.lower()
     assert {path.name for path in others} == {
         "search.json", "winner.toml", "winner.safetensors", "front.svg",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"source": DataSource(path=Path("own.npz"), moved=3.0)}, " --data own.npz --moved 3.0"),
+        ({"source": DataSource(moved=None, rotated=None, noisy=0.1)}, " --shifts noise=0.1"),
+        ({"engine": "torch"}, " --engine torch --threads 2"),
+        ({"engine": "torch-cuda"}, " --engine torch --threads 2"),
+    ],
+)
+def test_the_command_names_the_data_and_the_engine_that_were_searched_with(
+    answer, model, tmp_path, changes, told
+):
+    page, *_ = write_search(replace(answer, **changes), model, tmp_path)
+
+    text = page.read_text("utf-8")
+    assert f"winner.toml{told}</pre>" in text
+    assert "Give it the same data" not in text
+    assert ("version of PyTorch" in text) is ("engine" in changes)
+
+
+@pytest.mark.parametrize("source", [None, DataSource(seed=1)])
+def test_data_that_no_option_can_give_are_asked_for_in_words(answer, model, tmp_path, source):
+    page, *_ = write_search(replace(answer, source=source), model, tmp_path)
+
+    assert "Give it the same data as well" in page.read_text("utf-8")
 
 
 def test_the_winner_is_a_recipe_with_what_was_measured(answer, model, tmp_path):

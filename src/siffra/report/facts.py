@@ -44,11 +44,23 @@ def proviso(plan: Plan) -> Literal["", "data", "folder"]:
     """What `command` needs besides: the same `data` options, or to be in the lab's `folder`."""
     if plan.preset != "vary":
         return "" if _is_shipped(plan) else "folder"
-    data = plan.data
+    return "" if can_be_typed(plan.data) else "data"
+
+
+def data_options(data: DataSource) -> list[str]:
+    """The options that say which data set, and how its test images are shifted."""
+    words = ["--data", str(data.path)] if data.path else []
+    words += ["--label", data.label] if data.label else []
+    words += ["--image", "x".join(map(str, data.image))] if data.image else []
+    return [*words, *_shifts(data)]
+
+
+def can_be_typed(data: DataSource | None) -> bool:
+    """Whether `data_options` say all of it; of data that is in memory (None) they say nothing."""
     if data is None:
-        return "data"
-    typed = DataSource(**{name: getattr(data, name) for name in ("path", *_TYPED, *SHIFTED)})
-    return "" if data == typed else "data"
+        return False
+    told = ("path", *_TYPED, *SHIFTED)
+    return data == DataSource(**{name: getattr(data, name) for name in told})
 
 
 def _lab(plan: Plan) -> list[str]:
@@ -69,7 +81,7 @@ def _vary(plan: Plan) -> list[str]:
         words.append(f"{knob}={','.join(values)}")
     for knob, value in question.fixed.items():
         words += _fixed(knob, _as_option(value))
-    return [*words, *_data(plan.data or DataSource()), *_seeds(plan)]
+    return [*words, *data_options(plan.data or DataSource()), *_seeds(plan)]
 
 
 def _fixed(knob: str, value: str) -> list[str]:
@@ -82,13 +94,6 @@ def _fixed(knob: str, value: str) -> list[str]:
 def _seeds(plan: Plan) -> list[str]:
     words = ["--seeds", str(len(plan.seeds))]
     return words + (["--until-decided", "--max-seeds", str(plan.looks[-1])] if plan.looks else [])
-
-
-def _data(data: DataSource) -> list[str]:
-    words = ["--data", str(data.path)] if data.path else []
-    words += ["--label", data.label] if data.label else []
-    words += ["--image", "x".join(map(str, data.image))] if data.image else []
-    return [*words, *_shifts(data)]
 
 
 def _shifts(data: DataSource) -> list[str]:

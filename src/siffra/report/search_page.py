@@ -1,12 +1,15 @@
 """A search's report: a page, its figure, what was found as JSON, and the winner as a recipe."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from siffra.data.load import DataSource
 from siffra.lab.statistics import Summary
 from siffra.report import numbers
+from siffra.report.facts import can_be_typed, data_options
 from siffra.report.figures import front, style
 from siffra.report.labels import SETS, knob_name, knobs_name, value_name
 from siffra.report.pages import html_page, write_folder
@@ -34,7 +37,9 @@ class SearchView:
     averaging: str
     no_study: str
     knobs: tuple[tuple[str, str], ...]
+    repeat: str
     command: str
+    proviso: str
     importance: tuple[tuple[str, str], ...]
     methods: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
@@ -51,7 +56,7 @@ def write_search(answer: SearchAnswer, model: Path, out: Path, language: str = "
         SiffraError: There is no such language, or `out` cannot be written.
     """
     words = words_in(language)
-    shown = view(answer, words)
+    shown = view(answer, words, out)
     contents = {
         "search.html": html_page("search.html", words, it=shown).encode("utf-8"),
         "search.json": search_json(answer).encode("utf-8"),
@@ -89,8 +94,8 @@ def search_text(answer: SearchAnswer, language: str = "en") -> str:
     return "\n\n".join(filter(None, blocks)).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def view(answer: SearchAnswer, words: Words) -> SearchView:
-    """Everything that the page says; draws the figure."""
+def view(answer: SearchAnswer, words: Words, out: Path) -> SearchView:
+    """Everything that the page in the folder `out` says; draws the figure."""
     with style.house_style():
         figure = front.draw(answer, words)
     asked = answer.asked
@@ -109,7 +114,9 @@ def view(answer: SearchAnswer, words: Words) -> SearchView:
         averaging=_averaging(words, answer),
         no_study="" if answer.study else words("search.no_study"),
         knobs=tuple((capital(knob_name(words, k)), value_name(words, v)) for k, v in knobs.items()),
-        command=f"siffra train --recipe {RECIPE}",
+        repeat=words("search.repeat" if _is_native(answer) else "search.repeat_torch"),
+        command=_command(answer, out),
+        proviso="" if can_be_typed(answer.source) else words("proviso.data"),
         importance=tuple(
             (capital(_parameter(words, name)), numbers.share(words, share, 0))
             for name, share in important
@@ -123,13 +130,28 @@ def view(answer: SearchAnswer, words: Words) -> SearchView:
         facts=(
             (words("facts.runs"), words("search.runs", n=answer.runs, finals=len(records))),
             (words("facts.data"), answer.dataset),
-            (words("facts.engine"), answer.engine),
+            (words("facts.engine"), f"{answer.engine} {answer.engine_version}"),
             (
                 words("facts.machine"),
                 words("facts.cores", cpu=machine.cpu, cores=machine.cores, threads=machine.threads),
             ),
         ),
     )
+
+
+def _command(answer: SearchAnswer, out: Path) -> str:
+    """The command that trains the winner again, where the search was run."""
+    told = ["siffra", "train", "--recipe", str(out / RECIPE)]
+    told += data_options(answer.source or DataSource())
+    if not _is_native(answer):
+        # Its name tells the device as well; the bits depend on the threads, unlike native ones.
+        name, _, _ = answer.engine.partition("-")
+        told += ["--engine", name, "--threads", str(answer.machine.threads)]
+    return shlex.join(told)
+
+
+def _is_native(answer: SearchAnswer) -> bool:
+    return answer.engine == "native"
 
 
 def _summary(words: Words, answer: SearchAnswer) -> list[str]:

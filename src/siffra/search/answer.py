@@ -99,15 +99,18 @@ class SearchAnswer:
     `rivals` are whom the winner is set against, and `ahead` by how much it leads the first of
     them in the mean accuracy over the sets, paired by seed. `importance` holds shares by
     parameter, or nothing where too little was seen. `held_out` counts the validation images that
-    candidates were judged by, `spent` the seconds that looking took.
+    candidates were judged by, `spent` the seconds that looking took. `source` says where the data
+    is from; it is None for what is in memory alone.
     """
 
     asked: Asked
     dataset: str
+    source: DataSource | None
     images: int
     held_out: int
     machine: Machine
     engine: str
+    engine_version: int
     spent: float
     candidates: int
     runs: int
@@ -124,6 +127,7 @@ def answer(
     asked: Asked,
     found: Found,
     dataset: Dataset,
+    source: DataSource | None,
     held_out: int,
     space: Space,
     engine: Engine,
@@ -136,10 +140,12 @@ def answer(
     return SearchAnswer(
         asked=asked,
         dataset=dataset.name,
+        source=source,
         images=len(dataset.train),
         held_out=held_out,
         machine=this_machine(engine.threads),
-        engine=f"{engine.name} {engine.version}",
+        engine=engine.name,
+        engine_version=engine.version,
         spent=found.spent,
         candidates=len(found.candidates),
         runs=sum(len(candidate.runs) for candidate in found.candidates),
@@ -201,8 +207,10 @@ def study_references(
 
 def as_json(found: SearchAnswer) -> dict[str, Any]:
     """Everything that was found, as JSON can hold it; runs by their keys."""
-    plain = ("dataset", "images", "held_out", "engine", "spent", "candidates", "runs")
+    plain = ("dataset", "images", "held_out", "spent", "candidates", "runs")
     told: dict[str, Any] = {name: getattr(found, name) for name in plain}
+    told["engine"] = f"{found.engine} {found.engine_version}"
+    told["source"] = found.source.model_dump(mode="json") if found.source else None
     told["asked"] = asdict(found.asked)
     told["machine"] = found.machine.model_dump()
     told["points"] = [asdict(point) for point in found.points]

@@ -86,7 +86,7 @@ def search(
         study = study_references(runs.records(dataset=dataset.name), dataset, source, engine)
         held = len(next(iter(judged_by.values())))
         return Ended(
-            answer(asked, found, dataset, held, space, engine, study),
+            answer(asked, found, dataset, source, held, space, engine, study),
             looking.model_path(found.finalists[0].candidate),
         )
 
