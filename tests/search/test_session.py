@@ -9,6 +9,7 @@ from siffra.errors import SearchError
 from siffra.recipes import Recipe
 from siffra.search.race import FIRST_SEED
 from siffra.search.session import search
+from siffra.store import open_store
 from siffra.views import Averaged
 
 START = Recipe("start", "start.toml", {"neurons": 32, "learning_rate": 0.7}, 10.0, None)
@@ -121,6 +122,29 @@ def test_a_finished_search_is_told_again_without_training(look, engine):
     assert again.winner.setting == first.winner.setting
     assert again.winner.score == first.winner.score
     assert again.points == first.points
+
+
+@pytest.mark.parametrize(
+    "changes", [{"cpu": "another"}, {"cores": 999}, {"threads": 7}, {"jobs": 2}]
+)
+def test_a_stored_run_by_another_clock_is_made_again_for_its_seconds(
+    look, engine, tmp_path, changes
+):
+    first = look(seconds=60.0).answer
+    with open_store(tmp_path / "runs.sqlite") as store:
+        for record in store.records():
+            machine = record.machine.model_copy(update=changes)
+            store.add(record.model_copy(update={"machine": machine, "seconds": 1e6}), replace=True)
+
+    again = look(seconds=60.0).answer
+    before = len(engine.trained)
+    once_more = look(seconds=60.0).answer
+
+    assert again.winner.setting == first.winner.setting
+    assert len(again.winner.records) >= 2
+    assert again.winner.seconds.high <= 10.0
+    assert len(engine.trained) == before  # the new runs are the stored ones now
+    assert once_more.winner.seconds == again.winner.seconds
 
 
 def test_averages_over_views_stand_beside_the_plain_figures(look):

@@ -14,6 +14,7 @@ from siffra.lab.plan import Text
 from siffra.lab.planning import plan_lab
 from siffra.lab.statistics import Comparison, Estimate, Summary, compare_accuracy, summarise
 from siffra.run import Machine, Record, this_machine
+from siffra.search.clock import has_clock
 from siffra.search.proposals import Seen, importances
 from siffra.search.race import Candidate
 from siffra.search.search import Asked, Confirmed, Found
@@ -188,7 +189,7 @@ def study_references(
         like = [
             record
             for record in records
-            if _is_like(record, experiment.setting, dataset) and _has_clock(record, engine)
+            if _is_like(record, experiment.setting, dataset) and has_clock(record, engine)
         ]
         if like:
             longest = max(record.training.epochs for record in like)
@@ -308,14 +309,6 @@ def _is_like(record: Record, setting: Setting, dataset: Dataset) -> bool:
         record.fingerprint == dataset.fingerprint
         and record.model == setting.model
         and record.training == setting.training.model_copy(update={"epochs": epochs})
-    )
-
-
-def _has_clock(record: Record, engine: Engine) -> bool:
-    """Whether a run was made as the search's are, so that their times can be compared."""
-    own, here = record.machine, this_machine(engine.threads)
-    return (record.engine, record.engine_version) == (engine.name, engine.version) and (
-        (own.cpu, own.cores, own.threads, own.jobs) == (here.cpu, here.cores, here.threads, 1)
     )
 
 

@@ -21,6 +21,7 @@ from siffra.network import build_network, network_for
 from siffra.recipes import Recipe
 from siffra.run import Record, run, run_key
 from siffra.search.budget import spell_seconds
+from siffra.search.clock import has_clock
 from siffra.search.journal import Journal
 from siffra.search.proposals import Seen, propose
 from siffra.search.race import ROUNDS, Candidate, Ran, Turn, next_turn, ranking
@@ -345,9 +346,11 @@ class Search:
         return run_key(self.final_setting(candidate), dataset, seed, self._engine)
 
     def _stored_final(self, candidate: Candidate, seed: int) -> Record | None:
+        """A run that need not be made: its times must be by this search's clock, too."""
         if seed == 0 and not self.model_path(candidate).exists():
             return None
-        return self._store.get(self._key(candidate, seed))
+        record = self._store.get(self._key(candidate, seed))
+        return record if record and has_clock(record, self._engine) else None
 
     def _final(self, candidate: Candidate, seed: int) -> Record:
         self._tell("confirming", candidate, seed)
@@ -358,7 +361,8 @@ class Search:
             save_model(self.model_path(candidate), fitted, record, dataset)
         averaged = self._averaged(fitted, seed)
         self._journal.add_final(candidate, seed, record.key, averaged, self._spent())
-        self._store.add(record)
+        # What is stored by another clock has the same bits, but not the same times.
+        self._store.add(record, replace=True)
         return record
 
     def _averaged(self, fitted: Fitted, seed: int) -> Averaged | None:
