@@ -205,6 +205,22 @@ def test_a_search_without_time_for_a_race_says_so(answer, model, tmp_path, langu
     assert told["en"] not in search_text(answer)
 
 
+@pytest.mark.parametrize("language", ["en", "sv"])
+def test_a_winner_that_took_longer_than_the_budget_is_told_of(answer, model, tmp_path, language):
+    told = {"en": "longer than the budget of 4.7\xa0s", "sv": "längre tid än budgeten på 4,7\xa0s"}
+    over = replace(answer, asked=replace(answer.asked, budget=4.7))  # its runs take 4.8 s
+
+    page, *_ = write_search(over, model, tmp_path / "over", language)
+    write_search(answer, model, tmp_path / "within")
+
+    assert told[language] in page.read_text("utf-8")
+    assert told[language].replace("\xa0", " ") in search_text(over, language)
+    assert "the budget of" not in search_text(answer)
+    for folder, is_over in (("over", True), ("within", False)):
+        found = json.loads((tmp_path / folder / "search.json").read_text("utf-8"))
+        assert found["over_budget"] is is_over
+
+
 def test_without_the_study_the_page_says_how_to_get_it(answer, model, tmp_path):
     page, *_ = write_search(answer, model, tmp_path)
 

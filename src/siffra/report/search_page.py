@@ -175,8 +175,12 @@ def _summary(words: Words, answer: SearchAnswer) -> list[str]:
     )
     if winner.origin:
         told += " " + words("search.shipped", origin=winner.origin)
-    no_race = [] if answer.runs else [words("search.no_race")]
-    return [told, *no_race, *_lead(words, answer)]
+    notes = []
+    if answer.is_over_budget:
+        notes.append(words("search.over_budget", budget=_span(words, answer.asked.budget)))
+    if not answer.runs:
+        notes.append(words("search.no_race"))
+    return [told, *notes, *_lead(words, answer)]
 
 
 def _lead(words: Words, answer: SearchAnswer) -> list[str]:
@@ -267,7 +271,7 @@ def _parameter(words: Words, name: str) -> str:
 
 
 def _span(words: Words, seconds: float) -> str:
-    """`15 s`, `10 min`."""
+    """`15 s`, `0.05 s`, `10 min`."""
     if seconds >= 120:
         return f"{words.number(seconds / 60)}\N{NO-BREAK SPACE}min"
-    return f"{words.exact(round(seconds, 1))}\N{NO-BREAK SPACE}s"
+    return f"{words.exact(round(seconds, 1 if seconds >= 1 else 3))}\N{NO-BREAK SPACE}s"

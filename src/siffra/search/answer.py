@@ -123,6 +123,11 @@ class SearchAnswer:
     importance: Mapping[str, float]
     study: tuple[Reference, ...]
 
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether the winner took longer to train than it was to, in the mean over its seeds."""
+        return self.winner.seconds.mean > self.asked.budget
+
 
 def answer(
     asked: Asked,
@@ -221,6 +226,7 @@ def as_json(found: SearchAnswer) -> dict[str, Any]:
     if found.ahead and len(found.ahead.values) > 1:
         ahead = found.ahead
         told["ahead"] = {"mean": ahead.value, "interval": [ahead.low, ahead.high]}
+    told["over_budget"] = found.is_over_budget
     told["winner"] = _finalist_json(found.winner)
     told["rivals"] = [_finalist_json(rival) for rival in found.rivals]
     told["study"] = [
