@@ -14,6 +14,7 @@ from siffra.lab.statistics import summarise
 from siffra.recipes import find_recipe, read_recipe
 from siffra.report.search_page import search_text, write_search
 from siffra.search.answer import Finalist, Point, Reference, SearchAnswer, average_of, front
+from siffra.search.importance import Importance
 from siffra.search.search import Asked
 from siffra.views import Averaged
 
@@ -62,7 +63,12 @@ def answer() -> SearchAnswer:
         ahead=None,
         points=tuple(points),
         front=front([(p.seconds, p.score) for p in points]),
-        importance={"optimizer": 0.6, "filters_2": 0.3, "learning_rate_muon": 0.1},
+        importance=Importance(
+            shares={"dropout": 0.6, "filters_2": 0.3, "learning_rate_muon": 0.1},
+            candidates=17,
+            within={"model": "conv", "optimizer": "muon"},
+            unjudged=("layers_after", "filters_3", "filters_4", "strides_4"),
+        ),
         study=(),
     )
 
@@ -194,9 +200,39 @@ def test_averages_stand_in_the_json_and_the_recipe_beside_the_plain_figures(
     assert measured.averaged.accuracy["test"].mean == pytest.approx(0.901)
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", ("Seen among the 17 candidates with the convolutional model and optimizer muon:",
+                "layers; filters, layers 3 and 4; strides, layer 4.")),
+        ("sv", ("Sett bland de 17 kandidaterna med faltningsmodellen och optimerare muon:",
+                "lager; filter, lager 3 och 4; steglängd, lager 4.")),
+    ],
+)  # fmt: skip
+def test_what_mattered_is_told_with_whom_it_rests_on_and_what_is_not_known(
+    answer, model, tmp_path, language, told
+):
+    page, *_ = write_search(answer, model, tmp_path, language)
+
+    assert all(text in page.read_text("utf-8") for text in told)
+    found = json.loads((tmp_path / "search.json").read_text("utf-8"))
+    assert found["importance"]["dropout"] == 0.6
+    assert found["importance_of"] == {
+        "candidates": 17,
+        "within": {"model": "conv", "optimizer": "muon"},
+        "unjudged": ["layers_after", "filters_3", "filters_4", "strides_4"],
+    }
+    several = replace(answer.importance, within={})
+    page, *_ = write_search(replace(answer, importance=several), model, tmp_path)
+    assert "Seen among all 17 candidates, of every kind:" in page.read_text("utf-8")
+
+
 @pytest.mark.parametrize("language", ["en", "sv"])
 def test_a_search_without_time_for_a_race_says_so(answer, model, tmp_path, language):
-    nothing = replace(answer, points=(), front=(), importance={}, candidates=1, runs=0, rivals=())
+    unknown = Importance({}, 1, {}, ())
+    nothing = replace(
+        answer, points=(), front=(), importance=unknown, candidates=1, runs=0, rivals=()
+    )
 
     page, *_ = write_search(nothing, model, tmp_path, language)
 

@@ -17,7 +17,9 @@ from siffra.report.sentences import capital
 from siffra.report.tables import Cell, Table
 from siffra.report.words import Words, words_in
 from siffra.search.answer import Finalist, SearchAnswer, as_json
+from siffra.search.importance import Importance
 from siffra.search.recipe_file import measured_in, recipe_text
+from siffra.search.space import knob_of
 from siffra.views import VIEWS
 
 RECIPE, MODEL = "winner.toml", "winner.safetensors"
@@ -41,6 +43,8 @@ class SearchView:
     command: str
     proviso: str
     importance: tuple[tuple[str, str], ...]
+    among: str
+    unjudged: str
     methods: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
 
@@ -100,7 +104,8 @@ def view(answer: SearchAnswer, words: Words, out: Path) -> SearchView:
         figure = front.draw(answer, words)
     asked = answer.asked
     knobs = answer.winner.setting.knobs()
-    important = sorted(answer.importance.items(), key=lambda item: -item[1])[:_MOST_IMPORTANT]
+    mattered = answer.importance
+    important = sorted(mattered.shares.items(), key=lambda item: -item[1])[:_MOST_IMPORTANT]
     sets = words.listing(words(f"set.{name}") for name in asked.sets)
     budget = _span(words, asked.budget)
     records = [r for f in (answer.winner, *answer.rivals) for r in f.records]
@@ -121,6 +126,8 @@ def view(answer: SearchAnswer, words: Words, out: Path) -> SearchView:
             (capital(_parameter(words, name)), numbers.share(words, share, 0))
             for name, share in important
         ),
+        among=_among(words, mattered),
+        unjudged=_unjudged(words, mattered.unjudged),
         methods=(
             words("search.method_race", budget=budget),
             words("search.method_held_out", sets=sets, n=f"{answer.held_out}"),
@@ -260,14 +267,37 @@ def _name(words: Words, finalist: Finalist) -> str:
     return words("search.candidate", number=finalist.candidate)
 
 
+def _among(words: Words, mattered: Importance) -> str:
+    """Which candidates it is known from: `the 31 candidates with the convolutional model`."""
+    if not mattered.within:
+        return words("search.among_all", n=mattered.candidates)
+    kind = words.listing(knobs_name(words, {k: v}) for k, v in mattered.within.items())
+    return words("search.among", n=mattered.candidates, kind=kind)
+
+
+def _unjudged(words: Words, parameters: Sequence[str]) -> str:
+    """What nothing can be said of, the layers of a knob together; nothing where there is none."""
+    layers: dict[str, list[str]] = {}
+    for name in parameters:
+        knob, of = knob_of(name)
+        layers.setdefault(knob if of.isdecimal() else name, []).append(of)
+    told = [
+        words("search.of_layers", knob=knob_name(words, name), n=words.listing(of))
+        if len(of) > 1
+        else _parameter(words, f"{name}_{of[0]}" if of[0].isdecimal() else name)
+        for name, of in layers.items()
+    ]
+    return words("search.unjudged", names="; ".join(told)) if told else ""
+
+
 def _parameter(words: Words, name: str) -> str:
     """`filters_2` as the knob's name with its layer, `learning_rate_muon` with its optimizer."""
-    knob, _, last = name.rpartition("_")
-    if last.isdecimal():
-        return words("search.of_layer", knob=knob_name(words, knob), n=last)
-    if last in ("sgd", "nesterov", "adamw", "muon"):
-        return words("search.of_optimizer", knob=knob_name(words, knob), optimizer=last)
-    return knob_name(words, name)
+    knob, of = knob_of(name)
+    if of.isdecimal():
+        return words("search.of_layer", knob=knob_name(words, knob), n=of)
+    if of:
+        return words("search.of_optimizer", knob=knob_name(words, knob), optimizer=of)
+    return knob_name(words, knob)
 
 
 def _span(words: Words, seconds: float) -> str:

@@ -15,7 +15,7 @@ from siffra.lab.planning import plan_lab
 from siffra.lab.statistics import Comparison, Estimate, Summary, compare_accuracy, summarise
 from siffra.run import Machine, Record, this_machine
 from siffra.search.clock import has_clock
-from siffra.search.proposals import Seen, importances
+from siffra.search.importance import Importance, importance
 from siffra.search.race import Candidate
 from siffra.search.search import Asked, Confirmed, Found
 from siffra.search.space import Space
@@ -98,10 +98,9 @@ class SearchAnswer:
     """All that a search found. `front` has the indices of the points that nothing beats.
 
     `rivals` are whom the winner is set against, and `ahead` by how much it leads the first of
-    them in the mean accuracy over the sets, paired by seed. `importance` holds shares by
-    parameter, or nothing where too little was seen. `held_out` counts the validation images that
-    candidates were judged by, `spent` the seconds that looking took. `source` says where the data
-    is from; it is None for what is in memory alone.
+    them in the mean accuracy over the sets, paired by seed. `held_out` counts the validation
+    images that candidates were judged by, `spent` the seconds that looking took. `source` says
+    where the data is from; it is None for what is in memory alone.
     """
 
     asked: Asked
@@ -120,7 +119,7 @@ class SearchAnswer:
     ahead: Estimate | None
     points: tuple[Point, ...]
     front: tuple[int, ...]
-    importance: Mapping[str, float]
+    importance: Importance
     study: tuple[Reference, ...]
 
     @property
@@ -142,7 +141,6 @@ def answer(
     """Put together what a search `found`."""
     points = [point for candidate in found.candidates for point in _points(candidate)]
     winner, *rivals = (_finalist(confirmed, asked) for confirmed in found.finalists)
-    seen = [Seen(c.parameters, c.score(0)) for c in found.candidates if c.has_run(0)]
     return SearchAnswer(
         asked=asked,
         dataset=dataset.name,
@@ -160,7 +158,7 @@ def answer(
         ahead=_ahead(winner, rivals[0], asked.sets) if rivals else None,
         points=tuple(points),
         front=front([(point.seconds, point.score) for point in points]),
-        importance=importances(space, seen),
+        importance=importance(space, found.candidates, found.finalists[0].candidate, asked.fixed),
         study=tuple(study),
     )
 
@@ -221,7 +219,12 @@ def as_json(found: SearchAnswer) -> dict[str, Any]:
     told["machine"] = found.machine.model_dump()
     told["points"] = [asdict(point) for point in found.points]
     told["front"] = list(found.front)
-    told["importance"] = dict(found.importance)
+    told["importance"] = dict(found.importance.shares)
+    told["importance_of"] = {
+        "candidates": found.importance.candidates,
+        "within": dict(found.importance.within),
+        "unjudged": list(found.importance.unjudged),
+    }
     told["ahead"] = None
     if found.ahead and len(found.ahead.values) > 1:
         ahead = found.ahead

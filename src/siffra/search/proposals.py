@@ -34,7 +34,6 @@ _DRAWN = 3.0
 """How many parameters of a parent are drawn anew, on average."""
 _FIRST_RANDOM = 6
 """Candidates to be seen before TPE models them."""
-_FEWEST_FOR_IMPORTANCE = 16
 
 Parameters = Mapping[str, Any]
 
@@ -71,22 +70,18 @@ def propose(
     return trial.params, knobs
 
 
-def importances(space: Space, seen: Sequence[Seen]) -> dict[str, float]:
-    """How much each parameter mattered among the candidates seen; shares that add up to 1.
+def importances(space: Space, seen: Sequence[Seen], names: Sequence[str]) -> dict[str, float]:
+    """How much each of these parameters mattered, as shares that add up to 1.
 
     PED-ANOVA (Watanabe et al. 2023): how far the better candidates' values of a parameter differ
-    from all candidates'. Parameters that only some candidates have are left out, and nothing is
-    said of a handful. What was seen was not drawn evenly, so this is a hint, not a finding.
+    from all candidates'. All must have the parameters, with more than one value of each. What was
+    seen was not drawn evenly, so this is a hint, not a finding.
     """
-    if len(seen) < _FEWEST_FOR_IMPORTANCE:
-        return {}
-    everywhere = set(seen[0].parameters).intersection(*(each.parameters for each in seen))
-    varied = [n for n in sorted(everywhere) if len({each.parameters[n] for each in seen}) > 1]
-    if not varied:
+    if not names:
         return {}
     study = _study(space, seen, 0)
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-    return optuna.importance.get_param_importances(study, evaluator=evaluator, params=varied)
+    return optuna.importance.get_param_importances(study, evaluator=evaluator, params=list(names))
 
 
 def _study(space: Space, seen: Sequence[Seen], seed: int) -> "optuna.Study":

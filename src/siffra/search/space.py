@@ -160,6 +160,17 @@ def parameters_of(setting: Setting) -> dict[str, Any]:
     return given
 
 
+def knob_of(parameter: str) -> tuple[str, str]:
+    """The knob that a parameter is of, and for which layer or optimizer, if for one.
+
+    `filters_2` is of `filters`, for `2`; `learning_rate_muon` of `learning_rate`, for `muon`.
+    """
+    if parameter == "layers_after":
+        return "layers", ""
+    knob, _, last = parameter.rpartition("_")
+    return (knob, last) if last.isdecimal() or last in _OPTIMIZERS else (parameter, "")
+
+
 class Given:
     """Answers with given parameters, brought into their ranges; keeps what was asked for.
 

@@ -1,0 +1,82 @@
+"""Which knobs mattered: among which candidates that can be asked, and what it says nothing of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from siffra.config import Setting
+from siffra.config.override import override
+from siffra.search.proposals import Seen, importances
+from siffra.search.race import Candidate
+from siffra.search.space import Given, Space, knob_of
+
+FEWEST = 16
+"""Of fewer candidates nothing is said."""
+
+_ALIKE = (("model", "optimizer"), ("model",), ())
+"""What candidates are to share with the winner, as long as enough of them do.
+
+Others have other parameters: one dense network among them, and nothing is known of filters.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """How much each parameter mattered among so many `candidates`.
+
+    `shares` add up to 1; there are none where too few candidates were seen. `within` has the
+    knobs that all these candidates share with the winner. `unjudged` are those of the winner's
+    parameters that not all of them have, or that are the same in all.
+    """
+
+    shares: Mapping[str, float]
+    candidates: int
+    within: Mapping[str, str]
+    unjudged: tuple[str, ...]
+
+
+def importance(
+    space: Space, candidates: Sequence[Candidate], winner: Candidate, fixed: Mapping[str, Any]
+) -> Importance:
+    """What mattered in the first round, among candidates of the winner's kind if there are enough.
+
+    Args:
+        space: Where the candidates were proposed.
+        candidates: All of them; those count that have been through the round.
+        winner: The one whose kind is asked about.
+        fixed: Knobs that were given; they are the same in all, whatever was proposed.
+    """
+    ran = [candidate for candidate in candidates if candidate.has_run(0)]
+    for names in _ALIKE:
+        within = {name: _kind(winner.setting)[name] for name in names}
+        alike = [c for c in ran if within.items() <= _kind(c.setting).items()]
+        if len(alike) < FEWEST:
+            continue
+        effective = [_in_effect(space, candidate, fixed) for candidate in alike]
+        shared = set.intersection(*effective)
+        varied = [n for n in sorted(shared) if len({c.parameters[n] for c in alike}) > 1]
+        shares = importances(space, [Seen(c.parameters, c.score(0)) for c in alike], varied)
+        if shares:
+            known = {*shares, *within}
+            own = _in_effect(space, winner, fixed)
+            unjudged = tuple(n for n in winner.parameters if n in own and n not in known)
+            return Importance(shares, len(alike), within, unjudged)
+    return Importance({}, len(ran), {}, ())
+
+
+def _kind(setting: Setting) -> dict[str, str]:
+    return {"model": setting.knobs()["model"], "optimizer": setting.training.optimizer}
+
+
+def _in_effect(space: Space, candidate: Candidate, fixed: Mapping[str, Any]) -> set[str]:
+    """The parameters that its setting was made of: fixed knobs take the place of others."""
+    used = override(space.ask(Given(candidate.parameters)), fixed).keys() - fixed.keys()
+    # A setting says how many convolutions there are by the lists of what each has.
+    used |= {"conv_layers"} - fixed.keys() if "filters" in used else set()
+    optimizer = candidate.setting.training.optimizer
+
+    def counts(parameter: str) -> bool:
+        knob, of = knob_of(parameter)
+        return knob in used and (of in ("", optimizer) or of.isdecimal())
+
+    return {parameter for parameter in candidate.parameters if counts(parameter)}

@@ -1,0 +1,130 @@
+"""Which knobs mattered, among made-up candidates whose scores follow one knob."""
+
+import math
+
+import pytest
+
+from siffra.config import Setting
+from siffra.config.override import override
+from siffra.search.importance import importance
+from siffra.search.proposals import propose
+from siffra.search.race import FIRST_SEED, Candidate, Ran
+from siffra.search.space import Space, knob_of
+
+SPACE = Space(10.0, 36.0)
+
+
+def candidate(number, **fixed):
+    """A proposal from nothing; the better the nearer its learning rate is to 0.1."""
+    parameters, knobs = propose(SPACE, [], [], number)
+    setting = Setting.from_knobs(override(knobs, fixed))
+    score = 0.9 - 0.2 * abs(math.log10(setting.training.learning_rate / 0.1))
+    ran = Ran(25, FIRST_SEED, {"test": score}, 1.0)
+    return Candidate(number, setting, parameters, "", 100, 25, [ran])
+
+
+def kind(candidate):
+    return candidate.setting.knobs()["model"], candidate.setting.training.optimizer
+
+
+@pytest.fixture(scope="module")
+def proposed():
+    return [candidate(number) for number in range(240)]
+
+
+def some(proposed, **counts):
+    """So many of each kind, named as `conv_muon`."""
+    return [
+        each
+        for name, count in counts.items()
+        for each in [c for c in proposed if "_".join(kind(c)) == name][:count]
+    ]
+
+
+def test_it_goes_by_candidates_of_the_winners_model_and_optimizer(proposed):
+    seen = some(proposed, conv_muon=20, conv_adamw=9, dense_muon=9)
+
+    found = importance(SPACE, seen, seen[0], {})
+
+    assert found.within == {"model": "conv", "optimizer": "muon"}
+    assert found.candidates == 20
+    assert max(found.shares, key=lambda name: found.shares[name]) == "learning_rate_muon"
+    assert "filters_1" in found.shares
+    assert sum(found.shares.values()) == pytest.approx(1)
+
+
+def test_one_candidate_of_another_kind_hides_nothing(proposed):
+    alike = some(proposed, conv_muon=20)
+
+    alone = importance(SPACE, alike, alike[0], {})
+    beside = importance(SPACE, [*alike, *some(proposed, dense_sgd=1)], alike[0], {})
+
+    assert beside == alone
+
+
+def test_too_few_of_the_optimizer_are_seen_among_those_of_the_model(proposed):
+    seen = some(proposed, conv_muon=9, conv_adamw=9, dense_sgd=9)
+
+    found = importance(SPACE, seen, seen[0], {})
+
+    assert (found.within, found.candidates) == ({"model": "conv"}, 18)
+    assert {"optimizer", "filters_1"} <= found.shares.keys()
+    assert {"learning_rate_muon", "momentum_muon"} <= set(found.unjudged)
+
+
+def test_too_few_of_the_model_are_seen_among_all(proposed):
+    seen = some(proposed, conv_muon=9, dense_sgd=9)
+
+    found = importance(SPACE, seen, seen[0], {})
+
+    assert (found.within, found.candidates) == ({}, 18)
+    assert {"model", "optimizer", "batch_size"} <= found.shares.keys()
+    assert {"filters_1", "kernel_size_1", "learning_rate_muon"} <= set(found.unjudged)
+
+
+def test_every_parameter_of_the_winner_is_judged_or_named(proposed):
+    seen = some(proposed, conv_muon=20)
+    winner = max(seen, key=lambda c: c.parameters["conv_layers"])
+
+    found = importance(SPACE, seen, winner, {})
+
+    judged = winner.parameters.keys() & found.shares.keys()
+    assert judged | set(found.unjudged) | {"model", "optimizer"} == winner.parameters.keys()
+    assert judged.isdisjoint(found.unjudged)
+    assert "filters_4" in found.unjudged  # some have fewer convolutions
+
+
+def test_nothing_is_said_of_a_handful(proposed):
+    seen = some(proposed, conv_muon=15)
+
+    found = importance(SPACE, seen, seen[0], {})
+
+    assert (found.shares, found.unjudged, found.candidates) == ({}, (), 15)
+
+
+def test_what_fixed_knobs_took_the_place_of_did_not_matter():
+    fixed = {"model": "dense", "layers": 1, "neurons": 32, "batch_size": 32, "augment": "none"}
+    seen = [candidate(number, **fixed) for number in range(40)]
+
+    found = importance(SPACE, seen, seen[0], fixed)
+
+    told = {knob_of(name)[0] for name in (*found.shares, *found.unjudged)}
+    assert {kind(each)[0] for each in seen} == {"dense"}
+    assert {"activation", "dropout", "learning_rate"} <= told
+    assert told.isdisjoint({"model", "layers", "batch_size", "filters", "conv_layers", "padding"})
+    assert not any(knob.startswith("augment") for knob in told)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ("filters_2", ("filters", "2")),
+        ("learning_rate_muon", ("learning_rate", "muon")),
+        ("weight_decay", ("weight_decay", "")),
+        ("weight_decay_adamw", ("weight_decay", "adamw")),
+        ("layers_after", ("layers", "")),
+        ("augment_move", ("augment_move", "")),
+    ],
+)
+def test_the_knob_that_a_parameter_is_of(parameter, expected):
+    assert knob_of(parameter) == expected
