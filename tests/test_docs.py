@@ -31,7 +31,7 @@ and half-widths, of which only that they stand there is compared."""
 def test_the_site_has_every_page():
     text = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
     named = set(re.findall(r"[a-z_]+\.md", text))
-    pages = {path.name for path in DOCS.glob("*.md")} | {*MADE["PAGES"].values(), "commands.md"}
+    pages = {path.name for path in DOCS.rglob("*.md")} | {*MADE["PAGES"].values(), "commands.md"}
     nav = [{"Home": "index.md"}, {"How to": sorted(named - {"index.md"})}]
 
     MADE["on_config"](SimpleNamespace(nav=nav))

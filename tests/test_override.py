@@ -18,7 +18,8 @@ RECIPE = find_recipe("digits-5s").knobs
          {"augment_move", "augment_rotate", "augment_clean", "augment_jitter"}),
         ({"augment": "move"}, {"augment_rotate"}),
         ({"model": "dense"},
-         {"space_to_depth", "filters", "kernel_size", "strides", "padding", "global_pooling"}),
+         {"space_to_depth", "conv_layers", "filters", "kernel_size", "strides", "padding",
+          "global_pooling"}),
         ({"learning_rate": 0.1}, set()),
     ],
 )  # fmt: skip
