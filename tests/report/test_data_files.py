@@ -17,6 +17,7 @@ from siffra.report.data_files import (
     runs_parquet,
 )
 from siffra.report.words import words_in
+from siffra.scores import epochs_to
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,20 @@ def test_results_carry_the_numbers_that_were_found(answers):
     assert claim["estimate"] == estimate.value
     assert claim["interval"] == [estimate.low, estimate.high]
     assert claim["n"] == 2
+
+
+def test_results_have_when_runs_reached_the_targets_of_claims(answers):
+    results = json.loads(results_json(answers, words_in("en")))
+
+    for level, seen in zip(
+        results["questions"][0]["levels"], answers.questions[0].levels, strict=True
+    ):
+        (target,) = level["targets"]
+        curves = [[epoch.accuracy["test"] for epoch in r.epochs] for r in seen.records]
+        assert (target["on"], target["target"]) == ("test", 0.9)
+        assert target["epochs"]["values"] == [epochs_to(0.9, curve) for curve in curves]
+        assert target["never"] == target["seconds"]["values"].count(None)
+    assert results["questions"][1]["levels"][0]["targets"] == []
 
 
 def test_what_is_not_finite_is_null_and_the_json_is_strict():

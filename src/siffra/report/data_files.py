@@ -10,7 +10,9 @@ from typing import Any
 
 from siffra.config import KNOBS
 from siffra.examination import Examined
+from siffra.lab.arrivals import arrival, targets_of
 from siffra.lab.examined import WAYS, BySeed, Way, by_seed, places, shift_curve
+from siffra.lab.plan import Claim
 from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report.facts import all_records, command, machines, proviso
@@ -178,6 +180,7 @@ def _verdicts(claims: Sequence[ClaimAnswer]) -> dict[str, int]:
 
 def _question(answer: QuestionAnswer, words: Words, examined: Examined | None) -> dict[str, Any]:
     question = answer.question
+    targets = targets_of(question)
     return {
         "id": question.id,
         "ask": words.say(question.ask),
@@ -189,7 +192,8 @@ def _question(answer: QuestionAnswer, words: Words, examined: Examined | None) -
         "fixed": dict(question.fixed),
         "claims": [_claim(claim, question.fixed, words) for claim in answer.claims],
         "levels": [
-            _level(level, i == answer.best, examined) for i, level in enumerate(answer.levels)
+            _level(level, i == answer.best, examined, targets)
+            for i, level in enumerate(answer.levels)
         ],
         "edge": list(answer.edge),
         "interactions": [asdict(interaction) for interaction in answer.interactions],
@@ -222,14 +226,29 @@ def _claim(answer: ClaimAnswer, fixed: Mapping[str, Any], words: Words) -> dict[
     return found | {name: getattr(claim, name) for name in described}
 
 
-def _level(answer: LevelAnswer, best: bool, examined: Examined | None) -> dict[str, Any]:
+def _level(
+    answer: LevelAnswer, best: bool, examined: Examined | None, targets: Sequence[Claim]
+) -> dict[str, Any]:
     return {
         "knobs": dict(answer.level.knobs),
         "settings": [setting.knobs() for setting in answer.level.settings],
         **_seen(answer, examined),
         "best": best,
+        "targets": [_arrival(answer, claim) for claim in targets],
         "retuned": dict(answer.retuned),
         "reported": dict(answer.level.reported),
+    }
+
+
+def _arrival(answer: LevelAnswer, claim: Claim) -> dict[str, Any]:
+    """Times to a target by run, null for a run that never reached it."""
+    found = arrival(answer.records, claim)
+    return {
+        "on": found.on,
+        "target": found.target,
+        "epochs": {"median": found.median_epochs, "values": list(found.epochs)},
+        "seconds": {"median": found.median_seconds, "values": list(found.seconds)},
+        "never": found.never,
     }
 
 

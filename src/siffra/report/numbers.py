@@ -55,7 +55,7 @@ def seconds(words: Words, summary: Summary) -> str:
 
 def seconds_number(words: Words, summary: Summary) -> str:
     """`12.3 ± 0.4`; or `0.3 (0.1–0.9)` where the interval is far from symmetric."""
-    most = 3 if summary.mean < 0.1 else 2 if summary.mean < 10 else 1
+    most = decimals_of_seconds(summary.mean)
     above, below = summary.high - summary.mean, summary.mean - summary.low
     if above > _SKEWED * below:
         decimals = decimals_for(below, most)
@@ -64,6 +64,11 @@ def seconds_number(words: Words, summary: Summary) -> str:
         )
         return f"{mean}{GAP}({low}–{high})"
     return _plus_minus(words, summary.mean, half_width(summary), most)
+
+
+def decimals_of_seconds(seconds: float) -> int:
+    """Decimals worth printing of a time, at most."""
+    return 3 if seconds < 0.1 else 2 if seconds < 10 else 1
 
 
 def factor(words: Words, ratio: float) -> str:

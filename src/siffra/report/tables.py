@@ -1,8 +1,10 @@
 """A report's tables: what was measured at each level, beside what was reported for it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from siffra.lab.arrivals import Arrival, arrival, targets_of
 from siffra.lab.verdicts import ExperimentAnswer, LevelAnswer, Look, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.labels import (
@@ -52,7 +54,11 @@ def levels_table(words: Words, answer: QuestionAnswer) -> Table:
         )
         for i, level in enumerate(answer.levels, start=1)
     ]
-    return _table(words, capital(knob_axis_name(words, answer.question)), rows)
+    targets = [
+        [arrival(level.records, claim) for level in answer.levels]
+        for claim in targets_of(answer.question)
+    ]
+    return _table(words, capital(knob_axis_name(words, answer.question)), rows, targets)
 
 
 def experiments_table(words: Words, answers: Sequence[ExperimentAnswer]) -> Table | None:
@@ -91,8 +97,13 @@ def _all_numbers(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     )
 
 
-def _table(words: Words, first: str, rows: Sequence[Row]) -> Table:
-    """Ours and, beside it where there is one, the reported figure; per cent and seconds."""
+def _table(
+    words: Words, first: str, rows: Sequence[Row], targets: Sequence[Sequence[Arrival]] = ()
+) -> Table:
+    """Ours and, beside it where there is one, the reported figure; per cent and seconds.
+
+    `targets` has for each target when the rows' runs reached it.
+    """
     theirs = {key for _, _, reported, _ in rows for key in reported}
     shown = sets_of(seen for _, seen, _, _ in rows)
     sets = [name for name in ("train", "val", *shown) if name in shown or name in theirs]
@@ -103,10 +114,12 @@ def _table(words: Words, first: str, rows: Sequence[Row]) -> Table:
         head.append(Cell(capital(text), "number"))
         head += [Cell(words("table.reported"), "reported")] if name in theirs else []
     head += [Cell(f"{name} ({words('table.reported')}, %)", "reported") for name in extra]
+    for arrivals in targets:
+        head += [Cell(capital(text), "number") for text in _arrival_names(words, arrivals[0])]
     head.append(Cell("n", "number"))
     # A long name would be squeezed into a tower of single words.
     kind = "name long" if max(len(title) for title, *_ in rows) > LONG_NAME else "name"
-    columns = [[Cell(title, kind, remarks) for title, _, _, remarks in rows]]
+    columns: list[Sequence[Cell]] = [[Cell(title, kind, remarks) for title, _, _, remarks in rows]]
     for name in (*sets, "seconds"):
         ours = [_measured(words, seen, name) for _, seen, _, _ in rows]
         columns.append([Cell(t, "number") for t in numbers.align(ours, words("decimal"))])
@@ -115,8 +128,27 @@ def _table(words: Words, first: str, rows: Sequence[Row]) -> Table:
     columns += [
         [Cell(_reported(words, r, name), "reported") for _, _, r, _ in rows] for name in extra
     ]
+    for arrivals in targets:
+        columns += zip(*(_arrival_cells(words, one) for one in arrivals), strict=True)
     columns.append([Cell(str(len(seen.records)), "number") for _, seen, _, _ in rows])
     return Table(tuple(head), tuple(zip(*columns, strict=True)))
+
+
+def _arrival_names(words: Words, found: Arrival) -> tuple[str, str]:
+    told = {"target": numbers.share(words, found.target, 0), "on": words(f"set.{found.on}")}
+    return words("table.epochs_to", **told), words("table.seconds_to", **told)
+
+
+def _arrival_cells(words: Words, found: Arrival) -> tuple[Cell, Cell]:
+    """Medians, with what became of the runs that never got there."""
+    never = words("table.never", down=found.never, n=len(found.epochs)) if found.never else ""
+    epochs, seconds = found.median_epochs, found.median_seconds
+    if not math.isfinite(epochs):
+        return Cell("–", "number", never), Cell("–", "number")
+    return (
+        Cell(words.exact(epochs), "number", never),
+        Cell(words.number(seconds, numbers.decimals_of_seconds(seconds)), "number"),
+    )
 
 
 def _remarks(words: Words, level: LevelAnswer, best: LevelAnswer | None) -> str:
