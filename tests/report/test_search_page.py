@@ -13,9 +13,10 @@ from siffra.data.load import DataSource
 from siffra.lab.statistics import summarise
 from siffra.recipes import find_recipe, read_recipe
 from siffra.report.search_page import search_text, write_search
-from siffra.search.answer import Finalist, Point, Reference, SearchAnswer, average_of, front
+from siffra.search.answer import Finalist, Point, SearchAnswer, average_of, front
 from siffra.search.importance import Importance
 from siffra.search.search import Asked
+from siffra.search.study import Reference
 from siffra.views import Averaged
 
 SETS = ("test", "moved", "rotated")
@@ -257,7 +258,33 @@ def test_a_winner_that_took_longer_than_the_budget_is_told_of(answer, model, tmp
         assert found["over_budget"] is is_over
 
 
-def test_without_the_study_the_page_says_how_to_get_it(answer, model, tmp_path):
-    page, *_ = write_search(answer, model, tmp_path)
+def reference(name: str, *, is_reported: bool) -> Reference:
+    accuracy = {each: summarise([0.9]) for each in SETS}
+    return Reference({"en": name}, 50, accuracy, summarise([200.0], "ratio"), is_reported)
 
-    assert "siffra lab --only experiments --preset full" in page.read_text("utf-8")
+
+@pytest.mark.parametrize(
+    ("reported", "filled", "hollow"),
+    [
+        ((), False, False),
+        ((False,), True, False),
+        ((True,), False, True),
+        ((False, True), True, True),
+    ],
+)
+def test_the_page_says_which_of_the_studys_experiments_were_run_here(
+    answer, model, tmp_path, reported, filled, hollow
+):
+    study = tuple(reference(f"Experiment {n}", is_reported=r) for n, r in enumerate(reported))
+    both = replace(answer, study=study)
+
+    text = write_search(both, model, tmp_path)[0].read_text("utf-8")
+    table = search_text(both)
+
+    assert ("Filled squares are" in text) is ("experiments, run here" in text) is filled
+    assert ("Hollow squares are" in text) is ("experiments, as reported" in text) is hollow
+    assert ("siffra lab --only experiments --preset full" in text) is hollow
+    assert table.count(", as reported") == sum(reported)
+    assert table.count(", 50 epochs") == len(reported) - sum(reported)
+    told = json.loads((tmp_path / "search.json").read_text("utf-8"))["study"]
+    assert tuple(each["reported"] for each in told) == reported

@@ -114,10 +114,10 @@ def view(answer: SearchAnswer, words: Words, out: Path) -> SearchView:
         title=words("search.title", budget=budget),
         summary=tuple(_summary(words, answer)),
         drawing=style.finish(figure, "front"),
-        caption=words("search.front") if answer.study else words("search.front_plain"),
+        caption=_caption(words, answer),
         table=_table(words, answer),
         averaging=_averaging(words, answer),
-        no_study="" if answer.study else words("search.no_study"),
+        no_study=words("search.no_study") if _has_reported(answer) else "",
         knobs=tuple((capital(knob_name(words, k)), value_name(words, v)) for k, v in knobs.items()),
         repeat=words("search.repeat" if _is_native(answer) else "search.repeat_torch"),
         command=_command(answer, out),
@@ -159,6 +159,19 @@ def _command(answer: SearchAnswer, out: Path) -> str:
 
 def _is_native(answer: SearchAnswer) -> bool:
     return answer.engine == "native"
+
+
+def _caption(words: Words, answer: SearchAnswer) -> str:
+    told = [words("search.front")]
+    if not all(reference.is_reported for reference in answer.study):
+        told.append(words("search.front_study"))
+    if _has_reported(answer):
+        told.append(words("search.front_reported"))
+    return " ".join(told)
+
+
+def _has_reported(answer: SearchAnswer) -> bool:
+    return any(reference.is_reported for reference in answer.study)
 
 
 def _summary(words: Words, answer: SearchAnswer) -> list[str]:
@@ -221,8 +234,9 @@ def _table(words: Words, answer: SearchAnswer) -> Table:
             rows.append(_row(words, also, sets, average.accuracy, finalist.seconds, n))
     for reference in answer.study:
         name = words.say(reference.name)
-        epochs = words.count("search.epochs", int(reference.epochs))
-        rows.append(_row(words, f"{name}, {epochs}", sets, reference.accuracy, reference.seconds))
+        how = words.count("search.epochs", int(reference.epochs))
+        how = words("search.as_reported") if reference.is_reported else how
+        rows.append(_row(words, f"{name}, {how}", sets, reference.accuracy, reference.seconds))
     columns = list(zip(*rows, strict=True))
     for i in range(1, len(sets) + 2):
         texts = numbers.align([cell.text for cell in columns[i]], words("decimal"))

@@ -8,17 +8,14 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
-from siffra.lab.labfile import EXPERIMENTS, read_lab
 from siffra.lab.levels import accuracies_of, sets_of
-from siffra.lab.plan import Text
-from siffra.lab.planning import plan_lab
 from siffra.lab.statistics import Comparison, Estimate, Summary, compare_accuracy, summarise
 from siffra.run import Machine, Record, this_machine
-from siffra.search.clock import has_clock
 from siffra.search.importance import Importance, importance
 from siffra.search.race import Candidate
 from siffra.search.search import Asked, Confirmed, Found
 from siffra.search.space import Space
+from siffra.search.study import Reference
 from siffra.views import VIEWS, Averaged
 
 ERROR = 0.05
@@ -81,16 +78,6 @@ class Finalist:
     score: Summary
     seconds: Summary
     average: Average | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """One of the study's experiments as siffra ran it, on the same axes."""
-
-    name: Text
-    epochs: float
-    accuracy: Mapping[str, Summary]
-    seconds: Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,41 +161,6 @@ def front(places: Sequence[tuple[float, float]]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def study_references(
-    records: Sequence[Record], dataset: Dataset, source: DataSource | None, engine: Engine
-) -> list[Reference]:
-    """The study's experiments, those that `records` hold runs of, the longest ones of each.
-
-    Only runs by the same clock count: of this engine, on this machine, one at a time.
-    """
-    lab = read_lab()
-    if source != lab.data:
-        return []
-    plan = plan_lab(lab, dataset, preset="full", only=[EXPERIMENTS])
-    found = []
-    for experiment in plan.experiments:
-        if not experiment.reported:
-            continue
-        like = [
-            record
-            for record in records
-            if _is_like(record, experiment.setting, dataset) and has_clock(record, engine)
-        ]
-        if like:
-            longest = max(record.training.epochs for record in like)
-            # By seed: some were made again, when they came to be scored in another way.
-            runs = {r.seed: r for r in like if r.training.epochs == longest}.values()
-            found.append(
-                Reference(
-                    name=experiment.name,
-                    epochs=longest,
-                    accuracy=_accuracies(list(runs)),
-                    seconds=summarise([run.seconds for run in runs], "ratio"),
-                )
-            )
-    return found
-
-
 def as_json(found: SearchAnswer) -> dict[str, Any]:
     """Everything that was found, as JSON can hold it; runs by their keys."""
     plain = ("dataset", "images", "held_out", "spent", "candidates", "runs")
@@ -235,6 +187,7 @@ def as_json(found: SearchAnswer) -> dict[str, Any]:
     told["study"] = [
         {
             "name": dict(reference.name),
+            "reported": reference.is_reported,
             "epochs": reference.epochs,
             "accuracy": {name: _summary(s) for name, s in reference.accuracy.items()},
             "seconds": _summary(reference.seconds),
@@ -310,15 +263,6 @@ def _ahead(winner: Finalist, rival: Finalist, sets: Sequence[str]) -> Estimate |
     means = [sum(each) / len(sets) for each in zip(*(c.differences for c in by_set), strict=True)]
     floor = sum(comparison.floor**2 for comparison in by_set) ** 0.5 / len(sets)
     return Comparison(tuple(means), "difference", floor).estimate(ERROR)
-
-
-def _is_like(record: Record, setting: Setting, dataset: Dataset) -> bool:
-    epochs = record.training.epochs
-    return (
-        record.fingerprint == dataset.fingerprint
-        and record.model == setting.model
-        and record.training == setting.training.model_copy(update={"epochs": epochs})
-    )
 
 
 def _finalist_json(finalist: Finalist) -> dict[str, Any]:

@@ -19,12 +19,13 @@ from siffra.engine.base import Engine
 from siffra.errors import SearchError
 from siffra.recipes import Recipe, find_recipe, shipped_names
 from siffra.run import this_machine
-from siffra.search.answer import SearchAnswer, answer, study_references
+from siffra.search.answer import SearchAnswer, answer
 from siffra.search.budget import spell_seconds
 from siffra.search.held_out import chosen_sets, held_out
 from siffra.search.journal import Journal
 from siffra.search.search import LEAST_TIME, Asked, Now, Search
 from siffra.search.space import Space
+from siffra.search.study import study_references
 from siffra.store import open_store
 
 _PER_SECOND, _FEWEST_JUDGES = 1000, 2000

@@ -43,7 +43,10 @@ def _panel(axis: Axes, answer: SearchAnswer, name: str) -> None:
     if line:
         axis.plot(*zip(*line, strict=True), color=blue, lw=1.1, drawstyle="steps-post", zorder=3)
     for reference in answer.study:
-        _cross(axis, reference.seconds, reference.accuracy[name], green, "s", 5)
+        _cross(
+            axis, reference.seconds, reference.accuracy[name], green, "s", 5,
+            is_hollow=reference.is_reported,
+        )  # fmt: skip
     for rival in answer.rivals:
         _cross(axis, rival.seconds, rival.accuracy[name], style.INK, "*", 9)
     _cross(axis, answer.winner.seconds, answer.winner.accuracy[name], orange, "*", 9)
@@ -60,7 +63,14 @@ def _lower_quartile(heights: Sequence[float]) -> float:
 
 
 def _cross(
-    axis: Axes, seconds: Summary, accuracy: Summary, colour: str, marker: str, size: float
+    axis: Axes,
+    seconds: Summary,
+    accuracy: Summary,
+    colour: str,
+    marker: str,
+    size: float,
+    *,
+    is_hollow: bool = False,
 ) -> None:
     known = len(accuracy.values) > 1
     axis.errorbar(
@@ -71,8 +81,9 @@ def _cross(
         color=colour,
         marker=marker,
         ms=size,
-        mec=style.PAPER,
-        mew=0.6,
+        mfc="none" if is_hollow else colour,
+        mec=colour if is_hollow else style.PAPER,
+        mew=1.3 if is_hollow else 0.6,
         lw=1.0,
         capsize=2,
         zorder=5,
@@ -106,7 +117,12 @@ def _legend(answer: SearchAnswer, words: Words) -> tuple[list[Line2D], list[str]
         if answer.rivals
         else None,
         "search.study": Line2D([], [], ls="", marker="s", color=green, ms=5)
-        if answer.study
+        if any(not each.is_reported for each in answer.study)
+        else None,
+        "search.study_reported": Line2D(
+            [], [], ls="", marker="s", mfc="none", mec=green, mew=1.3, ms=5
+        )
+        if any(each.is_reported for each in answer.study)
         else None,
     }
     present = {key: handle for key, handle in shown.items() if handle}

@@ -1,4 +1,4 @@
-"""What of the store stands beside a search: the study's experiments, by the same clock."""
+"""What stands beside a search: the study's experiments, by the same clock or as reported."""
 
 import pytest
 from made_runs import make_record
@@ -6,7 +6,7 @@ from made_runs import make_record
 from siffra.config import Setting
 from siffra.data.load import DataSource, load_dataset
 from siffra.run import this_machine
-from siffra.search.answer import study_references
+from siffra.search.study import study_references
 
 FIRST = {"neurons": 128, "batch_size": 27, "learning_rate": 0.7}
 """The study's first experiment, but for its 50 epochs."""
@@ -30,10 +30,14 @@ def ran(engine):
     return ran
 
 
+def made(references):
+    return [reference for reference in references if not reference.is_reported]
+
+
 def test_the_longest_runs_of_an_experiment_stand_beside(ran, engine):
     runs = [ran(3), ran(50, 0), ran(50, 1)]
 
-    (found,) = study_references(runs, load_dataset(), DataSource(), engine)
+    (found,) = made(study_references(runs, load_dataset(), DataSource(), engine))
 
     assert found.name["en"].startswith("Experiment 1")
     assert found.epochs == 50
@@ -43,7 +47,7 @@ def test_the_longest_runs_of_an_experiment_stand_beside(ran, engine):
 def test_of_a_seed_that_was_run_again_the_last_run_counts(ran, engine):
     runs = [ran(50, 0, seconds=9.0, scoring=1), ran(50, 1, seconds=2.0), ran(50, 0, seconds=2.0)]
 
-    (found,) = study_references(runs, load_dataset(), DataSource(), engine)
+    (found,) = made(study_references(runs, load_dataset(), DataSource(), engine))
 
     assert found.seconds.values == (2.0, 2.0)
 
@@ -59,8 +63,19 @@ def test_runs_by_another_clock_do_not(ran, engine):
         ran(50, fingerprint="another"),
     ]
 
-    assert study_references(others, load_dataset(), DataSource(), engine) == []
-    assert len(study_references([*others, ran(50)], load_dataset(), DataSource(), engine)) == 1
+    assert made(study_references(others, load_dataset(), DataSource(), engine)) == []
+    both = study_references([*others, ran(50)], load_dataset(), DataSource(), engine)
+    assert len(made(both)) == 1
+
+
+def test_what_was_not_run_here_stands_as_the_study_reports_it(ran, engine):
+    found = study_references([ran(50)], load_dataset(), DataSource(), engine)
+
+    assert [each.is_reported for each in found] == [False, True, True, True, True]
+    last = found[-1]  # the study's table: 238 s, 98.52 %, 88.59 %, 20.86 %
+    assert last.seconds.values == pytest.approx((238,))
+    told = {name: summary.values for name, summary in last.accuracy.items()}
+    assert told == {"test": (0.9852,), "rotated": (0.8859,), "moved": (0.2086,)}
 
 
 def test_nothing_stands_beside_a_search_of_other_data(ran, engine):

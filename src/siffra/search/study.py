@@ -1,0 +1,91 @@
+"""The study's experiments beside a search: as they were run here, or as the study reports them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from siffra.config import Setting
+from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource
+from siffra.engine.base import Engine
+from siffra.lab.labfile import EXPERIMENTS, read_lab
+from siffra.lab.levels import accuracies_of, sets_of
+from siffra.lab.plan import Experiment, Text
+from siffra.lab.planning import plan_lab
+from siffra.lab.statistics import Summary, summarise
+from siffra.run import Record
+from siffra.search.clock import has_clock
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One of the study's experiments, on the same axes.
+
+    As siffra ran it; or, where `is_reported`, as the study tells of it: a single run, timed on a
+    machine of its own.
+    """
+
+    name: Text
+    epochs: float
+    accuracy: Mapping[str, Summary]
+    seconds: Summary
+    is_reported: bool = False
+
+
+def study_references(
+    records: Sequence[Record], dataset: Dataset, source: DataSource | None, engine: Engine
+) -> list[Reference]:
+    """The study's experiments, if this is its data: the longest runs of each in `records`.
+
+    Only runs by the same clock count: of this engine, on this machine, one at a time. Where there
+    are none, what the study reports takes their place.
+    """
+    lab = read_lab()
+    if source != lab.data:
+        return []
+    plan = plan_lab(lab, dataset, preset="full", only=[EXPERIMENTS])
+    return [
+        _made(experiment, records, dataset, engine) or _reported(experiment)
+        for experiment in plan.experiments
+        if experiment.reported
+    ]
+
+
+def _made(
+    experiment: Experiment, records: Sequence[Record], dataset: Dataset, engine: Engine
+) -> Reference | None:
+    like = [
+        record
+        for record in records
+        if _is_like(record, experiment.setting, dataset) and has_clock(record, engine)
+    ]
+    if not like:
+        return None
+    longest = max(record.training.epochs for record in like)
+    # By seed: some were made again, when they came to be scored in another way.
+    runs = list({r.seed: r for r in like if r.training.epochs == longest}.values())
+    return Reference(
+        name=experiment.name,
+        epochs=longest,
+        accuracy=accuracies_of(runs, sets_of(runs)),
+        seconds=summarise([run.seconds for run in runs], "ratio"),
+    )
+
+
+def _reported(experiment: Experiment) -> Reference:
+    told = dict(experiment.reported)
+    return Reference(
+        name=experiment.name,
+        seconds=summarise([told.pop("seconds")], "ratio"),
+        epochs=experiment.setting.training.epochs,
+        accuracy={name: summarise([value]) for name, value in told.items()},
+        is_reported=True,
+    )
+
+
+def _is_like(record: Record, setting: Setting, dataset: Dataset) -> bool:
+    epochs = record.training.epochs
+    return (
+        record.fingerprint == dataset.fingerprint
+        and record.model == setting.model
+        and record.training == setting.training.model_copy(update={"epochs": epochs})
+    )
