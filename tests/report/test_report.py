@@ -152,6 +152,23 @@ def test_swedish_reports_are_swedish(tmp_path):
     assert "I korthet" in text
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "learning rate, max depth and recipe chosen anew at each level, on validation."),
+        ("sv", "inlärningshastighet, max depth och recept valdes på nytt för varje nivå"),
+    ],
+)
+def test_retuned_knobs_are_named_even_those_of_a_model_of_one_s_own(tmp_path, language, said):
+    question = make_question("a", [{"neurons": n} for n in (8, 16)], ["levels"], epochs=1)
+    question = dataclasses.replace(question, retune=("learning_rate", "max_depth", "recipe"))
+
+    write_report(make_answers([question], epochs=1, seeds=2), tmp_path, language)
+
+    for name in ("report.html", "report.md"):
+        assert said in (tmp_path / name).read_text("utf-8")
+
+
 def said_by(answers):
     """Every text of the lab file, in any language."""
     told = [answers.plan.title]

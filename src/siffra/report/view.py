@@ -20,7 +20,7 @@ from siffra.report.figures import (
     safe_name,
 )
 from siffra.report.interactions import InteractionView, interactions
-from siffra.report.labels import knobs_name
+from siffra.report.labels import knob_name, knobs_name
 from siffra.report.methods import Method, facts, methods
 from siffra.report.sentences import (
     VERDICTS,
@@ -246,7 +246,7 @@ def _fixed(words: Words, answer: QuestionAnswer) -> str:
     fixed = knobs_name(words, answer.question.fixed) or words("claim.nothing")
     if not answer.question.retune:
         return fixed
-    retuned = words.listing(words(f"knob.{knob}") for knob in answer.question.retune)
+    retuned = words.listing(knob_name(words, knob) for knob in answer.question.retune)
     return f"{fixed}; {words('claim.retuned', knobs=retuned)}"
 
 
