@@ -123,6 +123,25 @@ class TestLevels:
             "optimizer": "sgd",
         }
 
+    def test_what_a_level_holds_fixed_alone_is_told_apart(self, planned):
+        plan = planned(
+            HEAD + 'vary = { model = ["dense", "conv"] }\nretune = { learning_rate = [0.1, 0.2] }'
+        )
+
+        (question,) = plan.questions
+        assert question.fixed == {"batch_size": 140, "epochs": 3, "optimizer": "sgd"}
+        assert [question.fixed_at(level) for level in question.levels] == [
+            {"layers": 1, "neurons": 16},
+            {"conv_layers": 1, "filters": 16, "kernel_size": 4, "strides": 1, "layers": 0},
+        ]
+
+    def test_a_level_that_does_not_name_a_varied_knob_holds_it_fixed(self, planned):
+        plan = planned(HEAD + 'levels = [{ model = "dense", batch_size = 8 }, { model = "conv" }]')
+
+        (question,) = plan.questions
+        assert "batch_size" not in question.fixed
+        assert question.fixed_at(question.levels[1])["batch_size"] == 140
+
     def test_reported_figures_go_to_their_level(self, planned):
         plan = planned(
             HEAD + "vary = { layers = [1, 2] }\n"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from siffra.config import Setting
-from siffra.lab.plan import Claim, Experiment, Figure, Level, Plan, Question
+from siffra.lab.plan import Claim, Experiment, Figure, Level, Plan, Question, shared_knobs
 from siffra.lab.verdicts import Answers, answer
 from siffra.run import Epoch, Machine, Record
 
@@ -114,12 +114,13 @@ def make_question(
     """A question whose levels are `levels` on top of `base`."""
     base = {"epochs": epochs, **(base or {})}
     settings = [Setting.from_knobs({**base, **level}) for level in levels]
-    fixed = {k: v for k, v in settings[0].knobs().items() if k not in levels[0]}
+    vary = tuple(dict.fromkeys(knob for level in levels for knob in level))
+    fixed = {k: v for k, v in shared_knobs(settings).items() if k not in vary}
     return Question(
         id=name,
         ask={"en": ask, "sv": f"(sv) {ask}"},
         note={"en": note} if note else {},
-        vary=tuple(levels[0]),
+        vary=vary,
         retune=(),
         fixed=fixed,
         levels=tuple(

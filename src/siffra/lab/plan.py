@@ -1,7 +1,7 @@
 """A plan: a lab's questions, their claims, and the runs that answer them."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -75,7 +75,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a knob does. `fixed` holds every knob that all levels share.
+    """What a knob does. `fixed` holds every knob that all levels share; see also `fixed_at`.
 
     `by` is whose its claims are, if they are not the lab author's.
     """
@@ -90,6 +90,12 @@ class Question:
     claims: tuple[Claim, ...]
     figures: tuple[Figure, ...]
     by: Text = field(default_factory=dict)
+
+    def fixed_at(self, level: Level) -> dict[str, Any]:
+        """The knobs that `level` holds fixed besides, and not all levels: a dense one's neurons."""
+        away = {*level.knobs, *self.retune, *self.fixed}
+        shared = shared_knobs(level.settings)
+        return {knob: value for knob, value in shared.items() if knob not in away}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +171,13 @@ class Plan:
         asked = [question for question in self.questions if EXAMINED & set(question.figures)]
         settings = {s for question in asked for level in question.levels for s in level.settings}
         return settings | {experiment.setting for experiment in self.experiments}
+
+
+def shared_knobs(settings: Sequence[Setting]) -> dict[str, Any]:
+    """The knobs that all of these have, and alike."""
+    first, *others = [setting.knobs() for setting in settings]
+    return {
+        knob: value
+        for knob, value in first.items()
+        if all(knob in o and o[knob] == value for o in others)
+    }

@@ -23,7 +23,16 @@ from siffra.lab.labfile import (
     QuestionTable,
 )
 from siffra.lab.looks import doubling
-from siffra.lab.plan import Claim, Experiment, Figure, Level, Metric, Plan, Question
+from siffra.lab.plan import (
+    Claim,
+    Experiment,
+    Figure,
+    Level,
+    Metric,
+    Plan,
+    Question,
+    shared_knobs,
+)
 
 PRESETS: Mapping[str, tuple[int | None, int]] = {
     "quick": (3, 5),
@@ -374,12 +383,8 @@ def _default_figures(vary: Sequence[str], levels: Sequence[Level]) -> tuple[Figu
 
 def _shared(levels: Sequence[Level], varied: Collection[str]) -> dict[str, Any]:
     """The knobs that all settings share, without those that are varied or retuned."""
-    first, *others = [setting.knobs() for level in levels for setting in level.settings]
-    return {
-        name: value
-        for name, value in first.items()
-        if name not in varied and all(name in o and o[name] == value for o in others)
-    }
+    alike = shared_knobs([setting for level in levels for setting in level.settings])
+    return {name: value for name, value in alike.items() if name not in varied}
 
 
 def _experiment(

@@ -192,7 +192,7 @@ def _question(answer: QuestionAnswer, words: Words, examined: Examined | None) -
         "fixed": dict(question.fixed),
         "claims": [_claim(claim, question.fixed, words) for claim in answer.claims],
         "levels": [
-            _level(level, i == answer.best, examined, targets)
+            _level(level, question.fixed_at(level.level), i == answer.best, examined, targets)
             for i, level in enumerate(answer.levels)
         ],
         "edge": list(answer.edge),
@@ -227,10 +227,15 @@ def _claim(answer: ClaimAnswer, fixed: Mapping[str, Any], words: Words) -> dict[
 
 
 def _level(
-    answer: LevelAnswer, best: bool, examined: Examined | None, targets: Sequence[Claim]
+    answer: LevelAnswer,
+    fixed: Mapping[str, Any],
+    best: bool,
+    examined: Examined | None,
+    targets: Sequence[Claim],
 ) -> dict[str, Any]:
     return {
         "knobs": dict(answer.level.knobs),
+        "fixed": dict(fixed),
         "settings": [setting.knobs() for setting in answer.level.settings],
         **_seen(answer, examined),
         "best": best,

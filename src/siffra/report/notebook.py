@@ -6,7 +6,7 @@ from html import escape
 from siffra.lab.verdicts import Answers, QuestionAnswer
 from siffra.report.interactions import interaction_sentence, interactions
 from siffra.report.sentences import answer_sentence, summary_sentence, verdict_sentence
-from siffra.report.terminal import levels_table
+from siffra.report.terminal import fixed_words, levels_table
 from siffra.report.words import words_in
 
 
@@ -36,4 +36,5 @@ def _question(answer: QuestionAnswer, language: str) -> str:
         f"<p><b>{escape(ask)}</b> {escape(answer_sentence(answer, language))}</p>"
         f"{html_table(*levels_table(answer, language))}"
         f"<ul>{''.join(f'<li>{escape(verdict)}</li>' for verdict in (*verdicts, *found))}</ul>"
+        f"<p>{escape(fixed_words(words_in(language), answer))}</p>"
     )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, QuestionAnswer
 from siffra.report import numbers
+from siffra.report.held_fixed import held_fixed
 from siffra.report.interactions import interaction_sentence, interactions
-from siffra.report.labels import knobs_name, sets_of, short_level_name, varied_name
+from siffra.report.labels import sets_of, short_level_name, varied_name
 from siffra.report.sentences import (
     answer_sentence,
     capital,
@@ -37,6 +38,7 @@ def lab_text(answers: Answers, language: str = "en") -> str:
                 for claim in question.claims
             ),
             *(f"    {found.verdict:<25} {found.say}" for found in interactions(words, question)),
+            f"    {fixed_words(words, question)}",
         ]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks).replace(GAP, " ")
@@ -111,9 +113,8 @@ def dot_plot(answer: QuestionAnswer, on: str, language: str = "en") -> list[str]
 
 
 def fixed_words(words: Words, answer: QuestionAnswer) -> str:
-    """What all levels share, in one line."""
-    fixed = knobs_name(words, answer.question.fixed)
-    return f"{words('claim.fixed')}: {fixed}" if fixed else ""
+    """What was held fixed, in one line."""
+    return f"{words('claim.fixed')}: {held_fixed(words, answer.question)}"
 
 
 def _strip(summary: Summary, low: float, high: float) -> str:

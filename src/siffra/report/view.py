@@ -19,8 +19,9 @@ from siffra.report.figures import (
     draw_question,
     safe_name,
 )
+from siffra.report.held_fixed import held_fixed
 from siffra.report.interactions import InteractionView, interactions
-from siffra.report.labels import knob_name, knobs_name
+from siffra.report.labels import knobs_name
 from siffra.report.methods import Method, facts, methods
 from siffra.report.sentences import (
     VERDICTS,
@@ -229,7 +230,7 @@ def _question(words: Words, answer: QuestionAnswer, examined: Examined | None) -
         claims=tuple(_claim(words, claim, answer) for claim in answer.claims),
         interactions=interactions(words, answer),
         tally=_tally(words, answer.claims),
-        fixed=_fixed(words, answer),
+        fixed=held_fixed(words, question),
         note=words.say(question.note),
     )
 
@@ -240,14 +241,6 @@ def _unexamined(words: Words, answer: QuestionAnswer, examined: Examined | None)
     runs = sum(len(level.records) for level in answer.levels)
     missing = runs - sum(len(by_seed(level.records, examined)) for level in answer.levels)
     return words.count("head.unexamined", missing, of=runs) if missing else ""
-
-
-def _fixed(words: Words, answer: QuestionAnswer) -> str:
-    fixed = knobs_name(words, answer.question.fixed) or words("claim.nothing")
-    if not answer.question.retune:
-        return fixed
-    retuned = words.listing(knob_name(words, knob) for knob in answer.question.retune)
-    return f"{fixed}; {words('claim.retuned', knobs=retuned)}"
 
 
 def _claim(words: Words, answer: ClaimAnswer, question: QuestionAnswer) -> ClaimView:

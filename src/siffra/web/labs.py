@@ -20,7 +20,8 @@ from siffra.lab.verdicts import (
     answer,
 )
 from siffra.report.data_files import results_json
-from siffra.report.labels import knob_name, knobs_name, short_level_name, value_name
+from siffra.report.held_fixed import held_fixed
+from siffra.report.labels import knob_name, short_level_name, value_name
 from siffra.report.numbers import accuracy, margin_words, seconds
 from siffra.report.repeat import lab_file
 from siffra.report.sentences import (
@@ -174,7 +175,7 @@ def _decorate(question: dict[str, Any], answered: QuestionAnswer, plan: Plan, wo
     question["best"] = answered.best if seen else None
     if plan.preset == "vary":
         question["ask"] = title(plan, words)
-    question["fixed_text"] = knobs_name(words, answered.question.fixed)
+    question["fixed_text"] = held_fixed(words, answered.question)
     for level, about in zip(question["levels"], answered.levels, strict=True):
         level["name"] = capital(short_level_name(words, about.level))
         level["keys"] = _keys(about)
