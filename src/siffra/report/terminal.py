@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from siffra.lab.statistics import Summary
-from siffra.lab.verdicts import Answers, QuestionAnswer
+from siffra.lab.verdicts import Answers, ClaimAnswer, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.held_fixed import held_fixed
 from siffra.report.interactions import interaction_sentence, interactions
@@ -12,6 +12,7 @@ from siffra.report.labels import sets_of, short_level_name, varied_name
 from siffra.report.sentences import (
     answer_sentence,
     capital,
+    evidence,
     summary_sentence,
     verdict_name,
     verdict_sentence,
@@ -24,7 +25,7 @@ _SEED, _MEAN = "∘", "●"
 
 
 def lab_text(answers: Answers, language: str = "en") -> str:
-    """What a lab found: a lone question in full, of several a sentence and the verdicts each."""
+    """What a lab found: a lone question in full, of several a sentence and their verdicts."""
     if len(answers.questions) == 1 and not answers.experiments:
         return answer_text(answers.questions[0], language)
     words = words_in(language)
@@ -33,10 +34,7 @@ def lab_text(answers: Answers, language: str = "en") -> str:
         lines = [
             f"({question.question.id}) {words.say(question.question.ask)}",
             f"    {answer_sentence(question, language)}",
-            *(
-                f"    {verdict_name(words, claim):<25} {words.say(claim.claim.say)}"
-                for claim in question.claims
-            ),
+            *(line for claim in question.claims for line in _claim_lines(words, claim)),
             *(f"    {found.verdict:<25} {found.say}" for found in interactions(words, question)),
             f"    {fixed_words(words, question)}",
         ]
@@ -115,6 +113,13 @@ def dot_plot(answer: QuestionAnswer, on: str, language: str = "en") -> list[str]
 def fixed_words(words: Words, answer: QuestionAnswer) -> str:
     """What was held fixed, in one line."""
     return f"{words('claim.fixed')}: {held_fixed(words, answer.question)}"
+
+
+def _claim_lines(words: Words, claim: ClaimAnswer) -> list[str]:
+    """A claim behind its verdict, and below it what that rests on."""
+    told = evidence(words, claim)
+    lines = [f"    {verdict_name(words, claim):<25} {words.say(claim.claim.say)}"]
+    return [*lines, f"{'':30}{capital(told)}."] if told else lines
 
 
 def _strip(summary: Summary, low: float, high: float) -> str:
