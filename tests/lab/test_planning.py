@@ -157,11 +157,35 @@ class TestLevels:
             ("layers = [1, 2]", ("curves", "levels")),
             ('model = ["dense", "conv"]', ("curves", "levels")),
             ("layers = [1, 2], batch_size = [1, 2]", ("heatmap",)),
-            ('model = ["dense", "conv"], batch_size = [1, 2]', ("curves", "levels")),
+            ('model = ["dense", "conv"], batch_size = [1, 2]', ("heatmap",)),
+            ('neurons = [4, [4, 4]], optimizer = ["sgd", "adam"]', ("heatmap",)),
+            ("layers = [1, 2], batch_size = [1, 2], epochs = [1, 2]", ("curves", "levels")),
         ],
     )
     def test_figures_follow_from_what_is_varied(self, planned, vary, figures):
         assert planned(HEAD + f"vary = {{ {vary} }}").questions[0].figures == figures
+
+    def test_a_grid_of_words_and_none_is_a_heat_map(self, planned):
+        plan = planned(
+            HEAD + 'fixed = { model = "sklearn.tree:DecisionTreeClassifier" }\n'
+            'vary = { max_depth = [2, "None"], criterion = ["gini", "entropy"] }'
+        )
+
+        assert plan.questions[0].figures == ("heatmap",)
+
+    @pytest.mark.parametrize(
+        ("knob", "values", "figures"),
+        [
+            ("learning_rate", ("0.1", "0.2"), ("heatmap",)),
+            ("optimizer", ('"sgd"', '"momentum"'), ("curves", "levels")),
+        ],
+    )
+    def test_levels_that_are_no_grid_need_numbers_for_one(self, planned, knob, values, figures):
+        first, second = values
+        cells = [(first, 8), (first, 16), (second, 8)]
+        levels = ", ".join(f"{{ {knob} = {value}, batch_size = {b} }}" for value, b in cells)
+
+        assert planned(HEAD + f"levels = [{levels}]").questions[0].figures == figures
 
 
 class TestLength:

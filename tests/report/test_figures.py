@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,6 +92,21 @@ def test_a_heat_map_shows_each_cell_and_leaves_gaps_empty():
 
     numbers = [text for text in texts(drawing) if "." in text]
     assert len(numbers) == 4 * len(grid)
+
+
+def test_a_heat_map_has_room_for_words_and_none():
+    grid = [{"optimizer": o, "batch_size": b} for b in (10, 20) for o in ("sgd", "momentum")]
+    question = make_question("a", grid, ["heatmap"], epochs=2)
+    answer = make_answers([question], seeds=2).questions[0]
+    levels = tuple(
+        replace(seen, level=replace(seen.level, knobs={**seen.level.knobs, "batch_size": depth}))
+        for seen, depth in zip(answer.levels, (None, None, 2, 2), strict=True)
+    )
+
+    drawing = draw_question("heatmap", replace(answer, levels=levels), WORDS)
+
+    assert drawing is not None
+    assert {"Optimizer", "sgd", "momentum", "None", "2"} <= set(texts(drawing))
 
 
 def test_a_heat_map_needs_two_knobs():

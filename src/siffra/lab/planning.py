@@ -12,6 +12,7 @@ from siffra.data.dataset import SHIFTED, Dataset
 from siffra.data.load import DataSource
 from siffra.errors import ConfigError, LabFileError, did_you_mean
 from siffra.lab.assembly import Cut, Part, assemble, of_use
+from siffra.lab.default_figures import default_figures
 from siffra.lab.demands import check_demands
 from siffra.lab.labfile import (
     EXPERIMENTS,
@@ -26,7 +27,6 @@ from siffra.lab.looks import doubling
 from siffra.lab.plan import (
     Claim,
     Experiment,
-    Figure,
     Level,
     Metric,
     Plan,
@@ -150,7 +150,7 @@ def plan_vary(
         fixed=_shared(levels, vary),
         levels=levels,
         claims=tuple(_better_than_first(levels, i) for i in range(1, len(levels))),
-        figures=_default_figures(tuple(vary), levels),
+        figures=default_figures(tuple(vary), levels),
     )
     described = json.dumps(
         {"vary": vary, "fixed": {**(base or {}), **fixed}}, default=list, sort_keys=True
@@ -248,7 +248,7 @@ def _question(
             _claim(claim, levels, f"{lab.source}: {where}.claims[{number}]")
             for number, claim in enumerate(table.claims, start=1)
         ),
-        figures=table.figures or _default_figures(table.varied, levels),
+        figures=table.figures or default_figures(table.varied, levels),
         by=table.by or {},
     )
 
@@ -371,14 +371,6 @@ def _better_than_first(levels: Sequence[Level], index: int) -> Claim:
         epochs=1,
         reported={},
     )
-
-
-def _default_figures(vary: Sequence[str], levels: Sequence[Level]) -> tuple[Figure, ...]:
-    """A heat map for two knobs with numbers, else accuracy against epochs and against the knob."""
-    numbers = all(
-        isinstance(level.knobs.get(name), int | float) for level in levels for name in vary
-    )
-    return ("heatmap",) if len(vary) == 2 and numbers else ("curves", "levels")
 
 
 def _shared(levels: Sequence[Level], varied: Collection[str]) -> dict[str, Any]:
