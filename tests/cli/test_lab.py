@@ -258,7 +258,8 @@ def test_the_choices_are_those_that_the_pieces_below_know():
 def timeless(found: object) -> object:
     """A report's results without what depends on the clock, or on where runs were made."""
     if isinstance(found, dict):
-        left = {"seconds", "machine", "other_machines", "answer"}  # that speaks of times too
+        # The answer speaks of times too, and the command of where runs were made.
+        left = {"seconds", "machine", "other_machines", "answer", "command"}
         return {key: timeless(value) for key, value in found.items() if key not in left}
     return [timeless(value) for value in found] if isinstance(found, list) else found
 
@@ -275,6 +276,7 @@ def test_several_jobs_find_the_same(siffra, lab, tmp_path):
 
     assert timeless(shared) == timeless(alone)
     assert (alone["machine"].get("jobs"), shared["machine"]["jobs"]) == (None, 2)
+    assert shared["command"].endswith("--seeds 2 --jobs 2")
     rows = (tmp_path / "report4" / "runs.csv").read_text("utf-8").splitlines()
     assert rows[0].split(",").index("jobs") == rows[0].split(",").index("threads") + 1
 

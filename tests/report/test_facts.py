@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report.fake_answers import make_answers
+from report.fake_answers import make_answers, make_question
 
 from siffra.cli.options import parse_levels, parse_value, parse_values
 from siffra.config import KNOBS
@@ -15,7 +15,7 @@ from siffra.data.load import DataSource
 from siffra.lab.labfile import read_lab
 from siffra.lab.planning import plan_lab, plan_vary
 from siffra.report.data_files import results_json
-from siffra.report.facts import command, proviso
+from siffra.report.facts import all_records, command, proviso
 from siffra.report.report import write_report
 from siffra.report.words import words_in
 
@@ -149,3 +149,26 @@ def test_the_command_of_a_lab_with_looks_goes_on_until_it_is_decided():
     assert command(plan) == (
         "siffra lab --preset standard --seeds 5 --until-decided --max-seeds 40"
     )
+
+
+@pytest.mark.parametrize(
+    ("machine", "in_a_lab", "of_a_question"),
+    [
+        ({}, "", ""),
+        ({"threads": 1}, " --threads 1", " --threads 1"),
+        ({"threads": 1, "jobs": 2}, " --jobs 2", " --threads 1"),
+        ({"threads": 2, "jobs": 2}, " --jobs 2 --threads 2", ""),
+    ],
+)
+def test_the_command_names_what_runs_had_of_the_machine_where_it_was_not_all(
+    dataset, machine, in_a_lab, of_a_question
+):
+    answers = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])], seeds=2)
+    records = [
+        record.model_copy(update={"machine": record.machine.model_copy(update=machine)})
+        for record in all_records(answers)
+    ]
+    question = plan_vary({"layers": [1, 2]}, {}, dataset, data=DataSource())
+
+    assert command(answers.plan, records) == command(answers.plan) + in_a_lab
+    assert command(question, records) == command(question) + of_a_question

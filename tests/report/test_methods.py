@@ -63,6 +63,17 @@ def test_looks_are_told_with_their_schedule():
     assert "at 3 and 6 seeds" in found["Seeds added until it was decided"]
 
 
+def test_retuned_knobs_are_told_of_with_how_they_were_chosen():
+    (found,) = LAB.questions
+    asked = replace(found.question, retune=("learning_rate", "batch_size"))
+    retuned = replace(LAB, questions=(replace(found, question=asked),))
+
+    said = told(retuned)["Knobs chosen anew"]
+    assert "here learning rate and batch size, " in said
+    assert "best on validation, in the mean over the other seeds" in said
+    assert "Knobs chosen anew" not in told(LAB)
+
+
 def test_examined_networks_are_told_with_the_number_of_images():
     found = told(LAB, make_examined(LAB))
 

@@ -33,7 +33,7 @@ def results_json(answers: Answers, words: Words, examined: Examined | None = Non
         "title": words.say(plan.title),
         "source": plan.source,
         "digest": plan.digest,
-        "command": command(plan),
+        "command": command(plan, records),
         "proviso": words(f"proviso.{needed}") if (needed := proviso(plan)) else None,
         "language": words.language,
         "preset": plan.preset,

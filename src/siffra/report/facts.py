@@ -33,9 +33,13 @@ def machines(records: Sequence[Record]) -> list[Machine]:
     return [Machine.model_validate_json(text) for text, _ in made.most_common()]
 
 
-def command(plan: Plan) -> str:
-    """The command that finds out the same again, under the condition that `proviso` names."""
+def command(plan: Plan, records: Sequence[Record] = ()) -> str:
+    """The command that finds out the same again, under the condition that `proviso` names.
+
+    With the `records` of its runs it says how much of the machine they had, if not the usual.
+    """
     words = _vary(plan) if plan.preset == "vary" else _lab(plan)
+    words += _machine(plan, records)
     words += ["--engine", plan.engine] if plan.engine != "native" else []
     return " ".join(shlex.quote(word) for word in ("siffra", *words))
 
@@ -61,6 +65,17 @@ def can_be_typed(data: DataSource | None) -> bool:
         return False
     told = ("path", *_TYPED, *SHIFTED)
     return data == DataSource(**{name: getattr(data, name) for name in told})
+
+
+def _machine(plan: Plan, records: Sequence[Record]) -> list[str]:
+    """Runs at once and threads of the machine that made most runs, where they are not as usual."""
+    if not records:
+        return []
+    machine = machines(records)[0]
+    is_shared = machine.jobs > 1 and plan.preset != "vary"  # which has no such option
+    words = ["--jobs", str(machine.jobs)] if is_shared else []
+    usual = 1 if is_shared else machine.cores
+    return words + (["--threads", str(machine.threads)] if machine.threads != usual else [])
 
 
 def _lab(plan: Plan) -> list[str]:

@@ -8,6 +8,7 @@ from siffra.examination import CURVE_IMAGES as SHIFT_IMAGES
 from siffra.examination import MAP_IMAGES, Examined
 from siffra.lab.verdicts import Answers
 from siffra.report.facts import machines
+from siffra.report.labels import knob_name
 from siffra.report.words import Words
 from siffra.run import CURVE_IMAGES, Machine, Record
 
@@ -37,6 +38,7 @@ def methods(
         "scored": [words("methods.scored", images=words.exact(CURVE_IMAGES))],
         "times": [words("methods.times", shared=_shared(words, records))],
         "best": [words("methods.best")],
+        "retuned": _retuned(words, answers),
         "interactions": _interactions(words, answers),
         "sets": [words("methods.sets")] if shifted in ([], _USUAL) and not of_rows else [],
         "shifted": _shifted(words, shifted, examined),
@@ -110,6 +112,13 @@ def _looks(words: Words, answers: Answers) -> list[str]:
         return []
     seeds = words.listing(str(n) for n in (answers.plan.looks or [x.seeds for x in answers.looks]))
     return [words("methods.looks", seeds=seeds)]
+
+
+def _retuned(words: Words, answers: Answers) -> list[str]:
+    """How knobs were chosen that each level has its own value of."""
+    knobs = dict.fromkeys(knob for answer in answers.questions for knob in answer.question.retune)
+    names = words.listing(knob_name(words, knob) for knob in knobs)
+    return [words("methods.retuned", knobs=names)] if knobs else []
 
 
 def _interactions(words: Words, answers: Answers) -> list[str]:

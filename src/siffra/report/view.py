@@ -156,7 +156,7 @@ def view(answers: Answers, words: Words, examined: Examined | None = None) -> Re
             (_code(v), words(f"verdict.{_code(v)}"), words(f"verdict_means.{_code(v)}"))
             for v in VERDICTS
         ),
-        command=command(plan),
+        command=command(plan, records),
         proviso=words(f"proviso.{needed}") if (needed := proviso(plan)) else "",
         facts=facts(words, answers, records),
     )

@@ -318,6 +318,7 @@ def test_why_a_cluster_is_out_of_reach_is_told_in_one_line(monkeypatch, told, re
 def timeless(found: object) -> object:
     """A report's results without what depends on the clock, or on where runs were made."""
     if isinstance(found, dict):
-        left = {"seconds", "machine", "other_machines", "answer"}  # that speaks of times too
+        # The answer speaks of times too, and the command of where runs were made.
+        left = {"seconds", "machine", "other_machines", "answer", "command"}
         return {key: timeless(value) for key, value in found.items() if key not in left}
     return [timeless(value) for value in found] if isinstance(found, list) else found
