@@ -7,10 +7,12 @@ from report.fake_answers import make_answers, make_question, study
 
 from siffra.config import Setting
 from siffra.lab.plan import Experiment
+from siffra.lab.statistics import Summary
 from siffra.report.figures import confusion, draw_experiments, draw_question, for_page, safe_name
 from siffra.report.figures.style import colours
 from siffra.report.labels import on_a_scale
-from siffra.report.words import words_in
+from siffra.report.numbers import accuracy_number
+from siffra.report.words import GAP, words_in
 
 WORDS = words_in("en")
 
@@ -90,8 +92,35 @@ def test_a_heat_map_shows_each_cell_and_leaves_gaps_empty():
     grid = [{"kernel_size": k, "strides": s} for k, s in ((3, 1), (5, 1), (3, 2))]
     drawing = draw("heatmap", grid, base={"model": "conv"})
 
-    numbers = [text for text in texts(drawing) if "." in text]
-    assert len(numbers) == 4 * len(grid)
+    shown = [text for text in texts(drawing) if text.replace(".", "").isdigit()]
+    ticks = len({"3", "5"}) + len({"1", "2"})
+    assert len(shown) == 4 * (len(grid) + ticks)
+
+
+def test_a_heat_map_rounds_as_its_table_does():
+    grid = [{"kernel_size": k, "strides": s} for k in (3, 5) for s in (1, 2)]
+    question = make_question("a", grid, ["heatmap"], base={"model": "conv"}, epochs=2)
+    answer = make_answers([question], seeds=3).questions[0]
+
+    drawing = draw_question("heatmap", answer, WORDS)
+
+    assert drawing is not None
+    for level in answer.levels:
+        for name in ("moved", "rotated"):  # which vary so much that one decimal is the most
+            assert accuracy_number(WORDS, level.accuracy[name]).split(GAP)[0] in texts(drawing)
+
+
+def test_a_time_of_a_skewed_interval_is_not_rounded_to_nothing():
+    grid = [{"kernel_size": k, "strides": s} for k in (3, 5) for s in (1, 2)]
+    question = make_question("a", grid, ["heatmap"], base={"model": "conv"}, epochs=2)
+    answer = make_answers([question], seeds=2).questions[0]
+    times = Summary(0.31, 0.02, 4.8, (0.25, 0.38))
+    levels = tuple(replace(level, seconds=times) for level in answer.levels)
+
+    drawing = draw_question("heatmap", replace(answer, levels=levels), WORDS)
+
+    assert drawing is not None
+    assert texts(drawing).count("0.31") == len(grid)
 
 
 def test_a_heat_map_has_room_for_words_and_none():

@@ -8,7 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
+from siffra.report import numbers
 from siffra.report.figures import style
 from siffra.report.labels import knob_name, sets_of, value_name
 from siffra.report.sentences import capital
@@ -24,13 +26,13 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     sets = sets_of(answer.levels)
     figure, axes = style.pairs(len(sets) + 1, height=1.0 + 0.25 * max(len(rows), 4))
     for axis, name in zip(axes, sets, strict=False):
-        cells = _cells(answer, columns, rows, lambda level, name=name: level.accuracy[name].mean)
-        _panel(axis, 100 * cells, words, decimals=1)
+        means, arms = _cells(answer, columns, rows, lambda level, name=name: level.accuracy[name])
+        _panel(axis, 100 * means, 100 * arms, words, most=1)
         axis.set_title(f"{capital(words(f'set.{name}'))}, {words('figure.accuracy_short')}")
-    cells = _cells(answer, columns, rows, lambda level: level.seconds.mean)
-    decimals = 2 if np.nanmax(cells) < 10 else 1 if np.nanmax(cells) < 100 else 0
+    means, arms = _cells(answer, columns, rows, lambda level: level.seconds)
+    most = 2 if np.nanmax(means) < 10 else 1 if np.nanmax(means) < 100 else 0
     # From zero: times that hardly differ should look alike.
-    _panel(axes[len(sets)], cells, words, decimals, lowest=0.0)
+    _panel(axes[len(sets)], means, arms, words, most, lowest=0.0)
     axes[len(sets)].set_title(words("figure.seconds"))
     best = answer.levels[answer.best].level.knobs
     for axis in axes:
@@ -49,28 +51,36 @@ def _values(answer: QuestionAnswer, knob: str) -> list[Any]:
     for level in answer.levels:
         if (value := level.level.knobs[knob]) not in values:
             values.append(value)
-    numbers = all(isinstance(v, int | float) for v in values)
-    return sorted(values) if numbers else values
+    are_numbers = all(isinstance(v, int | float) for v in values)
+    return sorted(values) if are_numbers else values
 
 
 def _cells(
     answer: QuestionAnswer,
     columns: list[Any],
     rows: list[Any],
-    get: Callable[[LevelAnswer], float],
-) -> np.ndarray:
+    get: Callable[[LevelAnswer], Summary],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means and the lower arms of their intervals, (rows, columns); NaN where there is none."""
     across, up = answer.question.vary
-    cells = np.full((len(rows), len(columns)), np.nan)
+    means, arms = np.full((2, len(rows), len(columns)), np.nan)
     for level in answer.levels:
         knobs = level.level.knobs
         if level.records:
-            cells[rows.index(knobs[up]), columns.index(knobs[across])] = get(level)
-    return cells
+            cell = rows.index(knobs[up]), columns.index(knobs[across])
+            means[cell], arms[cell] = get(level).mean, get(level).mean - get(level).low
+    return means, arms
 
 
 def _panel(
-    axis: Axes, cells: np.ndarray, words: Words, decimals: int, lowest: float | None = None
+    axis: Axes,
+    cells: np.ndarray,
+    arms: np.ndarray,
+    words: Words,
+    most: int,
+    lowest: float | None = None,
 ) -> None:
+    """Each cell's number has as many decimals as its interval supports, `most` at most."""
     axis.grid(False)
     for spine in axis.spines.values():
         spine.set_visible(False)
@@ -84,6 +94,6 @@ def _panel(
     middle = (lowest + highest) / 2
     for (row, column), cell in np.ndenumerate(cells):
         if not np.isnan(cell):
-            text = words.number(cell, decimals)
+            text = words.number(cell, numbers.decimals_for(float(arms[row, column]), most))
             colour = "black" if cell > middle else "white"
             style.cell_text(axis, column, row, text, colour)
