@@ -308,10 +308,9 @@ def test_why_a_cluster_is_out_of_reach_is_told_in_one_line(monkeypatch, told, re
 
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     monkeypatch.setattr("ray.init", fail)
+    made_by = partial(make_slow_engine, Path("log"))
     with pytest.raises(SiteError) as error:
-        Cluster(
-            DATASET, None, NativeEngine(), make_slow_engine, need=Need(), address="ray://there:1"
-        )
+        Cluster(DATASET, None, NativeEngine(), made_by, need=Need(), address="ray://there:1")
     assert str(error.value) == f"on: no cluster of Ray's at ray://there:1: {reason}"
 
 
