@@ -18,8 +18,8 @@ from siffra.config import Setting
 from siffra.lab.examined import by_seed
 from siffra.lab.plan import EXAMINED, Experiment, Figure
 from siffra.report.captions import caption
-from siffra.report.captions_networks import caption_of_experiments
-from siffra.report.figures import draw_experiments_shifts, draw_question
+from siffra.report.captions_experiments import caption_of_experiments
+from siffra.report.figures import OF_EXPERIMENTS, draw_of_experiments, draw_question
 from siffra.report.figures.mistakes import surest
 from siffra.report.words import words_in
 
@@ -149,18 +149,48 @@ def test_thumbnails_are_the_images_pixels(channels):
         np.testing.assert_array_equal(shown[..., 3], image[..., 0])
 
 
-def test_experiments_have_shift_curves_of_their_own():
-    experiments = [
+def experiments(count, seeds=3):
+    found = [
         Experiment(str(i), {"en": f"Experiment {i}"}, {}, Setting.from_knobs(knobs), {})
-        for i, knobs in enumerate(MODELS)
+        for i, knobs in enumerate([*MODELS, *RATES][:count])
     ]
-    answers = make_answers([], experiments, seeds=3)
-    examined = make_examined(answers)
+    answers = make_answers([], found, seeds=seeds)
+    return answers, make_examined(answers)
 
-    drawing = draw_experiments_shifts(answers, WORDS, examined)
+
+def test_experiments_have_shift_curves_of_their_own():
+    answers, examined = experiments(2)
+
+    drawing = draw_of_experiments("shifts", answers, WORDS, examined)
 
     assert drawing is not None
     assert {"Experiment 0", "Experiment 1"} <= set(texts(drawing))
-    told = caption_of_experiments(answers.experiments, WORDS, examined)
+    told = caption_of_experiments("shifts", answers, WORDS, examined)
     assert "Experiment 1 is ahead " in told
-    assert draw_experiments_shifts(answers, WORDS, None) is None
+
+
+@pytest.mark.parametrize("kind", OF_EXPERIMENTS)
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_experiments_are_looked_at_closer_however_many_there_are(kind, count):
+    answers, examined = experiments(count)
+
+    drawing = draw_of_experiments(kind, answers, WORDS, examined)
+    told = caption_of_experiments(kind, answers, WORDS, examined)
+
+    assert drawing is not None
+    assert drawing.kind == "png" or "Experiment 0" in "".join(texts(drawing))
+    assert told.endswith(".")
+    few = count == 6 and kind in ("confusion", "mistakes")
+    assert ("Of the 6 experiments, the first ones and the best" in told) == few
+
+
+def test_without_examinations_experiments_have_what_their_records_tell():
+    answers, _ = experiments(2)
+
+    drawn = {k for k in OF_EXPERIMENTS if draw_of_experiments(k, answers, WORDS, None)}
+    assert drawn == {"confusion"}
+    assert "Most common mistakes" in caption_of_experiments("confusion", answers, WORDS, None)
+
+
+def test_a_lab_without_experiments_has_no_figures_of_them():
+    assert not [k for k in OF_EXPERIMENTS if draw_of_experiments(k, make_answers([]), WORDS, None)]

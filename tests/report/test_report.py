@@ -50,7 +50,7 @@ def written(tmp_path_factory):
     answers = study(seeds=3, epochs=3)
     started = time.process_time()
     paths = write_report(answers, out)
-    # 12 figures; twelve questions have about twice as many, and may take 20 s of one core.
+    # 13 figures; twelve questions have about twice as many, and may take 20 s of one core.
     assert time.process_time() - started < 10
     return out, paths
 
@@ -89,7 +89,7 @@ def test_a_report_is_a_page_its_markdown_its_data_and_its_figures(written):
     names = [path.relative_to(out).as_posix() for path in paths]
     assert names[:5] == ["report.html", "report.md", "results.json", "runs.csv", "runs.parquet"]
     assert all(name.startswith("figures/") for name in names[5:])
-    assert len(names) == 5 + 12
+    assert len(names) == 5 + 13
     assert all(path.stat().st_size for path in paths)
 
 
@@ -97,7 +97,7 @@ def test_the_page_needs_nothing_but_itself(page):
     assert "script" not in page.tags
     assert "link" not in page.tags
     assert all(a.startswith(("#", "data:image/png;base64,")) for a in page.addresses)
-    assert page.tags.count("svg") + page.tags.count("img") == 12
+    assert page.tags.count("svg") + page.tags.count("img") == 13
 
 
 def test_every_link_of_the_page_leads_somewhere_and_ids_are_unique(page):
@@ -121,7 +121,7 @@ def test_the_figures_that_the_markdown_links_are_there(written):
     out, _ = written
     linked = re.findall(r"\]\((figures/[^)]+)\)", (out / "report.md").read_text("utf-8"))
 
-    assert len(linked) == 12
+    assert len(linked) == 13
     assert all((out / name).exists() for name in linked)
 
 
@@ -215,7 +215,13 @@ def test_a_report_with_examined_networks_has_their_figures(tmp_path):
     write_report(answers, tmp_path, examined=make_examined(answers))
 
     names = {path.stem for path in (tmp_path / "figures").iterdir()}
-    assert names == {f"d-{kind}" for kind in kinds} | {"experiments", "experiments-shifts"}
+    assert names == {f"d-{kind}" for kind in kinds} | {
+        "experiments",
+        "experiments-shifts",
+        "experiments-confusion",
+        "experiments-mistakes",
+        "experiments-calibration",
+    }
     assert "have not been examined" not in (tmp_path / "report.html").read_text("utf-8")
 
 

@@ -1,19 +1,17 @@
 """Captions: how to read a figure, and what there is to see in this one."""
 
-import numpy as np
-
 from siffra.examination import Examined
 from siffra.lab.plan import EXAMINED, Figure
 from siffra.lab.statistics import curve
 from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
 from siffra.report import numbers
+from siffra.report.captions_confusion import told_of_confusion
 from siffra.report.captions_networks import caption_of_networks
 from siffra.report.figures import confusion
 from siffra.report.figures.classes import by_class
 from siffra.report.labels import (
     are_numbered,
     class_name,
-    confused_sets,
     level_name,
     levels_name,
     sets_of,
@@ -87,47 +85,10 @@ def _extremes(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> 
 
 def _mistakes(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> str:
     shown = confusion.shown(answer)
-    told = []
-    for name in confused_sets(seen):
-        found = []
-        for level in shown:
-            shares = confusion.shares(level.records, name)
-            np.fill_diagonal(shares, 0.0)
-            true, predicted = np.unravel_index(shares.argmax(), shares.shape)
-            found.append(
-                words(
-                    "caption.mistake",
-                    level=level_name(words, level.level),
-                    true=class_name(level.records, int(true)),
-                    predicted=class_name(level.records, int(predicted)),
-                    share=numbers.share(words, shares.max(), 0),
-                )
-            )
-        told.append(words("caption.commonest", on=words(f"on.{name}"), mistakes="; ".join(found)))
-    if len(shown) == 2:
-        told.append(_largest_difference(shown, words))
+    told = told_of_confusion(shown, [level_name(words, level.level) for level in shown], words)
     if len(shown) < len(seen):
-        told.append(words("caption.some_levels", n=len(seen)))
-    return " ".join(told)
-
-
-def _largest_difference(levels: list[LevelAnswer], words: Words) -> str:
-    """Where two levels differ most in what they say, on the first of the sets that are shown."""
-    on = confused_sets(levels)[0]
-    gap = confusion.difference(levels, on)
-    true, predicted = np.unravel_index(np.abs(gap).argmax(), gap.shape)
-    cell = gap[true, predicted]
-    more = levels[1] if cell > 0 else levels[0]
-    return words(
-        "caption.difference",
-        more=level_name(words, more.level),
-        on=words(f"on.{on}"),
-        true=class_name(more.records, int(true)),
-        predicted=class_name(more.records, int(predicted)),
-        points=words.number(100 * abs(cell)),
-        first=level_name(words, levels[0].level),
-        second=level_name(words, levels[1].level),
-    )
+        told += f" {words('caption.some_levels', n=len(seen))}"
+    return told
 
 
 def _hardest(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> str:

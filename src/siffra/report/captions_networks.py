@@ -7,7 +7,7 @@ import numpy as np
 from siffra.examination import MAP_PIXELS, Examined
 from siffra.lab.examined import BySeed, Way, by_seed, half_at, places, trust
 from siffra.lab.plan import Figure
-from siffra.lab.verdicts import ExperimentAnswer, QuestionAnswer
+from siffra.lab.verdicts import QuestionAnswer
 from siffra.report import numbers
 from siffra.report.crossings import crossings
 from siffra.report.figures import confusion, mistakes, shift_map
@@ -26,14 +26,6 @@ def caption_of_networks(
     levels = confusion.shown(answer) if kind in ("map", "mistakes", "weights") else answer.levels
     found = [(level_name(words, x.level), by_seed(x.records, examined)) for x in levels]
     return caption_of_named(kind, [(n, e) for n, e in found if e], words)
-
-
-def caption_of_experiments(
-    answers: Sequence[ExperimentAnswer], words: Words, examined: Examined
-) -> str:
-    """What the shift curves show of the experiments."""
-    found = [(words.say(a.experiment.name), by_seed(a.records, examined)) for a in answers]
-    return caption_of_named("shifts", [(n, e) for n, e in found if e], words)
 
 
 def caption_of_named(kind: Figure, levels: Named, words: Words) -> str:

@@ -30,7 +30,7 @@ def sets_of(seen: Iterable[LevelAnswer | ExperimentAnswer]) -> tuple[str, ...]:
     return tuple(name for name in SETS if name in known)
 
 
-def confused_sets(levels: Sequence[LevelAnswer]) -> tuple[str, ...]:
+def confused_sets(levels: Sequence[LevelAnswer | ExperimentAnswer]) -> tuple[str, ...]:
     """The sets of which confusion matrices are shown: the first shifted ones, or the test set."""
     return sets_of(levels)[1:][:MOST_CONFUSED] or ("test",)
 

@@ -10,12 +10,13 @@ from siffra.lab.plan import EXAMINED, Plan
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.captions import caption
-from siffra.report.captions_networks import caption_of_experiments
+from siffra.report.captions_experiments import caption_of_experiments
 from siffra.report.facts import all_records, command, proviso
 from siffra.report.figures import (
+    OF_EXPERIMENTS,
     Drawing,
     draw_experiments,
-    draw_experiments_shifts,
+    draw_of_experiments,
     draw_question,
     safe_name,
 )
@@ -272,7 +273,8 @@ def _experiments_figures(
     figures = []
     if drawing := draw_experiments(answers, words):
         figures.append(FigureView(drawing, words("caption.experiments")))
-    if examined and (drawing := draw_experiments_shifts(answers, words, examined)):
-        told = caption_of_experiments(answers.experiments, words, examined)
-        figures.append(FigureView(drawing, told))
+    for kind in OF_EXPERIMENTS:
+        if drawing := draw_of_experiments(kind, answers, words, examined):
+            told = caption_of_experiments(kind, answers, words, examined)
+            figures.append(FigureView(drawing, told))
     return tuple(figures)

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from siffra.examination import Examined
 from siffra.lab.demands import OF_IMAGES
 from siffra.lab.examined import by_seed
+from siffra.lab.plan import EXAMINED, Level
 from siffra.lab.plan import Figure as Kind
-from siffra.lab.plan import Level
-from siffra.lab.verdicts import Answers, LevelAnswer, QuestionAnswer
+from siffra.lab.verdicts import Answers, ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report.figures import (
     calibration,
     classes,
@@ -32,9 +32,10 @@ from siffra.report.sentences import capital
 from siffra.report.words import Words
 
 __all__ = [
+    "OF_EXPERIMENTS",
     "Drawing",
     "draw_experiments",
-    "draw_experiments_shifts",
+    "draw_of_experiments",
     "draw_question",
     "for_page",
     "safe_name",
@@ -44,9 +45,14 @@ _FROM_RECORDS: dict[Kind, Callable[[QuestionAnswer, Words], Figure]] = {
     "curves": curves.draw,
     "levels": levels.draw,
     "heatmap": heatmap.draw,
-    "confusion": confusion.draw,
+    "confusion": lambda answer, words: confusion.draw(
+        shown := confusion.shown(answer), [level_name(words, level.level) for level in shown], words
+    ),
     "classes": classes.draw,
 }
+
+OF_EXPERIMENTS: tuple[Kind, ...] = ("shifts", "confusion", "mistakes", "calibration")
+"""What is drawn of a lab's experiments, beside the figure that compares them all."""
 
 
 def draw_question(
@@ -109,19 +115,34 @@ def draw_experiments(answers: Answers, words: Words) -> Drawing | None:
     return style.finish(figure, "experiments")
 
 
-def draw_experiments_shifts(
-    answers: Answers, words: Words, examined: Examined | None
+def draw_of_experiments(
+    kind: Kind, answers: Answers, words: Words, examined: Examined | None
 ) -> Drawing | None:
-    """How the experiments' models bear moving and turning; None if none was examined for it."""
-    found = [
-        (words.say(e.experiment.name), by_seed(e.records, examined)) for e in answers.experiments
-    ]
-    named = [(name, examinations) for name, examinations in found if examinations]
-    if not named or not all(e.map for _, seen in named for e in seen.values()):
+    """One of `OF_EXPERIMENTS`; None when there is nothing to draw it from."""
+    shown = experiments.shown(kind, answers.experiments)
+    if not shown or (kind in OF_IMAGES and examined is not None and examined.dataset.features):
         return None
     with style.house_style():
-        figure = shifts.draw(named, words, "")
-    return style.finish(figure, "experiments-shifts")
+        if kind in EXAMINED:
+            figure = _of_examined(kind, shown, words, examined)
+        else:
+            figure = confusion.draw(shown, [words.say(e.experiment.name) for e in shown], words)
+    return style.finish(figure, f"experiments-{kind}") if figure else None
+
+
+def _of_examined(
+    kind: Kind, shown: Sequence[ExperimentAnswer], words: Words, examined: Examined | None
+) -> Figure | None:
+    named = experiments.named(shown, words, examined)
+    if not named or examined is None:
+        return None
+    match kind:
+        case "mistakes":
+            return mistakes.draw(named, examined.dataset, words)
+        case "calibration":
+            return calibration.draw(named, words, "")
+        case _:
+            return shifts.draw(named, words, "")
 
 
 def safe_name(text: str) -> str:

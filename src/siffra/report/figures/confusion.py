@@ -4,18 +4,21 @@ Of two levels the difference is shown as well.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 
-from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
+from siffra.lab.verdicts import ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report.figures import style
-from siffra.report.labels import class_name, confused_sets, level_name
+from siffra.report.labels import LONG_NAME, class_name, confused_sets
 from siffra.report.sentences import capital
 from siffra.report.words import Words
 from siffra.run import Record
+
+Seen = TypeVar("Seen", LevelAnswer, ExperimentAnswer)
 
 MOST_LEVELS = 4
 MOST_CLASSES = 12
@@ -25,18 +28,18 @@ _SHARES = LinearSegmentedColormap.from_list(
 )
 
 
-def draw(answer: QuestionAnswer, words: Words) -> Figure:
-    """Rows are true classes, in per cent of their images, over all seeds."""
-    levels = shown(answer)
+def draw(levels: Sequence[Seen], names: Sequence[str], words: Words) -> Figure:
+    """Rows are true classes, in per cent of their images, over all seeds; `names` of the levels."""
     rows = len(levels) + (len(levels) == 2)
     sets = confused_sets(levels)
     figure, axes = style.panels(rows, len(sets), height=0.4 + 3.75 * rows)
     axis = iter(axes)
-    for level in levels:
+    for level, called in zip(levels, names, strict=True):
         for name in sets:
             panel = next(axis)
             _panel(panel, shares(level.records, name), words)
-            panel.set_title(f"{capital(level_name(words, level.level))}, {words(f'set.{name}')}")
+            apart = ",\n" if len(called) > LONG_NAME else ", "
+            panel.set_title(f"{capital(called)}{apart}{words(f'set.{name}')}")
     gaps = {name: difference(levels, name) for name in sets} if len(levels) == 2 else {}
     for panel, (name, gap) in zip(axis, gaps.items(), strict=False):
         _difference(panel, gap, words)
@@ -50,10 +53,13 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
 
 def shown(answer: QuestionAnswer) -> list[LevelAnswer]:
     """The levels with matrices: all, or, of many, the first ones and the best."""
-    seen = [level for level in answer.levels if level.records]
+    return few([level for level in answer.levels if level.records], answer.levels[answer.best])
+
+
+def few(seen: Sequence[Seen], best: Seen) -> list[Seen]:
+    """All of them, or, of many, the first ones and the best."""
     if len(seen) <= MOST_LEVELS:
-        return seen
-    best = answer.levels[answer.best]
+        return list(seen)
     first = [level for level in seen if level is not best][: MOST_LEVELS - 1]
     return [level for level in seen if level is best or level in first]
 
@@ -64,7 +70,7 @@ def shares(records: Sequence[Record], name: str) -> np.ndarray:
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
-def difference(levels: Sequence[LevelAnswer], name: str) -> np.ndarray:
+def difference(levels: Sequence[Seen], name: str) -> np.ndarray:
     """The second of two levels' shares minus the first's."""
     first, second = (shares(level.records, name) for level in levels)
     return second - first

@@ -8,12 +8,32 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from siffra.examination import Examined
+from siffra.lab.examined import by_seed
+from siffra.lab.plan import Figure as Kind
 from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import ExperimentAnswer
-from siffra.report.figures import style
+from siffra.report.figures import confusion, style
+from siffra.report.figures.shifts import Named
 from siffra.report.labels import sets_of, spans_decades
 from siffra.report.sentences import capital
 from siffra.report.words import Words
+
+
+def shown(kind: Kind, experiments: Sequence[ExperimentAnswer]) -> list[ExperimentAnswer]:
+    """Those with runs; of many, where each takes much room, the first ones and the best."""
+    seen = [e for e in experiments if e.records]
+    if kind not in ("confusion", "mistakes") or not seen:
+        return seen
+    return confusion.few(seen, max(seen, key=lambda e: e.accuracy["val"].mean))
+
+
+def named(
+    experiments: Sequence[ExperimentAnswer], words: Words, examined: Examined | None
+) -> Named:
+    """Those of which networks were examined."""
+    found = [(words.say(e.experiment.name), by_seed(e.records, examined)) for e in experiments]
+    return [(name, examinations) for name, examinations in found if examinations]
 
 
 def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
