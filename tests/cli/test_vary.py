@@ -104,6 +104,8 @@ def test_out_writes_the_whole_report(siffra, own_data, tmp_path):
 
     names = {path.name for path in out.iterdir()}
     assert {"report.html", "report.md", "results.json", "runs.csv", "runs.parquet"} <= names
+    figures = {path.stem for path in (out / "figures").iterdir()}
+    assert figures == {"vary-curves", "vary-levels", "vary-shifts", "vary-mistakes"}
 
 
 @pytest.mark.parametrize(

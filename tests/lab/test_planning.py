@@ -443,3 +443,29 @@ class TestUntilDecided:
     def test_what_makes_no_sense_is_refused(self, planned, options, complaint):
         with pytest.raises(ConfigError, match=complaint):
             planned(self.LAB, **options)
+
+
+class TestFiguresOfQuestionsThatNameNone:
+    ALONE = ("curves", "levels")
+    CLOSELY = ("curves", "levels", "shifts", "mistakes")
+
+    def figures(self, planned, vary, **options):
+        (question,) = planned(f"{HEAD}vary = {vary}\n", **options).questions
+        return question.figures
+
+    def test_networks_are_looked_into_from_preset_standard_on(self, planned):
+        found = {p: self.figures(planned, "{ neurons = [4, 8] }", preset=p) for p in PRESETS}
+        assert found == {"quick": self.ALONE, "standard": self.CLOSELY, "full": self.CLOSELY}
+
+    def test_but_not_into_those_of_many_settings(self, planned):
+        many = f"{{ neurons = {list(range(1, 8))} }}"
+        assert self.figures(planned, many, preset="standard") == self.ALONE
+        two = "{ neurons = [4, 8], batch_size = [4, 8] }"
+        assert self.figures(planned, two, preset="standard") == ("heatmap",)
+
+    def test_an_ad_hoc_question_looks_if_it_is_to(self):
+        vary = {"neurons": [4, 8]}
+        for examines, figures in ((False, self.ALONE), (True, self.CLOSELY)):
+            plan = plan_vary(vary, {}, blank_dataset(), examines=examines)
+            assert plan.questions[0].figures == figures
+            assert all(run.examine == examines for run in plan.runs)

@@ -47,6 +47,7 @@ def vary(
     seeds: int = DEFAULT_SEEDS,
     until_decided: bool = False,
     max_seeds: int | None = None,
+    examines: bool = False,
     data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
@@ -66,6 +67,8 @@ def vary(
         until_decided: Add seeds for the claims that are still open, at a fixed schedule of looks
             that the allowance for mistakes is spread over, until all are decided.
         max_seeds: Seeds at the last look (default: four times those of the first).
+        examines: Look into each network as its training ends, about a second a run, for the
+            report's figures of how it bears shifts and of its mistakes.
         data: See `DataLike`.
         engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads to compute with (default: one per core).
@@ -83,6 +86,7 @@ def vary(
         seeds=seeds,
         until_decided=until_decided,
         max_seeds=max_seeds,
+        examines=examines,
         data=data,
         engine=engine,
         threads=threads,
@@ -371,6 +375,7 @@ def vary_job(
     seeds: int = DEFAULT_SEEDS,
     until_decided: bool = False,
     max_seeds: int | None = None,
+    examines: bool = False,
     data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
@@ -388,6 +393,7 @@ def vary_job(
         until_decided=until_decided,
         max_seeds=max_seeds,
         base=recipe_knobs(recipe),
+        examines=examines,
     )
     with open_store(store or default_store_path()) as runs:
         yield Job(replace(plan, engine=engine), dataset, trainer, runs)

@@ -78,6 +78,7 @@ def vary(
         seeds=seeds or api.DEFAULT_SEEDS,
         until_decided=until_decided,
         max_seeds=max_seeds,
+        examines=out is not None,
         data=data,
         engine=engine,
         threads=threads,

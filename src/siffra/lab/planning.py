@@ -77,7 +77,7 @@ def plan_lab(
     chosen = _chosen(lab, only)
     cut = Cut(epochs or cap, exact=epochs is not None)
     questions = [
-        _question(table, f"questions[{number}]", lab, dataset, cut)
+        _question(table, f"questions[{number}]", lab, dataset, cut, examines=preset != "quick")
         for number, table in enumerate(lab.questions, start=1)
         if table.id in chosen and (only or _is_due(table, preset))
     ]
@@ -112,13 +112,15 @@ def plan_vary(
     until_decided: bool = False,
     max_seeds: int | None = None,
     base: Mapping[str, Any] | None = None,
+    examines: bool = False,
 ) -> Plan:
     """A plan of one question: what the knobs in `vary` do, all others being as in `fixed`.
 
     All combinations of the values are compared; each is claimed to be better than the first, in
     accuracy on test. `base` has a recipe's knobs, which the others override. `data` says where
     `dataset` is from; it is only kept, for the report.
-    `until_decided` and `max_seeds` are as for `plan_lab`.
+    `until_decided` and `max_seeds` are as for `plan_lab`. If it `examines`, networks are looked
+    into for figures of how they bear shifts and of their mistakes, where that costs little.
 
     Raises:
         ConfigError: A knob or a value is wrong, or there is nothing to compare.
@@ -150,7 +152,7 @@ def plan_vary(
         fixed=_shared(levels, vary),
         levels=levels,
         claims=tuple(_better_than_first(levels, i) for i in range(1, len(levels))),
-        figures=default_figures(tuple(vary), levels),
+        figures=default_figures(tuple(vary), levels, dataset, examines=examines),
     )
     described = json.dumps(
         {"vary": vary, "fixed": {**(base or {}), **fixed}}, default=list, sort_keys=True
@@ -216,7 +218,7 @@ def _chosen(lab: LabFile, only: Collection[str]) -> set[str]:
 
 
 def _question(
-    table: QuestionTable, where: str, lab: LabFile, dataset: Dataset, cut: Cut
+    table: QuestionTable, where: str, lab: LabFile, dataset: Dataset, cut: Cut, *, examines: bool
 ) -> Question:
     check_demands(table, f"{lab.source}: {where}", dataset)
     if "epochs" in table.varied or "epochs" in table.retune:
@@ -248,7 +250,7 @@ def _question(
             _claim(claim, levels, f"{lab.source}: {where}.claims[{number}]")
             for number, claim in enumerate(table.claims, start=1)
         ),
-        figures=table.figures or default_figures(table.varied, levels),
+        figures=table.figures or default_figures(table.varied, levels, dataset, examines=examines),
         by=table.by or {},
     )
 
