@@ -75,13 +75,16 @@ class Worker:
 
     def turn(self) -> Turn:
         """One epoch or one scoring."""
-        time.sleep(_SETTLE)
-        return self.ask(_turn)
+        return self.ask_rested(_turn)
 
     def limits(self, threads: int) -> Limits:
         """The machine's limits, as they are now."""
+        return self.ask_rested(measure_limits, threads)
+
+    def ask_rested(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`ask`, after a pause in which the threads of other processes fall asleep."""
         time.sleep(_SETTLE)
-        return self.ask(measure_limits, threads)
+        return self.ask(function, *arguments)
 
     def ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What `function`, of a module, returns over there."""
