@@ -1,5 +1,6 @@
 """Which knobs mattered, among made-up candidates whose scores follow one knob."""
 
+import dataclasses
 import math
 
 import pytest
@@ -100,6 +101,18 @@ def test_nothing_is_said_of_a_handful(proposed):
     found = importance(SPACE, seen, seen[0], {})
 
     assert (found.shares, found.unjudged, found.candidates) == ({}, (), 15)
+
+
+def test_nothing_is_said_where_all_do_equally_well(proposed):
+    """Where no candidate is better than the others, Optuna warns and calls all knobs equal."""
+    seen = [
+        dataclasses.replace(each, runs=[dataclasses.replace(each.runs[0], accuracy={"test": 1.0})])
+        for each in some(proposed, conv_muon=20)
+    ]
+
+    found = importance(SPACE, seen, seen[0], {})
+
+    assert (found.shares, found.candidates) == ({}, 20)
 
 
 def test_what_fixed_knobs_took_the_place_of_did_not_matter():

@@ -34,6 +34,8 @@ _DRAWN = 3.0
 """How many parameters of a parent are drawn anew, on average."""
 _FIRST_RANDOM = 6
 """Candidates to be seen before TPE models them."""
+_BETTER = 0.1
+"""The share of the candidates that are called the better ones."""
 
 Parameters = Mapping[str, Any]
 
@@ -75,12 +77,14 @@ def importances(space: Space, seen: Sequence[Seen], names: Sequence[str]) -> dic
 
     PED-ANOVA (Watanabe et al. 2023): how far the better candidates' values of a parameter differ
     from all candidates'. All must have the parameters, with more than one value of each. What was
-    seen was not drawn evenly, so this is a hint, not a finding.
+    seen was not drawn evenly, so this is a hint, not a finding. There are none where no candidates
+    are the better ones: where even the worst is as good as the last of the best tenth.
     """
-    if not names:
+    scores = sorted((each.score for each in seen), reverse=True)
+    if not names or scores[math.ceil(_BETTER * len(scores)) - 1] == scores[-1]:
         return {}
     study = _study(space, seen, 0)
-    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=_BETTER)
     return optuna.importance.get_param_importances(study, evaluator=evaluator, params=list(names))
 
 
