@@ -8,7 +8,6 @@ from scipy.stats import binomtest
 
 from benchmarks.method.labs import Quantity, draw, judge, quantities
 from benchmarks.method.runs import Runs
-from siffra.lab.moderation import FEWEST_DEGREES
 
 LOOKS: Mapping[str, tuple[int, ...]] = {
     "3 seeds": (3,),
@@ -54,7 +53,7 @@ def study_errors(
         for looks_name, looks in LOOKS.items():
             say(f"mistakes: {name}, {looks_name}")
             rows.append(_rate(name, looks_name, measured, looks, labs=labs, moderated=True))
-            if len(looks) == 1 and looks[0] > FEWEST_DEGREES:  # else it is plain as it is
+            if len(looks) == 1:
                 rows.append(_rate(name, looks_name, measured, looks, labs=labs, moderated=False))
     return rows
 

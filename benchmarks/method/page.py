@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.method.cautions import METHODS, SPREADS, Caution
 from benchmarks.method.cautions import SEEDS as CAUTION_SEEDS
-from benchmarks.method.coverage import TARGET, Coverage
+from benchmarks.method.coverage import Coverage
 from benchmarks.method.errors import CLAIMS, LOOKS, ErrorRate
 from benchmarks.method.order import SEEDS, Pair
 from benchmarks.method.power import DESIGNS, SHIFTS, Power
@@ -114,11 +114,11 @@ first of its set. In brackets: Clopper and Pearson's 95 % interval.
 
 {table}
 
-Above 5 %, beyond chance: {told}. At 5 and 10 seeds the largest share is
-{_percent(largest[True], 1)}; without learning from each other, with plain t intervals,
+Above 5 %, beyond chance: {told}. The largest share at 3, 5 and 10 seeds is
+{_percent(largest[True], 1)}; with plain t intervals, without learning from each other, it is
 {_percent(largest[False], 1)}. Below 5 % is where claims of one lab err together, since they share a
-level. Three seeds leave two degrees of freedom, and runs that happen to agree weigh too much where
-values come in clumps, as times do on a busy machine: siffra's presets have five.
+level. Few seeds leave few degrees of freedom, and runs that happen to agree weigh too much where
+values come in clumps, as times do on a busy machine: siffra's presets have five seeds.
 
 **Labs in which everything differs by exactly the margin, and any claim gets *no difference*.**
 
@@ -139,8 +139,8 @@ def _coverage(rows: Sequence[Coverage]) -> str:
         lines.append([what + censored, *(_covers(own[n]) for n in seeds)])
     return f"""## Coverage
 
-How many 95 % intervals cover the truth; each cell has its plain t interval, then, from five
-seeds, the moderated one among ten comparisons of its kind. 93 to 97 % is as it should be.
+How many 95 % intervals cover the truth; each cell has its plain t interval, then the moderated
+one, which is siffra's, among ten comparisons of its kind. 93 to 97 % is as it should be.
 
 {_table(["comparison", *(f"{n} seeds" for n in seeds)], lines)}
 
@@ -148,10 +148,12 @@ Below 93 %: {_told([row for row in rows if _used(row) < LOW])}.
 
 Above 97 %: {_told([row for row in rows if _used(row) > HIGH])}.
 
-What lies above is safe, only wide. Times come with rare slow runs, which a handful of seeds
-either has or not; where networks collapse in some seeds, accuracy takes one of two values, and no
-interval from a few seeds is exact. Where runs do not reach a target (here {_percent(TARGET)} on
-test, against runs that take an epoch longer), they count as bounds, and the interval is open on
+What lies above is safe, only wide: collapsed networks, and epochs to a target that is reached
+early, take few different values, and where runs agree they are believed to vary by as much as
+counting in whole epochs or images can hide. Times come with rare slow runs, which a handful of
+seeds either has or not; where networks collapse in some seeds, accuracy takes one of two values,
+and no interval from a few seeds is exact. Where runs do not reach a target (on test; they are
+compared with runs that take an epoch longer), they count as bounds, and the interval is open on
 that side: it cannot miss there, so that it covers more than 95 %."""
 
 
@@ -206,10 +208,11 @@ can hide.
 vary alike, more or less. How much alike is estimated from the lab, and each variance is drawn
 towards the others': the moderated t of Smyth (2004). As it stands it is made for thousands of
 genes; a lab has ten comparisons that share levels, and some of them vary thirty times as much as
-others (below). Hence four cautions: nothing is learned where spreads are so different that it
-would be worth less than five seeds; nor from fewer than three comparisons, or with fewer than
-five seeds; what is learned counts for no more than a comparison's own seeds; and a comparison
-that varies more than its kind keeps its own variance, and learns the less.
+others (below). Hence five cautions: nothing is learned where spreads are so different that it
+would be worth less than five seeds; nor from fewer than three comparisons; what is learned counts
+for no more than a comparison's own seeds; a comparison that varies more than its kind keeps its
+own variance, and learns the less; and with fewer than five seeds it is a hint, which only widens
+the intervals of runs that happen to agree.
 
 **One allowance.** 5 % of labs may claim a difference that is not there, and 5 % may miss one that
 matters. Each allowance is shared by all claims of the lab in a Holm sequence (1979).

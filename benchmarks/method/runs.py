@@ -18,8 +18,10 @@ SETS = ("val", "test", "moved", "rotated")
 
 CONFIGURATIONS: Mapping[str, tuple[Mapping[str, Any], int]] = {
     "dense": ({"epochs": 10}, 200),
+    "long": ({"epochs": 30}, 200),
     "four neurons": ({"neurons": 4, "epochs": 1}, 200),
     "batch of 6": ({"batch_size": 6, "learning_rate": 0.9, "epochs": 1}, 200),
+    "hardly trained": ({"learning_rate": 0.0001, "epochs": 1}, 200),
     "six layers": ({"layers": 6, "epochs": 3}, 120),
     "conv": ({"model": "conv", "learning_rate": 0.1, "batch_size": 45, "epochs": 4}, 80),
     **{f"neurons = {n}": ({"neurons": n, "epochs": 3}, 80) for n in (28, 32, 36, 40, 48, 64)},

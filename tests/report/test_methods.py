@@ -28,17 +28,20 @@ def told(answers: Answers, examined=None) -> dict[str, str]:
     return {method.title: " ".join(method.paragraphs) for method in found}
 
 
-def with_priors(*priors: Prior | None) -> Answers:
+def moderated(*learned: float | None) -> Answers:
+    """The lab with claims whose variance was drawn to others' (None: was not), worth so much."""
     (question,) = LAB.questions
     claims = []
-    for claim, prior in zip(question.claims, priors, strict=True):
+    for claim, worth in zip(question.claims, learned, strict=True):
         assert claim.estimate is not None
-        claims.append(replace(claim, estimate=replace(claim.estimate, prior=prior)))
+        prior = None if worth is None else Prior(freedom=9.0, deviation=0.01, comparisons=12)
+        estimate = replace(claim.estimate, prior=prior, learned=worth or 0.0)
+        claims.append(replace(claim, estimate=estimate))
     return replace(LAB, questions=(replace(question, claims=tuple(claims)),))
 
 
 def test_a_plain_lab_is_told_of_plainly():
-    found = told(with_priors(None, None))
+    found = told(moderated(None, None))
 
     assert found["Runs and seeds"].startswith("Every setting was trained 3 times, with seeds 0, 1")
     assert "What it does not say" in found
@@ -46,13 +49,14 @@ def test_a_plain_lab_is_told_of_plainly():
         assert not any(title.startswith(absent) for title in found)
 
 
-def test_moderation_is_told_with_its_weight():
-    prior = Prior(freedom=3.14159, deviation=0.01, comparisons=12)
-    found = told(with_priors(prior, replace(prior, freedom=7.0)))
+def test_moderation_is_told_with_what_it_is_worth():
+    found = told(moderated(2.0, 3.14159))["How much things vary"]
+    assert "by up to 3.1 further degrees of freedom" in found
 
-    assert (
-        "with the weight of 3.1 and 7.0 further degrees of freedom" in found["How much things vary"]
-    )
+
+def test_moderation_of_few_seeds_is_told_as_what_it_is():
+    found = told(moderated(None, 0.0))["How much things vary"]
+    assert "makes intervals wider, and none narrower" in found
 
 
 def test_looks_are_told_with_their_schedule():

@@ -13,7 +13,7 @@ from typing import Literal
 
 from scipy.special import stdtr, stdtrit
 
-from siffra.lab.moderation import FEWEST_DEGREES, Prior
+from siffra.lab.moderation import Prior
 
 Scale = Literal["difference", "ratio"]
 
@@ -29,8 +29,8 @@ class Estimate:
     (0 or infinity); those with both are not among the values, and the interval is open on both
     sides. With one seed low and high are NaN.
 
-    `freedom` is the degrees of freedom of its t distribution (NaN for one seed), those included
-    that the `prior` adds, towards which its variance was drawn (None: of its own seeds alone).
+    `freedom` is the degrees of freedom of its t distribution (NaN for one seed), those `learned`
+    included: what the `prior` adds, towards which its variance was drawn (None: it was not).
     """
 
     value: float
@@ -41,6 +41,7 @@ class Estimate:
     scale: Scale
     censored: int
     freedom: float = math.nan
+    learned: float = 0.0
     prior: Prior | None = None
 
 
@@ -95,7 +96,7 @@ class Comparison:
         Not from a variance that was too small to be seen (as of networks that all collapse), nor
         from bounds in the place of values.
         """
-        return self.seeds > FEWEST_DEGREES and not self.censored and self._seen > self.floor
+        return self.seeds > 1 and not self.censored and self._seen > self.floor
 
     @cached_property
     def _seen(self) -> float:
@@ -160,6 +161,7 @@ class Comparison:
         if self.scale == "ratio":
             numbers = tuple(math.exp(number) for number in numbers)
         value, low, high, *values = numbers
+        _, learned = self._moderated
         return Estimate(
             value=value,
             low=low,
@@ -168,6 +170,7 @@ class Comparison:
             values=tuple(values),
             scale=self.scale,
             censored=self.censored,
-            freedom=self.seeds - 1 + self._moderated[1] if self.seeds > 1 else math.nan,
+            freedom=self.seeds - 1 + learned if self.seeds > 1 else math.nan,
+            learned=learned,
             prior=self.prior,
         )

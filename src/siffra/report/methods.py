@@ -100,11 +100,11 @@ def _cores(words: Words, machine: Machine) -> str:
 def _moderated(words: Words, answers: Answers) -> list[str]:
     """How far variances were drawn towards each other, if they were."""
     claims = [claim for question in answers.questions for claim in question.claims]
-    priors = {c.estimate.prior for c in claims if c.estimate and c.estimate.prior}
-    if not priors:
-        return []
-    worth = sorted({round(prior.freedom, 1) for prior in priors})
-    return [words("methods.moderated", worth=words.listing(words.number(f, 1) for f in worth))]
+    moderated = [c.estimate for c in claims if c.estimate and c.estimate.prior]
+    worth = max((estimate.learned for estimate in moderated), default=0.0)
+    if worth:
+        return [words("methods.moderated", worth=words.number(worth, 1))]
+    return [words("methods.moderated_few")] if moderated else []
 
 
 def _looks(words: Words, answers: Answers) -> list[str]:
