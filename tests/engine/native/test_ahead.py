@@ -11,6 +11,7 @@ from small import small_dataset
 
 from siffra.config import Setting
 from siffra.engine.native import ahead
+from siffra.engine.native.engine import NativeEngine
 
 
 @pytest.fixture
@@ -89,3 +90,39 @@ def test_the_process_puts_kernels_into_the_cache_that_all_share(tmp_path):
         timeout=300,
     )
     assert any(tmp_path.rglob("dense.*.nbc"))
+
+
+def test_what_one_process_has_compiled_no_other_compiles_again():
+    """All kinds of kernels, those that are made for an activation or a shape too."""
+    knobs = [
+        {"neurons": 7},
+        {"neurons": 7, "activation": "gelu", "optimizer": "muon", "dropout": 0.2},
+        {"model": "conv", "filters": 3},
+        {
+            "model": "conv", "filters": 3, "kernel_size": 3, "padding": "same", "batch_norm": True,
+            "activation": "tanh", "optimizer": "adamw", "ema": 0.9, "augment": "shifts",
+        },
+    ]  # fmt: skip
+    script = (
+        "import pickle, sys\n"
+        "from numba.core import event\n"
+        "from siffra.engine.native.engine import NativeEngine\n"
+        "tasks, dataset = pickle.load(sys.stdin.buffer)\n"
+        "with event.install_recorder('numba:compile') as compiled:\n"
+        "    for model, training in tasks:\n"
+        "        NativeEngine().prepare(model, training, dataset)\n"
+        "print(*{str(told.data['dispatcher']) for _, told in compiled.buffer}, sep='\\n')"
+    )
+    dataset = small_dataset((28, 28, 1))
+    for model, training in tasks(*knobs):
+        NativeEngine().prepare(model, training, dataset)
+
+    second = subprocess.run(
+        [sys.executable, "-c", script],
+        input=pickle.dumps((tasks(*knobs), dataset)),
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+
+    assert second.stdout.decode().split() == []

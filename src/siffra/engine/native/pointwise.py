@@ -9,9 +9,11 @@ tables are flat, and channels come in whole vectors.
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import njit, prange
+from numba.extending import overload
 
 from siffra.config.model import Activation
 from siffra.engine.native.conv import LANES
@@ -78,9 +80,35 @@ _FUNCTIONS = {
     "relu": (_relu, _relu_slope),
     "gelu": (_gelu, _gelu_slope),
     "tanh": (_tanh, _tanh_slope),
-    None: (_itself, _one),
+    "linear": (_itself, _one),
 }
 """Each activation and its slope, both of vectors."""
+
+
+def _value(activation: str, u: Any) -> Any:
+    """The activation of this name: which one is settled when a kernel is compiled.
+
+    A kernel that held the function itself would never be found among those kept: Numba asks
+    whether a kernel's variables are the same, and a compiled function is another in each process.
+    """
+    raise NotImplementedError("in kernels only")
+
+
+def _slope(activation: str, u: Any) -> Any:
+    """Its slope."""
+    raise NotImplementedError("in kernels only")
+
+
+def _look_up(which: int) -> Any:
+    def implementation(activation, u):
+        function = _FUNCTIONS[activation.literal_value][which]
+        return lambda activation, u: function(u)
+
+    return implementation
+
+
+for _which, _function in enumerate((_value, _slope)):
+    overload(_function, inline="always", prefer_literal=True)(_look_up(_which))
 
 
 @parallel
@@ -100,7 +128,7 @@ def moments(z, images, image_size, at, channels, sums, squares):
 @cache
 def forward(activation: Activation | None, largest: bool):
     """The kernel from products to outputs, for one activation and kind of pooling."""
-    value, _ = _FUNCTIONS[activation]
+    name = activation or "linear"
 
     @parallel
     def run(z, images, sizes, members, places, scale, shift, out, choices):
@@ -116,10 +144,10 @@ def forward(activation: Activation | None, largest: bool):
                 base = image * z_image + c
                 for w in range(windows):
                     row = load(z, base + peek(members, w * window), LANES)
-                    best, choice = value(scales * row + shifts), spread(0, LANES)
+                    best, choice = _value(name, scales * row + shifts), spread(0, LANES)
                     for m in range(1, window):
                         row = load(z, base + peek(members, w * window + m), LANES)
-                        v = value(scales * row + shifts)
+                        v = _value(name, scales * row + shifts)
                         if largest:
                             choice = where_above(v, best, spread(m, LANES), choice)
                             best = where_above(v, best, v, best)
@@ -136,7 +164,7 @@ def forward(activation: Activation | None, largest: bool):
 @cache
 def backward(activation: Activation | None, largest: bool):
     """The kernel for the gradient of z, for one activation and kind of pooling."""
-    _, slope_of = _FUNCTIONS[activation]
+    name = activation or "linear"
 
     @parallel
     def run(z, images, sizes, tables, norm, gradient, choices, terms, writes, sums, products):
@@ -166,7 +194,7 @@ def backward(activation: Activation | None, largest: bool):
                             g = where_equal(choice, spread(m, LANES), slope, zero)
                         else:
                             g = slope * share
-                        g = g * slope_of(scales * row + shifts)
+                        g = g * _slope(name, scales * row + shifts)
                         total = total + g
                         product = product + g * (row - means)
                         if writes:
