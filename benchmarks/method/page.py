@@ -137,6 +137,7 @@ def _coverage(rows: Sequence[Coverage]) -> str:
         own = {row.seeds: row for row in rows if row.what == what}
         censored = f"; {_percent(own[seeds[0]].censored)} bounds" if own[seeds[0]].censored else ""
         lines.append([what + censored, *(_covers(own[n]) for n in seeds)])
+    beyond = [(row, row.lies_beyond(LOW, HIGH)) for row in rows]
     return f"""## Coverage
 
 How many 95 % intervals cover the truth; each cell has its plain t interval, then the moderated
@@ -144,9 +145,9 @@ one, which is siffra's, among ten comparisons of its kind. 93 to 97 % is as it s
 
 {_table(["comparison", *(f"{n} seeds" for n in seeds)], lines)}
 
-Below 93 %: {_told([row for row in rows if _used(row) < LOW])}.
+Below 93 %, beyond chance: {_told([row for row, (below, _) in beyond if below])}.
 
-Above 97 %: {_told([row for row in rows if _used(row) > HIGH])}.
+Above 97 %, beyond chance: {_told([row for row, (_, above) in beyond if above])}.
 
 What lies above is safe, only wide: collapsed networks, and epochs to a target that is reached
 early, take few different values, and where runs agree they are believed to vary by as much as
@@ -157,15 +158,10 @@ compared with runs that take an epoch longer), they count as bounds, and the int
 that side: it cannot miss there, so that it covers more than 95 %."""
 
 
-def _used(row: Coverage) -> float:
-    """The coverage of the interval that siffra uses."""
-    return row.plain if row.moderated is None else row.moderated
-
-
 def _told(rows: Sequence[Coverage]) -> str:
     told = []
     for what in dict.fromkeys(row.what for row in rows):
-        seeds = [f"{r.seeds} seeds {_percent(_used(r), 1)}" for r in rows if r.what == what]
+        seeds = [f"{r.seeds} seeds {_percent(r.used, 1)}" for r in rows if r.what == what]
         told.append(f"{what} ({', '.join(seeds)})")
     return "; ".join(told) or "none"
 
@@ -275,8 +271,8 @@ def _table_of_runs(runs: Mapping[str, Runs]) -> str:
 {table}
 
 All else is siffra's default. The table is `benchmarks/method/runs.csv`; `python -m
-benchmarks.method --make-runs` trains it anew. Its times were taken on two cores that were busy
-with other work, which is what outliers come from."""
+benchmarks.method --make-runs` trains it anew, on a machine that does nothing else. As in a lab,
+all runs of a seed are made before those of the next."""
 
 
 def _spread(values: np.ndarray, unit: str) -> str:

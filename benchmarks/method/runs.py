@@ -59,12 +59,17 @@ def make_runs(say: Callable[[str], None]) -> None:
     from siffra.run import run
 
     engine, dataset = make_engine(), load_dataset(DataSource())
+    settings = {
+        name: Setting.from_knobs(dict(knobs)) for name, (knobs, _) in CONFIGURATIONS.items()
+    }
+    for setting in settings.values():
+        engine.prepare(setting.model, setting.training, dataset)
     rows = []
-    for name, (knobs, seeds) in CONFIGURATIONS.items():
-        say(f"{name}: {seeds} runs")
-        setting = Setting.from_knobs(dict(knobs))
-        for seed in range(seeds):
-            record, _ = run(setting, dataset.split_for(seed), seed, engine)
+    # All of a seed before the next, as in a lab: a slow phase of the machine hits all alike.
+    for seed in range(max(seeds for _, seeds in CONFIGURATIONS.values())):
+        say(f"seed {seed}")
+        for name in (name for name, (_, seeds) in CONFIGURATIONS.items() if seed < seeds):
+            record, _ = run(settings[name], dataset.split_for(seed), seed, engine)
             rows.append(
                 {
                     "runs": name,
