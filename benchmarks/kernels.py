@@ -62,7 +62,7 @@ def measure_kernels(
             images = worker.ask(_prepare, name, threads)
             gflops, peaks = [], []
             for _ in range(_TRIALS):
-                peaks.append(gauge.ask_rested(matrix_peak))
+                peaks.append(gauge.ask_rested(matrix_peak, threads))
                 gflops.append(worker.ask_rested(_trial))
             times.append(KernelTime(name, images, gflops, peaks))
     return times

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
-from siffra.bench.limits import Demand, Limits, demand_of, middle
+from siffra.bench.limits import Demand, Limits, demand_of, matrix_peak, middle
 from siffra.bench.measure import TOLERANCE, Effort, Timing, measure
 from siffra.bench.peers.base import Problem
 from siffra.bench.workers import Turn, Worker
@@ -97,6 +98,22 @@ def test_the_limit_is_the_greater_of_computing_and_reading():
     assert limits.computing(demand) == pytest.approx(0.01)
     assert limits.reading(demand) == pytest.approx(0.02)
     assert limits.seconds(demand) == limits.reading(demand)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_matrix_peak_is_that_of_as_many_threads(threads, monkeypatch):
+    seen = []
+
+    def look(work):
+        work()
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return 1.0
+
+    monkeypatch.setattr("siffra.bench.limits._best", look)
+    matrix_peak(threads)
+
+    assert seen
+    assert set(seen) == {threads}
 
 
 def test_the_middle_is_taken_of_each_limit():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from siffra.network import Network
 
@@ -79,14 +80,15 @@ def demand_of(network: Network, images: np.ndarray, *, training: bool) -> Demand
 
 def measure_limits(threads: int) -> Limits:
     """The machine's limits, as they are now; takes about a second and half a gigabyte."""
-    return Limits(matrix_peak(), memory_bandwidth(threads))
+    return Limits(matrix_peak(threads), memory_bandwidth(threads))
 
 
-def matrix_peak() -> float:
-    """GFLOP/s of a large float32 matrix product by NumPy's BLAS: the best of a few."""
+def matrix_peak(threads: int) -> float:
+    """GFLOP/s of a large float32 matrix product by NumPy's BLAS on `threads`: the best of a few."""
     a = np.ones((_SIDE, _SIDE), np.float32)
     out = np.empty_like(a)
-    return 2 * _SIDE**3 / _best(lambda: np.dot(a, a, out=out)) / 1e9
+    with threadpool_limits(threads, "blas"):
+        return 2 * _SIDE**3 / _best(lambda: np.dot(a, a, out=out)) / 1e9
 
 
 def memory_bandwidth(threads: int) -> float:

@@ -48,7 +48,6 @@ def probe() -> Probe:
 def _probe() -> Probe:
     from numba import threading_layer  # pyright: ignore[reportPrivateImportUsage]
     from numba.core import config
-    from threadpoolctl import threadpool_limits
 
     from siffra.data.load import load_dataset
     from siffra.engine.native.engine import NativeEngine
@@ -57,8 +56,7 @@ def _probe() -> Probe:
         raise RuntimeError("Numba is told not to compile")  # else it would take a minute to fail
     full = load_dataset()
     rate = _rate(NativeEngine(1), replace(full, train=full.train.some(_IMAGES)))
-    with threadpool_limits(1):
-        peak = matrix_peak()
+    peak = matrix_peak(1)
     caches = tuple(sorted(_caches()))
     files = (file for folder in caches for file in folder.glob("*.nb[ic]"))
     size = sum(file.stat().st_size for file in files)
