@@ -8,7 +8,7 @@ from benchmarks.growth import Growth
 from benchmarks.kernels import KernelTime
 from benchmarks.results import Results
 from benchmarks.shares import ShareTime
-from siffra.bench.measure import TOLERANCE
+from siffra.bench.measure import LEARNT, TOLERANCE
 from siffra.bench.peers import PEERS
 from siffra.bench.session import Session
 from siffra.bench.table import cell, headline, refusals, seconds
@@ -160,8 +160,8 @@ _METHOD = f"""\
 Each library is used as its own users would who know it well; `src/siffra/bench/peers/` has a short
 file for each. All start from the same weights and use the same batches in the same order, float32,
 plain SGD, and batch norms have the same constants. Only a library whose mean loss over the first
-epoch is siffra's, within {TOLERANCE:.1%}, is timed. That first epoch, in which compilers run, is
-not counted.
+epoch is siffra's, within {TOLERANCE:.1%} and within {LEARNT:.0%} of what siffra learnt in it,
+is timed. That first epoch, in which compilers run, is not counted.
 
 Each library lives in a process of its own, so that thread pools do not get in each other's way,
 and all are asked for an epoch in turn (A B C A B C), with a pause for threads to go to sleep. All

@@ -27,7 +27,12 @@ def test_a_timing_is_its_median_and_the_distance_of_its_quartiles():
 
 
 class FakeWorker:
-    """A turn takes it 20 seconds; the loss that it reports is its peer's in `LOSSES`."""
+    """A turn takes it 20 seconds; the loss that it reports is its peer's in `LOSSES`.
+
+    While steps lead nowhere it is `STILL`.
+    """
+
+    STILL = 1.5
 
     LOSSES: ClassVar = {
         "siffra": 1.0,
@@ -44,12 +49,13 @@ class FakeWorker:
         if peer == "jax":
             raise BenchError("no such device")
         self.peer, self.turns = peer, 0
+        self.moves = problem.learning_rate > 1e-20
 
     def turn(self):
         self.turns += 1
         if self.peer == "torch-compile" and self.turns == 2:
             raise BenchError("its process died")
-        return Turn(20.0, self.LOSSES[self.peer])
+        return Turn(20.0, self.LOSSES[self.peer] if self.moves else self.STILL)
 
     def limits(self, threads):
         return Limits(matrix_peak=100.0, bandwidth=10.0)
@@ -78,6 +84,22 @@ def test_who_trains_otherwise_or_fails_is_not_timed(problem, monkeypatch):
     # Forward and gradients of weights, and the second layer's gradients of inputs.
     assert result.demand == Demand(300 * (2 * (784 * 32 + 32 * 10) + 32 * 10), 300 * 784)
     assert result.share == pytest.approx(2e-9 * result.demand.multiplications / 100 / 20)
+
+
+def test_who_learns_nothing_is_not_timed_where_there_is_little_to_learn(problem, monkeypatch):
+    monkeypatch.setattr("siffra.bench.measure.Worker", FakeWorker)
+    monkeypatch.setattr(FakeWorker, "STILL", still := 1 + TOLERANCE / 2)
+    monkeypatch.setattr(FakeWorker, "LOSSES", {"siffra": 1.0, "pytorch": still, "keras": 1 + 1e-5})
+
+    result = measure(
+        WORKS["deep"], problem, ["siffra", "keras", "pytorch"], Effort(1, 1, 9.0),
+        say=lambda text: None,
+    )  # fmt: skip
+
+    assert result.timings.keys() == {"siffra", "keras"}
+    assert result.refused["pytorch"] == (
+        "its first loss is 1.00050, siffra's is 1.00000, and no more than 2.5e-05 may lie between"
+    )
 
 
 def test_a_peer_that_is_too_slow_has_one_turn_where_that_is_enough(problem, monkeypatch):

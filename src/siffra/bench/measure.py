@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median, quantiles
 
 from siffra.bench.limits import Demand, Limits, demand_of, middle
@@ -18,10 +18,17 @@ They differ by rounding, which training amplifies. The worst of it is in sums ov
 that a library adds up one after the other in float32: a batch norm's moments over 25,088
 positions may be wrong by that many halves of float32's epsilon, 1.5e-3 (PyTorch's with
 channels last, whose error is 6e-5). Works are chosen so that an epoch makes little more of it
-than there is, and a different training is far outside.
+than there is, and a different training is far outside, where an epoch is enough to learn from.
+"""
+LEARNT = 0.05
+"""By how much of what siffra learns in the first epoch a peer's first loss may differ.
+
+That is the first loss, less the loss of an epoch whose steps lead nowhere. Some networks learn so
+little at first, or slowly, that one who stood still would be within `TOLERANCE`.
 """
 
-
+_NO_STEP = 1e-30
+"""A learning rate with which float32 weights stay what they are."""
 _GAUGED = 3
 """Rounds that start with a measurement of the machine's limits."""
 
@@ -103,8 +110,9 @@ class Effort:
 class Race:
     """Peers at one problem, each in a process of its own, siffra first.
 
-    A peer whose first loss is not siffra's, or that fails, is `refused`, with the reason.
-    If siffra fails, that is raised.
+    A peer whose first loss is not siffra's, or that fails, is `refused`, with the reason. In a
+    training siffra learns nothing for an epoch before it learns, which tells how much there is to
+    learn. If siffra fails, that is raised.
     """
 
     def __init__(self, task: Task, problem: Problem) -> None:
@@ -113,14 +121,18 @@ class Race:
         self._workers: dict[str, Worker] = {}
         self.timings: dict[str, Timing] = {}
         self.refused: dict[str, str] = {}
+        self._allowed = 0.0
 
     def enter(self, peer: str, worker: Worker) -> None:
         """Build the peer's network in `worker`, and take its first turn."""
         with self._refusing(peer):
+            still = self._still(worker) if peer == "siffra" else None
             worker.open(peer, self._task, self._problem)
             turn = worker.turn()
             timing = Timing(turn.seconds, turn.loss)
-            if wrong := _disagreement(timing, self.timings.get("siffra", timing)):
+            if peer == "siffra":
+                self._allowed = _allowed(timing.loss, still)
+            if wrong := self._disagreement(timing):
                 self.refused[peer] = wrong
             else:
                 self.timings[peer], self._workers[peer] = timing, worker
@@ -132,6 +144,26 @@ class Race:
             if effort.goes_on(done, timing):
                 with self._refusing(peer):
                     timing.seconds.append(worker.turn().seconds)
+
+    def _still(self, worker: Worker) -> float | None:
+        """Siffra's loss in an epoch whose steps lead nowhere; None where nothing is trained."""
+        if self._task != "train":
+            return None
+        setting = self._problem.setting
+        training = setting.training.model_copy(update={"learning_rate": _NO_STEP})
+        problem = replace(self._problem, setting=replace(setting, training=training))
+        worker.open("siffra", self._task, problem)
+        return worker.turn().loss
+
+    def _disagreement(self, timing: Timing) -> str:
+        """What is wrong with a peer's first loss; empty if nothing is."""
+        loss, expected = timing.loss, self.timings.get("siffra", timing).loss
+        if loss is None or expected is None or abs(loss - expected) <= self._allowed:
+            return ""
+        return (
+            f"its first loss is {loss:.5f}, siffra's is {expected:.5f}, "
+            f"and no more than {self._allowed:.2g} may lie between"
+        )
 
     @contextmanager
     def _refusing(self, peer: str) -> Iterator[None]:
@@ -145,12 +177,12 @@ class Race:
             self._workers.pop(peer, None)
 
 
-def _disagreement(timing: Timing, siffras: Timing) -> str:
-    """What is wrong with a peer's first loss; empty if nothing is."""
-    loss, expected = timing.loss, siffras.loss
-    if loss is None or expected is None or abs(loss - expected) <= TOLERANCE * abs(expected):
-        return ""
-    return f"its first loss is {loss:.5f}, siffra's is {expected:.5f}"
+def _allowed(loss: float | None, still: float | None) -> float:
+    """How far a peer's first loss may be from siffra's."""
+    if loss is None:
+        return 0.0
+    allowed = TOLERANCE * abs(loss)
+    return allowed if still is None else min(allowed, LEARNT * abs(still - loss))
 
 
 def measure(
