@@ -279,15 +279,44 @@ class TestAnswers:
         shown = {q.claims[0].estimate.confidence for q in answers.questions}
         assert shown == {1 - 0.05 / 4}
 
-    def test_best_level_is_chosen_on_validation_and_flagged_at_the_edge(self):
-        plan = make_plan(make_question(LEVELS), make_question(LEVELS[:2]))
+    def test_best_level_is_chosen_on_validation(self):
+        plan = make_plan(make_question(LEVELS))
         records = {
             key: make_record(*key, accuracy={"val": by_neurons(*key), "test": 1 - by_neurons(*key)})
             for key in records_of(LEVELS, plan.seeds, by_neurons)
         }
-        inner, outer = answer(plan, records).questions
-        assert (inner.best, inner.edge) == (1, ())
-        assert (outer.best, outer.edge) == (1, ("neurons",))
+        (found,) = answer(plan, records).questions
+        assert found.best == 1
+
+    @pytest.mark.parametrize(
+        ("knob", "values", "best", "expected"),
+        [
+            ("neurons", (4, 8, 16), 8, ()),
+            ("neurons", (4, 8, 16), 16, ("neurons",)),
+            ("neurons", (4, 8, 16), 4, ("neurons",)),
+            ("neurons", (1, 8, 16), 1, ()),
+            ("dropout", (0.0, 0.1, 0.2), 0.0, ()),
+            ("dropout", (0.1, 0.2, 0.3), 0.1, ("dropout",)),
+            ("neurons", (4, 16), 16, ()),
+            ("activation", ("relu", "gelu", "tanh"), "tanh", ()),
+        ],
+    )
+    def test_a_best_value_with_more_to_try_beyond_it_is_flagged(self, knob, values, best, expected):
+        levels = [make_level({knob: value}) for value in values]
+        winner = levels[values.index(best)].settings[0]
+        plan = make_plan(make_question(levels))
+        records = records_of(levels, plan.seeds, lambda s, seed: 0.8 + 0.1 * (s == winner))
+        (found,) = answer(plan, records).questions
+        assert found.edge == expected
+
+    def test_levels_picked_by_hand_have_no_edge(self):
+        picked = ((4, 0.1), (8, 0.2), (16, 0.3))
+        levels = [make_level({"neurons": n, "dropout": d}) for n, d in picked]
+        plan = make_plan(make_question(levels))
+        wide = levels[2].settings[0]
+        records = records_of(levels, plan.seeds, lambda s, seed: 0.8 + 0.1 * (s == wide))
+        (found,) = answer(plan, records).questions
+        assert (found.best, found.edge) == (2, ())
 
     def test_names_have_no_edge(self):
         levels = [make_level({"model": "dense"}), make_level({"model": "conv"})]

@@ -51,7 +51,7 @@ def test_the_winner_is_named_with_its_lead_and_whom_it_cannot_be_told_from(answe
 def test_a_best_value_at_the_edge_is_flagged(answers):
     said = answer_sentence(question("a", answers))
 
-    assert "The best value for learning rate is the largest that was tried" in said
+    assert "The best value for learning rate on validation is the largest that was tried" in said
 
 
 def test_a_question_about_time_is_answered_with_time(answers):
@@ -121,6 +121,19 @@ def test_a_difference_that_all_seeds_show_makes_a_winner_whatever_they_share():
     levels = np.array([shared, shared - 0.005])
 
     assert "best is 1 neuron" in answer_sentence(made_answer({"test": levels, "val": levels}))
+
+
+def test_a_lowest_level_that_is_all_over_the_place_hides_no_winner():
+    noise = np.array([0, 0.0001, 0.0002, 0.0003, 0.0004])
+    collapsing = np.array([0.1, 0.9, 0.1, 0.9, 0.1])
+    levels = np.array([0.97 + noise, 0.95 + noise, collapsing])
+
+    said = plain(answer_sentence(made_answer({"test": levels, "val": levels})))
+
+    assert "best is 1 neuron, with 97.0" in said
+    assert (
+        "2.00 percentage points above 2 neurons (though it cannot be told from 3 neurons)" in said
+    )
 
 
 def test_a_best_on_validation_that_is_beaten_on_test_is_not_called_the_best_there():

@@ -6,6 +6,7 @@ How a verdict is reached is `siffra.lab.judging`'s, and in how many looks, `siff
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from siffra.lab.interactions import Interaction, Loss
 from siffra.lab.judging import ClaimAnswer, Verdict
@@ -29,6 +30,9 @@ __all__ = [
     "answer",
 ]
 
+FEWEST_WITH_AN_EDGE = 3
+"""Values of a knob: of two, either is outermost, which says nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class QuestionAnswer:
@@ -36,7 +40,7 @@ class QuestionAnswer:
 
     `best` is the index of the level with the highest mean validation accuracy (0 while there
     is none), and `edge` names the varied knobs of which that level has the largest or smallest
-    value tried (so that the true best may lie outside). `interactions` has one for each order of
+    value tried (so that a better one may lie beyond). `interactions` has one for each order of
     two varied knobs, if all combinations were tried; else none.
     """
 
@@ -132,15 +136,29 @@ def _answer_question(
 
 
 def _edge(question: Question, best: Level) -> tuple[str, ...]:
-    """The varied knobs with numbers for values of which `best` has an outermost one."""
-    found = []
+    """The varied knobs of which `best` has an outermost value, with more to try beyond it.
+
+    Of a grid, that is: levels that were picked by hand have no edge, and nor have two values.
+    """
+    tried: dict[str, dict[str, Any]] = {}
     for name in question.vary:
         if any(name not in level.knobs for level in question.levels):
-            continue  # a knob that some levels lack has no outermost value
-        tried = {level.knobs[name] for level in question.levels if _is_number(level.knobs[name])}
-        if len(tried) > 1 and best.knobs[name] in (min(tried), max(tried)):
+            return ()
+        tried[name] = {repr(level.knobs[name]): level.knobs[name] for level in question.levels}
+    if math.prod(len(values) for values in tried.values()) != len(question.levels):
+        return ()
+    found = []
+    for name, values in tried.items():
+        numbers = [value for value in values.values() if _is_number(value)]
+        if len(numbers) >= FEWEST_WITH_AN_EDGE and best.knobs[name] in _ends(numbers):
             found.append(name)
     return tuple(found)
+
+
+def _ends(numbers: Sequence[float]) -> set[float]:
+    """The largest and the smallest, unless nothing lies below it: 1 of a count, 0 of the rest."""
+    least = 1 if all(isinstance(number, int) for number in numbers) else 0
+    return {max(numbers)} | ({min(numbers)} if min(numbers) > least else set())
 
 
 def _is_number(value: object) -> bool:

@@ -43,7 +43,7 @@ def answer_sentence(answer: QuestionAnswer, language: str = "en") -> str:
     parts = [_after(words, answer) + lead]
     parts += [_accuracies(words, answer, name) for name in _shifted_sets(answer)]
     parts += _mishaps(words, answer)
-    parts += _edges(words, answer) if _has_a_winner(answer) else []
+    parts += _edges(words, answer)
     return " ".join(f"{capital(part)}." for part in parts)
 
 
@@ -162,7 +162,6 @@ def _accuracies(words: Words, answer: QuestionAnswer, on: str) -> str:
     levels = _seen(answer)
     means = [level.accuracy[on].mean for level in levels]
     chosen = answer.levels[answer.best]
-    worst = levels[means.index(min(means))]
     top = levels[means.index(max(means))]
     told = {
         "level": level_name(words, chosen.level),
@@ -176,15 +175,16 @@ def _accuracies(words: Words, answer: QuestionAnswer, on: str) -> str:
     error = ERROR / math.comb(len(levels), 2)
     if _above(top, chosen, on, error):
         return words("answer.beaten", **told, top=level_name(words, top.level))
-    if not _above(chosen, worst, on, error):
-        return _tie(words, levels, worst, on)
+    beaten = _beaten(answer, on)
+    if not beaten:
+        return _tie(words, levels, levels[means.index(min(means))], on)
+    worst = min(beaten, key=lambda level: level.accuracy[on].mean)
     gap = 100 * (chosen.accuracy[on].mean - worst.accuracy[on].mean)
     blur = 100 * math.hypot(*(numbers.half_width(x.accuracy[on]) for x in (chosen, worst)))
     gap_text = words.number(gap, numbers.decimals_for(blur))
     key = "answer.best_too" if on != "test" and _leads(answer) else "answer.best"
     text = words(key, **told, gap=gap_text, worst=level_name(words, worst.level))
-    others = [level for level in levels if level not in (chosen, worst)]
-    text += _rivals(words, [x.level for x in others if not _above(chosen, x, on, error)])
+    text += _rivals(words, [x.level for x in levels if x is not chosen and x not in beaten])
     return text + (_cost(words, levels, chosen) if on == "test" else "")
 
 
@@ -271,11 +271,18 @@ def _mishaps(words: Words, answer: QuestionAnswer) -> list[str]:
 
 
 def _has_a_winner(answer: QuestionAnswer) -> bool:
-    """Whether the best level can be told from the one that is lowest on the test set."""
-    levels = _seen(answer)
-    worst = min(levels, key=lambda level: level.accuracy["test"].mean)
-    chosen = answer.levels[answer.best]
-    return len(levels) > 1 and _above(chosen, worst, "test", ERROR / math.comb(len(levels), 2))
+    """Whether the best level can be told from any other on the test set."""
+    return bool(_beaten(answer, "test"))
+
+
+def _beaten(answer: QuestionAnswer, on: str) -> list[LevelAnswer]:
+    """The levels that the best one is better than, beyond chance.
+
+    The lowest need not be among them: where some runs collapse it may be the least certain.
+    """
+    levels, chosen = _seen(answer), answer.levels[answer.best]
+    error = ERROR / max(1, math.comb(len(levels), 2))
+    return [level for level in levels if level is not chosen and _above(chosen, level, on, error)]
 
 
 def _edges(words: Words, answer: QuestionAnswer) -> list[str]:
