@@ -29,8 +29,8 @@ lint: $(VENV)/.dev  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-bench: $(VENV)/.bench  ## time siffra, Keras, PyTorch and JAX side by side (ARGS="works --quick" for a glance)
-	$(BIN)/python -m benchmarks $(or $(ARGS),works)
+bench: $(VENV)/.bench  ## time siffra, Keras, PyTorch and JAX side by side (ARGS="works --quick" for a glance, --write for the page)
+	$(BIN)/python -m benchmarks $(if $(filter --%,$(firstword $(ARGS))),all) $(or $(ARGS),works)
 
 method: setup  ## put the statistics to the test on made-up labs of real runs (ARGS=--quick for a glance)
 	$(BIN)/python -m benchmarks.method $(ARGS)

@@ -14,8 +14,9 @@ from benchmarks import report
 from benchmarks.growth import IMAGES as GROWTH_IMAGES
 from benchmarks.growth import SWEEPS, measure_growth
 from benchmarks.kernels import KERNELS, measure_kernels
+from benchmarks.origin import Origin
 from benchmarks.picture import draw_growth, draw_works
-from benchmarks.results import Results, keep, read
+from benchmarks.results import Results, check, keep, read
 from benchmarks.shares import SHARES, measure_shares
 from siffra.bench.limits import available_cores, hold_to
 from siffra.bench.measure import Effort
@@ -70,6 +71,7 @@ def works(
     able = installed(peers, _tell)
     threads = _hold(threads)
     repeats = repeats or (_QUICK_REPEATS if quick else _REPEATS)
+    origin = _origin(docs, Conditions.here(threads, able), write=write, fresh=fresh)
     with _saying() as say:
         session = bench(
             chosen,
@@ -81,7 +83,7 @@ def works(
             on_result=lambda result: _tell(in_a_line(result)),
         )
     _print_session(session)
-    _finish(docs, session.conditions, fresh=fresh, write=write, works=_by_name(session.results))
+    _finish(docs, session.conditions, origin, fresh=fresh, works=_by_name(session.results))
 
 
 @app.command()
@@ -101,6 +103,8 @@ def growth(
     threads = _hold(threads)
     end = time.monotonic() + 60 * minutes
     count = IMAGES if any("images" in name for name in chosen) else GROWTH_IMAGES
+    conditions = Conditions.here(threads, able)
+    origin = _origin(docs, conditions, write=write, fresh=fresh)
     with _saying() as say:
         dataset = read_images(count, 1)
         grown = []
@@ -109,8 +113,7 @@ def growth(
         ):
             _tell(*report.growth_lines(one))
             grown.append(one)
-    conditions = Conditions.here(threads, able)
-    _finish(docs, conditions, fresh=fresh, write=write, growth=_by_name(grown))
+    _finish(docs, conditions, origin, fresh=fresh, growth=_by_name(grown))
 
 
 @app.command()
@@ -124,12 +127,13 @@ def kernels(
     """The heaviest kernels alone, against the matrix peak."""
     chosen = known("only", only, list(KERNELS))
     threads = _hold(threads)
+    conditions = Conditions.here(threads, ["siffra"])
+    origin = _origin(docs, conditions, write=write, fresh=fresh)
     with _saying() as say:
         times = measure_kernels(chosen, threads, say)
     for line in report.kernel_lines(times):
         console.print(line, highlight=False)
-    conditions = Conditions.here(threads, ["siffra"])
-    _finish(docs, conditions, fresh=fresh, write=write, kernels=_by_name(times))
+    _finish(docs, conditions, origin, fresh=fresh, kernels=_by_name(times))
 
 
 @app.command()
@@ -144,13 +148,24 @@ def shares(
     """What augmentation and scoring cost beside siffra's training."""
     chosen = known("only", only, list(SHARES))
     threads = _hold(threads)
+    conditions = Conditions.here(threads, ["siffra"])
+    origin = _origin(docs, conditions, write=write, fresh=fresh)
     with _saying() as say:
         dataset = read_images(images or IMAGES, SCORED)
         times = measure_shares(chosen, dataset, threads, say)
     for line in report.share_lines(times):
         console.print(line, highlight=False)
-    conditions = Conditions.here(threads, ["siffra"])
-    _finish(docs, conditions, fresh=fresh, write=write, shares=_by_name(times))
+    _finish(docs, conditions, origin, fresh=fresh, shares=_by_name(times))
+
+
+@app.command("all")
+def everything(
+    threads: Threads = None, write: Write = False, fresh: Fresh = False, docs: Docs = _DOCS
+) -> None:
+    """All of these parts, one after the other: the whole page, in about an hour."""
+    for part in (works, growth, kernels, shares):
+        part(threads=threads, write=write, fresh=fresh, docs=docs)
+        fresh = False
 
 
 @app.command()
@@ -189,13 +204,29 @@ def _print_session(session: Session) -> None:
     console.print(*lines, sep="\n", highlight=False)
 
 
+def _origin(docs: Path, conditions: Conditions, *, write: bool, fresh: bool) -> Origin | None:
+    """Where what follows is measured, if it is to be kept; what may not be kept isn't measured."""
+    if not write:
+        return None
+    origin = Origin.here(conditions.threads)
+    if not fresh:
+        check(docs / report.KEPT, conditions, origin)
+    return origin
+
+
 def _finish(
-    docs: Path, conditions: Conditions, *, write: bool, fresh: bool, **parts: dict[str, Any]
+    docs: Path,
+    conditions: Conditions,
+    origin: Origin | None,
+    *,
+    fresh: bool,
+    **parts: dict[str, Any],
 ) -> None:
-    if write:
+    if origin is not None:
         docs.mkdir(exist_ok=True)
-        kept = keep(docs / report.KEPT, Results(conditions, **parts), _ORDER, fresh=fresh)
-        _write_page(docs, kept)
+        origins = {name: origin for part in parts.values() for name in part}
+        new = Results(conditions, **parts, origins=origins)
+        _write_page(docs, keep(docs / report.KEPT, new, _ORDER, fresh=fresh))
 
 
 def _write_page(docs: Path, kept: Results) -> None:

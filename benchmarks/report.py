@@ -64,20 +64,46 @@ def page(kept: Results) -> str:
     lines = [
         "# How fast siffra trains",
         "",
-        "Written by `python -m benchmarks PART --write` for each of works, growth, kernels and",
-        "shares; run `siffra bench` to see how it is on your machine.",
+        "Written by `make bench ARGS=--write`, or part by part (works, growth, kernels, shares) by",
+        "`python -m benchmarks PART --write`; run `siffra bench` to see how it is on your machine.",
         "",
     ]
     if kept.works:
-        lines += _works(kept.session)
+        lines += [*_days(kept, kept.works), *_works(kept.session)]
     if kept.growth:
+        lines += ["## How time grows", "", *_days(kept, kept.growth)]
         lines += _growth(list(kept.growth.values()))
     if kept.kernels:
+        lines += ["## Kernels alone", "", *_days(kept, kept.kernels)]
         lines += _kernels(list(kept.kernels.values()))
     if kept.shares:
+        lines += ["## What else takes time", "", *_days(kept, kept.shares)]
         lines += _shares(list(kept.shares.values()))
     versions = ", ".join(f"{name} {v}" for name, v in kept.conditions.versions.items())
-    return "\n".join([*lines, *_METHOD, "", f"Measured on {kept.conditions}: {versions}.", ""])
+    told = f"Measured on {kept.conditions}: {versions}."
+    return "\n".join([*lines, *_METHOD, "", *_machine(kept), told, ""])
+
+
+def _days(kept: Results, names: Iterable[str]) -> Iterator[str]:
+    """When a section was measured."""
+    days = {kept.origins[name].day for name in names if name in kept.origins}
+    if days:
+        yield from ("Measured " + _range(sorted(days)) + ".", "")
+
+
+def _range(days: Sequence[str]) -> str:
+    return f"on {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
+
+
+def _machine(kept: Results) -> Iterator[str]:
+    """The CPU and its vectors, and that other vectors are not spoken of."""
+    cpus = sorted({f"{o.cpu} with {o.vectors or 'unknown'} vectors" for o in kept.origins.values()})
+    if cpus:
+        yield "The CPU is " + ", ".join(cpus) + "."
+    if cpus and "AVX2" not in {o.vectors for o in kept.origins.values()}:
+        yield "Nothing here was measured on an AVX2 machine, where aims are others."
+    if cpus:
+        yield ""
 
 
 def _works(session: Session) -> Iterator[str]:
@@ -103,7 +129,7 @@ def _works(session: Session) -> Iterator[str]:
 
 
 def _growth(grown: Sequence[Growth]) -> Iterator[str]:
-    yield from ("## How time grows", "", f"![seconds an epoch]({GROWTH_PICTURE})", "")
+    yield from (f"![seconds an epoch]({GROWTH_PICTURE})", "")
     yield from (
         f"Seconds for an epoch of {GROWTH_IMAGES:,} images where it is not they that grow; medians",
         "of three. The limits are the time of all multiply-adds at the matrix peak, and of reading",
@@ -123,7 +149,6 @@ def _growth(grown: Sequence[Growth]) -> Iterator[str]:
 
 
 def _kernels(times: Sequence[KernelTime]) -> Iterator[str]:
-    yield from ("## Kernels alone", "")
     yield from _head("kernel", ["GFLOP/s", "matrix peak", "share"])
     for t in times:
         yield _row(t.title, [f"{median(t.gflops):.0f}", f"{median(t.peaks):.0f}", f"{t.share:.0%}"])
@@ -131,7 +156,6 @@ def _kernels(times: Sequence[KernelTime]) -> Iterator[str]:
 
 
 def _shares(times: Sequence[ShareTime]) -> Iterator[str]:
-    yield from ("## What else takes time", "")
     yield from _head("beside an epoch's training", ["seconds", "the epoch's", "share"])
     for t in times:
         cells = f"{median(t.added):.3g}", f"{median(t.training):.3g}", f"{t.share:.0%}"

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from benchmarks.growth import Growth
 from benchmarks.kernels import KernelTime
+from benchmarks.origin import Origin
 from benchmarks.shares import ShareTime
 from siffra.bench.measure import Result
 from siffra.bench.peers import PEERS
@@ -18,13 +19,17 @@ from siffra.errors import BenchError
 
 @dataclass(slots=True)
 class Results:
-    """All parts, by name, measured under the same conditions."""
+    """All parts, by name, measured under the same conditions; `origins` of what is in them.
+
+    What was measured before origins were kept has none.
+    """
 
     conditions: Conditions
     works: dict[str, Result] = field(default_factory=dict)
     growth: dict[str, Growth] = field(default_factory=dict)
     kernels: dict[str, KernelTime] = field(default_factory=dict)
     shares: dict[str, ShareTime] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
 
     @property
     def session(self) -> Session:
@@ -51,37 +56,52 @@ def read(path: Path) -> Results | None:
         raise BenchError(f"{path}: not what is written today; --fresh starts anew.") from error
 
 
+def check(path: Path, conditions: Conditions, origin: Origin) -> None:
+    """Whether what is measured under these conditions may be kept with what `path` holds.
+
+    Raises:
+        BenchError: `path` holds what was measured under others, or on another machine.
+    """
+    old = read(path)
+    if old is None:
+        return
+    try:
+        _agree(old.conditions, conditions)
+        for other in old.origins.values():
+            other.agree(origin)
+    except BenchError as error:
+        raise BenchError(f"{path}: {error}. --fresh starts anew.") from error
+
+
+def _agree(old: Conditions, new: Conditions) -> None:
+    if (was := str(old)) != (now := str(new)):
+        raise BenchError(f"was measured on {was}; this is {now}")
+    before, after = old.versions, new.versions
+    for name in before.keys() & after.keys():
+        if before[name] != after[name]:
+            raise BenchError(f"was measured with {name} {before[name]}; this is {after[name]}")
+
+
 def keep(path: Path, new: Results, order: Iterable[str], *, fresh: bool) -> Results:
     """Put what is `new` in place of what `path` holds of it, in `order`, and write it.
 
-    Raises:
-        BenchError: `path` holds what was measured under other conditions.
+    Whether they may stand together is for `check` to say, before anything is measured.
     """
     old = None if fresh else read(path)
-    merged = new if old is None else _merge(path, old, new)
+    merged = new if old is None else _merge(old, new)
     merged.works = {name: merged.works[name] for name in order if name in merged.works}
     told = _ADAPTER.dump_python(merged, mode="json")
     path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return merged
 
 
-def _merge(path: Path, old: Results, new: Results) -> Results:
-    if (was := str(old.conditions)) != (now := str(new.conditions)):
-        raise BenchError(f"{path}: was measured on {was}; this is {now}. --fresh starts anew.")
-    before, after = old.conditions.versions, new.conditions.versions
-    for name in before.keys() & after.keys():
-        if before[name] != after[name]:
-            raise BenchError(
-                f"{path}: was measured with {name} {before[name]}; this is {after[name]}. "
-                "--fresh starts anew."
-            )
-    conditions = Conditions(
-        new.conditions.cpu, new.conditions.system, new.conditions.threads, before | after
-    )
+def _merge(old: Results, new: Results) -> Results:
+    versions = old.conditions.versions | new.conditions.versions
     return Results(
-        conditions,
+        replace(new.conditions, versions=versions),
         old.works | new.works,
         old.growth | new.growth,
         old.kernels | new.kernels,
         old.shares | new.shares,
+        old.origins | new.origins,
     )

@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from benchmarks import __main__ as commands
 from benchmarks.growth import SWEEPS, Growth, Point, measure_growth, problem_at
 from benchmarks.kernels import KernelTime, measure_kernels
+from benchmarks.origin import Origin
 from benchmarks.picture import draw_growth, draw_works
 from benchmarks.report import growth_lines, missed_aims, page
-from benchmarks.results import Results, keep, read
+from benchmarks.results import Results, check, keep, read
 from benchmarks.shares import ShareTime, measure_shares
 from siffra.bench.limits import Demand, Limits
 from siffra.bench.measure import Result, Timing
@@ -23,6 +26,7 @@ from siffra.errors import BenchError
 
 ROOT = Path(__file__).parents[2]
 HERE = Conditions("a CPU", "Linux", 2, {"siffra": "0.1.0", "numpy": "2.4.6"})
+ORIGIN = Origin("2026-11-20", "a CPU (family 26, model 2)", "AVX-512", 460.0)
 LIMITS = Limits(matrix_peak=100.0, bandwidth=10.0)
 
 
@@ -40,6 +44,11 @@ def measured() -> Results:
         growth={"batch-size": Growth("batch-size", [point, later], ["pytorch: too slow"])},
         kernels={"digits 8x8": KernelTime("digits 8x8", 256, [60.0, 80.0], [100.0, 100.0])},
         shares={"curves conv": ShareTime("curves conv", 48_000, [1.0, 1.2, 1.1], [0.1] * 3)},
+        origins={
+            "dense": ORIGIN,
+            "batch-size": replace(ORIGIN, day="2026-11-21"),
+            "digits 8x8": ORIGIN,
+        },
     )
 
 
@@ -61,20 +70,29 @@ class TestWhatIsKept:
         assert kept.growth.keys() == {"batch-size"}
 
     @pytest.mark.parametrize(
-        ("other", "told"),
+        ("other", "origin", "told"),
         [
-            (replace(HERE, cpu="another CPU"), "was measured on a CPU, 2 threads, Linux"),
-            (replace(HERE, versions={"numpy": "2.0"}), "with numpy 2.4.6; this is 2.0."),
+            (replace(HERE, cpu="another CPU"), ORIGIN, "was measured on a CPU, 2 threads, Linux"),
+            (replace(HERE, versions={"numpy": "2.0"}), ORIGIN, "numpy 2.4.6; this is 2.0."),
+            (HERE, replace(ORIGIN, cpu="a CPU (family 25, model 1)"), "this is a CPU (family 25"),
+            (HERE, replace(ORIGIN, matrix_peak=360.0), "peak of 460 GFLOP/s; now it is 360."),
         ],
     )
-    def test_is_not_mixed_with_another_machines(self, tmp_path, other, told):
+    def test_is_not_mixed_with_another_machines(self, tmp_path, other, origin, told):
         path = tmp_path / "kept.json"
         keep(path, measured(), WORKS, fresh=False)
 
         with pytest.raises(BenchError, match=re.escape(told)):
-            keep(path, Results(other), WORKS, fresh=False)
+            check(path, other, origin)
 
         assert keep(path, Results(other), WORKS, fresh=True).works == {}
+
+    def test_may_be_measured_again_at_nearly_the_same_speed(self, tmp_path):
+        path = tmp_path / "kept.json"
+        check(path, HERE, ORIGIN)
+        keep(path, measured(), WORKS, fresh=False)
+
+        check(path, HERE, replace(ORIGIN, day="2027-01-01", matrix_peak=400.0))
 
     def test_that_is_of_another_shape_is_refused(self, tmp_path):
         (tmp_path / "kept.json").write_text("{}")
@@ -110,6 +128,15 @@ class TestThePage:
         for kind in ("works", "growth"):
             a, b = (tmp_path / f"{kind}-{name}.svg" for name in ("a", "b"))
             assert a.read_bytes() == b.read_bytes()
+
+    def test_says_when_and_on_what_each_section_was_measured(self):
+        told = page(measured())
+
+        works, growth = told.split("## How time grows")
+        assert "Measured on 2026-11-20." in works
+        assert "Measured on 2026-11-21." in growth
+        assert "a CPU (family 26, model 2) with AVX-512 vectors." in told
+        assert "Nothing here was measured on an AVX2 machine" in told
 
     def test_says_why_a_peer_stops(self):
         assert list(growth_lines(measured().growth["batch-size"]))[-1].endswith("pytorch: too slow")
@@ -182,6 +209,29 @@ def test_what_the_command_measures_is_printed_kept_and_written(tmp_path):
     assert re.search(r"dense 784-32-10, batch 256 .*\d\.\d+.*\d+%.*\d\.\d+", done.stdout)
     assert "| dense 784-32-10, batch 256 |" in (tmp_path / "performance.md").read_text()
     assert (tmp_path / "performance.svg").exists()
+
+
+def test_all_is_every_part_and_forgets_what_was_kept_once(monkeypatch, tmp_path):
+    asked = []
+    parts = [c.callback.__name__ for c in commands.app.registered_commands if c.callback]
+    for part in parts:
+        monkeypatch.setattr(
+            commands, part, lambda part=part, **how: asked.append((part, how["fresh"]))
+        )
+
+    done = CliRunner().invoke(commands.app, ["all", "--write", "--fresh", "--docs", str(tmp_path)])
+
+    assert done.exit_code == 0
+    assert [part for part, _ in asked] == [p for p in parts if p not in ("everything", "page")]
+    assert [fresh for _, fresh in asked] == [True, False, False, False]
+
+
+def test_this_machine_has_a_day_a_name_and_a_peak():
+    origin = Origin.here(1)
+
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", origin.day)
+    assert origin.cpu
+    assert origin.matrix_peak > 1
 
 
 def test_a_work_that_there_is_not_is_one_line():

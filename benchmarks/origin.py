@@ -1,0 +1,64 @@
+"""When and on what machine something was measured."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from siffra.bench.limits import matrix_peak
+from siffra.bench.workers import Worker
+from siffra.errors import BenchError
+from siffra.run import this_machine
+
+_CPUINFO = Path("/proc/cpuinfo")
+_TRIALS = 3
+_APART = 0.2
+"""By what share of the greater one two matrix peaks of the same machine may differ."""
+_VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "asimd": "NEON"}
+"""By flag, the widest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A day (ISO 8601), a CPU with its model and vectors, and its matrix peak in GFLOP/s.
+
+    The name of a CPU may be that of a whole family. `vectors` is empty where that is not told.
+    """
+
+    day: str
+    cpu: str
+    vectors: str
+    matrix_peak: float
+
+    @classmethod
+    def here(cls, threads: int) -> "Origin":
+        """This machine today, with so many threads."""
+        told = dict(_first_cpu())
+        numbers = [
+            f"{key.split()[-1]} {told[key]}" for key in ("cpu family", "model") if key in told
+        ]
+        cpu = this_machine(threads).cpu + (f" ({', '.join(numbers)})" if numbers else "")
+        flags = (told.get("flags") or told.get("Features") or "").split()
+        vectors = next((name for flag, name in _VECTORS.items() if flag in flags), "")
+        with Worker.start() as gauge:
+            peak = max(gauge.ask_rested(matrix_peak, threads) for _ in range(_TRIALS))
+        return cls(date.today().isoformat(), cpu, vectors, peak)
+
+    def agree(self, other: "Origin") -> None:
+        """Raise `BenchError` where `other` is another machine, or the same one at another speed."""
+        if self.cpu != other.cpu:
+            raise BenchError(f"was measured on {self.cpu}; this is {other.cpu}")
+        low, high = sorted((self.matrix_peak, other.matrix_peak))
+        if low < (1 - _APART) * high:
+            raise BenchError(
+                f"was measured with a matrix peak of {self.matrix_peak:.0f} GFLOP/s; "
+                f"now it is {other.matrix_peak:.0f}"
+            )
+
+
+def _first_cpu() -> Iterator[tuple[str, str]]:
+    """What Linux tells of the first CPU; nothing elsewhere."""
+    if _CPUINFO.exists():
+        for line in _CPUINFO.read_text("utf-8").split("\n\n")[0].splitlines():
+            key, _, value = line.partition(":")
+            yield key.strip(), value.strip()
