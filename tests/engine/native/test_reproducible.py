@@ -3,68 +3,124 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import make_digits
 from small import small_dataset
 
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
+from siffra.engine.base import EpochEnd, Fitted
+from siffra.engine.draws import initial_weights
 from siffra.engine.native.engine import NativeEngine
+from siffra.engine.native.training import StackTrainer
+from siffra.network import build_network
 
-STACK = {"neurons": 300, "batch_size": 100}
-SMALL_BATCHES = {"neurons": 8, "batch_size": 3}
-FUSED = {"model": "conv", "filters": [8, 20], "kernel_size": [6, 4], "batch_size": 100}
-EVERYTHING = {
-    "model": "conv", "filters": [5, 18], "kernel_size": 3, "strides": [1, 2], "padding": "same",
-    "batch_norm": True, "pool_size": [2, 1], "layers": 1, "neurons": 40, "dropout": 0.2,
-    "activation": "gelu", "batch_size": 20, "epochs": 1.5, "optimizer": "muon",
-    "schedule": "one_cycle", "augment": "shifts", "ema": 0.9, "label_smoothing": 0.1,
+ON_INK = {
+    "ink": {"neurons": 8, "batch_size": 3},
+    "ink with momentum": {"neurons": [9, 24], "batch_size": 50, "optimizer": "momentum"},
+    # Three images, unevenly shared out.
+    "ink in two shards": {"neurons": 640, "batch_size": 3},
+    "ink in two shards with momentum": {
+        "neurons": [640, 16], "batch_size": 60, "optimizer": "momentum",
+    },
 }  # fmt: skip
-THERE = {"stack": STACK, "everything": EVERYTHING}
+"""Trained on digits, of whose pixels most are blank: the main path of the study."""
+ON_ALL_PIXELS = {
+    "dense": {"neurons": 8, "batch_size": 3},
+    "dense in two shards": {"neurons": 300, "batch_size": 100},
+    "fused": {"model": "conv", "filters": [8, 20], "kernel_size": [6, 4], "batch_size": 100},
+    "everything": {
+        "model": "conv", "filters": [5, 18], "kernel_size": 3, "strides": [1, 2],
+        "padding": "same", "batch_norm": True, "pool_size": [2, 1], "layers": 1, "neurons": 40,
+        "dropout": 0.2, "activation": "gelu", "batch_size": 20, "epochs": 1.5,
+        "optimizer": "muon", "schedule": "one_cycle", "augment": "shifts", "ema": 0.9,
+        "label_smoothing": 0.1,
+    },
+}  # fmt: skip
+CASES = ON_INK | ON_ALL_PIXELS
 
 
-def weights(engine: NativeEngine, knobs: dict, dataset: Dataset) -> dict[str, np.ndarray]:
-    setting = Setting.from_knobs({"learning_rate": 0.1, "epochs": 1, **knobs})
-    return engine.fit(setting.model, setting.training, dataset, 4, lambda *_: None).weights()
+@cache
+def dataset_for(case: str) -> Dataset:
+    return make_digits(350) if case in ON_INK else small_dataset((28, 28, 1), train=350)
 
 
-def assert_equal(found, expected) -> None:
+def setting_of(case: str) -> Setting:
+    return Setting.from_knobs({"learning_rate": 0.1, "epochs": 2, **CASES[case]})
+
+
+def outcome(engine: NativeEngine, case: str) -> dict[str, np.ndarray]:
+    """All that a training tells: of every epoch, and of the network in the end."""
+    setting, dataset = setting_of(case), dataset_for(case)
+    sets = {"bytes": dataset.test.x, "floats": dataset.shifted["moved"].x}
+    ends, kept, again = [], {}, []
+
+    def on_epoch(end: EpochEnd, fitted: Fitted) -> None:
+        ends.append((end.loss, end.accuracy))
+        if not kept:
+            kept.update({name: fitted.keep(images) for name, images in sets.items()})
+        again.append({f"epoch {end.epoch}, {name}": tell() for name, tell in kept.items()})
+
+    fitted = engine.fit(setting.model, setting.training, dataset, 4, on_epoch)
+    told = {"losses and accuracies": np.array(ends)}
+    for each in again:
+        told |= each
+    return told | {k: fitted.predict(x) for k, x in sets.items()} | fitted.weights()
+
+
+def assert_equal(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
     assert set(found) == set(expected)
     for name in expected:
         np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
 
 
+def test_the_cases_take_every_way_through_the_engine():
+    ways = set()
+    for case in CASES:
+        setting, dataset = setting_of(case), dataset_for(case)
+        network = build_network(setting.model, dataset.image_shape, dataset.classes)
+        weights = initial_weights(network, 0)
+        trainer = NativeEngine()._trainer(network, weights, setting.training, dataset.train, 0)
+        shards = len(trainer._work) if isinstance(trainer, StackTrainer) else 1
+        ways.add((type(trainer).__name__, shards, setting.training.momentum > 0))
+
+    on_ink = {("InkTrainer", shards, keeps) for shards in (1, 2) for keeps in (False, True)}
+    assert on_ink < ways
+    assert {("DenseTrainer", 1, False), ("DenseTrainer", 2, False)} < ways
+    assert "BlockTrainer" in {name for name, *_ in ways}
+
+
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two threads")
-@pytest.mark.parametrize("knobs", [STACK, SMALL_BATCHES, FUSED, EVERYTHING], ids=str)
-def test_on_one_and_two_threads(knobs):
-    dataset = small_dataset((28, 28, 1), train=350)
-
-    one = weights(NativeEngine(threads=1), knobs, dataset)
-    two = weights(NativeEngine(threads=2), knobs, dataset)
-
-    assert_equal(two, one)
+@pytest.mark.parametrize("case", CASES)
+def test_on_one_and_two_threads(case):
+    assert_equal(outcome(NativeEngine(threads=2), case), outcome(NativeEngine(threads=1), case))
 
 
-def test_on_three_threads_in_another_process_that_compiles_for_itself(tmp_path):
-    dataset = small_dataset((28, 28, 1), train=350)
+def test_on_three_threads_in_other_processes_that_compile_for_themselves(tmp_path):
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import numpy as np\n"
-        "from engine.native.test_reproducible import THERE, NativeEngine, small_dataset, weights\n"
+        "from engine.native.test_reproducible import NativeEngine, outcome\n"
         "engine = NativeEngine()\n"
         "assert engine.threads == 3\n"
-        "for name, knobs in THERE.items():\n"
-        "    found = weights(engine, knobs, small_dataset((28, 28, 1), train=350))\n"
-        "    np.savez(f'{sys.argv[2]}/{name}', **found)"
+        "for case in sys.argv[3:]:\n"
+        "    np.savez(f'{sys.argv[2]}/{case}', **outcome(engine, case))"
     )
-    subprocess.run(
-        [sys.executable, "-c", script, str(Path(__file__).parents[2]), str(tmp_path)],
-        env=os.environ | {"NUMBA_NUM_THREADS": "3", "NUMBA_CACHE_DIR": str(tmp_path)},
-        check=True,
-    )
+    command = [sys.executable, "-c", script, str(Path(__file__).parents[2]), str(tmp_path)]
+    # Two at a time: nearly all that they do is compile, which takes one core.
+    others = [
+        subprocess.Popen(
+            [*command, *cases],
+            env=os.environ | {"NUMBA_NUM_THREADS": "3", "NUMBA_CACHE_DIR": str(tmp_path / name)},
+        )
+        for name, cases in {"ink": ON_INK, "pixels": ON_ALL_PIXELS}.items()
+    ]
+    assert [other.wait() for other in others] == [0, 0]
 
-    for name, knobs in THERE.items():
-        with np.load(tmp_path / f"{name}.npz") as found:
-            assert_equal(dict(found), weights(NativeEngine(), knobs, dataset))
+    for case in CASES:
+        with np.load(tmp_path / f"{case}.npz") as found:
+            assert_equal(dict(found), outcome(NativeEngine(), case))
