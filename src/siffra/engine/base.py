@@ -64,14 +64,15 @@ class Engine(abc.ABC):
 
     An engine draws nothing itself: initial weights and shuffles come from `siffra.engine.draws`,
     so that two engines train the same network on the same batches. Equal arguments give equal
-    bits, on any number of threads of one kind of CPU. An engine owns no files and writes no logs.
+    bits on one kind of CPU, with the same packages and as many threads; the native engine's are
+    the same on any number of threads. An engine owns no files and writes no logs.
     """
 
     name: str
     version: int
     """Raised whenever equal arguments come to give other bits; part of every run's key."""
     threads: int
-    """How many it computes with, which its times depend on and its results do not."""
+    """How many it computes with; its times depend on it, and its rounding may."""
 
     @property
     def versions(self) -> dict[str, str]:

@@ -1,15 +1,18 @@
 """The same bits: on any number of threads, in another process, and compiled anew."""
 
 import os
+import signal
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import make_digits
 from small import small_dataset
+from small_lab import results, small_plan
 
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
@@ -17,7 +20,10 @@ from siffra.engine.base import EpochEnd, Fitted
 from siffra.engine.draws import initial_weights
 from siffra.engine.native.engine import NativeEngine
 from siffra.engine.native.training import StackTrainer
+from siffra.lab.conduct import EpochDone, Event, conduct
 from siffra.network import build_network
+from siffra.run import Record
+from siffra.store import open_store
 
 ON_INK = {
     "ink": {"neurons": 8, "batch_size": 3},
@@ -124,3 +130,32 @@ def test_on_three_threads_in_other_processes_that_compile_for_themselves(tmp_pat
     for case in CASES:
         with np.load(tmp_path / f"{case}.npz") as found:
             assert_equal(dict(found), outcome(NativeEngine(), case))
+
+
+def conduct_lab(store: Path, dies_in_run: int | None = None) -> dict[Any, Record]:
+    """Make four runs, or kill this process at the first epoch of one of them."""
+
+    def die(event: Event) -> None:
+        if isinstance(event, EpochDone) and event.progress.done == dies_in_run:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    plan = small_plan((0, 1), [setting_of("ink with momentum"), setting_of("everything")])
+    with open_store(store) as runs:
+        return conduct(plan, make_digits(100), NativeEngine(), runs, die)
+
+
+def test_after_a_lab_was_killed_its_missing_runs_are_those_of_an_undisturbed_one(tmp_path):
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from engine.native.test_reproducible import Path, conduct_lab\n"
+        "conduct_lab(Path(sys.argv[2]), dies_in_run=2)"
+    )
+    command = [sys.executable, "-c", script, str(Path(__file__).parents[2])]
+    killed = subprocess.run([*command, str(tmp_path / "runs.sqlite")], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with open_store(tmp_path / "runs.sqlite") as runs:
+        assert len(runs.records()) == 2
+
+    went_on = conduct_lab(tmp_path / "runs.sqlite")
+
+    assert results(went_on) == results(conduct_lab(tmp_path / "other.sqlite"))
