@@ -9,12 +9,13 @@ from reference import ReferenceEngine, gradients_of, logits_of, warped
 from reference_layers import Activated, BatchNorm, Convolution, Pooling, SpaceToDepth
 from reference_optimizers import NEWTON_SCHULZ, Optimizer, orthogonalised
 from small import small_dataset
+from torch_reference import optimizers_of, scheduler_of, torch_warped
 
 from siffra.config import Setting, Training
 from siffra.data import shifts
 from siffra.engine.draws import dropout_scales, epoch_maps, epoch_orders, initial_weights
 from siffra.engine.schedule import ema_decay, learning_rates
-from siffra.network import Conv, build_network
+from siffra.network import NORM_MOMENTUM, Conv, build_network
 
 CONV = {"model": "conv", "filters": [2, 3], "kernel_size": [3, 2], "strides": [2, 1]}
 NETWORKS = [
@@ -172,6 +173,16 @@ def test_pixels_of_a_block_come_row_by_row_and_channels_innermost():
     )
 
 
+def test_the_blocks_are_those_of_pytorch_s_pixel_unshuffle():
+    x = RNG.normal(size=(3, 6, 9, 2))
+
+    found = SpaceToDepth(3).forward(x, training=False)
+
+    # There a channel's nine pixels stand together, here a pixel's two channels.
+    unshuffled = F.pixel_unshuffle(first(torch.tensor(x)), 3).unflatten(1, (2, 9))
+    np.testing.assert_array_equal(found, last(unshuffled.transpose(1, 2).flatten(1, 2)))
+
+
 @pytest.mark.parametrize("knobs", NETWORKS, ids=str)
 def test_without_dropout_and_batch_statistics_predictions_are_what_is_trained(knobs):
     network = network_of({**knobs, "dropout": 0, "batch_norm": False})
@@ -198,6 +209,16 @@ def test_warps_as_shifts_does_with_the_map_the_other_way(kind):
     np.testing.assert_allclose(found, shifts.warp(x, np.linalg.inv(full)), atol=1e-6)
 
 
+def test_warps_as_pytorch_s_grid_sample_does():
+    maps = next(epoch_maps(Training(augment="shifts"), 40, 3))
+    x = RNG.random((40, 9, 12, 2))
+
+    found = warped(x, maps)
+
+    expected = last(torch_warped(first(torch.tensor(x)), maps))
+    np.testing.assert_allclose(found, expected, atol=EXACT)
+
+
 MATRICES = {"dense_1.kernel": (4, 6), "dense_1.bias": (6,), "dense_2.kernel": (6, 3)}
 
 
@@ -211,7 +232,7 @@ def test_ten_steps_are_pytorch_s(optimizer, monkeypatch):
     weights = {name: RNG.normal(size=shape) for name, shape in MATRICES.items()}
     # PyTorch has matrices the other way round: (outputs, inputs).
     theirs = {name: torch.nn.Parameter(torch.tensor(w.T)) for name, w in weights.items()}
-    steppers = torch_optimizers(training, theirs)
+    steppers = optimizers_of(training, list(theirs.values()))
 
     for number in range(1, 11):
         gradients = {name: RNG.normal(size=shape) for name, shape in MATRICES.items()}
@@ -227,33 +248,26 @@ def test_ten_steps_are_pytorch_s(optimizer, monkeypatch):
         np.testing.assert_allclose(w.T, theirs[name].detach(), err_msg=name, atol=atol)
 
 
-def torch_optimizers(training, tensors):
-    """PyTorch's own; at a constant rate its momentum is Keras'."""
-    rate, kind = training.learning_rate, training.optimizer
-    first, bias, second = tensors.values()
-    if kind == "muon":
-        return [
-            torch.optim.Muon([first], rate, training.weight_decay, training.momentum, ns_steps=5),
-            Decay([second], training),
-            torch.optim.SGD([bias, second], rate, 0.9, nesterov=True),
-        ]
-    if kind in ("adam", "adamw"):
-        decayed = {"params": [first, second], "weight_decay": training.weight_decay}
-        return [torch.optim.AdamW([decayed, {"params": [bias], "weight_decay": 0.0}], rate)]
-    sgd = torch.optim.SGD(tensors.values(), rate, training.momentum, nesterov=kind == "nesterov")
-    return [Decay([first, second], training), sgd]
+@pytest.mark.parametrize("filters", [4, 30])  # fewer than a filter's 18 inputs, and more
+def test_muon_takes_a_convolution_s_kernel_for_a_matrix_as_pytorch_s_does(filters, monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.double)
+    training = Training(optimizer="muon", learning_rate=0.1, weight_decay=0.1)
+    knobs = {"model": "conv", "filters": filters, "kernel_size": 3}
+    ours = Optimizer(network_of(knobs), training)
+    kernel = RNG.normal(size=(3, 3, 2, filters))
+    weights = {"conv_1.kernel": kernel.copy()}
+    # PyTorch has a kernel as (filter, channel, row, column), of which its Muon wants a row each.
+    theirs = torch.nn.Parameter(torch.tensor(kernel.transpose(3, 2, 0, 1).reshape(filters, 18)))
+    muon = torch.optim.Muon([theirs], 0.1, 0.1, training.momentum, ns_steps=5)
 
+    for number in range(1, 11):
+        g = RNG.normal(size=kernel.shape)
+        ours.step(weights, {"conv_1.kernel": g}, 0.1, number)
+        theirs.grad = torch.tensor(g.transpose(3, 2, 0, 1).reshape(filters, 18))
+        muon.step()
 
-class Decay:
-    """Decoupled weight decay, which PyTorch's SGD does not have."""
-
-    def __init__(self, tensors, training):
-        self.tensors, self.kept = tensors, 1 - training.learning_rate * training.weight_decay
-
-    @torch.no_grad()
-    def step(self):
-        for tensor in self.tensors:
-            tensor *= self.kept
+    found = weights["conv_1.kernel"].transpose(3, 2, 0, 1).reshape(filters, 18)
+    np.testing.assert_allclose(found, theirs.detach(), atol=1e-5)  # see above
 
 
 @pytest.mark.parametrize("shape", [(4, 6), (6, 4), (5, 5)])
@@ -329,6 +343,43 @@ def test_moving_statistics_remember_nine_tenths():
     np.testing.assert_allclose(
         found["dense_1.moving_variance"], 0.9 + 0.1 * z.var(axis=0), atol=1e-6
     )
+
+
+def test_moving_statistics_of_many_steps_are_pytorch_s():
+    layer = torch.nn.BatchNorm1d(3, momentum=0.1, dtype=torch.float64)
+    found = {"c.moving_mean": np.zeros(3), "c.moving_variance": np.ones(3)}
+    ours = BatchNorm("c", {**found, "c.gamma": np.ones(3), "c.beta": np.zeros(3)})
+    for _ in range(6):
+        z = RNG.normal(1, 2, size=(8, 3))
+        np.testing.assert_allclose(
+            ours.forward(z, training=True), layer(torch.tensor(z)).detach(), atol=EXACT
+        )
+        for name, moment in ours.moments.items():
+            found[name] = NORM_MOMENTUM * found[name] + (1 - NORM_MOMENTUM) * moment
+
+    state = layer.state_dict()
+    np.testing.assert_allclose(found["c.moving_mean"], state["running_mean"], atol=EXACT)
+    # What is left of the ones, and PyTorch's unbiased variances of eight images made biased.
+    ones = NORM_MOMENTUM**6
+    biased = (state["running_var"] - ones) * 7 / 8 + ones
+    np.testing.assert_allclose(found["c.moving_variance"], biased, atol=EXACT)
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.3])
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle", "cosine"])
+def test_rates_are_those_of_pytorch_s_schedulers(schedule, warmup):
+    knobs = {"schedule": schedule, "warmup": warmup, "batch_size": 10, "epochs": 5}
+    training = Training(learning_rate=0.3, **knobs)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.3)
+    scheduler = scheduler_of(training, optimizer, 50)
+    expected = []
+    for _ in range(50):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+
+    # float32, and PyTorch goes from rate to rate by factors.
+    np.testing.assert_allclose(learning_rates(training, 100), expected, rtol=1e-6, atol=1e-8)
 
 
 def test_rates_follow_the_schedule():
