@@ -156,6 +156,19 @@ def test_report_is_written_again_from_what_is_stored(siffra, lab, tmp_path):
     assert 'lang="sv"' in (tmp_path / "rapport" / "report.html").read_text("utf-8")
 
 
+def test_what_looks_like_markup_is_shown_as_it_is(siffra, lab, tmp_path):
+    text = lab.read_text("utf-8")
+    asked = tmp_path / "asked.toml"
+    first = text.index("ask")
+    line = text[first : text.index("\n", first)]
+    asked.write_text(text.replace(line, 'ask = "Is [/b] [bold]this[/bold] :smile: better?"', 1))
+
+    ended = siffra("lab", asked, *ONE, "--seeds", 1, "--dry-run")
+
+    assert ended.code == 0
+    assert "Is [/b] [bold]this[/bold] :smile: better?" in ended.out
+
+
 def test_it_speaks_the_reports_language(siffra, lab, tmp_path):
     options = (*ONE, "--seeds", 2, "--lang", "sv")
 

@@ -150,6 +150,25 @@ def test_a_byte_order_mark_is_no_mistake(written):
             "my.toml: questions[1]: the id `experiments` stands for the lab's experiments.",
         ),
         (
+            QUESTION.replace('"a"', '"Experiments"') + "vary = {layers = [1, 2]}",
+            "my.toml: questions[1]: the id `Experiments` stands for the lab's experiments.",
+        ),
+        (
+            QUESTION.replace('"a"', '"a_b"')
+            + "vary = {layers = [1, 2]}\n"
+            + QUESTION.replace('title = "t"', "").replace('"a"', '"A-B"')
+            + "vary = {layers = [1, 2]}",
+            "my.toml: the figures of questions `a_b` and `A-B` would be the same files; ",
+        ),
+        (
+            QUESTION.replace('"?"', r'"\u001b]52;c;aGk=\u0007?"') + "vary = {layers = [1, 2]}",
+            "my.toml: questions[1].ask: found the character U+001B, which no text needs.",
+        ),
+        (
+            QUESTION.replace('"?"', r'{sv = "\u202e89?"}') + "vary = {layers = [1, 2]}",
+            "my.toml: questions[1].ask.sv: found the character U+202E, which no text needs.",
+        ),
+        (
             QUESTION.replace('"a"', '"../a"') + "vary = {layers = [1, 2]}",
             "my.toml: questions[1].id: found '../a'; ",
         ),

@@ -245,6 +245,6 @@ def _print_plan(job: "Job", as_json: bool, language: Language) -> None:
         table.add_column(heading, justify="right")
     for part in parts:
         table.add_row(part.id, words.say(part.ask), str(part.cost.runs), str(part.cost.have))
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False, emoji=False).print(table)
     typer.echo("\nA run that several questions need is made once. In all:")
     print_cost(cost, looks=job.plan.looks, at_once=job.at_once, err=False)

@@ -82,7 +82,7 @@ def _bar(total: int, unit: str) -> "rich.progress.Progress":
         MofNCompleteColumn(),
         TextColumn(unit),
         TextColumn("{task.fields[left]}"),
-        TextColumn("[dim]{task.fields[text]}"),
+        TextColumn("{task.fields[text]}", style="dim", markup=False),
         console=Console(stderr=True),
         transient=True,
     )

@@ -35,6 +35,7 @@ from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTS
 from siffra.errors import ConfigError, LabFileError, did_you_mean
 from siffra.lab.plan import Direction, Figure, ImageSet, Metric
+from siffra.lab.texts import safe_name, unprintable
 
 DIGITS = Path(__file__).with_name("digits.toml")
 EXPERIMENTS = "experiments"
@@ -244,8 +245,8 @@ class QuestionTable(_Table):
 
     @model_validator(mode="after")
     def _id_of_its_own(self) -> Self:
-        if self.id == EXPERIMENTS:
-            raise ValueError(f"the id `{EXPERIMENTS}` stands for the lab's experiments")
+        if safe_name(self.id) == EXPERIMENTS:
+            raise ValueError(f"the id `{self.id}` stands for the lab's experiments")
         return self
 
     @property
@@ -330,6 +331,18 @@ class _Tables(_Table):
                     raise ValueError(f"{ids.count(name)} {what} have the id `{name}`")
         return self
 
+    @model_validator(mode="after")
+    def _files_of_their_own(self) -> Self:
+        seen: dict[str, str] = {}
+        for name in (question.id for question in self.questions):
+            other = seen.setdefault(safe_name(name), name)
+            if other != name:
+                raise ValueError(
+                    f"the figures of questions `{other}` and `{name}` would be the same files; "
+                    "give one another id"
+                )
+        return self
+
 
 class LabFile(_Tables):
     """A checked lab file. `source` is its name, `digest` the SHA-256 (hex) of its bytes."""
@@ -361,6 +374,9 @@ def read_lab(path: Path | None = None) -> LabFile:
         raise LabFileError(f"{name}: not TOML: {error}.") from error
     except RecursionError as error:
         raise LabFileError(f"{name}: its arrays or tables are nested too deeply.") from error
+    if found := unprintable(tables):
+        key, code = _key(found[0]), f"U+{ord(found[1]):04X}"
+        raise LabFileError(f"{name}: {key}: found the character {code}, which no text needs.")
     try:
         factories = {model: load_factory(model, path.parent, Path()) for model in _own(tables)}
         checked = _Tables.model_validate(tables, context=factories)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siffra.lab.plan import Level
+from siffra.lab.texts import safe_name
 from siffra.report import numbers
 from siffra.report.differences import Both, differing, fixed_words, level_key, unlike_words
-from siffra.report.figures import safe_name
 from siffra.report.intervals import Picture, picture
 from siffra.report.labels import SETS, short_level_name
 from siffra.report.pages import html_page, markdown_page, write_folder

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from siffra.examination import Examined
 from siffra.lab.examined import by_seed
 from siffra.lab.plan import EXAMINED, Plan
+from siffra.lab.texts import safe_name
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.captions import caption
@@ -18,7 +19,6 @@ from siffra.report.figures import (
     draw_experiments,
     draw_of_experiments,
     draw_question,
-    safe_name,
 )
 from siffra.report.held_fixed import held_fixed
 from siffra.report.interactions import InteractionView, interactions

@@ -1,6 +1,5 @@
 """A report's figures, drawn from answers, and from examinations of the networks behind them."""
 
-import re
 from collections.abc import Callable, Sequence
 
 from matplotlib.figure import Figure
@@ -10,6 +9,7 @@ from siffra.lab.demands import OF_IMAGES
 from siffra.lab.examined import by_seed
 from siffra.lab.plan import EXAMINED, Level
 from siffra.lab.plan import Figure as Kind
+from siffra.lab.texts import safe_name
 from siffra.lab.verdicts import Answers, ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report.figures import (
     calibration,
@@ -38,7 +38,6 @@ __all__ = [
     "draw_of_experiments",
     "draw_question",
     "for_page",
-    "safe_name",
 ]
 
 _FROM_RECORDS: dict[Kind, Callable[[QuestionAnswer, Words], Figure]] = {
@@ -143,9 +142,3 @@ def _of_examined(
             return calibration.draw(named, words, "")
         case _:
             return shifts.draw(named, words, "")
-
-
-def safe_name(text: str) -> str:
-    """`text` as a file stem and an id: letters, digits and hyphens, from a letter on."""
-    safe = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return safe if safe[:1].isalpha() else f"q-{safe}"

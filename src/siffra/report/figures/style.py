@@ -173,7 +173,15 @@ def for_page(drawing: Drawing) -> str:
     # A page has one style sheet, and no room for metadata.
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<style[^>]*>.*?</style>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{drawing.name}-", svg)
+    # In tags alone: what a lab calls its levels may look like any of this.
+    svg = re.sub(r"<[^>]*>", lambda tag: _as_the_page_has_it(tag.group(), drawing.name), svg)
+    # Its size is the page's to decide; the view box keeps the proportions.
+    return re.sub(r'(?<=\s)(width|height)="[\d.]+pt" ', "", svg, count=2)
+
+
+def _as_the_page_has_it(tag: str, name: str) -> str:
+    """A tag of a figure with ids of its own, and with the page's colours and fonts."""
+    tag = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", tag)
     blue = OKABE_ITO[0].lower()
     for colour, variable in (
         (INK, "--ink"),
@@ -181,10 +189,8 @@ def for_page(drawing: Drawing) -> str:
         (PAPER, "--paper"),
         (blue, "--blue"),
     ):
-        svg = svg.replace(colour, f"var({variable}, {colour})")
-    svg = re.sub(r"'DejaVu Sans'(, [^;\"]+)?", _FONTS, svg)
-    # Its size is the page's to decide; the view box keeps the proportions.
-    return re.sub(r'(?<=\s)(width|height)="[\d.]+pt" ', "", svg, count=2)
+        tag = tag.replace(colour, f"var({variable}, {colour})")
+    return re.sub(r"'DejaVu Sans'(, [^;\"]+)?", _FONTS, tag)
 
 
 def colours(n: int) -> list[str]:
