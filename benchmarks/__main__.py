@@ -131,7 +131,7 @@ def kernels(
     origin = _origin(docs, conditions, write=write, fresh=fresh)
     with _saying() as say:
         times = measure_kernels(chosen, threads, say)
-    for line in report.kernel_lines(times):
+    for line in (*report.kernel_lines(times), *report.missed_shares(times)):
         console.print(line, highlight=False)
     _finish(docs, conditions, origin, fresh=fresh, kernels=_by_name(times))
 

@@ -26,13 +26,16 @@ KERNELS = {
     "weights 3x3": "3×3 gradients of weights",
     "inputs 3x3": "3×3 gradients of inputs",
 }
+AIMS = {f"{what} {s}x{s}": 0.65 if s < 12 else 0.8 for what in ("digits", "full") for s in _SIZES}
+"""The least share of the matrix peak, where there is an aim."""
 
 
 @dataclass(frozen=True, slots=True)
 class KernelTime:
     """One kernel: its GFLOP/s by trial, and the machine's matrix peak beside each.
 
-    Only multiply-adds that the network asks for count, not those with padding.
+    All multiply-adds that the network asks for count, also those that the kernel skips because
+    their pixel is blank; those with padding don't.
     """
 
     name: str

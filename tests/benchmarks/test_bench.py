@@ -15,7 +15,7 @@ from benchmarks.growth import SWEEPS, Growth, Point, measure_growth, problem_at
 from benchmarks.kernels import KernelTime, measure_kernels
 from benchmarks.origin import Origin
 from benchmarks.picture import draw_growth, draw_works
-from benchmarks.report import growth_lines, missed_aims, page
+from benchmarks.report import growth_lines, missed_aims, missed_shares, page
 from benchmarks.results import Results, check, keep, read
 from benchmarks.shares import ShareTime, measure_shares
 from siffra.bench.limits import Demand, Limits
@@ -118,6 +118,16 @@ class TestThePage:
             "dense 784-32-10, batch 256: 3.0 times as fast as PyTorch; the aim is 4.",
             "dense 784-32-10, batch 256: 2 × its bare matrix products; the aim is at most 1.4.",
         ]
+
+    def test_judges_the_fused_convolution_alone(self):
+        names = ("digits 8x8", "full 12x12", "digits 16x16", "outputs 3x3")
+        times = [KernelTime(name, 256, [70.0], [100.0]) for name in names]
+
+        assert list(missed_shares(times)) == [
+            f"fused convolution 16@{kind}, 256 images: 70% of the matrix peak; the aim is 80%."
+            for kind in ("12×12, no pixel blank", "16×16, digits")
+        ]
+        assert "- fused convolution" not in page(measured())
 
     def test_has_pictures_that_equal_measurements_draw_equally(self, tmp_path):
         kept = measured()
