@@ -35,9 +35,9 @@ from siffra.recipes import (
 )
 from siffra.run import run
 from siffra.search.answer import average_of
+from siffra.search.asked import Now
 from siffra.search.budget import seconds_of
 from siffra.search.recipe_file import measured_in, recipe_text, write_recipe
-from siffra.search.search import Now
 from siffra.search.session import search
 from siffra.search.trial import seconds_per_step, with_steps
 from siffra.store import default_store_path, open_store

@@ -12,7 +12,7 @@ from siffra.store import default_store_path
 
 if TYPE_CHECKING:
     from siffra.search.answer import SearchAnswer
-    from siffra.search.search import Now
+    from siffra.search.asked import Now
 
 TIME = "10m"
 """How long a search looks, unless it is told."""
@@ -48,7 +48,7 @@ def run_search(
         store: The file of finished runs; the search is kept beside it.
         out: Write the report, the winner's recipe and its model to this folder.
         language: Of the report: `en` or `sv`.
-        on_event: Called before every run with a `siffra.search.search.Now`.
+        on_event: Called before every run with a `siffra.search.asked.Now`.
         **knobs: Knobs that every candidate is to have, see `Knobs`.
 
     Raises:

@@ -14,8 +14,8 @@ from siffra.lab.statistics import summarise
 from siffra.recipes import find_recipe, read_recipe
 from siffra.report.search_page import search_text, write_search
 from siffra.search.answer import Finalist, Point, SearchAnswer, average_of, front
+from siffra.search.asked import Asked
 from siffra.search.importance import Importance
-from siffra.search.search import Asked
 from siffra.search.study import Reference
 from siffra.views import Averaged
 

@@ -164,7 +164,7 @@ def test_where_time_is_short_the_first_seed_alone_is_averaged(look, clock, monke
         clock.now += 1000
         return Averaged({"test": 0.5}, seconds=8.0, plain_seconds=1.0)
 
-    monkeypatch.setattr("siffra.search.search.try_averaging", slowly)
+    monkeypatch.setattr("siffra.search.finals.try_averaging", slowly)
 
     found = look(seconds=60.0).answer
 

@@ -22,7 +22,7 @@ from siffra.cli.progress import Meter
 
 if TYPE_CHECKING:
     from siffra.data.load import DataSource
-    from siffra.search.search import Now
+    from siffra.search.asked import Now
 
 INTERRUPTED = 130
 OUT = Path("siffra-search")

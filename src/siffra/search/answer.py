@@ -11,9 +11,11 @@ from siffra.engine.base import Engine
 from siffra.lab.levels import accuracies_of, sets_of
 from siffra.lab.statistics import Comparison, Estimate, Summary, compare_accuracy, summarise
 from siffra.run import Machine, Record, this_machine
+from siffra.search.asked import Asked
+from siffra.search.finals import Confirmed
 from siffra.search.importance import Importance, importance
 from siffra.search.race import Candidate
-from siffra.search.search import Asked, Confirmed, Found
+from siffra.search.search import Found
 from siffra.search.space import Space
 from siffra.search.study import Reference
 from siffra.views import VIEWS, Averaged

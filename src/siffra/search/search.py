@@ -8,41 +8,35 @@ its figures are not the luck by which it won. What was chosen before is not chan
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from siffra.config import Setting
 from siffra.config.override import override
 from siffra.data.dataset import Dataset, Images
-from siffra.engine.base import Engine, Fitted
+from siffra.engine.base import Engine
 from siffra.errors import ConfigError, SearchError
-from siffra.model_file import save_model
 from siffra.network import build_network, network_for
 from siffra.recipes import Recipe
-from siffra.run import Record, run, run_key
+from siffra.search.allowance import Allowance
+from siffra.search.asked import Asked, Doing, Now
 from siffra.search.budget import spell_seconds
-from siffra.search.clock import has_clock
+from siffra.search.finals import Confirmed, Finals
 from siffra.search.journal import Journal
 from siffra.search.proposals import Seen, propose
 from siffra.search.race import ROUNDS, Candidate, Ran, Turn, next_turn, ranking
 from siffra.search.space import Given, Space, parameters_of
 from siffra.search.trial import seconds_per_step, try_out, with_steps
 from siffra.store import Store
-from siffra.views import Averaged, try_averaging
 
 FEWEST_STEPS = 24
 """Steps in the whole budget; what makes fewer here does not take part."""
 LEAST_TIME = 4
 """A search takes at least so many times its budget."""
-MOST_FINALS, FEWEST_FINALS = 10, 2
-"""Seeds that the winner is scored with."""
 
 _FILL = 0.97
 """How much of the budget is planned for: times vary."""
 _TIMED = 0.04
 """The share of a budget that is spent on timing a candidate."""
-_KEPT_BACK = 0.3
-"""The share of the time that is kept for the winner."""
 _MOST_CUT = 0.8
 """No correction cuts a number of steps to less than this share of it."""
 _PLAIN = (
@@ -57,38 +51,6 @@ _MOST_REFUSED = 300
 _FEWEST_TO_LEARN = 8
 """Candidates that a round must have seen before proposals go by it."""
 _PARENTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is searched for: `budget` and `time` in seconds, `fixed` knobs, the sets that count."""
-
-    budget: float
-    time: float
-    sets: tuple[str, ...]
-    fixed: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Now:
-    """What a search is doing: `spent` of `time` seconds are over, `best` is the leader's score."""
-
-    doing: Literal["timing", "trying", "confirming"]
-    candidate: Candidate | None
-    seed: int
-    tried: int
-    best: float | None
-    spent: float
-    time: float
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """A finalist with its `records`, one a seed; `averaged` has some of those seeds, or none."""
-
-    candidate: Candidate
-    records: tuple[Record, ...]
-    averaged: Mapping[int, Averaged]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +81,10 @@ class Search:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._asked, self._dataset, self._space = asked, dataset, space
-        self._judged_by, self._engine, self._store = judged_by, engine, store
-        self._journal, self._on_event, self._clock = journal, on_event, clock
-        self._begun = clock() - journal.spent
-        self._overhead = asked.budget / 2
-        """Seconds that a run takes beside its training: scoring, compiling; learned from runs."""
-        self._averaging = 0.0
-        """Seconds that it took to try averages over views, the last time."""
+        self._judged_by, self._engine = judged_by, engine
+        self._journal, self._on_event = journal, on_event
+        self._allowance = Allowance(asked.budget, asked.time, journal.spent, clock)
+        self._finals = Finals(dataset, engine, store, journal, self._allowance, self._tell)
 
     def make(self, recipes: Sequence[Recipe]) -> Found:
         """Look until the time is over, then confirm the winner.
@@ -134,27 +93,18 @@ class Search:
             SearchError: Nothing can be trained within the budget, or no network can be built.
         """
         self._start(recipes)
-        while self._left() > self._kept_back():
+        while self._allowance.spare > 0:
             if not self._step():
                 break
-        return self._confirm()
+        return Found(
+            finalists=self._finals.confirm(self._finalists()),
+            candidates=tuple(self._candidates),
+            spent=self._journal.spent,
+        )
 
     @property
     def _candidates(self) -> list[Candidate]:
         return self._journal.candidates
-
-    def _spent(self) -> float:
-        return self._clock() - self._begun
-
-    def _left(self) -> float:
-        return self._asked.time - self._spent()
-
-    def _kept_back(self) -> float:
-        return max(_KEPT_BACK * self._asked.time, FEWEST_FINALS * self._cost(1.0))
-
-    def _cost(self, share: float) -> float:
-        """Predicted wall seconds of a run that trains for so much of the budget."""
-        return share * self._asked.budget + self._overhead
 
     # -------------------------------------------------------------------- candidates
 
@@ -162,7 +112,7 @@ class Search:
         """The shipped recipes are the first candidates, that for the nearest budget first."""
         known = {candidate.origin for candidate in self._candidates if candidate.origin}
         for recipe in recipes:
-            affordable = self._left() > self._kept_back() + self._cost(1.0)
+            affordable = self._allowance.spare > self._allowance.cost(1.0)
             if recipe.name not in known and (affordable or not self._able()):
                 self._enter_recipe(recipe)
         for knobs in _PLAIN:
@@ -250,7 +200,7 @@ class Search:
             steps = 0
         short = max(1, int(steps * ROUNDS[0].share))
         entered = Candidate(number, setting, dict(parameters), origin, steps, short)
-        self._journal.add_candidate(entered, self._spent())
+        self._journal.add_candidate(entered, self._allowance.spent)
 
     def _too_slow(self) -> SearchError:
         return SearchError(
@@ -263,15 +213,15 @@ class Search:
 
     def _step(self) -> bool:
         """Make the next run, or let in a new candidate; False when there is no time for it."""
-        spare = self._left() - self._kept_back()
+        spare = self._allowance.spare
         turn = next_turn(self._candidates)
         if turn:
-            if spare < self._cost(ROUNDS[turn.round].share):
+            if spare < self._allowance.cost(ROUNDS[turn.round].share):
                 return False
             self._run(turn)
             return True
         # A new candidate is of no use unless it can be trained to the end.
-        if spare < self._cost(ROUNDS[0].share) + self._cost(1.0):
+        if spare < self._allowance.cost(ROUNDS[0].share) + self._allowance.cost(1.0):
             return False
         parameters, setting = self._proposed(len(self._candidates))
         self._enter(setting, parameters)
@@ -280,13 +230,12 @@ class Search:
     def _run(self, turn: Turn) -> None:
         candidate = turn.candidate
         self._tell("trying", candidate, turn.seed)
-        before = self._clock()
+        before = self._allowance.clock()
         setting = with_steps(candidate.setting, turn.steps, len(self._dataset.train))
         tried = try_out(setting, self._dataset, turn.seed, self._engine, self._judged_by)
-        overhead = self._clock() - before - tried.seconds
-        self._overhead += (overhead - self._overhead) / 4
+        self._allowance.learn(self._allowance.clock() - before - tried.seconds)
         ran = Ran(turn.steps, turn.seed, tried.accuracy, tried.seconds)
-        self._journal.add_run(candidate, ran, self._spent())
+        self._journal.add_run(candidate, ran, self._allowance.spent)
         self._correct(candidate, turn, tried.seconds)
 
     def _correct(self, candidate: Candidate, turn: Turn, seconds: float) -> None:
@@ -303,31 +252,7 @@ class Search:
             fitting = max(fitting, int(_MOST_CUT * turn.steps))
         steps = fitting if fitting >= FEWEST_STEPS else 0
         if steps != candidate.steps:
-            self._journal.correct_steps(candidate, steps, self._spent())
-
-    # ------------------------------------------------------------------------ winner
-
-    def _confirm(self) -> Found:
-        """Train the winner, and whom it is set against, on new seeds; score them on test."""
-        finalists = self._finalists()
-        made: dict[int, list[Record]] = {candidate.number: [] for candidate in finalists}
-        for seed in range(MOST_FINALS):
-            for candidate in finalists:
-                must = candidate is finalists[0] and seed < FEWEST_FINALS
-                record = self._stored_final(candidate, seed)
-                if record is None and (must or self._left() > self._cost(1.0) + self._averaging):
-                    record = self._final(candidate, seed)
-                made[candidate.number] += [record] if record else []
-        return Found(
-            finalists=tuple(self._confirmed(c, made[c.number]) for c in finalists),
-            candidates=tuple(self._candidates),
-            spent=self._journal.spent,
-        )
-
-    def _confirmed(self, candidate: Candidate, records: Sequence[Record]) -> Confirmed:
-        known = self._journal.averaged
-        averaged = {record.seed: known[record.key] for record in records if record.key in known}
-        return Confirmed(candidate, tuple(records), averaged)
+            self._journal.correct_steps(candidate, steps, self._allowance.spent)
 
     def _finalists(self) -> list[Candidate]:
         """The winner, and the best of the shipped recipes; or the next best, if there is none."""
@@ -337,55 +262,9 @@ class Search:
         rivals = others if winner.origin else shipped or others
         return [winner, *rivals[:1]]
 
-    def final_setting(self, candidate: Candidate) -> Setting:
-        """What the candidate is trained as in the end."""
-        return with_steps(candidate.setting, candidate.steps, len(self._dataset.train))
-
-    def _key(self, candidate: Candidate, seed: int) -> str:
-        dataset = self._dataset.split_for(seed)
-        return run_key(self.final_setting(candidate), dataset, seed, self._engine)
-
-    def _stored_final(self, candidate: Candidate, seed: int) -> Record | None:
-        """A run that need not be made: its times must be by this search's clock, too."""
-        if seed == 0 and not self.model_path(candidate).exists():
-            return None
-        record = self._store.get(self._key(candidate, seed))
-        return record if record and has_clock(record, self._engine) else None
-
-    def _final(self, candidate: Candidate, seed: int) -> Record:
-        self._tell("confirming", candidate, seed)
-        # As `siffra train` has it: where each seed draws another split, so do these.
-        setting, dataset = self.final_setting(candidate), self._dataset.split_for(seed)
-        record, fitted = run(setting, dataset, seed, self._engine)
-        if seed == 0:
-            save_model(self.model_path(candidate), fitted, record, dataset)
-        averaged = self._averaged(fitted, seed)
-        self._journal.add_final(candidate, seed, record.key, averaged, self._spent())
-        # What is stored by another clock has the same bits, but not the same times.
-        self._store.add(record, replace=True)
-        return record
-
-    def _averaged(self, fitted: Fitted, seed: int) -> Averaged | None:
-        """Averages over views; of images, and but for the first seed, if there is time for it."""
-        if self._dataset.features or (seed > 0 and self._left() < self._averaging):
-            return None
-        before = self._clock()
-        averaged = try_averaging(fitted, self._dataset)
-        self._averaging = self._clock() - before
-        return averaged
-
-    def model_path(self, candidate: Candidate) -> Path:
-        """Where a finalist's model with seed 0 is kept."""
-        return self._journal.folder / f"{self._key(candidate, 0)[:16]}.safetensors"
-
-    def _tell(
-        self,
-        doing: Literal["timing", "trying", "confirming"],
-        candidate: Candidate | None,
-        seed: int,
-    ) -> None:
+    def _tell(self, doing: Doing, candidate: Candidate | None, seed: int) -> None:
         ranked = ranking(self._candidates)
         best = ranked[0].score(ranked[0].furthest) if ranked else None
         tried = len(self._candidates)
-        spent = min(self._spent(), self._asked.time)
+        spent = min(self._allowance.spent, self._asked.time)
         self._on_event(Now(doing, candidate, seed, tried, best, spent, self._asked.time))

@@ -20,10 +20,11 @@ from siffra.errors import SearchError
 from siffra.recipes import Recipe, find_recipe, shipped_names
 from siffra.run import this_machine
 from siffra.search.answer import SearchAnswer, answer
+from siffra.search.asked import Asked, Now
 from siffra.search.budget import spell_seconds
 from siffra.search.held_out import chosen_sets, held_out
 from siffra.search.journal import Journal
-from siffra.search.search import LEAST_TIME, Asked, Now, Search
+from siffra.search.search import LEAST_TIME, Search
 from siffra.search.space import Space
 from siffra.search.study import study_references
 from siffra.store import open_store
@@ -88,7 +89,7 @@ def search(
         held = len(next(iter(judged_by.values())))
         return Ended(
             answer(asked, found, dataset, source, held, space, engine, study),
-            looking.model_path(found.finalists[0].candidate),
+            found.finalists[0].model,
         )
 
 
