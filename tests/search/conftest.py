@@ -52,6 +52,8 @@ class FakeEngine(Engine):
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self.trained: list[tuple[str, int, int]] = []
+        self.slowness: Callable[[float, int], float] = lambda seconds, seed: 1.0
+        """The factor by which a run of so many seconds takes longer, for the machine is busy."""
 
     def prepare(self, model, training, dataset) -> None:
         pass
@@ -68,10 +70,12 @@ class FakeEngine(Engine):
         network = build_network(model, dataset.image_shape, dataset.classes)
         work = network.multiplications * training.batch_size
         seconds = steps * work / MULTIPLICATIONS_PER_SECOND
+        learned = seconds
+        seconds *= self.slowness(seconds, seed)
         self._clock.now += seconds
         self.trained.append((str((model, training)), steps, seed))
         off = abs(math.log10(training.learning_rate / 0.1))
-        share = max(0.1, 0.95 - 0.2 * off - 0.5 / (1 + seconds))
+        share = max(0.1, 0.95 - 0.2 * off - 0.5 / (1 + learned))
         fitted = FakeFitted(share, dataset.classes, seed)
         on_epoch(EpochEnd(1, 1.0, share, seconds), fitted)
         return fitted

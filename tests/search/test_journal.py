@@ -17,7 +17,8 @@ def write(folder) -> Candidate:
         candidate = Candidate(0, Setting.from_knobs({"neurons": 5}), {"layers": 1}, "a", 100, 25)
         journal.add_candidate(candidate, 1.0)
         journal.add_run(candidate, Ran(25, 1000, {"test": 0.5}, 0.7), 2.0)
-        journal.correct_steps(candidate, 90, 2.5)
+        journal.correct_steps(candidate, 90, 22, 2.5)
+        journal.settle_steps(candidate, 85, 2.7)
         journal.add_final(candidate, 0, "key", AVERAGED, 3.0)
         journal.add_final(candidate, 1, "another", None, 4.0)
     return candidate
@@ -28,7 +29,7 @@ def test_what_was_written_is_read(tmp_path):
 
     with Journal(tmp_path) as journal:
         assert journal.candidates == [candidate]
-        assert journal.candidates[0].steps == 90
+        assert (candidate.steps, candidate.short_steps, candidate.final_steps) == (90, 22, 85)
         assert journal.averaged == {"key": AVERAGED}
         assert journal.spent == 4.0
 

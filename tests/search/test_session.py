@@ -1,5 +1,8 @@
 """A whole search: what it tries, keeps, answers and refuses."""
 
+import re
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -55,6 +58,52 @@ def test_it_keeps_to_its_time_and_its_budget(look, clock):
     assert found.spent == pytest.approx(clock.now, abs=0.01)
     assert all(point.seconds <= 10.0 for point in found.points)
     assert found.winner.seconds.high <= 10.0
+
+
+def raced(engine) -> Counter[tuple[str, int]]:
+    """How often each candidate was trained with each seed of the race, however long."""
+    runs = [run for run in engine.trained if run[2] >= FIRST_SEED]
+    return Counter((re.sub("epochs=[^ ,]+", "", who), seed) for who, _, seed in runs)
+
+
+def test_runs_that_take_a_little_longer_than_the_budget_undo_none(look, engine):
+    rng = np.random.default_rng(1)
+    engine.slowness = lambda seconds, seed: rng.uniform(0.95, 1.08)
+
+    found = look(seconds=600.0).answer
+
+    # The first seed is that of the short round too, which may be run once more.
+    counts = raced(engine)
+    assert max(counts[run] for run in counts if run[1] > FIRST_SEED) == 1
+    assert max(counts[run] for run in counts if run[1] == FIRST_SEED) <= 3
+    assert max(point.seconds for point in found.points) > 10.0
+    home = [point for point in found.points if point.candidate == 0 and point.is_whole]
+    assert max(point.seeds for point in home) >= 3
+    assert found.winner.seconds.mean <= 10.0
+
+
+def test_a_first_timing_that_was_far_off_is_mended_by_another_short_round(look, engine):
+    """Timings have seed 0; here they are made while the machine is busy."""
+    engine.slowness = lambda seconds, seed: 2.0 if seed == 0 and seconds < 2 else 1.0
+
+    found = look(seconds=100.0).answer
+
+    short = [point for point in found.points if not point.is_whole and point.candidate == 0]
+    assert short[-1].seconds == pytest.approx(0.97 * 10 / 4, rel=0.01)
+
+
+def test_a_winner_whose_runs_turn_out_too_long_is_given_fewer_steps_once(look, engine):
+    """Finals have seeds below the race's, and are longer than a timing."""
+    engine.slowness = lambda seconds, seed: 1.2 if seed < 10 and seconds > 2 else 1.0
+
+    found = look().answer
+    before = len(engine.trained)
+    again = look().answer
+
+    assert found.winner.seconds.mean == pytest.approx(9.7, rel=0.01)
+    assert not found.is_over_budget
+    assert len(engine.trained) == before
+    assert again.winner.setting == found.winner.setting
 
 
 def test_the_winner_is_scored_on_seeds_that_did_not_choose_it(look, engine):

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 FEWEST_FINALS = 2
 """Seeds that the winner is scored with, whatever time is left."""
+_FILL = 0.97
+"""How much of the budget is planned for: times vary."""
 _KEPT_BACK = 0.3
 """The share of the time that is kept for the winner."""
 
@@ -40,6 +42,14 @@ class Allowance:
     def cost(self, share: float) -> float:
         """Predicted seconds of a run that trains for so much of the budget."""
         return share * self.budget + self._overhead
+
+    def planned(self, share: float = 1.0) -> float:
+        """Seconds of training that are aimed at, for so much of the budget."""
+        return _FILL * share * self.budget
+
+    def steps(self, seconds_per_step: float) -> int:
+        """How many steps are planned for the whole budget where one takes so long."""
+        return int(self.planned() / max(seconds_per_step, 1e-9))
 
     def learn(self, overhead: float) -> None:
         """A run of the race took so many seconds beside its training."""

@@ -7,6 +7,7 @@ by what they score.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, median
 
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
@@ -59,14 +60,34 @@ class Finals:
     def confirm(self, finalists: Sequence[Candidate]) -> tuple[Confirmed, ...]:
         """Train the winner, and whom it is set against, on new seeds; score them on test."""
         made: dict[int, list[Record]] = {candidate.number: [] for candidate in finalists}
+        self._keep_to_budget(finalists[0])
         for seed in range(MOST_FINALS):
             for candidate in finalists:
                 must = candidate is finalists[0] and seed < FEWEST_FINALS
-                record = self._stored(candidate, seed)
-                if record is None and (must or self._has_time()):
-                    record = self._made(candidate, seed)
+                record = self._record(candidate, seed, must=must)
                 made[candidate.number] += [record] if record else []
         return tuple(self._confirmed(c, made[c.number]) for c in finalists)
+
+    def _keep_to_budget(self, winner: Candidate) -> None:
+        """Settle for fewer steps where the first runs of the winner are longer than the budget.
+
+        Nobody has looked by then at what they score, so that no figure depends on it. Where
+        there is no time to make them anew, the answer says that they are too long.
+        """
+        budget, allowed = self._allowance.budget, self._allowance
+        records = [self._record(winner, seed, must=True) for seed in range(FEWEST_FINALS)]
+        seconds = fmean(record.seconds for record in records if record)
+        is_settled = winner.final_steps > 0
+        if seconds <= budget or is_settled or allowed.left < FEWEST_FINALS * allowed.cost(1.0):
+            return
+        steps = allowed.steps(seconds / self._steps(winner))
+        self._journal.settle_steps(winner, max(1, steps), allowed.spent)
+
+    def _record(self, candidate: Candidate, seed: int, *, must: bool) -> Record | None:
+        record = self._stored(candidate, seed)
+        if record is None and (must or self._has_time()):
+            return self._made(candidate, seed)
+        return record
 
     def _has_time(self) -> bool:
         return self._allowance.left > self._allowance.cost(1.0) + self._averaging
@@ -78,7 +99,16 @@ class Finals:
 
     def _setting(self, candidate: Candidate) -> Setting:
         """What the candidate is trained as in the end."""
-        return with_steps(candidate.setting, candidate.steps, len(self._dataset.train))
+        return with_steps(candidate.setting, self._steps(candidate), len(self._dataset.train))
+
+    def _steps(self, candidate: Candidate) -> int:
+        """The steps that it raced with, or fewer if most of its whole runs took too long."""
+        whole = candidate.whole_seconds
+        if candidate.final_steps:
+            return candidate.final_steps
+        if not whole or median(whole) <= self._allowance.planned():
+            return candidate.steps
+        return max(1, self._allowance.steps(median(whole) / candidate.steps))
 
     def _key(self, candidate: Candidate, seed: int) -> str:
         dataset = self._dataset.split_for(seed)

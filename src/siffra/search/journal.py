@@ -68,10 +68,19 @@ class Journal:
         )
         self.candidates.append(candidate)
 
-    def correct_steps(self, candidate: Candidate, steps: int, spent: float) -> None:
-        """Another number of steps for the whole budget, now that it was timed better."""
-        self._write("steps", spent, candidate=candidate.number, steps=steps)
-        candidate.steps = steps
+    def correct_steps(
+        self, candidate: Candidate, steps: int, short_steps: int, spent: float
+    ) -> None:
+        """Other numbers of steps for the whole budget and the short round: it is timed better."""
+        self._write(
+            "steps", spent, candidate=candidate.number, steps=steps, short_steps=short_steps
+        )
+        candidate.steps, candidate.short_steps = steps, short_steps
+
+    def settle_steps(self, candidate: Candidate, steps: int, spent: float) -> None:
+        """The number of steps that it trains for on the test sets."""
+        self._write("settled", spent, candidate=candidate.number, steps=steps)
+        candidate.final_steps = steps
 
     def add_run(self, candidate: Candidate, ran: Ran, spent: float) -> None:
         """A run of the race."""
@@ -121,7 +130,10 @@ class Journal:
                     )
                 )
             case "steps":
-                self.candidates[line["candidate"]].steps = line["steps"]
+                candidate = self.candidates[line["candidate"]]
+                candidate.steps, candidate.short_steps = line["steps"], line["short_steps"]
+            case "settled":
+                self.candidates[line["candidate"]].final_steps = line["steps"]
             case "run":
                 ran = Ran(line["steps"], line["seed"], line["accuracy"], line["seconds"])
                 self.candidates[line["candidate"]].runs.append(ran)

@@ -52,7 +52,8 @@ class Candidate:
 
     `steps` is how many it trains for in the whole budget, 0 where so few fit that it cannot take
     part. `origin` names the recipe that it is, or is empty. Runs of another number of steps,
-    from before the number was corrected, count for nothing but are kept.
+    from before the number was corrected, count for nothing but are kept. `final_steps` is how
+    many it trains for on the test sets, once that is settled; 0 before.
     """
 
     number: int
@@ -62,6 +63,7 @@ class Candidate:
     steps: int
     short_steps: int
     runs: list[Ran] = field(default_factory=list)
+    final_steps: int = 0
 
     def runs_of(self, number: int) -> list[Ran]:
         """Its runs that count in a round, by seed."""
@@ -73,6 +75,11 @@ class Candidate:
     def steps_in(self, number: int) -> int:
         """How many steps it trains for in a round."""
         return self.short_steps if ROUNDS[number].share < 1 else self.steps
+
+    @property
+    def whole_seconds(self) -> list[float]:
+        """The seconds of its runs for the whole budget."""
+        return [run.seconds for run in self.runs if run.steps == self.steps]
 
     def has_run(self, number: int) -> bool:
         """Whether it has been through a round."""

@@ -33,12 +33,12 @@ FEWEST_STEPS = 24
 LEAST_TIME = 4
 """A search takes at least so many times its budget."""
 
-_FILL = 0.97
-"""How much of the budget is planned for: times vary."""
 _TIMED = 0.04
 """The share of a budget that is spent on timing a candidate."""
 _MOST_CUT = 0.8
 """No correction cuts a number of steps to less than this share of it."""
+_OFF = 1.2
+"""By this factor the short round may miss its time; by more, and it is run once more."""
 _PLAIN = (
     {"model": "dense", "neurons": 32, "learning_rate": 0.1, "batch_size": 64},
     {"model": "conv", "filters": 16, "kernel_size": 5, "learning_rate": 0.1, "batch_size": 64},
@@ -195,11 +195,10 @@ class Search:
         self._tell("timing", None, 0)
         budget = self._asked.budget
         a_step = seconds_per_step(setting, self._dataset, self._engine, _TIMED * budget)
-        steps = int(_FILL * budget / a_step)
+        steps = self._allowance.steps(a_step)
         if steps < FEWEST_STEPS:
             steps = 0
-        short = max(1, int(steps * ROUNDS[0].share))
-        entered = Candidate(number, setting, dict(parameters), origin, steps, short)
+        entered = Candidate(number, setting, dict(parameters), origin, steps, _short(steps))
         self._journal.add_candidate(entered, self._allowance.spent)
 
     def _too_slow(self) -> SearchError:
@@ -236,23 +235,26 @@ class Search:
         self._allowance.learn(self._allowance.clock() - before - tried.seconds)
         ran = Ran(turn.steps, turn.seed, tried.accuracy, tried.seconds)
         self._journal.add_run(candidate, ran, self._allowance.spent)
-        self._correct(candidate, turn, tried.seconds)
+        if turn.round == 0:
+            self._correct(candidate, tried.seconds / turn.steps)
 
-    def _correct(self, candidate: Candidate, turn: Turn, seconds: float) -> None:
-        """Go by the time that this run took, if the whole training would not keep to its budget.
+    def _correct(self, candidate: Candidate, seconds_per_step: float) -> None:
+        """Go by the time of the short round, which is longer than what the steps were timed by.
 
-        After the short round the number of steps may grow as well. Later it only shrinks, or the
-        runs made so far would be for nothing; and not by much at once, for it may have been the
-        machine that was busy.
+        After it they stay what they are: one run that a busy machine made long must not undo
+        those that were made. They may grow, and shrink not by much at once, for the machine may
+        be busy now. Where the first timing was far off, the round was no quarter of the budget
+        and could not be compared with the others': it is run once more.
         """
-        fitting = int(_FILL * self._asked.budget * turn.steps / max(seconds, 1e-9))
-        if turn.round > 0:
-            if seconds <= self._asked.budget:
-                return
-            fitting = max(fitting, int(_MOST_CUT * turn.steps))
-        steps = fitting if fitting >= FEWEST_STEPS else 0
-        if steps != candidate.steps:
-            self._journal.correct_steps(candidate, steps, self._allowance.spent)
+        least = int(_MOST_CUT * candidate.steps)
+        steps = max(self._allowance.steps(seconds_per_step), least)
+        steps = steps if steps >= FEWEST_STEPS else 0
+        short = candidate.short_steps
+        missed = seconds_per_step * short / self._allowance.planned(ROUNDS[0].share)
+        if len(candidate.runs) == 1 and not 1 / _OFF <= missed <= _OFF:
+            short = _short(steps)
+        if (steps, short) != (candidate.steps, candidate.short_steps):
+            self._journal.correct_steps(candidate, steps, short, self._allowance.spent)
 
     def _finalists(self) -> list[Candidate]:
         """The winner, and the best of the shipped recipes; or the next best, if there is none."""
@@ -268,3 +270,8 @@ class Search:
         tried = len(self._candidates)
         spent = min(self._allowance.spent, self._asked.time)
         self._on_event(Now(doing, candidate, seed, tried, best, spent, self._asked.time))
+
+
+def _short(steps: int) -> int:
+    """The steps of the first round, where so many fit the whole budget."""
+    return max(1, int(steps * ROUNDS[0].share))
