@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -171,6 +172,23 @@ def test_a_finished_search_is_told_again_without_training(look, engine):
     assert again.winner.setting == first.winner.setting
     assert again.winner.score == first.winner.score
     assert again.points == first.points
+
+
+def test_another_space_or_a_rewritten_recipe_begins_anew(look, engine, monkeypatch):
+    first = look(seconds=60.0).answer
+    rewritten = replace(START, knobs={**START.knobs, "neurons": 64})
+
+    other = look(seconds=60.0, recipes=[rewritten]).answer
+    monkeypatch.setattr("siffra.search.session.SPACE", 0)
+    before = len(engine.trained)
+    anew = look(seconds=60.0).answer
+
+    homes = [
+        next(point.knobs["neurons"] for point in each.points if point.candidate == 0)
+        for each in (first, other, anew)
+    ]
+    assert homes == [32, 64, 32]
+    assert len(engine.trained) > before
 
 
 @pytest.mark.parametrize(

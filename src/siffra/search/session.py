@@ -1,7 +1,8 @@
 """A search from beginning to answer: data and store are opened, and it goes on where it was.
 
 What a search has done is kept beside the store, in a folder named by what decides it: the budget,
-the sets, the data, the machine. The same search is gone on with; with more time, too.
+the sets, the data, the machine, the recipes that it starts from. The same search is gone on with;
+with more time, too.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from siffra.search.budget import spell_seconds
 from siffra.search.held_out import chosen_sets, held_out
 from siffra.search.journal import Journal
 from siffra.search.search import LEAST_TIME, Search
-from siffra.search.space import Space
+from siffra.search.space import SPACE, Space
 from siffra.search.study import study_references
 from siffra.store import open_store
 
@@ -81,7 +82,7 @@ def search(
     judged_by = held_out(dataset, source.seed if source else 0, asked.sets, most)
     space = Space.of(dataset)
     starts = [find_recipe(name) for name in shipped_names()] if recipes is None else recipes
-    folder = store.with_name(store.name + ".searches") / _name(asked, dataset, engine)
+    folder = store.with_name(store.name + ".searches") / _name(asked, dataset, engine, starts)
     with open_store(store) as runs, Journal(folder) as journal:
         looking = Search(asked, dataset, space, judged_by, engine, runs, journal, on_event, clock)
         found = looking.make(sorted(starts, key=lambda recipe: _distance(recipe, budget)))
@@ -113,7 +114,7 @@ def _distance(recipe: Recipe, budget: float) -> float:
     return max(own / budget, budget / own)
 
 
-def _name(asked: Asked, dataset: Dataset, engine: Engine) -> str:
+def _name(asked: Asked, dataset: Dataset, engine: Engine, starts: Sequence[Recipe]) -> str:
     """What decides a search's results, and not how long it looks, in one word."""
     machine = this_machine(engine.threads)
     described = {
@@ -123,6 +124,8 @@ def _name(asked: Asked, dataset: Dataset, engine: Engine) -> str:
         "data": dataset.fingerprint,
         "engine": [engine.name, engine.version],
         "machine": [machine.cpu, machine.cores, machine.threads],
+        "space": SPACE,
+        "starts": {recipe.name: [recipe.budget, dict(recipe.knobs)] for recipe in starts},
     }
     canonical = json.dumps(described, sort_keys=True, default=list)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

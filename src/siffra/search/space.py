@@ -12,6 +12,11 @@ from typing import Any, Protocol
 from siffra.config import ConvModel, DenseModel, Setting
 from siffra.data.dataset import Dataset
 
+SPACE = 1
+"""Raised whenever parameters come to mean other knobs, or a search to go by other numbers.
+
+Searches that were begun before then begin anew.
+"""
 MOST_CONVOLUTIONS = 6
 MOST_DENSE = 3
 
