@@ -110,6 +110,35 @@ def test_more_seeds_are_not_spent_on_a_target_that_is_never_reached():
     assert next_round(plan, records(upto=5)) is None
 
 
+def reaching(*epochs):
+    """Runs of 20 epochs whose accuracy is 0.9 from these on (21: never), level by level."""
+    return {
+        (level.settings[0], seed): make_record(
+            level.settings[0], seed, curve=[0.5] * (at - 1) + [0.9] * (21 - at)
+        )
+        for level, by_seed in zip(LEVELS, epochs, strict=False)
+        for seed, at in enumerate(by_seed)
+    }
+
+
+@pytest.mark.parametrize(
+    ("epochs", "goes_on"),
+    [
+        (((21, 2, 3, 2, 3), (10, 9, 10, 11, 10)), False),  # the one that is ahead
+        (((2, 9, 3, 9, 10), (10, 9, 10, 11, 21)), True),  # the one that is behind
+    ],
+)
+def test_more_seeds_are_not_spent_where_runs_that_never_got_there_leave_it_open(epochs, goes_on):
+    plan = replace(PLAN, questions=(make_question(LEVELS[:2], [make_claim("epochs_to")]),))
+    made = reaching(*epochs)
+
+    (found,) = answer(plan, made).questions[0].claims
+
+    assert found.verdict == "inconclusive"
+    assert (found.reason == "unreached") is not goes_on
+    assert (next_round(plan, made) is not None) is goes_on
+
+
 def test_without_looks_there_is_one_round():
     plan = make_plan(make_question(LEVELS, CLAIMS))
     assert next_round(plan, records(upto=5)) is None

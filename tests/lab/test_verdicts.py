@@ -205,6 +205,19 @@ class TestSeedsNeeded:
         found = judge_one(make_claim(), comparison((1.0, 1.1, 0.9), open_below=True))
         assert (found.verdict, found.seeds_needed) == ("inconclusive", None)
 
+    def test_a_side_that_never_reached_its_target_is_the_reason_where_it_leaves_that_open(self):
+        # One of three runs of the second side never got there: it may be any distance below.
+        ahead = comparison((1.0, 1.1, 0.9), open_below=True, censored=1)
+        behind = comparison((-1.0, 0.4, -1.1), open_below=True, censored=1)
+        first, second = judge_one(make_claim(), ahead), judge_one(make_claim(), behind)
+        assert (first.verdict, first.reason) == ("inconclusive", "unreached")
+        assert (second.verdict, second.reason) == ("inconclusive", "")
+        assert (second.seeds_needed or 0) > 3
+
+    def test_runs_that_never_reached_a_target_are_no_reason_where_the_rest_decides(self):
+        found = judge_one(make_claim(), comparison((-1.0, -1.1), open_below=True, censored=1))
+        assert (found.verdict, found.reason) == ("refuted", "")
+
 
 class TestMethod:
     """The promise: where nothing differs, at most 5 % of labs say that something does."""

@@ -211,6 +211,31 @@ def test_where_neither_side_reached_it_no_number_of_seeds_is_promised(answers):
     assert "decide it" not in said
 
 
+@pytest.mark.parametrize(
+    ("needed", "told"), [(19, 19), (20, 20), (21, 30), (100, 100), (227, 300), (1000, 1000)]
+)
+def test_a_forecast_of_many_seeds_is_told_roughly(answers, needed, told):
+    found, asked = claim("a4", answers)
+
+    said = verdict_sentence(dataclasses.replace(found, seeds_needed=needed), asked)
+
+    assert f"; about {told} seeds would decide it" in said
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "more seeds will hardly decide it; a longer"), ("sv", "fler frön knappast avgöra det")],
+)
+def test_where_one_side_never_reached_it_a_longer_training_is_advised(answers, language, told):
+    found, asked = claim("a1", answers)
+    unreached = dataclasses.replace(found, verdict="inconclusive", reason="unreached")
+
+    said = verdict_sentence(unreached, asked, language)
+
+    assert told in said
+    assert words_in(language)("needs_many") not in said
+
+
 def test_levels_that_are_averaged_are_called_their_mean(answers):
     said = verdict_sentence(*claim("a6", answers))
 

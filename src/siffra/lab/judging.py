@@ -46,11 +46,11 @@ class ClaimAnswer:
     `estimate` is None when it was not tested, or there was nothing to estimate it from.
     `seeds_needed` says, for an inconclusive claim, about how many seeds would decide it (None:
     more than 1,000, or cannot be said). `reason` is a short code for what is unusual:
-    "too short", "never reached" (by neither side in some seed), "too few seeds", "several
-    machines" (times of `left_out` seeds were not compared: the runs are not all from the machine,
-    number of threads and of runs at once that most are from), "" if nothing is. `look` is the
-    number of seeds at which a lab with looks decided the claim (None: not decided, or a lab
-    without).
+    "too short", "never reached" (by neither side in some seed), "unreached" (by some runs of one
+    side, so that more seeds would hardly decide it), "too few seeds", "several machines" (times of
+    `left_out` seeds were not compared: the runs are not all from the machine, number of threads
+    and of runs at once that most are from), "" if nothing is. `look` is the number of seeds at
+    which a lab with looks decided the claim (None: not decided, or a lab without).
     """
 
     claim: Claim
@@ -137,12 +137,13 @@ class ClaimTest:
                 break
         found = verdict(claim, *comparison.interval(level))
         open_yet = found == "inconclusive"
+        needed = _seeds_needed(claim, comparison, level) if open_yet else None
         return ClaimAnswer(
             claim=claim,
             verdict=found,
             estimate=comparison.estimate(level) if comparison.seeds else None,
-            seeds_needed=_seeds_needed(claim, comparison, level) if open_yet else None,
-            reason=_reason(comparison),
+            seeds_needed=needed,
+            reason=_reason(comparison, hopeless=open_yet and needed is None),
             left_out=comparison.left_out,
         )
 
@@ -266,9 +267,12 @@ def _seeds_needed(claim: Claim, comparison: Comparison, level: float) -> int | N
     return candidates[found] if found < len(candidates) else None
 
 
-def _reason(comparison: Comparison) -> str:
+def _reason(comparison: Comparison, *, hopeless: bool) -> str:
+    """What is unusual; a `hopeless` claim would not be decided by more seeds such as these."""
     if comparison.left_out:
         return "several machines"
     if comparison.seeds + comparison.silent < 2:
         return "too few seeds"
-    return "never reached" if comparison.silent else ""
+    if comparison.silent:
+        return "never reached"
+    return "unreached" if hopeless and comparison.censored else ""

@@ -156,8 +156,9 @@ class _Session:
                 at = seeds if looking and is_decided else None
                 self._claims[number] = replace(found, look=at)
                 decided += is_decided
-                # A seed in which neither side reaches the target leaves it open for good.
-                is_decided = is_decided or test.comparison.silent > 0
+                # A seed in which neither side reaches the target leaves it open for good, and so,
+                # as far as can be seen, do runs that leave open the side that would decide.
+                is_decided |= test.comparison.silent > 0 or found.reason == "unreached"
             if is_decided:
                 self._open.remove(number)
         if looking:

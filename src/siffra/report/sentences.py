@@ -25,6 +25,8 @@ ABOUT_AS_LONG = 1.1
 """Training times within this factor are called about as long."""
 MOST_RIVALS = 4
 """More levels than this that cannot be told from the best are counted, not named."""
+FEW_SEEDS = 20
+"""A number of seeds up to this that would decide a claim is told as it is, a larger one roughly."""
 ONE_CLASS = 0.99
 """A run that gives this share of the test images one and the same class has collapsed."""
 
@@ -95,7 +97,7 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
             parts.append(words.count("censored", answer.estimate.censored))
     if answer.verdict == "inconclusive" and not answer.reason:
         needed = answer.seeds_needed
-        parts.append(words("needs_many") if needed is None else words("needs", n=needed))
+        parts.append(words("needs_many") if needed is None else words("needs", n=_about(needed)))
     if answer.reason and f"reason.{answer.reason.replace(' ', '_')}" in words:
         key = f"reason.{answer.reason.replace(' ', '_')}"
         parts.append(words(key, epochs=answer.claim.epochs, n=answer.left_out))
@@ -139,6 +141,12 @@ def collapsed(record: Record) -> bool:
 def capital(text: str) -> str:
     """`text` with its first letter large."""
     return text[:1].upper() + text[1:]
+
+
+def _about(seeds: int) -> int:
+    """A forecast of seeds, good to a factor of several: the larger ones to one digit, upwards."""
+    unit = 10 ** (len(str(seeds)) - 1)
+    return seeds if seeds <= FEW_SEEDS else -(-seeds // unit) * unit
 
 
 def _counted(words: Words, key: str, claims: Sequence[ClaimAnswer], **values: str) -> str:
