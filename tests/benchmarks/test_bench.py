@@ -119,6 +119,17 @@ class TestThePage:
             "dense 784-32-10, batch 256: 2 × its bare matrix products; the aim is at most 1.4.",
         ]
 
+    def test_tells_ratios_to_the_faster_of_the_two_keras(self):
+        works = {
+            "conv": result("conv", siffra=0.1, keras=0.5, **{"keras-tuned": 0.3}),
+            "wide": result("wide", siffra=0.1, keras=0.5),
+        }
+
+        told = page(Results(HERE, works=works))
+
+        title, aim = WORKS["conv"].title, WORKS["conv"].aims_here["keras"]
+        assert f"faster by:\n\n- {title}: 3×, the aim {aim}.\n\n" in told
+
     def test_judges_the_fused_convolution_alone(self):
         names = ("digits 8x8", "full 12x12", "digits 16x16", "outputs 3x3")
         times = [KernelTime(name, 256, [70.0], [100.0]) for name in names]
