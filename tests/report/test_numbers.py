@@ -102,3 +102,62 @@ def test_an_end_beside_zero_is_not_written_as_zero():
     found = estimate(0.04, 0.003, 0.077)
 
     assert numbers.estimate_words(EN, make_claim("a1", "so"), found)[1] == "+0.3 to +7.7"
+
+
+@pytest.mark.parametrize(
+    ("metric", "found", "text", "interval"),
+    [
+        ("epochs_to", estimate(0.3, 0.1, 0.97, "ratio"), "× 0.30", "0.10 to 0.97"),
+        ("seconds", estimate(1.049, 1.02, 1.0499, "ratio"), "+4.9 %", "+2.0 to +5.0"),
+        ("accuracy", estimate(0.0, -0.0019, 0.0019), "0.00 percentage points", "−0.19 to +0.19"),
+    ],
+)
+def test_an_end_beside_a_line_that_decides_is_not_written_as_on_it(metric, found, text, interval):
+    claim = make_claim("a1", "so", metric=metric, target=0.9, margin=0.05)
+    if metric == "accuracy":
+        claim = make_claim("a1", "so")  # its margin is 0.2 points
+
+    value, span = numbers.estimate_words(EN, claim, found)
+
+    assert (plain(value), span) == (text, interval)
+
+
+def test_no_interval_reaches_beyond_what_accuracies_can_be():
+    wide = estimate(-0.15, -1.69, 1.38)
+
+    of_levels = numbers.estimate_words(EN, make_claim("a1", "so"), wide)[1]
+    of_a_number = numbers.estimate_words(EN, make_claim("a1", "so", against=0.9), wide)[1]
+
+    assert of_levels == "−100 to +100"
+    assert of_a_number == "−90 to +10"
+
+
+def test_an_accuracy_whose_interval_ends_at_all_or_nothing_is_given_by_its_ends():
+    assert plain(numbers.accuracy(EN, Summary(0.81, 0.33, 1.0, ()))) == "81 (33–100) %"
+    assert plain(numbers.accuracy(SV, Summary(0.003, 0.0, 0.02, ()))) == "0,3 (0,0–2,0) %"
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (0.95, "95"),
+        (1 - 0.05 / 9, "99.4"),
+        (1 - 0.05 / 67, "99.92"),
+        (1 - 1.5e-5, "99.998"),
+        (0.99, "99"),
+    ],
+)
+def test_no_confidence_is_called_certainty(fraction, text):
+    assert numbers.confidence(EN, fraction) == text
+
+
+@given(st.floats(1e-9, 0.2))
+def test_a_confidence_is_never_rounded_up(error):
+    shown = float(numbers.confidence(EN, 1 - error))
+    assert shown <= 100 * (1 - error) + 1e-8
+    assert shown < 100
+
+
+def test_a_target_is_told_as_it_was_chosen():
+    told = [plain(numbers.target(SV, target)) for target in (0.9, 0.985, 0.995)]
+    assert told == ["90 %", "98,5 %", "99,5 %"]

@@ -160,6 +160,20 @@ def test_the_shifted_sets_too_are_answered_for_the_best_on_validation():
     assert "(though it cannot be told from 3 neurons)" in said
 
 
+@pytest.mark.parametrize(
+    ("epochs", "said"),
+    [(1, "After one epoch, "), (1.7066666666666668, "After 1.71 epochs, ")],
+)
+def test_it_says_how_long_was_trained_not_how_often_was_scored(epochs, said):
+    noise = np.array([0, 0.0001])
+    found = made_answer({"val": np.array([0.9 + noise]), "test": np.array([0.9 + noise])})
+    training = found.levels[0].records[0].training.model_copy(update={"epochs": epochs})
+    runs = tuple(r.model_copy(update={"training": training}) for r in found.levels[0].records)
+    level = dataclasses.replace(found.levels[0], records=runs)
+
+    assert plain(answer_sentence(dataclasses.replace(found, levels=(level,)))).startswith(said)
+
+
 def test_single_runs_decide_nothing():
     rates = make_question("a", [{"learning_rate": r} for r in (0.5, 1.0)])
 

@@ -8,7 +8,7 @@ import siffra.report
 from siffra.config import KNOBS
 from siffra.errors import SiffraError
 from siffra.lab.labfile import RECIPE
-from siffra.report.labels import knobs_name
+from siffra.report.labels import knobs_name, value_name
 from siffra.report.words import LANGUAGES, words_in
 
 REPORT = Path(siffra.report.__file__).parent
@@ -73,6 +73,20 @@ def test_a_listing_reads_as_a_sentence():
         "a and b",
         "a, b and c",
     ]
+
+
+def test_a_listing_of_what_has_commas_has_semicolons():
+    items = ["4 layers, 32 neurons", "2 layers, 64 neurons", "1 layer"]
+    said = words_in("en").listing(items)
+    assert said == "4 layers, 32 neurons; 2 layers, 64 neurons and 1 layer"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.02, "0.02"), (1024, "1024"), (48000.5, "48000.5"), (1.7066666666666668, "1.71")],
+)
+def test_digits_that_nobody_typed_are_left_out(value, said):
+    assert value_name(words_in("en"), value) == said
 
 
 @pytest.mark.parametrize(

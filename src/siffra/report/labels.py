@@ -15,6 +15,8 @@ LONG_NAME = 28
 """Characters; longer names of levels do not fit under an axis."""
 MOST_PLACES = 50
 """Levels that are nearer to each other than this part of the axis are set apart evenly."""
+_TYPED = 6
+"""Digits; a number with more of them was not typed by anybody."""
 SETS = ("test", *SHIFTED)
 """The sets that a report shows, in this order, of those that there are.
 
@@ -56,7 +58,9 @@ def value_name(words: Words, value: Any) -> str:
         if told.startswith("sklearn.") and ":" in told:
             return told.partition(":")[2]
         return words(key) if (key := f"value.{value}") in words else told
-    return words.exact(value)
+    # Digits that nobody typed, as of a length in steps that is told in epochs.
+    drawn = isinstance(value, float) and len(f"{value:.10g}".replace(".", "").lstrip("0")) > _TYPED
+    return words.exact(float(f"{value:.3g}") if drawn else value)
 
 
 def level_name(words: Words, level: Level) -> str:

@@ -11,6 +11,9 @@ from siffra.report.words import GAP, Words
 _SKEWED = 1.5
 """An interval whose upper arm is longer by this factor is given by its ends."""
 
+_ROUNDING = 1e-9
+"""Arms of an interval that differ by no more are alike."""
+
 Unit = Literal["points", "percent", "times", "seconds", "epochs"]
 
 
@@ -39,7 +42,14 @@ def accuracy(words: Words, summary: Summary) -> str:
 
 
 def accuracy_number(words: Words, summary: Summary) -> str:
-    """`97.1 ± 0.3`, in per cent, of fractions."""
+    """`97.1 ± 0.3`, in per cent, of fractions; `81 (33–100)` where 0 or 100 cuts the interval."""
+    above, below = summary.high - summary.mean, summary.mean - summary.low
+    if abs(above - below) > _ROUNDING:
+        decimals = decimals_for(100 * min(above, below) or math.nan)
+        mean, low, high = (
+            words.number(100 * x, decimals) for x in (summary.mean, summary.low, summary.high)
+        )
+        return f"{mean}{GAP}({low}–{high})"
     return _plus_minus(words, 100 * summary.mean, 100 * half_width(summary), most=2)
 
 
@@ -89,12 +99,21 @@ def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str,
     """The estimate and its interval: `+3.2 percentage points`, `+2.8 to +3.6`."""
     unit = unit_of(claim, estimate)
     value, low, high = (_in_unit(x, unit) for x in (estimate.value, estimate.low, estimate.high))
-    arms = [arm for arm in (high - value, value - low) if math.isfinite(arm)]
+    if unit == "points":
+        low, high = _within_reach(claim, low, high)
+    arms = [arm for arm in (value - low, high - value) if math.isfinite(arm)]
     most = 2 if unit == "points" else 1 if value < 10 else 0
     most = most if unit != "times" else 2
-    decimals = decimals_for(max(arms, default=math.nan), most)
-    # An end that decides a verdict is not to be written as if it lay on zero.
-    while decimals < most and any(end and round(end, decimals) == 0 for end in (low, high)):
+    # A ratio's upper arm is the longer one, and says little of how well the ratio is known.
+    half = arms[0] if arms and unit == "times" else max(arms, default=math.nan)
+    decimals = decimals_for(half, most)
+    # An end that decides a verdict is not to be written as if it lay on the line.
+    lines = _lines(claim, estimate, unit)
+    while decimals < most and any(
+        end != line and round(end, decimals) == round(line, decimals)
+        for end in (low, high)
+        for line in lines
+    ):
         decimals += 1
     signed = unit != "times"
     texts = [words.number(x, decimals, signed=signed) for x in (value, low, high)]
@@ -110,8 +129,16 @@ def points(words: Words, fraction: float) -> str:
 
 
 def confidence(words: Words, fraction: float) -> str:
-    """`95`, or `99.4`: an interval's level in per cent, to a tenth."""
-    return words.number(100 * fraction, 1).removesuffix(f"{words('decimal')}0")
+    """`95`, or `99.92`: an interval's level in per cent, rounded down, and never to 100."""
+    missing = 100 * (1 - fraction)
+    decimals = max(1, -math.floor(math.log10(missing))) if missing > 0 else 1
+    shown = math.floor((100 * fraction + _ROUNDING) * 10**decimals) / 10**decimals
+    return words.number(shown, decimals).removesuffix(f"{words('decimal')}0")
+
+
+def target(words: Words, fraction: float) -> str:
+    """`98.5 %`, of an accuracy that somebody chose."""
+    return f"{words.exact(round(100 * fraction, 6))}{GAP}%"
 
 
 def margin_words(words: Words, claim: Claim) -> str:
@@ -146,6 +173,21 @@ def align(column: Sequence[str], mark: str) -> list[str]:
         f"{GAP}±{GAP}".join([padded(p[0], 0, most[1]), *(padded(h, *most[2:]) for h in p[1:])])
         for p in parts
     ]
+
+
+def _within_reach(claim: Claim, low: float, high: float) -> tuple[float, float]:
+    """The ends of an interval of points, as far as accuracies between 0 and 100 can lie apart."""
+    least, most = -100.0, 100.0
+    if claim.metric == "accuracy" and not isinstance(claim.against, tuple):
+        least, most = -100 * claim.against, 100 * (1 - claim.against)
+    return max(low, least), min(high, most)
+
+
+def _lines(claim: Claim, estimate: Estimate, unit: Unit) -> tuple[float, ...]:
+    """Where nothing differs, and where differences begin to matter, in the unit that is shown."""
+    if estimate.scale == "ratio":
+        return tuple(_in_unit(x, unit) for x in (1.0, 1 + claim.margin, 1 / (1 + claim.margin)))
+    return tuple(_in_unit(x, unit) for x in (0.0, claim.margin, -claim.margin))
 
 
 def _in_unit(value: float, unit: Unit) -> float:

@@ -8,7 +8,14 @@ from siffra.lab.plan import Claim, Level, Question
 from siffra.lab.statistics import compare_accuracy, compare_seconds
 from siffra.lab.verdicts import Answers, ClaimAnswer, LevelAnswer, QuestionAnswer, Verdict
 from siffra.report import numbers
-from siffra.report.labels import confused_sets, knob_name, level_name, levels_name, sets_of
+from siffra.report.labels import (
+    confused_sets,
+    knob_name,
+    level_name,
+    levels_name,
+    sets_of,
+    value_name,
+)
 from siffra.report.words import Words, words_in
 from siffra.run import Record
 
@@ -32,21 +39,27 @@ ONE_CLASS = 0.99
 
 
 def answer_sentence(answer: QuestionAnswer, language: str = "en") -> str:
-    """What a question's runs say, most important first; about one sentence.
+    """What a question's runs say, most important first: about one sentence, and what it hides."""
+    return " ".join(answer_sentences(answer, language))
+
+
+def answer_sentences(answer: QuestionAnswer, language: str = "en") -> list[str]:
+    """The sentences of an answer; the first one is the answer.
 
     The level called best is the best on validation; its accuracy on test (and on the shifted
-    sets, where they are asked about) is compared with the level that is lowest there. Collapsed
-    and diverged runs, and a best value at the edge of what was tried, get a short sentence each.
+    sets, where they are asked about) is compared with the lowest of those that it is clearly
+    better than. Collapsed and diverged runs, and a best value at the edge of what was tried, get a
+    short sentence each.
     """
     words = words_in(language)
     if not _seen(answer):
-        return f"{capital(words('answer.nothing'))}."
+        return [f"{capital(words('answer.nothing'))}."]
     lead = _times(words, answer) if _is_about_time(answer) else _accuracies(words, answer, "test")
     parts = [_after(words, answer) + lead]
     parts += [_accuracies(words, answer, name) for name in _shifted_sets(answer)]
     parts += _mishaps(words, answer)
     parts += _edges(words, answer)
-    return " ".join(f"{capital(part)}." for part in parts)
+    return [f"{capital(part)}." for part in parts]
 
 
 def verdict_sentence(answer: ClaimAnswer, question: Question, language: str = "en") -> str:
@@ -69,7 +82,7 @@ def comparison(words: Words, claim: Claim, question: Question) -> str:
     metric = words(
         f"metric.{claim.metric}",
         on=words(f"on.{claim.on}"),
-        target="" if claim.target is None else numbers.share(words, claim.target, 0),
+        target="" if claim.target is None else numbers.target(words, claim.target),
     )
     against = claim.against
     if isinstance(against, tuple):
@@ -162,8 +175,13 @@ def _after(words: Words, answer: QuestionAnswer) -> str:
     records = [record for level in answer.levels for record in level.records]
     if any(isinstance(record.model, EstimatorModel) for record in records):
         return ""
-    lengths = {len(record.epochs) for record in records}
-    return words.count("answer.after", lengths.pop()) if len(lengths) == 1 else ""
+    lengths = {record.training.epochs for record in records}
+    if len(lengths) != 1:
+        return ""
+    epochs = lengths.pop()
+    if epochs == 1:
+        return words("answer.after.one")
+    return words("answer.after.other", n=value_name(words, epochs))
 
 
 def _accuracies(words: Words, answer: QuestionAnswer, on: str) -> str:

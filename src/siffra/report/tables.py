@@ -81,7 +81,7 @@ def looks_table(words: Words, looks: Sequence[Look]) -> Table | None:
     rows = [
         (
             str(look.seeds),
-            numbers.share(words, look.spent, numbers.decimals_for(100 * look.spent / 20)),
+            numbers.share(words, look.spent, numbers.decimals_for(100 * look.spent / 20, most=5)),
             str(look.decided),
             str(look.open),
         )
@@ -135,7 +135,7 @@ def _table(
 
 
 def _arrival_names(words: Words, found: Arrival) -> tuple[str, str]:
-    told = {"target": numbers.share(words, found.target, 0), "on": words(f"set.{found.on}")}
+    told = {"target": numbers.target(words, found.target), "on": words(f"set.{found.on}")}
     return words("table.epochs_to", **told), words("table.seconds_to", **told)
 
 

@@ -26,7 +26,7 @@ from siffra.report.labels import knobs_name
 from siffra.report.methods import Method, facts, methods
 from siffra.report.sentences import (
     VERDICTS,
-    answer_sentence,
+    answer_sentences,
     capital,
     claims_by,
     comparison,
@@ -75,14 +75,16 @@ class SurpriseView:
 
 @dataclass(frozen=True, slots=True)
 class QuestionView:
-    """A question from its answer on down. `claimed` heads its claims.
+    """A question from its answer on down. `lead` is the answer's first sentence.
 
-    `unexamined` says, where it is so, that networks are missing from figures.
+    `claimed` heads its claims. `unexamined` says, where it is so, that networks are missing from
+    figures.
     """
 
     anchor: str
     label: str
     ask: str
+    lead: str
     answer: str
     figures: tuple[FigureView, ...]
     unexamined: str
@@ -214,6 +216,7 @@ def _surprise(words: Words, found: Surprise) -> SurpriseView:
 def _question(words: Words, answer: QuestionAnswer, examined: Examined | None) -> QuestionView:
     question = answer.question
     by = words.say(question.by)
+    sentences = answer_sentences(answer, words.language)
     drawn = [
         (drawing, caption(kind, answer, words, examined))
         for kind in question.figures
@@ -223,7 +226,8 @@ def _question(words: Words, answer: QuestionAnswer, examined: Examined | None) -
         anchor=_anchor(answer),
         label=question.id,
         ask=words.say(question.ask),
-        answer=answer_sentence(answer, words.language),
+        lead=sentences[0],
+        answer=" ".join(sentences),
         figures=tuple(FigureView(d, c) for d, c in drawn),
         unexamined=_unexamined(words, answer, examined),
         table=levels_table(words, answer),

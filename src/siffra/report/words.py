@@ -43,9 +43,10 @@ class Words:
         return text.get(self.language) or next(iter(text.values()), "")
 
     def listing(self, items: Iterable[str]) -> str:
-        """`a, b and c`."""
+        """`a, b and c`; with semicolons where an item has commas of its own."""
         *most, last = list(items) or [""]
-        return f"{', '.join(most)} {self('and')} {last}" if most else last
+        mark = "; " if any(", " in item for item in (*most, last)) else ", "
+        return f"{mark.join(most)} {self('and')} {last}" if most else last
 
     def number(self, value: float, decimals: int = 0, *, signed: bool = False) -> str:
         """`value` with this language's decimal mark and a true minus sign."""
