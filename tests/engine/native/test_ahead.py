@@ -4,14 +4,22 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+from conftest import make_digits
 from numba import njit
+from numba.core.dispatcher import Dispatcher
 from small import small_dataset
 
 from siffra.config import Setting
+from siffra.data.corruptions import noisy
+from siffra.data.dataset import Images
 from siffra.engine.native import ahead
 from siffra.engine.native.engine import NativeEngine
+from siffra.run import run
 
 
 @pytest.fixture
@@ -126,3 +134,41 @@ def test_what_one_process_has_compiled_no_other_compiles_again():
     )
 
     assert second.stdout.decode().split() == []
+
+
+def asked_of_numba_after_preparing(knobs, monkeypatch):
+    """What a run of digits, with noise in one set, asks Numba to compile or to load too late."""
+    digits = make_digits(30)
+    noise = noisy(digits.test.x, 0.1, np.random.default_rng(0))
+    dataset = replace(digits, shifted={**digits.shifted, "noisy": Images(noise, digits.test.y)})
+    setting = Setting.from_knobs({"epochs": 1, **knobs})
+    NativeEngine().prepare(setting.model, setting.training, dataset)
+    asked, ask = [], Dispatcher.compile
+
+    def note(dispatcher, signature):
+        asked.append(f"{dispatcher.__name__}{signature}")
+        return ask(dispatcher, signature)
+
+    monkeypatch.setattr(Dispatcher, "compile", note)
+    run(setting, dataset, 0, NativeEngine())
+    return asked
+
+
+def test_what_is_prepared_leaves_nothing_to_be_compiled():
+    # In a process of its own, where no other test has compiled it.
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import pytest\n"
+        "from engine.native.test_ahead import CONV, NARROW, asked_of_numba_after_preparing\n"
+        "for knobs in (NARROW, CONV):\n"
+        "    with pytest.MonkeyPatch.context() as monkeypatch:\n"
+        "        print(asked_of_numba_after_preparing(knobs, monkeypatch))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script, str(Path(__file__).parents[2])],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout == "[]\n[]\n"

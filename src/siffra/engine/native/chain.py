@@ -56,6 +56,10 @@ class ChainPredictor:
         self._params, self._classes = params, network.classes
         self._chain = Chain(network, placement, self._CHUNK)
 
+    def prepare(self, images: np.ndarray) -> None:
+        """Compile what `predict` takes for `images`."""
+        self.predict(images[:1])
+
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities, (n, classes) float32, of (n, pixels) images."""
         chain = self._chain

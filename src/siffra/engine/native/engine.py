@@ -55,15 +55,19 @@ class NativeEngine(Engine):
         self._ink: Ink | None = None
 
     def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
-        """Compile, or load from the cache on disk, what the training needs: by one real step."""
+        """Compile, or load from the cache on disk, what training and scoring need.
+
+        That is one real step, and one image of every set, as the whole set is predicted.
+        """
         network = build_network(model, dataset.image_shape, dataset.classes)
         weights = initial_weights(network, 0)
         trainer = self._trainer(network, weights, training, dataset.train, 0)
         with self.hold_threads():
             trainer.epoch(np.arange(min(training.batch_size, len(dataset.train))))
         fitted = NativeFitted(network, trainer, self)
-        fitted.predict(dataset.train.x[:1])
-        fitted.predict(dataset.train.x[:1].astype(np.float32))
+        for images in dataset.sets.values():
+            fitted.prepare(images.x)
+        fitted.prepare(dataset.train.x[:1].astype(np.float32))
 
     def prepare_all(self, tasks: Sequence[tuple[Model, Training]], dataset: Dataset) -> None:
         """See `Engine.prepare_all`: what is not in the cache is compiled on two cores."""
@@ -175,6 +179,11 @@ class NativeFitted(Fitted):
             self._params[:] = trainer.averaged
         else:
             self._params[:] = self._layout.flatten(trainer.layout.unflatten(trainer.averaged))
+
+    def prepare(self, images: np.ndarray) -> None:
+        """Compile, or load, what predicting these images needs."""
+        with self._engine.hold_threads():
+            self._predictor.prepare(_as_rows(images))
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """See `Fitted.predict`."""

@@ -44,24 +44,34 @@ class StackPredictor:
         start = np.zeros((_SHARDS, _ROWS, 2), np.int64)
         self._lists = _Lists(start, pixel, np.zeros(pixel.shape, np.float32))
 
+    def prepare(self, images: np.ndarray) -> None:
+        """Compile what `predict` takes for `images`: one of them goes the way of them all."""
+        if _are_listed(images):
+            self._predict_listed(self._listed(images[:1]), scale_of(images), 1)
+        else:
+            self._predict_rows(images[:1])
+
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities, (n, classes) float32, of (n, pixels) images."""
-        scale = scale_of(images)
-        if len(images) and ink.is_sparse(images):
-            return self._predict_listed(self._listed(images), scale, len(images))
-        out = np.empty((len(images), self._classes), np.float32)
-        dense.predict(images, scale, self._params, self._layers, self._rows, self._work, out)
-        return out
+        if not _are_listed(images):
+            return self._predict_rows(images)
+        return self._predict_listed(self._listed(images), scale_of(images), len(images))
 
     def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
         """`predict` of these images, again and again.
 
         Making their lists takes several times as long as the prediction: it is done here.
         """
-        if not (len(images) and ink.is_sparse(images)):
-            return partial(self.predict, images)
+        if not _are_listed(images):
+            return partial(self._predict_rows, images)
         kept = [lists.copy() for lists in self._listed(images)]
         return partial(self._predict_listed, kept, scale_of(images), len(images))
+
+    def _predict_rows(self, images: np.ndarray) -> np.ndarray:
+        out = np.empty((len(images), self._classes), np.float32)
+        scale = scale_of(images)
+        dense.predict(images, scale, self._params, self._layers, self._rows, self._work, out)
+        return out
 
     def _listed(self, images: np.ndarray) -> Iterator[_Lists]:
         """The lists of one chunk of images after the other, in the same arrays."""
@@ -77,3 +87,8 @@ class StackPredictor:
             some = out[chunk * _CHUNK : (chunk + 1) * _CHUNK]
             dense.predict_on_ink(*lists, scale, self._params, self._layers, self._work, some)
         return out
+
+
+def _are_listed(images: np.ndarray) -> bool:
+    """Whether (n, pixels) images are predicted from lists of their ink."""
+    return len(images) > 0 and ink.is_sparse(images)
