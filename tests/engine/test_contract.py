@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from estimators import Nearest
+from modules import make
 from reference import ReferenceEngine
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import SGDClassifier
@@ -31,8 +32,11 @@ ESTIMATORS = (
     {"model": as_model(Nearest)},
 )
 """What the sklearn engine fits instead of networks; the last one gives no probabilities."""
+MODULE = {"model": as_model(make)}
+"""What the torch engine trains beside siffra's own networks."""
 CASES = [
     *((name, knobs) for name in NETWORK_ENGINES for knobs in (*NETWORKS, *LAYERS, *TRAININGS)),
+    ("torch", MODULE),
     *(("sklearn", knobs) for knobs in ESTIMATORS),
 ]
 
@@ -77,6 +81,7 @@ class TestEveryModelOfEveryEngine:
     ("engine", "knobs"),
     [
         *((engine, NETWORKS[3]) for engine in NETWORK_ENGINES.values()),
+        (ENGINES["torch"], MODULE),
         *((ENGINES["sklearn"], knobs) for knobs in ESTIMATORS),
     ],
 )
