@@ -424,6 +424,8 @@ class TestRetuning:
         assert [r.training.learning_rate for r in found.records] == [0.3, 0.3, 0.1]
         assert found.accuracy["val"].values == (0.8, 0.8, 0.1)
         assert found.retuned == {"learning_rate = 0.3": 2, "learning_rate = 0.1": 1}
+        assert {r.key for r in found.records} < {r.key for r in found.tried}
+        assert len(found.tried) == 6
 
     def test_choosing_among_equals_gains_nothing(self):
         rng = np.random.default_rng(3)

@@ -25,6 +25,26 @@ def answers():
     return study(seeds=2, epochs=2)
 
 
+RATES = (0.1, 0.3, 0.7)
+
+
+@pytest.fixture(scope="module")
+def retuned():
+    """Of a question that chooses the learning rate anew for each number of neurons."""
+    question = make_question("a", [{"neurons": n} for n in (8, 16)], epochs=2)
+    levels = tuple(
+        replace(
+            level,
+            settings=tuple(
+                Setting.from_knobs({**level.settings[0].knobs(), "learning_rate": rate})
+                for rate in RATES
+            ),
+        )
+        for level in question.levels
+    )
+    return make_answers([replace(question, retune=("learning_rate",), levels=levels)], seeds=3)
+
+
 def test_results_have_the_documented_shape(answers):
     results = json.loads(results_json(answers, words_in("en")))
 
@@ -99,6 +119,29 @@ def test_a_run_that_two_questions_share_is_one_row_that_names_both(answers):
 
     assert rows
     assert {"a, c, d, e, g"} == {row["questions"] for row in rows}
+
+
+def test_runs_that_were_tried_and_not_chosen_have_rows_too(retuned):
+    rows = [row for row in run_rows(retuned) if row["set"] == "val"]
+
+    tried = {(neurons, rate, seed) for neurons in (8, 16) for rate in RATES for seed in range(3)}
+    assert {(int(r["neurons"]), r["learning_rate"], r["seed"]) for r in rows} == tried
+    assert {row["questions"] for row in rows} == {"a"}
+    assert json.loads(results_json(retuned, words_in("en")))["runs"] == len(tried)
+
+
+def test_the_choice_of_a_retuned_knob_can_be_made_again_from_the_rows(retuned):
+    val = {
+        (int(r["neurons"]), r["learning_rate"], r["seed"]): r["accuracy"]
+        for r in run_rows(retuned)
+        if r["set"] == "val"
+    }
+
+    for level in retuned.questions[0].levels:
+        for record in level.records:
+            others = {0, 1, 2} - {record.seed}
+            sums = {r: sum(val[level.level.knobs["neurons"], r, s] for s in others) for r in RATES}
+            assert record.training.learning_rate == max(RATES, key=sums.__getitem__)
 
 
 def test_csv_and_parquet_hold_the_same_rows(answers):

@@ -97,7 +97,8 @@ def made_answer(accuracies):
         ]
         runs = [made.model_copy(update={"seed": s, "accuracy": a}) for s, a in enumerate(by_seed)]
         accuracy = {name: summarise([a[name] for a in by_seed]) for name in accuracies}
-        seen.append(LevelAnswer(level, tuple(runs), accuracy, summarise([1.0], "ratio"), 0, {}))
+        runs = tuple(runs)
+        seen.append(LevelAnswer(level, runs, accuracy, summarise([1.0], "ratio"), 0, {}, runs))
     best = int(np.argmax(np.mean(accuracies["val"], axis=1)))
     return QuestionAnswer(numbered, tuple(seen), (), best, ())
 

@@ -20,7 +20,8 @@ class LevelAnswer:
     """What was seen at a level, over seeds. `records` are the chosen runs, one a seed.
 
     `accuracy` is by set. `retuned` counts how often each combination of the retuned knobs was
-    chosen (empty when nothing was retuned).
+    chosen (empty when nothing was retuned). `tried` has all runs of those seeds, among which the
+    choice was made; where nothing was retuned they are the `records`.
     """
 
     level: Level
@@ -29,6 +30,7 @@ class LevelAnswer:
     seconds: Summary
     diverged: int
     retuned: Mapping[str, int]
+    tried: tuple[Record, ...]
 
 
 def see_level(
@@ -46,6 +48,7 @@ def see_level(
         seconds=summarise([run.seconds for run in runs], "ratio"),
         diverged=sum(run.diverged for run in runs),
         retuned=dict(retuned) if question.retune else {},
+        tried=tuple(records[setting, seed] for seed in complete for setting in level.settings),
     )
 
 

@@ -158,7 +158,7 @@ def used_by(answers: Answers) -> dict[str, list[str]]:
 
     for question in answers.questions:
         for level in question.levels:
-            note(level.records, question.question.id)
+            note(level.tried, question.question.id)
     for experiment in answers.experiments:
         note(experiment.records, experiment.experiment.id)
     return used

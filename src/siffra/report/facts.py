@@ -21,9 +21,12 @@ _TYPED = ("label", "image")
 
 
 def all_records(answers: Answers) -> list[Record]:
-    """Every run that the answers rest on, once, in the order of the report."""
-    answered = [level for question in answers.questions for level in question.levels]
-    runs = [r for seen in (*answered, *answers.experiments) for r in seen.records]
+    """Every run that the answers rest on, once, in the order of the report.
+
+    Those that were retuned and not chosen are among them: the choice rests on them.
+    """
+    runs = [r for question in answers.questions for level in question.levels for r in level.tried]
+    runs += [record for experiment in answers.experiments for record in experiment.records]
     return list({record.key: record for record in runs}.values())
 
 
