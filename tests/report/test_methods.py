@@ -49,6 +49,20 @@ def test_a_plain_lab_is_told_of_plainly():
         assert not any(title.startswith(absent) for title in found)
 
 
+def test_it_is_told_that_the_test_images_were_not_drawn_anew():
+    runs = all_records(LAB)
+    split = [r.model_copy(update={"fingerprint": str(r.seed)}) for r in runs]
+
+    for language, said in (
+        ("en", "not of how it would go with other images"),
+        ("sv", "inte hur det hade gått med andra bilder"),
+    ):
+        words = words_in(language)
+        for records in (runs, split):
+            first, *_ = methods(words, LAB, records, None)
+            assert first.paragraphs[-1].endswith(f"{said}.")
+
+
 def test_moderation_is_told_with_what_it_is_worth():
     found = told(moderated(2.0, 3.14159))["How much things vary"]
     assert "by up to 3.1 further degrees of freedom" in found
@@ -65,6 +79,7 @@ def test_looks_are_told_with_their_schedule():
 
     assert "with 3 seeds at first" in found["Runs and seeds"]
     assert "at 3 and 6 seeds" in found["Seeds added until it was decided"]
+    assert "decided early tends to be overestimated" in found["Seeds added until it was decided"]
 
 
 def test_retuned_knobs_are_told_of_with_how_they_were_chosen():
