@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from made_runs import make_claim, make_level, make_plan, make_question, make_rec
 
 from siffra.lab.interactions import interaction_tests
 from siffra.lab.judging import Levels
+from siffra.lab.moderation import Prior
 from siffra.lab.verdicts import answer
 
 RATES, BATCHES = (0.1, 0.3, 1.0), (10, 100)
@@ -90,3 +92,26 @@ def test_answers_have_both_and_share_the_allowance():
     assert [i.verdict for i in found.interactions] == ["depends", "depends"]
     # One claim, and two interactions that are rejected before it.
     assert found.claims[0].estimate.confidence in (pytest.approx(1 - 0.05 / 3), 0.95)
+
+
+def test_a_pair_of_cells_teaches_once_how_much_things_vary():
+    plan = make_plan(make_question(GRID))
+    records = {(run.setting, run.seed): run for of_level in runs(CROSSED, 0.01) for run in of_level}
+    (found,) = answer(plan, records).questions
+    priors = [loss.estimate.prior for i in found.interactions for loss in i.losses]
+    # Three pairs of rates at two batch sizes, and a pair of batch sizes at three rates.
+    assert [prior and prior.comparisons for prior in priors] == [3 * 2 + 1 * 3] * 5
+
+
+def test_a_pair_of_cells_has_learned_the_same_whichever_way_round():
+    (test, _) = interaction_tests(make_question(GRID), runs(CROSSED, 0.01))
+    seen = test.comparisons
+    learned = [replace(c, prior=Prior(4.0, 0.001 * n, 9)) for n, c in enumerate(seen, start=1)]
+
+    moderated = test.with_comparisons(learned)
+
+    assert len(seen) == len(test.duels) / 2
+    assert moderated.comparisons == tuple(learned)
+    for (i, j, k), duel in moderated.duels.items():
+        assert duel.differences == test.duels[i, j, k].differences
+        assert duel.prior == moderated.duels[j, i, k].prior

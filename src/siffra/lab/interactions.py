@@ -86,8 +86,8 @@ class InteractionTest:
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
-        """All that it rests on, in the order of `duels`."""
-        return tuple(self.duels.values())
+        """All that it rests on, once: a duel of i and j is the one of j and i, turned round."""
+        return tuple(duel for (i, j, _), duel in self.duels.items() if i < j)
 
     @property
     def kind(self) -> object:
@@ -123,8 +123,14 @@ class InteractionTest:
         )
 
     def with_comparisons(self, comparisons: Sequence[Comparison]) -> "InteractionTest":
-        """The same with other comparisons, in the order of `duels`."""
-        return replace(self, duels=dict(zip(self.duels, comparisons, strict=True)))
+        """The same with what these, in the order of `comparisons`, have learned from others."""
+        places = [(i, j, k) for i, j, k in self.duels if i < j]
+        priors = {place: c.prior for place, c in zip(places, comparisons, strict=True)}
+        duels = {
+            (i, j, k): replace(duel, prior=priors[min(i, j), max(i, j), k])
+            for (i, j, k), duel in self.duels.items()
+        }
+        return replace(self, duels=duels)
 
     @property
     def _places(self) -> int:
