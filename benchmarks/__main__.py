@@ -14,6 +14,7 @@ from benchmarks import report
 from benchmarks.growth import IMAGES as GROWTH_IMAGES
 from benchmarks.growth import SWEEPS, measure_growth
 from benchmarks.kernels import KERNELS, measure_kernels
+from benchmarks.left import LEFT, measure_left
 from benchmarks.origin import Origin
 from benchmarks.picture import draw_growth, draw_works
 from benchmarks.results import Results, check, keep, read
@@ -30,7 +31,7 @@ _REPEATS, _LEAST, _BUDGET = 9, 3, 40.0
 _QUICK_IMAGES, _QUICK_REPEATS = 4_800, 3
 _MINUTES = 5.0
 _DOCS = Path(__file__).parents[1] / "docs"
-_ORDER = (*WORKS, *SWEEPS, *KERNELS, *SHARES)
+_ORDER = (*WORKS, *SWEEPS, *KERNELS, *SHARES, *LEFT)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 console, aside = Console(), Console(stderr=True)
@@ -158,12 +159,34 @@ def shares(
     _finish(docs, conditions, origin, fresh=fresh, shares=_by_name(times))
 
 
+@app.command()
+def left(
+    only: Only = None,
+    images: Images = None,
+    threads: Threads = None,
+    write: Write = False,
+    fresh: Fresh = False,
+    docs: Docs = _DOCS,
+) -> None:
+    """Where the seconds of siffra's epochs go: products, all else, and what is left to gain."""
+    chosen = known("only", only, list(LEFT))
+    threads = _hold(threads)
+    conditions = Conditions.here(threads, ["siffra"])
+    origin = _origin(docs, conditions, write=write, fresh=fresh)
+    with _saying() as say:
+        dataset = read_images(images or IMAGES, 1)
+        times = measure_left(chosen, dataset, threads, say)
+    for line in report.left_lines(times):
+        console.print(line, highlight=False)
+    _finish(docs, conditions, origin, fresh=fresh, left=_by_name(times))
+
+
 @app.command("all")
 def everything(
     threads: Threads = None, write: Write = False, fresh: Fresh = False, docs: Docs = _DOCS
 ) -> None:
     """All of these parts, one after the other: the whole page, in about an hour."""
-    for part in (works, growth, kernels, shares):
+    for part in (works, growth, kernels, shares, left):
         part(threads=threads, write=write, fresh=fresh, docs=docs)
         fresh = False
 

@@ -6,6 +6,7 @@ from statistics import median
 from benchmarks.growth import IMAGES as GROWTH_IMAGES
 from benchmarks.growth import Growth
 from benchmarks.kernels import AIMS, KernelTime
+from benchmarks.left import PARTS, Left
 from benchmarks.results import Results
 from benchmarks.shares import ShareTime
 from siffra.bench.measure import LEARNT, TOLERANCE
@@ -76,13 +77,28 @@ def share_lines(times: Iterable[ShareTime]) -> Iterator[str]:
         )
 
 
+def left_lines(times: Iterable[Left]) -> Iterator[str]:
+    """Where an epoch's seconds go."""
+    for t in times:
+        parts = ", ".join(f"{part} {t.seconds(part):.3g} s" for part in PARTS if part in t.parts)
+        yield (
+            f"{t.title}, {_threads(t)}: {parts}; products at the matrix peak {t.least:.3g} s, "
+            f"{t.least / t.seconds('products'):.0%} of theirs"
+        )
+
+
+def _threads(left: Left) -> str:
+    return f"{left.threads} thread" + "s" * (left.threads > 1)
+
+
 def page(kept: Results) -> str:
     """`docs/performance.md`: tables, pictures, and how it was measured."""
     lines = [
         "# How fast siffra trains",
         "",
-        "Written by `make bench ARGS=--write`, or part by part (works, growth, kernels, shares) by",
-        "`python -m benchmarks PART --write`; run `siffra bench` to see how it is on your machine.",
+        "Written by `make bench ARGS=--write`, or by `python -m benchmarks PART --write` for one",
+        "part: works, growth, kernels, shares or left; run `siffra bench` to see how it is on your",
+        "machine.",
         "",
     ]
     if kept.works:
@@ -96,6 +112,9 @@ def page(kept: Results) -> str:
     if kept.shares:
         lines += ["## What else takes time", "", *_days(kept, kept.shares)]
         lines += _shares(list(kept.shares.values()))
+    if kept.left:
+        lines += ["## What is left", "", *_days(kept, kept.left)]
+        lines += _left(list(kept.left.values()))
     versions = ", ".join(f"{name} {v}" for name, v in kept.conditions.versions.items())
     told = f"Measured on {kept.conditions}: {versions}."
     return "\n".join([*lines, *_METHOD, "", *_machine(kept), told, ""])
@@ -198,6 +217,25 @@ def _shares(times: Sequence[ShareTime]) -> Iterator[str]:
         f"An epoch is of {times[0].images:,} images. Augmentation's seconds are those by which it",
         "makes an epoch longer. Scored are the images that a run scores after every epoch:",
         f"{CURVE_IMAGES:,} of each of four sets. What is done to them once a run is apart.",
+        "",
+    )
+
+
+def _left(times: Sequence[Left]) -> Iterator[str]:
+    yield from _head("an epoch's seconds", ["threads", "epoch", *PARTS, "at the peak", "share"])
+    for t in times:
+        parts = (f"{t.seconds(part):.3g}" if part in t.parts else "–" for part in PARTS)
+        limit = f"{t.least:.3g}", f"{t.least / t.seconds('products'):.0%}"
+        yield _row(t.title, [str(t.threads), f"{t.whole:.3g}", *parts, *limit])
+    yield from (
+        "",
+        f"An epoch is of {times[0].images:,} images. *Products* are all multiply-adds and what is",
+        "one kernel with them: a fused convolution's bias, ReLU and pooling. *Pointwise* are bias,",
+        "activation, pooling, batch norm and loss, *descent* the optimizer's steps, *gather* the",
+        "batches' images, *rest* the calls of one after the other. *At the peak* is the time of",
+        "all multiply-adds at the matrix peak, and *share* how much of the products' time that is;",
+        "what is skipped may take it past 100%. Dense networks train in one call an epoch. Here it",
+        "is cut into pieces, on one thread, so that their epochs are longer.",
         "",
     )
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from benchmarks.growth import Growth
 from benchmarks.kernels import KernelTime
+from benchmarks.left import Left
 from benchmarks.origin import Origin
 from benchmarks.shares import ShareTime
 from siffra.bench.measure import Result
@@ -29,6 +30,7 @@ class Results:
     growth: dict[str, Growth] = field(default_factory=dict)
     kernels: dict[str, KernelTime] = field(default_factory=dict)
     shares: dict[str, ShareTime] = field(default_factory=dict)
+    left: dict[str, Left] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
 
     @property
@@ -103,5 +105,6 @@ def _merge(old: Results, new: Results) -> Results:
         old.growth | new.growth,
         old.kernels | new.kernels,
         old.shares | new.shares,
+        old.left | new.left,
         old.origins | new.origins,
     )

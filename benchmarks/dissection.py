@@ -1,0 +1,182 @@
+"""A training of the native engine's, its parts timed one by one."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numba
+import numpy as np
+
+from siffra.bench.limits import demand_of
+from siffra.bench.peers.base import Problem
+from siffra.engine.draws import epoch_orders
+from siffra.engine.native import dense
+from siffra.engine.native.block_training import BlockTrainer
+from siffra.engine.native.engine import NativeEngine
+from siffra.engine.native.fused import FusedBlock
+from siffra.engine.native.ink import add_outer
+from siffra.engine.native.ink import forward as ink_forward
+from siffra.engine.native.stepped import SteppedBlock
+from siffra.engine.native.training import InkTrainer
+
+_AGAIN = "products done again"
+
+
+class Clock:
+    """Seconds by part. One part's calls may make another's, whose seconds are then its alone."""
+
+    def __init__(self) -> None:
+        self._open = ["rest"]
+        self._since = time.perf_counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    def watch(self, owner: Any, method: str, part: str) -> None:
+        """Have an object's calls of `method` count as `part`."""
+        setattr(owner, method, self.timed(getattr(owner, method), part))
+
+    def timed(self, function: Callable[..., Any], part: str) -> Callable[..., Any]:
+        """`function`, whose seconds count as `part`."""
+
+        def run(*arguments: Any) -> Any:
+            self._charge()
+            self._open.append(part)
+            try:
+                return function(*arguments)
+            finally:
+                self._charge()
+                self._open.pop()
+
+        return run
+
+    def take(self) -> dict[str, float]:
+        """The seconds since this was last asked."""
+        self._charge()
+        taken, self._seconds = dict(self._seconds), defaultdict(float)
+        return taken
+
+    def _charge(self) -> None:
+        now = time.perf_counter()
+        self._seconds[self._open[-1]] += now - self._since
+        self._since = now
+
+
+def dissect(problem: Problem, repeats: int) -> tuple[int, int, dict[str, list[float]]]:
+    """On how many threads, the multiply-adds of an epoch, and the seconds of `repeats` by part.
+
+    Raises:
+        TypeError: The engine trains the network in a way that is not known here.
+    """
+    engine, setting, data = NativeEngine(problem.threads), problem.setting, problem.dataset
+    trainer = engine._trainer(
+        problem.network, problem.weights, setting.training, data.train, problem.seed
+    )
+    clock = Clock()
+    if isinstance(trainer, BlockTrainer):
+        _watch(clock, trainer)
+        epoch, threads = trainer.epoch, problem.threads
+    elif isinstance(trainer, InkTrainer):
+        epoch, threads = InPieces(trainer, clock).epoch, 1
+    else:
+        raise TypeError(f"{type(trainer).__name__} is not taken apart yet")
+    orders = epoch_orders(len(data.train), problem.seed)
+    parts: defaultdict[str, list[float]] = defaultdict(list)
+    with NativeEngine(threads).hold_threads():
+        epoch(next(orders))  # compiles
+        for _ in range(repeats):
+            order = next(orders)
+            clock.take()
+            epoch(order)
+            for part, seconds in _alone(clock.take()).items():
+                parts[part].append(seconds)
+    demand = demand_of(problem.network, data.train.x, training=True)
+    return threads, demand.multiplications, dict(parts)
+
+
+def _alone(taken: dict[str, float]) -> dict[str, float]:
+    """The seconds by part, products that were done again taken off what they were first part of."""
+    again = taken.pop(_AGAIN, 0.0)
+    if again:
+        taken["products"] += again
+        taken["pointwise"] -= again
+    return taken
+
+
+def _watch(clock: Clock, trainer: BlockTrainer) -> None:
+    clock.watch(trainer, "_gather", "gather")
+    clock.watch(trainer, "_descend", "descent")
+    for block in trainer._chain.blocks:
+        # A fused convolution's products, bias, ReLU and pooling are one kernel.
+        part = "products" if isinstance(block, FusedBlock) else "pointwise"
+        for method in ("forward", "backward", "input_gradient", "learn"):
+            if hasattr(block, method):
+                clock.watch(block, method, part)
+        if isinstance(block, SteppedBlock):
+            for method in ("forward", "weight_gradient", "input_gradient"):
+                clock.watch(block._linear, method, "products")
+
+
+class InPieces:
+    """What `dense.ink_epoch_on_one_thread` does, by as many calls as it has parts.
+
+    Of the layers after the first, products and all else are one function: their products are
+    done again, on other numbers, for the clock alone.
+    """
+
+    def __init__(self, trainer: InkTrainer, clock: Clock) -> None:
+        self._trainer = trainer
+        self._work, self._grads = np.ones_like(trainer._work), np.zeros_like(trainer._dense_grads)
+        self._again = clock.timed(numba.njit(_products), _AGAIN)
+        self._first = clock.timed(ink_forward, "products")
+        self._outer = clock.timed(add_outer, "products")
+        self._others = clock.timed(dense.step_after_first, "pointwise")
+        self._descend = clock.timed(dense.descend, "descent")
+
+    def epoch(self, order: np.ndarray) -> None:
+        """One pass in `order`."""
+        size = self._trainer._batch_size
+        for start in range(0, order.size, size):
+            self._step(order, start, min(size, order.size - start))
+
+    def _step(self, order: np.ndarray, start: int, size: int) -> None:
+        t = self._trainer
+        ink, layers, descent, shards = t._ink, t._layers, t._descent, len(t._work)
+        bounds = [start + size * s // shards for s in range(shards + 1)]
+        units, parts = int(layers[0, 1]), ink.parts.size - 1
+        for s, (first, last) in enumerate(pairwise(bounds)):
+            work, grads = t._work[s], t._dense_grads[s]
+            self._first(ink, order, first, last, descent.scale, t.params, units, work)
+            self._others(
+                last - first, t._y, order, first, 1.0 / size, t.params, layers, work, grads
+            )
+            self._again(last - first, t.params, layers, self._work[s], self._grads[s])
+        rest = int(layers[0, 0]) * units
+        chunk = -(-(t.params.size - rest) // parts)
+        scale = -descent.rate * descent.scale
+        for part in range(parts):
+            for s, (first, last) in enumerate(pairwise(bounds)):
+                self._outer(ink, part, order, first, last, scale, t._work[s], units, t.params)
+            low = rest + part * chunk
+            high = min(t.params.size, low + chunk)
+            self._descend(t.params, t._velocity, t._dense_grads, low, high, descent)
+
+
+def _products(rows, params, layers, work, grads):
+    """The products of all layers but the first, as `dense.step_after_first` does them."""
+    at, last = 0, layers.shape[0] - 1
+    spare = rows * layers[:, 1].sum()
+    for i in range(1, last + 1):
+        inputs, units, kernel, _ = layers[i]
+        before = dense.matrix(work, at, rows, inputs)
+        at += rows * inputs
+        weights = dense.matrix(params, kernel, inputs, units)
+        np.dot(before, weights, dense.matrix(work, at, rows, units))
+    for i in range(last, 0, -1):
+        inputs, units, kernel, _ = layers[i]
+        gradient = dense.matrix(work, at, rows, units)
+        at -= rows * inputs
+        before = dense.matrix(work, at, rows, inputs)
+        np.dot(before.T, gradient, dense.matrix(grads, kernel, inputs, units))
+        weights = dense.matrix(params, kernel, inputs, units)
+        np.dot(gradient, weights.T, dense.matrix(work, spare, rows, inputs))
