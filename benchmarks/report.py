@@ -267,8 +267,10 @@ cold and cores asleep. A library that has used up its share of the time sits out
 - **siffra** gathers uint8 images and draws each epoch's order while the clock runs. The others have
   their images as float32 before it starts, and are given the order.
 - **Keras** is TensorFlow's: `fit` on a tensor already laid out in the epoch's order, with Keras'
-  defaults; `predict` with batches of 1,000. **Keras, tuned** takes 32 steps per execution, and
-  compiles with XLA (the default) or not, whichever a trial found faster.
+  defaults; `predict` with batches of 1,000. **Keras, tuned** takes 32 steps per execution, is fed
+  tensors or a `tf.data` pipeline without autotuning, and compiles with XLA (the default) or not,
+  whichever a trial found fastest. (Keras makes a pipeline of tensors too, with autotuning, whose
+  epochs often end only when the autotuner wakes, which may double their time.)
 - **PyTorch** is eager, with batches taken by index from one tensor and the fused SGD, channels
   first or last, whichever a trial found faster; scoring by 1,000 images in inference mode. Where
   `same` pads more at the end than at the beginning, as TensorFlow has it, a layer pads.

@@ -13,6 +13,9 @@ from siffra.network import NORM_EPSILON, NORM_MOMENTUM, Conv, Dense, Network
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 keras: Any = import_module("keras")
 
+Fed = dict[str, Any]
+"""What `fit` is called with."""
+
 _SCORED = 1000
 """Images that are scored at a time."""
 
@@ -32,18 +35,21 @@ class Keras(Peer):
         self._model = self._compiled(problem)
         self._scorer = keras.Sequential([self._model, keras.layers.Softmax()])
 
-    def ready(self, order: np.ndarray) -> tuple[Any, Any]:
+    def ready(self, order: np.ndarray) -> Fed:
         """See `Peer`."""
         to_tensor = keras.ops.convert_to_tensor
-        return to_tensor(self._x[order]), to_tensor(self._y[order])
+        return self._fed(to_tensor(self._x[order]), to_tensor(self._y[order]))
 
-    def train(self, ready: tuple[Any, Any]) -> float:
+    def train(self, ready: Fed) -> float:
         """See `Peer`."""
-        return self._fit(self._model, *ready)
+        return fit(self._model, ready)
 
     def score(self) -> np.ndarray:
         """See `Peer`."""
         return self._scorer.predict(self._test, batch_size=_SCORED, verbose=0)
+
+    def _fed(self, x: Any, y: Any) -> Fed:
+        return arrays(x, y, self._problem.batch_size)
 
     def _compiled(self, problem: Problem) -> Any:
         return self._with(problem)
@@ -60,9 +66,15 @@ class Keras(Peer):
         )
         return model
 
-    def _fit(self, model: Any, x: Any, y: Any) -> float:
-        size = self._problem.batch_size
-        return model.fit(x, y, batch_size=size, shuffle=False, verbose=0).history["loss"][0]
+
+def arrays(x: Any, y: Any, batch_size: int) -> Fed:
+    """Images and labels as they are."""
+    return {"x": x, "y": y, "batch_size": batch_size}
+
+
+def fit(model: Any, fed: Fed) -> float:
+    """An epoch; the mean loss."""
+    return model.fit(**fed, shuffle=False, verbose=0).history["loss"][0]
 
 
 def _layers(network: Network) -> Iterator[Any]:
