@@ -11,7 +11,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from PIL import Image
-from report.fake_answers import make_answers, make_question
+from report.fake_answers import make_answers, make_question, study
 from report.fake_examinations import make_examined
 
 from siffra.config import Setting
@@ -82,6 +82,32 @@ def test_shift_curves_have_units_and_name_their_levels():
     assert {"Moved sideways", "Moved up or down", "Moved in any direction", "Turned"} <= set(shown)
     assert {"Moved by (pixels)", "Turned by (degrees, counter-clockwise)"} <= set(shown)
     assert {"dense", "conv"} <= set(shown)
+
+
+@pytest.mark.parametrize("kind", ["levels", "shifts"])
+def test_the_caption_says_so_where_some_levels_have_more_seeds(kind):
+    answer, examined = asked(kinds=("levels", "shifts"))
+    first, second = answer.levels
+    fewer = dataclasses.replace(first, records=first.records[:2])
+    some = dataclasses.replace(answer, levels=(fewer, second))
+
+    for language, three, two_or_three in (
+        ("en", "over 3 seeds", "over 2 to 3 seeds"),
+        ("sv", "över 3 frön", "över 2 till 3 frön"),
+    ):
+        words = words_in(language)
+        assert three in caption(kind, answer, words, examined)
+        assert two_or_three in caption(kind, some, words, examined)
+
+
+def test_the_experiments_captions_say_so_as_well():
+    answers = study(seeds=3, epochs=2)
+    one, *others = answers.experiments
+    fewer = dataclasses.replace(one, records=one.records[:2])
+    some = dataclasses.replace(answers, experiments=(fewer, *others))
+
+    assert "all 3 seeds" in caption_of_experiments("confusion", answers, WORDS, None)
+    assert "all 2 to 3 seeds" in caption_of_experiments("confusion", some, WORDS, None)
 
 
 def test_the_caption_says_where_half_is_lost_and_which_curve_lies_above():

@@ -30,7 +30,8 @@ def caption(
     if kind in EXAMINED and examined:
         return caption_of_networks(kind, answer, words, examined)
     seen = [level for level in answer.levels if level.records]
-    how = words(f"caption.{kind}", n=max(len(level.records) for level in seen))
+    seeds = numbers.count_over(words, [len(level.records) for level in seen])
+    how = words(f"caption.{kind}", n=seeds)
     return f"{how} {_SEE[kind](answer, seen, words)}".strip()
 
 

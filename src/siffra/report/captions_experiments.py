@@ -3,6 +3,7 @@
 from siffra.examination import Examined
 from siffra.lab.plan import EXAMINED, Figure
 from siffra.lab.verdicts import Answers
+from siffra.report import numbers
 from siffra.report.captions_confusion import told_of_confusion
 from siffra.report.captions_networks import caption_of_named
 from siffra.report.figures import experiments
@@ -18,8 +19,8 @@ def caption_of_experiments(
         told = caption_of_named(kind, experiments.named(shown, words, examined), words)
     else:
         names = [words.say(e.experiment.name) for e in shown]
-        how = words(f"caption.{kind}", n=max(len(e.records) for e in shown))
-        told = f"{how} {told_of_confusion(shown, names, words)}"
+        seeds = numbers.count_over(words, [len(e.records) for e in shown])
+        told = f"{words(f'caption.{kind}', n=seeds)} {told_of_confusion(shown, names, words)}"
     seen = sum(bool(e.records) for e in answers.experiments)
     if len(shown) < seen:
         told += f" {words('caption.some_experiments', n=seen)}"

@@ -30,8 +30,8 @@ def caption_of_networks(
 
 def caption_of_named(kind: Figure, levels: Named, words: Words) -> str:
     """How to read the figure, and what there is to see."""
-    most = max(len(examinations) for _, examinations in levels)
-    told = [words(f"caption.{kind}", n=most)]
+    seeds = numbers.count_over(words, [len(examinations) for _, examinations in levels])
+    told = [words(f"caption.{kind}", n=seeds)]
     match kind:
         case "shifts":
             told += [_halves(levels, words), *crossings(levels, words)]

@@ -58,6 +58,12 @@ def share(words: Words, fraction: float, decimals: int = 1) -> str:
     return f"{words.number(100 * fraction, decimals)}{GAP}%"
 
 
+def count_over(words: Words, counts: Sequence[int]) -> str:
+    """`5`, or `5 to 20` where some have more than others, as of runs at levels."""
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else words("quantity.from_to", low=low, high=high)
+
+
 def seconds(words: Words, summary: Summary) -> str:
     """`12.3 ± 0.4 s`."""
     return f"{seconds_number(words, summary)}{GAP}s"
