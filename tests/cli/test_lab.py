@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from siffra.cli.lab import Language, Preset
-from siffra.lab.planning import PRESETS
+from siffra.lab.presets import PRESETS
 from siffra.report.words import LANGUAGES
 
 LAB = """

@@ -6,7 +6,8 @@ from blank import blank_dataset
 from siffra.config import Setting
 from siffra.errors import ConfigError, LabFileError
 from siffra.lab.labfile import read_lab
-from siffra.lab.planning import PRESETS, plan_lab, plan_vary
+from siffra.lab.planning import plan_lab, plan_vary
+from siffra.lab.presets import PRESETS
 
 HEAD = """
 title = "t"

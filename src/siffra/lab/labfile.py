@@ -273,10 +273,15 @@ class ExperimentTable(_Table):
 
 
 class PresetTable(_Table):
-    """What a lab changes in a preset: the cap on epochs, the number of seeds."""
+    """What a lab changes in a preset: the cap on epochs, the number of seeds.
+
+    `recipes` has those that stand in for others in its questions: a recipe's length is its own,
+    which no cap touches.
+    """
 
     epochs: PositiveInt | None = None
     seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None = None
+    recipes: dict[str, str] = {}
 
 
 class PresetTables(_Table):

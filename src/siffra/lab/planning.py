@@ -33,13 +33,7 @@ from siffra.lab.plan import (
     Question,
     shared_knobs,
 )
-
-PRESETS: Mapping[str, tuple[int | None, int]] = {
-    "quick": (3, 5),
-    "standard": (20, 5),
-    "full": (None, 5),
-}
-"""The cap on epochs (None: no cap) and the number of seeds, by name."""
+from siffra.lab.presets import is_due, length_of, questions_of
 
 
 def plan_lab(
@@ -71,20 +65,20 @@ def plan_lab(
         LabFileError: The file asks for what cannot be run or compared; the text names the key.
         ConfigError: `preset`, `epochs`, `seeds` or `only` is wrong.
     """
-    cap, count = _preset(lab, preset)
+    cap, count = length_of(lab, preset)
     if epochs is not None and epochs < 1:
         raise ConfigError(f"epochs: found {epochs}; it must be 1 or more.")
     chosen = _chosen(lab, only)
     cut = Cut(epochs or cap, exact=epochs is not None)
     questions = [
         _question(table, f"questions[{number}]", lab, dataset, cut, examines=preset != "quick")
-        for number, table in enumerate(lab.questions, start=1)
-        if table.id in chosen and (only or _is_due(table, preset))
+        for number, table in enumerate(questions_of(lab, preset), start=1)
+        if table.id in chosen and (only or is_due(table, preset))
     ]
     experiments = [
         _experiment(table, f"experiments[{number}]", lab, dataset, cut)
         for number, table in enumerate(lab.experiments, start=1)
-        if EXPERIMENTS in chosen and (only or _is_due(table, preset))
+        if EXPERIMENTS in chosen and (only or is_due(table, preset))
     ]
     first = _seeds(seeds if seeds is not None else count)
     return Plan(
@@ -169,20 +163,6 @@ def plan_vary(
         data=data,
         looks=_looks(seeds, until_decided, max_seeds),
     )
-
-
-def _preset(lab: LabFile, name: str) -> tuple[int | None, int]:
-    if name not in PRESETS:
-        raise ConfigError(f"preset: found {name!r}; {did_you_mean(name, PRESETS)}")
-    epochs, seeds = PRESETS[name]
-    own = getattr(lab.presets, name)
-    return own.epochs or epochs, own.seeds or seeds
-
-
-def _is_due(table: QuestionTable | ExperimentTable, preset: str) -> bool:
-    """Whether this preset is one of those in which `table` is asked without being picked."""
-    presets = list(PRESETS)
-    return presets.index(preset) >= presets.index(table.from_preset)
 
 
 def _seeds(count: int) -> tuple[int, ...]:

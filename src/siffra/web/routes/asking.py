@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from siffra.data.dataset import SETS, Dataset
 from siffra.lab.plan import Plan
-from siffra.lab.planning import PRESETS
+from siffra.lab.presets import PRESETS
 from siffra.lab.shelf import KeptLab
 from siffra.report.labels import knob_name
 from siffra.report.words import LANGUAGES
