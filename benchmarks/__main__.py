@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -183,10 +184,15 @@ def left(
 
 @app.command("all")
 def everything(
-    threads: Threads = None, write: Write = False, fresh: Fresh = False, docs: Docs = _DOCS
+    peers: Peers = None,
+    threads: Threads = None,
+    write: Write = False,
+    fresh: Fresh = False,
+    docs: Docs = _DOCS,
 ) -> None:
     """All of these parts, one after the other: the whole page, in about an hour."""
-    for part in (works, growth, kernels, shares, left):
+    parts = (partial(works, peers=peers), partial(growth, peers=peers), kernels, shares, left)
+    for part in parts:
         part(threads=threads, write=write, fresh=fresh, docs=docs)
         fresh = False
 

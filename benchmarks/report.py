@@ -9,9 +9,9 @@ from benchmarks.kernels import AIMS, KernelTime
 from benchmarks.left import PARTS, Left
 from benchmarks.results import Results
 from benchmarks.shares import ShareTime
-from siffra.bench.measure import LEARNT, TOLERANCE
+from siffra.bench.measure import LEARNT, TOLERANCE, Result
 from siffra.bench.peers import PEERS
-from siffra.bench.session import Session
+from siffra.bench.session import IMAGES, Session
 from siffra.bench.table import cell, headline, refusals, seconds
 from siffra.run import CURVE_IMAGES
 
@@ -149,7 +149,7 @@ def _works(session: Session) -> Iterator[str]:
     yield from _head("work", titles)
     for result in session.results:
         own = seconds(result.timings["siffra"]), f"{result.share:.0%}"
-        yield _row(result.work.title, [*own, *(cell(result, peer) for peer in others)])
+        yield _row(_title(result), [*own, *(cell(result, peer) for peer in others)])
     yield from (
         "",
         "Seconds of wall time for an epoch of training (or for one scoring): the median, and",
@@ -172,12 +172,20 @@ def _works(session: Session) -> Iterator[str]:
         )
 
 
+def _title(result: Result) -> str:
+    """A work's title, with its images where they are not as many as a training usually has."""
+    fewer = result.work.task == "train" and result.images != IMAGES
+    return result.work.title + f" ({result.images:,} images)" * fewer
+
+
 def _growth(grown: Sequence[Growth]) -> Iterator[str]:
     yield from (f"![seconds an epoch]({GROWTH_PICTURE})", "")
     yield from (
         f"Seconds for an epoch of {GROWTH_IMAGES:,} images where it is not they that grow; medians",
         "of three. The limits are the time of all multiply-adds at the matrix peak, and of reading",
-        "the images from memory.",
+        "the images from memory. Keras and JAX have no part in what grows in convolutions and with",
+        "threads: they would compile anew at every point, which takes minutes. Images of the",
+        "convolution end at 12,000; the first table has 48,000.",
         "",
     )
     peers = [p for p in PEERS if any(p in point.seconds for g in grown for point in g.points)]
@@ -274,6 +282,9 @@ cold and cores asleep. A library that has used up its share of the time sits out
 - **PyTorch** is eager, with batches taken by index from one tensor and the fused SGD, channels
   first or last, whichever a trial found faster; scoring by 1,000 images in inference mode. Where
   `same` pads more at the end than at the beginning, as TensorFlow has it, a layer pads.
+- **torch.compile** is timed only if it is asked for, by `make bench ARGS="--write --peers
+  keras,keras-tuned,pytorch,torch-compile,jax,products"`: it needs a C++ compiler, and compiles each
+  network for a minute.
 - **JAX** runs a whole epoch as one compiled `lax.scan`, weights donated; it scores all images at
   once.
 - **bare products** are the matrix products of the dense layers alone, forward and backward, by

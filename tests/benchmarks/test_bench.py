@@ -130,6 +130,14 @@ class TestThePage:
         title, aim = WORKS["conv"].title, WORKS["conv"].aims_here["keras"]
         assert f"faster by:\n\n- {title}: 3×, the aim {aim}.\n\n" in told
 
+    def test_says_where_an_epoch_had_fewer_images(self):
+        few = replace(result("3x3", siffra=0.1), images=9_600)
+
+        told = page(Results(HERE, works={"3x3": few, "dense": result("dense", siffra=0.1)}))
+
+        assert f"| {WORKS['3x3'].title} (9,600 images) |" in told
+        assert f"| {WORKS['dense'].title} |" in told
+
     def test_judges_the_fused_convolution_alone(self):
         names = ("digits 8x8", "full 12x12", "digits 16x16", "outputs 3x3")
         times = [KernelTime(name, 256, [70.0], [100.0]) for name in names]
@@ -228,7 +236,8 @@ def test_what_the_command_measures_is_printed_kept_and_written(tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert re.search(r"dense 784-32-10, batch 256 .*\d\.\d+.*\d+%.*\d\.\d+", done.stdout)
-    assert "| dense 784-32-10, batch 256 |" in (tmp_path / "performance.md").read_text()
+    written = (tmp_path / "performance.md").read_text()
+    assert "| dense 784-32-10, batch 256 (300 images) |" in written
     assert (tmp_path / "performance.svg").exists()
 
 
