@@ -9,6 +9,7 @@ from made_runs import make_claim, make_level, make_plan, make_question, make_rec
 from scipy import stats
 
 from siffra.config import Setting
+from siffra.lab.edges import Edge, edges_of_choice
 from siffra.lab.judging import holm, judge, verdict
 from siffra.lab.plan import Experiment
 from siffra.lab.statistics import Comparison
@@ -302,25 +303,25 @@ class TestAnswers:
         assert found.best == 1
 
     @pytest.mark.parametrize(
-        ("knob", "values", "best", "expected"),
+        ("knob", "values", "best", "side"),
         [
-            ("neurons", (4, 8, 16), 8, ()),
-            ("neurons", (4, 8, 16), 16, ("neurons",)),
-            ("neurons", (4, 8, 16), 4, ("neurons",)),
-            ("neurons", (1, 8, 16), 1, ()),
-            ("dropout", (0.0, 0.1, 0.2), 0.0, ()),
-            ("dropout", (0.1, 0.2, 0.3), 0.1, ("dropout",)),
-            ("neurons", (4, 16), 16, ()),
-            ("activation", ("relu", "gelu", "tanh"), "tanh", ()),
+            ("neurons", (4, 8, 16), 8, None),
+            ("neurons", (4, 8, 16), 16, "largest"),
+            ("neurons", (4, 8, 16), 4, "smallest"),
+            ("neurons", (1, 8, 16), 1, None),
+            ("dropout", (0.0, 0.1, 0.2), 0.0, None),
+            ("dropout", (0.1, 0.2, 0.3), 0.1, "smallest"),
+            ("neurons", (4, 16), 16, None),
+            ("activation", ("relu", "gelu", "tanh"), "tanh", None),
         ],
     )
-    def test_a_best_value_with_more_to_try_beyond_it_is_flagged(self, knob, values, best, expected):
+    def test_a_best_value_with_more_to_try_beyond_it_is_flagged(self, knob, values, best, side):
         levels = [make_level({knob: value}) for value in values]
         winner = levels[values.index(best)].settings[0]
         plan = make_plan(make_question(levels))
         records = records_of(levels, plan.seeds, lambda s, seed: 0.8 + 0.1 * (s == winner))
         (found,) = answer(plan, records).questions
-        assert found.edge == expected
+        assert found.edge == ((Edge(knob, side),) if side else ())
 
     def test_levels_picked_by_hand_have_no_edge(self):
         picked = ((4, 0.1), (8, 0.2), (16, 0.3))
@@ -438,3 +439,33 @@ class TestRetuning:
 
     def test_one_seed_has_nothing_else_to_go_by(self):
         assert self.see([[0.7], [0.8]]).records[0].training.learning_rate == 0.3
+
+    @pytest.mark.parametrize(
+        ("chosen", "side"),
+        [
+            ((0.1, 0.1), "smallest"),
+            ((1.0, 1.0), "largest"),
+            ((0.3, 0.3), None),
+            ((0.1, 0.3), None),
+            ((0.1,), "smallest"),
+            ((), None),
+        ],
+    )
+    def test_a_value_that_all_seeds_chose_is_flagged_at_the_edge(self, chosen, side):
+        tried = [
+            {"learning_rate": rate, "batch_size": b} for rate in (0.1, 0.3, 1.0) for b in (4, 8)
+        ]
+        own = [{"learning_rate": rate, "batch_size": 4} for rate in chosen]
+
+        found = edges_of_choice(("learning_rate", "batch_size", "neurons"), tried, own)
+
+        assert found == ((Edge("learning_rate", side),) if side else ())
+
+    def test_a_level_knows_the_edge_of_what_it_chose(self):
+        rates = (0.1, 0.3, 1.0)
+        settings = [Setting.from_knobs({"neurons": 4, "learning_rate": rate}) for rate in rates]
+        level = make_level({"neurons": 4}, *settings)
+        plan = make_plan(make_question([level], retune=("learning_rate",)))
+        records = records_of([level], plan.seeds, lambda s, _: 1 - s.training.learning_rate / 2)
+        (found,) = answer(plan, records).questions
+        assert found.levels[0].edge == (Edge("learning_rate", "smallest"),)

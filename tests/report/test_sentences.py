@@ -12,6 +12,7 @@ from report.fake_answers import (
     study,
 )
 
+from siffra.lab.edges import Edge
 from siffra.lab.statistics import summarise
 from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
 from siffra.report.sentences import (
@@ -52,6 +53,27 @@ def test_a_best_value_at_the_edge_is_flagged(answers):
     said = answer_sentence(question("a", answers))
 
     assert "The best value for learning rate on validation is the largest that was tried" in said
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (
+            "en",
+            "With learning rate 0.02 and 1 the value chosen for batch size is the smallest that",
+        ),
+        ("sv", "Med inlärningshastighet 0,02 och 1 är det valda värdet på batchstorlek det minsta"),
+    ],
+)
+def test_a_value_chosen_anew_at_the_edge_is_flagged_with_its_levels(answers, language, told):
+    found = question("a", answers)
+    edges = [(Edge("batch_size", "smallest"),), (), (Edge("batch_size", "smallest"),)]
+    levels = tuple(
+        dataclasses.replace(level, edge=edge)
+        for level, edge in zip(found.levels, edges, strict=True)
+    )
+
+    assert told in answer_sentence(dataclasses.replace(found, levels=levels), language)
 
 
 def test_a_question_about_time_is_answered_with_time(answers):

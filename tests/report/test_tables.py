@@ -4,6 +4,7 @@ import dataclasses
 
 from report.fake_answers import make_answers, make_claim, make_question
 
+from siffra.lab.edges import Edge
 from siffra.report.tables import levels_table
 from siffra.report.words import words_in
 from siffra.run import Record
@@ -60,3 +61,32 @@ def test_without_a_target_there_is_no_such_column():
 
 def test_in_swedish():
     assert "Epoker till 90\N{NO-BREAK SPACE}% (test), median" in columns(asked([TARGET]), "sv")
+
+
+def test_the_best_level_is_remarked_with_the_edge_that_it_lies_at():
+    answer = asked([])
+    edge = (Edge("learning_rate", "largest"),)
+    at_the_edge = dataclasses.replace(answer, best=1, edge=edge)
+
+    for language, said in (
+        ("en", "best on validation; learning rate: the largest tried"),
+        ("sv", "bäst på validering; inlärningshastighet: det största som prövades"),
+    ):
+        first, second = columns(at_the_edge, language)[
+            "Learning rate" if language == "en" else "Inlärningshastighet"
+        ]
+        assert (first.note, second.note) == ("", said)
+
+
+def test_a_value_that_was_chosen_at_the_edge_is_remarked_at_its_level():
+    answer = asked([])
+    level = dataclasses.replace(
+        answer.levels[0],
+        retuned={"batch_size = 10": 3},
+        edge=(Edge("batch_size", "smallest"),),
+    )
+    retuned = dataclasses.replace(answer, best=1, edge=(), levels=(level, answer.levels[1]))
+
+    first, _ = columns(retuned)["Learning rate"]
+
+    assert first.note == "batch size = 10 (3 ×); batch size: the smallest tried"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from siffra.config import Setting
+from siffra.lab.edges import Edge, edges_of_choice
 from siffra.lab.plan import Level, Question
 from siffra.lab.statistics import Summary, summarise
 from siffra.run import Record
@@ -21,7 +22,9 @@ class LevelAnswer:
 
     `accuracy` is by set. `retuned` counts how often each combination of the retuned knobs was
     chosen (empty when nothing was retuned). `tried` has all runs of those seeds, among which the
-    choice was made; where nothing was retuned they are the `records`.
+    choice was made; where nothing was retuned they are the `records`. `edge` has the retuned knobs
+    of which all seeds chose the largest or smallest value tried (so that a better one may lie
+    beyond).
     """
 
     level: Level
@@ -31,6 +34,7 @@ class LevelAnswer:
     diverged: int
     retuned: Mapping[str, int]
     tried: tuple[Record, ...]
+    edge: tuple[Edge, ...] = ()
 
 
 def see_level(
@@ -49,6 +53,11 @@ def see_level(
         diverged=sum(run.diverged for run in runs),
         retuned=dict(retuned) if question.retune else {},
         tried=tuple(records[setting, seed] for seed in complete for setting in level.settings),
+        edge=edges_of_choice(
+            question.retune,
+            [setting.knobs() for setting in level.settings],
+            [setting.knobs() for setting in chosen.values()],
+        ),
     )
 
 

@@ -6,12 +6,12 @@ How a verdict is reached is `siffra.lab.judging`'s, and in how many looks, `siff
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from siffra.lab.edges import Edge, edges_of_best
 from siffra.lab.interactions import Interaction, Loss
 from siffra.lab.judging import ClaimAnswer, Verdict
 from siffra.lab.levels import LevelAnswer, Records, accuracies_of, see_level, sets_of
-from siffra.lab.plan import Experiment, Level, Plan, Question
+from siffra.lab.plan import Experiment, Plan, Question
 from siffra.lab.rounds import Look, Rounds, judge_rounds
 from siffra.lab.statistics import Summary, summarise
 from siffra.run import Record
@@ -19,6 +19,7 @@ from siffra.run import Record
 __all__ = [
     "Answers",
     "ClaimAnswer",
+    "Edge",
     "ExperimentAnswer",
     "Interaction",
     "LevelAnswer",
@@ -29,9 +30,6 @@ __all__ = [
     "Verdict",
     "answer",
 ]
-
-FEWEST_WITH_AN_EDGE = 3
-"""Values of a knob: of two, either is outermost, which says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class QuestionAnswer:
     levels: tuple[LevelAnswer, ...]
     claims: tuple[ClaimAnswer, ...]
     best: int
-    edge: tuple[str, ...]
+    edge: tuple[Edge, ...]
     interactions: tuple[Interaction, ...] = ()
 
 
@@ -130,39 +128,9 @@ def _answer_question(
         levels=tuple(levels),
         claims=tuple(rounds.claims[number, i] for i in range(len(question.claims))),
         best=best,
-        edge=() if math.isnan(scores[best]) else _edge(question, question.levels[best]),
+        edge=() if math.isnan(scores[best]) else edges_of_best(question, question.levels[best]),
         interactions=tuple(found for (of, _), found in rounds.interactions.items() if of == number),
     )
-
-
-def _edge(question: Question, best: Level) -> tuple[str, ...]:
-    """The varied knobs of which `best` has an outermost value, with more to try beyond it.
-
-    Of a grid, that is: levels that were picked by hand have no edge, and nor have two values.
-    """
-    tried: dict[str, dict[str, Any]] = {}
-    for name in question.vary:
-        if any(name not in level.knobs for level in question.levels):
-            return ()
-        tried[name] = {repr(level.knobs[name]): level.knobs[name] for level in question.levels}
-    if math.prod(len(values) for values in tried.values()) != len(question.levels):
-        return ()
-    found = []
-    for name, values in tried.items():
-        numbers = [value for value in values.values() if _is_number(value)]
-        if len(numbers) >= FEWEST_WITH_AN_EDGE and best.knobs[name] in _ends(numbers):
-            found.append(name)
-    return tuple(found)
-
-
-def _ends(numbers: Sequence[float]) -> set[float]:
-    """The largest and the smallest, unless nothing lies below it: 1 of a count, 0 of the rest."""
-    least = 1 if all(isinstance(number, int) for number in numbers) else 0
-    return {max(numbers)} | ({min(numbers)} if min(numbers) > least else set())
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _see_experiment(

@@ -195,7 +195,7 @@ def _question(answer: QuestionAnswer, words: Words, examined: Examined | None) -
             _level(level, question.fixed_at(level.level), i == answer.best, examined, targets)
             for i, level in enumerate(answer.levels)
         ],
-        "edge": list(answer.edge),
+        "edge": [edge.knob for edge in answer.edge],
         "interactions": [asdict(interaction) for interaction in answer.interactions],
     }
 
@@ -241,6 +241,7 @@ def _level(
         "best": best,
         "targets": [_arrival(answer, claim) for claim in targets],
         "retuned": dict(answer.retuned),
+        "edge": [edge.knob for edge in answer.edge],
         "reported": dict(answer.level.reported),
     }
 

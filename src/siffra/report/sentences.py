@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from siffra.config import EstimatorModel
 from siffra.lab.plan import Claim, Level, Question
 from siffra.lab.statistics import compare_accuracy, compare_seconds
-from siffra.lab.verdicts import Answers, ClaimAnswer, LevelAnswer, QuestionAnswer, Verdict
+from siffra.lab.verdicts import (
+    Answers,
+    ClaimAnswer,
+    Edge,
+    LevelAnswer,
+    QuestionAnswer,
+    Verdict,
+)
 from siffra.report import numbers
 from siffra.report.labels import (
     confused_sets,
@@ -312,13 +319,22 @@ def _beaten(answer: QuestionAnswer, on: str) -> list[LevelAnswer]:
 
 
 def _edges(words: Words, answer: QuestionAnswer) -> list[str]:
-    told = []
-    for knob in answer.edge:
-        values = [level.level.knobs[knob] for level in answer.levels]
-        best = answer.levels[answer.best].level.knobs[knob]
-        key = "answer.edge_largest" if best == max(values) else "answer.edge_smallest"
-        told.append(words(key, knob=knob_name(words, knob)))
-    return told
+    """One sentence for each knob whose best value, or the one chosen at a level, is outermost."""
+    told = [
+        words(f"answer.edge_{edge.side}", knob=knob_name(words, edge.knob)) for edge in answer.edge
+    ]
+    at: dict[Edge, list[Level]] = {}
+    for level in answer.levels:
+        for edge in level.edge:
+            at.setdefault(edge, []).append(level.level)
+    return told + [
+        words(
+            f"answer.retuned_{edge.side}",
+            levels=levels_name(words, levels),
+            knob=knob_name(words, edge.knob),
+        )
+        for edge, levels in at.items()
+    ]
 
 
 def _is_about_time(answer: QuestionAnswer) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from siffra.lab.arrivals import Arrival, arrival, targets_of
-from siffra.lab.verdicts import ExperimentAnswer, LevelAnswer, Look, QuestionAnswer
+from siffra.lab.verdicts import Edge, ExperimentAnswer, LevelAnswer, Look, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.labels import (
     LONG_NAME,
@@ -50,7 +50,7 @@ def levels_table(words: Words, answer: QuestionAnswer) -> Table:
             f"{i}. " * numbered + capital(short_level_name(words, level.level)),
             level,
             level.level.reported,
-            _remarks(words, level, best),
+            _remarks(words, level, answer.edge if level is best else None),
         )
         for i, level in enumerate(answer.levels, start=1)
     ]
@@ -151,15 +151,22 @@ def _arrival_cells(words: Words, found: Arrival) -> tuple[Cell, Cell]:
     )
 
 
-def _remarks(words: Words, level: LevelAnswer, best: LevelAnswer | None) -> str:
+def _remarks(words: Words, level: LevelAnswer, edge: Sequence[Edge] | None) -> str:
+    """What there is to say of a level; `edge` is that of the best one (None: it is another)."""
     runs = len(level.records)
-    told = [words("table.best")] if level is best and runs else []
+    told = [words("table.best")] if edge is not None and runs else []
+    told += [_at_the_edge(words, one) for one in edge or ()]
     if down := sum(collapsed(record) for record in level.records):
         told.append(words("table.collapsed", down=down, n=runs))
     if level.diverged:
         told.append(words("table.diverged", down=level.diverged, n=runs))
     told += [f"{_knobs(words, spelled)} ({times} ×)" for spelled, times in level.retuned.items()]
+    told += [_at_the_edge(words, one) for one in level.edge]
     return "; ".join(told)
+
+
+def _at_the_edge(words: Words, edge: Edge) -> str:
+    return words(f"table.edge_{edge.side}", knob=knob_name(words, edge.knob))
 
 
 def _knobs(words: Words, spelled: str) -> str:
