@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from benchmarks import report
+from benchmarks.compiling import NETWORKS, measure_compiling
 from benchmarks.growth import IMAGES as GROWTH_IMAGES
 from benchmarks.growth import SWEEPS, measure_growth
 from benchmarks.kernels import KERNELS, measure_kernels
@@ -32,7 +33,7 @@ _REPEATS, _LEAST, _BUDGET = 9, 3, 40.0
 _QUICK_IMAGES, _QUICK_REPEATS = 4_800, 3
 _MINUTES = 5.0
 _DOCS = Path(__file__).parents[1] / "docs"
-_ORDER = (*WORKS, *SWEEPS, *KERNELS, *SHARES, *LEFT)
+_ORDER = (*WORKS, *SWEEPS, *KERNELS, *SHARES, *LEFT, *NETWORKS)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 console, aside = Console(), Console(stderr=True)
@@ -182,6 +183,26 @@ def left(
     _finish(docs, conditions, origin, fresh=fresh, left=_by_name(times))
 
 
+@app.command("compile")
+def compiling(
+    only: Only = None,
+    threads: Threads = None,
+    write: Write = False,
+    fresh: Fresh = False,
+    docs: Docs = _DOCS,
+) -> None:
+    """How long siffra's kernels take to compile, kernel by kernel, with an empty cache."""
+    chosen = known("only", only, list(NETWORKS))
+    threads = _hold(threads)
+    conditions = Conditions.here(threads, ["siffra"])
+    origin = _origin(docs, conditions, write=write, fresh=fresh)
+    with _saying() as say:
+        times = measure_compiling(chosen, threads, say)
+    for line in (*report.compile_lines(times), *report.missed_compiling(times)):
+        console.print(line, highlight=False)
+    _finish(docs, conditions, origin, fresh=fresh, compiling=_by_name(times))
+
+
 @app.command("all")
 def everything(
     peers: Peers = None,
@@ -191,8 +212,8 @@ def everything(
     docs: Docs = _DOCS,
 ) -> None:
     """All of these parts, one after the other: the whole page, in about an hour."""
-    parts = (partial(works, peers=peers), partial(growth, peers=peers), kernels, shares, left)
-    for part in parts:
+    with_peers = partial(works, peers=peers), partial(growth, peers=peers)
+    for part in (*with_peers, kernels, shares, left, compiling):
         part(threads=threads, write=write, fresh=fresh, docs=docs)
         fresh = False
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
+from benchmarks.compiling import AIM as COMPILING_AIM
+from benchmarks.compiling import CompileTime
 from benchmarks.growth import IMAGES as GROWTH_IMAGES
 from benchmarks.growth import Growth
 from benchmarks.kernels import AIMS, KernelTime
@@ -87,6 +89,22 @@ def left_lines(times: Iterable[Left]) -> Iterator[str]:
         )
 
 
+def compile_lines(times: Iterable[CompileTime]) -> Iterator[str]:
+    """How long a network's kernels take to compile."""
+    for t in times:
+        name, seconds = t.slowest
+        whole = f"{len(t.kernels)} kernels in {t.whole:.1f} s"
+        yield f"{t.title}: {whole}, the slowest, {name}, in {seconds:.1f} s"
+
+
+def missed_compiling(times: Iterable[CompileTime]) -> Iterator[str]:
+    """Which kernels take longer to compile than they may."""
+    for t in times:
+        if t.missed:
+            slow = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in t.missed.items())
+            yield f"{t.title}: {slow}; the aim is at most {COMPILING_AIM:g} s a kernel."
+
+
 def _threads(left: Left) -> str:
     return f"{left.threads} thread" + "s" * (left.threads > 1)
 
@@ -97,8 +115,8 @@ def page(kept: Results) -> str:
         "# How fast siffra trains",
         "",
         "Written by `make bench ARGS=--write`, or by `python -m benchmarks PART --write` for one",
-        "part: works, growth, kernels, shares or left; run `siffra bench` to see how it is on your",
-        "machine.",
+        "part (works, growth, kernels, shares, left, compile). `siffra bench` shows how it is on",
+        "your machine.",
         "",
     ]
     if kept.works:
@@ -115,6 +133,9 @@ def page(kept: Results) -> str:
     if kept.left:
         lines += ["## What is left", "", *_days(kept, kept.left)]
         lines += _left(list(kept.left.values()))
+    if kept.compiling:
+        lines += ["## Compiling", "", *_days(kept, kept.compiling)]
+        lines += _compiling(list(kept.compiling.values()))
     versions = ", ".join(f"{name} {v}" for name, v in kept.conditions.versions.items())
     told = f"Measured on {kept.conditions}: {versions}."
     return "\n".join([*lines, *_METHOD, "", *_machine(kept), told, ""])
@@ -246,6 +267,22 @@ def _left(times: Sequence[Left]) -> Iterator[str]:
         "is cut into pieces, on one thread, so that their epochs are longer.",
         "",
     )
+
+
+def _compiling(times: Sequence[CompileTime]) -> Iterator[str]:
+    yield from _head("network", ["kernels", "seconds in all", "the slowest", "its seconds"])
+    for t in times:
+        name, seconds = t.slowest
+        yield _row(t.title, [f"{len(t.kernels)}", f"{t.whole:.1f}", f"`{name}`", f"{seconds:.1f}"])
+    yield from (
+        "",
+        "The seconds until a first training begins, in a process and with a cache of its own: once",
+        "they are kept in the cache, other processes read them. A kernel's seconds are with all",
+        "that it calls and that wasn't compiled before. One process compiled; a lab has two.",
+        "",
+    )
+    if missed := [f"- {line}" for line in missed_compiling(times)]:
+        yield from (*missed, "")
 
 
 def _head(first: str, others: Sequence[str]) -> Iterator[str]:

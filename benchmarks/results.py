@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from benchmarks.compiling import CompileTime
 from benchmarks.growth import Growth
 from benchmarks.kernels import KernelTime
 from benchmarks.left import Left
@@ -31,6 +32,7 @@ class Results:
     kernels: dict[str, KernelTime] = field(default_factory=dict)
     shares: dict[str, ShareTime] = field(default_factory=dict)
     left: dict[str, Left] = field(default_factory=dict)
+    compiling: dict[str, CompileTime] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
 
     @property
@@ -106,5 +108,6 @@ def _merge(old: Results, new: Results) -> Results:
         old.kernels | new.kernels,
         old.shares | new.shares,
         old.left | new.left,
+        old.compiling | new.compiling,
         old.origins | new.origins,
     )

@@ -1,0 +1,93 @@
+"""How long kernels take to compile, where nothing is in the cache yet."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from siffra.bench.peers.base import Problem
+from siffra.bench.session import SEED
+from siffra.bench.workers import Worker, read_images
+from siffra.bench.works import WORKS
+
+AIM = 3.0
+"""Seconds that a kernel may take at most."""
+NETWORKS = {f"compiling {name}": WORKS[name].title for name in ("dense", "conv", "3x3")}
+_IMAGES = 300
+
+
+@dataclass(frozen=True, slots=True)
+class CompileTime:
+    """A network's kernels: seconds by kernel, with what each is the first to call, and in all.
+
+    `whole` are the seconds until a training can begin, `kernels` what of them is compiling.
+    """
+
+    name: str
+    whole: float
+    kernels: dict[str, float]
+
+    @property
+    def title(self) -> str:
+        """What network it is."""
+        return NETWORKS.get(self.name, self.name)
+
+    @property
+    def slowest(self) -> tuple[str, float]:
+        """The kernel that takes longest, and its seconds."""
+        return max(self.kernels.items(), key=lambda kernel: kernel[1])
+
+    @property
+    def missed(self) -> dict[str, float]:
+        """The kernels that take longer than they may, the slowest first."""
+        slow = [kernel for kernel in self.kernels.items() if kernel[1] > AIM]
+        return dict(sorted(slow, key=lambda kernel: -kernel[1]))
+
+
+def measure_compiling(
+    names: Sequence[str], threads: int, say: Callable[[str], None]
+) -> list[CompileTime]:
+    """Compile all of each of `names` in `NETWORKS`, in a process and a cache of its own."""
+    dataset = read_images(_IMAGES, 1)
+    times = []
+    for name in names:
+        say(NETWORKS[name])
+        problem = Problem(WORKS[name.split()[1]].setting, dataset, SEED, threads)
+        with tempfile.TemporaryDirectory() as cache, Worker.start() as worker:
+            whole, kernels = worker.ask_rested(_compile, problem, cache)
+        times.append(CompileTime(name, whole, kernels))
+    return times
+
+
+def _compile(problem: Problem, cache: str) -> tuple[float, dict[str, float]]:
+    """The seconds of `Engine.prepare`, and of each kernel that it compiles."""
+    os.environ["NUMBA_CACHE_DIR"] = cache  # which Numba reads when it is imported
+    from numba.core import event
+
+    from siffra.engine.native.engine import NativeEngine
+
+    engine, setting = NativeEngine(problem.threads), problem.setting
+    with event.install_recorder("numba:compile") as recorder:
+        started = time.perf_counter()
+        engine.prepare(setting.model, setting.training, problem.dataset)
+        whole = time.perf_counter() - started
+    return whole, _outermost(recorder.buffer)
+
+
+def _outermost(told: Sequence[tuple[float, Any]]) -> dict[str, float]:
+    """Seconds by kernel, of compilations that are not part of another."""
+    seconds: dict[str, float] = {}
+    depth, since = 0, 0.0
+    for moment, event in told:
+        if event.is_start:
+            depth, since = depth + 1, since if depth else moment
+        else:
+            depth -= 1
+            if depth == 0:
+                function = event.data["dispatcher"].py_func
+                name = f"{function.__module__.split('.')[-1]}.{function.__qualname__}"
+                name = name.replace(".<locals>", "")
+                seconds[name] = seconds.get(name, 0.0) + moment - since
+    return seconds

@@ -1,0 +1,43 @@
+"""What is counted as a kernel's compiling, and how the page judges it."""
+
+from types import SimpleNamespace
+
+from benchmarks.compiling import NETWORKS, CompileTime, _outermost
+from benchmarks.report import page
+from benchmarks.results import Results
+from siffra.bench.session import Conditions
+from siffra.engine.native import dense, pointwise
+
+
+def event(moment: float, dispatcher, *, is_start: bool):
+    return moment, SimpleNamespace(is_start=is_start, data={"dispatcher": dispatcher})
+
+
+def test_what_a_kernel_calls_is_part_of_it():
+    outer, inner, later = dense.softmax, dense.largest, pointwise.cross_entropy
+
+    seconds = _outermost(
+        [
+            event(1.0, outer, is_start=True),
+            event(2.0, inner, is_start=True),
+            event(3.5, inner, is_start=False),
+            event(5.0, outer, is_start=False),
+            event(7.0, later, is_start=True),
+            event(7.5, later, is_start=False),
+            event(8.0, outer, is_start=True),
+            event(8.25, outer, is_start=False),
+        ]
+    )
+
+    assert seconds == {"dense.softmax": 4.25, "pointwise.cross_entropy": 0.5}
+
+
+def test_the_page_names_the_kernels_that_take_too_long():
+    kernels = {"a.quick": 1.0, "a.slow": 4.0, "a.slowest": 5.5}
+    time = CompileTime("compiling conv", 11.0, kernels)
+
+    told = page(Results(Conditions("a CPU", "Linux", 2, {}), compiling={time.name: time}))
+
+    title = NETWORKS[time.name]
+    assert f"| {title} | 3 | 11.0 | `a.slowest` | 5.5 |" in told
+    assert f"- {title}: a.slowest 5.5 s, a.slow 4.0 s; the aim is at most 3 s a kernel." in told
