@@ -66,3 +66,42 @@ def test_one_function_compiled_in_two_ways_is_two_kernels(tmp_path, monkeypatch)
     assert not many.stats.cache_hits
     assert not one.stats.cache_hits
     assert again.stats.cache_hits
+
+
+def test_kernels_that_differ_by_a_variable_are_told_apart_by_whoever_compiled_them(tmp_path):
+    """Numba numbers what it compiles, anew in each process: alike ones got the same number."""
+    (tmp_path / "made.py").write_text(
+        "from siffra import kernels\n"
+        "def multiply(factor):\n"
+        "    @kernels.compiled\n"
+        "    def run(x):\n"
+        "        return x * factor\n"
+        "    return run\n"
+        "double, triple = multiply(2), multiply(3)\n"
+        "@kernels.compiled\n"
+        "def both(x):\n"
+        "    return 10 * double(x) + triple(x)\n"
+    )
+
+    def told(call):
+        return subprocess.run(
+            [sys.executable, "-c", f"import made; print(made.{call}(1.0))"],
+            cwd=tmp_path,
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    assert [told(call) for call in ("double", "triple", "both")] == ["2.0\n", "3.0\n", "23.0\n"]
+
+
+def test_a_kernel_holds_plain_values_alone():
+    """What it holds is asked for when it is looked up: a compiled function is another each time."""
+    inner = kernels.compiled(lambda x: x)
+
+    def run(x):
+        return inner(x)
+
+    with pytest.raises(TypeError, match=r"run: inner is CPUDispatcher.*, no plain value"):
+        kernels.compiled(run)

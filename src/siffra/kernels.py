@@ -11,10 +11,16 @@ other files is part of it too, and after an update the old one would go on being
 tell a function compiled for one thread from the same one for many: whichever was kept first would
 be used for both. So compiled kernels are kept in a folder of their own for each state of the
 engine's files, and for each way of compiling.
+
+Kernels that differ by a variable of the function around them have one name among them, to which
+Numba adds a number that counts in each process anew. Two that were compiled by different processes
+may come out as the same, and whatever calls both then calls one of them twice, without a word: its
+results are wrong. So such a kernel bears its variables in its name.
 """
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
@@ -34,6 +40,7 @@ _ENGINE = Path(__file__).parent / "engine" / "native"
 def _compiled(function: Any = None, /, **options: Any) -> Any:
     if function is None:
         return partial(_compiled, **options)
+    _name_by_variables(function)
     with _folder_for(options):
         return njit(cache=True, **options)(function)
 
@@ -43,6 +50,26 @@ compiled: Any = _compiled
 
 parallel: Any = partial(_compiled, parallel=True, nogil=True)
 """Compiles a function whose `prange` loops run on several threads, without Python's lock."""
+
+
+def _name_by_variables(function: Any) -> None:
+    """Put the variables that a function has from around it into its name.
+
+    Raises:
+        TypeError: One is no plain value. (A compiled function, say, is another in each process,
+            and so a kernel that holds one would never be found among those kept.)
+    """
+    values = {
+        name: cell.cell_contents
+        for name, cell in zip(
+            function.__code__.co_freevars, function.__closure__ or (), strict=True
+        )
+    }
+    for name, value in values.items():
+        if not isinstance(value, bool | int | float | str):
+            raise TypeError(f"{function.__qualname__}: {name} is {value!r}, no plain value")
+    told = "".join(f"_{name}_{value}" for name, value in sorted(values.items()))
+    function.__qualname__ += re.sub(r"\W", "_", told)
 
 
 @contextmanager
