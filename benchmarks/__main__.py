@@ -24,7 +24,7 @@ from benchmarks.shares import SHARES, measure_shares
 from siffra.bench.limits import available_cores, hold_to
 from siffra.bench.measure import Effort
 from siffra.bench.session import IMAGES, SCORED, Conditions, Session, bench, installed, known
-from siffra.bench.table import headline, in_a_line, refusals, table
+from siffra.bench.table import headline, in_a_line, missed_aims, refusals, table
 from siffra.bench.workers import read_images
 from siffra.bench.works import WORKS
 from siffra.errors import BenchError, SiffraError
@@ -250,7 +250,7 @@ def _by_name(parts: Sequence[Any]) -> dict[str, Any]:
 
 def _print_session(session: Session) -> None:
     console.print(table(session))
-    lines = headline(session), *refusals(session), *report.missed_aims(session)
+    lines = headline(session), *refusals(session), *missed_aims(session)
     console.print(*lines, sep="\n", highlight=False)
 
 

@@ -14,29 +14,11 @@ from benchmarks.shares import ShareTime
 from siffra.bench.measure import LEARNT, TOLERANCE, Result
 from siffra.bench.peers import PEERS
 from siffra.bench.session import IMAGES, Session
-from siffra.bench.table import cell, headline, refusals, seconds
+from siffra.bench.table import cell, headline, missed_aims, refusals, seconds
 from siffra.run import CURVE_IMAGES
 
 PAGE, KEPT = "performance.md", "performance.json"
 PICTURE, GROWTH_PICTURE = "performance.svg", "performance-growth.svg"
-
-
-def missed_aims(session: Session) -> Iterator[str]:
-    """What the works aim at and do not reach."""
-    for result in session.results:
-        for peer, aim in result.work.aims_here.items():
-            ratio = result.ratio(peer)
-            if ratio is not None and ratio < aim:
-                yield (
-                    f"{result.work.title}: {ratio:.1f} times as fast as {PEERS[peer].title}; "
-                    f"the aim is {aim:g}."
-                )
-        bare, within = result.ratio("products"), result.work.within
-        if bare is not None and within is not None and 1 / bare > within:
-            yield (
-                f"{result.work.title}: {1 / bare:.2g} × its bare matrix products; "
-                f"the aim is at most {within:g}."
-            )
 
 
 def against_the_better_keras(session: Session) -> Iterator[str]:
@@ -158,7 +140,7 @@ def _machine(kept: Results) -> Iterator[str]:
     if cpus:
         yield "The CPU is " + ", ".join(cpus) + "."
     if cpus and "AVX2" not in {o.vectors for o in kept.origins.values()}:
-        yield "Nothing here was measured on an AVX2 machine, where aims are others."
+        yield "Nothing here was measured on an AVX2 machine, where the aims are others."
     if cpus:
         yield ""
 
@@ -319,9 +301,9 @@ cold and cores asleep. A library that has used up its share of the time sits out
 - **PyTorch** is eager, with batches taken by index from one tensor and the fused SGD, channels
   first or last, whichever a trial found faster; scoring by 1,000 images in inference mode. Where
   `same` pads more at the end than at the beginning, as TensorFlow has it, a layer pads.
-- **torch.compile** is timed only if it is asked for, by `make bench ARGS="--write --peers
-  keras,keras-tuned,pytorch,torch-compile,jax,products"`: it needs a C++ compiler, and compiles each
-  network for a minute.
+- **torch.compile** needs a C++ compiler, and a minute for each network. So it is timed only where
+  it is named, among all that are to be:
+  `make bench ARGS="--write --peers keras,keras-tuned,pytorch,torch-compile,jax,products"`.
 - **JAX** runs a whole epoch as one compiled `lax.scan`, weights donated; it scores all images at
   once.
 - **bare products** are the matrix products of the dense layers alone, forward and backward, by

@@ -15,12 +15,13 @@ from benchmarks.growth import SWEEPS, Growth, Point, measure_growth, problem_at
 from benchmarks.kernels import KernelTime, measure_kernels
 from benchmarks.origin import Origin
 from benchmarks.picture import draw_growth, draw_works
-from benchmarks.report import growth_lines, missed_aims, missed_shares, page
+from benchmarks.report import growth_lines, missed_shares, page
 from benchmarks.results import Results, check, keep, read
 from benchmarks.shares import ShareTime, measure_shares
 from siffra.bench.limits import Demand, Limits
 from siffra.bench.measure import Result, Timing
 from siffra.bench.session import Conditions
+from siffra.bench.table import missed_aims
 from siffra.bench.works import WORKS
 from siffra.errors import BenchError
 
@@ -147,6 +148,14 @@ class TestThePage:
             for kind in ("12×12, no pixel blank", "16×16, digits")
         ]
         assert "- fused convolution" not in page(measured())
+
+    def test_judges_by_the_aims_only_what_they_are_for(self):
+        kept = measured()
+        few = {"dense": replace(kept.works["dense"], images=4_800)}
+
+        assert not list(missed_aims(Results(HERE, works=few).session))
+        alone = replace(HERE, threads=1)
+        assert not list(missed_aims(Results(alone, works=kept.works).session))
 
     def test_has_pictures_that_equal_measurements_draw_equally(self, tmp_path):
         kept = measured()

@@ -6,7 +6,8 @@ from rich.table import Table
 
 from siffra.bench.measure import Result, Timing
 from siffra.bench.peers import PEERS
-from siffra.bench.session import Session
+from siffra.bench.session import IMAGES, SCORED, Session
+from siffra.bench.works import AIMS_THREADS
 
 
 def headline(session: Session) -> str:
@@ -56,3 +57,28 @@ def refusals(session: Session) -> Iterator[str]:
     for result in session.results:
         for peer, why in result.refused.items():
             yield f"{result.work.title}: {PEERS[peer].title} is left out: {why}."
+
+
+def missed_aims(session: Session) -> Iterator[str]:
+    """What the works aim at and do not reach; nothing under conditions that aims are not for."""
+    for result in session.results:
+        if not _judged(session, result):
+            continue
+        for peer, aim in result.work.aims_here.items():
+            ratio = result.ratio(peer)
+            if ratio is not None and ratio < aim:
+                yield (
+                    f"{result.work.title}: {ratio:.1f} times as fast as {PEERS[peer].title}; "
+                    f"the aim is {aim:g}."
+                )
+        bare, within = result.ratio("products"), result.work.within
+        if bare is not None and within is not None and 1 / bare > within:
+            yield (
+                f"{result.work.title}: {1 / bare:.2g} × its bare matrix products; "
+                f"the aim is at most {within:g}."
+            )
+
+
+def _judged(session: Session, result: Result) -> bool:
+    images = IMAGES if result.work.task == "train" else SCORED
+    return session.conditions.threads == AIMS_THREADS and result.images == images

@@ -13,6 +13,7 @@ import numpy as np
 from siffra.config import Setting
 
 LEARNING_RATE = 0.1
+AIMS_THREADS = 2
 
 Task = Literal["train", "score"]
 

@@ -36,7 +36,8 @@ def bench(
     All train the same networks from the same weights on the same batches; one that does not
     reach the same loss is not timed. A library that is not installed is skipped. The limit is
     the time in which the machine could do all multiplications; siffra leaves out those with
-    zeros (blank pixels, positions that lost their pooling window), so it may get past it.
+    zeros (blank pixels, positions that lost their pooling window), so it may get past it. With
+    2 threads, and not --quick, aims that were missed are told.
 
     [dim]Examples[/dim]
     siffra bench --quick
@@ -48,7 +49,7 @@ def bench(
     from siffra.bench.measure import Effort, Result
     from siffra.bench.session import IMAGES, installed, known
     from siffra.bench.session import bench as measure
-    from siffra.bench.table import headline, in_a_line, refusals, table
+    from siffra.bench.table import headline, in_a_line, missed_aims, refusals, table
     from siffra.bench.works import WORKS
 
     aside = Console(stderr=True)
@@ -75,4 +76,5 @@ def bench(
         return
     console = Console()
     console.print(table(session))
-    console.print(headline(session), *refusals(session), sep="\n", highlight=False)
+    lines = headline(session), *refusals(session), *missed_aims(session)
+    console.print(*lines, sep="\n", highlight=False)
