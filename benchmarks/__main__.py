@@ -31,7 +31,7 @@ from siffra.errors import BenchError, SiffraError
 
 _REPEATS, _LEAST, _BUDGET = 9, 3, 40.0
 _QUICK_IMAGES, _QUICK_REPEATS = 4_800, 3
-_MINUTES = 5.0
+_MINUTES = 10.0
 _DOCS = Path(__file__).parents[1] / "docs"
 _ORDER = (*WORKS, *SWEEPS, *KERNELS, *SHARES, *LEFT, *NETWORKS)
 
