@@ -124,10 +124,12 @@ def page(kept: Results) -> str:
 
 
 def _days(kept: Results, names: Iterable[str]) -> Iterator[str]:
-    """When a section was measured."""
+    """When a section was measured, and what in it is older than days are kept."""
     days = {kept.origins[name].day for name in names if name in kept.origins}
+    undated = [name for name in names if name not in kept.origins]
     if days:
-        yield from ("Measured " + _range(sorted(days)) + ".", "")
+        older = f"; before that, on a day that wasn't kept: {', '.join(undated)}" if undated else ""
+        yield from ("Measured " + _range(sorted(days)) + older + ".", "")
 
 
 def _range(days: Sequence[str]) -> str:

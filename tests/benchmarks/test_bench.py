@@ -176,6 +176,12 @@ class TestThePage:
         assert "a CPU (family 26, model 2) with AVX-512 vectors." in told
         assert "Nothing here was measured on an AVX2 machine" in told
 
+    def test_says_what_is_older_than_days_are_kept(self):
+        kept = measured()
+        kept.works["conv"] = result("conv", siffra=0.1)
+
+        assert "Measured on 2026-11-20; before that, on a day that wasn't kept: conv." in page(kept)
+
     def test_says_why_a_peer_stops(self):
         assert list(growth_lines(measured().growth["batch-size"]))[-1].endswith("pytorch: too slow")
 
