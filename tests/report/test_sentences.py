@@ -4,17 +4,14 @@ import numpy as np
 import pytest
 import scipy.stats
 from report.fake_answers import (
-    SETS,
+    made_answer,
     make_answers,
     make_claim,
     make_question,
-    make_record,
     study,
 )
 
 from siffra.lab.edges import Edge
-from siffra.lab.statistics import summarise
-from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
 from siffra.report.sentences import (
     answer_sentence,
     summary_sentence,
@@ -104,25 +101,6 @@ def test_diverged_runs_are_told():
     said = answer_sentence(make_answers([rates]).questions[0])
 
     assert "With learning rate 8, 5 of 5 runs diverged." in said
-
-
-def made_answer(accuracies):
-    """A question's answer from accuracies of (levels, seeds) by set, 0.9 on the other sets."""
-    levels, seeds = np.shape(accuracies["val"])
-    numbered = make_question("a", [{"neurons": n} for n in range(1, levels + 1)])
-    made = make_record(numbered.levels[0].settings[0], 0)
-    seen = []
-    for i, level in enumerate(numbered.levels):
-        by_seed = [
-            dict.fromkeys(SETS, 0.9) | {name: float(a[i][s]) for name, a in accuracies.items()}
-            for s in range(seeds)
-        ]
-        runs = [made.model_copy(update={"seed": s, "accuracy": a}) for s, a in enumerate(by_seed)]
-        accuracy = {name: summarise([a[name] for a in by_seed]) for name in accuracies}
-        runs = tuple(runs)
-        seen.append(LevelAnswer(level, runs, accuracy, summarise([1.0], "ratio"), 0, {}, runs))
-    best = int(np.argmax(np.mean(accuracies["val"], axis=1)))
-    return QuestionAnswer(numbered, tuple(seen), (), best, ())
 
 
 def test_where_nothing_differs_a_winner_is_named_in_one_question_of_twenty_at_most():

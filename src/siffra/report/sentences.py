@@ -5,12 +5,10 @@ from collections.abc import Sequence
 
 from siffra.config import EstimatorModel
 from siffra.lab.plan import Claim, Level, Question
-from siffra.lab.statistics import compare_accuracy, compare_seconds
 from siffra.lab.verdicts import (
     Answers,
     ClaimAnswer,
     Edge,
-    LevelAnswer,
     QuestionAnswer,
     Verdict,
 )
@@ -23,6 +21,7 @@ from siffra.report.labels import (
     sets_of,
     value_name,
 )
+from siffra.report.standings import above_best, below_best, seen, slower
 from siffra.report.words import Words, words_in
 from siffra.run import Record
 
@@ -33,10 +32,6 @@ VERDICTS: tuple[Verdict, ...] = (
     "inconclusive",
     "not tested",
 )
-ERROR = 0.05
-"""The share of answers that may call some level better than another where nothing differs."""
-ABOUT_AS_LONG = 1.1
-"""Training times within this factor are called about as long."""
 MOST_RIVALS = 4
 """More levels than this that cannot be told from the best are counted, not named."""
 FEW_SEEDS = 20
@@ -59,7 +54,7 @@ def answer_sentences(answer: QuestionAnswer, language: str = "en") -> list[str]:
     short sentence each.
     """
     words = words_in(language)
-    if not _seen(answer):
+    if not seen(answer):
         return [f"{capital(words('answer.nothing'))}."]
     lead = _times(words, answer) if _is_about_time(answer) else _accuracies(words, answer, "test")
     parts = [_after(words, answer) + lead]
@@ -192,10 +187,7 @@ def _after(words: Words, answer: QuestionAnswer) -> str:
 
 
 def _accuracies(words: Words, answer: QuestionAnswer, on: str) -> str:
-    levels = _seen(answer)
-    means = [level.accuracy[on].mean for level in levels]
-    chosen = answer.levels[answer.best]
-    top = levels[means.index(max(means))]
+    levels, chosen = seen(answer), answer.levels[answer.best]
     told = {
         "level": level_name(words, chosen.level),
         "accuracy": numbers.accuracy(words, chosen.accuracy[on]),
@@ -205,40 +197,40 @@ def _accuracies(words: Words, answer: QuestionAnswer, on: str) -> str:
         return words("answer.only", **told)
     if any(len(level.records) < 2 for level in levels):
         return words("answer.single_runs", **told)
-    error = ERROR / math.comb(len(levels), 2)
-    if _above(top, chosen, on, error):
+    if above := above_best(answer, on):
+        top = max(above, key=lambda level: level.accuracy[on].mean)
         return words("answer.beaten", **told, top=level_name(words, top.level))
-    beaten = _beaten(answer, on)
-    if not beaten:
-        return _tie(words, levels, levels[means.index(min(means))], on)
-    worst = min(beaten, key=lambda level: level.accuracy[on].mean)
+    below = below_best(answer, on)
+    if not below:
+        return _tie(words, answer, on)
+    worst = min(below, key=lambda level: level.accuracy[on].mean)
     gap = 100 * (chosen.accuracy[on].mean - worst.accuracy[on].mean)
     blur = 100 * math.hypot(*(numbers.half_width(x.accuracy[on]) for x in (chosen, worst)))
     gap_text = words.number(gap, numbers.decimals_for(blur))
     key = "answer.best_too" if on != "test" and _leads(answer) else "answer.best"
     text = words(key, **told, gap=gap_text, worst=level_name(words, worst.level))
-    text += _rivals(words, [x.level for x in levels if x is not chosen and x not in beaten])
-    return text + (_cost(words, levels, chosen) if on == "test" else "")
+    text += _rivals(words, [x.level for x in levels if x is not chosen and x not in below])
+    return text + (_cost(words, answer) if on == "test" else "")
 
 
 def _leads(answer: QuestionAnswer) -> bool:
     """Whether the sentence before has called the same level the best, on the test set."""
     if _is_about_time(answer):
         return False
-    top = max(_seen(answer), key=lambda level: level.accuracy["test"].mean)
-    error = ERROR / math.comb(len(_seen(answer)), 2)
-    return _has_a_winner(answer) and not _above(top, answer.levels[answer.best], "test", error)
+    return bool(below_best(answer, "test")) and not above_best(answer, "test")
 
 
-def _tie(words: Words, levels: Sequence[LevelAnswer], worst: LevelAnswer, on: str) -> str:
+def _tie(words: Words, answer: QuestionAnswer, on: str) -> str:
+    levels = seen(answer)
     means = [level.accuracy[on].mean for level in levels]
+    worst = levels[means.index(min(means))]
     decimals = numbers.decimals_for(100 * numbers.half_width(worst.accuracy[on]))
     low, high = (words.number(100 * x, decimals) for x in (min(means), max(means)))
     key = "answer.tie_at" if low == high else "answer.tie"
     text = words(key, low=low, high=high, on=words(f"on.{on}"))
     fast, *_, slow = sorted(levels, key=lambda level: level.seconds.mean)
     ratio = slow.seconds.mean / fast.seconds.mean
-    if on != "test" or not _slower(slow, fast, levels):
+    if on != "test" or not slower(answer, slow, fast):
         return text
     return text + words(
         "answer.tie_time",
@@ -254,23 +246,24 @@ def _rivals(words: Words, rivals: Sequence[Level]) -> str:
     return words("answer.rivals", levels=levels_name(words, rivals)) if rivals else ""
 
 
-def _cost(words: Words, levels: Sequence[LevelAnswer], chosen: LevelAnswer) -> str:
-    fast, *_, slow = sorted(levels, key=lambda level: level.seconds.mean)
-    if not _slower(slow, fast, levels):
+def _cost(words: Words, answer: QuestionAnswer) -> str:
+    chosen = answer.levels[answer.best]
+    fast, *_, slow = sorted(seen(answer), key=lambda level: level.seconds.mean)
+    if not slower(answer, slow, fast):
         return words("answer.same_time")
     if chosen is fast:
         return words("answer.also_fastest")
     ratio = chosen.seconds.mean / fast.seconds.mean
-    if not _slower(chosen, fast, levels):
+    if not slower(answer, chosen, fast):
         return words("answer.nearly_fastest")
     fastest = level_name(words, fast.level)
     return words("answer.costs", factor=numbers.factor(words, ratio), fastest=fastest)
 
 
 def _times(words: Words, answer: QuestionAnswer) -> str:
-    fast, *_, slow = sorted(_seen(answer), key=lambda level: level.seconds.mean)
+    fast, *_, slow = sorted(seen(answer), key=lambda level: level.seconds.mean)
     ratio = slow.seconds.mean / fast.seconds.mean
-    if not _slower(slow, fast, _seen(answer)):
+    if not slower(answer, slow, fast):
         return words(
             "answer.equal_times",
             low=numbers.seconds(words, fast.seconds),
@@ -288,34 +281,19 @@ def _times(words: Words, answer: QuestionAnswer) -> str:
 
 def _mishaps(words: Words, answer: QuestionAnswer) -> list[str]:
     """One sentence for all collapsed runs, and one for all diverged ones."""
-    seen = _seen(answer)
+    levels = seen(answer)
     down = {
-        "collapsed": [sum(collapsed(record) for record in level.records) for level in seen],
-        "diverged": [level.diverged for level in seen],
+        "collapsed": [sum(collapsed(record) for record in level.records) for level in levels],
+        "diverged": [level.diverged for level in levels],
     }
     told = []
     for kind, counts in down.items():
-        hit = [level for level, count in zip(seen, counts, strict=True) if count]
+        hit = [level for level, count in zip(levels, counts, strict=True) if count]
         if hit:
             name = levels_name(words, [level.level for level in hit])
             runs = sum(len(level.records) for level in hit)
             told.append(words.count(f"answer.{kind}", runs, level=name, down=sum(counts)))
     return told
-
-
-def _has_a_winner(answer: QuestionAnswer) -> bool:
-    """Whether the best level can be told from any other on the test set."""
-    return bool(_beaten(answer, "test"))
-
-
-def _beaten(answer: QuestionAnswer, on: str) -> list[LevelAnswer]:
-    """The levels that the best one is better than, beyond chance.
-
-    The lowest need not be among them: where some runs collapse it may be the least certain.
-    """
-    levels, chosen = _seen(answer), answer.levels[answer.best]
-    error = ERROR / max(1, math.comb(len(levels), 2))
-    return [level for level in levels if level is not chosen and _above(chosen, level, on, error)]
 
 
 def _edges(words: Words, answer: QuestionAnswer) -> list[str]:
@@ -339,7 +317,7 @@ def _edges(words: Words, answer: QuestionAnswer) -> list[str]:
 
 def _is_about_time(answer: QuestionAnswer) -> bool:
     claims = answer.question.claims
-    return len(_seen(answer)) > 1 and sum(c.metric == "seconds" for c in claims) * 2 > len(claims)
+    return len(seen(answer)) > 1 and sum(c.metric == "seconds" for c in claims) * 2 > len(claims)
 
 
 def _shifted_sets(answer: QuestionAnswer) -> list[str]:
@@ -349,26 +327,6 @@ def _shifted_sets(answer: QuestionAnswer) -> list[str]:
         return [name for name in confused_sets(answer.levels) if name in shifted]
     asked = {claim.on for claim in answer.question.claims if claim.metric == "accuracy"}
     return [] if "test" in asked else [name for name in shifted if name in asked]
-
-
-def _seen(answer: QuestionAnswer) -> list[LevelAnswer]:
-    return [level for level in answer.levels if level.records]
-
-
-def _above(a: LevelAnswer, b: LevelAnswer, on: str, error: float) -> bool:
-    """Whether `a` is better than `b`, by their difference seed by seed, with this much error.
-
-    Which two levels to compare is seen from the results, so `error` has to allow for all pairs.
-    """
-    gap = compare_accuracy(a.records, b.records, on)
-    return gap.mean > 0 and gap.level_outside() <= error
-
-
-def _slower(a: LevelAnswer, b: LevelAnswer, levels: Sequence[LevelAnswer]) -> bool:
-    """Whether `a` took longer than `b`, by enough to matter and more than chance explains."""
-    gap = compare_seconds(a.records, b.records)
-    enough = a.seconds.mean >= ABOUT_AS_LONG * b.seconds.mean
-    return enough and gap.level_outside() <= ERROR / math.comb(len(levels), 2)
 
 
 def _levels_name(words: Words, question: Question, levels: Sequence[int]) -> str:
