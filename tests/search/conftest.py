@@ -28,10 +28,11 @@ class FakeClock:
 class FakeFitted(Fitted):
     """Right about a share of the images, the same ones every time; `share` of 1 is all."""
 
-    def __init__(self, share: float, classes: int, seed: int) -> None:
-        self._share, self._classes, self._seed = share, classes, seed
+    def __init__(self, share: float, classes: int, seed: int, engine: "FakeEngine") -> None:
+        self._share, self._classes, self._seed, self._engine = share, classes, seed, engine
 
     def predict(self, images: np.ndarray) -> np.ndarray:
+        self._engine.clock.now += self._engine.seconds_per_image * len(images)
         # The class is written into the first pixel by `fake_data`.
         scale = 1 if images.dtype == np.uint8 else 255
         truth = np.rint(images[:, 0, 0, 0] * scale).astype(int) % self._classes
@@ -41,7 +42,7 @@ class FakeFitted(Fitted):
         return np.eye(self._classes, dtype=np.float32)[given]
 
     def weights(self) -> dict[str, np.ndarray]:
-        return {"dense_1.kernel": np.zeros((1, 1), np.float32)}
+        return {"dense_1.kernel": np.array([[self._share, self._seed]])}
 
 
 class FakeEngine(Engine):
@@ -50,7 +51,9 @@ class FakeEngine(Engine):
     name, version, threads = "fake", 1, 1
 
     def __init__(self, clock: FakeClock) -> None:
-        self._clock = clock
+        self.clock = clock
+        self.seconds_per_image = 0.0
+        """What it takes to score."""
         self.trained: list[tuple[str, int, int]] = []
         self.slowness: Callable[[float, int], float] = lambda seconds, seed: 1.0
         """The factor by which a run of so many seconds takes longer, for the machine is busy."""
@@ -72,16 +75,19 @@ class FakeEngine(Engine):
         seconds = steps * work / MULTIPLICATIONS_PER_SECOND
         learned = seconds
         seconds *= self.slowness(seconds, seed)
-        self._clock.now += seconds
+        self.clock.now += seconds
         self.trained.append((str((model, training)), steps, seed))
         off = abs(math.log10(training.learning_rate / 0.1))
         share = max(0.1, 0.95 - 0.2 * off - 0.5 / (1 + learned))
-        fitted = FakeFitted(share, dataset.classes, seed)
-        on_epoch(EpochEnd(1, 1.0, share, seconds), fitted)
+        fitted = FakeFitted(share, dataset.classes, seed, self)
+        epochs = math.ceil(training.epochs)
+        for number in range(1, epochs + 1):
+            on_epoch(EpochEnd(number, 1.0, share, seconds / epochs), fitted)
         return fitted
 
     def load(self, model, image_shape, classes, weights) -> Fitted:
-        raise NotImplementedError
+        share, seed = weights["dense_1.kernel"][0]
+        return FakeFitted(share, classes, int(seed), self)
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ def write(folder) -> Candidate:
         journal.add_run(candidate, Ran(25, 1000, {"test": 0.5}, 0.7), 2.0)
         journal.correct_steps(candidate, 90, 22, 2.5)
         journal.settle_steps(candidate, 85, 2.7)
-        journal.add_final(candidate, 0, "key", AVERAGED, 3.0)
-        journal.add_final(candidate, 1, "another", None, 4.0)
+        journal.add_average("key", AVERAGED, 3.0)
+        journal.add_final(candidate, 1, 4.0)
     return candidate
 
 
@@ -42,20 +42,9 @@ def test_a_last_line_that_was_cut_short_is_left_out_and_written_over(tmp_path):
 
     with Journal(tmp_path) as journal:
         assert journal.spent == 3.0
-        journal.add_final(journal.candidates[0], 1, "another", None, 4.0)
+        journal.add_final(journal.candidates[0], 1, 4.0)
 
     assert path.read_bytes() == whole
-
-
-def test_finals_of_before_there_were_averages_are_read(tmp_path):
-    write(tmp_path)
-    path = tmp_path / "journal.jsonl"
-    with path.open("a") as file:
-        file.write('{"what": "final", "candidate": 0, "seed": 2, "spent": 5.0}\n')
-
-    with Journal(tmp_path) as journal:
-        assert journal.spent == 5.0
-        assert journal.averaged == {"key": AVERAGED}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A whole search: what it tries, keeps, answers and refuses."""
 
+import contextlib
 import re
 from collections import Counter
 from dataclasses import replace
@@ -162,6 +163,59 @@ def test_a_killed_search_goes_on_and_trains_nothing_twice(look, engine):
     assert timed
 
 
+@pytest.mark.parametrize("doing", ["confirming", "averaging"])
+def test_finals_are_made_once_wherever_a_search_is_killed(look, engine, doing):
+    class Killed(BaseException):
+        pass
+
+    def kill(now):
+        seen.append(now.doing)
+        if seen.count(doing) == 2:
+            kills.append(now)
+            raise Killed
+
+    kills = []
+
+    for _ in range(2):
+        seen = []
+        with contextlib.suppress(Killed):
+            look(seconds=100.0, on_event=kill)
+    found = look(seconds=100.0).answer
+
+    assert kills
+    # Those with seed 0 are timings, but for the long ones.
+    finals = [run for run in engine.trained if run[2] < FIRST_SEED and run[1] > 100]
+    assert len(set(finals)) == len(finals) >= 3
+    assert len(found.winner.records) >= 3
+    assert found.winner.average is not None
+    assert 0 in [record.seed for record in found.winner.records]
+
+
+def test_time_is_kept_for_scoring_the_finals_too(look, engine, clock):
+    engine.seconds_per_image = 0.0002  # 0.07 s in the race; in the end, after 40 epochs, 6 s
+
+    found = look(10.0, 70.0).answer
+
+    assert clock.now <= 70
+    assert len(found.winner.records) >= 3
+
+
+def test_averages_over_views_wait_until_all_seeds_are_trained(look, clock, monkeypatch):
+    def averaged(fitted, dataset):
+        clock.now += 3
+        return Averaged({"test": 0.5}, seconds=8.0, plain_seconds=1.0)
+
+    monkeypatch.setattr("siffra.search.finals.try_averaging", averaged)
+    seen = []
+
+    found = look(seconds=110.0, on_event=lambda now: seen.append(now.doing)).answer
+
+    assert seen.index("averaging") > len(seen) - 1 - seen[::-1].index("confirming")
+    assert seen[-1] == "averaging"
+    assert len(found.winner.records) >= 3
+    assert clock.now <= 110 + 3
+
+
 def test_a_finished_search_is_told_again_without_training(look, engine):
     first = look().answer
     before = len(engine.trained)
@@ -236,7 +290,7 @@ def test_where_time_is_short_the_first_seed_alone_is_averaged(look, clock, monke
     found = look(seconds=60.0).answer
 
     assert found.winner.average is not None
-    assert (found.winner.average.seeds, len(found.winner.records)) == (1, 2)
+    assert (found.winner.average.seeds, len(found.winner.records)) == (1, 3)
     assert found.winner.average.times_as_long == pytest.approx(8)
 
 

@@ -100,7 +100,12 @@ def search(
 
 def _words(now: "Now") -> str:
     """`training candidate 12, 13 so far, best 98.21% on validation`."""
-    told = {"timing": "timing a candidate", "trying": "training", "confirming": "confirming"}
+    told = {
+        "timing": "timing a candidate",
+        "trying": "training",
+        "confirming": "confirming",
+        "averaging": "averaging over views,",
+    }
     who = f"candidate {now.candidate.number}" if now.candidate else ""
     parts = [f"{told[now.doing]} {who}".strip(), f"{now.tried} so far"]
     if now.best is not None:

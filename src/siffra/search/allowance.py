@@ -2,27 +2,35 @@
 
 from collections.abc import Callable
 
-FEWEST_FINALS = 2
-"""Seeds that the winner is scored with, whatever time is left."""
+FEWEST_FINALS = 3
+"""Seeds that time is kept for to score the winner with."""
 _FILL = 0.97
 """How much of the budget is planned for: times vary."""
 _KEPT_BACK = 0.3
 """The share of the time that is kept for the winner."""
+_OVERHEAD = 2.0
+"""Seconds that a run is thought to take beside its training before any was made, at most."""
 
 
 class Allowance:
     """The seconds of a search. `spent` of its `time` are over when it begins, or goes on.
 
     What a run takes beside its training, for scoring and compiling, is learned from those made.
+    `final_overhead` is that of a run that is scored on the test sets.
     """
 
     def __init__(
-        self, budget: float, time: float, spent: float, clock: Callable[[], float]
+        self,
+        budget: float,
+        time: float,
+        spent: float,
+        clock: Callable[[], float],
     ) -> None:
         self.budget, self.time = budget, time
         self.clock = clock
         self._begun = clock() - spent
-        self._overhead = budget / 2
+        self._has_runs = self._has_finals = False
+        self._overhead = self.final_overhead = min(budget / 2, _OVERHEAD)
 
     @property
     def spent(self) -> float:
@@ -37,11 +45,16 @@ class Allowance:
     @property
     def spare(self) -> float:
         """Seconds left but for those that are kept for the winner."""
-        return self.left - max(_KEPT_BACK * self.time, FEWEST_FINALS * self.cost(1.0))
+        return self.left - max(_KEPT_BACK * self.time, FEWEST_FINALS * self.final_cost)
 
     def cost(self, share: float) -> float:
         """Predicted seconds of a run that trains for so much of the budget."""
         return share * self.budget + self._overhead
+
+    @property
+    def final_cost(self) -> float:
+        """Predicted seconds of a run that is scored on the test sets."""
+        return self.budget + self.final_overhead
 
     def planned(self, share: float = 1.0) -> float:
         """Seconds of training that are aimed at, for so much of the budget."""
@@ -51,6 +64,19 @@ class Allowance:
         """How many steps are planned for the whole budget where one takes so long."""
         return int(self.planned() / max(seconds_per_step, 1e-9))
 
-    def learn(self, overhead: float) -> None:
-        """A run of the race took so many seconds beside its training."""
-        self._overhead += (overhead - self._overhead) / 4
+    def learn(self, overhead: float, times_as_many: float) -> None:
+        """A run of the race took so many seconds beside its training.
+
+        One that is scored on the test sets is scored on `times_as_many` images.
+        """
+        weight = 1 / 4 if self._has_runs else 1
+        self._overhead += weight * (overhead - self._overhead)
+        self._has_runs = True
+        if not self._has_finals:
+            self.final_overhead = times_as_many * self._overhead
+
+    def learn_final(self, overhead: float) -> None:
+        """A run that was scored on the test sets did."""
+        weight = 1 / 4 if self._has_finals else 1
+        self.final_overhead += weight * (overhead - self.final_overhead)
+        self._has_finals = True

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from siffra.search.race import Candidate
 
-Doing = Literal["timing", "trying", "confirming"]
+Doing = Literal["timing", "trying", "confirming", "averaging"]
 
 
 @dataclass(frozen=True, slots=True)

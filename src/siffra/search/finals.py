@@ -4,6 +4,7 @@ Beside it stands whom it is set against, on the same seeds. What was chosen befo
 by what they score.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,8 @@ from statistics import fmean, median
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, Fitted
-from siffra.model_file import save_model
-from siffra.run import Record, run, run_key
+from siffra.model_file import load_model, save_model
+from siffra.run import Record, curve_images, run, run_key
 from siffra.search.allowance import FEWEST_FINALS, Allowance
 from siffra.search.asked import Doing
 from siffra.search.clock import has_clock
@@ -21,10 +22,12 @@ from siffra.search.journal import Journal
 from siffra.search.race import Candidate
 from siffra.search.trial import with_steps
 from siffra.store import Store
-from siffra.views import Averaged, try_averaging
+from siffra.views import VIEWS, Averaged, try_averaging
 
 MOST_FINALS = 10
 """Seeds that a finalist is scored with."""
+_MUST = 2
+"""Seeds that the winner is scored with even if the time is over: one has no interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +57,27 @@ class Finals:
     ) -> None:
         self._dataset, self._engine, self._store = dataset, engine, store
         self._journal, self._allowance, self._tell = journal, allowance, tell
-        self._averaging = 0.0
-        """Seconds that it took to try averages over views, the last time."""
+        self._fitted: dict[str, Fitted] = {}
 
     def confirm(self, finalists: Sequence[Candidate]) -> tuple[Confirmed, ...]:
         """Train the winner, and whom it is set against, on new seeds; score them on test."""
+        winner = finalists[0]
         made: dict[int, list[Record]] = {candidate.number: [] for candidate in finalists}
-        self._keep_to_budget(finalists[0])
-        for seed in range(MOST_FINALS):
-            for candidate in finalists:
-                must = candidate is finalists[0] and seed < FEWEST_FINALS
-                record = self._record(candidate, seed, must=must)
-                made[candidate.number] += [record] if record else []
+        self._keep_to_budget(winner)
+        # The winner's first seeds come before any rival's: time may be short.
+        turns = [(winner, seed) for seed in range(FEWEST_FINALS)]
+        turns += [
+            (candidate, seed)
+            for seed in range(MOST_FINALS)
+            for candidate in finalists
+            if (candidate, seed) not in turns
+        ]
+        for candidate, seed in turns:
+            must = candidate is winner and seed < _MUST
+            record = self._record(candidate, seed, must=must)
+            made[candidate.number] += [record] if record else []
+        if not self._dataset.features:
+            self._average(finalists)
         return tuple(self._confirmed(c, made[c.number]) for c in finalists)
 
     def _keep_to_budget(self, winner: Candidate) -> None:
@@ -75,22 +87,33 @@ class Finals:
         there is no time to make them anew, the answer says that they are too long.
         """
         budget, allowed = self._allowance.budget, self._allowance
-        records = [self._record(winner, seed, must=True) for seed in range(FEWEST_FINALS)]
+        records = [self._record(winner, seed, must=True) for seed in range(_MUST)]
         seconds = fmean(record.seconds for record in records if record)
         is_settled = winner.final_steps > 0
-        if seconds <= budget or is_settled or allowed.left < FEWEST_FINALS * allowed.cost(1.0):
+        if seconds <= budget or is_settled or allowed.left < _MUST * allowed.final_cost:
             return
         steps = allowed.steps(seconds / self._steps(winner))
         self._journal.settle_steps(winner, max(1, steps), allowed.spent)
 
     def _record(self, candidate: Candidate, seed: int, *, must: bool) -> Record | None:
         record = self._stored(candidate, seed)
-        if record is None and (must or self._has_time()):
+        # One average is to have its turn, but not before there are seeds enough to tell the noise.
+        room = self._allowance.left - (self._averaging(candidate) if seed >= FEWEST_FINALS else 0.0)
+        if record is None and (must or room > self._allowance.final_cost):
             return self._made(candidate, seed)
         return record
 
-    def _has_time(self) -> bool:
-        return self._allowance.left > self._allowance.cost(1.0) + self._averaging
+    def _averaging(self, candidate: Candidate) -> float:
+        """Predicted seconds of averages over views, by the time that it takes to score."""
+        if self._dataset.features:
+            return 0.0
+        tests = sum(len(self._dataset.sets[name]) for name in ("test", *self._dataset.shifted))
+        predicted = len(VIEWS) * tests + len(self._dataset.test)
+        return (
+            self._allowance.final_overhead
+            * predicted
+            / scored(self._setting(candidate), self._dataset)
+        )
 
     def _confirmed(self, candidate: Candidate, records: Sequence[Record]) -> Confirmed:
         known = self._journal.averaged
@@ -125,24 +148,50 @@ class Finals:
         self._tell("confirming", candidate, seed)
         # As `siffra train` has it: where each seed draws another split, so do these.
         setting, dataset = self._setting(candidate), self._dataset.split_for(seed)
+        before = self._allowance.clock()
         record, fitted = run(setting, dataset, seed, self._engine)
+        self._allowance.learn_final(self._allowance.clock() - before - record.seconds)
         if seed == 0:
             save_model(self._model_path(candidate), fitted, record, dataset)
-        averaged = self._averaged(fitted, seed)
-        spent = self._allowance.spent
-        self._journal.add_final(candidate, seed, record.key, averaged, spent)
         # What is stored by another clock has the same bits, but not the same times.
         self._store.add(record, replace=True)
+        self._journal.add_final(candidate, seed, self._allowance.spent)
+        self._fitted[record.key] = fitted
         return record
 
-    def _averaged(self, fitted: Fitted, seed: int) -> Averaged | None:
-        """Averages over views; of images, and but for the first seed, if there is time for it."""
-        if self._dataset.features or (seed > 0 and self._allowance.left < self._averaging):
-            return None
-        before = self._allowance.clock()
-        averaged = try_averaging(fitted, self._dataset)
-        self._averaging = self._allowance.clock() - before
-        return averaged
+    def _average(self, finalists: Sequence[Candidate]) -> None:
+        """Try averages over views in the time that is left: they decide nothing, so they wait."""
+        takes = self._averaging(finalists[0])
+        for seed in range(MOST_FINALS):
+            for candidate in finalists:
+                key = self._key(candidate, seed)
+                if key in self._journal.averaged or self._allowance.left <= takes:
+                    continue
+                if fitted := self._network(candidate, seed):
+                    self._tell("averaging", candidate, seed)
+                    before = self._allowance.clock()
+                    averaged = try_averaging(fitted, self._dataset)
+                    takes = self._allowance.clock() - before
+                    self._journal.add_average(key, averaged, self._allowance.spent)
+
+    def _network(self, candidate: Candidate, seed: int) -> Fitted | None:
+        """A finalist's network: one trained just now, or the first, which is in a file."""
+        path = self._model_path(candidate)
+        fitted = self._fitted.get(self._key(candidate, seed))
+        if fitted or seed > 0 or not path.exists():
+            return fitted
+        saved = load_model(path)
+        return self._engine.load(
+            saved.setting.model, saved.image_shape, saved.classes, saved.weights
+        )
 
     def _model_path(self, candidate: Candidate) -> Path:
         return self._journal.folder / f"{self._key(candidate, 0)[:16]}.safetensors"
+
+
+def scored(setting: Setting, dataset: Dataset) -> int:
+    """How many images a run is scored on, those after each epoch included."""
+    whole = sum(len(images) for name, images in dataset.sets.items() if name != "train")
+    whole += min(len(dataset.train), len(dataset.val))
+    after_each = sum(len(images) for images in curve_images(dataset).values())
+    return whole + math.ceil(setting.training.epochs) * after_each

@@ -90,14 +90,14 @@ class Journal:
         )  # fmt: skip
         candidate.runs.append(ran)
 
-    def add_final(
-        self, candidate: Candidate, seed: int, key: str, averaged: Averaged | None, spent: float
-    ) -> None:
-        """A run that was scored on the test sets; its record goes to the store, under `key`."""
-        told = {"key": key, "averaged": asdict(averaged)} if averaged else {}
-        self._write("final", spent, candidate=candidate.number, seed=seed, **told)
-        if averaged:
-            self.averaged[key] = averaged
+    def add_final(self, candidate: Candidate, seed: int, spent: float) -> None:
+        """A run that was scored on the test sets; its record is in the store."""
+        self._write("final", spent, candidate=candidate.number, seed=seed)
+
+    def add_average(self, key: str, averaged: Averaged, spent: float) -> None:
+        """What the finalist's run with this key comes to on averages over views."""
+        self._write("average", spent, key=key, averaged=asdict(averaged))
+        self.averaged[key] = averaged
 
     def _read(self) -> None:
         if not self._path.exists():
@@ -137,7 +137,7 @@ class Journal:
             case "run":
                 ran = Ran(line["steps"], line["seed"], line["accuracy"], line["seconds"])
                 self.candidates[line["candidate"]].runs.append(ran)
-            case "final" if "averaged" in line:
+            case "average":
                 self.averaged[line["key"]] = Averaged(**line["averaged"])
 
     def _write(self, what: str, spent: float, **told: Any) -> None:

@@ -20,7 +20,7 @@ from siffra.recipes import Recipe
 from siffra.search.allowance import Allowance
 from siffra.search.asked import Asked, Doing, Now
 from siffra.search.budget import spell_seconds
-from siffra.search.finals import Confirmed, Finals
+from siffra.search.finals import Confirmed, Finals, scored
 from siffra.search.journal import Journal
 from siffra.search.proposals import Seen, propose
 from siffra.search.race import ROUNDS, Candidate, Ran, Turn, next_turn, ranking
@@ -232,11 +232,17 @@ class Search:
         before = self._allowance.clock()
         setting = with_steps(candidate.setting, turn.steps, len(self._dataset.train))
         tried = try_out(setting, self._dataset, turn.seed, self._engine, self._judged_by)
-        self._allowance.learn(self._allowance.clock() - before - tried.seconds)
+        overhead = self._allowance.clock() - before - tried.seconds
+        self._allowance.learn(overhead, self._times_as_many(candidate))
         ran = Ran(turn.steps, turn.seed, tried.accuracy, tried.seconds)
         self._journal.add_run(candidate, ran, self._allowance.spent)
         if turn.round == 0:
             self._correct(candidate, tried.seconds / turn.steps)
+
+    def _times_as_many(self, candidate: Candidate) -> float:
+        """On how many images it is scored in the end, for each that it is judged by in the race."""
+        whole = with_steps(candidate.setting, candidate.steps, len(self._dataset.train))
+        return scored(whole, self._dataset) / sum(map(len, self._judged_by.values()))
 
     def _correct(self, candidate: Candidate, seconds_per_step: float) -> None:
         """Go by the time of the short round, which is longer than what the steps were timed by.
