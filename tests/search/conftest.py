@@ -12,8 +12,6 @@ from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.schedule import total_steps
 from siffra.network import build_network
 
-MULTIPLICATIONS_PER_SECOND = 1e7
-
 
 class FakeClock:
     """Seconds that pass when somebody says so."""
@@ -52,6 +50,7 @@ class FakeEngine(Engine):
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
+        self.multiplications_per_second = 1e7
         self.seconds_per_image = 0.0
         """What it takes to score."""
         self.trained: list[tuple[str, int, int]] = []
@@ -72,7 +71,7 @@ class FakeEngine(Engine):
         steps = total_steps(training, len(dataset.train))
         network = build_network(model, dataset.image_shape, dataset.classes)
         work = network.multiplications * training.batch_size
-        seconds = steps * work / MULTIPLICATIONS_PER_SECOND
+        seconds = steps * work / self.multiplications_per_second
         learned = seconds
         seconds *= self.slowness(seconds, seed)
         self.clock.now += seconds

@@ -8,11 +8,15 @@ import pytest
 from siffra.config import Setting
 from siffra.config.override import override
 from siffra.search.importance import importance
-from siffra.search.proposals import propose
+from siffra.search.proposals import proposals
 from siffra.search.race import FIRST_SEED, Candidate, Ran
 from siffra.search.space import Space, knob_of
 
 SPACE = Space(10.0, 36.0)
+
+
+def propose(*asked):
+    return next(proposals(*asked))
 
 
 def candidate(number, **fixed):

@@ -1,11 +1,14 @@
 """Spans of time, the search space, held-out images and the front, each by itself."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from siffra.config import Setting
+from siffra.config.override import override
 from siffra.data.load import load_dataset
 from siffra.engine.schedule import total_steps
 from siffra.errors import SearchError
@@ -13,11 +16,15 @@ from siffra.recipes import find_recipe, shipped_names
 from siffra.search.answer import front
 from siffra.search.budget import seconds_of, spell_seconds
 from siffra.search.held_out import held_out
-from siffra.search.proposals import propose
+from siffra.search.proposals import proposals
 from siffra.search.space import Given, Space, parameters_of
 from siffra.search.trial import with_steps
 
 SPACE = Space(10.0, 36.0)
+
+
+def propose(*asked):
+    return next(proposals(*asked))
 
 
 @pytest.mark.parametrize(
@@ -72,6 +79,39 @@ def test_what_is_proposed_is_a_setting_and_leads_back_to_itself(number):
 
     assert Setting.from_knobs(SPACE.ask(answers)) == setting
     assert answers.answers == pytest.approx(parameters)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "unasked"),
+    [
+        ({"optimizer": "adamw"}, {"optimizer"}),
+        ({"optimizer": "adam"}, {"optimizer"}),
+        ({"optimizer": "momentum", "momentum": 0.8}, {"optimizer", "momentum_momentum"}),
+        ({"model": "dense"}, {"model"}),
+        ({"model": "dense", "layers": 5}, {"model", "layers"}),
+        ({"model": "dense", "neurons": [8, 16]}, {"layers", "neurons_1", "neurons_2"}),
+        ({"model": "conv", "conv_layers": 7, "strides": 1}, {"conv_layers", "strides_7"}),
+        ({"model": "conv", "filters": [8, 8]}, {"conv_layers", "filters_1", "filters_2"}),
+        ({"model": "conv", "layers": 2}, {"layers_after"}),
+        ({"augment": "move", "augment_move": 3.0}, {"augment", "augment_move", "augment_rotate"}),
+        ({"learning_rate": 0.1, "batch_size": 100}, {"batch_size", "learning_rate_muon"}),
+    ],
+)
+def test_what_is_proposed_beside_fixed_knobs_is_fit_for_them(fixed, unasked):
+    space = Space(10.0, 36.0, fixed=fixed)
+    for number in range(30):
+        parameters, knobs = next(proposals(space, [], [], number))
+        training = Setting.from_knobs(override(knobs, fixed)).training
+
+        assert unasked.isdisjoint(parameters)
+        if fixed.get("optimizer", "").startswith("adam"):
+            assert training.learning_rate <= 0.03
+
+
+def test_proposals_go_on_where_all_that_a_parent_had_is_fixed():
+    every = proposals(SPACE, [], [{}], 0)
+
+    assert len({str(knobs) for _, knobs in itertools.islice(every, 20)}) == 20
 
 
 def test_a_proposal_keeps_most_of_its_parent():

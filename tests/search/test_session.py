@@ -11,7 +11,7 @@ import pytest
 from siffra.config import Setting
 from siffra.data.load import DataSource, load_dataset
 from siffra.errors import SearchError
-from siffra.recipes import Recipe
+from siffra.recipes import Recipe, find_recipe
 from siffra.search.race import FIRST_SEED
 from siffra.search.session import search
 from siffra.store import open_store
@@ -72,7 +72,7 @@ def test_runs_that_take_a_little_longer_than_the_budget_undo_none(look, engine):
     rng = np.random.default_rng(1)
     engine.slowness = lambda seconds, seed: rng.uniform(0.95, 1.08)
 
-    found = look(seconds=600.0).answer
+    found = look(seconds=400.0).answer
 
     # The first seed is that of the short round too, which may be run once more.
     counts = raced(engine)
@@ -356,6 +356,74 @@ def test_a_fixed_knob_is_the_same_in_every_candidate(look):
 
     assert {point.knobs["batch_size"] for point in found.points} == {32}
     assert {point.knobs["optimizer"] for point in found.points} == {"sgd"}
+
+
+ALL_FIXED = {
+    "model": "dense", "layers": 1, "neurons": 32, "activation": "relu", "batch_norm": False,
+    "dropout": 0.0, "optimizer": "sgd", "learning_rate": 0.1, "batch_size": 32,
+    "schedule": "constant", "warmup": 0.0, "label_smoothing": 0.0, "ema": 0.0,
+    "weight_decay": 0.0, "augment": "none",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("free", [(), ("batch_norm",)])
+def test_where_all_that_there_is_has_been_tried_the_best_of_it_wins(look, clock, free):
+    fixed = {name: value for name, value in ALL_FIXED.items() if name not in free}
+
+    found = look(fixed=fixed).answer
+
+    assert found.candidates == 1 + len(free)
+    assert len(found.winner.records) == 10
+    assert clock.now < 300
+
+
+@pytest.mark.parametrize(
+    ("fixed", "learning_rate"), [({"optimizer": "adamw"}, 0.03), ({"optimizer": "sgd"}, 2.0)]
+)
+def test_a_fixed_optimizer_has_learning_rates_of_its_own(look, fixed, learning_rate):
+    start = replace(START, knobs={"optimizer": "muon", "learning_rate": 0.14, "momentum": 0.5})
+
+    found = look(fixed=fixed, seconds=120.0, recipes=[start]).answer
+
+    home = next(point for point in found.points if point.candidate == 0)
+    assert home.origin == "start"
+    assert home.knobs["learning_rate"] != 0.14
+    assert max(point.knobs["learning_rate"] for point in found.points) <= learning_rate
+
+
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        {"model": "dense"},
+        {"model": "dense", "layers": 2},
+    ],
+)
+def test_a_shipped_recipe_is_home_under_fixed_knobs_too(look, fixed):
+    found = look(fixed=fixed, seconds=60.0, recipes=[find_recipe("digits-5s")]).answer
+
+    home = next(point for point in found.points if point.candidate == 0)
+    assert home.origin == "digits-5s"
+    assert home.knobs["model"] == fixed["model"]
+    assert home.knobs["optimizer"] == "muon"
+
+
+def test_a_recipe_for_images_with_even_sides_starts_on_odd_ones_too(look, engine, tmp_path):
+    engine.multiplications_per_second = 1e8
+    path = tmp_path / "odd.npz"
+    y = np.arange(600) % 3
+    x = np.random.default_rng(0).integers(0, 255, (600, 15, 15)).astype(np.uint8)
+    np.savez(path, x_train=x, y_train=y, x_test=x[:90], y_test=y[:90])
+    knobs = {"model": "conv", "filters": 8, "kernel_size": 3, "space_to_depth": 2}
+
+    source = DataSource(path=path, moved=0.0, rotated=0.0)
+    found = look(
+        seconds=45.0, source=source, recipes=[Recipe("even", "even.toml", knobs, 10.0, None)]
+    ).answer
+
+    home = next(point for point in found.points if point.candidate == 0)
+    assert home.origin == "even"
+    assert home.knobs["filters"] in (8, (8,), [8])
+    assert home.knobs.get("space_to_depth", 1) == 1
 
 
 def test_a_recipe_of_another_budget_starts_too_and_the_nearest_is_home(look):

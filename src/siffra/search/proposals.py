@@ -8,7 +8,7 @@ parameters is not covered by drawing them all.
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,10 +48,10 @@ class Seen:
     score: float
 
 
-def propose(
+def proposals(
     space: Space, seen: Sequence[Seen], parents: Sequence[Parameters], number: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The next parameters, and the knobs that they stand for.
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The next parameters, and the knobs that they stand for; then others, without end.
 
     Args:
         space: Where to look.
@@ -61,15 +61,16 @@ def propose(
     """
     study = _study(space, seen, number)
     rng = random.Random(number)
-    if parents and rng.random() >= _FROM_NOTHING:
-        # The best one half of the time, the next a quarter, and so on.
-        rank = min(len(parents) - 1, int(-math.log2(1 - rng.random())))
-        parent = parents[rank]
-        share = _DRAWN / len(parent)
-        study.enqueue_trial({k: v for k, v in parent.items() if rng.random() >= share})
-    trial = study.ask()
-    knobs = space.ask(trial)
-    return trial.params, knobs
+    while True:
+        if parents and rng.random() >= _FROM_NOTHING:
+            # The best one half of the time, the next a quarter, and so on.
+            rank = min(len(parents) - 1, int(-math.log2(1 - rng.random())))
+            parent = parents[rank]
+            share = _DRAWN / max(1, len(parent))
+            study.enqueue_trial({k: v for k, v in parent.items() if rng.random() >= share})
+        trial = study.ask()
+        knobs = space.ask(trial)
+        yield trial.params, knobs
 
 
 def importances(space: Space, seen: Sequence[Seen], names: Sequence[str]) -> dict[str, float]:

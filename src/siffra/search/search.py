@@ -5,6 +5,7 @@ on seeds that had no part in its choice, and scored on test images that had none
 its figures are not the luck by which it won. What was chosen before is not changed after that.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from siffra.search.asked import Asked, Doing, Now
 from siffra.search.budget import spell_seconds
 from siffra.search.finals import Confirmed, Finals, scored
 from siffra.search.journal import Journal
-from siffra.search.proposals import Seen, propose
+from siffra.search.proposals import Seen, proposals
 from siffra.search.race import ROUNDS, Candidate, Ran, Turn, next_turn, ranking
 from siffra.search.space import Given, Space, parameters_of
 from siffra.search.trial import seconds_per_step, try_out, with_steps
@@ -51,6 +52,12 @@ _MOST_REFUSED = 300
 _FEWEST_TO_LEARN = 8
 """Candidates that a round must have seen before proposals go by it."""
 _PARENTS = 5
+_RATES = ("learning_rate", "momentum", "weight_decay")
+"""Knobs whose good values depend on the optimizer."""
+
+
+class _NothingNewError(SearchError):
+    """No proposal was worth a try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +132,20 @@ class Search:
             raise self._too_slow()
 
     def _enter_recipe(self, recipe: Recipe) -> None:
-        """A recipe as a candidate, if it is in the space and fits the images."""
-        try:
-            given = Given(parameters_of(Setting.from_knobs(recipe.knobs)))
-            setting = self._setting(self._space.ask(given))
-        except (KeyError, ConfigError):
+        """A recipe as a candidate, if it is in the space and fits the images.
+
+        Images that cannot be taken apart into blocks of pixels are taken whole.
+        """
+        for changes in ({}, {"space_to_depth": 1}):
+            knobs = _start_of({**recipe.knobs, **changes}, self._asked.fixed)
+            try:
+                given = Given(parameters_of(Setting.from_knobs(knobs)))
+                setting = self._setting(self._space.ask(given))
+            except (KeyError, ConfigError):
+                continue
+            if all(setting != candidate.setting for candidate in self._candidates):
+                self._enter(setting, given.answers, recipe.name)
             return
-        if all(setting != candidate.setting for candidate in self._candidates):
-            self._enter(setting, given.answers, recipe.name)
 
     def _able(self) -> list[Candidate]:
         return [candidate for candidate in self._candidates if candidate.steps > 0]
@@ -143,24 +156,29 @@ class Search:
         return setting
 
     def _proposed(self, number: int) -> tuple[dict[str, Any], Setting]:
-        """The next proposal that is a network, is new, and may well be quick enough."""
+        """The next proposal that is a network, is new, and may well be quick enough.
+
+        Raises:
+            _NothingNewError: There is none among many, or not in the time that is left.
+        """
         known = {candidate.setting for candidate in self._candidates}
         parents = [candidate.parameters for candidate in ranking(self._candidates)[:_PARENTS]]
         seen = self._seen()
         refused: Exception | None = None
-        for attempt in range(_MOST_REFUSED):
-            seed = _MOST_REFUSED * number + attempt
-            parameters, knobs = propose(self._space, seen, parents, seed)
+        proposed = proposals(self._space, seen, parents, number)
+        for parameters, knobs in itertools.islice(proposed, _MOST_REFUSED):
             try:
                 setting = self._setting(knobs)
             except ConfigError as error:
                 refused = error
-                continue
-            if setting not in known and self._may_be_quick_enough(setting):
-                return parameters, setting
+            else:
+                if setting not in known and self._may_be_quick_enough(setting):
+                    return parameters, setting
+            if known and self._allowance.spare <= 0:
+                break
         shape = "x".join(str(side) for side in self._dataset.image_shape)
         why = f"such as: {refused}" if refused else "all were tried, or far too slow."
-        raise SearchError(
+        raise _NothingNewError(
             f"no network of {_MOST_REFUSED} that were proposed can be trained on images of {shape}"
             f"; {why} Fix fewer knobs, or others."
         )
@@ -211,7 +229,7 @@ class Search:
     # -------------------------------------------------------------------------- race
 
     def _step(self) -> bool:
-        """Make the next run, or let in a new candidate; False when there is no time for it."""
+        """Make the next run, or let in a new candidate; False if there is no time, or none new."""
         spare = self._allowance.spare
         turn = next_turn(self._candidates)
         if turn:
@@ -222,7 +240,10 @@ class Search:
         # A new candidate is of no use unless it can be trained to the end.
         if spare < self._allowance.cost(ROUNDS[0].share) + self._allowance.cost(1.0):
             return False
-        parameters, setting = self._proposed(len(self._candidates))
+        try:
+            parameters, setting = self._proposed(len(self._candidates))
+        except _NothingNewError:
+            return False
         self._enter(setting, parameters)
         return True
 
@@ -276,6 +297,14 @@ class Search:
         tried = len(self._candidates)
         spent = min(self._allowance.spent, self._asked.time)
         self._on_event(Now(doing, candidate, seed, tried, best, spent, self._asked.time))
+
+
+def _start_of(knobs: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's knobs under the fixed ones; another optimizer takes none of its rates."""
+    own = knobs.get("optimizer", "sgd")
+    if fixed.get("optimizer", own) != own:
+        knobs = {name: value for name, value in knobs.items() if name not in _RATES}
+    return override(knobs, fixed)
 
 
 def _short(steps: int) -> int:

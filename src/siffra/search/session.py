@@ -80,7 +80,7 @@ def search(
     asked = Asked(budget, seconds, chosen_sets(sets, dataset), dict(fixed))
     most = max(_FEWEST_JUDGES, int(_PER_SECOND * budget))
     judged_by = held_out(dataset, source.seed if source else 0, asked.sets, most)
-    space = Space.of(dataset)
+    space = Space.of(dataset, asked.fixed)
     starts = [find_recipe(name) for name in shipped_names()] if recipes is None else recipes
     folder = store.with_name(store.name + ".searches") / _name(asked, dataset, engine, starts)
     with open_store(store) as runs, Journal(folder) as journal:

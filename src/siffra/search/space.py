@@ -5,14 +5,14 @@ come next depends on the answers. Parameters are knobs, but for those with a val
 (`filters_2`), and those whose sensible range depends on the optimizer (`learning_rate_muon`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from siffra.config import ConvModel, DenseModel, Setting
 from siffra.data.dataset import Dataset
 
-SPACE = 1
+SPACE = 2
 """Raised whenever parameters come to mean other knobs, or a search to go by other numbers.
 
 Searches that were begun before then begin anew.
@@ -28,10 +28,15 @@ _EMAS = (0.0, 0.9, 0.98, 0.99, 0.995, 0.999)
 _OPTIMIZERS = ("sgd", "nesterov", "adamw", "muon")
 _LEARNING_RATES = {
     "sgd": (0.01, 2.0),
+    "momentum": (0.003, 0.5),
     "nesterov": (0.003, 0.5),
+    "adam": (3e-4, 0.03),
     "adamw": (3e-4, 0.03),
     "muon": (0.01, 0.5),
 }
+"""Of all optimizers: those that are not proposed may be fixed."""
+_WITH_MOMENTUM = ("momentum", "nesterov", "muon")
+_BY_CONVOLUTION = ("filters", "kernel_size", "strides", "pool_size")
 _BEYOND = 1.3
 """Training may shift images further than the shifted sets do, by this factor."""
 
@@ -56,21 +61,25 @@ class Asks(Protocol):
 class Space:
     """The networks and trainings for a data set whose test images move and turn so far.
 
-    Rows of a table (`is_table`) take dense networks, and cannot be augmented.
+    Rows of a table (`is_table`) take dense networks, and cannot be augmented. What belongs to a
+    knob that is `fixed` is not asked for, and what is asked for beside it is fit for it.
     """
 
     moved: float
     rotated: float
     is_table: bool = False
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, dataset: Dataset) -> "Space":
-        """The space for a data set."""
+    def of(cls, dataset: Dataset, fixed: Mapping[str, Any]) -> "Space":
+        """The space for a data set, with these knobs fixed."""
         far = dataset.strengths
-        return cls(far.get("moved", 0.0), far.get("rotated", 0.0), bool(dataset.features))
+        moved, rotated = far.get("moved", 0.0), far.get("rotated", 0.0)
+        return cls(moved, rotated, bool(dataset.features), fixed)
 
     def ask(self, trial: Asks) -> dict[str, Any]:
         """Knobs of a whole setting but for `epochs`; whether a network fits is not checked."""
+        trial = _Fixed(trial, self.fixed)
         kinds = ("dense",) if self.is_table else ("conv", "dense")
         model = trial.suggest_categorical("model", kinds)
         knobs = {
@@ -140,7 +149,7 @@ def _training(trial: Asks) -> dict[str, Any]:
         knobs["weight_decay"] = trial.suggest_float("weight_decay_adamw", 1e-4, 0.2, log=True)
     else:
         knobs["weight_decay"] = trial.suggest_float("weight_decay", 0.0, 0.005)
-    if optimizer in ("nesterov", "muon"):
+    if optimizer in _WITH_MOMENTUM:
         knobs["momentum"] = trial.suggest_float(f"momentum_{optimizer}", 0.3, 0.98)
     return knobs
 
@@ -173,7 +182,8 @@ def knob_of(parameter: str) -> tuple[str, str]:
     if parameter == "layers_after":
         return "layers", ""
     knob, _, last = parameter.rpartition("_")
-    return (knob, last) if last.isdecimal() or last in _OPTIMIZERS else (parameter, "")
+    is_of = knob and (last.isdecimal() or last in _LEARNING_RATES)
+    return (knob, last) if is_of else (parameter, "")
 
 
 class Given:
@@ -210,3 +220,38 @@ class Given:
     def _keep(self, name: str, value: Any) -> Any:
         self.answers[name] = value
         return value
+
+
+class _Fixed(Asks):
+    """Asks for parameters, but for those of knobs that are fixed: it knows them."""
+
+    def __init__(self, trial: Asks, fixed: Mapping[str, Any]) -> None:
+        self._trial = trial
+        self._fixed = {**_numbers_of_layers(fixed), **fixed}
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any:
+        return self._known(name, lambda: self._trial.suggest_categorical(name, choices))
+
+    def suggest_int(self, name: str, low: int, high: int, /, *, step: int = 1) -> int:
+        return self._known(name, lambda: self._trial.suggest_int(name, low, high, step=step))
+
+    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool = False) -> float:
+        return self._known(name, lambda: self._trial.suggest_float(name, low, high, log=log))
+
+    def _known(self, name: str, asked: Callable[[], Any]) -> Any:
+        knob, of = knob_of(name)
+        if knob not in self._fixed:
+            return asked()
+        value = self._fixed[knob]
+        if not isinstance(value, list | tuple):
+            return value
+        number = int(of) if of.isdecimal() else 0
+        return value[number - 1] if 0 < number <= len(value) else asked()
+
+
+def _numbers_of_layers(fixed: Mapping[str, Any]) -> dict[str, int]:
+    """How many layers there are, where a list has a value for each of them."""
+    lists = {name: len(value) for name, value in fixed.items() if isinstance(value, list | tuple)}
+    convolutions = [lists[name] for name in _BY_CONVOLUTION if name in lists]
+    told = {"conv_layers": convolutions[0]} if convolutions else {}
+    return told | ({"layers": lists["neurons"]} if "neurons" in lists else {})
