@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -178,6 +179,11 @@ def test_it_speaks_the_reports_language(siffra, lab, tmp_path):
     assert "Bars\nDess enda påstående: " in ended.out
     assert "Efter 2 epoker" in ended.out
     assert "experimenten" in plan.out
+    assert plan.out.split("\n")[0].split() == ["fråga", "körningar", "lagrade"]
+    assert "En körning som flera frågor behöver görs en gång. Sammanlagt:\n" in plan.out
+    assert "av dem lagrade" in plan.out
+    assert ended.out.endswith(f"rapport: {tmp_path / 'rapport' / 'report.html'}\n")
+    assert re.match(r"\d+ körningar; ungefär [\d,]+ s träning\.\n", ended.err)
 
 
 def test_report_trains_nothing(siffra, lab, tmp_path):

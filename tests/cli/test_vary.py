@@ -95,6 +95,11 @@ def test_it_speaks_swedish(siffra, own_data, tmp_path):
     assert [line.split()[0] for line in ended.out.split("\n\n")[1].splitlines()[2:]] == ["av", "på"]
     assert "Hölls fast: den täta modellen" in ended.out
     assert json.loads((tmp_path / "results.json").read_text("utf-8"))["language"] == "sv"
+    report = (tmp_path / "report.md").read_text("utf-8")
+    assert report.startswith("# Hur påverkar batchnormalisering resultatet?\n")
+    assert "Batchnormalisering på är bättre än batchnormalisering av." in report
+    assert "Förval" not in report
+    assert "batch_norm" not in report.partition("```")[0]
 
 
 def test_out_writes_the_whole_report(siffra, own_data, tmp_path):

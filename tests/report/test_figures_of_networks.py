@@ -17,8 +17,10 @@ from report.fake_examinations import make_examined
 from siffra.config import Setting
 from siffra.lab.examined import by_seed
 from siffra.lab.plan import EXAMINED, Experiment, Figure
+from siffra.lab.statistics import summarise
 from siffra.report.captions import caption
-from siffra.report.captions_experiments import caption_of_experiments
+from siffra.report.captions_experiments import caption_of_all, caption_of_experiments
+from siffra.report.captions_networks import caption_of_named
 from siffra.report.figures import OF_EXPERIMENTS, draw_of_experiments, draw_question
 from siffra.report.figures.mistakes import surest
 from siffra.report.words import words_in
@@ -140,7 +142,8 @@ def test_a_map_of_two_levels_has_their_difference():
     told = caption("map", answer, WORDS, examined)
     assert re.search(
         r"moved (\d+ pixels (to the left|to the right|up|down)( and )?)+, where the convolutional "
-        r"model is \d+ percentage points above the dense",
+        r"model is \d+ percentage points above the dense model "
+        r"\(the largest of \d+ differences, so rather too large\)",
         told,
     )
 
@@ -220,3 +223,40 @@ def test_without_examinations_experiments_have_what_their_records_tell():
 
 def test_a_lab_without_experiments_has_no_figures_of_them():
     assert not [k for k in OF_EXPERIMENTS if draw_of_experiments(k, make_answers([]), WORDS, None)]
+
+
+def test_the_comparison_of_experiments_names_the_best_and_the_fastest():
+    answers = study(epochs=2)
+    first, *_ = answers.experiments
+    slow = dataclasses.replace(
+        first,
+        accuracy={**first.accuracy, "test": summarise([0.95, 0.96])},
+        seconds=summarise([9.0, 9.0], "ratio"),
+    )
+    fast = dataclasses.replace(
+        first,
+        experiment=dataclasses.replace(first.experiment, name={"en": "Quick one"}),
+        accuracy={**first.accuracy, "test": summarise([0.90, 0.91])},
+        seconds=summarise([2.0, 2.0], "ratio"),
+    )
+
+    def told(*experiments):
+        found = caption_of_all(dataclasses.replace(answers, experiments=experiments), WORDS)
+        return found.replace("\N{NO-BREAK SPACE}", " ")
+
+    name = first.experiment.name["en"]
+    assert told(slow, fast).startswith(f"Highest on the test set is {name}, with 96 ")
+    assert "; fastest is Quick one, with 90 " in told(slow, fast)
+    best = dataclasses.replace(fast, accuracy={"test": summarise([0.98, 0.98])})
+    assert told(slow, best).startswith("Highest on the test set and fastest is Quick one, with 98")
+    assert told(slow).startswith("Up and to the left is better.")
+
+
+def test_of_many_levels_it_is_told_which_are_told_of():
+    answer, examined = asked()
+    seen = by_seed(answer.levels[0].records, examined)
+
+    said = caption_of_named("calibration", [(f"{n}", seen) for n in range(5)], WORDS)
+
+    assert said.endswith("Of the 5, the first and the last are told of.")
+    assert "are told of" not in caption_of_named("calibration", [("1", seen)] * 4, WORDS)

@@ -165,9 +165,11 @@ def lab(
             _print_plan(job, as_json, language)
             return
         api.expect_report(out, language)
-        result = conduct(job)
+        result = conduct(job, language)
+    from siffra.report.words import words_in
+
     written = result.write(out, language)
-    told = f"{result.text(language)}\n\nreport: {written[0]}"
+    told = f"{result.text(language)}\n\n{words_in(language)('progress.report', path=written[0])}"
     typer.echo(result.as_json(language) if as_json else told)
 
 
@@ -240,11 +242,11 @@ def _print_plan(job: "Job", as_json: bool, language: Language) -> None:
     from siffra.report.words import words_in
 
     words = words_in(language)
-    table = Table("", "question", box=None, pad_edge=False, header_style="dim")
-    for heading in ("runs", "stored"):
-        table.add_column(heading, justify="right")
+    table = Table("", words("cost.question"), box=None, pad_edge=False, header_style="dim")
+    for heading in ("runs_head", "stored_head"):
+        table.add_column(words(f"cost.{heading}"), justify="right")
     for part in parts:
         table.add_row(part.id, words.say(part.ask), str(part.cost.runs), str(part.cost.have))
     Console(highlight=False, markup=False, emoji=False).print(table)
-    typer.echo("\nA run that several questions need is made once. In all:")
-    print_cost(cost, looks=job.plan.looks, at_once=job.at_once, err=False)
+    typer.echo(f"\n{words('cost.in_all')}")
+    print_cost(words, cost, looks=job.plan.looks, at_once=job.at_once, err=False)

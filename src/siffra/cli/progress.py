@@ -15,11 +15,12 @@ FIRST_LINE, NEXT_LINES = 2.0, 10.0
 class Meter:
     """How much of some work is done; nothing is shown of what is over at once.
 
-    `total` counts `unit`s (as `epochs`). Use it as a context manager.
+    `total` counts `unit`s (as `epochs`); `left` says how a time left is told. Use it as a context
+    manager.
     """
 
-    def __init__(self, total: int, unit: str) -> None:
-        self._total, self._unit = total, unit
+    def __init__(self, total: int, unit: str, left: str = "{time} left") -> None:
+        self._total, self._unit, self._left = total, unit, left
         self._bar = _bar(total, unit) if sys.stderr.isatty() else None
         self._due = time.monotonic() + FIRST_LINE
 
@@ -31,7 +32,7 @@ class Meter:
         `total` is another than before, where there is more to do than was known.
         """
         self._total = total or self._total
-        left = "" if seconds_left is None else f"{duration(seconds_left)} left"
+        left = "" if seconds_left is None else self._left.format(time=duration(seconds_left))
         if self._bar:
             self._bar.update(
                 self._bar.task_ids[0], completed=done, total=self._total, text=text, left=left

@@ -85,8 +85,10 @@ def vary(
         store=store,
     ) as job:
         api.expect_report(out, language)
-        result = conduct(job)
+        result = conduct(job, language)
     if out:
+        from siffra.report.words import words_in
+
         result.write(out, language)
-        typer.echo(f"report: {out / 'report.html'}", err=True)
+        typer.echo(words_in(language)("progress.report", path=out / "report.html"), err=True)
     typer.echo(result.as_json(language) if as_json else result.text(language))

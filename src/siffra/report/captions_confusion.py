@@ -48,6 +48,7 @@ def _largest_difference(shown: Sequence[Seen], names: Sequence[str], words: Word
         true=class_name(shown[0].records, int(true)),
         predicted=class_name(shown[0].records, int(predicted)),
         points=words.number(100 * abs(cell)),
+        n=gap.size,
         first=names[0],
         second=names[1],
     )

@@ -25,3 +25,26 @@ def caption_of_experiments(
     if len(shown) < seen:
         told += f" {words('caption.some_experiments', n=seen)}"
     return told
+
+
+def caption_of_all(answers: Answers, words: Words) -> str:
+    """What the figure shows that compares all experiments: which is the best, and the fastest."""
+    seen = [found for found in answers.experiments if found.records]
+    read = words("caption.experiments")
+    if len(seen) < 2:
+        return read
+    best = max(seen, key=lambda found: found.accuracy["test"].mean)
+    fast = min(seen, key=lambda found: found.seconds.mean)
+    told = {
+        "best": words.say(best.experiment.name),
+        "accuracy": numbers.accuracy(words, best.accuracy["test"]),
+        "seconds": numbers.seconds(words, best.seconds),
+    }
+    if best is fast:
+        return f"{words('caption.experiments_both', **told)} {read}"
+    told |= {
+        "fast": words.say(fast.experiment.name),
+        "fast_accuracy": numbers.accuracy(words, fast.accuracy["test"]),
+        "fast_seconds": numbers.seconds(words, fast.seconds),
+    }
+    return f"{words('caption.experiments_seen', **told)} {read}"

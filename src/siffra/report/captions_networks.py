@@ -32,15 +32,17 @@ def caption_of_named(kind: Figure, levels: Named, words: Words) -> str:
     """How to read the figure, and what there is to see."""
     seeds = numbers.count_over(words, [len(examinations) for _, examinations in levels])
     told = [words(f"caption.{kind}", n=seeds)]
+    few = [words("caption.few", n=len(levels))] if len(levels) > _MOST_LEVELS else []
     match kind:
         case "shifts":
-            told += [_halves(levels, words), *crossings(levels, words)]
+            halves = _halves(levels, words)
+            told += [halves, *(few if halves else []), *crossings(levels, words)]
         case "map":
             told += _gap(levels, words)
         case "mistakes":
             told += _repeated(levels, words)
         case "calibration":
-            told += _gaps(levels, words)
+            told += _gaps(levels, words) + few
     return " ".join(part for part in told if part)
 
 
@@ -72,6 +74,7 @@ def _gap(levels: Named, words: Words) -> list[str]:
             above=above,
             below=below,
             points=words.number(100 * abs(gap[row, column])),
+            n=gap.size,
             where=_where(MAP_PIXELS[column], MAP_PIXELS[row], words),
         )
     ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from siffra.examination import Examined
 from siffra.lab.verdicts import Answers
 from siffra.report import data_files
+from siffra.report.asked import in_words
 from siffra.report.pages import html_page, markdown_page, write_folder
 from siffra.report.view import view
 from siffra.report.words import Words, words_in
@@ -31,6 +32,7 @@ def write_report(
 
 def render(answers: Answers, words: Words, examined: Examined | None = None) -> dict[str, bytes]:
     """The content of every file of a report, by its path within the report's folder."""
+    answers = in_words(answers, words)
     shown = view(answers, words, examined)
     rows = data_files.run_rows(answers)
     texts = {

@@ -10,8 +10,9 @@ from siffra.lab.plan import EXAMINED, Plan
 from siffra.lab.texts import safe_name
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, QuestionAnswer
 from siffra.report import numbers
+from siffra.report.asked import VARY
 from siffra.report.captions import caption
-from siffra.report.captions_experiments import caption_of_experiments
+from siffra.report.captions_experiments import caption_of_all, caption_of_experiments
 from siffra.report.facts import all_records, command, proviso
 from siffra.report.figures import (
     OF_EXPERIMENTS,
@@ -183,10 +184,11 @@ def _length(words: Words, plan: Plan, records: Sequence[Record]) -> str:
 
 def _preset(words: Words, answers: Answers) -> str:
     plan = answers.plan
+    seeds, of = len(plan.seeds), "vary" if plan.preset == VARY else "preset"
     if answers.looks:
         most = answers.looks[-1].seeds
-        return words("head.preset_looks", preset=plan.preset, seeds=len(plan.seeds), most=most)
-    return words("head.preset", preset=plan.preset, seeds=len(plan.seeds))
+        return words(f"head.{of}_looks", preset=plan.preset, seeds=seeds, most=most)
+    return words(f"head.{of}", preset=plan.preset, seeds=seeds)
 
 
 def _tallies(words: Words, answers: Answers) -> tuple[tuple[str, Tally], ...]:
@@ -276,7 +278,7 @@ def _experiments_figures(
 ) -> tuple[FigureView, ...]:
     figures = []
     if drawing := draw_experiments(answers, words):
-        figures.append(FigureView(drawing, words("caption.experiments")))
+        figures.append(FigureView(drawing, caption_of_all(answers, words)))
     for kind in OF_EXPERIMENTS:
         if drawing := draw_of_experiments(kind, answers, words, examined):
             told = caption_of_experiments(kind, answers, words, examined)
