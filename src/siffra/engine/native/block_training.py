@@ -19,7 +19,12 @@ from siffra.network import Network
 
 
 class BlockTrainer(Trainer):
-    """Trains a network of any layers, by any optimizer, on images as they are or augmented."""
+    """Trains a network of any layers, by any optimizer, on images as they are or augmented.
+
+    Whatever is as large as a batch or a kernel is made beforehand, but for what is drawn (maps for
+    an epoch, dropout for a step), Muon's products, and what a convolution notes of the ink of an
+    image. Beside these a step makes only a few numbers a channel.
+    """
 
     def __init__(
         self,
@@ -35,6 +40,7 @@ class BlockTrainer(Trainer):
         self._x, self._rows = images.x, images.x.reshape(len(images.x), -1)
         self._y = images.y
         self._batch_size = min(training.batch_size, len(images.x))
+        self._labels = np.zeros(self._batch_size, images.y.dtype)
         self._grads = np.zeros(placement.trained, np.float32)
         self._optimizer = descent.make_optimizer(training, placement)
         self._rates = learning_rates(training, len(images.x))
@@ -87,7 +93,9 @@ class BlockTrainer(Trainer):
         dropout.leave_out(last, x, images)
         smoothing = self._training.label_smoothing
         chain.share_out(last, threads)
-        loss, right = chain.last.learn(x, self._y[batch], smoothing, params, grads)
+        # Without a mode NumPy would take them into an array of its own first.
+        labels = self._y.take(batch, out=self._labels[:images], mode="clip")
+        loss, right = chain.last.learn(x, labels, smoothing, params, grads)
         above, gradient = last, x
         for block in reversed(blocks):
             gradient = above.input_gradient(images, gradient, params)

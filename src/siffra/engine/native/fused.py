@@ -72,10 +72,15 @@ class FusedBlock(Block):
 
     def input_gradient(self, images: int, gradient: np.ndarray, params: np.ndarray) -> np.ndarray:
         """See `Block`."""
-        kernel = _by_filter(params[self._place.kernel], self._shape, self._conv.filters)
+        shape, filters = self._shape, self._conv.filters
+        by_block = params[self._place.kernel].reshape(
+            -1, shape.kernel_rows, shape.kernel_row, LANES
+        )
+        self._by_filter[..., : shape.kernel_row] = by_block.transpose(0, 3, 1, 2)
+        used = filters * shape.kernel_rows * padded(shape.kernel_row)
         kernels.input_gradient(
-            images, self._shape, self._at, self._window, gradient, self._choices,
-            kernel, self._conv.filters, self._dx,
+            images, shape, self._at, self._window, gradient, self._choices,
+            self._by_filter.reshape(-1)[:used], filters, self._dx,
         )  # fmt: skip
         return self._dx
 
@@ -90,6 +95,13 @@ class FusedBlock(Block):
             np.zeros((*shards, padded_rows, padded_row), np.float32),
             np.zeros(shards, np.float32),
         )
+
+    @cached_property
+    def _by_filter(self) -> np.ndarray:
+        """Room for the kernel as (block, filter, row, float padded to whole vectors)."""
+        shape = self._shape
+        blocks, row = shape.filters // LANES, padded(shape.kernel_row)
+        return np.zeros((blocks, LANES, shape.kernel_rows, row), np.float32)
 
     @cached_property
     def _dx(self) -> np.ndarray:
@@ -113,14 +125,3 @@ def _add_up(kernels, biases, shape, kernel, bias):
         for shard in range(shards):
             total += biases[shard, f]
         bias[f] = total
-
-
-def _by_filter(kernel: np.ndarray, shape: kernels.Shape, filters: int) -> np.ndarray:
-    """The kernel as (filter, row, float padded to whole vectors), flat."""
-    blocks = shape.filters // LANES
-    by_block = kernel.reshape(blocks, shape.kernel_rows, shape.kernel_row, LANES)
-    by_filter = by_block.transpose(0, 3, 1, 2).reshape(
-        shape.filters, shape.kernel_rows, shape.kernel_row
-    )
-    room = padded(shape.kernel_row) - shape.kernel_row
-    return np.pad(by_filter[:filters], ((0, 0), (0, 0), (0, room))).reshape(-1)

@@ -70,9 +70,7 @@ class SteppedBlock(Block):
         place = self._place
         # A batch norm's gradient needs the sums first: two passes over z, the second of which
         # leaves its gradient in its place.
-        plain = np.zeros((3, self.part.z.channels), np.float32)
-        plain[0] = 1
-        self._slopes(images, gradient, plain, not self.part.batch_norm)
+        self._slopes(images, gradient, self._plain, not self.part.batch_norm)
         slopes, products = self._summed(images)
         grads[place.shift] = slopes
         if self.part.batch_norm:
@@ -126,7 +124,7 @@ class SteppedBlock(Block):
         a = self._scale.astype(np.float64)
         b = -a * self._inverse**2 * products / count
         c = -a * slopes / count - b * self._mean
-        return np.stack([a, b, c]).astype(np.float32)
+        return np.stack([a, b, c], out=self._of_norm, casting="same_kind")
 
     def _summed(self, images: int) -> np.ndarray:
         for rows, total in zip(self._sums, self._totals, strict=True):
@@ -140,6 +138,18 @@ class SteppedBlock(Block):
     @cached_property
     def _totals(self) -> np.ndarray:
         return np.zeros((2, self.part.z.channels))
+
+    @cached_property
+    def _plain(self) -> np.ndarray:
+        """The terms with which a gradient stays as it is."""
+        terms = np.zeros((3, self.part.z.channels), np.float32)
+        terms[0] = 1
+        return terms
+
+    @cached_property
+    def _of_norm(self) -> np.ndarray:
+        """Room for the terms of a batch norm."""
+        return np.zeros((3, self.part.z.channels), np.float32)
 
 
 class LastBlock(SteppedBlock):

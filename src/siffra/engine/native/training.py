@@ -1,4 +1,4 @@
-"""Training a network epoch by epoch, with everything that it needs allocated beforehand."""
+"""Training a network epoch by epoch; plain stacks have all that they need made beforehand."""
 
 import abc
 from collections.abc import Mapping
