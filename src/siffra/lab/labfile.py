@@ -34,15 +34,13 @@ from siffra.config import KNOBS, Factory, load_factory
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTS
 from siffra.errors import ConfigError, LabFileError, did_you_mean
+from siffra.lab.beside import RECIPE, with_recipes_beside
 from siffra.lab.plan import Direction, Figure, ImageSet, Metric
 from siffra.lab.texts import safe_name, unprintable
 
 DIGITS = Path(__file__).with_name("digits.toml")
 EXPERIMENTS = "experiments"
 """The id by which the experiments are picked among the questions."""
-
-RECIPE = "recipe"
-"""What stands among a level's or an experiment's knobs for all the knobs of a recipe."""
 
 MOST_SEEDS = 1000
 MOST_LEVELS = 1000
@@ -359,9 +357,9 @@ class LabFile(_Tables):
 def read_lab(path: Path | None = None) -> LabFile:
     """Read and check a lab file; None is the study that siffra brings.
 
-    A relative `path` in `[data]` is taken from the lab file's folder; what `[shifts]` says becomes
-    part of `data`. A model of the user's own,
-    as `my_models:make`, is looked for there and in the working directory, and its file is run.
+    A relative `path` in `[data]` is taken from the lab file's folder, as is a recipe's file; what
+    `[shifts]` says becomes part of `data`. A model of the user's own, as `my_models:make`, is
+    looked for there and in the working directory, and its file is run.
 
     Raises:
         LabFileError: It cannot be read, is no TOML, or says what cannot be; the text names the
@@ -384,7 +382,8 @@ def read_lab(path: Path | None = None) -> LabFile:
         raise LabFileError(f"{name}: {key}: found the character {code}, which no text needs.")
     try:
         factories = {model: load_factory(model, path.parent, Path()) for model in _own(tables)}
-        checked = _Tables.model_validate(tables, context=factories)
+        beside = with_recipes_beside(tables, path.parent)
+        checked = _Tables.model_validate(beside, context=factories)
     except ConfigError as error:
         raise LabFileError(f"{name}: {error}") from error
     except ValidationError as error:
