@@ -242,6 +242,48 @@ def test_a_search_without_time_for_a_race_says_so(answer, model, tmp_path, langu
     assert told["en"] not in search_text(answer)
 
 
+@pytest.mark.parametrize(
+    ("language", "single", "no_race", "no_other"),
+    [
+        ("en", "a single candidate was looked at", "no time for a race", "no other candidate"),
+        ("sv", "prövades en enda kandidat", "inte till någon tävlan", "ingen annan kandidat"),
+    ],
+)
+def test_one_candidate_that_ran_is_no_race_either(answer, language, single, no_race, no_other):
+    alone = replace(answer, points=answer.points[:1], candidates=1, runs=1, rivals=())
+
+    hurried = search_text(alone, language)
+    at_leisure = search_text(replace(alone, spent=60.0), language)
+
+    assert single in hurried
+    assert no_race in hurried
+    assert no_other not in hurried
+    assert no_other in at_leisure
+    assert no_race not in at_leisure
+    assert single not in search_text(answer, language)
+
+
+def test_a_winner_that_is_no_longer_the_recipe_is_not_called_it(answer):
+    def told(**changes):
+        knobs = {**find_recipe("digits-5s").knobs, "epochs": 1, **changes}
+        setting = Setting.from_knobs(knobs)
+        return search_text(
+            replace(answer, winner=replace(answer.rivals[0], setting=setting), rivals=())
+        )
+
+    assert "It is the recipe digits-5s, with the number" in told()
+    assert "It is the recipe digits-5s, changed where the fixed knobs" in told(batch_size=77)
+
+
+@pytest.mark.parametrize(("language", "part"), [("en", "30 % of the"), ("sv", "30 % av trän")])
+def test_a_winner_that_saw_but_a_part_of_the_images_says_so(answer, language, part):
+    knobs = {**find_recipe("digits-5s").knobs, "epochs": 0.3}
+    winner = replace(answer.winner, setting=Setting.from_knobs(knobs))
+
+    assert part in search_text(replace(answer, winner=winner), language)
+    assert part not in search_text(answer, language)
+
+
 @pytest.mark.parametrize("language", ["en", "sv"])
 def test_a_winner_that_took_longer_than_the_budget_is_told_of(answer, model, tmp_path, language):
     told = {"en": "longer than the budget of 4.7\xa0s", "sv": "längre tid än budgeten på 4,7\xa0s"}

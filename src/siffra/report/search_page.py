@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from siffra.config import Setting
 from siffra.data.load import DataSource
 from siffra.lab.statistics import Summary
+from siffra.recipes import find_recipe, shipped_names
 from siffra.report import numbers
 from siffra.report.facts import can_be_typed, data_options
 from siffra.report.figures import front, style
@@ -184,9 +186,9 @@ def _summary(words: Words, answer: SearchAnswer) -> list[str]:
         )
         for name in answer.asked.sets
     )
-    told = words(
+    told = words.count(
         "search.found",
-        n=answer.candidates,
+        answer.candidates,
         spent=_span(words, answer.spent),
         number=winner.candidate,
         figures=figures,
@@ -194,13 +196,26 @@ def _summary(words: Words, answer: SearchAnswer) -> list[str]:
         seeds=len(winner.records),
     )
     if winner.origin:
-        told += " " + words("search.shipped", origin=winner.origin)
+        key = "search.shipped" if _is_as_shipped(winner) else "search.shipped_changed"
+        told += " " + words(key, origin=winner.origin)
     notes = []
     if answer.is_over_budget:
         notes.append(words("search.over_budget", budget=_span(words, answer.asked.budget)))
-    if not answer.runs:
-        notes.append(words("search.no_race"))
+    if answer.raced < 2:
+        has_time = answer.asked.time - answer.spent > 2 * answer.asked.budget
+        notes.append(words("search.no_other" if has_time else "search.no_race"))
+    if (epochs := winner.setting.training.epochs) < 1:
+        notes.append(words("search.part_seen", share=numbers.share(words, epochs, 0)))
     return [told, *notes, *_lead(words, answer)]
+
+
+def _is_as_shipped(finalist: Finalist) -> bool:
+    """Whether it is the recipe that it started from, but for the number of steps."""
+    if finalist.origin not in shipped_names():
+        return True
+    own = {"epochs": finalist.setting.training.epochs}
+    shipped = Setting.from_knobs({**find_recipe(finalist.origin).knobs, **own})
+    return shipped == finalist.setting
 
 
 def _lead(words: Words, answer: SearchAnswer) -> list[str]:

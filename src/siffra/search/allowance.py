@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from siffra.search.race import SHORT
+
 FEWEST_FINALS = 3
 """Seeds that time is kept for to score the winner with."""
 _FILL = 0.97
@@ -30,6 +32,7 @@ class Allowance:
         self.clock = clock
         self._begun = clock() - spent
         self._has_runs = self._has_finals = False
+        self._entering = 0.0
         self._overhead = self.final_overhead = min(budget / 2, _OVERHEAD)
 
     @property
@@ -50,6 +53,11 @@ class Allowance:
     def cost(self, share: float) -> float:
         """Predicted seconds of a run that trains for so much of the budget."""
         return share * self.budget + self._overhead
+
+    @property
+    def newcomer_cost(self) -> float:
+        """Predicted seconds of a new candidate: to time it, and to train it to the end."""
+        return self._entering + self.cost(SHORT) + self.cost(1.0)
 
     @property
     def final_cost(self) -> float:
@@ -74,6 +82,11 @@ class Allowance:
         self._has_runs = True
         if not self._has_finals:
             self.final_overhead = times_as_many * self._overhead
+
+    def learn_entering(self, seconds: float) -> None:
+        """To propose and to time a candidate took so many seconds."""
+        weight = 1 / 4 if self._entering else 1
+        self._entering += weight * (seconds - self._entering)
 
     def learn_final(self, overhead: float) -> None:
         """A run that was scored on the test sets did."""

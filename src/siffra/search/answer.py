@@ -112,6 +112,11 @@ class SearchAnswer:
     study: tuple[Reference, ...]
 
     @property
+    def raced(self) -> int:
+        """How many candidates were compared: those that have been trained at all."""
+        return len({point.candidate for point in self.points})
+
+    @property
     def is_over_budget(self) -> bool:
         """Whether the winner took longer to train than it was to, in the mean over its seeds."""
         return self.winner.seconds.mean > self.asked.budget
@@ -200,9 +205,12 @@ def as_json(found: SearchAnswer) -> dict[str, Any]:
 
 
 def _points(candidate: Candidate) -> list[Point]:
+    """A candidate's rounds; runs from before its number of steps was corrected count no more."""
     found = []
-    for steps in dict.fromkeys(run.steps for run in candidate.runs):
+    for steps in dict.fromkeys((candidate.short_steps, candidate.steps)):
         runs = [run for run in candidate.runs if run.steps == steps]
+        if not runs:
+            continue
         names = runs[0].accuracy
         found.append(
             Point(

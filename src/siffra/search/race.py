@@ -24,7 +24,9 @@ class Round:
     seeds: int
 
 
-ROUNDS = (Round(0.25, 1), Round(1.0, 1), Round(1.0, 3), Round(1.0, 6), Round(1.0, 10))
+SHORT = 0.25
+"""The share of the budget that the first round trains for."""
+ROUNDS = (Round(SHORT, 1), Round(1.0, 1), Round(1.0, 3), Round(1.0, 6), Round(1.0, 10))
 _HOME_ROUND = 2
 """The round that the shipped recipe goes to in any case."""
 _GO_ON = 3

@@ -9,6 +9,7 @@ import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from siffra.config import Setting
@@ -24,7 +25,7 @@ from siffra.search.budget import spell_seconds
 from siffra.search.finals import Confirmed, Finals, scored
 from siffra.search.journal import Journal
 from siffra.search.proposals import Seen, proposals
-from siffra.search.race import ROUNDS, Candidate, Ran, Turn, next_turn, ranking
+from siffra.search.race import ROUNDS, SHORT, Candidate, Ran, Turn, next_turn, ranking
 from siffra.search.space import Given, Space, parameters_of
 from siffra.search.trial import seconds_per_step, try_out, with_steps
 from siffra.store import Store
@@ -192,14 +193,18 @@ class Search:
         return []
 
     def _may_be_quick_enough(self, setting: Setting) -> bool:
-        """Whether it would make enough steps at the best rate of arithmetic seen so far."""
-        rates = [
-            candidate.steps * self._work(candidate.setting) / self._asked.budget
-            for candidate in self._able()
-        ]
+        """Whether it would make enough steps at the rate of arithmetic that is usual for its kind.
+
+        Where none of its kind was seen, at the best rate that was.
+        """
+        able = self._able()
+        rates = [c.steps * self._work(c.setting) / self._asked.budget for c in able]
+        kind = type(setting.model)
+        alike = [rate for rate, c in zip(rates, able, strict=True) if type(c.setting.model) is kind]
         if not rates:
             return True
-        return self._asked.budget * max(rates) >= FEWEST_STEPS * self._work(setting)
+        rate = median(alike) if alike else max(rates)
+        return self._asked.budget * rate >= FEWEST_STEPS * self._work(setting)
 
     def _work(self, setting: Setting) -> float:
         """Multiply-adds of a step."""
@@ -211,8 +216,9 @@ class Search:
         """Time a candidate, and let it into the race; with no steps where it is too slow."""
         number = len(self._candidates)
         self._tell("timing", None, 0)
-        budget = self._asked.budget
-        a_step = seconds_per_step(setting, self._dataset, self._engine, _TIMED * budget)
+        worth = _TIMED * self._asked.budget
+        most = self._allowance.planned() / FEWEST_STEPS
+        a_step = seconds_per_step(setting, self._dataset, self._engine, worth, most)
         steps = self._allowance.steps(a_step)
         if steps < FEWEST_STEPS:
             steps = 0
@@ -220,9 +226,12 @@ class Search:
         self._journal.add_candidate(entered, self._allowance.spent)
 
     def _too_slow(self) -> SearchError:
+        fixed = ", ".join(f"{name} = {value}" for name, value in self._asked.fixed.items())
+        with_fixed, fewer = (f" with {fixed}", ", or fix fewer knobs") if fixed else ("", "")
         return SearchError(
-            f"budget: in {spell_seconds(self._asked.budget)} no network makes {FEWEST_STEPS} steps "
-            f"on this machine, the least that a training can be judged by; give a longer --budget"
+            f"budget: in {spell_seconds(self._asked.budget)} no network{with_fixed} makes "
+            f"{FEWEST_STEPS} steps on this machine, the least that a training can be judged by; "
+            f"give a longer --budget{fewer}"
             f"{'' if self._engine.threads > 1 else ', or more --threads'}."
         )
 
@@ -238,13 +247,15 @@ class Search:
             self._run(turn)
             return True
         # A new candidate is of no use unless it can be trained to the end.
-        if spare < self._allowance.cost(ROUNDS[0].share) + self._allowance.cost(1.0):
+        if spare < self._allowance.newcomer_cost:
             return False
+        before = self._allowance.clock()
         try:
             parameters, setting = self._proposed(len(self._candidates))
         except _NothingNewError:
             return False
         self._enter(setting, parameters)
+        self._allowance.learn_entering(self._allowance.clock() - before)
         return True
 
     def _run(self, turn: Turn) -> None:
@@ -277,7 +288,7 @@ class Search:
         steps = max(self._allowance.steps(seconds_per_step), least)
         steps = steps if steps >= FEWEST_STEPS else 0
         short = candidate.short_steps
-        missed = seconds_per_step * short / self._allowance.planned(ROUNDS[0].share)
+        missed = seconds_per_step * short / self._allowance.planned(SHORT)
         if len(candidate.runs) == 1 and not 1 / _OFF <= missed <= _OFF:
             short = _short(steps)
         if (steps, short) != (candidate.steps, candidate.short_steps):
@@ -309,4 +320,4 @@ def _start_of(knobs: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, A
 
 def _short(steps: int) -> int:
     """The steps of the first round, where so many fit the whole budget."""
-    return max(1, int(steps * ROUNDS[0].share))
+    return max(1, int(steps * SHORT))

@@ -1,5 +1,6 @@
 """One candidate tried out: trained for a number of steps, timed, scored on held-out images."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,8 @@ from siffra.scores import accuracy, confusion_matrix
 
 _FIRST_STEPS = 8
 """Trained before the clock is looked at: the first steps are slower than the others."""
+_FIRST_SLOWER = 4
+"""By no more than this factor, or so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,13 @@ def try_out(
     return Tried(scores, seconds)
 
 
-def seconds_per_step(setting: Setting, dataset: Dataset, engine: Engine, worth: float) -> float:
-    """How long a step of this training takes here, measured for about `worth` seconds."""
+def seconds_per_step(
+    setting: Setting, dataset: Dataset, engine: Engine, worth: float, most: float = math.inf
+) -> float:
+    """How long a step of this training takes here, measured for about `worth` seconds.
+
+    Where it takes longer than `most`, nobody needs to know by how much: it is timed no further.
+    """
     images = len(dataset.train)
     engine.prepare(setting.model, setting.training, dataset)
 
@@ -51,7 +59,12 @@ def seconds_per_step(setting: Setting, dataset: Dataset, engine: Engine, worth: 
         seconds, _ = _train(with_steps(setting, steps, images), dataset, 0, engine)
         return seconds / steps
 
+    first = timed(1)
+    if first > _FIRST_SLOWER * most:
+        return first
     first = timed(_FIRST_STEPS)
+    if first > most:
+        return first
     return timed(max(_FIRST_STEPS, int(worth / max(first, 1e-9))))
 
 
