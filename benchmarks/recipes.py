@@ -59,8 +59,11 @@ class Bench:
     seeds: int
 
 
-def found(budget: float, seconds: float, bench: Bench) -> Setting:
-    """What a search of so many `seconds` comes to, from the shipped recipes on."""
+def found(recipe: Recipe, seconds: float, bench: Bench) -> Setting | None:
+    """What a search of so many `seconds` comes to, from this recipe and the shipped ones on.
+
+    None where that is the recipe itself, or what was below it in the race on the same seeds.
+    """
     told = 0
 
     def show(now: Now) -> None:
@@ -70,8 +73,9 @@ def found(budget: float, seconds: float, bench: Bench) -> Setting:
             best = "" if now.best is None else f", best {now.best:.2%} on validation"
             _say(f"  candidate {told}{best}, {now.time - now.spent:.0f} s left")
 
+    others = [find_recipe(name) for name in shipped_names() if name != recipe.name]
     ended = search(
-        budget,
+        recipe.budget or 0.0,
         seconds,
         sets=None,
         fixed={},
@@ -79,10 +83,14 @@ def found(budget: float, seconds: float, bench: Bench) -> Setting:
         engine=bench.engine,
         store=default_store_path(),
         dataset=bench.dataset,
+        recipes=[recipe, *others],
         on_event=show,
     )
-    winner = ended.answer.winner
+    winner, lead = ended.answer.winner, ended.answer.lead_in_race
     _say(f"  candidate {winner.candidate} has won{winner.origin and f': {winner.origin}'}")
+    if winner.origin == recipe.name or lead is None or lead < 0:
+        return None
+    _say(f"  on the same seeds it leads by {100 * lead:.2f} percentage points on validation")
     return winner.setting
 
 
@@ -128,7 +136,10 @@ def remade(name: str, recipe: Recipe, options: argparse.Namespace, bench: Bench)
     source = find_recipe(options.take) if options.take else recipe
     setting = Setting.from_knobs(source.knobs, where=source.source)
     if options.find:
-        setting = found(budget, options.find, bench)
+        better = found(recipe, options.find, bench)
+        if better is None:
+            print(f"{name}: kept; nothing was found that is better")
+        setting = better or setting
     if options.find or options.fit:
         setting = fitted(setting, budget, options.fill, bench)
     _say(f"{name}: {setting.training.epochs:.4g} epochs")

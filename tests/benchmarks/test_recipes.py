@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -74,6 +75,33 @@ def test_what_is_found_is_fitted_to_the_budget(toy):
     assert recipe.knobs["epochs"] != 1
     assert recipe.measured is not None
     assert recipe.measured.seconds.mean < 0.5  # ten times the budget: tests share their machine
+
+
+@pytest.mark.parametrize(
+    ("origin", "lead", "neurons"),
+    [("", 0.01, 4), ("digits-1s", 0.0, 4), ("", -0.001, 8), ("", None, 8), ("toy", None, 8)],
+)
+def test_a_recipe_gives_way_only_to_what_was_no_worse_on_the_same_seeds(
+    toy, monkeypatch, capsys, origin, lead, neurons
+):
+    setting = Setting.from_knobs({"neurons": 4, "epochs": 1, "batch_size": 32})
+    winner = SimpleNamespace(candidate=3, origin=origin, setting=setting)
+    answer = SimpleNamespace(winner=winner, lead_in_race=lead)
+    starts = []
+
+    def search(*_, recipes, **__):
+        starts.extend(recipe.name for recipe in recipes)
+        return SimpleNamespace(answer=answer)
+
+    monkeypatch.setattr(recipes, "search", search)
+
+    recipes.main([str(toy), "--find", "1s", "--seeds", "1", "--threads", "1", "--write"])
+
+    recipe = read_recipe(toy)
+    assert starts[0] == recipe.name
+    assert recipe.knobs["neurons"] == neurons
+    assert recipe.knobs["epochs"] != 1  # fitted either way
+    assert ("kept" in capsys.readouterr().out) is (neurons == 8)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ def test_it_finds_better_than_where_it_started(look):
     assert found.rivals[0].origin == "start"
     assert found.ahead
     assert found.ahead.low > 0
+    assert found.lead_in_race
+    assert found.lead_in_race > 0
 
 
 def test_it_keeps_to_its_time_and_its_budget(look, clock):

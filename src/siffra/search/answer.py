@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Any
 
 from siffra.config import Setting
@@ -89,7 +90,9 @@ class SearchAnswer:
     `rivals` are whom the winner is set against, and `ahead` by how much it leads the first of
     them in the mean accuracy over the sets, paired by seed. `held_out` counts the validation
     images that candidates were judged by, `spent` the seconds that looking took. `source` says
-    where the data is from; it is None for what is in memory alone.
+    where the data is from; it is None for what is in memory alone. `lead_in_race` is the winner's
+    over the first candidate, on held-out images: the mean over the seeds for the whole budget
+    that both have; None where it is that one, or they share none.
     """
 
     asked: Asked
@@ -110,6 +113,7 @@ class SearchAnswer:
     front: tuple[int, ...]
     importance: Importance
     study: tuple[Reference, ...]
+    lead_in_race: float | None = None
 
     @property
     def raced(self) -> int:
@@ -154,6 +158,7 @@ def answer(
         front=front([(point.seconds, point.score) for point in points]),
         importance=importance(space, found.candidates, found.finalists[0].candidate, asked.fixed),
         study=tuple(study),
+        lead_in_race=_lead_in_race(found.finalists[0].candidate, found.candidates),
     )
 
 
@@ -226,6 +231,15 @@ def _points(candidate: Candidate) -> list[Point]:
             )
         )
     return found
+
+
+def _lead_in_race(winner: Candidate, candidates: Sequence[Candidate]) -> float | None:
+    home = next(candidate for candidate in candidates if candidate.steps > 0)
+    if winner is home:
+        return None
+    own, its = ({r.seed: r.score for r in c.runs if r.steps == c.steps} for c in (winner, home))
+    shared = own.keys() & its.keys()
+    return fmean(own[seed] - its[seed] for seed in shared) if shared else None
 
 
 def _finalist(confirmed: Confirmed, asked: Asked) -> Finalist:
