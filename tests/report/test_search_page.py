@@ -90,6 +90,7 @@ def test_the_page_says_who_won_by_what_and_how_to_repeat_it(answer, model, tmp_p
     assert f"siffra train --recipe {tmp_path}/out/winner.toml</pre>" in text
     assert "<svg" in text
     assert {"en": "97.15", "sv": "97,15"}[language] in text
+    assert {"en": "joins the luckiest of them", "sv": "haft mest tur"}[language] in text
     assert {"en": "filters, layer 2", "sv": "filter, lager 2"}[language] in text.lower()
     assert {path.name for path in others} == {
         "search.json", "winner.toml", "winner.safetensors", "front.svg",
