@@ -136,7 +136,7 @@ def test_a_machine_that_is_too_slow_is_one_clear_line(siffra, many, tmp_path):
     )  # fmt: skip
 
     assert ended.code == 2
-    assert "budget: in 1e-05s no network makes 24 steps on this machine" in ended.err
+    assert "in 1e-05s no network with model = dense makes 24 steps on this machine" in ended.err
 
 
 def test_a_recipes_knobs_give_way_to_those_that_are_given(siffra, small, tmp_path):
