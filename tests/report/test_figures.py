@@ -139,7 +139,7 @@ def test_a_heat_map_has_room_for_words_and_none():
     drawing = draw_question("heatmap", replace(answer, levels=levels), WORDS)
 
     assert drawing is not None
-    assert {"Optimizer", "sgd", "momentum", "None", "2"} <= set(texts(drawing))
+    assert {"Optimizer", "SGD", "momentum", "None", "2"} <= set(texts(drawing))
 
 
 def test_a_heat_map_needs_two_knobs():

@@ -13,7 +13,7 @@ from siffra.report.terminal import lab_text
 from siffra.report.words import words_in
 
 MODELS = make_question("d", [{"model": "dense"}, {"model": "conv"}], epochs=3)
-SHARED = "learning rate 0.7, batch size 140, 3 epochs, optimizer sgd"
+SHARED = "learning rate 0.7, batch size 140, 3 epochs, optimizer SGD"
 DENSE = "with the dense model: 1 hidden layer, 32 neurons"
 CONV = (
     "with the convolutional model: 1 convolutional layer, 16 filters, kernel size 8, strides 1, "
@@ -51,7 +51,7 @@ def test_what_follows_from_a_level_is_told_with_it():
     question = make_question("a", [{"optimizer": o} for o in ("sgd", "momentum")], epochs=3)
 
     assert told(question).endswith(
-        "; with optimizer sgd: learning rate 0.7"
+        "; with optimizer SGD: learning rate 0.7"
         "; with optimizer momentum: learning rate 0.1, momentum 0.9"
     )
 

@@ -205,10 +205,10 @@ def test_averages_stand_in_the_json_and_the_recipe_beside_the_plain_figures(
 @pytest.mark.parametrize(
     ("language", "told"),
     [
-        ("en", ("Seen among the 17 candidates with the convolutional model and optimizer muon:",
-                "layers; filters, layers 3 and 4; strides, layer 4.")),
-        ("sv", ("Sett bland de 17 kandidaterna med faltningsmodellen och optimerare muon:",
-                "lager; filter, lager 3 och 4; steglängd, lager 4.")),
+        ("en", ("Seen among the 17 candidates with the convolutional model and optimizer Muon:",
+                "hidden layers; filters, layers 3 and 4; strides, layer 4.")),
+        ("sv", ("Sett bland de 17 kandidaterna med faltningsmodellen och optimerare Muon:",
+                "dolda lager; filter, lager 3 och 4; steglängd, lager 4.")),
     ],
 )  # fmt: skip
 def test_what_mattered_is_told_with_whom_it_rests_on_and_what_is_not_known(

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import siffra.report
-from siffra.config import KNOBS
+from siffra.config import KNOBS, choices
 from siffra.errors import SiffraError
 from siffra.lab.labfile import RECIPE
-from siffra.report.labels import knobs_name, value_name
+from siffra.report.labels import knob_name, knobs_name, value_name
 from siffra.report.words import LANGUAGES, words_in
 
 REPORT = Path(siffra.report.__file__).parent
@@ -103,3 +103,31 @@ def test_knobs_and_their_values_are_told_in_the_language(language, said):
 
     assert knobs_name(words_in(language), knobs) == said
     assert all(f"knob.{name}" in words_in(language) for name in (*KNOBS, RECIPE))
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "optimizer SGD, schedule one-cycle, activation ReLU, padding same size"),
+        ("sv", "optimerare SGD, schema encykel, aktivering ReLU, utfyllnad samma storlek"),
+    ],
+)
+def test_values_are_told_as_words_or_by_their_proper_names(language, said):
+    knobs = {"optimizer": "sgd", "schedule": "one_cycle", "activation": "relu", "padding": "same"}
+
+    assert knobs_name(words_in(language), knobs) == said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_word_that_a_knob_takes_has_one_in_the_language(language):
+    words = words_in(language)
+    same_in_all = {"momentum", "tanh"}
+
+    taken = {value for name in KNOBS for value in choices(name) or ()}
+
+    assert {value for value in taken if f"value.{value}" not in words} == same_in_all
+
+
+def test_layers_are_called_hidden_where_a_knob_is_named_alone():
+    names = [knob_name(words_in(language), "layers") for language in LANGUAGES]
+    assert names == ["hidden layers", "dolda lager"]

@@ -188,7 +188,7 @@ def _preset(words: Words, answers: Answers) -> str:
     if answers.looks:
         most = answers.looks[-1].seeds
         return words(f"head.{of}_looks", preset=plan.preset, seeds=seeds, most=most)
-    return words(f"head.{of}", preset=plan.preset, seeds=seeds)
+    return words(f"head.{of}", preset=plan.preset, seeds=words.count("head.seeds", seeds))
 
 
 def _tallies(words: Words, answers: Answers) -> tuple[tuple[str, Tally], ...]:
