@@ -11,6 +11,7 @@ import pytest
 from siffra.config import Setting
 from siffra.data.load import DataSource, load_dataset
 from siffra.errors import SearchError
+from siffra.network import build_network
 from siffra.recipes import Recipe, find_recipe
 from siffra.search.race import FIRST_SEED
 from siffra.search.session import search
@@ -375,6 +376,23 @@ def test_a_network_that_is_far_too_slow_is_timed_for_a_step_and_no_more(look, en
 
     timings = [steps for who, steps, seed in engine.trained if seed == 0 and "(128," in who]
     assert timings == [1]
+
+
+@pytest.mark.parametrize("seconds", [60.0, 120.0])
+def test_where_the_short_round_finds_all_too_slow_there_is_a_winner_all_the_same(
+    look, engine, seconds
+):
+    """Timings are short, and let 26 steps into the budget; longer runs take twice that."""
+    knobs = {**START.knobs, "batch_size": 64}
+    network = build_network(Setting.from_knobs(knobs).model, (12, 12, 1), 3)
+    engine.multiplications_per_second = network.multiplications * 64 * 26 / (0.97 * 10)
+    engine.slowness = lambda took, seed: 2.0 if took > 4 or seed >= FIRST_SEED else 1.0
+
+    found = look(seconds=seconds, recipes=[replace(START, knobs=knobs)]).answer
+
+    assert found.winner.origin == "start"
+    assert found.winner.seconds.mean <= 10.0
+    assert min(point.steps for point in found.points if point.is_whole) >= 24
 
 
 ALL_FIXED = {

@@ -285,8 +285,8 @@ class Search:
         and could not be compared with the others': it is run once more.
         """
         least = int(_MOST_CUT * candidate.steps)
-        steps = max(self._allowance.steps(seconds_per_step), least)
-        steps = steps if steps >= FEWEST_STEPS else 0
+        # Who is in the race stays in it, were it only for a search to have a winner.
+        steps = max(self._allowance.steps(seconds_per_step), least, FEWEST_STEPS)
         short = candidate.short_steps
         missed = seconds_per_step * short / self._allowance.planned(SHORT)
         if len(candidate.runs) == 1 and not 1 / _OFF <= missed <= _OFF:
