@@ -52,6 +52,16 @@ def test_any_number_of_levels_can_be_drawn_and_told_of(kind, levels):
     assert caption(kind, answer, WORDS, examined).endswith(".")
 
 
+@pytest.mark.parametrize("language", ["en", "sv"])
+@pytest.mark.parametrize("kind", sorted({*get_args(Figure)} - {"heatmap"}))
+def test_of_one_seed_no_caption_tells_of_means_and_intervals(kind, language):
+    answer, examined = asked(seeds=1, kinds=(kind,))
+
+    told = caption(kind, answer, words_in(language), examined)
+
+    assert not re.search(r"\b1 (seed|frö)|\b(means? over|medelvärden|95\s% int|95-procent)", told)
+
+
 @pytest.mark.parametrize("kind", sorted(EXAMINED))
 def test_one_seed_is_enough_to_draw(kind):
     answer, examined = asked(seeds=1)

@@ -1,6 +1,7 @@
 import dataclasses
 import html
 import html.parser
+import itertools
 import json
 import os
 import re
@@ -123,6 +124,15 @@ def test_the_figures_that_the_markdown_links_are_there(written):
 
     assert len(linked) == 13
     assert all((out / name).exists() for name in linked)
+
+
+def test_what_a_claim_rests_on_begins_a_line_in_every_dialect_of_markdown(written):
+    lines = (written[0] / "report.md").read_text("utf-8").splitlines()
+    says = [a for a, b in itertools.pairwise(lines) if a.startswith("- **") and b.startswith("  ")]
+
+    # Two blanks, as a backslash is no line break to MkDocs.
+    assert says
+    assert all(line.endswith("  ") for line in says)
 
 
 def test_tables_in_the_markdown_are_rectangular(written):

@@ -251,6 +251,22 @@ def test_where_one_side_never_reached_it_a_longer_training_is_advised(answers, l
     assert words_in(language)("needs_many") not in said
 
 
+@pytest.mark.parametrize(
+    ("language", "left_out", "told"),
+    [
+        ("en", 1, "the times of one seed were left out"),
+        ("en", 2, "the times of 2 seeds were left out"),
+        ("sv", 1, "tiderna för ett frö räknas inte"),
+        ("sv", 2, "tiderna för 2 frön räknas inte"),
+    ],
+)
+def test_how_many_seeds_times_were_left_out_is_told(answers, language, left_out, told):
+    found, asked = claim("a1", answers)
+    fewer = dataclasses.replace(found, reason="several machines", left_out=left_out)
+
+    assert told in verdict_sentence(fewer, asked, language)
+
+
 def test_levels_that_are_averaged_are_called_their_mean(answers):
     said = verdict_sentence(*claim("a6", answers))
 
@@ -279,11 +295,12 @@ def test_claims_that_are_not_the_authors_are_counted_apart(answers):
     assert summary_sentence(divided) == (
         "Of 10 claims of the lab's author, 4 were supported, 2 were refuted, "
         "3 stayed inconclusive and 1 was not tested. "
-        "The one claim by siffra: 1 stayed inconclusive."
+        "The one claim by siffra: inconclusive."
     )
     assert summary_sentence(divided, "sv").startswith("Av labbförfattarens 10 påståenden får 4 st")
     alone = dataclasses.replace(divided, questions=divided.questions[-1:])
-    assert summary_sentence(alone) == "The one claim by siffra: 1 stayed inconclusive."
+    assert summary_sentence(alone) == "The one claim by siffra: inconclusive."
+    assert summary_sentence(alone, "sv") == "Det enda påståendet från siffra: oavgjort."
 
 
 def test_a_lab_without_claims_says_so():

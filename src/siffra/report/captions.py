@@ -30,8 +30,8 @@ def caption(
     if kind in EXAMINED and examined:
         return caption_of_networks(kind, answer, words, examined)
     seen = [level for level in answer.levels if level.records]
-    seeds = numbers.count_over(words, [len(level.records) for level in seen])
-    how = words(f"caption.{kind}", n=seeds)
+    runs = [len(level.records) for level in seen]
+    how = numbers.over_seeds(words, f"caption.{kind}", runs)
     return f"{how} {_SEE[kind](answer, seen, words)}".strip()
 
 

@@ -19,8 +19,8 @@ def caption_of_experiments(
         told = caption_of_named(kind, experiments.named(shown, words, examined), words)
     else:
         names = [words.say(e.experiment.name) for e in shown]
-        seeds = numbers.count_over(words, [len(e.records) for e in shown])
-        told = f"{words(f'caption.{kind}', n=seeds)} {told_of_confusion(shown, names, words)}"
+        how = numbers.over_seeds(words, f"caption.{kind}", [len(e.records) for e in shown])
+        told = f"{how} {told_of_confusion(shown, names, words)}"
     seen = sum(bool(e.records) for e in answers.experiments)
     if len(shown) < seen:
         told += f" {words('caption.some_experiments', n=seen)}"

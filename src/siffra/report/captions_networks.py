@@ -30,8 +30,8 @@ def caption_of_networks(
 
 def caption_of_named(kind: Figure, levels: Named, words: Words) -> str:
     """How to read the figure, and what there is to see."""
-    seeds = numbers.count_over(words, [len(examinations) for _, examinations in levels])
-    told = [words(f"caption.{kind}", n=seeds)]
+    runs = [len(examinations) for _, examinations in levels]
+    told = [numbers.over_seeds(words, f"caption.{kind}", runs)]
     few = [words("caption.few", n=len(levels))] if len(levels) > _MOST_LEVELS else []
     match kind:
         case "shifts":

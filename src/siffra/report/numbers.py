@@ -58,10 +58,18 @@ def share(words: Words, fraction: float, decimals: int = 1) -> str:
     return f"{words.number(100 * fraction, decimals)}{GAP}%"
 
 
-def count_over(words: Words, counts: Sequence[int]) -> str:
-    """`5`, or `5 to 20` where some have more than others, as of runs at levels."""
+def over_seeds(words: Words, key: str, counts: Sequence[int]) -> str:
+    """The text for figures over `5` seeds, or `5 to 20` where some levels have more than others.
+
+    Where each has but one run, that is `key.one`; a text that has no number is `key` itself.
+    """
+    if key in words:
+        return words(key)
     low, high = min(counts), max(counts)
-    return str(low) if low == high else words("quantity.from_to", low=low, high=high)
+    if high == 1:
+        return words(f"{key}.one")
+    n = str(low) if low == high else words("quantity.from_to", low=low, high=high)
+    return words(f"{key}.other", n=n)
 
 
 def seconds(words: Words, summary: Summary) -> str:

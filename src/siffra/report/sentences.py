@@ -113,9 +113,8 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
     if answer.verdict == "inconclusive" and not answer.reason:
         needed = answer.seeds_needed
         parts.append(words("needs_many") if needed is None else words("needs", n=_about(needed)))
-    if answer.reason and f"reason.{answer.reason.replace(' ', '_')}" in words:
-        key = f"reason.{answer.reason.replace(' ', '_')}"
-        parts.append(words(key, epochs=answer.claim.epochs, n=answer.left_out))
+    if answer.reason:
+        parts += _reason(words, answer)
     if answer.look is not None:
         parts.append(words("decided_at", n=answer.look))
     return "; ".join(parts)
@@ -164,13 +163,23 @@ def _about(seeds: int) -> int:
     return seeds if seeds <= FEW_SEEDS else -(-seeds // unit) * unit
 
 
+def _reason(words: Words, answer: ClaimAnswer) -> list[str]:
+    """Why a claim has this verdict, where that is to be told."""
+    if answer.reason == "several machines":
+        return [words.count("reason.several_machines", answer.left_out)]
+    key = f"reason.{answer.reason.replace(' ', '_')}"
+    return [words(key, epochs=answer.claim.epochs)] if key in words else []
+
+
 def _counted(words: Words, key: str, claims: Sequence[ClaimAnswer], **values: str) -> str:
-    """The text for so many claims, with how many have which verdict put in."""
+    """The text for so many claims, with how many have which verdict put in; of one, its verdict."""
+    if len(claims) == 1:
+        return words(f"{key}.one", counts=verdict_name(words, claims[0]), **values)
     counts = {verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS}
     told = [
         words.count(f"summary.{verdict.replace(' ', '_')}", n) for verdict, n in counts.items() if n
     ]
-    return words.count(key, len(claims), counts=words.listing(told), **values)
+    return words(f"{key}.other", n=len(claims), counts=words.listing(told), **values)
 
 
 def _after(words: Words, answer: QuestionAnswer) -> str:
