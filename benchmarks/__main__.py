@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -129,14 +129,13 @@ def kernels(
 ) -> None:
     """The heaviest kernels alone, against the matrix peak."""
     chosen = known("only", only, list(KERNELS))
-    threads = _hold(threads)
-    conditions = Conditions.here(threads, ["siffra"])
-    origin = _origin(docs, conditions, write=write, fresh=fresh)
-    with _saying() as say:
-        times = measure_kernels(chosen, threads, say)
-    for line in (*report.kernel_lines(times), *report.missed_shares(times)):
-        console.print(line, highlight=False)
-    _finish(docs, conditions, origin, fresh=fresh, kernels=_by_name(times))
+
+    def lines(times: Any) -> Iterator[str]:
+        yield from report.kernel_lines(times)
+        yield from report.missed_shares(times)
+
+    measure = partial(measure_kernels, chosen)
+    _of_siffra("kernels", measure, lines, docs, threads, write=write, fresh=fresh)
 
 
 @app.command()
@@ -150,15 +149,11 @@ def shares(
 ) -> None:
     """What augmentation and scoring cost beside siffra's training."""
     chosen = known("only", only, list(SHARES))
-    threads = _hold(threads)
-    conditions = Conditions.here(threads, ["siffra"])
-    origin = _origin(docs, conditions, write=write, fresh=fresh)
-    with _saying() as say:
-        dataset = read_images(images or IMAGES, SCORED)
-        times = measure_shares(chosen, dataset, threads, say)
-    for line in report.share_lines(times):
-        console.print(line, highlight=False)
-    _finish(docs, conditions, origin, fresh=fresh, shares=_by_name(times))
+
+    def measure(threads: int, say: Callable[[str], None]) -> Sequence[Any]:
+        return measure_shares(chosen, read_images(images or IMAGES, SCORED), threads, say)
+
+    _of_siffra("shares", measure, report.share_lines, docs, threads, write=write, fresh=fresh)
 
 
 @app.command()
@@ -172,15 +167,11 @@ def left(
 ) -> None:
     """Where the seconds of siffra's epochs go: products, all else, and what is left to gain."""
     chosen = known("only", only, list(LEFT))
-    threads = _hold(threads)
-    conditions = Conditions.here(threads, ["siffra"])
-    origin = _origin(docs, conditions, write=write, fresh=fresh)
-    with _saying() as say:
-        dataset = read_images(images or IMAGES, 1)
-        times = measure_left(chosen, dataset, threads, say)
-    for line in report.left_lines(times):
-        console.print(line, highlight=False)
-    _finish(docs, conditions, origin, fresh=fresh, left=_by_name(times))
+
+    def measure(threads: int, say: Callable[[str], None]) -> Sequence[Any]:
+        return measure_left(chosen, read_images(images or IMAGES, 1), threads, say)
+
+    _of_siffra("left", measure, report.left_lines, docs, threads, write=write, fresh=fresh)
 
 
 @app.command("compile")
@@ -193,14 +184,13 @@ def compiling(
 ) -> None:
     """How long siffra's kernels take to compile, kernel by kernel, with an empty cache."""
     chosen = known("only", only, list(NETWORKS))
-    threads = _hold(threads)
-    conditions = Conditions.here(threads, ["siffra"])
-    origin = _origin(docs, conditions, write=write, fresh=fresh)
-    with _saying() as say:
-        times = measure_compiling(chosen, threads, say)
-    for line in (*report.compile_lines(times), *report.missed_compiling(times)):
-        console.print(line, highlight=False)
-    _finish(docs, conditions, origin, fresh=fresh, compiling=_by_name(times))
+
+    def lines(times: Any) -> Iterator[str]:
+        yield from report.compile_lines(times)
+        yield from report.missed_compiling(times)
+
+    measure = partial(measure_compiling, chosen)
+    _of_siffra("compiling", measure, lines, docs, threads, write=write, fresh=fresh)
 
 
 @app.command("all")
@@ -225,6 +215,27 @@ def page(docs: Docs = _DOCS) -> None:
     if kept is None:
         raise BenchError(f"{docs / report.KEPT}: there is none; `works --write` makes it.")
     _write_page(docs, kept)
+
+
+def _of_siffra(
+    part: str,
+    measure: Callable[[int, Callable[[str], None]], Sequence[Any]],
+    lines: Callable[[Any], Iterable[str]],
+    docs: Path,
+    threads: int | None,
+    *,
+    write: bool,
+    fresh: bool,
+) -> None:
+    """Tell in `lines` what `measure` finds of siffra alone, and keep it as a `part` of the page."""
+    threads = _hold(threads)
+    conditions = Conditions.here(threads, ["siffra"])
+    origin = _origin(docs, conditions, write=write, fresh=fresh)
+    with _saying() as say:
+        times = measure(threads, say)
+    for line in lines(times):
+        console.print(line, highlight=False)
+    _finish(docs, conditions, origin, fresh=fresh, **{part: _by_name(times)})
 
 
 def _hold(threads: int | None) -> int:

@@ -5,8 +5,7 @@ from blank import blank_dataset
 
 from siffra.config import Setting
 from siffra.errors import ConfigError, LabFileError
-from siffra.lab.labfile import read_lab
-from siffra.lab.planning import plan_lab, plan_vary
+from siffra.lab.planning import plan_vary
 from siffra.lab.presets import PRESETS
 
 HEAD = """
@@ -26,18 +25,6 @@ id = "c"
 say = "!"
 direction = "better"
 """
-
-
-@pytest.fixture
-def planned(tmp_path):
-    """Writes a lab file, and plans it on blank images."""
-
-    def plan(content: str, **options):
-        path = tmp_path / "my.toml"
-        path.write_text(content)
-        return plan_lab(read_lab(path), blank_dataset(), **options)
-
-    return plan
 
 
 def told(planned, content: str, **options) -> str:

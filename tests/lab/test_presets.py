@@ -1,13 +1,10 @@
 """Presets: recipes that stand in for others, wherever a question names them."""
 
 import pytest
-from blank import blank_dataset
 
 from siffra.config import Setting
 from siffra.config.override import override
 from siffra.errors import LabFileError
-from siffra.lab.labfile import read_lab
-from siffra.lab.planning import plan_lab
 from siffra.recipes import find_recipe
 
 LAB = """
@@ -39,16 +36,6 @@ id = "e"
 name = "e"
 knobs = { recipe = "digits-5s" }
 """
-
-
-@pytest.fixture
-def planned(tmp_path):
-    def plan(content: str, **options):
-        path = tmp_path / "my.toml"
-        path.write_text(content)
-        return plan_lab(read_lab(path), blank_dataset(), **options)
-
-    return plan
 
 
 def recipe(name, **knobs):

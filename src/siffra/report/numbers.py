@@ -46,10 +46,7 @@ def accuracy_number(words: Words, summary: Summary) -> str:
     above, below = summary.high - summary.mean, summary.mean - summary.low
     if abs(above - below) > _ROUNDING:
         decimals = decimals_for(100 * min(above, below) or math.nan)
-        mean, low, high = (
-            words.number(100 * x, decimals) for x in (summary.mean, summary.low, summary.high)
-        )
-        return f"{mean}{GAP}({low}–{high})"
+        return _with_ends(words, summary, decimals, scale=100)
     return _plus_minus(words, 100 * summary.mean, 100 * half_width(summary), most=2)
 
 
@@ -82,11 +79,7 @@ def seconds_number(words: Words, summary: Summary) -> str:
     most = decimals_of_seconds(summary.mean)
     above, below = summary.high - summary.mean, summary.mean - summary.low
     if above > _SKEWED * below:
-        decimals = decimals_for(below, most)
-        mean, low, high = (
-            words.number(x, decimals) for x in (summary.mean, summary.low, summary.high)
-        )
-        return f"{mean}{GAP}({low}–{high})"
+        return _with_ends(words, summary, decimals_for(below, most))
     return _plus_minus(words, summary.mean, half_width(summary), most)
 
 
@@ -208,6 +201,12 @@ def _in_unit(value: float, unit: Unit) -> float:
     if unit == "points":
         return 100 * value
     return 100 * (value - 1) if unit == "percent" else value
+
+
+def _with_ends(words: Words, summary: Summary, decimals: int, scale: int = 1) -> str:
+    ends = (summary.mean, summary.low, summary.high)
+    mean, low, high = (words.number(scale * x, decimals) for x in ends)
+    return f"{mean}{GAP}({low}–{high})"
 
 
 def _plus_minus(words: Words, mean: float, half: float, most: int) -> str:
