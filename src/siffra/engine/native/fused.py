@@ -4,12 +4,18 @@ from functools import cached_property
 
 import numpy as np
 
-from siffra.engine.native import conv as kernels
 from siffra.engine.native.block import Block
-from siffra.engine.native.conv import LANES, padded
+from siffra.engine.native.conv import LANES, Shape, padded, positions, together
+from siffra.engine.native.fused_forward import Tiles, forward, quads_together
+from siffra.engine.native.fused_gradients import (
+    Patches,
+    Room,
+    add_up,
+    input_gradient,
+    weight_gradient,
+)
 from siffra.engine.native.part import Part
 from siffra.engine.native.placement import Place
-from siffra.kernels import compiled
 from siffra.network import Conv
 
 _SHARDS = 8
@@ -34,10 +40,10 @@ class FusedBlock(Block):
     def __init__(self, part: Part, place: Place, conv: Conv, images: int, slack: int) -> None:
         super().__init__(part)
         self._place, self._conv, self._images, self._slack = place, conv, images, slack
-        self._shape = kernels.Shape.of(conv)
-        self._window = conv.pool**2
-        self._at, self._spans = kernels.positions(conv), kernels.spans(conv)
-        self._forward = kernels.forward(self._window, kernels.together(self._shape.filters))
+        self._shape, self._tiles = Shape.of(conv), Tiles.of(conv)
+        blocks = together(self._shape.filters)
+        self._forward = forward(quads_together(conv), blocks, conv.pool > 1)
+        self._ink = np.zeros((images, 2, conv.input[0]), np.int64)
         self._out = part.output.batch(images, slack)
         self._choices = np.zeros(images * part.output.image, np.uint8)
 
@@ -45,7 +51,7 @@ class FusedBlock(Block):
         """See `Block`."""
         place = self._place
         self._forward(
-            x, images, self._shape, self._at, self._spans,
+            x, images, self._shape, self._tiles, self._ink,
             params[place.kernel], params[place.shift], self._out, self._choices,
         )  # fmt: skip
         return self._out
@@ -63,12 +69,11 @@ class FusedBlock(Block):
         grads: np.ndarray,
     ) -> None:
         """See `Block`."""
-        place, shape = self._place, self._shape
-        all_kernels, biases = self._shards
-        kernels.weight_gradient(*kernels.gradient_rows(self._conv))(
-            x, images, shape, self._at, self._window, gradient, self._choices, all_kernels, biases
-        )
-        _add_up(all_kernels, biases, shape, grads[place.kernel], grads[place.shift])
+        place, patches, room = self._place, self._patches, self._room
+        filters = self._conv.filters
+        run = weight_gradient(patches.vectors, patches.together, patches.halves)
+        run(x, images, self._shape, patches, filters, gradient, self._choices, room)
+        add_up(room, self._shape, patches, filters, grads[place.kernel], grads[place.shift])
 
     def input_gradient(self, images: int, gradient: np.ndarray, params: np.ndarray) -> np.ndarray:
         """See `Block`."""
@@ -78,23 +83,24 @@ class FusedBlock(Block):
         )
         self._by_filter[..., : shape.kernel_row] = by_block.transpose(0, 3, 1, 2)
         used = filters * shape.kernel_rows * padded(shape.kernel_row)
-        kernels.input_gradient(
-            images, shape, self._at, self._window, gradient, self._choices,
+        input_gradient(
+            images, shape, self._at, self._conv.pool**2, gradient, self._choices,
             self._by_filter.reshape(-1)[:used], filters, self._dx,
         )  # fmt: skip
         return self._dx
 
     @cached_property
-    def _shards(self) -> tuple[np.ndarray, np.ndarray]:
-        """Gradients of kernels (shard, filter, padded row, padded float) and biases."""
-        rows, lanes = kernels.gradient_rows(self._conv)
-        shards = min(_SHARDS, self._images), self._conv.filters
-        padded_rows = -(-self._shape.kernel_rows // rows) * rows
-        padded_row = -(-self._shape.kernel_row // lanes) * lanes
-        return (
-            np.zeros((*shards, padded_rows, padded_row), np.float32),
-            np.zeros(shards, np.float32),
-        )
+    def _patches(self) -> Patches:
+        return Patches.of(self._conv)
+
+    @cached_property
+    def _room(self) -> Room:
+        shards = min(_SHARDS, self._images)
+        return Room.of(self._patches, self._shape, self._conv.filters, shards)
+
+    @cached_property
+    def _at(self) -> np.ndarray:
+        return positions(self._conv)
 
     @cached_property
     def _by_filter(self) -> np.ndarray:
@@ -106,22 +112,3 @@ class FusedBlock(Block):
     @cached_property
     def _dx(self) -> np.ndarray:
         return self.part.input.batch(self._images, self._slack)
-
-
-@compiled
-def _add_up(kernels, biases, shape, kernel, bias):
-    """Sum the shards' gradients, in order, into the layout of the parameters."""
-    shards, filters, _, _ = kernels.shape
-    block_size = shape.kernel_rows * shape.kernel_row * LANES
-    for f in range(filters):
-        start = f // LANES * block_size + f % LANES
-        for row in range(shape.kernel_rows):
-            for column in range(shape.kernel_row):
-                total = np.float32(0)
-                for shard in range(shards):
-                    total += kernels[shard, f, row, column]
-                kernel[start + (row * shape.kernel_row + column) * LANES] = total
-        total = np.float32(0)
-        for shard in range(shards):
-            total += biases[shard, f]
-        bias[f] = total

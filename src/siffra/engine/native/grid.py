@@ -6,6 +6,7 @@ need none for padding either. Arrays have room for whole groups of `GROUP` image
 work on a group's positions together, whatever the batch's size.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,16 @@ class Grid:
 
     def batch(self, images: int, slack: int = 4 * LANES) -> np.ndarray:
         """Zeros for a batch, and `slack` floats: kernels read whole vectors past the end."""
-        return np.zeros(-(-images // GROUP) * GROUP * self.image + slack, np.float32)
+        return zeros_on_lines((-(-images // GROUP) * GROUP * self.image + slack,))
+
+
+def zeros_on_lines(shape: tuple[int, ...]) -> np.ndarray:
+    """Float32 zeros that start with a line of the cache, so that whole vectors lie in one each."""
+    line = 64  # bytes
+    size = 4 * math.prod(shape)
+    room = np.zeros(size + line, np.uint8)
+    start = -room.ctypes.data % line
+    return room[start : start + size].view(np.float32).reshape(shape)
 
 
 def in_group(offsets: np.ndarray, image: int) -> np.ndarray:

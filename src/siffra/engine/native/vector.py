@@ -19,9 +19,6 @@ _FEATURES = config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()  # pyr
 WIDE = "+avx512f" in _FEATURES
 """Whether a register holds 16 floats (else 8) and there are 32 of them (else 16)."""
 
-DEAD = 255
-"""What `store_window` notes where ReLU let nothing through."""
-
 intrinsic: Any = _intrinsic  # what it makes is called without its first parameter
 
 _ALIGN = 4  # bytes: vectors start at any float
@@ -57,7 +54,8 @@ def splat(builder, scalar, lanes):
     return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zeros)
 
 
-def _fma(builder, a, b, c):
+def fma(builder, a, b, c):
+    """Vector `a * b + c`, rounded once."""
     lanes = a.type.count
     function = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(a.type, [a.type] * 3), f"llvm.fma.v{lanes}f32"
@@ -65,27 +63,30 @@ def _fma(builder, a, b, c):
     return builder.call(function, [a, b, c])
 
 
-def _load(context, builder, array_type, array, index, lanes):
+def load_at(context, builder, array_type, array, index, lanes):
+    """`array[index : index + lanes]`, a vector."""
     at = pointer(context, builder, array_type, array, index, ir.FloatType(), lanes)
     return builder.load(at, align=_ALIGN)
 
 
-def _store(context, builder, array_type, array, index, vector):
+def store_at(context, builder, array_type, array, index, vector):
+    """Make `vector` the floats of `array` from `index` on."""
     at = pointer(context, builder, array_type, array, index, ir.FloatType(), vector.type.count)
     builder.store(vector, at, align=_ALIGN)
 
 
 @intrinsic(prefer_literal=True)
 def peek_many(typingctx, array, index, count):
-    """The tuple `array[index], ..., array[index + count - 1]` as machine integers."""
-    result = types.UniTuple(types.intp, count.literal_value)
+    """The tuple `array[index], ..., array[index + count - 1]`; integers as machine words."""
+    kind = types.intp if isinstance(array.dtype, types.Integer) else array.dtype
+    result = types.UniTuple(kind, count.literal_value)
 
     def codegen(context, builder, signature, args):
         values = []
         for i in range(result.count):
             at = builder.add(args[1], args[1].type(i))
             value = builder.load(pointer(context, builder, array, args[0], at))
-            values.append(context.cast(builder, value, array.dtype, types.intp))
+            values.append(context.cast(builder, value, array.dtype, kind))
         return context.make_tuple(builder, result, values)
 
     return result(array, types.intp, count), codegen
@@ -126,7 +127,7 @@ def load(typingctx, array, index, lanes):
     vector = Vector(lanes.literal_value)
 
     def codegen(context, builder, signature, args):
-        return _load(context, builder, array, args[0], args[1], vector.lanes)
+        return load_at(context, builder, array, args[0], args[1], vector.lanes)
 
     return vector(array, types.intp, lanes), codegen
 
@@ -137,7 +138,7 @@ def nonzero(typingctx, array, index, lanes):
     vector = Vector(lanes.literal_value)
 
     def codegen(context, builder, signature, args):
-        values = _load(context, builder, array, args[0], args[1], vector.lanes)
+        values = load_at(context, builder, array, args[0], args[1], vector.lanes)
         found = builder.fcmp_unordered("!=", values, ir.Constant(values.type, None))
         bits = builder.bitcast(found, ir.IntType(vector.lanes))
         return builder.zext(bits, ir.IntType(64))
@@ -230,7 +231,7 @@ def _outer(builder, sums, pointers, vectors, kind):
         value = splat(builder, builder.load(at), kind.dtype.lanes)
         for j in range(kind.count):
             old = builder.extract_value(sums, len(results))
-            results.append(_fma(builder, value, builder.extract_value(vectors, j), old))
+            results.append(fma(builder, value, builder.extract_value(vectors, j), old))
     return results
 
 
@@ -242,7 +243,7 @@ def add_scaled_rows(typingctx, sums, scalar, rows):
         sums_, scalar_, rows_ = args
         spread = splat(builder, scalar_, sums.dtype.lanes)
         results = [
-            _fma(
+            fma(
                 builder,
                 spread,
                 builder.extract_value(rows_, i),
@@ -261,9 +262,9 @@ def add_to(typingctx, array, index, scalar, vector):
 
     def codegen(context, builder, signature, args):
         array_, index_, scalar_, vector_ = args
-        old = _load(context, builder, array, array_, index_, vector.lanes)
-        new = _fma(builder, splat(builder, scalar_, vector.lanes), vector_, old)
-        _store(context, builder, array, array_, index_, new)
+        old = load_at(context, builder, array, array_, index_, vector.lanes)
+        new = fma(builder, splat(builder, scalar_, vector.lanes), vector_, old)
+        store_at(context, builder, array, array_, index_, new)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.float32, vector), codegen
@@ -278,7 +279,7 @@ def load_rows(typingctx, array, index, stride, lanes, count):
         array_, at, stride_ = args[:3]
         rows = []
         for _ in range(result.count):
-            rows.append(_load(context, builder, array, array_, at, result.dtype.lanes))
+            rows.append(load_at(context, builder, array, array_, at, result.dtype.lanes))
             at = builder.add(at, stride_)
         return context.make_tuple(builder, result, rows)
 
@@ -292,7 +293,7 @@ def store_rows(typingctx, array, index, stride, rows):
     def codegen(context, builder, signature, args):
         array_, at, stride_, rows_ = args
         for i in range(rows.count):
-            _store(context, builder, array, array_, at, builder.extract_value(rows_, i))
+            store_at(context, builder, array, array_, at, builder.extract_value(rows_, i))
             at = builder.add(at, stride_)
         return context.get_dummy_value()
 
@@ -313,50 +314,7 @@ def store_each(typingctx, array, index, offsets, rows):
             own = builder.extract_value(offsets_, i // together)
             further = index_.type(i % together * rows.dtype.lanes)
             at = builder.add(index_, builder.add(own, further))
-            _store(context, builder, array, array_, at, builder.extract_value(rows_, i))
+            store_at(context, builder, array, array_, at, builder.extract_value(rows_, i))
         return context.get_dummy_value()
 
     return types.void(array, types.intp, offsets, rows), codegen
-
-
-@intrinsic(prefer_literal=True)
-def store_window(typingctx, sums, first, size, together, array, choices, index):
-    """ReLU of the largest of `size` vectors, lane by lane, and which of them it was.
-
-    They are those from `sums[first * n + j]` on, n apart, for each j below n, which is
-    `together`. The values go to `array[index + j * lanes :]`, the choices (the first of equals;
-    255 where ReLU let nothing through) to `choices` likewise, uint8.
-    """
-    start, count, n = first.literal_value, size.literal_value, together.literal_value
-
-    def codegen(context, builder, signature, args):
-        sums_, array_, choices_, index_ = args[0], *args[4:]
-        for j in range(n):
-            vectors = [builder.extract_value(sums_, (start + i) * n + j) for i in range(count)]
-            best, choice = _largest(builder, vectors)
-            lanes = best.type.count
-            at = builder.add(index_, index_.type(j * lanes))
-            byte = choice.type.element
-            _store(context, builder, array, array_, at, best)
-            builder.store(choice, pointer(context, builder, choices, choices_, at, byte, lanes), 1)
-        return context.get_dummy_value()
-
-    return types.void(sums, first, size, together, array, choices, types.intp), codegen
-
-
-def _largest(builder, vectors):
-    best = vectors[0]
-    number = ir.VectorType(ir.IntType(8), best.type.count)
-
-    def numbers(value):
-        return ir.Constant(number, [value] * number.count)
-
-    choice = numbers(0)
-    for i, other in enumerate(vectors[1:], start=1):
-        larger = builder.fcmp_ordered(">", other, best)
-        best = builder.select(larger, other, best)
-        choice = builder.select(larger, numbers(i), choice)
-    zero = ir.Constant(best.type, None)
-    # Unordered, so that a diverged network's NaN is passed on instead of hidden.
-    alive = builder.fcmp_unordered(">", best, zero)
-    return builder.select(alive, best, zero), builder.select(alive, choice, numbers(DEAD))
