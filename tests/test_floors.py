@@ -15,6 +15,7 @@ FLOORS = (
     "errors",
     "recipes",
     "config",
+    "kernel_folders",
     "kernels",
     "data",
     "scores",

@@ -10,7 +10,8 @@ Numba takes a kernel for unchanged while the file that it stands in is. But what
 other files is part of it too, and after an update the old one would go on being used. Nor does it
 tell a function compiled for one thread from the same one for many: whichever was kept first would
 be used for both. So compiled kernels are kept in a folder of their own for each state of the
-engine's files, and for each way of compiling.
+engine's files, and for each way of compiling. (Those of states that are long gone are removed from
+siffra's own cache; in a folder that the user has named, nothing is.)
 
 Kernels that differ by a variable of the function around them have one name among them, to which
 Numba adds a number that counts in each process anew. Two that were compiled by different processes
@@ -30,6 +31,8 @@ from typing import Any
 import platformdirs
 from numba import njit
 from numba.core import config as _config
+
+from siffra.kernel_folders import in_use
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
@@ -75,14 +78,21 @@ def _name_by_variables(function: Any) -> None:
 @contextmanager
 def _folder_for(options: Mapping[str, Any]) -> Iterator[None]:
     """Numba's folder for as long as this lasts; the user's own kernels stay where they are."""
-    chosen = _numba.CACHE_DIR  # NUMBA_CACHE_DIR
-    root = Path(chosen) if chosen else platformdirs.user_cache_path("siffra") / "kernels"
+    chosen = _numba.CACHE_DIR
+    folder = kernel_folder()
     way = "-".join(sorted(f"{name}={value}" for name, value in options.items())) or "plain"
-    _numba.CACHE_DIR = str(root / sources() / way)
+    _numba.CACHE_DIR = str(folder / way)
     try:
         yield
     finally:
         _numba.CACHE_DIR = chosen
+
+
+def kernel_folder() -> Path:
+    """Where processes keep the kernels of this state: beneath NUMBA_CACHE_DIR if that is set."""
+    if chosen := _numba.CACHE_DIR:
+        return Path(chosen) / sources()
+    return in_use(platformdirs.user_cache_path("siffra") / "kernels" / sources())
 
 
 @cache

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 
-import platformdirs
 from filelock import FileLock
 
 from siffra.config import EstimatorModel, Setting
@@ -17,7 +16,7 @@ from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.errors import SiteError
 from siffra.examination import Examination, examine
-from siffra.kernels import sources
+from siffra.kernels import kernel_folder
 from siffra.lab.plan import PlannedRun
 from siffra.lab.sites.base import Made
 from siffra.run import Epoch, Record, run, this_machine
@@ -59,7 +58,7 @@ class Maker:
             return
         dataset, setting = self._split_for(planned.seed), planned.setting
         with suppress(OSError):  # without a place for the lock each compiles for itself
-            folder = platformdirs.user_cache_path("siffra") / "compiled"
+            folder = kernel_folder() / "compiled"
             folder.mkdir(parents=True, exist_ok=True)
             done = folder / _compiled(setting, dataset, self._engine)
             if not done.exists():
@@ -73,9 +72,8 @@ def _compiled(setting: Setting, dataset: Dataset, engine: Engine) -> str:
     """A name for what is compiled for a run: texts among its knobs choose kernels, rates do not."""
     kinds = [f"{k}={v}" for k, v in setting.training.model_dump().items() if isinstance(v, str)]
     shape, examples = dataset.image_shape, dataset.train.x.dtype
-    compilers = sources(), version("numba")
     known = (setting.model.model_dump_json(), kinds, setting.training.batch_size, shape, examples)
-    where = (this_machine(engine.threads).cpu, engine.name, engine.version, compilers)
+    where = (this_machine(engine.threads).cpu, engine.name, engine.version, version("numba"))
     return hashlib.sha256(repr((known, where)).encode()).hexdigest()[:24]
 
 
