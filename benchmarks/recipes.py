@@ -23,7 +23,8 @@ from siffra.data.dataset import SHIFTED, Dataset
 from siffra.data.load import load_dataset
 from siffra.engine.base import Engine
 from siffra.errors import SiffraError
-from siffra.lab.labfile import EXPERIMENTS, read_lab
+from siffra.lab.format import EXPERIMENTS
+from siffra.lab.labfile import read_lab
 from siffra.lab.planning import plan_lab
 from siffra.recipes import (
     Interval,

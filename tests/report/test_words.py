@@ -7,7 +7,7 @@ import pytest
 import siffra.report
 from siffra.config import KNOBS, choices
 from siffra.errors import SiffraError
-from siffra.lab.labfile import RECIPE
+from siffra.lab.surroundings import RECIPE
 from siffra.report.labels import knob_name, knobs_name, value_name
 from siffra.report.words import LANGUAGES, words_in
 

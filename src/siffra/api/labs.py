@@ -19,7 +19,8 @@ from siffra.errors import SiffraError
 from siffra.examination import Examined
 from siffra.export.tables import Table, table_rows
 from siffra.lab.conduct import Cost, Event, conduct, estimate
-from siffra.lab.labfile import EXPERIMENTS, read_lab
+from siffra.lab.format import EXPERIMENTS
+from siffra.lab.labfile import read_lab
 from siffra.lab.plan import Plan, Text
 from siffra.lab.planning import plan_lab, plan_vary
 from siffra.lab.shelf import Shelf, kept_lab

@@ -8,7 +8,7 @@ from siffra.config import KNOBS, Estimator, EstimatorModel, Setting, knobs_of
 from siffra.config.override import override
 from siffra.data.dataset import Dataset
 from siffra.errors import ConfigError, LabFileError, RecipeError
-from siffra.lab.labfile import RECIPE
+from siffra.lab.surroundings import RECIPE
 from siffra.network import network_for
 from siffra.recipes import find_recipe
 

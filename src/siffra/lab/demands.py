@@ -3,7 +3,7 @@
 from siffra.data.dataset import SHIFTED, Dataset
 from siffra.data.shifted import SHIFTS
 from siffra.errors import LabFileError
-from siffra.lab.labfile import QuestionTable
+from siffra.lab.format import QuestionTable
 from siffra.lab.plan import Figure
 
 OF_IMAGES: frozenset[Figure] = frozenset({"shifts", "map", "mistakes", "weights"})

@@ -1,353 +1,28 @@
-"""From a lab file (TOML) to a checked `LabFile`: what is asked, not yet what is run.
-
-What can be told from the file alone is checked here: keys, types, names of knobs, ids. What
-needs the models and the data set (`siffra.lab.planning`) is checked when the lab is planned. The
-format is described in docs/labs.md.
-"""
+"""From a lab file (TOML) to a checked `LabFile`: what is asked, not yet what is run."""
 
 import hashlib
-import itertools
-import math
 import re
 import reprlib
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PositiveInt,
-    Tag,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from siffra.config import KNOBS, Factory, load_factory
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTS
 from siffra.errors import ConfigError, LabFileError, did_you_mean
-from siffra.lab.beside import RECIPE, with_recipes_beside
-from siffra.lab.plan import Direction, Figure, ImageSet, Metric
-from siffra.lab.texts import safe_name, unprintable
+from siffra.lab.format import ShiftTable, Tables
+from siffra.lab.surroundings import surroundings
+from siffra.lab.texts import unprintable
 
 DIGITS = Path(__file__).with_name("digits.toml")
-EXPERIMENTS = "experiments"
-"""The id by which the experiments are picked among the questions."""
-
-MOST_SEEDS = 1000
-MOST_LEVELS = 1000
-LANGUAGES = ("en", "sv")
 _MOST_BYTES = 1_000_000
 
 
-Factories = Mapping[str, Factory]
-"""The functions that a lab file names as its models, by name: what its checks are given."""
-
-
-def _known_knob(name: str, info: ValidationInfo) -> str:
-    own: Factories = info.context or {}
-    known = {*KNOBS, RECIPE, *(knob for factory in own.values() for knob in factory.knobs)}
-    if name not in known:
-        hint = did_you_mean(name, known)
-        raise PydanticCustomError("unknown_knob", "no such knob; {hint}", {"hint": hint})
-    return name
-
-
-def _with_factories(knobs: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-    """`knobs` with functions in the place of their names."""
-    own: Factories = info.context or {}
-    model = knobs.get("model")
-    if isinstance(model, list | tuple):
-        return knobs | {"model": tuple(_factory_or_kind(value, own) for value in model)}
-    return knobs | {"model": _factory_or_kind(model, own)} if model is not None else knobs
-
-
-def _factory_or_kind(model: Any, own: Factories) -> Any:
-    return own.get(model, model) if isinstance(model, str) else model
-
-
-def _known_language(name: str) -> str:
-    if name not in LANGUAGES:
-        raise PydanticCustomError(
-            "unknown_language", "no such language; {hint}", {"hint": did_you_mean(name, LANGUAGES)}
-        )
-    return name
-
-
-def _by_language(value: Any) -> Any:
-    return {"en": value} if isinstance(value, str) else value
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, dict) else value
-
-
-# An array in TOML is a list, a tuple here; what is in it is checked as strictly as ever.
-_ARRAY = Field(strict=False)
-_SOME = Field(strict=False, min_length=1)
-
-_Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)]
-_Text = Annotated[
-    dict[Annotated[str, AfterValidator(_known_language)], Annotated[str, Field(min_length=1)]],
-    BeforeValidator(_by_language),
-    Field(min_length=1),
-]
-_Knob = Annotated[str, AfterValidator(_known_knob)]
-Knobs = Annotated[dict[_Knob, Any], AfterValidator(_with_factories)]
-_Lists = Annotated[
-    dict[_Knob, Annotated[tuple[Any, ...], _SOME]], AfterValidator(_with_factories)
-]  # the values that each knob takes
-_Levels = Annotated[tuple[Annotated[Knobs, Field(min_length=1)], ...], _SOME]
-_Against = Annotated[
-    Annotated[_Levels, Tag("<levels>")] | Annotated[float, Tag("<number>")],
-    Discriminator(lambda value: "<levels>" if isinstance(value, list | tuple) else "<number>"),
-    BeforeValidator(_listed),
-]
-_Fraction = Annotated[float, Field(ge=0, le=1)]
-_Strength = Annotated[float, Field(gt=0)]
-_Preset = Literal["quick", "standard", "full"]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, table: Any) -> Any:
-        for key in table if isinstance(table, dict) else ():
-            if key not in cls.model_fields:
-                raise _no_such_key(key, cls.model_fields)
-        return table
-
-
-class Reported(_Table):
-    """Figures by an author: accuracies are fractions, `seconds` is training time."""
-
-    train: _Fraction | None = None
-    val: _Fraction | None = None
-    test: _Fraction | None = None
-    moved: _Fraction | None = None
-    rotated: _Fraction | None = None
-    scaled: _Fraction | None = None
-    noisy: _Fraction | None = None
-    blurred: _Fraction | None = None
-    faded: _Fraction | None = None
-    occluded: _Fraction | None = None
-    seconds: Annotated[float, Field(gt=0)] | None = None
-
-    def figures(self) -> dict[str, float]:
-        """Those that were given, by name."""
-        return self.model_dump(exclude_none=True, exclude={"at"})
-
-
-class ReportedLevel(Reported):
-    """Figures by an author for the level that has the knobs `at`."""
-
-    at: Annotated[Knobs, Field(min_length=1)]
-
-
-class ClaimTable(_Table):
-    """A claim as it is written; `siffra.lab.plan.Claim` says what the keys mean."""
-
-    id: _Id
-    say: _Text
-    reported: _Text | None = None
-    metric: Metric = "accuracy"
-    on: ImageSet = "test"
-    target: Annotated[float, Field(gt=0, le=1)] | None = None
-    level: Annotated[_Levels, BeforeValidator(_listed)]
-    against: _Against
-    direction: Direction
-    margin: Annotated[float, Field(gt=0)] | None = None
-    epochs: PositiveInt = 1
-
-    @model_validator(mode="after")
-    def _keys_that_belong_together(self) -> Self:
-        if (self.target is not None) != (self.metric in ("seconds_to", "epochs_to")):
-            verb = "has no" if self.target is not None else "needs a"
-            raise ValueError(f"metric `{self.metric}` {verb} `target`")
-        if self.metric == "seconds" and "on" in self.model_fields_set:
-            raise ValueError("metric `seconds` has no `on`: training time is the same for all sets")
-        if self.metric == "drop" and self.on == "test":
-            raise ValueError("metric `drop` is from test to another set: `on` says which")
-        return self
-
-    @model_validator(mode="after")
-    def _a_number_that_the_metric_can_have(self) -> Self:
-        if isinstance(self.against, tuple):
-            return self
-        found = f"`against` is {self.against:g}"
-        if self.metric in ("seconds", "seconds_to", "epochs_to"):
-            if self.against <= 0:
-                raise ValueError(f"{found}; for metric `{self.metric}` it must be above 0")
-            return self
-        least = 0 if self.metric == "accuracy" else -1
-        if not least <= self.against <= 1:
-            span = f"it must lie between {least} and 1"
-            hint = "a fraction (0.97, not 97)"
-            raise ValueError(f"{found}; for metric `{self.metric}` {span}: {hint}")
-        return self
-
-
-class QuestionTable(_Table):
-    """A question as it is written: either `vary` (all combinations) or `levels` (a list)."""
-
-    id: _Id
-    ask: _Text
-    note: _Text | None = None
-    by: _Text | None = None
-    fixed: Knobs = {}
-    vary: Annotated[_Lists, Field(min_length=1)] | None = None
-    levels: _Levels | None = None
-    retune: _Lists = {}
-    figures: Annotated[tuple[Figure, ...], _SOME] | None = None
-    reported: Annotated[tuple[ReportedLevel, ...], _ARRAY] = ()
-    claims: Annotated[tuple[ClaimTable, ...], _ARRAY] = ()
-    from_preset: _Preset = "quick"
-
-    @model_validator(mode="after")
-    def _levels_to_compare(self) -> Self:
-        if (self.vary is None) == (self.levels is None):
-            raise ValueError("a question has either `vary` or `levels`")
-        for number, level in enumerate(self.levels or (), start=1):
-            missing = [knob for knob in self.varied if knob not in level]
-            # Models have different knobs, and a recipe has them all: such levels need not name
-            # the same.
-            if missing and (level.keys().isdisjoint(("model", RECIPE)) or self._needs_all_knobs):
-                raise ValueError(f"levels[{number}] has no `{missing[0]}`, which other levels have")
-        levels = len(self.levels) if self.levels else _combinations(self.vary)
-        if levels < 2:
-            raise ValueError("there is one level only, and nothing to compare it with")
-        if (settings := levels * _combinations(self.retune)) > MOST_LEVELS:
-            raise ValueError(f"this makes {settings:,} settings; {MOST_LEVELS:,} is the most")
-        if self.figures and "heatmap" in self.figures and len(self.varied) != 2:
-            raise ValueError(f"a heatmap needs two varied knobs, found {len(self.varied)}")
-        return self
-
-    @model_validator(mode="after")
-    def _one_role_for_each_knob(self) -> Self:
-        roles = {"varied": self.varied, "fixed": self.fixed, "retuned": self.retune}
-        for (first, ours), (second, theirs) in itertools.combinations(roles.items(), 2):
-            for knob in ours:
-                if knob in theirs:
-                    raise ValueError(f"`{knob}` is both {first} and {second}")
-        return self
-
-    @model_validator(mode="after")
-    def _id_of_its_own(self) -> Self:
-        if safe_name(self.id) == EXPERIMENTS:
-            raise ValueError(f"the id `{self.id}` stands for the lab's experiments")
-        return self
-
-    @property
-    def _needs_all_knobs(self) -> bool:
-        return bool(self.figures and "heatmap" in self.figures)
-
-    @property
-    def varied(self) -> tuple[str, ...]:
-        """Names of the varied knobs."""
-        if self.levels is not None:
-            return tuple(dict.fromkeys(knob for level in self.levels for knob in level))
-        return tuple(self.vary or ())
-
-
-class ExperimentTable(_Table):
-    """An experiment as it is written."""
-
-    id: _Id
-    name: _Text
-    note: _Text | None = None
-    knobs: Knobs
-    reported: Reported = Reported()
-    from_preset: _Preset = "quick"
-
-
-class PresetTable(_Table):
-    """What a lab changes in a preset: the cap on epochs, the number of seeds.
-
-    `recipes` has those that stand in for others in its questions: a recipe's length is its own,
-    which no cap touches.
-    """
-
-    epochs: PositiveInt | None = None
-    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None = None
-    recipes: dict[str, str] = {}
-
-
-class PresetTables(_Table):
-    """The presets that there are."""
-
-    quick: PresetTable = PresetTable()
-    standard: PresetTable = PresetTable()
-    full: PresetTable = PresetTable()
-
-
-class ShiftTable(_Table):
-    """Which shifted test sets there are, and how strong each one's shift is."""
-
-    move: _Strength | None = None
-    rotate: _Strength | None = None
-    scale: _Strength | None = None
-    noise: _Strength | None = None
-    blur: _Strength | None = None
-    contrast: _Strength | None = None
-    occlusion: _Strength | None = None
-
-
-class _Tables(_Table):
-    title: _Text
-    data: DataSource = DataSource()
-    shifts: ShiftTable | None = None
-    base: Knobs = {}
-    presets: PresetTables = PresetTables()
-    questions: Annotated[tuple[QuestionTable, ...], _ARRAY] = ()
-    experiments: Annotated[tuple[ExperimentTable, ...], _ARRAY] = ()
-
-    @model_validator(mode="after")
-    def _shifts_in_one_place(self) -> Self:
-        for key, name in SHIFTS.items() if self.shifts else ():
-            if name in self.data.model_fields_set:
-                raise ValueError(
-                    f"data.{name}: `[shifts]` says which shifts there are; use `{key}`"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _something_to_do(self) -> Self:
-        if not self.questions and not self.experiments:
-            raise ValueError("the lab asks nothing: it needs `[[questions]]` or `[[experiments]]`")
-        for what, ids in (
-            ("questions", [q.id for q in self.questions]),
-            ("claims", [c.id for q in self.questions for c in q.claims]),
-            ("experiments", [e.id for e in self.experiments]),
-        ):
-            for name in ids:
-                if ids.count(name) > 1:
-                    raise ValueError(f"{ids.count(name)} {what} have the id `{name}`")
-        return self
-
-    @model_validator(mode="after")
-    def _files_of_their_own(self) -> Self:
-        seen: dict[str, str] = {}
-        for name in (question.id for question in self.questions):
-            other = seen.setdefault(safe_name(name), name)
-            if other != name:
-                raise ValueError(
-                    f"the figures of questions `{other}` and `{name}` would be the same files; "
-                    "give one another id"
-                )
-        return self
-
-
-class LabFile(_Tables):
+class LabFile(Tables):
     """A checked lab file. `source` is its name, `digest` the SHA-256 (hex) of its bytes."""
 
     source: str
@@ -368,41 +43,20 @@ def read_lab(path: Path | None = None) -> LabFile:
     path = path or DIGITS
     content = _read(path)
     name = path.name
-    try:
-        tables = tomllib.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise LabFileError(f"{name}: line {line} is not UTF-8 text.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise LabFileError(f"{name}: not TOML: {error}.") from error
-    except RecursionError as error:
-        raise LabFileError(f"{name}: its arrays or tables are nested too deeply.") from error
+    tables = _parse(content, name)
     if found := unprintable(tables):
         key, code = _key(found[0]), f"U+{ord(found[1]):04X}"
         raise LabFileError(f"{name}: {key}: found the character {code}, which no text needs.")
     try:
-        factories = {model: load_factory(model, path.parent, Path()) for model in _own(tables)}
-        beside = with_recipes_beside(tables, path.parent)
-        checked = _Tables.model_validate(beside, context=factories)
+        around = surroundings(tables, path.parent)
+        checked = Tables.model_validate(tables, context=around)
     except ConfigError as error:
         raise LabFileError(f"{name}: {error}") from error
     except ValidationError as error:
         raise LabFileError(f"{name}: {_in_words(error.errors(include_url=False)[0])}") from error
     digest = hashlib.sha256(content).hexdigest()
-    values = dict(checked) | {"data": _beside(_shifted(checked.data, checked.shifts), path)}
+    values = dict(checked) | {"data": around.data(_shifted(checked.data, checked.shifts))}
     return LabFile.model_construct(None, **values, source=name, digest=digest)
-
-
-def _own(table: Any, key: str = "") -> Iterator[str]:
-    """The functions that stand for a `model`, anywhere in a table."""
-    if isinstance(table, dict):
-        for name, value in table.items():
-            yield from _own(value, name)
-    elif isinstance(table, list):
-        for value in table:
-            yield from _own(value, key)
-    elif key == "model" and isinstance(table, str) and ":" in table:
-        yield table
 
 
 def _read(path: Path) -> bytes:
@@ -421,24 +75,23 @@ def _read(path: Path) -> bytes:
     return content
 
 
+def _parse(content: bytes, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise LabFileError(f"{name}: line {line} is not UTF-8 text.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise LabFileError(f"{name}: not TOML: {error}.") from error
+    except RecursionError as error:
+        raise LabFileError(f"{name}: its arrays or tables are nested too deeply.") from error
+
+
 def _shifted(data: DataSource, shifts: ShiftTable | None) -> DataSource:
     """`data` with the shifted sets of a lab's `[shifts]` and no others; without it, the usual."""
     if shifts is None:
         return data
     return data.model_copy(update={name: getattr(shifts, key) for key, name in SHIFTS.items()})
-
-
-def _beside(data: DataSource, path: Path) -> DataSource:
-    return data.model_copy(update={"path": path.parent / data.path}) if data.path else data
-
-
-def _combinations(lists: Mapping[str, tuple[Any, ...]] | None) -> int:
-    return math.prod(len(values) for values in (lists or {}).values())
-
-
-def _no_such_key(key: str, known: Iterable[str]) -> PydanticCustomError:
-    hint = did_you_mean(key, known)
-    return PydanticCustomError("unknown_key", "no such key; {hint}", {"key": key, "hint": hint})
 
 
 def _in_words(error: ErrorDetails) -> str:

@@ -14,15 +14,15 @@ from siffra.errors import ConfigError, LabFileError, did_you_mean
 from siffra.lab.assembly import Cut, Part, assemble, of_use
 from siffra.lab.default_figures import default_figures
 from siffra.lab.demands import check_demands
-from siffra.lab.labfile import (
+from siffra.lab.format import (
     EXPERIMENTS,
     MOST_LEVELS,
     MOST_SEEDS,
     ClaimTable,
     ExperimentTable,
-    LabFile,
     QuestionTable,
 )
+from siffra.lab.labfile import LabFile
 from siffra.lab.looks import doubling
 from siffra.lab.plan import (
     Claim,

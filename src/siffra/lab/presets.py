@@ -6,7 +6,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from siffra.errors import ConfigError, LabFileError, did_you_mean
-from siffra.lab.labfile import RECIPE, ExperimentTable, LabFile, QuestionTable
+from siffra.lab.format import ExperimentTable, QuestionTable
+from siffra.lab.labfile import LabFile
+from siffra.lab.surroundings import RECIPE
 
 PRESETS: Mapping[str, tuple[int | None, int]] = {
     "quick": (3, 5),

@@ -7,7 +7,8 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
-from siffra.lab.labfile import EXPERIMENTS, read_lab
+from siffra.lab.format import EXPERIMENTS
+from siffra.lab.labfile import read_lab
 from siffra.lab.levels import accuracies_of, sets_of
 from siffra.lab.plan import Experiment, Text
 from siffra.lab.planning import plan_lab

@@ -1,4 +1,4 @@
-"""Recipes that are files lie beside the lab file that names them."""
+"""What a lab file names lies beside it, wherever it is read from."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ from blank import blank_dataset
 
 from siffra.config import Setting
 from siffra.errors import LabFileError
-from siffra.lab.beside import with_recipes_beside
 from siffra.lab.labfile import read_lab
 from siffra.lab.planning import plan_lab
 
@@ -48,12 +47,22 @@ def test_a_file_that_is_not_there_is_told_with_its_path(tmp_path):
         plan_lab(read_lab(tmp_path / "my.toml"), blank_dataset())
 
 
-def test_names_stay_names_and_files_anywhere_are_found():
-    table = {
-        "presets": {"quick": {"recipes": {"a.toml": "digits-1s"}}},
-        "questions": [{"vary": {"recipe": ["digits-5s", "/far/b.toml"]}, "ask": "recipe.toml"}],
-    }
-    assert with_recipes_beside(table, Path("labs")) == {
-        "presets": {"quick": {"recipes": {"labs/a.toml": "digits-1s"}}},
-        "questions": [{"vary": {"recipe": ["digits-5s", "/far/b.toml"]}, "ask": "recipe.toml"}],
-    }
+def test_names_stay_names_and_files_anywhere_are_found(tmp_path):
+    (tmp_path / "my.toml").write_text(
+        """
+        title = "recipe.toml"
+        [presets.quick]
+        recipes = { "a.toml" = "digits-1s" }
+        [[questions]]
+        id = "a"
+        ask = "?"
+        vary = { recipe = ["a.toml", "digits-5s", "/far/b.toml"] }
+        """
+    )
+
+    lab = read_lab(tmp_path / "my.toml")
+
+    beside = str(tmp_path / "a.toml")
+    assert lab.title == {"en": "recipe.toml"}
+    assert lab.presets.quick.recipes == {beside: "digits-1s"}
+    assert lab.questions[0].vary == {"recipe": (beside, "digits-5s", "/far/b.toml")}
