@@ -47,6 +47,29 @@ def test_a_level_may_be_a_recipe_which_no_preset_cuts(lab):
     assert [level.knobs["recipe"] for level in plan.questions[0].levels[:2]] == ["digits-60s"] * 2
 
 
+def test_a_level_may_choose_knobs_of_its_recipe_anew(lab):
+    plan = plan_lab(
+        lab("""
+        [[questions]]
+        id = "recipe"
+        ask = "?"
+        vary = { recipe = ["digits-1s", "digits-5s"] }
+        retune = { learning_rate = [0.01, 0.02], batch_size = [64] }
+        """),
+        blank_dataset(),
+    )
+
+    (question,) = plan.questions
+    assert [level.settings for level in question.levels] == [
+        tuple(
+            Setting.from_knobs({**find_recipe(name).knobs, "learning_rate": rate, "batch_size": 64})
+            for rate in (0.01, 0.02)
+        )
+        for name in ("digits-1s", "digits-5s")
+    ]
+    assert {"learning_rate", "batch_size", "recipe"}.isdisjoint(question.fixed)
+
+
 def test_what_is_for_longer_presets_waits_for_them_unless_it_is_picked(lab):
     file = lab("""
         [[questions]]

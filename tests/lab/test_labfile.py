@@ -134,6 +134,11 @@ def test_a_byte_order_mark_is_no_mistake(written):
             "my.toml: questions[1]: `layers` is both varied and retuned.",
         ),
         (
+            QUESTION + "vary = {layers = [1, 2]}\nretune = {recipe = ['digits-1s', 'digits-5s']}",
+            "my.toml: questions[1].retune: a `recipe` takes the place of all that a level says, so "
+            "that no level can choose one; vary it, or retune knobs of it.",
+        ),
+        (
             QUESTION + f"vary = {{layers = {list(range(1, 50))}, neurons = {list(range(1, 50))}}}",
             "my.toml: questions[1]: this makes 2,401 settings; 1,000 is the most.",
         ),

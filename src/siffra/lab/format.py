@@ -61,6 +61,15 @@ def _resolved_stand_ins(recipes: dict[str, str], info: ValidationInfo) -> dict[s
     return {found(old): found(new) for old, new in recipes.items()}
 
 
+def _without_recipe(lists: dict[str, Any]) -> dict[str, Any]:
+    if RECIPE in lists:
+        raise ValueError(
+            f"a `{RECIPE}` takes the place of all that a level says, so that no level can choose "
+            "one; vary it, or retune knobs of it"
+        )
+    return lists
+
+
 def _known_language(name: str) -> str:
     if name not in LANGUAGES:
         raise PydanticCustomError(
@@ -194,7 +203,7 @@ class QuestionTable(_Table):
     fixed: Knobs = {}
     vary: Annotated[_Lists, Field(min_length=1)] | None = None
     levels: _Levels | None = None
-    retune: _Lists = {}
+    retune: Annotated[_Lists, AfterValidator(_without_recipe)] = {}
     figures: Annotated[tuple[Figure, ...], _SOME] | None = None
     reported: Annotated[tuple[ReportedLevel, ...], _ARRAY] = ()
     claims: Annotated[tuple[ClaimTable, ...], _ARRAY] = ()
