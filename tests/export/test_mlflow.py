@@ -115,6 +115,49 @@ def test_a_lab_s_question_is_a_parent_with_its_answer(client, answers):
     assert len(runs) == 2 + len(children) == 2 + 2 * 2
 
 
+def test_runs_that_were_tried_and_not_chosen_are_marked_and_marks_follow_the_choice(
+    client, address, answers
+):
+    (found,) = answers.questions
+    rates = (0.1, 0.3, 0.7)
+    levels = tuple(
+        replace(
+            level,
+            settings=tuple(
+                Setting.from_knobs({**level.settings[0].knobs(), "learning_rate": rate})
+                for rate in rates
+            ),
+        )
+        for level in found.question.levels
+    )
+    question = replace(found.question, retune=("learning_rate",), levels=levels)
+    retuned = make_answers([question], seeds=2, title="A lab of choices")
+    (seen,) = retuned.questions
+    chosen = {record.key for level in seen.levels for record in level.records}
+    worst = min(seen.levels[0].tried, key=lambda record: record.accuracy["val"])
+    records = tuple(worst if r.seed == worst.seed else r for r in seen.levels[0].records)
+    other = replace(seen, levels=(replace(seen.levels[0], records=records), seen.levels[1]))
+
+    def marks(lab):
+        log_lab("choices", lab, None, address, lambda done, runs: None)
+        runs = logged(client, "A lab of choices").values()
+        return {
+            run.data.tags["siffra.key"]: (run.data.tags["siffra.chosen"], run.info.run_name)
+            for run in runs
+            if "siffra.chosen" in run.data.tags
+        }
+
+    marked = marks(retuned)
+    assert len(marked) == 2 * 3 * 2
+    assert {key for key, (mark, _) in marked.items() if mark == "true"} == chosen
+    assert marked[worst.key] == (
+        "false",
+        f"8 neurons, learning rate {worst.training.learning_rate}, seed {worst.seed}",
+    )
+    assert marks(replace(retuned, questions=(other,)))[worst.key][0] == "true"
+    assert len(logged(client, "A lab of choices")) == 2 + len(marked)
+
+
 def test_the_report_is_an_artifact(client):
     root = logged(client, "A lab of ours")[f"lab {LAB}"]
 

@@ -5,16 +5,16 @@ logged twice, and what was broken off is made anew.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from siffra.errors import SiffraError
 from siffra.examination import Examined
 from siffra.export.settings import plain_knobs, setting_groups
-from siffra.lab.verdicts import Answers, QuestionAnswer
-from siffra.report.labels import level_name
+from siffra.lab.verdicts import Answers, LevelAnswer, QuestionAnswer
+from siffra.report.labels import knobs_name
 from siffra.report.pages import write_folder
 from siffra.report.report import render
 from siffra.report.sentences import answer_sentence, summary_sentence, verdict_sentence
@@ -37,11 +37,20 @@ OnRun = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class _Child:
+    """A run that was made, as it stands in one that holds it: what it is called and marked as."""
+
+    name: str
+    record: Record
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class _Parent:
-    """A run that holds others: `children` are a name and a record each."""
+    """A run that holds others."""
 
     entry: Entry
-    children: Sequence[tuple[str, Record]]
+    children: Sequence[_Child]
 
 
 def log_runs(records: Sequence[Record], where: str, on_run: OnRun) -> None:
@@ -60,7 +69,7 @@ def log_runs(records: Sequence[Record], where: str, on_run: OnRun) -> None:
                 params={name: str(value) for name, value in plain_knobs(group.records[0]).items()},
                 tags={"siffra.setting": group.id},
             ),
-            [(f"seed {record.seed}", record) for record in group.records],
+            [_Child(f"seed {record.seed}", record) for record in group.records],
         )
         for group in setting_groups(records)
     ]
@@ -74,7 +83,8 @@ def log_lab(
     """Log the `lab` of that id to the MLflow store at `where`: see `log_runs`.
 
     In an experiment of the lab's title, one run is the lab, with its report among its artifacts;
-    in it is one for each question, and in these one for each seed at each level.
+    in it is one for each question, and in these one for each seed at each level. Where knobs were
+    retuned all runs are there, and `siffra.chosen` tells which ones the answer is about.
     """
     words = words_in("en")
     title = words.say(answers.plan.title)
@@ -95,19 +105,25 @@ def log_lab(
 
 def _parts(lab: str, answers: Answers, words: Words) -> Iterator[_Parent]:
     for found in answers.questions:
-        children = [
-            (f"{level_name(words, level.level)}, seed {record.seed}", record)
-            for level in found.levels
-            for record in level.records
-        ]
+        retune = found.question.retune
+        children = [run for level in found.levels for run in _tried(level, retune, words)]
         yield _Parent(_question(lab, found, words), children)
     if answers.experiments:
         children = [
-            (f"{words.say(found.experiment.name)}, seed {record.seed}", record)
+            _Child(f"{words.say(found.experiment.name)}, seed {record.seed}", record)
             for found in answers.experiments
             for record in found.records
         ]
         yield _Parent(Entry(f"lab {lab}, experiments", "experiments"), children)
+
+
+def _tried(level: LevelAnswer, retune: Sequence[str], words: Words) -> Iterator[_Child]:
+    chosen = {record.key for record in level.records}
+    for record in level.tried:
+        own = {knob: value for knob, value in record.setting.knobs().items() if knob in retune}
+        name = knobs_name(words, {**level.level.knobs, **own})
+        tags = {"siffra.chosen": str(record.key in chosen).lower()} if retune else {}
+        yield _Child(f"{name}, seed {record.seed}", record, tags)
 
 
 def _question(lab: str, found: QuestionAnswer, words: Words) -> Entry:
@@ -126,14 +142,15 @@ def _log(store: MlflowStore, parents: Sequence[_Parent], root: str | None, on_ru
     runs, done = sum(len(parent.children) for parent in parents), 0
     for parent in parents:
         number = store.log(parent.entry, root)
-        for name, record in parent.children:
-            store.log(_child(parent.entry.id, name, record), number)
+        for child in parent.children:
+            store.log(_run(parent.entry.id, child), number)
             done += 1
             on_run(done, runs)
 
 
-def _child(parent: str, name: str, record: Record) -> Entry:
+def _run(parent: str, child: _Child) -> Entry:
     """One run: its knobs, its curves by epoch, its scores after the last."""
+    record = child.record
     ended = record.finished.timestamp()
     clock = ended - record.seconds
     metrics: list[tuple[str, float, float, int]] = []
@@ -152,9 +169,9 @@ def _child(parent: str, name: str, record: Record) -> Entry:
     told |= {"engine": record.engine, "parameters": record.parameters}
     return Entry(
         id=f"{parent}, run {record.key}",
-        name=name,
+        name=child.name,
         params={knob: str(value) for knob, value in told.items()},
-        tags={"siffra.key": record.key, "siffra.setting": setting_id(record)},
+        tags={"siffra.key": record.key, "siffra.setting": setting_id(record), **child.tags},
         metrics=metrics,
         times=(ended - record.seconds, ended),
         failed=record.diverged,

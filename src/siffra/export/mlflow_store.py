@@ -16,7 +16,7 @@ from siffra.errors import SiffraError
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # siffra tells nobody what it does
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 
 _SQLITE = "sqlite:///"
@@ -55,15 +55,17 @@ class MlflowStore:
     def log(self, entry: Entry, parent: str | None = None) -> str:
         """Log `entry`, in `parent` if one is given, unless it is there; its run's id in MLflow.
 
-        Of one that is there, tags and description become those of `entry`.
+        Of one that is there, tags and description become those of `entry`, since what is said of a
+        run may change; what it did cannot.
         """
         tags = {_ID: entry.id, "mlflow.source.name": "siffra", **entry.tags}
         tags |= {"mlflow.parentRunId": parent} if parent else {}
         tags |= {"mlflow.note.content": entry.note} if entry.note else {}
         if found := self._known.get(entry.id):
-            if not entry.metrics:  # what is said of it may have changed; a finished run cannot
-                self._client.log_batch(found, tags=[RunTag(k, v) for k, v in tags.items()])
-            return found
+            others = [RunTag(k, v) for k, v in tags.items() if found.data.tags.get(k) != v]
+            if others:
+                self._client.log_batch(found.info.run_id, tags=others)
+            return found.info.run_id
         now = time.time()
         began, ended = entry.times or (now, now)
         run = self._client.create_run(
@@ -81,16 +83,16 @@ class MlflowStore:
         self._client.set_terminated(
             number, RunStatus.to_string(status), end_time=_milliseconds(ended)
         )
-        self._known[entry.id] = number
+        self._known[entry.id] = run
         return number
 
     def attach(self, number: str, folder: Path, name: str) -> None:
         """Make the content of `folder` the artifacts of a run, in a folder of that `name`."""
         self._client.log_artifacts(number, str(folder), name)
 
-    def _runs_that_ended(self) -> dict[str, str]:
+    def _runs_that_ended(self) -> dict[str, Run]:
         """The runs that siffra logged, by its ids; those that were broken off are deleted."""
-        known: dict[str, str] = {}
+        known: dict[str, Run] = {}
         page = None
         while True:
             found = self._client.search_runs(
@@ -101,7 +103,7 @@ class MlflowStore:
                 if name and run.info.status == RunStatus.to_string(RunStatus.RUNNING):
                     self._client.delete_run(run.info.run_id)
                 elif name:
-                    known[name] = run.info.run_id
+                    known[name] = run
             page = found.token
             if not page:
                 return known
