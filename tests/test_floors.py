@@ -28,6 +28,7 @@ FLOORS = (
     "onnx_file",
     "presence",
     "store_faults",
+    "store_file",
     "store",
     "store_query",
     "lab.plan",

@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_runs import MACHINE, make_record
 
-from siffra import store as store_module
+from siffra import store_file
 from siffra.config import Setting
 from siffra.errors import StoreError
 from siffra.examination import Confidence, Examination, Features, Mistake
 from siffra.run import Record
-from siffra.store import MIGRATIONS, Store, default_store_path, open_store
+from siffra.store import Store, default_store_path, open_store
+from siffra.store_file import MIGRATIONS
 
 DENSE = Setting.from_knobs({"epochs": 2})
 CONV = Setting.from_knobs({"model": "conv", "epochs": 2, "kernel_size": [3, 2], "filters": 4})
@@ -453,7 +454,7 @@ class TestMigrations:
     def test_an_older_store_is_brought_up_to_date_with_its_runs(self, path, monkeypatch):
         with open_store(path) as store:
             store.add(record(1))
-        monkeypatch.setattr(store_module, "MIGRATIONS", self.STEPS)
+        monkeypatch.setattr(store_file, "MIGRATIONS", self.STEPS)
         assert "brings it up to date" in message_of_opening(path, read_only=True)
 
         with open_store(path) as store:
@@ -464,7 +465,7 @@ class TestMigrations:
             assert db.execute("SELECT count(*) FROM note").fetchone() == (0,)
 
     def test_the_first_siffras_store_takes_examinations(self, path, monkeypatch):
-        monkeypatch.setattr(store_module, "MIGRATIONS", MIGRATIONS[:1])
+        monkeypatch.setattr(store_file, "MIGRATIONS", MIGRATIONS[:1])
         with open_store(path) as store:
             store.add(record(1))
         monkeypatch.undo()
@@ -479,7 +480,7 @@ class TestMigrations:
         with open_store(path) as store:
             store.add(record(1))
         broken = (*self.STEPS, ("CREATE TABLE other (x) STRICT",))
-        monkeypatch.setattr(store_module, "MIGRATIONS", broken)
+        monkeypatch.setattr(store_file, "MIGRATIONS", broken)
         message_of_opening(path)
 
         monkeypatch.undo()

@@ -1,6 +1,7 @@
 """The store: one SQLite file with a row for every finished run.
 
-The only module with SQL, but for `store_query`, through which users ask with theirs.
+SQL stands here, in `store_file`, where the tables are made, and in `store_query`, through which
+users ask with theirs.
 
 A run's record is kept whole, as JSON; the columns that are queried are SQLite's own extracts
 of it, and the `epoch` view spreads its curves, so that nothing can disagree with the record.
@@ -15,13 +16,12 @@ so that nothing which a killed process leaves behind can block.
 import json
 import os
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import platformdirs
 from pydantic import TypeAdapter, ValidationError
@@ -31,67 +31,9 @@ from siffra.errors import StoreError
 from siffra.examination import EXAMINING, Examination
 from siffra.presence import Presence
 from siffra.run import Machine, Record
-from siffra.store_faults import READ_ONLY, damaged, explained, primary
+from siffra.store_faults import explained
+from siffra.store_file import PATIENCE, first_fault, open_file, schema_of, transaction
 
-PATIENCE = 30.0
-"""Seconds to wait for another process that is writing."""
-
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        """
-        CREATE TABLE run (
-            key        TEXT NOT NULL PRIMARY KEY CHECK (key = json_extract(record, '$.key')),
-            model      TEXT AS (json_extract(record, '$.model.kind')) STORED NOT NULL,
-            seed       INTEGER AS (json_extract(record, '$.seed')) STORED NOT NULL,
-            dataset    TEXT AS (json_extract(record, '$.dataset')) STORED NOT NULL,
-            engine     TEXT AS (json_extract(record, '$.engine')) STORED NOT NULL,
-            cpu        TEXT AS (json_extract(record, '$.machine.cpu')) STORED NOT NULL,
-            threads    INTEGER AS (json_extract(record, '$.machine.threads')) STORED NOT NULL,
-            network    TEXT AS (json_extract(record, '$.model')) STORED NOT NULL,
-            batch_size INTEGER AS (json_extract(record, '$.training.batch_size')) STORED NOT NULL,
-            epochs     INTEGER AS (json_array_length(record, '$.epochs')) STORED NOT NULL,
-            parameters INTEGER AS (json_extract(record, '$.parameters')) STORED NOT NULL,
-            train      REAL AS (json_extract(record, '$.accuracy.train')) STORED,
-            val        REAL AS (json_extract(record, '$.accuracy.val')) STORED,
-            test       REAL AS (json_extract(record, '$.accuracy.test')) STORED,
-            moved      REAL AS (json_extract(record, '$.accuracy.moved')) STORED,
-            rotated    REAL AS (json_extract(record, '$.accuracy.rotated')) STORED,
-            seconds    REAL AS (json_extract(record, '$.seconds')) STORED NOT NULL,
-            scoring    REAL AS (json_extract(record, '$.scoring_seconds')) STORED NOT NULL,
-            diverged   INTEGER AS (json_extract(record, '$.diverged')) STORED NOT NULL,
-            finished   TEXT AS (json_extract(record, '$.finished')) STORED NOT NULL,
-            record     TEXT NOT NULL
-        ) STRICT
-        """,
-        "CREATE TABLE claim (key TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL) STRICT",
-        """
-        CREATE VIEW epoch AS
-        SELECT run.key AS key,
-               entry.key + 1 AS epoch,
-               json_extract(entry.value, '$.loss') AS loss,
-               json_extract(entry.value, '$.seconds') AS seconds,
-               json_extract(entry.value, '$.accuracy.train') AS train,
-               json_extract(entry.value, '$.accuracy.val') AS val,
-               json_extract(entry.value, '$.accuracy.test') AS test,
-               json_extract(entry.value, '$.accuracy.moved') AS moved,
-               json_extract(entry.value, '$.accuracy.rotated') AS rotated
-        FROM run, json_each(run.record, '$.epochs') AS entry
-        """,
-    ),
-    (
-        """
-        CREATE TABLE examination (
-            key         TEXT NOT NULL PRIMARY KEY REFERENCES run (key),
-            version     INTEGER NOT NULL,
-            examination TEXT NOT NULL
-        ) STRICT
-        """,
-    ),
-)
-"""The steps from each schema to the next. A step that has been released never changes."""
-
-_APPLICATION_ID = 0x73696672  # "sifr", in the file's header: tells a store from other databases
-_OLDEST_SQLITE = (3, 37)  # STRICT tables
 _MODEL: TypeAdapter[Model] = TypeAdapter(Model)
 
 
@@ -268,12 +210,11 @@ class Store:
     def health(self) -> Health:
         """Read the whole file and count; takes about 0.3 s for 20 MB, and changes nothing."""
         with explained(self._path):
-            finding = _finding(self._db, "integrity_check")
+            damage = first_fault(self._db, "integrity_check")
             (runs,) = self._db.execute("SELECT count(*) FROM run").fetchone()
             owners = self._db.execute("SELECT owner FROM claim").fetchall()
         void = sum(not self._presence.lives(owner) for (owner,) in owners)
-        damage = None if finding == "ok" else finding
-        return Health(_version(self._db, self._path), runs, len(owners), void, damage)
+        return Health(schema_of(self._db, self._path), runs, len(owners), void, damage)
 
     def close(self) -> None:
         """Give up all claims and close the file."""
@@ -325,7 +266,7 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with explained(self._path), _transaction(self._db):
+        with explained(self._path), transaction(self._db):
             yield
 
 
@@ -343,140 +284,8 @@ def open_store(
         StoreError: It cannot be opened, is damaged, of a newer siffra, or no store at all.
     """
     path = Path(path)
-    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
-        raise StoreError(
-            f"this Python's SQLite is {sqlite3.sqlite_version}; siffra needs 3.37 or later."
-        )
-    if path.is_dir():
-        raise StoreError(f"{path}: is a folder; the store of runs is a file.")
-    with explained(path):
-        if read_only:
-            db = connect_to_read(path, patience)
-        else:
-            if path.exists() and not os.access(path, os.W_OK):
-                raise StoreError(READ_ONLY.format(path))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(path, timeout=patience, isolation_level=None)
-    try:
-        with explained(path):
-            version = _version(db, path)
-            if not read_only:
-                _prepare(db, path, patience)
-            elif version < len(MIGRATIONS):
-                raise StoreError(
-                    f"{path}: has schema {version}, this siffra reads {len(MIGRATIONS)}; a command "
-                    f"that makes runs, such as `siffra train`, brings it up to date."
-                )
-    except BaseException:
-        db.close()
-        raise
-    store = Store(db, path)
+    store = Store(open_file(path, read_only=read_only, patience=patience), path)
     try:
         yield store
     finally:
         store.close()
-
-
-def connect_to_read(path: Path, patience: float, mode: str = "rw") -> sqlite3.Connection:
-    """A connection that changes nothing in the file at `path`.
-
-    With the `mode` `rw` it may tidy up beside the file when it is closed; with `ro` it cannot.
-
-    Raises:
-        StoreError: There is no such file.
-        sqlite3.Error: It cannot be opened.
-    """
-    if not path.exists():
-        raise StoreError(f"{path}: no such store; the first run that is made creates it.")
-    address = path.absolute().as_uri()
-
-    def connect(how: str) -> sqlite3.Connection:
-        return sqlite3.connect(f"{address}?{how}", uri=True, timeout=patience, isolation_level=None)
-
-    db = connect(f"mode={mode}")
-    try:
-        db.execute("PRAGMA query_only = TRUE")
-        db.execute("PRAGMA user_version")
-    except sqlite3.OperationalError:
-        db.close()
-        # Even to read, SQLite needs files beside a WAL database. Where it may not make them and
-        # no log waits to be read, nobody is writing, and the file can be read as it stands.
-        log = path.with_name(path.name + "-wal")
-        if log.exists() and log.stat().st_size:
-            raise
-        return connect("immutable=1")
-    return db
-
-
-def _prepare(db: sqlite3.Connection, path: Path, patience: float) -> None:
-    """Check the file, which takes about 0.1 s for 20 MB, and bring it up to date."""
-    finding = _finding(db, "quick_check")
-    if finding != "ok":
-        raise StoreError(damaged(path, finding))
-    _use_write_ahead_log(db, patience)
-    # What is committed is on the disk, even if the power fails.
-    db.execute("PRAGMA synchronous = FULL")
-    if _version(db, path) < len(MIGRATIONS):
-        _migrate(db, path)
-
-
-def _finding(db: sqlite3.Connection, check: Literal["quick_check", "integrity_check"]) -> str:
-    """The first thing that is wrong in the file; `ok` if nothing is."""
-    try:
-        return db.execute(f"PRAGMA {check}(1)").fetchone()[0]
-    except sqlite3.OperationalError as error:
-        # The columns are checked against the record, which fails where that is no JSON any more.
-        if primary(error) == sqlite3.SQLITE_ERROR:
-            return str(error)
-        raise
-
-
-def _use_write_ahead_log(db: sqlite3.Connection, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            # SQLite does not wait by itself when two processes create one store.
-            if primary(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    with _transaction(db):
-        version = _version(db, path)
-        for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
-            for statement in step:
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {number}")
-        db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-
-
-def _version(db: sqlite3.Connection, path: Path) -> int:
-    """The schema's number; 0 for an empty file."""
-    # In this order: another process may be creating the store, all of it in one transaction.
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    (application,) = db.execute("PRAGMA application_id").fetchone()
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION_ID and (tables or version or application):
-        raise StoreError(f"{path}: is a database, but not a store of runs; use another file.")
-    if version > len(MIGRATIONS):
-        raise StoreError(
-            f"{path}: the store has schema {version}, this siffra knows {len(MIGRATIONS)}; "
-            f"upgrade siffra, or use another store."
-        )
-    return version
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    # Immediate: a transaction that starts by reading cannot always go on to write.
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    finally:
-        if db.in_transaction:
-            db.execute("ROLLBACK")

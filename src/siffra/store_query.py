@@ -16,8 +16,9 @@ from typing import Any
 
 from siffra.config import KNOBS, Training
 from siffra.errors import StoreError, did_you_mean
-from siffra.store import connect_to_read, open_store
+from siffra.store import open_store
 from siffra.store_faults import explained, primary
+from siffra.store_file import connect_to_read
 
 SECONDS, ROWS = 10.0, 1000
 """The most that a question may take, and the most rows that it gets, unless it is told."""
