@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from small import NETWORKS, small_dataset
 from siffra.config import Setting
 from siffra.engine.native.engine import NativeEngine
 from siffra.errors import ModelFileError
-from siffra.model_file import expect_model, load_model, save_model
+from siffra.model_file import load_model, save_model
 from siffra.run import run
 
 DATASET = small_dataset()
@@ -117,16 +116,6 @@ def test_sizes_that_cannot_be_are_refused(saved, wrong, where):
 
     with pytest.raises(ModelFileError, match=f"{where}"):
         load_model(path)
-
-
-def test_whether_a_model_could_be_saved_is_told_beforehand(tmp_path):
-    expect_model(tmp_path / "m.safetensors")
-    assert list(tmp_path.iterdir()) == []
-
-    (tmp_path / "file").touch()
-    for path in (tmp_path, Path("."), tmp_path / "no" / "m", tmp_path / "file" / "m"):
-        with pytest.raises(ModelFileError, match="cannot be written: "):
-            expect_model(path)
 
 
 def test_every_truncation_is_refused(saved, tmp_path):

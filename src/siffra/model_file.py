@@ -1,9 +1,5 @@
 """Trained models as files: weights in safetensors' format, with a header that tells their use."""
 
-import errno
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +14,7 @@ from siffra.data.dataset import Dataset
 from siffra.engine.base import Fitted
 from siffra.errors import ModelFileError
 from siffra.run import Record
+from siffra.whole_files import write_whole
 
 ONNX = ".onnx"
 """How a model's file ends that is for other programs; see `siffra.onnx_file`."""
@@ -95,18 +92,7 @@ def save_model(path: Path, fitted: Fitted, record: Record, dataset: Dataset) -> 
     # A header without names is as it always was.
     told = header.model_dump_json(exclude=None if header.class_names else {"class_names"})
     weights = {name: np.ascontiguousarray(array) for name, array in fitted.weights().items()}
-    write_file(path, save(weights, metadata={_HEADER: told}))
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a model's file, replacing what is there; whole or not at all.
-
-    Raises:
-        ModelFileError: It cannot be written.
-    """
-    with _part_of(path) as part:
-        part.write_bytes(content)
-        part.replace(path)
+    write_whole(path, save(weights, metadata={_HEADER: told}), ModelFileError)
 
 
 def expect_network(model: Model) -> None:
@@ -120,33 +106,6 @@ def expect_network(model: Model) -> None:
             f"save: {model.factory} is scikit-learn's, and siffra saves networks alone; in Python "
             "keep `siffra.train(...).fitted.estimator` with joblib."
         )
-
-
-def expect_model(path: Path) -> None:
-    """See that a model can be saved at `path`: better told before its training than after.
-
-    Raises:
-        ModelFileError: It cannot.
-    """
-    with _part_of(path) as part:
-        part.touch()
-
-
-@contextmanager
-def _part_of(path: Path) -> Iterator[Path]:
-    """The name of a file beside `path` to be written first; nothing is left there afterwards."""
-    part = None
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        yield part
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be written: {error.strerror}.") from error
-    finally:
-        if part:
-            with suppress(OSError):
-                part.unlink()
 
 
 def load_model(path: Path) -> SavedModel:

@@ -14,8 +14,9 @@ import numpy as np
 
 from siffra.config import EstimatorModel, ModuleModel
 from siffra.errors import ConfigError, ModelFileError, did_you_mean
-from siffra.model_file import SavedModel, write_file
+from siffra.model_file import SavedModel
 from siffra.network import NORM_EPSILON, VECTORS, Conv, Dense, Network, build_network
+from siffra.whole_files import write_whole
 
 try:
     from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
@@ -41,7 +42,7 @@ def save_onnx(path: Path, saved: SavedModel, pixels: str = "float32") -> None:
         ConfigError: There are no such `pixels`.
         ModelFileError: The file cannot be written, or the model is a module of the user's.
     """
-    write_file(path, onnx_model(saved, pixels).SerializeToString())
+    write_whole(path, onnx_model(saved, pixels).SerializeToString(), ModelFileError)
 
 
 def onnx_model(saved: SavedModel, pixels: str = "float32") -> ModelProto:

@@ -17,7 +17,7 @@ from siffra.errors import StoreError
 from siffra.lab.labfile import read_lab
 from siffra.lab.plan import Plan
 from siffra.lab.planning import plan_lab, plan_vary
-from siffra.lab.shelf import KeptLab, Shelf, kept_lab, write_whole
+from siffra.lab.shelf import KeptLab, Shelf, kept_lab
 from siffra.store import open_store
 
 DATA, ENGINE = small_dataset(), ReferenceEngine()
@@ -129,7 +129,7 @@ def test_a_forgotten_lab_is_gone_and_its_absence_no_mistake(shelf, plan):
 
 @pytest.mark.parametrize("name", ["", "../runs", "x" * 16, "0" * 15, "0" * 16 + "/"])
 def test_what_is_no_id_names_no_file(shelf, plan, name):
-    write_whole(shelf.folder.parent / "runs.json", kept(plan).model_dump_json().encode())
+    (shelf.folder.parent / "runs.json").write_text(kept(plan).model_dump_json())
 
     assert shelf.get(name) is None
     shelf.forget(name)
@@ -139,7 +139,8 @@ def test_what_is_no_id_names_no_file(shelf, plan, name):
 @pytest.mark.parametrize("content", [b"", b"{", b"{}", b'{"id": 1}'])
 def test_a_file_that_cannot_be_read_is_left_alone_and_not_listed(shelf, content):
     path = shelf.folder / f"{'0' * 16}.json"
-    write_whole(path, content)
+    shelf.folder.mkdir()
+    path.write_bytes(content)
 
     assert shelf.get("0" * 16) is None
     assert shelf.labs() == []

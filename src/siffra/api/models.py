@@ -20,7 +20,6 @@ from siffra.model_file import (
     ONNX,
     SavedModel,
     as_saved,
-    expect_model,
     expect_network,
     load_model,
     save_model,
@@ -29,6 +28,7 @@ from siffra.report.notebook import html_table
 from siffra.report.terminal import text_table
 from siffra.run import Epoch, Record, run
 from siffra.store import default_store_path, open_store
+from siffra.whole_files import expect_room
 
 
 def train(
@@ -140,7 +140,7 @@ def expect_to_save(path: Path, model: Model) -> None:
 
         expect_exportable(model)
     expect_network(model)
-    expect_model(path)
+    expect_room(path, ModelFileError)
 
 
 def _load(saved: SavedModel, made_by: str | Callable[..., Any] | None) -> Fitted:

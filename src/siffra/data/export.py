@@ -8,6 +8,7 @@ import numpy as np
 from siffra.data.dataset import Dataset
 from siffra.data.shifted import UNITS
 from siffra.errors import DataError
+from siffra.whole_files import replacing
 
 
 def export_shifted(dataset: Dataset, path: Path, *, overwrite: bool = False) -> None:
@@ -34,19 +35,9 @@ def export_shifted(dataset: Dataset, path: Path, *, overwrite: bool = False) -> 
             raise DataError(f"{path}: this is a folder; name a file in it, such as shifted.npz.")
         if path.exists() and not overwrite:
             raise DataError(f"{path}: there is such a file already; name another one.")
-        _write_whole(path, arrays)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}.") from error
-
-
-def _write_whole(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    # Beside its destination, since a rename is atomic only within a file system.
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path, DataError) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+        file.flush()
+        os.fsync(file.fileno())

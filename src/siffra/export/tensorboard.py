@@ -12,6 +12,7 @@ from typing import Any
 from siffra.errors import SiffraError
 from siffra.export.settings import Plain, plain_knobs, setting_groups
 from siffra.run import Record, setting_id
+from siffra.whole_files import write_whole
 
 try:
     from tensorboard.compat.proto import event_pb2, summary_pb2
@@ -143,10 +144,4 @@ def _write(path: Path, events: Iterator[Any]) -> None:
     first = _event.Event(wall_time=0.0, file_version="brain.Event:2")
     for event in (first, *events):
         records.write(event.SerializeToString())
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content.getvalue())
-        part.replace(path)
-    except OSError as error:
-        raise SiffraError(f"{path}: cannot be written: {error.strerror or error}.") from error
+    write_whole(path, content.getvalue(), SiffraError, makes_folder=True)

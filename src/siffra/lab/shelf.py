@@ -6,7 +6,6 @@ file is gone.
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -25,6 +24,7 @@ from siffra.lab.conduct import run_keys
 from siffra.lab.plan import Plan, PlannedRun
 from siffra.run import Record
 from siffra.store import Store
+from siffra.whole_files import write_whole
 
 _PLAN = TypeAdapter(Plan)
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -95,7 +95,7 @@ class Shelf:
         """
         path = self._path(lab.id)
         if not path.exists():
-            write_whole(path, lab.model_dump_json().encode())
+            write_whole(path, lab.model_dump_json().encode(), StoreError, makes_folder=True)
 
     def get(self, name: str) -> KeptLab | None:
         """The lab with this id; None if there is none, or it was kept by another siffra."""
@@ -128,21 +128,3 @@ class Shelf:
 def latest_first(labs: Iterable[KeptLab]) -> list[KeptLab]:
     """In the order in which labs are listed."""
     return sorted(labs, key=lambda lab: (lab.asked, lab.id), reverse=True)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside the store, and its folder, so that a reader sees all of it or nothing.
-
-    Raises:
-        StoreError: It cannot be written.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()

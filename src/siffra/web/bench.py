@@ -14,11 +14,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from siffra.errors import StoreError
-from siffra.lab.shelf import write_whole
 from siffra.web.crew import Crew
 from siffra.web.messages import Order, Task, Told
 from siffra.web.places import Places
 from siffra.web.refusal import Code, Refusal
+from siffra.whole_files import write_whole
 
 log = logging.getLogger("siffra.web")
 
@@ -216,7 +216,8 @@ class Bench:
 
     def _changed(self) -> None:
         try:
-            write_whole(self._places.queue, self._queue.model_dump_json().encode())
+            told = self._queue.model_dump_json().encode()
+            write_whole(self._places.queue, told, StoreError, makes_folder=True)
         except StoreError as error:  # the disk is full, say: what is at work goes on all the same
             log.error("%s", error)
         self._advance()

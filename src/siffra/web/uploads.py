@@ -14,14 +14,14 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from siffra.data.load import DataSource
 from siffra.data.pictures import read_picture
-from siffra.errors import DataError
-from siffra.lab.shelf import write_whole
+from siffra.errors import DataError, StoreError
 from siffra.web.asking import DataId
 from siffra.web.loader import Loader
 from siffra.web.models import DIGIT
 from siffra.web.places import Places
 from siffra.web.playground import encoded
 from siffra.web.refusal import Refusal
+from siffra.whole_files import write_whole
 
 PICTURE = 8 * 2**20
 """The most bytes of a picture's file."""
@@ -94,13 +94,14 @@ def keep_data(file: ArraysFile, places: Places, load: Loader) -> dict[str, Any]:
     path = places.data(name)
     if not path.exists() and len(kept_data(places)) >= DATA_SETS:
         raise Refusal("queue_full")
-    write_whole(path, content)
+    write_whole(path, content, StoreError, makes_folder=True)
     try:
         dataset = load(source_of(name, places))
     except DataError:
         path.unlink(missing_ok=True)
         raise Refusal("bad_upload") from None
-    write_whole(path.with_suffix(".json"), json.dumps({"name": file.name}).encode())
+    told = json.dumps({"name": file.name}).encode()
+    write_whole(path.with_suffix(".json"), told, StoreError)
     return {
         "id": name,
         "name": file.name,
