@@ -15,7 +15,7 @@ from siffra.data.load import DataSource, load_dataset, made
 from siffra.data.memory import is_memory, read_memory
 from siffra.data.shifted import SHIFTS
 from siffra.engine.base import Engine
-from siffra.errors import ConfigError, did_you_mean
+from siffra.errors import ConfigError, did_you_mean, wrong_value
 
 ENGINES = ("native", "torch")
 
@@ -130,9 +130,8 @@ def dataset(
         source = DataSource(**told)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ConfigError(
-            f"{first['loc'][0]}: found {first['input']!r}; {first['msg']}."
-        ) from error
+        wrong = wrong_value(repr(first["input"]), first["msg"])
+        raise ConfigError(f"{first['loc'][0]}: {wrong}") from error
     found, _ = loaded(data, source)
     return replace(found, name=name) if name else found
 

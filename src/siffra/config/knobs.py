@@ -20,7 +20,7 @@ from siffra.config.model import (
     usual_pool_size,
 )
 from siffra.config.training import Training, usual
-from siffra.errors import ConfigError, did_you_mean
+from siffra.errors import ConfigError, did_you_mean, wrong_value
 
 MOST_LAYERS = 1000
 """Layers of a kind that a model may have; deeper plain stacks do not train anyway."""
@@ -307,4 +307,4 @@ def _first_mistake(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if not name:
         return f"{message}."
-    return f"{name}: found {first['input']!r}; {message[0].lower()}{message[1:]}."
+    return f"{name}: {wrong_value(repr(first['input']), message)}"

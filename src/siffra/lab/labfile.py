@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTS
-from siffra.errors import ConfigError, LabFileError, did_you_mean
+from siffra.errors import ConfigError, LabFileError, did_you_mean, wrong_value
 from siffra.lab.format import ShiftTable, Tables
 from siffra.lab.surroundings import surroundings
 from siffra.lab.texts import unprintable
@@ -113,7 +113,7 @@ def _in_words(error: ErrorDetails) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if kind == "value_error":
         return f"{key}: {message}." if key else f"{message}."
-    return f"{key}: found {found}; {message[0].lower()}{message[1:]}."
+    return f"{key}: {wrong_value(found, message)}"
 
 
 def _key(location: Iterable[int | str]) -> str:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from siffra.errors import RecipeError, did_you_mean
+from siffra.errors import RecipeError, did_you_mean, wrong_value
 
 __all__ = [
     "Interval",
@@ -173,5 +173,4 @@ def _in_words(error: ErrorDetails) -> str:
         return f"{key}: no such key; {did_you_mean(str(name), known)}"
     if error["type"] == "missing":
         return f"{key}: it is missing."
-    message = error["msg"]
-    return f"{key}: found {error['input']!r}; {message[0].lower()}{message[1:]}."
+    return f"{key}: {wrong_value(repr(error['input']), error['msg'])}"
