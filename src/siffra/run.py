@@ -116,31 +116,36 @@ class Record(_Frozen):
 def run_key(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> str:
     """SHA-256 (hex) of everything that decides a run's result, as canonical JSON."""
     engine = engine_for(setting.model, engine)
-    described = {
-        "model": setting.model.model_dump(mode="json"),
-        "training": setting.training.model_dump(mode="json"),
-        "dataset": dataset.fingerprint,
-        "seed": seed,
-        "engine": engine.name,
-        "engine_version": engine.version,
-        "scoring": SCORING,
-    }
-    canonical = json.dumps(described, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return _digest(
+        setting,
+        dataset=dataset.fingerprint,
+        engine=engine.name,
+        engine_version=engine.version,
+        scoring=SCORING,
+        seed=seed,
+    )
 
 
 def setting_id(record: Record) -> str:
     """What a setting's runs share: 12 hex digits of all that `run_key` is of, but for the seed."""
+    digest = _digest(
+        record.setting,
+        dataset=record.fingerprint,
+        engine=record.engine,
+        engine_version=record.engine_version,
+        scoring=record.scoring,
+    )
+    return digest[:12]
+
+
+def _digest(setting: Setting, **others: str | int) -> str:
     described = {
-        "model": record.model.model_dump(mode="json"),
-        "training": record.training.model_dump(mode="json"),
-        "dataset": record.fingerprint,
-        "engine": record.engine,
-        "engine_version": record.engine_version,
-        "scoring": record.scoring,
+        "model": setting.model.model_dump(mode="json"),
+        "training": setting.training.model_dump(mode="json"),
+        **others,
     }
     canonical = json.dumps(described, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def run(
