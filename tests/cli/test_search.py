@@ -9,6 +9,7 @@ import tomllib
 import numpy as np
 import pytest
 
+from siffra.model_file import load_model
 from siffra.recipes import find_recipe
 from siffra.store import open_store
 
@@ -74,6 +75,65 @@ def test_it_leaves_a_report_a_model_and_a_recipe_that_train_repeats(siffra, quic
     first = winner["seeds"].index(0)
     for name, accuracy in trained["accuracy"].items():
         assert accuracy == winner["accuracy"][name]["values"][first]
+
+
+@pytest.fixture(scope="module")
+def plenty(tmp_path_factory):
+    """12,000 + 60 images of 8 x 8 in 3 classes: more than a search of a twentieth second sees."""
+    rng = np.random.default_rng(4)
+
+    def images(count):
+        y = np.arange(count) % 3
+        x = rng.integers(0, 90, (count, 8, 8))
+        for label in range(3):
+            x[y == label, 1:7, 2 * label + 1 : 2 * label + 3] += 150
+        return x.astype(np.uint8), y
+
+    path = tmp_path_factory.mktemp("data") / "plenty.npz"
+    (x_train, y_train), (x_test, y_test) = images(12_000), images(60)
+    np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    return path
+
+
+OF_EVERYTHING = {
+    "model": "conv", "conv_layers": 2, "filters": [4, 8], "kernel_size": 3, "strides": 1,
+    "padding": "same", "pool_size": [2, 1], "pooling": "max", "global_pooling": "none",
+    "space_to_depth": 1, "layers": 1, "neurons": 16, "activation": "gelu", "batch_norm": True,
+    "dropout": 0.2, "optimizer": "muon", "ema": 0.9, "batch_size": 8, "schedule": "one_cycle",
+    "augment": "shifts",
+}  # fmt: skip
+"""All that a training remembers or draws: its winner is harder to repeat than a dense network."""
+
+
+def test_a_convolutional_winner_is_repeated_bit_for_bit_on_other_threads(siffra, plenty, tmp_path):
+    out, again = tmp_path / "found", tmp_path / "again.safetensors"
+    knobs = [
+        word
+        for name, value in OF_EVERYTHING.items()
+        for word in (f"--{name.replace('_', '-')}", ",".join(map(str, np.atleast_1d(value))))
+    ]
+
+    told = json.loads(
+        siffra(
+            "search", "--budget", "0.05s", "--time", "3s", "--data", plenty, "--moved", 1,
+            "--rotated", 10, "--threads", 1, *knobs, "--out", out, "--json",
+        ).out
+    )  # fmt: skip
+    siffra(
+        *printed_command(out), "--store", tmp_path / "others.sqlite", "--threads", 2,
+        "--seed", 0, "--save", again,
+    )  # fmt: skip
+
+    winner = told["winner"]["knobs"]
+    for name in ("model", "filters", "batch_norm", "dropout", "optimizer", "ema", "augment"):
+        assert winner[name] == OF_EVERYTHING[name]
+    assert 0 < winner["epochs"] < 1
+    first, other = load_model(out / "winner.safetensors"), load_model(again)
+    assert other.setting == first.setting
+    assert {"conv_1.kernel", "conv_2.moving_variance"} <= first.weights.keys()
+    assert other.weights.keys() == first.weights.keys()
+    for name, weights in first.weights.items():
+        assert weights.tobytes() == other.weights[name].tobytes(), name
 
 
 def test_the_same_command_tells_the_same_again_at_once(siffra, quick, tmp_path):
