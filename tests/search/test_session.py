@@ -105,6 +105,19 @@ def test_a_first_timing_that_was_far_off_is_mended_by_another_short_round(look, 
     assert short[0].seconds == pytest.approx(0.97 * 10 / 4, rel=0.01)
 
 
+def test_a_short_round_that_was_run_once_more_is_not_on_the_front_either(look, engine):
+    """Cut short by a timing on a busy machine, it would be the quickest of all."""
+    engine.slowness = lambda seconds, seed: 2.0 if seed == 0 and seconds < 2 else 1.0
+
+    found = look(seconds=100.0).answer
+
+    home = [steps for who, steps, seed in engine.trained if seed == FIRST_SEED][:2]
+    on_front = [found.points[i] for i in found.front]
+    assert home[0] < 0.6 * home[1]  # superseded by the second
+    assert min(on_front, key=lambda point: point.seconds).steps >= home[1]
+    assert home[0] not in {point.steps for point in found.points}
+
+
 def test_a_winner_whose_runs_turn_out_too_long_is_given_fewer_steps_once(look, engine):
     """Finals have seeds below the race's, and are longer than a timing."""
     engine.slowness = lambda seconds, seed: 1.2 if seed < 10 and seconds > 2 else 1.0

@@ -15,6 +15,7 @@ from siffra.report.facts import can_be_typed, data_options
 from siffra.report.figures import front, style
 from siffra.report.labels import SETS, knob_name, knobs_name, value_name
 from siffra.report.pages import html_page, write_folder
+from siffra.report.search_front import candidate_name, front_table
 from siffra.report.sentences import capital
 from siffra.report.tables import Cell, Table
 from siffra.report.words import Words, words_in
@@ -37,6 +38,8 @@ class SearchView:
     summary: tuple[str, ...]
     drawing: style.Drawing
     caption: str
+    front: Table | None
+    front_note: str
     table: Table
     averaging: str
     no_study: str
@@ -117,6 +120,8 @@ def view(answer: SearchAnswer, words: Words, out: Path) -> SearchView:
         summary=tuple(_summary(words, answer)),
         drawing=style.finish(figure, "front"),
         caption=_caption(words, answer),
+        front=front_table(words, answer),
+        front_note=words.count("search.front_note", len(asked.sets)),
         table=_table(words, answer),
         averaging=_averaging(words, answer),
         no_study=words("search.no_study") if _has_reported(answer) else "",
@@ -222,7 +227,7 @@ def _lead(words: Words, answer: SearchAnswer) -> list[str]:
     ahead = answer.ahead
     if not answer.rivals or ahead is None:
         return []
-    rival = _name(words, answer.rivals[0])
+    rival = candidate_name(words, answer.rivals[0])
     if len(ahead.values) < 2:
         return [words("search.single", rival=rival)]
     lead, low, high = (
@@ -238,8 +243,8 @@ def _table(words: Words, answer: SearchAnswer) -> Table:
     sets = [name for name in SETS if name in answer.winner.accuracy]
     head += [Cell(f"{capital(words(f'set.{name}'))} (%)", "number") for name in sets]
     head += [Cell(capital(words("table.seconds")), "number"), Cell("n", "number")]
-    names = [words("search.winner_row", name=_name(words, answer.winner))]
-    names += [capital(_name(words, rival)) for rival in answer.rivals]
+    names = [words("search.winner_row", name=candidate_name(words, answer.winner))]
+    names += [capital(candidate_name(words, rival)) for rival in answer.rivals]
     rows = []
     for name, finalist in zip(names, (answer.winner, *answer.rivals), strict=True):
         rows.append(_row(words, name, sets, finalist.accuracy, finalist.seconds))
@@ -288,12 +293,6 @@ def _row(
         *(Cell(text, "number") for text in told),
         Cell(str(seeds or len(seconds.values)), "number"),
     )
-
-
-def _name(words: Words, finalist: Finalist) -> str:
-    if finalist.origin:
-        return words("search.recipe", name=finalist.origin)
-    return words("search.candidate", number=finalist.candidate)
 
 
 def _among(words: Words, mattered: Importance) -> str:

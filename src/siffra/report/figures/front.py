@@ -1,6 +1,7 @@
 """A search: accuracy against training seconds, all candidates and their front, set by set."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +13,23 @@ from siffra.report.figures import style
 from siffra.report.labels import spans_decades
 from siffra.report.sentences import capital
 from siffra.report.words import Words
-from siffra.search.answer import SearchAnswer, front
+from siffra.search.answer import Point, SearchAnswer, front
+
+
+def _dot(size: float, *, is_hollow: bool) -> Mapping[str, Any]:
+    """How a candidate's points look; a hollow one is of a single run."""
+    blue = style.OKABE_ITO[0]
+    filled = {"mfc": blue, "mec": style.PAPER, "mew": 0.5, "zorder": 4}
+    hollow = {"mfc": "none", "mec": blue, "mew": 0.9, "alpha": 0.6}
+    return {"ls": "", "marker": "o", "ms": size, **(hollow if is_hollow else filled)}
+
+
+_DOTS = {
+    "search.part": _dot(3.0, is_hollow=True),
+    "search.single_run": _dot(5.0, is_hollow=True),
+    "search.several_seeds": _dot(5.5, is_hollow=False),
+}
+"""The points by what the legend calls them."""
 
 
 def draw(answer: SearchAnswer, words: Words) -> Figure:
@@ -34,11 +51,10 @@ def draw(answer: SearchAnswer, words: Words) -> Figure:
 def _panel(axis: Axes, answer: SearchAnswer, name: str) -> None:
     blue, orange, green = style.OKABE_ITO[:3]
     places = [(point.seconds, point.accuracy[name]) for point in answer.points]
-    for is_whole, size, alpha in ((False, 3.0, 0.45), (True, 5.0, 0.75)):
-        chosen = [p for p, point in zip(places, answer.points, strict=True)
-                  if point.is_whole is is_whole]  # fmt: skip
-        if chosen:
-            axis.plot(*zip(*chosen, strict=True), "o", color=blue, ms=size, alpha=alpha, mew=0)
+    kinds = [_kind(point) for point in answer.points]
+    for key, dot in _DOTS.items():
+        if chosen := [place for place, kind in zip(places, kinds, strict=True) if kind == key]:
+            axis.plot(*zip(*chosen, strict=True), **dot)
     line = [places[i] for i in front(places)]
     if line:
         axis.plot(*zip(*line, strict=True), color=blue, lw=1.1, drawstyle="steps-post", zorder=3)
@@ -56,6 +72,12 @@ def _panel(axis: Axes, answer: SearchAnswer, name: str) -> None:
     top, bottom = max(heights + others), min([_lower_quartile(heights), *others])
     room = max(top - bottom, 0.002)
     axis.set_ylim(bottom - 0.06 * room, min(1.0, top + 0.08 * room))
+
+
+def _kind(point: Point) -> str:
+    if not point.is_whole:
+        return "search.part"
+    return "search.several_seeds" if point.seeds > 1 else "search.single_run"
 
 
 def _lower_quartile(heights: Sequence[float]) -> float:
@@ -108,10 +130,10 @@ def _seconds_axis(axis: Axes, answer: SearchAnswer, words: Words) -> None:
 
 def _legend(answer: SearchAnswer, words: Words) -> tuple[list[Line2D], list[str]]:
     blue, orange, green = style.OKABE_ITO[:3]
+    kinds = {_kind(point) for point in answer.points}
     shown: Mapping[str, Line2D | None] = {
-        "search.part": Line2D([], [], ls="", marker="o", color=blue, ms=3, alpha=0.45),
-        "search.whole": Line2D([], [], ls="", marker="o", color=blue, ms=5),
-        "search.front_line": Line2D([], [], color=blue, lw=1.1),
+        **{key: Line2D([], [], **dot) for key, dot in _DOTS.items() if key in kinds},
+        "search.front_line": Line2D([], [], color=blue, lw=1.1) if kinds else None,
         "search.winner": Line2D([], [], ls="", marker="*", color=orange, ms=9),
         "search.rival": Line2D([], [], ls="", marker="*", color=style.INK, ms=9)
         if answer.rivals
