@@ -1,6 +1,7 @@
 """A training in plain PyTorch: its layers, optimizers, schedulers and averages, not siffra's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from siffra.config import Setting, Training
 from siffra.data.dataset import Dataset
-from siffra.engine.draws import epoch_maps, epoch_orders, initial_weights
+from siffra.engine.draws import dropout_scales, epoch_maps, epoch_orders, initial_weights
 from siffra.engine.schedule import ema_decay, total_steps
 from siffra.network import Network, build_network
 
@@ -23,7 +24,7 @@ def torch_training(
     setting = Setting.from_knobs(knobs)
     training = setting.training
     network = build_network(setting.model, dataset.image_shape, dataset.classes)
-    model = torch_network(network, seed)
+    model = torch_network(network, seed, min(training.batch_size, len(dataset.train)))
     steppers = optimizers_of(training, list(model.parameters()))
     schedulers = [
         scheduler_of(training, each, total_steps(training, len(dataset.train)))
@@ -49,11 +50,11 @@ def torch_training(
             total += loss.item() * len(batch)
         losses.append(total / len(y))
     kept = average.module if training.ema else model
-    return dict(_keras_weights(network, kept)), losses
+    return dict(keras_weights(network, kept)), losses
 
 
-def torch_network(network: Network, seed: int) -> torch.nn.Sequential:
-    """The same network from the same draws, in PyTorch's shapes."""
+def torch_network(network: Network, seed: int, batch_size: int) -> torch.nn.Sequential:
+    """The same network from the same draws, in PyTorch's shapes, for steps of `batch_size`."""
     weights = initial_weights(network, seed)
     layers: list[torch.nn.Module] = []
     for conv in network.convs:
@@ -66,6 +67,9 @@ def torch_network(network: Network, seed: int) -> torch.nn.Sequential:
             layers.append(torch.nn.MaxPool2d(conv.pool))
     layers.append(_FlattenChannelsLast())
     for dense in network.denses:
+        if dense.dropout:
+            draws = partial(dropout_scales, network, batch_size, seed)
+            layers.append(_GivenDropout(draws, dense.name))
         layer = torch.nn.Linear(dense.inputs, dense.units)
         layer.weight = torch.nn.Parameter(torch.tensor(weights[f"{dense.name}.kernel"].T))
         layer.bias = torch.nn.Parameter(torch.tensor(weights[f"{dense.name}.bias"]))
@@ -82,7 +86,23 @@ class _FlattenChannelsLast(torch.nn.Module):
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
-def _keras_weights(network: Network, model: torch.nn.Module) -> Iterator[tuple[str, np.ndarray]]:
+class _GivenDropout(torch.nn.Module):
+    """`torch.nn.Dropout` before the layer of a name, with siffra's draws: one of them a step."""
+
+    def __init__(self, draws: Callable[[], Iterator[dict[str, np.ndarray]]], name: str) -> None:
+        super().__init__()
+        self._draws, self._name, self._step = draws, name, 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return x
+        scales = next(islice(self._draws(), self._step, None))[self._name]
+        self._step += 1
+        return x * torch.tensor(scales[: len(x)])
+
+
+def keras_weights(network: Network, model: torch.nn.Module) -> Iterator[tuple[str, np.ndarray]]:
+    """Its weights by siffra's names, in Keras' shapes."""
     with_weights = [m for m in model.children() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
     for layer, module in zip(network.layers, with_weights, strict=True):
         kernel, bias = (tensor.detach().numpy() for tensor in module.parameters())

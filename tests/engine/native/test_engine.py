@@ -10,15 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812  its usual name
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import ReferenceEngine
 from small import NETWORKS, small_dataset
-from torch_reference import torch_training
+from torch_reference import keras_weights, torch_network, torch_training
 
 from siffra.config import Setting
+from siffra.engine.draws import dropout_scales, epoch_orders
 from siffra.engine.native.engine import NativeEngine
 from siffra.errors import ConfigError
+from siffra.network import build_network
 
 EPS = float(np.finfo(np.float32).eps)
 # A weight takes part in sums of at most a few thousand products of numbers below 1, whose
@@ -112,6 +115,9 @@ class TestFiftyStepsAgainstPyTorch:
             {"schedule": "one_cycle", "warmup": 0.3, "weight_decay": 0.1},
             {"ema": 0.9, "label_smoothing": 0.1},
             {"augment": "shifts", "augment_jitter": 1.0},
+            {"neurons": [32, 16], "dropout": 0.3},
+            {"model": "conv", "filters": 16, "kernel_size": 8, "neurons": [20], "dropout": 0.5,
+             "optimizer": "momentum", "learning_rate": 0.02},
         ],
         ids=str,
     )  # fmt: skip
@@ -128,6 +134,61 @@ class TestFiftyStepsAgainstPyTorch:
 
         assert losses == pytest.approx(expected_losses, rel=FIFTY_STEPS)
         assert_close(found, expected, FIFTY_STEPS)
+
+
+class TestDropoutAgainstPyTorch:
+    """One step on all images, whose gradients are by how much it moves the weights at rate 1."""
+
+    @pytest.mark.parametrize(
+        "knobs",
+        [{"neurons": [9, 5], "dropout": 0.3}, {**NETWORKS[3], "dropout": 0.5}],
+        ids=["dense", "conv"],
+    )
+    def test_same_loss_gradients_and_predictions(self, knobs):
+        dataset, seed = small_dataset(), 4
+        images = len(dataset.train)
+        knobs = {**knobs, "batch_size": images, "epochs": 1, "learning_rate": 1.0}
+        setting = Setting.from_knobs(knobs)
+        network = build_network(setting.model, dataset.image_shape, dataset.classes)
+        model = torch_network(network, seed, images)
+        before = {name: array.copy() for name, array in keras_weights(network, model)}
+        losses = []
+
+        fitted = NativeEngine().fit(
+            setting.model, setting.training, dataset, seed, lambda end, _: losses.append(end.loss)
+        )
+        order = torch.tensor(next(epoch_orders(images, seed)))
+        x, test = (
+            torch.tensor(some.x / np.float32(255)).permute(0, 3, 1, 2)
+            for some in (dataset.train, dataset.test)
+        )
+        loss = F.cross_entropy(model(x[order]), torch.tensor(dataset.train.y)[order])
+        loss.backward()
+        torch.optim.SGD(model.parameters(), 1.0).step()
+
+        assert losses == pytest.approx([loss.item()], rel=64 * EPS)
+        after = dict(keras_weights(network, model))
+        found = fitted.weights()
+        moved = {name: found[name] - before[name] for name in before}
+        assert_close(moved, {name: after[name] - before[name] for name in before}, ONE_STEP)
+        # Nothing is left out of what is predicted from.
+        expected = model.eval()(test).softmax(1).detach().numpy()
+        np.testing.assert_allclose(fitted.predict(dataset.test.x), expected, atol=ONE_STEP)
+
+    @pytest.mark.parametrize("share", [0.3, 0.5])
+    def test_as_much_is_left_out_and_the_rest_scaled_alike(self, share):
+        model = Setting.from_knobs({"neurons": [100, 50], "dropout": share}).model
+        scales = next(dropout_scales(build_network(model, (4, 4, 1), 3), 200, seed=0))
+
+        assert {name: array.shape for name, array in scales.items()} == {
+            "dense_2": (200, 100), "dense_3": (200, 50),
+        }  # fmt: skip
+        theirs = F.dropout(torch.ones(1000), share).unique().numpy()
+        for array in scales.values():
+            np.testing.assert_allclose(np.unique(array), theirs, rtol=EPS)
+            # Within five standard deviations of a share of so many.
+            off = abs((array == 0).mean() - share)
+            assert off < 5 * math.sqrt(share * (1 - share) / array.size)
 
 
 NARROW = {
