@@ -19,12 +19,13 @@ from benchmarks.kernels import KERNELS, measure_kernels
 from benchmarks.left import LEFT, measure_left
 from benchmarks.origin import Origin
 from benchmarks.picture import draw_growth, draw_works
-from benchmarks.results import Results, check, keep, read
+from benchmarks.results import Results, by_held_name, check, keep, read
 from benchmarks.shares import SHARES, measure_shares
 from siffra.bench.limits import available_cores, hold_to
 from siffra.bench.measure import Effort
 from siffra.bench.session import IMAGES, SCORED, Conditions, Session, bench, installed, known
 from siffra.bench.table import headline, in_a_line, missed_aims, refusals, table
+from siffra.bench.vectors import hold_to_vectors
 from siffra.bench.workers import read_images
 from siffra.bench.works import WORKS
 from siffra.errors import BenchError, SiffraError
@@ -62,6 +63,10 @@ def works(
     ] = _BUDGET,
     images: Images = None,
     threads: Threads = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(help="Hold all to narrower vectors than there are: avx2.", metavar="NAME"),
+    ] = None,
     quick: Annotated[
         bool, typer.Option(help=f"{_QUICK_IMAGES} images and {_QUICK_REPEATS} repeats: a glance.")
     ] = False,
@@ -73,8 +78,9 @@ def works(
     chosen = known("works", only, list(WORKS))
     able = installed(peers, _tell)
     threads = _hold(threads)
+    held = hold_to_vectors(vectors) if vectors else ""
     repeats = repeats or (_QUICK_REPEATS if quick else _REPEATS)
-    origin = _origin(docs, Conditions.here(threads, able), write=write, fresh=fresh)
+    origin = _origin(docs, Conditions.here(threads, able, held), write=write, fresh=fresh)
     with _saying() as say:
         session = bench(
             chosen,
@@ -84,9 +90,11 @@ def works(
             effort=Effort(repeats, min(repeats, _LEAST), budget),
             say=say,
             on_result=lambda result: _tell(in_a_line(result)),
+            held=held,
         )
     _print_session(session)
-    _finish(docs, session.conditions, origin, fresh=fresh, works=_by_name(session.results))
+    part = {"held": by_held_name(session)} if held else {"works": _by_name(session.results)}
+    _finish(docs, session.conditions, origin, fresh=fresh, **part)
 
 
 @app.command()
@@ -269,7 +277,7 @@ def _origin(docs: Path, conditions: Conditions, *, write: bool, fresh: bool) -> 
     """Where what follows is measured, if it is to be kept; what may not be kept isn't measured."""
     if not write:
         return None
-    origin = Origin.here(conditions.threads)
+    origin = Origin.here(conditions.threads, conditions.held)
     if not fresh:
         check(docs / report.KEPT, conditions, origin)
     return origin

@@ -22,17 +22,19 @@ _VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "asimd": "NEON"}
 class Origin:
     """A day (ISO 8601), a CPU with its model and vectors, and its matrix peak in GFLOP/s.
 
-    The name of a CPU may be that of a whole family. `vectors` is empty where that is not told.
+    The name of a CPU may be that of a whole family. `vectors` is empty where that is not told;
+    `held` are those that all were held to, the peak's products too, and empty where to none.
     """
 
     day: str
     cpu: str
     vectors: str
     matrix_peak: float
+    held: str = ""
 
     @classmethod
-    def here(cls, threads: int) -> "Origin":
-        """This machine today, with so many threads."""
+    def here(cls, threads: int, held: str = "") -> "Origin":
+        """This machine today, with so many threads, where all are held to vectors already."""
         told = dict(_first_cpu())
         numbers = [
             f"{key.split()[-1]} {told[key]}" for key in ("cpu family", "model") if key in told
@@ -42,12 +44,14 @@ class Origin:
         vectors = next((name for flag, name in _VECTORS.items() if flag in flags), "")
         with Worker.start() as gauge:
             peak = max(gauge.ask_rested(matrix_peak, threads) for _ in range(_TRIALS))
-        return cls(date.today().isoformat(), cpu, vectors, peak)
+        return cls(date.today().isoformat(), cpu, vectors, peak, held)
 
     def agree(self, other: "Origin") -> None:
         """Raise `BenchError` where `other` is another machine, or the same one at another speed."""
         if self.cpu != other.cpu:
             raise BenchError(f"was measured on {self.cpu}; this is {other.cpu}")
+        if self.held != other.held:
+            return
         low, high = sorted((self.matrix_peak, other.matrix_peak))
         if low < (1 - _APART) * high:
             raise BenchError(

@@ -24,7 +24,7 @@ PICTURE, GROWTH_PICTURE = "performance.svg", "performance-growth.svg"
 def against_the_better_keras(session: Session) -> Iterator[str]:
     """How many times siffra's the seconds of the faster of the two Keras are, beside the aims."""
     for result in session.results:
-        aim = result.work.aims_here.get("keras")
+        aim = result.work.aims_for(session.conditions.held).get("keras")
         ratios = [r for peer in ("keras", "keras-tuned") if (r := result.ratio(peer)) is not None]
         if aim is not None and len(ratios) > 1:
             yield f"{result.work.title}: {min(ratios):.3g}×, the aim {aim:g}."
@@ -103,6 +103,8 @@ def page(kept: Results) -> str:
     ]
     if kept.works:
         lines += [*_days(kept, kept.works), *_works(kept.session)]
+    if kept.held:
+        lines += ["## Held to AVX2", "", *_days(kept, kept.held), *_held(kept.held_session)]
     if kept.growth:
         lines += ["## How time grows", "", *_days(kept, kept.growth)]
         lines += _growth(list(kept.growth.values()))
@@ -148,15 +150,9 @@ def _machine(kept: Results) -> Iterator[str]:
 
 
 def _works(session: Session) -> Iterator[str]:
-    yield from (f"![seconds by work and library]({PICTURE})", "", headline(session) + ".", "")
-    others = [peer for peer in session.peers if peer != "siffra"]
-    titles = ["siffra", "of limit", *(PEERS[peer].title for peer in others)]
-    yield from _head("work", titles)
-    for result in session.results:
-        own = seconds(result.timings["siffra"]), f"{result.share:.0%}"
-        yield _row(_title(result), [*own, *(cell(result, peer) for peer in others)])
+    yield from (f"![seconds by work and library]({PICTURE})", "")
+    yield from _side_by_side(session)
     yield from (
-        "",
         "Seconds of wall time for an epoch of training (or for one scoring): the median, and",
         "half the distance between the quartiles as a share of it; in brackets how many times",
         "as long as siffra takes. The limit is the time in which the machine could do all",
@@ -165,6 +161,29 @@ def _works(session: Session) -> Iterator[str]:
         "their pooling window), so it may get past that.",
         "",
     )
+    yield from _aims(session)
+
+
+def _held(session: Session) -> Iterator[str]:
+    yield from (*_HELD, "")
+    yield from _side_by_side(session)
+    yield from _aims(session)
+
+
+def _side_by_side(session: Session) -> Iterator[str]:
+    """A row for each work, under what they were measured on."""
+    yield from (headline(session) + ".", "")
+    others = [peer for peer in session.peers if peer != "siffra"]
+    titles = ["siffra", "of limit", *(PEERS[peer].title for peer in others)]
+    yield from _head("work", titles)
+    for result in session.results:
+        own = seconds(result.timings["siffra"]), f"{result.share:.0%}"
+        yield _row(_title(result), [*own, *(cell(result, peer) for peer in others)])
+    yield ""
+
+
+def _aims(session: Session) -> Iterator[str]:
+    """Who was not timed, and which aims were missed."""
     yield from (f"- {line}" for line in (*refusals(session), *missed_aims(session)))
     yield ""
     if better := [f"- {line}" for line in against_the_better_keras(session)]:
@@ -277,6 +296,23 @@ def _head(first: str, others: Sequence[str]) -> Iterator[str]:
 def _row(first: str, others: Iterable[str]) -> str:
     return " | ".join([f"| {first}", *others]) + " |"
 
+
+_HELD = """\
+The same machine, which has AVX-512, with all libraries held to AVX2: vectors of 256 bits, half as
+wide, in half as many registers. It is not an AVX2 machine, whose clock, caches and multipliers are
+its own; but the kernels for AVX2 are the same. The aims are those for AVX2 machines, and the
+limit's matrix peak is that of AVX2's products.
+
+Each library is told by what it documents: Numba by `NUMBA_CPU_NAME` and `NUMBA_CPU_FEATURES`,
+NumPy's and SciPy's BLAS by `OPENBLAS_CORETYPE`, PyTorch by `ATEN_CPU_CAPABILITY` and
+`MKL_ENABLE_INSTRUCTIONS`, oneDNN by `ONEDNN_MAX_CPU_ISA`, XLA by `xla_cpu_max_isa`. Whether they
+keep to it Linux knows, which notes when a thread last had something in AVX-512's registers: a
+library in whose process any thread did is not timed. Two are not as they would be on an AVX2
+machine. YNNPACK, which does JAX' products, cannot be held, so JAX does without and may be slower.
+TensorFlow uses oneDNN, which by default it does only on CPUs with instructions for neural networks
+(AVX-512 VNNI, AVX-VNNI, ...); on others Keras may be slower. Measured by
+`python -m benchmarks works --vectors avx2 --write`.
+""".splitlines()
 
 _METHOD = f"""\
 ## How it is measured

@@ -1,7 +1,7 @@
 """What was measured, kept part by part in a file that the page is written from."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from benchmarks.shares import ShareTime
 from siffra.bench.measure import Result
 from siffra.bench.peers import PEERS
 from siffra.bench.session import Conditions, Session
+from siffra.bench.vectors import HELD
 from siffra.errors import BenchError
 
 
@@ -23,7 +24,8 @@ from siffra.errors import BenchError
 class Results:
     """All parts, by name, measured under the same conditions; `origins` of what is in them.
 
-    What was measured before origins were kept has none.
+    What was measured before origins were kept has none. `held` are works of all held to narrower
+    vectors than the machine has, under the names of `by_held_name`.
     """
 
     conditions: Conditions
@@ -34,16 +36,32 @@ class Results:
     left: dict[str, Left] = field(default_factory=dict)
     compiling: dict[str, CompileTime] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
+    held: dict[str, Result] = field(default_factory=dict)
 
     @property
     def session(self) -> Session:
         """The works, as if they had been timed in one session."""
-        results = list(self.works.values())
-        peers = [name for name in PEERS if any(name in r.timings for r in results)]
-        return Session(self.conditions, peers, results)
+        return _session(self.conditions, self.works)
+
+    @property
+    def held_session(self) -> Session:
+        """The same of those that were held to AVX2."""
+        return _session(replace(self.conditions, held=_AVX2), self.held)
+
+
+def _session(conditions: Conditions, works: Mapping[str, Result]) -> Session:
+    results = list(works.values())
+    peers = [name for name in PEERS if any(name in r.timings for r in results)]
+    return Session(conditions, peers, results)
+
+
+def by_held_name(session: Session) -> dict[str, Result]:
+    """The results of a session that was held to narrower vectors, by names of their own."""
+    return {f"{session.conditions.held} {result.name}": result for result in session.results}
 
 
 _ADAPTER = TypeAdapter(Results)
+_AVX2 = HELD["avx2"]
 
 
 def read(path: Path) -> Results | None:
@@ -78,7 +96,7 @@ def check(path: Path, conditions: Conditions, origin: Origin) -> None:
 
 
 def _agree(old: Conditions, new: Conditions) -> None:
-    if (was := str(old)) != (now := str(new)):
+    if (was := str(old)) != (now := str(replace(new, held=""))):
         raise BenchError(f"was measured on {was}; this is {now}")
     before, after = old.versions, new.versions
     for name in before.keys() & after.keys():
@@ -92,8 +110,10 @@ def keep(path: Path, new: Results, order: Iterable[str], *, fresh: bool) -> Resu
     Whether they may stand together is for `check` to say, before anything is measured.
     """
     old = None if fresh else read(path)
-    merged = new if old is None else _merge(old, new)
+    merged = _merge(old or Results(new.conditions), new)
+    order = list(order)
     merged.works = {name: merged.works[name] for name in order if name in merged.works}
+    merged.held = dict(sorted(merged.held.items(), key=lambda item: order.index(item[1].name)))
     told = _ADAPTER.dump_python(merged, mode="json")
     path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return merged
@@ -102,7 +122,7 @@ def keep(path: Path, new: Results, order: Iterable[str], *, fresh: bool) -> Resu
 def _merge(old: Results, new: Results) -> Results:
     versions = old.conditions.versions | new.conditions.versions
     return Results(
-        replace(new.conditions, versions=versions),
+        replace(new.conditions, versions=versions, held=""),
         old.works | new.works,
         old.growth | new.growth,
         old.kernels | new.kernels,
@@ -110,4 +130,5 @@ def _merge(old: Results, new: Results) -> Results:
         old.left | new.left,
         old.compiling | new.compiling,
         old.origins | new.origins,
+        old.held | new.held,
     )

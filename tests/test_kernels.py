@@ -1,6 +1,7 @@
 """Kernels are kept by what they are made of, and how threads wait is set before they start."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -94,6 +95,38 @@ def test_kernels_that_differ_by_a_variable_are_told_apart_by_whoever_compiled_th
         ).stdout
 
     assert [told(call) for call in ("double", "triple", "both")] == ["2.0\n", "3.0\n", "23.0\n"]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="about kinds of x86 CPUs")
+def test_kernels_for_narrower_vectors_are_kept_beside_the_others(tmp_path):
+    """So a machine that is held to AVX2 for a while never takes one kind for the other."""
+    (tmp_path / "made.py").write_text(
+        "import os\n"
+        "from siffra import kernels\n"
+        "NARROW = 'NUMBA_CPU_NAME' in os.environ\n"
+        "@kernels.compiled\n"
+        "def is_narrow():\n"
+        "    return NARROW\n"  # as it was when this was compiled
+    )
+    script = (
+        "from made import is_narrow\n"
+        "narrow = is_narrow()\n"
+        "print('found' if is_narrow.stats.cache_hits else 'compiled', narrow)"
+    )
+    own = {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    narrow = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma"}
+
+    def told(more):
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path, env=os.environ | own | more,
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return done.stdout.split()
+
+    assert told({}) == ["compiled", "False"]
+    assert told(narrow) == ["compiled", "True"]
+    assert told(narrow) == ["found", "True"]
+    assert told({}) == ["found", "False"]
 
 
 def test_a_kernel_holds_plain_values_alone():

@@ -33,6 +33,7 @@ class FakeWorker:
     """
 
     STILL = 1.5
+    WIDE = ("pytorch",)
 
     LOSSES: ClassVar = {
         "siffra": 1.0,
@@ -58,7 +59,11 @@ class FakeWorker:
         return Turn(20.0, self.LOSSES[self.peer] if self.moves else self.STILL)
 
     def limits(self, threads):
+        self.peer = "NumPy"
         return Limits(matrix_peak=100.0, bandwidth=10.0)
+
+    def used_avx512(self):
+        return self.peer in self.WIDE
 
 
 @pytest.fixture
@@ -100,6 +105,23 @@ def test_who_learns_nothing_is_not_timed_where_there_is_little_to_learn(problem,
     assert result.refused["pytorch"] == (
         "its first loss is 1.00050, siffra's is 1.00000, and no more than 2.5e-05 may lie between"
     )
+
+
+def test_who_does_not_keep_to_the_vectors_that_all_are_held_to_is_not_timed(problem, monkeypatch):
+    monkeypatch.setattr("siffra.bench.measure.Worker", FakeWorker)
+    peers, effort = ["siffra", "pytorch", "torch-compile"], Effort(1, 1, 9.0)
+
+    free = measure(WORKS["dense"], problem, peers, effort, lambda text: None)
+    held = measure(WORKS["dense"], problem, peers, effort, lambda text: None, "AVX2")
+
+    assert "pytorch" in free.timings
+    assert held.refused["pytorch"] == (
+        "failed: it used AVX-512 registers, though all are held to AVX2"
+    )
+    for wide in ("siffra", "NumPy"):
+        monkeypatch.setattr(FakeWorker, "WIDE", (wide,))
+        with pytest.raises(BenchError, match="used AVX-512 registers"):
+            measure(WORKS["dense"], problem, peers, effort, lambda text: None, "AVX2")
 
 
 def test_a_peer_that_is_too_slow_has_one_turn_where_that_is_enough(problem, monkeypatch):

@@ -16,11 +16,11 @@ from benchmarks.kernels import KernelTime, measure_kernels
 from benchmarks.origin import Origin
 from benchmarks.picture import draw_growth, draw_works
 from benchmarks.report import growth_lines, missed_shares, page
-from benchmarks.results import Results, check, keep, read
+from benchmarks.results import Results, by_held_name, check, keep, read
 from benchmarks.shares import ShareTime, measure_shares
 from siffra.bench.limits import Demand, Limits
 from siffra.bench.measure import Result, Timing
-from siffra.bench.session import Conditions
+from siffra.bench.session import Conditions, Session
 from siffra.bench.table import missed_aims
 from siffra.bench.works import WORKS
 from siffra.errors import BenchError
@@ -95,6 +95,27 @@ class TestWhatIsKept:
 
         check(path, HERE, replace(ORIGIN, day="2027-01-01", matrix_peak=400.0))
 
+    def test_may_be_held_to_narrower_vectors_apart_from_the_rest(self, tmp_path):
+        path = tmp_path / "kept.json"
+        keep(path, measured(), WORKS, fresh=False)
+        held, origin = replace(HERE, held="AVX2"), replace(ORIGIN, matrix_peak=230.0, held="AVX2")
+
+        check(path, held, origin)
+        session = Session(held, ["siffra"], [result("conv", siffra=3.0), result("dense", siffra=2)])
+        new = Results(held, held=by_held_name(session), origins={"AVX2 dense": origin})
+        kept = keep(path, new, WORKS, fresh=False)
+
+        assert kept == read(path)
+        assert kept.works == measured().works
+        assert kept.conditions == HERE
+        assert list(kept.held) == ["AVX2 dense", "AVX2 conv"]
+        assert kept.held_session.conditions == held
+        check(path, HERE, ORIGIN)
+        with pytest.raises(BenchError, match="peak of 230 GFLOP/s; now it is 120"):
+            check(path, held, replace(origin, matrix_peak=120.0))
+        with pytest.raises(BenchError, match="this is another CPU"):
+            check(path, held, replace(origin, cpu="another CPU"))
+
     def test_that_is_of_another_shape_is_refused(self, tmp_path):
         (tmp_path / "kept.json").write_text("{}")
 
@@ -128,8 +149,25 @@ class TestThePage:
 
         told = page(Results(HERE, works=works))
 
-        title, aim = WORKS["conv"].title, WORKS["conv"].aims_here["keras"]
+        title, aim = WORKS["conv"].title, WORKS["conv"].aims_for("")["keras"]
         assert f"faster by:\n\n- {title}: 3×, the aim {aim}.\n\n" in told
+
+    def test_has_a_section_of_what_was_held_to_avx2_which_its_own_aims_judge(self):
+        works = {
+            "conv": result("conv", siffra=1.0, keras=14.0, jax=11.0),
+            "dense": result("dense", siffra=0.1, keras=2.0),
+        }
+        session = Session(replace(HERE, held="AVX2"), ["siffra"], list(works.values()))
+
+        told = page(Results(HERE, held=by_held_name(session)))
+
+        _, section = told.split("## Held to AVX2\n")
+        assert "It is not an AVX2 machine" in section
+        assert "a CPU, 2 threads, Linux, held to AVX2; 48,000 images" in section
+        assert "| conv 16@8×8, pool, dense, batch 256 | 1 ± 0% | 2% | 14 ± 0% (14×) |" in section
+        missed = [line for line in section.splitlines() if "the aim is" in line]
+        assert missed == [f"- {WORKS['conv'].title}: 14.0 times as fast as Keras; the aim is 15."]
+        assert "Measured on a CPU, 2 threads, Linux: siffra" in told
 
     def test_says_where_an_epoch_had_fewer_images(self):
         few = replace(result("3x3", siffra=0.1), images=9_600)

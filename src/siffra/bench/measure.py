@@ -112,12 +112,14 @@ class Race:
 
     A peer whose first loss is not siffra's, or that fails, is `refused`, with the reason. In a
     training siffra learns nothing for an epoch before it learns, which tells how much there is to
-    learn. If siffra fails, that is raised.
+    learn. If siffra fails, that is raised. Where all are `held` to narrower vectors, using AVX-512
+    is to fail.
     """
 
-    def __init__(self, task: Task, problem: Problem) -> None:
+    def __init__(self, task: Task, problem: Problem, held: str = "") -> None:
         self._task: Task = task
         self._problem = problem
+        self._held = held
         self._workers: dict[str, Worker] = {}
         self.timings: dict[str, Timing] = {}
         self.refused: dict[str, str] = {}
@@ -129,6 +131,7 @@ class Race:
             still = self._still(worker) if peer == "siffra" else None
             worker.open(peer, self._task, self._problem)
             turn = worker.turn()
+            _keep_to(self._held, worker)
             timing = Timing(turn.seconds, turn.loss)
             if peer == "siffra":
                 self._allowed = _allowed(timing.loss, still)
@@ -177,6 +180,12 @@ class Race:
             self._workers.pop(peer, None)
 
 
+def _keep_to(held: str, worker: Worker, who: str = "it") -> None:
+    """Raise `BenchError` where `worker` was to be `held` to narrower vectors, and was not."""
+    if held and worker.used_avx512():
+        raise BenchError(f"{who} used AVX-512 registers, though all are held to {held}")
+
+
 def _allowed(loss: float | None, still: float | None) -> float:
     """How far a peer's first loss may be from siffra's."""
     if loss is None:
@@ -191,13 +200,14 @@ def measure(
     peers: Sequence[str],
     effort: Effort,
     say: Callable[[str], None],
+    held: str = "",
 ) -> Result:
     """Time `work` for `peers`, siffra first among them; `say` is told what goes on.
 
     Raises:
-        BenchError: siffra failed.
+        BenchError: siffra failed, or what measures the limits uses more than all are `held` to.
     """
-    race = Race(work.task, problem)
+    race = Race(work.task, problem, held)
     limits: list[Limits] = []
     with ExitStack() as stack:
         for peer in peers:
@@ -209,6 +219,7 @@ def measure(
             say(f"{work.title}: round {done + 1} of {effort.repeats}")
             if done < _GAUGED:
                 limits.append(gauge.limits(problem.threads))
+                _keep_to(held, gauge, "NumPy's BLAS")
             race.turns(done, effort)
     images = problem.images(work.task)
     demand = demand_of(problem.network, images.x, training=work.task == "train")

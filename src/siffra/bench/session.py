@@ -19,26 +19,30 @@ IMAGES, SCORED = 48_000, 10_000
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What times depend on, apart from the work."""
+    """What times depend on, apart from the work.
+
+    `held` is the name of the vectors that all were held to; empty where they may use any.
+    """
 
     cpu: str
     system: str
     threads: int
     versions: dict[str, str]
+    held: str = ""
 
     @classmethod
-    def here(cls, threads: int, peers: Sequence[str]) -> "Conditions":
+    def here(cls, threads: int, peers: Sequence[str], held: str = "") -> "Conditions":
         """Those of this machine, with the versions of the peers' packages."""
         machine = this_machine(threads)
         versions = dict(machine.versions)
         for peer in peers:
             versions |= PEERS[peer].versions
         system = machine.system.split()[0]
-        return cls(machine.cpu, system, threads, versions)
+        return cls(machine.cpu, system, threads, versions, held)
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread" + "s" * (self.threads > 1)
-        return f"{self.cpu}, {threads}, {self.system}"
+        return f"{self.cpu}, {threads}, {self.system}" + f", held to {self.held}" * bool(self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Session:
         return {
             "cpu": self.conditions.cpu,
             "threads": self.conditions.threads,
+            "held_to": self.conditions.held,
             "versions": self.conditions.versions,
             "matrix_peak": self.limits.matrix_peak,
             "bandwidth": self.limits.bandwidth,
@@ -127,8 +132,11 @@ def bench(
     effort: Effort,
     say: Callable[[str], None],
     on_result: Callable[[Result], None] = lambda result: None,
+    held: str = "",
 ) -> Session:
     """Time `works` for `peers`; `on_result` is given each result as soon as it is there.
+
+    Who does not keep to the vectors that all are `held` to is not timed.
 
     Raises:
         BenchError: siffra itself failed, or took too long.
@@ -139,8 +147,8 @@ def bench(
         work = WORKS[name]
         problem = Problem(work.setting, dataset, SEED, threads)
         try:
-            results.append(measure(work, problem, peers, effort, say))
+            results.append(measure(work, problem, peers, effort, say, held))
         except BenchError as error:
             raise BenchError(f"{work.title}: siffra failed: {error}.") from error
         on_result(results[-1])
-    return Session(Conditions.here(threads, peers), list(peers), results)
+    return Session(Conditions.here(threads, peers, held), list(peers), results)

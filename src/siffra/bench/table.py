@@ -64,7 +64,7 @@ def missed_aims(session: Session) -> Iterator[str]:
     for result in session.results:
         if not _judged(session, result):
             continue
-        for peer, aim in result.work.aims_here.items():
+        for peer, aim in result.work.aims_for(session.conditions.held).items():
             ratio = result.ratio(peer)
             if ratio is not None and ratio < aim:
                 yield (

@@ -18,6 +18,7 @@ import numpy as np
 from siffra.bench.limits import Limits, measure_limits
 from siffra.bench.peers import PEERS
 from siffra.bench.peers.base import Peer, Problem
+from siffra.bench.vectors import used_avx512
 from siffra.bench.works import Task
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.draws import epoch_orders
@@ -80,6 +81,10 @@ class Worker:
     def limits(self, threads: int) -> Limits:
         """The machine's limits, as they are now."""
         return self.ask_rested(measure_limits, threads)
+
+    def used_avx512(self) -> bool:
+        """Whether anything over there has used AVX-512's registers."""
+        return self.ask(_used_avx512)
 
     def ask_rested(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """`ask`, after a pause in which the threads of other processes fall asleep."""
@@ -148,10 +153,13 @@ class _Place:
 
 
 _place: _Place
+_began: float
 
 
 def _serve(pipe: Any) -> None:
     """Answer until nobody asks any more."""
+    global _began
+    _began = time.monotonic()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TensorFlow writes there whatever one sets
     while True:
@@ -169,6 +177,10 @@ def _serve(pipe: Any) -> None:
 def _open(peer: str, task: Task, problem: Problem) -> None:
     global _place
     _place = _Place(PEERS[peer].load()(problem), task, problem)
+
+
+def _used_avx512() -> bool:
+    return used_avx512(_began)
 
 
 def _turn() -> Turn:

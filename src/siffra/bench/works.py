@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-
+from siffra.bench.vectors import avx512
 from siffra.config import Setting
 
 LEARNING_RATE = 0.1
@@ -38,16 +37,10 @@ class Work:
         """The model and its training, by plain SGD."""
         return Setting.from_knobs({"learning_rate": LEARNING_RATE, **self.knobs})
 
-    @property
-    def aims_here(self) -> Mapping[str, float]:
-        """The aims for the kind of machine that this is."""
-        return self.aims if self.aims_avx2 is None or _has_avx512() else self.aims_avx2
-
-
-def _has_avx512() -> bool:
-    config: Any = np.show_config(mode="dicts")
-    found = config.get("SIMD Extensions", {}).get("found", [])
-    return any(name.startswith(("AVX512", "X86_V4")) for name in found)
+    def aims_for(self, held: str) -> Mapping[str, float]:
+        """The aims where all were `held` to narrower vectors, or else for this kind of machine."""
+        wide = not held and avx512()
+        return self.aims if self.aims_avx2 is None or wide else self.aims_avx2
 
 
 def _conv(kernel_size: int, batch_size: int, filters: int = 16, strides: int = 1) -> dict[str, Any]:

@@ -29,6 +29,12 @@ def bench(
         int | None,
         typer.Option(help="Threads for all; without it, one per core.", min=1, metavar="N"),
     ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            help="Hold all to narrower vectors than the machine has: avx2.", metavar="NAME"
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Time siffra's training on this machine, and that of Keras, PyTorch and JAX beside it.
@@ -39,9 +45,13 @@ def bench(
     zeros (blank pixels, positions that lost their pooling window), so it may get past it. With
     2 threads, and not --quick, aims that were missed are told.
 
+    With --vectors avx2 a machine with AVX-512 shows how it would do with half as wide vectors; a
+    library that uses AVX-512 all the same is not timed. It is no AVX2 machine for all that.
+
     [dim]Examples[/dim]
     siffra bench --quick
     siffra bench --works dense,conv --peers pytorch
+    siffra bench --works conv --vectors avx2
     """
     from rich.console import Console
 
@@ -50,6 +60,7 @@ def bench(
     from siffra.bench.session import IMAGES, installed, known
     from siffra.bench.session import bench as measure
     from siffra.bench.table import headline, in_a_line, missed_aims, refusals, table
+    from siffra.bench.vectors import hold_to_vectors
     from siffra.bench.works import WORKS
 
     aside = Console(stderr=True)
@@ -57,6 +68,7 @@ def bench(
     able = installed(peers, lambda text: aside.print(text, highlight=False))
     threads = threads or available_cores()
     hold_to(threads)
+    held = hold_to_vectors(vectors) if vectors else ""
     with aside.status("") as status:
 
         def tell(result: Result) -> None:
@@ -70,6 +82,7 @@ def bench(
             effort=Effort(_REPEATS, _LEAST, _BUDGET),
             say=status.update,
             on_result=tell,
+            held=held,
         )
     if as_json:
         typer.echo(json.dumps(session.as_json()))
