@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_runs import make_record
 from report.fake_answers import make_answers, make_question
 
 from siffra.cli.options import parse_levels, parse_value, parse_values
-from siffra.config import KNOBS
+from siffra.config import KNOBS, ModuleModel, Setting, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.data.load import DataSource
 from siffra.lab.labfile import read_lab
 from siffra.lab.planning import plan_lab, plan_vary
 from siffra.report.data_files import results_json
-from siffra.report.facts import all_records, command, proviso
+from siffra.report.facts import all_records, command, proviso, train_command
 from siffra.report.report import write_report
 from siffra.report.words import words_in
 
@@ -39,6 +40,20 @@ def read_back(printed):
         if text is not None:
             fixed[name] = (parse_values if knob.per_layer else parse_value)(knob, text)
     return parse_levels(words[:first]), fixed, options
+
+
+def test_a_run_s_command_repeats_it():
+    """A model of one's own has knobs that `siffra train` takes after `--with`."""
+    own = Setting(
+        ModuleModel(factory="my_models:make", source="0", arguments=(("depth", 3),)),
+        Training(learning_rate=0.1, epochs=2),
+    )
+    record = make_record(own, seed=1).model_copy(update={"engine": "torch"})
+
+    assert train_command(record) == (
+        "siffra train --model my_models:make --with depth=3 --learning-rate 0.1 --batch-size 140 "
+        "--epochs 2 --optimizer sgd --seed 1 --engine torch"
+    )
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,17 @@ def command(plan: Plan, records: Sequence[Record] = ()) -> str:
     words = _vary(plan) if plan.preset == "vary" else _lab(plan)
     words += _machine(plan, records)
     words += ["--engine", plan.engine] if plan.engine != "native" else []
-    return " ".join(shlex.quote(word) for word in ("siffra", *words))
+    return shlex.join(["siffra", *words])
+
+
+def train_command(record: Record) -> str:
+    """The command that makes a run again; it needs the same `data` options, if not on MNIST."""
+    words = ["train"]
+    for knob, value in record.setting.knobs().items():
+        words += _fixed(knob, _as_option(value))
+    words += ["--seed", str(record.seed)]
+    words += ["--engine", "torch"] if record.engine.startswith("torch") else []
+    return shlex.join(["siffra", *words])
 
 
 def proviso(plan: Plan) -> Literal["", "data", "folder"]:

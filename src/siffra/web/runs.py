@@ -2,13 +2,13 @@
 
 import operator
 import re
-import shlex
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from siffra.config import KNOBS
 from siffra.data.dataset import SETS
+from siffra.report.facts import train_command
 from siffra.run import Record
 from siffra.store import Store
 from siffra.web.refusal import Refusal
@@ -137,7 +137,7 @@ def in_full(record: Record) -> dict[str, Any]:
     """Everything about a run."""
     whole = record.model_dump(mode="json", exclude={"model", "training", "fingerprint"})
     knobs = {knob: _plain(value) for knob, value in record.setting.knobs().items()}
-    return whole | {"knobs": knobs, "command": _command(record)}
+    return whole | {"knobs": knobs, "command": train_command(record)}
 
 
 def compared(a: Record, b: Record) -> dict[str, Any]:
@@ -155,14 +155,6 @@ def compared(a: Record, b: Record) -> dict[str, Any]:
             "seconds_ratio": a.seconds / b.seconds if b.seconds else None,
         },
     }
-
-
-def _command(record: Record) -> str:
-    words = ["siffra", "train"]
-    for knob, value in record.setting.knobs().items():
-        text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        words += [f"--{knob.replace('_', '-')}", text]
-    return shlex.join([*words, "--seed", str(record.seed)])
 
 
 def _plain(value: Any) -> Any:
