@@ -2,8 +2,8 @@
 
 import { bench } from "../bench.js";
 import { curvesChart } from "../charts/curves.js";
-import { levelStyle } from "../colours.js";
-import { fill, h, refill, s } from "../dom.js";
+import { lineSample } from "../charts/sample.js";
+import { fill, h, refill } from "../dom.js";
 import { count, t } from "../words.js";
 import { badge } from "./badges.js";
 import { crossing, levelsTable } from "./levels.js";
@@ -108,28 +108,18 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
   }
 
   function legendEntry({ name, index, shown }) {
-    const { colour, dashes } = levelStyle(index);
     const toggle = () => {
       if (!hidden.delete(index)) hidden.add(index);
       live();
       legend.children[index].firstElementChild.focus();
     };
-    const line = s("line", {
-      x1: 0,
-      x2: 29,
-      y1: 6,
-      y2: 6,
-      "stroke-width": 2.5,
-      "stroke-dasharray": dashes.join(" "),
-    });
-    line.style.stroke = `var(${colour})`;
     return h(
       "li",
       {},
       h(
         "button",
         { type: "button", "aria-pressed": String(shown), onclick: toggle },
-        s("svg", { viewBox: "0 0 29 12", "aria-hidden": "true" }, line),
+        lineSample(index),
         name,
       ),
     );

@@ -2,8 +2,8 @@
 
 import { onBench } from "../bench.js";
 import { curvesChart } from "../charts/curves.js";
-import { levelStyle } from "../colours.js";
-import { fill, h, s } from "../dom.js";
+import { lineSample } from "../charts/sample.js";
+import { fill, h } from "../dom.js";
 import { bytes, inked, SIDE } from "../playground/pixels.js";
 import { to } from "../route.js";
 import { get, post, tellRefusal } from "../server.js";
@@ -98,24 +98,7 @@ function scores(run) {
 }
 
 function legend(run) {
-  const entry = (set, index) => {
-    const { colour, dashes } = levelStyle(index);
-    const line = s("line", {
-      x1: 0,
-      x2: 29,
-      y1: 6,
-      y2: 6,
-      "stroke-width": 2.5,
-      "stroke-dasharray": dashes.join(" "),
-    });
-    line.style.stroke = `var(${colour})`;
-    return h(
-      "li",
-      { class: "key" },
-      s("svg", { viewBox: "0 0 29 12", "aria-hidden": "true" }, line),
-      t(`set.${set}`),
-    );
-  };
+  const entry = (set, index) => h("li", { class: "key" }, lineSample(index), t(`set.${set}`));
   return h("ul", { class: "legend" }, setsIn(run.accuracy).map(entry));
 }
 
