@@ -16,6 +16,7 @@ import typer
 from siffra.cli.bench import bench
 from siffra.cli.data import data
 from siffra.cli.doctor import doctor
+from siffra.cli.exit_codes import INTERRUPTED, MISTAKE, UNREAD
 from siffra.cli.lab import lab, report
 from siffra.cli.options import help_text, show_help
 from siffra.cli.runs import runs
@@ -24,8 +25,6 @@ from siffra.cli.train import export, predict, train
 from siffra.cli.ui import ui
 from siffra.cli.vary import vary
 from siffra.errors import SiffraError
-
-UNREAD, MISTAKE, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="siffra",

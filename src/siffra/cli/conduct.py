@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from siffra.cli.exit_codes import INTERRUPTED
 from siffra.cli.options import spell
 from siffra.cli.progress import Meter, duration
 from siffra.config import Setting
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from siffra.lab.plan import PlannedRun
     from siffra.report.words import Words
     from siffra.run import Epoch, Record
-
-INTERRUPTED = 130
 
 
 def conduct(job: "Job", language: str) -> "LabResult":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siffra.cli.data_options import with_data
+from siffra.cli.exit_codes import INTERRUPTED
 from siffra.cli.lab import Language, LanguageOption
 from siffra.cli.options import (
     EngineName,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from siffra.data.load import DataSource
     from siffra.search.asked import Now
 
-INTERRUPTED = 130
 OUT = Path("siffra-search")
 
 
