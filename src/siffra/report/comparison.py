@@ -21,7 +21,7 @@ from siffra.report.results import (
     Results,
     read_results,
 )
-from siffra.report.sentences import VERDICTS, capital
+from siffra.report.sentences import VERDICTS, capital, verdict_code
 from siffra.report.tables import Cell, Table
 from siffra.report.words import GAP, Words, words_in
 
@@ -233,7 +233,7 @@ def _claim(first: ClaimResult, second: ClaimResult, both: Both, words: Words) ->
 
 def _found(result: ClaimResult, words: Words) -> FoundView:
     estimate, verdict = result.found(), VERDICTS[VERDICTS.index(result.verdict)]
-    code = verdict.replace(" ", "_")
+    code = verdict_code(verdict)
     told = ""
     if estimate is not None:
         value, interval = numbers.estimate_words(words, result.claim(), estimate)

@@ -72,11 +72,16 @@ def verdict_sentence(answer: ClaimAnswer, question: Question, language: str = "e
     return f"{capital(verdict_name(words, answer))}: {told}."
 
 
+def verdict_code(verdict: Verdict) -> str:
+    """`no_difference`: a verdict as one word, for keys of the catalogue and for style."""
+    return verdict.replace(" ", "_")
+
+
 def verdict_name(words: Words, answer: ClaimAnswer) -> str:
     """`supported`, …; a claim about a longer training is `not tested at this length`."""
     if answer.verdict == "not tested" and answer.reason == "too short":
         return words("verdict.too_short")
-    return words(f"verdict.{answer.verdict.replace(' ', '_')}")
+    return words(f"verdict.{verdict_code(answer.verdict)}")
 
 
 def comparison(words: Words, claim: Claim, question: Question) -> str:
@@ -175,9 +180,9 @@ def _counted(words: Words, key: str, claims: Sequence[ClaimAnswer], **values: st
     """The text for so many claims, with how many have which verdict put in; of one, its verdict."""
     if len(claims) == 1:
         return words(f"{key}.one", counts=verdict_name(words, claims[0]), **values)
-    counts = {verdict: sum(c.verdict == verdict for c in claims) for verdict in VERDICTS}
+    counts: dict[Verdict, int] = {v: sum(c.verdict == v for c in claims) for v in VERDICTS}
     told = [
-        words.count(f"summary.{verdict.replace(' ', '_')}", n) for verdict, n in counts.items() if n
+        words.count(f"summary.{verdict_code(verdict)}", n) for verdict, n in counts.items() if n
     ]
     return words(f"{key}.other", n=len(claims), counts=words.listing(told), **values)
 

@@ -33,6 +33,7 @@ from siffra.report.sentences import (
     comparison,
     evidence,
     summary_sentence,
+    verdict_code,
     verdict_name,
 )
 from siffra.report.surprises import Surprise, surprises
@@ -157,17 +158,13 @@ def view(answers: Answers, words: Words, examined: Examined | None = None) -> Re
         methods=methods(words, answers, records, examined),
         looks=looks_table(words, answers.looks),
         verdict_meanings=tuple(
-            (_code(v), words(f"verdict.{_code(v)}"), words(f"verdict_means.{_code(v)}"))
-            for v in VERDICTS
+            (code, words(f"verdict.{code}"), words(f"verdict_means.{code}"))
+            for code in map(verdict_code, VERDICTS)
         ),
         command=command(plan, records),
         proviso=words(f"proviso.{needed}") if (needed := proviso(plan)) else "",
         facts=facts(words, answers, records),
     )
-
-
-def _code(verdict: str) -> str:
-    return verdict.replace(" ", "_")
 
 
 def _anchor(answer: QuestionAnswer) -> str:
@@ -200,7 +197,8 @@ def _tallies(words: Words, answers: Answers) -> tuple[tuple[str, Tally], ...]:
 
 def _tally(words: Words, claims: Sequence[ClaimAnswer]) -> Tally:
     counts = Counter(claim.verdict for claim in claims)
-    return tuple((_code(v), words(f"verdict.{_code(v)}"), counts[v]) for v in VERDICTS if counts[v])
+    found = {verdict_code(verdict): counts[verdict] for verdict in VERDICTS if counts[verdict]}
+    return tuple((code, words(f"verdict.{code}"), n) for code, n in found.items())
 
 
 def _surprise(words: Words, found: Surprise) -> SurpriseView:
@@ -255,7 +253,7 @@ def _claim(words: Words, answer: ClaimAnswer, question: QuestionAnswer) -> Claim
     tested = answer.estimate is not None
     return ClaimView(
         say=words.say(claim.say),
-        code=_code(answer.verdict),
+        code=verdict_code(answer.verdict),
         verdict=verdict_name(words, answer),
         compared=capital(comparison(words, claim, question.question)),
         evidence=evidence(words, answer),

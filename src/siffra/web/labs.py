@@ -13,7 +13,6 @@ from siffra.lab.shelf import KeptLab
 from siffra.lab.statistics import curve
 from siffra.lab.verdicts import (
     Answers,
-    ClaimAnswer,
     ExperimentAnswer,
     LevelAnswer,
     QuestionAnswer,
@@ -30,6 +29,7 @@ from siffra.report.sentences import (
     comparison,
     evidence,
     summary_sentence,
+    verdict_code,
     verdict_name,
 )
 from siffra.report.words import Words
@@ -115,7 +115,8 @@ def title(plan: Plan, words: Words) -> str:
 
 def tally(answers: Answers) -> dict[str, int]:
     """How many claims have each verdict, by its code."""
-    return dict(Counter(_code(claim) for q in answers.questions for claim in q.claims))
+    claims = (claim for question in answers.questions for claim in question.claims)
+    return dict(Counter(verdict_code(claim.verdict) for claim in claims))
 
 
 def shown(lab: KeptLab, store: Store, desk: Desk, words: Words, places: Places) -> dict[str, Any]:
@@ -181,7 +182,7 @@ def _decorate(question: dict[str, Any], answered: QuestionAnswer, plan: Plan, wo
         level["keys"] = _keys(about)
         _spell(level, about, words)
     for claim, about in zip(question["claims"], answered.claims, strict=True):
-        claim["code"] = _code(about)
+        claim["code"] = verdict_code(about.verdict)
         claim["name"] = verdict_name(words, about)
         claim["compared"] = capital(comparison(words, about.claim, answered.question))
         claim["evidence"] = evidence(words, about)
@@ -196,10 +197,6 @@ def _spell(shown: dict[str, Any], seen: LevelAnswer | ExperimentAnswer, words: W
     for name, summary in seen.accuracy.items():
         shown["accuracy"][name]["text"] = accuracy(words, summary) if summary.values else "–"
     shown["seconds"]["text"] = seconds(words, seen.seconds) if seen.seconds.values else "–"
-
-
-def _code(claim: ClaimAnswer) -> str:
-    return claim.verdict.replace(" ", "_")
 
 
 def _keys(seen: LevelAnswer | ExperimentAnswer) -> list[str]:

@@ -21,7 +21,7 @@ def draw(levels: Named, words: Words, title: str) -> Figure:
             seen = trust(examinations, name)
             if not len(seen.accuracy):
                 continue
-            dash = style.DASHES[i % len(style.DASHES)]
+            dash = style.dashes(i)
             axis.plot(seen.confidence, seen.accuracy, dash, color=colour, lw=1.2, zorder=3)
             sizes = 4 + 60 * seen.images
             axis.scatter(seen.confidence, seen.accuracy, sizes, color=colour, lw=0, zorder=4)
@@ -34,7 +34,7 @@ def draw(levels: Named, words: Words, title: str) -> Figure:
             ticks.set_major_formatter(style.percent_axis(words))
     style.name_accuracy(axes, words)
     handles = [
-        Line2D([], [], color=c, linestyle=style.DASHES[i % len(style.DASHES)], marker="o", ms=4)
+        Line2D([], [], color=c, linestyle=style.dashes(i), marker="o", ms=4)
         for i, c in enumerate(colours)
     ]
     style.legend_below(figure, handles, [name for name, _ in levels], title)

@@ -26,7 +26,7 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
         for i, (level, colour) in enumerate(zip(seen, colours, strict=True)):
             path = curve(level.records, name)
             epochs = np.arange(1, len(path.mean) + 1)
-            dash = style.DASHES[i % len(style.DASHES)]
+            dash = style.dashes(i)
             axis.plot(epochs, path.mean, color=colour, linestyle=dash, zorder=3)
             axis.fill_between(epochs, path.low, path.high, color=colour, alpha=band, lw=0)
             ends = [record.accuracy[name] for record in level.records]
@@ -38,8 +38,7 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
         axis.yaxis.set_major_formatter(style.percent_axis(words))
     style.name_accuracy(axes, words)
     handles = [
-        Line2D([], [], color=colour, linestyle=style.DASHES[i % len(style.DASHES)])
-        for i, colour in enumerate(colours)
+        Line2D([], [], color=colour, linestyle=style.dashes(i)) for i, colour in enumerate(colours)
     ]
     labels = [short_level_name(words, level.level) for level in seen]
     style.legend_below(figure, handles, labels, capital(varied_name(words, answer.question)))

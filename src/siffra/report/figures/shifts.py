@@ -34,8 +34,7 @@ def draw(levels: Named, words: Words, title: str) -> Figure:
     for axis in axes[::2]:
         axis.set_ylabel(words("figure.accuracy"))
     handles = [
-        Line2D([], [], color=colour, linestyle=style.DASHES[i % len(style.DASHES)])
-        for i, colour in enumerate(colours)
+        Line2D([], [], color=colour, linestyle=style.dashes(i)) for i, colour in enumerate(colours)
     ]
     style.legend_below(figure, handles, [name for name, _ in levels], title)
     return figure
@@ -43,7 +42,7 @@ def draw(levels: Named, words: Words, title: str) -> Figure:
 
 def _line(axis: Axes, examinations: BySeed, way: Way, colour: str, number: int) -> None:
     path = shift_curve(examinations, way)
-    dash = style.DASHES[number % len(style.DASHES)]
+    dash = style.dashes(number)
     marker = style.MARKERS[number % len(style.MARKERS)]
     axis.plot(places(way), path.mean, dash, marker=marker, ms=2.8, color=colour, zorder=3)
     axis.fill_between(places(way), path.low, path.high, color=colour, alpha=0.18, lw=0)

@@ -27,7 +27,8 @@ INK, FAINT, PAPER = "#22262b", "#d9dde1", "#fefefe"
 """Sentinels as well as colours: `for_page` replaces them by the page's own."""
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-DASHES = ("-", "--", "-.", ":")
+Dashes = Literal["-", "--", "-.", ":"]
+DASHES: tuple[Dashes, ...] = ("-", "--", "-.", ":")
 MARKERS = "os^vPX*<>h"
 DIVERGING = LinearSegmentedColormap.from_list(
     "diverging",
@@ -118,18 +119,17 @@ def panels(
 
 def row(count: int, height: float) -> tuple[Figure, list[Axes]]:
     """A figure with `count` axes, `height` inches a row: one row of up to three, or several."""
-    columns = count if count <= 3 else 2 if count == 4 else 3
-    rows = -(-count // columns)
-    figure, axes = panels(rows, columns, height * rows)
-    for axis in axes[count:]:
-        axis.remove()
-    return figure, axes[:count]
+    return _in_columns(count, count if count <= 3 else 2 if count == 4 else 3, height)
 
 
 def pairs(count: int, height: float) -> tuple[Figure, list[Axes]]:
     """A figure with `count` axes, two in each row, which is `height` inches high."""
-    rows = -(-count // 2)
-    figure, axes = panels(rows, 2, height * rows)
+    return _in_columns(count, 2, height)
+
+
+def _in_columns(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
+    rows = -(-count // columns)
+    figure, axes = panels(rows, columns, height * rows)
     for axis in axes[count:]:
         axis.remove()
     return figure, axes[:count]
@@ -199,6 +199,11 @@ def colours(n: int) -> list[str]:
         return list(OKABE_ITO[:n])
     steps = np.linspace(0.2, 0.9, n)
     return [to_hex(c) for c in mpl.colormaps["cividis"](steps)]
+
+
+def dashes(number: int) -> Dashes:
+    """How line `number` is dashed."""
+    return DASHES[number % len(DASHES)]
 
 
 def percent_axis(words: Words) -> Formatter:
