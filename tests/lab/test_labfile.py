@@ -225,6 +225,7 @@ def test_a_byte_order_mark_is_no_mistake(written):
         ("title = 't\n", "my.toml: not TOML: "),
         (b"title = 't'\nx = '\xff'", "my.toml: line 2 is not UTF-8 text."),
         ("x = " + "[" * 5000, "my.toml: "),
+        ("x." * 5000 + "x = 1", "my.toml: "),
     ],
 )
 def test_a_mistake_is_told_by_file_and_key(written, content, expected):

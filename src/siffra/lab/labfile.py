@@ -44,9 +44,6 @@ def read_lab(path: Path | None = None) -> LabFile:
     content = _read(path)
     name = path.name
     tables = _parse(content, name)
-    if found := unprintable(tables):
-        key, code = _key(found[0]), f"U+{ord(found[1]):04X}"
-        raise LabFileError(f"{name}: {key}: found the character {code}, which no text needs.")
     try:
         around = surroundings(tables, path.parent)
         checked = Tables.model_validate(tables, context=around)
@@ -76,8 +73,10 @@ def _read(path: Path) -> bytes:
 
 
 def _parse(content: bytes, name: str) -> dict[str, Any]:
+    """The tables of a lab file, with no character in them that no text needs."""
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
+        tables = tomllib.loads(content.decode("utf-8-sig"))
+        found = unprintable(tables)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise LabFileError(f"{name}: line {line} is not UTF-8 text.") from error
@@ -85,6 +84,10 @@ def _parse(content: bytes, name: str) -> dict[str, Any]:
         raise LabFileError(f"{name}: not TOML: {error}.") from error
     except RecursionError as error:
         raise LabFileError(f"{name}: its arrays or tables are nested too deeply.") from error
+    if found:
+        key, code = _key(found[0]), f"U+{ord(found[1]):04X}"
+        raise LabFileError(f"{name}: {key}: found the character {code}, which no text needs.")
+    return tables
 
 
 def _shifted(data: DataSource, shifts: ShiftTable | None) -> DataSource:
