@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from siffra.config import Estimator, EstimatorModel, Model, Training
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.engine.blame import blamed_on
 from siffra.errors import ConfigError, ModelFileError
 
 _PIXEL = np.float32(1 / 255)
@@ -62,14 +63,15 @@ class SklearnEngine(Engine):
     ) -> Fitted:
         """See `Engine.fit`."""
         estimator = self._made(model, dataset, seed)
+        assert isinstance(model, EstimatorModel)
         rows, labels = as_rows(dataset.train.x), dataset.train.y
-        with self._settled(seed), _blamed_on(model):
+        with self._settled(seed), blamed_on(model):
             started = time.perf_counter()
             estimator.fit(rows, labels)
             seconds = time.perf_counter() - started
         fitted = SklearnFitted(estimator, dataset.classes, self)
         some = dataset.train.some(_SCORED)
-        with _blamed_on(model):
+        with blamed_on(model):
             shares = fitted.predict(some.x)
         own = shares[np.arange(len(some)), some.y].astype(float)
         loss = float(-np.log(np.maximum(own, _LEAST)).mean())
@@ -119,7 +121,7 @@ class SklearnEngine(Engine):
             "random_state": _seed_of(seed),
             "n_jobs": self.threads,
         }
-        with _blamed_on(model):
+        with blamed_on(model):
             return factory.make(
                 **{name: filled[name] for name in factory.given},
                 **{name: _own(value) for name, value in model.arguments},
@@ -180,15 +182,3 @@ def _own(value: Any) -> Any:
 def _seed_of(seed: int) -> int:
     """A seed as NumPy's older generators take it, below 2**32."""
     return seed if seed < 2**32 else int(np.random.SeedSequence(seed).generate_state(1)[0])
-
-
-@contextmanager
-def _blamed_on(model: Model) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        assert isinstance(model, EstimatorModel)
-        told = " ".join(str(error).split()).rstrip(".")
-        raise ConfigError(
-            f"model: {model.factory} fails: {type(error).__name__}: {told}."
-        ) from error

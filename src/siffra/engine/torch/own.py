@@ -1,12 +1,10 @@
 """A user's own module: made by their function, and tried before it is trusted."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import nn
 
 from siffra.config import Factory, ModuleModel
+from siffra.engine.blame import blamed_on
 from siffra.errors import ConfigError
 
 
@@ -21,7 +19,7 @@ def make_module(model: ModuleModel, image_shape: tuple[int, int, int], classes: 
         raise ConfigError(f"model: {factory} is only a name here; its function was not loaded.")
     given = {"image_shape": image_shape, "classes": classes}
     arguments = {name: given[name] for name in factory.given} | dict(model.arguments)
-    with _blamed_on(model):
+    with blamed_on(model):
         module = factory.make(**arguments)
     if not isinstance(module, nn.Module):
         raise ConfigError(f"model: {factory} made a {type(module).__name__}, not a nn.Module.")
@@ -40,7 +38,7 @@ def expect_logits(
     """
     module.train()
     for batch in images:
-        with _blamed_on(model, f" on a batch of {len(batch)}"), torch.no_grad():
+        with blamed_on(model, f" on a batch of {len(batch)}"), torch.no_grad():
             logits = module(batch)
         wanted = (len(batch), classes)
         shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
@@ -49,14 +47,3 @@ def expect_logits(
                 f"model: {model.factory} gives {shape} for {len(batch)} images; "
                 f"it must give logits, {wanted}."
             )
-
-
-@contextmanager
-def _blamed_on(model: ModuleModel, where: str = "") -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        told = " ".join(str(error).split()).rstrip(".")
-        raise ConfigError(
-            f"model: {model.factory} fails{where}: {type(error).__name__}: {told}."
-        ) from error
