@@ -1,16 +1,14 @@
 """When and on what machine something was measured."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from siffra.bench.limits import matrix_peak
 from siffra.bench.workers import Worker
+from siffra.cpu import first_cpu
 from siffra.errors import BenchError
 from siffra.run import this_machine
 
-_CPUINFO = Path("/proc/cpuinfo")
 _TRIALS = 3
 _APART = 0.2
 """By what share of the greater one two matrix peaks of the same machine may differ."""
@@ -35,16 +33,12 @@ class Origin:
     @classmethod
     def here(cls, threads: int, held: str = "") -> "Origin":
         """This machine today, with so many threads, where all are held to vectors already."""
-        told = dict(_first_cpu())
-        numbers = [
-            f"{key.split()[-1]} {told[key]}" for key in ("cpu family", "model") if key in told
-        ]
-        cpu = this_machine(threads).cpu + (f" ({', '.join(numbers)})" if numbers else "")
+        told = first_cpu()
         flags = (told.get("flags") or told.get("Features") or "").split()
         vectors = next((name for flag, name in _VECTORS.items() if flag in flags), "")
         with Worker.start() as gauge:
             peak = max(gauge.ask_rested(matrix_peak, threads) for _ in range(_TRIALS))
-        return cls(date.today().isoformat(), cpu, vectors, peak, held)
+        return cls(date.today().isoformat(), this_machine(threads).cpu, vectors, peak, held)
 
     def agree(self, other: "Origin") -> None:
         """Raise `BenchError` where `other` is another machine, or the same one at another speed."""
@@ -58,11 +52,3 @@ class Origin:
                 f"was measured with a matrix peak of {self.matrix_peak:.0f} GFLOP/s; "
                 f"now it is {other.matrix_peak:.0f}"
             )
-
-
-def _first_cpu() -> Iterator[tuple[str, str]]:
-    """What Linux tells of the first CPU; nothing elsewhere."""
-    if _CPUINFO.exists():
-        for line in _CPUINFO.read_text("utf-8").split("\n\n")[0].splitlines():
-            key, _, value = line.partition(":")
-            yield key.strip(), value.strip()

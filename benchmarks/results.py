@@ -17,6 +17,7 @@ from siffra.bench.measure import Result
 from siffra.bench.peers import PEERS
 from siffra.bench.session import Conditions, Session
 from siffra.bench.vectors import HELD
+from siffra.cpu import name_among
 from siffra.errors import BenchError
 
 
@@ -96,7 +97,8 @@ def check(path: Path, conditions: Conditions, origin: Origin) -> None:
 
 
 def _agree(old: Conditions, new: Conditions) -> None:
-    if (was := str(old)) != (now := str(replace(new, held=""))):
+    new = replace(new, cpu=name_among(new.cpu, (old.cpu,)), held="")
+    if (was := str(old)) != (now := str(new)):
         raise BenchError(f"was measured on {was}; this is {now}")
     before, after = old.versions, new.versions
     for name in before.keys() & after.keys():

@@ -22,6 +22,7 @@ FLOORS = (
     "scores",
     "network",
     "engine",
+    "cpu",
     "run",
     "examination",
     "views",

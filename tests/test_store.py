@@ -184,6 +184,17 @@ class TestRecords:
             (CONV.model, 140, 4.0),
         ]
 
+    def test_runs_with_a_cpus_bare_name_count_as_this_machines(self, store):
+        named = MACHINE.model_copy(update={"cpu": "made up (family 26, model 2)"})
+        other = MACHINE.model_copy(update={"cpu": "made up (family 25, model 1)"})
+        for number, machine in enumerate((MACHINE, named, other)):
+            seconds = 10.0 if machine is other else 2.0
+            store.add(record(number, machine=machine, seconds=seconds, scoring_seconds=0.0))
+
+        costs = store.epoch_seconds(dataset="made up", engine="none", machine=named)
+
+        assert costs == [(DENSE.model, 140, 1.0)]
+
 
 class TestFind:
     def test_the_start_of_a_key_is_enough(self, store):

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from siffra.config import Model, Setting, Training
+from siffra.cpu import cpu_name
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.choice import engine_for
@@ -239,20 +240,9 @@ def this_machine(threads: int) -> Machine:
     """The machine that siffra runs on, with the versions that a result depends on."""
     packages = ("siffra", "numpy", "scipy", "numba")
     return Machine(
-        cpu=_cpu_name(),
+        cpu=cpu_name(),
         cores=os.cpu_count() or 1,
         threads=threads,
         system=f"{platform.system()} {platform.release()}",
         versions={"python": platform.python_version()} | {p: version(p) for p in packages},
     )
-
-
-def _cpu_name() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

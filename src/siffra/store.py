@@ -27,6 +27,7 @@ import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
 from siffra.config import Model
+from siffra.cpu import bare_name
 from siffra.errors import StoreError
 from siffra.examination import EXAMINING, Examination
 from siffra.presence import Presence
@@ -167,14 +168,15 @@ class Store:
         self, *, dataset: str, engine: str, machine: Machine
     ) -> list[tuple[Model, int, float]]:
         """Model, batch size and mean seconds of an epoch, training and scoring, of like runs."""
+        cpus = machine.cpu, bare_name(machine.cpu)
         with explained(self._path):
             rows = self._db.execute(
                 "SELECT network, batch_size, "
                 "sum(seconds + scoring) / sum(json_extract(record, '$.training.epochs')) FROM run "
-                "WHERE dataset = ? AND engine = ? AND cpu = ? AND threads = ? "
+                "WHERE dataset = ? AND engine = ? AND cpu IN (?, ?) AND threads = ? "
                 "AND coalesce(json_extract(record, '$.machine.jobs'), 1) = ? "
                 "GROUP BY network, batch_size",
-                (dataset, engine, machine.cpu, machine.threads, machine.jobs),
+                (dataset, engine, *cpus, machine.threads, machine.jobs),
             ).fetchall()
         return [(_MODEL.validate_json(model), size, seconds) for model, size, seconds in rows]
 

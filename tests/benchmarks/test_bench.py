@@ -116,6 +116,12 @@ class TestWhatIsKept:
         with pytest.raises(BenchError, match="this is another CPU"):
             check(path, held, replace(origin, cpu="another CPU"))
 
+    def test_from_when_the_cpu_had_a_bare_name_may_be_added_to(self, tmp_path):
+        path = tmp_path / "kept.json"
+        keep(path, measured(), WORKS, fresh=False)
+
+        check(path, replace(HERE, cpu=ORIGIN.cpu), ORIGIN)
+
     def test_that_is_of_another_shape_is_refused(self, tmp_path):
         (tmp_path / "kept.json").write_text("{}")
 

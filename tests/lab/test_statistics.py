@@ -330,6 +330,23 @@ class TestMachines:
         found = compare_seconds(ours, theirs)
         assert (found.seeds, found.left_out) == (3, 1)
 
+    def test_runs_from_before_cpus_had_numbers_are_compared_by_the_bare_name(self):
+        named = "AMD EPYC (family 26, model 2)", "AMD EPYC (family 25, model 17)", "AMD EPYC"
+
+        def left_out(*cpus):
+            ours, theirs = self.pairs([(2, 2)] * len(cpus))
+            for seed, cpu in enumerate(cpus):
+                machine = ours[seed].machine.model_copy(update={"cpu": cpu})
+                ours[seed] = ours[seed].model_copy(update={"machine": machine})
+                machine = machine.model_copy(update={"cpu": cpus[0]})
+                theirs[seed] = theirs[seed].model_copy(update={"machine": machine})
+            return compare_seconds(ours, theirs).left_out
+
+        new, other, bare = named
+        assert left_out(new, new, other) == 1
+        assert left_out(new, new, bare) == 0
+        assert left_out(bare, new, other) == 0  # as it was: nobody knows which the bare one is
+
     def test_times_against_a_number_are_of_one_machine_too(self):
         ours, _ = self.pairs([(2, 2), (4, 4), (2, 2)])
         found = compare(make_claim("seconds"), [[r] for r in ours], 40.0)

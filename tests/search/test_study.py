@@ -6,6 +6,7 @@ from made_runs import make_record
 from siffra.config import Setting
 from siffra.data.load import DataSource, load_dataset
 from siffra.run import this_machine
+from siffra.search.clock import has_clock
 from siffra.search.study import study_references
 
 FIRST = {"neurons": 128, "batch_size": 27, "learning_rate": 0.7}
@@ -66,6 +67,19 @@ def test_runs_by_another_clock_do_not(ran, engine):
     assert made(study_references(others, load_dataset(), DataSource(), engine)) == []
     both = study_references([*others, ran(50)], load_dataset(), DataSource(), engine)
     assert len(made(both)) == 1
+
+
+def test_runs_that_bear_the_cpus_bare_name_do(ran, engine, monkeypatch):
+    here = this_machine(engine.threads)
+    bare, named, other = (
+        here.model_copy(update={"cpu": f"AMD EPYC{numbers}"})
+        for numbers in ("", " (family 26, model 2)", " (family 25, model 17)")
+    )
+    monkeypatch.setattr("siffra.search.clock.this_machine", lambda threads: named)
+
+    assert has_clock(ran(50, machine=bare), engine)
+    assert has_clock(ran(50, machine=named), engine)
+    assert not has_clock(ran(50, machine=other), engine)
 
 
 def test_what_was_not_run_here_stands_as_the_study_reports_it(ran, engine):

@@ -7,11 +7,12 @@ differences.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from siffra.cpu import name_among
 from siffra.lab.comparison import Comparison, Estimate, Scale
 from siffra.lab.plan import Claim
 from siffra.run import CURVE_IMAGES, Record
@@ -230,7 +231,8 @@ def _on_one_machine(
     seeds: Sequence[tuple[Sequence[Record], Sequence[Record]]],
 ) -> list[tuple[Sequence[Record], Sequence[Record]]]:
     """The seeds of which all runs were made on the one machine that has the most such seeds."""
-    made_on = [{_machine(record) for side in sides for record in side} for sides in seeds]
+    cpus = {record.machine.cpu for sides in seeds for side in sides for record in side}
+    made_on = [{_machine(record, cpus) for side in sides for record in side} for sides in seeds]
     whole = Counter(machine for one in made_on if len(one) == 1 for machine in one)
     if not whole:
         return []
@@ -238,11 +240,12 @@ def _on_one_machine(
     return [sides for sides, one in zip(seeds, made_on, strict=True) if one == {most}]
 
 
-def _machine(record: Record) -> tuple[str, str, int, int, int]:
-    """All that a run's times are compared within."""
+def _machine(record: Record, cpus: Collection[str]) -> tuple[str, str, int, int, int]:
+    """All that a run's times are compared within, where the runs were made on these `cpus`."""
     machine = record.machine
     gpu = machine.versions.get("gpu", "")
-    return machine.cpu, gpu, machine.cores, machine.threads, machine.jobs
+    cpu = name_among(machine.cpu, cpus)
+    return cpu, gpu, machine.cores, machine.threads, machine.jobs
 
 
 def _floor(pairs: Sequence[tuple[Side, Side]]) -> float:

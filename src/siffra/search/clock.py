@@ -1,5 +1,6 @@
 """The clock that a search goes by: which stored runs were timed as its own are."""
 
+from siffra.cpu import name_among
 from siffra.engine.base import Engine
 from siffra.run import Record, this_machine
 
@@ -10,6 +11,7 @@ def has_clock(record: Record, engine: Engine) -> bool:
     By this engine, on this machine, with as many threads, one at a time.
     """
     own, here = record.machine, this_machine(engine.threads)
+    cpu = name_among(here.cpu, (own.cpu,))
     return (record.engine, record.engine_version) == (engine.name, engine.version) and (
-        (own.cpu, own.cores, own.threads, own.jobs) == (here.cpu, here.cores, here.threads, 1)
+        (own.cpu, own.cores, own.threads, own.jobs) == (cpu, here.cores, here.threads, 1)
     )

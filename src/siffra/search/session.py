@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from siffra.config import Setting
+from siffra.cpu import bare_name
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
 from siffra.errors import SearchError
 from siffra.recipes import Recipe, find_recipe, shipped_names
-from siffra.run import this_machine
+from siffra.run import Machine, this_machine
 from siffra.search.answer import SearchAnswer, answer
 from siffra.search.asked import Asked, Now
 from siffra.search.budget import spell_seconds
@@ -82,7 +83,7 @@ def search(
     judged_by = held_out(dataset, source.seed if source else 0, asked.sets, most)
     space = Space.of(dataset, asked.fixed)
     starts = [find_recipe(name) for name in shipped_names()] if recipes is None else recipes
-    folder = store.with_name(store.name + ".searches") / _name(asked, dataset, engine, starts)
+    folder = _folder(store.with_name(store.name + ".searches"), asked, dataset, engine, starts)
     with open_store(store) as runs, Journal(folder) as journal:
         looking = Search(asked, dataset, space, judged_by, engine, runs, journal, on_event, clock)
         found = looking.make(sorted(starts, key=lambda recipe: _distance(recipe, budget)))
@@ -114,9 +115,20 @@ def _distance(recipe: Recipe, budget: float) -> float:
     return max(own / budget, budget / own)
 
 
-def _name(asked: Asked, dataset: Dataset, engine: Engine, starts: Sequence[Recipe]) -> str:
-    """What decides a search's results, and not how long it looks, in one word."""
+def _folder(
+    searches: Path, asked: Asked, dataset: Dataset, engine: Engine, starts: Sequence[Recipe]
+) -> Path:
+    """The search's own folder; or the one that it has from when CPUs had bare names."""
     machine = this_machine(engine.threads)
+    bare = machine.model_copy(update={"cpu": bare_name(machine.cpu)})
+    own, old = (searches / _name(asked, dataset, engine, starts, each) for each in (machine, bare))
+    return old if old.exists() else own
+
+
+def _name(
+    asked: Asked, dataset: Dataset, engine: Engine, starts: Sequence[Recipe], machine: Machine
+) -> str:
+    """What decides a search's results, and not how long it looks, in one word."""
     described = {
         "budget": asked.budget,
         "sets": asked.sets,
