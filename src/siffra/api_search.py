@@ -60,8 +60,8 @@ def run_search(
     expect_report(out, language)
     dataset, source = loaded(data)
     ended = search(
-        seconds_of(str(budget), "budget"),
-        seconds_of(str(time), "time"),
+        seconds_of(budget, "budget"),
+        seconds_of(time, "time"),
         sets=None if sets is None else tuple(sets),
         fixed=dict(knobs),
         source=source,

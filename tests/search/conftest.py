@@ -51,6 +51,8 @@ class FakeEngine(Engine):
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
         self.multiplications_per_second = 1e7
+        self.seconds_per_step = 0.0
+        """What a step takes beside its arithmetic."""
         self.seconds_per_image = 0.0
         """What it takes to score."""
         self.trained: list[tuple[str, int, int]] = []
@@ -71,7 +73,7 @@ class FakeEngine(Engine):
         steps = total_steps(training, len(dataset.train))
         network = build_network(model, dataset.image_shape, dataset.classes)
         work = network.multiplications * training.batch_size
-        seconds = steps * work / self.multiplications_per_second
+        seconds = steps * (work / self.multiplications_per_second + self.seconds_per_step)
         learned = seconds
         seconds *= self.slowness(seconds, seed)
         self.clock.now += seconds

@@ -1,6 +1,7 @@
 """Spans of time, the search space, held-out images and the front, each by itself."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def propose(*asked):
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("15s", 15), ("15", 15), ("0.5 s", 0.5), ("10m", 600), ("1m30s", 90), ("2min", 120),
-     ("1h", 3600), ("1h30m", 5400)],
+     ("1h", 3600), ("1h30m", 5400), (1e-5, 1e-5), (90, 90)],
 )  # fmt: skip
 def test_spans_of_time(text, seconds):
     assert seconds_of(text, "budget") == seconds
@@ -47,6 +48,11 @@ def test_spans_of_time(text, seconds):
         ("-", "budget: found '-'; write a span of time, as 15s, 1m30s or 10m."),
         ("nan", "budget: found 'nan'; write a span of time, as 15s, 1m30s or 10m."),
         ("1e3", "budget: found '1e3'; write a span of time, as 15s, 1m30s or 10m."),
+        ("1e400s", "budget: found '1e400s'; write a span of time, as 15s, 1m30s or 10m."),
+        ("9000h", "budget: found '9000h'; it must be shorter than a year, as 15s."),
+        (math.inf, "budget: found inf; it must be shorter than a year, as 15s."),
+        (math.nan, "budget: found nan; it must be longer than 0 s, as 15s."),
+        (-3, "budget: found -3; it must be longer than 0 s, as 15s."),
     ],
 )
 def test_what_is_no_span_of_time_is_one_clear_line(text, told):

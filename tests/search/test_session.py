@@ -13,6 +13,7 @@ from siffra.data.load import DataSource, load_dataset
 from siffra.errors import SearchError
 from siffra.network import build_network
 from siffra.recipes import Recipe, find_recipe
+from siffra.run import this_machine
 from siffra.search.race import FIRST_SEED
 from siffra.search.session import search
 from siffra.store import open_store
@@ -269,6 +270,23 @@ def test_another_space_or_a_rewritten_recipe_begins_anew(look, engine, monkeypat
     assert len(engine.trained) > before
 
 
+def test_a_search_from_when_the_cpu_had_a_bare_name_goes_on(look, engine, monkeypatch):
+    def named(cpu):
+        here = this_machine(1).model_copy(update={"cpu": cpu})
+        for module in ("session", "clock"):
+            monkeypatch.setattr(f"siffra.search.{module}.this_machine", lambda threads: here)
+        monkeypatch.setattr("siffra.run.this_machine", lambda threads: here)
+
+    named("AMD EPYC")
+    first = look(seconds=60.0).answer
+    before = len(engine.trained)
+    named("AMD EPYC (family 26, model 2)")
+    again = look(seconds=60.0).answer
+
+    assert len(engine.trained) == before
+    assert again.winner.score == first.winner.score
+
+
 @pytest.mark.parametrize(
     "changes", [{"cpu": "another"}, {"cores": 999}, {"threads": 7}, {"jobs": 2}]
 )
@@ -318,6 +336,24 @@ def test_where_time_is_short_the_first_seed_alone_is_averaged(look, clock, monke
     assert found.winner.average.times_as_long == pytest.approx(8)
 
 
+def test_averages_that_time_does_not_allow_are_left_out_and_the_answer_says_so(
+    look, clock, monkeypatch
+):
+    def slowly(fitted, images):
+        clock.now += 0.02 * len(images)  # 600 test images: 12 s and more
+
+    tried = []
+    monkeypatch.setattr("siffra.search.finals.predict_averaged", slowly)
+    monkeypatch.setattr("siffra.search.finals.try_averaging", lambda *_: tried.append(1))
+
+    found = look(seconds=60.0).answer
+
+    assert len(found.winner.records) >= 3
+    assert (found.winner.average, tried) == (None, [])
+    assert found.not_averaged == (found.winner, *found.rivals)
+    assert clock.now <= 60
+
+
 def test_a_table_without_shifts_is_searched_among_dense_networks(look, tmp_path):
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(300, 4)).round(3)
@@ -332,6 +368,7 @@ def test_a_table_without_shifts_is_searched_among_dense_networks(look, tmp_path)
     assert {point.knobs.get("augment", "none") for point in found.points} == {"none"}
     assert len(found.winner.records) >= 2
     assert found.winner.average is None
+    assert found.not_averaged == ()
 
 
 def test_other_shifted_sets_count_as_moved_and_rotated_ones_do(look, fake_data):
@@ -382,13 +419,59 @@ def test_a_fixed_knob_is_the_same_in_every_candidate(look):
     assert {point.knobs["optimizer"] for point in found.points} == {"sgd"}
 
 
-def test_a_network_that_is_far_too_slow_is_timed_for_a_step_and_no_more(look, engine):
-    heavy = {"model": "conv", "filters": 128, "kernel_size": 7, "padding": "same"}
+HEAVY = {"model": "conv", "filters": 128, "kernel_size": 7, "padding": "same"}
 
-    look(seconds=40.0, recipes=[Recipe("heavy", "", heavy, 10.0, None), START])
 
-    timings = [steps for who, steps, seed in engine.trained if seed == 0 and "(128," in who]
-    assert timings == [1]
+def test_a_network_that_is_far_too_slow_is_timed_for_steps_of_few_images_and_no_more(look, engine):
+    look(seconds=40.0, recipes=[Recipe("heavy", "", HEAVY, 10.0, None), START])
+
+    timed = [(who, steps) for who, steps, seed in engine.trained if seed == 0 and "(128," in who]
+    assert [steps for _, steps in timed] == [1, 1]
+    assert ["batch_size=1," in timed[0][0], "batch_size=8," in timed[1][0]] == [True, True]
+
+
+@pytest.fixture
+def slow(engine, monkeypatch):
+    """The engine is one that this machine's matrix products bound, and they are slow."""
+    engine.name = "native"
+    monkeypatch.setattr("siffra.search.pace.multiplications_per_second", lambda threads: 1e7)
+
+
+def test_what_matrix_products_alone_would_be_too_slow_for_is_not_even_tried(look, engine, slow):
+    heavy = {**HEAVY, "filters": 512, "batch_size": 512}
+
+    found = look(seconds=40.0, recipes=[Recipe("heavy", "", heavy, 10.0, None), START]).answer
+
+    assert found.winner.origin == "start"
+    assert not [who for who, _, _ in engine.trained if "(512," in who]
+
+
+def test_knobs_that_are_fixed_and_far_too_slow_are_told_at_once(look, engine, clock, slow):
+    fixed = {"model": "conv", "filters": 2048, "kernel_size": 5, "batch_size": 4096}
+
+    for _ in range(2):
+        with pytest.raises(SearchError, match=r"no network with .*batch_size = 4096 makes 24"):
+            look(fixed=fixed)
+
+    assert (engine.trained, clock.now) == ([], 0.0)
+
+
+def test_a_network_that_cannot_be_scored_in_the_time_is_one_clear_line(look, engine):
+    """Its 26 steps of one image each fit into the budget, but not the scores on hundreds."""
+    knobs = {**START.knobs, "model": "dense", "batch_size": 1}
+    network = build_network(Setting.from_knobs(knobs).model, (12, 12, 1), 3)
+    engine.multiplications_per_second = network.multiplications * 26 / (0.97 * 10)
+    fixed = {"model": "dense", "layers": 1, "neurons": 32, "batch_size": 1}
+
+    with pytest.raises(SearchError) as caught:
+        look(seconds=40.0, fixed=fixed)
+
+    told = str(caught.value)
+    assert told.startswith("time: 40s is too little to train a network with model = dense, layers")
+    assert told.endswith("or more; give a longer --time, or fix fewer knobs.")
+    assert "\n" not in told
+    (least,) = re.findall(r"which takes (\d+)s", told)
+    assert look(seconds=float(least) + 2, fixed=fixed).answer.winner.origin == "start"
 
 
 @pytest.mark.parametrize("seconds", [60.0, 120.0])

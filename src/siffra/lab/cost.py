@@ -36,7 +36,7 @@ class Costs:
 
     def __init__(self, dataset: Dataset, engine: Engine, store: Store, jobs: int = 1) -> None:
         self._dataset = dataset
-        self._rate = cache(lambda: _multiplications_per_second(engine.threads))
+        self._rate = cache(lambda: multiplications_per_second(engine.threads))
         self._known: dict[Like, float] = {}
         self._counted = cache(self._count)
         self._correction = cache(self._correct)
@@ -87,7 +87,7 @@ class Costs:
 
 
 @cache
-def _multiplications_per_second(threads: int) -> float:
+def multiplications_per_second(threads: int) -> float:
     """Multiply-adds a second in float32 matrix products on this machine; takes about 0.1 s."""
     side = 768
     ones = np.ones((side, side), np.float32)

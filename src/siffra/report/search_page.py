@@ -265,17 +265,22 @@ def _table(words: Words, answer: SearchAnswer) -> Table:
 
 
 def _averaging(words: Words, answer: SearchAnswer) -> str:
-    """What the rows of averages are, and what they cost; nothing where there is none."""
-    average = answer.winner.average
-    if average is None:
-        return ""
-    return words(
-        "search.averaging",
-        turn=max(view.degrees for view in VIEWS),
-        plain=numbers.seconds(words, average.plain_seconds),
-        seconds=numbers.seconds(words, average.seconds),
-        factor=numbers.factor(words, average.times_as_long),
-    )
+    """What the rows of averages are, what they cost, and which are missing; if there are any."""
+    told = []
+    if average := answer.winner.average:
+        told.append(
+            words(
+                "search.averaging",
+                turn=max(view.degrees for view in VIEWS),
+                plain=numbers.seconds(words, average.plain_seconds),
+                seconds=numbers.seconds(words, average.seconds),
+                factor=numbers.factor(words, average.times_as_long),
+            )
+        )
+    if answer.not_averaged:
+        names = words.listing(_name(words, finalist) for finalist in answer.not_averaged)
+        told.append(words("search.no_averaging", names=names, n=len(VIEWS)))
+    return " ".join(told)
 
 
 def _row(

@@ -92,7 +92,8 @@ class SearchAnswer:
     images that candidates were judged by, `spent` the seconds that looking took. `source` says
     where the data is from; it is None for what is in memory alone. `lead_in_race` is the winner's
     over the first candidate, on held-out images: the mean over the seeds for the whole budget
-    that both have; None where it is that one, or they share none.
+    that both have; None where it is that one, or they share none. `has_views` tells whether
+    predictions can be averaged over views of an image: not over those of a table's row.
     """
 
     asked: Asked
@@ -114,11 +115,18 @@ class SearchAnswer:
     importance: Importance
     study: tuple[Reference, ...]
     lead_in_race: float | None = None
+    has_views: bool = True
 
     @property
     def raced(self) -> int:
         """How many candidates were compared: those that have been trained at all."""
         return len({point.candidate for point in self.points})
+
+    @property
+    def not_averaged(self) -> tuple[Finalist, ...]:
+        """The finalists that there was no time to try averages over views on."""
+        finalists = (self.winner, *self.rivals) if self.has_views else ()
+        return tuple(each for each in finalists if each.records and each.average is None)
 
     @property
     def is_over_budget(self) -> bool:
@@ -159,6 +167,7 @@ def answer(
         importance=importance(space, found.candidates, found.finalists[0].candidate, asked.fixed),
         study=tuple(study),
         lead_in_race=_lead_in_race(found.finalists[0].candidate, found.candidates),
+        has_views=not dataset.features,
     )
 
 
@@ -194,6 +203,7 @@ def as_json(found: SearchAnswer) -> dict[str, Any]:
         ahead = found.ahead
         told["ahead"] = {"mean": ahead.value, "interval": [ahead.low, ahead.high]}
     told["over_budget"] = found.is_over_budget
+    told["not_averaged"] = [finalist.candidate for finalist in found.not_averaged]
     told["winner"] = _finalist_json(found.winner)
     told["rivals"] = [_finalist_json(rival) for rival in found.rivals]
     told["study"] = [

@@ -22,12 +22,16 @@ from siffra.search.journal import Journal
 from siffra.search.race import Candidate
 from siffra.search.trial import with_steps
 from siffra.store import Store
-from siffra.views import VIEWS, Averaged, try_averaging
+from siffra.views import VIEWS, Averaged, predict_averaged, try_averaging
 
 MOST_FINALS = 10
 """Seeds that a finalist is scored with."""
-_MUST = 2
+MUST = 2
 """Seeds that the winner is scored with even if the time is over: one has no interval."""
+_FEW = 100
+"""Images whose views tell how long those of all will take."""
+_CAUTION = 1.25
+"""Averages are thought to take longer by this factor than by what they are predicted from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Finals:
         self._dataset, self._engine, self._store = dataset, engine, store
         self._journal, self._allowance, self._tell = journal, allowance, tell
         self._fitted: dict[str, Fitted] = {}
+        self._averages: dict[int, float] = {}
 
     def confirm(self, finalists: Sequence[Candidate]) -> tuple[Confirmed, ...]:
         """Train the winner, and whom it is set against, on new seeds; score them on test."""
@@ -73,7 +78,7 @@ class Finals:
             if (candidate, seed) not in turns
         ]
         for candidate, seed in turns:
-            must = candidate is winner and seed < _MUST
+            must = candidate is winner and seed < MUST
             record = self._record(candidate, seed, must=must)
             made[candidate.number] += [record] if record else []
         if not self._dataset.features:
@@ -87,33 +92,54 @@ class Finals:
         there is no time to make them anew, the answer says that they are too long.
         """
         budget, allowed = self._allowance.budget, self._allowance
-        records = [self._record(winner, seed, must=True) for seed in range(_MUST)]
+        records = [self._record(winner, seed, must=True) for seed in range(MUST)]
         seconds = fmean(record.seconds for record in records if record)
         is_settled = winner.final_steps > 0
-        if seconds <= budget or is_settled or allowed.left < _MUST * allowed.final_cost:
+        if seconds <= budget or is_settled or allowed.left < MUST * allowed.final_cost:
             return
         steps = allowed.steps(seconds / self._steps(winner))
         self._journal.settle_steps(winner, max(1, steps), allowed.spent)
 
     def _record(self, candidate: Candidate, seed: int, *, must: bool) -> Record | None:
         record = self._stored(candidate, seed)
-        # One average is to have its turn, but not before there are seeds enough to tell the noise.
-        room = self._allowance.left - (self._averaging(candidate) if seed >= FEWEST_FINALS else 0.0)
-        if record is None and (must or room > self._allowance.final_cost):
+        if record is None and (must or self._room(candidate, seed) > self._allowance.final_cost):
             return self._made(candidate, seed)
         return record
 
+    def _room(self, candidate: Candidate, seed: int) -> float:
+        """Seconds that are left for this run.
+
+        One average is to have its turn, but not before there are seeds enough to tell the noise.
+        """
+        kept = self._averaging(candidate) if seed >= FEWEST_FINALS else 0.0
+        return self._allowance.left - kept
+
     def _averaging(self, candidate: Candidate) -> float:
-        """Predicted seconds of averages over views, by the time that it takes to score."""
+        """Predicted seconds of averages over views of a network of the candidate's.
+
+        By the time that it takes to score; where that fits, by the views of a few images, for
+        to make them may take longer than to score them.
+        """
         if self._dataset.features:
             return 0.0
+        if candidate.number in self._averages:
+            return self._averages[candidate.number]
         tests = sum(len(self._dataset.sets[name]) for name in ("test", *self._dataset.shifted))
         predicted = len(VIEWS) * tests + len(self._dataset.test)
-        return (
-            self._allowance.final_overhead
-            * predicted
-            / scored(self._setting(candidate), self._dataset)
-        )
+        an_image = self._allowance.final_overhead / scored(self._setting(candidate), self._dataset)
+        takes = _CAUTION * predicted * an_image
+        fitted = self._network(candidate, 0) if takes < self._allowance.left else None
+        if fitted:
+            takes = _CAUTION * predicted * self._seconds_of_a_view(fitted)
+            self._averages[candidate.number] = takes
+        return takes
+
+    def _seconds_of_a_view(self, fitted: Fitted) -> float:
+        few = self._dataset.val.x[:_FEW]
+        predict_averaged(fitted, few[:1])  # what is to be compiled is compiled before
+        before = self._allowance.clock()
+        predict_averaged(fitted, few)
+        return (self._allowance.clock() - before) / (len(VIEWS) * len(few))
 
     def _confirmed(self, candidate: Candidate, records: Sequence[Record]) -> Confirmed:
         known = self._journal.averaged
@@ -161,17 +187,17 @@ class Finals:
 
     def _average(self, finalists: Sequence[Candidate]) -> None:
         """Try averages over views in the time that is left: they decide nothing, so they wait."""
-        takes = self._averaging(finalists[0])
         for seed in range(MOST_FINALS):
             for candidate in finalists:
                 key = self._key(candidate, seed)
-                if key in self._journal.averaged or self._allowance.left <= takes:
+                if key in self._journal.averaged or not (fitted := self._network(candidate, seed)):
                     continue
-                if fitted := self._network(candidate, seed):
+                if self._averaging(candidate) < self._allowance.left:
                     self._tell("averaging", candidate, seed)
                     before = self._allowance.clock()
                     averaged = try_averaging(fitted, self._dataset)
                     takes = self._allowance.clock() - before
+                    self._averages[candidate.number] = _CAUTION * takes
                     self._journal.add_average(key, averaged, self._allowance.spent)
 
     def _network(self, candidate: Candidate, seed: int) -> Fitted | None:

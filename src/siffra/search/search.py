@@ -6,6 +6,7 @@ its figures are not the luck by which it won. What was chosen before is not chan
 """
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from siffra.config.override import override
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine
 from siffra.errors import ConfigError, SearchError
-from siffra.network import build_network, network_for
+from siffra.network import network_for
 from siffra.recipes import Recipe
 from siffra.search.allowance import Allowance
 from siffra.search.asked import Asked, Doing, Now
 from siffra.search.budget import spell_seconds
-from siffra.search.finals import Confirmed, Finals, scored
+from siffra.search.finals import MUST, Confirmed, Finals, scored
 from siffra.search.journal import Journal
+from siffra.search.pace import Pace
 from siffra.search.proposals import Seen, proposals
 from siffra.search.race import ROUNDS, SHORT, Candidate, Ran, Turn, next_turn, ranking
 from siffra.search.space import Given, Space, parameters_of
@@ -37,6 +39,8 @@ LEAST_TIME = 4
 
 _TIMED = 0.04
 """The share of a budget that is spent on timing a candidate."""
+_PREDICTING = 0.1
+"""The share of a training step that it takes at least, or nearly, to predict its images."""
 _MOST_CUT = 0.8
 """No correction cuts a number of steps to less than this share of it."""
 _OFF = 1.2
@@ -92,6 +96,7 @@ class Search:
         self._judged_by, self._engine = judged_by, engine
         self._journal, self._on_event = journal, on_event
         self._allowance = Allowance(asked.budget, asked.time, journal.spent, clock)
+        self._pace = Pace(dataset, engine)
         self._finals = Finals(dataset, engine, store, journal, self._allowance, self._tell)
 
     def make(self, recipes: Sequence[Recipe]) -> Found:
@@ -130,7 +135,7 @@ class Search:
             parameters, setting = self._proposed(len(self._candidates))
             self._enter(setting, parameters)
         if not self._able():
-            raise self._too_slow()
+            raise self._no_time() if any(c.steps for c in self._candidates) else self._too_slow()
 
     def _enter_recipe(self, recipe: Recipe) -> None:
         """A recipe as a candidate, if it is in the space and fits the images.
@@ -149,7 +154,15 @@ class Search:
             return
 
     def _able(self) -> list[Candidate]:
-        return [candidate for candidate in self._candidates if candidate.steps > 0]
+        quick = (candidate for candidate in self._candidates if candidate.steps > 0)
+        return [candidate for candidate in quick if self._least_time(candidate) <= self._asked.time]
+
+    def _least_time(self, candidate: Candidate) -> float:
+        """Seconds that it takes at the very least to have a candidate as the winner."""
+        whole = with_steps(candidate.setting, candidate.steps, len(self._dataset.train))
+        trained = candidate.steps * min(whole.training.batch_size, len(self._dataset.train))
+        predicting = _PREDICTING * self._asked.budget * scored(whole, self._dataset) / trained
+        return MUST * (self._asked.budget + predicting)
 
     def _setting(self, knobs: Mapping[str, Any]) -> Setting:
         setting = Setting.from_knobs(override(knobs, self._asked.fixed))
@@ -198,19 +211,13 @@ class Search:
         Where none of its kind was seen, at the best rate that was.
         """
         able = self._able()
-        rates = [c.steps * self._work(c.setting) / self._asked.budget for c in able]
+        rates = [c.steps * self._pace.work(c.setting) / self._asked.budget for c in able]
         kind = type(setting.model)
         alike = [rate for rate, c in zip(rates, able, strict=True) if type(c.setting.model) is kind]
         if not rates:
             return True
         rate = median(alike) if alike else max(rates)
-        return self._asked.budget * rate >= FEWEST_STEPS * self._work(setting)
-
-    def _work(self, setting: Setting) -> float:
-        """Multiply-adds of a step."""
-        shape, classes = self._dataset.image_shape, self._dataset.classes
-        network = build_network(setting.model, shape, classes)
-        return network.multiplications * setting.training.batch_size
+        return self._asked.budget * rate >= FEWEST_STEPS * self._pace.work(setting)
 
     def _enter(self, setting: Setting, parameters: Mapping[str, Any], origin: str = "") -> None:
         """Time a candidate, and let it into the race; with no steps where it is too slow."""
@@ -218,16 +225,36 @@ class Search:
         self._tell("timing", None, 0)
         worth = _TIMED * self._asked.budget
         most = self._allowance.planned() / FEWEST_STEPS
-        a_step = seconds_per_step(setting, self._dataset, self._engine, worth, most)
+        a_step = self._pace.least(setting)
+        if a_step <= most:
+            carefully = self._pace.most(setting) > most
+            a_step = seconds_per_step(
+                setting, self._dataset, self._engine, worth, most, carefully=carefully
+            )
+            self._pace.learn(setting, a_step)
         steps = self._allowance.steps(a_step)
         if steps < FEWEST_STEPS:
             steps = 0
         entered = Candidate(number, setting, dict(parameters), origin, steps, _short(steps))
         self._journal.add_candidate(entered, self._allowance.spent)
 
-    def _too_slow(self) -> SearchError:
+    def _no_time(self) -> SearchError:
+        with_fixed, fewer = self._fixed_in_words()
+        quick = (candidate for candidate in self._candidates if candidate.steps > 0)
+        least = math.ceil(min(self._least_time(candidate) for candidate in quick))
+        return SearchError(
+            f"time: {spell_seconds(self._asked.time)} is too little to train a network{with_fixed} "
+            f"{MUST} times on this machine and to score it, which takes {spell_seconds(least)} or "
+            f"more; give a longer --time{fewer}."
+        )
+
+    def _fixed_in_words(self) -> tuple[str, str]:
+        """Which knobs are fixed, and what can be done about it; nothing where none is."""
         fixed = ", ".join(f"{name} = {value}" for name, value in self._asked.fixed.items())
-        with_fixed, fewer = (f" with {fixed}", ", or fix fewer knobs") if fixed else ("", "")
+        return (f" with {fixed}", ", or fix fewer knobs") if fixed else ("", "")
+
+    def _too_slow(self) -> SearchError:
+        with_fixed, fewer = self._fixed_in_words()
         return SearchError(
             f"budget: in {spell_seconds(self._asked.budget)} no network{with_fixed} makes "
             f"{FEWEST_STEPS} steps on this machine, the least that a training can be judged by; "
@@ -240,7 +267,7 @@ class Search:
     def _step(self) -> bool:
         """Make the next run, or let in a new candidate; False if there is no time, or none new."""
         spare = self._allowance.spare
-        turn = next_turn(self._candidates)
+        turn = next_turn(self._able())
         if turn:
             if spare < self._allowance.cost(ROUNDS[turn.round].share):
                 return False

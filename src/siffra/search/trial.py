@@ -14,6 +14,8 @@ _FIRST_STEPS = 8
 """Trained before the clock is looked at: the first steps are slower than the others."""
 _FIRST_SLOWER = 4
 """By no more than this factor, or so."""
+_MORE = 8
+"""Times as many images has the next step of few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,25 @@ def try_out(
 
 
 def seconds_per_step(
-    setting: Setting, dataset: Dataset, engine: Engine, worth: float, most: float = math.inf
+    setting: Setting,
+    dataset: Dataset,
+    engine: Engine,
+    worth: float,
+    most: float = math.inf,
+    *,
+    carefully: bool = False,
 ) -> float:
     """How long a step of this training takes here, measured for about `worth` seconds.
 
     Where it takes longer than `most`, nobody needs to know by how much: it is timed no further.
+    To do it `carefully`, steps of few images come first, and one of a whole batch only if they
+    leave it a chance.
     """
     images = len(dataset.train)
+    if carefully:
+        expected = _expected(setting, dataset, engine, _FIRST_SLOWER * most)
+        if expected > _FIRST_SLOWER * most:
+            return expected
     engine.prepare(setting.model, setting.training, dataset)
 
     def timed(steps: int) -> float:
@@ -66,6 +80,25 @@ def seconds_per_step(
     if first > most:
         return first
     return timed(max(_FIRST_STEPS, int(worth / max(first, 1e-9))))
+
+
+def _expected(setting: Setting, dataset: Dataset, engine: Engine, most: float) -> float:
+    """Seconds that a step is expected to take, by steps of few images: one, then more and more.
+
+    Part of a step's time is the same for any batch; what two of them differ by goes on. No more
+    are tried when that comes to more than `most`.
+    """
+    whole = min(setting.training.batch_size, len(dataset.train))
+    images, seconds, expected = 0, 0.0, 0.0
+    few = 1
+    while few < whole and expected <= most:
+        training = setting.training.model_copy(update={"batch_size": few})
+        one = with_steps(replace(setting, training=training), 1, len(dataset.train))
+        took, _ = _train(one, dataset, 0, engine)
+        each = max(took - seconds, 0.0) / (few - images) if images else 0.0
+        expected = took + each * (whole - few)
+        images, seconds, few = few, took, _MORE * few
+    return expected
 
 
 def _train(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> tuple[float, Fitted]:
