@@ -331,3 +331,15 @@ def test_the_page_says_which_of_the_studys_experiments_were_run_here(
     assert table.count(", 50 epochs") == len(reported) - sum(reported)
     told = json.loads((tmp_path / "search.json").read_text("utf-8"))["study"]
     assert tuple(each["reported"] for each in told) == reported
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "no time left to average the predictions of candidate 3 and the recipe digits-5s"),
+        ("sv", "ingen tid kvar att ta medelvärdet av prediktionerna från kandidat 3 och receptet"),
+    ],
+)
+def test_averages_that_there_was_no_time_for_are_told(answer, language, told):
+    assert told in search_text(answer, language)
+    assert told not in search_text(replace(answer, has_views=False), language)

@@ -278,7 +278,7 @@ def _averaging(words: Words, answer: SearchAnswer) -> str:
             )
         )
     if answer.not_averaged:
-        names = words.listing(_name(words, finalist) for finalist in answer.not_averaged)
+        names = words.listing(candidate_name(words, each) for each in answer.not_averaged)
         told.append(words("search.no_averaging", names=names, n=len(VIEWS)))
     return " ".join(told)
 
