@@ -23,7 +23,7 @@ def front_table(words: Words, answer: SearchAnswer) -> Table | None:
         return None
     name, knobs = _reference(words, answer, points)
     sets = answer.asked.sets
-    mean = words("search.mean" if len(sets) > 1 else f"set.{sets[0]}")
+    mean = words(f"set.{sets[0]}" if len(sets) == 1 else "search.mean")
     head = (
         Cell(capital(words("table.seconds")), "number"),
         Cell(f"{capital(mean)} (%)", "number"),
