@@ -2,6 +2,10 @@
 
 import itertools
 import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +22,7 @@ from siffra.search.answer import front
 from siffra.search.budget import seconds_of, spell_seconds
 from siffra.search.held_out import held_out
 from siffra.search.proposals import proposals
-from siffra.search.space import Given, Space, parameters_of
+from siffra.search.space import Asks, Given, Space, parameters_of
 from siffra.search.trial import with_steps
 
 SPACE = Space(10.0, 36.0)
@@ -75,6 +79,78 @@ def test_every_shipped_recipe_is_in_the_space(name):
     back = Setting.from_knobs({**SPACE.ask(answers), "epochs": recipe.training.epochs})
 
     assert back == recipe
+
+
+class _Ranges(Asks):
+    """Answers with the widest of everything, and keeps how far each parameter reaches."""
+
+    def __init__(self, chosen: Mapping[str, Any]) -> None:
+        self._chosen = chosen
+        self.reach: dict[str, tuple[Any, Any]] = {}
+
+    def suggest_categorical(self, name, choices, /):
+        self.reach[name] = (choices[0], choices[-1])
+        return self._chosen.get(name, choices[-1])
+
+    def suggest_int(self, name, low, high, /, *, step=1):
+        self.reach[name] = (low, high)
+        return high
+
+    def suggest_float(self, name, low, high, /, *, log=False):
+        self.reach[name] = (low, high)
+        return high
+
+
+def reach(**chosen: Any) -> dict[str, tuple[Any, Any]]:
+    asked = _Ranges(chosen)
+    SPACE.ask(asked)
+    return asked.reach
+
+
+def test_the_page_says_how_far_the_space_reaches():
+    conv, dense = reach(model="conv"), reach(model="dense")
+    page = Path(__file__).parents[2].joinpath("docs", "search.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| (\w[^|]*) \| (.*) \|$", page, re.MULTILINE))
+
+    def told(name: str, found: Mapping[str, tuple[Any, Any]] = conv) -> str:
+        return "{:.15g} to {:.15g}".format(*found[name])
+
+    for row, text in (
+        ("convolutions", f"{told('conv_layers')}, with {told('filters_6')} filters"),
+        ("convolutions", f"kernels of {told('kernel_size_1')} pixels"),
+        ("convolutions", f"strides of {told('strides_1')}"),
+        ("dense layers", f"{told('layers_after')} after convolutions"),
+        ("dense layers", f"{told('layers', dense)} in a dense network"),
+        ("dense layers", f"{told('neurons_1')} neurons"),
+        ("after a layer", f"dropout {told('dropout')}"),
+        ("batch", f"{told('batch_size')} images"),
+        ("schedule", f"warm-up over {told('warmup')} of"),
+        ("targets, weights", f"label smoothing {told('label_smoothing')}"),
+        ("targets, weights", f"(`ema`) {told('ema')}"),
+        ("weight decay", told("weight_decay")),
+        ("weight decay", told("weight_decay_adamw", reach(optimizer="adamw"))),
+        ("optimizer", f"momentum {told('momentum_muon')}"),
+    ):
+        assert text in rows[row]
+    for optimizer in ("sgd", "nesterov", "adamw", "muon"):
+        rate = told(f"learning_rate_{optimizer}", reach(optimizer=optimizer))
+        assert re.search(rf"{optimizer}[a-z ]* {rate}", rows["optimizer"], re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"model": "conv", "filters": [256, 248, 8], "kernel_size": 3, "padding": "same",
+         "batch_size": 8, "learning_rate": 0.1},
+        {"model": "conv", "filters": 16, "kernel_size": 3, "learning_rate": 0.1, "batch_size": 16,
+         "layers": 6, "neurons": [1024, 512, 256, 128, 64, 16]},
+        {"neurons": [64] * 8, "batch_size": 8, "learning_rate": 0.1},
+    ],
+)  # fmt: skip
+def test_wide_and_deep_networks_and_small_batches_are_in_the_space(knobs):
+    setting = Setting.from_knobs(knobs)
+
+    assert Setting.from_knobs(SPACE.ask(Given(parameters_of(setting)))) == setting
 
 
 @pytest.mark.parametrize("number", range(40))

@@ -12,18 +12,19 @@ from typing import Any, Protocol
 from siffra.config import ConvModel, DenseModel, Setting
 from siffra.data.dataset import Dataset
 
-SPACE = 2
+SPACE = 3
 """Raised whenever parameters come to mean other knobs, or a search to go by other numbers.
 
 Searches that were begun before then begin anew.
 """
 MOST_CONVOLUTIONS = 6
-MOST_DENSE = 3
+MOST_DENSE = {"dense": 8, "conv": 6}
+"""Hidden dense layers; those of a convolutional network come after its convolutions."""
 
-_FILTERS = (8, 128)
+_FILTERS = (8, 256)
 _KERNELS = (2, 3, 4, 5, 7, 8, 12, 16)
 _NEURONS = (16, 32, 64, 128, 256, 512, 1024)
-_BATCHES = (16, 32, 64, 128, 256, 512)
+_BATCHES = (8, 16, 32, 64, 128, 256, 512)
 _EMAS = (0.0, 0.9, 0.98, 0.99, 0.995, 0.999)
 _OPTIMIZERS = ("sgd", "nesterov", "adamw", "muon")
 _LEARNING_RATES = {
@@ -89,7 +90,7 @@ class Space:
             "dropout": trial.suggest_float("dropout", 0.0, 0.5),
         }
         knobs |= _convolutions(trial) if model == "conv" else {}
-        knobs |= _dense_layers(trial, least=0 if model == "conv" else 1)
+        knobs |= _dense_layers(trial, model)
         return knobs | _training(trial) | self._augmentation(trial)
 
     def _augmentation(self, trial: Asks) -> dict[str, Any]:
@@ -127,8 +128,9 @@ def _convolutions(trial: Asks) -> dict[str, Any]:
     }
 
 
-def _dense_layers(trial: Asks, least: int) -> dict[str, Any]:
-    layers = trial.suggest_int("layers" if least else "layers_after", least, MOST_DENSE)
+def _dense_layers(trial: Asks, model: str) -> dict[str, Any]:
+    name, least = ("layers", 1) if model == "dense" else ("layers_after", 0)
+    layers = trial.suggest_int(name, least, MOST_DENSE[model])
     widths = [trial.suggest_categorical(f"neurons_{n}", _NEURONS) for n in range(1, layers + 1)]
     return {"layers": layers, "neurons": widths} if layers else {"layers": 0}
 
