@@ -106,6 +106,17 @@ def test_it_has_seconds_accuracy_seeds_and_what_was_changed():
     ]
 
 
+def test_a_recipe_that_was_changed_from_the_start_is_not_called_by_its_name_alone():
+    start, other = (point(n, 4.5 + n / 10, 0.9 + n / 100, ema=0.9) for n in (0, 1))
+    start = replace(start, origin="digits-5s")
+    table = front_table(words_in("en"), answered(start, other, winner=1))
+
+    assert table is not None
+    name = "he recipe digits-5s (changed: averaging of weights 0.9)"
+    assert table.rows[0][-1].text == f"T{name}"
+    assert table.head[-1].text == f"Candidate, and how it differs from t{name}"
+
+
 def test_it_says_so_in_swedish():
     answer = answered(*POINTS)
 

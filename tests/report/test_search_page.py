@@ -9,8 +9,9 @@ import pytest
 from made_runs import MACHINE, make_record
 
 from siffra.config import Setting
+from siffra.config.override import override
 from siffra.data.load import DataSource
-from siffra.lab.statistics import summarise
+from siffra.lab.statistics import Comparison, summarise
 from siffra.recipes import find_recipe, read_recipe
 from siffra.report.search_page import search_text, write_search
 from siffra.search.answer import Finalist, Point, SearchAnswer, average_of, front
@@ -274,6 +275,52 @@ def test_a_winner_that_is_no_longer_the_recipe_is_not_called_it(answer):
 
     assert "It is the recipe digits-5s, with the number" in told()
     assert "It is the recipe digits-5s, changed where the fixed knobs" in told(batch_size=77)
+
+
+def with_rival(answer, **changes):
+    """`answer` with its rival, the recipe digits-5s, at other knobs."""
+    knobs = override({**find_recipe("digits-5s").knobs, "epochs": 1}, changes)
+    rival = replace(answer.rivals[0], setting=Setting.from_knobs(knobs))
+    ahead = Comparison((0.01, 0.012, 0.011), "difference").estimate(0.05)
+    return replace(answer, rivals=(rival,), ahead=ahead)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "the recipe digits-5s"),
+        ({"batch_size": 77}, "the recipe digits-5s (changed: batch size 77)"),
+        # What is as usual is told as well, where the recipe has it otherwise.
+        ({"label_smoothing": 0.0}, "the recipe digits-5s (changed: label smoothing 0)"),
+        (
+            {"optimizer": "sgd", "learning_rate": 0.3},
+            "the recipe digits-5s (changed: learning rate 0.3; optimizer SGD)",
+        ),
+    ],
+)
+def test_a_rival_that_is_no_longer_the_recipe_says_what_was_changed(answer, changes, told):
+    text = search_text(with_rival(answer, **changes))
+    row = next(line for line in text.splitlines() if line.startswith("The recipe"))
+
+    assert row.partition("  ")[0] == told[0].upper() + told[1:]
+    assert f"it leads {told} by +1.10 percentage points" in text
+
+
+def test_what_was_changed_of_a_rival_is_said_in_swedish(answer):
+    text = search_text(with_rival(answer, batch_size=77), "sv")
+
+    assert "Receptet digits-5s (ändrat: batchstorlek 77)" in text
+
+
+def test_a_rival_of_another_model_is_told_by_that_models_knobs(answer):
+    row = next(
+        line
+        for line in search_text(with_rival(answer, model="dense")).splitlines()
+        if line.startswith("The recipe")
+    )
+
+    assert "(changed: the dense model; 1 hidden layer; 32 neurons)" in row
+    assert "filter" not in row
 
 
 @pytest.mark.parametrize(("language", "part"), [("en", "30 % of the"), ("sv", "30 % av trän")])

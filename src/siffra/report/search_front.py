@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from siffra.recipes import find_recipe, shipped_names
 from siffra.report import numbers
 from siffra.report.labels import knobs_name
 from siffra.report.sentences import capital
@@ -44,10 +45,20 @@ def front_table(words: Words, answer: SearchAnswer) -> Table | None:
 
 
 def candidate_name(words: Words, candidate: Point | Finalist) -> str:
-    """`the recipe digits-5s`, `candidate 12`."""
-    if candidate.origin:
-        return words("search.recipe", name=candidate.origin)
-    return words("search.candidate", number=candidate.candidate)
+    """`the recipe digits-5s`, with what was changed of it, if anything; `candidate 12`."""
+    if not candidate.origin:
+        return words("search.candidate", number=candidate.candidate)
+    if told := _changes(words, changed_of_recipe(candidate)):
+        return words("search.recipe_changed", name=candidate.origin, changes=told)
+    return words("search.recipe", name=candidate.origin)
+
+
+def changed_of_recipe(candidate: Point | Finalist) -> Mapping[str, Any]:
+    """What is not as in the shipped recipe that a candidate started from, but for its length."""
+    if candidate.origin not in shipped_names():
+        return {}
+    own = candidate.knobs if isinstance(candidate, Point) else candidate.setting.knobs()
+    return changes(own, find_recipe(candidate.origin).knobs)
 
 
 def _reference(
@@ -68,10 +79,14 @@ def _named(words: Words, answer: SearchAnswer, point: Point, knobs: Mapping[str,
         name = words("search.winner_row", name=name)
     if not point.is_whole:
         name = f"{name}, {words('search.part')}"
-    told = [_change(words, *change) for change in changes(point.knobs, knobs).items()]
+    return Cell(capital(name), "name", _changes(words, changes(point.knobs, knobs)))
+
+
+def _changes(words: Words, changed: Mapping[str, Any]) -> str:
+    told = [_change(words, *change) for change in changed.items()]
     if len(told) > MOST_CHANGES + 1:
         told[MOST_CHANGES:] = [words("search.more_changes", n=len(told) - MOST_CHANGES)]
-    return Cell(capital(name), "name", "; ".join(told))
+    return "; ".join(told)
 
 
 def _change(words: Words, parameter: str, value: Any) -> str:

@@ -6,20 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from siffra.config import Setting
 from siffra.data.load import DataSource
 from siffra.lab.statistics import Summary
-from siffra.recipes import find_recipe, shipped_names
 from siffra.report import numbers
 from siffra.report.facts import can_be_typed, data_options
 from siffra.report.figures import front, style
 from siffra.report.labels import SETS, knob_name, knobs_name, value_name
 from siffra.report.pages import html_page, write_folder
-from siffra.report.search_front import candidate_name, front_table
+from siffra.report.search_front import candidate_name, changed_of_recipe, front_table
 from siffra.report.sentences import capital
 from siffra.report.tables import Cell, Table
 from siffra.report.words import Words, words_in
-from siffra.search.answer import Finalist, SearchAnswer, as_json
+from siffra.search.answer import SearchAnswer, as_json
 from siffra.search.importance import Importance
 from siffra.search.recipe_file import measured_in, recipe_text
 from siffra.search.space import knob_of
@@ -201,7 +199,7 @@ def _summary(words: Words, answer: SearchAnswer) -> list[str]:
         seeds=len(winner.records),
     )
     if winner.origin:
-        key = "search.shipped" if _is_as_shipped(winner) else "search.shipped_changed"
+        key = "search.shipped_changed" if changed_of_recipe(winner) else "search.shipped"
         told += " " + words(key, origin=winner.origin)
     notes = []
     if answer.is_over_budget:
@@ -212,15 +210,6 @@ def _summary(words: Words, answer: SearchAnswer) -> list[str]:
     if (epochs := winner.setting.training.epochs) < 1:
         notes.append(words("search.part_seen", share=numbers.share(words, epochs, 0)))
     return [told, *notes, *_lead(words, answer)]
-
-
-def _is_as_shipped(finalist: Finalist) -> bool:
-    """Whether it is the recipe that it started from, but for the number of steps."""
-    if finalist.origin not in shipped_names():
-        return True
-    own = {"epochs": finalist.setting.training.epochs}
-    shipped = Setting.from_knobs({**find_recipe(finalist.origin).knobs, **own})
-    return shipped == finalist.setting
 
 
 def _lead(words: Words, answer: SearchAnswer) -> list[str]:
