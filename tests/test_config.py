@@ -128,6 +128,28 @@ def test_rare_knobs_are_told_only_where_they_are_turned():
     assert turned == usual | {"batch_norm": True, "ema": 0.9}
 
 
+@pytest.mark.parametrize(
+    ("knob", "value"),
+    [
+        ("optimizer", "muon"),
+        ("momentum", 0.95),  # Muon's own
+        ("label_smoothing", 0.0),  # as usual, so not told
+        ("augment_move", None),  # of no use without augmentation
+        ("batch_norm", False),
+        ("pool_size", [1, 2]),
+        ("kernel_size", 3),
+        ("filters", [8, 16]),
+        ("neurons", None),
+        ("layers", 0),
+        ("recipe", None),
+    ],
+)
+def test_the_value_of_a_knob_can_be_asked_whether_it_is_told_or_not(knob, value):
+    told = {"model": "conv", "filters": [8, 16], "kernel_size": 3, "optimizer": "muon"}
+
+    assert Setting.from_knobs(told).value_of(knob) == value
+
+
 def test_a_whole_number_and_the_same_float_are_one_setting():
     assert Setting.from_knobs({"learning_rate": 1}) == Setting.from_knobs({"learning_rate": 1.0})
 

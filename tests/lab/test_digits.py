@@ -151,6 +151,23 @@ def test_each_ingredient_is_the_recipe_but_for_one_thing(questions):
         assert differing
 
 
+@pytest.mark.parametrize(("preset", "recipe"), [("quick", "digits-1s"), ("full", "digits-5s")])
+def test_what_ingredients_cost_is_claimed_in_seconds_too(preset, recipe):
+    plan = plan_lab(read_lab(), blank_dataset(), preset=preset)
+    question = next(question for question in plan.questions if question.id == "ingredients")
+    costs = [claim for claim in question.claims if claim.metric == "seconds"]
+    lacking = [
+        question.levels[i].knobs for c in costs if isinstance(c.against, tuple) for i in c.against
+    ]
+
+    assert [knobs["recipe"] for knobs in lacking] == [recipe] * len(costs)
+    changed = [next(knob for knob in knobs if knob != "recipe") for knobs in lacking]
+    assert changed == ["augment", "global_pooling", "optimizer", "optimizer", "batch_norm"]
+    assert all(question.levels[i].knobs == {"recipe": recipe} for c in costs for i in c.level)
+    # Most claims are about accuracy, so that the question is not answered as one about time.
+    assert 2 * len(costs) < len(question.claims)
+
+
 @pytest.mark.parametrize(("preset", "recipes"), [("quick", 1), ("standard", 3), ("full", 4)])
 def test_longer_presets_run_longer_recipes(preset, recipes):
     plan = plan_lab(read_lab(), blank_dataset(), preset=preset)
@@ -178,6 +195,8 @@ def test_directions_fit_the_words():
     assert claims["c2"].direction == "worse"  # "långsammare"
     assert claims["f3"].margin == 0.01  # "bara 1%"
     assert claims["x8"].direction == "worse"  # "sänkte väldigt mycket"
+    assert (claims["cost1"].direction, claims["cost1"].margin) == ("same", 0.1)  # "en tiondel"
+    assert claims["cost3"].direction == "worse"  # "längre tid"
 
 
 def test_siffras_own_claims_are_not_taken_for_the_studys(questions):

@@ -19,7 +19,7 @@ from siffra.config.model import (
     OwnModel,
     usual_pool_size,
 )
-from siffra.config.training import Training, usual
+from siffra.config.training import Training, has_use, usual
 from siffra.errors import ConfigError, did_you_mean, wrong_value
 
 MOST_LAYERS = 1000
@@ -144,6 +144,19 @@ class Setting:
         if training.momentum:
             knobs["momentum"] = training.momentum
         return knobs
+
+    def value_of(self, knob: str) -> Any:
+        """What a knob is set to, whether or not `knobs` tells it; None if it is of no use here."""
+        told = self.knobs()
+        if knob in told:
+            return told[knob]
+        if isinstance(self.model, EstimatorModel):
+            return None
+        if knob in _TRAINING_KNOBS:
+            training = self.training.model_dump()
+            return training[knob] if has_use(knob, training) else None
+        value = getattr(self.model, knob, None) if knob in KNOBS else None
+        return (_collapse(value) or None) if isinstance(value, tuple) else value
 
 
 def knobs_of(model: Any) -> Mapping[str, Knob]:

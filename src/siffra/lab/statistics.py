@@ -127,19 +127,23 @@ def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str
     return paired(pairs, "difference")
 
 
-def compare_seconds(level: Sequence[Record], against: Sequence[Record]) -> Comparison:
+def compare_seconds(
+    level: Sequence[Record], against: Sequence[Record], scale: Scale = "ratio"
+) -> Comparison:
     """Training time, the logarithm of `level` over `against`, over the seeds that both have.
 
-    Of those made on several machines, or with other threads or company, the most that one has.
+    On the scale `difference` it is `level` minus `against`, in seconds. Of seeds made on several
+    machines, or with other threads or company, the most that one has.
     """
 
     def side(records: Sequence[Record]) -> Side:
-        return Side(_log(records[0].seconds), step=0.0)
+        seconds = records[0].seconds
+        return Side(_log(seconds) if scale == "ratio" else seconds, step=0.0)
 
     seeds = [([ours], [theirs]) for ours, theirs in _by_seed(level, against)]
     kept = _on_one_machine(seeds)
     pairs = [(side(ours), side(theirs)) for ours, theirs in kept]
-    return replace(paired(pairs, "ratio"), left_out=len(seeds) - len(kept))
+    return replace(paired(pairs, scale), left_out=len(seeds) - len(kept))
 
 
 def measure(record: Record, claim: Claim) -> Side:

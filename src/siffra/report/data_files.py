@@ -13,9 +13,10 @@ from siffra.examination import Examined
 from siffra.lab.arrivals import arrival, targets_of
 from siffra.lab.examined import WAYS, BySeed, Way, by_seed, places, shift_curve
 from siffra.lab.plan import Claim
-from siffra.lab.statistics import Summary
+from siffra.lab.statistics import CONFIDENCE, Comparison, Summary
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report.facts import all_records, command, machines, proviso
+from siffra.report.ingredients import ingredients
 from siffra.report.numbers import unit_of
 from siffra.report.sentences import VERDICTS, answer_sentence, claims_by, summary_sentence
 from siffra.report.words import Words
@@ -196,8 +197,29 @@ def _question(answer: QuestionAnswer, words: Words, examined: Examined | None) -
             for i, level in enumerate(answer.levels)
         ],
         "edge": [edge.knob for edge in answer.edge],
+        "added": _added(answer),
         "interactions": [asdict(interaction) for interaction in answer.interactions],
     }
+
+
+def _added(answer: QuestionAnswer) -> list[dict[str, Any]] | None:
+    """What each ingredient of a recipe adds, by the level without it; null for other questions."""
+    found = ingredients(answer)
+    return found and [
+        {
+            "without": answer.levels.index(part.without),
+            "accuracy": {name: _change(each) for name, each in part.accuracy.items()},
+            "seconds": _change(part.seconds),
+        }
+        for part in found.parts
+    ]
+
+
+def _change(found: Comparison) -> dict[str, Any] | None:
+    if not found.seeds:
+        return None
+    estimate = found.estimate(1 - CONFIDENCE)
+    return _summary(Summary(estimate.value, estimate.low, estimate.high, estimate.values))
 
 
 def _claim(answer: ClaimAnswer, fixed: Mapping[str, Any], words: Words) -> dict[str, Any]:

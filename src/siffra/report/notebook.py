@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from siffra.lab.verdicts import Answers, QuestionAnswer
+from siffra.report.ingredients import added_note
 from siffra.report.interactions import interaction_sentence, interactions
 from siffra.report.sentences import answer_sentence, summary_sentence, verdict_sentence
+from siffra.report.tables import Table, added_table
 from siffra.report.terminal import fixed_words, levels_table
 from siffra.report.words import words_in
 
@@ -31,10 +33,19 @@ def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _question(answer: QuestionAnswer, language: str) -> str:
     ask = words_in(language).say(answer.question.ask)
     verdicts = (verdict_sentence(claim, answer.question, language) for claim in answer.claims)
+    added = added_table(words_in(language), answer)
     found = (interaction_sentence(i) for i in interactions(words_in(language), answer))
     return (
         f"<p><b>{escape(ask)}</b> {escape(answer_sentence(answer, language))}</p>"
+        f"{_added(added, answer, language) if added else ''}"
         f"{html_table(*levels_table(answer, language))}"
         f"<ul>{''.join(f'<li>{escape(verdict)}</li>' for verdict in (*verdicts, *found))}</ul>"
         f"<p>{escape(fixed_words(words_in(language), answer))}</p>"
     )
+
+
+def _added(table: Table, answer: QuestionAnswer, language: str) -> str:
+    words = words_in(language)
+    head, *rows = [[cell.text for cell in row] for row in (table.head, *table.rows)]
+    title, note = escape(words("head.added")), escape(added_note(words, answer))
+    return f"<p>{title}:</p>{html_table(head, rows)}<p>{note}</p>"

@@ -83,6 +83,12 @@ def seconds_number(words: Words, summary: Summary) -> str:
     return _plus_minus(words, summary.mean, half_width(summary), most)
 
 
+def change(words: Words, estimate: Estimate, *, scale: int = 1, most: int = 2) -> str:
+    """`+3.2 ± 0.4`, of a difference times `scale`; without an interval where there is none."""
+    half = scale * (estimate.high - estimate.value)
+    return _plus_minus(words, scale * estimate.value, half, most, signed=True)
+
+
 def decimals_of_seconds(seconds: float) -> int:
     """Decimals worth printing of a time, at most."""
     return 3 if seconds < 0.1 else 2 if seconds < 10 else 1
@@ -209,9 +215,9 @@ def _with_ends(words: Words, summary: Summary, decimals: int, scale: int = 1) ->
     return f"{mean}{GAP}({low}–{high})"
 
 
-def _plus_minus(words: Words, mean: float, half: float, most: int) -> str:
+def _plus_minus(words: Words, mean: float, half: float, most: int, *, signed: bool = False) -> str:
     decimals = decimals_for(half, most)
-    text = words.number(mean, decimals)
+    text = words.number(mean, decimals, signed=signed)
     if not math.isfinite(half):
         return text
     return f"{text}{GAP}±{GAP}{words.number(half, decimals)}"

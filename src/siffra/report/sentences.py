@@ -13,6 +13,7 @@ from siffra.lab.verdicts import (
     Verdict,
 )
 from siffra.report import numbers
+from siffra.report.ingredients import added_sentence
 from siffra.report.labels import (
     confused_sets,
     knob_name,
@@ -50,14 +51,14 @@ def answer_sentences(answer: QuestionAnswer, language: str = "en") -> list[str]:
 
     The level called best is the best on validation; its accuracy on test (and on the shifted
     sets, where they are asked about) is compared with the lowest of those that it is clearly
-    better than. Collapsed and diverged runs, and a best value at the edge of what was tried, get a
-    short sentence each.
+    better than. Where one thing at a time is taken from a recipe, the answer is what each adds.
+    Collapsed and diverged runs, and a best value at the edge of what was tried, get a short
+    sentence each.
     """
     words = words_in(language)
     if not seen(answer):
         return [f"{capital(words('answer.nothing'))}."]
-    lead = _times(words, answer) if _is_about_time(answer) else _accuracies(words, answer, "test")
-    parts = [_after(words, answer) + lead]
+    parts = [added_sentence(words, answer) or _lead(words, answer)]
     parts += [_accuracies(words, answer, name) for name in _shifted_sets(answer)]
     parts += _mishaps(words, answer)
     parts += _edges(words, answer)
@@ -185,6 +186,11 @@ def _counted(words: Words, key: str, claims: Sequence[ClaimAnswer], **values: st
         words.count(f"summary.{verdict_code(verdict)}", n) for verdict, n in counts.items() if n
     ]
     return words(f"{key}.other", n=len(claims), counts=words.listing(told), **values)
+
+
+def _lead(words: Words, answer: QuestionAnswer) -> str:
+    lead = _times(words, answer) if _is_about_time(answer) else _accuracies(words, answer, "test")
+    return _after(words, answer) + lead
 
 
 def _after(words: Words, answer: QuestionAnswer) -> str:

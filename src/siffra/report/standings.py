@@ -7,6 +7,7 @@ question's levels share an error.
 
 import math
 
+from siffra.lab.plan import Metric
 from siffra.lab.statistics import compare_accuracy, compare_seconds
 from siffra.lab.verdicts import ClaimAnswer, LevelAnswer, QuestionAnswer
 
@@ -24,7 +25,7 @@ def seen(answer: QuestionAnswer) -> list[LevelAnswer]:
 def above_best(answer: QuestionAnswer, on: str) -> list[LevelAnswer]:
     """The levels that are more accurate on the set `on` than the best on validation."""
     chosen = answer.levels[answer.best]
-    return [level for level in seen(answer) if _above(answer, level, chosen, on)]
+    return [level for level in seen(answer) if above(answer, level, chosen, on)]
 
 
 def below_best(answer: QuestionAnswer, on: str) -> list[LevelAnswer]:
@@ -33,7 +34,7 @@ def below_best(answer: QuestionAnswer, on: str) -> list[LevelAnswer]:
     The lowest need not be among them: where some runs collapse it may be the least certain.
     """
     chosen = answer.levels[answer.best]
-    return [level for level in seen(answer) if _above(answer, chosen, level, on)]
+    return [level for level in seen(answer) if above(answer, chosen, level, on)]
 
 
 def slower(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer) -> bool:
@@ -43,11 +44,17 @@ def slower(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer) -> bool:
     return compare_seconds(a.records, b.records).level_outside() <= _error(answer)
 
 
-def _above(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer, on: str) -> bool:
+def longer(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer) -> bool:
+    """Whether `a` took longer than `b`, as a claim about the two decides, or else if `slower`."""
+    claimed = _by_claims(answer, a, b, "seconds")
+    return slower(answer, a, b) if claimed is None else claimed > 0
+
+
+def above(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer, on: str) -> bool:
     """Whether `a` is more accurate than `b`, by their difference seed by seed."""
     if a is b:
         return False
-    claimed = _by_claims(answer, a, b, on)
+    claimed = _by_claims(answer, a, b, "accuracy", on)
     if claimed is not None:
         return claimed > 0
     gap = compare_accuracy(a.records, b.records, on)
@@ -58,16 +65,19 @@ def _error(answer: QuestionAnswer) -> float:
     return ERROR / max(1, math.comb(len(seen(answer)), 2))
 
 
-def _by_claims(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer, on: str) -> int | None:
-    """Which of two levels claims about them show to be the more accurate: 1 for `a`, -1 for `b`.
+def _by_claims(
+    answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer, metric: Metric, on: str = ""
+) -> int | None:
+    """Which of two levels claims about them show to have more of `metric`: 1 for `a`, -1 for `b`.
 
-    0 if they show neither, None if there is no such claim that was tested.
+    0 if they show neither, None if there is no such claim that was tested. Without `on`, the
+    metric is the same for all sets.
     """
     ours, theirs = (answer.levels.index(a),), (answer.levels.index(b),)
     found = None
     for claimed in answer.claims:
         claim = claimed.claim
-        if (claim.metric, claim.on) != ("accuracy", on) or claimed.verdict == "not tested":
+        if (claim.metric, on or claim.on) != (metric, claim.on) or claimed.verdict == "not tested":
             continue
         if (claim.level, claim.against) == (ours, theirs):
             found = found or _sign(claimed)
@@ -81,4 +91,5 @@ def _sign(answer: ClaimAnswer) -> int:
     differs = {"refuted"} if answer.claim.direction == "same" else {"supported", "refuted"}
     if answer.estimate is None or answer.verdict not in differs:
         return 0
-    return 1 if answer.estimate.value > 0 else -1
+    alike = 1.0 if answer.estimate.scale == "ratio" else 0.0
+    return 1 if answer.estimate.value > alike else -1

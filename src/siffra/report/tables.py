@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from siffra.lab.arrivals import Arrival, arrival, targets_of
+from siffra.lab.statistics import CONFIDENCE, Comparison
 from siffra.lab.verdicts import Edge, ExperimentAnswer, LevelAnswer, Look, QuestionAnswer
 from siffra.report import numbers
+from siffra.report.ingredients import ingredient_name, ingredients
 from siffra.report.labels import (
     LONG_NAME,
     are_numbered,
@@ -59,6 +61,35 @@ def levels_table(words: Words, answer: QuestionAnswer) -> Table:
         for claim in targets_of(answer.question)
     ]
     return _table(words, capital(knob_axis_name(words, answer.question)), rows, targets)
+
+
+def added_table(words: Words, answer: QuestionAnswer) -> Table | None:
+    """What each ingredient of a recipe adds, in points and seconds; None for another question."""
+    parts = ingredients(answer)
+    if parts is None:
+        return None
+    sets = sets_of(answer.levels)
+    head = [Cell(capital(words("added.ingredient")), "name")]
+    head += [Cell(capital(words(f"set.{name}")), "number") for name in sets]
+    head += [Cell(capital(words("table.seconds")), "number"), Cell("n", "number")]
+    names = [capital(ingredient_name(words, parts.whole, part.without)) for part in parts.parts]
+    columns = [[Cell(name, "name long") for name in names]]
+    for name in sets:
+        found = [part.accuracy[name] for part in parts.parts]
+        columns.append(_changes(words, found, scale=100))
+    columns.append(_changes(words, [part.seconds for part in parts.parts]))
+    seeds = [part.seeds for part in parts.parts]
+    columns.append([Cell(str(n), "number") for n in seeds])
+    return Table(tuple(head), tuple(zip(*columns, strict=True)))
+
+
+def _changes(words: Words, found: Sequence[Comparison], scale: int = 1) -> list[Cell]:
+    """A column of differences, each with a 95 % interval of its own."""
+    told = [
+        numbers.change(words, each.estimate(1 - CONFIDENCE), scale=scale) if each.seeds else "–"
+        for each in found
+    ]
+    return [Cell(text, "number") for text in numbers.align(told, words("decimal"))]
 
 
 def experiments_table(words: Words, answers: Sequence[ExperimentAnswer]) -> Table | None:

@@ -7,6 +7,7 @@ from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, ClaimAnswer, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.held_fixed import held_fixed
+from siffra.report.ingredients import added_note
 from siffra.report.interactions import interaction_sentence, interactions
 from siffra.report.labels import sets_of, short_level_name, varied_name
 from siffra.report.sentences import (
@@ -17,6 +18,7 @@ from siffra.report.sentences import (
     verdict_name,
     verdict_sentence,
 )
+from siffra.report.tables import added_table
 from siffra.report.words import GAP, Words, words_in
 
 PLOT_WIDTH = 48
@@ -34,6 +36,7 @@ def lab_text(answers: Answers, language: str = "en") -> str:
         lines = [
             f"({question.question.id}) {words.say(question.question.ask)}",
             f"    {answer_sentence(question, language)}",
+            *(f"    {line}" for line in _added_lines(words, question)),
             *(line for claim in question.claims for line in _claim_lines(words, claim)),
             *(f"    {found.verdict:<25} {found.say}" for found in interactions(words, question)),
             f"    {fixed_words(words, question)}",
@@ -48,6 +51,7 @@ def answer_text(answer: QuestionAnswer, language: str = "en") -> str:
     claims = [verdict_sentence(claim, answer.question, language) for claim in answer.claims]
     blocks = [
         answer_sentence(answer, language),
+        "\n".join(_added_lines(words, answer)),
         "\n".join(text_table(*levels_table(answer, language))),
         "\n".join(dot_plot(answer, "test", language)),
         "\n".join(claims),
@@ -113,6 +117,15 @@ def dot_plot(answer: QuestionAnswer, on: str, language: str = "en") -> list[str]
 def fixed_words(words: Words, answer: QuestionAnswer) -> str:
     """What was held fixed, in one line."""
     return f"{words('claim.fixed')}: {held_fixed(words, answer.question)}"
+
+
+def _added_lines(words: Words, answer: QuestionAnswer) -> list[str]:
+    """What each ingredient of a recipe adds, as a table, where that is asked."""
+    table = added_table(words, answer)
+    if table is None:
+        return []
+    head, *rows = [[cell.text for cell in row] for row in (table.head, *table.rows)]
+    return [f"{words('head.added')}:", *text_table(head, rows), added_note(words, answer)]
 
 
 def _claim_lines(words: Words, claim: ClaimAnswer) -> list[str]:

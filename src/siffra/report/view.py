@@ -22,6 +22,7 @@ from siffra.report.figures import (
     draw_question,
 )
 from siffra.report.held_fixed import held_fixed
+from siffra.report.ingredients import added_note
 from siffra.report.interactions import InteractionView, interactions
 from siffra.report.labels import knobs_name
 from siffra.report.methods import Method, facts, methods
@@ -37,7 +38,7 @@ from siffra.report.sentences import (
     verdict_name,
 )
 from siffra.report.surprises import Surprise, surprises
-from siffra.report.tables import Table, experiments_table, levels_table, looks_table
+from siffra.report.tables import Table, added_table, experiments_table, levels_table, looks_table
 from siffra.report.words import Words
 from siffra.run import Record
 
@@ -79,8 +80,8 @@ class SurpriseView:
 class QuestionView:
     """A question from its answer on down. `lead` is the answer's first sentence.
 
-    `claimed` heads its claims. `unexamined` says, where it is so, that networks are missing from
-    figures.
+    `added` has what each ingredient of a recipe adds, if that is what is asked. `claimed` heads its
+    claims. `unexamined` says, where it is so, that networks are missing from figures.
     """
 
     anchor: str
@@ -88,6 +89,8 @@ class QuestionView:
     ask: str
     lead: str
     answer: str
+    added: Table | None
+    added_note: str
     figures: tuple[FigureView, ...]
     unexamined: str
     table: Table
@@ -228,6 +231,8 @@ def _question(words: Words, answer: QuestionAnswer, examined: Examined | None) -
         ask=words.say(question.ask),
         lead=sentences[0],
         answer=" ".join(sentences),
+        added=added_table(words, answer),
+        added_note=added_note(words, answer),
         figures=tuple(FigureView(d, c) for d, c in drawn),
         unexamined=_unexamined(words, answer, examined),
         table=levels_table(words, answer),
