@@ -46,7 +46,17 @@ def test_a_step_of_a_whole_batch_is_not_made_where_those_of_few_images_tell_enou
     found = seconds_per_step(SETTING, dataset, engine, 1.0, 20 * an_image, carefully=True)
 
     assert found == pytest.approx(256 * an_image)
-    assert clock.now == pytest.approx(9 * an_image)  # steps of one and of eight
+    # A step of one, and one of eight that is made again twice before it is believed.
+    assert clock.now == pytest.approx((1 + 3 * 8) * an_image)
+
+
+def test_a_step_of_few_images_that_was_long_by_chance_is_made_again(dataset, engine, an_image):
+    longer = iter([1.0, 50.0])  # for the machine is busy
+    engine.slowness = lambda took, seed: next(longer, 1.0)
+
+    found = seconds_per_step(SETTING, dataset, engine, 0.0, 300 * an_image, carefully=True)
+
+    assert found == pytest.approx(256 * an_image)
 
 
 def test_a_pace_is_the_slowest_of_its_kind(dataset, engine):
@@ -71,3 +81,4 @@ def test_what_a_gpu_needs_at_least_nobody_knows(dataset, engine, monkeypatch):
     assert pace.least(SETTING) == 0.0
     engine.name = "torch"
     assert pace.least(SETTING) == pytest.approx(pace.work(SETTING) / 1e7)
+    assert pace.most(SETTING) == pytest.approx(pace.work(SETTING) / 1e4)

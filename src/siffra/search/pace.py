@@ -11,6 +11,8 @@ from siffra.network import build_network
 
 _FAR = 10.0
 """By this factor an engine may beat this machine's matrix products: it leaves out blank pixels."""
+_SLOW = 100.0
+"""By this factor it is not slower, or so."""
 _ON_CPU = ("native", "torch")
 """Engines that this machine's matrix products bound."""
 
@@ -30,14 +32,23 @@ class Pace:
 
     def least(self, setting: Setting) -> float:
         """Seconds that a step takes at the very least; 0 where nobody knows."""
-        if self._engine.name not in _ON_CPU:
-            return 0.0
-        return self.work(setting) / (_FAR * multiplications_per_second(self._engine.threads))
+        return self._by_products(setting) / _FAR if self._is_bound else 0.0
 
     def most(self, setting: Setting) -> float:
-        """Seconds of a step at the slowest rate that was seen of its kind; endless before any."""
-        rate = self._slowest.get(setting.model.kind)
-        return self.work(setting) / rate if rate else float("inf")
+        """Seconds of a step at the slowest rate that was seen of its kind.
+
+        Before any was, at one that is slow beside matrix products; endless where those do not tell.
+        """
+        if rate := self._slowest.get(setting.model.kind):
+            return self.work(setting) / rate
+        return _SLOW * self._by_products(setting) if self._is_bound else float("inf")
+
+    @property
+    def _is_bound(self) -> bool:
+        return self._engine.name in _ON_CPU
+
+    def _by_products(self, setting: Setting) -> float:
+        return self.work(setting) / multiplications_per_second(self._engine.threads)
 
     def learn(self, setting: Setting, seconds: float) -> None:
         """A step of it took so long."""

@@ -14,6 +14,8 @@ _FIRST_STEPS = 8
 """Trained before the clock is looked at: the first steps are slower than the others."""
 _FIRST_SLOWER = 4
 """By no more than this factor, or so."""
+_AGAIN = 2
+"""Times that a step of few images is made again before it is taken for too long."""
 _MORE = 8
 """Times as many images has the next step of few."""
 
@@ -86,19 +88,29 @@ def _expected(setting: Setting, dataset: Dataset, engine: Engine, most: float) -
     """Seconds that a step is expected to take, by steps of few images: one, then more and more.
 
     Part of a step's time is the same for any batch; what two of them differ by goes on. No more
-    are tried when that comes to more than `most`.
+    are tried when that comes to more than `most`, and to time them again does not mend it.
     """
     whole = min(setting.training.batch_size, len(dataset.train))
-    images, seconds, expected = 0, 0.0, 0.0
-    few = 1
-    while few < whole and expected <= most:
+
+    def timed(few: int) -> float:
         training = setting.training.model_copy(update={"batch_size": few})
         one = with_steps(replace(setting, training=training), 1, len(dataset.train))
-        took, _ = _train(one, dataset, 0, engine)
+        return _train(one, dataset, 0, engine)[0]
+
+    def expected(few: int, took: float) -> float:
         each = max(took - seconds, 0.0) / (few - images) if images else 0.0
-        expected = took + each * (whole - few)
-        images, seconds, few = few, took, _MORE * few
-    return expected
+        return took + each * (whole - few)
+
+    few, images, seconds = 1, 0, 0.0
+    while few < whole:
+        took = timed(few)
+        for _ in range(_AGAIN):
+            if expected(few, took) > most:
+                took = min(took, timed(few))
+        if (long := expected(few, took)) > most:
+            return long
+        few, images, seconds = _MORE * few, few, took
+    return seconds
 
 
 def _train(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> tuple[float, Fitted]:
