@@ -46,8 +46,8 @@ def test_a_step_of_a_whole_batch_is_not_made_where_those_of_few_images_tell_enou
     found = seconds_per_step(SETTING, dataset, engine, 1.0, 20 * an_image, carefully=True)
 
     assert found == pytest.approx(256 * an_image)
-    # A step of one, and one of eight that is made again twice before it is believed.
-    assert clock.now == pytest.approx((1 + 3 * 8) * an_image)
+    # Of one, of eight, and of 64: that is made again twice before it is believed.
+    assert clock.now == pytest.approx((1 + 8 + 3 * 64) * an_image)
 
 
 def test_a_step_of_few_images_that_was_long_by_chance_is_made_again(dataset, engine, an_image):

@@ -88,7 +88,8 @@ def _expected(setting: Setting, dataset: Dataset, engine: Engine, most: float) -
     """Seconds that a step is expected to take, by steps of few images: one, then more and more.
 
     Part of a step's time is the same for any batch; what two of them differ by goes on. No more
-    are tried when that comes to more than `most`, and to time them again does not mend it.
+    are tried where the next may be longer than `most` and a whole batch is expected to be, if to
+    time them again does not mend it.
     """
     whole = min(setting.training.batch_size, len(dataset.train))
 
@@ -101,14 +102,16 @@ def _expected(setting: Setting, dataset: Dataset, engine: Engine, most: float) -
         each = max(took - seconds, 0.0) / (few - images) if images else 0.0
         return took + each * (whole - few)
 
+    def is_too_long(few: int, took: float) -> bool:
+        return _MORE * took > most and expected(few, took) > most
+
     few, images, seconds = 1, 0, 0.0
     while few < whole:
         took = timed(few)
         for _ in range(_AGAIN):
-            if expected(few, took) > most:
-                took = min(took, timed(few))
-        if (long := expected(few, took)) > most:
-            return long
+            took = min(took, timed(few)) if is_too_long(few, took) else took
+        if is_too_long(few, took):
+            return expected(few, took)
         few, images, seconds = _MORE * few, few, took
     return seconds
 
