@@ -1,6 +1,7 @@
 """Every library trains the same network: that is what makes their times comparable."""
 
 from importlib.util import find_spec
+from shutil import which
 
 import numpy as np
 import pytest
@@ -41,6 +42,19 @@ def test_has_siffras_losses_and_scores(name, problem, request):
     precision = PRECISION[request.node.callspec.params["problem"]]
     if lacking := [package for package in PEERS[name].packages if not find_spec(package)]:
         pytest.skip(f"no {lacking[0]} here")
+    assert_same_training(name, problem, precision)
+
+
+@pytest.mark.skipif(not which("g++"), reason="no C++ compiler here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # of what PyTorch itself uses
+@pytest.mark.parametrize("problem", ["dense"], indirect=True)
+def test_compiled_pytorch_has_siffras_losses_and_scores(problem, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+
+    assert_same_training("torch-compile", problem, PRECISION["dense"])
+
+
+def assert_same_training(name: str, problem: Problem, precision: float) -> None:
     siffra, peer = Siffra(problem), PEERS[name].load()(problem)
     untrained = scores(siffra)
     np.testing.assert_allclose(untrained, scores(peer), atol=1e-5)
