@@ -307,10 +307,10 @@ Each library is told by what it documents: Numba by `NUMBA_CPU_NAME` and `NUMBA_
 NumPy's and SciPy's BLAS by `OPENBLAS_CORETYPE`, PyTorch by `ATEN_CPU_CAPABILITY` and
 `MKL_ENABLE_INSTRUCTIONS`, oneDNN by `ONEDNN_MAX_CPU_ISA`, XLA by `xla_cpu_max_isa`. Whether they
 keep to it Linux knows, which notes when a thread last had something in AVX-512's registers: a
-library in whose process any thread did is not timed. Two are not as they would be on an AVX2
-machine. YNNPACK, which does JAX' products, cannot be held, so JAX does without and may be slower.
-TensorFlow uses oneDNN, which by default it does only on CPUs with instructions for neural networks
-(AVX-512 VNNI, AVX-VNNI, ...); on others Keras may be slower. Measured by
+library in whose process any thread did is not timed. YNNPACK, which does JAX' products, cannot be
+held, so that JAX does without and may be slower than on an AVX2 machine. By default TensorFlow uses
+oneDNN only on CPUs with instructions for neural networks, which most AVX2 machines have not: Keras
+with its defaults does without here too, Keras, tuned, has it. Measured by
 `python -m benchmarks works --vectors avx2 --write`.
 """.splitlines()
 
@@ -332,15 +332,16 @@ cold and cores asleep. A library that has used up its share of the time sits out
 - **siffra** gathers uint8 images and draws each epoch's order while the clock runs. The others have
   their images as float32 before it starts, and are given the order.
 - **Keras** is TensorFlow's: `fit` on a tensor already laid out in the epoch's order, with Keras'
-  defaults; `predict` with batches of 1,000. **Keras, tuned** takes 32 steps per execution, is fed
-  tensors or a `tf.data` pipeline without autotuning, and compiles with XLA (the default) or not,
-  whichever a trial found fastest. (Keras makes a pipeline of tensors too, with autotuning, whose
-  epochs often end only when the autotuner wakes, which may double their time.)
+  defaults; `predict` with batches of 1,000. **Keras, tuned** has oneDNN on any CPU, takes 32 steps
+  per execution, is fed tensors or a `tf.data` pipeline without autotuning, and compiles with XLA
+  (the default) or not, whichever a trial found fastest. (Keras makes a pipeline of tensors too,
+  with autotuning, whose epochs often end only when the autotuner wakes, which may double their
+  time.)
 - **PyTorch** is eager, with batches taken by index from one tensor and the fused SGD, channels
   first or last, whichever a trial found faster; scoring by 1,000 images in inference mode. Where
   `same` pads more at the end than at the beginning, as TensorFlow has it, a layer pads.
-- **torch.compile** needs a C++ compiler, and a minute for each network. So it is timed only where
-  it is named, among all that are to be:
+- **torch.compile** compiles the network for each size of batch. It needs a C++ compiler, and a
+  minute for each network, so that it is timed only where it is named, among all that are to be:
   `make bench ARGS="--write --peers keras,keras-tuned,pytorch,torch-compile,jax,products"`.
 - **JAX** runs a whole epoch as one compiled `lax.scan`, weights donated; it scores all images at
   once.

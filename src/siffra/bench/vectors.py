@@ -26,6 +26,7 @@ _SETTINGS = {
     "ATEN_CPU_CAPABILITY": "avx2",  # PyTorch's own kernels, and those that it compiles
     "TORCHINDUCTOR_CPP_MARCH": "haswell",  # the C++ compiler's part in these
     "ONEDNN_MAX_CPU_ISA": "AVX2",  # PyTorch's, TensorFlow's and JAX' oneDNN
+    "TF_ENABLE_ONEDNN_OPTS": "0",  # TensorFlow's default without instructions for neural networks
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",  # PyTorch's products
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW",  # copying memory
 }

@@ -1,5 +1,6 @@
 """Keras by one who knows what its defaults cost: many steps at a time, the rest by a trial."""
 
+import os
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -8,6 +9,10 @@ from statistics import median
 from typing import Any
 
 from siffra.bench.peers.base import Problem
+
+# TensorFlow reads it when it is imported. Without, it is for CPUs with AVX-512 or AVX-VNNI alone.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+
 from siffra.bench.peers.keras_fit import Fed, Keras, arrays, fit
 
 tf: Any = import_module("tensorflow")
@@ -24,9 +29,9 @@ Feed = Callable[[Any, Any, int], Fed]
 class TunedKeras(Keras):
     """As `Keras`, with `steps_per_execution`; a trial chooses `jit_compile` and what `fit` is fed.
 
-    That is the arrays, or a `tf.data.Dataset`. Keras makes one of arrays too, whose autotuning
-    is on: at the end of an epoch it may wait until the autotuner, which sleeps twice as long
-    each time, wakes once more.
+    What it is fed is the arrays, or a `tf.data.Dataset`. Keras makes one of arrays too, whose
+    autotuning is on: at the end of an epoch it may wait until the autotuner, which sleeps twice
+    as long each time, wakes once more. Convolutions are oneDNN's on any CPU.
     """
 
     def _fed(self, x: Any, y: Any) -> Fed:
