@@ -390,3 +390,24 @@ def test_the_page_says_which_of_the_studys_experiments_were_run_here(
 def test_averages_that_there_was_no_time_for_are_told(answer, language, told):
     assert told in search_text(answer, language)
     assert told not in search_text(replace(answer, has_views=False), language)
+
+
+@pytest.mark.parametrize(
+    ("differences", "en", "sv"),
+    [
+        ((0.01, 0.012, 0.011), "it leads the recipe digits-5s by +1.10", "leder den över receptet"),
+        ((-0.01, 0.012, 0.001), "no clear winner over", "vinner den inte klart över"),
+        (
+            (-0.01, -0.012, -0.011),
+            "it falls behind the recipe digits-5s: −1.10",
+            "ligger den efter",
+        ),
+    ],
+)
+def test_the_lead_over_the_rival_is_called_what_it_is(answer, differences, en, sv):
+    ahead = Comparison(differences, "difference").estimate(0.05)
+
+    told = {lang: search_text(replace(answer, ahead=ahead), lang) for lang in ("en", "sv")}
+
+    assert en in told["en"]
+    assert sv in told["sv"]

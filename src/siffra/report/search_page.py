@@ -222,8 +222,8 @@ def _lead(words: Words, answer: SearchAnswer) -> list[str]:
     lead, low, high = (
         words.number(100 * value, 2, signed=True) for value in (ahead.value, ahead.low, ahead.high)
     )
-    told = {"rival": rival, "lead": lead, "low": low, "high": high}
-    return [words("search.leads", **told) if ahead.low > 0 else words("search.level", **told)]
+    key = "search.leads" if ahead.low > 0 else "search.behind" if ahead.high < 0 else "search.level"
+    return [words(key, rival=rival, lead=lead, low=low, high=high)]
 
 
 def _table(words: Words, answer: SearchAnswer) -> Table:
