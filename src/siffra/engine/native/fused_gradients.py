@@ -32,7 +32,7 @@ from siffra.engine.native.vector import (
     store_rows,
     zeros,
 )
-from siffra.kernels import compiled, parallel
+from siffra.kernels import parallel
 from siffra.network import Conv
 
 _WIDTH = 16 if WIDE else 8
@@ -256,24 +256,27 @@ def _add_patches(typingctx, sums, array, first, places, stride, slopes):
     return sums(sums, array, types.intp, places, types.intp, slopes), codegen
 
 
-@compiled
+@parallel
 def add_up(room, shape, patches, filters, kernel, bias):
     """Sum the gradients of `room`'s shards, in their order, into the parameters' layout."""
-    shards, together, vectors = len(room.kernels), patches.together, patches.vectors
+    shards, together, width = len(room.kernels), patches.together, patches.width
     block_size = shape.kernel_rows * shape.kernel_row * LANES
-    for f in range(filters):
+    for f in prange(filters):
         start = f // LANES * block_size + f % LANES
         for row in range(shape.kernel_rows):
-            part, vector = divmod(row // patches.halves, vectors)
-            for column in range(shape.kernel_row):
-                block, lane = divmod(column, patches.width)
-                lane += row % patches.halves * patches.width
+            vector, half = divmod(row, patches.halves)
+            part, vector = divmod(vector, patches.vectors)
+            for block in range(patches.blocks):
                 at = (f // together * patches.blocks + block) * patches.parts + part
-                at = ((at * together + f % together) * vectors + vector) * _WIDTH + lane
-                total = np.float32(0)
-                for shard in range(shards):
-                    total += room.kernels[shard, at]
-                kernel[start + (row * shape.kernel_row + column) * LANES] = total
+                at = (at * together + f % together) * patches.vectors + vector
+                at = at * _WIDTH + half * width
+                first = block * width
+                to = start + (row * shape.kernel_row + first) * LANES
+                for lane in range(min(width, shape.kernel_row - first)):
+                    total = np.float32(0)
+                    for shard in range(shards):
+                        total += room.kernels[shard, at + lane]
+                    kernel[to + lane * LANES] = total
         total = np.float32(0)
         for shard in range(shards):
             total += room.biases[shard, f]

@@ -13,10 +13,12 @@ from numba import njit, prange
 
 from siffra.engine.native.conv import LANES, TILE, together
 from siffra.engine.native.grid import GROUP
+from siffra.engine.native.lanewise import store
 from siffra.engine.native.vector import (
     WIDE,
     add_outer,
     add_scaled,
+    load,
     load_rows,
     peek,
     peek_many,
@@ -29,6 +31,8 @@ from siffra.kernels import compiled, parallel
 
 _LINE = 16
 """Floats of a line of the cache."""
+_PIECES = 4
+"""Into how many pieces a block of filters is cut for its shards to be added up."""
 _ENOUGH = 48
 """Positions over which a weight gradient is summed in registers, at least: those of few images."""
 
@@ -156,17 +160,18 @@ def _fetch(array, start, end):
 def add_up(shards, tap, inputs, together, out):
     """Add up the `shards` of a weight gradient, in their order, into flat `out`."""
     padded_row = -(-tap.row // inputs) * inputs
-    for block in prange(tap.filters // LANES):
+    flat, room = shards.reshape(-1), shards.shape[1]
+    size = tap.rows * tap.row
+    for job in prange(tap.filters // LANES * _PIECES):
+        block, piece = job // _PIECES, job % _PIECES
         first = block // together * tap.rows * padded_row * together + block % together
-        for row in range(tap.rows):
-            for column in range(tap.row):
-                start = (first + (row * padded_row + column) * together) * LANES
-                to = ((block * tap.rows + row) * tap.row + column) * LANES
-                for i in range(LANES):
-                    out[to + i] = shards[0, start + i]
-                for shard in range(1, shards.shape[0]):
-                    for i in range(LANES):
-                        out[to + i] += shards[shard, start + i]
+        for i in range(size * piece // _PIECES, size * (piece + 1) // _PIECES):
+            row, column = i // tap.row, i % tap.row
+            start = (first + (row * padded_row + column) * together) * LANES
+            total = load(flat, start, LANES)
+            for shard in range(1, shards.shape[0]):
+                total = total + load(flat, shard * room + start, LANES)
+            store(out, (block * size + i) * LANES, total)
 
 
 @compiled
