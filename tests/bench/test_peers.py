@@ -1,5 +1,6 @@
 """Every library trains the same network: that is what makes their times comparable."""
 
+import threading
 from importlib.util import find_spec
 from shutil import which
 
@@ -69,3 +70,20 @@ def assert_same_training(name: str, problem: Problem, precision: float) -> None:
 @pytest.mark.parametrize("problem", ["dense"], indirect=True)
 def test_the_bare_products_end_with_a_partial_batch_and_have_no_loss(problem):
     assert losses(Products(problem), problem) == [None, None]
+
+
+@pytest.mark.parametrize("problem", ["dense"], indirect=True)
+def test_siffras_training_ends_with_its_last_turn(problem):
+    siffra = Siffra(problem)
+    siffra.train(None)
+    others = [thread for thread in threading.enumerate() if thread.daemon]
+
+    siffra.close()
+
+    assert others
+    assert not any(thread.is_alive() for thread in others)
+
+
+@pytest.mark.parametrize("problem", ["dense"], indirect=True)
+def test_one_that_was_never_asked_has_nothing_to_end(problem):
+    Siffra(problem).close()

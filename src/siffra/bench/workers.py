@@ -128,6 +128,10 @@ class _Place:
         self._peer, self._task, self._test = peer, task, problem.dataset.test
         self._orders = epoch_orders(len(problem.dataset.train), problem.seed)
 
+    def close(self) -> None:
+        """End what the peer does in the background."""
+        self._peer.close()
+
     def turn(self) -> Turn:
         """One epoch or scoring; if it is short, the one after it, with the loss of the first."""
         first = self._once()
@@ -152,7 +156,7 @@ class _Place:
         return Turn(seconds, float(-np.log(p[np.arange(len(y)), y]).mean()))
 
 
-_place: _Place
+_place: _Place | None = None
 _began: float
 
 
@@ -176,6 +180,8 @@ def _serve(pipe: Any) -> None:
 
 def _open(peer: str, task: Task, problem: Problem) -> None:
     global _place
+    if _place:
+        _place.close()
     _place = _Place(PEERS[peer].load()(problem), task, problem)
 
 
@@ -184,6 +190,7 @@ def _used_avx512() -> bool:
 
 
 def _turn() -> Turn:
+    assert _place, "nothing was opened"
     return _place.turn()
 
 

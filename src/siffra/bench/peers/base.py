@@ -71,6 +71,9 @@ class Peer(abc.ABC):
     def score(self) -> np.ndarray | None:
         """Class probabilities, (n, classes), of the test images with the weights as they are."""
 
+    def close(self) -> None:  # noqa: B027  most have nothing to end
+        """End what goes on in the background: another peer is to work in this process."""
+
 
 def pixels(images: Images) -> np.ndarray:
     """The images as most libraries want them: float32 in [0, 1], (n, height, width, channels)."""

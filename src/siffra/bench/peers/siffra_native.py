@@ -14,6 +14,10 @@ _NO_END = 1000
 """Epochs: more than are timed, but each step's learning rate is worked out beforehand."""
 
 
+class _ClosedError(Exception):
+    """There are no more turns."""
+
+
 class Siffra(Peer):
     """One long `Engine.fit`, held between an epoch's end and the next turn.
 
@@ -24,7 +28,7 @@ class Siffra(Peer):
         """See `Peer`."""
         self._problem = problem
         self._engine = NativeEngine(problem.threads)
-        self._turns: SimpleQueue[None] = SimpleQueue()
+        self._turns: SimpleQueue[bool] = SimpleQueue()
         self._ends: SimpleQueue[float | Exception] = SimpleQueue()
         self._fitting = Thread(target=self._fit, daemon=True)
         self._network: Fitted = self._engine.load(
@@ -38,7 +42,7 @@ class Siffra(Peer):
         """See `Peer`."""
         if not self._fitting.ident:
             self._fitting.start()
-        self._turns.put(None)
+        self._turns.put(True)
         end = self._ends.get()
         if isinstance(end, Exception):
             raise end
@@ -48,17 +52,29 @@ class Siffra(Peer):
         """See `Peer`."""
         return self._network.predict(self._problem.dataset.test.x)
 
+    def close(self) -> None:
+        """See `Peer`. The threads of a fit that waits would make those of the next give up sooner.
+
+        GNU's OpenMP counts them: where there are more than cores, none waits for another awake.
+        """
+        if self._fitting.ident:
+            self._turns.put(False)
+            self._fitting.join()
+
     def _fit(self) -> None:
         def wait(end: EpochEnd, fitted: Fitted) -> None:
             self._network = fitted
             self._ends.put(end.loss)
-            self._turns.get()
+            if not self._turns.get():
+                raise _ClosedError
 
         problem = self._problem
         training = problem.setting.training.model_copy(update={"epochs": _NO_END})
         self._turns.get()
         try:
             self._engine.fit(problem.setting.model, training, problem.dataset, problem.seed, wait)
+        except _ClosedError:
+            return
         except Exception as error:  # the thread that waits for this epoch raises it
             self._ends.put(error)
 
