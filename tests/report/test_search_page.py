@@ -99,6 +99,22 @@ def test_the_page_says_who_won_by_what_and_how_to_repeat_it(answer, model, tmp_p
 
 
 @pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "No network comes of digits-1s and digits-5s on"),
+     ("sv", "Av digits-1s och digits-5s blir inget nätverk på")],
+)  # fmt: skip
+def test_recipes_that_the_search_could_not_start_from_are_named(
+    answer, model, tmp_path, language, told
+):
+    answer = replace(answer, unfit=("digits-1s", "digits-5s"))
+
+    page, *_ = write_search(answer, model, tmp_path / "out", language)
+
+    assert told in page.read_text("utf-8")
+    assert told in search_text(answer, language)
+
+
+@pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({"source": DataSource(path=Path("own.npz"), moved=3.0)}, " --data own.npz --moved 3.0"),

@@ -15,6 +15,7 @@ from siffra.errors import SearchError
 from siffra.network import build_network
 from siffra.recipes import Recipe, find_recipe
 from siffra.run import this_machine
+from siffra.search.answer import as_json
 from siffra.search.race import FIRST_SEED
 from siffra.search.session import search
 from siffra.store import open_store
@@ -417,6 +418,40 @@ def test_a_fixed_knob_is_the_same_in_every_candidate(look):
 
     assert {point.knobs["batch_size"] for point in found.points} == {32}
     assert {point.knobs["optimizer"] for point in found.points} == {"sgd"}
+
+
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        {"model": "conv", "filters": [8, 8], "padding": "valid"},
+        {"model": "conv", "pool_size": 2},
+        {"neurons": 64},
+    ],
+    ids=str,
+)
+def test_under_fixed_knobs_a_search_starts_from_the_shipped_recipes(look, engine, fixed):
+    engine.multiplications_per_second = 1e9
+
+    found = look(fixed=fixed, recipes=None, seconds=40.0).answer
+
+    assert found.unfit == ()
+    assert found.winner.origin.startswith("digits-")
+    assert {point.knobs["optimizer"] for point in found.points if point.origin} <= {"muon"}
+
+
+def test_recipes_that_no_network_comes_of_are_named(look, tmp_path):
+    path = tmp_path / "rows.csv"
+    rows = np.random.default_rng(0).normal(size=(300, 2)).round(3)
+    lines = [f"{x},{y},{'ab'[int(x > 0)]}" for x, y in rows]
+    path.write_text("\n".join(["x,y,kind", *lines]) + "\n")
+    images = Recipe("images", "", {"model": "conv", "augment": "move"}, 10.0, None)
+    source = DataSource(path=path, label="kind")
+
+    for _ in range(2):  # a finished search tells it again
+        found = look(source=source, sets=None, seconds=60.0, recipes=[START, images]).answer
+
+        assert found.unfit == ("images",)
+        assert as_json(found)["unfit_recipes"] == ["images"]
 
 
 HEAVY = {"model": "conv", "filters": 128, "kernel_size": 7, "padding": "same"}

@@ -207,6 +207,8 @@ def _summary(words: Words, answer: SearchAnswer) -> list[str]:
     if answer.raced < 2:
         has_time = answer.asked.time - answer.spent > 2 * answer.asked.budget
         notes.append(words("search.no_other" if has_time else "search.no_race"))
+    if answer.unfit:
+        notes.append(words("search.unfit", names=words.listing(answer.unfit)))
     if (epochs := winner.setting.training.epochs) < 1:
         notes.append(words("search.part_seen", share=numbers.share(words, epochs, 0)))
     return [told, *notes, *_lead(words, answer)]

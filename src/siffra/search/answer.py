@@ -93,7 +93,8 @@ class SearchAnswer:
     where the data is from; it is None for what is in memory alone. `lead_in_race` is the winner's
     over the first candidate, on held-out images: the mean over the seeds for the whole budget
     that both have; None where it is that one, or they share none. `has_views` tells whether
-    predictions can be averaged over views of an image: not over those of a table's row.
+    predictions can be averaged over views of an image: not over those of a table's row. `unfit`
+    names the recipes of which no network came, with what was fixed and on this data.
     """
 
     asked: Asked
@@ -116,6 +117,7 @@ class SearchAnswer:
     study: tuple[Reference, ...]
     lead_in_race: float | None = None
     has_views: bool = True
+    unfit: tuple[str, ...] = ()
 
     @property
     def raced(self) -> int:
@@ -168,6 +170,7 @@ def answer(
         study=tuple(study),
         lead_in_race=_lead_in_race(found.finalists[0].candidate, found.candidates),
         has_views=not dataset.features,
+        unfit=found.unfit,
     )
 
 
@@ -203,6 +206,7 @@ def as_json(found: SearchAnswer) -> dict[str, Any]:
         ahead = found.ahead
         told["ahead"] = {"mean": ahead.value, "interval": [ahead.low, ahead.high]}
     told["over_budget"] = found.is_over_budget
+    told["unfit_recipes"] = list(found.unfit)
     told["not_averaged"] = [finalist.candidate for finalist in found.not_averaged]
     told["winner"] = _finalist_json(found.winner)
     told["rivals"] = [_finalist_json(rival) for rival in found.rivals]

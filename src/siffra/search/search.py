@@ -25,6 +25,7 @@ from siffra.search.asked import Asked, Doing, Now
 from siffra.search.budget import spell_seconds
 from siffra.search.finals import MUST, Confirmed, Finals, scored
 from siffra.search.journal import Journal
+from siffra.search.laying import laid
 from siffra.search.pace import Pace
 from siffra.search.proposals import Seen, proposals
 from siffra.search.race import ROUNDS, SHORT, Candidate, Ran, Turn, next_turn, ranking
@@ -57,8 +58,6 @@ _MOST_REFUSED = 300
 _FEWEST_TO_LEARN = 8
 """Candidates that a round must have seen before proposals go by it."""
 _PARENTS = 5
-_RATES = ("learning_rate", "momentum", "weight_decay")
-"""Knobs whose good values depend on the optimizer."""
 
 
 class _NothingNewError(SearchError):
@@ -69,12 +68,13 @@ class _NothingNewError(SearchError):
 class Found:
     """What a search came to: the winner first, then whom it is set against.
 
-    `candidates` are all that were tried.
+    `candidates` are all that were tried. `unfit` names the recipes that no start could be made of.
     """
 
     finalists: tuple[Confirmed, ...]
     candidates: tuple[Candidate, ...]
     spent: float
+    unfit: tuple[str, ...] = ()
 
 
 class Search:
@@ -113,6 +113,7 @@ class Search:
             finalists=self._finals.confirm(self._finalists()),
             candidates=tuple(self._candidates),
             spent=self._journal.spent,
+            unfit=tuple(recipe.name for recipe in recipes if self._start_of(recipe) is None),
         )
 
     @property
@@ -138,20 +139,22 @@ class Search:
             raise self._no_time() if any(c.steps for c in self._candidates) else self._too_slow()
 
     def _enter_recipe(self, recipe: Recipe) -> None:
-        """A recipe as a candidate, if it is in the space and fits the images.
+        """A recipe as a candidate, unless it is none, or the same as another."""
+        if start := self._start_of(recipe):
+            parameters, setting = start
+            if all(setting != candidate.setting for candidate in self._candidates):
+                self._enter(setting, parameters, recipe.name)
 
-        Images that cannot be taken apart into blocks of pixels are taken whole.
-        """
-        for changes in ({}, {"space_to_depth": 1}):
-            knobs = _start_of({**recipe.knobs, **changes}, self._asked.fixed)
+    def _start_of(self, recipe: Recipe) -> tuple[dict[str, Any], Setting] | None:
+        """As much of a recipe as is in the space, with the fixed knobs, and fits the images."""
+        for knobs in laid(recipe.knobs, self._asked.fixed):
             try:
                 given = Given(parameters_of(Setting.from_knobs(knobs)))
                 setting = self._setting(self._space.ask(given))
             except (KeyError, ConfigError):
                 continue
-            if all(setting != candidate.setting for candidate in self._candidates):
-                self._enter(setting, given.answers, recipe.name)
-            return
+            return given.answers, setting
+        return None
 
     def _able(self) -> list[Candidate]:
         quick = (candidate for candidate in self._candidates if candidate.steps > 0)
@@ -335,14 +338,6 @@ class Search:
         tried = len(self._candidates)
         spent = min(self._allowance.spent, self._asked.time)
         self._on_event(Now(doing, candidate, seed, tried, best, spent, self._asked.time))
-
-
-def _start_of(knobs: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's knobs under the fixed ones; another optimizer takes none of its rates."""
-    own = knobs.get("optimizer", "sgd")
-    if fixed.get("optimizer", own) != own:
-        knobs = {name: value for name, value in knobs.items() if name not in _RATES}
-    return override(knobs, fixed)
 
 
 def _short(steps: int) -> int:

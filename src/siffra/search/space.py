@@ -21,6 +21,9 @@ MOST_CONVOLUTIONS = 6
 MOST_DENSE = {"dense": 8, "conv": 6}
 """Hidden dense layers; those of a convolutional network come after its convolutions."""
 
+BY_CONVOLUTION = ("filters", "kernel_size", "strides", "pool_size")
+"""Knobs with a value for each convolution."""
+
 _FILTERS = (8, 256)
 _KERNELS = (2, 3, 4, 5, 7, 8, 12, 16)
 _NEURONS = (16, 32, 64, 128, 256, 512, 1024)
@@ -37,7 +40,6 @@ _LEARNING_RATES = {
 }
 """Of all optimizers: those that are not proposed may be fixed."""
 _WITH_MOMENTUM = ("momentum", "nesterov", "muon")
-_BY_CONVOLUTION = ("filters", "kernel_size", "strides", "pool_size")
 _BEYOND = 1.3
 """Training may shift images further than the shifted sets do, by this factor."""
 
@@ -229,7 +231,7 @@ class _Fixed(Asks):
 
     def __init__(self, trial: Asks, fixed: Mapping[str, Any]) -> None:
         self._trial = trial
-        self._fixed = {**_numbers_of_layers(fixed), **fixed}
+        self._fixed = {**numbers_of_layers(fixed), **fixed}
 
     def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any:
         return self._known(name, lambda: self._trial.suggest_categorical(name, choices))
@@ -251,9 +253,9 @@ class _Fixed(Asks):
         return value[number - 1] if 0 < number <= len(value) else asked()
 
 
-def _numbers_of_layers(fixed: Mapping[str, Any]) -> dict[str, int]:
+def numbers_of_layers(fixed: Mapping[str, Any]) -> dict[str, int]:
     """How many layers there are, where a list has a value for each of them."""
     lists = {name: len(value) for name, value in fixed.items() if isinstance(value, list | tuple)}
-    convolutions = [lists[name] for name in _BY_CONVOLUTION if name in lists]
+    convolutions = [lists[name] for name in BY_CONVOLUTION if name in lists]
     told = {"conv_layers": convolutions[0]} if convolutions else {}
     return told | ({"layers": lists["neurons"]} if "neurons" in lists else {})

@@ -1,0 +1,101 @@
+"""A recipe laid under fixed knobs: as much of it as a network may come of.
+
+Pure: what comes out follows from the recipe and from what is fixed, and from nothing else.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from siffra.config import Training
+from siffra.config.override import override
+from siffra.search.space import BY_CONVOLUTION, numbers_of_layers
+
+_RATES = ("learning_rate", "momentum", "weight_decay")
+"""Knobs whose good values depend on the optimizer."""
+_PLAIN = {"model": "conv", "filters": 16, "kernel_size": 5}
+"""The model that has a recipe's training, where nothing else of the recipe can be had."""
+
+Knobs = Mapping[str, Any]
+
+
+def laid(recipe: Knobs, fixed: Knobs) -> Iterator[dict[str, Any]]:
+    """Knobs with all of the `fixed` ones, from what keeps most of a recipe to what keeps least.
+
+    Whether a network for some images comes of them is not seen here: the first of which one does
+    is meant. A recipe's lists with a value for each layer are cut to as many layers as are fixed,
+    or go on with their last value; where that is no network, it is without space-to-depth, then
+    of fewer convolutions or, where their number is fixed, with less pooling and smaller strides.
+    In the end the recipe's training is left, of a plain model.
+    """
+    knobs = _with_dense_layers(_with_rates(recipe, fixed), fixed)
+    both = {**knobs, **fixed}
+    if both.get("model", "dense") != "conv":
+        yield override(knobs, fixed)
+        return
+    for model in _convolutions(knobs, fixed):
+        yield override(model, fixed)
+        if both.get("space_to_depth", 1) != 1:
+            yield override({**model, "space_to_depth": 1}, fixed)
+    training = {name: value for name, value in knobs.items() if name in Training.model_fields}
+    yield override(_with_dense_layers({**training, **_PLAIN}, fixed), fixed)
+
+
+def _with_rates(knobs: Knobs, fixed: Knobs) -> Knobs:
+    """Another optimizer takes none of a recipe's rates."""
+    own = knobs.get("optimizer", "sgd")
+    if fixed.get("optimizer", own) == own:
+        return knobs
+    return {name: value for name, value in knobs.items() if name not in _RATES}
+
+
+def _with_dense_layers(knobs: Knobs, fixed: Knobs) -> Knobs:
+    """As many dense layers as are fixed; a convolutional model with fixed neurons has some."""
+    count = numbers_of_layers(fixed).get("layers", fixed.get("layers"))
+    neurons = knobs.get("neurons")
+    if count is None and "neurons" in fixed:
+        count = knobs.get("layers") or (len(neurons) if _is_list(neurons) else 1)
+    if count is None:
+        return knobs
+    told = {**knobs, "layers": count}
+    return {**told, "neurons": _fit(neurons, count)} if _is_list(neurons) and count else told
+
+
+def _convolutions(knobs: Knobs, fixed: Knobs) -> Iterator[Knobs]:
+    count = {**numbers_of_layers(fixed), **fixed}.get("conv_layers")
+    if count is None:
+        own = {**numbers_of_layers(knobs), **knobs}.get("conv_layers", 1)
+        for fewer in range(own, 0, -1):
+            yield _with_convolutions(knobs, fixed, fewer)
+        return
+    whole = dict(_with_convolutions(knobs, fixed, count))
+    yield whole
+    for name in ("pool_size", "strides"):
+        values = _fit(whole.get(name, 1), count)
+        for last in reversed([n for n, value in enumerate(values) if value > 1]):
+            values = [*values[:last], 1, *values[last + 1 :]]
+            whole = {**whole, name: values}
+            yield whole
+
+
+def _with_convolutions(knobs: Knobs, fixed: Knobs, count: int) -> Knobs:
+    """So many convolutions; pooled over the whole map in the end, unless windows are fixed."""
+    lists = {name: _fit(knobs[name], count) for name in BY_CONVOLUTION if _is_list(knobs.get(name))}
+    told = {**knobs, **lists, "conv_layers": count}
+    if {**knobs, **fixed}.get("global_pooling", "none") == "none":
+        return told
+    windows = fixed.get("pool_size", 1)
+    if (windows[-1] if _is_list(windows) else windows) > 1:
+        return {**told, "global_pooling": "none"}
+    if _is_list(told.get("pool_size")):
+        told["pool_size"] = [*told["pool_size"][:-1], 1]
+    return told
+
+
+def _fit(values: Any, count: int) -> list[Any]:
+    """A value for each of so many layers: the first ones, or the last over and over."""
+    values = list(values) if _is_list(values) else [values]
+    return (values + values[-1:] * count)[:count]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
