@@ -87,8 +87,10 @@ class _Ranges(Asks):
     def __init__(self, chosen: Mapping[str, Any]) -> None:
         self._chosen = chosen
         self.reach: dict[str, tuple[Any, Any]] = {}
+        self.listed: dict[str, str] = {}
 
     def suggest_categorical(self, name, choices, /):
+        self.listed[name] = ", ".join(str(choice).removesuffix(".0") for choice in choices)
         self.reach[name] = (choices[0], choices[-1])
         return self._chosen.get(name, choices[-1])
 
@@ -101,14 +103,19 @@ class _Ranges(Asks):
         return high
 
 
-def reach(**chosen: Any) -> dict[str, tuple[Any, Any]]:
+def ranges(**chosen: Any) -> _Ranges:
     asked = _Ranges(chosen)
     SPACE.ask(asked)
-    return asked.reach
+    return asked
+
+
+def reach(**chosen: Any) -> dict[str, tuple[Any, Any]]:
+    return ranges(**chosen).reach
 
 
 def test_the_page_says_how_far_the_space_reaches():
     conv, dense = reach(model="conv"), reach(model="dense")
+    listed = ranges(model="conv").listed
     page = Path(__file__).parents[2].joinpath("docs", "search.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| (\w[^|]*) \| (.*) \|$", page, re.MULTILINE))
 
@@ -117,12 +124,13 @@ def test_the_page_says_how_far_the_space_reaches():
 
     for row, text in (
         ("convolutions", f"{told('conv_layers')}, with {told('filters_6')} filters"),
-        ("convolutions", f"kernels of {told('kernel_size_1')} pixels"),
-        ("convolutions", f"strides of {told('strides_1')}"),
+        ("convolutions", f"kernels of {listed['kernel_size_1']} pixels"),
+        ("convolutions", f"strides of {listed['strides_1']} in the first"),
+        ("convolutions", f"in the first, {listed['strides_2']} after it"),
         ("dense layers", f"{told('layers_after')} after convolutions"),
         ("dense layers", f"{told('layers', dense)} in a dense network"),
         ("dense layers", f"{told('neurons_1')} neurons"),
-        ("after a layer", f"dropout {told('dropout')}"),
+        ("after a layer", f"dropout {listed['dropout']}"),
         ("batch", f"{told('batch_size')} images"),
         ("schedule", f"warm-up over {told('warmup')} of"),
         ("targets, weights", f"label smoothing {told('label_smoothing')}"),
@@ -151,6 +159,23 @@ def test_wide_and_deep_networks_and_small_batches_are_in_the_space(knobs):
     setting = Setting.from_knobs(knobs)
 
     assert Setting.from_knobs(SPACE.ask(Given(parameters_of(setting)))) == setting
+
+
+@pytest.mark.parametrize(("kernel_size", "strides"), itertools.product((4, 8, 12, 16), (1, 3, 8)))
+def test_the_studys_kernels_and_strides_are_in_the_space(kernel_size, strides):
+    setting = Setting.from_knobs(
+        {"model": "conv", "kernel_size": kernel_size, "strides": strides,
+         "learning_rate": 0.5, "batch_size": 128}
+    )  # fmt: skip
+
+    assert Setting.from_knobs(SPACE.ask(Given(parameters_of(setting)))) == setting
+
+
+def test_some_of_what_is_proposed_has_no_dropout_and_some_has():
+    drawn = [propose(SPACE, [], [], number)[0]["dropout"] for number in range(40)]
+
+    assert 0 in drawn
+    assert len(set(drawn)) > 3
 
 
 @pytest.mark.parametrize("number", range(40))

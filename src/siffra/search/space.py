@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from siffra.config import ConvModel, DenseModel, Setting
 from siffra.data.dataset import Dataset
 
-SPACE = 3
+SPACE = 4
 """Raised whenever parameters come to mean other knobs, or a search to go by other numbers.
 
 Searches that were begun before then begin anew.
@@ -26,6 +26,10 @@ BY_CONVOLUTION = ("filters", "kernel_size", "strides", "pool_size")
 
 _FILTERS = (8, 256)
 _KERNELS = (2, 3, 4, 5, 7, 8, 12, 16)
+_STRIDES = (1, 2, 3, 4, 8)
+"""Of the first convolution; those after it have `_FURTHER_STRIDES`."""
+_FURTHER_STRIDES = (1, 2, 3)
+_DROPOUTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 _NEURONS = (16, 32, 64, 128, 256, 512, 1024)
 _BATCHES = (8, 16, 32, 64, 128, 256, 512)
 _EMAS = (0.0, 0.9, 0.98, 0.99, 0.995, 0.999)
@@ -89,7 +93,7 @@ class Space:
             "model": model,
             "activation": trial.suggest_categorical("activation", ("relu", "gelu", "tanh")),
             "batch_norm": trial.suggest_categorical("batch_norm", (False, True)),
-            "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+            "dropout": trial.suggest_categorical("dropout", _DROPOUTS),
         }
         knobs |= _convolutions(trial) if model == "conv" else {}
         knobs |= _dense_layers(trial, model)
@@ -122,7 +126,10 @@ def _convolutions(trial: Asks) -> dict[str, Any]:
         "pooling": trial.suggest_categorical("pooling", ("max", "average")),
         "filters": [trial.suggest_int(f"filters_{n}", *_FILTERS, step=8) for n in numbers],
         "kernel_size": [trial.suggest_categorical(f"kernel_size_{n}", _KERNELS) for n in numbers],
-        "strides": [trial.suggest_int(f"strides_{n}", 1, 3) for n in numbers],
+        "strides": [
+            trial.suggest_categorical(f"strides_{n}", _STRIDES if n == 1 else _FURTHER_STRIDES)
+            for n in numbers
+        ],
         "pool_size": [
             1 if n == layers and pools_all != "none" else trial.suggest_int(f"pool_size_{n}", 1, 3)
             for n in numbers
