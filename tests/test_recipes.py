@@ -60,6 +60,30 @@ def test_what_was_measured_of_the_shipped_ones_holds_together(name):
     assert set(measured.accuracy) == {"test", "moved", "rotated"}
 
 
+@pytest.mark.parametrize(
+    ("name", "test", "rotated", "moved"),
+    [
+        ("digits-1s", 0.975, 0.95, 0.92),
+        ("digits-5s", 0.9885, 0.982, 0.975),
+        ("digits-15s", 0.993, 0.9885, 0.98),
+        ("digits-60s", 0.9947, 0.991, 0.9865),
+    ],
+)
+def test_the_shipped_ones_reach_what_they_are_for_within_their_budget(name, test, rotated, moved):
+    recipe = find_recipe(name)
+    measured = recipe.measured
+
+    assert measured is not None
+    assert recipe.budget is not None
+    reached = {key: interval.mean for key, interval in measured.accuracy.items()}
+    assert reached["test"] >= test
+    assert reached["rotated"] >= rotated
+    assert reached["moved"] >= moved
+    assert measured.seconds.mean <= recipe.budget
+    assert measured.seeds >= 10
+    assert (measured.threads, measured.engine.split()[0]) == (2, "native")
+
+
 def test_a_file_is_a_recipe_too(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(GOOD)
