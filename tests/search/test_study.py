@@ -35,14 +35,21 @@ def made(references):
     return [reference for reference in references if not reference.is_reported]
 
 
-def test_the_longest_runs_of_an_experiment_stand_beside(ran, engine):
-    runs = [ran(3), ran(50, 0), ran(50, 1)]
+def test_the_runs_of_an_experiments_own_epochs_stand_beside(ran, engine):
+    runs = [ran(3), ran(50, 0), ran(50, 1), ran(80)]
 
     (found,) = made(study_references(runs, load_dataset(), DataSource(), engine))
 
     assert found.name["en"].startswith("Experiment 1")
     assert found.epochs == 50
     assert found.accuracy["test"].values == (0.95, 0.95)
+
+
+def test_an_experiment_that_was_only_run_short_stands_as_the_study_reports_it(ran, engine):
+    (first, *_) = study_references([ran(3), ran(49)], load_dataset(), DataSource(), engine)
+
+    assert first.is_reported
+    assert first.epochs == 50
 
 
 def test_of_a_seed_that_was_run_again_the_last_run_counts(ran, engine):

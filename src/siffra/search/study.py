@@ -35,10 +35,10 @@ class Reference:
 def study_references(
     records: Sequence[Record], dataset: Dataset, source: DataSource | None, engine: Engine
 ) -> list[Reference]:
-    """The study's experiments, if this is its data: the longest runs of each in `records`.
+    """The study's experiments, if this is its data: the runs of each in `records`.
 
-    Only runs by the same clock count: of this engine, on this machine, one at a time. Where there
-    are none, what the study reports takes their place.
+    Only whole runs by the same clock count: of as many epochs as the study's, of this engine, on
+    this machine, one at a time. Where there are none, what the study reports takes their place.
     """
     lab = read_lab()
     if source != lab.data:
@@ -61,12 +61,11 @@ def _made(
     ]
     if not like:
         return None
-    longest = max(record.training.epochs for record in like)
     # By seed: some were made again, when they came to be scored in another way.
-    runs = list({r.seed: r for r in like if r.training.epochs == longest}.values())
+    runs = list({record.seed: record for record in like}.values())
     return Reference(
         name=experiment.name,
-        epochs=longest,
+        epochs=experiment.setting.training.epochs,
         accuracy=accuracies_of(runs, sets_of(runs)),
         seconds=summarise([run.seconds for run in runs], "ratio"),
     )
@@ -84,9 +83,8 @@ def _reported(experiment: Experiment) -> Reference:
 
 
 def _is_like(record: Record, setting: Setting, dataset: Dataset) -> bool:
-    epochs = record.training.epochs
     return (
         record.fingerprint == dataset.fingerprint
         and record.model == setting.model
-        and record.training == setting.training.model_copy(update={"epochs": epochs})
+        and record.training == setting.training
     )
