@@ -128,3 +128,12 @@ def test_without_anything_fixed_a_recipe_comes_first_as_it_is():
     recipe = find_recipe("digits-5s").knobs
 
     assert Setting.from_knobs(next(laid(recipe, {}))) == Setting.from_knobs(recipe)
+
+
+def test_a_convolutional_recipe_without_dense_layers_makes_a_dense_network_all_the_same():
+    recipe = {**CONV, "layers": 0, "learning_rate": 0.3, "filters": 8}
+
+    setting = Setting.from_knobs(next(laid(recipe, {"model": "dense"})))
+
+    assert len(setting.model.neurons) == 1
+    assert setting.training.learning_rate == 0.3

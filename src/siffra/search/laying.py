@@ -30,7 +30,8 @@ def laid(recipe: Knobs, fixed: Knobs) -> Iterator[dict[str, Any]]:
     knobs = _with_dense_layers(_with_rates(recipe, fixed), fixed)
     both = {**knobs, **fixed}
     if both.get("model", "dense") != "conv":
-        yield override(knobs, fixed)
+        # A convolutional recipe may say that it has no dense layers; a dense model has some.
+        yield override({k: v for k, v in knobs.items() if (k, v) != ("layers", 0)}, fixed)
         return
     for model in _convolutions(knobs, fixed):
         yield override(model, fixed)
