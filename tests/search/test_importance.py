@@ -34,7 +34,7 @@ def kind(candidate):
 
 @pytest.fixture(scope="module")
 def proposed():
-    return [candidate(number) for number in range(240)]
+    return [candidate(number) for number in range(480)]
 
 
 def some(proposed, **counts):
@@ -47,12 +47,12 @@ def some(proposed, **counts):
 
 
 def test_it_goes_by_candidates_of_the_winners_model_and_optimizer(proposed):
-    seen = some(proposed, conv_muon=20, conv_adamw=9, dense_muon=9)
+    seen = some(proposed, conv_muon=45, conv_adamw=9, dense_muon=9)
 
     found = importance(SPACE, seen, seen[0], {})
 
     assert found.within == {"model": "conv", "optimizer": "muon"}
-    assert found.candidates == 20
+    assert found.candidates == 45
     assert max(found.shares, key=lambda name: found.shares[name]) == "learning_rate_muon"
     assert "filters_1" in found.shares
     assert sum(found.shares.values()) == pytest.approx(1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from siffra.config import Setting
+from siffra.config import DenseModel, Setting
 from siffra.errors import ConfigError
 from siffra.network import build_network
 from siffra.recipes import find_recipe, shipped_names
@@ -76,7 +76,7 @@ def holds(setting: Setting, knob: str, value) -> bool:
     if knob == "model":
         return setting.model.kind == value
     if knob in ("layers", "conv_layers"):
-        return len(setting.model.neurons if knob == "layers" else setting.model.filters) == value
+        return len(getattr(setting.model, "neurons" if knob == "layers" else "filters")) == value
     found = getattr(setting.model, knob, None)
     found = getattr(setting.training, knob) if found is None else found
     if isinstance(found, tuple):
@@ -135,5 +135,6 @@ def test_a_convolutional_recipe_without_dense_layers_makes_a_dense_network_all_t
 
     setting = Setting.from_knobs(next(laid(recipe, {"model": "dense"})))
 
+    assert isinstance(setting.model, DenseModel)
     assert len(setting.model.neurons) == 1
     assert setting.training.learning_rate == 0.3

@@ -3,8 +3,8 @@
 Pure: what comes out follows from the recipe and from what is fixed, and from nothing else.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
 
 from siffra.config import Training
 from siffra.config.override import override
@@ -98,5 +98,5 @@ def _fit(values: Any, count: int) -> list[Any]:
     return (values + values[-1:] * count)[:count]
 
 
-def _is_list(value: Any) -> bool:
+def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, list | tuple)
