@@ -234,7 +234,7 @@ def test_ctrl_c_says_how_to_go_on_and_loses_nothing(siffra, lab, tmp_path):
         "--seeds",
         "2",
         "--epochs",
-        "400",
+        "4000",
         "--out",
         str(tmp_path / "out"),
     ]
