@@ -3,6 +3,7 @@
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ _IMAGES = 300
 
 @dataclass(frozen=True, slots=True)
 class CompileTime:
-    """A network's kernels: seconds by kernel, with what each is the first to call, and in all.
+    """A network's kernels: seconds by kernel, with what becomes part of each, and in all.
 
     `whole` are the seconds until a training can begin, `kernels` what of them is compiling.
     """
@@ -62,7 +63,7 @@ def measure_compiling(
 
 
 def _compile(problem: Problem, cache: str) -> tuple[float, dict[str, float]]:
-    """The seconds of `Engine.prepare`, and of each kernel that it compiles."""
+    """The seconds of `Engine.prepare` without help, and of each kernel that it compiles."""
     os.environ["NUMBA_CACHE_DIR"] = cache  # which Numba reads when it is imported
     from numba.core import event
 
@@ -71,23 +72,32 @@ def _compile(problem: Problem, cache: str) -> tuple[float, dict[str, float]]:
     engine, setting = NativeEngine(problem.threads), problem.setting
     with event.install_recorder("numba:compile") as recorder:
         started = time.perf_counter()
-        engine.prepare(setting.model, setting.training, problem.dataset)
+        engine.prepare_alone(setting.model, setting.training, problem.dataset)
         whole = time.perf_counter() - started
-    return whole, _outermost(recorder.buffer)
+    return whole, _by_kernel(recorder.buffer)
 
 
-def _outermost(told: Sequence[tuple[float, Any]]) -> dict[str, float]:
-    """Seconds by kernel, of compilations that are not part of another."""
-    seconds: dict[str, float] = {}
-    depth, since = 0, 0.0
+def _by_kernel(told: Sequence[tuple[float, Any]]) -> dict[str, float]:
+    """Seconds by kernel, each with what becomes part of it: one that stands apart does not."""
+    from siffra.kernels import standing_apart  # with Numba, see `_compile`
+
+    apart = {id(kernel) for kernel in standing_apart.values()}
+    seconds: Counter[str] = Counter()
+    at_work: list[str] = []
+    since = 0.0
     for moment, event in told:
+        if at_work:
+            seconds[at_work[-1]] += moment - since
+        since = moment
         if event.is_start:
-            depth, since = depth + 1, since if depth else moment
+            compiled = event.data["dispatcher"]
+            own = not at_work or id(compiled) in apart
+            at_work.append(_name(compiled.py_func) if own else at_work[-1])
         else:
-            depth -= 1
-            if depth == 0:
-                function = event.data["dispatcher"].py_func
-                name = f"{function.__module__.split('.')[-1]}.{function.__qualname__}"
-                name = name.replace(".<locals>", "")
-                seconds[name] = seconds.get(name, 0.0) + moment - since
-    return seconds
+            at_work.pop()
+    return dict(seconds)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    name = f"{function.__module__.split('.')[-1]}.{function.__qualname__}"
+    return name.replace(".<locals>", "")

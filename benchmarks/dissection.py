@@ -128,10 +128,10 @@ class InPieces:
         self._trainer = trainer
         self._work, self._grads = np.ones_like(trainer._work), np.zeros_like(trainer._dense_grads)
         self._again = clock.timed(numba.njit(_products), _AGAIN)
-        self._first = clock.timed(ink_forward, "products")
-        self._outer = clock.timed(add_outer, "products")
-        self._others = clock.timed(dense.step_after_first, "pointwise")
-        self._descend = clock.timed(dense.descend, "descent")
+        self._first = clock.timed(_called(ink_forward), "products")
+        self._outer = clock.timed(_called(add_outer), "products")
+        self._others = clock.timed(_called(dense.step_after_first), "pointwise")
+        self._descend = clock.timed(_called(dense.descend), "descent")
 
     def epoch(self, order: np.ndarray) -> None:
         """One pass in `order`."""
@@ -160,6 +160,11 @@ class InPieces:
             low = rest + part * chunk
             high = min(t.params.size, low + chunk)
             self._descend(t.params, t._velocity, t._dense_grads, low, high, descent)
+
+
+def _called(kernel: Any) -> Any:
+    """A kernel that others alone call, for Python."""
+    return numba.njit(lambda *arguments: kernel(*arguments))
 
 
 def _products(rows, params, layers, work, grads):

@@ -280,8 +280,9 @@ def _compiling(times: Sequence[CompileTime]) -> Iterator[str]:
     yield from (
         "",
         "The seconds until a first training begins, in a process and with a cache of its own: once",
-        "they are kept in the cache, other processes read them. A kernel's seconds are with all",
-        "that it calls and that wasn't compiled before. One process compiled; a lab has two.",
+        "they are kept in the cache, other processes read them. A kernel's seconds are with what",
+        "becomes part of it and wasn't compiled before. One process compiled; with two threads or",
+        "more, siffra has two.",
         "",
     )
     if missed := [f"- {line}" for line in missed_compiling(times)]:

@@ -138,3 +138,85 @@ def test_a_kernel_holds_plain_values_alone():
 
     with pytest.raises(TypeError, match=r"run: inner is CPUDispatcher.*, no plain value"):
         kernels.compiled(run)
+
+
+@pytest.fixture
+def told(tmp_path):
+    """What a process of its own prints of calls of kernels that all of them share."""
+    (tmp_path / "made.py").write_text(
+        "import numpy as np\n"
+        "from numba import prange\n"
+        "from siffra import kernels\n"
+        "@kernels.apart\n"
+        "def divide(a, b):\n"
+        "    return a // b\n"
+        "@kernels.apart\n"
+        "def halve(a):\n"
+        "    return divide(a, 2)\n"
+        "@kernels.compiled\n"
+        "def one(a, b):\n"
+        "    return divide(a, b) + halve(a)\n"
+        "@kernels.parallel\n"
+        "def many(out, b):\n"
+        "    for i in prange(out.size):\n"
+        "        out[i] = divide(out[i], b) + halve(out[i])\n"
+        "def of_many():\n"
+        "    out = np.arange(5)\n"
+        "    many(out, 3)\n"
+        "    return out.tolist()\n"
+    )
+    script = (
+        "import sys\n"
+        "from numba.core import event\n"
+        "import made\n"
+        "with event.install_recorder('numba:compile') as recorder:\n"
+        "    for call in sys.argv[1:]:\n"
+        "        try:\n"
+        "            print(eval('made.' + call))\n"
+        "        except Exception as error:\n"
+        "            print(repr(error))\n"
+        "names = {told.data['dispatcher'].__name__ for _, told in recorder.buffer}\n"
+        "print(*sorted(names & {'divide', 'halve', 'one', 'many'}))"
+    )
+
+    def run(*calls):
+        return subprocess.run(
+            [sys.executable, "-c", script, *calls],
+            cwd=tmp_path,
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+
+    return run
+
+
+def test_a_kernel_apart_is_compiled_once_for_all_that_call_it(told):
+    assert told("one(7, 2)") == ["6", "divide halve one"]
+    assert told("of_many()") == ["[0, 0, 1, 2, 3]", "many"]
+    assert told("of_many()", "one(7, 2)") == ["[0, 0, 1, 2, 3]", "6", ""]
+
+
+def test_a_kernel_apart_is_found_though_it_was_compiled_again(told, tmp_path):
+    """What was kept of others names the kernel, not the code that it had when they were made."""
+    told("one(7, 2)")
+    for kept in tmp_path.rglob("made.*e-*.nb?"):
+        if "one" not in kept.name:
+            kept.unlink()
+
+    assert told("of_many()", "one(7, 2)") == ["[0, 0, 1, 2, 3]", "6", "divide halve many"]
+
+
+def test_an_error_of_a_kernel_apart_is_one_of_its_callers(told):
+    (error, _) = told("one(1, 0)")
+    assert error.startswith("ZeroDivisionError")
+
+
+def test_a_kernel_apart_is_for_kernels_alone():
+    @kernels.apart
+    def double(x):
+        return 2 * x
+
+    with pytest.raises(NotImplementedError):
+        double(1)

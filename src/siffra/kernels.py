@@ -17,20 +17,28 @@ Kernels that differ by a variable of the function around them have one name amon
 Numba adds a number that counts in each process anew. Two that were compiled by different processes
 may come out as the same, and whatever calls both then calls one of them twice, without a word: its
 results are wrong. So such a kernel bears its variables in its name.
+
+What a kernel calls, Numba takes into it and compiles with it once more, and a `prange` loop's body
+four times over. So large kernels stand `apart`: those that call them are told where they are.
 """
 
 import hashlib
+import inspect
 import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import llvmlite.binding as llvm
 import platformdirs
 from numba import njit
+from numba.core import cgutils, types
 from numba.core import config as _config
+from numba.core.cpu_options import ParallelOptions
+from numba.extending import intrinsic, register_jitable
 
 from siffra.kernel_folders import in_use
 
@@ -45,14 +53,86 @@ def _compiled(function: Any = None, /, **options: Any) -> Any:
         return partial(_compiled, **options)
     _name_by_variables(function)
     with _folder_for(options):
-        return njit(cache=True, **options)(function)
+        return njit(cache=True, no_cfunc_wrapper=True, **options)(function)
 
 
 compiled: Any = _compiled
 """Compiles a function; what it compiles is kept on disk. Options are those of `numba.njit`."""
 
-parallel: Any = partial(_compiled, parallel=True, nogil=True)
-"""Compiles a function whose `prange` loops run on several threads, without Python's lock."""
+_OTHER_LOOPS = (
+    "comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil", "fusion",
+)  # fmt: skip
+# Not a dictionary, which Numba would empty as it compiles a first time.
+_PRANGE_ALONE = ParallelOptions(dict.fromkeys(_OTHER_LOOPS, False))
+parallel: Any = partial(_compiled, parallel=_PRANGE_ALONE, nogil=True)
+"""Compiles a function whose `prange` loops run on several threads, without Python's lock.
+
+Its other loops do not: each would be compiled as long as those, for nothing.
+"""
+
+inner: Any = register_jitable
+"""Lets kernels call a small function, which becomes part of each."""
+
+standing_apart: dict[str, Any] = {}
+"""The kernels that stand apart, by name."""
+
+
+def apart(function: Any) -> Any:
+    """Compiles a function that kernels alone call, once, by itself.
+
+    What calls it is compiled in less time, but cannot be made one with it, so this is for what
+    does more than a call costs. A `compiled` function that calls it is not to be called by kernels:
+    Numba would forget what that one needs.
+    """
+    kernel = _compiled(function, no_cpython_wrapper=True)
+    name = f"{function.__module__}.{function.__qualname__}"
+    standing_apart[name] = kernel
+
+    def call(typing_context, *arguments):
+        place = _Place(name, arguments)
+        result = place()
+        return result(*arguments), place.emit_call
+
+    own = inspect.Parameter("typing_context", inspect.Parameter.POSITIONAL_ONLY)
+    signature = inspect.signature(function)
+    call.__signature__ = signature.replace(parameters=[own, *signature.parameters.values()])
+    call.__name__, call.__doc__ = function.__name__, function.__doc__
+    return intrinsic(call)
+
+
+class _Place(NamedTuple):
+    """Where a kernel that stands apart is, for these types of arguments.
+
+    Numba keeps it with what calls that kernel, and calls it before it loads that from the cache.
+    """
+
+    kernel: str
+    arguments: tuple[types.Type, ...]
+
+    def __call__(self) -> types.Type:
+        """Have the kernel in memory, and LLVM know where; returns the type of its result."""
+        kernel = standing_apart[self.kernel]
+        kernel.compile(self.arguments)
+        made = kernel.overloads[self.arguments]
+        llvm.add_symbol(
+            self._symbol, made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
+        )
+        return made.signature.return_type
+
+    @property
+    def _symbol(self) -> str:
+        return f"{self.kernel}({', '.join(map(str, self.arguments))})"
+
+    def emit_call(self, context, builder, signature, values):
+        """A call of the kernel, as Numba would make it; an error there is one here."""
+        context.active_code_library._reload_init.add(self)
+        convention, result = context.call_conv, signature.return_type
+        kind = convention.get_function_type(result, signature.args)
+        callee = cgutils.get_or_insert_function(builder.module, kind, self._symbol)
+        status, value = convention.call_function(builder, callee, result, signature.args, values)
+        with cgutils.if_unlikely(builder, status.is_error):
+            convention.return_status_propagate(builder, status)
+        return value
 
 
 def _name_by_variables(function: Any) -> None:
@@ -80,7 +160,8 @@ def _folder_for(options: Mapping[str, Any]) -> Iterator[None]:
     """Numba's folder for as long as this lasts; the user's own kernels stay where they are."""
     chosen = _numba.CACHE_DIR
     folder = kernel_folder()
-    way = "-".join(sorted(f"{name}={value}" for name, value in options.items())) or "plain"
+    told = (f"{k}={v if isinstance(v, str | bool) else True}" for k, v in options.items())
+    way = "-".join(sorted(told)) or "plain"
     _numba.CACHE_DIR = str(folder / way)
     try:
         yield

@@ -2,11 +2,12 @@
 
 from types import SimpleNamespace
 
-from benchmarks.compiling import NETWORKS, CompileTime, _outermost
+from benchmarks.compiling import NETWORKS, CompileTime, _by_kernel
 from benchmarks.report import page
 from benchmarks.results import Results
 from siffra.bench.session import Conditions
-from siffra.engine.native import dense, pointwise
+from siffra.engine.native import dense, fused, pointwise
+from siffra.kernels import standing_apart
 
 
 def event(moment: float, dispatcher, *, is_start: bool):
@@ -14,9 +15,9 @@ def event(moment: float, dispatcher, *, is_start: bool):
 
 
 def test_what_a_kernel_calls_is_part_of_it():
-    outer, inner, later = dense.softmax, dense.largest, pointwise.cross_entropy
+    outer, inner, later = dense.predict, fused._add_up, pointwise.cross_entropy
 
-    seconds = _outermost(
+    seconds = _by_kernel(
         [
             event(1.0, outer, is_start=True),
             event(2.0, inner, is_start=True),
@@ -29,7 +30,25 @@ def test_what_a_kernel_calls_is_part_of_it():
         ]
     )
 
-    assert seconds == {"dense.softmax": 4.25, "pointwise.cross_entropy": 0.5}
+    assert seconds == {"dense.predict": 4.25, "pointwise.cross_entropy": 0.5}
+
+
+def test_a_kernel_that_stands_apart_is_no_part_of_what_calls_it():
+    outer, part = dense.predict, fused._add_up
+    apart = standing_apart["siffra.engine.native.dense.softmax"]
+
+    seconds = _by_kernel(
+        [
+            event(1.0, outer, is_start=True),
+            event(2.0, apart, is_start=True),
+            event(2.5, part, is_start=True),
+            event(3.0, part, is_start=False),
+            event(4.0, apart, is_start=False),
+            event(7.0, outer, is_start=False),
+        ]
+    )
+
+    assert seconds == {"dense.predict": 4.0, "dense.softmax": 2.0}
 
 
 def test_the_page_names_the_kernels_that_take_too_long():

@@ -78,6 +78,9 @@ def _caches() -> set[Path]:
     """The folders that Numba keeps siffra's compiled code in."""
     from numba.core.dispatcher import Dispatcher
 
+    from siffra.kernels import standing_apart
+
     modules = [module for name, module in sys.modules.items() if name.startswith("siffra.")]
-    compiled = (each for m in modules for each in vars(m).values() if isinstance(each, Dispatcher))
+    called = (each for m in modules for each in vars(m).values() if isinstance(each, Dispatcher))
+    compiled = (*called, *standing_apart.values())
     return {Path(path) for each in compiled if (path := each.stats.cache_path)}

@@ -73,9 +73,22 @@ def test_the_first_compilation_starts_one_process_which_is_gone_at_the_end(start
     assert process.command[-1] == "siffra.engine.native"
 
 
-def test_a_single_training_has_no_other_end(started):
-    ahead.prepare_all(tasks(NARROW), small_dataset(), prepare_by(True, []))
+def test_nothing_to_prepare_has_no_other_end(started):
+    ahead.prepare_all([], small_dataset(), prepare_by(True, []))
     assert started == []
+
+
+@pytest.mark.parametrize(("threads", "processes"), [(1, 0), (2, 1)])
+def test_an_engine_that_may_use_two_cores_has_help_with_a_single_training(
+    started, monkeypatch, threads, processes
+):
+    engine = NativeEngine(threads)
+    monkeypatch.setattr(engine, "prepare_alone", prepare_by(True, []))
+    ((model, training),) = tasks(NARROW)
+
+    engine.prepare(model, training, small_dataset())
+
+    assert len(started) == processes
 
 
 def test_a_preparation_that_fails_leaves_no_process_behind(started):

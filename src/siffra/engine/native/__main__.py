@@ -11,7 +11,7 @@ def main() -> None:
     tasks, dataset = pickle.load(sys.stdin.buffer)
     engine = NativeEngine(threads=1)
     for model, training in tasks:
-        engine.prepare(model, training, dataset)
+        engine.prepare_alone(model, training, dataset, scoring_first=True)
 
 
 if __name__ == "__main__":

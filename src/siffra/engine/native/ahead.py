@@ -1,8 +1,9 @@
 """Compiling what many trainings need before the first of them, on two cores instead of one.
 
 Kernels are kept in Numba's cache on disk, which all processes share. So where something is found
-not to be there, another process is started that prepares the same trainings from the other end;
-what it has compiled by then is only read. Where all is there, as nearly always, none is started.
+not to be there, another process is started that prepares the same trainings from the other end, and
+what scores them before what trains them; what it has compiled by then is only read. Where all is
+there, as nearly always, none is started.
 """
 
 import pickle
@@ -27,7 +28,7 @@ def prepare_all(
     """Call `prepare` for each of `tasks`, with help from where something is compiled."""
     # Alike ones together, so that the two ends have as little in common as can be.
     tasks = sorted(tasks, key=lambda task: (task[0].kind, repr(task)))
-    other = _OtherEnd(tasks[1:][::-1], dataset)
+    other = _OtherEnd(tasks[::-1], dataset)
     try:
         with event.install_listener("numba:compile", other):
             for model, training in tasks:

@@ -12,8 +12,8 @@ import numpy as np
 from numba import prange
 
 from siffra.engine.native.ink import Ink, add_outer, list_ink
-from siffra.engine.native.ink import forward as ink_forward
-from siffra.kernels import compiled, parallel
+from siffra.engine.native.ink import forward as forward_on_ink
+from siffra.kernels import apart, compiled, inner, parallel
 
 _PARALLEL_FROM = 4_000_000
 """Multiply-adds of a step from which two threads are worth waking."""
@@ -56,13 +56,13 @@ class Descent(NamedTuple):
     momentum: np.float32
 
 
-@compiled
+@inner
 def matrix(flat, start, rows, columns):
     """A (rows, columns) view of part of a flat array."""
     return flat[start : start + rows * columns].reshape(rows, columns)
 
 
-@compiled
+@apart
 def gather(images, order, first, last, scale, out):
     """Copy rows `order[first:last]` of `images` to the start of flat `out`, times `scale`."""
     size = images.shape[1]
@@ -73,7 +73,7 @@ def gather(images, order, first, last, scale, out):
             to[j] = np.float32(row[j]) * scale
 
 
-@compiled
+@inner
 def activate(out, bias, relu):
     """Add `bias` to each row of `out`, then ReLU if asked, in place."""
     for r in range(out.shape[0]):
@@ -83,7 +83,7 @@ def activate(out, bias, relu):
             out[r, u] = np.float32(0) if relu and z <= 0 else z
 
 
-@compiled
+@apart
 def forward_after_first(rows, params, layers, work):
     """From the first layer's products, in `work`, to the logits; returns where those start."""
     at, last = 0, layers.shape[0] - 1
@@ -98,18 +98,7 @@ def forward_after_first(rows, params, layers, work):
     return at
 
 
-@compiled
-def forward(x, rows, params, layers, work):
-    """Fill `work` with the activations of `rows` images `x` (rows, inputs), layer by layer.
-
-    Returns where the logits start in `work`.
-    """
-    inputs, units, kernel, _ = layers[0]
-    np.dot(x, matrix(params, kernel, inputs, units), matrix(work, 0, rows, units))
-    return forward_after_first(rows, params, layers, work)
-
-
-@compiled
+@inner
 def largest(row):
     """The place of the largest number, the first of equals; a NaN counts as larger than all.
 
@@ -122,7 +111,7 @@ def largest(row):
     return best
 
 
-@compiled
+@apart
 def softmax(logits, out):
     """Fill each row of `out` with the softmax of that of `logits`; they may be the same."""
     for r in range(logits.shape[0]):
@@ -137,7 +126,7 @@ def softmax(logits, out):
             to[u] *= scale
 
 
-@compiled(error_model="numpy")
+@inner(error_model="numpy")
 def cross_entropy(logits, labels, order, first, share):
     """Summed loss and right answers; `logits` become the loss's gradient times `share`.
 
@@ -162,7 +151,7 @@ def cross_entropy(logits, labels, order, first, share):
     return loss, hits
 
 
-@compiled
+@apart
 def step_after_first(rows, labels, order, first, share, params, layers, work, grads):
     """Forward and backward of all but the first layer's products.
 
@@ -172,7 +161,7 @@ def step_after_first(rows, labels, order, first, share, params, layers, work, gr
     """
     last = layers.shape[0] - 1
     at = forward_after_first(rows, params, layers, work)
-    spare = rows * layers[:, 1].sum()
+    spare = at + rows * layers[last, 1]
     logits = matrix(work, at, rows, layers[last, 1])
     loss, hits = cross_entropy(logits, labels, order, first, share)
     for i in range(last, -1, -1):
@@ -195,19 +184,7 @@ def step_after_first(rows, labels, order, first, share, params, layers, work, gr
     return loss, hits
 
 
-@compiled
-def step(x, rows, labels, order, first, share, params, layers, work, grads):
-    """`step_after_first` with a first layer on `rows` images `x` (rows, inputs)."""
-    inputs, units, kernel, _ = layers[0]
-    weights = matrix(params, kernel, inputs, units)
-    gradient = matrix(work, 0, rows, units)
-    np.dot(x, weights, gradient)
-    loss, hits = step_after_first(rows, labels, order, first, share, params, layers, work, grads)
-    np.dot(x.T, gradient, matrix(grads, kernel, inputs, units))
-    return loss, hits
-
-
-@compiled
+@apart
 def descend(params, velocity, grads, first, last, descent):
     """One step of SGD with momentum on `params[first:last]`; `grads` (shard, parameter).
 
@@ -222,74 +199,104 @@ def descend(params, velocity, grads, first, last, descent):
         params[i] += change
 
 
-def _epoch(images, labels, order, batch_size, params, velocity, grads, layers, work, x, descent):
-    """One pass over `images` (n, pixels) in `order`; returns summed loss and right answers.
+@apart
+def step(images, labels, order, first, last, share, params, layers, work, grads, x, scale):
+    """`step_after_first` of images `order[first:last]`, whose first layer works on all pixels."""
+    inputs, units, kernel, _ = layers[0]
+    rows = last - first
+    gather(images, order, first, last, scale, x)
+    before = matrix(x, 0, rows, inputs)
+    gradient = matrix(work, 0, rows, units)
+    np.dot(before, matrix(params, kernel, inputs, units), gradient)
+    told = step_after_first(rows, labels, order, first, share, params, layers, work, grads)
+    np.dot(before.T, gradient, matrix(grads, kernel, inputs, units))
+    return told
+
+
+@apart
+def step_on_ink(ink, labels, order, first, last, share, params, layers, work, grads, scale):
+    """`step` whose first layer skips blank pixels; its kernel is left to `descend_part`."""
+    forward_on_ink(ink, order, first, last, scale, params, layers[0, 1], work)
+    return step_after_first(last - first, labels, order, first, share, params, layers, work, grads)
+
+
+@apart
+def descend_part(
+    ink, part, order, start, size, params, velocity, grads, layers, work, first_grads, descent
+):
+    """The descent of one `part` of all parameters, after `step_on_ink` of `size` images' shards."""
+    shards, parts, units = grads.shape[0], ink.parts.size - 1, layers[0, 1]
+    low, high = ink.parts[part] * units, ink.parts[part + 1] * units
+    if descent.momentum > 0:
+        rows, scale = first_grads[0], descent.scale
+        rows[low:high] = 0
+    else:
+        rows, scale = params, -descent.rate * descent.scale
+    for s in range(shards):
+        first, last = start + size * s // shards, start + size * (s + 1) // shards
+        add_outer(ink, part, order, first, last, scale, work[s], units, rows)
+    if descent.momentum > 0:
+        descend(params, velocity, first_grads, low, high, descent)
+    rest = layers[0, 0] * units
+    chunk = -(-(params.size - rest) // parts)
+    low = rest + part * chunk
+    descend(params, velocity, grads, low, min(params.size, low + chunk), descent)
+
+
+def _epoch(
+    images, labels, order, batch_size, params, velocity, grads, layers, work, x, descent,
+    losses, hits,
+):  # fmt: skip
+    """One pass over `images` (n, pixels) in `order`; adds to `losses` and right answers (shard).
 
     `grads`, `work` and `x` have a row for each shard. `descent` is scale, rate and momentum.
     """
-    shards, inputs = grads.shape[0], images.shape[1]
-    losses, hits = np.zeros(shards), np.zeros(shards, np.int64)
+    shards = grads.shape[0]
     chunk = -(-params.size // shards)
     for start in range(0, order.size, batch_size):
         size = min(batch_size, order.size - start)
-        for s in prange(shards):
+        for shard in prange(shards):
+            # One kind of integer, whoever counts: prange's own would be another variant.
+            s = np.int64(shard)
             first, last = start + size * s // shards, start + size * (s + 1) // shards
-            gather(images, order, first, last, descent.scale, x[s])
             loss, right = step(
-                matrix(x[s], 0, last - first, inputs), last - first, labels, order, first,
-                1.0 / size, params, layers, work[s], grads[s],
+                images, labels, order, first, last, 1.0 / size, params, layers, work[s], grads[s],
+                x[s], descent.scale,
             )  # fmt: skip
             losses[s] += loss
             hits[s] += right
-        for s in prange(shards):
+        for shard in prange(shards):
+            s = np.int64(shard)
             end = min(params.size, (s + 1) * chunk)
             descend(params, velocity, grads, s * chunk, end, descent)
-    return losses.sum(), hits.sum()
 
 
 def _epoch_on_ink(
-    ink, labels, order, batch_size, params, velocity, grads, layers, work, first_grads, descent
-):
+    ink, labels, order, batch_size, params, velocity, grads, layers, work, first_grads, descent,
+    losses, hits,
+):  # fmt: skip
     """`_epoch` with a first layer that skips blank pixels.
 
-    `first_grads` (flat, as the first kernel) is used only if there is momentum: plain descent
+    `first_grads` (1, first kernel's parameter) is used only if there is momentum: plain descent
     changes the weights at once.
     """
-    shards, units = grads.shape[0], layers[0, 1]
-    parts = ink.parts.size - 1
-    losses, hits = np.zeros(shards), np.zeros(shards, np.int64)
-    rest = layers[0, 0] * units
-    chunk = -(-(params.size - rest) // parts)
+    shards, parts = grads.shape[0], ink.parts.size - 1
     for start in range(0, order.size, batch_size):
         size = min(batch_size, order.size - start)
-        for s in prange(shards):
+        for shard in prange(shards):
+            s = np.int64(shard)
             first, last = start + size * s // shards, start + size * (s + 1) // shards
-            ink_forward(ink, order, first, last, descent.scale, params, units, work[s])
-            loss, right = step_after_first(
-                last - first, labels, order, first, 1.0 / size, params, layers, work[s], grads[s]
-            )
+            loss, right = step_on_ink(
+                ink, labels, order, first, last, 1.0 / size, params, layers, work[s], grads[s],
+                descent.scale,
+            )  # fmt: skip
             losses[s] += loss
             hits[s] += right
         for part in prange(parts):
-            # One kind of integer, whoever counts: prange's own would be another variant.
-            own = np.int64(part)
-            low, high = ink.parts[own] * units, ink.parts[own + 1] * units
-            if descent.momentum > 0:
-                first_grads[low:high] = 0
-            for s in range(shards):
-                first, last = start + size * s // shards, start + size * (s + 1) // shards
-                # Two calls: which array changes is then known when the kernel is compiled.
-                if descent.momentum > 0:
-                    scale = descent.scale
-                    add_outer(ink, own, order, first, last, scale, work[s], units, first_grads)
-                else:
-                    scale = -descent.rate * descent.scale
-                    add_outer(ink, own, order, first, last, scale, work[s], units, params)
-            if descent.momentum > 0:
-                descend(params, velocity, first_grads.reshape(1, -1), low, high, descent)
-            low = rest + part * chunk
-            descend(params, velocity, grads, low, min(params.size, low + chunk), descent)
-    return losses.sum(), hits.sum()
+            descend_part(
+                ink, np.int64(part), order, start, size, params, velocity, grads, layers, work,
+                first_grads, descent,
+            )  # fmt: skip
 
 
 epoch_on_one_thread = compiled(_epoch)
@@ -298,47 +305,62 @@ ink_epoch_on_one_thread = compiled(_epoch_on_ink)
 ink_epoch_on_many_threads = parallel(_epoch_on_ink)
 
 
+@apart
+def predict_some(images, order, first, last, scale, params, layers, x, work, out):
+    """Class probabilities of images `order[first:last]`, into those rows of `out`."""
+    inputs, units, kernel, _ = layers[0]
+    rows = last - first
+    gather(images, order, first, last, scale, x)
+    weights = matrix(params, kernel, inputs, units)
+    np.dot(matrix(x, 0, rows, inputs), weights, matrix(work, 0, rows, units))
+    at = forward_after_first(rows, params, layers, work)
+    softmax(matrix(work, at, rows, out.shape[1]), out[first:last])
+
+
 @parallel
-def predict(images, scale, params, layers, x, work, out):
-    """Class probabilities of `images` (n, floats), (n, classes); `x`, `work`: a row per shard."""
+def predict(images, order, scale, params, layers, x, work, out):
+    """Class probabilities of `images` (n, floats), (n, classes); `x`, `work`: a row per shard.
+
+    `order` are the images' numbers.
+    """
     shards = x.shape[0]
     n, inputs = images.shape
-    classes = out.shape[1]
     most = x.shape[1] // inputs
-    order = np.arange(n)
-    for s in prange(shards):
+    for shard in prange(shards):
+        s = np.int64(shard)
         for first in range(n * s // shards, n * (s + 1) // shards, most):
             last = min(first + most, n * (s + 1) // shards)
-            rows = last - first
-            gather(images, order, first, last, scale, x[s])
-            at = forward(matrix(x[s], 0, rows, inputs), rows, params, layers, work[s])
-            logits = matrix(work[s], at, rows, classes)
-            softmax(logits, out[first:last])
+            predict_some(images, order, first, last, scale, params, layers, x[s], work[s], out)
 
 
 @parallel
-def list_shards(images, start, pixel, value):
+def list_shards(images, whole, start, pixel, value):
     """The ink of `images` (n, pixels), split evenly over lists that have a row for each shard.
 
-    A row of `pixel` and `value` has room for all pixels of its images, and one entry more.
+    A row of `pixel` and `value` has room for all pixels of its images, and one entry more. `whole`
+    are the bounds of an image's only part.
     """
     shards, n = start.shape[0], images.shape[0]
-    whole = np.array([0, images.shape[1]])
     for s in prange(shards):
         first, last = n * s // shards, n * (s + 1) // shards
         list_ink(images[first:last], whole, start[s], pixel[s], value[s])
 
 
+@apart
+def predict_some_on_ink(ink, order, rows, scale, params, layers, work, out):
+    """Class probabilities of images `order[:rows]`, into `out`."""
+    forward_on_ink(ink, order, 0, rows, scale, params, layers[0, 1], work)
+    at = forward_after_first(rows, params, layers, work)
+    softmax(matrix(work, at, rows, out.shape[1]), out)
+
+
 @parallel
-def predict_on_ink(start, pixel, value, scale, params, layers, work, out):
+def predict_on_ink(start, pixel, value, whole, order, scale, params, layers, work, out):
     """`predict` from the lists of `list_shards`: its first layer skips blank pixels."""
     shards, n = start.shape[0], out.shape[0]
-    order, whole = np.arange(start.shape[1]), np.array([0, layers[0, 0]])
-    for s in prange(shards):
+    for shard in prange(shards):
+        s = np.int64(shard)
         begin, end = n * s // shards, n * (s + 1) // shards
-        rows = end - begin
         ink = Ink(start[s], pixel[s], value[s], whole)
-        ink_forward(ink, order, order[0], rows, scale, params, layers[0, 1], work[s])
-        at = forward_after_first(rows, params, layers, work[s])
-        logits = matrix(work[s], at, rows, out.shape[1])
-        softmax(logits, out[begin:end])
+        some = out[begin:end]
+        predict_some_on_ink(ink, order, end - begin, scale, params, layers, work[s], some)

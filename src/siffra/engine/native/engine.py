@@ -57,21 +57,40 @@ class NativeEngine(Engine):
     def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
         """Compile, or load from the cache on disk, what training and scoring need.
 
+        With threads to share it, what is not in the cache is compiled on two cores.
+        """
+        if self.threads > 1:
+            self.prepare_all([(model, training)], dataset)
+        else:
+            self.prepare_alone(model, training, dataset)
+
+    def prepare_all(self, tasks: Sequence[tuple[Model, Training]], dataset: Dataset) -> None:
+        """See `Engine.prepare_all`: what is not in the cache is compiled on two cores."""
+        prepare_all(tasks, dataset, self.prepare_alone)
+
+    def prepare_alone(
+        self, model: Model, training: Training, dataset: Dataset, *, scoring_first: bool = False
+    ) -> None:
+        """`prepare` without help.
+
         That is one real step, and one image of every set, as the whole set is predicted.
         """
         network = build_network(model, dataset.image_shape, dataset.classes)
         weights = initial_weights(network, 0)
         trainer = self._trainer(network, weights, training, dataset.train, 0)
-        with self.hold_threads():
-            trainer.epoch(np.arange(min(training.batch_size, len(dataset.train))))
-        fitted = NativeFitted(network, trainer, self)
-        for images in dataset.sets.values():
-            fitted.prepare(images.x)
-        fitted.prepare(dataset.train.x[:1].astype(np.float32))
 
-    def prepare_all(self, tasks: Sequence[tuple[Model, Training]], dataset: Dataset) -> None:
-        """See `Engine.prepare_all`: what is not in the cache is compiled on two cores."""
-        prepare_all(tasks, dataset, self.prepare)
+        def train() -> None:
+            with self.hold_threads():
+                trainer.epoch(np.arange(min(training.batch_size, len(dataset.train))))
+
+        def score() -> None:
+            fitted = NativeFitted(network, trainer, self)
+            fitted.prepare(dataset.train.x[:1].astype(np.float32))
+            for images in dataset.sets.values():
+                fitted.prepare(images.x)
+
+        for prepare in (score, train) if scoring_first else (train, score):
+            prepare()
 
     def fit(
         self,

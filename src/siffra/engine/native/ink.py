@@ -18,7 +18,7 @@ from siffra.engine.native.vector import (
     store_rows,
     zeros,
 )
-from siffra.kernels import compiled
+from siffra.kernels import apart, compiled, inner
 
 LANES = 16 if WIDE else 8
 MOST_INK = 0.4
@@ -63,7 +63,7 @@ def ink_of(images: np.ndarray) -> Ink:
     start = np.zeros((len(images), _PARTS + 1), np.int64)
     small = number_type(len(ink))
     pixel, value = np.zeros(total + 1, small), np.zeros(total + 1, images.dtype)
-    list_ink(images, parts, start, pixel, value)
+    _list_all(images, parts, start, pixel, value)
     return Ink(start, pixel, value, parts)
 
 
@@ -77,6 +77,11 @@ def count_ink(images, ink):
 
 
 @compiled
+def _list_all(images, parts, start, pixel, value):
+    list_ink(images, parts, start, pixel, value)
+
+
+@apart
 def list_ink(images, parts, start, pixel, value):
     """Fill an `Ink`; `pixel` and `value` need room for one entry more than there is ink."""
     at = 0
@@ -92,18 +97,17 @@ def list_ink(images, parts, start, pixel, value):
         start[i, parts.size - 1] = at
 
 
-@compiled
+@inner
 def fetch_ahead(ink, order, i):
     """Ask for the lists of images that come a little later, in this batch or the next.
 
     They are anywhere in memory.
     """
-    parts = ink.start.shape[1]
     if i + 16 < order.size:
-        prefetch(ink.start.reshape(-1), order[i + 16] * parts)
+        prefetch(ink.start[order[i + 16]], 0)
     if i + 8 < order.size:
         image = order[i + 8]
-        for at in range(ink.start[image, 0], ink.start[image, parts - 1], _LINE):
+        for at in range(ink.start[image, 0], ink.start[image, ink.start.shape[1] - 1], _LINE):
             prefetch(ink.pixel, at)
             prefetch(ink.value, at)
 
@@ -113,7 +117,7 @@ def _products(count: int):
     # Few sums would wait for each other; many would not fit into narrow registers.
     chains = 1 if count * LANES >= 64 else 2
 
-    @compiled
+    @apart
     def run(ink, order, first, last, scale, kernel, units, column, out):
         pixel, value = ink.pixel, ink.value
         for i in range(first, last):
@@ -144,7 +148,7 @@ def _products(count: int):
 _products_1, _products_2, _products_4, _products_8 = map(_products, (1, 2, 4, 8))
 
 
-@compiled
+@apart
 def forward(ink, order, first, last, scale, kernel, units, out):
     """Fill `out` (row, unit) with the products of images `order[first:last]` and `kernel`."""
     vectors = units // LANES
@@ -165,7 +169,7 @@ def forward(ink, order, first, last, scale, kernel, units, out):
 def _outer(count: int):
     """Add images' ink times their gradients, `count` vectors of units wide, to rows of weights."""
 
-    @compiled
+    @apart
     def run(ink, part, order, first, last, scale, gradient, units, column, rows):
         pixel, value = ink.pixel, ink.value
         for i in range(first, last):
@@ -183,7 +187,7 @@ def _outer(count: int):
 _outer_1, _outer_2, _outer_4, _outer_8 = map(_outer, (1, 2, 4, 8))
 
 
-@compiled
+@apart
 def add_outer(ink, part, order, first, last, scale, gradient, units, rows):
     """Add to `rows` (pixel, unit), flat: `scale` x ink x `gradient` of images `order[first:last]`.
 

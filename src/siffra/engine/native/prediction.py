@@ -43,6 +43,7 @@ class StackPredictor:
         pixel = np.zeros((_SHARDS, _ROWS * features + 1), ink.number_type(features))
         start = np.zeros((_SHARDS, _ROWS, 2), np.int64)
         self._lists = _Lists(start, pixel, np.zeros(pixel.shape, np.float32))
+        self._whole, self._order = np.array([0, features]), np.arange(_ROWS)
 
     def prepare(self, images: np.ndarray) -> None:
         """Compile what `predict` takes for `images`: one of them goes the way of them all."""
@@ -70,13 +71,21 @@ class StackPredictor:
     def _predict_rows(self, images: np.ndarray) -> np.ndarray:
         out = np.empty((len(images), self._classes), np.float32)
         scale = scale_of(images)
-        dense.predict(images, scale, self._params, self._layers, self._rows, self._work, out)
+        order = np.arange(len(images))
+        dense.predict(
+            images, order, scale, self._params, self._layers, self._rows, self._work, out
+        )  # fmt: skip
         return out
 
     def _listed(self, images: np.ndarray) -> Iterator[_Lists]:
         """The lists of one chunk of images after the other, in the same arrays."""
+        room = self._rows.reshape(_CHUNK, -1)
         for first in range(0, len(images), _CHUNK):
-            dense.list_shards(images[first : first + _CHUNK], *self._lists)
+            some = images[first : first + _CHUNK]
+            # Bytes too: for another kind of numbers the kernel would be compiled once more.
+            floats = room[: len(some)]
+            floats[:] = some
+            dense.list_shards(floats, self._whole, *self._lists)
             yield self._lists
 
     def _predict_listed(
@@ -85,7 +94,16 @@ class StackPredictor:
         out = np.empty((images, self._classes), np.float32)
         for chunk, lists in enumerate(chunks):
             some = out[chunk * _CHUNK : (chunk + 1) * _CHUNK]
-            dense.predict_on_ink(*lists, scale, self._params, self._layers, self._work, some)
+            dense.predict_on_ink(
+                *lists,
+                self._whole,
+                self._order,
+                scale,
+                self._params,
+                self._layers,
+                self._work,
+                some,
+            )
         return out
 
 

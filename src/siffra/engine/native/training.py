@@ -74,6 +74,17 @@ class StackTrainer(Trainer):
         self._rows = -(-self._batch_size // shards)
         self._dense_grads = np.zeros((shards, layout.stack.total), np.float32)
         self._work = np.zeros((shards, layout.stack.workspace(self._rows)), np.float32)
+        self._losses, self._hits = np.zeros(shards), np.zeros(shards, np.int64)
+
+    def epoch(self, order: np.ndarray) -> tuple[float, int]:
+        """See `Trainer`."""
+        self._losses[:], self._hits[:] = 0, 0
+        self._pass(order)
+        return float(self._losses.sum()), int(self._hits.sum())
+
+    @abc.abstractmethod
+    def _pass(self, order: np.ndarray) -> None:
+        """Go through the images; adds each shard's summed loss and right answers to its own."""
 
 
 class DenseTrainer(StackTrainer):
@@ -91,11 +102,11 @@ class DenseTrainer(StackTrainer):
         self._inputs = np.zeros((shards, self._rows * self._x.shape[1]), np.float32)
         self._run = dense.epoch_on_one_thread if shards == 1 else dense.epoch_on_many_threads
 
-    def epoch(self, order: np.ndarray) -> tuple[float, int]:
-        """See `Trainer`."""
-        return self._run(
+    def _pass(self, order: np.ndarray) -> None:
+        self._run(
             self._x, self._y, order, self._batch_size, self.params, self._velocity,
             self._dense_grads, self._layers, self._work, self._inputs, self._descent,
+            self._losses, self._hits,
         )  # fmt: skip
 
 
@@ -113,15 +124,15 @@ class InkTrainer(StackTrainer):
         super().__init__(network, weights, training, images)
         self._ink = ink
         first_kernel = int(self._layers[0, 0] * self._layers[0, 1]) if training.momentum else 0
-        self._first_grads = np.zeros(first_kernel, np.float32)
+        self._first_grads = np.zeros((1, first_kernel), np.float32)
         one = len(self._work) == 1
         self._run = dense.ink_epoch_on_one_thread if one else dense.ink_epoch_on_many_threads
 
-    def epoch(self, order: np.ndarray) -> tuple[float, int]:
-        """See `Trainer`."""
-        return self._run(
+    def _pass(self, order: np.ndarray) -> None:
+        self._run(
             self._ink, self._y, order, self._batch_size, self.params, self._velocity,
             self._dense_grads, self._layers, self._work, self._first_grads, self._descent,
+            self._losses, self._hits,
         )  # fmt: skip
 
 
