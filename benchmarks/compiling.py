@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,7 +82,7 @@ def _by_kernel(told: Sequence[tuple[float, Any]]) -> dict[str, float]:
     from siffra.kernels import standing_apart  # with Numba, see `_compile`
 
     apart = {id(kernel) for kernel in standing_apart.values()}
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     at_work: list[str] = []
     since = 0.0
     for moment, event in told:

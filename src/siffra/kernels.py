@@ -48,12 +48,15 @@ _numba: Any = _config  # whose values are set when it is imported, which type ch
 _ENGINE = Path(__file__).parent / "engine" / "native"
 
 
+_NOT_FOR_C: dict[str, Any] = {"no_cfunc_wrapper": True}  # a way in that nobody takes
+
+
 def _compiled(function: Any = None, /, **options: Any) -> Any:
     if function is None:
         return partial(_compiled, **options)
     _name_by_variables(function)
     with _folder_for(options):
-        return njit(cache=True, no_cfunc_wrapper=True, **options)(function)
+        return njit(cache=True, **_NOT_FOR_C | options)(function)
 
 
 compiled: Any = _compiled
@@ -70,11 +73,16 @@ parallel: Any = partial(_compiled, parallel=_PRANGE_ALONE, nogil=True)
 Its other loops do not: each would be compiled as long as those, for nothing.
 """
 
-inner: Any = register_jitable
-"""Lets kernels call a small function, which becomes part of each."""
-
 standing_apart: dict[str, Any] = {}
 """The kernels that stand apart, by name."""
+
+
+def inner(function: Any = None, /, **options: Any) -> Any:
+    """Lets kernels call a function, which becomes part of each."""
+    if function is None:
+        return partial(inner, **options)
+    _name_by_variables(function)
+    return (register_jitable(**options) if options else register_jitable)(function)
 
 
 def apart(function: Any) -> Any:

@@ -64,7 +64,7 @@ def test_plain_stacks_allocate_nothing_step_by_step(case):
         (peak, whole), (_, third) = allocated(trainer, order), allocated(trainer, order[:100])
 
     assert peak < SMALL
-    assert whole == third == 0
+    assert whole == third > 0
 
 
 @pytest.mark.parametrize("knobs", CHAINS, ids=str)

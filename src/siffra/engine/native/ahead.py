@@ -9,6 +9,7 @@ there, as nearly always, none is started.
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -49,19 +50,19 @@ class _OtherEnd(event.Listener):
 
     def on_start(self, event: event.Event) -> None:
         """See Numba."""
-        if self._process or not self._tasks:
+        tasks, self._tasks = self._tasks, ()
+        if not tasks:
             return
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "siffra.engine.native"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        if self._process.stdin:
-            with suppress(OSError), self._process.stdin:
-                pickle.dump(
-                    (self._tasks, _few_images(self._tasks, self._dataset)), self._process.stdin
-                )
+        # Not through a pipe: whoever fills one waits until it is read, a second here.
+        with suppress(OSError), tempfile.TemporaryFile() as told:
+            pickle.dump((tasks, _few_images(tasks, self._dataset)), told)
+            told.seek(0)
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "siffra.engine.native"],
+                stdin=told,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
 
     def on_end(self, event: event.Event) -> None:
         """See Numba."""

@@ -83,7 +83,7 @@ def activate(out, bias, relu):
             out[r, u] = np.float32(0) if relu and z <= 0 else z
 
 
-@apart
+@inner
 def forward_after_first(rows, params, layers, work):
     """From the first layer's products, in `work`, to the logits; returns where those start."""
     at, last = 0, layers.shape[0] - 1
@@ -184,7 +184,7 @@ def step_after_first(rows, labels, order, first, share, params, layers, work, gr
     return loss, hits
 
 
-@apart
+@inner
 def descend(params, velocity, grads, first, last, descent):
     """One step of SGD with momentum on `params[first:last]`; `grads` (shard, parameter).
 
@@ -215,32 +215,37 @@ def step(images, labels, order, first, last, share, params, layers, work, grads,
 
 @apart
 def step_on_ink(ink, labels, order, first, last, share, params, layers, work, grads, scale):
-    """`step` whose first layer skips blank pixels; its kernel is left to `descend_part`."""
+    """`step` whose first layer skips blank pixels; its kernel is left to `descend_parts`."""
     forward_on_ink(ink, order, first, last, scale, params, layers[0, 1], work)
     return step_after_first(last - first, labels, order, first, share, params, layers, work, grads)
 
 
 @apart
-def descend_part(
-    ink, part, order, start, size, params, velocity, grads, layers, work, first_grads, descent
+def descend_parts(
+    ink, begin, end, order, start, size, params, velocity, grads, layers, work, first_grads, descent
 ):
-    """The descent of one `part` of all parameters, after `step_on_ink` of `size` images' shards."""
+    """The descent of parts `begin` to `end` of all parameters, after `step_on_ink` of all shards.
+
+    Those were of images `order[start : start + size]`.
+    """
     shards, parts, units = grads.shape[0], ink.parts.size - 1, layers[0, 1]
-    low, high = ink.parts[part] * units, ink.parts[part + 1] * units
-    if descent.momentum > 0:
-        rows, scale = first_grads[0], descent.scale
-        rows[low:high] = 0
-    else:
-        rows, scale = params, -descent.rate * descent.scale
-    for s in range(shards):
-        first, last = start + size * s // shards, start + size * (s + 1) // shards
-        add_outer(ink, part, order, first, last, scale, work[s], units, rows)
-    if descent.momentum > 0:
-        descend(params, velocity, first_grads, low, high, descent)
     rest = layers[0, 0] * units
     chunk = -(-(params.size - rest) // parts)
-    low = rest + part * chunk
-    descend(params, velocity, grads, low, min(params.size, low + chunk), descent)
+    if descent.momentum > 0:
+        rows, scale = first_grads[0], descent.scale
+    else:
+        rows, scale = params, -descent.rate * descent.scale
+    for part in range(begin, end):
+        low, high = ink.parts[part] * units, ink.parts[part + 1] * units
+        if descent.momentum > 0:
+            rows[low:high] = 0
+        for s in range(shards):
+            first, last = start + size * s // shards, start + size * (s + 1) // shards
+            add_outer(ink, part, order, first, last, scale, work[s], units, rows)
+        if descent.momentum > 0:
+            descend(params, velocity, first_grads, low, high, descent)
+        low = rest + part * chunk
+        descend(params, velocity, grads, low, min(params.size, low + chunk), descent)
 
 
 def _epoch(
@@ -281,6 +286,7 @@ def _epoch_on_ink(
     changes the weights at once.
     """
     shards, parts = grads.shape[0], ink.parts.size - 1
+    jobs = parts if shards > 1 else 1
     for start in range(0, order.size, batch_size):
         size = min(batch_size, order.size - start)
         for shard in prange(shards):
@@ -292,10 +298,11 @@ def _epoch_on_ink(
             )  # fmt: skip
             losses[s] += loss
             hits[s] += right
-        for part in prange(parts):
-            descend_part(
-                ink, np.int64(part), order, start, size, params, velocity, grads, layers, work,
-                first_grads, descent,
+        for job in prange(jobs):
+            j = np.int64(job)
+            descend_parts(
+                ink, parts * j // jobs, parts * (j + 1) // jobs, order, start, size,
+                params, velocity, grads, layers, work, first_grads, descent,
             )  # fmt: skip
 
 

@@ -103,11 +103,12 @@ def fetch_ahead(ink, order, i):
 
     They are anywhere in memory.
     """
+    parts = ink.start.shape[1]
     if i + 16 < order.size:
-        prefetch(ink.start[order[i + 16]], 0)
+        prefetch(ink.start, order[i + 16] * parts)
     if i + 8 < order.size:
         image = order[i + 8]
-        for at in range(ink.start[image, 0], ink.start[image, ink.start.shape[1] - 1], _LINE):
+        for at in range(ink.start[image, 0], ink.start[image, parts - 1], _LINE):
             prefetch(ink.pixel, at)
             prefetch(ink.value, at)
 
@@ -148,7 +149,7 @@ def _products(count: int):
 _products_1, _products_2, _products_4, _products_8 = map(_products, (1, 2, 4, 8))
 
 
-@apart
+@inner
 def forward(ink, order, first, last, scale, kernel, units, out):
     """Fill `out` (row, unit) with the products of images `order[first:last]` and `kernel`."""
     vectors = units // LANES
@@ -169,7 +170,7 @@ def forward(ink, order, first, last, scale, kernel, units, out):
 def _outer(count: int):
     """Add images' ink times their gradients, `count` vectors of units wide, to rows of weights."""
 
-    @apart
+    @inner
     def run(ink, part, order, first, last, scale, gradient, units, column, rows):
         pixel, value = ink.pixel, ink.value
         for i in range(first, last):
@@ -187,7 +188,7 @@ def _outer(count: int):
 _outer_1, _outer_2, _outer_4, _outer_8 = map(_outer, (1, 2, 4, 8))
 
 
-@apart
+@inner
 def add_outer(ink, part, order, first, last, scale, gradient, units, rows):
     """Add to `rows` (pixel, unit), flat: `scale` x ink x `gradient` of images `order[first:last]`.
 

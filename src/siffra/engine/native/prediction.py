@@ -79,13 +79,8 @@ class StackPredictor:
 
     def _listed(self, images: np.ndarray) -> Iterator[_Lists]:
         """The lists of one chunk of images after the other, in the same arrays."""
-        room = self._rows.reshape(_CHUNK, -1)
         for first in range(0, len(images), _CHUNK):
-            some = images[first : first + _CHUNK]
-            # Bytes too: for another kind of numbers the kernel would be compiled once more.
-            floats = room[: len(some)]
-            floats[:] = some
-            dense.list_shards(floats, self._whole, *self._lists)
+            dense.list_shards(images[first : first + _CHUNK], self._whole, *self._lists)
             yield self._lists
 
     def _predict_listed(
