@@ -286,7 +286,7 @@ def _epoch_on_ink(
     changes the weights at once.
     """
     shards, parts = grads.shape[0], ink.parts.size - 1
-    jobs = parts if shards > 1 else 1
+    jobs = parts if shards > 1 else 1  # one thread does them all in one call
     for start in range(0, order.size, batch_size):
         size = min(batch_size, order.size - start)
         for shard in prange(shards):

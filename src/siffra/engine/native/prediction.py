@@ -90,15 +90,9 @@ class StackPredictor:
         for chunk, lists in enumerate(chunks):
             some = out[chunk * _CHUNK : (chunk + 1) * _CHUNK]
             dense.predict_on_ink(
-                *lists,
-                self._whole,
-                self._order,
-                scale,
-                self._params,
-                self._layers,
-                self._work,
+                *lists, self._whole, self._order, scale, self._params, self._layers, self._work,
                 some,
-            )
+            )  # fmt: skip
         return out
 
 
