@@ -6,7 +6,7 @@ from benchmarks.compiling import NETWORKS, CompileTime, _by_kernel
 from benchmarks.report import page
 from benchmarks.results import Results
 from siffra.bench.session import Conditions
-from siffra.engine.native import dense, fused, pointwise
+from siffra.engine.native import dense, pointwise
 from siffra.kernels import standing_apart
 
 
@@ -15,7 +15,7 @@ def event(moment: float, dispatcher, *, is_start: bool):
 
 
 def test_what_a_kernel_calls_is_part_of_it():
-    outer, inner, later = dense.predict, fused._add_up, pointwise.cross_entropy
+    outer, inner, later = dense.predict, dense.list_shards, pointwise.cross_entropy
 
     seconds = _by_kernel(
         [
@@ -34,7 +34,7 @@ def test_what_a_kernel_calls_is_part_of_it():
 
 
 def test_a_kernel_that_stands_apart_is_no_part_of_what_calls_it():
-    outer, part = dense.predict, fused._add_up
+    outer, part = dense.predict, dense.list_shards
     apart = standing_apart["siffra.engine.native.dense.softmax"]
 
     seconds = _by_kernel(
