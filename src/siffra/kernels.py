@@ -37,7 +37,6 @@ import platformdirs
 from numba import njit
 from numba.core import cgutils, types
 from numba.core import config as _config
-from numba.core.cpu_options import ParallelOptions
 from numba.extending import intrinsic, register_jitable
 
 from siffra.kernel_folders import in_use
@@ -62,16 +61,8 @@ def _compiled(function: Any = None, /, **options: Any) -> Any:
 compiled: Any = _compiled
 """Compiles a function; what it compiles is kept on disk. Options are those of `numba.njit`."""
 
-_OTHER_LOOPS = (
-    "comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil", "fusion",
-)  # fmt: skip
-# Not a dictionary, which Numba would empty as it compiles a first time.
-_PRANGE_ALONE = ParallelOptions(dict.fromkeys(_OTHER_LOOPS, False))
-parallel: Any = partial(_compiled, parallel=_PRANGE_ALONE, nogil=True)
-"""Compiles a function whose `prange` loops run on several threads, without Python's lock.
-
-Its other loops do not: each would be compiled as long as those, for nothing.
-"""
+parallel: Any = partial(_compiled, parallel=True, nogil=True)
+"""Compiles a function whose `prange` loops run on several threads, without Python's lock."""
 
 standing_apart: dict[str, Any] = {}
 """The kernels that stand apart, by name."""
@@ -168,8 +159,7 @@ def _folder_for(options: Mapping[str, Any]) -> Iterator[None]:
     """Numba's folder for as long as this lasts; the user's own kernels stay where they are."""
     chosen = _numba.CACHE_DIR
     folder = kernel_folder()
-    told = (f"{k}={v if isinstance(v, str | bool) else True}" for k, v in options.items())
-    way = "-".join(sorted(told)) or "plain"
+    way = "-".join(sorted(f"{name}={value}" for name, value in options.items())) or "plain"
     _numba.CACHE_DIR = str(folder / way)
     try:
         yield
