@@ -100,18 +100,32 @@ def test_the_page_says_who_won_by_what_and_how_to_repeat_it(answer, model, tmp_p
 
 @pytest.mark.parametrize(
     ("language", "told"),
-    [("en", "No network comes of digits-1s and digits-5s on"),
-     ("sv", "Av digits-1s och digits-5s blir inget nätverk på")],
+    [("en", ("No network comes of digits-1s and digits-5s on",
+             "digits-15s took no part: by its timings fewer than 24 of its steps fit 5 s on",
+             "digits-a and digits-b took no part: there was no time to train them")),
+     ("sv", ("Av digits-1s och digits-5s blir inget nätverk på",
+             "digits-15s deltog inte: enligt tidtagningarna ryms färre än 24 av dess steg i 5 s på",
+             "digits-a och digits-b deltog inte: tiden räckte inte till att träna dem"))],
 )  # fmt: skip
-def test_recipes_that_the_search_could_not_start_from_are_named(
+def test_recipes_that_took_no_part_are_named_with_the_reason(
     answer, model, tmp_path, language, told
 ):
-    answer = replace(answer, unfit=("digits-1s", "digits-5s"))
+    answer = replace(
+        answer,
+        unfit=("digits-1s", "digits-5s"),
+        slow=("digits-15s",),
+        untried=("digits-a", "digits-b"),
+    )
 
     page, *_ = write_search(answer, model, tmp_path / "out", language)
 
-    assert told in page.read_text("utf-8")
-    assert told in search_text(answer, language)
+    for text in told:
+        assert text in page.read_text("utf-8").replace("\N{NO-BREAK SPACE}", " ")
+        assert text in search_text(answer, language)
+    kept = json.loads((tmp_path / "out" / "search.json").read_text("utf-8"))
+    assert kept["unfit_recipes"] == ["digits-1s", "digits-5s"]
+    assert kept["slow_recipes"] == ["digits-15s"]
+    assert kept["untried_recipes"] == ["digits-a", "digits-b"]
 
 
 @pytest.mark.parametrize(

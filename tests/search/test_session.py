@@ -595,6 +595,68 @@ def test_a_recipe_for_images_with_even_sides_starts_on_odd_ones_too(look, engine
     assert home.knobs.get("space_to_depth", 1) == 1
 
 
+@pytest.fixture
+def busy(engine):
+    """`busy(timings)`: events for a search whose first so many timings find a busy machine."""
+
+    def busy(timings: int):
+        told = []
+        engine.slowness = lambda took, seed: 300.0 if told.count("timing") <= timings else 1.0
+        return lambda now: told.append(now.doing)
+
+    return busy
+
+
+@pytest.mark.parametrize("bad_timings", [1, 2])
+def test_a_bad_timing_costs_no_recipe_its_place(look, busy, bad_timings):
+    found = look(on_event=busy(bad_timings)).answer
+
+    home = next(point for point in found.points if point.candidate == 0 and point.is_whole)
+    assert home.origin == "start"
+    assert home.seconds == pytest.approx(9.7, rel=0.05)
+    assert (found.slow, found.untried) == ((), ())
+
+
+def test_a_recipe_that_is_beside_others_is_timed_again_when_the_race_has_gone_on(look, busy):
+    other = Recipe("other", "", {"neurons": 64, "learning_rate": 0.3}, 10.0, None)
+
+    found = look(on_event=busy(3), recipes=[START, other]).answer  # both, and START again
+
+    assert {"start", "other"} <= {point.origin for point in found.points}
+    assert found.slow == ()
+
+
+def test_a_recipe_that_all_timings_fail_is_named_and_timed_again_when_the_search_goes_on(
+    look, busy
+):
+    found = look(on_event=busy(3)).answer
+    again = look(seconds=600.0).answer
+
+    assert found.slow == ("start",)
+    assert "start" not in {point.origin for point in found.points}
+    assert "start" in {point.origin for point in again.points}
+    assert again.slow == ()
+
+
+def test_recipes_without_time_are_named_but_for_those_that_are_the_same_as_another(look):
+    same = Recipe("same", "", START.knobs, 20.0, None)
+    other = Recipe("other", "", {"neurons": 64}, 30.0, None)
+
+    found = look(seconds=45.0, recipes=[START, same, other]).answer
+
+    assert (found.slow, found.untried) == ((), ("other",))
+
+
+def test_a_recipe_that_is_too_slow_is_named_and_timed_three_times_at_most(look, engine):
+    slow = Recipe("slow", "", {"neurons": [1024] * 4, "batch_size": 512}, 20.0, None)
+
+    found = look(recipes=[START, slow]).answer
+
+    assert (found.slow, found.untried) == (("slow",), ())
+    wide = [who for who, _, _ in engine.trained if "1024" in who]
+    assert 0 < len(wide) <= 12  # in each timing a step of one image, and one of 8 three times
+
+
 def test_a_recipe_of_another_budget_starts_too_and_the_nearest_is_home(look):
     far = Recipe("far", "far.toml", {"neurons": 16, "learning_rate": 0.3}, 1000.0, None)
 

@@ -20,6 +20,7 @@ from siffra.report.words import Words, words_in
 from siffra.search.answer import SearchAnswer, as_json
 from siffra.search.importance import Importance
 from siffra.search.recipe_file import measured_in, recipe_text
+from siffra.search.search import FEWEST_STEPS
 from siffra.search.space import knob_of
 from siffra.views import VIEWS
 
@@ -207,11 +208,25 @@ def _summary(words: Words, answer: SearchAnswer) -> list[str]:
     if answer.raced < 2:
         has_time = answer.asked.time - answer.spent > 2 * answer.asked.budget
         notes.append(words("search.no_other" if has_time else "search.no_race"))
-    if answer.unfit:
-        notes.append(words("search.unfit", names=words.listing(answer.unfit)))
+    notes += _left_out(words, answer)
     if (epochs := winner.setting.training.epochs) < 1:
         notes.append(words("search.part_seen", share=numbers.share(words, epochs, 0)))
     return [told, *notes, *_lead(words, answer)]
+
+
+def _left_out(words: Words, answer: SearchAnswer) -> list[str]:
+    """Which recipes took no part, and why."""
+    told = []
+    if answer.unfit:
+        told.append(words("search.unfit", names=words.listing(answer.unfit)))
+    if answer.slow:
+        names, budget = words.listing(answer.slow), _span(words, answer.asked.budget)
+        n = len(answer.slow)
+        told.append(words.count("search.slow", n, names=names, steps=FEWEST_STEPS, budget=budget))
+    if answer.untried:
+        names = words.listing(answer.untried)
+        told.append(words.count("search.untried", len(answer.untried), names=names))
+    return told
 
 
 def _lead(words: Words, answer: SearchAnswer) -> list[str]:

@@ -94,7 +94,9 @@ class SearchAnswer:
     over the first candidate, on held-out images: the mean over the seeds for the whole budget
     that both have; None where it is that one, or they share none. `has_views` tells whether
     predictions can be averaged over views of an image: not over those of a table's row. `unfit`
-    names the recipes of which no network came, with what was fixed and on this data.
+    names the recipes of which no network came, with what was fixed and on this data,
+    `slow` those of which too few steps fit the budget to take part, and `untried` those that there
+    was no time to train.
     """
 
     asked: Asked
@@ -118,6 +120,8 @@ class SearchAnswer:
     lead_in_race: float | None = None
     has_views: bool = True
     unfit: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()
 
     @property
     def raced(self) -> int:
@@ -171,6 +175,8 @@ def answer(
         lead_in_race=_lead_in_race(found.finalists[0].candidate, found.candidates),
         has_views=not dataset.features,
         unfit=found.unfit,
+        slow=found.slow,
+        untried=found.untried,
     )
 
 
@@ -207,6 +213,8 @@ def as_json(found: SearchAnswer) -> dict[str, Any]:
         told["ahead"] = {"mean": ahead.value, "interval": [ahead.low, ahead.high]}
     told["over_budget"] = found.is_over_budget
     told["unfit_recipes"] = list(found.unfit)
+    told["slow_recipes"] = list(found.slow)
+    told["untried_recipes"] = list(found.untried)
     told["not_averaged"] = [finalist.candidate for finalist in found.not_averaged]
     told["winner"] = _finalist_json(found.winner)
     told["rivals"] = [_finalist_json(rival) for rival in found.rivals]

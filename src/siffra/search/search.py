@@ -8,10 +8,11 @@ its figures are not the luck by which it won. What was chosen before is not chan
 import itertools
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from siffra.config import Setting
 from siffra.config.override import override
@@ -40,6 +41,8 @@ LEAST_TIME = 4
 
 _TIMED = 0.04
 """The share of a budget that is spent on timing a candidate."""
+_TIMINGS = 3
+"""So often a recipe that is too slow is timed: the machine may be busy for a moment."""
 _PREDICTING = 0.1
 """The share of a training step that it takes at least, or nearly, to predict its images."""
 _MOST_CUT = 0.8
@@ -68,13 +71,16 @@ class _NothingNewError(SearchError):
 class Found:
     """What a search came to: the winner first, then whom it is set against.
 
-    `candidates` are all that were tried. `unfit` names the recipes that no start could be made of.
+    `candidates` are all that were tried. `unfit` names the recipes that no start could be made of,
+    `slow` those of which too few steps fit the budget, `untried` those that time did not do for.
     """
 
     finalists: tuple[Confirmed, ...]
     candidates: tuple[Candidate, ...]
     spent: float
     unfit: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()
 
 
 class Search:
@@ -97,6 +103,7 @@ class Search:
         self._journal, self._on_event = journal, on_event
         self._allowance = Allowance(asked.budget, asked.time, journal.spent, clock)
         self._pace = Pace(dataset, engine)
+        self._timings: Counter[int] = Counter()
         self._finals = Finals(dataset, engine, store, journal, self._allowance, self._tell)
 
     def make(self, recipes: Sequence[Recipe]) -> Found:
@@ -109,11 +116,16 @@ class Search:
         while self._allowance.spare > 0:
             if not self._step():
                 break
+        finalists = self._finalists()
+        confirmed = self._finals.confirm(finalists)
+        left_out = [(self._why_left_out(recipe, finalists), recipe.name) for recipe in recipes]
         return Found(
-            finalists=self._finals.confirm(self._finalists()),
+            finalists=confirmed,
             candidates=tuple(self._candidates),
             spent=self._journal.spent,
-            unfit=tuple(recipe.name for recipe in recipes if self._start_of(recipe) is None),
+            unfit=tuple(name for why, name in left_out if why == "unfit"),
+            slow=tuple(name for why, name in left_out if why == "slow"),
+            untried=tuple(name for why, name in left_out if why == "untried"),
         )
 
     @property
@@ -129,6 +141,8 @@ class Search:
             affordable = self._allowance.spare > self._allowance.cost(1.0)
             if recipe.name not in known and (affordable or not self._able()):
                 self._enter_recipe(recipe)
+        while self._time_again() and not self._able():
+            pass
         for knobs in _PLAIN:
             if not self._able():
                 self._enter_recipe(Recipe("", "", knobs, None, None))
@@ -156,9 +170,45 @@ class Search:
             return given.answers, setting
         return None
 
+    def _time_again(self) -> bool:
+        """Time the recipes again that cannot take part by the timings so far; False if none is.
+
+        A moment in which the machine was busy must not cost a recipe its place: it is timed again
+        at once, and when the race has gone on, and when a search goes on another time.
+        """
+        is_timed = False
+        for candidate in self._candidates:
+            is_out = candidate.origin and not self._is_able(candidate)
+            if is_out and self._timings[candidate.number] < _TIMINGS and self._can_time_again():
+                steps = self._timed(candidate.number, candidate.setting)
+                if steps > candidate.steps:
+                    spent = self._allowance.spent
+                    self._journal.correct_steps(candidate, steps, _short(steps), spent)
+                is_timed = True
+        return is_timed
+
+    def _can_time_again(self) -> bool:
+        allowed = self._allowance
+        if self._able():
+            return allowed.spare > allowed.cost(1.0)
+        return allowed.left > MUST * allowed.final_cost
+
+    def _why_left_out(
+        self, recipe: Recipe, finalists: Sequence[Candidate]
+    ) -> Literal["unfit", "slow", "untried"] | None:
+        """Why a recipe took no part; None if it did, were it as another one that comes to it."""
+        if not (start := self._start_of(recipe)):
+            return "unfit"
+        alike = [c for c in self._candidates if c.setting == start[1]]
+        if not alike or not (alike[0].runs or alike[0] in finalists or alike[0].steps == 0):
+            return "untried"
+        return None if alike[0].steps else "slow"
+
     def _able(self) -> list[Candidate]:
-        quick = (candidate for candidate in self._candidates if candidate.steps > 0)
-        return [candidate for candidate in quick if self._least_time(candidate) <= self._asked.time]
+        return [candidate for candidate in self._candidates if self._is_able(candidate)]
+
+    def _is_able(self, candidate: Candidate) -> bool:
+        return candidate.steps > 0 and self._least_time(candidate) <= self._asked.time
 
     def _least_time(self, candidate: Candidate) -> float:
         """Seconds that it takes at the very least to have a candidate as the winner."""
@@ -225,6 +275,13 @@ class Search:
     def _enter(self, setting: Setting, parameters: Mapping[str, Any], origin: str = "") -> None:
         """Time a candidate, and let it into the race; with no steps where it is too slow."""
         number = len(self._candidates)
+        steps = self._timed(number, setting)
+        entered = Candidate(number, setting, dict(parameters), origin, steps, _short(steps))
+        self._journal.add_candidate(entered, self._allowance.spent)
+
+    def _timed(self, number: int, setting: Setting) -> int:
+        """How many steps of a candidate fit the budget, by a timing; 0 where they are too few."""
+        self._timings[number] += 1
         self._tell("timing", None, 0)
         worth = _TIMED * self._asked.budget
         most = self._allowance.planned() / FEWEST_STEPS
@@ -236,10 +293,7 @@ class Search:
             )
             self._pace.learn(setting, a_step)
         steps = self._allowance.steps(a_step)
-        if steps < FEWEST_STEPS:
-            steps = 0
-        entered = Candidate(number, setting, dict(parameters), origin, steps, _short(steps))
-        self._journal.add_candidate(entered, self._allowance.spent)
+        return steps if steps >= FEWEST_STEPS else 0
 
     def _no_time(self) -> SearchError:
         with_fixed, fewer = self._fixed_in_words()
@@ -279,6 +333,8 @@ class Search:
         # A new candidate is of no use unless it can be trained to the end.
         if spare < self._allowance.newcomer_cost:
             return False
+        if self._time_again():
+            return True
         before = self._allowance.clock()
         try:
             parameters, setting = self._proposed(len(self._candidates))
