@@ -295,6 +295,40 @@ def test_one_candidate_that_ran_is_no_race_either(answer, language, single, no_r
     assert single not in search_text(answer, language)
 
 
+@pytest.mark.parametrize(
+    ("language", "compared", "timed"),
+    [
+        ("en", "Of 9 candidates, tried in", ["One candidate more was timed only",
+                                             "4 candidates more were timed only"]),
+        ("sv", "Av 9 kandidater, prövade på", ["En kandidat till tidtogs bara",
+                                               "4 kandidater till tidtogs bara"]),
+    ],
+)  # fmt: skip
+def test_candidates_that_were_timed_only_are_told_apart_from_those_that_were_compared(
+    answer, model, tmp_path, language, compared, timed
+):
+    for more, told in zip((1, 4), timed, strict=True):
+        both = replace(answer, candidates=9 + more)
+        page, *_ = write_search(both, model, tmp_path / str(more), language)
+        found = json.loads((tmp_path / str(more) / "search.json").read_text("utf-8"))
+
+        assert compared in search_text(both, language)
+        assert told in search_text(both, language)
+        assert told in page.read_text("utf-8")
+        assert (found["candidates"], found["raced"]) == (9 + more, 9)
+        assert found["timed_only"] == more
+    assert timed[1][2:] not in search_text(answer, language)
+
+
+def test_one_candidate_that_ran_beside_others_that_were_timed_was_not_the_best_of_all(answer):
+    alone = replace(answer, points=answer.points[3:4], candidates=4, runs=1, rivals=())
+
+    told = search_text(alone)
+
+    assert "a single candidate was looked at" in told
+    assert "3 candidates more were timed only" in told
+
+
 def test_a_winner_that_is_no_longer_the_recipe_is_not_called_it(answer):
     def told(**changes):
         knobs = {**find_recipe("digits-5s").knobs, "epochs": 1, **changes}

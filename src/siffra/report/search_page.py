@@ -192,7 +192,7 @@ def _summary(words: Words, answer: SearchAnswer) -> list[str]:
     )
     told = words.count(
         "search.found",
-        answer.candidates,
+        max(answer.raced, 1),
         spent=_span(words, answer.spent),
         number=winner.candidate,
         figures=figures,
@@ -203,6 +203,8 @@ def _summary(words: Words, answer: SearchAnswer) -> list[str]:
         key = "search.shipped_changed" if changed_of_recipe(winner) else "search.shipped"
         told += " " + words(key, origin=winner.origin)
     notes = []
+    if answer.timed_only:
+        notes.append(words.count("search.timed_only", answer.timed_only))
     if answer.is_over_budget:
         notes.append(words("search.over_budget", budget=_span(words, answer.asked.budget)))
     if answer.raced < 2:

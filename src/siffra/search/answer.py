@@ -129,6 +129,12 @@ class SearchAnswer:
         return len({point.candidate for point in self.points})
 
     @property
+    def timed_only(self) -> int:
+        """How many candidates were never trained, neither in the race nor in the end."""
+        finalists = {each.candidate for each in (self.winner, *self.rivals)}
+        return self.candidates - len(finalists | {point.candidate for point in self.points})
+
+    @property
     def not_averaged(self) -> tuple[Finalist, ...]:
         """The finalists that there was no time to try averages over views on."""
         finalists = (self.winner, *self.rivals) if self.has_views else ()
@@ -193,7 +199,7 @@ def front(places: Sequence[tuple[float, float]]) -> tuple[int, ...]:
 
 def as_json(found: SearchAnswer) -> dict[str, Any]:
     """Everything that was found, as JSON can hold it; runs by their keys."""
-    plain = ("dataset", "images", "held_out", "spent", "candidates", "runs")
+    plain = ("dataset", "images", "held_out", "spent", "candidates", "raced", "timed_only", "runs")
     told: dict[str, Any] = {name: getattr(found, name) for name in plain}
     told["engine"] = f"{found.engine} {found.engine_version}"
     told["source"] = found.source.model_dump(mode="json") if found.source else None
