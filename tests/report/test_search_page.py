@@ -412,6 +412,23 @@ def test_a_winner_that_took_longer_than_the_budget_is_told_of(answer, model, tmp
         assert found["over_budget"] is is_over
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "the training of the recipe digits-5s took 5.60 ± 0.25 s, more than the budget"),
+        ("sv", "träningen av receptet digits-5s 5,60 ± 0,25 s, mer än budgeten"),
+    ],
+)
+def test_a_rival_that_took_longer_than_the_budget_is_told_of(answer, language, told):
+    near = with_rival(answer)
+    slow = replace(near.rivals[0], seconds=summarise([5.5, 5.6, 5.7], "ratio"))
+
+    text = search_text(replace(near, rivals=(slow,)), language)
+
+    assert told in text
+    assert told not in search_text(near, language)
+
+
 def reference(name: str, *, is_reported: bool) -> Reference:
     accuracy = {each: summarise([0.9]) for each in SETS}
     return Reference({"en": name}, 50, accuracy, summarise([200.0], "ratio"), is_reported)

@@ -134,6 +134,50 @@ def test_a_winner_whose_runs_turn_out_too_long_is_given_fewer_steps_once(look, e
     assert again.winner.setting == found.winner.setting
 
 
+def slow_in_the_end(engine, factor, least_seed=0):
+    """The recipe's runs for the test sets take longer than those of the race, by `factor`."""
+    fit = engine.fit
+
+    def slowly(model, training, dataset, seed, on_epoch):
+        is_meant = training.learning_rate == START.knobs["learning_rate"]
+        is_meant = is_meant and least_seed <= seed < FIRST_SEED
+        engine.slowness = lambda seconds, seed: factor if is_meant and seconds > 2 else 1.0
+        return fit(model, training, dataset, seed, on_epoch)
+
+    engine.fit = slowly
+
+
+def test_a_rival_whose_runs_turn_out_too_long_is_given_fewer_steps_too(look, engine):
+    slow_in_the_end(engine, 1.3)
+
+    found = look().answer
+    before = len(engine.trained)
+    again = look().answer
+
+    (rival,) = found.rivals
+    (raced,) = {p.steps for p in found.points if p.candidate == rival.candidate and p.is_whole}
+    steps = total_steps(rival.setting.training, found.images)
+    assert rival.origin == "start"
+    assert steps == pytest.approx(raced / 1.3, rel=0.01)
+    assert rival.seconds.mean == pytest.approx(9.7, rel=0.01)
+    assert len(rival.records) >= 2
+    assert found.rivals_over_budget == ()
+    assert len(engine.trained) == before
+    assert again.rivals[0].setting == rival.setting
+
+
+def test_a_rival_that_takes_longer_than_the_budget_after_that_is_told_of(look, engine):
+    slow_in_the_end(engine, 2.0, least_seed=2)
+
+    found = look().answer
+
+    assert not found.is_over_budget
+    assert found.rivals[0].seconds.mean > 10
+    assert found.rivals_over_budget == found.rivals
+    told = as_json(found)
+    assert (told["over_budget"], told["rivals_over_budget"]) == (False, [0])
+
+
 def test_the_winner_is_scored_on_seeds_that_did_not_choose_it(look, engine):
     found = look().answer
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siffra.data.load import DataSource
-from siffra.lab.statistics import Summary
+from siffra.lab.statistics import Estimate, Summary
 from siffra.report import numbers
 from siffra.report.facts import can_be_typed, data_options
 from siffra.report.figures import front, style
@@ -236,13 +236,23 @@ def _lead(words: Words, answer: SearchAnswer) -> list[str]:
     if not answer.rivals or ahead is None:
         return []
     rival = candidate_name(words, answer.rivals[0])
+    told = _compared(words, ahead, rival)
+    if answer.rivals_over_budget:
+        seconds = numbers.seconds(words, answer.rivals[0].seconds)
+        budget = _span(words, answer.asked.budget)
+        told += " " + words("search.rival_over", rival=rival, seconds=seconds, budget=budget)
+    return [told]
+
+
+def _compared(words: Words, ahead: Estimate, rival: str) -> str:
+    """How far the winner is ahead of a rival on the test sets."""
     if len(ahead.values) < 2:
-        return [words("search.single", rival=rival)]
+        return words("search.single", rival=rival)
     lead, low, high = (
         words.number(100 * value, 2, signed=True) for value in (ahead.value, ahead.low, ahead.high)
     )
     key = "search.leads" if ahead.low > 0 else "search.behind" if ahead.high < 0 else "search.level"
-    return [words(key, rival=rival, lead=lead, low=low, high=high)]
+    return words(key, rival=rival, lead=lead, low=low, high=high)
 
 
 def _table(words: Words, answer: SearchAnswer) -> Table:

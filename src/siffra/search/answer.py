@@ -143,7 +143,15 @@ class SearchAnswer:
     @property
     def is_over_budget(self) -> bool:
         """Whether the winner took longer to train than it was to, in the mean over its seeds."""
-        return self.winner.seconds.mean > self.asked.budget
+        return self._is_over(self.winner)
+
+    @property
+    def rivals_over_budget(self) -> tuple[Finalist, ...]:
+        """The rivals that took longer."""
+        return tuple(filter(self._is_over, self.rivals))
+
+    def _is_over(self, finalist: Finalist) -> bool:
+        return finalist.seconds.mean > self.asked.budget
 
 
 def answer(
@@ -221,6 +229,7 @@ def as_json(found: SearchAnswer) -> dict[str, Any]:
     told["unfit_recipes"] = list(found.unfit)
     told["slow_recipes"] = list(found.slow)
     told["untried_recipes"] = list(found.untried)
+    told["rivals_over_budget"] = [rival.candidate for rival in found.rivals_over_budget]
     told["not_averaged"] = [finalist.candidate for finalist in found.not_averaged]
     told["winner"] = _finalist_json(found.winner)
     told["rivals"] = [_finalist_json(rival) for rival in found.rivals]

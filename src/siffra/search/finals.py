@@ -4,6 +4,7 @@ Beside it stands whom it is set against, on the same seeds. What was chosen befo
 by what they score.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,39 +67,37 @@ class Finals:
 
     def confirm(self, finalists: Sequence[Candidate]) -> tuple[Confirmed, ...]:
         """Train the winner, and whom it is set against, on new seeds; score them on test."""
-        winner = finalists[0]
+        winner, *rivals = finalists
         made: dict[int, list[Record]] = {candidate.number: [] for candidate in finalists}
-        self._keep_to_budget(winner)
+        self._keep_to_budget(winner, must=True)
         # The winner's first seeds come before any rival's: time may be short.
-        turns = [(winner, seed) for seed in range(FEWEST_FINALS)]
-        turns += [
-            (candidate, seed)
-            for seed in range(MOST_FINALS)
-            for candidate in finalists
-            if (candidate, seed) not in turns
-        ]
-        for candidate, seed in turns:
-            must = candidate is winner and seed < MUST
-            record = self._record(candidate, seed, must=must)
+        for seed in range(FEWEST_FINALS):
+            self._record(winner, seed, must=seed < MUST)
+        for rival in rivals:
+            self._keep_to_budget(rival, must=False)
+        for seed, candidate in itertools.product(range(MOST_FINALS), finalists):
+            record = self._record(candidate, seed, must=candidate is winner and seed < MUST)
             made[candidate.number] += [record] if record else []
         if not self._dataset.features:
             self._average(finalists)
         return tuple(self._confirmed(c, made[c.number]) for c in finalists)
 
-    def _keep_to_budget(self, winner: Candidate) -> None:
-        """Settle for fewer steps where the first runs of the winner are longer than the budget.
+    def _keep_to_budget(self, candidate: Candidate, *, must: bool) -> None:
+        """Settle for fewer steps where the first runs of a finalist are longer than the budget.
 
         Nobody has looked by then at what they score, so that no figure depends on it. Where
         there is no time to make them anew, the answer says that they are too long.
         """
         budget, allowed = self._allowance.budget, self._allowance
-        records = [self._record(winner, seed, must=True) for seed in range(MUST)]
-        seconds = fmean(record.seconds for record in records if record)
-        is_settled = winner.final_steps > 0
-        if seconds <= budget or is_settled or allowed.left < MUST * allowed.final_cost:
+        runs = [self._record(candidate, seed, must=must) for seed in range(MUST)]
+        seconds = [record.seconds for record in runs if record]
+        is_settled = candidate.final_steps > 0
+        if is_settled or len(seconds) < MUST or fmean(seconds) <= budget:
             return
-        steps = allowed.steps(seconds / self._steps(winner))
-        self._journal.settle_steps(winner, max(1, steps), allowed.spent)
+        if allowed.left < MUST * allowed.final_cost:
+            return
+        steps = allowed.steps(fmean(seconds) / self._steps(candidate))
+        self._journal.settle_steps(candidate, max(1, steps), allowed.spent)
 
     def _record(self, candidate: Candidate, seed: int, *, must: bool) -> Record | None:
         record = self._stored(candidate, seed)
