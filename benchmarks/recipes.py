@@ -87,7 +87,7 @@ def found(recipe: Recipe, seconds: float, bench: Bench) -> Setting | None:
         recipes=[recipe, *others],
         on_event=show,
     )
-    winner, lead = ended.answer.winner, ended.answer.lead_in_race
+    winner, lead = ended.answer.winner, ended.answer.lead_over_first
     _say(f"  candidate {winner.candidate} has won{winner.origin and f': {winner.origin}'}")
     if winner.origin == recipe.name or lead is None or lead < 0:
         return None

@@ -14,7 +14,7 @@ from siffra.data.load import DataSource
 from siffra.lab.statistics import Comparison, summarise
 from siffra.recipes import find_recipe, read_recipe
 from siffra.report.search_page import search_text, write_search
-from siffra.search.answer import Finalist, Point, SearchAnswer, average_of, front
+from siffra.search.answer import Finalist, Point, RaceLead, SearchAnswer, average_of, front
 from siffra.search.asked import Asked
 from siffra.search.importance import Importance
 from siffra.search.study import Reference
@@ -427,6 +427,36 @@ def test_a_rival_that_took_longer_than_the_budget_is_told_of(answer, language, t
 
     assert told in text
     assert told not in search_text(near, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "unscored", "lead"),
+    [
+        ("en", "There was no time to score the recipe digits-5s on the test sets",
+         "the winner's lead over the recipe digits-5s was +0.12 percentage points, in the mean of 3"),
+        ("sv", "Tiden räckte inte till att pröva receptet digits-5s på testmängderna",
+         "vinnarens ledning över receptet digits-5s +0,12 procentenheter, i medeltal över 3 frön"),
+    ],
+)  # fmt: skip
+def test_a_rival_without_a_run_on_the_test_sets_is_told_of_with_the_lead_in_the_race(
+    answer, model, tmp_path, language, unscored, lead
+):
+    (rival,) = answer.rivals
+    without = replace(answer, rivals=(), rivals_unscored=(replace(rival, records=()),))
+    known = replace(without, lead_in_race=RaceLead(0, 0.0012, 3))
+    single = Comparison((0.01,), "difference").estimate(0.05)
+
+    page, *_ = write_search(known, model, tmp_path, language)
+    found = json.loads((tmp_path / "search.json").read_text("utf-8"))
+
+    assert unscored in page.read_text("utf-8")
+    assert lead in page.read_text("utf-8")
+    assert found["lead_in_race"] == {"over": 0, "mean": 0.0012, "seeds": 3}
+    assert unscored in search_text(without, language)
+    assert "+0" not in search_text(without, language)
+    one = replace(answer, ahead=single, lead_in_race=RaceLead(0, 0.0012, 3))
+    assert lead in search_text(one, language)
+    assert unscored not in search_text(one, language)
 
 
 def reference(name: str, *, is_reported: bool) -> Reference:

@@ -1,6 +1,7 @@
 """A whole search: what it tries, keeps, answers and refuses."""
 
 import contextlib
+import json
 import re
 from collections import Counter
 from dataclasses import replace
@@ -56,7 +57,10 @@ def test_it_finds_better_than_where_it_started(look):
     assert found.ahead
     assert found.ahead.low > 0
     assert found.lead_in_race
-    assert found.lead_in_race > 0
+    assert found.lead_in_race.over == found.rivals[0].candidate == 0
+    assert found.lead_in_race.mean > 0
+    assert found.lead_over_first == found.lead_in_race.mean
+    assert found.rivals_unscored == ()
 
 
 def test_it_keeps_to_its_time_and_its_budget(look, clock):
@@ -176,6 +180,51 @@ def test_a_rival_that_takes_longer_than_the_budget_after_that_is_told_of(look, e
     assert found.rivals_over_budget == found.rivals
     told = as_json(found)
     assert (told["over_budget"], told["rivals_over_budget"]) == (False, [0])
+
+
+@pytest.mark.parametrize("seconds", [230.0, 250.0, 270.0])
+def test_what_beats_the_recipes_has_the_best_of_them_beside_it(look, engine, clock, seconds):
+    engine.seconds_per_image = 0.0002  # six finals take 96 s, far more than is kept anyway
+
+    found = look(seconds=seconds).answer
+
+    assert found.winner.origin == ""
+    assert found.rivals[0].origin == "start"
+    assert min(len(each.records) for each in (found.winner, *found.rivals)) >= 3
+    assert clock.now <= seconds
+
+
+def test_a_rival_that_there_was_no_time_to_score_is_told_of_with_the_lead_in_the_race(
+    look, engine, tmp_path
+):
+    """The winner's first two runs, which are made in any case, take all the time that was kept."""
+    engine.slowness = lambda seconds, seed: 6.0 if seed < FIRST_SEED and seconds > 2 else 1.0
+
+    found = look().answer
+
+    assert (found.winner.origin, found.rivals, found.ahead) == ("", (), None)
+    assert [rival.origin for rival in found.rivals_unscored] == ["start"]
+    (journal,) = tmp_path.glob("runs.sqlite.searches/*/journal.jsonl")
+    lines = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
+    whole = {p.candidate: p.steps for p in found.points if p.is_whole}
+    home, best = (
+        {
+            line["seed"]: np.mean(list(line["accuracy"].values()))
+            for line in lines
+            if (line["what"], line.get("candidate")) == ("run", number)
+            and line["steps"] == whole[number]
+        }
+        for number in (0, found.winner.candidate)
+    )
+    both = sorted(home.keys() & best.keys())
+    lead = found.lead_in_race
+    assert lead
+    assert (lead.over, lead.seeds) == (0, len(both))
+    assert len(both) >= 3
+    assert lead.mean == pytest.approx(np.mean([best[seed] - home[seed] for seed in both]))
+    told = as_json(found)
+    assert told["lead_in_race"] == {"over": 0, "mean": lead.mean, "seeds": lead.seeds}
+    assert (told["rivals"], told["rivals_unscored"]) == ([], [0])
 
 
 def test_the_winner_is_scored_on_seeds_that_did_not_choose_it(look, engine):
@@ -447,7 +496,9 @@ def test_more_time_goes_on_with_the_same_search(look):
     second = look(seconds=300.0).answer
 
     assert second.candidates > first.candidates
-    assert second.points[: len(first.points) // 2] == first.points[: len(first.points) // 2]
+    # Those for the whole budget are means over more seeds by then.
+    short, again = ([p for p in each.points if not p.is_whole] for each in (first, second))
+    assert again[: len(short)] == short
 
 
 def test_the_least_time_still_gives_a_winner(look):

@@ -17,7 +17,7 @@ from siffra.report.search_front import candidate_name, changed_of_recipe, front_
 from siffra.report.sentences import capital
 from siffra.report.tables import Cell, Table
 from siffra.report.words import Words, words_in
-from siffra.search.answer import SearchAnswer, as_json
+from siffra.search.answer import Finalist, SearchAnswer, as_json
 from siffra.search.importance import Importance
 from siffra.search.recipe_file import measured_in, recipe_text
 from siffra.search.search import FEWEST_STEPS
@@ -232,16 +232,36 @@ def _left_out(words: Words, answer: SearchAnswer) -> list[str]:
 
 
 def _lead(words: Words, answer: SearchAnswer) -> list[str]:
-    ahead = answer.ahead
-    if not answer.rivals or ahead is None:
-        return []
-    rival = candidate_name(words, answer.rivals[0])
-    told = _compared(words, ahead, rival)
+    """How the winner stands to its rival, in a paragraph; none where there is no rival."""
+    told = []
+    for rival in answer.rivals_unscored:
+        name = candidate_name(words, rival)
+        told += [words("search.unscored", rival=name), _in_race(words, answer, name)]
+    if answer.rivals and answer.ahead:
+        name = candidate_name(words, answer.rivals[0])
+        told.append(_compared(words, answer.ahead, name))
+        if len(answer.ahead.values) < 2:
+            told.append(_in_race(words, answer, name))
     if answer.rivals_over_budget:
-        seconds = numbers.seconds(words, answer.rivals[0].seconds)
-        budget = _span(words, answer.asked.budget)
-        told += " " + words("search.rival_over", rival=rival, seconds=seconds, budget=budget)
-    return [told]
+        told.append(_over_budget(words, answer, answer.rivals_over_budget[0]))
+    return [" ".join(filter(None, told))] if told else []
+
+
+def _in_race(words: Words, answer: SearchAnswer, rival: str) -> str:
+    """The winner's lead on validation images, where the test sets cannot tell; if it is known."""
+    if not (led := answer.lead_in_race):
+        return ""
+    lead = words.number(100 * led.mean, 2, signed=True)
+    return words.count("search.in_race", led.seeds, rival=rival, lead=lead)
+
+
+def _over_budget(words: Words, answer: SearchAnswer, rival: Finalist) -> str:
+    return words(
+        "search.rival_over",
+        rival=candidate_name(words, rival),
+        seconds=numbers.seconds(words, rival.seconds),
+        budget=_span(words, answer.asked.budget),
+    )
 
 
 def _compared(words: Words, ahead: Estimate, rival: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from siffra.search.race import SHORT
 
 FEWEST_FINALS = 3
-"""Seeds that time is kept for to score the winner with."""
+"""Seeds that time is kept for to score a finalist with."""
 _FILL = 0.97
 """How much of the budget is planned for: times vary."""
 _KEPT_BACK = 0.3
@@ -48,7 +48,11 @@ class Allowance:
     @property
     def spare(self) -> float:
         """Seconds left but for those that are kept for the winner."""
-        return self.left - max(_KEPT_BACK * self.time, FEWEST_FINALS * self.final_cost)
+        return self.spare_beside(1)
+
+    def spare_beside(self, finalists: int) -> float:
+        """Seconds left but for those that are kept for the winner, and whom it is set against."""
+        return self.left - max(_KEPT_BACK * self.time, finalists * FEWEST_FINALS * self.final_cost)
 
     def cost(self, share: float) -> float:
         """Predicted seconds of a run that trains for so much of the budget."""

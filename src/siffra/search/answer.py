@@ -84,19 +84,31 @@ class Finalist:
 
 
 @dataclass(frozen=True, slots=True)
+class RaceLead:
+    """By how much the winner led candidate `over` in the race, on held-out images.
+
+    The mean over the `seeds` for the whole budget that both have.
+    """
+
+    over: int
+    mean: float
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True)
 class SearchAnswer:
     """All that a search found. `front` has the indices of the points that nothing beats.
 
-    `rivals` are whom the winner is set against, and `ahead` by how much it leads the first of
-    them in the mean accuracy over the sets, paired by seed. `held_out` counts the validation
-    images that candidates were judged by, `spent` the seconds that looking took. `source` says
-    where the data is from; it is None for what is in memory alone. `lead_in_race` is the winner's
-    over the first candidate, on held-out images: the mean over the seeds for the whole budget
-    that both have; None where it is that one, or they share none. `has_views` tells whether
-    predictions can be averaged over views of an image: not over those of a table's row. `unfit`
-    names the recipes of which no network came, with what was fixed and on this data,
-    `slow` those of which too few steps fit the budget to take part, and `untried` those that there
-    was no time to train.
+    `rivals` are whom the winner is set against, `rivals_unscored` those that there was no time to
+    score on the test sets, and `ahead` is by how much it leads the first in the mean accuracy
+    over the sets, paired by seed. `held_out` counts the validation images that candidates were
+    judged by, `spent` the seconds that looking took. `source` says where the data is from; it is
+    None for what is in memory alone. `lead_in_race` is the winner's over the first rival, scored
+    or not, `lead_over_first` over the first candidate; None where that is the winner, or they
+    share no seed. `has_views` tells whether predictions can be averaged over views of an image:
+    not over those of a table's row. `unfit` names the recipes of which no network came, with what
+    was fixed and on this data, `slow` those of which too few steps fit the budget to take part,
+    and `untried` those that there was no time to train.
     """
 
     asked: Asked
@@ -117,7 +129,9 @@ class SearchAnswer:
     front: tuple[int, ...]
     importance: Importance
     study: tuple[Reference, ...]
-    lead_in_race: float | None = None
+    rivals_unscored: tuple[Finalist, ...] = ()
+    lead_in_race: RaceLead | None = None
+    lead_over_first: float | None = None
     has_views: bool = True
     unfit: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
@@ -167,6 +181,9 @@ def answer(
     """Put together what a search `found`."""
     points = [point for candidate in found.candidates for point in _points(candidate)]
     winner, *rivals = (_finalist(confirmed, asked) for confirmed in found.finalists)
+    chosen, *others = (confirmed.candidate for confirmed in found.finalists)
+    first = next(candidate for candidate in found.candidates if candidate.steps > 0)
+    over_first = _lead_in_race(chosen, first)
     return SearchAnswer(
         asked=asked,
         dataset=dataset.name,
@@ -184,9 +201,11 @@ def answer(
         ahead=_ahead(winner, rivals[0], asked.sets) if rivals else None,
         points=tuple(points),
         front=front([(point.seconds, point.score) for point in points]),
-        importance=importance(space, found.candidates, found.finalists[0].candidate, asked.fixed),
+        importance=importance(space, found.candidates, chosen, asked.fixed),
         study=tuple(study),
-        lead_in_race=_lead_in_race(found.finalists[0].candidate, found.candidates),
+        rivals_unscored=tuple(rival for rival in rivals if not rival.records),
+        lead_in_race=_lead_in_race(chosen, others[0]) if others else None,
+        lead_over_first=over_first.mean if over_first else None,
         has_views=not dataset.features,
         unfit=found.unfit,
         slow=found.slow,
@@ -225,11 +244,13 @@ def as_json(found: SearchAnswer) -> dict[str, Any]:
     if found.ahead and len(found.ahead.values) > 1:
         ahead = found.ahead
         told["ahead"] = {"mean": ahead.value, "interval": [ahead.low, ahead.high]}
+    told["lead_in_race"] = asdict(found.lead_in_race) if found.lead_in_race else None
     told["over_budget"] = found.is_over_budget
     told["unfit_recipes"] = list(found.unfit)
     told["slow_recipes"] = list(found.slow)
     told["untried_recipes"] = list(found.untried)
     told["rivals_over_budget"] = [rival.candidate for rival in found.rivals_over_budget]
+    told["rivals_unscored"] = [rival.candidate for rival in found.rivals_unscored]
     told["not_averaged"] = [finalist.candidate for finalist in found.not_averaged]
     told["winner"] = _finalist_json(found.winner)
     told["rivals"] = [_finalist_json(rival) for rival in found.rivals]
@@ -270,13 +291,12 @@ def _points(candidate: Candidate) -> list[Point]:
     return found
 
 
-def _lead_in_race(winner: Candidate, candidates: Sequence[Candidate]) -> float | None:
-    home = next(candidate for candidate in candidates if candidate.steps > 0)
-    if winner is home:
-        return None
-    own, its = ({r.seed: r.score for r in c.runs if r.steps == c.steps} for c in (winner, home))
+def _lead_in_race(winner: Candidate, other: Candidate) -> RaceLead | None:
+    own, its = ({r.seed: r.score for r in c.runs if r.steps == c.steps} for c in (winner, other))
     shared = own.keys() & its.keys()
-    return fmean(own[seed] - its[seed] for seed in shared) if shared else None
+    if winner is other or not shared:
+        return None
+    return RaceLead(other.number, fmean(own[seed] - its[seed] for seed in shared), len(shared))
 
 
 def _finalist(confirmed: Confirmed, asked: Asked) -> Finalist:

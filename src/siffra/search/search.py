@@ -323,8 +323,8 @@ class Search:
 
     def _step(self) -> bool:
         """Make the next run, or let in a new candidate; False if there is no time, or none new."""
-        spare = self._allowance.spare
         turn = next_turn(self._able())
+        spare = self._allowance.spare_beside(self._finalists_after(turn))
         if turn:
             if spare < self._allowance.cost(ROUNDS[turn.round].share):
                 return False
@@ -343,6 +343,17 @@ class Search:
         self._enter(setting, parameters)
         self._allowance.learn_entering(self._allowance.clock() - before)
         return True
+
+    def _finalists_after(self, turn: Turn | None) -> int:
+        """How many finalists to keep time for: what beats the recipes is set beside one of them.
+
+        A run that it may win by is not begun where there would be no time for that.
+        """
+        ahead = ranking(self._candidates)[:1]
+        if turn and ahead and turn.round >= ahead[0].furthest:
+            ahead.append(turn.candidate)
+        has_recipe = any(candidate.origin for candidate in self._able())
+        return 2 if has_recipe and any(not candidate.origin for candidate in ahead) else 1
 
     def _run(self, turn: Turn) -> None:
         candidate = turn.candidate
