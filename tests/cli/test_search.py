@@ -77,6 +77,26 @@ def test_it_leaves_a_report_a_model_and_a_recipe_that_train_repeats(siffra, quic
         assert accuracy == winner["accuracy"][name]["values"][first]
 
 
+def test_a_search_that_is_stopped_says_how_to_have_an_answer_early(
+    siffra, quick, tmp_path, monkeypatch
+):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "found"
+    with monkeypatch.context() as patched:
+        patched.setattr("siffra.search.search.try_out", interrupted)
+        stopped = siffra("search", *quick, "--out", out)
+    assert stopped.code == 130
+    assert stopped.err.endswith("and with a shorter --time it ends with the best so far.\n")
+    assert not (out / "search.html").exists()
+
+    early = siffra("search", *quick, "--time", "1s", "--out", out, "--json")
+
+    assert len(json.loads(early.out)["winner"]["seeds"]) >= 2
+    assert (out / "search.html").exists()
+
+
 @pytest.fixture(scope="module")
 def plenty(tmp_path_factory):
     """12,000 + 60 images of 8 x 8 in 3 classes: more than a search of a twentieth second sees."""

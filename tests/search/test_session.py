@@ -282,6 +282,31 @@ def test_a_killed_search_goes_on_and_trains_nothing_twice(look, engine):
     assert timed
 
 
+def test_a_search_that_was_stopped_answers_at_once_with_a_time_that_is_over(look, engine, clock):
+    class Killed(BaseException):
+        pass
+
+    def kill(now):
+        if now.spent > 150:
+            raise Killed
+
+    with pytest.raises(Killed):
+        look(on_event=kill)
+    before = raced(engine)
+    stopped = clock.now
+    early = look(seconds=60.0).answer
+
+    assert raced(engine) == before
+    assert len(early.winner.records) == 2
+    assert clock.now < stopped + 2.5 * 10
+    assert early.spent > 150
+
+    later = look(seconds=300.0).answer
+
+    assert later.runs > early.runs
+    assert raced(engine) > before
+
+
 @pytest.mark.parametrize("doing", ["confirming", "averaging"])
 def test_finals_are_made_once_wherever_a_search_is_killed(look, engine, doing):
     class Killed(BaseException):

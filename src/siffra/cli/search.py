@@ -61,7 +61,8 @@ def search(
     It starts from the recipes that siffra brings and changes them. Candidates are judged on
     validation images, shifted as the test sets are; the test sets are for the winner
     alone. Knobs that are given are the same in every candidate. Stop it with Ctrl-C whenever you
-    like; the same command goes on where it was, and with a longer --time it goes on looking.
+    like; the same command goes on where it was, with a longer --time it goes on looking, and with
+    a shorter one it ends with the best so far.
 
     [dim]Examples[/dim]
     siffra search --budget 5s
@@ -92,7 +93,11 @@ def search(
                 **knobs,
             )
     except KeyboardInterrupt as interrupt:
-        print("stopped. What was tried is kept; the same command goes on.", file=sys.stderr)
+        print(
+            "stopped. What was tried is kept; the same command goes on, and with a shorter --time "
+            "it ends with the best so far.",
+            file=sys.stderr,
+        )
         raise typer.Exit(INTERRUPTED) from interrupt
     typer.echo(json.dumps(result.as_json()) if as_json else f"{result.text(language)}\n")
     typer.echo(f"report: {out / 'search.html'}\nrecipe: {out / 'winner.toml'}", err=True)
