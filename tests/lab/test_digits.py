@@ -151,6 +151,16 @@ def test_each_ingredient_is_the_recipe_but_for_one_thing(questions):
         assert differing
 
 
+def test_the_rates_of_the_optimizers_in_muons_place_are_said_not_to_be_tuned(questions):
+    question = questions["ingredients"]
+    others = [level.knobs for level in question.levels if "optimizer" in level.knobs]
+
+    assert len(others) == 2
+    assert all("learning_rate" in knobs for knobs in others)
+    assert "on a smaller network; it was not tuned for this one" in question.note["en"]
+    assert "i ett mindre nätverk; för det här är den inte anpassad" in question.note["sv"]
+
+
 @pytest.mark.parametrize(("preset", "recipe"), [("quick", "digits-1s"), ("full", "digits-5s")])
 def test_what_ingredients_cost_is_claimed_in_seconds_too(preset, recipe):
     plan = plan_lab(read_lab(), blank_dataset(), preset=preset)
