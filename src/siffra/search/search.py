@@ -324,7 +324,7 @@ class Search:
     def _step(self) -> bool:
         """Make the next run, or let in a new candidate; False if there is no time, or none new."""
         turn = next_turn(self._able())
-        spare = self._allowance.spare_beside(self._finalists_after(turn))
+        spare = self._allowance.spare_beside(self._finalists_to_come())
         if turn:
             if spare < self._allowance.cost(ROUNDS[turn.round].share):
                 return False
@@ -344,16 +344,11 @@ class Search:
         self._allowance.learn_entering(self._allowance.clock() - before)
         return True
 
-    def _finalists_after(self, turn: Turn | None) -> int:
-        """How many finalists to keep time for: what beats the recipes is set beside one of them.
-
-        A run that it may win by is not begun where there would be no time for that.
-        """
+    def _finalists_to_come(self) -> int:
+        """How many finalists to keep time for: what beats the recipes is set beside one of them."""
         ahead = ranking(self._candidates)[:1]
-        if turn and ahead and turn.round >= ahead[0].furthest:
-            ahead.append(turn.candidate)
         has_recipe = any(candidate.origin for candidate in self._able())
-        return 2 if has_recipe and any(not candidate.origin for candidate in ahead) else 1
+        return 2 if has_recipe and ahead and not ahead[0].origin else 1
 
     def _run(self, turn: Turn) -> None:
         candidate = turn.candidate
