@@ -285,7 +285,7 @@ def test_one_candidate_that_ran_is_no_race_either(answer, language, single, no_r
     alone = replace(answer, points=answer.points[:1], candidates=1, runs=1, rivals=())
 
     hurried = search_text(alone, language)
-    at_leisure = search_text(replace(alone, spent=60.0), language)
+    at_leisure = search_text(replace(alone, is_exhausted=True), language)
 
     assert single in hurried
     assert no_race in hurried

@@ -16,7 +16,7 @@ def write(folder) -> Candidate:
     with Journal(folder) as journal:
         candidate = Candidate(0, Setting.from_knobs({"neurons": 5}), {"layers": 1}, "a", 100, 25)
         journal.add_candidate(candidate, 1.0)
-        journal.add_run(candidate, Ran(25, 1000, {"test": 0.5}, 0.7), 2.0)
+        journal.add_run(candidate, Ran(25, 1000, {"test": 0.5}, 0.7, 0.4, 0.3), 2.0)
         journal.correct_steps(candidate, 90, 22, 2.5)
         journal.settle_steps(candidate, 85, 2.7)
         journal.add_average("key", AVERAGED, 3.0)

@@ -344,6 +344,27 @@ def test_time_is_kept_for_scoring_the_finals_too(look, engine, clock):
     assert len(found.winner.records) >= 3
 
 
+@pytest.mark.parametrize(("beside", "scoring"), [(0.05, 1e-6), (0.2, 0.0)])
+def test_small_data_has_a_race_as_well(look, engine, clock, beside, scoring):
+    """Of hundreds of epochs, each of which is scored in the end: some parts only grow with that."""
+
+    def prepare(*_):
+        clock.now += beside
+
+    engine.multiplications_per_second = 4e8
+    engine.seconds_per_image = scoring
+    engine.prepare = prepare
+
+    found = look(2.0, 120.0).answer
+
+    assert found.winner.setting.training.epochs > 90
+    assert found.candidates > 8
+    assert found.runs > 16
+    assert not found.is_exhausted
+    assert len(found.winner.records) >= 3
+    assert 60 < clock.now <= 120
+
+
 def test_averages_over_views_wait_until_all_seeds_are_trained(look, clock, monkeypatch):
     def averaged(fitted, dataset):
         clock.now += 3
@@ -662,6 +683,7 @@ def test_where_all_that_there_is_has_been_tried_the_best_of_it_wins(look, clock,
     found = look(fixed=fixed).answer
 
     assert found.candidates == 1 + len(free)
+    assert found.is_exhausted
     assert len(found.winner.records) == 10
     assert clock.now < 300
 

@@ -6,7 +6,7 @@ from siffra.config import Setting
 from siffra.data.load import DataSource, load_dataset
 from siffra.network import build_network
 from siffra.search.pace import Pace
-from siffra.search.trial import seconds_per_step
+from siffra.search.trial import seconds_per_step, try_out
 
 SETTING = Setting.from_knobs({"neurons": 32, "batch_size": 256})
 
@@ -57,6 +57,17 @@ def test_a_step_of_few_images_that_was_long_by_chance_is_made_again(dataset, eng
     found = seconds_per_step(SETTING, dataset, engine, 0.0, 300 * an_image, carefully=True)
 
     assert found == pytest.approx(256 * an_image)
+
+
+def test_scoring_is_as_long_as_in_the_set_where_it_was_quickest(dataset, engine, clock):
+    engine.seconds_per_image = 0.01
+    busy = iter([0.0, 5.0, 5.0, 5.0])  # 5 s go to something else while the first set is scored
+    judged_by = {"test": dataset.val.some(50), "moved": dataset.val.some(100)}
+
+    tried = try_out(SETTING, dataset, 7, engine, judged_by, lambda: clock() + next(busy))
+
+    assert tried.accuracy.keys() == judged_by.keys()
+    assert tried.scoring == pytest.approx(0.01 * 150)
 
 
 def test_a_pace_is_the_slowest_of_its_kind(dataset, engine):

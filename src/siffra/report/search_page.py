@@ -208,8 +208,7 @@ def _summary(words: Words, answer: SearchAnswer) -> list[str]:
     if answer.is_over_budget:
         notes.append(words("search.over_budget", budget=_span(words, answer.asked.budget)))
     if answer.raced < 2:
-        has_time = answer.asked.time - answer.spent > 2 * answer.asked.budget
-        notes.append(words("search.no_other" if has_time else "search.no_race"))
+        notes.append(words("search.no_other" if answer.is_exhausted else "search.no_race"))
     notes += _left_out(words, answer)
     if (epochs := winner.setting.training.epochs) < 1:
         notes.append(words("search.part_seen", share=numbers.share(words, epochs, 0)))

@@ -76,16 +76,16 @@ class Allowance:
         """How many steps are planned for the whole budget where one takes so long."""
         return int(self.planned() / max(seconds_per_step, 1e-9))
 
-    def learn(self, overhead: float, times_as_many: float) -> None:
+    def learn(self, overhead: float, in_the_end: float) -> None:
         """A run of the race took so many seconds beside its training.
 
-        One that is scored on the test sets is scored on `times_as_many` images.
+        One of the leader's that is scored on the test sets will take so many `in_the_end`.
         """
         weight = 1 / 4 if self._has_runs else 1
         self._overhead += weight * (overhead - self._overhead)
         self._has_runs = True
         if not self._has_finals:
-            self.final_overhead = times_as_many * self._overhead
+            self.final_overhead = in_the_end
 
     def learn_entering(self, seconds: float) -> None:
         """To propose and to time a candidate took so many seconds."""

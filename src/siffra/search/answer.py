@@ -108,7 +108,8 @@ class SearchAnswer:
     share no seed. `has_views` tells whether predictions can be averaged over views of an image:
     not over those of a table's row. `unfit` names the recipes of which no network came, with what
     was fixed and on this data, `slow` those of which too few steps fit the budget to take part,
-    and `untried` those that there was no time to train.
+    and `untried` those that there was no time to train. `is_exhausted` tells whether nothing
+    more could be proposed.
     """
 
     asked: Asked
@@ -133,6 +134,7 @@ class SearchAnswer:
     lead_in_race: RaceLead | None = None
     lead_over_first: float | None = None
     has_views: bool = True
+    is_exhausted: bool = False
     unfit: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
     untried: tuple[str, ...] = ()
@@ -207,6 +209,7 @@ def answer(
         lead_in_race=_lead_in_race(chosen, others[0]) if others else None,
         lead_over_first=over_first.mean if over_first else None,
         has_views=not dataset.features,
+        is_exhausted=found.is_exhausted,
         unfit=found.unfit,
         slow=found.slow,
         untried=found.untried,
@@ -246,6 +249,7 @@ def as_json(found: SearchAnswer) -> dict[str, Any]:
         told["ahead"] = {"mean": ahead.value, "interval": [ahead.low, ahead.high]}
     told["lead_in_race"] = asdict(found.lead_in_race) if found.lead_in_race else None
     told["over_budget"] = found.is_over_budget
+    told["exhausted"] = found.is_exhausted
     told["unfit_recipes"] = list(found.unfit)
     told["slow_recipes"] = list(found.slow)
     told["untried_recipes"] = list(found.untried)

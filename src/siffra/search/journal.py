@@ -86,7 +86,8 @@ class Journal:
         """A run of the race."""
         self._write(
             "run", spent, candidate=candidate.number, steps=ran.steps, seed=ran.seed,
-            accuracy=dict(ran.accuracy), seconds=ran.seconds,
+            accuracy=dict(ran.accuracy), seconds=ran.seconds, overhead=ran.overhead,
+            scoring=ran.scoring,
         )  # fmt: skip
         candidate.runs.append(ran)
 
@@ -135,7 +136,8 @@ class Journal:
             case "settled":
                 self.candidates[line["candidate"]].final_steps = line["steps"]
             case "run":
-                ran = Ran(line["steps"], line["seed"], line["accuracy"], line["seconds"])
+                told = {name: line[name] for name in ("overhead", "scoring") if name in line}
+                ran = Ran(line["steps"], line["seed"], line["accuracy"], line["seconds"], **told)
                 self.candidates[line["candidate"]].runs.append(ran)
             case "average":
                 self.averaged[line["key"]] = Averaged(**line["averaged"])

@@ -35,12 +35,18 @@ _GO_ON = 3
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One run of a candidate: its accuracies by set (fractions) and its training's seconds."""
+    """One run of a candidate: its accuracies by set (fractions) and its training's seconds.
+
+    What it took beside its training is `overhead`, and of that `scoring` what it takes to score
+    it, when nothing comes between; 0 where nobody knows.
+    """
 
     steps: int
     seed: int
     accuracy: Mapping[str, float]
     seconds: float
+    overhead: float = 0.0
+    scoring: float = 0.0
 
     @property
     def score(self) -> float:

@@ -73,11 +73,13 @@ class Found:
 
     `candidates` are all that were tried. `unfit` names the recipes that no start could be made of,
     `slow` those of which too few steps fit the budget, `untried` those that time did not do for.
+    `is_exhausted` tells whether it ended because there was nothing more to propose.
     """
 
     finalists: tuple[Confirmed, ...]
     candidates: tuple[Candidate, ...]
     spent: float
+    is_exhausted: bool = False
     unfit: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
     untried: tuple[str, ...] = ()
@@ -104,6 +106,7 @@ class Search:
         self._allowance = Allowance(asked.budget, asked.time, journal.spent, clock)
         self._pace = Pace(dataset, engine)
         self._timings: Counter[int] = Counter()
+        self._is_exhausted = False
         self._finals = Finals(dataset, engine, store, journal, self._allowance, self._tell)
 
     def make(self, recipes: Sequence[Recipe]) -> Found:
@@ -123,6 +126,7 @@ class Search:
             finalists=confirmed,
             candidates=tuple(self._candidates),
             spent=self._journal.spent,
+            is_exhausted=self._is_exhausted,
             unfit=tuple(name for why, name in left_out if why == "unfit"),
             slow=tuple(name for why, name in left_out if why == "slow"),
             untried=tuple(name for why, name in left_out if why == "untried"),
@@ -339,6 +343,7 @@ class Search:
         try:
             parameters, setting = self._proposed(len(self._candidates))
         except _NothingNewError:
+            self._is_exhausted = self._allowance.spare > 0
             return False
         self._enter(setting, parameters)
         self._allowance.learn_entering(self._allowance.clock() - before)
@@ -355,18 +360,26 @@ class Search:
         self._tell("trying", candidate, turn.seed)
         before = self._allowance.clock()
         setting = with_steps(candidate.setting, turn.steps, len(self._dataset.train))
-        tried = try_out(setting, self._dataset, turn.seed, self._engine, self._judged_by)
-        overhead = self._allowance.clock() - before - tried.seconds
-        self._allowance.learn(overhead, self._times_as_many(candidate))
-        ran = Ran(turn.steps, turn.seed, tried.accuracy, tried.seconds)
+        clock = self._allowance.clock
+        tried = try_out(setting, self._dataset, turn.seed, self._engine, self._judged_by, clock)
+        overhead = clock() - before - tried.seconds
+        accuracy, seconds, scoring = tried.accuracy, tried.seconds, tried.scoring
+        ran = Ran(turn.steps, turn.seed, accuracy, seconds, overhead, scoring)
         self._journal.add_run(candidate, ran, self._allowance.spent)
         if turn.round == 0:
             self._correct(candidate, tried.seconds / turn.steps)
+        leader, *_ = [*ranking(self._candidates), candidate]
+        self._allowance.learn(overhead, self._final_overhead(leader))
 
-    def _times_as_many(self, candidate: Candidate) -> float:
-        """On how many images it is scored in the end, for each that it is judged by in the race."""
-        whole = with_steps(candidate.setting, candidate.steps, len(self._dataset.train))
-        return scored(whole, self._dataset) / sum(map(len, self._judged_by.values()))
+    def _final_overhead(self, leader: Candidate) -> float:
+        """Seconds beside its training that a run of the leader's will take in the end.
+
+        Scoring grows with the images, far more of which are scored then; the rest does not.
+        """
+        whole = with_steps(leader.setting, leader.steps, len(self._dataset.train))
+        times_as_many = scored(whole, self._dataset) / sum(map(len, self._judged_by.values()))
+        scoring = min(run.scoring for run in leader.runs)
+        return times_as_many * scoring + median(run.overhead - run.scoring for run in leader.runs)
 
     def _correct(self, candidate: Candidate, seconds_per_step: float) -> None:
         """Go by the time of the short round, which is longer than what the steps were timed by.
