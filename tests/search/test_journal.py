@@ -15,12 +15,13 @@ def write(folder) -> Candidate:
     """A journal of one candidate, its run and its final."""
     with Journal(folder) as journal:
         candidate = Candidate(0, Setting.from_knobs({"neurons": 5}), {"layers": 1}, "a", 100, 25)
+        candidate.entering = 0.2
         journal.add_candidate(candidate, 1.0)
         journal.add_run(candidate, Ran(25, 1000, {"test": 0.5}, 0.7, 0.4, 0.3), 2.0)
         journal.correct_steps(candidate, 90, 22, 2.5)
         journal.settle_steps(candidate, 85, 2.7)
         journal.add_average("key", AVERAGED, 3.0)
-        journal.add_final(candidate, 1, 4.0)
+        journal.add_final(candidate, 1, 0.5, 4.0)
     return candidate
 
 
@@ -31,7 +32,12 @@ def test_what_was_written_is_read(tmp_path):
         assert journal.candidates == [candidate]
         assert (candidate.steps, candidate.short_steps, candidate.final_steps) == (90, 22, 85)
         assert journal.averaged == {"key": AVERAGED}
-        assert journal.spent == 4.0
+        assert journal.overheads == [0.5]
+        assert (journal.spent, journal.ended) == (4.0, 0.0)
+        journal.add_end(5.0, 4.5, is_exhausted=True)
+
+    with Journal(tmp_path) as journal:
+        assert (journal.spent, journal.ended, journal.is_exhausted) == (4.5, 5.0, True)
 
 
 def test_a_last_line_that_was_cut_short_is_left_out_and_written_over(tmp_path):
@@ -42,7 +48,7 @@ def test_a_last_line_that_was_cut_short_is_left_out_and_written_over(tmp_path):
 
     with Journal(tmp_path) as journal:
         assert journal.spent == 3.0
-        journal.add_final(journal.candidates[0], 1, 4.0)
+        journal.add_final(journal.candidates[0], 1, 0.5, 4.0)
 
     assert path.read_bytes() == whole
 

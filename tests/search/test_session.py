@@ -393,6 +393,53 @@ def test_a_finished_search_is_told_again_without_training(look, engine):
     assert again.points == first.points
 
 
+@pytest.mark.parametrize("is_told_of", [True, False])
+@pytest.mark.parametrize(
+    ("seconds", "scoring"), [(100.0, 0.0005), (130.0, 0.0002), (200.0, 0.0005), (300.0, 0.001)]
+)
+def test_the_same_again_trains_nothing_and_takes_no_time_more(
+    look, engine, clock, tmp_path, seconds, scoring, is_told_of
+):
+    """Nor where the search was killed right at its end, before it could tell of that."""
+    engine.seconds_per_image = scoring
+    first = look(seconds=seconds).answer
+    before, spent = len(engine.trained), clock.now
+    (journal,) = tmp_path.rglob("journal.jsonl")
+    *lines, end = journal.read_text("utf-8").splitlines(keepends=True)
+    if not is_told_of:
+        journal.write_text("".join(lines), "utf-8")
+
+    again = look(seconds=seconds).answer
+
+    assert '"what": "end"' in end
+    assert len(engine.trained) == before
+    assert (clock.now == spent) or not is_told_of
+    assert again.spent == pytest.approx(first.spent, abs=0.001 if is_told_of else 1.0)
+    assert again.winner.score == first.winner.score
+    assert again.points == first.points
+
+
+@pytest.mark.parametrize("last", range(4, 44, 4))
+def test_what_is_gone_on_with_keeps_to_its_time(look, engine, clock, last):
+    """What runs take beside their training is known from before it was killed."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(now):
+        if len(engine.trained) >= last:
+            raise Killed
+
+    engine.seconds_per_image = 0.0005  # a final takes 16 s of it
+
+    with contextlib.suppress(Killed):
+        look(seconds=200.0, on_event=kill)
+    found = look(seconds=200.0).answer
+
+    assert len(found.winner.records) >= 2
+    assert max(clock.now, found.spent) <= 200
+
+
 def test_another_space_or_a_rewritten_recipe_begins_anew(look, engine, monkeypatch):
     first = look(seconds=60.0).answer
     rewritten = replace(START, knobs={**START.knobs, "neurons": 64})

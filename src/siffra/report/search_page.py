@@ -20,8 +20,8 @@ from siffra.report.words import Words, words_in
 from siffra.search.answer import Finalist, SearchAnswer, as_json
 from siffra.search.importance import Importance
 from siffra.search.recipe_file import measured_in, recipe_text
-from siffra.search.search import FEWEST_STEPS
 from siffra.search.space import knob_of
+from siffra.search.timing import FEWEST_STEPS
 from siffra.views import VIEWS
 
 RECIPE, MODEL = "winner.toml", "winner.safetensors"

@@ -18,7 +18,8 @@ class Allowance:
     """The seconds of a search. `spent` of its `time` are over when it begins, or goes on.
 
     What a run takes beside its training, for scoring and compiling, is learned from those made.
-    `final_overhead` is that of a run that is scored on the test sets.
+    `final_overhead` is that of a run that is scored on the test sets. No time is left once it
+    `is_over`, as it is where a search is asked for again that has ended.
     """
 
     def __init__(
@@ -27,9 +28,11 @@ class Allowance:
         time: float,
         spent: float,
         clock: Callable[[], float],
+        *,
+        is_over: bool = False,
     ) -> None:
         self.budget, self.time = budget, time
-        self.clock = clock
+        self.clock, self.is_over = clock, is_over
         self._begun = clock() - spent
         self._has_runs = self._has_finals = False
         self._entering = 0.0
@@ -43,7 +46,7 @@ class Allowance:
     @property
     def left(self) -> float:
         """Seconds until its time is over."""
-        return self.time - self.spent
+        return 0.0 if self.is_over else self.time - self.spent
 
     @property
     def spare(self) -> float:

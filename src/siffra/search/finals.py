@@ -175,12 +175,13 @@ class Finals:
         setting, dataset = self._setting(candidate), self._dataset.split_for(seed)
         before = self._allowance.clock()
         record, fitted = run(setting, dataset, seed, self._engine)
-        self._allowance.learn_final(self._allowance.clock() - before - record.seconds)
+        overhead = self._allowance.clock() - before - record.seconds
+        self._allowance.learn_final(overhead)
         if seed == 0:
             save_model(self._model_path(candidate), fitted, record, dataset)
         # What is stored by another clock has the same bits, but not the same times.
         self._store.add(record, replace=True)
-        self._journal.add_final(candidate, seed, self._allowance.spent)
+        self._journal.add_final(candidate, seed, overhead, self._allowance.spent)
         self._fitted[record.key] = fitted
         return record
 

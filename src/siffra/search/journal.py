@@ -24,7 +24,9 @@ class Journal:
     """The journal in `folder`, and the candidates that it tells of. Use it as a context manager.
 
     `spent` are the seconds that the search had taken when the last line was written. `averaged`
-    has, by run key, what the finalists' runs come to on averages over views.
+    has, by run key, what the finalists' runs come to on averages over views, and `overheads` the
+    seconds that those runs took beside their training. The search has `ended` that was to take so
+    many seconds, 0 for none; `is_exhausted` tells whether there was nothing more to propose.
 
     Raises:
         SearchError: The folder cannot be used, or another process is making the same search.
@@ -34,7 +36,9 @@ class Journal:
         self.folder = folder
         self.candidates: list[Candidate] = []
         self.averaged: dict[str, Averaged] = {}
-        self.spent = 0.0
+        self.overheads: list[float] = []
+        self.spent = self.ended = 0.0
+        self.is_exhausted = False
         self._path = folder / "journal.jsonl"
         self._lock = FileLock(folder / "lock")
 
@@ -65,6 +69,7 @@ class Journal:
             origin=candidate.origin,
             steps=candidate.steps,
             short_steps=candidate.short_steps,
+            entering=candidate.entering,
         )
         self.candidates.append(candidate)
 
@@ -91,14 +96,20 @@ class Journal:
         )  # fmt: skip
         candidate.runs.append(ran)
 
-    def add_final(self, candidate: Candidate, seed: int, spent: float) -> None:
+    def add_final(self, candidate: Candidate, seed: int, overhead: float, spent: float) -> None:
         """A run that was scored on the test sets; its record is in the store."""
-        self._write("final", spent, candidate=candidate.number, seed=seed)
+        self._write("final", spent, candidate=candidate.number, seed=seed, overhead=overhead)
+        self.overheads.append(overhead)
 
     def add_average(self, key: str, averaged: Averaged, spent: float) -> None:
         """What the finalist's run with this key comes to on averages over views."""
         self._write("average", spent, key=key, averaged=asdict(averaged))
         self.averaged[key] = averaged
+
+    def add_end(self, time: float, spent: float, *, is_exhausted: bool) -> None:
+        """The search that was to take so much time is at its end."""
+        self._write("end", spent, time=time, exhausted=is_exhausted)
+        self.ended, self.is_exhausted = time, is_exhausted
 
     def _read(self) -> None:
         if not self._path.exists():
@@ -128,6 +139,7 @@ class Journal:
                         origin=line["origin"],
                         steps=line["steps"],
                         short_steps=line["short_steps"],
+                        entering=line.get("entering", 0.0),
                     )
                 )
             case "steps":
@@ -139,8 +151,12 @@ class Journal:
                 told = {name: line[name] for name in ("overhead", "scoring") if name in line}
                 ran = Ran(line["steps"], line["seed"], line["accuracy"], line["seconds"], **told)
                 self.candidates[line["candidate"]].runs.append(ran)
+            case "final" if "overhead" in line:
+                self.overheads.append(line["overhead"])
             case "average":
                 self.averaged[line["key"]] = Averaged(**line["averaged"])
+            case "end":
+                self.ended, self.is_exhausted = line["time"], line["exhausted"]
 
     def _write(self, what: str, spent: float, **told: Any) -> None:
         self.spent = spent

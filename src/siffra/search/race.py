@@ -61,7 +61,8 @@ class Candidate:
     `steps` is how many it trains for in the whole budget, 0 where so few fit that it cannot take
     part. `origin` names the recipe that it is, or is empty. Runs of another number of steps,
     from before the number was corrected, count for nothing but are kept. `final_steps` is how
-    many it trains for on the test sets, once that is settled; 0 before.
+    many it trains for on the test sets, once that is settled; 0 before. To propose and to time it
+    took `entering` seconds; 0 where nobody knows.
     """
 
     number: int
@@ -72,6 +73,7 @@ class Candidate:
     short_steps: int
     runs: list[Ran] = field(default_factory=list)
     final_steps: int = 0
+    entering: float = 0.0
 
     def runs_of(self, number: int) -> list[Ran]:
         """Its runs that count in a round, by seed."""

@@ -6,7 +6,6 @@ its figures are not the luck by which it won. What was chosen before is not chan
 """
 
 import itertools
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -23,24 +22,20 @@ from siffra.network import network_for
 from siffra.recipes import Recipe
 from siffra.search.allowance import Allowance
 from siffra.search.asked import Asked, Doing, Now
-from siffra.search.budget import spell_seconds
 from siffra.search.finals import MUST, Confirmed, Finals, scored
 from siffra.search.journal import Journal
 from siffra.search.laying import laid
-from siffra.search.pace import Pace
 from siffra.search.proposals import Seen, proposals
 from siffra.search.race import ROUNDS, SHORT, Candidate, Ran, Turn, next_turn, ranking
+from siffra.search.refusals import no_time, too_slow
 from siffra.search.space import Given, Space, parameters_of
-from siffra.search.trial import seconds_per_step, try_out, with_steps
+from siffra.search.timing import FEWEST_STEPS, Timing
+from siffra.search.trial import try_out, with_steps
 from siffra.store import Store
 
-FEWEST_STEPS = 24
-"""Steps in the whole budget; what makes fewer here does not take part."""
 LEAST_TIME = 4
 """A search takes at least so many times its budget."""
 
-_TIMED = 0.04
-"""The share of a budget that is spent on timing a candidate."""
 _TIMINGS = 3
 """So often a recipe that is too slow is timed: the machine may be busy for a moment."""
 _PREDICTING = 0.1
@@ -103,10 +98,11 @@ class Search:
         self._asked, self._dataset, self._space = asked, dataset, space
         self._judged_by, self._engine = judged_by, engine
         self._journal, self._on_event = journal, on_event
-        self._allowance = Allowance(asked.budget, asked.time, journal.spent, clock)
-        self._pace = Pace(dataset, engine)
+        is_over = asked.time <= journal.ended
+        self._allowance = Allowance(asked.budget, asked.time, journal.spent, clock, is_over=is_over)
+        self._timing = Timing(dataset, engine, self._allowance)
         self._timings: Counter[int] = Counter()
-        self._is_exhausted = False
+        self._is_exhausted = is_over and journal.is_exhausted
         self._finals = Finals(dataset, engine, store, journal, self._allowance, self._tell)
 
     def make(self, recipes: Sequence[Recipe]) -> Found:
@@ -115,12 +111,16 @@ class Search:
         Raises:
             SearchError: Nothing can be trained within the budget, or no network can be built.
         """
+        self._recall()
         self._start(recipes)
         while self._allowance.spare > 0:
             if not self._step():
                 break
         finalists = self._finalists()
         confirmed = self._finals.confirm(finalists)
+        if not self._allowance.is_over:
+            time, spent = self._asked.time, self._allowance.spent
+            self._journal.add_end(time, spent, is_exhausted=self._is_exhausted)
         left_out = [(self._why_left_out(recipe, finalists), recipe.name) for recipe in recipes]
         return Found(
             finalists=confirmed,
@@ -131,6 +131,17 @@ class Search:
             slow=tuple(name for why, name in left_out if why == "slow"),
             untried=tuple(name for why, name in left_out if why == "untried"),
         )
+
+    def _recall(self) -> None:
+        """What runs and candidates took, where the search goes on: it is predicted as before."""
+        for candidate in self._candidates:
+            if candidate.entering:
+                self._allowance.learn_entering(candidate.entering)
+            for ran in candidate.runs:
+                if ran.overhead:
+                    self._learn(candidate, ran)
+        for overhead in self._journal.overheads:
+            self._allowance.learn_final(overhead)
 
     @property
     def _candidates(self) -> list[Candidate]:
@@ -154,7 +165,13 @@ class Search:
             parameters, setting = self._proposed(len(self._candidates))
             self._enter(setting, parameters)
         if not self._able():
-            raise self._no_time() if any(c.steps for c in self._candidates) else self._too_slow()
+            raise self._unable()
+
+    def _unable(self) -> SearchError:
+        quick = [candidate for candidate in self._candidates if candidate.steps > 0]
+        if not quick:
+            return too_slow(self._asked, self._engine.threads)
+        return no_time(self._asked, min(self._least_time(candidate) for candidate in quick))
 
     def _enter_recipe(self, recipe: Recipe) -> None:
         """A recipe as a candidate, unless it is none, or the same as another."""
@@ -243,7 +260,7 @@ class Search:
             except ConfigError as error:
                 refused = error
             else:
-                if setting not in known and self._may_be_quick_enough(setting):
+                if setting not in known and self._timing.may_be_quick_enough(setting, self._able()):
                     return parameters, setting
             if known and self._allowance.spare <= 0:
                 break
@@ -262,66 +279,30 @@ class Search:
                 return [Seen(c.parameters, c.score(number)) for c in ran]
         return []
 
-    def _may_be_quick_enough(self, setting: Setting) -> bool:
-        """Whether it would make enough steps at the rate of arithmetic that is usual for its kind.
+    def _enter(
+        self,
+        setting: Setting,
+        parameters: Mapping[str, Any],
+        origin: str = "",
+        begun: float | None = None,
+    ) -> None:
+        """Time a candidate, and let it into the race; with no steps where it is too slow.
 
-        Where none of its kind was seen, at the best rate that was.
+        To propose it has `begun` at that time of the clock.
         """
-        able = self._able()
-        rates = [c.steps * self._pace.work(c.setting) / self._asked.budget for c in able]
-        kind = type(setting.model)
-        alike = [rate for rate, c in zip(rates, able, strict=True) if type(c.setting.model) is kind]
-        if not rates:
-            return True
-        rate = median(alike) if alike else max(rates)
-        return self._asked.budget * rate >= FEWEST_STEPS * self._pace.work(setting)
-
-    def _enter(self, setting: Setting, parameters: Mapping[str, Any], origin: str = "") -> None:
-        """Time a candidate, and let it into the race; with no steps where it is too slow."""
-        number = len(self._candidates)
+        number, clock = len(self._candidates), self._allowance.clock
         steps = self._timed(number, setting)
         entered = Candidate(number, setting, dict(parameters), origin, steps, _short(steps))
+        if begun is not None:
+            entered.entering = clock() - begun
+            self._allowance.learn_entering(entered.entering)
         self._journal.add_candidate(entered, self._allowance.spent)
 
     def _timed(self, number: int, setting: Setting) -> int:
         """How many steps of a candidate fit the budget, by a timing; 0 where they are too few."""
         self._timings[number] += 1
         self._tell("timing", None, 0)
-        worth = _TIMED * self._asked.budget
-        most = self._allowance.planned() / FEWEST_STEPS
-        a_step = self._pace.least(setting)
-        if a_step <= most:
-            carefully = self._pace.most(setting) > most
-            a_step = seconds_per_step(
-                setting, self._dataset, self._engine, worth, most, carefully=carefully
-            )
-            self._pace.learn(setting, a_step)
-        steps = self._allowance.steps(a_step)
-        return steps if steps >= FEWEST_STEPS else 0
-
-    def _no_time(self) -> SearchError:
-        with_fixed, fewer = self._fixed_in_words()
-        quick = (candidate for candidate in self._candidates if candidate.steps > 0)
-        least = math.ceil(min(self._least_time(candidate) for candidate in quick))
-        return SearchError(
-            f"time: {spell_seconds(self._asked.time)} is too little to train a network{with_fixed} "
-            f"{MUST} times on this machine and to score it, which takes {spell_seconds(least)} or "
-            f"more; give a longer --time{fewer}."
-        )
-
-    def _fixed_in_words(self) -> tuple[str, str]:
-        """Which knobs are fixed, and what can be done about it; nothing where none is."""
-        fixed = ", ".join(f"{name} = {value}" for name, value in self._asked.fixed.items())
-        return (f" with {fixed}", ", or fix fewer knobs") if fixed else ("", "")
-
-    def _too_slow(self) -> SearchError:
-        with_fixed, fewer = self._fixed_in_words()
-        return SearchError(
-            f"budget: in {spell_seconds(self._asked.budget)} no network{with_fixed} makes "
-            f"{FEWEST_STEPS} steps on this machine, the least that a training can be judged by; "
-            f"give a longer --budget{fewer}"
-            f"{'' if self._engine.threads > 1 else ', or more --threads'}."
-        )
+        return self._timing.steps(setting)
 
     # -------------------------------------------------------------------------- race
 
@@ -345,8 +326,7 @@ class Search:
         except _NothingNewError:
             self._is_exhausted = self._allowance.spare > 0
             return False
-        self._enter(setting, parameters)
-        self._allowance.learn_entering(self._allowance.clock() - before)
+        self._enter(setting, parameters, begun=before)
         return True
 
     def _finalists_to_come(self) -> int:
@@ -368,8 +348,11 @@ class Search:
         self._journal.add_run(candidate, ran, self._allowance.spent)
         if turn.round == 0:
             self._correct(candidate, tried.seconds / turn.steps)
+        self._learn(candidate, ran)
+
+    def _learn(self, candidate: Candidate, ran: Ran) -> None:
         leader, *_ = [*ranking(self._candidates), candidate]
-        self._allowance.learn(overhead, self._final_overhead(leader))
+        self._allowance.learn(ran.overhead, self._final_overhead(leader))
 
     def _final_overhead(self, leader: Candidate) -> float:
         """Seconds beside its training that a run of the leader's will take in the end.
