@@ -888,6 +888,19 @@ def test_too_few_images_to_choose_by(look, tmp_path):
         look(source=DataSource(path=path))
 
 
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(7, "1 validation row is too few to choose"), (40, "6 validation rows are too few to choose")],
+)
+def test_too_few_rows_to_choose_by(look, tmp_path, count, told):
+    path = tmp_path / "few.csv"
+    rows = [f"{n},{n % 7},{'ab'[n % 2]}" for n in range(count)]
+    path.write_text("\n".join(["w,x,kind", *rows]) + "\n")
+
+    with pytest.raises(SearchError, match=told):
+        look(source=DataSource(path=path, label="kind", validation=0.2), sets=None)
+
+
 def test_the_same_search_is_made_once_at_a_time(look):
     def again(now):
         look()

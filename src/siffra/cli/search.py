@@ -69,15 +69,15 @@ def search(
     siffra search --budget 1m --time 2h --data own.npz --moved 3 --rotated 10
     siffra search --budget 15s --sets test --model dense
     """
-    from siffra.api_search import run_search
-    from siffra.search.budget import seconds_of
-
-    seconds = seconds_of(time, "time")
 
     def show(now: "Now") -> None:
         meter.update(int(now.spent), _words(now), now.time - now.spent)
 
     try:
+        from siffra.api_search import run_search
+        from siffra.search.budget import seconds_of
+
+        seconds = seconds_of(time, "time")
         with Meter(math.ceil(seconds), "s") as meter:
             result = run_search(
                 budget,

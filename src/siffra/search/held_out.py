@@ -47,9 +47,11 @@ def held_out(dataset: Dataset, seed: int, sets: Sequence[str], most: int) -> dic
     """
     val = dataset.val
     if len(val) < FEWEST:
+        noun = "row" if dataset.features else "image"
+        are = " is" if len(val) == 1 else "s are"
         raise SearchError(
-            f"{dataset.name}: {len(val)} validation images are too few to choose a model by; "
-            f"it takes {FEWEST}. Add images to the data set."
+            f"{dataset.name}: {len(val)} validation {noun}{are} too few to choose a model by; "
+            f"it takes {FEWEST}. Add {noun}s to the data set."
         )
     chosen = np.sort(_stream(seed, _PICK).permutation(len(val))[:most])
     plain = Images(val.x[chosen], val.y[chosen])
