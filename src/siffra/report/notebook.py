@@ -46,6 +46,5 @@ def _question(answer: QuestionAnswer, language: str) -> str:
 
 def _added(table: Table, answer: QuestionAnswer, language: str) -> str:
     words = words_in(language)
-    head, *rows = [[cell.text for cell in row] for row in (table.head, *table.rows)]
     title, note = escape(words("head.added")), escape(added_note(words, answer))
-    return f"<p>{title}:</p>{html_table(head, rows)}<p>{note}</p>"
+    return f"<p>{title}:</p>{html_table(*table.texts)}<p>{note}</p>"

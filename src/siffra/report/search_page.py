@@ -93,9 +93,7 @@ def search_text(answer: SearchAnswer, language: str = "en") -> str:
     from siffra.report.terminal import text_table
 
     words = words_in(language)
-    table = _table(words, answer)
-    rows = [[cell.text for cell in row] for row in table.rows]
-    lines = text_table([cell.text for cell in table.head], rows)
+    lines = text_table(*_table(words, answer).texts)
     knobs = knobs_name(words, answer.winner.setting.knobs())
     blocks = [*_summary(words, answer), "\n".join(lines), _averaging(words, answer)]
     blocks.append(f"{words('search.knobs_head')}: {knobs}")

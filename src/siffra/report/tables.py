@@ -38,6 +38,12 @@ class Table:
     head: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
+    @property
+    def texts(self) -> tuple[list[str], list[list[str]]]:
+        """The texts of the header, and those of each row, for where there is no style."""
+        head, *rows = [[cell.text for cell in row] for row in (self.head, *self.rows)]
+        return head, rows
+
 
 Row = tuple[str, LevelAnswer | ExperimentAnswer, Mapping[str, float], str]
 """A row's name, what was measured, what was reported, and a remark."""

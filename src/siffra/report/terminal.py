@@ -124,8 +124,7 @@ def _added_lines(words: Words, answer: QuestionAnswer) -> list[str]:
     table = added_table(words, answer)
     if table is None:
         return []
-    head, *rows = [[cell.text for cell in row] for row in (table.head, *table.rows)]
-    return [f"{words('head.added')}:", *text_table(head, rows), added_note(words, answer)]
+    return [f"{words('head.added')}:", *text_table(*table.texts), added_note(words, answer)]
 
 
 def _claim_lines(words: Words, claim: ClaimAnswer) -> list[str]:
