@@ -63,15 +63,19 @@ class Shape(NamedTuple):
         return 2 * LANES
 
 
+def step(conv: Conv) -> int:
+    """Floats from a position to the one right of it."""
+    return conv.strides * (Shape.of(conv).row // conv.input[1])
+
+
 def positions(conv: Conv) -> np.ndarray:
     """Every position of `conv`, window by window of its pooling, as int64."""
     shape = Shape.of(conv)
     rows, columns, _ = conv.output
-    p, s = conv.pool, conv.strides
-    channels = shape.row // conv.input[1]
+    p = conv.pool
     y = np.arange(rows)[:, None, None, None] * p + np.arange(p)[:, None]
     x = np.arange(columns)[:, None, None] * p + np.arange(p)
-    return (y * s * shape.row + x * s * channels).reshape(-1)
+    return (y * conv.strides * shape.row + x * step(conv)).reshape(-1)
 
 
 def together(filters: int) -> int:

@@ -99,6 +99,16 @@ def forward_after_first(rows, params, layers, work):
 
 
 @inner
+def first_products(images, order, first, last, scale, params, layers, x, work):
+    """Gather images `order[first:last]` in `x`, and fill `work` with the first layer's products."""
+    inputs, units, kernel, _ = layers[0]
+    rows = last - first
+    gather(images, order, first, last, scale, x)
+    weights = matrix(params, kernel, inputs, units)
+    np.dot(matrix(x, 0, rows, inputs), weights, matrix(work, 0, rows, units))
+
+
+@inner
 def largest(row):
     """The place of the largest number, the first of equals; a NaN counts as larger than all.
 
@@ -204,11 +214,9 @@ def step(images, labels, order, first, last, share, params, layers, work, grads,
     """`step_after_first` of images `order[first:last]`, whose first layer works on all pixels."""
     inputs, units, kernel, _ = layers[0]
     rows = last - first
-    gather(images, order, first, last, scale, x)
-    before = matrix(x, 0, rows, inputs)
-    gradient = matrix(work, 0, rows, units)
-    np.dot(before, matrix(params, kernel, inputs, units), gradient)
+    first_products(images, order, first, last, scale, params, layers, x, work)
     told = step_after_first(rows, labels, order, first, share, params, layers, work, grads)
+    before, gradient = matrix(x, 0, rows, inputs), matrix(work, 0, rows, units)
     np.dot(before.T, gradient, matrix(grads, kernel, inputs, units))
     return told
 
@@ -312,16 +320,19 @@ ink_epoch_on_one_thread = compiled(_epoch_on_ink)
 ink_epoch_on_many_threads = parallel(_epoch_on_ink)
 
 
+@inner
+def score_after_first(params, layers, work, out):
+    """From the first layer's products, in `work`, to class probabilities, a row of `out` each."""
+    rows, classes = out.shape
+    at = forward_after_first(rows, params, layers, work)
+    softmax(matrix(work, at, rows, classes), out)
+
+
 @apart
 def predict_some(images, order, first, last, scale, params, layers, x, work, out):
     """Class probabilities of images `order[first:last]`, into those rows of `out`."""
-    inputs, units, kernel, _ = layers[0]
-    rows = last - first
-    gather(images, order, first, last, scale, x)
-    weights = matrix(params, kernel, inputs, units)
-    np.dot(matrix(x, 0, rows, inputs), weights, matrix(work, 0, rows, units))
-    at = forward_after_first(rows, params, layers, work)
-    softmax(matrix(work, at, rows, out.shape[1]), out[first:last])
+    first_products(images, order, first, last, scale, params, layers, x, work)
+    score_after_first(params, layers, work, out[first:last])
 
 
 @parallel
@@ -357,8 +368,7 @@ def list_shards(images, whole, start, pixel, value):
 def predict_some_on_ink(ink, order, rows, scale, params, layers, work, out):
     """Class probabilities of images `order[:rows]`, into `out`."""
     forward_on_ink(ink, order, 0, rows, scale, params, layers[0, 1], work)
-    at = forward_after_first(rows, params, layers, work)
-    softmax(matrix(work, at, rows, out.shape[1]), out)
+    score_after_first(params, layers, work, out)
 
 
 @parallel

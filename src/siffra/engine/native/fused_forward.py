@@ -16,7 +16,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, prange, types
 
-from siffra.engine.native.conv import LANES, Shape, padded, together
+from siffra.engine.native.conv import LANES, Shape, padded, step, together
 from siffra.engine.native.vector import (
     WIDE,
     fma,
@@ -64,7 +64,7 @@ class Tiles(NamedTuple):
         """The tiles of `conv`. The last is filled up with a quad that is there already."""
         shape, pool, count = Shape.of(conv), conv.pool, quads_together(conv)
         rows, columns, _ = conv.output
-        step = conv.strides * (shape.row // conv.input[1])
+        down_by, right_by = conv.strides * shape.row, step(conv)
         y, x = _quads(rows * pool, columns * pool, count)
         # What has no neighbour, in an output of one row or column, is its own.
         down, along = int(rows * pool > 1), int(columns * pool > 1)
@@ -76,11 +76,11 @@ class Tiles(NamedTuple):
         # Of activations little is blank, and a stride that skips pixels leaves little to skip.
         has_gain = conv.name == "conv_1" and conv.strides == 1
         return cls(
-            corners=y * conv.strides * shape.row + x * step,
-            right=along * step,
-            below=down * conv.strides * shape.row,
+            corners=y * down_by + x * right_by,
+            right=along * right_by,
+            below=down * down_by,
             outs=outs.reshape(len(y), -1),
-            spans=np.stack(spans, 1)[: len(y) * has_gain] * [1, 1, step, step],
+            spans=np.stack(spans, 1)[: len(y) * has_gain] * [1, 1, right_by, right_by],
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, prange, types
 
-from siffra.engine.native.conv import LANES, Shape
+from siffra.engine.native.conv import LANES, Shape, step
 from siffra.engine.native.fused_forward import DEAD
 from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.lanewise import store
@@ -85,7 +85,7 @@ class Patches(NamedTuple):
             width=_WIDTH // halves,
             rows=conv.input[0],
             sheets=columns * pool,
-            step=conv.strides * (shape.row // conv.input[1]),
+            step=step(conv),
             blocks=-(-halves * shape.kernel_row // _WIDTH),
             parts=parts,
             vectors=vectors,
