@@ -16,22 +16,32 @@ from siffra.store import open_store
 SPANS = ("--budget", "0.05s", "--time", "4s")
 
 
-@pytest.fixture(scope="module")
-def many(tmp_path_factory):
-    """A user's own data set: 400 + 60 images of 12 x 12 in 3 classes."""
-    rng = np.random.default_rng(3)
+def write_images(folder, side, train, seed, bar):
+    """Data of a user's own: `train` + 60 images of 3 classes, `side` pixels high and wide.
+
+    Bright is a label's `bar`: its rows and columns.
+    """
+    rng = np.random.default_rng(seed)
 
     def images(count):
         y = np.arange(count) % 3
-        x = rng.integers(0, 90, (count, 12, 12))
+        x = rng.integers(0, 90, (count, side, side))
         for image, label in zip(x, y, strict=True):
-            image[2:10, 4 * label : 4 * label + 3] += 150
+            image[bar(label)] += 150
         return x.astype(np.uint8), y
 
-    path = tmp_path_factory.mktemp("data") / "many.npz"
-    (x_train, y_train), (x_test, y_test) = images(400), images(60)
+    path = folder / "own.npz"
+    (x_train, y_train), (x_test, y_test) = images(train), images(60)
     np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     return path
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """400 + 60 images of 12 x 12."""
+    return write_images(
+        tmp_path_factory.mktemp("data"), 12, 400, 3, lambda y: np.s_[2:10, 4 * y : 4 * y + 3]
+    )
 
 
 @pytest.fixture
@@ -99,20 +109,10 @@ def test_a_search_that_is_stopped_says_how_to_have_an_answer_early(
 
 @pytest.fixture(scope="module")
 def plenty(tmp_path_factory):
-    """12,000 + 60 images of 8 x 8 in 3 classes: more than a search of a twentieth second sees."""
-    rng = np.random.default_rng(4)
-
-    def images(count):
-        y = np.arange(count) % 3
-        x = rng.integers(0, 90, (count, 8, 8))
-        for label in range(3):
-            x[y == label, 1:7, 2 * label + 1 : 2 * label + 3] += 150
-        return x.astype(np.uint8), y
-
-    path = tmp_path_factory.mktemp("data") / "plenty.npz"
-    (x_train, y_train), (x_test, y_test) = images(12_000), images(60)
-    np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
-    return path
+    """12,000 + 60 images of 8 x 8: more than a search of a twentieth second sees."""
+    return write_images(
+        tmp_path_factory.mktemp("data"), 8, 12_000, 4, lambda y: np.s_[1:7, 2 * y + 1 : 2 * y + 3]
+    )
 
 
 OF_EVERYTHING = {

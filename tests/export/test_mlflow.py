@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from made_runs import make_record
-from report.fake_answers import make_answers, make_question
+from report.fake_answers import make_answers, make_question, retuned_by_rate
 
 from siffra.config import Setting
 from siffra.errors import SiffraError
@@ -120,17 +120,7 @@ def test_runs_that_were_tried_and_not_chosen_are_marked_and_marks_follow_the_cho
 ):
     (found,) = answers.questions
     rates = (0.1, 0.3, 0.7)
-    levels = tuple(
-        replace(
-            level,
-            settings=tuple(
-                Setting.from_knobs({**level.settings[0].knobs(), "learning_rate": rate})
-                for rate in rates
-            ),
-        )
-        for level in found.question.levels
-    )
-    question = replace(found.question, retune=("learning_rate",), levels=levels)
+    question = retuned_by_rate(found.question, rates)
     retuned = make_answers([question], seeds=2, title="A lab of choices")
     (seen,) = retuned.questions
     chosen = {record.key for level in seen.levels for record in level.records}

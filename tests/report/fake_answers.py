@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -130,6 +131,19 @@ def make_question(
         ),
         claims=tuple(claims),
         figures=tuple(figures),
+    )
+
+
+def retuned_by_rate(question: Question, rates: Sequence[float]) -> Question:
+    """The question, of which each level chooses its learning rate anew among the `rates`."""
+
+    def chosen_from(level: Level) -> Level:
+        knobs = level.settings[0].knobs()
+        settings = tuple(Setting.from_knobs({**knobs, "learning_rate": rate}) for rate in rates)
+        return replace(level, settings=settings)
+
+    return replace(
+        question, retune=("learning_rate",), levels=tuple(map(chosen_from, question.levels))
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from arro3.io import read_parquet
 from made_runs import make_record
-from report.fake_answers import make_answers, make_question, study
+from report.fake_answers import make_answers, make_question, retuned_by_rate, study
 
 from siffra.config import Setting, as_model
 from siffra.report.data_files import (
@@ -32,17 +32,7 @@ RATES = (0.1, 0.3, 0.7)
 def retuned():
     """Of a question that chooses the learning rate anew for each number of neurons."""
     question = make_question("a", [{"neurons": n} for n in (8, 16)], epochs=2)
-    levels = tuple(
-        replace(
-            level,
-            settings=tuple(
-                Setting.from_knobs({**level.settings[0].knobs(), "learning_rate": rate})
-                for rate in RATES
-            ),
-        )
-        for level in question.levels
-    )
-    return make_answers([replace(question, retune=("learning_rate",), levels=levels)], seeds=3)
+    return make_answers([retuned_by_rate(question, RATES)], seeds=3)
 
 
 def test_results_have_the_documented_shape(answers):

@@ -5,19 +5,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_runs import MACHINE, make_record
+from made_runs import make_record
+from report.fake_search import make_search
 
 from siffra.config import Setting
-from siffra.data.load import DataSource
 from siffra.lab.statistics import summarise
 from siffra.recipes import find_recipe
 from siffra.report.figures.front import draw
 from siffra.report.search_front import front_table
 from siffra.report.search_page import write_search
 from siffra.report.words import words_in
-from siffra.search.answer import Finalist, Point, SearchAnswer, front
-from siffra.search.asked import Asked
-from siffra.search.importance import Importance
+from siffra.search.answer import Finalist, Point, SearchAnswer
 
 SETS = ("test", "moved")
 HOME = dict(find_recipe("digits-5s").knobs)
@@ -45,26 +43,7 @@ def answered(*points: Point, winner: int = 2, sets: tuple[str, ...] = SETS) -> S
         score=summarise([0.97, 0.98]),
         seconds=summarise([4.8, 4.8], "ratio"),
     )
-    return SearchAnswer(
-        asked=Asked(5.0, 600.0, sets, {}),
-        dataset="mnist",
-        source=DataSource(),
-        images=48_000,
-        held_out=5_000,
-        machine=MACHINE,
-        engine="native",
-        engine_version=3,
-        spent=590.0,
-        candidates=9,
-        runs=12,
-        winner=won,
-        rivals=(),
-        ahead=None,
-        points=points,
-        front=front([(p.seconds, p.score) for p in points]),
-        importance=Importance({}, 1, {}, ()),
-        study=(),
-    )
+    return make_search(points, won, sets)
 
 
 POINTS = (

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_runs import MACHINE, make_record
+from made_runs import make_record
+from report.fake_search import make_search
 
 from siffra.config import Setting
 from siffra.config.override import override
@@ -14,8 +15,7 @@ from siffra.data.load import DataSource
 from siffra.lab.statistics import Comparison, summarise
 from siffra.recipes import find_recipe, read_recipe
 from siffra.report.search_page import search_text, write_search
-from siffra.search.answer import Finalist, Point, RaceLead, SearchAnswer, average_of, front
-from siffra.search.asked import Asked
+from siffra.search.answer import Finalist, Point, RaceLead, SearchAnswer, average_of
 from siffra.search.importance import Importance
 from siffra.search.study import Reference
 from siffra.views import Averaged
@@ -48,30 +48,17 @@ def point(number: int, seconds: float, score: float, *, is_whole: bool) -> Point
 def answer() -> SearchAnswer:
     points = [point(n, 1 + n / 9, 0.9 + n / 200, is_whole=False) for n in range(9)]
     points += [point(n, 4.5 + n / 9, 0.95 + n / 200, is_whole=True) for n in range(3)]
-    return SearchAnswer(
-        asked=Asked(5.0, 600.0, SETS, {}),
-        dataset="mnist",
-        source=DataSource(),
-        images=48_000,
-        held_out=5_000,
-        machine=MACHINE,
-        engine="native",
-        engine_version=2,
-        spent=590.0,
-        candidates=9,
-        runs=12,
-        winner=finalist(3, "", 0.97),
+    return make_search(
+        points,
+        finalist(3, "", 0.97),
+        SETS,
         rivals=(finalist(0, "digits-5s", 0.96),),
-        ahead=None,
-        points=tuple(points),
-        front=front([(p.seconds, p.score) for p in points]),
         importance=Importance(
             shares={"dropout": 0.6, "filters_2": 0.3, "learning_rate_muon": 0.1},
             candidates=17,
             within={"model": "conv", "optimizer": "muon"},
             unjudged=("layers_after", "filters_3", "filters_4", "strides_4"),
         ),
-        study=(),
     )
 
 

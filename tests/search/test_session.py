@@ -48,6 +48,21 @@ def look(clock, engine, fake_data, tmp_path):
     return look
 
 
+class Killed(BaseException):
+    """A search was ended from outside."""
+
+
+def kill_after(look, seconds):
+    """A search that is killed when it has taken so many seconds."""
+
+    def kill(now):
+        if now.spent > seconds:
+            raise Killed
+
+    with pytest.raises(Killed):
+        look(on_event=kill)
+
+
 def test_it_finds_better_than_where_it_started(look):
     found = look().answer
 
@@ -262,15 +277,7 @@ def test_test_images_are_touched_by_the_finalists_alone(look, fake_data, engine)
 
 
 def test_a_killed_search_goes_on_and_trains_nothing_twice(look, engine):
-    class Killed(BaseException):
-        pass
-
-    def kill(now):
-        if now.spent > 150:
-            raise Killed
-
-    with pytest.raises(Killed):
-        look(on_event=kill)
+    kill_after(look, 150)
     before = len(engine.trained)
     found = look().answer
 
@@ -283,15 +290,7 @@ def test_a_killed_search_goes_on_and_trains_nothing_twice(look, engine):
 
 
 def test_a_search_that_was_stopped_answers_at_once_with_a_time_that_is_over(look, engine, clock):
-    class Killed(BaseException):
-        pass
-
-    def kill(now):
-        if now.spent > 150:
-            raise Killed
-
-    with pytest.raises(Killed):
-        look(on_event=kill)
+    kill_after(look, 150)
     before = raced(engine)
     stopped = clock.now
     early = look(seconds=60.0).answer
@@ -309,9 +308,6 @@ def test_a_search_that_was_stopped_answers_at_once_with_a_time_that_is_over(look
 
 @pytest.mark.parametrize("doing", ["confirming", "averaging"])
 def test_finals_are_made_once_wherever_a_search_is_killed(look, engine, doing):
-    class Killed(BaseException):
-        pass
-
     def kill(now):
         seen.append(now.doing)
         if seen.count(doing) == 2:
@@ -422,9 +418,6 @@ def test_the_same_again_trains_nothing_and_takes_no_time_more(
 @pytest.mark.parametrize("last", range(4, 44, 4))
 def test_what_is_gone_on_with_keeps_to_its_time(look, engine, clock, last):
     """What runs take beside their training is known from before it was killed."""
-
-    class Killed(BaseException):
-        pass
 
     def kill(now):
         if len(engine.trained) >= last:
