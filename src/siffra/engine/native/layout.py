@@ -10,6 +10,7 @@ import numpy as np
 
 from siffra.engine.native.conv import padded
 from siffra.engine.native.dense import Stack
+from siffra.engine.native.grid import zeros_on_lines
 from siffra.network import Network
 
 
@@ -39,7 +40,7 @@ class Layout:
 
     def flatten(self, weights: Mapping[str, np.ndarray]) -> np.ndarray:
         """Weights by name, in Keras' shapes, as one flat float32 array."""
-        flat = np.zeros(self.size, np.float32)
+        flat = zeros_on_lines((self.size,))
         for name, places in self._places.items():
             flat[places] = weights[name]
         return flat

@@ -8,6 +8,7 @@ import numpy as np
 
 from siffra.engine.native import dense, ink
 from siffra.engine.native.gather import scale_of
+from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.layout import Layout
 from siffra.network import Network
 
@@ -38,7 +39,7 @@ class StackPredictor:
         self._classes = network.classes
         self._layers = layout.stack.layers
         features = int(self._layers[0, 0])
-        self._work = np.zeros((_SHARDS, layout.stack.workspace(_ROWS)), np.float32)
+        self._work = zeros_on_lines((_SHARDS, layout.stack.workspace(_ROWS)))
         self._rows = np.zeros((_SHARDS, _ROWS * features), np.float32)
         pixel = np.zeros((_SHARDS, _ROWS * features + 1), ink.number_type(features))
         start = np.zeros((_SHARDS, _ROWS, 2), np.int64)

@@ -9,6 +9,7 @@ from siffra.config import Training
 from siffra.data.dataset import Images
 from siffra.engine.native import dense
 from siffra.engine.native.gather import scale_of
+from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.ink import Ink
 from siffra.engine.native.layout import Layout
 from siffra.engine.native.placement import Placement
@@ -64,7 +65,7 @@ class StackTrainer(Trainer):
         self._x = images.x.reshape(len(images.x), -1)
         self._y = images.y
         self._batch_size = min(training.batch_size, len(images.x))
-        self._velocity = np.zeros_like(self.params)
+        self._velocity = zeros_on_lines(self.params.shape)
         self.memory = {"params": self.params, "velocity": self._velocity}
         self._descent = dense.Descent(
             scale_of(images.x), np.float32(training.learning_rate), np.float32(training.momentum)
@@ -72,8 +73,8 @@ class StackTrainer(Trainer):
         self._layers = layout.stack.layers
         shards = layout.stack.shards(self._batch_size)
         self._rows = -(-self._batch_size // shards)
-        self._dense_grads = np.zeros((shards, layout.stack.total), np.float32)
-        self._work = np.zeros((shards, layout.stack.workspace(self._rows)), np.float32)
+        self._dense_grads = zeros_on_lines((shards, layout.stack.total))
+        self._work = zeros_on_lines((shards, layout.stack.workspace(self._rows)))
         self._losses, self._hits = np.zeros(shards), np.zeros(shards, np.int64)
 
     def epoch(self, order: np.ndarray) -> tuple[float, int]:
@@ -99,7 +100,7 @@ class DenseTrainer(StackTrainer):
     ) -> None:
         super().__init__(network, weights, training, images)
         shards = len(self._work)
-        self._inputs = np.zeros((shards, self._rows * self._x.shape[1]), np.float32)
+        self._inputs = zeros_on_lines((shards, self._rows * self._x.shape[1]))
         self._run = dense.epoch_on_one_thread if shards == 1 else dense.epoch_on_many_threads
 
     def _pass(self, order: np.ndarray) -> None:
@@ -124,7 +125,7 @@ class InkTrainer(StackTrainer):
         super().__init__(network, weights, training, images)
         self._ink = ink
         first_kernel = int(self._layers[0, 0] * self._layers[0, 1]) if training.momentum else 0
-        self._first_grads = np.zeros((1, first_kernel), np.float32)
+        self._first_grads = zeros_on_lines((1, first_kernel))
         one = len(self._work) == 1
         self._run = dense.ink_epoch_on_one_thread if one else dense.ink_epoch_on_many_threads
 
