@@ -12,12 +12,11 @@ import numpy as np
 from siffra.bench.limits import demand_of
 from siffra.bench.peers.base import Problem
 from siffra.engine.draws import epoch_orders
-from siffra.engine.native import dense
+from siffra.engine.native import dense, matrices
 from siffra.engine.native.block_training import BlockTrainer
 from siffra.engine.native.engine import NativeEngine
 from siffra.engine.native.fused import FusedBlock
 from siffra.engine.native.ink import add_outer
-from siffra.engine.native.ink import forward as ink_forward
 from siffra.engine.native.stepped import SteppedBlock
 from siffra.engine.native.training import InkTrainer
 
@@ -128,7 +127,7 @@ class InPieces:
         self._trainer = trainer
         self._work, self._grads = np.ones_like(trainer._work), np.zeros_like(trainer._dense_grads)
         self._again = clock.timed(numba.njit(_products), _AGAIN)
-        self._first = clock.timed(_called(ink_forward), "products")
+        self._first = clock.timed(_called(dense.forward_first_on_ink), "products")
         self._outer = clock.timed(_called(add_outer), "products")
         self._others = clock.timed(_called(dense.step_after_first), "pointwise")
         self._descend = clock.timed(_called(dense.descend), "descent")
@@ -146,7 +145,7 @@ class InPieces:
         units, parts = int(layers[0, 1]), ink.parts.size - 1
         for s, (first, last) in enumerate(pairwise(bounds)):
             work, grads = t._work[s], t._dense_grads[s]
-            self._first(ink, order, first, last, descent.scale, t.params, units, work)
+            self._first(ink, order, first, last, descent.scale, t.params, layers, work)
             self._others(
                 last - first, t._y, order, first, 1.0 / size, t.params, layers, work, grads
             )
@@ -169,19 +168,12 @@ def _called(kernel: Any) -> Any:
 
 def _products(rows, params, layers, work, grads):
     """The products of all layers but the first, as `dense.step_after_first` does them."""
-    at, last = 0, layers.shape[0] - 1
-    spare = rows * layers[:, 1].sum()
-    for i in range(1, last + 1):
-        inputs, units, kernel, _ = layers[i]
-        before = dense.matrix(work, at, rows, inputs)
-        at += rows * inputs
-        weights = dense.matrix(params, kernel, inputs, units)
-        np.dot(before, weights, dense.matrix(work, at, rows, units))
+    last, room = layers.shape[0] - 1, matrices.tiled(rows)
+    panel = work[room * layers[:, 1].sum() :]
+    at = dense.forward_after_first(rows, params, layers, work)
     for i in range(last, 0, -1):
-        inputs, units, kernel, _ = layers[i]
-        gradient = dense.matrix(work, at, rows, units)
-        at -= rows * inputs
-        before = dense.matrix(work, at, rows, inputs)
-        np.dot(before.T, gradient, dense.matrix(grads, kernel, inputs, units))
-        weights = dense.matrix(params, kernel, inputs, units)
-        np.dot(gradient, weights.T, dense.matrix(work, spare, rows, inputs))
+        inputs, units, kernel, _, _ = layers[i]
+        before = at - room * inputs
+        matrices.weight_gradient(work, before, rows, inputs, work, at, units, grads, kernel)
+        matrices.backward(work, at, rows, units, params, kernel, inputs, panel, work, before)
+        at = before

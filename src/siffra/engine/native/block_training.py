@@ -12,6 +12,7 @@ from siffra.engine.native import descent, pointwise
 from siffra.engine.native.block import Block
 from siffra.engine.native.chain import Chain
 from siffra.engine.native.gather import gather, gather_warped, scale_of
+from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.placement import Placement
 from siffra.engine.native.training import Trainer
 from siffra.engine.schedule import ema_decay, learning_rates
@@ -41,7 +42,7 @@ class BlockTrainer(Trainer):
         self._y = images.y
         self._batch_size = min(training.batch_size, len(images.x))
         self._labels = np.zeros(self._batch_size, images.y.dtype)
-        self._grads = np.zeros(placement.trained, np.float32)
+        self._grads = zeros_on_lines((placement.trained,))
         self._optimizer = descent.make_optimizer(training, placement)
         self._rates = learning_rates(training, len(images.x))
         self._next = 0

@@ -1,8 +1,8 @@
 """A stack of dense layers with ReLU between them and softmax cross-entropy at its end.
 
-The matrix products are BLAS's, held to one thread; a batch is cut into a fixed number of
-shards, each with its own gradients, which are added up in a fixed order. So the result does
-not depend on how many threads there are.
+A batch is cut into a fixed number of shards, each with its own gradients, which are added up in a
+fixed order. So the result does not depend on how many threads there are. All layers' inputs and
+units are filled up with zeros to whole vectors.
 """
 
 from itertools import pairwise
@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
+from siffra.engine.native import matrices
+from siffra.engine.native.conv import padded
 from siffra.engine.native.ink import Ink, add_outer, list_ink
 from siffra.engine.native.ink import forward as forward_on_ink
 from siffra.kernels import apart, compiled, inner, parallel
@@ -22,25 +24,26 @@ _PARALLEL_FROM = 4_000_000
 class Stack(NamedTuple):
     """Where a stack's layers are in a flat array of parameters.
 
-    `layers` is (layers, 4) int64: inputs, units, start of the kernel, start of the bias.
+    `layers` is (layers, 5) int64: inputs and units, padding counted, where the kernel and the bias
+    start, and the units that are no padding.
     """
 
     layers: np.ndarray
-    widest: int
     total: int
 
     @classmethod
     def of(cls, widths: list[int]) -> "Stack":
         """The stack whose inputs and units are `widths`, kernel and bias layer by layer."""
         rows, start = [], 0
-        for inputs, units in pairwise(widths):
-            rows.append((inputs, units, start, start + inputs * units))
+        for (inputs, units), own in zip(pairwise(map(padded, widths)), widths[1:], strict=True):
+            rows.append((inputs, units, start, start + inputs * units, own))
             start += inputs * units + units
-        return cls(np.array(rows, np.int64), max(widths[1:]), start)
+        return cls(np.array(rows, np.int64), start)
 
     def workspace(self, rows: int) -> int:
-        """Floats that `step` needs for `rows` images: every activation, and one more."""
-        return rows * (int(self.layers[:, 1].sum()) + self.widest)
+        """Floats that `step` needs for `rows` images: every activation, and a panel of weights."""
+        activations = matrices.tiled(rows) * int(self.layers[:, 1].sum())
+        return activations + matrices.PANEL * int(self.layers[:, :2].max())
 
     def shards(self, batch_size: int) -> int:
         """Into how many parts a batch is cut: decided by sizes alone, never by the machine."""
@@ -63,49 +66,54 @@ def matrix(flat, start, rows, columns):
 
 
 @apart
-def gather(images, order, first, last, scale, out):
-    """Copy rows `order[first:last]` of `images` to the start of flat `out`, times `scale`."""
-    size = images.shape[1]
+def gather(images, order, first, last, scale, size, out):
+    """Copy rows `order[first:last]` of `images`, times `scale`, to `out`, `size` floats each."""
     for i in range(last - first):
         row = images[order[first + i]]
         to = out[i * size : (i + 1) * size]
-        for j in range(size):
+        for j in range(row.size):
             to[j] = np.float32(row[j]) * scale
 
 
 @inner
-def activate(out, bias, relu):
-    """Add `bias` to each row of `out`, then ReLU if asked, in place."""
-    for r in range(out.shape[0]):
-        for u in range(out.shape[1]):
-            z = out[r, u] + bias[u]
-            # Written so that NaN passes through.
-            out[r, u] = np.float32(0) if relu and z <= 0 else z
+def floor(layers, i):
+    """What the outputs of layer `i` are at least: 0, as ReLU leaves them, but for the last one."""
+    return np.float32(0 if i < layers.shape[0] - 1 else -np.inf)
 
 
 @inner
 def forward_after_first(rows, params, layers, work):
-    """From the first layer's products, in `work`, to the logits; returns where those start."""
-    at, last = 0, layers.shape[0] - 1
-    for i in range(last + 1):
-        inputs, units, kernel, bias = layers[i]
-        if i > 0:
-            before = matrix(work, at, rows, inputs)
-            at += rows * inputs
-            weights = matrix(params, kernel, inputs, units)
-            np.dot(before, weights, matrix(work, at, rows, units))
-        activate(matrix(work, at, rows, units), params[bias : bias + units], i < last)
+    """From the first layer's outputs, in `work`, to the logits; returns where those start."""
+    at, room = 0, matrices.tiled(rows)
+    panel = room * layers[:, 1].sum()
+    for i in range(1, layers.shape[0]):
+        inputs, units, kernel, bias, _ = layers[i]
+        to = at + room * inputs
+        matrices.forward(
+            work, at, rows, inputs, params, kernel, bias, units, floor(layers, i), work[panel:],
+            work, to,
+        )  # fmt: skip
+        at = to
     return at
 
 
 @inner
-def first_products(images, order, first, last, scale, params, layers, x, work):
-    """Gather images `order[first:last]` in `x`, and fill `work` with the first layer's products."""
-    inputs, units, kernel, _ = layers[0]
-    rows = last - first
-    gather(images, order, first, last, scale, x)
-    weights = matrix(params, kernel, inputs, units)
-    np.dot(matrix(x, 0, rows, inputs), weights, matrix(work, 0, rows, units))
+def forward_first(images, order, first, last, scale, params, layers, x, work):
+    """Gather images `order[first:last]` in `x`, and fill `work` with the first layer's outputs."""
+    inputs, units, kernel, bias, _ = layers[0]
+    gather(images, order, first, last, scale, inputs, x)
+    panel = matrices.tiled(last - first) * layers[:, 1].sum()
+    matrices.forward(
+        x, 0, last - first, inputs, params, kernel, bias, units, floor(layers, 0), work[panel:],
+        work, 0,
+    )  # fmt: skip
+
+
+@inner
+def forward_first_on_ink(ink, order, first, last, scale, params, layers, work):
+    """`forward_first` that skips blank pixels."""
+    units, bias = layers[0, 1], layers[0, 3]
+    forward_on_ink(ink, order, first, last, scale, params, units, bias, floor(layers, 0), work)
 
 
 @inner
@@ -123,9 +131,9 @@ def largest(row):
 
 @apart
 def softmax(logits, out):
-    """Fill each row of `out` with the softmax of that of `logits`; they may be the same."""
-    for r in range(logits.shape[0]):
-        row, to = logits[r], out[r]
+    """Fill each row of `out` with the softmax of that of `logits`, its padding left out."""
+    for r in range(out.shape[0]):
+        row, to = logits[r, : out.shape[1]], out[r]
         top = row[largest(row)]
         total = np.float64(0)
         for u in range(row.size):
@@ -137,14 +145,15 @@ def softmax(logits, out):
 
 
 @inner(error_model="numpy")
-def cross_entropy(logits, labels, order, first, share):
+def cross_entropy(logits, classes, labels, order, first, share):
     """Summed loss and right answers; `logits` become the loss's gradient times `share`.
 
-    Row r's label is `labels[order[first + r]]`.
+    Row r's label is `labels[order[first + r]]`. What is past the `classes` is padding: it is 0, and
+    stays so.
     """
     loss, hits = 0.0, 0
     for r in range(logits.shape[0]):
-        row = logits[r]
+        row = logits[r, :classes]
         label = labels[order[first + r]]
         best = largest(row)
         hits += best == label
@@ -163,34 +172,25 @@ def cross_entropy(logits, labels, order, first, share):
 
 @apart
 def step_after_first(rows, labels, order, first, share, params, layers, work, grads):
-    """Forward and backward of all but the first layer's products.
+    """Forward and backward of all but the first layer's kernel.
 
-    Row r's label is `labels[order[first + r]]`. `work` holds the first layer's products, and
-    then the gradient of those; `grads` (flat, as `params`) gets the gradients of the summed loss
-    times `share` but for the first kernel's. Returns the summed loss and the right answers.
+    Row r's label is `labels[order[first + r]]`. `work` holds the first layer's outputs, and
+    then the gradient of its products; `grads` (flat, as `params`) gets the gradients of the summed
+    loss times `share` but for the first kernel's. Returns the summed loss and the right answers.
     """
-    last = layers.shape[0] - 1
+    last, room = layers.shape[0] - 1, matrices.tiled(rows)
+    panel = work[room * layers[:, 1].sum() :]
     at = forward_after_first(rows, params, layers, work)
-    spare = at + rows * layers[last, 1]
     logits = matrix(work, at, rows, layers[last, 1])
-    loss, hits = cross_entropy(logits, labels, order, first, share)
+    loss, hits = cross_entropy(logits, layers[last, 4], labels, order, first, share)
     for i in range(last, -1, -1):
-        inputs, units, kernel, bias = layers[i]
-        gradient = matrix(work, at, rows, units)
-        sums = grads[bias : bias + units]
-        sums[:] = 0
-        for r in range(rows):
-            for u in range(units):
-                sums[u] += gradient[r, u]
+        inputs, units, kernel, bias, _ = layers[i]
+        matrices.bias_gradient(work, at, rows, units, grads, bias)
         if i > 0:
-            at -= rows * inputs
-            before = matrix(work, at, rows, inputs)
-            np.dot(before.T, gradient, matrix(grads, kernel, inputs, units))
-            back = matrix(work, spare, rows, inputs)
-            np.dot(gradient, matrix(params, kernel, inputs, units).T, back)
-            for r in range(rows):
-                for u in range(inputs):
-                    before[r, u] = back[r, u] if before[r, u] > 0 else np.float32(0)
+            before = at - room * inputs
+            matrices.weight_gradient(work, before, rows, inputs, work, at, units, grads, kernel)
+            matrices.backward(work, at, rows, units, params, kernel, inputs, panel, work, before)
+            at = before
     return loss, hits
 
 
@@ -212,20 +212,19 @@ def descend(params, velocity, grads, first, last, descent):
 
 @apart
 def step(images, labels, order, first, last, share, params, layers, work, grads, x, scale):
-    """`step_after_first` of images `order[first:last]`, whose first layer works on all pixels."""
-    inputs, units, kernel, _ = layers[0]
+    """`step_after_first` of images `order[first:last]`, whose first layer takes all pixels."""
+    inputs, units, kernel, _, _ = layers[0]
     rows = last - first
-    first_products(images, order, first, last, scale, params, layers, x, work)
+    forward_first(images, order, first, last, scale, params, layers, x, work)
     told = step_after_first(rows, labels, order, first, share, params, layers, work, grads)
-    before, gradient = matrix(x, 0, rows, inputs), matrix(work, 0, rows, units)
-    np.dot(before.T, gradient, matrix(grads, kernel, inputs, units))
+    matrices.weight_gradient(x, 0, rows, inputs, work, 0, units, grads, kernel)
     return told
 
 
 @apart
 def step_on_ink(ink, labels, order, first, last, share, params, layers, work, grads, scale):
     """`step` whose first layer skips blank pixels; its kernel is left to `descend_parts`."""
-    forward_on_ink(ink, order, first, last, scale, params, layers[0, 1], work)
+    forward_first_on_ink(ink, order, first, last, scale, params, layers, work)
     return step_after_first(last - first, labels, order, first, share, params, layers, work, grads)
 
 
@@ -323,16 +322,16 @@ ink_epoch_on_many_threads = parallel(_epoch_on_ink)
 
 @inner
 def score_after_first(params, layers, work, out):
-    """From the first layer's products, in `work`, to class probabilities, a row of `out` each."""
-    rows, classes = out.shape
+    """From the first layer's outputs, in `work`, to class probabilities, a row of `out` each."""
+    rows = out.shape[0]
     at = forward_after_first(rows, params, layers, work)
-    softmax(matrix(work, at, rows, classes), out)
+    softmax(matrix(work, at, rows, layers[-1, 1]), out)
 
 
 @apart
 def predict_some(images, order, first, last, scale, params, layers, x, work, out):
     """Class probabilities of images `order[first:last]`, into those rows of `out`."""
-    first_products(images, order, first, last, scale, params, layers, x, work)
+    forward_first(images, order, first, last, scale, params, layers, x, work)
     score_after_first(params, layers, work, out[first:last])
 
 
@@ -343,8 +342,7 @@ def predict(images, order, scale, params, layers, x, work, out):
     `order` are the images' numbers.
     """
     shards = x.shape[0]
-    n, inputs = images.shape
-    most = x.shape[1] // inputs
+    n, most = images.shape[0], x.shape[1] // layers[0, 0]
     for shard in prange(shards):
         s = np.int64(shard)
         for first in range(n * s // shards, n * (s + 1) // shards, most):
@@ -368,7 +366,7 @@ def list_shards(images, whole, start, pixel, value):
 @apart
 def predict_some_on_ink(ink, order, rows, scale, params, layers, work, out):
     """Class probabilities of images `order[:rows]`, into `out`."""
-    forward_on_ink(ink, order, 0, rows, scale, params, layers[0, 1], work)
+    forward_first_on_ink(ink, order, 0, rows, scale, params, layers, work)
     score_after_first(params, layers, work, out)
 
 

@@ -12,6 +12,7 @@ from typing import final
 import numpy as np
 
 from siffra.config import Training
+from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.part import Part
 from siffra.engine.native.placement import Placement
 from siffra.kernels import compiled
@@ -74,7 +75,7 @@ class Momentum(Optimizer):
 
     def __init__(self, training: Training, placement: Placement) -> None:
         super().__init__(training, placement)
-        self._velocity = np.zeros(placement.trained, np.float32)
+        self._velocity = zeros_on_lines((placement.trained,))
         self.memory = {"velocity": self._velocity}
 
     def _descend(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
@@ -87,7 +88,7 @@ class Nesterov(Optimizer):
 
     def __init__(self, training: Training, placement: Placement) -> None:
         super().__init__(training, placement)
-        self._velocity = np.zeros(placement.trained, np.float32)
+        self._velocity = zeros_on_lines((placement.trained,))
         self.memory = {"velocity": self._velocity}
 
     def _descend(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
@@ -100,8 +101,8 @@ class Adam(Optimizer):
 
     def __init__(self, training: Training, placement: Placement) -> None:
         super().__init__(training, placement)
-        self._first = np.zeros(placement.trained, np.float32)
-        self._second = np.zeros(placement.trained, np.float32)
+        self._first = zeros_on_lines((placement.trained,))
+        self._second = zeros_on_lines((placement.trained,))
         self._steps = np.zeros((), np.int64)
         self.memory = {
             "first": self._first,
@@ -132,7 +133,7 @@ class Muon(Optimizer):
         super().__init__(training, placement)
         hidden = zip(placement.parts[:-1], placement.places[:-1], strict=True)
         self._hidden = [_Hidden(part, place.kernel) for part, place in hidden]
-        self._velocity = np.zeros(placement.trained, np.float32)
+        self._velocity = zeros_on_lines((placement.trained,))
         buffers = {f"buffer_{number}": layer.buffer for number, layer in enumerate(self._hidden)}
         self.memory = {"velocity": self._velocity, **buffers}
 

@@ -18,6 +18,7 @@ from siffra.engine.draws import initial_weights
 from siffra.engine.native.ahead import prepare_all
 from siffra.engine.native.block_training import BlockTrainer
 from siffra.engine.native.chain import ChainPredictor
+from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.ink import Ink, ink_of, is_sparse
 from siffra.engine.native.layout import Layout, is_stack
 from siffra.engine.native.placement import Placement
@@ -38,7 +39,7 @@ class NativeEngine(Engine):
     """Trains dense and convolutional networks on the CPU with siffra's own kernels."""
 
     name = "native"
-    version = 3
+    version = 4
 
     def __init__(self, threads: int | None = None) -> None:
         """Use `threads` threads, or all that there are.
@@ -182,7 +183,7 @@ class NativeFitted(Fitted):
         """Predict with those of a trainer, or with `weights` by name."""
         self._engine = engine
         self._layout = Layout(network) if is_stack(network) else Placement(network)
-        self._params = np.zeros(self._layout.size, np.float32)
+        self._params = zeros_on_lines((self._layout.size,))
         if isinstance(self._layout, Layout):
             self._predictor = StackPredictor(network, self._layout, self._params)
         else:

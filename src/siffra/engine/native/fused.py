@@ -14,6 +14,7 @@ from siffra.engine.native.fused_gradients import (
     input_gradient,
     weight_gradient,
 )
+from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.part import Part
 from siffra.engine.native.placement import Place
 from siffra.network import Conv
@@ -107,7 +108,7 @@ class FusedBlock(Block):
         """Room for the kernel as (block, filter, row, float padded to whole vectors)."""
         shape = self._shape
         blocks, row = shape.filters // LANES, padded(shape.kernel_row)
-        return np.zeros((blocks, LANES, shape.kernel_rows, row), np.float32)
+        return zeros_on_lines((blocks, LANES, shape.kernel_rows, row))
 
     @cached_property
     def _dx(self) -> np.ndarray:

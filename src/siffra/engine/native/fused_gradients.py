@@ -128,8 +128,8 @@ class Room(NamedTuple):
         whole = -(-filters // patches.together) * patches.together
         windows = shards, shape.windows * shape.filters
         return cls(
-            np.zeros((shards, whole * patches.filter_floats), np.float32),
-            np.zeros((shards, shape.filters), np.float32),
+            zeros_on_lines((shards, whole * patches.filter_floats)),
+            zeros_on_lines((shards, shape.filters)),
             zeros_on_lines((shards, patches.sheet_floats)),
             np.zeros(windows, np.float32),
             np.zeros(windows, np.int32),

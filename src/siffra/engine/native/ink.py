@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from siffra.engine.native.lanewise import add_each, floored, spread
 from siffra.engine.native.vector import (
     WIDE,
     add_scaled_rows,
@@ -113,14 +114,16 @@ def fetch_ahead(ink, order, i):
             prefetch(ink.value, at)
 
 
-def _products(count: int):
-    """Products of images with `count` vectors of units."""
+def _outputs(count: int):
+    """Outputs for `count` vectors of units."""
     # Few sums would wait for each other; many would not fit into narrow registers.
     chains = 1 if count * LANES >= 64 else 2
 
     @apart
-    def run(ink, order, first, last, scale, kernel, units, column, out):
+    def run(ink, order, first, last, scale, params, units, column, bias, floor, out):
         pixel, value = ink.pixel, ink.value
+        biases = load_rows(params, bias + column, LANES, LANES, count)
+        least = spread(floor, LANES)
         for i in range(first, last):
             if column == 0:
                 fetch_ahead(ink, order, i)
@@ -130,41 +133,47 @@ def _products(count: int):
             for j in range(a, b - chains + 1, chains):
                 x = np.float32(peek(value, j)) * scale
                 at = np.int64(peek(pixel, j)) * units + column
-                even = add_scaled_rows(even, x, load_rows(kernel, at, LANES, LANES, count))
+                even = add_scaled_rows(even, x, load_rows(params, at, LANES, LANES, count))
                 if chains == 2:
                     x = np.float32(peek(value, j + 1)) * scale
                     at = np.int64(peek(pixel, j + 1)) * units + column
-                    odd = add_scaled_rows(odd, x, load_rows(kernel, at, LANES, LANES, count))
+                    odd = add_scaled_rows(odd, x, load_rows(params, at, LANES, LANES, count))
             if chains == 2:
                 if (b - a) % 2 == 1:
                     x = np.float32(peek(value, b - 1)) * scale
                     at = np.int64(peek(pixel, b - 1)) * units + column
-                    odd = add_scaled_rows(odd, x, load_rows(kernel, at, LANES, LANES, count))
+                    odd = add_scaled_rows(odd, x, load_rows(params, at, LANES, LANES, count))
                 even = add_scaled_rows(even, np.float32(1), odd)
+            even = floored(add_each(even, biases), least)
             store_rows(out, (i - first) * units + column, LANES, even)
 
     return run
 
 
-_products_1, _products_2, _products_4, _products_8 = map(_products, (1, 2, 4, 8))
+_outputs_1, _outputs_2, _outputs_4, _outputs_8 = map(_outputs, (1, 2, 4, 8))
 
 
 @inner
-def forward(ink, order, first, last, scale, kernel, units, out):
-    """Fill `out` (row, unit) with the products of images `order[first:last]` and `kernel`."""
+def forward(ink, order, first, last, scale, params, units, bias, floor, out):
+    """Fill `out` (row, unit) with a first layer's outputs for images `order[first:last]`.
+
+    `params` starts with its kernel; `bias` says where that is. Outputs are at least `floor`.
+    """
     vectors = units // LANES
     for v in range(0, vectors - 7, 8):
-        _products_8(ink, order, first, last, scale, kernel, units, v * LANES, out)
+        _outputs_8(ink, order, first, last, scale, params, units, v * LANES, bias, floor, out)
     # Counted from the end: a number that is known when this is compiled would make the kernels
     # be compiled once more for it.
     if vectors & 4:
         column = (vectors - vectors % 8) * LANES
-        _products_4(ink, order, first, last, scale, kernel, units, column, out)
+        _outputs_4(ink, order, first, last, scale, params, units, column, bias, floor, out)
     if vectors & 2:
         column = (vectors - vectors % 4) * LANES
-        _products_2(ink, order, first, last, scale, kernel, units, column, out)
+        _outputs_2(ink, order, first, last, scale, params, units, column, bias, floor, out)
     if vectors & 1:
-        _products_1(ink, order, first, last, scale, kernel, units, (vectors - 1) * LANES, out)
+        _outputs_1(
+            ink, order, first, last, scale, params, units, (vectors - 1) * LANES, bias, floor, out
+        )
 
 
 def _outer(count: int):

@@ -99,6 +99,53 @@ def where_equal(typingctx, a, b, yes, no):
     return a(a, b, yes, no), codegen
 
 
+@intrinsic
+def add_each(typingctx, sums, vectors):
+    """`sums[i * n + j] + vectors[j]` for each i and j, where n is the number of `vectors`."""
+
+    def codegen(context, builder, signature, args):
+        added = [
+            builder.fadd(
+                builder.extract_value(args[0], i), builder.extract_value(args[1], i % vectors.count)
+            )
+            for i in range(sums.count)
+        ]
+        return context.make_tuple(builder, sums, added)
+
+    return sums(sums, vectors), codegen
+
+
+@intrinsic
+def floored(typingctx, vectors, floor):
+    """The tuple `vectors`, with `floor` where that is not below; NaN stays."""
+
+    def codegen(context, builder, signature, args):
+        kept = []
+        for i in range(vectors.count):
+            vector = builder.extract_value(args[0], i)
+            above = builder.fcmp_unordered(">", vector, args[1])
+            kept.append(builder.select(above, vector, args[1]))
+        return context.make_tuple(builder, vectors, kept)
+
+    return vectors(vectors, floor), codegen
+
+
+@intrinsic
+def gated(typingctx, gates, vectors):
+    """The tuple `vectors`, with 0 where those of the tuple `gates` are not above 0."""
+
+    def codegen(context, builder, signature, args):
+        passed = []
+        for i in range(vectors.count):
+            gate = builder.extract_value(args[0], i)
+            zero = ir.Constant(gate.type, None)
+            opened = builder.fcmp_ordered(">", gate, zero)
+            passed.append(builder.select(opened, builder.extract_value(args[1], i), zero))
+        return context.make_tuple(builder, vectors, passed)
+
+    return vectors(gates, vectors), codegen
+
+
 def each(function: Any) -> Any:
     """A `function` of one float32, which LLVM has no vectors for, made one of vectors."""
 

@@ -1,14 +1,13 @@
 """Where each weight of a plain stack of dense layers is in its flat array of parameters.
 
-The first layer's units are padded with zeros to whole vectors, which its kernels want. Padding
-stays zero in training: its gradients are zero.
+Inputs and units are padded with zeros to whole vectors, which the kernels want. Padding stays zero
+in training: its gradients are zero.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from siffra.engine.native.conv import padded
 from siffra.engine.native.dense import Stack
 from siffra.engine.native.grid import zeros_on_lines
 from siffra.network import Network
@@ -27,11 +26,12 @@ class Layout:
 
     def __init__(self, network: Network) -> None:
         widths = [network.denses[0].inputs, *(dense.units for dense in network.denses)]
-        widths[1] = padded(widths[1])
         self.stack = Stack.of(widths)
         self.size = self.stack.total
         self._places: dict[str, np.ndarray] = {}
-        for dense, (_, units, kernel, bias) in zip(network.denses, self.stack.layers, strict=True):
+        for dense, (_, units, kernel, bias, _) in zip(
+            network.denses, self.stack.layers, strict=True
+        ):
             rows = np.arange(dense.inputs)
             self._places[f"{dense.name}.kernel"] = (
                 kernel + rows[:, None] * units + np.arange(dense.units)

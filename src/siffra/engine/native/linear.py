@@ -7,7 +7,7 @@ import numpy as np
 from numba import prange
 
 from siffra.engine.native import products
-from siffra.engine.native.grid import GROUP
+from siffra.engine.native.grid import GROUP, zeros_on_lines
 from siffra.engine.native.part import InputGradient, Part
 from siffra.kernels import parallel
 
@@ -76,7 +76,7 @@ class ConvLinear(Linear):
     @cached_property
     def _shards(self) -> np.ndarray:
         shards = min(_CONV_SHARDS, self._images)
-        return np.zeros((shards, products.gradient_room(self._tap)), np.float32)
+        return zeros_on_lines((shards, products.gradient_room(self._tap)))
 
     @cached_property
     def _reaches_all(self) -> bool:
@@ -88,7 +88,7 @@ class ConvLinear(Linear):
     def _backward(self) -> list[tuple[InputGradient, np.ndarray]]:
         """The products of a backward pass, and room for the kernel of each."""
         steps = self._part.input_gradients()
-        return [(step, np.zeros(step.places.size, np.float32)) for step in steps]
+        return [(step, zeros_on_lines((step.places.size,))) for step in steps]
 
 
 class MatrixLinear(Linear):

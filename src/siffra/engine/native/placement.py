@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.part import Part, parts_of
 from siffra.network import Dense, Network
 
@@ -43,7 +44,7 @@ class Placement:
 
     def flatten(self, weights: Mapping[str, np.ndarray]) -> np.ndarray:
         """Weights by name, in Keras' shapes, as one flat float32 array."""
-        flat = np.zeros(self.size, np.float32)
+        flat = zeros_on_lines((self.size,))
         for name, where in self._where.items():
             flat[where] = weights[name]
         return flat

@@ -38,9 +38,9 @@ class StackPredictor:
         self._params = params
         self._classes = network.classes
         self._layers = layout.stack.layers
-        features = int(self._layers[0, 0])
+        features = network.denses[0].inputs
         self._work = zeros_on_lines((_SHARDS, layout.stack.workspace(_ROWS)))
-        self._rows = np.zeros((_SHARDS, _ROWS * features), np.float32)
+        self._rows = zeros_on_lines((_SHARDS, _ROWS * int(self._layers[0, 0])))
         pixel = np.zeros((_SHARDS, _ROWS * features + 1), ink.number_type(features))
         start = np.zeros((_SHARDS, _ROWS, 2), np.int64)
         self._lists = _Lists(start, pixel, np.zeros(pixel.shape, np.float32))

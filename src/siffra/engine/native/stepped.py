@@ -6,6 +6,7 @@ import numpy as np
 
 from siffra.engine.native import pointwise
 from siffra.engine.native.block import Block
+from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.linear import make_linear
 from siffra.engine.native.part import Part
 from siffra.engine.native.placement import Place
@@ -29,7 +30,7 @@ class SteppedBlock(Block):
         self._out = out.batch(images, slack)
         small = np.uint8 if tall * wide <= 256 else np.uint16
         self._choices = np.zeros(images * self._places.size * out.channels, small)
-        self._normed = np.zeros((3, out.channels), np.float32)
+        self._normed = zeros_on_lines((3, out.channels))
         self._scale, self._shift, _ = self._normed
         self._scale[:] = 1
         self._mean = np.zeros(out.channels)
@@ -133,7 +134,7 @@ class SteppedBlock(Block):
 
     @cached_property
     def _sums(self) -> np.ndarray:
-        return np.zeros((2, self._images, self.part.z.channels), np.float32)
+        return zeros_on_lines((2, self._images, self.part.z.channels))
 
     @cached_property
     def _totals(self) -> np.ndarray:
@@ -142,14 +143,14 @@ class SteppedBlock(Block):
     @cached_property
     def _plain(self) -> np.ndarray:
         """The terms with which a gradient stays as it is."""
-        terms = np.zeros((3, self.part.z.channels), np.float32)
+        terms = zeros_on_lines((3, self.part.z.channels))
         terms[0] = 1
         return terms
 
     @cached_property
     def _of_norm(self) -> np.ndarray:
         """Room for the terms of a batch norm."""
-        return np.zeros((3, self.part.z.channels), np.float32)
+        return zeros_on_lines((3, self.part.z.channels))
 
 
 class LastBlock(SteppedBlock):

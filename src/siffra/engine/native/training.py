@@ -12,6 +12,7 @@ from siffra.engine.native.gather import scale_of
 from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.ink import Ink
 from siffra.engine.native.layout import Layout
+from siffra.engine.native.matrices import tiled
 from siffra.engine.native.placement import Placement
 from siffra.errors import ConfigError
 from siffra.network import Network
@@ -100,7 +101,7 @@ class DenseTrainer(StackTrainer):
     ) -> None:
         super().__init__(network, weights, training, images)
         shards = len(self._work)
-        self._inputs = zeros_on_lines((shards, self._rows * self._x.shape[1]))
+        self._inputs = zeros_on_lines((shards, tiled(self._rows) * int(self._layers[0, 0])))
         self._run = dense.epoch_on_one_thread if shards == 1 else dense.epoch_on_many_threads
 
     def _pass(self, order: np.ndarray) -> None:

@@ -76,6 +76,18 @@ def store_at(context, builder, array_type, array, index, vector):
 
 
 @intrinsic(prefer_literal=True)
+def multiples(typingctx, number, count):
+    """The tuple `0, number, 2 * number, ...`, `count` of them."""
+    result = types.UniTuple(types.intp, count.literal_value)
+
+    def codegen(context, builder, signature, args):
+        values = [builder.mul(args[0], args[0].type(i)) for i in range(result.count)]
+        return context.make_tuple(builder, result, values)
+
+    return result(types.intp, count), codegen
+
+
+@intrinsic(prefer_literal=True)
 def peek_many(typingctx, array, index, count):
     """The tuple `array[index], ..., array[index + count - 1]`; integers as machine words."""
     kind = types.intp if isinstance(array.dtype, types.Integer) else array.dtype
@@ -300,6 +312,27 @@ def store_rows(typingctx, array, index, stride, rows):
     return types.void(array, types.intp, types.intp, rows), codegen
 
 
+@intrinsic(prefer_literal=True)
+def load_each(typingctx, array, index, offsets, lanes, count):
+    """A tuple of vectors, `array[index + offsets[i] + j * lanes :][:lanes]` for each i and j.
+
+    There are `count` of them for each of the `offsets`.
+    """
+    result = types.UniTuple(Vector(lanes.literal_value), offsets.count * count.literal_value)
+
+    def codegen(context, builder, signature, args):
+        array_, index_, offsets_ = args[:3]
+        rows = []
+        for i in range(result.count):
+            own = builder.extract_value(offsets_, i // count.literal_value)
+            further = index_.type(i % count.literal_value * result.dtype.lanes)
+            at = builder.add(index_, builder.add(own, further))
+            rows.append(load_at(context, builder, array, array_, at, result.dtype.lanes))
+        return context.make_tuple(builder, result, rows)
+
+    return result(array, types.intp, offsets, lanes, count), codegen
+
+
 @intrinsic
 def store_each(typingctx, array, index, offsets, rows):
     """`array[index + offsets[i] + j * lanes :][:lanes] = rows[i * n + j]` for each i and j.
@@ -318,3 +351,32 @@ def store_each(typingctx, array, index, offsets, rows):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, offsets, rows), codegen
+
+
+@intrinsic
+def transposed(typingctx, rows):
+    """The tuple of vectors whose i-th one has lane i of each of `rows`, as many as lanes.
+
+    Halves, quarters, ... of pairs of rows change places, until they are single lanes.
+    """
+    lanes = rows.count
+
+    def codegen(context, builder, signature, args):
+        vectors = [builder.extract_value(args[0], i) for i in range(lanes)]
+        width = lanes // 2
+        while width:
+            for i in (i for i in range(lanes) if not i & width):
+                upper, lower = vectors[i], vectors[i + width]
+                # Lane j of the lower row is number lanes + j.
+                keep = [j if not j & width else lanes + j - width for j in range(lanes)]
+                give = [j + width if not j & width else lanes + j for j in range(lanes)]
+                vectors[i], vectors[i + width] = (
+                    builder.shuffle_vector(
+                        upper, lower, ir.Constant(ir.VectorType(ir.IntType(32), lanes), mask)
+                    )
+                    for mask in (keep, give)
+                )
+            width //= 2
+        return context.make_tuple(builder, rows, vectors)
+
+    return rows(rows), codegen
