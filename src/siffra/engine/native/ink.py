@@ -108,10 +108,15 @@ def fetch_ahead(ink, order, i):
     if i + 16 < order.size:
         prefetch(ink.start, order[i + 16] * parts)
     if i + 8 < order.size:
-        image = order[i + 8]
-        for at in range(ink.start[image, 0], ink.start[image, parts - 1], _LINE):
-            prefetch(ink.pixel, at)
-            prefetch(ink.value, at)
+        fetch(ink, order[i + 8], 0, parts - 1)
+
+
+@inner
+def fetch(ink, image, first, last):
+    """Ask for parts `first` to `last` of an image's list."""
+    for at in range(ink.start[image, first], ink.start[image, last], _LINE):
+        prefetch(ink.pixel, at)
+        prefetch(ink.value, at)
 
 
 def _outputs(count: int):
@@ -183,6 +188,8 @@ def _outer(count: int):
     def run(ink, part, order, first, last, scale, gradient, units, column, rows):
         pixel, value = ink.pixel, ink.value
         for i in range(first, last):
+            if column == 0 and i + 4 < last:
+                fetch(ink, order[i + 4], part, part + 1)  # another thread may have read it last
             image = order[i]
             slope = load_rows(gradient, (i - first) * units + column, LANES, LANES, count)
             for j in range(ink.start[image, part], ink.start[image, part + 1]):
