@@ -185,3 +185,15 @@ class TestAWorker:
         assert not worker.alive
         with Worker.start(patience=0.2) as worker, pytest.raises(BenchError, match="more than 0 s"):
             worker.ask(time.sleep, 60)
+
+    def test_is_warm_when_a_short_epoch_counts_and_tells_the_first_ones_loss(self, problem):
+        with Worker.start() as worker:
+            worker.open("siffra", "train", problem)
+            began = time.monotonic()
+            first, later = worker.turn(), worker.turn()
+            passed = time.monotonic() - began
+
+        assert passed >= 2 * 0.5
+        assert first.seconds + later.seconds < passed / 2
+        assert first.loss == pytest.approx(np.log(10), rel=0.5)
+        assert later.loss < first.loss / 2  # so there were epochs in between

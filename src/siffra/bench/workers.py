@@ -27,8 +27,9 @@ from siffra.errors import BenchError
 _SETTLE = 0.1
 """Seconds before each turn in which the threads of the last one go to sleep."""
 _SHORT = 0.5
-"""Seconds up to which an epoch is timed after another one, as in a training: the first one after
-a pause finds caches cold and cores asleep."""
+"""Seconds that short epochs go on for, as in a training, before the last of them is what counts:
+after a pause caches are cold and cores asleep, and a system may keep two threads that it has just
+woken on one core."""
 _PATIENCE = 300.0
 """Seconds after which a turn is given up; a first one may have to compile for long."""
 
@@ -133,9 +134,12 @@ class _Place:
         self._peer.close()
 
     def turn(self) -> Turn:
-        """One epoch or scoring; if it is short, the one after it, with the loss of the first."""
-        first = self._once()
-        return first if first.seconds > _SHORT else replace(self._once(), loss=first.loss)
+        """One epoch or scoring; of short ones a later one, with the loss of the first."""
+        until = time.perf_counter() + _SHORT
+        last = first = self._once()
+        while time.perf_counter() < until:
+            last = self._once()
+        return replace(last, loss=first.loss)
 
     def _once(self) -> Turn:
         return self._epoch() if self._task == "train" else self._scoring()
