@@ -327,9 +327,9 @@ is timed. That first epoch, in which compilers run, is not counted.
 Each library lives in a process of its own, so that thread pools do not get in each other's way,
 and all are asked for an epoch in turn (A B C A B C), with a pause for threads to go to sleep. All
 processes are given the same number of threads and, on Linux, no more cores than that. Epochs of
-less than half a second go on for that long, as in a training, and the last one is what counts: right
-after a pause caches are cold, cores asleep, and two threads often woken on one core. A library that
-has used up its share of the time sits out after three epochs.
+less than half a second go on for that long, as in a training, and the last one is what counts:
+after a pause caches are cold, cores asleep, and two threads often woken on one core. A library
+that has used up its share of the time sits out after three epochs.
 
 - **siffra** gathers uint8 images and draws each epoch's order while the clock runs. The others have
   their images as float32 before it starts, and are given the order.

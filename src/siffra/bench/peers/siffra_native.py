@@ -9,9 +9,12 @@ import numpy as np
 from siffra.bench.peers.base import Peer, Problem
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.engine.native.engine import NativeEngine
+from siffra.errors import BenchError
 
-_NO_END = 1000
-"""Epochs: more than are timed, but each step's learning rate is worked out beforehand."""
+_NO_END = 5_000_000
+"""Steps: more than are timed, but the learning rate of each is worked out beforehand."""
+_MOST_EPOCHS = 1_000_000
+"""Epochs that a training may have."""
 
 
 class _ClosedError(Exception):
@@ -69,7 +72,9 @@ class Siffra(Peer):
                 raise _ClosedError
 
         problem = self._problem
-        training = problem.setting.training.model_copy(update={"epochs": _NO_END})
+        steps = -(-len(problem.dataset.train) // problem.batch_size)
+        epochs = min(_NO_END // steps, _MOST_EPOCHS)
+        training = problem.setting.training.model_copy(update={"epochs": epochs})
         self._turns.get()
         try:
             self._engine.fit(problem.setting.model, training, problem.dataset, problem.seed, wait)
@@ -77,6 +82,8 @@ class Siffra(Peer):
             return
         except Exception as error:  # the thread that waits for this epoch raises it
             self._ends.put(error)
+        else:
+            self._ends.put(BenchError(f"it was to train for no more than {_NO_END:,} steps"))
 
 
 PEER = Siffra
