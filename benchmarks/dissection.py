@@ -155,7 +155,9 @@ class InPieces:
         scale = -descent.rate * descent.scale
         for part in range(parts):
             for s, (first, last) in enumerate(pairwise(bounds)):
-                self._outer(ink, part, order, first, last, scale, t._work[s], units, t.params)
+                self._outer(
+                    ink, part, order, first, last, scale, t._work[s], units, t._turned, t.params
+                )
             low = rest + part * chunk
             high = min(t.params.size, low + chunk)
             self._descend(t.params, t._velocity, t._dense_grads, low, high, descent)

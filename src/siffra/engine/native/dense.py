@@ -230,8 +230,9 @@ def step_on_ink(ink, labels, order, first, last, share, params, layers, work, gr
 
 @apart
 def descend_parts(
-    ink, begin, end, order, start, size, params, velocity, grads, layers, work, first_grads, descent
-):
+    ink, begin, end, order, start, size, params, velocity, grads, layers, work, first_grads,
+    turned, descent,
+):  # fmt: skip
     """The descent of parts `begin` to `end` of all parameters, after `step_on_ink` of all shards.
 
     Those were of images `order[start : start + size]`.
@@ -249,7 +250,7 @@ def descend_parts(
             rows[low:high] = 0
         for s in range(shards):
             first, last = start + size * s // shards, start + size * (s + 1) // shards
-            add_outer(ink, part, order, first, last, scale, work[s], units, rows)
+            add_outer(ink, part, order, first, last, scale, work[s], units, turned, rows)
         if descent.momentum > 0:
             descend(params, velocity, first_grads, low, high, descent)
         low = rest + part * chunk
@@ -285,8 +286,8 @@ def _epoch(
 
 
 def _epoch_on_ink(
-    ink, labels, order, batch_size, params, velocity, grads, layers, work, first_grads, descent,
-    losses, hits,
+    ink, labels, order, batch_size, params, velocity, grads, layers, work, first_grads, turned,
+    descent, losses, hits,
 ):  # fmt: skip
     """`_epoch` with a first layer that skips blank pixels.
 
@@ -310,7 +311,7 @@ def _epoch_on_ink(
             j = np.int64(job)
             descend_parts(
                 ink, parts * j // jobs, parts * (j + 1) // jobs, order, start, size,
-                params, velocity, grads, layers, work, first_grads, descent,
+                params, velocity, grads, layers, work, first_grads, turned, descent,
             )  # fmt: skip
 
 

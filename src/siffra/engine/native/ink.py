@@ -25,6 +25,8 @@ LANES = 16 if WIDE else 8
 MOST_INK = 0.4
 """Share of pixels with ink above which whole rows of pixels are faster."""
 _PARTS = 2
+_TURNED = 128
+"""Images whose ink is turned at once: a few units' gradients of those stay in the cache."""
 _LINE = 32  # entries of a list: at most a cache line's 64 bytes
 
 
@@ -201,18 +203,74 @@ def _outer(count: int):
     return run
 
 
-_outer_1, _outer_2, _outer_4, _outer_8 = map(_outer, (1, 2, 4, 8))
+_outer_1, _outer_2, _outer_4 = map(_outer, (1, 2, 4))
+
+
+class Turned(NamedTuple):
+    """The ink of up to `_TURNED` images, pixel by pixel: `many` (pixel) of them have some there.
+
+    `image` and `value` (pixel, one of them) say which, in order, and how much.
+    """
+
+    many: np.ndarray
+    image: np.ndarray
+    value: np.ndarray
+
+    @classmethod
+    def room(cls, ink: Ink) -> "Turned":
+        """Room for some of these images."""
+        pixels = int(ink.parts[-1])
+        return cls(
+            np.zeros(pixels, np.int64),
+            np.zeros((pixels, _TURNED), np.uint8),
+            np.zeros((pixels, _TURNED), ink.value.dtype),
+        )
+
+
+@apart
+def _turn(ink, part, order, first, last, turned):
+    """Fill `turned`, where `part` is, with the ink of images `order[first:last]`."""
+    many, images, values = turned.many, turned.image.reshape(-1), turned.value.reshape(-1)
+    many[ink.parts[part] : ink.parts[part + 1]] = 0
+    for i in range(first, last):
+        image = order[i]
+        if i + 4 < last:
+            fetch(ink, order[i + 4], part, part + 1)  # another thread may have read it last
+        for j in range(ink.start[image, part], ink.start[image, part + 1]):
+            pixel = np.int64(peek(ink.pixel, j))
+            to = pixel * _TURNED + many[pixel]
+            images[to], values[to] = i - first, peek(ink.value, j)
+            many[pixel] += 1
+
+
+@apart
+def _outer_8(turned, low, high, scale, gradient, units, column, rows):
+    """`_outer` of 8 vectors for pixels `low` to `high`: a pixel's row is read and written once."""
+    images, values = turned.image.reshape(-1), turned.value.reshape(-1)
+    for pixel in range(low, high):
+        to, at = pixel * units + column, pixel * _TURNED
+        sums = load_rows(rows, to, LANES, LANES, 8)
+        for k in range(at, at + turned.many[pixel]):
+            start = np.int64(peek(images, k)) * units + column
+            x = np.float32(peek(values, k)) * scale
+            sums = add_scaled_rows(sums, x, load_rows(gradient, start, LANES, LANES, 8))
+        store_rows(rows, to, LANES, sums)
 
 
 @inner
-def add_outer(ink, part, order, first, last, scale, gradient, units, rows):
+def add_outer(ink, part, order, first, last, scale, gradient, units, turned, rows):
     """Add to `rows` (pixel, unit), flat: `scale` x ink x `gradient` of images `order[first:last]`.
 
     Only rows of pixels in `part` change. `gradient` is (image, unit), flat.
     """
     vectors = units // LANES
-    for v in range(0, vectors - 7, 8):
-        _outer_8(ink, part, order, first, last, scale, gradient, units, v * LANES, rows)
+    if vectors >= 8:
+        low, high = ink.parts[part], ink.parts[part + 1]
+        for some in range(first, last, _TURNED):
+            _turn(ink, part, order, some, min(some + _TURNED, last), turned)
+            own = gradient[(some - first) * units :]
+            for v in range(0, vectors - 7, 8):
+                _outer_8(turned, low, high, scale, own, units, v * LANES, rows)
     if vectors & 4:
         column = (vectors - vectors % 8) * LANES
         _outer_4(ink, part, order, first, last, scale, gradient, units, column, rows)

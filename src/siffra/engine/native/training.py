@@ -10,7 +10,7 @@ from siffra.data.dataset import Images
 from siffra.engine.native import dense
 from siffra.engine.native.gather import scale_of
 from siffra.engine.native.grid import zeros_on_lines
-from siffra.engine.native.ink import Ink
+from siffra.engine.native.ink import Ink, Turned
 from siffra.engine.native.layout import Layout
 from siffra.engine.native.matrices import tiled
 from siffra.engine.native.placement import Placement
@@ -127,14 +127,15 @@ class InkTrainer(StackTrainer):
         self._ink = ink
         first_kernel = int(self._layers[0, 0] * self._layers[0, 1]) if training.momentum else 0
         self._first_grads = zeros_on_lines((1, first_kernel))
+        self._turned = Turned.room(ink)
         one = len(self._work) == 1
         self._run = dense.ink_epoch_on_one_thread if one else dense.ink_epoch_on_many_threads
 
     def _pass(self, order: np.ndarray) -> None:
         self._run(
             self._ink, self._y, order, self._batch_size, self.params, self._velocity,
-            self._dense_grads, self._layers, self._work, self._first_grads, self._descent,
-            self._losses, self._hits,
+            self._dense_grads, self._layers, self._work, self._first_grads, self._turned,
+            self._descent, self._losses, self._hits,
         )  # fmt: skip
 
 
