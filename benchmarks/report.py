@@ -262,8 +262,9 @@ def _left(times: Sequence[Left]) -> Iterator[str]:
     yield from (
         "",
         f"An epoch is of {times[0].images:,} images. *Products* are all multiply-adds and what is",
-        "one kernel with them: a fused convolution's bias, ReLU and pooling. *Pointwise* are bias,",
-        "activation, pooling, batch norm and loss, *descent* the optimizer's steps, *gather* the",
+        "one kernel with them: a plain dense layer's bias and ReLU, a fused convolution's pooling",
+        "too. *Pointwise* are bias, activation, pooling, batch norm and loss otherwise, *descent* the",
+        "optimizer's steps, *gather* the",
         "batches' images, *rest* the calls of one after the other. *At the peak* is the time of",
         "all multiply-adds at the matrix peak, and *share* how much of the products' time that is;",
         "what is skipped may take it past 100%. Dense networks train in one call an epoch. Here it",
