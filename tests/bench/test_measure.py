@@ -193,7 +193,8 @@ class TestAWorker:
             first, later = worker.turn(), worker.turn()
             passed = time.monotonic() - began
 
-        assert first.loss and later.loss
+        assert first.loss
+        assert later.loss
         assert passed >= 2 * 0.5
         assert first.seconds + later.seconds < passed / 2
         assert first.loss == pytest.approx(np.log(10), rel=0.5)
