@@ -23,6 +23,8 @@ _COLOURS = {
 }
 _STYLE: Any = {"svg.hashsalt": "siffra", "font.size": 9}
 _COLUMNS = 3
+_IN_A_ROW = 4
+"""Libraries that the legend names in one row."""
 
 
 def draw_works(session: Session, path: Path) -> None:
@@ -46,7 +48,9 @@ def draw_works(session: Session, path: Path) -> None:
         axes.set_xlabel("seconds (median; lines from the fastest to the slowest)")
         axes.grid(axis="x", which="major", alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        figure.legend(loc="outside upper center", ncols=len(session.peers), frameon=False)
+        figure.legend(
+            loc="outside upper center", ncols=min(len(session.peers), _IN_A_ROW), frameon=False
+        )
         figure.savefig(path, metadata={"Date": None})
 
 
