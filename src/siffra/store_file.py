@@ -189,10 +189,11 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
 
 def schema_of(db: sqlite3.Connection, path: Path) -> int:
     """The schema's number; 0 for an empty file."""
-    # In this order: another process may be creating the store, all of it in one transaction.
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    (application,) = db.execute("PRAGMA application_id").fetchone()
-    (version,) = db.execute("PRAGMA user_version").fetchone()
+    # In one statement: another process may be creating the store, all of it in one transaction.
+    application, version, tables = db.execute(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)"
+        " FROM pragma_application_id, pragma_user_version"
+    ).fetchone()
     if application != _APPLICATION_ID and (tables or version or application):
         raise StoreError(f"{path}: is a database, but not a store of runs; use another file.")
     if version > len(MIGRATIONS):
