@@ -12,7 +12,7 @@ import numpy as np
 from siffra.bench.limits import demand_of
 from siffra.bench.peers.base import Problem
 from siffra.engine.draws import epoch_orders
-from siffra.engine.native import dense, matrices
+from siffra.engine.native import dense
 from siffra.engine.native.block_training import BlockTrainer
 from siffra.engine.native.engine import NativeEngine
 from siffra.engine.native.fused import FusedBlock
@@ -170,12 +170,6 @@ def _called(kernel: Any) -> Any:
 
 def _products(rows, params, layers, work, grads):
     """The products of all layers but the first, as `dense.step_after_first` does them."""
-    last, room = layers.shape[0] - 1, matrices.tiled(rows)
-    panel = work[room * layers[:, 1].sum() :]
     at = dense.forward_after_first(rows, params, layers, work)
-    for i in range(last, 0, -1):
-        inputs, units, kernel, _, _ = layers[i]
-        before = at - room * inputs
-        matrices.weight_gradient(work, before, rows, inputs, work, at, units, grads, kernel)
-        matrices.backward(work, at, rows, units, params, kernel, inputs, panel, work, before)
-        at = before
+    for i in range(layers.shape[0] - 1, 0, -1):
+        at = dense.backward(i, at, rows, params, layers, work, grads)

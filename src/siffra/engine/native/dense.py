@@ -82,16 +82,21 @@ def floor(layers, i):
 
 
 @inner
+def panel_of(rows, layers, work):
+    """Room for a panel of weights: what is in `work` behind the activations of `rows` images."""
+    return work[matrices.tiled(rows) * layers[:, 1].sum() :]
+
+
+@inner
 def forward_after_first(rows, params, layers, work):
     """From the first layer's outputs, in `work`, to the logits; returns where those start."""
-    at, room = 0, matrices.tiled(rows)
-    panel = room * layers[:, 1].sum()
+    at, room, panel = 0, matrices.tiled(rows), panel_of(rows, layers, work)
     for i in range(1, layers.shape[0]):
         inputs, units, kernel, bias, _ = layers[i]
         to = at + room * inputs
         matrices.forward(
-            work, at, rows, inputs, params, kernel, bias, units, floor(layers, i), work[panel:],
-            work, to,
+            work, at, rows, inputs, params, kernel, bias, units, floor(layers, i), panel, work,
+            to,
         )  # fmt: skip
         at = to
     return at
@@ -102,10 +107,9 @@ def forward_first(images, order, first, last, scale, params, layers, x, work):
     """Gather images `order[first:last]` in `x`, and fill `work` with the first layer's outputs."""
     inputs, units, kernel, bias, _ = layers[0]
     gather(images, order, first, last, scale, inputs, x)
-    panel = matrices.tiled(last - first) * layers[:, 1].sum()
     matrices.forward(
-        x, 0, last - first, inputs, params, kernel, bias, units, floor(layers, 0), work[panel:],
-        work, 0,
+        x, 0, last - first, inputs, params, kernel, bias, units, floor(layers, 0),
+        panel_of(last - first, layers, work), work, 0,
     )  # fmt: skip
 
 
@@ -178,25 +182,33 @@ def step_after_first(rows, labels, order, first, share, params, layers, work, gr
     then the gradient of its products; `grads` (flat, as `params`) gets the gradients of the summed
     loss times `share` but for the first kernel's. Returns the summed loss and the right answers.
     """
-    last, room = layers.shape[0] - 1, matrices.tiled(rows)
-    panel = work[room * layers[:, 1].sum() :]
+    last = layers.shape[0] - 1
     at = forward_after_first(rows, params, layers, work)
     logits = matrix(work, at, rows, layers[last, 1])
     loss, hits = cross_entropy(logits, layers[last, 4], labels, order, first, share)
     for i in range(last, -1, -1):
-        inputs, units, kernel, bias, _ = layers[i]
-        matrices.bias_gradient(work, at, rows, units, grads, bias)
+        matrices.bias_gradient(work, at, rows, layers[i, 1], grads, layers[i, 3])
         if i > 0:
-            before = at - room * inputs
-            matrices.weight_gradient(work, before, rows, inputs, work, at, units, grads, kernel)
-            matrices.backward(work, at, rows, units, params, kernel, inputs, panel, work, before)
-            at = before
+            at = backward(i, at, rows, params, layers, work, grads)
     return loss, hits
 
 
 @inner
+def backward(i, at, rows, params, layers, work, grads):
+    """From the gradient of layer `i`'s products, at `at` in `work`, to that of the layer before.
+
+    That takes the place of the layer's inputs, where this returns; `grads` gets its kernel's.
+    """
+    inputs, units, kernel, _, _ = layers[i]
+    before, panel = at - matrices.tiled(rows) * inputs, panel_of(rows, layers, work)
+    matrices.weight_gradient(work, before, rows, inputs, work, at, units, grads, kernel)
+    matrices.backward(work, at, rows, units, params, kernel, inputs, panel, work, before)
+    return before
+
+
+@inner
 def descend(params, velocity, grads, first, last, descent):
-    """One step of SGD with momentum on `params[first:last]`; `grads` (shard, parameter).
+    """One step of SGD with momentum on `params[first:last]`; `grads` (one shard or two, parameter).
 
     Source: Keras' SGD: v = momentum * v - learning_rate * g; w = w + v.
     """

@@ -9,6 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.typing import templates
 from numba.extending import lower_builtin
 
@@ -104,13 +105,9 @@ def add_each(typingctx, sums, vectors):
     """`sums[i * n + j] + vectors[j]` for each i and j, where n is the number of `vectors`."""
 
     def codegen(context, builder, signature, args):
-        added = [
-            builder.fadd(
-                builder.extract_value(args[0], i), builder.extract_value(args[1], i % vectors.count)
-            )
-            for i in range(sums.count)
-        ]
-        return context.make_tuple(builder, sums, added)
+        again = cgutils.unpack_tuple(builder, args[1]) * (sums.count // vectors.count)
+        added = map(builder.fadd, cgutils.unpack_tuple(builder, args[0]), again)
+        return context.make_tuple(builder, sums, list(added))
 
     return sums(sums, vectors), codegen
 
@@ -120,11 +117,10 @@ def floored(typingctx, vectors, floor):
     """The tuple `vectors`, with `floor` where that is not below; NaN stays."""
 
     def codegen(context, builder, signature, args):
-        kept = []
-        for i in range(vectors.count):
-            vector = builder.extract_value(args[0], i)
-            above = builder.fcmp_unordered(">", vector, args[1])
-            kept.append(builder.select(above, vector, args[1]))
+        kept = [
+            builder.select(builder.fcmp_unordered(">", vector, args[1]), vector, args[1])
+            for vector in cgutils.unpack_tuple(builder, args[0])
+        ]
         return context.make_tuple(builder, vectors, kept)
 
     return vectors(vectors, floor), codegen
@@ -135,12 +131,11 @@ def gated(typingctx, gates, vectors):
     """The tuple `vectors`, with 0 where those of the tuple `gates` are not above 0."""
 
     def codegen(context, builder, signature, args):
-        passed = []
-        for i in range(vectors.count):
-            gate = builder.extract_value(args[0], i)
-            zero = ir.Constant(gate.type, None)
-            opened = builder.fcmp_ordered(">", gate, zero)
-            passed.append(builder.select(opened, builder.extract_value(args[1], i), zero))
+        zero = ir.Constant(context.get_value_type(gates.dtype), None)
+        passed = [
+            builder.select(builder.fcmp_ordered(">", gate, zero), vector, zero)
+            for gate, vector in zip(*(cgutils.unpack_tuple(builder, a) for a in args), strict=True)
+        ]
         return context.make_tuple(builder, vectors, passed)
 
     return vectors(gates, vectors), codegen

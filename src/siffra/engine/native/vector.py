@@ -321,13 +321,8 @@ def load_each(typingctx, array, index, offsets, lanes, count):
     result = types.UniTuple(Vector(lanes.literal_value), offsets.count * count.literal_value)
 
     def codegen(context, builder, signature, args):
-        array_, index_, offsets_ = args[:3]
-        rows = []
-        for i in range(result.count):
-            own = builder.extract_value(offsets_, i // count.literal_value)
-            further = index_.type(i % count.literal_value * result.dtype.lanes)
-            at = builder.add(index_, builder.add(own, further))
-            rows.append(load_at(context, builder, array, array_, at, result.dtype.lanes))
+        places = _each_place(builder, args[1], args[2], offsets.count, result)
+        rows = [load_at(context, builder, array, args[0], at, result.dtype.lanes) for at in places]
         return context.make_tuple(builder, result, rows)
 
     return result(array, types.intp, offsets, lanes, count), codegen
@@ -339,18 +334,23 @@ def store_each(typingctx, array, index, offsets, rows):
 
     There are n times as many `rows` as `offsets`.
     """
-    together = rows.count // offsets.count
 
     def codegen(context, builder, signature, args):
-        array_, index_, offsets_, rows_ = args
-        for i in range(rows.count):
-            own = builder.extract_value(offsets_, i // together)
-            further = index_.type(i % together * rows.dtype.lanes)
-            at = builder.add(index_, builder.add(own, further))
-            store_at(context, builder, array, array_, at, builder.extract_value(rows_, i))
+        places = _each_place(builder, args[1], args[2], offsets.count, rows)
+        for i, at in enumerate(places):
+            store_at(context, builder, array, args[0], at, builder.extract_value(args[3], i))
         return context.get_dummy_value()
 
     return types.void(array, types.intp, offsets, rows), codegen
+
+
+def _each_place(builder, index, offsets, count, rows):
+    """Where each of `rows` is, of which equally many stand together at each of `count` offsets."""
+    together = rows.count // count
+    for i in range(rows.count):
+        own = builder.extract_value(offsets, i // together)
+        further = index.type(i % together * rows.dtype.lanes)
+        yield builder.add(index, builder.add(own, further))
 
 
 @intrinsic
