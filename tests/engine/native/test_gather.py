@@ -1,19 +1,14 @@
-"""Batches as they go into the first layer, against NumPy and `siffra.data.shifts`."""
+"""Batches as they go into the first layer, against NumPy."""
 
 import numpy as np
 import pytest
 
 from siffra.config import Setting
-from siffra.data.shifts import warp
-from siffra.engine.draws import epoch_maps
-from siffra.engine.native.gather import PIXEL, Places, gather, gather_warped
+from siffra.engine.native.gather import PIXEL, Places, gather
 from siffra.engine.native.placement import Placement
 from siffra.network import build_network
 
 EPS = float(np.finfo(np.float32).eps)
-# The source point is a sum of a few float32 products of numbers below 64, so it is off by a few
-# eps of that, and a pixel's neighbours differ by at most 1.
-A_PIXEL_S_ROUNDING = 8 * 64 * EPS
 
 
 def first_grid(shape, **knobs):
@@ -50,19 +45,3 @@ def test_blocks_of_pixels_become_channels_row_by_row():
         np.testing.assert_array_equal(
             found[..., (row * 2 + column) * 2 + c], x[0, row::2, column::2, c]
         )
-
-
-@pytest.mark.parametrize("shape", [(28, 28, 1), (12, 15, 3)])
-def test_augmented_images_are_those_of_the_shifted_sets_warp(shape):
-    training = Setting.from_knobs({"augment": "shifts", "augment_rotate": 170}).training
-    x = images(shape, 40)
-    maps = next(epoch_maps(training, len(x), seed=5))
-    places, grid = first_grid(shape, kernel_size=3)
-    order, out = np.random.default_rng(2).permutation(40), grid.batch(40)
-
-    gather_warped(x, order, maps, PIXEL, places, out)
-
-    whole = np.concatenate([maps, np.tile([[[0, 0, 1]]], (40, 1, 1))], axis=1)
-    expected = warp(x, np.linalg.inv(whole.astype(np.float64)))[order]
-    found = out[: 40 * grid.image].reshape(expected.shape)
-    np.testing.assert_allclose(found, expected, atol=A_PIXEL_S_ROUNDING)

@@ -11,10 +11,11 @@ from siffra.engine.draws import dropout_scales, epoch_maps
 from siffra.engine.native import descent, pointwise
 from siffra.engine.native.block import Block
 from siffra.engine.native.chain import Chain
-from siffra.engine.native.gather import gather, gather_warped, scale_of
+from siffra.engine.native.gather import gather, scale_of
 from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.placement import Placement
 from siffra.engine.native.training import Trainer
+from siffra.engine.native.warp import gather_warped
 from siffra.engine.schedule import ema_decay, learning_rates
 from siffra.network import Network
 

@@ -49,6 +49,44 @@ def spread(typingctx, value, lanes):
     return vector(value, lanes), codegen
 
 
+@intrinsic(prefer_literal=True)
+def ramp(typingctx, lanes):
+    """A vector of 0, 1, 2, ..."""
+    vector = Vector(lanes.literal_value)
+
+    def codegen(context, builder, signature, args):
+        numbers = [float(lane) for lane in range(vector.lanes)]
+        return ir.Constant(ir.VectorType(ir.FloatType(), vector.lanes), numbers)
+
+    return vector(lanes), codegen
+
+
+@intrinsic
+def clamped(typingctx, vector, low, high):
+    """`vector`, no lower than `low` and no higher than `high`; NaN becomes `low`."""
+
+    def codegen(context, builder, signature, args):
+        value, low_, high_ = args
+        raised = builder.select(builder.fcmp_ordered(">", value, low_), value, low_)
+        return builder.select(builder.fcmp_ordered("<", raised, high_), raised, high_)
+
+    return vector(vector, low, high), codegen
+
+
+@intrinsic
+def rounded_down(typingctx, vector):
+    """The largest whole numbers that are not above those of `vector`."""
+
+    def codegen(context, builder, signature, args):
+        kind = args[0].type
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(kind, [kind]), f"llvm.floor.v{vector.lanes}f32"
+        )
+        return builder.call(function, [args[0]])
+
+    return vector(vector), codegen
+
+
 @intrinsic
 def store(typingctx, array, index, vector):
     """`array[index : index + lanes] = vector`; the array may be of floats or of whole numbers."""

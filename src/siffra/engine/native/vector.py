@@ -63,6 +63,24 @@ def fma(builder, a, b, c):
     return builder.call(function, [a, b, c])
 
 
+def gathered(builder, start, indices, kind):
+    """A vector of type `kind`: what lies `indices`, whole numbers, beyond the pointer `start`."""
+    lanes, number = kind.count, ir.VectorType(ir.IntType(64), kind.count)
+    size = ir.Constant(number, [_ALIGN] * lanes)
+    base = splat(builder, builder.ptrtoint(start, number.element), lanes)
+    places = builder.add(base, builder.mul(builder.sext(indices, number), size))
+    pointers = ir.VectorType(kind.element.as_pointer(), lanes)
+    mask = ir.VectorType(ir.IntType(1), lanes)
+    function = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(kind, [pointers, ir.IntType(32), mask, kind]),
+        f"llvm.masked.gather.v{lanes}{kind.element.intrinsic_name}.v{lanes}p0",
+    )
+    every, nothing = ir.Constant(mask, [1] * lanes), ir.Constant(kind, ir.Undefined)
+    at = builder.inttoptr(places, pointers)
+    return builder.call(function, [at, ir.IntType(32)(_ALIGN), every, nothing])
+
+
 def load_at(context, builder, array_type, array, index, lanes):
     """`array[index : index + lanes]`, a vector."""
     at = pointer(context, builder, array_type, array, index, ir.FloatType(), lanes)
@@ -147,15 +165,33 @@ def load(typingctx, array, index, lanes):
 @intrinsic(prefer_literal=True)
 def nonzero(typingctx, array, index, lanes):
     """Which of `array[index : index + lanes]` are not 0: bit i of an int64 is for the i-th."""
-    vector = Vector(lanes.literal_value)
+    count = lanes.literal_value
 
     def codegen(context, builder, signature, args):
-        values = load_at(context, builder, array, args[0], args[1], vector.lanes)
-        found = builder.fcmp_unordered("!=", values, ir.Constant(values.type, None))
-        bits = builder.bitcast(found, ir.IntType(vector.lanes))
+        element = context.get_data_type(array.dtype)
+        at = pointer(context, builder, array, args[0], args[1], element, count)
+        values = builder.load(at, align=context.get_abi_sizeof(element))
+        compare = builder.icmp_unsigned if element == ir.IntType(8) else builder.fcmp_unordered
+        found = compare("!=", values, ir.Constant(values.type, None))
+        bits = builder.bitcast(found, ir.IntType(count))
         return builder.zext(bits, ir.IntType(64))
 
     return types.int64(array, types.intp, lanes), codegen
+
+
+@intrinsic(prefer_literal=True)
+def move(typingctx, to, index, array, start, count):
+    """`to[index : index + count] = array[start : start + count]`, in one piece; of equal types."""
+
+    def codegen(context, builder, signature, args):
+        element, number = context.get_data_type(array.dtype), count.literal_value
+        source = pointer(context, builder, array, args[2], args[3], element, number)
+        target = pointer(context, builder, to, args[0], args[1], element, number)
+        align = context.get_abi_sizeof(element)
+        builder.store(builder.load(source, align=align), target, align=align)
+        return context.get_dummy_value()
+
+    return types.void(to, types.intp, array, types.intp, count), codegen
 
 
 def _count_zeros(name):

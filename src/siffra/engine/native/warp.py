@@ -1,0 +1,271 @@
+"""Augmentation: a batch of images, each gathered through a bilinear warp of its own."""
+
+import numpy as np
+from llvmlite import ir
+from numba import prange, types
+from numba.extending import overload
+
+from siffra.engine.native.conv import LANES
+from siffra.engine.native.gather import ask_for
+from siffra.engine.native.lanewise import clamped, ramp, rounded_down, spread, store, where_above
+from siffra.engine.native.vector import (
+    gathered,
+    high_zeros,
+    intrinsic,
+    low_zeros,
+    move,
+    nonzero,
+    peek,
+    pointer,
+    splat,
+)
+from siffra.kernels import apart, inner, parallel
+
+_FEW = 8
+"""Images that a thread warps one after the other, with the same work space."""
+_ABREAST = 32
+"""Pixels that are asked together whether they have ink."""
+_BREADTH = np.float32(1 / 16)
+"""More than rounding moves the source of a pixel, in pixels."""
+_NO_STEP = np.float32(1e-6)
+"""So small a step from pixel to pixel that a row of them goes nowhere."""
+
+
+@parallel
+def gather_warped(images, order, maps, scale, places, out):
+    """`gather` of (n, height, width, channels) images, each through its own of the `maps`.
+
+    `maps` (n, 2, 3) say where each pixel comes from: see `siffra.engine.draws.epoch_maps`. What
+    comes out is that of `siffra.data.shifts.warp`, to float32's rounding.
+    """
+    for few in prange((order.size + _FEW - 1) // _FEW):
+        _gather_few(images, order, few * _FEW, maps, scale, places, out)
+
+
+@apart
+def _gather_few(images, order, start, maps, scale, places, out):
+    """Gather a few images, from the one at `start` of the `order` on."""
+    _, height, width, channels = images.shape
+    wide = (width + 3) * channels
+    # A copy with zeros around it, so that no pixel's neighbours are a special case.
+    framed = np.zeros((height + 3) * wide + _ABREAST, images.dtype)
+    fours = fours_of(framed)
+    goals = np.empty(height * (width // LANES + 1) + 1, np.int32)
+    starts = np.empty((3, goals.size), np.float32)
+    # Each channel by itself, with room for a vector that begins at the last pixel.
+    warped = np.empty((channels, height * width + LANES), np.float32)
+    for i in range(start, min(order.size, start + _FEW)):
+        ask_for(images, height * width * channels, order, i + 1)
+        image, own = images[order[i]], maps[order[i]]
+        _frame(image, framed)
+        pack(framed, wide, channels, fours)
+        count = _find_ink(own, image.shape, framed, goals, starts)
+        _warp(own, image.shape, scale, fours, count, goals, starts, warped)
+        _place(warped, height * width, places, out[i * places.image : (i + 1) * places.image])
+
+
+@inner
+def _frame(image, framed):
+    """Copy an image into the middle of a frame: a pixel to its top and left, two beyond."""
+    height, width, channels = image.shape
+    wide, floats = (width + 3) * channels, width * channels
+    flat = image.reshape(-1)
+    for y in range(height):
+        source, to = y * floats, (y + 1) * wide + channels
+        if floats < LANES:
+            for j in range(floats):
+                framed[np.uint64(to + j)] = peek(flat, source + j)
+        else:
+            # The last ones end where the row does, some of them copied twice.
+            for j in range(0, floats, LANES):
+                at = min(j, floats - LANES)
+                move(framed, to + at, flat, source + at, LANES)
+
+
+@inner
+def _find_ink(own, shape, framed, goals, starts):
+    """Which vectors of an image that is warped by its `own` map may have ink; how many.
+
+    Vector i begins at pixel `goals[i]`, which is in column `starts[0, i]`; its row's column 0
+    comes from column `starts[1, i]` and row `starts[2, i]` of the framed image, were it as long.
+    """
+    height, width, channels = shape
+    left, right, top, bottom = _box(framed, height, (width + 3) * channels, channels)
+    along_x, along_y, last = own[0, 0], own[1, 0], np.float32(width - 1)
+    across, down = _inverse(along_x), _inverse(along_y)
+    middle_x, middle_y = np.float32(last / 2), np.float32((height - 1) / 2)
+    # One more than the coordinates: the frame's.
+    one = np.float32(1)
+    columns, sources_x, sources_y = starts
+    count = 0
+    for y in range(height):
+        below = np.float32(y) - middle_y
+        from_x = own[0, 1] * below + own[0, 2] - along_x * middle_x + (middle_x + one)
+        from_y = own[1, 1] * below + own[1, 2] - along_y * middle_x + (middle_y + one)
+        first, end = _between(from_x, across, left - one, right + one, last)
+        start, stop = _between(from_y, down, top - one, bottom + one, last)
+        x, most = int(max(first, start)), int(min(end, stop))
+        # How many there are is a sum, not a branch, which would be guessed wrong all the time.
+        for column in range(x, x + width, LANES):
+            at = np.uint64(count)
+            goals[at], columns[at] = y * width + column, column
+            sources_x[at], sources_y[at] = from_x, from_y
+            count += column <= most
+    return count
+
+
+@inner
+def _box(framed, height, wide, channels):
+    """Where a framed image has ink: its first and last column, its first and last row."""
+    left, right, top, bottom = wide, -1, height, -1
+    for y in range(1, height + 1):
+        for j in range(0, wide, _ABREAST):
+            ink = nonzero(framed, y * wide + j, _ABREAST)
+            if wide - j < _ABREAST:
+                ink &= (1 << (wide - j)) - 1
+            if ink:
+                left = min(left, j + low_zeros(ink))
+                right = max(right, j + 63 - high_zeros(ink))
+                top, bottom = min(top, y), y
+    return (
+        np.float32(left // channels),
+        np.float32(right // channels),
+        np.float32(top),
+        np.float32(bottom),
+    )
+
+
+@inner
+def _inverse(step):
+    """1 / step; 0 if it leads nowhere."""
+    return np.float32(1) / step if abs(step) > _NO_STEP else np.float32(0)
+
+
+@inner
+def _between(start, inverse, low, high, last):
+    """The first and the last x in 0..`last` with `start + x / inverse` in `low`..`high`.
+
+    Rather too many than one too few. An `inverse` of 0 stands for a start that stays.
+    """
+    low, high, none = low - _BREADTH, high + _BREADTH, np.float32(-1)
+    if inverse == 0:
+        return np.float32(0), last if low <= start <= high else none
+    one, other = (low - start) * inverse, (high - start) * inverse
+    return max(min(one, other), np.float32(0)), max(min(max(one, other), last), none)
+
+
+@inner
+def _warp(own, shape, scale, fours, count, goals, starts, warped):
+    """Make those vectors of `warped` that `_find_ink` found, and zeros of what is beside them."""
+    height, width, channels = shape
+    wide = (width + 3) * channels
+    zero, ends = spread(np.float32(0), LANES), spread(np.float32(width), LANES)
+    most_x, most_y = spread(np.float32(width + 1), LANES), spread(np.float32(height + 1), LANES)
+    row, pixel = spread(np.float32(wide), LANES), spread(np.float32(channels), LANES)
+    along_x, along_y = spread(own[0, 0], LANES), spread(own[1, 0], LANES)
+    columns, sources_x, sources_y = starts
+    warped[:] = 0
+    for i in range(count):
+        x = spread(peek(columns, i), LANES) + ramp(LANES)
+        source_x = clamped(spread(peek(sources_x, i), LANES) + along_x * x, zero, most_x)
+        source_y = clamped(spread(peek(sources_y, i), LANES) + along_y * x, zero, most_y)
+        left, top = rounded_down(source_x), rounded_down(source_y)
+        right, lower = source_x - left, source_y - top
+        for c in range(channels):
+            place = top * row + left * pixel + spread(np.float32(c), LANES)
+            a, b, d, e = _neighbours(fours, place, wide, channels, scale)
+            upper, under = a + right * (b - a), d + right * (e - d)
+            # What is beyond the row's end is the next one's: zeros, until its turn.
+            values = where_above(ends, x, upper + lower * (under - upper), zero)
+            store(warped[c], peek(goals, i), values)
+
+
+@inner
+def _place(warped, pixels, places, to):
+    """Copy an image, its channels apart in `warped`, to where its floats go."""
+    channels = len(warped)
+    if places.straight and channels == 1:
+        for j in range(pixels):
+            to[np.uint64(j)] = peek(warped[0], j)
+    else:
+        for j in range(pixels):
+            for c in range(channels):
+                to[places.at[j * channels + c]] = warped[c, j]
+
+
+def fours_of(framed):
+    """Room for what `pack` makes of `framed`."""
+    raise NotImplementedError
+
+
+def pack(framed, wide, channels, fours):
+    """Put together each pixel of `framed`, the one right of it, and those below the two.
+
+    To find a pixel in memory takes longer than what is done with it. Where pixels are bytes, four
+    of them are found at once.
+    """
+    raise NotImplementedError
+
+
+@overload(fours_of)
+def _fours_of(framed):
+    def words(framed):
+        return np.zeros(framed.size, np.uint32)
+
+    def itself(framed):
+        return framed
+
+    return words if framed.dtype == types.uint8 else itself
+
+
+@overload(pack)
+def _pack(framed, wide, channels, fours):
+    def pack_bytes(framed, wide, channels, fours):
+        for j in range(framed.size - wide - channels):
+            below = j + wide
+            upper = np.uint32(peek(framed, j)) | np.uint32(peek(framed, j + channels)) << 8
+            lower = np.uint32(peek(framed, below)) | np.uint32(peek(framed, below + channels)) << 8
+            fours[j] = upper | lower << 16
+
+    def leave(framed, wide, channels, fours):
+        return None
+
+    return pack_bytes if framed.dtype == types.uint8 else leave
+
+
+@intrinsic
+def _neighbours(typingctx, fours, places, wide, channels, scale):
+    """Vectors of the pixels at the whole numbers `places`, right of them, below, and both.
+
+    They are times `scale`. `fours` are bytes that were packed, or the floats themselves.
+    """
+    packed, lanes = fours.dtype == types.uint32, places.lanes
+
+    def codegen(context, builder, signature, args):
+        fours_, places_, wide_, channels_, scale_ = args
+        kind = ir.VectorType(context.get_data_type(fours.dtype), lanes)
+        indices = builder.fptosi(places_, ir.VectorType(ir.IntType(32), lanes))
+
+        def found(further):
+            start = pointer(context, builder, fours, fours_, further)
+            return gathered(builder, start, indices, kind)
+
+        if packed:
+            words = found(wide_.type(0))
+
+            def byte(number):
+                shift = ir.Constant(words.type, [8 * number] * lanes)
+                low = ir.Constant(words.type, [255] * lanes)
+                value = builder.and_(builder.lshr(words, shift), low)
+                return builder.sitofp(value, ir.VectorType(ir.FloatType(), lanes))
+
+            four = [byte(number) for number in range(4)]
+        else:
+            below = [wide_, builder.add(wide_, channels_)]
+            four = [found(further) for further in (wide_.type(0), channels_, *below)]
+        spread = splat(builder, scale_, lanes)
+        scaled = [builder.fmul(values, spread) for values in four]
+        return context.make_tuple(builder, signature.return_type, scaled)
+
+    parameters = fours, places, types.intp, types.intp, types.float32
+    return types.UniTuple(places, 4)(*parameters), codegen
