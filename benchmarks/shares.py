@@ -13,7 +13,7 @@ from siffra.bench.works import LEARNING_RATE, WORKS
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
 
-_REPEATS = 7
+_REPEATS = 15
 SHARES = {
     "augmentation conv": "augmentation (moved, turned, shaken), conv 16@8×8, batch 256",
     "augmentation 3x3": "augmentation (moved, turned, shaken), 3×3 net, batch 128",
