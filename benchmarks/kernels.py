@@ -130,15 +130,17 @@ def _fused(network: Network, images: int, *, of_digits: bool) -> Callable[[], ob
     from siffra.data.load import load_dataset
     from siffra.engine.draws import initial_weights
     from siffra.engine.native.chain import Chain
+    from siffra.engine.native.grid import zeros_on_lines
     from siffra.engine.native.placement import Placement
 
     placement = Placement(network)
     chain = Chain(network, placement, images)
     params = placement.flatten(initial_weights(network, 0))
-    batches = [_floats(chain.inputs.size)]
+    chain.inputs[:] = _floats(chain.inputs.size)
+    batches = [chain.inputs]
     if of_digits:
         # Of the same digits again and again the processor would learn where the blank ones are.
-        batches = [chain.inputs.copy() for _ in range(_BATCHES)]
+        batches = [zeros_on_lines(chain.inputs.shape) for _ in range(_BATCHES)]
         pixels = load_dataset().train.x
         for i, batch in enumerate(batches):
             digits = pixels[i * images : (i + 1) * images].reshape(-1)
