@@ -18,9 +18,12 @@ from siffra import store_file
 from siffra.config import Setting
 from siffra.errors import StoreError
 from siffra.examination import Confidence, Examination, Features, Mistake
+from siffra.lab.shelf import Shelf
 from siffra.run import Record
 from siffra.store import Store, default_store_path, open_store
 from siffra.store_file import MIGRATIONS
+from siffra.store_file import beside as beside_store
+from siffra.web.places import Places
 
 DENSE = Setting.from_knobs({"epochs": 2})
 CONV = Setting.from_knobs({"model": "conv", "epochs": 2, "kernel_size": [3, 2], "filters": 4})
@@ -48,13 +51,13 @@ def beside(path: Path) -> list[str]:
     return sorted(file.name for file in path.parent.iterdir())
 
 
-def message_of_opening(path: Path, *, read_only: bool = False) -> str:
-    """The one line that refuses to open the store."""
+def message_of_opening(path: Path, *, read_only: bool = False, names: Path | None = None) -> str:
+    """The one line that refuses to open the store, and `names` it or what is beside it."""
     with pytest.raises(StoreError) as refused, open_store(path, read_only=read_only):
         pass
     message = str(refused.value)
     assert "\n" not in message
-    assert message.startswith(str(path))
+    assert message.startswith(str(names or path))
     return message
 
 
@@ -65,7 +68,7 @@ def python(code: str, *args: object) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
     )
 
 
@@ -355,6 +358,75 @@ class TestClaims:
         assert sorted(got) == sorted(str(n) for n in range(40))
 
 
+class TestFromElsewhere:
+    """A store that somebody else made, with what came beside it."""
+
+    def test_a_claims_owner_is_no_path(self, tmp_path, path):
+        victim = tmp_path / "precious.txt"
+        victim.write_text("mine")
+        key = record(1).key
+        with open_store(path):
+            pass
+        with sqlite3.connect(path) as db:
+            for owner in (str(victim), "../precious.txt"):
+                db.execute("INSERT OR REPLACE INTO claim VALUES (?, ?)", (key, owner))
+                db.commit()
+                with open_store(path) as store:
+                    assert store.health().void_claims == 1
+                    assert store.claim(key)
+        db.close()
+
+        assert victim.read_text() == "mine"
+
+    @pytest.mark.parametrize("ending", [".locks", ".labs", ".ui", ".searches"])
+    def test_a_folder_of_the_stores_that_is_a_link_is_refused(self, tmp_path, path, ending):
+        victims = tmp_path / "victims"
+        victims.mkdir()
+        (victims / ("0" * 32)).write_text("mine")
+        path.with_name(path.name + ending).symlink_to(victims)
+
+        with pytest.raises(StoreError, match=f"{ending}: is a link"):
+            beside_store(path, ending)
+
+        if ending == ".locks":
+            message_of_opening(path, names=path.with_name(path.name + ending))
+        assert (victims / ("0" * 32)).read_text() == "mine"
+
+
+class TestNames:
+    def test_by_a_link_it_is_the_same_store(self, tmp_path, path):
+        link = tmp_path / "link.sqlite"
+        link.symlink_to(path)
+        with open_store(path) as store, open_store(link) as same:
+            assert store.claim("a")
+            assert not same.claim("a")
+            assert same.path == path
+        assert Shelf(link).folder == Shelf(path).folder
+        assert Places(link).folder == Places(path).folder
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="links are made differently")
+    def test_a_link_to_itself_is_refused(self, path):
+        path.symlink_to(path)
+
+        message_of_opening(path)
+        message_of_opening(path, read_only=True)
+
+    def test_by_two_hard_links_it_is_read_and_not_written(self, tmp_path, path):
+        with open_store(path) as store:
+            store.add(record(1))
+        other = tmp_path / "other.sqlite"
+        other.hardlink_to(path)
+
+        assert "2 names" in message_of_opening(other)
+        with open_store(other, read_only=True) as store:
+            assert store.records() == [record(1)]
+
+    @pytest.mark.parametrize("read_only", [False, True])
+    def test_a_name_that_is_too_long_is_refused_in_a_line(self, tmp_path, read_only):
+        for long in (tmp_path / ("a" * 300), tmp_path.joinpath(*["a" * 200] * 25)):
+            message_of_opening(long, read_only=read_only)
+
+
 class TestOpening:
     def test_makes_the_folder(self, tmp_path):
         path = tmp_path / "a" / "b c#d?e" / "runs.sqlite"
@@ -382,6 +454,14 @@ class TestOpening:
 
     def test_a_folder_is_no_store(self, tmp_path):
         assert "is a folder" in message_of_opening(tmp_path)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")
+    @pytest.mark.parametrize("read_only", [False, True])
+    def test_a_device_or_a_pipe_is_no_store(self, tmp_path, read_only):
+        os.mkfifo(tmp_path / "pipe")
+
+        for path in (Path("/dev/null"), tmp_path / "pipe"):
+            assert "a device or a pipe" in message_of_opening(path, read_only=read_only)
 
     def test_a_file_is_no_folder(self, tmp_path):
         (tmp_path / "file").touch()

@@ -2,13 +2,22 @@
 
 The kernel lets go of a lock however its holder dies, so that neither `kill -9` nor a reused
 process number nor a reboot can make the dead look alive.
+
+The names of others are read from a store, which may come from anywhere. So a name counts only if
+it is one that this module makes, and a file only if it is a regular one of such a name: nothing
+else is opened, locked or removed.
 """
 
+import os
+import re
+import stat
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+_NAME = re.compile("[0-9a-f]{32}")  # of uuid4().hex
 
 
 class Presence:
@@ -36,18 +45,20 @@ class Presence:
 
     def is_other(self, name: str) -> bool:
         """Whether `name` is that of another holder that lives."""
-        return name != self.name and not _remove_if_dead(self._folder / name)
+        is_others = name != self.name and _NAME.fullmatch(name)
+        return bool(is_others) and not _remove_if_dead(self._folder / name)
 
     def lives(self, name: str) -> bool:
         """Whether a holder of that name lives; this leaves everything as it is."""
         file = self._folder / name
-        return file.exists() and _is_held(FileLock(file))
+        return bool(_NAME.fullmatch(name)) and _is_lock(file) and _is_held(FileLock(file))
 
     def leave(self) -> None:
         """Let go, and remove all traces of this process and of the dead."""
         self.let_go()
         for file in list(self._folder.iterdir()):
-            _remove_if_dead(file)
+            if _NAME.fullmatch(file.name):
+                _remove_if_dead(file)
         with suppress(OSError):  # not empty: others live
             self._folder.rmdir()
 
@@ -57,12 +68,20 @@ class Presence:
 
 
 def _remove_if_dead(file: Path) -> bool:
-    if not file.exists():
+    if not _is_lock(file):
         return True
     if _is_held(FileLock(file)):
         return False
     file.unlink(missing_ok=True)
     return True
+
+
+def _is_lock(file: Path) -> bool:
+    """Whether it can be what a presence made: a regular file, no link to one."""
+    try:
+        return stat.S_ISREG(os.lstat(file).st_mode)
+    except OSError:
+        return False
 
 
 def _is_held(lock: FileLock) -> bool:

@@ -33,7 +33,15 @@ from siffra.examination import EXAMINING, Examination
 from siffra.presence import Presence
 from siffra.run import Machine, Record
 from siffra.store_faults import explained
-from siffra.store_file import PATIENCE, first_fault, open_file, schema_of, transaction
+from siffra.store_file import (
+    PATIENCE,
+    beside,
+    first_fault,
+    open_file,
+    real_file,
+    schema_of,
+    transaction,
+)
 
 _MODEL: TypeAdapter[Model] = TypeAdapter(Model)
 
@@ -70,11 +78,11 @@ class Store:
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self._db = db
         self._path = path
-        self._presence = Presence(path.with_name(path.name + ".locks"))
+        self._presence = Presence(beside(path, ".locks"))
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The file itself, not a link to it."""
         return self._path
 
     def add(
@@ -285,7 +293,7 @@ def open_store(
     Raises:
         StoreError: It cannot be opened, is damaged, of a newer siffra, or no store at all.
     """
-    path = Path(path)
+    path = real_file(Path(path))
     store = Store(open_file(path, read_only=read_only, patience=patience), path)
     try:
         yield store

@@ -82,14 +82,13 @@ def open_file(path: Path, *, read_only: bool, patience: float) -> sqlite3.Connec
         raise StoreError(
             f"this Python's SQLite is {sqlite3.sqlite_version}; siffra needs 3.37 or later."
         )
-    if path.is_dir():
-        raise StoreError(f"{path}: is a folder; the store of runs is a file.")
     with explained(path):
+        _expect_file(path)
         if read_only:
             db = connect_to_read(path, patience)
         else:
-            if path.exists() and not os.access(path, os.W_OK):
-                raise StoreError(READ_ONLY.format(path))
+            if path.exists():
+                _expect_to_write(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             db = sqlite3.connect(path, timeout=patience, isolation_level=None)
     try:
@@ -106,6 +105,58 @@ def open_file(path: Path, *, read_only: bool, patience: float) -> sqlite3.Connec
         db.close()
         raise
     return db
+
+
+def real_file(path: Path) -> Path:
+    """The file that `path` is a link to; `path` itself if it is none.
+
+    What lies beside a store (`beside`) then lies beside the one file, by whatever name it is
+    opened: two names would make two sets of claims, whose owners take each other for dead.
+
+    Raises:
+        StoreError: It is a link that leads nowhere, or the system cannot tell.
+    """
+    with explained(path):
+        try:
+            return path.resolve() if path.is_symlink() else path
+        except RuntimeError as error:
+            raise StoreError(f"{path}: is a link that leads back to itself.") from error
+
+
+def beside(store: Path, ending: str) -> Path:
+    """The folder beside the store's file that is named after it, with this ending.
+
+    Raises:
+        StoreError: It is a link. One that came with a store could lead to any folder, in which
+            files would then be made and removed.
+    """
+    file = real_file(store)
+    folder = file.with_name(file.name + ending)
+    with explained(store):
+        if folder.is_symlink():
+            raise StoreError(
+                f"{folder}: is a link, and siffra makes and removes files in it; remove the link."
+            )
+    return folder
+
+
+def _expect_file(path: Path) -> None:
+    if path.is_dir():
+        raise StoreError(f"{path}: is a folder; the store of runs is a file.")
+    # Opening a FIFO would wait for whoever writes to it.
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path}: is a device or a pipe; the store of runs is a file.")
+
+
+def _expect_to_write(path: Path) -> None:
+    if not os.access(path, os.W_OK):
+        raise StoreError(READ_ONLY.format(path))
+    # SQLite's log is named after the file: with two names there would be two, and runs lost.
+    if (names := path.stat().st_nlink) > 1:
+        raise StoreError(
+            f"{path}: the file has {names} names (hard links), so that writing to it is not "
+            "safe; make a copy, and use that."
+        )
 
 
 def connect_to_read(path: Path, patience: float, mode: str = "rw") -> sqlite3.Connection:

@@ -24,6 +24,7 @@ from siffra.lab.conduct import run_keys
 from siffra.lab.plan import Plan, PlannedRun
 from siffra.run import Record
 from siffra.store import Store
+from siffra.store_file import beside
 from siffra.whole_files import write_whole
 
 _PLAN = TypeAdapter(Plan)
@@ -85,7 +86,7 @@ class Shelf:
     """The labs that are kept beside the store at `store`."""
 
     def __init__(self, store: Path) -> None:
-        self.folder = store.with_name(store.name + ".labs")
+        self.folder = beside(store, ".labs")
 
     def keep(self, lab: KeptLab) -> None:
         """Keep `lab`, whole or not at all; one that is kept already stays as it was.

@@ -30,6 +30,7 @@ from siffra.search.search import LEAST_TIME, Search
 from siffra.search.space import SPACE, Space
 from siffra.search.study import study_references
 from siffra.store import open_store
+from siffra.store_file import beside
 
 _PER_SECOND, _FEWEST_JUDGES = 1000, 2000
 """Validation images that candidates are judged by: so many for each second of the budget."""
@@ -83,7 +84,7 @@ def search(
     judged_by = held_out(dataset, source.seed if source else 0, asked.sets, most)
     space = Space.of(dataset, asked.fixed)
     starts = [find_recipe(name) for name in shipped_names()] if recipes is None else recipes
-    folder = _folder(store.with_name(store.name + ".searches"), asked, dataset, engine, starts)
+    folder = _folder(beside(store, ".searches"), asked, dataset, engine, starts)
     with open_store(store) as runs, Journal(folder) as journal:
         looking = Search(asked, dataset, space, judged_by, engine, runs, journal, on_event, clock)
         found = looking.make(sorted(starts, key=lambda recipe: _distance(recipe, budget)))

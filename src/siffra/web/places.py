@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from siffra.store_file import beside
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -13,7 +15,7 @@ class Places:
     @property
     def folder(self) -> Path:
         """The page's folder; what lies there can be made again, but for the queue and the data."""
-        return self.store.with_name(self.store.name + ".ui")
+        return beside(self.store, ".ui")
 
     @property
     def queue(self) -> Path:

@@ -38,7 +38,7 @@ class Reports:
         found = folder / "report.html"
         async with self._turn:
             if not found.exists():
-                await asyncio.to_thread(_remove_older, folder, language)
+                await asyncio.to_thread(_remove_older, folder, language, self._places)
                 store = str(self._places.store.absolute())
                 arguments = (store, lab.id, str(folder.absolute()), language)
                 process = await asyncio.create_subprocess_exec(sys.executable, *WRITER, *arguments)
@@ -54,8 +54,10 @@ def _version(lab: KeptLab, places: Places) -> str:
     return hashlib.sha256("\n".join([siffra.__version__, *stored]).encode()).hexdigest()[:12]
 
 
-def _remove_older(folder: Path, language: str) -> None:
-    if folder.parent.is_dir():
+def _remove_older(folder: Path, language: str, places: Places) -> None:
+    # Only of our own: a link that came with a store may lead to anybody's.
+    is_ours = folder.parent.resolve().is_relative_to(places.folder.resolve())
+    if is_ours and folder.parent.is_dir():
         for older in folder.parent.iterdir():
             if older.name.endswith(f"-{language}"):
                 shutil.rmtree(older, ignore_errors=True)
