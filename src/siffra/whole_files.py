@@ -1,16 +1,36 @@
-"""Files that are there whole or not at all, whoever reads meanwhile, whatever ends the writing.
+"""Files and folders that are there whole or not at all, whoever reads, whatever ends the writing.
 
-They are written beside their place and renamed: that is one step, within a file system.
+They are written beside their place and renamed: that is one step, within a file system. What is
+written there is a *part*: made by us, under a random name, where nothing was; so that no link that
+somebody laid there is followed, and two threads may write to one place. Whoever writes a part holds
+it locked, and the kernel lets go of that however the writer dies. So parts that nobody holds are
+what killed processes left, and the next writer in that folder removes them.
 """
 
 import errno
 import os
+import re
+import secrets
+import shutil
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from siffra.errors import SiffraError
+
+try:
+    import fcntl
+except ImportError:  # Windows: there parts are left for a day
+    fcntl = None
+
+_PART = re.compile(r"\.siffra-[0-9a-f]{16}\.part")
+_PART_OF_PROCESS = re.compile(r"\..+\.(?P<pid>[0-9]{1,10})\.part|\.new-[a-z0-9_]{8}")
+"""What siffra 0.1 wrote, whose writers hold nothing locked."""
+_A_DAY = 24 * 3600.0
+_FOUND = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def write_whole(
@@ -27,35 +47,199 @@ def replacing(
 ) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of what is at `path` unless that fails.
 
+    A file keeps the mode of the one that it replaces. A link is replaced, not followed.
+
     Raises:
         SiffraError: It cannot be written; the error is of the class `refusal`.
     """
-    with _beside(path, refusal) as part:
+    with _told(path, refusal):
         if makes_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
+        mode = _mode_of(path)
+        with _part(path.parent) as part:
+            if mode is not None and os.chmod in os.supports_fd:
+                os.chmod(part.fileno(), mode)
+            yield part
+            part.flush()
+            os.fsync(part.fileno())  # or a power cut may leave the name, and nothing in the file
+            if fcntl is None:  # Windows renames no file that is open
+                part.close()
+            os.replace(part.name, path)
 
 
 def expect_room(path: Path, refusal: type[SiffraError]) -> None:
     """See that a file can be written at `path`, and change nothing; raises as `replacing` does."""
-    with _beside(path, refusal) as part:
-        part.touch()
+    with _told(path, refusal):
+        _mode_of(path)
+        with _part(path.parent):
+            pass
 
 
 @contextmanager
-def _beside(path: Path, refusal: type[SiffraError]) -> Iterator[Path]:
-    """The name of a file beside `path`; nothing is left there afterwards."""
-    part = None
+def part_folder(parent: Path) -> Iterator[Path]:
+    """A folder in `parent` for what is not finished; nothing of it is left there afterwards.
+
+    Only its owner can read it.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    remove_left_parts(parent)
+    folder, held = _new_folder(parent)
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        yield part
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def remove_left_parts(folder: Path) -> None:
+    """Remove the parts in `folder` whose writers are dead, and nothing else.
+
+    That is: files and folders of ours, no links, with a part's name, that nobody holds. What the
+    system refuses stays.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _PART.fullmatch(entry.name) or _PART_OF_PROCESS.fullmatch(entry.name):
+                with suppress(OSError):
+                    _remove_if_left(entry)
+
+
+@contextmanager
+def _told(path: Path, refusal: type[SiffraError]) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise refusal(f"{path}: cannot be written: {error.strerror or error}.") from error
+
+
+def _mode_of(path: Path) -> int | None:
+    """The permissions of the file that is at `path`; None if there is none.
+
+    Raises:
+        OSError: What is there is no file that can be replaced: a folder, a device, a pipe.
+    """
+    try:
+        found = path.lstat().st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(found) or (stat.S_ISLNK(found) and path.is_dir()):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not (stat.S_ISREG(found) or stat.S_ISLNK(found)):
+        raise OSError(errno.EINVAL, "Not a regular file")
+    return stat.S_IMODE(found) if stat.S_ISREG(found) else None
+
+
+@contextmanager
+def _part(folder: Path) -> Iterator[BinaryIO]:
+    """A new file in `folder`, held; nothing of its name is left there afterwards."""
+    remove_left_parts(folder)
+    file = _new_file(folder)
+    try:
+        yield file
     finally:
-        if part:
-            with suppress(OSError):
-                part.unlink()
+        with suppress(OSError):  # what could not be written, as was told when it was tried
+            file.close()
+        with suppress(OSError):
+            os.unlink(file.name)
+
+
+def _new_file(folder: Path) -> BinaryIO:
+    while True:
+        path = folder / _new_name()
+        file = path.open("x+b")  # O_EXCL: what has this name already is not opened, links neither
+        _hold(file.fileno())
+        if _is_at(file.fileno(), path):
+            return file
+        file.close()  # before it was held, another writer took it for left
+
+
+def _new_folder(parent: Path) -> tuple[Path, int | None]:
+    while True:
+        folder = parent / _new_name()
+        folder.mkdir(0o700)
+        if fcntl is None:
+            return folder, None
+        held = None
+        with suppress(FileNotFoundError):
+            held = os.open(folder, _FOUND)
+            _hold(held)
+            if _is_at(held, folder):
+                return folder, held
+        if held is not None:
+            os.close(held)
+
+
+def _new_name() -> str:
+    return f".siffra-{secrets.token_hex(8)}.part"
+
+
+def _hold(descriptor: int) -> None:
+    """Lock what is open, where the file system can."""
+    if fcntl:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether what is open is what has this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _remove_if_left(entry: os.DirEntry[str]) -> None:
+    found = entry.stat(follow_symlinks=False)
+    is_folder = stat.S_ISDIR(found.st_mode)
+    if not (is_folder or stat.S_ISREG(found.st_mode)):
+        return
+    if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+        return
+    with _seen_left(entry, is_old=time.time() - found.st_mtime > _A_DAY) as is_left:
+        if not is_left:
+            return
+        if is_folder:
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)
+
+
+@contextmanager
+def _seen_left(entry: os.DirEntry[str], *, is_old: bool) -> Iterator[bool]:
+    """Whether the writer of a part is dead; while this lasts, nobody else can come to hold it."""
+    if of_process := _PART_OF_PROCESS.fullmatch(entry.name):
+        pid = of_process["pid"]
+        yield is_old or (pid is not None and not _lives(int(pid)))
+    elif fcntl is None:
+        yield is_old
+    else:
+        descriptor = os.open(entry.path, _FOUND)
+        try:
+            yield _could_hold(descriptor, otherwise=is_old)
+        finally:
+            os.close(descriptor)
+
+
+def _could_hold(descriptor: int, *, otherwise: bool) -> bool:
+    """Lock what is open unless somebody has; `otherwise` where the file system has no locks."""
+    assert fcntl
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return otherwise
+    return True
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # of another user, or no number of a process
+        return True
+    return True

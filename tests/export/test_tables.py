@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from typing import get_args
 
 import pandas as pd
@@ -134,3 +135,22 @@ def test_there_is_no_other_table(records):
 def test_a_file_that_cannot_be_written_is_one_line(records, tmp_path):
     with pytest.raises(SiffraError, match="cannot be written: No such file"):
         write_table(records, tmp_path / "nowhere" / "t.csv", "csv")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of processes")
+@pytest.mark.parametrize("kind", ["csv", "parquet", "json"])
+def test_where_the_disk_is_full_the_old_file_stays_whole(records, tmp_path, kind):
+    import resource
+
+    path = tmp_path / f"runs.{kind}"
+    path.write_bytes(b"precious")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(SiffraError, match="cannot be written: File too large"):
+            write_table(records, path, kind)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert path.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,6 +1,5 @@
 """The shifted sets as an `.npz` file, for other tools."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -39,5 +38,3 @@ def export_shifted(dataset: Dataset, path: Path, *, overwrite: bool = False) -> 
         raise DataError(f"{path}: cannot be written: {error.strerror or error}.") from error
     with replacing(path, DataError) as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 from siffra.errors import SiffraError
 from siffra.examination import Examined
@@ -20,6 +20,7 @@ from siffra.report.report import render
 from siffra.report.sentences import answer_sentence, summary_sentence, verdict_sentence
 from siffra.report.words import Words, words_in
 from siffra.run import Record, setting_id
+from siffra.whole_files import part_folder
 
 try:
     from siffra.export.mlflow_store import Entry, MlflowStore, opened
@@ -98,9 +99,9 @@ def log_lab(
     with opened(where, title) as store:
         number = store.log(root)
         _log(store, list(_parts(lab, answers, words)), number, on_run)
-        with TemporaryDirectory() as folder:
-            write_folder(render(answers, words, examined), Path(folder))
-            store.attach(number, Path(folder), "report")
+        with part_folder(Path(gettempdir())) as folder:
+            write_folder(render(answers, words, examined), folder)
+            store.attach(number, folder, "report")
 
 
 def _parts(lab: str, answers: Answers, words: Words) -> Iterator[_Parent]:

@@ -16,6 +16,7 @@ from siffra.report.data_files import (
     used_by,
 )
 from siffra.run import Record, setting_id
+from siffra.whole_files import write_whole
 
 Rows = list[dict[str, Any]]
 Table = Literal["scores", "epochs", "confusion"]
@@ -67,10 +68,7 @@ def write_table(
         content = json.dumps(whole).encode("utf-8")
     else:
         content = _encoded(table_rows(records, table or "scores", answers), kind)
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise SiffraError(f"{path}: cannot be written: {error.strerror or error}.") from error
+    write_whole(path, content, SiffraError)
 
 
 def _encoded(rows: Rows, kind: str) -> bytes:

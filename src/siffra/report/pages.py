@@ -1,8 +1,6 @@
 """Pages from templates, in HTML and Markdown, and folders that are written whole or not at all."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +13,7 @@ from siffra.errors import SiffraError
 from siffra.report import markdown
 from siffra.report.figures.style import Drawing, for_page
 from siffra.report.words import Words
+from siffra.whole_files import part_folder
 
 
 def html_page(template: str, words: Words, **shown: Any) -> str:
@@ -74,8 +73,7 @@ def _text(name: str) -> str:
 
 def _write(contents: Mapping[str, bytes], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=".new-", dir=out))
-    try:
+    with part_folder(out) as made:
         for name, content in contents.items():
             path = made / name
             path.parent.mkdir(exist_ok=True)
@@ -83,5 +81,3 @@ def _write(contents: Mapping[str, bytes], out: Path) -> None:
         for name in reversed(list(contents)):
             (out / name).parent.mkdir(exist_ok=True)
             os.replace(made / name, out / name)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)

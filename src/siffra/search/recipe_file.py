@@ -13,6 +13,7 @@ from siffra.recipes import Interval, Measured, MeasuredAverage
 from siffra.run import Record
 from siffra.search.answer import Average
 from siffra.views import VIEWS
+from siffra.whole_files import write_whole
 
 _FOLLOWING = ("warmup", "augment_move", "augment_rotate", "augment_clean", "augment_jitter")
 """Knobs with a default that follows from others."""
@@ -24,10 +25,7 @@ def write_recipe(path: Path, text: str) -> None:
     Raises:
         SearchError: It cannot be written.
     """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SearchError(f"{path}: cannot be written: {error.strerror or error}.") from error
+    write_whole(path, text.encode(), SearchError)
 
 
 def recipe_text(
