@@ -4,12 +4,12 @@ import time
 from functools import cache
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from siffra.config import EstimatorModel, Model, ModuleModel, Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.engine.choice import ESTIMATORS
+from siffra.engine.process import hold_blas
 from siffra.network import build_network
 from siffra.run import Record, curve_images, this_machine
 from siffra.store import Store
@@ -92,7 +92,7 @@ def multiplications_per_second(threads: int) -> float:
     side = 768
     ones = np.ones((side, side), np.float32)
     times = []
-    with threadpool_limits(threads, user_api="blas"):
+    with hold_blas(threads):
         for _ in range(4):
             started = time.perf_counter()
             np.dot(ones, ones)

@@ -1,15 +1,14 @@
 """The native engine: NumPy draws and holds, Numba computes, nothing else is needed."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 
 import numba
 import numpy as np
 from numba.core import config as numba_config
-from threadpoolctl import ThreadpoolController
 
 from siffra.config import Model, Training
 from siffra.data.dataset import Dataset, Images
@@ -30,6 +29,7 @@ from siffra.engine.native.training import (
     Trainer,
     is_plain_descent,
 )
+from siffra.engine.process import hold_blas
 from siffra.engine.schedule import training_orders
 from siffra.errors import ConfigError, ModelFileError
 from siffra.network import Network, build_network
@@ -52,8 +52,8 @@ class NativeEngine(Engine):
             raise ConfigError(f"threads: found {threads}; this machine has 1 to {most}.")
         self.threads = threads or most
         # The lists of the images trained last: a lab trains on the same ones again and again.
-        self._ink_of: Images | None = None
-        self._ink: Ink | None = None
+        # One pair, so that two threads that train on different images never mix them up.
+        self._listed: tuple[Images, Ink] | None = None
 
     def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
         """Compile, or load from the cache on disk, what training and scoring need.
@@ -162,26 +162,31 @@ class NativeEngine(Engine):
         rows = images.x.reshape(len(images.x), -1)
         if not is_sparse(rows):
             return DenseTrainer(network, weights, training, images)
-        if self._ink is None or self._ink_of is not images:
-            self._ink_of, self._ink = images, ink_of(rows)
-        return InkTrainer(network, weights, training, images, self._ink)
+        listed = self._listed
+        if listed is None or listed[0] is not images:
+            self._listed = listed = images, ink_of(rows)
+        return InkTrainer(network, weights, training, images, listed[1])
 
     @contextmanager
     def hold_threads(self) -> Iterator[None]:
-        """Our threads, and one for BLAS: inside our own, its threads would wait on each other."""
-        numba.set_num_threads(self.threads)
-        with _blas().limit(limits=1, user_api="blas"):
-            yield
+        """Our threads, and one for BLAS; afterwards the calling thread has its own number again."""
+        before = numba.get_num_threads()
+        try:
+            with hold_blas(1):
+                numba.set_num_threads(self.threads)
+                yield
+        finally:
+            numba.set_num_threads(before)
 
 
 class NativeFitted(Fitted):
-    """A network whose parameters may still be in training."""
+    """A network whose parameters may still be in training; it predicts for one thread at a time."""
 
     def __init__(
         self, network: Network, weights: Trainer | Mapping[str, np.ndarray], engine: NativeEngine
     ) -> None:
         """Predict with those of a trainer, or with `weights` by name."""
-        self._engine = engine
+        self._engine, self._turn = engine, threading.Lock()
         self._layout = Layout(network) if is_stack(network) else Placement(network)
         self._params = zeros_on_lines((self._layout.size,))
         if isinstance(self._layout, Layout):
@@ -202,23 +207,23 @@ class NativeFitted(Fitted):
 
     def prepare(self, images: np.ndarray) -> None:
         """Compile, or load, what predicting these images needs."""
-        with self._engine.hold_threads():
+        with self._at_work():
             self._predictor.prepare(_as_rows(images))
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """See `Fitted.predict`."""
-        with self._engine.hold_threads():
+        with self._at_work():
             return self._predictor.predict(_as_rows(images))
 
     def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
         """See `Fitted.keep`: the lists of a dense network's images are made once."""
         if isinstance(self._predictor, ChainPredictor):
             return super().keep(images)
-        with self._engine.hold_threads():
+        with self._at_work():
             predict = self._predictor.keep(_as_rows(images))
 
         def again() -> np.ndarray:
-            with self._engine.hold_threads():
+            with self._at_work():
                 return predict()
 
         return again
@@ -227,13 +232,12 @@ class NativeFitted(Fitted):
         """See `Fitted.weights`."""
         return self._layout.unflatten(self._params)
 
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        # Kernels run without Python's lock, and a predictor has its buffers but once.
+        with self._turn, self._engine.hold_threads():
+            yield
+
 
 def _as_rows(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), math.prod(images.shape[1:]))
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    import scipy.linalg  # noqa: F401  Numba's products are SciPy's BLAS: load it, to hold it
-
-    return ThreadpoolController()

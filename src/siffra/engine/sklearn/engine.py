@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -15,6 +16,7 @@ from siffra.config import Estimator, EstimatorModel, Model, Training
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.blame import blamed_on
+from siffra.engine.process import alone, hold_blas
 from siffra.errors import ConfigError, ModelFileError
 
 _PIXEL = np.float32(1 / 255)
@@ -130,16 +132,17 @@ class SklearnEngine(Engine):
     @contextmanager
     def _settled(self, seed: int) -> Iterator[None]:
         """BLAS and OpenMP on our threads, and NumPy's global state of `seed`; then as before."""
-        # NumPy's old generator is what a class draws from that asks for no seed.
-        state = np.random.get_state()  # noqa: NPY002
-        np.random.seed(_seed_of(seed))  # noqa: NPY002
-        try:
-            with threadpool_limits(self.threads), warnings.catch_warnings():
-                # Of estimators that take `n_jobs` for the sake of old programs alone.
-                warnings.filterwarnings("ignore", ".*n_jobs", FutureWarning)
+        openmp = partial(threadpool_limits, self.threads, "openmp")
+        with alone(), hold_blas(self.threads), openmp(), warnings.catch_warnings():
+            # Of estimators that take `n_jobs` for the sake of old programs alone.
+            warnings.filterwarnings("ignore", ".*n_jobs", FutureWarning)
+            # NumPy's old generator is what a class draws from that asks for no seed.
+            state = np.random.get_state()  # noqa: NPY002
+            np.random.seed(_seed_of(seed))  # noqa: NPY002
+            try:
                 yield
-        finally:
-            np.random.set_state(state)  # noqa: NPY002
+            finally:
+                np.random.set_state(state)  # noqa: NPY002
 
 
 class SklearnFitted(Fitted):

@@ -13,6 +13,7 @@ from siffra.config import Model, ModuleModel, Training
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.draws import initial_weights
+from siffra.engine.process import alone
 from siffra.engine.schedule import training_orders
 from siffra.engine.torch.network import TorchNetwork
 from siffra.engine.torch.own import expect_logits, make_module
@@ -154,17 +155,17 @@ class TorchEngine(Engine):
     @contextmanager
     def _settled(self, seed: int) -> Iterator[None]:
         """PyTorch's global state as we need it; afterwards it is as it was."""
-        threads = torch.get_num_threads()
-        deterministic = torch.are_deterministic_algorithms_enabled()
-        only_warns = torch.is_deterministic_algorithms_warn_only_enabled()
-        tf32 = torch.backends.cudnn.allow_tf32
-        with torch.random.fork_rng(self._gpus):
-            torch.manual_seed(seed)
-            torch.set_num_threads(self.threads)
-            # On a GPU PyTorch lacks some, and a module of the user's may need them.
-            torch.use_deterministic_algorithms(True, warn_only=bool(self._gpus))
-            torch.backends.cudnn.allow_tf32 = False
+        with alone(), torch.random.fork_rng(self._gpus):
+            threads = torch.get_num_threads()
+            deterministic = torch.are_deterministic_algorithms_enabled()
+            only_warns = torch.is_deterministic_algorithms_warn_only_enabled()
+            tf32 = torch.backends.cudnn.allow_tf32
             try:
+                torch.manual_seed(seed)
+                torch.set_num_threads(self.threads)
+                # On a GPU PyTorch lacks some, and a module of the user's may need them.
+                torch.use_deterministic_algorithms(True, warn_only=bool(self._gpus))
+                torch.backends.cudnn.allow_tf32 = False
                 yield
             finally:
                 torch.set_num_threads(threads)
