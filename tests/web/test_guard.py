@@ -85,8 +85,14 @@ class TestHost:
         assert refused(get(ui, "/api/bench", f"Host: {ui.host}", f"Host: {ui.host}"))
 
     def test_an_address_in_the_request_line_does_not_stand_in_for_the_host(self, ui):
-        line = f"http://{ui.host}/api/bench"
-        assert refused(get(ui, line, "Host: evil.example"))
+        for there in (ui.host, "evil.example"):
+            for host in (ui.host, "evil.example"):
+                assert refused(get(ui, f"http://{there}/api/bench", f"Host: {host}"), 400)
+
+    @pytest.mark.parametrize("version", ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9"])
+    def test_another_version_of_http_is_refused(self, ui, version):
+        request = f"GET /api/bench {version}\r\nHost: {ui.host}\r\nCookie: {ui.cookie}\r\n\r\n"
+        assert refused(exchange(ui.port, request.encode()), 400)
 
     @pytest.mark.parametrize("path", WRITES)
     def test_writes_too_need_our_host(self, ui, path):
@@ -132,8 +138,8 @@ class TestCookie:
 
             entered = go_in(ui)
 
-            assert entered.status == 303
-            assert entered.headers["location"] == "/"
+            assert entered.status == 200
+            assert b"location.replace" in entered.body
             assert re.fullmatch(
                 rf"siffra-{ui.port}=[\w-]{{43}}; Path=/; HttpOnly; SameSite=Strict",
                 entered.headers["set-cookie"],
@@ -142,7 +148,7 @@ class TestCookie:
             assert refused(again)
             assert "set-cookie" not in again.headers
             # The browser that is in already may open the address again.
-            assert ui.ask(f"/?token={ui.token}").status == 303
+            assert ui.ask(f"/?token={ui.token}").status == 200
             assert ui.log.read_text().count(ui.token) == 1  # as it was printed, and never logged
             assert ui.cookie.partition("=")[2] not in ui.log.read_text()
         finally:
@@ -158,7 +164,42 @@ class TestCookie:
 
     def test_a_token_sends_nobody_elsewhere(self, ui):
         answer = ui.ask("/?token=x&next=//evil.example&url=http://evil.example")
-        assert answer.headers["location"] == "/"
+        assert "location" not in answer.headers
+        assert b"evil" not in answer.body
+
+    @pytest.mark.parametrize("dest", ["iframe", "image", "empty", "script", ""])
+    def test_a_token_that_is_not_opened_as_a_page_is_not_used_up(self, tmp_path, dest):
+        ui = start([sys.executable, "-m", "siffra"], tmp_path / "runs.sqlite", tmp_path)
+        try:
+            headers = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": dest, "Cookie": None}
+            embedded = ui.ask(f"/?token={ui.token}", **headers)
+            assert refused(embedded)
+            assert "set-cookie" not in embedded.headers
+            assert "set-cookie" in go_in(ui).headers
+        finally:
+            ui.kill()
+
+    @pytest.mark.parametrize(
+        ("wanted", "first"),
+        [("sv", "sv"), ("de, SV-fi;q=0.8", "sv"), ("en-GB,sv;q=0.5", "en"), ("", "en")],
+    )
+    def test_the_closed_door_says_in_both_languages_how_it_opens(self, ui, wanted, first):
+        answer = ui.ask("/", Cookie=None, Accept_Language=wanted)
+        assert answer.status == 403
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        page = answer.body.decode()
+        assert page.count("<code>?token=</code>") == 2
+        assert re.findall(r'<section lang="(..)">', page)[0] == first
+        assert "Ctrl-C" in page
+
+    def test_a_refusal_that_a_person_reads_is_a_page(self, ui):
+        for path, status in ((f"/api/labs/{LAB}/report", 404), ("/nothing", 404)):
+            shown = ui.ask(path + "?lang=sv", Accept="text/html,*/*")
+            assert shown.status == status
+            assert "Det finns inget sådant här" in shown.body.decode()
+        shut = ui.ask(f"/api/labs/{LAB}/report", Accept="text/html,*/*", Cookie=None)
+        assert shut.status == 403
+        assert b"Ctrl-C" in shut.body
 
 
 class TestOrigin:
@@ -225,6 +266,11 @@ class TestWhatIsSent:
     )  # fmt: skip
     def test_json_made_to_break_a_parser_breaks_nothing(self, ui, body):
         assert refused(ui.ask("/api/ask", raw=body), 400)
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be", "utf-8-sig"])
+    def test_json_in_another_encoding_than_utf_8_is_refused(self, ui, encoding):
+        assert refused(ui.ask("/api/bench/pause", raw="{}".encode(encoding)), 415)
+        assert ui.ask("/api/bench").json["paused"] is False
 
     def test_a_body_too_large_is_refused_before_it_is_read(self, ui):
         answer = ui.ask("/api/ask", raw=b"{}", Content_Length=str(BODY + 1))
@@ -297,9 +343,13 @@ class TestAnswers:
         for changes in ({}, {"Cookie": None}, {"Host": "evil.example"}):
             headers = ui.ask(path, whole=False, **changes).headers
             told = {name: headers[name.lower()] for name in HEADERS}
-            assert {n: v for n, v in told.items() if n != "Cache-Control"} == {
-                n: v for n, v in HEADERS.items() if n != "Cache-Control"
+            own = {"Cache-Control", "Content-Security-Policy"}
+            assert {n: v for n, v in told.items() if n not in own} == {
+                n: v for n, v in HEADERS.items() if n not in own
             }
+            assert "'unsafe" not in told["Content-Security-Policy"]
+            for rule in ("default-src '", "base-uri 'none'", "frame-ancestors 'none'"):
+                assert rule in told["Content-Security-Policy"]
             assert "server" not in headers
         assert "default-src 'self'" in HEADERS["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in HEADERS["Content-Security-Policy"]
@@ -462,6 +512,27 @@ class TestUploads:
         assert refused(
             ui.ask("/api/picture", {"picture": picture(Image.new("RGB", (9, 9)), kind)}), 422
         )
+
+
+def test_what_anybody_may_send_writes_nothing_in_the_terminal(ui):
+    before = ui.log.read_text()
+    for request in (b"\x16\x03\x01 hello", b"GET / HTTP/1.1\r\nHost x\r\n\r\n", b"X" * 70_000):
+        exchange(ui.port, request)
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket"
+    exchange(ui.port, f"GET / HTTP/1.1\r\nHost: {ui.host}\r\n{upgrade}\r\n\r\n".encode())
+    ui.ask("/api/bench", Cookie=None)
+    assert ui.log.read_text() == before
+
+
+def test_connections_that_say_nothing_shut_nobody_out(ui):
+    silent = [socket.create_connection(("127.0.0.1", ui.port)) for _ in range(300)]
+    try:
+        for connection in silent[::2]:
+            connection.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+        assert ui.ask("/api/bench").status == 200
+    finally:
+        for connection in silent:
+            connection.close()
 
 
 def test_nobody_else_s_address_is_listened_on(ui):

@@ -12,9 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from siffra.errors import SiffraError
+from siffra.web import pages
 from siffra.web.entrance import Entrance
 from siffra.web.guard import Guard
-from siffra.web.refusal import Refusal, code_of
+from siffra.web.refusal import Refusal, code_of, code_of_error
 from siffra.web.routes import asking, bench, labs, playground, runs
 from siffra.web.uploads import ARRAYS_FILE, PICTURE, as_json
 from siffra.web.workplace import Workplace
@@ -60,7 +61,7 @@ def make_app(work: Workplace, entrance: Entrance) -> ASGIApp:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _unknown)
-    app.add_exception_handler(SiffraError, _told)
+    app.add_exception_handler(SiffraError, _explained)
     app.add_exception_handler(Exception, _failed)
     return Guard(app, entrance, LARGER)
 
@@ -92,25 +93,26 @@ def _static() -> APIRouter:
     return router
 
 
-def _refused(_: Request, error: Exception) -> Response:
+def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    return error.response()
+    return pages.refused(request, error)
 
 
-def _malformed(_: Request, error: Exception) -> Response:
-    return Refusal("bad_request").response()
+def _malformed(request: Request, error: Exception) -> Response:
+    return pages.refused(request, Refusal("bad_request"))
 
 
-def _unknown(_: Request, error: Exception) -> Response:
+def _unknown(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return Refusal(code_of(error.status_code)).response()
+    return pages.refused(request, Refusal(code_of(error.status_code)))
 
 
-def _told(_: Request, error: Exception) -> Response:
-    """A store that is locked, a disk that is full: for the terminal to tell."""
+def _explained(request: Request, error: Exception) -> Response:
+    """A store that is locked, a disk that is full: for the terminal to explain."""
     log.error("%s", error)
-    return Refusal("server").response()
+    return pages.refused(request, Refusal(code_of_error(error)))
 
 
-def _failed(_: Request, error: Exception) -> Response:
-    return Refusal("server").response()  # the traceback goes to the terminal
+def _failed(request: Request, error: Exception) -> Response:
+    # A fault of ours: the traceback goes to the terminal.
+    return pages.refused(request, Refusal(code_of_error(error)))

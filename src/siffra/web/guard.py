@@ -6,24 +6,29 @@ visits can send requests to it. What keeps them out (see `tests/web/test_guard.p
 - a `Host` that is not exactly ours means a name that was rebound to this address: refused, on
   every path, static files and event streams included;
 - a cookie that only a browser with the printed token has; `SameSite=Strict`, so that other
-  sites' requests go without it, and `HttpOnly`;
+  sites' requests go without it, and `HttpOnly`. Who clicks on the address in another site's page
+  is such a request, too: the door answers it with a page that goes on as our own;
 - `Origin` must be ours wherever it is sent, and must be sent with whatever changes something:
   ports do not part sites, so that another server on this machine has our cookie with it; where
   the browser says by `Sec-Fetch-Site` who asks, reading is for our own page alone, too;
-- `POST` bodies must say that they are JSON, which no form can, and are capped.
+- `POST` bodies must say that they are JSON, which no form can, must be UTF-8, and are capped;
+  those that may be large are read and handled one at a time.
 
-There are two verbs and no CORS headers. Everything is refused with a fixed text.
+There are two verbs and no CORS headers. Everything is refused with a fixed text. What a request
+may cost before it is one, `siffra.web.connection` bounds.
 """
 
 import asyncio
+import json
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from siffra.web import pages
 from siffra.web.entrance import Entrance
 from siffra.web.refusal import Refusal
 
@@ -46,17 +51,13 @@ HEADERS: Mapping[str, str] = {
 }
 """On every answer; a route may set its own in their place."""
 
-CLOSED = (
-    "This page opens with the address that `siffra ui` printed when it was started.\n"
-    "Sidan öppnas med adressen som `siffra ui` skrev när den startades.\n"
-)
-
 
 class Guard:
     """An ASGI application around another one, `app`."""
 
     def __init__(self, app: ASGIApp, entrance: Entrance, larger: Mapping[str, int]) -> None:
         self._app, self._entrance, self._larger = app, entrance, larger
+        self._turn = asyncio.Lock()  # for large bodies, which cost memory and time
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may pass, and refuse the rest."""
@@ -74,14 +75,28 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
+        request = Request(scope)
         try:
-            answer = self._answer(Request(scope))
-            if answer is None and scope["method"] == "POST":
-                body = await self._body(scope["path"], Headers(scope=scope), receive)
-                receive = _replay(body, receive)
+            answer = self._answer(request)
         except Refusal as refusal:
-            answer = refusal.response()
-        await (answer or self._app)(scope, receive, send_hardened)
+            answer = pages.refused(request, refusal)
+        if answer:
+            await answer(scope, receive, send_hardened)
+        elif scope["method"] == "POST" and scope["path"] in self._larger:
+            async with self._turn:
+                await self._pass_on(request, receive, send_hardened)
+        else:
+            await self._pass_on(request, receive, send_hardened)
+
+    async def _pass_on(self, request: Request, receive: Receive, send: Send) -> None:
+        app = self._app
+        if request.method == "POST":
+            try:
+                body = await self._body(request.scope["path"], request.headers, receive)
+                receive = _replay(body, receive)
+            except Refusal as refusal:
+                app = refusal.response()
+        await app(request.scope, receive, send)
 
     def _answer(self, request: Request) -> Response | None:
         """What is to be said at the door; None for who may pass."""
@@ -91,12 +106,10 @@ class Guard:
             raise Refusal("method")
         self._check_origin(request.method, headers, door)
         known = self._entrance.knows("; ".join(headers.getlist("cookie")))
-        tokens = parse_qs(request.scope["query_string"].decode("latin-1")).get("token")
-        if door and request.method == "GET" and tokens:
-            return self._let_in(tokens, known)
+        tokens = parse_qs(request.scope["query_string"].decode("latin-1")).get("token", [])
+        if door and request.method == "GET" and (tokens or not known):
+            return self._at_the_door(request, tokens, known)
         if not known:
-            if door:
-                return PlainTextResponse(CLOSED, 403)
             raise Refusal("forbidden")
         if request.method == "POST":
             _check_is_json(headers)
@@ -118,14 +131,22 @@ class Guard:
         if asked_by not in ("same-origin", "none") and not door:
             raise Refusal("forbidden")
 
-    def _let_in(self, tokens: list[str], known: bool) -> Response:
-        cookie = self._entrance.swap(tokens[0]) if len(tokens) == 1 else None
-        if not cookie and not known:
-            return PlainTextResponse(CLOSED, 403)
-        response = RedirectResponse("/", 303)
-        if cookie:
-            response.headers["Set-Cookie"] = cookie
-        return response
+    def _at_the_door(self, request: Request, tokens: list[str], known: bool) -> Response:
+        headers = request.headers
+        # A token that is shown in a frame, or fetched ahead, is not used up by that: no cookie
+        # would be kept.
+        opened = headers.get("sec-fetch-dest", "document") == "document"
+        if opened and len(tokens) == 1 and (cookie := self._entrance.swap(tokens[0])):
+            answer = pages.going_on(200)
+            answer.headers["Set-Cookie"] = cookie
+            return answer
+        if known:
+            return pages.going_on(200)
+        # This browser may be in all the same: coming from another site, it does not say so.
+        site = headers.get("sec-fetch-site", "unknown" if tokens else "none")
+        if opened and site not in ("same-origin", "none"):
+            return pages.going_on(403)
+        return pages.closed(request)
 
     async def _body(self, path: str, headers: Headers, receive: Receive) -> bytes:
         most = self._larger.get(path, BODY)
@@ -146,6 +167,8 @@ class Guard:
                         raise Refusal("too_large")
         except TimeoutError:
             raise Refusal("bad_request") from None
+        if body and json.detect_encoding(bytes(body[:4])) != "utf-8":
+            raise Refusal("content_type")
         return bytes(body)
 
 

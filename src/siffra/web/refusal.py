@@ -4,9 +4,14 @@ Neither what was sent nor what went wrong inside is ever repeated to whoever ask
 has the text to each code (`ui.error.*` in the catalogue), the terminal has the details.
 """
 
+import errno
+import sqlite3
+from collections.abc import Iterator
 from typing import Literal, get_args
 
 from starlette.responses import JSONResponse
+
+from siffra.store_faults import primary
 
 Code = Literal[
     "bad_request",
@@ -20,6 +25,10 @@ Code = Literal[
     "bad_upload",
     "queue_full",
     "data_gone",
+    "worker_lost",
+    "store_gone",
+    "disk_full",
+    "busy",
     "server",
 ]
 CODES: tuple[Code, ...] = get_args(Code)
@@ -36,6 +45,10 @@ _STATUS: dict[Code, int] = {
     "bad_upload": 422,
     "queue_full": 409,
     "data_gone": 409,
+    "worker_lost": 409,
+    "store_gone": 409,
+    "disk_full": 507,
+    "busy": 503,
     "server": 500,
 }
 _CODE_OF: dict[int, Code] = {status: code for code, status in reversed(_STATUS.items())}
@@ -66,3 +79,25 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error
 def code_of(status: int) -> Code:
     """The code for what the framework refuses by itself."""
     return _CODE_OF.get(status, "bad_request" if status < 500 else "server")
+
+
+def code_of_error(error: BaseException) -> Code:
+    """The code for an error that nobody turned into a refusal, by what lies at its bottom."""
+    return "disk_full" if any(map(_says_full, _causes(error))) else "server"
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def _says_full(error: BaseException) -> bool:
+    if isinstance(error, sqlite3.Error):
+        # To grow the index beside a log is the first thing that fails on a full disk.
+        name = getattr(error, "sqlite_errorname", "")
+        return primary(error) == sqlite3.SQLITE_FULL or name == "SQLITE_IOERR_SHMSIZE"
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -14,6 +14,7 @@ from siffra.api import make_engine
 from siffra.errors import ConfigError, StoreError
 from siffra.web.app import make_app
 from siffra.web.bench import Bench
+from siffra.web.connection import Connection
 from siffra.web.entrance import Entrance, names_of
 from siffra.web.places import Places
 from siffra.web.workplace import Workplace
@@ -51,14 +52,13 @@ def serve(
         work = Workplace(places, engine, threads)
         config = uvicorn.Config(
             make_app(work, entrance),
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="on",
             access_log=False,  # addresses may hold tokens
-            log_level="warning",
+            log_level="error",  # warnings are about what anybody may send
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=200,
             timeout_graceful_shutdown=1,
         )
         server = _Server(config, work.bench)

@@ -150,6 +150,16 @@ def bench(tmp_path_factory) -> Iterator[Bench]:
 
 
 @pytest.fixture
+def fresh(browser, tmp_path) -> Iterator[Bench]:
+    """A server that nobody has been let into, and that is not started yet."""
+    bench = Bench(tmp_path)
+    try:
+        yield bench
+    finally:
+        bench.end()
+
+
+@pytest.fixture
 def visit(browser, bench) -> Iterator[Callable[..., Page]]:
     """`visit("#/ask")` opens a page; whatever it complains about in its console fails the test."""
     contexts: list[BrowserContext] = []
