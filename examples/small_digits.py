@@ -14,7 +14,7 @@ def main() -> None:
     """Write the report to `small-digits/`."""
     digits = siffra.dataset(load_digits(), name="small digits")
     lab = Path(__file__).with_name("small_digits.toml")
-    print(siffra.run_lab(lab, data=digits, preset="full", out="small-digits"))
+    print(siffra.run_lab(lab, data=digits, out="small-digits"))
     print("\nreport: small-digits/report.html")
 
 

@@ -105,6 +105,49 @@ def test_dry_run_tells_the_cost_and_trains_nothing(siffra, lab, tmp_path):
     assert siffra("runs", "list", "--json").out == before
 
 
+def test_a_lab_of_ones_own_is_cut_only_by_a_preset_that_is_asked_for_and_is_told(siffra, lab):
+    lab.write_text(LAB.replace("epochs = 2", "epochs = 20"), encoding="utf-8")
+    cut = "Training is cut from 20 epochs to 3 by preset quick; --preset full for all."
+
+    plain = siffra("lab", lab, *ONE, "--dry-run")
+    quick = siffra("lab", lab, *ONE, "--preset", "quick", "--dry-run")
+    told = json.loads(siffra("lab", lab, "--preset", "quick", "--dry-run", "--json").out)
+
+    assert "cut" not in plain.out
+    assert quick.out.endswith(f"{cut}\n")
+    assert (told["preset"], told["shortened"]) == ("quick", cut)
+
+
+def test_it_is_told_wherever_the_answers_are(siffra, lab, tmp_path):
+    lab.write_text(LAB.replace("epochs = 2", "epochs = 3"), encoding="utf-8")
+    out = tmp_path / "report"
+    arguments = ("lab", lab, *ONE, "--seeds", 2, "--only", "rate", "--out", out)
+
+    ended = siffra(*arguments, "--epochs", 1)
+
+    cut = "Training is cut from 3 epochs to 1 by --epochs 1."
+    assert cut in ended.err
+    assert ended.out.startswith(cut)
+    assert "Not tested at this length" in ended.out
+    assert json.loads((out / "results.json").read_text("utf-8"))["shortened"]["text"] == cut
+    for name in ("report.html", "report.md"):
+        assert cut in (out / name).read_text("utf-8")
+    swedish = json.loads(siffra(*arguments, "--epochs", 1, "--lang", "sv", "--json").out)
+    assert swedish["shortened"]["text"].startswith("Träningen är kortad från 3 epoker till 1 av")
+
+
+def test_a_report_says_of_which_preset_the_runs_are_there(siffra, lab, tmp_path):
+    lab.write_text(LAB.replace("epochs = 2", "epochs = 4"), encoding="utf-8")
+    options = ("--seeds", 1, "--only", "rate", "--out", tmp_path / "report")
+    siffra("lab", lab, *ONE, *options, "--preset", "quick")
+
+    ended = siffra("report", lab, *options)
+
+    assert ended.code == 2
+    assert ended.err.endswith("makes the others; those of --preset quick are all there.\n")
+    assert siffra("report", lab, *options, "--preset", "quick").code == 0
+
+
 def test_fresh_makes_every_run_anew(siffra, lab, tmp_path):
     arguments = ("lab", lab, *ONE, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
     siffra(*arguments)

@@ -117,7 +117,7 @@ class TestLevels:
         )
 
         (question,) = plan.questions
-        assert question.fixed == {"batch_size": 140, "epochs": 3, "optimizer": "sgd"}
+        assert question.fixed == {"batch_size": 140, "epochs": 50, "optimizer": "sgd"}
         assert [question.fixed_at(level) for level in question.levels] == [
             {"layers": 1, "neurons": 16},
             {"conv_layers": 1, "filters": 16, "kernel_size": 4, "strides": 1, "layers": 0},
@@ -151,7 +151,8 @@ class TestLevels:
         ],
     )
     def test_figures_follow_from_what_is_varied(self, planned, vary, figures):
-        assert planned(HEAD + f"vary = {{ {vary} }}").questions[0].figures == figures
+        plan = planned(HEAD + f"vary = {{ {vary} }}", preset="quick")
+        assert plan.questions[0].figures == figures
 
     def test_a_grid_of_words_and_none_is_a_heat_map(self, planned):
         plan = planned(
@@ -173,15 +174,17 @@ class TestLevels:
         cells = [(first, 8), (first, 16), (second, 8)]
         levels = ", ".join(f"{{ {knob} = {value}, batch_size = {b} }}" for value, b in cells)
 
-        assert planned(HEAD + f"levels = [{levels}]").questions[0].figures == figures
+        plan = planned(HEAD + f"levels = [{levels}]", preset="quick")
+        assert plan.questions[0].figures == figures
 
 
 class TestLength:
     @pytest.mark.parametrize(
         ("options", "own", "expected"),
         [
-            ({}, 50, 3),
-            ({}, 2, 2),
+            ({}, 50, 50),
+            ({"preset": "quick"}, 50, 3),
+            ({"preset": "quick"}, 2, 2),
             ({"preset": "standard"}, 50, 20),
             ({"preset": "full"}, 50, 50),
             ({"epochs": 7}, 50, 7),
@@ -197,10 +200,17 @@ class TestLength:
         assert plan.epochs == options.get("epochs", PRESETS[plan.preset][0])
 
     def test_a_lab_may_change_a_preset(self, planned):
-        plan = planned(HEAD + "vary = { layers = [1, 2] }\n[presets.quick]\nepochs = 5\nseeds = 2")
+        lab = HEAD + "vary = { layers = [1, 2] }\n[presets.quick]\nepochs = 5\nseeds = 2"
 
-        assert plan.epochs == 5
-        assert plan.seeds == (0, 1)
+        quick, plain = planned(lab, preset="quick"), planned(lab)
+
+        assert (quick.epochs, quick.seeds) == (5, (0, 1))
+        assert (plain.preset, plain.epochs, len(plain.seeds)) == ("full", None, 5)
+
+    def test_a_lab_may_name_the_preset_that_holds_unless_another_is_asked_for(self, planned):
+        lab = 'preset = "quick"' + HEAD + "vary = { layers = [1, 2] }"
+
+        assert [planned(lab).preset, planned(lab, preset="full").preset] == ["quick", "full"]
 
     def test_a_question_about_epochs_is_not_capped(self, planned):
         plan = planned(HEAD + "vary = { epochs = [5, 10] }", epochs=2)

@@ -3,12 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from estimators import Nearest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import make_claim, make_level, make_plan, make_question, make_record
 from scipy import stats
 
-from siffra.config import Setting
+from siffra.config import Estimator, Setting
 from siffra.lab.edges import Edge, edges_of_choice
 from siffra.lab.judging import holm, judge, verdict
 from siffra.lab.plan import Experiment
@@ -80,6 +81,10 @@ class TestHolm:
     def test_one_hypothesis_has_it_all(self):
         assert holm([0.2]) == [0.05]
         assert holm([]) == []
+
+    def test_what_is_not_a_number_is_no_rejection(self):
+        assert holm([math.nan, 0.04]) == holm([1.0, 0.04])
+        assert holm([0.04, math.nan, 0.001]) == holm([0.04, 1.0, 0.001])
 
     @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
     def test_one_hopeless_claim_more_raises_no_level(self, p_values):
@@ -179,6 +184,18 @@ class TestJudging:
         for found in judge(tests):
             low, high = found.estimate.low, found.estimate.high
             assert verdict(found.claim, low, high) == found.verdict
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_decides_nothing_and_leaves_the_others_alone(value):
+    """Such a difference must not come about; if it does, it is worth as much as none."""
+    sound = (make_claim(id="sound"), comparison((0.004, 0.006, 0.009, 0.005)))
+    broken = (make_claim(id="broken"), comparison((0.01, value, 0.01)))
+
+    found = judge([broken, sound])
+
+    assert found[0].verdict == "inconclusive"
+    assert found[1].estimate.confidence == pytest.approx(1 - 0.05 / 2)
 
 
 class TestSeedsNeeded:
@@ -342,7 +359,17 @@ class TestAnswers:
         levels = [make_level({"neurons": n, "epochs": 4}) for n in (4, 8)]
         plan = make_plan(make_question(levels, [make_claim("decline")]))
         (found,) = answer(plan, records_of(levels, plan.seeds, lambda *_: 0.9)).questions
-        assert found.claims[0].verdict == "not tested"
+        assert (found.claims[0].verdict, found.claims[0].reason) == ("not tested", "too few epochs")
+
+    def test_a_decline_needs_them_on_both_sides(self):
+        tree = {"model": Estimator.of_class(Nearest, "estimators:Nearest")}
+        levels = [make_level(tree), make_level({"neurons": 4, "epochs": 10})]
+        claims = [make_claim("decline"), make_claim("decline", level=(1,), against=0.1)]
+        plan = make_plan(make_question(levels, claims))
+
+        (found,) = answer(plan, records_of(levels, plan.seeds, lambda *_: 0.9)).questions
+
+        assert [claim.verdict for claim in found.claims] == ["not tested", "supported"]
 
     def test_diverged_runs_are_counted_and_kept(self):
         setting = LEVELS[0].settings[0]

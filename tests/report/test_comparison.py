@@ -147,9 +147,12 @@ class TestNotTheSameClaim:
         assert shown.questions[0].fixed == "Not held fixed alike: 2 epochs / 3 epochs."
 
     def test_a_claim_about_a_longer_training_is_another(self):
-        longer = make_claim("a1", "8 are better than 16.", epochs=2)
+        short, long, any_length = (
+            make_claim("a1", "8 are better than 16.", epochs=n) for n in (2, 3, 1)
+        )
 
-        ((_, claim),) = compared(lab(WORSE), lab(longer), SV).differing
+        ((_, claim),) = compared(lab(short), lab(long), SV).differing
+        assert not compared(lab(any_length), lab(long), SV).differing
 
         assert claim.differs.endswith("det som skiljer: träningslängden det gäller.")
 

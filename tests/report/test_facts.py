@@ -136,7 +136,7 @@ def test_a_lab_s_command_keeps_what_was_picked_and_for_how_long(dataset, tmp_pat
 
     assert command(whole) == "siffra lab 'my lab.toml' --preset full --seeds 5"
     assert command(some) == (
-        "siffra lab 'my lab.toml' --preset quick --epochs 7 --only b,a --seeds 2"
+        "siffra lab 'my lab.toml' --preset full --epochs 7 --only b,a --seeds 2"
     )
     assert proviso(whole) == "folder"
 

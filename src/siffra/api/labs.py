@@ -99,7 +99,7 @@ def vary(
 def run_lab(
     lab: Path | str | None = None,
     *,
-    preset: str = "quick",
+    preset: str | None = None,
     epochs: int | None = None,
     seeds: int | None = None,
     until_decided: bool = False,
@@ -123,7 +123,9 @@ def run_lab(
 
     Args:
         lab: A lab file; None for the study of handwritten digits.
-        preset: `quick` (3 epochs), `standard` (20) or `full` (each run as its lab file says).
+        preset: `quick` (3 epochs at most), `standard` (20) or `full` (each run as its lab file
+            says); None: the one that the lab file names, `full` if it names none. The study is
+            `quick`.
         epochs: Train every run for so many, whatever the preset and the lab file say.
         seeds: So many, instead of the preset's.
         until_decided: Add seeds for the claims that are still open, at a fixed schedule of looks
@@ -326,7 +328,7 @@ class Job:
 def lab_job(
     lab: Path | str | None = None,
     *,
-    preset: str = "quick",
+    preset: str | None = None,
     epochs: int | None = None,
     seeds: int | None = None,
     until_decided: bool = False,

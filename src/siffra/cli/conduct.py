@@ -2,7 +2,6 @@
 
 import math
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -27,7 +26,7 @@ def conduct(job: "Job", language: str) -> "LabResult":
 
     words = words_in(language)
     cost = job.cost()
-    print_cost(words, cost, looks=job.plan.looks, at_once=job.at_once)
+    print_cost(words, cost, job)
     if cost.have == cost.runs:
         return job.conduct()
     done, total = cost.have, cost.runs
@@ -54,13 +53,15 @@ def conduct(job: "Job", language: str) -> "LabResult":
         raise typer.Exit(INTERRUPTED) from interrupt
 
 
-def print_cost(
-    words: "Words", cost: "Cost", *, looks: Sequence[int] = (), at_once: int = 1, err: bool = True
-) -> None:
+def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) -> None:
     """How many runs there are, how many are stored, and about how long the others take.
 
-    With `looks`, those are the runs up to the next look, and there may be more.
+    Below that, what is not run as the lab file says. Of a plan with looks, those are the runs up
+    to the next look, and there may be more.
     """
+    from siffra.report.shortened import shortened
+
+    looks, at_once = job.plan.looks, job.at_once
     told = words.count("cost.runs", cost.runs)
     if cost.have:
         told += words("cost.have", n=cost.have)
@@ -70,7 +71,8 @@ def print_cost(
         told += words("cost.at_once", n=at_once) if at_once > 1 else ""
     if looks:
         told += words("cost.looks", seeds=", ".join(map(str, looks[:-1])), most=looks[-1])
-    typer.echo(f"{told}.", err=err)
+    less = shortened(words, job.plan)
+    typer.echo(f"{told}.\n{less}" if less else f"{told}.", err=err)
 
 
 def _told(words: "Words", event: "Event") -> str:

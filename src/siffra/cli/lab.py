@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -50,8 +50,12 @@ LabArgument = Annotated[
     ),
 ]
 PresetOption = Annotated[
-    Preset,
-    typer.Option(help="Length of training: 3 epochs, 20, or as many as the lab file says."),
+    Preset | None,
+    typer.Option(
+        help="Length of training: 3 epochs at most, 20, or as many as the lab file says; without "
+        "it as the file says, and the study that siffra brings is quick.",
+        show_default=False,
+    ),
 ]
 EpochsOption = Annotated[
     int | None,
@@ -109,7 +113,7 @@ OUT = Path("siffra-report")
 
 def lab(
     file: LabArgument = None,
-    preset: PresetOption = Preset.quick,
+    preset: PresetOption = None,
     epochs: EpochsOption = None,
     seeds: SeedsOption = None,
     until_decided: UntilDecidedOption = False,
@@ -175,7 +179,7 @@ def lab(
 
 def report(
     file: LabArgument = None,
-    preset: PresetOption = Preset.quick,
+    preset: PresetOption = None,
     epochs: EpochsOption = None,
     seeds: SeedsOption = None,
     until_decided: UntilDecidedOption = False,
@@ -202,27 +206,40 @@ def report(
         api.expect_report(out, language)
         typer.echo(api.compare_reports(*compare, out=out, language=language))
         return
-    with api.lab_job(
-        file,
-        preset=preset,
-        epochs=epochs,
-        seeds=seeds,
-        until_decided=until_decided,
-        max_seeds=max_seeds,
-        only=_ids(only),
-        examines=False,
-        engine=engine,
-        store=store,
-    ) as job:
+    options: dict[str, Any] = {
+        "epochs": epochs,
+        "seeds": seeds,
+        "until_decided": until_decided,
+        "max_seeds": max_seeds,
+        "only": _ids(only),
+        "examines": False,
+        "engine": engine,
+        "store": store,
+    }
+    with api.lab_job(file, preset=preset, **options) as job:
         cost = job.cost()
         if cost.have < cost.runs:
             raise StoreError(
                 f"{job.store.path}: {cost.have} of this lab's {cost.runs} runs are stored; "
-                "`siffra lab`, with the same options, makes the others."
+                "`siffra lab`, with the same options, makes the others"
+                f"{_stored_at(file, job.plan.preset, options)}."
             )
         result = job.conduct()
     for path in result.write(out, language):
         typer.echo(str(path))
+
+
+def _stored_at(file: Path | None, missing: str, options: dict[str, Any]) -> str:
+    """Of which other preset all runs are stored, if they are of one."""
+    from siffra import api
+
+    for preset in Preset:
+        if preset != missing:
+            with api.lab_job(file, preset=preset, **options) as job:
+                cost = job.cost()
+            if cost.have == cost.runs:
+                return f"; those of --preset {preset} are all there"
+    return ""
 
 
 def _ids(only: str | None) -> tuple[str, ...]:
@@ -230,16 +247,18 @@ def _ids(only: str | None) -> tuple[str, ...]:
 
 
 def _print_plan(job: "Job", as_json: bool, language: Language) -> None:
+    from siffra.report.shortened import shortened
+    from siffra.report.words import words_in
+
     cost, parts = job.cost(), job.parts()
     if as_json:
         runs = {part.id: {"runs": part.cost.runs, "stored": part.cost.have} for part in parts}
         told = {"runs": cost.runs, "stored": cost.have, "seconds": cost.seconds, "parts": runs}
+        told |= {"preset": job.plan.preset, "shortened": shortened(words_in(language), job.plan)}
         typer.echo(json.dumps(told))
         return
     from rich.console import Console
     from rich.table import Table
-
-    from siffra.report.words import words_in
 
     words = words_in(language)
     table = Table("", words("cost.question"), box=None, pad_edge=False, header_style="dim")
@@ -249,4 +268,4 @@ def _print_plan(job: "Job", as_json: bool, language: Language) -> None:
         table.add_row(part.id, words.say(part.ask), str(part.cost.runs), str(part.cost.have))
     Console(highlight=False, markup=False, emoji=False).print(table)
     typer.echo(f"\n{words('cost.in_all')}")
-    print_cost(words, cost, looks=job.plan.looks, at_once=job.at_once, err=False)
+    print_cost(words, cost, job, err=False)

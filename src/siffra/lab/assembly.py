@@ -50,8 +50,10 @@ def assemble(
     cut: Cut | None = None,
     source: str = "",
     about: str = "",
-) -> Setting:
+) -> tuple[Setting, int | float]:
     """Put a setting together; later parts override earlier ones, and must fit its model.
+
+    Returns it as it is to be run, with the number of epochs that it had before it was `cut`.
 
     Of the part `base`, knobs that are of no use beside the others are left out. Where a part
     names a recipe, that takes the place of the base and of all parts before it: it is whole.
@@ -71,7 +73,8 @@ def assemble(
             raise
         located = _located(str(error).removesuffix("."), parts)
         raise LabFileError(f"{source}: {located} ({about}).") from error
-    return cut(setting, is_recipe=stated is not parts) if cut else setting
+    length = setting.training.epochs
+    return (cut(setting, is_recipe=stated is not parts) if cut else setting), length
 
 
 def of_use(

@@ -145,8 +145,8 @@ class Comparison:
         return 1.0 if self.open_below else self._level(self.mean - bound)
 
     def _level(self, room: float) -> float:
-        """The level at which the interval's half width is `room`."""
-        if self.seeds < 2 or room <= 0:
+        """The level at which the interval's half width is `room`; 1 where that is NaN."""
+        if self.seeds < 2 or not room > 0:
             return 1.0
         deviation, learned = self._moderated
         if deviation == 0:

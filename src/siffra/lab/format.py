@@ -163,7 +163,7 @@ class ClaimTable(_Table):
     against: _Against
     direction: Direction
     margin: Annotated[float, Field(gt=0)] | None = None
-    epochs: PositiveInt = 1
+    epochs: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _keys_that_belong_together(self) -> Self:
@@ -302,6 +302,7 @@ class Tables(_Table):
     """A whole lab file as it is written."""
 
     title: _Text
+    preset: _Preset = "full"
     data: DataSource = DataSource()
     shifts: ShiftTable | None = None
     base: Knobs = {}

@@ -21,6 +21,7 @@ F. Bretz, Multiple testing in group sequential trials using graphical approaches
 rejected at a look stays rejected, and leaves its share to the others.
 """
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,7 +47,8 @@ class ClaimAnswer:
     `estimate` is None when it was not tested, or there was nothing to estimate it from.
     `seeds_needed` says, for an inconclusive claim, about how many seeds would decide it (None:
     more than 1,000, or cannot be said). `reason` is a short code for what is unusual:
-    "too short", "never reached" (by neither side in some seed), "unreached" (by some runs of one
+    "too short", "too few epochs" (fewer than five have no fifths to measure a decline between),
+    "never reached" (by neither side in some seed), "unreached" (by some runs of one
     side, so that more seeds would hardly decide it), "too few seeds", "several machines" (times of
     `left_out` seeds were not compared: the runs are not all from the machine, number of threads
     and of runs at once that most are from), "" if nothing is. `look` is the number of seeds at
@@ -191,13 +193,14 @@ def judge(tests: Sequence[tuple[Claim, Comparison | None]]) -> tuple[ClaimAnswer
     levels = Allowance(range(len(tested))).share(0, dict(enumerate(tested)))
     answers = iter([test.judge(levels[number]) for number, test in enumerate(tested)])
     return tuple(
-        not_tested(claim) if comparison is None else next(answers) for claim, comparison in tests
+        not_tested(claim, "too short") if comparison is None else next(answers)
+        for claim, comparison in tests
     )
 
 
-def not_tested(claim: Claim) -> ClaimAnswer:
-    """The answer to a claim about a longer training."""
-    return ClaimAnswer(claim, "not tested", None, None, "too short")
+def not_tested(claim: Claim, reason: str) -> ClaimAnswer:
+    """The answer to a claim about a longer training, or that has too few epochs to measure in."""
+    return ClaimAnswer(claim, "not tested", None, None, reason)
 
 
 def moderate(comparisons: Sequence[Comparison], kinds: Sequence[object]) -> list[Comparison]:
@@ -225,16 +228,18 @@ def holm(
 
     The smallest of m p-values is tested at error / m, the next at error / (m - 1), and so on
     until the first that is not rejected, whose level all the rest share. `level` says what
-    such an error comes to at this look.
+    such an error comes to at this look. A p-value that is NaN counts as 1.
 
     Source: S. Holm, A simple sequentially rejective multiple test procedure, 1979.
     """
-    left = len(p_values)
+    # NaN says nothing, so that nothing is rejected by it; nor has it a place in an order.
+    known = [1.0 if math.isnan(p) else p for p in p_values]
+    left = len(known)
     levels = [level(error)] * left
     failed = False
-    for i in sorted(range(len(p_values)), key=p_values.__getitem__):
+    for i in sorted(range(len(known)), key=known.__getitem__):
         levels[i] = level(error / left)
-        failed = failed or p_values[i] > levels[i]
+        failed = failed or known[i] > levels[i]
         left -= not failed
     return levels
 

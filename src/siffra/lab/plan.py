@@ -32,12 +32,20 @@ class Level:
     `knobs` holds the varied knobs only; a level of one model may lack knobs that are varied for
     the other. `settings` has one entry, or one for each combination of the question's retuned
     knobs. `reported` is what the lab's author reported at this level: fractions by set, and
-    `seconds`.
+    `seconds`. `lengths` has the epochs that the lab file says of each setting, whatever the plan
+    made of them (none: not known, as of an ad-hoc question, which nothing cuts).
     """
 
     knobs: Mapping[str, Any]
     settings: tuple[Setting, ...]
     reported: Mapping[str, float]
+    lengths: tuple[int | float, ...] = ()
+
+    @property
+    def cut(self) -> tuple[tuple[int | float, int | float], ...]:
+        """Of each setting that the plan has cut short, its epochs and those of the lab file."""
+        pairs = zip((s.training.epochs for s in self.settings), self.lengths, strict=False)
+        return tuple((now, own) for now, own in pairs if now < own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,8 @@ class Claim:
     - `seconds_to`, `epochs_to`: until accuracy on `on` first reaches `target` (less is better).
 
     `margin` is the smallest difference that matters: a fraction, or for times and epochs a
-    share (0.05: 5 %). `epochs` is the length of training that the claim is about; shorter
-    plans do not test it. `reported` is the author's own figure, in words.
+    share (0.05: 5 %). `epochs` is the length of training that the claim is about, 1 if that is
+    any; plans that train for less do not test it. `reported` is the author's own figure, in words.
     """
 
     id: str
@@ -69,7 +77,7 @@ class Claim:
     against: tuple[int, ...] | float
     direction: Direction
     margin: float
-    epochs: int
+    epochs: int | float
     reported: Text
 
 
@@ -100,13 +108,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A setting that the lab's author ran, with what was reported: fractions and `seconds`."""
+    """A setting that the lab's author ran, with what was reported: fractions and `seconds`.
+
+    `length` is the number of epochs that the lab file says, see `Level.lengths`.
+    """
 
     id: str
     name: Text
     note: Text
     setting: Setting
     reported: Mapping[str, float]
+    length: int | float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +142,8 @@ class Plan:
     `engine` is the name that makes what trains the runs.
     `looks` are the numbers of seeds at which a lab that goes on until it is decided looks at its
     results (none: once, at the end); `seeds` then are those of the first look.
+    `stand_ins` has the recipes that the preset put in the place of others, by those, and `left_out`
+    the ids of the questions and experiments that it leaves out.
     """
 
     title: Text
@@ -146,6 +160,18 @@ class Plan:
     examines: bool = True
     engine: str = "native"
     looks: tuple[int, ...] = ()
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def cut_from(self) -> tuple[int | float, ...]:
+        """The numbers of epochs, in order, that the lab file says of runs that are cut short."""
+        own = {own for q in self.questions for level in q.levels for _, own in level.cut}
+        for experiment in self.experiments:
+            length = experiment.length
+            if length is not None and experiment.setting.training.epochs < length:
+                own.add(length)
+        return tuple(sorted(own))
 
     @property
     def runs(self) -> tuple[PlannedRun, ...]:

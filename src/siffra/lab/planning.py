@@ -40,7 +40,7 @@ def plan_lab(
     lab: LabFile,
     dataset: Dataset,
     *,
-    preset: str = "quick",
+    preset: str | None = None,
     epochs: int | None = None,
     seeds: int | None = None,
     only: Collection[str] = (),
@@ -52,7 +52,8 @@ def plan_lab(
     Args:
         lab: What `read_lab` gave.
         dataset: What it will be trained on; networks that its images do not allow are refused.
-        preset: `quick`, `standard` or `full`: a cap on epochs and a number of seeds.
+        preset: `quick`, `standard` or `full`: a cap on epochs and a number of seeds; None: the one
+            that the lab file names, which is `full` if it names none.
         epochs: Train every run for exactly so many epochs, whatever preset and lab file say.
             (Neither this nor a preset's cap touches a question that varies or retunes `epochs`.)
         seeds: Number of seeds, in place of the preset's; they are 0, 1, 2, ...
@@ -65,20 +66,27 @@ def plan_lab(
         LabFileError: The file asks for what cannot be run or compared; the text names the key.
         ConfigError: `preset`, `epochs`, `seeds` or `only` is wrong.
     """
+    preset = preset or lab.preset
     cap, count = length_of(lab, preset)
     if epochs is not None and epochs < 1:
         raise ConfigError(f"epochs: found {epochs}; it must be 1 or more.")
     chosen = _chosen(lab, only)
     cut = Cut(epochs or cap, exact=epochs is not None)
+
+    def asked(table: QuestionTable | ExperimentTable) -> bool:
+        return bool(only) or is_due(table, preset)
+
+    ids = {table.id for table in lab.questions if table.id in chosen and asked(table)}
+    tables, stand_ins = questions_of(lab, preset, ids)
     questions = [
         _question(table, f"questions[{number}]", lab, dataset, cut, examines=preset != "quick")
-        for number, table in enumerate(questions_of(lab, preset), start=1)
-        if table.id in chosen and (only or is_due(table, preset))
+        for number, table in enumerate(tables, start=1)
+        if table.id in ids
     ]
     experiments = [
         _experiment(table, f"experiments[{number}]", lab, dataset, cut)
         for number, table in enumerate(lab.experiments, start=1)
-        if EXPERIMENTS in chosen and (only or is_due(table, preset))
+        if EXPERIMENTS in chosen and asked(table)
     ]
     first = _seeds(seeds if seeds is not None else count)
     return Plan(
@@ -93,6 +101,8 @@ def plan_lab(
         exact=cut.exact,
         only=tuple(only),
         looks=_looks(len(first), until_decided, max_seeds),
+        stand_ins=stand_ins,
+        left_out=tuple(t.id for t in (*lab.questions, *lab.experiments) if not asked(t)),
     )
 
 
@@ -130,7 +140,7 @@ def plan_vary(
             f"{', '.join(vary) or 'vary'}: give two values or more, {MOST_LEVELS:,} at most."
         )
     levels = tuple(
-        Level(knobs, (assemble([Part("base", base or {}), *parts], dataset),), {})
+        Level(knobs, (assemble([Part("base", base or {}), *parts], dataset)[0],), {})
         for knobs in combinations
         for parts in [[Part("", of_use(fixed, knobs, vary)), Part("", knobs)]]
     )
@@ -208,11 +218,11 @@ def _question(
 
     def level(part: Part) -> Level:
         about = f"question {table.id}, level {_spelled(part.knobs)}"
-        settings = (
+        lengths = dict(
             assemble([*shared, part, combination], dataset, cut, lab.source, about)
             for combination in retuned
         )
-        return Level(part.knobs, tuple(dict.fromkeys(settings)), {})
+        return Level(part.knobs, tuple(lengths), {}, tuple(lengths.values()))
 
     levels = tuple(level(part) for part in _parts(table, where))
     if same := _first_same(levels):
@@ -327,9 +337,21 @@ def _claim(table: ClaimTable, levels: Sequence[Level], where: str) -> Claim:
         against=against,
         direction=table.direction,
         margin=table.margin or _default_margin(table.metric, table.on),
-        epochs=table.epochs,
+        epochs=table.epochs or _length_claimed([levels[i] for i in (*level, *_others(against))]),
         reported=table.reported or {},
     )
+
+
+def _others(against: tuple[int, ...] | float) -> tuple[int, ...]:
+    return against if isinstance(against, tuple) else ()
+
+
+def _length_claimed(levels: Sequence[Level]) -> int | float:
+    """The epochs that a claim is about which says nothing of them: all that its levels have.
+
+    Where nothing was cut short, that is any length (1), so that the claim can always be tested.
+    """
+    return max((own for level in levels for _, own in level.cut), default=1)
 
 
 def _default_margin(metric: Metric, on: str) -> float:
@@ -365,12 +387,14 @@ def _experiment(
     table: ExperimentTable, where: str, lab: LabFile, dataset: Dataset, cut: Cut
 ) -> Experiment:
     parts = [Part("base", lab.base), Part(f"{where}.knobs", table.knobs)]
+    setting, length = assemble(parts, dataset, cut, lab.source, f"experiment {table.id}")
     return Experiment(
         id=table.id,
         name=table.name,
         note=table.note or {},
-        setting=assemble(parts, dataset, cut, lab.source, f"experiment {table.id}"),
+        setting=setting,
         reported=table.reported.figures(),
+        length=length,
     )
 
 

@@ -1,6 +1,6 @@
 """The presets of a lab: how long and how often is trained, and what is left out or stood in for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -37,38 +37,46 @@ def is_due(table: QuestionTable | ExperimentTable, preset: str) -> bool:
     return presets.index(preset) >= presets.index(table.from_preset)
 
 
-def questions_of(lab: LabFile, preset: str) -> tuple[QuestionTable, ...]:
+def questions_of(
+    lab: LabFile, preset: str, asked: Collection[str]
+) -> tuple[tuple[QuestionTable, ...], dict[str, str]]:
     """A lab's questions, with the recipes that stand in for others in this preset.
+
+    Returns:
+        All questions, and those recipes by the ones in whose place they stand, as far as the
+        questions that are `asked` name them.
 
     Raises:
         LabFileError: One is to stand in for a recipe that no question names.
     """
     stand_ins = getattr(lab.presets, preset).recipes
-    named: set[str] = set()
+    named: dict[str, set[str]] = {table.id: set() for table in lab.questions}
 
-    def stood_in(value: Any) -> Any:
+    def stood_in(value: Any, names: set[str]) -> Any:
         """`value`, a part of a question, with other names wherever a recipe is named."""
         if isinstance(value, BaseModel):
-            return value.model_copy(update={name: stood_in(part) for name, part in value})
+            return value.model_copy(update={name: stood_in(part, names) for name, part in value})
         if isinstance(value, list | tuple):
-            return type(value)(stood_in(part) for part in value)
+            return type(value)(stood_in(part, names) for part in value)
         if not isinstance(value, Mapping):
             return value
         return {
-            name: instead(part) if name == RECIPE else stood_in(part)
+            name: instead(part, names) if name == RECIPE else stood_in(part, names)
             for name, part in value.items()
         }
 
-    def instead(recipe: Any) -> Any:
+    def instead(recipe: Any, names: set[str]) -> Any:
         if isinstance(recipe, list | tuple):  # as a knob that is varied has them
-            return type(recipe)(instead(one) for one in recipe)
-        named.add(str(recipe))
+            return type(recipe)(instead(one, names) for one in recipe)
+        names.add(str(recipe))
         return stand_ins.get(recipe, recipe)
 
-    questions = tuple(stood_in(table) for table in lab.questions)
-    if unknown := next((name for name in stand_ins if name not in named), None):
+    questions = tuple(stood_in(table, named[table.id]) for table in lab.questions)
+    known = set[str]().union(*named.values())
+    if unknown := next((name for name in stand_ins if name not in known), None):
         raise LabFileError(
             f"{lab.source}: presets.{preset}.recipes.{unknown}: no question names that recipe; "
-            f"{did_you_mean(unknown, named)}"
+            f"{did_you_mean(unknown, known)}"
         )
-    return questions
+    used = set[str]().union(*(named[name] for name in asked))
+    return questions, {old: new for old, new in stand_ins.items() if old in used}

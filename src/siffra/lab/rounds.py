@@ -131,8 +131,8 @@ class _Session:
         for of, question in enumerate(self._plan.questions):
             levels = [see_level(question, level, seeds, self._records) for level in question.levels]
             for i, claim in enumerate(question.claims):
-                if _is_too_short(claim, question):
-                    self._claims[of, i] = not_tested(claim)
+                if reason := _why_not_tested(claim, question):
+                    self._claims[of, i] = not_tested(claim, reason)
                 else:
                     tests[of, i] = ClaimTest(claim, _pair(claim, levels))
             found = interaction_tests(question, [level.records for level in levels])
@@ -180,16 +180,19 @@ def _moderated(tests: Mapping[Number, _Test]) -> dict[Number, _Test]:
     }
 
 
-def _is_too_short(claim: Claim, question: Question) -> bool:
+def _why_not_tested(claim: Claim, question: Question) -> str:
+    """What keeps these runs from testing a claim (see `ClaimAnswer.reason`); "" if nothing does."""
     settings = [s for i in involved(claim) for s in question.levels[i].settings]
     lengths = [s.training.epochs for s in settings if not isinstance(s.model, EstimatorModel)]
-    if not lengths:
-        return claim.metric == "decline"
-    # A recipe has its own length, however short: what it is set against must be long enough. A
-    # claim about no length in particular can be tested on part of an epoch.
-    is_cut = 1 < claim.epochs > max(lengths)
-    # A decline is measured between fifths of the epochs.
-    return is_cut or (claim.metric == "decline" and min(lengths) < 5)
+    cut = [now for i in involved(claim) for now, own in question.levels[i].cut]
+    # A claim about no length in particular can be tested on part of an epoch; and a recipe has its
+    # own length, however short: what it is set against must be long enough, and nothing cut short.
+    if claim.epochs > 1 and lengths and claim.epochs > min([max(lengths), *cut]):
+        return "too short"
+    # A decline is measured between fifths of the epochs, in every run, an estimator's too.
+    if claim.metric == "decline" and min(s.training.epochs for s in settings) < 5:
+        return "too few epochs"
+    return ""
 
 
 def _pair(claim: Claim, levels: Sequence[LevelAnswer]) -> Comparison:

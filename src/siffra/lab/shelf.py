@@ -70,8 +70,17 @@ def kept_lab(plan: Plan, dataset: Dataset, engine: Engine) -> KeptLab:
     keys = tuple(run_keys(_whole(plan), dataset, engine).values())
     # Of an ad-hoc question the digest is that of what was typed: defaults spelled out, or not.
     same = replace(plan, digest="") if plan.preset == "vary" else plan
-    # Whose the claims are, the digest knows: labs of before there was `by` keep their ids.
-    asked = _PLAN.dump_json(same, exclude={"questions": {"__all__": {"by"}}})
+    # What the digest and the rest decide is left out, so that labs of before it was kept keep
+    # their ids.
+    asked = _PLAN.dump_json(
+        same,
+        exclude={
+            "questions": {"__all__": {"by": True, "levels": {"__all__": {"lengths"}}}},
+            "experiments": {"__all__": {"length"}},
+            "stand_ins": True,
+            "left_out": True,
+        },
+    )
     described = asked + "".join(sorted(keys)).encode()
     name = hashlib.sha256(described).hexdigest()[:16]
     return KeptLab(id=name, plan=plan, keys=keys, asked=datetime.now(UTC))

@@ -162,6 +162,10 @@ def measure(record: Record, claim: Claim) -> Side:
         case "decline":
             reached = [epoch.accuracy[claim.on] for epoch in record.epochs]
             fifth = len(reached) // 5
+            if not fifth:
+                raise ValueError(
+                    f"claim {claim.id!r}: a run of {len(reached)} epochs has no fifths"
+                )
             lost = np.mean(reached[fifth : 2 * fifth]) - np.mean(reached[-fifth:])
             return Side(float(lost), _one_image_of_a_curve(record, claim.on))
         case "seconds":

@@ -169,6 +169,7 @@ def _facts(first: Results, second: Results, words: Words) -> tuple[tuple[str, st
         return {
             words("compare.preset"): results.preset,
             words("compare.epochs"): epochs,
+            words("compare.shortened"): results.shortened.text if results.shortened else "–",
             words("compare.seeds"): str(len(results.seeds)),
             words("facts.runs"): str(results.runs),
             words("facts.machine"): f"{machine.cpu}, {machine.threads}" if machine else "–",

@@ -12,13 +12,14 @@ from siffra.config import KNOBS
 from siffra.examination import Examined
 from siffra.lab.arrivals import arrival, targets_of
 from siffra.lab.examined import WAYS, BySeed, Way, by_seed, places, shift_curve
-from siffra.lab.plan import Claim
+from siffra.lab.plan import Claim, Plan
 from siffra.lab.statistics import CONFIDENCE, Comparison, Summary
 from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report.facts import all_records, command, machines, proviso
 from siffra.report.ingredients import ingredients
 from siffra.report.numbers import unit_of
 from siffra.report.sentences import VERDICTS, answer_sentence, claims_by, summary_sentence
+from siffra.report.shortened import shortened
 from siffra.report.words import Words
 from siffra.run import Record, setting_id
 
@@ -39,6 +40,7 @@ def results_json(answers: Answers, words: Words, examined: Examined | None = Non
         "language": words.language,
         "preset": plan.preset,
         "epochs": plan.epochs,
+        "shortened": _shortened(plan, words),
         "seeds": list(plan.seeds),
         "runs": len(records),
         "machine": {k: v for k, v in made_on[0].items() if k != "versions"} if made_on else None,
@@ -56,6 +58,21 @@ def results_json(answers: Answers, words: Words, examined: Examined | None = Non
         "experiments": [_experiment(e, words, examined) for e in answers.experiments],
     }
     return json.dumps(_finite(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _shortened(plan: Plan, words: Words) -> dict[str, Any] | None:
+    """What is not run as the lab file says; null if everything is."""
+    text = shortened(words, plan)
+    return (
+        {
+            "text": text,
+            "epochs_from": list(plan.cut_from),
+            "stand_ins": dict(plan.stand_ins),
+            "left_out": list(plan.left_out),
+        }
+        if text
+        else None
+    )
 
 
 def run_rows(answers: Answers) -> list[dict[str, Any]]:

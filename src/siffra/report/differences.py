@@ -20,6 +20,8 @@ def differing(first: ClaimResult, second: ClaimResult, both: Both, words: Words)
     Levels are the same if their knobs are, wherever they stand in their question.
     """
     ours, theirs = _about(first, both[0]), _about(second, both[1])
+    if 1 in (ours["epochs"], theirs["epochs"]):  # any length, which the other may well be
+        ours["epochs"] = theirs["epochs"]
     found = [name for name in ours if ours[name] != theirs[name]]
     if not {"level", "against"} & set(found) and not _held_alike(first, second, both):
         found.append("fixed")

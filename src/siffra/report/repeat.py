@@ -1,7 +1,6 @@
 """An ad-hoc question as the lab file that asks it again, to keep, to change and to add to."""
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,19 +18,19 @@ def lab_file(plan: Plan) -> str | None:
     if plan.preset != "vary":
         return None
     (question,) = plan.questions
-    longest = max(s.training.epochs for level in question.levels for s in level.settings)
     lines = [f"title = {_value(plan.title)}", ""]
     for name, table in _data(plan.data or DataSource()).items():
         lines += [f"[{name}]", *(f"{key} = {_value(value)}" for key, value in table.items()), ""]
     lines += [
-        "[presets]  # at most so many epochs",
-        f"quick = {_value({'epochs': math.ceil(longest), 'seeds': len(plan.seeds)})}",
+        "[presets.full]",
+        f"seeds = {len(plan.seeds)}",
         "",
         "[[questions]]",
         f"id = {_value(question.id)}",
         f"ask = {_value(question.ask)}",
         f"fixed = {_value(question.fixed)}",
         f"vary = {_value(_varied(question.vary, question.levels))}",
+        f"figures = {_value(question.figures)}",
     ]
     for claim in question.claims:
         lines += ["", *_claim(claim, question.levels)]

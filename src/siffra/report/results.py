@@ -68,7 +68,7 @@ class ClaimResult(_Read):
     against: tuple[int, ...] | float
     direction: Direction
     margin: float = Field(ge=0)
-    epochs: int
+    epochs: int | float
     verdict: Verdict
     reason: str = ""
     estimate: float | None = None
@@ -108,6 +108,12 @@ class QuestionResult(_Read):
     retune: tuple[str, ...] = ()
 
 
+class ShortenedResult(_Read):
+    """What was not run as the lab file says."""
+
+    text: str
+
+
 class MachineResult(_Read):
     """Where the runs were made."""
 
@@ -122,6 +128,7 @@ class Results(_Read):
     command: str
     preset: str
     epochs: int | None
+    shortened: ShortenedResult | None = None
     seeds: tuple[int, ...]
     runs: int
     machine: MachineResult | None

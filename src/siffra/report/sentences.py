@@ -174,7 +174,7 @@ def _reason(words: Words, answer: ClaimAnswer) -> list[str]:
     if answer.reason == "several machines":
         return [words.count("reason.several_machines", answer.left_out)]
     key = f"reason.{answer.reason.replace(' ', '_')}"
-    return [words(key, epochs=answer.claim.epochs)] if key in words else []
+    return [words(key, epochs=words.exact(answer.claim.epochs))] if key in words else []
 
 
 def _counted(words: Words, key: str, claims: Sequence[ClaimAnswer], **values: str) -> str:

@@ -18,6 +18,7 @@ from siffra.report.sentences import (
     verdict_name,
     verdict_sentence,
 )
+from siffra.report.shortened import shortened
 from siffra.report.tables import added_table
 from siffra.report.words import GAP, Words, words_in
 
@@ -28,10 +29,13 @@ _SEED, _MEAN = "∘", "●"
 
 def lab_text(answers: Answers, language: str = "en") -> str:
     """What a lab found: a lone question in full, of several a sentence and their verdicts."""
-    if len(answers.questions) == 1 and not answers.experiments:
-        return answer_text(answers.questions[0], language)
     words = words_in(language)
+    less = shortened(words, answers.plan)
+    if len(answers.questions) == 1 and not answers.experiments:
+        told = answer_text(answers.questions[0], language)
+        return f"{less}\n\n{told}".replace(GAP, " ") if less else told
     blocks = [f"{words.say(answers.plan.title)}\n{summary_sentence(answers, language)}"]
+    blocks += [less] if less else []
     for question in answers.questions:
         lines = [
             f"({question.question.id}) {words.say(question.question.ask)}",

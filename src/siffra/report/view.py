@@ -37,6 +37,7 @@ from siffra.report.sentences import (
     verdict_code,
     verdict_name,
 )
+from siffra.report.shortened import shortened
 from siffra.report.surprises import Surprise, surprises
 from siffra.report.tables import Table, added_table, experiments_table, levels_table, looks_table
 from siffra.report.words import Words
@@ -118,6 +119,8 @@ class ReportView:
     title: str
     length: str
     preset: str
+    shortened: str
+    is_cut: bool
     summary: str
     rests: str
     incomplete: str
@@ -149,6 +152,8 @@ def view(answers: Answers, words: Words, examined: Examined | None = None) -> Re
         title=words.say(plan.title),
         length=_length(words, plan, records),
         preset=_preset(words, answers),
+        shortened=shortened(words, plan),
+        is_cut=bool(plan.cut_from),
         summary=summary_sentence(answers, words.language),
         rests=words.count("summary.rests", len(records)) if records else "",
         incomplete=words.count("head.incomplete", answers.missing) if answers.missing else "",
