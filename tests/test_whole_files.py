@@ -247,7 +247,7 @@ def test_a_folder_for_parts_is_its_owners_alone_and_gone_afterwards(tmp_path):
 
 
 CALLS = re.compile(
-    r"""\.write_(bytes|text)\(|open\([^)\n]*["'](w|a|x)b?\+?["']|savefig\((?!file)"""
+    r"""\.write_(bytes|text)\(|open\([^)\n]*["'][wax][b+]*["']|savefig\((?!file)"""
 )
 WHOLE = {
     "report/pages.py": 1,  # within a folder for parts
