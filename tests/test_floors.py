@@ -17,6 +17,7 @@ FLOORS = (
     "recipes",
     "config",
     "kernel_folders",
+    "kernel_cache",
     "kernels",
     "data",
     "scores",

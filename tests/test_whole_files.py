@@ -246,9 +246,7 @@ def test_a_folder_for_parts_is_its_owners_alone_and_gone_afterwards(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-CALLS = re.compile(
-    r"""\.write_(bytes|text)\(|open\([^)\n]*["'][wax][b+]*["']|savefig\((?!file)"""
-)
+CALLS = re.compile(r"""\.write_(bytes|text)\(|open\([^)\n]*["'][wax][b+]*["']|savefig\((?!file)""")
 WHOLE = {
     "report/pages.py": 1,  # within a folder for parts
     "web/uploads.py": 1,  # likewise

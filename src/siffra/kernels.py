@@ -6,12 +6,10 @@ very thread from running that they wait for: a training becomes ten times slower
 up after some ten microseconds and let the system wake them. (GNU's OpenMP reads this once, when
 the first kernel starts; a value that the user has set stays.)
 
-Numba takes a kernel for unchanged while the file that it stands in is. But what it calls from
-other files is part of it too, and after an update the old one would go on being used. Nor does it
-tell a function compiled for one thread from the same one for many: whichever was kept first would
-be used for both. So compiled kernels are kept in a folder of their own for each state of the
-engine's files, and for each way of compiling. (Those of states that are long gone are removed from
-siffra's own cache; in a folder that the user has named, nothing is.)
+Compiled kernels are kept by a cache of siffra's own (`kernel_cache`). What a kernel calls from
+other files is part of it, so each state of the engine's files has a folder of its own. (Those of
+states that are long gone are removed from siffra's own cache; in a folder that the user has named,
+nothing is.)
 
 Kernels that differ by a variable of the function around them have one name among them, to which
 Numba adds a number that counts in each process anew. Two that were compiled by different processes
@@ -26,8 +24,6 @@ import hashlib
 import inspect
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +35,9 @@ from numba.core import cgutils, types
 from numba.core import config as _config
 from numba.extending import intrinsic, register_jitable
 
-from siffra.kernel_folders import in_use
+from siffra import kernel_cache
+from siffra.kernel_cache import KernelCache
+from siffra.kernel_folders import in_use, private_folder
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
@@ -54,8 +52,10 @@ def _compiled(function: Any = None, /, **options: Any) -> Any:
     if function is None:
         return partial(_compiled, **options)
     _name_by_variables(function)
-    with _folder_for(options):
-        return njit(cache=True, **_NOT_FOR_C | options)(function)
+    kernel: Any = njit(**_NOT_FOR_C | options)(function)
+    if not _numba.DISABLE_JIT:
+        kernel._cache = KernelCache(function, options, kernel_folder)
+    return kernel
 
 
 compiled: Any = _compiled
@@ -154,30 +154,29 @@ def _name_by_variables(function: Any) -> None:
     function.__qualname__ += re.sub(r"\W", "_", told)
 
 
-@contextmanager
-def _folder_for(options: Mapping[str, Any]) -> Iterator[None]:
-    """Numba's folder for as long as this lasts; the user's own kernels stay where they are."""
+def kernel_folder() -> Path | None:
+    """Where this process keeps the kernels of this state.
+
+    Where no lasting folder can be used, it is one of this process and of those that it starts;
+    None if there is no such folder either.
+    """
+    return lasting_folder() or private_folder(sources())
+
+
+def lasting_folder() -> Path | None:
+    """Where all processes keep the kernels of this state: beneath NUMBA_CACHE_DIR if that is set.
+
+    None if it cannot be written, or is not this user's alone.
+    """
     chosen = _numba.CACHE_DIR
-    folder = kernel_folder()
-    way = "-".join(sorted(f"{name}={value}" for name, value in options.items())) or "plain"
-    _numba.CACHE_DIR = str(folder / way)
-    try:
-        yield
-    finally:
-        _numba.CACHE_DIR = chosen
-
-
-def kernel_folder() -> Path:
-    """Where processes keep the kernels of this state: beneath NUMBA_CACHE_DIR if that is set."""
-    if chosen := _numba.CACHE_DIR:
-        return Path(chosen) / sources()
-    return in_use(platformdirs.user_cache_path("siffra") / "kernels" / sources())
+    root = Path(chosen) if chosen else platformdirs.user_cache_path("siffra") / "kernels"
+    return in_use(root / sources(), clears=not chosen)
 
 
 @cache
 def sources() -> str:
     """A name for the state of the files that kernels are made of."""
     digest = hashlib.sha256()
-    for path in [*sorted(_ENGINE.glob("*.py")), Path(__file__)]:
+    for path in [*sorted(_ENGINE.glob("*.py")), Path(__file__), Path(kernel_cache.__file__)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

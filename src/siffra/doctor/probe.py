@@ -24,7 +24,7 @@ class Probe:
     `peak` is what one core does at matrix products, `rate` what a training on one core comes
     to: its multiply-adds in GFLOP/s, with those that it leaves out. `layer` is what starts
     Numba's threads, `threads` how many; `caches` are the folders of compiled code, and `cached`
-    the bytes in them.
+    the bytes in them; `lasts` says whether other processes will find it there.
     """
 
     peak: float
@@ -33,6 +33,7 @@ class Probe:
     threads: int
     caches: tuple[Path, ...]
     cached: int
+    lasts: bool = True
 
 
 def probe() -> Probe:
@@ -51,6 +52,7 @@ def _probe() -> Probe:
 
     from siffra.data.load import load_dataset
     from siffra.engine.native.engine import NativeEngine
+    from siffra.kernels import lasting_folder
 
     if config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
         raise RuntimeError("Numba is told not to compile")  # else it would take a minute to fail
@@ -58,9 +60,10 @@ def _probe() -> Probe:
     rate = _rate(NativeEngine(1), replace(full, train=full.train.some(_IMAGES)))
     peak = matrix_peak(1)
     caches = tuple(sorted(_caches()))
-    files = (file for folder in caches for file in folder.glob("*.nb[ic]"))
+    files = (file for folder in caches for file in folder.glob("*.nbc"))
     size = sum(file.stat().st_size for file in files)
-    return Probe(peak, rate, threading_layer(), NativeEngine().threads, caches, size)
+    threads, lasts = NativeEngine().threads, lasting_folder() is not None
+    return Probe(peak, rate, threading_layer(), threads, caches, size, lasts)
 
 
 def _rate(engine: Engine, dataset: Dataset) -> float:

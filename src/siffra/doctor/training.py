@@ -12,17 +12,16 @@ from siffra.errors import BenchError
 
 _LEAST_SHARE = 0.3
 """Of one core's matrix peak; it is 1 to 3 where all is well, since blank pixels are left out."""
-_NO_CACHE = "cannot cache function"  # what Numba says when it finds no folder to write to
+_OWN_FOLDER = "set NUMBA_CACHE_DIR to a folder that you can write, and others cannot"
 
 
 def training(environment: Mapping[str, str]) -> Finding:
     """Train for a second, in a process of its own, and look at what that tells."""
-    wrong_folder = _cache_dir(environment.get("NUMBA_CACHE_DIR"))
     try:
-        found = judge(probe(), sys.platform)
+        return judge(probe(), sys.platform)
     except BenchError as error:
-        found = Finding("training", {"training": "fails"}, (_failed(str(error)),))
-    return Finding(found.about, found.facts, (*wrong_folder, *found.complaints))
+        wrong = (*_cache_dir(environment.get("NUMBA_CACHE_DIR")), _failed(str(error)))
+        return Finding("training", {"training": "fails"}, wrong)
 
 
 def judge(found: Probe, system: str) -> Finding:
@@ -41,6 +40,14 @@ def judge(found: Probe, system: str) -> Finding:
                 "end what else is running, see `environment` above, and look again",
             )
         )
+    if not found.lasts:
+        complaints.append(
+            Complaint(
+                "compiled code is kept for one process alone, so that each one compiles anew: the "
+                "folder for it cannot be written, or is not yours alone.",
+                _OWN_FOLDER,
+            )
+        )
     if found.layer != "omp" and system == "linux":
         complaints.append(
             Complaint(
@@ -52,11 +59,6 @@ def judge(found: Probe, system: str) -> Finding:
 
 
 def _failed(why: str) -> Complaint:
-    if why.startswith(_NO_CACHE):
-        return Complaint(
-            "Numba finds no folder to keep compiled code in, so that nothing trains.",
-            "set NUMBA_CACHE_DIR to a folder that you can write",
-        )
     return Complaint(
         f"training fails: {why.rstrip('.')}.",
         "mend what stands above, if anything; else reinstall siffra, or report this",
@@ -64,13 +66,12 @@ def _failed(why: str) -> Complaint:
 
 
 def _cache_dir(folder: str | None) -> tuple[Complaint, ...]:
-    """Numba passes over a NUMBA_CACHE_DIR that it cannot use, without a word."""
     why = unusable(Path(folder)) if folder else None
     if why is None:
         return ()
     return (
         Complaint(
-            f"NUMBA_CACHE_DIR={folder}: {why}, so that Numba keeps compiled code elsewhere.",
-            "set it to a folder that you can write, or unset it",
+            f"NUMBA_CACHE_DIR={folder}: {why}, so that each process compiles anew.",
+            _OWN_FOLDER,
         ),
     )

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
 
 from filelock import FileLock
 
@@ -16,6 +15,7 @@ from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.errors import SiteError
 from siffra.examination import Examination, examine
+from siffra.kernel_cache import switches
 from siffra.kernels import kernel_folder
 from siffra.lab.plan import PlannedRun
 from siffra.lab.sites.base import Made
@@ -57,8 +57,11 @@ class Maker:
         if isinstance(planned.setting.model, EstimatorModel):
             return
         dataset, setting = self._split_for(planned.seed), planned.setting
-        with suppress(OSError):  # without a place for the lock each compiles for itself
-            folder = kernel_folder() / "compiled"
+        kept = kernel_folder()
+        if kept is None:  # without a place for the lock each compiles for itself
+            return
+        with suppress(OSError):
+            folder = kept / "compiled"
             folder.mkdir(parents=True, exist_ok=True)
             done = folder / _compiled(setting, dataset, self._engine)
             if not done.exists():
@@ -73,7 +76,7 @@ def _compiled(setting: Setting, dataset: Dataset, engine: Engine) -> str:
     kinds = [f"{k}={v}" for k, v in setting.training.model_dump().items() if isinstance(v, str)]
     shape, examples = dataset.image_shape, dataset.train.x.dtype
     known = (setting.model.model_dump_json(), kinds, setting.training.batch_size, shape, examples)
-    where = (this_machine(engine.threads).cpu, engine.name, engine.version, version("numba"))
+    where = (this_machine(engine.threads).cpu, engine.name, engine.version, switches())
     return hashlib.sha256(repr((known, where)).encode()).hexdigest()[:24]
 
 
