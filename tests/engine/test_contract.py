@@ -213,18 +213,26 @@ class TestEnginesOfNetworks:
         )
         assert same(loaded, fitted)
 
-    def test_divergence_is_a_result(self, engine):
+    @pytest.mark.parametrize(
+        "knobs",
+        [{}, {"model": "conv", "filters": 3, "kernel_size": 3}, {"optimizer": "muon"}],
+        ids=["dense", "conv", "muon"],
+    )
+    def test_divergence_is_a_result_that_the_loss_and_the_predictions_tell(self, engine, knobs):
         ends: list[EpochEnd] = []
-        with np.errstate(all="ignore"):
-            fit(
+        # Of NumPy's warnings, which are errors here, only the reference may have any.
+        with np.errstate(all="ignore" if engine.name == "reference" else "warn"):
+            fitted = fit(
                 engine,
                 # So deep that even float64 overflows.
-                {"neurons": [16] * 12, "learning_rate": 1e30, "epochs": 2},
+                {**knobs, "neurons": [16] * 12, "learning_rate": 1e30, "epochs": 2},
                 on_epoch=lambda end, f: ends.append(end),
             )
+            shares = fitted.predict(DATASET.test.x)
 
         assert len(ends) == 2
         assert not np.isfinite(ends[-1].loss)
+        assert np.isnan(shares).any()
 
     def test_a_kernel_that_does_not_fit_is_refused(self, engine):
         with pytest.raises(ConfigError, match=r"11 is larger than .* 12x10"):

@@ -13,9 +13,10 @@ from siffra.engine.native.block import Block
 from siffra.engine.native.chain import Chain
 from siffra.engine.native.gather import gather, scale_of
 from siffra.engine.native.grid import zeros_on_lines
+from siffra.engine.native.limits import EXACT, check_count
 from siffra.engine.native.placement import Placement
 from siffra.engine.native.training import Trainer
-from siffra.engine.native.warp import gather_warped
+from siffra.engine.native.warp import framed_floats, gather_warped
 from siffra.engine.schedule import ema_decay, learning_rates
 from siffra.network import Network
 
@@ -57,9 +58,11 @@ class BlockTrainer(Trainer):
         self._chain = Chain(network, placement, self._batch_size)
         self._maps: Iterator[np.ndarray] | None = None
         if training.augment != "none":
+            check_count(framed_floats(*images.x.shape[1:]), "floats of an augmented image", EXACT)
             self._maps = epoch_maps(training, len(images.x), seed)
         self._dropout = Dropout(network, placement, self._batch_size, seed)
 
+    @np.errstate(all="ignore")  # a training that diverges is a result, which its loss tells
     def epoch(self, order: np.ndarray) -> tuple[float, int]:
         """One pass in `order`; the summed loss in nats and the number of right answers."""
         maps = next(self._maps) if self._maps else None

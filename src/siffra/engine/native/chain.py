@@ -60,6 +60,7 @@ class ChainPredictor:
         """Compile what `predict` takes for `images`."""
         self.predict(images[:1])
 
+    @np.errstate(all="ignore")  # a diverged network's shares are NaN, which says all there is
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities, (n, classes) float32, of (n, pixels) images."""
         chain = self._chain

@@ -153,14 +153,14 @@ def cross_entropy(logits, classes, labels, order, first, share):
     """Summed loss and right answers; `logits` become the loss's gradient times `share`.
 
     Row r's label is `labels[order[first + r]]`. What is past the `classes` is padding: it is 0, and
-    stays so.
+    stays so. An answer that is not a number is never right.
     """
     loss, hits = 0.0, 0
     for r in range(logits.shape[0]):
         row = logits[r, :classes]
         label = labels[order[first + r]]
         best = largest(row)
-        hits += best == label
+        hits += best == label and not np.isnan(row[best])
         top, own = np.float64(row[best]), np.float64(row[label])
         total = np.float64(0)
         for u in range(row.size):

@@ -39,7 +39,7 @@ class NativeEngine(Engine):
     """Trains dense and convolutional networks on the CPU with siffra's own kernels."""
 
     name = "native"
-    version = 4
+    version = 5
 
     def __init__(self, threads: int | None = None) -> None:
         """Use `threads` threads, or all that there are.

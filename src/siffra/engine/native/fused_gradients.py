@@ -15,6 +15,7 @@ from siffra.engine.native.conv import LANES, Shape, step
 from siffra.engine.native.fused_forward import DEAD
 from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.lanewise import store
+from siffra.engine.native.limits import number_type
 from siffra.engine.native.vector import (
     WIDE,
     Vector,
@@ -127,12 +128,13 @@ class Room(NamedTuple):
         """Room for so many shards."""
         whole = -(-filters // patches.together) * patches.together
         windows = shards, shape.windows * shape.filters
+        places = number_type(patches.sheet_floats, "floats of a sheet", np.int32)
         return cls(
             zeros_on_lines((shards, whole * patches.filter_floats)),
             zeros_on_lines((shards, shape.filters)),
             zeros_on_lines((shards, patches.sheet_floats)),
             np.zeros(windows, np.float32),
-            np.zeros(windows, np.int32),
+            np.zeros(windows, places),
         )
 
 

@@ -5,11 +5,12 @@ of the multiplications, forward and in the gradient of its weights, and in plain
 its step at once: a pixel's row of weights changes only where that pixel has ink.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from siffra.engine.native.lanewise import add_each, floored, spread
+from siffra.engine.native.limits import number_type
 from siffra.engine.native.vector import (
     WIDE,
     add_scaled_rows,
@@ -50,9 +51,9 @@ def is_sparse(images: np.ndarray) -> bool:
     return bool(np.count_nonzero(some) <= MOST_INK * some.size)
 
 
-def number_type(pixels: int) -> type[np.uint16] | type[np.int32]:
+def pixel_type(pixels: int) -> type[np.integer[Any]]:
     """What holds the number of a pixel, in as few bytes as it takes."""
-    return np.uint16 if pixels <= 1 << 16 else np.int32
+    return number_type(pixels, "pixels of an image", np.uint16, np.uint32)
 
 
 def ink_of(images: np.ndarray) -> Ink:
@@ -64,7 +65,7 @@ def ink_of(images: np.ndarray) -> Ink:
     bounds = np.searchsorted(shares, np.arange(1, _PARTS) / _PARTS) + 1
     parts = np.array([0, *np.minimum(bounds, len(ink)), len(ink)], np.int64)
     start = np.zeros((len(images), _PARTS + 1), np.int64)
-    small = number_type(len(ink))
+    small = pixel_type(len(ink))
     pixel, value = np.zeros(total + 1, small), np.zeros(total + 1, images.dtype)
     _list_all(images, parts, start, pixel, value)
     return Ink(start, pixel, value, parts)

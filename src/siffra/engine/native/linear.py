@@ -8,6 +8,7 @@ from numba import prange
 
 from siffra.engine.native import products
 from siffra.engine.native.grid import GROUP, zeros_on_lines
+from siffra.engine.native.limits import check_count
 from siffra.engine.native.part import InputGradient, Part
 from siffra.kernels import parallel
 
@@ -96,6 +97,7 @@ class MatrixLinear(Linear):
 
     def __init__(self, part: Part, images: int) -> None:
         self._inputs, self._units = part.input.image, part.z.channels
+        check_count(self._inputs, "inputs of a dense layer", np.iinfo(np.int32).max)
         self._count = min(_MATRIX_SHARDS, images)
 
     def forward(self, x: np.ndarray, images: int, kernel: np.ndarray, z: np.ndarray) -> None:

@@ -41,7 +41,7 @@ class StackPredictor:
         features = network.denses[0].inputs
         self._work = zeros_on_lines((_SHARDS, layout.stack.workspace(_ROWS)))
         self._rows = zeros_on_lines((_SHARDS, _ROWS * int(self._layers[0, 0])))
-        pixel = np.zeros((_SHARDS, _ROWS * features + 1), ink.number_type(features))
+        pixel = np.zeros((_SHARDS, _ROWS * features + 1), ink.pixel_type(features))
         start = np.zeros((_SHARDS, _ROWS, 2), np.int64)
         self._lists = _Lists(start, pixel, np.zeros(pixel.shape, np.float32))
         self._whole, self._order = np.array([0, features]), np.arange(_ROWS)

@@ -7,6 +7,7 @@ import numpy as np
 from siffra.engine.native import pointwise
 from siffra.engine.native.block import Block
 from siffra.engine.native.grid import zeros_on_lines
+from siffra.engine.native.limits import EXACT, number_type
 from siffra.engine.native.linear import make_linear
 from siffra.engine.native.part import Part
 from siffra.engine.native.placement import Place
@@ -28,7 +29,9 @@ class SteppedBlock(Block):
         self._activate = pointwise.forward(part.activation, part.largest)
         self._z = part.z.batch(images)
         self._out = out.batch(images, slack)
-        small = np.uint8 if tall * wide <= 256 else np.uint16
+        small = number_type(
+            tall * wide, "positions of a pooling window", np.uint8, np.uint16, np.uint32, most=EXACT
+        )
         self._choices = np.zeros(images * self._places.size * out.channels, small)
         self._normed = zeros_on_lines((3, out.channels))
         self._scale, self._shift, _ = self._normed

@@ -31,6 +31,11 @@ _NO_STEP = np.float32(1e-6)
 """So small a step from pixel to pixel that a row of them goes nowhere."""
 
 
+def framed_floats(height: int, width: int, channels: int) -> int:
+    """Floats of an image with the zeros around it that its warp reads."""
+    return (height + 3) * (width + 3) * channels
+
+
 @parallel
 def gather_warped(images, order, maps, scale, places, out):
     """`gather` of (n, height, width, channels) images, each through its own of the `maps`.
