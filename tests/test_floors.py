@@ -18,6 +18,7 @@ FLOORS = (
     "config",
     "kernel_folders",
     "kernel_cache",
+    "kernel_forks",
     "kernels",
     "data",
     "scores",

@@ -38,6 +38,7 @@ from numba.extending import intrinsic, register_jitable
 from siffra import kernel_cache
 from siffra.kernel_cache import KernelCache
 from siffra.kernel_folders import in_use, private_folder
+from siffra.kernel_forks import link_anew_after_forks
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
@@ -55,6 +56,8 @@ def _compiled(function: Any = None, /, **options: Any) -> Any:
     kernel: Any = njit(**_NOT_FOR_C | options)(function)
     if not _numba.DISABLE_JIT:
         kernel._cache = KernelCache(function, options, kernel_folder)
+        if options.get("parallel"):
+            link_anew_after_forks(kernel)
     return kernel
 
 

@@ -1,0 +1,43 @@
+"""Kernels in a forked process: they go on with other threads than OpenMP's.
+
+GNU's OpenMP does not survive a fork: its threads are gone, and whoever calls them in the child is
+killed by Numba, or waits for ever. So where the parent's are at work, a child has its kernels on
+several threads linked anew, from the cache, to the threads that Numba brings itself. They compute
+the same bits.
+"""
+
+import os
+from typing import Any
+
+from numba.core import config
+from numba.core.compiler_lock import global_compiler_lock
+from numba.np.ufunc import parallel
+
+_kernels: list[Any] = []
+
+
+def link_anew_after_forks(kernel: Any) -> None:
+    """Have a kernel that runs on several threads linked anew in forked processes."""
+    _kernels.append(kernel)
+
+
+def _go_on_without_openmp() -> None:
+    if not (parallel._is_initialized and parallel._threading_layer == "omp"):
+        return
+    config.THREADING_LAYER = "workqueue"  # pyright: ignore[reportAttributeAccessIssue]
+    parallel._is_initialized = False
+    parallel._launch_threads()
+    for kernel in _kernels:
+        if kernel.overloads:
+            kernel._make_finalizer()()
+            kernel._reset_overloads()
+
+
+if hasattr(os, "register_at_fork"):
+    # Not while another thread compiles: what it has locked, nobody would unlock in the child.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
+    os.register_at_fork(after_in_child=_go_on_without_openmp)
