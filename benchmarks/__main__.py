@@ -17,6 +17,7 @@ from benchmarks.growth import IMAGES as GROWTH_IMAGES
 from benchmarks.growth import SWEEPS, measure_growth
 from benchmarks.kernels import KERNELS, measure_kernels
 from benchmarks.left import LEFT, measure_left
+from benchmarks.load import LOADS, measure_load
 from benchmarks.origin import Origin
 from benchmarks.picture import draw_growth, draw_works
 from benchmarks.results import Results, by_held_name, check, keep, read
@@ -32,9 +33,10 @@ from siffra.errors import BenchError, SiffraError
 
 _REPEATS, _LEAST, _BUDGET = 9, 3, 40.0
 _QUICK_IMAGES, _QUICK_REPEATS = 4_800, 3
+_QUICK_LOAD_IMAGES = 12_000
 _MINUTES = 10.0
 _DOCS = Path(__file__).parents[1] / "docs"
-_ORDER = (*WORKS, *SWEEPS, *KERNELS, *SHARES, *LEFT, *NETWORKS)
+_ORDER = (*WORKS, *SWEEPS, *KERNELS, *SHARES, *LEFT, *LOADS, *NETWORKS)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 console, aside = Console(), Console(stderr=True)
@@ -182,6 +184,35 @@ def left(
     _of_siffra("left", measure, report.left_lines, docs, threads, write=write, fresh=fresh)
 
 
+@app.command()
+def load(
+    only: Only = None,
+    images: Images = None,
+    threads: Threads = None,
+    quick: Annotated[bool, typer.Option(help=f"{_QUICK_LOAD_IMAGES} images: a glance.")] = False,
+    write: Write = False,
+    fresh: Fresh = False,
+    docs: Docs = _DOCS,
+) -> None:
+    """What a busy core costs: siffra's epochs beside a busy process, which it starts and ends.
+
+    All that it tells are ratios within one run. What is kept may be of another machine than the
+    rest of the page, and names it.
+    """
+    chosen = known("only", only, list(LOADS))
+    threads = threads or available_cores()
+    kept = None if fresh else read(docs / report.KEPT)
+    conditions = kept.conditions if kept else Conditions.here(threads, ["siffra"])
+    count = images or (_QUICK_LOAD_IMAGES if quick else IMAGES)
+    with _saying() as say:
+        times = measure_load(chosen, read_images(count, 1), threads, say)
+    for line in (*report.load_lines(times), *report.missed_load(times)):
+        console.print(line, highlight=False)
+    if write:
+        new = Results(conditions, load=_by_name(times))
+        _write_page(docs, keep(docs / report.KEPT, new, _ORDER, fresh=fresh))
+
+
 @app.command("compile")
 def compiling(
     only: Only = None,
@@ -211,7 +242,7 @@ def everything(
 ) -> None:
     """All of these parts, one after the other: the whole page, in about an hour."""
     with_peers = partial(works, peers=peers), partial(growth, peers=peers)
-    for part in (*with_peers, kernels, shares, left, compiling):
+    for part in (*with_peers, kernels, shares, left, load, compiling):
         part(threads=threads, write=write, fresh=fresh, docs=docs)
         fresh = False
 

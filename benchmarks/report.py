@@ -9,6 +9,8 @@ from benchmarks.growth import IMAGES as GROWTH_IMAGES
 from benchmarks.growth import Growth
 from benchmarks.kernels import AIMS, KernelTime
 from benchmarks.left import PARTS, Left
+from benchmarks.load import AIM as LOAD_AIM
+from benchmarks.load import LoadTime
 from benchmarks.results import Results
 from benchmarks.shares import ShareTime
 from siffra.bench.measure import LEARNT, TOLERANCE, Result
@@ -87,6 +89,23 @@ def missed_compiling(times: Iterable[CompileTime]) -> Iterator[str]:
             yield f"{t.title}: {slow}; the aim is at most {COMPILING_AIM:g} s a kernel."
 
 
+def load_lines(times: Iterable[LoadTime]) -> Iterator[str]:
+    """What a busy core costs, as times of what one thread takes where nothing else is done."""
+    for t in times:
+        yield (
+            f"{t.title}: one thread idle {t.alone:.3g} s; {t.threads} threads idle "
+            f"{t.times('all_idle'):.2f}×, with a busy core {t.times('all_busy'):.2f}×; "
+            f"one thread with a busy core {t.times('one_busy'):.2f}×"
+        )
+
+
+def missed_load(times: Iterable[LoadTime]) -> Iterator[str]:
+    """Which networks a busy core makes slower than it may."""
+    for t in times:
+        if t.times("all_busy") > LOAD_AIM:
+            yield f"{t.title}: {t.times('all_busy'):.2f}×; the aim is at most {LOAD_AIM:g}×."
+
+
 def _threads(left: Left) -> str:
     return f"{left.threads} thread" + "s" * (left.threads > 1)
 
@@ -97,8 +116,8 @@ def page(kept: Results) -> str:
         "# How fast siffra trains",
         "",
         "Written by `make bench ARGS=--write`, or by `python -m benchmarks PART --write` for one",
-        "part (works, growth, kernels, shares, left, compile). `siffra bench` shows how it is on",
-        "your machine.",
+        "part (works, growth, kernels, shares, left, load, compile). `siffra bench` shows how",
+        "it is on your machine.",
         "",
     ]
     if kept.works:
@@ -117,6 +136,9 @@ def page(kept: Results) -> str:
     if kept.left:
         lines += ["## What is left", "", *_days(kept, kept.left)]
         lines += _left(list(kept.left.values()))
+    if kept.load:
+        lines += ["## On a busy machine", ""]
+        lines += _load(list(kept.load.values()))
     if kept.compiling:
         lines += ["## Compiling", "", *_days(kept, kept.compiling)]
         lines += _compiling(list(kept.compiling.values()))
@@ -271,6 +293,26 @@ def _left(times: Sequence[Left]) -> Iterator[str]:
         "is cut into pieces, on one thread, so that their epochs are longer.",
         "",
     )
+
+
+def _load(times: Sequence[LoadTime]) -> Iterator[str]:
+    yield from (f"Measured on {', '.join(sorted({t.machine for t in times}))}.", "")
+    yield from _head("an epoch", ["one thread, idle", "all, idle", "all, busy", "one, busy"])
+    for t in times:
+        ratios = (f"{t.times(kind):.2f}×" for kind in ("all_idle", "all_busy", "one_busy"))
+        yield _row(t.title, [f"{t.alone:.3g} s", *ratios])
+    yield from (
+        "",
+        f"An epoch is of {times[0].images:,} images. *Busy* is a process beside it that keeps one",
+        "core busy all the time; ratios are to one thread on an idle machine, in the same run.",
+        "Threads that share work wait for each other, and where one of them has no core, all of",
+        "them do. So siffra times pieces of its work, and changes the number of threads while it",
+        "trains: results are the same on any. With a core busy it trains on fewer, and tries all",
+        f"again twice a second at most. The aim is at most {LOAD_AIM:g}×.",
+        "",
+    )
+    if missed := [f"- {line}" for line in missed_load(times)]:
+        yield from (*missed, "")
 
 
 def _compiling(times: Sequence[CompileTime]) -> Iterator[str]:

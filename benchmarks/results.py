@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -11,6 +11,7 @@ from benchmarks.compiling import CompileTime
 from benchmarks.growth import Growth
 from benchmarks.kernels import KernelTime
 from benchmarks.left import Left
+from benchmarks.load import LoadTime
 from benchmarks.origin import Origin
 from benchmarks.shares import ShareTime
 from siffra.bench.measure import Result
@@ -35,6 +36,7 @@ class Results:
     kernels: dict[str, KernelTime] = field(default_factory=dict)
     shares: dict[str, ShareTime] = field(default_factory=dict)
     left: dict[str, Left] = field(default_factory=dict)
+    load: dict[str, LoadTime] = field(default_factory=dict)
     compiling: dict[str, CompileTime] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     held: dict[str, Result] = field(default_factory=dict)
@@ -123,14 +125,8 @@ def keep(path: Path, new: Results, order: Iterable[str], *, fresh: bool) -> Resu
 
 def _merge(old: Results, new: Results) -> Results:
     versions = old.conditions.versions | new.conditions.versions
+    parts = (each.name for each in fields(Results) if each.name != "conditions")
     return Results(
         replace(new.conditions, versions=versions, held=""),
-        old.works | new.works,
-        old.growth | new.growth,
-        old.kernels | new.kernels,
-        old.shares | new.shares,
-        old.left | new.left,
-        old.compiling | new.compiling,
-        old.origins | new.origins,
-        old.held | new.held,
+        **{part: getattr(old, part) | getattr(new, part) for part in parts},
     )

@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from conftest import make_digits
+from governors import Whole
 from numba.core.runtime.nrt import _nrt, rtsys  # pyright: ignore[reportAttributeAccessIssue]
 from small import small_dataset
 
@@ -58,6 +59,7 @@ def allocated(trainer: Trainer, order: np.ndarray) -> tuple[int, int]:
 def test_plain_stacks_allocate_nothing_step_by_step(case):
     knobs, make = STACKS[case]
     engine, order = NativeEngine(), np.arange(300)
+    engine.governor = Whole()  # each piece is a call, which allocates
     trainer = trainer_of(engine, knobs, make(300))
     with engine.hold_threads():
         trainer.epoch(order)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from governors import AtRandom, Whole
 from reference import ReferenceEngine
 from small import small_dataset
 
@@ -50,6 +51,24 @@ def test_kept_images_are_predicted_to_the_bit_as_others_are(fitted, count, as_fl
     np.testing.assert_array_equal(kept(), fitted.predict(x))
     expected = loaded(ReferenceEngine(), 0).predict(x)
     np.testing.assert_allclose(kept(), expected, rtol=0, atol=NEAR)
+
+
+@pytest.mark.parametrize("inked", [0.2, 1.0])
+@pytest.mark.parametrize("knobs", [{"neurons": [33, 7]}, {"neurons": [40], "batch_norm": True}])
+@pytest.mark.parametrize("count", [513, 3000])
+def test_wherever_the_governor_cuts_the_bits_are_the_same(knobs, count, inked):
+    model, x = Setting.from_knobs(knobs).model, images(count, inked, 2)
+    network = build_network(model, SHAPE, CLASSES)
+
+    def predicted(governor):
+        engine = NativeEngine()
+        engine.governor = governor
+        fitted = engine.load(model, SHAPE, CLASSES, initial_weights(network, 0))
+        return fitted.predict(x), fitted.keep(x)()
+
+    expected = predicted(Whole())
+    np.testing.assert_array_equal(expected[0], expected[1])
+    np.testing.assert_array_equal(predicted(AtRandom(3)), expected)
 
 
 def test_what_is_predicted_between_leaves_what_is_kept(fitted):

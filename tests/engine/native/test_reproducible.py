@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import make_digits
+from governors import AtRandom, Whole
 from small import small_dataset
 from small_lab import results, small_plan
 
@@ -104,6 +105,18 @@ def test_the_cases_take_every_way_through_the_engine():
 @pytest.mark.parametrize("case", CASES)
 def test_on_one_and_two_threads(case):
     assert_equal(outcome(NativeEngine(threads=2), case), outcome(NativeEngine(threads=1), case))
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two threads")
+@pytest.mark.parametrize("case", CASES)
+def test_whatever_the_governor_decides(case):
+    engine, governor = NativeEngine(threads=2), AtRandom(5)
+    engine.governor = governor
+    found = outcome(engine, case)
+    assert {1, 2} <= set(governor.chosen)
+
+    engine.governor = Whole()
+    assert_equal(found, outcome(engine, case))
 
 
 def test_on_three_threads_in_other_processes_that_compile_for_themselves(tmp_path):

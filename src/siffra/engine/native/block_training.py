@@ -8,6 +8,7 @@ import numpy as np
 from siffra.config import Training
 from siffra.data.dataset import Images
 from siffra.engine.draws import dropout_scales, epoch_maps
+from siffra.engine.governor import Pieces, shared_out
 from siffra.engine.native import descent, pointwise
 from siffra.engine.native.block import Block
 from siffra.engine.native.chain import Chain
@@ -36,7 +37,9 @@ class BlockTrainer(Trainer):
         training: Training,
         images: Images,
         seed: int,
+        pieces: Pieces,
     ) -> None:
+        self._pieces = pieces
         self.layout = placement = Placement(network)
         self._training, self._params = training, placement.flatten(weights)
         self.averaged = self._params.copy() if training.ema else self._params
@@ -67,15 +70,15 @@ class BlockTrainer(Trainer):
         """One pass in `order`; the summed loss in nats and the number of right answers."""
         maps = next(self._maps) if self._maps else None
         losses, hits = 0.0, 0
-        threads = numba.get_num_threads()
-        for start in range(0, len(order), self._batch_size):
-            batch = order[start : start + self._batch_size]
-            numba.set_num_threads(threads)
-            self._gather(batch, maps)
-            loss, right = self._gradients(batch, threads)
-            losses += loss
-            hits += right
-            self._descend()
+        for threads, first, last in shared_out(self._pieces, len(order), self._batch_size):
+            for start in range(first, last, self._batch_size):
+                batch = order[start : min(last, start + self._batch_size)]
+                numba.set_num_threads(threads)
+                self._gather(batch, maps)
+                loss, right = self._gradients(batch, threads)
+                losses += loss
+                hits += right
+                self._descend()
         return losses, hits
 
     def _gather(self, batch: np.ndarray, maps: np.ndarray | None) -> None:

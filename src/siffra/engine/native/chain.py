@@ -3,6 +3,7 @@
 import numba
 import numpy as np
 
+from siffra.engine.governor import Pieces, shared_out
 from siffra.engine.native import conv
 from siffra.engine.native.block import Block
 from siffra.engine.native.fused import FusedBlock, is_fused
@@ -52,8 +53,10 @@ class ChainPredictor:
     _CHUNK = 256
     """Images that are predicted at a time."""
 
-    def __init__(self, network: Network, placement: Placement, params: np.ndarray) -> None:
-        self._params, self._classes = params, network.classes
+    def __init__(
+        self, network: Network, placement: Placement, params: np.ndarray, pieces: Pieces
+    ) -> None:
+        self._params, self._classes, self._pieces = params, network.classes, pieces
         self._chain = Chain(network, placement, self._CHUNK)
 
     def prepare(self, images: np.ndarray) -> None:
@@ -63,20 +66,22 @@ class ChainPredictor:
     @np.errstate(all="ignore")  # a diverged network's shares are NaN, which says all there is
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities, (n, classes) float32, of (n, pixels) images."""
-        chain = self._chain
-        scale = scale_of(images)
         out = np.empty((len(images), self._classes), np.float32)
-        threads = numba.get_num_threads()
-        for start in range(0, len(images), self._CHUNK):
-            batch = np.arange(start, min(start + self._CHUNK, len(images)))
-            numba.set_num_threads(threads)
-            gather(images, batch, scale, chain.places, chain.inputs)
-            x = chain.inputs
-            for block in chain.blocks:
-                x = chain.share_out(block, threads).predict(x, len(batch), self._params)
-            logits = x[: len(batch) * chain.last.part.output.image].reshape(len(batch), -1)
-            out[batch] = softmax(logits[:, : self._classes])
+        for threads, first, last in shared_out(self._pieces, len(images), self._CHUNK):
+            for start in range(first, last, self._CHUNK):
+                batch = np.arange(start, min(start + self._CHUNK, last))
+                out[batch] = self._predict_chunk(images, batch, threads)
         return out
+
+    def _predict_chunk(self, images: np.ndarray, batch: np.ndarray, threads: int) -> np.ndarray:
+        chain = self._chain
+        numba.set_num_threads(threads)
+        gather(images, batch, scale_of(images), chain.places, chain.inputs)
+        x = chain.inputs
+        for block in chain.blocks:
+            x = chain.share_out(block, threads).predict(x, len(batch), self._params)
+        logits = x[: len(batch) * chain.last.part.output.image].reshape(len(batch), -1)
+        return softmax(logits[:, : self._classes])
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from siffra.config import Model, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.draws import initial_weights
+from siffra.engine.governor import Governor, ThreadGovernor
 from siffra.engine.native.ahead import prepare_all
 from siffra.engine.native.block_training import BlockTrainer
 from siffra.engine.native.chain import ChainPredictor
@@ -51,6 +52,7 @@ class NativeEngine(Engine):
         if threads is not None and not 1 <= threads <= most:
             raise ConfigError(f"threads: found {threads}; this machine has 1 to {most}.")
         self.threads = threads or most
+        self.governor: Governor = ThreadGovernor(self.threads)
         # The lists of the images trained last: a lab trains on the same ones again and again.
         # One pair, so that two threads that train on different images never mix them up.
         self._listed: tuple[Images, Ink] | None = None
@@ -157,15 +159,16 @@ class NativeEngine(Engine):
         images: Images,
         seed: int,
     ) -> Trainer:
+        pieces = self.governor.work()
         if not (is_stack(network) and is_plain_descent(training)):
-            return BlockTrainer(network, weights, training, images, seed)
+            return BlockTrainer(network, weights, training, images, seed, pieces)
         rows = images.x.reshape(len(images.x), -1)
         if not is_sparse(rows):
-            return DenseTrainer(network, weights, training, images)
+            return DenseTrainer(network, weights, training, images, pieces)
         listed = self._listed
         if listed is None or listed[0] is not images:
             self._listed = listed = images, ink_of(rows)
-        return InkTrainer(network, weights, training, images, listed[1])
+        return InkTrainer(network, weights, training, images, pieces, listed[1])
 
     @contextmanager
     def hold_threads(self) -> Iterator[None]:
@@ -190,9 +193,11 @@ class NativeFitted(Fitted):
         self._layout = Layout(network) if is_stack(network) else Placement(network)
         self._params = zeros_on_lines((self._layout.size,))
         if isinstance(self._layout, Layout):
-            self._predictor = StackPredictor(network, self._layout, self._params)
+            self._predictor = StackPredictor(network, self._layout, self._params, engine.governor)
         else:
-            self._predictor = ChainPredictor(network, self._layout, self._params)
+            self._predictor = ChainPredictor(
+                network, self._layout, self._params, engine.governor.work()
+            )
         if isinstance(weights, Trainer):
             self.take(weights)
         else:

@@ -1,11 +1,12 @@
 """Class probabilities from a plain stack of dense layers; all that it needs is allocated once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from siffra.engine.governor import Governor, shared_out
 from siffra.engine.native import dense, ink
 from siffra.engine.native.gather import scale_of
 from siffra.engine.native.grid import zeros_on_lines
@@ -32,10 +33,16 @@ class _Lists(NamedTuple):
 
 
 class StackPredictor:
-    """Predicts with the `params` that it is given, which may still be in training."""
+    """Predicts with the `params` that it is given, which may still be in training.
 
-    def __init__(self, network: Network, layout: Layout, params: np.ndarray) -> None:
+    Of `governor` it has times of its own for images that are listed first and for those that are.
+    """
+
+    def __init__(
+        self, network: Network, layout: Layout, params: np.ndarray, governor: Governor
+    ) -> None:
         self._params = params
+        self._pieces, self._pieces_listed = governor.work(), governor.work()
         self._classes = network.classes
         self._layers = layout.stack.layers
         features = network.denses[0].inputs
@@ -49,7 +56,7 @@ class StackPredictor:
     def prepare(self, images: np.ndarray) -> None:
         """Compile what `predict` takes for `images`: one of them goes the way of them all."""
         if _are_listed(images):
-            self._predict_listed(self._listed(images[:1]), scale_of(images), 1)
+            self._predict_listed(images[:1])
         else:
             self._predict_rows(images[:1])
 
@@ -57,7 +64,7 @@ class StackPredictor:
         """Class probabilities, (n, classes) float32, of (n, pixels) images."""
         if not _are_listed(images):
             return self._predict_rows(images)
-        return self._predict_listed(self._listed(images), scale_of(images), len(images))
+        return self._predict_listed(images)
 
     def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
         """`predict` of these images, again and again.
@@ -66,35 +73,47 @@ class StackPredictor:
         """
         if not _are_listed(images):
             return partial(self._predict_rows, images)
-        kept = [lists.copy() for lists in self._listed(images)]
-        return partial(self._predict_listed, kept, scale_of(images), len(images))
+        kept = []
+        for _, first, last in shared_out(self._pieces, len(images), _CHUNK):
+            starts = range(first, last, _CHUNK)
+            kept.extend(self._listed(images, start).copy() for start in starts)
+        return partial(self._predict_kept, kept, images)
 
     def _predict_rows(self, images: np.ndarray) -> np.ndarray:
         out = np.empty((len(images), self._classes), np.float32)
         scale = scale_of(images)
         order = np.arange(len(images))
-        dense.predict(
-            images, order, scale, self._params, self._layers, self._rows, self._work, out
-        )  # fmt: skip
-        return out
-
-    def _listed(self, images: np.ndarray) -> Iterator[_Lists]:
-        """The lists of one chunk of images after the other, in the same arrays."""
-        for first in range(0, len(images), _CHUNK):
-            dense.list_shards(images[first : first + _CHUNK], self._whole, *self._lists)
-            yield self._lists
-
-    def _predict_listed(
-        self, chunks: Iterable[_Lists], scale: np.float32, images: int
-    ) -> np.ndarray:
-        out = np.empty((images, self._classes), np.float32)
-        for chunk, lists in enumerate(chunks):
-            some = out[chunk * _CHUNK : (chunk + 1) * _CHUNK]
-            dense.predict_on_ink(
-                *lists, self._whole, self._order, scale, self._params, self._layers, self._work,
-                some,
+        for _, first, last in shared_out(self._pieces, len(images), _CHUNK):
+            dense.predict(
+                images[first:last], order, scale, self._params, self._layers, self._rows,
+                self._work, out[first:last],
             )  # fmt: skip
         return out
+
+    def _predict_listed(self, images: np.ndarray) -> np.ndarray:
+        out = np.empty((len(images), self._classes), np.float32)
+        for _, first, last in shared_out(self._pieces, len(images), _CHUNK):
+            for start in range(first, last, _CHUNK):
+                self._predict_chunk(self._listed(images, start), scale_of(images), out, start)
+        return out
+
+    def _predict_kept(self, kept: Sequence[_Lists], images: np.ndarray) -> np.ndarray:
+        out = np.empty((len(images), self._classes), np.float32)
+        for _, first, last in shared_out(self._pieces_listed, len(images), _CHUNK):
+            for start in range(first, last, _CHUNK):
+                self._predict_chunk(kept[start // _CHUNK], scale_of(images), out, start)
+        return out
+
+    def _listed(self, images: np.ndarray, start: int) -> _Lists:
+        """The lists of the chunk of images from `start` on, in the same arrays each time."""
+        dense.list_shards(images[start : start + _CHUNK], self._whole, *self._lists)
+        return self._lists
+
+    def _predict_chunk(self, lists: _Lists, scale: np.float32, out: np.ndarray, start: int) -> None:
+        dense.predict_on_ink(
+            *lists, self._whole, self._order, scale, self._params, self._layers, self._work,
+            out[start : start + _CHUNK],
+        )  # fmt: skip
 
 
 def _are_listed(images: np.ndarray) -> bool:

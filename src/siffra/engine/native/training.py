@@ -7,6 +7,7 @@ import numpy as np
 
 from siffra.config import Training
 from siffra.data.dataset import Images
+from siffra.engine.governor import Pieces, shared_out
 from siffra.engine.native import dense
 from siffra.engine.native.gather import scale_of
 from siffra.engine.native.grid import zeros_on_lines
@@ -60,7 +61,9 @@ class StackTrainer(Trainer):
         weights: Mapping[str, np.ndarray],
         training: Training,
         images: Images,
+        pieces: Pieces,
     ) -> None:
+        self._pieces = pieces
         self.layout = layout = Layout(network)
         self.averaged = self.params = layout.flatten(weights)
         self._x = images.x.reshape(len(images.x), -1)
@@ -81,7 +84,11 @@ class StackTrainer(Trainer):
     def epoch(self, order: np.ndarray) -> tuple[float, int]:
         """See `Trainer`."""
         self._losses[:], self._hits[:] = 0, 0
-        self._pass(order)
+        if len(self._work) == 1:
+            self._pass(order)
+        else:
+            for _, first, last in shared_out(self._pieces, len(order), self._batch_size):
+                self._pass(order[first:last])
         return float(self._losses.sum()), int(self._hits.sum())
 
     @abc.abstractmethod
@@ -90,7 +97,7 @@ class StackTrainer(Trainer):
 
 
 class DenseTrainer(StackTrainer):
-    """Trains a network without convolutions on rows of pixels: a whole epoch is one call."""
+    """Trains a network without convolutions on rows of pixels: many steps are one call."""
 
     def __init__(
         self,
@@ -98,8 +105,9 @@ class DenseTrainer(StackTrainer):
         weights: Mapping[str, np.ndarray],
         training: Training,
         images: Images,
+        pieces: Pieces,
     ) -> None:
-        super().__init__(network, weights, training, images)
+        super().__init__(network, weights, training, images, pieces)
         shards = len(self._work)
         self._inputs = zeros_on_lines((shards, tiled(self._rows) * int(self._layers[0, 0])))
         self._run = dense.epoch_on_one_thread if shards == 1 else dense.epoch_on_many_threads
@@ -121,9 +129,10 @@ class InkTrainer(StackTrainer):
         weights: Mapping[str, np.ndarray],
         training: Training,
         images: Images,
+        pieces: Pieces,
         ink: Ink,
     ) -> None:
-        super().__init__(network, weights, training, images)
+        super().__init__(network, weights, training, images, pieces)
         self._ink = ink
         first_kernel = int(self._layers[0, 0] * self._layers[0, 1]) if training.momentum else 0
         self._first_grads = zeros_on_lines((1, first_kernel))
