@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "siffra"
 # From the ground up. A longer prefix beats a shorter one, so `lab.plan` is not on `lab`'s floor.
 FLOORS = (
     "errors",
+    "terminal",
     "whole_files",
     "recipes",
     "config",

@@ -6,9 +6,13 @@ import sys
 
 import pytest
 from arro3.io import read_parquet
+from made_runs import make_record
 
 from siffra.api import runs
+from siffra.config import Setting
 from siffra.errors import SiffraError
+from siffra.store import open_store
+from siffra.terminal import odd_character
 
 
 @pytest.fixture
@@ -145,3 +149,33 @@ def test_without_pandas_a_frame_is_refused(monkeypatch):
 
     with pytest.raises(SiffraError, match=r"pip install 'siffra\[pandas\]'"):
         runs()
+
+
+NAME = "a\x1b]0;title\x07\x9b2J\u202e[bold]b[/nothing]\nerror: c"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("runs", "list"),
+        ("runs", "list", "--json"),
+        ("runs", "show", "made"),
+        ("runs", "show", "made", "--json"),
+        ("runs", "sql", "SELECT dataset FROM run"),
+        ("runs", "sql", "SELECT dataset FROM run", "--json"),
+        ("runs", "sql", f"SELECT 1 FROM '{NAME}'"),
+        ("runs", "show", NAME),
+    ],
+)
+def test_what_a_store_holds_does_nothing_to_a_terminal(siffra, tmp_path, arguments):
+    store = tmp_path / "from-elsewhere.sqlite"
+    record = make_record(Setting.from_knobs({"epochs": 1}))
+    with open_store(store) as opened:
+        opened.add(record.model_copy(update={"key": "made", "dataset": NAME}))
+
+    ended = siffra(*arguments, "--store", store)
+
+    assert odd_character(ended.out + ended.err) is None
+    assert not any(line.startswith("error: c") for line in ended.err.splitlines())
+    if "--json" in arguments:
+        assert json.dumps(NAME)[1:-1] in json.dumps(json.loads(ended.out))

@@ -25,6 +25,7 @@ from siffra.cli.train import export, predict, train
 from siffra.cli.ui import ui
 from siffra.cli.vary import vary
 from siffra.errors import SiffraError
+from siffra.terminal import echo, log_to_stderr, one_line
 
 app = typer.Typer(
     name="siffra",
@@ -42,7 +43,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         import siffra
 
-        typer.echo(f"siffra {siffra.__version__}")
+        echo(f"siffra {siffra.__version__}")
         raise typer.Exit
 
 
@@ -72,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ± is no reason to fail
+    log_to_stderr()
     try:
         sys.exit(_run(arguments))
     except BrokenPipeError:
@@ -91,12 +93,12 @@ def _run(arguments: Sequence[str] | None) -> int:
     except typer.TyperException as error:
         return _mistake(_usage(error))
     except (typer.Abort, KeyboardInterrupt):
-        print("stopped.", file=sys.stderr)
+        echo("stopped.", err=True)
         return INTERRUPTED
 
 
 def _mistake(text: str) -> int:
-    print(f"error: {text}", file=sys.stderr)
+    echo(f"error: {one_line(text)}", err=True)
     return MISTAKE
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from siffra.cli.options import JsonOption
+from siffra.terminal import console, echo_json
 
 _REPEATS, _LEAST, _BUDGET = 5, 1, 10.0
 _QUICK_IMAGES = 4_800
@@ -53,8 +54,6 @@ def bench(
     siffra bench --works dense,conv --peers pytorch
     siffra bench --works conv --vectors avx2
     """
-    from rich.console import Console
-
     from siffra.bench.limits import available_cores, hold_to
     from siffra.bench.measure import Effort, Result
     from siffra.bench.session import IMAGES, installed, known
@@ -63,16 +62,16 @@ def bench(
     from siffra.bench.vectors import hold_to_vectors
     from siffra.bench.works import WORKS
 
-    aside = Console(stderr=True)
+    aside = console(err=True)
     chosen = known("works", works, list(WORKS))
-    able = installed(peers, lambda text: aside.print(text, highlight=False))
+    able = installed(peers, lambda text: aside.print(text))
     threads = threads or available_cores()
     hold_to(threads)
     held = hold_to_vectors(vectors) if vectors else ""
     with aside.status("") as status:
 
         def tell(result: Result) -> None:
-            aside.print(in_a_line(result), highlight=False)
+            aside.print(in_a_line(result))
 
         session = measure(
             chosen,
@@ -85,9 +84,9 @@ def bench(
             held=held,
         )
     if as_json:
-        typer.echo(json.dumps(session.as_json()))
+        echo_json(json.dumps(session.as_json()))
         return
-    console = Console()
-    console.print(table(session))
+    out = console()
+    out.print(table(session))
     lines = headline(session), *refusals(session), *missed_aims(session)
-    console.print(*lines, sep="\n", highlight=False)
+    out.print(*lines, sep="\n")

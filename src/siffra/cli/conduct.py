@@ -1,7 +1,6 @@
 """Conducting in the terminal: what it will cost, how far it has come, how to go on."""
 
 import math
-import sys
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,6 +9,7 @@ from siffra.cli.exit_codes import INTERRUPTED
 from siffra.cli.options import spell
 from siffra.cli.progress import Meter, duration
 from siffra.config import Setting
+from siffra.terminal import echo
 
 if TYPE_CHECKING:
     from siffra.api import Job, LabResult
@@ -49,7 +49,7 @@ def conduct(job: "Job", language: str) -> "LabResult":
             return job.conduct(show)
     except KeyboardInterrupt as interrupt:
         key = "progress.stopped_fresh" if job.fresh else "progress.stopped"
-        print(words(key, done=done, runs=total, left=total - done), file=sys.stderr)
+        echo(words(key, done=done, runs=total, left=total - done), err=True)
         raise typer.Exit(INTERRUPTED) from interrupt
 
 
@@ -72,7 +72,7 @@ def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) ->
     if looks:
         told += words("cost.looks", seeds=", ".join(map(str, looks[:-1])), most=looks[-1])
     less = shortened(words, job.plan)
-    typer.echo(f"{told}.\n{less}" if less else f"{told}.", err=err)
+    echo(f"{told}.\n{less}" if less else f"{told}.", err=err)
 
 
 def _told(words: "Words", event: "Event") -> str:

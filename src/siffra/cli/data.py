@@ -10,6 +10,7 @@ import typer
 
 from siffra.cli.data_options import with_data
 from siffra.cli.options import JsonOption
+from siffra.terminal import console, echo, echo_json
 
 if TYPE_CHECKING:
     from siffra.data.dataset import Dataset
@@ -36,7 +37,6 @@ def describe(
     """
     if context.invoked_subcommand:
         return
-    from rich.console import Console
     from rich.table import Table
 
     from siffra.data.describe import describe as described
@@ -46,7 +46,7 @@ def describe(
     sets = described(dataset)
     if as_json:
         told = {"name": dataset.name, "classes": dataset.classes, "sets": [asdict(s) for s in sets]}
-        typer.echo(json.dumps(told | {"fingerprint": dataset.fingerprint}))
+        echo_json(json.dumps(told | {"fingerprint": dataset.fingerprint}))
         return
     table = Table("set", box=None, pad_edge=False, header_style="dim")
     of_rows = bool(dataset.features)
@@ -63,11 +63,11 @@ def describe(
             f"{max(s.per_class):,}",
             "" if s.ink_kept is None else f"{s.ink_kept:.0%}",
         )
-    console = Console()
-    console.print(f"{dataset.name}: {dataset.classes} classes", highlight=False)
-    console.print(table)
+    out = console()
+    out.print(f"{dataset.name}: {dataset.classes} classes")
+    out.print(table)
     for line in _remarks(dataset):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
 
 
 def _remarks(dataset: "Dataset") -> list[str]:
@@ -109,4 +109,4 @@ def export(
     from siffra.data.load import load_dataset
 
     export_shifted(load_dataset(data), out, overwrite=overwrite)
-    typer.echo(str(out))
+    echo(str(out))

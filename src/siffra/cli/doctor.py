@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from siffra.cli.options import JsonOption, StoreOption
+from siffra.terminal import console, echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,18 +28,16 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
     siffra doctor
     siffra doctor --json
     """
-    from rich.console import Console
-
     environment = dict(os.environ)  # before siffra's own modules add to it
     from siffra.doctor import examination
 
     findings = []
-    with Console(stderr=True).status("") as status:
+    with console(err=True).status("") as status:
         for name, check in examination.checks(environment, store).items():
             status.update(name)
             findings.append(check())
     if as_json:
-        typer.echo(json.dumps(examination.as_json(findings)))
+        echo_json(json.dumps(examination.as_json(findings)))
     else:
         _print(findings)
     if any(finding.complaints for finding in findings):
@@ -46,19 +45,17 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
 
 
 def _print(findings: "Sequence[Finding]") -> None:
-    from rich.console import Console
-
     told = [
         ("" if number else finding.about, name, str(fact))
         for finding in findings
         for number, (name, fact) in enumerate(finding.facts.items())
     ]
     about, name = (max(len(line[column]) for line in told) for column in (0, 1))
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    out = console(soft_wrap=True)
     for line in told:
-        console.print(f"{line[0]:{about}}  {line[1]:{name}}  {line[2]}")
+        out.print(f"{line[0]:{about}}  {line[1]:{name}}  {line[2]}")
     wrong = [(each.about, complaint) for each in findings for complaint in each.complaints]
     for part, complaint in wrong:
-        console.print(f"\n{part}: {complaint.found}\n  mend it: {complaint.fix}")
+        out.print(f"\n{part}: {complaint.found}\n  mend it: {complaint.fix}")
     if not wrong:
-        console.print("\nAll is well.")
+        out.print("\nAll is well.")

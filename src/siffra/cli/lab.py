@@ -21,6 +21,7 @@ from siffra.cli.options import (
     UntilDecidedOption,
 )
 from siffra.errors import StoreError
+from siffra.terminal import console, echo, echo_json
 
 if TYPE_CHECKING:
     from siffra.api import Job
@@ -122,7 +123,11 @@ def lab(
     out: OutOption = OUT,
     language: LanguageOption = Language.en,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan and its cost; train nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Print the plan and its cost; train nothing. A model of your own is imported.",
+        ),
     ] = False,
     fresh: Annotated[
         bool,
@@ -174,7 +179,10 @@ def lab(
 
     written = result.write(out, language)
     told = f"{result.text(language)}\n\n{words_in(language)('progress.report', path=written[0])}"
-    typer.echo(result.as_json(language) if as_json else told)
+    if as_json:
+        echo_json(result.as_json(language))
+    else:
+        echo(told)
 
 
 def report(
@@ -204,7 +212,7 @@ def report(
 
     if compare:
         api.expect_report(out, language)
-        typer.echo(api.compare_reports(*compare, out=out, language=language))
+        echo(api.compare_reports(*compare, out=out, language=language))
         return
     options: dict[str, Any] = {
         "epochs": epochs,
@@ -226,7 +234,7 @@ def report(
             )
         result = job.conduct()
     for path in result.write(out, language):
-        typer.echo(str(path))
+        echo(str(path))
 
 
 def _stored_at(file: Path | None, missing: str, options: dict[str, Any]) -> str:
@@ -255,9 +263,8 @@ def _print_plan(job: "Job", as_json: bool, language: Language) -> None:
         runs = {part.id: {"runs": part.cost.runs, "stored": part.cost.have} for part in parts}
         told = {"runs": cost.runs, "stored": cost.have, "seconds": cost.seconds, "parts": runs}
         told |= {"preset": job.plan.preset, "shortened": shortened(words_in(language), job.plan)}
-        typer.echo(json.dumps(told))
+        echo_json(json.dumps(told))
         return
-    from rich.console import Console
     from rich.table import Table
 
     words = words_in(language)
@@ -266,6 +273,6 @@ def _print_plan(job: "Job", as_json: bool, language: Language) -> None:
         table.add_column(words(f"cost.{heading}"), justify="right")
     for part in parts:
         table.add_row(part.id, words.say(part.ask), str(part.cost.runs), str(part.cost.have))
-    Console(highlight=False, markup=False, emoji=False).print(table)
-    typer.echo(f"\n{words('cost.in_all')}")
+    console().print(table)
+    echo(f"\n{words('cost.in_all')}")
     print_cost(words, cost, job, err=False)

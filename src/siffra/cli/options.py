@@ -14,6 +14,7 @@ import typer
 from siffra.cli.completion import complete_knob, complete_recipe
 from siffra.config import KNOBS, Factory, Knob, as_model
 from siffra.errors import ConfigError, did_you_mean
+from siffra.terminal import echo
 
 DATA, MACHINE, KNOB = "Data", "Where and how", "Knobs"
 _WITH = "with_"
@@ -83,7 +84,7 @@ MaxSeedsOption = Annotated[
 def show_help(context: typer.Context) -> None:
     """For a group of commands that is called without one: its help, which is no mistake."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        echo(context.get_help())
 
 
 def help_text(command: Callable[..., None]) -> str:

@@ -5,6 +5,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from siffra.terminal import console, echo
+
 if TYPE_CHECKING:
     import rich.progress
 
@@ -39,15 +41,15 @@ class Meter:
             )
         elif time.monotonic() >= self._due:
             parts = (f"{done}/{self._total} {self._unit}", left, text)
-            print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)
+            echo(", ".join(part for part in parts if part), err=True)
             self._due = time.monotonic() + NEXT_LINES
 
     def note(self, text: str) -> None:
         """A line that stays."""
         if self._bar:
-            self._bar.console.print(text, highlight=False, markup=False)
+            self._bar.console.print(text)
         else:
-            print(text, file=sys.stderr, flush=True)
+            echo(text, err=True)
 
     def __enter__(self) -> Self:
         if self._bar:
@@ -75,7 +77,6 @@ def duration(seconds: float) -> str:
 
 
 def _bar(total: int, unit: str) -> "rich.progress.Progress":
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     bar = Progress(
@@ -84,7 +85,7 @@ def _bar(total: int, unit: str) -> "rich.progress.Progress":
         TextColumn(unit),
         TextColumn("{task.fields[left]}"),
         TextColumn("{task.fields[text]}", style="dim", markup=False),
-        console=Console(stderr=True),
+        console=console(err=True),
         transient=True,
     )
     bar.add_task("", total=total, text="", left="")

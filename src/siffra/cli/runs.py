@@ -11,6 +11,7 @@ from siffra.cli.runs_export import export, labs
 from siffra.cli.runs_sql import sql
 from siffra.config import GREATEST_SEED, KNOBS
 from siffra.errors import ConfigError, did_you_mean
+from siffra.terminal import console, echo_json
 
 runs = typer.Typer()
 runs.callback(invoke_without_command=True, help="List, show, ask or export finished runs.")(
@@ -48,14 +49,13 @@ def list_(
     with open_store(store or default_store_path(), read_only=True) as opened:
         records = opened.records(model=model, seed=seed)
     if as_json:
-        typer.echo(json.dumps([record.model_dump(mode="json") for record in records]))
+        echo_json(json.dumps([record.model_dump(mode="json") for record in records]))
         return
-    from rich.console import Console
     from rich.table import Table
 
     # A pipe has no width to fold lines to.
-    console = Console(width=None if sys.stdout.isatty() else 250)
-    narrow = console.width < 120
+    out = console(width=None if sys.stdout.isatty() else 250)
+    narrow = out.width < 120
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("run", no_wrap=True, min_width=8)
     table.add_column("model and training", min_width=24)
@@ -75,7 +75,7 @@ def list_(
             f"{record.seconds:.2f}",
             *(() if narrow else origin),
         )
-    console.print(table)
+    out.print(table)
 
 
 def _percent(share: float | None) -> str:
@@ -94,9 +94,8 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
     with open_store(store or default_store_path(), read_only=True) as opened:
         record = opened.find(key)
     if as_json:
-        typer.echo(record.model_dump_json())
+        echo_json(record.model_dump_json())
         return
-    from rich.console import Console
     from rich.table import Table
 
     facts = Table(box=None, show_header=False, pad_edge=False)
@@ -123,7 +122,7 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
         loss = "not a number" if epoch.loss is None else f"{epoch.loss:.4f}"
         shares = (f"{share:.2%}" for share in epoch.accuracy.values())
         curve.add_row(str(number), loss, *shares, f"{epoch.seconds:.2f}")
-    console = Console(highlight=False)
-    console.print(facts)
-    console.print()
-    console.print(curve)
+    out = console()
+    out.print(facts)
+    out.print()
+    out.print(curve)

@@ -9,6 +9,7 @@ import typer
 
 from siffra.cli.options import JsonOption, StoreOption
 from siffra.cli.progress import Meter
+from siffra.terminal import console, echo, echo_json
 
 
 class Format(StrEnum):
@@ -86,7 +87,7 @@ def export(
             store=store,
             on_run=show,
         )
-    typer.echo(out)
+    echo(out)
 
 
 def labs(as_json: JsonOption = False, store: StoreOption = None) -> None:
@@ -104,11 +105,9 @@ def labs(as_json: JsonOption = False, store: StoreOption = None) -> None:
              "runs": len(lab.keys), "questions": [q.id for q in lab.plan.questions]}
             for lab in kept
         ]  # fmt: skip
-        typer.echo(json.dumps(told))
+        echo_json(json.dumps(told))
         return
-    from rich.console import Console
     from rich.table import Table as Lines
-    from rich.text import Text
 
     lines = Lines("lab", "title", "questions", box=None, pad_edge=False, header_style="dim")
     for heading in ("runs", "asked"):
@@ -116,9 +115,9 @@ def labs(as_json: JsonOption = False, store: StoreOption = None) -> None:
     for lab in kept:
         lines.add_row(
             lab.id,
-            Text(next(iter(lab.plan.title.values()), "")),
-            Text(", ".join(question.id for question in lab.plan.questions)),
+            next(iter(lab.plan.title.values()), ""),
+            ", ".join(question.id for question in lab.plan.questions),
             str(len(lab.keys)),
             f"{lab.asked.astimezone():%Y-%m-%d %H:%M}",
         )
-    Console(highlight=False).print(lines)
+    console().print(lines)

@@ -8,6 +8,7 @@ import typer
 
 from siffra.cli.options import JsonOption, StoreOption
 from siffra.errors import StoreError
+from siffra.terminal import console, echo, echo_data, echo_json, one_line
 
 if TYPE_CHECKING:
     from siffra.store_query import Found
@@ -50,15 +51,15 @@ def sql(
     if as_json:
         from siffra.report.data_files import rows_json
 
-        typer.echo(rows_json(found.as_dicts()))
+        echo_json(rows_json(found.as_dicts()))
     elif as_csv:
         from siffra.report.data_files import runs_csv
 
-        typer.echo(runs_csv(found.as_dicts(), found.columns), nl=False)
+        echo_data(runs_csv(found.as_dicts(), found.columns))
     else:
         _print_table(found)
     if found.more:
-        typer.echo(f"{rows:,} rows, and there are more: --rows N gets more.", err=True)
+        echo(f"{rows:,} rows, and there are more: --rows N gets more.", err=True)
 
 
 def _print_table(found: "Found") -> None:
@@ -81,9 +82,8 @@ def _print_schema(as_json: bool) -> None:
 
     if as_json:
         told = {name: {"row": v.row, "columns": list(v.columns)} for name, v in VIEWS.items()}
-        typer.echo(json.dumps(told))
+        echo_json(json.dumps(told))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -92,8 +92,8 @@ def _print_schema(as_json: bool) -> None:
     for name, view in VIEWS.items():
         table.add_row(_text(name), _text(view.row), _text(", ".join(view.columns)))
         table.add_row()
-    Console(highlight=False).print(table)
-    typer.echo(
+    console().print(table)
+    echo(
         "Knobs, seed and the rest of a run: JOIN run USING (key). Its record whole, as JSON, is "
         "main.run.record.\nTruths are 1 and 0; what a model does not have is NULL."
     )
@@ -101,16 +101,11 @@ def _print_schema(as_json: bool) -> None:
 
 def _print_wide(table: Any) -> None:
     """On lines as long as they have to be: a terminal folds them, a pipe has no width."""
-    from rich.console import Console
-
-    Console(highlight=False, width=100_000).print(table, soft_wrap=True)
+    console(width=100_000).print(table, soft_wrap=True)
 
 
-def _text(value: Any) -> Any:
-    """A value for a terminal, which gets no control characters and no markup from the store."""
-    from rich.text import Text
-
+def _text(value: Any) -> str:
+    """A value in a cell, whose lines are not the table's."""
     if isinstance(value, float):
-        return Text(f"{value:.6g}")
-    told = "–" if value is None else str(value)
-    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in told))
+        return f"{value:.6g}"
+    return "–" if value is None else one_line(str(value))

@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +19,7 @@ from siffra.cli.options import (
     with_knobs,
 )
 from siffra.cli.progress import Meter
+from siffra.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from siffra.data.load import DataSource
@@ -93,14 +93,17 @@ def search(
                 **knobs,
             )
     except KeyboardInterrupt as interrupt:
-        print(
+        echo(
             "stopped. What was tried is kept; the same command goes on, and with a shorter --time "
             "it ends with the best so far.",
-            file=sys.stderr,
+            err=True,
         )
         raise typer.Exit(INTERRUPTED) from interrupt
-    typer.echo(json.dumps(result.as_json()) if as_json else f"{result.text(language)}\n")
-    typer.echo(f"report: {out / 'search.html'}\nrecipe: {out / 'winner.toml'}", err=True)
+    if as_json:
+        echo_json(json.dumps(result.as_json()))
+    else:
+        echo(f"{result.text(language)}\n")
+    echo(f"report: {out / 'search.html'}\nrecipe: {out / 'winner.toml'}", err=True)
 
 
 def _words(now: "Now") -> str:

@@ -19,6 +19,7 @@ from siffra.cli.options import (
     with_knobs,
 )
 from siffra.cli.progress import Meter
+from siffra.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from siffra.data.load import DataSource
@@ -86,8 +87,11 @@ def train(
         )
     if save:
         result.save(save)
-        typer.echo(f"saved: {save}", err=True)
-    typer.echo(json.dumps(result.as_json()) if as_json else str(result))
+        echo(f"saved: {save}", err=True)
+    if as_json:
+        echo_json(json.dumps(result.as_json()))
+    else:
+        echo(str(result))
 
 
 def predict(
@@ -123,13 +127,13 @@ def predict(
             {"image": str(p.path), "label": p.label, "probabilities": p.probabilities}
             for p in predictions
         ]
-        typer.echo(json.dumps(told))
+        echo_json(json.dumps(told))
         return
     for prediction in predictions:
-        typer.echo(f"{prediction.path}: {prediction.label}")
+        echo(f"{prediction.path}: {prediction.label}")
         for label in prediction.ranked[:SHOWN]:
             share = prediction.probabilities[label]
-            typer.echo(f"  {label:>4}  {share:7.2%}  {'█' * round(BAR * share)}".rstrip())
+            echo(f"  {label:>4}  {share:7.2%}  {'█' * round(BAR * share)}".rstrip())
 
 
 def export(
@@ -152,7 +156,7 @@ def export(
     from siffra import api
 
     api.export_model(model, out, pixels=pixels)
-    typer.echo(str(out))
+    echo(str(out))
 
 
 SHOWN, BAR = 3, 30

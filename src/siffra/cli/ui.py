@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from siffra.cli.options import MACHINE, StoreOption, ThreadsOption
+from siffra.terminal import echo
 
 
 def ui(
@@ -48,14 +49,14 @@ def ui(
     from siffra.web.serve import serve
 
     if not is_local(host):
-        typer.echo(
+        echo(
             f"warning: {host} can be reached from other machines. Whoever sees the address below "
             "can use this one, and what is sent is not encrypted.",
             err=True,
         )
 
     def tell(address: Callable[[], str]) -> None:
-        typer.echo(f"siffra is at {address()}\n(The address lets one browser in. Ctrl-C ends it.)")
+        echo(f"siffra is at {address()}\n(The address lets one browser in. Ctrl-C ends it.)")
         if browser:
             import webbrowser
 

@@ -23,6 +23,7 @@ from siffra.cli.options import (
     parse_levels,
     with_knobs,
 )
+from siffra.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from siffra.data.load import DataSource
@@ -90,5 +91,8 @@ def vary(
         from siffra.report.words import words_in
 
         result.write(out, language)
-        typer.echo(words_in(language)("progress.report", path=out / "report.html"), err=True)
-    typer.echo(result.as_json(language) if as_json else result.text(language))
+        echo(words_in(language)("progress.report", path=out / "report.html"), err=True)
+    if as_json:
+        echo_json(result.as_json(language))
+    else:
+        echo(result.text(language))

@@ -13,6 +13,7 @@ from siffra.examination import examine
 from siffra.model_file import load_model, save_model
 from siffra.recipes import find_recipe
 from siffra.run import run
+from siffra.terminal import echo
 from siffra.web.models import SHIPPED
 
 
@@ -32,7 +33,7 @@ def main() -> None:
         found = examine(fitted, dataset)
         file.with_suffix(".json").write_text(found.model_dump_json() + "\n", "utf-8")
         told = ", ".join(f"{s} {share:.2%}" for s, share in saved.accuracy.items())
-        print(f"{name}: {told}")
+        echo(f"{name}: {told}")
 
 
 if __name__ == "__main__":

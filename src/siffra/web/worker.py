@@ -37,6 +37,7 @@ from siffra.lab.shelf import Shelf, kept_lab
 from siffra.model_file import save_model
 from siffra.run import Epoch, Record, run, run_key
 from siffra.store import Store, open_store
+from siffra.terminal import log_to_stderr
 from siffra.web.messages import Order, Task, Told
 from siffra.web.places import Places
 from siffra.web.refusal import Refusal
@@ -214,7 +215,7 @@ def _listen(orders: BinaryIO, control: Control, tasks: "queue.Queue[Task]") -> N
 
 def main() -> None:
     """Work on the store named first in the arguments, on so many threads as the second says."""
-    logging.basicConfig(format="siffra ui, training: %(message)s")
+    log_to_stderr("siffra ui, training: %(message)s")
     # Only lines for the server may go there; whatever else is printed goes to the terminal.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
