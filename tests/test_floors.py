@@ -34,6 +34,7 @@ FLOORS = (
     "presence",
     "store_faults",
     "store_file",
+    "store_rows",
     "store",
     "store_query",
     "lab.plan",

@@ -1,6 +1,7 @@
 """Asking the store in SQL: what the views hold, and that nothing else can be done."""
 
 import json
+import struct
 import time
 
 import pytest
@@ -174,3 +175,28 @@ def test_what_is_being_written_can_be_asked(path, records):
         store.claim("f" * 64)
 
         assert ask(path, "SELECT count(*) FROM run").rows == ((len(records),),)
+
+
+def test_of_a_damaged_store_what_is_told_is_what_was_stored(tmp_path, caplog):
+    path = tmp_path / "runs.sqlite"
+    made = [make_record(Setting.from_knobs({"epochs": 1}), seed) for seed in range(3)]
+    records = [
+        record.model_copy(update={"key": f"{n}-run", "seconds": seconds})
+        for n, (record, seconds) in enumerate(zip(made, (1234.5, 2345.5, 3456.5), strict=True))
+    ]
+    with open_store(path) as store:
+        store.add_all([(record, None) for record in records])
+    content = path.read_bytes()
+    content = content.replace(b'"seconds":1234.5', b'"seconds"+1234.5')  # no JSON any more
+    column = struct.pack(">d", 2345.5)  # beside the record
+    assert content.count(column) == 1
+    path.write_bytes(content.replace(column, struct.pack(">d", 9999.5)))
+
+    found = ask(path, "SELECT seed, seconds FROM run WHERE seconds > 0 ORDER BY seed")
+    curves = ask(path, "SELECT key, epoch FROM epoch WHERE loss > 0 ORDER BY key")
+    scores = ask(path, "SELECT DISTINCT key FROM score JOIN run USING (key) WHERE neurons = 32")
+
+    assert found.rows == ((1, 2345.5), (2, 3456.5))
+    assert curves.rows == (("1-run", 1), ("2-run", 1))
+    assert len(scores.rows) == 2
+    assert caplog.text.count("run 0-run is damaged") == 1

@@ -7,7 +7,7 @@ A run's record is kept whole, as JSON; the columns that are queried are SQLite's
 of it, and the `epoch` view spreads its curves, so that nothing can disagree with the record.
 
 What a run's network was found to do, where it was examined, lies beside the record under the
-same key.
+same key. Beside both lies a digest (`store_rows`): what is damaged is left out, and made again.
 
 A *claim* says that a process is making a run. It is void when its owner is gone (`presence`),
 so that nothing which a killed process leaves behind can block.
@@ -21,7 +21,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 from pydantic import TypeAdapter, ValidationError
@@ -42,6 +41,7 @@ from siffra.store_file import (
     schema_of,
     transaction,
 )
+from siffra.store_rows import Rows
 
 _MODEL: TypeAdapter[Model] = TypeAdapter(Model)
 
@@ -58,7 +58,8 @@ def default_store_path() -> Path:
 class Health:
     """How a store is: its schema, runs, claims, those of them that are void, and damage.
 
-    `damage` is what SQLite finds wrong in the file; None if that is nothing.
+    `damage` is what SQLite finds wrong in the file; None if that is nothing. `faults` has a line
+    for each record and examination that is damaged or cannot be read.
     """
 
     schema: int
@@ -66,6 +67,7 @@ class Health:
     claims: int
     void_claims: int
     damage: str | None
+    faults: tuple[str, ...]
 
 
 class Store:
@@ -79,6 +81,10 @@ class Store:
         self._db = db
         self._path = path
         self._presence = Presence(beside(path, ".locks"))
+        self._runs = Rows(db, path, "run", "record", Record, "run {}")
+        self._examinations = Rows(
+            db, path, "examination", "examination", Examination, "the examination of run {}"
+        )
 
     @property
     def path(self) -> Path:
@@ -102,39 +108,45 @@ class Store:
         Returns:
             The keys of those that stayed as they were.
         """
-        conflict = "UPDATE SET record = excluded.record" if replace else "NOTHING"
-        insert = f"INSERT INTO run (key, record) VALUES (?, ?) ON CONFLICT (key) DO {conflict}"
         stayed: set[str] = set()
         with self._writing():
             for record, examination in finished:
-                if not self._db.execute(insert, (record.key, record.model_dump_json())).rowcount:
+                if not replace and self._runs.intact([record.key]):
                     stayed.add(record.key)
+                else:
+                    self._runs.put(record.key, record)
                 if examination is not None:
-                    self._db.execute(
-                        "INSERT OR REPLACE INTO examination VALUES (?, ?, ?)",
-                        (record.key, EXAMINING, examination.model_dump_json()),
-                    )
+                    self._examinations.put(record.key, examination, version=EXAMINING)
                 self._drop_claims([record.key])
         return stayed
 
     def get(self, key: str) -> Record | None:
-        """The run with this key; None if it is not stored."""
-        found = self._records("WHERE key = ?", (key,))
-        return found[0] if found else None
+        """The run with this key; None if it is not stored, or damaged."""
+        return self.get_all([key]).get(key)
+
+    def get_all(self, keys: Iterable[str]) -> dict[str, Record]:
+        """The runs with these keys that are stored and not damaged, by key.
+
+        Raises:
+            StoreError: One is as it was stored, but by another siffra, and cannot be read.
+        """
+        with explained(self._path):
+            return self._runs.of(keys, strict=True)
 
     def stored(self, keys: Iterable[str]) -> set[str]:
-        """Those of the keys whose runs are stored."""
+        """Those of the keys whose runs are stored and not damaged."""
         with explained(self._path):
-            return set(self._of("key, key", "run", keys))
+            return self._runs.intact(keys)
 
     def examined(self, keys: Iterable[str]) -> set[str]:
-        """Those of the keys whose runs are stored with an examination."""
-        return set(self._examinations("key", keys))
+        """Those of the keys whose runs are stored with an examination that is not damaged."""
+        with explained(self._path):
+            return self._examinations.intact(keys, f"version = {EXAMINING}")
 
     def examinations(self, keys: Iterable[str]) -> dict[str, Examination]:
         """The examinations that are stored of the runs with these keys, by key."""
-        found = self._examinations("examination", keys)
-        return {key: Examination.model_validate_json(text) for key, text in found.items()}
+        with explained(self._path):
+            return self._examinations.of(keys, f"version = {EXAMINING}")
 
     def find(self, prefix: str) -> Record:
         """The one run whose key starts with `prefix`.
@@ -142,15 +154,22 @@ class Store:
         Raises:
             StoreError: No run's key does, or more than one's.
         """
-        found = self._records("WHERE substr(key, 1, length(?1)) = ?1 LIMIT 2", (prefix.lower(),))
-        if not found:
+        with explained(self._path):
+            keys = self._db.execute(
+                "SELECT key FROM run WHERE substr(key, 1, length(?1)) = ?1 LIMIT 2",
+                (prefix.lower(),),
+            ).fetchall()
+        if not keys:
             raise StoreError(f"{self._path}: no run has a key that starts with `{prefix}`.")
-        if len(found) > 1:
+        if len(keys) > 1:
             raise StoreError(
                 f"{self._path}: more than one run has a key that starts with `{prefix}`, such as "
-                f"{found[0].key[:12]} and {found[1].key[:12]}; give more of it."
+                f"{keys[0][0][:12]} and {keys[1][0][:12]}; give more of it."
             )
-        return found[0]
+        found = self.get(keys[0][0])
+        if found is None:
+            raise StoreError(f"{self._path}: run {keys[0][0][:12]} is damaged; make it again.")
+        return found
 
     def records(
         self,
@@ -163,6 +182,7 @@ class Store:
     ) -> list[Record]:
         """The runs that match everything that is given, the oldest first.
 
+        Those that are damaged or cannot be read are left out, and the log names each once.
         With `since`, those that were finished then or later, to the second.
         """
         wanted = {"dataset": dataset, "model": model, "engine": engine, "seed": seed}
@@ -170,7 +190,9 @@ class Store:
         if since:
             asked["finished >="] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
         where = " AND ".join(f"{column} ?" for column in asked) or "TRUE"
-        return self._records(f"WHERE {where} ORDER BY finished, key", tuple(asked.values()))
+        with explained(self._path):
+            found = self._runs.read(f"{where} ORDER BY finished, key", tuple(asked.values()))
+            return [record for _, record in found]
 
     def epoch_seconds(
         self, *, dataset: str, engine: str, machine: Machine
@@ -182,11 +204,17 @@ class Store:
                 "SELECT network, batch_size, "
                 "sum(seconds + scoring) / sum(json_extract(record, '$.training.epochs')) FROM run "
                 "WHERE dataset = ? AND engine = ? AND cpu IN (?, ?) AND threads = ? "
-                "AND coalesce(json_extract(record, '$.machine.jobs'), 1) = ? "
+                # Not `AND json_valid(record)`: SQLite takes conditions in an order of its own.
+                "AND CASE WHEN json_valid(record) "
+                "    THEN coalesce(json_extract(record, '$.machine.jobs'), 1) END = ? "
                 "GROUP BY network, batch_size",
                 (dataset, engine, *cpus, machine.threads, machine.jobs),
             ).fetchall()
-        return [(_MODEL.validate_json(model), size, seconds) for model, size, seconds in rows]
+        known = []
+        for model, size, seconds in rows:
+            with suppress(ValidationError):  # a damaged one: less is known of what it takes
+                known.append((_MODEL.validate_json(model), size, seconds))
+        return known
 
     def claim(self, key: str, *, replace: bool = False) -> bool:
         """Take it on to make the run with this key: see `claim_all`."""
@@ -200,8 +228,8 @@ class Store:
             nor those that another living process has claimed.
         """
         with self._writing():
-            taken = set() if replace else set(self._of("key, key", "run", keys))
-            owners = self._of("key, owner", "claim", keys)
+            taken = set() if replace else self._runs.intact(keys)
+            owners = self._owners(keys)
             alive = {owner for owner in set(owners.values()) if self._presence.is_other(owner)}
             claimed = {k for k in keys if k not in taken and owners.get(k) not in alive}
             self._db.executemany(
@@ -211,6 +239,17 @@ class Store:
             if claimed:
                 self._presence.enter()
         return claimed
+
+    def add_digests(self) -> None:
+        """Add the digests of what an older siffra stored without."""
+        with explained(self._path):
+            self._runs.add_digests()
+            self._examinations.add_digests()
+
+    def damaged(self) -> set[str]:
+        """The keys of the runs that are damaged; takes about 5 µs a run."""
+        with explained(self._path):
+            return self._runs.changed()
 
     def release(self, *keys: str) -> None:
         """Give up this store's claims on runs that were not finished."""
@@ -223,8 +262,11 @@ class Store:
             damage = first_fault(self._db, "integrity_check")
             (runs,) = self._db.execute("SELECT count(*) FROM run").fetchone()
             owners = self._db.execute("SELECT owner FROM claim").fetchall()
+            lines = [*self._runs.faults(), *self._examinations.faults()]
         void = sum(not self._presence.lives(owner) for (owner,) in owners)
-        return Health(schema_of(self._db, self._path), runs, len(owners), void, damage)
+        return Health(
+            schema_of(self._db, self._path), runs, len(owners), void, damage, tuple(lines)
+        )
 
     def close(self) -> None:
         """Give up all claims and close the file."""
@@ -244,35 +286,10 @@ class Store:
             [(key, self._presence.name) for key in keys],
         )
 
-    def _of(self, columns: str, table: str, keys: Iterable[str]) -> dict[str, str]:
-        """Two columns of the rows with these keys, the second by the first."""
-        wanted = f"SELECT {columns} FROM {table} WHERE key IN (SELECT value FROM json_each(?))"
+    def _owners(self, keys: Iterable[str]) -> dict[str, str]:
+        """Who has claimed the runs with these keys, by key."""
+        wanted = "SELECT key, owner FROM claim WHERE key IN (SELECT value FROM json_each(?))"
         return dict(self._db.execute(wanted, (json.dumps(list(keys)),)).fetchall())
-
-    def _records(self, clauses: str, values: tuple[Any, ...]) -> list[Record]:
-        with explained(self._path):
-            rows = self._db.execute(f"SELECT key, record FROM run {clauses}", values).fetchall()
-        return [self._parse(key, text) for key, text in rows]
-
-    def _examinations(self, column: str, keys: Iterable[str]) -> dict[str, str]:
-        with explained(self._path):
-            rows = self._db.execute(
-                f"SELECT key, {column} FROM examination "
-                "WHERE version = ? AND key IN (SELECT value FROM json_each(?))",
-                (EXAMINING, json.dumps(list(keys))),
-            ).fetchall()
-        return dict(rows)
-
-    def _parse(self, key: str, text: str) -> Record:
-        try:
-            return Record.model_validate_json(text)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise StoreError(
-                f"{self._path}: run {key[:12]} cannot be read ({place}: {first['msg']}); "
-                f"was it stored by another version of siffra?"
-            ) from error
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -296,6 +313,8 @@ def open_store(
     path = real_file(Path(path))
     store = Store(open_file(path, read_only=read_only, patience=patience), path)
     try:
+        if not read_only:
+            store.add_digests()
         yield store
     finally:
         store.close()

@@ -65,8 +65,28 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    (
+        """
+        CREATE TABLE digest (
+            key    TEXT NOT NULL,
+            of     TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            PRIMARY KEY (key, of)
+        ) STRICT, WITHOUT ROWID
+        """,
+        # A process of an older siffra that has the file open goes on writing, without digests.
+        *(
+            f"CREATE TRIGGER {table}_{event} AFTER {event} ON {table} "
+            f"BEGIN DELETE FROM digest WHERE key = {row}.key AND of = '{table}'; END"
+            for table in ("run", "examination")
+            for event, row in (("insert", "new"), ("update", "new"), ("delete", "old"))
+        ),
+    ),
 )
-"""The steps from each schema to the next. A step that has been released never changes."""
+"""The steps from each schema to the next. A step that has been released never changes.
+
+A store of an older schema is read as it is: the tables that it lacks are empty (`_complete`).
+"""
 
 _APPLICATION_ID = 0x73696672  # "sifr", in the file's header: tells a store from other databases
 _OLDEST_SQLITE = (3, 37)  # STRICT tables
@@ -90,17 +110,14 @@ def open_file(path: Path, *, read_only: bool, patience: float) -> sqlite3.Connec
             if path.exists():
                 _expect_to_write(path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(path, timeout=patience, isolation_level=None)
+            db = _connect(path, patience)
     try:
         with explained(path):
-            version = schema_of(db, path)
             if not read_only:
+                schema_of(db, path)
                 _prepare(db, path, patience)
-            elif version < len(MIGRATIONS):
-                raise StoreError(
-                    f"{path}: has schema {version}, this siffra reads {len(MIGRATIONS)}; a command "
-                    f"that makes runs, such as `siffra train`, brings it up to date."
-                )
+            elif not schema_of(db, path):
+                raise StoreError(f"{path}: is an empty file; the first run that is made fills it.")
     except BaseException:
         db.close()
         raise
@@ -173,11 +190,10 @@ def connect_to_read(path: Path, patience: float, mode: str = "rw") -> sqlite3.Co
     address = path.absolute().as_uri()
 
     def connect(how: str) -> sqlite3.Connection:
-        return sqlite3.connect(f"{address}?{how}", uri=True, timeout=patience, isolation_level=None)
+        return _connect(f"{address}?{how}", patience)
 
     db = connect(f"mode={mode}")
     try:
-        db.execute("PRAGMA query_only = TRUE")
         db.execute("PRAGMA user_version")
     except sqlite3.OperationalError:
         db.close()
@@ -186,8 +202,32 @@ def connect_to_read(path: Path, patience: float, mode: str = "rw") -> sqlite3.Co
         log = path.with_name(path.name + "-wal")
         if log.exists() and log.stat().st_size:
             raise
-        return connect("immutable=1")
+        db = connect("immutable=1")
+    try:
+        _complete(db)
+        db.execute("PRAGMA query_only = TRUE")
+    except BaseException:
+        db.close()
+        raise
     return db
+
+
+def _connect(path: Path | str, patience: float) -> sqlite3.Connection:
+    """A connection to the file at `path`, or at an address with options."""
+    db = sqlite3.connect(path, uri=isinstance(path, str), timeout=patience, isolation_level=None)
+    # A name that is no UTF-8 any more is damage to one row, not to all that are read with it.
+    db.text_factory = lambda text: text.decode("utf-8", "replace")
+    return db
+
+
+def _complete(db: sqlite3.Connection) -> None:
+    """Give this connection, empty, the tables that a store of an older schema lacks."""
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_schema").fetchall()}
+    for step in MIGRATIONS[1:]:
+        for statement in step:
+            kind, name = statement.split()[1:3]
+            if kind == "TABLE" and name not in there:
+                db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
 
 
 def _prepare(db: sqlite3.Connection, path: Path, patience: float) -> None:
@@ -204,14 +244,15 @@ def _prepare(db: sqlite3.Connection, path: Path, patience: float) -> None:
 def first_fault(
     db: sqlite3.Connection, check: Literal["quick_check", "integrity_check"]
 ) -> str | None:
-    """The first thing that is wrong in the file; None if nothing is."""
+    """The first thing that is wrong in the file; None if nothing is.
+
+    Not in what the records say: damage there is damage to one run (`siffra.store_rows`).
+    """
+    db.execute("PRAGMA ignore_check_constraints = TRUE")
     try:
         (found,) = db.execute(f"PRAGMA {check}(1)").fetchone()
-    except sqlite3.OperationalError as error:
-        # The columns are checked against the record, which fails where that is no JSON any more.
-        if primary(error) == sqlite3.SQLITE_ERROR:
-            return str(error)
-        raise
+    finally:
+        db.execute("PRAGMA ignore_check_constraints = FALSE")
     return None if found == "ok" else found
 
 

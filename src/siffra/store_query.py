@@ -8,7 +8,7 @@ the connection alone: the store's own schema knows nothing of them.
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +79,10 @@ def ask(path: Path, question: str, *, seconds: float = SECONDS, rows: int = ROWS
             it took longer than `seconds`.
     """
     deadline = time.monotonic() + seconds
-    with open_store(path, read_only=True, patience=seconds), _reading(path, seconds) as db:
+    with (
+        open_store(path, read_only=True, patience=seconds) as store,
+        _reading(path, seconds, store.damaged()) as db,
+    ):
         db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
         with explained(path), _understood(seconds):
             cursor = db.execute(question)
@@ -92,15 +95,18 @@ def ask(path: Path, question: str, *, seconds: float = SECONDS, rows: int = ROWS
 
 
 @contextmanager
-def _reading(path: Path, patience: float) -> Iterator[sqlite3.Connection]:
-    """A connection that can do nothing but read, with the views."""
+def _reading(path: Path, patience: float, damaged: Collection[str]) -> Iterator[sqlite3.Connection]:
+    """A connection that can do nothing but read, with the views, which leave out the `damaged`."""
     with explained(path):
         db = connect_to_read(path, patience, mode="ro")
     try:
         with explained(path):
             db.execute("PRAGMA query_only = FALSE")  # for the views; the file cannot be written
+            db.execute("CREATE TEMP TABLE damaged (key TEXT)")
+            db.executemany("INSERT INTO damaged VALUES (?)", [(key,) for key in damaged])
             for name, view in VIEWS.items():
-                db.execute(f"CREATE TEMP VIEW {name} AS {view.sql}")
+                sql = view.sql.replace(_RUNS, _SOUND_RUNS) if damaged else view.sql
+                db.execute(f"CREATE TEMP VIEW {name} AS {sql}")
             db.execute("PRAGMA query_only = TRUE")
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
         db.set_authorizer(_allow)
@@ -160,7 +166,8 @@ def _plain(value: Any) -> Any:
 def _knob(name: str) -> str:
     """A knob in SQL, as `Setting.knobs` tells it: one value where all layers agree."""
     if name == "model":
-        return "coalesce(json_extract(run.record, '$.model.factory'), run.model)"
+        kind, own = (f"json_extract(run.record, '$.model.{part}')" for part in ("kind", "factory"))
+        return f"coalesce({own}, {kind})"
     if name in Training.model_fields:
         return f"json_extract(run.record, '$.training.{name}')"
     if count := {"layers": "neurons", "conv_layers": "filters"}.get(name):
@@ -173,6 +180,18 @@ def _knob(name: str) -> str:
     )
 
 
+_RUNS = "main.run AS run"
+_SOUND_RUNS = (
+    # The limit, which is none, keeps SQLite from reading a record before it has left it out.
+    "(SELECT * FROM main.run WHERE key NOT IN (SELECT key FROM temp.damaged) LIMIT -1) AS run"
+)
+
+
+def _of_record(*columns: str, at: str = "", document: str = "run.record") -> dict[str, str]:
+    """Columns from the record itself: what the table has beside it may be damaged unseen."""
+    return {name: f"json_extract({document}, '$.{at}{name}')" for name in columns}
+
+
 _SETS = ("train", "val", "test", "moved", "rotated")
 
 VIEWS: Mapping[str, View] = {
@@ -180,27 +199,25 @@ VIEWS: Mapping[str, View] = {
         "a finished run: its knobs, accuracies (fractions) and training time",
         {"key": "run.key"}
         | {name: _knob(name) for name in KNOBS}
-        | {"seed": "run.seed"}
-        | {name: f"run.{name}" for name in _SETS}
-        | {
-            name: f"run.{name}"
-            for name in ("seconds", "diverged", "parameters", "dataset", "engine", "cpu", "threads")
-        }
-        | {
-            "jobs": "coalesce(json_extract(run.record, '$.machine.jobs'), 1)",
-            "finished": "run.finished",
-        },
-        "main.run AS run",
+        | _of_record("seed")
+        | _of_record(*_SETS, at="accuracy.")
+        | _of_record("seconds", "diverged", "parameters", "dataset", "engine")
+        | _of_record("cpu", "threads", at="machine.")
+        | {"jobs": "coalesce(json_extract(run.record, '$.machine.jobs'), 1)"}
+        | _of_record("finished"),
+        _RUNS,
     ),
     "epoch": View(
         "an epoch of a run: loss (nats), training seconds, and accuracies on samples of the sets",
-        {name: f"epoch.{name}" for name in ("key", "epoch", "loss", "seconds", *_SETS)},
-        "main.epoch AS epoch",
+        {"key": "run.key", "epoch": "entry.key + 1"}
+        | _of_record("loss", "seconds", document="entry.value")
+        | _of_record(*_SETS, at="accuracy.", document="entry.value"),
+        f"{_RUNS}, json_each(run.record, '$.epochs') AS entry",
     ),
     "score": View(
         "a run's accuracy on a set of images, any set that it has (`set` is a word of SQL's)",
         {"key": "run.key", "image_set": "entry.key", "accuracy": "entry.value"},
-        "main.run AS run, json_each(run.record, '$.accuracy') AS entry",
+        f"{_RUNS}, json_each(run.record, '$.accuracy') AS entry",
     ),
     "confusion": View(
         "how many images of a set are of the class `truth` and were taken for `predicted`",
@@ -211,7 +228,7 @@ VIEWS: Mapping[str, View] = {
             "predicted": "cell.key",
             "images": "cell.value",
         },
-        "main.run AS run, json_each(run.record, '$.confusion') AS entry, "
+        f"{_RUNS}, json_each(run.record, '$.confusion') AS entry, "
         "json_each(entry.value) AS line, json_each(line.value) AS cell",
     ),
     "argument": View(
@@ -221,7 +238,7 @@ VIEWS: Mapping[str, View] = {
             "name": "json_extract(entry.value, '$[0]')",
             "value": "json_extract(entry.value, '$[1]')",
         },
-        "main.run AS run, json_each(run.record, '$.model.arguments') AS entry",
+        f"{_RUNS}, json_each(run.record, '$.model.arguments') AS entry",
     ),
 }
 """What can be asked, by name; all have the run's `key`."""

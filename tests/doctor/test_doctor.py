@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_runs import make_record
 from packaging.requirements import Requirement
 
+from siffra.config import Setting
 from siffra.doctor import places
 from siffra.doctor.machine import blas, judge_processor, processor, share_of_cores
 from siffra.doctor.packages import packages, wrong_versions
@@ -227,26 +229,45 @@ def test_a_store_that_cannot_be_written(tmp_path, monkeypatch):
 
 def test_a_store_that_is_damaged(tmp_path):
     path = tmp_path / "runs.sqlite"
-    with open_store(path):
-        pass
-    db = sqlite3.connect(path)
-    db.execute("PRAGMA ignore_check_constraints = TRUE")
-    db.execute(
-        "INSERT INTO run (key, record) VALUES ('a', ?)",
-        (json.dumps({
-            "key": "b", "model": {"kind": "dense"}, "seed": 0, "dataset": "", "engine": "",
-            "machine": {"cpu": "", "threads": 1}, "training": {"batch_size": 1}, "epochs": [],
-            "parameters": 1, "seconds": 1.0, "scoring_seconds": 1.0, "diverged": 0, "finished": "",
-        }),),
-    )  # fmt: skip
-    db.commit()
-    db.close()
+    record = make_record(Setting.from_knobs({"epochs": 1})).model_copy(update={"key": "k" * 64})
+    with open_store(path) as store:
+        store.add(record)
+    content = path.read_bytes()
+    # Where the key stands in the index of keys: beside no record, and no digest.
+    keys = [at for at in range(len(content)) if content.startswith(b"k" * 64, at)]
+    (index,) = [
+        at
+        for at in keys
+        if not any(w in content[at : at + 200] for w in (b"run", b"made up", b"model"))
+    ]
+    path.write_bytes(content[:index] + b"l" + content[index + 1 :])
 
     found = places.store(path)
 
     (complaint,) = found.complaints
-    assert "it is damaged (CHECK constraint failed in run)" in complaint.found
+    assert "it is damaged (" in complaint.found
+    assert "sqlite_autoindex_run_1" in complaint.found
     assert "siffra runs export" in complaint.fix
+    assert str(found.facts["size"]).endswith("damaged")
+
+
+def test_runs_in_a_store_that_are_damaged(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    record = make_record(Setting.from_knobs({"epochs": 1}))
+    records = [record.model_copy(update={"key": f"{n}-run", "seconds": 1234.5}) for n in range(7)]
+    with open_store(path) as store:
+        store.add_all([(each, None) for each in records])
+    path.write_bytes(path.read_bytes().replace(b'"seconds":1234.5', b'"seconds":9234.5'))
+
+    found = places.store(path)
+
+    *named, others = found.complaints
+    assert [complaint.found.partition("run ")[2][:5] for complaint in named] == [
+        f"{n}-run" for n in range(5)
+    ]
+    assert all("make it again" in complaint.fix for complaint in named)
+    assert "2 more" in others.found
+    assert found.facts["runs"] == 7
     assert str(found.facts["size"]).endswith("damaged")
 
 

@@ -61,7 +61,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @contextmanager
 def program(*args: str | Path) -> Iterator[subprocess.Popen[str]]:
     """A Python program that has said that it has begun; killed at the end if it still runs."""
-    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
     with subprocess.Popen(
         [sys.executable, *args], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:

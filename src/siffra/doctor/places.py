@@ -12,6 +12,7 @@ from siffra.errors import StoreError
 from siffra.store import default_store_path, open_store
 
 _LEAST_FREE = 200_000_000
+_MOST_FAULTS = 5  # that are named
 _MOUNTS = Path("/proc/self/mounts")
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph", "lustre")
 _ELSEWHERE = "keep runs elsewhere: --store FILE, or set SIFFRA_STORE"
@@ -40,14 +41,19 @@ def _present(path: Path) -> tuple[dict[str, Fact], list[Complaint]]:
     if health.damage:
         rescue = "`siffra runs export runs.json` may save what can still be read; then "
         wrong.append(Complaint(f"{path}: it is damaged ({health.damage}).", rescue + _ELSEWHERE))
+    again = "make it again, with the command that made it"
+    wrong.extend(Complaint(fault, again) for fault in health.faults[:_MOST_FAULTS])
+    if (more := len(health.faults) - _MOST_FAULTS) > 0:
+        wrong.append(Complaint(f"{path}: {more} more are damaged.", "make them again too"))
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
         wrong.append(Complaint(f"{path}: it, or its folder, cannot be written.", _ELSEWHERE))
     void = f", {health.void_claims} of them void (which blocks nothing)"
+    state = "damaged" if health.damage or health.faults else "intact"
     facts: dict[str, Fact] = {
         "runs": health.runs,
         "schema": health.schema,
         "claimed": f"{health.claims}{void if health.void_claims else ''}",
-        "size": f"{path.stat().st_size / 1e6:.1f} MB, {'damaged' if health.damage else 'intact'}",
+        "size": f"{path.stat().st_size / 1e6:.1f} MB, {state}",
     }
     return facts, wrong
 

@@ -141,8 +141,8 @@ def estimate(
         if missing or not plan.looks:
             alone = [costs.seconds(planned.setting) for planned in missing]
             return Cost(runs, have, _shared_out(sum(alone), len(alone), site))
-        found = {(p.setting, p.seed): store.get(key) for p, key in keys.items()}
-        records |= {planned: record for planned, record in found.items() if record}
+        found = store.get_all(keys.values())
+        records |= {(p.setting, p.seed): found[key] for p, key in keys.items() if key in found}
         current = next_round(plan, records)
     return Cost(runs, have, 0.0)
 
@@ -231,10 +231,10 @@ class _Conductor:
 
     def _reuse_stored(self) -> None:
         stored = set() if self._fresh else _stored(self._keys, self._store)
-        found = {p: self._store.get(key) for p, key in self._keys.items() if key in stored}
-        for planned, record in found.items():
-            if record:
-                self._keep(planned, record)
+        found = self._store.get_all(stored)
+        for planned, key in self._keys.items():
+            if key in found:
+                self._keep(planned, found[key])
         self._ahead.extend(planned for planned in self._keys if planned not in self._records)
         self._predict()
         for planned, record in self._records.items():
@@ -261,8 +261,8 @@ class _Conductor:
         """Those that nobody has stored meanwhile; the others are reused."""
         keys = {planned: self._keys[planned] for planned in some}
         stored = set() if self._fresh else _stored(keys, self._store)
-        found = {planned: self._store.get(key) for planned, key in keys.items() if key in stored}
-        reused = {planned: record for planned, record in found.items() if record}
+        found = self._store.get_all(stored)
+        reused = {planned: found[key] for planned, key in keys.items() if key in found}
         for planned, record in reused.items():
             self._keep(planned, record)
         if reused:

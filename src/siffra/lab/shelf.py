@@ -53,13 +53,11 @@ class KeptLab(BaseModel):
 
     def records(self, store: Store) -> dict[tuple[Setting, int], Record]:
         """Those of its runs that are stored, by setting and seed, as they are answered from."""
-        stored = store.stored(self.keys)
-        found = {
-            (planned.setting, planned.seed): store.get(key)
-            for planned, key in zip(self.runs, self.keys, strict=True)
-            if key in stored
+        found = store.get_all(self.keys)
+        places = ((planned.setting, planned.seed) for planned in self.runs)
+        return {
+            place: found[key] for place, key in zip(places, self.keys, strict=True) if key in found
         }
-        return {place: record for place, record in found.items() if record}
 
 
 def kept_lab(plan: Plan, dataset: Dataset, engine: Engine) -> KeptLab:
