@@ -13,18 +13,6 @@ from numba import prange
 from siffra import kernels
 
 
-@pytest.mark.parametrize(("user", "expected"), [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
-def test_waiting_is_short_unless_the_user_says_otherwise(user, expected):
-    script = "import os, siffra.data.shifts; print(os.environ['GOMP_SPINCOUNT'])"
-    environment = {k: v for k, v in os.environ.items() if k != "GOMP_SPINCOUNT"} | user
-
-    result = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
-    )
-
-    assert result.stdout.strip() == expected
-
-
 def test_kernels_are_kept_by_the_state_of_the_engines_files(tmp_path, monkeypatch):
     monkeypatch.setattr(kernels._numba, "CACHE_DIR", str(tmp_path))
 

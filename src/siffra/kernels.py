@@ -1,10 +1,4 @@
-"""Kernels: how Numba compiles them, where it keeps them, and how their threads wait.
-
-A step of a small network takes some tens of microseconds. OpenMP's threads by default wait for
-each other in a loop for milliseconds, which on a machine with anything else to do keeps the
-very thread from running that they wait for: a training becomes ten times slower. So they give
-up after some ten microseconds and let the system wake them. (GNU's OpenMP reads this once, when
-the first kernel starts; a value that the user has set stays.)
+"""Kernels: how Numba compiles them and where it keeps them.
 
 Compiled kernels are kept by a cache of siffra's own (`kernel_cache`). What a kernel calls from
 other files is part of it, so each state of the engine's files has a folder of its own. (Those of
@@ -22,7 +16,6 @@ four times over. So large kernels stand `apart`: those that call them are told w
 
 import hashlib
 import inspect
-import os
 import re
 from functools import cache, partial
 from pathlib import Path
@@ -39,8 +32,9 @@ from siffra import kernel_cache
 from siffra.kernel_cache import KernelCache
 from siffra.kernel_folders import in_use, private_folder
 from siffra.kernel_forks import link_anew_after_forks
+from siffra.openmp import load_openmp
 
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+load_openmp()  # before the first kernel does
 
 _numba: Any = _config  # whose values are set when it is imported, which type checkers can't see
 _ENGINE = Path(__file__).parent / "engine" / "native"

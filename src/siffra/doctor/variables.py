@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from siffra.doctor.finding import Complaint, Fact, Finding
 
 _LONGEST_SPIN = 100_000
-"""Rounds that a thread may wait in a loop: ten times what siffra sets, some 0.1 ms."""
+"""Rounds that a thread may wait in a loop, 1 to 7 ms; OpenMP's own are three times as many."""
 _NOTED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY")
 _NO_EFFECT = "siffra's own threads do not heed it"
 
