@@ -22,13 +22,14 @@ from benchmarks.origin import Origin
 from benchmarks.picture import draw_growth, draw_works
 from benchmarks.results import Results, by_held_name, check, keep, read
 from benchmarks.shares import SHARES, measure_shares
-from siffra.bench.limits import available_cores, hold_to
+from siffra.bench.limits import hold_to
 from siffra.bench.measure import Effort
 from siffra.bench.session import IMAGES, SCORED, Conditions, Session, bench, installed, known
 from siffra.bench.table import headline, in_a_line, missed_aims, refusals, table
 from siffra.bench.vectors import hold_to_vectors
 from siffra.bench.workers import read_images
 from siffra.bench.works import WORKS
+from siffra.cores import available_cores
 from siffra.errors import BenchError, SiffraError
 
 _REPEATS, _LEAST, _BUDGET = 9, 3, 40.0

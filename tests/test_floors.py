@@ -20,6 +20,7 @@ FLOORS = (
     "kernel_folders",
     "kernel_cache",
     "kernel_forks",
+    "cores",
     "openmp",
     "kernels",
     "data",

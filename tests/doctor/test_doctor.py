@@ -12,9 +12,10 @@ import pytest
 from made_runs import make_record
 from packaging.requirements import Requirement
 
+from siffra import cores
 from siffra.config import Setting
 from siffra.doctor import places
-from siffra.doctor.machine import blas, judge_processor, processor, share_of_cores
+from siffra.doctor.machine import blas, judge_processor, processor
 from siffra.doctor.packages import packages, wrong_versions
 from siffra.doctor.probe import Probe
 from siffra.doctor.training import judge, training
@@ -174,19 +175,21 @@ def test_what_is_made_of_a_processor(machine, features, vectors, wrong):
     assert len(found.complaints) == wrong
 
 
-def test_a_container_that_gets_less_than_it_sees(tmp_path, monkeypatch):
-    cpu_max = tmp_path / "cpu.max"
-    cpu_max.write_text("150000 100000\n")
-    monkeypatch.setattr("siffra.doctor.machine._CPU_MAX", cpu_max)
-    monkeypatch.setattr("siffra.doctor.machine.available_cores", lambda: 8)
+def test_a_container_that_gets_less_time_than_it_has_cores(monkeypatch):
+    monkeypatch.setattr(cores, "allowed_cores", lambda: 8)
+    monkeypatch.setattr("siffra.doctor.machine.allowed_cores", lambda: 8)
+    for module in ("siffra.cores", "siffra.doctor.machine"):
+        monkeypatch.setattr(f"{module}.share_of_time", lambda: 1.5)
 
-    (complaint,) = processor().complaints
+    found = processor()
 
-    assert complaint.found == "8 cores are in sight, but this container gets the time of 1.5."
-    assert complaint.fix == "say --threads 1 (or NUMBA_NUM_THREADS=1)"
-    cpu_max.write_text("max 100000\n")
-    assert share_of_cores(cpu_max) is None
-    assert share_of_cores(tmp_path / "none") is None
+    told = "that of 1.5, by the container's quota: siffra computes on 1"
+    assert (found.facts["cores"], found.facts["cores' time"]) == (8, told)
+
+
+def test_a_container_without_a_quota(monkeypatch):
+    monkeypatch.setattr("siffra.doctor.machine.share_of_time", lambda: None)
+    assert "cores' time" not in processor().facts
 
 
 def test_a_core_type_that_nobody_forces_is_no_matter():

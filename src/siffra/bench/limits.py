@@ -112,13 +112,6 @@ def _best(work: Callable[[], object]) -> float:
     return min(seconds)
 
 
-def available_cores() -> int:
-    """Cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def hold_to(threads: int) -> None:
     """Give all processes that are started from here on `threads` threads.
 

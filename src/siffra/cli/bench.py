@@ -54,13 +54,14 @@ def bench(
     siffra bench --works dense,conv --peers pytorch
     siffra bench --works conv --vectors avx2
     """
-    from siffra.bench.limits import available_cores, hold_to
+    from siffra.bench.limits import hold_to
     from siffra.bench.measure import Effort, Result
     from siffra.bench.session import IMAGES, installed, known
     from siffra.bench.session import bench as measure
     from siffra.bench.table import headline, in_a_line, missed_aims, refusals, table
     from siffra.bench.vectors import hold_to_vectors
     from siffra.bench.works import WORKS
+    from siffra.cores import available_cores
 
     aside = console(err=True)
     chosen = known("works", works, list(WORKS))

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from siffra.bench.limits import available_cores
+from siffra.cores import available_cores
 from siffra.doctor import machine, places
 from siffra.doctor.finding import Check, Finding
 from siffra.doctor.packages import packages

@@ -4,18 +4,16 @@ import os
 import platform
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_info
 
-from siffra.bench.limits import available_cores
 from siffra.bench.workers import Worker
+from siffra.cores import allowed_cores, available_cores, share_of_time
 from siffra.doctor.finding import Complaint, Fact, Finding
 from siffra.run import this_machine
 
 _X86 = ("x86_64", "amd64")
-_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 _CORETYPE = "OPENBLAS_CORETYPE"
 _PATIENCE = 60.0
 
@@ -24,20 +22,14 @@ def processor() -> Finding:
     """The CPU, and what siffra's kernels make of it."""
     import llvmlite.binding as llvm
 
-    cores = available_cores()
+    cores, share = allowed_cores(), share_of_time()
     found = judge_processor(platform.machine(), llvm.get_host_cpu_features())
     facts: dict[str, Fact] = {"cpu": this_machine(cores).cpu, "cores": cores}
-    share = share_of_cores(_CPU_MAX)
-    complaints = list(found.complaints)
     if share is not None and share < cores:
-        threads = max(1, int(share))
-        complaints.append(
-            Complaint(
-                f"{cores} cores are in sight, but this container gets the time of {share:g}.",
-                f"say --threads {threads} (or NUMBA_NUM_THREADS={threads})",
-            )
+        facts["cores' time"] = (
+            f"that of {share:g}, by the container's quota: siffra computes on {available_cores()}"
         )
-    return Finding("processor", facts | dict(found.facts), tuple(complaints))
+    return Finding("processor", facts | dict(found.facts), found.complaints)
 
 
 def judge_processor(machine: str, features: Mapping[str, bool]) -> Finding:
@@ -54,18 +46,6 @@ def judge_processor(machine: str, features: Mapping[str, bool]) -> Finding:
         "in a virtual machine, give it the host's CPU (QEMU: -cpu host); else use a newer machine",
     )
     return Finding("processor", {"vectors": f"no {missing}"}, (slow,))
-
-
-def share_of_cores(cpu_max: Path) -> float | None:
-    """The cores' worth of time that a container may use; None if it may use all.
-
-    `cpu_max` is the file in which Linux (cgroup v2) says so: a quota and a period.
-    """
-    try:
-        quota, period = cpu_max.read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return None
-    return None if quota == "max" else int(quota) / int(period)
 
 
 def blas(environment: Mapping[str, str]) -> Finding:

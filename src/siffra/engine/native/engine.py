@@ -5,12 +5,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numba
 import numpy as np
 from numba.core import config as numba_config
 
 from siffra.config import Model, Training
+from siffra.cores import available_cores
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.draws import initial_weights
@@ -43,15 +45,18 @@ class NativeEngine(Engine):
     version = 5
 
     def __init__(self, threads: int | None = None) -> None:
-        """Use `threads` threads, or all that there are.
+        """Use at most `threads` threads, or as many as there are cores to use the time of.
 
         Raises:
             ConfigError: There are not that many.
         """
-        most = numba_config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
+        config: Any = numba_config  # whose values type checkers can't see
+        most = config.NUMBA_NUM_THREADS
         if threads is not None and not 1 <= threads <= most:
             raise ConfigError(f"threads: found {threads}; this machine has 1 to {most}.")
-        self.threads = threads or most
+        # A number that the user has given to Numba stays.
+        is_users = most != config.NUMBA_DEFAULT_NUM_THREADS
+        self.threads = threads or (most if is_users else min(most, available_cores()))
         self.governor: Governor = ThreadGovernor(self.threads)
         # The lists of the images trained last: a lab trains on the same ones again and again.
         # One pair, so that two threads that train on different images never mix them up.

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from siffra.config import Model, ModuleModel, Training
+from siffra.cores import available_cores
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.draws import initial_weights
@@ -44,7 +45,7 @@ class TorchEngine(Engine):
         most = os.cpu_count() or 1
         if threads is not None and not 1 <= threads <= most:
             raise ConfigError(f"threads: found {threads}; this machine has 1 to {most}.")
-        self.threads = threads or most
+        self.threads = threads or available_cores()
         self._device = _device(device)
         self._gpus = [self._device] if self._device.type == "cuda" else []
         self.name = "torch" if self._device.type == "cpu" else f"torch-{self._device.type}"
