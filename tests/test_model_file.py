@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 from small import NETWORKS, small_dataset
 
 from siffra.config import Setting
+from siffra.data.dataset import Images
 from siffra.engine.native.engine import NativeEngine
 from siffra.errors import ModelFileError
 from siffra.model_file import load_model, save_model
@@ -67,6 +68,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(saved, tmp_path):
     ("content", "message"),
     [
         (None, "no such file"),
+        (b"#!/bin/sh\necho a script, longer than a header's length\n", "not a safetensors file"),
         (b"", "not a safetensors file"),
         (b"\x80\x04pickle", "not a safetensors file"),
         (b"\xff" * 64, "not a safetensors file"),
@@ -116,6 +118,107 @@ def test_sizes_that_cannot_be_are_refused(saved, wrong, where):
 
     with pytest.raises(ModelFileError, match=f"{where}"):
         load_model(path)
+
+
+def rewritten(saved, change=lambda name, array: array, **header):
+    """The saved file with other weights, or another header."""
+    path, _, _ = saved
+    with safe_open(path, framework="numpy") as file:
+        told = json.loads(file.metadata()["siffra"]) | header
+        weights = {name: change(name, file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+    save_file(weights, path, metadata={"siffra": json.dumps(told)})
+    return path
+
+
+@pytest.mark.parametrize("kind", [np.uint32, np.int32, np.float64, np.float16, np.uint8])
+def test_weights_of_another_type_are_refused(saved, kind):
+    path = rewritten(saved, lambda name, array: (100 * array).astype(np.int32).astype(kind))
+
+    with pytest.raises(ModelFileError, match=r"weights: `conv_1.kernel` is 4x4x2x5 \w\d+; the mod"):
+        load_model(path)
+
+
+def test_weights_of_another_shape_are_refused(saved):
+    path = rewritten(saved, lambda name, array: array[..., :1].copy())
+
+    with pytest.raises(ModelFileError, match=r"model.safetensors: weights: `conv_1.kernel` is "):
+        load_model(path)
+
+
+def test_names_of_more_classes_than_there_are_are_refused(saved):
+    path = rewritten(saved, class_names=["a", "b"])
+
+    with pytest.raises(ModelFileError, match=r"names 2 classes and has 3"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    "header", [{"class_names": ["a", "b\u202ec", "d"]}, {"dataset": "\x1b[2J"}]
+)
+def test_names_that_show_as_something_else_are_refused(saved, header):
+    path = rewritten(saved, **header)
+
+    with pytest.raises(ModelFileError, match=r"a name in its header has the character U\+"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("neurons", [[10**6, 10**6], [10**6] * 50])
+def test_a_network_too_large_to_be_one_is_refused_without_room_for_it(saved, neurons):
+    model = {"kind": "dense", "neurons": neurons}
+    path = rewritten(saved, model=model)
+
+    with pytest.raises(ModelFileError, match=r"its header describes no network: .* parameters"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        ("", "its header cannot be read"),
+        ("[]", "its header cannot be read"),
+        ('{"model": 1', "its header cannot be read"),
+        ("{}", "`model` in its header cannot be read"),
+    ],
+)
+def test_a_damaged_header_is_told_with_what_is_wrong(tmp_path, described, message):
+    path = tmp_path / "x.safetensors"
+    save_file({"w": np.zeros(3, np.float32)}, path, metadata={"siffra": described})
+
+    with pytest.raises(ModelFileError, match=message):
+        load_model(path)
+
+
+@pytest.mark.parametrize("accuracy", [float("nan"), float("inf"), 7.0, -1])
+def test_an_accuracy_that_is_no_share_is_refused(saved, accuracy):
+    path = rewritten(saved, accuracy={"test": accuracy})
+
+    with pytest.raises(ModelFileError, match=r"`accuracy.test`"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras", "model.PT", "model.pkl", "model.json"])
+def test_a_model_is_saved_under_no_name_of_another_format(saved, tmp_path, name):
+    _, record, fitted = saved
+
+    with pytest.raises(ModelFileError, match=r"name it model.safetensors, .* or model.onnx"):
+        save_model(tmp_path / name, fitted, record, DATASET)
+
+    assert not (tmp_path / name).exists()
+
+
+def test_the_ground_of_the_training_images_is_saved(saved, tmp_path):
+    path, record, fitted = saved
+    x = np.zeros((20, 12, 10, 1), np.uint8)
+    grounds = {}
+    for shade in (0, 255):
+        train = Images(x + np.uint8(shade), np.zeros(20, int))
+        save_model(tmp_path / "m", fitted, record, replace(DATASET, train=train))
+        with safe_open(tmp_path / "m", framework="numpy") as file:
+            grounds[shade] = json.loads(file.metadata()["siffra"]).get("ground")
+
+    # A dark ground is not mentioned: files are as they always were.
+    assert grounds == {0: None, 255: "light"}
+    assert load_model(path).ground == "mixed"  # of two channels
 
 
 def test_every_truncation_is_refused(saved, tmp_path):

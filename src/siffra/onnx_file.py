@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from siffra.config import EstimatorModel, ModuleModel
+from siffra.data.dataset import class_labels
 from siffra.errors import ConfigError, ModelFileError, did_you_mean
 from siffra.model_file import SavedModel
 from siffra.network import NORM_EPSILON, VECTORS, Conv, Dense, Network, build_network
@@ -92,7 +93,7 @@ def expect_exportable(model: Any) -> None:
 
 def _metadata(saved: SavedModel) -> dict[str, str]:
     data = {"name": saved.dataset, "image_shape": saved.image_shape}
-    classes = saved.class_names or [str(label) for label in range(saved.classes)]
+    classes = [str(label) for label in class_labels(saved.class_names, saved.classes)]
     return {
         "siffra.model": saved.setting.model.model_dump_json(),
         "siffra.training": saved.setting.training.model_dump_json(),

@@ -163,6 +163,11 @@ def _plain(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value
 
 
+def _class(number: str) -> str:
+    """A class in SQL, as the data calls it: its name, or its number where it has none."""
+    return f"coalesce(json_extract(run.record, '$.class_names[' || {number} || ']'), {number})"
+
+
 def _knob(name: str) -> str:
     """A knob in SQL, as `Setting.knobs` tells it: one value where all layers agree."""
     if name == "model":
@@ -224,8 +229,8 @@ VIEWS: Mapping[str, View] = {
         {
             "key": "run.key",
             "image_set": "entry.key",
-            "truth": "line.key",
-            "predicted": "cell.key",
+            "truth": _class("line.key"),
+            "predicted": _class("cell.key"),
             "images": "cell.value",
         },
         f"{_RUNS}, json_each(run.record, '$.confusion') AS entry, "

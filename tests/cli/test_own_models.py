@@ -34,13 +34,13 @@ def my_models(tmp_path, monkeypatch):
 
 def test_it_is_trained_saved_and_asked(siffra, small, tmp_path):
     trained = siffra("train", *small, *OWN, "--with", "width=5", "--save", "own.safetensors")
-    Image.fromarray(np.zeros((12, 12), np.uint8)).save(tmp_path / "blank.png")
-    asked = siffra("predict", "own.safetensors", "blank.png", "--made-by", "my_models:make")
-    not_said = siffra("predict", "own.safetensors", "blank.png")
+    Image.fromarray(np.eye(12, dtype=np.uint8) * 255).save(tmp_path / "line.png")
+    asked = siffra("predict", "own.safetensors", "line.png", "--made-by", "my_models:make")
+    not_said = siffra("predict", "own.safetensors", "line.png")
 
     weights = 144 * 5 + 5 + 5 * 3 + 3
     assert trained.out.startswith(f"my_models:make model, {weights} parameters, epochs: 2")
-    assert asked.out.startswith("blank.png: ")
+    assert asked.out.startswith("line.png: ")
     assert not_said.err == (
         "error: made_by: this model needs the function that made it, my_models:make.\n"
     )

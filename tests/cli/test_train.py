@@ -78,6 +78,70 @@ def test_a_saved_model_sees_in_pictures_what_it_was_taught(siffra, small, own_da
         assert max(each["probabilities"]) == each["probabilities"][each["label"]]
 
 
+def folder_of_pictures(path, names, ground=0):
+    """A folder of pictures for each name: a bright bar, each class elsewhere; or a dark one."""
+    rng = np.random.default_rng(1)
+    for number, name in enumerate(names):
+        (path / name).mkdir(parents=True)
+        for i in range(30):
+            image = rng.integers(0, 60, (14, 14)).astype(np.uint8)
+            image[2:12, 4 * number + 1 : 4 * number + 4] += 190
+            pixels = 255 - image if ground else image
+            Image.fromarray(pixels).save(path / name / f"{i:02}.png")
+    return path
+
+
+TO_LEARN = ("--epochs", 30, "--learning-rate", 0.1, "--batch-size", 9, "--moved", 1, "--threads", 1)
+
+
+@pytest.mark.parametrize("names", [("1", "2", "3"), ("ant", "bee, wild", "cat|dog")])
+def test_classes_are_called_what_the_data_calls_them(siffra, tmp_path, names):
+    data, model = folder_of_pictures(tmp_path / "named", names), tmp_path / "m.safetensors"
+    siffra("train", "--data", data, *TO_LEARN, "--save", model)
+    pictures = [data / name / "00.png" for name in names]
+
+    told = json.loads(siffra("predict", model, *pictures, "--json").out)
+    lines = siffra("predict", model, *pictures).out.splitlines()
+    siffra("runs", "export", tmp_path / "c.json", "--table", "confusion")
+    cells = json.loads((tmp_path / "c.json").read_text("utf-8"))
+    asked = siffra("runs", "sql", "SELECT DISTINCT truth FROM confusion", "--json").out
+
+    assert [each["label"] for each in told] == list(names)
+    assert all(each["classes"] == list(names) for each in told)
+    assert [lines[4 * i] for i in range(3)] == [
+        f"{picture}: {name}" for picture, name in zip(pictures, names, strict=True)
+    ]
+    assert lines[1].strip().startswith(names[0])
+    assert {cell["truth"] for cell in cells} == {cell["predicted"] for cell in cells} == set(names)
+    assert {row["truth"] for row in json.loads(asked)} == set(names)
+
+
+@pytest.mark.parametrize("ground", [0, 255], ids=["light-on-dark", "dark-on-light"])
+def test_pictures_that_a_model_was_trained_on_are_told_as_in_training(siffra, tmp_path, ground):
+    data = folder_of_pictures(tmp_path / "d", "abc", ground)
+    model = tmp_path / "m.safetensors"
+    siffra("train", "--data", data, *TO_LEARN, "--save", model)
+    pictures = sorted(data.rglob("*.png"))
+    turned_over = tmp_path / "other.png"
+    Image.fromarray(255 - np.asarray(Image.open(pictures[0]))).save(turned_over)
+
+    told = json.loads(siffra("predict", model, *pictures, turned_over, "--json").out)
+
+    labels = [each["label"] for each in told]
+    assert labels[:-1] == [picture.parent.name for picture in pictures]
+    assert labels[-1] == "a"
+
+
+def test_a_model_is_saved_under_no_name_of_another_format(siffra, small, tmp_path):
+    ended = siffra("train", *small, "--save", tmp_path / "digits.h5")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        f"error: {tmp_path}/digits.h5: siffra saves no .h5 files; name it digits.safetensors, for "
+        "`siffra predict`, or digits.onnx, for other programs.\n"
+    )
+
+
 def test_predict_prints_the_likeliest_classes_with_their_probabilities(siffra, small, tmp_path):
     model, picture = tmp_path / "model.safetensors", tmp_path / "digit.png"
     siffra("train", *small, "--save", model)

@@ -12,7 +12,7 @@ import numpy as np
 from siffra.api.arguments import DataLike, Knobs, loaded, make_engine, with_own_models
 from siffra.config import GREATEST_SEED, EstimatorModel, Model, ModuleModel, Setting, as_model
 from siffra.config.recipe import over_recipe
-from siffra.data.dataset import Dataset
+from siffra.data.dataset import Dataset, class_labels
 from siffra.data.pictures import read_picture
 from siffra.engine.base import Fitted
 from siffra.errors import ConfigError, ModelFileError
@@ -20,6 +20,7 @@ from siffra.model_file import (
     ONNX,
     SavedModel,
     as_saved,
+    expect_model_name,
     expect_network,
     load_model,
     save_model,
@@ -79,8 +80,9 @@ def predict(
 ) -> list[Prediction]:
     """What the model saved in `model` sees in a picture or several (PNG, JPEG or npy, any size).
 
-    Pictures are fitted to the model as `siffra.data.pictures.read_picture` says. A file holds
-    weights and no code: for a module of your own, `made_by` is the function that makes it.
+    Pictures are fitted to the model as `siffra.data.pictures.read_picture` says, and turned over
+    where they are dark on light and the training images light on dark, or the other way. A file
+    holds weights and no code: for a module of your own, `made_by` is the function that makes it.
 
     Raises:
         ModelFileError: `model` is no saved model, or diverged in training.
@@ -95,17 +97,15 @@ def predict(
             "`siffra.train(...).fitted.predict` does."
         )
     paths = map(Path, [images] if isinstance(images, str | Path) else images)
-    pictures = {path: read_picture(path, saved.image_shape) for path in paths}
-    found = {path: fitted.predict(picture[np.newaxis])[0] for path, picture in pictures.items()}
-    # Weights too: ReLU may take what is not a number for 0. Finite ones may be too large to use.
-    if not all(
-        np.isfinite(numbers).all() for numbers in (*saved.weights.values(), *found.values())
-    ):
-        raise ModelFileError(
-            f"{model}: the model diverged in training: its weights are not numbers that can be "
-            "used; train it with a smaller learning_rate."
-        )
-    return [Prediction(path, tuple(shares.tolist())) for path, shares in found.items()]
+    pictures = {path: read_picture(path, saved.image_shape, saved.ground) for path in paths}
+    # Weights are looked at too: ReLU may take what is not a number for 0. Finite ones may be too
+    # large to compute with, of which NumPy would warn.
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = {path: fitted.predict(picture[np.newaxis])[0] for path, picture in pictures.items()}
+    if not (saved.is_finite and all(np.isfinite(shares).all() for shares in found.values())):
+        raise _diverged(model)
+    labels = class_labels(saved.class_names, saved.classes)
+    return [Prediction(path, tuple(shares.tolist()), labels) for path, shares in found.items()]
 
 
 def export_model(model: Path | str, out: Path | str, *, pixels: str = "float32") -> None:
@@ -119,14 +119,17 @@ def export_model(model: Path | str, out: Path | str, *, pixels: str = "float32")
     Raises:
         ConfigError: There are no such pixels.
         ModelFileError: `model` is no saved model or a module of the user's, or `out` cannot be
-            written.
+            written; or the model diverged in training.
     """
     out = Path(out)
     if out.suffix.lower() != ONNX:
         raise ModelFileError(f"{out}: found `{out.suffix}`; it must end in {ONNX}.")
     from siffra.onnx_file import save_onnx  # brings ONNX
 
-    save_onnx(out, load_model(Path(model)), pixels)
+    saved = load_model(Path(model))
+    if not saved.is_finite:
+        raise _diverged(model)
+    save_onnx(out, saved, pixels)
 
 
 def expect_to_save(path: Path, model: Model) -> None:
@@ -140,7 +143,15 @@ def expect_to_save(path: Path, model: Model) -> None:
 
         expect_exportable(model)
     expect_network(model)
+    expect_model_name(path)
     expect_room(path, ModelFileError)
+
+
+def _diverged(model: Path | str) -> ModelFileError:
+    return ModelFileError(
+        f"{model}: the model diverged in training: its weights are not numbers that can be used; "
+        "train it with a smaller learning_rate."
+    )
 
 
 def _load(saved: SavedModel, made_by: str | Callable[..., Any] | None) -> Fitted:
@@ -157,23 +168,37 @@ def _load(saved: SavedModel, made_by: str | Callable[..., Any] | None) -> Fitted
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model sees in a picture: the probability of each class."""
+    """What a model sees in a picture: the probability of each class.
+
+    `classes` has them in the order of `probabilities`, as the data calls them: by names, or by
+    numbers where it has no others.
+    """
 
     path: Path
     probabilities: tuple[float, ...]
+    classes: tuple[str | int, ...]
 
     @property
-    def label(self) -> int:
+    def label(self) -> str | int:
         """The likeliest class."""
         return self.ranked[0]
 
     @property
-    def ranked(self) -> tuple[int, ...]:
+    def ranked(self) -> tuple[str | int, ...]:
         """All classes, the likeliest first."""
-        return tuple(np.argsort(self.probabilities)[::-1].tolist())
+        return tuple(self.classes[i] for i in np.argsort(self.probabilities)[::-1])
+
+    def as_json(self) -> dict[str, Any]:
+        """What `siffra predict --json` prints of each picture."""
+        return {
+            "image": str(self.path),
+            "label": self.label,
+            "probabilities": self.probabilities,
+            "classes": self.classes,
+        }
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.label} ({self.probabilities[self.label]:.1%})"
+        return f"{self.path}: {self.label} ({max(self.probabilities):.1%})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +222,7 @@ class TrainResult:
                 (see `export_model` for bytes); any other is in safetensors' format.
 
         Raises:
-            ModelFileError: It cannot be written.
+            ModelFileError: It cannot be written, or ends as files of another format do.
         """
         path = Path(path)
         if path.suffix.lower() != ONNX:

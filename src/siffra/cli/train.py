@@ -113,7 +113,7 @@ def predict(
 
     A picture of the model's own size is used as it stands. Any other is taken for a digit and
     fitted as MNIST's are: scaled to 20 of 28 pixels and centred by its mass. Dark on light is
-    turned into light on dark.
+    turned into light on dark if the model's training images are that, and the other way.
 
     [dim]Examples[/dim]
     siffra predict digits.safetensors seven.png
@@ -123,17 +123,15 @@ def predict(
 
     predictions = api.predict(model, images, made_by=made_by)
     if as_json:
-        told = [
-            {"image": str(p.path), "label": p.label, "probabilities": p.probabilities}
-            for p in predictions
-        ]
-        echo_json(json.dumps(told))
+        echo_json(json.dumps([prediction.as_json() for prediction in predictions]))
         return
     for prediction in predictions:
         echo(f"{prediction.path}: {prediction.label}")
-        for label in prediction.ranked[:SHOWN]:
-            share = prediction.probabilities[label]
-            echo(f"  {label:>4}  {share:7.2%}  {'█' * round(BAR * share)}".rstrip())
+        labels = [str(label) for label in prediction.ranked[:SHOWN]]
+        shares = sorted(prediction.probabilities, reverse=True)
+        width = max(4, *map(len, labels))
+        for label, share in zip(labels, shares, strict=False):
+            echo(f"  {label:>{width}}  {share:7.2%}  {'█' * round(BAR * share)}".rstrip())
 
 
 def export(

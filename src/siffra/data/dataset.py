@@ -1,7 +1,7 @@
 """A data set for classification: train / val / test examples and the shifted test sets."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal, Self
@@ -15,6 +15,11 @@ SETS = ("train", "val", "test", *SHIFTED)
 
 # Streams 0 and 1 of a run's seed are the engine's (weights and order); this one is the split's.
 _SPLIT = 4
+
+
+def class_labels(names: Sequence[str], classes: int) -> tuple[str | int, ...]:
+    """What the data calls each class: its name, or its number where classes are just numbered."""
+    return tuple(names) or tuple(range(classes))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

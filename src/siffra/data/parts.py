@@ -11,6 +11,7 @@ import numpy as np
 
 from siffra.data.dataset import Images
 from siffra.errors import DataError
+from siffra.terminal import odd_character, one_line
 
 MOST_CLASSES = 1000
 """More different labels than this are hardly classes."""
@@ -33,6 +34,27 @@ class Parts:
     class_names: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     in_order: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse names that would show as something else, in a terminal, a report or the page.
+
+        Raises:
+            DataError: A class or a column has such a name.
+        """
+        for number, name in enumerate(self.class_names, start=1):
+            if name != one_line(name):
+                odd = next(character for character in name if character != one_line(character))
+                raise DataError(
+                    f"{self.where}: the name of class {number} has the character "
+                    f"U+{ord(odd):04X}, which no name needs; rename it."
+                )
+        for number, name in enumerate(self.features, start=1):
+            # Spreadsheets break the lines of long headings.
+            if odd := odd_character(name.replace("\r", "")):
+                raise DataError(
+                    f"{self.where}: the name of column {number} has the character "
+                    f"U+{ord(odd):04X}, which no name needs; rename it."
+                )
 
     @property
     def noun(self) -> str:

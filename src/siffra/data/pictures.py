@@ -1,65 +1,100 @@
 """From a picture in a file (PNG, JPEG, npy, any size) to an image that a model can be asked about.
 
-Knows nothing of models: it is told the image's shape.
+Knows nothing of models: it is told the shape and the ground of the images that they are trained on.
 """
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from siffra.data.dataset import Images
+from siffra.data.photographs import border, ink_of
 from siffra.errors import DataError
+
+Ground = Literal["dark", "light", "mixed"]
+"""What the digits of a set of grey images stand on."""
 
 MAX_PIXELS = 50_000_000
 """Larger pictures are refused: a phone's camera makes 12 to 50 million pixels."""
 
-_INK = 0.1
-"""What is fainter than this share of the darkest ink counts as paper."""
+_NEARLY_ALL = 0.99
+"""The share of images on one ground from which that is the ground of all."""
 
 
-def read_picture(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+def ground_of(images: Images) -> Ground:
+    """What nearly all of these images stand on, told by the middle shade of each one's border.
+
+    `mixed` if some are on a dark ground and some on a light one, as photographs are; and for
+    images in colour and rows of tables.
+    """
+    _, height, _, channels = images.x.shape
+    if height == 1 or channels != 1:
+        return "mixed"
+    middle = 127 if images.x.dtype == np.uint8 else 0.5
+    is_light = np.median(border(images.x[..., 0]), axis=1) > middle
+    share = float(is_light.mean())
+    if share <= 1 - _NEARLY_ALL:
+        return "dark"
+    return "light" if share >= _NEARLY_ALL else "mixed"
+
+
+def read_picture(path: Path, shape: tuple[int, int, int], ground: Ground = "dark") -> np.ndarray:
     """The picture in `path` as an image of `shape` (height, width, channels), uint8.
 
-    A picture that has the height and width already is used as it stands. Any other is fitted:
-    in colour (3 channels) it is scaled to the size; in grey it is taken for a digit, see
-    `fit_digit`. In grey, a picture with a bright border is taken for dark on light and inverted.
+    A picture that has the height and width already is used as it stands. Any other is fitted: in
+    grey it is taken for a digit, see `fit_digit`. In grey a picture on the other `ground` than the
+    model's is turned over. In colour (3 channels), and where grounds are mixed, it is never
+    turned over, and scaled if it has another size.
 
     Raises:
-        DataError: The file is missing, no picture, blank or too large.
+        DataError: The file is missing, no picture or too large; or there is to be a digit on a
+            plain ground, and it is of one even shade, or no single digit can be told from it.
     """
     pixels = _read_array(path) if path.suffix.lower() == ".npy" else _read_image(path)
     height, width, channels = shape
-    if channels == 1:
-        grey = _light_on_dark(_grey(pixels))
-        fitted = grey if grey.shape == (height, width) else fit_digit(grey, height, width)
-        if fitted is None:
-            raise DataError(f"{path}: found one even shade; a digit on a plain ground is needed.")
-        return fitted[:, :, None]
+    if channels not in (1, 3):
+        raise DataError(
+            f"{path}: the model takes images of {channels} channels; "
+            "pictures can be fitted to 1 (grey) or 3 (colour)."
+        )
     if channels == 3:
         return _resize(_colour(pixels), height, width)
-    raise DataError(
-        f"{path}: the model takes images of {channels} channels; "
-        "pictures can be fitted to 1 (grey) or 3 (colour)."
-    )
+    grey = _grey(pixels)
+    if ground == "mixed":
+        return _resize(grey, height, width)[:, :, np.newaxis]
+    if np.ptp(grey) == 0:
+        raise DataError(f"{path}: found one even shade; a digit on a plain ground is needed.")
+    if grey.shape == (height, width):
+        is_light = np.median(border(grey)) > 127
+        return (255 - grey if is_light != (ground == "light") else grey)[:, :, np.newaxis]
+    fitted = fit_digit(grey, height, width)
+    if fitted is None:
+        raise DataError(
+            f"{path}: found no single digit on a plain ground; cut out the digit, or lay the page "
+            "flat in even light."
+        )
+    return (255 - fitted if ground == "light" else fitted)[:, :, np.newaxis]
 
 
 def fit_digit(grey: np.ndarray, height: int, width: int) -> np.ndarray | None:
-    """A light-on-dark digit, (rows, columns) uint8, as MNIST has its own; None if it is blank.
+    """The digit in a picture, (rows, columns) uint8, light on dark as MNIST has its own.
+
+    None if there is no single digit that stands apart from its page: see
+    `siffra.data.photographs`.
 
     The digit's bounding box is scaled, aspect kept, so that its longer side is 20/28 of the
     image's; its centre of mass is then put on the image's centre, as far as the edges allow.
 
     Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
     """
-    paper = float(np.median(_border(grey)))
-    ink = np.clip(grey - paper, 0.0, None)
-    if ink.max() < 255 * _INK:
+    ink = ink_of(grey)
+    if ink is None:
         return None
-    ink *= 255.0 / ink.max()
-    ink[ink < 255 * _INK] = 0.0
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
     digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
@@ -80,14 +115,6 @@ def _centre(grey: np.ndarray) -> tuple[float, float]:
     mass = grey.astype(np.float64)
     rows, columns = np.indices(grey.shape)
     return float((rows * mass).sum() / mass.sum()), float((columns * mass).sum() / mass.sum())
-
-
-def _border(grey: np.ndarray) -> np.ndarray:
-    return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-
-
-def _light_on_dark(grey: np.ndarray) -> np.ndarray:
-    return 255 - grey if np.median(_border(grey)) > 127 else grey
 
 
 def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from siffra.data.dataset import class_labels
 from siffra.errors import ConfigError, SiffraError, did_you_mean
 from siffra.lab.verdicts import Answers
 from siffra.report.data_files import (
@@ -31,7 +32,7 @@ def table_rows(
     - `epochs`: a row for each run and epoch: the knobs that any run has, mean training loss
       (nats), seconds, and a column of accuracies for each set (see `siffra.run.Epoch`);
     - `confusion`: a row for each run, set and pair of classes: how many `images` of class
-      `truth` were taken for `predicted`.
+      `truth` were taken for `predicted`. Classes have the data's names, or their numbers.
 
     `key` tells runs apart and `setting` what was trained: the seeds of one share it. With a
     lab's `answers`, `questions` has the ids of those that a run belongs to.
@@ -111,14 +112,15 @@ def _confusion(records: Sequence[Record]) -> Rows:
             "key": record.key,
             "seed": record.seed,
             "set": name,
-            "truth": truth,
-            "predicted": predicted,
+            "truth": labels[truth],
+            "predicted": labels[predicted],
             "images": images,
             "setting": setting,
         }
         for record in records
         for setting in (setting_id(record),)
         for name, matrix in record.confusion.items()
+        for labels in (class_labels(record.class_names, len(matrix)),)
         for truth, row in enumerate(matrix)
         for predicted, images in enumerate(row)
     ]

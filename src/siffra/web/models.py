@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from siffra.config import ConvModel, DenseModel
+from siffra.data.dataset import class_labels
 from siffra.engine.base import Engine, Fitted
 from siffra.errors import ModelFileError
 from siffra.examination import (
@@ -178,6 +179,6 @@ def _described(known: Known, saved: SavedModel, words: Words) -> dict[str, Any]:
         "parameters": _network(saved).parameters,
         "accuracy": saved.accuracy,
         "image": saved.image_shape,
-        "classes": saved.classes,
+        "labels": [str(label) for label in class_labels(saved.class_names, saved.classes)],
         "playable": saved.image_shape == DIGIT,
     }

@@ -104,6 +104,8 @@ def _answer(name: str, models: Models, image: np.ndarray, response: bool) -> dic
     ready = models.load(known)
     if ready.saved.image_shape != DIGIT:
         raise Refusal("bad_request")
+    if ready.saved.ground == "light":
+        image = 1 - image
     shares = ready.fitted.predict(image)[0]
     return {
         "id": name,

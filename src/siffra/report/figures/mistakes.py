@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from siffra.data.dataset import Dataset
+from siffra.data.dataset import Dataset, class_labels
 from siffra.lab.examined import BySeed
 from siffra.report.figures import style
 from siffra.report.figures.shifts import Named, examined_sets
@@ -80,7 +80,7 @@ def _row(
     words: Words,
 ) -> None:
     images = dataset.sets[set_name].x
-    names = dataset.class_names or [str(number) for number in range(dataset.classes)]
+    names = [str(label) for label in class_labels(dataset.class_names, dataset.classes)]
     for column, mistake in enumerate(mistakes):
         left = column * (1 + _SPACE)
         style.picture(axis, images[mistake.image], (left, left + 1, top + 1, top))

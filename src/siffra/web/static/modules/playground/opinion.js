@@ -8,7 +8,7 @@ import { bytes, inked } from "./pixels.js";
 /** A card for `model` in `host`; `went(change)` when a place is picked on its maps. */
 export function opinion(host, model, went) {
   const verdict = h("p", { class: "says" });
-  const rows = Array.from({ length: model.classes }, (_, digit) => barRow(digit));
+  const rows = model.labels.map(barRow);
   const responseText = h("h4");
   const responseHost = h("canvas", { role: "img", "aria-label": t("ui.play.response") });
   const mapsHost = h("div", { class: "maps" });
@@ -42,17 +42,19 @@ export function opinion(host, model, went) {
   /** What the network says of a picture whose label may be known. */
   function show({ probabilities, response }, label) {
     const said = probabilities.indexOf(Math.max(...probabilities));
-    const right = label === null ? "" : said === label ? " right" : " wrong";
+    // A network with other classes than digits is neither right nor wrong; -1 where it is unknown.
+    const truth = model.labels.indexOf(String(label));
+    const right = truth < 0 ? "" : said === truth ? " right" : " wrong";
     host.className = `opinion${right}`;
     say(
       verdict,
-      t(label === null || said === label ? "ui.play.says" : "ui.play.says_wrong", {
-        digit: said,
+      t(truth < 0 || said === truth ? "ui.play.says" : "ui.play.says_wrong", {
+        digit: model.labels[said],
         sure: percent(probabilities[said], 0),
         label,
       }),
     );
-    rows.forEach((row, digit) => row.show(probabilities[digit], digit === said, digit === label));
+    rows.forEach((row, digit) => row.show(probabilities[digit], digit === said, digit === truth));
     if (response) {
       say(responseText, t(`ui.play.layer_${response.kind}`, { n: response.shape[0] }));
       drawResponse(responseHost, response);
@@ -62,13 +64,13 @@ export function opinion(host, model, went) {
   return { show, examined: mapped.show, here: mapped.here };
 }
 
-function barRow(digit) {
+function barRow(label) {
   const bar = h("span", { class: "bar" });
   const value = h("span", { class: "value" });
   const element = h(
     "li",
     {},
-    h("span", { class: "digit" }, String(digit)),
+    h("span", { class: "digit" }, label),
     h("span", { class: "track" }, bar),
     value,
   );
