@@ -194,6 +194,11 @@ class Store:
             found = self._runs.read(f"{where} ORDER BY finished, key", tuple(asked.values()))
             return [record for _, record in found]
 
+    def finished(self) -> dict[str, str]:
+        """When each run was finished, by key, the oldest first."""
+        with explained(self._path):
+            return dict(self._db.execute("SELECT key, finished FROM run ORDER BY finished, key"))
+
     def epoch_seconds(
         self, *, dataset: str, engine: str, machine: Machine
     ) -> list[tuple[Model, int, float]]:

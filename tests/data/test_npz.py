@@ -153,3 +153,30 @@ def test_a_member_that_is_no_array_is_refused_by_name(tmp_path, content):
 
 def test_members_that_are_no_arrays_are_not_listed(tmp_path):
     assert names_in(with_member(tmp_path / "a.npz", b"hello", "readme.txt")) == ()
+
+
+HEADERS = [
+    b"{'descr': '|u1', 'fortran_order': False, 'shape': (True, 28, 28)}",
+    b"{'descr': '|u1', 'fortran_order': False, 'shape': (28, 28L, (}",
+    b"{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1.0)}",
+    b"{'descr': [('a', 1, 2, 3)], 'fortran_order': False, 'shape': (1,)}",
+    b"(" * 9000,
+    b"\0",
+    b"'" * 3,
+    b"  x\n y",
+]
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=[header[:40].decode() for header in HEADERS])
+def test_a_header_that_numpy_cannot_take_apart_is_refused_in_one_line(tmp_path, header):
+    padded = header + b" " * (-(len(header) + 11) % 64) + b"\n"
+    array = b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded + b"\0" * 784
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", array)
+
+    with pytest.raises(DataError) as caught:
+        read_arrays(path, ["x"])
+
+    assert "\n" not in str(caught.value)
+    assert "`x` is " in str(caught.value)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from siffra.web import crew as crew_module
-from siffra.web.bench import QUEUE, Bench
+from siffra.web.bench import Bench
 from siffra.web.messages import Task
 from siffra.web.places import Places
+from siffra.web.queue_file import QUEUE
 from siffra.web.refusal import Refusal
 
 TASK = Task(kind="lab", id="0" * 16)
@@ -47,6 +48,29 @@ def test_its_task_fails_and_the_next_can_be_begun(code, tmp_path, monkeypatch):
         await bench.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("import os; os.kill(os.getpid(), 9)", "by SIGKILL"), ("import os; os.abort()", "by SIGABRT"),
+     ("import sys; sys.exit(3)", "with exit code 3")],
+)  # fmt: skip
+def test_how_it_ended_is_told_with_what_to_do(code, told, tmp_path, monkeypatch, caplog):
+    stand_in(monkeypatch, code)
+
+    async def main() -> None:
+        bench = Bench(Places(tmp_path / "runs.sqlite"))
+        bench.open()
+        bench.add(TASK)
+        await failed(bench)
+        assert bench.error(TASK) == "worker_lost"
+        await bench.close()
+
+    asyncio.run(main())
+
+    assert f"the training process ended {told}." in caplog.text
+    assert "Every finished run is kept" in caplog.text
+    assert ("memory" in caplog.text) == (told == "by SIGKILL")
 
 
 def test_a_python_that_cannot_be_started_fails_it_too(tmp_path, monkeypatch):
@@ -107,21 +131,6 @@ def test_the_queue_is_written_down_as_it_changes_and_read_again(tmp_path, monkey
 
     asyncio.run(first())
     asyncio.run(second())
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"tasks": 1}'])
-def test_a_queue_that_cannot_be_read_is_empty(tmp_path, content):
-    places = Places(tmp_path / "runs.sqlite")
-    places.queue.parent.mkdir()
-    places.queue.write_bytes(content)
-
-    async def main() -> None:
-        bench = Bench(places)
-        bench.open()
-        assert bench.tasks == ()
-        await bench.close()
-
-    asyncio.run(main())
 
 
 def test_a_disk_that_is_full_stops_nothing(tmp_path, monkeypatch):

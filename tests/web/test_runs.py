@@ -1,5 +1,7 @@
 """The table of runs is sorted and filtered by a small grammar, which is no program."""
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -121,6 +123,42 @@ def test_the_table_asks_only_for_what_is_new_and_sees_what_was_replaced(tmp_path
         store.add(anew, replace=True)
 
         assert [(r["seed"], r["seconds"]) for r in table.rows(store)] == [(1, 1.0), (0, 9.0)]
+
+
+def test_the_table_sees_what_is_stored_long_after_it_was_finished(tmp_path):
+    table = RunTable()
+    with open_store(tmp_path / "runs.sqlite") as store:
+        store.add(record(7))
+        assert seeds(table.rows(store)) == [7]
+        store.add(record(3))  # it was examined meanwhile, or its clock is behind
+
+        assert seeds(table.rows(store)) == [3, 7]
+
+
+def test_the_table_forgets_runs_that_are_gone(tmp_path):
+    table = RunTable()
+    for number in (1, 2):
+        with open_store(tmp_path / f"{number}.sqlite") as store:
+            store.add(record(number))
+            assert seeds(table.rows(store)) == [number]
+
+
+def test_a_run_that_cannot_be_read_takes_no_other_from_the_table(tmp_path, caplog):
+    path = tmp_path / "runs.sqlite"
+    with open_store(path) as store:
+        for number in range(3):
+            store.add(record(number))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "UPDATE run SET record = json_set(record, '$.training.epochs', 'many') WHERE seed = 1"
+        )
+    table = RunTable()
+
+    with open_store(path) as store:
+        for _ in range(3):
+            assert seeds(table.rows(store)) == [0, 2]
+
+    assert caplog.text.count(f"run {1:064x} is left out") == 1
 
 
 def test_two_runs_are_compared_knob_by_knob():

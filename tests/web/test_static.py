@@ -17,7 +17,8 @@ OURS = [*MODULES, STATIC / "index.html", STATIC / "style.css"]
 COMPOSED = {
     "ui.error.": ("away", "bad_request", "forbidden", "not_found", "method", "conflict", "server",
                   "too_large", "content_type", "impossible", "bad_upload", "queue_full",
-                  "data_gone", "worker_lost", "store_gone", "disk_full", "busy"),
+                  "data_gone", "worker_lost", "store_gone", "no_memory", "disk_full", "busy",
+                  "out_of_range", "no_choice", "few_levels", "many_levels", "many_runs"),
     "ui.column.": ("seed", "seconds", "finished", "parameters", "dataset", "diverged", "engine"),
     "ui.state.": ("queued", "running", "paused", "done", "stopped", "failed"),
     "ui.status.": ("pause", "resume", "cancel", "start"),
@@ -112,6 +113,6 @@ def test_no_text_of_the_page_is_there_for_nothing():
     everything = "".join(path.read_text("utf-8") for path in MODULES)
     composed = {prefix + name for prefix, names in COMPOSED.items() for name in names}
     for key in page_words("en").texts:
-        if key.startswith("ui.") and not key.startswith(("ui.bench.", "ui.door.")):
+        if key.startswith("ui.") and not key.startswith(("ui.bench.", "ui.door.", "ui.limits.")):
             plain = key.removesuffix(".one").removesuffix(".other")
             assert key in composed or f'"{plain}"' in everything, key

@@ -7,7 +7,7 @@ import pytest
 from siffra.web.messages import Order, Task, Told
 from siffra.web.worker import Control, Stopped
 
-TASK, OTHER = Task(kind="lab", id="a"), Task(kind="lab", id="b")
+TASK, OTHER = Task(kind="lab", id="a" * 16), Task(kind="model", id="b" * 64)
 
 
 @pytest.fixture

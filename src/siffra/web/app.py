@@ -20,7 +20,7 @@ from siffra.web.routes import asking, bench, labs, playground, runs
 from siffra.web.uploads import ARRAYS_FILE, PICTURE, as_json
 from siffra.web.workplace import Workplace
 
-log = logging.getLogger("siffra.web")
+log = logging.getLogger("siffra.web.requests")
 
 STATIC = Path(__file__).with_name("static")
 KINDS: Mapping[str, str] = {

@@ -19,13 +19,10 @@ from siffra.lab.shelf import KeptLab, Shelf, kept_lab
 from siffra.report.facts import command
 from siffra.report.repeat import lab_file
 from siffra.store import Store
+from siffra.web.limits import EPOCHS, LEVELS, RUNS, SEEDS
 from siffra.web.loader import Loader
 from siffra.web.refusal import Refusal
 
-LEVELS = 60
-SEEDS = 100
-RUNS = 2000
-EPOCHS = 1000
 _LAYERS = 64
 
 # What passes may stand in siffra's own messages: nothing in it can be more than a word.

@@ -11,35 +11,24 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from siffra.errors import StoreError
 from siffra.web.crew import Crew
 from siffra.web.messages import Order, Task, Told
 from siffra.web.places import Places
+from siffra.web.queue_file import QUEUE, Queue, read_queue
 from siffra.web.refusal import Code, Refusal
 from siffra.whole_files import write_whole
 
 log = logging.getLogger("siffra.web")
 
-QUEUE = 20
-"""Tasks that may wait at a time."""
+STREAMS = 32
+"""Pages that may listen at a time: far below the connections that there may be."""
 _PATIENCE = 3.0
 """Seconds that a task has to stop by itself, at the end of its epoch."""
 _BACKLOG = 1000
 """Events that a page may be behind; then it is told to look at everything anew."""
 
 State = Literal["queued", "running", "paused", "done", "stopped", "failed"]
-
-
-class Queue(BaseModel):
-    """What is written down: the tasks in their order, and what became of those that failed."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    paused: bool = False
-    tasks: list[Task] = []
-    failed: dict[str, Code] = {}
 
 
 @dataclass(slots=True)
@@ -82,10 +71,7 @@ class Bench:
 
     def open(self) -> None:
         """Go on where the last server was."""
-        try:
-            self._queue = Queue.model_validate_json(self._places.queue.read_bytes())
-        except (OSError, ValidationError):
-            self._queue = Queue()
+        self._queue = read_queue(self._places.queue)
         self._advance()
 
     async def close(self) -> None:
@@ -141,6 +127,11 @@ class Bench:
             self._soon(self._crew.order(Order(do="pause" if paused else "resume")))
             self._changed()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many listen as may."""
+        return len(self._listeners) >= STREAMS
+
     def listen(self) -> asyncio.Queue[Event]:
         """A queue that all further events are put into; it begins with one."""
         events: asyncio.Queue[Event] = asyncio.Queue(_BACKLOG)
@@ -188,7 +179,7 @@ class Bench:
         """The worker died: out of memory, say. Its task would kill the next one too."""
         if self.at_work:
             stopped = self.at_work.stopping
-            error = None if stopped else "server"
+            error = None if stopped else "worker_lost"
             self._end(Told(event="ended", task=self.at_work.task, stopped=stopped, error=error))
 
     def _advance(self) -> None:
@@ -203,8 +194,8 @@ class Bench:
         try:
             await self._crew.order(Order(do="begin", task=task))
             await self._crew.order(Order(do="pause" if self._queue.paused else "resume"))
-        except OSError as error:  # no process can be started
-            log.error("%s", error)
+        except OSError as error:
+            log.error("the training process cannot be started: %s.", error.strerror or error)
             self._lost()
 
     async def _stop(self, at_work: AtWork) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
@@ -15,6 +16,10 @@ log = logging.getLogger("siffra.web")
 WORKER = ("-P", "-m", "siffra.web.worker")
 """Python's arguments; -P: a file in the current folder must not stand in for a module."""
 _LONGEST_LINE = 1 << 20
+_OUT_OF_MEMORY = (
+    " The system may have ended it since memory ran out: close other programs, or ask for smaller "
+    "networks or batches."
+)
 
 
 class Crew:
@@ -72,12 +77,29 @@ class Crew:
 
     async def _read(self, process: Process) -> None:
         assert process.stdout
+        by_us = False
         try:
             async for line in process.stdout:
                 self._on_told(Told.model_validate_json(line))
         except ValueError:  # it talks nonsense
-            log.exception("the training process was ended")
+            log.exception("the training process is ended")
             process.kill()
-        await process.wait()
+            by_us = True
+        code = await process.wait()
         self._process = None
+        log.error(
+            "the training process ended %s. Every finished run is kept; go on in the page.%s",
+            how_it_ended(code),
+            _OUT_OF_MEMORY if code == -signal.SIGKILL and not by_us else "",
+        )
         self._on_gone()
+
+
+def how_it_ended(code: int) -> str:
+    """A process's return code in words: `by SIGKILL`, `with exit code 1`."""
+    if code >= 0:
+        return f"with exit code {code}"
+    try:
+        return f"by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"by signal {-code}"

@@ -1,8 +1,8 @@
 """What server and worker say to each other: a JSON object a line, through the worker's pipes."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from siffra.run import Epoch
 from siffra.web.refusal import Code
@@ -20,7 +20,8 @@ class Task(_Line):
     """What can wait in the queue: a lab to conduct, or a run whose network is to be kept."""
 
     kind: Literal["lab", "model"]
-    id: str
+    # A lab's id or a run's key, and nothing else: it becomes a file's name.
+    id: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{16}|[0-9a-f]{64})$")]
 
 
 class Order(_Line):

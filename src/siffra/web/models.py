@@ -26,6 +26,7 @@ from siffra.network import Network, build_network
 from siffra.report.labels import knobs_name
 from siffra.report.sentences import capital
 from siffra.report.words import Words
+from siffra.web.listing import each_readable
 from siffra.web.places import Places
 
 SHIPPED = Path(__file__).with_name("shipped")
@@ -69,7 +70,7 @@ class Models:
         """All models: those that siffra brings, then saved runs, the latest first."""
         yield from shipped().values()
         files = self._places.models.glob("*.safetensors")
-        for file in sorted(files, key=lambda f: f.stat().st_mtime, reverse=True):
+        for file in sorted(files, key=_modified, reverse=True):
             if _RUN.fullmatch(name := f"run-{file.stem}"):
                 yield Known(name, "run", file, {})
 
@@ -96,13 +97,11 @@ class Models:
 
     def described(self, words: Words) -> list[dict[str, Any]]:
         """What the page lists; models that cannot be read are left out."""
-        found = []
-        for known in self.known():
-            try:
-                found.append(_described(known, self._read(known.file), words))
-            except ModelFileError:
-                continue
-        return found
+
+        def described(known: Known) -> dict[str, Any]:
+            return _described(known, self._read(known.file), words)
+
+        return each_readable(self.known(), described, lambda known: known.file)
 
     def _load(self, file: Path) -> Ready:
         saved = self._read(file)
@@ -158,6 +157,13 @@ def examined(found: Examination) -> dict[str, Any]:
             for name, mistakes in found.mistakes.items()
         },
     }
+
+
+def _modified(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:  # a link that leads nowhere, say: it cannot be read either
+        return 0.0
 
 
 def _network(saved: SavedModel) -> Network:

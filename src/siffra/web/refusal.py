@@ -6,8 +6,8 @@ has the text to each code (`ui.error.*` in the catalogue), the terminal has the 
 
 import errno
 import sqlite3
-from collections.abc import Iterator
-from typing import Literal, get_args
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, get_args
 
 from starlette.responses import JSONResponse
 
@@ -22,10 +22,16 @@ Code = Literal[
     "too_large",
     "content_type",
     "impossible",
+    "out_of_range",
+    "no_choice",
+    "few_levels",
+    "many_levels",
+    "many_runs",
     "bad_upload",
     "queue_full",
     "data_gone",
     "worker_lost",
+    "no_memory",
     "store_gone",
     "disk_full",
     "busy",
@@ -42,10 +48,16 @@ _STATUS: dict[Code, int] = {
     "too_large": 413,
     "content_type": 415,
     "impossible": 422,
+    "out_of_range": 422,
+    "no_choice": 422,
+    "few_levels": 422,
+    "many_levels": 422,
+    "many_runs": 422,
     "bad_upload": 422,
     "queue_full": 409,
     "data_gone": 409,
     "worker_lost": 409,
+    "no_memory": 507,
     "store_gone": 409,
     "disk_full": 507,
     "busy": 503,
@@ -57,19 +69,21 @@ _CODE_OF: dict[int, Code] = {status: code for code, status in reversed(_STATUS.i
 class Refusal(Exception):  # noqa: N818  not every refusal is an error
     """Raised where a request cannot be done.
 
-    `why` is for `impossible` alone: siffra's own line about knobs, whose names and values have
-    passed `siffra.web.asking.Ask`, so that nothing else of the request can stand in it.
+    `why` is one line in siffra's own words: about knobs, whose names and values have passed
+    `siffra.web.asking.Ask` or are not repeated, so that nothing else of the request can stand in
+    it. `about` has what a script can read of the same: `knob`, the field's name, and its limits.
     """
 
-    def __init__(self, code: Code, why: str = "") -> None:
+    def __init__(self, code: Code, why: str = "", about: Mapping[str, Any] | None = None) -> None:
         super().__init__(code)
         self.code: Code = code
         self.why = why
+        self.about = about or {}
 
     @property
-    def told(self) -> dict[str, str]:
+    def told(self) -> dict[str, Any]:
         """What the page is told."""
-        return {"error": self.code} | ({"why": self.why} if self.why else {})
+        return {"error": self.code} | ({"why": self.why} if self.why else {}) | {**self.about}
 
     def response(self) -> JSONResponse:
         """What is sent."""
@@ -83,7 +97,10 @@ def code_of(status: int) -> Code:
 
 def code_of_error(error: BaseException) -> Code:
     """The code for an error that nobody turned into a refusal, by what lies at its bottom."""
-    return "disk_full" if any(map(_says_full, _causes(error))) else "server"
+    causes = list(_causes(error))
+    if any(isinstance(cause, MemoryError) for cause in causes):
+        return "no_memory"
+    return "disk_full" if any(map(_says_full, causes)) else "server"
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

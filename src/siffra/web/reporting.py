@@ -7,15 +7,21 @@ Drawing takes seconds of pure Python, in which the server would answer nobody in
 
 import asyncio
 import hashlib
+import logging
 import shutil
 import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import siffra
+from siffra.errors import DataError, SiffraError
 from siffra.lab.shelf import KeptLab, Shelf
 from siffra.store import open_store
+from siffra.web.crew import how_it_ended
 from siffra.web.places import Places
-from siffra.web.refusal import Refusal
+from siffra.web.refusal import CODES, Code, Refusal, code_of_error
+
+log = logging.getLogger("siffra.web")
 
 WRITER = ("-P", "-m", "siffra.web.reporting")
 
@@ -41,14 +47,34 @@ class Reports:
                 await asyncio.to_thread(_remove_older, folder, language, self._places)
                 store = str(self._places.store.absolute())
                 arguments = (store, lab.id, str(folder.absolute()), language)
-                process = await asyncio.create_subprocess_exec(sys.executable, *WRITER, *arguments)
-                if await process.wait() or not found.exists():
-                    raise Refusal("server")
+                code = await _write(arguments)
+                if code or not found.exists():
+                    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+                    raise Refusal(code or "server")
         return found
+
+
+async def _write(arguments: tuple[str, ...]) -> Code | None:
+    """Have a process write a report; returns why it could not, which the terminal then tells."""
+    process = await asyncio.create_subprocess_exec(sys.executable, *WRITER, *arguments, stdout=PIPE)
+    try:
+        told, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if not process.returncode:
+        return None
+    code = told.decode(errors="replace").rpartition("\n")[2]
+    if code in CODES:
+        return code
+    log.error("the process that writes the report ended %s.", how_it_ended(process.returncode))
+    return "server"
 
 
 def _version(lab: KeptLab, places: Places) -> str:
     """Of what a report depends on: siffra, and the runs that are there."""
+    if not places.store.exists():
+        raise Refusal("store_gone")
     with open_store(places.store, read_only=True) as store:
         stored = sorted(store.stored(lab.keys))
     return hashlib.sha256("\n".join([siffra.__version__, *stored]).encode()).hexdigest()[:12]
@@ -64,13 +90,21 @@ def _remove_older(folder: Path, language: str, places: Places) -> None:
 
 
 def main() -> None:
-    """Write one report, as the arguments say."""
+    """Write one report, as the arguments say; what went wrong is told, and its code printed."""
+    try:
+        _write_as_asked(*sys.argv[1:])
+    except (SiffraError, OSError, MemoryError) as error:
+        sys.stderr.write(f"siffra ui, report: {error or 'memory ran out'}\n")
+        sys.stdout.write("data_gone" if isinstance(error, DataError) else code_of_error(error))
+        sys.exit(2)
+
+
+def _write_as_asked(store_path: str, name: str, out: str, language: str) -> None:
     from siffra.api import LabResult
     from siffra.data.load import load_dataset
     from siffra.examination import Examined
     from siffra.lab.verdicts import answer
 
-    store_path, name, out, language = sys.argv[1:]
     with open_store(store_path, read_only=True) as store:
         lab = Shelf(Path(store_path)).get(name)
         assert lab, name

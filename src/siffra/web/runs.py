@@ -11,6 +11,7 @@ from siffra.data.dataset import SETS
 from siffra.report.facts import train_command
 from siffra.run import Record
 from siffra.store import Store
+from siffra.web.listing import each_readable
 from siffra.web.refusal import Refusal
 
 COLUMNS = (
@@ -39,17 +40,30 @@ class RunTable:
 
     def __init__(self) -> None:
         self._rows: dict[str, Row] = {}
-        self._latest: Any = None
+        self._seen: dict[str, str] = {}
         self._turn = threading.Lock()
 
     def rows(self, store: Store) -> list[Row]:
-        """All rows, the oldest first."""
+        """All rows, the oldest first; a run that cannot be read is left out."""
         with self._turn:
-            for record in store.records(since=self._latest):
-                self._rows.pop(record.key, None)
-                self._rows[record.key] = row(record)
-                self._latest = record.finished
+            # Not only those that were finished last: a run may be stored long after it was
+            # finished, made again, or gone with the whole store.
+            finished = store.finished()
+            new = [key for key, when in finished.items() if self._seen.get(key) != when]
+            for key in new:
+                self._rows.pop(key, None)
+            read = each_readable(new, lambda key: row(_run(store, key)), lambda key: f"run {key}")
+            self._rows.update({row["key"]: row for row in read})
+            self._rows = {key: self._rows[key] for key in finished if key in self._rows}
+            self._seen = finished
             return list(self._rows.values())
+
+
+def _run(store: Store, key: str) -> Record:
+    record = store.get(key)
+    if record is None:
+        raise LookupError("it is gone")
+    return record
 
 
 def row(record: Record) -> Row:

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import socket
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,6 +22,8 @@ from siffra.web.places import Places
 from siffra.web.workplace import Workplace
 
 PORT = 7373
+_NEWS = 600.0
+"""Seconds after which a line that was told already is told again."""
 _AFTER = 20
 """How many ports after the usual one are tried, when none was asked for."""
 
@@ -63,11 +67,31 @@ def serve(
         )
         server = _Server(config, work.bench)
         logging.getLogger("siffra").setLevel(logging.INFO)
+        logging.getLogger("siffra.web.requests").addFilter(_NewsOnly())
+        # Pillow warns of what anybody's picture may hold, with the path of a file of ours.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
 
         def address() -> str:
             return f"{base}/?token={entrance.new_token()}"
 
         asyncio.run(_run(server, listening, address, on_start))
+
+
+class _NewsOnly(logging.Filter):
+    """Lets a line through, and then not for a while: a page asks for the same again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is news."""
+        line, now = record.getMessage(), time.monotonic()
+        self._last = {known: at for known, at in self._last.items() if now - at < _NEWS}
+        is_news = line not in self._last
+        if is_news:
+            self._last[line] = now
+        return is_news
 
 
 class _Server(uvicorn.Server):

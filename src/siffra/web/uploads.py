@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import json
+import logging
+import re
 import tempfile
 import zipfile
 from io import BytesIO
@@ -10,18 +12,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
 
 from siffra.data.load import DataSource
 from siffra.data.pictures import read_picture
 from siffra.errors import DataError, StoreError
 from siffra.web.asking import DataId
+from siffra.web.listing import each_readable
 from siffra.web.loader import Loader
 from siffra.web.models import DIGIT
 from siffra.web.places import Places
 from siffra.web.playground import encoded
 from siffra.web.refusal import Refusal
 from siffra.whole_files import write_whole
+
+log = logging.getLogger("siffra.web")
 
 PICTURE = 8 * 2**20
 """The most bytes of a picture's file."""
@@ -37,6 +42,9 @@ _FORMATS = ("PNG", "JPEG")  # Pillow's others include some that start programs
 
 _Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .()-]{0,59}$")]
+
+_NAME = TypeAdapter(_Name)
+_ID = re.compile(r"data-[0-9a-f]{12}")
 
 
 def as_json(bytes_: int) -> int:
@@ -92,16 +100,23 @@ def keep_data(file: ArraysFile, places: Places, load: Loader) -> dict[str, Any]:
     _refuse_too_large(content)
     name = f"data-{hashlib.sha256(content).hexdigest()[:12]}"
     path = places.data(name)
-    if not path.exists() and len(kept_data(places)) >= DATA_SETS:
+    label = path.with_suffix(".json")
+    # Without its name beside it, a server that was killed has left it here.
+    known = path.exists() and label.exists()
+    if not known and len(list(places.data_sets.glob("data-*.npz"))) >= DATA_SETS:
         raise Refusal("queue_full")
-    write_whole(path, content, StoreError, makes_folder=True)
     try:
+        write_whole(path, content, StoreError, makes_folder=True)
         dataset = load(source_of(name, places))
-    except DataError:
-        path.unlink(missing_ok=True)
+        write_whole(label, json.dumps({"name": file.name}).encode(), StoreError)
+    except Exception as error:
+        if not known:
+            path.unlink(missing_ok=True)
+        if isinstance(error, StoreError | OSError):
+            raise
+        if not isinstance(error, DataError):  # our reader's fault, though it is no data set either
+            log.exception("an uploaded data set cannot be read")
         raise Refusal("bad_upload") from None
-    told = json.dumps({"name": file.name}).encode()
-    write_whole(path.with_suffix(".json"), told, StoreError)
     return {
         "id": name,
         "name": file.name,
@@ -111,10 +126,16 @@ def keep_data(file: ArraysFile, places: Places, load: Loader) -> dict[str, Any]:
 
 
 def kept_data(places: Places) -> list[dict[str, str]]:
-    """The data sets that there are, MNIST first."""
-    files = sorted(places.data_sets.glob("data-*.json"))
-    named = [{"id": f.stem, "name": json.loads(f.read_text("utf-8"))["name"]} for f in files]
-    return [{"id": "mnist", "name": "MNIST"}, *named]
+    """The data sets that there are, MNIST first; one that cannot be read is left out."""
+
+    def described(label: Path) -> dict[str, str]:
+        source_of(label.stem, places)
+        told = json.loads(label.read_text("utf-8"))
+        return {"id": label.stem, "name": _NAME.validate_python(told["name"], strict=True)}
+
+    labels = [each for each in places.data_sets.glob("data-*.json") if _ID.fullmatch(each.stem)]
+    kept = each_readable(sorted(labels), described, lambda label: label)
+    return [{"id": "mnist", "name": "MNIST"}, *kept]
 
 
 def source_of(name: DataId, places: Places) -> DataSource:

@@ -40,7 +40,7 @@ from siffra.store import Store, open_store
 from siffra.terminal import log_to_stderr
 from siffra.web.messages import Order, Task, Told
 from siffra.web.places import Places
-from siffra.web.refusal import Refusal
+from siffra.web.refusal import Refusal, code_of_error
 
 _OFTEN = 0.25
 """Seconds between messages about runs that are there already."""
@@ -95,12 +95,14 @@ class Worker:
         self._places, self._threads, self._control, self._out = places, threads, control, out
         self._engines: dict[str, Engine] = {}
         self._loaded: tuple[DataSource, Dataset] | None = None
+        self._file: tuple[int, int] | None = None  # the store's, as the task at work opened it
 
     def do(self, task: Task) -> None:
         """Do a task to its end."""
         ended = Told(event="ended", task=task)
         try:
             with open_store(self._places.store) as store:
+                self._file = _identity(store.path)
                 (self._conduct if task.kind == "lab" else self._keep_network)(task, store)
         except Stopped:
             ended = Told(event="ended", task=task, stopped=True)
@@ -109,12 +111,15 @@ class Worker:
         except DataError as error:
             log.error("%s", error)
             ended = Told(event="ended", task=task, error="data_gone")
-        except SiffraError as error:
+        except (SiffraError, OSError) as error:
             log.error("%s", error)
-            ended = Told(event="ended", task=task, error="server")
-        except Exception:
+            ended = Told(event="ended", task=task, error=code_of_error(error))
+        except MemoryError:
+            log.error("memory ran out in %s %s.", task.kind, task.id[:12])
+            ended = Told(event="ended", task=task, error="no_memory")
+        except Exception as error:
             log.exception("%s %s failed", task.kind, task.id)
-            ended = Told(event="ended", task=task, error="server")
+            ended = Told(event="ended", task=task, error=code_of_error(error))
         self._tell(ended)
 
     def _conduct(self, task: Task, store: Store) -> None:
@@ -134,7 +139,7 @@ class Worker:
             if not isinstance(event, Reused) or time.monotonic() - told_at > _OFTEN:
                 told_at = time.monotonic()
                 self._tell(_told(task, event, numbers))
-            self._control.obey(task)
+            self._obey(task)
 
         Job(lab.plan, dataset, engine, store).conduct(show)
 
@@ -149,7 +154,7 @@ class Worker:
         def show(number: int, epoch: Epoch) -> None:
             told = Told(event="epoch", task=task, run=0, epoch=number, scores=epoch, total=1)
             self._tell(told)
-            self._control.obey(task)
+            self._obey(task)
 
         self._tell(Told(event="started", task=task, run=0, total=1))
         made, fitted = run(record.setting, dataset, record.seed, engine, show)
@@ -157,6 +162,20 @@ class Worker:
         path = self._places.model(task.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_model(path, fitted, made, dataset)
+
+    def _obey(self, task: Task) -> None:
+        """Do as was ordered, and see that what is made still has where to go.
+
+        A file that was deleted or moved can be written to as ever: nobody would find the runs.
+        """
+        self._control.obey(task)
+        if _identity(self._places.store) != self._file:
+            log.error(
+                "%s: the store was moved or deleted; training is stopped, and what was made since "
+                "is lost.",
+                self._places.store,
+            )
+            raise Refusal("store_gone")
 
     def _dataset_of(self, record: Record, engine: Engine) -> Dataset:
         """The data that a run was trained on, found by the run's key."""
@@ -201,6 +220,15 @@ def _told(task: Task, event: Event, numbers: Mapping[tuple[Setting, int], int]) 
             return told.model_copy(update={"event": "epoch", "epoch": number, "scores": epoch})
         case Finished() | Reused():
             return told.model_copy(update={"event": "run"})
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at `path`; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _listen(orders: BinaryIO, control: Control, tasks: "queue.Queue[Task]") -> None:

@@ -1,6 +1,7 @@
 """What the routes work with: the store's places, the bench, and what is held in memory."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -12,9 +13,11 @@ from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.lab.plan import PlannedRun
 from siffra.lab.shelf import KeptLab, Shelf, latest_first
+from siffra.report.words import LANGUAGES
 from siffra.store import Store, open_store
 from siffra.web.bench import Bench
-from siffra.web.labs import Desk
+from siffra.web.labs import Desk, title
+from siffra.web.listing import each_readable
 from siffra.web.loader import Loader
 from siffra.web.models import Models, shipped
 from siffra.web.places import Places
@@ -22,8 +25,13 @@ from siffra.web.playground import prepare
 from siffra.web.refusal import Refusal
 from siffra.web.reporting import Reports
 from siffra.web.runs import RunTable
+from siffra.web.words import page_words
+
+log = logging.getLogger("siffra.web")
 
 T = TypeVar("T")
+_RUNS = 100_000
+"""The most runs of a lab that is shown: a file beside the store may claim any number."""
 
 
 class Workplace:
@@ -59,8 +67,22 @@ class Workplace:
 
     @contextmanager
     def store(self) -> Iterator[Store]:
-        """The store, to read from, in the thread that asks for it."""
-        with open_store(self.places.store, read_only=True) as store:
+        """The store, to read from, in the thread that asks for it.
+
+        One that was deleted under the server is made anew, empty, since nobody could ask
+        anything before; the worker sees for itself that it works on no such file.
+
+        Raises:
+            Refusal: The folder that it was in is gone, too.
+        """
+        path = self.places.store
+        if not path.exists():
+            if not path.parent.is_dir():
+                raise Refusal("store_gone")
+            log.error("%s: the store was moved or deleted; an empty one is made anew.", path)
+            with open_store(path):
+                pass
+        with open_store(path, read_only=True) as store:
             yield store
 
     def lab(self, name: str) -> KeptLab:
@@ -72,12 +94,12 @@ class Workplace:
         return self._lab(name)[0]
 
     def labs(self) -> list[KeptLab]:
-        """All labs, the latest first; one that cannot be read is left out."""
-        found = []
+        """All labs, the latest first; one that cannot be shown is left out."""
+        labs = []
         for name in self.shelf.names():
             with suppress(Refusal):
-                found.append(self.lab(name))
-        return latest_first(found)
+                labs.append(self.lab(name))
+        return latest_first(labs)
 
     def runs(self, name: str) -> tuple[PlannedRun, ...]:
         """The runs of the lab with this id, in their order."""
@@ -93,11 +115,32 @@ class Workplace:
             lab = self.shelf.get(name)
             if lab is None:
                 raise Refusal("not_found")
-            self._labs[name] = lab, lab.runs
+            for runs in each_readable([lab], _runs_of, lambda lab: f"lab {lab.id}"):
+                self._labs[name] = lab, runs
+        if name not in self._labs:
+            raise Refusal("not_found")
         return self._labs[name]
 
     def _prepare(self) -> None:
         prepare(self.models, self.load(DataSource()), list(shipped()))
+
+
+def _runs_of(lab: KeptLab) -> tuple[PlannedRun, ...]:
+    """A lab's runs, of which it must have as many keys, and a title to show.
+
+    Raises:
+        ValueError: It is no such lab, or has more runs than can be shown.
+    """
+    # Before they are counted out: each seed has a run or more.
+    seeds, keys = max(len(lab.plan.seeds), *lab.plan.looks, 0), len(lab.keys)
+    if seeds > keys or keys > _RUNS:
+        raise ValueError(f"it has {seeds} seeds and the keys of {keys} runs")
+    runs = lab.runs
+    if len(runs) != keys:
+        raise ValueError(f"it has {len(runs)} runs and the keys of {keys}")
+    for language in LANGUAGES:
+        title(lab.plan, page_words(language))
+    return runs
 
 
 def _workplace(request: Request) -> Workplace:

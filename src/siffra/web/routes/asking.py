@@ -14,10 +14,11 @@ from siffra.lab.shelf import KeptLab
 from siffra.report.labels import knob_name
 from siffra.report.words import LANGUAGES
 from siffra.store import open_store
-from siffra.web import asking
+from siffra.web import asking, limits
 from siffra.web.asking import Ask, AskStudy, plan_ask, plan_study
-from siffra.web.bench import QUEUE
+from siffra.web.limits import fault
 from siffra.web.messages import Task
+from siffra.web.queue_file import QUEUE
 from siffra.web.refusal import Refusal
 from siffra.web.routes.common import Language
 from siffra.web.uploads import (
@@ -45,11 +46,11 @@ def knobs(language: Language) -> Mapping[str, Any]:
     """What there is to turn, with what limits."""
     named = [{**knob, "label": knob_name(language, knob["name"])} for knob in asking.knobs()]
     presets = {name: {"epochs": cap, "seeds": seeds} for name, (cap, seeds) in PRESETS.items()}
-    limits = {
-        "levels": asking.LEVELS,
-        "seeds": asking.SEEDS,
-        "runs": asking.RUNS,
-        "epochs": asking.EPOCHS,
+    most = {
+        "levels": limits.LEVELS,
+        "seeds": limits.SEEDS,
+        "runs": limits.RUNS,
+        "epochs": limits.EPOCHS,
         "queue": QUEUE,
         "picture_bytes": PICTURE,
         "npz_bytes": ARRAYS_FILE,
@@ -59,7 +60,7 @@ def knobs(language: Language) -> Mapping[str, Any]:
         "defaults": asking.defaults(),
         "sets": SETS,
         "presets": presets,
-        "limits": limits,
+        "limits": most,
     }
 
 
@@ -76,17 +77,23 @@ def add_dataset(file: ArraysFile, here: Here) -> Mapping[str, Any]:
 
 
 @router.post("/estimate")
-def estimate(body: dict[str, Any], here: Here) -> Mapping[str, Any]:
+def estimate(body: dict[str, Any], here: Here, language: Language) -> Mapping[str, Any]:
     """What a question would cost, and how to ask it elsewhere.
 
-    What cannot be run is no failure here: the page asks while the user is still typing.
+    What cannot be run is no failure here: the page asks while the user is still typing. It is
+    told as `{"error", "why"}`, where `why` is a sentence in the reader's language. If it is one
+    field's, `knob` names it, a knob or `seeds`, with its limits: `least`, `above`, `most`,
+    `below` and `whole` for numbers, `choices` for words.
     """
+    if refusal := fault(body, language):
+        return refusal.told
     try:
         return _estimated(here, *_plan(Ask.model_validate(body), here))
     except ValidationError:
         return {"error": "bad_request"}
     except Refusal as refusal:
-        return refusal.told
+        why = refusal.why and language("ui.limits.cannot", why=refusal.why)
+        return refusal.told | ({"why": why} if why else {})
 
 
 @router.post("/study/estimate")

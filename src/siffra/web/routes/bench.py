@@ -75,6 +75,8 @@ async def forget(lab_id: LabId, body: Nothing, here: Here) -> Mapping[str, Any]:
 @router.get("/events")
 async def events(here: Here, words: Language) -> StreamingResponse:
     """Everything that happens, from a look at the whole on."""
+    if here.bench.is_full:
+        raise Refusal("busy")
     return StreamingResponse(_stream(here, words), media_type="text/event-stream")
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse, Response
 from siffra.lab.shelf import KeptLab
 from siffra.report.repeat import lab_file
 from siffra.web import labs
+from siffra.web.listing import each_readable
 from siffra.web.messages import Task
 from siffra.web.refusal import Refusal
 from siffra.web.routes.common import LabId, Language
@@ -27,8 +28,12 @@ router = APIRouter(prefix="/api/labs")
 def all_labs(here: Here, words: Language) -> Mapping[str, Any]:
     """Every lab that is kept, the latest first."""
     with here.store() as store:
-        lines = [(lab, labs.listed(lab, store, here.desk, words)) for lab in here.labs()]
-    return {"labs": [line | _state(lab, line, here) for lab, line in lines]}
+
+        def line(lab: KeptLab) -> dict[str, Any]:
+            listed = labs.listed(lab, store, here.desk, words)
+            return listed | _state(lab, listed, here)
+
+        return {"labs": each_readable(here.labs(), line, lambda lab: f"lab {lab.id}")}
 
 
 @router.get("/{lab_id}")
