@@ -143,18 +143,33 @@ def test_the_table_forgets_runs_that_are_gone(tmp_path):
             assert seeds(table.rows(store)) == [number]
 
 
-def test_a_run_that_cannot_be_read_takes_no_other_from_the_table(tmp_path, caplog):
+def test_a_run_that_is_damaged_takes_no_other_from_the_table(tmp_path):
     path = tmp_path / "runs.sqlite"
     with open_store(path) as store:
         for number in range(3):
             store.add(record(number))
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute(
-            "UPDATE run SET record = json_set(record, '$.training.epochs', 'many') WHERE seed = 1"
-        )
+        many = "json_set(record, '$.training.epochs', 'many')"
+        db.execute(f"UPDATE run SET record = {many} WHERE seed = 1")
     table = RunTable()
 
     with open_store(path) as store:
+        for _ in range(3):
+            assert seeds(table.rows(store)) == [0, 2]
+
+
+class LaterRecord(Record):
+    """As a later version of siffra may store it."""
+
+    weather: str = "fine"
+
+
+def test_a_run_of_another_siffra_takes_no_other_from_the_table_and_is_told(tmp_path, caplog):
+    table = RunTable()
+    with open_store(tmp_path / "runs.sqlite") as store:
+        store.add(record(0))
+        store.add(LaterRecord.model_validate(record(1).model_dump()))
+        store.add(record(2))
         for _ in range(3):
             assert seeds(table.rows(store)) == [0, 2]
 

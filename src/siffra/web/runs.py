@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from siffra.config import KNOBS
 from siffra.data.dataset import SETS
+from siffra.errors import StoreError
 from siffra.report.facts import train_command
 from siffra.run import Record
 from siffra.store import Store
@@ -52,18 +53,20 @@ class RunTable:
             new = [key for key, when in finished.items() if self._seen.get(key) != when]
             for key in new:
                 self._rows.pop(key, None)
-            read = each_readable(new, lambda key: row(_run(store, key)), lambda key: f"run {key}")
-            self._rows.update({row["key"]: row for row in read})
+            for read in each_readable(_records(store, new), row, lambda record: record.key):
+                self._rows[read["key"]] = read
             self._rows = {key: self._rows[key] for key in finished if key in self._rows}
             self._seen = finished
             return list(self._rows.values())
 
 
-def _run(store: Store, key: str) -> Record:
-    record = store.get(key)
-    if record is None:
-        raise LookupError("it is gone")
-    return record
+def _records(store: Store, keys: Sequence[str]) -> list[Record]:
+    """The runs with these keys; the store has said which are damaged."""
+    try:
+        return list(store.get_all(keys).values())
+    except StoreError:  # one is of another siffra: which?
+        found = each_readable(keys, store.get, lambda key: f"run {key}")
+        return [record for record in found if record]
 
 
 def row(record: Record) -> Row:
