@@ -57,8 +57,11 @@ def test_a_table_is_described_as_one(siffra, tmp_path):
     assert ended.out.startswith("trees: 2 classes\n")
     assert "\nnoisy " in ended.out
     assert "moved" not in ended.out
-    assert "classes: ash, elm\n" in ended.out
-    assert "feature with one value in training, so of no use: roots\n" in ended.out
+    assert "\nclasses: ash 13, elm 13 training rows\n" in ended.out
+    ranged = "height (1 to 39), rings (0 to 6), roots (3 to 3)"
+    assert f"\nfeatures, scaled to 0 to 1: {ranged}\n" in ended.out
+    assert "\nnote: one value in training, so of no use: `roots`\n" in ended.out
+    assert "\nnote: `height` counts the rows up by one" in ended.out
 
 
 def test_shifts_say_which_sets_are_exported(siffra, own_data, tmp_path):

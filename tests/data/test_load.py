@@ -140,8 +140,16 @@ def sorted_labels(arrays):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda a: {"x_train": a["x_train"] / 255}, "`x_train` is float64; images must be uint8"),
-        (lambda a: {"x_test": a["x_test"][0]}, "`x_test` has shape (6, 5)"),
+        (lambda a: {"x_train": a["x_train"] / 255}, "test images go from 0 to 254 and training"),
+        (
+            lambda a: {"x_train": a["x_train"].astype("U")},
+            "`x_train` is <U3; images must be numbers",
+        ),
+        (lambda a: {"x_test": a["x_test"][0, 0]}, "`x_test` has shape (5,)"),
+        (
+            lambda a: {"x_test": a["x_test"][0]},
+            "`x_test` has shape (6, 5) and `x_train` (20, 6, 5)",
+        ),
         (lambda a: {"x_train": a["x_train"].reshape(20, 6, 5, 1, 1)}, "(20, 6, 5, 1, 1)"),
         (lambda a: {"x_test": a["x_test"][:0]}, "`x_test` has shape (0, 6, 5); it must hold"),
         (lambda a: {"y_test": a["y_test"][:5]}, "6 images and `y_test` 5 labels"),

@@ -46,7 +46,7 @@ def test_a_frame_has_names_for_its_columns():
 def test_two_pairs_are_for_training_and_testing():
     images = RNG.integers(0, 256, (40, 12, 12), np.uint8)
 
-    data = dataset(((images, Y), (images[:10], Y[:10])))
+    data = dataset(((images[10:], Y[10:]), (images[:10], Y[:10])))
 
     np.testing.assert_array_equal(data.test.x[..., 0], images[:10])
     assert data.train.x.dtype == np.uint8
@@ -54,7 +54,7 @@ def test_two_pairs_are_for_training_and_testing():
 
 def test_what_is_given_is_not_what_is_kept():
     x = RNG.integers(0, 256, (40, 12, 12), np.uint8)
-    data = dataset(((x, Y), (x, Y)))
+    data = dataset(((x[:30], Y[:30]), (x[30:], Y[30:])))
     before = data.test.x.copy()
 
     x[:] = 0

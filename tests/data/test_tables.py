@@ -170,7 +170,7 @@ def changed(**changes: Any) -> dict[str, list[Any]]:
         (
             changed(place=["north", "south"] * (ROWS // 2)),
             {},
-            "which column has the labels? Say it with `label`; found: kind, place",
+            "which column has the labels? Say it with `--label NAME`",
         ),
         ({"kind": columns()["kind"]}, {}, "0 columns beside `kind`"),
     ],

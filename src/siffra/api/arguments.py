@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,12 @@ from siffra.config import as_model
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset, made
 from siffra.data.memory import is_memory, read_memory
+from siffra.data.notes import short
 from siffra.data.shifted import SHIFTS
 from siffra.engine.base import Engine
 from siffra.errors import ConfigError, did_you_mean, wrong_value
+
+_LOG = logging.getLogger("siffra.data")
 
 ENGINES = ("native", "torch")
 
@@ -76,14 +80,21 @@ def with_own_models(knobs: Mapping[str, Any]) -> dict[str, Any]:
 def loaded(data: DataLike, source: DataSource | None = None) -> tuple[Dataset, DataSource | None]:
     """The data set that `data` stands for, and where it is from; None if it is in memory.
 
-    `source` says how it is parted and shifted, where `data` does not.
+    `source` says how it is parted and shifted, where `data` does not. What should be known of the
+    data is logged as a warning by the logger `siffra.data`; Python shows it on stderr.
 
     Raises:
         DataError: It cannot be read, or makes no data set.
     """
-    source = source or DataSource()
     if isinstance(data, Dataset):
         return data, None
+    dataset, source = _loaded(data, source or DataSource())
+    for note in dataset.notes:
+        _LOG.warning("note on %s: %s", short(dataset.name), note.text)
+    return dataset, source
+
+
+def _loaded(data: DataLike, source: DataSource) -> tuple[Dataset, DataSource | None]:
     if is_memory(data):
         return made(read_memory(data), source, "data"), None
     if isinstance(data, DataSource):

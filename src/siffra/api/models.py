@@ -234,6 +234,7 @@ class TrainResult:
 
     def as_json(self) -> dict[str, Any]:
         """What `siffra train --json` prints."""
+        notes = [note.as_json() for note in self.dataset.notes]
         return {
             "config": self.record.setting.knobs(),
             "seed": self.record.seed,
@@ -241,6 +242,7 @@ class TrainResult:
             "epochs": len(self.record.epochs),
             "parameters": self.record.parameters,
             "accuracy": dict(self.record.accuracy),
+            **({"data_notes": notes} if notes else {}),
         }
 
     def __str__(self) -> str:

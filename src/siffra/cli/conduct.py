@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from siffra.cli.data_options import tell_data
 from siffra.cli.exit_codes import INTERRUPTED
 from siffra.cli.options import spell
 from siffra.cli.progress import Meter, duration
@@ -29,6 +30,7 @@ def conduct(job: "Job", language: str) -> "LabResult":
     print_cost(words, cost, job)
     if cost.have == cost.runs:
         return job.conduct()
+    tell_data(job.dataset, job.plan.data, language)
     done, total = cost.have, cost.runs
     try:
         with Meter(

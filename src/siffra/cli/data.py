@@ -4,16 +4,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from siffra.cli.data_options import with_data
 from siffra.cli.options import JsonOption
+from siffra.data.notes import short
 from siffra.terminal import console, echo, echo_json
 
 if TYPE_CHECKING:
-    from siffra.data.dataset import Dataset
+    from siffra.data.dataset import AsRead, Dataset
+    from siffra.data.describe import SetDescription
     from siffra.data.load import DataSource
 
 data = typer.Typer()
@@ -45,50 +47,69 @@ def describe(
     dataset = load_dataset(data)
     sets = described(dataset)
     if as_json:
-        told = {"name": dataset.name, "classes": dataset.classes, "sets": [asdict(s) for s in sets]}
-        echo_json(json.dumps(told | {"fingerprint": dataset.fingerprint}))
+        echo_json(json.dumps(_told(dataset, sets)))
         return
     table = Table("set", box=None, pad_edge=False, header_style="dim")
     of_rows = bool(dataset.features)
+    of_images = () if of_rows else ("range", "ground", "ink kept")
     what = ("rows", "features") if of_rows else ("images", "size")
-    for heading in (*what, "type", "rarest class", "commonest", "" if of_rows else "ink kept"):
+    for heading in (*what, "type", *of_images[:2], "per class", *of_images[2:]):
         table.add_column(heading, justify="right")
     for s in sets:
+        seen = (_range(s.as_read), s.ground or "") if of_images else ()
         table.add_row(
             s.name,
             f"{s.images:,}",
             f"{s.shape[1]:,}" if of_rows else "x".join(map(str, s.shape)),
-            s.dtype,
-            f"{min(s.per_class):,}",
-            f"{max(s.per_class):,}",
+            s.as_read.dtype if s.as_read else s.dtype,
+            *seen,
+            f"{min(s.per_class):,} to {max(s.per_class):,}",
             "" if s.ink_kept is None else f"{s.ink_kept:.0%}",
         )
     out = console()
-    out.print(f"{dataset.name}: {dataset.classes} classes")
+    out.print(f"{short(dataset.name)}: {dataset.classes} classes", soft_wrap=True)
     out.print(table)
-    for line in _remarks(dataset):
+    for line in (*_remarks(dataset, sets), *(f"note: {note.text}" for note in dataset.notes)):
         out.print(line, soft_wrap=True)
 
 
-def _remarks(dataset: "Dataset") -> list[str]:
-    """What the table does not say."""
-    told = []
-    if dataset.class_names:
-        told.append(f"classes: {_some(dataset.class_names)}")
+def _told(dataset: "Dataset", sets: "Sequence[SetDescription]") -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "name": dataset.name,
+        "classes": dataset.classes,
+        "class_names": dataset.class_names,
+        "sets": [asdict(s) for s in sets],
+        "features": [
+            {"name": name, "low": low, "high": high}
+            for name, (low, high) in zip(dataset.features, dataset.ranges, strict=True)
+        ],
+        "left_out": dataset.left_out,
+        "notes": [note.as_json() for note in dataset.notes],
+        "fingerprint": dataset.fingerprint,
+    }
+
+
+def _range(read: "AsRead | None") -> str:
+    return f"{read.low:g} to {read.high:g}" if read else "0 to 1"
+
+
+def _remarks(dataset: "Dataset", sets: "Sequence[SetDescription]") -> list[str]:
+    """What the table does not say: the classes with how many train them, and the columns."""
+    names = dataset.class_names or tuple(map(str, range(dataset.classes)))
+    counted = zip(names, sets[0].per_class, strict=True)
+    classes = _some([f"{short(name)} {count:,}" for name, count in counted])
+    told = [f"classes: {classes} training {'rows' if dataset.features else 'images'}"]
     if dataset.features:
-        told.append(f"features, scaled to 0 to 1: {_some(dataset.features)}")
-    if dataset.constant:
-        few = len(dataset.constant) == 1
-        told.append(
-            f"{'feature' if few else 'features'} with one value in training, so of no use: "
-            f"{_some(dataset.constant)}"
-        )
+        ranged = zip(dataset.features, dataset.ranges, strict=True)
+        columns = [f"{short(name)} ({low:g} to {high:g})" for name, (low, high) in ranged]
+        told.append(f"features, scaled to 0 to 1: {_some(columns)}")
     return told
 
 
-def _some(names: Sequence[str], most: int = 5) -> str:
-    more = f", ... ({len(names)})" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def _some(told: Sequence[str], most: int = 10) -> str:
+    more = f", ... ({len(told):,})" if len(told) > most else ""
+    return ", ".join(told[:most]) + more
 
 
 @data.command()

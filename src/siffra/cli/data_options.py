@@ -10,8 +10,10 @@ import typer
 
 from siffra.cli.options import DATA
 from siffra.errors import ConfigError, did_you_mean
+from siffra.terminal import echo
 
 if TYPE_CHECKING:
+    from siffra.data.dataset import Dataset
     from siffra.data.load import DataSource
 
 _OPTIONS: dict[str, Any] = {
@@ -87,6 +89,14 @@ def with_data(command: Callable[..., None]) -> Callable[..., None]:
     wrapped.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
     wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
     return wrapped
+
+
+def tell_data(dataset: "Dataset", source: "DataSource | None", language: str = "en") -> None:
+    """Say on stderr, in a line, what was made of data of the user's own."""
+    if source is None or source.path is not None:
+        from siffra.data.describe import summary
+
+        echo(f"data: {summary(dataset, language)}", err=True)
 
 
 def _parameters() -> list[inspect.Parameter]:

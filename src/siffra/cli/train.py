@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from siffra.cli.data_options import with_data
+from siffra.cli.data_options import tell_data, with_data
 from siffra.cli.options import (
     EngineName,
     EngineOption,
@@ -72,12 +72,14 @@ def train(
     if save:
         api.expect_to_save(save, setting.model)
     epochs = math.ceil(setting.training.epochs)
+    dataset, source = api.loaded(data)
+    tell_data(dataset, source)
     with Meter(epochs, "epochs") as meter:
         result = api.train(
             **knobs,
             recipe=recipe,
             seed=seed,
-            data=data,
+            data=dataset,
             engine=engine,
             threads=threads,
             store=store,

@@ -8,6 +8,8 @@ from typing import Literal, Self
 
 import numpy as np
 
+from siffra.data.notes import Note
+
 SHIFTED = ("moved", "rotated", "scaled", "noisy", "blurred", "faded", "occluded")
 """The shifted test sets that there can be, in the order in which they are reported."""
 SETS = ("train", "val", "test", *SHIFTED)
@@ -53,6 +55,15 @@ class Images:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class AsRead:
+    """What the numbers of a set were before siffra scaled them: their type, least and greatest."""
+
+    dtype: str
+    low: float
+    high: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """Sets of examples with the same classes; those in `shifted` are test images, shifted.
@@ -65,7 +76,10 @@ class Dataset:
     `strengths` has, by shifted set, how strong its shift is, and `drawn` what was drawn for each
     image, where something was: see `siffra.data.shifted`. `class_names` are those that the data
     has for its classes; none where they are just numbered. `constant` are the features that
-    have one value in training, and so are 0 throughout.
+    have one value in training, and so are 0 throughout, and `ranges` the least and the greatest
+    training value of each feature, which became 0 and 1. `as_read` has the numbers of each of the
+    three plain sets as they were, `left_out` the columns that are not learned from, and `notes`
+    what should be known of the data.
     """
 
     name: str
@@ -81,6 +95,10 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     constant: tuple[str, ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()
+    as_read: Mapping[str, AsRead] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def sets(self) -> Mapping[str, Images]:

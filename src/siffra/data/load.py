@@ -9,8 +9,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from siffra.data.archives import read_archive
+from siffra.data.axes import with_channels_last
+from siffra.data.checks import as_read, compare_grounds, compare_scales, find_duplicates
+from siffra.data.columns import column_notes
 from siffra.data.dataset import SHIFTED, Dataset, fingerprint
-from siffra.data.parts import Parts, constant_features, name_of, scaled, with_all_sets
+from siffra.data.labels import label_notes
+from siffra.data.notes import named, note
+from siffra.data.parts import Parts, name_of, ranges, scaled, with_all_sets
 from siffra.data.shifted import refusal, shifted_sets
 from siffra.errors import DataError
 
@@ -89,12 +94,26 @@ def made(parts: Parts, source: DataSource, name: str) -> Dataset:
     Raises:
         DataError: It makes no data set.
     """
+    parts = with_channels_last(parts)
+    apart = tuple(parts.sets)
     parts = with_all_sets(parts, source.test, source.validation, source.seed)
     # With a split drawn by seed, validation examples are training examples of other seeds.
     trained = ("train",) if source.split == "fixed" else ("train", "val")
-    constant = constant_features(parts, trained) if parts.features else ()
     classes = _classes(parts, trained)
+    notes = [*parts.notes, *label_notes(parts.class_names)]
+    notes += compare_scales(parts, apart, trained)
+    low, high = (limit.reshape(-1).tolist() for limit in ranges(parts, trained))
+    by_column = tuple(zip(low, high, strict=True)) if parts.features else ()
+    constant = tuple(
+        name for name, (least, most) in zip(parts.features, by_column, strict=True) if least == most
+    )
+    if constant:
+        notes.append(note("constant_columns", columns=named(constant)))
+    notes += column_notes(parts)
     sets = scaled(parts, trained).sets
+    if not parts.features:
+        notes += compare_grounds(sets, apart)
+    notes += find_duplicates(sets, trained, parts.noun)
     plain = Dataset(
         name=name,
         classes=classes,
@@ -107,6 +126,10 @@ def made(parts: Parts, source: DataSource, name: str) -> Dataset:
         class_names=parts.class_names,
         features=parts.features,
         constant=constant,
+        ranges=by_column,
+        as_read=as_read(parts),
+        left_out=parts.left_out,
+        notes=tuple(notes),
     )
     return shifted_as(plain, source, parts.where)
 
@@ -137,9 +160,10 @@ def _read(path: Path, label: str | None, image: Sequence[int] | None) -> Parts:
     from siffra.data.tables import read_tables, table_files
 
     try:
-        tables = table_files(path)
-        if tables:
-            return read_tables(tables, str(path), label, image)
+        if tables := table_files(path):
+            files, notes = tables
+            found = read_tables(files, str(path), label, image)
+            return replace(found, notes=(*notes, *found.notes))
         for key, told in (("label", label), ("image", image)):
             if told is not None:
                 raise DataError(f"{path}: {key} is for CSV and Parquet files, which this is not.")
@@ -154,7 +178,8 @@ def _read(path: Path, label: str | None, image: Sequence[int] | None) -> Parts:
     if path.is_dir():
         raise DataError(
             f"{path}: nothing in this folder is known: it needs a folder of pictures for each "
-            f"class, IDX files as MNIST's, or train.csv and test.csv."
+            f"class (or such folders in train/ and test/), IDX files as MNIST's, or train.csv and "
+            f"test.csv."
         )
     return read_archive(path)
 

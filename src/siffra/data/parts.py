@@ -1,20 +1,19 @@
 """What data brings with it, whatever it is kept in: its sets, before siffra parts and scales them.
 
-Labels become class numbers here, sets that are missing are made, and numbers get their scale.
+Sets that are missing are made here, and numbers get their scale.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from siffra.data.dataset import Images
+from siffra.data.notes import Note, short
 from siffra.errors import DataError
 from siffra.terminal import odd_character, one_line
-
-MOST_CLASSES = 1000
-"""More different labels than this are hardly classes."""
 
 # A stream of the data set's seed: see siffra.data.shifted for the others.
 _PARTED = 20
@@ -25,8 +24,9 @@ class Parts:
     """A data set as it was found: `where`, and the sets that it has apart, `train` at least.
 
     Images are as in `Images`, but may be of any numbers yet. `class_names` are the data's own
-    names of its classes, `features` those of a table's columns. `in_order` says that training
-    images stand in an order of no meaning, so that their last ones will do for validation.
+    names of its classes, `features` those of a table's columns, without those that were
+    `left_out`. `in_order` says that training images stand in an order of no meaning, so that
+    their last ones will do for validation. `notes` say what was found and taken for what.
     """
 
     where: str
@@ -34,6 +34,8 @@ class Parts:
     class_names: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     in_order: bool = False
+    left_out: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse names that would show as something else, in a terminal, a report or the page.
@@ -60,50 +62,6 @@ class Parts:
     def noun(self) -> str:
         """What one example is called."""
         return "row" if self.features else "image"
-
-
-def numbered(
-    labels: Mapping[str, np.ndarray], where: str
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Class numbers from 0 for labels of any kind, by set, and the classes' names.
-
-    Whole numbers from 0 on are their own names, and need none. Texts that are whole numbers
-    count as such; classes are in the order of the numbers, or of the alphabet.
-
-    Raises:
-        DataError: Labels are fractions, or missing, or there are too many different ones.
-    """
-    told = {name: _whole(values, where) for name, values in labels.items()}
-    if len({values.dtype.kind for values in told.values()}) > 1:
-        told = {name: values.astype(str) for name, values in told.items()}
-    known = np.unique(np.concatenate(list(told.values())))
-    if len(known) > MOST_CLASSES:
-        raise DataError(
-            f"{where}: labels have {len(known):,} different values, as {known[0]} and {known[1]}; "
-            f"there can be {MOST_CLASSES:,} classes at most."
-        )
-    numbers = {name: np.searchsorted(known, values) for name, values in told.items()}
-    names = () if np.array_equal(known, np.arange(len(known))) else tuple(map(str, known))
-    return numbers, names
-
-
-def _whole(values: np.ndarray, where: str) -> np.ndarray:
-    """Labels as whole numbers where they are such, else as texts."""
-    if values.dtype.kind == "f":
-        odd = ~(np.isfinite(values) & (values == np.rint(values)))
-        if odd.any():
-            raise DataError(
-                f"{where}: the label of row {int(odd.argmax()) + 1} is {values[odd.argmax()]}; "
-                f"labels must be names or whole numbers."
-            )
-        return values.astype(np.int64)
-    if values.dtype.kind in "iu":
-        return values.astype(np.int64)
-    texts = values.astype(str)
-    try:
-        return texts.astype(np.int64)
-    except (ValueError, OverflowError):
-        return texts
 
 
 def with_all_sets(parts: Parts, test: float, validation: float, seed: int) -> Parts:
@@ -161,32 +119,63 @@ def scaled(parts: Parts, ranged_by: Sequence[str]) -> Parts:
     kinds = {images.x.dtype for images in parts.sets.values()}
     if kinds == {np.dtype(np.uint8)} and not parts.features:
         return parts
-    axes = (0, 1) if parts.features else None
-    known = [parts.sets[name].x for name in ranged_by]
-    low = np.min([x.min(axis=axes, keepdims=True) for x in known], axis=0).astype(np.float64)
-    high = np.max([x.max(axis=axes, keepdims=True) for x in known], axis=0).astype(np.float64)
+    low, high = ranges(parts, ranged_by)
     is_fit = min(images.x.min() for images in parts.sets.values()) >= 0 and (
         max(images.x.max() for images in parts.sets.values()) <= 1
     )
     if not parts.features and is_fit:
         low, high = np.zeros_like(low), np.ones_like(high)
-    span = np.where(high > low, high - low, np.inf)
     return replace(
         parts,
         sets={
-            name: Images(((images.x - low) / span).clip(0, 1).astype(np.float32), images.y)
+            name: Images(_within(images.x, low, high), images.y)
             for name, images in parts.sets.items()
         },
     )
 
 
-def constant_features(parts: Parts, ranged_by: Sequence[str]) -> tuple[str, ...]:
-    """The columns of a table that have one value in the sets `ranged_by`, and teach nothing."""
-    x = np.concatenate([parts.sets[name].x[:, 0, :, 0] for name in ranged_by])
-    same = x.min(axis=0) == x.max(axis=0)
-    return tuple(name for name, is_same in zip(parts.features, same, strict=True) if is_same)
+def ranges(parts: Parts, ranged_by: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest value in the sets `ranged_by`, float64: by column, or of all pixels."""
+    axes = (0, 1) if parts.features else None
+    known = [parts.sets[name].x for name in ranged_by]
+    low = np.min([x.min(axis=axes, keepdims=True) for x in known], axis=0).astype(np.float64)
+    high = np.max([x.max(axis=axes, keepdims=True) for x in known], axis=0).astype(np.float64)
+    return low, high
+
+
+def _within(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """`x` on the way from `low` to `high`, 0 to 1; 0 where the two are the same."""
+    with np.errstate(over="ignore"):
+        huge = ~np.isfinite(high - low)
+    if huge.any():  # the halves' difference is a number that a float64 can hold
+        half = np.where(huge, 0.5, 1.0)
+        x, low, high = x * half, low * half, high * half
+    span = np.where(high > low, high - low, np.inf)
+    # Cut off first: what lies far beyond could overflow, and infinity is no way along anything.
+    return ((np.clip(x, low, high) - low) / span).astype(np.float32)
 
 
 def name_of(path: Path) -> str:
     """What a data set in `path` is called."""
     return path.resolve().name if path.is_dir() else path.stem
+
+
+def column_names(count: int) -> tuple[str, ...]:
+    """Names for a table's columns that have none."""
+    return tuple(f"column {number}" for number in range(1, count + 1))
+
+
+def class_names_for(names: Iterable[Any], classes: int, where: str) -> tuple[str, ...]:
+    """What data calls its classes, which are `classes`; none where these are just their numbers.
+
+    Raises:
+        DataError: There are more or fewer names than classes, or two are the same.
+    """
+    told = tuple(map(str, names))
+    if len(told) == 1:  # OpenML's is the name of the column of labels
+        return ()
+    if len(told) != classes:
+        raise DataError(f"{where} are {len(told):,}, and there are {classes:,} classes.")
+    if doubled := [name for name in told if told.count(name) > 1]:
+        raise DataError(f"{where}: two classes are called `{short(doubled[0])}`.")
+    return () if told == tuple(map(str, range(classes))) else told

@@ -3,6 +3,7 @@
 Knows nothing of models: it is told the shape and the ground of the images that they are trained on.
 """
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,11 @@ MAX_PIXELS = 50_000_000
 
 _NEARLY_ALL = 0.99
 """The share of images on one ground from which that is the ground of all."""
+# What Pillow raises on damaged files; TIFF has the most ways to be so.
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError),
+    *(OverflowError, ZeroDivisionError, struct.error),
+)
 
 
 def ground_of(images: Images) -> Ground:
@@ -55,7 +61,7 @@ def read_picture(path: Path, shape: tuple[int, int, int], ground: Ground = "dark
         DataError: The file is missing, no picture or too large; or there is to be a digit on a
             plain ground, and it is of one even shade, or no single digit can be told from it.
     """
-    pixels = _read_array(path) if path.suffix.lower() == ".npy" else _read_image(path)
+    pixels = read_array(path) if path.suffix.lower() == ".npy" else _read_image(path)
     height, width, channels = shape
     if channels not in (1, 3):
         raise DataError(
@@ -139,16 +145,17 @@ def _read_image(path: Path) -> np.ndarray:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
-    """A picture in a file, of which only the header was read yet.
+def opened(path: Path, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
+    """A picture in a file, of one of Pillow's `formats`; only its header was read yet.
 
     Raises:
         DataError: Here or while it is read: the file is missing, damaged, no picture, too large.
     """
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what else Pillow has to say of damaged files
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(path, formats=formats) as image:
                 _refuse_too_large(path, image.width, image.height)
                 yield image
     except FileNotFoundError as error:
@@ -161,7 +168,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise DataError(
             f"{path}: is larger than {MAX_PIXELS // 1_000_000} million pixels; make it smaller."
         ) from error
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow's, for damaged files
+    except _DAMAGE as error:
         raise DataError(f"{path}: cannot be read: {_one_line(error)}.") from error
 
 
@@ -176,8 +183,8 @@ def upright(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
 
 
-def _read_array(path: Path) -> np.ndarray:
-    """The same from NumPy's format: uint8, or floating point in [0, 1]."""
+def read_array(path: Path) -> np.ndarray:
+    """(rows, columns) or (rows, columns, 3) uint8 from NumPy's format; floats are from 0 to 1."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:

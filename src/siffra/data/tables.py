@@ -5,30 +5,54 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from siffra.data.columns import counting_notes, is_index, left_out_note, names_rows
+from siffra.data.csv_file import NUMBER, opened_csv, read_dialect, refuse_data_as_names
 from siffra.data.dataset import Images
+from siffra.data.labels import MISSING, numbered
 from siffra.data.limits import LIMIT, MOST_FEATURES
-from siffra.data.parts import Parts, numbered
+from siffra.data.notes import Note, named, note, short
+from siffra.data.parts import Parts
+from siffra.data.set_names import set_named, val_as_test
 from siffra.errors import DataError, did_you_mean
 
-ENDINGS = (".csv", ".parquet")
-MOST_CSV = 2**30
-"""The most bytes of a CSV file; as Parquet the same would be a fifth as large."""
+CSV = (".csv", ".tsv")
+ENDINGS = (*CSV, ".parquet")
 LABELS = ("label", "class", "target", "y")
 """What the column of labels is called if nothing else is said."""
 
+_RESULTS = re.compile(
+    r"_?(step|epoch|seed|runtime|timestamp|run|accuracy|loss|lr|learning_rate|batch_size)s?"
+    r"|.*[ _/.-](acc|accuracy|loss)",
+    re.IGNORECASE,
+)
+"""What columns are called in a table of training runs."""
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?\s*")
 _WIDEST_CELL = 8  # bytes
-_SOME = 2**16
 
 Columns = Mapping[str, np.ndarray]
 """A table: numbers, or texts; texts and missing values (None) make a column one of objects."""
 
 
-def table_files(path: Path) -> dict[str, Path] | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """What a file holds: its `columns`, how many it has beside them that are empty throughout.
+
+    With `decimal_commas` the comma in a number can only be a decimal one.
+    """
+
+    path: Path
+    columns: Columns
+    empty: int = 0
+    decimal_commas: bool = False
+
+
+def table_files(path: Path) -> tuple[dict[str, Path], tuple[Note, ...]] | None:
     """The files of a table by set: `path` alone, or `train.csv` and `test.csv` in the folder.
 
     None if it is neither.
@@ -37,17 +61,20 @@ def table_files(path: Path) -> dict[str, Path] | None:
         DataError: Only one of the two is there.
     """
     if path.suffix.lower() in ENDINGS and not path.is_dir():
-        return {"train": path}
-    for ending in ENDINGS if path.is_dir() else ():
-        found = {name: path / f"{name}{ending}" for name in ("train", "val", "test")}
-        found = {name: file for name, file in found.items() if file.is_file()}
-        if "train" in found and "test" not in found:
-            raise DataError(
-                f"{path}: there is {found['train'].name} and no test{ending}; name the file "
-                f"itself, and siffra takes a part of it for testing."
-            )
-        if "train" in found:
-            return found
+        return {"train": path}, ()
+    if not path.is_dir():
+        return None
+    for ending in ENDINGS:
+        files = [file for file in sorted(path.iterdir()) if file.suffix.lower() == ending]
+        found = set_named([file for file in files if file.is_file()], path)
+        if "train" not in found:
+            continue
+        if "test" in found or "val" in found:
+            return val_as_test(found, found["val"].name if "val" in found else "")
+        raise DataError(
+            f"{path}: there is {found['train'].name} and no test{ending}; name the file itself, "
+            f"and siffra takes a part of it for testing."
+        )
     return None
 
 
@@ -60,53 +87,87 @@ def read_tables(
         DataError: A file is damaged or too large, a column cannot be learned from, or there is
             none of labels.
     """
-    tables = {name: _read(file) for name, file in files.items()}
-    label = _label_column(tables["train"], where, label)
-    features = tuple(name for name in tables["train"] if name != label)
+    tables = {name: _read(file, label) for name, file in files.items()}
+    train = tables["train"].columns
+    label = _label_column(train, where, label)
+    index = [
+        name
+        for name in train
+        if name != label
+        and names_rows(name)
+        and is_index(name, [t.columns[name] for t in tables.values() if name in t.columns])
+    ]
+    features = tuple(name for name in train if name != label and name not in index)
     if not 0 < len(features) <= MOST_FEATURES:
+        beside = f"`{short(label)}`" + (f" and {named(index)}, left out" if index else "")
         raise DataError(
-            f"{where}: {len(features):,} columns beside `{label}`; there can be 1 to "
+            f"{where}: {len(features):,} columns beside {beside}; there can be 1 to "
             f"{MOST_FEATURES:,}."
         )
-    for name, table in tables.items():
-        for column in (*features, label):
-            if column not in table:
-                raise DataError(
-                    f"{files[name]}: no column `{column}`, which {files['train'].name} has."
-                )
-    labels = {name: _labels(table[label], label, files[name]) for name, table in tables.items()}
+    for table in tables.values():
+        _refuse_lacking(table, (*features, label), label, files["train"])
+    labels = {s: _labels(t.columns[label], label, t.path) for s, t in tables.items()}
     numbers, class_names = numbered(labels, where)
-    rows = {
-        name: np.stack([_numbers(table[f], f, files[name]) for f in features], axis=1)
-        for name, table in tables.items()
-    }
+    commas: dict[str, str] = {}
+    columns = {s: {f: _numbers(t, f, commas) for f in features} for s, t in tables.items()}
+    rows = {s: np.stack(list(columns[s].values()), axis=1) for s in tables}
+    empty = tables["train"].empty
+    notes = (
+        *((note("empty_columns", count=empty),) if empty else ()),
+        *left_out_note(index),
+        *(_comma_note(commas) if commas else ()),
+    )
     if image:
-        x = {name: _as_images(row, image, files[name]) for name, row in rows.items()}
+        x = {s: _as_images(rows[s], image, files[s]) for s in rows}
         features = ()
     else:
-        x = {name: row[:, np.newaxis, :, np.newaxis] for name, row in rows.items()}
-    return Parts(where, {s: Images(x[s], numbers[s]) for s in x}, class_names, features)
+        x = {s: rows[s][:, np.newaxis, :, np.newaxis] for s in rows}
+        notes += counting_notes(columns["train"])
+    sets = {s: Images(x[s], numbers[s]) for s in x}
+    return Parts(where, sets, class_names, features, left_out=tuple(index), notes=notes)
 
 
 def _label_column(table: Columns, where: str, label: str | None) -> str:
     if label is not None:
         if label not in table:
-            raise DataError(f"{where}: no column `{label}`; {did_you_mean(label, table)}")
+            raise DataError(f"{where}: no column `{short(label)}`; {did_you_mean(label, table)}")
         return label
     usual = [name for name in table if name.lower() in LABELS]
-    texts = [name for name, column in table.items() if column.dtype == object and _texts(column)]
+    texts = [name for name, column in table.items() if _has_names(column)]
+    texts = [name for name in texts if not is_index(name, [table[name]])]
     found = usual or texts
-    if len(found) != 1:
-        names = list(found or table)
-        told = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    if len(found) == 1:
+        return found[0]
+    ask = "Say it with `--label NAME`, or `label` in a lab's [data]"
+    results = [name for name in table if _RESULTS.fullmatch(name)]
+    if not found and len(results) > 1:
         raise DataError(
-            f"{where}: which column has the labels? Say it with `label`; found: {told}."
+            f"{where}: it looks like a table of results ({named(results)}), and siffra judges runs "
+            f"that it made itself; if it is data to learn from, which column has the labels? "
+            f"{ask}."
         )
-    return found[0]
+    raise DataError(
+        f"{where}: which column has the labels? {ask}; found: {named(found or table, 10)}."
+    )
 
 
-def _texts(column: np.ndarray) -> bool:
-    return any(isinstance(value, str) for value in column)
+def _has_names(column: np.ndarray) -> bool:
+    """Whether most of the column's texts are no numbers, of whatever notation."""
+    if column.dtype != object:
+        return False
+    texts = [value for value in column if isinstance(value, str)]
+    odd = sum(not (NUMBER.fullmatch(text) or _DECIMAL_COMMA.fullmatch(text)) for text in texts)
+    return 2 * odd > len(column)
+
+
+def _refuse_lacking(table: Table, wanted: Sequence[str], label: str, train: Path) -> None:
+    for column in wanted:
+        if column not in table.columns:
+            alone = f"; name {train} itself, and siffra takes a part of it for testing"
+            raise DataError(
+                f"{table.path}: no column `{short(column)}`, which {train.name} has"
+                f"{alone if column == label else ''}."
+            )
 
 
 def _labels(column: np.ndarray, name: str, file: Path) -> np.ndarray:
@@ -118,25 +179,57 @@ def _labels(column: np.ndarray, name: str, file: Path) -> np.ndarray:
     return column
 
 
-def _numbers(column: np.ndarray, name: str, file: Path) -> np.ndarray:
-    """A column as float64, or what makes it none of numbers."""
+def _numbers(table: Table, name: str, commas: dict[str, str]) -> np.ndarray:
+    """A column as float64, or what makes it none of numbers; `commas` gets those read as decimal.
+
+    Raises:
+        DataError: A cell is no number, or missing.
+    """
+    column = table.columns[name]
     if column.dtype == object:
-        for row, value in enumerate(column, start=1):
-            if isinstance(value, str):
-                raise DataError(
-                    f"{file}: column `{name}` has {value[:40]!r} in row {row}; columns must be of "
-                    f"numbers: leave it out, or put numbers in its place."
-                )
-        column = np.array([np.nan if value is None else value for value in column], np.float64)
+        values = [_number(table, name, row, v, commas) for row, v in enumerate(column, start=1)]
+        column = np.array(values, np.float64)
     numbers = column.astype(np.float64)
-    missing = ~np.isfinite(numbers)
+    if (huge := np.isinf(numbers)).any():
+        raise DataError(
+            f"{table.path}: column `{short(name)}` has {numbers[huge.argmax()]} in row "
+            f"{int(huge.argmax()) + 1}; numbers must be finite, and less than 1.8e308."
+        )
+    missing = np.isnan(numbers)
     if missing.any():
         raise DataError(
-            f"{file}: column `{name}` is missing in {int(missing.sum()):,} of {len(numbers):,} "
-            f"rows, the first of them row {int(missing.argmax()) + 1}; fill it in, or leave those "
-            f"rows out."
+            f"{table.path}: column `{short(name)}` is missing in {int(missing.sum()):,} of "
+            f"{len(numbers):,} rows, the first of them row {int(missing.argmax()) + 1}; fill it "
+            f"in, or leave those rows out."
         )
     return numbers
+
+
+def _number(table: Table, name: str, row: int, cell: Any, commas: dict[str, str]) -> float:
+    if not isinstance(cell, str):
+        return np.nan if cell is None else float(cell)
+    if NUMBER.fullmatch(cell):
+        return float(cell)
+    is_comma = _DECIMAL_COMMA.fullmatch(cell)
+    if is_comma and table.decimal_commas:
+        commas.setdefault(name, cell.strip())
+        return float(cell.replace(",", "."))
+    remedy = "columns must be of numbers: leave it out, or put numbers in its place"
+    if is_comma:
+        remedy = "is that a decimal comma? write 5.1, or part columns by semicolons"
+    elif cell.strip().casefold() in MISSING:
+        remedy = "is it missing there? fill it in, or leave such rows out"
+    elif cell == name:
+        remedy = "the line of names stands there again; remove it"
+    raise DataError(
+        f"{table.path}: column `{short(name)}` has {cell[:40]!a} in row {row}; {remedy}."
+    )
+
+
+def _comma_note(commas: Mapping[str, str]) -> tuple[Note, ...]:
+    example = next(iter(commas.values()))
+    read = f"{float(example.replace(',', '.')):g}"
+    return (note("decimal_commas", example=example, read=read, columns=named(commas)),)
 
 
 def _as_images(rows: np.ndarray, image: Sequence[int], file: Path) -> np.ndarray:
@@ -155,54 +248,41 @@ def _as_images(rows: np.ndarray, image: Sequence[int], file: Path) -> np.ndarray
     return rows.astype(np.uint8).reshape(len(rows), *shape)
 
 
-def _read(path: Path) -> Columns:
+def _read(path: Path, label: str | None) -> Table:
     if not path.is_file():
         raise DataError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}.")
-    with _refusals(path):
-        reader = _open_parquet(path) if path.suffix.lower() == ".parquet" else _open_csv(path)
-        names = [field.name for field in reader.schema]
-        doubled = next((name for name in names if names.count(name) > 1), None)
-        if doubled is not None:
-            raise DataError(f"{path}: two columns are called `{doubled}`.")
-        table = _whole(reader, path, len(names))
-        columns = {name: _column(table.column(name), name, path) for name in names}
-    if not columns or not len(next(iter(columns.values()))):
+    if path.suffix.lower() == ".parquet":
+        with _refusals(path):
+            columns, empty = _columns(_open_parquet(path), path)
+            return Table(path, columns, empty)
+    dialect = read_dialect(path)
+
+    def as_text(name: str) -> bool:  # so that 01 and 1 are not the same
+        return name.strip() == label if label is not None else name.strip().lower() in LABELS
+
+    with _refusals(path, dialect.lines_before):
+        refuse_data_as_names(path, dialect.names)
+        with opened_csv(path, dialect, as_text) as reader:
+            columns, empty = _columns(reader, path)
+        refuse_data_as_names(path, tuple(columns), columns)
+    return Table(path, columns, empty, dialect.has_decimal_commas)
+
+
+def _columns(reader: Any, path: Path) -> tuple[Columns, int]:
+    """The columns by name, and how many have neither a name nor a value, as after a last comma."""
+    names = [field.name.strip() for field in reader.schema]
+    table = _whole(reader, path, len(names))
+    if not names or not table.num_rows:
         raise DataError(f"{path}: it has no rows.")
-    return columns
-
-
-def _open_csv(path: Path) -> Any:
-    from arro3.io import infer_csv_schema, read_csv
-
-    if (size := path.stat().st_size) > MOST_CSV:
-        raise DataError(
-            f"{path}: {size / 2**30:,.1f} GiB are too much for CSV; at most {MOST_CSV // 2**30} "
-            f"GiB are read. Save it as Parquet."
-        )
-    with path.open("rb") as file:
-        start = file.read(_SOME)
-    if b"\0" in start:
-        raise DataError(f"{path}: not text, so no CSV.")
-    head = start.splitlines()[0].decode("utf-8-sig", "replace") if start.strip() else ""
-    if not head:
-        raise DataError(f"{path}: it is empty, or its first line is; that names the columns.")
-    delimiter = max(",;\t", key=head.count)
-    if all(_is_number(name) for name in head.split(delimiter)):
-        raise DataError(
-            f"{path}: its first line has numbers, where it must name the columns; add such a line."
-        )
-    told = {"has_header": True, "delimiter": delimiter}
-    with path.open("rb") as file:
-        schema = infer_csv_schema(file, **told)
-    return read_csv(path, schema, **told)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    is_empty = [
+        not name and table.column(i).null_count == table.num_rows for i, name in enumerate(names)
+    ]
+    kept = [i for i in range(len(names)) if not is_empty[i]]
+    named = [names[i] for i in kept]
+    doubled = next((name for name in named if named.count(name) > 1), None)
+    if doubled is not None:
+        raise DataError(f"{path}: two columns are called `{short(doubled)}`.")
+    return {names[i]: _column(table.column(i), names[i], path) for i in kept}, sum(is_empty)
 
 
 def _open_parquet(path: Path) -> Any:
@@ -243,8 +323,7 @@ def _column(column: Any, name: str, path: Path) -> np.ndarray:
         return np.full(len(column), None, object)
     if kind.is_numeric(column.type) or kind.is_boolean(column.type):
         if column.null_count or kind.is_boolean(column.type):
-            values = column.to_pylist()
-            return np.array(values, object if column.null_count else np.int64)
+            return np.array(column.to_pylist(), object if column.null_count else np.bool_)
         return column.combine_chunks().to_numpy() if len(column) else np.empty(0)
     if kind.is_nested(column.type) or "inary" in str(column.type):
         raise DataError(f"{path}: column `{name}` has neither numbers nor texts in it.")
@@ -254,7 +333,7 @@ def _column(column: Any, name: str, path: Path) -> np.ndarray:
 
 
 @contextmanager
-def _refusals(path: Path) -> Iterator[None]:
+def _refusals(path: Path, lines_before: int = 0) -> Iterator[None]:
     """What a reader cannot take, in one line; it is Rust, and says so itself as well."""
     with _silence():
         try:
@@ -264,15 +343,19 @@ def _refusals(path: Path) -> Iterator[None]:
         except MemoryError as error:
             raise DataError(f"{path}: it is too large for this machine's memory.") from error
         except BaseException as error:  # a panic is no Exception
-            raise DataError(f"{path}: {_in_words(str(error))}.") from error
+            raise DataError(f"{path}: {_in_words(str(error), lines_before)}.") from error
 
 
-def _in_words(told: str) -> str:
+def _in_words(told: str, lines_before: int) -> str:
     if ragged := re.search(r"Expected (\d+) records, found (\d+) records at line (\d+)", told):
-        expected, found, line = ragged.groups()
-        return f"line {line} has {found} values, and the first line names {expected} columns"
+        expected, found, line = map(int, ragged.groups())
+        hint = "; a comma within a value must stand in quotes" if found > expected > 1 else ""
+        return (
+            f"line {line + lines_before} has {found} values, and the first line names {expected} "
+            f"columns{hint}"
+        )
     if "UTF-8" in told and (line := re.search(r"at line (\d+)", told)):
-        return f"line {line[1]} is not UTF-8 text"
+        return f"line {int(line[1]) + lines_before} is not UTF-8 text; save it as UTF-8"
     return f"damaged, or not what its ending says ({' '.join(told.split())[:120].rstrip('.')})"
 
 

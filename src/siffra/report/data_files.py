@@ -46,6 +46,10 @@ def results_json(answers: Answers, words: Words, examined: Examined | None = Non
         "machine": {k: v for k, v in made_on[0].items() if k != "versions"} if made_on else None,
         "versions": made_on[0]["versions"] if made_on else {},
         "other_machines": made_on[1:],
+        "data_notes": [
+            {"code": note.code, "text": words.say(note.texts)}
+            for note in (examined.dataset.notes if examined else ())
+        ],
         "missing": answers.missing,
         "looks": [asdict(look) for look in answers.looks],
         "summary": summary_sentence(answers, words.language),

@@ -50,12 +50,16 @@ def methods(
     )
 
 
-def facts(words: Words, answers: Answers, records: Sequence[Record]) -> tuple[tuple[str, str], ...]:
-    """What it takes to find the same again, by name."""
+def facts(
+    words: Words, answers: Answers, records: Sequence[Record], examined: Examined | None
+) -> tuple[tuple[str, str], ...]:
+    """What it takes to find the same again, by name; and what should be known of the data."""
     plan = answers.plan
     told = [(words("facts.lab"), plan.source), (words("facts.digest"), plan.digest)]
     told.append((words("facts.runs"), str(len(records))))
     told += [(words("facts.data"), d) for d in sorted({r.dataset for r in records})]
+    if examined:
+        told += [(words("facts.note"), words.say(note.texts)) for note in examined.dataset.notes]
     engines = sorted({f"{r.engine} {r.engine_version}" for r in records})
     told += [(words("facts.engine"), engine) for engine in engines]
     for machine in machines(records):

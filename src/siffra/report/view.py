@@ -171,7 +171,7 @@ def view(answers: Answers, words: Words, examined: Examined | None = None) -> Re
         ),
         command=command(plan, records),
         proviso=words(f"proviso.{needed}") if (needed := proviso(plan)) else "",
-        facts=facts(words, answers, records),
+        facts=facts(words, answers, records, examined),
     )
 
 
