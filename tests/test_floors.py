@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "siffra"
 FLOORS = (
     "errors",
     "terminal",
+    "mistakes",
     "whole_files",
     "recipes",
     "config",

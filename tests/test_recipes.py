@@ -110,10 +110,10 @@ def test_averages_stand_beside_what_was_measured(tmp_path):
     ("content", "told"),
     [
         ("budget = 5", "knobs: it is missing."),
-        ("[knobs]", "knobs: found {}; dictionary should have at least 1 item"),
+        ("[knobs]", "knobs: found an empty table; it needs one entry at least."),
         (GOOD.replace("budget", "bugdet"), "bugdet: no such key; did you mean `budget`?"),
-        (GOOD.replace("= 5", "= '5s'"), "budget: found '5s'; input should be a valid number."),
-        (GOOD.replace("= 5", "= -5"), "budget: found -5; input should be greater than 0."),
+        (GOOD.replace("= 5", "= '5s'"), "budget: found '5s'; it must be a number."),
+        (GOOD.replace("= 5", "= -5"), "budget: found -5; it must be above 0."),
         (GOOD + "[measured]\nseed = 1", "measured.machine: it is missing."),
         (GOOD + MEASURED.replace("views", "vistas"), "measured.averaged.views: it is missing."),
         (GOOD + MEASURED + "low = 0.9", "measured.averaged.accuracy.low: "),

@@ -56,11 +56,6 @@ class SiteError(SiffraError):
     """A place to make runs that cannot be reached, or that loses them again and again."""
 
 
-def wrong_value(found: str, message: str) -> str:
-    """`found 0; input should be greater than 0.`: a value, and pydantic's message about it."""
-    return f"found {found}; {message[0].lower()}{message[1:]}."
-
-
 def did_you_mean(found: str, known: Iterable[str]) -> str:
     """A hint to end a message with: the nearest known name, or all of them."""
     names = sorted(known)

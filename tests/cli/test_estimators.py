@@ -21,6 +21,26 @@ def test_one_is_trained(siffra, small, tmp_path):
     assert dict(record.model.arguments) == {"max_depth": 3}
 
 
+def test_a_list_of_numbers_needs_no_brackets(siffra, small, tmp_path):
+    mlp = "sklearn.neural_network:MLPClassifier"
+    options = (
+        "--with",
+        "tol=1e3",
+        "--with",
+        "n_iter_no_change=1",
+        "--with",
+        "hidden_layer_sizes=5,3",
+    )
+
+    ended = siffra("train", "--model", mlp, *options, *small[:6])
+
+    assert ended.code == 0, ended.err
+    with open_store(tmp_path / "runs.sqlite", read_only=True) as store:
+        (record,) = store.records()
+    assert isinstance(record.model, EstimatorModel)
+    assert dict(record.model.arguments)["hidden_layer_sizes"] == (5, 3)
+
+
 def test_its_parameters_can_be_varied(siffra, small):
     ended = siffra(
         "vary", "max_depth=1,8,none", "--model", TREE, "--seeds", 2, "--json", *small[:6]

@@ -266,6 +266,37 @@ def test_a_mistake_in_a_lab_file_is_one_line(siffra, lab):
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (["bars.toml"], "LAB.toml"),
+        (["--preset", "full"], "--preset"),
+        (["--only", "a", "--seeds", 3], "--seeds, --only"),
+        (["--store", "x.sqlite"], "--store"),
+    ],
+)
+def test_a_comparison_refuses_what_it_has_no_use_for(siffra, tmp_path, given, named):
+    ended = siffra("report", *given, "--compare", tmp_path / "a", tmp_path / "b")
+
+    assert ended.code == 2
+    assert ended.err == (
+        f"error: --compare sets two reports side by side as they are; leave out {named}.\n"
+    )
+
+
+def test_a_fault_in_a_recipe_is_told_with_the_recipe_s_name(siffra, lab, tmp_path):
+    (tmp_path / "mine.toml").write_text("[knobs]\naugment = 'mov'\n", encoding="utf-8")
+    lab.write_text(
+        LAB + "\n[[experiments]]\nid = 'x'\nname = 'x'\nknobs = { recipe = 'mine.toml' }\n",
+        encoding="utf-8",
+    )
+
+    ended = siffra("lab", lab, "--dry-run")
+
+    assert ended.code == 2
+    assert "recipe mine.toml: knobs.augment: found 'mov'; did you mean `move`?" in ended.err
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to another process")
 def test_ctrl_c_says_how_to_go_on_and_loses_nothing(siffra, lab, tmp_path):
     store = tmp_path / "runs.sqlite"

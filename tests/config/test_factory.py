@@ -160,7 +160,7 @@ def test_an_imported_function_is_the_same_as_its_name(folder, monkeypatch):
 def test_without_a_file_there_is_no_function_whoever_asks(folder, monkeypatch):
     monkeypatch.chdir(folder)
 
-    with pytest.raises(ConfigError, match="it must be `dense` or `conv`"):
+    with pytest.raises(ConfigError, match="it must be dense, conv, or a model"):
         Setting.from_knobs({"model": "my_models:make"})
     with pytest.raises(ConfigError, match=f"there is no os.py in {folder}"):
         as_model("os:system")
@@ -177,7 +177,7 @@ def test_without_a_file_there_is_no_function_whoever_asks(folder, monkeypatch):
         ({"widht": 1}, "widht: no such knob; did you mean `width`?"),
         (
             {"neurons": 1},
-            "neurons: a my_models:make model has no such knob; it belongs to `model = conv`.",
+            "neurons: a my_models:make model has no such knob; it belongs to the model conv.",
         ),
     ],
 )

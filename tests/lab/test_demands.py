@@ -69,8 +69,8 @@ def test_shifts_say_which_sets_there_are(tmp_path):
     ("head", "said"),
     [
         ("shifts = { mov = 3 }\n", "shifts.mov: no such key; did you mean `move`?"),
-        ("shifts = { noise = 0 }\n", "shifts.noise: found 0; input should be greater than 0."),
-        ("shifts = { noise = 'x' }\n", "shifts.noise: found 'x'; input should be a valid number."),
+        ("shifts = { noise = 0 }\n", "shifts.noise: found 0; it must be above 0."),
+        ("shifts = { noise = 'x' }\n", "shifts.noise: found 'x'; it must be a number."),
         ("shifts = { noise = 1 }\ndata = { moved = 3 }\n",
          "data.moved: `[shifts]` says which shifts there are; use `move`."),
     ],

@@ -109,16 +109,19 @@ def test_a_byte_order_mark_is_no_mistake(written):
         ),
         (
             QUESTION + "vary = { layers = [1, 2] }\n[presets.quick]\nseeds = 0",
-            "my.toml: presets.quick.seeds: found 0; input should be greater than or equal to 1.",
+            "my.toml: presets.quick.seeds: found 0; it must be at least 1.",
         ),
         ("title = 't'", "my.toml: the lab asks nothing: it needs `[[questions]]` or"),
-        (QUESTION, "my.toml: questions[1]: a question has either `vary` or `levels`."),
+        (QUESTION, "my.toml: questions[1]: it needs `vary` or `levels`: what is compared."),
         (
             QUESTION + "vary = {layers = [1, 2]}\nlevels = [{layers = 1}, {layers = 2}]",
-            "my.toml: questions[1]: a question has either `vary` or `levels`.",
+            "my.toml: questions[1]: it has both `vary` and `levels`; leave one of them out.",
         ),
         (QUESTION + "vary = { layers = [] }", "my.toml: questions[1].vary.layers: found []; "),
-        (QUESTION + "vary = {}", "my.toml: questions[1].vary: found {}; "),
+        (
+            QUESTION + "vary = {}",
+            "my.toml: questions[1].vary: found an empty table; it needs one entry at least.",
+        ),
         (QUESTION + "vary = { layers = 3 }", "my.toml: questions[1].vary.layers: found 3; "),
         (QUESTION + "vary = { layers = [3] }", "my.toml: questions[1]: there is one level only"),
         (

@@ -279,7 +279,7 @@ class TestClaims:
         (
             "vary = { batch_size = [0, 1] }",
             (
-                "my.toml: questions[1].vary.batch_size: found 0; input should be greater than 0 "
+                "my.toml: questions[1].vary.batch_size: found 0; it must be above 0 "
                 "(question a, level batch_size = 0)."
             ),
         ),
@@ -287,7 +287,7 @@ class TestClaims:
             "vary = { layers = [1, 2] }\nfixed = { filters = 3 }",
             (
                 "my.toml: questions[1].fixed.filters: a dense model has no such knob; "
-                "it belongs to `model = conv` (question a, level layers = 1)."
+                "it belongs to the model conv (question a, level layers = 1)."
             ),
         ),
         (
@@ -301,7 +301,7 @@ class TestClaims:
             'fixed = { model = "conv" }\nvary = { neurons = [1, 2] }',
             (
                 "my.toml: questions[1].vary.neurons: a conv model has no hidden dense layer unless "
-                "`layers` says so; add `layers = 1` (question a, level neurons = 1)."
+                "`layers` says so; set `layers` to 1 (question a, level neurons = 1)."
             ),
         ),
         (
@@ -314,8 +314,8 @@ class TestClaims:
         (
             "vary = { layers = [1, 2] }\nfixed = { momentum = 0.5 }",
             (
-                "my.toml: questions[1].vary: `momentum` needs "
-                '`optimizer = "momentum" or "nesterov" or "muon"` (question a, level layers = 1).'
+                "my.toml: questions[1].fixed.momentum: it needs the optimizer momentum, nesterov "
+                "or muon; found sgd (question a, level layers = 1)."
             ),
         ),
         ("vary = { layers = [1, 1] }", "my.toml: questions[1]: level layers = 1 is there twice."),
@@ -397,7 +397,11 @@ class TestVary:
         ("vary", "fixed", "expected"),
         [
             ({"bacth_size": [1, 2]}, {}, "bacth_size: no such knob; did you mean `batch_size`?"),
-            ({"layers": [1]}, {}, "layers: give two values or more, 1,000 at most."),
+            (
+                {"layers": [1]},
+                {},
+                "layers: found 1 to compare; give two values or more, 1,000 at most.",
+            ),
             ({"layers": [1, 2]}, {"layers": 1}, "layers: it cannot be both varied and fixed."),
             ({"layers": [2, 2]}, {}, "level layers = 2 is there twice."),
             ({"layers": [1, 2]}, {"strides": 2}, "strides: a dense model has no such knob; "),

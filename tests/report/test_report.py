@@ -135,6 +135,14 @@ def test_what_a_claim_rests_on_begins_a_line_in_every_dialect_of_markdown(writte
     assert all(line.endswith("  ") for line in says)
 
 
+def test_headings_in_the_markdown_are_no_part_of_a_list_before_them(written):
+    lines = (written[0] / "report.md").read_text("utf-8").splitlines()
+    before = [above for above, line in itertools.pairwise(lines) if line.startswith("#")]
+
+    assert len(before) > 5
+    assert set(before) == {""}
+
+
 def test_tables_in_the_markdown_are_rectangular(written):
     lines = (written[0] / "report.md").read_text("utf-8").splitlines()
 

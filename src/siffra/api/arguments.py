@@ -17,7 +17,8 @@ from siffra.data.memory import is_memory, read_memory
 from siffra.data.notes import short
 from siffra.data.shifted import SHIFTS
 from siffra.engine.base import Engine
-from siffra.errors import ConfigError, did_you_mean, wrong_value
+from siffra.errors import ConfigError, did_you_mean
+from siffra.mistakes import describe, first_mistake
 
 _LOG = logging.getLogger("siffra.data")
 
@@ -140,9 +141,8 @@ def dataset(
     try:
         source = DataSource(**told)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        wrong = wrong_value(repr(first["input"]), first["msg"])
-        raise ConfigError(f"{first['loc'][0]}: {wrong}") from error
+        mistake = first_mistake(error)
+        raise ConfigError(f"{mistake['loc'][0]}: {describe(mistake)}") from error
     found, _ = loaded(data, source)
     return replace(found, name=name) if name else found
 

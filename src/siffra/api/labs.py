@@ -53,6 +53,7 @@ def vary(
     engine: str = "native",
     threads: int | None = None,
     store: Path | str | None = None,
+    language: str = "en",
     on_event: Callable[[Event], None] = lambda event: None,
     **knobs: Unpack[Knobs],
 ) -> LabResult:
@@ -74,6 +75,7 @@ def vary(
         engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads to compute with (default: one per core).
         store: The file of finished runs, in which runs made before are found again.
+        language: Of the answer: `en` or `sv`.
         on_event: Called with each `siffra.lab.conduct.Event`, for showing progress.
         **knobs: What all levels share, see `Knobs`.
 
@@ -93,7 +95,8 @@ def vary(
         threads=threads,
         store=store,
     ) as job:
-        return job.conduct(on_event)
+        expect_report(None, language)
+        return replace(job.conduct(on_event), language=language)
 
 
 def run_lab(
@@ -142,7 +145,7 @@ def run_lab(
         alone: On a cluster, give each run a whole node, so that its times are undisturbed.
         store: The file of finished runs.
         out: Write the report to this folder.
-        language: Of the report: `en` or `sv`.
+        language: Of the answer and its report: `en` or `sv`.
         on_event: Called with each `siffra.lab.conduct.Event`, for showing progress.
 
     Raises:
@@ -164,9 +167,9 @@ def run_lab(
         store=store,
     ) as job:
         expect_report(out, language)
-        result = job.conduct(on_event)
+        result = replace(job.conduct(on_event), language=language)
     if out is not None:
-        result.write(out, language)
+        result.write(out)
     return result
 
 
@@ -190,7 +193,9 @@ def compare_reports(
     from siffra.report.comparison import comparison_text, write_comparison
 
     shown = write_comparison(Path(first), Path(second), Path(out), language)
-    return f"{comparison_text(shown, words_in(language))}\n\nreport: {out}/comparison.html"
+    words = words_in(language)
+    report = words("progress.report", path=Path(out) / "comparison.html")
+    return f"{comparison_text(shown, words)}\n\n{report}"
 
 
 def expect_report(out: Path | str | None, language: str = "en") -> None:
@@ -216,16 +221,18 @@ class LabResult:
     """What a lab, or one question, found: `answers` holds estimates, verdicts and records.
 
     `examined` has what is known of the networks themselves, of those that the plan examines.
+    It is shown in `language`, `en` or `sv`, unless another is asked for.
     """
 
     answers: Answers
     examined: Examined | None = None
+    language: str = "en"
 
-    def write(self, out: Path | str, language: str = "en") -> list[Path]:
+    def write(self, out: Path | str, language: str | None = None) -> list[Path]:
         """Write the report (HTML, Markdown, JSON, CSV, Parquet, figures) to the folder `out`."""
         from siffra.report.report import write_report  # brings matplotlib
 
-        return write_report(self.answers, Path(out), language, self.examined)
+        return write_report(self.answers, Path(out), language or self.language, self.examined)
 
     def frame(self, table: Table = "scores") -> pd.DataFrame:
         """The lab's runs as a tidy pandas frame, with the `questions` that each belongs to.
@@ -241,19 +248,19 @@ class LabResult:
 
         return data_frame(table_rows(all_records(self.answers), table, self.answers))
 
-    def as_json(self, language: str = "en") -> str:
+    def as_json(self, language: str | None = None) -> str:
         """The content of the report's `results.json`."""
-        return results_json(self.answers, words_in(language), self.examined)
+        return results_json(self.answers, words_in(language or self.language), self.examined)
 
-    def text(self, language: str = "en") -> str:
-        """What was found, in lines of plain text, in `en` or `sv`."""
-        return lab_text(self.answers, language)
+    def text(self, language: str | None = None) -> str:
+        """What was found, in lines of plain text."""
+        return lab_text(self.answers, language or self.language)
 
     def __str__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:
-        return lab_html(self.answers)
+        return lab_html(self.answers, self.language)
 
 
 @dataclass(frozen=True, slots=True)

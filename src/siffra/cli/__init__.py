@@ -9,9 +9,10 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from siffra.cli.bench import bench
 from siffra.cli.data import data
@@ -24,8 +25,12 @@ from siffra.cli.search import search
 from siffra.cli.train import export, predict, train
 from siffra.cli.ui import ui
 from siffra.cli.vary import vary
-from siffra.errors import SiffraError
+from siffra.errors import SiffraError, did_you_mean
+from siffra.mistakes import describe, first_mistake
 from siffra.terminal import echo, log_to_stderr, one_line
+
+_CHOICE = re.compile("Value error, '(.*)' is not one of (.*)")
+"""What the parser says of a word that is none of an option's."""
 
 app = typer.Typer(
     name="siffra",
@@ -104,6 +109,9 @@ def _mistake(text: str) -> int:
 
 def _usage(error: typer.TyperException) -> str:
     """What the parser found wrong, on one line, worded as siffra's own errors are."""
+    wrong, param = error.__cause__, getattr(error, "param", None)
+    if isinstance(wrong, ValidationError) and param:
+        return f"{_named(param)}: {_wrong_value(wrong)}"
     text = " ".join(error.format_message().split()).rstrip(".")
     text = re.sub(
         r" \(Possible options: (.*)\)$",
@@ -111,4 +119,21 @@ def _usage(error: typer.TyperException) -> str:
         text,
     )
     text = re.sub(r"\. Did you mean (.*)\?$", r"; did you mean \1?", text)
+    text = re.sub(r"^Option '(\S+)' requires an argument$", r"\1: it needs a value", text)
     return text[:1].lower() + text[1:] + ("" if text.endswith("?") else ".")
+
+
+def _wrong_value(error: ValidationError) -> str:
+    mistake = first_mistake(error)
+    choice = _CHOICE.match(mistake["msg"])
+    if not choice:
+        return describe(mistake)
+    found, known = choice.groups()
+    hint = did_you_mean(found, re.findall("'([^']+)'", known))
+    return f"found {found!r}; {hint}"
+
+
+def _named(param: Any) -> str:
+    """An option as it is typed, an argument as the help has it."""
+    option = next((name for name in param.opts if name.startswith("--")), None)
+    return option or param.human_readable_name

@@ -34,7 +34,10 @@ def conduct(job: "Job", language: str) -> "LabResult":
     done, total = cost.have, cost.runs
     try:
         with Meter(
-            cost.runs, words("progress.unit"), words("progress.left", time="{time}")
+            cost.runs,
+            words("progress.unit"),
+            words("progress.left", time="{time}"),
+            words("decimal"),
         ) as meter:
 
             def show(event: "Event") -> None:
@@ -68,7 +71,7 @@ def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) ->
     if cost.have:
         told += words("cost.have", n=cost.have)
     if cost.have < cost.runs:
-        time = duration(cost.seconds).replace(".", words("decimal"))
+        time = duration(cost.seconds, words("decimal"))
         told += words("cost.time", time=time)
         told += words("cost.at_once", n=at_once) if at_once > 1 else ""
     if looks:
@@ -114,4 +117,4 @@ def _name(words: "Words", run: "PlannedRun") -> str:
 
 
 def _accuracy(words: "Words", scored: "Epoch | Record") -> str:
-    return f"{words.number(100 * scored.accuracy['val'], 2)}%"
+    return f"{words.number(100 * scored.accuracy['val'], 2)} %"

@@ -19,8 +19,9 @@ from siffra.cli.options import (
     StoreOption,
     ThreadsOption,
     UntilDecidedOption,
+    parse_names,
 )
-from siffra.errors import StoreError
+from siffra.errors import ConfigError, StoreError
 from siffra.terminal import console, echo, echo_json
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def lab(
         seeds=seeds,
         until_decided=until_decided,
         max_seeds=max_seeds,
-        only=_ids(only),
+        only=parse_names("only", only),
         fresh=fresh,
         engine=engine,
         threads=threads,
@@ -211,6 +212,19 @@ def report(
     from siffra import api
 
     if compare:
+        _refuse_beside_compare(
+            **{
+                "LAB.toml": file,
+                "--preset": preset,
+                "--epochs": epochs,
+                "--seeds": seeds,
+                "--until-decided": until_decided,
+                "--max-seeds": max_seeds,
+                "--only": only,
+                "--engine": engine is not EngineName.native,
+                "--store": store,
+            }
+        )
         api.expect_report(out, language)
         echo(api.compare_reports(*compare, out=out, language=language))
         return
@@ -219,7 +233,7 @@ def report(
         "seeds": seeds,
         "until_decided": until_decided,
         "max_seeds": max_seeds,
-        "only": _ids(only),
+        "only": parse_names("only", only),
         "examines": False,
         "engine": engine,
         "store": store,
@@ -250,8 +264,13 @@ def _stored_at(file: Path | None, missing: str, options: dict[str, Any]) -> str:
     return ""
 
 
-def _ids(only: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in only.split(",")) if only else ()
+def _refuse_beside_compare(**given: object) -> None:
+    """Say which options a comparison has no use for, rather than leave them out without a word."""
+    unused = [name for name, value in given.items() if value]
+    if unused:
+        raise ConfigError(
+            f"--compare sets two reports side by side as they are; leave out {', '.join(unused)}."
+        )
 
 
 def _print_plan(job: "Job", as_json: bool, language: Language) -> None:

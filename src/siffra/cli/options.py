@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from siffra.cli.completion import complete_knob, complete_recipe
-from siffra.config import KNOBS, Factory, Knob, as_model
+from siffra.config import KNOBS, Factory, Knob, as_model, no_such_knob
 from siffra.errors import ConfigError, did_you_mean
 from siffra.terminal import echo
 
@@ -135,7 +135,15 @@ def _one_value(argument: str, own: Mapping[str, Knob]) -> tuple[str, Any]:
         )
     if name not in own:
         raise ConfigError(f"with: {name}: no such parameter; {did_you_mean(name, own)}")
-    return name, _level(own[name], text)
+    knob = own[name]
+    is_list = knob.per_layer and not text.strip().startswith("[") and _is_numbers(text)
+    return name, _level(knob, f"[{text}]" if is_list else text)
+
+
+def _is_numbers(text: str) -> bool:
+    """Whether it is a list of numbers without its brackets, as `16,8`."""
+    parts = [_whatever(part.strip()) for part in text.split(",")]
+    return len(parts) > 1 and all(isinstance(part, int | float) for part in parts)
 
 
 def _with_option() -> inspect.Parameter:
@@ -236,13 +244,27 @@ def parse_levels(
         name, equals, text = argument.partition("=")
         name = name.strip().removeprefix("--").replace("-", "_")
         if name not in known:
-            raise ConfigError(f"{name}: no such knob; {did_you_mean(name, known)}")
+            raise ConfigError(f"{name}: {no_such_knob(name, known)}")
         if not equals or not text.strip():
             raise ConfigError(f"{name}: no levels; write them as {name}=V1,V2,...")
         if name in levels:
             raise ConfigError(f"{name}: given twice; write its levels as {name}=V1,V2,...")
-        levels[name] = [_level(known[name], part) for part in _parts(text)]
+        levels[name] = [_level(known[name], part) for part in _parts(name, text)]
     return levels
+
+
+def parse_names(option: str, text: str | None) -> tuple[str, ...]:
+    """`a,b,e` as the names in it; none for None.
+
+    Raises:
+        ConfigError: One of them is empty, as after a comma at the end.
+    """
+    names = tuple(name.strip() for name in text.split(",")) if text is not None else ()
+    if not all(names):
+        raise ConfigError(
+            f"{option}: found {text!r}; write names with commas between them, as a,b."
+        )
+    return names
 
 
 def spell(value: object) -> str:
@@ -250,8 +272,12 @@ def spell(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _parts(text: str) -> list[str]:
-    return re.findall(r"\[[^\]]*\]|[^,]+", text)
+def _parts(name: str, text: str) -> list[str]:
+    """The levels in a text; commas in brackets part none."""
+    parts = re.split(r",(?![^\[]*\])", text)
+    if not all(part.strip() for part in parts):
+        raise ConfigError(f"{name}: found {text!r}; a level is empty: write {name}=V1,V2,...")
+    return parts
 
 
 def _level(knob: Knob, text: str) -> Any:

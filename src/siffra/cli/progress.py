@@ -17,12 +17,14 @@ FIRST_LINE, NEXT_LINES = 2.0, 10.0
 class Meter:
     """How much of some work is done; nothing is shown of what is over at once.
 
-    `total` counts `unit`s (as `epochs`); `left` says how a time left is told. Use it as a context
-    manager.
+    `total` counts `unit`s (as `epochs`); `left` says how a time left is told, and `decimal` with
+    which mark. Use it as a context manager.
     """
 
-    def __init__(self, total: int, unit: str, left: str = "{time} left") -> None:
-        self._total, self._unit, self._left = total, unit, left
+    def __init__(
+        self, total: int, unit: str, left: str = "{time} left", decimal: str = "."
+    ) -> None:
+        self._total, self._unit, self._left, self._decimal = total, unit, left, decimal
         self._bar = _bar(total, unit) if sys.stderr.isatty() else None
         self._due = time.monotonic() + FIRST_LINE
 
@@ -34,7 +36,9 @@ class Meter:
         `total` is another than before, where there is more to do than was known.
         """
         self._total = total or self._total
-        left = "" if seconds_left is None else self._left.format(time=duration(seconds_left))
+        left = ""
+        if seconds_left is not None:
+            left = self._left.format(time=duration(seconds_left, self._decimal))
         if self._bar:
             self._bar.update(
                 self._bar.task_ids[0], completed=done, total=self._total, text=text, left=left
@@ -66,10 +70,10 @@ class Meter:
             self._bar.stop()
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, decimal: str = ".") -> str:
     """`0.4 s`, `12 s`, `3 min`, `2 h 05 min`: as exact as a person wants it."""
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s".replace(".", decimal)
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -16,6 +16,7 @@ from siffra.cli.options import (
     JsonOption,
     StoreOption,
     ThreadsOption,
+    parse_names,
     with_knobs,
 )
 from siffra.cli.progress import Meter
@@ -23,6 +24,7 @@ from siffra.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from siffra.data.load import DataSource
+    from siffra.report.words import Words
     from siffra.search.asked import Now
 
 OUT = Path("siffra-search")
@@ -69,20 +71,24 @@ def search(
     siffra search --budget 1m --time 2h --data own.npz --moved 3 --rotated 10
     siffra search --budget 15s --sets test --model dense
     """
+    from siffra.report.words import words_in
+
+    words = words_in(language)
 
     def show(now: "Now") -> None:
-        meter.update(int(now.spent), _words(now), now.time - now.spent)
+        meter.update(int(now.spent), _told(words, now), now.time - now.spent)
 
     try:
         from siffra.api_search import run_search
         from siffra.search.budget import seconds_of
 
         seconds = seconds_of(time, "time")
-        with Meter(math.ceil(seconds), "s") as meter:
+        left, decimal = words("progress.left", time="{time}"), words("decimal")
+        with Meter(math.ceil(seconds), "s", left, decimal) as meter:
             result = run_search(
                 budget,
                 time=seconds,
-                sets=None if sets is None else [s.strip() for s in sets.split(",") if s.strip()],
+                sets=parse_names("sets", sets) or None,
                 data=data,
                 engine=engine,
                 threads=threads,
@@ -93,29 +99,21 @@ def search(
                 **knobs,
             )
     except KeyboardInterrupt as interrupt:
-        echo(
-            "stopped. What was tried is kept; the same command goes on, and with a shorter --time "
-            "it ends with the best so far.",
-            err=True,
-        )
+        echo(words("progress.search_stopped"), err=True)
         raise typer.Exit(INTERRUPTED) from interrupt
     if as_json:
         echo_json(json.dumps(result.as_json()))
     else:
         echo(f"{result.text(language)}\n")
-    echo(f"report: {out / 'search.html'}\nrecipe: {out / 'winner.toml'}", err=True)
+    for what, file in (("report", "search.html"), ("recipe", "winner.toml")):
+        echo(words(f"progress.{what}", path=out / file), err=True)
 
 
-def _words(now: "Now") -> str:
-    """`training candidate 12, 13 so far, best 98.21% on validation`."""
-    told = {
-        "timing": "timing a candidate",
-        "trying": "training",
-        "confirming": "confirming",
-        "averaging": "averaging over views,",
-    }
-    who = f"candidate {now.candidate.number}" if now.candidate else ""
-    parts = [f"{told[now.doing]} {who}".strip(), f"{now.tried} so far"]
+def _told(words: "Words", now: "Now") -> str:
+    """`training candidate 12, 13 so far, best 98.21 % on validation`."""
+    candidate = now.candidate.number if now.candidate else ""
+    parts = [words(f"progress.{now.doing}", n=candidate), words("progress.tried", n=now.tried)]
     if now.best is not None:
-        parts.append(f"best {now.best:.2%} on validation")
+        share = f"{words.number(100 * now.best, 2)} %"
+        parts.append(words("progress.best", share=share))
     return ", ".join(parts)

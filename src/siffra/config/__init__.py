@@ -8,7 +8,15 @@ and a training; `Setting.knobs` turns them back.
 from siffra.config.estimator import Estimator
 from siffra.config.factory import Factory
 from siffra.config.knob import Knob
-from siffra.config.knobs import GREATEST_SEED, KNOBS, Setting, choices, knobs_of, says_layers
+from siffra.config.knobs import (
+    GREATEST_SEED,
+    KNOBS,
+    Setting,
+    choices,
+    knobs_of,
+    no_such_knob,
+    says_layers,
+)
 from siffra.config.model import (
     BuiltModel,
     ConvModel,
@@ -40,5 +48,6 @@ __all__ = [
     "choices",
     "knobs_of",
     "load_factory",
+    "no_such_knob",
     "says_layers",
 ]

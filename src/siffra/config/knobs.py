@@ -1,7 +1,7 @@
 """Knobs by name: what there is to turn, and the setting that they make together."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, get_args
 
@@ -20,7 +20,8 @@ from siffra.config.model import (
     usual_pool_size,
 )
 from siffra.config.training import Training, has_use, usual
-from siffra.errors import ConfigError, did_you_mean, wrong_value
+from siffra.errors import ConfigError, did_you_mean
+from siffra.mistakes import describe, first_mistake
 
 MOST_LAYERS = 1000
 """Layers of a kind that a model may have; deeper plain stacks do not train anyway."""
@@ -37,33 +38,228 @@ KNOBS: Mapping[str, Knob] = {
             "which kind: dense, conv, your own as my_models:make, or scikit-learn's as "
             "sklearn.svm:SVC",
             str,
+            aliases=(
+                "arch",
+                "architecture",
+                "network",
+                "net",
+                "model_type",
+            ),
         ),
-        Knob("learning_rate", "size of each step down the gradient", float),
-        Knob("batch_size", "images per step", int),
-        Knob("epochs", "passes over the training images; may be a fraction", float),
-        Knob("optimizer", "how a step is taken: sgd, momentum, nesterov, adam, adamw, muon", str),
-        Knob("momentum", "share of the last step that is kept (momentum, nesterov, muon)", float),
-        Knob("weight_decay", "share of each weight that a step of rate 1 takes away", float),
-        Knob("schedule", "how the rate changes: constant, one_cycle, cosine", str),
-        Knob("warmup", "share of the steps over which the rate rises from 0", float),
-        Knob("label_smoothing", "share of the target that all classes get alike", float),
-        Knob("ema", "decay of the average of the weights that is kept instead of the last", float),
-        Knob("augment", "what training images go through: none, move, rotate, shifts", str),
+        Knob(
+            "learning_rate",
+            "size of each step down the gradient",
+            float,
+            aliases=(
+                "lr",
+                "eta",
+                "step_size",
+                "base_lr",
+                "max_lr",
+                "peak_lr",
+                "learning_rate_init",
+            ),
+        ),
+        Knob(
+            "batch_size",
+            "images per step",
+            int,
+            aliases=(
+                "batch",
+                "bs",
+                "batchsize",
+                "minibatch_size",
+            ),
+        ),
+        Knob(
+            "epochs",
+            "passes over the training images; may be a fraction",
+            float,
+            aliases=(
+                "epoch",
+                "max_epochs",
+                "n_epochs",
+                "num_epochs",
+                "max_iter",
+            ),
+        ),
+        Knob(
+            "optimizer",
+            "how a step is taken: sgd, momentum, nesterov, adam, adamw, muon",
+            str,
+            aliases=(
+                "opt",
+                "solver",
+                "optim",
+            ),
+        ),
+        Knob(
+            "momentum",
+            "share of the last step that is kept (momentum, nesterov, muon)",
+            float,
+            aliases=(
+                "beta",
+                "nesterovs_momentum",
+            ),
+        ),
+        Knob(
+            "weight_decay",
+            "share of each weight that a step of rate 1 takes away",
+            float,
+            aliases=(
+                "wd",
+                "l2",
+                "regularization",
+            ),
+        ),
+        Knob(
+            "schedule",
+            "how the rate changes: constant, one_cycle, cosine",
+            str,
+            aliases=(
+                "scheduler",
+                "lr_scheduler",
+                "lr_schedule",
+            ),
+        ),
+        Knob(
+            "warmup",
+            "share of the steps over which the rate rises from 0",
+            float,
+            aliases=(
+                "warm_up",
+                "warmup_steps",
+                "warmup_ratio",
+            ),
+        ),
+        Knob(
+            "label_smoothing",
+            "share of the target that all classes get alike",
+            float,
+            aliases=("smoothing",),
+        ),
+        Knob(
+            "ema",
+            "decay of the average of the weights that is kept instead of the last",
+            float,
+            aliases=(
+                "ema_decay",
+                "weight_averaging",
+            ),
+        ),
+        Knob(
+            "augment",
+            "what training images go through: none, move, rotate, shifts",
+            str,
+            aliases=(
+                "augmentation",
+                "data_augmentation",
+            ),
+        ),
         Knob("augment_move", "greatest move in training, in pixels", float),
         Knob("augment_rotate", "greatest turn in training, in degrees", float),
         Knob("augment_clean", "share of images that are neither moved nor turned", float),
         Knob("augment_jitter", "how much all are shaken: 1 is 1 px, 5 degrees, 5 %", float),
-        Knob("layers", "hidden dense layers", int),
-        Knob("neurons", "width of the hidden dense layers", int, per_layer=True),
-        Knob("activation", "what follows a hidden layer: relu, gelu, tanh", str),
-        Knob("batch_norm", "whether hidden layers are normalised over the batch", bool),
-        Knob("dropout", "share of a dense layer's inputs left out in training", float),
+        Knob(
+            "layers",
+            "hidden dense layers",
+            int,
+            aliases=(
+                "depth",
+                "n_layers",
+                "num_layers",
+                "hidden_layers",
+            ),
+        ),
+        Knob(
+            "neurons",
+            "width of the hidden dense layers",
+            int,
+            per_layer=True,
+            aliases=(
+                "width",
+                "units",
+                "hidden_size",
+                "hidden_units",
+                "hidden_dim",
+                "hidden_layer_sizes",
+            ),
+        ),
+        Knob(
+            "activation",
+            "what follows a hidden layer: relu, gelu, tanh",
+            str,
+            aliases=(
+                "act",
+                "nonlinearity",
+                "activation_function",
+            ),
+        ),
+        Knob(
+            "batch_norm",
+            "whether hidden layers are normalised over the batch",
+            bool,
+            aliases=(
+                "bn",
+                "batchnorm",
+                "batch_normalization",
+            ),
+        ),
+        Knob(
+            "dropout",
+            "share of a dense layer's inputs left out in training",
+            float,
+            aliases=(
+                "drop",
+                "dropout_rate",
+                "p_drop",
+            ),
+        ),
         Knob("conv_layers", "convolutions, one after the other", int, ("conv",)),
-        Knob("filters", "filters of a convolution", int, ("conv",), per_layer=True),
-        Knob("kernel_size", "side of a convolution's kernel, in pixels", int, ("conv",), True),
-        Knob("strides", "step between a convolution's positions", int, ("conv",), True),
+        Knob(
+            "filters",
+            "filters of a convolution",
+            int,
+            ("conv",),
+            per_layer=True,
+            aliases=(
+                "channels",
+                "out_channels",
+                "n_filters",
+            ),
+        ),
+        Knob(
+            "kernel_size",
+            "side of a convolution's kernel, in pixels",
+            int,
+            ("conv",),
+            True,
+            aliases=(
+                "kernel",
+                "filter_size",
+            ),
+        ),
+        Knob(
+            "strides",
+            "step between a convolution's positions",
+            int,
+            ("conv",),
+            True,
+            aliases=("stride",),
+        ),
         Knob("padding", "zeros around a convolution's image: valid (none), same", str, ("conv",)),
-        Knob("pool_size", "side of pooling windows, 1 for none", int, ("conv",), True),
+        Knob(
+            "pool_size",
+            "side of pooling windows, 1 for none",
+            int,
+            ("conv",),
+            True,
+            aliases=(
+                "pool",
+                "maxpool",
+                "max_pool",
+            ),
+        ),
         Knob("pooling", "what is kept of a window: max, average", str, ("conv",)),
         Knob("global_pooling", "pooling over the whole map: none, max, average", str, ("conv",)),
         Knob("space_to_depth", "side of the pixel blocks that become channels", int, ("conv",)),
@@ -75,6 +271,8 @@ _ALWAYS_SAID = ("learning_rate", "batch_size", "epochs", "optimizer")
 _MODEL_KNOBS = ("activation", "batch_norm", "dropout")
 _CONV_KNOBS = ("padding", "pooling", "global_pooling", "space_to_depth")
 _DEFAULT_NEURONS = 32
+_SEEDS = ("seed", "seeds", "random_state", "random_seed")
+"""What is often taken for a knob."""
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _FITTED_ONCE = Training(epochs=1)
 """The training of an estimator, which has none of these knobs."""
@@ -104,10 +302,12 @@ class Setting:
         own = kind.knobs if isinstance(kind, Factory) else {}
         for name in knobs:
             if name not in KNOBS and name not in own:
-                hint = did_you_mean(name, {**KNOBS, **own})
-                raise ConfigError(f"{prefix}{name}: no such knob; {hint}")
+                raise ConfigError(f"{prefix}{name}: {no_such_knob(name, {**KNOBS, **own})}")
         if kind not in ("dense", "conv") and not isinstance(kind, Factory):
-            raise ConfigError(f"{prefix}model: found {kind!r}; it must be `dense` or `conv`.")
+            raise ConfigError(
+                f"{prefix}model: found {kind!r}; it must be dense, conv, or a model of your own "
+                "as my_models:make."
+            )
         known = knobs_of(kind)
         for name in knobs:
             if name not in known:
@@ -121,7 +321,7 @@ class Setting:
             else:
                 model = _dense(knobs) if kind == "dense" else _conv(knobs)
         except ValidationError as error:
-            raise ConfigError(prefix + _first_mistake(error)) from error
+            raise ConfigError(prefix + _in_words(error)) from error
         except ValueError as error:
             raise ConfigError(f"{prefix}{error}.") from error
         return cls(model, training)
@@ -168,6 +368,19 @@ def knobs_of(model: Any) -> Mapping[str, Knob]:
     return {name: knob for name, knob in KNOBS.items() if name == "model" or model in knob.models}
 
 
+def no_such_knob(name: str, known: Iterable[str]) -> str:
+    """Why `name` is none of the `known` knobs, and which one is meant, as far as that shows."""
+    if name in _SEEDS:
+        return (
+            "it is no knob: every level is trained with the same seeds, and `seeds` says with how "
+            "many (--seeds on the command line)."
+        )
+    known = set(known)
+    meant = (knob for knob in KNOBS.values() if name.lower() in (*knob.aliases, knob.name))
+    alias = next((knob.name for knob in meant if knob.name in known), None)
+    return f"no such knob; {did_you_mean(alias or name, known)}"
+
+
 def choices(name: str) -> tuple[str, ...] | None:
     """The words that a knob can be set to, as its description says; None if it takes numbers."""
     if name == "model":
@@ -183,7 +396,7 @@ def choices(name: str) -> tuple[str, ...] | None:
 def _whose(name: str) -> str:
     if name in _TRAINING_KNOBS:
         return ", since it is not trained in steps"
-    return f"; it belongs to `model = {KNOBS[name].models[-1]}`"
+    return f"; it belongs to the model {KNOBS[name].models[-1]}"
 
 
 def _knobs_of_model(model: BuiltModel | OwnModel) -> dict[str, Any]:
@@ -264,7 +477,7 @@ def _conv(knobs: Mapping[str, Any]) -> ConvModel:
     if "neurons" in knobs and not says_layers(knobs):
         raise ValueError(
             "neurons: a conv model has no hidden dense layer unless `layers` says so; "
-            "add `layers = 1`"
+            "set `layers` to 1"
         )
     return ConvModel(
         neurons=_hidden_widths(knobs, default_layers=0),
@@ -314,10 +527,7 @@ def _collapse(values: tuple[int, ...]) -> int | list[int]:
     return values[0] if len(set(values)) == 1 else list(values)
 
 
-def _first_mistake(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
-    message = first["msg"].removeprefix("Value error, ")
-    if not name:
-        return f"{message}."
-    return f"{name}: {wrong_value(repr(first['input']), message)}"
+def _in_words(error: ValidationError) -> str:
+    mistake = first_mistake(error)
+    name = f"{mistake['loc'][0]}: " if mistake["loc"] else ""
+    return f"{name}{describe(mistake)}"

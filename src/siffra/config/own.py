@@ -37,13 +37,19 @@ def load_factory(name: str, *folders: Path) -> Factory:
     found = _NAME.fullmatch(name)
     if not found:
         raise ConfigError(f"model: found {name!r}; name a function as `my_models:make`.")
-    module_name, _ = found.groups()
+    module_name, function = found.groups()
     file = Path(*module_name.split(".")).with_suffix(".py")
     path = next((folder / file for folder in folders if (folder / file).is_file()), None)
     if path is None:
         installed = _installed(name)
         if installed is not None:
             return installed
+        if module_name.endswith(".py"):
+            raise ConfigError(
+                f"model: found {name!r}; name the module without .py, as "
+                f"{module_name.removesuffix('.py')}:{function}. It must be a function that makes "
+                "a PyTorch module, or a classifier's class, and no script."
+            )
         places = " or ".join(str(folder.absolute()) for folder in dict.fromkeys(folders))
         raise ConfigError(f"model: {name}: there is no {file} in {places}.")
     return _from_code(name, path.absolute(), path.read_bytes())

@@ -84,11 +84,11 @@ class Training(Frozen):
     def _no_two_descriptions(self) -> Self:
         _needs("momentum", self.momentum, "optimizer", self.optimizer, _MOMENTA, least=True)
         if self.optimizer == "adam" and self.weight_decay:
-            raise ValueError('`weight_decay` with Adam is `optimizer = "adamw"`')
+            raise ValueError("weight_decay: Adam with weight decay is the optimizer adamw")
         if self.optimizer == "adamw" and not self.weight_decay:
             raise ValueError(
-                "weight_decay: found 0; it must be greater than 0 "
-                '(without weight decay it is `optimizer = "adam"`)'
+                "weight_decay: found 0; it must be above 0 "
+                "(without weight decay it is the optimizer adam)"
             )
         for name in ("augment_move", "augment_rotate", "augment_clean", "augment_jitter"):
             users = [kind for kind, fields in _AUGMENTED.items() if name in fields]
@@ -129,10 +129,10 @@ def _needs(
     name: str, value: float, other: str, choice: str, users: Any, *, least: bool = False
 ) -> None:
     if choice not in users and value != 0:
-        wanted = " or ".join(f'"{user}"' for user in users)
-        raise ValueError(f"`{name}` needs `{other} = {wanted}`")
+        *most, last = users
+        wanted = " or ".join(filter(None, (", ".join(most), last)))
+        raise ValueError(f"{name}: it needs the {other} {wanted}; found {choice}")
     if least and choice in users and value == 0:
         raise ValueError(
-            f"{name}: found {value:g}; it must be greater than 0 "
-            f'(without {name} it is `{other} = "sgd"`)'
+            f"{name}: found {value:g}; it must be above 0 (without {name} it is the {other} sgd)"
         )

@@ -17,10 +17,14 @@ _BASE = "base"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of a setting's knobs, and where they were written; `base` gives way to the others."""
+    """Some of a setting's knobs, and where they were written; `base` gives way to the others.
+
+    Knobs of a recipe are a base whose `file` is the recipe's.
+    """
 
     where: str
     knobs: Mapping[str, Any]
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ def assemble(
         ConfigError: No such setting can be made, or built for the data set's images.
         LabFileError: The same, from a lab file: the text names `source` and the key.
     """
+    stated = parts
     try:
         stated = _on_recipe(parts)
         base = {name: v for part in stated if part.where == _BASE for name, v in part.knobs.items()}
@@ -71,7 +76,7 @@ def assemble(
     except ConfigError as error:
         if not source:
             raise
-        located = _located(str(error).removesuffix("."), parts)
+        located = _located(str(error).removesuffix("."), stated)
         raise LabFileError(f"{source}: {located} ({about}).") from error
     length = setting.training.epochs
     return (cut(setting, is_recipe=stated is not parts) if cut else setting), length
@@ -102,13 +107,14 @@ def _on_recipe(parts: Sequence[Part]) -> Sequence[Part]:
         Part(part.where, {knob: v for knob, v in part.knobs.items() if knob != RECIPE})
         for part in parts[naming[-1] :]
     ]
-    return [Part(_BASE, recipe.knobs), *others]
+    return [Part(_BASE, recipe.knobs, recipe.source), *others]
 
 
 def _located(told: str, parts: Sequence[Part]) -> str:
     """`told` behind the key that it is about; if it begins with a knob's name, where that is."""
     name = told.partition(":")[0]
-    where = [part.where for part in parts if name in part.knobs]
-    if where:
-        return f"{where[-1]}.{told}"
-    return f"{[part.where for part in parts if part.knobs][-1]}: {told}"
+    named = [part for part in parts if name in part.knobs]
+    place = named[-1] if named else next(part for part in reversed(parts) if part.knobs)
+    if place.file:
+        return f"recipe {place.file}: knobs{'.' if named else ': '}{told}"
+    return f"{place.where}.{told}" if named else f"{place.where}: {told}"

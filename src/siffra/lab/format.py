@@ -6,6 +6,7 @@ checked when the lab is planned (`siffra.lab.planning`). docs/labs.md describes 
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -23,13 +24,14 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from siffra.config import KNOBS
+from siffra.config import KNOBS, no_such_knob
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTS
 from siffra.errors import did_you_mean
 from siffra.lab.plan import Direction, Figure, ImageSet, Metric
 from siffra.lab.surroundings import RECIPE, Surroundings
 from siffra.lab.texts import safe_name
+from siffra.mistakes import shown
 
 EXPERIMENTS = "experiments"
 """The id by which the experiments are picked among the questions."""
@@ -47,8 +49,8 @@ def _around(info: ValidationInfo) -> Surroundings:
 def _known_knob(name: str, info: ValidationInfo) -> str:
     known = {*KNOBS, RECIPE, *_around(info).knobs}
     if name not in known:
-        hint = did_you_mean(name, known)
-        raise PydanticCustomError("unknown_knob", "no such knob; {hint}", {"hint": hint})
+        why = no_such_knob(name, known)
+        raise PydanticCustomError("unknown_knob", "{why}", {"why": why})
     return name
 
 
@@ -79,18 +81,61 @@ def _known_language(name: str) -> str:
 
 
 def _by_language(value: Any) -> Any:
-    return {"en": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"en": value}
+    if not isinstance(value, dict):
+        raise _not_of_kind(value, "a text in quotes, or a table with one for each language")
+    return value
+
+
+def _is_id(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise PydanticCustomError(
+            "no_id",
+            "found {found}; an id has letters from a to z, digits, - and _, and begins with a "
+            "letter or a digit",
+            {"found": shown(text)},
+        )
+    return text
 
 
 def _listed(value: Any) -> Any:
+    """One level as a list of them."""
     return [value] if isinstance(value, dict) else value
+
+
+def _level(value: Any) -> Any:
+    if not isinstance(value, dict | list | tuple):
+        raise _not_of_kind(value, "a table that names a level, as { neurons = 16 }")
+    return _listed(value)
+
+
+def _yardstick(value: Any) -> Any:
+    if not isinstance(value, dict | list | tuple | int | float):
+        raise _not_of_kind(value, "a number, or a table that names a level, as { neurons = 16 }")
+    return _listed(value)
+
+
+def _level_list(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        raise _not_of_kind(value, "a list of tables, as [{ neurons = 16 }, { neurons = 64 }]")
+    return value
+
+
+def _not_of_kind(value: Any, wanted: str) -> PydanticCustomError:
+    return PydanticCustomError(
+        "not_of_kind",
+        "found {found}; it must be {wanted}",
+        {"found": shown(value), "wanted": wanted},
+    )
 
 
 # An array in TOML is a list, a tuple here; what is in it is checked as strictly as ever.
 _ARRAY = Field(strict=False)
 _SOME = Field(strict=False, min_length=1)
 
-_Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)]
+_ID = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
+_Id = Annotated[str, Field(max_length=40), AfterValidator(_is_id)]
 _Text = Annotated[
     dict[Annotated[str, AfterValidator(_known_language)], Annotated[str, Field(min_length=1)]],
     BeforeValidator(_by_language),
@@ -105,7 +150,7 @@ _Levels = Annotated[tuple[Annotated[Knobs, Field(min_length=1)], ...], _SOME]
 _Against = Annotated[
     Annotated[_Levels, Tag("<levels>")] | Annotated[float, Tag("<number>")],
     Discriminator(lambda value: "<levels>" if isinstance(value, list | tuple) else "<number>"),
-    BeforeValidator(_listed),
+    BeforeValidator(_yardstick),
 ]
 _Fraction = Annotated[float, Field(ge=0, le=1)]
 _Strength = Annotated[float, Field(gt=0)]
@@ -159,7 +204,7 @@ class ClaimTable(_Table):
     metric: Metric = "accuracy"
     on: ImageSet = "test"
     target: Annotated[float, Field(gt=0, le=1)] | None = None
-    level: Annotated[_Levels, BeforeValidator(_listed)]
+    level: Annotated[_Levels, BeforeValidator(_level)]
     against: _Against
     direction: Direction
     margin: Annotated[float, Field(gt=0)] | None = None
@@ -202,7 +247,7 @@ class QuestionTable(_Table):
     by: _Text | None = None
     fixed: Knobs = {}
     vary: Annotated[_Lists, Field(min_length=1)] | None = None
-    levels: _Levels | None = None
+    levels: Annotated[_Levels, BeforeValidator(_level_list)] | None = None
     retune: Annotated[_Lists, AfterValidator(_without_recipe)] = {}
     figures: Annotated[tuple[Figure, ...], _SOME] | None = None
     reported: Annotated[tuple[ReportedLevel, ...], _ARRAY] = ()
@@ -211,8 +256,10 @@ class QuestionTable(_Table):
 
     @model_validator(mode="after")
     def _levels_to_compare(self) -> Self:
-        if (self.vary is None) == (self.levels is None):
-            raise ValueError("a question has either `vary` or `levels`")
+        if self.vary is None and self.levels is None:
+            raise ValueError("it needs `vary` or `levels`: what is compared")
+        if self.vary is not None and self.levels is not None:
+            raise ValueError("it has both `vary` and `levels`; leave one of them out")
         for number, level in enumerate(self.levels or (), start=1):
             missing = [knob for knob in self.varied if knob not in level]
             # Models have different knobs, and a recipe has them all: such levels need not name

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import reprlib
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,13 +12,15 @@ from pydantic_core import ErrorDetails
 
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTS
-from siffra.errors import ConfigError, LabFileError, did_you_mean, wrong_value
+from siffra.errors import ConfigError, LabFileError, did_you_mean
 from siffra.lab.format import ShiftTable, Tables
 from siffra.lab.surroundings import surroundings
 from siffra.lab.texts import unprintable
+from siffra.mistakes import describe, first_mistake, shown
 
 DIGITS = Path(__file__).with_name("digits.toml")
 _MOST_BYTES = 1_000_000
+_ARRAYS_OF_TABLES = ("questions", "experiments", "claims", "reported")
 
 
 class LabFile(Tables):
@@ -50,7 +51,7 @@ def read_lab(path: Path | None = None) -> LabFile:
     except ConfigError as error:
         raise LabFileError(f"{name}: {error}") from error
     except ValidationError as error:
-        raise LabFileError(f"{name}: {_in_words(error.errors(include_url=False)[0])}") from error
+        raise LabFileError(f"{name}: {_in_words(first_mistake(error))}") from error
     digest = hashlib.sha256(content).hexdigest()
     values = dict(checked) | {"data": around.data(_shifted(checked.data, checked.shifts))}
     return LabFile.model_construct(None, **values, source=name, digest=digest)
@@ -99,24 +100,15 @@ def _shifted(data: DataSource, shifts: ShiftTable | None) -> DataSource:
 
 def _in_words(error: ErrorDetails) -> str:
     """`questions[2].vary.bacth_size: no such knob; did you mean `batch_size`?`."""
-    kind, context = error["type"], error.get("ctx", {})
-    key = _key(error["loc"])
-    found = reprlib.repr(error["input"])
-    if kind in ("unknown_knob", "unknown_language"):
-        return f"{key}: {error['msg']}"
+    kind, key = error["type"], _key(error["loc"])
     if kind == "unknown_key":
-        return f"{_key((*error['loc'], context['key']))}: {error['msg']}"
+        key = _key((*error["loc"], error.get("ctx", {})["key"]))
     if kind == "extra_forbidden":  # DataSource is the one table that is not a _Table
         return f"{key}: no such key; {did_you_mean(str(error['loc'][-1]), DataSource.model_fields)}"
-    if kind == "missing":
-        return f"{key}: it is missing."
-    if kind == "literal_error":
-        known = re.findall("'([^']+)'", context["expected"])
-        return f"{key}: found {found}; {did_you_mean(str(error['input']), known)}"
-    message = error["msg"].removeprefix("Value error, ")
-    if kind == "value_error":
-        return f"{key}: {message}." if key else f"{message}."
-    return f"{key}: {wrong_value(found, message)}"
+    if kind == "tuple_type" and key.rpartition(".")[2] in _ARRAYS_OF_TABLES:
+        header = re.sub(r"\[\d+\]", "", key)
+        return f"{key}: found {shown(error['input'])}; write each under a line `[[{header}]]`."
+    return f"{key}: {describe(error)}" if key else describe(error)
 
 
 def _key(location: Iterable[int | str]) -> str:

@@ -129,15 +129,21 @@ def plan_vary(
     Raises:
         ConfigError: A knob or a value is wrong, or there is nothing to compare.
     """
+    if not isinstance(vary, Mapping):
+        raise ConfigError(f"levels: found {vary!r}; give a dict, as {{'neurons': [8, 16]}}.")
     for knob, values in vary.items():
         if isinstance(values, str) or not isinstance(values, Sequence):
-            raise ConfigError(f"{knob}: found {values!r}; give a list of values to compare.")
+            raise ConfigError(
+                f"{knob}: found {values!r}; give a list of values to compare, as [8, 16]."
+            )
     if both := sorted(set(vary) & set(fixed)):
         raise ConfigError(f"{both[0]}: it cannot be both varied and fixed.")
     combinations = list(itertools.islice(_combinations(vary), MOST_LEVELS + 1))
-    if not 2 <= len(combinations) <= MOST_LEVELS:
+    if not 2 <= (count := len(combinations)) <= MOST_LEVELS:
+        many = f"more than {MOST_LEVELS:,}" if count > MOST_LEVELS else f"{count}"
         raise ConfigError(
-            f"{', '.join(vary) or 'vary'}: give two values or more, {MOST_LEVELS:,} at most."
+            f"{', '.join(vary) or 'levels'}: found {many} to compare; give two values or more, "
+            f"{MOST_LEVELS:,} at most."
         )
     levels = tuple(
         Level(knobs, (assemble([Part("base", base or {}), *parts], dataset)[0],), {})

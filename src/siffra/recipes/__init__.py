@@ -16,7 +16,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from siffra.errors import RecipeError, did_you_mean, wrong_value
+from siffra.errors import RecipeError, did_you_mean
+from siffra.mistakes import describe, first_mistake
 
 __all__ = [
     "Interval",
@@ -118,6 +119,8 @@ def find_recipe(name: str | Path) -> Recipe:
     shipped = shipped_names()
     if str(name) in shipped:
         return read_recipe(shipped_file(str(name)))
+    if not str(name):
+        raise RecipeError(f"found ''; name a recipe ({', '.join(shipped)}) or its file.")
     path = Path(name)
     if path.suffix != ".toml" and not path.exists():
         raise RecipeError(
@@ -132,6 +135,8 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: It cannot be read, or is no recipe; the text names the file and the key.
     """
+    if path.is_dir():
+        raise RecipeError(f"{path}: it is a folder; a recipe is a TOML file.")
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
@@ -148,7 +153,7 @@ def read_recipe(path: Path) -> Recipe:
     except RecursionError as error:
         raise RecipeError(f"{path}: its arrays or tables are nested too deeply.") from error
     except ValidationError as error:
-        raise RecipeError(f"{path}: {_in_words(error.errors(include_url=False)[0])}") from error
+        raise RecipeError(f"{path}: {_in_words(first_mistake(error))}") from error
     return Recipe(path.stem, path.name, read.knobs, read.budget, read.measured)
 
 
@@ -171,6 +176,4 @@ def _in_words(error: ErrorDetails) -> str:
         *tables, name = error["loc"]
         known = _table_at(tuple(tables)).model_fields
         return f"{key}: no such key; {did_you_mean(str(name), known)}"
-    if error["type"] == "missing":
-        return f"{key}: it is missing."
-    return f"{key}: {wrong_value(repr(error['input']), error['msg'])}"
+    return f"{key}: {describe(error)}"
