@@ -1,11 +1,12 @@
 """What tests of several modules share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from siffra.data.dataset import Dataset, Images
 from siffra.data.load import load_dataset
+from siffra.load import Load, LoadMeter
 
 
 def make_digits(train: int, rest: int = 60) -> Dataset:
@@ -24,6 +25,21 @@ def make_digits(train: int, rest: int = 60) -> Dataset:
         shifted={name: some(images, rest) for name, images in full.shifted.items()},
         fingerprint=f"{train:032x}{rest:032x}",
     )
+
+
+class QuietMachine(LoadMeter):
+    """Says of every training that it had its machine for itself."""
+
+    def load(self) -> Load:
+        return Load(wall=1.0, cpu=1.0, waited=0.0, average=0.5)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_machine() -> Iterator[None]:
+    """Answers do not depend on what else this machine does while the tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("siffra.run.LoadMeter", QuietMachine)
+        yield
 
 
 @pytest.fixture(scope="session")

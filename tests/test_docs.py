@@ -106,6 +106,9 @@ def essence(told: str) -> list[str]:
     times = r"(?:(?:but |and )?training|though|(?:all|both) take)"
     text = re.sub(rf"[,;] {times}.*?(?=\.(?: [A-Z]|$))", "", text)
     text = re.sub(r"about [\d.]+ (?:s|min) of training", "", text)
+    text = re.sub(
+        r"With [^.]*(?:\.\d[^.]*)*on a busy machine[^.]*\.|\* Some of these[^.]*\.", "", text
+    )
     text = re.sub(rf"± {_NUMBER}|\({_NUMBER}–{_NUMBER}\)", "", text)
     return text.split()
 

@@ -29,6 +29,7 @@ FLOORS = (
     "network",
     "engine",
     "cpu",
+    "load",
     "run",
     "examination",
     "views",

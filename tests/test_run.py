@@ -10,6 +10,7 @@ from small import small_dataset
 from siffra.config import Setting
 from siffra.engine.base import EpochEnd
 from siffra.engine.native.engine import NativeEngine
+from siffra.load import Load, LoadMeter, Reading
 from siffra.run import SCORING, Record, run, run_key, setting_id
 from siffra.scores import accuracy
 
@@ -145,3 +146,32 @@ def test_the_key_changes_with_all_that_decides_a_run():
     assert len(set(keys)) == len(keys)
     assert key() == key({"layers": 1, "optimizer": "sgd", "learning_rate": 0.7})
     assert len(key()) == 64
+
+
+def test_the_load_of_training_alone_is_kept(monkeypatch):
+    """By a clock that goes on by one at each look; scoring and what is told lie between."""
+    ticks = iter(range(100))
+
+    def read():
+        now = next(ticks)
+        return Reading(float(now), 2.0 * now, {1: 0.5 * now})
+
+    monkeypatch.setattr("siffra.run.LoadMeter", lambda **told: LoadMeter(**told, read=read))
+    record, _ = run(SETTING, DATASET, 0, NativeEngine(), lambda number, epoch: next(ticks))
+
+    assert record.load is not None
+    assert (record.load.wall, record.load.cpu, record.load.waited) == (3.0, 6.0, 1.5)
+    assert record.is_busy
+
+
+def test_records_of_before_loads_were_measured_say_nothing_of_them(result):
+    record, _ = result
+    assert Record.model_validate_json(record.model_dump_json()) == record
+    old = record.model_dump(mode="json")
+    del old["load"]
+
+    read = Record.model_validate_json(json.dumps(old))
+
+    assert (read.load, read.is_busy) == (None, False)
+    assert "load" not in read.model_dump(mode="json")
+    assert not read.model_copy(update={"load": Load(wall=1, cpu=1, waited=0)}).is_busy

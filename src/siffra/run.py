@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
-from siffra.config import Model, Setting, Training
+from siffra.config import EstimatorModel, Model, Setting, Training
 from siffra.cpu import cpu_name
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.choice import engine_for
+from siffra.load import Load, LoadMeter
 from siffra.network import network_for
 from siffra.scores import accuracy, confusion_matrix
 
@@ -77,6 +78,7 @@ class Record(_Frozen):
     network's, on all images of each set, but for `train`: there, on as many as `val` has.
     `seconds` is training alone; compiling and scoring are apart. `scoring` is the `SCORING` that
     it was scored by. `class_names` are the data's own, if its classes are not just numbered.
+    `load` is what the training had of its machine; None in records of before that was measured.
     """
 
     key: str
@@ -99,6 +101,7 @@ class Record(_Frozen):
     machine: Machine
     finished: datetime
     class_names: tuple[str, ...] = ()
+    load: Load | None = None
 
     @model_serializer(mode="wrap")
     def _told(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -106,7 +109,14 @@ class Record(_Frozen):
         told = serialize(self)
         if not self.class_names:
             told.pop("class_names", None)
+        if self.load is None:
+            told.pop("load", None)
         return told
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether its times were taken on a machine known to be busy with something else."""
+        return self.load is not None and self.load.is_busy
 
     @property
     def setting(self) -> Setting:
@@ -178,8 +188,13 @@ def run(
     def confusion_of(images: Images, shares: np.ndarray) -> np.ndarray:
         return confusion_matrix(images.y, shares.argmax(axis=1), dataset.classes)
 
+    # What a GPU does, or processes of an estimator's own, is no processor time of this process.
+    on_cpu = not isinstance(setting.model, EstimatorModel) and "gpu" not in engine.versions
+    meter = LoadMeter(counts_cpu=on_cpu)
+
     def end_epoch(end: EpochEnd, fitted: Fitted) -> None:
         nonlocal scoring_seconds
+        meter.stop()
         started = time.perf_counter()
         if not kept:
             kept.update({name: fitted.keep(images.x) for name, images in curves.items()})
@@ -191,8 +206,11 @@ def run(
         epoch = Epoch(loss=loss, seconds=end.seconds, accuracy={"train": end.accuracy, **reached})
         epochs.append(epoch)
         on_epoch(end.epoch, epoch)
+        meter.start()
 
+    meter.start()
     fitted = engine.fit(setting.model, setting.training, dataset, seed, end_epoch)
+    load = meter.load()
     sets = {**dataset.sets, "train": dataset.train.some(len(dataset.val))}
     started = time.perf_counter()
     confusion = {
@@ -220,6 +238,7 @@ def run(
         machine=_machine_of(engine),
         finished=datetime.now(UTC),
         class_names=dataset.class_names,
+        load=load,
     )
     return record, fitted
 

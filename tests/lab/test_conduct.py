@@ -30,6 +30,7 @@ from siffra.lab.conduct import (
     conduct,
     estimate,
 )
+from siffra.load import Load
 from siffra.run import run_key
 from siffra.store import Store, open_store
 
@@ -379,3 +380,21 @@ class TestEstimate:
 
         # One neuron more is a little more work, whatever the machine's own speed.
         assert taken < predicted < 1.5 * taken
+
+
+def test_those_runs_alone_are_made_anew_that_were_made_on_a_busy_machine(engine, store):
+    plan = small_plan(seeds=(0, 1))
+    records = conduct(plan, DATASET, engine, store)
+    (place, disturbed), *_ = records.items()
+    busy = Load(wall=9.0, cpu=3.0, waited=6.0)
+    store.add(disturbed.model_copy(update={"load": busy}), replace=True)
+    before = {key: record.finished for key, record in records.items()}
+    assert store.get(disturbed.key).is_busy
+
+    assert estimate(plan, DATASET, engine, store).have == len(records)
+    assert estimate(plan, DATASET, engine, store, fresh="busy").have == len(records) - 1
+    made = conduct(plan, DATASET, engine, store, fresh="busy")
+
+    assert [where for where in made if made[where].finished != before[where]] == [place]
+    assert results(made) == results(records)
+    assert not store.get(disturbed.key).is_busy

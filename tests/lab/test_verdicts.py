@@ -15,6 +15,7 @@ from siffra.lab.judging import holm, judge, verdict
 from siffra.lab.plan import Experiment
 from siffra.lab.statistics import Comparison
 from siffra.lab.verdicts import answer
+from siffra.load import Load
 
 DECIDED = {"supported", "refuted", "no difference"}
 MIRROR = {"supported": "refuted", "refuted": "supported"}
@@ -409,6 +410,52 @@ class TestAnswers:
             "never reached",
         )
         assert found.claims[0].seeds_needed is None
+
+
+BUSY = Load(wall=9.0, cpu=3.0, waited=6.0)
+
+
+class TestBusyMachine:
+    """Level 0 takes half as long; where the machine was busy, as long as may be."""
+
+    LEVELS = tuple(make_level({"neurons": n, "epochs": 2}) for n in (4, 8))
+
+    def found(self, busy, claim=None):
+        """What becomes of a claim if the runs of level 0 with these seeds are `busy`."""
+        plan = make_plan(make_question(self.LEVELS, [claim or make_claim("seconds")]))
+        records = {}
+        for number, level in enumerate(self.LEVELS):
+            for seed in plan.seeds:
+                seconds = (1.0 + number) * (1 + seed / 100)
+                record = make_record(level.settings[0], seed, epoch_seconds=seconds)
+                if number == 0 and seed in busy:
+                    slow = make_record(level.settings[0], seed, epoch_seconds=40 * seconds)
+                    record = slow.model_copy(update={"load": BUSY})
+                records[level.settings[0], seed] = record
+        (question,) = answer(plan, records).questions
+        return question.claims[0], question
+
+    def test_seeds_of_disturbed_runs_do_not_decide_about_times(self):
+        claim, question = self.found(busy=(1, 3))
+
+        assert (claim.verdict, claim.reason) == ("supported", "busy machine")
+        assert (claim.busy, claim.runs, claim.left_out) == (2, 10, 2)
+        assert claim.estimate.values == pytest.approx([0.5] * 3)
+        assert [level.busy for level in question.levels] == [2, 0]
+
+    @pytest.mark.parametrize("metric", ["seconds", "seconds_to"])
+    @pytest.mark.parametrize("busy", [(0, 1, 2, 3, 4), (0, 1, 2, 3)])
+    def test_where_too_few_are_left_nothing_is_decided(self, metric, busy):
+        claim, _ = self.found(busy, make_claim(metric))
+
+        assert (claim.verdict, claim.reason) == ("inconclusive", "busy machine")
+        assert (claim.busy, claim.runs) == (len(busy), 10)
+
+    def test_accuracies_are_none_the_worse_for_it(self):
+        quiet, _ = self.found((), make_claim("epochs_to"))
+        busy, _ = self.found((0, 1, 2), make_claim("epochs_to"))
+
+        assert busy == quiet
 
 
 class TestMissingRuns:

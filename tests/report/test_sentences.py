@@ -12,12 +12,14 @@ from report.fake_answers import (
 )
 
 from siffra.lab.edges import Edge
+from siffra.load import Load
 from siffra.report.sentences import (
     answer_sentence,
     summary_sentence,
     verdict_name,
     verdict_sentence,
 )
+from siffra.report.terminal import answer_text
 from siffra.report.words import words_in
 
 
@@ -249,6 +251,38 @@ def test_where_one_side_never_reached_it_a_longer_training_is_advised(answers, l
 
     assert told in said
     assert words_in(language)("needs_many") not in said
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "3 of 10 runs were made on a busy machine, and their seeds are left out; with"),
+        ("sv", "3 av 10 körningar gjordes medan datorn var upptagen, och deras frön räknas inte;"),
+    ],
+)
+def test_what_a_busy_machine_kept_from_being_decided_is_told(answers, language, told):
+    question = answers.questions[0]
+    found = dataclasses.replace(question.claims[0], reason="busy machine", busy=3, runs=10)
+
+    assert told in verdict_sentence(found, question.question, language)
+
+
+@pytest.mark.parametrize("language", ["en", "sv"])
+def test_an_answer_says_that_its_times_are_from_a_busy_machine(answers, language):
+    question = answers.questions[0]
+    busy = Load(wall=9.0, cpu=3.0, waited=6.0)
+    first, *others = question.levels
+    disturbed = tuple(r.model_copy(update={"load": busy}) for r in first.records)
+    found = dataclasses.replace(
+        question, levels=(dataclasses.replace(first, records=disturbed), *others)
+    )
+    text = answer_text(found, language)
+
+    said = {"en": "on a busy machine, so that", "sv": "medan datorn var upptagen, så"}[language]
+    assert said not in answer_sentence(question, language)
+    assert said in answer_sentence(found, language)
+    assert "\n* " in text
+    assert sum("*  " in line for line in text.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from siffra.engine.base import Engine
 from siffra.errors import SiffraError
 from siffra.examination import Examined
 from siffra.export.tables import Table, table_rows
-from siffra.lab.conduct import Cost, Event, conduct, estimate
+from siffra.lab.conduct import Cost, Event, Fresh, conduct, estimate
 from siffra.lab.format import EXPERIMENTS
 from siffra.lab.labfile import read_lab
 from siffra.lab.plan import Plan, Text
@@ -49,6 +49,7 @@ def vary(
     until_decided: bool = False,
     max_seeds: int | None = None,
     examines: bool = False,
+    fresh: Fresh = False,
     data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
@@ -71,6 +72,7 @@ def vary(
         max_seeds: Seeds at the last look (default: four times those of the first).
         examines: Look into each network as its training ends, about a second a run, for the
             report's figures of how it bears shifts and of its mistakes.
+        fresh: As of `run_lab`.
         data: See `DataLike`.
         engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads to compute with (default: one per core).
@@ -90,6 +92,7 @@ def vary(
         until_decided=until_decided,
         max_seeds=max_seeds,
         examines=examines,
+        fresh=fresh,
         data=data,
         engine=engine,
         threads=threads,
@@ -108,7 +111,7 @@ def run_lab(
     until_decided: bool = False,
     max_seeds: int | None = None,
     only: Sequence[str] = (),
-    fresh: bool = False,
+    fresh: Fresh = False,
     data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
@@ -135,7 +138,8 @@ def run_lab(
             that the allowance for mistakes is spread over, until all are decided.
         max_seeds: Seeds at the last look (default: four times those of the first).
         only: The ids of the questions and experiments to run; none means all.
-        fresh: Make the stored runs too; each is replaced when its new one is there.
+        fresh: Make the stored runs too, or those that were made on a busy machine (`"busy"`); each
+            is replaced when its new one is there.
         data: See `DataLike`; in the place of what the lab file names. The lab's shifts hold.
         engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads to compute with (default: one per core, or one where runs share a machine).
@@ -280,7 +284,7 @@ class Job:
     dataset: Dataset
     engine: Engine
     store: Store
-    fresh: bool = False
+    fresh: Fresh = False
     site: Site | None = None
 
     @property
@@ -307,9 +311,9 @@ class Job:
         return [Part(name, ask, self._cost(part)) for name, ask, part in parts]
 
     def conduct(self, on_event: Callable[[Event], None] = lambda event: None) -> LabResult:
-        """Make the runs that are missing (a `fresh` job: all), and answer; the lab is kept.
+        """Make the runs that are missing (if `fresh`, stored ones too), and answer; keep the lab.
 
-        One on data that is in memory alone is not: nobody could go on with it.
+        A lab on data that is in memory alone is not kept: nobody could go on with it.
         """
         if self.plan.data is not None:
             Shelf(self.store.path).keep(kept_lab(self.plan, self.dataset, self.engine))
@@ -341,7 +345,7 @@ def lab_job(
     until_decided: bool = False,
     max_seeds: int | None = None,
     only: Sequence[str] = (),
-    fresh: bool = False,
+    fresh: Fresh = False,
     examines: bool = True,
     data: DataLike = None,
     engine: str = "native",
@@ -386,6 +390,7 @@ def vary_job(
     until_decided: bool = False,
     max_seeds: int | None = None,
     examines: bool = False,
+    fresh: Fresh = False,
     data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
@@ -406,4 +411,4 @@ def vary_job(
         examines=examines,
     )
     with open_store(store or default_store_path()) as runs:
-        yield Job(replace(plan, engine=engine), dataset, trainer, runs)
+        yield Job(replace(plan, engine=engine), dataset, trainer, runs, fresh)

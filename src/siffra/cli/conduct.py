@@ -53,7 +53,7 @@ def conduct(job: "Job", language: str) -> "LabResult":
 
             return job.conduct(show)
     except KeyboardInterrupt as interrupt:
-        key = "progress.stopped_fresh" if job.fresh else "progress.stopped"
+        key = "progress.stopped_fresh" if job.fresh is True else "progress.stopped"
         echo(words(key, done=done, runs=total, left=total - done), err=True)
         raise typer.Exit(INTERRUPTED) from interrupt
 

@@ -67,6 +67,10 @@ RecipeOption = Annotated[
 SeedsOption = Annotated[
     int | None, typer.Option(help="How many seeds each run is repeated with.", min=1, metavar="N")
 ]
+FreshBusyOption = Annotated[
+    bool,
+    typer.Option("--fresh-busy", help="Make those runs anew that were made on a busy machine."),
+]
 UntilDecidedOption = Annotated[
     bool,
     typer.Option("--until-decided", help="Add seeds for what is still open, at a few set looks."),

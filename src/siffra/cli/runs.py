@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from siffra.cli.runs_sql import sql
 from siffra.config import GREATEST_SEED, KNOBS
 from siffra.errors import ConfigError, did_you_mean
 from siffra.terminal import console, echo_json
+
+if TYPE_CHECKING:
+    from siffra.load import Load
 
 runs = typer.Typer()
 runs.callback(invoke_without_command=True, help="List, show, ask or export finished runs.")(
@@ -72,14 +75,27 @@ def list_(
             " ".join(f"{k}={spell(v)}" for k, v in record.setting.knobs().items()),
             str(record.seed),
             *(_percent(record.accuracy.get(name)) for name in sets),
-            f"{record.seconds:.2f}",
+            f"{record.seconds:.2f}" + "*" * record.is_busy,
             *(() if narrow else origin),
         )
     out.print(table)
+    if any(record.is_busy for record in records):
+        out.print("* on a busy machine, so that it may be far too long")
 
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.2%}"
+
+
+def _load(load: "Load | None") -> str:
+    """Whether the machine was busy while a run trained on it, and what says so."""
+    if load is None:
+        return "not known whether it was busy"
+    if not load.is_busy:
+        return "not busy with anything else"
+    short = "" if load.cpu is None else f"; {load.cpu:.2f} s of processor time"
+    waited = "" if load.waited is None else f"; its threads waited {load.waited:.2f} s"
+    return f"busy: the time may be far too long ({load.wall:.2f} s went by{short}{waited})"
 
 
 @runs.command()
@@ -109,6 +125,7 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
         "engine": f"{record.engine} {record.engine_version}",
         "parameters": f"{record.parameters:,}" if record.parameters else "–",
         "training": f"{record.seconds:.2f} s",
+        "its machine": _load(record.load),
         "machine": f"{record.machine.cpu}, {record.machine.threads} threads",
         "finished": f"{record.finished.astimezone():%Y-%m-%d %H:%M}",
         **{f"accuracy, {name}": f"{share:.2%}" for name, share in record.accuracy.items()},

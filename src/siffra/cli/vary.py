@@ -12,6 +12,7 @@ from siffra.cli.lab import Language, LanguageOption
 from siffra.cli.options import (
     EngineName,
     EngineOption,
+    FreshBusyOption,
     JsonOption,
     MaxSeedsOption,
     RecipeOption,
@@ -49,6 +50,7 @@ def vary(
         Path | None, typer.Option(help="Write the full report to this folder.", metavar="DIR")
     ] = None,
     language: LanguageOption = Language.en,
+    fresh_busy: FreshBusyOption = False,
     as_json: JsonOption = False,
     data: "DataSource | None" = None,
     engine: EngineOption = EngineName.native,
@@ -80,6 +82,7 @@ def vary(
         until_decided=until_decided,
         max_seeds=max_seeds,
         examines=out is not None,
+        fresh="busy" if fresh_busy else False,
         data=data,
         engine=engine,
         threads=threads,

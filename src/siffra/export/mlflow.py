@@ -149,6 +149,11 @@ def _log(store: MlflowStore, parents: Sequence[_Parent], root: str | None, on_ru
             on_run(done, runs)
 
 
+def _load(record: Record) -> dict[str, str]:
+    """Whether the machine was busy with something else, where that is known."""
+    return {"siffra.busy": str(record.is_busy).lower()} if record.load else {}
+
+
 def _run(parent: str, child: _Child) -> Entry:
     """One run: its knobs, its curves by epoch, its scores after the last."""
     record = child.record
@@ -172,7 +177,12 @@ def _run(parent: str, child: _Child) -> Entry:
         id=f"{parent}, run {record.key}",
         name=child.name,
         params={knob: str(value) for knob, value in told.items()},
-        tags={"siffra.key": record.key, "siffra.setting": setting_id(record), **child.tags},
+        tags={
+            "siffra.key": record.key,
+            "siffra.setting": setting_id(record),
+            **_load(record),
+            **child.tags,
+        },
         metrics=metrics,
         times=(ended - record.seconds, ended),
         failed=record.diverged,

@@ -93,7 +93,10 @@ def _session(record: Record) -> Iterator[Any]:
         }
         yield _scalars(scalars, step, clock)
     final = {f"final/accuracy/{name}": value for name, value in record.accuracy.items()}
-    yield _scalars(final | {"final/seconds": record.seconds}, len(record.epochs), ended)
+    final["final/seconds"] = record.seconds
+    if record.load:
+        final["final/busy"] = float(record.is_busy)
+    yield _scalars(final, len(record.epochs), ended)
     status = _hparams_api.STATUS_FAILURE if record.diverged else _hparams_api.STATUS_SUCCESS
     yield _event.Event(wall_time=ended, summary=_ended(status, ended))
 

@@ -60,7 +60,8 @@ class Comparison:
     runs would have shown may be anything, so that one of them opens both sides. (Without them
     the verdict would rest on the seeds that happened to reach the target.)
 
-    `left_out` counts the seeds whose times were made on another machine than the others'.
+    `left_out` counts the seeds whose times were made on another machine than the others', or on a
+    busy one: so were `busy` of the `runs` that were to be compared.
     `prior` is what comparisons of the same kind say about its variance.
     """
 
@@ -72,6 +73,8 @@ class Comparison:
     censored: int = 0
     silent: int = 0
     left_out: int = 0
+    busy: int = 0
+    runs: int = 0
     prior: Prior | None = None
 
     @property

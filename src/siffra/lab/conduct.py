@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
@@ -57,6 +58,10 @@ MOST_LOSSES = 3
 """A run whose maker is gone so often takes the lab down with it: it may well be the cause."""
 
 
+Fresh = bool | Literal["busy"]
+"""Whether stored runs are made anew: all, or those that were made on a busy machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What a plan asks for: `runs` in all, `have` of them stored, `seconds` for the others.
@@ -76,7 +81,7 @@ def conduct(
     store: Store,
     on_event: Callable[[Event], None] = lambda event: None,
     *,
-    fresh: bool = False,
+    fresh: Fresh = False,
     site: Site | None = None,
 ) -> dict[tuple[Setting, int], Record]:
     """Have every run of `plan` made that is not stored; return them all, by setting and seed.
@@ -91,7 +96,8 @@ def conduct(
     `on_event` raises, loses the runs at work only. A run whose maker is gone is made again, but
     not for ever.
 
-    A `fresh` conducting makes the stored runs too, and replaces each when its new one is there.
+    A `fresh` conducting makes the stored runs too, and replaces each when its new one is there;
+    with "busy", those whose times were taken on a busy machine.
 
     A plan with looks is judged at each; then the runs of the next look are made, of those claims
     that are still open.
@@ -117,10 +123,10 @@ def estimate(
     engine: Engine,
     store: Store,
     *,
-    fresh: bool = False,
+    fresh: Fresh = False,
     site: Site | None = None,
 ) -> Cost:
-    """What conducting `plan` on `site` would take; a `fresh` conducting has nothing stored.
+    """What conducting `plan` on `site` would take; a `fresh` conducting makes stored runs as well.
 
     Of a plan with looks, as far as the next look that is not made: what comes then is not known.
 
@@ -135,7 +141,7 @@ def estimate(
     current: Plan | None = plan
     while current:
         keys = run_keys(current, dataset, engine)
-        stored = set() if fresh else _stored(keys, store)
+        stored = _stored(keys, store) - _anew(keys, store, fresh)
         missing = [planned for planned, key in keys.items() if key not in stored]
         runs, have = runs + len(keys), have + len(keys) - len(missing)
         if missing or not plan.looks:
@@ -162,6 +168,17 @@ def _stored(keys: Mapping[PlannedRun, str], store: Store) -> set[str]:
     return store.stored(keys.values()) - (wanted - store.examined(wanted))
 
 
+def _anew(keys: Mapping[PlannedRun, str], store: Store, fresh: Fresh) -> frozenset[str]:
+    """The keys of the stored runs that a `fresh` conducting makes all the same."""
+    if not fresh:
+        return frozenset()
+    stored = store.stored(keys.values())
+    if fresh != "busy":
+        return frozenset(stored)
+    found = store.get_all(stored)
+    return frozenset(key for key, record in found.items() if record.is_busy)
+
+
 def _shared_out(seconds: float, runs: int, site: Site) -> float:
     """Wall seconds of `runs` that take `seconds` one after the other."""
     return seconds / max(1, min(site.size, runs))
@@ -181,14 +198,14 @@ class _Conductor:
         engine: Engine,
         store: Store,
         on_event: Callable[[Event], None],
-        fresh: bool,
+        fresh: Fresh,
         before: int,
         site: Site,
     ) -> None:
         self._store, self._on_event, self._site = store, on_event, site
-        self._fresh = fresh
         self._before = before  # runs of earlier looks
         self._keys = run_keys(plan, dataset, engine)
+        self._anew = _anew(self._keys, store, fresh)
         self._costs = Costs(dataset, engine, store, site.jobs)
         self._records: dict[PlannedRun, Record] = {}
         self._ahead: deque[PlannedRun] = deque()
@@ -230,7 +247,7 @@ class _Conductor:
                 time.sleep(_POLL)
 
     def _reuse_stored(self) -> None:
-        stored = set() if self._fresh else _stored(self._keys, self._store)
+        stored = _stored(self._keys, self._store) - self._anew
         found = self._store.get_all(stored)
         for planned, key in self._keys.items():
             if key in found:
@@ -260,7 +277,7 @@ class _Conductor:
     def _not_stored(self, some: Sequence[PlannedRun]) -> list[PlannedRun]:
         """Those that nobody has stored meanwhile; the others are reused."""
         keys = {planned: self._keys[planned] for planned in some}
-        stored = set() if self._fresh else _stored(keys, self._store)
+        stored = _stored(keys, self._store) - self._anew
         found = self._store.get_all(stored)
         reused = {planned: found[key] for planned, key in keys.items() if key in found}
         for planned, record in reused.items():
@@ -274,7 +291,9 @@ class _Conductor:
         """Those that are now ours to make."""
         claimed: set[str] = set()
         for anew in (False, True):
-            keys = [self._keys[p] for p in missing if (self._fresh or p.examine) == anew]
+            keys = [
+                self._keys[p] for p in missing if (p.examine or self._keys[p] in self._anew) == anew
+            ]
             claimed |= self._store.claim_all(keys, replace=anew) if keys else set()
         return {planned for planned in missing if self._keys[planned] in claimed}
 
@@ -318,8 +337,14 @@ class _Conductor:
                     f"run {self._keys[one.run][:12]} was made as {one.record.key[:12]}: another "
                     "siffra, engine or data set is where it was made; install the same there."
                 )
-        finished = [(one.record, one.examination) for one in made]
-        stayed = self._store.add_all(finished, replace=self._fresh)
+        stayed: set[str] = set()
+        for replaced in (False, True):
+            finished = [
+                (one.record, one.examination)
+                for one in made
+                if (one.record.key in self._anew) == replaced
+            ]
+            stayed |= self._store.add_all(finished, replace=replaced) if finished else set()
         for one in made:
             self._costs.learn(one.record)
             # Not the new one, where the run was made again for its examination.

@@ -49,7 +49,9 @@ class ClaimAnswer:
     more than 1,000, or cannot be said). `reason` is a short code for what is unusual:
     "too short", "too few epochs" (fewer than five have no fifths to measure a decline between),
     "never reached" (by neither side in some seed), "unreached" (by some runs of one
-    side, so that more seeds would hardly decide it), "too few seeds", "several machines" (times of
+    side, so that more seeds would hardly decide it), "too few seeds", "busy machine" (seeds were
+    left out since `busy` of the claim's `runs` were made while the machine did something else: run
+    again on a quiet one they may decide it), "several machines" (times of
     `left_out` seeds were not compared: the runs are not all from the machine, number of threads
     and of runs at once that most are from), "" if nothing is. `look` is the number of seeds at
     which a lab with looks decided the claim (None: not decided, or a lab without).
@@ -61,6 +63,8 @@ class ClaimAnswer:
     seeds_needed: int | None
     reason: str
     left_out: int = 0
+    busy: int = 0
+    runs: int = 0
     look: int | None = None
 
 
@@ -147,6 +151,8 @@ class ClaimTest:
             seeds_needed=needed,
             reason=_reason(comparison, hopeless=open_yet and needed is None),
             left_out=comparison.left_out,
+            busy=comparison.busy,
+            runs=comparison.runs,
         )
 
 
@@ -274,6 +280,8 @@ def _seeds_needed(claim: Claim, comparison: Comparison, level: float) -> int | N
 
 def _reason(comparison: Comparison, *, hopeless: bool) -> str:
     """What is unusual; a `hopeless` claim would not be decided by more seeds such as these."""
+    if comparison.busy:
+        return "busy machine"
     if comparison.left_out:
         return "several machines"
     if comparison.seeds + comparison.silent < 2:

@@ -36,6 +36,11 @@ class LevelAnswer:
     tried: tuple[Record, ...]
     edge: tuple[Edge, ...] = ()
 
+    @property
+    def busy(self) -> int:
+        """How many of the runs were made on a machine that was busy with something else."""
+        return sum(record.is_busy for record in self.records)
+
 
 def see_level(
     question: Question, level: Level, seeds: Sequence[int], records: Records

@@ -98,7 +98,8 @@ def compare(
     """Pair `level` with `against`, seed by seed.
 
     Times are compared within one machine and number of threads and of runs at once, the one that
-    most seeds were made on; the other seeds are left out.
+    most seeds were made on; the other seeds are left out, and so are those of which a run was made
+    while the machine was busy.
 
     Args:
         claim: Says what is measured.
@@ -111,10 +112,14 @@ def compare(
         number = Side(_log(against) if scale == "ratio" else against, step=0.0)
         against = [()] * len(level)
     seeds = list(zip(level, against, strict=True))
+    busy = runs = 0
     if claim.metric in ("seconds", "seconds_to"):
-        seeds = _on_one_machine(seeds)
+        made = [record for sides in seeds for side in sides for record in side]
+        busy, runs = sum(record.is_busy for record in made), len(made)
+        seeds = _on_one_machine(_undisturbed(seeds))
     pairs = [(_side(claim, ours), number or _side(claim, theirs)) for ours, theirs in seeds]
-    return replace(paired(pairs, scale), left_out=len(level) - len(pairs))
+    left_out = len(level) - len(pairs)
+    return replace(paired(pairs, scale), left_out=left_out, busy=busy, runs=runs)
 
 
 def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str) -> Comparison:
@@ -133,7 +138,8 @@ def compare_seconds(
     """Training time, the logarithm of `level` over `against`, over the seeds that both have.
 
     On the scale `difference` it is `level` minus `against`, in seconds. Of seeds made on several
-    machines, or with other threads or company, the most that one has.
+    machines, or with other threads or company, the most that one has; without those of which a
+    run was made while the machine was busy.
     """
 
     def side(records: Sequence[Record]) -> Side:
@@ -141,7 +147,7 @@ def compare_seconds(
         return Side(_log(seconds) if scale == "ratio" else seconds, step=0.0)
 
     seeds = [([ours], [theirs]) for ours, theirs in _by_seed(level, against)]
-    kept = _on_one_machine(seeds)
+    kept = _on_one_machine(_undisturbed(seeds))
     pairs = [(side(ours), side(theirs)) for ours, theirs in kept]
     return replace(paired(pairs, scale), left_out=len(seeds) - len(kept))
 
@@ -235,9 +241,16 @@ def _by_seed(level: Sequence[Record], against: Sequence[Record]) -> list[tuple[R
     return [(record, theirs[record.seed]) for record in level if record.seed in theirs]
 
 
-def _on_one_machine(
-    seeds: Sequence[tuple[Sequence[Record], Sequence[Record]]],
-) -> list[tuple[Sequence[Record], Sequence[Record]]]:
+_Seeds = Sequence[tuple[Sequence[Record], Sequence[Record]]]
+"""For each seed the records of either side."""
+
+
+def _undisturbed(seeds: _Seeds) -> _Seeds:
+    """The seeds of which no run was made on a machine that was busy with something else."""
+    return [sides for sides in seeds if not any(r.is_busy for side in sides for r in side)]
+
+
+def _on_one_machine(seeds: _Seeds) -> _Seeds:
     """The seeds of which all runs were made on the one machine that has the most such seeds."""
     cpus = {record.machine.cpu for sides in seeds for side in sides for record in side}
     made_on = [{_machine(record, cpus) for side in sides for record in side} for sides in seeds]

@@ -60,6 +60,11 @@ class ExperimentAnswer:
     seconds: Summary
     diverged: int
 
+    @property
+    def busy(self) -> int:
+        """How many of the runs were made on a machine that was busy with something else."""
+        return sum(record.is_busy for record in self.records)
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:

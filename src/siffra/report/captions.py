@@ -16,6 +16,7 @@ from siffra.report.labels import (
     levels_name,
     sets_of,
 )
+from siffra.report.sentences import busy_sentence
 from siffra.report.words import Words
 from siffra.scores import epochs_to
 
@@ -59,7 +60,7 @@ def _ranges(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> st
     low, *_, high = _at_least_two(sorted(seen, key=lambda level: level.accuracy["test"].mean))
     fast, *_, slow = _at_least_two(sorted(seen, key=lambda level: level.seconds.mean))
     told = words("caption.numbered") + " " if are_numbered(words, answer.question) else ""
-    return told + words(
+    told += words(
         "caption.ranges",
         low=numbers.accuracy(words, low.accuracy["test"]),
         low_level=level_name(words, low.level),
@@ -70,18 +71,26 @@ def _ranges(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> st
         slow=numbers.seconds(words, slow.seconds),
         slow_level=level_name(words, slow.level),
     )
+    return _with_load(words, told, seen)
+
+
+def _with_load(words: Words, told: str, seen: list[LevelAnswer]) -> str:
+    """`told` of times, and how many of them were taken on a busy machine."""
+    busy = busy_sentence(words, [record for level in seen for record in level.records])
+    return f"{told} {busy}" if busy else told
 
 
 def _extremes(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> str:
     best = answer.levels[answer.best]
     worst = min(seen, key=lambda level: level.accuracy["test"].mean)
-    return words(
+    told = words(
         "caption.framed",
         best=level_name(words, best.level),
         accuracy=numbers.accuracy(words, best.accuracy["test"]),
         worst=level_name(words, worst.level),
         lowest=numbers.accuracy(words, worst.accuracy["test"]),
     )
+    return _with_load(words, told, seen)
 
 
 def _mistakes(answer: QuestionAnswer, seen: list[LevelAnswer], words: Words) -> str:

@@ -7,6 +7,7 @@ from siffra.report import numbers
 from siffra.report.captions_confusion import told_of_confusion
 from siffra.report.captions_networks import caption_of_named
 from siffra.report.figures import experiments
+from siffra.report.sentences import busy_sentence
 from siffra.report.words import Words
 
 
@@ -31,6 +32,8 @@ def caption_of_all(answers: Answers, words: Words) -> str:
     """What the figure shows that compares all experiments: which is the best, and the fastest."""
     seen = [found for found in answers.experiments if found.records]
     read = words("caption.experiments")
+    if busy := busy_sentence(words, [record for found in seen for record in found.records]):
+        read += f" {busy}"
     if len(seen) < 2:
         return read
     best = max(seen, key=lambda found: found.accuracy["test"].mean)

@@ -51,6 +51,7 @@ def results_json(answers: Answers, words: Words, examined: Examined | None = Non
             for note in (examined.dataset.notes if examined else ())
         ],
         "missing": answers.missing,
+        "busy": sum(record.is_busy for record in records),
         "looks": [asdict(look) for look in answers.looks],
         "summary": summary_sentence(answers, words.language),
         "verdicts": _verdicts(claims),
@@ -109,6 +110,7 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
             "cpu": record.machine.cpu,
             "threads": record.machine.threads,
             "jobs": record.machine.jobs,
+            "busy": record.load.is_busy if record.load else None,
             "finished": record.finished.isoformat(),
             "setting": setting_id(record),
         }
@@ -324,6 +326,7 @@ def _seen(answer: LevelAnswer | ExperimentAnswer, examined: Examined | None) -> 
         "accuracy": {name: _summary(summary) for name, summary in answer.accuracy.items()},
         "seconds": _summary(answer.seconds),
         "diverged": answer.diverged,
+        "busy": answer.busy,
         "shifts": {way: _curve(known, way) for way in WAYS} if is_shifted else None,
     }
 

@@ -143,6 +143,12 @@ def summary_sentence(answers: Answers, language: str = "en") -> str:
     )
 
 
+def busy_sentence(words: Words, records: Sequence[Record]) -> str:
+    """How many runs were made on a busy machine, and how to make them again; "" if none was."""
+    busy = sum(record.is_busy for record in records)
+    return words.count("busy.runs", busy, of=len(records)) if busy else ""
+
+
 def claims_by(answers: Answers, words: Words) -> dict[str, list[ClaimAnswer]]:
     """A lab's claims by whose they are: first, under no name, its author's, if there are any."""
     found: dict[str, list[ClaimAnswer]] = {"": []}
@@ -173,6 +179,8 @@ def _reason(words: Words, answer: ClaimAnswer) -> list[str]:
     """Why a claim has this verdict, where that is to be told."""
     if answer.reason == "several machines":
         return [words.count("reason.several_machines", answer.left_out)]
+    if answer.reason == "busy machine":
+        return [words("reason.busy_machine", busy=answer.busy, runs=answer.runs)]
     key = f"reason.{answer.reason.replace(' ', '_')}"
     return [words(key, epochs=words.exact(answer.claim.epochs))] if key in words else []
 
@@ -300,11 +308,12 @@ def _times(words: Words, answer: QuestionAnswer) -> str:
 
 
 def _mishaps(words: Words, answer: QuestionAnswer) -> list[str]:
-    """One sentence for all collapsed runs, and one for all diverged ones."""
+    """A sentence for all collapsed runs, one for all diverged, one for all on a busy machine."""
     levels = seen(answer)
     down = {
         "collapsed": [sum(collapsed(record) for record in level.records) for level in levels],
         "diverged": [level.diverged for level in levels],
+        "busy": [level.busy for level in levels],
     }
     told = []
     for kind, counts in down.items():

@@ -105,7 +105,11 @@ def experiments_table(words: Words, answers: Sequence[ExperimentAnswer]) -> Tabl
             words.say(a.experiment.name),
             a,
             a.experiment.reported,
-            words("table.diverged", down=a.diverged, n=len(a.records)) if a.diverged else "",
+            "; ".join(
+                words(f"table.{kind}", down=down, n=len(a.records))
+                for kind, down in (("diverged", a.diverged), ("busy", a.busy))
+                if down
+            ),
         )
         for a in answers
     ]
@@ -197,6 +201,8 @@ def _remarks(words: Words, level: LevelAnswer, edge: Sequence[Edge] | None) -> s
         told.append(words("table.collapsed", down=down, n=runs))
     if level.diverged:
         told.append(words("table.diverged", down=level.diverged, n=runs))
+    if level.busy:
+        told.append(words("table.busy", down=level.busy, n=runs))
     told += [f"{_knobs(words, spelled)} ({times} ×)" for spelled, times in level.retuned.items()]
     told += [_at_the_edge(words, one) for one in level.edge]
     return "; ".join(told)

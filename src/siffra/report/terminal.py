@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, ClaimAnswer, QuestionAnswer
 from siffra.report import numbers
+from siffra.report.facts import all_records
 from siffra.report.held_fixed import held_fixed
 from siffra.report.ingredients import added_note
 from siffra.report.interactions import interaction_sentence, interactions
 from siffra.report.labels import sets_of, short_level_name, varied_name
 from siffra.report.sentences import (
     answer_sentence,
+    busy_sentence,
     capital,
     evidence,
     summary_sentence,
@@ -32,10 +34,10 @@ def lab_text(answers: Answers, language: str = "en") -> str:
     words = words_in(language)
     less = shortened(words, answers.plan)
     if len(answers.questions) == 1 and not answers.experiments:
-        told = answer_text(answers.questions[0], language)
-        return f"{less}\n\n{told}".replace(GAP, " ") if less else told
+        found = answer_text(answers.questions[0], language)
+        return f"{less}\n\n{found}".replace(GAP, " ") if less else found
     blocks = [f"{words.say(answers.plan.title)}\n{summary_sentence(answers, language)}"]
-    blocks += [less] if less else []
+    blocks += [told for told in (less, busy_sentence(words, all_records(answers))) if told]
     for question in answers.questions:
         lines = [
             f"({question.question.id}) {words.say(question.question.ask)}",
@@ -56,7 +58,7 @@ def answer_text(answer: QuestionAnswer, language: str = "en") -> str:
     blocks = [
         answer_sentence(answer, language),
         "\n".join(_added_lines(words, answer)),
-        "\n".join(text_table(*levels_table(answer, language))),
+        "\n".join([*text_table(*levels_table(answer, language)), *_busy_note(words, answer)]),
         "\n".join(dot_plot(answer, "test", language)),
         "\n".join(claims),
         "\n".join(interaction_sentence(found) for found in interactions(words, answer)),
@@ -67,7 +69,10 @@ def answer_text(answer: QuestionAnswer, language: str = "en") -> str:
 
 
 def levels_table(answer: QuestionAnswer, language: str = "en") -> tuple[list[str], list[list[str]]]:
-    """Headings, and a row for each level: accuracies in %, training seconds, number of runs."""
+    """Headings, and a row for each level: accuracies in %, training seconds, number of runs.
+
+    Seconds of which some were taken on a busy machine are marked with an asterisk.
+    """
     words = words_in(language)
     sets = sets_of(answer.levels)
     headings = [
@@ -80,7 +85,7 @@ def levels_table(answer: QuestionAnswer, language: str = "en") -> tuple[list[str
         [
             short_level_name(words, level.level),
             *(numbers.accuracy_number(words, level.accuracy[name]) for name in sets),
-            numbers.seconds_number(words, level.seconds),
+            numbers.seconds_number(words, level.seconds) + "*" * bool(level.busy),
             str(len(level.records)),
         ]
         for level in answer.levels
@@ -121,6 +126,11 @@ def dot_plot(answer: QuestionAnswer, on: str, language: str = "en") -> list[str]
 def fixed_words(words: Words, answer: QuestionAnswer) -> str:
     """What was held fixed, in one line."""
     return f"{words('claim.fixed')}: {held_fixed(words, answer.question)}"
+
+
+def _busy_note(words: Words, answer: QuestionAnswer) -> list[str]:
+    """What the asterisk in the table of levels means, if there is one."""
+    return [f"* {words('busy.note')}"] if any(level.busy for level in answer.levels) else []
 
 
 def _added_lines(words: Words, answer: QuestionAnswer) -> list[str]:

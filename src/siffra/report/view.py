@@ -29,6 +29,7 @@ from siffra.report.methods import Method, facts, methods
 from siffra.report.sentences import (
     VERDICTS,
     answer_sentences,
+    busy_sentence,
     capital,
     claims_by,
     comparison,
@@ -124,6 +125,7 @@ class ReportView:
     summary: str
     rests: str
     incomplete: str
+    busy: str
     tallies: tuple[tuple[str, Tally], ...]
     surprises: tuple[SurpriseView, ...]
     questions: tuple[QuestionView, ...]
@@ -157,6 +159,7 @@ def view(answers: Answers, words: Words, examined: Examined | None = None) -> Re
         summary=summary_sentence(answers, words.language),
         rests=words.count("summary.rests", len(records)) if records else "",
         incomplete=words.count("head.incomplete", answers.missing) if answers.missing else "",
+        busy=busy_sentence(words, records),
         tallies=_tallies(words, answers),
         surprises=tuple(_surprise(words, found) for found in surprises(answers)),
         questions=tuple(_question(words, question, examined) for question in answers.questions),

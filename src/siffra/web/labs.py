@@ -19,12 +19,14 @@ from siffra.lab.verdicts import (
     answer,
 )
 from siffra.report.data_files import results_json
+from siffra.report.facts import all_records
 from siffra.report.held_fixed import held_fixed
 from siffra.report.labels import knob_name, short_level_name, value_name
 from siffra.report.numbers import accuracy, margin_words, seconds
 from siffra.report.repeat import lab_file
 from siffra.report.sentences import (
     answer_sentence,
+    busy_sentence,
     capital,
     comparison,
     evidence,
@@ -136,6 +138,7 @@ def shown(lab: KeptLab, store: Store, desk: Desk, words: Words, places: Places) 
         "provisional": line["have"] < line["runs"],
         "toml": lab_file(lab.plan),
         "summary": summary_sentence(answers, words.language),
+        "busy_text": busy_sentence(words, all_records(answers)),
         "ask": ask.model_dump() if ask else None,
     }
 

@@ -17,7 +17,7 @@ from siffra.web.refusal import Refusal
 
 COLUMNS = (
     "key", *KNOBS, "seed", "dataset", "engine", "parameters", *SETS,
-    "seconds", "diverged", "finished",
+    "seconds", "busy", "diverged", "finished",
 )  # fmt: skip
 MOST_CONDITIONS = 10
 MOST_ROWS = 1000
@@ -81,6 +81,7 @@ def row(record: Record) -> Row:
         "parameters": record.parameters,
         **{name: record.accuracy.get(name) for name in SETS},
         "seconds": record.seconds,
+        "busy": record.load.is_busy if record.load else None,
         "diverged": record.diverged,
         "finished": record.finished.isoformat(),
     }
@@ -154,7 +155,7 @@ def in_full(record: Record) -> dict[str, Any]:
     """Everything about a run."""
     whole = record.model_dump(mode="json", exclude={"model", "training", "fingerprint"})
     knobs = {knob: _plain(value) for knob, value in record.setting.knobs().items()}
-    return whole | {"knobs": knobs, "command": train_command(record)}
+    return whole | {"busy": record.is_busy, "knobs": knobs, "command": train_command(record)}
 
 
 def compared(a: Record, b: Record) -> dict[str, Any]:

@@ -15,6 +15,7 @@ export function labView(main, id) {
   const title = h("h1");
   const statusHost = h("div", { class: "status" });
   const summary = h("p", { class: "answer" });
+  const notes = h("p", { class: "soft" });
   const tallyHost = h("div");
   const links = h("p", { class: "row" });
   const questions = h("div", { class: "questions" });
@@ -28,6 +29,7 @@ export function labView(main, id) {
     title,
     statusHost,
     summary,
+    notes,
     tallyHost,
     links,
     questions,
@@ -40,6 +42,7 @@ export function labView(main, id) {
     say(title, lab.title);
     say(summary, lab.summary);
     summary.hidden = !lab.have;
+    say(notes, [lab.shortened?.text, lab.busy_text].filter(Boolean).join(" "));
     refill(tallyHost, lab.tally, () => tally(lab.tally));
     refill(
       links,

@@ -41,6 +41,8 @@ function levelRow(level, index, on, told, scale) {
     level.best && level.n > 0 && h("span", { class: "mark" }, ` ${t("ui.levels.best")}`),
     level.diverged > 0 &&
       h("span", { class: "mark" }, ` ${t("table.diverged", { down: level.diverged, n: level.n })}`),
+    level.busy > 0 &&
+      h("span", { class: "mark" }, ` ${t("table.busy", { down: level.busy, n: level.n })}`),
   ];
   return h(
     "tr",

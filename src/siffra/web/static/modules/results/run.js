@@ -93,6 +93,7 @@ function scores(run) {
       h("div", {}, h("dt", {}, t(`set.${set}`)), h("dd", {}, percent(run.accuracy[set], 2))),
     ),
     h("div", {}, h("dt", {}, t("figure.time")), h("dd", {}, `${number(run.seconds, 2)}\u00a0s`)),
+    run.busy && h("div", {}, h("dt", {}, t("ui.run.busy"))),
     run.diverged && h("div", {}, h("dt", {}, t("ui.run.diverged"))),
   );
 }

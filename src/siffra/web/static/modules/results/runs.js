@@ -211,7 +211,7 @@ function tableView(main, query) {
           "td",
           { class: typeof run[name] === "number" ? "number" : null },
           shown,
-          name === "test" && run.diverged ? " ⚠" : null,
+          (name === "test" && run.diverged) || (name === "seconds" && run.busy) ? " ⚠" : null,
         );
       }),
     );
