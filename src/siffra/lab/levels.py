@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from siffra.config import Setting
 from siffra.lab.edges import Edge, edges_of_choice
 from siffra.lab.plan import Level, Question
-from siffra.lab.statistics import Summary, summarise
+from siffra.lab.statistics import Summary, summarise, summarise_accuracy
 from siffra.run import Record
 
 USUAL_SETS = ("train", "val", "test", "moved", "rotated")
@@ -91,4 +91,4 @@ def sets_of(records: Iterable[Record]) -> tuple[str, ...]:
 
 def accuracies_of(runs: Sequence[Record], sets: Sequence[str]) -> dict[str, Summary]:
     """Accuracy over `runs`, by set."""
-    return {name: summarise([run.accuracy[name] for run in runs]) for name in sets}
+    return {name: summarise_accuracy(runs, name) for name in sets}

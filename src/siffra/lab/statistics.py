@@ -35,6 +35,7 @@ __all__ = [
     "paired",
     "scale_of",
     "summarise",
+    "summarise_accuracy",
 ]
 
 CONFIDENCE = 0.95
@@ -185,12 +186,25 @@ def measure(record: Record, claim: Claim) -> Side:
             return Side(math.fsum(seconds), seconds[-1], epochs is not None)
 
 
-def summarise(values: Sequence[float], scale: Scale = "difference") -> Summary:
-    """The mean of accuracies (`difference`) or of times (`ratio`) with its 95 % interval."""
+def summarise_accuracy(records: Sequence[Record], on: str) -> Summary:
+    """Accuracy on the set `on` over `records`.
+
+    Runs that happen to agree do not make it exact: see `Comparison` on what counting hides.
+    """
+    steps = [_one_image(record, on) for record in records]
+    floor = math.sqrt(math.fsum(s**2 for s in steps) / len(steps) / 12) if steps else 0.0
+    return summarise([record.accuracy[on] for record in records], floor=floor)
+
+
+def summarise(values: Sequence[float], scale: Scale = "difference", floor: float = 0.0) -> Summary:
+    """The mean of accuracies (`difference`) or of times (`ratio`) with its 95 % interval.
+
+    `floor` is the least standard deviation to be believed, on the scale on which effects add.
+    """
     if not values:
         return Summary(math.nan, math.nan, math.nan, ())
     on_scale = tuple(_log(v) for v in values) if scale == "ratio" else tuple(values)
-    estimate = Comparison(on_scale, scale).estimate(1 - CONFIDENCE)
+    estimate = Comparison(on_scale, scale, floor).estimate(1 - CONFIDENCE)
     mean, low, high = estimate.value, estimate.low, estimate.high
     if scale == "difference" and len(values) > 1:
         low, high = max(low, 0.0), min(high, 1.0)

@@ -11,6 +11,9 @@ from siffra.report.words import GAP, Words
 _SKEWED = 1.5
 """An interval whose upper arm is longer by this factor is given by its ends."""
 
+USELESS = 10
+"""An interval of times that reaches so many times beyond the mean tells nobody anything."""
+
 _ROUNDING = 1e-9
 """Arms of an interval that differ by no more are alike."""
 
@@ -75,8 +78,16 @@ def seconds(words: Words, summary: Summary) -> str:
 
 
 def seconds_number(words: Words, summary: Summary) -> str:
-    """`12.3 ± 0.4`; or `0.3 (0.1–0.9)` where the interval is far from symmetric."""
+    """`12.3 ± 0.4`; or `0.3 (0.1–0.9)` where the interval is far from symmetric.
+
+    An interval that reaches to more than `USELESS` times the mean, as that of two unlike times
+    does, says nothing: `24 (seen: 6.1–96.0)` has the least and the greatest time instead.
+    """
     most = decimals_of_seconds(summary.mean)
+    if math.isfinite(summary.high) and summary.high > USELESS * summary.mean:
+        low, high = min(summary.values), max(summary.values)
+        mean, *ends = (words.number(x, decimals_of_seconds(low)) for x in (summary.mean, low, high))
+        return words("quantity.seen", mean=mean, low=ends[0], high=ends[1])
     above, below = summary.high - summary.mean, summary.mean - summary.low
     if above > _SKEWED * below:
         return _with_ends(words, summary, decimals_for(below, most))
@@ -94,9 +105,14 @@ def decimals_of_seconds(seconds: float) -> int:
     return 3 if seconds < 0.1 else 2 if seconds < 10 else 1
 
 
-def factor(words: Words, ratio: float) -> str:
-    """`3.4 times` for 3.4; two digits are kept."""
-    return words("quantity.factor", value=words.number(ratio, 0 if ratio >= 9.95 else 1))
+def factor(words: Words, times: float) -> str:
+    """`3.4 times` for 3.4."""
+    return words("quantity.factor", value=ratio(words, times))
+
+
+def ratio(words: Words, times: float) -> str:
+    """`3.4` for 3.4; two digits are kept, and three of what is nearly 1."""
+    return words.number(times, 0 if times >= 9.95 else 2 if times < 1.095 else 1)
 
 
 def unit_of(claim: Claim, estimate: Estimate) -> Unit:
@@ -220,4 +236,6 @@ def _plus_minus(words: Words, mean: float, half: float, most: int, *, signed: bo
     text = words.number(mean, decimals, signed=signed)
     if not math.isfinite(half):
         return text
+    # Nothing that varies is exact, however little it varies.
+    half = max(half, 10**-decimals) if half > 0 else half
     return f"{text}{GAP}±{GAP}{words.number(half, decimals)}"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from siffra.config import EstimatorModel
 from siffra.lab.plan import Claim, Level, Question
+from siffra.lab.statistics import Estimate
 from siffra.lab.verdicts import (
     Answers,
     ClaimAnswer,
@@ -22,7 +23,14 @@ from siffra.report.labels import (
     sets_of,
     value_name,
 )
-from siffra.report.standings import above_best, below_best, seen, slower
+from siffra.report.standings import (
+    above_best,
+    below_best,
+    seen,
+    slower,
+    timed,
+    times_as_long,
+)
 from siffra.report.words import Words, words_in
 from siffra.run import Record
 
@@ -256,15 +264,16 @@ def _tie(words: Words, answer: QuestionAnswer, on: str) -> str:
     low, high = (words.number(100 * x, decimals) for x in (min(means), max(means)))
     key = "answer.tie_at" if low == high else "answer.tie"
     text = words(key, low=low, high=high, on=words(f"on.{on}"))
-    fast, *_, slow = sorted(levels, key=lambda level: level.seconds.mean)
-    ratio = slow.seconds.mean / fast.seconds.mean
-    if on != "test" or not slower(answer, slow, fast):
+    if on != "test" or len(timed(answer)) < 2:
+        return text
+    fast, *_, slow = timed(answer)
+    if not (ratio := times_as_long(answer, slow, fast)):
         return text
     return text + words(
         "answer.tie_time",
         fast=level_name(words, fast.level),
         slow=level_name(words, slow.level),
-        factor=numbers.factor(words, ratio),
+        **_factor(words, ratio),
     )
 
 
@@ -275,23 +284,36 @@ def _rivals(words: Words, rivals: Sequence[Level]) -> str:
 
 
 def _cost(words: Words, answer: QuestionAnswer) -> str:
+    """What the best costs in time; nothing where some level was timed on a busy machine alone."""
     chosen = answer.levels[answer.best]
-    fast, *_, slow = sorted(seen(answer), key=lambda level: level.seconds.mean)
+    if len(timed(answer)) < len(seen(answer)):
+        return ""
+    fast, *_, slow = timed(answer)
     if not slower(answer, slow, fast):
         return words("answer.same_time")
     if chosen is fast:
         return words("answer.also_fastest")
-    ratio = chosen.seconds.mean / fast.seconds.mean
-    if not slower(answer, chosen, fast):
+    if not (ratio := times_as_long(answer, chosen, fast)):
         return words("answer.nearly_fastest")
-    fastest = level_name(words, fast.level)
-    return words("answer.costs", factor=numbers.factor(words, ratio), fastest=fastest)
+    return words("answer.costs", fastest=level_name(words, fast.level), **_factor(words, ratio))
+
+
+def _factor(words: Words, ratio: Estimate) -> dict[str, str]:
+    """A ratio of times with its interval, for a sentence that has both."""
+    low, high = (numbers.ratio(words, end) for end in (ratio.low, ratio.high))
+    # Two or three seeds may leave the upper end anywhere.
+    is_open = ratio.high > numbers.USELESS * ratio.value
+    key = "quantity.at_least" if is_open else "quantity.from_to"
+    interval = words(key, low=low, high=high)
+    return {
+        "factor": numbers.factor(words, ratio.value),
+        "interval": words("quantity.factor", value=interval),
+    }
 
 
 def _times(words: Words, answer: QuestionAnswer) -> str:
-    fast, *_, slow = sorted(seen(answer), key=lambda level: level.seconds.mean)
-    ratio = slow.seconds.mean / fast.seconds.mean
-    if not slower(answer, slow, fast):
+    fast, *_, slow = timed(answer)
+    if not (ratio := times_as_long(answer, slow, fast)):
         return words(
             "answer.equal_times",
             low=numbers.seconds(words, fast.seconds),
@@ -302,7 +324,7 @@ def _times(words: Words, answer: QuestionAnswer) -> str:
         fast=level_name(words, fast.level),
         seconds=numbers.seconds(words, fast.seconds),
         slow=level_name(words, slow.level),
-        factor=numbers.factor(words, ratio),
+        **_factor(words, ratio),
         slow_seconds=numbers.seconds(words, slow.seconds),
     )
 
@@ -346,7 +368,7 @@ def _edges(words: Words, answer: QuestionAnswer) -> list[str]:
 
 def _is_about_time(answer: QuestionAnswer) -> bool:
     claims = answer.question.claims
-    return len(seen(answer)) > 1 and sum(c.metric == "seconds" for c in claims) * 2 > len(claims)
+    return len(timed(answer)) > 1 and sum(c.metric == "seconds" for c in claims) * 2 > len(claims)
 
 
 def _shifted_sets(answer: QuestionAnswer) -> list[str]:

@@ -8,7 +8,7 @@ question's levels share an error.
 import math
 
 from siffra.lab.plan import Metric
-from siffra.lab.statistics import compare_accuracy, compare_seconds
+from siffra.lab.statistics import Estimate, compare_accuracy, compare_seconds, summarise
 from siffra.lab.verdicts import ClaimAnswer, LevelAnswer, QuestionAnswer
 
 ERROR = 0.05
@@ -37,11 +37,30 @@ def below_best(answer: QuestionAnswer, on: str) -> list[LevelAnswer]:
     return [level for level in seen(answer) if above(answer, chosen, level, on)]
 
 
+def timed(answer: QuestionAnswer) -> list[LevelAnswer]:
+    """The levels that have runs of an undisturbed machine, by their time, the fastest first."""
+
+    def mean(level: LevelAnswer) -> float:
+        quiet = [record.seconds for record in level.records if not record.is_busy]
+        return summarise(quiet, "ratio").mean
+
+    return sorted((v for v in seen(answer) if v.busy < len(v.records)), key=mean)
+
+
+def times_as_long(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer) -> Estimate | None:
+    """How many times as long `a` took as `b`, if by enough to matter and more than chance explains.
+
+    None if it did not; the interval is at the error that all pairs of the levels share.
+    """
+    found = compare_seconds(a.records, b.records)
+    if not found.mean >= math.log(ABOUT_AS_LONG) or found.level_outside() > _error(answer):
+        return None
+    return found.estimate(_error(answer))
+
+
 def slower(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer) -> bool:
     """Whether `a` took longer than `b`, by enough to matter and more than chance explains."""
-    if a.seconds.mean < ABOUT_AS_LONG * b.seconds.mean:
-        return False
-    return compare_seconds(a.records, b.records).level_outside() <= _error(answer)
+    return times_as_long(answer, a, b) is not None
 
 
 def longer(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer) -> bool:
