@@ -16,6 +16,7 @@ from siffra.lab.statistics import (
     curve,
     measure,
     summarise,
+    summarise_accuracy,
 )
 from siffra.run import CURVE_IMAGES
 
@@ -364,3 +365,17 @@ class TestMachines:
         answered = judge([(make_claim("seconds"), found)])[0]
         assert (answered.verdict, answered.estimate) == ("inconclusive", None)
         assert (answered.reason, answered.left_out) == ("several machines", 2)
+
+
+def test_accuracies_that_agree_are_known_to_what_counting_images_hides():
+    """A spread below one image in 10,000 may be that of rounding, step / sqrt(12)."""
+    records = [make_record(Setting.from_knobs({}), seed, accuracy=0.9338) for seed in (0, 1)]
+
+    found = summarise_accuracy(records, "test")
+
+    half = stats.t.ppf(0.975, 1) * 1e-4 / math.sqrt(12) / math.sqrt(2)
+    assert found.mean == pytest.approx(0.9338)
+    assert found.high - found.mean == pytest.approx(half)
+    assert found.mean - found.low == pytest.approx(half)
+    assert math.isnan(summarise_accuracy(records[:1], "test").high)
+    assert math.isnan(summarise_accuracy([], "test").mean)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report.fake_answers import make_claim
 
-from siffra.lab.statistics import Estimate, Scale, Summary
+from siffra.lab.statistics import Estimate, Scale, Summary, summarise
 from siffra.report import numbers
 from siffra.report.words import GAP, words_in
 
@@ -54,6 +54,20 @@ def test_an_accuracy_is_rounded_to_what_its_interval_supports(summary, text):
 def test_a_skewed_interval_of_a_time_is_given_by_its_ends():
     assert plain(numbers.seconds(EN, Summary(12.31, 11.92, 12.71, ()))) == "12.3 ± 0.4 s"
     assert plain(numbers.seconds(EN, Summary(0.28, 0.02, 4.4, ()))) == "0.28 (0.02–4.40) s"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"), [(EN, "24.00 (seen: 6.00–96.00) s"), (SV, "24,00 (uppmätt: 6,00–96,00) s")]
+)
+def test_of_two_unlike_times_the_two_are_given(words, text):
+    unlike = summarise([6.0, 96.0], "ratio")
+
+    assert unlike.high > 1e6  # which is right, and nobody's idea of a time
+    assert plain(numbers.seconds(words, unlike)) == text
+
+
+def test_what_varies_by_too_little_to_be_shown_is_not_shown_as_exact():
+    assert plain(numbers.accuracy(EN, Summary(0.9338, 0.93377, 0.93383, ()))) == "93.38 ± 0.01 %"
 
 
 @pytest.mark.parametrize(

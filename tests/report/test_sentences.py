@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from report.fake_answers import (
 )
 
 from siffra.lab.edges import Edge
+from siffra.lab.statistics import Estimate
 from siffra.load import Load
 from siffra.report.sentences import (
+    _factor,
     answer_sentence,
     summary_sentence,
     verdict_name,
@@ -79,7 +82,17 @@ def test_a_question_about_time_is_answered_with_time(answers):
     said = plain(answer_sentence(question("c", answers)))
 
     assert said.startswith("After 20 epochs, training is fastest with the dense model, in ")
-    assert "times as long" in said
+    assert re.search(r"it takes [\d.]+ times as long \([\d.]+ to [\d.]+ times; ", said)
+
+
+def test_a_ratio_of_times_that_may_be_anything_has_no_upper_end():
+    wide = Estimate(28.8, 1.02, 9000.0, 0.95, (4.0, 15.0, 400.0), "ratio", 0)
+
+    assert _factor(words_in("en"), wide) == {
+        "factor": "29 times",
+        "interval": "at least 1.02 times",
+    }
+    assert _factor(words_in("sv"), wide)["interval"] == "minst 1,02 gånger"
 
 
 def test_levels_that_cannot_be_told_apart_make_no_winner(answers):

@@ -11,7 +11,7 @@ from siffra.report.words import GAP, Words
 _SKEWED = 1.5
 """An interval whose upper arm is longer by this factor is given by its ends."""
 
-USELESS = 10
+USELESS = 100
 """An interval of times that reaches so many times beyond the mean tells nobody anything."""
 
 _ROUNDING = 1e-9
