@@ -113,14 +113,11 @@ def compare(
         number = Side(_log(against) if scale == "ratio" else against, step=0.0)
         against = [()] * len(level)
     seeds = list(zip(level, against, strict=True))
-    busy = runs = 0
-    if claim.metric in ("seconds", "seconds_to"):
-        made = [record for sides in seeds for side in sides for record in side]
-        busy, runs = sum(record.is_busy for record in made), len(made)
-        seeds = _on_one_machine(_undisturbed(seeds))
-    pairs = [(_side(claim, ours), number or _side(claim, theirs)) for ours, theirs in seeds]
-    left_out = len(level) - len(pairs)
-    return replace(paired(pairs, scale), left_out=left_out, busy=busy, runs=runs)
+    if claim.metric not in ("seconds", "seconds_to"):
+        return paired([(_side(claim, a), number or _side(claim, b)) for a, b in seeds], scale)
+    kept = _on_one_machine(_undisturbed(seeds))
+    pairs = [(_side(claim, ours), number or _side(claim, theirs)) for ours, theirs in kept]
+    return replace(paired(pairs, scale), **_left_out(seeds, kept))
 
 
 def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str) -> Comparison:
@@ -150,7 +147,7 @@ def compare_seconds(
     seeds = [([ours], [theirs]) for ours, theirs in _by_seed(level, against)]
     kept = _on_one_machine(_undisturbed(seeds))
     pairs = [(side(ours), side(theirs)) for ours, theirs in kept]
-    return replace(paired(pairs, scale), left_out=len(seeds) - len(kept))
+    return replace(paired(pairs, scale), **_left_out(seeds, kept))
 
 
 def measure(record: Record, claim: Claim) -> Side:
@@ -262,6 +259,13 @@ _Seeds = Sequence[tuple[Sequence[Record], Sequence[Record]]]
 def _undisturbed(seeds: _Seeds) -> _Seeds:
     """The seeds of which no run was made on a machine that was busy with something else."""
     return [sides for sides in seeds if not any(r.is_busy for side in sides for r in side)]
+
+
+def _left_out(seeds: _Seeds, kept: _Seeds) -> dict[str, int]:
+    """What a comparison of times says of the seeds that were not kept for it."""
+    made = [record for sides in seeds for side in sides for record in side]
+    busy = sum(record.is_busy for record in made)
+    return {"left_out": len(seeds) - len(kept), "busy": busy, "runs": len(made)}
 
 
 def _on_one_machine(seeds: _Seeds) -> _Seeds:
