@@ -157,7 +157,11 @@ def test_the_load_of_training_alone_is_kept(monkeypatch):
         return Reading(float(now), 2.0 * now, {1: 0.5 * now})
 
     monkeypatch.setattr("siffra.run.LoadMeter", lambda **told: LoadMeter(**told, read=read))
-    record, _ = run(SETTING, DATASET, 0, NativeEngine(), lambda number, epoch: next(ticks))
+
+    def on_epoch(number, epoch):
+        next(ticks)
+
+    record, _ = run(SETTING, DATASET, 0, NativeEngine(), on_epoch)
 
     assert record.load is not None
     assert (record.load.wall, record.load.cpu, record.load.waited) == (3.0, 6.0, 1.5)
