@@ -15,6 +15,7 @@ FLOORS = (
     "errors",
     "terminal",
     "mistakes",
+    "toml_text",
     "whole_files",
     "recipes",
     "config",

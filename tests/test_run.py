@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from made_runs import make_record
+from pydantic import ValidationError
 from reference import ReferenceEngine
 from small import small_dataset
 
@@ -179,3 +181,31 @@ def test_records_of_before_loads_were_measured_say_nothing_of_them(result):
     assert (read.load, read.is_busy) == (None, False)
     assert "load" not in read.model_dump(mode="json")
     assert not read.model_copy(update={"load": Load(wall=1, cpu=1, waited=0)}).is_busy
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("accuracy", "test"), 1e9),
+        (("accuracy", "test"), -0.1),
+        (("epochs",), []),
+        (("epochs", 0, "accuracy", "val"), 1.5),
+        (("epochs", 0, "seconds"), -1.0),
+        (("seconds",), -1.0),
+        (("scoring_seconds",), float("inf")),
+    ],
+)
+def test_a_record_that_cannot_be_is_none(place, value):
+    document = json.loads(make_record(SETTING).model_dump_json())
+    Record.model_validate_json(json.dumps(document))
+    inner = document
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+
+    with pytest.raises(ValidationError) as refused:
+        Record.model_validate_json(json.dumps(document))
+
+    # Of an accuracy, which holds them by set, the whole.
+    loc = refused.value.errors()[0]["loc"]
+    assert loc == place[: len(loc)]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import platform
 import time
@@ -12,7 +13,13 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from siffra.config import EstimatorModel, Model, Setting, Training
 from siffra.cpu import cpu_name
@@ -34,7 +41,30 @@ SCORING = 2
 
 
 class _Frozen(BaseModel):
+    """Values that are what they can be: a record is read from files that may be damaged."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("accuracy", check_fields=False)
+    @classmethod
+    def _are_fractions(cls, value: Any) -> Any:
+        if not all(share is None or 0 <= share <= 1 for share in value.values()):
+            raise ValueError("an accuracy is from 0 to 1")
+        return value
+
+    @field_validator("seconds", "compile_seconds", "scoring_seconds", check_fields=False)
+    @classmethod
+    def _is_a_time(cls, value: float) -> float:
+        if not 0 <= value < math.inf:
+            raise ValueError("a time is 0 or more")
+        return value
+
+    @field_validator("epochs", check_fields=False)
+    @classmethod
+    def _has_one(cls, value: Any) -> Any:
+        if not value:
+            raise ValueError("there is an epoch in every run")
+        return value
 
 
 class Epoch(_Frozen):

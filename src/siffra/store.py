@@ -77,9 +77,10 @@ class Store:
     was stored before stays as it was.
     """
 
-    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path, *, read_only: bool = False) -> None:
         self._db = db
         self._path = path
+        self.is_read_only = read_only
         self._presence = Presence(beside(path, ".locks"))
         self._runs = Rows(db, path, "run", "record", Record, "run {}")
         self._examinations = Rows(
@@ -276,7 +277,7 @@ class Store:
     def close(self) -> None:
         """Give up all claims and close the file."""
         try:
-            if self._presence.any:
+            if self._presence.any and not self.is_read_only:
                 # If this fails the claims stay, void.
                 with suppress(StoreError), self._writing():
                     self._db.execute("DELETE FROM claim WHERE owner = ?", (self._presence.name,))
@@ -304,19 +305,25 @@ class Store:
 
 @contextmanager
 def open_store(
-    path: Path | str, *, read_only: bool = False, patience: float = PATIENCE
+    path: Path | str,
+    *,
+    read_only: bool = False,
+    or_none: bool = False,
+    patience: float = PATIENCE,
 ) -> Iterator[Store]:
     """Open the store at `path`, and close it on exit.
 
     A store to be written is created, with its folder, or brought up to date. A `read_only` one
-    must exist; it may lie where nobody can write. `patience` is how many seconds to wait for
+    must exist, or is taken for one without runs (`or_none`); it may lie where nobody can write, and
+    none of what lies beside it is written either. `patience` is how many seconds to wait for
     another process that is writing.
 
     Raises:
         StoreError: It cannot be opened, is damaged, of a newer siffra, or no store at all.
     """
     path = real_file(Path(path))
-    store = Store(open_file(path, read_only=read_only, patience=patience), path)
+    db = open_file(path, read_only=read_only, or_none=or_none, patience=patience)
+    store = Store(db, path, read_only=read_only)
     try:
         if not read_only:
             store.add_digests()

@@ -92,7 +92,9 @@ _APPLICATION_ID = 0x73696672  # "sifr", in the file's header: tells a store from
 _OLDEST_SQLITE = (3, 37)  # STRICT tables
 
 
-def open_file(path: Path, *, read_only: bool, patience: float) -> sqlite3.Connection:
+def open_file(
+    path: Path, *, read_only: bool, patience: float, or_none: bool = False
+) -> sqlite3.Connection:
     """A connection to the store at `path`, as `siffra.store.open_store` says of its arguments.
 
     Raises:
@@ -104,7 +106,9 @@ def open_file(path: Path, *, read_only: bool, patience: float) -> sqlite3.Connec
         )
     with explained(path):
         _expect_file(path)
-        if read_only:
+        if read_only and or_none and not path.exists():
+            db = _none(path)
+        elif read_only:
             db = connect_to_read(path, patience)
         else:
             if path.exists():
@@ -121,6 +125,14 @@ def open_file(path: Path, *, read_only: bool, patience: float) -> sqlite3.Connec
     except BaseException:
         db.close()
         raise
+    return db
+
+
+def _none(path: Path) -> sqlite3.Connection:
+    """What the store at `path` would be, which is not there: one without runs, in memory."""
+    db = _connect(":memory:", 0.0)
+    _migrate(db, path)
+    db.execute("PRAGMA query_only = TRUE")
     return db
 
 

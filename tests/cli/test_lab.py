@@ -14,6 +14,7 @@ import pytest
 from siffra.cli.lab import Language, Preset
 from siffra.lab.presets import PRESETS
 from siffra.report.words import LANGUAGES
+from siffra.store import open_store
 
 LAB = """
 title = "Bars"
@@ -393,3 +394,25 @@ def test_a_place_that_makes_no_sense_is_refused(siffra, lab, options, message):
 
     assert (ended.code, ended.err.count("\n")) == (2, 1)
     assert message in ended.err
+
+
+def test_a_dry_run_makes_no_store_and_writes_none(siffra, lab, tmp_path):
+    store = tmp_path / "runs.sqlite"
+    told = siffra("lab", lab, "--dry-run").out
+
+    assert "runs" in told
+    assert not store.exists()
+    with open_store(store):
+        pass
+    store.chmod(0o444)
+    before = store.read_bytes()
+    assert siffra("lab", lab, "--dry-run").out == told
+    assert store.read_bytes() == before
+
+
+def test_a_report_makes_no_store(siffra, lab, tmp_path):
+    ended = siffra("report", lab, "--store", tmp_path / "typo.sqlite", "--out", tmp_path / "out")
+
+    assert ended.code == 2
+    assert "typo.sqlite: no such store, so 0 of this lab's" in ended.err
+    assert not list(tmp_path.glob("typo*"))

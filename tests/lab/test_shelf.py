@@ -2,11 +2,14 @@
 
 import json
 import os
-from dataclasses import replace
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from made_runs import make_record
+from made_runs import make_claim, make_record
 from reference import ReferenceEngine
 from small_lab import small_dataset
 
@@ -174,3 +177,82 @@ def test_settings_keep_their_equality(shelf, plan):
     found = {s for q in shelf.get(lab.id).plan.questions for lv in q.levels for s in lv.settings}
 
     assert Setting.from_knobs({"neurons": [8, 8], "epochs": 2}) in found
+
+
+def damage(shelf: Shelf, lab: KeptLab, change: Callable[[dict[str, Any]], Any]) -> Path:
+    """Keep `lab`, and change what is in its file."""
+    shelf.keep(lab)
+    path = shelf.folder / f"{lab.id}.json"
+    found = json.loads(path.read_text("utf-8"))
+    change(found)
+    path.write_text(json.dumps(found), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lab: lab["keys"].pop(),
+        lambda lab: lab["keys"].append("0" * 64),
+        lambda lab: lab.update(keys=[]),
+        lambda lab: lab.update(id="../../../tmp/elsewhere"),
+        lambda lab: lab.update(id="0" * 16),
+        lambda lab: lab["plan"].update(seeds=list(range(100_000))),
+        lambda lab: lab["plan"].update(looks=[5, 1_000_000_000_000]),
+        lambda lab: lab["plan"].update(looks=[5, -1]),
+        lambda lab: lab["plan"].update(looks=[0]),
+        lambda lab: lab["plan"].update(seeds=[]),
+        lambda lab: lab["plan"]["questions"][0]["levels"].pop(),
+        lambda lab: lab["plan"]["questions"][0]["levels"][0].update(settings=[]),
+        lambda lab: lab["plan"]["questions"][0].update(claims=[CLAIM | {"level": [9]}]),
+        lambda lab: lab["plan"]["questions"][0].update(claims=[CLAIM | {"against": [-1]}]),
+        lambda lab: lab.update(plan="[" * 100_000),
+        lambda lab: lab.update(wings=2),
+    ],
+)
+def test_a_lab_that_does_not_hold_together_is_left_out_and_named_once(shelf, plan, caplog, change):
+    other = kept(replace(plan, seeds=(0,)))
+    shelf.keep(other)
+    path = damage(shelf, kept(plan), change)
+
+    assert shelf.labs() == [other]
+    assert shelf.labs() == [other]
+    assert caplog.messages == [
+        f"{path}: this lab is left out: it is damaged, or of another version of siffra. "
+        "Asked again, it is kept anew."
+    ]
+
+
+CLAIM = json.loads(json.dumps(asdict(make_claim())))
+
+
+def test_a_lab_with_claims_holds_together(shelf, plan):
+    (question,) = plan.questions
+    asking = replace(plan, questions=(replace(question, claims=(make_claim(),)),))
+    lab = kept(asking)
+
+    shelf.keep(lab)
+
+    assert shelf.labs() == [lab]
+
+
+@pytest.mark.parametrize("size", [0, 100, -1])
+def test_a_lab_that_was_cut_short_is_kept_anew_when_it_is_asked_again(shelf, plan, size):
+    lab = kept(plan)
+    shelf.keep(lab)
+    path = shelf.folder / f"{lab.id}.json"
+    path.write_bytes(path.read_bytes()[:size])
+    assert shelf.labs() == []
+
+    shelf.keep(lab)
+
+    assert shelf.labs() == [lab]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes in folders")
+def test_a_pipe_in_the_place_of_a_lab_is_none(shelf, plan):
+    lab = kept(plan)
+    shelf.folder.mkdir()
+    os.mkfifo(shelf.folder / f"{lab.id}.json")
+
+    assert shelf.labs() == []

@@ -8,6 +8,10 @@ from siffra.search.journal import Journal
 from siffra.search.race import Candidate, Ran
 from siffra.views import Averaged
 
+CANDIDATE = (
+    '{"what": "candidate", "number": 0, "knobs": {"neurons": 5}, "parameters": {}, "origin": "", '
+    '"steps": 9, "short_steps": 3, "spent": 1.0}'
+)
 AVERAGED = Averaged({"test": 0.9, "noisy": 0.8}, seconds=1.6, plain_seconds=0.2)
 
 
@@ -55,13 +59,49 @@ def test_a_last_line_that_was_cut_short_is_left_out_and_written_over(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ["no JSON", '{"what": "run"}', '{"what": "run", "candidate": 7, "spent": 1}', "[]"],
+    [
+        "no JSON",
+        '{"what": "run"}',
+        '{"what": "run", "candidate": 7, "spent": 1}',
+        "[]",
+        '{"what": "end", "time": 1, "exhausted": true, "spent": "x"}',
+        '{"what": "end", "time": 1, "exhausted": true, "spent": NaN}',
+        '{"what": "end", "time": -1, "exhausted": true, "spent": 1}',
+        '{"what": "settled", "candidate": 1, "steps": 5, "spent": 1}',
+        '{"what": "settled", "candidate": -1, "steps": 5, "spent": 1}',
+        '{"what": "wings", "spent": 1}',
+        "[" * 100_000,
+        '{"spent": 1' + "0" * 5000 + "}",
+        CANDIDATE.replace('"neurons": 5', '"neurons": -5'),
+        CANDIDATE.replace('"number": 0', '"number": 5'),
+        CANDIDATE.replace('"steps": 9', '"steps": "x"'),
+        "\udcff",
+    ],
 )
 def test_a_journal_that_cannot_be_read_is_one_clear_line(tmp_path, line):
-    (tmp_path / "journal.jsonl").write_text(line + "\n")
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(f"{CANDIDATE}\n{line}\nno end".encode("utf-8", "surrogateescape"))
+    before = path.read_bytes()
+    for _ in range(2):  # the lock is not kept
+        with pytest.raises(SearchError) as caught, Journal(tmp_path):
+            pass
+        message = str(caught.value)
+        assert message.startswith(f"{path}: line 2 cannot be read; ")
+        assert "remove it, and the search begins anew." in message
+        assert "\n" not in message
+    assert path.read_bytes() == before
 
-    with pytest.raises(SearchError, match="cannot be read") as caught, Journal(tmp_path):
-        pass
 
-    assert "remove it, and the search begins anew." in str(caught.value)
-    assert "\n" not in str(caught.value)
+def test_a_link_in_the_place_of_a_journal_or_its_folder_is_left_alone(tmp_path):
+    victim = tmp_path / "journal.jsonl"
+    victim.write_text("mine, without an end of line")
+    folder = tmp_path / "searches"
+    folder.mkdir()
+    (folder / "journal.jsonl").symlink_to(victim)
+    (tmp_path / "link").symlink_to(tmp_path)
+
+    for place in (folder, tmp_path / "link"):
+        with pytest.raises(SearchError, match="is a link"), Journal(place):
+            pass
+
+    assert victim.read_text() == "mine, without an end of line"

@@ -313,9 +313,10 @@ class Job:
     def conduct(self, on_event: Callable[[Event], None] = lambda event: None) -> LabResult:
         """Make the runs that are missing (if `fresh`, stored ones too), and answer; keep the lab.
 
-        A lab on data that is in memory alone is not kept: nobody could go on with it.
+        A lab on data that is in memory alone is not kept: nobody could go on with it. Nor is one
+        whose store is only read.
         """
-        if self.plan.data is not None:
+        if self.plan.data is not None and not self.store.is_read_only:
             Shelf(self.store.path).keep(kept_lab(self.plan, self.dataset, self.engine))
         records = conduct(
             self.plan,
@@ -352,10 +353,12 @@ def lab_job(
     threads: int | None = None,
     where: Where = HERE,
     store: Path | str | None = None,
+    read_only: bool = False,
 ) -> Iterator[Job]:
     """A lab made ready, see `run_lab`; its store and its site are open meanwhile.
 
-    Unless it `examines`, runs that are stored without an examination are taken as they are.
+    Unless it `examines`, runs that are stored without an examination are taken as they are. Of a
+    `read_only` store, which need not be there, no run can be made.
     """
     file = read_lab(Path(lab) if lab else None)
     trainer = make_engine(where.threads(threads), engine)
@@ -374,7 +377,7 @@ def lab_job(
     )
     plan = replace(plan, examines=examines, engine=engine, data=source)
     with (
-        open_store(store or default_store_path()) as runs,
+        open_store(store or default_store_path(), read_only=read_only, or_none=read_only) as runs,
         where.site(dataset, source, trainer) as site,
     ):
         yield Job(plan, dataset, trainer, runs, fresh, site)

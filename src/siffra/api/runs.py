@@ -127,6 +127,8 @@ def find_lab(store: Store, name: str) -> KeptLab:
     labs = Shelf(store.path).labs()
     found = labs[:1] if name == LATEST else [lab for lab in labs if lab.id.startswith(name)]
     if len(found) != 1:
+        if not labs:
+            raise StoreError(f"{store.path}: no lab that can be read is kept beside it.")
         wrong = "more than one lab has" if found else "no lab has"
         raise StoreError(
             f"{store.path}: {wrong} an id that starts with `{name}`; `siffra runs labs` lists them."

@@ -172,6 +172,7 @@ def lab(
         threads=threads,
         where=api.Where(on, jobs, alone),
         store=store,
+        read_only=dry_run,
     ) as job:
         if dry_run:
             _print_plan(job, as_json, language)
@@ -239,13 +240,15 @@ def report(
         "examines": False,
         "engine": engine,
         "store": store,
+        "read_only": True,
     }
     with api.lab_job(file, preset=preset, **options) as job:
         cost = job.cost()
         if cost.have < cost.runs:
+            nowhere = "" if job.store.path.exists() else "no such store, so "
             raise StoreError(
-                f"{job.store.path}: {cost.have} of this lab's {cost.runs} runs are stored; "
-                "`siffra lab`, with the same options, makes the others"
+                f"{job.store.path}: {nowhere}{cost.have} of this lab's {cost.runs} runs are "
+                "stored; `siffra lab`, with the same options, makes the others"
                 f"{_stored_at(file, job.plan.preset, options)}."
             )
         result = job.conduct()

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from siffra.lab.format import ShiftTable, Tables
 from siffra.lab.surroundings import surroundings
 from siffra.lab.texts import unprintable
 from siffra.mistakes import describe, first_mistake, shown
+from siffra.toml_text import parse_toml
 
 DIGITS = Path(__file__).with_name("digits.toml")
 _MOST_BYTES = 1_000_000
@@ -76,15 +76,10 @@ def _read(path: Path) -> bytes:
 def _parse(content: bytes, name: str) -> dict[str, Any]:
     """The tables of a lab file, with no character in them that no text needs."""
     try:
-        tables = tomllib.loads(content.decode("utf-8-sig"))
-        found = unprintable(tables)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise LabFileError(f"{name}: line {line} is not UTF-8 text.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise LabFileError(f"{name}: not TOML: {error}.") from error
-    except RecursionError as error:
-        raise LabFileError(f"{name}: its arrays or tables are nested too deeply.") from error
+        tables = parse_toml(content)
+    except ValueError as error:
+        raise LabFileError(f"{name}: {error}.") from error
+    found = unprintable(tables)
     if found:
         key, code = _key(found[0]), f"U+{ord(found[1]):04X}"
         raise LabFileError(f"{name}: {key}: found the character {code}, which no text needs.")

@@ -6,14 +6,16 @@ file is gone.
 """
 
 import hashlib
+import logging
 import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
@@ -21,6 +23,7 @@ from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.errors import StoreError
 from siffra.lab.conduct import run_keys
+from siffra.lab.format import MOST_SEEDS
 from siffra.lab.plan import Plan, PlannedRun
 from siffra.run import Record
 from siffra.store import Store
@@ -29,6 +32,9 @@ from siffra.whole_files import write_whole
 
 _PLAN = TypeAdapter(Plan)
 _ID = re.compile(r"[0-9a-f]{16}")
+_MOST_BYTES = 100_000_000
+
+log = logging.getLogger("siffra.lab")
 
 
 class KeptLab(BaseModel):
@@ -84,6 +90,50 @@ def kept_lab(plan: Plan, dataset: Dataset, engine: Engine) -> KeptLab:
     return KeptLab(id=name, plan=plan, keys=keys, asked=datetime.now(UTC))
 
 
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError("too large")
+    return content
+
+
+def _check(lab: KeptLab, name: str) -> None:
+    """See that a lab that was read holds together, before anything is made of it.
+
+    Raises:
+        ValueError: It does not.
+    """
+    plan = lab.plan
+    seeds = plan.looks[-1:] or (len(plan.seeds),)
+    settings = {s for q in plan.questions for level in q.levels for s in level.settings}
+    settings |= {experiment.setting for experiment in plan.experiments}
+    claims = [(claim, len(q.levels)) for q in plan.questions for claim in q.claims]
+    sides = [
+        (level, levels)
+        for claim, levels in claims
+        for side in (claim.level, claim.against)
+        if isinstance(side, tuple)
+        for level in side
+    ]
+    holds = (
+        lab.id == name  # by which files are named
+        and 1 <= seeds[0] <= MOST_SEEDS
+        and list(plan.looks) == sorted(set(plan.looks))
+        and len(lab.keys) == seeds[0] * len(settings) > 0
+        and all(level.settings for q in plan.questions for level in q.levels)
+        and all(0 <= level < levels for level, levels in sides)
+    )
+    if not holds:
+        raise ValueError("it does not hold together")
+
+
+@lru_cache(maxsize=1000)
+def _say_once(line: str) -> None:
+    """Once in a process: a page lists the same labs again and again."""
+    log.warning("%s", line)
+
+
 def _whole(plan: Plan) -> Plan:
     """`plan` with the seeds of all its looks."""
     return replace(plan, seeds=tuple(range(plan.looks[-1])), looks=()) if plan.looks else plan
@@ -98,21 +148,32 @@ class Shelf:
     def keep(self, lab: KeptLab) -> None:
         """Keep `lab`, whole or not at all; one that is kept already stays as it was.
 
+        One that is there but cannot be read is replaced.
+
         Raises:
             StoreError: It cannot be written.
         """
-        path = self._path(lab.id)
-        if not path.exists():
-            write_whole(path, lab.model_dump_json().encode(), StoreError, makes_folder=True)
+        if self.get(lab.id) is None:
+            path, content = self._path(lab.id), lab.model_dump_json().encode()
+            write_whole(path, content, StoreError, makes_folder=True)
 
     def get(self, name: str) -> KeptLab | None:
-        """The lab with this id; None if there is none, or it was kept by another siffra."""
+        """The lab with this id; None if there is none, or none that can be read: see the log."""
         if not _ID.fullmatch(name):
             return None
+        path = self._path(name)
         try:
-            return KeptLab.model_validate_json(self._path(name).read_bytes())
-        except (OSError, ValidationError):
+            if not path.is_file():
+                return None
+            lab = KeptLab.model_validate_json(_content(path))
+            _check(lab, name)
+        except (OSError, ValueError):
+            _say_once(
+                f"{path}: this lab is left out: it is damaged, or of another version of siffra. "
+                "Asked again, it is kept anew."
+            )
             return None
+        return lab
 
     def names(self) -> list[str]:
         """The ids of all labs."""

@@ -6,7 +6,6 @@ machine, is written by `siffra search` and never by hand. The knobs themselves a
 whoever makes a setting of them.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from siffra.errors import RecipeError, did_you_mean
 from siffra.mistakes import describe, first_mistake
+from siffra.toml_text import parse_toml
 
 __all__ = [
     "Interval",
@@ -145,15 +145,11 @@ def read_recipe(path: Path) -> Recipe:
     if len(content) > _MOST_BYTES:
         raise RecipeError(f"{path}: larger than 100 kB, so it can hardly be a recipe.")
     try:
-        read = _File.model_validate(tomllib.loads(content.decode("utf-8-sig")))
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{path}: not UTF-8 text.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not TOML: {error}.") from error
-    except RecursionError as error:
-        raise RecipeError(f"{path}: its arrays or tables are nested too deeply.") from error
+        read = _File.model_validate(parse_toml(content))
     except ValidationError as error:
         raise RecipeError(f"{path}: {_in_words(first_mistake(error))}") from error
+    except ValueError as error:
+        raise RecipeError(f"{path}: {error}.") from error
     return Recipe(path.stem, path.name, read.knobs, read.budget, read.measured)
 
 

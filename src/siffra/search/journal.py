@@ -2,22 +2,86 @@
 
 A file of JSON lines in a folder of its own, which is only ever added to: candidates, their runs,
 the winner's. Each line is on the disk before the search goes on; a last line that was cut short
-is left out when the file is read.
+is left out when the file is read. What is read is checked line by line, by the models below.
 """
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, Field, TypeAdapter
 
 from siffra.config import Setting
-from siffra.errors import SearchError
+from siffra.errors import ConfigError, SearchError
 from siffra.search.race import Candidate, Ran
 from siffra.views import Averaged
+
+_Count = Annotated[int, Field(ge=0)]
+_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Accuracies = Annotated[dict[str, Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)]
+
+
+class _Spent(BaseModel):
+    spent: _Seconds
+
+
+class _CandidateLine(_Spent):
+    what: Literal["candidate"]
+    number: _Count
+    knobs: dict[str, Any]
+    parameters: dict[str, Any]
+    origin: str
+    steps: _Count
+    short_steps: _Count
+    entering: _Seconds = 0.0
+
+
+class _StepsLine(_Spent):
+    what: Literal["steps"]
+    candidate: _Count
+    steps: _Count
+    short_steps: _Count
+
+
+class _SettledLine(_Spent):
+    what: Literal["settled"]
+    candidate: _Count
+    steps: _Count
+
+
+class _RunLine(_Spent):
+    what: Literal["run"]
+    candidate: _Count
+    steps: _Count
+    seed: _Count
+    accuracy: _Accuracies
+    seconds: _Seconds
+    overhead: _Seconds = 0.0
+    scoring: _Seconds = 0.0
+
+
+class _FinalLine(_Spent):
+    what: Literal["final"]
+    overhead: _Seconds | None = None
+
+
+class _AverageLine(_Spent):
+    what: Literal["average"]
+    key: str
+    averaged: Averaged
+
+
+class _EndLine(_Spent):
+    what: Literal["end"]
+    time: _Seconds
+    exhausted: bool
+
+
+_Line = _CandidateLine | _StepsLine | _SettledLine | _RunLine | _FinalLine | _AverageLine | _EndLine
+_LINE: TypeAdapter[_Line] = TypeAdapter(Annotated[_Line, Field(discriminator="what")])
 
 
 class Journal:
@@ -46,7 +110,11 @@ class Journal:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(blocking=False)
-            self._read()
+            try:
+                self._read()
+            except BaseException:
+                self._lock.release()
+                raise
         except Timeout as error:
             raise SearchError(
                 f"{self.folder}: another process is making this search; wait for it, or stop it."
@@ -112,51 +180,57 @@ class Journal:
         self.ended, self.is_exhausted = time, is_exhausted
 
     def _read(self) -> None:
+        # A link that came with a store may lead to any file, of which the end would be cut.
+        if self.folder.is_symlink() or self._path.is_symlink():
+            raise SearchError(f"{self._path}: is a link, or in one; remove it.")
         if not self._path.exists():
             return
         content = self._path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                self._recall(_LINE.validate_json(line))
+            except (ValueError, LookupError, ConfigError) as error:
+                raise SearchError(
+                    f"{self._path}: line {number} cannot be read; remove it, and the search "
+                    "begins anew."
+                ) from error
         if len(whole) < len(content):
             os.truncate(self._path, len(whole))
-        try:
-            for line in whole.decode("utf-8").splitlines():
-                self._recall(json.loads(line))
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise SearchError(
-                f"{self._path}: cannot be read ({type(error).__name__}); remove it, and the search "
-                "begins anew."
-            ) from error
 
-    def _recall(self, line: Mapping[str, Any]) -> None:
-        self.spent = line["spent"]
-        match line["what"]:
-            case "candidate":
-                self.candidates.append(
-                    Candidate(
-                        number=line["number"],
-                        setting=Setting.from_knobs(line["knobs"]),
-                        parameters=line["parameters"],
-                        origin=line["origin"],
-                        steps=line["steps"],
-                        short_steps=line["short_steps"],
-                        entering=line.get("entering", 0.0),
-                    )
+    def _recall(self, line: "_Line") -> None:
+        self.spent = line.spent
+        match line:
+            case _CandidateLine():
+                if line.number != len(self.candidates):
+                    raise LookupError(line.number)
+                candidate = Candidate(
+                    number=line.number,
+                    setting=Setting.from_knobs(line.knobs),
+                    parameters=line.parameters,
+                    origin=line.origin,
+                    steps=line.steps,
+                    short_steps=line.short_steps,
+                    entering=line.entering,
                 )
-            case "steps":
-                candidate = self.candidates[line["candidate"]]
-                candidate.steps, candidate.short_steps = line["steps"], line["short_steps"]
-            case "settled":
-                self.candidates[line["candidate"]].final_steps = line["steps"]
-            case "run":
-                told = {name: line[name] for name in ("overhead", "scoring") if name in line}
-                ran = Ran(line["steps"], line["seed"], line["accuracy"], line["seconds"], **told)
-                self.candidates[line["candidate"]].runs.append(ran)
-            case "final" if "overhead" in line:
-                self.overheads.append(line["overhead"])
-            case "average":
-                self.averaged[line["key"]] = Averaged(**line["averaged"])
-            case "end":
-                self.ended, self.is_exhausted = line["time"], line["exhausted"]
+                self.candidates.append(candidate)
+            case _StepsLine():
+                candidate = self.candidates[line.candidate]
+                candidate.steps, candidate.short_steps = line.steps, line.short_steps
+            case _SettledLine():
+                self.candidates[line.candidate].final_steps = line.steps
+            case _RunLine():
+                ran = Ran(
+                    line.steps, line.seed, line.accuracy, line.seconds, line.overhead, line.scoring
+                )
+                self.candidates[line.candidate].runs.append(ran)
+            case _FinalLine():
+                if line.overhead is not None:
+                    self.overheads.append(line.overhead)
+            case _AverageLine():
+                self.averaged[line.key] = line.averaged
+            case _EndLine():
+                self.ended, self.is_exhausted = line.time, line.exhausted
 
     def _write(self, what: str, spent: float, **told: Any) -> None:
         self.spent = spent

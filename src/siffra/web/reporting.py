@@ -17,6 +17,7 @@ import siffra
 from siffra.errors import DataError, SiffraError
 from siffra.lab.shelf import KeptLab, Shelf
 from siffra.store import open_store
+from siffra.terminal import echo, echo_data, one_line
 from siffra.web.crew import how_it_ended
 from siffra.web.places import Places
 from siffra.web.refusal import CODES, Code, Refusal, code_of_error
@@ -94,8 +95,8 @@ def main() -> None:
     try:
         _write_as_asked(*sys.argv[1:])
     except (SiffraError, OSError, MemoryError) as error:
-        sys.stderr.write(f"siffra ui, report: {error or 'memory ran out'}\n")
-        sys.stdout.write("data_gone" if isinstance(error, DataError) else code_of_error(error))
+        echo(one_line(f"siffra ui, report: {error or 'memory ran out'}"), err=True)
+        echo_data("data_gone" if isinstance(error, DataError) else code_of_error(error))
         sys.exit(2)
 
 
