@@ -110,5 +110,5 @@ def test_runs_that_shared_a_machine_are_told_of():
         parts = {m.title: " ".join(m.paragraphs) for m in methods(words, LAB, shared, None)}
         assert at_once in parts[words("methods_title.pairs")]
         assert words("methods.times_shared") in parts[words("methods_title.times")]
-        assert at_once in dict(facts(words, LAB, shared))[words("facts.machine")]
+        assert at_once in dict(facts(words, LAB, shared, None))[words("facts.machine")]
     assert "one at a time" in told(LAB)["Two levels compared"]

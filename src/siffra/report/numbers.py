@@ -237,5 +237,5 @@ def _plus_minus(words: Words, mean: float, half: float, most: int, *, signed: bo
     if not math.isfinite(half):
         return text
     # Nothing that varies is exact, however little it varies.
-    half = max(half, 10**-decimals) if half > 0 else half
+    half = max(half, 10**-decimals) if half > _ROUNDING else half
     return f"{text}{GAP}±{GAP}{words.number(half, decimals)}"
