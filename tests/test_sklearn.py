@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from small import small_dataset
 
+from siffra.api.arguments import make_engine
 from siffra.config import KNOBS, Setting
 from siffra.data.dataset import Images
 from siffra.engine.native.engine import NativeEngine
@@ -52,6 +53,28 @@ def test_every_knob_is_a_parameter_with_siffra_s_default():
     assert list(parameters)[: len(KNOBS)] == list(KNOBS)
     assert set(parameters) - set(KNOBS) == own
     assert Setting.from_knobs(said) == Setting.from_knobs({})
+
+
+@pytest.mark.parametrize("seed", [2**32 - 1, 2**32, 2**63 - 1, np.uint64(2**40)])
+@pytest.mark.parametrize("engine", ["native", "torch"])
+def test_a_seed_of_any_size_is_siffra_s(engine, seed):
+    knobs = {"neurons": 4, "epochs": 1, "batch_size": 30}
+    fitted = SiffraClassifier(**knobs, engine=engine, threads=1, random_state=seed)
+    fitted.fit(ROWS, DATASET.train.y)
+
+    setting = Setting.from_knobs(knobs)
+    rows = replace(DATASET, train=Images(ROWS.reshape(-1, *fitted._shape), DATASET.train.y))
+    other = make_engine(1, engine).fit(
+        setting.model, setting.training, rows, int(seed), lambda end, fitted: None
+    )
+    for name, weights in other.weights().items():
+        np.testing.assert_array_equal(fitted.weights_[name], weights)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_siffra_has_not_is_refused(seed):
+    with pytest.raises(ConfigError, match=r"random_state: found .*; it must be from 0 to"):
+        SiffraClassifier(random_state=seed).fit(ROWS, DATASET.train.y)
 
 
 @pytest.mark.parametrize(

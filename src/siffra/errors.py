@@ -56,6 +56,10 @@ class SiteError(SiffraError):
     """A place to make runs that cannot be reached, or that loses them again and again."""
 
 
+class SiffraWarning(UserWarning):
+    """What can be done, but is hardly what was meant; its text is one line, as an error's is."""
+
+
 def did_you_mean(found: str, known: Iterable[str]) -> str:
     """A hint to end a message with: the nearest known name, or all of them."""
     names = sorted(known)

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from siffra.api.arguments import make_engine
-from siffra.config import KNOBS, Setting
+from siffra.config import GREATEST_SEED, KNOBS, Setting
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.errors import ConfigError
@@ -232,10 +232,7 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
 
     def _begin(self, x: np.ndarray) -> None:
         """Decide what holds for all of a training."""
-        state = self.random_state
-        drawn = check_random_state(state)
-        # A whole number is the seed, so that it is what siffra calls one.
-        self._seed = int(state) if isinstance(state, Integral) else int(drawn.randint(2**31 - 1))
+        self._seed = _seed_of(self.random_state)
         self._calls = 0
         self._shape = self._shape_of(x.shape[1])
         self.scale_ = self._scale_for(x)
@@ -328,6 +325,15 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
 
 _AS_IT_IS: Mapping[str, Any] = {"dtype": [np.float32, np.uint8], "order": "C"}
 """How scikit-learn hands over X: bytes as they are, all else as float32."""
+
+
+def _seed_of(state: Any) -> int:
+    """A whole number is the seed itself, also one that NumPy's `RandomState` cannot take."""
+    if not isinstance(state, Integral):
+        return int(check_random_state(state).randint(2**31 - 1))
+    if not 0 <= int(state) <= GREATEST_SEED:
+        raise ConfigError(f"random_state: found {state}; it must be from 0 to 2**63 - 1.")
+    return int(state)
 
 
 def _plain(value: Any) -> Any:

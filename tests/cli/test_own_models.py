@@ -1,6 +1,7 @@
 """A model of one's own from the command line: its parameters are turned like any knob."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -43,6 +44,21 @@ def test_it_is_trained_saved_and_asked(siffra, small, tmp_path):
     assert asked.out.startswith("line.png: ")
     assert not_said.err == (
         "error: made_by: this model needs the function that made it, my_models:make.\n"
+    )
+
+
+def test_probabilities_in_the_place_of_logits_are_told_in_a_line(siffra, small, my_models):
+    my_models.write_text(SOURCE.replace("classes),", "classes), nn.Softmax(1),"))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        ended = siffra("train", *small, *OWN)
+
+    assert ended.code == 0
+    (line,) = (line for line in ended.err.splitlines() if line.startswith("warning:"))
+    assert line == (
+        "warning: model: my_models:make gives what a softmax gives, where siffra expects logits "
+        "and takes their softmax itself; leave out a softmax at its end."
     )
 
 

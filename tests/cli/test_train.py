@@ -132,6 +132,18 @@ def test_pictures_that_a_model_was_trained_on_are_told_as_in_training(siffra, tm
     assert labels[-1] == "a"
 
 
+@pytest.mark.parametrize("command", [("train",), ("vary", "neurons=3,4", "--seeds", 2)])
+def test_batches_larger_than_the_data_are_told(siffra, small, command):
+    told = "the 72 training images: each epoch is one step, of all of them.\n"
+
+    whole = siffra(*command, *small, "--batch-size", 100_000, "--json")
+    most = siffra(*command, *small, "--batch-size", 72, "--json")
+
+    assert f"batch_size 100000 is more than {told}" in whole.err
+    assert "batch_size" not in most.err
+    assert json.loads(whole.out)
+
+
 def test_a_model_is_saved_under_no_name_of_another_format(siffra, small, tmp_path):
     ended = siffra("train", *small, "--save", tmp_path / "digits.h5")
 

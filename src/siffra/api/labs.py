@@ -29,7 +29,7 @@ from siffra.lab.verdicts import Answers, answer
 from siffra.report.data_files import results_json
 from siffra.report.facts import all_records
 from siffra.report.notebook import lab_html
-from siffra.report.terminal import lab_text
+from siffra.report.terminal import lab_text, one_step_note
 from siffra.report.words import words_in
 from siffra.store import Store, default_store_path, open_store
 
@@ -295,6 +295,11 @@ class Job:
     def cost(self) -> Cost:
         """How many runs it takes, how many are stored, and about how long the others take."""
         return self._cost(self.plan)
+
+    def note(self, language: str = "en") -> str:
+        """What is to be known of its runs before they are made; empty if nothing is."""
+        settings = [planned.setting for planned in self.plan.runs]
+        return one_step_note(words_in(language), settings, self.dataset)
 
     def parts(self) -> list[Part]:
         """The plan part by part, in the lab file's order; parts may share runs.

@@ -26,7 +26,8 @@ from siffra.model_file import (
     save_model,
 )
 from siffra.report.notebook import html_table
-from siffra.report.terminal import text_table
+from siffra.report.terminal import one_step_note, text_table
+from siffra.report.words import words_in
 from siffra.run import Epoch, Record, run
 from siffra.store import default_store_path, open_store
 from siffra.whole_files import expect_room
@@ -231,6 +232,10 @@ class TrainResult:
         from siffra.onnx_file import save_onnx  # brings ONNX
 
         save_onnx(path, as_saved(self.fitted, self.record, self.dataset))
+
+    def note(self, language: str = "en") -> str:
+        """What is to be known of its training; empty if nothing is."""
+        return one_step_note(words_in(language), [self.record.setting], self.dataset)
 
     def as_json(self) -> dict[str, Any]:
         """What `siffra train --json` prints."""

@@ -8,7 +8,9 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -25,7 +27,7 @@ from siffra.cli.search import search
 from siffra.cli.train import export, predict, train
 from siffra.cli.ui import ui
 from siffra.cli.vary import vary
-from siffra.errors import SiffraError, did_you_mean
+from siffra.errors import SiffraError, SiffraWarning, did_you_mean
 from siffra.mistakes import describe, first_mistake
 from siffra.terminal import echo, log_to_stderr, one_line
 
@@ -90,7 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        code = app(args=arguments, prog_name="siffra", standalone_mode=False)
+        with _warnings_in_a_line():
+            code = app(args=arguments, prog_name="siffra", standalone_mode=False)
         sys.stdout.flush()
         return code or 0
     except SiffraError as error:
@@ -100,6 +103,22 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         echo("stopped.", err=True)
         return INTERRUPTED
+
+
+@contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Print siffra's own warnings without the place in its source."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, SiffraWarning):
+                echo(f"warning: {one_line(str(message))}", err=True)
+            else:
+                usual(message, category, *where)
+
+        warnings.showwarning = show
+        yield
 
 
 def _mistake(text: str) -> int:

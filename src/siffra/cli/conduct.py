@@ -61,8 +61,8 @@ def conduct(job: "Job", language: str) -> "LabResult":
 def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) -> None:
     """How many runs there are, how many are stored, and about how long the others take.
 
-    Below that, what is not run as the lab file says. Of a plan with looks, those are the runs up
-    to the next look, and there may be more.
+    Below that, what is not run as the lab file says, or is hardly what was meant. Of a plan with
+    looks, those are the runs up to the next look, and there may be more.
     """
     from siffra.report.shortened import shortened
 
@@ -76,8 +76,8 @@ def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) ->
         told += words("cost.at_once", n=at_once) if at_once > 1 else ""
     if looks:
         told += words("cost.looks", seeds=", ".join(map(str, looks[:-1])), most=looks[-1])
-    less = shortened(words, job.plan)
-    echo(f"{told}.\n{less}" if less else f"{told}.", err=err)
+    lines = (f"{told}.", shortened(words, job.plan), job.note(words.language))
+    echo("\n".join(filter(None, lines)), err=err)
 
 
 def _told(words: "Words", event: "Event") -> str:

@@ -87,6 +87,8 @@ def train(
                 number, f"{epoch.accuracy['val']:.2%} on validation"
             ),
         )
+    if note := result.note():
+        echo(note, err=True)
     if save:
         result.save(save)
         echo(f"saved: {save}", err=True)

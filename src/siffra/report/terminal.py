@@ -1,8 +1,10 @@
 """Answers in plain text, for terminals: sentences, tables, plots and verdicts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from siffra.config import EstimatorModel, Setting
+from siffra.data.dataset import Dataset
 from siffra.lab.statistics import Summary
 from siffra.lab.verdicts import Answers, ClaimAnswer, QuestionAnswer
 from siffra.report import numbers
@@ -27,6 +29,19 @@ from siffra.report.words import GAP, Words, words_in
 PLOT_WIDTH = 48
 """Characters between the ends of a plot's axis."""
 _SEED, _MEAN = "∘", "●"
+
+
+def one_step_note(words: Words, settings: Iterable[Setting], dataset: Dataset) -> str:
+    """That batches of some settings are larger than the training set; empty if none are."""
+    images = len(dataset.train)
+    networks = (s for s in settings if not isinstance(s.model, EstimatorModel))
+    sizes = {network.training.batch_size for network in networks}
+    larger = sorted(size for size in sizes if size > images)
+    if not larger:
+        return ""
+    told = words.listing(words.exact(size) for size in larger)
+    noun = words("cost.rows" if dataset.features else "cost.images")
+    return words("cost.one_step", sizes=told, images=words.exact(images), noun=noun)
 
 
 def lab_text(answers: Answers, language: str = "en") -> str:

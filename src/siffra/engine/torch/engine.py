@@ -123,7 +123,7 @@ class TorchEngine(Engine):
                 for start in range(0, max(len(images), 1), _AT_ONCE)
             )
             logits = [module(as_input(chunk)) for chunk in chunks]
-            return torch.cat(logits).softmax(1).cpu().numpy()
+            return torch.cat(logits).softmax(1).float().cpu().numpy()
 
     def _training(
         self, model: Model, training: Training, dataset: Dataset, seed: int
@@ -144,6 +144,14 @@ class TorchEngine(Engine):
     ) -> nn.Module:
         with self._settled(0):
             module = make_module(model, image_shape, classes)
+        for name, tensor in module.state_dict().items():
+            found = weights.get(name)
+            # PyTorch would take numbers of any type, whole ones of a damaged file as well.
+            if found is not None and found.dtype != _as_array(tensor).dtype:
+                raise ModelFileError(
+                    f"weights: `{name}` is {found.dtype}; that of {model.factory} is "
+                    f"{_as_array(tensor).dtype}."
+                )
         try:
             module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
         except RuntimeError as error:
@@ -193,7 +201,13 @@ class TorchFitted(Fitted):
         """See `Fitted.weights`."""
         if isinstance(self._module, TorchNetwork):
             return self._module.weights()
-        return {name: t.cpu().numpy().copy() for name, t in self._module.state_dict().items()}
+        return {name: _as_array(t) for name, t in self._module.state_dict().items()}
+
+
+def _as_array(tensor: torch.Tensor) -> np.ndarray:
+    """A copy; NumPy has no bfloat16, whose numbers are float32's."""
+    tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+    return tensor.cpu().numpy().copy()
 
 
 def _device(name: str | None) -> torch.device:
