@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -58,7 +59,7 @@ def test_every_knob_is_a_parameter_with_siffra_s_default():
 @pytest.mark.parametrize("seed", [2**32 - 1, 2**32, 2**63 - 1, np.uint64(2**40)])
 @pytest.mark.parametrize("engine", ["native", "torch"])
 def test_a_seed_of_any_size_is_siffra_s(engine, seed):
-    knobs = {"neurons": 4, "epochs": 1, "batch_size": 30}
+    knobs: Any = {"neurons": 4, "epochs": 1, "batch_size": 30}
     fitted = SiffraClassifier(**knobs, engine=engine, threads=1, random_state=seed)
     fitted.fit(ROWS, DATASET.train.y)
 
