@@ -771,6 +771,14 @@ class TestDamage:
             with pytest.raises(StoreError, match=r"run 1-00.*at `wings`.*another version"):
                 store.get(record(1).key)
 
+    @pytest.mark.parametrize("read_only", [False, True])
+    def test_a_schema_that_is_no_text_any_more_is_damage_in_a_line(self, path, read_only):
+        with open_store(path) as store:
+            store.add(record(1))
+        rot(path, b"CREATE TABLE claim", b"CREATE TABLE \xc9laim")
+
+        assert "damaged" in message_of_opening(path, read_only=read_only)
+
     def test_what_turns_over_anywhere_never_changes_what_is_read(self, path):
         """Every run is as it was, or left out, or the store is refused."""
         keys = [record(n).key for n in range(1, 9)]

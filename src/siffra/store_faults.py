@@ -17,6 +17,8 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StoreError(_explain(path, error)) from error
+    except UnicodeDecodeError as error:  # of SQLite's own message, which quotes what is damaged
+        raise StoreError(damaged(path, "its description is no text")) from error
     except OSError as error:
         raise StoreError(f"{path}: cannot be used as a store ({error.strerror}).") from error
 
