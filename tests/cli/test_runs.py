@@ -9,8 +9,9 @@ from arro3.io import read_parquet
 from made_runs import make_record
 
 from siffra.api import runs
-from siffra.config import Setting
+from siffra.config import Setting, as_model
 from siffra.errors import SiffraError
+from siffra.run import Record
 from siffra.store import open_store
 from siffra.terminal import odd_character
 
@@ -179,3 +180,36 @@ def test_what_a_store_holds_does_nothing_to_a_terminal(siffra, tmp_path, argumen
     assert not any(line.startswith("error: c") for line in ended.err.splitlines())
     if "--json" in arguments:
         assert json.dumps(NAME)[1:-1] in json.dumps(json.loads(ended.out))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("runs", "list"),
+        ("runs", "show", "own"),
+        ("runs", "sql", "SELECT model, test FROM run"),
+        ("runs", "export", "runs.json"),
+        ("runs", "export", "runs.csv"),
+        ("doctor", "--json"),
+    ],
+)
+def test_a_model_that_a_store_names_is_not_imported(siffra, tmp_path, monkeypatch, arguments):
+    (tmp_path / "evil_models.py").write_text("raise SystemExit('imported')\ndef make(): ...\n")
+    monkeypatch.chdir(tmp_path)
+
+    def make(width: int = 8): ...
+
+    record = make_record(Setting.from_knobs({"model": as_model(make), "epochs": 1}))
+    named = record.model_copy(update={"key": "own"}).model_dump_json()
+    document = json.loads(named)
+    document["model"]["factory"] = "evil_models:make"
+    store = tmp_path / "from-elsewhere.sqlite"
+    with open_store(store) as opened:
+        opened.add(Record.model_validate_json(json.dumps(document)))
+
+    ended = siffra(*arguments, "--store", store)
+
+    assert "imported" not in ended.out + ended.err
+    assert "evil_models" not in sys.modules
+    if arguments[0] == "runs":
+        assert ended.code == 0
