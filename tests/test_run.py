@@ -1,6 +1,7 @@
 """A run's record says all that was seen, and its key all that decided it."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from reference import ReferenceEngine
 from small import small_dataset
 
 from siffra.config import Setting
-from siffra.engine.base import EpochEnd
+from siffra.engine.base import EpochEnd, Fitted
 from siffra.engine.native.engine import NativeEngine
+from siffra.engine.torch.engine import TorchEngine
 from siffra.load import Load, LoadMeter, Reading
-from siffra.run import SCORING, Record, run, run_key, setting_id
+from siffra.run import SCORING, Record, curve_images, run, run_key, setting_id
 from siffra.scores import accuracy
 
 DATASET = small_dataset()
@@ -117,15 +119,95 @@ def test_a_run_repeats_itself(result):
     assert [epoch.loss for epoch in again.epochs] == [epoch.loss for epoch in record.epochs]
 
 
-def test_divergence_is_recorded_as_valid_json():
-    wild = Setting.from_knobs({"neurons": 7, "epochs": 2, "learning_rate": 1e30})
+@pytest.mark.parametrize("engine", [NativeEngine(), TorchEngine()], ids=["native", "torch"])
+@pytest.mark.parametrize(
+    "knobs",
+    [{"neurons": 7}, {"model": "conv", "filters": 3, "kernel_size": 3}],
+    ids=["dense", "conv"],
+)
+def test_a_diverged_run_has_no_accuracy_and_is_valid_json(engine, knobs):
+    wild = Setting.from_knobs({**knobs, "epochs": 2, "learning_rate": 1e30})
 
-    record, _ = run(wild, DATASET, 0, NativeEngine())
+    record, _ = run(wild, DATASET, 0, engine)
 
     assert record.diverged
     assert record.epochs[-1].loss is None
+    for scored in (record, record.epochs[-1]):
+        assert scored.accuracy == dict.fromkeys(DATASET.sets)
+    assert record.confusion == {}
     assert Record.model_validate_json(record.model_dump_json()) == record
     json.loads(record.model_dump_json(), parse_constant=pytest.fail)  # no NaN, no Infinity
+
+
+class Breaks(Fitted):
+    """A network whose probabilities are no numbers from the call `at` on."""
+
+    def __init__(self, at: int) -> None:
+        self._left = at
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        self._left -= 1
+        return np.full((len(images), 3), np.nan if self._left < 0 else 1 / 3, np.float32)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        return {}
+
+
+class Steady(NativeEngine):
+    """Three epochs of finite losses, with a network that breaks or one lost loss."""
+
+    def __init__(self, fitted: Fitted, losses: tuple[float, ...] = (1.0, 1.0, 1.0)) -> None:
+        super().__init__()
+        self._made, self._losses = fitted, losses
+
+    def prepare(self, model, training, dataset):
+        pass
+
+    def fit(self, model, training, dataset, seed, on_epoch):
+        for number, loss in enumerate(self._losses, start=1):
+            on_epoch(EpochEnd(number, loss, 0.5, 1.0), self._made)
+        return self._made
+
+
+CURVES = len(curve_images(DATASET))
+
+
+@pytest.mark.parametrize(
+    ("engine", "scored"),
+    [
+        (Steady(Breaks(at=10**9)), [True, True, True, True]),
+        # Finite losses: what diverged by the last step is seen in the predictions alone.
+        (Steady(Breaks(at=3 * CURVES)), [True, True, True, False]),
+        (Steady(Breaks(at=3 * CURVES + 1)), [True, True, True, False]),
+        (Steady(Breaks(at=2 * CURVES - 1)), [True, False, False, False]),
+        # A loss that is a number again does not bring the accuracy back.
+        (Steady(Breaks(at=10**9), (1.0, math.nan, 1.0)), [True, False, False, False]),
+        (Steady(Breaks(at=10**9), (math.inf, 1.0, 1.0)), [False, False, False, False]),
+    ],
+)
+def test_from_where_a_run_diverges_on_it_has_no_accuracy(engine, scored):
+    record, _ = run(Setting.from_knobs({"neurons": 7, "epochs": 3}), DATASET, 0, engine)
+
+    of_epochs = [set(epoch.accuracy.values()) != {None} for epoch in record.epochs]
+    assert [*of_epochs, set(record.accuracy.values()) != {None}] == scored
+    assert record.diverged == (not scored[-1])
+    assert bool(record.confusion) == scored[-1]
+    assert all(epoch.accuracy.keys() == record.accuracy.keys() for epoch in record.epochs)
+
+
+def test_an_older_record_of_a_diverged_run_is_read_as_having_no_accuracy(result):
+    record, _ = result
+    older = json.loads(record.model_dump_json())
+    older["diverged"] = True
+    older["epochs"] = [older["epochs"][0], {**older["epochs"][0], "loss": None}]
+
+    read = Record.model_validate_json(json.dumps(older))
+
+    assert set(read.accuracy.values()) == {None}
+    assert read.confusion == {}
+    assert read.epochs[0].accuracy == record.epochs[0].accuracy
+    assert set(read.epochs[1].accuracy.values()) == {None}
+    assert Record.model_validate_json(read.model_dump_json()) == read
 
 
 def test_the_key_changes_with_all_that_decides_a_run():

@@ -210,9 +210,13 @@ def test_equal_seeds_give_equal_bits_and_others_do_not():
     assert (weights(None) != weights(None)).any()
 
 
-def test_divergence_is_warned_of():
+def test_divergence_is_warned_of_and_there_is_nothing_to_be_predicted():
     with pytest.warns(ConvergenceWarning, match="the training diverged: its loss is no longer"):
-        SiffraClassifier(learning_rate=1e20, random_state=0).fit(ROWS, DATASET.train.y)
+        model = SiffraClassifier(learning_rate=1e30, random_state=0).fit(ROWS, DATASET.train.y)
+
+    for predict in (model.predict, model.predict_proba):
+        with pytest.raises(ConfigError, match=r"^the training diverged: .* lower learning_rate"):
+            predict(ROWS)
 
 
 class TestPartialFit:

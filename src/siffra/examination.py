@@ -97,7 +97,8 @@ class Examination(_Frozen):
     - `mistakes` and `confidence`, by set: the test set and those that are shifted; `features`,
       of the first layer (None if its weights do not lie on the image).
 
-    Rows of a table are neither moved nor turned: then the first three are empty.
+    Rows of a table are neither moved nor turned: then the first three are empty. Of a network that
+    diverged all are.
     """
 
     moved: dict[str, tuple[float, ...]]
@@ -117,8 +118,16 @@ class Examined:
 
 
 def examine(fitted: Fitted, dataset: Dataset) -> Examination:
-    """Examine a trained network: about 115,000 predictions, half a second to one second in all."""
-    looks = {name: _look(fitted, dataset.sets[name]) for name in ("test", *dataset.shifted)}
+    """Examine a trained network: about 115,000 predictions, half a second to one second in all.
+
+    Of one that diverged, whose probabilities are no numbers, there is nothing to be found.
+    """
+    looks: dict[str, tuple[tuple[Mistake, ...], Confidence]] = {}
+    for name in ("test", *dataset.shifted):
+        shares = fitted.predict(dataset.sets[name].x)
+        if np.isnan(shares).any():
+            return Examination(**_NO_SHIFTS, mistakes={}, confidence={}, features=None)
+        looks[name] = _look(shares, dataset.sets[name])
     shifts = _shifts(fitted, dataset) if not dataset.features else _NO_SHIFTS
     return Examination(
         **shifts,
@@ -177,9 +186,8 @@ def _moved_anywhere(images: Images) -> Iterator[np.ndarray]:
         yield warp(images.x, translations(size * np.cos(angles), size * np.sin(angles)))
 
 
-def _look(fitted: Fitted, images: Images) -> tuple[tuple[Mistake, ...], Confidence]:
+def _look(shares: np.ndarray, images: Images) -> tuple[tuple[Mistake, ...], Confidence]:
     """A set's surest mistakes, the surest first, and how sure the network was of all."""
-    shares = np.nan_to_num(fitted.predict(images.x))  # a diverged network is sure of nothing
     predicted, sure = shares.argmax(axis=1), shares.max(axis=1).astype(float)
     right = predicted == images.y
     wrong = np.flatnonzero(~right)
@@ -212,7 +220,8 @@ def _features(weights: Weights, image_shape: tuple[int, int, int]) -> Features |
     kernels = [array for name, array in weights.items() if name.endswith(".kernel")]
     if not kernels:
         return None
-    first = np.nan_to_num(kernels[0])
+    # In float64, where the square of the largest float32 is still a number.
+    first = np.nan_to_num(kernels[0].astype(float), posinf=0.0, neginf=0.0)
     if first.ndim == 2 and len(first) == np.prod(image_shape):
         first = first.reshape(*image_shape, -1)
     if first.ndim != 4:

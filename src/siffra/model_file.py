@@ -47,14 +47,14 @@ class _Header(BaseModel):
     fingerprint: str
     image_shape: tuple[_Side, _Side, _Channels]
     classes: _Classes
-    accuracy: dict[str, _Share]
+    accuracy: dict[str, _Share | None]
     class_names: tuple[str, ...] = ()
     ground: Ground = "dark"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedModel:
-    """A trained model read from a file; `accuracy` holds fractions by set.
+    """A trained model read from a file; `accuracy` holds fractions by set, None if it diverged.
 
     `class_names` are the data's, in the order of the outputs; none where classes are numbered.
     `ground` is what the training images' digits stand on.
@@ -65,7 +65,7 @@ class SavedModel:
     dataset: str
     image_shape: tuple[int, int, int]
     classes: int
-    accuracy: dict[str, float]
+    accuracy: dict[str, float | None]
     weights: dict[str, np.ndarray]
     class_names: tuple[str, ...] = ()
     ground: Ground = "dark"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
 from siffra.config import EstimatorModel, Model, Setting, Training
@@ -72,12 +73,13 @@ class Epoch(_Frozen):
 
     `loss` is the mean over the epoch's batches in nats per image, None where it was not finite;
     `accuracy` holds fractions by set: `train` is the mean over the epoch's batches, the others
-    are of at most `CURVE_IMAGES` images; `seconds` is training alone.
+    are of at most `CURVE_IMAGES` images, and all are None from where the run diverged;
+    `seconds` is training alone.
     """
 
     loss: float | None
     seconds: float
-    accuracy: dict[str, float]
+    accuracy: dict[str, float | None]
 
 
 class Machine(_Frozen):
@@ -109,6 +111,10 @@ class Record(_Frozen):
     `seconds` is training alone; compiling and scoring are apart. `scoring` is the `SCORING` that
     it was scored by. `class_names` are the data's own, if its classes are not just numbered.
     `load` is what the training had of its machine; None in records of before that was measured.
+
+    A run has `diverged` once the loss of an epoch is not finite, or what the network predicts for
+    an image is not a number. It goes on being no number, so there is no class that it predicts:
+    from there on its accuracies are None, and it has no confusion.
     """
 
     key: str
@@ -122,7 +128,7 @@ class Record(_Frozen):
     scoring: int = 1
     parameters: int
     epochs: tuple[Epoch, ...]
-    accuracy: dict[str, float]
+    accuracy: dict[str, float | None]
     confusion: dict[str, list[list[int]]]
     seconds: float
     compile_seconds: float
@@ -132,6 +138,17 @@ class Record(_Frozen):
     finished: datetime
     class_names: tuple[str, ...] = ()
     load: Load | None = None
+
+    @model_validator(mode="after")
+    def _unscored(self) -> Self:
+        """A diverged run without accuracies: older records have the share of some class there."""
+        if self.diverged and (self.confusion or set(self.accuracy.values()) != {None}):
+            lost = next((i for i, e in enumerate(self.epochs) if e.loss is None), len(self.epochs))
+            ended = tuple(_without_accuracy(epoch) for epoch in self.epochs[lost:])
+            nothing = {"accuracy": dict.fromkeys(self.accuracy), "confusion": {}}
+            for name, value in {"epochs": self.epochs[:lost] + ended, **nothing}.items():
+                object.__setattr__(self, name, value)  # frozen, but not made yet
+        return self
 
     @model_serializer(mode="wrap")
     def _told(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -152,6 +169,10 @@ class Record(_Frozen):
     def setting(self) -> Setting:
         """What was trained."""
         return Setting(self.model, self.training)
+
+
+def _without_accuracy(epoch: Epoch) -> Epoch:
+    return epoch.model_copy(update={"accuracy": dict.fromkeys(epoch.accuracy)})
 
 
 def run_key(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> str:
@@ -215,15 +236,17 @@ def run(
 
     kept: dict[str, Callable[[], np.ndarray]] = {}
 
-    def confusion_of(images: Images, shares: np.ndarray) -> np.ndarray:
-        return confusion_matrix(images.y, shares.argmax(axis=1), dataset.classes)
+    def confusion_of(images: Images, shares: np.ndarray) -> np.ndarray | None:
+        return confusion_matrix(images.y, shares, dataset.classes)
+
+    diverged = False
 
     # What a GPU does, or processes of an estimator's own, is no processor time of this process.
     on_cpu = not isinstance(setting.model, EstimatorModel) and "gpu" not in engine.versions
     meter = LoadMeter(counts_cpu=on_cpu)
 
     def end_epoch(end: EpochEnd, fitted: Fitted) -> None:
-        nonlocal scoring_seconds
+        nonlocal scoring_seconds, diverged
         meter.stop()
         started = time.perf_counter()
         if not kept:
@@ -233,9 +256,10 @@ def run(
         }
         scoring_seconds += time.perf_counter() - started
         loss = end.loss if np.isfinite(end.loss) else None
+        diverged = diverged or loss is None or None in reached.values()
         epoch = Epoch(loss=loss, seconds=end.seconds, accuracy={"train": end.accuracy, **reached})
-        epochs.append(epoch)
-        on_epoch(end.epoch, epoch)
+        epochs.append(_without_accuracy(epoch) if diverged else epoch)
+        on_epoch(end.epoch, epochs[-1])
         meter.start()
 
     meter.start()
@@ -247,6 +271,7 @@ def run(
         name: confusion_of(images, fitted.predict(images.x)) for name, images in sets.items()
     }
     scoring_seconds += time.perf_counter() - started
+    diverged = diverged or any(matrix is None for matrix in confusion.values())
     record = Record(
         key=run_key(setting, dataset, seed, engine),
         model=setting.model,
@@ -259,12 +284,14 @@ def run(
         scoring=SCORING,
         parameters=fitted.parameters,
         epochs=tuple(epochs),
-        accuracy={name: accuracy(matrix) for name, matrix in confusion.items()},
-        confusion={name: matrix.tolist() for name, matrix in confusion.items()},
+        accuracy={name: None if diverged else accuracy(m) for name, m in confusion.items()},
+        confusion={
+            name: m.tolist() for name, m in confusion.items() if m is not None and not diverged
+        },
         seconds=sum(epoch.seconds for epoch in epochs),
         compile_seconds=compile_seconds,
         scoring_seconds=scoring_seconds,
-        diverged=epochs[-1].loss is None,
+        diverged=diverged,
         machine=_machine_of(engine),
         finished=datetime.now(UTC),
         class_names=dataset.class_names,

@@ -193,7 +193,11 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Probabilities (n, classes), float32, of rows X (n, features); columns as `classes_`."""
+        """Probabilities (n, classes), float32, of rows X (n, features); columns as `classes_`.
+
+        Raises:
+            ConfigError: The training diverged, so that they are no numbers.
+        """
         check_is_fitted(self, "weights_")
         rows: Any = validate_data(self, X, reset=False, **_AS_IT_IS)
         x = self._images(rows)
@@ -202,7 +206,12 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         parts[-1] = parts[-1][np.arange(_AT_ONCE) % len(parts[-1])]
         with _ONE_AT_A_TIME:
             found = [self._network.predict(part) for part in parts]
-        return np.concatenate(found)[: len(x)]
+        shares = np.concatenate(found)[: len(x)]
+        if np.isnan(shares).any():
+            raise ConfigError(
+                "the training diverged: what it predicts are no numbers; lower learning_rate."
+            )
+        return shares
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """The likeliest label of each row of X."""

@@ -197,6 +197,14 @@ def _of_record(*columns: str, at: str = "", document: str = "run.record") -> dic
     return {name: f"json_extract({document}, '$.{at}{name}')" for name in columns}
 
 
+_DIVERGED = "json_extract(run.record, '$.diverged')"
+
+
+def _unless(lost: str, columns: Mapping[str, str]) -> dict[str, str]:
+    """NULL where a run has `lost` them: older records have the share of some class there."""
+    return {name: f"iif({lost}, NULL, {value})" for name, value in columns.items()}
+
+
 _SETS = ("train", "val", "test", "moved", "rotated")
 
 VIEWS: Mapping[str, View] = {
@@ -205,7 +213,7 @@ VIEWS: Mapping[str, View] = {
         {"key": "run.key"}
         | {name: _knob(name) for name in KNOBS}
         | _of_record("seed")
-        | _of_record(*_SETS, at="accuracy.")
+        | _unless(_DIVERGED, _of_record(*_SETS, at="accuracy."))
         | _of_record("seconds", "diverged", "parameters", "dataset", "engine")
         | _of_record("cpu", "threads", at="machine.")
         | {"jobs": "coalesce(json_extract(run.record, '$.machine.jobs'), 1)"}
@@ -216,12 +224,16 @@ VIEWS: Mapping[str, View] = {
         "an epoch of a run: loss (nats), training seconds, and accuracies on samples of the sets",
         {"key": "run.key", "epoch": "entry.key + 1"}
         | _of_record("loss", "seconds", document="entry.value")
-        | _of_record(*_SETS, at="accuracy.", document="entry.value"),
+        | _unless(
+            "json_extract(entry.value, '$.loss') IS NULL",
+            _of_record(*_SETS, at="accuracy.", document="entry.value"),
+        ),
         f"{_RUNS}, json_each(run.record, '$.epochs') AS entry",
     ),
     "score": View(
         "a run's accuracy on a set of images, any set that it has (`set` is a word of SQL's)",
-        {"key": "run.key", "image_set": "entry.key", "accuracy": "entry.value"},
+        {"key": "run.key", "image_set": "entry.key"}
+        | _unless(_DIVERGED, {"accuracy": "entry.value"}),
         f"{_RUNS}, json_each(run.record, '$.accuracy') AS entry",
     ),
     "confusion": View(
@@ -231,8 +243,8 @@ VIEWS: Mapping[str, View] = {
             "image_set": "entry.key",
             "truth": _class("line.key"),
             "predicted": _class("cell.key"),
-            "images": "cell.value",
-        },
+        }
+        | _unless(_DIVERGED, {"images": "cell.value"}),
         f"{_RUNS}, json_each(run.record, '$.confusion') AS entry, "
         "json_each(entry.value) AS line, json_each(line.value) AS cell",
     ),

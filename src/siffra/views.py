@@ -50,7 +50,8 @@ about so far.
 class Averaged:
     """What one run's network does with predictions averaged over `VIEWS`.
 
-    `accuracy` holds fractions, of the test set and those that are shifted. To predict the test
+    `accuracy` holds fractions, of the test set and those that are shifted; 0 of a network that
+    diverged. To predict the test
     images takes `seconds` so, and `plain_seconds` without averaging.
     """
 
@@ -91,9 +92,9 @@ def try_averaging(fitted: Fitted, dataset: Dataset) -> Averaged:
     for name in ("test", *dataset.shifted):
         images = dataset.sets[name]
         started = time.perf_counter()
-        predicted = predict_averaged(fitted, images.x).argmax(axis=1)
+        shares = predict_averaged(fitted, images.x)
         seconds[name] = time.perf_counter() - started
-        reached[name] = accuracy(confusion_matrix(images.y, predicted, dataset.classes))
+        reached[name] = accuracy(confusion_matrix(images.y, shares, dataset.classes)) or 0.0
     return Averaged(reached, seconds["test"], plain_seconds)
 
 

@@ -15,7 +15,10 @@ def test_json_is_exactly_the_agreed_object(siffra, small):
     ended = siffra("train", *small, "--neurons", "8,4", "--seed", 3, "--json")
 
     told = json.loads(ended.out)
-    assert list(told) == ["config", "seed", "seconds", "epochs", "parameters", "accuracy"]
+    assert list(told) == [
+        "config", "seed", "seconds", "epochs", "parameters", "diverged", "accuracy",
+    ]  # fmt: skip
+    assert told["diverged"] is False
     assert told["config"] == {
         "model": "dense",
         "layers": 2,
@@ -32,6 +35,26 @@ def test_json_is_exactly_the_agreed_object(siffra, small):
     assert all(0 <= accuracy <= 1 for accuracy in told["accuracy"].values())
     assert told["seconds"] > 0
     assert ended.code == 0
+
+
+@pytest.mark.parametrize("model", [["--neurons", "8"], ["--model", "conv", "--kernel-size", "3"]])
+def test_a_run_that_diverges_has_no_accuracy(siffra, small, model, tmp_path):
+    saved = tmp_path / "wild.safetensors"
+    wild = "train", *small, *model, "--learning-rate", "1e30"
+
+    ended = siffra(*wild, "--json", "--save", saved)
+    told = json.loads(ended.out, parse_constant=pytest.fail)
+    shown = siffra(*wild).out
+
+    assert told["diverged"] is True
+    assert told["accuracy"] == dict.fromkeys(SETS)
+    assert "it diverged" in shown
+    assert [line.split() for line in shown.splitlines()[-5:]] == [[name, "–"] for name in SETS]
+    assert "Warning" not in ended.err
+    np.save(tmp_path / "one.npy", np.zeros((12, 12), np.uint8))
+    refused = siffra("predict", saved, tmp_path / "one.npy")
+    assert refused.code == 2
+    assert "the model diverged in training" in refused.err
 
 
 def test_the_same_seed_gives_the_same_accuracy(siffra, small):

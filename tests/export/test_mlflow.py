@@ -13,7 +13,7 @@ from siffra.errors import SiffraError
 from siffra.export.mlflow import EXPERIMENT, log_lab, log_runs
 from siffra.export.mlflow_store import MlflowClient
 from siffra.report.sentences import answer_sentence
-from siffra.run import setting_id
+from siffra.run import Record, setting_id
 from siffra.store import open_store
 
 LAB = "0123456789abcdef"
@@ -31,7 +31,8 @@ def records():
         for seed in (0, 1)
     ]
     lost = made[1].epochs[1].model_copy(update={"loss": None})
-    made[1] = made[1].model_copy(update={"epochs": (made[1].epochs[0], lost), "diverged": True})
+    lost = made[1].model_copy(update={"epochs": (made[1].epochs[0], lost), "diverged": True})
+    made[1] = Record.model_validate_json(lost.model_dump_json())
     return made
 
 

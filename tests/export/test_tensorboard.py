@@ -22,7 +22,7 @@ from siffra.config import Setting
 from siffra.errors import SiffraError
 from siffra.export.settings import setting_groups
 from siffra.export.tensorboard import FILE, write_tensorboard
-from siffra.run import setting_id
+from siffra.run import Record, setting_id
 
 hparams: Any = api_pb2  # whose classes are made when it is imported
 
@@ -39,7 +39,8 @@ def records():
         for seed in (0, 1, 2)
     ]
     lost = made[1].epochs[1].model_copy(update={"loss": None})
-    made[1] = made[1].model_copy(update={"epochs": (made[1].epochs[0], lost), "diverged": True})
+    lost = made[1].model_copy(update={"epochs": (made[1].epochs[0], lost), "diverged": True})
+    made[1] = Record.model_validate_json(lost.model_dump_json())
     return made
 
 

@@ -384,8 +384,60 @@ class TestAnswers:
         }
         answers = answer(plan, records)
         for found in (answers.questions[0].levels[0], answers.experiments[0]):
-            assert found.diverged == 1
-            assert found.accuracy["test"].values == (0.098, 0.95)
+            assert (len(found.records), found.diverged) == (2, 1)
+            assert found.accuracy["test"].values == (0.95,)
+            assert [run.seed for run in found.trained] == [1]
+
+    def test_a_level_of_which_runs_diverge_is_not_the_best_for_those_that_did_not(self):
+        plan = make_plan(make_question(LEVELS[:2]))
+        (steady,), (wild,) = LEVELS[0].settings, LEVELS[1].settings
+        records = {(steady, seed): make_record(steady, seed, accuracy=0.8) for seed in plan.seeds}
+        records |= {
+            (wild, seed): make_record(wild, seed, accuracy=0.95, diverged=seed > 0)
+            for seed in plan.seeds
+        }
+
+        assert answer(plan, records).questions[0].best == 0
+
+    @pytest.mark.parametrize(
+        ("diverged", "accuracies", "metric", "expected"),
+        [
+            # Level 0 is better where both trained, and where level 1 diverged all the more.
+            ({1: [3, 4]}, (0.95, 0.90), "accuracy", ("supported", "", 2)),
+            # It is worse where both trained, but level 1 may be the worse for its failures.
+            ({1: [3, 4]}, (0.90, 0.95), "accuracy", ("inconclusive", "diverged", 2)),
+            # Where both trained nothing differs, which says nothing of the other seeds.
+            ({1: [4]}, (0.90, 0.90), "accuracy", ("inconclusive", "diverged", 1)),
+            ({0: [3, 4]}, (0.90, 0.95), "accuracy", ("refuted", "", 2)),
+            ({0: [3], 1: [4]}, (0.95, 0.90), "accuracy", ("inconclusive", "diverged", 2)),
+            ({1: range(5)}, (0.95, 0.90), "accuracy", ("inconclusive", "diverged", 5)),
+            # What is lost from test to shifted images is nothing that a failure has more of.
+            ({1: [4]}, (0.95, 0.90), "drop", ("inconclusive", "diverged", 1)),
+            # Training takes as long as it takes.
+            ({1: range(5)}, (0.95, 0.90), "seconds", ("no difference", "", 0)),
+            ({}, (0.95, 0.90), "accuracy", ("supported", "", 0)),
+        ],
+    )
+    def test_a_run_that_diverged_decides_for_the_other_side_or_leaves_it_open(
+        self, diverged, accuracies, metric, expected
+    ):
+        plan = make_plan(make_question(LEVELS[:2], [make_claim(metric, level=(0,), against=(1,))]))
+        records = {
+            (level.settings[0], seed): make_record(
+                level.settings[0],
+                seed,
+                accuracy=reached + 0.001 * (seed % 3),
+                diverged=seed in diverged.get(number, ()),
+            )
+            for number, (level, reached) in enumerate(zip(LEVELS[:2], accuracies, strict=True))
+            for seed in plan.seeds
+        }
+
+        (claim,) = answer(plan, records).questions[0].claims
+
+        assert (claim.verdict, claim.reason, claim.diverged) == expected
+        if claim.estimate and metric == "accuracy":
+            assert len(claim.estimate.values) == 5 - claim.diverged
 
     def test_runs_that_never_reach_the_target_on_either_side(self):
         plan = make_plan(make_question(LEVELS, [make_claim("epochs_to", target=0.99)]))

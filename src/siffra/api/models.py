@@ -26,7 +26,7 @@ from siffra.model_file import (
     save_model,
 )
 from siffra.report.notebook import html_table
-from siffra.report.terminal import one_step_note, text_table
+from siffra.report.terminal import one_step_note, percent, text_table
 from siffra.report.words import words_in
 from siffra.run import Epoch, Record, run
 from siffra.store import default_store_path, open_store
@@ -211,8 +211,8 @@ class TrainResult:
     dataset: Dataset
 
     @property
-    def accuracy(self) -> Mapping[str, float]:
-        """Accuracy by set, fractions."""
+    def accuracy(self) -> Mapping[str, float | None]:
+        """Accuracy by set, fractions; None if the training diverged."""
         return self.record.accuracy
 
     def save(self, path: Path | str) -> None:
@@ -246,6 +246,7 @@ class TrainResult:
             "seconds": self.record.seconds,
             "epochs": len(self.record.epochs),
             "parameters": self.record.parameters,
+            "diverged": self.record.diverged,
             "accuracy": dict(self.record.accuracy),
             **({"data_notes": notes} if notes else {}),
         }
@@ -259,11 +260,11 @@ class TrainResult:
             f"training: {record.seconds:.2f} s, seed {record.seed}"
         )
         if record.diverged:
-            told += "; it diverged: its loss is no longer a number"
+            told += "; it diverged: its loss or what it predicts is no longer a number"
         return "\n".join([told, "", *text_table(*self._scores())])
 
     def _repr_html_(self) -> str:
         return html_table(*self._scores())
 
     def _scores(self) -> tuple[list[str], list[list[str]]]:
-        return ["set", "accuracy"], [[k, f"{v:.2%}"] for k, v in self.accuracy.items()]
+        return ["set", "accuracy"], [[k, percent(v)] for k, v in self.accuracy.items()]

@@ -117,4 +117,5 @@ def _name(words: "Words", run: "PlannedRun") -> str:
 
 
 def _accuracy(words: "Words", scored: "Epoch | Record") -> str:
-    return f"{words.number(100 * scored.accuracy['val'], 2)} %"
+    reached = scored.accuracy["val"]
+    return "–" if reached is None else f"{words.number(100 * reached, 2)} %"

@@ -56,6 +56,8 @@ def list_(
         return
     from rich.table import Table
 
+    from siffra.report.terminal import percent
+
     # A pipe has no width to fold lines to.
     out = console(width=None if sys.stdout.isatty() else 250)
     narrow = out.width < 120
@@ -74,17 +76,13 @@ def list_(
             record.key[:8],
             " ".join(f"{k}={spell(v)}" for k, v in record.setting.knobs().items()),
             str(record.seed),
-            *(_percent(record.accuracy.get(name)) for name in sets),
+            *(percent(record.accuracy.get(name)) for name in sets),
             f"{record.seconds:.2f}" + "*" * record.is_busy,
             *(() if narrow else origin),
         )
     out.print(table)
     if any(record.is_busy for record in records):
         out.print("* on a busy machine, so that it may be far too long")
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.2%}"
 
 
 def _load(load: "Load | None") -> str:
@@ -114,6 +112,8 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
         return
     from rich.table import Table
 
+    from siffra.report.terminal import percent
+
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="dim")
     facts.add_column(overflow="fold")
@@ -128,7 +128,7 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
         "its machine": _load(record.load),
         "machine": f"{record.machine.cpu}, {record.machine.threads} threads",
         "finished": f"{record.finished.astimezone():%Y-%m-%d %H:%M}",
-        **{f"accuracy, {name}": f"{share:.2%}" for name, share in record.accuracy.items()},
+        **{f"accuracy, {name}": percent(share) for name, share in record.accuracy.items()},
         "diverged": "yes" if record.diverged else "no",
     }.items():
         facts.add_row(name.replace("_", " "), spell(value))
@@ -137,7 +137,7 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
         curve.add_column(heading, justify="right")
     for number, epoch in enumerate(record.epochs, start=1):
         loss = "not a number" if epoch.loss is None else f"{epoch.loss:.4f}"
-        shares = (f"{share:.2%}" for share in epoch.accuracy.values())
+        shares = map(percent, epoch.accuracy.values())
         curve.add_row(str(number), loss, *shares, f"{epoch.seconds:.2f}")
     out = console()
     out.print(facts)

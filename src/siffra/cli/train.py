@@ -67,6 +67,7 @@ def train(
     from siffra import api
     from siffra.config import Setting
     from siffra.config.recipe import over_recipe
+    from siffra.report.terminal import percent
 
     setting = Setting.from_knobs(over_recipe(recipe, knobs))
     if save:
@@ -84,7 +85,7 @@ def train(
             threads=threads,
             store=store,
             on_epoch=lambda number, epoch: meter.update(
-                number, f"{epoch.accuracy['val']:.2%} on validation"
+                number, f"{percent(epoch.accuracy['val'])} on validation"
             ),
         )
     if note := result.note():

@@ -12,7 +12,7 @@ from tempfile import gettempdir
 
 from siffra.errors import SiffraError
 from siffra.examination import Examined
-from siffra.export.settings import plain_knobs, setting_groups
+from siffra.export.settings import accuracies, plain_knobs, setting_groups
 from siffra.lab.verdicts import Answers, LevelAnswer, QuestionAnswer
 from siffra.report.labels import knobs_name
 from siffra.report.pages import write_folder
@@ -165,10 +165,10 @@ def _run(parent: str, child: _Child) -> Entry:
         scalars = {
             "loss": math.nan if epoch.loss is None else epoch.loss,
             "epoch_seconds": epoch.seconds,
-            **{f"accuracy/{on}": value for on, value in epoch.accuracy.items()},
+            **accuracies("accuracy", epoch),
         }
         metrics += [(tag, value, clock, step) for tag, value in scalars.items()]
-    final = {f"final/accuracy/{on}": value for on, value in record.accuracy.items()}
+    final = accuracies("final/accuracy", record)
     final["final/seconds"] = record.seconds
     metrics += [(tag, value, ended, len(record.epochs)) for tag, value in final.items()]
     told = plain_knobs(record) | {"seed": record.seed, "dataset": record.dataset}

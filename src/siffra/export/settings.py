@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from siffra.run import Record, setting_id
+from siffra.run import Epoch, Record, setting_id
 
 Plain = bool | int | float | str
 
@@ -25,6 +25,12 @@ class SettingGroup:
         told = ",".join(f"{k}={v}" for k, v in plain_knobs(self.records[0]).items())
         told = re.sub(r"[^\w.,=+-]+", "_", told.removeprefix("model="))
         return f"{told[:_LONGEST_NAME]}-{self.id}"
+
+
+def accuracies(prefix: str, scored: Epoch | Record) -> dict[str, float]:
+    """`prefix/SET`: accuracy; of a run that has diverged by then there is nothing to show."""
+    reached = scored.accuracy.items()
+    return {f"{prefix}/{name}": value for name, value in reached if value is not None}
 
 
 def setting_groups(records: Sequence[Record]) -> list[SettingGroup]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from siffra.errors import SiffraError
-from siffra.export.settings import Plain, plain_knobs, setting_groups
+from siffra.export.settings import Plain, accuracies, plain_knobs, setting_groups
 from siffra.run import Record, setting_id
 from siffra.whole_files import write_whole
 
@@ -89,10 +89,10 @@ def _session(record: Record) -> Iterator[Any]:
         scalars = {
             "loss": math.nan if epoch.loss is None else epoch.loss,
             "epoch_seconds": epoch.seconds,
-            **{f"accuracy/{name}": value for name, value in epoch.accuracy.items()},
+            **accuracies("accuracy", epoch),
         }
         yield _scalars(scalars, step, clock)
-    final = {f"final/accuracy/{name}": value for name, value in record.accuracy.items()}
+    final = accuracies("final/accuracy", record)
     final["final/seconds"] = record.seconds
     if record.load:
         final["final/busy"] = float(record.is_busy)

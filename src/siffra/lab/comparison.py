@@ -7,6 +7,7 @@ distribution that `scipy.stats` is made of, and imports much faster.
 """
 
 import math
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -16,6 +17,8 @@ from scipy.special import stdtr, stdtrit
 from siffra.lab.moderation import Prior
 
 Scale = Literal["difference", "ratio"]
+
+_GREATEST_POWER = math.log(sys.float_info.max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,10 @@ class Comparison:
     runs would have shown may be anything, so that one of them opens both sides. (Without them
     the verdict would rest on the seeds that happened to reach the target.)
 
+    `diverged` counts the pairs of which a side diverged. They have no difference either, and do
+    not go: a run that diverged is worse than any other, so that the pair opens the interval on
+    that side, where accuracies are compared; where nothing orders the two, on both.
+
     `left_out` counts the seeds whose times were made on another machine than the others', or on a
     busy one: so were `busy` of the `runs` that were to be compared.
     `prior` is what comparisons of the same kind say about its variance.
@@ -72,6 +79,7 @@ class Comparison:
     open_above: bool = False
     censored: int = 0
     silent: int = 0
+    diverged: int = 0
     left_out: int = 0
     busy: int = 0
     runs: int = 0
@@ -81,6 +89,11 @@ class Comparison:
     def seeds(self) -> int:
         """The number of pairs that have a difference."""
         return len(self.differences)
+
+    @property
+    def judged(self) -> int:
+        """The number of pairs that it is about, with a difference or without."""
+        return self.seeds + self.silent + self.diverged
 
     @cached_property
     def mean(self) -> float:
@@ -162,7 +175,7 @@ class Comparison:
         low, high = self.interval(level)
         numbers = (self.mean, low, high, *self.differences)
         if self.scale == "ratio":
-            numbers = tuple(math.exp(number) for number in numbers)
+            numbers = tuple(map(_exp, numbers))
         value, low, high, *values = numbers
         _, learned = self._moderated
         return Estimate(
@@ -177,3 +190,8 @@ class Comparison:
             learned=learned,
             prior=self.prior,
         )
+
+
+def _exp(number: float) -> float:
+    """E to that power; infinite where no float is so large, as an interval's end may be."""
+    return math.exp(number) if number < _GREATEST_POWER else math.inf

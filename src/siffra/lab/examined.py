@@ -64,9 +64,10 @@ class Trust:
 
 
 def by_seed(records: Sequence[Record], examined: Examined | None) -> dict[int, Examination]:
-    """The examinations that there are of these runs."""
+    """The examinations that there are of these runs; of one that diverged there is nothing."""
     known = examined.by_key if examined else {}
-    return {record.seed: known[record.key] for record in records if record.key in known}
+    trained = [record for record in records if not record.diverged]
+    return {record.seed: known[record.key] for record in trained if record.key in known}
 
 
 def places(way: Way) -> tuple[int, ...]:

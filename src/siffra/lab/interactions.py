@@ -22,6 +22,7 @@ import numpy as np
 
 from siffra.lab.comparison import Comparison, Estimate
 from siffra.lab.judging import Levels
+from siffra.lab.levels import standing
 from siffra.lab.plan import Level, Question
 from siffra.lab.statistics import compare_accuracy
 from siffra.run import Record
@@ -76,13 +77,13 @@ class InteractionTest:
     values: tuple[Any, ...]
     ats: tuple[Any, ...]
     means: np.ndarray
-    """Accuracy, (values, ats)."""
+    """What levels stand at, (values, ats): accuracy on validation, nothing for what diverged."""
     duels: dict[tuple[int, int, int], Comparison]
 
     @property
     def seeds(self) -> int:
         """How many seeds all the cells have."""
-        return min(duel.seeds for duel in self.duels.values())
+        return min(duel.judged for duel in self.duels.values())
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
@@ -188,12 +189,7 @@ def _test(
         for k in range(len(ats))
         if i != j
     }
-    means = np.array(
-        [
-            [np.mean([run.accuracy[ON] for run in cells[i, k]]) for k in range(len(ats))]
-            for i in range(len(values))
-        ]
-    )
+    means = np.array([[standing(cells[i, k]) for k in range(len(ats))] for i in range(len(values))])
     return InteractionTest(knob, by, tuple(values), tuple(ats), means, duels)
 
 

@@ -9,6 +9,11 @@ that allows for the number of claims:
 - else `inconclusive`, as is everything that was run with a single seed, and every claim about a
   target that neither side reached in some seed.
 
+A run that diverged has no accuracy, and is worse than any that has one. Where it is on one side,
+the interval is open on the side of its failure: the seeds in which both sides trained can show
+that the other side is better, but not that nothing differs, nor that it is worse. About a drop or
+a decline it says nothing, so that such a claim stays inconclusive.
+
 Two kinds of mistake can be made: to see a difference that is not there, and to miss one that
 matters. Each has its own Holm sequence (Holm 1979) over all claims of the lab, so that in at
 most 5 % of labs any mistake of that kind is made. One sequence for both would not do: Holm's
@@ -53,8 +58,10 @@ class ClaimAnswer:
     left out since `busy` of the claim's `runs` were made while the machine did something else: run
     again on a quiet one they may decide it), "several machines" (times of
     `left_out` seeds were not compared: the runs are not all from the machine, number of threads
-    and of runs at once that most are from), "" if nothing is. `look` is the number of seeds at
-    which a lab with looks decided the claim (None: not decided, or a lab without).
+    and of runs at once that most are from), "diverged" (in so many seeds that more would hardly
+    decide it), "" if nothing is. In `diverged` seeds a run of one side diverged. `look` is the
+    number of seeds at which a lab with looks decided the claim (None: not decided, or a lab
+    without).
     """
 
     claim: Claim
@@ -65,6 +72,7 @@ class ClaimAnswer:
     left_out: int = 0
     busy: int = 0
     runs: int = 0
+    diverged: int = 0
     look: int | None = None
 
 
@@ -104,7 +112,8 @@ class ClaimTest:
     @property
     def seeds(self) -> int:
         """How many seeds both sides have, whether or not they could be compared."""
-        return self.comparison.seeds + self.comparison.silent + self.comparison.left_out
+        comparison = self.comparison
+        return comparison.judged + comparison.left_out
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
@@ -153,6 +162,7 @@ class ClaimTest:
             left_out=comparison.left_out,
             busy=comparison.busy,
             runs=comparison.runs,
+            diverged=comparison.diverged,
         )
 
 
@@ -284,8 +294,10 @@ def _reason(comparison: Comparison, *, hopeless: bool) -> str:
         return "busy machine"
     if comparison.left_out:
         return "several machines"
-    if comparison.seeds + comparison.silent < 2:
+    if comparison.judged < 2:
         return "too few seeds"
     if comparison.silent:
         return "never reached"
+    if comparison.diverged and hopeless:
+        return "diverged"
     return "unreached" if hopeless and comparison.censored else ""

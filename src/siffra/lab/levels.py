@@ -20,7 +20,8 @@ Records = Mapping[tuple[Setting, int], Record]
 class LevelAnswer:
     """What was seen at a level, over seeds. `records` are the chosen runs, one a seed.
 
-    `accuracy` is by set. `retuned` counts how often each combination of the retuned knobs was
+    `accuracy` is by set, over the runs that did not diverge: `diverged` counts those that did.
+    `retuned` counts how often each combination of the retuned knobs was
     chosen (empty when nothing was retuned). `tried` has all runs of those seeds, among which the
     choice was made; where nothing was retuned they are the `records`. `edge` has the retuned knobs
     of which all seeds chose the largest or smallest value tried (so that a better one may lie
@@ -40,6 +41,11 @@ class LevelAnswer:
     def busy(self) -> int:
         """How many of the runs were made on a machine that was busy with something else."""
         return sum(record.is_busy for record in self.records)
+
+    @property
+    def trained(self) -> tuple[Record, ...]:
+        """The runs that did not diverge: those that have accuracies and a confusion."""
+        return tuple(record for record in self.records if not record.diverged)
 
 
 def see_level(
@@ -75,8 +81,17 @@ def _retuned(level: Level, seed: int, seeds: Sequence[int], records: Records) ->
     judges = [s for s in seeds if s != seed] or [seed]
     return max(
         level.settings,
-        key=lambda setting: math.fsum(records[setting, s].accuracy["val"] for s in judges),
+        key=lambda setting: standing(records[setting, s] for s in judges),
     )
+
+
+def standing(runs: Iterable[Record]) -> float:
+    """What levels and settings are chosen by: mean accuracy on validation; NaN without a run.
+
+    A run that diverged counts as one that is never right, and so as worse than any other.
+    """
+    scores = [run.accuracy["val"] or 0.0 for run in runs]
+    return math.fsum(scores) / len(scores) if scores else math.nan
 
 
 def _spell(setting: Setting, names: Sequence[str]) -> str:
@@ -90,5 +105,5 @@ def sets_of(records: Iterable[Record]) -> tuple[str, ...]:
 
 
 def accuracies_of(runs: Sequence[Record], sets: Sequence[str]) -> dict[str, Summary]:
-    """Accuracy over `runs`, by set."""
+    """Accuracy over those of the `runs` that did not diverge, by set."""
     return {name: summarise_accuracy(runs, name) for name in sets}

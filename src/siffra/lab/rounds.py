@@ -158,7 +158,8 @@ class _Session:
                 decided += is_decided
                 # A seed in which neither side reaches the target leaves it open for good, and so,
                 # as far as can be seen, do runs that leave open the side that would decide.
-                is_decided |= test.comparison.silent > 0 or found.reason == "unreached"
+                is_decided |= test.comparison.silent > 0
+                is_decided |= found.reason in ("unreached", "diverged")
             if is_decided:
                 self._open.remove(number)
         if looking:

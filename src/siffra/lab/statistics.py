@@ -16,7 +16,7 @@ from siffra.cpu import name_among
 from siffra.lab.comparison import Comparison, Estimate, Scale
 from siffra.lab.plan import Claim
 from siffra.run import CURVE_IMAGES, Record
-from siffra.scores import epochs_to
+from siffra.scores import epochs_to, known
 
 __all__ = [
     "CONFIDENCE",
@@ -75,12 +75,17 @@ class Side:
 
     `value` is on the additive scale. `step` is the coarseness with which it was measured
     there: one image of the test set, or one epoch. `reached` is False where a target never
-    was, and `value` then is the least that it can have been.
+    was, and `value` then is the least that it can have been. Where a run `diverged` it
+    has no accuracy, and `value` is NaN.
     """
 
     value: float
     step: float
     reached: bool = True
+    diverged: bool = False
+
+
+_DIVERGED = Side(math.nan, step=0.0, diverged=True)
 
 
 def scale_of(claim: Claim) -> Scale:
@@ -114,7 +119,8 @@ def compare(
         against = [()] * len(level)
     seeds = list(zip(level, against, strict=True))
     if claim.metric not in ("seconds", "seconds_to"):
-        return paired([(_side(claim, a), number or _side(claim, b)) for a, b in seeds], scale)
+        pairs = [(_side(claim, ours), number or _side(claim, theirs)) for ours, theirs in seeds]
+        return paired(pairs, scale, worst_if_diverged=claim.metric == "accuracy")
     kept = _on_one_machine(_undisturbed(seeds))
     pairs = [(_side(claim, ours), number or _side(claim, theirs)) for ours, theirs in kept]
     return replace(paired(pairs, scale), **_left_out(seeds, kept))
@@ -124,10 +130,11 @@ def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str
     """Accuracy on the set `on`, `level` minus `against`, over the seeds that both have."""
 
     def side(record: Record) -> Side:
-        return Side(record.accuracy[on], _one_image(record, on))
+        reached = record.accuracy[on]
+        return _DIVERGED if reached is None else Side(reached, _one_image(record, on))
 
     pairs = [(side(ours), side(theirs)) for ours, theirs in _by_seed(level, against)]
-    return paired(pairs, "difference")
+    return paired(pairs, "difference", worst_if_diverged=True)
 
 
 def compare_seconds(
@@ -154,23 +161,25 @@ def measure(record: Record, claim: Claim) -> Side:
     """What `record` says about `claim`, in the metric's own unit (see `Claim`).
 
     A target that was never reached counts as reached one epoch after the last, or, in seconds,
-    at the end of training: no later than it can have been.
+    at the end of training: no later than it can have been. So does one that a run never reached
+    because it diverged; its training time is that of any other.
     """
+    reached, on_test = record.accuracy[claim.on], record.accuracy["test"]
+    if claim.metric in ("accuracy", "drop", "decline") and (reached is None or on_test is None):
+        return _DIVERGED
     match claim.metric:
         case "accuracy":
-            return Side(record.accuracy[claim.on], _one_image(record, claim.on))
+            return Side(reached, _one_image(record, claim.on))
         case "drop":
-            lost = record.accuracy["test"] - record.accuracy[claim.on]
+            lost = on_test - reached
             step = math.hypot(_one_image(record, "test"), _one_image(record, claim.on))
             return Side(lost, step)
         case "decline":
-            reached = [epoch.accuracy[claim.on] for epoch in record.epochs]
-            fifth = len(reached) // 5
+            path = known(epoch.accuracy[claim.on] for epoch in record.epochs)
+            fifth = len(path) // 5
             if not fifth:
-                raise ValueError(
-                    f"claim {claim.id!r}: a run of {len(reached)} epochs has no fifths"
-                )
-            lost = np.mean(reached[fifth : 2 * fifth]) - np.mean(reached[-fifth:])
+                raise ValueError(f"claim {claim.id!r}: a run of {len(path)} epochs has no fifths")
+            lost = np.mean(path[fifth : 2 * fifth]) - np.mean(path[-fifth:])
             return Side(float(lost), _one_image_of_a_curve(record, claim.on))
         case "seconds":
             return Side(record.seconds, step=0.0)
@@ -184,13 +193,14 @@ def measure(record: Record, claim: Claim) -> Side:
 
 
 def summarise_accuracy(records: Sequence[Record], on: str) -> Summary:
-    """Accuracy on the set `on` over `records`.
+    """Accuracy on the set `on` over those of the `records` that did not diverge.
 
     Runs that happen to agree do not make it exact: see `Comparison` on what counting hides.
     """
-    steps = [_one_image(record, on) for record in records]
+    trained = [record for record in records if not record.diverged]
+    steps = [_one_image(record, on) for record in trained]
     floor = math.sqrt(math.fsum(s**2 for s in steps) / len(steps) / 12) if steps else 0.0
-    return summarise([record.accuracy[on] for record in records], floor=floor)
+    return summarise(known(record.accuracy[on] for record in trained), floor=floor)
 
 
 def summarise(values: Sequence[float], scale: Scale = "difference", floor: float = 0.0) -> Summary:
@@ -209,10 +219,13 @@ def summarise(values: Sequence[float], scale: Scale = "difference", floor: float
 
 
 def curve(records: Sequence[Record], on: str) -> Curve:
-    """Accuracy on the set `on` after each epoch, as long as the shortest of the runs."""
+    """Accuracy on the set `on` after each epoch, as long as the shortest of the runs.
+
+    Over the runs that have not diverged by then; NaN where all have.
+    """
     epochs = min((len(record.epochs) for record in records), default=0)
     points = [
-        summarise([record.epochs[i].accuracy[on] for record in records]) for i in range(epochs)
+        summarise(known(record.epochs[i].accuracy[on] for record in records)) for i in range(epochs)
     ]
     return Curve(
         mean=np.array([point.mean for point in points]),
@@ -229,21 +242,32 @@ def _side(claim: Claim, records: Sequence[Record]) -> Side:
         value=math.fsum(m.value for m in measured) / len(measured),
         step=math.fsum(m.step for m in measured) / len(measured),
         reached=all(m.reached for m in measured),
+        diverged=any(m.diverged for m in measured),
     )
 
 
-def paired(pairs: Sequence[tuple[Side, Side]], scale: Scale) -> Comparison:
-    """The comparison of pairs that were measured; a side that was not reached opens it."""
-    known = [(a, b) for a, b in pairs if a.reached or b.reached]
-    silent = len(pairs) - len(known)
+def paired(
+    pairs: Sequence[tuple[Side, Side]], scale: Scale, *, worst_if_diverged: bool = False
+) -> Comparison:
+    """The comparison of pairs that were measured.
+
+    A side that was not reached opens it, and so does one that diverged: on both sides, or, if
+    what diverged is the worst that there is (less than anything), away from the other side.
+    """
+    lost = [(a.diverged, b.diverged) for a, b in pairs if a.diverged or b.diverged]
+    trained = [(a, b) for a, b in pairs if not (a.diverged or b.diverged)]
+    reached = [(a, b) for a, b in trained if a.reached or b.reached]
+    silent = len(trained) - len(reached)
+    opens = silent > 0 or (bool(lost) and not worst_if_diverged)
     return Comparison(
-        differences=tuple(a.value - b.value for a, b in known),
+        differences=tuple(a.value - b.value for a, b in reached),
         scale=scale,
-        floor=_floor(known),
-        open_below=silent > 0 or any(not b.reached for _, b in known),
-        open_above=silent > 0 or any(not a.reached for a, _ in known),
-        censored=sum(not (a.reached and b.reached) for a, b in pairs),
+        floor=_floor(reached),
+        open_below=opens or any(a for a, _ in lost) or any(not b.reached for _, b in reached),
+        open_above=opens or any(b for _, b in lost) or any(not a.reached for a, _ in reached),
+        censored=sum(not (a.reached and b.reached) for a, b in trained),
         silent=silent,
+        diverged=len(lost),
     )
 
 

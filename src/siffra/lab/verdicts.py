@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from siffra.lab.edges import Edge, edges_of_best
 from siffra.lab.interactions import Interaction, Loss
 from siffra.lab.judging import ClaimAnswer, Verdict
-from siffra.lab.levels import LevelAnswer, Records, accuracies_of, see_level, sets_of
+from siffra.lab.levels import LevelAnswer, Records, accuracies_of, see_level, sets_of, standing
 from siffra.lab.plan import Experiment, Plan, Question
 from siffra.lab.rounds import Look, Rounds, judge_rounds
 from siffra.lab.statistics import Summary, summarise
@@ -36,9 +36,10 @@ __all__ = [
 class QuestionAnswer:
     """A question with all that was found.
 
-    `best` is the index of the level with the highest mean validation accuracy (0 while there
-    is none), and `edge` names the varied knobs of which that level has the largest or smallest
-    value tried (so that a better one may lie beyond). `interactions` has one for each order of
+    `best` is the index of the level with the highest mean validation accuracy (0 while there is
+    none), to which a run that diverged adds nothing, and `edge` names the varied knobs of which
+    that level has the largest or smallest value tried (so that a better one may lie beyond).
+    `interactions` has one for each order of
     two varied knobs, if all combinations were tried; else none.
     """
 
@@ -52,7 +53,7 @@ class QuestionAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentAnswer:
-    """An experiment with what was found, over seeds."""
+    """An experiment with what was found, over seeds: see `LevelAnswer` for runs that diverged."""
 
     experiment: Experiment
     records: tuple[Record, ...]
@@ -64,6 +65,11 @@ class ExperimentAnswer:
     def busy(self) -> int:
         """How many of the runs were made on a machine that was busy with something else."""
         return sum(record.is_busy for record in self.records)
+
+    @property
+    def trained(self) -> tuple[Record, ...]:
+        """The runs that did not diverge: those that have accuracies and a confusion."""
+        return tuple(record for record in self.records if not record.diverged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,7 @@ def _missing(
 def _answer_question(
     question: Question, number: int, rounds: Rounds, levels: Sequence[LevelAnswer]
 ) -> QuestionAnswer:
-    scores = [level.accuracy["val"].mean for level in levels]
+    scores = [standing(level.records) for level in levels]
     best = max(range(len(scores)), key=lambda i: -math.inf if math.isnan(scores[i]) else scores[i])
     return QuestionAnswer(
         question=question,

@@ -30,8 +30,10 @@ def caption(
     """The caption of one of a question's figures."""
     if kind in EXAMINED and examined:
         return caption_of_networks(kind, answer, words, examined)
-    seen = [level for level in answer.levels if level.records]
-    runs = [len(level.records) for level in seen]
+    seen = [level for level in answer.levels if level.trained]
+    runs = [len(level.trained) for level in seen]
+    if not seen:
+        return ""
     how = numbers.over_seeds(words, f"caption.{kind}", runs)
     return f"{how} {_SEE[kind](answer, seen, words)}".strip()
 

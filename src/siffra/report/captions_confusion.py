@@ -17,7 +17,7 @@ def told_of_confusion(shown: Sequence[Seen], names: Sequence[str], words: Words)
     for on in confused_sets(shown):
         found = []
         for seen, called in zip(shown, names, strict=True):
-            shares = confusion.shares(seen.records, on)
+            shares = confusion.shares(seen.trained, on)
             np.fill_diagonal(shares, 0.0)
             true, predicted = np.unravel_index(shares.argmax(), shares.shape)
             found.append(

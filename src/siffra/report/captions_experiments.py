@@ -20,9 +20,9 @@ def caption_of_experiments(
         told = caption_of_named(kind, experiments.named(shown, words, examined), words)
     else:
         names = [words.say(e.experiment.name) for e in shown]
-        how = numbers.over_seeds(words, f"caption.{kind}", [len(e.records) for e in shown])
+        how = numbers.over_seeds(words, f"caption.{kind}", [len(e.trained) for e in shown])
         told = f"{how} {told_of_confusion(shown, names, words)}"
-    seen = sum(bool(e.records) for e in answers.experiments)
+    seen = sum(bool(e.trained) for e in answers.experiments)
     if len(shown) < seen:
         told += f" {words('caption.some_experiments', n=seen)}"
     return told
@@ -30,7 +30,7 @@ def caption_of_experiments(
 
 def caption_of_all(answers: Answers, words: Words) -> str:
     """What the figure shows that compares all experiments: which is the best, and the fastest."""
-    seen = [found for found in answers.experiments if found.records]
+    seen = [found for found in answers.experiments if found.trained]
     read = words("caption.experiments")
     if busy := busy_sentence(words, [record for found in seen for record in found.records]):
         read += f" {busy}"

@@ -263,6 +263,7 @@ def _claim(answer: ClaimAnswer, fixed: Mapping[str, Any], words: Words) -> dict[
         "seeds_needed": answer.seeds_needed,
         "reason": answer.reason,
         "left_out": answer.left_out,
+        "diverged": answer.diverged,
         "look": answer.look,
         "degrees_of_freedom": estimate.freedom if estimate else None,
         "reported": words.say(claim.reported),
@@ -327,6 +328,7 @@ def _seen(answer: LevelAnswer | ExperimentAnswer, examined: Examined | None) -> 
         "seconds": _summary(answer.seconds),
         "diverged": answer.diverged,
         "busy": answer.busy,
+        "diverged_seeds": [record.seed for record in answer.records if record.diverged],
         "shifts": {way: _curve(known, way) for way in WAYS} if is_shifted else None,
     }
 

@@ -74,10 +74,10 @@ def ingredient_name(
 def added_sentence(words: Words, answer: QuestionAnswer) -> str:
     """What each ingredient is seen to add; nothing where that is not asked, or cannot be told."""
     found = ingredients(answer)
-    known = [level for level in answer.levels if level.records]
+    known = [level for level in answer.levels if level.trained]
     if found is None or found.whole not in known or len(known) < 2:
         return ""
-    if any(len(level.records) < 2 for level in known):
+    if any(len(level.trained) < 2 for level in known):
         return ""
     parts = [part for part in found.parts if part.without in known]
     named = zip(_brief_names(words, found.whole, parts), parts, strict=True)

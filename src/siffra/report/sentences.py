@@ -64,8 +64,10 @@ def answer_sentences(answer: QuestionAnswer, language: str = "en") -> list[str]:
     sentence each.
     """
     words = words_in(language)
-    if not seen(answer):
+    if not any(level.records for level in answer.levels):
         return [f"{capital(words('answer.nothing'))}."]
+    if not seen(answer):
+        return [f"{capital(part)}." for part in _mishaps(words, answer)]
     parts = [added_sentence(words, answer) or _lead(words, answer)]
     parts += [_accuracies(words, answer, name) for name in _shifted_sets(answer)]
     parts += _mishaps(words, answer)
@@ -124,6 +126,8 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
         parts.append(words("evidence", value=value, level=level, interval=interval, n=n))
         if answer.estimate.censored:
             parts.append(words.count("censored", answer.estimate.censored))
+    if answer.diverged:
+        parts.append(words.count("diverged", answer.diverged))
     if answer.verdict == "inconclusive" and not answer.reason:
         needed = answer.seeds_needed
         parts.append(words("needs_many") if needed is None else words("needs", n=_about(needed)))
@@ -166,7 +170,12 @@ def claims_by(answers: Answers, words: Words) -> dict[str, list[ClaimAnswer]]:
 
 
 def collapsed(record: Record) -> bool:
-    """Whether a run's network answers one class to nearly every test image."""
+    """Whether a run's network answers one class to nearly every test image.
+
+    One that diverged answers none.
+    """
+    if record.diverged:
+        return False
     confusion = record.confusion["test"]
     per_class = [sum(column) for column in zip(*confusion, strict=True)]
     return max(per_class) >= ONE_CLASS * sum(per_class)
@@ -231,7 +240,7 @@ def _accuracies(words: Words, answer: QuestionAnswer, on: str) -> str:
     }
     if len(levels) == 1:
         return words("answer.only", **told)
-    if any(len(level.records) < 2 for level in levels):
+    if len(chosen.trained) < 2 or any(len(level.records) < 2 for level in levels):
         return words("answer.single_runs", **told)
     if above := above_best(answer, on):
         top = max(above, key=lambda level: level.accuracy[on].mean)
@@ -331,7 +340,7 @@ def _times(words: Words, answer: QuestionAnswer) -> str:
 
 def _mishaps(words: Words, answer: QuestionAnswer) -> list[str]:
     """A sentence for all collapsed runs, one for all diverged, one for all on a busy machine."""
-    levels = seen(answer)
+    levels = [level for level in answer.levels if level.records]
     down = {
         "collapsed": [sum(collapsed(record) for record in level.records) for level in levels],
         "diverged": [level.diverged for level in levels],

@@ -18,8 +18,8 @@ ABOUT_AS_LONG = 1.1
 
 
 def seen(answer: QuestionAnswer) -> list[LevelAnswer]:
-    """The levels that have runs."""
-    return [level for level in answer.levels if level.records]
+    """The levels that have runs which did not diverge."""
+    return [level for level in answer.levels if level.trained]
 
 
 def above_best(answer: QuestionAnswer, on: str) -> list[LevelAnswer]:

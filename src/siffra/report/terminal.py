@@ -108,6 +108,11 @@ def levels_table(answer: QuestionAnswer, language: str = "en") -> tuple[list[str
     return headings, rows
 
 
+def percent(fraction: float | None) -> str:
+    """`97.10%`, of an accuracy; a dash where there is none, as of a run that diverged."""
+    return "–" if fraction is None else f"{fraction:.2%}"
+
+
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines with columns aligned: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]

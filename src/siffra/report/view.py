@@ -256,7 +256,7 @@ def _question(words: Words, answer: QuestionAnswer, examined: Examined | None) -
 def _unexamined(words: Words, answer: QuestionAnswer, examined: Examined | None) -> str:
     if not EXAMINED & set(answer.question.figures):
         return ""
-    runs = sum(len(level.records) for level in answer.levels)
+    runs = sum(len(level.trained) for level in answer.levels)
     missing = runs - sum(len(by_seed(level.records, examined)) for level in answer.levels)
     return words.count("head.unexamined", missing, of=runs) if missing else ""
 

@@ -333,7 +333,8 @@ def average_of(averaged: Sequence[Averaged]) -> Average | None:
 
 
 def _score(record: Record, sets: Sequence[str]) -> float:
-    return sum(record.accuracy[name] for name in sets) / len(sets)
+    """The mean accuracy over the sets; a run that diverged is never right."""
+    return sum(record.accuracy[name] or 0.0 for name in sets) / len(sets)
 
 
 def _accuracies(records: Sequence[Record]) -> dict[str, Summary]:

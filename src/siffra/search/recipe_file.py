@@ -11,6 +11,7 @@ from siffra.errors import SearchError
 from siffra.lab.statistics import Summary, summarise
 from siffra.recipes import Interval, Measured, MeasuredAverage
 from siffra.run import Record
+from siffra.scores import known
 from siffra.search.answer import Average
 from siffra.views import VIEWS
 from siffra.whole_files import write_whole
@@ -75,7 +76,7 @@ def measured_in(
         seeds=len(records),
         seconds=_interval(seconds, 3),
         accuracy={
-            name: _interval(summarise([record.accuracy[name] for record in records]), 6)
+            name: _interval(summarise(known(record.accuracy[name] for record in records)), 6)
             for name in first.accuracy
             if name not in ("train", "val")
         },

@@ -25,6 +25,8 @@ _MORE = 8
 class Tried:
     """What came of it: accuracies (fractions) by set, and the training's seconds.
 
+    Those of a network that diverged are 0: it loses to any other.
+
     All sets are scored in `scoring` seconds, at the rate of that where it was quickest: the machine
     may have been busy in another.
     """
@@ -56,8 +58,8 @@ def try_out(
     scores, took = {}, {}
     for name, images in judged_by.items():
         before = clock()
-        predicted = fitted.predict(images.x).argmax(axis=1)
-        scores[name] = accuracy(confusion_matrix(images.y, predicted, dataset.classes))
+        shares = fitted.predict(images.x)
+        scores[name] = accuracy(confusion_matrix(images.y, shares, dataset.classes)) or 0.0
         took[name] = clock() - before
     an_image = min(took[name] / len(images) for name, images in judged_by.items())
     return Tried(scores, seconds, an_image * sum(map(len, judged_by.values())))

@@ -169,10 +169,14 @@ def compared(a: Record, b: Record) -> dict[str, Any]:
         "differing": {name: [knobs_a.get(name), knobs_b.get(name)] for name in names},
         "same_seed": a.seed == b.seed,
         "difference": {
-            "accuracy": {s: a.accuracy[s] - b.accuracy[s] for s in SETS if s in both},
+            "accuracy": {s: _gap(a.accuracy[s], b.accuracy[s]) for s in SETS if s in both},
             "seconds_ratio": a.seconds / b.seconds if b.seconds else None,
         },
     }
+
+
+def _gap(ours: float | None, theirs: float | None) -> float | None:
+    return None if ours is None or theirs is None else ours - theirs
 
 
 def _plain(value: Any) -> Any:

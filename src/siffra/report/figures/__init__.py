@@ -58,7 +58,7 @@ def draw_question(
     kind: Kind, answer: QuestionAnswer, words: Words, examined: Examined | None = None
 ) -> Drawing | None:
     """One of a question's figures; None when there is nothing to draw it from."""
-    if not any(level.records for level in answer.levels):
+    if not any(level.trained for level in answer.levels):
         return None
     if kind == "heatmap" and len(answer.question.vary) != 2:
         return None
@@ -107,7 +107,7 @@ def _named(
 
 def draw_experiments(answers: Answers, words: Words) -> Drawing | None:
     """All experiments in one figure; None when there is nothing to draw."""
-    if not any(e.records for e in answers.experiments):
+    if not any(e.trained for e in answers.experiments):
         return None
     with style.house_style():
         figure = experiments.draw(answers.experiments, words)

@@ -31,7 +31,7 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
                 )
         axis.set_title(capital(words(f"set.{name}")))
         axis.set_xlabel(words("figure.true"))
-        classes = len(levels[0].records[0].confusion[name])
+        classes = len(levels[0].trained[0].confusion[name])
         if classes <= confusion.MOST_CLASSES:
             names = [class_name(levels[0].records, number) for number in range(classes)]
             axis.set_xticks(range(classes), names)
@@ -49,7 +49,7 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
 
 def by_class(level: LevelAnswer, name: str) -> list[Summary]:
     """The share of each class's images of the set `name` that is right, over seeds."""
-    runs = [np.array(record.confusion[name], float) for record in level.records]
+    runs = [np.array(record.confusion[name], float) for record in level.trained]
     shares = [np.diag(run) / np.maximum(run.sum(axis=1), 1) for run in runs]
     return [summarise(values) for values in zip(*(s.tolist() for s in shares), strict=True)]
 

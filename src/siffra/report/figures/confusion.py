@@ -37,7 +37,7 @@ def draw(levels: Sequence[Seen], names: Sequence[str], words: Words) -> Figure:
     for level, called in zip(levels, names, strict=True):
         for name in sets:
             panel = next(axis)
-            _panel(panel, shares(level.records, name), words)
+            _panel(panel, shares(level.trained, name), words)
             apart = ",\n" if len(called) > LONG_NAME else ", "
             panel.set_title(f"{capital(called)}{apart}{words(f'set.{name}')}")
     gaps = {name: difference(levels, name) for name in sets} if len(levels) == 2 else {}
@@ -45,7 +45,7 @@ def draw(levels: Sequence[Seen], names: Sequence[str], words: Words) -> Figure:
         _difference(panel, gap, words)
         panel.set_title(f"{capital(words('figure.difference'))}, {words(f'set.{name}')}")
     for panel in axes:
-        _name_classes(panel, levels[0].records)
+        _name_classes(panel, levels[0].trained)
         panel.set_xlabel(words("figure.predicted"))
         panel.set_ylabel(words("figure.true"))
     return figure
@@ -53,7 +53,7 @@ def draw(levels: Sequence[Seen], names: Sequence[str], words: Words) -> Figure:
 
 def shown(answer: QuestionAnswer) -> list[LevelAnswer]:
     """The levels with matrices: all, or, of many, the first ones and the best."""
-    return few([level for level in answer.levels if level.records], answer.levels[answer.best])
+    return few([level for level in answer.levels if level.trained], answer.levels[answer.best])
 
 
 def few(seen: Sequence[Seen], best: Seen) -> list[Seen]:
@@ -65,14 +65,17 @@ def few(seen: Sequence[Seen], best: Seen) -> list[Seen]:
 
 
 def shares(records: Sequence[Record], name: str) -> np.ndarray:
-    """For each true class (row) the fractions of its images given each class, over all runs."""
+    """For each true class (row) the fractions of its images given each class, over all runs.
+
+    None of the `records` may have diverged.
+    """
     counts = np.sum([record.confusion[name] for record in records], axis=0, dtype=float)
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
 def difference(levels: Sequence[Seen], name: str) -> np.ndarray:
     """The second of two levels' shares minus the first's."""
-    first, second = (shares(level.records, name) for level in levels)
+    first, second = (shares(level.trained, name) for level in levels)
     return second - first
 
 

@@ -19,7 +19,7 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     """Mean over seeds with its 95 % interval as a band, every seed's end as a point."""
     sets = sets_of(answer.levels)
     figure, axes = style.row(len(sets), height=3.3)
-    seen = [level for level in answer.levels if level.records]
+    seen = [level for level in answer.levels if level.trained]
     colours = style.colours(len(seen))
     band = 0.18 if len(seen) < _MANY else 0.05
     for axis, name in zip(axes, sets, strict=True):
@@ -29,9 +29,10 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
             dash = style.dashes(i)
             axis.plot(epochs, path.mean, color=colour, linestyle=dash, zorder=3)
             axis.fill_between(epochs, path.low, path.high, color=colour, alpha=band, lw=0)
-            ends = [record.accuracy[name] for record in level.records]
-            last = [len(record.epochs) for record in level.records]
-            axis.plot(last, ends, ".", color=colour, ms=3.5, alpha=0.7, zorder=4)
+            last = [len(record.epochs) for record in level.trained]
+            axis.plot(
+                last, level.accuracy[name].values, ".", color=colour, ms=3.5, alpha=0.7, zorder=4
+            )
         axis.set_title(capital(words(f"set.{name}")))
         axis.set_xlabel(words("figure.epochs"))
         axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))

@@ -22,7 +22,7 @@ from siffra.report.words import Words
 
 def shown(kind: Kind, experiments: Sequence[ExperimentAnswer]) -> list[ExperimentAnswer]:
     """Those with runs; of many, where each takes much room, the first ones and the best."""
-    seen = [e for e in experiments if e.records]
+    seen = [e for e in experiments if e.trained]
     if kind not in ("confusion", "mistakes") or not seen:
         return seen
     return confusion.few(seen, max(seen, key=lambda e: e.accuracy["val"].mean))
@@ -71,11 +71,18 @@ def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
 def _points(axis: Axes, experiment: ExperimentAnswer, name: str, colour: str, marker: str) -> None:
     reported = experiment.experiment.reported
     place = None
-    if experiment.records:
+    if trained := experiment.trained:
         accuracy, seconds = experiment.accuracy[name], experiment.seconds
         place = seconds.mean, accuracy.mean
         axis.plot(
-            seconds.values, accuracy.values, marker, color=colour, ms=3, alpha=0.45, mew=0, zorder=3
+            [run.seconds for run in trained],
+            accuracy.values,
+            marker,
+            color=colour,
+            ms=3,
+            alpha=0.45,
+            mew=0,
+            zorder=3,
         )
         axis.errorbar(
             *place, _arms(accuracy), _arms(seconds), color=colour, lw=1.2, capsize=2, zorder=4

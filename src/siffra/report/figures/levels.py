@@ -23,6 +23,7 @@ from siffra.report.labels import (
 )
 from siffra.report.sentences import capital
 from siffra.report.words import Words
+from siffra.run import Record
 
 _COLOUR, _REPORTED = style.OKABE_ITO[0], style.OKABE_ITO[1]
 _AXIS = 44
@@ -86,9 +87,15 @@ def _panel(
     means = []
     for place, level in zip(places, answer.levels, strict=True):
         summary = get(level)
+        if reported != "seconds":
+            # Without an accuracy, a diverged run stands below all that have one.
+            at_bottom = {"transform": axis.get_xaxis_transform(), "clip_on": False}
+            for _ in range(level.diverged):
+                axis.plot(place + aside, 0.01, "x", color=_COLOUR, ms=4.5, mew=0.8, **at_bottom)
         if summary and summary.values:
             means.append((place, summary.mean))
-            _points(axis, place, aside, level, summary)
+            runs = level.records if reported == "seconds" else level.trained
+            _points(axis, place, aside, runs, summary)
         if reported in level.level.reported:
             figure = level.level.reported[reported]
             axis.plot(
@@ -99,9 +106,11 @@ def _panel(
         axis.plot(*np.array(means).T.reshape(2, -1), color=_COLOUR, lw=1.0, alpha=0.55, zorder=2)
 
 
-def _points(axis: Axes, place: float, aside: float, level: LevelAnswer, summary: Summary) -> None:
+def _points(
+    axis: Axes, place: float, aside: float, runs: Sequence[Record], summary: Summary
+) -> None:
     """The mean and its interval, with every run a little to the right of them."""
-    for record, value in zip(level.records, summary.values, strict=True):
+    for record, value in zip(runs, summary.values, strict=True):
         look = {"marker": "x", "ms": 4.5} if record.diverged else {"marker": ".", "ms": 5.5}
         axis.plot(place + aside, value, color=_COLOUR, alpha=0.6, mew=0.8, zorder=3, **look)
     if math.isfinite(summary.low):

@@ -108,11 +108,12 @@ export function curvesChart(host) {
     for (const level of levels.filter((each) => each.shown)) {
       const name = levelStyle(level.index).colour;
       for (const run of level.runs.filter((each) => each.values.length)) {
-        const last = run.values.length - 1;
-        if (run.values[last] === null) continue;
+        // From where a run diverged there is nothing.
+        const last = run.values.findLastIndex((value) => value !== null);
+        if (last < 0) continue;
         if (!run.done) {
           ctx.beginPath();
-          run.values.forEach((value, i) => ctx.lineTo(...at(i, value)));
+          run.values.slice(0, last + 1).forEach((value, i) => ctx.lineTo(...at(i, value)));
           ctx.strokeStyle = faded(name, 0.55);
           ctx.lineWidth = dpr;
           ctx.stroke();

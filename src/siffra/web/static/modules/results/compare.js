@@ -59,7 +59,7 @@ function tables({ a, b, differing, same_seed: sameSeed, difference }) {
     t(`set.${set}`),
     percent(a.accuracy[set], 2),
     percent(b.accuracy[set], 2),
-    signed(100 * difference.accuracy[set]),
+    difference.accuracy[set] === null ? "–" : signed(100 * difference.accuracy[set]),
   ]);
   const ratio = difference.seconds_ratio;
   rows.push([

@@ -8,7 +8,7 @@ import { testSetsIn } from "./sets.js";
 
 /** The table of `question`, with runs drawn as they did on the set `on`. */
 export function levelsTable(question, on) {
-  const seen = question.levels.filter((level) => level.n);
+  const seen = question.levels.filter((level) => isScored(level, on));
   const scale = seen.length ? scaleOf(seen.map((level) => plain(level.accuracy[on]))) : null;
   const told = testSetsIn(...question.levels.map((level) => level.accuracy));
   const head = h(
@@ -28,8 +28,13 @@ export function levelsTable(question, on) {
   );
 }
 
+// Runs that diverged have no accuracy: a level of which all did has none to show.
+function isScored(level, on) {
+  return level.n > 0 && level.accuracy[on].values.length > 0;
+}
+
 function levelRow(level, index, on, told, scale) {
-  const drawn = level.n
+  const drawn = isScored(level, on)
     ? strip(
         plain(level.accuracy[on]),
         scale,
@@ -61,14 +66,15 @@ function levelRow(level, index, on, told, scale) {
 export function crossing(question, on) {
   const [down, across] = question.vary;
   const values = (knob) => [...new Set(question.levels.map((level) => String(level.knobs[knob])))];
-  const means = question.levels.filter((level) => level.n).map((level) => level.accuracy[on].mean);
+  const scored = question.levels.filter((level) => isScored(level, on));
+  const means = scored.map((level) => level.accuracy[on].mean);
   const [low, high] = [Math.min(...means), Math.max(...means)];
   const at = new Map(
     question.levels.map((level) => [`${level.knobs[down]}|${level.knobs[across]}`, level]),
   );
   const cell = (row, column) => {
     const level = at.get(`${row}|${column}`);
-    if (!level?.n) return h("td", { class: "number" }, "–");
+    if (!level || !isScored(level, on)) return h("td", { class: "number" }, "–");
     const share = high > low ? (level.accuracy[on].mean - low) / (high - low) : 0.5;
     return h(
       "td",

@@ -46,7 +46,7 @@ export function runView(main, key) {
       scores(run),
       h("section", {}, h("h3", {}, t("ui.run.curves")), chartHost, legend(run)),
       h("section", {}, h("h3", {}, t("ui.run.confusion")), confusion(run.confusion)),
-      mistakes(run, parts),
+      !run.diverged && mistakes(run, parts),
       h(
         "section",
         {},
