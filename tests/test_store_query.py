@@ -68,6 +68,25 @@ def test_epochs_and_confusion_are_the_record_s(path, records):
     assert cells[:4] == ((0, 0, 5000), (0, 1, 0), (1, 0, 0), (1, 1, 5000))
 
 
+def test_a_run_that_diverged_has_no_accuracies_whatever_an_older_record_says(tmp_path):
+    record = make_record(Setting.from_knobs({"neurons": 16, "epochs": 3}))
+    first, *lost = record.epochs
+    lost = [epoch.model_copy(update={"loss": None}) for epoch in lost]
+    older = record.model_copy(update={"diverged": True, "epochs": (first, *lost)})
+    with open_store(tmp_path / "runs.sqlite") as store:
+        store.add(older)
+
+    def column(sql: str) -> list[object]:
+        return [value for (value,) in ask(tmp_path / "runs.sqlite", sql).rows]
+
+    assert "0.9" in older.model_dump_json()
+    assert column("SELECT test FROM run") == [None]
+    assert column("SELECT test FROM epoch ORDER BY epoch") == [0.9, None, None]
+    assert set(column("SELECT accuracy FROM score")) == {None}
+    assert set(column("SELECT images FROM confusion")) == {None}
+    assert column("SELECT key FROM run WHERE test < 1") == []
+
+
 def test_parameters_of_one_s_own_models_are_arguments(path):
     assert ask(path, "SELECT name, value FROM argument").rows == (("width", 9),)
 

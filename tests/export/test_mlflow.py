@@ -125,7 +125,7 @@ def test_runs_that_were_tried_and_not_chosen_are_marked_and_marks_follow_the_cho
     retuned = make_answers([question], seeds=2, title="A lab of choices")
     (seen,) = retuned.questions
     chosen = {record.key for level in seen.levels for record in level.records}
-    worst = min(seen.levels[0].tried, key=lambda record: record.accuracy["val"])
+    worst = min(seen.levels[0].tried, key=lambda record: record.accuracy["val"] or 0.0)
     records = tuple(worst if r.seed == worst.seed else r for r in seen.levels[0].records)
     other = replace(seen, levels=(replace(seen.levels[0], records=records), seen.levels[1]))
 

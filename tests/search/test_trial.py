@@ -1,5 +1,6 @@
 """A candidate is timed: a step of few images first, where a whole one may be far too long."""
 
+import numpy as np
 import pytest
 
 from siffra.config import Setting
@@ -68,6 +69,19 @@ def test_scoring_is_as_long_as_in_the_set_where_it_was_quickest(dataset, engine,
 
     assert tried.accuracy.keys() == judged_by.keys()
     assert tried.scoring == pytest.approx(0.01 * 150)
+
+
+class Lost:
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        return np.full((len(images), 10), np.nan, np.float32)
+
+
+def test_a_network_that_diverged_is_never_right(dataset, engine, clock, monkeypatch):
+    monkeypatch.setattr(engine, "fit", lambda *about: Lost())
+
+    tried = try_out(SETTING, dataset, 7, engine, {"test": dataset.val}, clock)
+
+    assert tried.accuracy == {"test": 0.0}
 
 
 def test_a_pace_is_the_slowest_of_its_kind(dataset, engine):

@@ -185,6 +185,16 @@ def test_two_runs_are_compared_knob_by_knob():
     assert found["difference"]["seconds_ratio"] == 1
 
 
+def test_a_run_that_diverged_has_no_accuracy_to_compare():
+    wild = make_record(Setting.from_knobs({"epochs": 1}), 1, diverged=True)
+
+    told = compared(record(0, 0.5), wild)
+
+    assert set(told["difference"]["accuracy"].values()) == {None}
+    assert row(wild)["test"] is None
+    assert matching([row(wild)], conditions(["test < 1"])) == []
+
+
 def test_a_run_says_how_to_repeat_it():
     told = in_full(record(1, neurons=[8, 16], batch_norm=True))
 

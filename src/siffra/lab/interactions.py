@@ -182,6 +182,12 @@ def _test(
     }
     if len(values) < 2 or len(ats) < 2 or len(cells) < len(values) * len(ats):
         return None
+    trained = [
+        [run for i in range(len(values)) for run in cells[i, k] if not run.diverged]
+        for k in range(len(ats))
+    ]
+    if not all(trained):
+        return None
     duels = {
         (i, j, k): compare_accuracy(cells[i, k], cells[j, k], ON)
         for i in range(len(values))

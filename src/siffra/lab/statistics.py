@@ -164,23 +164,9 @@ def measure(record: Record, claim: Claim) -> Side:
     at the end of training: no later than it can have been. So does one that a run never reached
     because it diverged; its training time is that of any other.
     """
-    reached, on_test = record.accuracy[claim.on], record.accuracy["test"]
-    if claim.metric in ("accuracy", "drop", "decline") and (reached is None or on_test is None):
-        return _DIVERGED
+    if claim.metric in ("accuracy", "drop", "decline"):
+        return _measure_accuracy(record, claim)
     match claim.metric:
-        case "accuracy":
-            return Side(reached, _one_image(record, claim.on))
-        case "drop":
-            lost = on_test - reached
-            step = math.hypot(_one_image(record, "test"), _one_image(record, claim.on))
-            return Side(lost, step)
-        case "decline":
-            path = known(epoch.accuracy[claim.on] for epoch in record.epochs)
-            fifth = len(path) // 5
-            if not fifth:
-                raise ValueError(f"claim {claim.id!r}: a run of {len(path)} epochs has no fifths")
-            lost = np.mean(path[fifth : 2 * fifth]) - np.mean(path[-fifth:])
-            return Side(float(lost), _one_image_of_a_curve(record, claim.on))
         case "seconds":
             return Side(record.seconds, step=0.0)
         case "epochs_to":
@@ -190,6 +176,24 @@ def measure(record: Record, claim: Claim) -> Side:
             epochs = _epochs_to_target(record, claim)
             seconds = [epoch.seconds for epoch in record.epochs[:epochs]]
             return Side(math.fsum(seconds), seconds[-1], epochs is not None)
+
+
+def _measure_accuracy(record: Record, claim: Claim) -> Side:
+    """`measure` for what is made of accuracies, which a diverged run has none of."""
+    reached, on_test = record.accuracy[claim.on], record.accuracy["test"]
+    if reached is None or on_test is None:
+        return _DIVERGED
+    if claim.metric == "accuracy":
+        return Side(reached, _one_image(record, claim.on))
+    if claim.metric == "drop":
+        step = math.hypot(_one_image(record, "test"), _one_image(record, claim.on))
+        return Side(on_test - reached, step)
+    path = known(epoch.accuracy[claim.on] for epoch in record.epochs)
+    fifth = len(path) // 5
+    if not fifth:
+        raise ValueError(f"claim {claim.id!r}: a run of {len(path)} epochs has no fifths")
+    lost = np.mean(path[fifth : 2 * fifth]) - np.mean(path[-fifth:])
+    return Side(float(lost), _one_image_of_a_curve(record, claim.on))
 
 
 def summarise_accuracy(records: Sequence[Record], on: str) -> Summary:

@@ -139,7 +139,7 @@ def _answer_question(
         levels=tuple(levels),
         claims=tuple(rounds.claims[number, i] for i in range(len(question.claims))),
         best=best,
-        edge=() if math.isnan(scores[best]) else edges_of_best(question, question.levels[best]),
+        edge=edges_of_best(question, question.levels[best]) if levels[best].trained else (),
         interactions=tuple(found for (of, _), found in rounds.interactions.items() if of == number),
     )
 

@@ -216,7 +216,13 @@ def _question(answer: QuestionAnswer, words: Words, examined: Examined | None) -
         "fixed": dict(question.fixed),
         "claims": [_claim(claim, question.fixed, words) for claim in answer.claims],
         "levels": [
-            _level(level, question.fixed_at(level.level), i == answer.best, examined, targets)
+            _level(
+                level,
+                question.fixed_at(level.level),
+                i == answer.best and bool(level.trained),
+                examined,
+                targets,
+            )
             for i, level in enumerate(answer.levels)
         ],
         "edge": [edge.knob for edge in answer.edge],

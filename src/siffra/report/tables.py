@@ -195,7 +195,7 @@ def _arrival_cells(words: Words, found: Arrival) -> tuple[Cell, Cell]:
 def _remarks(words: Words, level: LevelAnswer, edge: Sequence[Edge] | None) -> str:
     """What there is to say of a level; `edge` is that of the best one (None: it is another)."""
     runs = len(level.records)
-    told = [words("table.best")] if edge is not None and runs else []
+    told = [words("table.best")] if edge is not None and level.trained else []
     told += [_at_the_edge(words, one) for one in edge or ()]
     if down := sum(collapsed(record) for record in level.records):
         told.append(words("table.collapsed", down=down, n=runs))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from siffra.config import EstimatorModel, Setting
 from siffra.data.dataset import Dataset
 from siffra.lab.statistics import Summary
-from siffra.lab.verdicts import Answers, ClaimAnswer, QuestionAnswer
+from siffra.lab.verdicts import Answers, ClaimAnswer, LevelAnswer, QuestionAnswer
 from siffra.report import numbers
 from siffra.report.facts import all_records
 from siffra.report.held_fixed import held_fixed
@@ -99,13 +99,22 @@ def levels_table(answer: QuestionAnswer, language: str = "en") -> tuple[list[str
     rows = [
         [
             short_level_name(words, level.level),
-            *(numbers.accuracy_number(words, level.accuracy[name]) for name in sets),
+            *(_accuracy(words, level.accuracy[name]) for name in sets),
             numbers.seconds_number(words, level.seconds) + "*" * bool(level.busy),
-            str(len(level.records)),
+            _runs(words, level),
         ]
         for level in answer.levels
     ]
     return headings, rows
+
+
+def _accuracy(words: Words, summary: Summary) -> str:
+    return numbers.accuracy_number(words, summary) if summary.values else "–"
+
+
+def _runs(words: Words, level: LevelAnswer) -> str:
+    n = len(level.records)
+    return words("table.diverged", down=level.diverged, n=n) if level.diverged else str(n)
 
 
 def percent(fraction: float | None) -> str:

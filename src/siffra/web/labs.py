@@ -175,7 +175,7 @@ def data_id(source: DataSource, places: Places) -> str:
 
 
 def _decorate(question: dict[str, Any], answered: QuestionAnswer, plan: Plan, words: Words) -> None:
-    seen = any(level.records for level in answered.levels)
+    seen = any(level.trained for level in answered.levels)
     question["best"] = answered.best if seen else None
     if plan.preset == "vary":
         question["ask"] = title(plan, words)
