@@ -12,6 +12,7 @@ from siffra.data.load import load_dataset
 from siffra.examination import examine
 from siffra.model_file import load_model, save_model
 from siffra.recipes import find_recipe
+from siffra.report.terminal import percent
 from siffra.run import run
 from siffra.terminal import echo
 from siffra.web.models import SHIPPED
@@ -32,7 +33,7 @@ def main() -> None:
         fitted = engine.load(saved.setting.model, saved.image_shape, saved.classes, saved.weights)
         found = examine(fitted, dataset)
         file.with_suffix(".json").write_text(found.model_dump_json() + "\n", "utf-8")
-        told = ", ".join(f"{s} {share:.2%}" for s, share in saved.accuracy.items())
+        told = ", ".join(f"{s} {percent(share)}" for s, share in saved.accuracy.items())
         echo(f"{name}: {told}")
 
 
