@@ -51,7 +51,9 @@ def test_a_run_that_diverges_has_no_accuracy(siffra, small, model, tmp_path):
     assert "it diverged" in shown
     assert [line.split() for line in shown.splitlines()[-5:]] == [[name, "–"] for name in SETS]
     assert "Warning" not in ended.err
-    np.save(tmp_path / "one.npy", np.zeros((12, 12), np.uint8))
+    one = np.zeros((12, 12), np.uint8)
+    one[2:10, 5:7] = 255
+    np.save(tmp_path / "one.npy", one)
     refused = siffra("predict", saved, tmp_path / "one.npy")
     assert refused.code == 2
     assert "the model diverged in training" in refused.err
