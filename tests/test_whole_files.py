@@ -252,7 +252,6 @@ WHOLE = {
     "web/uploads.py": 1,  # likewise
     "web/shipping.py": 1,  # siffra's own sources, when a network is added to them
     "search/journal.py": 1,  # it only ever grows, a line at a time
-    "lab/sites/processes.py": 1,
     "whole_files.py": 1,  # a part
 }
 

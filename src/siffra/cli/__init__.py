@@ -10,7 +10,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import typer
@@ -21,9 +21,11 @@ from siffra.cli.data import data
 from siffra.cli.doctor import doctor
 from siffra.cli.exit_codes import INTERRUPTED, MISTAKE, UNREAD
 from siffra.cli.lab import lab, report
+from siffra.cli.lacks import explain_lack
 from siffra.cli.options import help_text, show_help
 from siffra.cli.runs import runs
 from siffra.cli.search import search
+from siffra.cli.stopping import Signals, Stopped, say_stopped
 from siffra.cli.train import export, predict, train
 from siffra.cli.ui import ui
 from siffra.cli.vary import vary
@@ -76,33 +78,76 @@ def siffra_(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 2 a mistake of the user's, 130 interrupted."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without ± is no reason to fail
+    """Run the command line and exit.
+
+    The code is 0 for done, 1 if whoever read the output has gone, 2 for a mistake of the user's
+    or something that the machine lacks, and 128 and a signal's number if that ended it.
+    """
+    _open_streams()
     log_to_stderr()
+    signals = Signals()
     try:
-        sys.exit(_run(arguments))
+        with signals.raised():
+            sys.exit(_run(arguments, signals))
     except BrokenPipeError:
-        # The reader has seen enough (`siffra runs list | head`). What is still buffered would
-        # fail again when Python closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has seen enough (`siffra runs list | head`).
+        _give_up_output()
         sys.exit(UNREAD)
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None, signals: Signals) -> int:
     try:
         with _warnings_in_a_line():
-            code = app(args=arguments, prog_name="siffra", standalone_mode=False)
+            code = app(args=arguments, prog_name="siffra", standalone_mode=False) or 0
         sys.stdout.flush()
-        return code or 0
     except SiffraError as error:
         return _mistake(str(error))
     except typer.TyperException as error:
         return _mistake(_usage(error))
+    except Stopped as stopped:
+        say_stopped(str(stopped))
+        return signals.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        echo("stopped.", err=True)
-        return INTERRUPTED
+        code = INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except (OSError, MemoryError, ImportError, RuntimeError) as error:
+        lack = explain_lack(error)
+        if lack is None:
+            raise
+        _give_up_output(only_if_full=True)
+        return _mistake(lack)
+    if code == INTERRUPTED:  # as Typer has it, too
+        say_stopped()
+        return signals.exit_code
+    return code
+
+
+def _open_streams() -> None:
+    """See to it that there are all three, and that what they cannot show is no reason to fail."""
+    if sys.stdout is None or sys.stderr is None or sys.stdin is None:
+        # As some services start programs (`>&-`). The numbers must not come to be those of files.
+        for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+            if getattr(sys, name) is None:
+                opened = os.open(os.devnull, os.O_RDWR)
+                if opened != number:
+                    os.dup2(opened, number)
+                    os.close(opened)
+                setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ± is no reason to fail
+
+
+def _give_up_output(*, only_if_full: bool = False) -> None:
+    """Drop what is still to be printed: it would fail again when Python closes stdout."""
+    if only_if_full:
+        try:
+            sys.stdout.flush()
+            return
+        except OSError:
+            pass
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -122,7 +167,8 @@ def _warnings_in_a_line() -> Iterator[None]:
 
 
 def _mistake(text: str) -> int:
-    echo(f"error: {one_line(text)}", err=True)
+    with suppress(OSError):  # on a full disk stderr may be full as well
+        echo(f"error: {one_line(text)}", err=True)
     return MISTAKE
 
 

@@ -3,12 +3,10 @@
 import math
 from typing import TYPE_CHECKING
 
-import typer
-
 from siffra.cli.data_options import tell_data
-from siffra.cli.exit_codes import INTERRUPTED
 from siffra.cli.options import spell
 from siffra.cli.progress import Meter, duration
+from siffra.cli.stopping import Stopped
 from siffra.config import Setting
 from siffra.terminal import echo
 
@@ -54,8 +52,7 @@ def conduct(job: "Job", language: str) -> "LabResult":
             return job.conduct(show)
     except KeyboardInterrupt as interrupt:
         key = "progress.stopped_fresh" if job.fresh is True else "progress.stopped"
-        echo(words(key, done=done, runs=total, left=total - done), err=True)
-        raise typer.Exit(INTERRUPTED) from interrupt
+        raise Stopped(words(key, done=done, runs=total, left=total - done)) from interrupt
 
 
 def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siffra.cli.data_options import with_data
-from siffra.cli.exit_codes import INTERRUPTED
 from siffra.cli.lab import Language, LanguageOption
 from siffra.cli.options import (
     EngineName,
@@ -20,6 +19,7 @@ from siffra.cli.options import (
     with_knobs,
 )
 from siffra.cli.progress import Meter
+from siffra.cli.stopping import Stopped
 from siffra.terminal import echo, echo_json
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ def search(
                 **knobs,
             )
     except KeyboardInterrupt as interrupt:
-        echo(words("progress.search_stopped"), err=True)
-        raise typer.Exit(INTERRUPTED) from interrupt
+        raise Stopped(words("progress.search_stopped")) from interrupt
     if as_json:
         echo_json(json.dumps(result.as_json()))
     else:

@@ -70,7 +70,7 @@ def test_the_first_compilation_starts_one_process_which_is_gone_at_the_end(start
     ahead.prepare_all(tasks(NARROW, CONV, WIDE), small_dataset(), prepare_by(True, []))
     (process,) = started
     assert process.poll() is not None
-    assert process.command[-1] == "siffra.engine.native"
+    assert process.command[-2:] == ["siffra.engine.native", str(os.getpid())]
 
 
 def test_nothing_to_prepare_has_no_other_end(started):
@@ -111,6 +111,27 @@ def test_the_process_puts_kernels_into_the_cache_that_all_share(tmp_path):
         timeout=300,
     )
     assert any(tmp_path.rglob("dense.*.nbc"))
+
+
+def test_the_process_ends_with_the_one_that_started_it(tmp_path):
+    """Killed, that one can end nobody; and what it wanted compiled nobody wants any more."""
+    script = (
+        "import os, subprocess, sys\n"
+        "child = subprocess.Popen(\n"
+        "    [sys.executable, '-m', 'siffra.engine.native', str(os.getpid())],\n"
+        "    stdin=subprocess.PIPE, stdout=sys.stdout)\n"
+        "sys.stdin.read(1)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdin
+        assert parent.stdout
+        parent.stdin.close()
+        # It waits for its tasks, with the end of a pipe that it holds itself closed: until it is
+        # gone, this does not end.
+        assert parent.stdout.read() == b""
 
 
 def test_what_one_process_has_compiled_no_other_compiles_again():

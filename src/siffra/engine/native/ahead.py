@@ -6,6 +6,7 @@ what scores them before what trains them; what it has compiled by then is only r
 there, as nearly always, none is started.
 """
 
+import os
 import pickle
 import subprocess
 import sys
@@ -58,7 +59,7 @@ class _OtherEnd(event.Listener):
             pickle.dump((tasks, _few_images(tasks, self._dataset)), told)
             told.seek(0)
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "siffra.engine.native"],
+                [sys.executable, "-P", "-m", "siffra.engine.native", str(os.getpid())],
                 stdin=told,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -1,9 +1,10 @@
 """A process of `--jobs`: makes the runs that it is sent, one after the other.
 
-`python -m siffra.lab.sites.process FILE`, where FILE holds a data set, what makes an engine, and
-how many threads that gets, as a pickle.
+`python -m siffra.lab.sites.process FILE`, where FILE is the number of an open file that holds a
+data set, what makes an engine, and how many threads that gets, as a pickle.
 """
 
+import mmap
 import os
 import pickle
 import queue
@@ -11,7 +12,6 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from siffra.lab.plan import PlannedRun
@@ -21,13 +21,14 @@ from siffra.run import Epoch
 
 def main() -> None:
     """Answer every order on stdin, until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who orders
+    for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+        signal.signal(number, signal.SIG_IGN)  # what a terminal sends is for the one who orders
     # Only answers may go there; whatever else is printed goes to the terminal.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     orders: queue.Queue[bytes] = queue.Queue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, orders), daemon=True).start()
-    dataset, make_engine, threads = pickle.loads(Path(sys.argv[1]).read_bytes())
+    dataset, make_engine, threads = _read(int(sys.argv[1]))
     maker: Maker | None = None
     while True:
         order = orders.get()
@@ -37,6 +38,14 @@ def main() -> None:
         except Exception as error:  # whatever it is: it is told, and raised over there
             said = failure(error)
         _say(out, said)
+
+
+def _read(file: int) -> Any:
+    # Where in the file one is, all that have it open share: so it is not read, but mapped.
+    with mmap.mmap(file, 0, access=mmap.ACCESS_READ) as content:
+        read = pickle.loads(content)
+    os.close(file)
+    return read
 
 
 def _made(maker: Maker, planned: PlannedRun, out: BinaryIO) -> Answer:

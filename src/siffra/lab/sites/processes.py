@@ -1,7 +1,8 @@
 """The site of `--jobs`: several processes on this machine, each with one run at a time.
 
 A process is told what to do on its stdin and answers on its stdout, in pickles. It ends when its
-stdin does, however this process ended.
+stdin does, however this process ended. The data it reads from a file that has no name, so that
+nothing of it is left on the disk, however all of them end.
 """
 
 import os
@@ -11,11 +12,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile, gettempdir
 from threading import Thread
+from typing import IO, Any
 
 from siffra.data.dataset import Dataset
+from siffra.errors import SiteError
 from siffra.lab.plan import PlannedRun
 from siffra.lab.sites.base import EpochMade, Lost, News, Site
 from siffra.lab.sites.making import Answer, MakeEngine
@@ -37,7 +39,7 @@ class Processes(Site):
     ) -> None:
         self._count, self._threads = count, threads
         self._ordered = (dataset, make_engine, threads)
-        self._folder: TemporaryDirectory[str] | None = None
+        self._site: IO[bytes] | None = None
         self._idle: list[_Process] = []
         self._busy: dict[_Process, PlannedRun] = {}
         self._messages: queue.Queue[_Message] = queue.Queue()
@@ -75,9 +77,9 @@ class Processes(Site):
         for process in [*self._idle, *self._busy]:
             process.end()
         self._idle, self._busy = [], {}
-        if self._folder:
-            self._folder.cleanup()
-            self._folder = None
+        if self._site:
+            self._site.close()
+            self._site = None
 
     def _take(
         self,
@@ -98,18 +100,30 @@ class Processes(Site):
             process.end()
 
     def _start(self) -> "_Process":
-        if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="siffra-jobs-")
-            (Path(self._folder.name) / "site").write_bytes(pickle.dumps(self._ordered))
-        return _Process(Path(self._folder.name) / "site", self._threads, self._messages)
+        if self._site is None:
+            self._site = _without_name(self._ordered)
+        return _Process(self._site.fileno(), self._threads, self._messages)
+
+
+def _without_name(content: Any) -> IO[bytes]:
+    """A file with a pickle, which is gone when nobody has it open any more."""
+    try:
+        file = TemporaryFile()  # noqa: SIM115  closed with the site
+        pickle.dump(content, file)
+        file.flush()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SiteError(f"{gettempdir()}: the data cannot be written there: {reason}.") from error
+    return file
 
 
 class _Process:
     """A process that makes runs; a thread puts what it says into `messages`."""
 
-    def __init__(self, site: Path, threads: int, messages: "queue.Queue[_Message]") -> None:
+    def __init__(self, site: int, threads: int, messages: "queue.Queue[_Message]") -> None:
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "siffra.lab.sites.process", str(site)],
+            pass_fds=(site,),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | dict.fromkeys(_THREADS, str(threads)),

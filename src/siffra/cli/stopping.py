@@ -1,0 +1,81 @@
+"""How a command ends before it is done: by a signal, and with what it says then.
+
+Ctrl-C, `kill` and a terminal that is closed all end it in the same way: what is at work is given
+up, what is open is closed, temporary files and other processes go, and the last line says what is
+kept.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from siffra.cli.exit_codes import INTERRUPTED
+from siffra.terminal import echo
+
+_ENDING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+_SOON = 0.01
+"""Seconds."""
+
+
+class Stopped(Exception):  # noqa: N818  not an error
+    """The command was stopped; the text says what became of it, and how to go on."""
+
+
+class Signals:
+    """What asks this process to end, as KeyboardInterrupt in its main thread.
+
+    After the first, others do not disturb what is being put away, but for one more Ctrl-C.
+    """
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """As shells have it: 128 and the signal's number."""
+        return INTERRUPTED if self._first is None else 128 + self._first
+
+    @contextmanager
+    def raised(self) -> Iterator[None]:
+        """Have signals raise; those that somebody else sees to, or nobody is to see, are left."""
+        before = {}
+        if threading.current_thread() is threading.main_thread():
+            usual = (signal.SIG_DFL, signal.default_int_handler)
+            before = {each: now for each in _ENDING if (now := signal.getsignal(each)) in usual}
+        for each in before:
+            signal.signal(each, self._raise)
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def _raise(self, number: int, frame: FrameType | None) -> None:
+        if _is_in_llvms_callback(frame):
+            again = threading.Timer(_SOON, signal.raise_signal, [number])
+            again.daemon = True
+            again.start()
+            return
+        if self._first is not None and number != signal.SIGINT:
+            return
+        self._first = self._first or number
+        raise KeyboardInterrupt
+
+
+def say_stopped(text: str = "stopped.") -> None:
+    """The last line on stderr, if there is somebody to read it."""
+    with suppress(OSError, ValueError):
+        echo(text, err=True)
+
+
+def _is_in_llvms_callback(frame: FrameType | None) -> bool:
+    """Whether LLVM has called Python, where an exception is swallowed, and the code never made."""
+    while frame:
+        if frame.f_code.co_name.startswith("_raw_object_cache_"):  # llvmlite's
+            return True
+        frame = frame.f_back
+    return False
