@@ -94,3 +94,122 @@ def test_pictures_that_claim_too_much_are_not_unpacked(tmp_path, monkeypatch):
     monkeypatch.setattr("siffra.data.pictures.MAX_PIXELS", 100)
     with pytest.raises(DataError, match="is 12x11, larger than"):
         load(tmp_path)
+
+
+def codes(data) -> list[str]:
+    return [note.code for note in data.notes]
+
+
+@pytest.mark.parametrize("ending", [".tif", ".tiff", ".gif", ".bmp", ".webp", ".pgm", ".npy"])
+def test_pictures_of_every_format_are_read_pixel_for_pixel(tmp_path, ending):
+    fill(tmp_path / "png")
+    fill(tmp_path / "other")
+    for path in (tmp_path / "other").rglob("[5-9].png"):
+        if ending == ".npy":
+            np.save(path.with_suffix(ending), np.asarray(Image.open(path)))
+        else:
+            Image.open(path).save(path.with_suffix(ending), lossless=True)
+        path.unlink()
+
+    found, as_png = (load(tmp_path / name, rotated=0.0) for name in ("other", "png"))
+
+    # GIF and WebP know no grey: their pictures are in colour, of which all three are the same.
+    for name, images in as_png.sets.items():
+        every = np.broadcast_to(images.x, found.sets[name].x.shape)
+        np.testing.assert_array_equal(found.sets[name].x, every)
+    assert found.image_shape[2] == (3 if ending in (".gif", ".webp") else 1)
+
+
+def test_a_class_of_arrays_is_a_class_like_any(tmp_path):
+    fill(tmp_path)
+    (tmp_path / "elk").mkdir()
+    for i in range(10):
+        np.save(tmp_path / "elk" / f"{i}.npy", np.full((11, 12), i / 20))
+
+    assert load(tmp_path).class_names == ("cat", "dog", "elk")
+
+
+def add_unread(folder: Path) -> None:
+    (folder / "dog" / "a.heic").touch()
+
+
+def add_deeper(folder: Path) -> None:
+    (folder / "dog").rename(folder / "cat" / "dog")
+
+
+def add_float(folder: Path) -> None:
+    Image.new("F", (12, 11)).save(folder / "dog" / "z.tif")
+
+
+def add_integers(folder: Path) -> None:
+    np.save(folder / "dog" / "z.npy", np.ones((11, 12), int))
+
+
+def add_film(folder: Path) -> None:
+    frames = [picture(9)]
+    picture(1).save(folder / "dog" / "z.gif", save_all=True, append_images=frames)
+
+
+@pytest.mark.parametrize(
+    ("add", "said"),
+    [
+        (add_unread, "1 of 11 files are no pictures that siffra reads (.heic: 1)"),
+        (add_deeper, "it has pictures, a folder too deep; those of class cat must stand in"),
+        (add_float, "its numbers are of 32 bits"),
+        (add_integers, "found int64; use uint8"),
+        (add_film, "it has 2 pictures in it"),
+    ],
+)
+def test_pictures_that_would_be_missed_or_misread_are_refused(tmp_path, add, said):
+    add(fill(tmp_path))
+
+    with pytest.raises(DataError) as raised:
+        load(tmp_path)
+
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_left_out_is_said_and_what_macos_leaves_is_not(tmp_path):
+    fill(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "cat" / "notes.txt").touch()
+    plain = codes(load(tmp_path))
+    for name in ("._0.png", ".DS_Store", "Thumbs.db"):
+        (tmp_path / "cat" / name).write_bytes(b"\0")
+    fill(tmp_path / "__MACOSX")
+
+    assert codes(load(tmp_path)) == plain == ["files_left_out", "folders_left_out"]
+
+
+@pytest.mark.parametrize("names", [("training", "testing"), ("Train", "Test"), ("TRAIN", "test")])
+def test_sets_are_known_by_other_names_too(tmp_path, names):
+    for name in names:
+        fill(tmp_path / name, each=10 if name == names[0] else 2)
+
+    assert len(load(tmp_path).test) == 4
+
+
+def test_validation_is_tested_on_where_there_is_no_test(tmp_path):
+    fill(tmp_path / "train")
+    fill(tmp_path / "valid", each=3)
+
+    data = load(tmp_path)
+
+    assert (len(data.test), len(data.val)) == (6, 4)
+    assert codes(data) == ["val_as_test", "duplicates"]
+    assert data.notes[0].text.startswith("valid/ is tested on")
+
+
+def test_two_folders_for_one_set_are_refused(tmp_path):
+    for name in ("train", "val", "valid"):
+        fill(tmp_path / name)
+
+    with pytest.raises(DataError, match="both val and valid are there, and one of them is val"):
+        load(tmp_path)
+
+
+def test_folders_that_read_like_numbers_keep_their_names(tmp_path):
+    data = load(fill(tmp_path, classes=("01", "1", "10", "1_0")))
+
+    assert data.class_names == ("01", "1", "10", "1_0")

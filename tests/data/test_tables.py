@@ -195,6 +195,13 @@ def test_what_cannot_be_learned_from_is_told_in_one_line(tmp_path, table, source
         ("a.csv", b"1,2\n3,4\n", "its first line has numbers, where it must name the columns"),
         ("a.csv", b"a,kind\n1,\xff\n", "line 2 is not UTF-8 text"),
         ("a.csv", b"a\0,kind\n", "not text"),
+        ("a.csv", b"5.1,setosa\n4.9,setosa\n7,elm\n", "its first line has numbers"),
+        ("a.csv", b"5.1,3.5,setosa\n4.9,3.0,ash\n7,1,elm\n", "its first line has numbers"),
+        ("a.csv", b"3,3,setosa\n4.9,3.0,ash\n7,1,elm\n", "its first line has numbers"),
+        ("a.csv", b"a,kind\n1,2,x\n", "2 columns; a comma within a value must stand in quotes"),
+        ("a.csv", b"sep=;\na;kind\n1;x\n2\n", "line 4 has 1 values"),
+        ("a.csv", b"\xff\xfea\0,\0k\0\n\0\0\xd8", "it starts as UTF-16 and is none"),
+        ("a.csv", b"step,loss,acc\n1,2,3\n", "it looks like a table of results (`step`, `loss`)"),
         ("a.csv", b"a,a\n1,2\n", "two columns are called `a`"),
         ("a.parquet", b"", "not a Parquet file"),
         ("a.parquet", b"PAR1" + b"\0" * 40, "cut short or damaged"),
@@ -232,3 +239,156 @@ def test_one_half_of_a_split_is_not_enough(tmp_path):
 
     with pytest.raises(DataError, match=r"there is train\.csv and no test\.csv"):
         load(tmp_path)
+
+
+IRIS = "\n".join(f"{7 * i % ROWS}.5,{i % 7}.1,{('ash', 'elm')[i % 2]}" for i in range(ROWS))
+
+
+def written(tmp_path: Path, text: str, name: str = "trees.csv", encoding: str = "utf-8") -> Path:
+    path = tmp_path / name
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def codes(data) -> list[str]:
+    return [note.code for note in data.notes]
+
+
+@pytest.mark.parametrize(
+    "names", ["2019,2020,kind", "0,1,2,3,4,kind", "7,8,9,10,kind", "a,5,kind", "x1,x2,kind"]
+)
+def test_names_that_are_numbers_are_names_where_they_can_be_no_data(tmp_path, names):
+    width = names.count(",")
+    rows = [[f"{(i * k) % 9 / 10}" for k in range(1, width + 1)] for i in range(ROWS)]
+    lines = [",".join([*row, ("ash", "elm")[i % 2]]) for i, row in enumerate(rows)]
+
+    data = load(written(tmp_path, "\n".join([names, *lines])))
+
+    assert data.features == tuple(names.split(",")[:-1])
+    assert sum(len(images) for images in data.sets.values()) == ROWS
+
+
+@pytest.mark.parametrize("first", ["5.1,3.5,ash", "5,3,ash", "6.5,2.1,oak"])
+def test_a_row_of_data_is_not_taken_for_names(tmp_path, first):
+    with pytest.raises(DataError, match="first line has numbers, where it must name the columns"):
+        load(written(tmp_path, f"{first}\n{IRIS}"))
+
+
+@pytest.mark.parametrize("name", ["Id", "", "Unnamed: 0", "index", "row_id", "PassengerId", "ID"])
+@pytest.mark.parametrize("ids", [list(range(ROWS)), [f"r{i}" for i in range(ROWS)]])
+def test_a_column_that_numbers_the_rows_is_left_out_and_it_is_said(tmp_path, name, ids):
+    rows = [f"{i},{line}" for i, line in zip(ids, IRIS.splitlines(), strict=True)]
+
+    data = load(written(tmp_path, "\n".join([f"{name},a,b,kind", *rows])))
+
+    assert (data.features, data.left_out, codes(data)) == (
+        ("a", "b"),
+        (name,),
+        ["columns_left_out"],
+    )
+    bare = load(written(tmp_path, "\n".join(["a,b,kind", *IRIS.splitlines()])))
+    assert data.fingerprint == bare.fingerprint
+
+
+def test_parquet_has_pandas_index_left_out_as_well(tmp_path):
+    table = {**columns(), "__index_level_0__": list(range(ROWS))[::-1]}
+
+    assert "__index_level_0__" not in load(write(tmp_path / "t.parquet", table)).features
+
+
+def test_columns_that_give_classes_away_are_said(tmp_path):
+    table = {**columns(), "n": list(range(ROWS)), "code": [(7, 3, 5)[i % 3] for i in range(ROWS)]}
+    table["Id"] = [i // 2 for i in range(ROWS)]
+
+    data = load(write(tmp_path / "t.csv", table))
+
+    told = {note.code: note.text for note in data.notes}
+    assert list(told) == ["counts_rows", "constant_columns", "numbered_twice", "gives_label_away"]
+    for code, name in zip(told, ("`n`", "`always`", "`Id`", "`code`"), strict=True):
+        assert name in told[code]
+    assert {"n", "Id", "code"} <= set(data.features)
+
+
+def test_an_id_alone_is_nothing_to_learn_from(tmp_path):
+    lines = [f"{i},{('ash', 'elm')[i % 2]}" for i in range(ROWS)]
+
+    with pytest.raises(DataError, match="0 columns beside `kind` and `Id`, left out"):
+        load(written(tmp_path, "\n".join(["Id,kind", *lines])))
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["01", "1"], ("01", "1")),
+        (["1.0", "2.0"], ("1", "2")),
+        (["true", "false"], ("false", "true")),
+    ],
+)
+def test_labels_in_csv_are_read_as_they_are_written(tmp_path, labels, names):
+    lines = [f"{i % 7},{labels[i % 2]}" for i in range(ROWS)]
+
+    assert load(written(tmp_path, "\n".join(["a,y", *lines]))).class_names == names
+    assert load(written(tmp_path, "\n".join(["a,q", *lines])), label="q").class_names == names
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("NA", "has 'NA' in row 10; is it missing there?"),
+        ("?", "has '?' in row 10; is it missing there?"),
+        ("\ufeff5.1", r"has '\ufeff5.1' in row 10; columns must be of numbers"),
+        ("5_1", "has '5_1' in row 10"),
+        ('"5,1"', "has '5,1' in row 10; is that a decimal comma?"),
+        ("a", "has 'a' in row 10; the line of names stands there again"),
+        ("1e400", "has inf in row 10; numbers must be finite"),
+        ("", "is missing in 1 of 60 rows, the first of them row 10"),
+    ],
+)
+def test_the_cell_that_is_wrong_is_named_and_no_other(tmp_path, cell, told):
+    lines = IRIS.splitlines()
+    lines[9] = ",".join([cell, *lines[9].split(",")[1:]])
+
+    with pytest.raises(DataError) as raised:
+        load(written(tmp_path, "\n".join(["a,b,kind", *lines])))
+
+    assert f"column `a` {told}" in str(raised.value)
+
+
+def test_csv_of_other_habits_is_the_same_data(tmp_path):
+    plain = load(written(tmp_path, f"a,b,kind\n{IRIS}", "trees.csv")).fingerprint
+    semicolons = f"a;b;kind\n{IRIS}".replace(",", ";")
+    commas = semicolons.replace(".", ",")
+    others = [
+        written(tmp_path, f"a\tb\tkind\n{IRIS}".replace(",", "\t"), "trees.tsv"),
+        written(tmp_path, f"sep=;\n{semicolons}", "said.csv"),
+        written(tmp_path, f"sep=;\r\n{semicolons}", "said_16.csv", "utf-16"),
+        written(tmp_path, f"a\tb\tkind\n{IRIS}".replace(",", "\t"), "excel.csv", "utf-16"),
+        written(tmp_path, f"a,b,kind,,\n{IRIS}".replace("ash", "ash,,").replace("elm", "elm,,")),
+        written(tmp_path, commas, "decimal.csv"),
+        written(tmp_path, f'"a, or; not","b, x, y",kind\n{IRIS}', "quoted.csv"),
+        written(tmp_path, f"a, b, kind\n{IRIS.replace('.5,', '.5, ')}", "blanks.csv"),
+    ]
+
+    loaded = [load(path) for path in others]
+
+    assert {data.fingerprint for data in loaded} == {plain}
+    assert [codes(data) for data in loaded] == [
+        [], [], [], [], ["empty_columns"], ["decimal_commas"], [], [],
+    ]  # fmt: skip
+
+
+def test_a_folder_as_kaggle_has_it_says_which_file_to_name(tmp_path):
+    write(tmp_path / "train.csv", columns())
+    write(tmp_path / "test.csv", {k: v for k, v in columns().items() if k != "kind"})
+
+    with pytest.raises(DataError, match=r"no column `kind`.*name .*train\.csv itself"):
+        load(tmp_path)
+
+
+def test_validation_is_tested_on_where_there_is_no_test(tmp_path):
+    write(tmp_path / "Train.csv", columns())
+    write(tmp_path / "valid.csv", changed(count=lambda v: [x + 1 for x in v]))
+
+    data = load(tmp_path)
+
+    assert (len(data.test), codes(data)[0]) == (ROWS, "val_as_test")

@@ -142,7 +142,7 @@ def _columns(parts: Parts, name: str, low: np.ndarray, high: np.ndarray) -> Iter
     least, most = rows.min(axis=0), rows.max(axis=0)
     # Halves: of huge numbers the difference is none that a float64 can hold.
     narrow = varied & ~beyond & (most > least)
-    narrow &= (most / 2 - least / 2) * _HUNDRED < high / 2 - low / 2
+    narrow &= most / 2 - least / 2 < (high / 2 - low / 2) / _HUNDRED
     if narrow.any():
         columns = named(np.array(parts.features, object)[narrow])
         yield note("columns_narrow", set=name, columns=columns)

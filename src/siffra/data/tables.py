@@ -274,15 +274,17 @@ def _columns(reader: Any, path: Path) -> tuple[Columns, int]:
     table = _whole(reader, path, len(names))
     if not names or not table.num_rows:
         raise DataError(f"{path}: it has no rows.")
-    is_empty = [
-        not name and table.column(i).null_count == table.num_rows for i, name in enumerate(names)
-    ]
+    is_empty = [not name and _is_empty(table.column(i)) for i, name in enumerate(names)]
     kept = [i for i in range(len(names)) if not is_empty[i]]
     named = [names[i] for i in kept]
     doubled = next((name for name in named if named.count(name) > 1), None)
     if doubled is not None:
         raise DataError(f"{path}: two columns are called `{short(doubled)}`.")
     return {names[i]: _column(table.column(i), names[i], path) for i in kept}, sum(is_empty)
+
+
+def _is_empty(column: Any) -> bool:
+    return type(column.type).is_null(column.type) or column.null_count == len(column)
 
 
 def _open_parquet(path: Path) -> Any:
