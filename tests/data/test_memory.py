@@ -132,7 +132,7 @@ def test_mappings_and_archives_of_arrays_are_what_their_names_say(tmp_path, name
         for part, rows in parts.items()
         for name, values in zip(names, (images, labels), strict=True)
     }
-    np.savez(tmp_path / "a.npz", **arrays)
+    np.savez(tmp_path / "a.npz", **arrays)  # pyright: ignore[reportArgumentType]
 
     with np.load(tmp_path / "a.npz") as archive:
         opened = dataset(archive)
