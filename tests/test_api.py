@@ -88,6 +88,14 @@ def test_a_saved_model_predicts_as_the_trained_one(own, tmp_path):
     assert predictions[0].ranked[0] == predictions[0].label
 
 
+@pytest.mark.parametrize("name", ["report.html", "report.pdf", "report.MD"])
+def test_a_report_is_written_under_no_file_s_name(tmp_path, name):
+    with pytest.raises(SiffraError, match="a report is a folder of several files"):
+        api.expect_report(tmp_path / name)
+
+    assert not list(tmp_path.iterdir())
+
+
 def test_predict_with_no_model(tmp_path):
     with pytest.raises(ModelFileError, match="no such file"):
         siffra.predict(tmp_path / "model.safetensors", [])
@@ -96,9 +104,11 @@ def test_predict_with_no_model(tmp_path):
 @pytest.mark.parametrize(
     "spoil", [lambda w: np.full_like(w, np.nan), lambda w: np.full_like(w, 3e38)]
 )
-def test_a_model_that_diverged_predicts_nothing(own, tmp_path, spoil):
+@pytest.mark.parametrize("model", [{}, {"model": "conv", "filters": 3, "kernel_size": 3}], ids=str)
+def test_a_model_that_diverged_predicts_nothing(own, tmp_path, spoil, model):
     path, image = tmp_path / "model.safetensors", tmp_path / "image.npy"
-    siffra.train(**own, **KNOBS_USED).save(path)
+    knobs: Any = {"batch_size": 9, "epochs": 1, **model}
+    siffra.train(**own, **knobs).save(path)
     with safe_open(path, framework="numpy") as file:
         weights = {name: spoil(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
         save_file(weights, path, metadata=file.metadata())

@@ -68,3 +68,11 @@ def test_folders_are_refused(dataset, tmp_path):
         export_shifted(dataset, tmp_path)
     with pytest.raises(DataError, match="cannot be written: No such file or directory"):
         export_shifted(dataset, tmp_path / "nowhere" / "shifted.npz")
+
+
+@pytest.mark.parametrize("name", ["sets.csv", "sets.H5", "sets.pt"])
+def test_names_of_other_formats_are_refused(dataset, tmp_path, name):
+    with pytest.raises(DataError, match=r"written as .npz, not .*; name it sets.npz"):
+        export_shifted(dataset, tmp_path / name)
+
+    assert not (tmp_path / name).exists()

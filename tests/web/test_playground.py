@@ -1,18 +1,24 @@
 """What the playground shows is what the networks see, compute and answer."""
 
 import base64
+import io
+import json
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from reference import ReferenceEngine
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from scipy.ndimage import affine_transform
 from torch.nn import functional
 
 from siffra.config import Setting
 from siffra.engine.draws import initial_weights
+from siffra.errors import ModelFileError
 from siffra.examination import PIXELS
 from siffra.network import build_network
 from siffra.report.words import words_in
@@ -22,6 +28,7 @@ from siffra.web.places import Places
 from siffra.web.playground import Picture, digit, predicted
 from siffra.web.refusal import Refusal
 from siffra.web.response import first_response
+from siffra.web.uploads import PictureFile, digit_in
 
 # float32 with some 600 terms a sum, each rounded: well below this.
 RTOL = 1e-4
@@ -95,6 +102,53 @@ def test_pixels_of_the_page_s_own_are_taken(models, dataset):
 
     assert drawn["label"] is None
     assert drawn["models"] == taken["models"]
+
+
+def saved_as_run(models, **changed):
+    """A shipped network as a run's, whose file says something else of its data."""
+    with safe_open(SHIPPED / "dense.safetensors", framework="numpy") as file:
+        header = json.loads(file.metadata()["siffra"]) | changed
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    path = models._places.model("0" * 64)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(weights, path, metadata={"siffra": json.dumps(header)})
+    return f"run-{'0' * 64}"
+
+
+def test_classes_have_the_names_of_the_network_s_data(models):
+    names = [f"letter {letter}" for letter in "abcdefghij"]
+    run = saved_as_run(models, class_names=names)
+
+    labels = {each["id"]: each["labels"] for each in models.described(words_in("en"))}
+    assert labels[run] == names
+    assert labels["dense"] == list("0123456789")
+
+
+def test_a_network_of_dark_digits_is_shown_the_digit_turned_over(models, dataset):
+    run = saved_as_run(models, ground="light")
+    other = base64.b64encode((255 - dataset.test.x[3]).tobytes()).decode()
+
+    turned = predicted(Picture(models=[run], digit=3), models, dataset)["models"][0]
+    plain = predicted(Picture(models=["dense"], pixels=other), models, dataset)["models"][0]
+
+    assert turned["probabilities"] == pytest.approx(plain["probabilities"], abs=1e-6)
+
+
+def test_a_model_file_that_claims_too_much_takes_no_other_down(models):
+    run = saved_as_run(models, model={"kind": "dense", "neurons": [10**6, 10**6]})
+
+    assert [each["id"] for each in models.described(words_in("en"))] == list(shipped())
+    with pytest.raises(ModelFileError, match="its header describes no network"):
+        models.load(models.find(run))
+
+
+@pytest.mark.parametrize("shade", [0, 255])
+def test_an_empty_picture_is_refused(shade):
+    content = io.BytesIO()
+    Image.new("L", (28, 28), shade).save(content, "PNG")
+
+    with pytest.raises(Refusal):
+        digit_in(PictureFile(picture=base64.b64encode(content.getvalue()).decode()))
 
 
 @pytest.mark.parametrize("pixels", ["", "AAAA", "?" * 1048, base64.b64encode(bytes(785)).decode()])

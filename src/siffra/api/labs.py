@@ -211,6 +211,11 @@ def expect_report(out: Path | str | None, language: str = "en") -> None:
     words_in(language)
     if out is None:
         return
+    if (suffix := Path(out).suffix.lower()) in (".html", ".pdf", ".md", ".json", ".csv", ".zip"):
+        raise SiffraError(
+            f"{out}: a report is a folder of several files, and no {suffix} file; name the folder, "
+            f"{Path(out).with_suffix('').name}."
+        )
     try:
         Path(out).mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=out):

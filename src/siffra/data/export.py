@@ -9,6 +9,9 @@ from siffra.data.shifted import UNITS
 from siffra.errors import DataError
 from siffra.whole_files import replacing
 
+_OTHERS = (".npy", ".csv", ".parquet", ".json", ".h5", ".hdf5", ".pt", ".pkl", ".mat", ".zip")
+"""How files of other formats end, that one with the sets would be taken for."""
+
 
 def export_shifted(dataset: Dataset, path: Path, *, overwrite: bool = False) -> None:
     """Write the shifted test images to `path`, an `.npz` archive.
@@ -21,7 +24,7 @@ def export_shifted(dataset: Dataset, path: Path, *, overwrite: bool = False) -> 
 
     Raises:
         DataError: The data set has no shifted sets, `path` is taken and `overwrite` is not set,
-            or it cannot be written.
+            ends as other formats' files do, or cannot be written.
     """
     if not dataset.shifted:
         raise DataError(f"{dataset.name}: it has no shifted sets to write.")
@@ -32,6 +35,11 @@ def export_shifted(dataset: Dataset, path: Path, *, overwrite: bool = False) -> 
     try:
         if path.is_dir():
             raise DataError(f"{path}: this is a folder; name a file in it, such as shifted.npz.")
+        if path.suffix.lower() in _OTHERS:
+            told = path.with_suffix(".npz").name
+            raise DataError(
+                f"{path}: the sets are written as .npz, not {path.suffix}; name it {told}."
+            )
         if path.exists() and not overwrite:
             raise DataError(f"{path}: there is such a file already; name another one.")
     except OSError as error:
