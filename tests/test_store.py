@@ -901,3 +901,26 @@ def test_the_environment_chooses_the_store(monkeypatch, tmp_path):
 
     monkeypatch.delenv("SIFFRA_STORE")
     assert default_store_path().parts[-2:] == ("siffra", "runs.sqlite")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX'")
+class TestWhoMayRead:
+    def test_a_new_store_is_its_owner_s_alone(self, tmp_path):
+        path = tmp_path / "new" / "runs.sqlite"
+        with open_store(path) as store:
+            store.claim("a" * 64)
+            beside = [each for each in path.parent.iterdir() if each.is_file()]
+            assert path in beside
+            assert all(each.stat().st_mode & 0o077 == 0 for each in beside)  # log and index too
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+
+    def test_one_that_was_opened_to_others_stays_so(self, tmp_path):
+        path = tmp_path / "shared" / "runs.sqlite"
+        with open_store(path):
+            pass
+        path.parent.chmod(0o770)
+        path.chmod(0o660)
+        with open_store(path) as store:
+            store.claim("a" * 64)
+        assert path.stat().st_mode & 0o777 == 0o660
+        assert path.parent.stat().st_mode & 0o777 == 0o770

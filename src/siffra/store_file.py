@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -113,7 +113,8 @@ def open_file(
         else:
             if path.exists():
                 _expect_to_write(path)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            else:
+                _create(path)
             db = _connect(path, patience)
     try:
         with explained(path):
@@ -134,6 +135,21 @@ def _none(path: Path) -> sqlite3.Connection:
     _migrate(db, path)
     db.execute("PRAGMA query_only = TRUE")
     return db
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner may look into; one that is there keeps its mode.
+
+    Its owner may have opened it to others on purpose.
+    """
+    folder.mkdir(0o700, parents=True, exist_ok=True)
+
+
+def _create(path: Path) -> None:
+    """An empty file for a new store, and its folder, for their owner alone."""
+    make_private(path.parent)
+    with suppress(FileExistsError):  # another process was quicker, or it is a link
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def real_file(path: Path) -> Path:

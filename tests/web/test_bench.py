@@ -293,7 +293,7 @@ class TestWhenTheServerDies:
 
         lab = wait_for_state(ui, name, "failed")
 
-        assert lab["error"] == "server"
+        assert lab["error"] == "worker_lost"
         after = ui.ask("/api/ask", QUICK | {"seeds": 5, "data": tiny}).json["id"]
         wait_for_state(ui, after, "done")
 

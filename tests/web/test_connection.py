@@ -11,7 +11,7 @@ import uvicorn
 from raw_http import PATIENCE, exchange
 
 from siffra.web import connection
-from siffra.web.connection import CONNECTIONS, HEAD, Connection
+from siffra.web.connection import CONNECTIONS, HEAD, PIPELINED, Connection
 
 LONG = 3600.0
 GET = b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -219,6 +219,25 @@ class TestNumber:
             finally:
                 for connected in silent:
                     connected.close()
+
+    def test_one_that_does_not_read_goes_before_one_that_is_served(self, patient):
+        large = GET.replace(b"small", b"large")
+        deaf = [connect(patient, large) for _ in range(CONNECTIONS)]
+        try:
+            until(lambda: patient.held == CONNECTIONS)
+            until(lambda: all(c.flow.write_paused for c in set(patient.server_state.connections)))
+            assert exchange(patient.port, GET).status == 200
+        finally:
+            for connected in deaf:
+                connected.close()
+
+    def test_more_pipelined_requests_than_anyone_needs_end_the_connection(self, patient):
+        with closing(connect(patient, GET * 1000)) as connected:
+            received = b""
+            with suppress(ConnectionResetError):
+                while part := connected.recv(65536):
+                    received += part
+        assert received.count(b"HTTP/1.1 200") <= PIPELINED + 1
 
     def test_pipelined_requests_are_all_answered_in_turn(self, patient):
         post = b"POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"

@@ -188,6 +188,15 @@ def test_a_worker_that_is_killed_is_told_and_the_rest_goes_on(own):
     training(own)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX'")
+def test_what_the_page_keeps_is_its_owner_s_alone(ui):
+    lab = asked(ui)
+    ui.ask(f"/api/labs/{lab}/stop", {})
+    for kind in ("ui", "labs"):
+        assert beside(ui, kind).stat().st_mode & 0o777 == 0o700
+    assert ui.log.with_name("runs.sqlite").stat().st_mode & 0o077 == 0
+
+
 class TestStoreThatIsGone:
     def test_training_stops_and_says_so_and_questions_can_be_asked_anew(self, own):
         lab = asked(own, LONG)

@@ -331,6 +331,11 @@ class TestPaths:
         assert answer.status in (400, 404), answer
         assert answer.body in (b'{"error":"not_found"}', b'{"error":"bad_request"}')
 
+    def test_the_icon_that_a_browser_asks_for_by_itself_is_there(self, ui):
+        icon = ui.ask("/favicon.ico")
+        assert icon.status == 200
+        assert icon.headers["content-type"] == "image/svg+xml"
+
     def test_the_static_files_are_served_by_their_own_names(self, ui):
         page = ui.ask("/static/index.html")
         assert page.body == (STATIC / "index.html").read_bytes()

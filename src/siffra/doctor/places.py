@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -54,8 +55,17 @@ def _present(path: Path) -> tuple[dict[str, Fact], list[Complaint]]:
         "schema": health.schema,
         "claimed": f"{health.claims}{void if health.void_claims else ''}",
         "size": f"{path.stat().st_size / 1e6:.1f} MB, {state}",
+        **({"open to": _readers(path)} if os.name == "posix" else {}),
     }
     return facts, wrong
+
+
+def _readers(path: Path) -> str:
+    """Who may read the file, as far as its mode and its folder's tell."""
+    mode, folder = path.stat().st_mode, path.resolve().parent.stat().st_mode
+    if mode & stat.S_IROTH and folder & stat.S_IXOTH:
+        return f"everybody on this machine (`chmod 600 {path}` keeps it to you)"
+    return "its group" if mode & stat.S_IRGRP and folder & stat.S_IXGRP else "its owner alone"
 
 
 def _place(path: Path) -> list[Complaint]:

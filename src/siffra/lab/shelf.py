@@ -27,7 +27,7 @@ from siffra.lab.format import MOST_SEEDS
 from siffra.lab.plan import Plan, PlannedRun
 from siffra.run import Record
 from siffra.store import Store
-from siffra.store_file import beside
+from siffra.store_file import beside, make_private
 from siffra.whole_files import write_whole
 
 _PLAN = TypeAdapter(Plan)
@@ -155,7 +155,9 @@ class Shelf:
         """
         if self.get(lab.id) is None:
             path, content = self._path(lab.id), lab.model_dump_json().encode()
-            write_whole(path, content, StoreError, makes_folder=True)
+            with suppress(OSError):  # if it cannot be made, the writing tells
+                make_private(self.folder)
+            write_whole(path, content, StoreError)
 
     def get(self, name: str) -> KeptLab | None:
         """The lab with this id; None if there is none, or none that can be read: see the log."""

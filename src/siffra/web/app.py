@@ -86,6 +86,10 @@ def _static() -> APIRouter:
     def page() -> Response:
         return answer("index.html")
 
+    @router.get("/favicon.ico")
+    def icon() -> Response:
+        return answer("icon.svg")  # browsers ask for it beside a report, which names none
+
     @router.get("/static/{name:path}")
     def file(name: str) -> Response:
         return answer(name)

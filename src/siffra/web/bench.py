@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from siffra.errors import StoreError
+from siffra.store_file import make_private
 from siffra.web.crew import Crew
 from siffra.web.messages import Order, Task, Told
 from siffra.web.places import Places
@@ -208,8 +209,10 @@ class Bench:
     def _changed(self) -> None:
         try:
             told = self._queue.model_dump_json().encode()
-            write_whole(self._places.queue, told, StoreError, makes_folder=True)
-        except StoreError as error:  # the disk is full, say: what is at work goes on all the same
+            make_private(self._places.folder)  # it may have been deleted since
+            write_whole(self._places.queue, told, StoreError)
+        except (StoreError, OSError) as error:
+            # The disk is full, say: what is at work goes on all the same.
             log.error("%s", error)
         self._advance()
         self._announce("bench", None)

@@ -24,6 +24,9 @@ CONNECTIONS = 100
 HEAD, HEAD_PATIENCE = 64 * 1024, 10.0
 BODY, BODY_PATIENCE = 64 * 2**20, 75.0
 """Above what the guard grants any path: it refuses in words, this only cuts off."""
+PIPELINED = 16
+"""Requests that may wait for the answer to another: browsers send none so, and thousands fit into
+one packet."""
 STALLED = 30.0
 LINGER = 5.0
 """Seconds in which a refused client may finish sending: a reset would take the answer with it."""
@@ -45,7 +48,7 @@ class Connection(HttpToolsProtocol):
         # Those that were just closed are still in the list until the loop comes to them.
         open_ = [c for c in self.connections if isinstance(c, Connection) and c._is_open()]
         if len(open_) > CONNECTIONS:
-            idle = [each for each in open_ if each is not self and each._is_idle()]
+            idle = [each for each in open_ if each is not self and each._does_nothing()]
             min(idle, key=lambda each: each._idle_since, default=self).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -92,6 +95,8 @@ class Connection(HttpToolsProtocol):
         version = self.parser.get_http_version()
         if not self.url.startswith(b"/") or version not in ("1.0", "1.1"):
             raise ValueError("no path, or another version")
+        if len(self.pipeline) >= PIPELINED:
+            raise ValueError("too many requests before the first is answered")
         super().on_headers_complete()
         self._part = "body"
         self._allow(BODY_PATIENCE)
@@ -145,6 +150,10 @@ class Connection(HttpToolsProtocol):
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
+
+    def _does_nothing(self) -> bool:
+        """Whether it can go: it asks for nothing, or does not read what it asked for."""
+        return self._is_idle() or self._stalled is not None
 
     def _allow(self, seconds: float | None) -> None:
         """Close the connection in so many seconds, unless something comes before."""

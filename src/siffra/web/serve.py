@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from siffra.api import make_engine
 from siffra.errors import ConfigError, StoreError
+from siffra.store_file import make_private
 from siffra.web.app import make_app
 from siffra.web.bench import Bench
 from siffra.web.connection import Connection
@@ -153,7 +154,7 @@ def _alone(places: Places) -> Iterator[None]:
     """
     lock = FileLock(places.lock)
     try:
-        places.folder.mkdir(parents=True, exist_ok=True)
+        make_private(places.folder)
         lock.acquire(blocking=False)
     except Timeout:
         raise StoreError(

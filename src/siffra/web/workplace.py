@@ -126,18 +126,14 @@ class Workplace:
 
 
 def _runs_of(lab: KeptLab) -> tuple[PlannedRun, ...]:
-    """A lab's runs, of which it must have as many keys, and a title to show.
+    """A lab's runs, which can be shown if they are not too many and it has a title.
 
     Raises:
-        ValueError: It is no such lab, or has more runs than can be shown.
+        ValueError: They cannot.
     """
-    # Before they are counted out: each seed has a run or more.
-    seeds, keys = max(len(lab.plan.seeds), *lab.plan.looks, 0), len(lab.keys)
-    if seeds > keys or keys > _RUNS:
-        raise ValueError(f"it has {seeds} seeds and the keys of {keys} runs")
+    if len(lab.keys) > _RUNS:
+        raise ValueError(f"it has {len(lab.keys)} runs")
     runs = lab.runs
-    if len(runs) != keys:
-        raise ValueError(f"it has {len(runs)} runs and the keys of {keys}")
     for language in LANGUAGES:
         title(lab.plan, page_words(language))
     return runs
