@@ -12,6 +12,7 @@ def parse_toml(content: bytes) -> dict[str, Any]:
     """
     try:
         tables = tomllib.loads(content.decode("utf-8-sig"))
+        is_large = _has_large(tables)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ValueError(f"line {line} is not UTF-8 text") from error
@@ -21,17 +22,16 @@ def parse_toml(content: bytes) -> dict[str, Any]:
         raise ValueError("its arrays or tables are nested too deeply") from error
     except ValueError as error:  # Python's, of a number with thousands of digits
         raise ValueError(_TOO_LARGE) from error
-    _expect_small(tables)
+    if is_large:
+        raise ValueError(_TOO_LARGE)
     return tables
 
 
 _TOO_LARGE = "a whole number in it is too large: TOML's are of 64 bits"
 
 
-def _expect_small(value: Any) -> None:
+def _has_large(value: Any) -> bool:
     # Python takes any number in hexadecimal, and then fails to print it.
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise ValueError(_TOO_LARGE)
     if isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            _expect_small(inner)
+        return any(map(_has_large, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
