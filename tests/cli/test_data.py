@@ -90,3 +90,28 @@ def test_shifts_that_are_none_are_refused(siffra, own_data):
 
         assert ended.code == 2
         assert said in ended.err
+
+
+def test_what_may_be_misread_is_said_wherever_the_data_is_used(siffra, tmp_path):
+    path = tmp_path / "trees.csv"
+    rows = [f"{i},{i * 7 % 40}.5,{('ash', 'elm')[i % 2]}" for i in range(40)]
+    path.write_text("\n".join(["Id,height,kind", *rows]))
+    said = "left out, as it numbers or names the rows: `Id`"
+    knobs = ("--data", path, "--epochs", 1, "--batch-size", 8, "--threads", 1)
+
+    described = siffra("data", "--data", path)
+    as_json = json.loads(siffra("data", "--data", path, "--json").out)
+    trained = siffra("train", *knobs, "--json")
+    varied = siffra(
+        "vary", "neurons=4,8", *knobs, "--seeds", 2, "--json", "--out", tmp_path / "out"
+    )
+
+    assert f"\nnote: {said}" in described.out
+    assert (as_json["left_out"], as_json["notes"][0]["code"]) == (["Id"], "columns_left_out")
+    for ended in (trained, varied):
+        assert ended.err.count(f"note on trees: {said}") == 1
+        assert ended.err.count("data: trees: 26 + 6 + 8 rows of 1 features") == 1
+        assert json.loads(ended.out)["data_notes"] == as_json["notes"]
+    assert said.replace("`", "") in (tmp_path / "out" / "report.html").read_text("utf-8").replace(
+        "`", ""
+    )

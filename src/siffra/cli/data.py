@@ -103,7 +103,7 @@ def _remarks(dataset: "Dataset", sets: "Sequence[SetDescription]") -> list[str]:
     if dataset.features:
         ranged = zip(dataset.features, dataset.ranges, strict=True)
         columns = [f"{short(name)} ({low:g} to {high:g})" for name, (low, high) in ranged]
-        told.append(f"features, scaled to 0 to 1: {_some(columns)}")
+        told.append(f"features, scaled to 0 to 1: {_some(columns, 5)}")
     return told
 
 

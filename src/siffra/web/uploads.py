@@ -122,6 +122,7 @@ def keep_data(file: ArraysFile, places: Places, load: Loader) -> dict[str, Any]:
         "name": file.name,
         "classes": dataset.classes,
         "image": dataset.image_shape,
+        "notes": [note.texts for note in dataset.notes],
     }
 
 

@@ -2,10 +2,11 @@
 
 import { h } from "../dom.js";
 import { post } from "../server.js";
-import { t } from "../words.js";
+import { language, t } from "../words.js";
 
 /**
- * A field to choose among `datasets` (`[{ id, name }]`, the usual ones first) and to add to them.
+ * A field to choose among `datasets` (`[{ id, name, notes }]`, the usual ones first) and to add to them;
+ * below it, what siffra says of the chosen one.
  * `choose(id)` with what was chosen, "" for the usual; `failed(error)` when a file cannot be used.
  */
 export function dataField(datasets, now, choose, failed) {
@@ -15,7 +16,9 @@ export function dataField(datasets, now, choose, failed) {
   const select = h("select", { id: "data", onchange: () => choose(select.value) }, options);
   const file = h("input", { type: "file", class: "unseen", accept: ".npz", onchange: read });
   const button = h("label", { class: "button small" }, t("ui.ask.add_data"), file);
-  return h("div", { class: "data" }, h("label", {}, t("ui.ask.data"), select), button);
+  const { notes = [] } = datasets.find(({ id }) => id === now) ?? {};
+  const said = notes.map((texts) => h("p", { class: "soft" }, texts[language()] ?? texts.en));
+  return h("div", { class: "data" }, h("label", {}, t("ui.ask.data"), select), button, said);
 
   function read() {
     const reader = new FileReader();
@@ -26,8 +29,8 @@ export function dataField(datasets, now, choose, failed) {
 
   async function add(name, npz) {
     try {
-      const { id } = await post("api/datasets", { name, npz });
-      if (datasets.every((known) => known.id !== id)) datasets.push({ id, name });
+      const { id, notes } = await post("api/datasets", { name, npz });
+      if (datasets.every((known) => known.id !== id)) datasets.push({ id, name, notes });
       choose(id);
     } catch (error) {
       failed(error);
