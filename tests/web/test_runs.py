@@ -67,6 +67,25 @@ def test_a_condition_picks_the_rows_that_meet_it(where, found):
     assert seeds(matching(ROWS, conditions(where))) == found
 
 
+def test_a_column_goes_by_what_the_table_calls_it_in_any_language():
+    by_name = matching(ROWS, conditions(["batch_size>0", "seed>=1"]))
+
+    assert by_name
+    assert matching(ROWS, conditions(["batch size > 0", "seed >= 1"])) == by_name
+    assert matching(ROWS, conditions(["Batchstorlek>0", "frö>=1"])) == by_name
+
+
+def test_an_accuracy_is_a_fraction_or_the_per_cent_of_the_table():
+    least = min(row["test"] for row in ROWS)
+    better = [row for row in ROWS if row["test"] > least]
+
+    assert 0 < len(better) < len(ROWS)
+    for text in (f"test>{least}", f"test > {100 * least:.10g}", f"test % > {100 * least:.10g}%"):
+        assert matching(ROWS, conditions([text])) == better
+    swedish = f"{100 * least:.10g}".replace(".", ",")
+    assert matching(ROWS, conditions([f"test > {swedish}"])) == better
+
+
 @pytest.mark.parametrize(
     "text", ["", "model", "=1", "nothing=1", "test>", "test>abc", "a b=1", "__class__=1"]
 )

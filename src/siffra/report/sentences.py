@@ -123,7 +123,10 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
         value, interval = numbers.estimate_words(words, answer.claim, answer.estimate)
         level = numbers.confidence(words, answer.estimate.confidence)
         n = len(answer.estimate.values)
-        parts.append(words("evidence", value=value, level=level, interval=interval, n=n))
+        # Of a single seed there is no interval to tell.
+        known = not (math.isnan(answer.estimate.low) and math.isnan(answer.estimate.high))
+        key = "evidence" if known else "evidence_alone"
+        parts.append(words(key, value=value, level=level, interval=interval, n=n))
         if answer.estimate.censored:
             parts.append(words.count("censored", answer.estimate.censored))
     if answer.diverged:

@@ -13,6 +13,7 @@ from siffra.lab.shelf import KeptLab
 from siffra.lab.statistics import curve
 from siffra.lab.verdicts import (
     Answers,
+    ClaimAnswer,
     ExperimentAnswer,
     LevelAnswer,
     QuestionAnswer,
@@ -116,9 +117,17 @@ def title(plan: Plan, words: Words) -> str:
 
 
 def tally(answers: Answers) -> dict[str, int]:
-    """How many claims have each verdict, by its code."""
+    """How many claims have each verdict, by its code, of those that can have one yet."""
     claims = (claim for question in answers.questions for claim in question.claims)
-    return dict(Counter(verdict_code(claim.verdict) for claim in claims))
+    return dict(
+        Counter(verdict_code(claim.verdict) for claim in claims if not _is_early(claim, answers))
+    )
+
+
+def _is_early(claim: ClaimAnswer, answers: Answers) -> bool:
+    """Whether runs are still to come, and there are too few for as much as an interval."""
+    seeds = len(claim.estimate.values) if claim.estimate else 0
+    return answers.missing > 0 and seeds < 2 and claim.verdict == "inconclusive"
 
 
 def shown(lab: KeptLab, store: Store, desk: Desk, words: Words, places: Places) -> dict[str, Any]:
@@ -126,7 +135,7 @@ def shown(lab: KeptLab, store: Store, desk: Desk, words: Words, places: Places) 
     answers = desk.answers(lab, store)
     found = json.loads(results_json(answers, words))
     for question, answered in zip(found["questions"], answers.questions, strict=True):
-        _decorate(question, answered, lab.plan, words)
+        _decorate(question, answered, answers, words)
     for experiment, answered in zip(found["experiments"], answers.experiments, strict=True):
         experiment["keys"] = _keys(answered)
         _spell(experiment, answered, words)
@@ -174,21 +183,24 @@ def data_id(source: DataSource, places: Places) -> str:
     return ""
 
 
-def _decorate(question: dict[str, Any], answered: QuestionAnswer, plan: Plan, words: Words) -> None:
+def _decorate(
+    question: dict[str, Any], answered: QuestionAnswer, answers: Answers, words: Words
+) -> None:
     seen = any(level.trained for level in answered.levels)
     question["best"] = answered.best if seen else None
-    if plan.preset == "vary":
-        question["ask"] = title(plan, words)
+    if answers.plan.preset == "vary":
+        question["ask"] = title(answers.plan, words)
     question["fixed_text"] = held_fixed(words, answered.question)
     for level, about in zip(question["levels"], answered.levels, strict=True):
         level["name"] = capital(short_level_name(words, about.level))
         level["keys"] = _keys(about)
         _spell(level, about, words)
     for claim, about in zip(question["claims"], answered.claims, strict=True):
-        claim["code"] = verdict_code(about.verdict)
-        claim["name"] = verdict_name(words, about)
+        early = _is_early(about, answers)
+        claim["code"] = "not-yet" if early else verdict_code(about.verdict)
+        claim["name"] = words("ui.bench.not_yet") if early else verdict_name(words, about)
         claim["compared"] = capital(comparison(words, about.claim, answered.question))
-        claim["evidence"] = evidence(words, about)
+        claim["evidence"] = "" if early else evidence(words, about)
         tested = about.estimate is not None
         claim["margin_text"] = (
             words("claim.margin", margin=margin_words(words, about.claim)) if tested else ""

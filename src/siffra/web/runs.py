@@ -4,16 +4,19 @@ import operator
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal
 
 from siffra.config import KNOBS
 from siffra.data.dataset import SETS
 from siffra.errors import StoreError
 from siffra.report.facts import train_command
+from siffra.report.words import LANGUAGES
 from siffra.run import Record
 from siffra.store import Store
 from siffra.web.listing import each_readable
 from siffra.web.refusal import Refusal
+from siffra.web.words import page_words
 
 COLUMNS = (
     "key", *KNOBS, "seed", "dataset", "engine", "parameters", *SETS,
@@ -22,7 +25,7 @@ COLUMNS = (
 MOST_CONDITIONS = 10
 MOST_ROWS = 1000
 
-_CONDITION = re.compile(r"\s*([a-z_]{1,40})\s*(<=|>=|!=|=|<|>)\s*(\S.{0,99}?)\s*", re.DOTALL)
+_CONDITION = re.compile(r"\s*([^<>=!]{1,60}?)\s*(<=|>=|!=|=|<|>)\s*(\S.{0,99}?)\s*", re.DOTALL)
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -88,18 +91,23 @@ def row(record: Record) -> Row:
 
 
 def condition(text: str) -> Condition:
-    """What `text`, such as `test > 0.95`, asks of a row; `model != dense`, `neurons = 64, 32`.
+    """What `text`, such as `test > 95`, asks of a row; `model != dense`, `neurons = 64, 32`.
 
-    Numbers are compared with numbers; anything else can only be equal or not.
+    A column goes by its name or by what the page calls it, in any language. Numbers are compared
+    with numbers; anything else can only be equal or not. Accuracies above 1 are per cent, as the
+    table shows them.
 
     Raises:
         Refusal: It is no such condition.
     """
     parsed = _CONDITION.fullmatch(text)
-    if not parsed or parsed[1] not in COLUMNS:
+    column = _column(parsed[1]) if parsed else None
+    if not parsed or column is None:
         raise Refusal("bad_request")
-    column, sign, wanted = parsed.groups()
-    number = _number(wanted)
+    sign, wanted = parsed[2], parsed[3]
+    number = _number(wanted.removesuffix("%"))
+    if number is not None and column in SETS and (number > 1 or wanted.endswith("%")):
+        number /= 100
     if number is None and sign not in ("=", "!="):
         raise Refusal("bad_request")
     compare = _COMPARE[sign]
@@ -113,6 +121,23 @@ def condition(text: str) -> Condition:
         return compare(_spelled(value), wanted.lower()) if sign in ("=", "!=") else False
 
     return holds
+
+
+def _column(named: str) -> str | None:
+    """The column that is called so; its label may stand with or without the per cent of a set."""
+    label = " ".join(named.removesuffix("%").split()).casefold()
+    return label if label in COLUMNS else _labelled().get(label)
+
+
+@cache
+def _labelled() -> Mapping[str, str]:
+    """Columns by what the page calls them, in each of its languages."""
+    labels = {}
+    for words in map(page_words, LANGUAGES):
+        for column in COLUMNS:
+            keys = (f"knob.{column}", f"ui.column.{column}", f"set.{column}")
+            labels |= {words(key).casefold(): column for key in keys if key in words}
+    return labels
 
 
 def conditions(texts: Sequence[str]) -> list[Condition]:
@@ -190,6 +215,6 @@ def _spelled(value: Any) -> str:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        return float(re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", text))  # as Swedish writes it
     except ValueError:
         return None

@@ -112,6 +112,16 @@ class Bench:
             self._process.stdout.close()
         self._process = None
 
+    def kill_worker(self) -> None:
+        """End the process that trains, as a system does that has run out of memory."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        for child in " ".join(file.read_text() for file in children).split():
+            if b"siffra.web.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+                return
+        raise AssertionError("nothing trains")
+
 
 def chromium() -> str | None:
     """Where the browser is."""

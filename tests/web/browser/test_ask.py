@@ -101,7 +101,7 @@ def test_the_cost_is_told_before_anything_starts(visit, tiny):
 def test_what_cannot_be_trained_is_said_at_once(visit, tiny):
     page = visit(f"#/ask?vary=learning_rate:0.1,-3&epochs=1&seeds=2&data={tiny}")
 
-    expect(page.locator(".ask .refusal")).to_contain_text("learning_rate")
+    expect(page.locator(".ask .refusal")).to_contain_text("learning rate")
     expect(page.locator("button.primary")).to_be_disabled()
 
 
@@ -198,3 +198,49 @@ def test_images_of_ones_own_can_be_asked_about(visit, tmp_path):
     expect(page.locator("#data option:checked")).to_have_text("squares")
     start(page)
     wait_for(page, "done")
+
+
+def test_a_question_that_is_gone_is_told_beside_a_form_that_works(browser, bench):
+    context = browser.new_context(storage_state=bench.cookies)  # its console hears of the 404
+    page = context.new_page()
+    page.goto(f"{bench.base}/#/ask?lab=0000000000000000")
+
+    expect(page.locator(".ask .refusal")).not_to_be_empty()
+    expect(page.locator(".sentence #levels-0")).to_be_visible()
+    expect(page.locator("button.primary")).to_be_enabled()
+    page.fill("#levels-0", "0.1, 0.2")
+    expect(page.locator(".ask .refusal")).to_be_empty()
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"), [("levels-0", "-1, 2"), ("seeds", "0"), ("epochs", "-3")]
+)
+def test_a_mistake_is_told_at_its_field(visit, field, typed):
+    page = visit("#/ask?model=dense&vary=learning_rate:0.1,0.2&epochs=2&seeds=2")
+    expect(page.locator("button.primary")).to_be_enabled()
+    right = page.locator(f"#{field}").input_value()
+
+    page.fill(f"#{field}", typed)
+
+    expect(page.locator(f"#{field}")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator(f"#{field}")).to_have_attribute("aria-describedby", "refusal")
+    expect(page.locator(".ask .refusal")).not_to_be_empty()
+    page.fill(f"#{field}", right)
+    expect(page.locator("[aria-invalid]")).to_have_count(0)
+    expect(page.locator(".ask .refusal")).to_be_empty()
+
+
+def test_no_verdict_is_shown_before_there_is_anything_to_judge(visit, idle):
+    page = visit(SLOW)
+    start(page)
+
+    expect(page.locator(".claims .badge")).to_have_text("not yet")
+    expect(page.locator(".claims .badge")).to_have_class(re.compile("not-yet"))
+    assert "unknown" not in page.locator(".answering").inner_text()
+
+
+def test_menus_look_like_menus_where_colours_are_the_system_s(visit):
+    page = visit("#/ask", forced_colors="active")
+
+    expect(page.locator(".sentence select").first).to_have_css("appearance", "auto")

@@ -146,3 +146,24 @@ def test_another_digit_can_be_taken_from_the_shelf(page):
 
     expect(opinion(page, "recipe").locator(".bars li.truth .digit")).to_have_text("3")
     expect(page).to_have_url(re.compile("digit=18"))
+
+
+def test_nothing_is_judged_while_the_sheet_is_empty(page):
+    page.locator("[role=group] button").nth(1).click()
+
+    for card in page.locator(".opinion").all():
+        expect(card.locator(".says")).to_have_text("Draw a digit")
+        expect(card.locator(".bars li.said")).to_have_count(0)
+    x, y = middle(page, ".stage")
+    page.mouse.move(x, y - 40)
+    page.mouse.down()
+    page.mouse.move(x, y + 40, steps=8)
+    page.mouse.up()
+    expect(page.locator(".bars li.said")).to_have_count(2)
+
+
+def test_an_address_with_a_place_that_is_no_number_is_read_without_it(visit):
+    opened = visit("#/playground?digit=0&angle=NaN&dx=Infinity&dy=2")
+
+    heard(opened)
+    assert place(opened) == {"dx": 0, "dy": 2, "angle": 0, "scale": 1}

@@ -33,3 +33,26 @@ def test_killed_and_started_again_the_lab_goes_on(browser, bench, tiny):
     expect(page.locator(".status .state-stopped")).to_be_visible()
     assert broken == []
     context.close()
+
+
+def test_what_ended_a_training_is_no_longer_told_when_it_goes_on(browser, bench, tiny, idle):
+    slow = f"#/ask?model=dense&vary=neurons:33,49&epochs=1000&seeds=50&data={tiny}"
+    context = browser.new_context(storage_state=bench.cookies)
+    page = context.new_page()
+    page.goto(f"{bench.base}/{slow}")
+    expect(page.locator("button.primary")).to_be_enabled()
+    page.click("button.primary")
+    expect(page.locator(".status .soft")).to_contain_text(
+        re.compile("[1-9][0-9]* of 100"), timeout=60_000
+    )
+
+    bench.kill_worker()
+
+    expect(page.locator(".status .state-failed")).to_be_visible()
+    expect(page.locator(".status .refusal").first).not_to_be_empty()
+    page.click("[data-action=start]")
+    expect(page.locator(".status .state-running")).to_be_visible()
+    expect(page.locator(".status .refusal").first).to_be_empty()
+    expect(page.locator(".status [role=status]").last).to_contain_text("training")
+    page.click("[data-action=cancel]")
+    context.close()

@@ -6,10 +6,11 @@ const AGAIN = 1500; // ms between tries to reach a server that has closed the st
 
 /** What the server refused. Its message is one line that can be shown as it is. */
 export class Refused extends Error {
-  constructor(status, { error = "server", why = "" } = {}) {
+  constructor(status, { error = "server", why = "", knob = null } = {}) {
     super(why || (has(`ui.error.${error}`) ? t(`ui.error.${error}`) : error));
     this.status = status;
     this.code = error;
+    this.knob = knob; // the field that it is about, if it is about one
   }
 }
 

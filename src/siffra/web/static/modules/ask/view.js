@@ -25,7 +25,7 @@ export function ask(main, place) {
   const form = h("form", { class: "ask", "aria-label": t("ui.ask.title"), onsubmit: start });
   const sentenceHost = h("div");
   const cost = h("p", { class: "cost soft", role: "status" });
-  const refusal = h("p", { class: "refusal", role: "alert" });
+  const refusal = h("p", { class: "refusal", role: "alert", id: "refusal" });
   const button = h(
     "button",
     { type: "submit", class: "primary", disabled: true },
@@ -46,13 +46,14 @@ export function ask(main, place) {
     form,
     h("div", { class: "with-side" }, answerHost, aside),
   );
-  fill(form, sentenceHost, h("div", { class: "row" }, button, cost), refusal, examples);
+  fill(form, sentenceHost, refusal, h("div", { class: "row" }, button, cost), examples);
 
   let setup = null;
   let shown = { id: null, leave: () => {} };
   let asking = null;
   let timer = null;
   let over = false;
+  let gone = ""; // what the address asked for and is not there; said until the form is changed
   const list = earlier(aside, () => shown.id);
   const stop = onBench(
     (kind, data) => kind === "lab" && data.id === shown.id && data.state === "done" && estimate(),
@@ -70,6 +71,7 @@ export function ask(main, place) {
     if (over || !from) return;
     const show = sentence(sentenceHost, knobs, datasets, changed, refused);
     show(from);
+    gone = refusal.textContent;
     changed(from, 0);
   }
 
@@ -80,7 +82,8 @@ export function ask(main, place) {
     const { running } = query.has("lab") ? {} : await get("api/bench");
     const id = query.get("lab") ?? (running?.kind === "lab" ? running.id : null);
     if (!id) return firstSetup();
-    const lab = await get(`api/labs/${id}?lang=${language()}`);
+    const lab = await get(`api/labs/${id}?lang=${language()}`).catch(refused);
+    if (!lab) return firstSetup(); // it is gone, which is said; there is a form all the same
     if (lab.ask && !over) reveal(id);
     if (lab.ask) return fromAsk(lab.ask, knobs.defaults, datasets[0]?.id);
     if (!query.has("lab")) return firstSetup();
@@ -89,6 +92,7 @@ export function ask(main, place) {
   }
 
   function changed(next, patience = PATIENCE) {
+    if (setup) gone = "";
     setup = next;
     const query = toQuery(setup);
     if (here().query.has("set")) query.set("set", here().query.get("set"));
@@ -108,7 +112,8 @@ export function ask(main, place) {
       });
       if (over) return;
       if (told.error) throw new Refused(200, told); // no news to a browser's console while one types
-      refusal.textContent = "";
+      say(refusal, gone);
+      mark(null);
       say(cost, costText(told));
       button.disabled = told.have === told.runs && told.known;
       if (told.known) reveal(told.id);
@@ -121,7 +126,22 @@ export function ask(main, place) {
   }
 
   function refused(error) {
-    if (!over) tellRefusal(refusal, error);
+    if (over) return;
+    tellRefusal(refusal, error);
+    mark(error.knob);
+  }
+
+  /** Mark the field of `knob` as the one that is wrong, for eyes and for screen readers. */
+  function mark(knob) {
+    for (const field of form.querySelectorAll("[aria-invalid]")) {
+      field.removeAttribute("aria-invalid");
+      field.removeAttribute("aria-describedby");
+    }
+    const place = setup?.vary.findIndex(([name]) => name === knob) ?? -1;
+    const ids = place >= 0 ? [`levels-${place}`] : [knob, `fixed-${knob}`];
+    const field = knob && ids.map((id) => document.getElementById(id)).find(Boolean);
+    field?.setAttribute("aria-invalid", "true");
+    field?.setAttribute("aria-describedby", "refusal");
   }
 
   function costText({ runs, have, seconds }) {

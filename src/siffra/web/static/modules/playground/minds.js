@@ -75,13 +75,20 @@ export function minds(host, { chosen, went }) {
     timer = setTimeout(() => say(aloud, [...cards.values()].map(said).join(" ")), REST);
   }
 
+  /** There is nothing to be seen: `instead` stands where networks would say something. */
+  function clear(instead) {
+    clearTimeout(timer);
+    for (const card of cards.values()) card.clear(instead);
+    say(aloud, instead);
+  }
+
   /** Where the digit is, for the maps. */
   function here(next) {
     place = next;
     for (const card of cards.values()) card.here(place);
   }
 
-  return { load, show, here, leave: () => clearTimeout(timer) };
+  return { load, show, clear, here, leave: () => clearTimeout(timer) };
 }
 
 // siffra brings its networks from the simplest to the best.

@@ -61,7 +61,16 @@ export function opinion(host, model, went) {
     }
   }
 
-  return { show, examined: mapped.show, here: mapped.here };
+  /** There is nothing to be seen, so it says nothing; `instead` says what to do. */
+  function clear(instead) {
+    host.className = "opinion";
+    say(verdict, instead);
+    for (const row of rows) row.clear();
+    say(responseText, "");
+    responseHost.width = 0;
+  }
+
+  return { show, clear, examined: mapped.show, here: mapped.here };
 }
 
 function barRow(label) {
@@ -80,6 +89,11 @@ function barRow(label) {
       bar.style.transform = `scaleX(${probability})`;
       say(value, percent(probability, 0));
       element.className = `${said ? "said" : ""}${truth ? " truth" : ""}`;
+    },
+    clear() {
+      bar.style.transform = "scaleX(0)";
+      say(value, "");
+      element.className = "";
     },
   };
 }

@@ -22,7 +22,7 @@ export function within({ dx, dy, angle, scale }) {
 export function fromQuery(query) {
   const place = Object.entries(AT_REST).map(([name, rest]) => [
     name,
-    Number(query.get(name) ?? rest) || rest,
+    finite(query.get(name)) ?? rest,
   ]);
   const digit = query.has("digit") ? Number(query.get("digit")) : NaN;
   return {
@@ -45,6 +45,12 @@ export function keep({ digit, place, models }) {
 /** Any digit of the test set. */
 export function anyDigit() {
   return Math.floor(Math.random() * TEST_DIGITS);
+}
+
+// A number that someone has typed into an address; null if it is none.
+function finite(text) {
+  const value = text?.trim() ? Number(text) : NaN;
+  return Number.isFinite(value) ? value : null;
 }
 
 function clamp(value, low, high) {

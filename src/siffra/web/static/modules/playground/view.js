@@ -143,6 +143,12 @@ export function playground(main, { query }) {
     state.models = ids;
     if (over || !ids.length) return;
     keep(state);
+    if (!state.pixels.some(Boolean)) {
+      look.stop();
+      paint(seenAs, EMPTY, SIDE, SIDE);
+      networks.clear(state.mode === "draw" ? t("ui.play.empty") : "");
+      return;
+    }
     const what = state.digit === null ? { pixels: base64(state.pixels) } : { digit: state.digit };
     look({ models: ids, ...what, ...state.place, response: true });
   }

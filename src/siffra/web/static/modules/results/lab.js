@@ -91,7 +91,8 @@ export function labView(main, id) {
     const details = questions.querySelector(`[data-question="${question.id}"]`);
     say(details.querySelector(".told"), question.answer);
     const counts = {};
-    for (const { code } of question.claims) counts[code] = (counts[code] ?? 0) + 1;
+    for (const { code } of question.claims)
+      if (code !== "not-yet") counts[code] = (counts[code] ?? 0) + 1;
     refill(details.querySelector(".tally-host"), counts, () => tally(counts));
   }
 

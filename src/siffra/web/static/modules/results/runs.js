@@ -127,6 +127,17 @@ function tableView(main, query) {
       (name) => told.columns.includes(name) && (used(name) || name === state.sort),
     );
     const focused = document.activeElement?.dataset?.column;
+    if (!told.runs.length) {
+      const clear = () => {
+        field.value = "";
+        change({ where: [], offset: 0 });
+      };
+      const button = h("button", { type: "button", class: "small", onclick: clear }, t("ui.runs.clear"));
+      fill(table, h("p", {}, t("ui.runs.nothing"), " ", state.where.length > 0 && button));
+      drawCompare();
+      fill(pages);
+      return;
+    }
     fill(
       table,
       h(
@@ -263,11 +274,13 @@ function cellText(name, value) {
   return typeof value === "number" ? exact(value) : String(value);
 }
 
-// `model=conv test > 0.95` as the server takes it: one condition each, no spaces.
+// `model=conv, learning rate > 0.95` as the server takes it: one condition each. What is none is
+// sent as it is, so that the server can say so.
 function conditions(text) {
-  return text
-    .replace(/\s*(<=|>=|!=|=|<|>)\s*/g, "$1")
-    .split(/[\s,]+/)
-    .filter(Boolean)
-    .slice(0, 10);
+  const condition = /([^<>=!]+?)\s*(<=|>=|!=|=|<|>)\s*("[^"]*"|\d+,\d+|[^\s,]+)/g;
+  const found = [...text.matchAll(condition)].map(
+    ([, name, sign, value]) => name.replace(/^[\s,]+/, "") + sign + value.replaceAll('"', ""),
+  );
+  const rest = text.replace(condition, "").replace(/[\s,]+/g, " ").trim();
+  return (rest ? [...found, rest] : found).slice(0, 10);
 }

@@ -11,7 +11,8 @@ export function status(host, id) {
   const badgeHost = h("span");
   const told = h("span", { class: "soft" });
   const bar = h("progress", { max: 1, value: 0, "aria-label": t("ui.status.progress") });
-  const refusal = h("p", { class: "refusal", role: "alert" });
+  const failure = h("p", { class: "refusal", role: "alert" }); // what ended the training
+  const refusal = h("p", { class: "refusal", role: "alert" }); // what a button could not do
   const aloud = h("span", { class: "unseen", role: "status" });
   const actions = Object.fromEntries(
     Object.entries({
@@ -25,6 +26,7 @@ export function status(host, id) {
     host,
     h("div", { class: "row" }, badgeHost, told, Object.values(actions)),
     bar,
+    failure,
     refusal,
     aloud,
   );
@@ -60,8 +62,10 @@ export function status(host, id) {
     show(actions.resume, state === "paused");
     show(actions.cancel, waiting);
     show(actions.start, over);
-    if (lab.error) refusal.textContent = t(`ui.error.${lab.error}`);
-    if (state !== "running") say(aloud, `${t(`ui.state.${state}`)}. ${parts[0]}.`);
+    say(failure, over && lab.error ? t(`ui.error.${lab.error}`) : "");
+    // While it trains the numbers change all the time: only that it trains is said.
+    const news = state === "running" ? "" : ` ${parts[0]}.`;
+    say(aloud, `${t(`ui.state.${state}`)}.${news}`);
   }
 
   return update;
