@@ -1,6 +1,7 @@
 """Loading: MNIST as shipped, a user's own file, and every way in which a file can be wrong."""
 
 import hashlib
+import os
 import struct
 import subprocess
 import sys
@@ -248,3 +249,12 @@ def test_a_source_takes_toml_values():
     source = DataSource.model_validate({"path": "mine.npz", "moved": 5, "split": "seed"})
 
     assert source == DataSource(path=Path("mine.npz"), moved=5.0, split="seed")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("name", [b"own\xff.npz", b"f\xff/own.npz"])
+def test_a_name_that_is_no_text_is_refused_before_anything_is_read(tmp_path, name):
+    """A kept lab, a record and a report could not hold it."""
+    source = DataSource(path=Path(os.fsdecode(bytes(tmp_path) + b"/" + name)))
+    with pytest.raises(DataError, match="this name is not UTF-8 text; rename the file or folder"):
+        load_dataset(source)

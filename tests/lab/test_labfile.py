@@ -1,5 +1,7 @@
 """What a lab file may say, and what it is told when it says something else."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -337,3 +339,11 @@ def claim_against(metric, against):
     more = {"drop": "on = 'moved'", "seconds_to": "target = 0.9", "epochs_to": "target = 0.9"}
     judged = JUDGED.replace("{ batch_size = 2 }", str(against))
     return f"{judged}metric = '{metric}'\n{more.get(metric, '')}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_file_whose_name_is_no_text(tmp_path):
+    path = Path(os.fsdecode(bytes(tmp_path) + b"/lab\xff.toml"))
+    path.write_text('title = "Bars"\n', encoding="utf-8")
+    with pytest.raises(LabFileError, match="this name is not UTF-8 text; rename the file"):
+        read_lab(path)

@@ -83,9 +83,21 @@ def load_dataset(source: DataSource | None = None) -> Dataset:
         DataError: The data cannot be read, or what it holds makes no data set.
     """
     source = source or DataSource()
+    if source.path:
+        _expect_text(source.path)
     path = source.path or MNIST
     name = "mnist" if source.path is None else name_of(path)
     return made(_read(path, source.label, source.image), source, name)
+
+
+def _expect_text(path: Path) -> None:
+    """Refuse a name that records, kept labs and reports could not hold."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{path}: this name is not UTF-8 text; rename the file or folder."
+        ) from None
 
 
 def made(parts: Parts, source: DataSource, name: str) -> Dataset:

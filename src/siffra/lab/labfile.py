@@ -68,6 +68,10 @@ def _read(path: Path) -> bytes:
             content = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise LabFileError(f"{path}: cannot be read: {error.strerror}.") from error
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:  # no kept lab and no report could tell what it was asked from
+        raise LabFileError(f"{path}: this name is not UTF-8 text; rename the file.") from None
     if len(content) > _MOST_BYTES:
         raise LabFileError(f"{path}: larger than 1 MB, so it can hardly be a lab file.")
     return content

@@ -24,7 +24,7 @@ from siffra.web.models import DIGIT
 from siffra.web.places import Places
 from siffra.web.playground import encoded
 from siffra.web.refusal import Refusal
-from siffra.whole_files import write_whole
+from siffra.whole_files import part_folder, write_whole
 
 log = logging.getLogger("siffra.web")
 
@@ -80,8 +80,8 @@ def digit_in(file: PictureFile) -> str:
         with Image.open(BytesIO(content), formats=_FORMATS) as image:
             if image.width * image.height > PICTURE_PIXELS:
                 raise Refusal("too_large")
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "picture"
+        with part_folder(Path(tempfile.gettempdir())) as folder:
+            path = folder / "picture"
             path.write_bytes(content)
             return encoded(read_picture(path, DIGIT))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
