@@ -82,7 +82,10 @@ def _what_it_is(file: BinaryIO) -> str:
         return "the archive is cut short or damaged; copy or download it again."
     if start == b"\x93NUMPY":
         return "this is a single .npy array; it must be an .npz archive (np.savez)."
-    return f"not an .npz archive (it starts with {start!r}); write one with np.savez."
+    return (
+        f"not an .npz archive (it starts with {start!r}); write one with np.savez, or give a table "
+        f"the ending .csv, .tsv or .parquet."
+    )
 
 
 def _claimed_bytes(archive: zipfile.ZipFile, path: Path, name: str) -> int:

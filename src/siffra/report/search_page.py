@@ -141,6 +141,7 @@ def view(answer: SearchAnswer, words: Words, out: Path) -> SearchView:
         facts=(
             (words("facts.runs"), words("search.runs", n=answer.runs, finals=len(records))),
             (words("facts.data"), answer.dataset),
+            *((words("facts.note"), words.say(note.texts)) for note in answer.notes),
             (words("facts.engine"), f"{answer.engine} {answer.engine_version}"),
             (
                 words("facts.machine"),

@@ -8,6 +8,7 @@ from typing import Any
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
+from siffra.data.notes import Note
 from siffra.engine.base import Engine
 from siffra.lab.levels import accuracies_of, sets_of
 from siffra.lab.statistics import Comparison, Estimate, Summary, compare_accuracy, summarise
@@ -109,7 +110,7 @@ class SearchAnswer:
     not over those of a table's row. `unfit` names the recipes of which no network came, with what
     was fixed and on this data, `slow` those of which too few steps fit the budget to take part,
     and `untried` those that there was no time to train. `is_exhausted` tells whether nothing
-    more could be proposed.
+    more could be proposed, and `notes` are those on the data.
     """
 
     asked: Asked
@@ -138,6 +139,7 @@ class SearchAnswer:
     unfit: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
     untried: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def raced(self) -> int:
@@ -189,6 +191,7 @@ def answer(
     return SearchAnswer(
         asked=asked,
         dataset=dataset.name,
+        notes=dataset.notes,
         source=source,
         images=len(dataset.train),
         held_out=held_out,
@@ -232,6 +235,7 @@ def as_json(found: SearchAnswer) -> dict[str, Any]:
     plain = ("dataset", "images", "held_out", "spent", "candidates", "raced", "timed_only", "runs")
     told: dict[str, Any] = {name: getattr(found, name) for name in plain}
     told["engine"] = f"{found.engine} {found.engine_version}"
+    told["data_notes"] = [note.as_json() for note in found.notes]
     told["source"] = found.source.model_dump(mode="json") if found.source else None
     told["asked"] = asdict(found.asked)
     told["machine"] = found.machine.model_dump()
