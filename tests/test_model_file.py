@@ -9,6 +9,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from small import NETWORKS, small_dataset
 
+from siffra.api import export_model
 from siffra.config import Setting
 from siffra.data.dataset import Images
 from siffra.engine.native.engine import NativeEngine
@@ -230,3 +231,13 @@ def test_every_truncation_is_refused(saved, tmp_path):
         cut.write_bytes(content[:length])
         with pytest.raises(ModelFileError):
             load_model(cut)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_model_that_diverged_is_exported_for_no_other_program(saved, tmp_path, number):
+    path = rewritten(saved, lambda name, array: np.full_like(array, number))
+
+    with pytest.raises(ModelFileError, match="the model diverged in training"):
+        export_model(path, tmp_path / "out.onnx")
+
+    assert not (tmp_path / "out.onnx").exists()

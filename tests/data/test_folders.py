@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from siffra.data.dataset import Images
 from siffra.data.load import DataSource, load_dataset
+from siffra.data.memory import read_memory
+from siffra.data.parts import Parts
 from siffra.errors import DataError
 
 
@@ -213,3 +216,13 @@ def test_folders_that_read_like_numbers_keep_their_names(tmp_path):
     data = load(fill(tmp_path, classes=("01", "1", "10", "1_0")))
 
     assert data.class_names == ("01", "1", "10", "1_0")
+
+
+@pytest.mark.parametrize("odd", ["\u202e", "\x1b", "\n", "\u2066"])
+def test_names_that_show_as_something_else_are_refused(odd):
+    images = Images(np.zeros((2, 3, 3, 1), np.uint8), np.array([0, 1]))
+
+    with pytest.raises(DataError, match=rf"name of class 2 has the character U\+{ord(odd):04X}"):
+        Parts("data", {"train": images}, ("a", f"b{odd}c"))
+    with pytest.raises(DataError, match=r"name of class 1 has the character"):
+        read_memory((np.zeros((2, 3, 3), np.uint8), [f"a{odd}", "b"]))
