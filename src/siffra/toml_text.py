@@ -1,7 +1,25 @@
 """TOML from files of anybody's: its tables, or one line that says why there are none."""
 
+import re
 import tomllib
 from typing import Any
+
+_REASONS = (
+    (r"Illegal character '\\n'", "a text does not end in its line (a quote may be missing)"),
+    (r"(Expected .*|Unterminated string) \(at end", "a text does not end (a quote may be missing)"),
+    (r"Expected '=' after a key", "a name needs `=` and a value behind it"),
+    (r"Invalid value", 'there is no value behind `=`; texts stand in quotes, as "a"'),
+    (r"Cannot overwrite a value", "that name is there already"),
+    (r"Cannot declare", "that table is there already; `[[…]]` begins one more of a list"),
+    (r"Expected ']'", "the name of a table needs a `]` at its end"),
+    (r"Unclosed array", "a list does not end (a `]` or a comma may be missing)"),
+    (r"Unclosed inline table", "a table in braces ends in its line (a `}` may be missing)"),
+    (r"Expected newline", "more stands there than one value; decimals have a point, as 0.5"),
+    (r"Invalid statement", "a line begins with a name or with `[`"),
+    (r"Unescaped '\\'", "a backslash in a text is written twice"),
+)
+"""What Python's parser says, and what is said instead."""
+_OTHER = "it cannot be read"
 
 
 def parse_toml(content: bytes) -> dict[str, Any]:
@@ -17,7 +35,7 @@ def parse_toml(content: bytes) -> dict[str, Any]:
         line = content.count(b"\n", 0, error.start) + 1
         raise ValueError(f"line {line} is not UTF-8 text") from error
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"not TOML: {error}") from error
+        raise ValueError(_reason(str(error))) from error
     except RecursionError as error:
         raise ValueError("its arrays or tables are nested too deeply") from error
     except ValueError as error:  # Python's, of a number with thousands of digits
@@ -25,6 +43,14 @@ def parse_toml(content: bytes) -> dict[str, Any]:
     if is_large:
         raise ValueError(_TOO_LARGE)
     return tables
+
+
+def _reason(told: str) -> str:
+    """`not TOML: line 3: a text does not end in its line; a quote …`."""
+    line = re.search(r"line (\d+)", told)
+    where = f"line {line[1]}" if line else "at its end"
+    why = next((why for pattern, why in _REASONS if re.match(pattern, told)), _OTHER)
+    return f"not TOML: {where}: {why}"
 
 
 _TOO_LARGE = "a whole number in it is too large: TOML's are of 64 bits"

@@ -20,6 +20,7 @@ from siffra.toml_text import parse_toml
 
 DIGITS = Path(__file__).with_name("digits.toml")
 _MOST_BYTES = 1_000_000
+_NO_LAB_FILES = (".csv", ".html", ".json", ".npz", ".parquet", ".py", ".sqlite", ".tsv")
 _ARRAYS_OF_TABLES = ("questions", "experiments", "claims", "reported")
 
 
@@ -63,6 +64,8 @@ def _read(path: Path) -> bytes:
     if not path.is_file():
         what = "a folder" if path.is_dir() else "not a regular file"
         raise LabFileError(f"{path}: it is {what}; a lab file is a TOML file.")
+    if path.suffix.lower() in _NO_LAB_FILES:
+        raise LabFileError(f"{path}: a lab file is a TOML file, and no {path.suffix}.")
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
