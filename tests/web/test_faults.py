@@ -250,6 +250,15 @@ class TestFullDisk:
             write_whole(tmp_path / "x", b"x", StoreError)
         assert code_of_error(caught.value) == "disk_full"
 
+    def test_what_sqlite_says_where_its_log_cannot_grow_is_known(self):
+        """As on a drive of 3 MB that was filled: "disk I/O error", of this kind."""
+        error = StoreError("x")
+        error.__cause__ = sqlite3.OperationalError("disk I/O error")
+        error.__cause__.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+        assert code_of_error(error) == "disk_full"
+        error.__cause__.sqlite_errorname = "SQLITE_IOERR_READ"
+        assert code_of_error(error) == "server"
+
     def test_other_errors_are_none(self):
         assert code_of_error(StoreError("x")) == "server"
         assert code_of_error(PermissionError(errno.EACCES, "x")) == "server"
