@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-import numba
 import numpy as np
 
 from siffra.config import Training
@@ -71,11 +70,11 @@ class BlockTrainer(Trainer):
         maps = next(self._maps) if self._maps else None
         losses, hits = 0.0, 0
         for threads, first, last in shared_out(self._pieces, len(order), self._batch_size):
+            self._chain.begin(threads)
             for start in range(first, last, self._batch_size):
                 batch = order[start : min(last, start + self._batch_size)]
-                numba.set_num_threads(threads)
                 self._gather(batch, maps)
-                loss, right = self._gradients(batch, threads)
+                loss, right = self._gradients(batch)
                 losses += loss
                 hits += right
                 self._descend()
@@ -83,12 +82,13 @@ class BlockTrainer(Trainer):
 
     def _gather(self, batch: np.ndarray, maps: np.ndarray | None) -> None:
         chain, scale = self._chain, scale_of(self._x)
+        chain.share_out()
         if maps is None:
             gather(self._rows, batch, scale, chain.places, chain.inputs)
         else:
             gather_warped(self._x, batch, maps, scale, chain.places, chain.inputs)
 
-    def _gradients(self, batch: np.ndarray, threads: int) -> tuple[float, int]:
+    def _gradients(self, batch: np.ndarray) -> tuple[float, int]:
         images, params, grads = len(batch), self._params, self._grads
         chain = self._chain
         *blocks, last = chain.blocks
@@ -97,10 +97,11 @@ class BlockTrainer(Trainer):
         inputs, x = [], chain.inputs
         for block in blocks:
             inputs.append(dropout.leave_out(block, x, images))
-            x = chain.share_out(block, threads).forward(x, images, params)
+            chain.share_out(block)
+            x = block.forward(x, images, params)
         dropout.leave_out(last, x, images)
         smoothing = self._training.label_smoothing
-        chain.share_out(last, threads)
+        chain.share_out(last)
         # Without a mode NumPy would take them into an array of its own first.
         labels = self._y.take(batch, out=self._labels[:images], mode="clip")
         loss, right = chain.last.learn(x, labels, smoothing, params, grads)
@@ -108,7 +109,8 @@ class BlockTrainer(Trainer):
         for block in reversed(blocks):
             gradient = above.input_gradient(images, gradient, params)
             dropout.leave_out(above, gradient, images)
-            chain.share_out(block, threads).backward(inputs.pop(), images, gradient, params, grads)
+            chain.share_out(block)
+            block.backward(inputs.pop(), images, gradient, params, grads)
             above = block
         return loss, right
 

@@ -40,11 +40,18 @@ class Chain:
             block: images * block.part.multiplications >= self._PARALLEL_FROM
             for block in self.blocks
         }
+        self._threads = self._used = 1
 
-    def share_out(self, block: Block, threads: int) -> Block:
-        """`block`, for which `threads` compute from now on, or one if it is too small for more."""
-        numba.set_num_threads(threads if self._large[block] else 1)
-        return block
+    def begin(self, threads: int) -> None:
+        """A piece of work begins, for which the calling thread has `threads` threads."""
+        self._threads = self._used = threads
+
+    def share_out(self, block: Block | None = None) -> None:
+        """All threads compute from now on, or one if it is for a `block` too small for more."""
+        threads = self._threads if block is None or self._large[block] else 1
+        if threads != self._used:  # to ask Numba takes some microseconds
+            numba.set_num_threads(threads)
+            self._used = threads
 
 
 class ChainPredictor:
@@ -68,18 +75,20 @@ class ChainPredictor:
         """Class probabilities, (n, classes) float32, of (n, pixels) images."""
         out = np.empty((len(images), self._classes), np.float32)
         for threads, first, last in shared_out(self._pieces, len(images), self._CHUNK):
+            self._chain.begin(threads)
             for start in range(first, last, self._CHUNK):
                 batch = np.arange(start, min(start + self._CHUNK, last))
-                out[batch] = self._predict_chunk(images, batch, threads)
+                out[batch] = self._predict_chunk(images, batch)
         return out
 
-    def _predict_chunk(self, images: np.ndarray, batch: np.ndarray, threads: int) -> np.ndarray:
+    def _predict_chunk(self, images: np.ndarray, batch: np.ndarray) -> np.ndarray:
         chain = self._chain
-        numba.set_num_threads(threads)
+        chain.share_out()
         gather(images, batch, scale_of(images), chain.places, chain.inputs)
         x = chain.inputs
         for block in chain.blocks:
-            x = chain.share_out(block, threads).predict(x, len(batch), self._params)
+            chain.share_out(block)
+            x = block.predict(x, len(batch), self._params)
         logits = x[: len(batch) * chain.last.part.output.image].reshape(len(batch), -1)
         return softmax(logits[:, : self._classes])
 
