@@ -1,9 +1,13 @@
 """What engines change of their process: two at once don't meet, and nothing stays behind."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -148,6 +152,22 @@ def test_two_trainings_at_once_give_the_bits_of_each_alone(kind):
         for name in one:
             np.testing.assert_array_equal(one[name], other[name], err_msg=name)
     assert blas_threads() == {BEFORE}
+
+
+def test_two_trainings_at_once_where_numbas_own_threads_serve_one_caller(tmp_path):
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from engine.test_process import WIDE, NativeEngine, ThreadPoolExecutor, numba, trained\n"
+        "train = lambda seed: trained(NativeEngine(), WIDE | {'epochs': 40}, seed)\n"
+        "with ThreadPoolExecutor(2) as pool:\n"
+        "    list(pool.map(train, (1, 2)))\n"
+        "assert numba.threading_layer() == 'workqueue'"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(Path(__file__).parents[1])],
+        env=os.environ | {"NUMBA_THREADING_LAYER": "workqueue"},
+        check=True,
+    )
 
 
 def test_two_threads_predict_with_one_network():

@@ -1,5 +1,6 @@
 """An MLflow store, read back through MLflow's own client."""
 
+import logging
 import math
 import sqlite3
 from dataclasses import replace
@@ -209,6 +210,19 @@ def test_a_deleted_experiment_is_told(client, address, records):
             log_runs(records, address, lambda done, runs: None)
     finally:
         client.restore_experiment(number)
+
+
+def test_loggers_of_the_caller_s_are_left_as_they_were(address, records):
+    levels = {"mlflow": logging.DEBUG, "alembic": logging.INFO}
+    before = {name: logging.getLogger(name).level for name in levels}
+    try:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+        log_runs(records, address, lambda done, runs: None)
+        assert {name: logging.getLogger(name).level for name in levels} == levels
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def test_nothing_is_left_open(address):

@@ -1,6 +1,9 @@
+import threading
+import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from report.fake_answers import make_answers, make_question, study
@@ -9,7 +12,7 @@ from siffra.config import Setting
 from siffra.lab.plan import Experiment
 from siffra.lab.statistics import Summary
 from siffra.report.figures import confusion, draw_experiments, draw_question, for_page
-from siffra.report.figures.style import colours
+from siffra.report.figures.style import colours, house_style
 from siffra.report.labels import on_a_scale
 from siffra.report.numbers import accuracy_number
 from siffra.report.words import GAP, words_in
@@ -216,3 +219,28 @@ def test_names_are_shown_as_they_are_whatever_is_in_them(name):
 @pytest.mark.parametrize("n", range(1, 21))
 def test_no_two_levels_share_a_colour(n):
     assert len(set(colours(n))) == n
+
+
+def test_two_threads_that_draw_leave_matplotlib_s_style_as_it_was():
+    before = dict(mpl.rcParams)
+    inside, others = threading.Event(), []
+
+    def stay():
+        with house_style():
+            inside.set()
+            time.sleep(0.2)
+
+    def come_later():
+        inside.wait(60)
+        with house_style():
+            others.append(dict(mpl.rcParams) != before)
+            time.sleep(0.4)  # on its own, it would end last, and restore what the first had set
+
+    threads = [threading.Thread(target=target) for target in (stay, come_later)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert others == [True]
+    assert dict(mpl.rcParams) == before

@@ -145,3 +145,14 @@ def test_what_fixed_knobs_took_the_place_of_did_not_matter():
 )
 def test_the_knob_that_a_parameter_is_of(parameter, expected):
     assert knob_of(parameter) == expected
+
+
+def test_optuna_says_to_others_what_it_said_before():
+    optuna = pytest.importorskip("optuna")
+    before = optuna.logging.get_verbosity()
+    try:
+        optuna.logging.set_verbosity(optuna.logging.DEBUG)
+        propose(SPACE, [], [], 1)
+        assert optuna.logging.get_verbosity() == optuna.logging.DEBUG
+    finally:
+        optuna.logging.set_verbosity(before)

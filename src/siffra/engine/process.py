@@ -117,7 +117,7 @@ def _restore(counts: _Counts) -> None:
 
 
 class Turns:
-    """One thread at a time, as often as it likes: for what uses the global generators."""
+    """One thread at a time, as often as it likes: for what a process has but one of."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -137,7 +137,7 @@ _blas, _turns = BlasThreads(), Turns()
 hold_blas = _blas.held
 """`with hold_blas(threads)`: BLAS on so many threads, in all of this process."""
 alone = _turns.taken
-"""`with alone()`: no other thread of this process trains what draws from global generators."""
+"""`with alone()`: no other thread of this process is in, as with its one global generator."""
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_blas.forget_others)

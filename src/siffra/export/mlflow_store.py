@@ -119,10 +119,12 @@ def opened(where: str, experiment: str) -> Iterator[MlflowStore]:
     Raises:
         SiffraError: It is no such store, or cannot be used.
     """
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    address, artifacts = _address(where)
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
     try:
+        address, artifacts = _address(where)
         client = MlflowClient(tracking_uri=address)
         found = client.get_experiment_by_name(experiment)
         if found and found.lifecycle_stage == "deleted":
@@ -134,6 +136,9 @@ def opened(where: str, experiment: str) -> Iterator[MlflowStore]:
     except (MlflowException, SQLAlchemyError, OSError) as error:
         told = (str(error).splitlines() or [type(error).__name__])[0]
         raise SiffraError(f"{where}: MLflow cannot use it: {told.rstrip('.')}.") from error
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _address(where: str) -> tuple[str, str | None]:

@@ -90,9 +90,13 @@ def importances(space: Space, seen: Sequence[Seen], names: Sequence[str]) -> dic
 
 
 def _study(space: Space, seen: Sequence[Seen], seed: int) -> "optuna.Study":
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_FIRST_RANDOM)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
+    before = optuna.logging.get_verbosity()  # whoever uses Optuna beside us has it as it was
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+    finally:
+        optuna.logging.set_verbosity(before)
     for each in seen:
         described = _Distributions(each.parameters)
         space.ask(described)

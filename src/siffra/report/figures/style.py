@@ -7,6 +7,7 @@ can tell apart; sequences use cividis (Nunez et al. 2018). Nothing here touches 
 import base64
 import io
 import re
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -98,10 +99,16 @@ class Drawing:
     content: bytes
 
 
+_TURN = threading.RLock()
+
+
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Within this, Matplotlib draws as siffra does."""
-    with mpl.rc_context(_RC):
+    """Within this, Matplotlib draws as siffra does; for one thread at a time.
+
+    Its style is the process': of two threads that each restored it, one would leave ours behind.
+    """
+    with _TURN, mpl.rc_context(_RC):
         yield
 
 
