@@ -122,7 +122,7 @@ def test_averages_stand_beside_what_was_measured(tmp_path):
             "measured.averaged.veiws: no such key; did you mean `views`?",
         ),
         ("[knobs", "not TOML: "),
-        ("budget = '\udcff'", "not UTF-8 text."),
+        ("budget = '\udcff'", "line 1 is not UTF-8 text."),
     ],
 )
 def test_a_mistake_is_told_with_file_and_key(tmp_path, content, told):
