@@ -297,7 +297,8 @@ class TestWhenTheServerDies:
         after = ui.ask("/api/ask", QUICK | {"seeds": 5, "data": tiny}).json["id"]
         wait_for_state(ui, after, "done")
 
-    def test_ctrl_c_ends_it_and_its_worker(self, tmp_path, tiny_npz):
+    @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP], ids=["ctrl_c", "hang_up"])
+    def test_ctrl_c_or_a_closed_terminal_ends_it_and_its_worker(self, tmp_path, tiny_npz, how):
         store = tmp_path / "runs.sqlite"
         with running(store, tmp_path) as ui:
             body = {"name": "tiny", "npz": base64.b64encode(tiny_npz).decode()}
@@ -307,9 +308,9 @@ class TestWhenTheServerDies:
             stream = ui.events()
             next(stream)
 
-            ui.process.send_signal(signal.SIGINT)
+            ui.process.send_signal(how)
 
-            assert ui.process.wait(PATIENCE) in (0, 130)
+            assert ui.process.wait(PATIENCE) in (0, 128 + how)
             assert "Traceback" not in ui.log.read_text()
         wait(lambda: not workers_on(store))
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import signal
 import socket
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -101,6 +103,21 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, bench: Bench) -> None:
         super().__init__(config)
         self._bench = bench
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See uvicorn, which does not know of terminals that are closed."""
+        hang_up = getattr(signal, "SIGHUP", None)
+        is_main = threading.current_thread() is threading.main_thread()
+        with super().capture_signals():
+            if hang_up is None or not is_main or signal.getsignal(hang_up) == signal.SIG_IGN:
+                yield
+                return
+            before = signal.signal(hang_up, self.handle_exit)
+            try:
+                yield
+            finally:
+                signal.signal(hang_up, before)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._bench.say_goodbye()
