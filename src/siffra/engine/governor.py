@@ -29,6 +29,8 @@ _GAIN = 1.1
 """Another number of threads must be faster by so much to be taken."""
 _URGENT = 1.5
 """Slower by so much than another was when last seen, and that one is tried at once."""
+_ODD = 3.0
+"""After a piece that is slower by so much than usual, short ones show whether it stays so."""
 _HOPELESS = 2.0
 """A trial whose first piece is slower by so much ends with it."""
 _RECENT, _TRIED = 5, 2
@@ -127,7 +129,7 @@ class Work:
         self._spent = self._lost = 0.0
         self._turn = self._rung
         """The rung that was last tried for no other reason than that its turn had come."""
-        self._is_fresh = True
+        self._is_fresh, self._is_odd = True, False
         self._started = 0.0
 
     @property
@@ -141,7 +143,7 @@ class Work:
             return _LONG
         if not self._recent:
             return _FIRST
-        seconds = _PIECE if self._trial is None else _SHORT_PIECE
+        seconds = _SHORT_PIECE if self._is_odd or self._trial is not None else _PIECE
         return max(1, min(_LONG, int(seconds / (median(self._recent) * images))))
 
     def begin(self) -> int:
@@ -162,10 +164,11 @@ class Work:
         elif not fresh:
             self._recent.append(each)
             self._seen[self._rung] = usual = median(self._recent)
-            self._trial = self._candidate(each, usual, now)
+            self._is_odd = each > _ODD * usual
+            self._trial = self._candidate(usual, now)
             self._is_fresh = self._trial is not None
 
-    def _candidate(self, each: float, usual: float, now: float) -> int | None:
+    def _candidate(self, usual: float, now: float) -> int | None:
         """The rung to try, if any."""
         if self._moves != self._governor.moves:  # another kind of work found another number better
             self._moves = self._governor.moves
@@ -176,7 +179,7 @@ class Work:
         if fewer < len(self._ladder) and fewer not in self._seen:
             return fewer
         for rung, seen in self._seen.items():
-            if rung != self._rung and (usual > _URGENT * seen or each > 2 * _URGENT * seen):
+            if rung != self._rung and usual > _URGENT * seen:
                 return rung
         if now < self._next_trial:
             return None
@@ -187,6 +190,10 @@ class Work:
         """Go on with a trial after a piece of it, or end it."""
         assert self._trial is not None
         usual = median(self._recent)
+        if self._trial > self._rung:
+            # So few threads can't be slower: it was something else, and nobody must believe it.
+            fewer = self._ladder[self._rung] / self._ladder[self._trial]
+            each = min(each, _HOPELESS * fewer * usual)
         self._spent += each * images
         self._lost += (each - usual) * images
         if fresh and each < _HOPELESS * usual:
