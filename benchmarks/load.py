@@ -30,7 +30,7 @@ LOADS = {
     },
     "load digits-1s": ("the recipe digits-1s, batch 64", find_recipe("digits-1s").knobs),
 }
-_LEAST_EPOCHS, _SECONDS = 3, 3.0
+_LEAST_EPOCHS, _SECONDS = 3, 2.0
 """Epochs of each kind, and seconds of all of a work, idle and again with a busy process."""
 _PATIENCE = 600.0
 _BUSY = """\
