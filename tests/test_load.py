@@ -101,6 +101,24 @@ def test_processor_time_is_left_out_where_it_means_nothing():
     assert (load.cpu, load.is_busy) == (None, False)
 
 
+def test_where_the_load_average_cannot_be_told_it_is_none(monkeypatch):
+    def refuse() -> tuple[float, float, float]:
+        raise OSError("Load averages are unobtainable")
+
+    monkeypatch.setattr(os, "getloadavg", refuse, raising=False)
+    assert measured(Reading(0.0, 0.0, {}), Reading(1.0, 1.0, {})).average is None
+    monkeypatch.delattr(os, "getloadavg")
+    assert measured(Reading(0.0, 0.0, {}), Reading(1.0, 1.0, {})).average is None
+
+
+def test_a_clock_of_processor_time_that_ticks_makes_no_short_training_busy(monkeypatch):
+    """Windows' moves 64 times a second: of 10 ms it may show nothing."""
+    readings = Reading(0.0, 0.0, None), Reading(0.01, 0.0, None)
+    monkeypatch.setattr("siffra.load._CPU_TICK", 1 / 64)
+    assert not measured(*readings).is_busy
+    assert measured(Reading(0.0, 0.0, None), Reading(1.0, 0.5, None)).is_busy
+
+
 def test_a_stop_without_a_start_adds_nothing():
     meter = LoadMeter(read=lambda: pytest.fail("read"))
     meter.stop()

@@ -195,10 +195,16 @@ def test_of_earlier_versions_what_dead_processes_left_goes(tmp_path):
         (tmp_path / name / "figures").mkdir(parents=True)
         old(tmp_path / name, days=days)
 
+    users = tmp_path / ".new-projects"
+    users.mkdir()
+    (users / "thesis.tex").write_bytes(b"precious")
+    old(users, days=2)
+
     remove_left_parts(tmp_path)
 
     kept = {path.name for path in tmp_path.iterdir()}
-    assert kept == {f".runs.csv.{os.getpid()}.part", ".new-other123"}
+    assert kept == {f".runs.csv.{os.getpid()}.part", ".new-other123", users.name}
+    assert (users / "thesis.tex").exists()
 
 
 def test_what_only_looks_like_something_left_stays(tmp_path):

@@ -13,6 +13,7 @@ has a processor uses as much processor time as goes by, or more.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ Within it, times are called about as long: what is lost is one more thing that v
 run, which intervals allow for.
 """
 _TASKS = Path("/proc/self/task")
+_CPU_TICK = 1 / 64 if sys.platform == "win32" else 0.0
+"""Seconds that processor time may lag behind: Windows counts it from one tick to the next."""
 
 
 class Load(BaseModel):
@@ -93,7 +96,7 @@ class LoadMeter:
             return
         now = self._read()
         self._wall += now.wall - since.wall
-        self._cpu += now.cpu - since.cpu
+        self._cpu += now.cpu - since.cpu + _CPU_TICK
         if now.waited is None or since.waited is None or self._waited is None:
             self._waited = None
             return
@@ -103,18 +106,25 @@ class LoadMeter:
 
     def load(self) -> Load:
         """All that was measured so far."""
-        average = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
         return Load(
             wall=self._wall,
             cpu=self._cpu if self._counts_cpu else None,
             waited=self._waited,
-            average=average,
+            average=_average(),
         )
 
 
 def read_clocks() -> Reading:
     """The clocks of this process; takes some 50 µs."""
     return Reading(time.perf_counter(), time.process_time(), _waited())
+
+
+def _average() -> float | None:
+    """The load average of the last minute, if the system has one and can tell it."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows; no /proc
+        return None
 
 
 def _waited() -> dict[int, float] | None:

@@ -29,6 +29,11 @@ except ImportError:  # Windows: there parts are left for a day
 _PART = re.compile(r"\.siffra-[0-9a-f]{16}\.part")
 _PART_OF_PROCESS = re.compile(r"\..+\.(?P<pid>[0-9]{1,10})\.part|\.new-[a-z0-9_]{8}")
 """What siffra 0.1 wrote, whose writers hold nothing locked."""
+_OF_A_REPORT = re.compile(
+    r"(report|comparison|search|results)\.(html|md|json)|winner\.(toml|safetensors)"
+    r"|runs\.(csv|parquet)|figures"
+)
+"""What was in its folders: a user may have one called `.new-projects`, too."""
 _A_DAY = 24 * 3600.0
 _FOUND = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -212,7 +217,10 @@ def _seen_left(entry: os.DirEntry[str], *, is_old: bool) -> Iterator[bool]:
     """Whether the writer of a part is dead; while this lasts, nobody else can come to hold it."""
     if of_process := _PART_OF_PROCESS.fullmatch(entry.name):
         pid = of_process["pid"]
-        yield is_old or (pid is not None and not _lives(int(pid)))
+        if pid is None:
+            yield is_old and all(_OF_A_REPORT.fullmatch(name) for name in os.listdir(entry.path))
+        else:
+            yield is_old or not _lives(int(pid))
     elif fcntl is None:
         yield is_old
     else:

@@ -268,6 +268,27 @@ def test_names_that_are_numbers_are_names_where_they_can_be_no_data(tmp_path, na
     assert sum(len(images) for images in data.sets.values()) == ROWS
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        "0,1,2,kind",  # what pandas writes of an array without names
+        ",".join([*(f"{400 + 2.5 * i}" for i in range(8)), "kind"]),
+        ",".join([*(f"{4000 - 4 * i}.0" for i in range(9)), "kind"]),
+    ],
+)
+def test_columns_that_pandas_or_a_spectrometer_numbers_have_names(tmp_path, names):
+    """Though there are such numbers in them."""
+    width = names.count(",")
+    rows = [[f"{500 * (i * k % 9)}.5" for k in range(1, width + 1)] for i in range(ROWS)]
+    lines = [",".join([*row, ("ash", "elm")[i % 2]]) for i, row in enumerate(rows)]
+
+    data = load(written(tmp_path, "\n".join([names, *lines])))
+
+    assert data.features == tuple(names.split(",")[:-1])
+    with pytest.raises(DataError, match="first line has numbers"):  # its class is another row's
+        load(written(tmp_path, "\n".join([names.replace("kind", "ash"), *lines])))
+
+
 @pytest.mark.parametrize("first", ["5.1,3.5,ash", "5,3,ash", "6.5,2.1,oak"])
 def test_a_row_of_data_is_not_taken_for_names(tmp_path, first):
     with pytest.raises(DataError, match="first line has numbers, where it must name the columns"):

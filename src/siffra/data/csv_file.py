@@ -29,6 +29,8 @@ _SAID = re.compile(rb'(\xef\xbb\xbf)?"?sep=([,;\t|:^~ ])"?\r?\n', re.IGNORECASE)
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _PIXELS = 4
 """So many names in a row that count up by one are those of pixels or years, not a row of data."""
+_WAVELENGTHS = 8
+"""So many names that only grow, or only fall, beside one of labels: those of a spectrum, say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ def refuse_data_as_names(
     """See that the first line names the columns; without `columns`, as far as that can be told.
 
     A line of data has numbers where its column has such numbers, and its class is one of the
-    others' classes. Years and pixels are names as well, though they are numbers.
+    others' classes. Years, pixels, wavelengths and what pandas calls columns without names (0, 1,
+    2) are names as well, though they are numbers.
 
     Raises:
         DataError: The first line is one of data, or may be.
@@ -118,8 +121,8 @@ def refuse_data_as_names(
             name.strip() and name not in numbers and name in _values(columns[name])
             for name in names
         )
-        many = 2 * len(numbers) > len(filled) and not _is_beside(numbers, columns)
-        of_data = class_is_there or many
+        many = 2 * len(numbers) > len(filled)
+        of_data = class_is_there or (many and not _are_names(numbers, columns))
     if of_data and not _counts_up(numbers):
         raise DataError(
             f"{path}: its first line has numbers, where it must name the columns; add such a line "
@@ -130,6 +133,18 @@ def refuse_data_as_names(
 
 def _values(column: np.ndarray) -> Collection[object]:
     return set(column.tolist()) if column.dtype == object else ()
+
+
+def _are_names(numbers: Sequence[str], columns: Mapping[str, np.ndarray]) -> bool:
+    """Whether these numbers can be names, in a line whose label is no other line's."""
+    values = list(map(float, numbers))
+    steps = np.diff(values)
+    is_monotone = len(values) >= _WAVELENGTHS and bool((steps > 0).all() or (steps < 0).all())
+    return is_monotone or numbers == _from_zero(len(numbers)) or _is_beside(numbers, columns)
+
+
+def _from_zero(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
 
 
 def _is_beside(numbers: Sequence[str], columns: Mapping[str, np.ndarray]) -> bool:
