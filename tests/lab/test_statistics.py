@@ -230,16 +230,19 @@ class TestNoSpread:
 
 class TestOneSeed:
     def test_has_a_value_and_no_interval(self):
+        times = pair(make_claim("seconds"), timed([3.0]), timed([2.0])).estimate(0.05)
         found = pair(make_claim(), runs([0.9]), runs([0.8]))
         estimate = found.estimate(0.05)
-        assert estimate.value == pytest.approx(0.1)
-        assert math.isnan(estimate.low)
-        assert math.isnan(estimate.high)
+        assert (estimate.value, times.value) == (pytest.approx(0.1), pytest.approx(1.5))
+        assert [
+            math.isnan(end) for end in (estimate.low, estimate.high, times.low, times.high)
+        ] == [True] * 4
         assert found.level_outside() == found.level_inside(1.0) == 1.0
 
-    def test_summary_is_the_value_alone(self):
-        found = summarise([0.9])
-        assert found.mean == 0.9
+    @pytest.mark.parametrize("scale", ["difference", "ratio"])
+    def test_summary_is_the_value_alone(self, scale):
+        found = summarise([0.9], scale)
+        assert found.mean == pytest.approx(0.9, rel=RTOL)
         assert math.isnan(found.low)
         assert math.isnan(found.high)
 

@@ -194,4 +194,4 @@ class Comparison:
 
 def _exp(number: float) -> float:
     """E to that power; infinite where no float is so large, as an interval's end may be."""
-    return math.exp(number) if number < _GREATEST_POWER else math.inf
+    return math.inf if number >= _GREATEST_POWER else math.exp(number)  # NaN's is NaN
