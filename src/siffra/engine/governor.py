@@ -41,8 +41,8 @@ _LONGEST, _MOST = 0.5, 0.05
 """Seconds after which more threads are tried all the same, unless more than this share is lost."""
 _PIECE, _SHORT_PIECE = 3e-3, 5e-4
 """Seconds that a piece should take, and one of a trial."""
-_FIRST, _LONG = 16, 128
-"""Units of a first piece, and of the longest."""
+_FIRST, _LONG = 8, 128
+"""Units of the first piece that counts, and of the longest."""
 
 
 class Pieces(Protocol):
@@ -142,7 +142,7 @@ class Work:
         if len(self._ladder) == 1:
             return _LONG
         if not self._recent:
-            return _FIRST
+            return 1 if self._is_fresh else _FIRST
         seconds = _SHORT_PIECE if self._is_odd or self._trial is not None else _PIECE
         return max(1, min(_LONG, int(seconds / (median(self._recent) * images))))
 
