@@ -39,7 +39,7 @@ _SHARE = 0.005
 """Of the time may be lost in trials that come to nothing."""
 _LONGEST, _MOST = 0.5, 0.05
 """Seconds after which more threads are tried all the same, unless more than this share is lost."""
-_PIECE, _SHORT_PIECE = 3e-3, 5e-4
+_PIECE, _SHORT_PIECE = 4e-3, 5e-4
 """Seconds that a piece should take, and one of a trial."""
 _FIRST, _LONG = 8, 128
 """Units of the first piece that counts, and of the longest."""
