@@ -35,8 +35,8 @@ _HOPELESS = 2.0
 """A trial whose first piece is slower by so much ends with it."""
 _RECENT, _TRIED = 5, 2
 """Pieces that say how long one takes now, and those of a trial."""
-_SHARE = 0.005
-"""Of the time may be lost in trials that come to nothing."""
+_SHARE = 0.002
+"""Of the time may be lost in trials that come to nothing, not counting what follows from them."""
 _LONGEST, _MOST = 0.5, 0.05
 """Seconds after which more threads are tried all the same, unless more than this share is lost."""
 _PIECE, _SHORT_PIECE = 4e-3, 5e-4
