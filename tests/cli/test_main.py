@@ -72,6 +72,8 @@ def test_version(siffra):
         (["lba"], "no such command 'lba'; did you mean 'lab'?"),
         (["runs", "shwo"], "no such command 'shwo'; did you mean 'show'?"),
         (["train", "--lerning-rate", "1"], "did you mean --learning-rate?"),
+        (["train", "--lr", "1"], "no such option: --lr; did you mean --learning-rate?"),
+        (["train", "--max-iter", "1"], "did you mean --epochs?"),
         (
             ["train", "--learning-rate", "quick"],
             "learning_rate: found 'quick'; it must be a number.",

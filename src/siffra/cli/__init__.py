@@ -29,6 +29,7 @@ from siffra.cli.stopping import Signals, Stopped, say_stopped
 from siffra.cli.train import export, predict, train
 from siffra.cli.ui import ui
 from siffra.cli.vary import vary
+from siffra.config import KNOBS
 from siffra.errors import SiffraError, SiffraWarning, did_you_mean
 from siffra.mistakes import describe, first_mistake
 from siffra.terminal import echo, log_to_stderr, one_line
@@ -177,6 +178,8 @@ def _usage(error: typer.TyperException) -> str:
     wrong, param = error.__cause__, getattr(error, "param", None)
     if isinstance(wrong, ValidationError) and param:
         return f"{_named(param)}: {_wrong_value(wrong)}"
+    if meant := _meant(error):
+        return f"no such option: {getattr(error, 'option_name', '')}; did you mean {meant}?"
     text = " ".join(error.format_message().split()).rstrip(".")
     text = re.sub(
         r" \(Possible options: (.*)\)$",
@@ -186,6 +189,17 @@ def _usage(error: typer.TyperException) -> str:
     text = re.sub(r"\. Did you mean (.*)\?$", r"; did you mean \1?", text)
     text = re.sub(r"^Option '(\S+)' requires an argument$", r"\1: it needs a value", text)
     return text[:1].lower() + text[1:] + ("" if text.endswith("?") else ".")
+
+
+def _meant(error: typer.TyperException) -> str | None:
+    """The option of this command that others call as the user did: --learning-rate for --lr."""
+    called = getattr(error, "option_name", "").lstrip("-").replace("-", "_")
+    context = getattr(error, "ctx", None)
+    known = {option for param in context.command.params for option in param.opts} if context else ()
+    meant = (
+        f"--{name}".replace("_", "-") for name, knob in KNOBS.items() if called in knob.aliases
+    )
+    return next((option for option in meant if option in known), None)
 
 
 def _wrong_value(error: ValidationError) -> str:
