@@ -7,6 +7,9 @@ the same bits.
 """
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from numba.core import config
@@ -14,6 +17,26 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.np.ufunc import parallel
 
 _kernels: list[Any] = []
+_turn = threading.RLock()
+
+
+@contextmanager
+def turn_at_threads() -> Iterator[None]:
+    """Call kernels on several threads within: it waits where those serve one caller at a time.
+
+    OpenMP's serve any number. Those that Numba brings itself, with which forked processes go on and
+    machines without OpenMP do, end the process when two call at once. Whoever has a turn must not
+    wait for another thread, or nobody goes on: what else is to be held is held before.
+    """
+    parallel.get_num_threads()  # so that Numba has chosen its threads
+    with _turn if parallel.threading_layer() == "workqueue" else nullcontext():
+        yield
+
+
+def _forget_turn() -> None:
+    """Whoever else had a turn is not in the forked process."""
+    global _turn
+    _turn = threading.RLock()
 
 
 def link_anew_after_forks(kernel: Any) -> None:
@@ -41,3 +64,4 @@ if hasattr(os, "register_at_fork"):
         after_in_child=global_compiler_lock.release,
     )
     os.register_at_fork(after_in_child=_go_on_without_openmp)
+    os.register_at_fork(after_in_child=_forget_turn)

@@ -170,6 +170,31 @@ def test_two_trainings_at_once_where_numbas_own_threads_serve_one_caller(tmp_pat
     )
 
 
+def test_whoever_waits_for_numbas_own_threads_keeps_nobody_from_ending(tmp_path):
+    """Not an estimator, which holds what draws random numbers and waits for BLAS; nor a warp."""
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from engine.test_process import *\n"
+        "from siffra.data.shifts import translations, warp\n"
+        "images, engine = small_dataset().train.x, SklearnEngine(min(2, ALL))\n"
+        "maps = translations(*np.ones((2, len(images))))\n"
+        "jobs = [\n"
+        "    lambda: trained(NativeEngine(), WIDE | {'epochs': 40}),\n"
+        "    lambda: [trained(engine, {'model': as_model(Nearest)}, s) for s in range(20)],\n"
+        "    lambda: [warp(images, maps) for _ in range(200)],\n"
+        "]\n"
+        "with ThreadPoolExecutor(len(jobs)) as pool:\n"
+        "    list(pool.map(lambda job: job(), jobs))\n"
+        "assert numba.threading_layer() == 'workqueue'"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(Path(__file__).parents[1])],
+        env=os.environ | {"NUMBA_THREADING_LAYER": "workqueue"},
+        check=True,
+        timeout=300,
+    )
+
+
 def test_two_threads_predict_with_one_network():
     setting, dataset = Setting.from_knobs({"neurons": 64, "epochs": 1}), small_dataset(train=2000)
     fitted = NativeEngine().fit(

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba import prange
 
+from siffra.kernel_forks import turn_at_threads
 from siffra.kernels import compiled, parallel
 
 
@@ -81,7 +82,9 @@ def warp(images: np.ndarray, maps: np.ndarray, out: np.ndarray | None = None) ->
         raise ValueError(f"`out` must be {images.shape} float32, got {out.shape} {out.dtype}.")
     elif np.may_share_memory(out, images):
         raise ValueError("`out` must not share memory with `images`.")
-    _warp(images, _inverses(maps), 255.0 if images.dtype == np.uint8 else 1.0, out)
+    inverses, white = _inverses(maps), 255.0 if images.dtype == np.uint8 else 1.0
+    with turn_at_threads():
+        _warp(images, inverses, white, out)
     return out
 
 

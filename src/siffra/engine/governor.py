@@ -15,16 +15,13 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from statistics import median
 from typing import Protocol
 
 import numba
-from numba.np.ufunc.parallel import threading_layer
 
-from siffra.engine.process import alone
+from siffra.kernel_forks import turn_at_threads
 
-_NOTHING = nullcontext()
 _GAIN = 1.1
 """Another number of threads must be faster by so much to be taken."""
 _URGENT = 1.5
@@ -71,15 +68,10 @@ def shared_out(pieces: Pieces, images: int, unit: int) -> Iterator[tuple[int, in
         last = min(images, first + pieces.length(unit) * unit)
         threads = pieces.begin()
         numba.set_num_threads(threads)
-        with _served():
+        with turn_at_threads():
             yield threads, first, last
         pieces.end(last - first if last - first >= unit else 0)
         first = last
-
-
-def _served() -> AbstractContextManager[None]:
-    """Numba's own threads serve one caller at a time, and end the process that has two."""
-    return alone() if threading_layer() == "workqueue" else _NOTHING
 
 
 class Governor(Protocol):
