@@ -106,6 +106,7 @@ def essence(told: str) -> list[str]:
     times = r"(?:(?:but |and )?training|though|(?:all|both) take)"
     text = re.sub(rf"[,;] {times}.*?(?=\.(?: [A-Z]|$))", "", text)
     text = re.sub(r"about [\d.]+ (?:s|min) of training", "", text)
+    text = re.sub(r"(?<=[\d)])\*", "", text)  # marks a time of a busy machine
     text = re.sub(
         r"With [^.]*(?:\.\d[^.]*)*on a busy machine[^.]*\.|\* Some of these[^.]*\.", "", text
     )
