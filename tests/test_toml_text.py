@@ -61,7 +61,7 @@ def test_a_lab_file_and_a_recipe_say_in_a_line_why_they_cannot_be_read(
     ],
 )
 def test_a_slip_is_told_with_its_line_and_what_is_missing(text, line, why):
-    with pytest.raises(ValueError, match="^not TOML: ") as caught:
+    with pytest.raises(ValueError, match=r"^not TOML: ") as caught:
         parse_toml(text.encode())
 
     where, _, told = str(caught.value).removeprefix("not TOML: ").partition(": ")
