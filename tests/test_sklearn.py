@@ -136,7 +136,10 @@ def test_square_images_are_found_and_convolved():
     [
         ({"learning_rate": -1}, "learning_rate: found -1"),
         ({"kernel_size": 3}, "kernel_size: a dense model has no such knob"),
-        ({"model": "cov"}, "model: found 'cov'; it must be `dense` or `conv`."),
+        (
+            {"model": "cov"},
+            "model: found 'cov'; it must be dense, conv, or a model of your own as my_models:make.",
+        ),
         ({"image_shape": (3, 3)}, r"image_shape: found \(3, 3\), but a row has 240 features"),
         ({"model": "conv"}, "image_shape: 240 features are no square image"),
         ({"augment": "move"}, "image_shape: 240 features are no square image"),

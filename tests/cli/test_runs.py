@@ -119,9 +119,9 @@ def test_export_of_a_lab_has_its_runs_alone(siffra, two_labs, tmp_path, named):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("x.csv", "--lab", "zz"), "no lab has an id that starts with `zz`; `siffra runs labs`"),
+        (("x.csv", "--lab", "zz"), "no lab that can be read"),
         (("x", "--format", "tensorboard", "--table", "epochs"), "table: tensorboard has no tables"),
-        (("x.csv", "--table", "epoch"), "invalid value for '--table'"),
+        (("x.csv", "--table", "epoch"), "--table: found 'epoch'; did you mean `epochs`?"),
         (("mlruns", "--format", "mlflow"), "mlruns: no MLflow store; write it as sqlite:///"),
     ],
 )

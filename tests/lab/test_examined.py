@@ -109,7 +109,9 @@ def test_trust_is_the_expected_calibration_error():
 
 
 def test_runs_without_an_examination_are_left_out():
-    records = cast(list[Record], [SimpleNamespace(seed=s, key=str(s)) for s in range(3)])
+    records = cast(
+        list[Record], [SimpleNamespace(seed=s, key=str(s), diverged=False) for s in range(3)]
+    )
     known = Examined(cast(Dataset, None), {"1": examination()})
 
     assert list(by_seed(records, known)) == [1]

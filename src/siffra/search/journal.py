@@ -21,6 +21,8 @@ from siffra.views import Averaged
 
 _Count = Annotated[int, Field(ge=0)]
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Difference = Annotated[float, Field(allow_inf_nan=False)]
+"""Seconds that are what two clocks differ by, which rounding can take below 0."""
 _Accuracies = Annotated[dict[str, Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)]
 
 
@@ -36,7 +38,7 @@ class _CandidateLine(_Spent):
     origin: str
     steps: _Count
     short_steps: _Count
-    entering: _Seconds = 0.0
+    entering: _Difference = 0.0
 
 
 class _StepsLine(_Spent):
@@ -59,13 +61,13 @@ class _RunLine(_Spent):
     seed: _Count
     accuracy: _Accuracies
     seconds: _Seconds
-    overhead: _Seconds = 0.0
-    scoring: _Seconds = 0.0
+    overhead: _Difference = 0.0
+    scoring: _Difference = 0.0
 
 
 class _FinalLine(_Spent):
     what: Literal["final"]
-    overhead: _Seconds | None = None
+    overhead: _Difference | None = None
 
 
 class _AverageLine(_Spent):

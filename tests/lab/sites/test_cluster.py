@@ -318,6 +318,6 @@ def timeless(found: object) -> object:
     """A report's results without what depends on the clock, or on where runs were made."""
     if isinstance(found, dict):
         # The answer speaks of times too, and the command of where runs were made.
-        left = {"seconds", "machine", "other_machines", "answer", "command"}
+        left = {"seconds", "machine", "other_machines", "answer", "command", "busy"}
         return {key: timeless(value) for key, value in found.items() if key not in left}
     return [timeless(value) for value in found] if isinstance(found, list) else found
