@@ -10,7 +10,7 @@ from siffra.config import Model, Training
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.schedule import total_steps
-from siffra.network import build_network
+from siffra.network import Network, build_network
 
 
 class FakeClock:
@@ -26,8 +26,9 @@ class FakeClock:
 class FakeFitted(Fitted):
     """Right about a share of the images, the same ones every time; `share` of 1 is all."""
 
-    def __init__(self, share: float, classes: int, seed: int, engine: "FakeEngine") -> None:
-        self._share, self._classes, self._seed, self._engine = share, classes, seed, engine
+    def __init__(self, share: float, network: Network, seed: int, engine: "FakeEngine") -> None:
+        self._share, self._network, self._seed, self._engine = share, network, seed, engine
+        self._classes = network.classes
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         self._engine.clock.now += self._engine.seconds_per_image * len(images)
@@ -40,7 +41,10 @@ class FakeFitted(Fitted):
         return np.eye(self._classes, dtype=np.float32)[given]
 
     def weights(self) -> dict[str, np.ndarray]:
-        return {"dense_1.kernel": np.array([[self._share, self._seed]])}
+        """Those of the network, all zero but for what `load` goes by."""
+        weights = {name: np.zeros(s, np.float32) for name, s in self._network.weights.items()}
+        next(iter(weights.values())).flat[:2] = self._share, self._seed
+        return weights
 
 
 class FakeEngine(Engine):
@@ -79,16 +83,18 @@ class FakeEngine(Engine):
         self.clock.now += seconds
         self.trained.append((str((model, training)), steps, seed))
         off = abs(math.log10(training.learning_rate / 0.1))
-        share = max(0.1, 0.95 - 0.2 * off - 0.5 / (1 + learned))
-        fitted = FakeFitted(share, dataset.classes, seed, self)
+        # A model file keeps 32 bits of it.
+        share = float(np.float32(max(0.1, 0.95 - 0.2 * off - 0.5 / (1 + learned))))
+        fitted = FakeFitted(share, network, seed, self)
         epochs = math.ceil(training.epochs)
         for number in range(1, epochs + 1):
             on_epoch(EpochEnd(number, 1.0, share, seconds / epochs), fitted)
         return fitted
 
     def load(self, model, image_shape, classes, weights) -> Fitted:
-        share, seed = weights["dense_1.kernel"][0]
-        return FakeFitted(share, classes, int(seed), self)
+        network = build_network(model, image_shape, classes)
+        share, seed = map(float, weights[next(iter(network.weights))].flat[:2])
+        return FakeFitted(share, network, int(seed), self)
 
 
 @pytest.fixture
