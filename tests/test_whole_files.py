@@ -189,6 +189,8 @@ def test_of_earlier_versions_what_dead_processes_left_goes(tmp_path):
     """They held nothing: a process that is gone, or a day, tells."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
+    (tmp_path / "runs.csv").write_bytes(b"whole")
+    (tmp_path / f".letter.{dead.pid}.part").write_bytes(b"precious")  # for no file that is there
     (tmp_path / f".runs.csv.{dead.pid}.part").write_bytes(b"half")
     (tmp_path / f".runs.csv.{os.getpid()}.part").write_bytes(b"half")
     for name, days in {".new-abc_123x": 2, ".new-other123": 0.5}.items():
@@ -203,7 +205,9 @@ def test_of_earlier_versions_what_dead_processes_left_goes(tmp_path):
     remove_left_parts(tmp_path)
 
     kept = {path.name for path in tmp_path.iterdir()}
-    assert kept == {f".runs.csv.{os.getpid()}.part", ".new-other123", users.name}
+    letter = f".letter.{dead.pid}.part"
+    running = f".runs.csv.{os.getpid()}.part"
+    assert kept == {"runs.csv", running, ".new-other123", users.name, letter}
     assert (users / "thesis.tex").exists()
 
 

@@ -27,7 +27,7 @@ except ImportError:  # Windows: there parts are left for a day
     fcntl = None
 
 _PART = re.compile(r"\.siffra-[0-9a-f]{16}\.part")
-_PART_OF_PROCESS = re.compile(r"\..+\.(?P<pid>[0-9]{1,10})\.part|\.new-[a-z0-9_]{8}")
+_PART_OF_PROCESS = re.compile(r"\.(?P<name>.+)\.(?P<pid>[0-9]{1,10})\.part|\.new-[a-z0-9_]{8}")
 """What siffra 0.1 wrote, whose writers hold nothing locked."""
 _OF_A_REPORT = re.compile(
     r"(report|comparison|search|results)\.(html|md|json)|winner\.(toml|safetensors)"
@@ -220,7 +220,9 @@ def _seen_left(entry: os.DirEntry[str], *, is_old: bool) -> Iterator[bool]:
         if pid is None:
             yield is_old and all(_OF_A_REPORT.fullmatch(name) for name in os.listdir(entry.path))
         else:
-            yield is_old or not _lives(int(pid))
+            # A user may have a hidden `.letter.2023.part`, too: then no `letter` is beside it.
+            is_for = Path(entry.path).with_name(of_process["name"]).is_file()
+            yield is_for and (is_old or not _lives(int(pid)))
     elif fcntl is None:
         yield is_old
     else:
