@@ -109,7 +109,7 @@ def test_a_search_that_is_stopped_says_how_to_have_an_answer_early(
 
 @pytest.fixture(scope="module")
 def plenty(tmp_path_factory):
-    """12,000 + 60 images of 8 x 8: more than a search of a twentieth second sees."""
+    """12,000 + 60 images of 8 x 8: more than a search of a fifth of a second sees."""
     return write_images(
         tmp_path_factory.mktemp("data"), 8, 12_000, 4, lambda y: np.s_[1:7, 2 * y + 1 : 2 * y + 3]
     )
@@ -135,7 +135,7 @@ def test_a_convolutional_winner_is_repeated_bit_for_bit_on_other_threads(siffra,
 
     told = json.loads(
         siffra(
-            "search", "--budget", "0.05s", "--time", "3s", "--data", plenty, "--moved", 1,
+            "search", "--budget", "0.2s", "--time", "6s", "--data", plenty, "--moved", 1,
             "--rotated", 10, "--threads", 1, *knobs, "--out", out, "--json",
         ).out
     )  # fmt: skip
