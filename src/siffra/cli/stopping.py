@@ -56,7 +56,7 @@ class Signals:
 
     def _raise(self, number: int, frame: FrameType | None) -> None:
         if _is_in_llvms_callback(frame):
-            again = threading.Timer(_SOON, signal.raise_signal, [number])
+            again = threading.Timer(_SOON, _send_to_main_thread, [number])
             again.daemon = True
             again.start()
             return
@@ -64,6 +64,15 @@ class Signals:
             return
         self._first = self._first or number
         raise KeyboardInterrupt
+
+
+def _send_to_main_thread(number: int) -> None:
+    """Send it where it interrupts what the main thread waits for; raised here, it would not."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, number)
+    else:
+        signal.raise_signal(number)
 
 
 def say_stopped(text: str = "stopped.") -> None:
