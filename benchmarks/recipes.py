@@ -12,7 +12,7 @@ Nothing else should run meanwhile. A search that was stopped goes on where it wa
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,9 +156,9 @@ def _means(accuracy: dict[str, Interval]) -> dict[str, float]:
     return {name: interval.mean for name, interval in accuracy.items()}
 
 
-def _in_percent(accuracy: dict[str, float]) -> str:
-    shown = (name for name in ("test", *SHIFTED) if name in accuracy)
-    return "  ".join(f"{name} {accuracy[name]:.2%}" for name in shown)
+def _in_percent(accuracy: Mapping[str, float | None]) -> str:
+    known = ((name, accuracy.get(name)) for name in ("test", *SHIFTED))
+    return "  ".join(f"{name} {share:.2%}" for name, share in known if share is not None)
 
 
 def _say(text: str) -> None:

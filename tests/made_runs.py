@@ -25,8 +25,10 @@ def make_record(
     """A run that ends with `accuracy` (by set, or on all) after following `curve` on all sets."""
     epochs = int(setting.training.epochs)
     by_set = accuracy if isinstance(accuracy, Mapping) else dict.fromkeys(SETS, accuracy)
-    final = dict.fromkeys(SETS, 0.9) | dict(by_set)
-    rows = [dict.fromkeys(SETS, a) for a in curve] if curve else [final] * epochs
+    final: dict[str, float | None] = {**dict.fromkeys(SETS, 0.9), **by_set}
+    rows = [final] * epochs
+    if curve:
+        rows = [{**final, **dict.fromkeys(SETS, a)} for a in curve]
     assert len(rows) == epochs
     return Record(
         key=f"{setting.knobs()}, {seed}",

@@ -38,7 +38,7 @@ def make_examination(record: Record) -> Examination:
     """Accuracy that falls off with the shift, more slowly for convolutional models."""
     reach = 4.0 if record.model.kind == "conv" else 3.0
     luck = 0.01 * np.sin(7 * record.seed)
-    base = record.accuracy["test"]
+    base = record.accuracy["test"] or 0.0
 
     def left(size: float) -> float:
         return float(0.1 + (base - 0.1) * np.exp(-((size / reach) ** 2)) + luck / (1 + size))

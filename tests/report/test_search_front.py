@@ -39,7 +39,7 @@ def answered(*points: Point, winner: int = 2, sets: tuple[str, ...] = SETS) -> S
         origin=next((p.origin for p in points if p.candidate == winner), ""),
         setting=setting,
         records=records,
-        accuracy={name: summarise([r.accuracy["test"] for r in records]) for name in SETS},
+        accuracy={name: summarise([r.accuracy["test"] or 0.0 for r in records]) for name in SETS},
         score=summarise([0.97, 0.98]),
         seconds=summarise([4.8, 4.8], "ratio"),
     )

@@ -34,8 +34,10 @@ def finalist(number: int, origin: str, base: float) -> Finalist:
         origin=origin,
         setting=setting,
         records=tuple(records),
-        accuracy={s: summarise([r.accuracy[s] for r in records]) for s in ("train", "val", *SETS)},
-        score=summarise([r.accuracy["test"] for r in records]),
+        accuracy={
+            s: summarise([r.accuracy[s] or 0.0 for r in records]) for s in ("train", "val", *SETS)
+        },
+        score=summarise([r.accuracy["test"] or 0.0 for r in records]),
         seconds=summarise([r.seconds for r in records], "ratio"),
     )
 
