@@ -28,7 +28,7 @@ def make_record(
     final: dict[str, float | None] = {**dict.fromkeys(SETS, 0.9), **by_set}
     rows = [final] * epochs
     if curve:
-        rows = [{**final, **dict.fromkeys(SETS, a)} for a in curve]
+        rows = [{name: a for name in SETS} for a in curve]  # noqa: C420  of the type of `final`
     assert len(rows) == epochs
     return Record(
         key=f"{setting.knobs()}, {seed}",
