@@ -26,9 +26,9 @@ def make_record(
     epochs = int(setting.training.epochs)
     by_set = accuracy if isinstance(accuracy, Mapping) else dict.fromkeys(SETS, accuracy)
     final: dict[str, float | None] = {**dict.fromkeys(SETS, 0.9), **by_set}
-    rows = [final] * epochs
+    rows: list[dict[str, float | None]] = [final] * epochs
     if curve:
-        rows = [{name: a for name in SETS} for a in curve]  # noqa: C420  of the type of `final`
+        rows = [dict(dict.fromkeys(SETS, a).items()) for a in curve]
     assert len(rows) == epochs
     return Record(
         key=f"{setting.knobs()}, {seed}",
