@@ -18,7 +18,7 @@ def make_record(
     seed: int = 0,
     *,
     accuracy: Mapping[str, float] | float = 0.9,
-    curve: Sequence[float] | None = None,
+    curve: Sequence[float | None] | None = None,
     epoch_seconds: float = 1.0,
     diverged: bool = False,
 ) -> Record:
@@ -28,7 +28,7 @@ def make_record(
     final: dict[str, float | None] = {**dict.fromkeys(SETS, 0.9), **by_set}
     rows: list[dict[str, float | None]] = [final] * epochs
     if curve:
-        rows = [dict(dict.fromkeys(SETS, a).items()) for a in curve]
+        rows = [dict.fromkeys(SETS, a) for a in curve]
     assert len(rows) == epochs
     return Record(
         key=f"{setting.knobs()}, {seed}",

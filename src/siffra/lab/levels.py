@@ -16,8 +16,25 @@ USUAL_SETS = ("train", "val", "test", "moved", "rotated")
 Records = Mapping[tuple[Setting, int], Record]
 
 
+class RepeatedRuns:
+    """What answers with `records`, one for each seed, tell of them."""
+
+    __slots__ = ()
+    records: tuple[Record, ...]
+
+    @property
+    def busy(self) -> int:
+        """How many of the runs were made on a machine that was busy with something else."""
+        return sum(record.is_busy for record in self.records)
+
+    @property
+    def trained(self) -> tuple[Record, ...]:
+        """The runs that did not diverge: those that have accuracies and a confusion."""
+        return tuple(record for record in self.records if not record.diverged)
+
+
 @dataclass(frozen=True, slots=True)
-class LevelAnswer:
+class LevelAnswer(RepeatedRuns):
     """What was seen at a level, over seeds. `records` are the chosen runs, one a seed.
 
     `accuracy` is by set, over the runs that did not diverge: `diverged` counts those that did.
@@ -36,16 +53,6 @@ class LevelAnswer:
     retuned: Mapping[str, int]
     tried: tuple[Record, ...]
     edge: tuple[Edge, ...] = ()
-
-    @property
-    def busy(self) -> int:
-        """How many of the runs were made on a machine that was busy with something else."""
-        return sum(record.is_busy for record in self.records)
-
-    @property
-    def trained(self) -> tuple[Record, ...]:
-        """The runs that did not diverge: those that have accuracies and a confusion."""
-        return tuple(record for record in self.records if not record.diverged)
 
 
 def see_level(

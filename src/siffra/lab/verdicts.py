@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from siffra.lab.edges import Edge, edges_of_best
 from siffra.lab.interactions import Interaction, Loss
 from siffra.lab.judging import ClaimAnswer, Verdict
-from siffra.lab.levels import LevelAnswer, Records, accuracies_of, see_level, sets_of, standing
+from siffra.lab.levels import (
+    LevelAnswer,
+    Records,
+    RepeatedRuns,
+    accuracies_of,
+    see_level,
+    sets_of,
+    standing,
+)
 from siffra.lab.plan import Experiment, Plan, Question
 from siffra.lab.rounds import Look, Rounds, judge_rounds
 from siffra.lab.statistics import Summary, summarise
@@ -52,7 +60,7 @@ class QuestionAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class ExperimentAnswer:
+class ExperimentAnswer(RepeatedRuns):
     """An experiment with what was found, over seeds: see `LevelAnswer` for runs that diverged."""
 
     experiment: Experiment
@@ -60,16 +68,6 @@ class ExperimentAnswer:
     accuracy: Mapping[str, Summary]
     seconds: Summary
     diverged: int
-
-    @property
-    def busy(self) -> int:
-        """How many of the runs were made on a machine that was busy with something else."""
-        return sum(record.is_busy for record in self.records)
-
-    @property
-    def trained(self) -> tuple[Record, ...]:
-        """The runs that did not diverge: those that have accuracies and a confusion."""
-        return tuple(record for record in self.records if not record.diverged)
 
 
 @dataclass(frozen=True, slots=True)
