@@ -109,6 +109,25 @@ def test_in_a_callback_of_llvms_a_signal_waits_until_that_is_over(usual):
         compile_and_wait()
 
 
+def test_in_a_finaliser_a_signal_is_not_swallowed(usual, capfd):
+    """An exception there is printed as ignored, and the command would go on."""
+
+    class Finalised:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    def finalise_and_wait():
+        Finalised()
+        time.sleep(60)
+
+    signals = Signals()
+    with signals.raised(), pytest.raises(KeyboardInterrupt):
+        finalise_and_wait()
+
+    assert signals.exit_code == 128 + signal.SIGTERM
+    assert capfd.readouterr().err == ""
+
+
 def test_numbas_compiler_calls_python_by_these_names():
     from llvmlite.binding.executionengine import ExecutionEngine
 

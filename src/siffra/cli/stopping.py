@@ -6,6 +6,7 @@ kept.
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -48,22 +49,39 @@ class Signals:
             before = {each: now for each in _ENDING if (now := signal.getsignal(each)) in usual}
         for each in before:
             signal.signal(each, self._raise)
+        swallowed = sys.unraisablehook
+
+        def raise_again(lost: "sys.UnraisableHookArgs") -> None:
+            # It came while Python ran a finaliser or a callback, which nothing can be raised from.
+            if isinstance(lost.exc_value, KeyboardInterrupt) and self._first is not None:
+                number, self._first = self._first, None
+                _send_soon(number)
+            else:
+                swallowed(lost)
+
+        sys.unraisablehook = raise_again
         try:
             yield
         finally:
+            sys.unraisablehook = swallowed
             for each, handler in before.items():
                 signal.signal(each, handler)
 
     def _raise(self, number: int, frame: FrameType | None) -> None:
         if _is_in_llvms_callback(frame):
-            again = threading.Timer(_SOON, _send_to_main_thread, [number])
-            again.daemon = True
-            again.start()
+            _send_soon(number)
             return
         if self._first is not None and number != signal.SIGINT:
             return
         self._first = self._first or number
         raise KeyboardInterrupt
+
+
+def _send_soon(number: int) -> None:
+    """Send it to this process once more, when what runs now may be over."""
+    again = threading.Timer(_SOON, _send_to_main_thread, [number])
+    again.daemon = True
+    again.start()
 
 
 def _send_to_main_thread(number: int) -> None:
