@@ -154,6 +154,15 @@ def test_two_trainings_at_once_give_the_bits_of_each_alone(kind):
     assert blas_threads() == {BEFORE}
 
 
+def run_on_numbas_own_threads(script: str, timeout: float | None = None) -> None:
+    subprocess.run(
+        [sys.executable, "-c", script, str(Path(__file__).parents[1])],
+        env=os.environ | {"NUMBA_THREADING_LAYER": "workqueue"},
+        check=True,
+        timeout=timeout,
+    )
+
+
 def test_two_trainings_at_once_where_numbas_own_threads_serve_one_caller(tmp_path):
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
@@ -163,11 +172,7 @@ def test_two_trainings_at_once_where_numbas_own_threads_serve_one_caller(tmp_pat
         "    list(pool.map(train, (1, 2)))\n"
         "assert numba.threading_layer() == 'workqueue'"
     )
-    subprocess.run(
-        [sys.executable, "-c", script, str(Path(__file__).parents[1])],
-        env=os.environ | {"NUMBA_THREADING_LAYER": "workqueue"},
-        check=True,
-    )
+    run_on_numbas_own_threads(script)
 
 
 def test_whoever_waits_for_numbas_own_threads_keeps_nobody_from_ending(tmp_path):
@@ -187,12 +192,7 @@ def test_whoever_waits_for_numbas_own_threads_keeps_nobody_from_ending(tmp_path)
         "    list(pool.map(lambda job: job(), jobs))\n"
         "assert numba.threading_layer() == 'workqueue'"
     )
-    subprocess.run(
-        [sys.executable, "-c", script, str(Path(__file__).parents[1])],
-        env=os.environ | {"NUMBA_THREADING_LAYER": "workqueue"},
-        check=True,
-        timeout=300,
-    )
+    run_on_numbas_own_threads(script, timeout=300)
 
 
 def test_two_threads_predict_with_one_network():

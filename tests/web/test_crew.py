@@ -26,6 +26,14 @@ async def failed(bench: Bench) -> None:
             await asyncio.sleep(0.02)
 
 
+async def with_a_failed_task(folder) -> Bench:
+    bench = Bench(Places(folder / "runs.sqlite"))
+    bench.open()
+    bench.add(TASK)
+    await failed(bench)
+    return bench
+
+
 @pytest.mark.parametrize(
     "code",
     ["", "import sys; sys.exit(3)", "input(); print('nonsense', flush=True); input(); input()",
@@ -36,10 +44,7 @@ def test_its_task_fails_and_the_next_can_be_begun(code, tmp_path, monkeypatch):
     stand_in(monkeypatch, code)
 
     async def main() -> None:
-        bench = Bench(Places(tmp_path / "runs.sqlite"))
-        bench.open()
-        bench.add(TASK)
-        await failed(bench)
+        bench = await with_a_failed_task(tmp_path)
         assert bench.state(TASK, complete=False) == "failed"
         assert bench.tasks == ()
         bench.add(TASK)
@@ -59,10 +64,7 @@ def test_how_it_ended_is_told_with_what_to_do(code, told, tmp_path, monkeypatch,
     stand_in(monkeypatch, code)
 
     async def main() -> None:
-        bench = Bench(Places(tmp_path / "runs.sqlite"))
-        bench.open()
-        bench.add(TASK)
-        await failed(bench)
+        bench = await with_a_failed_task(tmp_path)
         assert bench.error(TASK) == "worker_lost"
         await bench.close()
 
@@ -77,10 +79,7 @@ def test_a_python_that_cannot_be_started_fails_it_too(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
 
     async def main() -> None:
-        bench = Bench(Places(tmp_path / "runs.sqlite"))
-        bench.open()
-        bench.add(TASK)
-        await failed(bench)
+        bench = await with_a_failed_task(tmp_path)
         await bench.close()
 
     asyncio.run(main())

@@ -1,6 +1,7 @@
 """`siffra lab` and `siffra report`: a whole lab, from its file to its report."""
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -216,7 +217,7 @@ def report(
 
     if compare:
         _refuse_beside_compare(
-            **{
+            {
                 "LAB.toml": file,
                 "--preset": preset,
                 "--epochs": epochs,
@@ -269,7 +270,7 @@ def _stored_at(file: Path | None, missing: str, options: dict[str, Any]) -> str:
     return ""
 
 
-def _refuse_beside_compare(**given: object) -> None:
+def _refuse_beside_compare(given: Mapping[str, object]) -> None:
     """Say which options a comparison has no use for, rather than leave them out without a word."""
     unused = [name for name, value in given.items() if value]
     if unused:
