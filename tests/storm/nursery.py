@@ -27,17 +27,18 @@ def main() -> None:
         order = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _become(order)
-        print(pid, file=answers, flush=True)
+            _become(order, answers.fileno())
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), file=answers, flush=True)
 
 
-def _become(order: dict[str, Any]) -> NoReturn:
+def _become(order: dict[str, Any], answers: int) -> NoReturn:
     _point({0: os.devnull, 1: order["stdout"], 2: order["stderr"]})
     # As a shell starts them; these may be ignored where tests run in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+    # Told by the command itself: before this it is none, and has nowhere to say what befalls it.
+    os.write(answers, f"{os.getpid()}\n".encode())
     code = 70
     try:
         siffra(order["arguments"])

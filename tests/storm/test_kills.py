@@ -244,7 +244,13 @@ def kill(
 ) -> int:
     """Start the lab, kill it when it is time, and see how it ends."""
     command = lab.start()
-    while not is_now(time.monotonic() - command.begun) and _is_at_work(command.pid):
+
+    def is_due() -> bool:
+        # Only what nobody can see to may come before the command sees to the others.
+        seen_to = number == signal.SIGKILL or _sees_to_signals(command.pid)
+        return seen_to and is_now(time.monotonic() - command.begun)
+
+    while not is_due() and _is_at_work(command.pid):
         time.sleep(0.001)
     with suppress(ProcessLookupError):
         os.kill(command.pid, number)
@@ -257,6 +263,14 @@ def kill(
         assert code == 128 + number, said
         assert "stopped." in said.splitlines()[-1] or said.endswith("stopped.\n"), said
     return code
+
+
+def _sees_to_signals(pid: int) -> bool:
+    """Whether the command catches what asks it to end, as Linux tells of each process."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        caught = Path(f"/proc/{pid}/status").read_text().partition("SigCgt:")[2].split()
+        return bool(caught) and bool(int(caught[0], 16) >> signal.SIGTERM - 1 & 1)
+    return False
 
 
 def _is_at_work(pid: int) -> bool:
