@@ -29,8 +29,8 @@ from siffra.bench.table import headline, in_a_line, missed_aims, refusals, table
 from siffra.bench.vectors import hold_to_vectors
 from siffra.bench.workers import read_images
 from siffra.bench.works import WORKS
-from siffra.cores import available_cores
 from siffra.errors import BenchError, SiffraError
+from siffra.system.cores import available_cores
 
 _REPEATS, _LEAST, _BUDGET = 9, 3, 40.0
 _QUICK_IMAGES, _QUICK_REPEATS = 4_800, 3

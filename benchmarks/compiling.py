@@ -79,7 +79,7 @@ def _compile(problem: Problem, cache: str) -> tuple[float, dict[str, float]]:
 
 def _by_kernel(told: Sequence[tuple[float, Any]]) -> dict[str, float]:
     """Seconds by kernel, each with what becomes part of it: one that stands apart does not."""
-    from siffra.kernels import standing_apart  # with Numba, see `_compile`
+    from siffra.system.jit import standing_apart  # with Numba, see `_compile`
 
     apart = {id(kernel) for kernel in standing_apart.values()}
     seconds: defaultdict[str, float] = defaultdict(float)

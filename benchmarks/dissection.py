@@ -11,14 +11,14 @@ import numpy as np
 
 from siffra.bench.limits import demand_of
 from siffra.bench.peers.base import Problem
-from siffra.engine.draws import epoch_orders
 from siffra.engine.native import dense
 from siffra.engine.native.block_training import BlockTrainer
+from siffra.engine.native.conv_fused import FusedBlock
 from siffra.engine.native.engine import NativeEngine
-from siffra.engine.native.fused import FusedBlock
-from siffra.engine.native.ink import add_outer
-from siffra.engine.native.stepped import SteppedBlock
+from siffra.engine.native.sparse import add_outer
 from siffra.engine.native.training import InkTrainer
+from siffra.engine.native.unfused import SteppedBlock
+from siffra.engine.rng import epoch_orders
 
 _AGAIN = "products done again"
 

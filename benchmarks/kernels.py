@@ -12,7 +12,7 @@ from siffra.bench.limits import matrix_peak
 from siffra.bench.workers import Worker
 from siffra.bench.works import WORKS
 from siffra.config import Setting
-from siffra.network import Conv, Network, build_network
+from siffra.engine.network import Conv, Network, build_network
 
 _SHAPE, _CLASSES = (28, 28, 1), 10
 _SHARDS = 8
@@ -128,10 +128,10 @@ def _trial() -> float:
 
 def _fused(network: Network, images: int, *, of_digits: bool) -> Callable[[], object]:
     from siffra.data.load import load_dataset
-    from siffra.engine.draws import initial_weights
-    from siffra.engine.native.chain import Chain
     from siffra.engine.native.grid import zeros_on_lines
     from siffra.engine.native.placement import Placement
+    from siffra.engine.native.sequential import Chain
+    from siffra.engine.rng import initial_weights
 
     placement = Placement(network)
     chain = Chain(network, placement, images)
@@ -151,7 +151,7 @@ def _fused(network: Network, images: int, *, of_digits: bool) -> Callable[[], ob
 
 def _products(network: Network, images: int, what: str) -> tuple[Callable[[], object], int]:
     """One kind of products of all convolutions but the first, which is small and has 4 channels."""
-    from siffra.engine.native.part import Part, parts_of
+    from siffra.engine.native.layers import Part, parts_of
 
     make = {"outputs": _outputs, "weights": _weights, "inputs": _inputs}[what]
     layers: list[tuple[Conv, Part]] = list(

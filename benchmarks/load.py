@@ -16,9 +16,9 @@ import numpy as np
 from siffra.bench.session import SEED
 from siffra.bench.works import LEARNING_RATE, WORKS
 from siffra.config import Setting
+from siffra.config.recipes import find_recipe
 from siffra.data.dataset import Dataset
 from siffra.errors import BenchError
-from siffra.recipes import find_recipe
 
 AIM = 1.6
 """With one core busy an epoch should take no more than so many times what one thread takes idle."""
@@ -82,7 +82,7 @@ def measure_load(
     names: Sequence[str], dataset: Dataset, threads: int, say: Callable[[str], None]
 ) -> list[LoadTime]:
     """Time each of `names` in `LOADS` on so many threads and on one, in turn."""
-    from siffra.run import this_machine
+    from siffra.training.run import this_machine
 
     cpu = this_machine(threads).cpu
     machine = f"{cpu}, {threads} threads of {os.cpu_count()} cores"
@@ -106,9 +106,9 @@ def _measure(
 
 def _epoch(setting: Setting, dataset: Dataset, threads: int) -> Callable[[], float]:
     """What trains for an epoch on so many threads, and returns its seconds."""
-    from siffra.engine.draws import epoch_orders, initial_weights
     from siffra.engine.native.engine import NativeEngine
-    from siffra.network import build_network
+    from siffra.engine.network import build_network
+    from siffra.engine.rng import epoch_orders, initial_weights
 
     engine = NativeEngine(threads)
     network = build_network(setting.model, dataset.image_shape, dataset.classes)

@@ -5,9 +5,9 @@ from datetime import date
 
 from siffra.bench.limits import matrix_peak
 from siffra.bench.workers import Worker
-from siffra.cpu import first_cpu
 from siffra.errors import BenchError
-from siffra.run import this_machine
+from siffra.system.cpu import first_cpu
+from siffra.training.run import this_machine
 
 _TRIALS = 3
 _APART = 0.2

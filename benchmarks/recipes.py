@@ -19,14 +19,7 @@ from pathlib import Path
 from benchmarks.recipes_page import keep_study, kept_study, with_table
 from siffra.api import make_engine
 from siffra.config import Setting
-from siffra.data.dataset import SHIFTED, Dataset
-from siffra.data.load import load_dataset
-from siffra.engine.base import Engine
-from siffra.errors import SiffraError
-from siffra.lab.format import EXPERIMENTS
-from siffra.lab.labfile import read_lab
-from siffra.lab.planning import plan_lab
-from siffra.recipes import (
+from siffra.config.recipes import (
     Interval,
     Measured,
     Recipe,
@@ -34,15 +27,22 @@ from siffra.recipes import (
     shipped_file,
     shipped_names,
 )
-from siffra.run import run
+from siffra.data.dataset import SHIFTED, Dataset
+from siffra.data.load import load_dataset
+from siffra.engine.base import Engine
+from siffra.errors import SiffraError
+from siffra.lab.plan.format import EXPERIMENTS
+from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.planning import plan_lab
 from siffra.search.answer import average_of
 from siffra.search.asked import Now
 from siffra.search.budget import seconds_of
 from siffra.search.recipe_file import measured_in, recipe_text, write_recipe
 from siffra.search.session import search
 from siffra.search.trial import seconds_per_step, with_steps
-from siffra.store import default_store_path, open_store
-from siffra.views import try_averaging
+from siffra.store.store import default_store_path, open_store
+from siffra.training.run import run
+from siffra.training.test_time_averaging import try_averaging
 
 STUDY = "study"
 DOCS = Path(__file__).parents[1] / "docs"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from siffra.config.recipes import Interval, Measured
 from siffra.data.dataset import SHIFTED
 from siffra.errors import BenchError
-from siffra.recipes import Interval, Measured
 
 BEGIN, END = "<!-- measured: `python -m benchmarks.recipes --page` -->", "<!-- measured ends -->"
 

@@ -17,7 +17,7 @@ from siffra.bench.measure import LEARNT, TOLERANCE, Result
 from siffra.bench.peers import PEERS
 from siffra.bench.session import IMAGES, Session
 from siffra.bench.table import cell, headline, missed_aims, refusals, seconds
-from siffra.run import CURVE_IMAGES
+from siffra.training.run import CURVE_IMAGES
 
 PAGE, KEPT = "performance.md", "performance.json"
 PICTURE, GROWTH_PICTURE = "performance.svg", "performance-growth.svg"

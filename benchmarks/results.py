@@ -18,8 +18,8 @@ from siffra.bench.measure import Result
 from siffra.bench.peers import PEERS
 from siffra.bench.session import Conditions, Session
 from siffra.bench.vectors import HELD
-from siffra.cpu import name_among
 from siffra.errors import BenchError
+from siffra.system.cpu import name_among
 
 
 @dataclass(slots=True)

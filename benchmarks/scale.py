@@ -21,14 +21,14 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
-from siffra.examination import Examination, examine
-from siffra.lab.conduct import conduct, run_keys
-from siffra.lab.plan import Level, Plan, PlannedRun, Question
-from siffra.lab.sites.base import News, Site
-from siffra.lab.sites.cluster import Cluster, Need
-from siffra.lab.sites.making import Answer
-from siffra.run import Record, run, this_machine
-from siffra.store import open_store
+from siffra.lab.execute.base import News, Site
+from siffra.lab.execute.making import Answer
+from siffra.lab.execute.ray import Cluster, Need
+from siffra.lab.execute.runner import conduct, run_keys
+from siffra.lab.plan.plan import Level, Plan, PlannedRun, Question
+from siffra.store.store import open_store
+from siffra.training.diagnostics import Examination, examine
+from siffra.training.run import Record, run, this_machine
 
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 BEGIN, END = "<!-- measured: python -m benchmarks.scale --write -->", "<!-- end -->"
@@ -197,7 +197,7 @@ _known: list[Any] = []
 
 def key_of(planned: PlannedRun) -> str:
     """The key of a run, worked out where the task is."""
-    from siffra.run import run_key
+    from siffra.training.run import run_key
 
     if not _known:
         _known.extend([load_dataset(), make_engine(1)])

@@ -82,7 +82,7 @@ def scoring(setting: Setting, images: int, threads: int) -> tuple[list[float], l
     from siffra.data.load import load_dataset
     from siffra.engine.base import EpochEnd, Fitted
     from siffra.engine.native.engine import NativeEngine
-    from siffra.run import curve_images
+    from siffra.training.run import curve_images
 
     dataset, engine = load_dataset(), NativeEngine(threads)
     dataset = replace(dataset, train=dataset.train.some(images))

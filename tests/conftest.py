@@ -6,7 +6,7 @@ import pytest
 
 from siffra.data.dataset import Dataset, Images
 from siffra.data.load import load_dataset
-from siffra.load import Load, LoadMeter
+from siffra.system.load import Load, LoadMeter
 
 
 def make_digits(train: int, rest: int = 60) -> Dataset:
@@ -38,7 +38,7 @@ class QuietMachine(LoadMeter):
 def quiet_machine() -> Iterator[None]:
     """Answers do not depend on what else this machine does while the tests run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("siffra.run.LoadMeter", QuietMachine)
+        patch.setattr("siffra.training.run.LoadMeter", QuietMachine)
         yield
 
 

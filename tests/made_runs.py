@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from siffra.config import Setting
-from siffra.lab.plan import Claim, Level, Plan, Question
-from siffra.run import Epoch, Machine, Record
+from siffra.lab.plan.plan import Claim, Level, Plan, Question
+from siffra.training.run import Epoch, Machine, Record
 
 IMAGES = 10_000
 SETS: tuple[str, ...] = ("train", "val", "test", "moved", "rotated")

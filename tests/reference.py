@@ -15,9 +15,9 @@ from reference_optimizers import Optimizer
 from siffra.config import Model, Training
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EpochEnd, Fitted
-from siffra.engine.draws import dropout_scales, epoch_maps, epoch_orders, initial_weights
+from siffra.engine.network import NORM_MOMENTUM, Network, build_network
+from siffra.engine.rng import dropout_scales, epoch_maps, epoch_orders, initial_weights
 from siffra.engine.schedule import ema_decay, learning_rates
-from siffra.network import NORM_MOMENTUM, Network, build_network
 
 
 def as_float(images: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import ndtr
 
-from siffra.network import NORM_EPSILON, Conv, Dense, Network
+from siffra.engine.network import NORM_EPSILON, Conv, Dense, Network
 
 Arrays = dict[str, np.ndarray]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from siffra.config import Training
-from siffra.network import Network
+from siffra.engine.network import Network
 
 Arrays = dict[str, np.ndarray]
 

@@ -20,10 +20,10 @@ from siffra.config import Model, Setting, Training
 from siffra.data.dataset import Dataset, Images, fingerprint
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.errors import ConfigError
-from siffra.lab.conduct import conduct
-from siffra.lab.plan import Plan, PlannedRun
-from siffra.run import Record
-from siffra.store import open_store
+from siffra.lab.execute.runner import conduct
+from siffra.lab.plan.plan import Plan, PlannedRun
+from siffra.store.store import open_store
+from siffra.training.run import Record
 
 SETTINGS = tuple(
     Setting.from_knobs({"learning_rate": rate, "batch_size": 8, "neurons": 4, "epochs": 2})

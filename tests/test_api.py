@@ -14,7 +14,7 @@ from siffra import api
 from siffra.config import KNOBS
 from siffra.data.load import DataSource
 from siffra.errors import ConfigError, ModelFileError, SiffraError
-from siffra.store import open_store
+from siffra.store.store import open_store
 
 KNOBS_USED: api.Knobs = {"epochs": 2, "batch_size": 9, "neurons": 8}
 

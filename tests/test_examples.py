@@ -14,8 +14,8 @@ from siffra.api import run_lab
 from siffra.config import KNOBS, EstimatorModel, ModuleModel, Setting, as_model
 from siffra.data.load import load_dataset
 from siffra.engine.torch.own import make_module
-from siffra.lab.labfile import read_lab
-from siffra.lab.planning import plan_lab
+from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.planning import plan_lab
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

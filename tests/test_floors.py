@@ -13,40 +13,16 @@ PACKAGE = Path(__file__).parents[1] / "src" / "siffra"
 # From the ground up. A longer prefix beats a shorter one, so `lab.plan` is not on `lab`'s floor.
 FLOORS = (
     "errors",
-    "terminal",
-    "mistakes",
-    "toml_text",
-    "whole_files",
-    "recipes",
+    "system",
     "config",
-    "kernel_folders",
-    "kernel_cache",
-    "kernel_forks",
-    "cores",
-    "openmp",
-    "kernels",
     "data",
-    "scores",
-    "network",
     "engine",
-    "cpu",
-    "load",
-    "run",
-    "examination",
-    "views",
-    "model_file",
-    "onnx_file",
-    "presence",
-    "store_faults",
-    "store_file",
-    "store_rows",
+    "training",
     "store",
-    "store_query",
+    "lab.stats.interim",
     "lab.plan",
-    "lab.looks",
-    "lab.moderation",
-    "lab.comparison",
-    "lab.statistics",
+    "lab.stats",
+    "lab.execute",
     "lab",
     "search",
     "report",
@@ -54,8 +30,6 @@ FLOORS = (
     "bench",
     "doctor",
     "api",
-    "api_search",
-    "sklearn",
     "web",
     "cli",
     "__main__",
@@ -137,9 +111,11 @@ def test_the_table_has_no_floor_twice():
 
 def test_an_upward_import_would_be_seen(tmp_path):
     planted = tmp_path / "planted.py"
-    planted.write_text("def late():\n    from siffra.cli import app\n    import siffra.lab.plan\n")
+    planted.write_text(
+        "def late():\n    from siffra.cli import app\n    import siffra.lab.plan.plan\n"
+    )
 
-    assert imported(planted) == ("cli.app", "lab.plan")
+    assert imported(planted) == ("cli.app", "lab.plan.plan")
     assert floor("cli.app") == FLOORS.index("cli")
-    assert floor("lab.plan") == FLOORS.index("lab.plan")
-    assert floor("lab.conduct") == FLOORS.index("lab")
+    assert floor("lab.plan.plan") == FLOORS.index("lab.plan")
+    assert floor("lab.answers") == FLOORS.index("lab")

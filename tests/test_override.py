@@ -4,7 +4,7 @@ import pytest
 
 from siffra.config import Setting
 from siffra.config.override import override
-from siffra.recipes import find_recipe
+from siffra.config.recipes import find_recipe
 
 RECIPE = find_recipe("digits-5s").knobs
 

@@ -9,8 +9,8 @@ import typer.main
 import siffra
 from siffra.cli import app
 from siffra.data.load import load_dataset
-from siffra.lab.labfile import read_lab
-from siffra.lab.planning import plan_lab
+from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.planning import plan_lab
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

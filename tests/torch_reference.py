@@ -12,9 +12,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from siffra.config import Setting, Training
 from siffra.data.dataset import Dataset
-from siffra.engine.draws import dropout_scales, epoch_maps, epoch_orders, initial_weights
+from siffra.engine.network import Network, build_network
+from siffra.engine.rng import dropout_scales, epoch_maps, epoch_orders, initial_weights
 from siffra.engine.schedule import ema_decay, total_steps
-from siffra.network import Network, build_network
 
 
 def torch_training(

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from siffra.lab.comparison import Comparison
-from siffra.lab.judging import moderate
-from siffra.lab.moderation import Prior, fit
+from siffra.lab.stats.comparison import Comparison
+from siffra.lab.stats.decisions import moderate
+from siffra.lab.stats.shrinkage import Prior, fit
 
 CLAIMS = 10
 SPREADS: Mapping[str, Callable[[np.random.Generator], np.ndarray]] = {

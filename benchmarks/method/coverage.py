@@ -8,10 +8,10 @@ from scipy.stats import binomtest
 
 from benchmarks.method.labs import Quantity, quantities
 from benchmarks.method.runs import Runs
-from siffra.lab.comparison import Comparison
-from siffra.lab.judging import moderate
-from siffra.lab.statistics import Side, paired
-from siffra.scores import epochs_to
+from siffra.lab.stats.comparison import Comparison
+from siffra.lab.stats.decisions import moderate
+from siffra.lab.stats.estimates import Side, paired
+from siffra.training.scores import epochs_to
 
 LEVEL = 0.05
 TOGETHER = 10
@@ -129,7 +129,7 @@ def _epochs_coverage(runs: Runs, target: float, cut: int, seeds: int, labs: int)
 
 
 def _sides(needed: Sequence[int] | np.ndarray, cut: int) -> list[Side]:
-    """As `siffra.lab.statistics` measures runs that reach the target at these epochs, or not."""
+    """As `siffra.lab.stats.estimates` measures runs that reach the target then, or not."""
     sides = []
     for epochs in needed:
         value = min(int(epochs), cut + 1)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.method.runs import Runs
-from siffra.lab.comparison import Comparison
-from siffra.lab.judging import Allowance, ClaimTest, Verdict, moderate
-from siffra.lab.looks import Schedule
-from siffra.lab.plan import Claim, Metric
+from siffra.lab.plan.plan import Claim, Metric
+from siffra.lab.stats.comparison import Comparison
+from siffra.lab.stats.decisions import Allowance, ClaimTest, Verdict, moderate
+from siffra.lab.stats.interim import Schedule
 
 IMAGE = 1e-4
 """One of the 10,000 test images, as accuracy."""
@@ -91,7 +91,7 @@ def judge(
     *,
     moderated: bool = True,
 ) -> list[Judged]:
-    """The verdicts of one lab, as `siffra.lab.rounds` comes to them, from differences."""
+    """The verdicts of one lab, as `siffra.lab.stats.rounds` comes to them, from differences."""
     claims = [quantity.claim for quantity in measured]
     kinds = [(claim.metric, claim.on) for claim in claims]
     allowance = Allowance(range(len(claims)), Schedule(tuple(looks)))

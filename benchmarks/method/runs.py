@@ -56,7 +56,7 @@ def make_runs(say: Callable[[str], None]) -> None:
     from siffra.api import make_engine
     from siffra.config import Setting
     from siffra.data.load import DataSource, load_dataset
-    from siffra.run import run
+    from siffra.training.run import run
 
     engine, dataset = make_engine(), load_dataset(DataSource())
     settings = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from siffra.api import dataset, export_model, export_runs, predict, run_lab, runs, train, vary
-    from siffra.api_search import run_search
+    from siffra.api.search import run_search
 
     __version__: str
 
@@ -36,7 +36,7 @@ def __getattr__(name: str) -> Any:
 
         return version("siffra")
     if name in __all__:
-        module = "siffra.api_search" if name == "run_search" else "siffra.api"
+        module = "siffra.api.search" if name == "run_search" else "siffra.api"
         return getattr(import_module(module), name)
     raise AttributeError(f"module 'siffra' has no attribute {name!r}")
 

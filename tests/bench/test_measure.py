@@ -15,8 +15,8 @@ from siffra.bench.peers.base import Problem
 from siffra.bench.workers import Turn, Worker
 from siffra.bench.works import WORKS
 from siffra.config import DenseModel
+from siffra.engine.network import build_network
 from siffra.errors import BenchError
-from siffra.network import build_network
 
 
 def test_a_timing_is_its_median_and_the_distance_of_its_quartiles():

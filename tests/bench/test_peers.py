@@ -13,7 +13,7 @@ from siffra.bench.peers.base import Peer, Problem
 from siffra.bench.peers.products import Products
 from siffra.bench.peers.siffra_native import Siffra
 from siffra.bench.works import WORKS
-from siffra.engine.draws import epoch_orders
+from siffra.engine.rng import epoch_orders
 
 FEW = 300
 # Rounding of float32, summed over a few steps; PyTorch's and Keras' batch norms are coarser: see

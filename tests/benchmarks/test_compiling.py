@@ -7,7 +7,7 @@ from benchmarks.report import page
 from benchmarks.results import Results
 from siffra.bench.session import Conditions
 from siffra.engine.native import dense, pointwise
-from siffra.kernels import standing_apart
+from siffra.system.jit import standing_apart
 
 
 def event(moment: float, dispatcher, *, is_start: bool):

@@ -11,9 +11,9 @@ from benchmarks.results import Results
 from siffra.bench.peers.base import Problem
 from siffra.bench.session import Conditions
 from siffra.bench.works import WORKS
-from siffra.engine.draws import epoch_orders
 from siffra.engine.native.engine import NativeEngine
 from siffra.engine.native.training import InkTrainer
+from siffra.engine.rng import epoch_orders
 
 
 def problem(work: str, dataset) -> Problem:

@@ -9,8 +9,8 @@ import pytest
 from benchmarks import recipes
 from benchmarks.recipes_page import BEGIN, END, keep_study, kept_study, with_table
 from siffra.config import Setting
+from siffra.config.recipes import Interval, Measured, MeasuredAverage, read_recipe
 from siffra.errors import BenchError
-from siffra.recipes import Interval, Measured, MeasuredAverage, read_recipe
 
 SHIFTS = {"moved": 10.0, "rotated": 36.0}
 KNOBS = "budget = 0.05\n[knobs]\nneurons = 8\nlearning_rate = 0.5\nbatch_size = 32\nepochs = 1\n"

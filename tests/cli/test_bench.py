@@ -60,7 +60,7 @@ def test_what_is_not_installed_is_skipped_with_a_word_how_to_get_it(monkeypatch)
 def test_the_process_that_asks_leaves_threads_alone():
     code = (
         "import sys, siffra.bench.session, siffra.bench.table;"
-        "print([m for m in ('siffra.kernels', 'numba', 'torch') if m in sys.modules])"
+        "print([m for m in ('siffra.system.jit', 'numba', 'torch') if m in sys.modules])"
     )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from siffra.store import open_store
+from siffra.store.store import open_store
 
 
 def test_pytorch_trains_the_same_network(siffra, small, tmp_path):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from siffra.config import EstimatorModel
-from siffra.store import open_store
+from siffra.store.store import open_store
 
 TREE = "sklearn.tree:DecisionTreeClassifier"
 

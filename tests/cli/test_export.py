@@ -46,7 +46,7 @@ def test_what_cannot_be_exported_is_one_line(siffra, arguments, message):
 
 def test_without_onnx_it_is_told_before_the_training(siffra, small, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    monkeypatch.delitem(sys.modules, "siffra.onnx_file", raising=False)
+    monkeypatch.delitem(sys.modules, "siffra.training.onnx_file", raising=False)
 
     ended = siffra("train", *small, "--save", tmp_path / "m.onnx")
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from siffra.cli.lab import Language, Preset
-from siffra.lab.presets import PRESETS
-from siffra.report.words import LANGUAGES
-from siffra.store import open_store
+from siffra.lab.plan.presets import PRESETS
+from siffra.report.text.messages import LANGUAGES
+from siffra.store.store import open_store
 
 LAB = """
 title = "Bars"
@@ -173,7 +173,7 @@ def test_a_fresh_lab_that_is_stopped_keeps_what_was_stored(siffra, lab, tmp_path
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("siffra.lab.sites.making.run", interrupted)
+    monkeypatch.setattr("siffra.lab.execute.making.run", interrupted)
     ended = siffra(*arguments, "--fresh")
 
     assert ended.code == 130

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siffra.store import open_store
+from siffra.store.store import open_store
 
 SOURCE = """
 from torch import nn

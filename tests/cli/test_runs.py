@@ -11,9 +11,9 @@ from made_runs import make_record
 from siffra.api import runs
 from siffra.config import Setting, as_model
 from siffra.errors import SiffraError
-from siffra.run import Record
-from siffra.store import open_store
-from siffra.terminal import odd_character
+from siffra.store.store import open_store
+from siffra.system.terminal import odd_character
+from siffra.training.run import Record
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import tomllib
 import numpy as np
 import pytest
 
-from siffra.model_file import load_model
-from siffra.recipes import find_recipe
-from siffra.store import open_store
+from siffra.config.recipes import find_recipe
+from siffra.store.store import open_store
+from siffra.training.model_file import load_model
 
 SPANS = ("--budget", "0.05s", "--time", "4s")
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from raw_http import running, start
 
-from siffra.web.entrance import Entrance, is_local, names_of
+from siffra.web.auth import Entrance, is_local, names_of
 
 
 def test_it_prints_an_address_and_serves_there(tmp_path):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from siffra.data.arrays import read_memory
 from siffra.data.dataset import Images
 from siffra.data.load import DataSource, load_dataset
-from siffra.data.memory import read_memory
-from siffra.data.parts import Parts
+from siffra.data.splits import Parts
 from siffra.errors import DataError
 
 

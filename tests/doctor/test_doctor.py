@@ -12,7 +12,6 @@ import pytest
 from made_runs import make_record
 from packaging.requirements import Requirement
 
-from siffra import cores
 from siffra.config import Setting
 from siffra.doctor import places
 from siffra.doctor.machine import blas, judge_processor, processor
@@ -21,7 +20,8 @@ from siffra.doctor.probe import Probe
 from siffra.doctor.training import judge, training
 from siffra.doctor.variables import variables
 from siffra.errors import BenchError
-from siffra.store import open_store
+from siffra.store.store import open_store
+from siffra.system import cores
 
 SET_BY_USERS = ("OMP_", "GOMP_", "OPENBLAS_", "NUMBA_", "NPY_", "SIFFRA_")
 
@@ -178,7 +178,7 @@ def test_what_is_made_of_a_processor(machine, features, vectors, wrong):
 def test_a_container_that_gets_less_time_than_it_has_cores(monkeypatch):
     monkeypatch.setattr(cores, "allowed_cores", lambda: 8)
     monkeypatch.setattr("siffra.doctor.machine.allowed_cores", lambda: 8)
-    for module in ("siffra.cores", "siffra.doctor.machine"):
+    for module in ("siffra.system.cores", "siffra.doctor.machine"):
         monkeypatch.setattr(f"{module}.share_of_time", lambda: 1.5)
 
     found = processor()

@@ -16,10 +16,10 @@ from siffra.config.override import override
 from siffra.data.dataset import Images
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.engine.native.engine import NativeEngine
+from siffra.engine.network import build_network
 from siffra.engine.sklearn.engine import SklearnEngine
 from siffra.engine.torch.engine import TorchEngine
 from siffra.errors import ConfigError, ModelFileError
-from siffra.network import build_network
 
 DATASET = small_dataset()
 NETWORK_ENGINES = {

@@ -13,9 +13,9 @@ from torch_reference import optimizers_of, scheduler_of, torch_warped
 
 from siffra.config import Setting, Training
 from siffra.data import shifts
-from siffra.engine.draws import dropout_scales, epoch_maps, epoch_orders, initial_weights
+from siffra.engine.network import NORM_MOMENTUM, Conv, build_network
+from siffra.engine.rng import dropout_scales, epoch_maps, epoch_orders, initial_weights
 from siffra.engine.schedule import ema_decay, learning_rates
-from siffra.network import NORM_MOMENTUM, Conv, build_network
 
 CONV = {"model": "conv", "filters": [2, 3], "kernel_size": [3, 2], "strides": [2, 1]}
 NETWORKS = [

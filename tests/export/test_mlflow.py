@@ -13,9 +13,9 @@ from siffra.config import Setting
 from siffra.errors import SiffraError
 from siffra.export.mlflow import EXPERIMENT, log_lab, log_runs
 from siffra.export.mlflow_store import MlflowClient
-from siffra.report.sentences import answer_sentence
-from siffra.run import Record, setting_id
-from siffra.store import open_store
+from siffra.report.text.narrative import answer_sentence
+from siffra.store.store import open_store
+from siffra.training.run import Record, setting_id
 
 LAB = "0123456789abcdef"
 

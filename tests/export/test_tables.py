@@ -17,7 +17,7 @@ from siffra.config import Setting
 from siffra.errors import ConfigError, SiffraError
 from siffra.export.frame import data_frame
 from siffra.export.tables import Table, table_rows, write_table
-from siffra.run import setting_id
+from siffra.training.run import setting_id
 
 
 @pytest.fixture(scope="module")

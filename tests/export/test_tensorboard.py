@@ -22,7 +22,7 @@ from siffra.config import Setting
 from siffra.errors import SiffraError
 from siffra.export.settings import setting_groups
 from siffra.export.tensorboard import FILE, write_tensorboard
-from siffra.run import Record, setting_id
+from siffra.training.run import Record, setting_id
 
 hparams: Any = api_pb2  # whose classes are made when it is imported
 

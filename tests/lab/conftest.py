@@ -3,8 +3,8 @@
 import pytest
 from blank import blank_dataset
 
-from siffra.lab.labfile import read_lab
-from siffra.lab.planning import plan_lab
+from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.planning import plan_lab
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import cast
 import pytest
 from small_lab import SETTINGS, LoggingEngine, small_dataset
 
-from siffra.examination import examine
-from siffra.lab.conduct import Finished, Reused, conduct, estimate
-from siffra.lab.plan import Plan, PlannedRun
-from siffra.run import run
-from siffra.store import Store, open_store
+from siffra.lab.execute.runner import Finished, Reused, conduct, estimate
+from siffra.lab.plan.plan import Plan, PlannedRun
+from siffra.store.store import Store, open_store
+from siffra.training.diagnostics import examine
+from siffra.training.run import run
 
 DATASET = small_dataset()
 
@@ -77,14 +77,14 @@ def test_an_examination_of_an_older_kind_counts_as_none(engine, store, monkeypat
     records = conduct(plan(examine=True), DATASET, engine, store)
     key = records[SETTINGS[0], 0].key
 
-    monkeypatch.setattr("siffra.store.EXAMINING", 2)
+    monkeypatch.setattr("siffra.store.store.EXAMINING", 2)
 
     assert store.examined([key]) == set()
     assert estimate(plan(examine=True), DATASET, engine, store).have == 2
 
 
 def test_a_run_whose_examination_fails_is_not_stored(engine, store, monkeypatch):
-    monkeypatch.setattr("siffra.lab.sites.making.examine", lambda *_: 1 / 0)
+    monkeypatch.setattr("siffra.lab.execute.making.examine", lambda *_: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         conduct(plan(examine=True), DATASET, engine, store)

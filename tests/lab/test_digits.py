@@ -7,9 +7,9 @@ import pytest
 from blank import blank_dataset
 
 from siffra.config import Setting
-from siffra.lab.labfile import read_lab
-from siffra.lab.planning import plan_lab
-from siffra.recipes import find_recipe
+from siffra.config.recipes import find_recipe
+from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.planning import plan_lab
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW, ttost_paired
 
-from siffra.lab.comparison import Comparison
-from siffra.lab.judging import holm
+from siffra.lab.stats.comparison import Comparison
+from siffra.lab.stats.decisions import holm
 
 # Both use SciPy's t distribution in float64; sums are taken in another order.
 RTOL = 1e-8

@@ -5,8 +5,8 @@ from blank import blank_dataset
 
 from siffra.config import Factory, ModuleModel
 from siffra.errors import LabFileError
-from siffra.lab.labfile import read_lab
-from siffra.lab.planning import plan_lab
+from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.planning import plan_lab
 
 LAB = """
 title = "t"

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from siffra.config import Setting
-from siffra.lab.plan import Claim, Experiment, Figure, Level, Plan, Question, shared_knobs
-from siffra.lab.statistics import summarise
-from siffra.lab.verdicts import Answers, LevelAnswer, QuestionAnswer, answer
-from siffra.run import Epoch, Machine, Record
+from siffra.lab.answers import Answers, LevelAnswer, QuestionAnswer, answer
+from siffra.lab.plan.plan import Claim, Experiment, Figure, Level, Plan, Question, shared_knobs
+from siffra.lab.stats.estimates import summarise
+from siffra.training.run import Epoch, Machine, Record
 
 DRAWN_BY = (
     "model", "learning_rate", "batch_size", "epochs", "optimizer", "layers", "neurons",

@@ -5,7 +5,9 @@ import base64
 import numpy as np
 
 from siffra.data.dataset import Dataset, Images
-from siffra.examination import (
+from siffra.lab.answers import Answers
+from siffra.report.text.provenance import all_records
+from siffra.training.diagnostics import (
     BINS,
     DEGREES,
     DIRECTIONS,
@@ -17,9 +19,7 @@ from siffra.examination import (
     Features,
     Mistake,
 )
-from siffra.lab.verdicts import Answers
-from siffra.report.facts import all_records
-from siffra.run import Record
+from siffra.training.run import Record
 
 IMAGES = 40
 _SETS = ("test", "moved", "rotated")

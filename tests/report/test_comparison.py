@@ -7,18 +7,18 @@ import re
 
 import pytest
 from report.fake_answers import make_answers, make_claim, make_question
-from report.test_report import HOSTILE, Page
+from report.render.test_report import HOSTILE, Page
 
 from siffra.config import Setting
 from siffra.errors import SiffraError
-from siffra.lab.plan import Experiment
-from siffra.lab.statistics import Estimate
+from siffra.lab.plan.plan import Experiment
+from siffra.lab.stats.estimates import Estimate
 from siffra.report.comparison import compare, comparison_text, write_comparison
-from siffra.report.data_files import results_json
 from siffra.report.intervals import WIDTH, picture
-from siffra.report.report import write_report
+from siffra.report.render.files import results_json
+from siffra.report.render.report import write_report
 from siffra.report.results import Results, read_results
-from siffra.report.words import words_in
+from siffra.report.text.messages import words_in
 
 EN, SV = words_in("en"), words_in("sv")
 

@@ -9,13 +9,13 @@ import pytest
 from report.fake_answers import make_answers, make_question, study
 
 from siffra.config import Setting
-from siffra.lab.plan import Experiment
-from siffra.lab.statistics import Summary
+from siffra.lab.plan.plan import Experiment
+from siffra.lab.stats.estimates import Summary
 from siffra.report.figures import confusion, draw_experiments, draw_question, for_page
 from siffra.report.figures.style import colours, house_style
-from siffra.report.labels import on_a_scale
-from siffra.report.numbers import accuracy_number
-from siffra.report.words import GAP, words_in
+from siffra.report.text.labels import on_a_scale
+from siffra.report.text.messages import GAP, words_in
+from siffra.report.text.numbers import accuracy_number
 
 WORDS = words_in("en")
 

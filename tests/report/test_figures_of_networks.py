@@ -15,15 +15,15 @@ from report.fake_answers import make_answers, make_question, study
 from report.fake_examinations import make_examined
 
 from siffra.config import Setting
-from siffra.lab.examined import by_seed
-from siffra.lab.plan import EXAMINED, Experiment, Figure
-from siffra.lab.statistics import summarise
-from siffra.report.captions import caption
-from siffra.report.captions_experiments import caption_of_all, caption_of_experiments
-from siffra.report.captions_networks import caption_of_named
+from siffra.lab.plan.plan import EXAMINED, Experiment, Figure
+from siffra.lab.stats.diagnostics import by_seed
+from siffra.lab.stats.estimates import summarise
 from siffra.report.figures import OF_EXPERIMENTS, draw_of_experiments, draw_question
+from siffra.report.figures.captions import caption
+from siffra.report.figures.captions_experiments import caption_of_all, caption_of_experiments
+from siffra.report.figures.captions_networks import caption_of_named
 from siffra.report.figures.mistakes import surest
-from siffra.report.words import words_in
+from siffra.report.text.messages import words_in
 
 WORDS = words_in("en")
 MODELS = [{"model": "dense"}, {"model": "conv"}]

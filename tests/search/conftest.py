@@ -9,8 +9,8 @@ import pytest
 from siffra.config import Model, Training
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.engine.network import Network, build_network
 from siffra.engine.schedule import total_steps
-from siffra.network import Network, build_network
 
 
 class FakeClock:

@@ -3,7 +3,7 @@
 import pytest
 
 from siffra.config import Setting
-from siffra.recipes import find_recipe, shipped_names
+from siffra.config.recipes import find_recipe, shipped_names
 from siffra.search.changes import changes
 
 CONV = {

@@ -6,7 +6,7 @@ from siffra.config import Setting
 from siffra.errors import SearchError
 from siffra.search.journal import Journal
 from siffra.search.race import Candidate, Ran
-from siffra.views import Averaged
+from siffra.training.test_time_averaging import Averaged
 
 CANDIDATE = (
     '{"what": "candidate", "number": 0, "knobs": {"neurons": 5}, "parameters": {}, "origin": "", '

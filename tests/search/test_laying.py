@@ -3,9 +3,9 @@
 import pytest
 
 from siffra.config import DenseModel, Setting
+from siffra.config.recipes import find_recipe, shipped_names
+from siffra.engine.network import build_network
 from siffra.errors import ConfigError
-from siffra.network import build_network
-from siffra.recipes import find_recipe, shipped_names
 from siffra.search.laying import laid
 
 CONV = {"model": "conv"}

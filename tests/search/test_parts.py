@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from siffra.config import Setting
 from siffra.config.override import override
+from siffra.config.recipes import find_recipe, shipped_names
 from siffra.data.load import load_dataset
 from siffra.engine.schedule import total_steps
 from siffra.errors import SearchError
-from siffra.recipes import find_recipe, shipped_names
 from siffra.search.answer import front
 from siffra.search.budget import seconds_of, spell_seconds
 from siffra.search.held_out import held_out

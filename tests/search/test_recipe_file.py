@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from siffra.config import Setting
 from siffra.config.override import override
-from siffra.recipes import find_recipe, shipped_file, shipped_names
+from siffra.config.recipes import find_recipe, shipped_file, shipped_names
 from siffra.search.recipe_file import recipe_text
 
 IMAGES = 48_000

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from siffra.config import Setting
+from siffra.config.recipes import Recipe, find_recipe
 from siffra.data.load import DataSource, load_dataset
+from siffra.engine.network import build_network
 from siffra.engine.schedule import total_steps
 from siffra.errors import SearchError
-from siffra.network import build_network
-from siffra.recipes import Recipe, find_recipe
-from siffra.run import this_machine
 from siffra.search.answer import as_json
 from siffra.search.race import FIRST_SEED
 from siffra.search.session import search
-from siffra.store import open_store
-from siffra.views import Averaged
+from siffra.store.store import open_store
+from siffra.training.run import this_machine
+from siffra.training.test_time_averaging import Averaged
 
 START = Recipe("start", "start.toml", {"neurons": 32, "learning_rate": 0.7}, 10.0, None)
 
@@ -455,7 +455,7 @@ def test_a_search_from_when_the_cpu_had_a_bare_name_goes_on(look, engine, monkey
         here = this_machine(1).model_copy(update={"cpu": cpu})
         for module in ("session", "clock"):
             monkeypatch.setattr(f"siffra.search.{module}.this_machine", lambda threads: here)
-        monkeypatch.setattr("siffra.run.this_machine", lambda threads: here)
+        monkeypatch.setattr("siffra.training.run.this_machine", lambda threads: here)
 
     named("AMD EPYC")
     first = look(seconds=60.0).answer

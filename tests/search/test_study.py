@@ -5,9 +5,9 @@ from made_runs import make_record
 
 from siffra.config import Setting
 from siffra.data.load import DataSource, load_dataset
-from siffra.run import this_machine
 from siffra.search.clock import has_clock
 from siffra.search.study import study_references
+from siffra.training.run import this_machine
 
 FIRST = {"neurons": 128, "batch_size": 27, "learning_rate": 0.7}
 """The study's first experiment, but for its 50 epochs."""

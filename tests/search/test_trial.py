@@ -5,7 +5,7 @@ import pytest
 
 from siffra.config import Setting
 from siffra.data.load import DataSource, load_dataset
-from siffra.network import build_network
+from siffra.engine.network import build_network
 from siffra.search.pace import Pace
 from siffra.search.trial import seconds_per_step, try_out
 

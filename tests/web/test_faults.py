@@ -17,13 +17,13 @@ import pytest
 from raw_http import PATIENCE, Ui, running
 
 from siffra.errors import StoreError
-from siffra.store_faults import explained
-from siffra.web.loader import Loader
+from siffra.store.errors import explained
+from siffra.system.atomic_write import write_whole
+from siffra.web.datasets import Loader
+from siffra.web.errors import Refusal, code_of_error
 from siffra.web.models import SHIPPED
-from siffra.web.places import Places
-from siffra.web.refusal import Refusal, code_of_error
+from siffra.web.paths import Places
 from siffra.web.uploads import DATA_SETS, ArraysFile, keep_data
-from siffra.whole_files import write_whole
 
 QUICK = {"vary": {"learning_rate": [0.01, 0.5]}, "fixed": {"epochs": 1, "neurons": 4}, "seeds": 2}
 LONG = QUICK | {"fixed": {"epochs": 400, "neurons": 64}, "seeds": 50}

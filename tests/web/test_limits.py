@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from siffra.config import KNOBS, Setting, choices
 from siffra.errors import ConfigError
 from siffra.web.limits import EPOCHS, fault, limits_of
-from siffra.web.words import page_words
+from siffra.web.messages import page_words
 
 EN, SV = page_words("en"), page_words("sv")
 NUMBERS = [name for name, knob in KNOBS.items() if knob.type is not bool and not choices(name)]

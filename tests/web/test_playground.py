@@ -17,17 +17,17 @@ from scipy.ndimage import affine_transform
 from torch.nn import functional
 
 from siffra.config import Setting
-from siffra.engine.draws import initial_weights
+from siffra.engine.network import build_network
+from siffra.engine.rng import initial_weights
 from siffra.errors import ModelFileError
-from siffra.examination import PIXELS
-from siffra.network import build_network
-from siffra.report.words import words_in
+from siffra.report.text.messages import words_in
+from siffra.training.diagnostics import PIXELS
 from siffra.web import models as models_module
+from siffra.web.activations import first_response
+from siffra.web.errors import Refusal
 from siffra.web.models import SHIPPED, Models, shipped, shipped_examination
-from siffra.web.places import Places
+from siffra.web.paths import Places
 from siffra.web.playground import Picture, digit, predicted
-from siffra.web.refusal import Refusal
-from siffra.web.response import first_response
 from siffra.web.uploads import PictureFile, digit_in
 
 # float32 with some 600 terms a sum, each rounded: well below this.

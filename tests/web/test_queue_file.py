@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siffra.web.messages import Task
+from siffra.web.protocol import Task
 from siffra.web.queue_file import QUEUE, Queue, read_queue
 
 GOOD = {"kind": "lab", "id": "0123456789abcdef"}

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from made_runs import make_record
 
 from siffra.config import Setting
-from siffra.run import Record
-from siffra.store import open_store
-from siffra.web.refusal import Refusal
+from siffra.store.store import open_store
+from siffra.training.run import Record
+from siffra.web.errors import Refusal
 from siffra.web.runs import (
     COLUMNS,
     RunTable,

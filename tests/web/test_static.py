@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from siffra.report.words import LANGUAGES
-from siffra.web.words import page_words
+from siffra.report.text.messages import LANGUAGES
+from siffra.web.messages import page_words
 
 STATIC = Path(str(files("siffra.web").joinpath("static")))
 MODULES = sorted(STATIC.glob("modules/**/*.js"))

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from siffra.web.messages import Order, Task, Told
+from siffra.web.protocol import Order, Task, Told
 from siffra.web.worker import Control, Stopped
 
 TASK, OTHER = Task(kind="lab", id="a" * 16), Task(kind="model", id="b" * 64)

@@ -5,6 +5,7 @@ in a terminal, and holds the records for whoever wants to go on.
 """
 
 from siffra.api.arguments import ENGINES, DataLike, Knobs, dataset, loaded, make_engine
+from siffra.api.executors import Where
 from siffra.api.labs import (
     DEFAULT_SEEDS,
     Job,
@@ -26,7 +27,6 @@ from siffra.api.models import (
     train,
 )
 from siffra.api.runs import FORMATS, export_runs, kept_labs, runs
-from siffra.api.sites import Where
 
 __all__ = [
     "DEFAULT_SEEDS",

@@ -11,14 +11,14 @@ from typing import Any, Literal, TypedDict
 from pydantic import ValidationError
 
 from siffra.config import as_model
+from siffra.config.mistakes import describe, first_mistake
+from siffra.data.arrays import is_memory, read_memory
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset, made
-from siffra.data.memory import is_memory, read_memory
 from siffra.data.notes import short
 from siffra.data.shifted import SHIFTS
 from siffra.engine.base import Engine
 from siffra.errors import ConfigError, did_you_mean
-from siffra.mistakes import describe, first_mistake
 
 _LOG = logging.getLogger("siffra.data")
 

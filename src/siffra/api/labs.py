@@ -10,28 +10,28 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Unpack
 
 from siffra.api.arguments import DataLike, Knobs, loaded, make_engine, with_own_models
-from siffra.api.sites import Where
+from siffra.api.executors import Where
 from siffra.config.recipe import recipe_knobs
 from siffra.data.dataset import Dataset
 from siffra.data.load import shifted_as
 from siffra.engine.base import Engine
 from siffra.errors import SiffraError
-from siffra.examination import Examined
 from siffra.export.tables import Table, table_rows
-from siffra.lab.conduct import Cost, Event, Fresh, conduct, estimate
-from siffra.lab.format import EXPERIMENTS
-from siffra.lab.labfile import read_lab
-from siffra.lab.plan import Plan, Text
-from siffra.lab.planning import plan_lab, plan_vary
-from siffra.lab.shelf import Shelf, kept_lab
-from siffra.lab.sites.base import Site
-from siffra.lab.verdicts import Answers, answer
-from siffra.report.data_files import results_json
-from siffra.report.facts import all_records
-from siffra.report.notebook import lab_html
-from siffra.report.terminal import lab_text, one_step_note
-from siffra.report.words import words_in
-from siffra.store import Store, default_store_path, open_store
+from siffra.lab.answers import Answers, answer
+from siffra.lab.execute.base import Site
+from siffra.lab.execute.runner import Cost, Event, Fresh, conduct, estimate
+from siffra.lab.history import Shelf, kept_lab
+from siffra.lab.plan.format import EXPERIMENTS
+from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.plan import Plan, Text
+from siffra.lab.plan.planning import plan_lab, plan_vary
+from siffra.report.render.files import results_json
+from siffra.report.render.notebook import lab_html
+from siffra.report.render.terminal import lab_text, one_step_note
+from siffra.report.text.messages import words_in
+from siffra.report.text.provenance import all_records
+from siffra.store.store import Store, default_store_path, open_store
+from siffra.training.diagnostics import Examined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ def vary(
         threads: Threads to compute with (default: one per core).
         store: The file of finished runs, in which runs made before are found again.
         language: Of the answer: `en` or `sv`.
-        on_event: Called with each `siffra.lab.conduct.Event`, for showing progress.
+        on_event: Called with each `siffra.lab.execute.runner.Event`, for showing progress.
         **knobs: What all levels share, see `Knobs`.
 
     Raises:
@@ -150,7 +150,7 @@ def run_lab(
         store: The file of finished runs.
         out: Write the report to this folder.
         language: Of the answer and its report: `en` or `sv`.
-        on_event: Called with each `siffra.lab.conduct.Event`, for showing progress.
+        on_event: Called with each `siffra.lab.execute.runner.Event`, for showing progress.
 
     Raises:
         SiffraError: The lab file, the data or the store cannot be used.
@@ -239,7 +239,7 @@ class LabResult:
 
     def write(self, out: Path | str, language: str | None = None) -> list[Path]:
         """Write the report (HTML, Markdown, JSON, CSV, Parquet, figures) to the folder `out`."""
-        from siffra.report.report import write_report  # brings matplotlib
+        from siffra.report.render.report import write_report  # brings matplotlib
 
         return write_report(self.answers, Path(out), language or self.language, self.examined)
 

@@ -16,7 +16,12 @@ from siffra.data.dataset import Dataset, class_labels
 from siffra.data.pictures import read_picture
 from siffra.engine.base import Fitted
 from siffra.errors import ConfigError, ModelFileError
-from siffra.model_file import (
+from siffra.report.render.notebook import html_table
+from siffra.report.render.terminal import one_step_note, percent, text_table
+from siffra.report.text.messages import words_in
+from siffra.store.store import default_store_path, open_store
+from siffra.system.atomic_write import expect_room
+from siffra.training.model_file import (
     ONNX,
     SavedModel,
     as_saved,
@@ -25,12 +30,7 @@ from siffra.model_file import (
     load_model,
     save_model,
 )
-from siffra.report.notebook import html_table
-from siffra.report.terminal import one_step_note, percent, text_table
-from siffra.report.words import words_in
-from siffra.run import Epoch, Record, run
-from siffra.store import default_store_path, open_store
-from siffra.whole_files import expect_room
+from siffra.training.run import Epoch, Record, run
 
 
 def train(
@@ -55,7 +55,7 @@ def train(
         engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads to compute with (default: one per core). Results do not depend on it
             (with PyTorch, but for rounding).
-        store: The file of finished runs (default: `siffra.store.default_store_path()`).
+        store: The file of finished runs (default: `siffra.store.store.default_store_path()`).
         on_epoch: Called after each epoch with its number, from 1, and its scores.
         **knobs: What is trained and how, see `Knobs`; what is not named keeps its default.
 
@@ -125,7 +125,7 @@ def export_model(model: Path | str, out: Path | str, *, pixels: str = "float32")
     out = Path(out)
     if out.suffix.lower() != ONNX:
         raise ModelFileError(f"{out}: found `{out.suffix}`; it must end in {ONNX}.")
-    from siffra.onnx_file import save_onnx  # brings ONNX
+    from siffra.training.onnx_file import save_onnx  # brings ONNX
 
     saved = load_model(Path(model))
     if not saved.is_finite:
@@ -140,7 +140,7 @@ def expect_to_save(path: Path, model: Model) -> None:
         ModelFileError: It cannot.
     """
     if path.suffix.lower() == ONNX:
-        from siffra.onnx_file import expect_exportable  # brings ONNX
+        from siffra.training.onnx_file import expect_exportable  # brings ONNX
 
         expect_exportable(model)
     expect_network(model)
@@ -229,7 +229,7 @@ class TrainResult:
         if path.suffix.lower() != ONNX:
             save_model(path, self.fitted, self.record, self.dataset)
             return
-        from siffra.onnx_file import save_onnx  # brings ONNX
+        from siffra.training.onnx_file import save_onnx  # brings ONNX
 
         save_onnx(path, as_saved(self.fitted, self.record, self.dataset))
 

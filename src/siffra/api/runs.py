@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from siffra.api.labs import LabResult
 from siffra.data.load import load_dataset
 from siffra.errors import ConfigError, StoreError, did_you_mean
-from siffra.examination import Examined
 from siffra.export.tables import Table, table_rows, write_table
-from siffra.lab.shelf import KeptLab, Shelf
-from siffra.lab.verdicts import Answers, answer
-from siffra.report.facts import all_records
-from siffra.run import Record
-from siffra.store import Store, default_store_path, open_store
+from siffra.lab.answers import Answers, answer
+from siffra.lab.history import KeptLab, Shelf
+from siffra.report.text.provenance import all_records
+from siffra.store.store import Store, default_store_path, open_store
+from siffra.training.diagnostics import Examined
+from siffra.training.run import Record
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from statistics import median
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from siffra.network import Network
+from siffra.engine.network import Network
 
 _SIDE = 2048
 _FLOATS = 64 * 2**20

@@ -11,7 +11,7 @@ from siffra.bench.peers.base import Problem
 from siffra.bench.workers import read_images
 from siffra.bench.works import WORKS
 from siffra.errors import BenchError, ConfigError, did_you_mean
-from siffra.run import this_machine
+from siffra.training.run import this_machine
 
 SEED = 0
 IMAGES, SCORED = 48_000, 10_000

@@ -21,7 +21,7 @@ from siffra.bench.peers.base import Peer, Problem
 from siffra.bench.vectors import used_avx512
 from siffra.bench.works import Task
 from siffra.data.dataset import Dataset, Images
-from siffra.engine.draws import epoch_orders
+from siffra.engine.rng import epoch_orders
 from siffra.errors import BenchError
 
 _SETTLE = 0.1

@@ -30,9 +30,9 @@ from siffra.cli.train import export, predict, train
 from siffra.cli.ui import ui
 from siffra.cli.vary import vary
 from siffra.config import KNOBS
+from siffra.config.mistakes import describe, first_mistake
 from siffra.errors import SiffraError, SiffraWarning, did_you_mean
-from siffra.mistakes import describe, first_mistake
-from siffra.terminal import echo, log_to_stderr, one_line
+from siffra.system.terminal import echo, log_to_stderr, one_line
 
 _CHOICE = re.compile("Value error, '(.*)' is not one of (.*)")
 """What the parser says of a word that is none of an option's."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from siffra.cli.options import JsonOption
-from siffra.terminal import console, echo_json
+from siffra.system.terminal import console, echo_json
 
 _REPEATS, _LEAST, _BUDGET = 5, 1, 10.0
 _QUICK_IMAGES = 4_800
@@ -61,7 +61,7 @@ def bench(
     from siffra.bench.table import headline, in_a_line, missed_aims, refusals, table
     from siffra.bench.vectors import hold_to_vectors
     from siffra.bench.works import WORKS
-    from siffra.cores import available_cores
+    from siffra.system.cores import available_cores
 
     aside = console(err=True)
     chosen = known("works", works, list(WORKS))

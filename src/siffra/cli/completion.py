@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 
 from siffra.config import KNOBS, Setting, choices
-from siffra.recipes import shipped_names
+from siffra.config.recipes import shipped_names
 
 
 def complete_levels(ctx: typer.Context, incomplete: str) -> list[str]:

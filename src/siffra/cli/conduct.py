@@ -8,20 +8,20 @@ from siffra.cli.options import spell
 from siffra.cli.progress import Meter, duration
 from siffra.cli.stopping import Stopped
 from siffra.config import Setting
-from siffra.terminal import echo
+from siffra.system.terminal import echo
 
 if TYPE_CHECKING:
     from siffra.api import Job, LabResult
-    from siffra.lab.conduct import Cost, Event
-    from siffra.lab.plan import PlannedRun
-    from siffra.report.words import Words
-    from siffra.run import Epoch, Record
+    from siffra.lab.execute.runner import Cost, Event
+    from siffra.lab.plan.plan import PlannedRun
+    from siffra.report.text.messages import Words
+    from siffra.training.run import Epoch, Record
 
 
 def conduct(job: "Job", language: str) -> "LabResult":
     """Conduct `job` with its cost told before and its progress during; Ctrl-C says how to go on."""
-    from siffra.lab.conduct import Restarted
-    from siffra.report.words import words_in
+    from siffra.lab.execute.runner import Restarted
+    from siffra.report.text.messages import words_in
 
     words = words_in(language)
     cost = job.cost()
@@ -61,7 +61,7 @@ def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) ->
     Below that, what is not run as the lab file says, or is hardly what was meant. Of a plan with
     looks, those are the runs up to the next look, and there may be more.
     """
-    from siffra.report.shortened import shortened
+    from siffra.report.text.shortened import shortened
 
     looks, at_once = job.plan.looks, job.at_once
     told = words.count("cost.runs", cost.runs)
@@ -78,7 +78,7 @@ def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) ->
 
 
 def _told(words: "Words", event: "Event") -> str:
-    from siffra.lab.conduct import EpochDone, Finished, Preparing, Restarted, Reused, Started
+    from siffra.lab.execute.runner import EpochDone, Finished, Preparing, Restarted, Reused, Started
 
     match event:
         case Preparing():

@@ -11,7 +11,7 @@ import typer
 from siffra.cli.data_options import with_data
 from siffra.cli.options import JsonOption
 from siffra.data.notes import short
-from siffra.terminal import console, echo, echo_json
+from siffra.system.terminal import console, echo, echo_json
 
 if TYPE_CHECKING:
     from siffra.data.dataset import AsRead, Dataset

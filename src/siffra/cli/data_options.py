@@ -10,7 +10,7 @@ import typer
 
 from siffra.cli.options import DATA
 from siffra.errors import ConfigError, did_you_mean
-from siffra.terminal import echo
+from siffra.system.terminal import echo
 
 if TYPE_CHECKING:
     from siffra.data.dataset import Dataset

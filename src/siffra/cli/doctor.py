@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from siffra.cli.options import JsonOption, StoreOption
-from siffra.terminal import console, echo_json
+from siffra.system.terminal import console, echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,7 +24,7 @@ from siffra.cli.options import (
     parse_names,
 )
 from siffra.errors import ConfigError, StoreError
-from siffra.terminal import console, echo, echo_json
+from siffra.system.terminal import console, echo, echo_json
 
 if TYPE_CHECKING:
     from siffra.api import Job
@@ -180,7 +180,7 @@ def lab(
             return
         api.expect_report(out, language)
         result = conduct(job, language)
-    from siffra.report.words import words_in
+    from siffra.report.text.messages import words_in
 
     written = result.write(out, language)
     told = f"{result.text(language)}\n\n{words_in(language)('progress.report', path=written[0])}"
@@ -280,8 +280,8 @@ def _refuse_beside_compare(given: Mapping[str, object]) -> None:
 
 
 def _print_plan(job: "Job", as_json: bool, language: Language) -> None:
-    from siffra.report.shortened import shortened
-    from siffra.report.words import words_in
+    from siffra.report.text.messages import words_in
+    from siffra.report.text.shortened import shortened
 
     cost, parts = job.cost(), job.parts()
     if as_json:

@@ -14,7 +14,7 @@ import typer
 from siffra.cli.completion import complete_knob, complete_recipe
 from siffra.config import KNOBS, Factory, Knob, as_model, no_such_knob
 from siffra.errors import ConfigError, did_you_mean
-from siffra.terminal import echo
+from siffra.system.terminal import echo
 
 DATA, MACHINE, KNOB = "Data", "Where and how", "Knobs"
 _WITH = "with_"

@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from siffra.terminal import console, echo
+from siffra.system.terminal import console, echo
 
 if TYPE_CHECKING:
     import rich.progress

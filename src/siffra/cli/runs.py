@@ -11,10 +11,10 @@ from siffra.cli.runs_export import export, labs
 from siffra.cli.runs_sql import sql
 from siffra.config import GREATEST_SEED, KNOBS
 from siffra.errors import ConfigError, did_you_mean
-from siffra.terminal import console, echo_json
+from siffra.system.terminal import console, echo_json
 
 if TYPE_CHECKING:
-    from siffra.load import Load
+    from siffra.system.load import Load
 
 runs = typer.Typer()
 runs.callback(invoke_without_command=True, help="List, show, ask or export finished runs.")(
@@ -47,7 +47,7 @@ def list_(
     if model is not None and model not in kinds:
         raise ConfigError(f"model: found {model!r}; {did_you_mean(model, kinds)}")
     from siffra.data.dataset import SHIFTED
-    from siffra.store import default_store_path, open_store
+    from siffra.store.store import default_store_path, open_store
 
     with open_store(store or default_store_path(), read_only=True) as opened:
         records = opened.records(model=model, seed=seed)
@@ -56,7 +56,7 @@ def list_(
         return
     from rich.table import Table
 
-    from siffra.report.terminal import percent
+    from siffra.report.render.terminal import percent
 
     # A pipe has no width to fold lines to.
     out = console(width=None if sys.stdout.isatty() else 250)
@@ -103,7 +103,7 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
     [dim]Example[/dim]
     siffra runs show 3f2a
     """
-    from siffra.store import default_store_path, open_store
+    from siffra.store.store import default_store_path, open_store
 
     with open_store(store or default_store_path(), read_only=True) as opened:
         record = opened.find(key)
@@ -112,7 +112,7 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
         return
     from rich.table import Table
 
-    from siffra.report.terminal import percent
+    from siffra.report.render.terminal import percent
 
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="dim")

@@ -9,7 +9,7 @@ import typer
 
 from siffra.cli.options import JsonOption, StoreOption
 from siffra.cli.progress import Meter
-from siffra.terminal import console, echo, echo_json
+from siffra.system.terminal import console, echo, echo_json
 
 
 class Format(StrEnum):

@@ -8,10 +8,10 @@ import typer
 
 from siffra.cli.options import JsonOption, StoreOption
 from siffra.errors import StoreError
-from siffra.terminal import console, echo, echo_data, echo_json, one_line
+from siffra.system.terminal import console, echo, echo_data, echo_json, one_line
 
 if TYPE_CHECKING:
-    from siffra.store_query import Found
+    from siffra.store.query import Found
 
 SECONDS, ROWS = 10.0, 1000
 
@@ -43,17 +43,17 @@ def sql(
         return
     if question is None:
         raise StoreError("sql: found no question; ask with a SELECT, or see --schema.")
-    from siffra.store import default_store_path
-    from siffra.store_query import ask
+    from siffra.store.query import ask
+    from siffra.store.store import default_store_path
 
     path: Path = store or default_store_path()
     found = ask(path, question, seconds=seconds, rows=rows)
     if as_json:
-        from siffra.report.data_files import rows_json
+        from siffra.report.render.files import rows_json
 
         echo_json(rows_json(found.as_dicts()))
     elif as_csv:
-        from siffra.report.data_files import runs_csv
+        from siffra.report.render.files import runs_csv
 
         echo_data(runs_csv(found.as_dicts(), found.columns))
     else:
@@ -78,7 +78,7 @@ def _print_table(found: "Found") -> None:
 
 
 def _print_schema(as_json: bool) -> None:
-    from siffra.store_query import VIEWS
+    from siffra.store.query import VIEWS
 
     if as_json:
         told = {name: {"row": v.row, "columns": list(v.columns)} for name, v in VIEWS.items()}

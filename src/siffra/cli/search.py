@@ -20,11 +20,11 @@ from siffra.cli.options import (
 )
 from siffra.cli.progress import Meter
 from siffra.cli.stopping import Stopped
-from siffra.terminal import echo, echo_json
+from siffra.system.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from siffra.data.load import DataSource
-    from siffra.report.words import Words
+    from siffra.report.text.messages import Words
     from siffra.search.asked import Now
 
 OUT = Path("siffra-search")
@@ -71,7 +71,7 @@ def search(
     siffra search --budget 1m --time 2h --data own.npz --moved 3 --rotated 10
     siffra search --budget 15s --sets test --model dense
     """
-    from siffra.report.words import words_in
+    from siffra.report.text.messages import words_in
 
     words = words_in(language)
 
@@ -79,7 +79,7 @@ def search(
         meter.update(int(now.spent), _told(words, now), now.time - now.spent)
 
     try:
-        from siffra.api_search import run_search
+        from siffra.api.search import run_search
         from siffra.search.budget import seconds_of
 
         seconds = seconds_of(time, "time")

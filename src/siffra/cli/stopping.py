@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from siffra.cli.exit_codes import INTERRUPTED
-from siffra.terminal import echo
+from siffra.system.terminal import echo
 
 _ENDING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)

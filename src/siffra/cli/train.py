@@ -19,7 +19,7 @@ from siffra.cli.options import (
     with_knobs,
 )
 from siffra.cli.progress import Meter
-from siffra.terminal import echo, echo_json
+from siffra.system.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from siffra.data.load import DataSource
@@ -67,7 +67,7 @@ def train(
     from siffra import api
     from siffra.config import Setting
     from siffra.config.recipe import over_recipe
-    from siffra.report.terminal import percent
+    from siffra.report.render.terminal import percent
 
     setting = Setting.from_knobs(over_recipe(recipe, knobs))
     if save:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from siffra.cli.options import MACHINE, StoreOption, ThreadsOption
-from siffra.terminal import echo
+from siffra.system.terminal import echo
 
 
 def ui(
@@ -44,9 +44,9 @@ def ui(
     siffra ui
     siffra ui --no-browser --port 8000
     """
-    from siffra.store import default_store_path
-    from siffra.web.entrance import is_local
-    from siffra.web.serve import serve
+    from siffra.store.store import default_store_path
+    from siffra.web.auth import is_local
+    from siffra.web.server import serve
 
     if not is_local(host):
         echo(

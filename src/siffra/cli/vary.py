@@ -24,7 +24,7 @@ from siffra.cli.options import (
     parse_levels,
     with_knobs,
 )
-from siffra.terminal import echo, echo_json
+from siffra.system.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from siffra.data.load import DataSource
@@ -91,7 +91,7 @@ def vary(
         api.expect_report(out, language)
         result = conduct(job, language)
     if out:
-        from siffra.report.words import words_in
+        from siffra.report.text.messages import words_in
 
         result.write(out, language)
         echo(words_in(language)("progress.report", path=out / "report.html"), err=True)

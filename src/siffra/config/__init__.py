@@ -26,7 +26,7 @@ from siffra.config.model import (
     ModuleModel,
     OwnModel,
 )
-from siffra.config.own import as_model, load_factory
+from siffra.config.own_models import as_model, load_factory
 from siffra.config.training import Training
 
 __all__ = [

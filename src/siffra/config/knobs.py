@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from siffra.config.estimator import Estimator
 from siffra.config.factory import Factory
 from siffra.config.knob import Knob
+from siffra.config.mistakes import describe, first_mistake
 from siffra.config.model import (
     BuiltModel,
     ConvModel,
@@ -21,7 +22,6 @@ from siffra.config.model import (
 )
 from siffra.config.training import Training, has_use, usual
 from siffra.errors import ConfigError, did_you_mean
-from siffra.mistakes import describe, first_mistake
 
 MOST_LAYERS = 1000
 """Layers of a kind that a model may have; deeper plain stacks do not train anyway."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from siffra.config.knobs import Setting
 from siffra.config.override import override
-from siffra.recipes import find_recipe
+from siffra.config.recipes import find_recipe
 
 
 def recipe_knobs(recipe: Path | str | None) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from siffra.data.dataset import Images
 from siffra.data.limits import MOST_FEATURES
 from siffra.data.notes import Note, named, note, short
 from siffra.data.npz import names_in, read_arrays
-from siffra.data.parts import Parts, class_names_for, column_names
+from siffra.data.splits import Parts, class_names_for, column_names
 from siffra.errors import DataError
 
 # Names of images and labels by set; val need not be there.

@@ -10,7 +10,7 @@ import numpy as np
 
 from siffra.data.dataset import Images
 from siffra.data.notes import Note, note
-from siffra.data.parts import Parts
+from siffra.data.splits import Parts
 
 _CHANNELS = (1, 3, 4)
 """Grey, colour, colour with transparency."""

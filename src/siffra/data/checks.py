@@ -9,7 +9,7 @@ import numpy as np
 
 from siffra.data.dataset import AsRead, Images
 from siffra.data.notes import Note, named, note
-from siffra.data.parts import Parts, ranges
+from siffra.data.splits import Parts, ranges
 from siffra.errors import DataError
 
 MOST_LOOKED_AT = 1000

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from siffra.data.notes import Note, named, note
-from siffra.data.parts import Parts
+from siffra.data.splits import Parts
 
 _INDEX = re.compile(
     r"|unnamed: *\d+|_*index(_level_\d+)?_*|row(_?(names?|numbers?|nr|no|id))?|rownames"

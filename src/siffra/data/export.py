@@ -7,7 +7,7 @@ import numpy as np
 from siffra.data.dataset import Dataset
 from siffra.data.shifted import UNITS
 from siffra.errors import DataError
-from siffra.whole_files import replacing
+from siffra.system.atomic_write import replacing
 
 _OTHERS = (".npy", ".csv", ".parquet", ".json", ".h5", ".hdf5", ".pt", ".pkl", ".mat", ".zip")
 """How files of other formats end, that one with the sets would be taken for."""

@@ -13,9 +13,9 @@ from siffra.data.dataset import Images
 from siffra.data.labels import numbered
 from siffra.data.limits import LIMIT
 from siffra.data.notes import Note, named, note, printable
-from siffra.data.parts import Parts
 from siffra.data.pictures import opened, read_array, upright
 from siffra.data.set_names import set_named, val_as_test
+from siffra.data.splits import Parts
 from siffra.errors import DataError
 
 ARRAY = ".npy"

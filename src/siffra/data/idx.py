@@ -16,7 +16,7 @@ import numpy as np
 from siffra.data.dataset import Images
 from siffra.data.labels import numbered
 from siffra.data.limits import LIMIT
-from siffra.data.parts import Parts
+from siffra.data.splits import Parts
 from siffra.errors import DataError
 
 _NAME = re.compile(

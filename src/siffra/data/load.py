@@ -15,8 +15,8 @@ from siffra.data.columns import column_notes
 from siffra.data.dataset import SHIFTED, Dataset, fingerprint
 from siffra.data.labels import label_notes
 from siffra.data.notes import named, note
-from siffra.data.parts import Parts, name_of, ranges, scaled, with_all_sets
 from siffra.data.shifted import refusal, shifted_sets
+from siffra.data.splits import Parts, name_of, ranges, scaled, with_all_sets
 from siffra.errors import DataError
 
 MNIST = Path(__file__).with_name("mnist.npz")

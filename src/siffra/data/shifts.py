@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numba import prange
 
-from siffra.kernel_forks import turn_at_threads
-from siffra.kernels import compiled, parallel
+from siffra.system.jit import compiled, parallel
+from siffra.system.jit_fork import turn_at_threads
 
 
 def translations(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:

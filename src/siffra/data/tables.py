@@ -17,8 +17,8 @@ from siffra.data.dataset import Images
 from siffra.data.labels import MISSING, numbered
 from siffra.data.limits import LIMIT, MOST_FEATURES
 from siffra.data.notes import Note, named, note, short
-from siffra.data.parts import Parts
 from siffra.data.set_names import set_named, val_as_test
+from siffra.data.splits import Parts
 from siffra.errors import DataError, did_you_mean
 
 CSV = (".csv", ".tsv")

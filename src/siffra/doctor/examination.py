@@ -5,12 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from siffra.cores import available_cores
 from siffra.doctor import machine, places
 from siffra.doctor.finding import Check, Finding
 from siffra.doctor.packages import packages
 from siffra.doctor.training import training
 from siffra.doctor.variables import variables
+from siffra.system.cores import available_cores
 
 
 def checks(environment: Mapping[str, str], store: Path | None = None) -> Mapping[str, Check]:

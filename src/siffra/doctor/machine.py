@@ -9,9 +9,9 @@ from typing import Any
 from threadpoolctl import threadpool_info
 
 from siffra.bench.workers import Worker
-from siffra.cores import allowed_cores, available_cores, share_of_time
 from siffra.doctor.finding import Complaint, Fact, Finding
-from siffra.run import this_machine
+from siffra.system.cores import allowed_cores, available_cores, share_of_time
+from siffra.training.run import this_machine
 
 _X86 = ("x86_64", "amd64")
 _CORETYPE = "OPENBLAS_CORETYPE"

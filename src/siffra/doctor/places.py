@@ -10,7 +10,7 @@ from pathlib import Path
 from siffra.data.load import MNIST, MNIST_SHA256
 from siffra.doctor.finding import Complaint, Fact, Finding
 from siffra.errors import StoreError
-from siffra.store import default_store_path, open_store
+from siffra.store.store import default_store_path, open_store
 
 _LEAST_FREE = 200_000_000
 _MOST_FAULTS = 5  # that are named

@@ -9,7 +9,7 @@ from siffra.bench.workers import Worker
 from siffra.bench.works import WORKS
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
-from siffra.network import build_network
+from siffra.engine.network import build_network
 
 _PATIENCE = 300.0
 """Seconds; the first start of all has to compile."""
@@ -52,7 +52,7 @@ def _probe() -> Probe:
 
     from siffra.data.load import load_dataset
     from siffra.engine.native.engine import NativeEngine
-    from siffra.kernels import lasting_folder
+    from siffra.system.jit import lasting_folder
 
     if config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
         raise RuntimeError("Numba is told not to compile")  # else it would take a minute to fail
@@ -81,7 +81,7 @@ def _caches() -> set[Path]:
     """The folders that Numba keeps siffra's compiled code in."""
     from numba.core.dispatcher import Dispatcher
 
-    from siffra.kernels import standing_apart
+    from siffra.system.jit import standing_apart
 
     modules = [module for name, module in sys.modules.items() if name.startswith("siffra.")]
     called = (each for m in modules for each in vars(m).values() if isinstance(each, Dispatcher))

@@ -9,7 +9,7 @@ import numpy as np
 
 from siffra.config import Model, Training
 from siffra.data.dataset import Dataset
-from siffra.network import is_trained
+from siffra.engine.network import is_trained
 
 Weights = Mapping[str, np.ndarray]
 
@@ -62,7 +62,7 @@ class Fitted(abc.ABC):
 class Engine(abc.ABC):
     """Trains networks.
 
-    An engine draws nothing itself: initial weights and shuffles come from `siffra.engine.draws`,
+    An engine draws nothing itself: initial weights and shuffles come from `siffra.engine.rng`,
     so that two engines train the same network on the same batches. Equal arguments give equal
     bits on one kind of CPU, with the same packages and as many threads; the native engine's are
     the same on any number of threads. An engine owns no files and writes no logs.

@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 
 from siffra.config import Training
-from siffra.engine.draws import epoch_orders
+from siffra.engine.rng import epoch_orders
 
 
 def steps_per_epoch(training: Training, images: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from siffra.errors import SiffraError
-from siffra.report.data_files import typed
+from siffra.report.render.files import typed
 
 try:
     import pandas as pd

@@ -11,16 +11,16 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from siffra.errors import SiffraError
-from siffra.examination import Examined
 from siffra.export.settings import accuracies, plain_knobs, setting_groups
-from siffra.lab.verdicts import Answers, LevelAnswer, QuestionAnswer
-from siffra.report.labels import knobs_name
-from siffra.report.pages import write_folder
-from siffra.report.report import render
-from siffra.report.sentences import answer_sentence, summary_sentence, verdict_sentence
-from siffra.report.words import Words, words_in
-from siffra.run import Record, setting_id
-from siffra.whole_files import part_folder
+from siffra.lab.answers import Answers, LevelAnswer, QuestionAnswer
+from siffra.report.render.pages import write_folder
+from siffra.report.render.report import render
+from siffra.report.text.labels import knobs_name
+from siffra.report.text.messages import Words, words_in
+from siffra.report.text.narrative import answer_sentence, summary_sentence, verdict_sentence
+from siffra.system.atomic_write import part_folder
+from siffra.training.diagnostics import Examined
+from siffra.training.run import Record, setting_id
 
 try:
     from siffra.export.mlflow_store import Entry, MlflowStore, opened

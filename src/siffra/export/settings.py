@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from siffra.run import Epoch, Record, setting_id
+from siffra.training.run import Epoch, Record, setting_id
 
 Plain = bool | int | float | str
 

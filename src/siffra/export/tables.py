@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from siffra.data.dataset import class_labels
 from siffra.errors import ConfigError, SiffraError, did_you_mean
-from siffra.lab.verdicts import Answers
-from siffra.report.data_files import (
+from siffra.lab.answers import Answers
+from siffra.report.render.files import (
     knob_columns,
     record_rows,
     rows_json,
@@ -16,8 +16,8 @@ from siffra.report.data_files import (
     runs_parquet,
     used_by,
 )
-from siffra.run import Record, setting_id
-from siffra.whole_files import write_whole
+from siffra.system.atomic_write import write_whole
+from siffra.training.run import Record, setting_id
 
 Rows = list[dict[str, Any]]
 Table = Literal["scores", "epochs", "confusion"]
@@ -30,7 +30,7 @@ def table_rows(
 
     - `scores`: a row for each run and set, as in a report's `runs.csv`;
     - `epochs`: a row for each run and epoch: the knobs that any run has, mean training loss
-      (nats), seconds, and a column of accuracies for each set (see `siffra.run.Epoch`);
+      (nats), seconds, and a column of accuracies for each set (see `siffra.training.run.Epoch`);
     - `confusion`: a row for each run, set and pair of classes: how many `images` of class
       `truth` were taken for `predicted`. Classes have the data's names, or their numbers.
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from siffra.errors import SiffraError
 from siffra.export.settings import Plain, accuracies, plain_knobs, setting_groups
-from siffra.run import Record, setting_id
-from siffra.whole_files import write_whole
+from siffra.system.atomic_write import write_whole
+from siffra.training.run import Record, setting_id
 
 try:
     from tensorboard.compat.proto import event_pb2, summary_pb2

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from siffra.lab.plan import Level
-from siffra.lab.texts import safe_name
-from siffra.report import numbers
+from siffra.lab.plan.plan import Level
+from siffra.lab.plan.texts import safe_name
 from siffra.report.differences import Both, differing, fixed_words, level_key, unlike_words
 from siffra.report.intervals import Picture, picture
-from siffra.report.labels import SETS, short_level_name
-from siffra.report.pages import html_page, markdown_page, write_folder
+from siffra.report.render.pages import html_page, markdown_page, write_folder
 from siffra.report.results import (
     ClaimResult,
     ExperimentResult,
@@ -21,9 +19,11 @@ from siffra.report.results import (
     Results,
     read_results,
 )
-from siffra.report.sentences import VERDICTS, capital, verdict_code
-from siffra.report.tables import Cell, Table
-from siffra.report.words import GAP, Words, words_in
+from siffra.report.text import numbers
+from siffra.report.text.labels import SETS, short_level_name
+from siffra.report.text.messages import GAP, Words, words_in
+from siffra.report.text.narrative import VERDICTS, capital, verdict_code
+from siffra.report.text.tables import Cell, Table
 
 Sides = tuple[str, str]
 

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from siffra.report.labels import knobs_name
 from siffra.report.results import ClaimResult, LevelResult, QuestionResult
-from siffra.report.words import Words
+from siffra.report.text.labels import knobs_name
+from siffra.report.text.messages import Words
 
 LENGTH = "epochs"
 """The one knob that presets set: what is fixed otherwise makes another claim, this does not."""

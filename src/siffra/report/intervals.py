@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from siffra.lab.plan import Claim
-from siffra.lab.statistics import Estimate, margin_of
+from siffra.lab.plan.plan import Claim
+from siffra.lab.stats.estimates import Estimate, margin_of
 
 WIDTH = 200.0
 """Of the picture; all its numbers are between 0 and this."""

@@ -7,9 +7,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from siffra.errors import SiffraError
-from siffra.lab.plan import Claim, Direction, Metric
-from siffra.lab.statistics import Estimate, Summary
-from siffra.lab.verdicts import Verdict
+from siffra.lab.answers import Verdict
+from siffra.lab.plan.plan import Claim, Direction, Metric
+from siffra.lab.stats.estimates import Estimate, Summary
 
 NAME = "results.json"
 

@@ -4,16 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from siffra.examination import Examined
-from siffra.lab.examined import by_seed
-from siffra.lab.plan import EXAMINED, Plan
-from siffra.lab.texts import safe_name
-from siffra.lab.verdicts import Answers, ClaimAnswer, ExperimentAnswer, QuestionAnswer
-from siffra.report import numbers
-from siffra.report.asked import VARY
-from siffra.report.captions import caption
-from siffra.report.captions_experiments import caption_of_all, caption_of_experiments
-from siffra.report.facts import all_records, command, proviso
+from siffra.lab.answers import Answers, ClaimAnswer, ExperimentAnswer, QuestionAnswer
+from siffra.lab.plan.plan import EXAMINED, Plan
+from siffra.lab.plan.texts import safe_name
+from siffra.lab.stats.diagnostics import by_seed
 from siffra.report.figures import (
     OF_EXPERIMENTS,
     Drawing,
@@ -21,12 +15,17 @@ from siffra.report.figures import (
     draw_of_experiments,
     draw_question,
 )
-from siffra.report.held_fixed import held_fixed
-from siffra.report.ingredients import added_note
-from siffra.report.interactions import InteractionView, interactions
-from siffra.report.labels import knobs_name
-from siffra.report.methods import Method, facts, methods
-from siffra.report.sentences import (
+from siffra.report.figures.captions import caption
+from siffra.report.figures.captions_experiments import caption_of_all, caption_of_experiments
+from siffra.report.text import numbers
+from siffra.report.text.ablation import added_note
+from siffra.report.text.asked import VARY
+from siffra.report.text.held_fixed import held_fixed
+from siffra.report.text.interactions import InteractionView, interactions
+from siffra.report.text.labels import knobs_name
+from siffra.report.text.messages import Words
+from siffra.report.text.methods import Method, facts, methods
+from siffra.report.text.narrative import (
     VERDICTS,
     answer_sentences,
     busy_sentence,
@@ -38,11 +37,18 @@ from siffra.report.sentences import (
     verdict_code,
     verdict_name,
 )
-from siffra.report.shortened import shortened
-from siffra.report.surprises import Surprise, surprises
-from siffra.report.tables import Table, added_table, experiments_table, levels_table, looks_table
-from siffra.report.words import Words
-from siffra.run import Record
+from siffra.report.text.provenance import all_records, command, proviso
+from siffra.report.text.shortened import shortened
+from siffra.report.text.surprises import Surprise, surprises
+from siffra.report.text.tables import (
+    Table,
+    added_table,
+    experiments_table,
+    levels_table,
+    looks_table,
+)
+from siffra.training.diagnostics import Examined
+from siffra.training.run import Record
 
 Tally = tuple[tuple[str, str, int], ...]
 """How many claims have which verdict: its code, its name, and the number."""

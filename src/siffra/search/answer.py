@@ -10,9 +10,8 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.data.notes import Note
 from siffra.engine.base import Engine
-from siffra.lab.levels import accuracies_of, sets_of
-from siffra.lab.statistics import Comparison, Estimate, Summary, compare_accuracy, summarise
-from siffra.run import Machine, Record, this_machine
+from siffra.lab.stats.estimates import Comparison, Estimate, Summary, compare_accuracy, summarise
+from siffra.lab.stats.levels import accuracies_of, sets_of
 from siffra.search.asked import Asked
 from siffra.search.finals import Confirmed
 from siffra.search.importance import Importance, importance
@@ -20,7 +19,8 @@ from siffra.search.race import Candidate
 from siffra.search.search import Found
 from siffra.search.space import Space
 from siffra.search.study import Reference
-from siffra.views import VIEWS, Averaged
+from siffra.training.run import Machine, Record, this_machine
+from siffra.training.test_time_averaging import VIEWS, Averaged
 
 ERROR = 0.05
 """Of each interval."""

@@ -1,8 +1,8 @@
 """The clock that a search goes by: which stored runs were timed as its own are."""
 
-from siffra.cpu import name_among
 from siffra.engine.base import Engine
-from siffra.run import Record, this_machine
+from siffra.system.cpu import name_among
+from siffra.training.run import Record, this_machine
 
 
 def has_clock(record: Record, engine: Engine) -> bool:

@@ -14,16 +14,16 @@ from statistics import fmean, median
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, Fitted
-from siffra.model_file import load_model, save_model
-from siffra.run import Record, curve_images, run, run_key
 from siffra.search.allowance import FEWEST_FINALS, Allowance
 from siffra.search.asked import Doing
 from siffra.search.clock import has_clock
 from siffra.search.journal import Journal
 from siffra.search.race import Candidate
 from siffra.search.trial import with_steps
-from siffra.store import Store
-from siffra.views import VIEWS, Averaged, predict_averaged, try_averaging
+from siffra.store.store import Store
+from siffra.training.model_file import load_model, save_model
+from siffra.training.run import Record, curve_images, run, run_key
+from siffra.training.test_time_averaging import VIEWS, Averaged, predict_averaged, try_averaging
 
 MOST_FINALS = 10
 """Seeds that a finalist is scored with."""

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from siffra.config import Setting
 from siffra.errors import ConfigError, SearchError
 from siffra.search.race import Candidate, Ran
-from siffra.views import Averaged
+from siffra.training.test_time_averaging import Averaged
 
 _Count = Annotated[int, Field(ge=0)]
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]

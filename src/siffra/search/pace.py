@@ -6,8 +6,8 @@ So that nobody has to wait for a step of a network that is far too slow to find 
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
-from siffra.lab.cost import multiplications_per_second
-from siffra.network import build_network
+from siffra.engine.network import build_network
+from siffra.lab.execute.cost import multiplications_per_second
 
 _FAR = 10.0
 """By this factor an engine may beat this machine's matrix products: it leaves out blank pixels."""

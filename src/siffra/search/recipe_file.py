@@ -1,4 +1,4 @@
-"""Recipes written: a setting with what was measured of it, as `siffra.recipes` reads it."""
+"""Recipes written: a setting with what was measured of it, as `siffra.config.recipes` reads it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from siffra.config import Setting
+from siffra.config.recipes import Interval, Measured, MeasuredAverage
 from siffra.engine.schedule import steps_per_epoch, total_steps
 from siffra.errors import SearchError
-from siffra.lab.statistics import Summary, summarise
-from siffra.recipes import Interval, Measured, MeasuredAverage
-from siffra.run import Record
-from siffra.scores import known
+from siffra.lab.stats.estimates import Summary, summarise
 from siffra.search.answer import Average
-from siffra.views import VIEWS
-from siffra.whole_files import write_whole
+from siffra.system.atomic_write import write_whole
+from siffra.training.run import Record
+from siffra.training.scores import known
+from siffra.training.test_time_averaging import VIEWS
 
 _FOLLOWING = ("warmup", "augment_move", "augment_rotate", "augment_clean", "augment_jitter")
 """Knobs with a default that follows from others."""

@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 from siffra.config import Setting
 from siffra.config.override import override
+from siffra.config.recipes import Recipe
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine
+from siffra.engine.network import network_for
 from siffra.errors import ConfigError, SearchError
-from siffra.network import network_for
-from siffra.recipes import Recipe
 from siffra.search.allowance import Allowance
 from siffra.search.asked import Asked, Doing, Now
 from siffra.search.finals import MUST, Confirmed, Finals, scored
@@ -31,7 +31,7 @@ from siffra.search.refusals import no_time, too_slow
 from siffra.search.space import Given, Space, parameters_of
 from siffra.search.timing import FEWEST_STEPS, Timing
 from siffra.search.trial import try_out, with_steps
-from siffra.store import Store
+from siffra.store.store import Store
 
 LEAST_TIME = 4
 """A search takes at least so many times its budget."""

@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from siffra.config import Setting
-from siffra.cpu import bare_name
+from siffra.config.recipes import Recipe, find_recipe, shipped_names
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
 from siffra.errors import SearchError
-from siffra.recipes import Recipe, find_recipe, shipped_names
-from siffra.run import Machine, this_machine
 from siffra.search.answer import SearchAnswer, answer
 from siffra.search.asked import Asked, Now
 from siffra.search.budget import spell_seconds
@@ -29,8 +27,10 @@ from siffra.search.journal import Journal
 from siffra.search.search import LEAST_TIME, Search
 from siffra.search.space import SPACE, Space
 from siffra.search.study import study_references
-from siffra.store import open_store
-from siffra.store_file import beside
+from siffra.store.schema import beside
+from siffra.store.store import open_store
+from siffra.system.cpu import bare_name
+from siffra.training.run import Machine, this_machine
 
 _PER_SECOND, _FEWEST_JUDGES = 1000, 2000
 """Validation images that candidates are judged by: so many for each second of the budget."""

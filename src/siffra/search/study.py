@@ -7,14 +7,14 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
-from siffra.lab.format import EXPERIMENTS
-from siffra.lab.labfile import read_lab
-from siffra.lab.levels import accuracies_of, sets_of
-from siffra.lab.plan import Experiment, Text
-from siffra.lab.planning import plan_lab
-from siffra.lab.statistics import Summary, summarise
-from siffra.run import Record
+from siffra.lab.plan.format import EXPERIMENTS
+from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.plan import Experiment, Text
+from siffra.lab.plan.planning import plan_lab
+from siffra.lab.stats.estimates import Summary, summarise
+from siffra.lab.stats.levels import accuracies_of, sets_of
 from siffra.search.clock import has_clock
+from siffra.training.run import Record
 
 
 @dataclass(frozen=True, slots=True)

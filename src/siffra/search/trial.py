@@ -9,7 +9,7 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.schedule import steps_per_epoch
-from siffra.scores import accuracy, confusion_matrix
+from siffra.training.scores import accuracy, confusion_matrix
 
 _FIRST_STEPS = 8
 """Trained before the clock is looked at: the first steps are slower than the others."""

@@ -13,12 +13,12 @@ from starlette.types import ASGIApp
 
 from siffra.errors import SiffraError
 from siffra.web import pages
-from siffra.web.entrance import Entrance
+from siffra.web.auth import Entrance
+from siffra.web.errors import Refusal, code_of, code_of_error
 from siffra.web.guard import Guard
-from siffra.web.refusal import Refusal, code_of, code_of_error
-from siffra.web.routes import asking, bench, labs, playground, runs
+from siffra.web.routes import jobs, labs, playground, questions, runs
+from siffra.web.state import Workplace
 from siffra.web.uploads import ARRAYS_FILE, PICTURE, as_json
-from siffra.web.workplace import Workplace
 
 log = logging.getLogger("siffra.web.requests")
 
@@ -55,7 +55,7 @@ def make_app(work: Workplace, entrance: Entrance) -> ASGIApp:
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.state.workplace = work
-    for family in (asking, bench, labs, runs, playground):
+    for family in (questions, jobs, labs, runs, playground):
         app.include_router(family.router)
     app.include_router(_static())
     app.add_exception_handler(Refusal, _refused)

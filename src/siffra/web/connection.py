@@ -17,8 +17,8 @@ from typing import Literal
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from siffra.web.errors import Code, Refusal
 from siffra.web.guard import HEADERS
-from siffra.web.refusal import Code, Refusal
 
 CONNECTIONS = 100
 HEAD, HEAD_PATIENCE = 64 * 1024, 10.0

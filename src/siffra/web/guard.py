@@ -29,8 +29,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from siffra.web import pages
-from siffra.web.entrance import Entrance
-from siffra.web.refusal import Refusal
+from siffra.web.auth import Entrance
+from siffra.web.errors import Refusal
 
 VERBS = ("GET", "POST")
 BODY = 64 * 1024

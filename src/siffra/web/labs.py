@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 
 from siffra.data.load import DataSource
-from siffra.lab.plan import Plan, PlannedRun
-from siffra.lab.shelf import KeptLab
-from siffra.lab.statistics import curve
-from siffra.lab.verdicts import (
+from siffra.lab.answers import (
     Answers,
     ClaimAnswer,
     ExperimentAnswer,
@@ -19,13 +16,14 @@ from siffra.lab.verdicts import (
     QuestionAnswer,
     answer,
 )
-from siffra.report.data_files import results_json
-from siffra.report.facts import all_records
-from siffra.report.held_fixed import held_fixed
-from siffra.report.labels import knob_name, short_level_name, value_name
-from siffra.report.numbers import accuracy, margin_words, seconds
-from siffra.report.repeat import lab_file
-from siffra.report.sentences import (
+from siffra.lab.history import KeptLab
+from siffra.lab.plan.plan import Plan, PlannedRun
+from siffra.lab.stats.estimates import curve
+from siffra.report.render.files import results_json
+from siffra.report.text.held_fixed import held_fixed
+from siffra.report.text.labels import knob_name, short_level_name, value_name
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import (
     answer_sentence,
     busy_sentence,
     capital,
@@ -35,11 +33,13 @@ from siffra.report.sentences import (
     verdict_code,
     verdict_name,
 )
-from siffra.report.words import Words
-from siffra.run import Record
-from siffra.store import Store
-from siffra.web.asking import ask_of
-from siffra.web.places import Places
+from siffra.report.text.numbers import accuracy, margin_words, seconds
+from siffra.report.text.provenance import all_records
+from siffra.report.text.repeat import lab_file
+from siffra.store.store import Store
+from siffra.training.run import Record
+from siffra.web.paths import Places
+from siffra.web.questions import ask_of
 
 _HELD = 20
 """Labs whose answers are held."""

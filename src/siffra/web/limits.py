@@ -12,9 +12,9 @@ from typing import Any, get_args
 
 from siffra.config import KNOBS, ConvModel, DenseModel, Training, choices
 from siffra.config.knobs import MOST_LAYERS
-from siffra.report.labels import knob_name
-from siffra.report.words import Words
-from siffra.web.refusal import Code, Refusal
+from siffra.report.text.labels import knob_name
+from siffra.report.text.messages import Words
+from siffra.web.errors import Code, Refusal
 
 LEVELS = 60
 SEEDS = 100

@@ -11,8 +11,13 @@ from typing import Any, Literal
 from siffra.config import ConvModel, DenseModel
 from siffra.data.dataset import class_labels
 from siffra.engine.base import Engine, Fitted
+from siffra.engine.network import Network, build_network
 from siffra.errors import ModelFileError
-from siffra.examination import (
+from siffra.lab.plan.plan import Text
+from siffra.report.text.labels import knobs_name
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
+from siffra.training.diagnostics import (
     CURVE_IMAGES,
     DEGREES,
     MAP_IMAGES,
@@ -20,14 +25,9 @@ from siffra.examination import (
     PIXELS,
     Examination,
 )
-from siffra.lab.plan import Text
-from siffra.model_file import SavedModel, load_model
-from siffra.network import Network, build_network
-from siffra.report.labels import knobs_name
-from siffra.report.sentences import capital
-from siffra.report.words import Words
+from siffra.training.model_file import SavedModel, load_model
 from siffra.web.listing import each_readable
-from siffra.web.places import Places
+from siffra.web.paths import Places
 
 SHIPPED = Path(__file__).with_name("shipped")
 """The models that siffra brings; its README.md says how they were made."""

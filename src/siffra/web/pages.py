@@ -11,9 +11,9 @@ from html import escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from siffra.report.words import LANGUAGES
-from siffra.web.refusal import Refusal
-from siffra.web.words import page_words
+from siffra.report.text.messages import LANGUAGES
+from siffra.web.errors import Refusal
+from siffra.web.messages import page_words
 
 _STYLE = """
 :root { color-scheme: light dark; }

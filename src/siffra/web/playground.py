@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from siffra.data.dataset import Dataset
 from siffra.data.shifts import compose, rotations, translations, warp
-from siffra.network import Conv
+from siffra.engine.network import Conv
+from siffra.web.activations import first_response
+from siffra.web.errors import Refusal
 from siffra.web.models import DIGIT, Models, Ready
-from siffra.web.refusal import Refusal
-from siffra.web.response import first_response
 
 MOST_MODELS = 6
 _PIXELS = DIGIT[0] * DIGIT[1]

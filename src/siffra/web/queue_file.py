@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from siffra.errors import StoreError
-from siffra.web.messages import Task
-from siffra.web.refusal import CODES, Code
-from siffra.whole_files import write_whole
+from siffra.system.atomic_write import write_whole
+from siffra.web.errors import CODES, Code
+from siffra.web.protocol import Task
 
 log = logging.getLogger("siffra.web")
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import siffra
 from siffra.errors import DataError, SiffraError
-from siffra.lab.shelf import KeptLab, Shelf
-from siffra.store import open_store
-from siffra.terminal import echo, echo_data, one_line
-from siffra.web.crew import how_it_ended
-from siffra.web.places import Places
-from siffra.web.refusal import CODES, Code, Refusal, code_of_error
+from siffra.lab.history import KeptLab, Shelf
+from siffra.store.store import open_store
+from siffra.system.terminal import echo, echo_data, one_line
+from siffra.web.errors import CODES, Code, Refusal, code_of_error
+from siffra.web.paths import Places
+from siffra.web.worker_process import how_it_ended
 
 log = logging.getLogger("siffra.web")
 
@@ -103,8 +103,8 @@ def main() -> None:
 def _write_as_asked(store_path: str, name: str, out: str, language: str) -> None:
     from siffra.api import LabResult
     from siffra.data.load import load_dataset
-    from siffra.examination import Examined
-    from siffra.lab.verdicts import answer
+    from siffra.lab.answers import answer
+    from siffra.training.diagnostics import Examined
 
     with open_store(store_path, read_only=True) as store:
         lab = Shelf(Path(store_path)).get(name)

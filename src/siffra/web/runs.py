@@ -10,13 +10,13 @@ from typing import Any, Literal
 from siffra.config import KNOBS
 from siffra.data.dataset import SETS
 from siffra.errors import StoreError
-from siffra.report.facts import train_command
-from siffra.report.words import LANGUAGES
-from siffra.run import Record
-from siffra.store import Store
+from siffra.report.text.messages import LANGUAGES
+from siffra.report.text.provenance import train_command
+from siffra.store.store import Store
+from siffra.training.run import Record
+from siffra.web.errors import Refusal
 from siffra.web.listing import each_readable
-from siffra.web.refusal import Refusal
-from siffra.web.words import page_words
+from siffra.web.messages import page_words
 
 COLUMNS = (
     "key", *KNOBS, "seed", "dataset", "engine", "parameters", *SETS,

@@ -8,13 +8,13 @@ import tomllib
 
 from siffra.api import make_engine
 from siffra.config import Setting
+from siffra.config.recipes import find_recipe
 from siffra.data.load import load_dataset
-from siffra.examination import examine
-from siffra.model_file import load_model, save_model
-from siffra.recipes import find_recipe
-from siffra.report.terminal import percent
-from siffra.run import run
-from siffra.terminal import echo
+from siffra.report.render.terminal import percent
+from siffra.system.terminal import echo
+from siffra.training.diagnostics import examine
+from siffra.training.model_file import load_model, save_model
+from siffra.training.run import run
 from siffra.web.models import SHIPPED
 
 

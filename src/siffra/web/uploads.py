@@ -17,14 +17,14 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
 from siffra.data.load import DataSource
 from siffra.data.pictures import read_picture
 from siffra.errors import DataError, StoreError
-from siffra.web.asking import DataId
+from siffra.system.atomic_write import part_folder, write_whole
+from siffra.web.datasets import Loader
+from siffra.web.errors import Refusal
 from siffra.web.listing import each_readable
-from siffra.web.loader import Loader
 from siffra.web.models import DIGIT
-from siffra.web.places import Places
+from siffra.web.paths import Places
 from siffra.web.playground import encoded
-from siffra.web.refusal import Refusal
-from siffra.whole_files import part_folder, write_whole
+from siffra.web.questions import DataId
 
 log = logging.getLogger("siffra.web")
 

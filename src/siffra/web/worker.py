@@ -22,8 +22,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
 from siffra.errors import DataError, SiffraError
-from siffra.examination import examine
-from siffra.lab.conduct import (
+from siffra.lab.execute.runner import (
     EpochDone,
     Event,
     Finished,
@@ -33,14 +32,15 @@ from siffra.lab.conduct import (
     Started,
     Waiting,
 )
-from siffra.lab.shelf import Shelf, kept_lab
-from siffra.model_file import save_model
-from siffra.run import Epoch, Record, run, run_key
-from siffra.store import Store, open_store
-from siffra.terminal import log_to_stderr
-from siffra.web.messages import Order, Task, Told
-from siffra.web.places import Places
-from siffra.web.refusal import Refusal, code_of_error
+from siffra.lab.history import Shelf, kept_lab
+from siffra.store.store import Store, open_store
+from siffra.system.terminal import log_to_stderr
+from siffra.training.diagnostics import examine
+from siffra.training.model_file import save_model
+from siffra.training.run import Epoch, Record, run, run_key
+from siffra.web.errors import Refusal, code_of_error
+from siffra.web.paths import Places
+from siffra.web.protocol import Order, Task, Told
 
 _OFTEN = 0.25
 """Seconds between messages about runs that are there already."""

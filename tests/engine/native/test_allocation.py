@@ -11,10 +11,10 @@ from small import small_dataset
 
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
-from siffra.engine.draws import initial_weights
 from siffra.engine.native.engine import NativeEngine
 from siffra.engine.native.training import Trainer
-from siffra.network import build_network
+from siffra.engine.network import build_network
+from siffra.engine.rng import initial_weights
 
 STACKS = {
     "ink": ({"batch_size": 50}, make_digits),

@@ -11,9 +11,9 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, Fitted
 from siffra.engine.native.engine import NativeEngine
+from siffra.engine.network import build_network
 from siffra.engine.torch.engine import TorchEngine
 from siffra.errors import ConfigError
-from siffra.network import build_network
 
 EPS = float(np.finfo(np.float32).eps)
 # Weights take part in sums of at most a few thousand products of numbers below 1, whose rounding

@@ -18,10 +18,10 @@ from small import NETWORKS, small_dataset
 from torch_reference import keras_weights, torch_network, torch_training
 
 from siffra.config import Setting
-from siffra.engine.draws import dropout_scales, epoch_orders
 from siffra.engine.native.engine import NativeEngine
+from siffra.engine.network import build_network
+from siffra.engine.rng import dropout_scales, epoch_orders
 from siffra.errors import ConfigError
-from siffra.network import build_network
 
 EPS = float(np.finfo(np.float32).eps)
 # A weight takes part in sums of at most a few thousand products of numbers below 1, whose
@@ -210,7 +210,7 @@ def test_machines_with_narrower_registers_train_the_same_network(tmp_path, digit
         "import numpy as np\n"
         "from conftest import make_digits\n"
         "from engine.native.test_engine import NARROW, NativeEngine, small_dataset, train\n"
-        "from siffra.engine.native.vector import WIDE\n"
+        "from siffra.engine.native.simd import WIDE\n"
         "assert not WIDE\n"
         "for name, dataset in (('conv', small_dataset()), ('dense', make_digits(200))):\n"
         "    weights, _ = train(NativeEngine(), NARROW[name], dataset)\n"

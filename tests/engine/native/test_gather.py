@@ -6,7 +6,7 @@ import pytest
 from siffra.config import Setting
 from siffra.engine.native.gather import PIXEL, Places, gather
 from siffra.engine.native.placement import Placement
-from siffra.network import build_network
+from siffra.engine.network import build_network
 
 EPS = float(np.finfo(np.float32).eps)
 

@@ -8,18 +8,18 @@ from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine
 from siffra.engine.native import pointwise
 from siffra.engine.native.conv import LANES
+from siffra.engine.native.conv_fused import is_fused
+from siffra.engine.native.conv_fused_forward import DEAD
 from siffra.engine.native.engine import NativeEngine
-from siffra.engine.native.fused import is_fused
-from siffra.engine.native.fused_forward import DEAD
-from siffra.engine.native.ink import _TURNED, Turned, ink_of, pixel_type
-from siffra.engine.native.lanewise import load_numbers, store
+from siffra.engine.native.layers import parts_of
 from siffra.engine.native.limits import EXACT, number_type
-from siffra.engine.native.part import parts_of
-from siffra.engine.native.vector import load
+from siffra.engine.native.simd import load
+from siffra.engine.native.simd_math import load_numbers, store
+from siffra.engine.native.sparse import _TURNED, Turned, ink_of, pixel_type
+from siffra.engine.network import Conv, build_network
 from siffra.engine.torch.engine import TorchEngine
 from siffra.errors import ConfigError
-from siffra.kernels import compiled
-from siffra.network import Conv, build_network
+from siffra.system.jit import compiled
 
 
 @pytest.mark.parametrize(

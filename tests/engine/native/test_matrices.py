@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from siffra.engine.native import matrices
 from siffra.engine.native.conv import LANES
-from siffra.kernels import compiled
+from siffra.system.jit import compiled
 
 BEFORE = 3
 """Floats in front of each matrix, which are nobody's."""

@@ -10,10 +10,10 @@ from small import small_dataset
 
 from siffra.config import Setting
 from siffra.data.dataset import Images
-from siffra.engine.draws import initial_weights
 from siffra.engine.native.engine import NativeEngine
-from siffra.engine.native.ink import is_sparse
-from siffra.network import build_network
+from siffra.engine.native.sparse import is_sparse
+from siffra.engine.network import build_network
+from siffra.engine.rng import initial_weights
 
 SHAPE, CLASSES = (9, 8, 1), 4
 SETTING = Setting.from_knobs({"neurons": [33, 7]})

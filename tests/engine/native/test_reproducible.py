@@ -18,13 +18,13 @@ from small_lab import results, small_plan
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import EpochEnd, Fitted
-from siffra.engine.draws import initial_weights
 from siffra.engine.native.engine import NativeEngine
 from siffra.engine.native.training import StackTrainer
-from siffra.lab.conduct import EpochDone, Event, conduct
-from siffra.network import build_network
-from siffra.run import Record
-from siffra.store import open_store
+from siffra.engine.network import build_network
+from siffra.engine.rng import initial_weights
+from siffra.lab.execute.runner import EpochDone, Event, conduct
+from siffra.store.store import open_store
+from siffra.training.run import Record
 
 ON_INK = {
     "ink": {"neurons": 8, "batch_size": 3},

@@ -5,11 +5,11 @@ import pytest
 
 from siffra.config import Setting
 from siffra.data.shifts import warp
-from siffra.engine.draws import epoch_maps
 from siffra.engine.native.gather import PIXEL, Places
 from siffra.engine.native.placement import Placement
 from siffra.engine.native.warp import gather_warped
-from siffra.network import build_network
+from siffra.engine.network import build_network
+from siffra.engine.rng import epoch_maps
 
 EPS = float(np.finfo(np.float32).eps)
 # The source point is a sum of a few float32 products of numbers below 64, so it is off by a few

@@ -17,8 +17,8 @@ from siffra.engine.choice import engine_for
 from siffra.engine.native.engine import NativeEngine
 from siffra.engine.sklearn.engine import SklearnEngine
 from siffra.errors import ConfigError, ModelFileError
-from siffra.model_file import save_model
-from siffra.run import run, run_key
+from siffra.training.model_file import save_model
+from siffra.training.run import run, run_key
 
 DATASET = small_dataset()
 ROWS = DATASET.train.x.reshape(53, -1) / np.float32(255)

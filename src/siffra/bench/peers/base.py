@@ -10,8 +10,8 @@ import numpy as np
 from siffra.bench.works import Task
 from siffra.config import Setting
 from siffra.data.dataset import Dataset, Images
-from siffra.engine.draws import initial_weights
-from siffra.network import Network, build_network
+from siffra.engine.network import Network, build_network
+from siffra.engine.rng import initial_weights
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,7 @@ from typing import Any
 import numpy as np
 
 from siffra.bench.peers.base import Peer, Problem, pixels
-from siffra.network import (
-    NORM_EPSILON,
-    NORM_MOMENTUM,
-    Conv,
-    Dense,
-    Network,
-    is_trained,
-)
+from siffra.engine.network import NORM_EPSILON, NORM_MOMENTUM, Conv, Dense, Network, is_trained
 
 jax: Any = import_module("jax")
 jnp: Any = import_module("jax.numpy")

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from siffra.bench.peers.base import Peer, Problem, pixels
-from siffra.network import NORM_EPSILON, NORM_MOMENTUM, Conv, Dense, Network
+from siffra.engine.network import NORM_EPSILON, NORM_MOMENTUM, Conv, Dense, Network
 
 _SCORED = 1000
 """Images that are scored at a time; more at once leave the cache and are slower."""

@@ -1,4 +1,4 @@
-"""The process that `siffra.engine.native.ahead` starts: prepares what it is told to, and ends.
+"""The process that `siffra.engine.native.precompile` starts: prepares what it is told to, and ends.
 
 `python -m siffra.engine.native [PARENT]`: it ends with the process of that number, in any case.
 """

@@ -4,7 +4,7 @@ import abc
 
 import numpy as np
 
-from siffra.engine.native.part import Part
+from siffra.engine.native.layers import Part
 
 
 class Block(abc.ABC):

@@ -6,19 +6,19 @@ import numpy as np
 
 from siffra.config import Training
 from siffra.data.dataset import Images
-from siffra.engine.draws import dropout_scales, epoch_maps
 from siffra.engine.governor import Pieces, shared_out
-from siffra.engine.native import descent, pointwise
+from siffra.engine.native import optimizers, pointwise
 from siffra.engine.native.block import Block
-from siffra.engine.native.chain import Chain
 from siffra.engine.native.gather import gather, scale_of
 from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.limits import EXACT, check_count
 from siffra.engine.native.placement import Placement
+from siffra.engine.native.sequential import Chain
 from siffra.engine.native.training import Trainer
 from siffra.engine.native.warp import framed_floats, gather_warped
+from siffra.engine.network import Network
+from siffra.engine.rng import dropout_scales, epoch_maps
 from siffra.engine.schedule import ema_decay, learning_rates
-from siffra.network import Network
 
 
 class BlockTrainer(Trainer):
@@ -47,7 +47,7 @@ class BlockTrainer(Trainer):
         self._batch_size = min(training.batch_size, len(images.x))
         self._labels = np.zeros(self._batch_size, images.y.dtype)
         self._grads = zeros_on_lines((placement.trained,))
-        self._optimizer = descent.make_optimizer(training, placement)
+        self._optimizer = optimizers.make_optimizer(training, placement)
         self._rates = learning_rates(training, len(images.x))
         self._next = 0
         self._steps = np.zeros((), np.int64)  # those of trainings before this one too
@@ -121,7 +121,7 @@ class BlockTrainer(Trainer):
         self._optimizer.step(self._params, self._grads, rate)
         if self._training.ema:
             decay = np.float32(ema_decay(self._training, int(self._steps)))
-            descent.average(self.averaged, self._params, decay)
+            optimizers.average(self.averaged, self._params, decay)
 
 
 class Dropout:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from siffra.engine.native.vector import WIDE
-from siffra.network import Conv
+from siffra.engine.native.simd import WIDE
+from siffra.engine.network import Conv
 
 LANES = 16
 """Filters worked on at once."""

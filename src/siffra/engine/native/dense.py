@@ -13,9 +13,9 @@ from numba import prange
 
 from siffra.engine.native import matrices
 from siffra.engine.native.conv import padded
-from siffra.engine.native.ink import Ink, add_outer, list_ink
-from siffra.engine.native.ink import forward as forward_on_ink
-from siffra.kernels import apart, compiled, inner, parallel
+from siffra.engine.native.sparse import Ink, add_outer, list_ink
+from siffra.engine.native.sparse import forward as forward_on_ink
+from siffra.system.jit import apart, compiled, inner, parallel
 
 _PARALLEL_FROM = 4_000_000
 """Multiply-adds of a step from which two threads are worth waking."""

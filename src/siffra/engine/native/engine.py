@@ -12,19 +12,17 @@ import numpy as np
 from numba.core import config as numba_config
 
 from siffra.config import Model, Training
-from siffra.cores import available_cores
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
-from siffra.engine.draws import initial_weights
 from siffra.engine.governor import Governor, ThreadGovernor
-from siffra.engine.native.ahead import prepare_all
 from siffra.engine.native.block_training import BlockTrainer
-from siffra.engine.native.chain import ChainPredictor
 from siffra.engine.native.grid import zeros_on_lines
-from siffra.engine.native.ink import Ink, ink_of, is_sparse
 from siffra.engine.native.layout import Layout, is_stack
 from siffra.engine.native.placement import Placement
+from siffra.engine.native.precompile import prepare_all
 from siffra.engine.native.prediction import StackPredictor
+from siffra.engine.native.sequential import ChainPredictor
+from siffra.engine.native.sparse import Ink, ink_of, is_sparse
 from siffra.engine.native.training import (
     DenseTrainer,
     InkTrainer,
@@ -32,10 +30,12 @@ from siffra.engine.native.training import (
     Trainer,
     is_plain_descent,
 )
+from siffra.engine.network import Network, build_network
 from siffra.engine.process import hold_blas
+from siffra.engine.rng import initial_weights
 from siffra.engine.schedule import training_orders
 from siffra.errors import ConfigError, ModelFileError
-from siffra.network import Network, build_network
+from siffra.system.cores import available_cores
 
 
 class NativeEngine(Engine):

@@ -6,9 +6,9 @@ import numpy as np
 from numba import prange
 
 from siffra.engine.native.grid import Grid
-from siffra.engine.native.vector import prefetch
-from siffra.kernels import inner, parallel
-from siffra.network import Network
+from siffra.engine.native.simd import prefetch
+from siffra.engine.network import Network
+from siffra.system.jit import inner, parallel
 
 PIXEL = np.float32(1 / 255)
 """What a uint8 pixel counts."""

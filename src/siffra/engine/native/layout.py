@@ -10,7 +10,7 @@ import numpy as np
 
 from siffra.engine.native.dense import Stack
 from siffra.engine.native.grid import zeros_on_lines
-from siffra.network import Network
+from siffra.engine.network import Network
 
 
 def is_stack(network: Network) -> bool:

@@ -8,9 +8,9 @@ from numba import prange
 
 from siffra.engine.native import products
 from siffra.engine.native.grid import GROUP, zeros_on_lines
+from siffra.engine.native.layers import InputGradient, Part
 from siffra.engine.native.limits import check_count
-from siffra.engine.native.part import InputGradient, Part
-from siffra.kernels import parallel
+from siffra.system.jit import parallel
 
 _CONV_SHARDS = 8
 """Parts of a batch whose weight gradients are summed apart, and then added up in order."""

@@ -10,8 +10,7 @@ All arrays are flat; a matrix lies row by row from a place in one of them on.
 """
 
 from siffra.engine.native.conv import LANES, TILE
-from siffra.engine.native.lanewise import add_each, floored, gated, spread
-from siffra.engine.native.vector import (
+from siffra.engine.native.simd import (
     WIDE,
     add_outer,
     add_scaled,
@@ -24,7 +23,8 @@ from siffra.engine.native.vector import (
     transposed,
     zeros,
 )
-from siffra.kernels import apart, inner
+from siffra.engine.native.simd_math import add_each, floored, gated, spread
+from siffra.system.jit import apart, inner
 
 _MOST = 2 if WIDE else 1
 """Vectors of units that are worked on at once."""

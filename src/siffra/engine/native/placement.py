@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from siffra.engine.native.grid import zeros_on_lines
-from siffra.engine.native.part import Part, parts_of
-from siffra.network import Dense, Network
+from siffra.engine.native.layers import Part, parts_of
+from siffra.engine.network import Dense, Network
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from numba.extending import overload
 
 from siffra.config.model import Activation
 from siffra.engine.native.conv import LANES
-from siffra.engine.native.lanewise import (
+from siffra.engine.native.simd import load, load_rows, peek
+from siffra.engine.native.simd_math import (
     each,
     load_numbers,
     spread,
@@ -25,8 +26,7 @@ from siffra.engine.native.lanewise import (
     where_above,
     where_equal,
 )
-from siffra.engine.native.vector import load, load_rows, peek
-from siffra.kernels import compiled, parallel
+from siffra.system.jit import compiled, parallel
 
 _ROOT_HALF = math.sqrt(0.5)
 _ROOT_TAU = math.sqrt(2 * math.pi)

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from siffra.engine.governor import Governor, shared_out
-from siffra.engine.native import dense, ink
+from siffra.engine.native import dense, sparse
 from siffra.engine.native.gather import scale_of
 from siffra.engine.native.grid import zeros_on_lines
 from siffra.engine.native.layout import Layout
-from siffra.network import Network
+from siffra.engine.network import Network
 
 _SHARDS = 8
 _ROWS = 64
@@ -48,7 +48,7 @@ class StackPredictor:
         features = network.denses[0].inputs
         self._work = zeros_on_lines((_SHARDS, layout.stack.workspace(_ROWS)))
         self._rows = zeros_on_lines((_SHARDS, _ROWS * int(self._layers[0, 0])))
-        pixel = np.zeros((_SHARDS, _ROWS * features + 1), ink.pixel_type(features))
+        pixel = np.zeros((_SHARDS, _ROWS * features + 1), sparse.pixel_type(features))
         start = np.zeros((_SHARDS, _ROWS, 2), np.int64)
         self._lists = _Lists(start, pixel, np.zeros(pixel.shape, np.float32))
         self._whole, self._order = np.array([0, features]), np.arange(_ROWS)
@@ -118,4 +118,4 @@ class StackPredictor:
 
 def _are_listed(images: np.ndarray) -> bool:
     """Whether (n, pixels) images are predicted from lists of their ink."""
-    return len(images) > 0 and ink.is_sparse(images)
+    return len(images) > 0 and sparse.is_sparse(images)

@@ -13,8 +13,7 @@ from numba import njit, prange
 
 from siffra.engine.native.conv import LANES, TILE, together
 from siffra.engine.native.grid import GROUP
-from siffra.engine.native.lanewise import store
-from siffra.engine.native.vector import (
+from siffra.engine.native.simd import (
     WIDE,
     add_outer,
     add_scaled,
@@ -27,7 +26,8 @@ from siffra.engine.native.vector import (
     store_rows,
     zeros,
 )
-from siffra.kernels import compiled, parallel
+from siffra.engine.native.simd_math import store
+from siffra.system.jit import compiled, parallel
 
 _LINE = 16
 """Floats of a line of the cache."""

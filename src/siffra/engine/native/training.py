@@ -11,12 +11,12 @@ from siffra.engine.governor import Pieces, shared_out
 from siffra.engine.native import dense
 from siffra.engine.native.gather import scale_of
 from siffra.engine.native.grid import zeros_on_lines
-from siffra.engine.native.ink import Ink, Turned
 from siffra.engine.native.layout import Layout
 from siffra.engine.native.matrices import tiled
 from siffra.engine.native.placement import Placement
+from siffra.engine.native.sparse import Ink, Turned
+from siffra.engine.network import Network
 from siffra.errors import ConfigError
-from siffra.network import Network
 
 Memory = Mapping[str, np.ndarray]
 """All that a next step depends on, beside its images and draws, by name."""

@@ -7,8 +7,7 @@ from numba.extending import overload
 
 from siffra.engine.native.conv import LANES
 from siffra.engine.native.gather import ask_for
-from siffra.engine.native.lanewise import clamped, ramp, rounded_down, spread, store, where_above
-from siffra.engine.native.vector import (
+from siffra.engine.native.simd import (
     gathered,
     high_zeros,
     intrinsic,
@@ -19,7 +18,8 @@ from siffra.engine.native.vector import (
     pointer,
     splat,
 )
-from siffra.kernels import apart, inner, parallel
+from siffra.engine.native.simd_math import clamped, ramp, rounded_down, spread, store, where_above
+from siffra.system.jit import apart, inner, parallel
 
 _FEW = 8
 """Images that a thread warps one after the other, with the same work space."""
@@ -40,7 +40,7 @@ def framed_floats(height: int, width: int, channels: int) -> int:
 def gather_warped(images, order, maps, scale, places, out):
     """`gather` of (n, height, width, channels) images, each through its own of the `maps`.
 
-    `maps` (n, 2, 3) say where each pixel comes from: see `siffra.engine.draws.epoch_maps`. What
+    `maps` (n, 2, 3) say where each pixel comes from: see `siffra.engine.rng.epoch_maps`. What
     comes out is that of `siffra.data.shifts.warp`, to float32's rounding.
     """
     for few in prange((order.size + _FEW - 1) // _FEW):

@@ -10,17 +10,17 @@ import torch
 from torch import nn
 
 from siffra.config import Model, ModuleModel, Training
-from siffra.cores import available_cores
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EpochEnd, Fitted
-from siffra.engine.draws import initial_weights
+from siffra.engine.network import build_network
 from siffra.engine.process import alone
+from siffra.engine.rng import initial_weights
 from siffra.engine.schedule import training_orders
 from siffra.engine.torch.network import TorchNetwork
 from siffra.engine.torch.own import expect_logits, make_module
 from siffra.engine.torch.training import TorchTraining, as_input
 from siffra.errors import ConfigError, ModelFileError
-from siffra.network import build_network
+from siffra.system.cores import available_cores
 
 _AT_ONCE = 1000
 """Images that are predicted at a time; more leave the cache, and may not fit a GPU."""

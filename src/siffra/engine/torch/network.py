@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812  its usual name
 from torch import Tensor, nn
 
-from siffra.network import NORM_EPSILON, NORM_MOMENTUM, Conv, Dense, Network, is_trained
+from siffra.engine.network import NORM_EPSILON, NORM_MOMENTUM, Conv, Dense, Network, is_trained
 
 Scales = Iterator[Mapping[str, np.ndarray]]
-"""What `siffra.engine.draws.dropout_scales` draws."""
+"""What `siffra.engine.rng.dropout_scales` draws."""
 
 _ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu, "tanh": torch.tanh, None: lambda z: z}
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from siffra.config import Training
 from siffra.data.dataset import Images
 from siffra.data.shifts import warp
-from siffra.engine.draws import dropout_scales, epoch_maps
+from siffra.engine.rng import dropout_scales, epoch_maps
 from siffra.engine.schedule import ema_decay, learning_rates
 from siffra.engine.torch.network import TorchNetwork
 from siffra.engine.torch.optimizers import Descent, Weight

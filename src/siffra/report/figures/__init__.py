@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.figure import Figure
 
-from siffra.examination import Examined
-from siffra.lab.demands import OF_IMAGES
-from siffra.lab.examined import by_seed
-from siffra.lab.plan import EXAMINED, Level
-from siffra.lab.plan import Figure as Kind
-from siffra.lab.texts import safe_name
-from siffra.lab.verdicts import Answers, ExperimentAnswer, LevelAnswer, QuestionAnswer
+from siffra.lab.answers import Answers, ExperimentAnswer, LevelAnswer, QuestionAnswer
+from siffra.lab.plan.demands import OF_IMAGES
+from siffra.lab.plan.plan import EXAMINED, Level
+from siffra.lab.plan.plan import Figure as Kind
+from siffra.lab.plan.texts import safe_name
+from siffra.lab.stats.diagnostics import by_seed
 from siffra.report.figures import (
     calibration,
     classes,
@@ -27,9 +26,10 @@ from siffra.report.figures import (
 )
 from siffra.report.figures.shifts import Named
 from siffra.report.figures.style import Drawing, for_page
-from siffra.report.labels import level_name, short_level_name, varied_name
-from siffra.report.sentences import capital
-from siffra.report.words import Words
+from siffra.report.text.labels import level_name, short_level_name, varied_name
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
+from siffra.training.diagnostics import Examined
 
 __all__ = [
     "OF_EXPERIMENTS",

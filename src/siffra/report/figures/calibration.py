@@ -3,11 +3,11 @@
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from siffra.lab.examined import trust
+from siffra.lab.stats.diagnostics import trust
 from siffra.report.figures import style
 from siffra.report.figures.shifts import Named, examined_sets
-from siffra.report.sentences import capital
-from siffra.report.words import Words
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
 
 
 def draw(levels: Named, words: Words, title: str) -> Figure:

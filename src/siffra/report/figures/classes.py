@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from siffra.lab.statistics import Summary, summarise
-from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
+from siffra.lab.answers import LevelAnswer, QuestionAnswer
+from siffra.lab.stats.estimates import Summary, summarise
 from siffra.report.figures import confusion, style
-from siffra.report.labels import class_name, sets_of, short_level_name, varied_name
-from siffra.report.sentences import capital
-from siffra.report.words import Words
+from siffra.report.text.labels import class_name, sets_of, short_level_name, varied_name
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
 
 
 def draw(answer: QuestionAnswer, words: Words) -> Figure:

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 
-from siffra.lab.verdicts import ExperimentAnswer, LevelAnswer, QuestionAnswer
+from siffra.lab.answers import ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report.figures import style
-from siffra.report.labels import LONG_NAME, class_name, confused_sets
-from siffra.report.sentences import capital
-from siffra.report.words import Words
-from siffra.run import Record
+from siffra.report.text.labels import LONG_NAME, class_name, confused_sets
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
+from siffra.training.run import Record
 
 Seen = TypeVar("Seen", LevelAnswer, ExperimentAnswer)
 

@@ -5,12 +5,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from siffra.lab.statistics import curve
-from siffra.lab.verdicts import QuestionAnswer
+from siffra.lab.answers import QuestionAnswer
+from siffra.lab.stats.estimates import curve
 from siffra.report.figures import style
-from siffra.report.labels import sets_of, short_level_name, varied_name
-from siffra.report.sentences import capital
-from siffra.report.words import Words
+from siffra.report.text.labels import sets_of, short_level_name, varied_name
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
 
 _MANY = 7
 

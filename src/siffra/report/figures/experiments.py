@@ -8,16 +8,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from siffra.examination import Examined
-from siffra.lab.examined import by_seed
-from siffra.lab.plan import Figure as Kind
-from siffra.lab.statistics import Summary
-from siffra.lab.verdicts import ExperimentAnswer
+from siffra.lab.answers import ExperimentAnswer
+from siffra.lab.plan.plan import Figure as Kind
+from siffra.lab.stats.diagnostics import by_seed
+from siffra.lab.stats.estimates import Summary
 from siffra.report.figures import confusion, style
 from siffra.report.figures.shifts import Named
-from siffra.report.labels import sets_of, spans_decades
-from siffra.report.sentences import capital
-from siffra.report.words import Words
+from siffra.report.text.labels import sets_of, spans_decades
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
+from siffra.training.diagnostics import Examined
 
 
 def shown(kind: Kind, experiments: Sequence[ExperimentAnswer]) -> list[ExperimentAnswer]:

@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from siffra.lab.statistics import Summary
+from siffra.lab.stats.estimates import Summary
 from siffra.report.figures import style
-from siffra.report.labels import spans_decades
-from siffra.report.sentences import capital
-from siffra.report.words import Words
+from siffra.report.text.labels import spans_decades
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
 from siffra.search.answer import Point, SearchAnswer, front
 
 

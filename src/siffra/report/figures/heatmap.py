@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from siffra.lab.statistics import Summary
-from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
-from siffra.report import numbers
+from siffra.lab.answers import LevelAnswer, QuestionAnswer
+from siffra.lab.stats.estimates import Summary
 from siffra.report.figures import style
-from siffra.report.labels import knob_name, sets_of, value_name
-from siffra.report.sentences import capital
-from siffra.report.words import Words
+from siffra.report.text import numbers
+from siffra.report.text.labels import knob_name, sets_of, value_name
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
 
 _BEST = style.OKABE_ITO[1]
 

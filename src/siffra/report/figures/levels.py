@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
-from siffra.lab.statistics import Summary
-from siffra.lab.verdicts import LevelAnswer, QuestionAnswer
+from siffra.lab.answers import LevelAnswer, QuestionAnswer
+from siffra.lab.stats.estimates import Summary
 from siffra.report.figures import style
-from siffra.report.labels import (
+from siffra.report.text.labels import (
     are_numbered,
     knob_axis_name,
     on_a_scale,
@@ -21,9 +21,9 @@ from siffra.report.labels import (
     short_level_name,
     spans_decades,
 )
-from siffra.report.sentences import capital
-from siffra.report.words import Words
-from siffra.run import Record
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
+from siffra.training.run import Record
 
 _COLOUR, _REPORTED = style.OKABE_ITO[0], style.OKABE_ITO[1]
 _AXIS = 44

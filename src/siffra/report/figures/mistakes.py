@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from siffra.data.dataset import Dataset, class_labels
-from siffra.lab.examined import BySeed
+from siffra.lab.stats.diagnostics import BySeed
 from siffra.report.figures import style
 from siffra.report.figures.shifts import Named, examined_sets
-from siffra.report.sentences import capital
-from siffra.report.words import Words
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
 
 MOST = 8
 """Pictures in a row."""

@@ -7,12 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
-from siffra.examination import MAP_PIXELS
-from siffra.lab.examined import BySeed
+from siffra.lab.stats.diagnostics import BySeed
 from siffra.report.figures import style
 from siffra.report.figures.shifts import Named
-from siffra.report.sentences import capital
-from siffra.report.words import Words
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
+from siffra.training.diagnostics import MAP_PIXELS
 
 _COLUMNS = 3
 _CONTOURS = (0.25, 0.5, 0.9)

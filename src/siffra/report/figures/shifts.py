@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
-from siffra.lab.examined import WAYS, BySeed, Way, places, shift_curve
+from siffra.lab.stats.diagnostics import WAYS, BySeed, Way, places, shift_curve
 from siffra.report.figures import style
-from siffra.report.labels import SETS
-from siffra.report.sentences import capital
-from siffra.report.words import Words
+from siffra.report.text.labels import SETS
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
 
 Named = Sequence[tuple[str, BySeed]]
 """What the lines are called, and the examinations that each rests on."""

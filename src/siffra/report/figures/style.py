@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import Formatter, FuncFormatter
 
-from siffra.report.words import Words
+from siffra.report.text.messages import Words
 
 INK, FAINT, PAPER = "#22262b", "#d9dde1", "#fefefe"
 """Sentinels as well as colours: `for_page` replaces them by the page's own."""

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from siffra.report.figures import style
 from siffra.report.figures.shifts import Named
-from siffra.report.sentences import capital
-from siffra.report.words import Words
+from siffra.report.text.messages import Words
+from siffra.report.text.narrative import capital
 
 _COLUMNS = 8
 _SPACE = 0.12

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from fastapi import Depends, Path, Query
 from pydantic import BaseModel, ConfigDict
 
-from siffra.report.words import Words
-from siffra.web.words import page_words
+from siffra.report.text.messages import Words
+from siffra.web.messages import page_words
 
 LabId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 RunKey = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, Response
 
-from siffra.lab.shelf import KeptLab
-from siffra.report.repeat import lab_file
+from siffra.lab.history import KeptLab
+from siffra.report.text.repeat import lab_file
 from siffra.web import labs
+from siffra.web.errors import Refusal
 from siffra.web.listing import each_readable
-from siffra.web.messages import Task
-from siffra.web.refusal import Refusal
+from siffra.web.protocol import Task
 from siffra.web.routes.common import LabId, Language
-from siffra.web.workplace import Here, Workplace
+from siffra.web.state import Here, Workplace
 
 # A report brings its style and its figures within its one file, and needs no script.
 REPORT_POLICY = (

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Path
 
 from siffra.data.load import DataSource
 from siffra.web import playground
+from siffra.web.errors import Refusal
 from siffra.web.models import examined, shipped_examination
 from siffra.web.playground import Picture
-from siffra.web.refusal import Refusal
 from siffra.web.routes.common import Language, ModelName
+from siffra.web.state import Here
 from siffra.web.uploads import PictureFile, digit_in
-from siffra.web.workplace import Here
 
 router = APIRouter(prefix="/api")
 

@@ -9,17 +9,17 @@ from fastapi.responses import Response
 from pydantic import StringConstraints
 
 from siffra.config import OwnModel
-from siffra.report.data_files import record_rows, runs_csv, runs_parquet
-from siffra.report.words import Words
-from siffra.run import Record
-from siffra.store import Store
+from siffra.report.render.files import record_rows, runs_csv, runs_parquet
+from siffra.report.text.messages import Words
+from siffra.store.store import Store
+from siffra.training.run import Record
 from siffra.web import runs
+from siffra.web.errors import Refusal
 from siffra.web.labs import title
-from siffra.web.messages import Task
 from siffra.web.models import examined
-from siffra.web.refusal import Refusal
+from siffra.web.protocol import Task
 from siffra.web.routes.common import Language, Nothing, RunKey
-from siffra.web.workplace import Here, Workplace
+from siffra.web.state import Here, Workplace
 
 Condition = Annotated[str, StringConstraints(max_length=200)]
 Where = Annotated[list[Condition], Query(max_length=runs.MOST_CONDITIONS)]

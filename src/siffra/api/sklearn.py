@@ -1,0 +1,364 @@
+"""siffra's networks as a scikit-learn classifier; needs the extra `siffra[sklearn]`."""
+
+from __future__ import annotations
+
+import math
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from siffra.api.arguments import make_engine
+from siffra.config import GREATEST_SEED, KNOBS, Setting
+from siffra.data.dataset import Dataset, Images
+from siffra.engine.base import EpochEnd, Fitted
+from siffra.errors import ConfigError
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.utils import check_random_state
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ModuleNotFoundError as error:
+    if error.name != "sklearn":
+        raise
+    raise ModuleNotFoundError(
+        "siffra.api.sklearn needs scikit-learn; `pip install 'siffra[sklearn]'` brings it.",
+        name=error.name,
+    ) from error
+
+_AT_ONCE = 256
+"""Rows are predicted so many at a time, the last of them filled up: so the probabilities of a row
+do not depend, to the last bit, on how many others are asked about."""
+_BYTE = 1 / 255
+_ONE_AT_A_TIME = threading.Lock()
+"""An engine's buffers are for one thread at a time, and joblib may call us from several."""
+
+
+class SiffraClassifier(ClassifierMixin, BaseEstimator):
+    """A dense or convolutional network of siffra's.
+
+    Rows of X are images, pixel by pixel, or any features. All of siffra's knobs are parameters
+    under their own names, with siffra's own defaults; None stands for a default that depends on
+    other knobs (`learning_rate` on `optimizer`, `layers` on `model`), or for a knob of the
+    convolutional model. `siffra train --help` says what each does.
+
+    Args:
+        model: `"dense"` or `"conv"`.
+        image_shape: (height, width) or (height, width, channels) of the image in a row. None: a
+            square, if the number of features has a whole root. A dense network on features as
+            they come needs none, unless it is to augment them.
+        scale: What features are multiplied by. `"auto"` is 1/255 for uint8; else the largest
+            absolute value in training becomes 1, all features having one scale, as the pixels of
+            an image do. Features of different units need a scaler of their own before this one.
+            1.0 leaves them as they are. Networks compute in float32.
+        engine: `"native"`, or `"torch"` for PyTorch, an extra.
+        threads: Threads to compute with; None: one per core. Results do not depend on it (with
+            PyTorch, but for rounding).
+        random_state: Decides the initial weights, the order of the rows and what else is drawn:
+            equal whole numbers give equal bits. It is what `siffra train --seed` is.
+
+    There are no sample weights: the engines have none.
+
+    Attributes:
+        classes_: The labels, sorted.
+        n_features_in_: Features of a row.
+        n_iter_: Epochs trained.
+        loss_curve_: The mean training loss of each epoch, in nats.
+        weights_: The weights by name, in Keras' shapes.
+        scale_: What features are multiplied by.
+
+    `fit` and `partial_fit` raise `siffra.errors.ConfigError` for a parameter that cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: Literal["dense", "conv"] = "dense",
+        *,
+        learning_rate: float | None = None,
+        batch_size: int = 140,
+        epochs: float = 20,
+        optimizer: str = "sgd",
+        momentum: float | None = None,
+        weight_decay: float | None = None,
+        schedule: str = "constant",
+        warmup: float | None = None,
+        label_smoothing: float = 0.0,
+        ema: float = 0.0,
+        augment: str = "none",
+        augment_move: float | None = None,
+        augment_rotate: float | None = None,
+        augment_clean: float | None = None,
+        augment_jitter: float | None = None,
+        layers: int | None = None,
+        neurons: int | Sequence[int] | None = None,
+        activation: str = "relu",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        conv_layers: int | None = None,
+        filters: int | Sequence[int] | None = None,
+        kernel_size: int | Sequence[int] | None = None,
+        strides: int | Sequence[int] | None = None,
+        padding: str | None = None,
+        pool_size: int | Sequence[int] | None = None,
+        pooling: str | None = None,
+        global_pooling: str | None = None,
+        space_to_depth: int | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        scale: float | Literal["auto"] = "auto",
+        engine: Literal["native", "torch"] = "native",
+        threads: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.model = model
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.optimizer = optimizer
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.warmup = warmup
+        self.label_smoothing = label_smoothing
+        self.ema = ema
+        self.augment = augment
+        self.augment_move = augment_move
+        self.augment_rotate = augment_rotate
+        self.augment_clean = augment_clean
+        self.augment_jitter = augment_jitter
+        self.layers = layers
+        self.neurons = neurons
+        self.activation = activation
+        self.batch_norm = batch_norm
+        self.dropout = dropout
+        self.conv_layers = conv_layers
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.padding = padding
+        self.pool_size = pool_size
+        self.pooling = pooling
+        self.global_pooling = global_pooling
+        self.space_to_depth = space_to_depth
+        self.image_shape = image_shape
+        self.scale = scale
+        self.engine = engine
+        self.threads = threads
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803  scikit-learn's name
+        """Train from scratch on rows X (n, features) with labels y (n,)."""
+        setting = self._setting()
+        x, y = self._checked(X, y, reset=True)
+        self._begin(x)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        self._train(setting, x, labels, self._seed, before=None)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:  # noqa: N803
+        """Train on for one epoch, on these rows alone.
+
+        The first call, unless `fit` came before, starts from scratch, needs all `classes` and
+        decides the scale. Weights, the optimizer's memory and the average of the weights are
+        carried on; order, augmentation and dropout are drawn anew in each call. `epochs` does not
+        count. A learning rate may be changed between calls, but for a schedule the number of
+        steps would have to be known. With the native engine only.
+        """
+        setting = self._setting(epochs=1)
+        if setting.training.schedule != "constant" or setting.training.warmup:
+            raise ConfigError(
+                "schedule, warmup: partial_fit does not know how many steps will follow; "
+                "leave them at their defaults."
+            )
+        if self.engine != "native":
+            raise ConfigError(f'engine: partial_fit needs "native"; found {self.engine!r}.')
+        first = not hasattr(self, "weights_")
+        if first and classes is None:
+            raise ValueError("classes: the first call of partial_fit needs all classes.")
+        x, y = self._checked(X, y, reset=first)
+        if first:
+            self._begin(x)
+            self.classes_ = np.unique(classes)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(f"classes: found {classes}; those of the first call {self.classes_}.")
+        unknown = np.setdiff1d(y, self.classes_)
+        if unknown.size:
+            raise ValueError(f"y: found {unknown}, which are none of the classes {self.classes_}.")
+        labels = np.searchsorted(self.classes_, y)
+        self._train(setting, x, labels, self._next_seed(), before=self._memory)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Probabilities (n, classes), float32, of rows X (n, features); columns as `classes_`.
+
+        Raises:
+            ConfigError: The training diverged, so that they are no numbers.
+        """
+        check_is_fitted(self, "weights_")
+        rows: Any = validate_data(self, X, reset=False, **_AS_IT_IS)
+        x = self._images(rows)
+        parts = [x[first : first + _AT_ONCE] for first in range(0, len(x), _AT_ONCE)]
+        # Filled up with rows of its own, since an engine may look at how many zeros there are.
+        parts[-1] = parts[-1][np.arange(_AT_ONCE) % len(parts[-1])]
+        with _ONE_AT_A_TIME:
+            found = [self._network.predict(part) for part in parts]
+        shares = np.concatenate(found)[: len(x)]
+        if np.isnan(shares).any():
+            raise ConfigError(
+                "the training diverged: what it predicts are no numbers; lower learning_rate."
+            )
+        return shares
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """The likeliest label of each row of X."""
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[likeliest]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the network itself, which has an engine's buffers: the weights make it anew."""
+        state: Any = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_network"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the network anew, to compute with all threads that there are here."""
+        super().__setstate__(state)
+        if hasattr(self, "weights_"):
+            self._network = self._loaded(threads=None)
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
+        checked: Any = validate_data(self, X, y, reset=reset, **_AS_IT_IS)
+        check_classification_targets(checked[1])
+        return checked
+
+    def _setting(self, **knobs: Any) -> Setting:
+        """What the parameters say, `knobs` put over them."""
+        told = {name: _plain(getattr(self, name)) for name in KNOBS} | knobs
+        return Setting.from_knobs({k: value for k, value in told.items() if value is not None})
+
+    def _begin(self, x: np.ndarray) -> None:
+        """Decide what holds for all of a training."""
+        self._seed = _seed_of(self.random_state)
+        self._calls = 0
+        self._shape = self._shape_of(x.shape[1])
+        self.scale_ = self._scale_for(x)
+        self._memory: Mapping[str, np.ndarray] | None = None
+        self.loss_curve_: list[float] = []
+
+    def _next_seed(self) -> int:
+        if self._calls == 0:
+            return self._seed
+        path = np.random.SeedSequence(self._seed, spawn_key=(self._calls,))
+        return int(path.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+    def _train(
+        self,
+        setting: Setting,
+        x: np.ndarray,
+        labels: np.ndarray,
+        seed: int,
+        before: Mapping[str, np.ndarray] | None,
+    ) -> None:
+        images = Images(self._images(x), labels.astype(np.int64))
+        dataset = _training_on(images, len(self.classes_))
+        losses: list[float] = []
+
+        def end_epoch(end: EpochEnd, fitted: Fitted) -> None:
+            losses.append(end.loss)
+
+        with _ONE_AT_A_TIME:
+            engine: Any = make_engine(self.threads, self.engine)
+            about = (setting.model, setting.training, dataset, seed)
+            if self.engine == "native":
+                fitted, memory = engine.go_on(*about, before, end_epoch)
+            else:
+                fitted, memory = engine.fit(*about, end_epoch), None
+        self._memory = memory
+        self._trained, self._engine = setting.model, self.engine
+        self._calls += 1
+        self.loss_curve_ += losses
+        self.n_iter_ = len(self.loss_curve_)
+        self.weights_ = fitted.weights()
+        self._network = self._loaded(self.threads)
+        if not np.isfinite(losses[-1]):
+            _warn_of_divergence()
+
+    def _loaded(self, threads: int | None) -> Fitted:
+        """The network with its weights, free of what it was trained with."""
+        engine = make_engine(threads, self._engine)
+        return engine.load(self._trained, self._shape, len(self.classes_), self.weights_)
+
+    def _images(self, x: np.ndarray) -> np.ndarray:
+        """Rows as an engine takes them, (n, height, width, channels), of numbers it may scale."""
+        if x.dtype != np.uint8 or self.scale_ != _BYTE:
+            x = x.astype(np.float32) * np.float32(self.scale_)
+        # Kernels are compiled for arrays that may be written; joblib's may not.
+        return np.require(x, requirements=["C", "A", "W"]).reshape(len(x), *self._shape)
+
+    def _scale_for(self, x: np.ndarray) -> float:
+        if isinstance(self.scale, Real) and 0 < float(self.scale) < math.inf:
+            return float(self.scale)
+        if self.scale != "auto":
+            raise ConfigError(
+                f'scale: found {self.scale!r}; it must be "auto" or a number above 0.'
+            )
+        if x.dtype == np.uint8:
+            return _BYTE
+        largest = float(np.abs(x).max())
+        # The reciprocal of the very smallest numbers is no float32.
+        return 1 / largest if largest > 1e-30 else 1.0
+
+    def _shape_of(self, features: int) -> tuple[int, int, int]:
+        if self.image_shape is not None:
+            shape = tuple(_plain(side) for side in self.image_shape)
+            given = (*shape, 1) if len(shape) == 2 else shape
+            if len(given) != 3 or math.prod(given) != features:
+                raise ConfigError(
+                    f"image_shape: found {shape}, but a row has {features} features; it must be "
+                    "(height, width) or (height, width, channels) of as many."
+                )
+            return given
+        side = math.isqrt(features)
+        if side**2 == features:
+            return side, side, 1
+        if self.model != "dense" or self.augment != "none":
+            raise ConfigError(
+                f"image_shape: {features} features are no square image; say (height, width) or "
+                "(height, width, channels)."
+            )
+        return 1, features, 1
+
+
+_AS_IT_IS: Mapping[str, Any] = {"dtype": [np.float32, np.uint8], "order": "C"}
+"""How scikit-learn hands over X: bytes as they are, all else as float32."""
+
+
+def _seed_of(state: Any) -> int:
+    """A whole number is the seed itself, also one that NumPy's `RandomState` cannot take."""
+    if not isinstance(state, Integral):
+        return int(check_random_state(state).randint(2**31 - 1))
+    if not 0 <= int(state) <= GREATEST_SEED:
+        raise ConfigError(f"random_state: found {state}; it must be from 0 to 2**63 - 1.")
+    return int(state)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays, which a grid search may bring, as Python's own."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _training_on(images: Images, classes: int) -> Dataset:
+    """A data set to train on and nothing else."""
+    none = Images(images.x[:0], images.y[:0])
+    return Dataset("rows", classes, images, none, none, shifted={}, fingerprint="")
+
+
+def _warn_of_divergence() -> None:
+    warnings.warn(
+        "the training diverged: its loss is no longer a number; lower learning_rate.",
+        ConvergenceWarning,
+        stacklevel=4,
+    )

@@ -1,0 +1,157 @@
+"""From records to answers: what each claim's verdict is, and what was seen at each level.
+
+How a verdict is reached is `siffra.lab.stats.decisions`'s, and in how many looks,
+`siffra.lab.stats.rounds`'.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from siffra.lab.plan.plan import Experiment, Plan, Question
+from siffra.lab.stats.decisions import ClaimAnswer, Verdict
+from siffra.lab.stats.edges import Edge, edges_of_best
+from siffra.lab.stats.estimates import Summary, summarise
+from siffra.lab.stats.interactions import Interaction, Loss
+from siffra.lab.stats.levels import (
+    LevelAnswer,
+    Records,
+    RepeatedRuns,
+    accuracies_of,
+    see_level,
+    sets_of,
+    standing,
+)
+from siffra.lab.stats.rounds import Look, Rounds, judge_rounds
+from siffra.training.run import Record
+
+__all__ = [
+    "Answers",
+    "ClaimAnswer",
+    "Edge",
+    "ExperimentAnswer",
+    "Interaction",
+    "LevelAnswer",
+    "Look",
+    "Loss",
+    "QuestionAnswer",
+    "Records",
+    "Verdict",
+    "answer",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAnswer:
+    """A question with all that was found.
+
+    `best` is the index of the level with the highest mean validation accuracy (0 while there is
+    none), to which a run that diverged adds nothing, and `edge` names the varied knobs of which
+    that level has the largest or smallest value tried (so that a better one may lie beyond).
+    `interactions` has one for each order of
+    two varied knobs, if all combinations were tried; else none.
+    """
+
+    question: Question
+    levels: tuple[LevelAnswer, ...]
+    claims: tuple[ClaimAnswer, ...]
+    best: int
+    edge: tuple[Edge, ...]
+    interactions: tuple[Interaction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentAnswer(RepeatedRuns):
+    """An experiment with what was found, over seeds: see `LevelAnswer` for runs that diverged."""
+
+    experiment: Experiment
+    records: tuple[Record, ...]
+    accuracy: Mapping[str, Summary]
+    seconds: Summary
+    diverged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Everything a report says. Claims of all questions are judged together (Holm).
+
+    `looks` has those that were made, of a lab that adds seeds until it is decided. `missing` is
+    the number of runs that the answers should rest on and that are not there.
+    """
+
+    plan: Plan
+    questions: tuple[QuestionAnswer, ...]
+    experiments: tuple[ExperimentAnswer, ...]
+    looks: tuple[Look, ...] = ()
+    missing: int = 0
+
+
+def answer(plan: Plan, records: Records) -> Answers:
+    """Answer every question of `plan` from the `records` of its runs.
+
+    Records may be missing (a lab that was stopped, or is still going on): each claim is judged
+    by the seeds that all its levels have, and is inconclusive with fewer than two of them. Such
+    verdicts are provisional: to stop as soon as one pleases is to look too often.
+    """
+    rounds = judge_rounds(plan, records)
+    most = range(plan.looks[-1]) if plan.looks else plan.seeds
+    experiments = tuple(_see_experiment(e, plan.seeds, records) for e in plan.experiments)
+    questions = tuple(
+        _answer_question(
+            question,
+            i,
+            rounds,
+            [see_level(question, level, most, records) for level in question.levels],
+        )
+        for i, question in enumerate(plan.questions)
+    )
+    return Answers(
+        plan=plan,
+        questions=questions,
+        experiments=experiments,
+        looks=rounds.looks,
+        missing=_missing(plan, rounds, questions, experiments),
+    )
+
+
+def _missing(
+    plan: Plan,
+    rounds: Rounds,
+    questions: Sequence[QuestionAnswer],
+    experiments: Sequence[ExperimentAnswer],
+) -> int:
+    of_levels = sum(
+        max(0, due - len(level.records))
+        for answered, levels in zip(questions, rounds.due, strict=True)
+        for level, due in zip(answered.levels, levels, strict=True)
+    )
+    return of_levels + sum(len(plan.seeds) - len(found.records) for found in experiments)
+
+
+def _answer_question(
+    question: Question, number: int, rounds: Rounds, levels: Sequence[LevelAnswer]
+) -> QuestionAnswer:
+    scores = [standing(level.records) for level in levels]
+    best = max(range(len(scores)), key=lambda i: -math.inf if math.isnan(scores[i]) else scores[i])
+    return QuestionAnswer(
+        question=question,
+        levels=tuple(levels),
+        claims=tuple(rounds.claims[number, i] for i in range(len(question.claims))),
+        best=best,
+        edge=edges_of_best(question, question.levels[best]) if levels[best].trained else (),
+        interactions=tuple(found for (of, _), found in rounds.interactions.items() if of == number),
+    )
+
+
+def _see_experiment(
+    experiment: Experiment, seeds: Sequence[int], records: Records
+) -> ExperimentAnswer:
+    keys = [(experiment.setting, seed) for seed in seeds]
+    runs = tuple(records[key] for key in keys if key in records)
+    return ExperimentAnswer(
+        experiment=experiment,
+        records=runs,
+        accuracy=accuracies_of(runs, sets_of(records.values())),
+        seconds=summarise([run.seconds for run in runs], "ratio"),
+        diverged=sum(run.diverged for run in runs),
+    )

@@ -1,0 +1,100 @@
+"""How long runs take: as long as like runs took, else what a rough count of their work says."""
+
+import time
+from functools import cache
+
+import numpy as np
+
+from siffra.config import EstimatorModel, Model, ModuleModel, Setting
+from siffra.data.dataset import Dataset
+from siffra.engine.base import Engine
+from siffra.engine.choice import ESTIMATORS
+from siffra.engine.network import build_network
+from siffra.engine.process import hold_blas
+from siffra.store.store import Store
+from siffra.training.run import Record, curve_images, this_machine
+
+Like = tuple[Model, int]
+"""What an epoch's cost depends on: the model and the batch size."""
+
+_STEP = 2e-5
+"""Seconds that a step takes for each layer beside its arithmetic."""
+_STEP_OF_A_MODULE = 0.01
+"""Seconds of a step of a user's module, until runs of such have shown what it is."""
+_FIT = 10.0
+"""Seconds of an estimator's fit and its scores, likewise."""
+
+
+class Costs:
+    """Predicts the wall seconds of runs on `dataset`, training and scoring, without compiling.
+
+    The cost of an epoch depends on the model and the batch size alone. Where both are known from
+    runs on this machine, as many at a time, it is what those took. Else it is the count of
+    multiplications over this machine's rate of matrix products, corrected by how far that was off
+    for known runs of the same kind of model; without any, it can be off by a factor of three or so.
+    """
+
+    def __init__(self, dataset: Dataset, engine: Engine, store: Store, jobs: int = 1) -> None:
+        self._dataset = dataset
+        self._rate = cache(lambda: multiplications_per_second(engine.threads))
+        self._known: dict[Like, float] = {}
+        self._counted = cache(self._count)
+        self._correction = cache(self._correct)
+        machine = this_machine(engine.threads).model_copy(update={"jobs": jobs})
+        for name in (engine.name, ESTIMATORS):
+            for model, batch_size, seconds in store.epoch_seconds(
+                dataset=dataset.name, engine=name, machine=machine
+            ):
+                self._known[model, batch_size] = seconds
+
+    def learn(self, record: Record) -> None:
+        """Take note of what a run on this machine took."""
+        seconds = (record.seconds + record.scoring_seconds) / record.training.epochs
+        self._known[record.model, record.training.batch_size] = seconds
+        self._correction.cache_clear()
+
+    def seconds(self, setting: Setting) -> float:
+        """Predicted wall seconds of a run."""
+        like = setting.model, setting.training.batch_size
+        an_epoch = self._known.get(like)
+        if an_epoch is None:
+            an_epoch = self._counted(like) * self._correction(setting.model.kind)
+        return setting.training.epochs * an_epoch
+
+    def _correct(self, kind: str) -> float:
+        """How much longer than counted the known models of a kind take, the geometric mean."""
+        ratios = [
+            seconds / self._counted(like)
+            for like, seconds in self._known.items()
+            if like[0].kind == kind and seconds > 0
+        ]
+        return float(np.exp(np.mean(np.log(ratios)))) if ratios else 1.0
+
+    def _count(self, like: Like) -> float:
+        """Seconds of an epoch, from the work in it."""
+        model, batch_size = like
+        images = len(self._dataset.train)
+        steps = -(-images // batch_size)
+        if isinstance(model, EstimatorModel):
+            return _FIT
+        if isinstance(model, ModuleModel):
+            return steps * _STEP_OF_A_MODULE
+        network = build_network(model, self._dataset.image_shape, self._dataset.classes)
+        scored = sum(map(len, curve_images(self._dataset).values()))
+        # Training multiplies three times: forward, for the weights, for the layer below.
+        products = (3 * images + scored) * network.multiplications
+        return products / self._rate() + steps * len(network.layers) * _STEP
+
+
+@cache
+def multiplications_per_second(threads: int) -> float:
+    """Multiply-adds a second in float32 matrix products on this machine; takes about 0.1 s."""
+    side = 768
+    ones = np.ones((side, side), np.float32)
+    times = []
+    with hold_blas(threads):
+        for _ in range(4):
+            started = time.perf_counter()
+            np.dot(ones, ones)
+            times.append(time.perf_counter() - started)
+    return side**3 / min(times)

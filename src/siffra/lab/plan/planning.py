@@ -1,0 +1,401 @@
+"""From a lab file to a plan: every level becomes a setting that can be run, or is refused."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from siffra.config import OwnModel, Setting
+from siffra.data.dataset import SHIFTED, Dataset
+from siffra.data.load import DataSource
+from siffra.errors import ConfigError, LabFileError, did_you_mean
+from siffra.lab.plan.default_figures import default_figures
+from siffra.lab.plan.demands import check_demands
+from siffra.lab.plan.format import (
+    EXPERIMENTS,
+    MOST_LEVELS,
+    MOST_SEEDS,
+    ClaimTable,
+    ExperimentTable,
+    QuestionTable,
+)
+from siffra.lab.plan.labfile import LabFile
+from siffra.lab.plan.plan import Claim, Experiment, Level, Metric, Plan, Question, shared_knobs
+from siffra.lab.plan.presets import is_due, length_of, questions_of
+from siffra.lab.plan.settings import Cut, Part, assemble, of_use
+from siffra.lab.stats.interim import doubling
+
+
+def plan_lab(
+    lab: LabFile,
+    dataset: Dataset,
+    *,
+    preset: str | None = None,
+    epochs: int | None = None,
+    seeds: int | None = None,
+    only: Collection[str] = (),
+    until_decided: bool = False,
+    max_seeds: int | None = None,
+) -> Plan:
+    """Work out every run that `lab` asks for.
+
+    Args:
+        lab: What `read_lab` gave.
+        dataset: What it will be trained on; networks that its images do not allow are refused.
+        preset: `quick`, `standard` or `full`: a cap on epochs and a number of seeds; None: the one
+            that the lab file names, which is `full` if it names none.
+        epochs: Train every run for exactly so many epochs, whatever preset and lab file say.
+            (Neither this nor a preset's cap touches a question that varies or retunes `epochs`.)
+        seeds: Number of seeds, in place of the preset's; they are 0, 1, 2, ...
+        only: Ids of the questions to plan (`experiments` for those); empty: all that the preset
+            asks.
+        until_decided: Add seeds for the claims that are still open, at looks that double.
+        max_seeds: Seeds at the last of those looks; without it, four times those of the first.
+
+    Raises:
+        LabFileError: The file asks for what cannot be run or compared; the text names the key.
+        ConfigError: `preset`, `epochs`, `seeds` or `only` is wrong.
+    """
+    preset = preset or lab.preset
+    cap, count = length_of(lab, preset)
+    if epochs is not None and epochs < 1:
+        raise ConfigError(f"epochs: found {epochs}; it must be 1 or more.")
+    chosen = _chosen(lab, only)
+    cut = Cut(epochs or cap, exact=epochs is not None)
+
+    def asked(table: QuestionTable | ExperimentTable) -> bool:
+        return bool(only) or is_due(table, preset)
+
+    ids = {table.id for table in lab.questions if table.id in chosen and asked(table)}
+    tables, stand_ins = questions_of(lab, preset, ids)
+    questions = [
+        _question(table, f"questions[{number}]", lab, dataset, cut, examines=preset != "quick")
+        for number, table in enumerate(tables, start=1)
+        if table.id in ids
+    ]
+    experiments = [
+        _experiment(table, f"experiments[{number}]", lab, dataset, cut)
+        for number, table in enumerate(lab.experiments, start=1)
+        if EXPERIMENTS in chosen and asked(table)
+    ]
+    first = _seeds(seeds if seeds is not None else count)
+    return Plan(
+        title=lab.title,
+        source=lab.source,
+        digest=lab.digest,
+        preset=preset,
+        epochs=cut.epochs,
+        seeds=first,
+        questions=tuple(questions),
+        experiments=tuple(experiments),
+        exact=cut.exact,
+        only=tuple(only),
+        looks=_looks(len(first), until_decided, max_seeds),
+        stand_ins=stand_ins,
+        left_out=tuple(t.id for t in (*lab.questions, *lab.experiments) if not asked(t)),
+    )
+
+
+def plan_vary(
+    vary: Mapping[str, Sequence[Any]],
+    fixed: Mapping[str, Any],
+    dataset: Dataset,
+    *,
+    seeds: int = 5,
+    data: DataSource | None = None,
+    until_decided: bool = False,
+    max_seeds: int | None = None,
+    base: Mapping[str, Any] | None = None,
+    examines: bool = False,
+) -> Plan:
+    """A plan of one question: what the knobs in `vary` do, all others being as in `fixed`.
+
+    All combinations of the values are compared; each is claimed to be better than the first, in
+    accuracy on test. `base` has a recipe's knobs, which the others override. `data` says where
+    `dataset` is from; it is only kept, for the report.
+    `until_decided` and `max_seeds` are as for `plan_lab`. If it `examines`, networks are looked
+    into for figures of how they bear shifts and of their mistakes, where that costs little.
+
+    Raises:
+        ConfigError: A knob or a value is wrong, or there is nothing to compare.
+    """
+    if not isinstance(vary, Mapping):
+        raise ConfigError(f"levels: found {vary!r}; give a dict, as {{'neurons': [8, 16]}}.")
+    for knob, values in vary.items():
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise ConfigError(
+                f"{knob}: found {values!r}; give a list of values to compare, as [8, 16]."
+            )
+    if both := sorted(set(vary) & set(fixed)):
+        raise ConfigError(f"{both[0]}: it cannot be both varied and fixed.")
+    combinations = list(itertools.islice(_combinations(vary), MOST_LEVELS + 1))
+    if not 2 <= (count := len(combinations)) <= MOST_LEVELS:
+        many = f"more than {MOST_LEVELS:,}" if count > MOST_LEVELS else f"{count}"
+        raise ConfigError(
+            f"{', '.join(vary) or 'levels'}: found {many} to compare; give two values or more, "
+            f"{MOST_LEVELS:,} at most."
+        )
+    levels = tuple(
+        Level(knobs, (assemble([Part("base", base or {}), *parts], dataset)[0],), {})
+        for knobs in combinations
+        for parts in [[Part("", of_use(fixed, knobs, vary)), Part("", knobs)]]
+    )
+    if same := _first_same(levels):
+        raise ConfigError(_why_same(*same))
+    names = " and ".join(vary)
+    question = Question(
+        id="vary",
+        ask={"en": f"What does {names} do?", "sv": f"Vad gör {names.replace(' and ', ' och ')}?"},
+        note={},
+        vary=tuple(vary),
+        retune=(),
+        fixed=_shared(levels, vary),
+        levels=levels,
+        claims=tuple(_better_than_first(levels, i) for i in range(1, len(levels))),
+        figures=default_figures(tuple(vary), levels, dataset, examines=examines),
+    )
+    described = json.dumps(
+        {"vary": vary, "fixed": {**(base or {}), **fixed}}, default=list, sort_keys=True
+    )
+    return Plan(
+        title=question.ask,
+        source="vary",
+        digest=hashlib.sha256(described.encode()).hexdigest(),
+        preset="vary",
+        epochs=None,
+        seeds=_seeds(seeds),
+        questions=(question,),
+        experiments=(),
+        data=data,
+        looks=_looks(seeds, until_decided, max_seeds),
+    )
+
+
+def _seeds(count: int) -> tuple[int, ...]:
+    if not 1 <= count <= MOST_SEEDS:
+        raise ConfigError(f"seeds: found {count}; it must be from 1 to {MOST_SEEDS:,}.")
+    return tuple(range(count))
+
+
+def _looks(first: int, until_decided: bool, most: int | None) -> tuple[int, ...]:
+    if not until_decided:
+        if most is not None:
+            raise ConfigError("max_seeds: it is the end of until_decided, which was not asked for.")
+        return ()
+    if first < 2:
+        raise ConfigError(f"seeds: found {first}; until_decided starts from 2 or more.")
+    most = most if most is not None else min(MOST_SEEDS, 4 * first)
+    if not first < most <= MOST_SEEDS:
+        raise ConfigError(
+            f"max_seeds: found {most}; it must be from {first + 1} (more than the {first} seeds of "
+            f"the first look) to {MOST_SEEDS:,}."
+        )
+    return doubling(first, most).seeds
+
+
+def _chosen(lab: LabFile, only: Collection[str]) -> set[str]:
+    known = [question.id for question in lab.questions] + [EXPERIMENTS] * bool(lab.experiments)
+    for name in only:
+        if name not in known:
+            raise ConfigError(
+                f"only: {lab.source} has no question `{name}`; {did_you_mean(name, known)}"
+            )
+    return set(only or known)
+
+
+def _question(
+    table: QuestionTable, where: str, lab: LabFile, dataset: Dataset, cut: Cut, *, examines: bool
+) -> Question:
+    check_demands(table, f"{lab.source}: {where}", dataset)
+    if "epochs" in table.varied or "epochs" in table.retune:
+        cut = Cut()
+    shared = [Part("base", lab.base), Part(f"{where}.fixed", table.fixed)]
+    retuned = [Part(f"{where}.retune", knobs) for knobs in _combinations(table.retune)]
+
+    def level(part: Part) -> Level:
+        about = f"question {table.id}, level {_spelled(part.knobs)}"
+        lengths = dict(
+            assemble([*shared, part, combination], dataset, cut, lab.source, about)
+            for combination in retuned
+        )
+        return Level(part.knobs, tuple(lengths), {}, tuple(lengths.values()))
+
+    levels = tuple(level(part) for part in _parts(table, where))
+    if same := _first_same(levels):
+        raise LabFileError(f"{lab.source}: {where}: {_why_same(*same)}")
+    levels = _with_reported(levels, table, f"{lab.source}: {where}")
+    return Question(
+        id=table.id,
+        ask=table.ask,
+        note=table.note or {},
+        vary=table.varied,
+        retune=tuple(table.retune),
+        fixed=_shared(levels, (*table.varied, *table.retune)),
+        levels=levels,
+        claims=tuple(
+            _claim(claim, levels, f"{lab.source}: {where}.claims[{number}]")
+            for number, claim in enumerate(table.claims, start=1)
+        ),
+        figures=table.figures or default_figures(table.varied, levels, dataset, examines=examines),
+        by=table.by or {},
+    )
+
+
+def _parts(table: QuestionTable, where: str) -> Iterator[Part]:
+    """The varied knobs of each level."""
+    if table.levels is not None:
+        for number, knobs in enumerate(table.levels, start=1):
+            yield Part(f"{where}.levels[{number}]", knobs)
+    for knobs in _combinations(table.vary) if table.vary else ():
+        yield Part(f"{where}.vary", knobs)
+
+
+def _combinations(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    for values in itertools.product(*lists.values()):
+        yield dict(zip(lists, values, strict=True))
+
+
+def _first_same(levels: Sequence[Level]) -> tuple[Level, Level] | None:
+    """The first two levels of which a setting is the same."""
+    seen: dict[Setting, Level] = {}
+    for level in levels:
+        for setting in level.settings:
+            if setting in seen:
+                return seen[setting], level
+            seen[setting] = level
+    return None
+
+
+def _why_same(first: Level, second: Level) -> str:
+    names = dict.fromkeys((*first.knobs, *second.knobs))
+    differing = [name for name in names if first.knobs.get(name) != second.knobs.get(name)]
+    if not differing:
+        return f"level {_spelled(first.knobs)} is there twice."
+    told = f"levels {_spelled(first.knobs)} and {_spelled(second.knobs)} come out as the same run"
+    if differing == ["neurons"] and _has_no_neurons(first):
+        return f"{told}: neurons has no effect with layers = 0."
+    return f"{told}: {' and '.join(differing)} makes no difference here."
+
+
+def _has_no_neurons(level: Level) -> bool:
+    model = level.settings[0].model
+    return not isinstance(model, OwnModel) and not model.neurons
+
+
+def _with_reported(
+    levels: tuple[Level, ...], table: QuestionTable, where: str
+) -> tuple[Level, ...]:
+    reported = [dict(level.reported) for level in levels]
+    for number, figures in enumerate(table.reported, start=1):
+        at = f"{where}.reported[{number}].at"
+        found = _matching(figures.at, levels, at)
+        if len(found) > 1:
+            raise LabFileError(f"{at}: {len(found)} levels have {_spelled(figures.at)}; name one.")
+        reported[found[0]] |= figures.figures()
+    return tuple(
+        replace(level, reported=figures) for level, figures in zip(levels, reported, strict=True)
+    )
+
+
+def _matching(knobs: Mapping[str, Any], levels: Sequence[Level], where: str) -> list[int]:
+    """Indices of the levels that have `knobs`: the one that has no others, or else all."""
+    alone = [index for index, level in enumerate(levels) if level.knobs == knobs]
+    found = alone or [
+        index
+        for index, level in enumerate(levels)
+        if all(name in level.knobs and level.knobs[name] == knobs[name] for name in knobs)
+    ]
+    if not found:
+        known = "; ".join(_spelled(level.knobs) for level in levels[:30])
+        raise LabFileError(f"{where}: no level has {_spelled(knobs)}; levels: {known}.")
+    return found
+
+
+def _claim(table: ClaimTable, levels: Sequence[Level], where: str) -> Claim:
+    def indices(selectors: Sequence[Mapping[str, Any]], key: str) -> tuple[int, ...]:
+        found = [i for knobs in selectors for i in _matching(knobs, levels, f"{where}.{key}")]
+        return tuple(dict.fromkeys(found))
+
+    level = indices(table.level, "level")
+    against = table.against
+    if isinstance(against, tuple):
+        against = indices(against, "against")
+        if both := set(level) & set(against):
+            knobs = _spelled(levels[min(both)].knobs)
+            raise LabFileError(f"{where}: level {knobs} is compared with itself.")
+    return Claim(
+        id=table.id,
+        say=table.say,
+        metric=table.metric,
+        on=table.on,
+        target=table.target,
+        level=level,
+        against=against,
+        direction=table.direction,
+        margin=table.margin or _default_margin(table.metric, table.on),
+        epochs=table.epochs or _length_claimed([levels[i] for i in (*level, *_others(against))]),
+        reported=table.reported or {},
+    )
+
+
+def _others(against: tuple[int, ...] | float) -> tuple[int, ...]:
+    return against if isinstance(against, tuple) else ()
+
+
+def _length_claimed(levels: Sequence[Level]) -> int | float:
+    """The epochs that a claim is about which says nothing of them: all that its levels have.
+
+    Where nothing was cut short, that is any length (1), so that the claim can always be tested.
+    """
+    return max((own for level in levels for _, own in level.cut), default=1)
+
+
+def _default_margin(metric: Metric, on: str) -> float:
+    if metric in ("seconds", "seconds_to", "epochs_to"):
+        return 0.05
+    return 0.01 if on in SHIFTED else 0.002
+
+
+def _better_than_first(levels: Sequence[Level], index: int) -> Claim:
+    ours, first = (_spelled(levels[i].knobs) for i in (index, 0))
+    return Claim(
+        id=str(index + 1),
+        say={"en": f"{ours} is better than {first}.", "sv": f"{ours} är bättre än {first}."},
+        metric="accuracy",
+        on="test",
+        target=None,
+        level=(index,),
+        against=(0,),
+        direction="better",
+        margin=_default_margin("accuracy", "test"),
+        epochs=1,
+        reported={},
+    )
+
+
+def _shared(levels: Sequence[Level], varied: Collection[str]) -> dict[str, Any]:
+    """The knobs that all settings share, without those that are varied or retuned."""
+    alike = shared_knobs([setting for level in levels for setting in level.settings])
+    return {name: value for name, value in alike.items() if name not in varied}
+
+
+def _experiment(
+    table: ExperimentTable, where: str, lab: LabFile, dataset: Dataset, cut: Cut
+) -> Experiment:
+    parts = [Part("base", lab.base), Part(f"{where}.knobs", table.knobs)]
+    setting, length = assemble(parts, dataset, cut, lab.source, f"experiment {table.id}")
+    return Experiment(
+        id=table.id,
+        name=table.name,
+        note=table.note or {},
+        setting=setting,
+        reported=table.reported.figures(),
+        length=length,
+    )
+
+
+def _spelled(knobs: Mapping[str, Any]) -> str:
+    """`kernel_size = 8, strides = 3`."""
+    return ", ".join(f"{name} = {value}" for name, value in knobs.items())

@@ -1,0 +1,77 @@
+"""What a lab file names that lies outside of it: recipes' files, data, and functions for models.
+
+Files lie where the lab file does, wherever it is read from.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from siffra.config import Factory, load_factory
+from siffra.data.load import DataSource
+from siffra.lab.plan.texts import KeyPath, leaves
+
+RECIPE = "recipe"
+"""What stands among a level's or an experiment's knobs for all the knobs of a recipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The `folder` of a lab file, and the functions that it names as models, by name."""
+
+    folder: Path
+    factories: Mapping[str, Factory]
+
+    @property
+    def knobs(self) -> set[str]:
+        """The parameters of those functions."""
+        return {knob for factory in self.factories.values() for knob in factory.knobs}
+
+    def resolved(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
+        """`knobs`, each of a value or several, with functions and paths in the place of names."""
+        find = {"model": self._model, RECIPE: self.recipe}
+        return {
+            name: _each(find[name], value) if name in find else value
+            for name, value in knobs.items()
+        }
+
+    def recipe(self, name: Any) -> Any:
+        """The path of a recipe's file; names of recipes that siffra brings stay what they are."""
+        is_file = isinstance(name, str) and name.endswith(".toml")
+        return str(self.folder / name) if is_file else name
+
+    def data(self, source: DataSource) -> DataSource:
+        """`source` with its path, if it has one, from the folder on."""
+        if not source.path:
+            return source
+        return source.model_copy(update={"path": self.folder / source.path})
+
+    def _model(self, name: Any) -> Any:
+        return self.factories.get(name, name) if isinstance(name, str) else name
+
+
+def surroundings(table: Any, folder: Path) -> Surroundings:
+    """Those of a lab file in `folder`, as read and not yet checked.
+
+    A function that stands for a model is looked for in `folder` and in the working directory, and
+    its file is run.
+
+    Raises:
+        ConfigError: There is no such function, or it cannot be a model.
+    """
+    names = {
+        leaf: None
+        for path, leaf in leaves(table)
+        if isinstance(leaf, str) and ":" in leaf and _key_of(path) == "model"
+    }
+    return Surroundings(folder, {name: load_factory(name, folder, Path()) for name in names})
+
+
+def _key_of(path: KeyPath) -> str:
+    """The key under which a leaf stands, alone or in an array."""
+    return next((part for part in reversed(path) if isinstance(part, str)), "")
+
+
+def _each(find: Callable[[Any], Any], value: Any) -> Any:
+    return tuple(map(find, value)) if isinstance(value, list | tuple) else find(value)

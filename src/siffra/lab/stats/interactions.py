@@ -1,0 +1,211 @@
+"""Does the best value of one knob depend on another? From levels' records to an interaction.
+
+Two statements can be shown of a question that tries all combinations of two knobs:
+
+- *it depends*: no value of the knob is the best at every value of the other. A value that were
+  would lose nowhere; so each has to lose somewhere, by an interval that allows for all the
+  places where it could have seemed to.
+- *it does not*: one value is, wherever the other knob is set, within the margin of the best.
+
+Both are intersection-union tests (R. L. Berger, Multiparameter hypothesis testing and acceptance
+sampling, 1982): each part is tested at the full level, and all must be shown. The alternatives
+within a part are shared out by Bonferroni. Crossing lines are asked for, not unequal slopes:
+what a user wants to know is whether the choice of one knob can be left alone when the other is
+turned (M. Gail and R. Simon, Testing for qualitative interactions, 1985).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from siffra.lab.plan.plan import Level, Question
+from siffra.lab.stats.comparison import Comparison, Estimate
+from siffra.lab.stats.decisions import Levels
+from siffra.lab.stats.estimates import compare_accuracy
+from siffra.lab.stats.levels import standing
+from siffra.training.run import Record
+
+ON = "val"
+"""The set by which knobs are chosen: the test sets have no part in it."""
+MARGIN = 0.002
+"""Of accuracy; a loss within it does not matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Where a value of a knob is worst off: with the other knob at `at`, against the value `to`.
+
+    `estimate` is the accuracy of `value` minus that of `to`, on validation.
+    """
+
+    value: Any
+    at: Any
+    to: Any
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """Whether the best value of one `knob` depends on the value of another, `by`.
+
+    - "depends": no value of `knob` is the best at every value of `by`; each loses somewhere,
+      beyond chance (`losses` has one for each value).
+    - "same": the value `common` is, wherever `by` is set, within `margin` of the best.
+    - "inconclusive": neither was shown.
+
+    Best is best on validation. `best` has the value with the highest mean there, for each value
+    of `by`; `losses` has where each value of `knob` loses most clearly.
+    """
+
+    knob: str
+    by: str
+    verdict: Literal["depends", "same", "inconclusive"]
+    margin: float
+    best: tuple[tuple[Any, Any], ...]
+    common: Any
+    losses: tuple[Loss, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionTest:
+    """A grid of levels, to be judged: `duels[i, j, k]` is value i minus value j at `ats[k]`."""
+
+    knob: str
+    by: str
+    values: tuple[Any, ...]
+    ats: tuple[Any, ...]
+    means: np.ndarray
+    """What levels stand at, (values, ats): accuracy on validation, nothing for what diverged."""
+    duels: dict[tuple[int, int, int], Comparison]
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds all the cells have."""
+        return min(duel.judged for duel in self.duels.values())
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """All that it rests on, once: a duel of i and j is the one of j and i, turned round."""
+        return tuple(duel for (i, j, _), duel in self.duels.items() if i < j)
+
+    @property
+    def kind(self) -> object:
+        """What comparisons have in common that vary alike."""
+        return "accuracy", ON
+
+    @property
+    def inside(self) -> float:
+        """The level at which one value is nowhere worse than another by the margin."""
+        # One-sided, so that half of a two-sided level is enough; any of the values may be it.
+        return min(1.0, len(self.values) / 2 * min(map(self._shortfall, range(len(self.values)))))
+
+    @property
+    def outside(self) -> float:
+        """The level at which every value loses somewhere."""
+        return min(1.0, self._places / 2 * max(map(self._loss, range(len(self.values)))))
+
+    def judge(self, levels: Levels) -> Interaction:
+        """The verdict at these levels."""
+        same, depends = self.inside <= levels.inside, self.outside <= levels.outside
+        common = min(range(len(self.values)), key=self._shortfall)
+        level = min(1.0, 2 * levels.outside / self._places)
+        return Interaction(
+            knob=self.knob,
+            by=self.by,
+            verdict="same" if same else "depends" if depends else "inconclusive",
+            margin=MARGIN,
+            best=tuple(
+                (at, self.values[int(self.means[:, k].argmax())]) for k, at in enumerate(self.ats)
+            ),
+            common=self.values[common] if same else None,
+            losses=tuple(self._told(i, level) for i in range(len(self.values))),
+        )
+
+    def with_comparisons(self, comparisons: Sequence[Comparison]) -> "InteractionTest":
+        """The same with what these, in the order of `comparisons`, have learned from others."""
+        places = [(i, j, k) for i, j, k in self.duels if i < j]
+        priors = {place: c.prior for place, c in zip(places, comparisons, strict=True)}
+        duels = {
+            (i, j, k): replace(duel, prior=priors[min(i, j), max(i, j), k])
+            for (i, j, k), duel in self.duels.items()
+        }
+        return replace(self, duels=duels)
+
+    @property
+    def _places(self) -> int:
+        """Where a value can lose: against each of the others at each value of the other knob."""
+        return len(self.ats) * (len(self.values) - 1)
+
+    def _against(self, i: int) -> dict[tuple[int, int], Comparison]:
+        return {(j, k): duel for (own, j, k), duel in self.duels.items() if own == i}
+
+    def _loss(self, i: int) -> float:
+        """The two-sided level at which value i loses, where that is clearest."""
+        return min(_level_of_loss(duel) for duel in self._against(i).values())
+
+    def _shortfall(self, i: int) -> float:
+        """The two-sided level at which value i loses less than the margin everywhere."""
+        return max(duel.level_above(-MARGIN) for duel in self._against(i).values())
+
+    def _told(self, i: int, level: float) -> Loss:
+        duels = self._against(i)
+        j, k = min(duels, key=lambda place: _level_of_loss(duels[place]))
+        estimate = duels[j, k].estimate(level)
+        return Loss(self.values[i], self.ats[k], self.values[j], estimate)
+
+
+def interaction_tests(
+    question: Question, records: Sequence[Sequence[Record]]
+) -> tuple[InteractionTest, ...]:
+    """Both ways to ask about a question of two knobs; none if it is no full grid, or has gaps.
+
+    `records` are those of each level, one a seed.
+    """
+    if len(question.vary) != 2 or not all(len(runs) > 1 for runs in records):
+        return ()
+    first, second = question.vary
+    tests = (_test(question.levels, records, *pair) for pair in ((first, second), (second, first)))
+    return tuple(test for test in tests if test)
+
+
+def _test(
+    levels: Sequence[Level], records: Sequence[Sequence[Record]], knob: str, by: str
+) -> InteractionTest | None:
+    if not all(knob in level.knobs and by in level.knobs for level in levels):
+        return None
+    values, ats = _distinct(levels, knob), _distinct(levels, by)
+    cells = {
+        (values.index(level.knobs[knob]), ats.index(level.knobs[by])): runs
+        for level, runs in zip(levels, records, strict=True)
+    }
+    if len(values) < 2 or len(ats) < 2 or len(cells) < len(values) * len(ats):
+        return None
+    trained = [
+        [run for i in range(len(values)) for run in cells[i, k] if not run.diverged]
+        for k in range(len(ats))
+    ]
+    if not all(trained):
+        return None
+    duels = {
+        (i, j, k): compare_accuracy(cells[i, k], cells[j, k], ON)
+        for i in range(len(values))
+        for j in range(len(values))
+        for k in range(len(ats))
+        if i != j
+    }
+    means = np.array([[standing(cells[i, k]) for k in range(len(ats))] for i in range(len(values))])
+    return InteractionTest(knob, by, tuple(values), tuple(ats), means, duels)
+
+
+def _distinct(levels: Sequence[Level], knob: str) -> list[Any]:
+    found: list[Any] = []
+    for level in levels:
+        if level.knobs[knob] not in found:  # lists of widths are no keys of a dict
+            found.append(level.knobs[knob])
+    return found
+
+
+def _level_of_loss(duel: Comparison) -> float:
+    return duel.level_outside() if duel.mean < 0 else 1.0

@@ -1,0 +1,67 @@
+"""When runs first reached the targets that a question's claims name, in epochs and in seconds.
+
+A claim compares levels, and so speaks of ratios; these are the times themselves.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from siffra.lab.plan.plan import Claim, Question
+from siffra.lab.stats.estimates import measure
+from siffra.training.run import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When the runs of a level first had the accuracy `target` on the set `on`.
+
+    `epochs` and `seconds` have a value for each run, infinity for one that never had it. So a
+    median is infinite where half of the runs or more never had it; of no run at all it is NaN.
+    """
+
+    on: str
+    target: float
+    epochs: tuple[float, ...]
+    seconds: tuple[float, ...]
+
+    @property
+    def never(self) -> int:
+        """How many runs did not get there."""
+        return self.epochs.count(math.inf)
+
+    @property
+    def median_epochs(self) -> float:
+        """Over the runs."""
+        return median(self.epochs) if self.epochs else math.nan
+
+    @property
+    def median_seconds(self) -> float:
+        """Of training, over the runs."""
+        return median(self.seconds) if self.seconds else math.nan
+
+
+def targets_of(question: Question) -> tuple[Claim, ...]:
+    """Of the claims with a target the first that names it, for each target and set."""
+    found: dict[tuple[str, float], Claim] = {}
+    for claim in question.claims:
+        if claim.target is not None:
+            found.setdefault((claim.on, claim.target), claim)
+    return tuple(found.values())
+
+
+def arrival(records: Sequence[Record], claim: Claim) -> Arrival:
+    """When `records` first reached the target of `claim`, which must have one."""
+    assert claim.target is not None
+
+    def times(metric: Claim) -> tuple[float, ...]:
+        sides = [measure(record, metric) for record in records]
+        return tuple(side.value if side.reached else math.inf for side in sides)
+
+    return Arrival(
+        on=claim.on,
+        target=claim.target,
+        epochs=times(replace(claim, metric="epochs_to")),
+        seconds=times(replace(claim, metric="seconds_to")),
+    )

@@ -1,0 +1,158 @@
+"""What levels, knobs and sets are called."""
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from siffra.data.dataset import SHIFTED
+from siffra.lab.answers import ExperimentAnswer, LevelAnswer
+from siffra.lab.plan.plan import Level, Question
+from siffra.report.text.messages import Words
+from siffra.training.run import Record
+
+LONG_NAME = 28
+"""Characters; longer names of levels do not fit under an axis."""
+MOST_PLACES = 50
+"""Levels that are nearer to each other than this part of the axis are set apart evenly."""
+_TYPED = 6
+"""Digits; a number with more of them was not typed by anybody."""
+SETS = ("test", *SHIFTED)
+"""The sets that a report shows, in this order, of those that there are.
+
+The others are in its data files.
+"""
+MOST_CONFUSED = 2
+"""Sets of which confusion matrices are shown."""
+
+
+def sets_of(seen: Iterable[LevelAnswer | ExperimentAnswer]) -> tuple[str, ...]:
+    """The sets that a report on these shows."""
+    known = {name for each in seen for name in each.accuracy}
+    return tuple(name for name in SETS if name in known)
+
+
+def confused_sets(levels: Sequence[LevelAnswer | ExperimentAnswer]) -> tuple[str, ...]:
+    """The sets of which confusion matrices are shown: the first shifted ones, or the test set."""
+    return sets_of(levels)[1:][:MOST_CONFUSED] or ("test",)
+
+
+def class_name(records: Sequence[Record], number: int) -> str:
+    """`7`, or what the data calls that class."""
+    names = records[0].class_names
+    return names[number] if names else str(number)
+
+
+def knob_name(words: Words, knob: str) -> str:
+    """`learning rate`; a knob that the catalogue lacks keeps its own name."""
+    key = f"knob.{knob}"
+    return words(key) if key in words else knob.replace("_", " ")
+
+
+def value_name(words: Words, value: Any) -> str:
+    """`0.02`, `64, 32`, `dense`."""
+    if isinstance(value, list | tuple):
+        return ", ".join(value_name(words, v) for v in value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        told = str(value)
+        if told.startswith("sklearn.") and ":" in told:
+            return told.partition(":")[2]
+        return words(key) if (key := f"value.{value}") in words else told
+    # Digits that nobody typed, as of a length in steps that is told in epochs.
+    drawn = isinstance(value, float) and len(f"{value:.10g}".replace(".", "").lstrip("0")) > _TYPED
+    return words.exact(float(f"{value:.3g}") if drawn else value)
+
+
+def level_name(words: Words, level: Level) -> str:
+    """`learning rate 0.02`, `kernel size 8, strides 3`, `dense model`."""
+    return knobs_name(words, level.knobs)
+
+
+def short_level_name(words: Words, level: Level) -> str:
+    """`0.02`, or with several knobs the same as `level_name`: for legends and axes."""
+    if len(level.knobs) == 1:
+        return value_name(words, next(iter(level.knobs.values())))
+    return level_name(words, level)
+
+
+def levels_name(words: Words, levels: Sequence[Level]) -> str:
+    """`4 layers`, or `learning rate 0.02, 0.7 and 1`."""
+    knobs = levels[0].knobs
+    if len(levels) == 1 or len(knobs) > 1 or "model" in knobs:
+        return words.listing(level_name(words, level) for level in levels)
+    (knob,) = knobs
+    return _named(words, knob, words.listing(short_level_name(words, level) for level in levels))
+
+
+def knobs_name(words: Words, knobs: Mapping[str, Any]) -> str:
+    """`learning rate 0.7, 4 layers`."""
+    return ", ".join(
+        _model_name(words, value)
+        if knob == "model"
+        else _named(words, knob, value_name(words, value), one=value == 1)
+        for knob, value in knobs.items()
+    )
+
+
+def _model_name(words: Words, model: str) -> str:
+    """`dense model`, `model my_models:make`; a class of scikit-learn's is known by its own name."""
+    if f"model.{model}" in words:
+        return words(f"model.{model}")
+    name = value_name(words, model)
+    return name if name != model else _named(words, "model", name)
+
+
+def _named(words: Words, knob: str, value: str, *, one: bool = False) -> str:
+    key = f"counted.{knob}.{'one' if one else 'other'}"
+    return words(key, n=value) if key in words else f"{knob_name(words, knob)} {value}"
+
+
+def varied_name(words: Words, question: Question) -> str:
+    """`kernel size and strides`."""
+    return words.listing(knob_name(words, knob) for knob in question.vary)
+
+
+def one_number_each(question: Question) -> bool:
+    """Whether the levels are numbers on one axis."""
+    return len(question.vary) == 1 and all(
+        _is_number(next(iter(level.knobs.values()))) for level in question.levels
+    )
+
+
+def numbers_of(question: Question) -> list[float]:
+    """The levels' numbers, when `one_number_each`."""
+    return [float(next(iter(level.knobs.values()))) for level in question.levels]
+
+
+def on_a_scale(question: Question) -> bool:
+    """Whether the levels can stand at their numbers without crowding each other."""
+    if not one_number_each(question):
+        return False
+    places = sorted(places_of(question))
+    gaps = [b - a for a, b in itertools.pairwise(places)]
+    return min(gaps, default=1.0) >= (places[-1] - places[0]) / MOST_PLACES
+
+
+def places_of(question: Question) -> list[float]:
+    """The levels' numbers, or their logarithms where those show them better."""
+    values = numbers_of(question)
+    return [math.log(v) for v in values] if spans_decades(values) else values
+
+
+def are_numbered(words: Words, question: Question) -> bool:
+    """Whether the levels' names are so long that figures show their numbers, from 1, instead."""
+    return max(len(short_level_name(words, level)) for level in question.levels) > LONG_NAME
+
+
+def knob_axis_name(words: Words, question: Question) -> str:
+    """What the levels are called on an axis: the knobs, or, for numbered levels, the levels."""
+    return words("figure.level") if are_numbered(words, question) else varied_name(words, question)
+
+
+def spans_decades(values: Sequence[float]) -> bool:
+    """Whether positive values are spread so widely that a log axis shows them better."""
+    return min(values) > 0 and max(values) / min(values) >= 8
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,158 @@
+"""How a report's answers were found out, in plain words, and the facts behind them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from siffra.data.dataset import SHIFTED
+from siffra.lab.answers import Answers
+from siffra.report.text.labels import knob_name
+from siffra.report.text.messages import Words
+from siffra.report.text.provenance import machines
+from siffra.training.diagnostics import CURVE_IMAGES as SHIFT_IMAGES
+from siffra.training.diagnostics import MAP_IMAGES, Examined
+from siffra.training.run import CURVE_IMAGES, Machine, Record
+
+_USUAL = ["moved", "rotated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A part of the method under its heading."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+
+
+def methods(
+    words: Words, answers: Answers, records: Sequence[Record], examined: Examined | None
+) -> tuple[Method, ...]:
+    """What was done; parts that this lab made no use of are left out."""
+    shifted = [name for name in SHIFTED if any(name in record.accuracy for record in records)]
+    of_rows = bool(examined and examined.dataset.features)
+    parts = {
+        "runs": _runs(words, answers, records),
+        "pairs": [words("methods.pairs", order=_order(words, records)), words("methods.levels")],
+        "moderated": _moderated(words, answers),
+        "many": [words("methods.many"), words("methods.margin")],
+        "looks": _looks(words, answers),
+        "scored": [words("methods.scored", images=words.exact(CURVE_IMAGES))],
+        "times": [words("methods.times", shared=_shared(words, records))],
+        "best": [words("methods.best")],
+        "retuned": _retuned(words, answers),
+        "interactions": _interactions(words, answers),
+        "sets": [words("methods.sets")] if shifted in ([], _USUAL) and not of_rows else [],
+        "shifted": _shifted(words, shifted, examined),
+        "networks": _networks(words, examined),
+        "caveat": [words("methods.caveat")],
+    }
+    return tuple(
+        Method(words(f"methods_title.{key}"), tuple(told)) for key, told in parts.items() if told
+    )
+
+
+def facts(
+    words: Words, answers: Answers, records: Sequence[Record], examined: Examined | None
+) -> tuple[tuple[str, str], ...]:
+    """What it takes to find the same again, by name; and what should be known of the data."""
+    plan = answers.plan
+    told = [(words("facts.lab"), plan.source), (words("facts.digest"), plan.digest)]
+    told.append((words("facts.runs"), str(len(records))))
+    told += [(words("facts.data"), d) for d in sorted({r.dataset for r in records})]
+    if examined:
+        told += [(words("facts.note"), words.say(note.texts)) for note in examined.dataset.notes]
+    engines = sorted({f"{r.engine} {r.engine_version}" for r in records})
+    told += [(words("facts.engine"), engine) for engine in engines]
+    for machine in machines(records):
+        told.append((words("facts.machine"), f"{_cores(words, machine)}, {machine.system}"))
+        versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+        told.append((words("facts.versions"), versions))
+    return tuple(told)
+
+
+def _runs(words: Words, answers: Answers, records: Sequence[Record]) -> list[str]:
+    plan = answers.plan
+    split = "split" if len({record.fingerprint for record in records}) > 1 else "no_split"
+    if answers.looks:
+        counted = words("methods.seeds_looks", n=len(plan.seeds))
+    else:
+        seeds = words.listing(str(seed) for seed in plan.seeds)
+        counted = words.count("methods.seeds", len(plan.seeds), seeds=seeds)
+    return [counted, words(f"methods.{split}")]
+
+
+def _most_jobs(records: Sequence[Record]) -> int:
+    """How many runs shared a machine, at most."""
+    return max((record.machine.jobs for record in records), default=1)
+
+
+def _order(words: Words, records: Sequence[Record]) -> str:
+    most = _most_jobs(records)
+    return words("methods.order_shared", n=most) if most > 1 else words("methods.order")
+
+
+def _shared(words: Words, records: Sequence[Record]) -> str:
+    return f" {words('methods.times_shared')}" if _most_jobs(records) > 1 else ""
+
+
+def _cores(words: Words, machine: Machine) -> str:
+    facts = {"cpu": machine.cpu, "cores": machine.cores, "threads": machine.threads}
+    if machine.jobs > 1:
+        return words("facts.cores_shared", n=machine.jobs, **facts)
+    return words("facts.cores", **facts)
+
+
+def _moderated(words: Words, answers: Answers) -> list[str]:
+    """How far variances were drawn towards each other, if they were."""
+    claims = [claim for question in answers.questions for claim in question.claims]
+    moderated = [c.estimate for c in claims if c.estimate and c.estimate.prior]
+    worth = max((estimate.learned for estimate in moderated), default=0.0)
+    if worth:
+        return [words("methods.moderated", worth=words.number(worth, 1))]
+    return [words("methods.moderated_few")] if moderated else []
+
+
+def _looks(words: Words, answers: Answers) -> list[str]:
+    if not answers.looks:
+        return []
+    seeds = words.listing(str(n) for n in (answers.plan.looks or [x.seeds for x in answers.looks]))
+    return [words("methods.looks", seeds=seeds)]
+
+
+def _retuned(words: Words, answers: Answers) -> list[str]:
+    """How knobs were chosen that each level has its own value of."""
+    knobs = dict.fromkeys(knob for answer in answers.questions for knob in answer.question.retune)
+    names = words.listing(knob_name(words, knob) for knob in knobs)
+    return [words("methods.retuned", knobs=names)] if knobs else []
+
+
+def _interactions(words: Words, answers: Answers) -> list[str]:
+    asked = any(question.interactions for question in answers.questions)
+    return [words("methods.interactions")] if asked else []
+
+
+def _shifted(words: Words, shifted: Sequence[str], examined: Examined | None) -> list[str]:
+    """How each shifted set was made, where they are not the usual two."""
+    if shifted in ([], _USUAL) or not examined:
+        return []
+    strengths = examined.dataset.strengths
+    told = [
+        words(f"shifted.{name}", amount=_amount(words, name, strengths[name]))
+        for name in shifted
+        if name in strengths
+    ]
+    return [" ".join(told)] if told else []
+
+
+def _amount(words: Words, name: str, strength: float) -> str:
+    """A strength as its sentence has it; shares are in per cent."""
+    shares = ("scaled", "faded", "occluded")
+    return words.exact(round(100 * strength if name in shares else strength, 6))
+
+
+def _networks(words: Words, examined: Examined | None) -> list[str]:
+    if not examined or not examined.by_key:
+        return []
+    if examined.dataset.features:
+        return [words("methods.networks_of_rows")]
+    few, fewer = (min(n, len(examined.dataset.test)) for n in (SHIFT_IMAGES, MAP_IMAGES))
+    return [words("methods.networks", curves=words.exact(few), map=words.exact(fewer))]

@@ -1,0 +1,241 @@
+"""Measured quantities in words, rounded to what their interval supports."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from siffra.lab.plan.plan import Claim
+from siffra.lab.stats.estimates import Estimate, Summary
+from siffra.report.text.messages import GAP, Words
+
+_SKEWED = 1.5
+"""An interval whose upper arm is longer by this factor is given by its ends."""
+
+USELESS = 100
+"""An interval of times that reaches so many times beyond the mean tells nobody anything."""
+
+_ROUNDING = 1e-9
+"""Arms of an interval that differ by no more are alike."""
+
+Unit = Literal["points", "percent", "times", "seconds", "epochs"]
+
+
+def decimals_for(half_width: float, most: int = 2) -> int:
+    """Decimals worth printing beside an uncertainty of ± `half_width`.
+
+    One digit of the uncertainty is kept, two where it starts with 1 or 2, as physicists do
+    (Particle Data Group, Review of Particle Physics, section 5.3, roughly). Without an
+    uncertainty, as for a single run, `most` are printed.
+    """
+    if not math.isfinite(half_width) or half_width <= 0:
+        return most
+    exponent = math.floor(math.log10(half_width))
+    leading = half_width / 10**exponent
+    return min(most, max(0, -exponent + (leading < 2.95)))
+
+
+def half_width(summary: Summary) -> float:
+    """The longer arm of the interval; NaN where there is none."""
+    return max(summary.high - summary.mean, summary.mean - summary.low)
+
+
+def accuracy(words: Words, summary: Summary) -> str:
+    """`97.1 ± 0.3 %`, of fractions."""
+    return f"{accuracy_number(words, summary)}{GAP}%"
+
+
+def accuracy_number(words: Words, summary: Summary) -> str:
+    """`97.1 ± 0.3`, in per cent, of fractions; `81 (33–100)` where 0 or 100 cuts the interval."""
+    above, below = summary.high - summary.mean, summary.mean - summary.low
+    if abs(above - below) > _ROUNDING:
+        decimals = decimals_for(100 * min(above, below) or math.nan)
+        return _with_ends(words, summary, decimals, scale=100)
+    return _plus_minus(words, 100 * summary.mean, 100 * half_width(summary), most=2)
+
+
+def share(words: Words, fraction: float, decimals: int = 1) -> str:
+    """`97.1 %`, of a fraction."""
+    return f"{words.number(100 * fraction, decimals)}{GAP}%"
+
+
+def over_seeds(words: Words, key: str, counts: Sequence[int]) -> str:
+    """The text for figures over `5` seeds, or `5 to 20` where some levels have more than others.
+
+    Where each has but one run, that is `key.one`; a text that has no number is `key` itself.
+    """
+    if key in words:
+        return words(key)
+    low, high = min(counts), max(counts)
+    if high == 1:
+        return words(f"{key}.one")
+    n = str(low) if low == high else words("quantity.from_to", low=low, high=high)
+    return words(f"{key}.other", n=n)
+
+
+def seconds(words: Words, summary: Summary) -> str:
+    """`12.3 ± 0.4 s`."""
+    return f"{seconds_number(words, summary)}{GAP}s"
+
+
+def seconds_number(words: Words, summary: Summary) -> str:
+    """`12.3 ± 0.4`; or `0.3 (0.1–0.9)` where the interval is far from symmetric.
+
+    An interval that reaches to more than `USELESS` times the mean, as that of two unlike times
+    does, says nothing: `24 (seen: 6.1–96.0)` has the least and the greatest time instead.
+    """
+    most = decimals_of_seconds(summary.mean)
+    if math.isfinite(summary.high) and summary.high > USELESS * summary.mean:
+        low, high = min(summary.values), max(summary.values)
+        mean, *ends = (words.number(x, decimals_of_seconds(low)) for x in (summary.mean, low, high))
+        return words("quantity.seen", mean=mean, low=ends[0], high=ends[1])
+    above, below = summary.high - summary.mean, summary.mean - summary.low
+    if above > _SKEWED * below:
+        return _with_ends(words, summary, decimals_for(below, most))
+    return _plus_minus(words, summary.mean, half_width(summary), most)
+
+
+def change(words: Words, estimate: Estimate, *, scale: int = 1, most: int = 2) -> str:
+    """`+3.2 ± 0.4`, of a difference times `scale`; without an interval where there is none."""
+    half = scale * (estimate.high - estimate.value)
+    return _plus_minus(words, scale * estimate.value, half, most, signed=True)
+
+
+def decimals_of_seconds(seconds: float) -> int:
+    """Decimals worth printing of a time, at most."""
+    return 3 if seconds < 0.1 else 2 if seconds < 10 else 1
+
+
+def factor(words: Words, times: float) -> str:
+    """`3.4 times` for 3.4."""
+    return words("quantity.factor", value=ratio(words, times))
+
+
+def ratio(words: Words, times: float) -> str:
+    """`3.4` for 3.4; two digits are kept, and three of what is nearly 1."""
+    return words.number(times, 0 if times >= 9.95 else 2 if times < 1.095 else 1)
+
+
+def unit_of(claim: Claim, estimate: Estimate) -> Unit:
+    """The unit in which an estimate is best read."""
+    if estimate.scale == "ratio":
+        return "percent" if 0.5 < estimate.value < 2 else "times"
+    if claim.metric in ("accuracy", "drop", "decline"):
+        return "points"
+    return "epochs" if claim.metric == "epochs_to" else "seconds"
+
+
+def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str, str]:
+    """The estimate and its interval: `+3.2 percentage points`, `+2.8 to +3.6`."""
+    unit = unit_of(claim, estimate)
+    value, low, high = (_in_unit(x, unit) for x in (estimate.value, estimate.low, estimate.high))
+    if unit == "points":
+        low, high = _within_reach(claim, low, high)
+    arms = [arm for arm in (value - low, high - value) if math.isfinite(arm)]
+    most = 2 if unit == "points" else 1 if value < 10 else 0
+    most = most if unit != "times" else 2
+    # A ratio's upper arm is the longer one, and says little of how well the ratio is known.
+    half = arms[0] if arms and unit == "times" else max(arms, default=math.nan)
+    decimals = decimals_for(half, most)
+    # An end that decides a verdict is not to be written as if it lay on the line.
+    lines = _lines(claim, estimate, unit)
+    while decimals < most and any(
+        end != line and round(end, decimals) == round(line, decimals)
+        for end in (low, high)
+        for line in lines
+    ):
+        decimals += 1
+    signed = unit != "times"
+    texts = [words.number(x, decimals, signed=signed) for x in (value, low, high)]
+    interval = words("quantity.from_to", low=texts[1], high=texts[2])
+    return words(f"quantity.{unit}", value=texts[0]), interval
+
+
+def points(words: Words, fraction: float) -> str:
+    """`0.2 percentage points`, of a fraction that somebody chose."""
+    value = round(100 * fraction, 6)
+    key = "quantity.one_point" if value == 1 else "quantity.points"
+    return words(key, value=words.exact(value))
+
+
+def confidence(words: Words, fraction: float) -> str:
+    """`95`, or `99.92`: an interval's level in per cent, rounded down, and never to 100."""
+    missing = 100 * (1 - fraction)
+    decimals = max(1, -math.floor(math.log10(missing))) if missing > 0 else 1
+    shown = math.floor((100 * fraction + _ROUNDING) * 10**decimals) / 10**decimals
+    return words.number(shown, decimals).removesuffix(f"{words('decimal')}0")
+
+
+def target(words: Words, fraction: float) -> str:
+    """`98.5 %`, of an accuracy that somebody chose."""
+    return f"{words.exact(round(100 * fraction, 6))}{GAP}%"
+
+
+def margin_words(words: Words, claim: Claim) -> str:
+    """The smallest difference that matters: `0.2 percentage points`, `5 %`."""
+    if claim.metric in ("accuracy", "drop", "decline"):
+        return points(words, claim.margin)
+    return words("quantity.percent", value=words.exact(round(100 * claim.margin, 6)))
+
+
+def align(column: Sequence[str], mark: str) -> list[str]:
+    """Pad each number, and what follows its ±, so that decimals stand under each other.
+
+    `mark` is the decimal mark. The padding is as wide as what is missing: figure and
+    punctuation spaces (U+2007, U+2008). A column with an interval in brackets stays as it is.
+    """
+    if any("(" in text for text in column):
+        return list(column)
+    parts = [text.split(f"{GAP}±{GAP}") for text in column]
+    most = [
+        max((len(p[i].partition(mark)[side]) for p in parts if len(p) > i), default=0)
+        for i in (0, 1)
+        for side in (0, 2)
+    ]
+
+    def padded(text: str, whole: int, decimals: int) -> str:
+        before, dot, after = text.partition(mark)
+        text = "\u2007" * (whole - len(before)) + text
+        dot_missing = decimals > 0 and not dot
+        return text + "\u2008" * dot_missing + "\u2007" * (decimals - len(after))
+
+    return [
+        f"{GAP}±{GAP}".join([padded(p[0], 0, most[1]), *(padded(h, *most[2:]) for h in p[1:])])
+        for p in parts
+    ]
+
+
+def _within_reach(claim: Claim, low: float, high: float) -> tuple[float, float]:
+    """The ends of an interval of points, as far as accuracies between 0 and 100 can lie apart."""
+    least, most = -100.0, 100.0
+    if claim.metric == "accuracy" and not isinstance(claim.against, tuple):
+        least, most = -100 * claim.against, 100 * (1 - claim.against)
+    return max(low, least), min(high, most)
+
+
+def _lines(claim: Claim, estimate: Estimate, unit: Unit) -> tuple[float, ...]:
+    """Where nothing differs, and where differences begin to matter, in the unit that is shown."""
+    if estimate.scale == "ratio":
+        return tuple(_in_unit(x, unit) for x in (1.0, 1 + claim.margin, 1 / (1 + claim.margin)))
+    return tuple(_in_unit(x, unit) for x in (0.0, claim.margin, -claim.margin))
+
+
+def _in_unit(value: float, unit: Unit) -> float:
+    if unit == "points":
+        return 100 * value
+    return 100 * (value - 1) if unit == "percent" else value
+
+
+def _with_ends(words: Words, summary: Summary, decimals: int, scale: int = 1) -> str:
+    ends = (summary.mean, summary.low, summary.high)
+    mean, low, high = (words.number(scale * x, decimals) for x in ends)
+    return f"{mean}{GAP}({low}–{high})"
+
+
+def _plus_minus(words: Words, mean: float, half: float, most: int, *, signed: bool = False) -> str:
+    decimals = decimals_for(half, most)
+    text = words.number(mean, decimals, signed=signed)
+    if not math.isfinite(half):
+        return text
+    # Nothing that varies is exact, however little it varies.
+    half = max(half, 10**-decimals) if half > _ROUNDING else half
+    return f"{text}{GAP}±{GAP}{words.number(half, decimals)}"

@@ -1,0 +1,157 @@
+"""The facts behind a report: its runs, the machines that made them, the command to repeat it."""
+
+import hashlib
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from siffra.config import KNOBS
+from siffra.data.dataset import SHIFTED
+from siffra.data.load import DataSource
+from siffra.data.shifted import SHIFTS
+from siffra.lab.answers import Answers
+from siffra.lab.plan.labfile import DIGITS
+from siffra.lab.plan.plan import Plan
+from siffra.training.run import Machine, Record
+
+_TYPED = ("label", "image")
+"""What `--data` may have beside it."""
+
+
+def all_records(answers: Answers) -> list[Record]:
+    """Every run that the answers rest on, once, in the order of the report.
+
+    Those that were retuned and not chosen are among them: the choice rests on them.
+    """
+    runs = [r for question in answers.questions for level in question.levels for r in level.tried]
+    runs += [record for experiment in answers.experiments for record in experiment.records]
+    return list({record.key: record for record in runs}.values())
+
+
+def machines(records: Sequence[Record]) -> list[Machine]:
+    """The machines that made the runs, the one with the most runs first."""
+    made = Counter(record.machine.model_dump_json() for record in records)
+    return [Machine.model_validate_json(text) for text, _ in made.most_common()]
+
+
+def command(plan: Plan, records: Sequence[Record] = ()) -> str:
+    """The command that finds out the same again, under the condition that `proviso` names.
+
+    With the `records` of its runs it says how much of the machine they had, if not the usual.
+    """
+    words = _vary(plan) if plan.preset == "vary" else _lab(plan)
+    words += _machine(plan, records)
+    words += ["--engine", plan.engine] if plan.engine != "native" else []
+    return shlex.join(["siffra", *words])
+
+
+def train_command(record: Record) -> str:
+    """The command that makes a run again; it needs the same `data` options, if not on MNIST."""
+    words = ["train"]
+    for knob, value in record.setting.knobs().items():
+        words += _fixed(knob, _as_option(value))
+    words += ["--seed", str(record.seed)]
+    words += ["--engine", "torch"] if record.engine.startswith("torch") else []
+    return shlex.join(["siffra", *words])
+
+
+def proviso(plan: Plan) -> Literal["", "data", "folder"]:
+    """What `command` needs besides: the same `data` options, or to be in the lab's `folder`."""
+    if plan.preset != "vary":
+        return "" if _is_shipped(plan) else "folder"
+    return "" if can_be_typed(plan.data) else "data"
+
+
+def data_options(data: DataSource) -> list[str]:
+    """The options that say which data set, and how its test images are shifted."""
+    words = ["--data", str(data.path)] if data.path else []
+    words += ["--label", data.label] if data.label else []
+    words += ["--image", "x".join(map(str, data.image))] if data.image else []
+    return [*words, *_shifts(data)]
+
+
+def can_be_typed(data: DataSource | None) -> bool:
+    """Whether `data_options` say all of it; of data that is in memory (None) they say nothing."""
+    if data is None:
+        return False
+    told = ("path", *_TYPED, *SHIFTED)
+    return data == DataSource(**{name: getattr(data, name) for name in told})
+
+
+def _machine(plan: Plan, records: Sequence[Record]) -> list[str]:
+    """Runs at once and threads of the machine that made most runs, where they are not as usual."""
+    if not records:
+        return []
+    machine = machines(records)[0]
+    is_shared = machine.jobs > 1 and plan.preset != "vary"  # which has no such option
+    words = ["--jobs", str(machine.jobs)] if is_shared else []
+    usual = 1 if is_shared else machine.cores
+    return words + (["--threads", str(machine.threads)] if machine.threads != usual else [])
+
+
+def _lab(plan: Plan) -> list[str]:
+    words = ["lab"] if _is_shipped(plan) else ["lab", plan.source]
+    words += ["--preset", plan.preset]
+    if plan.exact:
+        words += ["--epochs", str(plan.epochs)]
+    if plan.only:
+        words += ["--only", ",".join(plan.only)]
+    return [*words, *_seeds(plan)]
+
+
+def _vary(plan: Plan) -> list[str]:
+    question = plan.questions[0]
+    words = ["vary"]
+    for knob in question.vary:
+        values = dict.fromkeys(_as_level(level.knobs[knob]) for level in question.levels)
+        words.append(f"{knob}={','.join(values)}")
+    for knob, value in question.fixed.items():
+        words += _fixed(knob, _as_option(value))
+    return [*words, *data_options(plan.data or DataSource()), *_seeds(plan)]
+
+
+def _fixed(knob: str, value: str) -> list[str]:
+    """A knob as an option; `--with` has those of a model of the user's."""
+    if knob in KNOBS:
+        return [f"--{knob.replace('_', '-')}", value]
+    return ["--with", f"{knob}={value}"]
+
+
+def _seeds(plan: Plan) -> list[str]:
+    words = ["--seeds", str(len(plan.seeds))]
+    return words + (["--until-decided", "--max-seeds", str(plan.looks[-1])] if plan.looks else [])
+
+
+def _shifts(data: DataSource) -> list[str]:
+    """What is shifted, if it is not as usual; the two usual shifts have options of their own."""
+    asked = {key: getattr(data, name) for key, name in SHIFTS.items()}
+    made = {key: strength for key, strength in asked.items() if strength is not None}
+    if list(made) != ["move", "rotate"]:
+        told = ",".join(f"{key}={strength}" for key, strength in made.items())
+        return ["--shifts", told or "none"]
+    changed = [name for name in ("moved", "rotated") if getattr(data, name) != _usual(name)]
+    return [word for name in changed for word in (f"--{name}", str(getattr(data, name)))]
+
+
+def _usual(name: str) -> float:
+    return DataSource.model_fields[name].default
+
+
+def _as_level(value: object) -> str:
+    """One of several values, so that a list stands in brackets: `[64,32]`."""
+    text = _as_option(value)
+    return f"[{text}]" if isinstance(value, list | tuple) else text
+
+
+def _as_option(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _is_shipped(plan: Plan) -> bool:
+    return plan.digest == _digest(DIGITS)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,324 @@
+"""One training run: a setting, a data set and a seed go in, a record comes out."""
+
+import hashlib
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Self
+
+import numpy as np
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from siffra.config import EstimatorModel, Model, Setting, Training
+from siffra.data.dataset import Dataset, Images
+from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.engine.choice import engine_for
+from siffra.engine.network import network_for
+from siffra.system.cpu import cpu_name
+from siffra.system.load import Load, LoadMeter
+from siffra.training.scores import accuracy, confusion_matrix
+
+CURVE_IMAGES = 1500
+"""How many images of each set are scored after every epoch, at most.
+
+Scoring should cost no more than a tenth of training: for a convolution, whose time is its forward
+pass, four sets of so many are that.
+"""
+SCORING = 2
+"""Raised whenever a record comes to hold other scores of the same network; part of the key."""
+
+
+class _Frozen(BaseModel):
+    """Values that are what they can be: a record is read from files that may be damaged."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("accuracy", check_fields=False)
+    @classmethod
+    def _are_fractions(cls, value: Any) -> Any:
+        if not all(share is None or 0 <= share <= 1 for share in value.values()):
+            raise ValueError("an accuracy is from 0 to 1")
+        return value
+
+    @field_validator("seconds", "compile_seconds", "scoring_seconds", check_fields=False)
+    @classmethod
+    def _is_a_time(cls, value: float) -> float:
+        if not 0 <= value < math.inf:
+            raise ValueError("a time is 0 or more")
+        return value
+
+    @field_validator("epochs", check_fields=False)
+    @classmethod
+    def _has_one(cls, value: Any) -> Any:
+        if not value:
+            raise ValueError("there is an epoch in every run")
+        return value
+
+
+class Epoch(_Frozen):
+    """One epoch of a run.
+
+    `loss` is the mean over the epoch's batches in nats per image, None where it was not finite;
+    `accuracy` holds fractions by set: `train` is the mean over the epoch's batches, the others
+    are of at most `CURVE_IMAGES` images, and all are None from where the run diverged;
+    `seconds` is training alone.
+    """
+
+    loss: float | None
+    seconds: float
+    accuracy: dict[str, float | None]
+
+
+class Machine(_Frozen):
+    """Where a run was made; `jobs` is how many runs shared it, at most.
+
+    A machine of its own is not mentioned: `jobs` is written only where it is not 1.
+    """
+
+    cpu: str
+    cores: int
+    threads: int
+    system: str
+    versions: dict[str, str]
+    jobs: int = 1
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written = write(self)
+        if self.jobs == 1:
+            del written["jobs"]
+        return written
+
+
+class Record(_Frozen):
+    """All that is kept of a finished run. Accuracies are fractions, times in seconds.
+
+    `accuracy` and `confusion` (rows of true, columns of predicted classes) are the trained
+    network's, on all images of each set, but for `train`: there, on as many as `val` has.
+    `seconds` is training alone; compiling and scoring are apart. `scoring` is the `SCORING` that
+    it was scored by. `class_names` are the data's own, if its classes are not just numbered.
+    `load` is what the training had of its machine; None in records of before that was measured.
+
+    A run has `diverged` once the loss of an epoch is not finite, or what the network predicts for
+    an image is not a number. It goes on being no number, so there is no class that it predicts:
+    from there on its accuracies are None, and it has no confusion.
+    """
+
+    key: str
+    model: Model
+    training: Training
+    seed: int
+    dataset: str
+    fingerprint: str
+    engine: str
+    engine_version: int
+    scoring: int = 1
+    parameters: int
+    epochs: tuple[Epoch, ...]
+    accuracy: dict[str, float | None]
+    confusion: dict[str, list[list[int]]]
+    seconds: float
+    compile_seconds: float
+    scoring_seconds: float
+    diverged: bool
+    machine: Machine
+    finished: datetime
+    class_names: tuple[str, ...] = ()
+    load: Load | None = None
+
+    @model_validator(mode="after")
+    def _unscored(self) -> Self:
+        """A diverged run without accuracies: older records have the share of some class there."""
+        if self.diverged and (self.confusion or set(self.accuracy.values()) != {None}):
+            lost = next((i for i, e in enumerate(self.epochs) if e.loss is None), len(self.epochs))
+            ended = tuple(_without_accuracy(epoch) for epoch in self.epochs[lost:])
+            nothing = {"accuracy": dict.fromkeys(self.accuracy), "confusion": {}}
+            for name, value in {"epochs": self.epochs[:lost] + ended, **nothing}.items():
+                object.__setattr__(self, name, value)  # frozen, but not made yet
+        return self
+
+    @model_serializer(mode="wrap")
+    def _told(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without names that there are none of: most records are as they always were."""
+        told = serialize(self)
+        if not self.class_names:
+            told.pop("class_names", None)
+        if self.load is None:
+            told.pop("load", None)
+        return told
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether its times were taken on a machine known to be busy with something else."""
+        return self.load is not None and self.load.is_busy
+
+    @property
+    def setting(self) -> Setting:
+        """What was trained."""
+        return Setting(self.model, self.training)
+
+
+def _without_accuracy(epoch: Epoch) -> Epoch:
+    return epoch.model_copy(update={"accuracy": dict.fromkeys(epoch.accuracy)})
+
+
+def run_key(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> str:
+    """SHA-256 (hex) of everything that decides a run's result, as canonical JSON."""
+    engine = engine_for(setting.model, engine)
+    return _digest(
+        setting,
+        dataset=dataset.fingerprint,
+        engine=engine.name,
+        engine_version=engine.version,
+        scoring=SCORING,
+        seed=seed,
+    )
+
+
+def setting_id(record: Record) -> str:
+    """What a setting's runs share: 12 hex digits of all that `run_key` is of, but for the seed."""
+    digest = _digest(
+        record.setting,
+        dataset=record.fingerprint,
+        engine=record.engine,
+        engine_version=record.engine_version,
+        scoring=record.scoring,
+    )
+    return digest[:12]
+
+
+def _digest(setting: Setting, **others: str | int) -> str:
+    described = {
+        "model": setting.model.model_dump(mode="json"),
+        "training": setting.training.model_dump(mode="json"),
+        **others,
+    }
+    canonical = json.dumps(described, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def run(
+    setting: Setting,
+    dataset: Dataset,
+    seed: int,
+    engine: Engine,
+    on_epoch: Callable[[int, Epoch], None] = lambda number, epoch: None,
+) -> tuple[Record, Fitted]:
+    """Train `setting` once and score it on every set; see `engine_for` for what trains it.
+
+    `on_epoch` is called after each epoch with its number, from 1, and its scores; what it
+    raises ends the run.
+
+    Raises:
+        ConfigError: The model cannot be built for the data set's images.
+    """
+    network_for(setting.model, setting.training, dataset)
+    engine = engine_for(setting.model, engine)
+    started = time.perf_counter()
+    engine.prepare(setting.model, setting.training, dataset)
+    compile_seconds = time.perf_counter() - started
+    curves = curve_images(dataset)
+    epochs: list[Epoch] = []
+    scoring_seconds = 0.0
+
+    kept: dict[str, Callable[[], np.ndarray]] = {}
+
+    def confusion_of(images: Images, shares: np.ndarray) -> np.ndarray | None:
+        return confusion_matrix(images.y, shares, dataset.classes)
+
+    diverged = False
+
+    # What a GPU does, or processes of an estimator's own, is no processor time of this process.
+    on_cpu = not isinstance(setting.model, EstimatorModel) and "gpu" not in engine.versions
+    meter = LoadMeter(counts_cpu=on_cpu)
+
+    def end_epoch(end: EpochEnd, fitted: Fitted) -> None:
+        nonlocal scoring_seconds, diverged
+        meter.stop()
+        started = time.perf_counter()
+        if not kept:
+            kept.update({name: fitted.keep(images.x) for name, images in curves.items()})
+        reached = {
+            name: accuracy(confusion_of(images, kept[name]())) for name, images in curves.items()
+        }
+        scoring_seconds += time.perf_counter() - started
+        loss = end.loss if np.isfinite(end.loss) else None
+        diverged = diverged or loss is None or None in reached.values()
+        epoch = Epoch(loss=loss, seconds=end.seconds, accuracy={"train": end.accuracy, **reached})
+        epochs.append(_without_accuracy(epoch) if diverged else epoch)
+        on_epoch(end.epoch, epochs[-1])
+        meter.start()
+
+    meter.start()
+    fitted = engine.fit(setting.model, setting.training, dataset, seed, end_epoch)
+    load = meter.load()
+    sets = {**dataset.sets, "train": dataset.train.some(len(dataset.val))}
+    started = time.perf_counter()
+    confusion = {
+        name: confusion_of(images, fitted.predict(images.x)) for name, images in sets.items()
+    }
+    scoring_seconds += time.perf_counter() - started
+    diverged = diverged or any(matrix is None for matrix in confusion.values())
+    record = Record(
+        key=run_key(setting, dataset, seed, engine),
+        model=setting.model,
+        training=setting.training,
+        seed=seed,
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        engine=engine.name,
+        engine_version=engine.version,
+        scoring=SCORING,
+        parameters=fitted.parameters,
+        epochs=tuple(epochs),
+        accuracy={name: None if diverged else accuracy(m) for name, m in confusion.items()},
+        confusion={
+            name: m.tolist() for name, m in confusion.items() if m is not None and not diverged
+        },
+        seconds=sum(epoch.seconds for epoch in epochs),
+        compile_seconds=compile_seconds,
+        scoring_seconds=scoring_seconds,
+        diverged=diverged,
+        machine=_machine_of(engine),
+        finished=datetime.now(UTC),
+        class_names=dataset.class_names,
+        load=load,
+    )
+    return record, fitted
+
+
+def curve_images(dataset: Dataset) -> dict[str, Images]:
+    """What is scored after every epoch: of each set but training's, at most `CURVE_IMAGES`."""
+    scored = [name for name in dataset.sets if name != "train"]
+    return {name: dataset.sets[name].some(CURVE_IMAGES) for name in scored}
+
+
+def _machine_of(engine: Engine) -> Machine:
+    machine = this_machine(engine.threads)
+    return machine.model_copy(update={"versions": machine.versions | engine.versions})
+
+
+@cache
+def this_machine(threads: int) -> Machine:
+    """The machine that siffra runs on, with the versions that a result depends on."""
+    packages = ("siffra", "numpy", "scipy", "numba")
+    return Machine(
+        cpu=cpu_name(),
+        cores=os.cpu_count() or 1,
+        threads=threads,
+        system=f"{platform.system()} {platform.release()}",
+        versions={"python": platform.python_version()} | {p: version(p) for p in packages},
+    )

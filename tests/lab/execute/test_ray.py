@@ -1,0 +1,323 @@
+"""A cluster of Ray's, with several nodes on this machine: nodes and drivers die, no run is lost."""
+
+import gc
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import small_lab
+from small_lab import (
+    SETTINGS,
+    LoggingEngine,
+    line_of,
+    make_failing_engine,
+    make_slow_engine,
+    results,
+    small_dataset,
+    small_plan,
+)
+
+import siffra
+from siffra.engine.native.engine import NativeEngine
+from siffra.errors import ConfigError, SiteError
+from siffra.lab.execute.ray import Cluster, Need
+from siffra.lab.execute.runner import Event, Finished, Restarted, conduct
+from siffra.store.store import open_store
+
+pytest.importorskip("ray", reason="Ray is an extra that is not installed")
+
+# Ray leaves files and processes open behind it.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+TESTS = Path(small_lab.__file__).parent
+DATASET = small_dataset()
+MEMORY = 80 * 2**20
+LAB = """
+title = "Bars"
+data = { path = "bars.npz", moved = 2.0 }
+base = { batch_size = 9, epochs = 2, neurons = 8 }
+
+[[questions]]
+id = "rate"
+ask = "How large may a step be?"
+vary = { learning_rate = [0.01, 0.02, 0.1] }
+figures = ["levels", "shifts"]
+
+[[questions.claims]]
+id = "larger"
+say = "A larger step learns as much."
+level = { learning_rate = 0.02 }
+against = { learning_rate = 0.01 }
+direction = "same"
+margin = 0.00001
+"""
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    """Where the cluster's head listens for Ray's clients."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def nodes(port: int) -> Iterator[Any]:
+    """A head that makes no runs, and two nodes of one CPU."""
+    from ray.cluster_utils import Cluster as Nodes
+
+    small = {"object_store_memory": MEMORY, "include_dashboard": False}
+    with pytest.MonkeyPatch.context() as patch:
+        # Workers have what the nodes had when they began.
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), *sys.path]))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Ray's head forks a server for each client, in which gRPC's handlers of forks may crash.
+        patch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")
+        head = {"num_cpus": 0, "ray_client_server_port": port, **small}
+        cluster: Any = Nodes(initialize_head=True, head_node_args=head)
+        try:
+            for _ in range(2):
+                cluster.add_node(num_cpus=1, **small)
+            cluster.wait_for_nodes()
+            patch.setenv("RAY_ADDRESS", cluster.address)
+            yield cluster
+        finally:
+            cluster.shutdown()
+            gc.collect()  # while what that finds open is Ray's to answer for
+
+
+@pytest.fixture(scope="module")
+def own_lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lab on data of its own, which asks for networks to be examined."""
+    folder = tmp_path_factory.mktemp("lab")
+    rng = np.random.default_rng(3)
+    y = np.arange(120) % 3
+    x = rng.integers(0, 90, (120, 12, 12))
+    for image, label in zip(x, y, strict=True):
+        image[2:10, 4 * label : 4 * label + 3] += 60
+    x = x.astype(np.uint8)
+    np.savez(folder / "bars.npz", x_train=x[:90], y_train=y[:90], x_test=x[90:], y_test=y[90:])
+    (folder / "lab.toml").write_text(LAB, encoding="utf-8")
+    return folder / "lab.toml"
+
+
+@pytest.fixture(scope="module")
+def found(own_lab: Path) -> Callable[..., Any]:
+    """`found("here")`: what the lab finds, from its `results.json`."""
+
+    @cache
+    def run(name: str, **where: Any) -> Any:
+        store, out = own_lab.parent / f"{name}.sqlite", own_lab.parent / name
+        many: Any = {"seeds": 2, "until_decided": True, "max_seeds": 4, "threads": 1}
+        siffra.run_lab(own_lab, **many, store=store, out=out, **where)
+        return json.loads((out / "results.json").read_text("utf-8"))
+
+    return run
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> LoggingEngine:
+    return LoggingEngine(tmp_path / "log")
+
+
+@pytest.fixture
+def site(nodes: Any, engine: LoggingEngine) -> Iterator[Callable[..., Cluster]]:
+    """`site()`: the cluster, joined, and left at the end."""
+    joined: list[Cluster] = []
+
+    def join(make: Any = make_slow_engine, *arguments: Any, **need: Any) -> Cluster:
+        maker = partial(make, engine.log, *arguments)
+        made = Cluster(DATASET, None, engine, maker, need=Need(**need))
+        joined.append(made)
+        return made
+
+    yield join
+    for one in joined:
+        one.close()
+
+
+def test_a_node_dies_in_mid_lab_and_nothing_is_lost(nodes, site, engine, tmp_path):
+    restarted: list[Restarted] = []
+    doomed = nodes.add_node(num_cpus=1, object_store_memory=MEMORY)
+    nodes.wait_for_nodes()
+    cluster = site(alone=True)  # so that each node has a run at any time
+    assert cluster.size == 3
+
+    def kill(event: Event) -> None:
+        if isinstance(event, Restarted):
+            restarted.append(event)
+        if isinstance(event, Finished) and doomed in nodes.list_all_nodes():
+            nodes.remove_node(doomed, allow_graceful=False)
+
+    plan = small_plan(range(4))
+    with open_store(tmp_path / "runs.sqlite") as store:
+        made = conduct(plan, DATASET, engine, store, kill, site=cluster)
+        assert {record.key for record in store.records()} == {r.key for r in made.values()}
+
+    lost = [line_of(event.run) for event in restarted]
+    assert len(lost) == 1
+    # What was lost may have been begun before; nothing else was begun twice.
+    begun = engine.trained()
+    lines = [line_of(run) for run in plan.runs]
+    assert set(begun) == set(lines)
+    assert len(begun) <= len(lines) + len(lost)
+    assert {line for line in begun if begun.count(line) > 1} <= set(lost)
+    with open_store(tmp_path / "other.sqlite") as store:
+        assert results(conduct(plan, DATASET, engine, store)) == results(made)
+    nodes.wait_for_nodes(timeout=120)  # till the cluster knows of the death, which takes a while
+
+
+def test_a_killed_driver_goes_on_where_it_was(nodes, site, engine, tmp_path):
+    path = tmp_path / "runs.sqlite"
+    program = (
+        "import sys\n"
+        "from functools import cache, partial\n"
+        "from pathlib import Path\n"
+        "from small_lab import LoggingEngine, make_slow_engine, small_dataset, small_plan\n"
+        "from siffra.lab.execute.runner import conduct\n"
+        "from siffra.lab.execute.ray import Cluster, Need\n"
+        "from siffra.store.store import open_store\n"
+        "dataset, log = small_dataset(), Path(sys.argv[2])\n"
+        "engine, make = LoggingEngine(log), partial(make_slow_engine, log)\n"
+        "site = Cluster(dataset, None, engine, make, need=Need())\n"
+        "show = lambda event: print(type(event).__name__, flush=True)\n"
+        "with open_store(sys.argv[1]) as store:\n"
+        "    conduct(small_plan(range(40)), dataset, engine, store, show, site=site)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path, engine.log], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        while process.stdout.readline() not in ("Finished\n", ""):
+            pass
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with open_store(path) as store:
+        before = store.records()
+        plan = small_plan(range(8))
+        went_on = conduct(plan, DATASET, engine, store, site=site())
+        after = store.records()
+
+    assert before
+    assert [record for record in after if record in before] == before
+    with open_store(tmp_path / "other.sqlite") as store:
+        assert results(conduct(plan, DATASET, engine, store)) == results(went_on)
+
+
+def test_a_runs_own_error_is_raised_here_and_the_run_not_made_again(site, engine, tmp_path):
+    cluster = site(make_failing_engine, False)
+    with (
+        open_store(tmp_path / "runs.sqlite") as store,
+        pytest.raises(ConfigError, match=r"learning_rate: not this one\."),
+    ):
+        conduct(small_plan((1,), SETTINGS[1:2]), DATASET, engine, store, site=cluster)
+
+    assert engine.trained() == ["0.5 1"]
+
+
+def test_a_run_that_takes_its_worker_down_again_and_again_ends_the_lab(site, engine, tmp_path):
+    restarted: list[Restarted] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Restarted):
+            restarted.append(event)
+
+    cluster = site(make_failing_engine, True)
+    with (
+        open_store(tmp_path / "runs.sqlite") as store,
+        pytest.raises(SiteError, match=r"lost 3 times"),
+    ):
+        conduct(small_plan((1,), SETTINGS[1:2]), DATASET, engine, store, note, site=cluster)
+
+    assert [event.loss for event in restarted] == [1, 2]
+    assert engine.trained() == ["0.5 1"] * 3
+
+
+def test_alone_a_run_has_a_node_to_itself(nodes, site, engine, tmp_path):
+    cluster = site(alone=True)
+
+    with open_store(tmp_path / "runs.sqlite") as store:
+        made = conduct(small_plan((0, 1)), DATASET, engine, store, site=cluster)
+
+    assert (cluster.size, cluster.room) == (2, 2)
+    # Both nodes are on this machine, and that is told.
+    assert {record.machine.jobs for record in made.values()} == {2}
+
+
+def test_what_a_run_needs_must_be_there(site):
+    with pytest.raises(SiteError, match="no node of the cluster has 2 CPUs, which a run needs"):
+        site(cpus=2)
+    with pytest.raises(SiteError, match="no node of the cluster has a GPU"):
+        site(gpu=True)
+
+
+def test_a_lab_finds_the_same_as_here_seeds_added_and_networks_examined(nodes, found):
+    here, there = found("here"), found("there", on="auto")
+
+    assert timeless(there) == timeless(here)
+    assert here["questions"][0]["levels"][0]["shifts"]
+    assert here["questions"][0]["levels"][0]["n"] == 4
+    assert (here["machine"].get("jobs"), there["machine"]["jobs"]) == (None, 2)
+
+
+def test_by_rays_client_from_elsewhere(nodes, port, own_lab, found):
+    here = found("here")
+
+    out = own_lab.parent / "client"
+    command = [
+        sys.executable, "-m", "siffra", "lab", own_lab, "--seeds", "2", "--until-decided",
+        "--max-seeds", "4", "--out", out, "--on", f"ray://127.0.0.1:{port}",
+        "--store", own_lab.parent / "client.sqlite",
+    ]  # fmt: skip
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert told.returncode == 0, told.stderr
+    assert ", 2 runs at once" in told.stderr
+    assert timeless(json.loads((out / "results.json").read_text("utf-8"))) == timeless(here)
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        (
+            "Failed:\nTraceback (most recent call last):\n  File 1\nOSError: no room.\n",
+            "OSError: no room",
+        ),
+        (
+            "Version mismatch:\n    Ray: 2.60.0\n    Python: 3.11.7",
+            "Version mismatch: Ray: 2.60.0 Python: 3.11.7",
+        ),
+        ("", "RuntimeError"),
+    ],
+)
+def test_why_a_cluster_is_out_of_reach_is_told_in_one_line(monkeypatch, told, reason):
+    def fail(*arguments, **options):
+        raise RuntimeError(told)
+
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.init", fail)
+    made_by = partial(make_slow_engine, Path("log"))
+    with pytest.raises(SiteError) as error:
+        Cluster(DATASET, None, NativeEngine(), made_by, need=Need(), address="ray://there:1")
+    assert str(error.value) == f"on: no cluster of Ray's at ray://there:1: {reason}"
+
+
+def timeless(found: object) -> object:
+    """A report's results without what depends on the clock, or on where runs were made."""
+    if isinstance(found, dict):
+        # The answer speaks of times too, and the command of where runs were made.
+        left = {"seconds", "machine", "other_machines", "answer", "command", "busy"}
+        return {key: timeless(value) for key, value in found.items() if key not in left}
+    return [timeless(value) for value in found] if isinstance(found, list) else found

@@ -1,0 +1,42 @@
+"""A plan's runs: each once, seed by seed, in an order that is random but always the same."""
+
+from dataclasses import replace
+
+import pytest
+from blank import blank_dataset
+
+from siffra.lab.plan.planning import plan_vary
+
+
+@pytest.fixture
+def plan():
+    levels = {"learning_rate": [0.1, 0.2, 0.3, 0.4], "neurons": [4, 8]}
+    return plan_vary(levels, {}, blank_dataset(), seeds=3)
+
+
+def test_every_setting_is_run_once_with_every_seed(plan):
+    settings = {level.settings[0] for level in plan.questions[0].levels}
+
+    runs = [(run.setting, run.seed) for run in plan.runs]
+
+    assert len(runs) == len(set(runs))
+    assert set(runs) == {(setting, seed) for setting in settings for seed in (0, 1, 2)}
+
+
+def test_runs_that_several_questions_need_are_made_once(plan):
+    twice = replace(plan, questions=plan.questions * 2)
+
+    assert twice.runs == plan.runs
+
+
+def test_seeds_come_in_blocks(plan):
+    assert [run.seed for run in plan.runs] == [0] * 8 + [1] * 8 + [2] * 8
+
+
+def test_the_order_differs_between_blocks_and_labs_but_not_between_times(plan):
+    orders = [[r.setting for r in plan.runs if r.seed == seed] for seed in (0, 1, 2)]
+
+    assert orders[0] != orders[1] != orders[2]
+    assert replace(plan).runs == plan.runs
+    assert replace(plan, digest="another").runs != plan.runs
+    assert replace(plan, seeds=(0, 1)).runs == plan.runs[:16]

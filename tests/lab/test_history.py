@@ -1,0 +1,258 @@
+"""A lab that was asked can be answered, and gone on with, from what is kept beside the store."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_runs import make_claim, make_record
+from reference import ReferenceEngine
+from small_lab import small_dataset
+
+from siffra.config import Setting
+from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource, load_dataset
+from siffra.errors import StoreError
+from siffra.lab.history import KeptLab, Shelf, kept_lab
+from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.plan import Plan
+from siffra.lab.plan.planning import plan_lab, plan_vary
+from siffra.store.store import open_store
+
+DATA, ENGINE = small_dataset(), ReferenceEngine()
+
+
+def kept(plan: Plan, dataset: Dataset = DATA) -> KeptLab:
+    return kept_lab(plan, dataset, ENGINE)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return plan_vary({"neurons": [8, [8, 8]]}, {"epochs": 2}, DATA, seeds=2)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "runs.sqlite")
+
+
+def test_a_lab_comes_back_as_it_was(shelf, plan):
+    lab = kept(plan)
+
+    shelf.keep(lab)
+
+    assert shelf.get(lab.id) == lab
+    assert shelf.labs() == [lab]
+    assert shelf.get(lab.id).plan.runs == plan.runs
+
+
+def test_the_whole_study_comes_back_as_it_was(shelf):
+    mnist = load_dataset()
+    plan = plan_lab(read_lab(), mnist)
+    lab = kept(plan, mnist)
+
+    shelf.keep(lab)
+
+    assert shelf.get(lab.id).plan == plan
+
+
+def test_the_same_question_is_the_same_lab_and_keeps_its_place(shelf, plan):
+    first, second = kept(plan), kept(plan)
+    shelf.keep(first)
+    shelf.keep(second)
+
+    assert first.id == second.id
+    assert shelf.labs() == [first]
+    assert kept(plan, replace(DATA, fingerprint="1" * 64)).id != first.id
+    assert kept(replace(plan, seeds=(0, 1, 2))).id != first.id
+
+
+def test_whose_the_claims_are_makes_no_other_lab(plan):
+    theirs = replace(plan, questions=tuple(replace(q, by={"en": "you"}) for q in plan.questions))
+
+    assert kept(theirs).id == kept(plan).id
+
+
+def test_a_lab_that_was_kept_before_claims_had_owners_is_read(plan):
+    lab = kept(plan)
+    found = json.loads(lab.model_dump_json())
+    for question in found["plan"]["questions"]:
+        del question["by"]
+
+    assert KeptLab.model_validate_json(json.dumps(found)) == lab
+
+
+def test_defaults_that_are_spelled_out_make_no_other_lab(plan):
+    spelled = plan_vary({"neurons": [8, [8, 8]]}, plan.questions[0].fixed, DATA, seeds=2)
+
+    assert spelled.digest != plan.digest
+    assert kept(spelled).id == kept(plan).id
+
+
+def test_a_lab_with_looks_knows_the_runs_of_the_last_one(shelf):
+    plan = plan_vary(
+        {"neurons": [4, 5]}, {"epochs": 1}, DATA, seeds=2, until_decided=True, max_seeds=8
+    )
+    lab = kept(plan)
+
+    assert {run.seed for run in lab.runs} == set(range(8))
+    assert len(lab.keys) == len(set(lab.keys)) == len(lab.runs) == 16
+
+
+def test_the_path_of_its_data_is_kept_whole(plan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    relative = replace(plan, data=DataSource(path=Path("own.npz")))
+
+    assert kept(relative).data.path == tmp_path / "own.npz"
+
+
+def test_its_records_are_those_that_are_stored(shelf, plan, tmp_path):
+    lab = kept(plan)
+    planned = plan.runs[2]
+    record = make_record(planned.setting, planned.seed).model_copy(update={"key": lab.keys[2]})
+    with open_store(tmp_path / "runs.sqlite") as store:
+        store.add(record)
+        assert lab.records(store) == {(planned.setting, planned.seed): record}
+
+
+def test_a_forgotten_lab_is_gone_and_its_absence_no_mistake(shelf, plan):
+    lab = kept(plan)
+    shelf.keep(lab)
+    shelf.forget(lab.id)
+    shelf.forget(lab.id)
+
+    assert shelf.get(lab.id) is None
+    assert shelf.labs() == []
+
+
+@pytest.mark.parametrize("name", ["", "../runs", "x" * 16, "0" * 15, "0" * 16 + "/"])
+def test_what_is_no_id_names_no_file(shelf, plan, name):
+    (shelf.folder.parent / "runs.json").write_text(kept(plan).model_dump_json())
+
+    assert shelf.get(name) is None
+    shelf.forget(name)
+    assert (shelf.folder.parent / "runs.json").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b'{"id": 1}'])
+def test_a_file_that_cannot_be_read_is_left_alone_and_not_listed(shelf, content):
+    path = shelf.folder / f"{'0' * 16}.json"
+    shelf.folder.mkdir()
+    path.write_bytes(content)
+
+    assert shelf.get("0" * 16) is None
+    assert shelf.labs() == []
+    assert path.read_bytes() == content
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_told(shelf, plan, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match="cannot be written"):
+        shelf.keep(kept(plan))
+
+
+def test_a_file_in_place_of_the_folder_is_told(shelf, plan):
+    shelf.folder.write_text("")
+    with pytest.raises(StoreError, match="cannot be written"):
+        shelf.keep(kept(plan))
+    assert shelf.labs() == []
+
+
+def test_nothing_half_written_is_left(shelf, plan):
+    shelf.keep(kept(plan))
+
+    assert [path.suffix for path in shelf.folder.iterdir()] == [".json"]
+
+
+def test_settings_keep_their_equality(shelf, plan):
+    lab = kept(plan)
+    shelf.keep(lab)
+
+    found = {s for q in shelf.get(lab.id).plan.questions for lv in q.levels for s in lv.settings}
+
+    assert Setting.from_knobs({"neurons": [8, 8], "epochs": 2}) in found
+
+
+def damage(shelf: Shelf, lab: KeptLab, change: Callable[[dict[str, Any]], Any]) -> Path:
+    """Keep `lab`, and change what is in its file."""
+    shelf.keep(lab)
+    path = shelf.folder / f"{lab.id}.json"
+    found = json.loads(path.read_text("utf-8"))
+    change(found)
+    path.write_text(json.dumps(found), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lab: lab["keys"].pop(),
+        lambda lab: lab["keys"].append("0" * 64),
+        lambda lab: lab.update(keys=[]),
+        lambda lab: lab.update(id="../../../tmp/elsewhere"),
+        lambda lab: lab.update(id="0" * 16),
+        lambda lab: lab["plan"].update(seeds=list(range(100_000))),
+        lambda lab: lab["plan"].update(looks=[5, 1_000_000_000_000]),
+        lambda lab: lab["plan"].update(looks=[5, -1]),
+        lambda lab: lab["plan"].update(looks=[0]),
+        lambda lab: lab["plan"].update(seeds=[]),
+        lambda lab: lab["plan"]["questions"][0]["levels"].pop(),
+        lambda lab: lab["plan"]["questions"][0]["levels"][0].update(settings=[]),
+        lambda lab: lab["plan"]["questions"][0].update(claims=[CLAIM | {"level": [9]}]),
+        lambda lab: lab["plan"]["questions"][0].update(claims=[CLAIM | {"against": [-1]}]),
+        lambda lab: lab.update(plan="[" * 100_000),
+        lambda lab: lab.update(wings=2),
+    ],
+)
+def test_a_lab_that_does_not_hold_together_is_left_out_and_named_once(shelf, plan, caplog, change):
+    other = kept(replace(plan, seeds=(0,)))
+    shelf.keep(other)
+    path = damage(shelf, kept(plan), change)
+
+    assert shelf.labs() == [other]
+    assert shelf.labs() == [other]
+    assert caplog.messages == [
+        f"{path}: this lab is left out: it is damaged, or of another version of siffra. "
+        "Asked again, it is kept anew."
+    ]
+
+
+CLAIM = json.loads(json.dumps(asdict(make_claim())))
+
+
+def test_a_lab_with_claims_holds_together(shelf, plan):
+    (question,) = plan.questions
+    asking = replace(plan, questions=(replace(question, claims=(make_claim(),)),))
+    lab = kept(asking)
+
+    shelf.keep(lab)
+
+    assert shelf.labs() == [lab]
+
+
+@pytest.mark.parametrize("size", [0, 100, -1])
+def test_a_lab_that_was_cut_short_is_kept_anew_when_it_is_asked_again(shelf, plan, size):
+    lab = kept(plan)
+    shelf.keep(lab)
+    path = shelf.folder / f"{lab.id}.json"
+    path.write_bytes(path.read_bytes()[:size])
+    assert shelf.labs() == []
+
+    shelf.keep(lab)
+
+    assert shelf.labs() == [lab]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes in folders")
+def test_a_pipe_in_the_place_of_a_lab_is_none(shelf, plan):
+    lab = kept(plan)
+    shelf.folder.mkdir()
+    os.mkfifo(shelf.folder / f"{lab.id}.json")
+
+    assert shelf.labs() == []

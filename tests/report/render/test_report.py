@@ -1,0 +1,354 @@
+import dataclasses
+import html
+import html.parser
+import itertools
+import json
+import os
+import re
+from typing import get_args
+
+import pytest
+from report.fake_answers import make_answers, make_claim, make_question, study
+from report.fake_examinations import make_examined
+
+from siffra.errors import SiffraError
+from siffra.lab.answers import Look
+from siffra.lab.plan.plan import Experiment, Figure
+from siffra.report.render.report import write_report
+from siffra.report.text.messages import words_in
+
+HOSTILE = (
+    "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>\n"
+    "# x ![y](http://z) | `c` $x^{"
+)
+
+
+class Page(html.parser.HTMLParser):
+    """Collects a page's elements, its text, and every address in it."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.tags, self.ids, self.addresses, self.text = [], [], [], ""
+        self.feed(source)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "xlink:href"):
+                self.addresses.append(value)
+            assert not name.startswith("on")
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    out = tmp_path_factory.mktemp("report")
+    return out, write_report(study(seeds=3, epochs=3), out)
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return Page((written[0] / "report.html").read_text("utf-8"))
+
+
+def hostile_answers():
+    question = make_question(
+        HOSTILE,
+        [{"neurons": n} for n in (8, 16)],
+        ask=HOSTILE,
+        note=HOSTILE,
+        claims=[make_claim("a1", HOSTILE, reported={"en": HOSTILE})],
+        reported=[{"test": 0.9, HOSTILE: 1.1}],
+        figures=get_args(Figure),
+    )
+    experiment = Experiment(
+        id=HOSTILE,
+        name={"en": HOSTILE},
+        note={"en": HOSTILE},
+        setting=question.levels[0].settings[0],
+        reported={},
+    )
+    answers = make_answers([question], [experiment], title=HOSTILE)
+    return dataclasses.replace(
+        answers, plan=dataclasses.replace(answers.plan, source=HOSTILE, preset=HOSTILE)
+    )
+
+
+def test_a_report_is_a_page_its_markdown_its_data_and_its_figures(written):
+    out, paths = written
+
+    names = [path.relative_to(out).as_posix() for path in paths]
+    assert names[:5] == ["report.html", "report.md", "results.json", "runs.csv", "runs.parquet"]
+    assert all(name.startswith("figures/") for name in names[5:])
+    assert len(names) == 5 + 13
+    assert all(path.stat().st_size for path in paths)
+
+
+def test_the_page_needs_nothing_but_itself(page):
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+    assert all(a.startswith(("#", "data:image/png;base64,")) for a in page.addresses)
+    assert page.tags.count("svg") + page.tags.count("img") == 13
+
+
+def test_every_link_of_the_page_leads_somewhere_and_ids_are_unique(page):
+    assert len(page.ids) == len(set(page.ids))
+    assert {a[1:] for a in page.addresses if a.startswith("#")} <= set(page.ids)
+
+
+def test_the_page_says_everything(page):
+    text = " ".join(page.text.replace("\N{NO-BREAK SPACE}", " ").split())
+
+    assert "A study of digits, after 3 epochs" in text
+    assert "Of 11 claims, " in text
+    assert "not tested at this length" in text
+    assert "Held fixed: the dense model, 1 hidden layer, 32 neurons, batch size 140" in text
+    assert "The study does not say which model" in text
+    assert "siffra lab digits.toml --preset standard --epochs 3 --seeds 3" in text
+    assert "numpy 2.4.6" in text
+
+
+def test_the_figures_that_the_markdown_links_are_there(written):
+    out, _ = written
+    linked = re.findall(r"\]\((figures/[^)]+)\)", (out / "report.md").read_text("utf-8"))
+
+    assert len(linked) == 13
+    assert all((out / name).exists() for name in linked)
+
+
+def test_what_a_claim_rests_on_begins_a_line_in_every_dialect_of_markdown(written):
+    lines = (written[0] / "report.md").read_text("utf-8").splitlines()
+    says = [a for a, b in itertools.pairwise(lines) if a.startswith("- **") and b.startswith("  ")]
+
+    # Two blanks, as a backslash is no line break to MkDocs.
+    assert says
+    assert all(line.endswith("  ") for line in says)
+
+
+def test_headings_in_the_markdown_are_no_part_of_a_list_before_them(written):
+    lines = (written[0] / "report.md").read_text("utf-8").splitlines()
+    before = [above for above, line in itertools.pairwise(lines) if line.startswith("#")]
+
+    assert len(before) > 5
+    assert set(before) == {""}
+
+
+def test_tables_in_the_markdown_are_rectangular(written):
+    lines = (written[0] / "report.md").read_text("utf-8").splitlines()
+
+    rules = [i for i, line in enumerate(lines) if line.startswith("| ---")]
+    assert len(rules) == 7
+    for i in rules:
+        rows = lines[i - 1 : i + 3]
+        assert len({line.count("|") for line in rows}) == 1
+
+
+def test_a_full_lab_is_not_headed_by_its_length(tmp_path):
+    lab = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])], epochs=None)
+    write_report(lab, tmp_path)
+
+    assert "<h1>A study of digits</h1>" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_swedish_reports_are_swedish(tmp_path):
+    question = make_question("a", [{"neurons": n} for n in (8, 16)], ["levels"], epochs=1)
+    write_report(make_answers([question], epochs=1), tmp_path, "sv")
+
+    text = (tmp_path / "report.html").read_text("utf-8")
+    assert '<html lang="sv">' in text
+    assert "efter en epok" in text
+    assert "I korthet" in text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "learning rate, max depth and recipe chosen anew at each level, on validation."),
+        ("sv", "inlärningshastighet, max depth och recept valdes på nytt för varje nivå"),
+    ],
+)
+def test_retuned_knobs_are_named_even_those_of_a_model_of_one_s_own(tmp_path, language, said):
+    question = make_question("a", [{"neurons": n} for n in (8, 16)], ["levels"], epochs=1)
+    question = dataclasses.replace(question, retune=("learning_rate", "max_depth", "recipe"))
+
+    write_report(make_answers([question], epochs=1, seeds=2), tmp_path, language)
+
+    for name in ("report.html", "report.md"):
+        assert said in (tmp_path / name).read_text("utf-8")
+
+
+def said_by(answers):
+    """Every text of the lab file, in any language."""
+    told = [answers.plan.title]
+    for answer in answers.questions:
+        told += [answer.question.ask, answer.question.note]
+        told += [
+            text for claim in answer.claims for text in (claim.claim.say, claim.claim.reported)
+        ]
+    for answer in answers.experiments:
+        told += [answer.experiment.name, answer.experiment.note]
+    return {said for text in told for said in text.values() if said}
+
+
+def test_no_english_is_left_in_a_swedish_report(tmp_path):
+    answers = study(seeds=3, epochs=3)
+    looks = (Look(2, 0.001, 3, 8), Look(3, 0.05, 4, 4))
+    answers = dataclasses.replace(answers, looks=looks, missing=2)
+    write_report(answers, tmp_path, "sv", make_examined(answers))
+
+    page = (tmp_path / "report.html").read_text("utf-8")
+    for part in ("pre>.*?</pre", "style>.*?</style", 'dl class="facts">.*?</dl'):
+        page = re.sub(f"<{part}>", " ", page, flags=re.DOTALL)
+    said = html.unescape(re.sub(r"<[^>]*>", "\n", page))
+    for text in sorted(said_by(answers), key=len, reverse=True):
+        said = said.replace(text, " ")
+    english, swedish = words_in("en").texts, " ".join(words_in("sv").texts.values())
+    left = {
+        piece
+        for text in english.values()
+        for piece in map(str.strip, re.split(r"{\w+}", text))
+        if len(piece) > 3 and piece not in swedish
+        if re.search(rf"(?<![\w-]){re.escape(piece)}(?![\w.-]*\w)", said, re.IGNORECASE)
+    }
+    assert not left
+
+
+def test_a_report_with_examined_networks_has_their_figures(tmp_path):
+    kinds = get_args(Figure)[-6:]
+    models = make_question("d", [{"model": "dense"}, {"model": "conv"}], kinds, epochs=1)
+    settings = [level.settings[0] for level in models.levels]
+    experiments = [Experiment(str(i), {}, {}, s, {}) for i, s in enumerate(settings)]
+    answers = make_answers([models], experiments, seeds=2)
+
+    write_report(answers, tmp_path, examined=make_examined(answers))
+
+    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert names == {f"d-{kind}" for kind in kinds} | {
+        "experiments",
+        "experiments-shifts",
+        "experiments-confusion",
+        "experiments-mistakes",
+        "experiments-calibration",
+    }
+    assert "have not been examined" not in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_claims_that_are_not_the_authors_stand_under_their_name(tmp_path):
+    levels = [{"neurons": n} for n in (8, 16)]
+    first, second = (
+        make_question(name, levels, ["levels"], claims=[make_claim(f"{name}1", "Fewer.")], epochs=1)
+        for name in "ab"
+    )
+    own = dataclasses.replace(second, by={"en": "siffra"})
+    write_report(make_answers([first, own], epochs=1), tmp_path)
+
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "The one claim by siffra" in page
+    assert re.findall(r"<h3>(What was claimed.*?)</h3>", page) == [
+        "What was claimed",
+        "What was claimed by siffra",
+    ]
+    assert re.findall(r'whose">(.*?)</p>', page) == ["The lab&#39;s author", "siffra"]
+    assert "### What was claimed by siffra" in (tmp_path / "report.md").read_text("utf-8")
+
+
+def test_networks_that_were_not_examined_are_missed_aloud(tmp_path):
+    models = make_question("d", [{"model": "dense"}, {"model": "conv"}], ["shifts"], epochs=1)
+    write_report(make_answers([models], seeds=2), tmp_path)
+
+    assert "4 of the 4 networks behind this question have not been examined" in (
+        tmp_path / "report.html"
+    ).read_text("utf-8")
+
+
+def test_nothing_that_a_lab_file_says_becomes_markup(tmp_path):
+    answers = hostile_answers()
+    paths = write_report(answers, tmp_path, examined=make_examined(answers))
+
+    page = Page((tmp_path / "report.html").read_text("utf-8"))
+    assert "script" not in page.tags
+    assert "img" not in page.tags
+    assert page.tags.count("style") == 1
+    assert "alert(1)" in page.text
+    markdown = (tmp_path / "report.md").read_text("utf-8")
+    # The command stands in a fenced block of one line, in which nothing is markup.
+    markdown, fenced = re.subn(r"^```\n[^\n]*\n```$", "", markdown, flags=re.MULTILINE)
+    assert fenced == 1
+    assert "<script" not in markdown
+    assert "<img" not in markdown
+    assert "![y]" not in markdown
+    assert "\n# x" not in markdown
+    assert all(path.resolve().is_relative_to(tmp_path.resolve()) for path in paths)
+    for path in (tmp_path / "figures").glob("*.svg"):
+        assert "<script" not in path.read_text("utf-8")
+
+
+def test_a_lab_without_runs_questions_or_claims_still_gives_a_report(tmp_path):
+    full = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])])
+    answer = full.questions[0]
+    levels = tuple(dataclasses.replace(level, records=()) for level in answer.levels)
+    questions = (dataclasses.replace(answer, levels=levels),)
+    waiting = dataclasses.replace(full, questions=questions, missing=10)
+
+    for i, answers in enumerate((waiting, make_answers([]))):
+        assert write_report(answers, tmp_path / str(i))
+    assert "10 runs are still missing" in (tmp_path / "0/report.html").read_text("utf-8")
+
+
+def test_an_old_report_is_replaced_and_other_files_are_left_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "report.html").write_text("old")
+    lab = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])])
+
+    write_report(lab, tmp_path)
+
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert "A study of digits" in (tmp_path / "report.html").read_text("utf-8")
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_report_that_cannot_be_made_leaves_the_old_one(tmp_path, monkeypatch):
+    (tmp_path / "report.html").write_text("old")
+    monkeypatch.setattr("siffra.report.render.files.results_json", lambda *_: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        write_report(make_answers([]), tmp_path)
+
+    assert (tmp_path / "report.html").read_text() == "old"
+    assert os.listdir(tmp_path) == ["report.html"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(SiffraError, match=r"file: the report cannot be written there: ") as caught:
+        write_report(make_answers([]), tmp_path / "file")
+
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_language_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(SiffraError, match="language `de`"):
+        write_report(make_answers([]), tmp_path / "out", "de")
+
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "at most 1500 images"), ("sv", "1500 bilder")]
+)
+def test_the_page_says_on_how_many_images_curves_rest(tmp_path, language, said):
+    write_report(make_answers([]), tmp_path, language)
+
+    assert said in (tmp_path / "report.md").read_text("utf-8")
+
+
+def test_results_and_page_agree(written, page):
+    results = json.loads((written[0] / "results.json").read_text("utf-8"))
+
+    for question in results["questions"]:
+        assert question["answer"] in page.text

@@ -1,0 +1,94 @@
+"""A verdict holds for what was held fixed: all of it is told, and for which levels."""
+
+import dataclasses
+import json
+
+import pytest
+from report.fake_answers import make_answers, make_question
+
+from siffra.report.render.files import results_json
+from siffra.report.render.notebook import lab_html
+from siffra.report.render.terminal import lab_text
+from siffra.report.text.held_fixed import held_fixed
+from siffra.report.text.messages import words_in
+
+MODELS = make_question("d", [{"model": "dense"}, {"model": "conv"}], epochs=3)
+SHARED = "learning rate 0.7, batch size 140, 3 epochs, optimizer SGD"
+DENSE = "with the dense model: 1 hidden layer, 32 neurons"
+CONV = (
+    "with the convolutional model: 1 convolutional layer, 16 filters, kernel size 8, strides 1, "
+    "0 hidden layers"
+)
+
+
+def told(question, language="en"):
+    return held_fixed(words_in(language), question)
+
+
+def test_what_all_levels_share_is_told_once():
+    question = make_question("a", [{"neurons": n} for n in (8, 16)], epochs=3)
+
+    assert told(question) == f"the dense model, 1 hidden layer, {SHARED}"
+
+
+def test_what_only_one_model_has_is_told_with_it():
+    assert told(MODELS) == f"{SHARED}; {DENSE}; {CONV}"
+
+
+def test_swedish_says_it_too():
+    assert "; med den täta modellen: 1 dolt lager, 32 neuroner; med falt" in told(MODELS, "sv")
+
+
+def test_levels_are_told_by_what_they_share_where_that_is_enough():
+    levels = [{"model": m, "batch_size": b} for m in ("dense", "conv") for b in (8, 16)]
+
+    question = make_question("a", levels, epochs=3)
+
+    assert told(question) == f"{SHARED.replace('batch size 140, ', '')}; {DENSE}; {CONV}"
+
+
+def test_what_follows_from_a_level_is_told_with_it():
+    question = make_question("a", [{"optimizer": o} for o in ("sgd", "momentum")], epochs=3)
+
+    assert told(question).endswith(
+        "; with optimizer SGD: learning rate 0.7"
+        "; with optimizer momentum: learning rate 0.1, momentum 0.9"
+    )
+
+
+def test_what_all_but_a_few_levels_have_is_told_by_those():
+    adam = {"optimizer": "adam"}
+    levels = [adam, {**adam, "augment": "none"}, {**adam, "label_smoothing": 0.0}]
+    question = make_question("a", levels, base={"augment": "move", "label_smoothing": 0.1})
+
+    assert told(question).endswith(
+        "; with all but label smoothing 0: label smoothing 0.1"
+        "; with all but augmentation none: augmentation move"
+    )
+
+
+def test_a_retuned_knob_is_not_held_fixed():
+    question = dataclasses.replace(MODELS, retune=("neurons",))
+
+    assert "32 neurons" not in told(question)
+    assert told(question).endswith("; neurons chosen anew at each level, on validation")
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["one question", "several"])
+def test_terminals_and_notebooks_tell_it(number):
+    answers = make_answers([MODELS, dataclasses.replace(MODELS, id="e")][:number], seeds=2)
+
+    for text in (lab_text(answers), lab_html(answers)):
+        assert text.count(f"Held fixed: {told(MODELS)}") == number
+
+
+def test_the_results_have_it_by_level():
+    results = json.loads(results_json(make_answers([MODELS], seeds=2), words_in("en")))
+
+    (question,) = results["questions"]
+    dense, conv = (level["fixed"] for level in question["levels"])
+    assert dense == {"layers": 1, "neurons": 32}
+    assert conv == {
+        "conv_layers": 1, "filters": 16, "kernel_size": 8, "strides": 1, "layers": 0,
+    }  # fmt: skip
+    assert not question["fixed"].keys() & {*dense, *conv}

@@ -1,0 +1,374 @@
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+import scipy.stats
+from report.fake_answers import (
+    made_answer,
+    make_answers,
+    make_claim,
+    make_question,
+    study,
+)
+
+from siffra.lab.stats.edges import Edge
+from siffra.lab.stats.estimates import Estimate
+from siffra.report.render.terminal import answer_text
+from siffra.report.text.messages import words_in
+from siffra.report.text.narrative import (
+    _factor,
+    answer_sentence,
+    summary_sentence,
+    verdict_name,
+    verdict_sentence,
+)
+from siffra.system.load import Load
+
+
+def plain(text):
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def question(name, answers):
+    return next(q for q in answers.questions if q.question.id == name)
+
+
+def claim(name, answers):
+    return next((c, q.question) for q in answers.questions for c in q.claims if c.claim.id == name)
+
+
+@pytest.fixture(scope="module")
+def answers():
+    return study()
+
+
+def test_the_winner_is_named_with_its_lead_and_whom_it_cannot_be_told_from(answers):
+    said = plain(answer_sentence(question("a", answers)))
+
+    assert said.startswith("After 20 epochs, best is learning rate 1, with ")
+    assert "percentage points above learning rate 0.02" in said
+    assert "(though it cannot be told from learning rate 0.7)" in said
+
+
+def test_a_best_value_at_the_edge_is_flagged(answers):
+    said = answer_sentence(question("a", answers))
+
+    assert "The best value for learning rate on validation is the largest that was tried" in said
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (
+            "en",
+            "With learning rate 0.02 and 1 the value chosen for batch size is the smallest that",
+        ),
+        ("sv", "Med inlärningshastighet 0,02 och 1 är det valda värdet på batchstorlek det minsta"),
+    ],
+)
+def test_a_value_chosen_anew_at_the_edge_is_flagged_with_its_levels(answers, language, told):
+    found = question("a", answers)
+    edges = [(Edge("batch_size", "smallest"),), (), (Edge("batch_size", "smallest"),)]
+    levels = tuple(
+        dataclasses.replace(level, edge=edge)
+        for level, edge in zip(found.levels, edges, strict=True)
+    )
+
+    assert told in answer_sentence(dataclasses.replace(found, levels=levels), language)
+
+
+def test_a_question_about_time_is_answered_with_time(answers):
+    said = plain(answer_sentence(question("c", answers)))
+
+    assert said.startswith("After 20 epochs, training is fastest with the dense model, in ")
+    assert re.search(r"it takes [\d.]+ times as long \([\d.]+ to [\d.]+ times; ", said)
+
+
+def test_a_ratio_of_times_that_may_be_anything_has_no_upper_end():
+    wide = Estimate(28.8, 1.02, 9000.0, 0.95, (4.0, 15.0, 400.0), "ratio", 0)
+
+    assert _factor(words_in("en"), wide) == {
+        "factor": "29 times",
+        "interval": "at least 1.02 times",
+    }
+    assert _factor(words_in("sv"), wide)["interval"] == "minst 1,02 gånger"
+
+
+def test_levels_that_cannot_be_told_apart_make_no_winner(answers):
+    assert "no clear winner on the test set" in answer_sentence(question("d", answers))
+
+
+def test_the_shifted_sets_are_answered_where_they_are_asked_about(answers):
+    assert "the moved set" in answer_sentence(question("d", answers))
+    assert "the moved set" not in answer_sentence(question("e", answers))
+
+
+def test_collapsed_runs_are_told(answers):
+    said = answer_sentence(question("g", answers))
+
+    assert "With 16 and 23 hidden layers, 10 of 10 runs collapsed" in said
+
+
+def test_diverged_runs_are_told():
+    rates = make_question("a", [{"learning_rate": r} for r in (0.5, 8.0)])
+
+    said = answer_sentence(make_answers([rates]).questions[0])
+
+    assert "With learning rate 8, 5 of 5 runs diverged." in said
+
+
+def test_where_nothing_differs_a_winner_is_named_in_one_question_of_twenty_at_most():
+    rng = np.random.default_rng(1)
+    labs, levels, seeds = 500, 13, 5
+    named = 0
+    for _ in range(labs):
+        # At worst the luck of a run shows on validation and test alike.
+        run = rng.normal(0.97, 0.002, (levels, seeds))
+        named += "no clear winner" not in answer_sentence(made_answer({"test": run, "val": run}))
+
+    # So many are exceeded with probability 0.001 if the error is 5 %.
+    assert named <= scipy.stats.binom.ppf(0.999, labs, 0.05)
+
+
+def test_a_difference_that_all_seeds_show_makes_a_winner_whatever_they_share():
+    # The levels' own intervals overlap widely; seed by seed they differ by the same.
+    shared = np.array([0.95, 0.96, 0.97, 0.98, 0.99])
+    levels = np.array([shared, shared - 0.005])
+
+    assert "best is 1 neuron" in answer_sentence(made_answer({"test": levels, "val": levels}))
+
+
+def test_a_lowest_level_that_is_all_over_the_place_hides_no_winner():
+    noise = np.array([0, 0.0001, 0.0002, 0.0003, 0.0004])
+    collapsing = np.array([0.1, 0.9, 0.1, 0.9, 0.1])
+    levels = np.array([0.97 + noise, 0.95 + noise, collapsing])
+
+    said = plain(answer_sentence(made_answer({"test": levels, "val": levels})))
+
+    assert "best is 1 neuron, with 97.0" in said
+    assert (
+        "2.00 percentage points above 2 neurons (though it cannot be told from 3 neurons)" in said
+    )
+
+
+def test_a_best_on_validation_that_is_beaten_on_test_is_not_called_the_best_there():
+    noise = np.array([0, 0.0001, 0.0002, 0.0003, 0.0004])
+    val = np.array([0.97 + noise, 0.95 + noise])
+
+    said = plain(answer_sentence(made_answer({"val": val, "test": val[::-1]})))
+
+    assert "1 neuron, the best on validation, has 95.0" in said
+    assert "which is less than with 2 neurons" in said
+    assert "best is" not in said
+
+
+def test_the_shifted_sets_too_are_answered_for_the_best_on_validation():
+    noise = np.array([0, 0.0001, 0.0002, 0.0003, 0.0004])
+    val = np.array([0.97 + noise, 0.95 + noise, 0.94 + noise])
+    moved = np.array([0.30 + noise, 0.20 + noise, 0.301 + 10 * noise[::-1]])
+    found = made_answer({"val": val, "test": val, "moved": moved})
+    asked = dataclasses.replace(found.question, claims=(make_claim("m", "so", on="moved"),))
+
+    said = plain(answer_sentence(dataclasses.replace(found, question=asked)))
+
+    assert "On the moved set it is best as well, with 30.0" in said
+    assert "(though it cannot be told from 3 neurons)" in said
+
+
+@pytest.mark.parametrize(
+    ("epochs", "said"),
+    [(1, "After one epoch, "), (1.7066666666666668, "After 1.71 epochs, ")],
+)
+def test_it_says_how_long_was_trained_not_how_often_was_scored(epochs, said):
+    noise = np.array([0, 0.0001])
+    found = made_answer({"val": np.array([0.9 + noise]), "test": np.array([0.9 + noise])})
+    training = found.levels[0].records[0].training.model_copy(update={"epochs": epochs})
+    runs = tuple(r.model_copy(update={"training": training}) for r in found.levels[0].records)
+    level = dataclasses.replace(found.levels[0], records=runs)
+
+    assert plain(answer_sentence(dataclasses.replace(found, levels=(level,)))).startswith(said)
+
+
+def test_single_runs_decide_nothing():
+    rates = make_question("a", [{"learning_rate": r} for r in (0.5, 1.0)])
+
+    said = answer_sentence(make_answers([rates], seeds=1).questions[0])
+
+    assert "single runs decide nothing" in said
+
+
+def test_without_runs_nothing_is_claimed():
+    rates = make_question("a", [{"learning_rate": r} for r in (0.5, 1.0)])
+    answer = make_answers([rates]).questions[0]
+    levels = tuple(dataclasses.replace(level, records=()) for level in answer.levels)
+
+    assert answer_sentence(dataclasses.replace(answer, levels=levels)) == "Not run yet."
+
+
+def test_a_verdict_says_what_was_compared_and_on_what_it_rests(answers):
+    said = plain(verdict_sentence(*claim("a2", answers)))
+
+    assert said.startswith(
+        "Supported: accuracy on the test set, learning rate 0.02 against learning rate 0.7; −19.4"
+    )
+    assert "% interval −" in said
+    assert "n = 5" in said
+
+
+def test_a_claim_about_a_longer_training_is_not_tested_at_this_length(answers):
+    said = verdict_sentence(*claim("a3", answers))
+
+    assert said.startswith("Not tested at this length: ")
+    assert "100 epochs" in said
+
+
+def test_an_inconclusive_claim_says_how_many_seeds_would_decide_it(answers):
+    assert "seeds would decide it" in verdict_sentence(*claim("a4", answers))
+
+
+def test_a_target_that_was_not_reached_is_told(answers):
+    assert "in 5 seeds the target was not reached" in verdict_sentence(*claim("a1", answers))
+
+
+def test_where_neither_side_reached_it_no_number_of_seeds_is_promised(answers):
+    found, asked = claim("a1", answers)
+    silent = dataclasses.replace(found, verdict="inconclusive", reason="never reached")
+
+    said = verdict_sentence(silent, asked)
+
+    assert "with a seed in which neither side reached the target" in said
+    assert "decide it" not in said
+
+
+@pytest.mark.parametrize(
+    ("needed", "told"), [(19, 19), (20, 20), (21, 30), (100, 100), (227, 300), (1000, 1000)]
+)
+def test_a_forecast_of_many_seeds_is_told_roughly(answers, needed, told):
+    found, asked = claim("a4", answers)
+
+    said = verdict_sentence(dataclasses.replace(found, seeds_needed=needed), asked)
+
+    assert f"; about {told} seeds would decide it" in said
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "more seeds will hardly decide it; a longer"), ("sv", "fler frön knappast avgöra det")],
+)
+def test_where_one_side_never_reached_it_a_longer_training_is_advised(answers, language, told):
+    found, asked = claim("a1", answers)
+    unreached = dataclasses.replace(found, verdict="inconclusive", reason="unreached")
+
+    said = verdict_sentence(unreached, asked, language)
+
+    assert told in said
+    assert words_in(language)("needs_many") not in said
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "3 of 10 runs were made on a busy machine, and their seeds are left out; with"),
+        ("sv", "3 av 10 körningar gjordes medan datorn var upptagen, och deras frön räknas inte;"),
+    ],
+)
+def test_what_a_busy_machine_kept_from_being_decided_is_told(answers, language, told):
+    question = answers.questions[0]
+    found = dataclasses.replace(question.claims[0], reason="busy machine", busy=3, runs=10)
+
+    assert told in verdict_sentence(found, question.question, language)
+
+
+@pytest.mark.parametrize("language", ["en", "sv"])
+def test_an_answer_says_that_its_times_are_from_a_busy_machine(answers, language):
+    question = answers.questions[0]
+    busy = Load(wall=9.0, cpu=3.0, waited=6.0)
+    first, *others = question.levels
+    disturbed = tuple(r.model_copy(update={"load": busy}) for r in first.records)
+    found = dataclasses.replace(
+        question, levels=(dataclasses.replace(first, records=disturbed), *others)
+    )
+    text = answer_text(found, language)
+
+    said = {"en": "on a busy machine, so that", "sv": "medan datorn var upptagen, så"}[language]
+    assert said not in answer_sentence(question, language)
+    assert said in answer_sentence(found, language)
+    assert "\n* " in text
+    assert sum("*  " in line for line in text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "left_out", "told"),
+    [
+        ("en", 1, "the times of one seed were left out"),
+        ("en", 2, "the times of 2 seeds were left out"),
+        ("sv", 1, "tiderna för ett frö räknas inte"),
+        ("sv", 2, "tiderna för 2 frön räknas inte"),
+    ],
+)
+def test_how_many_seeds_times_were_left_out_is_told(answers, language, left_out, told):
+    found, asked = claim("a1", answers)
+    fewer = dataclasses.replace(found, reason="several machines", left_out=left_out)
+
+    assert told in verdict_sentence(fewer, asked, language)
+
+
+def test_levels_that_are_averaged_are_called_their_mean(answers):
+    said = verdict_sentence(*claim("a6", answers))
+
+    assert "against the mean of learning rate 0.02 and 1" in said
+
+
+def test_the_summary_counts_every_verdict(answers):
+    assert summary_sentence(answers) == (
+        "Of 11 claims, 4 were supported, 2 were refuted, "
+        "4 stayed inconclusive and 1 was not tested."
+    )
+
+
+def with_siffras_own(answers):
+    """The same lab, of whose questions the last has siffra's own claims."""
+    *others, last = answers.questions
+    own = dataclasses.replace(last.question, by={"en": "siffra"})
+    return dataclasses.replace(
+        answers, questions=(*others, dataclasses.replace(last, question=own))
+    )
+
+
+def test_claims_that_are_not_the_authors_are_counted_apart(answers):
+    divided = with_siffras_own(answers)
+
+    assert summary_sentence(divided) == (
+        "Of 10 claims of the lab's author, 4 were supported, 2 were refuted, "
+        "3 stayed inconclusive and 1 was not tested. "
+        "The one claim by siffra: inconclusive."
+    )
+    assert summary_sentence(divided, "sv").startswith("Av labbförfattarens 10 påståenden får 4 st")
+    alone = dataclasses.replace(divided, questions=divided.questions[-1:])
+    assert summary_sentence(alone) == "The one claim by siffra: inconclusive."
+    assert summary_sentence(alone, "sv") == "Det enda påståendet från siffra: oavgjort."
+
+
+def test_a_lab_without_claims_says_so():
+    bare = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])])
+
+    assert summary_sentence(bare) == "This lab makes no claims."
+
+
+def test_a_number_is_compared_in_the_claims_own_unit():
+    claims = [
+        make_claim("a1", "so", against=0.95),
+        make_claim("a2", "so", against=12.0, metric="seconds", margin=0.05),
+    ]
+    lab = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)], claims=claims)])
+
+    assert "8 neurons against 95 %" in plain(verdict_sentence(*claim("a1", lab)))
+    assert "8 neurons against 12 s" in plain(verdict_sentence(*claim("a2", lab)))
+
+
+def test_swedish_says_it_too(answers):
+    swedish = plain(answer_sentence(question("a", answers), "sv"))
+
+    assert swedish.startswith("Efter 20 epoker: bäst är inlärningshastighet 1, med ")
+    assert verdict_name(words_in("sv"), claim("a2", answers)[0]) == "stöds"

@@ -1,0 +1,177 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report.fake_answers import make_claim
+
+from siffra.lab.stats.estimates import Estimate, Scale, Summary, summarise
+from siffra.report.text import numbers
+from siffra.report.text.messages import GAP, words_in
+
+EN, SV = words_in("en"), words_in("sv")
+
+
+def plain(text):
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def estimate(value: float, low: float, high: float, scale: Scale = "difference") -> Estimate:
+    return Estimate(value, low, high, 0.95, (value,) * 5, scale, 0)
+
+
+@pytest.mark.parametrize(
+    ("half_width", "decimals"),
+    [(0.34, 1), (0.12, 2), (0.028, 2), (2.4, 1), (3.4, 0), (14.0, 0), (0.0, 2), (math.nan, 2)],
+)
+def test_an_uncertainty_keeps_one_digit_or_two_if_it_starts_with_1_or_2(half_width, decimals):
+    assert numbers.decimals_for(half_width) == decimals
+
+
+@given(st.floats(1e-6, 1e6))
+def test_rounding_moves_a_number_by_less_than_a_fifth_of_its_uncertainty(half_width):
+    decimals = numbers.decimals_for(half_width, most=20)
+
+    # Half a unit of the last decimal; 2.95 is the least uncertainty that gets one digit.
+    assert 0.5 * 10.0**-decimals <= max(half_width / 5.9, 0.5) * (1 + 1e-9)
+    if decimals > 0:
+        assert 0.5 * 10.0**-decimals <= half_width / 5.9 * (1 + 1e-9) or half_width < 10
+
+
+@pytest.mark.parametrize(
+    ("summary", "text"),
+    [
+        (Summary(0.97123, 0.96783, 0.97463, ()), "97.1 ± 0.3 %"),
+        (Summary(0.17, 0.146, 0.194, ()), "17.0 ± 2.4 %"),
+        (Summary(0.1135, 0.1135, 0.1135, ()), "11.35 ± 0.00 %"),
+        (Summary(0.97123, math.nan, math.nan, ()), "97.12 %"),
+    ],
+)
+def test_an_accuracy_is_rounded_to_what_its_interval_supports(summary, text):
+    assert plain(numbers.accuracy(EN, summary)) == text
+
+
+def test_a_skewed_interval_of_a_time_is_given_by_its_ends():
+    assert plain(numbers.seconds(EN, Summary(12.31, 11.92, 12.71, ()))) == "12.3 ± 0.4 s"
+    assert plain(numbers.seconds(EN, Summary(0.28, 0.02, 4.4, ()))) == "0.28 (0.02–4.40) s"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"), [(EN, "24.00 (seen: 6.00–96.00) s"), (SV, "24,00 (uppmätt: 6,00–96,00) s")]
+)
+def test_of_two_unlike_times_the_two_are_given(words, text):
+    unlike = summarise([6.0, 96.0], "ratio")
+
+    assert unlike.high > 1e6  # which is right, and nobody's idea of a time
+    assert plain(numbers.seconds(words, unlike)) == text
+
+
+def test_what_varies_by_too_little_to_be_shown_is_not_shown_as_exact():
+    assert plain(numbers.accuracy(EN, Summary(0.9338, 0.93377, 0.93383, ()))) == "93.38 ± 0.01 %"
+
+
+@pytest.mark.parametrize(
+    ("metric", "found", "text", "interval"),
+    [
+        ("accuracy", estimate(0.032, 0.028, 0.036), "+3.2 percentage points", "+2.8 to +3.6"),
+        ("seconds", estimate(1.04, 1.01, 1.07, "ratio"), "+4 %", "+1 to +7"),
+        ("seconds", estimate(3.41, 3.1, 3.75, "ratio"), "× 3.4", "3.1 to 3.8"),
+        ("epochs_to", estimate(0.3, 0.0, 0.4, "ratio"), "× 0.3", "0.0 to 0.4"),
+        ("epochs_to", estimate(10.5, 7.6, math.inf, "ratio"), "× 10.5", "7.6 to ∞"),
+    ],
+)
+def test_an_estimate_is_written_in_the_unit_that_suits_it(metric, found, text, interval):
+    claim = make_claim("a1", "so", metric=metric, target=0.9)
+
+    value, span = numbers.estimate_words(EN, claim, found)
+
+    assert plain(value) == text
+    assert span == interval
+
+
+def test_swedish_has_a_decimal_comma_and_its_own_units():
+    value, interval = numbers.estimate_words(
+        SV, make_claim("a1", "so"), estimate(-0.032, -0.036, -0.028)
+    )
+
+    assert (plain(value), interval) == ("−3,2 procentenheter", "−3,6 till −2,8")
+
+
+def test_a_column_with_a_skewed_interval_is_left_alone():
+    assert numbers.align(["0.3 (0.1–0.9)", "12"], ".") == ["0.3 (0.1–0.9)", "12"]
+
+
+def test_columns_are_padded_until_decimals_stand_under_each_other():
+    texts = [t.replace(" ", GAP) for t in ("90.0 ± 0.5", "93.48 ± 0.28", "84 ± 3", "–")]
+
+    column = [
+        plain(t).replace("\u2007", "0").replace("\u2008", ".") for t in numbers.align(texts, ".")
+    ]
+
+    assert column[:3] == ["90.00 ± 0.50", "93.48 ± 0.28", "84.00 ± 3.00"]
+    assert len({text.index("±") for text in column[:3]}) == 1
+
+
+def test_an_end_beside_zero_is_not_written_as_zero():
+    found = estimate(0.04, 0.003, 0.077)
+
+    assert numbers.estimate_words(EN, make_claim("a1", "so"), found)[1] == "+0.3 to +7.7"
+
+
+@pytest.mark.parametrize(
+    ("metric", "found", "text", "interval"),
+    [
+        ("epochs_to", estimate(0.3, 0.1, 0.97, "ratio"), "× 0.30", "0.10 to 0.97"),
+        ("seconds", estimate(1.049, 1.02, 1.0499, "ratio"), "+4.9 %", "+2.0 to +5.0"),
+        ("accuracy", estimate(0.0, -0.0019, 0.0019), "0.00 percentage points", "−0.19 to +0.19"),
+    ],
+)
+def test_an_end_beside_a_line_that_decides_is_not_written_as_on_it(metric, found, text, interval):
+    claim = make_claim("a1", "so", metric=metric, target=0.9, margin=0.05)
+    if metric == "accuracy":
+        claim = make_claim("a1", "so")  # its margin is 0.2 points
+
+    value, span = numbers.estimate_words(EN, claim, found)
+
+    assert (plain(value), span) == (text, interval)
+
+
+def test_no_interval_reaches_beyond_what_accuracies_can_be():
+    wide = estimate(-0.15, -1.69, 1.38)
+
+    of_levels = numbers.estimate_words(EN, make_claim("a1", "so"), wide)[1]
+    of_a_number = numbers.estimate_words(EN, make_claim("a1", "so", against=0.9), wide)[1]
+
+    assert of_levels == "−100 to +100"
+    assert of_a_number == "−90 to +10"
+
+
+def test_an_accuracy_whose_interval_ends_at_all_or_nothing_is_given_by_its_ends():
+    assert plain(numbers.accuracy(EN, Summary(0.81, 0.33, 1.0, ()))) == "81 (33–100) %"
+    assert plain(numbers.accuracy(SV, Summary(0.003, 0.0, 0.02, ()))) == "0,3 (0,0–2,0) %"
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (0.95, "95"),
+        (1 - 0.05 / 9, "99.4"),
+        (1 - 0.05 / 67, "99.92"),
+        (1 - 1.5e-5, "99.998"),
+        (0.99, "99"),
+    ],
+)
+def test_no_confidence_is_called_certainty(fraction, text):
+    assert numbers.confidence(EN, fraction) == text
+
+
+@given(st.floats(1e-9, 0.2))
+def test_a_confidence_is_never_rounded_up(error):
+    shown = float(numbers.confidence(EN, 1 - error))
+    assert shown <= 100 * (1 - error) + 1e-8
+    assert shown < 100
+
+
+def test_a_target_is_told_as_it_was_chosen():
+    told = [plain(numbers.target(SV, target)) for target in (0.9, 0.985, 0.995)]
+    assert told == ["90 %", "98,5 %", "99,5 %"]

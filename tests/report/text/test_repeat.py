@@ -1,0 +1,86 @@
+"""The lab file that a question is written as asks it again: the same runs, the same claims."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource, load_dataset
+from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.planning import plan_lab, plan_vary
+from siffra.report.text.repeat import lab_file
+
+CASES = (
+    ({"learning_rate": [0.02, 0.7, 1.0]}, {"epochs": 3.0}),
+    ({"neurons": [32, [64, 32]]}, {"epochs": 30.0, "layers": 2}),
+    ({"kernel_size": [4, 8], "strides": [1, 2]}, {"model": "conv", "epochs": 1.0}),
+    ({"optimizer": ["sgd", "adam"]}, {"learning_rate": 1e-5}),
+    ({"epochs": [2.0, 25.0]}, {}),
+    ({"batch_norm": [False, True]}, {"epochs": 2.5}),
+)
+
+
+@pytest.fixture(scope="module")
+def mnist() -> Dataset:
+    return load_dataset()
+
+
+def same_question(plan, again):
+    (ours,), (theirs,) = plan.questions, again.questions
+    assert [level.settings for level in theirs.levels] == [level.settings for level in ours.levels]
+    assert theirs.claims == ours.claims
+    assert theirs.figures == ours.figures
+    assert theirs.fixed == ours.fixed
+    assert again.seeds == plan.seeds
+    assert {(run.setting, run.seed) for run in again.runs} == {
+        (run.setting, run.seed) for run in plan.runs
+    }
+
+
+@pytest.mark.parametrize(("vary", "fixed"), CASES)
+def test_it_is_read_back_as_the_same_question(vary, fixed, mnist, tmp_path):
+    plan = plan_vary(vary, fixed, mnist, seeds=3, data=DataSource())
+    path = tmp_path / "question.toml"
+    path.write_text(lab_file(plan), encoding="utf-8")
+
+    again = plan_lab(read_lab(path), mnist)
+
+    same_question(plan, again)
+
+
+def test_the_data_are_told_as_well(mnist, tmp_path):
+    data = DataSource(path=tmp_path / 'my "own" dåta.npz', moved=3.0, split="seed")
+    plan = plan_vary({"neurons": [2, 3]}, {}, mnist, data=data)
+
+    told = tomllib.loads(lab_file(plan) or "")["data"]
+
+    assert told == {"path": str(data.path), "moved": 3.0, "split": "seed"}
+
+
+def test_shifts_of_one_s_own_have_a_table_of_their_own(mnist):
+    data = DataSource(moved=None, rotated=5.0, noisy=0.1, seed=2)
+    plan = plan_vary({"neurons": [2, 3]}, {}, mnist, data=data)
+
+    told = tomllib.loads(lab_file(plan) or "")
+
+    assert (told["data"], told["shifts"]) == ({"seed": 2}, {"rotate": 5.0, "noise": 0.1})
+
+
+@given(st.lists(st.floats(1e-9, 1e9), min_size=2, max_size=4, unique=True))
+def test_numbers_come_back_as_they_were(mnist, rates):
+    plan = plan_vary({"learning_rate": rates}, {}, mnist)
+
+    assert tomllib.loads(lab_file(plan) or "")["questions"][0]["vary"] == {"learning_rate": rates}
+
+
+def test_a_lab_that_has_a_file_gets_no_other(mnist):
+    assert lab_file(plan_lab(read_lab(), mnist)) is None
+
+
+def test_a_path_of_windows_is_a_toml_string(mnist):
+    plan = plan_vary({"neurons": [2, 3]}, {}, mnist, data=DataSource(path=Path("C:\\x\\y")))
+
+    assert tomllib.loads(lab_file(plan) or "")["data"]["path"] == "C:\\x\\y"
