@@ -54,7 +54,7 @@ def test_one_function_compiled_in_two_ways_is_two_kernels(tmp_path, monkeypatch)
 def test_kernels_that_differ_by_a_variable_are_told_apart_by_whoever_compiled_them(tmp_path):
     """Numba numbers what it compiles, anew in each process: alike ones got the same number."""
     (tmp_path / "made.py").write_text(
-        "from siffra import kernels\n"
+        "from siffra.system import jit as kernels\n"
         "def multiply(factor):\n"
         "    @kernels.compiled\n"
         "    def run(x):\n"
@@ -84,7 +84,7 @@ def test_kernels_for_narrower_vectors_are_kept_beside_the_others(tmp_path):
     """So a machine that is held to AVX2 for a while never takes one kind for the other."""
     (tmp_path / "made.py").write_text(
         "import os\n"
-        "from siffra import kernels\n"
+        "from siffra.system import jit as kernels\n"
         "NARROW = 'NUMBA_CPU_NAME' in os.environ\n"
         "@kernels.compiled\n"
         "def is_narrow():\n"
@@ -128,7 +128,7 @@ def told(tmp_path):
     (tmp_path / "made.py").write_text(
         "import numpy as np\n"
         "from numba import prange\n"
-        "from siffra import kernels\n"
+        "from siffra.system import jit as kernels\n"
         "@kernels.apart\n"
         "def divide(a, b):\n"
         "    return a // b\n"

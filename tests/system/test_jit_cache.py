@@ -80,7 +80,7 @@ def test_a_damaged_kernel_is_compiled_anew(tmp_path, damage):
 def test_what_a_run_with_a_switch_leaves_is_not_taken_by_the_next(tmp_path):
     (tmp_path / "made.py").write_text(
         "import os\n"
-        "from siffra import kernels\n"
+        "from siffra.system import jit as kernels\n"
         "@kernels.compiled\n"
         "def double(x):\n"
         "    return 2 * x\n"

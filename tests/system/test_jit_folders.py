@@ -129,7 +129,7 @@ def test_without_a_lasting_folder_kernels_are_kept_for_a_process_and_those_it_st
     sources = tmp_path / "sources"
     sources.mkdir()
     (sources / "made.py").write_text(
-        "from siffra import kernels\n"
+        "from siffra.system import jit as kernels\n"
         "@kernels.compiled\n"
         "def double(x):\n"
         "    return 2 * x\n"
@@ -165,7 +165,7 @@ def test_where_there_is_no_folder_at_all_kernels_are_compiled_and_not_kept(tmp_p
     (tmp_path / "file").write_bytes(b"")
     script = (
         "import tempfile, sys; tempfile.tempdir = sys.argv[1]\n"
-        "from siffra import kernels\n"
+        "from siffra.system import jit as kernels\n"
         "assert kernels.kernel_folder() is None\n"
         "print(kernels.compiled(lambda x: 2 * x)(1))\n"
     )
@@ -206,7 +206,7 @@ def test_only_siffras_own_cache_is_cleared(tmp_path, variables, stays):
 
 def test_a_process_whose_folder_is_removed_compiles_anew(tmp_path):
     script = (
-        "import shutil, sys; from siffra import kernels\n"
+        "import shutil, sys; from siffra.system import jit as kernels\n"
         "def double(x):\n"
         "    return 2 * x\n"
         "run = kernels.compiled(double)\n"
