@@ -67,7 +67,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel):
 
     assert held == expected
     assert {"siffra/data/mnist.npz", "siffra/lab/digits.toml", "siffra/py.typed"} <= held
-    assert any(name.startswith("siffra/report/templates/") for name in held)
+    assert any(name.startswith("siffra/report/render/templates/") for name in held)
 
 
 def test_the_wheel_carries_the_licences(wheel):
