@@ -78,10 +78,10 @@ def _compile(problem: Problem, cache: str) -> tuple[float, dict[str, float]]:
 
 
 def _by_kernel(told: Sequence[tuple[float, Any]]) -> dict[str, float]:
-    """Seconds by kernel, each with what becomes part of it: one that stands apart does not."""
-    from siffra.system.jit import standing_apart  # with Numba, see `_compile`
+    """Seconds by kernel, each with what becomes part of it: a `noinline` one does not."""
+    from siffra.system.jit import noinline_kernels  # with Numba, see `_compile`
 
-    apart = {id(kernel) for kernel in standing_apart.values()}
+    apart = {id(kernel) for kernel in noinline_kernels.values()}
     seconds: defaultdict[str, float] = defaultdict(float)
     at_work: list[str] = []
     since = 0.0

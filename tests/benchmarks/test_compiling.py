@@ -7,7 +7,7 @@ from benchmarks.report import page
 from benchmarks.results import Results
 from siffra.bench.session import Conditions
 from siffra.engine.native import dense, pointwise
-from siffra.system.jit import standing_apart
+from siffra.system.jit import noinline_kernels
 
 
 def event(moment: float, dispatcher, *, is_start: bool):
@@ -35,7 +35,7 @@ def test_what_a_kernel_calls_is_part_of_it():
 
 def test_a_kernel_that_stands_apart_is_no_part_of_what_calls_it():
     outer, part = dense.predict, dense.list_shards
-    apart = standing_apart["siffra.engine.native.dense.softmax"]
+    apart = noinline_kernels["siffra.engine.native.dense.softmax"]
 
     seconds = _by_kernel(
         [

@@ -129,10 +129,10 @@ def told(tmp_path):
         "import numpy as np\n"
         "from numba import prange\n"
         "from siffra.system import jit as kernels\n"
-        "@kernels.apart\n"
+        "@kernels.noinline\n"
         "def divide(a, b):\n"
         "    return a // b\n"
-        "@kernels.apart\n"
+        "@kernels.noinline\n"
         "def halve(a):\n"
         "    return divide(a, 2)\n"
         "@kernels.compiled\n"
@@ -196,7 +196,7 @@ def test_an_error_of_a_kernel_apart_is_one_of_its_callers(told):
 
 
 def test_a_kernel_apart_is_for_kernels_alone():
-    @jit.apart
+    @jit.noinline
     def double(x):
         return 2 * x
 

@@ -81,9 +81,9 @@ def _caches() -> set[Path]:
     """The folders that Numba keeps siffra's compiled code in."""
     from numba.core.dispatcher import Dispatcher
 
-    from siffra.system.jit import standing_apart
+    from siffra.system.jit import noinline_kernels
 
     modules = [module for name, module in sys.modules.items() if name.startswith("siffra.")]
     called = (each for m in modules for each in vars(m).values() if isinstance(each, Dispatcher))
-    compiled = (*called, *standing_apart.values())
+    compiled = (*called, *noinline_kernels.values())
     return {Path(path) for each in compiled if (path := each.stats.cache_path)}

@@ -11,7 +11,7 @@ may come out as the same, and whatever calls both then calls one of them twice, 
 results are wrong. So such a kernel bears its variables in its name.
 
 What a kernel calls, Numba takes into it and compiles with it once more, and a `prange` loop's body
-four times over. So large kernels stand `apart`: those that call them are told where they are.
+four times over. So large kernels are `noinline`: compiled once, and called by their address.
 """
 
 import hashlib
@@ -61,19 +61,19 @@ compiled: Any = _compiled
 parallel: Any = partial(_compiled, parallel=True, nogil=True)
 """Compiles a function whose `prange` loops run on several threads, without Python's lock."""
 
-standing_apart: dict[str, Any] = {}
-"""The kernels that stand apart, by name."""
+noinline_kernels: dict[str, Any] = {}
+"""The `noinline` kernels, by name."""
 
 
-def inner(function: Any = None, /, **options: Any) -> Any:
+def inline(function: Any = None, /, **options: Any) -> Any:
     """Lets kernels call a function, which becomes part of each."""
     if function is None:
-        return partial(inner, **options)
+        return partial(inline, **options)
     _name_by_variables(function)
     return (register_jitable(**options) if options else register_jitable)(function)
 
 
-def apart(function: Any) -> Any:
+def noinline(function: Any) -> Any:
     """Compiles a function that kernels alone call, once, by itself.
 
     What calls it is compiled in less time, but cannot be made one with it, so this is for what
@@ -82,7 +82,7 @@ def apart(function: Any) -> Any:
     """
     kernel = _compiled(function, no_cpython_wrapper=True)
     name = f"{function.__module__}.{function.__qualname__}"
-    standing_apart[name] = kernel
+    noinline_kernels[name] = kernel
 
     def call(typing_context, *arguments):
         place = _Place(name, arguments)
@@ -97,7 +97,7 @@ def apart(function: Any) -> Any:
 
 
 class _Place(NamedTuple):
-    """Where a kernel that stands apart is, for these types of arguments.
+    """Where a `noinline` kernel is, for these types of arguments.
 
     Numba keeps it with what calls that kernel, and calls it before it loads that from the cache.
     """
@@ -107,7 +107,7 @@ class _Place(NamedTuple):
 
     def __call__(self) -> types.Type:
         """Have the kernel in memory, and LLVM know where; returns the type of its result."""
-        kernel = standing_apart[self.kernel]
+        kernel = noinline_kernels[self.kernel]
         kernel.compile(self.arguments)
         made = kernel.overloads[self.arguments]
         llvm.add_symbol(

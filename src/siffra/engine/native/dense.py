@@ -15,7 +15,7 @@ from siffra.engine.native import matrices
 from siffra.engine.native.conv import padded
 from siffra.engine.native.sparse import Ink, add_outer, list_ink
 from siffra.engine.native.sparse import forward as forward_on_ink
-from siffra.system.jit import apart, compiled, inner, parallel
+from siffra.system.jit import compiled, inline, noinline, parallel
 
 _PARALLEL_FROM = 4_000_000
 """Multiply-adds of a step from which two threads are worth waking."""
@@ -59,13 +59,13 @@ class Descent(NamedTuple):
     momentum: np.float32
 
 
-@inner
+@inline
 def matrix(flat, start, rows, columns):
     """A (rows, columns) view of part of a flat array."""
     return flat[start : start + rows * columns].reshape(rows, columns)
 
 
-@apart
+@noinline
 def gather(images, order, first, last, scale, size, out):
     """Copy rows `order[first:last]` of `images`, times `scale`, to `out`, `size` floats each."""
     for i in range(last - first):
@@ -75,19 +75,19 @@ def gather(images, order, first, last, scale, size, out):
             to[j] = np.float32(row[j]) * scale
 
 
-@inner
+@inline
 def floor(layers, i):
     """What the outputs of layer `i` are at least: 0, as ReLU leaves them, but for the last one."""
     return np.float32(0 if i < layers.shape[0] - 1 else -np.inf)
 
 
-@inner
+@inline
 def panel_of(rows, layers, work):
     """Room for a panel of weights: what is in `work` behind the activations of `rows` images."""
     return work[matrices.tiled(rows) * layers[:, 1].sum() :]
 
 
-@inner
+@inline
 def forward_after_first(rows, params, layers, work):
     """From the first layer's outputs, in `work`, to the logits; returns where those start."""
     at, room, panel = 0, matrices.tiled(rows), panel_of(rows, layers, work)
@@ -102,7 +102,7 @@ def forward_after_first(rows, params, layers, work):
     return at
 
 
-@inner
+@inline
 def forward_first(images, order, first, last, scale, params, layers, x, work):
     """Gather images `order[first:last]` in `x`, and fill `work` with the first layer's outputs."""
     inputs, units, kernel, bias, _ = layers[0]
@@ -113,14 +113,14 @@ def forward_first(images, order, first, last, scale, params, layers, x, work):
     )  # fmt: skip
 
 
-@inner
+@inline
 def forward_first_on_ink(ink, order, first, last, scale, params, layers, work):
     """`forward_first` that skips blank pixels."""
     units, bias = layers[0, 1], layers[0, 3]
     forward_on_ink(ink, order, first, last, scale, params, units, bias, floor(layers, 0), work)
 
 
-@inner
+@inline
 def largest(row):
     """The place of the largest number, the first of equals; a NaN counts as larger than all.
 
@@ -133,7 +133,7 @@ def largest(row):
     return best
 
 
-@apart
+@noinline
 def softmax(logits, out):
     """Fill each row of `out` with the softmax of that of `logits`, its padding left out."""
     for r in range(out.shape[0]):
@@ -148,7 +148,7 @@ def softmax(logits, out):
             to[u] *= scale
 
 
-@inner(error_model="numpy")
+@inline(error_model="numpy")
 def cross_entropy(logits, classes, labels, order, first, share):
     """Summed loss and right answers; `logits` become the loss's gradient times `share`.
 
@@ -174,7 +174,7 @@ def cross_entropy(logits, classes, labels, order, first, share):
     return loss, hits
 
 
-@apart
+@noinline
 def step_after_first(rows, labels, order, first, share, params, layers, work, grads):
     """Forward and backward of all but the first layer's kernel.
 
@@ -193,7 +193,7 @@ def step_after_first(rows, labels, order, first, share, params, layers, work, gr
     return loss, hits
 
 
-@inner
+@inline
 def backward(i, at, rows, params, layers, work, grads):
     """From the gradient of layer `i`'s products, at `at` in `work`, to that of the layer before.
 
@@ -206,7 +206,7 @@ def backward(i, at, rows, params, layers, work, grads):
     return before
 
 
-@inner
+@inline
 def descend(params, velocity, grads, first, last, descent):
     """One step of SGD with momentum on `params[first:last]`; `grads` (one shard or two, parameter).
 
@@ -222,7 +222,7 @@ def descend(params, velocity, grads, first, last, descent):
         params[i] += change
 
 
-@apart
+@noinline
 def step(images, labels, order, first, last, share, params, layers, work, grads, x, scale):
     """`step_after_first` of images `order[first:last]`, whose first layer takes all pixels."""
     inputs, units, kernel, _, _ = layers[0]
@@ -233,14 +233,14 @@ def step(images, labels, order, first, last, share, params, layers, work, grads,
     return told
 
 
-@apart
+@noinline
 def step_on_ink(ink, labels, order, first, last, share, params, layers, work, grads, scale):
     """`step` whose first layer skips blank pixels; its kernel is left to `descend_parts`."""
     forward_first_on_ink(ink, order, first, last, scale, params, layers, work)
     return step_after_first(last - first, labels, order, first, share, params, layers, work, grads)
 
 
-@apart
+@noinline
 def descend_parts(
     ink, begin, end, order, start, size, params, velocity, grads, layers, work, first_grads,
     turned, descent,
@@ -333,7 +333,7 @@ ink_epoch_on_one_thread = compiled(_epoch_on_ink)
 ink_epoch_on_many_threads = parallel(_epoch_on_ink)
 
 
-@inner
+@inline
 def score_after_first(params, layers, work, out):
     """From the first layer's outputs, in `work`, to class probabilities, a row of `out` each."""
     rows = out.shape[0]
@@ -341,7 +341,7 @@ def score_after_first(params, layers, work, out):
     softmax(matrix(work, at, rows, layers[-1, 1]), out)
 
 
-@apart
+@noinline
 def predict_some(images, order, first, last, scale, params, layers, x, work, out):
     """Class probabilities of images `order[first:last]`, into those rows of `out`."""
     forward_first(images, order, first, last, scale, params, layers, x, work)
@@ -376,7 +376,7 @@ def list_shards(images, whole, start, pixel, value):
         list_ink(images[first:last], whole, start[s], pixel[s], value[s])
 
 
-@apart
+@noinline
 def predict_some_on_ink(ink, order, rows, scale, params, layers, work, out):
     """Class probabilities of images `order[:rows]`, into `out`."""
     forward_first_on_ink(ink, order, 0, rows, scale, params, layers, work)

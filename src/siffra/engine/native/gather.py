@@ -8,7 +8,7 @@ from numba import prange
 from siffra.engine.native.grid import Grid
 from siffra.engine.native.simd import prefetch
 from siffra.engine.network import Network
-from siffra.system.jit import inner, parallel
+from siffra.system.jit import inline, parallel
 
 PIXEL = np.float32(1 / 255)
 """What a uint8 pixel counts."""
@@ -47,7 +47,7 @@ class Places(NamedTuple):
         return cls(places, grid.image, np.array_equal(places, straight))
 
 
-@inner
+@inline
 def ask_for(images, size, order, i):
     """Have image `order[i]`, of `size` numbers, brought into the cache: it may lie anywhere."""
     if i < order.size:

@@ -24,7 +24,7 @@ from siffra.engine.native.simd import (
     zeros,
 )
 from siffra.engine.native.simd_math import add_each, floored, gated, spread
-from siffra.system.jit import apart, inner
+from siffra.system.jit import inline, noinline
 
 _MOST = 2 if WIDE else 1
 """Vectors of units that are worked on at once."""
@@ -33,7 +33,7 @@ _DOWN = 8 if WIDE else 4
 PANEL = _MOST * LANES
 
 
-@inner
+@inline
 def tiled(rows):
     """`rows` rounded up to those that are worked on at once."""
     return -(-rows // TILE) * TILE
@@ -42,7 +42,7 @@ def tiled(rows):
 def _forward(count: int):
     of_a_tile = TILE * count
 
-    @apart
+    @noinline
     def run(x, at, rows, inputs, panel, params, bias, floor, units, out, to):
         from_, places = multiples(inputs, TILE), multiples(units, TILE)
         biases = load_rows(params, bias, LANES, LANES, count)
@@ -62,7 +62,7 @@ def _forward(count: int):
 _forward_1, _forward_most = _forward(1), _forward(_MOST)
 
 
-@inner
+@inline
 def forward(x, at, rows, inputs, params, kernel, bias, units, floor, panel, out, to):
     """Fill `out` (rows, units) with a layer's outputs: at least `floor`, which is 0 for a ReLU.
 
@@ -80,7 +80,7 @@ def forward(x, at, rows, inputs, params, kernel, bias, units, floor, panel, out,
         _forward_1(x, at, rows, inputs, panel, params, bias + c, floor, units, out, to + c)
 
 
-@inner
+@inline
 def _pack(params, kernel, inputs, units, width, panel):
     """Copy `width` columns of a kernel to `panel`."""
     for i in range(inputs):
@@ -91,7 +91,7 @@ def _pack(params, kernel, inputs, units, width, panel):
 def _backward(count: int):
     of_a_tile = TILE * count
 
-    @apart
+    @noinline
     def run(slopes, at, rows, units, panel, inputs, x, to):
         from_, places = multiples(units, TILE), multiples(inputs, TILE)
         for first in range(0, rows, TILE):
@@ -109,7 +109,7 @@ def _backward(count: int):
 _backward_1, _backward_most = _backward(1), _backward(_MOST)
 
 
-@inner
+@inline
 def backward(slopes, at, rows, units, params, kernel, inputs, panel, x, to):
     """Put the gradient of a layer's inputs in the place of `x` (rows, inputs), outputs of a ReLU.
 
@@ -126,7 +126,7 @@ def backward(slopes, at, rows, units, params, kernel, inputs, panel, x, to):
         _backward_1(slopes, at, rows, units, panel, inputs, x, to + c)
 
 
-@apart
+@noinline
 def _pack_turned(params, kernel, units, count, panel):
     """Copy `count` vectors of rows of a kernel to `panel`, transposed."""
     for v in range(count):
@@ -138,7 +138,7 @@ def _pack_turned(params, kernel, units, count, panel):
 def _weight_gradient(count: int):
     of_a_tile = _DOWN * count
 
-    @apart
+    @noinline
     def run(x, at, rows, inputs, slopes, slope, units, out, to):
         places = multiples(units, _DOWN)
         for first in range(0, inputs, _DOWN):
@@ -156,7 +156,7 @@ def _weight_gradient(count: int):
 _weight_gradient_1, _weight_gradient_most = _weight_gradient(1), _weight_gradient(_MOST)
 
 
-@inner
+@inline
 def weight_gradient(x, at, rows, inputs, slopes, slope, units, out, to):
     """Fill `out` (inputs, units) with the gradient of a kernel.
 
@@ -170,7 +170,7 @@ def weight_gradient(x, at, rows, inputs, slopes, slope, units, out, to):
         _weight_gradient_1(x, at, rows, inputs, slopes, slope + c, units, out, to + c)
 
 
-@apart
+@noinline
 def bias_gradient(slopes, slope, rows, units, out, to):
     """Fill `out` (units) with the sums of `slopes` (rows, units) over its rows."""
     for c in range(0, units, LANES):

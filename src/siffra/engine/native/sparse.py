@@ -20,7 +20,7 @@ from siffra.engine.native.simd import (
     zeros,
 )
 from siffra.engine.native.simd_math import add_each, floored, spread
-from siffra.system.jit import apart, compiled, inner
+from siffra.system.jit import compiled, inline, noinline
 
 LANES = 16 if WIDE else 8
 MOST_INK = 0.4
@@ -85,7 +85,7 @@ def _list_all(images, parts, start, pixel, value):
     list_ink(images, parts, start, pixel, value)
 
 
-@apart
+@noinline
 def list_ink(images, parts, start, pixel, value):
     """Fill an `Ink`; `pixel` and `value` need room for one entry more than there is ink."""
     at = 0
@@ -101,7 +101,7 @@ def list_ink(images, parts, start, pixel, value):
         start[i, parts.size - 1] = at
 
 
-@inner
+@inline
 def fetch_ahead(ink, order, i):
     """Ask for the lists of images that come a little later, in this batch or the next.
 
@@ -114,7 +114,7 @@ def fetch_ahead(ink, order, i):
         fetch(ink, order[i + 8], 0, parts - 1)
 
 
-@inner
+@inline
 def fetch(ink, image, first, last):
     """Ask for parts `first` to `last` of an image's list."""
     for at in range(ink.start[image, first], ink.start[image, last], _LINE):
@@ -127,7 +127,7 @@ def _outputs(count: int):
     # Few sums would wait for each other; many would not fit into narrow registers.
     chains = 1 if count * LANES >= 64 else 2
 
-    @apart
+    @noinline
     def run(ink, order, first, last, scale, params, units, column, bias, floor, out):
         pixel, value = ink.pixel, ink.value
         biases = load_rows(params, bias + column, LANES, LANES, count)
@@ -161,7 +161,7 @@ def _outputs(count: int):
 _outputs_1, _outputs_2, _outputs_4, _outputs_8 = map(_outputs, (1, 2, 4, 8))
 
 
-@inner
+@inline
 def forward(ink, order, first, last, scale, params, units, bias, floor, out):
     """Fill `out` (row, unit) with a first layer's outputs for images `order[first:last]`.
 
@@ -187,7 +187,7 @@ def forward(ink, order, first, last, scale, params, units, bias, floor, out):
 def _outer(count: int):
     """Add images' ink times their gradients, `count` vectors of units wide, to rows of weights."""
 
-    @inner
+    @inline
     def run(ink, part, order, first, last, scale, gradient, units, column, rows):
         pixel, value = ink.pixel, ink.value
         for i in range(first, last):
@@ -228,7 +228,7 @@ class Turned(NamedTuple):
         )
 
 
-@apart
+@noinline
 def _turn(ink, part, order, first, last, turned):
     """Fill `turned`, where `part` is, with the ink of images `order[first:last]`."""
     many, images, values = turned.many, turned.image.reshape(-1), turned.value.reshape(-1)
@@ -244,7 +244,7 @@ def _turn(ink, part, order, first, last, turned):
             many[pixel] += 1
 
 
-@apart
+@noinline
 def _outer_8(turned, low, high, scale, gradient, units, column, rows):
     """`_outer` of 8 vectors for pixels `low` to `high`: a pixel's row is read and written once."""
     images, values = turned.image.reshape(-1), turned.value.reshape(-1)
@@ -258,7 +258,7 @@ def _outer_8(turned, low, high, scale, gradient, units, column, rows):
         store_rows(rows, to, LANES, sums)
 
 
-@inner
+@inline
 def add_outer(ink, part, order, first, last, scale, gradient, units, turned, rows):
     """Add to `rows` (pixel, unit), flat: `scale` x ink x `gradient` of images `order[first:last]`.
 

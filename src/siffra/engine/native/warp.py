@@ -19,7 +19,7 @@ from siffra.engine.native.simd import (
     splat,
 )
 from siffra.engine.native.simd_math import clamped, ramp, rounded_down, spread, store, where_above
-from siffra.system.jit import apart, inner, parallel
+from siffra.system.jit import inline, noinline, parallel
 
 _FEW = 8
 """Images that a thread warps one after the other, with the same work space."""
@@ -47,7 +47,7 @@ def gather_warped(images, order, maps, scale, places, out):
         _gather_few(images, order, few * _FEW, maps, scale, places, out)
 
 
-@apart
+@noinline
 def _gather_few(images, order, start, maps, scale, places, out):
     """Gather a few images, from the one at `start` of the `order` on."""
     _, height, width, channels = images.shape
@@ -69,7 +69,7 @@ def _gather_few(images, order, start, maps, scale, places, out):
         _place(warped, height * width, places, out[i * places.image : (i + 1) * places.image])
 
 
-@inner
+@inline
 def _frame(image, framed):
     """Copy an image into the middle of a frame: a pixel to its top and left, two beyond."""
     height, width, channels = image.shape
@@ -87,7 +87,7 @@ def _frame(image, framed):
                 move(framed, to + at, flat, source + at, LANES)
 
 
-@inner
+@inline
 def _find_ink(own, shape, framed, goals, starts):
     """Which vectors of an image that is warped by its `own` map may have ink; how many.
 
@@ -119,7 +119,7 @@ def _find_ink(own, shape, framed, goals, starts):
     return count
 
 
-@inner
+@inline
 def _box(framed, height, wide, channels):
     """Where a framed image has ink: its first and last column, its first and last row."""
     left, right, top, bottom = wide, -1, height, -1
@@ -140,13 +140,13 @@ def _box(framed, height, wide, channels):
     )
 
 
-@inner
+@inline
 def _inverse(step):
     """1 / step; 0 if it leads nowhere."""
     return np.float32(1) / step if abs(step) > _NO_STEP else np.float32(0)
 
 
-@inner
+@inline
 def _between(start, inverse, low, high, last):
     """The first and the last x in 0..`last` with `start + x / inverse` in `low`..`high`.
 
@@ -159,7 +159,7 @@ def _between(start, inverse, low, high, last):
     return max(min(one, other), np.float32(0)), max(min(max(one, other), last), none)
 
 
-@inner
+@inline
 def _warp(own, shape, scale, fours, count, goals, starts, warped):
     """Make those vectors of `warped` that `_find_ink` found, and zeros of what is beside them."""
     height, width, channels = shape
@@ -185,7 +185,7 @@ def _warp(own, shape, scale, fours, count, goals, starts, warped):
             store(warped[c], peek(goals, i), values)
 
 
-@inner
+@inline
 def _place(warped, pixels, places, to):
     """Copy an image, its channels apart in `warped`, to where its floats go."""
     channels = len(warped)
