@@ -181,7 +181,9 @@ def children(of: int | None = None) -> list[int]:
     parent = of or os.getpid()
     listed = Path(f"/proc/{parent}/task/{parent}/children").read_text("utf-8").split()
     return [
-        n for n in map(int, listed) if b"sites.process" in Path(f"/proc/{n}/cmdline").read_bytes()
+        n
+        for n in map(int, listed)
+        if b"execute.pool_worker" in Path(f"/proc/{n}/cmdline").read_bytes()
     ]
 
 
