@@ -57,7 +57,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def siffra_(
     context: typer.Context,
     version: Annotated[
@@ -69,13 +68,16 @@ def siffra_(
 ) -> None:
     """A lab bench for neural networks.
 
-    Ask what a training knob does: siffra trains the models, several times with different
-    seeds, and answers with a number, an interval and a verdict.
+    Ask what a training knob does. siffra trains the models several times, with different seeds,
+    and answers with a number, an interval and a verdict.
 
-    Start with [bold]siffra lab[/bold], the study that siffra brings with it, or ask something:
-    [bold]siffra vary learning_rate=0.02,0.7,1[/bold]
+    Start with [bold]siffra lab[/bold], which runs the study shipped with siffra, or ask a
+    question: [bold]siffra vary learning_rate=0.02,0.7,1[/bold]
     """
     show_help(context)
+
+
+app.callback(invoke_without_command=True, help=help_text(siffra_))(siffra_)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

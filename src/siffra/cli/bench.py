@@ -14,40 +14,46 @@ _QUICK_IMAGES = 4_800
 
 def bench(
     works: Annotated[
-        str | None, typer.Option(help="Only these works, as dense,conv,3x3.", metavar="NAME,...")
+        str | None,
+        typer.Option(help="Time only these workloads, as dense,conv,3x3.", metavar="NAME,..."),
     ] = None,
     peers: Annotated[
         str | None,
         typer.Option(
-            help="siffra and only these: keras,keras-tuned,pytorch,torch-compile,jax,products.",
+            help="Compare only with these: keras,keras-tuned,pytorch,torch-compile,jax,products.",
             metavar="NAME,...",
         ),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help=f"{_QUICK_IMAGES:,} images an epoch: a glance.")
+        bool,
+        typer.Option(
+            "--quick", help=f"A rough measurement, with {_QUICK_IMAGES:,} images per epoch."
+        ),
     ] = False,
     threads: Annotated[
         int | None,
-        typer.Option(help="Threads for all; without it, one per core.", min=1, metavar="N"),
+        typer.Option(
+            help="Number of threads for every library; default: one per core.", min=1, metavar="N"
+        ),
     ] = None,
     vectors: Annotated[
         str | None,
         typer.Option(
-            help="Hold all to narrower vectors than the machine has: avx2.", metavar="NAME"
+            help="Limit every library to a narrower instruction set: avx2.", metavar="NAME"
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Time siffra's training on this machine, and that of Keras, PyTorch and JAX beside it.
+    """Time training on this machine: siffra, and Keras, PyTorch and JAX where installed.
 
-    All train the same networks from the same weights on the same batches; one that does not
-    reach the same loss is not timed. A library that is not installed is skipped. The limit is
-    the time in which the machine could do all multiplications; siffra leaves out those with
-    zeros (blank pixels, positions that lost their pooling window), so it may get past it. With
-    2 threads, and not --quick, aims that were missed are told.
+    All libraries train the same networks from the same weights on the same batches; one that
+    does not reach the same loss is not timed. The limit is the time of all multiply-adds at the
+    machine's peak. siffra skips multiplications by zero (blank pixels, positions not selected by
+    max-pooling), so it can beat the limit. With 2 threads and without --quick, missed performance
+    targets are listed.
 
-    With --vectors avx2 a machine with AVX-512 shows how it would do with half as wide vectors; a
-    library that uses AVX-512 all the same is not timed. It is no AVX2 machine for all that.
+    --vectors avx2 limits every library to AVX2 on a machine with AVX-512; a library that uses
+    AVX-512 nonetheless is not timed. This does not fully emulate an AVX2 machine.
 
     [dim]Examples[/dim]
     siffra bench --quick

@@ -28,7 +28,7 @@ def describe(
     data: "DataSource | None" = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Describe a data set, or [bold]export[/bold] its shifted sets.
+    """Describe a data set, or [bold]export[/bold] its shifted test sets.
 
     [dim]Examples[/dim]
     siffra data
@@ -117,11 +117,13 @@ def _some(told: Sequence[str], most: int = 10) -> str:
 def export(
     out: Annotated[Path, typer.Argument(help="The .npz file to write.", metavar="FILE.npz")],
     data: "DataSource | None" = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file.")
+    ] = False,
 ) -> None:
     """Write the shifted test images to a file, for other tools.
 
-    For a set as moved it holds x_moved, y_moved, and what was drawn for each image.
+    For each set, such as moved, the file holds x_moved, y_moved and the shift drawn for each image.
 
     [dim]Example[/dim]
     siffra data export shifted.npz --shifts rotate=20,noise=0.1

@@ -21,7 +21,7 @@ _OPTIONS: dict[str, Any] = {
         Path | None,
         typer.Option(
             "--data",
-            help="Your own data: .npz, IDX, CSV, Parquet, or folders of pictures; else MNIST.",
+            help="Your own data: .npz, IDX, CSV, Parquet or folders of pictures; default: MNIST.",
             metavar="PATH",
             rich_help_panel=DATA,
         ),
@@ -29,7 +29,7 @@ _OPTIONS: dict[str, Any] = {
     "label": Annotated[
         str | None,
         typer.Option(
-            help="The column of labels in a CSV or Parquet file.",
+            help="The label column of a CSV or Parquet file.",
             metavar="COLUMN",
             rich_help_panel=DATA,
         ),
@@ -37,7 +37,7 @@ _OPTIONS: dict[str, Any] = {
     "image": Annotated[
         str | None,
         typer.Option(
-            help="What the rows of such a file are images of, as 28x28; without it, features.",
+            help="Image shape of the rows of such a file, as 28x28; default: rows are features.",
             metavar="HxW",
             rich_help_panel=DATA,
         ),
@@ -45,7 +45,7 @@ _OPTIONS: dict[str, Any] = {
     "moved": Annotated[
         float | None,
         typer.Option(
-            help="Greatest shift of the moved test images, in pixels (default 10).",
+            help="Largest move of the moved test images, in pixels (default: 10).",
             metavar="PX",
             rich_help_panel=DATA,
         ),
@@ -53,7 +53,7 @@ _OPTIONS: dict[str, Any] = {
     "rotated": Annotated[
         float | None,
         typer.Option(
-            help="Greatest turn of the rotated test images, in degrees (default 36).",
+            help="Largest rotation of the rotated test images, in degrees (default: 36).",
             metavar="DEG",
             rich_help_panel=DATA,
         ),
@@ -61,7 +61,7 @@ _OPTIONS: dict[str, Any] = {
     "shifts": Annotated[
         str | None,
         typer.Option(
-            help="The shifted test sets, in place of these two: move=3,noise=0.1,...; or none.",
+            help="Shifted test sets, instead of these two: move=3,noise=0.1,...; or none.",
             metavar="NAME=X,...",
             rich_help_panel=DATA,
         ),

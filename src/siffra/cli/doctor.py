@@ -18,11 +18,11 @@ COMPLAINTS = 1
 
 
 def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Look whether everything is in order on this machine, and say what mends what is not.
+    """Check the installation and suggest fixes.
 
-    Versions, environment variables, processor, threads, the store of runs, the folders, the
-    images that siffra brings, and whether a short training works and is as fast as it should
-    be. Changes nothing. Ends with 0 if all is well, and with 1 if anything is to be mended.
+    Checks versions, environment variables, processor, threads, the store of runs, folders, the
+    MNIST images shipped with siffra, and whether a short training works at the expected speed.
+    Changes nothing. Exits with 0 if there is no problem, else with 1.
 
     [dim]Examples[/dim]
     siffra doctor

@@ -48,7 +48,7 @@ class Language(StrEnum):
 LabArgument = Annotated[
     Path | None,
     typer.Argument(
-        help="A lab file; without it, the study of handwritten digits that siffra brings.",
+        help="A lab file; default: the study of handwritten digits shipped with siffra.",
         metavar="[LAB.toml]",
         show_default=False,
     ),
@@ -56,31 +56,31 @@ LabArgument = Annotated[
 PresetOption = Annotated[
     Preset | None,
     typer.Option(
-        help="Length of training: 3 epochs at most, 20, or as many as the lab file says; without "
-        "it as the file says, and the study that siffra brings is quick.",
+        help="Cap on epochs: quick 3, standard 20, full none. Default: what the lab file says; "
+        "the study shipped with siffra says quick.",
         show_default=False,
     ),
 ]
 EpochsOption = Annotated[
     int | None,
-    typer.Option(help="Train every run for so many epochs instead.", min=1, metavar="N"),
+    typer.Option(help="Train every run for N epochs instead.", min=1, metavar="N"),
 ]
 OnlyOption = Annotated[
     str | None,
     typer.Option(
-        help="Only these questions, as a,b,e.",
+        help="Run only these questions, as a,b,e.",
         metavar="IDS",
         autocompletion=complete_questions,
     ),
 ]
-OutOption = Annotated[Path, typer.Option(help="Folder for the report.", metavar="DIR")]
+OutOption = Annotated[Path, typer.Option(help="Folder to write the report to.", metavar="DIR")]
 LanguageOption = Annotated[
-    Language, typer.Option("--lang", help="Language of the answer and its report.")
+    Language, typer.Option("--lang", help="Language of the answer and the report.")
 ]
 JobsOption = Annotated[
     int,
     typer.Option(
-        help="Make so many runs at once, each on one thread; their times are marked as shared.",
+        help="Make N runs in parallel, each on one thread; their times are marked as shared.",
         min=1,
         metavar="N",
         rich_help_panel=MACHINE,
@@ -90,8 +90,8 @@ OnOption = Annotated[
     str,
     typer.Option(
         "--on",
-        help="Where runs are made: here, on a cluster of Ray's (ray, ray://host:port), or on one "
-        "if $RAY_ADDRESS has its address (auto).",
+        help="Where to make the runs: here, on a Ray cluster (ray, ray://host:port), or on a "
+        "cluster only if $RAY_ADDRESS is set (auto).",
         metavar="PLACE",
         rich_help_panel=MACHINE,
     ),
@@ -100,14 +100,14 @@ AloneOption = Annotated[
     bool,
     typer.Option(
         "--alone",
-        help="On a cluster, give each run a node to itself, so that its times are undisturbed.",
+        help="On a cluster, give each run a node to itself, for undisturbed times.",
         rich_help_panel=MACHINE,
     ),
 ]
 CompareOption = Annotated[
     tuple[Path, Path] | None,
     typer.Option(
-        help="Instead, set the reports in folders A and B side by side, in comparison.html.",
+        help="Compare the reports in folders A and B instead, and write comparison.html.",
         metavar="A B",
     ),
 ]
@@ -129,12 +129,12 @@ def lab(
         bool,
         typer.Option(
             "--dry-run",
-            help="Print the plan and its cost; train nothing. A model of your own is imported.",
+            help="Print the plan and its cost; train nothing. Your own model is still imported.",
         ),
     ] = False,
     fresh: Annotated[
         bool,
-        typer.Option("--fresh", help="Make every run anew, and replace those that are stored."),
+        typer.Option("--fresh", help="Repeat every run and replace the stored ones."),
     ] = False,
     fresh_busy: FreshBusyOption = False,
     as_json: JsonOption = False,
@@ -145,10 +145,10 @@ def lab(
     alone: AloneOption = False,
     store: StoreOption = None,
 ) -> None:
-    """Run a lab: answer every question of a lab file, and write a report.
+    """Run a lab: answer every question in a lab file and write a report.
 
-    Each run is stored as soon as it is finished. Stop the lab with Ctrl-C whenever you like;
-    the same command goes on with the runs that are missing.
+    siffra stores each run as soon as it finishes. Stop the lab with Ctrl-C at any time; the same
+    command makes the missing runs.
 
     [dim]Examples[/dim]
     siffra lab
@@ -204,9 +204,9 @@ def report(
     store: StoreOption = None,
     compare: CompareOption = None,
 ) -> None:
-    """Write a lab's report again, from runs that are stored; nothing is trained.
+    """Write a lab's report again from stored runs, without training.
 
-    Two reports can be set side by side: which verdicts changed, and the estimates.
+    With --compare, set two reports side by side: changed verdicts, and all estimates.
 
     [dim]Examples[/dim]
     siffra report --lang sv --out rapport

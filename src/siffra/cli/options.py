@@ -31,7 +31,7 @@ StoreOption = Annotated[
     Path | None,
     typer.Option(
         "--store",
-        help="The file of finished runs; without it, $SIFFRA_STORE or your user data folder.",
+        help="The store of finished runs; default: $SIFFRA_STORE, else your user data folder.",
         metavar="FILE",
         rich_help_panel=MACHINE,
     ),
@@ -40,14 +40,14 @@ EngineOption = Annotated[
     EngineName,
     typer.Option(
         "--engine",
-        help="What trains: siffra's own engine, or PyTorch, which is an extra to install.",
+        help="Training engine: siffra's own, or PyTorch (extra siffra[torch]).",
         rich_help_panel=MACHINE,
     ),
 ]
 ThreadsOption = Annotated[
     int | None,
     typer.Option(
-        help="Threads to compute with; without it, one per core. Results are the same.",
+        help="Number of threads; default: one per core. Results do not depend on it.",
         min=1,
         metavar="N",
         rich_help_panel=MACHINE,
@@ -58,27 +58,30 @@ RecipeOption = Annotated[
     Path | None,
     typer.Option(
         "--recipe",
-        help="A recipe, by name (digits-5s) or file: knobs for all that is not said.",
+        help="A recipe, by name (digits-5s) or file: defaults for all knobs not given.",
         metavar="NAME|FILE",
         autocompletion=complete_recipe,
         rich_help_panel=KNOB,
     ),
 ]
 SeedsOption = Annotated[
-    int | None, typer.Option(help="How many seeds each run is repeated with.", min=1, metavar="N")
+    int | None,
+    typer.Option(help="Number of seeds, and so of runs of each setting.", min=1, metavar="N"),
 ]
 FreshBusyOption = Annotated[
     bool,
-    typer.Option("--fresh-busy", help="Make those runs anew that were made on a busy machine."),
+    typer.Option("--fresh-busy", help="Repeat the runs that were made on a busy machine."),
 ]
 UntilDecidedOption = Annotated[
     bool,
-    typer.Option("--until-decided", help="Add seeds for what is still open, at a few set looks."),
+    typer.Option(
+        "--until-decided", help="Add seeds to undecided claims, at pre-planned interim looks."
+    ),
 ]
 MaxSeedsOption = Annotated[
     int | None,
     typer.Option(
-        help="With --until-decided: seeds at the last look (without it, four times the first's).",
+        help="With --until-decided: seeds at the last look (default: four times the first).",
         min=1,
         metavar="N",
     ),
@@ -153,7 +156,7 @@ def _is_numbers(text: str) -> bool:
 def _with_option() -> inspect.Parameter:
     option = typer.Option(
         "--with",
-        help="A parameter of your own model or of scikit-learn's (see --model), as width=64.",
+        help="A parameter of your own model or scikit-learn classifier, as width=64.",
         metavar="NAME=VALUE",
         rich_help_panel=KNOB,
     )
@@ -185,7 +188,7 @@ def _option(knob: Knob) -> inspect.Parameter:
 def _help(knob: Knob) -> str:
     text = knob.help[0].upper() + knob.help[1:]
     if knob.per_layer:
-        text += "; or one for each layer, as 64,32"
+        text += "; one value, or one per layer, as 64,32"
     return text + ("." if len(knob.models) > 1 else f" ({', '.join(knob.models)} only).")
 
 

@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from siffra.system.load import Load
 
 runs = typer.Typer()
-runs.callback(invoke_without_command=True, help="List, show, ask or export finished runs.")(
+runs.callback(invoke_without_command=True, help="List, show, query or export finished runs.")(
     show_help
 )
 for command in (export, labs, sql):
     runs.command(help=help_text(command))(command)
 
-KeyArgument = Annotated[str, typer.Argument(help="The run's key, or the start of it.")]
+KeyArgument = Annotated[str, typer.Argument(help="The run's key, or its first characters.")]
 
 
 @runs.command("list")
 def list_(
     store: StoreOption = None,
     model: Annotated[
-        str | None, typer.Option(help="Only dense, conv or module models; your own are modules.")
+        str | None, typer.Option(help="Only models of this type: dense, conv or module (your own).")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Only runs with this seed.", min=0, max=GREATEST_SEED)
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the finished runs, the oldest first.
+    """List finished runs, oldest first.
 
     [dim]Examples[/dim]
     siffra runs list --model conv
@@ -98,7 +98,7 @@ def _load(load: "Load | None") -> str:
 
 @runs.command()
 def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Show one run: what was trained, where, its curve and its scores.
+    """Show one run: setting, machine, learning curve and scores.
 
     [dim]Example[/dim]
     siffra runs show 3f2a

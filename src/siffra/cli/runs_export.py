@@ -34,33 +34,33 @@ def export(
     out: Annotated[
         str,
         typer.Argument(
-            help="The file to write; TensorBoard's folder; MLflow's store, as sqlite:///mlflow.db.",
+            help="File to write, TensorBoard folder, or MLflow store as sqlite:///mlflow.db.",
             metavar="WHERE",
         ),
     ],
     format_: Annotated[
         Format | None,
-        typer.Option("--format", help="What to write; without it, by the file's ending."),
+        typer.Option("--format", help="Output format; default: by the file extension."),
     ] = None,
     table: Annotated[
         Table | None,
-        typer.Option(help="A row for each run and set, run and epoch, or pair of classes."),
+        typer.Option(help="One row per run and set, per run and epoch, or per pair of classes."),
     ] = None,
     lab: Annotated[
         str | None,
         typer.Option(
-            help="Only a lab's runs: the start of its id (see siffra runs labs), or latest.",
+            help="Only runs of this lab: the start of its id (see siffra runs labs), or latest.",
             metavar="LAB",
         ),
     ] = None,
     store: StoreOption = None,
 ) -> None:
-    """Write finished runs to a file, or hand them to TensorBoard or MLflow.
+    """Export finished runs to a file, TensorBoard or MLflow.
 
-    CSV and Parquet hold a row for each run and set of images, unless --table says other; JSON
-    holds the whole records. TensorBoard gets a group for each setting with a session for each seed;
-    MLflow a parent run for each setting, or for each question of a lab with the lab's report, and
-    in it a run for each seed. What was exported to the same place before is not doubled.
+    CSV and Parquet have one row per run and image set, unless --table says otherwise; JSON has
+    the complete records. TensorBoard gets a group per setting and a session per seed. MLflow gets
+    a parent run per setting, or per question of a lab, with the lab's report, and a child run per
+    seed. Exporting again to the same place duplicates nothing.
 
     [dim]Examples[/dim]
     siffra runs export runs.parquet
@@ -91,7 +91,7 @@ def export(
 
 
 def labs(as_json: JsonOption = False, store: StoreOption = None) -> None:
-    """List the labs that were asked, the latest first, for siffra runs export --lab.
+    """List the labs that were run, latest first, for siffra runs export --lab.
 
     [dim]Example[/dim]
     siffra runs labs

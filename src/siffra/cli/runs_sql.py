@@ -18,18 +18,19 @@ SECONDS, ROWS = 10.0, 1000
 
 def sql(
     question: Annotated[
-        str | None, typer.Argument(help="A SELECT over what --schema shows.", metavar="SELECT")
+        str | None,
+        typer.Argument(help="A SELECT over the tables that --schema shows.", metavar="SELECT"),
     ] = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead.")] = False,
-    schema: Annotated[bool, typer.Option("--schema", help="Show what can be asked.")] = False,
-    rows: Annotated[int, typer.Option(help="The most rows to get.", min=1, metavar="N")] = ROWS,
+    schema: Annotated[bool, typer.Option("--schema", help="Show the tables and columns.")] = False,
+    rows: Annotated[int, typer.Option(help="Maximum number of rows.", min=1, metavar="N")] = ROWS,
     seconds: Annotated[
-        float, typer.Option(help="The most seconds to take.", min=0.01, metavar="S")
+        float, typer.Option(help="Time limit, in seconds.", min=0.01, metavar="S")
     ] = SECONDS,
     store: StoreOption = None,
 ) -> None:
-    """Ask the store in SQL. Nothing can be changed: it is opened to be read only.
+    """Query the store in SQL. The store is opened read-only.
 
     [dim]Examples[/dim]
     siffra runs sql --schema

@@ -36,20 +36,23 @@ def search(
     knobs: dict[str, Any],
     budget: Annotated[
         str,
-        typer.Option(help="Training time that the model may take, as 15s or 2m.", metavar="SPAN"),
+        typer.Option(help="Training-time budget of the model, as 15s or 2m.", metavar="SPAN"),
     ],
     time: Annotated[
-        str, typer.Option(help="The most that looking for it takes, as 10m.", metavar="SPAN")
+        str, typer.Option(help="Time limit of the search, as 10m.", metavar="SPAN")
     ] = "10m",
     sets: Annotated[
         str | None,
         typer.Option(
-            help="The sets whose mean accuracy counts; without it, test and all that are shifted.",
+            help="Sets whose mean accuracy is maximized; default: test and all shifted sets.",
             metavar="NAMES",
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option(help="Folder for the report, the recipe and the model.", metavar="DIR")
+        Path,
+        typer.Option(
+            help="Folder to write the report, the recipe and the model to.", metavar="DIR"
+        ),
     ] = OUT,
     language: LanguageOption = Language.en,
     as_json: JsonOption = False,
@@ -58,13 +61,13 @@ def search(
     threads: ThreadsOption = None,
     store: StoreOption = None,
 ) -> None:
-    """Find the model that is best after so many seconds of training on this machine.
+    """Find the most accurate model for a training-time budget on this machine.
 
-    It starts from the recipes that siffra brings and changes them. Candidates are judged on
-    validation images, shifted as the test sets are; the test sets are for the winner
-    alone. Knobs that are given are the same in every candidate. Stop it with Ctrl-C whenever you
-    like; the same command goes on where it was, with a longer --time it goes on looking, and with
-    a shorter one it ends with the best so far.
+    The search starts from the recipes shipped with siffra and modifies them. It ranks candidates
+    on validation images, shifted like the test sets; the test sets only score the final result.
+    Knobs that you give are fixed in every candidate. Stop it with Ctrl-C at any time; the same
+    command resumes it. With a longer --time it searches further; with a shorter one it ends with
+    the best model so far.
 
     [dim]Examples[/dim]
     siffra search --budget 5s

@@ -38,12 +38,15 @@ def train(
     knobs: dict[str, Any],
     recipe: RecipeOption = None,
     seed: Annotated[
-        int, typer.Option(help="Decides the initial weights and the order of the images.", min=0)
+        int,
+        typer.Option(
+            help="Random seed for the initial weights and the order of the images.", min=0
+        ),
     ] = 0,
     save: Annotated[
         Path | None,
         typer.Option(
-            help="Save the model, for `siffra predict`; or for other programs, as .onnx.",
+            help="Save the model: .safetensors for `siffra predict`, .onnx for other programs.",
             metavar="FILE",
         ),
     ] = None,
@@ -55,8 +58,8 @@ def train(
 ) -> None:
     """Train one model and print its accuracy on every set.
 
-    Its record goes to the store, so that a lab that needs the same run finds it there. One run
-    says little about a knob; to compare, use [bold]siffra vary[/bold].
+    The run goes to the store, where a lab that needs it will find it. A single run says little
+    about a knob; to compare values, use [bold]siffra vary[/bold].
 
     [dim]Examples[/dim]
     siffra train --neurons 128 --learning-rate 0.5 --epochs 5
@@ -100,25 +103,26 @@ def train(
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A model that `siffra train --save` wrote.")],
+    model: Annotated[Path, typer.Argument(help="A model saved by `siffra train --save`.")],
     images: Annotated[
         list[Path],
-        typer.Argument(help="Pictures: PNG, JPEG or npy, of any size.", metavar="IMAGE..."),
+        typer.Argument(help="Pictures of any size: PNG, JPEG or .npy.", metavar="IMAGE..."),
     ],
     made_by: Annotated[
         str | None,
         typer.Option(
-            help="For a model of your own: the function that makes it, as my_models:make.",
+            help="For your own model: the function that builds it, as my_models:make.",
             metavar="FUNCTION",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a saved model sees in pictures.
+    """Classify pictures with a saved model.
 
-    A picture of the model's own size is used as it stands. Any other is taken for a digit and
-    fitted as MNIST's are: scaled to 20 of 28 pixels and centred by its mass. Dark on light is
-    turned into light on dark if the model's training images are that, and the other way.
+    A picture of the model's own size is used as it is. Any other is taken for a digit and
+    preprocessed like MNIST: scaled to 20 of 28 pixels and centred on its centre of mass. A
+    picture is inverted if it is dark on light and the training images are light on dark, or the
+    reverse.
 
     [dim]Examples[/dim]
     siffra predict digits.safetensors seven.png
@@ -140,16 +144,16 @@ def predict(
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="A model that `siffra train --save` wrote.")],
+    model: Annotated[Path, typer.Argument(help="A model saved by `siffra train --save`.")],
     out: Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE.onnx")],
     pixels: Annotated[
-        Pixels, typer.Option(help="What it takes: float32 from 0 to 1, or uint8.")
+        Pixels, typer.Option(help="Input type: float32 from 0 to 1, or uint8.")
     ] = Pixels.float32,
 ) -> None:
-    """Turn a saved model into ONNX, for other programs to predict with.
+    """Convert a saved model to ONNX, for inference in other programs.
 
-    Its input `images` is (n, height, width, channels) with any n, its output `probabilities`
-    (n, classes). What was trained, and how, stands in its metadata. To hand on runs instead, see
+    The input `images` is (n, height, width, channels) for any n; the output `probabilities` is
+    (n, classes). The metadata records the model and its training. To export runs instead, use
     [bold]siffra runs export[/bold].
 
     [dim]Examples[/dim]

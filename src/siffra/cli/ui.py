@@ -11,12 +11,12 @@ from siffra.system.terminal import echo
 
 def ui(
     browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")
+        bool, typer.Option("--browser/--no-browser", help="Open the page in your browser.")
     ] = True,
     port: Annotated[
         int | None,
         typer.Option(
-            help="The port to serve on (default 7373, or one after it that is free).",
+            help="Port to serve on (default: 7373, or the next free port).",
             min=0,
             max=65535,
             metavar="N",
@@ -27,7 +27,7 @@ def ui(
     host: Annotated[
         str,
         typer.Option(
-            help="The address to serve on. Any but this one lets other machines in.",
+            help="Address to serve on. Any other than the default lets other machines in.",
             metavar="ADDRESS",
             rich_help_panel=MACHINE,
         ),
@@ -35,10 +35,10 @@ def ui(
     threads: ThreadsOption = None,
     store: StoreOption = None,
 ) -> None:
-    """Open the bench in the browser: ask questions, watch them being answered, play with digits.
+    """Open the lab bench in the browser: ask questions, watch the answers, play with digits.
 
-    The page is served by this machine, to this machine. Training goes on while the page is
-    closed; stop the server with Ctrl-C, and the same command goes on where it was.
+    The server listens on this machine only. Training continues while the page is closed. Stop
+    the server with Ctrl-C; the same command resumes where it stopped.
 
     [dim]Examples[/dim]
     siffra ui

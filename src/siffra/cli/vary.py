@@ -37,7 +37,7 @@ def vary(
     levels: Annotated[
         list[str],
         typer.Argument(
-            help="A knob and the values to try.",
+            help="A knob and the values to compare.",
             metavar="KNOB=V1,V2,...",
             autocompletion=complete_levels,
         ),
@@ -47,7 +47,7 @@ def vary(
     until_decided: UntilDecidedOption = False,
     max_seeds: MaxSeedsOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the full report to this folder.", metavar="DIR")
+        Path | None, typer.Option(help="Also write the full report to this folder.", metavar="DIR")
     ] = None,
     language: LanguageOption = Language.en,
     fresh_busy: FreshBusyOption = False,
@@ -57,10 +57,10 @@ def vary(
     threads: ThreadsOption = None,
     store: StoreOption = None,
 ) -> None:
-    """Ask what a knob does: train at each of its values, with several seeds, and compare.
+    """Ask what a knob does: train at each value, with several seeds, and compare.
 
-    Every value is compared with the first. Several knobs are tried in every combination. All
-    other knobs stay fixed, at what their options say; a list of widths goes in brackets.
+    Every value is compared with the first. Several knobs are tried in all combinations. All
+    other knobs stay fixed; set them with their options. Put a list of widths in brackets.
 
     [dim]Examples[/dim]
     siffra vary learning_rate=0.02,0.7,1

@@ -35,8 +35,8 @@ KNOBS: Mapping[str, Knob] = {
     for knob in (
         Knob(
             "model",
-            "which kind: dense, conv, your own as my_models:make, or scikit-learn's as "
-            "sklearn.svm:SVC",
+            "network type: dense, conv, your own (my_models:make) or a scikit-learn classifier "
+            "(sklearn.svm:SVC)",
             str,
             aliases=(
                 "arch",
@@ -48,7 +48,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "learning_rate",
-            "size of each step down the gradient",
+            "step size of gradient descent; with a schedule, the peak",
             float,
             aliases=(
                 "lr",
@@ -62,7 +62,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "batch_size",
-            "images per step",
+            "training images per step",
             int,
             aliases=(
                 "batch",
@@ -73,7 +73,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "epochs",
-            "passes over the training images; may be a fraction",
+            "passes over the training images; may be fractional",
             float,
             aliases=(
                 "epoch",
@@ -85,7 +85,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "optimizer",
-            "how a step is taken: sgd, momentum, nesterov, adam, adamw, muon",
+            "update rule: sgd, momentum, nesterov, adam, adamw, muon",
             str,
             aliases=(
                 "opt",
@@ -95,7 +95,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "momentum",
-            "share of the last step that is kept (momentum, nesterov, muon)",
+            "fraction of the previous step kept (momentum, nesterov, muon)",
             float,
             aliases=(
                 "beta",
@@ -104,7 +104,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "weight_decay",
-            "share of each weight that a step of rate 1 takes away",
+            "decoupled weight decay: fraction of each weight removed per step, times the rate",
             float,
             aliases=(
                 "wd",
@@ -114,7 +114,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "schedule",
-            "how the rate changes: constant, one_cycle, cosine",
+            "learning-rate schedule: constant, one_cycle, cosine",
             str,
             aliases=(
                 "scheduler",
@@ -124,7 +124,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "warmup",
-            "share of the steps over which the rate rises from 0",
+            "fraction of the steps over which the learning rate rises from 0",
             float,
             aliases=(
                 "warm_up",
@@ -134,13 +134,13 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "label_smoothing",
-            "share of the target that all classes get alike",
+            "probability mass spread over all classes",
             float,
             aliases=("smoothing",),
         ),
         Knob(
             "ema",
-            "decay of the average of the weights that is kept instead of the last",
+            "decay of the moving average of the weights that replaces the last weights; 0 is none",
             float,
             aliases=(
                 "ema_decay",
@@ -149,20 +149,20 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "augment",
-            "what training images go through: none, move, rotate, shifts",
+            "augmentation of training images: none, move, rotate, shifts (either)",
             str,
             aliases=(
                 "augmentation",
                 "data_augmentation",
             ),
         ),
-        Knob("augment_move", "greatest move in training, in pixels", float),
-        Knob("augment_rotate", "greatest turn in training, in degrees", float),
-        Knob("augment_clean", "share of images that are neither moved nor turned", float),
-        Knob("augment_jitter", "how much all are shaken: 1 is 1 px, 5 degrees, 5 %", float),
+        Knob("augment_move", "largest move in training, in pixels", float),
+        Knob("augment_rotate", "largest rotation in training, in degrees", float),
+        Knob("augment_clean", "fraction of images neither moved nor rotated", float),
+        Knob("augment_jitter", "jitter strength for all images: 1 is 1 px, 5 degrees, 5 %", float),
         Knob(
             "layers",
-            "hidden dense layers",
+            "number of hidden dense layers",
             int,
             aliases=(
                 "depth",
@@ -173,7 +173,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "neurons",
-            "width of the hidden dense layers",
+            "units in each hidden dense layer",
             int,
             per_layer=True,
             aliases=(
@@ -187,7 +187,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "activation",
-            "what follows a hidden layer: relu, gelu, tanh",
+            "activation of hidden layers: relu, gelu, tanh",
             str,
             aliases=(
                 "act",
@@ -197,7 +197,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "batch_norm",
-            "whether hidden layers are normalised over the batch",
+            "batch normalization of hidden layers",
             bool,
             aliases=(
                 "bn",
@@ -207,7 +207,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "dropout",
-            "share of a dense layer's inputs left out in training",
+            "fraction of a dense layer's inputs dropped in training, never of the image itself",
             float,
             aliases=(
                 "drop",
@@ -215,10 +215,10 @@ KNOBS: Mapping[str, Knob] = {
                 "p_drop",
             ),
         ),
-        Knob("conv_layers", "convolutions, one after the other", int, ("conv",)),
+        Knob("conv_layers", "number of convolutions", int, ("conv",)),
         Knob(
             "filters",
-            "filters of a convolution",
+            "filters in each convolution",
             int,
             ("conv",),
             per_layer=True,
@@ -230,7 +230,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "kernel_size",
-            "side of a convolution's kernel, in pixels",
+            "side of a convolution kernel, in pixels",
             int,
             ("conv",),
             True,
@@ -241,16 +241,16 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "strides",
-            "step between a convolution's positions",
+            "stride of a convolution, in pixels",
             int,
             ("conv",),
             True,
             aliases=("stride",),
         ),
-        Knob("padding", "zeros around a convolution's image: valid (none), same", str, ("conv",)),
+        Knob("padding", "padding of a convolution: valid (none), same (zeros)", str, ("conv",)),
         Knob(
             "pool_size",
-            "side of pooling windows, 1 for none",
+            "side of a pooling window; 1 is no pooling",
             int,
             ("conv",),
             True,
@@ -260,9 +260,19 @@ KNOBS: Mapping[str, Knob] = {
                 "max_pool",
             ),
         ),
-        Knob("pooling", "what is kept of a window: max, average", str, ("conv",)),
-        Knob("global_pooling", "pooling over the whole map: none, max, average", str, ("conv",)),
-        Knob("space_to_depth", "side of the pixel blocks that become channels", int, ("conv",)),
+        Knob("pooling", "pooling type: max, average", str, ("conv",)),
+        Knob(
+            "global_pooling",
+            "pooling over the whole feature map: none, max, average",
+            str,
+            ("conv",),
+        ),
+        Knob(
+            "space_to_depth",
+            "side of the pixel blocks folded into channels before the first layer",
+            int,
+            ("conv",),
+        ),
     )
 }
 _TRAINING_KNOBS = tuple(name for name in KNOBS if name in Training.model_fields)
