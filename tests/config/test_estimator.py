@@ -19,7 +19,7 @@ from siffra.config import (
     knobs_of,
     load_factory,
 )
-from siffra.config.override import override
+from siffra.config.setting import override
 from siffra.errors import ConfigError
 
 FOREST = "sklearn.ensemble:RandomForestClassifier"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from siffra.config.recipe import recipe_knobs
+from siffra.config.recipes import recipe_knobs
 from siffra.config.toml_text import parse_toml
 from siffra.errors import LabFileError, RecipeError
 from siffra.lab.plan.labfile import read_lab

@@ -12,7 +12,7 @@ from sklearn.linear_model import SGDClassifier
 from small import LAYERS, NETWORKS, TRAININGS, small_dataset
 
 from siffra.config import Setting, as_model
-from siffra.config.override import override
+from siffra.config.setting import override
 from siffra.data.dataset import Images
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.engine.native.engine import NativeEngine

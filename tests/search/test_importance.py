@@ -6,7 +6,7 @@ import math
 import pytest
 
 from siffra.config import Setting
-from siffra.config.override import override
+from siffra.config.setting import override
 from siffra.search.importance import importance
 from siffra.search.proposals import proposals
 from siffra.search.race import FIRST_SEED, Candidate, Ran

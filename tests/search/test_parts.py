@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siffra.config import Setting
-from siffra.config.override import override
 from siffra.config.recipes import find_recipe, shipped_names
+from siffra.config.setting import override
 from siffra.data.load import load_dataset
 from siffra.engine.schedule import total_steps
 from siffra.errors import SearchError

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siffra.config import Setting
-from siffra.config.override import override
 from siffra.config.recipes import find_recipe, shipped_file, shipped_names
+from siffra.config.setting import override
 from siffra.search.recipe_file import recipe_text
 
 IMAGES = 48_000

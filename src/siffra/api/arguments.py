@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict
 from pydantic import ValidationError
 
 from siffra.config import as_model
-from siffra.config.mistakes import describe, first_mistake
+from siffra.config.validation import describe, first_mistake
 from siffra.data.arrays import is_memory, read_memory
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset, made

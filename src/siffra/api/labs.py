@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from siffra.api.arguments import DataLike, Knobs, loaded, make_engine, with_own_models
 from siffra.api.executors import Where
-from siffra.config.recipe import recipe_knobs
+from siffra.config.recipes import recipe_knobs
 from siffra.data.dataset import Dataset
 from siffra.data.load import shifted_as
 from siffra.engine.base import Engine

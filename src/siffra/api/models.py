@@ -11,7 +11,7 @@ import numpy as np
 
 from siffra.api.arguments import DataLike, Knobs, loaded, make_engine, with_own_models
 from siffra.config import GREATEST_SEED, EstimatorModel, Model, ModuleModel, Setting, as_model
-from siffra.config.recipe import over_recipe
+from siffra.config.recipes import over_recipe
 from siffra.data.dataset import Dataset, class_labels
 from siffra.data.pictures import read_picture
 from siffra.engine.base import Fitted

@@ -30,7 +30,7 @@ from siffra.cli.train import export, predict, train
 from siffra.cli.ui import ui
 from siffra.cli.vary import vary
 from siffra.config import KNOBS
-from siffra.config.mistakes import describe, first_mistake
+from siffra.config.validation import describe, first_mistake
 from siffra.errors import SiffraError, SiffraWarning, did_you_mean
 from siffra.system.terminal import echo, log_to_stderr, one_line
 

@@ -69,7 +69,7 @@ def train(
     """
     from siffra import api
     from siffra.config import Setting
-    from siffra.config.recipe import over_recipe
+    from siffra.config.recipes import over_recipe
     from siffra.report.render.terminal import percent
 
     setting = Setting.from_knobs(over_recipe(recipe, knobs))

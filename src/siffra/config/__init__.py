@@ -7,16 +7,7 @@ and a training; `Setting.knobs` turns them back.
 
 from siffra.config.estimator import Estimator
 from siffra.config.factory import Factory
-from siffra.config.knob import Knob
-from siffra.config.knobs import (
-    GREATEST_SEED,
-    KNOBS,
-    Setting,
-    choices,
-    knobs_of,
-    no_such_knob,
-    says_layers,
-)
+from siffra.config.knobs import KNOBS, Knob, choices, no_such_knob
 from siffra.config.model import (
     BuiltModel,
     ConvModel,
@@ -27,11 +18,20 @@ from siffra.config.model import (
     OwnModel,
 )
 from siffra.config.own_models import as_model, load_factory
+from siffra.config.setting import (
+    GREATEST_SEED,
+    MOST_LAYERS,
+    Setting,
+    knobs_of,
+    override,
+    says_layers,
+)
 from siffra.config.training import Training
 
 __all__ = [
     "GREATEST_SEED",
     "KNOBS",
+    "MOST_LAYERS",
     "BuiltModel",
     "ConvModel",
     "DenseModel",
@@ -49,5 +49,6 @@ __all__ = [
     "knobs_of",
     "load_factory",
     "no_such_knob",
+    "override",
     "says_layers",
 ]

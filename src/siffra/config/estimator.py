@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from typing import Any, Self
 
 from siffra.config.factory import Factory, parameters_of
-from siffra.config.knob import Knob
+from siffra.config.knobs import Knob
 from siffra.errors import ConfigError
 
 FILLED = ("image_shape", "classes", "random_state", "n_jobs")

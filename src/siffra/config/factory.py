@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from siffra.config.knob import Knob
+from siffra.config.knobs import Knob
 from siffra.config.training import Training
 from siffra.errors import ConfigError
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainValidator, field_validator, model_validator
 
-from siffra.config.frozen import Frozen
+from siffra.config.validation import Frozen
 
 Widths = tuple[Annotated[int, Field(gt=0, le=1_000_000)], ...]
 Activation = Literal["relu", "gelu", "tanh"]

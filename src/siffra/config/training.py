@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from siffra.config.frozen import Frozen
+from siffra.config.validation import Frozen
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 

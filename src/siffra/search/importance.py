@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from siffra.config import Setting
-from siffra.config.override import override
+from siffra.config.setting import override
 from siffra.search.proposals import Seen, importances
 from siffra.search.race import Candidate
 from siffra.search.space import Given, Space, knob_of

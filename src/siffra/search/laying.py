@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from siffra.config import Training
-from siffra.config.override import override
+from siffra.config.setting import override
 from siffra.search.space import BY_CONVOLUTION, numbers_of_layers
 
 _RATES = ("learning_rate", "momentum", "weight_decay")

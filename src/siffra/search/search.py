@@ -14,8 +14,8 @@ from statistics import median
 from typing import Any, Literal
 
 from siffra.config import Setting
-from siffra.config.override import override
 from siffra.config.recipes import Recipe
+from siffra.config.setting import override
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine
 from siffra.engine.network import network_for

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, get_args
 
 from siffra.config import KNOBS, ConvModel, DenseModel, Training, choices
-from siffra.config.knobs import MOST_LAYERS
+from siffra.config.setting import MOST_LAYERS
 from siffra.report.text.labels import knob_name
 from siffra.report.text.messages import Words
 from siffra.web.errors import Code, Refusal

@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from siffra.config import KNOBS, Setting, choices
+from siffra.config.validation import Frozen
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
@@ -33,26 +34,24 @@ _Seeds = Annotated[int, Field(ge=1, le=SEEDS)]
 DataId = Annotated[str, StringConstraints(pattern=r"^(mnist|data-[0-9a-f]{12})$")]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Ask(_Body):
+class Ask(Frozen):
     """A question: what the knobs in `vary` do, all others being as in `fixed`."""
 
     vary: Annotated[dict[_Word, _Levels], Field(min_length=1, max_length=2)]
-    fixed: Annotated[dict[_Word, _Value], Field(max_length=len(KNOBS))] = {}
+    fixed: Annotated[dict[_Word, _Value], Field(max_length=len(KNOBS))] = Field(
+        default_factory=dict
+    )
     seeds: _Seeds = 5
     data: DataId = "mnist"
 
 
-class AskStudy(_Body):
+class AskStudy(Frozen):
     """The study that siffra brings, or some of its questions."""
 
     preset: Literal["quick", "standard", "full"] = "quick"
     seeds: _Seeds | None = None
     only: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]],
-                    Field(max_length=50)] = []  # fmt: skip
+                    Field(max_length=50)] = Field(default_factory=list)  # fmt: skip
 
 
 def plan_ask(ask: Ask, dataset: Dataset, source: DataSource) -> Plan:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
+from pydantic import StringConstraints, TypeAdapter
 
+from siffra.config.validation import Frozen
 from siffra.data.load import DataSource
 from siffra.data.pictures import read_picture
 from siffra.errors import DataError, StoreError
@@ -52,17 +53,13 @@ def as_json(bytes_: int) -> int:
     return bytes_ * 4 // 3 + 1024
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class PictureFile(_Body):
+class PictureFile(Frozen):
     """A picture, PNG or JPEG."""
 
     picture: _Base64
 
 
-class ArraysFile(_Body):
+class ArraysFile(Frozen):
     """A data set as an `.npz`, with Keras' names or MedMNIST's."""
 
     name: _Name

@@ -4,8 +4,8 @@ import pytest
 from made_runs import make_record
 
 from siffra.config import Setting
-from siffra.config.override import override
 from siffra.config.recipes import find_recipe
+from siffra.config.setting import override
 from siffra.errors import LabFileError
 from siffra.lab.answers import answer
 from siffra.report.text.messages import words_in

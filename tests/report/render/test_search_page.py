@@ -10,8 +10,8 @@ from made_runs import make_record
 from report.fake_search import make_search
 
 from siffra.config import Setting
-from siffra.config.override import override
 from siffra.config.recipes import find_recipe, read_recipe
+from siffra.config.setting import override
 from siffra.data.load import DataSource
 from siffra.lab.stats.estimates import Comparison, summarise
 from siffra.report.render.search_page import search_text, write_search

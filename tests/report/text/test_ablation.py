@@ -11,8 +11,8 @@ import scipy.stats
 from made_runs import MACHINE, SETS, make_claim, make_level, make_plan, make_question, make_record
 
 from siffra.config import Setting
-from siffra.config.override import override
 from siffra.config.recipes import find_recipe
+from siffra.config.setting import override
 from siffra.lab.answers import answer
 from siffra.report.render.files import results_json
 from siffra.report.render.notebook import lab_html

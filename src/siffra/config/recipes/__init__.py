@@ -12,11 +12,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from siffra.config.mistakes import describe, first_mistake
+from siffra.config.setting import Setting, override
 from siffra.config.toml_text import parse_toml
+from siffra.config.validation import Frozen, describe, first_mistake
 from siffra.errors import RecipeError, did_you_mean
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "MeasuredAverage",
     "Recipe",
     "find_recipe",
+    "over_recipe",
     "read_recipe",
+    "recipe_knobs",
     "shipped_file",
     "shipped_names",
 ]
@@ -36,11 +39,7 @@ _Number = Annotated[float, BeforeValidator(lambda x: float(x) if type(x) is int 
 _Fraction = Annotated[_Number, Field(ge=0, le=1)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Interval(_Table):
+class Interval(Frozen):
     """A mean over seeds with its 95 % interval; without one where there is a single seed."""
 
     mean: _Number
@@ -48,7 +47,7 @@ class Interval(_Table):
     high: _Number | None = None
 
 
-class MeasuredAverage(_Table):
+class MeasuredAverage(Frozen):
     """What the same models do on averages over so many `views`; of `seeds` of them.
 
     Predictions take `times_as_long` as without.
@@ -60,7 +59,7 @@ class MeasuredAverage(_Table):
     accuracy: dict[str, Interval]
 
 
-class Measured(_Table):
+class Measured(Frozen):
     """What a recipe did: accuracies are fractions by set, `seconds` is training alone.
 
     `images` were trained on; their rate is `images_per_second`. `averaged` stands beside the
@@ -79,7 +78,7 @@ class Measured(_Table):
     averaged: MeasuredAverage | None = None
 
 
-class _File(_Table):
+class _File(Frozen):
     budget: Annotated[_Number, Field(gt=0)] | None = None
     knobs: Annotated[dict[str, Any], Field(min_length=1)]
     measured: Measured | None = None
@@ -153,6 +152,25 @@ def read_recipe(path: Path) -> Recipe:
     return Recipe(path.stem, path.name, read.knobs, read.budget, read.measured)
 
 
+def recipe_knobs(recipe: Path | str | None) -> Mapping[str, Any]:
+    """The knobs of a recipe, by its name or its file; of none, none.
+
+    Raises:
+        RecipeError: There is no such recipe.
+        ConfigError: One of its knobs is wrong; the text names its file.
+    """
+    if recipe is None:
+        return {}
+    read = find_recipe(recipe)
+    Setting.from_knobs(read.knobs, where=f"{read.source}: knobs")
+    return read.knobs
+
+
+def over_recipe(recipe: Path | str | None, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """`knobs`, and of the recipe's those that are of use beside them; raises as `recipe_knobs`."""
+    return override(recipe_knobs(recipe), knobs)
+
+
 def _in_order(name: str) -> tuple[str, int, str]:
     """`digits-5s` before `digits-15s`."""
     family, _, budget = name.rpartition("-")
@@ -160,7 +178,7 @@ def _in_order(name: str) -> tuple[str, int, str]:
     return family, int(seconds) if seconds.isdecimal() else 0, name
 
 
-def _table_at(path: tuple[int | str, ...]) -> type[_Table]:
+def _table_at(path: tuple[int | str, ...]) -> type[Frozen]:
     """What the table at `path` must be like."""
     known = {(): _File, ("measured",): Measured, ("measured", "averaged"): MeasuredAverage}
     return known.get(path, Interval)

@@ -12,9 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     PositiveInt,
@@ -25,7 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from siffra.config import KNOBS, no_such_knob
-from siffra.config.mistakes import shown
+from siffra.config.validation import Frozen, shown
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTS
 from siffra.errors import did_you_mean
@@ -157,9 +155,7 @@ _Strength = Annotated[float, Field(gt=0)]
 _Preset = Literal["quick", "standard", "full"]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
+class _Table(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, table: Any) -> Any:
@@ -245,10 +241,10 @@ class QuestionTable(_Table):
     ask: _Text
     note: _Text | None = None
     by: _Text | None = None
-    fixed: Knobs = {}
+    fixed: Knobs = Field(default_factory=dict)
     vary: Annotated[_Lists, Field(min_length=1)] | None = None
     levels: Annotated[_Levels, BeforeValidator(_level_list)] | None = None
-    retune: Annotated[_Lists, AfterValidator(_without_recipe)] = {}
+    retune: Annotated[_Lists, AfterValidator(_without_recipe)] = Field(default_factory=dict)
     figures: Annotated[tuple[Figure, ...], _SOME] | None = None
     reported: Annotated[tuple[ReportedLevel, ...], _ARRAY] = ()
     claims: Annotated[tuple[ClaimTable, ...], _ARRAY] = ()
@@ -322,7 +318,9 @@ class PresetTable(_Table):
 
     epochs: PositiveInt | None = None
     seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None = None
-    recipes: Annotated[dict[str, str], AfterValidator(_resolved_stand_ins)] = {}
+    recipes: Annotated[dict[str, str], AfterValidator(_resolved_stand_ins)] = Field(
+        default_factory=dict
+    )
 
 
 class PresetTables(_Table):
@@ -352,7 +350,7 @@ class Tables(_Table):
     preset: _Preset = "full"
     data: DataSource = DataSource()
     shifts: ShiftTable | None = None
-    base: Knobs = {}
+    base: Knobs = Field(default_factory=dict)
     presets: PresetTables = PresetTables()
     questions: Annotated[tuple[QuestionTable, ...], _ARRAY] = ()
     experiments: Annotated[tuple[ExperimentTable, ...], _ARRAY] = ()

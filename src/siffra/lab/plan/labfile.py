@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from siffra.config.mistakes import describe, first_mistake, shown
 from siffra.config.toml_text import parse_toml
+from siffra.config.validation import describe, first_mistake, shown
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTS
 from siffra.errors import ConfigError, LabFileError, did_you_mean

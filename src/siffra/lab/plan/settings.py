@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from siffra.config import KNOBS, Estimator, EstimatorModel, Setting, knobs_of
-from siffra.config.override import override
 from siffra.config.recipes import find_recipe
+from siffra.config.setting import override
 from siffra.data.dataset import Dataset
 from siffra.engine.network import network_for
 from siffra.errors import ConfigError, LabFileError, RecipeError

@@ -1,4 +1,4 @@
-"""What is wrong with a value, in siffra's words: pydantic finds the mistake, this names it.
+"""Strict descriptions, and what is wrong with a value: pydantic finds the mistake, this words it.
 
 Pydantic speaks of tuples, dictionaries and regular expressions to people who write TOML, or
 options. Each kind of its errors has a sentence here that says what would be right.
@@ -10,7 +10,7 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from siffra.errors import did_you_mean
@@ -43,6 +43,13 @@ _BOUNDS = {
     "less_than_equal": ("at most", "le"),
 }
 _OURS = {*_BOUNDS, "literal_error", "string_too_short", "string_too_long", "too_short", "too_long"}
+
+
+class Frozen(BaseModel):
+    """A frozen description; a field that it does not have is a mistake."""
+
+    # `strict` so that TOML's "0.1" or true is not taken for a number.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def first_mistake(error: ValidationError) -> ErrorDetails:

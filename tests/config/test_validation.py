@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from siffra.config.mistakes import describe, first_mistake, shown
+from siffra.config.validation import describe, first_mistake, shown
 
 PYDANTICS_WORDS = (
     "input should",
