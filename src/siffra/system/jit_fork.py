@@ -33,10 +33,17 @@ def turn_at_threads() -> Iterator[None]:
         yield
 
 
-def _forget_turn() -> None:
-    """Whoever else had a turn is not in the forked process."""
+def _take_own_locks() -> None:
+    """Locks of this process alone, which nobody else holds.
+
+    Numba's lock around its threads, which every question for their number takes, is a semaphore
+    that a forked process shares with its parent and with all that the parent forks. One that is
+    killed while it holds it would leave all the others waiting for ever.
+    """
     global _turn
     _turn = threading.RLock()
+    parallel._backend_init_thread_lock = threading.RLock()
+    parallel._backend_init_process_lock = threading.RLock()
 
 
 def link_anew_after_forks(kernel: Any) -> None:
@@ -63,5 +70,6 @@ if hasattr(os, "register_at_fork"):
         after_in_parent=global_compiler_lock.release,
         after_in_child=global_compiler_lock.release,
     )
+    # In this order: linking kernels anew takes those locks.
+    os.register_at_fork(after_in_child=_take_own_locks)
     os.register_at_fork(after_in_child=_go_on_without_openmp)
-    os.register_at_fork(after_in_child=_forget_turn)

@@ -1,8 +1,10 @@
 """A process that has trained may be forked, and its child trains the same bits."""
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -62,7 +64,7 @@ def test_forked_processes_train_the_same_bits_and_none_is_killed_or_waits():
 FORKED_WHILE_COMPILING = """
 import os, threading, time
 from numba.core import event
-from siffra import kernels
+from siffra.system import jit as kernels
 
 @kernels.compiled
 def slow(x):
@@ -101,3 +103,53 @@ def test_a_fork_while_another_thread_compiles_can_compile(tmp_path):
         timeout=120,
     )
     assert ended.stdout == "2\n", ended.stderr
+
+
+KILLED_WITH_A_LOCK = """
+import os, signal
+import numba, numpy as np
+from numba.np.ufunc import parallel
+from siffra.system.jit import parallel as on_threads
+
+@on_threads
+def double(x):
+    for i in numba.prange(len(x)):
+        x[i] *= 2
+    return x.sum()
+
+def doubled():
+    return double(np.ones(8))
+
+print(doubled())
+if os.fork() == 0:
+    parallel._backend_init_process_lock.acquire()
+    os.kill(os.getpid(), signal.SIGKILL)
+os.wait()
+if os.fork() == 0:
+    numba.get_num_threads()  # takes that lock
+    print(doubled(), flush=True)
+    os._exit(0)
+os.wait()
+numba.get_num_threads()
+print(doubled())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks")
+def test_a_fork_that_is_killed_while_numba_has_a_lock_leaves_nobody_waiting(tmp_path):
+    """The lock was one of all processes of a family: a server's other children waited for ever."""
+    (tmp_path / "killed.py").write_text(KILLED_WITH_A_LOCK)
+    with subprocess.Popen(
+        [sys.executable, "killed.py"],
+        cwd=tmp_path,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": "2"},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as family:
+        try:
+            out, _ = family.communicate(timeout=60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(family.pid, signal.SIGKILL)  # whoever still waits
+    assert out.split() == ["16.0"] * 3
