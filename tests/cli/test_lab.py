@@ -108,7 +108,7 @@ def test_dry_run_tells_the_cost_and_trains_nothing(siffra, lab, tmp_path):
 
 def test_a_lab_of_ones_own_is_cut_only_by_a_preset_that_is_asked_for_and_is_told(siffra, lab):
     lab.write_text(LAB.replace("epochs = 2", "epochs = 20"), encoding="utf-8")
-    cut = "Training is cut from 20 epochs to 3 by preset quick; --preset full for all."
+    cut = "Training is shortened from 20 epochs to 3 by preset quick; --preset full runs all."
 
     plain = siffra("lab", lab, *ONE, "--dry-run")
     quick = siffra("lab", lab, *ONE, "--preset", "quick", "--dry-run")
@@ -126,7 +126,7 @@ def test_it_is_told_wherever_the_answers_are(siffra, lab, tmp_path):
 
     ended = siffra(*arguments, "--epochs", 1)
 
-    cut = "Training is cut from 3 epochs to 1 by --epochs 1."
+    cut = "Training is shortened from 3 epochs to 1 by --epochs 1."
     assert cut in ended.err
     assert ended.out.startswith(cut)
     assert "Not tested at this length" in ended.out

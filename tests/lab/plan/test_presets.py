@@ -174,10 +174,10 @@ def test_a_recipe_that_is_longer_does_not_excuse_what_was_cut_beside_it(planned,
         ({}, ""),
         (
             {"preset": "quick"},
-            "Training is cut from 20 epochs to 3 by preset quick; --preset full for all.",
+            "Training is shortened from 20 epochs to 3 by preset quick; --preset full runs all.",
         ),
         ({"preset": "standard"}, ""),
-        ({"epochs": 7}, "Training is cut from 20 epochs to 7 by --epochs 7."),
+        ({"epochs": 7}, "Training is shortened from 20 epochs to 7 by --epochs 7."),
         ({"epochs": 21}, ""),
     ],
 )

@@ -81,7 +81,7 @@ def test_it_has_seconds_accuracy_seeds_and_what_was_changed():
         "",
         "learning rate 0.2",
         "learning rate 0.2",
-        "batch normalisation off; 256 filters in layer 5; averaging of weights 0.9",
+        "batch normalisation off; 256 filters in layer 5; EMA of weights 0.9",
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_recipe_that_was_changed_from_the_start_is_not_called_by_its_name_alon
     table = front_table(words_in("en"), answered(start, other, winner=1))
 
     assert table is not None
-    name = "he recipe digits-5s (changed: averaging of weights 0.9)"
+    name = "he recipe digits-5s (changed: EMA of weights 0.9)"
     assert table.rows[0][-1].text == f"T{name}"
     assert table.head[-1].text == f"Candidate, and how it differs from t{name}"
 
@@ -135,7 +135,7 @@ def test_what_leaves_less_to_tell_is_what_all_are_set_against():
 def test_a_search_that_started_from_no_recipe_is_told_beside_its_winner():
     answer = answered(point(1, 4.6, 0.9, ema=0.9), point(2, 4.7, 0.95))
 
-    assert notes(answer) == ["averaging of weights 0.9", ""]
+    assert notes(answer) == ["EMA of weights 0.9", ""]
 
 
 def test_of_many_changes_the_first_are_named_and_the_others_counted():

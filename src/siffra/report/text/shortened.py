@@ -6,7 +6,7 @@ from siffra.report.text.messages import Words
 
 
 def shortened(words: Words, plan: Plan) -> str:
-    """`Training is cut from 20 epochs to 3 by preset quick; --preset full for all.`, and so on.
+    """`Training is shortened from 20 epochs to 3 by preset quick; --preset full runs all.`
 
     Empty where everything is run as the lab file says.
     """
