@@ -27,8 +27,9 @@ from siffra.config.recipes import (
     shipped_file,
     shipped_names,
 )
-from siffra.data.dataset import SHIFTED, Dataset
+from siffra.data.dataset import Dataset
 from siffra.data.load import load_dataset
+from siffra.data.shifted import SHIFTED
 from siffra.engine.base import Engine
 from siffra.errors import SiffraError
 from siffra.lab.plan.format import EXPERIMENTS

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from siffra.config.recipes import Interval, Measured
-from siffra.data.dataset import SHIFTED
+from siffra.data.shifted import SHIFTED
 from siffra.errors import BenchError
 
 BEGIN, END = "<!-- measured: `python -m benchmarks.recipes --page` -->", "<!-- measured ends -->"

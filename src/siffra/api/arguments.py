@@ -14,9 +14,9 @@ from siffra.config import as_model
 from siffra.config.validation import describe, first_mistake
 from siffra.data.arrays import is_memory, read_memory
 from siffra.data.dataset import Dataset
-from siffra.data.load import DataSource, load_dataset, made
+from siffra.data.load import DataSource, load_dataset
+from siffra.data.load import made as build
 from siffra.data.notes import short
-from siffra.data.shifted import SHIFTS
 from siffra.engine.base import Engine
 from siffra.errors import ConfigError, did_you_mean
 
@@ -97,7 +97,7 @@ def loaded(data: DataLike, source: DataSource | None = None) -> tuple[Dataset, D
 
 def _loaded(data: DataLike, source: DataSource) -> tuple[Dataset, DataSource | None]:
     if is_memory(data):
-        return made(read_memory(data), source, "data"), None
+        return build(read_memory(data), source, "data"), None
     if isinstance(data, DataSource):
         source = data
     elif isinstance(data, Path | str):
@@ -132,19 +132,15 @@ def dataset(
     Raises:
         SiffraError: The data cannot be used; the text says how to mend it.
     """
-    told: dict[str, Any] = {"validation": validation, "test": test, "seed": seed, "split": split}
-    if shifts is not None:
-        for key in shifts:
-            if key not in SHIFTS:
-                raise ConfigError(f"shifts: found `{key}`; {did_you_mean(key, SHIFTS)}")
-        told |= {name: shifts.get(key) for key, name in SHIFTS.items()}
     try:
-        source = DataSource(**told)
+        source = DataSource(validation=validation, test=test, seed=seed, split=split)
+        if shifts is not None:
+            source = source.with_shifts(shifts)
     except ValidationError as error:
         mistake = first_mistake(error)
         raise ConfigError(f"{mistake['loc'][0]}: {describe(mistake)}") from error
-    found, _ = loaded(data, source)
-    return replace(found, name=name) if name else found
+    made, _ = loaded(data, source)
+    return replace(made, name=name) if name else made
 
 
 def make_engine(threads: int | None = None, name: str = "native") -> Engine:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from siffra.cli.options import DATA
-from siffra.errors import ConfigError, did_you_mean
+from siffra.cli.options import DATA, parse_names
+from siffra.errors import ConfigError
 from siffra.system.terminal import echo
 
 if TYPE_CHECKING:
@@ -115,11 +115,11 @@ def _source(given: dict[str, Any]) -> "DataSource | None":
     told = {"path": given.pop("data")} if "data" in given else {}
     if "image" in given:
         told["image"] = _image(given.pop("image"))
-    if "shifts" in given:
+    if (shifts := given.pop("shifts", None)) is not None:
         for name in ("moved", "rotated"):
             if name in given:
                 raise ConfigError(f"{name}: `--shifts` says which shifts there are; say it there.")
-        told |= _shifts(given.pop("shifts"))
+        return DataSource(**told, **given).with_shifts(_shifts(shifts))
     return DataSource(**told, **given)
 
 
@@ -130,17 +130,13 @@ def _image(text: str) -> tuple[int, ...]:
     return tuple(map(int, sides))
 
 
-def _shifts(text: str) -> dict[str, float | None]:
-    """`move=3,noise=0.1` as what a `DataSource` says of every shifted set."""
-    from siffra.data.shifted import SHIFTS
-
-    found: dict[str, float | None] = dict.fromkeys(SHIFTS.values())
-    for part in text.split(",") if text.strip() != "none" else ():
+def _shifts(text: str) -> dict[str, float]:
+    """`move=3,noise=0.1` as strengths by key."""
+    strengths: dict[str, float] = {}
+    for part in parse_names("shifts", text) if text.strip() != "none" else ():
         key, _, strength = (piece.strip() for piece in part.partition("="))
-        if key not in SHIFTS:
-            raise ConfigError(f"shifts: found `{key}`; {did_you_mean(key, SHIFTS)}")
         try:
-            found[SHIFTS[key]] = float(strength)
+            strengths[key] = float(strength)
         except ValueError as error:
             raise ConfigError(f"shifts: {key} = {strength!r}; it must be a number.") from error
-    return found
+    return strengths

@@ -46,7 +46,7 @@ def list_(
     kinds = (*KNOBS["model"].models, "module")
     if model is not None and model not in kinds:
         raise ConfigError(f"model: found {model!r}; {did_you_mean(model, kinds)}")
-    from siffra.data.dataset import SHIFTED
+    from siffra.data.shifted import SHIFTED
     from siffra.store.store import default_store_path, open_store
 
     with open_store(store or default_store_path(), read_only=True) as opened:

@@ -1,7 +1,7 @@
 """Images made worse without being moved: noise, blur, less contrast, a part hidden.
 
 All take images (n, height, width, channels), uint8 in 0..255 or float32 in [0, 1], and give as
-many, float32 in [0, 1].
+many, float32 in [0, 1]. All take a random generator, whether or not they draw.
 """
 
 import numpy as np
@@ -13,7 +13,9 @@ def noisy(images: np.ndarray, deviation: float, rng: np.random.Generator) -> np.
     return np.clip(as_floats(images) + np.float32(deviation) * noise, 0, 1)
 
 
-def blurred(images: np.ndarray, deviation: float) -> np.ndarray:
+def blurred(
+    images: np.ndarray, deviation: float, rng: np.random.Generator | None = None
+) -> np.ndarray:
     """Images blurred by a normal kernel whose standard deviation is so many pixels.
 
     Around the image everything is zero, as for `siffra.data.shifts.warp`.
@@ -24,7 +26,7 @@ def blurred(images: np.ndarray, deviation: float) -> np.ndarray:
     return gaussian_filter(as_floats(images), sides, mode="constant").clip(0, 1)
 
 
-def faded(images: np.ndarray, lost: float) -> np.ndarray:
+def faded(images: np.ndarray, lost: float, rng: np.random.Generator | None = None) -> np.ndarray:
     """Images that lost this share of their contrast: all is drawn towards the image's mean."""
     x = as_floats(images)
     means = x.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float64)

@@ -9,9 +9,8 @@ from typing import Literal, Self
 import numpy as np
 
 from siffra.data.notes import Note
+from siffra.data.shifted import SHIFTED
 
-SHIFTED = ("moved", "rotated", "scaled", "noisy", "blurred", "faded", "occluded")
-"""The shifted test sets that there can be, in the order in which they are reported."""
 SETS = ("train", "val", "test", *SHIFTED)
 """All sets that there can be."""
 

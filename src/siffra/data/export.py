@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from siffra.data.dataset import Dataset
-from siffra.data.shifted import UNITS
+from siffra.data.shifted import SHIFTED
 from siffra.errors import DataError
 from siffra.system.atomic_write import replacing
 
@@ -31,7 +31,7 @@ def export_shifted(dataset: Dataset, path: Path, *, overwrite: bool = False) -> 
     arrays: dict[str, np.ndarray] = {}
     for name, images in dataset.shifted.items():
         arrays |= {f"x_{name}": images.x, f"y_{name}": images.y}
-    arrays |= {f"{name}_{UNITS[name]}": drawn for name, drawn in dataset.drawn.items()}
+    arrays |= {f"{name}_{SHIFTED[name].unit}": drawn for name, drawn in dataset.drawn.items()}
     try:
         if path.is_dir():
             raise DataError(f"{path}: this is a folder; name a file in it, such as shifted.npz.")

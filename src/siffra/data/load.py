@@ -1,9 +1,9 @@
 """From files, or from what is in memory, to a checked `Dataset` with its shifted test sets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
@@ -12,17 +12,17 @@ from siffra.data.archives import read_archive
 from siffra.data.axes import with_channels_last
 from siffra.data.checks import as_read, compare_grounds, compare_scales, find_duplicates
 from siffra.data.columns import column_notes
-from siffra.data.dataset import SHIFTED, Dataset, fingerprint
+from siffra.data.dataset import Dataset, Images, fingerprint
 from siffra.data.labels import label_notes
 from siffra.data.notes import named, note
-from siffra.data.shifted import refusal, shifted_sets
+from siffra.data.shifted import SHIFTED, SHIFTS, refusal, shift
 from siffra.data.splits import Parts, name_of, ranges, scaled, with_all_sets
-from siffra.errors import DataError
+from siffra.errors import ConfigError, DataError, did_you_mean
 
 MNIST = Path(__file__).with_name("mnist.npz")
 MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
 
-_ADDED = ("scaled", "noisy", "blurred", "faded", "occluded", "label", "image", "test")
+_ADDED = {"label", "image", "test", *SHIFTED} - {"moved", "rotated"}
 _Side = Annotated[int, Field(ge=1)]
 
 
@@ -34,7 +34,7 @@ class DataSource(BaseModel):
     shape of the images that its rows are, if they are: (height, width), or with channels.
 
     The fields that are called as the shifted sets are say how strong each set's shift is, see
-    `siffra.data.shifted.shifted_sets`; one that is None is not made. `moved` and `rotated` are
+    `siffra.data.shifted.shift`; one that is None is not made. `moved` and `rotated` are
     made of images unless they are None: with images of 10 pixels or less, as many pixels of
     them as 10 are of MNIST's 28 are moved at most if nothing else is said.
 
@@ -64,6 +64,26 @@ class DataSource(BaseModel):
     blurred: float | None = None
     faded: float | None = None
     occluded: float | None = None
+
+    @property
+    def shifts(self) -> dict[str, float]:
+        """How strong each shift is that is made, by its key in a lab file's `[shifts]`."""
+        strengths = {key: getattr(self, shift.name) for key, shift in SHIFTS.items()}
+        return {key: strength for key, strength in strengths.items() if strength is not None}
+
+    def with_shifts(self, shifts: Mapping[str, float | None]) -> Self:
+        """The same with these shifts and no others.
+
+        Raises:
+            ConfigError: There is no such shift.
+            ValidationError: A strength is no number.
+        """
+        for key in shifts:
+            if key not in SHIFTS:
+                raise ConfigError(f"shifts: found `{key}`; {did_you_mean(key, SHIFTS)}")
+        values: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
+        values |= {shift.name: shifts.get(key) for key, shift in SHIFTS.items()}
+        return type(self)(**values)
 
     @model_serializer(mode="wrap")
     def _told(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -153,7 +173,7 @@ def shifted_as(dataset: Dataset, source: DataSource, where: str = "data") -> Dat
         DataError: Its examples cannot be shifted so.
     """
     strengths = _strengths(dataset, source, where)
-    shifted, drawn = shifted_sets(dataset.test, strengths, source.seed)
+    shifted, drawn = _shifted_sets(dataset.test, strengths, source.seed)
     plain = {name: dataset.sets[name] for name in ("train", "val", "test")}
     return replace(
         dataset,
@@ -162,6 +182,20 @@ def shifted_as(dataset: Dataset, source: DataSource, where: str = "data") -> Dat
         drawn=drawn,
         strengths=strengths,
     )
+
+
+def _shifted_sets(
+    test: Images, strengths: Mapping[str, float], seed: int
+) -> tuple[dict[str, Images], dict[str, np.ndarray]]:
+    """The shifted sets made from `test`, and what was drawn for their images, by set."""
+    sets: dict[str, Images] = {}
+    drawn: dict[str, np.ndarray] = {}
+    for name, strength in strengths.items():
+        path = np.random.SeedSequence(seed, spawn_key=(SHIFTED[name].stream,))
+        x, values = shift(name, test.x, strength, np.random.default_rng(path))
+        sets[name] = Images(x, test.y)
+        drawn |= {} if values is None else {name: values}
+    return sets, drawn
 
 
 def _read(path: Path, label: str | None, image: Sequence[int] | None) -> Parts:

@@ -1,85 +1,135 @@
-"""The shifted test sets: which there are, how strong each may be, and how each is made."""
+"""The list of shifts: what can be done to the test images, how strongly, and the sets it makes.
 
-from collections.abc import Mapping
+Options, the tables of a lab file, what a claim can be `on`, tables, texts and the page follow from
+it. A new one needs a function in `corruptions` or `shifts`, a field of `DataSource`, and its words
+in both catalogues; tests say which of them is missing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from siffra.data.dataset import SHIFTED, Images
 
-SHIFTS: Mapping[str, str] = dict(
-    zip(("move", "rotate", "scale", "noise", "blur", "contrast", "occlusion"), SHIFTED, strict=True)
-)
-"""What makes each shifted set, as a lab file's `[shifts]` names it, and the set's name."""
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """What makes the shifted set `name`.
 
-UNITS: Mapping[str, str] = {
-    "moved": "px",
-    "rotated": "degrees",
-    "scaled": "factor",
-    "occluded": "px",
-}
-"""What was drawn for each image of a set is in."""
+    `key` is what it is called in a lab file's `[shifts]` and after `--shifts`. `stream` is the
+    stream of the data set's seed that it draws from, and `unit` what it draws for each image is in
+    (None: it draws nothing that is kept). A strength that is a share `is_share`.
 
-# Streams of the data set's seed, apart from those that a run's seed is used for.
-_STREAMS: Mapping[str, int] = {
-    "moved": 2, "rotated": 3, "scaled": 5, "noisy": 6, "blurred": 7, "faded": 8, "occluded": 9,
-}  # fmt: skip
-
-
-def shifted_sets(
-    test: Images, strengths: Mapping[str, float], seed: int
-) -> tuple[dict[str, Images], dict[str, np.ndarray]]:
-    """The shifted sets made from `test`, and what was drawn for their images, by set.
-
-    `strengths` has, by set: for `moved` the greatest shift in pixels, either way in x and y; for
-    `rotated` the greatest angle in degrees, either way; for `scaled` how much larger or smaller
-    images get at most (0.2: up to 1.2 times); for `noisy` and `blurred` the standard deviation
-    of the noise, and of the blur in pixels; for `faded` the share of the contrast, and for
-    `occluded` that of the area, that is lost.
+    `allows` says whether a strength is possible for images whose shorter side has so many pixels,
+    `wanted` which ones are.
     """
-    sets: dict[str, Images] = {}
-    drawn: dict[str, np.ndarray] = {}
-    for name in SHIFTED:
-        if name in strengths:
-            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAMS[name],)))
-            x, found = shift(name, test.x, strengths[name], rng)
-            sets[name] = Images(x, test.y)
-            drawn |= {} if found is None else {name: found}
-    return sets, drawn
+
+    key: str
+    name: str
+    stream: int
+    allows: Callable[[float, int], bool]
+    wanted: str
+    unit: str | None = None
+    is_share: bool = False
+    is_warp: bool = False
+
+
+_A_SHARE = "a share between 0 and 1"
+
+# The streams are apart from those that a run's seed is used for.
+SHIFTS: Mapping[str, Shift] = {
+    shift.key: shift
+    for shift in (
+        Shift(
+            "move",
+            "moved",
+            2,
+            lambda pixels, side: 0 <= pixels < side,
+            "0 or more pixels, and less than {side} for images of {shape}",
+            unit="px",
+            is_warp=True,
+        ),
+        Shift(
+            "rotate",
+            "rotated",
+            3,
+            lambda degrees, _: 0 <= degrees <= 180,
+            "from 0 to 180 degrees",
+            unit="degrees",
+            is_warp=True,
+        ),
+        Shift(
+            "scale",
+            "scaled",
+            5,
+            lambda share, _: 0 < share <= 9,
+            "above 0 and at most 9 (ten times as large)",
+            unit="factor",
+            is_share=True,
+            is_warp=True,
+        ),
+        Shift(
+            "noise",
+            "noisy",
+            6,
+            lambda deviation, _: 0 < deviation <= 1,
+            "above 0 and at most 1, the range of what it is added to",
+        ),
+        Shift(
+            "blur",
+            "blurred",
+            7,
+            lambda pixels, side: 0 < pixels < side,
+            "above 0 pixels, and less than {side}",
+        ),
+        Shift("contrast", "faded", 8, lambda share, _: 0 < share < 1, _A_SHARE, is_share=True),
+        Shift(
+            "occlusion",
+            "occluded",
+            9,
+            lambda share, _: 0 < share < 1,
+            _A_SHARE,
+            unit="px",
+            is_share=True,
+        ),
+    )
+}
+"""Every shift by its key."""
+
+SHIFTED: Mapping[str, Shift] = {shift.name: shift for shift in SHIFTS.values()}
+"""The same by the name of the set, in the order in which sets are reported."""
 
 
 def shift(
     name: str, images: np.ndarray, strength: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """What the shifted set `name` makes of images, and what it drew for each, if anything."""
-    # Here, so that a `DataSource` can be had without importing Numba.
-    from siffra.data import corruptions, shifts
+    """Make the shifted set `name` of images.
 
-    match name:
-        case "noisy":
-            return corruptions.noisy(images, strength, rng), None
-        case "blurred":
-            return corruptions.blurred(images, strength), None
-        case "faded":
-            return corruptions.faded(images, strength), None
-        case "occluded":
-            return corruptions.occluded(images, strength, rng)
-        case _:
-            return getattr(shifts, name)(images, strength, rng)
+    Args:
+        name: A key of `SHIFTED`.
+        images: (n, height, width, channels), uint8 in 0..255 or float32 in [0, 1].
+        strength: For `moved` the greatest shift in pixels, either way in x and y; for `rotated` the
+            greatest angle in degrees, either way; for `scaled` how much larger or smaller images
+            get at most (0.2: up to 1.2 times); for `noisy` and `blurred` the standard deviation of
+            the noise, and of the blur in pixels; for `faded` the share of the contrast, and for
+            `occluded` that of the area, that is lost.
+        rng: Draws what is drawn.
+
+    Returns:
+        The images, float32 of the same shape; and what was drawn for each of them, or None.
+    """
+    # Here, so that the list can be had without importing Numba.
+    if SHIFTED[name].is_warp:
+        from siffra.data import shifts as functions
+    else:
+        from siffra.data import corruptions as functions
+    made = getattr(functions, name)(images, strength, rng)
+    return made if isinstance(made, tuple) else (made, None)
 
 
 def refusal(name: str, strength: float, size: tuple[int, int]) -> str | None:
     """Why images of `size` (height, width) cannot be shifted so; None if they can."""
-    side, shape = min(size), f"{size[0]}x{size[1]}"
-    allowed, wanted = {
-        "moved": (
-            0 <= strength < side,
-            f"0 or more pixels, and less than {side} for images of {shape}",
-        ),
-        "rotated": (0 <= strength <= 180, "from 0 to 180 degrees"),
-        "scaled": (0 < strength <= 9, "above 0 and at most 9 (ten times as large)"),
-        "noisy": (0 < strength <= 1, "above 0 and at most 1, the range of what it is added to"),
-        "blurred": (0 < strength < side, f"above 0 pixels, and less than {side}"),
-        "faded": (0 < strength < 1, "a share between 0 and 1"),
-        "occluded": (0 < strength < 1, "a share between 0 and 1"),
-    }[name]
-    return None if allowed else f"{name} = {strength}; it must be {wanted}."
+    kind, side = SHIFTED[name], min(size)
+    if kind.allows(strength, side):
+        return None
+    wanted = kind.wanted.format(side=side, shape=f"{size[0]}x{size[1]}")
+    return f"{name} = {strength}; it must be {wanted}."

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from siffra.data.dataset import SHIFTED, Dataset, Images
-from siffra.data.shifted import shift
+from siffra.data.dataset import Dataset, Images
+from siffra.data.shifted import SHIFTED, shift
 from siffra.errors import SearchError, did_you_mean
 
 FEWEST = 30

@@ -1,15 +1,13 @@
 """What a question asks of the data: sets that it has, and images where pictures are to be drawn."""
 
-from siffra.data.dataset import SHIFTED, Dataset
-from siffra.data.shifted import SHIFTS
+from siffra.data.dataset import Dataset
+from siffra.data.shifted import SHIFTED
 from siffra.errors import LabFileError
 from siffra.lab.plan.format import QuestionTable
 from siffra.lab.plan.plan import Figure
 
 OF_IMAGES: frozenset[Figure] = frozenset({"shifts", "map", "mistakes", "weights"})
 """The figures that show images, or what becomes of them."""
-
-_MAKES = {name: key for key, name in SHIFTS.items()}
 
 
 def check_demands(table: QuestionTable, where: str, dataset: Dataset) -> None:
@@ -21,9 +19,11 @@ def check_demands(table: QuestionTable, where: str, dataset: Dataset) -> None:
     for number, claim in enumerate(table.claims, start=1):
         if claim.on not in dataset.sets:
             sets = ", ".join(dataset.sets)
-            told = f"{where}.claims[{number}].on: found `{claim.on}`, but the data has {sets}"
-            hint = f"; `{_MAKES[claim.on]}` in `[shifts]` makes it" if claim.on in SHIFTED else ""
-            raise LabFileError(f"{told}{hint}.")
+            shift = SHIFTED.get(claim.on)
+            hint = f"; `{shift.key}` in `[shifts]` makes it" if shift else ""
+            raise LabFileError(
+                f"{where}.claims[{number}].on: found `{claim.on}`, but the data has {sets}{hint}."
+            )
     for figure in table.figures or ():
         if dataset.features and figure in OF_IMAGES:
             raise LabFileError(

@@ -7,12 +7,13 @@ checked when the lab is planned (`siffra.lab.plan.planning`). docs/labs.md descr
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Literal, LiteralString, Self
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Discriminator,
     Field,
     PositiveInt,
@@ -24,10 +25,11 @@ from pydantic_core import PydanticCustomError
 
 from siffra.config import KNOBS, no_such_knob
 from siffra.config.validation import Frozen, shown
+from siffra.data.dataset import SETS
 from siffra.data.load import DataSource
-from siffra.data.shifted import SHIFTS
+from siffra.data.shifted import SHIFTED, SHIFTS
 from siffra.errors import did_you_mean
-from siffra.lab.plan.plan import Direction, Figure, ImageSet, Metric
+from siffra.lab.plan.plan import Direction, Figure, Metric
 from siffra.lab.plan.references import RECIPE, Surroundings
 from siffra.lab.plan.texts import safe_name
 
@@ -70,12 +72,16 @@ def _without_recipe(lists: dict[str, Any]) -> dict[str, Any]:
     return lists
 
 
-def _known_language(name: str) -> str:
-    if name not in LANGUAGES:
-        raise PydanticCustomError(
-            "unknown_language", "no such language; {hint}", {"hint": did_you_mean(name, LANGUAGES)}
-        )
-    return name
+def _one_of(known: Collection[str], message: LiteralString) -> AfterValidator:
+    """Takes a name that is `known`; the `message` about any other may have {found} and {hint}."""
+
+    def check(name: str) -> str:
+        if name not in known:
+            values = {"found": shown(name), "hint": did_you_mean(name, known)}
+            raise PydanticCustomError("unknown_name", message, values)
+        return name
+
+    return AfterValidator(check)
 
 
 def _by_language(value: Any) -> Any:
@@ -135,7 +141,10 @@ _SOME = Field(strict=False, min_length=1)
 _ID = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
 _Id = Annotated[str, Field(max_length=40), AfterValidator(_is_id)]
 _Text = Annotated[
-    dict[Annotated[str, AfterValidator(_known_language)], Annotated[str, Field(min_length=1)]],
+    dict[
+        Annotated[str, _one_of(LANGUAGES, "no such language; {hint}")],
+        Annotated[str, Field(min_length=1)],
+    ],
     BeforeValidator(_by_language),
     Field(min_length=1),
 ]
@@ -151,38 +160,46 @@ _Against = Annotated[
     BeforeValidator(_yardstick),
 ]
 _Fraction = Annotated[float, Field(ge=0, le=1)]
+_Set = Annotated[str, _one_of(SETS, "found {found}; {hint}")]
+_Shift = Annotated[str, _one_of(SHIFTS, "no such key; {hint}")]
 _Strength = Annotated[float, Field(gt=0)]
 _Preset = Literal["quick", "standard", "full"]
+
+
+def _with_known_keys(table: Any, known: Collection[str]) -> Any:
+    for key in table if isinstance(table, dict) else ():
+        if key not in known:
+            hint = did_you_mean(key, known)
+            raise PydanticCustomError(
+                "unknown_key", "no such key; {hint}", {"key": key, "hint": hint}
+            )
+    return table
 
 
 class _Table(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, table: Any) -> Any:
-        for key in table if isinstance(table, dict) else ():
-            if key not in cls.model_fields:
-                raise _no_such_key(key, cls.model_fields)
-        return table
+        return _with_known_keys(table, cls.model_fields)
 
 
-class Reported(_Table):
-    """Figures by an author: accuracies are fractions, `seconds` is training time."""
+class Reported(Frozen):
+    """Figures by an author: accuracies, fractions by set, and `seconds`, the training time."""
 
-    train: _Fraction | None = None
-    val: _Fraction | None = None
-    test: _Fraction | None = None
-    moved: _Fraction | None = None
-    rotated: _Fraction | None = None
-    scaled: _Fraction | None = None
-    noisy: _Fraction | None = None
-    blurred: _Fraction | None = None
-    faded: _Fraction | None = None
-    occluded: _Fraction | None = None
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, _Fraction] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+
     seconds: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_figures(cls, table: Any) -> Any:
+        return _with_known_keys(table, (*SETS, *cls.model_fields))
 
     def figures(self) -> dict[str, float]:
         """Those that were given, by name."""
-        return self.model_dump(exclude_none=True, exclude={"at"})
+        given = self.model_dump(exclude_none=True)
+        return {name: given[name] for name in (*SETS, "seconds") if name in given}
 
 
 class ReportedLevel(Reported):
@@ -198,7 +215,7 @@ class ClaimTable(_Table):
     say: _Text
     reported: _Text | None = None
     metric: Metric = "accuracy"
-    on: ImageSet = "test"
+    on: _Set = "test"
     target: Annotated[float, Field(gt=0, le=1)] | None = None
     level: Annotated[_Levels, BeforeValidator(_level)]
     against: _Against
@@ -331,25 +348,13 @@ class PresetTables(_Table):
     full: PresetTable = PresetTable()
 
 
-class ShiftTable(_Table):
-    """Which shifted test sets there are, and how strong each one's shift is."""
-
-    move: _Strength | None = None
-    rotate: _Strength | None = None
-    scale: _Strength | None = None
-    noise: _Strength | None = None
-    blur: _Strength | None = None
-    contrast: _Strength | None = None
-    occlusion: _Strength | None = None
-
-
 class Tables(_Table):
     """A whole lab file as it is written."""
 
     title: _Text
     preset: _Preset = "full"
     data: DataSource = DataSource()
-    shifts: ShiftTable | None = None
+    shifts: dict[_Shift, _Strength] | None = None
     base: Knobs = Field(default_factory=dict)
     presets: PresetTables = PresetTables()
     questions: Annotated[tuple[QuestionTable, ...], _ARRAY] = ()
@@ -357,10 +362,10 @@ class Tables(_Table):
 
     @model_validator(mode="after")
     def _shifts_in_one_place(self) -> Self:
-        for key, name in SHIFTS.items() if self.shifts else ():
+        for name, shift in SHIFTED.items() if self.shifts is not None else ():
             if name in self.data.model_fields_set:
                 raise ValueError(
-                    f"data.{name}: `[shifts]` says which shifts there are; use `{key}`"
+                    f"data.{name}: `[shifts]` says which shifts there are; use `{shift.key}`"
                 )
         return self
 
@@ -393,8 +398,3 @@ class Tables(_Table):
 
 def _combinations(lists: Mapping[str, tuple[Any, ...]] | None) -> int:
     return math.prod(len(values) for values in (lists or {}).values())
-
-
-def _no_such_key(key: str, known: Iterable[str]) -> PydanticCustomError:
-    hint = did_you_mean(key, known)
-    return PydanticCustomError("unknown_key", "no such key; {hint}", {"key": key, "hint": hint})

@@ -12,9 +12,8 @@ from pydantic_core import ErrorDetails
 from siffra.config.toml_text import parse_toml
 from siffra.config.validation import describe, first_mistake, shown
 from siffra.data.load import DataSource
-from siffra.data.shifted import SHIFTS
 from siffra.errors import ConfigError, LabFileError, did_you_mean
-from siffra.lab.plan.format import ShiftTable, Tables
+from siffra.lab.plan.format import Tables
 from siffra.lab.plan.references import surroundings
 from siffra.lab.plan.texts import unprintable
 
@@ -54,7 +53,7 @@ def read_lab(path: Path | None = None) -> LabFile:
     except ValidationError as error:
         raise LabFileError(f"{name}: {_in_words(first_mistake(error))}") from error
     digest = hashlib.sha256(content).hexdigest()
-    values = dict(checked) | {"data": around.data(_shifted(checked.data, checked.shifts))}
+    values = dict(checked) | {"data": around.data(_shifted(checked))}
     return LabFile.model_construct(None, **values, source=name, digest=digest)
 
 
@@ -93,11 +92,9 @@ def _parse(content: bytes, name: str) -> dict[str, Any]:
     return tables
 
 
-def _shifted(data: DataSource, shifts: ShiftTable | None) -> DataSource:
-    """`data` with the shifted sets of a lab's `[shifts]` and no others; without it, the usual."""
-    if shifts is None:
-        return data
-    return data.model_copy(update={name: getattr(shifts, key) for key, name in SHIFTS.items()})
+def _shifted(tables: Tables) -> DataSource:
+    """A lab's data with the shifted sets of its `[shifts]` and no others; without it, the usual."""
+    return tables.data if tables.shifts is None else tables.data.with_shifts(tables.shifts)
 
 
 def _in_words(error: ErrorDetails) -> str:

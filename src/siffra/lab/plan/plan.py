@@ -19,10 +19,6 @@ Figure = Literal[
 ]  # fmt: skip
 EXAMINED: frozenset[Figure] = frozenset({"shifts", "map", "mistakes", "calibration", "weights"})
 """The figures that rest on an examination of the networks, not on the runs' records."""
-ImageSet = Literal[
-    "train", "val", "test",
-    "moved", "rotated", "scaled", "noisy", "blurred", "faded", "occluded",
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from siffra.config import OwnModel, Setting
-from siffra.data.dataset import SHIFTED, Dataset
+from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
+from siffra.data.shifted import SHIFTED
 from siffra.errors import ConfigError, LabFileError, did_you_mean
 from siffra.lab.plan.default_figures import default_figures
 from siffra.lab.plan.demands import check_demands

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from siffra.data.dataset import SHIFTED
+from siffra.data.shifted import SHIFTED
 from siffra.lab.answers import ExperimentAnswer, LevelAnswer
 from siffra.lab.plan.plan import Level, Question
 from siffra.report.text.messages import Words

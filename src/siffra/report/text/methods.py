@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from siffra.data.dataset import SHIFTED
+from siffra.data.shifted import SHIFTED
 from siffra.lab.answers import Answers
 from siffra.report.text.labels import knob_name
 from siffra.report.text.messages import Words
@@ -145,8 +145,7 @@ def _shifted(words: Words, shifted: Sequence[str], examined: Examined | None) ->
 
 def _amount(words: Words, name: str, strength: float) -> str:
     """A strength as its sentence has it; shares are in per cent."""
-    shares = ("scaled", "faded", "occluded")
-    return words.exact(round(100 * strength if name in shares else strength, 6))
+    return words.exact(round(100 * strength if SHIFTED[name].is_share else strength, 6))
 
 
 def _networks(words: Words, examined: Examined | None) -> list[str]:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from siffra.config import KNOBS
-from siffra.data.dataset import SHIFTED
 from siffra.data.load import DataSource
-from siffra.data.shifted import SHIFTS
+from siffra.data.shifted import SHIFTED
 from siffra.lab.answers import Answers
 from siffra.lab.plan.labfile import DIGITS
 from siffra.lab.plan.plan import Plan
@@ -126,10 +125,8 @@ def _seeds(plan: Plan) -> list[str]:
 
 def _shifts(data: DataSource) -> list[str]:
     """What is shifted, if it is not as usual; the two usual shifts have options of their own."""
-    asked = {key: getattr(data, name) for key, name in SHIFTS.items()}
-    made = {key: strength for key, strength in asked.items() if strength is not None}
-    if list(made) != ["move", "rotate"]:
-        told = ",".join(f"{key}={strength}" for key, strength in made.items())
+    if list(data.shifts) != ["move", "rotate"]:
+        told = ",".join(f"{key}={strength}" for key, strength in data.shifts.items())
         return ["--shifts", told or "none"]
     changed = [name for name in ("moved", "rotated") if getattr(data, name) != _usual(name)]
     return [word for name in changed for word in (f"--{name}", str(getattr(data, name)))]

@@ -4,9 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from siffra.data.dataset import SHIFTED
 from siffra.data.load import DataSource
-from siffra.data.shifted import SHIFTS
+from siffra.data.shifted import SHIFTED
 from siffra.lab.plan.plan import Claim, Level, Plan
 
 
@@ -41,13 +40,11 @@ def _data(source: DataSource) -> dict[str, Any]:
     """The tables that say it: `[data]`, and `[shifts]` where others are made than usual."""
     usual = DataSource()
     changed = [n for n in DataSource.model_fields if getattr(source, n) != getattr(usual, n)]
-    found = {key: getattr(source, name) for key, name in SHIFTS.items()}
-    shifts = {key: strength for key, strength in found.items() if strength is not None}
     told = {n: str(source.path) if n == "path" else getattr(source, n) for n in changed}
-    if list(shifts) == ["move", "rotate"]:
+    if list(source.shifts) == ["move", "rotate"]:
         return {"data": told} if told else {}
     data = {name: value for name, value in told.items() if name not in SHIFTED}
-    return ({"data": data} if data else {}) | {"shifts": shifts}
+    return ({"data": data} if data else {}) | {"shifts": source.shifts}
 
 
 def _varied(knobs: tuple[str, ...], levels: tuple[Level, ...]) -> dict[str, list[Any]]:
