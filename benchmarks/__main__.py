@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from benchmarks import report
+from benchmarks.aims import missed_aims
 from benchmarks.compiling import NETWORKS, measure_compiling
 from benchmarks.growth import IMAGES as GROWTH_IMAGES
 from benchmarks.growth import SWEEPS, measure_growth
@@ -20,15 +21,16 @@ from benchmarks.left import LEFT, measure_left
 from benchmarks.load import LOADS, measure_load
 from benchmarks.origin import Origin
 from benchmarks.picture import draw_growth, draw_works
+from benchmarks.race import Effort
 from benchmarks.results import Results, by_held_name, check, keep, read
+from benchmarks.session import Conditions, Session, bench, installed
 from benchmarks.shares import SHARES, measure_shares
-from siffra.bench.limits import hold_to
-from siffra.bench.measure import Effort
-from siffra.bench.session import IMAGES, SCORED, Conditions, Session, bench, installed, known
-from siffra.bench.table import headline, in_a_line, missed_aims, refusals, table
-from siffra.bench.vectors import hold_to_vectors
-from siffra.bench.workers import read_images
-from siffra.bench.works import WORKS
+from benchmarks.table import headline, in_a_line, refusals, table
+from benchmarks.vectors import hold_to_vectors
+from benchmarks.workers import read_images
+from siffra.bench.roofline import limit_threads
+from siffra.bench.session import IMAGES, SCORED, known
+from siffra.bench.workloads import WORKLOADS
 from siffra.errors import BenchError, SiffraError
 from siffra.system.cores import available_cores
 
@@ -37,7 +39,7 @@ _QUICK_IMAGES, _QUICK_REPEATS = 4_800, 3
 _QUICK_LOAD_IMAGES = 12_000
 _MINUTES = 10.0
 _DOCS = Path(__file__).parents[1] / "docs"
-_ORDER = (*WORKS, *SWEEPS, *KERNELS, *SHARES, *LEFT, *LOADS, *NETWORKS)
+_ORDER = (*WORKLOADS, *SWEEPS, *KERNELS, *SHARES, *LEFT, *LOADS, *NETWORKS)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 console, aside = Console(), Console(stderr=True)
@@ -57,7 +59,7 @@ Docs = Annotated[Path, typer.Option(help="Where the page and what it is made of 
 def works(
     only: Annotated[
         str | None,
-        typer.Option("--works", help=f"Only these: {','.join(WORKS)}.", metavar="NAME,..."),
+        typer.Option("--works", help=f"Only these: {','.join(WORKLOADS)}.", metavar="NAME,..."),
     ] = None,
     peers: Peers = None,
     repeats: Annotated[int | None, typer.Option(min=1, help=f"Epochs timed: {_REPEATS}.")] = None,
@@ -78,7 +80,7 @@ def works(
     docs: Docs = _DOCS,
 ) -> None:
     """Time siffra, Keras, PyTorch and JAX side by side, on the same networks and batches."""
-    chosen = known("works", only, list(WORKS))
+    chosen = known("works", only, list(WORKLOADS))
     able = installed(peers, _tell)
     threads = _hold(threads)
     held = hold_to_vectors(vectors) if vectors else ""
@@ -280,7 +282,7 @@ def _of_siffra(
 
 def _hold(threads: int | None) -> int:
     threads = threads or available_cores()
-    hold_to(threads)
+    limit_threads(threads)
     return threads
 
 

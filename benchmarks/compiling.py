@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from siffra.bench.peers.base import Problem
-from siffra.bench.session import SEED
-from siffra.bench.workers import Worker, read_images
-from siffra.bench.works import WORKS
+from benchmarks.peers.base import Problem
+from benchmarks.workers import read_images
+from siffra.bench.worker import Worker
+from siffra.bench.workloads import SEED, WORKLOADS
 
 AIM = 3.0
 """Seconds that a kernel may take at most."""
-NETWORKS = {f"compiling {name}": WORKS[name].title for name in ("dense", "conv", "3x3")}
+NETWORKS = {f"compiling {name}": WORKLOADS[name].title for name in ("dense", "conv", "3x3")}
 _IMAGES = 300
 
 
@@ -55,7 +55,7 @@ def measure_compiling(
     times = []
     for name in names:
         say(NETWORKS[name])
-        problem = Problem(WORKS[name.split()[1]].setting, dataset, SEED, threads)
+        problem = Problem(WORKLOADS[name.split()[1]].setting, dataset, SEED, threads)
         with tempfile.TemporaryDirectory() as cache, Worker.start() as worker:
             whole, kernels = worker.ask_rested(_compile, problem, cache)
         times.append(CompileTime(name, whole, kernels))

@@ -9,8 +9,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from siffra.bench.limits import demand_of
-from siffra.bench.peers.base import Problem
+from benchmarks.peers.base import Problem
+from siffra.bench.roofline import demand_of
 from siffra.engine.native import dense
 from siffra.engine.native.block_training import BlockTrainer
 from siffra.engine.native.conv_fused import FusedBlock

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Literal
 
-from siffra.bench.limits import Limits, demand_of
-from siffra.bench.measure import Effort, Race
-from siffra.bench.peers import PEERS
-from siffra.bench.peers.base import Problem
-from siffra.bench.session import SEED
-from siffra.bench.workers import Worker
-from siffra.bench.works import LEARNING_RATE, WORKS
+from benchmarks.peers import PEERS
+from benchmarks.peers.base import Problem
+from benchmarks.race import Effort, Race
+from benchmarks.workers import PeerWorker
+from siffra.bench.roofline import Limits, demand_of
+from siffra.bench.workloads import LEARNING_RATE, SEED, WORKLOADS
 from siffra.config import Setting
 from siffra.data.dataset import Dataset, Images
 
@@ -23,7 +22,7 @@ _CHEAP = 4.0
 _PATIENCE = 60.0
 
 _DENSE = {"neurons": 32}
-_CONV = WORKS["conv"].knobs
+_CONV = WORKLOADS["conv"].knobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +98,14 @@ SWEEPS = {
         ),
         *(
             Sweep(
-                name=f"threads-{work}",
-                title=f"threads, {WORKS[work].title}",
+                name=f"threads-{name}",
+                title=f"threads, {WORKLOADS[name].title}",
                 grows="threads",
                 values=(),
-                knobs=WORKS[work].knobs,
+                knobs=WORKLOADS[name].knobs,
                 peers=_NO_COMPILER,
             )
-            for work in ("wide", "conv", "3x3")
+            for name in ("wide", "conv", "3x3")
         ),
     )
 }
@@ -151,14 +150,14 @@ def measure_growth(
 ) -> Iterator[Growth]:
     """Each sweep's growth. Once it is not `in_time` any more, siffra goes on alone."""
     with ExitStack() as stack:
-        workers = {peer: stack.enter_context(Worker.start(_PATIENCE)) for peer in peers}
-        gauge = stack.enter_context(Worker.start(_PATIENCE))
+        workers = {peer: stack.enter_context(PeerWorker.start(_PATIENCE)) for peer in peers}
+        gauge = stack.enter_context(PeerWorker.start(_PATIENCE))
         for name in sweeps:
             sweep = SWEEPS[name]
             values = sweep.values or tuple(range(1, threads + 1))
             for peer in workers:
                 if not workers[peer].alive:
-                    workers[peer] = stack.enter_context(Worker.start(_PATIENCE))
+                    workers[peer] = stack.enter_context(PeerWorker.start(_PATIENCE))
             own = {peer: workers[peer] for peer in sweep.peers if peer in workers}
             points, left_out = [], {}
             for value in values:
@@ -185,7 +184,7 @@ def problem_at(sweep: Sweep, value: int, dataset: Dataset, threads: int) -> Prob
 def _point(
     problem: Problem,
     value: int,
-    workers: Mapping[str, Worker],
+    workers: Mapping[str, PeerWorker],
     left_out: dict[str, str],
     limits: Limits,
     in_time: Callable[[], bool],

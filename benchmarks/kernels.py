@@ -8,9 +8,9 @@ from statistics import median
 
 import numpy as np
 
-from siffra.bench.limits import matrix_peak
-from siffra.bench.workers import Worker
-from siffra.bench.works import WORKS
+from siffra.bench.roofline import matrix_peak
+from siffra.bench.worker import Worker
+from siffra.bench.workloads import WORKLOADS
 from siffra.config import Setting
 from siffra.engine.network import Conv, Network, build_network
 
@@ -107,9 +107,9 @@ def _prepare(name: str, threads: int) -> int:
     what, size = name.split()
     fused = what in ("digits", "full")
     if fused:
-        knobs = {**WORKS["conv"].knobs, "kernel_size": int(size.split("x")[0])}
+        knobs = {**WORKLOADS["conv"].knobs, "kernel_size": int(size.split("x")[0])}
     else:
-        knobs = WORKS["3x3"].knobs
+        knobs = WORKLOADS["3x3"].knobs
     setting = Setting.from_knobs(knobs)
     network = build_network(setting.model, _SHAPE, _CLASSES)
     images = setting.training.batch_size

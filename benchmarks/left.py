@@ -4,16 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from siffra.bench.limits import matrix_peak
-from siffra.bench.peers.base import Problem
-from siffra.bench.session import SEED
-from siffra.bench.workers import Worker
-from siffra.bench.works import WORKS
+from benchmarks.peers.base import Problem
+from siffra.bench.roofline import matrix_peak
+from siffra.bench.worker import Worker
+from siffra.bench.workloads import SEED, WORKLOADS
 from siffra.data.dataset import Dataset
 
 REPEATS = 5
 PARTS = ("products", "pointwise", "descent", "gather", "rest")
-LEFT = {f"parts {work.name}": work.title for work in WORKS.values() if work.task == "train"}
+LEFT = {f"parts {w.name}": w.title for w in WORKLOADS.values() if w.task == "train"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def measure_left(
 
 def _measure(name: str, dataset: Dataset, threads: int, say: Callable[[str], None]) -> Left:
     say(LEFT[name])
-    problem = Problem(WORKS[name.split()[1]].setting, dataset, SEED, threads)
+    problem = Problem(WORKLOADS[name.split()[1]].setting, dataset, SEED, threads)
     with Worker.start() as gauge, Worker.start() as worker:
         on, multiplications, parts = worker.ask_rested(_parts, problem)
         peak = gauge.ask_rested(matrix_peak, on)

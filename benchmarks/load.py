@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from siffra.bench.session import SEED
-from siffra.bench.works import LEARNING_RATE, WORKS
+from siffra.bench.workloads import LEARNING_RATE, SEED, WORKLOADS
 from siffra.config import Setting
 from siffra.config.recipes import find_recipe
 from siffra.data.dataset import Dataset
@@ -25,13 +24,13 @@ AIM = 1.6
 LOADS = {
     "load dense": ("dense 784-32-10, batch 140", {"neurons": 32, "batch_size": 140}),
     **{
-        f"load {name}": (WORKS[name].title, WORKS[name].knobs)
+        f"load {name}": (WORKLOADS[name].title, WORKLOADS[name].knobs)
         for name in ("deep", "conv", "conv-12", "conv-strides")
     },
     "load digits-1s": ("the recipe digits-1s, batch 64", find_recipe("digits-1s").knobs),
 }
 _LEAST_EPOCHS, _SECONDS = 3, 2.0
-"""Epochs of each kind, and seconds of all of a work, idle and again with a busy process."""
+"""Epochs of each kind, and seconds of all of a workload, idle and again with a busy process."""
 _PATIENCE = 600.0
 _BUSY = """\
 import os, sys, time

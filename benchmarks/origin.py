@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import date
 
-from siffra.bench.limits import matrix_peak
-from siffra.bench.workers import Worker
+from siffra.bench.roofline import matrix_peak
+from siffra.bench.worker import Worker
 from siffra.errors import BenchError
 from siffra.system.cpu import first_cpu
 from siffra.training.run import this_machine

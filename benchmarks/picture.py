@@ -1,4 +1,4 @@
-"""The page's pictures: a row for each work with a dot for each library, and how time grows."""
+"""The page's pictures: a row for each workload with a dot for each library, and how time grows."""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmarks.growth import Growth
-from siffra.bench.peers import PEERS
-from siffra.bench.session import Session
+from benchmarks.peers import PEERS
+from benchmarks.session import Session
 
 _COLOURS = {
     "siffra": "#0072b2",
@@ -44,7 +44,7 @@ def draw_works(session: Session, path: Path) -> None:
                 label=PEERS[peer].title,
             )
         axes.set_xscale("log")
-        axes.set_yticks(range(len(results)), [result.work.title for result in results])
+        axes.set_yticks(range(len(results)), [result.workload.title for result in results])
         axes.set_xlabel("seconds (median; lines from the fastest to the slowest)")
         axes.grid(axis="x", which="major", alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)

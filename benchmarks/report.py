@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
+from benchmarks.aims import against_the_better_keras, missed_aims
 from benchmarks.compiling import AIM as COMPILING_AIM
 from benchmarks.compiling import CompileTime
 from benchmarks.growth import IMAGES as GROWTH_IMAGES
@@ -11,25 +12,17 @@ from benchmarks.kernels import AIMS, KernelTime
 from benchmarks.left import PARTS, Left
 from benchmarks.load import AIM as LOAD_AIM
 from benchmarks.load import LoadTime
+from benchmarks.peers import PEERS
+from benchmarks.race import LEARNT, TOLERANCE, Result
 from benchmarks.results import Results
+from benchmarks.session import Session
 from benchmarks.shares import ShareTime
-from siffra.bench.measure import LEARNT, TOLERANCE, Result
-from siffra.bench.peers import PEERS
-from siffra.bench.session import IMAGES, Session
-from siffra.bench.table import cell, headline, missed_aims, refusals, seconds
+from benchmarks.table import cell, headline, refusals, seconds
+from siffra.bench.session import IMAGES
 from siffra.training.run import CURVE_IMAGES
 
 PAGE, KEPT = "performance.md", "performance.json"
 PICTURE, GROWTH_PICTURE = "performance.svg", "performance-growth.svg"
-
-
-def against_the_better_keras(session: Session) -> Iterator[str]:
-    """How many times siffra's the seconds of the faster of the two Keras are, beside the aims."""
-    for result in session.results:
-        aim = result.work.aims_for(session.conditions.held).get("keras")
-        ratios = [r for peer in ("keras", "keras-tuned") if (r := result.ratio(peer)) is not None]
-        if aim is not None and len(ratios) > 1:
-            yield f"{result.work.title}: {min(ratios):.3g}×, the aim {aim:g}."
 
 
 def growth_lines(growth: Growth) -> Iterator[str]:
@@ -172,7 +165,7 @@ def _machine(kept: Results) -> Iterator[str]:
 
 
 def _works(session: Session) -> Iterator[str]:
-    yield from (f"![seconds by work and library]({PICTURE})", "")
+    yield from (f"![seconds by workload and library]({PICTURE})", "")
     yield from _side_by_side(session)
     yield from (
         "Seconds of wall time for an epoch of training (or for one scoring): the median, and",
@@ -193,11 +186,11 @@ def _held(session: Session) -> Iterator[str]:
 
 
 def _side_by_side(session: Session) -> Iterator[str]:
-    """A row for each work, under what they were measured on."""
+    """A row for each workload, under what they were measured on."""
     yield from (headline(session) + ".", "")
     others = [peer for peer in session.peers if peer != "siffra"]
     titles = ["siffra", "of limit", *(PEERS[peer].title for peer in others)]
-    yield from _head("work", titles)
+    yield from _head("workload", titles)
     for result in session.results:
         own = seconds(result.timings["siffra"]), f"{result.share:.0%}"
         yield _row(_title(result), [*own, *(cell(result, peer) for peer in others)])
@@ -219,9 +212,9 @@ def _aims(session: Session) -> Iterator[str]:
 
 
 def _title(result: Result) -> str:
-    """A work's title, with its images where they are not as many as a training usually has."""
-    fewer = result.work.task == "train" and result.images != IMAGES
-    return result.work.title + f" ({result.images:,} images)" * fewer
+    """A workload's title, with its images where they are not as many as a training usually has."""
+    fewer = result.workload.task == "train" and result.images != IMAGES
+    return result.workload.title + f" ({result.images:,} images)" * fewer
 
 
 def _growth(grown: Sequence[Growth]) -> Iterator[str]:
@@ -361,7 +354,7 @@ with its defaults does without here too, Keras, tuned, has it. Measured by
 _METHOD = f"""\
 ## How it is measured
 
-Each library is used as its own users would who know it well; `src/siffra/bench/peers/` has a short
+Each library is used as its own users would who know it well; `benchmarks/peers/` has a short
 file for each. All start from the same weights and use the same batches in the same order, float32,
 plain SGD, and batch norms have the same constants. Only a library whose mean loss over the first
 epoch is siffra's, within {TOLERANCE:.1%} and within {LEARNT:.0%} of what siffra learnt in it,

@@ -13,11 +13,11 @@ from benchmarks.kernels import KernelTime
 from benchmarks.left import Left
 from benchmarks.load import LoadTime
 from benchmarks.origin import Origin
+from benchmarks.peers import PEERS
+from benchmarks.race import Result
+from benchmarks.session import Conditions, Session
 from benchmarks.shares import ShareTime
-from siffra.bench.measure import Result
-from siffra.bench.peers import PEERS
-from siffra.bench.session import Conditions, Session
-from siffra.bench.vectors import HELD
+from benchmarks.vectors import HELD
 from siffra.errors import BenchError
 from siffra.system.cpu import name_among
 
@@ -26,8 +26,8 @@ from siffra.system.cpu import name_among
 class Results:
     """All parts, by name, measured under the same conditions; `origins` of what is in them.
 
-    What was measured before origins were kept has none. `held` are works of all held to narrower
-    vectors than the machine has, under the names of `by_held_name`.
+    What was measured before origins were kept has none. `held` are workloads of all held to
+    narrower vectors than the machine has, under the names of `by_held_name`.
     """
 
     conditions: Conditions
@@ -43,7 +43,7 @@ class Results:
 
     @property
     def session(self) -> Session:
-        """The works, as if they had been timed in one session."""
+        """The workloads, as if they had been timed in one session."""
         return _session(self.conditions, self.works)
 
     @property

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from siffra.bench.peers.base import Problem
-from siffra.bench.session import SEED
-from siffra.bench.workers import Worker
-from siffra.bench.works import LEARNING_RATE, WORKS
+from benchmarks.peers.base import Problem
+from benchmarks.workers import PeerWorker
+from siffra.bench.workloads import LEARNING_RATE, SEED, WORKLOADS
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
 
@@ -53,10 +52,10 @@ def measure_shares(
 def _measure(name: str, dataset: Dataset, threads: int, say: Callable[[str], None]) -> ShareTime:
     say(SHARES[name])
     what, net = name.split()
-    knobs = {"learning_rate": LEARNING_RATE, **WORKS[net].knobs}
+    knobs = {"learning_rate": LEARNING_RATE, **WORKLOADS[net].knobs}
     setting, shaken = (Setting.from_knobs(knobs | more) for more in ({}, {"augment": "shifts"}))
     if what == "curves":
-        with Worker.start() as worker:
+        with PeerWorker.start() as worker:
             training, added = worker.ask(scoring, setting, len(dataset.train), threads)
     else:
         plain, other = (Problem(s, dataset, SEED, threads) for s in (setting, shaken))
@@ -65,7 +64,7 @@ def _measure(name: str, dataset: Dataset, threads: int, say: Callable[[str], Non
 
 
 def _augmentation(plain: Problem, shaken: Problem) -> tuple[list[float], list[float]]:
-    with Worker.start() as trainer, Worker.start() as beside:
+    with PeerWorker.start() as trainer, PeerWorker.start() as beside:
         trainer.open("siffra", "train", plain)
         beside.open("siffra", "train", shaken)
         trainer.turn()

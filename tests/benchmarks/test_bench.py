@@ -11,18 +11,18 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks import __main__ as commands
+from benchmarks.aims import aims_for, missed_aims
 from benchmarks.growth import SWEEPS, Growth, Point, measure_growth, problem_at
 from benchmarks.kernels import KernelTime, measure_kernels
 from benchmarks.origin import Origin
 from benchmarks.picture import draw_growth, draw_works
+from benchmarks.race import Result, Timing
 from benchmarks.report import growth_lines, missed_shares, page
 from benchmarks.results import Results, by_held_name, check, keep, read
+from benchmarks.session import Conditions, Session, installed
 from benchmarks.shares import ShareTime, measure_shares
-from siffra.bench.limits import Demand, Limits
-from siffra.bench.measure import Result, Timing
-from siffra.bench.session import Conditions, Session
-from siffra.bench.table import missed_aims
-from siffra.bench.works import WORKS
+from siffra.bench.roofline import Demand, Limits
+from siffra.bench.workloads import WORKLOADS
 from siffra.errors import BenchError
 
 ROOT = Path(__file__).parents[2]
@@ -55,16 +55,16 @@ def measured() -> Results:
 
 class TestWhatIsKept:
     def test_is_read_as_it_was_measured(self, tmp_path):
-        keep(tmp_path / "kept.json", measured(), WORKS, fresh=False)
+        keep(tmp_path / "kept.json", measured(), WORKLOADS, fresh=False)
 
         assert read(tmp_path / "kept.json") == measured()
 
     def test_grows_part_by_part_in_the_works_order(self, tmp_path):
         path = tmp_path / "kept.json"
         conv = Results(HERE, works={"conv": result("conv", siffra=1.0)})
-        keep(path, conv, WORKS, fresh=False)
+        keep(path, conv, WORKLOADS, fresh=False)
 
-        kept = keep(path, measured(), WORKS, fresh=False)
+        kept = keep(path, measured(), WORKLOADS, fresh=False)
 
         assert list(kept.works) == ["dense", "conv"]
         assert kept.session.peers == ["siffra", "pytorch", "products"]
@@ -81,29 +81,29 @@ class TestWhatIsKept:
     )
     def test_is_not_mixed_with_another_machines(self, tmp_path, other, origin, told):
         path = tmp_path / "kept.json"
-        keep(path, measured(), WORKS, fresh=False)
+        keep(path, measured(), WORKLOADS, fresh=False)
 
         with pytest.raises(BenchError, match=re.escape(told)):
             check(path, other, origin)
 
-        assert keep(path, Results(other), WORKS, fresh=True).works == {}
+        assert keep(path, Results(other), WORKLOADS, fresh=True).works == {}
 
     def test_may_be_measured_again_at_nearly_the_same_speed(self, tmp_path):
         path = tmp_path / "kept.json"
         check(path, HERE, ORIGIN)
-        keep(path, measured(), WORKS, fresh=False)
+        keep(path, measured(), WORKLOADS, fresh=False)
 
         check(path, HERE, replace(ORIGIN, day="2027-01-01", matrix_peak=400.0))
 
     def test_may_be_held_to_narrower_vectors_apart_from_the_rest(self, tmp_path):
         path = tmp_path / "kept.json"
-        keep(path, measured(), WORKS, fresh=False)
+        keep(path, measured(), WORKLOADS, fresh=False)
         held, origin = replace(HERE, held="AVX2"), replace(ORIGIN, matrix_peak=230.0, held="AVX2")
 
         check(path, held, origin)
         session = Session(held, ["siffra"], [result("conv", siffra=3.0), result("dense", siffra=2)])
         new = Results(held, held=by_held_name(session), origins={"AVX2 dense": origin})
-        kept = keep(path, new, WORKS, fresh=False)
+        kept = keep(path, new, WORKLOADS, fresh=False)
 
         assert kept == read(path)
         assert kept.works == measured().works
@@ -118,7 +118,7 @@ class TestWhatIsKept:
 
     def test_from_when_the_cpu_had_a_bare_name_may_be_added_to(self, tmp_path):
         path = tmp_path / "kept.json"
-        keep(path, measured(), WORKS, fresh=False)
+        keep(path, measured(), WORKLOADS, fresh=False)
 
         check(path, replace(HERE, cpu=ORIGIN.cpu), ORIGIN)
 
@@ -155,7 +155,7 @@ class TestThePage:
 
         told = page(Results(HERE, works=works))
 
-        title, aim = WORKS["conv"].title, WORKS["conv"].aims_for("")["keras"]
+        title, aim = WORKLOADS["conv"].title, aims_for("conv", "")["keras"]
         assert f"faster by:\n\n- {title}: 3×, the aim {aim}.\n\n" in told
 
     def test_has_a_section_of_what_was_held_to_avx2_which_its_own_aims_judge(self):
@@ -172,7 +172,9 @@ class TestThePage:
         assert "a CPU, 2 threads, Linux, held to AVX2; 48,000 images" in section
         assert "| conv 16@8×8, pool, dense, batch 256 | 1 ± 0% | 2% | 14 ± 0% (14×) |" in section
         missed = [line for line in section.splitlines() if "the aim is" in line]
-        assert missed == [f"- {WORKS['conv'].title}: 14.0 times as fast as Keras; the aim is 15."]
+        assert missed == [
+            f"- {WORKLOADS['conv'].title}: 14.0 times as fast as Keras; the aim is 15."
+        ]
         assert "Measured on a CPU, 2 threads, Linux: siffra" in told
 
     def test_says_where_an_epoch_had_fewer_images(self):
@@ -180,8 +182,8 @@ class TestThePage:
 
         told = page(Results(HERE, works={"3x3": few, "dense": result("dense", siffra=0.1)}))
 
-        assert f"| {WORKS['3x3'].title} (9,600 images) |" in told
-        assert f"| {WORKS['dense'].title} |" in told
+        assert f"| {WORKLOADS['3x3'].title} (9,600 images) |" in told
+        assert f"| {WORKLOADS['dense'].title} |" in told
 
     def test_judges_the_fused_convolution_alone(self):
         names = ("digits 8x8", "full 12x12", "digits 16x16", "outputs 3x3")
@@ -328,3 +330,13 @@ def test_a_work_that_there_is_not_is_one_line():
 
     assert done.returncode == 2
     assert done.stderr == "error: --works dens: not known; did you mean `dense`?\n"
+
+
+def test_what_is_not_installed_is_skipped_with_a_word_how_to_get_it(monkeypatch):
+    monkeypatch.setattr("benchmarks.peers.find_spec", lambda name: name != "jax" or None)
+    told = []
+
+    able = installed("pytorch,jax", told.append)
+
+    assert able == ["siffra", "pytorch"]
+    assert told == ["JAX is skipped: no jax here; `pip install jax` gets it."]

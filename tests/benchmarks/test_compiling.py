@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from benchmarks.compiling import NETWORKS, CompileTime, _by_kernel
 from benchmarks.report import page
 from benchmarks.results import Results
-from siffra.bench.session import Conditions
+from benchmarks.session import Conditions
 from siffra.engine.native import dense, pointwise
 from siffra.system.jit import noinline_kernels
 

@@ -6,18 +6,18 @@ import pytest
 from benchmarks import dissection
 from benchmarks.dissection import Clock, InPieces, dissect
 from benchmarks.left import LEFT, PARTS, Left
+from benchmarks.peers.base import Problem
 from benchmarks.report import left_lines, page
 from benchmarks.results import Results
-from siffra.bench.peers.base import Problem
-from siffra.bench.session import Conditions
-from siffra.bench.works import WORKS
+from benchmarks.session import Conditions
+from siffra.bench.workloads import WORKLOADS
 from siffra.engine.native.engine import NativeEngine
 from siffra.engine.native.training import InkTrainer
 from siffra.engine.rng import epoch_orders
 
 
 def problem(work: str, dataset) -> Problem:
-    return Problem(WORKS[work].setting, dataset, seed=3, threads=2)
+    return Problem(WORKLOADS[work].setting, dataset, seed=3, threads=2)
 
 
 def test_a_part_within_another_is_its_own(monkeypatch):

@@ -1,63 +1,58 @@
-"""A session of the bench: which works and peers, on what machine, and what came out."""
+"""A session: every workload's turns, and the machine's limits beside them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median, quantiles
 from typing import Any
 
-from siffra.bench.limits import Limits, middle
-from siffra.bench.measure import Effort, Result, measure
-from siffra.bench.peers import PEERS
-from siffra.bench.peers.base import Problem
-from siffra.bench.workers import read_images
-from siffra.bench.works import WORKS
+from siffra.bench.roofline import Demand, Limits, measure_limits, middle
+from siffra.bench.worker import Worker
+from siffra.bench.workloads import WORKLOADS, Workload
 from siffra.errors import BenchError, ConfigError, did_you_mean
-from siffra.training.run import this_machine
+from siffra.training.run import Machine
 
-SEED = 0
 IMAGES, SCORED = 48_000, 10_000
+"""In an epoch, and in a scoring."""
+_ROUNDS = 3
+_SECONDS = 1.0
+"""Of turns, in each round."""
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
-    """What times depend on, apart from the work.
+class Result:
+    """A workload's wall seconds by turn, and the limits of the machine meanwhile.
 
-    `held` is the name of the vectors that all were held to; empty where they may use any.
+    `images` were trained on or scored in a turn, which makes the `demand`.
     """
 
-    cpu: str
-    system: str
-    threads: int
-    versions: dict[str, str]
-    held: str = ""
+    workload: Workload
+    images: int
+    demand: Demand
+    seconds: list[float]
+    limits: list[Limits]
 
-    @classmethod
-    def here(cls, threads: int, peers: Sequence[str], held: str = "") -> "Conditions":
-        """Those of this machine, with the versions of the peers' packages."""
-        machine = this_machine(threads)
-        versions = dict(machine.versions)
-        for peer in peers:
-            versions |= PEERS[peer].versions
-        system = machine.system.split()[0]
-        return cls(machine.cpu, system, threads, versions, held)
+    @property
+    def median(self) -> float:
+        """Seconds of the middle turn."""
+        return median(self.seconds)
 
-    def __str__(self) -> str:
-        threads = f"{self.threads} thread" + "s" * (self.threads > 1)
-        return f"{self.cpu}, {threads}, {self.system}" + f", held to {self.held}" * bool(self.held)
+    @property
+    def least(self) -> float:
+        """Seconds that the machine needs at best."""
+        return middle(self.limits).seconds(self.demand)
+
+    @property
+    def share(self) -> float:
+        """How near siffra comes to that: 1 is as fast as the machine can be."""
+        return self.least / self.median
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """All works that were timed; siffra is the first of the `peers`."""
+    """All workloads that were timed."""
 
-    conditions: Conditions
-    peers: list[str]
+    machine: Machine
     results: list[Result]
-
-    @property
-    def images(self) -> str:
-        """How many are in an epoch, in words."""
-        counts = {r.images for r in self.results if r.work.task == "train"}
-        return " or ".join(f"{count:,}" for count in sorted(counts)) or "no"
 
     @property
     def limits(self) -> Limits:
@@ -67,88 +62,90 @@ class Session:
     def as_json(self) -> dict[str, Any]:
         """Everything that was measured, in seconds, GFLOP/s and GB/s."""
         return {
-            "cpu": self.conditions.cpu,
-            "threads": self.conditions.threads,
-            "held_to": self.conditions.held,
-            "versions": self.conditions.versions,
+            "cpu": self.machine.cpu,
+            "threads": self.machine.threads,
+            "versions": self.machine.versions,
             "matrix_peak": self.limits.matrix_peak,
             "bandwidth": self.limits.bandwidth,
-            "works": [_as_json(result) for result in self.results],
+            "works": [
+                {
+                    "work": result.workload.name,
+                    "title": result.workload.title,
+                    "images": result.images,
+                    "least_seconds": result.least,
+                    "share_of_limit": result.share,
+                    "seconds": {"siffra": result.median},
+                    "turns": {"siffra": result.seconds},
+                }
+                for result in self.results
+            ],
         }
 
 
-def _as_json(result: Result) -> dict[str, Any]:
-    return {
-        "work": result.name,
-        "title": result.work.title,
-        "images": result.images,
-        "least_seconds": result.least,
-        "share_of_limit": result.share,
-        "seconds": {peer: timing.median for peer, timing in result.timings.items()},
-        "turns": {peer: timing.seconds for peer, timing in result.timings.items()},
-        "refused": result.refused,
-    }
-
-
-def known(option: str, names: str | None, there_are: Sequence[str]) -> list[str]:
-    """The names in a list with commas; all that there are, if it is None.
+def known(option: str, names: str | None, choices: Sequence[str]) -> list[str]:
+    """The names in a list with commas, in the order of `choices`; all choices if it is None.
 
     Raises:
-        ConfigError: One of them is none of those.
+        ConfigError: A name is not among the choices.
     """
-    chosen = [name.strip() for name in names.split(",")] if names else list(there_are)
+    chosen = [name.strip() for name in names.split(",")] if names else list(choices)
     for name in chosen:
-        if name not in there_are:
-            raise ConfigError(f"--{option} {name}: not known; {did_you_mean(name, there_are)}")
-    return [name for name in there_are if name in chosen]
-
-
-def installed(names: str | None, say: Callable[[str], None]) -> list[str]:
-    """The peers that can run, siffra first; those named, or all but the extra ones.
-
-    `say` is told of each that cannot.
-    """
-    usual = [info.name for info in PEERS.values() if not info.extra]
-    wanted = ["siffra", *(known("peers", names, list(PEERS)) if names else usual)]
-    return list(_able([name for name in PEERS if name in wanted], say))
-
-
-def _able(names: Sequence[str], say: Callable[[str], None]) -> Iterator[str]:
-    for info in (PEERS[name] for name in names):
-        if info.missing:
-            lacking = " and ".join(info.missing)
-            get = " ".join(info.packages)
-            say(f"{info.title} is skipped: no {lacking} here; `pip install {get}` gets it.")
-        else:
-            yield info.name
+        if name not in choices:
+            raise ConfigError(f"--{option} {name}: not known; {did_you_mean(name, choices)}")
+    return [name for name in choices if name in chosen]
 
 
 def bench(
-    works: Sequence[str],
-    peers: Sequence[str],
-    *,
-    threads: int,
-    images: int,
-    effort: Effort,
-    say: Callable[[str], None],
-    on_result: Callable[[Result], None] = lambda result: None,
-    held: str = "",
-) -> Session:
-    """Time `works` for `peers`; `on_result` is given each result as soon as it is there.
-
-    Who does not keep to the vectors that all are `held` to is not timed.
+    workloads: Sequence[str], *, threads: int, images: int, say: Callable[[str], None]
+) -> Iterator[Result]:
+    """Time each of `workloads` on so many `threads`, with `images` an epoch; `say` is progress.
 
     Raises:
-        BenchError: siffra itself failed, or took too long.
+        BenchError: A training failed, or took too long.
     """
-    dataset = read_images(images, min(images, SCORED))
-    results = []
-    for name in works:
-        work = WORKS[name]
-        problem = Problem(work.setting, dataset, SEED, threads)
-        try:
-            results.append(measure(work, problem, peers, effort, say, held))
-        except BenchError as error:
-            raise BenchError(f"{work.title}: siffra failed: {error}.") from error
-        on_result(results[-1])
-    return Session(Conditions.here(threads, peers, held), list(peers), results)
+    with Worker.start() as worker, Worker.start() as gauge:
+        for workload in (WORKLOADS[name] for name in workloads):
+            try:
+                yield _measure(workload, worker, gauge, threads, images, say)
+            except BenchError as error:
+                raise BenchError(f"{workload.title}: {error}.") from error
+
+
+def _measure(
+    workload: Workload,
+    worker: Worker,
+    gauge: Worker,
+    threads: int,
+    images: int,
+    say: Callable[[str], None],
+) -> Result:
+    count = images if workload.task == "train" else min(images, SCORED)
+
+    def turns(number: int) -> list[float]:
+        timed = "siffra.bench.timing:time_workload"
+        return worker.ask_rested(timed, workload.name, count, threads, number)
+
+    say(f"{workload.title}: first turn")
+    once = turns(2)[-1]
+    # The first half warms up: after a pause caches are cold, and cores asleep.
+    warm = max(1, round(_SECONDS / 2 / once))
+    seconds, limits = [], []
+    for number in range(_ROUNDS):
+        say(f"{workload.title}: round {number + 1} of {_ROUNDS}")
+        limits.append(gauge.ask_rested(measure_limits, threads))
+        seconds += turns(2 * warm)[warm:]
+    demand = worker.ask("siffra.bench.timing:demand", workload.name, count)
+    return Result(workload, count, demand, seconds, limits)
+
+
+def spread(seconds: Sequence[float]) -> float:
+    """The distance between the quartiles, as a share of the median."""
+    if len(seconds) < 2:
+        return 0.0
+    low, _, high = quantiles(seconds, n=4, method="inclusive")
+    return (high - low) / median(seconds)
+
+
+def with_spread(seconds: Sequence[float]) -> str:
+    """The median, and half the distance between the quartiles as a share of it."""
+    return f"{median(seconds):.3g} ± {spread(seconds) / 2:.0%}"

@@ -1,4 +1,4 @@
-"""`siffra bench`: this machine's speed, beside its limits and other libraries."""
+"""`siffra bench`: siffra's speed on this machine, beside the machine's limits."""
 
 import json
 from typing import Annotated
@@ -8,7 +8,6 @@ import typer
 from siffra.cli.options import JsonOption
 from siffra.system.terminal import console, echo_json
 
-_REPEATS, _LEAST, _BUDGET = 5, 1, 10.0
 _QUICK_IMAGES = 4_800
 
 
@@ -16,13 +15,6 @@ def bench(
     works: Annotated[
         str | None,
         typer.Option(help="Time only these workloads, as dense,conv,3x3.", metavar="NAME,..."),
-    ] = None,
-    peers: Annotated[
-        str | None,
-        typer.Option(
-            help="Compare only with these: keras,keras-tuned,pytorch,torch-compile,jax,products.",
-            metavar="NAME,...",
-        ),
     ] = None,
     quick: Annotated[
         bool,
@@ -32,68 +24,55 @@ def bench(
     ] = False,
     threads: Annotated[
         int | None,
-        typer.Option(
-            help="Number of threads for every library; default: one per core.", min=1, metavar="N"
-        ),
-    ] = None,
-    vectors: Annotated[
-        str | None,
-        typer.Option(
-            help="Limit every library to a narrower instruction set: avx2.", metavar="NAME"
-        ),
+        typer.Option(help="Number of threads; default: one per core.", min=1, metavar="N"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Time training on this machine: siffra, and Keras, PyTorch and JAX where installed.
+    """Time siffra's training on this machine, beside the machine's limits.
 
-    All libraries train the same networks from the same weights on the same batches; one that
-    does not reach the same loss is not timed. The limit is the time of all multiply-adds at the
-    machine's peak. siffra skips multiplications by zero (blank pixels, positions not selected by
-    max-pooling), so it can beat the limit. With 2 threads and without --quick, missed performance
-    targets are listed.
-
-    --vectors avx2 limits every library to AVX2 on a machine with AVX-512; a library that uses
-    AVX-512 nonetheless is not timed. This does not fully emulate an AVX2 machine.
+    The limit is the time of all multiply-adds at the machine's peak, or of reading the images.
+    siffra skips multiplications by zero (blank pixels, positions not selected by max-pooling), so
+    it can beat the limit. The comparison with Keras, PyTorch and JAX is in siffra's repository:
+    make bench.
 
     [dim]Examples[/dim]
     siffra bench --quick
-    siffra bench --works dense,conv --peers pytorch
-    siffra bench --works conv --vectors avx2
+    siffra bench --works dense,conv --threads 1
     """
-    from siffra.bench.limits import hold_to
-    from siffra.bench.measure import Effort, Result
-    from siffra.bench.session import IMAGES, installed, known
+    from rich.table import Table
+
+    from siffra.bench.roofline import limit_threads
+    from siffra.bench.session import IMAGES, Session, known, with_spread
     from siffra.bench.session import bench as measure
-    from siffra.bench.table import headline, in_a_line, missed_aims, refusals, table
-    from siffra.bench.vectors import hold_to_vectors
-    from siffra.bench.works import WORKS
+    from siffra.bench.workloads import WORKLOADS
     from siffra.system.cores import available_cores
+    from siffra.training.run import this_machine
 
-    aside = console(err=True)
-    chosen = known("works", works, list(WORKS))
-    able = installed(peers, lambda text: aside.print(text))
+    names = known("works", works, list(WORKLOADS))
     threads = threads or available_cores()
-    hold_to(threads)
-    held = hold_to_vectors(vectors) if vectors else ""
+    limit_threads(threads)
+    images = _QUICK_IMAGES if quick else IMAGES
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("workload, seconds an epoch")
+    table.add_column("siffra", justify="right", no_wrap=True)
+    table.add_column("of limit", justify="right", no_wrap=True)
+    results = []
+    aside = console(err=True)
     with aside.status("") as status:
-
-        def tell(result: Result) -> None:
-            aside.print(in_a_line(result))
-
-        session = measure(
-            chosen,
-            able,
-            threads=threads,
-            images=_QUICK_IMAGES if quick else IMAGES,
-            effort=Effort(_REPEATS, _LEAST, _BUDGET),
-            say=status.update,
-            on_result=tell,
-            held=held,
-        )
+        for result in measure(names, threads=threads, images=images, say=status.update):
+            results.append(result)
+            median = with_spread(result.seconds)
+            aside.print(f"{result.workload.title}: {median} s")
+            table.add_row(result.workload.title, median, f"{result.share:.0%}")
+    session = Session(this_machine(threads), results)
     if as_json:
         echo_json(json.dumps(session.as_json()))
         return
+    limits = session.limits
     out = console()
-    out.print(table(session))
-    lines = headline(session), *refusals(session), *missed_aims(session)
-    out.print(*lines, sep="\n")
+    out.print(table)
+    out.print(
+        f"{session.machine.cpu}, {threads} thread{'s' * (threads > 1)}; "
+        f"{images:,} images an epoch; matrix peak {limits.matrix_peak:.0f} GFLOP/s, "
+        f"memory {limits.bandwidth:.0f} GB/s"
+    )

@@ -7,12 +7,12 @@ from shutil import which
 import numpy as np
 import pytest
 
-from siffra.bench.measure import TOLERANCE
-from siffra.bench.peers import PEERS
-from siffra.bench.peers.base import Peer, Problem
-from siffra.bench.peers.products import Products
-from siffra.bench.peers.siffra_native import Siffra
-from siffra.bench.works import WORKS
+from benchmarks.peers import PEERS
+from benchmarks.peers.base import Peer, Problem
+from benchmarks.peers.products import Products
+from benchmarks.peers.siffra_native import Siffra
+from benchmarks.race import TOLERANCE
+from siffra.bench.workloads import WORKLOADS
 from siffra.engine.rng import epoch_orders
 
 FEW = 300
@@ -34,7 +34,7 @@ def scores(peer: Peer) -> np.ndarray:
 
 @pytest.fixture
 def problem(request, digits) -> Problem:
-    return Problem(WORKS[request.param].setting, digits(FEW), seed=3, threads=1)
+    return Problem(WORKLOADS[request.param].setting, digits(FEW), seed=3, threads=1)
 
 
 @pytest.mark.parametrize("name", ["pytorch", "keras", "keras-tuned", "jax"])

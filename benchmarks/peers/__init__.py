@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 
-from siffra.bench.peers.base import Peer
+from benchmarks.peers.base import Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class PeerInfo:
 
     def load(self) -> type[Peer]:
         """The peer's class; imports its library."""
-        return import_module(f"siffra.bench.peers.{self.module}").PEER
+        return import_module(f"benchmarks.peers.{self.module}").PEER
 
 
 PEERS: Mapping[str, PeerInfo] = {

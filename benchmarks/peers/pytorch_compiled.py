@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from siffra.bench.peers.base import Problem
-from siffra.bench.peers.pytorch import PyTorch
+from benchmarks.peers.base import Problem
+from benchmarks.peers.pytorch import PyTorch
 
 
 class CompiledPyTorch(PyTorch):

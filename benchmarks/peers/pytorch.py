@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from siffra.bench.peers.base import Peer, Problem, pixels
+from benchmarks.peers.base import Peer, Problem, pixels
 from siffra.engine.network import NORM_EPSILON, NORM_MOMENTUM, Conv, Dense, Network
 
 _SCORED = 1000
@@ -96,7 +96,7 @@ def _network(network: Network, weights: dict[str, np.ndarray]) -> nn.Sequential:
 
 def _layers(network: Network, weights: dict[str, np.ndarray]) -> Iterator[nn.Module]:
     if network.space_to_depth > 1:
-        # With several channels PyTorch would order them otherwise; the works' images have one.
+        # With several channels PyTorch would order them otherwise; the workloads' images have one.
         yield nn.PixelUnshuffle(network.space_to_depth)
     for conv in network.convs:
         yield from _conv(conv, weights)

@@ -112,7 +112,7 @@ def _best(work: Callable[[], object]) -> float:
     return min(seconds)
 
 
-def hold_to(threads: int) -> None:
+def limit_threads(threads: int) -> None:
     """Give all processes that are started from here on `threads` threads.
 
     On Linux they are also given no more cores than that, which every library heeds; elsewhere

@@ -1,14 +1,15 @@
-"""Timing a work: the same loss first, then epochs in turn."""
+"""Timing a workload for several peers: the same loss first, then epochs in turn."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from statistics import median, quantiles
+from statistics import median
 
-from siffra.bench.limits import Demand, Limits, demand_of, middle
-from siffra.bench.peers.base import Problem
-from siffra.bench.workers import Worker
-from siffra.bench.works import WORKS, Task, Work
+from benchmarks.peers.base import Problem
+from benchmarks.workers import PeerWorker
+from siffra.bench.roofline import Demand, Limits, demand_of, middle
+from siffra.bench.session import spread
+from siffra.bench.workloads import WORKLOADS, Task, Workload
 from siffra.errors import BenchError
 
 TOLERANCE = 1e-3
@@ -17,7 +18,7 @@ TOLERANCE = 1e-3
 They differ by rounding, which training amplifies. The worst of it is in sums over a whole batch
 that a library adds up one after the other in float32: a batch norm's moments over 25,088
 positions may be wrong by that many halves of float32's epsilon, 1.5e-3 (PyTorch's with
-channels last, whose error is 6e-5). Works are chosen so that an epoch makes little more of it
+channels last, whose error is 6e-5). Workloads are chosen so that an epoch makes little more of it
 than there is, and a different training is far outside, where an epoch is enough to learn from.
 """
 LEARNT = 0.05
@@ -35,7 +36,7 @@ _GAUGED = 3
 
 @dataclass(slots=True)
 class Timing:
-    """What one peer took for one work: wall seconds, an epoch or a scoring each.
+    """What one peer took for one workload: wall seconds, an epoch or a scoring each.
 
     `first` is that of the first, checked turn, which compiles what is compiled.
     """
@@ -52,15 +53,12 @@ class Timing:
     @property
     def spread(self) -> float:
         """The distance between the quartiles, as a share of the median."""
-        if len(self.seconds) < 2:
-            return 0.0
-        low, _, high = quantiles(self.seconds, n=4, method="inclusive")
-        return (high - low) / self.median
+        return spread(self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One work: the timings by peer, why others have none, and the machine's limits beside them.
+    """One workload: timings by peer, why others have none, and the machine's limits beside them.
 
     `images` were trained on or scored in a turn, which makes the `demand`.
     """
@@ -73,9 +71,9 @@ class Result:
     limits: list[Limits]
 
     @property
-    def work(self) -> Work:
+    def workload(self) -> Workload:
         """What was timed."""
-        return WORKS[self.name]
+        return WORKLOADS[self.name]
 
     @property
     def least(self) -> float:
@@ -120,12 +118,12 @@ class Race:
         self._task: Task = task
         self._problem = problem
         self._held = held
-        self._workers: dict[str, Worker] = {}
+        self._workers: dict[str, PeerWorker] = {}
         self.timings: dict[str, Timing] = {}
         self.refused: dict[str, str] = {}
         self._allowed = 0.0
 
-    def enter(self, peer: str, worker: Worker) -> None:
+    def enter(self, peer: str, worker: PeerWorker) -> None:
         """Build the peer's network in `worker`, and take its first turn."""
         with self._refusing(peer):
             still = self._still(worker) if peer == "siffra" else None
@@ -148,7 +146,7 @@ class Race:
                 with self._refusing(peer):
                     timing.seconds.append(worker.turn().seconds)
 
-    def _still(self, worker: Worker) -> float | None:
+    def _still(self, worker: PeerWorker) -> float | None:
         """Siffra's loss in an epoch whose steps lead nowhere; None where nothing is trained."""
         if self._task != "train":
             return None
@@ -180,7 +178,7 @@ class Race:
             self._workers.pop(peer, None)
 
 
-def _keep_to(held: str, worker: Worker, who: str = "it") -> None:
+def _keep_to(held: str, worker: PeerWorker, who: str = "it") -> None:
     """Raise `BenchError` where `worker` was to be `held` to narrower vectors, and was not."""
     if held and worker.used_avx512():
         raise BenchError(f"{who} used AVX-512 registers, though all are held to {held}")
@@ -195,32 +193,32 @@ def _allowed(loss: float | None, still: float | None) -> float:
 
 
 def measure(
-    work: Work,
+    workload: Workload,
     problem: Problem,
     peers: Sequence[str],
     effort: Effort,
     say: Callable[[str], None],
     held: str = "",
 ) -> Result:
-    """Time `work` for `peers`, siffra first among them; `say` is told what goes on.
+    """Time `workload` for `peers`, siffra first among them; `say` is told what goes on.
 
     Raises:
         BenchError: siffra failed, or what measures the limits uses more than all are `held` to.
     """
-    race = Race(work.task, problem, held)
+    race = Race(workload.task, problem, held)
     limits: list[Limits] = []
     with ExitStack() as stack:
         for peer in peers:
-            if peer != "products" or (work.task == "train" and not problem.network.convs):
-                say(f"{work.title}: {peer}, first epoch")
-                race.enter(peer, stack.enter_context(Worker.start()))
-        gauge = stack.enter_context(Worker.start())
+            if peer != "products" or (workload.task == "train" and not problem.network.convs):
+                say(f"{workload.title}: {peer}, first epoch")
+                race.enter(peer, stack.enter_context(PeerWorker.start()))
+        gauge = stack.enter_context(PeerWorker.start())
         for done in range(effort.repeats):
-            say(f"{work.title}: round {done + 1} of {effort.repeats}")
+            say(f"{workload.title}: round {done + 1} of {effort.repeats}")
             if done < _GAUGED:
                 limits.append(gauge.limits(problem.threads))
                 _keep_to(held, gauge, "NumPy's BLAS")
             race.turns(done, effort)
-    images = problem.images(work.task)
-    demand = demand_of(problem.network, images.x, training=work.task == "train")
-    return Result(work.name, len(images), demand, race.timings, race.refused, limits)
+    images = problem.images(workload.task)
+    demand = demand_of(problem.network, images.x, training=workload.task == "train")
+    return Result(workload.name, len(images), demand, race.timings, race.refused, limits)

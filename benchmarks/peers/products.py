@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from siffra.bench.peers.base import Peer, Problem
+from benchmarks.peers.base import Peer, Problem
 
 _TRIAL = 50
 """Steps on one thread, and as many on all, to see which is faster."""

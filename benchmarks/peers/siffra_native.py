@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from siffra.bench.peers.base import Peer, Problem
+from benchmarks.peers.base import Peer, Problem
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.engine.native.engine import NativeEngine
 from siffra.errors import BenchError

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from siffra.bench import vectors
-from siffra.bench.vectors import avx512, hold_to_vectors, used_avx512
+from benchmarks import vectors
+from benchmarks.vectors import avx512, hold_to_vectors, used_avx512
 from siffra.errors import BenchError, ConfigError
 
-PLACES = "siffra.bench.vectors._since_wide"
+PLACES = "benchmarks.vectors._since_wide"
 
 
 def test_every_library_is_told_and_keeps_what_the_user_has_told_it(monkeypatch):
@@ -56,12 +56,12 @@ def test_products_use_avx512_unless_they_are_held(held):
     script = (
         "import os, time\n"
         "import numpy as np\n"
-        "from siffra.bench.vectors import hold_to_vectors\n"
-        "from siffra.bench.workers import Worker\n"
+        "from benchmarks.vectors import hold_to_vectors\n"
+        "from benchmarks.workers import PeerWorker\n"
         "if __name__ == '__main__':\n"
         "    hold_to_vectors('avx2')\n"
         f"    {held} or os.environ.pop('OPENBLAS_CORETYPE')\n"
-        "    with Worker.start() as worker:\n"
+        "    with PeerWorker.start() as worker:\n"
         "        worker.ask(time.sleep, 0.2)\n"
         "        worker.ask(np.dot, *2 * [np.ones((1000, 1000), np.float32)])\n"
         "        print(worker.used_avx512())\n"

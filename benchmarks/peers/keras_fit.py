@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from siffra.bench.peers.base import Peer, Problem, pixels
+from benchmarks.peers.base import Peer, Problem, pixels
 from siffra.engine.network import NORM_EPSILON, NORM_MOMENTUM, Conv, Dense, Network
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from siffra.bench.works import Task
+from siffra.bench.workloads import Task
 from siffra.config import Setting
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.network import Network, build_network

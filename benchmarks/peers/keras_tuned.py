@@ -8,12 +8,12 @@ from itertools import product
 from statistics import median
 from typing import Any
 
-from siffra.bench.peers.base import Problem
+from benchmarks.peers.base import Problem
 
 # TensorFlow reads it when it is imported. Without, it is for CPUs with AVX-512 or AVX-VNNI alone.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 
-from siffra.bench.peers.keras_fit import Fed, Keras, arrays, fit
+from benchmarks.peers.keras_fit import Fed, Keras, arrays, fit
 
 tf: Any = import_module("tensorflow")
 
