@@ -48,14 +48,17 @@ def page(study: Study) -> str:
     return _filled("\n\n".join(parts)) + "\n"
 
 
-_HEAD = """# The method, put to the test
+_HEAD = """# How siffra decides, and how often it is wrong
 
-*Written by `make method ARGS=--write`, in a few minutes; every figure on this page is from it.*
+After this page you know how siffra reaches a verdict, how often verdicts are wrong, and how many
+seeds it takes to find a difference.
 
-siffra answers with verdicts. This page asks how far they can be trusted, and finds out by making
-labs of which the truth is known: their runs are drawn from a table of real MNIST runs, and
-everything after the runs is siffra's own code. Resampling runs of *one* configuration gives labs
-in which nothing differs, so that whatever they find is wrong."""
+*`make method ARGS=--write` generates this page, with every figure on it, in a few minutes.*
+
+This page measures how far siffra's verdicts can be trusted, on labs whose truth is known: their
+runs are drawn from a table of real MNIST runs, and everything after the runs is siffra's own code.
+Resampling runs of *one* configuration gives labs without any true difference, so every difference
+found in them is an error."""
 
 
 def _why(pairs: Sequence[Pair]) -> str:
@@ -66,15 +69,14 @@ def _why(pairs: Sequence[Pair]) -> str:
 
 ![How often one run of each of two networks puts them in the wrong order](method-order.svg)
 
-Networks with 28 to 64 neurons, three epochs each, all pairs, on all three test sets. With one run
-of each, pairs that are at most {100 * CLOSE:.1f} points of test accuracy apart come out the wrong
-way round in {_percent(np.mean([pair.wrong for pair in close]))} of cases ({len(close)} pairs); on
-the moved images, where the {len(moved)} pairs are {100 * min(p.gap for p in moved):.1f} to
-{100 * max(p.gap for p in moved):.1f} points apart, in
-{_percent(np.mean([p.wrong for p in moved]))}. A study that trains each level once reports such
-orders as findings. siffra, with {SEEDS} seeds, gave the wrong
-one of the verdicts *supported* and *refuted* in {_percent(worst, 1)} of labs where it did so most
-often."""
+All pairs of networks with 28 to 64 neurons, three epochs each, on all three test sets. With one
+run of each, pairs whose test accuracies differ by at most {100 * CLOSE:.1f} points come out in the
+wrong order in {_percent(np.mean([pair.wrong for pair in close]))} of cases ({len(close)} pairs); on
+moved images, where the {len(moved)} pairs differ by {100 * min(p.gap for p in moved):.1f} to
+{100 * max(p.gap for p in moved):.1f} points, in {_percent(np.mean([p.wrong for p in moved]))}. A
+study with one run per level reports such orders as findings. siffra, with {SEEDS} seeds, gave the
+opposite of the true verdict (*supported* for *refuted* or the reverse) in {_percent(worst, 1)} of
+labs for the worst pair."""
 
 
 def _mistakes(study: Study) -> str:
@@ -105,22 +107,25 @@ def _mistakes(study: Study) -> str:
         )
         for moderated in (True, False)
     }
-    return f"""## Mistakes
+    return f"""## Error rates
 
-{study.labs:,} labs in each cell, of 20 claims each ({of_each}), every level compared with the
-first of its set. In brackets: Clopper and Pearson's 95 % interval.
+{study.labs:,} labs in each cell, with 20 claims each ({of_each}); every level is compared with the
+first of its set. In brackets: 95 % Clopper–Pearson intervals.
 
-**Labs in which nothing differs, and any claim is *supported* or *refuted*.** At most 5 % should be.
+**Labs without any true difference: the share in which any claim is *supported* or *refuted*.** The
+target is at most 5 %.
 
 {table}
 
 Above 5 %, beyond chance: {told}. The largest share at 3, 5 and 10 seeds is
-{_percent(largest[True], 1)}; with plain t intervals, without learning from each other, it is
-{_percent(largest[False], 1)}. Below 5 % is where claims of one lab err together, since they share a
-level. Few seeds leave few degrees of freedom, and runs that happen to agree weigh too much where
-values come in clumps, as times do on a busy machine: siffra's presets have five seeds.
+{_percent(largest[True], 1)}; with plain t intervals, without variance shrinkage, it is
+{_percent(largest[False], 1)}. Shares are below 5 % where claims of one lab err together, because
+they share a level. With few seeds there are few degrees of freedom, and runs that happen to agree
+carry too much weight where values cluster, as times do on a busy machine; therefore siffra's
+presets have five seeds.
 
-**Labs in which everything differs by exactly the margin, and any claim gets *no difference*.**
+**Labs in which every difference equals the margin: the share in which any claim gets *no
+difference*.**
 
 {missed}"""
 
@@ -140,8 +145,8 @@ def _coverage(rows: Sequence[Coverage]) -> str:
     beyond = [(row, row.lies_beyond(LOW, HIGH)) for row in rows]
     return f"""## Coverage
 
-How many 95 % intervals cover the truth; each cell has its plain t interval, then the moderated
-one, which is siffra's, among ten comparisons of its kind. 93 to 97 % is as it should be.
+The share of 95 % intervals that contain the true value. Each cell has the plain t interval, then
+siffra's moderated one, among ten comparisons of its kind. The target is 93 to 97 %.
 
 {_table(["comparison", *(f"{n} seeds" for n in seeds)], lines)}
 
@@ -149,13 +154,13 @@ Below 93 %, beyond chance: {_told([row for row, (below, _) in beyond if below])}
 
 Above 97 %, beyond chance: {_told([row for row, (_, above) in beyond if above])}.
 
-What lies above is safe, only wide: collapsed networks, and epochs to a target that is reached
-early, take few different values, and where runs agree they are believed to vary by as much as
-counting in whole epochs or images can hide. Times come with rare slow runs, which a handful of
-seeds either has or not; where networks collapse in some seeds, accuracy takes one of two values,
-and no interval from a few seeds is exact. Where runs do not reach a target (on test; they are
-compared with runs that take an epoch longer), they count as bounds, and the interval is open on
-that side: it cannot miss there, so that it covers more than 95 %."""
+Intervals above the target are safe, but wide. Collapsed networks, and epochs to a target that is
+reached early, take few distinct values; where runs agree, siffra assumes the variation that
+counting in whole epochs or images can hide. Times include rare slow runs, which a handful of seeds
+either contains or not. Where networks collapse in some seeds, accuracy takes one of two values, and
+no interval from a few seeds is exact. Runs that do not reach a target (on test; they are compared
+with runs that take an epoch longer) count as bounds: the interval is open on that side and cannot
+miss there, so it covers more than 95 %."""
 
 
 def _told(rows: Sequence[Coverage]) -> str:
@@ -184,53 +189,62 @@ def _power(rows: Sequence[Power]) -> str:
 
 ![How many true differences are found](method-power.svg)
 
-Labs of 20 claims about dense networks (32 neurons, 10 epochs), of which the ten on test differ by
-so much; found is *supported*.
+Labs of 20 claims about dense networks (32 neurons, 10 epochs). The ten claims on test have the
+stated true difference; a cell is the share of them that are *supported*.
 
 {table}
 
-Until decided, the claims took {used[0].seeds:.0f} seeds on average at {SHIFTS[0]} points and
+With `--until-decided`, claims took {used[0].seeds:.0f} seeds on average at {SHIFTS[0]} points and
 {used[-1].seeds:.1f} at {SHIFTS[-1]}."""
 
 
-_METHOD = """## What siffra does
+_METHOD = """## The procedure
 
 **Pairs.** Levels are compared seed by seed: accuracies as differences, times and epochs as ratios
-(on the log scale), times only within one machine and number of threads. The mean difference has a
-t interval (Student 1908). Its spread is never taken to be less than what counting whole images
-can hide.
+(on the log scale), times only within one machine and number of threads. The mean difference gets a
+t interval (Student 1908). Its standard deviation is never taken to be smaller than what counting
+whole images can hide.
 
-**Variances learn from each other.** Comparisons of one kind (the same metric on the same set)
-vary alike, more or less. How much alike is estimated from the lab, and each variance is drawn
-towards the others': the moderated t of Smyth (2004). As it stands it is made for thousands of
-genes; a lab has ten comparisons that share levels, and some of them vary thirty times as much as
-others (below). Hence five cautions: nothing is learned where spreads are so different that it
-would be worth less than five seeds; nor from fewer than three comparisons; what is learned counts
-for no more than a comparison's own seeds; a comparison that varies more than its kind keeps its
-own variance, and learns the less; and with fewer than five seeds it is a hint, which only widens
-the intervals of runs that happen to agree.
+**Variance shrinkage.** Comparisons of one kind (the same metric on the same set) have similar
+variances. siffra estimates from the lab how similar they are, and shrinks each variance towards
+the others: the moderated t of Smyth (2004). The original is meant for thousands of genes. A lab has
+ten comparisons that share levels, and some vary thirty times as much as others (below). Hence five
+precautions: no shrinkage where the variances are so different that it would be worth less than five
+seeds; none with fewer than three comparisons; it counts for no more than a comparison's own seeds;
+a comparison that varies more than its kind keeps its own variance, and gains less; and with fewer
+than five seeds, shrinkage only widens the intervals of runs that happen to agree.
 
-**One allowance.** 5 % of labs may claim a difference that is not there, and 5 % may miss one that
-matters. Each allowance is shared by all claims of the lab in a Holm sequence (1979).
+**Error rates.** At most 5 % of labs may claim a difference that does not exist, and at most 5 % may
+miss one that matters. All claims of a lab share each of these rates by Holm's method (1979).
 
-**Looks.** With `--until-decided` a lab looks at 5, 10, 20, … seeds and goes on with what is open.
-The allowance is spread over the looks by the function of Lan and DeMets (1983) that resembles
-O'Brien and Fleming's bounds: with looks at 5, 10 and 20 seeds, 0.001 %, 0.3 % and all of it are
-spent by each. Within each look Holm's steps are those of Maurer and Bretz (2013). The bounds are
-exact for normal scores and are used for the p-values of t statistics.
+**Interim looks.** With `--until-decided`, a lab looks at 5, 10, 20, … seeds and continues with the
+undecided claims. The error rate is spread over the looks by the spending function of Lan and DeMets
+(1983) that resembles O'Brien–Fleming bounds: by looks at 5, 10 and 20 seeds, 0.001 %, 0.3 % and all
+of it are spent. Within a look, Holm's steps follow Maurer and Bretz (2013). The bounds are exact
+for normal scores and are applied to the p-values of t statistics.
 
-**Two knobs.** "The best learning rate depends on the batch size" is shown when every learning
-rate loses to another one at some batch size, each by an interval that allows for all places where
-it could have seemed to; "it does not" when one rate is within the margin of the best at all of
-them (Berger 1982, Gail and Simon 1985). Both are judged on validation and share the lab's
-allowance.
+**Two knobs.** "The best learning rate depends on the batch size" is shown if every learning rate
+loses to another one at some batch size, each by an interval adjusted for all places where that
+could have seemed so; "it does not" is shown if one rate is within the margin of the best at every
+batch size (Berger 1982, Gail and Simon 1985). Both are judged on validation and share the lab's
+error rates.
 
-**Retuned knobs.** Each seed uses the value that is best on validation *for the other seeds*, so
-that the luck which made a value look best is not in its score.
+**Retuned knobs.** Each seed uses the value with the best validation accuracy *on the other seeds*,
+so the luck that made a value look best is not in its score.
 
-**Censoring.** A run that never reaches its target counts as later than its end: a bound, which
-opens the interval on that side. If neither side reaches it in some seed, the claim stays
-inconclusive."""
+**Censoring.** A run that never reaches its target counts as slower than its length: a bound, which
+opens the interval on that side. If neither side reaches the target in some seed, the claim is
+inconclusive.
+
+**Divergence.** A run has diverged when the loss of an epoch is not finite, or when its network
+predicts something that is not a number. It has no accuracy from then on and enters no mean; the
+table says "2 of 5 diverged". For a claim about accuracy, it counts as worse than any run that
+trained, by an unknown difference: that seed opens the interval on the failing side. The other seeds
+can then show that the other side is better, but neither that nothing differs nor that it is worse;
+such a claim is inconclusive, as it is if no seed is left or if both sides diverged. A claim about a
+drop or a decline with a diverged run is inconclusive too. A target not reached before divergence
+counts as never reached, and training times are compared as usual. Where a level or a retuned value
+is chosen on validation, a diverged run counts as one that is never right."""
 
 
 def _cautions(study: Study) -> str:
@@ -245,11 +259,11 @@ def _cautions(study: Study) -> str:
         ]
         for spreads in SPREADS
     ]
-    return f"""## Why the moderated t is cautious
+    return f"""## Why variance shrinkage is cautious
 
-Labs of ten claims that share a level, of which none is true; the runs are normal, and only their
-spreads differ. In how many a difference is found, {study.labs:,} labs in each cell:
-{" / ".join(METHODS)}.
+Labs of ten claims that share a level, none of them true. The runs are normal, and only their
+standard deviations differ. A cell is the share of {study.labs:,} labs in which a difference is
+found: {" / ".join(METHODS)}.
 
 {_table(["spreads", *(f"{n} seeds" for n in CAUTION_SEEDS)], rows)}"""
 
@@ -270,8 +284,8 @@ def _table_of_runs(runs: Mapping[str, Runs]) -> str:
 
 {table}
 
-All else is siffra's default. The table is `benchmarks/method/runs.csv`; `python -m
-benchmarks.method --make-runs` trains it anew, on a machine that does nothing else. As in a lab,
+Everything else is siffra's default. The table is `benchmarks/method/runs.csv`; `python -m
+benchmarks.method --make-runs` trains it again, on a machine that is otherwise idle. As in a lab,
 all runs of a seed are made before those of the next."""
 
 

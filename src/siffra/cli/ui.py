@@ -56,7 +56,7 @@ def ui(
         )
 
     def tell(address: Callable[[], str]) -> None:
-        echo(f"siffra is at {address()}\n(The address lets one browser in. Ctrl-C ends it.)")
+        echo(f"siffra is at {address()}\n(It admits one browser. Ctrl-C stops the server.)")
         if browser:
             import webbrowser
 
