@@ -1,4 +1,4 @@
-"""What a lab costs the one who conducts it, and what a million runs on a thousand nodes would.
+"""What a lab costs the process that runs it, and what a million runs on a thousand nodes would.
 
 `python -m benchmarks.scale` measures and prints; `--write` puts it into `docs/scale.md`. Nothing
 else should run meanwhile. Ray (`siffra[ray]`) is started here, on this machine alone.
@@ -21,10 +21,11 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
-from siffra.lab.execute.base import News, Site
-from siffra.lab.execute.making import Answer
-from siffra.lab.execute.ray import Cluster, Need
-from siffra.lab.execute.runner import conduct, run_keys
+from siffra.lab.execute.base import Executor
+from siffra.lab.execute.events import Event
+from siffra.lab.execute.ray import RayExecutor, Resources
+from siffra.lab.execute.runner import run_keys, run_plan
+from siffra.lab.execute.trainer import Reply
 from siffra.lab.plan.plan import Level, Plan, PlannedRun, Question
 from siffra.store.store import open_store
 from siffra.training.diagnostics import Examination, examine
@@ -52,15 +53,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """By the machine that conducts: records a second, seconds and bytes a run."""
+    """By the machine that runs the lab: records a second, seconds and bytes a run."""
 
     record_bytes: int
     one_by_one: float
     together: float
     with_examinations: float
     keys: float
-    conducting: float
-    conducting_many: float
+    running: float
+    running_many: float
     tasks: float
     memory: float
 
@@ -94,42 +95,43 @@ def stored_a_second(sample: Sample, count: int, at_once: int, examined: bool) ->
         return count / (time.perf_counter() - started)
 
 
-class Instantly(Site):
-    """Has every run made at once, with nothing but the answer to be read."""
+class InstantExecutor(Executor):
+    """Has every run made at once, with nothing but the reply to be read."""
 
     def __init__(self, sample: Sample, keys: dict[PlannedRun, str], size: int) -> None:
         self._text, self._key = sample.record.model_dump_json(), sample.record.key
         self._keys, self._size = keys, size
-        self._given: list[PlannedRun] = []
+        self._submitted: list[PlannedRun] = []
 
     @property
     def size(self) -> int:
-        """See `Site.size`."""
+        """See `Executor.size`."""
         return self._size
 
     @property
     def jobs(self) -> int:
-        """See `Site.jobs`."""
+        """See `Executor.jobs`."""
         return 1
 
     @property
-    def room(self) -> int:
-        """See `Site.room`."""
-        return 2 * self._size - len(self._given)
+    def capacity(self) -> int:
+        """See `Executor.capacity`."""
+        return 2 * self._size - len(self._submitted)
 
-    def give(self, run: PlannedRun) -> None:
-        """See `Site.give`."""
-        self._given.append(run)
+    def submit(self, run: PlannedRun) -> None:
+        """See `Executor.submit`."""
+        self._submitted.append(run)
 
-    def attend(self, tell: Callable[[News], None]) -> None:
-        """Say that some of the runs are made."""
-        some, self._given = self._given[:100], self._given[100:]
-        for planned in some:
-            tell(_answer(self._text, self._key, self._keys[planned]).made(planned, 1))
+    def poll(self, on_event: Callable[[Event], None]) -> None:
+        """Report a hundred runs as finished."""
+        finished, self._submitted = self._submitted[:100], self._submitted[100:]
+        for planned in finished:
+            reply = _reply(self._text, self._key, self._keys[planned])
+            on_event(reply.finished(planned, 1))
 
 
-def _answer(text: str, key: str, wanted: str) -> Answer:
-    return Answer(text.replace(key, wanted))
+def _reply(text: str, key: str, wanted: str) -> Reply:
+    return Reply(text.replace(key, wanted))
 
 
 def plan_of(runs: int) -> Plan:
@@ -143,14 +145,14 @@ def plan_of(runs: int) -> Plan:
     return Plan({}, "", "", "", None, tuple(range(runs // SETTINGS)), (question,), ())
 
 
-def conducting(sample: Sample, runs: int, size: int) -> tuple[float, float]:
-    """Seconds and bytes that a run costs the conductor, with so many made at once."""
+def running(sample: Sample, runs: int, size: int) -> tuple[float, float]:
+    """Seconds and bytes that a run costs the runner, with so many made at once."""
     plan = plan_of(runs)
-    site = Instantly(sample, dict(run_keys(plan, sample.dataset, sample.engine)), size)
+    executor = InstantExecutor(sample, dict(run_keys(plan, sample.dataset, sample.engine)), size)
     before = _memory()
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "runs") as store:
         started = time.perf_counter()
-        kept = conduct(plan, sample.dataset, sample.engine, store, site=site)
+        kept = run_plan(plan, sample.dataset, sample.engine, store, executor=executor)
         seconds = time.perf_counter() - started
         return seconds / len(kept), (_memory() - before) / len(kept)
 
@@ -165,16 +167,18 @@ def _memory() -> int:
 def by_tasks(sample: Sample, runs: int) -> float:
     """Processor seconds that a run on a cluster costs its driver, of all its threads."""
     plan = plan_of(runs)
-    with Cluster(sample.dataset, DataSource(), sample.engine, make_engine, need=Need()) as cluster:
+    with RayExecutor(
+        sample.dataset, DataSource(), sample.engine, make_engine, resources=Resources()
+    ) as cluster:
         text = cluster._ray.put(sample.record.model_dump_json())
         cluster._task = cluster._ray.remote(max_retries=0)(_instantly)
         order = (text, sample.record.key)
-        cluster._order = order  # pyright: ignore[reportAttributeAccessIssue]
+        cluster._context = order  # pyright: ignore[reportAttributeAccessIssue]
 
         def measured(store: Path, some: Plan) -> float:
             with open_store(store) as opened:
                 started = time.process_time()
-                conduct(some, sample.dataset, sample.engine, opened, site=cluster)
+                run_plan(some, sample.dataset, sample.engine, opened, executor=cluster)
                 return (time.process_time() - started) / len(some.runs)
 
         with tempfile.TemporaryDirectory() as folder:
@@ -182,14 +186,14 @@ def by_tasks(sample: Sample, runs: int) -> float:
             return measured(Path(folder) / "runs", plan)
 
 
-def _instantly(order: tuple[Any, str], _: int, planned: PlannedRun) -> tuple[str, Answer]:
+def _instantly(order: tuple[Any, str], _: int, planned: PlannedRun) -> tuple[str, Reply]:
     """A task that answers as one that made the run would."""
     import ray
 
     from benchmarks.scale import key_of  # of the worker's own module, not of a copy of `__main__`
 
     text, key = order
-    return "", _answer(ray.get(text), key, key_of(planned))
+    return "", _reply(ray.get(text), key, key_of(planned))
 
 
 _known: list[Any] = []
@@ -255,16 +259,16 @@ def measure(runs: int) -> Measured:
     started = time.perf_counter()
     run_keys(few, sample.dataset, sample.engine)
     keys = (time.perf_counter() - started) / runs
-    seconds, memory = conducting(sample, runs, 64)
-    many, _ = conducting(sample, runs, NODES * CPUS)
+    seconds, memory = running(sample, runs, 64)
+    many, _ = running(sample, runs, NODES * CPUS)
     return Measured(
         record_bytes=len(sample.record.model_dump_json()),
         one_by_one=stored_a_second(sample, runs // 4, 1, examined=False),
         together=stored_a_second(sample, runs, 100, examined=False),
         with_examinations=stored_a_second(sample, runs, 100, examined=True),
         keys=keys,
-        conducting=seconds,
-        conducting_many=many,
+        running=seconds,
+        running_many=many,
         tasks=by_tasks(sample, runs),
         memory=memory,
     )
@@ -281,10 +285,10 @@ def page(measured: Measured, simulated: Sequence[Simulated]) -> str:
         ("with their examinations", f"{measured.with_examinations:,.0f} a second"),
         ("a run's key", f"{1000 * measured.keys:.2f} ms"),
         (
-            "conducting, 64 runs at once, without a cluster",
-            f"{1000 * measured.conducting:.2f} ms a run",
+            "running a plan, 64 runs at once, without a cluster",
+            f"{1000 * measured.running:.2f} ms a run",
         ),
-        ("16,000 at once", f"{1000 * measured.conducting_many:.2f} ms a run"),
+        ("16,000 at once", f"{1000 * measured.running_many:.2f} ms a run"),
         ("all of the driver with Ray (processor time)", f"{1000 * measured.tasks:.2f} ms a run"),
         ("the driver's memory", f"{kilobytes:.0f} kB a run"),
     ]
@@ -313,7 +317,7 @@ def page(measured: Measured, simulated: Sequence[Simulated]) -> str:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5_000, help="conducted for each figure")
+    parser.add_argument("--runs", type=int, default=5_000, help="made for each figure")
     parser.add_argument("--write", action="store_true", help=f"into {PAGE.name}")
     asked = parser.parse_args()
     measured = measure(asked.runs // SETTINGS * SETTINGS)

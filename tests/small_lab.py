@@ -1,6 +1,6 @@
 """A lab of a second or so, with an engine that writes down what it is asked to train.
 
-Run as a program it conducts the lab on a store, so that a test can kill it:
+Run as a program it runs the lab on a store, so that a test can kill it:
 `python small_lab.py STORE LOG`.
 """
 
@@ -20,7 +20,7 @@ from siffra.config import Model, Setting, Training
 from siffra.data.dataset import Dataset, Images, fingerprint
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.errors import ConfigError
-from siffra.lab.execute.runner import conduct
+from siffra.lab.execute.runner import run_plan
 from siffra.lab.plan.plan import Plan, PlannedRun
 from siffra.store.store import open_store
 from siffra.training.run import Record
@@ -101,7 +101,7 @@ def make_failing_engine(log: Path, deadly: bool, threads: int) -> FailingEngine:
 
 
 def make_slow_engine(log: Path, threads: int) -> LoggingEngine:
-    """What makes an engine, as other processes are told of it."""
+    """What makes an engine, which other processes can import."""
     return LoggingEngine(log, pause=0.05)
 
 
@@ -120,10 +120,10 @@ def small_dataset() -> Dataset:
 
 
 def main(store: str, log: str) -> None:
-    """Conduct the small lab, slowly, and say when that begins."""
+    """Run the small lab, slowly, and say when that begins."""
     with open_store(store) as runs:
         print("begun", flush=True)
-        conduct(small_plan(), small_dataset(), LoggingEngine(Path(log), pause=0.02), runs)
+        run_plan(small_plan(), small_dataset(), LoggingEngine(Path(log), pause=0.02), runs)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ SiffraError            anything that the user can mend; shown as it stands, exit
   ModelFileError       a saved model cannot be read, or does not fit what it is asked
   BenchError           the bench could not time what it was asked to
   StoreError           the store of runs cannot do what was asked
-  SiteError            where runs were to be made, they cannot be
+  ExecutorError        the runs of a lab cannot be made where they were to be
 """
 
 import difflib
@@ -52,8 +52,8 @@ class StoreError(SiffraError):
     """A store of runs that cannot be opened, read or written."""
 
 
-class SiteError(SiffraError):
-    """A place to make runs that cannot be reached, or that loses them again and again."""
+class ExecutorError(SiffraError):
+    """An executor that cannot make runs, or that loses them again and again."""
 
 
 class SiffraWarning(UserWarning):

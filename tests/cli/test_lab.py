@@ -173,7 +173,7 @@ def test_a_fresh_lab_that_is_stopped_keeps_what_was_stored(siffra, lab, tmp_path
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("siffra.lab.execute.making.run", interrupted)
+    monkeypatch.setattr("siffra.lab.execute.trainer.run", interrupted)
     ended = siffra(*arguments, "--fresh")
 
     assert ended.code == 130

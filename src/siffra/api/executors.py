@@ -11,9 +11,9 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.errors import ConfigError
-from siffra.lab.execute.base import Site
-from siffra.lab.execute.local import Here
-from siffra.lab.execute.pool import Processes
+from siffra.lab.execute.base import Executor
+from siffra.lab.execute.local import LocalExecutor
+from siffra.lab.execute.pool import PoolExecutor
 
 _RAY = "ray://"
 
@@ -56,23 +56,23 @@ class Where:
         shared = self.jobs > 1 or (self._is_cluster and not self.alone)
         return asked or (1 if shared else None)
 
-    def site(self, dataset: Dataset, source: DataSource | None, engine: Engine) -> Site:
-        """The place itself, of which `engine` shows what trains there.
+    def executor(self, dataset: Dataset, source: DataSource | None, engine: Engine) -> Executor:
+        """The executor itself, which trains with engines like `engine`.
 
         Raises:
-            SiteError: It is out of reach.
+            ExecutorError: It is out of reach.
         """
         again = partial(make_engine, name=engine.name.partition("-")[0])
         if not self._is_cluster:
             if self.jobs == 1:
-                return Here(dataset, engine)
-            return Processes(self.jobs, dataset, again, engine.threads)
-        from siffra.lab.execute.ray import Cluster, Need  # brings Ray
+                return LocalExecutor(dataset, engine)
+            return PoolExecutor(self.jobs, dataset, again, engine.threads)
+        from siffra.lab.execute.ray import RayExecutor, Resources  # brings Ray
 
-        need = Need(
+        resources = Resources(
             cpus=1 if self.alone else engine.threads,
             gpu=engine.name.endswith("-cuda"),
             alone=self.alone,
         )
         address = self.on if self.on.startswith(_RAY) else None
-        return Cluster(dataset, source, engine, again, need=need, address=address)
+        return RayExecutor(dataset, source, engine, again, resources=resources, address=address)

@@ -1,4 +1,4 @@
-"""Questions and labs: made ready, conducted, answered."""
+"""Questions and labs: planned, run, answered."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from siffra.engine.base import Engine
 from siffra.errors import SiffraError
 from siffra.export.tables import Table, table_rows
 from siffra.lab.answers import Answers, answer
-from siffra.lab.execute.base import Site
-from siffra.lab.execute.runner import Cost, Event, Fresh, conduct, estimate
+from siffra.lab.execute.base import Executor
+from siffra.lab.execute.runner import Cost, Event, Fresh, estimate, run_plan
 from siffra.lab.history import Shelf, kept_lab
 from siffra.lab.plan.format import EXPERIMENTS
 from siffra.lab.plan.labfile import read_lab
@@ -78,7 +78,7 @@ def vary(
         threads: Threads to compute with (default: one per core).
         store: The file of finished runs, in which runs made before are found again.
         language: Of the answer: `en` or `sv`.
-        on_event: Called with each `siffra.lab.execute.runner.Event`, for showing progress.
+        on_event: Called with each `siffra.lab.execute.events.Event`, for showing progress.
         **knobs: What all levels share, see `Knobs`.
 
     Raises:
@@ -99,7 +99,7 @@ def vary(
         store=store,
     ) as job:
         expect_report(None, language)
-        return replace(job.conduct(on_event), language=language)
+        return replace(job.run(on_event), language=language)
 
 
 def run_lab(
@@ -150,7 +150,7 @@ def run_lab(
         store: The file of finished runs.
         out: Write the report to this folder.
         language: Of the answer and its report: `en` or `sv`.
-        on_event: Called with each `siffra.lab.execute.runner.Event`, for showing progress.
+        on_event: Called with each `siffra.lab.execute.events.Event`, for showing progress.
 
     Raises:
         SiffraError: The lab file, the data or the store cannot be used.
@@ -171,7 +171,7 @@ def run_lab(
         store=store,
     ) as job:
         expect_report(out, language)
-        result = replace(job.conduct(on_event), language=language)
+        result = replace(job.run(on_event), language=language)
     if out is not None:
         result.write(out)
     return result
@@ -283,19 +283,19 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A plan with all that it takes to conduct it: for those who want to know the cost first."""
+    """A plan with all that it takes to run it: for those who want to know the cost first."""
 
     plan: Plan
     dataset: Dataset
     engine: Engine
     store: Store
     fresh: Fresh = False
-    site: Site | None = None
+    executor: Executor | None = None
 
     @property
     def at_once(self) -> int:
         """How many runs are made at once."""
-        return self.site.size if self.site else 1
+        return self.executor.size if self.executor else 1
 
     def cost(self) -> Cost:
         """How many runs it takes, how many are stored, and about how long the others take."""
@@ -320,7 +320,7 @@ class Job:
             parts.append((EXPERIMENTS, ask, experiments))
         return [Part(name, ask, self._cost(part)) for name, ask, part in parts]
 
-    def conduct(self, on_event: Callable[[Event], None] = lambda event: None) -> LabResult:
+    def run(self, on_event: Callable[[Event], None] = lambda event: None) -> LabResult:
         """Make the runs that are missing (if `fresh`, stored ones too), and answer; keep the lab.
 
         A lab on data that is in memory alone is not kept: nobody could go on with it. Nor is one
@@ -328,21 +328,21 @@ class Job:
         """
         if self.plan.data is not None and not self.store.is_read_only:
             Shelf(self.store.path).keep(kept_lab(self.plan, self.dataset, self.engine))
-        records = conduct(
+        records = run_plan(
             self.plan,
             self.dataset,
             self.engine,
             self.store,
             on_event,
             fresh=self.fresh,
-            site=self.site,
+            executor=self.executor,
         )
         examinations = self.store.examinations(record.key for record in records.values())
         return LabResult(answer(self.plan, records), Examined(self.dataset, examinations))
 
     def _cost(self, plan: Plan) -> Cost:
         return estimate(
-            plan, self.dataset, self.engine, self.store, fresh=self.fresh, site=self.site
+            plan, self.dataset, self.engine, self.store, fresh=self.fresh, executor=self.executor
         )
 
 
@@ -365,7 +365,7 @@ def lab_job(
     store: Path | str | None = None,
     read_only: bool = False,
 ) -> Iterator[Job]:
-    """A lab made ready, see `run_lab`; its store and its site are open meanwhile.
+    """A lab made ready, see `run_lab`; its store and its executor are open meanwhile.
 
     Unless it `examines`, runs that are stored without an examination are taken as they are. Of a
     `read_only` store, which need not be there, no run can be made.
@@ -388,9 +388,9 @@ def lab_job(
     plan = replace(plan, examines=examines, engine=engine, data=source)
     with (
         open_store(store or default_store_path(), read_only=read_only, or_none=read_only) as runs,
-        where.site(dataset, source, trainer) as site,
+        where.executor(dataset, source, trainer) as executor,
     ):
-        yield Job(plan, dataset, trainer, runs, fresh, site)
+        yield Job(plan, dataset, trainer, runs, fresh, executor)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siffra.cli.completion import complete_questions
-from siffra.cli.conduct import conduct, print_cost
 from siffra.cli.options import (
     MACHINE,
     EngineName,
@@ -23,6 +22,7 @@ from siffra.cli.options import (
     UntilDecidedOption,
     parse_names,
 )
+from siffra.cli.run_job import print_cost, run_job
 from siffra.errors import ConfigError, StoreError
 from siffra.system.terminal import console, echo, echo_json
 
@@ -179,7 +179,7 @@ def lab(
             _print_plan(job, as_json, language)
             return
         api.expect_report(out, language)
-        result = conduct(job, language)
+        result = run_job(job, language)
     from siffra.report.text.messages import words_in
 
     written = result.write(out, language)
@@ -252,7 +252,7 @@ def report(
                 "stored; `siffra lab`, with the same options, makes the others"
                 f"{_stored_at(file, job.plan.preset, options)}."
             )
-        result = job.conduct()
+        result = job.run()
     for path in result.write(out, language):
         echo(str(path))
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siffra.cli.completion import complete_levels
-from siffra.cli.conduct import conduct
 from siffra.cli.data_options import with_data
 from siffra.cli.lab import Language, LanguageOption
 from siffra.cli.options import (
@@ -24,6 +23,7 @@ from siffra.cli.options import (
     parse_levels,
     with_knobs,
 )
+from siffra.cli.run_job import run_job
 from siffra.system.terminal import echo, echo_json
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def vary(
         store=store,
     ) as job:
         api.expect_report(out, language)
-        result = conduct(job, language)
+        result = run_job(job, language)
     if out:
         from siffra.report.text.messages import words_in
 

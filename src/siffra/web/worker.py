@@ -22,16 +22,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
 from siffra.errors import DataError, SiffraError
-from siffra.lab.execute.runner import (
-    EpochDone,
-    Event,
-    Finished,
-    Preparing,
-    Restarted,
-    Reused,
-    Started,
-    Waiting,
-)
+from siffra.lab.execute.events import Event
 from siffra.lab.history import Shelf, kept_lab
 from siffra.store.store import Store, open_store
 from siffra.system.terminal import log_to_stderr
@@ -103,7 +94,7 @@ class Worker:
         try:
             with open_store(self._places.store) as store:
                 self._file = _identity(store.path)
-                (self._conduct if task.kind == "lab" else self._keep_network)(task, store)
+                (self._run_lab if task.kind == "lab" else self._keep_network)(task, store)
         except Stopped:
             ended = Told(event="ended", task=task, stopped=True)
         except Refusal as refusal:
@@ -122,7 +113,7 @@ class Worker:
             ended = Told(event="ended", task=task, error=code_of_error(error))
         self._tell(ended)
 
-    def _conduct(self, task: Task, store: Store) -> None:
+    def _run_lab(self, task: Task, store: Store) -> None:
         lab = Shelf(store.path).get(task.id)
         if lab is None:
             raise Refusal("not_found")
@@ -136,12 +127,12 @@ class Worker:
         def show(event: Event) -> None:
             nonlocal told_at
             # Of a large lab, hundreds of runs may be there before.
-            if not isinstance(event, Reused) or time.monotonic() - told_at > _OFTEN:
+            if event.kind != "reused" or time.monotonic() - told_at > _OFTEN:
                 told_at = time.monotonic()
                 self._tell(_told(task, event, numbers))
             self._obey(task)
 
-        Job(lab.plan, dataset, engine, store).conduct(show)
+        Job(lab.plan, dataset, engine, store).run(show)
 
     def _keep_network(self, task: Task, store: Store) -> None:
         """Make a run once more, for its network, which equal keys say is the same."""
@@ -210,15 +201,16 @@ def _told(task: Task, event: Event, numbers: Mapping[tuple[Setting, int], int]) 
         total=progress.total,
         seconds_left=progress.seconds_left,
     )
-    if isinstance(event, Preparing | Waiting):
+    if event.run is None:
         return told
     told = told.model_copy(update={"run": numbers[event.run.setting, event.run.seed]})
-    match event:
-        case Started() | Restarted():
+    match event.kind:
+        case "started" | "lost":
             return told.model_copy(update={"event": "started"})
-        case EpochDone(number=number, epoch=epoch):
-            return told.model_copy(update={"event": "epoch", "epoch": number, "scores": epoch})
-        case Finished() | Reused():
+        case "epoch":
+            update = {"event": "epoch", "epoch": event.epoch, "scores": event.scores}
+            return told.model_copy(update=update)
+        case _:
             return told.model_copy(update={"event": "run"})
 
 

@@ -22,7 +22,7 @@ from siffra.engine.native.engine import NativeEngine
 from siffra.engine.native.training import StackTrainer
 from siffra.engine.network import build_network
 from siffra.engine.rng import initial_weights
-from siffra.lab.execute.runner import EpochDone, Event, conduct
+from siffra.lab.execute.runner import Event, run_plan
 from siffra.store.store import open_store
 from siffra.training.run import Record
 
@@ -149,12 +149,12 @@ def conduct_lab(store: Path, dies_in_run: int | None = None) -> dict[Any, Record
     """Make four runs, or kill this process at the first epoch of one of them."""
 
     def die(event: Event) -> None:
-        if isinstance(event, EpochDone) and event.progress.done == dies_in_run:
+        if event.kind == "epoch" and event.progress.done == dies_in_run:
             os.kill(os.getpid(), signal.SIGKILL)
 
     plan = small_plan((0, 1), [setting_of("ink with momentum"), setting_of("everything")])
     with open_store(store) as runs:
-        return conduct(plan, make_digits(100), NativeEngine(), runs, die)
+        return run_plan(plan, make_digits(100), NativeEngine(), runs, die)
 
 
 def test_after_a_lab_was_killed_its_missing_runs_are_those_of_an_undisturbed_one(tmp_path):

@@ -21,16 +21,12 @@ from small_lab import (
     small_plan,
 )
 
-from siffra.errors import ConfigError, SiteError
-from siffra.lab.execute.pool import Processes
+from siffra.errors import ConfigError, ExecutorError
+from siffra.lab.execute.pool import PoolExecutor
 from siffra.lab.execute.runner import (
-    EpochDone,
     Event,
-    Finished,
-    Restarted,
-    Started,
-    conduct,
     estimate,
+    run_plan,
 )
 from siffra.store.store import open_store
 
@@ -50,41 +46,41 @@ def engine(tmp_path: Path) -> LoggingEngine:
 
 
 @pytest.fixture
-def two(engine: LoggingEngine) -> Iterator[Processes]:
-    with Processes(2, DATASET, partial(make_slow_engine, engine.log)) as site:
-        yield site
+def two(engine: LoggingEngine) -> Iterator[PoolExecutor]:
+    with PoolExecutor(2, DATASET, partial(make_slow_engine, engine.log)) as pool:
+        yield pool
 
 
 def test_each_run_is_made_once_with_the_bits_it_has_here(engine, two, tmp_path):
     seen: list[Event] = []
     with open_store(tmp_path / "runs.sqlite") as store:
-        made = conduct(small_plan(), DATASET, engine, store, seen.append, site=two)
+        made = run_plan(small_plan(), DATASET, engine, store, seen.append, executor=two)
         assert store.records() == sorted(made.values(), key=lambda run: (run.finished, run.key))
 
     assert sorted(engine.trained()) == sorted(line_of(run) for run in small_plan().runs)
     with open_store(tmp_path / "other.sqlite") as store:
-        alone = conduct(small_plan(), DATASET, engine, store)
+        alone = run_plan(small_plan(), DATASET, engine, store)
     assert results(made) == results(alone)
     assert list(made) == list(alone)
     assert {record.machine.jobs for record in made.values()} == {2}
     assert {record.machine.jobs for record in alone.values()} == {1}
-    assert [sum(isinstance(e, kind) for e in seen) for kind in (Started, EpochDone, Finished)] == [
+    assert [sum(e.kind == kind for e in seen) for kind in ("started", "epoch", "finished")] == [
         12, 24, 12
     ]  # fmt: skip
-    assert [e.progress.done for e in seen if isinstance(e, Finished)] == list(range(1, 13))
+    assert [e.progress.done for e in seen if e.kind == "finished"] == list(range(1, 13))
     assert max(event.progress.at_once for event in seen) == 2
     assert seen[-1].progress.seconds_left == 0
 
 
 def test_what_a_lab_costs_is_shared_out(engine, two, tmp_path):
     with open_store(tmp_path / "runs.sqlite") as store:
-        conduct(small_plan((0,)), DATASET, engine, store, site=two)
+        run_plan(small_plan((0,)), DATASET, engine, store, executor=two)
 
         one_run = estimate(
-            small_plan((1,), small_lab.SETTINGS[:1]), DATASET, engine, store, site=two
+            small_plan((1,), small_lab.SETTINGS[:1]), DATASET, engine, store, executor=two
         )
         four = estimate(
-            small_plan((1, 2, 3, 4), small_lab.SETTINGS[:1]), DATASET, engine, store, site=two
+            small_plan((1, 2, 3, 4), small_lab.SETTINGS[:1]), DATASET, engine, store, executor=two
         )
 
     assert four.seconds == pytest.approx(2 * one_run.seconds)
@@ -92,22 +88,23 @@ def test_what_a_lab_costs_is_shared_out(engine, two, tmp_path):
 
 def test_a_run_is_made_again_when_its_process_dies(engine, two, tmp_path):
     killed: list[Event] = []
-    restarted: list[Restarted] = []
+    restarted: list[Event] = []
 
     def kill_one(event: Event) -> None:
-        if isinstance(event, EpochDone) and not killed:
+        if event.kind == "epoch" and not killed:
             killed.append(event)
             (child, *_) = children()
             os.kill(child, signal.SIGKILL)
-        if isinstance(event, Restarted):
+        if event.kind == "lost":
             restarted.append(event)
 
     with open_store(tmp_path / "runs.sqlite") as store:
-        made = conduct(small_plan(), DATASET, engine, store, kill_one, site=two)
+        made = run_plan(small_plan(), DATASET, engine, store, kill_one, executor=two)
 
     assert len(made) == 12
     (again,) = restarted
-    assert (again.loss, again.why) == (1, "its process ended (signal 9)")
+    assert again.run
+    assert (again.losses, again.reason) == (1, "its process ended (signal 9)")
     # The run that was lost was begun twice, if it had been begun at all, and no other was.
     lines = [line_of(run) for run in small_plan().runs]
     begun = engine.trained()
@@ -117,24 +114,24 @@ def test_a_run_is_made_again_when_its_process_dies(engine, two, tmp_path):
 def test_a_run_that_takes_its_process_down_again_and_again_ends_the_lab(engine, tmp_path):
     with (
         open_store(tmp_path / "runs.sqlite") as store,
-        Processes(2, DATASET, partial(make_failing_engine, engine.log, True)) as site,
+        PoolExecutor(2, DATASET, partial(make_failing_engine, engine.log, True)) as pool,
     ):
-        with pytest.raises(SiteError, match=r"lost 3 times.*signal 9.*the same command goes on"):
-            conduct(small_plan((0, 1)), DATASET, engine, store, site=site)
+        with pytest.raises(ExecutorError, match=r"lost 3 times.*signal 9.*same command goes on"):
+            run_plan(small_plan((0, 1)), DATASET, engine, store, executor=pool)
         assert len(store.records()) >= 3
 
 
 def test_a_runs_own_error_is_raised_here_and_the_run_not_made_again(engine, tmp_path):
     with open_store(tmp_path / "runs.sqlite") as store:
         with (
-            Processes(2, DATASET, partial(make_failing_engine, engine.log, False)) as site,
+            PoolExecutor(2, DATASET, partial(make_failing_engine, engine.log, False)) as pool,
             pytest.raises(ConfigError, match=r"learning_rate: not this one\."),
         ):
-            conduct(small_plan(), DATASET, engine, store, site=site)
+            run_plan(small_plan(), DATASET, engine, store, executor=pool)
 
         # What was at work is there to be claimed, and what is finished stays.
         assert not {r.seed for r in store.records()} & {2, 3}
-        conduct(small_plan(), DATASET, engine, store)
+        run_plan(small_plan(), DATASET, engine, store)
     assert engine.trained().count("0.5 1") == 2  # once there, and once here
 
 
@@ -144,20 +141,20 @@ def test_the_processes_end_with_the_one_that_ordered_them(engine, tmp_path):
         "from functools import partial\n"
         "from pathlib import Path\n"
         "from small_lab import LoggingEngine, make_slow_engine, small_dataset, small_plan\n"
-        "from siffra.lab.execute.runner import conduct\n"
-        "from siffra.lab.execute.pool import Processes\n"
+        "from siffra.lab.execute.runner import run_plan\n"
+        "from siffra.lab.execute.pool import PoolExecutor\n"
         "from siffra.store.store import open_store\n"
         "dataset, log = small_dataset(), Path(sys.argv[2])\n"
-        "site = Processes(2, dataset, partial(make_slow_engine, log))\n"
-        "show = lambda event: print(type(event).__name__, flush=True)\n"
+        "pool = PoolExecutor(2, dataset, partial(make_slow_engine, log))\n"
+        "show = lambda event: print(event.kind, flush=True)\n"
         "with open_store(sys.argv[1]) as store:\n"
-        "    conduct(small_plan(), dataset, LoggingEngine(log), store, show, site=site)\n"
+        "    run_plan(small_plan(), dataset, LoggingEngine(log), store, show, executor=pool)\n"
     )
     path = tmp_path / "runs.sqlite"
     command = [sys.executable, "-c", program, path, engine.log]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        while process.stdout.readline() != "Finished\n":
+        while process.stdout.readline() != "finished\n":
             pass
         workers = children(process.pid)
         assert len(workers) == 2
@@ -171,7 +168,7 @@ def test_the_processes_end_with_the_one_that_ordered_them(engine, tmp_path):
     with open_store(path) as store:
         finished = {f"{r.training.learning_rate} {r.seed}" for r in store.records()}
         before = len(engine.trained())
-        conduct(small_plan(), DATASET, engine, store)
+        run_plan(small_plan(), DATASET, engine, store)
     assert finished
     assert not finished & set(engine.trained()[before:])
 

@@ -28,9 +28,9 @@ from small_lab import (
 
 import siffra
 from siffra.engine.native.engine import NativeEngine
-from siffra.errors import ConfigError, SiteError
-from siffra.lab.execute.ray import Cluster, Need
-from siffra.lab.execute.runner import Event, Finished, Restarted, conduct
+from siffra.errors import ConfigError, ExecutorError
+from siffra.lab.execute.ray import RayExecutor, Resources
+from siffra.lab.execute.runner import Event, run_plan
 from siffra.store.store import open_store
 
 pytest.importorskip("ray", reason="Ray is an extra that is not installed")
@@ -133,40 +133,42 @@ def engine(tmp_path: Path) -> LoggingEngine:
 
 
 @pytest.fixture
-def site(nodes: Any, engine: LoggingEngine) -> Iterator[Callable[..., Cluster]]:
-    """`site()`: the cluster, joined, and left at the end."""
-    joined: list[Cluster] = []
+def join(nodes: Any, engine: LoggingEngine) -> Iterator[Callable[..., RayExecutor]]:
+    """`join()`: the cluster, joined, and left at the end."""
+    joined: list[RayExecutor] = []
 
-    def join(make: Any = make_slow_engine, *arguments: Any, **need: Any) -> Cluster:
+    def joined_cluster(
+        make: Any = make_slow_engine, *arguments: Any, **resources: Any
+    ) -> RayExecutor:
         maker = partial(make, engine.log, *arguments)
-        made = Cluster(DATASET, None, engine, maker, need=Need(**need))
+        made = RayExecutor(DATASET, None, engine, maker, resources=Resources(**resources))
         joined.append(made)
         return made
 
-    yield join
-    for one in joined:
-        one.close()
+    yield joined_cluster
+    for cluster in joined:
+        cluster.close()
 
 
-def test_a_node_dies_in_mid_lab_and_nothing_is_lost(nodes, site, engine, tmp_path):
-    restarted: list[Restarted] = []
+def test_a_node_dies_in_mid_lab_and_nothing_is_lost(nodes, join, engine, tmp_path):
+    restarted: list[Event] = []
     doomed = nodes.add_node(num_cpus=1, object_store_memory=MEMORY)
     nodes.wait_for_nodes()
-    cluster = site(alone=True)  # so that each node has a run at any time
+    cluster = join(alone=True)  # so that each node has a run at any time
     assert cluster.size == 3
 
     def kill(event: Event) -> None:
-        if isinstance(event, Restarted):
+        if event.kind == "lost":
             restarted.append(event)
-        if isinstance(event, Finished) and doomed in nodes.list_all_nodes():
+        if event.kind == "finished" and doomed in nodes.list_all_nodes():
             nodes.remove_node(doomed, allow_graceful=False)
 
     plan = small_plan(range(4))
     with open_store(tmp_path / "runs.sqlite") as store:
-        made = conduct(plan, DATASET, engine, store, kill, site=cluster)
+        made = run_plan(plan, DATASET, engine, store, kill, executor=cluster)
         assert {record.key for record in store.records()} == {r.key for r in made.values()}
 
-    lost = [line_of(event.run) for event in restarted]
+    lost = [line_of(event.run) for event in restarted if event.run]
     assert len(lost) == 1
     # What was lost may have been begun before; nothing else was begun twice.
     begun = engine.trained()
@@ -175,92 +177,92 @@ def test_a_node_dies_in_mid_lab_and_nothing_is_lost(nodes, site, engine, tmp_pat
     assert len(begun) <= len(lines) + len(lost)
     assert {line for line in begun if begun.count(line) > 1} <= set(lost)
     with open_store(tmp_path / "other.sqlite") as store:
-        assert results(conduct(plan, DATASET, engine, store)) == results(made)
+        assert results(run_plan(plan, DATASET, engine, store)) == results(made)
     nodes.wait_for_nodes(timeout=120)  # till the cluster knows of the death, which takes a while
 
 
-def test_a_killed_driver_goes_on_where_it_was(nodes, site, engine, tmp_path):
+def test_a_killed_driver_goes_on_where_it_was(nodes, join, engine, tmp_path):
     path = tmp_path / "runs.sqlite"
     program = (
         "import sys\n"
         "from functools import cache, partial\n"
         "from pathlib import Path\n"
         "from small_lab import LoggingEngine, make_slow_engine, small_dataset, small_plan\n"
-        "from siffra.lab.execute.runner import conduct\n"
-        "from siffra.lab.execute.ray import Cluster, Need\n"
+        "from siffra.lab.execute.runner import run_plan\n"
+        "from siffra.lab.execute.ray import RayExecutor, Resources\n"
         "from siffra.store.store import open_store\n"
         "dataset, log = small_dataset(), Path(sys.argv[2])\n"
         "engine, make = LoggingEngine(log), partial(make_slow_engine, log)\n"
-        "site = Cluster(dataset, None, engine, make, need=Need())\n"
-        "show = lambda event: print(type(event).__name__, flush=True)\n"
+        "cluster = RayExecutor(dataset, None, engine, make, resources=Resources())\n"
+        "show = lambda event: print(event.kind, flush=True)\n"
         "with open_store(sys.argv[1]) as store:\n"
-        "    conduct(small_plan(range(40)), dataset, engine, store, show, site=site)\n"
+        "    run_plan(small_plan(range(40)), dataset, engine, store, show, executor=cluster)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program, path, engine.log], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
-        while process.stdout.readline() not in ("Finished\n", ""):
+        while process.stdout.readline() not in ("finished\n", ""):
             pass
         process.send_signal(signal.SIGKILL)
         process.wait()
     with open_store(path) as store:
         before = store.records()
         plan = small_plan(range(8))
-        went_on = conduct(plan, DATASET, engine, store, site=site())
+        went_on = run_plan(plan, DATASET, engine, store, executor=join())
         after = store.records()
 
     assert before
     assert [record for record in after if record in before] == before
     with open_store(tmp_path / "other.sqlite") as store:
-        assert results(conduct(plan, DATASET, engine, store)) == results(went_on)
+        assert results(run_plan(plan, DATASET, engine, store)) == results(went_on)
 
 
-def test_a_runs_own_error_is_raised_here_and_the_run_not_made_again(site, engine, tmp_path):
-    cluster = site(make_failing_engine, False)
+def test_a_runs_own_error_is_raised_here_and_the_run_not_made_again(join, engine, tmp_path):
+    cluster = join(make_failing_engine, False)
     with (
         open_store(tmp_path / "runs.sqlite") as store,
         pytest.raises(ConfigError, match=r"learning_rate: not this one\."),
     ):
-        conduct(small_plan((1,), SETTINGS[1:2]), DATASET, engine, store, site=cluster)
+        run_plan(small_plan((1,), SETTINGS[1:2]), DATASET, engine, store, executor=cluster)
 
     assert engine.trained() == ["0.5 1"]
 
 
-def test_a_run_that_takes_its_worker_down_again_and_again_ends_the_lab(site, engine, tmp_path):
-    restarted: list[Restarted] = []
+def test_a_run_that_takes_its_worker_down_again_and_again_ends_the_lab(join, engine, tmp_path):
+    restarted: list[Event] = []
 
     def note(event: Event) -> None:
-        if isinstance(event, Restarted):
+        if event.kind == "lost":
             restarted.append(event)
 
-    cluster = site(make_failing_engine, True)
+    cluster = join(make_failing_engine, True)
     with (
         open_store(tmp_path / "runs.sqlite") as store,
-        pytest.raises(SiteError, match=r"lost 3 times"),
+        pytest.raises(ExecutorError, match=r"lost 3 times"),
     ):
-        conduct(small_plan((1,), SETTINGS[1:2]), DATASET, engine, store, note, site=cluster)
+        run_plan(small_plan((1,), SETTINGS[1:2]), DATASET, engine, store, note, executor=cluster)
 
-    assert [event.loss for event in restarted] == [1, 2]
+    assert [event.losses for event in restarted] == [1, 2]
     assert engine.trained() == ["0.5 1"] * 3
 
 
-def test_alone_a_run_has_a_node_to_itself(nodes, site, engine, tmp_path):
-    cluster = site(alone=True)
+def test_alone_a_run_has_a_node_to_itself(nodes, join, engine, tmp_path):
+    cluster = join(alone=True)
 
     with open_store(tmp_path / "runs.sqlite") as store:
-        made = conduct(small_plan((0, 1)), DATASET, engine, store, site=cluster)
+        made = run_plan(small_plan((0, 1)), DATASET, engine, store, executor=cluster)
 
-    assert (cluster.size, cluster.room) == (2, 2)
+    assert (cluster.size, cluster.capacity) == (2, 2)
     # Both nodes are on this machine, and that is told.
     assert {record.machine.jobs for record in made.values()} == {2}
 
 
-def test_what_a_run_needs_must_be_there(site):
-    with pytest.raises(SiteError, match="no node of the cluster has 2 CPUs, which a run needs"):
-        site(cpus=2)
-    with pytest.raises(SiteError, match="no node of the cluster has a GPU"):
-        site(gpu=True)
+def test_what_a_run_needs_must_be_there(join):
+    with pytest.raises(ExecutorError, match="no node of the cluster has 2 CPUs, which a run needs"):
+        join(cpus=2)
+    with pytest.raises(ExecutorError, match="no node of the cluster has a GPU"):
+        join(gpu=True)
 
 
 def test_a_lab_finds_the_same_as_here_seeds_added_and_networks_examined(nodes, found):
@@ -309,8 +311,10 @@ def test_why_a_cluster_is_out_of_reach_is_told_in_one_line(monkeypatch, told, re
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     monkeypatch.setattr("ray.init", fail)
     made_by = partial(make_slow_engine, Path("log"))
-    with pytest.raises(SiteError) as error:
-        Cluster(DATASET, None, NativeEngine(), made_by, need=Need(), address="ray://there:1")
+    with pytest.raises(ExecutorError) as error:
+        RayExecutor(
+            DATASET, None, NativeEngine(), made_by, resources=Resources(), address="ray://there:1"
+        )
     assert str(error.value) == f"on: no cluster of Ray's at ray://there:1: {reason}"
 
 

@@ -1,4 +1,4 @@
-"""Conducting a plan: each run once, whatever dies, and a truthful account on the way."""
+"""Running a plan: each run once, whatever dies, and a truthful account on the way."""
 
 import os
 import random
@@ -20,15 +20,9 @@ from small_lab import SETTINGS, LoggingEngine, line_of, results, small_dataset, 
 from siffra.errors import ConfigError
 from siffra.lab.execute.runner import (
     Cost,
-    EpochDone,
     Event,
-    Finished,
-    Preparing,
-    Reused,
-    Started,
-    Waiting,
-    conduct,
     estimate,
+    run_plan,
 )
 from siffra.store.store import Store, open_store
 from siffra.system.load import Load
@@ -40,12 +34,7 @@ TESTS = Path(small_lab.__file__).parent
 
 def parts(event: Event) -> tuple[Any, ...]:
     """An event's kind, its run, and the epoch or record in it."""
-    match event:
-        case EpochDone(run=run, epoch=epoch):
-            return EpochDone, run, epoch
-        case Finished(run=run, record=record) | Reused(run=run, record=record):
-            return type(event), run, record
-    return type(event), getattr(event, "run", None), None
+    return event.kind, event.run, event.scores or event.record
 
 
 @pytest.fixture
@@ -76,7 +65,7 @@ def program(*args: str | Path) -> Iterator[subprocess.Popen[str]]:
 
 class TestRuns:
     def test_each_planned_run_is_made_once_in_the_plans_order(self, engine, store):
-        records = conduct(small_plan(), DATASET, engine, store)
+        records = run_plan(small_plan(), DATASET, engine, store)
 
         assert engine.trained() == [line_of(run) for run in small_plan().runs]
         assert list(records) == [(run.setting, run.seed) for run in small_plan().runs]
@@ -85,10 +74,10 @@ class TestRuns:
             assert store.get(record.key) == record
 
     def test_stored_runs_are_reused(self, engine, store):
-        first = conduct(small_plan((0, 1)), DATASET, engine, store)
+        first = run_plan(small_plan((0, 1)), DATASET, engine, store)
         made = len(engine.trained())
 
-        again = conduct(small_plan((0, 1, 2)), DATASET, engine, store)
+        again = run_plan(small_plan((0, 1, 2)), DATASET, engine, store)
 
         assert engine.trained()[made:] == [line_of(run) for run in small_plan((2,)).runs]
         assert {which: again[which] for which in first} == first
@@ -96,31 +85,31 @@ class TestRuns:
     def test_a_split_that_follows_the_seed_is_another_data_set_for_each_seed(self, engine, store):
         dataset = replace(DATASET, split="seed")
 
-        records = conduct(small_plan((0, 1)), dataset, engine, store)
+        records = run_plan(small_plan((0, 1)), dataset, engine, store)
 
         by_seed = {seed: record.fingerprint for (_, seed), record in records.items()}
         assert by_seed == {seed: dataset.split_for(seed).fingerprint for seed in (0, 1)}
 
-    def test_a_fresh_conducting_makes_its_runs_again_and_others_stay(self, engine, store):
-        conduct(small_plan((0, 1)), DATASET, engine, store)
+    def test_a_fresh_run_makes_its_runs_again_and_others_stay(self, engine, store):
+        run_plan(small_plan((0, 1)), DATASET, engine, store)
         made, before = len(engine.trained()), store.records()
 
-        fresh = conduct(small_plan((0,)), DATASET, engine, store, fresh=True)
+        fresh = run_plan(small_plan((0,)), DATASET, engine, store, fresh=True)
 
         assert engine.trained()[made:] == [line_of(run) for run in small_plan((0,)).runs]
         kept = [record for record in before if record.seed == 1]
         assert store.records() == kept + sorted(fresh.values(), key=lambda run: run.finished)
 
-    def test_a_fresh_conducting_that_is_stopped_has_lost_nothing(self, engine, store):
-        conduct(small_plan((0,)), DATASET, engine, store)
+    def test_a_fresh_run_that_is_stopped_has_lost_nothing(self, engine, store):
+        run_plan(small_plan((0,)), DATASET, engine, store)
         before = store.records()
 
         def stop(event: Event) -> None:
-            if isinstance(event, EpochDone) and event.progress.done == 1:
+            if event.kind == "epoch" and event.progress.done == 1:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            conduct(small_plan((0,)), DATASET, engine, store, stop, fresh=True)
+            run_plan(small_plan((0,)), DATASET, engine, store, stop, fresh=True)
 
         after = store.records()
         assert {record.key for record in after} == {record.key for record in before}
@@ -138,7 +127,7 @@ class TestLooks:
 
     def test_what_is_open_goes_on_and_is_counted(self, engine, store):
         seen: list[Event] = []
-        records = conduct(self.PLAN, DATASET, engine, store, seen.append)
+        records = run_plan(self.PLAN, DATASET, engine, store, seen.append)
 
         by_setting = {s: sorted(seed for at, seed in records if at == s) for s in SETTINGS}
         assert by_setting[SETTINGS[2]] == [0, 1]
@@ -154,23 +143,23 @@ class TestLooks:
     @pytest.mark.parametrize("runs", [1, 5, 7, 9])
     def test_stopped_and_asked_again_it_goes_on_where_it_was(self, engine, store, tmp_path, runs):
         def stop(event: Event) -> None:
-            if isinstance(event, Finished) and event.progress.done == runs:
+            if event.kind == "finished" and event.progress.done == runs:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            conduct(self.PLAN, DATASET, engine, store, stop)
+            run_plan(self.PLAN, DATASET, engine, store, stop)
         assert len(engine.trained()) == runs
-        went_on = conduct(self.PLAN, DATASET, engine, store)
+        went_on = run_plan(self.PLAN, DATASET, engine, store)
 
         assert len(engine.trained()) == len(set(engine.trained())) == len(went_on)
         with open_store(tmp_path / "other.sqlite") as other:
-            whole = conduct(self.PLAN, DATASET, engine, other)
+            whole = run_plan(self.PLAN, DATASET, engine, other)
         assert results(went_on) == results(whole)
 
 
 class TestInterrupts:
     @pytest.mark.parametrize("error", [KeyboardInterrupt, ConfigError])
-    @pytest.mark.parametrize("when", [Started, EpochDone])
+    @pytest.mark.parametrize("when", ["started", "epoch"])
     def test_what_ends_a_lab_leaves_its_run_to_be_claimed(
         self, engine, store, tmp_path, error, when
     ):
@@ -178,11 +167,11 @@ class TestInterrupts:
 
         def stop(event: Event) -> None:
             seen.append(event)
-            if isinstance(event, when) and event.progress.done == 2:
+            if event.kind == when and event.progress.done == 2:
                 raise error
 
         with pytest.raises(error):
-            conduct(small_plan(), DATASET, engine, store, stop)
+            run_plan(small_plan(), DATASET, engine, store, stop)
 
         third = small_plan().runs[2]
         with open_store(tmp_path / "runs.sqlite") as other:
@@ -213,11 +202,11 @@ class TestInterrupts:
         before = len(engine.trained())
 
         with open_store(path) as store:
-            resumed = conduct(small_plan(), DATASET, engine, store)
+            resumed = run_plan(small_plan(), DATASET, engine, store)
 
         assert engine.trained()[before:] == missing
         with open_store(tmp_path / "other.sqlite") as store:
-            uninterrupted = conduct(small_plan(), DATASET, engine, store)
+            uninterrupted = run_plan(small_plan(), DATASET, engine, store)
         assert results(resumed) == results(uninterrupted)
         assert not path.with_name("runs.sqlite.locks").exists()
 
@@ -233,9 +222,9 @@ class TestSeveralProcesses:
 
         assert sorted(engine.trained()) == sorted(line_of(run) for run in small_plan().runs)
         with open_store(path) as store:
-            shared = conduct(small_plan(), DATASET, engine, store)
+            shared = run_plan(small_plan(), DATASET, engine, store)
         with open_store(tmp_path / "other.sqlite") as store:
-            alone = conduct(small_plan(), DATASET, engine, store)
+            alone = run_plan(small_plan(), DATASET, engine, store)
         assert results(shared) == results(alone)
 
     @pytest.fixture
@@ -261,16 +250,16 @@ class TestSeveralProcesses:
 
         def kill_when_waited_for(event: Event) -> None:
             events.append(event)
-            if isinstance(event, Waiting):
+            if event.kind == "waiting":
                 claimed_elsewhere.send_signal(signal.SIGKILL)
                 claimed_elsewhere.wait()
 
-        records = conduct(small_plan(), DATASET, engine, store, kill_when_waited_for)
+        records = run_plan(small_plan(), DATASET, engine, store, kill_when_waited_for)
 
         first, *others = [line_of(run) for run in small_plan().runs]
         assert engine.trained() == [*others, first]
         assert next(iter(records)) == (small_plan().runs[0].setting, small_plan().runs[0].seed)
-        waits = [event for event in events if isinstance(event, Waiting)]
+        waits = [event for event in events if event.kind == "waiting"]
         assert [event.progress.done for event in waits] == [len(others)]
 
     def test_a_run_that_another_finishes_is_reused(
@@ -278,20 +267,20 @@ class TestSeveralProcesses:
     ):
         first = small_plan().runs[0]
         with open_store(tmp_path / "elsewhere.sqlite") as elsewhere:
-            made = conduct(small_plan(), DATASET, engine, elsewhere)[first.setting, first.seed]
+            made = run_plan(small_plan(), DATASET, engine, elsewhere)[first.setting, first.seed]
         before = len(engine.trained())
         events: list[Event] = []
 
         def finish_when_waited_for(event: Event) -> None:
             events.append(event)
-            if isinstance(event, Waiting):
+            if event.kind == "waiting":
                 with open_store(tmp_path / "runs.sqlite") as other:
                     other.add(made)
 
-        conduct(small_plan(), DATASET, engine, store, finish_when_waited_for)
+        run_plan(small_plan(), DATASET, engine, store, finish_when_waited_for)
 
         assert line_of(first) not in engine.trained()[before:]
-        assert isinstance(events[-1], Reused)
+        assert events[-1].kind == "reused"
         assert events[-1].record == made
 
 
@@ -299,39 +288,39 @@ class TestEvents:
     def test_they_tell_each_run_epoch_by_epoch(self, engine, store):
         events: list[Event] = []
 
-        records = conduct(small_plan((0,)), DATASET, engine, store, events.append)
+        records = run_plan(small_plan((0,)), DATASET, engine, store, events.append)
 
-        told: list[tuple[Any, ...]] = [(Preparing, None, None)]
+        expected: list[tuple[Any, ...]] = [("preparing", None, None)]
         for run in small_plan((0,)).runs:
             record = records[run.setting, run.seed]
-            told.append((Started, run, None))
-            told.extend((EpochDone, run, epoch) for epoch in record.epochs)
-            told.append((Finished, run, record))
-        assert [parts(event) for event in events] == told
+            expected.append(("started", run, None))
+            expected.extend(("epoch", run, epoch) for epoch in record.epochs)
+            expected.append(("finished", run, record))
+        assert [parts(event) for event in events] == expected
 
     def test_progress_counts_what_is_done_and_ends_with_nothing_left(self, engine, store):
-        conduct(small_plan((0,)), DATASET, engine, store)
+        run_plan(small_plan((0,)), DATASET, engine, store)
         events: list[Event] = []
 
-        conduct(small_plan((0, 1)), DATASET, engine, store, events.append)
+        run_plan(small_plan((0, 1)), DATASET, engine, store, events.append)
 
         total = len(small_plan((0, 1)).runs)
         reused = len(small_plan((0,)).runs)
-        assert [type(event) for event in events[:reused]] == [Reused] * reused
-        assert [e.progress.done for e in events if isinstance(e, Finished)] == [4, 5, 6]
+        assert [event.kind for event in events[:reused]] == ["reused"] * reused
+        assert [e.progress.done for e in events if e.kind == "finished"] == [4, 5, 6]
         assert {event.progress.total for event in events} == {total}
         assert events[-1].progress.done == total
         assert events[-1].progress.seconds_left == 0
 
     def test_time_left_shrinks_epoch_by_epoch(self, engine, store):
-        conduct(small_plan((0,)), DATASET, engine, store)
+        run_plan(small_plan((0,)), DATASET, engine, store)
         left = []
 
         def note(event: Event) -> None:
-            if isinstance(event, Started | EpochDone) and event.progress.done == 3:
+            if event.kind in ("started", "epoch") and event.progress.done == 3:
                 left.append(event.progress.seconds_left)
 
-        conduct(small_plan((0, 1)), DATASET, engine, store, note)
+        run_plan(small_plan((0, 1)), DATASET, engine, store, note)
 
         assert left == sorted(left, reverse=True)
         assert len(set(left)) == 3
@@ -340,7 +329,7 @@ class TestEvents:
 class TestEstimate:
     def test_counts_what_there_is(self, engine, store):
         assert estimate(small_plan(), DATASET, engine, store).have == 0
-        conduct(small_plan((0, 1)), DATASET, engine, store)
+        run_plan(small_plan((0, 1)), DATASET, engine, store)
 
         cost = estimate(small_plan(), DATASET, engine, store)
 
@@ -350,7 +339,7 @@ class TestEstimate:
         )
 
     def test_is_what_like_runs_took_an_epoch(self, engine, store):
-        records = conduct(small_plan((0,), SETTINGS[:1]), DATASET, engine, store)
+        records = run_plan(small_plan((0,), SETTINGS[:1]), DATASET, engine, store)
         (record,) = records.values()
         longer = SETTINGS[0].training.model_copy(update={"epochs": 50, "learning_rate": 0.3})
         asked = small_plan((5, 6), (replace(SETTINGS[0], training=longer),))
@@ -373,7 +362,7 @@ class TestEstimate:
         other = SETTINGS[0].from_knobs({"batch_size": 8, "neurons": 5, "epochs": 2})
         asked = small_plan((0,), (other,))
         engine = LoggingEngine(tmp_path / "log")
-        conduct(small_plan((0,)), DATASET, engine, store)
+        run_plan(small_plan((0,)), DATASET, engine, store)
 
         taken = estimate(small_plan((1,), SETTINGS[:1]), DATASET, engine, store).seconds
         predicted = estimate(asked, DATASET, engine, store).seconds
@@ -384,7 +373,7 @@ class TestEstimate:
 
 def test_those_runs_alone_are_made_anew_that_were_made_on_a_busy_machine(engine, store):
     plan = small_plan(seeds=(0, 1))
-    records = conduct(plan, DATASET, engine, store)
+    records = run_plan(plan, DATASET, engine, store)
     (place, disturbed), *_ = records.items()
     busy = Load(wall=9.0, cpu=3.0, waited=6.0)
     store.add(disturbed.model_copy(update={"load": busy}), replace=True)
@@ -393,7 +382,7 @@ def test_those_runs_alone_are_made_anew_that_were_made_on_a_busy_machine(engine,
 
     assert estimate(plan, DATASET, engine, store).have == len(records)
     assert estimate(plan, DATASET, engine, store, fresh="busy").have == len(records) - 1
-    made = conduct(plan, DATASET, engine, store, fresh="busy")
+    made = run_plan(plan, DATASET, engine, store, fresh="busy")
 
     assert [where for where in made if made[where].finished != before[where]] == [place]
     assert results(made) == results(records)

@@ -1,1 +1,1 @@
-"""Where a lab's runs are made: here, in several processes, or on a cluster of Ray's."""
+"""How a lab's runs are made: in this process, in several, or on a Ray cluster."""

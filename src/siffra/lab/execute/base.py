@@ -1,55 +1,24 @@
-"""The contract of a site, a place where runs are made.
+"""The contract of an executor, which makes runs.
 
-Conducting decides what is run next and keeps what comes of it; a site makes the runs that it is
-given and tells what becomes of them. It knows nothing of the store, so that whatever happens to
-it, what is stored stays as it was.
+The runner decides which run is next and stores the results; an executor makes the runs that are
+submitted and reports what becomes of them. It knows nothing of the store: whatever happens to it,
+stored runs stay as they were.
 """
 
 import abc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Self
 
+from siffra.lab.execute.events import Event
 from siffra.lab.plan.plan import PlannedRun
-from siffra.training.diagnostics import Examination
-from siffra.training.run import Epoch, Record
 
 
-@dataclass(frozen=True, slots=True)
-class EpochMade:
-    """A run has ended its epoch `number`, from 1."""
+class Executor(abc.ABC):
+    """Makes the runs that are submitted, one or several at a time.
 
-    run: PlannedRun
-    number: int
-    epoch: Epoch
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A run was made, and examined where that was planned."""
-
-    run: PlannedRun
-    record: Record
-    examination: Examination | None
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """What was making a run is gone, and the run with it."""
-
-    run: PlannedRun
-    why: str
-
-
-News = EpochMade | Made | Lost
-
-
-class Site(abc.ABC):
-    """Makes the runs that it is given, one or several at a time.
-
-    Equal runs give equal bits on every site with one kind of CPU; only their times differ. A
-    run's own error is raised by `attend` as it was raised where the run was made. After an error
-    a site can only be closed. Use it as a context manager, or close it.
+    Equal runs give equal bits on every executor with one kind of CPU; only their times differ.
+    `poll` raises a run's own error as it was raised where the run was made. After an error an
+    executor can only be closed. Use it as a context manager, or close it.
     """
 
     @property
@@ -64,32 +33,33 @@ class Site(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def room(self) -> int:
-        """How many more runs it can be given now."""
+    def capacity(self) -> int:
+        """How many more runs can be submitted now."""
 
-    def expect(self, runs: Sequence[PlannedRun]) -> None:  # noqa: B027  most wait for the runs
-        """Make ready for `runs`, which will be given unless others make them."""
+    def prepare(self, runs: Sequence[PlannedRun]) -> None:  # noqa: B027  most prepare run by run
+        """Prepare for `runs`, which will be submitted unless other processes make them."""
 
     @abc.abstractmethod
-    def give(self, run: PlannedRun) -> None:
-        """Hand over a run to be made. There must be room for it.
+    def submit(self, run: PlannedRun) -> None:
+        """Hand over a run to be made; there must be capacity for it.
 
         Raises:
-            ConfigError: A model of the user's cannot be had where the run would be made.
+            ConfigError: A user's own model cannot be imported where the run would be made.
         """
 
     @abc.abstractmethod
-    def attend(self, tell: Callable[[News], None]) -> None:
-        """Tell what has become of the runs that were given; wait a moment if there is no news.
+    def poll(self, on_event: Callable[[Event], None]) -> None:
+        """Report events of the submitted runs: `epoch`, `finished` and `lost`.
 
-        What `tell` raises ends the run it was told of, or leaves it to `close`.
+        Waits a moment if there are none. What `on_event` raises ends the run that the event is
+        about, or leaves it to `close`.
 
         Raises:
-            SiteError: The site cannot make runs at all.
+            ExecutorError: No run can be made at all.
         """
 
     def close(self) -> None:  # noqa: B027  most have nothing to end
-        """End what is being made."""
+        """End the runs in progress."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,79 +1,50 @@
-"""What conducting tells while it goes on."""
+"""What happens while a plan is run: one type of event, from the executor to the page."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from siffra.lab.plan.plan import PlannedRun
+from siffra.training.diagnostics import Examination
 from siffra.training.run import Epoch, Record
+
+Kind = Literal["preparing", "started", "epoch", "finished", "reused", "lost", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a lab has come. `seconds_left` is a prediction, `at_once` how many runs are made."""
+    """How far a lab has come: `done` of `total` runs, with `at_once` in progress.
 
-    done: int
-    total: int
-    seconds_left: float
+    `seconds_left` is a prediction.
+    """
+
+    done: int = 0
+    total: int = 0
+    seconds_left: float = 0.0
     at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Preparing:
-    """What the runs need is compiled, unless it was before."""
+class Event:
+    """Something that happened, by `kind`; all but the first and the last concern one `run`.
 
-    progress: Progress
+    - `preparing`: kernels are being compiled, unless they were before;
+    - `started`: the run begins, or is submitted to a cluster that will begin it;
+    - `epoch`: it has ended its epoch number `epoch`, from 1, with these `scores`;
+    - `finished`: it was trained, and is stored with its `record` (and its `examination`);
+    - `reused`: its `record` is in the store already, from earlier or from another process;
+    - `lost`: what was training it is gone, for the reason and the number of times (`losses`)
+      given, and it is trained again;
+    - `waiting`: all runs that are left are being made by other processes.
 
+    Executors report `epoch`, `finished` and `lost`, without the lab's `progress`.
+    """
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A run begins, or is handed to a cluster that will begin it."""
-
-    run: PlannedRun
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class EpochDone:
-    """A run that is being made has ended its epoch `number`, from 1."""
-
-    run: PlannedRun
-    number: int
-    epoch: Epoch
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A run was made, and is stored."""
-
-    run: PlannedRun
-    record: Record
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Reused:
-    """A run was found in the store, from earlier or from another process."""
-
-    run: PlannedRun
-    record: Record
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Restarted:
-    """What made a run is gone, for the `loss`-th time, from 1; it is made again."""
-
-    run: PlannedRun
-    why: str
-    loss: int
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """All runs that are left are being made by other processes."""
-
-    progress: Progress
-
-
-Event = Preparing | Started | EpochDone | Finished | Reused | Restarted | Waiting
+    kind: Kind
+    run: PlannedRun | None = None
+    epoch: int = 0
+    scores: Epoch | None = None
+    record: Record | None = None
+    examination: Examination | None = None
+    reason: str = ""
+    losses: int = 0
+    progress: Progress = Progress()

@@ -1,46 +1,47 @@
-"""The site that every lab has: this process, with one run at a time."""
+"""The default executor: this process, one run at a time."""
 
 from collections.abc import Callable, Sequence
 
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
-from siffra.lab.execute.base import EpochMade, News, Site
-from siffra.lab.execute.making import Maker
+from siffra.lab.execute.base import Executor
+from siffra.lab.execute.events import Event
+from siffra.lab.execute.trainer import RunTrainer
 from siffra.lab.plan.plan import PlannedRun
 
 
-class Here(Site):
-    """Makes each run in the caller's own thread, so that its times are undisturbed by others."""
+class LocalExecutor(Executor):
+    """Makes each run in the caller's own thread, so that no other run disturbs its times."""
 
     def __init__(self, dataset: Dataset, engine: Engine) -> None:
-        self._maker = Maker(dataset, engine)
-        self._given: PlannedRun | None = None
+        self._trainer = RunTrainer(dataset, engine)
+        self._submitted: PlannedRun | None = None
 
     @property
     def size(self) -> int:
-        """See `Site.size`."""
+        """See `Executor.size`."""
         return 1
 
     @property
     def jobs(self) -> int:
-        """See `Site.jobs`."""
+        """See `Executor.jobs`."""
         return 1
 
     @property
-    def room(self) -> int:
-        """See `Site.room`."""
-        return 0 if self._given else 1
+    def capacity(self) -> int:
+        """See `Executor.capacity`."""
+        return 0 if self._submitted else 1
 
-    def expect(self, runs: Sequence[PlannedRun]) -> None:
-        """Have everything compiled at once, which two processes do faster."""
-        self._maker.prepare_all(runs)
+    def prepare(self, runs: Sequence[PlannedRun]) -> None:
+        """Compile everything at once, which two processes do faster."""
+        self._trainer.prepare_all(runs)
 
-    def give(self, run: PlannedRun) -> None:
-        """See `Site.give`."""
-        self._given = run
+    def submit(self, run: PlannedRun) -> None:
+        """See `Executor.submit`."""
+        self._submitted = run
 
-    def attend(self, tell: Callable[[News], None]) -> None:
-        """Make the run that was given."""
-        run, self._given = self._given, None
+    def poll(self, on_event: Callable[[Event], None]) -> None:
+        """Make the submitted run."""
+        run, self._submitted = self._submitted, None
         if run:
-            tell(self._maker.make(run, lambda number, e: tell(EpochMade(run, number, e))))
+            on_event(self._trainer.train(run, lambda *epoch: on_event(Event("epoch", run, *epoch))))

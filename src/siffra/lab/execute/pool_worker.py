@@ -14,55 +14,56 @@ import threading
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-from siffra.lab.execute.making import Answer, Maker, answer, failure
+from siffra.lab.execute.trainer import Reply, RunTrainer
 from siffra.lab.plan.plan import PlannedRun
 from siffra.training.run import Epoch
 
 
 def main() -> None:
-    """Answer every order on stdin, until there are no more."""
+    """Make every run that is sent on stdin, until there are no more."""
     for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
-        signal.signal(number, signal.SIG_IGN)  # what a terminal sends is for the one who orders
-    # Only answers may go there; whatever else is printed goes to the terminal.
+        signal.signal(number, signal.SIG_IGN)  # what a terminal sends is for the parent process
+    # Only messages may go there; whatever else is printed goes to the terminal.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    orders: queue.Queue[bytes] = queue.Queue()
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, orders), daemon=True).start()
+    runs: queue.Queue[bytes] = queue.Queue()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, runs), daemon=True).start()
     dataset, make_engine, threads = _read(int(sys.argv[1]))
-    maker: Maker | None = None
+    trainer: RunTrainer | None = None
     while True:
-        order = orders.get()
+        run = runs.get()
         try:
-            maker = maker or Maker(dataset, make_engine(threads))
-            said = _made(maker, pickle.loads(order), out)
-        except Exception as error:  # whatever it is: it is told, and raised over there
-            said = failure(error)
-        _say(out, said)
+            trainer = trainer or RunTrainer(dataset, make_engine(threads))
+            reply = _train(trainer, pickle.loads(run), out)
+        except Exception as error:  # whatever it is: the parent process raises it
+            reply = Reply.to_error(error)
+        _send(out, reply)
 
 
 def _read(file: int) -> Any:
-    # Where in the file one is, all that have it open share: so it is not read, but mapped.
+    # All processes share the open file's position: so it is not read, but mapped.
     with mmap.mmap(file, 0, access=mmap.ACCESS_READ) as content:
-        read = pickle.loads(content)
+        shared = pickle.loads(content)
     os.close(file)
-    return read
+    return shared
 
 
-def _made(maker: Maker, planned: PlannedRun, out: BinaryIO) -> Answer:
-    maker.compile_in_turn(planned)
-    return answer(maker.make(planned, lambda number, epoch: _say(out, epoch, number)))
+def _train(trainer: RunTrainer, planned: PlannedRun, out: BinaryIO) -> Reply:
+    trainer.compile_in_turn(planned)
+    finished = trainer.train(planned, lambda number, scores: _send(out, scores, number))
+    return Reply.to_finished(finished)
 
 
-def _say(out: BinaryIO, said: Epoch | Answer, number: int = 0) -> None:
-    pickle.dump((said, number), out)
+def _send(out: BinaryIO, message: Epoch | Reply, number: int = 0) -> None:
+    pickle.dump((message, number), out)
     out.flush()
 
 
-def _listen(orders: BinaryIO, taken: "queue.Queue[Any]") -> None:
-    """Hand on what is ordered, until nobody orders any more."""
+def _listen(stdin: BinaryIO, runs: "queue.Queue[bytes]") -> None:
+    """Queue the runs that are sent, until the parent process is gone."""
     with suppress(EOFError, OSError, pickle.UnpicklingError):
         while True:
-            taken.put(pickle.load(orders))
+            runs.put(pickle.load(stdin))
     os._exit(0)
 
 

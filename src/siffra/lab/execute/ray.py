@@ -1,8 +1,8 @@
-"""The site of `--on ray`: a cluster of Ray's, where each run is a task.
+"""The executor of `--on ray`: a Ray cluster, where each run is a task.
 
-A task is sent by reference: siffra must be installed on the nodes, the same as here. What is lost
-with a worker or a node is told, and for conducting to give once more: Ray itself retries nothing,
-so that nothing is made twice without being counted.
+A task is sent by reference: the same siffra must be installed on the nodes. A run that is lost with
+a worker or a node is reported, and submitted again by the runner. Ray itself retries nothing, so
+that no run is made twice without being counted.
 """
 
 import os
@@ -18,15 +18,16 @@ from typing import Any
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
-from siffra.errors import SiteError
-from siffra.lab.execute.base import Lost, News, Site
-from siffra.lab.execute.making import MakeEngine
-from siffra.lab.execute.ray_task import Order, Shipped, make_run
+from siffra.errors import ExecutorError
+from siffra.lab.execute.base import Executor
+from siffra.lab.execute.events import Event
+from siffra.lab.execute.ray_task import LabContext, RemoteData, train_run
+from siffra.lab.execute.trainer import MakeEngine
 from siffra.lab.plan.plan import PlannedRun
 
 _PATIENCE = 0.2
-"""Seconds after which there is no news."""
-_LOOK = 5.0
+"""Seconds that `poll` waits for a task to end."""
+_REFRESH = 5.0
 """Seconds between looks at which nodes there are."""
 _BARREN = 120.0
 """Seconds for which a cluster may have no node that can make a run."""
@@ -42,7 +43,7 @@ _GONE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class Resources:
     """What a run needs of a node: CPUs, one for each thread, and a GPU or not.
 
     `alone`, it gets all the CPUs of a node, so that nobody disturbs its times.
@@ -62,11 +63,11 @@ class _Node:
     runs: int
 
 
-class Cluster(Site):
-    """Makes runs on a cluster of Ray's: on `address`, or on the one that Ray finds or starts.
+class RayExecutor(Executor):
+    """Makes runs on the Ray cluster at `address`, or on the one that Ray finds or starts.
 
     Raises:
-        SiteError: Ray is not installed, the cluster is out of reach, or no node is large enough.
+        ExecutorError: Ray is not installed, no cluster answers, or no node is large enough.
     """
 
     def __init__(
@@ -76,97 +77,97 @@ class Cluster(Site):
         engine: Engine,
         make_engine: MakeEngine,
         *,
-        need: Need,
+        resources: Resources,
         address: str | None = None,
     ) -> None:
-        """A data set that is siffra's own (its `source` has no path) is there; others are sent."""
+        """Siffra's own data sets (`source` without a path) are on the nodes; others are sent."""
         self._ray = _import_ray()
-        self._need = need
-        self._ours = _connect(self._ray, address)
-        self._given: dict[Any, tuple[PlannedRun, str]] = {}  # by task, with the node it must be on
-        self._news: queue.Queue[tuple[Any, Future[Any]]] = queue.Queue()
+        self._resources = resources
+        self._joined = _connect(self._ray, address)
+        self._submitted: dict[Any, tuple[PlannedRun, str]] = {}  # by task; the node it must be on
+        self._done: queue.Queue[tuple[Any, Future[Any]]] = queue.Queue()
         self._nodes: dict[str, _Node] = {}
         self._lost_at: dict[str, float] = {}  # when each node lost a run that had to be on it
         self._seen = self._fertile = time.monotonic()
         try:
-            self._look()
+            self._refresh()
             if not self.size:
-                raise SiteError(f"on: {self._too_small()}")
-            self._order = Order(self._ship(dataset, source), make_engine, engine.name)
-            self._task = self._ray.remote(max_retries=0)(make_run)
+                raise ExecutorError(f"on: {self._too_small()}")
+            self._context = LabContext(self._send(dataset, source), make_engine, engine.name)
+            self._task = self._ray.remote(max_retries=0)(train_run)
         except BaseException:
             self.close()
             raise
 
     @property
     def size(self) -> int:
-        """See `Site.size`."""
+        """See `Executor.size`."""
         return sum(node.runs for node in self._nodes.values())
 
     @property
     def jobs(self) -> int:
-        """See `Site.jobs`."""
+        """See `Executor.jobs`."""
         return max(self._sharing().values(), default=1)
 
     @property
-    def room(self) -> int:
-        """See `Site.room`."""
-        if self._need.alone:
+    def capacity(self) -> int:
+        """See `Executor.capacity`."""
+        if self._resources.alone:
             return len(self._free())
-        return max(0, self.size * _QUEUED - len(self._given))
+        return max(0, self.size * _QUEUED - len(self._submitted))
 
-    def give(self, run: PlannedRun) -> None:
-        """See `Site.give`."""
-        options: dict[str, Any] = {"num_gpus": 1} if self._need.gpu else {}
-        cpus, where = self._need.cpus, ""
-        if self._need.alone:
-            where = self._free()[0]
-            cpus = self._nodes[where].cpus
+    def submit(self, run: PlannedRun) -> None:
+        """See `Executor.submit`."""
+        options: dict[str, Any] = {"num_gpus": 1} if self._resources.gpu else {}
+        cpus, node = self._resources.cpus, ""
+        if self._resources.alone:
+            node = self._free()[0]
+            cpus = self._nodes[node].cpus
             strategy = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-            options["scheduling_strategy"] = strategy(where, soft=False)
-        task = self._task.options(num_cpus=cpus, **options).remote(self._order, cpus, run)
-        self._given[task] = run, where
-        # The cluster says when it is done: to ask it about thousands again and again takes long.
-        task.future().add_done_callback(lambda done: self._news.put((task, done)))
+            options["scheduling_strategy"] = strategy(node, soft=False)
+        task = self._task.options(num_cpus=cpus, **options).remote(self._context, cpus, run)
+        self._submitted[task] = run, node
+        # The cluster reports the end: to ask about thousands of tasks again and again takes long.
+        task.future().add_done_callback(lambda done: self._done.put((task, done)))
 
-    def attend(self, tell: Callable[[News], None]) -> None:
-        """See `Site.attend`."""
-        if time.monotonic() - self._seen > _LOOK:
-            self._look()
+    def poll(self, on_event: Callable[[Event], None]) -> None:
+        """See `Executor.poll`."""
+        if time.monotonic() - self._seen > _REFRESH:
+            self._refresh()
         with suppress(queue.Empty):
-            self._take(*self._news.get(timeout=_PATIENCE), tell)
+            self._take(*self._done.get(timeout=_PATIENCE), on_event)
             while True:
-                self._take(*self._news.get_nowait(), tell)
+                self._take(*self._done.get_nowait(), on_event)
 
     def close(self) -> None:
-        """End what is being made, and leave the cluster; one that was started here ends too."""
-        for task in self._given:
+        """End the runs in progress, and leave the cluster; one that was started here ends too."""
+        for task in self._submitted:
             with suppress(Exception):  # it may be done or lost by now, and so may the cluster
                 self._ray.cancel(task, force=True)
-        self._given = {}
-        if self._ours:
+        self._submitted = {}
+        if self._joined:
             self._ray.shutdown()
 
-    def _take(self, task: Any, done: "Future[Any]", tell: Callable[[News], None]) -> None:
-        run, where = self._given.pop(task)
+    def _take(self, task: Any, done: "Future[Any]", on_event: Callable[[Event], None]) -> None:
+        run, pinned_to = self._submitted.pop(task)
         error = done.exception()
         if error is None:
-            node, answer = done.result()
-            tell(answer.made(run, self._sharing().get(node, 1)))
+            node, reply = done.result()
+            on_event(reply.finished(run, self._sharing().get(node, 1)))
         elif type(error).__name__ in _GONE or isinstance(
             error, self._ray.exceptions.ObjectLostError
         ):
-            self._lost_at[where] = time.monotonic()
-            self._look()
-            tell(Lost(run, _first_line(error)))
+            self._lost_at[pinned_to] = time.monotonic()
+            self._refresh()
+            on_event(Event("lost", run, reason=_first_line(error)))
         else:
-            raise SiteError(
+            raise ExecutorError(
                 f"on: the cluster's workers cannot make runs: {_first_line(error)}; is the same "
                 "siffra installed on every node?"
             ) from error
 
-    def _look(self) -> None:
-        """See which nodes there are."""
+    def _refresh(self) -> None:
+        """Ask which nodes there are."""
         alive = [node for node in self._ray.nodes() if node["Alive"]]
         seen = {node["NodeID"]: self._node(node) for node in alive}
         self._nodes = {name: node for name, node in seen.items() if node.runs}
@@ -174,21 +175,21 @@ class Cluster(Site):
         if self._nodes:
             self._fertile = self._seen
         elif self._seen - self._fertile > _BARREN:
-            raise SiteError(f"on: {self._too_small()}")
+            raise ExecutorError(f"on: {self._too_small()}")
 
     def _node(self, node: Mapping[str, Any]) -> _Node:
         has = node["Resources"]
         cpus = int(has.get("CPU", 0))
-        runs = min(cpus, 1) if self._need.alone else cpus // self._need.cpus
-        if self._need.gpu:
+        runs = min(cpus, 1) if self._resources.alone else cpus // self._resources.cpus
+        if self._resources.gpu:
             runs = min(runs, int(has.get("GPU", 0)))
         return _Node(node["NodeManagerAddress"], cpus, runs)
 
     def _free(self) -> list[str]:
         """The nodes on which nothing is being made, and that have not just lost a run."""
         now = time.monotonic()
-        shunned = {where for where, at in self._lost_at.items() if now - at < _SHUNNED}
-        taken = {where for _, where in self._given.values()} | shunned
+        shunned = {node for node, when in self._lost_at.items() if now - when < _SHUNNED}
+        taken = {node for _, node in self._submitted.values()} | shunned
         return [name for name in self._nodes if name not in taken]
 
     def _sharing(self) -> dict[str, int]:
@@ -198,15 +199,15 @@ class Cluster(Site):
             by_machine[node.machine] += node.runs
         return {name: by_machine[node.machine] for name, node in self._nodes.items()}
 
-    def _ship(self, dataset: Dataset, source: DataSource | None) -> Shipped:
+    def _send(self, dataset: Dataset, source: DataSource | None) -> RemoteData:
         if source and source.path is None:
-            return Shipped(dataset.fingerprint, source, None)
-        return Shipped(dataset.fingerprint, None, self._ray.put(dataset))
+            return RemoteData(dataset.fingerprint, source, None)
+        return RemoteData(dataset.fingerprint, None, self._ray.put(dataset))
 
     def _too_small(self) -> str:
-        wanted = "a GPU" if self._need.gpu else "a CPU"
-        if self._need.cpus > 1:
-            wanted = f"{self._need.cpus} CPUs" + (" and a GPU" if self._need.gpu else "")
+        wanted = "a GPU" if self._resources.gpu else "a CPU"
+        if self._resources.cpus > 1:
+            wanted = f"{self._resources.cpus} CPUs" + (" and a GPU" if self._resources.gpu else "")
         return f"no node of the cluster has {wanted}, which a run needs."
 
 
@@ -220,7 +221,7 @@ def _import_ray() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "ray":
             raise
-        raise SiteError(
+        raise ExecutorError(
             "on: Ray is not installed; `pip install 'siffra[ray]'` brings it."
         ) from error
     return ray
@@ -238,19 +239,19 @@ def _connect(ray: Any, address: str | None) -> bool:
             ray.init(address, **quiet)
     except Exception as error:  # Ray raises whatever it meets on the way
         where = address or os.environ.get("RAY_ADDRESS") or "this machine"
-        raise SiteError(f"on: no cluster of Ray's at {where}: {_reason(error)}") from error
+        raise ExecutorError(f"on: no cluster of Ray's at {where}: {_reason(error)}") from error
     return True
 
 
 def _reason(error: BaseException) -> str:
-    """What Ray tells of a failure; a server of its client's answers with a whole traceback."""
-    told = str(error).strip()
-    if "Traceback (most recent call last)" in told:
-        told = told.splitlines()[-1]
-    return " ".join(told.split()).rstrip(".") or type(error).__name__
+    """Ray's reason in one line; its client's server answers with a whole traceback."""
+    text = str(error).strip()
+    if "Traceback (most recent call last)" in text:
+        text = text.splitlines()[-1]
+    return " ".join(text.split()).rstrip(".") or type(error).__name__
 
 
 def _first_line(error: BaseException) -> str:
     error = getattr(error, "cause", None) or error  # what failed in a task, without its traceback
-    told = str(error).strip().splitlines()
-    return (told[0] if told else type(error).__name__).rstrip(".")
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(".")

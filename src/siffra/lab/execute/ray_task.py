@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from siffra.data.dataset import Dataset, Images
 from siffra.data.load import DataSource, load_dataset
-from siffra.errors import SiteError
+from siffra.errors import ExecutorError
 
 if TYPE_CHECKING:
-    from siffra.lab.execute.making import Answer, MakeEngine, Maker
+    from siffra.lab.execute.trainer import MakeEngine, Reply, RunTrainer
     from siffra.lab.plan.plan import PlannedRun
 
 
 @dataclass(frozen=True, slots=True)
-class Shipped:
-    """A data set as it is sent: that of siffra by its `source`, another by Ray's `reference`."""
+class RemoteData:
+    """A data set as it is sent: siffra's own by its `source`, another by Ray's `reference`."""
 
     fingerprint: str
     source: DataSource | None
@@ -23,64 +23,64 @@ class Shipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class LabContext:
     """What all runs of a lab share; `engine` is the name of what `make_engine` should make."""
 
-    data: Shipped
+    data: RemoteData
     make_engine: "MakeEngine"
     engine: str
 
 
-_makers: "dict[tuple[str, str, int], Maker]" = {}
+_trainers: "dict[tuple[str, str, int], RunTrainer]" = {}
 
 
-def make_run(order: Order, threads: int, run: "PlannedRun") -> "tuple[str, Answer]":
-    """Make a run on so many threads; return the node's name with what was made, or the error."""
+def train_run(context: LabContext, threads: int, run: "PlannedRun") -> "tuple[str, Reply]":
+    """Make a run on so many threads; return the node's name and the reply."""
     # Read when Numba is imported; all runs of a lab have as many threads.
     os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))
     import ray
 
-    from siffra.lab.execute.making import answer, failure
+    from siffra.lab.execute.trainer import Reply
 
     node = ray.get_runtime_context().get_node_id()
     try:
-        maker = _maker(order, threads)
-        maker.compile_in_turn(run)
-        return node, answer(maker.make(run))
-    except Exception as error:  # whatever it is: it is told, and raised over there
-        return node, failure(error)
+        trainer = _trainer(context, threads)
+        trainer.compile_in_turn(run)
+        return node, Reply.to_finished(trainer.train(run))
+    except Exception as error:  # whatever it is: the executor raises it
+        return node, Reply.to_error(error)
 
 
-def _maker(order: Order, threads: int) -> "Maker":
+def _trainer(context: LabContext, threads: int) -> "RunTrainer":
     """That of this process; the last one only, since it holds a data set."""
-    from siffra.lab.execute.making import Maker
+    from siffra.lab.execute.trainer import RunTrainer
 
-    name = (order.data.fingerprint, order.engine, threads)
-    if name not in _makers:
-        _makers.clear()
-        engine = order.make_engine(threads)
-        if engine.name != order.engine:
-            raise SiteError(
-                f"on: the lab's engine is {order.engine}, and a node of the cluster has "
-                f"{engine.name}; conduct it from a machine that is like the nodes."
+    name = (context.data.fingerprint, context.engine, threads)
+    if name not in _trainers:
+        _trainers.clear()
+        engine = context.make_engine(threads)
+        if engine.name != context.engine:
+            raise ExecutorError(
+                f"on: the lab's engine is {context.engine}, and a node of the cluster has "
+                f"{engine.name}; start the lab from a machine that is like the nodes."
             )
-        _makers[name] = Maker(_unpacked(order.data), engine)
-    return _makers[name]
+        _trainers[name] = RunTrainer(_unpacked(context.data), engine)
+    return _trainers[name]
 
 
-def _unpacked(data: Shipped) -> Dataset:
+def _unpacked(data: RemoteData) -> Dataset:
     if data.source is None:
         import ray
 
         return _writable(ray.get(data.reference))
     dataset = load_dataset(data.source)
     if dataset.fingerprint != data.fingerprint:
-        raise SiteError("on: the data that siffra brings is another on a node of the cluster.")
+        raise ExecutorError("on: a node of the cluster has another version of siffra's own data.")
     return dataset
 
 
 def _writable(dataset: Dataset) -> Dataset:
-    """A copy of its own: for arrays that cannot be written Numba would compile all kernels anew."""
-    own = {name: Images(images.x.copy(), images.y.copy()) for name, images in dataset.sets.items()}
-    shifted = {name: own[name] for name in dataset.shifted}
-    return replace(dataset, train=own["train"], val=own["val"], test=own["test"], shifted=shifted)
+    """A copy: for read-only arrays Numba would compile all kernels anew."""
+    copies = {name: Images(each.x.copy(), each.y.copy()) for name, each in dataset.sets.items()}
+    shifted = {name: copies.pop(name) for name in dataset.shifted}
+    return replace(dataset, **copies, shifted=shifted)

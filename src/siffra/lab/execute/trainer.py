@@ -1,4 +1,4 @@
-"""Making a planned run, in whatever process that is: what all sites have in common."""
+"""Trains a planned run, in whatever process that is: what all executors have in common."""
 
 import hashlib
 import pickle
@@ -13,8 +13,8 @@ from filelock import FileLock
 from siffra.config import EstimatorModel, Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
-from siffra.errors import SiteError
-from siffra.lab.execute.base import Made
+from siffra.errors import ExecutorError
+from siffra.lab.execute.events import Event
 from siffra.lab.plan.plan import PlannedRun
 from siffra.system.jit import kernel_folder
 from siffra.system.jit_cache import switches
@@ -22,18 +22,18 @@ from siffra.training.diagnostics import Examination, examine
 from siffra.training.run import Epoch, Record, run, this_machine
 
 MakeEngine = Callable[[int], Engine]
-"""Makes an engine of so many threads; of a module, so that other processes can be told of it."""
+"""Makes an engine of so many threads; importable, so that other processes can call it too."""
 
 
-class Maker:
-    """Makes runs on one data set with one engine."""
+class RunTrainer:
+    """Trains runs on one data set with one engine."""
 
     def __init__(self, dataset: Dataset, engine: Engine) -> None:
         self._engine = engine
         self._split_for = lru_cache(maxsize=1)(dataset.split_for)
 
     def prepare_all(self, runs: Sequence[PlannedRun]) -> None:
-        """Have all that `runs` need compiled, before the first of them."""
+        """Compile all that `runs` need, before the first of them."""
         settings = dict.fromkeys(planned.setting for planned in runs)
         tasks = [
             (setting.model, setting.training)
@@ -42,18 +42,19 @@ class Maker:
         ]
         self._engine.prepare_all(tasks, self._split_for(runs[0].seed))
 
-    def make(
+    def train(
         self,
         planned: PlannedRun,
-        on_epoch: Callable[[int, Epoch], None] = lambda number, epoch: None,
-    ) -> Made:
-        """Train, score and, where that is planned, examine."""
+        on_epoch: Callable[[int, Epoch], None] = lambda number, scores: None,
+    ) -> Event:
+        """Train, score and, where that is planned, examine: the run's `finished` event."""
         dataset = self._split_for(planned.seed)
         record, fitted = run(planned.setting, dataset, planned.seed, self._engine, on_epoch)
-        return Made(planned, record, examine(fitted, dataset) if planned.examine else None)
+        examination = examine(fitted, dataset) if planned.examine else None
+        return Event("finished", planned, record=record, examination=examination)
 
     def compile_in_turn(self, planned: PlannedRun) -> None:
-        """Have what the run needs compiled by one process of this machine, not by all at once."""
+        """Compile what the run needs in one process of this machine, not in all at once."""
         if isinstance(planned.setting.model, EstimatorModel):
             return
         dataset, setting = self._split_for(planned.seed), planned.setting
@@ -81,15 +82,33 @@ def _compiled(setting: Setting, dataset: Dataset, engine: Engine) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What another process says of a run: what was made, as JSON, or the error, as a pickle."""
+class Reply:
+    """What another process returns for a run: the record as JSON, or the error as a pickle."""
 
     record: str = ""
     examination: str | None = None
     error: bytes = b""
 
-    def made(self, planned: PlannedRun, jobs: int) -> Made:
-        """What was made of `planned`, on a machine that up to `jobs` runs share.
+    @classmethod
+    def to_finished(cls, event: Event) -> "Reply":
+        """The reply that carries a `finished` event."""
+        assert event.record
+        examination = event.examination and event.examination.model_dump_json()
+        return cls(event.record.model_dump_json(), examination)
+
+    @classmethod
+    def to_error(cls, error: Exception) -> "Reply":
+        """The reply that carries an error: itself where it can be pickled, with its traceback."""
+        error.add_note("".join(traceback.format_exception(error)))
+        try:
+            content = pickle.dumps(error)
+            pickle.loads(content)
+        except Exception:  # whatever a user's class does when it is pickled
+            content = pickle.dumps(ExecutorError(f"a run failed: {type(error).__name__}: {error}"))
+        return cls(error=content)
+
+    def finished(self, planned: PlannedRun, jobs: int) -> Event:
+        """The `finished` event of `planned`, on a machine that up to `jobs` runs share.
 
         Raises:
             Exception: The error of the run.
@@ -98,22 +117,6 @@ class Answer:
             raise pickle.loads(self.error)
         record = Record.model_validate_json(self.record)
         machine = record.machine.model_copy(update={"jobs": jobs})
-        found = self.examination and Examination.model_validate_json(self.examination)
-        return Made(planned, record.model_copy(update={"machine": machine}), found or None)
-
-
-def answer(made: Made) -> Answer:
-    """What was made, to be sent."""
-    found = made.examination and made.examination.model_dump_json()
-    return Answer(made.record.model_dump_json(), found)
-
-
-def failure(error: Exception) -> Answer:
-    """An error, to be sent: itself where it can be pickled, with where it came from."""
-    error.add_note("".join(traceback.format_exception(error)))
-    try:
-        sent = pickle.dumps(error)
-        pickle.loads(sent)
-    except Exception:  # whatever a class of somebody else's does when it is pickled
-        sent = pickle.dumps(SiteError(f"a run failed: {type(error).__name__}: {error}"))
-    return Answer(error=sent)
+        record = record.model_copy(update={"machine": machine})
+        examination = self.examination and Examination.model_validate_json(self.examination)
+        return Event("finished", planned, record=record, examination=examination or None)
