@@ -16,8 +16,8 @@ from siffra.engine.native.block_training import BlockTrainer
 from siffra.engine.native.conv_fused import FusedBlock
 from siffra.engine.native.engine import NativeEngine
 from siffra.engine.native.sparse import add_outer
-from siffra.engine.native.training import InkTrainer
-from siffra.engine.native.unfused import SteppedBlock
+from siffra.engine.native.training import SparseTrainer
+from siffra.engine.native.unfused import UnfusedBlock
 from siffra.engine.rng import epoch_orders
 
 _AGAIN = "products done again"
@@ -75,7 +75,7 @@ def dissect(problem: Problem, repeats: int) -> tuple[int, int, dict[str, list[fl
     if isinstance(trainer, BlockTrainer):
         _watch(clock, trainer)
         epoch, threads = trainer.epoch, problem.threads
-    elif isinstance(trainer, InkTrainer):
+    elif isinstance(trainer, SparseTrainer):
         epoch, threads = InPieces(trainer, clock).epoch, 1
     else:
         raise TypeError(f"{type(trainer).__name__} is not taken apart yet")
@@ -104,33 +104,33 @@ def _alone(taken: dict[str, float]) -> dict[str, float]:
 
 def _watch(clock: Clock, trainer: BlockTrainer) -> None:
     clock.watch(trainer, "_gather", "gather")
-    clock.watch(trainer, "_descend", "descent")
-    for block in trainer._chain.blocks:
+    clock.watch(trainer, "_update", "descent")
+    for block in trainer._sequential.blocks:
         # A fused convolution's products, bias, ReLU and pooling are one kernel.
         part = "products" if isinstance(block, FusedBlock) else "pointwise"
         for method in ("forward", "backward", "input_gradient", "learn"):
             if hasattr(block, method):
                 clock.watch(block, method, part)
-        if isinstance(block, SteppedBlock):
+        if isinstance(block, UnfusedBlock):
             for method in ("forward", "weight_gradient", "input_gradient"):
                 clock.watch(block._linear, method, "products")
 
 
 class InPieces:
-    """What `dense.ink_epoch_on_one_thread` does, by as many calls as it has parts.
+    """What `dense.sparse_epoch_on_one_thread` does, by as many calls as it has parts.
 
     Of the layers after the first, products and all else are one function: their products are
     done again, on other numbers, for the clock alone.
     """
 
-    def __init__(self, trainer: InkTrainer, clock: Clock) -> None:
+    def __init__(self, trainer: SparseTrainer, clock: Clock) -> None:
         self._trainer = trainer
-        self._work, self._grads = np.ones_like(trainer._work), np.zeros_like(trainer._dense_grads)
+        self._work, self._grads = np.ones_like(trainer._work), np.zeros_like(trainer._grads)
         self._again = clock.timed(numba.njit(_products), _AGAIN)
-        self._first = clock.timed(_called(dense.forward_first_on_ink), "products")
+        self._first = clock.timed(_called(dense.sparse_forward_first), "products")
         self._outer = clock.timed(_called(add_outer), "products")
         self._others = clock.timed(_called(dense.step_after_first), "pointwise")
-        self._descend = clock.timed(_called(dense.descend), "descent")
+        self._update = clock.timed(_called(dense.update), "descent")
 
     def epoch(self, order: np.ndarray) -> None:
         """One pass in `order`."""
@@ -140,27 +140,27 @@ class InPieces:
 
     def _step(self, order: np.ndarray, start: int, size: int) -> None:
         t = self._trainer
-        ink, layers, descent, shards = t._ink, t._layers, t._descent, len(t._work)
+        csr, layers, sgd, shards = t._csr, t._layers, t._sgd, len(t._work)
         bounds = [start + size * s // shards for s in range(shards + 1)]
-        units, parts = int(layers[0, 1]), ink.parts.size - 1
+        units, blocks = int(layers[0, 1]), csr.bounds.size - 1
         for s, (first, last) in enumerate(pairwise(bounds)):
-            work, grads = t._work[s], t._dense_grads[s]
-            self._first(ink, order, first, last, descent.scale, t.params, layers, work)
+            work, grads = t._work[s], t._grads[s]
+            self._first(csr, order, first, last, sgd.scale, t.params, layers, work)
             self._others(
                 last - first, t._y, order, first, 1.0 / size, t.params, layers, work, grads
             )
             self._again(last - first, t.params, layers, self._work[s], self._grads[s])
         rest = int(layers[0, 0]) * units
-        chunk = -(-(t.params.size - rest) // parts)
-        scale = -descent.rate * descent.scale
-        for part in range(parts):
+        chunk = -(-(t.params.size - rest) // blocks)
+        scale = -sgd.rate * sgd.scale
+        for block in range(blocks):
             for s, (first, last) in enumerate(pairwise(bounds)):
                 self._outer(
-                    ink, part, order, first, last, scale, t._work[s], units, t._turned, t.params
+                    csr, block, order, first, last, scale, t._work[s], units, t._csc, t.params
                 )
-            low = rest + part * chunk
+            low = rest + block * chunk
             high = min(t.params.size, low + chunk)
-            self._descend(t.params, t._velocity, t._dense_grads, low, high, descent)
+            self._update(t.params, t._velocity, t._grads, low, high, sgd)
 
 
 def _called(kernel: Any) -> Any:

@@ -128,64 +128,64 @@ def _trial() -> float:
 
 def _fused(network: Network, images: int, *, of_digits: bool) -> Callable[[], object]:
     from siffra.data.load import load_dataset
-    from siffra.engine.native.grid import zeros_on_lines
-    from siffra.engine.native.placement import Placement
-    from siffra.engine.native.sequential import Chain
+    from siffra.engine.native.grid import aligned_zeros
+    from siffra.engine.native.parameters import Parameters
+    from siffra.engine.native.sequential import Sequential
     from siffra.engine.rng import initial_weights
 
-    placement = Placement(network)
-    chain = Chain(network, placement, images)
-    params = placement.flatten(initial_weights(network, 0))
-    chain.inputs[:] = _floats(chain.inputs.size)
-    batches = [chain.inputs]
+    parameters = Parameters(network)
+    sequential = Sequential(network, parameters, images)
+    params = parameters.flatten(initial_weights(network, 0))
+    sequential.inputs[:] = _floats(sequential.inputs.size)
+    batches = [sequential.inputs]
     if of_digits:
         # Of the same digits again and again the processor would learn where the blank ones are.
-        batches = [zeros_on_lines(chain.inputs.shape) for _ in range(_BATCHES)]
+        batches = [aligned_zeros(sequential.inputs.shape) for _ in range(_BATCHES)]
         pixels = load_dataset().train.x
         for i, batch in enumerate(batches):
             digits = pixels[i * images : (i + 1) * images].reshape(-1)
             batch[: digits.size] = digits / np.float32(255)
     turns = cycle(batches)
-    return lambda: chain.blocks[0].forward(next(turns), images, params)
+    return lambda: sequential.blocks[0].forward(next(turns), images, params)
 
 
 def _products(network: Network, images: int, what: str) -> tuple[Callable[[], object], int]:
     """One kind of products of all convolutions but the first, which is small and has 4 channels."""
-    from siffra.engine.native.layers import Part, parts_of
+    from siffra.engine.native.layers import LayerLayout, layer_layouts
 
     make = {"outputs": _outputs, "weights": _weights, "inputs": _inputs}[what]
-    layers: list[tuple[Conv, Part]] = list(
-        zip(network.convs[1:], parts_of(network)[1:], strict=False)
+    layers: list[tuple[Conv, LayerLayout]] = list(
+        zip(network.convs[1:], layer_layouts(network)[1:], strict=False)
     )
-    calls = [make(part, images) for _, part in layers]
+    calls = [make(layout, images) for _, layout in layers]
     multiplications = sum(conv.multiplications for conv, _ in layers)
     return lambda: [call() for call in calls], multiplications
 
 
-def _outputs(part, images: int) -> Callable[[], object]:
+def _outputs(layout, images: int) -> Callable[[], object]:
     from siffra.engine.native import products
 
-    x, z = _filled(part.input, images), _filled(part.z, images)
-    kernel, at, to = _floats(part.tap.size), part.at, part.to
-    run = products.products(part.tap.together)
-    return lambda: run(x, images, part.tap, at, to, kernel, z)
+    x, z = _filled(layout.input, images), _filled(layout.z, images)
+    kernel, at, to = _floats(layout.tap.size), layout.at, layout.to
+    run = products.products(layout.tap.together)
+    return lambda: run(x, images, layout.tap, at, to, kernel, z)
 
 
-def _weights(part, images: int) -> Callable[[], object]:
+def _weights(layout, images: int) -> Callable[[], object]:
     from siffra.engine.native import products
 
-    x, du = _filled(part.input, images), _filled(part.z, images)
-    at, to = part.at, part.to
-    shards = np.zeros((_SHARDS, products.gradient_room(part.tap)), np.float32)
-    run = products.weight_gradient(part.tap.inputs, part.tap.together)
-    return lambda: run(x, images, part.tap, at, to, du, shards)
+    x, du = _filled(layout.input, images), _filled(layout.z, images)
+    at, to = layout.at, layout.to
+    shards = np.zeros((_SHARDS, products.gradient_room(layout.tap)), np.float32)
+    run = products.weight_gradient(layout.tap.inputs, layout.tap.together)
+    return lambda: run(x, images, layout.tap, at, to, du, shards)
 
 
-def _inputs(part, images: int) -> Callable[[], object]:
+def _inputs(layout, images: int) -> Callable[[], object]:
     from siffra.engine.native import products
 
-    du, dx = _filled(part.z, images), _filled(part.input, images)
-    steps = [(step, _floats(step.tap.size)) for step in part.input_gradients()]
+    du, dx = _filled(layout.z, images), _filled(layout.input, images)
+    steps = [(step, _floats(step.tap.size)) for step in layout.input_gradients()]
     return lambda: [
         products.products(step.tap.together)(du, images, step.tap, step.at, step.to, kernel, dx)
         for step, kernel in steps

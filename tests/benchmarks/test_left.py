@@ -12,7 +12,7 @@ from benchmarks.results import Results
 from benchmarks.session import Conditions
 from siffra.bench.workloads import WORKLOADS
 from siffra.engine.native.engine import NativeEngine
-from siffra.engine.native.training import InkTrainer
+from siffra.engine.native.training import SparseTrainer
 from siffra.engine.rng import epoch_orders
 
 
@@ -46,11 +46,11 @@ def test_a_dense_networks_pieces_train_it_bit_for_bit(work, digits):
     given = problem(work, dataset)
     engine = NativeEngine(1)
 
-    def trainer() -> InkTrainer:
+    def trainer() -> SparseTrainer:
         made = engine._trainer(
             given.network, given.weights, given.setting.training, dataset.train, given.seed
         )
-        assert isinstance(made, InkTrainer)
+        assert isinstance(made, SparseTrainer)
         return made
 
     whole, pieces = trainer(), trainer()

@@ -29,7 +29,7 @@ class Conv:
     Shapes are (height, width, channels). `padding` is what `same` adds at the top and left, and
     at the bottom and right (Keras' rule: the larger half comes last). Windows of `pool` x `pool`
     are pooled (1: none), or the whole map; rows and columns that fill no whole window are
-    dropped, as Keras does.
+    dropped, as Keras does. `reads_image` marks the first convolution; the others read activations.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Conv:
     pools_all: bool = False
     batch_norm: bool = False
     activation: Activation = "relu"
+    reads_image: bool = False
 
     @property
     def padding(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -267,6 +268,7 @@ def _convs(model: ConvModel, image_shape: tuple[int, int, int]) -> Iterator[Conv
             pools_all=number == last and model.global_pooling != "none",
             batch_norm=model.batch_norm,
             activation=model.activation,
+            reads_image=number == 1,
         )
         if min(conv.output) < 1:
             rows, columns = conv.positions

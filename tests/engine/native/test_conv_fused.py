@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from siffra.config import Setting
 from siffra.engine.native.conv_fused import FusedBlock
 from siffra.engine.native.conv_fused_forward import Tiles, quads_together
-from siffra.engine.native.placement import Placement
-from siffra.engine.native.sequential import Chain
+from siffra.engine.native.parameters import Parameters
+from siffra.engine.native.sequential import Sequential
 from siffra.engine.network import Conv, Network, build_network
 from siffra.engine.rng import initial_weights
 from siffra.errors import ConfigError
@@ -30,28 +30,28 @@ class Case:
 
     def __init__(self, shape: tuple[int, int, int], **knobs) -> None:
         self.network = network_of(shape, **knobs)
-        self.placement = Placement(self.network)
-        self.chain = Chain(self.network, self.placement, IMAGES)
+        self.parameters = Parameters(self.network)
+        self.sequential = Sequential(self.network, self.parameters, IMAGES)
         rng = np.random.default_rng(3)
         self.weights = {
             name: rng.integers(-2, 3, weights.shape).astype(np.float32)
             for name, weights in initial_weights(self.network, 0).items()
         }
-        self.params = self.placement.flatten(self.weights)
+        self.params = self.parameters.flatten(self.weights)
         self.images = rng.integers(0, 3, (IMAGES, *shape)).astype(np.float32)
         self.images[:, :3] = self.images[:, :, -2:] = self.images[4] = 0  # margins, and a blank
         self.images[5, 1, 1] = 1
         self.rng = rng
 
     def block(self, number: int) -> FusedBlock:
-        block = self.chain.blocks[number]
+        block = self.sequential.blocks[number]
         assert isinstance(block, FusedBlock)
         return block
 
     def filters(self, number: int, values: np.ndarray) -> np.ndarray:
         """(image, row, column, filter) of what the layer leaves, padding not counted."""
         conv = self.network.convs[number]
-        count = IMAGES * self.block(number).part.output.image
+        count = IMAGES * self.block(number).layout.output.image
         return values[:count].reshape(IMAGES, *conv.output[:2], -1)[..., : conv.filters]
 
     def kernel(self, conv: Conv) -> np.ndarray:
@@ -83,7 +83,7 @@ def numpy_forward(conv: Conv, kernel: np.ndarray, bias: np.ndarray, x: np.ndarra
 
 
 def assert_equal_to_numpy(case: Case) -> None:
-    x, own = case.images, case.chain.inputs
+    x, own = case.images, case.sequential.inputs
     own[: x.size] = x.reshape(-1)
     for number, conv in enumerate(case.network.convs):
         block, kernel = case.block(number), case.kernel(conv)
@@ -100,7 +100,7 @@ def assert_equal_to_numpy(case: Case) -> None:
             found = np.zeros_like(case.params)
             block.backward(own, count, gradient, case.params, found)
 
-            grads = case.placement.unflatten(found)
+            grads = case.parameters.unflatten(found)
             by_patch = np.einsum("nyxcij,nyxf->ijcf", expected.patches[:count], slopes[:count])
             np.testing.assert_array_equal(grads[f"{conv.name}.kernel"], by_patch)
             sums = slopes[:count].sum(axis=(0, 1, 2))
@@ -164,7 +164,9 @@ def test_tiles_cover_every_window_once_or_again_with_the_same(
 ):
     kernel_size = 3
     side = [kernel_size + (n * pool_size - 1) * strides for n in (rows, columns)]
-    conv = Conv("conv_1", (side[0], side[1], 1), kernel_size, strides, filters, pool_size)
+    conv = Conv(
+        "conv_1", (side[0], side[1], 1), kernel_size, strides, filters, pool_size, reads_image=True
+    )
     tiles = Tiles.of(conv)
 
     assert conv.output[:2] == (rows, columns)

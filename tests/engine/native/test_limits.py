@@ -11,11 +11,11 @@ from siffra.engine.native.conv import LANES
 from siffra.engine.native.conv_fused import is_fused
 from siffra.engine.native.conv_fused_forward import DEAD
 from siffra.engine.native.engine import NativeEngine
-from siffra.engine.native.layers import parts_of
+from siffra.engine.native.layers import layer_layouts
 from siffra.engine.native.limits import EXACT, number_type
 from siffra.engine.native.simd import load
 from siffra.engine.native.simd_math import load_numbers, store
-from siffra.engine.native.sparse import _TURNED, Turned, ink_of, pixel_type
+from siffra.engine.native.sparse import _COLUMN, SparseColumns, SparseRows, index_type
 from siffra.engine.network import Conv, build_network
 from siffra.engine.torch.engine import TorchEngine
 from siffra.errors import ConfigError
@@ -129,21 +129,24 @@ def test_augmented_images_whose_floats_lanes_cannot_number_are_refused():
 
 
 @pytest.mark.parametrize(("pixels", "kind"), [(65_536, np.uint16), (65_537, np.uint32)])
-def test_ink_at_the_last_pixel_is_found_there(pixels, kind):
+def test_a_sparse_row_holds_its_last_pixel(pixels, kind):
     images = np.zeros((2, pixels), np.uint8)
     images[1, -1] = 7
 
-    ink = ink_of(images)
+    rows = SparseRows.of(images)
 
-    assert ink.pixel.dtype == pixel_type(pixels) == kind
-    assert ink.pixel[0] == pixels - 1
+    assert rows.indices.dtype == index_type(pixels) == kind
+    assert rows.indices[0] == pixels - 1
 
 
 def test_what_is_fixed_by_what_may_be_built_holds_all_there_is():
-    assert np.iinfo(Turned.room(ink_of(np.ones((1, 4), np.uint8))).image.dtype).max >= _TURNED - 1
+    assert (
+        np.iinfo(SparseColumns.room_for(SparseRows.of(np.ones((1, 4), np.uint8))).rows.dtype).max
+        >= _COLUMN - 1
+    )
     for pool in (1, 2, 3):
         knobs = {"model": "conv", "kernel_size": 3, "filters": 2, "pool_size": pool}
         network = build_network(Setting.from_knobs(knobs).model, (12, 12, 1), 2)
-        conv, part = network.layers[0], parts_of(network)[0]
+        conv, layout = network.layers[0], layer_layouts(network)[0]
         assert isinstance(conv, Conv)
-        assert is_fused(conv, part) == (pool**2 <= 4 < DEAD)
+        assert is_fused(conv, layout) == (pool**2 <= 4 < DEAD)

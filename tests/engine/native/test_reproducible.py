@@ -95,8 +95,8 @@ def test_the_cases_take_every_way_through_the_engine():
         shards = len(trainer._work) if isinstance(trainer, StackTrainer) else 1
         ways.add((type(trainer).__name__, shards, setting.training.momentum > 0))
 
-    on_ink = {("InkTrainer", shards, keeps) for shards in (1, 2) for keeps in (False, True)}
-    assert on_ink < ways
+    sparse = {("SparseTrainer", shards, keeps) for shards in (1, 2) for keeps in (False, True)}
+    assert sparse < ways
     assert {("DenseTrainer", 1, False), ("DenseTrainer", 2, False)} < ways
     assert "BlockTrainer" in {name for name, *_ in ways}
 

@@ -5,8 +5,8 @@ import pytest
 
 from siffra.config import Setting
 from siffra.data.shifts import warp
-from siffra.engine.native.gather import PIXEL, Places
-from siffra.engine.native.placement import Placement
+from siffra.engine.native.gather import PIXEL, InputLayout
+from siffra.engine.native.parameters import Parameters
 from siffra.engine.native.warp import gather_warped
 from siffra.engine.network import build_network
 from siffra.engine.rng import epoch_maps
@@ -22,10 +22,10 @@ def warped(x, maps, order):
     network = build_network(
         Setting.from_knobs({"model": "conv", "kernel_size": 3}).model, x.shape[1:], 10
     )
-    grid = Placement(network).parts[0].input
+    grid = Parameters(network).layouts[0].input
     out = grid.batch(len(order))
     scale = PIXEL if x.dtype == np.uint8 else np.float32(1)
-    gather_warped(x, order, maps, scale, Places.of(network, grid), out)
+    gather_warped(x, order, maps, scale, InputLayout.of(network, grid), out)
     return out[: len(order) * grid.image].reshape(len(order), *x.shape[1:])
 
 

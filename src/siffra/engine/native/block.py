@@ -4,18 +4,18 @@ import abc
 
 import numpy as np
 
-from siffra.engine.native.layers import Part
+from siffra.engine.native.layers import LayerLayout
 
 
 class Block(abc.ABC):
     """One layer over batches.
 
-    Activations are flat and lie as the part's grids say; an array for a part's outputs is also
-    the next part's input. What a method returns is a buffer that the next call overwrites.
+    Activations are flat and lie as the layout's grids say; an array for a layout's outputs is also
+    the next layout's input. What a method returns is a buffer that the next call overwrites.
     """
 
-    def __init__(self, part: Part) -> None:
-        self.part = part
+    def __init__(self, layout: LayerLayout) -> None:
+        self.layout = layout
 
     @abc.abstractmethod
     def predict(self, x: np.ndarray, images: int, params: np.ndarray) -> np.ndarray:

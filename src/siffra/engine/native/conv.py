@@ -27,6 +27,11 @@ def padded(channels: int) -> int:
     return -(-channels // LANES) * LANES
 
 
+def stored_channels(conv: Conv) -> int:
+    """Channels of its input in memory: all but the image's own are padded."""
+    return conv.input[2] if conv.reads_image else padded(conv.input[2])
+
+
 class Shape(NamedTuple):
     """The sizes a kernel needs, in floats unless said.
 
@@ -43,10 +48,9 @@ class Shape(NamedTuple):
 
     @classmethod
     def of(cls, conv: Conv) -> "Shape":
-        """The shape of `conv`; all but the image's own channels are padded."""
-        height, width, channels = conv.input
-        if conv.name != "conv_1":
-            channels = padded(channels)
+        """The shape of `conv`."""
+        height, width, _ = conv.input
+        channels = stored_channels(conv)
         rows, columns, filters = conv.output
         return cls(
             image=height * width * channels,

@@ -74,7 +74,7 @@ class Tiles(NamedTuple):
         y, x = y.reshape(-1, count), x.reshape(-1, count)
         spans = [y.min(1), y.max(1) + down, x.min(1), x.max(1) + along]
         # Of activations little is blank, and a stride that skips pixels leaves little to skip.
-        has_gain = conv.name == "conv_1" and conv.strides == 1
+        has_gain = conv.reads_image and conv.strides == 1
         return cls(
             corners=y * down_by + x * right_by,
             right=along * right_by,

@@ -13,7 +13,7 @@ from numba import njit, prange, types
 
 from siffra.engine.native.conv import LANES, Shape, step
 from siffra.engine.native.conv_fused_forward import DEAD
-from siffra.engine.native.grid import zeros_on_lines
+from siffra.engine.native.grid import aligned_zeros
 from siffra.engine.native.limits import number_type
 from siffra.engine.native.simd import (
     WIDE,
@@ -130,9 +130,9 @@ class Room(NamedTuple):
         windows = shards, shape.windows * shape.filters
         places = number_type(patches.sheet_floats, "floats of a sheet", np.int32)
         return cls(
-            zeros_on_lines((shards, whole * patches.filter_floats)),
-            zeros_on_lines((shards, shape.filters)),
-            zeros_on_lines((shards, patches.sheet_floats)),
+            aligned_zeros((shards, whole * patches.filter_floats)),
+            aligned_zeros((shards, shape.filters)),
+            aligned_zeros((shards, patches.sheet_floats)),
             np.zeros(windows, np.float32),
             np.zeros(windows, places),
         )

@@ -16,19 +16,17 @@ from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.governor import Governor, ThreadGovernor
 from siffra.engine.native.block_training import BlockTrainer
-from siffra.engine.native.grid import zeros_on_lines
-from siffra.engine.native.layout import Layout, is_stack
-from siffra.engine.native.placement import Placement
+from siffra.engine.native.grid import aligned_zeros
+from siffra.engine.native.parameters import Parameters, is_stack
 from siffra.engine.native.precompile import prepare_all
-from siffra.engine.native.prediction import StackPredictor
-from siffra.engine.native.sequential import ChainPredictor
-from siffra.engine.native.sparse import Ink, ink_of, is_sparse
+from siffra.engine.native.prediction import make_predictor
+from siffra.engine.native.sparse import SparseRows, is_sparse
 from siffra.engine.native.training import (
     DenseTrainer,
-    InkTrainer,
     Memory,
+    SparseTrainer,
     Trainer,
-    is_plain_descent,
+    is_plain_sgd,
 )
 from siffra.engine.network import Network, build_network
 from siffra.engine.process import hold_blas
@@ -58,9 +56,9 @@ class NativeEngine(Engine):
         is_users = most != config.NUMBA_DEFAULT_NUM_THREADS
         self.threads = threads or (most if is_users else min(most, available_cores()))
         self.governor: Governor = ThreadGovernor(self.threads)
-        # The lists of the images trained last: a lab trains on the same ones again and again.
+        # The sparse rows of the images trained last: a lab trains on the same ones again and again.
         # One pair, so that two threads that train on different images never mix them up.
-        self._listed: tuple[Images, Ink] | None = None
+        self._sparse: tuple[Images, SparseRows] | None = None
 
     def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
         """Compile, or load from the cache on disk, what training and scoring need.
@@ -135,11 +133,11 @@ class NativeEngine(Engine):
         for epoch, order in enumerate(training_orders(training, len(dataset.train), seed), start=1):
             with self.hold_threads():
                 started = time.perf_counter()
-                loss, hits = trainer.epoch(order)
+                loss, correct = trainer.epoch(order)
                 seconds = time.perf_counter() - started
             fitted.take(trainer)
             images = len(order)
-            on_epoch(EpochEnd(epoch, loss / images, hits / images, seconds), fitted)
+            on_epoch(EpochEnd(epoch, loss / images, correct / images, seconds), fitted)
         return fitted, trainer.memory
 
     def load(
@@ -165,15 +163,15 @@ class NativeEngine(Engine):
         seed: int,
     ) -> Trainer:
         pieces = self.governor.work()
-        if not (is_stack(network) and is_plain_descent(training)):
+        if not (is_stack(network) and is_plain_sgd(training)):
             return BlockTrainer(network, weights, training, images, seed, pieces)
         rows = images.x.reshape(len(images.x), -1)
         if not is_sparse(rows):
             return DenseTrainer(network, weights, training, images, pieces)
-        listed = self._listed
-        if listed is None or listed[0] is not images:
-            self._listed = listed = images, ink_of(rows)
-        return InkTrainer(network, weights, training, images, pieces, listed[1])
+        known = self._sparse
+        if known is None or known[0] is not images:
+            self._sparse = known = images, SparseRows.of(rows)
+        return SparseTrainer(network, weights, training, images, pieces, known[1])
 
     @contextmanager
     def hold_threads(self) -> Iterator[None]:
@@ -195,25 +193,21 @@ class NativeFitted(Fitted):
     ) -> None:
         """Predict with those of a trainer, or with `weights` by name."""
         self._engine, self._turn = engine, threading.Lock()
-        self._layout = Layout(network) if is_stack(network) else Placement(network)
-        self._params = zeros_on_lines((self._layout.size,))
-        if isinstance(self._layout, Layout):
-            self._predictor = StackPredictor(network, self._layout, self._params, engine.governor)
-        else:
-            self._predictor = ChainPredictor(
-                network, self._layout, self._params, engine.governor.work()
-            )
+        self._parameters = Parameters(network, as_stack=is_stack(network))
+        self._params = aligned_zeros((self._parameters.size,))
+        self._predictor = make_predictor(network, self._parameters, self._params, engine.governor)
         if isinstance(weights, Trainer):
             self.take(weights)
         else:
-            self._params[:] = self._layout.flatten(weights)
+            self._params[:] = self._parameters.flatten(weights)
 
     def take(self, trainer: Trainer) -> None:
         """Go on with the parameters that `trainer` has now."""
-        if type(trainer.layout) is type(self._layout):
+        if trainer.parameters.as_stack == self._parameters.as_stack:
             self._params[:] = trainer.averaged
         else:
-            self._params[:] = self._layout.flatten(trainer.layout.unflatten(trainer.averaged))
+            weights = trainer.parameters.unflatten(trainer.averaged)
+            self._params[:] = self._parameters.flatten(weights)
 
     def prepare(self, images: np.ndarray) -> None:
         """Compile, or load, what predicting these images needs."""
@@ -226,9 +220,7 @@ class NativeFitted(Fitted):
             return self._predictor.predict(_as_rows(images))
 
     def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
-        """See `Fitted.keep`: the lists of a dense network's images are made once."""
-        if isinstance(self._predictor, ChainPredictor):
-            return super().keep(images)
+        """See `Fitted.keep`."""
         with self._at_work():
             predict = self._predictor.keep(_as_rows(images))
 
@@ -240,7 +232,7 @@ class NativeFitted(Fitted):
 
     def weights(self) -> dict[str, np.ndarray]:
         """See `Fitted.weights`."""
-        return self._layout.unflatten(self._params)
+        return self._parameters.unflatten(self._params)
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:

@@ -54,10 +54,10 @@ class Grid:
 
     def batch(self, images: int, slack: int = 4 * LANES) -> np.ndarray:
         """Zeros for a batch, and `slack` floats: kernels read whole vectors past the end."""
-        return zeros_on_lines((-(-images // GROUP) * GROUP * self.image + slack,))
+        return aligned_zeros((-(-images // GROUP) * GROUP * self.image + slack,))
 
 
-def zeros_on_lines(shape: tuple[int, ...]) -> np.ndarray:
+def aligned_zeros(shape: tuple[int, ...]) -> np.ndarray:
     """Float32 zeros that start with a line of the cache, so that whole vectors lie in one each."""
     line = 64  # bytes
     size = 4 * math.prod(shape)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from siffra.config.model import Activation
-from siffra.engine.native.conv import LANES, padded
+from siffra.engine.native.conv import LANES, padded, stored_channels
 from siffra.engine.native.grid import Grid, in_group
 from siffra.engine.native.products import Tap
 from siffra.engine.network import Conv, Dense, Network
@@ -19,7 +19,7 @@ _NARROW = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LayerLayout:
     """One layer of a network: what it reads, where it is applied, what it leaves.
 
     `input` and `output` are grids of activations, `z` is that of the products, with a border as
@@ -136,7 +136,7 @@ class Part:
         blocks = matrix.reshape(len(matrix), -1, LANES)
         return blocks.transpose(1, 0, 2).reshape(-1)
 
-    def kernel_places(self, channels: np.ndarray, filters: int) -> np.ndarray:
+    def kernel_offsets(self, channels: np.ndarray, filters: int) -> np.ndarray:
         """Where Keras' (row, column, channel, filter) are in the flat kernel.
 
         `channels` are those of the input grid's channels that are no padding.
@@ -186,36 +186,43 @@ def _phases(side: int, before: int, kernel_size: int, strides: int) -> Iterator[
         yield _Phase(own, taps, last - (taps.size - 1))
 
 
-def parts_of(network: Network) -> list[Part]:
-    """The layers of `network`, from the image on."""
-    parts: list[Part] = []
+def layer_layouts(network: Network, *, as_stack: bool = False) -> list[LayerLayout]:
+    """The layouts of the layers of `network`, from the image on.
+
+    `as_stack`: all are dense; kernels are matrices whose inputs and units are whole vectors.
+    """
+    layouts: list[LayerLayout] = []
     layers = network.layers
     for layer, following in zip(layers, (*layers[1:], None), strict=True):
-        first = not parts
+        first = not layouts
         if isinstance(layer, Conv):
-            parts.append(_conv_part(layer, following, first=first))
+            layouts.append(_conv_layout(layer, following))
         else:
-            channels = layer.inputs if first else parts[-1].output.image
-            parts.append(_dense_part(layer, channels))
-    return parts
+            channels = layer.inputs if first else layouts[-1].output.image
+            layouts.append(
+                _dense_layout(
+                    layer,
+                    channels=padded(channels) if as_stack else channels,
+                    by_matrix=as_stack or padded(layer.units) > _NARROW,
+                )
+            )
+    return layouts
 
 
-def _conv_part(conv: Conv, following: Conv | Dense | None, *, first: bool) -> Part:
+def _conv_layout(conv: Conv, following: Conv | Dense | None) -> LayerLayout:
     rows, columns = conv.positions
-    height, width, channels = conv.input
+    height, width, _ = conv.input
     (top, bottom), (left, right) = conv.padding
     down = _reach(height, conv.padding[0][0], conv, rows)
     across = _reach(width, conv.padding[1][0], conv, columns)
     filters = padded(conv.filters)
     out_rows, out_columns, _ = conv.output
     border = following.padding if isinstance(following, Conv) else ((0, 0), (0, 0))
-    return Part(
+    return LayerLayout(
         name=conv.name,
         inputs=conv.fans[0],
         outputs=conv.filters,
-        input=Grid(
-            height, width, channels if first else padded(channels), top, bottom, left, right
-        ),
+        input=Grid(height, width, stored_channels(conv), top, bottom, left, right),
         z=Grid(rows, columns, filters, *down, *across),
         output=Grid(out_rows, out_columns, filters, *border[0], *border[1]),
         kernel_size=conv.kernel_size,
@@ -229,9 +236,9 @@ def _conv_part(conv: Conv, following: Conv | Dense | None, *, first: bool) -> Pa
     )
 
 
-def _dense_part(dense: Dense, channels: int) -> Part:
+def _dense_layout(dense: Dense, *, channels: int, by_matrix: bool) -> LayerLayout:
     units = Grid(1, 1, padded(dense.units))
-    return Part(
+    return LayerLayout(
         name=dense.name,
         inputs=dense.inputs,
         outputs=dense.units,
@@ -245,7 +252,7 @@ def _dense_part(dense: Dense, channels: int) -> Part:
         largest=True,
         activation=dense.activation,
         batch_norm=dense.batch_norm,
-        by_matrix=padded(dense.units) > _NARROW,
+        by_matrix=by_matrix,
     )
 
 

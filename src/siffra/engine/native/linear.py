@@ -7,8 +7,8 @@ import numpy as np
 from numba import prange
 
 from siffra.engine.native import products
-from siffra.engine.native.grid import GROUP, zeros_on_lines
-from siffra.engine.native.layers import InputGradient, Part
+from siffra.engine.native.grid import GROUP, aligned_zeros
+from siffra.engine.native.layers import InputGradient, LayerLayout
 from siffra.engine.native.limits import check_count
 from siffra.system.jit import parallel
 
@@ -21,7 +21,7 @@ _MATRIX_SHARDS = 2
 class Linear(abc.ABC):
     """From inputs and a kernel to z, for batches of at most `images` images.
 
-    Arrays are flat and lie as the part's grids say; `dz` as z does.
+    Arrays are flat and lie as the layout's grids say; `dz` as z does.
     """
 
     @abc.abstractmethod
@@ -39,17 +39,17 @@ class Linear(abc.ABC):
         """Fill `dx` with the gradient of the inputs; its border stays as it is."""
 
 
-def make_linear(part: Part, images: int) -> Linear:
-    """What multiplies for `part`."""
-    return MatrixLinear(part, images) if part.by_matrix else ConvLinear(part, images)
+def make_linear(layout: LayerLayout, images: int) -> Linear:
+    """What multiplies for `layout`."""
+    return MatrixLinear(layout, images) if layout.by_matrix else ConvLinear(layout, images)
 
 
 class ConvLinear(Linear):
     """A convolution or a narrow dense layer, by siffra's own kernels."""
 
-    def __init__(self, part: Part, images: int) -> None:
-        self._part, self._images = part, images
-        self._tap, self._at, self._to = part.tap, part.at, part.to
+    def __init__(self, layout: LayerLayout, images: int) -> None:
+        self._layout, self._images = layout, images
+        self._tap, self._at, self._to = layout.tap, layout.at, layout.to
 
     def forward(self, x: np.ndarray, images: int, kernel: np.ndarray, z: np.ndarray) -> None:
         """See `Linear`."""
@@ -77,26 +77,26 @@ class ConvLinear(Linear):
     @cached_property
     def _shards(self) -> np.ndarray:
         shards = min(_CONV_SHARDS, self._images)
-        return zeros_on_lines((shards, products.gradient_room(self._tap)))
+        return aligned_zeros((shards, products.gradient_room(self._tap)))
 
     @cached_property
     def _reaches_all(self) -> bool:
         """Whether every pixel of the input takes part in some product."""
         reached = sum(step.to.size for step, _ in self._backward)
-        return reached == GROUP * self._part.input.pixels.size
+        return reached == GROUP * self._layout.input.pixels.size
 
     @cached_property
     def _backward(self) -> list[tuple[InputGradient, np.ndarray]]:
         """The products of a backward pass, and room for the kernel of each."""
-        steps = self._part.input_gradients()
-        return [(step, zeros_on_lines((step.places.size,))) for step in steps]
+        steps = self._layout.input_gradients()
+        return [(step, aligned_zeros((step.places.size,))) for step in steps]
 
 
 class MatrixLinear(Linear):
     """A wide dense layer, by BLAS; its kernel is the matrix (inputs, outputs), row by row."""
 
-    def __init__(self, part: Part, images: int) -> None:
-        self._inputs, self._units = part.input.image, part.z.channels
+    def __init__(self, layout: LayerLayout, images: int) -> None:
+        self._inputs, self._units = layout.input.image, layout.z.channels
         check_count(self._inputs, "inputs of a dense layer", np.iinfo(np.int32).max)
         self._count = min(_MATRIX_SHARDS, images)
 

@@ -1,4 +1,4 @@
-"""How the weights go down their gradient: one class an optimizer, all of them in place.
+"""How the weights are updated: one class an optimizer, all of them in place.
 
 Each is made once for a training and then called step by step with that step's learning rate.
 Kernels here work on flat arrays and allocate nothing.
@@ -12,9 +12,9 @@ from typing import final
 import numpy as np
 
 from siffra.config import Training
-from siffra.engine.native.grid import zeros_on_lines
-from siffra.engine.native.layers import Part
-from siffra.engine.native.placement import Placement
+from siffra.engine.native.grid import aligned_zeros
+from siffra.engine.native.layers import LayerLayout
+from siffra.engine.native.parameters import Parameters
 from siffra.system.jit import compiled
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
@@ -36,9 +36,9 @@ class Optimizer(abc.ABC):
 
     memory: Mapping[str, np.ndarray]
 
-    def __init__(self, training: Training, placement: Placement) -> None:
+    def __init__(self, training: Training, parameters: Parameters) -> None:
         self._decay = training.weight_decay
-        self._kernels = [place.kernel for place in placement.places]
+        self._kernels = [slices.kernel for slices in parameters.slices]
         self._momentum = np.float32(training.momentum)
 
     def step(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
@@ -47,18 +47,18 @@ class Optimizer(abc.ABC):
         if self._decay:
             for kernel in self._kernels:
                 params[kernel] *= np.float32(1 - rate * self._decay)
-        self._descend(params, grads, rate)
+        self._update(params, grads, rate)
 
     def _hold(self, params: np.ndarray) -> None:  # noqa: B027  most have nothing to do here
         """What is to be done to the weights themselves before a step."""
 
     @abc.abstractmethod
-    def _descend(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
+    def _update(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
         """The step itself."""
 
 
-def make_optimizer(training: Training, placement: Placement) -> Optimizer:
-    """The optimizer that `training` names, for parameters placed so."""
+def make_optimizer(training: Training, parameters: Parameters) -> Optimizer:
+    """The optimizer that `training` names, for parameters laid out so."""
     kinds: dict[str, type[Optimizer]] = {
         "sgd": Momentum,
         "momentum": Momentum,
@@ -67,19 +67,19 @@ def make_optimizer(training: Training, placement: Placement) -> Optimizer:
         "adamw": Adam,
         "muon": Muon,
     }
-    return kinds[training.optimizer](training, placement)
+    return kinds[training.optimizer](training, parameters)
 
 
 @final
 class Momentum(Optimizer):
     """Keras' SGD: v = momentum * v - rate * g; w = w + v. Without momentum, plain SGD."""
 
-    def __init__(self, training: Training, placement: Placement) -> None:
-        super().__init__(training, placement)
-        self._velocity = zeros_on_lines((placement.trained,))
+    def __init__(self, training: Training, parameters: Parameters) -> None:
+        super().__init__(training, parameters)
+        self._velocity = aligned_zeros((parameters.trained,))
         self.memory = {"velocity": self._velocity}
 
-    def _descend(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
+    def _update(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
         momentum(params, grads, self._velocity, self._momentum, np.float32(rate))
 
 
@@ -87,12 +87,12 @@ class Momentum(Optimizer):
 class Nesterov(Optimizer):
     """Keras' SGD with `nesterov`: v = momentum * v - rate * g; w = w + momentum * v - rate * g."""
 
-    def __init__(self, training: Training, placement: Placement) -> None:
-        super().__init__(training, placement)
-        self._velocity = zeros_on_lines((placement.trained,))
+    def __init__(self, training: Training, parameters: Parameters) -> None:
+        super().__init__(training, parameters)
+        self._velocity = aligned_zeros((parameters.trained,))
         self.memory = {"velocity": self._velocity}
 
-    def _descend(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
+    def _update(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
         nesterov(params, grads, self._velocity, self._momentum, np.float32(rate))
 
 
@@ -100,10 +100,10 @@ class Nesterov(Optimizer):
 class Adam(Optimizer):
     """Kingma & Ba 2015, algorithm 1."""
 
-    def __init__(self, training: Training, placement: Placement) -> None:
-        super().__init__(training, placement)
-        self._first = zeros_on_lines((placement.trained,))
-        self._second = zeros_on_lines((placement.trained,))
+    def __init__(self, training: Training, parameters: Parameters) -> None:
+        super().__init__(training, parameters)
+        self._first = aligned_zeros((parameters.trained,))
+        self._second = aligned_zeros((parameters.trained,))
         self._steps = np.zeros((), np.int64)
         self.memory = {
             "first": self._first,
@@ -111,7 +111,7 @@ class Adam(Optimizer):
             "steps_of_moments": self._steps,
         }
 
-    def _descend(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
+    def _update(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
         self._steps += 1
         steps = int(self._steps)
         first = np.float32(rate / (1 - _BETA_1**steps))
@@ -130,11 +130,11 @@ class Muon(Optimizer):
     the fixed size is that of Jordan's speed runs on CIFAR-10.
     """
 
-    def __init__(self, training: Training, placement: Placement) -> None:
-        super().__init__(training, placement)
-        hidden = zip(placement.parts[:-1], placement.places[:-1], strict=True)
-        self._hidden = [_Hidden(part, place.kernel) for part, place in hidden]
-        self._velocity = zeros_on_lines((placement.trained,))
+    def __init__(self, training: Training, parameters: Parameters) -> None:
+        super().__init__(training, parameters)
+        hidden = zip(parameters.layouts[:-1], parameters.slices[:-1], strict=True)
+        self._hidden = [_Hidden(layout, slices.kernel) for layout, slices in hidden]
+        self._velocity = aligned_zeros((parameters.trained,))
         buffers = {f"buffer_{number}": layer.buffer for number, layer in enumerate(self._hidden)}
         self.memory = {"velocity": self._velocity, **buffers}
 
@@ -142,7 +142,7 @@ class Muon(Optimizer):
         for layer in self._hidden:
             layer.hold(params)
 
-    def _descend(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
+    def _update(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
         for layer in self._hidden:
             layer.step(params, grads, self._momentum, rate)
         nesterov(params, grads, self._velocity, np.float32(_MUON_OTHERS), np.float32(rate))
@@ -151,15 +151,15 @@ class Muon(Optimizer):
 class _Hidden:
     """A kernel that Muon trains, seen as a matrix."""
 
-    def __init__(self, part: Part, kernel: slice) -> None:
-        self._part, self._kernel = part, kernel
-        self._size = math.sqrt(part.outputs)
-        self._stretch = math.sqrt(max(1.0, part.outputs / part.inputs))
-        self.buffer = np.zeros_like(part.as_matrix(np.zeros(part.tap.size, np.float32)))
+    def __init__(self, layout: LayerLayout, kernel: slice) -> None:
+        self._layout, self._kernel = layout, kernel
+        self._size = math.sqrt(layout.outputs)
+        self._stretch = math.sqrt(max(1.0, layout.outputs / layout.inputs))
+        self.buffer = np.zeros_like(layout.as_matrix(np.zeros(layout.tap.size, np.float32)))
 
     def hold(self, params: np.ndarray) -> None:
         """Bring a kernel that is followed by a batch norm back to its size."""
-        if self._part.batch_norm:
+        if self._layout.batch_norm:
             weights = params[self._kernel]
             weights *= np.float32(self._size / np.linalg.norm(weights))
 
@@ -167,11 +167,11 @@ class _Hidden:
         self, params: np.ndarray, grads: np.ndarray, momentum: np.float32, rate: float
     ) -> None:
         """One step, which leaves no gradient of this kernel for others."""
-        gradient = self._part.as_matrix(grads[self._kernel])
+        gradient = self._layout.as_matrix(grads[self._kernel])
         self.buffer[:] = momentum * self.buffer + gradient
         turn = orthogonal(gradient + momentum * self.buffer)
         turn *= np.float32(rate * self._stretch)
-        params[self._kernel] -= self._part.as_kernel(turn)
+        params[self._kernel] -= self._layout.as_kernel(turn)
         grads[self._kernel] = 0
 
 

@@ -224,38 +224,3 @@ def column_sums(rows, count, out):
     for i in range(count):
         for c in range(out.size):
             out[c] += rows[i, c]
-
-
-@parallel
-def cross_entropy(z, classes, bias, labels, smoothing, du, losses, hits):
-    """Losses in nats and right answers of logits z + bias, and the mean loss's gradient in `du`.
-
-    An answer that is not a number is never right.
-
-    A label stands for a share 1 - smoothing, and every class for its part of the rest: Szegedy
-    et al. 2016, section 7. z and `du` are flat (image, channel), channels from `bias`.
-    """
-    channels, images = bias.size, labels.size
-    other = smoothing / classes
-    for image in prange(images):
-        start = image * channels
-        top, best = np.float64(-np.inf), 0
-        for c in range(classes):
-            u = np.float64(z[start + c]) + bias[c]
-            # The first NaN stays on top, as in NumPy's argmax.
-            if not (u <= top or math.isnan(top)):
-                top, best = u, c
-        total, mean = 0.0, 0.0
-        for c in range(classes):
-            u = np.float64(z[start + c]) + bias[c]
-            power = math.exp(u - top)
-            du[start + c] = power
-            total += power
-            mean += u / classes
-        log_total = math.log(total) + top
-        own = np.float64(z[start + labels[image]]) + bias[labels[image]]
-        losses[image] = log_total - (1 - smoothing) * own - smoothing * mean
-        hits[image] = best == labels[image] and not math.isnan(top)
-        for c in range(classes):
-            target = other + (1 - smoothing) * (labels[image] == c)
-            du[start + c] = (du[start + c] / total - target) / images

@@ -1,16 +1,20 @@
-"""Class probabilities from a plain stack of dense layers; all that it needs is allocated once."""
+"""Class probabilities from a network's parameters; what that needs is allocated once."""
 
+import abc
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from siffra.engine.governor import Governor, shared_out
-from siffra.engine.native import dense, sparse
-from siffra.engine.native.gather import scale_of
-from siffra.engine.native.grid import zeros_on_lines
-from siffra.engine.native.layout import Layout
+from siffra.engine.governor import Governor, Pieces, shared_out
+from siffra.engine.native import dense_predict
+from siffra.engine.native.dense import Stack
+from siffra.engine.native.gather import gather, scale_of
+from siffra.engine.native.grid import aligned_zeros
+from siffra.engine.native.parameters import Parameters
+from siffra.engine.native.sequential import Sequential
+from siffra.engine.native.sparse import index_type, is_sparse
 from siffra.engine.network import Network
 
 _SHARDS = 8
@@ -19,103 +23,169 @@ _ROWS = 64
 _CHUNK = _SHARDS * _ROWS
 
 
-class _Lists(NamedTuple):
-    """The ink of a chunk of images, as `dense.list_shards` fills it: a row for each shard."""
-
-    start: np.ndarray
-    pixel: np.ndarray
-    value: np.ndarray
-
-    def copy(self) -> "_Lists":
-        """What is used of them."""
-        used = int(self.start.max()) + 1
-        return _Lists(self.start.copy(), self.pixel[:, :used].copy(), self.value[:, :used].copy())
-
-
-class StackPredictor:
+class Predictor(abc.ABC):
     """Predicts with the `params` that it is given, which may still be in training.
 
-    Of `governor` it has times of its own for images that are listed first and for those that are.
+    Images are (n, pixels), uint8 or float32.
+    """
+
+    @abc.abstractmethod
+    def prepare(self, images: np.ndarray) -> None:
+        """Compile what `predict` takes for `images`."""
+
+    @abc.abstractmethod
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Class probabilities, (n, classes) float32."""
+
+    @abc.abstractmethod
+    def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
+        """`predict` of these images, again and again; what can be done once is done here."""
+
+
+def make_predictor(
+    network: Network, parameters: Parameters, params: np.ndarray, governor: Governor
+) -> Predictor:
+    """The predictor for parameters of this layout."""
+    if parameters.as_stack:
+        return StackPredictor(network, parameters, params, governor)
+    return SequentialPredictor(network, parameters, params, governor.work())
+
+
+class _Rows(NamedTuple):
+    """The sparse rows of a chunk of images, as `fill_shards` makes them: a row for each shard."""
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    data: np.ndarray
+
+    def copy(self) -> "_Rows":
+        """What is used of them."""
+        used = int(self.indptr.max()) + 1
+        return _Rows(self.indptr.copy(), self.indices[:, :used].copy(), self.data[:, :used].copy())
+
+
+class StackPredictor(Predictor):
+    """Predicts with a plain stack of dense layers.
+
+    Of `governor` it has times of its own for images whose sparse rows are made first, and for
+    those that have them.
     """
 
     def __init__(
-        self, network: Network, layout: Layout, params: np.ndarray, governor: Governor
+        self, network: Network, parameters: Parameters, params: np.ndarray, governor: Governor
     ) -> None:
-        self._params = params
-        self._pieces, self._pieces_listed = governor.work(), governor.work()
+        stack = Stack.of(parameters)
+        self._params, self._layers = params, stack.layers
+        self._pieces, self._pieces_kept = governor.work(), governor.work()
         self._classes = network.classes
-        self._layers = layout.stack.layers
         features = network.denses[0].inputs
-        self._work = zeros_on_lines((_SHARDS, layout.stack.workspace(_ROWS)))
-        self._rows = zeros_on_lines((_SHARDS, _ROWS * int(self._layers[0, 0])))
-        pixel = np.zeros((_SHARDS, _ROWS * features + 1), sparse.pixel_type(features))
-        start = np.zeros((_SHARDS, _ROWS, 2), np.int64)
-        self._lists = _Lists(start, pixel, np.zeros(pixel.shape, np.float32))
-        self._whole, self._order = np.array([0, features]), np.arange(_ROWS)
+        self._work = aligned_zeros((_SHARDS, stack.workspace(_ROWS)))
+        self._x = aligned_zeros((_SHARDS, _ROWS * int(self._layers[0, 0])))
+        indices = np.zeros((_SHARDS, _ROWS * features + 1), index_type(features))
+        indptr = np.zeros((_SHARDS, _ROWS, 2), np.int64)
+        self._rows = _Rows(indptr, indices, np.zeros(indices.shape, np.float32))
+        self._bounds, self._order = np.array([0, features]), np.arange(_ROWS)
 
     def prepare(self, images: np.ndarray) -> None:
-        """Compile what `predict` takes for `images`: one of them goes the way of them all."""
-        if _are_listed(images):
-            self._predict_listed(images[:1])
-        else:
-            self._predict_rows(images[:1])
+        """See `Predictor`: one of the images goes the way of them all."""
+        self._predict(images[:1], _are_sparse(images))
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Class probabilities, (n, classes) float32, of (n, pixels) images."""
-        if not _are_listed(images):
-            return self._predict_rows(images)
-        return self._predict_listed(images)
+        """See `Predictor`."""
+        return self._predict(images, _are_sparse(images))
 
     def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
-        """`predict` of these images, again and again.
-
-        Making their lists takes several times as long as the prediction: it is done here.
-        """
-        if not _are_listed(images):
-            return partial(self._predict_rows, images)
+        """See `Predictor`: making sparse rows takes several times as long as the prediction."""
+        if not _are_sparse(images):
+            return partial(self._predict, images, False)
         kept = []
         for _, first, last in shared_out(self._pieces, len(images), _CHUNK):
             starts = range(first, last, _CHUNK)
-            kept.extend(self._listed(images, start).copy() for start in starts)
+            kept.extend(self._rows_of(images, start).copy() for start in starts)
         return partial(self._predict_kept, kept, images)
 
-    def _predict_rows(self, images: np.ndarray) -> np.ndarray:
+    def _predict(self, images: np.ndarray, sparsely: bool) -> np.ndarray:
         out = np.empty((len(images), self._classes), np.float32)
-        scale = scale_of(images)
-        order = np.arange(len(images))
+        scale, order = scale_of(images), np.arange(len(images))
         for _, first, last in shared_out(self._pieces, len(images), _CHUNK):
-            dense.predict(
-                images[first:last], order, scale, self._params, self._layers, self._rows,
-                self._work, out[first:last],
-            )  # fmt: skip
+            if sparsely:
+                for start in range(first, last, _CHUNK):
+                    self._predict_chunk(self._rows_of(images, start), scale, out, start)
+            else:
+                dense_predict.predict(
+                    images[first:last], order, scale, self._params, self._layers, self._x,
+                    self._work, out[first:last],
+                )  # fmt: skip
         return out
 
-    def _predict_listed(self, images: np.ndarray) -> np.ndarray:
+    def _predict_kept(self, kept: Sequence[_Rows], images: np.ndarray) -> np.ndarray:
         out = np.empty((len(images), self._classes), np.float32)
-        for _, first, last in shared_out(self._pieces, len(images), _CHUNK):
-            for start in range(first, last, _CHUNK):
-                self._predict_chunk(self._listed(images, start), scale_of(images), out, start)
-        return out
-
-    def _predict_kept(self, kept: Sequence[_Lists], images: np.ndarray) -> np.ndarray:
-        out = np.empty((len(images), self._classes), np.float32)
-        for _, first, last in shared_out(self._pieces_listed, len(images), _CHUNK):
+        for _, first, last in shared_out(self._pieces_kept, len(images), _CHUNK):
             for start in range(first, last, _CHUNK):
                 self._predict_chunk(kept[start // _CHUNK], scale_of(images), out, start)
         return out
 
-    def _listed(self, images: np.ndarray, start: int) -> _Lists:
-        """The lists of the chunk of images from `start` on, in the same arrays each time."""
-        dense.list_shards(images[start : start + _CHUNK], self._whole, *self._lists)
-        return self._lists
+    def _rows_of(self, images: np.ndarray, start: int) -> _Rows:
+        """The sparse rows of the chunk of images from `start` on, in the same arrays each time."""
+        dense_predict.fill_shards(images[start : start + _CHUNK], self._bounds, *self._rows)
+        return self._rows
 
-    def _predict_chunk(self, lists: _Lists, scale: np.float32, out: np.ndarray, start: int) -> None:
-        dense.predict_on_ink(
-            *lists, self._whole, self._order, scale, self._params, self._layers, self._work,
+    def _predict_chunk(self, rows: _Rows, scale: np.float32, out: np.ndarray, start: int) -> None:
+        dense_predict.sparse_predict(
+            *rows, self._bounds, self._order, scale, self._params, self._layers, self._work,
             out[start : start + _CHUNK],
         )  # fmt: skip
 
 
-def _are_listed(images: np.ndarray) -> bool:
-    """Whether (n, pixels) images are predicted from lists of their ink."""
-    return len(images) > 0 and sparse.is_sparse(images)
+def _are_sparse(images: np.ndarray) -> bool:
+    """Whether (n, pixels) images are predicted from their sparse rows."""
+    return len(images) > 0 and is_sparse(images)
+
+
+class SequentialPredictor(Predictor):
+    """Predicts with any network, block by block."""
+
+    _CHUNK = 256
+    """Images that are predicted at a time."""
+
+    def __init__(
+        self, network: Network, parameters: Parameters, params: np.ndarray, pieces: Pieces
+    ) -> None:
+        self._params, self._classes, self._pieces = params, network.classes, pieces
+        self._sequential = Sequential(network, parameters, self._CHUNK)
+
+    def prepare(self, images: np.ndarray) -> None:
+        """See `Predictor`."""
+        self.predict(images[:1])
+
+    @np.errstate(all="ignore")  # a diverged network's probabilities are NaN, which says it all
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """See `Predictor`."""
+        out = np.empty((len(images), self._classes), np.float32)
+        for threads, first, last in shared_out(self._pieces, len(images), self._CHUNK):
+            self._sequential.begin(threads)
+            for start in range(first, last, self._CHUNK):
+                batch = np.arange(start, min(start + self._CHUNK, last))
+                out[batch] = self._predict_chunk(images, batch)
+        return out
+
+    def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
+        """See `Predictor`: nothing can be done once."""
+        return partial(self.predict, images)
+
+    def _predict_chunk(self, images: np.ndarray, batch: np.ndarray) -> np.ndarray:
+        network = self._sequential
+        network.share_out()
+        gather(images, batch, scale_of(images), network.input_layout, network.inputs)
+        x = network.inputs
+        for block in network.blocks:
+            network.share_out(block)
+            x = block.predict(x, len(batch), self._params)
+        logits = x[: len(batch) * network.last.layout.output.image].reshape(len(batch), -1)
+        return _softmax(logits[:, : self._classes])
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    # Not `loss.softmax`: NumPy's exponential rounds otherwise, and stored runs have its bits.
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)

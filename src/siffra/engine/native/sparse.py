@@ -1,8 +1,8 @@
-"""Images as lists of their pixels that are not zero, and a dense layer that works on those.
+"""Images as compressed sparse rows, and a dense layer that reads them.
 
-Four pixels in five of a handwritten digit are blank. A first layer that skips them does a fifth
-of the multiplications, forward and in the gradient of its weights, and in plain SGD it can take
-its step at once: a pixel's row of weights changes only where that pixel has ink.
+Four pixels in five of a handwritten digit are 0. A first layer that skips them does a fifth
+of the multiplications, forward and in the gradient of its weights. In plain SGD it can take
+its step at once: a pixel's row of weights changes only where that pixel is not 0.
 """
 
 from typing import Any, NamedTuple
@@ -23,134 +23,185 @@ from siffra.engine.native.simd_math import add_each, floored, spread
 from siffra.system.jit import compiled, inline, noinline
 
 LANES = 16 if WIDE else 8
-MOST_INK = 0.4
-"""Share of pixels with ink above which whole rows of pixels are faster."""
-_PARTS = 2
-_TURNED = 128
-"""Images whose ink is turned at once: a few units' gradients of those stay in the cache."""
+MAX_DENSITY = 0.4
+"""Share of pixels that are not 0 above which whole rows of pixels are faster."""
+_BLOCKS = 2
+_COLUMN = 128
+"""Images transposed at once: a few units' gradients of those stay in the cache."""
 _LINE = 32  # entries of a list: at most a cache line's 64 bytes
 
 
-class Ink(NamedTuple):
-    """Lists of pixels with ink: `pixel` says where, `value` how much, image after image.
+class SparseRows(NamedTuple):
+    """Images in CSR form: the pixels that are not 0, image after image.
 
-    The pixels are cut into parts of about equal ink, `parts` (part + 1) being their bounds, so
-    that threads can share a layer's rows of weights. Image i's list in part p starts at
-    `start[i, p]` and ends at `start[i, p + 1]`.
+    The pixels are split into blocks of about equally many entries, so that threads can share a
+    layer's rows of weights.
+
+    Attributes:
+        indptr: (images, blocks + 1) int64. Image i's entries of block b are `indptr[i, b]` to
+            `indptr[i, b + 1]`.
+        indices: (entries + 1,) uint16 or uint32, the pixel of each entry.
+        data: (entries + 1,) uint8 or float32, the value of each entry.
+        bounds: (blocks + 1,) int64, the first pixel of each block, and the number of pixels.
     """
 
-    start: np.ndarray
-    pixel: np.ndarray
-    value: np.ndarray
-    parts: np.ndarray
+    indptr: np.ndarray
+    indices: np.ndarray
+    data: np.ndarray
+    bounds: np.ndarray
+
+    @classmethod
+    def of(cls, images: np.ndarray) -> "SparseRows":
+        """Those of (n, pixels) images."""
+        counts = np.zeros(images.shape[1], np.int64)
+        count_nonzero(images, counts)
+        total = int(counts.sum())
+        cumulative = np.cumsum(counts) / max(total, 1)
+        inner = np.searchsorted(cumulative, np.arange(1, _BLOCKS) / _BLOCKS) + 1
+        bounds = np.array([0, *np.minimum(inner, len(counts)), len(counts)], np.int64)
+        indptr = np.zeros((len(images), _BLOCKS + 1), np.int64)
+        indices = np.zeros(total + 1, index_type(len(counts)))
+        data = np.zeros(total + 1, images.dtype)
+        _fill_all(images, bounds, indptr, indices, data)
+        return cls(indptr, indices, data, bounds)
 
 
 def is_sparse(images: np.ndarray) -> bool:
-    """Whether (n, pixels) images have little enough ink, judged by up to a thousand of them."""
-    some = images[:: max(1, len(images) // 1000)]
-    return bool(np.count_nonzero(some) <= MOST_INK * some.size)
+    """Whether enough of (n, pixels) images is 0, judged by up to a thousand of them."""
+    sample = images[:: max(1, len(images) // 1000)]
+    return bool(np.count_nonzero(sample) <= MAX_DENSITY * sample.size)
 
 
-def pixel_type(pixels: int) -> type[np.integer[Any]]:
+def index_type(pixels: int) -> type[np.integer[Any]]:
     """What holds the number of a pixel, in as few bytes as it takes."""
     return number_type(pixels, "pixels of an image", np.uint16, np.uint32)
 
 
-def ink_of(images: np.ndarray) -> Ink:
-    """The ink of (n, pixels) images."""
-    ink = np.zeros(images.shape[1], np.int64)
-    count_ink(images, ink)
-    total = int(ink.sum())
-    shares = np.cumsum(ink) / max(total, 1)
-    bounds = np.searchsorted(shares, np.arange(1, _PARTS) / _PARTS) + 1
-    parts = np.array([0, *np.minimum(bounds, len(ink)), len(ink)], np.int64)
-    start = np.zeros((len(images), _PARTS + 1), np.int64)
-    small = pixel_type(len(ink))
-    pixel, value = np.zeros(total + 1, small), np.zeros(total + 1, images.dtype)
-    _list_all(images, parts, start, pixel, value)
-    return Ink(start, pixel, value, parts)
-
-
 @compiled
-def count_ink(images, ink):
-    """Add to `ink`, by pixel, the number of images that have some there."""
+def count_nonzero(images, counts):
+    """Add to `counts` the number of images in which each pixel is not 0.
+
+    Args:
+        images: (n, pixels) uint8 or float32.
+        counts: (pixels,) int64.
+    """
     for i in range(images.shape[0]):
         row = images[i]
         for p in range(row.size):
-            ink[p] += row[p] != 0
+            counts[p] += row[p] != 0
 
 
 @compiled
-def _list_all(images, parts, start, pixel, value):
-    list_ink(images, parts, start, pixel, value)
+def _fill_all(images, bounds, indptr, indices, data):
+    """See `fill`, which Python cannot call.
+
+    Args:
+        images: (n, pixels) uint8 or float32.
+        bounds: (blocks + 1,) int64.
+        indptr: (n, blocks + 1) int64.
+        indices: (entries + 1,) uint16 or uint32.
+        data: (entries + 1,) uint8 or float32.
+    """
+    fill(images, bounds, indptr, indices, data)
 
 
 @noinline
-def list_ink(images, parts, start, pixel, value):
-    """Fill an `Ink`; `pixel` and `value` need room for one entry more than there is ink."""
-    at = 0
+def fill(images, bounds, indptr, indices, data):
+    """Fill the arrays of a `SparseRows`; both lists need room for one entry more.
+
+    Args:
+        images: (n, pixels) uint8 or float32.
+        bounds: (blocks + 1,) int64, read.
+        indptr: (n, blocks + 1) int64.
+        indices: (entries + 1,) uint16 or uint32.
+        data: (entries + 1,) uint8 or float32.
+    """
+    entry = 0
     for i in range(images.shape[0]):
         row = images[i]
-        for part in range(parts.size - 1):
-            start[i, part] = at
-            for p in range(parts[part], parts[part + 1]):
-                # Without a branch, which would be guessed wrong at every stroke's edge.
-                pixel[at] = p
-                value[at] = row[p]
-                at += row[p] != 0
-        start[i, parts.size - 1] = at
+        for block in range(bounds.size - 1):
+            indptr[i, block] = entry
+            for p in range(bounds[block], bounds[block + 1]):
+                # No branch: it would be mispredicted at every stroke's edge. A zero is written,
+                # and overwritten by the next entry; the last one needs the extra room.
+                indices[entry] = p
+                data[entry] = row[p]
+                entry += row[p] != 0
+        indptr[i, bounds.size - 1] = entry
 
 
 @inline
-def fetch_ahead(ink, order, i):
-    """Ask for the lists of images that come a little later, in this batch or the next.
+def prefetch_ahead(csr, order, i):
+    """Prefetch the entries of images that come a little later, in this batch or the next.
 
-    They are anywhere in memory.
+    Images are shuffled, so that the hardware cannot predict where the next ones are.
+
+    Args:
+        csr: SparseRows.
+        order: (images,) int64, indices of images.
+        i: int, the place in `order` that is at work.
     """
-    parts = ink.start.shape[1]
+    columns = csr.indptr.shape[1]
     if i + 16 < order.size:
-        prefetch(ink.start, order[i + 16] * parts)
+        prefetch(csr.indptr, order[i + 16] * columns)
     if i + 8 < order.size:
-        fetch(ink, order[i + 8], 0, parts - 1)
+        prefetch_blocks(csr, order[i + 8], 0, columns - 1)
 
 
 @inline
-def fetch(ink, image, first, last):
-    """Ask for parts `first` to `last` of an image's list."""
-    for at in range(ink.start[image, first], ink.start[image, last], _LINE):
-        prefetch(ink.pixel, at)
-        prefetch(ink.value, at)
+def prefetch_blocks(csr, image, first, last):
+    """Prefetch an image's entries of blocks `first` to `last`.
+
+    Args:
+        csr: SparseRows.
+        image, first, last: int.
+    """
+    for entry in range(csr.indptr[image, first], csr.indptr[image, last], _LINE):
+        prefetch(csr.indices, entry)
+        prefetch(csr.data, entry)
 
 
 def _outputs(count: int):
-    """Outputs for `count` vectors of units."""
+    """The kernel for the outputs of `count` vectors of units."""
     # Few sums would wait for each other; many would not fit into narrow registers.
     chains = 1 if count * LANES >= 64 else 2
 
     @noinline
-    def run(ink, order, first, last, scale, params, units, column, bias, floor, out):
-        pixel, value = ink.pixel, ink.value
+    def run(csr, order, first, last, scale, params, units, column, bias, floor, out):
+        """Fill `count` vectors of units of `out` from unit `column` on.
+
+        Args:
+            csr: SparseRows.
+            order: (images,) int64.
+            first, last: int, the images `order[first:last]`.
+            scale: float32, what a pixel's value is multiplied by.
+            params: (parameters,) float32, starts with the kernel (pixels, units).
+            units, column, bias: int, units of the layer, the first one here, offset of the bias.
+            floor: float32, the least output.
+            out: (images * units,) float32.
+        """
+        indices, data = csr.indices, csr.data
         biases = load_rows(params, bias + column, LANES, LANES, count)
         least = spread(floor, LANES)
         for i in range(first, last):
             if column == 0:
-                fetch_ahead(ink, order, i)
+                prefetch_ahead(csr, order, i)
             image = order[i]
-            a, b = ink.start[image, 0], ink.start[image, ink.start.shape[1] - 1]
+            a, b = csr.indptr[image, 0], csr.indptr[image, csr.indptr.shape[1] - 1]
             even = odd = zeros(LANES, count)
             for j in range(a, b - chains + 1, chains):
-                x = np.float32(peek(value, j)) * scale
-                at = np.int64(peek(pixel, j)) * units + column
-                even = add_scaled_rows(even, x, load_rows(params, at, LANES, LANES, count))
+                x = np.float32(peek(data, j)) * scale
+                row = np.int64(peek(indices, j)) * units + column
+                even = add_scaled_rows(even, x, load_rows(params, row, LANES, LANES, count))
                 if chains == 2:
-                    x = np.float32(peek(value, j + 1)) * scale
-                    at = np.int64(peek(pixel, j + 1)) * units + column
-                    odd = add_scaled_rows(odd, x, load_rows(params, at, LANES, LANES, count))
+                    x = np.float32(peek(data, j + 1)) * scale
+                    row = np.int64(peek(indices, j + 1)) * units + column
+                    odd = add_scaled_rows(odd, x, load_rows(params, row, LANES, LANES, count))
             if chains == 2:
                 if (b - a) % 2 == 1:
-                    x = np.float32(peek(value, b - 1)) * scale
-                    at = np.int64(peek(pixel, b - 1)) * units + column
-                    odd = add_scaled_rows(odd, x, load_rows(params, at, LANES, LANES, count))
+                    x = np.float32(peek(data, b - 1)) * scale
+                    row = np.int64(peek(indices, b - 1)) * units + column
+                    odd = add_scaled_rows(odd, x, load_rows(params, row, LANES, LANES, count))
                 even = add_scaled_rows(even, np.float32(1), odd)
             even = floored(add_each(even, biases), least)
             store_rows(out, (i - first) * units + column, LANES, even)
@@ -162,44 +213,64 @@ _outputs_1, _outputs_2, _outputs_4, _outputs_8 = map(_outputs, (1, 2, 4, 8))
 
 
 @inline
-def forward(ink, order, first, last, scale, params, units, bias, floor, out):
-    """Fill `out` (row, unit) with a first layer's outputs for images `order[first:last]`.
+def forward(csr, order, first, last, scale, params, units, bias, floor, out):
+    """Fill `out` with a first layer's outputs for images `order[first:last]`.
 
-    `params` starts with its kernel; `bias` says where that is. Outputs are at least `floor`.
+    Args:
+        csr: SparseRows.
+        order: (images,) int64.
+        first, last: int.
+        scale: float32, what a pixel's value is multiplied by.
+        params: (parameters,) float32, starts with the kernel (pixels, units).
+        units, bias: int, a multiple of LANES, and the offset of the bias.
+        floor: float32, the least output: 0 for a ReLU.
+        out: (images * units,) float32.
     """
     vectors = units // LANES
     for v in range(0, vectors - 7, 8):
-        _outputs_8(ink, order, first, last, scale, params, units, v * LANES, bias, floor, out)
-    # Counted from the end: a number that is known when this is compiled would make the kernels
-    # be compiled once more for it.
+        _outputs_8(csr, order, first, last, scale, params, units, v * LANES, bias, floor, out)
+    # Counted from the end: Numba would compile the kernels once more for a literal.
     if vectors & 4:
         column = (vectors - vectors % 8) * LANES
-        _outputs_4(ink, order, first, last, scale, params, units, column, bias, floor, out)
+        _outputs_4(csr, order, first, last, scale, params, units, column, bias, floor, out)
     if vectors & 2:
         column = (vectors - vectors % 4) * LANES
-        _outputs_2(ink, order, first, last, scale, params, units, column, bias, floor, out)
+        _outputs_2(csr, order, first, last, scale, params, units, column, bias, floor, out)
     if vectors & 1:
         _outputs_1(
-            ink, order, first, last, scale, params, units, (vectors - 1) * LANES, bias, floor, out
+            csr, order, first, last, scale, params, units, (vectors - 1) * LANES, bias, floor, out
         )
 
 
 def _outer(count: int):
-    """Add images' ink times their gradients, `count` vectors of units wide, to rows of weights."""
+    """The kernel that adds images times gradients, `count` vectors of units, to rows of weights."""
 
     @inline
-    def run(ink, part, order, first, last, scale, gradient, units, column, rows):
-        pixel, value = ink.pixel, ink.value
+    def run(csr, block, order, first, last, scale, gradient, units, column, weights):
+        """See `add_outer`; from unit `column` on.
+
+        Args:
+            csr: SparseRows.
+            block: int.
+            order: (images,) int64.
+            first, last: int.
+            scale: float32.
+            gradient: (images * units,) float32.
+            units, column: int.
+            weights: (pixels * units,) float32.
+        """
+        indices, data = csr.indices, csr.data
         for i in range(first, last):
             if column == 0 and i + 4 < last:
-                fetch(ink, order[i + 4], part, part + 1)  # another thread may have read it last
+                # Another thread may have read it last, so that it is in that core's cache only.
+                prefetch_blocks(csr, order[i + 4], block, block + 1)
             image = order[i]
             slope = load_rows(gradient, (i - first) * units + column, LANES, LANES, count)
-            for j in range(ink.start[image, part], ink.start[image, part + 1]):
-                to = np.int64(peek(pixel, j)) * units + column
-                x = np.float32(peek(value, j)) * scale
-                row = load_rows(rows, to, LANES, LANES, count)
-                store_rows(rows, to, LANES, add_scaled_rows(row, x, slope))
+            for j in range(csr.indptr[image, block], csr.indptr[image, block + 1]):
+                start = np.int64(peek(indices, j)) * units + column
+                x = np.float32(peek(data, j)) * scale
+                row = load_rows(weights, start, LANES, LANES, count)
+                store_rows(weights, start, LANES, add_scaled_rows(row, x, slope))
 
     return run
 
@@ -207,77 +278,109 @@ def _outer(count: int):
 _outer_1, _outer_2, _outer_4 = map(_outer, (1, 2, 4))
 
 
-class Turned(NamedTuple):
-    """The ink of up to `_TURNED` images, pixel by pixel: `many` (pixel) of them have some there.
+class SparseColumns(NamedTuple):
+    """Up to `_COLUMN` images in CSC form: each pixel's images, in a row of fixed length.
 
-    `image` and `value` (pixel, one of them) say which, in order, and how much.
+    Attributes:
+        counts: (pixels,) int64, in how many of the images the pixel is not 0.
+        rows: (pixels, _COLUMN) uint8, which of them, in order.
+        data: (pixels, _COLUMN) uint8 or float32, its values there.
     """
 
-    many: np.ndarray
-    image: np.ndarray
-    value: np.ndarray
+    counts: np.ndarray
+    rows: np.ndarray
+    data: np.ndarray
 
     @classmethod
-    def room(cls, ink: Ink) -> "Turned":
+    def room_for(cls, csr: SparseRows) -> "SparseColumns":
         """Room for some of these images."""
-        pixels = int(ink.parts[-1])
+        pixels = int(csr.bounds[-1])
         return cls(
             np.zeros(pixels, np.int64),
-            np.zeros((pixels, _TURNED), np.uint8),
-            np.zeros((pixels, _TURNED), ink.value.dtype),
+            np.zeros((pixels, _COLUMN), np.uint8),
+            np.zeros((pixels, _COLUMN), csr.data.dtype),
         )
 
 
 @noinline
-def _turn(ink, part, order, first, last, turned):
-    """Fill `turned`, where `part` is, with the ink of images `order[first:last]`."""
-    many, images, values = turned.many, turned.image.reshape(-1), turned.value.reshape(-1)
-    many[ink.parts[part] : ink.parts[part + 1]] = 0
+def _transpose(csr, block, order, first, last, csc):
+    """Fill the pixels of `block` in `csc` from images `order[first:last]`.
+
+    Args:
+        csr: SparseRows.
+        block: int.
+        order: (images,) int64.
+        first, last: int, at most `_COLUMN` apart.
+        csc: SparseColumns.
+    """
+    counts, rows, data = csc.counts, csc.rows.reshape(-1), csc.data.reshape(-1)
+    counts[csr.bounds[block] : csr.bounds[block + 1]] = 0
     for i in range(first, last):
         image = order[i]
         if i + 4 < last:
-            fetch(ink, order[i + 4], part, part + 1)  # another thread may have read it last
-        for j in range(ink.start[image, part], ink.start[image, part + 1]):
-            pixel = np.int64(peek(ink.pixel, j))
-            to = pixel * _TURNED + many[pixel]
-            images[to], values[to] = i - first, peek(ink.value, j)
-            many[pixel] += 1
+            # Another thread may have read it last, so that it is in that core's cache only.
+            prefetch_blocks(csr, order[i + 4], block, block + 1)
+        for j in range(csr.indptr[image, block], csr.indptr[image, block + 1]):
+            pixel = np.int64(peek(csr.indices, j))
+            entry = pixel * _COLUMN + counts[pixel]
+            rows[entry], data[entry] = i - first, peek(csr.data, j)
+            counts[pixel] += 1
 
 
 @noinline
-def _outer_8(turned, low, high, scale, gradient, units, column, rows):
-    """`_outer` of 8 vectors for pixels `low` to `high`: a pixel's row is read and written once."""
-    images, values = turned.image.reshape(-1), turned.value.reshape(-1)
+def _outer_8(csc, low, high, scale, gradient, units, column, weights):
+    """`_outer` of 8 vectors: a pixel's row of weights is read and written once.
+
+    Args:
+        csc: SparseColumns.
+        low, high: int, the pixels.
+        scale: float32.
+        gradient: (images * units,) float32.
+        units, column: int.
+        weights: (pixels * units,) float32.
+    """
+    rows, data = csc.rows.reshape(-1), csc.data.reshape(-1)
     for pixel in range(low, high):
-        to, at = pixel * units + column, pixel * _TURNED
-        sums = load_rows(rows, to, LANES, LANES, 8)
-        for k in range(at, at + turned.many[pixel]):
-            start = np.int64(peek(images, k)) * units + column
-            x = np.float32(peek(values, k)) * scale
-            sums = add_scaled_rows(sums, x, load_rows(gradient, start, LANES, LANES, 8))
-        store_rows(rows, to, LANES, sums)
+        start, entry = pixel * units + column, pixel * _COLUMN
+        sums = load_rows(weights, start, LANES, LANES, 8)
+        for k in range(entry, entry + csc.counts[pixel]):
+            slope = np.int64(peek(rows, k)) * units + column
+            x = np.float32(peek(data, k)) * scale
+            sums = add_scaled_rows(sums, x, load_rows(gradient, slope, LANES, LANES, 8))
+        store_rows(weights, start, LANES, sums)
 
 
 @inline
-def add_outer(ink, part, order, first, last, scale, gradient, units, turned, rows):
-    """Add to `rows` (pixel, unit), flat: `scale` x ink x `gradient` of images `order[first:last]`.
+def add_outer(csr, block, order, first, last, scale, gradient, units, csc, weights):
+    """Add to `weights` the sum of `scale` * image * gradient over images `order[first:last]`.
 
-    Only rows of pixels in `part` change. `gradient` is (image, unit), flat.
+    Only rows of pixels in `block` change, so that threads with different blocks never meet.
+
+    Args:
+        csr: SparseRows.
+        block: int.
+        order: (images,) int64.
+        first, last: int.
+        scale: float32.
+        gradient: (images * units,) float32.
+        units: int, a multiple of LANES.
+        csc: SparseColumns, work space.
+        weights: (pixels * units,) float32.
     """
     vectors = units // LANES
     if vectors >= 8:
-        low, high = ink.parts[part], ink.parts[part + 1]
-        for some in range(first, last, _TURNED):
-            _turn(ink, part, order, some, min(some + _TURNED, last), turned)
-            own = gradient[(some - first) * units :]
+        low, high = csr.bounds[block], csr.bounds[block + 1]
+        for start in range(first, last, _COLUMN):
+            _transpose(csr, block, order, start, min(start + _COLUMN, last), csc)
+            slopes = gradient[(start - first) * units :]
             for v in range(0, vectors - 7, 8):
-                _outer_8(turned, low, high, scale, own, units, v * LANES, rows)
+                _outer_8(csc, low, high, scale, slopes, units, v * LANES, weights)
     if vectors & 4:
         column = (vectors - vectors % 8) * LANES
-        _outer_4(ink, part, order, first, last, scale, gradient, units, column, rows)
+        _outer_4(csr, block, order, first, last, scale, gradient, units, column, weights)
     if vectors & 2:
         column = (vectors - vectors % 4) * LANES
-        _outer_2(ink, part, order, first, last, scale, gradient, units, column, rows)
+        _outer_2(csr, block, order, first, last, scale, gradient, units, column, weights)
     if vectors & 1:
         column = (vectors - 1) * LANES
-        _outer_1(ink, part, order, first, last, scale, gradient, units, column, rows)
+        _outer_1(csr, block, order, first, last, scale, gradient, units, column, weights)

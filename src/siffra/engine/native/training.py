@@ -10,11 +10,10 @@ from siffra.data.dataset import Images
 from siffra.engine.governor import Pieces, shared_out
 from siffra.engine.native import dense
 from siffra.engine.native.gather import scale_of
-from siffra.engine.native.grid import zeros_on_lines
-from siffra.engine.native.layout import Layout
+from siffra.engine.native.grid import aligned_zeros
 from siffra.engine.native.matrices import tiled
-from siffra.engine.native.placement import Placement
-from siffra.engine.native.sparse import Ink, Turned
+from siffra.engine.native.parameters import Parameters
+from siffra.engine.native.sparse import SparseColumns, SparseRows
 from siffra.engine.network import Network
 from siffra.errors import ConfigError
 
@@ -23,18 +22,19 @@ Memory = Mapping[str, np.ndarray]
 
 
 class Trainer(abc.ABC):
-    """Trains a network in place: `averaged` are the parameters to predict with, as laid out.
+    """Trains a network in place.
 
-    `memory` holds the trainer's own arrays, which change as it goes on.
+    `averaged` are the weights to predict with, laid out as `parameters` says. `memory` holds the
+    trainer's own arrays, which change as it goes on.
     """
 
-    layout: Layout | Placement
+    parameters: Parameters
     averaged: np.ndarray
     memory: Memory
 
     @abc.abstractmethod
     def epoch(self, order: np.ndarray) -> tuple[float, int]:
-        """One pass in `order`; the summed loss in nats and the number of right answers."""
+        """One pass in `order`; the summed loss in nats and the number of correct answers."""
 
     def remember(self, memory: Memory) -> None:
         """Go on from what another trainer of the same network and optimizer had.
@@ -53,7 +53,7 @@ class Trainer(abc.ABC):
 
 
 class StackTrainer(Trainer):
-    """What trainings of plain stacks by plain descent share; images are rows."""
+    """What trainings of plain stacks by plain SGD share; images are rows."""
 
     def __init__(
         self,
@@ -64,36 +64,37 @@ class StackTrainer(Trainer):
         pieces: Pieces,
     ) -> None:
         self._pieces = pieces
-        self.layout = layout = Layout(network)
-        self.averaged = self.params = layout.flatten(weights)
+        self.parameters = Parameters(network, as_stack=True)
+        self.averaged = self.params = self.parameters.flatten(weights)
         self._x = images.x.reshape(len(images.x), -1)
         self._y = images.y
         self._batch_size = min(training.batch_size, len(images.x))
-        self._velocity = zeros_on_lines(self.params.shape)
+        self._velocity = aligned_zeros(self.params.shape)
         self.memory = {"params": self.params, "velocity": self._velocity}
-        self._descent = dense.Descent(
+        self._sgd = dense.Sgd(
             scale_of(images.x), np.float32(training.learning_rate), np.float32(training.momentum)
         )
-        self._layers = layout.stack.layers
-        shards = layout.stack.shards(self._batch_size)
+        stack = dense.Stack.of(self.parameters)
+        self._layers = stack.layers
+        shards = stack.shards(self._batch_size)
         self._rows = -(-self._batch_size // shards)
-        self._dense_grads = zeros_on_lines((shards, layout.stack.total))
-        self._work = zeros_on_lines((shards, layout.stack.workspace(self._rows)))
-        self._losses, self._hits = np.zeros(shards), np.zeros(shards, np.int64)
+        self._grads = aligned_zeros((shards, self.parameters.size))
+        self._work = aligned_zeros((shards, stack.workspace(self._rows)))
+        self._losses, self._correct = np.zeros(shards), np.zeros(shards, np.int64)
 
     def epoch(self, order: np.ndarray) -> tuple[float, int]:
         """See `Trainer`."""
-        self._losses[:], self._hits[:] = 0, 0
+        self._losses[:], self._correct[:] = 0, 0
         if len(self._work) == 1:
             self._pass(order)
         else:
             for _, first, last in shared_out(self._pieces, len(order), self._batch_size):
                 self._pass(order[first:last])
-        return float(self._losses.sum()), int(self._hits.sum())
+        return float(self._losses.sum()), int(self._correct.sum())
 
     @abc.abstractmethod
     def _pass(self, order: np.ndarray) -> None:
-        """Go through the images; adds each shard's summed loss and right answers to its own."""
+        """Go through the images; adds each shard's summed loss and correct answers."""
 
 
 class DenseTrainer(StackTrainer):
@@ -109,19 +110,18 @@ class DenseTrainer(StackTrainer):
     ) -> None:
         super().__init__(network, weights, training, images, pieces)
         shards = len(self._work)
-        self._inputs = zeros_on_lines((shards, tiled(self._rows) * int(self._layers[0, 0])))
+        self._inputs = aligned_zeros((shards, tiled(self._rows) * int(self._layers[0, 0])))
         self._run = dense.epoch_on_one_thread if shards == 1 else dense.epoch_on_many_threads
 
     def _pass(self, order: np.ndarray) -> None:
         self._run(
-            self._x, self._y, order, self._batch_size, self.params, self._velocity,
-            self._dense_grads, self._layers, self._work, self._inputs, self._descent,
-            self._losses, self._hits,
+            self._x, self._y, order, self._batch_size, self.params, self._velocity, self._grads,
+            self._layers, self._work, self._inputs, self._sgd, self._losses, self._correct,
         )  # fmt: skip
 
 
-class InkTrainer(StackTrainer):
-    """Trains a network without convolutions on lists of the pixels that are not blank."""
+class SparseTrainer(StackTrainer):
+    """Trains a network without convolutions on the pixels that are not 0."""
 
     def __init__(
         self,
@@ -130,25 +130,29 @@ class InkTrainer(StackTrainer):
         training: Training,
         images: Images,
         pieces: Pieces,
-        ink: Ink,
+        rows: SparseRows,
     ) -> None:
         super().__init__(network, weights, training, images, pieces)
-        self._ink = ink
+        self._csr = rows
         first_kernel = int(self._layers[0, 0] * self._layers[0, 1]) if training.momentum else 0
-        self._first_grads = zeros_on_lines((1, first_kernel))
-        self._turned = Turned.room(ink)
-        one = len(self._work) == 1
-        self._run = dense.ink_epoch_on_one_thread if one else dense.ink_epoch_on_many_threads
+        self._first_grads = aligned_zeros((1, first_kernel))
+        self._csc = SparseColumns.room_for(rows)
+        on_one_thread = len(self._work) == 1
+        self._run = (
+            dense.sparse_epoch_on_one_thread
+            if on_one_thread
+            else dense.sparse_epoch_on_many_threads
+        )
 
     def _pass(self, order: np.ndarray) -> None:
         self._run(
-            self._ink, self._y, order, self._batch_size, self.params, self._velocity,
-            self._dense_grads, self._layers, self._work, self._first_grads, self._turned,
-            self._descent, self._losses, self._hits,
+            self._csr, self._y, order, self._batch_size, self.params, self._velocity, self._grads,
+            self._layers, self._work, self._first_grads, self._csc, self._sgd, self._losses,
+            self._correct,
         )  # fmt: skip
 
 
-def is_plain_descent(training: Training) -> bool:
+def is_plain_sgd(training: Training) -> bool:
     """Whether training is SGD, with momentum or without, at one rate, and nothing else."""
     if training.optimizer not in ("sgd", "momentum"):
         return False

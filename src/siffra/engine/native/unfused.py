@@ -6,34 +6,35 @@ import numpy as np
 
 from siffra.engine.native import pointwise
 from siffra.engine.native.block import Block
-from siffra.engine.native.grid import zeros_on_lines
-from siffra.engine.native.layers import Part
+from siffra.engine.native.grid import aligned_zeros
+from siffra.engine.native.layers import LayerLayout
 from siffra.engine.native.limits import EXACT, number_type
 from siffra.engine.native.linear import make_linear
-from siffra.engine.native.placement import Place
+from siffra.engine.native.loss import smoothed_cross_entropy
+from siffra.engine.native.parameters import LayerSlices
 from siffra.engine.network import NORM_EPSILON, NORM_MOMENTUM
 
 
-class SteppedBlock(Block):
+class UnfusedBlock(Block):
     """Any layer, over batches of at most `images` images; its output has room for `slack` more."""
 
-    def __init__(self, part: Part, place: Place, images: int, slack: int) -> None:
-        super().__init__(part)
-        self._place, self._images = place, images
-        self._linear = make_linear(part, images)
-        self._members, self._places = part.members, part.output.pixels
-        self._tables = self._members, self._places, part.dropped
-        self._positions = part.z.pixels
-        (tall, wide), out = part.window, part.output
-        self._sizes = part.z.image, out.image, tall * wide
-        self._activate = pointwise.forward(part.activation, part.largest)
-        self._z = part.z.batch(images)
+    def __init__(self, layout: LayerLayout, slices: LayerSlices, images: int, slack: int) -> None:
+        super().__init__(layout)
+        self._slices, self._images = slices, images
+        self._linear = make_linear(layout, images)
+        self._members, self._places = layout.members, layout.output.pixels
+        self._tables = self._members, self._places, layout.dropped
+        self._positions = layout.z.pixels
+        (tall, wide), out = layout.window, layout.output
+        self._sizes = layout.z.image, out.image, tall * wide
+        self._activate = pointwise.forward(layout.activation, layout.largest)
+        self._z = layout.z.batch(images)
         self._out = out.batch(images, slack)
         small = number_type(
             tall * wide, "positions of a pooling window", np.uint8, np.uint16, np.uint32, most=EXACT
         )
         self._choices = np.zeros(images * self._places.size * out.channels, small)
-        self._normed = zeros_on_lines((3, out.channels))
+        self._normed = aligned_zeros((3, out.channels))
         self._scale, self._shift, _ = self._normed
         self._scale[:] = 1
         self._mean = np.zeros(out.channels)
@@ -43,21 +44,21 @@ class SteppedBlock(Block):
 
     def predict(self, x: np.ndarray, images: int, params: np.ndarray) -> np.ndarray:
         """See `Block`."""
-        place = self._place
-        self._linear.forward(x, images, params[place.kernel], self._z)
-        self._shift[:] = params[place.shift]
-        if self.part.batch_norm:
-            self._norm(params, params[place.mean], params[place.variance])
+        slices = self._slices
+        self._linear.forward(x, images, params[slices.kernel], self._z)
+        self._shift[:] = params[slices.shift]
+        if self.layout.batch_norm:
+            self._norm(params, params[slices.mean], params[slices.variance])
         return self._outputs(images)
 
     def forward(self, x: np.ndarray, images: int, params: np.ndarray) -> np.ndarray:
         """See `Block`."""
-        place = self._place
-        self._linear.forward(x, images, params[place.kernel], self._z)
-        self._shift[:] = params[place.shift]
-        if self.part.batch_norm:
+        slices = self._slices
+        self._linear.forward(x, images, params[slices.kernel], self._z)
+        self._shift[:] = params[slices.shift]
+        if self.layout.batch_norm:
             mean, variance = self._moments(images)
-            for where, new in ((place.mean, mean), (place.variance, variance)):
+            for where, new in ((slices.mean, mean), (slices.variance, variance)):
                 params[where] = NORM_MOMENTUM * params[where] + (1 - NORM_MOMENTUM) * new
             self._norm(params, mean, variance)
         return self._outputs(images)
@@ -71,26 +72,26 @@ class SteppedBlock(Block):
         grads: np.ndarray,
     ) -> None:
         """See `Block`."""
-        place = self._place
+        slices = self._slices
         # A batch norm's gradient needs the sums first: two passes over z, the second of which
         # leaves its gradient in its place.
-        self._slopes(images, gradient, self._plain, not self.part.batch_norm)
+        self._slopes(images, gradient, self._plain, not self.layout.batch_norm)
         slopes, products = self._summed(images)
-        grads[place.shift] = slopes
-        if self.part.batch_norm:
-            grads[place.scale] = products * self._inverse
+        grads[slices.shift] = slopes
+        if self.layout.batch_norm:
+            grads[slices.scale] = products * self._inverse
             self._slopes(images, gradient, self._terms(images, slopes, products), True)
-        self._linear.weight_gradient(x, images, self._dz, grads[place.kernel])
+        self._linear.weight_gradient(x, images, self._dz, grads[slices.kernel])
         self._x = x
 
     def input_gradient(self, images: int, gradient: np.ndarray, params: np.ndarray) -> np.ndarray:
         """See `Block`; it takes the place of the inputs, which are needed no more."""
-        self._linear.input_gradient(images, self._dz, params[self._place.kernel], self._x)
+        self._linear.input_gradient(images, self._dz, params[self._slices.kernel], self._x)
         return self._x
 
     def _moments(self, images: int) -> tuple[np.ndarray, np.ndarray]:
         """Mean and biased variance of every channel of z, float64."""
-        positions, z = self._positions, self.part.z
+        positions, z = self._positions, self.layout.z
         pointwise.moments(self._z, images, z.image, positions, z.channels, *self._sums)
         mean, square = self._summed(images) / (images * positions.size)
         return mean, np.maximum(square - mean**2, 0)
@@ -99,9 +100,9 @@ class SteppedBlock(Block):
         """Make `scale` and `shift` such that u = gamma * (z - mean) / deviation + beta."""
         self._mean[:] = self._normed[2] = mean
         self._inverse[:] = 1 / np.sqrt(variance.astype(np.float64) + NORM_EPSILON)
-        scale = params[self._place.scale] * self._inverse
+        scale = params[self._slices.scale] * self._inverse
         self._scale[:] = scale
-        self._shift[:] = params[self._place.shift] - self._mean * scale
+        self._shift[:] = params[self._slices.shift] - self._mean * scale
 
     def _outputs(self, images: int) -> np.ndarray:
         self._activate(
@@ -112,7 +113,7 @@ class SteppedBlock(Block):
 
     def _slopes(self, images: int, gradient: np.ndarray, terms: np.ndarray, writes: bool) -> None:
         """See `pointwise.backward`; a pass that `writes` leaves the gradient of z behind."""
-        run = pointwise.backward(self.part.activation, self.part.largest)
+        run = pointwise.backward(self.layout.activation, self.layout.largest)
         run(
             self._z, images, self._sizes, self._tables, self._normed, gradient, self._choices,
             terms, writes, *self._sums,
@@ -137,31 +138,31 @@ class SteppedBlock(Block):
 
     @cached_property
     def _sums(self) -> np.ndarray:
-        return zeros_on_lines((2, self._images, self.part.z.channels))
+        return aligned_zeros((2, self._images, self.layout.z.channels))
 
     @cached_property
     def _totals(self) -> np.ndarray:
-        return np.zeros((2, self.part.z.channels))
+        return np.zeros((2, self.layout.z.channels))
 
     @cached_property
     def _plain(self) -> np.ndarray:
         """The terms with which a gradient stays as it is."""
-        terms = zeros_on_lines((3, self.part.z.channels))
+        terms = aligned_zeros((3, self.layout.z.channels))
         terms[0] = 1
         return terms
 
     @cached_property
     def _of_norm(self) -> np.ndarray:
         """Room for the terms of a batch norm."""
-        return zeros_on_lines((3, self.part.z.channels))
+        return aligned_zeros((3, self.layout.z.channels))
 
 
-class LastBlock(SteppedBlock):
+class OutputBlock(UnfusedBlock):
     """The layer whose outputs are logits, with softmax and cross-entropy at its end."""
 
-    def __init__(self, part: Part, place: Place, images: int, slack: int) -> None:
-        super().__init__(part, place, images, slack)
-        self._dz = part.z.batch(images)
+    def __init__(self, layout: LayerLayout, slices: LayerSlices, images: int, slack: int) -> None:
+        super().__init__(layout, slices, images, slack)
+        self._dz = layout.z.batch(images)
 
     def learn(
         self,
@@ -171,27 +172,27 @@ class LastBlock(SteppedBlock):
         params: np.ndarray,
         grads: np.ndarray,
     ) -> tuple[float, int]:
-        """Summed loss in nats and right answers on a batch with these `labels`.
+        """Summed loss in nats and correct answers on a batch with these `labels`.
 
         Fills this layer's part of `grads`; `input_gradient` may be asked for afterwards.
         """
-        images, place = len(labels), self._place
-        self._linear.forward(x, images, params[place.kernel], self._z)
-        pointwise.cross_entropy(
-            self._z, self.part.outputs, params[place.shift], labels, smoothing,
-            self._dz, self._losses, self._hits,
+        images, slices = len(labels), self._slices
+        self._linear.forward(x, images, params[slices.kernel], self._z)
+        smoothed_cross_entropy(
+            self._z, self.layout.outputs, params[slices.shift], labels, smoothing,
+            self._dz, self._losses, self._correct,
         )  # fmt: skip
-        rows = self._dz[: images * self.part.z.channels].reshape(images, -1)
+        rows = self._dz[: images * self.layout.z.channels].reshape(images, -1)
         pointwise.column_sums(rows, images, self._totals[0])
-        grads[place.shift] = self._totals[0]
-        self._linear.weight_gradient(x, images, self._dz, grads[place.kernel])
+        grads[slices.shift] = self._totals[0]
+        self._linear.weight_gradient(x, images, self._dz, grads[slices.kernel])
         self._x = x
-        return float(self._losses[:images].sum()), int(self._hits[:images].sum())
+        return float(self._losses[:images].sum()), int(self._correct[:images].sum())
 
     @cached_property
     def _losses(self) -> np.ndarray:
         return np.zeros(self._images)
 
     @cached_property
-    def _hits(self) -> np.ndarray:
+    def _correct(self) -> np.ndarray:
         return np.zeros(self._images, np.int64)

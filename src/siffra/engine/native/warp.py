@@ -6,7 +6,7 @@ from numba import prange, types
 from numba.extending import overload
 
 from siffra.engine.native.conv import LANES
-from siffra.engine.native.gather import ask_for
+from siffra.engine.native.gather import prefetch_image
 from siffra.engine.native.simd import (
     gathered,
     high_zeros,
@@ -24,7 +24,7 @@ from siffra.system.jit import inline, noinline, parallel
 _FEW = 8
 """Images that a thread warps one after the other, with the same work space."""
 _ABREAST = 32
-"""Pixels that are asked together whether they have ink."""
+"""Pixels that are asked together whether any is not 0."""
 _BREADTH = np.float32(1 / 16)
 """More than rounding moves the source of a pixel, in pixels."""
 _NO_STEP = np.float32(1e-6)
@@ -37,19 +37,36 @@ def framed_floats(height: int, width: int, channels: int) -> int:
 
 
 @parallel
-def gather_warped(images, order, maps, scale, places, out):
-    """`gather` of (n, height, width, channels) images, each through its own of the `maps`.
+def gather_warped(images, order, maps, scale, layout, out):
+    """`gather` of images that are each warped by a map, as `siffra.data.shifts.warp` does it.
 
-    `maps` (n, 2, 3) say where each pixel comes from: see `siffra.engine.rng.epoch_maps`. What
-    comes out is that of `siffra.data.shifts.warp`, to float32's rounding.
+    The results agree to float32's rounding.
+
+    Args:
+        images: (n, height, width, channels) uint8 or float32.
+        order: (batch,) int64.
+        maps: (n, 2, 3) float32, where each pixel comes from: see `siffra.engine.rng.epoch_maps`.
+        scale: float32, what a pixel's value is multiplied by.
+        layout: InputLayout.
+        out: (batch * layout.image,) float32 or longer; what lies between the floats is kept.
     """
     for few in prange((order.size + _FEW - 1) // _FEW):
-        _gather_few(images, order, few * _FEW, maps, scale, places, out)
+        _gather_few(images, order, few * _FEW, maps, scale, layout, out)
 
 
 @noinline
-def _gather_few(images, order, start, maps, scale, places, out):
-    """Gather a few images, from the one at `start` of the `order` on."""
+def _gather_few(images, order, start, maps, scale, layout, out):
+    """Gather a few images, from the one at `start` of the `order` on.
+
+    Args:
+        images: (n, height, width, channels) uint8 or float32.
+        order: (batch,) int64.
+        start: int.
+        maps: (n, 2, 3) float32.
+        scale: float32.
+        layout: InputLayout.
+        out: (batch * layout.image,) float32.
+    """
     _, height, width, channels = images.shape
     wide = (width + 3) * channels
     # A copy with zeros around it, so that no pixel's neighbours are a special case.
@@ -60,18 +77,23 @@ def _gather_few(images, order, start, maps, scale, places, out):
     # Each channel by itself, with room for a vector that begins at the last pixel.
     warped = np.empty((channels, height * width + LANES), np.float32)
     for i in range(start, min(order.size, start + _FEW)):
-        ask_for(images, height * width * channels, order, i + 1)
-        image, own = images[order[i]], maps[order[i]]
+        prefetch_image(images, height * width * channels, order, i + 1)
+        image, map_ = images[order[i]], maps[order[i]]
         _frame(image, framed)
         pack(framed, wide, channels, fours)
-        count = _find_ink(own, image.shape, framed, goals, starts)
-        _warp(own, image.shape, scale, fours, count, goals, starts, warped)
-        _place(warped, height * width, places, out[i * places.image : (i + 1) * places.image])
+        count = _find_nonzero(map_, image.shape, framed, goals, starts)
+        _warp(map_, image.shape, scale, fours, count, goals, starts, warped)
+        _place(warped, height * width, layout, out[i * layout.image : (i + 1) * layout.image])
 
 
 @inline
 def _frame(image, framed):
-    """Copy an image into the middle of a frame: a pixel to its top and left, two beyond."""
+    """Copy an image into the middle of a frame: a pixel to its top and left, two beyond.
+
+    Args:
+        image: (height, width, channels) uint8 or float32.
+        framed: (framed floats,) of the same type; its border stays 0.
+    """
     height, width, channels = image.shape
     wide, floats = (width + 3) * channels, width * channels
     flat = image.reshape(-1)
@@ -88,15 +110,22 @@ def _frame(image, framed):
 
 
 @inline
-def _find_ink(own, shape, framed, goals, starts):
-    """Which vectors of an image that is warped by its `own` map may have ink; how many.
+def _find_nonzero(map_, shape, framed, goals, starts):
+    """List the vectors of LANES pixels of a warped image that may not be all 0; how many.
 
     Vector i begins at pixel `goals[i]`, which is in column `starts[0, i]`; its row's column 0
     comes from column `starts[1, i]` and row `starts[2, i]` of the framed image, were it as long.
+
+    Args:
+        map_: (2, 3) float32.
+        shape: int triple, height, width and channels.
+        framed: (framed floats,) uint8 or float32.
+        goals: (vectors + 1,) int32, filled.
+        starts: (3, vectors + 1) float32, filled.
     """
     height, width, channels = shape
     left, right, top, bottom = _box(framed, height, (width + 3) * channels, channels)
-    along_x, along_y, last = own[0, 0], own[1, 0], np.float32(width - 1)
+    along_x, along_y, last = map_[0, 0], map_[1, 0], np.float32(width - 1)
     across, down = _inverse(along_x), _inverse(along_y)
     middle_x, middle_y = np.float32(last / 2), np.float32((height - 1) / 2)
     # One more than the coordinates: the frame's.
@@ -105,8 +134,8 @@ def _find_ink(own, shape, framed, goals, starts):
     count = 0
     for y in range(height):
         below = np.float32(y) - middle_y
-        from_x = own[0, 1] * below + own[0, 2] - along_x * middle_x + (middle_x + one)
-        from_y = own[1, 1] * below + own[1, 2] - along_y * middle_x + (middle_y + one)
+        from_x = map_[0, 1] * below + map_[0, 2] - along_x * middle_x + (middle_x + one)
+        from_y = map_[1, 1] * below + map_[1, 2] - along_y * middle_x + (middle_y + one)
         first, end = _between(from_x, across, left - one, right + one, last)
         start, stop = _between(from_y, down, top - one, bottom + one, last)
         x, most = int(max(first, start)), int(min(end, stop))
@@ -121,16 +150,21 @@ def _find_ink(own, shape, framed, goals, starts):
 
 @inline
 def _box(framed, height, wide, channels):
-    """Where a framed image has ink: its first and last column, its first and last row."""
+    """Where a framed image is not 0: its first and last column, its first and last row, float32.
+
+    Args:
+        framed: (framed floats,) uint8 or float32.
+        height, wide, channels: int, rows of the image, floats of a row of the frame, channels.
+    """
     left, right, top, bottom = wide, -1, height, -1
     for y in range(1, height + 1):
         for j in range(0, wide, _ABREAST):
-            ink = nonzero(framed, y * wide + j, _ABREAST)
+            bits = nonzero(framed, y * wide + j, _ABREAST)
             if wide - j < _ABREAST:
-                ink &= (1 << (wide - j)) - 1
-            if ink:
-                left = min(left, j + low_zeros(ink))
-                right = max(right, j + 63 - high_zeros(ink))
+                bits &= (1 << (wide - j)) - 1
+            if bits:
+                left = min(left, j + low_zeros(bits))
+                right = max(right, j + 63 - high_zeros(bits))
                 top, bottom = min(top, y), y
     return (
         np.float32(left // channels),
@@ -142,7 +176,11 @@ def _box(framed, height, wide, channels):
 
 @inline
 def _inverse(step):
-    """1 / step; 0 if it leads nowhere."""
+    """1 / step; 0 if the step is (nearly) 0.
+
+    Args:
+        step: float32, in pixels.
+    """
     return np.float32(1) / step if abs(step) > _NO_STEP else np.float32(0)
 
 
@@ -151,6 +189,9 @@ def _between(start, inverse, low, high, last):
     """The first and the last x in 0..`last` with `start + x / inverse` in `low`..`high`.
 
     Rather too many than one too few. An `inverse` of 0 stands for a start that stays.
+
+    Args:
+        start, inverse, low, high, last: float32, in pixels (`inverse`: per pixel).
     """
     low, high, none = low - _BREADTH, high + _BREADTH, np.float32(-1)
     if inverse == 0:
@@ -160,14 +201,25 @@ def _between(start, inverse, low, high, last):
 
 
 @inline
-def _warp(own, shape, scale, fours, count, goals, starts, warped):
-    """Make those vectors of `warped` that `_find_ink` found, and zeros of what is beside them."""
+def _warp(map_, shape, scale, fours, count, goals, starts, warped):
+    """Compute the vectors of `warped` that `_find_nonzero` listed; the others become 0.
+
+    Args:
+        map_: (2, 3) float32.
+        shape: int triple, height, width and channels.
+        scale: float32.
+        fours: (framed floats,) uint32 or float32, see `pack`.
+        count: int.
+        goals: (vectors + 1,) int32.
+        starts: (3, vectors + 1) float32.
+        warped: (channels, pixels + LANES) float32.
+    """
     height, width, channels = shape
     wide = (width + 3) * channels
     zero, ends = spread(np.float32(0), LANES), spread(np.float32(width), LANES)
     most_x, most_y = spread(np.float32(width + 1), LANES), spread(np.float32(height + 1), LANES)
     row, pixel = spread(np.float32(wide), LANES), spread(np.float32(channels), LANES)
-    along_x, along_y = spread(own[0, 0], LANES), spread(own[1, 0], LANES)
+    along_x, along_y = spread(map_[0, 0], LANES), spread(map_[1, 0], LANES)
     columns, sources_x, sources_y = starts
     warped[:] = 0
     for i in range(count):
@@ -186,16 +238,23 @@ def _warp(own, shape, scale, fours, count, goals, starts, warped):
 
 
 @inline
-def _place(warped, pixels, places, to):
-    """Copy an image, its channels apart in `warped`, to where its floats go."""
+def _place(warped, pixels, layout, out):
+    """Copy an image, its channels apart in `warped`, to where its floats go.
+
+    Args:
+        warped: (channels, pixels or more) float32.
+        pixels: int.
+        layout: InputLayout.
+        out: (layout.image,) float32.
+    """
     channels = len(warped)
-    if places.straight and channels == 1:
+    if layout.is_contiguous and channels == 1:
         for j in range(pixels):
-            to[np.uint64(j)] = peek(warped[0], j)
+            out[np.uint64(j)] = peek(warped[0], j)
     else:
         for j in range(pixels):
             for c in range(channels):
-                to[places.at[j * channels + c]] = warped[c, j]
+                out[layout.offsets[j * channels + c]] = warped[c, j]
 
 
 def fours_of(framed):

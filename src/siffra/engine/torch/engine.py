@@ -90,11 +90,11 @@ class TorchEngine(Engine):
             orders = training_orders(training, len(dataset.train), seed)
             for epoch, order in enumerate(orders, start=1):
                 started = time.perf_counter()
-                loss, hits = state.epoch(order)
+                loss, correct = state.epoch(order)
                 seconds = time.perf_counter() - started
                 images = len(order)
                 with torch.random.fork_rng(self._gpus):  # what it draws is not of the training
-                    on_epoch(EpochEnd(epoch, loss / images, hits / images, seconds), fitted)
+                    on_epoch(EpochEnd(epoch, loss / images, correct / images, seconds), fitted)
         return fitted
 
     def load(

@@ -33,7 +33,7 @@ class Weight:
     is_normed: bool
 
 
-class Descent:
+class Optimizer:
     """Takes the steps of one training."""
 
     def __init__(self, weights: list[Weight], training: Training) -> None:
@@ -113,7 +113,7 @@ class _Muon(_Rule):
     def move(self, w: Tensor, g: Tensor, rate: float) -> None:
         self._buffer.mul_(self._momentum).add_(g)
         update = g.add(self._buffer, alpha=self._momentum)
-        step = orthogonalised(update.flatten(1)).view_as(w)
+        step = orthogonal(update.flatten(1)).view_as(w)
         w.sub_(step, alpha=rate * self._scale)
 
 
@@ -132,7 +132,7 @@ def _rule(weight: Weight, training: Training) -> _Rule:
             return _Muon(w, momentum) if weight.is_hidden else _Nesterov(w, _OTHERS_MOMENTUM)
 
 
-def orthogonalised(matrix: Tensor) -> Tensor:
+def orthogonal(matrix: Tensor) -> Tensor:
     """`matrix` with its singular values brought near 1, by Newton and Schulz' iteration."""
     a, b, c = _NEWTON_SCHULZ
     x = matrix / (matrix.norm() + 1e-7)

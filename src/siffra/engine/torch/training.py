@@ -14,7 +14,7 @@ from siffra.data.shifts import warp
 from siffra.engine.rng import dropout_scales, epoch_maps
 from siffra.engine.schedule import ema_decay, learning_rates
 from siffra.engine.torch.network import TorchNetwork
-from siffra.engine.torch.optimizers import Descent, Weight
+from siffra.engine.torch.optimizers import Optimizer, Weight
 
 _PIXEL = 1 / 255
 """What a uint8 pixel counts."""
@@ -35,7 +35,7 @@ class TorchTraining:
         self._training, self._device, self._images = training, device, images
         self._x = torch.tensor(images.x, device=device)
         self._y = torch.tensor(images.y, device=device)
-        self._descent = Descent(_weights_of(module), training)
+        self._optimizer = Optimizer(_weights_of(module), training)
         self._rates = learning_rates(training, len(images))
         self._maps = epoch_maps(training, len(images), seed)
         self._steps = 0
@@ -44,19 +44,19 @@ class TorchTraining:
             module.scales = dropout_scales(module.network, rows, seed)
 
     def epoch(self, order: np.ndarray) -> tuple[float, int]:
-        """One pass in `order`; the summed loss in nats and the number of right answers."""
+        """One pass in `order`; the summed loss in nats and the number of correct answers."""
         self.module.train()
         loss = torch.zeros((), dtype=torch.float64, device=self._device)
-        hits = torch.zeros((), dtype=torch.int64, device=self._device)
+        correct = torch.zeros((), dtype=torch.int64, device=self._device)
         for x, y in self._batches(order):
             logits = self.module(x)
             batch_loss = F.cross_entropy(logits, y, label_smoothing=self._training.label_smoothing)
             batch_loss.backward()
-            self._descend()
+            self._update()
             # Sums stay on the device: to ask for a number is to wait for it.
             loss += batch_loss.detach() * len(y)
-            hits += (logits.detach().argmax(1) == y).sum()
-        return loss.item(), int(hits.item())
+            correct += (logits.detach().argmax(1) == y).sum()
+        return loss.item(), int(correct.item())
 
     def _batches(self, order: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
         maps = next(self._maps) if self._training.augment != "none" else None
@@ -71,8 +71,8 @@ class TorchTraining:
                 x = torch.from_numpy(_warped(self._images.x[numbers], maps[numbers]))
             yield as_input(x.to(self._device)), self._y[batch]
 
-    def _descend(self) -> None:
-        self._descent.step(float(self._rates[self._steps]))
+    def _update(self) -> None:
+        self._optimizer.step(float(self._rates[self._steps]))
         self._steps += 1
         if self.kept is not self.module:
             _follow(self.kept, self.module, ema_decay(self._training, self._steps))

@@ -1,0 +1,126 @@
+"""Softmax and cross-entropy.
+
+There are two of the cross-entropy, since their rounding is part of each network's bits:
+`cross_entropy` for stacks of dense layers computes powers in float32, in place;
+`smoothed_cross_entropy` computes in float64. Merging them takes a new version of the engine.
+"""
+
+import math
+
+import numpy as np
+from numba import prange
+
+from siffra.system.jit import inline, noinline, parallel
+
+
+@inline
+def argmax(row):
+    """The index of the largest number, the first of equals; NaN counts as larger than all.
+
+    NumPy's `argmax`, which takes Numba much longer to compile.
+
+    Args:
+        row: (classes,) float32.
+    """
+    best = 0
+    for u in range(1, row.size):
+        if row[u] > row[best] or (np.isnan(row[u]) and not np.isnan(row[best])):
+            best = u
+    return best
+
+
+@noinline
+def softmax(logits, out):
+    """Fill each row of `out` with the softmax of that of `logits`.
+
+    Args:
+        logits: (images, classes or more) float32; what is past the classes is padding.
+        out: (images, classes) float32.
+    """
+    for r in range(out.shape[0]):
+        row, to = logits[r, : out.shape[1]], out[r]
+        top = row[argmax(row)]
+        total = np.float64(0)
+        for u in range(row.size):
+            to[u] = np.exp(row[u] - top)
+            total += to[u]
+        scale = np.float32(1 / total)
+        for u in range(row.size):
+            to[u] *= scale
+
+
+@inline(error_model="numpy")
+def cross_entropy(logits, classes, labels, order, first, share):
+    """The summed loss in nats and the number of correct answers.
+
+    `logits` become the gradient of the loss times `share`. An answer that is not a number is
+    never correct.
+
+    Args:
+        logits: (images, classes or more) float32; padding past the classes is 0, and stays so.
+        classes: int.
+        labels: (n,) int64; that of row r is `labels[order[first + r]]`.
+        order: (n,) int64.
+        first: int.
+        share: float64, 1 / batch size for the gradient of the mean.
+    """
+    loss, correct = 0.0, 0
+    for r in range(logits.shape[0]):
+        row = logits[r, :classes]
+        label = labels[order[first + r]]
+        best = argmax(row)
+        correct += best == label and not np.isnan(row[best])
+        top, target = np.float64(row[best]), np.float64(row[label])
+        total = np.float64(0)
+        for u in range(row.size):
+            row[u] = np.exp(row[u] - np.float32(top))
+            total += row[u]
+        loss += np.log(total) + top - target
+        scale = np.float32(share / total)
+        for u in range(row.size):
+            row[u] *= scale
+        row[label] -= np.float32(share)
+    return loss, correct
+
+
+@parallel
+def smoothed_cross_entropy(z, classes, bias, labels, smoothing, du, losses, correct):
+    """Losses and correct answers of logits z + bias, and the gradient of the mean loss.
+
+    The target is 1 - smoothing on the label plus smoothing / classes on every class: Szegedy
+    et al. 2016, section 7. An answer that is not a number is never correct.
+
+    Args:
+        z: (images * channels,) float32, flat.
+        classes: int, at most `channels`.
+        bias: (channels,) float32.
+        labels: (images,) int64.
+        smoothing: float64 in [0, 1).
+        du: (images * channels,) float32, filled with the gradient; padding is kept.
+        losses: (images or more,) float64, in nats.
+        correct: (images or more,) int64, 1 for a correct answer.
+    """
+    channels, images = bias.size, labels.size
+    other = smoothing / classes
+    for image in prange(images):
+        start = image * channels
+        top, best = np.float64(-np.inf), 0
+        for c in range(classes):
+            u = np.float64(z[start + c]) + bias[c]
+            # The first NaN stays on top, as in NumPy's argmax.
+            if not (u <= top or math.isnan(top)):
+                top, best = u, c
+        total, mean = 0.0, 0.0
+        for c in range(classes):
+            u = np.float64(z[start + c]) + bias[c]
+            power = math.exp(u - top)
+            du[start + c] = power
+            total += power
+            mean += u / classes
+        log_total = math.log(total) + top
+        target = np.float64(z[start + labels[image]]) + bias[labels[image]]
+        losses[image] = log_total - (1 - smoothing) * target - smoothing * mean
+        correct[image] = best == labels[image] and not math.isnan(top)
+        for c in range(classes):
+            share = other + (1 - smoothing) * (labels[image] == c)
+            du[start + c] = (du[start + c] / total - share) / images
