@@ -1,13 +1,16 @@
-"""What the site has beyond the pages in this folder: its front, the commands, files linked to.
+"""MkDocs hook that adds pages from outside this folder: see `mkdocs.yml`.
 
-A hook of MkDocs': see `mkdocs.yml`. README.md is the front page; the page of commands is made
-from the command line itself.
+README.md becomes the front page, SECURITY.md a page; the page of commands is generated from the
+command line. Files that the pages link to are copied.
 """
+
+# pyright: reportMissingImports=false
+# Only `make docs` installs MkDocs.
 
 import re
 import sys
 from collections.abc import Iterator
-from enum import EnumType
+from enum import Enum
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,18 +24,18 @@ ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 PAGES = {"README.md": "index.md", "SECURITY.md": "security.md"}
-"""Pages from the repository's front, and what the site calls them."""
+"""Pages from the repository root, and their names on the site."""
 LINKED = (
     "LICENSE",
     "src/siffra/data/MNIST-LICENSE.md",
     "src/siffra/lab/digits.toml",
     *(f"examples/{path.name}" for path in sorted((ROOT / "examples").iterdir()) if path.is_file()),
 )
-"""Files outside of this folder that its pages, or README.md, link to."""
+"""Files outside this folder that its pages or README.md link to."""
 
 
 def on_config(config: "MkDocsConfig") -> "MkDocsConfig":
-    """Pages that `mkdocs.yml` does not name are how-tos."""
+    """Put pages that `mkdocs.yml` does not name under *How to*."""
     nav: Any = config.nav
     (how_to,) = (part["How to"] for part in nav if isinstance(part, dict) and "How to" in part)
     named = re.findall(r"[a-z_]+\.md", str(nav))
@@ -41,29 +44,29 @@ def on_config(config: "MkDocsConfig") -> "MkDocsConfig":
 
 
 def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
-    """Add the pages that are made here, and the files that are linked to."""
+    """Add the generated pages and the linked files."""
     from mkdocs.structure.files import File
 
-    made = {site: page(name) for name, site in PAGES.items()}
-    made["commands.md"] = "\n".join(commands())
-    made |= {site_path(name): (ROOT / name).read_text("utf-8") for name in LINKED}
-    for place, content in made.items():
-        files.append(File.generated(config, place, content=content))
+    pages = {site: page(name) for name, site in PAGES.items()}
+    pages["commands.md"] = "\n".join(commands())
+    pages |= {site_path(name): (ROOT / name).read_text("utf-8") for name in LINKED}
+    for path, content in pages.items():
+        files.append(File.generated(config, path, content=content))
     return files
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Lead links to files outside of this folder to where the site has them."""
+    """Point links to files outside this folder at their copies on the site."""
     return re.sub(r"\]\(\.\./([^)#]+)", lambda link: f"]({site_path(link[1])}", markdown)
 
 
 def site_path(name: str) -> str:
-    """Where the site has a file of the repository's."""
+    """The site path of a file in the repository."""
     return PAGES.get(name, f"files/{name}.txt")
 
 
 def page(name: str) -> str:
-    """A page from the repository's front, with links as they are from this folder."""
+    """A page from the repository root, with its links made relative to this folder."""
     text = (ROOT / name).read_text("utf-8").replace("](examples/)", "](examples/shapes.toml)")
     return re.sub(r"\]\((?!https?:|#)(?:docs/)?([^)]+)", _from_here, text)
 
@@ -73,12 +76,14 @@ def _from_here(link: re.Match[str]) -> str:
 
 
 def commands() -> Iterator[str]:
-    """The page of commands: of each, what it does, examples and options."""
+    """The page of commands: description, examples and options of each."""
     import typer.main
 
     from siffra.cli import app
 
-    yield "# Commands\n\nWhat `siffra COMMAND --help` says.\n"
+    yield "# Commands\n"
+    yield "After this page you know every command and option. "
+    yield "`siffra COMMAND --help` prints the same.\n"
     yield from _group(typer.main.get_command(app), "siffra")
 
 
@@ -99,23 +104,24 @@ def _command(command: Any, path: str) -> Iterator[str]:
     if command.params:
         yield "| option | |\n|---|---|"
         for parameter in command.params:
-            told = " ".join((parameter.help or "").split())
-            yield f"| <code>{_cell(_spelled(parameter))}</code> | {_cell(told)} |"
+            text = " ".join((parameter.help or "").split())
+            yield f"| <code>{_cell(_usage(parameter))}</code> | {_cell(text)} |"
     yield ""
 
 
-def _spelled(parameter: Any) -> str:
-    """An option with what follows it, or the place of an argument."""
+def _usage(parameter: Any) -> str:
+    """An option with its value, or the name of an argument."""
     if not parameter.opts[0].startswith("-"):
         return parameter.metavar or parameter.opts[0].upper()
-    return f"{parameter.opts[0]} {_taken(parameter)}".strip()
+    return f"{parameter.opts[0]} {_value(parameter)}".strip()
 
 
-def _taken(parameter: Any) -> str:
-    """What an option is followed by: its own word for it, or the words that it takes."""
+def _value(parameter: Any) -> str:
+    """The placeholder for an option's value, or its choices."""
     kind = parameter.type_descriptor.annotation
-    words = [word.value for word in kind] if isinstance(kind, EnumType) else []
-    return parameter.metavar or "|".join(words)
+    if not parameter.metavar and isinstance(kind, type) and issubclass(kind, Enum):
+        return "|".join(member.value for member in kind)
+    return parameter.metavar or ""
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The documentation: what its pages show is what happens, and the site has all of them."""
+"""The documentation: the site has every page, and the tutorial's commands print what it shows."""
 
 import contextlib
 import importlib
@@ -24,8 +24,8 @@ TUTORIAL = (DOCS / "tutorial.md").read_text("utf-8")
 
 _NUMBER = r"−?\d+(?:\.\d+)?"
 _CLOSE, _SMALL = 2.0, 5.0
-"""Points by which accuracies may differ between kinds of CPU; below the other, numbers are times
-and half-widths, of which only that they stand there is compared."""
+"""Percentage points by which accuracies may differ between kinds of CPU. Numbers below `_SMALL`
+are times and half-widths, whose values are not compared."""
 
 
 def test_the_site_has_every_page():
@@ -66,16 +66,18 @@ def test_the_page_of_commands_has_every_command():
 
 
 def test_the_page_on_python_has_every_public_function():
-    named = re.findall(r"^::: (\S+)$", (DOCS / "python.md").read_text("utf-8"), re.MULTILINE)
+    text = (DOCS / "python.md").read_text("utf-8")
+    paths = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
 
-    found = [
+    documented = [
         getattr(importlib.import_module(module), name)
-        for module, _, name in (each.rpartition(".") for each in named)
+        for module, _, name in (path.rpartition(".") for path in paths)
     ]
 
-    assert all(each.__doc__ for each in found)
+    assert all(each.__doc__ for each in documented)
     for name in set(siffra.__all__) - {"__version__"}:
-        assert getattr(siffra, name) in found, f"docs/python.md lacks {name}"
+        assert getattr(siffra, name) in documented, f"docs/python.md lacks {name}"
+        assert f"`siffra.{name}`" in text.partition(":::")[0], f"its table lacks {name}"
 
 
 def test_the_citation_has_this_version():
@@ -85,23 +87,23 @@ def test_the_citation_has_this_version():
 
 
 def steps(page: str) -> list[tuple[str, str, str]]:
-    """What a page does: (kind, command or source, what is shown of the outcome)."""
-    found = re.findall(r"```(console|python|text|toml)\n(.*?)```", page, re.DOTALL)
-    taken = []
-    for kind, content in found:
+    """The steps of a page: (kind, command or source, output shown)."""
+    blocks = re.findall(r"```(console|python|text|toml)\n(.*?)```", page, re.DOTALL)
+    listed = []
+    for kind, content in blocks:
         if kind == "console":
-            command, _, outcome = content.partition("\n")
-            taken.append((kind, command.removeprefix("$ "), outcome))
+            command, _, output = content.partition("\n")
+            listed.append((kind, command.removeprefix("$ "), output))
         elif kind == "text":
-            taken[-1] = (*taken[-1][:2], content)
+            listed[-1] = (*listed[-1][:2], content)
         else:
-            taken.append((kind, content, ""))
-    return taken
+            listed.append((kind, content, ""))
+    return listed
 
 
-def essence(told: str) -> list[str]:
-    """The words of what was printed, without drawings, and without what depends on the clock."""
-    text = re.sub(r"(?m)^.*│.*$|─+", "", told)
+def essence(output: str) -> list[str]:
+    """The words of an output, without drawings and without what depends on the clock."""
+    text = re.sub(r"(?m)^.*│.*$|─+", "", output)
     text = " ".join(text.split())
     times = r"(?:(?:but |and )?training|though|no clear difference in training)"
     text = re.sub(rf"[,;] {times}.*?(?=\.(?: [A-Z]|$))", "", text)
@@ -114,18 +116,18 @@ def essence(told: str) -> list[str]:
     return text.split()
 
 
-def assert_same(shown: str, told: str) -> None:
+def assert_same(shown: str, printed: str) -> None:
     for part in shown.split("…\n"):
         expected = essence(part)
-        found = essence(told) if part == shown else essence(told)[: len(expected)]
-        assert len(found) == len(expected), told
-        for one, other in zip(expected, found, strict=True):
-            numbers = [re.search(_NUMBER, word) for word in (one, other)]
+        actual = essence(printed) if part == shown else essence(printed)[: len(expected)]
+        assert len(actual) == len(expected), printed
+        for word, counterpart in zip(expected, actual, strict=True):
+            numbers = [re.search(_NUMBER, each) for each in (word, counterpart)]
             if not all(numbers):
-                assert one == other, told
+                assert word == counterpart, printed
                 continue
             wanted, got = (float(number[0].replace("−", "-")) for number in numbers if number)
-            assert abs(wanted) < _SMALL or abs(wanted - got) <= _CLOSE, (one, other)
+            assert abs(wanted) < _SMALL or abs(wanted - got) <= _CLOSE, (word, counterpart)
 
 
 def test_the_tutorial_is_true(tmp_path, monkeypatch):
@@ -133,16 +135,16 @@ def test_the_tutorial_is_true(tmp_path, monkeypatch):
     monkeypatch.setenv("SIFFRA_STORE", str(tmp_path / "runs.sqlite"))
     environment = os.environ | {"COLUMNS": "100"}
 
-    for kind, said, shown in steps(TUTORIAL):
+    for kind, source, shown in steps(TUTORIAL):
         if kind == "toml":
-            Path("my-lab.toml").write_text(said, encoding="utf-8")
+            Path("my-lab.toml").write_text(source, encoding="utf-8")
         elif kind == "python":
-            with contextlib.redirect_stdout(io.StringIO()) as told:
-                exec(compile(said, "tutorial.md", "exec"), {})
-            assert_same(shown, told.getvalue())
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(compile(source, "tutorial.md", "exec"), {})
+            assert_same(shown, printed.getvalue())
         else:
             done = subprocess.run(
-                [sys.executable, "-m", *said.split()],
+                [sys.executable, "-m", *source.split()],
                 capture_output=True, text=True, env=environment,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
@@ -152,9 +154,10 @@ def test_the_tutorial_is_true(tmp_path, monkeypatch):
 
 
 def test_an_outcome_that_is_shown_wrongly_would_be_seen():
-    told = "256 neurons is best, with 96.8 ± 0.1 %; no clear difference in training time."
+    printed = "256 neurons is best, with 96.8 ± 0.1 %; no clear difference in training time."
 
-    assert_same("256 neurons is best, with 96.1 ± 0.4 %, but training takes longer.", told)
-    for wrong in (told.replace("96.8", "92"), told.replace("best", "worst"), told + " More."):
+    assert_same("256 neurons is best, with 96.1 ± 0.4 %, but training takes longer.", printed)
+    wrong_ones = printed.replace("96.8", "92"), printed.replace("best", "worst"), printed + " More."
+    for wrong in wrong_ones:
         with pytest.raises(AssertionError):
-            assert_same(told, wrong)
+            assert_same(printed, wrong)
