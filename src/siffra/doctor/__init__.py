@@ -1,1 +1,1 @@
-"""`siffra doctor`: is everything in order on this machine, and if not, what mends it?"""
+"""`siffra doctor`: what is wrong with this installation, and what would fix it."""

@@ -1,14 +1,15 @@
-"""What an examination finds: facts, and complaints that say how to mend what is wrong."""
+"""What a check finds: facts, and problems with their fixes."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 Fact = str | int | float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """Something that is wrong, and what mends it; a line each."""
+    """A problem, and what fixes it; a line each."""
 
     found: str
     fix: str
@@ -16,11 +17,24 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part of the examination: what there is, by name, and what is wrong with it."""
+    """What one check found: its facts by name, and its problems."""
 
     about: str
     facts: Mapping[str, Fact]
-    complaints: tuple[Complaint, ...] = field(default=())
+    complaints: tuple[Complaint, ...] = ()
+
+    def __str__(self) -> str:
+        return "; ".join(f"{name} {fact}" for name, fact in self.facts.items())
 
 
-Check = Callable[[], Finding]
+def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
+    """The facts by check, and all problems in one list."""
+    return {
+        "healthy": not any(finding.complaints for finding in findings),
+        "complaints": [
+            {"about": finding.about, **asdict(complaint)}
+            for finding in findings
+            for complaint in finding.complaints
+        ],
+        "facts": {finding.about: dict(finding.facts) for finding in findings},
+    }

@@ -1,46 +1,71 @@
-"""Whether training works, how fast it is for this machine, and Numba's cache."""
+"""Whether training works, how fast it is for this machine, and where compiled code is kept."""
 
 import sys
 from collections.abc import Mapping
-from os.path import commonpath
+from dataclasses import dataclass
 from pathlib import Path
 
+from siffra.bench.worker import Worker
 from siffra.doctor.finding import Complaint, Fact, Finding
 from siffra.doctor.places import unusable
-from siffra.doctor.probe import Probe, probe
 from siffra.errors import BenchError
 
+_PATIENCE = 300.0
+"""Seconds; the very first start has to compile."""
 _LEAST_SHARE = 0.3
-"""Of one core's matrix peak; it is 1 to 3 where all is well, since blank pixels are left out."""
+"""Of one core's matrix peak; usually it is 1 to 3, since blank pixels are left out."""
 _OWN_FOLDER = "set NUMBA_CACHE_DIR to a folder that you can write, and others cannot"
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a training of a second found.
+
+    `peak` and `rate`, in GFLOP/s, are a matrix product's and the training's, on one core, with the
+    multiply-adds that it leaves out. `layer` is what starts Numba's threads. `cache` is the folder
+    of compiled code, None if this user has none that lasts; `cached` are the bytes in it.
+    """
+
+    peak: float
+    rate: float
+    layer: str
+    threads: int
+    cache: Path | None
+    cached: int
+
+
 def training(environment: Mapping[str, str]) -> Finding:
-    """Train for a second, in a process of its own, and look at what that tells."""
+    """Train for a second, in a process of its own, and judge that."""
     try:
-        return judge(probe(), sys.platform)
+        with Worker.start(_PATIENCE) as worker:
+            return judge(worker.ask("siffra.doctor.probe:probe"), sys.platform)
     except BenchError as error:
-        wrong = (*_cache_dir(environment.get("NUMBA_CACHE_DIR")), _failed(str(error)))
+        fails = Complaint(
+            f"training fails: {str(error).rstrip('.')}.",
+            "fix what stands above, if anything; else reinstall siffra, or report this",
+        )
+        wrong = (*_cache_folder(environment.get("NUMBA_CACHE_DIR")), fails)
         return Finding("training", {"training": "fails"}, wrong)
 
 
 def judge(found: Probe, system: str) -> Finding:
-    """What a probe's figures say on a system (`sys.platform`)."""
+    """What is wrong by a probe's figures on a system (`sys.platform`)."""
     share = found.rate / found.peak
     facts: dict[str, Fact] = {
-        "one core": f"trains as at {found.rate:.0f} GFLOP/s; its matrix peak is {found.peak:.0f}",
-        "threads": f"{found.threads}, by {found.layer}",
-        "compiled code": f"{found.cached / 1e6:.0f} MB in {commonpath(found.caches or ['.'])}",
+        "one core": f"{found.rate:.0f} GFLOP/s (matrix peak {found.peak:.0f})",
+        "threads": f"{found.threads} by {found.layer}",
     }
     complaints = []
     if share < _LEAST_SHARE:
         complaints.append(
             Complaint(
-                f"training reaches {share:.0%} of what this core can do; it should be 100 %.",
-                "end what else is running, see `environment` above, and look again",
+                f"training reaches {share:.0%} of one core's matrix peak; expected is 100 %.",
+                "stop other programs, see `environment` above, and check again",
             )
         )
-    if not found.lasts:
+    if found.cache:
+        facts["compiled code"] = f"{found.cached / 1e6:.0f} MB in {found.cache}"
+    else:
         complaints.append(
             Complaint(
                 "compiled code is kept for one process alone, so that each one compiles anew: the "
@@ -58,20 +83,9 @@ def judge(found: Probe, system: str) -> Finding:
     return Finding("training", facts, tuple(complaints))
 
 
-def _failed(why: str) -> Complaint:
-    return Complaint(
-        f"training fails: {why.rstrip('.')}.",
-        "mend what stands above, if anything; else reinstall siffra, or report this",
-    )
-
-
-def _cache_dir(folder: str | None) -> tuple[Complaint, ...]:
+def _cache_folder(folder: str | None) -> tuple[Complaint, ...]:
     why = unusable(Path(folder)) if folder else None
     if why is None:
         return ()
-    return (
-        Complaint(
-            f"NUMBA_CACHE_DIR={folder}: {why}, so that each process compiles anew.",
-            _OWN_FOLDER,
-        ),
-    )
+    wrong = f"NUMBA_CACHE_DIR={folder}: {why}, so that each process compiles anew."
+    return (Complaint(wrong, _OWN_FOLDER),)
