@@ -91,8 +91,10 @@ def test_shift_curves_have_units_and_name_their_levels():
     answer, examined = asked()
     shown = texts(draw_question("shifts", answer, WORDS, examined))
 
-    assert {"Moved sideways", "Moved up or down", "Moved in any direction", "Turned"} <= set(shown)
-    assert {"Moved by (pixels)", "Turned by (degrees, counter-clockwise)"} <= set(shown)
+    assert {"Moved horizontally", "Moved vertically", "Moved in any direction", "Rotated"} <= set(
+        shown
+    )
+    assert {"Moved by (pixels)", "Rotated by (degrees, counter-clockwise)"} <= set(shown)
     assert {"dense", "conv"} <= set(shown)
 
 
@@ -118,8 +120,8 @@ def test_the_experiments_captions_say_so_as_well():
     fewer = dataclasses.replace(one, records=one.records[:2])
     some = dataclasses.replace(answers, experiments=(fewer, *others))
 
-    assert "all 3 seeds" in caption_of_experiments("confusion", answers, WORDS, None)
-    assert "all 2 to 3 seeds" in caption_of_experiments("confusion", some, WORDS, None)
+    assert "3 seeds pooled" in caption_of_experiments("confusion", answers, WORDS, None)
+    assert "2 to 3 seeds pooled" in caption_of_experiments("confusion", some, WORDS, None)
 
 
 def test_the_caption_says_where_half_is_lost_and_which_curve_lies_above():
@@ -132,7 +134,7 @@ def test_the_caption_says_where_half_is_lost_and_which_curve_lies_above():
     dense, conv = map(float, found.groups())
     assert 2.0 < dense < 3.0
     assert conv == pytest.approx(dense * 4 / 3, abs=0.3)
-    assert "the curves are not seen to cross: the convolutional model is ahead " in told
+    assert "no crossing is shown: the convolutional model is ahead " in told
 
 
 def test_equal_models_cannot_be_told_apart():
@@ -142,7 +144,7 @@ def test_equal_models_cannot_be_told_apart():
 
     told = caption("shifts", answer, WORDS, same)
 
-    assert "When moved and turned, the two cannot be told apart." in told
+    assert "When moved and rotated, the two are not distinguishable." in told
 
 
 def test_a_map_of_two_levels_has_their_difference():
@@ -153,7 +155,7 @@ def test_a_map_of_two_levels_has_their_difference():
     assert re.search(
         r"moved (\d+ pixels (to the left|to the right|up|down)( and )?)+, where the convolutional "
         r"model is \d+ percentage points above the dense model "
-        r"\(the largest of \d+ differences, so rather too large\)",
+        r"\(the largest of \d+ differences, so probably an overestimate\)",
         told,
     )
 
@@ -220,7 +222,7 @@ def test_experiments_are_looked_at_closer_however_many_there_are(kind, count):
     assert drawing.kind == "png" or "Experiment 0" in "".join(texts(drawing))
     assert told.endswith(".")
     few = count == 6 and kind in ("confusion", "mistakes")
-    assert ("Of the 6 experiments, the first ones and the best" in told) == few
+    assert ("Of 6 experiments, the first and the best" in told) == few
 
 
 def test_without_examinations_experiments_have_what_their_records_tell():
@@ -228,7 +230,7 @@ def test_without_examinations_experiments_have_what_their_records_tell():
 
     drawn = {k for k in OF_EXPERIMENTS if draw_of_experiments(k, answers, WORDS, None)}
     assert drawn == {"confusion"}
-    assert "Most common mistakes" in caption_of_experiments("confusion", answers, WORDS, None)
+    assert "Most common errors" in caption_of_experiments("confusion", answers, WORDS, None)
 
 
 def test_a_lab_without_experiments_has_no_figures_of_them():
@@ -255,10 +257,10 @@ def test_the_comparison_of_experiments_names_the_best_and_the_fastest():
         return found.replace("\N{NO-BREAK SPACE}", " ")
 
     name = first.experiment.name["en"]
-    assert told(slow, fast).startswith(f"Highest on the test set is {name}, with 96 ")
-    assert "; fastest is Quick one, with 90 " in told(slow, fast)
+    assert told(slow, fast).startswith(f"Highest test accuracy: {name}, with 96 ")
+    assert ". Fastest: Quick one, with 90 " in told(slow, fast)
     best = dataclasses.replace(fast, accuracy={"test": summarise([0.98, 0.98])})
-    assert told(slow, best).startswith("Highest on the test set and fastest is Quick one, with 98")
+    assert told(slow, best).startswith("Highest test accuracy and fastest: Quick one, with 98")
     assert told(slow).startswith("Up and to the left is better.")
 
 
@@ -268,5 +270,5 @@ def test_of_many_levels_it_is_told_which_are_told_of():
 
     said = caption_of_named("calibration", [(f"{n}", seen) for n in range(5)], WORDS)
 
-    assert said.endswith("Of the 5, the first and the last are told of.")
-    assert "are told of" not in caption_of_named("calibration", [("1", seen)] * 4, WORDS)
+    assert said.endswith("The first and last of 5 are described.")
+    assert "are described" not in caption_of_named("calibration", [("1", seen)] * 4, WORDS)

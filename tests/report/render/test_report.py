@@ -247,7 +247,7 @@ def test_claims_that_are_not_the_authors_stand_under_their_name(tmp_path):
     write_report(make_answers([first, own], epochs=1), tmp_path)
 
     page = (tmp_path / "report.html").read_text("utf-8")
-    assert "The one claim by siffra" in page
+    assert "The only claim by siffra" in page
     assert re.findall(r"<h3>(What was claimed.*?)</h3>", page) == [
         "What was claimed",
         "What was claimed by siffra",

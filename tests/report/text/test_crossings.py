@@ -43,17 +43,17 @@ def test_what_is_between_cannot_be_told():
     crossing = [0.9, 0.5, 0.5, *[0.2] * 8]
     meeting = [0.9, 0.9, *[0.2] * 9]
 
-    assert told(level(crossing), level()).count("; elsewhere it cannot be told.") == 1
+    assert told(level(crossing), level()).count("; elsewhere they are not distinguishable.") == 1
     assert "A is ahead at 0 pixels, B from 3 pixels on; elsewhere" in told(level(crossing), level())
     assert "A is ahead up to 1 pixel, B from 2 pixels on." in told(level(meeting), level())
 
 
 def test_ways_of_which_the_same_is_to_be_said_share_a_sentence():
-    assert told(level(), level()) == "When moved and turned, the two cannot be told apart."
+    assert told(level(), level()) == "When moved and rotated, the two are not distinguishable."
     ahead = [0.9] * len(PIXELS)
     assert told(level(), level(ahead)) == (
-        "When moved sideways, moved up or down and turned, the two cannot be told apart. "
-        "When moved in any direction, the curves are not seen to cross: B is ahead everywhere."
+        "When moved horizontally, moved vertically and rotated, the two are not distinguishable. "
+        "When moved in any direction, no crossing is shown: B is ahead everywhere."
     )
 
 

@@ -40,8 +40,8 @@ def said(interaction: Interaction, language: str = "en") -> str:
 
 def test_that_it_depends_is_told_with_where_each_value_loses():
     assert said(found("depends")) == (
-        "it depends: The best learning rate depends on the batch size: 0.1 at batch size 6 and "
-        "0.7 at batch size 140. No value is the best everywhere, since each loses somewhere: 0.1 "
+        "dependent: The best learning rate depends on the batch size: 0.1 at batch size 6 and "
+        "0.7 at batch size 140. No value is the best everywhere; each loses somewhere: 0.1 "
         "to 0.7 at batch size 140, by −5.0 percentage points (99.4 %: −6.0 to −4.0); 0.7 to 0.1 "
         "at batch size 6, by −30.0 percentage points (99.4 %: −31.0 to −29.0)."
     )
@@ -49,14 +49,14 @@ def test_that_it_depends_is_told_with_where_each_value_loses():
 
 def test_that_it_does_not_is_told_with_the_value_that_always_does():
     assert said(found("same", common=0.7)) == (
-        "it does not: The best learning rate does not depend on the batch size: 0.7 is as good as "
-        "any throughout. Wherever the other is set, its accuracy on validation lies within 0.2 "
-        "percentage points of the best."
+        "independent: The best learning rate does not depend on the batch size: 0.7 is within the "
+        "margin of the best throughout. For every value of the other knob, its validation accuracy "
+        "is within 0.2 percentage points of the best."
     )
 
 
 def test_what_is_open_is_told_with_what_was_seen():
-    assert "stays open; best on validation was 0.1 at batch size 6" in said(found("inconclusive"))
+    assert "is undecided; best on validation was 0.1 at batch size 6" in said(found("inconclusive"))
 
 
 @pytest.mark.parametrize("verdict", ["depends", "same", "inconclusive"])
@@ -74,9 +74,9 @@ def test_terminals_and_notebooks_tell_it_too():
     lab = replace(LAB, questions=(answer,))
 
     for told in (answer_text(answer), lab_html(lab)):
-        assert "It depends: The best learning rate depends on the batch size" in told
+        assert "Dependent: The best learning rate depends on the batch size" in told
     two = replace(lab, questions=(answer, QUESTION))
-    assert "it depends                The best learning rate depends" in lab_text(two)
+    assert "dependent                 The best learning rate depends" in lab_text(two)
 
 
 def test_a_question_about_one_knob_has_none():

@@ -323,7 +323,7 @@ def test_levels_that_are_averaged_are_called_their_mean(answers):
 def test_the_summary_counts_every_verdict(answers):
     assert summary_sentence(answers) == (
         "Of 11 claims, 4 were supported, 2 were refuted, "
-        "4 stayed inconclusive and 1 was not tested."
+        "4 remained inconclusive and 1 was not tested."
     )
 
 
@@ -340,13 +340,13 @@ def test_claims_that_are_not_the_authors_are_counted_apart(answers):
     divided = with_siffras_own(answers)
 
     assert summary_sentence(divided) == (
-        "Of 10 claims of the lab's author, 4 were supported, 2 were refuted, "
-        "3 stayed inconclusive and 1 was not tested. "
-        "The one claim by siffra: inconclusive."
+        "Of the lab author's 10 claims, 4 were supported, 2 were refuted, "
+        "3 remained inconclusive and 1 was not tested. "
+        "The only claim by siffra: inconclusive."
     )
     assert summary_sentence(divided, "sv").startswith("Av labbförfattarens 10 påståenden får 4 st")
     alone = dataclasses.replace(divided, questions=divided.questions[-1:])
-    assert summary_sentence(alone) == "The one claim by siffra: inconclusive."
+    assert summary_sentence(alone) == "The only claim by siffra: inconclusive."
     assert summary_sentence(alone, "sv") == "Det enda påståendet från siffra: oavgjort."
 
 
