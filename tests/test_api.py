@@ -36,11 +36,13 @@ def own(tmp_path) -> dict[str, Any]:
 
 def test_the_package_offers_what_it_says():
     names = [
-        "__version__", "dataset", "export_model", "export_runs", "predict", "run_lab", "run_search",
+        "SiffraClassifier", "__version__", "dataset", "export_model", "export_runs", "predict",
+        "run_lab", "run_search",
         "runs", "train", "vary",
     ]  # fmt: skip
     assert sorted(siffra.__all__) == names
     assert siffra.train is api.train
+    assert siffra.SiffraClassifier.__module__ == "siffra.api.sklearn"
     assert set(siffra.__all__) <= set(dir(siffra))
     with pytest.raises(AttributeError, match="has no attribute 'trian'"):
         siffra.trian  # noqa: B018

@@ -3,8 +3,8 @@
 `siffra.train` trains one model, `siffra.vary` asks what a knob does, `siffra.run_lab` runs a
 whole lab file, `siffra.run_search` finds the best model for the seconds that there are,
 `siffra.predict` asks a saved model about pictures, `siffra.export_model` turns it into ONNX,
-`siffra.dataset` takes data of one's own, `siffra.runs` has what was run as a data frame. All are
-imported on first use.
+`siffra.dataset` takes data of one's own, `siffra.runs` has what was run as a data frame;
+`siffra.SiffraClassifier` is a network for scikit-learn. All are imported on first use.
 """
 
 from importlib import import_module
@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from siffra.api import dataset, export_model, export_runs, predict, run_lab, runs, train, vary
     from siffra.api.search import run_search
+    from siffra.api.sklearn import SiffraClassifier
 
     __version__: str
 
 __all__ = [
+    "SiffraClassifier",
     "__version__",
     "dataset",
     "export_model",
@@ -29,6 +31,9 @@ __all__ = [
     "vary",
 ]
 
+# What needs extras, or takes long to import, is in a module of its own.
+_MODULES = {"run_search": "siffra.api.search", "SiffraClassifier": "siffra.api.sklearn"}
+
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
@@ -36,8 +41,7 @@ def __getattr__(name: str) -> Any:
 
         return version("siffra")
     if name in __all__:
-        module = "siffra.api.search" if name == "run_search" else "siffra.api"
-        return getattr(import_module(module), name)
+        return getattr(import_module(_MODULES.get(name, "siffra.api")), name)
     raise AttributeError(f"module 'siffra' has no attribute {name!r}")
 
 

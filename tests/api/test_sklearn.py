@@ -23,8 +23,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from small import small_dataset
 
+from siffra import SiffraClassifier
 from siffra.api.arguments import make_engine
-from siffra.api.sklearn import SiffraClassifier
 from siffra.config import KNOBS, Setting
 from siffra.data.dataset import Images
 from siffra.engine.native.engine import NativeEngine
@@ -54,6 +54,11 @@ def test_every_knob_is_a_parameter_with_siffra_s_default():
     assert list(parameters)[: len(KNOBS)] == list(KNOBS)
     assert set(parameters) - set(KNOBS) == own
     assert Setting.from_knobs(said) == Setting.from_knobs({})
+
+
+def test_what_is_no_parameter_is_refused_with_the_one_that_is_meant():
+    with pytest.raises(TypeError, match="lr: no such knob; did you mean `learning_rate`"):
+        SiffraClassifier(lr=0.1)  # pyright: ignore[reportCallIssue]
 
 
 @pytest.mark.parametrize("seed", [2**32 - 1, 2**32, 2**63 - 1, np.uint64(2**40)])

@@ -30,14 +30,12 @@ for MNIST; or what is in memory: a pair `(x, y)` of arrays, two such pairs for t
 testing, what scikit-learn's `load_…` return, or what `siffra.dataset` made of them."""
 
 
-class Knobs(TypedDict, total=False):
-    """Every knob, as keyword arguments take them; `siffra.config.KNOBS` says what each does.
+class NetworkKnobs(TypedDict, total=False):
+    """The knobs of siffra's networks, as keyword arguments take them.
 
-    `model` may be a function that makes a PyTorch module, or its name, `my_models:make`; then its
-    parameters are knobs as well.
+    `siffra.config.KNOBS` says what each does.
     """
 
-    model: str | Callable[..., Any]
     learning_rate: float
     batch_size: int
     epochs: float
@@ -67,6 +65,16 @@ class Knobs(TypedDict, total=False):
     pooling: str
     global_pooling: str
     space_to_depth: int
+
+
+class Knobs(NetworkKnobs, total=False):
+    """Every knob, as keyword arguments take them.
+
+    `model` may be a function that makes a PyTorch module, or its name, `my_models:make`; then its
+    parameters are knobs as well.
+    """
+
+    model: str | Callable[..., Any]
 
 
 def with_own_models(knobs: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 
 import numpy as np
 
-from siffra.api.arguments import make_engine
-from siffra.config import GREATEST_SEED, KNOBS, Setting
+from siffra.api.arguments import NetworkKnobs, make_engine
+from siffra.config import GREATEST_SEED, KNOBS, DenseModel, Setting, default, no_such_knob
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.errors import ConfigError
@@ -27,7 +28,7 @@ except ModuleNotFoundError as error:
     if error.name != "sklearn":
         raise
     raise ModuleNotFoundError(
-        "siffra.api.sklearn needs scikit-learn; `pip install 'siffra[sklearn]'` brings it.",
+        "SiffraClassifier needs scikit-learn; `pip install 'siffra[sklearn]'` brings it.",
         name=error.name,
     ) from error
 
@@ -79,71 +80,18 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         self,
         model: Literal["dense", "conv"] = "dense",
         *,
-        learning_rate: float | None = None,
-        batch_size: int = 140,
-        epochs: float = 20,
-        optimizer: str = "sgd",
-        momentum: float | None = None,
-        weight_decay: float | None = None,
-        schedule: str = "constant",
-        warmup: float | None = None,
-        label_smoothing: float = 0.0,
-        ema: float = 0.0,
-        augment: str = "none",
-        augment_move: float | None = None,
-        augment_rotate: float | None = None,
-        augment_clean: float | None = None,
-        augment_jitter: float | None = None,
-        layers: int | None = None,
-        neurons: int | Sequence[int] | None = None,
-        activation: str = "relu",
-        batch_norm: bool = False,
-        dropout: float = 0.0,
-        conv_layers: int | None = None,
-        filters: int | Sequence[int] | None = None,
-        kernel_size: int | Sequence[int] | None = None,
-        strides: int | Sequence[int] | None = None,
-        padding: str | None = None,
-        pool_size: int | Sequence[int] | None = None,
-        pooling: str | None = None,
-        global_pooling: str | None = None,
-        space_to_depth: int | None = None,
         image_shape: tuple[int, ...] | None = None,
         scale: float | Literal["auto"] = "auto",
         engine: Literal["native", "torch"] = "native",
         threads: int | None = None,
         random_state: int | np.random.RandomState | None = None,
+        **knobs: Unpack[NetworkKnobs],
     ) -> None:
+        if unknown := knobs.keys() - KNOBS:
+            raise TypeError(f"{min(unknown)}: {no_such_knob(min(unknown), KNOBS)}")
         self.model = model
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.optimizer = optimizer
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.warmup = warmup
-        self.label_smoothing = label_smoothing
-        self.ema = ema
-        self.augment = augment
-        self.augment_move = augment_move
-        self.augment_rotate = augment_rotate
-        self.augment_clean = augment_clean
-        self.augment_jitter = augment_jitter
-        self.layers = layers
-        self.neurons = neurons
-        self.activation = activation
-        self.batch_norm = batch_norm
-        self.dropout = dropout
-        self.conv_layers = conv_layers
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.strides = strides
-        self.padding = padding
-        self.pool_size = pool_size
-        self.pooling = pooling
-        self.global_pooling = global_pooling
-        self.space_to_depth = space_to_depth
+        for name in KNOBS.keys() - {"model"}:
+            setattr(self, name, knobs.get(name, default(name)))
         self.image_shape = image_shape
         self.scale = scale
         self.engine = engine
@@ -154,7 +102,7 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         """Train from scratch on rows X (n, features) with labels y (n,)."""
         setting = self._setting()
         x, y = self._checked(X, y, reset=True)
-        self._begin(x)
+        self._begin(x, setting)
         self.classes_, labels = np.unique(y, return_inverse=True)
         self._train(setting, x, labels, self._seed, before=None)
         return self
@@ -181,7 +129,7 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("classes: the first call of partial_fit needs all classes.")
         x, y = self._checked(X, y, reset=first)
         if first:
-            self._begin(x)
+            self._begin(x, setting)
             self.classes_ = np.unique(classes)
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(f"classes: found {classes}; those of the first call {self.classes_}.")
@@ -236,14 +184,14 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
 
     def _setting(self, **knobs: Any) -> Setting:
         """What the parameters say, `knobs` put over them."""
-        told = {name: _plain(getattr(self, name)) for name in KNOBS} | knobs
-        return Setting.from_knobs({k: value for k, value in told.items() if value is not None})
+        knobs = {name: _plain(getattr(self, name)) for name in KNOBS} | knobs
+        return Setting.from_knobs({k: value for k, value in knobs.items() if value is not None})
 
-    def _begin(self, x: np.ndarray) -> None:
+    def _begin(self, x: np.ndarray, setting: Setting) -> None:
         """Decide what holds for all of a training."""
         self._seed = _seed_of(self.random_state)
         self._calls = 0
-        self._shape = self._shape_of(x.shape[1])
+        self._shape = self._shape_of(x.shape[1], setting)
         self.scale_ = self._scale_for(x)
         self._memory: Mapping[str, np.ndarray] | None = None
         self.loss_curve_: list[float] = []
@@ -311,7 +259,7 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         # The reciprocal of the very smallest numbers is no float32.
         return 1 / largest if largest > 1e-30 else 1.0
 
-    def _shape_of(self, features: int) -> tuple[int, int, int]:
+    def _shape_of(self, features: int, setting: Setting) -> tuple[int, int, int]:
         if self.image_shape is not None:
             shape = tuple(_plain(side) for side in self.image_shape)
             given = (*shape, 1) if len(shape) == 2 else shape
@@ -324,13 +272,26 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         side = math.isqrt(features)
         if side**2 == features:
             return side, side, 1
-        if self.model != "dense" or self.augment != "none":
+        if not isinstance(setting.model, DenseModel) or setting.training.augment != "none":
             raise ConfigError(
                 f"image_shape: {features} features are no square image; say (height, width) or "
                 "(height, width, channels)."
             )
         return 1, features, 1
 
+
+def _signature() -> inspect.Signature:
+    """`__init__` with every knob written out: there scikit-learn looks for parameters."""
+    self, model, *others, _ = inspect.signature(SiffraClassifier.__init__).parameters.values()
+    knobs = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default(name))
+        for name in KNOBS
+        if name != "model"
+    ]
+    return inspect.Signature([self, model, *knobs, *others])
+
+
+SiffraClassifier.__init__.__signature__ = _signature()
 
 _AS_IT_IS: Mapping[str, Any] = {"dtype": [np.float32, np.uint8], "order": "C"}
 """How scikit-learn hands over X: bytes as they are, all else as float32."""

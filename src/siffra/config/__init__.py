@@ -7,7 +7,7 @@ and a training; `Setting.knobs` turns them back.
 
 from siffra.config.estimator import Estimator
 from siffra.config.factory import Factory
-from siffra.config.knobs import KNOBS, Knob, choices, no_such_knob
+from siffra.config.knobs import KNOBS, Knob, choices, default, no_such_knob, suggested
 from siffra.config.model import (
     BuiltModel,
     ConvModel,
@@ -46,9 +46,11 @@ __all__ = [
     "Training",
     "as_model",
     "choices",
+    "default",
     "knobs_of",
     "load_factory",
     "no_such_knob",
     "override",
     "says_layers",
+    "suggested",
 ]

@@ -5,11 +5,11 @@ classifier, the page's form, columns of tables and what both catalogues of words
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from siffra.config.model import ConvModel, DenseModel
-from siffra.config.training import Training
+from siffra.config.training import Training, usual
 from siffra.errors import did_you_mean
 
 
@@ -17,6 +17,7 @@ from siffra.errors import did_you_mean
 class Knob:
     """One thing that can be turned: its name, what it does, and how a value is written.
 
+    `suggested` are values worth comparing, and `needs` are knobs without which it does nothing.
     `aliases` are names that other programs have for it; a mistake's hint knows them.
     """
 
@@ -25,6 +26,8 @@ class Knob:
     type: type
     models: tuple[str, ...] = ("dense", "conv")
     per_layer: bool = False
+    suggested: tuple[int | float, ...] = ()
+    needs: Mapping[str, str | int | float] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
 
 
@@ -36,18 +39,13 @@ KNOBS: Mapping[str, Knob] = {
             "network type: dense, conv, your own (my_models:make) or a scikit-learn classifier "
             "(sklearn.svm:SVC)",
             str,
-            aliases=(
-                "arch",
-                "architecture",
-                "network",
-                "net",
-                "model_type",
-            ),
+            aliases=("arch", "architecture", "network", "net", "model_type"),
         ),
         Knob(
             "learning_rate",
             "step size of gradient descent; with a schedule, the peak",
             float,
+            suggested=(0.02, 0.7, 1),
             aliases=(
                 "lr",
                 "eta",
@@ -62,118 +60,114 @@ KNOBS: Mapping[str, Knob] = {
             "batch_size",
             "training images per step",
             int,
-            aliases=(
-                "batch",
-                "bs",
-                "batchsize",
-                "minibatch_size",
-            ),
+            suggested=(9, 10, 11),
+            aliases=("batch", "bs", "batchsize", "minibatch_size"),
         ),
         Knob(
             "epochs",
             "passes over the training images; may be fractional",
             float,
-            aliases=(
-                "epoch",
-                "max_epochs",
-                "n_epochs",
-                "num_epochs",
-                "max_iter",
-            ),
+            suggested=(1, 3, 10),
+            aliases=("epoch", "max_epochs", "n_epochs", "num_epochs", "max_iter"),
         ),
         Knob(
             "optimizer",
             "update rule: sgd, momentum, nesterov, adam, adamw, muon",
             str,
-            aliases=(
-                "opt",
-                "solver",
-                "optim",
-            ),
+            aliases=("opt", "solver", "optim"),
         ),
         Knob(
             "momentum",
             "fraction of the previous step kept (momentum, nesterov, muon)",
             float,
-            aliases=(
-                "beta",
-                "nesterovs_momentum",
-            ),
+            suggested=(0.5, 0.9, 0.98),
+            needs={"optimizer": "momentum"},
+            aliases=("beta", "nesterovs_momentum"),
         ),
         Knob(
             "weight_decay",
             "decoupled weight decay: fraction of each weight removed per step, times the rate",
             float,
-            aliases=(
-                "wd",
-                "l2",
-                "regularization",
-            ),
+            suggested=(0.0005, 0.005, 0.05),
+            needs={"optimizer": "adamw", "learning_rate": 0.001},
+            aliases=("wd", "l2", "regularization"),
         ),
         Knob(
             "schedule",
             "learning-rate schedule: constant, one_cycle, cosine",
             str,
-            aliases=(
-                "scheduler",
-                "lr_scheduler",
-                "lr_schedule",
-            ),
+            aliases=("scheduler", "lr_scheduler", "lr_schedule"),
         ),
         Knob(
             "warmup",
             "fraction of the steps over which the learning rate rises from 0",
             float,
-            aliases=(
-                "warm_up",
-                "warmup_steps",
-                "warmup_ratio",
-            ),
+            suggested=(0, 0.1, 0.3),
+            needs={"schedule": "one_cycle"},
+            aliases=("warm_up", "warmup_steps", "warmup_ratio"),
         ),
         Knob(
             "label_smoothing",
             "probability mass spread over all classes",
             float,
+            suggested=(0, 0.1),
             aliases=("smoothing",),
         ),
         Knob(
             "ema",
             "decay of the moving average of the weights that replaces the last weights; 0 is none",
             float,
-            aliases=(
-                "ema_decay",
-                "weight_averaging",
-            ),
+            suggested=(0.9, 0.99),
+            aliases=("ema_decay", "weight_averaging"),
         ),
         Knob(
             "augment",
             "augmentation of training images: none, move, rotate, shifts (either)",
             str,
-            aliases=(
-                "augmentation",
-                "data_augmentation",
-            ),
+            aliases=("augmentation", "data_augmentation"),
         ),
-        Knob("augment_move", "largest move in training, in pixels", float),
-        Knob("augment_rotate", "largest rotation in training, in degrees", float),
-        Knob("augment_clean", "fraction of images neither moved nor rotated", float),
-        Knob("augment_jitter", "jitter strength for all images: 1 is 1 px, 5 degrees, 5 %", float),
+        Knob(
+            "augment_move",
+            "largest move in training, in pixels",
+            float,
+            suggested=(2, 5, 10),
+            needs={"augment": "move"},
+        ),
+        Knob(
+            "augment_rotate",
+            "largest rotation in training, in degrees",
+            float,
+            suggested=(10, 20, 36),
+            needs={"augment": "rotate"},
+        ),
+        Knob(
+            "augment_clean",
+            "fraction of images neither moved nor rotated",
+            float,
+            suggested=(0, 0.3, 0.6),
+            needs={"augment": "shifts"},
+        ),
+        Knob(
+            "augment_jitter",
+            "jitter strength for all images: 1 is 1 px, 5 degrees, 5 %",
+            float,
+            suggested=(0, 1),
+            needs={"augment": "shifts"},
+        ),
         Knob(
             "layers",
             "number of hidden dense layers",
             int,
-            aliases=(
-                "depth",
-                "n_layers",
-                "num_layers",
-                "hidden_layers",
-            ),
+            suggested=(1, 2, 4),
+            aliases=("depth", "n_layers", "num_layers", "hidden_layers"),
         ),
         Knob(
             "neurons",
             "units in each hidden dense layer",
             int,
             per_layer=True,
+            suggested=(4, 32, 256),
+            needs={"layers": 1},
             aliases=(
                 "width",
                 "units",
@@ -187,89 +181,75 @@ KNOBS: Mapping[str, Knob] = {
             "activation",
             "activation of hidden layers: relu, gelu, tanh",
             str,
-            aliases=(
-                "act",
-                "nonlinearity",
-                "activation_function",
-            ),
+            aliases=("act", "nonlinearity", "activation_function"),
         ),
         Knob(
             "batch_norm",
             "batch normalization of hidden layers",
             bool,
-            aliases=(
-                "bn",
-                "batchnorm",
-                "batch_normalization",
-            ),
+            aliases=("bn", "batchnorm", "batch_normalization"),
         ),
         Knob(
             "dropout",
             "fraction of a dense layer's inputs dropped in training, never of the image itself",
             float,
-            aliases=(
-                "drop",
-                "dropout_rate",
-                "p_drop",
-            ),
+            suggested=(0, 0.2, 0.5),
+            needs={"layers": 1},
+            aliases=("drop", "dropout_rate", "p_drop"),
         ),
-        Knob("conv_layers", "number of convolutions", int, ("conv",)),
+        Knob("conv_layers", "number of convolutions", int, models=("conv",), suggested=(1, 2)),
         Knob(
             "filters",
             "filters in each convolution",
             int,
-            ("conv",),
+            models=("conv",),
             per_layer=True,
-            aliases=(
-                "channels",
-                "out_channels",
-                "n_filters",
-            ),
+            suggested=(4, 16, 32),
+            aliases=("channels", "out_channels", "n_filters"),
         ),
         Knob(
             "kernel_size",
             "side of a convolution kernel, in pixels",
             int,
-            ("conv",),
-            True,
-            aliases=(
-                "kernel",
-                "filter_size",
-            ),
+            models=("conv",),
+            per_layer=True,
+            suggested=(4, 8, 16),
+            aliases=("kernel", "filter_size"),
         ),
         Knob(
             "strides",
             "stride of a convolution, in pixels",
             int,
-            ("conv",),
-            True,
+            models=("conv",),
+            per_layer=True,
+            suggested=(1, 2, 4),
             aliases=("stride",),
         ),
-        Knob("padding", "padding of a convolution: valid (none), same (zeros)", str, ("conv",)),
+        Knob(
+            "padding", "padding of a convolution: valid (none), same (zeros)", str, models=("conv",)
+        ),
         Knob(
             "pool_size",
             "side of a pooling window; 1 is no pooling",
             int,
-            ("conv",),
-            True,
-            aliases=(
-                "pool",
-                "maxpool",
-                "max_pool",
-            ),
+            models=("conv",),
+            per_layer=True,
+            suggested=(1, 2, 4),
+            aliases=("pool", "maxpool", "max_pool"),
         ),
-        Knob("pooling", "pooling type: max, average", str, ("conv",)),
+        Knob("pooling", "pooling type: max, average", str, models=("conv",)),
         Knob(
             "global_pooling",
             "pooling over the whole feature map: none, max, average",
             str,
-            ("conv",),
+            models=("conv",),
         ),
         Knob(
             "space_to_depth",
             "side of the pixel blocks folded into channels before the first layer",
             int,
-            ("conv",),
+            models=("conv",),
+            suggested=(1, 2),
         ),
     )
 }
@@ -300,3 +280,19 @@ def choices(name: str) -> tuple[str, ...] | None:
         if words and all(isinstance(word, str) for word in words):
             return words
     return None
+
+
+def suggested(knob: Knob) -> tuple[str | bool | int | float, ...]:
+    """Values that are worth comparing."""
+    return (False, True) if knob.type is bool else knob.suggested or choices(knob.name) or ()
+
+
+def default(name: str) -> str | bool | int | float | None:
+    """What a knob is unless it is said; None if that depends on others, as on the model."""
+    knob = KNOBS[name]
+    if name == "model":
+        return knob.models[0]
+    if knob.per_layer or name in usual({"augment": "shifts"}):
+        return None
+    fields = {**DenseModel.model_fields, **Training.model_fields}
+    return fields[name].default if name in fields else None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from siffra.config import KNOBS, Setting, choices
+from siffra.config import KNOBS, Setting, choices, suggested
 from siffra.config.validation import Frozen
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
@@ -130,7 +130,8 @@ def estimated(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> Map
 
 
 def knobs() -> list[dict[str, Any]]:
-    """What there is to turn."""
+    """What there is to turn: by model, `needs` has what its form must say beside a knob."""
+    usual = defaults()
     return [
         {
             "name": knob.name,
@@ -139,6 +140,11 @@ def knobs() -> list[dict[str, Any]]:
             "models": list(knob.models),
             "per_layer": knob.per_layer,
             "choices": choices(knob.name),
+            "suggested": ", ".join(str(value).lower() for value in suggested(knob)),
+            "needs": {
+                model: {k: v for k, v in knob.needs.items() if usual[model].get(k) != v}
+                for model in knob.models
+            },
         }
         for knob in KNOBS.values()
     ]

@@ -112,12 +112,12 @@ def test_what_is_suggested_for_a_knob_can_be_trained(visit, model):
 
     refused = page.evaluate(
         """async (model) => {
-          const { suggested, companions, toAsk } = await import("/static/modules/ask/setup.js");
+          const { companions, toAsk } = await import("/static/modules/ask/setup.js");
           const { knobs } = await (await fetch("/api/knobs")).json();
           const refused = {};
           for (const knob of knobs.filter((each) => each.models.includes(model))) {
-            const fixed = { epochs: "1", ...companions(knob.name, model) };
-            const setup = { model, vary: [[knob.name, suggested(knob)]], fixed, seeds: "2" };
+            const fixed = { epochs: "1", ...companions(knob, model) };
+            const setup = { model, vary: [[knob.name, knob.suggested]], fixed, seeds: "2" };
             const told = await fetch("/api/estimate", {
               method: "POST",
               headers: { "Content-Type": "application/json" },

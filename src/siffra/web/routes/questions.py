@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
-from siffra.data.dataset import SETS, Dataset
+from siffra.data.dataset import Dataset
 from siffra.lab.history import KeptLab
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.presets import PRESETS
@@ -58,7 +58,6 @@ def knobs(language: Language) -> Mapping[str, Any]:
     return {
         "knobs": named,
         "defaults": questions.defaults(),
-        "sets": SETS,
         "presets": presets,
         "limits": most,
     }

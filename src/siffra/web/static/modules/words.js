@@ -54,6 +54,13 @@ export function has(key) {
   return key in catalogue;
 }
 
+/** The keys in a table of the catalogue, in its order: `set` has train, val, test, … */
+export function keysIn(table) {
+  const prefix = `${table}.`;
+  const keys = Object.keys(catalogue).filter((key) => key.startsWith(prefix));
+  return keys.map((key) => key.slice(prefix.length));
+}
+
 /** A number in this language's notation, with so many decimals. */
 export function number(value, decimals = 0) {
   if (value === null || !Number.isFinite(value)) return "–";

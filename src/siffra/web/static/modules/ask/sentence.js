@@ -4,7 +4,7 @@ import { fill, h } from "../dom.js";
 import { t } from "../words.js";
 import { dataField } from "./data.js";
 import { heldFields } from "./held.js";
-import { companions, firstSetup, suggested, turns } from "./setup.js";
+import { companions, firstSetup, turns } from "./setup.js";
 
 const MOST_KNOBS = 2;
 
@@ -71,11 +71,11 @@ export function sentence(host, knobs, datasets, changed, failed) {
     );
     const choose = (event) => {
       const knob = event.target.value;
-      const levels = suggested(known.get(knob));
+      const levels = known.get(knob).suggested;
       const vary = setup.vary.map((pair, i) => (i === place ? [knob, levels] : pair));
-      const left = companions(now, setup.model);
+      const left = companions(known.get(now), setup.model);
       const kept = Object.entries(setup.fixed).filter(([name, value]) => left[name] !== value);
-      const fixed = { ...Object.fromEntries(kept), ...companions(knob, setup.model) };
+      const fixed = { ...Object.fromEntries(kept), ...companions(known.get(knob), setup.model) };
       change({ ...setup, vary, fixed }, { again: true });
     };
     return h(
@@ -101,7 +101,7 @@ export function sentence(host, knobs, datasets, changed, failed) {
       autocomplete: "off",
       spellcheck: "false",
       "aria-label": t("ui.ask.levels", { knob: known.get(knob)?.label ?? knob }),
-      placeholder: suggested(known.get(knob)),
+      placeholder: known.get(knob)?.suggested ?? "",
     });
   }
 
@@ -112,7 +112,7 @@ export function sentence(host, knobs, datasets, changed, failed) {
       const kept = setup.vary.filter(fits);
       const vary = kept.length ? kept : firstSetup().vary;
       const fixed = Object.fromEntries(Object.entries(setup.fixed).filter(fits));
-      vary.forEach(([knob]) => Object.assign(fixed, companions(knob, model)));
+      vary.forEach(([knob]) => Object.assign(fixed, companions(known.get(knob), model)));
       change({ ...setup, model, vary, fixed }, { again: true });
     };
     return h(
@@ -155,7 +155,7 @@ export function sentence(host, knobs, datasets, changed, failed) {
         !["model", "epochs"].includes(knob.name),
     );
     const add = () =>
-      change({ ...setup, vary: [...setup.vary, [free.name, suggested(free)]] }, { again: true });
+      change({ ...setup, vary: [...setup.vary, [free.name, free.suggested]] }, { again: true });
     return h(
       "button",
       { id: "two-knobs", type: "button", class: "plain", onclick: add },

@@ -5,59 +5,17 @@
 
 const NOT_KNOBS = ["vary", "seeds", "data", "lab", "set"];
 
-const SUGGESTED = {
-  learning_rate: "0.02, 0.7, 1",
-  batch_size: "9, 10, 11",
-  epochs: "1, 3, 10",
-  momentum: "0.5, 0.9, 0.98",
-  weight_decay: "0.0005, 0.005, 0.05",
-  warmup: "0, 0.1, 0.3",
-  label_smoothing: "0, 0.1",
-  ema: "0.9, 0.99",
-  augment_move: "2, 5, 10",
-  augment_rotate: "10, 20, 36",
-  augment_clean: "0, 0.3, 0.6",
-  augment_jitter: "0, 1",
-  layers: "1, 2, 4",
-  neurons: "4, 32, 256",
-  dropout: "0, 0.2, 0.5",
-  conv_layers: "1, 2",
-  filters: "4, 16, 32",
-  kernel_size: "4, 8, 16",
-  strides: "1, 2, 4",
-  pool_size: "1, 2, 4",
-  space_to_depth: "1, 2",
-};
-
-/** Levels to start from, for a knob as the server describes it: what is worth asking about it. */
-export function suggested(knob) {
-  if (!knob) return "";
-  return knob.type === "bool"
-    ? "false, true"
-    : (SUGGESTED[knob.name] ?? knob.choices?.join(", ") ?? "");
-}
-
-/** What cannot be turned on its own needs another knob at its side: by knob, for a model. */
+/** What the form needs beside a knob that cannot be turned on its own: values by knob. */
 export function companions(knob, model) {
-  const needed = {
-    momentum: { optimizer: "momentum" },
-    weight_decay: { optimizer: "adamw", learning_rate: "0.001" },
-    warmup: { schedule: "one_cycle" },
-    augment_move: { augment: "move" },
-    augment_rotate: { augment: "rotate" },
-    augment_clean: { augment: "shifts" },
-    augment_jitter: { augment: "shifts" },
-    neurons: model === "conv" ? { layers: "1" } : {},
-    dropout: model === "conv" ? { layers: "1" } : {},
-  };
-  return needed[knob] ?? {};
+  const needed = Object.entries(knob?.needs[model] ?? {});
+  return Object.fromEntries(needed.map(([name, value]) => [name, written(value)]));
 }
 
 /** What the form shows to someone who comes without a question. */
 export function firstSetup() {
   return {
     model: "dense",
-    vary: [["learning_rate", SUGGESTED.learning_rate]],
+    vary: [["learning_rate", "0.02, 0.7, 1"]],
     fixed: { epochs: "3" },
     seeds: "5",
     data: "",

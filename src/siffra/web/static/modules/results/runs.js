@@ -6,7 +6,6 @@ import { get, tellRefusal } from "../server.js";
 import { exact, has, moment, number, t } from "../words.js";
 import { compareView } from "./compare.js";
 import { runView } from "./run.js";
-import { SETS } from "./sets.js";
 
 const PAGE = 50;
 const SHOWN = [
@@ -261,12 +260,12 @@ function tableView(main, query) {
 /** What a column is called. */
 export function columnName(name) {
   for (const key of [`knob.${name}`, `ui.column.${name}`]) if (has(key)) return t(key);
-  return SETS.includes(name) ? `${t(`set.${name}`)} %` : name;
+  return has(`set.${name}`) ? `${t(`set.${name}`)} %` : name;
 }
 
 function cellText(name, value) {
   if (value === null || value === undefined) return "–";
-  if (SETS.includes(name)) return number(100 * value, 2);
+  if (has(`set.${name}`)) return number(100 * value, 2);
   if (name === "seconds") return number(value, 2);
   if (name === "finished") return moment(value, { dateStyle: "short", timeStyle: "short" });
   if (Array.isArray(value)) return value.join(", ");

@@ -1,0 +1,68 @@
+"""One list for each thing: what is in it has all that has to be written beside it."""
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from siffra import api
+from siffra.api.sklearn import SiffraClassifier
+from siffra.config import KNOBS, Setting, default, suggested
+from siffra.data.dataset import SETS
+from siffra.data.load import DataSource
+from siffra.data.shifted import SHIFTED, SHIFTS
+from siffra.report.text.messages import LANGUAGES, words_in
+from siffra.web.questions import knobs as form
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+class TestKnob:
+    def test_it_has_a_name_in_every_language(self, knob):
+        assert all(f"knob.{knob}" in words_in(language) for language in LANGUAGES)
+
+    def test_it_is_a_typed_keyword_argument(self, knob):
+        assert knob in api.Knobs.__annotations__
+
+    def test_it_is_a_parameter_of_the_classifier(self, knob):
+        assert inspect.signature(SiffraClassifier).parameters[knob].default == default(knob)
+
+    def test_it_is_in_the_table_of_the_documentation(self, knob):
+        assert f"| `{knob}` |" in (DOCS / "labs.md").read_text("utf-8")
+
+    def test_the_form_starts_it_with_levels_that_make_a_difference(self, knob):
+        shown = next(entry for entry in form() if entry["name"] == knob)
+        assert shown["suggested"]
+        for model in KNOBS[knob].models if knob != "model" else ():
+            beside = {"model": model, **shown["needs"][model]}
+            levels = [{**beside, knob: value} for value in suggested(KNOBS[knob])]
+            assert len({Setting.from_knobs(level) for level in levels}) == len(levels) > 1
+
+
+@pytest.mark.parametrize("name", SHIFTED)
+class TestShiftedSet:
+    def test_it_has_its_words_in_every_language(self, name):
+        for language in LANGUAGES:
+            assert all(
+                f"{table}.{name}" in words_in(language) for table in ("set", "on", "shifted")
+            )
+
+    def test_there_is_a_function_that_makes_it(self, name):
+        module = "shifts" if SHIFTED[name].is_warp else "corruptions"
+        assert callable(getattr(import_module(f"siffra.data.{module}"), name))
+
+    def test_a_data_source_says_how_strong_it_is(self, name):
+        key = SHIFTED[name].key
+        assert name in DataSource.model_fields
+        assert DataSource().with_shifts({key: 0.5}).shifts == {key: 0.5}
+
+    def test_it_draws_from_a_stream_of_its_own(self, name):
+        assert [shift.stream for shift in SHIFTS.values()].count(SHIFTED[name].stream) == 1
+
+
+def test_the_page_shows_sets_in_the_order_of_the_catalogue():
+    for language in LANGUAGES:
+        named = [key for key in words_in(language).texts if key.startswith("set.")]
+        assert named == [f"set.{name}" for name in SETS]
