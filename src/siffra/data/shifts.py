@@ -163,6 +163,14 @@ def _inverses(maps: np.ndarray) -> np.ndarray:
 
 @parallel
 def _warp(images, inverses, white, out):
+    """Fill `out` with each image's pixels, taken from where its map says and divided by `white`.
+
+    Args:
+        images: (n, height, width, channels) uint8 or float32.
+        inverses: (n, 3, 3) float64, from a pixel to its source, about the centre.
+        white: float64, the value of a white pixel: 255 or 1.
+        out: (n, height, width, channels) float32.
+    """
     count, height, width, channels = images.shape
     centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
     for i in prange(count):
@@ -188,6 +196,15 @@ def _warp(images, inverses, white, out):
 
 @compiled(nogil=True)
 def _between(image, row, left, channel, right_share):
+    """Linear interpolation between two neighbours of a row; outside the image is 0.
+
+    Args:
+        image: (height, width, channels) uint8 or float32.
+        row: int, which may lie outside the image.
+        left: int, the column of the left neighbour; likewise.
+        channel: int.
+        right_share: float64 in [0, 1).
+    """
     height, width, _ = image.shape
     value = 0.0
     if 0 <= row < height:

@@ -46,7 +46,7 @@ class FusedBlock(Block):
         self._shape, self._tiles = Shape.of(conv), Tiles.of(conv)
         blocks = together(self._shape.filters)
         self._forward = forward(quads_together(conv), blocks, conv.pool > 1)
-        self._ink = np.zeros((images, 2, conv.input[0]), np.int64)
+        self._spans = np.zeros((images, 2, conv.input[0]), np.int64)
         self._out = layout.output.batch(images, slack)
         self._choices = np.zeros(images * layout.output.image, np.uint8)
 
@@ -54,7 +54,7 @@ class FusedBlock(Block):
         """See `Block`."""
         slices = self._slices
         self._forward(
-            x, images, self._shape, self._tiles, self._ink,
+            x, images, self._shape, self._tiles, self._spans,
             params[slices.kernel], params[slices.shift], self._out, self._choices,
         )  # fmt: skip
         return self._out

@@ -5,8 +5,8 @@ nothing is pooled. Quads differ by their corners alone, so that the addresses of
 into the registers, and a vector of weights that was loaded is multiplied with sixteen values:
 loads are what such a kernel waits for.
 
-Of images, whose margins are wide, it leaves out what meets no ink: the products that it skips are
-zeros, so that the sums are the same bits.
+Of images, whose margins are wide, it leaves out what meets only zeros: the products that it skips
+are zeros, so that the sums are the same bits.
 """
 
 from functools import cache
@@ -118,22 +118,30 @@ def forward(quads: int, together: int, pools: bool):
     windows, window = (quads, 4) if pools else (positions, 1)
 
     @parallel
-    def run(x, images, shape, tiles, ink, kernel, bias, out, choices):
-        """Fill `out` and `choices` (image, window, filter) from `x`.
+    def run(x, images, shape, tiles, spans, kernel, bias, out, choices):
+        """Fill `out` with the largest of each window, and `choices` with which that was.
 
-        `kernel` is (block of LANES filters, kernel float, filter), `bias` (filter), both flat.
-        `ink` (image, 2, row) int64 is room for where images have ink.
+        Args:
+            x: (images * shape.image or more,) float32.
+            images: int.
+            shape: Shape.
+            tiles: Tiles.
+            spans: (images or more, 2, rows) int64, work space for where rows are not 0.
+            kernel: (weights,) float32, (block of LANES filters, kernel float, filter), flat.
+            bias: (filters,) float32.
+            out: (images * windows * filters,) float32.
+            choices: (images * windows * filters,) uint8, 0 to 3, or DEAD.
         """
         size = shape.kernel_rows * shape.kernel_row * LANES
         for image in prange(images):
             base = image * shape.image
-            lefts, rights = ink[image]
+            lefts, rights = spans[image]
             if len(tiles.spans) > 0:
-                _find_ink(x, base, shape.row, lefts, rights)
+                _find_nonzero(x, base, shape.row, lefts, rights)
             for tile in range(len(tiles.corners)):
                 top, bottom, low, high = 0, shape.kernel_rows, 0, shape.kernel_row
                 if len(tiles.spans) > 0:
-                    top, bottom, low, high = _inked(tiles.spans[tile], shape, lefts, rights)
+                    top, bottom, low, high = _nonzero_part(tiles.spans[tile], shape, lefts, rights)
                 corners = peek_many(tiles.corners, tile * quads, quads)
                 outs = peek_many(tiles.outs, tile * windows, windows)
                 for block in range(0, shape.filters // LANES, together):
@@ -157,8 +165,14 @@ def forward(quads: int, together: int, pools: bool):
 
 
 @njit(inline="always")
-def _find_ink(x, base, row, lefts, rights):
-    """Where each row of the image at `base` has its first and last float that is not 0."""
+def _find_nonzero(x, base, row, lefts, rights):
+    """Where each row of the image at `base` has its first and last float that is not 0.
+
+    Args:
+        x: (floats,) float32.
+        base, row: int, where the image starts; floats of a row.
+        lefts, rights: (rows,) int64, filled; `row` and -1 for a row of zeros.
+    """
     for y in range(lefts.size):
         left, right = row, -1
         for j in range(0, row, LANES):
@@ -172,10 +186,15 @@ def _find_ink(x, base, row, lefts, rights):
 
 
 @njit(inline="always")
-def _inked(span, shape, lefts, rights):
-    """The rows and columns of a kernel that meet a tile's ink: firsts, and past the lasts.
+def _nonzero_part(span, shape, lefts, rights):
+    """The rows and columns of a kernel that meet what is not 0 in a tile: firsts, past the lasts.
 
     Beyond them are only zeros. Digits have wide margins: it is two thirds of a kernel of 8 x 8.
+
+    Args:
+        span: (4,) int64, see `Tiles`.
+        shape: Shape.
+        lefts, rights: (rows,) int64, as `_find_nonzero` left them.
     """
     up, down, left, right = span[0], span[1], span[2], span[3] + shape.kernel_row
     first, last, top, bottom = shape.row, -1, down + shape.kernel_rows, -1
@@ -197,6 +216,9 @@ def _next(at, right, below, both):
 
     Hidden from LLVM, which else keeps an address for every position, more than there are
     registers, instead of one for every quad and four for all.
+
+    Args:
+        at, right, below, both: int.
     """
     return _hidden(at + 1), _hidden(right + 1), _hidden(below + 1), _hidden(both + 1)
 

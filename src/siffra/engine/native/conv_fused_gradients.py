@@ -146,7 +146,18 @@ def weight_gradient(vectors: int, together: int, halves: int):
 
     @parallel
     def run(x, images, shape, patches, filters, gradient, choices, room):
-        """Sum the gradients of `filters` filters in `room`, images split evenly over its shards."""
+        """Sum the gradients of `filters` filters in `room`, images split evenly over its shards.
+
+        Args:
+            x: (images * shape.image or more,) float32.
+            images: int.
+            shape: Shape.
+            patches: Patches.
+            filters: int, padding not counted.
+            gradient: (images * windows * padded filters,) float32, of the outputs.
+            choices: (images * windows * padded filters,) uint8.
+            room: Room.
+        """
         kernels, biases = room.kernels.reshape(-1), room.biases.reshape(-1)
         shards, own = room.kernels.shape
         for shard in prange(shards):
@@ -159,6 +170,7 @@ def weight_gradient(vectors: int, together: int, halves: int):
                     to = shard * shape.filters + f
                     total = _route(gradient, choices, start, f, shape, patches, slopes, places)
                     store(biases, to, load(biases, to, LANES) + total)
+                # Gradients are routed first: the loops over weights read them in any order.
                 for block in range(patches.blocks):
                     corner = image * shape.image + block * _WIDTH
                     _lay_out(x, corner, shape.row, patches, halves, width, sheets)
@@ -179,7 +191,17 @@ def weight_gradient(vectors: int, together: int, halves: int):
 
 @njit(inline="always")
 def _route(gradient, choices, start, f, shape, patches, slopes, places):
-    """`_route_window` for LANES filters from `f` on, in every window; the sums of their slopes."""
+    """`_route_window` for LANES filters from `f` on, in every window; the sums of their slopes.
+
+    Args:
+        gradient: (images * windows * filters,) float32.
+        choices: (images * windows * filters,) uint8.
+        start, f: int, where the image starts in both; the first filter.
+        shape: Shape.
+        patches: Patches.
+        slopes: (windows * filters,) float32, filled.
+        places: (windows * filters,) int32, filled.
+    """
     total = zeros(LANES, 1)[0]
     right, below = patches.right, patches.below
     for w in range(shape.windows):
@@ -192,7 +214,15 @@ def _route(gradient, choices, start, f, shape, patches, slopes, places):
 
 @njit(inline="always")
 def _lay_out(x, corner, image_row, patches, halves, width, sheets):
-    """Copy an image, from float `corner` on, to the `sheets`."""
+    """Copy an image to the `sheets`.
+
+    Args:
+        x: (floats,) float32.
+        corner, image_row: int, the first float; floats of a row.
+        patches: Patches.
+        halves, width: int.
+        sheets: (sheet floats,) float32.
+    """
     for column in range(patches.sheets):
         for row in range(patches.rows):
             at = corner + row * image_row + column * patches.step
@@ -264,6 +294,14 @@ def add_up(room, shape, patches, filters, kernel, bias):
 
     The sums take the place of the first shard's. On one thread: they take a few microseconds, and
     so does it to share them out.
+
+    Args:
+        room: Room.
+        shape: Shape.
+        patches: Patches.
+        filters: int, padding not counted.
+        kernel: (weights,) float32, (block of LANES filters, kernel float, filter), flat.
+        bias: (padded filters,) float32.
     """
     kernels, biases = room.kernels.reshape(-1), room.biases.reshape(-1)
     _add_shards(kernels, len(room.kernels))
@@ -288,7 +326,12 @@ def add_up(room, shape, patches, filters, kernel, bias):
 
 @njit(inline="always")
 def _add_shards(flat, shards):
-    """Add up rows of whole vectors, of which there are `shards`, into the first."""
+    """Add up rows of whole vectors, of which there are `shards`, into the first.
+
+    Args:
+        flat: (shards * row,) float32.
+        shards: int.
+    """
     own = flat.size // shards
     for i in range(0, own, LANES):
         total = zeros(LANES, 1)[0]
@@ -299,12 +342,25 @@ def _add_shards(flat, shards):
 
 @parallel
 def input_gradient(images, shape, at, window, gradient, choices, kernel, filters, dx):
-    """Fill `dx` (image, float) from the outputs' `gradient`.
+    """Fill `dx` from the outputs' `gradient`.
 
-    `kernel` is (filter, kernel row, float padded to whole vectors), flat.
+    Vectors of the kernel's row are added past its end, where the kernel is 0: to the next row's
+    first floats, or to what `dx` has beyond its last image. No two threads share an image.
+
+    Args:
+        images: int.
+        shape: Shape.
+        at: (windows * window,) int64, the positions, window by window.
+        window: int, positions of a window.
+        gradient: (images * windows * padded filters,) float32, of the outputs.
+        choices: (images * windows * padded filters,) uint8.
+        kernel: (filters * rows * padded row,) float32, (filter, row, float), flat.
+        filters: int, padding not counted.
+        dx: (images * shape.image + slack,) float32.
     """
     padded_row = -(-shape.kernel_row // LANES) * LANES
     for image in prange(images):
+        # Of the thread's own; one more, which a dead choice writes to.
         where = np.empty(shape.windows + 1, np.int64)
         values = np.empty(shape.windows + 1, np.float32)
         base = image * shape.image
@@ -326,8 +382,17 @@ def input_gradient(images, shape, at, window, gradient, choices, kernel, filters
 def _live(gradient, choices, start, at, window, shape, where, values):
     """List the positions of one image and filter that a gradient passes through, and count them.
 
-    Only the position that won its window and passed the ReLU has one. `start` is the filter's
-    first float in `gradient`.
+    Only the position that won its window and passed the ReLU has one.
+
+    Args:
+        gradient: (images * windows * filters,) float32.
+        choices: (images * windows * filters,) uint8.
+        start: int, the filter's first float in both.
+        at: (windows * window,) int64.
+        window: int.
+        shape: Shape.
+        where: (windows + 1,) int64, filled.
+        values: (windows + 1,) float32, filled.
     """
     count = 0
     for w in range(shape.windows):

@@ -21,7 +21,7 @@ _MATRIX_SHARDS = 2
 class Linear(abc.ABC):
     """From inputs and a kernel to z, for batches of at most `images` images.
 
-    Arrays are flat and lie as the layout's grids say; `dz` as z does.
+    Arrays are flat and lie as the layer's grids say; `dz` as z does.
     """
 
     @abc.abstractmethod
@@ -131,13 +131,29 @@ class MatrixLinear(Linear):
 
 @parallel
 def _forward(x, z, kernel, shards):
+    """Compute `z = x @ kernel`, in `shards` parts of the rows.
+
+    Args:
+        x: (images, inputs) float32.
+        z: (images, units) float32.
+        kernel: (inputs, units) float32.
+        shards: int.
+    """
     for s in prange(shards):
+        # BLAS is held to one thread: its own would wait for ours. Rows of z are a thread's own.
         first, last = len(x) * s // shards, len(x) * (s + 1) // shards
         np.dot(x[first:last], kernel, z[first:last])
 
 
 @parallel
 def _weight_gradient(x, dz, shards):
+    """Fill each shard with `x.T @ dz` over its part of the rows.
+
+    Args:
+        x: (images, inputs) float32.
+        dz: (images, units) float32.
+        shards: (shards, inputs, units) float32.
+    """
     count = len(shards)
     for s in prange(count):
         first, last = len(x) * s // count, len(x) * (s + 1) // count
@@ -146,6 +162,14 @@ def _weight_gradient(x, dz, shards):
 
 @parallel
 def _input_gradient(dx, dz, kernel, shards):
+    """Compute `dx = dz @ kernel.T`, in `shards` parts of the rows.
+
+    Args:
+        dx: (images, inputs) float32.
+        dz: (images, units) float32.
+        kernel: (inputs, units) float32.
+        shards: int.
+    """
     for s in prange(shards):
         first, last = len(dx) * s // shards, len(dx) * (s + 1) // shards
         np.dot(dz[first:last], kernel.T, dx[first:last])

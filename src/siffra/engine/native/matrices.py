@@ -35,26 +35,44 @@ PANEL = _MOST * LANES
 
 @inline
 def tiled(rows):
-    """`rows` rounded up to those that are worked on at once."""
+    """`rows` rounded up to those that are worked on at once.
+
+    Args:
+        rows: int.
+    """
     return -(-rows // TILE) * TILE
 
 
 def _forward(count: int):
+    """The kernel for the outputs of `count` vectors of units."""
     of_a_tile = TILE * count
 
     @noinline
-    def run(x, at, rows, inputs, panel, params, bias, floor, units, out, to):
+    def run(x, x_start, rows, inputs, panel, params, bias, floor, units, out, out_start):
+        """See `forward`; `panel` has the weights of these units.
+
+        Args:
+            x: (floats,) float32.
+            x_start, rows, inputs: int.
+            panel: (inputs * count * LANES,) float32.
+            params: (parameters,) float32.
+            bias: int.
+            floor: float32.
+            units: int.
+            out: (floats,) float32.
+            out_start: int.
+        """
         from_, places = multiples(inputs, TILE), multiples(units, TILE)
         biases = load_rows(params, bias, LANES, LANES, count)
         least = spread(floor, LANES)
         for first in range(0, rows, TILE):
             sums = zeros(LANES, of_a_tile)
-            start = at + first * inputs
+            start = x_start + first * inputs
             for i in range(inputs):
                 weights = load_rows(panel, i * count * LANES, LANES, LANES, count)
                 sums = add_scaled(sums, x, start + i, from_, weights)
             sums = floored(add_each(sums, biases), least)
-            store_each(out, to + first * units, places, sums)
+            store_each(out, out_start + first * units, places, sums)
 
     return run
 
@@ -63,45 +81,75 @@ _forward_1, _forward_most = _forward(1), _forward(_MOST)
 
 
 @inline
-def forward(x, at, rows, inputs, params, kernel, bias, units, floor, panel, out, to):
-    """Fill `out` (rows, units) with a layer's outputs: at least `floor`, which is 0 for a ReLU.
+def forward(x, x_start, rows, inputs, params, kernel, bias, units, floor, panel, out, out_start):
+    """Fill a matrix (rows, units) of `out` with a layer's outputs, x @ kernel + bias, or `floor`.
 
-    `x` is (rows, inputs); the layer's kernel (inputs, units) and bias are places in `params`. Whole
-    tiles are filled: `x` is read and `out` written for `tiled(rows)`, with nonsense past `rows`.
-    `panel` is room for `PANEL * inputs` floats.
+    Whole tiles are filled: `tiled(rows)` rows are read and written, with nonsense past `rows`.
+
+    Args:
+        x: (floats,) float32, with a matrix (rows, inputs) from `x_start` on.
+        x_start, rows, inputs: int.
+        params: (parameters,) float32, with the kernel (inputs, units) and the bias (units).
+        kernel, bias, units: int, where those start in `params`; a multiple of LANES.
+        floor: float32, the least output: 0 for a ReLU.
+        panel: (PANEL * inputs or more,) float32, work space.
+        out: (floats,) float32, `x` or another array.
+        out_start: int.
     """
     rest = units % PANEL
     for c in range(0, units - rest, PANEL):
         _pack(params, kernel + c, inputs, units, PANEL, panel)
-        _forward_most(x, at, rows, inputs, panel, params, bias + c, floor, units, out, to + c)
+        _forward_most(
+            x, x_start, rows, inputs, panel, params, bias + c, floor, units, out, out_start + c
+        )
     if rest:
         c = units - rest
         _pack(params, kernel + c, inputs, units, LANES, panel)
-        _forward_1(x, at, rows, inputs, panel, params, bias + c, floor, units, out, to + c)
+        _forward_1(
+            x, x_start, rows, inputs, panel, params, bias + c, floor, units, out, out_start + c
+        )
 
 
 @inline
 def _pack(params, kernel, inputs, units, width, panel):
-    """Copy `width` columns of a kernel to `panel`."""
+    """Copy `width` columns of a kernel to `panel`: read again and again, in order.
+
+    Args:
+        params: (parameters,) float32.
+        kernel, inputs, units, width: int, where the first column starts, and sizes.
+        panel: (inputs * width or more,) float32.
+    """
     for i in range(inputs):
         for j in range(width):
             panel[i * width + j] = params[kernel + i * units + j]
 
 
 def _backward(count: int):
+    """The kernel for the gradient of `count` vectors of inputs."""
     of_a_tile = TILE * count
 
     @noinline
-    def run(slopes, at, rows, units, panel, inputs, x, to):
+    def run(slopes, slopes_start, rows, units, panel, inputs, x, x_start):
+        """See `backward`; `panel` has the transposed weights of these inputs.
+
+        Args:
+            slopes: (floats,) float32.
+            slopes_start, rows, units: int.
+            panel: (units * count * LANES,) float32.
+            inputs: int.
+            x: (floats,) float32.
+            x_start: int.
+        """
         from_, places = multiples(units, TILE), multiples(inputs, TILE)
         for first in range(0, rows, TILE):
             sums = zeros(LANES, of_a_tile)
-            start = at + first * units
+            start = slopes_start + first * units
             for u in range(units):
                 weights = load_rows(panel, u * count * LANES, LANES, LANES, count)
                 sums = add_scaled(sums, slopes, start + u, from_, weights)
-            before = load_each(x, to + first * inputs, places, LANES, count)
-            store_each(x, to + first * inputs, places, gated(before, sums))
+            # The slope of the ReLU is read off its output, which is then overwritten.
+            before = load_each(x, x_start + first * inputs, places, LANES, count)
+            store_each(x, x_start + first * inputs, places, gated(before, sums))
 
     return run
 
@@ -110,25 +158,39 @@ _backward_1, _backward_most = _backward(1), _backward(_MOST)
 
 
 @inline
-def backward(slopes, at, rows, units, params, kernel, inputs, panel, x, to):
-    """Put the gradient of a layer's inputs in the place of `x` (rows, inputs), outputs of a ReLU.
+def backward(slopes, slopes_start, rows, units, params, kernel, inputs, panel, x, x_start):
+    """Replace a layer's inputs, outputs of a ReLU, with the gradient of what the ReLU was given.
 
-    `slopes` (rows, units) is that of its products. Tiles and `panel`, for `PANEL * units` floats,
-    are as in `forward`.
+    Whole tiles are filled, as in `forward`.
+
+    Args:
+        slopes: (floats,) float32, with the gradient (rows, units) of the layer's products.
+        slopes_start, rows, units: int.
+        params: (parameters,) float32, with the kernel (inputs, units).
+        kernel, inputs: int, where that starts; a multiple of LANES.
+        panel: (PANEL * units or more,) float32, work space.
+        x: (floats,) float32, with the inputs (rows, inputs); `slopes` or another array.
+        x_start: int.
     """
     rest = inputs % PANEL
     for c in range(0, inputs - rest, PANEL):
-        _pack_turned(params, kernel + c * units, units, _MOST, panel)
-        _backward_most(slopes, at, rows, units, panel, inputs, x, to + c)
+        _pack_transposed(params, kernel + c * units, units, _MOST, panel)
+        _backward_most(slopes, slopes_start, rows, units, panel, inputs, x, x_start + c)
     if rest:
         c = inputs - rest
-        _pack_turned(params, kernel + c * units, units, 1, panel)
-        _backward_1(slopes, at, rows, units, panel, inputs, x, to + c)
+        _pack_transposed(params, kernel + c * units, units, 1, panel)
+        _backward_1(slopes, slopes_start, rows, units, panel, inputs, x, x_start + c)
 
 
 @noinline
-def _pack_turned(params, kernel, units, count, panel):
-    """Copy `count` vectors of rows of a kernel to `panel`, transposed."""
+def _pack_transposed(params, kernel, units, count, panel):
+    """Copy `count` vectors of rows of a kernel to `panel`, transposed.
+
+    Args:
+        params: (parameters,) float32.
+        kernel, units, count: int, where the first row starts.
+        panel: (units * count * LANES or more,) float32.
+    """
     for v in range(count):
         for u in range(0, units, LANES):
             rows = load_rows(params, kernel + v * LANES * units + u, units, LANES, LANES)
@@ -136,19 +198,30 @@ def _pack_turned(params, kernel, units, count, panel):
 
 
 def _weight_gradient(count: int):
+    """The kernel for the gradient of the weights of `count` vectors of units."""
     of_a_tile = _DOWN * count
 
     @noinline
-    def run(x, at, rows, inputs, slopes, slope, units, out, to):
+    def run(x, x_start, rows, inputs, slopes, slopes_start, units, out, out_start):
+        """See `weight_gradient`.
+
+        Args:
+            x: (floats,) float32.
+            x_start, rows, inputs: int.
+            slopes: (floats,) float32.
+            slopes_start, units: int.
+            out: (parameters,) float32.
+            out_start: int.
+        """
         places = multiples(units, _DOWN)
         for first in range(0, inputs, _DOWN):
             sums = zeros(LANES, of_a_tile)
-            start, own = at + first, slope
+            start, slope = x_start + first, slopes_start
             for _ in range(rows):
-                sums = add_outer(sums, x, start, load_rows(slopes, own, LANES, LANES, count))
+                sums = add_outer(sums, x, start, load_rows(slopes, slope, LANES, LANES, count))
                 start += inputs
-                own += units
-            store_each(out, to + first * units, places, sums)
+                slope += units
+            store_each(out, out_start + first * units, places, sums)
 
     return run
 
@@ -157,25 +230,42 @@ _weight_gradient_1, _weight_gradient_most = _weight_gradient(1), _weight_gradien
 
 
 @inline
-def weight_gradient(x, at, rows, inputs, slopes, slope, units, out, to):
-    """Fill `out` (inputs, units) with the gradient of a kernel.
+def weight_gradient(x, x_start, rows, inputs, slopes, slopes_start, units, out, out_start):
+    """Fill a matrix (inputs, units) of `out` with the gradient of a kernel, x.T @ slopes.
 
-    `x` is (rows, inputs), `slopes` (rows, units).
+    Args:
+        x: (floats,) float32, with a matrix (rows, inputs) from `x_start` on.
+        x_start, rows, inputs: int.
+        slopes: (floats,) float32, with a matrix (rows, units); `x` or another array.
+        slopes_start, units: int.
+        out: (parameters,) float32.
+        out_start: int.
     """
     rest = units % PANEL
     for c in range(0, units - rest, PANEL):
-        _weight_gradient_most(x, at, rows, inputs, slopes, slope + c, units, out, to + c)
+        _weight_gradient_most(
+            x, x_start, rows, inputs, slopes, slopes_start + c, units, out, out_start + c
+        )
     if rest:
         c = units - rest
-        _weight_gradient_1(x, at, rows, inputs, slopes, slope + c, units, out, to + c)
+        _weight_gradient_1(
+            x, x_start, rows, inputs, slopes, slopes_start + c, units, out, out_start + c
+        )
 
 
 @noinline
-def bias_gradient(slopes, slope, rows, units, out, to):
-    """Fill `out` (units) with the sums of `slopes` (rows, units) over its rows."""
+def bias_gradient(slopes, slopes_start, rows, units, out, out_start):
+    """Fill a vector (units) of `out` with the gradient of a bias: sums over rows.
+
+    Args:
+        slopes: (floats,) float32, with a matrix (rows, units) from `slopes_start` on.
+        slopes_start, rows, units: int.
+        out: (parameters,) float32.
+        out_start: int.
+    """
     for c in range(0, units, LANES):
         sums = zeros(LANES, 1)
         for r in range(rows):
-            row = load_rows(slopes, slope + r * units + c, LANES, LANES, 1)
+            row = load_rows(slopes, slopes_start + r * units + c, LANES, LANES, 1)
             sums = add_scaled_rows(sums, 1, row)
-        store_rows(out, to + c, LANES, sums)
+        store_rows(out, out_start + c, LANES, sums)

@@ -209,7 +209,13 @@ def _newton_schulz(gram: np.ndarray, steps: int) -> np.ndarray:
 
 @compiled
 def momentum(params, grads, velocity, momentum, rate):
-    """See `Momentum`."""
+    """See `Momentum`.
+
+    Args:
+        params: (parameters or more,) float32; those past `grads` are not trained.
+        grads, velocity: (parameters,) float32.
+        momentum, rate: float32.
+    """
     for i in range(grads.size):
         change = momentum * velocity[i] - rate * grads[i]
         velocity[i] = change
@@ -218,7 +224,13 @@ def momentum(params, grads, velocity, momentum, rate):
 
 @compiled
 def nesterov(params, grads, velocity, momentum, rate):
-    """See `Nesterov`."""
+    """See `Nesterov`.
+
+    Args:
+        params: (parameters or more,) float32; those past `grads` are not trained.
+        grads, velocity: (parameters,) float32.
+        momentum, rate: float32.
+    """
     for i in range(grads.size):
         step = rate * grads[i]
         change = momentum * velocity[i] - step
@@ -228,7 +240,13 @@ def nesterov(params, grads, velocity, momentum, rate):
 
 @compiled(error_model="numpy")
 def adam(params, grads, first, second, rate, root):
-    """See `Adam`; `rate` and `root` have the corrections of the two moments in them."""
+    """See `Adam`; `rate` and `root` have the corrections of the two moments in them.
+
+    Args:
+        params: (parameters or more,) float32; those past `grads` are not trained.
+        grads, first, second: (parameters,) float32.
+        rate, root: float32.
+    """
     for i in range(grads.size):
         g = grads[i]
         m = np.float32(_BETA_1) * first[i] + np.float32(1 - _BETA_1) * g
@@ -239,6 +257,11 @@ def adam(params, grads, first, second, rate, root):
 
 @compiled
 def average(mean, params, decay):
-    """Let `mean` keep a share `decay` of itself, and take the rest from `params`."""
+    """Let `mean` keep a share `decay` of itself, and take the rest from `params`.
+
+    Args:
+        mean, params: (parameters,) float32.
+        decay: float32 in [0, 1].
+    """
     for i in range(mean.size):
         mean[i] += (np.float32(1) - decay) * (params[i] - mean[i])

@@ -113,7 +113,15 @@ for _which, _function in enumerate((_value, _slope)):
 
 @parallel
 def moments(z, images, image_size, at, channels, sums, squares):
-    """Fill `sums` and `squares` (image, channel) with those of z over the positions `at`."""
+    """Sums and sums of squares of every image's channels over its positions.
+
+    Args:
+        z: (images * image_size,) float32.
+        images, image_size: int.
+        at: (positions,) int64, offsets in an image of z.
+        channels: int.
+        sums, squares: (images or more, channels) float32, filled.
+    """
     for image in prange(images):
         for c in range(0, channels, LANES):
             total = square = spread(0, LANES)
@@ -132,9 +140,17 @@ def forward(activation: Activation | None, largest: bool):
 
     @parallel
     def run(z, images, sizes, members, places, scale, shift, out, choices):
-        """Fill `out`, and `choices` (image, window, channel) with the member that was largest.
+        """Fill `out` with the outputs, and `choices` with the member that was largest.
 
-        `sizes` are the floats of an image of z and of `out`, and the windows' positions.
+        Args:
+            z: (images * image of z,) float32.
+            images: int.
+            sizes: int triple, floats of an image of z and of `out`, positions of a window.
+            members: (windows * positions of a window,) int64, offsets in an image of z.
+            places: (windows,) int64, offsets in an image of `out`.
+            scale, shift: (channels,) float32.
+            out: (images * image of out,) float32.
+            choices: (images * windows * channels,) uint8, uint16 or uint32.
         """
         z_image, out_image, window = sizes
         channels, windows = scale.size, places.size
@@ -170,10 +186,21 @@ def backward(activation: Activation | None, largest: bool):
     def run(z, images, sizes, tables, norm, gradient, choices, terms, writes, sums, products):
         """Sum up g, the gradient of u, which comes of the outputs' `gradient`; and replace z.
 
-        Every z becomes a * g + b * z + c, where a, b and c are `terms` (3, channel), if this call
-        `writes`. `sums` and `products` (image, channel) get the sums over positions of g, and of
-        g * (z - mean). `tables` are the members, the places, and the positions of no window, in
-        which g is 0; `norm` (3, channel) is scale, shift and mean.
+        If this call `writes`, every z becomes a * g + b * z + c, its own gradient.
+
+        Args:
+            z: (images * image of z,) float32.
+            images: int.
+            sizes: int triple, as in `forward`.
+            tables: array triple, int64: `members` and `places` as in `forward`, and the positions
+                of no window, in which g is 0.
+            norm: (3, channels) float32, scale, shift and mean.
+            gradient: (images * image of out,) float32.
+            choices: (images * windows * channels,) uint8, uint16 or uint32.
+            terms: (3, channels) float32, a, b and c.
+            writes: bool.
+            sums, products: (images or more, channels) float32, filled with the sums over
+                positions of g, and of g * (z - mean).
         """
         z_image, out_image, window = sizes
         members, places, dropped = tables
@@ -197,11 +224,12 @@ def backward(activation: Activation | None, largest: bool):
                         g = g * _slope(name, scales * row + shifts)
                         total = total + g
                         product = product + g * (row - means)
-                        if writes:
+                        if writes:  # in place: no other window reads this position
                             store(z, at, a * g + b * row + c)
                 store(sums, image * channels + lane, total)
                 store(products, image * channels + lane, product)
                 if writes:
+                    # A batch norm's mean depends on all positions, so they have a gradient too.
                     for i in range(dropped.size):
                         at = image * z_image + peek(dropped, i) + lane
                         store(z, at, b * load(z, at, LANES) + c)
@@ -211,7 +239,14 @@ def backward(activation: Activation | None, largest: bool):
 
 @parallel
 def scale(x, images, image_size, channels, scales):
-    """Multiply `channels` of every image of flat `x` by its row of `scales` (image, channel)."""
+    """Multiply `channels` of every image by its row of `scales`.
+
+    Args:
+        x: (images * image_size,) float32.
+        images, image_size: int.
+        channels: (channels,) int64, offsets in an image.
+        scales: (images, channels) float32.
+    """
     for image in prange(images):
         for i in range(channels.size):
             x[image * image_size + channels[i]] *= scales[image, i]
@@ -219,7 +254,13 @@ def scale(x, images, image_size, channels, scales):
 
 @compiled
 def column_sums(rows, count, out):
-    """`out` (channel) float64: the sums of the first `count` of `rows` (image, channel)."""
+    """Sums over the first `count` rows, in order and on one thread: the bits depend on it.
+
+    Args:
+        rows: (count or more, channels) float32.
+        count: int.
+        out: (channels,) float64, filled.
+    """
     out[:] = 0
     for i in range(count):
         for c in range(out.size):

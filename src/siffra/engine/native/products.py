@@ -76,17 +76,26 @@ def products(together: int):
     def run(x, images, tap, at, to, kernel, out):
         """Fill `out` with the kernel's products at every position.
 
-        `at` has the positions' offsets in a group of images of `x`, `to` theirs in `out`. Whole
-        groups are filled, so the last may hold nonsense beyond `images`.
+        Whole groups of images are filled, so the last may hold nonsense beyond `images`.
+
+        Args:
+            x: (groups * GROUP * tap.image,) float32.
+            images: int.
+            tap: Tap.
+            at, to: (GROUP * positions,) int64, offsets in a group of images of `x` and of `out`.
+            kernel: (filters / LANES * weights * LANES,) float32, (block, kernel float, filter).
+            out: (groups * GROUP * tap.out,) float32.
         """
         size = tap.rows * tap.row * LANES
         jobs = tap.filters // (LANES * together)
         groups = (images + GROUP - 1) // GROUP
+        # A job has groups and blocks to itself: no two threads write the same floats.
         for job in prange(groups * jobs):
             group, block = job // jobs, job % jobs * together
             base = group * GROUP * tap.image
             to_base = group * GROUP * tap.out + block * LANES
             for first in range(0, at.size, TILE):
+                # In registers while the loops below run; reading memory again would stall them.
                 offsets = peek_many(at, first, TILE)
                 sums = zeros(LANES, count)
                 k = block * size
@@ -113,19 +122,27 @@ def weight_gradient(inputs: int, together: int):
 
     @parallel
     def run(x, images, tap, at, to, gradient, shards):
-        """Fill `shards` (shard, `gradient_room`) with parts of the kernel's gradient.
+        """Fill each of the `shards` with the kernel's gradient over its part of the images.
 
-        `gradient` lies as the products' `out` does; images are split evenly over the shards. A
-        shard is (blocks that go together, row, filled up, filter of those), flat.
+        Args:
+            x: (images * tap.image,) float32.
+            images: int.
+            tap: Tap.
+            at, to: (GROUP * positions,) int64, as the products' own.
+            gradient: (images * tap.out,) float32, of the products.
+            shards: (shards, gradient_room) float32; a shard is (blocks that go together, row,
+                column filled up to whole `inputs`, filter of those blocks), flat.
         """
         positions = at.size // GROUP
         step = together * LANES
         padded_row = -(-tap.row // inputs) * inputs
         flat = shards.reshape(-1)
+        # The number of shards is fixed, not that of threads: sums are the same on any number.
         for shard in prange(shards.shape[0]):
             own = shard * shards.shape[1]
             flat[own : own + shards.shape[1]] = 0
             last = images * (shard + 1) // shards.shape[0]
+            # Sums stay in registers over as many images as it takes to pay for their way there.
             few = 1 + _ENOUGH // positions
             for first in range(images * shard // shards.shape[0], last, few):
                 past = min(first + few, last)
@@ -151,14 +168,28 @@ def weight_gradient(inputs: int, together: int):
 
 @njit(inline="always")
 def _fetch(array, start, end):
-    """Ask for floats that are needed soon: the next few images, while these are at work."""
+    """Prefetch the next few images, while these are at work.
+
+    Args:
+        array: (floats,) float32.
+        start, end: int.
+    """
     for i in range(start, end, _LINE):
         prefetch(array, i)
 
 
 @parallel
 def add_up(shards, tap, inputs, together, out):
-    """Add up the `shards` of a weight gradient, in their order, into flat `out`."""
+    """Add up the `shards` of a weight gradient into `out`.
+
+    In the order of the shards, whichever thread does it: the sum has the same bits.
+
+    Args:
+        shards: (shards, gradient_room) float32.
+        tap: Tap.
+        inputs, together: int, as in `weight_gradient`.
+        out: (weights,) float32, (block, kernel float, filter), flat.
+    """
     padded_row = -(-tap.row // inputs) * inputs
     flat, room = shards.reshape(-1), shards.shape[1]
     size = tap.rows * tap.row
@@ -176,6 +207,12 @@ def add_up(shards, tap, inputs, together, out):
 
 @compiled
 def pick(source, places, out):
-    """`out[i] = source[places[i]]`."""
+    """`out[i] = source[places[i]]`, without an array of NumPy's in between.
+
+    Args:
+        source: (weights,) float32.
+        places: (n,) int64.
+        out: (n,) float32.
+    """
     for i in range(places.size):
         out[i] = source[places[i]]

@@ -1,4 +1,20 @@
-"""A network at work: its blocks one after the other, with the buffer that its images go into."""
+"""A network at work: its blocks one after the other, with the buffer that its images go into.
+
+A batch's buffers, of which each block has two, are shared by activations and their gradients. Of
+two layers, with `x` the images, `z` the products before the activation and `a` what comes after
+pooling, a step leaves in them:
+
+                      | inputs | z 1       | out 1     | z 2  | dz 2      |
+    forward, block 1  | x      | z 1       | a 1       |      |           |
+    forward, last     | x      | z 1       | a 1       | z 2  |           |
+    learn, last       | x      | z 1       | a 1       | z 2  | d loss/dz |
+    input_gradient    | x      | z 1       | d loss/da | z 2  | d loss/dz |
+    backward, block 1 | x      | d loss/dz | d loss/da | z 2  | d loss/dz |
+
+So `backward` must have read a block's inputs before the block's `input_gradient` replaces them.
+A fused block keeps no `z`: it notes which position won each window, and has a buffer of its own
+for the gradient of its inputs, which it reads and adds to out of order.
+"""
 
 import numba
 

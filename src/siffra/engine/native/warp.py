@@ -74,6 +74,7 @@ def _gather_few(images, order, start, maps, scale, layout, out):
     fours = fours_of(framed)
     goals = np.empty(height * (width // LANES + 1) + 1, np.int32)
     starts = np.empty((3, goals.size), np.float32)
+    # Made for several images at once, since allocating takes a lock that all threads share.
     # Each channel by itself, with room for a vector that begins at the last pixel.
     warped = np.empty((channels, height * width + LANES), np.float32)
     for i in range(start, min(order.size, start + _FEW)):
@@ -92,7 +93,7 @@ def _frame(image, framed):
 
     Args:
         image: (height, width, channels) uint8 or float32.
-        framed: (framed floats,) of the same type; its border stays 0.
+        framed: (framed floats,) uint8 or float32, of the same type; its border stays 0.
     """
     height, width, channels = image.shape
     wide, floats = (width + 3) * channels, width * channels
