@@ -32,7 +32,7 @@ from siffra.bench.roofline import limit_threads
 from siffra.bench.session import IMAGES, SCORED, known
 from siffra.bench.workloads import WORKLOADS
 from siffra.errors import BenchError, SiffraError
-from siffra.system.cores import available_cores
+from siffra.system.cpu import available_cores
 
 _REPEATS, _LEAST, _BUDGET = 9, 3, 40.0
 _QUICK_IMAGES, _QUICK_REPEATS = 4_800, 3

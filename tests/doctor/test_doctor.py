@@ -25,7 +25,7 @@ from siffra.doctor.installation import (
 from siffra.doctor.training import Probe, judge, training
 from siffra.errors import BenchError
 from siffra.store.store import open_store
-from siffra.system import cores
+from siffra.system import cpu
 
 SET_BY_USERS = ("OMP_", "GOMP_", "OPENBLAS_", "NUMBA_", "NPY_", "SIFFRA_")
 
@@ -176,9 +176,9 @@ def test_what_is_made_of_a_processor(machine, features, vectors, wrong):
 
 
 def test_a_container_that_gets_less_time_than_it_has_cores(monkeypatch):
-    monkeypatch.setattr(cores, "allowed_cores", lambda: 8)
+    monkeypatch.setattr(cpu, "allowed_cores", lambda: 8)
     monkeypatch.setattr(installation, "allowed_cores", lambda: 8)
-    for module in ("siffra.system.cores", "siffra.doctor.installation"):
+    for module in ("siffra.system.cpu", "siffra.doctor.installation"):
         monkeypatch.setattr(f"{module}.share_of_time", lambda: 1.5)
 
     found = processor()

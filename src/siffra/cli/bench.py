@@ -45,7 +45,7 @@ def bench(
     from siffra.bench.session import IMAGES, Session, known, with_spread
     from siffra.bench.session import bench as measure
     from siffra.bench.workloads import WORKLOADS
-    from siffra.system.cores import available_cores
+    from siffra.system.cpu import available_cores
     from siffra.training.run import this_machine
 
     names = known("works", works, list(WORKLOADS))

@@ -32,7 +32,7 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
     from siffra.doctor import installation, places
     from siffra.doctor import training as timed
     from siffra.doctor.finding import as_json as findings_as_json
-    from siffra.system.cores import available_cores
+    from siffra.system.cpu import available_cores
 
     checks = {
         "versions": installation.packages,

@@ -12,7 +12,7 @@ import numpy as np
 from numba import prange
 
 from siffra.system.jit import compiled, parallel
-from siffra.system.jit_fork import turn_at_threads
+from siffra.system.jit_threads import turn_at_threads
 
 
 def translations(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:

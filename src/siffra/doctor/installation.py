@@ -10,8 +10,7 @@ from packaging.requirements import Requirement
 
 from siffra.data.load import MNIST, MNIST_SHA256
 from siffra.doctor.finding import Complaint, Fact, Finding
-from siffra.system.cores import allowed_cores, available_cores, share_of_time
-from siffra.system.cpu import cpu_name
+from siffra.system.cpu import allowed_cores, available_cores, cpu_name, share_of_time
 
 _FOR_DEVELOPERS = ("bench", "dev", "docs")
 _X86 = ("x86_64", "amd64")

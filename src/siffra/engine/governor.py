@@ -20,7 +20,7 @@ from typing import Protocol
 
 import numba
 
-from siffra.system.jit_fork import turn_at_threads
+from siffra.system.jit_threads import turn_at_threads
 
 _GAIN = 1.1
 """Another number of threads must be faster by so much to be taken."""

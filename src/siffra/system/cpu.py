@@ -1,15 +1,20 @@
-"""The name of this machine's CPU, such that one generation is not taken for another.
+"""The CPU: its name, and how many of its cores a process may compute on.
 
 Virtual machines often call every generation by one name, as `AMD EPYC`. Where a name has no
-model number, the family and model that the CPU itself tells are added to it. Runs from before
-that bear the bare name, and are compared by it.
+model number, the CPU's own family and model are added to it. Runs from before that bear the bare
+name, and are compared by it.
+
+A container may be limited to some of the cores, by the scheduler's affinity, or to some of their
+time, by Linux' control groups. More threads than that get in each other's way: when the group's
+quota is used up, all of them stand still until the next period.
 """
 
+import os
 import platform
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 _CPUINFO = Path("/proc/cpuinfo")
 _NUMBERS = " (family "
@@ -17,17 +22,20 @@ _NUMBERS = " (family "
 _NO_NUMBERS = re.compile(r"@.*|\d+-core", re.IGNORECASE)
 """A frequency and a count of cores are no model number."""
 
+_GROUPS = Path("/sys/fs/cgroup")
+_MEMBERSHIP = Path("/proc/self/cgroup")
+
 
 def cpu_name() -> str:
     """This CPU's name, with its family and model where it has no model number."""
-    told = first_cpu()
-    name = told.get("model name", "")
+    fields = first_cpu()
+    name = fields.get("model name", "")
     if not name:
         return platform.processor() or platform.machine()
     keys = ("cpu family", "model")
-    if has_model_number(name) or not all(key in told for key in keys):
+    if has_model_number(name) or not all(key in fields for key in keys):
         return name
-    return f"{name}{_NUMBERS}{told['cpu family']}, model {told['model']})"
+    return f"{name}{_NUMBERS}{fields['cpu family']}, model {fields['model']})"
 
 
 def bare_name(cpu: str) -> str:
@@ -49,10 +57,74 @@ def has_model_number(name: str) -> bool:
 
 @cache
 def first_cpu() -> Mapping[str, str]:
-    """What Linux tells of the first CPU; nothing elsewhere."""
+    """What Linux says of the first CPU; nothing elsewhere."""
     try:
         first = _CPUINFO.read_text("utf-8").split("\n\n")[0]
     except OSError:
         return {}
-    told = (line.partition(":") for line in first.splitlines())
-    return {key.strip(): value.strip() for key, _, value in told}
+    fields = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in fields}
+
+
+def available_cores() -> int:
+    """Cores to compute on: those that this process may run on, within its quota; at least 1.
+
+    A fraction of a core is left out: a thread on it would stand still part of the time, and with
+    it all that wait for it.
+    """
+    share = share_of_time()
+    return allowed_cores() if share is None else max(1, min(allowed_cores(), int(share)))
+
+
+def allowed_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def share_of_time(groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> float | None:
+    """The cores' worth of time that this process may use; None if it may use all.
+
+    `groups` is where control groups are mounted, of either version; `membership` says which
+    groups the process is in. Every group around those may have a limit too: the least one counts.
+    """
+    try:
+        lines = membership.read_text("utf-8").splitlines()
+    except OSError:
+        return None
+    shares = [share for line in lines for share in _shares_of(groups, line)]
+    return min(shares, default=None)
+
+
+def _shares_of(groups: Path, line: str) -> Iterator[float]:
+    """The limits of one of the process' groups, `number:controllers:path`, and of those around."""
+    _, _, rest = line.partition(":")
+    controllers, _, path = rest.partition(":")
+    if not controllers:  # version 2, alone or beside version 1
+        roots = [groups, groups / "unified"]
+    elif "cpu" in controllers.split(","):
+        roots = [groups / name for name in {controllers, *controllers.split(",")}]
+    else:
+        return
+    # Seen from within a container, the path may be the host's, or begin above what is mounted.
+    parts = [part for part in PurePosixPath(path).parts if part not in ("/", "..")]
+    for root in roots:
+        for depth in range(len(parts) + 1):
+            folder = root.joinpath(*parts[:depth])
+            share = _share(folder)
+            if share is not None:
+                yield share
+
+
+def _share(folder: Path) -> float | None:
+    """The limit of one group: a quota and a period, in microseconds."""
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        try:
+            values = " ".join((folder / name).read_text("ascii") for name in names)
+            quota, period = map(int, values.split())
+        except (OSError, ValueError):  # no such file, or `max`
+            continue
+        if quota > 0 and period > 0:
+            return quota / period
+    return None

@@ -1,6 +1,6 @@
 """Kernels: how Numba compiles them and where it keeps them.
 
-Compiled kernels are kept by a cache of siffra's own (`kernel_cache`). What a kernel calls from
+Compiled kernels are kept by a cache of siffra's own (`jit_cache`). What a kernel calls from
 other files is part of it, so each state of the engine's files has a folder of its own. (Those of
 states that are long gone are removed from siffra's own cache; in a folder that the user has named,
 nothing is.)
@@ -29,10 +29,8 @@ from numba.core import config as _config
 from numba.extending import intrinsic, register_jitable
 
 from siffra.system import jit_cache
-from siffra.system.jit_cache import KernelCache
-from siffra.system.jit_folders import in_use, private_folder
-from siffra.system.jit_fork import link_anew_after_forks
-from siffra.system.openmp import load_openmp
+from siffra.system.jit_cache import KernelCache, in_use, private_folder
+from siffra.system.jit_threads import link_anew_after_forks, load_openmp
 
 load_openmp()  # before the first kernel does
 
@@ -147,8 +145,8 @@ def _name_by_variables(function: Any) -> None:
     for name, value in values.items():
         if not isinstance(value, bool | int | float | str):
             raise TypeError(f"{function.__qualname__}: {name} is {value!r}, no plain value")
-    told = "".join(f"_{name}_{value}" for name, value in sorted(values.items()))
-    function.__qualname__ += re.sub(r"\W", "_", told)
+    suffix = "".join(f"_{name}_{value}" for name, value in sorted(values.items()))
+    function.__qualname__ += re.sub(r"\W", "_", suffix)
 
 
 def kernel_folder() -> Path | None:

@@ -33,7 +33,7 @@ from siffra.engine.process import hold_blas
 from siffra.engine.rng import initial_weights
 from siffra.engine.schedule import training_orders
 from siffra.errors import ConfigError, ModelFileError
-from siffra.system.cores import available_cores
+from siffra.system.cpu import available_cores
 
 
 class NativeEngine(Engine):

@@ -20,7 +20,7 @@ from siffra.engine.torch.network import TorchNetwork
 from siffra.engine.torch.own import expect_logits, make_module
 from siffra.engine.torch.training import TorchTraining, as_input
 from siffra.errors import ConfigError, ModelFileError
-from siffra.system.cores import available_cores
+from siffra.system.cpu import available_cores
 
 _AT_ONCE = 1000
 """Images that are predicted at a time; more leave the cache, and may not fit a GPU."""

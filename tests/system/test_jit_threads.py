@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from siffra.system.openmp import rounds_for
+from siffra.system.jit_threads import rounds_for
 
 VARIABLE = "GOMP_SPINCOUNT"
 
