@@ -31,7 +31,7 @@ def test_it_tells_what_changed_and_where_the_page_is(siffra, reports):
     ran = siffra("report", "--compare", reports / "one", reports / "two", "--out", out)
 
     assert ran.code == 0, ran.err
-    assert "The two have one claim in common. Of one the verdict changed." in ran.out
+    assert "The two have one claim in common. One verdict changed." in ran.out
     assert "supported → inconclusive" in ran.out
     assert ran.out.rstrip().endswith(f"report: {out}/comparison.html")
     assert sorted(path.name for path in out.iterdir()) == ["comparison.html", "comparison.md"]

@@ -23,7 +23,7 @@ figures = ["shifts", "map", "mistakes", "calibration", "weights"]
 """
 
 FIGURES = ["q-calibration", "q-map", "q-mistakes", "q-shifts", "q-weights"]
-MISSING = "4 of the 4 networks behind this question have not been examined"
+MISSING = "4 of the 4 networks of this question have no diagnostics yet"
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_a_changed_verdict_is_told_with_both():
     shown = compared(answers, other)
 
     assert was.verdict == "refuted"
-    assert shown.summary.endswith("Of one the verdict changed.")
+    assert shown.summary.endswith("One verdict changed.")
     assert shown.changes == (("refuted", "refuted", "inconclusive", "inconclusive", 1),)
     told = comparison_text(shown, EN)
     assert re.search(r"\(a\) refuted → inconclusive +8 are better than 16\.", told)
@@ -93,14 +93,14 @@ def test_what_only_one_has_is_told():
     other = compare(results(first), results(lab(WORSE, name="b")), ("one", "two"), EN)
 
     assert shown.alone == ("Only in one: claims a2.",)
-    assert other.summary == "The two have no claim in common."
+    assert other.summary == "The two have no claims in common."
     assert other.alone == ("Only in one: questions a.", "Only in two: questions b.")
 
 
 def test_a_claim_that_means_something_else_is_marked_and_not_drawn():
     (question,) = compared(lab(WORSE), lab(MARGIN)).questions
 
-    assert question.claims[0].differs.endswith("what differs: the margin.")
+    assert question.claims[0].differs.endswith("differences: margin.")
     assert question.claims[0].picture is None
 
 
@@ -109,11 +109,11 @@ class TestNotTheSameClaim:
         shown = compared(lab(WORSE), lab(WORSE, levels=(8, 32)))
 
         ((_, claim),) = shown.differing
-        assert claim.differs.endswith("what differs: what they are compared with.")
+        assert claim.differs.endswith("differences: reference levels.")
         assert claim.picture is None
         assert not claim.changed
         assert shown.summary == (
-            "The two have one claim in common. One is not the same claim in both."
+            "The two have one claim in common. One claim is not the same in both."
         )
         assert claim.differs in comparison_text(shown, EN)
 
@@ -137,14 +137,16 @@ class TestNotTheSameClaim:
         shown = compared(lab(WORSE), lab(WORSE, base={"learning_rate": 0.5}))
 
         ((question, claim),) = shown.differing
-        assert claim.differs.endswith("what differs: what was held fixed.")
-        assert question.fixed == ("Not held fixed alike: learning rate 0.7 / learning rate 0.5.")
+        assert claim.differs.endswith("differences: fixed knobs.")
+        assert question.fixed == (
+            "Not held fixed at the same values: learning rate 0.7 / learning rate 0.5."
+        )
 
     def test_the_length_of_training_is_told_and_the_claim_stays_the_same(self):
         shown = compared(lab(WORSE), lab(WORSE, length=3))
 
         assert not shown.differing
-        assert shown.questions[0].fixed == "Not held fixed alike: 2 epochs / 3 epochs."
+        assert shown.questions[0].fixed == "Not held fixed at the same values: 2 epochs / 3 epochs."
 
     def test_a_claim_about_a_longer_training_is_another(self):
         short, long, any_length = (
@@ -171,7 +173,7 @@ class TestNotTheSameClaim:
 
         assert not compared(first, asked(levels)).differing
         ((_, found),) = compared(first, asked(levels, label_smoothing=0.0)).differing
-        assert found.differs.endswith("what differs: what was held fixed.")
+        assert found.differs.endswith("differences: fixed knobs.")
 
     @pytest.mark.parametrize("base", [{"learning_rate": 0.5}, {"label_smoothing": 0.1}])
     def test_reports_without_whole_settings_are_compared_by_what_all_levels_share(self, base):
@@ -185,10 +187,10 @@ class TestNotTheSameClaim:
 
         assert not compare(first, same, ("one", "two"), EN).differing
         ((question, claim),) = compare(first, other, ("one", "two"), EN).differing
-        assert claim.differs.endswith("what differs: what was held fixed.")
+        assert claim.differs.endswith("differences: fixed knobs.")
         assert question.fixed in (
-            "Not held fixed alike: learning rate 0.7 / learning rate 0.5.",
-            "Not held fixed alike: – / label smoothing 0.1.",
+            "Not held fixed at the same values: learning rate 0.7 / learning rate 0.5.",
+            "Not held fixed at the same values: – / label smoothing 0.1.",
         )
 
 

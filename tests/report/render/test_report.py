@@ -167,7 +167,7 @@ def test_swedish_reports_are_swedish(tmp_path):
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("en", "learning rate, max depth and recipe chosen anew at each level, on validation."),
+        ("en", "learning rate, max depth and recipe tuned per level, on validation."),
         ("sv", "inlärningshastighet, max depth och recept valdes på nytt för varje nivå"),
     ],
 )
@@ -234,7 +234,7 @@ def test_a_report_with_examined_networks_has_their_figures(tmp_path):
         "experiments-mistakes",
         "experiments-calibration",
     }
-    assert "have not been examined" not in (tmp_path / "report.html").read_text("utf-8")
+    assert "have no diagnostics yet" not in (tmp_path / "report.html").read_text("utf-8")
 
 
 def test_claims_that_are_not_the_authors_stand_under_their_name(tmp_path):
@@ -248,19 +248,19 @@ def test_claims_that_are_not_the_authors_stand_under_their_name(tmp_path):
 
     page = (tmp_path / "report.html").read_text("utf-8")
     assert "The only claim by siffra" in page
-    assert re.findall(r"<h3>(What was claimed.*?)</h3>", page) == [
-        "What was claimed",
-        "What was claimed by siffra",
+    assert re.findall(r"<h3>(Claims.*?)</h3>", page) == [
+        "Claims",
+        "Claims by siffra",
     ]
     assert re.findall(r'whose">(.*?)</p>', page) == ["The lab&#39;s author", "siffra"]
-    assert "### What was claimed by siffra" in (tmp_path / "report.md").read_text("utf-8")
+    assert "### Claims by siffra" in (tmp_path / "report.md").read_text("utf-8")
 
 
 def test_networks_that_were_not_examined_are_missed_aloud(tmp_path):
     models = make_question("d", [{"model": "dense"}, {"model": "conv"}], ["shifts"], epochs=1)
     write_report(make_answers([models], seeds=2), tmp_path)
 
-    assert "4 of the 4 networks behind this question have not been examined" in (
+    assert "4 of the 4 networks of this question have no diagnostics yet" in (
         tmp_path / "report.html"
     ).read_text("utf-8")
 
@@ -296,7 +296,7 @@ def test_a_lab_without_runs_questions_or_claims_still_gives_a_report(tmp_path):
 
     for i, answers in enumerate((waiting, make_answers([]))):
         assert write_report(answers, tmp_path / str(i))
-    assert "10 runs are still missing" in (tmp_path / "0/report.html").read_text("utf-8")
+    assert "10 runs are missing" in (tmp_path / "0/report.html").read_text("utf-8")
 
 
 def test_an_old_report_is_replaced_and_other_files_are_left_alone(tmp_path):

@@ -133,7 +133,7 @@ def test_the_command_names_the_data_and_the_engine_that_were_searched_with(
 
     text = page.read_text("utf-8")
     assert f"winner.toml{told}</pre>" in text
-    assert "Give it the same data" not in text
+    assert "Pass the same data" not in text
     assert ("version of PyTorch" in text) is ("engine" in changes)
 
 
@@ -141,7 +141,7 @@ def test_the_command_names_the_data_and_the_engine_that_were_searched_with(
 def test_data_that_no_option_can_give_are_asked_for_in_words(answer, model, tmp_path, source):
     page, *_ = write_search(replace(answer, source=source), model, tmp_path)
 
-    assert "Give it the same data as well" in page.read_text("utf-8")
+    assert "Pass the same data options" in page.read_text("utf-8")
 
 
 def test_the_winner_is_a_recipe_with_what_was_measured(answer, model, tmp_path):

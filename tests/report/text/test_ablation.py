@@ -172,7 +172,7 @@ def test_it_stands_in_the_terminal_the_page_markdown_and_the_notebook(found, tmp
     ]
 
     for text in map(plain, places):
-        assert "What each ingredient adds" in text
+        assert "Ablation: what each ingredient adds" in text
         assert "+48.00 ± " in text
         assert "+1.00 ± " in text
         assert "mean over 5 seeds with its own 95 % interval" in text
@@ -184,7 +184,7 @@ def test_it_stands_in_the_terminal_the_page_markdown_and_the_notebook(found, tmp
 def test_a_lab_of_several_questions_has_it_too(found):
     twice = replace(found, questions=(found.questions[0], found.questions[0]))
 
-    assert lab_text(twice).count("    What each ingredient adds, in ") == 2
+    assert lab_text(twice).count("    Ablation: what each ingredient adds, in ") == 2
 
 
 def test_the_data_have_every_number(found):

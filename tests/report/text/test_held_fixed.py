@@ -71,7 +71,7 @@ def test_a_retuned_knob_is_not_held_fixed():
     question = dataclasses.replace(MODELS, retune=("neurons",))
 
     assert "32 neurons" not in told(question)
-    assert told(question).endswith("; neurons chosen anew at each level, on validation")
+    assert told(question).endswith("; neurons tuned per level, on validation")
 
 
 @pytest.mark.parametrize("number", [1, 2], ids=["one question", "several"])

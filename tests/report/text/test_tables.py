@@ -69,7 +69,7 @@ def test_the_best_level_is_remarked_with_the_edge_that_it_lies_at():
     at_the_edge = dataclasses.replace(answer, best=1, edge=edge)
 
     for language, said in (
-        ("en", "best on validation; learning rate: the largest tried"),
+        ("en", "best on validation; learning rate: largest value tried"),
         ("sv", "bäst på validering; inlärningshastighet: det största som prövades"),
     ):
         first, second = columns(at_the_edge, language)[
@@ -89,4 +89,4 @@ def test_a_value_that_was_chosen_at_the_edge_is_remarked_at_its_level():
 
     first, _ = columns(retuned)["Learning rate"]
 
-    assert first.note == "batch size = 10 (3 ×); batch size: the smallest tried"
+    assert first.note == "batch size = 10 (3 ×); batch size: smallest value tried"
