@@ -35,12 +35,12 @@ from siffra.errors import SiffraError
 from siffra.lab.plan.format import EXPERIMENTS
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
-from siffra.search.answer import average_of
-from siffra.search.asked import Now
-from siffra.search.budget import seconds_of
 from siffra.search.recipe_file import measured_in, recipe_text, write_recipe
-from siffra.search.session import search
-from siffra.search.trial import seconds_per_step, with_steps
+from siffra.search.result import Average
+from siffra.search.search import search
+from siffra.search.spec import SearchEvent
+from siffra.search.throughput import seconds_per_step, with_steps
+from siffra.search.time_budget import seconds_of
 from siffra.store.store import default_store_path, open_store
 from siffra.training.run import run
 from siffra.training.test_time_averaging import try_averaging
@@ -66,17 +66,17 @@ def found(recipe: Recipe, seconds: float, bench: Bench) -> Setting | None:
 
     None where that is the recipe itself, or what was below it in the race on the same seeds.
     """
-    told = 0
+    tried = 0
 
-    def show(now: Now) -> None:
-        nonlocal told
-        if now.tried > told:
-            told = now.tried
-            best = "" if now.best is None else f", best {now.best:.2%} on validation"
-            _say(f"  candidate {told}{best}, {now.time - now.spent:.0f} s left")
+    def show(event: SearchEvent) -> None:
+        nonlocal tried
+        if event.tried > tried:
+            tried = event.tried
+            best = "" if event.best is None else f", best {event.best:.2%} on validation"
+            _say(f"  candidate {tried}{best}, {event.time - event.spent:.0f} s left")
 
     others = [find_recipe(name) for name in shipped_names() if name != recipe.name]
-    ended = search(
+    result = search(
         recipe.budget or 0.0,
         seconds,
         sets=None,
@@ -88,7 +88,7 @@ def found(recipe: Recipe, seconds: float, bench: Bench) -> Setting | None:
         recipes=[recipe, *others],
         on_event=show,
     )
-    winner, lead = ended.answer.winner, ended.answer.lead_over_first
+    winner, lead = result.winner, result.lead_over_first
     _say(f"  candidate {winner.candidate} has won{winner.origin and f': {winner.origin}'}")
     if winner.origin == recipe.name or lead is None or lead < 0:
         return None
@@ -115,7 +115,7 @@ def measured(setting: Setting, bench: Bench) -> Measured | None:
             records.append(record)
             averaged.append(try_averaging(network, bench.dataset))
             _say(f"  seed {seed}: {record.seconds:6.2f} s  {_in_percent(record.accuracy)}")
-    return measured_in(records, len(bench.dataset.train), average_of(averaged))
+    return measured_in(records, len(bench.dataset.train), Average.of(averaged))
 
 
 def study(bench: Bench) -> dict[str, Measured]:
@@ -127,8 +127,8 @@ def study(bench: Bench) -> dict[str, Measured]:
         if experiment.reported:
             name = experiment.name["en"]
             _say(name)
-            if told := measured(experiment.setting, bench):
-                figures[name] = told
+            if seen := measured(experiment.setting, bench):
+                figures[name] = seen
     return figures
 
 
@@ -145,12 +145,12 @@ def remade(name: str, recipe: Recipe, options: argparse.Namespace, bench: Bench)
     if options.find or options.fit:
         setting = fitted(setting, budget, options.fill, bench)
     _say(f"{name}: {setting.training.epochs:.4g} epochs")
-    told = measured(setting, bench)
-    if told:
-        print(f"{name}: {_in_percent(_means(told.accuracy))}  in {told.seconds.mean:.2f} s")
-        if told.averaged:
-            print(f"{name}, averaged over views: {_in_percent(_means(told.averaged.accuracy))}")
-    return recipe_text(recipe.name, recipe.budget, setting, len(bench.dataset.train), told)
+    figures = measured(setting, bench)
+    if figures:
+        print(f"{name}: {_in_percent(_means(figures.accuracy))}  in {figures.seconds.mean:.2f} s")
+        if figures.averaged:
+            print(f"{name}, averaged over views: {_in_percent(_means(figures.averaged.accuracy))}")
+    return recipe_text(recipe.name, recipe.budget, setting, len(bench.dataset.train), figures)
 
 
 def _means(accuracy: dict[str, Interval]) -> dict[str, float]:

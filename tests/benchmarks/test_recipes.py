@@ -86,12 +86,11 @@ def test_a_recipe_gives_way_only_to_what_was_no_worse_on_the_same_seeds(
 ):
     setting = Setting.from_knobs({"neurons": 4, "epochs": 1, "batch_size": 32})
     winner = SimpleNamespace(candidate=3, origin=origin, setting=setting)
-    answer = SimpleNamespace(winner=winner, lead_over_first=lead)
     starts = []
 
     def search(*_, recipes, **__):
         starts.extend(recipe.name for recipe in recipes)
-        return SimpleNamespace(answer=answer)
+        return SimpleNamespace(winner=winner, lead_over_first=lead)
 
     monkeypatch.setattr(recipes, "search", search)
 

@@ -6,23 +6,22 @@ from typing import Any
 from made_runs import MACHINE
 
 from siffra.data.load import DataSource
-from siffra.search.answer import Finalist, Point, SearchAnswer, front
-from siffra.search.asked import Asked
 from siffra.search.importance import Importance
+from siffra.search.result import Finalist, Point, SearchResult
+from siffra.search.spec import SearchSpec
 
 
 def make_search(
     points: Sequence[Point], winner: Finalist, sets: tuple[str, ...], **others: Any
-) -> SearchAnswer:
+) -> SearchResult:
     """Of ten minutes, for 5 s of training on MNIST; without `others`, the winner has no rival."""
     fields: dict[str, Any] = {
         "rivals": (),
         "ahead": None,
         "importance": Importance({}, 1, {}, ()),
-        "study": (),
     }
-    return SearchAnswer(
-        asked=Asked(5.0, 600.0, sets, {}),
+    return SearchResult(
+        spec=SearchSpec(5.0, 600.0, sets, {}),
         dataset="mnist",
         source=DataSource(),
         images=48_000,
@@ -35,6 +34,5 @@ def make_search(
         runs=12,
         winner=winner,
         points=tuple(points),
-        front=front([(point.seconds, point.score) for point in points]),
         **(fields | others),
     )

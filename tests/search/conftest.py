@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import optuna
 import pytest
 
 from siffra.config import Model, Training
@@ -11,6 +12,8 @@ from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.network import Network, build_network
 from siffra.engine.schedule import total_steps
+from siffra.search.proposals import proposals
+from siffra.search.space import quiet_optuna
 
 
 class FakeClock:
@@ -95,6 +98,14 @@ class FakeEngine(Engine):
         network = build_network(model, image_shape, classes)
         share, seed = map(float, weights[next(iter(network.weights))].flat[:2])
         return FakeFitted(share, network, int(seed), self)
+
+
+@pytest.fixture(scope="session")
+def propose():
+    """`propose(space, parents, seed)`: parameters and knobs, where nothing was seen yet."""
+    with quiet_optuna():
+        study = optuna.create_study(direction="maximize")
+    return lambda space, parents, seed: next(proposals(study, space, parents, seed))
 
 
 @pytest.fixture

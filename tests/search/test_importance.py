@@ -3,29 +3,30 @@
 import dataclasses
 import math
 
+import optuna
 import pytest
 
 from siffra.config import Setting
 from siffra.config.setting import override
 from siffra.search.importance import importance
-from siffra.search.proposals import proposals
-from siffra.search.race import FIRST_SEED, Candidate, Ran
-from siffra.search.space import Space, knob_of
+from siffra.search.race import FIRST_SEED, Candidate, Run
+from siffra.search.space import Space, knob_of, quiet_optuna
 
 SPACE = Space(10.0, 36.0)
 
 
-def propose(*asked):
-    return next(proposals(*asked))
+@pytest.fixture(scope="module")
+def candidate(propose):
+    """`candidate(number)`: from nothing; the better the nearer its learning rate is to 0.1."""
 
+    def candidate(number, **fixed):
+        parameters, knobs = propose(SPACE, [], number)
+        setting = Setting.from_knobs(override(knobs, fixed))
+        score = 0.9 - 0.2 * abs(math.log10(setting.training.learning_rate / 0.1))
+        run = Run(25, FIRST_SEED, {"test": score}, 1.0)
+        return Candidate(number, setting, parameters, "", 100, 25, [run])
 
-def candidate(number, **fixed):
-    """A proposal from nothing; the better the nearer its learning rate is to 0.1."""
-    parameters, knobs = propose(SPACE, [], [], number)
-    setting = Setting.from_knobs(override(knobs, fixed))
-    score = 0.9 - 0.2 * abs(math.log10(setting.training.learning_rate / 0.1))
-    ran = Ran(25, FIRST_SEED, {"test": score}, 1.0)
-    return Candidate(number, setting, parameters, "", 100, 25, [ran])
+    return candidate
 
 
 def kind(candidate):
@@ -33,7 +34,7 @@ def kind(candidate):
 
 
 @pytest.fixture(scope="module")
-def proposed():
+def proposed(candidate):
     return [candidate(number) for number in range(480)]
 
 
@@ -119,7 +120,7 @@ def test_nothing_is_said_where_all_do_equally_well(proposed):
     assert (found.shares, found.candidates) == ({}, 20)
 
 
-def test_what_fixed_knobs_took_the_place_of_did_not_matter():
+def test_what_fixed_knobs_took_the_place_of_did_not_matter(candidate):
     fixed = {"model": "dense", "layers": 1, "neurons": 32, "batch_size": 32, "augment": "none"}
     seen = [candidate(number, **fixed) for number in range(40)]
 
@@ -147,12 +148,12 @@ def test_the_knob_that_a_parameter_is_of(parameter, expected):
     assert knob_of(parameter) == expected
 
 
-def test_optuna_says_to_others_what_it_said_before():
-    optuna = pytest.importorskip("optuna")
+def test_optuna_logs_as_before_for_others_who_use_it(tmp_path):
     before = optuna.logging.get_verbosity()
     try:
         optuna.logging.set_verbosity(optuna.logging.DEBUG)
-        propose(SPACE, [], [], 1)
+        with quiet_optuna():
+            assert optuna.logging.get_verbosity() == optuna.logging.WARNING
         assert optuna.logging.get_verbosity() == optuna.logging.DEBUG
     finally:
         optuna.logging.set_verbosity(before)

@@ -1,19 +1,19 @@
 """Whose turn it is in a race, on scores that are written down here."""
 
 from siffra.config import Setting
-from siffra.search.race import FIRST_SEED, ROUNDS, Candidate, Ran, next_turn, ranking
+from siffra.search.race import FIRST_SEED, ROUNDS, Candidate, Run, next_turn, ranking
 
 
 def candidate(number: int, score: float | None = None, *, steps: int = 100) -> Candidate:
     """A candidate that has been through the first round with this score."""
     entered = Candidate(number, Setting.from_knobs({}), {}, "", steps, steps // 4)
     if score is not None:
-        entered.runs.append(Ran(steps // 4, FIRST_SEED, {"test": score}, 1.0))
+        entered.runs.append(Run(steps // 4, FIRST_SEED, {"test": score}, 1.0))
     return entered
 
 
 def run(turn, score: float) -> None:
-    turn.candidate.runs.append(Ran(turn.steps, turn.seed, {"test": score}, 4.0))
+    turn.candidate.runs.append(Run(turn.steps, turn.seed, {"test": score}, 4.0))
 
 
 def test_the_home_goes_to_the_third_round_without_beating_anybody():
@@ -21,7 +21,7 @@ def test_the_home_goes_to_the_third_round_without_beating_anybody():
     seen = []
 
     while (turn := next_turn([home, other])) and turn.candidate is home:
-        seen.append((turn.round, turn.seed - FIRST_SEED, turn.steps))
+        seen.append((turn.stage, turn.seed - FIRST_SEED, turn.steps))
         run(turn, 0.1)
 
     assert seen == [(0, 0, 25), (1, 0, 100), (2, 1, 100), (2, 2, 100)]
@@ -34,7 +34,7 @@ def test_the_better_third_goes_on_and_the_others_do_not():
     field = [home, *(candidate(n, score) for n, score in enumerate((0.1, 0.6, 0.2, 0.3, 0.7), 1))]
 
     turns = []
-    while (turn := next_turn(field)) is not None and turn.round == 1:
+    while (turn := next_turn(field)) is not None and turn.stage == 1:
         turns.append(turn.candidate.number)
         run(turn, 0.4)
 
@@ -47,13 +47,13 @@ def test_nobody_is_further_than_the_home():
     while (turn := next_turn([home, other])) is not None and turn.candidate is home:
         run(turn, 0.5)
     for seed in range(ROUNDS[3].seeds):
-        other.runs.append(Ran(100, FIRST_SEED + seed, {"test": 0.9}, 4.0))
+        other.runs.append(Run(100, FIRST_SEED + seed, {"test": 0.9}, 4.0))
 
     turn = next_turn([home, other])
 
     assert turn is not None
     assert turn.candidate is home
-    assert turn.round == 3
+    assert turn.stage == 3
 
 
 def test_fresh_seeds_are_used_in_order_and_none_twice():
@@ -74,15 +74,15 @@ def test_a_candidate_that_is_too_slow_takes_no_part():
 def test_a_single_lucky_run_does_not_outrank_many_good_ones():
     often, once = candidate(0, 0.5), candidate(1, 0.9)
     for seed in range(3):
-        often.runs.append(Ran(100, FIRST_SEED + seed, {"test": 0.8}, 4.0))
-    once.runs.append(Ran(100, FIRST_SEED, {"test": 0.99}, 4.0))
+        often.runs.append(Run(100, FIRST_SEED + seed, {"test": 0.8}, 4.0))
+    once.runs.append(Run(100, FIRST_SEED, {"test": 0.99}, 4.0))
 
     assert [c.number for c in ranking([once, often])] == [0, 1]
 
 
 def test_runs_of_another_number_of_steps_count_for_nothing():
     one = candidate(0, 0.5)
-    one.runs.append(Ran(100, FIRST_SEED, {"test": 0.8}, 4.0))
+    one.runs.append(Run(100, FIRST_SEED, {"test": 0.8}, 4.0))
     assert one.furthest == 1
 
     one.steps = 90

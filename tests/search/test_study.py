@@ -1,103 +1,205 @@
-"""What stands beside a search: the study's experiments, by the same clock or as reported."""
+"""What a search has done, on the disk: read again, cut short, damaged, or of an earlier form."""
+
+import dataclasses
 
 import pytest
-from made_runs import make_record
 
 from siffra.config import Setting
-from siffra.data.load import DataSource, load_dataset
-from siffra.search.clock import has_clock
-from siffra.search.study import study_references
-from siffra.training.run import this_machine
+from siffra.errors import SearchError
+from siffra.search.race import Candidate, Run
+from siffra.search.space import Parameters, Space, parameters_of
+from siffra.search.study import SearchStudy
+from siffra.training.test_time_averaging import Averaged
 
-FIRST = {"neurons": 128, "batch_size": 27, "learning_rate": 0.7}
-"""The study's first experiment, but for its 50 epochs."""
-
-
-@pytest.fixture
-def ran(engine):
-    """`ran(epochs, **changes)`: a run of the first experiment, by the engine's clock."""
-    dataset = load_dataset()
-
-    def ran(epochs: int, seed: int = 0, **changes):
-        made = make_record(Setting.from_knobs({**FIRST, "epochs": epochs}), seed, accuracy=0.95)
-        same = {
-            "fingerprint": dataset.fingerprint,
-            "engine": engine.name,
-            "engine_version": engine.version,
-            "machine": this_machine(engine.threads),
-        }
-        return made.model_copy(update=same | changes)
-
-    return ran
+SPACE = Space(10.0, 36.0)
+SETTING = Setting.from_knobs({"neurons": 32, "batch_size": 64})
+AVERAGED = Averaged({"test": 0.9, "noisy": 0.8}, seconds=1.6, plain_seconds=0.2)
+SHORT_RUN = Run(22, 1000, {"test": 0.5}, 0.7, 0.4, 0.3)
 
 
-def made(references):
-    return [reference for reference in references if not reference.is_reported]
+def parameters() -> dict:
+    answers = Parameters(parameters_of(SETTING))
+    SPACE.knobs(answers)
+    return answers.values
 
 
-def test_the_runs_of_an_experiments_own_epochs_stand_beside(ran, engine):
-    runs = [ran(3), ran(50, 0), ran(50, 1), ran(80)]
-
-    (found,) = made(study_references(runs, load_dataset(), DataSource(), engine))
-
-    assert found.name["en"].startswith("Experiment 1")
-    assert found.epochs == 50
-    assert found.accuracy["test"].values == (0.95, 0.95)
-
-
-def test_an_experiment_that_was_only_run_short_stands_as_the_study_reports_it(ran, engine):
-    (first, *_) = study_references([ran(3), ran(49)], load_dataset(), DataSource(), engine)
-
-    assert first.is_reported
-    assert first.epochs == 50
+def write(folder) -> Candidate:
+    """A study of one candidate, its run and its final."""
+    with SearchStudy(folder, SPACE) as study:
+        candidate = Candidate(0, SETTING, parameters(), "a", 100, 25, entering=0.2)
+        study.add(candidate, 1.0)
+        candidate.runs.append(SHORT_RUN)
+        candidate.steps, candidate.short_steps = 90, 22
+        study.save(candidate, 2.0)
+        candidate.final_steps = 85
+        study.save(candidate, 2.7)
+        study.add_average("key", AVERAGED, 3.0)
+        study.add_overhead(0.5, 4.0)
+    return candidate
 
 
-def test_of_a_seed_that_was_run_again_the_last_run_counts(ran, engine):
-    runs = [ran(50, 0, seconds=9.0, scoring=1), ran(50, 1, seconds=2.0), ran(50, 0, seconds=2.0)]
+def test_what_was_written_is_read(tmp_path):
+    candidate = write(tmp_path)
 
-    (found,) = made(study_references(runs, load_dataset(), DataSource(), engine))
+    with SearchStudy(tmp_path, SPACE) as study:
+        assert study.candidates == [candidate]
+        assert study.progress.averaged == {"key": AVERAGED}
+        assert study.progress.overheads == [0.5]
+        assert (study.progress.spent, study.progress.ended) == (4.0, 0.0)
+        study.end(5.0, 4.5, is_exhausted=True)
 
-    assert found.seconds.values == (2.0, 2.0)
-
-
-def test_runs_by_another_clock_do_not(ran, engine):
-    here = this_machine(engine.threads)
-    others = [
-        ran(50, engine="torch"),
-        ran(50, engine_version=engine.version + 1),
-        ran(50, machine=here.model_copy(update={"cpu": "another"})),
-        ran(50, machine=here.model_copy(update={"threads": 7})),
-        ran(50, machine=here.model_copy(update={"jobs": 2})),
-        ran(50, fingerprint="another"),
-    ]
-
-    assert made(study_references(others, load_dataset(), DataSource(), engine)) == []
-    both = study_references([*others, ran(50)], load_dataset(), DataSource(), engine)
-    assert len(made(both)) == 1
+    with SearchStudy(tmp_path, SPACE) as study:
+        progress = study.progress
+        assert (progress.spent, progress.ended, progress.is_exhausted) == (4.5, 5.0, True)
 
 
-def test_runs_that_bear_the_cpus_bare_name_do(ran, engine, monkeypatch):
-    here = this_machine(engine.threads)
-    bare, named, other = (
-        here.model_copy(update={"cpu": f"AMD EPYC{numbers}"})
-        for numbers in ("", " (family 26, model 2)", " (family 25, model 17)")
-    )
-    monkeypatch.setattr("siffra.search.clock.this_machine", lambda threads: named)
+def test_a_trial_has_the_parameters_and_is_told_the_score_of_the_first_round(tmp_path):
+    write(tmp_path)
 
-    assert has_clock(ran(50, machine=bare), engine)
-    assert has_clock(ran(50, machine=named), engine)
-    assert not has_clock(ran(50, machine=other), engine)
+    with SearchStudy(tmp_path, SPACE) as study:
+        (trial,) = study.optuna.trials
+
+    assert trial.params == parameters()
+    assert trial.value == 0.5
 
 
-def test_what_was_not_run_here_stands_as_the_study_reports_it(ran, engine):
-    found = study_references([ran(50)], load_dataset(), DataSource(), engine)
+def test_a_candidate_that_has_not_run_yet_is_no_trial_to_learn_from(tmp_path):
+    with SearchStudy(tmp_path, SPACE) as study:
+        candidate = Candidate(0, SETTING, parameters(), "", 100, 25)
+        study.add(candidate, 1.0)
+        study.save(candidate, 2.0)
 
-    assert [each.is_reported for each in found] == [False, True, True, True, True]
-    last = found[-1]  # the study's table: 238 s, 98.52 %, 88.59 %, 20.86 %
-    assert last.seconds.values == pytest.approx((238,))
-    told = {name: summary.values for name, summary in last.accuracy.items()}
-    assert told == {"test": (0.9852,), "rotated": (0.8859,), "moved": (0.2086,)}
+        assert study.optuna.best_trials == []
 
 
-def test_nothing_stands_beside_a_search_of_other_data(ran, engine):
-    assert study_references([ran(50)], load_dataset(), DataSource(moved=3.0), engine) == []
+def test_a_score_that_a_kill_left_untold_is_told_when_the_study_is_opened(tmp_path):
+    with SearchStudy(tmp_path, SPACE) as study:
+        candidate = Candidate(0, SETTING, parameters(), "", 90, 22)
+        study.add(candidate, 1.0)
+        study._tell = lambda candidate: None  # as if killed before it
+        candidate.runs.append(SHORT_RUN)
+        study.save(candidate, 2.0)
+
+    with SearchStudy(tmp_path, SPACE) as study:
+        assert study.optuna.best_value == 0.5
+
+
+def test_a_last_line_that_was_cut_short_is_left_out_and_written_over(tmp_path):
+    write(tmp_path)
+    path = tmp_path / "study.log"
+    path.write_bytes(path.read_bytes()[:-7])
+
+    with SearchStudy(tmp_path, SPACE) as study:
+        assert study.progress.spent == 3.0
+        study.add_overhead(0.5, 4.0)
+
+    with SearchStudy(tmp_path, SPACE) as study:
+        assert (study.progress.spent, study.progress.overheads) == (4.0, [0.5])
+
+
+@pytest.mark.parametrize("lines", range(1, 12))
+def test_a_study_that_was_killed_after_any_line_is_opened(tmp_path, lines):
+    write(tmp_path)
+    path = tmp_path / "study.log"
+    whole = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(whole[:lines]) + whole[min(lines, len(whole) - 1)][:-1])
+
+    with SearchStudy(tmp_path, SPACE) as study:
+        spent = study.progress.spent
+        assert len(study.candidates) == (lines >= 3)
+
+    assert 0 <= spent <= 4.0
+    assert len(whole) <= 11
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no JSON",
+        "[]",
+        '{"op_code": 99}',
+        '{"op_code": 2, "worker_id": "x", "study_id": 0, "user_attr": {"0": {"steps": "x"}}}',
+        '{"op_code": 2, "worker_id": "x", "study_id": 0, "user_attr": {"progress": {"spent": -1}}}',
+        '{"op_code": 2, "worker_id": "", "study_id": 0, "user_attr": {"progress": {"spent": NaN}}}',
+        '{"op_code": 4, "worker_id": "x", "study_id": 0, "datetime_start": "x"}',
+        "[" * 100_000,
+        '{"spent": 1' + "0" * 5000 + "}",
+        "\udcff",
+    ],
+)
+def test_a_study_that_cannot_be_read_is_one_clear_line(tmp_path, line):
+    write(tmp_path)
+    path = tmp_path / "study.log"
+    damage = f"{line}\n".encode("utf-8", "surrogateescape")
+    path.write_bytes(path.read_bytes() + damage + damage)
+    before = path.read_bytes()
+    for _ in range(2):  # the lock is not kept
+        with pytest.raises(SearchError) as caught, SearchStudy(tmp_path, SPACE):
+            pass
+        expected = f"{path}: cannot be read; remove it, and the search begins anew."
+        assert str(caught.value) == expected
+    assert path.read_bytes() == before
+
+
+def test_a_link_in_the_place_of_a_study_or_its_folder_is_left_alone(tmp_path):
+    victim = tmp_path / "study.log"
+    victim.write_text("mine, without an end of line")
+    folder = tmp_path / "searches"
+    folder.mkdir()
+    (folder / "study.log").symlink_to(victim)
+    (tmp_path / "link").symlink_to(tmp_path)
+
+    for place in (folder, tmp_path / "link"):
+        with pytest.raises(SearchError, match="is a link"), SearchStudy(place, SPACE):
+            pass
+
+    assert victim.read_text() == "mine, without an end of line"
+
+
+PARAMETERS = str(parameters()).replace("'", '"').replace("False", "false")
+EARLIER = f"""\
+{{"what": "candidate", "number": 0, "knobs": {{"neurons": 32, "batch_size": 64}}, \
+"parameters": {PARAMETERS}, "origin": "a", "steps": 100, "short_steps": 25, \
+"entering": 0.2, "spent": 1.0}}
+{{"what": "run", "candidate": 0, "steps": 22, "seed": 1000, "accuracy": {{"test": 0.5}}, \
+"seconds": 0.7, "overhead": 0.4, "scoring": 0.3, "spent": 2.0}}
+{{"what": "steps", "candidate": 0, "steps": 90, "short_steps": 22, "spent": 2.5}}
+{{"what": "settled", "candidate": 0, "steps": 85, "spent": 2.7}}
+{{"what": "average", "key": "key", "averaged": {{"accuracy": {{"test": 0.9, "noisy": 0.8}}, \
+"seconds": 1.6, "plain_seconds": 0.2}}, "spent": 3.0}}
+{{"what": "final", "candidate": 0, "seed": 1, "overhead": 0.5, "spent": 4.0}}
+{{"what": "end", "time": 5.0, "exhausted": true, "spent": 4.5}}
+"""
+"""What an earlier version wrote of the search that `write` makes."""
+
+
+def test_a_journal_of_an_earlier_version_is_gone_on_with(tmp_path):
+    candidate = write(tmp_path / "new")
+    folder = tmp_path / "old"
+    folder.mkdir()
+    journal = folder / "journal.jsonl"
+    journal.write_text(EARLIER + '{"what": "final", "cut')
+
+    for _ in range(2):  # of the journal, and then of the study that was made of it
+        with SearchStudy(folder, SPACE) as study:
+            assert study.candidates == [candidate]
+            assert study.optuna.best_value == 0.5
+            assert study.progress.model_dump() == {
+                "spent": 4.5,
+                "ended": 5.0,
+                "is_exhausted": True,
+                "overheads": [0.5],
+                "averaged": {"key": dataclasses.asdict(AVERAGED)},
+            }
+    assert journal.read_text().startswith(EARLIER)
+
+
+@pytest.mark.parametrize("line", ["no JSON", '{"what": "run", "candidate": 7, "spent": 1}'])
+def test_an_earlier_journal_that_cannot_be_read_is_one_clear_line(tmp_path, line):
+    path = tmp_path / "journal.jsonl"
+    path.write_text(f"{EARLIER}{line}\n")
+
+    with pytest.raises(SearchError) as caught, SearchStudy(tmp_path, SPACE):
+        pass
+
+    assert str(caught.value) == f"{path}: cannot be read; remove it, and the search begins anew."

@@ -11,8 +11,8 @@ from siffra.api import DataLike, Knobs, expect_report, loaded, make_engine
 from siffra.store.store import default_store_path
 
 if TYPE_CHECKING:
-    from siffra.search.answer import SearchAnswer
-    from siffra.search.asked import Now
+    from siffra.search.result import SearchResult
+    from siffra.search.spec import SearchEvent
 
 TIME = "10m"
 """How long a search looks, unless it is told."""
@@ -29,9 +29,9 @@ def run_search(
     store: Path | str | None = None,
     out: Path | str | None = None,
     language: str = "en",
-    on_event: Callable[[Now], None] = lambda now: None,
+    on_event: Callable[[SearchEvent], None] = lambda event: None,
     **knobs: Unpack[Knobs],
-) -> SearchResult:
+) -> SearchReport:
     """Find what trains best in `budget` seconds on this machine.
 
     A search that was stopped goes on where it was, and so does one that is given more time.
@@ -39,67 +39,65 @@ def run_search(
     Args:
         budget: Training time, as `"15s"` or in seconds; compiling and scoring are apart.
         time: The most that looking takes, as `"10m"` or in seconds.
-        sets: The sets whose mean accuracy counts; None for the test set and all that are shifted.
-            Candidates are judged by likenesses of them
-            made from validation images; the sets themselves are for the winner alone.
+        sets: The sets whose mean accuracy counts; None for the test set and all shifted ones.
+            Candidates are judged on validation images, shifted alike; the sets themselves are
+            for the winner alone.
         data: See `siffra.api.DataLike`.
         engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads to compute with (default: one per core).
         store: The file of finished runs; the search is kept beside it.
         out: Write the report, the winner's recipe and its model to this folder.
         language: Of the report: `en` or `sv`.
-        on_event: Called before every run with a `siffra.search.asked.Now`.
+        on_event: Called before every run with a `siffra.search.spec.SearchEvent`.
         **knobs: Knobs that every candidate is to have, see `Knobs`.
 
     Raises:
         SiffraError: What is asked for cannot be searched; the text says what to change.
     """
-    from siffra.search.budget import seconds_of
-    from siffra.search.session import search  # brings Optuna
+    from siffra.search.search import search  # brings Optuna
+    from siffra.search.time_budget import seconds_of
 
     expect_report(out, language)
     dataset, source = loaded(data)
-    ended = search(
-        seconds_of(budget, "budget"),
-        seconds_of(time, "time"),
-        sets=None if sets is None else tuple(sets),
-        fixed=dict(knobs),
-        source=source,
-        dataset=dataset,
-        engine=make_engine(threads, engine),
-        store=Path(store) if store else default_store_path(),
-        on_event=on_event,
+    report = SearchReport(
+        search(
+            seconds_of(budget, "budget"),
+            seconds_of(time, "time"),
+            sets=None if sets is None else tuple(sets),
+            fixed=dict(knobs),
+            source=source,
+            dataset=dataset,
+            engine=make_engine(threads, engine),
+            store=Path(store) if store else default_store_path(),
+            on_event=on_event,
+        )
     )
-    result = SearchResult(ended.answer, ended.model)
     if out is not None:
-        result.write(out, language)
-    return result
+        report.write(out, language)
+    return report
 
 
 @dataclass(frozen=True, slots=True)
-class SearchResult:
-    """What a search found: `answer` has all of it, `model` is the winner's file."""
+class SearchReport:
+    """A search's `result`, to be shown or written."""
 
-    answer: SearchAnswer
-    model: Path
+    result: SearchResult
 
     def write(self, out: Path | str, language: str = "en") -> list[Path]:
         """Write the report, the winner's recipe and its model to the folder `out`."""
         from siffra.report.render.search_page import write_search  # brings matplotlib
 
-        return write_search(self.answer, self.model, Path(out), language)
+        return write_search(self.result, Path(out), language)
 
     def as_json(self) -> dict[str, Any]:
         """The content of the report's `search.json`."""
-        from siffra.search.answer import as_json
-
-        return as_json(self.answer)
+        return self.result.as_json()
 
     def text(self, language: str = "en") -> str:
         """What was found, in lines for a terminal."""
         from siffra.report.render.search_page import search_text
 
-        return search_text(self.answer, language)
+        return search_text(self.result, language)
 
     def __str__(self) -> str:
         return self.text()

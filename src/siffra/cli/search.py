@@ -25,7 +25,7 @@ from siffra.system.terminal import echo, echo_json
 if TYPE_CHECKING:
     from siffra.data.load import DataSource
     from siffra.report.text.messages import Words
-    from siffra.search.asked import Now
+    from siffra.search.spec import SearchEvent
 
 OUT = Path("siffra-search")
 
@@ -78,12 +78,12 @@ def search(
 
     words = words_in(language)
 
-    def show(now: "Now") -> None:
-        meter.update(int(now.spent), _told(words, now), now.time - now.spent)
+    def show(event: "SearchEvent") -> None:
+        meter.update(int(event.spent), _line(words, event), event.time - event.spent)
 
     try:
         from siffra.api.search import run_search
-        from siffra.search.budget import seconds_of
+        from siffra.search.time_budget import seconds_of
 
         seconds = seconds_of(time, "time")
         left, decimal = words("progress.left", time="{time}"), words("decimal")
@@ -111,11 +111,12 @@ def search(
         echo(words(f"progress.{what}", path=out / file), err=True)
 
 
-def _told(words: "Words", now: "Now") -> str:
+def _line(words: "Words", event: "SearchEvent") -> str:
     """`training candidate 12, 13 so far, best 98.21 % on validation`."""
-    candidate = now.candidate.number if now.candidate else ""
-    parts = [words(f"progress.{now.doing}", n=candidate), words("progress.tried", n=now.tried)]
-    if now.best is not None:
-        share = f"{words.number(100 * now.best, 2)} %"
+    candidate = "" if event.candidate is None else event.candidate
+    parts = [words(f"progress.{event.doing}", n=candidate)]
+    parts.append(words("progress.tried", n=event.tried))
+    if event.best is not None:
+        share = f"{words.number(100 * event.best, 2)} %"
         parts.append(words("progress.best", share=share))
     return ", ".join(parts)

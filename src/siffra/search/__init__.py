@@ -1,7 +1,8 @@
 """The best model for the seconds that there are: search under a training-time budget.
 
-`budget` reads what was asked for, `space` says what can be proposed, `laying` what to start from,
-`proposals` has Optuna propose, `timing` says how many steps of a candidate fit, `trial` trains and
-scores it on validation images, `race` decides whose turn it is, `journal` keeps what was done so
-that a killed search goes on, `search` drives all of them and `answer` says what was found.
+`spec` is what is asked for, `space` what can be proposed, `constraints` what fixed knobs leave of a
+recipe. `candidates` lets in recipes and `proposals`, with the steps that `throughput` finds to fit;
+`race` decides whose turn it is, on the images of `validation`, within the `time_budget`. `study`
+keeps it all, so that a killed search goes on; `search` drives it, `confirmation` scores the winner
+on the test sets, and `result` says what was found.
 """

@@ -6,9 +6,12 @@ A candidate goes on as soon as it is in the better third of those that have been
 (asynchronous successive halving: Li et al. 2020), so that the race can end at any time.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from statistics import fmean
+from typing import Annotated, Any
+
+from pydantic import Field, PlainSerializer, PlainValidator
 
 from siffra.config import Setting
 
@@ -33,20 +36,32 @@ _GO_ON = 3
 """One in so many goes on."""
 
 
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Difference = Annotated[float, Field(allow_inf_nan=False)]
+"""Seconds that are the difference of two clocks, which rounding can take below 0."""
+
+_Setting = Annotated[
+    Setting,
+    PlainValidator(lambda x: x if isinstance(x, Setting) else Setting.from_knobs(x)),
+    PlainSerializer(lambda setting: setting.knobs()),
+]
+
+
 @dataclass(frozen=True, slots=True)
-class Ran:
+class Run:
     """One run of a candidate: its accuracies by set (fractions) and its training's seconds.
 
     What it took beside its training is `overhead`, and of that `scoring` what it takes to score
     it, when nothing comes between; 0 where nobody knows.
     """
 
-    steps: int
-    seed: int
-    accuracy: Mapping[str, float]
-    seconds: float
-    overhead: float = 0.0
-    scoring: float = 0.0
+    steps: Count
+    seed: Count
+    accuracy: Annotated[dict[str, Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)]
+    seconds: Seconds
+    overhead: Difference = 0.0
+    scoring: Difference = 0.0
 
     @property
     def score(self) -> float:
@@ -65,53 +80,51 @@ class Candidate:
     took `entering` seconds; 0 where nobody knows.
     """
 
-    number: int
-    setting: Setting
-    parameters: Mapping[str, Any]
+    number: Count
+    setting: _Setting
+    parameters: dict[str, Any]
     origin: str
-    steps: int
-    short_steps: int
-    runs: list[Ran] = field(default_factory=list)
-    final_steps: int = 0
-    entering: float = 0.0
+    steps: Count
+    short_steps: Count
+    runs: list[Run] = field(default_factory=list)
+    final_steps: Count = 0
+    entering: Difference = 0.0
 
-    def runs_of(self, number: int) -> list[Ran]:
+    def runs_in(self, stage: int) -> list[Run]:
         """Its runs that count in a round, by seed."""
-        steps, one = self.steps_in(number), ROUNDS[number]
-        last = FIRST_SEED + one.seeds
-        found = [run for run in self.runs if run.steps == steps and run.seed < last]
-        return sorted(found, key=lambda run: run.seed)
+        steps, last = self.steps_in(stage), FIRST_SEED + ROUNDS[stage].seeds
+        runs = [run for run in self.runs if run.steps == steps and run.seed < last]
+        return sorted(runs, key=lambda run: run.seed)
 
-    def steps_in(self, number: int) -> int:
+    def steps_in(self, stage: int) -> int:
         """How many steps it trains for in a round."""
-        return self.short_steps if ROUNDS[number].share < 1 else self.steps
+        return self.short_steps if ROUNDS[stage].share < 1 else self.steps
 
     @property
-    def whole_seconds(self) -> list[float]:
-        """The seconds of its runs for the whole budget."""
-        return [run.seconds for run in self.runs if run.steps == self.steps]
+    def whole_runs(self) -> list[Run]:
+        """Its runs for the whole budget."""
+        return [run for run in self.runs if run.steps == self.steps]
 
-    def has_run(self, number: int) -> bool:
+    def has_run(self, stage: int) -> bool:
         """Whether it has been through a round."""
-        return len(self.runs_of(number)) == ROUNDS[number].seeds
+        return len(self.runs_in(stage)) == ROUNDS[stage].seeds
 
-    def score(self, number: int) -> float:
+    def score(self, stage: int) -> float:
         """Its mean score in a round that it has been through."""
-        runs = self.runs_of(number)
-        return sum(run.score for run in runs) / len(runs)
+        return fmean(run.score for run in self.runs_in(stage))
 
     @property
     def furthest(self) -> int:
         """The last round that it has been through; -1 for none."""
-        return max((n for n in range(len(ROUNDS)) if self.has_run(n)), default=-1)
+        return max((stage for stage in range(len(ROUNDS)) if self.has_run(stage)), default=-1)
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A run to be made next."""
+    """A run to be made next, in the round `stage`."""
 
     candidate: Candidate
-    round: int
+    stage: int
     seed: int
     steps: int
 
@@ -127,33 +140,30 @@ def next_turn(candidates: Sequence[Candidate]) -> Turn | None:
         return None
     home = able[0]
     reached = max((c.furthest for c in able if c is not home), default=-1)
-    goal = max(reached, _HOME_ROUND)
-    if home.furthest < goal:
+    if home.furthest < max(reached, _HOME_ROUND):
         return _turn(home, home.furthest + 1)
-    for number in reversed(range(len(ROUNDS) - 1)):
-        for candidate in _better_third(able, number):
-            if not candidate.has_run(number + 1):
-                return _turn(candidate, number + 1)
+    for stage in reversed(range(len(ROUNDS) - 1)):
+        for candidate in _better_third(able, stage):
+            if not candidate.has_run(stage + 1):
+                return _turn(candidate, stage + 1)
     fresh = [candidate for candidate in able if candidate.furthest < 0]
     return _turn(fresh[0], 0) if fresh else None
 
 
-def ranking(
-    candidates: Sequence[Candidate], counts: Callable[[Candidate], bool] = lambda candidate: True
-) -> list[Candidate]:
+def ranking(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Those that have been through a round, the furthest first, in a round by score."""
-    ran = [c for c in candidates if c.steps > 0 and c.furthest >= 0 and counts(c)]
+    ran = [c for c in candidates if c.steps > 0 and c.furthest >= 0]
     return sorted(ran, key=lambda c: (c.furthest, c.score(c.furthest)), reverse=True)
 
 
-def _better_third(candidates: Sequence[Candidate], number: int) -> list[Candidate]:
-    ran = [candidate for candidate in candidates if candidate.has_run(number)]
-    ran.sort(key=lambda candidate: candidate.score(number), reverse=True)
+def _better_third(candidates: Sequence[Candidate], stage: int) -> list[Candidate]:
+    ran = [candidate for candidate in candidates if candidate.has_run(stage)]
+    ran.sort(key=lambda candidate: candidate.score(stage), reverse=True)
     return ran[: len(ran) // _GO_ON]
 
 
-def _turn(candidate: Candidate, number: int) -> Turn:
-    made = {run.seed for run in candidate.runs_of(number)}
-    seeds = range(FIRST_SEED, FIRST_SEED + ROUNDS[number].seeds)
+def _turn(candidate: Candidate, stage: int) -> Turn:
+    made = {run.seed for run in candidate.runs_in(stage)}
+    seeds = range(FIRST_SEED, FIRST_SEED + ROUNDS[stage].seeds)
     seed = next(seed for seed in seeds if seed not in made)
-    return Turn(candidate, number, seed, candidate.steps_in(number))
+    return Turn(candidate, stage, seed, candidate.steps_in(stage))

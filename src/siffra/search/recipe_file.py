@@ -10,7 +10,7 @@ from siffra.config.recipes import Interval, Measured, MeasuredAverage
 from siffra.engine.schedule import steps_per_epoch, total_steps
 from siffra.errors import SearchError
 from siffra.lab.stats.estimates import Summary, summarise
-from siffra.search.answer import Average
+from siffra.search.result import Average
 from siffra.system.atomic_write import write_whole
 from siffra.training.run import Record
 from siffra.training.scores import known

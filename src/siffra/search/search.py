@@ -1,368 +1,192 @@
-"""The search itself: candidates are timed, raced, and the winner is scored on the test sets.
+"""A search from beginning to end: candidates race, and the winner is scored on the test sets.
 
 At most a given time is spent looking, some of it kept back for the end: the winner is then trained
 on seeds that had no part in its choice, and scored on test images that had none either, so that
 its figures are not the luck by which it won. What was chosen before is not changed after that.
+
+What a search has done is kept beside the store, in a folder named by what decides it: the budget,
+the sets, the data, the machine, the recipes that it starts from. The same search is gone on with;
+with more time, too.
 """
 
-import itertools
+import hashlib
+import json
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any
 
-from siffra.config import Setting
-from siffra.config.recipes import Recipe
-from siffra.config.setting import override
+from siffra.config.recipes import Recipe, find_recipe, shipped_names
 from siffra.data.dataset import Dataset, Images
+from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
-from siffra.engine.network import network_for
-from siffra.errors import ConfigError, SearchError
-from siffra.search.allowance import Allowance
-from siffra.search.asked import Asked, Doing, Now
-from siffra.search.finals import MUST, Confirmed, Finals, scored
-from siffra.search.journal import Journal
-from siffra.search.laying import laid
-from siffra.search.proposals import Seen, proposals
-from siffra.search.race import ROUNDS, SHORT, Candidate, Ran, Turn, next_turn, ranking
-from siffra.search.refusals import no_time, too_slow
-from siffra.search.space import Given, Space, parameters_of
-from siffra.search.timing import FEWEST_STEPS, Timing
-from siffra.search.trial import try_out, with_steps
-from siffra.store.store import Store
+from siffra.search.candidates import Candidates, short
+from siffra.search.confirmation import Confirmation
+from siffra.search.importance import importance
+from siffra.search.race import ROUNDS, SHORT, Candidate, Run, Turn, next_turn, ranking
+from siffra.search.references import study_references
+from siffra.search.result import Finalist, Point, RaceLead, SearchResult, lead_on_test
+from siffra.search.session import Session
+from siffra.search.space import SPACE, Space
+from siffra.search.spec import SearchEvent, SearchSpec
+from siffra.search.study import SearchStudy
+from siffra.search.throughput import FEWEST_STEPS
+from siffra.search.time_budget import TimeBudget
+from siffra.search.validation import chosen_sets, held_out, try_out
+from siffra.store.schema import beside
+from siffra.store.store import open_store
+from siffra.system.cpu import bare_name
+from siffra.training.run import Machine, this_machine
 
-LEAST_TIME = 4
-"""A search takes at least so many times its budget."""
-
-_TIMINGS = 3
-"""So often a recipe that is too slow is timed: the machine may be busy for a moment."""
-_PREDICTING = 0.1
-"""The share of a training step that it takes at least, or nearly, to predict its images."""
+_PER_SECOND, _FEWEST_JUDGES = 1000, 2000
+"""Validation images that candidates are judged by: so many for each second of the budget."""
 _MOST_CUT = 0.8
 """No correction cuts a number of steps to less than this share of it."""
 _OFF = 1.2
 """By this factor the short round may miss its time; by more, and it is run once more."""
-_PLAIN = (
-    {"model": "dense", "neurons": 32, "learning_rate": 0.1, "batch_size": 64},
-    {"model": "conv", "filters": 16, "kernel_size": 5, "learning_rate": 0.1, "batch_size": 64},
-)
-"""Where to start if no recipe will do."""
-_MOST_STARTS = 4
-"""Candidates in a row that are too slow, before the search gives up."""
-_MOST_REFUSED = 300
-"""Proposals in a row that no network can be made of, before the search gives up."""
-_FEWEST_TO_LEARN = 8
-"""Candidates that a round must have seen before proposals go by it."""
-_PARENTS = 5
 
 
-class _NothingNewError(SearchError):
-    """No proposal was worth a try."""
+def search(
+    budget: float,
+    seconds: float,
+    *,
+    sets: Sequence[str] | None,
+    fixed: Mapping[str, Any],
+    source: DataSource | None,
+    engine: Engine,
+    store: Path,
+    dataset: Dataset | None = None,
+    recipes: Sequence[Recipe] | None = None,
+    on_event: Callable[[SearchEvent], None] = lambda event: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> SearchResult:
+    """Look for what trains best in `budget` seconds here, for at most so many `seconds`.
 
+    Args:
+        budget: Training seconds, as siffra counts them: compiling and scoring are apart.
+        seconds: The most that looking takes, all of it.
+        sets: Whose mean accuracy counts: `test`, `moved` and what other shifted sets there are,
+            or some of them; None for all.
+        fixed: Knobs that every candidate has.
+        source: The data set; None for one that is in no file, but only in `dataset`.
+        engine: What trains.
+        store: The file of finished runs; the search is kept beside it.
+        dataset: The data set, if it is loaded already.
+        recipes: Where to start; without it, the shipped ones.
+        on_event: Called before every run with what is going on.
+        clock: Seconds, from whenever.
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a search came to: the winner first, then whom it is set against.
-
-    `candidates` are all that were tried. `unfit` names the recipes that no start could be made of,
-    `slow` those of which too few steps fit the budget, `untried` those that time did not do for.
-    `is_exhausted` tells whether it ended because there was nothing more to propose.
+    Raises:
+        SiffraError: What is asked for cannot be searched; the text says what to change.
     """
+    dataset = dataset or load_dataset(source)
+    spec = SearchSpec(budget, seconds, chosen_sets(sets, dataset), dict(fixed))
+    most = max(_FEWEST_JUDGES, int(_PER_SECOND * budget))
+    judged_by = held_out(dataset, source.seed if source else 0, spec.sets, most)
+    space = Space.of(dataset, spec.fixed)
+    starts = [find_recipe(name) for name in shipped_names()] if recipes is None else recipes
+    starts = sorted(starts, key=lambda recipe: _distance(recipe, budget))
+    folder = _folder(beside(store, ".searches"), spec, dataset, engine, starts)
+    with open_store(store) as runs, SearchStudy(folder, space) as study:
+        is_over = seconds <= study.progress.ended
+        left = TimeBudget(budget, seconds, study.progress.spent, clock, is_over=is_over)
+        session = Session(spec, dataset, space, engine, study, left, on_event)
+        result = _Search(session, Confirmation(session, runs), judged_by).run(starts)
+        references = study_references(runs.records(dataset=dataset.name), dataset, source, engine)
+    return replace(result, source=source, references=tuple(references))
 
-    finalists: tuple[Confirmed, ...]
-    candidates: tuple[Candidate, ...]
-    spent: float
-    is_exhausted: bool = False
-    unfit: tuple[str, ...] = ()
-    slow: tuple[str, ...] = ()
-    untried: tuple[str, ...] = ()
 
-
-class Search:
-    """One search. `judged_by` has the held-out images by set; the test sets are in `dataset`."""
+class _Search:
+    """One search. `judged_by` has the held-out images by set; the test sets are in its dataset."""
 
     def __init__(
-        self,
-        asked: Asked,
-        dataset: Dataset,
-        space: Space,
-        judged_by: Mapping[str, Images],
-        engine: Engine,
-        store: Store,
-        journal: Journal,
-        on_event: Callable[[Now], None] = lambda now: None,
-        clock: Callable[[], float] = time.monotonic,
+        self, session: Session, confirmation: Confirmation, judged_by: Mapping[str, Images]
     ) -> None:
-        self._asked, self._dataset, self._space = asked, dataset, space
-        self._judged_by, self._engine = judged_by, engine
-        self._journal, self._on_event = journal, on_event
-        is_over = asked.time <= journal.ended
-        self._allowance = Allowance(asked.budget, asked.time, journal.spent, clock, is_over=is_over)
-        self._timing = Timing(dataset, engine, self._allowance)
-        self._timings: Counter[int] = Counter()
-        self._is_exhausted = is_over and journal.is_exhausted
-        self._finals = Finals(dataset, engine, store, journal, self._allowance, self._tell)
+        self._session, self._spec = session, session.spec
+        self._study, self._time = session.study, session.time
+        self._confirmation, self._judged_by = confirmation, judged_by
+        self._candidates = Candidates(session)
 
-    def make(self, recipes: Sequence[Recipe]) -> Found:
+    def run(self, recipes: Sequence[Recipe]) -> SearchResult:
         """Look until the time is over, then confirm the winner.
 
         Raises:
             SearchError: Nothing can be trained within the budget, or no network can be built.
         """
         self._recall()
-        self._start(recipes)
-        while self._allowance.spare > 0:
-            if not self._step():
-                break
-        finalists = self._finalists()
-        confirmed = self._finals.confirm(finalists)
-        if not self._allowance.is_over:
-            time, spent = self._asked.time, self._allowance.spent
-            self._journal.add_end(time, spent, is_exhausted=self._is_exhausted)
-        left_out = [(self._why_left_out(recipe, finalists), recipe.name) for recipe in recipes]
-        return Found(
-            finalists=confirmed,
-            candidates=tuple(self._candidates),
-            spent=self._journal.spent,
-            is_exhausted=self._is_exhausted,
-            unfit=tuple(name for why, name in left_out if why == "unfit"),
-            slow=tuple(name for why, name in left_out if why == "slow"),
-            untried=tuple(name for why, name in left_out if why == "untried"),
+        self._candidates.start(recipes)
+        while self._time.spare() > 0 and self._step():
+            pass
+        chosen = self._finalists()
+        finalists = self._confirmation.confirm(chosen)
+        if self._time.is_over:
+            is_exhausted = self._study.progress.is_exhausted
+        else:
+            is_exhausted = self._candidates.is_exhausted
+            self._study.end(self._spec.time, self._time.spent, is_exhausted=is_exhausted)
+        left_out = {
+            recipe.name: self._candidates.why_left_out(recipe, chosen) for recipe in recipes
+        }
+        return replace(
+            self._result(chosen, finalists),
+            is_exhausted=is_exhausted,
+            unfit=tuple(name for name, why in left_out.items() if why == "unfit"),
+            slow=tuple(name for name, why in left_out.items() if why == "slow"),
+            untried=tuple(name for name, why in left_out.items() if why == "untried"),
         )
 
     def _recall(self) -> None:
         """What runs and candidates took, where the search goes on: it is predicted as before."""
-        for candidate in self._candidates:
+        for candidate in self._study.candidates:
             if candidate.entering:
-                self._allowance.learn_entering(candidate.entering)
-            for ran in candidate.runs:
-                if ran.overhead:
-                    self._learn(candidate, ran)
-        for overhead in self._journal.overheads:
-            self._allowance.learn_final(overhead)
-
-    @property
-    def _candidates(self) -> list[Candidate]:
-        return self._journal.candidates
-
-    # -------------------------------------------------------------------- candidates
-
-    def _start(self, recipes: Sequence[Recipe]) -> None:
-        """The shipped recipes are the first candidates, that for the nearest budget first."""
-        known = {candidate.origin for candidate in self._candidates if candidate.origin}
-        for recipe in recipes:
-            affordable = self._allowance.spare > self._allowance.cost(1.0)
-            if recipe.name not in known and (affordable or not self._able()):
-                self._enter_recipe(recipe)
-        while self._time_again() and not self._able():
-            pass
-        for knobs in _PLAIN:
-            if not self._able():
-                self._enter_recipe(Recipe("", "", knobs, None, None))
-        while not self._able() and len(self._candidates) < _MOST_STARTS:
-            parameters, setting = self._proposed(len(self._candidates))
-            self._enter(setting, parameters)
-        if not self._able():
-            raise self._unable()
-
-    def _unable(self) -> SearchError:
-        quick = [candidate for candidate in self._candidates if candidate.steps > 0]
-        if not quick:
-            return too_slow(self._asked, self._engine.threads)
-        return no_time(self._asked, min(self._least_time(candidate) for candidate in quick))
-
-    def _enter_recipe(self, recipe: Recipe) -> None:
-        """A recipe as a candidate, unless it is none, or the same as another."""
-        if start := self._start_of(recipe):
-            parameters, setting = start
-            if all(setting != candidate.setting for candidate in self._candidates):
-                self._enter(setting, parameters, recipe.name)
-
-    def _start_of(self, recipe: Recipe) -> tuple[dict[str, Any], Setting] | None:
-        """As much of a recipe as is in the space, with the fixed knobs, and fits the images."""
-        for knobs in laid(recipe.knobs, self._asked.fixed):
-            try:
-                given = Given(parameters_of(Setting.from_knobs(knobs)))
-                setting = self._setting(self._space.ask(given))
-            except (KeyError, ConfigError):
-                continue
-            return given.answers, setting
-        return None
-
-    def _time_again(self) -> bool:
-        """Time the recipes again that cannot take part by the timings so far; False if none is.
-
-        A moment in which the machine was busy must not cost a recipe its place: it is timed again
-        at once, and when the race has gone on, and when a search goes on another time.
-        """
-        is_timed = False
-        for candidate in self._candidates:
-            is_out = candidate.origin and not self._is_able(candidate)
-            if is_out and self._timings[candidate.number] < _TIMINGS and self._can_time_again():
-                steps = self._timed(candidate.number, candidate.setting)
-                if steps > candidate.steps:
-                    spent = self._allowance.spent
-                    self._journal.correct_steps(candidate, steps, _short(steps), spent)
-                is_timed = True
-        return is_timed
-
-    def _can_time_again(self) -> bool:
-        allowed = self._allowance
-        if self._able():
-            return allowed.spare > allowed.cost(1.0)
-        return allowed.left > MUST * allowed.final_cost
-
-    def _why_left_out(
-        self, recipe: Recipe, finalists: Sequence[Candidate]
-    ) -> Literal["unfit", "slow", "untried"] | None:
-        """Why a recipe took no part; None if it did, were it as another one that comes to it."""
-        if not (start := self._start_of(recipe)):
-            return "unfit"
-        alike = [c for c in self._candidates if c.setting == start[1]]
-        if not alike or not (alike[0].runs or alike[0] in finalists or alike[0].steps == 0):
-            return "untried"
-        return None if alike[0].steps else "slow"
-
-    def _able(self) -> list[Candidate]:
-        return [candidate for candidate in self._candidates if self._is_able(candidate)]
-
-    def _is_able(self, candidate: Candidate) -> bool:
-        return candidate.steps > 0 and self._least_time(candidate) <= self._asked.time
-
-    def _least_time(self, candidate: Candidate) -> float:
-        """Seconds that it takes at the very least to have a candidate as the winner."""
-        whole = with_steps(candidate.setting, candidate.steps, len(self._dataset.train))
-        trained = candidate.steps * min(whole.training.batch_size, len(self._dataset.train))
-        predicting = _PREDICTING * self._asked.budget * scored(whole, self._dataset) / trained
-        return MUST * (self._asked.budget + predicting)
-
-    def _setting(self, knobs: Mapping[str, Any]) -> Setting:
-        setting = Setting.from_knobs(override(knobs, self._asked.fixed))
-        network_for(setting.model, setting.training, self._dataset)
-        return setting
-
-    def _proposed(self, number: int) -> tuple[dict[str, Any], Setting]:
-        """The next proposal that is a network, is new, and may well be quick enough.
-
-        Raises:
-            _NothingNewError: There is none among many, or not in the time that is left.
-        """
-        known = {candidate.setting for candidate in self._candidates}
-        parents = [candidate.parameters for candidate in ranking(self._candidates)[:_PARENTS]]
-        seen = self._seen()
-        refused: Exception | None = None
-        proposed = proposals(self._space, seen, parents, number)
-        for parameters, knobs in itertools.islice(proposed, _MOST_REFUSED):
-            try:
-                setting = self._setting(knobs)
-            except ConfigError as error:
-                refused = error
-            else:
-                if setting not in known and self._timing.may_be_quick_enough(setting, self._able()):
-                    return parameters, setting
-            if known and self._allowance.spare <= 0:
-                break
-        shape = "x".join(str(side) for side in self._dataset.image_shape)
-        why = f"such as: {refused}" if refused else "all were tried, or far too slow."
-        raise _NothingNewError(
-            f"no network of {_MOST_REFUSED} that were proposed can be trained on images of {shape}"
-            f"; {why} Fix fewer knobs, or others."
-        )
-
-    def _seen(self) -> list[Seen]:
-        """What proposals go by: the furthest round that enough candidates have been through."""
-        for number in reversed(range(len(ROUNDS))):
-            ran = [c for c in self._candidates if c.has_run(number)]
-            if len(ran) >= _FEWEST_TO_LEARN or number == 0:
-                return [Seen(c.parameters, c.score(number)) for c in ran]
-        return []
-
-    def _enter(
-        self,
-        setting: Setting,
-        parameters: Mapping[str, Any],
-        origin: str = "",
-        begun: float | None = None,
-    ) -> None:
-        """Time a candidate, and let it into the race; with no steps where it is too slow.
-
-        To propose it has `begun` at that time of the clock.
-        """
-        number, clock = len(self._candidates), self._allowance.clock
-        steps = self._timed(number, setting)
-        entered = Candidate(number, setting, dict(parameters), origin, steps, _short(steps))
-        if begun is not None:
-            entered.entering = clock() - begun
-            self._allowance.learn_entering(entered.entering)
-        self._journal.add_candidate(entered, self._allowance.spent)
-
-    def _timed(self, number: int, setting: Setting) -> int:
-        """How many steps of a candidate fit the budget, by a timing; 0 where they are too few."""
-        self._timings[number] += 1
-        self._tell("timing", None, 0)
-        return self._timing.steps(setting)
-
-    # -------------------------------------------------------------------------- race
+                self._time.learn_entering(candidate.entering)
+            for run in candidate.runs:
+                if run.overhead:
+                    self._learn(candidate, run)
+        for overhead in self._study.progress.overheads:
+            self._time.learn_final(overhead)
 
     def _step(self) -> bool:
         """Make the next run, or let in a new candidate; False if there is no time, or none new."""
-        turn = next_turn(self._able())
-        spare = self._allowance.spare_beside(self._finalists_to_come())
+        turn = next_turn(self._candidates.able())
+        spare = self._time.spare(self._finalists_to_come())
         if turn:
-            if spare < self._allowance.cost(ROUNDS[turn.round].share):
+            if spare < self._time.cost(ROUNDS[turn.stage].share):
                 return False
             self._run(turn)
             return True
         # A new candidate is of no use unless it can be trained to the end.
-        if spare < self._allowance.newcomer_cost:
+        if spare < self._time.newcomer_cost:
             return False
-        if self._time_again():
-            return True
-        before = self._allowance.clock()
-        try:
-            parameters, setting = self._proposed(len(self._candidates))
-        except _NothingNewError:
-            self._is_exhausted = self._allowance.spare > 0
-            return False
-        self._enter(setting, parameters, begun=before)
-        return True
+        return self._candidates.time_again() or self._candidates.propose()
 
     def _finalists_to_come(self) -> int:
         """How many finalists to keep time for: what beats the recipes is set beside one of them."""
-        ahead = ranking(self._candidates)[:1]
-        has_recipe = any(candidate.origin for candidate in self._able())
+        ahead = ranking(self._study.candidates)[:1]
+        has_recipe = any(candidate.origin for candidate in self._candidates.able())
         return 2 if has_recipe and ahead and not ahead[0].origin else 1
+
+    def _finalists(self) -> list[Candidate]:
+        """The winner, and the best of the shipped recipes; or the next best, if there is none."""
+        winner, *others = ranking(self._study.candidates) or self._candidates.able()
+        shipped = [other for other in others if other.origin]
+        rivals = others if winner.origin else shipped or others
+        return [winner, *rivals[:1]]
 
     def _run(self, turn: Turn) -> None:
         candidate = turn.candidate
-        self._tell("trying", candidate, turn.seed)
-        before = self._allowance.clock()
-        setting = with_steps(candidate.setting, turn.steps, len(self._dataset.train))
-        clock = self._allowance.clock
-        tried = try_out(setting, self._dataset, turn.seed, self._engine, self._judged_by, clock)
-        overhead = clock() - before - tried.seconds
-        accuracy, seconds, scoring = tried.accuracy, tried.seconds, tried.scoring
-        ran = Ran(turn.steps, turn.seed, accuracy, seconds, overhead, scoring)
-        self._journal.add_run(candidate, ran, self._allowance.spent)
-        if turn.round == 0:
-            self._correct(candidate, tried.seconds / turn.steps)
-        self._learn(candidate, ran)
-
-    def _learn(self, candidate: Candidate, ran: Ran) -> None:
-        leader, *_ = [*ranking(self._candidates), candidate]
-        self._allowance.learn(ran.overhead, self._final_overhead(leader))
-
-    def _final_overhead(self, leader: Candidate) -> float:
-        """Seconds beside its training that a run of the leader's will take in the end.
-
-        Scoring grows with the images, far more of which are scored then; the rest does not.
-        """
-        whole = with_steps(leader.setting, leader.steps, len(self._dataset.train))
-        times_as_many = scored(whole, self._dataset) / sum(map(len, self._judged_by.values()))
-        scoring = min(run.scoring for run in leader.runs)
-        return times_as_many * scoring + median(run.overhead - run.scoring for run in leader.runs)
+        self._session.announce("trying", candidate, turn.seed)
+        run = try_out(
+            candidate.setting, turn.steps, turn.seed, self._session.dataset, self._session.engine,
+            self._judged_by, self._time.clock,
+        )  # fmt: skip
+        candidate.runs.append(run)
+        if turn.stage == 0:
+            self._correct(candidate, run.seconds / turn.steps)
+        self._study.save(candidate, self._time.spent)
+        self._learn(candidate, run)
 
     def _correct(self, candidate: Candidate, seconds_per_step: float) -> None:
         """Go by the time of the short round, which is longer than what the steps were timed by.
@@ -373,31 +197,84 @@ class Search:
         and could not be compared with the others': it is run once more.
         """
         least = int(_MOST_CUT * candidate.steps)
+        missed = seconds_per_step * candidate.short_steps / self._time.planned(SHORT)
         # Who is in the race stays in it, were it only for a search to have a winner.
-        steps = max(self._allowance.steps(seconds_per_step), least, FEWEST_STEPS)
-        short = candidate.short_steps
-        missed = seconds_per_step * short / self._allowance.planned(SHORT)
+        candidate.steps = max(self._time.steps(seconds_per_step), least, FEWEST_STEPS)
         if len(candidate.runs) == 1 and not 1 / _OFF <= missed <= _OFF:
-            short = _short(steps)
-        if (steps, short) != (candidate.steps, candidate.short_steps):
-            self._journal.correct_steps(candidate, steps, short, self._allowance.spent)
+            candidate.short_steps = short(candidate.steps)
 
-    def _finalists(self) -> list[Candidate]:
-        """The winner, and the best of the shipped recipes; or the next best, if there is none."""
-        ranked = ranking(self._candidates) or self._able()
-        winner, others = ranked[0], ranked[1:]
-        shipped = [other for other in others if other.origin]
-        rivals = others if winner.origin else shipped or others
-        return [winner, *rivals[:1]]
+    def _learn(self, candidate: Candidate, run: Run) -> None:
+        """What a run took beside its training tells what the next, and the final ones, will.
 
-    def _tell(self, doing: Doing, candidate: Candidate | None, seed: int) -> None:
-        ranked = ranking(self._candidates)
-        best = ranked[0].score(ranked[0].furthest) if ranked else None
-        tried = len(self._candidates)
-        spent = min(self._allowance.spent, self._asked.time)
-        self._on_event(Now(doing, candidate, seed, tried, best, spent, self._asked.time))
+        Scoring grows with the images, far more of which are scored in the end; the rest does not.
+        """
+        leader, *_ = [*ranking(self._study.candidates), candidate]
+        images = self._session.images_scored(self._session.whole(leader))
+        times_as_many = images / sum(map(len, self._judged_by.values()))
+        scoring = min(each.scoring for each in leader.runs)
+        rest = median(each.overhead - each.scoring for each in leader.runs)
+        self._time.learn_run(run.overhead, times_as_many * scoring + rest)
+
+    def _result(self, chosen: Sequence[Candidate], finalists: Sequence[Finalist]) -> SearchResult:
+        session, candidates = self._session, self._study.candidates
+        winner, *rivals = finalists
+        leader, *others = chosen
+        first = next(candidate for candidate in candidates if candidate.steps > 0)
+        over_first = RaceLead.of(leader, first)
+        return SearchResult(
+            spec=self._spec,
+            dataset=session.dataset.name,
+            notes=session.dataset.notes,
+            source=None,
+            images=len(session.dataset.train),
+            held_out=len(next(iter(self._judged_by.values()))),
+            machine=this_machine(session.engine.threads),
+            engine=session.engine.name,
+            engine_version=session.engine.version,
+            spent=self._study.progress.spent,
+            candidates=len(candidates),
+            runs=sum(len(candidate.runs) for candidate in candidates),
+            winner=winner,
+            rivals=tuple(rival for rival in rivals if rival.records),
+            ahead=lead_on_test(winner, rivals[0], self._spec.sets) if rivals else None,
+            points=tuple(point for each in candidates for point in Point.all_of(each)),
+            importance=importance(session.space, candidates, leader, self._spec.fixed),
+            rivals_unscored=tuple(rival for rival in rivals if not rival.records),
+            lead_in_race=RaceLead.of(leader, others[0]) if others else None,
+            lead_over_first=over_first.mean if over_first else None,
+            has_views=not session.dataset.features,
+        )
 
 
-def _short(steps: int) -> int:
-    """The steps of the first round, where so many fit the whole budget."""
-    return max(1, int(steps * SHORT))
+def _distance(recipe: Recipe, budget: float) -> float:
+    """How far a recipe's budget is from the one asked for, as a factor."""
+    other = recipe.budget or budget
+    return max(other / budget, budget / other)
+
+
+def _folder(
+    searches: Path, spec: SearchSpec, dataset: Dataset, engine: Engine, starts: Sequence[Recipe]
+) -> Path:
+    """The search's own folder; or the one that it has from when CPUs had bare names."""
+    machine = this_machine(engine.threads)
+    bare = machine.model_copy(update={"cpu": bare_name(machine.cpu)})
+    new, old = (searches / _name(spec, dataset, engine, starts, each) for each in (machine, bare))
+    return old if old.exists() else new
+
+
+def _name(
+    spec: SearchSpec, dataset: Dataset, engine: Engine, starts: Sequence[Recipe], machine: Machine
+) -> str:
+    """What decides a search's results, and not how long it looks, in one word."""
+    described = {
+        "budget": spec.budget,
+        "sets": spec.sets,
+        "fixed": dict(spec.fixed),
+        "data": dataset.fingerprint,
+        "engine": [engine.name, engine.version],
+        "machine": [machine.cpu, machine.cores, machine.threads],
+        "space": SPACE,
+        "starts": {recipe.name: [recipe.budget, dict(recipe.knobs)] for recipe in starts},
+    }
+    canonical = json.dumps(described, sort_keys=True, default=list)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

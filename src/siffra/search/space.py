@@ -1,16 +1,35 @@
 """What a search can propose: every knob, with the values that are worth trying.
 
-The space is walked by asking for one *parameter* after the other, as Optuna's trials do; which
-come next depends on the answers. Parameters are knobs, but for those with a value for each layer
-(`filters_2`), and those whose sensible range depends on the optimizer (`learning_rate_muon`).
+The space is walked by asking for one *parameter* after the other; which come next depends on the
+answers. Parameters are knobs, but for those with a value for each layer (`filters_2`), and those
+whose sensible range depends on the optimizer (`learning_rate_muon`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from siffra.config import ConvModel, DenseModel, Setting
 from siffra.data.dataset import Dataset
+from siffra.errors import SearchError
+
+try:
+    import optuna
+except ModuleNotFoundError as error:
+    raise SearchError(
+        "search: Optuna is not installed; `pip install 'siffra[search]'` brings it."
+    ) from error
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+Ask = Callable[[str, BaseDistribution], Any]
+"""Answers with the value of the parameter of that name, which is from that distribution."""
 
 SPACE = 4
 """Raised whenever parameters come to mean other knobs, or a search to go by other numbers.
@@ -48,22 +67,6 @@ _BEYOND = 1.3
 """Training may shift images further than the shifted sets do, by this factor."""
 
 
-class Asks(Protocol):
-    """How parameters are asked for, as by an `optuna.Trial`."""
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any:
-        """One of the choices."""
-        ...
-
-    def suggest_int(self, name: str, low: int, high: int, /, *, step: int = 1) -> int:
-        """A whole number, both ends included."""
-        ...
-
-    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool = False) -> float:
-        """A number, drawn evenly or on a logarithmic scale."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Space:
     """The networks and trainings for a data set whose test images move and turn so far.
@@ -80,93 +83,197 @@ class Space:
     @classmethod
     def of(cls, dataset: Dataset, fixed: Mapping[str, Any]) -> "Space":
         """The space for a data set, with these knobs fixed."""
-        far = dataset.strengths
-        moved, rotated = far.get("moved", 0.0), far.get("rotated", 0.0)
+        strengths = dataset.strengths
+        moved, rotated = strengths.get("moved", 0.0), strengths.get("rotated", 0.0)
         return cls(moved, rotated, bool(dataset.features), fixed)
 
-    def ask(self, trial: Asks) -> dict[str, Any]:
+    def knobs(self, ask: Ask) -> dict[str, Any]:
         """Knobs of a whole setting but for `epochs`; whether a network fits is not checked."""
-        trial = _Fixed(trial, self.fixed)
-        kinds = ("dense",) if self.is_table else ("conv", "dense")
-        model = trial.suggest_categorical("model", kinds)
+        ask = _with_fixed(ask, self.fixed)
+        model = _choice(ask, "model", ("dense",) if self.is_table else ("conv", "dense"))
         knobs = {
             "model": model,
-            "activation": trial.suggest_categorical("activation", ("relu", "gelu", "tanh")),
-            "batch_norm": trial.suggest_categorical("batch_norm", (False, True)),
-            "dropout": trial.suggest_categorical("dropout", _DROPOUTS),
+            "activation": _choice(ask, "activation", ("relu", "gelu", "tanh")),
+            "batch_norm": _choice(ask, "batch_norm", (False, True)),
+            "dropout": _choice(ask, "dropout", _DROPOUTS),
         }
-        knobs |= _convolutions(trial) if model == "conv" else {}
-        knobs |= _dense_layers(trial, model)
-        return knobs | _training(trial) | self._augmentation(trial)
+        knobs |= _convolutions(ask) if model == "conv" else {}
+        knobs |= _dense_layers(ask, model)
+        return knobs | _training(ask) | self._augmentation(ask)
 
-    def _augmentation(self, trial: Asks) -> dict[str, Any]:
+    def trial(
+        self,
+        parameters: Mapping[str, Any],
+        *,
+        value: float | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> FrozenTrial:
+        """Optuna's trial of these parameters: complete with its `value`, or running without.
+
+        Raises:
+            KeyError: A parameter is missing, or is none of its choices.
+        """
+        asked = Parameters(parameters)
+        self.knobs(asked)
+        return create_trial(
+            state=TrialState.RUNNING if value is None else TrialState.COMPLETE,
+            value=value,
+            params=asked.values,
+            distributions=asked.distributions,
+            user_attrs=dict(attributes or {}),
+        )
+
+    def _augmentation(self, ask: Ask) -> dict[str, Any]:
         kinds = ("none",) if self.is_table else ("none", "move", "rotate", "shifts")
-        kind = trial.suggest_categorical("augment", kinds)
+        kind = _choice(ask, "augment", kinds)
         knobs: dict[str, Any] = {"augment": kind}
         if kind in ("move", "shifts"):
             most = max(1.0, _BEYOND * self.moved)
-            knobs["augment_move"] = trial.suggest_float("augment_move", 0.0, most)
+            knobs["augment_move"] = _number(ask, "augment_move", 0.0, most)
         if kind in ("rotate", "shifts"):
             most = min(180.0, max(1.0, _BEYOND * self.rotated))
-            knobs["augment_rotate"] = trial.suggest_float("augment_rotate", 0.0, most)
+            knobs["augment_rotate"] = _number(ask, "augment_rotate", 0.0, most)
         if kind != "none":
-            knobs["augment_clean"] = trial.suggest_float("augment_clean", 0.0, 0.6)
-            knobs["augment_jitter"] = trial.suggest_float("augment_jitter", 0.0, 2.0)
+            knobs["augment_clean"] = _number(ask, "augment_clean", 0.0, 0.6)
+            knobs["augment_jitter"] = _number(ask, "augment_jitter", 0.0, 2.0)
         return knobs
 
 
-def _convolutions(trial: Asks) -> dict[str, Any]:
-    layers = trial.suggest_int("conv_layers", 1, MOST_CONVOLUTIONS)
-    pools_all = trial.suggest_categorical("global_pooling", ("max", "average", "none"))
+def _convolutions(ask: Ask) -> dict[str, Any]:
+    layers = _count(ask, "conv_layers", 1, MOST_CONVOLUTIONS)
+    pools_all = _choice(ask, "global_pooling", ("max", "average", "none"))
     numbers = range(1, layers + 1)
     return {
-        "space_to_depth": trial.suggest_categorical("space_to_depth", (1, 2)),
+        "space_to_depth": _choice(ask, "space_to_depth", (1, 2)),
         "global_pooling": pools_all,
-        "padding": trial.suggest_categorical("padding", ("same", "valid")),
-        "pooling": trial.suggest_categorical("pooling", ("max", "average")),
-        "filters": [trial.suggest_int(f"filters_{n}", *_FILTERS, step=8) for n in numbers],
-        "kernel_size": [trial.suggest_categorical(f"kernel_size_{n}", _KERNELS) for n in numbers],
+        "padding": _choice(ask, "padding", ("same", "valid")),
+        "pooling": _choice(ask, "pooling", ("max", "average")),
+        "filters": [_count(ask, f"filters_{n}", *_FILTERS, step=8) for n in numbers],
+        "kernel_size": [_choice(ask, f"kernel_size_{n}", _KERNELS) for n in numbers],
         "strides": [
-            trial.suggest_categorical(f"strides_{n}", _STRIDES if n == 1 else _FURTHER_STRIDES)
-            for n in numbers
+            _choice(ask, f"strides_{n}", _STRIDES if n == 1 else _FURTHER_STRIDES) for n in numbers
         ],
         "pool_size": [
-            1 if n == layers and pools_all != "none" else trial.suggest_int(f"pool_size_{n}", 1, 3)
+            1 if n == layers and pools_all != "none" else _count(ask, f"pool_size_{n}", 1, 3)
             for n in numbers
         ],
     }
 
 
-def _dense_layers(trial: Asks, model: str) -> dict[str, Any]:
+def _dense_layers(ask: Ask, model: str) -> dict[str, Any]:
     name, least = ("layers", 1) if model == "dense" else ("layers_after", 0)
-    layers = trial.suggest_int(name, least, MOST_DENSE[model])
-    widths = [trial.suggest_categorical(f"neurons_{n}", _NEURONS) for n in range(1, layers + 1)]
+    layers = _count(ask, name, least, MOST_DENSE[model])
+    widths = [_choice(ask, f"neurons_{n}", _NEURONS) for n in range(1, layers + 1)]
     return {"layers": layers, "neurons": widths} if layers else {"layers": 0}
 
 
-def _training(trial: Asks) -> dict[str, Any]:
-    optimizer = trial.suggest_categorical("optimizer", _OPTIMIZERS)
+def _training(ask: Ask) -> dict[str, Any]:
+    optimizer = _choice(ask, "optimizer", _OPTIMIZERS)
     least, most = _LEARNING_RATES[optimizer]
     knobs = {
         "optimizer": optimizer,
-        "learning_rate": trial.suggest_float(f"learning_rate_{optimizer}", least, most, log=True),
-        "batch_size": trial.suggest_categorical("batch_size", _BATCHES),
-        "schedule": trial.suggest_categorical("schedule", ("constant", "one_cycle", "cosine")),
-        "warmup": trial.suggest_float("warmup", 0.0, 0.5),
-        "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.3),
-        "ema": trial.suggest_categorical("ema", _EMAS),
+        "learning_rate": _number(ask, f"learning_rate_{optimizer}", least, most, log=True),
+        "batch_size": _choice(ask, "batch_size", _BATCHES),
+        "schedule": _choice(ask, "schedule", ("constant", "one_cycle", "cosine")),
+        "warmup": _number(ask, "warmup", 0.0, 0.5),
+        "label_smoothing": _number(ask, "label_smoothing", 0.0, 0.3),
+        "ema": _choice(ask, "ema", _EMAS),
     }
     if optimizer == "adamw":
-        knobs["weight_decay"] = trial.suggest_float("weight_decay_adamw", 1e-4, 0.2, log=True)
+        knobs["weight_decay"] = _number(ask, "weight_decay_adamw", 1e-4, 0.2, log=True)
     else:
-        knobs["weight_decay"] = trial.suggest_float("weight_decay", 0.0, 0.005)
+        knobs["weight_decay"] = _number(ask, "weight_decay", 0.0, 0.005)
     if optimizer in _WITH_MOMENTUM:
-        knobs["momentum"] = trial.suggest_float(f"momentum_{optimizer}", 0.3, 0.98)
+        knobs["momentum"] = _number(ask, f"momentum_{optimizer}", 0.3, 0.98)
     return knobs
 
 
+def _choice(ask: Ask, name: str, choices: Sequence[Any]) -> Any:
+    return ask(name, CategoricalDistribution(choices))
+
+
+def _count(ask: Ask, name: str, low: int, high: int, *, step: int = 1) -> int:
+    return ask(name, IntDistribution(low, high, step=step))
+
+
+def _number(ask: Ask, name: str, low: float, high: float, *, log: bool = False) -> float:
+    return ask(name, FloatDistribution(low, high, log=log))
+
+
+def _with_fixed(ask: Ask, fixed: Mapping[str, Any]) -> Ask:
+    """Asks for parameters, but for those of knobs that are fixed: it knows them."""
+    known = {**numbers_of_layers(fixed), **fixed}
+
+    def answer(name: str, distribution: BaseDistribution) -> Any:
+        knob, part = knob_of(name)
+        if knob not in known:
+            return ask(name, distribution)
+        value = known[knob]
+        if not isinstance(value, list | tuple):
+            return value
+        layer = int(part) if part.isdecimal() else 0
+        return value[layer - 1] if 0 < layer <= len(value) else ask(name, distribution)
+
+    return answer
+
+
+class Parameters:
+    """Answers with `given` parameters, brought into their ranges, and with draws of the others.
+
+    `values` and `distributions` have, afterwards, what was asked for.
+
+    Raises:
+        KeyError: A parameter is not given, with nothing to draw by, or is none of its choices.
+    """
+
+    def __init__(self, given: Mapping[str, Any], draw: Ask | None = None) -> None:
+        self._given, self._draw = given, draw
+        self.values: dict[str, Any] = {}
+        self.distributions: dict[str, BaseDistribution] = {}
+
+    def __call__(self, name: str, distribution: BaseDistribution) -> Any:
+        """The value of a parameter."""
+        if name not in self._given and self._draw:
+            value = self._draw(name, distribution)
+        else:
+            value = _nearest(name, self._given[name], distribution)
+        self.values[name], self.distributions[name] = value, distribution
+        return value
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Optuna only warns meanwhile; whoever uses it beside siffra has its level as it was."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def _nearest(name: str, value: Any, distribution: BaseDistribution) -> Any:
+    """The value of a distribution that is nearest to this one.
+
+    Raises:
+        KeyError: It is none of the choices, and they are no numbers.
+    """
+    match distribution:
+        case IntDistribution(low=low, high=high, step=step):
+            return min(max(low + round((value - low) / step) * step, low), high)
+        case FloatDistribution(low=low, high=high):
+            return min(max(float(value), low), high)
+        case CategoricalDistribution(choices=choices) if value in choices:
+            return value
+        case CategoricalDistribution(choices=choices) if all(
+            type(c) in (int, float) for c in choices
+        ):
+            return min(choices, key=lambda choice: abs(choice - value))
+    raise KeyError(name)
+
+
 def parameters_of(setting: Setting) -> dict[str, Any]:
-    """What the parameters must be for `Space.ask` to come to `setting`, as far as it can."""
+    """What the parameters must be for `Space.knobs` to come to `setting`, as far as it can."""
     model, training = setting.model.model_dump(), setting.training.model_dump()
     given: dict[str, Any] = {"model": model.pop("kind")}
     for name, value in (model | training).items():
@@ -193,76 +300,13 @@ def knob_of(parameter: str) -> tuple[str, str]:
     if parameter == "layers_after":
         return "layers", ""
     knob, _, last = parameter.rpartition("_")
-    is_of = knob and (last.isdecimal() or last in _LEARNING_RATES)
-    return (knob, last) if is_of else (parameter, "")
-
-
-class Given:
-    """Answers with given parameters, brought into their ranges; keeps what was asked for.
-
-    `answers` has them afterwards.
-
-    Raises:
-        KeyError: A parameter is not given, or is none of its choices.
-    """
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self._given = given
-        self.answers: dict[str, Any] = {}
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any:
-        """The given one, if it is a choice; of numbers the nearest that is."""
-        value = self._given[name]
-        if value not in choices and all(type(choice) in (int, float) for choice in choices):
-            value = min(choices, key=lambda choice: abs(choice - value))
-        if value not in choices:
-            raise KeyError(name)
-        return self._keep(name, value)
-
-    def suggest_int(self, name: str, low: int, high: int, /, *, step: int = 1) -> int:
-        """The given number, or the nearest there is."""
-        nearest = low + round((self._given[name] - low) / step) * step
-        return self._keep(name, min(max(nearest, low), high))
-
-    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool = False) -> float:
-        """The given number, or the end of the range that is nearest."""
-        return self._keep(name, min(max(float(self._given[name]), low), high))
-
-    def _keep(self, name: str, value: Any) -> Any:
-        self.answers[name] = value
-        return value
-
-
-class _Fixed(Asks):
-    """Asks for parameters, but for those of knobs that are fixed: it knows them."""
-
-    def __init__(self, trial: Asks, fixed: Mapping[str, Any]) -> None:
-        self._trial = trial
-        self._fixed = {**numbers_of_layers(fixed), **fixed}
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any:
-        return self._known(name, lambda: self._trial.suggest_categorical(name, choices))
-
-    def suggest_int(self, name: str, low: int, high: int, /, *, step: int = 1) -> int:
-        return self._known(name, lambda: self._trial.suggest_int(name, low, high, step=step))
-
-    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool = False) -> float:
-        return self._known(name, lambda: self._trial.suggest_float(name, low, high, log=log))
-
-    def _known(self, name: str, asked: Callable[[], Any]) -> Any:
-        knob, of = knob_of(name)
-        if knob not in self._fixed:
-            return asked()
-        value = self._fixed[knob]
-        if not isinstance(value, list | tuple):
-            return value
-        number = int(of) if of.isdecimal() else 0
-        return value[number - 1] if 0 < number <= len(value) else asked()
+    has_part = knob and (last.isdecimal() or last in _LEARNING_RATES)
+    return (knob, last) if has_part else (parameter, "")
 
 
 def numbers_of_layers(fixed: Mapping[str, Any]) -> dict[str, int]:
     """How many layers there are, where a list has a value for each of them."""
     lists = {name: len(value) for name, value in fixed.items() if isinstance(value, list | tuple)}
     convolutions = [lists[name] for name in BY_CONVOLUTION if name in lists]
-    told = {"conv_layers": convolutions[0]} if convolutions else {}
-    return told | ({"layers": lists["neurons"]} if "neurons" in lists else {})
+    counts = {"conv_layers": convolutions[0]} if convolutions else {}
+    return counts | ({"layers": lists["neurons"]} if "neurons" in lists else {})

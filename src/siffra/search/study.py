@@ -1,90 +1,236 @@
-"""The study's experiments beside a search: as they were run here, or as the study reports them."""
+"""A search's persistent Optuna study: a killed search goes on where it was.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+Every candidate is a trial, told the score of its first round, which is what TPE goes by. As a
+finished trial cannot change, but a candidate races on, its race is an attribute of the study, as
+the search's progress is. Optuna's journal is a file that is only ever added to, in a folder of its
+own; each entry is on the disk before the search goes on.
+"""
 
-from siffra.config import Setting
-from siffra.data.dataset import Dataset
-from siffra.data.load import DataSource
-from siffra.engine.base import Engine
-from siffra.lab.plan.format import EXPERIMENTS
-from siffra.lab.plan.labfile import read_lab
-from siffra.lab.plan.plan import Experiment, Text
-from siffra.lab.plan.planning import plan_lab
-from siffra.lab.stats.estimates import Summary, summarise
-from siffra.lab.stats.levels import accuracies_of, sets_of
-from siffra.search.clock import has_clock
-from siffra.training.run import Record
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
+from pydantic import BaseModel, TypeAdapter
+
+from siffra.errors import SearchError
+from siffra.search.race import Candidate, Difference, Seconds
+from siffra.search.space import Space, quiet_optuna
+from siffra.training.test_time_averaging import Averaged
+
+_NAME = "search"
+_FILE, _EARLIER_FILE = "study.log", "journal.jsonl"
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """One of the study's experiments, on the same axes.
+class Progress(BaseModel):
+    """How far a search is.
 
-    As siffra ran it; or, where `is_reported`, as the study tells of it: a single run, timed on a
-    machine of its own.
+    Args:
+        spent: Seconds that it had taken when this was last stored.
+        ended: The `time` of the search that has ended, in seconds; 0 for none.
+        is_exhausted: Whether there was nothing more to propose then.
+        overheads: Seconds that the finalists' runs took beside their training.
+        averaged: What the finalists' runs come to on averages over views, by run key.
     """
 
-    name: Text
-    epochs: float
-    accuracy: Mapping[str, Summary]
-    seconds: Summary
-    is_reported: bool = False
+    spent: Seconds = 0.0
+    ended: Seconds = 0.0
+    is_exhausted: bool = False
+    overheads: list[Difference] = []
+    averaged: dict[str, Averaged] = {}
 
 
-def study_references(
-    records: Sequence[Record], dataset: Dataset, source: DataSource | None, engine: Engine
-) -> list[Reference]:
-    """The study's experiments, if this is its data: the runs of each in `records`.
+_CANDIDATE = TypeAdapter(Candidate)
 
-    Only whole runs by the same clock count: of as many epochs as the study's, of this engine, on
-    this machine, one at a time. Where there are none, what the study reports takes their place.
+
+class _Held(JournalFileOpenLock):
+    """No lock: the folder's is held, and Optuna's own would outlive a search that is killed."""
+
+    def acquire(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        pass
+
+
+class SearchStudy:
+    """The study in `folder` and its `candidates`. Use it as a context manager.
+
+    `optuna` is Optuna's study, while it is open.
+
+    Raises:
+        SearchError: The folder cannot be used, or another process is making the same search.
     """
-    lab = read_lab()
-    if source != lab.data:
-        return []
-    plan = plan_lab(lab, dataset, preset="full", only=[EXPERIMENTS])
-    return [
-        _made(experiment, records, dataset, engine) or _reported(experiment)
-        for experiment in plan.experiments
-        if experiment.reported
-    ]
+
+    def __init__(self, folder: Path, space: Space) -> None:
+        self.folder = folder
+        self.candidates: list[Candidate] = []
+        self.progress = Progress()
+        self.optuna: optuna.Study
+        self._space = space
+        self._path = folder / _FILE
+        self._lock = FileLock(folder / "lock")
+
+    def __enter__(self) -> "SearchStudy":
+        with self._usable():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock.acquire(blocking=False)
+            except Timeout as error:
+                raise SearchError(
+                    f"{self.folder}: another process is making this search; wait for it, or "
+                    "stop it."
+                ) from error
+            try:
+                self._open()
+            except BaseException:
+                self._lock.release()
+                raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def add(self, candidate: Candidate, spent: float) -> None:
+        """A candidate, with the numbers of steps that were found to fit."""
+        self._store_progress(spent)
+        with self._usable():
+            self.optuna.add_trial(self._trial(candidate))
+        self.candidates.append(candidate)
+
+    def save(self, candidate: Candidate, spent: float) -> None:
+        """What has become of a candidate; its score, once it has been through the first round."""
+        # Seconds first: a kill between the two must not give any back.
+        self._store_progress(spent)
+        with self._usable():
+            self.optuna.set_user_attr(
+                str(candidate.number), _CANDIDATE.dump_python(candidate, mode="json")
+            )
+            self._tell(candidate)
+
+    def add_overhead(self, overhead: float, spent: float) -> None:
+        """A run that was scored on the test sets took so long beside its training."""
+        self.progress.overheads.append(overhead)
+        self._store_progress(spent)
+
+    def add_average(self, key: str, averaged: Averaged, spent: float) -> None:
+        """What the finalist's run with this key comes to on averages over views."""
+        self.progress.averaged[key] = averaged
+        self._store_progress(spent)
+
+    def end(self, time: float, spent: float, *, is_exhausted: bool) -> None:
+        """The search that was to take so much time is at its end."""
+        self.progress.ended, self.progress.is_exhausted = time, is_exhausted
+        self._store_progress(spent)
+
+    def _open(self) -> None:
+        earlier = self.folder / _EARLIER_FILE
+        for path in (self.folder, self._path, earlier):
+            # A link that came with a store may lead to any file, of which the end would be cut.
+            if path.is_symlink():
+                raise SearchError(f"{path}: is a link; remove it.")
+        try:
+            if not self._path.exists() and earlier.exists():
+                self._convert(earlier)
+            _cut_torn_line(self._path)
+            self.optuna = _open_study(self._path)
+            self._read()
+        except (OSError, SearchError):
+            raise
+        except Exception as error:  # Optuna reads a damaged journal as if it were whole
+            path = self._path if self._path.exists() else earlier
+            raise SearchError(
+                f"{path}: cannot be read; remove it, and the search begins anew."
+            ) from error
+
+    def _read(self) -> None:
+        attributes = self.optuna.user_attrs
+        self.progress = Progress.model_validate(attributes.get("progress", {}))
+        for trial in self.optuna.get_trials(deepcopy=False):
+            latest = attributes.get(str(trial.number), trial.user_attrs["candidate"])
+            self.candidates.append(_CANDIDATE.validate_python(latest))
+            self._tell(self.candidates[-1])
+
+    def _convert(self, journal: Path) -> None:
+        """Make a study of the journal that earlier versions wrote; it stays where it is."""
+        # Under its own name only when it is whole: a kill meanwhile must lose no candidate.
+        part = self._path.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        study = _open_study(part)
+        candidates, progress = _earlier(journal)
+        for candidate in candidates:
+            study.add_trial(self._trial(candidate))
+        study.set_user_attr("progress", progress.model_dump(mode="json"))
+        part.replace(self._path)
+
+    def _trial(self, candidate: Candidate) -> optuna.trial.FrozenTrial:
+        attributes = {"candidate": _CANDIDATE.dump_python(candidate, mode="json")}
+        return self._space.trial(candidate.parameters, attributes=attributes)
+
+    def _tell(self, candidate: Candidate) -> None:
+        """The score of the first round, once."""
+        trial = self.optuna.get_trials(deepcopy=False)[candidate.number]
+        if candidate.has_run(0) and not trial.state.is_finished():
+            self.optuna.tell(candidate.number, candidate.score(0))
+
+    def _store_progress(self, spent: float) -> None:
+        self.progress.spent = round(spent, 3)
+        with self._usable():
+            self.optuna.set_user_attr("progress", self.progress.model_dump(mode="json"))
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise SearchError(
+                f"{self.folder}: cannot be used: {error.strerror or error}."
+            ) from error
 
 
-def _made(
-    experiment: Experiment, records: Sequence[Record], dataset: Dataset, engine: Engine
-) -> Reference | None:
-    like = [
-        record
-        for record in records
-        if _is_like(record, experiment.setting, dataset) and has_clock(record, engine)
-    ]
-    if not like:
-        return None
-    # By seed: some were made again, when they came to be scored in another way.
-    runs = list({record.seed: record for record in like}.values())
-    return Reference(
-        name=experiment.name,
-        epochs=experiment.setting.training.epochs,
-        accuracy=accuracies_of(runs, sets_of(runs)),
-        seconds=summarise([run.seconds for run in runs], "ratio"),
-    )
+def _open_study(path: Path) -> optuna.Study:
+    storage = JournalStorage(JournalFileBackend(str(path), _Held(str(path))))
+    with quiet_optuna():
+        if _NAME in optuna.get_all_study_names(storage):
+            return optuna.load_study(study_name=_NAME, storage=storage)
+        return optuna.create_study(study_name=_NAME, storage=storage, direction="maximize")
 
 
-def _reported(experiment: Experiment) -> Reference:
-    told = dict(experiment.reported)
-    return Reference(
-        name=experiment.name,
-        seconds=summarise([told.pop("seconds")], "ratio"),
-        epochs=experiment.setting.training.epochs,
-        accuracy={name: summarise([value]) for name, value in told.items()},
-        is_reported=True,
-    )
+def _cut_torn_line(path: Path) -> None:
+    """Leave out a last line that was cut short, so that the next one is a line of its own."""
+    if path.exists():
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.truncate(path, whole)
 
 
-def _is_like(record: Record, setting: Setting, dataset: Dataset) -> bool:
-    return (
-        record.fingerprint == dataset.fingerprint
-        and record.model == setting.model
-        and record.training == setting.training
-    )
+def _earlier(journal: Path) -> tuple[list[Candidate], Progress]:
+    """The candidates and the progress that are in an earlier version's journal."""
+    content = journal.read_bytes()
+    candidates: list[dict[str, Any]] = []
+    progress: dict[str, Any] = {"overheads": [], "averaged": {}}
+    for line in content[: content.rfind(b"\n") + 1].splitlines():
+        entry = json.loads(line)
+        what, progress["spent"] = entry.pop("what"), entry.pop("spent")
+        match what:
+            case "candidate":
+                candidates.append({**entry, "setting": entry["knobs"], "runs": []})
+            case "steps":
+                candidates[entry["candidate"]] |= entry
+            case "settled":
+                candidates[entry["candidate"]]["final_steps"] = entry["steps"]
+            case "run":
+                candidates[entry["candidate"]]["runs"].append(entry)
+            case "final" if entry.get("overhead") is not None:
+                progress["overheads"].append(entry["overhead"])
+            case "average":
+                progress["averaged"][entry["key"]] = entry["averaged"]
+            case "end":
+                progress |= {"ended": entry["time"], "is_exhausted": entry["exhausted"]}
+    return [_CANDIDATE.validate_python(each) for each in candidates], Progress(**progress)

@@ -15,9 +15,9 @@ from siffra.config.setting import override
 from siffra.data.load import DataSource
 from siffra.lab.stats.estimates import Comparison, summarise
 from siffra.report.render.search_page import search_text, write_search
-from siffra.search.answer import Finalist, Point, RaceLead, SearchAnswer, average_of
 from siffra.search.importance import Importance
-from siffra.search.study import Reference
+from siffra.search.references import Reference
+from siffra.search.result import Average, Finalist, Point, RaceLead, SearchResult
 from siffra.training.test_time_averaging import Averaged
 
 SETS = ("test", "moved", "rotated")
@@ -47,12 +47,14 @@ def point(number: int, seconds: float, score: float, *, is_whole: bool) -> Point
 
 
 @pytest.fixture
-def answer() -> SearchAnswer:
+def answer(tmp_path) -> SearchResult:
     points = [point(n, 1 + n / 9, 0.9 + n / 200, is_whole=False) for n in range(9)]
     points += [point(n, 4.5 + n / 9, 0.95 + n / 200, is_whole=True) for n in range(3)]
+    model = tmp_path / "model.safetensors"
+    model.write_bytes(b"weights")
     return make_search(
         points,
-        finalist(3, "", 0.97),
+        replace(finalist(3, "", 0.97), model=model),
         SETS,
         rivals=(finalist(0, "digits-5s", 0.96),),
         importance=Importance(
@@ -64,16 +66,9 @@ def answer() -> SearchAnswer:
     )
 
 
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "model.safetensors"
-    path.write_bytes(b"weights")
-    return path
-
-
 @pytest.mark.parametrize("language", ["en", "sv"])
-def test_the_page_says_who_won_by_what_and_how_to_repeat_it(answer, model, tmp_path, language):
-    page, *others = write_search(answer, model, tmp_path / "out", language)
+def test_the_page_says_who_won_by_what_and_how_to_repeat_it(answer, tmp_path, language):
+    page, *others = write_search(answer, tmp_path / "out", language)
 
     text = page.read_text("utf-8")
     assert page.name == "search.html"
@@ -96,9 +91,7 @@ def test_the_page_says_who_won_by_what_and_how_to_repeat_it(answer, model, tmp_p
              "digits-15s deltog inte: enligt tidtagningarna ryms färre än 24 av dess steg i 5 s på",
              "digits-a och digits-b deltog inte: tiden räckte inte till att träna dem"))],
 )  # fmt: skip
-def test_recipes_that_took_no_part_are_named_with_the_reason(
-    answer, model, tmp_path, language, told
-):
+def test_recipes_that_took_no_part_are_named_with_the_reason(answer, tmp_path, language, told):
     answer = replace(
         answer,
         unfit=("digits-1s", "digits-5s"),
@@ -106,7 +99,7 @@ def test_recipes_that_took_no_part_are_named_with_the_reason(
         untried=("digits-a", "digits-b"),
     )
 
-    page, *_ = write_search(answer, model, tmp_path / "out", language)
+    page, *_ = write_search(answer, tmp_path / "out", language)
 
     for text in told:
         assert text in page.read_text("utf-8").replace("\N{NO-BREAK SPACE}", " ")
@@ -127,9 +120,9 @@ def test_recipes_that_took_no_part_are_named_with_the_reason(
     ],
 )
 def test_the_command_names_the_data_and_the_engine_that_were_searched_with(
-    answer, model, tmp_path, changes, told
+    answer, tmp_path, changes, told
 ):
-    page, *_ = write_search(replace(answer, **changes), model, tmp_path)
+    page, *_ = write_search(replace(answer, **changes), tmp_path)
 
     text = page.read_text("utf-8")
     assert f"winner.toml{told}</pre>" in text
@@ -138,14 +131,14 @@ def test_the_command_names_the_data_and_the_engine_that_were_searched_with(
 
 
 @pytest.mark.parametrize("source", [None, DataSource(seed=1)])
-def test_data_that_no_option_can_give_are_asked_for_in_words(answer, model, tmp_path, source):
-    page, *_ = write_search(replace(answer, source=source), model, tmp_path)
+def test_data_that_no_option_can_give_are_asked_for_in_words(answer, tmp_path, source):
+    page, *_ = write_search(replace(answer, source=source), tmp_path)
 
     assert "Pass the same data options" in page.read_text("utf-8")
 
 
-def test_the_winner_is_a_recipe_with_what_was_measured(answer, model, tmp_path):
-    write_search(answer, model, tmp_path)
+def test_the_winner_is_a_recipe_with_what_was_measured(answer, tmp_path):
+    write_search(answer, tmp_path)
 
     recipe = read_recipe(tmp_path / "winner.toml")
 
@@ -160,8 +153,8 @@ def test_the_winner_is_a_recipe_with_what_was_measured(answer, model, tmp_path):
     assert tomllib.loads((tmp_path / "winner.toml").read_text("utf-8"))["knobs"]["model"] == "conv"
 
 
-def test_the_json_is_valid_and_whole(answer, model, tmp_path):
-    write_search(answer, model, tmp_path)
+def test_the_json_is_valid_and_whole(answer, tmp_path):
+    write_search(answer, tmp_path)
 
     told = json.loads((tmp_path / "search.json").read_text("utf-8"))
 
@@ -170,23 +163,23 @@ def test_the_json_is_valid_and_whole(answer, model, tmp_path):
     assert told["winner"]["seeds"] == [0, 1, 2, 3]
 
 
-def test_the_study_stands_in_the_table_where_it_was_run(answer, model, tmp_path):
+def test_the_study_stands_in_the_table_where_it_was_run(answer, tmp_path):
     other = answer.rivals[0]
     study = Reference({"en": "Experiment 5"}, 50, other.accuracy, other.seconds)
 
-    told = search_text(replace(answer, study=(study,)))
+    told = search_text(replace(answer, references=(study,)))
 
     assert "Experiment 5, 50 epochs" in told
 
 
-def test_averages_over_views_have_rows_of_their_own(answer, model, tmp_path):
+def test_averages_over_views_have_rows_of_their_own(answer, tmp_path):
     averaged = [Averaged(dict.fromkeys(SETS, 0.9 + n / 1000), 1.6, 0.2) for n in range(3)]
-    winner = replace(answer.winner, average=average_of(averaged))
+    winner = replace(answer.winner, average=Average.of(averaged))
     both = replace(answer, winner=winner)
 
     told = search_text(both)
     pages = {
-        language: write_search(both, model, tmp_path / language, language)[0].read_text("utf-8")
+        language: write_search(both, tmp_path / language, language)[0].read_text("utf-8")
         for language in ("en", "sv")
     }
 
@@ -201,12 +194,10 @@ def test_averages_over_views_have_rows_of_their_own(answer, model, tmp_path):
     assert "averaged over" not in search_text(answer)
 
 
-def test_averages_stand_in_the_json_and_the_recipe_beside_the_plain_figures(
-    answer, model, tmp_path
-):
+def test_averages_stand_in_the_json_and_the_recipe_beside_the_plain_figures(answer, tmp_path):
     averaged = [Averaged(dict.fromkeys(SETS, 0.9 + n / 1000), 1.6, 0.2) for n in range(3)]
-    winner = replace(answer.winner, average=average_of(averaged))
-    write_search(replace(answer, winner=winner), model, tmp_path)
+    winner = replace(answer.winner, average=Average.of(averaged))
+    write_search(replace(answer, winner=winner), tmp_path)
 
     told = json.loads((tmp_path / "search.json").read_text("utf-8"))
     measured = read_recipe(tmp_path / "winner.toml").measured
@@ -232,9 +223,9 @@ def test_averages_stand_in_the_json_and_the_recipe_beside_the_plain_figures(
     ],
 )  # fmt: skip
 def test_what_mattered_is_told_with_whom_it_rests_on_and_what_is_not_known(
-    answer, model, tmp_path, language, told
+    answer, tmp_path, language, told
 ):
-    page, *_ = write_search(answer, model, tmp_path, language)
+    page, *_ = write_search(answer, tmp_path, language)
 
     assert all(text in page.read_text("utf-8") for text in told)
     found = json.loads((tmp_path / "search.json").read_text("utf-8"))
@@ -245,18 +236,16 @@ def test_what_mattered_is_told_with_whom_it_rests_on_and_what_is_not_known(
         "unjudged": ["layers_after", "filters_3", "filters_4", "strides_4"],
     }
     several = replace(answer.importance, within={})
-    page, *_ = write_search(replace(answer, importance=several), model, tmp_path)
+    page, *_ = write_search(replace(answer, importance=several), tmp_path)
     assert "Seen among all 17 candidates, of every kind:" in page.read_text("utf-8")
 
 
 @pytest.mark.parametrize("language", ["en", "sv"])
-def test_a_search_without_time_for_a_race_says_so(answer, model, tmp_path, language):
+def test_a_search_without_time_for_a_race_says_so(answer, tmp_path, language):
     unknown = Importance({}, 1, {}, ())
-    nothing = replace(
-        answer, points=(), front=(), importance=unknown, candidates=1, runs=0, rivals=()
-    )
+    nothing = replace(answer, points=(), importance=unknown, candidates=1, runs=0, rivals=())
 
-    page, *_ = write_search(nothing, model, tmp_path, language)
+    page, *_ = write_search(nothing, tmp_path, language)
 
     told = {"en": "There was no time for a race", "sv": "Tiden räckte inte till någon tävlan"}
     assert told[language] in page.read_text("utf-8")
@@ -294,11 +283,11 @@ def test_one_candidate_that_ran_is_no_race_either(answer, language, single, no_r
     ],
 )  # fmt: skip
 def test_candidates_that_were_timed_only_are_told_apart_from_those_that_were_compared(
-    answer, model, tmp_path, language, compared, timed
+    answer, tmp_path, language, compared, timed
 ):
     for more, told in zip((1, 4), timed, strict=True):
         both = replace(answer, candidates=9 + more)
-        page, *_ = write_search(both, model, tmp_path / str(more), language)
+        page, *_ = write_search(both, tmp_path / str(more), language)
         found = json.loads((tmp_path / str(more) / "search.json").read_text("utf-8"))
 
         assert compared in search_text(both, language)
@@ -386,12 +375,12 @@ def test_a_winner_that_saw_but_a_part_of_the_images_says_so(answer, language, pa
 
 
 @pytest.mark.parametrize("language", ["en", "sv"])
-def test_a_winner_that_took_longer_than_the_budget_is_told_of(answer, model, tmp_path, language):
+def test_a_winner_that_took_longer_than_the_budget_is_told_of(answer, tmp_path, language):
     told = {"en": "longer than the budget of 4.7\xa0s", "sv": "längre tid än budgeten på 4,7\xa0s"}
-    over = replace(answer, asked=replace(answer.asked, budget=4.7))  # its runs take 4.8 s
+    over = replace(answer, spec=replace(answer.spec, budget=4.7))  # its runs take 4.8 s
 
-    page, *_ = write_search(over, model, tmp_path / "over", language)
-    write_search(answer, model, tmp_path / "within")
+    page, *_ = write_search(over, tmp_path / "over", language)
+    write_search(answer, tmp_path / "within")
 
     assert told[language] in page.read_text("utf-8")
     assert told[language].replace("\xa0", " ") in search_text(over, language)
@@ -428,14 +417,14 @@ def test_a_rival_that_took_longer_than_the_budget_is_told_of(answer, language, t
     ],
 )  # fmt: skip
 def test_a_rival_without_a_run_on_the_test_sets_is_told_of_with_the_lead_in_the_race(
-    answer, model, tmp_path, language, unscored, lead
+    answer, tmp_path, language, unscored, lead
 ):
     (rival,) = answer.rivals
     without = replace(answer, rivals=(), rivals_unscored=(replace(rival, records=()),))
     known = replace(without, lead_in_race=RaceLead(0, 0.0012, 3))
     single = Comparison((0.01,), "difference").estimate(0.05)
 
-    page, *_ = write_search(known, model, tmp_path, language)
+    page, *_ = write_search(known, tmp_path, language)
     found = json.loads((tmp_path / "search.json").read_text("utf-8"))
 
     assert unscored in page.read_text("utf-8")
@@ -463,12 +452,12 @@ def reference(name: str, *, is_reported: bool) -> Reference:
     ],
 )
 def test_the_page_says_which_of_the_studys_experiments_were_run_here(
-    answer, model, tmp_path, reported, filled, hollow
+    answer, tmp_path, reported, filled, hollow
 ):
     study = tuple(reference(f"Experiment {n}", is_reported=r) for n, r in enumerate(reported))
-    both = replace(answer, study=study)
+    both = replace(answer, references=study)
 
-    text = write_search(both, model, tmp_path)[0].read_text("utf-8")
+    text = write_search(both, tmp_path)[0].read_text("utf-8")
     table = search_text(both)
 
     assert ("Filled squares are" in text) is ("experiments, run here" in text) is filled

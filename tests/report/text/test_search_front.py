@@ -15,7 +15,7 @@ from siffra.report.figures.front import draw
 from siffra.report.render.search_page import write_search
 from siffra.report.text.messages import words_in
 from siffra.report.text.search_front import front_table
-from siffra.search.answer import Finalist, Point, SearchAnswer
+from siffra.search.result import Finalist, Point, SearchResult
 
 SETS = ("test", "moved")
 HOME = dict(find_recipe("digits-5s").knobs)
@@ -30,7 +30,7 @@ def point(
     return Point(number, origin, knobs, 10, seeds, seconds, accuracy, score, seconds > 4)
 
 
-def answered(*points: Point, winner: int = 2, sets: tuple[str, ...] = SETS) -> SearchAnswer:
+def answered(*points: Point, winner: int = 2, sets: tuple[str, ...] = SETS) -> SearchResult:
     knobs = next((p.knobs for p in points if p.candidate == winner), HOME)
     setting = Setting.from_knobs({**knobs, "epochs": 1})
     records = (make_record(setting, 0, accuracy=0.97), make_record(setting, 1, accuracy=0.98))
@@ -56,13 +56,13 @@ POINTS = (
 )
 
 
-def rows(answer: SearchAnswer, language: str = "en") -> list[list[str]]:
+def rows(answer: SearchResult, language: str = "en") -> list[list[str]]:
     table = front_table(words_in(language), answer)
     assert table is not None
     return [[cell.text for cell in row] for row in table.rows]
 
 
-def notes(answer: SearchAnswer, language: str = "en") -> list[str]:
+def notes(answer: SearchResult, language: str = "en") -> list[str]:
     table = front_table(words_in(language), answer)
     assert table is not None
     return [row[-1].note for row in table.rows]
@@ -158,10 +158,13 @@ def test_of_many_changes_the_first_are_named_and_the_others_counted():
 def test_without_points_there_is_no_table(tmp_path):
     model = tmp_path / "model.safetensors"
     model.write_bytes(b"weights")
-    nothing, some = answered(), answered(*POINTS)
+    nothing, some = (
+        replace(each, winner=replace(each.winner, model=model))
+        for each in (answered(), answered(*POINTS))
+    )
 
-    without = write_search(nothing, model, tmp_path / "a")[0].read_text("utf-8")
-    with_one = write_search(some, model, tmp_path / "b")[0].read_text("utf-8")
+    without = write_search(nothing, tmp_path / "a")[0].read_text("utf-8")
+    with_one = write_search(some, tmp_path / "b")[0].read_text("utf-8")
 
     assert front_table(words_in("en"), nothing) is None
     assert "<h3>The front</h3>" not in without

@@ -13,7 +13,7 @@ from siffra.report.figures import style
 from siffra.report.text.labels import spans_decades
 from siffra.report.text.messages import Words
 from siffra.report.text.narrative import capital
-from siffra.search.answer import Point, SearchAnswer, front
+from siffra.search.result import Point, SearchResult, front
 
 
 def _dot(size: float, *, is_hollow: bool) -> Mapping[str, Any]:
@@ -32,42 +32,42 @@ _DOTS = {
 """The points by what the legend calls them."""
 
 
-def draw(answer: SearchAnswer, words: Words) -> Figure:
+def draw(result: SearchResult, words: Words) -> Figure:
     """One panel a set that was searched for."""
-    sets = answer.asked.sets
+    sets = result.spec.sets
     figure, axes = style.panels(1, len(sets), height=4.1)
     for axis, name in zip(axes, sets, strict=True):
-        _panel(axis, answer, name)
+        _panel(axis, result, name)
         axis.set_title(capital(words(f"set.{name}")))
         axis.set_xlabel(words("figure.seconds"))
         axis.yaxis.set_major_formatter(style.percent_axis(words))
-        _seconds_axis(axis, answer, words)
+        _seconds_axis(axis, result, words)
     axes[0].set_ylabel(words("figure.accuracy"))
-    handles, labels = _legend(answer, words)
+    handles, labels = _legend(result, words)
     style.legend_below(figure, handles, labels)
     return figure
 
 
-def _panel(axis: Axes, answer: SearchAnswer, name: str) -> None:
+def _panel(axis: Axes, result: SearchResult, name: str) -> None:
     blue, orange, green = style.OKABE_ITO[:3]
-    places = [(point.seconds, point.accuracy[name]) for point in answer.points]
-    kinds = [_kind(point) for point in answer.points]
+    places = [(point.seconds, point.accuracy[name]) for point in result.points]
+    kinds = [_kind(point) for point in result.points]
     for key, dot in _DOTS.items():
         if chosen := [place for place, kind in zip(places, kinds, strict=True) if kind == key]:
             axis.plot(*zip(*chosen, strict=True), **dot)
     line = [places[i] for i in front(places)]
     if line:
         axis.plot(*zip(*line, strict=True), color=blue, lw=1.1, drawstyle="steps-post", zorder=3)
-    for reference in answer.study:
+    for reference in result.references:
         _cross(
             axis, reference.seconds, reference.accuracy[name], green, "s", 5,
             is_hollow=reference.is_reported,
         )  # fmt: skip
-    for rival in answer.rivals:
+    for rival in result.rivals:
         _cross(axis, rival.seconds, rival.accuracy[name], style.INK, "*", 9)
-    _cross(axis, answer.winner.seconds, answer.winner.accuracy[name], orange, "*", 9)
-    heights = [y for _, y in places] + [answer.winner.accuracy[name].mean]
-    others = [each.accuracy[name].mean for each in (*answer.study, *answer.rivals)]
+    _cross(axis, result.winner.seconds, result.winner.accuracy[name], orange, "*", 9)
+    heights = [y for _, y in places] + [result.winner.accuracy[name].mean]
+    others = [each.accuracy[name].mean for each in (*result.references, *result.rivals)]
     # What failed would press all else together; the study is shown wherever it is.
     top, bottom = max(heights + others), min([_lower_quartile(heights), *others])
     room = max(top - bottom, 0.002)
@@ -116,9 +116,9 @@ def _arms(summary: Summary) -> list[list[float]]:
     return [[summary.mean - summary.low], [summary.high - summary.mean]]
 
 
-def _seconds_axis(axis: Axes, answer: SearchAnswer, words: Words) -> None:
-    seconds = [point.seconds for point in answer.points]
-    seconds += [each.seconds.mean for each in (answer.winner, *answer.rivals, *answer.study)]
+def _seconds_axis(axis: Axes, result: SearchResult, words: Words) -> None:
+    seconds = [point.seconds for point in result.points]
+    seconds += [each.seconds.mean for each in (result.winner, *result.rivals, *result.references)]
     if spans_decades(seconds):
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=6))
@@ -128,23 +128,23 @@ def _seconds_axis(axis: Axes, answer: SearchAnswer, words: Words) -> None:
     axis.xaxis.set_major_formatter(style.number_axis(words))
 
 
-def _legend(answer: SearchAnswer, words: Words) -> tuple[list[Line2D], list[str]]:
+def _legend(result: SearchResult, words: Words) -> tuple[list[Line2D], list[str]]:
     blue, orange, green = style.OKABE_ITO[:3]
-    kinds = {_kind(point) for point in answer.points}
+    kinds = {_kind(point) for point in result.points}
     shown: Mapping[str, Line2D | None] = {
         **{key: Line2D([], [], **dot) for key, dot in _DOTS.items() if key in kinds},
         "search.front_line": Line2D([], [], color=blue, lw=1.1) if kinds else None,
         "search.winner": Line2D([], [], ls="", marker="*", color=orange, ms=9),
         "search.rival": Line2D([], [], ls="", marker="*", color=style.INK, ms=9)
-        if answer.rivals
+        if result.rivals
         else None,
         "search.study": Line2D([], [], ls="", marker="s", color=green, ms=5)
-        if any(not each.is_reported for each in answer.study)
+        if any(not each.is_reported for each in result.references)
         else None,
         "search.study_reported": Line2D(
             [], [], ls="", marker="s", mfc="none", mec=green, mew=1.3, ms=5
         )
-        if any(each.is_reported for each in answer.study)
+        if any(each.is_reported for each in result.references)
         else None,
     }
     present = {key: handle for key, handle in shown.items() if handle}

@@ -4,7 +4,7 @@ import pytest
 
 from siffra.config import Setting
 from siffra.config.recipes import find_recipe, shipped_names
-from siffra.search.changes import changes
+from siffra.report.text.search_front import changes
 
 CONV = {
     "model": "conv", "filters": [8, 16, 32], "kernel_size": 3, "padding": "same",

@@ -4,13 +4,18 @@ Test images have no part in it. The shifts are drawn as those of the test sets a
 streams of their own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from siffra.config import Setting
 from siffra.data.dataset import Dataset, Images
 from siffra.data.shifted import SHIFTED, shift
+from siffra.engine.base import Engine
 from siffra.errors import SearchError, did_you_mean
+from siffra.search.race import Run
+from siffra.search.throughput import timed_fit, with_steps
+from siffra.training.scores import accuracy, confusion_matrix
 
 FEWEST = 30
 """Validation images; with fewer, one image is worth more than three percentage points."""
@@ -63,6 +68,34 @@ def held_out(dataset: Dataset, seed: int, sets: Sequence[str], most: int) -> dic
         return Images(shift(name, plain.x, dataset.strengths[name], rng)[0], plain.y)
 
     return {name: made(name) for name in sets}
+
+
+def try_out(
+    setting: Setting,
+    steps: int,
+    seed: int,
+    dataset: Dataset,
+    engine: Engine,
+    judged_by: Mapping[str, Images],
+    clock: Callable[[], float],
+) -> Run:
+    """Train `setting` for so many steps and score it on each of the sets `judged_by`.
+
+    The accuracies of a network that diverged are 0: it loses to any other. `scoring` goes by the
+    set that was scored the quickest: the machine may have been busy in another.
+    """
+    begun = clock()
+    setting = with_steps(setting, steps, len(dataset.train))
+    seconds, fitted = timed_fit(setting, dataset, seed, engine)
+    scores, took = {}, {}
+    for name, images in judged_by.items():
+        before = clock()
+        probabilities = fitted.predict(images.x)
+        scores[name] = accuracy(confusion_matrix(images.y, probabilities, dataset.classes)) or 0.0
+        took[name] = clock() - before
+    per_image = min(took[name] / len(images) for name, images in judged_by.items())
+    scoring = per_image * sum(map(len, judged_by.values()))
+    return Run(steps, seed, scores, seconds, clock() - begun - seconds, scoring)
 
 
 def _stream(seed: int, use: int) -> np.random.Generator:

@@ -1,7 +1,4 @@
-"""A recipe laid under fixed knobs: as much of it as a network may come of.
-
-Pure: what comes out follows from the recipe and from what is fixed, and from nothing else.
-"""
+"""A recipe under fixed knobs: as much of it as may still make a network."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
@@ -18,14 +15,14 @@ _PLAIN = {"model": "conv", "filters": 16, "kernel_size": 5}
 Knobs = Mapping[str, Any]
 
 
-def laid(recipe: Knobs, fixed: Knobs) -> Iterator[dict[str, Any]]:
+def under_fixed(recipe: Knobs, fixed: Knobs) -> Iterator[dict[str, Any]]:
     """Knobs with all of the `fixed` ones, from what keeps most of a recipe to what keeps least.
 
-    Whether a network for some images comes of them is not seen here: the first of which one does
-    is meant. A recipe's lists with a value for each layer are cut to as many layers as are fixed,
-    or go on with their last value; where that is no network, it is without space-to-depth, then
-    of fewer convolutions or, where their number is fixed, with less pooling and smaller strides.
-    In the end the recipe's training is left, of a plain model.
+    The caller takes the first that makes a network for its images. A recipe's lists with a value
+    for each layer are cut to as many layers as are fixed, or go on with their last value; where
+    that is no network, it is without space-to-depth, then of fewer convolutions or, where their
+    number is fixed, with less pooling and smaller strides. In the end the recipe's training is
+    left, of a plain model.
     """
     knobs = _with_dense_layers(_with_rates(recipe, fixed), fixed)
     both = {**knobs, **fixed}
@@ -43,8 +40,8 @@ def laid(recipe: Knobs, fixed: Knobs) -> Iterator[dict[str, Any]]:
 
 def _with_rates(knobs: Knobs, fixed: Knobs) -> Knobs:
     """Another optimizer takes none of a recipe's rates."""
-    own = knobs.get("optimizer", "sgd")
-    if fixed.get("optimizer", own) == own:
+    optimizer = knobs.get("optimizer", "sgd")
+    if fixed.get("optimizer", optimizer) == optimizer:
         return knobs
     return {name: value for name, value in knobs.items() if name not in _RATES}
 
@@ -57,15 +54,15 @@ def _with_dense_layers(knobs: Knobs, fixed: Knobs) -> Knobs:
         count = knobs.get("layers") or (len(neurons) if _is_list(neurons) else 1)
     if count is None:
         return knobs
-    told = {**knobs, "layers": count}
-    return {**told, "neurons": _fit(neurons, count)} if _is_list(neurons) and count else told
+    layers = {**knobs, "layers": count}
+    return {**layers, "neurons": _fit(neurons, count)} if _is_list(neurons) and count else layers
 
 
 def _convolutions(knobs: Knobs, fixed: Knobs) -> Iterator[Knobs]:
     count = {**numbers_of_layers(fixed), **fixed}.get("conv_layers")
     if count is None:
-        own = {**numbers_of_layers(knobs), **knobs}.get("conv_layers", 1)
-        for fewer in range(own, 0, -1):
+        most = {**numbers_of_layers(knobs), **knobs}.get("conv_layers", 1)
+        for fewer in range(most, 0, -1):
             yield _with_convolutions(knobs, fixed, fewer)
         return
     whole = dict(_with_convolutions(knobs, fixed, count))
@@ -81,15 +78,15 @@ def _convolutions(knobs: Knobs, fixed: Knobs) -> Iterator[Knobs]:
 def _with_convolutions(knobs: Knobs, fixed: Knobs, count: int) -> Knobs:
     """So many convolutions; pooled over the whole map in the end, unless windows are fixed."""
     lists = {name: _fit(knobs[name], count) for name in BY_CONVOLUTION if _is_list(knobs.get(name))}
-    told = {**knobs, **lists, "conv_layers": count}
+    model = {**knobs, **lists, "conv_layers": count}
     if {**knobs, **fixed}.get("global_pooling", "none") == "none":
-        return told
+        return model
     windows = fixed.get("pool_size", 1)
     if (windows[-1] if _is_list(windows) else windows) > 1:
-        return {**told, "global_pooling": "none"}
-    if _is_list(told.get("pool_size")):
-        told["pool_size"] = [*told["pool_size"][:-1], 1]
-    return told
+        return {**model, "global_pooling": "none"}
+    if _is_list(model.get("pool_size")):
+        model["pool_size"] = [*model["pool_size"][:-1], 1]
+    return model
 
 
 def _fit(values: Any, count: int) -> list[Any]:

@@ -1,13 +1,13 @@
 """A candidate is timed: a step of few images first, where a whole one may be far too long."""
 
-import numpy as np
 import pytest
 
 from siffra.config import Setting
 from siffra.data.load import DataSource, load_dataset
 from siffra.engine.network import build_network
-from siffra.search.pace import Pace
-from siffra.search.trial import seconds_per_step, try_out
+from siffra.engine.schedule import total_steps
+from siffra.search.throughput import Throughput, seconds_per_step, with_steps
+from siffra.search.time_budget import TimeBudget
 
 SETTING = Setting.from_knobs({"neurons": 32, "batch_size": 256})
 
@@ -60,50 +60,36 @@ def test_a_step_of_few_images_that_was_long_by_chance_is_made_again(dataset, eng
     assert found == pytest.approx(256 * an_image)
 
 
-def test_scoring_is_as_long_as_in_the_set_where_it_was_quickest(dataset, engine, clock):
-    engine.seconds_per_image = 0.01
-    busy = iter([0.0, 5.0, 5.0, 5.0])  # 5 s go to something else while the first set is scored
-    judged_by = {"test": dataset.val.some(50), "moved": dataset.val.some(100)}
-
-    tried = try_out(SETTING, dataset, 7, engine, judged_by, lambda: clock() + next(busy))
-
-    assert tried.accuracy.keys() == judged_by.keys()
-    assert tried.scoring == pytest.approx(0.01 * 150)
-
-
-class Lost:
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        return np.full((len(images), 10), np.nan, np.float32)
-
-
-def test_a_network_that_diverged_is_never_right(dataset, engine, clock, monkeypatch):
-    monkeypatch.setattr(engine, "fit", lambda *about: Lost())
-
-    tried = try_out(SETTING, dataset, 7, engine, {"test": dataset.val}, clock)
-
-    assert tried.accuracy == {"test": 0.0}
-
-
-def test_a_pace_is_the_slowest_of_its_kind(dataset, engine):
-    pace, setting = Pace(dataset, engine), SETTING
+def test_a_step_takes_at_most_what_the_slowest_of_its_kind_does(dataset, engine):
+    throughput, setting = (
+        Throughput(dataset, engine, TimeBudget(10.0, 60.0, 0.0, engine.clock)),
+        SETTING,
+    )
     conv = Setting.from_knobs({"model": "conv"})
-    work = pace.work(setting)
+    work = throughput.work(setting)
 
-    assert pace.most(setting) == float("inf")
+    assert throughput.most(setting) == float("inf")
     for seconds in (2.0, 4.0, 1.0):
-        pace.learn(setting, seconds)
+        throughput.learn(setting, seconds)
 
-    assert pace.most(setting) == pytest.approx(4.0)
+    assert throughput.most(setting) == pytest.approx(4.0)
     assert work == build_network(setting.model, (12, 12, 1), 3).multiplications * 256
-    assert pace.most(conv) == float("inf")
+    assert throughput.most(conv) == float("inf")
 
 
 def test_what_a_gpu_needs_at_least_nobody_knows(dataset, engine, monkeypatch):
-    monkeypatch.setattr("siffra.search.pace.multiplications_per_second", lambda threads: 1e6)
-    pace = Pace(dataset, engine)
+    monkeypatch.setattr("siffra.search.throughput.multiplications_per_second", lambda threads: 1e6)
+    throughput = Throughput(dataset, engine, TimeBudget(10.0, 60.0, 0.0, engine.clock))
 
     engine.name = "torch-cuda"
-    assert pace.least(SETTING) == 0.0
+    assert throughput.least(SETTING) == 0.0
     engine.name = "torch"
-    assert pace.least(SETTING) == pytest.approx(pace.work(SETTING) / 1e7)
-    assert pace.most(SETTING) == pytest.approx(pace.work(SETTING) / 1e4)
+    assert throughput.least(SETTING) == pytest.approx(throughput.work(SETTING) / 1e7)
+    assert throughput.most(SETTING) == pytest.approx(throughput.work(SETTING) / 1e4)
+
+
+@pytest.mark.parametrize("steps", [1, 24, 75, 374, 375, 376, 1000, 12345])
+def test_a_number_of_steps_is_kept_to(steps):
+    setting = Setting.from_knobs({"batch_size": 128})
+
+    assert total_steps(with_steps(setting, steps, 48_000).training, 48_000) == steps

@@ -3,8 +3,10 @@
 import contextlib
 import json
 import re
+import shutil
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +17,11 @@ from siffra.data.load import DataSource, load_dataset
 from siffra.engine.network import build_network
 from siffra.engine.schedule import total_steps
 from siffra.errors import SearchError
-from siffra.search.answer import as_json
 from siffra.search.race import FIRST_SEED
-from siffra.search.session import search
+from siffra.search.search import search
+from siffra.search.space import Space
+from siffra.search.study import SearchStudy
+from siffra.search.throughput import with_steps
 from siffra.store.store import open_store
 from siffra.training.run import this_machine
 from siffra.training.test_time_averaging import Averaged
@@ -64,7 +68,7 @@ def kill_after(look, seconds):
 
 
 def test_it_finds_better_than_where_it_started(look):
-    found = look().answer
+    found = look()
 
     assert found.candidates > 5
     assert found.winner.score.mean > found.rivals[0].score.mean
@@ -79,7 +83,7 @@ def test_it_finds_better_than_where_it_started(look):
 
 
 def test_it_keeps_to_its_time_and_its_budget(look, clock):
-    found = look(10.0, 300.0).answer
+    found = look(10.0, 300.0)
 
     assert clock.now <= 300
     assert found.spent == pytest.approx(clock.now, abs=0.01)
@@ -104,7 +108,7 @@ def test_runs_that_take_a_little_longer_than_the_budget_undo_none(look, engine):
 
     engine.slowness = slowness
 
-    found = look(seconds=400.0).answer
+    found = look(seconds=400.0)
 
     # The first seed is that of the short round too, which may be run once more.
     counts = raced(engine)
@@ -120,7 +124,7 @@ def test_a_first_timing_that_was_far_off_is_mended_by_another_short_round(look, 
     """Timings have seed 0; here they are made while the machine is busy."""
     engine.slowness = lambda seconds, seed: 2.0 if seed == 0 and seconds < 2 else 1.0
 
-    found = look(seconds=100.0).answer
+    found = look(seconds=100.0)
 
     short = [point for point in found.points if not point.is_whole and point.candidate == 0]
     assert len(short) == 1  # what it took the place of is no point
@@ -131,7 +135,7 @@ def test_a_short_round_that_was_run_once_more_is_not_on_the_front_either(look, e
     """Cut short by a timing on a busy machine, it would be the quickest of all."""
     engine.slowness = lambda seconds, seed: 2.0 if seed == 0 and seconds < 2 else 1.0
 
-    found = look(seconds=100.0).answer
+    found = look(seconds=100.0)
 
     home = [steps for who, steps, seed in engine.trained if seed == FIRST_SEED][:2]
     assert home[0] < 0.6 * home[1]  # it took half of a quarter of the budget
@@ -143,9 +147,9 @@ def test_a_winner_whose_runs_turn_out_too_long_is_given_fewer_steps_once(look, e
     """Finals have seeds below the race's, and are longer than a timing."""
     engine.slowness = lambda seconds, seed: 1.2 if seed < 10 and seconds > 2 else 1.0
 
-    found = look().answer
+    found = look()
     before = len(engine.trained)
-    again = look().answer
+    again = look()
 
     assert found.winner.seconds.mean == pytest.approx(9.7, rel=0.01)
     assert not found.is_over_budget
@@ -169,9 +173,9 @@ def slow_in_the_end(engine, factor, least_seed=0):
 def test_a_rival_whose_runs_turn_out_too_long_is_given_fewer_steps_too(look, engine):
     slow_in_the_end(engine, 1.3)
 
-    found = look().answer
+    found = look()
     before = len(engine.trained)
-    again = look().answer
+    again = look()
 
     (rival,) = found.rivals
     (raced,) = {p.steps for p in found.points if p.candidate == rival.candidate and p.is_whole}
@@ -188,12 +192,12 @@ def test_a_rival_whose_runs_turn_out_too_long_is_given_fewer_steps_too(look, eng
 def test_a_rival_that_takes_longer_than_the_budget_after_that_is_told_of(look, engine):
     slow_in_the_end(engine, 2.0, least_seed=2)
 
-    found = look().answer
+    found = look()
 
     assert not found.is_over_budget
     assert found.rivals[0].seconds.mean > 10
     assert found.rivals_over_budget == found.rivals
-    told = as_json(found)
+    told = found.as_json()
     assert (told["over_budget"], told["rivals_over_budget"]) == (False, [0])
 
 
@@ -201,7 +205,7 @@ def test_a_rival_that_takes_longer_than_the_budget_after_that_is_told_of(look, e
 def test_what_beats_the_recipes_has_the_best_of_them_beside_it(look, engine, clock, seconds):
     engine.seconds_per_image = 0.0002  # six finals take 96 s, far more than is kept anyway
 
-    found = look(seconds=seconds).answer
+    found = look(seconds=seconds)
 
     assert found.winner.origin == ""
     assert found.rivals[0].origin == "start"
@@ -215,35 +219,29 @@ def test_a_rival_that_there_was_no_time_to_score_is_told_of_with_the_lead_in_the
     """The winner's first two runs, which are made in any case, take all the time that was kept."""
     engine.slowness = lambda seconds, seed: 6.0 if seed < FIRST_SEED and seconds > 2 else 1.0
 
-    found = look().answer
+    found = look()
 
     assert (found.winner.origin, found.rivals, found.ahead) == ("", (), None)
     assert [rival.origin for rival in found.rivals_unscored] == ["start"]
-    (journal,) = tmp_path.glob("runs.sqlite.searches/*/journal.jsonl")
-    lines = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
-    whole = {p.candidate: p.steps for p in found.points if p.is_whole}
-    home, best = (
-        {
-            line["seed"]: np.mean(list(line["accuracy"].values()))
-            for line in lines
-            if (line["what"], line.get("candidate")) == ("run", number)
-            and line["steps"] == whole[number]
-        }
-        for number in (0, found.winner.candidate)
-    )
+    (folder,) = tmp_path.glob("runs.sqlite.searches/*")
+    with SearchStudy(folder, Space(0.0, 0.0)) as study:
+        home, best = (
+            {run.seed: run.score for run in study.candidates[number].whole_runs}
+            for number in (0, found.winner.candidate)
+        )
     both = sorted(home.keys() & best.keys())
     lead = found.lead_in_race
     assert lead
     assert (lead.over, lead.seeds) == (0, len(both))
     assert len(both) >= 3
     assert lead.mean == pytest.approx(np.mean([best[seed] - home[seed] for seed in both]))
-    told = as_json(found)
+    told = found.as_json()
     assert told["lead_in_race"] == {"over": 0, "mean": lead.mean, "seeds": lead.seeds}
     assert (told["rivals"], told["rivals_unscored"]) == ([], [0])
 
 
 def test_the_winner_is_scored_on_seeds_that_did_not_choose_it(look, engine):
-    found = look().answer
+    found = look()
 
     assert [record.seed for record in found.winner.records] == list(
         range(len(found.winner.records))
@@ -279,7 +277,7 @@ def test_test_images_are_touched_by_the_finalists_alone(look, fake_data, engine)
 def test_a_killed_search_goes_on_and_trains_nothing_twice(look, engine):
     kill_after(look, 150)
     before = len(engine.trained)
-    found = look().answer
+    found = look()
 
     assert before > 10
     timed = [run for run in engine.trained if run[2] == 0]
@@ -289,18 +287,42 @@ def test_a_killed_search_goes_on_and_trains_nothing_twice(look, engine):
     assert timed
 
 
+def test_a_search_of_an_earlier_version_goes_on_where_it_was(look, engine, tmp_path):
+    """Its journal is of a search of 300 s that was killed after 60."""
+    kill_after(look, 1)
+    (log,) = tmp_path.rglob("study.log")
+    log.unlink()
+    earlier = Path(__file__).parent / "earlier-journal.jsonl"
+    shutil.copy(earlier, log.with_name("journal.jsonl"))
+    entries = [json.loads(line) for line in earlier.read_text("utf-8").splitlines()]
+    settings = [Setting.from_knobs(e["knobs"]) for e in entries if e["what"] == "candidate"]
+    runs = [e for e in entries if e["what"] == "run"]
+    engine.trained.clear()
+
+    found = look()
+
+    raced = {run for run in engine.trained if run[2] >= FIRST_SEED}
+    for run in runs:
+        setting = with_steps(settings[run["candidate"]], run["steps"], found.images)
+        assert (str((setting.model, setting.training)), run["steps"], run["seed"]) not in raced
+    assert len(runs) >= 4
+    assert found.runs == len(runs) + len(raced)
+    assert found.candidates > len(settings) > 1
+    assert found.spent <= 300
+
+
 def test_a_search_that_was_stopped_answers_at_once_with_a_time_that_is_over(look, engine, clock):
     kill_after(look, 150)
     before = raced(engine)
     stopped = clock.now
-    early = look(seconds=60.0).answer
+    early = look(seconds=60.0)
 
     assert raced(engine) == before
     assert len(early.winner.records) == 2
     assert clock.now < stopped + 2.5 * 10
     assert early.spent > 150
 
-    later = look(seconds=300.0).answer
+    later = look(seconds=300.0)
 
     assert later.runs > early.runs
     assert raced(engine) > before
@@ -320,7 +342,7 @@ def test_finals_are_made_once_wherever_a_search_is_killed(look, engine, doing):
         seen = []
         with contextlib.suppress(Killed):
             look(seconds=100.0, on_event=kill)
-    found = look(seconds=100.0).answer
+    found = look(seconds=100.0)
 
     assert kills
     # Those with seed 0 are timings, but for the long ones.
@@ -334,7 +356,7 @@ def test_finals_are_made_once_wherever_a_search_is_killed(look, engine, doing):
 def test_time_is_kept_for_scoring_the_finals_too(look, engine, clock):
     engine.seconds_per_image = 0.0002  # 0.07 s in the race; in the end, after 40 epochs, 6 s
 
-    found = look(10.0, 70.0).answer
+    found = look(10.0, 70.0)
 
     assert clock.now <= 70
     assert len(found.winner.records) >= 3
@@ -351,7 +373,7 @@ def test_small_data_has_a_race_as_well(look, engine, clock, beside, scoring):
     engine.seconds_per_image = scoring
     engine.prepare = prepare
 
-    found = look(2.0, 120.0).answer
+    found = look(2.0, 120.0)
 
     assert found.winner.setting.training.epochs > 90
     assert found.candidates > 8
@@ -366,10 +388,10 @@ def test_averages_over_views_wait_until_all_seeds_are_trained(look, clock, monke
         clock.now += 3
         return Averaged({"test": 0.5}, seconds=8.0, plain_seconds=1.0)
 
-    monkeypatch.setattr("siffra.search.finals.try_averaging", averaged)
+    monkeypatch.setattr("siffra.search.confirmation.try_averaging", averaged)
     seen = []
 
-    found = look(seconds=110.0, on_event=lambda now: seen.append(now.doing)).answer
+    found = look(seconds=110.0, on_event=lambda now: seen.append(now.doing))
 
     assert seen.index("averaging") > len(seen) - 1 - seen[::-1].index("confirming")
     assert seen[-1] == "averaging"
@@ -378,10 +400,10 @@ def test_averages_over_views_wait_until_all_seeds_are_trained(look, clock, monke
 
 
 def test_a_finished_search_is_told_again_without_training(look, engine):
-    first = look().answer
+    first = look()
     before = len(engine.trained)
 
-    again = look().answer
+    again = look()
 
     assert len(engine.trained) == before
     assert again.winner.setting == first.winner.setting
@@ -398,16 +420,16 @@ def test_the_same_again_trains_nothing_and_takes_no_time_more(
 ):
     """Nor where the search was killed right at its end, before it could tell of that."""
     engine.seconds_per_image = scoring
-    first = look(seconds=seconds).answer
+    first = look(seconds=seconds)
     before, spent = len(engine.trained), clock.now
-    (journal,) = tmp_path.rglob("journal.jsonl")
-    *lines, end = journal.read_text("utf-8").splitlines(keepends=True)
+    (log,) = tmp_path.rglob("study.log")
+    *lines, end = log.read_text("utf-8").splitlines(keepends=True)
     if not is_told_of:
-        journal.write_text("".join(lines), "utf-8")
+        log.write_text("".join(lines), "utf-8")
 
-    again = look(seconds=seconds).answer
+    again = look(seconds=seconds)
 
-    assert '"what": "end"' in end
+    assert f'"ended":{seconds}' in end
     assert len(engine.trained) == before
     assert (clock.now == spent) or not is_told_of
     assert again.spent == pytest.approx(first.spent, abs=0.001 if is_told_of else 1.0)
@@ -427,20 +449,20 @@ def test_what_is_gone_on_with_keeps_to_its_time(look, engine, clock, last):
 
     with contextlib.suppress(Killed):
         look(seconds=200.0, on_event=kill)
-    found = look(seconds=200.0).answer
+    found = look(seconds=200.0)
 
     assert len(found.winner.records) >= 2
     assert max(clock.now, found.spent) <= 200
 
 
 def test_another_space_or_a_rewritten_recipe_begins_anew(look, engine, monkeypatch):
-    first = look(seconds=60.0).answer
+    first = look(seconds=60.0)
     rewritten = replace(START, knobs={**START.knobs, "neurons": 64})
 
-    other = look(seconds=60.0, recipes=[rewritten]).answer
-    monkeypatch.setattr("siffra.search.session.SPACE", 0)
+    other = look(seconds=60.0, recipes=[rewritten])
+    monkeypatch.setattr("siffra.search.search.SPACE", 0)
     before = len(engine.trained)
-    anew = look(seconds=60.0).answer
+    anew = look(seconds=60.0)
 
     homes = [
         next(point.knobs["neurons"] for point in each.points if point.candidate == 0)
@@ -453,15 +475,15 @@ def test_another_space_or_a_rewritten_recipe_begins_anew(look, engine, monkeypat
 def test_a_search_from_when_the_cpu_had_a_bare_name_goes_on(look, engine, monkeypatch):
     def named(cpu):
         here = this_machine(1).model_copy(update={"cpu": cpu})
-        for module in ("session", "clock"):
+        for module in ("search", "references"):
             monkeypatch.setattr(f"siffra.search.{module}.this_machine", lambda threads: here)
         monkeypatch.setattr("siffra.training.run.this_machine", lambda threads: here)
 
     named("AMD EPYC")
-    first = look(seconds=60.0).answer
+    first = look(seconds=60.0)
     before = len(engine.trained)
     named("AMD EPYC (family 26, model 2)")
-    again = look(seconds=60.0).answer
+    again = look(seconds=60.0)
 
     assert len(engine.trained) == before
     assert again.winner.score == first.winner.score
@@ -473,15 +495,15 @@ def test_a_search_from_when_the_cpu_had_a_bare_name_goes_on(look, engine, monkey
 def test_a_stored_run_by_another_clock_is_made_again_for_its_seconds(
     look, engine, tmp_path, changes
 ):
-    first = look(seconds=60.0).answer
+    first = look(seconds=60.0)
     with open_store(tmp_path / "runs.sqlite") as store:
         for record in store.records():
             machine = record.machine.model_copy(update=changes)
             store.add(record.model_copy(update={"machine": machine, "seconds": 1e6}), replace=True)
 
-    again = look(seconds=60.0).answer
+    again = look(seconds=60.0)
     before = len(engine.trained)
-    once_more = look(seconds=60.0).answer
+    once_more = look(seconds=60.0)
 
     assert again.winner.setting == first.winner.setting
     assert len(again.winner.records) >= 2
@@ -491,14 +513,14 @@ def test_a_stored_run_by_another_clock_is_made_again_for_its_seconds(
 
 
 def test_averages_over_views_stand_beside_the_plain_figures(look):
-    found = look(seconds=60.0).answer
+    found = look(seconds=60.0)
 
     for finalist in (found.winner, *found.rivals):
         assert finalist.average is not None
         assert finalist.average.seeds == len(finalist.records)
         assert finalist.average.accuracy.keys() == {"test", "moved", "rotated"}
         assert finalist.average.times_as_long > 0
-    again = look(seconds=60.0).answer
+    again = look(seconds=60.0)
     assert again.winner.average == found.winner.average  # told again, not tried again
 
 
@@ -507,9 +529,9 @@ def test_where_time_is_short_the_first_seed_alone_is_averaged(look, clock, monke
         clock.now += 1000
         return Averaged({"test": 0.5}, seconds=8.0, plain_seconds=1.0)
 
-    monkeypatch.setattr("siffra.search.finals.try_averaging", slowly)
+    monkeypatch.setattr("siffra.search.confirmation.try_averaging", slowly)
 
-    found = look(seconds=60.0).answer
+    found = look(seconds=60.0)
 
     assert found.winner.average is not None
     assert (found.winner.average.seeds, len(found.winner.records)) == (1, 3)
@@ -523,10 +545,10 @@ def test_averages_that_time_does_not_allow_are_left_out_and_the_answer_says_so(
         clock.now += 0.02 * len(images)  # 600 test images: 12 s and more
 
     tried = []
-    monkeypatch.setattr("siffra.search.finals.predict_averaged", slowly)
-    monkeypatch.setattr("siffra.search.finals.try_averaging", lambda *_: tried.append(1))
+    monkeypatch.setattr("siffra.search.confirmation.predict_averaged", slowly)
+    monkeypatch.setattr("siffra.search.confirmation.try_averaging", lambda *_: tried.append(1))
 
-    found = look(seconds=60.0).answer
+    found = look(seconds=60.0)
 
     assert len(found.winner.records) >= 3
     assert (found.winner.average, tried) == (None, [])
@@ -541,9 +563,9 @@ def test_a_table_without_shifts_is_searched_among_dense_networks(look, tmp_path)
     lines = [",".join(map(str, [*row, "ab"[int(row[0] > 0)]])) for row in rows]
     path.write_text("\n".join(["w,x,y,z,kind", *lines]) + "\n")
 
-    found = look(source=DataSource(path=path, label="kind"), sets=None, seconds=60.0).answer
+    found = look(source=DataSource(path=path, label="kind"), sets=None, seconds=60.0)
 
-    assert found.asked.sets == ("test",)
+    assert found.spec.sets == ("test",)
     assert {point.knobs["model"] for point in found.points} == {"dense"}
     assert {point.knobs.get("augment", "none") for point in found.points} == {"none"}
     assert len(found.winner.records) >= 2
@@ -554,11 +576,11 @@ def test_a_table_without_shifts_is_searched_among_dense_networks(look, tmp_path)
 def test_other_shifted_sets_count_as_moved_and_rotated_ones_do(look, fake_data):
     source = DataSource(path=fake_data, moved=None, rotated=None, noisy=0.1, scaled=0.2, faded=0.5)
 
-    every = look(source=source, sets=None, seconds=60.0).answer
-    some = look(source=source, sets=("noisy", "test"), seconds=60.0).answer
+    every = look(source=source, sets=None, seconds=60.0)
+    some = look(source=source, sets=("noisy", "test"), seconds=60.0)
 
-    assert every.asked.sets == ("test", "scaled", "noisy", "faded")
-    assert some.asked.sets == ("test", "noisy")
+    assert every.spec.sets == ("test", "scaled", "noisy", "faded")
+    assert some.spec.sets == ("test", "noisy")
     assert some.winner.score.values == pytest.approx(
         [np.mean([r.accuracy["test"], r.accuracy["noisy"]]) for r in some.winner.records]
     )
@@ -569,7 +591,7 @@ def test_other_shifted_sets_count_as_moved_and_rotated_ones_do(look, fake_data):
 def test_where_each_seed_has_its_own_split_the_finalists_have_it_too(look, fake_data):
     source = DataSource(path=fake_data, moved=0.0, rotated=0.0, split="seed")
 
-    found = look(source=source, seconds=60.0).answer
+    found = look(source=source, seconds=60.0)
 
     dataset = load_dataset(source)
     expected = [dataset.split_for(record.seed).fingerprint for record in found.winner.records]
@@ -578,8 +600,8 @@ def test_where_each_seed_has_its_own_split_the_finalists_have_it_too(look, fake_
 
 
 def test_more_time_goes_on_with_the_same_search(look):
-    first = look(seconds=150.0).answer
-    second = look(seconds=300.0).answer
+    first = look(seconds=150.0)
+    second = look(seconds=300.0)
 
     assert second.candidates > first.candidates
     # Those for the whole budget are means over more seeds by then.
@@ -588,14 +610,14 @@ def test_more_time_goes_on_with_the_same_search(look):
 
 
 def test_the_least_time_still_gives_a_winner(look):
-    found = look(10.0, 40.0).answer
+    found = look(10.0, 40.0)
 
     assert found.winner.origin == "start"
     assert len(found.winner.records) >= 2
 
 
 def test_a_fixed_knob_is_the_same_in_every_candidate(look):
-    found = look(fixed={"batch_size": 32, "optimizer": "sgd"}).answer
+    found = look(fixed={"batch_size": 32, "optimizer": "sgd"})
 
     assert {point.knobs["batch_size"] for point in found.points} == {32}
     assert {point.knobs["optimizer"] for point in found.points} == {"sgd"}
@@ -613,7 +635,7 @@ def test_a_fixed_knob_is_the_same_in_every_candidate(look):
 def test_under_fixed_knobs_a_search_starts_from_the_shipped_recipes(look, engine, fixed):
     engine.multiplications_per_second = 1e9
 
-    found = look(fixed=fixed, recipes=None, seconds=40.0).answer
+    found = look(fixed=fixed, recipes=None, seconds=40.0)
 
     assert found.unfit == ()
     assert found.winner.origin.startswith("digits-")
@@ -629,10 +651,10 @@ def test_recipes_that_no_network_comes_of_are_named(look, tmp_path):
     source = DataSource(path=path, label="kind")
 
     for _ in range(2):  # a finished search tells it again
-        found = look(source=source, sets=None, seconds=60.0, recipes=[START, images]).answer
+        found = look(source=source, sets=None, seconds=60.0, recipes=[START, images])
 
         assert found.unfit == ("images",)
-        assert as_json(found)["unfit_recipes"] == ["images"]
+        assert found.as_json()["unfit_recipes"] == ["images"]
 
 
 HEAVY = {"model": "conv", "filters": 128, "kernel_size": 7, "padding": "same"}
@@ -651,13 +673,13 @@ def test_a_network_that_is_far_too_slow_is_timed_for_steps_of_few_images_and_no_
 def slow(engine, monkeypatch):
     """The engine is one that this machine's matrix products bound, and they are slow."""
     engine.name = "native"
-    monkeypatch.setattr("siffra.search.pace.multiplications_per_second", lambda threads: 1e7)
+    monkeypatch.setattr("siffra.search.throughput.multiplications_per_second", lambda threads: 1e7)
 
 
 def test_what_matrix_products_alone_would_be_too_slow_for_is_not_even_tried(look, engine, slow):
     heavy = {**HEAVY, "filters": 512, "batch_size": 512}
 
-    found = look(seconds=40.0, recipes=[Recipe("heavy", "", heavy, 10.0, None), START]).answer
+    found = look(seconds=40.0, recipes=[Recipe("heavy", "", heavy, 10.0, None), START])
 
     assert found.winner.origin == "start"
     assert not [who for who, _, _ in engine.trained if "(512," in who]
@@ -688,7 +710,7 @@ def test_a_network_that_cannot_be_scored_in_the_time_is_one_clear_line(look, eng
     assert told.endswith("or more; give a longer --time, or fix fewer knobs.")
     assert "\n" not in told
     (least,) = re.findall(r"which takes (\d+)s", told)
-    assert look(seconds=float(least) + 2, fixed=fixed).answer.winner.origin == "start"
+    assert look(seconds=float(least) + 2, fixed=fixed).winner.origin == "start"
 
 
 @pytest.mark.parametrize("seconds", [60.0, 120.0])
@@ -701,7 +723,7 @@ def test_where_the_short_round_finds_all_too_slow_there_is_a_winner_all_the_same
     engine.multiplications_per_second = network.multiplications * 64 * 26 / (0.97 * 10)
     engine.slowness = lambda took, seed: 2.0 if took > 4 or seed >= FIRST_SEED else 1.0
 
-    found = look(seconds=seconds, recipes=[replace(START, knobs=knobs)]).answer
+    found = look(seconds=seconds, recipes=[replace(START, knobs=knobs)])
 
     assert found.winner.origin == "start"
     assert found.winner.seconds.mean <= 10.0
@@ -720,7 +742,7 @@ ALL_FIXED = {
 def test_where_all_that_there_is_has_been_tried_the_best_of_it_wins(look, clock, free):
     fixed = {name: value for name, value in ALL_FIXED.items() if name not in free}
 
-    found = look(fixed=fixed).answer
+    found = look(fixed=fixed)
 
     assert found.candidates == 1 + len(free)
     assert found.is_exhausted
@@ -734,7 +756,7 @@ def test_where_all_that_there_is_has_been_tried_the_best_of_it_wins(look, clock,
 def test_a_fixed_optimizer_has_learning_rates_of_its_own(look, fixed, learning_rate):
     start = replace(START, knobs={"optimizer": "muon", "learning_rate": 0.14, "momentum": 0.5})
 
-    found = look(fixed=fixed, seconds=120.0, recipes=[start]).answer
+    found = look(fixed=fixed, seconds=120.0, recipes=[start])
 
     home = next(point for point in found.points if point.candidate == 0)
     assert home.origin == "start"
@@ -750,7 +772,7 @@ def test_a_fixed_optimizer_has_learning_rates_of_its_own(look, fixed, learning_r
     ],
 )
 def test_a_shipped_recipe_is_home_under_fixed_knobs_too(look, fixed):
-    found = look(fixed=fixed, seconds=60.0, recipes=[find_recipe("digits-5s")]).answer
+    found = look(fixed=fixed, seconds=60.0, recipes=[find_recipe("digits-5s")])
 
     home = next(point for point in found.points if point.candidate == 0)
     assert home.origin == "digits-5s"
@@ -769,7 +791,7 @@ def test_a_recipe_for_images_with_even_sides_starts_on_odd_ones_too(look, engine
     source = DataSource(path=path, moved=0.0, rotated=0.0)
     found = look(
         seconds=45.0, source=source, recipes=[Recipe("even", "even.toml", knobs, 10.0, None)]
-    ).answer
+    )
 
     home = next(point for point in found.points if point.candidate == 0)
     assert home.origin == "even"
@@ -791,7 +813,7 @@ def busy(engine):
 
 @pytest.mark.parametrize("bad_timings", [1, 2])
 def test_a_bad_timing_costs_no_recipe_its_place(look, busy, bad_timings):
-    found = look(on_event=busy(bad_timings)).answer
+    found = look(on_event=busy(bad_timings))
 
     home = next(point for point in found.points if point.candidate == 0 and point.is_whole)
     assert home.origin == "start"
@@ -802,7 +824,7 @@ def test_a_bad_timing_costs_no_recipe_its_place(look, busy, bad_timings):
 def test_a_recipe_that_is_beside_others_is_timed_again_when_the_race_has_gone_on(look, busy):
     other = Recipe("other", "", {"neurons": 64, "learning_rate": 0.3}, 10.0, None)
 
-    found = look(on_event=busy(3), recipes=[START, other]).answer  # both, and START again
+    found = look(on_event=busy(3), recipes=[START, other])  # both, and START again
 
     assert {"start", "other"} <= {point.origin for point in found.points}
     assert found.slow == ()
@@ -811,8 +833,8 @@ def test_a_recipe_that_is_beside_others_is_timed_again_when_the_race_has_gone_on
 def test_a_recipe_that_all_timings_fail_is_named_and_timed_again_when_the_search_goes_on(
     look, busy
 ):
-    found = look(on_event=busy(3)).answer
-    again = look(seconds=600.0).answer
+    found = look(on_event=busy(3))
+    again = look(seconds=600.0)
 
     assert found.slow == ("start",)
     assert "start" not in {point.origin for point in found.points}
@@ -824,7 +846,7 @@ def test_recipes_without_time_are_named_but_for_those_that_are_the_same_as_anoth
     same = Recipe("same", "", START.knobs, 20.0, None)
     other = Recipe("other", "", {"neurons": 64}, 30.0, None)
 
-    found = look(seconds=45.0, recipes=[START, same, other]).answer
+    found = look(seconds=45.0, recipes=[START, same, other])
 
     assert (found.slow, found.untried) == ((), ("other",))
 
@@ -832,7 +854,7 @@ def test_recipes_without_time_are_named_but_for_those_that_are_the_same_as_anoth
 def test_a_recipe_that_is_too_slow_is_named_and_timed_three_times_at_most(look, engine):
     slow = Recipe("slow", "", {"neurons": [1024] * 4, "batch_size": 512}, 20.0, None)
 
-    found = look(recipes=[START, slow]).answer
+    found = look(recipes=[START, slow])
 
     assert (found.slow, found.untried) == (("slow",), ())
     wide = [who for who, _, _ in engine.trained if "1024" in who]
@@ -842,7 +864,7 @@ def test_a_recipe_that_is_too_slow_is_named_and_timed_three_times_at_most(look, 
 def test_a_recipe_of_another_budget_starts_too_and_the_nearest_is_home(look):
     far = Recipe("far", "far.toml", {"neurons": 16, "learning_rate": 0.3}, 1000.0, None)
 
-    found = look(recipes=[far, START]).answer
+    found = look(recipes=[far, START])
 
     origins = {point.candidate: point.origin for point in found.points}
     assert [origins[0], origins[1]] == ["start", "far"]
@@ -903,7 +925,7 @@ def test_the_same_search_is_made_once_at_a_time(look):
 
 
 def test_the_winners_setting_trains_for_the_steps_it_was_chosen_with(look):
-    found = look().answer
+    found = look()
 
     own = [point for point in found.points if point.candidate == found.winner.candidate]
     (chosen,) = (point.steps for point in own if point.is_whole)

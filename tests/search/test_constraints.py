@@ -6,7 +6,7 @@ from siffra.config import DenseModel, Setting
 from siffra.config.recipes import find_recipe, shipped_names
 from siffra.engine.network import build_network
 from siffra.errors import ConfigError
-from siffra.search.laying import laid
+from siffra.search.constraints import under_fixed
 
 CONV = {"model": "conv"}
 FIXED = [
@@ -62,7 +62,7 @@ FIXED = [
 
 
 def first(name: str, fixed, side: int = 28) -> Setting | None:
-    for knobs in laid(find_recipe(name).knobs, fixed):
+    for knobs in under_fixed(find_recipe(name).knobs, fixed):
         try:
             setting = Setting.from_knobs(knobs)
             build_network(setting.model, (side, side, 1), 10)
@@ -116,7 +116,9 @@ def test_lists_are_cut_or_go_on_and_the_last_window_makes_way_for_the_whole_map(
     recipe = {**CONV, "filters": [8, 16, 32], "strides": [1, 2, 1], "pool_size": [1, 2, 1],
               "kernel_size": 3, "padding": "same", "global_pooling": "max"}  # fmt: skip
 
-    shorter, longer = (next(laid(recipe, {**CONV, "conv_layers": count})) for count in (2, 5))
+    shorter, longer = (
+        next(under_fixed(recipe, {**CONV, "conv_layers": count})) for count in (2, 5)
+    )
 
     assert (shorter["filters"], shorter["strides"]) == ([8, 16], [1, 2])
     assert shorter["pool_size"] == [1, 1]
@@ -127,13 +129,13 @@ def test_lists_are_cut_or_go_on_and_the_last_window_makes_way_for_the_whole_map(
 def test_without_anything_fixed_a_recipe_comes_first_as_it_is():
     recipe = find_recipe("digits-5s").knobs
 
-    assert Setting.from_knobs(next(laid(recipe, {}))) == Setting.from_knobs(recipe)
+    assert Setting.from_knobs(next(under_fixed(recipe, {}))) == Setting.from_knobs(recipe)
 
 
 def test_a_convolutional_recipe_without_dense_layers_makes_a_dense_network_all_the_same():
     recipe = {**CONV, "layers": 0, "learning_rate": 0.3, "filters": 8}
 
-    setting = Setting.from_knobs(next(laid(recipe, {"model": "dense"})))
+    setting = Setting.from_knobs(next(under_fixed(recipe, {"model": "dense"})))
 
     assert isinstance(setting.model, DenseModel)
     assert len(setting.model.neurons) == 1

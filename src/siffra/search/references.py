@@ -1,0 +1,102 @@
+"""The study's experiments beside a search: as they were run here, or as the study reports them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from siffra.config import Setting
+from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource
+from siffra.engine.base import Engine
+from siffra.lab.plan.format import EXPERIMENTS
+from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.plan import Experiment, Text
+from siffra.lab.plan.planning import plan_lab
+from siffra.lab.stats.estimates import Summary, summarise
+from siffra.lab.stats.levels import accuracies_of, sets_of
+from siffra.system.cpu import name_among
+from siffra.training.run import Record, this_machine
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One of the study's experiments, on the same axes.
+
+    As siffra ran it; or, where `is_reported`, as the study tells of it: a single run, timed on a
+    machine of its own.
+    """
+
+    name: Text
+    epochs: float
+    accuracy: Mapping[str, Summary]
+    seconds: Summary
+    is_reported: bool = False
+
+
+def study_references(
+    records: Sequence[Record], dataset: Dataset, source: DataSource | None, engine: Engine
+) -> list[Reference]:
+    """The study's experiments, if this is its data: the runs of each in `records`.
+
+    Only whole runs by the same clock count: of as many epochs as the study's, of this engine, on
+    this machine, one at a time. Where there are none, what the study reports takes their place.
+    """
+    lab = read_lab()
+    if source != lab.data:
+        return []
+    plan = plan_lab(lab, dataset, preset="full", only=[EXPERIMENTS])
+    return [
+        _made(experiment, records, dataset, engine) or _reported(experiment)
+        for experiment in plan.experiments
+        if experiment.reported
+    ]
+
+
+def _made(
+    experiment: Experiment, records: Sequence[Record], dataset: Dataset, engine: Engine
+) -> Reference | None:
+    like = [
+        record
+        for record in records
+        if _is_like(record, experiment.setting, dataset) and has_clock(record, engine)
+    ]
+    if not like:
+        return None
+    # By seed: some were made again, when they came to be scored in another way.
+    runs = list({record.seed: record for record in like}.values())
+    return Reference(
+        name=experiment.name,
+        epochs=experiment.setting.training.epochs,
+        accuracy=accuracies_of(runs, sets_of(runs)),
+        seconds=summarise([run.seconds for run in runs], "ratio"),
+    )
+
+
+def _reported(experiment: Experiment) -> Reference:
+    figures = dict(experiment.reported)
+    return Reference(
+        name=experiment.name,
+        seconds=summarise([figures.pop("seconds")], "ratio"),
+        epochs=experiment.setting.training.epochs,
+        accuracy={name: summarise([value]) for name, value in figures.items()},
+        is_reported=True,
+    )
+
+
+def _is_like(record: Record, setting: Setting, dataset: Dataset) -> bool:
+    return (
+        record.fingerprint == dataset.fingerprint
+        and record.model == setting.model
+        and record.training == setting.training
+    )
+
+
+def has_clock(record: Record, engine: Engine) -> bool:
+    """Whether a run was made as a search with `engine` makes its own, so that times compare.
+
+    By this engine, on this machine, with as many threads, one at a time.
+    """
+    there, here = record.machine, this_machine(engine.threads)
+    cpu = name_among(here.cpu, (there.cpu,))
+    return (record.engine, record.engine_version) == (engine.name, engine.version) and (
+        (there.cpu, there.cores, there.threads, there.jobs) == (cpu, here.cores, here.threads, 1)
+    )
