@@ -1,7 +1,12 @@
-"""Imports point one way: a module imports only from its own floor and the floors below it."""
+"""Imports point one way: a module imports only from its own floor and the floors below it.
+
+So do the modules of the page, which are JavaScript.
+"""
 
 import ast
 import graphlib
+import posixpath
+import re
 from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
@@ -34,6 +39,24 @@ FLOORS = (
     "cli",
     "__main__",
 )
+
+PAGE = PACKAGE / "web" / "static" / "modules"
+PAGE_FLOORS = (
+    "dom",
+    "words",
+    "theme",
+    "colours",
+    "route",
+    "server",
+    "jobs",
+    "charts",
+    "playground",
+    "results",
+    "ask",
+    "top",
+    "main",
+)
+_IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']""")
 
 
 def modules() -> dict[str, Path]:
@@ -119,3 +142,60 @@ def test_an_upward_import_would_be_seen(tmp_path):
     assert floor("cli.app") == FLOORS.index("cli")
     assert floor("lab.plan.plan") == FLOORS.index("lab.plan")
     assert floor("lab.answers") == FLOORS.index("lab")
+
+
+def page_modules() -> dict[str, Path]:
+    """Every JavaScript module by its path below `modules`, without the suffix."""
+    return {path.relative_to(PAGE).with_suffix("").as_posix(): path for path in PAGE.rglob("*.js")}
+
+
+def page_imports(module: str, text: str) -> set[str]:
+    """The modules that `module` imports, by the names in `page_modules`."""
+    folder = posixpath.dirname(module)
+    paths = [posixpath.normpath(posixpath.join(folder, name)) for name in _IMPORT.findall(text)]
+    return {path.removesuffix(".js") for path in paths if not path.startswith("..")}
+
+
+def page_floor(module: str) -> int:
+    return PAGE_FLOORS.index(module.partition("/")[0])
+
+
+@pytest.mark.parametrize("module", sorted(page_modules()))
+def test_imports_of_the_page_point_down(module):
+    for name in page_imports(module, page_modules()[module].read_text("utf-8")):
+        assert name in page_modules(), f"{module}.js imports {name}.js, which is not there"
+        assert page_floor(name) <= page_floor(module), f"{module}.js must not import {name}.js"
+
+
+def test_no_module_of_the_page_imports_itself_by_way_of_others():
+    texts = {module: path.read_text("utf-8") for module, path in page_modules().items()}
+    graph = {module: page_imports(module, text) for module, text in texts.items()}
+    assert sum(map(len, graph.values())) > len(graph)  # imports are seen
+
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError with the modules in the cycle
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'import { t } from "../jobs.js";',
+        'import {\n  t,\n  has,\n} from "../jobs.js";',
+        'export { t } from "../jobs.js";',
+        'import "../jobs.js";',
+        'const late = await import("../jobs.js");',
+    ],
+)
+def test_an_import_of_the_page_would_be_seen(line):
+    assert page_imports("results/run", line) == {"jobs"}
+    assert page_floor("results/run") > page_floor("jobs")
+
+
+def test_a_cycle_of_the_page_would_be_seen():
+    planted = {
+        "results/run": 'import { column } from "./runs.js";',
+        "results/runs": 'import { run } from "./run.js";',
+    }
+    graph = {module: page_imports(module, text) for module, text in planted.items()}
+
+    with pytest.raises(graphlib.CycleError):
+        graphlib.TopologicalSorter(graph).prepare()

@@ -8,7 +8,7 @@ import time
 import pytest
 from raw_http import running, start
 
-from siffra.web.auth import Entrance, is_local, names_of
+from siffra.web.auth import Auth, is_local, names_of
 
 
 def test_it_prints_an_address_and_serves_there(tmp_path):
@@ -22,7 +22,7 @@ def test_a_wider_address_is_warned_of_and_still_needs_the_host_and_the_cookie(tm
     ui = start([sys.executable, "-m", "siffra"], tmp_path / "runs.sqlite", tmp_path, "0.0.0.0")
     try:
         assert ui.log.read_text().startswith("warning: 0.0.0.0 can be reached from other machines.")
-        assert ui.ask("/api/bench").status == 403
+        assert ui.ask("/api/jobs").status == 403
         assert ui.ask("/", Host=f"evil.example:{ui.port}").status == 403
     finally:
         ui.kill()
@@ -46,7 +46,7 @@ def test_it_knows_which_addresses_are_this_machine_s_alone(host, local):
     ],
 )
 def test_it_goes_by_exactly_these_names(host, port, hosts):
-    assert Entrance(names_of(host), port).hosts == hosts
+    assert Auth(names_of(host), port).hosts == hosts
 
 
 def test_bound_to_all_addresses_it_goes_by_the_machine_s_own_names():
@@ -68,7 +68,7 @@ def test_a_port_that_is_taken_is_told(tmp_path):
 
 
 def test_answers_on_one_connection_do_not_wait_for_each_other(tmp_path):
-    request = "GET /api/bench HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\n\r\n"
+    request = "GET /api/jobs HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\n\r\n"
     with (
         running(tmp_path / "runs.sqlite", tmp_path) as ui,
         socket.create_connection(("127.0.0.1", ui.port)) as connection,

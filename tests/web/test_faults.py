@@ -20,9 +20,9 @@ from siffra.errors import StoreError
 from siffra.store.errors import explained
 from siffra.system.atomic_write import write_whole
 from siffra.web.datasets import Loader
-from siffra.web.errors import Refusal, code_of_error
+from siffra.web.errors import ApiError, code_of_error
 from siffra.web.models import SHIPPED
-from siffra.web.paths import Places
+from siffra.web.paths import Paths
 from siffra.web.uploads import DATA_SETS, ArraysFile, keep_data
 
 QUICK = {"vary": {"learning_rate": [0.01, 0.5]}, "fixed": {"epochs": 1, "neurons": 4}, "seeds": 2}
@@ -80,7 +80,7 @@ CHANGES = [
 class TestOneBadFile:
     def test_among_kept_labs_is_left_out_and_told_once(self, ui):
         lab = asked(ui)
-        ui.ask(f"/api/labs/{lab}/stop", {})
+        ui.ask(f"/api/labs/{lab}/cancel", {})
         folder = beside(ui, "labs")
         whole = (folder / f"{lab}.json").read_text()
         spoilt = [f"{number:016x}" for number in range(len(CHANGES))]
@@ -163,13 +163,13 @@ def test_an_upload_that_cannot_be_read_leaves_nothing_behind(ui, header):
 
 
 def test_uploads_are_counted_by_what_lies_on_the_disk(tmp_path):
-    places = Places(tmp_path / "runs.sqlite")
-    places.data_sets.mkdir(parents=True)
+    paths = Paths(tmp_path / "runs.sqlite")
+    paths.data_sets.mkdir(parents=True)
     for number in range(DATA_SETS):  # as servers that were killed have left them
-        places.data(f"data-{number:012x}").write_bytes(b"")
+        paths.data(f"data-{number:012x}").write_bytes(b"")
 
-    with pytest.raises(Refusal) as refused:
-        keep_data(ArraysFile(name="x", npz=npz_with_header(b"x")), places, Loader())
+    with pytest.raises(ApiError) as refused:
+        keep_data(ArraysFile(name="x", npz=npz_with_header(b"x")), paths, Loader())
 
     assert refused.value.code == "queue_full"
 
@@ -191,7 +191,7 @@ def test_a_worker_that_is_killed_is_told_and_the_rest_goes_on(own):
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX'")
 def test_what_the_page_keeps_is_its_owner_s_alone(ui):
     lab = asked(ui)
-    ui.ask(f"/api/labs/{lab}/stop", {})
+    ui.ask(f"/api/labs/{lab}/cancel", {})
     for kind in ("ui", "labs"):
         assert beside(ui, kind).stat().st_mode & 0o777 == 0o700
     assert ui.log.with_name("runs.sqlite").stat().st_mode & 0o077 == 0

@@ -24,7 +24,7 @@ READS = (
     "/static/none.css",
     "/api/words",
     "/api/knobs",
-    "/api/bench",
+    "/api/jobs",
     "/api/events",
     "/api/labs",
     f"/api/labs/{LAB}",
@@ -42,7 +42,7 @@ WRITES = (
     "/api/ask",
     "/api/estimate",
     "/api/study",
-    "/api/bench/pause",
+    "/api/jobs/pause",
     f"/api/labs/{LAB}/start",
     f"/api/labs/{LAB}/forget",
     f"/api/runs/{KEY}/model",
@@ -79,19 +79,19 @@ class TestHost:
 
     @pytest.mark.parametrize("host", FOREIGN)
     def test_only_our_own_names_with_our_port_are_let_through(self, ui, host):
-        assert refused(get(ui, "/api/bench", f"Host: {host.format(port=ui.port)}"))
+        assert refused(get(ui, "/api/jobs", f"Host: {host.format(port=ui.port)}"))
 
     def test_two_hosts_are_refused_even_if_both_are_ours(self, ui):
-        assert refused(get(ui, "/api/bench", f"Host: {ui.host}", f"Host: {ui.host}"))
+        assert refused(get(ui, "/api/jobs", f"Host: {ui.host}", f"Host: {ui.host}"))
 
     def test_an_address_in_the_request_line_does_not_stand_in_for_the_host(self, ui):
         for there in (ui.host, "evil.example"):
             for host in (ui.host, "evil.example"):
-                assert refused(get(ui, f"http://{there}/api/bench", f"Host: {host}"), 400)
+                assert refused(get(ui, f"http://{there}/api/jobs", f"Host: {host}"), 400)
 
     @pytest.mark.parametrize("version", ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9"])
     def test_another_version_of_http_is_refused(self, ui, version):
-        request = f"GET /api/bench {version}\r\nHost: {ui.host}\r\nCookie: {ui.cookie}\r\n\r\n"
+        request = f"GET /api/jobs {version}\r\nHost: {ui.host}\r\nCookie: {ui.cookie}\r\n\r\n"
         assert refused(exchange(ui.port, request.encode()), 400)
 
     @pytest.mark.parametrize("path", WRITES)
@@ -99,12 +99,12 @@ class TestHost:
         assert refused(ui.ask(path, {}, Host="evil.example"))
 
     def test_an_old_request_without_a_host_is_refused(self, ui):
-        request = f"GET /api/bench HTTP/1.0\r\nCookie: {ui.cookie}\r\n\r\n"
+        request = f"GET /api/jobs HTTP/1.0\r\nCookie: {ui.cookie}\r\n\r\n"
         assert refused(exchange(ui.port, request.encode()))
 
     @pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST:{port}"])
     def test_our_names_are_let_through(self, ui, host):
-        assert get(ui, "/api/bench", f"Host: {host.format(port=ui.port)}").status == 200
+        assert get(ui, "/api/jobs", f"Host: {host.format(port=ui.port)}").status == 200
 
 
 class TestCookie:
@@ -122,17 +122,17 @@ class TestCookie:
     def test_a_wrong_one_is_none(self, ui, cookie):
         name = ui.cookie.partition("=")[0]
         wrong = cookie.format(name=name, half=ui.cookie[:-1], whole=ui.cookie)
-        assert refused(ui.ask("/api/bench", Cookie=wrong))
+        assert refused(ui.ask("/api/jobs", Cookie=wrong))
 
     @pytest.mark.parametrize("others", ['prefs={"a": [1, 2]}', "x", "a b=c d", "siffra-1=x", "é=é"])
     def test_cookies_of_other_servers_do_not_hide_ours(self, ui, others):
         for cookie in (f"{others}; {ui.cookie}", f"{ui.cookie}; {others}"):
-            assert ui.ask("/api/bench", Cookie=cookie).status == 200
+            assert ui.ask("/api/jobs", Cookie=cookie).status == 200
 
     def test_the_token_works_once_and_only_at_the_door(self, tmp_path):
         ui = start([sys.executable, "-m", "siffra"], tmp_path / "runs.sqlite", tmp_path)
         try:
-            with_token = [f"/api/bench?token={ui.token}", f"/static/index.html?token={ui.token}"]
+            with_token = [f"/api/jobs?token={ui.token}", f"/static/index.html?token={ui.token}"]
             for path in with_token:
                 assert refused(ui.ask(path, Cookie=None))
 
@@ -215,10 +215,10 @@ class TestOrigin:
     )  # fmt: skip
     def test_nearly_ours_is_not_ours(self, ui, origin):
         forged = origin.format(host=ui.host, port=ui.port)
-        assert refused(ui.ask("/api/bench/pause", {}, Origin=forged))
+        assert refused(ui.ask("/api/jobs/pause", {}, Origin=forged))
 
     def test_two_origins_are_refused(self, ui):
-        assert refused(ui.ask("/api/bench/pause", {}, origin=f"http://{ui.host}"))
+        assert refused(ui.ask("/api/jobs/pause", {}, origin=f"http://{ui.host}"))
 
     @pytest.mark.parametrize("path", READS)
     def test_reads_from_another_origin_are_refused_and_get_no_cors_header(self, ui, path):
@@ -246,18 +246,18 @@ class TestWhatIsSent:
          "application/json, text/plain"],
     )  # fmt: skip
     def test_a_body_that_a_form_could_send_is_refused(self, ui, kind):
-        assert refused(ui.ask("/api/bench/pause", {}, Content_Type=kind), 415)
-        assert ui.ask("/api/bench").json["paused"] is False
+        assert refused(ui.ask("/api/jobs/pause", {}, Content_Type=kind), 415)
+        assert ui.ask("/api/jobs").json["paused"] is False
 
     def test_a_compressed_body_is_refused(self, ui):
-        assert refused(ui.ask("/api/bench/pause", {}, Content_Encoding="gzip"), 415)
+        assert refused(ui.ask("/api/jobs/pause", {}, Content_Encoding="gzip"), 415)
 
     @pytest.mark.parametrize(
         "body", [b"", b"{", b"[]", b"null", b'"x"', b"{}{}", b"\xff", b'{"x":1}', b"NaN"]
     )
     def test_what_is_not_the_json_object_that_is_wanted_does_nothing(self, ui, body):
-        assert refused(ui.ask("/api/bench/pause", raw=body), 400)
-        assert ui.ask("/api/bench").json["paused"] is False
+        assert refused(ui.ask("/api/jobs/pause", raw=body), 400)
+        assert ui.ask("/api/jobs").json["paused"] is False
 
     @pytest.mark.parametrize(
         "body",
@@ -269,8 +269,8 @@ class TestWhatIsSent:
 
     @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be", "utf-8-sig"])
     def test_json_in_another_encoding_than_utf_8_is_refused(self, ui, encoding):
-        assert refused(ui.ask("/api/bench/pause", raw="{}".encode(encoding)), 415)
-        assert ui.ask("/api/bench").json["paused"] is False
+        assert refused(ui.ask("/api/jobs/pause", raw="{}".encode(encoding)), 415)
+        assert ui.ask("/api/jobs").json["paused"] is False
 
     def test_a_body_too_large_is_refused_before_it_is_read(self, ui):
         answer = ui.ask("/api/ask", raw=b"{}", Content_Length=str(BODY + 1))
@@ -296,7 +296,7 @@ class TestWhatIsSent:
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
     def test_each_path_has_one_of_them(self, ui):
-        assert refused(ui.ask("/api/bench", {}), 405)
+        assert refused(ui.ask("/api/jobs", {}), 405)
         assert refused(ui.ask("/api/ask"), 405)
         assert refused(ui.ask("/", {}), 405)
 
@@ -408,10 +408,10 @@ class TestCaps:
     def test_a_question_too_large_or_none_at_all_starts_nothing(self, ui, changes, status):
         ask = {"vary": {"learning_rate": [0.1, 0.5]}} | changes
         assert ui.ask("/api/ask", ask).status == status
-        assert ui.ask("/api/bench").json["queue"] == []
+        assert ui.ask("/api/jobs").json["queue"] == []
 
     def test_the_queue_has_an_end(self, ui):
-        assert ui.ask("/api/bench/pause", {}).status == 200
+        assert ui.ask("/api/jobs/pause", {}).status == 200
         try:
             asked = [
                 ui.ask("/api/ask", {"vary": {"learning_rate": [0.1, 0.2 + n]}}) for n in range(21)
@@ -420,8 +420,8 @@ class TestCaps:
             assert asked[-1].json == {"error": "queue_full"}
         finally:
             for lab in ui.ask("/api/labs").json["labs"]:
-                ui.ask(f"/api/labs/{lab['id']}/stop", {})
-            ui.ask("/api/bench/resume", {})
+                ui.ask(f"/api/labs/{lab['id']}/cancel", {})
+            ui.ask("/api/jobs/resume", {})
 
     @pytest.mark.parametrize(
         "where", ["1", "test>", "os.system('x')", "test>__import__", "x" * 200, "key%00=1"]
@@ -525,7 +525,7 @@ def test_what_anybody_may_send_writes_nothing_in_the_terminal(ui):
         exchange(ui.port, request)
     upgrade = "Connection: Upgrade\r\nUpgrade: websocket"
     exchange(ui.port, f"GET / HTTP/1.1\r\nHost: {ui.host}\r\n{upgrade}\r\n\r\n".encode())
-    ui.ask("/api/bench", Cookie=None)
+    ui.ask("/api/jobs", Cookie=None)
     assert ui.log.read_text() == before
 
 
@@ -534,7 +534,7 @@ def test_connections_that_say_nothing_shut_nobody_out(ui):
     try:
         for connection in silent[::2]:
             connection.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
-        assert ui.ask("/api/bench").status == 200
+        assert ui.ask("/api/jobs").status == 200
     finally:
         for connection in silent:
             connection.close()

@@ -37,7 +37,7 @@ def wait_for_state(ui: Ui, lab: str, *states: str) -> Any:
 
 def epochs_of(ui: Ui) -> tuple[Any, Any]:
     """Which run is at work, and how far it has come."""
-    running = ui.ask("/api/bench").json["running"]
+    running = ui.ask("/api/jobs").json["running"]
     run = running and running["run"]
     return (run["level"], run["seed"]), run["epoch"] if run else (None, 0)
 
@@ -59,9 +59,9 @@ def idle(ui):
     """The server with nothing to do, before and after."""
     yield ui
     for lab in ui.ask("/api/labs").json["labs"]:
-        ui.ask(f"/api/labs/{lab['id']}/stop", {})
-    ui.ask("/api/bench/resume", {})
-    wait(lambda: ui.ask("/api/bench").json["running"] is None)
+        ui.ask(f"/api/labs/{lab['id']}/cancel", {})
+    ui.ask("/api/jobs/resume", {})
+    wait(lambda: ui.ask("/api/jobs").json["running"] is None)
 
 
 def test_a_question_is_estimated_asked_and_answered(idle, tiny):
@@ -129,7 +129,7 @@ def test_its_curves_have_a_band_a_level_and_a_line_a_seed(idle, tiny):
 
 
 def test_a_lab_without_a_run_is_shown_as_well(idle, tiny):
-    idle.ask("/api/bench/pause", {})
+    idle.ask("/api/jobs/pause", {})
     name = idle.ask("/api/ask", SLOW | {"seeds": 3, "data": tiny}).json["id"]
 
     lab = idle.ask(f"/api/labs/{name}").json
@@ -142,7 +142,7 @@ def test_a_lab_without_a_run_is_shown_as_well(idle, tiny):
 
 def test_the_stream_tells_what_happens_from_a_look_at_the_whole_on(idle, tiny):
     events = idle.events()
-    assert next(events)[0] == "bench"
+    assert next(events)[0] == "queue"
     ask = QUICK | {"seeds": 3, "data": tiny}
     name = idle.ask("/api/ask", ask).json["id"]
 
@@ -166,16 +166,16 @@ def test_the_stream_tells_what_happens_from_a_look_at_the_whole_on(idle, tiny):
 def test_a_pause_holds_the_run_at_work_and_it_goes_on_where_it_was(idle, tiny):
     ui = idle
     ui.ask("/api/ask", SLOW | {"data": tiny})
-    wait(lambda: (ui.ask("/api/bench").json["running"] or {}).get("run"))
+    wait(lambda: (ui.ask("/api/jobs").json["running"] or {}).get("run"))
 
-    ui.ask("/api/bench/pause", {})
+    ui.ask("/api/jobs/pause", {})
     time.sleep(0.3)
     run, held = epochs_of(ui)
     time.sleep(0.3)
 
     assert epochs_of(ui) == (run, held)
     assert ui.ask("/api/labs").json["labs"][0]["state"] == "paused"
-    ui.ask("/api/bench/resume", {})
+    ui.ask("/api/jobs/resume", {})
     wait(lambda: epochs_of(ui) != (run, held))
     if epochs_of(ui)[0] == run:
         assert epochs_of(ui)[1] > held
@@ -185,12 +185,12 @@ def test_questions_wait_for_each_other_and_a_stopped_one_keeps_its_runs(idle, ti
     ui = idle
     first = ui.ask("/api/ask", SLOW | {"data": tiny}).json["id"]
     second = ui.ask("/api/ask", QUICK | {"seeds": 4, "data": tiny}).json["id"]
-    assert [task["id"] for task in ui.ask("/api/bench").json["queue"]] == [first, second]
+    assert [task["id"] for task in ui.ask("/api/jobs").json["queue"]] == [first, second]
     assert ui.ask(f"/api/labs/{second}").json["state"] == "queued"
     assert ui.ask(f"/api/labs/{second}/forget", {}).status == 409
     wait(lambda: ui.ask(f"/api/labs/{first}").json["have"] > 0)
 
-    stopped = ui.ask(f"/api/labs/{first}/stop", {})
+    stopped = ui.ask(f"/api/labs/{first}/cancel", {})
 
     assert stopped.json["state"] == "stopped"
     wait_for_state(ui, second, "done")
@@ -270,15 +270,15 @@ class TestWhenTheServerDies:
         wait(lambda: not workers_on(store))
 
         with running(store, tmp_path) as ui:
-            assert ui.ask("/api/bench").json["queue"][0]["id"] == name
+            assert ui.ask("/api/jobs").json["queue"][0]["id"] == name
             lab = wait_for_state(ui, name, "running")
             assert lab["have"] >= before
             wait(lambda: ui.ask(f"/api/labs/{name}").json["have"] > lab["have"])
 
-            ui.ask("/api/bench/pause", {})
+            ui.ask("/api/jobs/pause", {})
 
         with running(store, tmp_path) as ui:
-            bench = ui.ask("/api/bench").json
+            bench = ui.ask("/api/jobs").json
             assert bench["paused"] is True
             assert bench["queue"][0]["id"] == name
             assert ui.ask(f"/api/labs/{name}").json["state"] == "paused"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from siffra.config import KNOBS, Setting, choices
 from siffra.errors import ConfigError
 from siffra.web.limits import EPOCHS, fault, limits_of
-from siffra.web.messages import page_words
+from siffra.web.pages import page_words
 
 EN, SV = page_words("en"), page_words("sv")
 NUMBERS = [name for name, knob in KNOBS.items() if knob.type is not bool and not choices(name)]
@@ -132,4 +132,4 @@ def test_whatever_is_typed_gets_a_fault_or_none_and_never_comes_back(vary, fixed
     secret = {"vary": vary, "fixed": fixed, "seeds": seeds, "<script>": "<script>"}
     refusal = fault(secret, SV)
     assert refusal is None or refusal.about["knob"] in (*KNOBS, "seeds")
-    assert "<script>" not in json.dumps(refusal.told if refusal else {})
+    assert "<script>" not in json.dumps(refusal.body if refusal else {})

@@ -24,9 +24,9 @@ from siffra.report.text.messages import words_in
 from siffra.training.diagnostics import PIXELS
 from siffra.web import models as models_module
 from siffra.web.activations import first_response
-from siffra.web.errors import Refusal
+from siffra.web.errors import ApiError
 from siffra.web.models import SHIPPED, Models, shipped, shipped_examination
-from siffra.web.paths import Places
+from siffra.web.paths import Paths
 from siffra.web.playground import Picture, digit, predicted
 from siffra.web.uploads import PictureFile, digit_in
 
@@ -41,7 +41,7 @@ def dataset(digits):
 
 @pytest.fixture
 def models(tmp_path) -> Models:
-    return Models(Places(tmp_path / "runs.sqlite"), ReferenceEngine())
+    return Models(Paths(tmp_path / "runs.sqlite"), ReferenceEngine())
 
 
 def pixels_of(answer) -> np.ndarray:
@@ -109,7 +109,7 @@ def saved_as_run(models, **changed):
     with safe_open(SHIPPED / "dense.safetensors", framework="numpy") as file:
         header = json.loads(file.metadata()["siffra"]) | changed
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    path = models._places.model("0" * 64)
+    path = models._paths.model("0" * 64)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(weights, path, metadata={"siffra": json.dumps(header)})
     return f"run-{'0' * 64}"
@@ -147,13 +147,13 @@ def test_an_empty_picture_is_refused(shade):
     content = io.BytesIO()
     Image.new("L", (28, 28), shade).save(content, "PNG")
 
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         digit_in(PictureFile(picture=base64.b64encode(content.getvalue()).decode()))
 
 
 @pytest.mark.parametrize("pixels", ["", "AAAA", "?" * 1048, base64.b64encode(bytes(785)).decode()])
 def test_pixels_that_are_no_digit_are_refused(models, dataset, pixels):
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         predicted(Picture(models=["dense"], pixels=pixels), models, dataset)
 
 
@@ -170,9 +170,9 @@ def test_what_cannot_be_shown_is_not_asked(fields):
 
 def test_what_is_not_there_is_told(models, dataset):
     for picture in (Picture(models=["none"], digit=0), Picture(models=["dense"], digit=10**6)):
-        with pytest.raises(Refusal):
+        with pytest.raises(ApiError):
             predicted(picture, models, dataset)
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         digit(dataset, "none", 0)
 
 

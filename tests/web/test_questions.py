@@ -9,8 +9,8 @@ from siffra.config import KNOBS, choices
 from siffra.data.load import DataSource
 from siffra.lab.plan.planning import plan_vary
 from siffra.report.text.messages import LANGUAGES
-from siffra.web.errors import CODES, Refusal
-from siffra.web.messages import page_words
+from siffra.web.errors import CODES, ApiError
+from siffra.web.pages import page_words
 from siffra.web.questions import Ask, ask_of, defaults, knobs, plan_ask
 
 DATA = small_dataset()
@@ -62,7 +62,7 @@ def test_what_was_asked_can_be_read_from_the_plan():
     ],
 )
 def test_what_cannot_be_run_is_refused_with_the_reason(ask):
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         planned(**ask)
 
     assert refused.value.code == "impossible"

@@ -12,7 +12,7 @@ from made_runs import make_record
 from siffra.config import Setting
 from siffra.store.store import open_store
 from siffra.training.run import Record
-from siffra.web.errors import Refusal
+from siffra.web.errors import ApiError
 from siffra.web.runs import (
     COLUMNS,
     RunTable,
@@ -90,12 +90,12 @@ def test_an_accuracy_is_a_fraction_or_the_per_cent_of_the_table():
     "text", ["", "model", "=1", "nothing=1", "test>", "test>abc", "a b=1", "__class__=1"]
 )
 def test_anything_else_is_refused(text):
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         conditions([text])
 
 
 def test_there_are_so_many_conditions_at_most():
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         conditions(["seed>0"] * 11)
 
 
@@ -103,7 +103,7 @@ def test_there_are_so_many_conditions_at_most():
 def test_no_text_does_anything_but_pick_or_be_refused(text):
     try:
         picked = matching(ROWS, conditions([text]))
-    except Refusal:
+    except ApiError:
         return
     assert all(found in ROWS for found in picked)
 
@@ -126,7 +126,7 @@ def test_rows_are_sorted_and_those_without_a_value_come_last(column, order, foun
 def test_rows_are_sorted_by_columns_alone():
     for column in COLUMNS:
         ordered(ROWS, column, "asc")
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         ordered(ROWS, "__class__", "asc")
 
 

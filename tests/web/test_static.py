@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from siffra.report.text.messages import LANGUAGES
-from siffra.web.messages import page_words
+from siffra.web.pages import page_words
 
 STATIC = Path(str(files("siffra.web").joinpath("static")))
 MODULES = sorted(STATIC.glob("modules/**/*.js"))
@@ -114,6 +114,6 @@ def test_no_text_of_the_page_is_there_for_nothing():
     everything = "".join(path.read_text("utf-8") for path in MODULES)
     composed = {prefix + name for prefix, names in COMPOSED.items() for name in names}
     for key in page_words("en").texts:
-        if key.startswith("ui.") and not key.startswith(("ui.bench.", "ui.door.", "ui.limits.")):
+        if key.startswith("ui.") and not key.startswith(("ui.jobs.", "ui.door.", "ui.limits.")):
             plain = key.removesuffix(".one").removesuffix(".other")
             assert key in composed or f'"{plain}"' in everything, key

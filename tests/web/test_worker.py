@@ -1,12 +1,24 @@
-"""What the server orders is obeyed after each epoch, in the order in which it was given."""
+"""The server's commands are obeyed after each epoch, in the order in which they were sent."""
 
 import threading
 
 import pytest
 
-from siffra.web.protocol import Order, Task, Told
-from siffra.web.worker import Control, Stopped
+from siffra.config import Setting
+from siffra.lab.execute.events import Event, Progress
+from siffra.lab.plan.plan import PlannedRun
+from siffra.training.run import Epoch
+from siffra.web.protocol import Command, Message, Task
+from siffra.web.worker import Cancelled, Control
 
+RUN = PlannedRun(Setting.from_knobs({"neurons": [8, 4], "epochs": 0.5}), seed=3, examine=True)
+EPOCH = Event(
+    "epoch",
+    RUN,
+    2,
+    Epoch(seconds=0.1, loss=0.3, accuracy={"val": 0.5}),
+    progress=Progress(1, 9, 1.5),
+)
 TASK, OTHER = Task(kind="lab", id="a" * 16), Task(kind="model", id="b" * 64)
 
 
@@ -15,50 +27,50 @@ def control() -> Control:
     return Control()
 
 
-def test_without_orders_it_goes_on(control):
+def test_without_a_command_it_goes_on(control):
     control.obey(TASK)
 
 
-def test_a_stop_ends_its_task_alone(control):
-    control.take(Order(do="stop", task=TASK))
+def test_a_cancelled_task_ends_alone(control):
+    control.take(Command(do="cancel", task=TASK))
 
     control.obey(OTHER)
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         control.obey(TASK)
 
 
-def test_a_stop_that_came_too_late_does_not_end_the_task_when_it_is_begun_anew(control):
-    control.take(Order(do="stop", task=TASK))
-    control.take(Order(do="begin", task=TASK))
+def test_a_cancel_that_came_too_late_does_not_end_the_task_when_it_is_started_anew(control):
+    control.take(Command(do="cancel", task=TASK))
+    control.take(Command(do="start", task=TASK))
 
     control.obey(TASK)
 
 
 def test_a_pause_holds_until_it_is_over(control):
-    control.take(Order(do="pause"))
+    control.take(Command(do="pause"))
     held = threading.Thread(target=control.obey, args=(TASK,))
     held.start()
     held.join(0.1)
     assert held.is_alive()
 
-    control.take(Order(do="resume"))
+    control.take(Command(do="resume"))
 
     held.join(10)
     assert not held.is_alive()
 
 
-def test_what_is_held_can_be_stopped(control):
-    control.take(Order(do="pause"))
+def test_a_paused_task_can_be_cancelled(control):
+    control.take(Command(do="pause"))
     ended = []
 
     def work() -> None:
-        with pytest.raises(Stopped):
+        with pytest.raises(Cancelled):
             control.obey(TASK)
         ended.append(True)
 
     held = threading.Thread(target=work)
     held.start()
-    control.take(Order(do="stop", task=TASK))
+    control.take(Command(do="cancel", task=TASK))
     held.join(10)
 
     assert ended
@@ -66,8 +78,8 @@ def test_what_is_held_can_be_stopped(control):
 
 @pytest.mark.parametrize(
     "message",
-    [Order(do="begin", task=TASK), Told(event="ended", task=TASK, error="data_gone"),
-     Told(event="epoch", task=OTHER, run=3, epoch=2, done=1, total=9, seconds_left=1.5)],
+    [Command(do="start", task=TASK), Message(task=TASK, error="data_gone"),
+     Message(task=OTHER, event=EPOCH), Message(task=TASK, event=Event("waiting"))],
 )  # fmt: skip
 def test_a_message_is_a_line_and_comes_back_as_it_was(message):
     line = message.line()

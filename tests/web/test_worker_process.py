@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from siffra.web import worker_process as crew_module
-from siffra.web.errors import Refusal
-from siffra.web.jobs import Bench
-from siffra.web.paths import Places
+from siffra.web import worker_process
+from siffra.web.errors import ApiError
+from siffra.web.jobs import JobQueue
+from siffra.web.paths import Paths
 from siffra.web.protocol import Task
 from siffra.web.queue_file import QUEUE
 
@@ -17,21 +17,21 @@ TASK = Task(kind="lab", id="0" * 16)
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    monkeypatch.setattr(crew_module, "WORKER", ("-c", code))
+    monkeypatch.setattr(worker_process, "WORKER", ("-c", code))
 
 
-async def failed(bench: Bench) -> None:
+async def failed(jobs: JobQueue) -> None:
     async with asyncio.timeout(30):
-        while bench.error(TASK) is None:
+        while jobs.error(TASK) is None:
             await asyncio.sleep(0.02)
 
 
-async def with_a_failed_task(folder) -> Bench:
-    bench = Bench(Places(folder / "runs.sqlite"))
-    bench.open()
-    bench.add(TASK)
-    await failed(bench)
-    return bench
+async def with_a_failed_task(folder) -> JobQueue:
+    jobs = JobQueue(Paths(folder / "runs.sqlite"))
+    jobs.open()
+    jobs.add(TASK)
+    await failed(jobs)
+    return jobs
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_its_task_fails_and_the_next_can_be_begun(code, tmp_path, monkeypatch):
     stand_in(monkeypatch, code)
 
     async def main() -> None:
-        bench = await with_a_failed_task(tmp_path)
-        assert bench.state(TASK, complete=False) == "failed"
-        assert bench.tasks == ()
-        bench.add(TASK)
-        assert bench.error(TASK) is None
-        await failed(bench)
-        await bench.close()
+        jobs = await with_a_failed_task(tmp_path)
+        assert jobs.state(TASK, complete=False) == "failed"
+        assert jobs.tasks == ()
+        jobs.add(TASK)
+        assert jobs.error(TASK) is None
+        await failed(jobs)
+        await jobs.close()
 
     asyncio.run(main())
 
@@ -64,9 +64,9 @@ def test_how_it_ended_is_told_with_what_to_do(code, told, tmp_path, monkeypatch,
     stand_in(monkeypatch, code)
 
     async def main() -> None:
-        bench = await with_a_failed_task(tmp_path)
-        assert bench.error(TASK) == "worker_lost"
-        await bench.close()
+        jobs = await with_a_failed_task(tmp_path)
+        assert jobs.error(TASK) == "worker_lost"
+        await jobs.close()
 
     asyncio.run(main())
 
@@ -79,8 +79,8 @@ def test_a_python_that_cannot_be_started_fails_it_too(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
 
     async def main() -> None:
-        bench = await with_a_failed_task(tmp_path)
-        await bench.close()
+        jobs = await with_a_failed_task(tmp_path)
+        await jobs.close()
 
     asyncio.run(main())
 
@@ -90,43 +90,43 @@ def test_a_worker_that_does_not_stop_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr("siffra.web.jobs._PATIENCE", 0.1)
 
     async def main() -> None:
-        bench = Bench(Places(tmp_path / "runs.sqlite"))
-        bench.open()
-        bench.add(TASK)
+        jobs = JobQueue(Paths(tmp_path / "runs.sqlite"))
+        jobs.open()
+        jobs.add(TASK)
         await asyncio.sleep(0.2)
-        bench.remove(TASK)
+        jobs.cancel(TASK)
         async with asyncio.timeout(30):
-            while bench.at_work:
+            while jobs.running:
                 await asyncio.sleep(0.02)
-        assert bench.state(TASK, complete=False) == "stopped"
-        await bench.close()
+        assert jobs.state(TASK, complete=False) == "stopped"
+        await jobs.close()
 
     asyncio.run(main())
 
 
 def test_the_queue_is_written_down_as_it_changes_and_read_again(tmp_path, monkeypatch):
     stand_in(monkeypatch, "import time; time.sleep(600)")
-    places = Places(tmp_path / "runs.sqlite")
+    paths = Paths(tmp_path / "runs.sqlite")
     tasks = [Task(kind="lab", id=f"{number:016x}") for number in range(3)]
 
     async def first() -> None:
-        bench = Bench(places)
-        bench.open()
-        bench.pause(True)
+        jobs = JobQueue(paths)
+        jobs.open()
+        jobs.pause(True)
         for task in (*tasks, tasks[0]):
-            bench.add(task)
-        bench.remove(tasks[1])
-        await bench.close()
+            jobs.add(task)
+        jobs.cancel(tasks[1])
+        await jobs.close()
 
     async def second() -> None:
-        bench = Bench(places)
-        bench.open()
-        assert bench.paused
-        assert bench.tasks == (tasks[0], tasks[2])
-        assert bench.state(tasks[0], complete=False) == "paused"
-        assert bench.state(tasks[1], complete=False) == "stopped"
-        assert bench.state(tasks[1], complete=True) == "done"
-        await bench.close()
+        jobs = JobQueue(paths)
+        jobs.open()
+        assert jobs.paused
+        assert jobs.tasks == (tasks[0], tasks[2])
+        assert jobs.state(tasks[0], complete=False) == "paused"
+        assert jobs.state(tasks[1], complete=False) == "stopped"
+        assert jobs.state(tasks[1], complete=True) == "done"
+        await jobs.close()
 
     asyncio.run(first())
     asyncio.run(second())
@@ -137,11 +137,11 @@ def test_a_disk_that_is_full_stops_nothing(tmp_path, monkeypatch):
     (tmp_path / "runs.sqlite.ui").write_text("in the folder's place")
 
     async def main() -> None:
-        bench = Bench(Places(Path(tmp_path / "runs.sqlite")))
-        bench.open()
-        bench.add(TASK)
-        assert bench.tasks == (TASK,)
-        await bench.close()
+        jobs = JobQueue(Paths(Path(tmp_path / "runs.sqlite")))
+        jobs.open()
+        jobs.add(TASK)
+        assert jobs.tasks == (TASK,)
+        await jobs.close()
 
     asyncio.run(main())
 
@@ -150,27 +150,27 @@ def test_a_page_that_does_not_listen_is_told_to_look_anew(tmp_path, monkeypatch)
     stand_in(monkeypatch, "import time; time.sleep(600)")
 
     async def main() -> None:
-        bench = Bench(Places(tmp_path / "runs.sqlite"))
-        bench.open()
-        events = bench.listen()
+        jobs = JobQueue(Paths(tmp_path / "runs.sqlite"))
+        jobs.open()
+        events = jobs.listen()
         for number in range(2000):
-            bench.pause(number % 2 == 0)
+            jobs.pause(number % 2 == 0)
         assert events.qsize() <= 1000
-        assert events.get_nowait() == ("bench", None)
-        await bench.close()
+        assert events.get_nowait() == "queue"
+        await jobs.close()
 
     asyncio.run(main())
 
 
 def test_the_queue_has_an_end(tmp_path):
     async def main() -> None:
-        bench = Bench(Places(tmp_path / "runs.sqlite"))
-        bench.open()
-        bench.pause(True)
+        jobs = JobQueue(Paths(tmp_path / "runs.sqlite"))
+        jobs.open()
+        jobs.pause(True)
         for number in range(QUEUE):
-            bench.add(Task(kind="lab", id=f"{number:016x}"))
-        with pytest.raises(Refusal):
-            bench.add(Task(kind="lab", id="f" * 16))
-        await bench.close()
+            jobs.add(Task(kind="lab", id=f"{number:016x}"))
+        with pytest.raises(ApiError):
+            jobs.add(Task(kind="lab", id="f" * 16))
+        await jobs.close()
 
     asyncio.run(main())

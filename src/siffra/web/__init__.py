@@ -1,1 +1,1 @@
-"""The bench in the browser: `siffra ui`."""
+"""The page in the browser: `siffra ui`."""

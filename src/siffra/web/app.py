@@ -13,11 +13,11 @@ from starlette.types import ASGIApp
 
 from siffra.errors import SiffraError
 from siffra.web import pages
-from siffra.web.auth import Entrance
-from siffra.web.errors import Refusal, code_of, code_of_error
+from siffra.web.auth import Auth
+from siffra.web.errors import ApiError, code_of, code_of_error
 from siffra.web.guard import Guard
 from siffra.web.routes import jobs, labs, playground, questions, runs
-from siffra.web.state import Workplace
+from siffra.web.state import AppState
 from siffra.web.uploads import ARRAYS_FILE, PICTURE, as_json
 
 log = logging.getLogger("siffra.web.requests")
@@ -42,28 +42,28 @@ LARGER: Mapping[str, int] = {
 """The paths whose bodies may be larger than others'."""
 
 
-def make_app(work: Workplace, entrance: Entrance) -> ASGIApp:
-    """The whole application. It opens `work` when it starts, and closes it when it ends."""
+def make_app(state: AppState, auth: Auth) -> ASGIApp:
+    """The whole application. It opens `state` when it starts, and closes it when it ends."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        work.open()
+        state.open()
         try:
             yield
         finally:
-            await work.close()
+            await state.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
-    app.state.workplace = work
+    app.state.siffra = state
     for family in (questions, jobs, labs, runs, playground):
         app.include_router(family.router)
     app.include_router(_static())
-    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _unknown)
     app.add_exception_handler(SiffraError, _explained)
     app.add_exception_handler(Exception, _failed)
-    return Guard(app, entrance, LARGER)
+    return Guard(app, auth, LARGER)
 
 
 def _static() -> APIRouter:
@@ -78,7 +78,7 @@ def _static() -> APIRouter:
     def answer(name: str) -> Response:
         path = files.get(name)
         if path is None:
-            raise Refusal("not_found")
+            raise ApiError("not_found")
         headers = {"Cache-Control": "no-cache"}
         return FileResponse(path, media_type=KINDS[path.suffix], headers=headers)
 
@@ -97,26 +97,26 @@ def _static() -> APIRouter:
     return router
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return pages.refused(request, error)
+def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return pages.error_response(request, error)
 
 
 def _malformed(request: Request, error: Exception) -> Response:
-    return pages.refused(request, Refusal("bad_request"))
+    return pages.error_response(request, ApiError("bad_request"))
 
 
 def _unknown(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return pages.refused(request, Refusal(code_of(error.status_code)))
+    return pages.error_response(request, ApiError(code_of(error.status_code)))
 
 
 def _explained(request: Request, error: Exception) -> Response:
     """A store that is locked, a disk that is full: for the terminal to explain."""
     log.error("%s", error)
-    return pages.refused(request, Refusal(code_of_error(error)))
+    return pages.error_response(request, ApiError(code_of_error(error)))
 
 
 def _failed(request: Request, error: Exception) -> Response:
     # A fault of ours: the traceback goes to the terminal.
-    return pages.refused(request, Refusal(code_of_error(error)))
+    return pages.error_response(request, ApiError(code_of_error(error)))

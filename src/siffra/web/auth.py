@@ -12,7 +12,7 @@ _EVERY_ADDRESS = ("0.0.0.0", "::")
 _BYTES = 32
 
 
-class Entrance:
+class Auth:
     """The keys of one start of the server: drawn anew each time, held in memory only.
 
     A *token* stands in an address that is printed or opened, and works once: it is swapped for

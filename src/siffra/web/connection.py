@@ -17,7 +17,7 @@ from typing import Literal
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from siffra.web.errors import Code, Refusal
+from siffra.web.errors import ApiError, Code
 from siffra.web.guard import HEADERS
 
 CONNECTIONS = 100
@@ -178,7 +178,7 @@ class Connection(HttpToolsProtocol):
 
 
 def _answer(status: int, code: Code) -> bytes:
-    body = bytes(Refusal(code).response().body)
+    body = bytes(ApiError(code).response().body)
     headers = {
         **HEADERS,
         "Content-Type": "application/json",

@@ -5,13 +5,19 @@ has the text to each code (`ui.error.*` in the catalogue), the terminal has the 
 """
 
 import errno
+import logging
 import sqlite3
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeVar, get_args
 
 from starlette.responses import JSONResponse
 
 from siffra.store.errors import primary
+
+log = logging.getLogger("siffra.web.requests")
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Code = Literal[
     "bad_request",
@@ -66,7 +72,7 @@ _STATUS: dict[Code, int] = {
 _CODE_OF: dict[int, Code] = {status: code for code, status in reversed(_STATUS.items())}
 
 
-class Refusal(Exception):  # noqa: N818  not every refusal is an error
+class ApiError(Exception):
     """Raised where a request cannot be done.
 
     `why` is one line in siffra's own words: about knobs, whose names and values have passed
@@ -81,13 +87,13 @@ class Refusal(Exception):  # noqa: N818  not every refusal is an error
         self.about = about or {}
 
     @property
-    def told(self) -> dict[str, Any]:
-        """What the page is told."""
+    def body(self) -> dict[str, Any]:
+        """What the page gets, as JSON."""
         return {"error": self.code} | ({"why": self.why} if self.why else {}) | {**self.about}
 
     def response(self) -> JSONResponse:
-        """What is sent."""
-        return JSONResponse(self.told, _STATUS[self.code])
+        """The response."""
+        return JSONResponse(self.body, _STATUS[self.code])
 
 
 def code_of(status: int) -> Code:
@@ -96,7 +102,7 @@ def code_of(status: int) -> Code:
 
 
 def code_of_error(error: BaseException) -> Code:
-    """The code for an error that nobody turned into a refusal, by what lies at its bottom."""
+    """The code for any other error, by its root cause."""
     causes = list(_causes(error))
     if any(isinstance(cause, MemoryError) for cause in causes):
         return "no_memory"
@@ -118,3 +124,20 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def each_readable(
+    items: Iterable[T], read: Callable[[T], R], name: Callable[[T], object]
+) -> list[R]:
+    """What `read` returns for each item; one for which it raises is logged, and left out.
+
+    Anybody's file may be among them, so that this holds for errors of every kind.
+    """
+    results = []
+    for item in items:
+        try:
+            results.append(read(item))
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            log.error("%s is left out: %s: %s", name(item), type(error).__name__, reason)
+    return results

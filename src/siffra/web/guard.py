@@ -29,8 +29,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from siffra.web import pages
-from siffra.web.auth import Entrance
-from siffra.web.errors import Refusal
+from siffra.web.auth import Auth
+from siffra.web.errors import ApiError
 
 VERBS = ("GET", "POST")
 BODY = 64 * 1024
@@ -55,8 +55,8 @@ HEADERS: Mapping[str, str] = {
 class Guard:
     """An ASGI application around another one, `app`."""
 
-    def __init__(self, app: ASGIApp, entrance: Entrance, larger: Mapping[str, int]) -> None:
-        self._app, self._entrance, self._larger = app, entrance, larger
+    def __init__(self, app: ASGIApp, auth: Auth, larger: Mapping[str, int]) -> None:
+        self._app, self._auth, self._larger = app, auth, larger
         self._turn = asyncio.Lock()  # for large bodies, which cost memory and time
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,8 +78,8 @@ class Guard:
         request = Request(scope)
         try:
             answer = self._answer(request)
-        except Refusal as refusal:
-            answer = pages.refused(request, refusal)
+        except ApiError as error:
+            answer = pages.error_response(request, error)
         if answer:
             await answer(scope, receive, send_hardened)
         elif scope["method"] == "POST" and scope["path"] in self._larger:
@@ -94,8 +94,8 @@ class Guard:
             try:
                 body = await self._body(request.scope["path"], request.headers, receive)
                 receive = _replay(body, receive)
-            except Refusal as refusal:
-                app = refusal.response()
+            except ApiError as error:
+                app = error.response()
         await app(request.scope, receive, send)
 
     def _answer(self, request: Request) -> Response | None:
@@ -103,40 +103,40 @@ class Guard:
         headers, door = request.headers, request.scope["path"] == "/"
         self._check_host(headers)
         if request.method not in VERBS:
-            raise Refusal("method")
+            raise ApiError("method")
         self._check_origin(request.method, headers, door)
-        known = self._entrance.knows("; ".join(headers.getlist("cookie")))
+        known = self._auth.knows("; ".join(headers.getlist("cookie")))
         tokens = parse_qs(request.scope["query_string"].decode("latin-1")).get("token", [])
         if door and request.method == "GET" and (tokens or not known):
             return self._at_the_door(request, tokens, known)
         if not known:
-            raise Refusal("forbidden")
+            raise ApiError("forbidden")
         if request.method == "POST":
             _check_is_json(headers)
         return None
 
     def _check_host(self, headers: Headers) -> None:
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or hosts[0].lower() not in self._entrance.hosts:
-            raise Refusal("forbidden")
+        if len(hosts) != 1 or hosts[0].lower() not in self._auth.hosts:
+            raise ApiError("forbidden")
 
     def _check_origin(self, method: str, headers: Headers, door: bool) -> None:
         origins = headers.getlist("origin")
         if origins or method == "POST":
             ours = f"http://{headers['host'].lower()}"
-            if origins != [ours] or ours not in self._entrance.origins:
-                raise Refusal("forbidden")
+            if origins != [ours] or ours not in self._auth.origins:
+                raise ApiError("forbidden")
         # The address may be clicked on in another page, a chat say; nothing but the door may.
         asked_by = headers.get("sec-fetch-site", "none")
         if asked_by not in ("same-origin", "none") and not door:
-            raise Refusal("forbidden")
+            raise ApiError("forbidden")
 
     def _at_the_door(self, request: Request, tokens: list[str], known: bool) -> Response:
         headers = request.headers
         # A token that is shown in a frame, or fetched ahead, is not used up by that: no cookie
         # would be kept.
         opened = headers.get("sec-fetch-dest", "document") == "document"
-        if opened and len(tokens) == 1 and (cookie := self._entrance.swap(tokens[0])):
+        if opened and len(tokens) == 1 and (cookie := self._auth.swap(tokens[0])):
             answer = pages.going_on(200)
             answer.headers["Set-Cookie"] = cookie
             return answer
@@ -152,9 +152,9 @@ class Guard:
         most = self._larger.get(path, BODY)
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
-            raise Refusal("bad_request")
+            raise ApiError("bad_request")
         if int(length) > most:
-            raise Refusal("too_large")
+            raise ApiError("too_large")
         body = bytearray()
         try:
             async with asyncio.timeout(PATIENCE):
@@ -164,11 +164,11 @@ class Guard:
                     body += message.get("body", b"")
                     more = message.get("more_body", False)
                     if len(body) > most:
-                        raise Refusal("too_large")
+                        raise ApiError("too_large")
         except TimeoutError:
-            raise Refusal("bad_request") from None
+            raise ApiError("bad_request") from None
         if body and json.detect_encoding(bytes(body[:4])) != "utf-8":
-            raise Refusal("content_type")
+            raise ApiError("content_type")
         return bytes(body)
 
 
@@ -177,7 +177,7 @@ def _check_is_json(headers: Headers) -> None:
     kind, _, parameter = kinds[0].partition(";") if len(kinds) == 1 else ("", "", "")
     plain = parameter.strip().lower() in ("", "charset=utf-8")
     if kind.strip().lower() != "application/json" or not plain or "content-encoding" in headers:
-        raise Refusal("content_type")
+        raise ApiError("content_type")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -1,8 +1,8 @@
-"""The bench: what waits to be trained, what is at work, and who is told of it.
+"""The job queue: the tasks that wait, the one in progress, and who hears of its events.
 
 Only the queue is written down, beside the store. Everything else follows from it and from the
-runs that are stored: a lab in the queue is queued, one with all its runs is done, any other was
-stopped. So the server can be killed at any moment, and goes on where it was.
+stored runs: a lab in the queue is queued, one with all its runs is done, any other was stopped.
+So the server can be killed at any moment, and goes on where it was.
 """
 
 import asyncio
@@ -12,81 +12,81 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from siffra.errors import StoreError
+from siffra.lab.execute.events import Event, Progress
+from siffra.lab.plan.plan import PlannedRun
 from siffra.store.schema import make_private
 from siffra.system.atomic_write import write_whole
-from siffra.web.errors import Code, Refusal
-from siffra.web.paths import Places
-from siffra.web.protocol import Order, Task, Told
+from siffra.training.run import Epoch
+from siffra.web.errors import ApiError, Code
+from siffra.web.paths import Paths
+from siffra.web.protocol import Command, Message, Task
 from siffra.web.queue_file import QUEUE, Queue, read_queue
-from siffra.web.worker_process import Crew
+from siffra.web.worker_process import WorkerProcess
 
 log = logging.getLogger("siffra.web")
 
 STREAMS = 32
 """Pages that may listen at a time: far below the connections that there may be."""
 _PATIENCE = 3.0
-"""Seconds that a task has to stop by itself, at the end of its epoch."""
+"""Seconds that a cancelled task has to end by itself, after its epoch."""
 _BACKLOG = 1000
-"""Events that a page may be behind; then it is told to look at everything anew."""
+"""Updates that a page may be behind; then it has to read everything anew."""
 
-State = Literal["queued", "running", "paused", "done", "stopped", "failed"]
+TaskState = Literal["queued", "running", "paused", "done", "stopped", "failed"]
+Update = Message | Literal["queue", "end"]
+"""What listeners hear: a task's message; that queue, pause or run have changed; or that the server
+ends, and nothing more will happen."""
 
 
 @dataclass(slots=True)
-class AtWork:
-    """The first task, while the worker is at it. `epochs` are those of the `run` at work."""
+class Running:
+    """The first task, while the worker runs it. `epochs` are those of the `run` in progress."""
 
     task: Task
-    told: Told
-    run: int | None = None
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    stopping: bool = False
+    progress: Progress = field(default_factory=Progress)
+    run: PlannedRun | None = None
+    epochs: list[Epoch] = field(default_factory=list)
+    cancelling: bool = False
 
 
-Kind = Literal["bench", "epoch", "task", "end"]
-Event = tuple[Kind, Told | None]
-"""`bench`: queue, pause or run have changed; `task`: one has got a run, or has ended; `end`: the
-server ends, and nothing more will happen."""
-
-
-class Bench:
+class JobQueue:
     """The queue and the worker. All methods are called in the server's one event loop."""
 
-    def __init__(self, places: Places, threads: int | None = None) -> None:
-        self._places = places
-        self._crew = Crew(places.store, threads, self._hear, self._lost)
+    def __init__(self, paths: Paths, threads: int | None = None) -> None:
+        self._paths = paths
+        self._worker = WorkerProcess(paths.store, threads, self._receive, self._worker_lost)
         self._queue = Queue()
-        self._listeners: set[asyncio.Queue[Event]] = set()
+        self._listeners: set[asyncio.Queue[Update]] = set()
         self._pending: set[asyncio.Task[None]] = set()
-        self.at_work: AtWork | None = None
+        self.running: Running | None = None
 
     @property
     def paused(self) -> bool:
-        """Whether training holds."""
+        """Whether training is paused."""
         return self._queue.paused
 
     @property
     def tasks(self) -> Sequence[Task]:
-        """What waits, in its order, what is at work first."""
+        """The tasks in their order, the one in progress first."""
         return tuple(self._queue.tasks)
 
     def open(self) -> None:
         """Go on where the last server was."""
-        self._queue = read_queue(self._places.queue)
+        self._queue = read_queue(self._paths.queue)
         self._advance()
 
     async def close(self) -> None:
         """End the worker; the queue stays as it is."""
         for pending in self._pending:
             pending.cancel()
-        await self._crew.end()
+        await self._worker.end()
 
-    def state(self, task: Task, *, complete: bool) -> State:
-        """How a task stands; `complete` says whether all that it makes is there."""
+    def state(self, task: Task, *, complete: bool) -> TaskState:
+        """The state of a task; `complete` says whether all its results are stored."""
         if task in self._queue.tasks:
             if self._queue.paused:
                 return "paused"
-            return "running" if self.at_work and self.at_work.task == task else "queued"
+            return "running" if self.running and self.running.task == task else "queued"
         if complete:
             return "done"
         return "failed" if task.id in self._queue.failed else "stopped"
@@ -96,36 +96,36 @@ class Bench:
         return self._queue.failed.get(task.id)
 
     def add(self, task: Task) -> None:
-        """Put a task at the queue's end; one that waits already stays where it is.
+        """Put a task at the queue's end; one that is in the queue stays where it is.
 
         Raises:
-            Refusal: The queue is full.
+            ApiError: The queue is full.
         """
         if task in self._queue.tasks:
             return
         if len(self._queue.tasks) >= QUEUE:
-            raise Refusal("queue_full")
+            raise ApiError("queue_full")
         self._queue.failed.pop(task.id, None)
         self._queue.tasks.append(task)
         self._changed()
-        self._announce("task", Told(event="waiting", task=task))
+        self._publish(Message(task=task, event=Event("waiting")))
 
-    def remove(self, task: Task) -> None:
-        """Take a task out of the queue, and stop it if it is at work."""
+    def cancel(self, task: Task) -> None:
+        """Take a task out of the queue, and end it if it is in progress."""
         if task not in self._queue.tasks:
             return
         self._queue.tasks.remove(task)
-        if self.at_work and self.at_work.task == task:
-            self.at_work.stopping = True
-            self._soon(self._stop(self.at_work))
+        if self.running and self.running.task == task:
+            self.running.cancelling = True
+            self._soon(self._cancel(self.running))
         self._changed()
-        self._announce("task", Told(event="ended", task=task, stopped=True))
+        self._publish(Message(task=task, cancelled=True))
 
     def pause(self, paused: bool) -> None:
-        """Hold all training at the end of its epoch, or go on with it."""
+        """Pause all training after the epoch in progress, or resume it."""
         if paused != self._queue.paused:
             self._queue.paused = paused
-            self._soon(self._crew.order(Order(do="pause" if paused else "resume")))
+            self._soon(self._worker.send(Command(do="pause" if paused else "resume")))
             self._changed()
 
     @property
@@ -133,97 +133,95 @@ class Bench:
         """Whether as many listen as may."""
         return len(self._listeners) >= STREAMS
 
-    def listen(self) -> asyncio.Queue[Event]:
-        """A queue that all further events are put into; it begins with one."""
-        events: asyncio.Queue[Event] = asyncio.Queue(_BACKLOG)
-        events.put_nowait(("bench", None))
-        self._listeners.add(events)
-        return events
+    def listen(self) -> asyncio.Queue[Update]:
+        """A queue that gets all further updates; it begins with one."""
+        updates: asyncio.Queue[Update] = asyncio.Queue(_BACKLOG)
+        updates.put_nowait("queue")
+        self._listeners.add(updates)
+        return updates
 
-    def say_goodbye(self) -> None:
-        """Tell all who listen that nothing more will happen."""
-        self._announce("end", None)
+    def end_streams(self) -> None:
+        """Tell all listeners that nothing more will happen."""
+        self._publish("end")
 
-    def leave(self, events: asyncio.Queue[Event]) -> None:
-        """Put no more events into this queue."""
-        self._listeners.discard(events)
+    def leave(self, updates: asyncio.Queue[Update]) -> None:
+        """Put no more updates into this queue."""
+        self._listeners.discard(updates)
 
-    def _hear(self, told: Told) -> None:
-        at_work = self.at_work
-        if at_work is None or told.task != at_work.task:
+    def _receive(self, message: Message) -> None:
+        running, event = self.running, message.event
+        if running is None or message.task != running.task:
             return
-        if told.event == "ended":
-            self._end(told)
+        if event is None:
+            self._end(message)
             return
-        if told.event == "epoch" and told.scores:
-            at_work.epochs.append(told.scores.model_dump())
-        elif told.event == "started":
-            at_work.run, at_work.epochs = told.run, []
+        if event.kind == "epoch" and event.scores:
+            running.epochs.append(event.scores)
         else:
-            at_work.run = None
-        at_work.told = told
-        if not at_work.stopping:
-            kinds: dict[str, Kind] = {"epoch": "epoch", "run": "task"}
-            self._announce(kinds.get(told.event, "bench"), told)
+            running.run = event.run if event.kind in ("started", "lost") else None
+            running.epochs = []
+        running.progress = event.progress
+        if not running.cancelling:
+            is_update = event.kind in ("epoch", "finished", "reused")
+            self._publish(message if is_update else "queue")
 
-    def _end(self, told: Told) -> None:
-        self.at_work = None
-        # One that was stopped may have been put into the queue anew.
-        if told.task in self._queue.tasks and not told.stopped:
-            self._queue.tasks.remove(told.task)
-            if told.error:
-                self._queue.failed[told.task.id] = told.error
+    def _end(self, message: Message) -> None:
+        self.running = None
+        # One that was cancelled may have been put into the queue anew.
+        if message.task in self._queue.tasks and not message.cancelled:
+            self._queue.tasks.remove(message.task)
+            if message.error:
+                self._queue.failed[message.task.id] = message.error
         self._changed()
-        self._announce("task", told)
+        self._publish(message)
 
-    def _lost(self) -> None:
+    def _worker_lost(self) -> None:
         """The worker died: out of memory, say. Its task would kill the next one too."""
-        if self.at_work:
-            stopped = self.at_work.stopping
-            error = None if stopped else "worker_lost"
-            self._end(Told(event="ended", task=self.at_work.task, stopped=stopped, error=error))
+        if self.running:
+            cancelled = self.running.cancelling
+            error = None if cancelled else "worker_lost"
+            self._end(Message(task=self.running.task, cancelled=cancelled, error=error))
 
     def _advance(self) -> None:
-        if self.at_work or self._queue.paused or not self._queue.tasks:
+        if self.running or self._queue.paused or not self._queue.tasks:
             return
-        task = self._queue.tasks[0]
-        self.at_work = AtWork(task, Told(event="waiting", task=task))
-        self._soon(self._begin(task))
+        self.running = Running(self._queue.tasks[0])
+        self._soon(self._start(self.running.task))
 
-    async def _begin(self, task: Task) -> None:
-        # A pause may have been ordered before the worker was there to hear of it.
+    async def _start(self, task: Task) -> None:
+        # A pause may have been sent before the worker was there to hear of it.
         try:
-            await self._crew.order(Order(do="begin", task=task))
-            await self._crew.order(Order(do="pause" if self._queue.paused else "resume"))
+            await self._worker.send(Command(do="start", task=task))
+            await self._worker.send(Command(do="pause" if self._queue.paused else "resume"))
         except OSError as error:
             log.error("the training process cannot be started: %s.", error.strerror or error)
-            self._lost()
+            self._worker_lost()
 
-    async def _stop(self, at_work: AtWork) -> None:
-        await self._crew.order(Order(do="stop", task=at_work.task))
+    async def _cancel(self, running: Running) -> None:
+        await self._worker.send(Command(do="cancel", task=running.task))
         await asyncio.sleep(_PATIENCE)
-        if self.at_work is at_work:
-            await self._crew.end()
-            self._lost()
+        if self.running is running:
+            await self._worker.end()
+            self._worker_lost()
 
     def _changed(self) -> None:
         try:
-            told = self._queue.model_dump_json().encode()
-            make_private(self._places.folder)  # it may have been deleted since
-            write_whole(self._places.queue, told, StoreError)
+            content = self._queue.model_dump_json().encode()
+            make_private(self._paths.folder)  # it may have been deleted since
+            write_whole(self._paths.queue, content, StoreError)
         except (StoreError, OSError) as error:
-            # The disk is full, say: what is at work goes on all the same.
+            # The disk is full, say: the task in progress goes on all the same.
             log.error("%s", error)
         self._advance()
-        self._announce("bench", None)
+        self._publish("queue")
 
-    def _announce(self, kind: Kind, told: Told | None) -> None:
-        for events in self._listeners:
-            if events.full():
-                while not events.empty():
-                    events.get_nowait()
-                events.put_nowait(("bench", None))
-            events.put_nowait((kind, told))
+    def _publish(self, update: Update) -> None:
+        for updates in self._listeners:
+            if updates.full():
+                while not updates.empty():
+                    updates.get_nowait()
+                updates.put_nowait("queue")
+            updates.put_nowait(update)
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         pending = asyncio.create_task(work)

@@ -38,7 +38,7 @@ from siffra.report.text.provenance import all_records
 from siffra.report.text.repeat import lab_file
 from siffra.store.store import Store
 from siffra.training.run import Record
-from siffra.web.paths import Places
+from siffra.web.paths import Paths
 from siffra.web.questions import ask_of
 
 _HELD = 20
@@ -130,7 +130,7 @@ def _is_early(claim: ClaimAnswer, answers: Answers) -> bool:
     return answers.missing > 0 and seeds < 2 and claim.verdict == "inconclusive"
 
 
-def shown(lab: KeptLab, store: Store, desk: Desk, words: Words, places: Places) -> dict[str, Any]:
+def shown(lab: KeptLab, store: Store, desk: Desk, words: Words, paths: Paths) -> dict[str, Any]:
     """Everything about a lab, but for its curves."""
     answers = desk.answers(lab, store)
     found = json.loads(results_json(answers, words))
@@ -140,7 +140,7 @@ def shown(lab: KeptLab, store: Store, desk: Desk, words: Words, places: Places) 
         experiment["keys"] = _keys(answered)
         _spell(experiment, answered, words)
     line = listed(lab, store, desk, words)
-    ask = ask_of(lab.plan, data_id(lab.data, places))
+    ask = ask_of(lab.plan, data_id(lab.data, paths))
     return found | {
         **line,
         "seeds": list(lab.plan.seeds),
@@ -173,13 +173,13 @@ def place_of(lab: KeptLab, planned: PlannedRun) -> tuple[str | None, int | None]
     return None, None
 
 
-def data_id(source: DataSource, places: Places) -> str:
+def data_id(source: DataSource, paths: Paths) -> str:
     """The id of a data set that the page knows; "" if it does not."""
     if source == DataSource():
         return "mnist"
     if source.path and source == DataSource(path=source.path):
         name = source.path.stem
-        return name if source.path == places.data(name).absolute() else ""
+        return name if source.path == paths.data(name).absolute() else ""
     return ""
 
 
@@ -198,7 +198,7 @@ def _decorate(
     for claim, about in zip(question["claims"], answered.claims, strict=True):
         early = _is_early(about, answers)
         claim["code"] = "not-yet" if early else verdict_code(about.verdict)
-        claim["name"] = words("ui.bench.not_yet") if early else verdict_name(words, about)
+        claim["name"] = words("ui.jobs.not_yet") if early else verdict_name(words, about)
         claim["compared"] = capital(comparison(words, about.claim, answered.question))
         claim["evidence"] = "" if early else evidence(words, about)
         tested = about.estimate is not None

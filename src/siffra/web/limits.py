@@ -14,7 +14,7 @@ from siffra.config import KNOBS, ConvModel, DenseModel, Training, choices
 from siffra.config.setting import MOST_LAYERS
 from siffra.report.text.labels import knob_name
 from siffra.report.text.messages import Words
-from siffra.web.errors import Code, Refusal
+from siffra.web.errors import ApiError, Code
 
 LEVELS = 60
 SEEDS = 100
@@ -46,8 +46,8 @@ class Limits:
             and (self.below is None or value < self.below)
         )
 
-    def told(self) -> dict[str, Any]:
-        """As the page is told."""
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON for the page."""
         named = {"least": self.least, "above": self.above, "most": self.most, "below": self.below}
         return {"whole": self.whole} | {k: v for k, v in named.items() if v is not None}
 
@@ -67,7 +67,7 @@ class Limits:
         return words("ui.limits.give", label=label, kind=kind, span=span)
 
 
-def fault(question: Mapping[str, Any], words: Words) -> Refusal | None:
+def fault(question: Mapping[str, Any], words: Words) -> ApiError | None:
     """The first field of `question` that cannot be used; None if each can, as far as it goes.
 
     What is no question at all (fields of other names and shapes) is left to `Ask`.
@@ -75,7 +75,7 @@ def fault(question: Mapping[str, Any], words: Words) -> Refusal | None:
     return next(_faults(question, words), None)
 
 
-def _faults(question: Mapping[str, Any], words: Words) -> Iterator[Refusal]:
+def _faults(question: Mapping[str, Any], words: Words) -> Iterator[ApiError]:
     vary, fixed = question.get("vary"), question.get("fixed", {})
     if not isinstance(vary, Mapping) or not isinstance(fixed, Mapping):
         return
@@ -91,44 +91,44 @@ def _faults(question: Mapping[str, Any], words: Words) -> Iterator[Refusal]:
     yield from _fault_of_seeds(question.get("seeds", 1), levels, words)
 
 
-def _fault_of_levels(knobs: list[str], levels: int, words: Words) -> Iterator[Refusal]:
+def _fault_of_levels(knobs: list[str], levels: int, words: Words) -> Iterator[ApiError]:
     label = words.listing(knob_name(words, knob) for knob in knobs)
     if levels < 2:
         why = words("ui.limits.few_levels", label=label)
-        yield _refusal("few_levels", knobs[0], why, least=2, most=LEVELS)
+        yield _error("few_levels", knobs[0], why, least=2, most=LEVELS)
     if levels > LEVELS:
         why = words("ui.limits.many_levels", label=label, most=LEVELS)
-        yield _refusal("many_levels", knobs[0], why, least=2, most=LEVELS)
+        yield _error("many_levels", knobs[0], why, least=2, most=LEVELS)
 
 
-def _fault_of_seeds(seeds: Any, levels: int, words: Words) -> Iterator[Refusal]:
+def _fault_of_seeds(seeds: Any, levels: int, words: Words) -> Iterator[ApiError]:
     limits = Limits(whole=True, least=1, most=SEEDS)
     if not limits.has(seeds):
         why = limits.sentence(words, words("ui.limits.seeds"))
-        yield _refusal("out_of_range", "seeds", why, **limits.told())
+        yield _error("out_of_range", "seeds", why, **limits.as_dict())
     elif levels * seeds > RUNS:
         why = words("ui.limits.many_runs", runs=words.number(levels * seeds), most=RUNS)
-        yield _refusal("many_runs", "seeds", why, most=RUNS)
+        yield _error("many_runs", "seeds", why, most=RUNS)
 
 
-def _fault_of(knob: str, value: Any, words: Words) -> Iterator[Refusal]:
+def _fault_of(knob: str, value: Any, words: Words) -> Iterator[ApiError]:
     label, known = knob_name(words, knob), KNOBS[knob]
     allowed = (False, True) if known.type is bool else choices(knob)
     if allowed:
         if not any(type(value) is type(one) and value == one for one in allowed):
             named = ", ".join(str(one).lower() for one in allowed)
             why = words("ui.limits.choice", label=label, choices=named)
-            yield _refusal("no_choice", knob, why, choices=list(allowed))
+            yield _error("no_choice", knob, why, choices=list(allowed))
         return
     limits = limits_of(knob)
     values = value if known.per_layer and isinstance(value, list) and value else [value]
     if not all(map(limits.has, values)):
         why = limits.sentence(words, label)
-        yield _refusal("out_of_range", knob, why, **limits.told())
+        yield _error("out_of_range", knob, why, **limits.as_dict())
 
 
-def _refusal(code: Code, knob: str, why: str, **about: Any) -> Refusal:
-    return Refusal(code, why, {"knob": knob, **about})
+def _error(code: Code, knob: str, why: str, **about: Any) -> ApiError:
+    return ApiError(code, why, {"knob": knob, **about})
 
 
 @cache

@@ -26,8 +26,8 @@ from siffra.training.diagnostics import (
     Examination,
 )
 from siffra.training.model_file import SavedModel, load_model
-from siffra.web.listing import each_readable
-from siffra.web.paths import Places
+from siffra.web.errors import each_readable
+from siffra.web.paths import Paths
 
 SHIPPED = Path(__file__).with_name("shipped")
 """The models that siffra brings; its README.md says how they were made."""
@@ -61,15 +61,15 @@ class Models:
 
     MOST, LISTED = 12, 100
 
-    def __init__(self, places: Places, engine: Engine) -> None:
-        self._places, self._engine = places, engine
+    def __init__(self, paths: Paths, engine: Engine) -> None:
+        self._paths, self._engine = paths, engine
         self._saved: dict[Path, SavedModel] = {}
         self._ready: dict[str, Ready] = {}
 
     def known(self) -> Iterator[Known]:
         """All models: those that siffra brings, then saved runs, the latest first."""
         yield from shipped().values()
-        files = self._places.models.glob("*.safetensors")
+        files = self._paths.models.glob("*.safetensors")
         for file in sorted(files, key=_modified, reverse=True):
             if _RUN.fullmatch(name := f"run-{file.stem}"):
                 yield Known(name, "run", file, {})
@@ -79,8 +79,8 @@ class Models:
         if name in shipped():
             return shipped()[name]
         run = _RUN.fullmatch(name)
-        if run and self._places.model(run[1]).is_file():
-            return Known(name, "run", self._places.model(run[1]), {})
+        if run and self._paths.model(run[1]).is_file():
+            return Known(name, "run", self._paths.model(run[1]), {})
         return None
 
     def load(self, known: Known) -> Ready:

@@ -6,14 +6,14 @@ the style and the script that stand here, by digest, and nothing else.
 
 import base64
 import hashlib
+from functools import cache
 from html import escape
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from siffra.report.text.messages import LANGUAGES
-from siffra.web.errors import Refusal
-from siffra.web.messages import page_words
+from siffra.report.text.messages import LANGUAGES, Words, catalogue, words_in
+from siffra.web.errors import ApiError
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -36,6 +36,16 @@ _POLICY = (
     f"default-src 'none'; style-src {_digest(_STYLE)}; script-src {_digest(_GOING_ON)}; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+
+@cache
+def page_words(language: str) -> Words:
+    """The words of `language`: the report's catalogue, and the page's own in `languages/`.
+
+    Raises:
+        SiffraError: There is no catalogue for it.
+    """
+    return Words(language, {**words_in(language).texts, **catalogue("siffra.web", language)})
 
 
 def wants_page(request: Request) -> bool:
@@ -63,17 +73,17 @@ def closed(request: Request) -> Response:
     return _page("siffra", "\n".join(sections), _languages(request)[0], 403)
 
 
-def refused(request: Request, refusal: Refusal) -> Response:
-    """A refusal, as a page for who reads it and as JSON for a script."""
+def error_response(request: Request, error: ApiError) -> Response:
+    """An error, as a page for a person and as JSON for a script."""
     if not wants_page(request):
-        return refusal.response()
-    if refusal.code == "forbidden":
+        return error.response()
+    if error.code == "forbidden":
         return closed(request)
     language = _languages(request)[0]
     words = page_words(language)
-    paragraphs = [words(f"ui.error.{refusal.code}"), refusal.why]
+    paragraphs = [words(f"ui.error.{error.code}"), error.why]
     body = _section(words("ui.door.refused"), [each for each in paragraphs if each], language)
-    return _page("siffra", body, language, refusal.response().status_code)
+    return _page("siffra", body, language, error.response().status_code)
 
 
 def _languages(request: Request) -> list[str]:
@@ -89,8 +99,8 @@ def _section(title: str, paragraphs: list[str], language: str) -> str:
         plain = escape(text).split("`")
         return "".join(f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(plain))
 
-    told = "\n".join(f"<p>{marked(paragraph)}</p>" for paragraph in paragraphs)
-    return f'<section lang="{language}">\n<h1>{marked(title)}</h1>\n{told}\n</section>'
+    marked_up = "\n".join(f"<p>{marked(paragraph)}</p>" for paragraph in paragraphs)
+    return f'<section lang="{language}">\n<h1>{marked(title)}</h1>\n{marked_up}\n</section>'
 
 
 def _page(title: str, body: str, language: str, status: int) -> Response:

@@ -7,7 +7,7 @@ from siffra.store.schema import beside
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Paths:
     """The store, and the folder beside it for the page's own files."""
 
     store: Path

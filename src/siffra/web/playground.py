@@ -11,7 +11,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.shifts import compose, rotations, translations, warp
 from siffra.engine.network import Conv
 from siffra.web.activations import first_response
-from siffra.web.errors import Refusal
+from siffra.web.errors import ApiError
 from siffra.web.models import DIGIT, Models, Ready
 
 MOST_MODELS = 6
@@ -45,7 +45,7 @@ def predicted(picture: Picture, models: Models, dataset: Dataset) -> dict[str, A
     """What each model sees in the picture, and the picture as it sees it.
 
     Raises:
-        Refusal: There is no such digit or model, or it does not take 28 x 28 grey pixels.
+        ApiError: There is no such digit or model, or it does not take 28 x 28 grey pixels.
     """
     image, label = _image(picture, dataset)
     seen = warp(image[np.newaxis], _map(picture))
@@ -60,11 +60,11 @@ def digit(dataset: Dataset, name: str, index: int) -> dict[str, Any]:
     """An image of a set, with its label.
 
     Raises:
-        Refusal: There is no such image.
+        ApiError: There is no such image.
     """
     images = dataset.sets.get(name)
     if images is None or not 0 <= index < len(images):
-        raise Refusal("not_found")
+        raise ApiError("not_found")
     pixels = images.x[index]
     if pixels.dtype != np.uint8:
         pixels = np.rint(pixels * 255)
@@ -79,14 +79,14 @@ def encoded(pixels: np.ndarray) -> str:
 def _image(picture: Picture, dataset: Dataset) -> tuple[np.ndarray, int | None]:
     if picture.digit is not None:
         if picture.digit >= len(dataset.test) or dataset.image_shape != DIGIT:
-            raise Refusal("not_found")
+            raise ApiError("not_found")
         return dataset.test.x[picture.digit], int(dataset.test.y[picture.digit])
     try:
         pixels = base64.b64decode(picture.pixels or "", validate=True)
     except ValueError:
-        raise Refusal("bad_request") from None
+        raise ApiError("bad_request") from None
     if len(pixels) != _PIXELS:
-        raise Refusal("bad_request")
+        raise ApiError("bad_request")
     return np.frombuffer(pixels, np.uint8).reshape(DIGIT), None
 
 
@@ -100,10 +100,10 @@ def _map(picture: Picture) -> np.ndarray:
 def _answer(name: str, models: Models, image: np.ndarray, response: bool) -> dict[str, Any]:
     known = models.find(name)
     if known is None:
-        raise Refusal("not_found")
+        raise ApiError("not_found")
     ready = models.load(known)
     if ready.saved.image_shape != DIGIT:
-        raise Refusal("bad_request")
+        raise ApiError("bad_request")
     if ready.saved.ground == "light":
         image = 1 - image
     shares = ready.fitted.predict(image)[0]

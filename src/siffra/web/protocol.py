@@ -1,10 +1,10 @@
-"""What server and worker say to each other: a JSON object a line, through the worker's pipes."""
+"""What server and worker send each other: one JSON object a line, through the worker's pipes."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from siffra.training.run import Epoch
+from siffra.lab.execute.events import Event
 from siffra.web.errors import Code
 
 
@@ -17,34 +17,32 @@ class _Line(BaseModel):
 
 
 class Task(_Line):
-    """What can wait in the queue: a lab to conduct, or a run whose network is to be kept."""
+    """What can wait in the queue: a lab to run, or a run whose network is to be saved."""
 
     kind: Literal["lab", "model"]
     # A lab's id or a run's key, and nothing else: it becomes a file's name.
     id: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{16}|[0-9a-f]{64})$")]
 
 
-class Order(_Line):
-    """From the server: begin a task, or hold, go on with or stop what is at work."""
+class Command(_Line):
+    """From the server: start a task, or pause, resume or cancel the one in progress."""
 
-    do: Literal["begin", "pause", "resume", "stop"]
+    do: Literal["start", "pause", "resume", "cancel"]
     task: Task | None = None
 
 
-class Told(_Line):
-    """From the worker: how far the task at work has come.
+class Message(_Line):
+    """From the worker: an event of the task in progress, or, without an event, its end.
 
-    `run` is an index into the plan's runs, and `scores` are those of its epoch `epoch`. A task
-    that `ended` was done, unless it was stopped or an `error` tells why not.
+    A task that has ended is done, unless it was `cancelled` or an `error` says why not.
     """
 
-    event: Literal["started", "epoch", "run", "waiting", "ended"]
     task: Task
-    run: int | None = None
-    epoch: int = 0
-    scores: Epoch | None = None
-    done: int = 0
-    total: int = 0
-    seconds_left: float = 0.0
-    stopped: bool = False
+    event: Event | None = None
+    cancelled: bool = False
     error: Code | None = None
+
+    def line(self) -> bytes:
+        """The message without the results, which are in the store."""
+        results = {"event": {"record", "examination"}}
+        return self.model_dump_json(exclude=results).encode() + b"\n"

@@ -21,7 +21,7 @@ from siffra.report.text.provenance import command
 from siffra.report.text.repeat import lab_file
 from siffra.store.store import Store
 from siffra.web.datasets import Loader
-from siffra.web.errors import Refusal
+from siffra.web.errors import ApiError
 from siffra.web.limits import EPOCHS, LEVELS, RUNS, SEEDS
 
 _LAYERS = 64
@@ -58,21 +58,21 @@ def plan_ask(ask: Ask, dataset: Dataset, source: DataSource) -> Plan:
     """The plan of a question.
 
     Raises:
-        Refusal: It cannot be run, or is larger than the page may ask for.
+        ApiError: It cannot be run, or is larger than the page may ask for.
     """
     vary = {name: [_typed(name, value) for value in ask.vary[name]] for name in ask.vary}
     fixed = {name: _typed(name, value) for name, value in ask.fixed.items()}
     if math.prod(map(len, vary.values())) > LEVELS:
-        raise Refusal("impossible", f"more than {LEVELS} levels.")
+        raise ApiError("impossible", f"more than {LEVELS} levels.")
     try:
         plan = plan_vary(vary, fixed, dataset, seeds=ask.seeds, data=source)
     except SiffraError as error:
-        raise Refusal("impossible", str(error)) from error
+        raise ApiError("impossible", str(error)) from error
     settings = [setting for level in plan.questions[0].levels for setting in level.settings]
     if max(setting.training.epochs for setting in settings) > EPOCHS:
-        raise Refusal("impossible", f"epochs: it can be at most {EPOCHS} here.")
+        raise ApiError("impossible", f"epochs: it can be at most {EPOCHS} here.")
     if len(settings) * ask.seeds > RUNS:
-        raise Refusal("impossible", f"more than {RUNS} runs.")
+        raise ApiError("impossible", f"more than {RUNS} runs.")
     return plan
 
 
@@ -80,14 +80,14 @@ def plan_study(ask: AskStudy, load: Loader) -> tuple[Plan, Dataset]:
     """The plan of the study that siffra brings, and what it is about.
 
     Raises:
-        Refusal: It has no such question.
+        ApiError: It has no such question.
     """
     file = read_lab()
     dataset = load(file.data)
     try:
         plan = plan_lab(file, dataset, preset=ask.preset, seeds=ask.seeds, only=tuple(ask.only))
     except ConfigError as error:
-        raise Refusal("impossible", str(error)) from error
+        raise ApiError("impossible", str(error)) from error
     return plan, dataset
 
 

@@ -18,8 +18,8 @@ from siffra.errors import DataError, SiffraError
 from siffra.lab.history import KeptLab, Shelf
 from siffra.store.store import open_store
 from siffra.system.terminal import echo, echo_data, one_line
-from siffra.web.errors import CODES, Code, Refusal, code_of_error
-from siffra.web.paths import Places
+from siffra.web.errors import CODES, ApiError, Code, code_of_error
+from siffra.web.paths import Paths
 from siffra.web.worker_process import how_it_ended
 
 log = logging.getLogger("siffra.web")
@@ -30,28 +30,28 @@ WRITER = ("-P", "-m", "siffra.web.reporting")
 class Reports:
     """Writes reports, one at a time, and holds the latest of each lab in each language."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
         self._turn = asyncio.Lock()
 
     async def page(self, lab: KeptLab, language: str) -> Path:
         """The report's HTML, written anew if the lab has got runs since.
 
         Raises:
-            Refusal: It cannot be written.
+            ApiError: It cannot be written.
         """
-        version = await asyncio.to_thread(_version, lab, self._places)
-        folder = self._places.report(lab.id, version, language)
+        version = await asyncio.to_thread(_version, lab, self._paths)
+        folder = self._paths.report(lab.id, version, language)
         found = folder / "report.html"
         async with self._turn:
             if not found.exists():
-                await asyncio.to_thread(_remove_older, folder, language, self._places)
-                store = str(self._places.store.absolute())
+                await asyncio.to_thread(_remove_older, folder, language, self._paths)
+                store = str(self._paths.store.absolute())
                 arguments = (store, lab.id, str(folder.absolute()), language)
                 code = await _write(arguments)
                 if code or not found.exists():
                     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-                    raise Refusal(code or "server")
+                    raise ApiError(code or "server")
         return found
 
 
@@ -72,18 +72,18 @@ async def _write(arguments: tuple[str, ...]) -> Code | None:
     return "server"
 
 
-def _version(lab: KeptLab, places: Places) -> str:
+def _version(lab: KeptLab, paths: Paths) -> str:
     """Of what a report depends on: siffra, and the runs that are there."""
-    if not places.store.exists():
-        raise Refusal("store_gone")
-    with open_store(places.store, read_only=True) as store:
+    if not paths.store.exists():
+        raise ApiError("store_gone")
+    with open_store(paths.store, read_only=True) as store:
         stored = sorted(store.stored(lab.keys))
     return hashlib.sha256("\n".join([siffra.__version__, *stored]).encode()).hexdigest()[:12]
 
 
-def _remove_older(folder: Path, language: str, places: Places) -> None:
+def _remove_older(folder: Path, language: str, paths: Paths) -> None:
     # Only of our own: a link that came with a store may lead to anybody's.
-    is_ours = folder.parent.resolve().is_relative_to(places.folder.resolve())
+    is_ours = folder.parent.resolve().is_relative_to(paths.folder.resolve())
     if is_ours and folder.parent.is_dir():
         for older in folder.parent.iterdir():
             if older.name.endswith(f"-{language}"):

@@ -14,9 +14,8 @@ from siffra.report.text.messages import LANGUAGES
 from siffra.report.text.provenance import train_command
 from siffra.store.store import Store
 from siffra.training.run import Record
-from siffra.web.errors import Refusal
-from siffra.web.listing import each_readable
-from siffra.web.messages import page_words
+from siffra.web.errors import ApiError, each_readable
+from siffra.web.pages import page_words
 
 COLUMNS = (
     "key", *KNOBS, "seed", "dataset", "engine", "parameters", *SETS,
@@ -98,18 +97,18 @@ def condition(text: str) -> Condition:
     table shows them.
 
     Raises:
-        Refusal: It is no such condition.
+        ApiError: It is no such condition.
     """
     parsed = _CONDITION.fullmatch(text)
     column = _column(parsed[1]) if parsed else None
     if not parsed or column is None:
-        raise Refusal("bad_request")
+        raise ApiError("bad_request")
     sign, wanted = parsed[2], parsed[3]
     number = _number(wanted.removesuffix("%"))
     if number is not None and column in SETS and (number > 1 or wanted.endswith("%")):
         number /= 100
     if number is None and sign not in ("=", "!="):
-        raise Refusal("bad_request")
+        raise ApiError("bad_request")
     compare = _COMPARE[sign]
 
     def holds(row: Row) -> bool:
@@ -144,10 +143,10 @@ def conditions(texts: Sequence[str]) -> list[Condition]:
     """All of them, to be met together.
 
     Raises:
-        Refusal: There are too many, or one is none.
+        ApiError: There are too many, or one is none.
     """
     if len(texts) > MOST_CONDITIONS:
-        raise Refusal("bad_request")
+        raise ApiError("bad_request")
     return [condition(text) for text in texts]
 
 
@@ -160,10 +159,10 @@ def ordered(rows: Iterable[Row], column: str, order: Literal["asc", "desc"]) -> 
     """Sorted by a column, numbers before words; rows without a value always come last.
 
     Raises:
-        Refusal: There is no such column.
+        ApiError: There is no such column.
     """
     if column not in COLUMNS:
-        raise Refusal("bad_request")
+        raise ApiError("bad_request")
     rows = list(rows)
     having = [row for row in rows if row[column] is not None]
     without = [row for row in rows if row[column] is None]

@@ -18,11 +18,11 @@ from siffra.api import make_engine
 from siffra.errors import ConfigError, StoreError
 from siffra.store.schema import make_private
 from siffra.web.app import make_app
-from siffra.web.auth import Entrance, names_of
+from siffra.web.auth import Auth, names_of
 from siffra.web.connection import Connection
-from siffra.web.jobs import Bench
-from siffra.web.paths import Places
-from siffra.web.state import Workplace
+from siffra.web.jobs import JobQueue
+from siffra.web.paths import Paths
+from siffra.web.state import AppState
 
 PORT = 7373
 _NEWS = 600.0
@@ -39,7 +39,7 @@ def serve(
     threads: int | None,
     on_start: Callable[[Callable[[], str]], None],
 ) -> None:
-    """Serve the bench of `store` until the process is interrupted.
+    """Serve the page for `store` until the process is interrupted.
 
     `on_start` is called once the server listens, with a function that gives an address that
     lets one browser in; every address it gives is another one.
@@ -49,16 +49,16 @@ def serve(
         StoreError: The store cannot be used, or another server is at work on it.
     """
     host = "127.0.0.1" if host == "localhost" else host  # which may be ::1 as well, or only
-    places = Places(store)
+    paths = Paths(store)
     engine = make_engine(threads)
-    with closing(_listening(host, port)) as listening, _alone(places):
+    with closing(_listening(host, port)) as listening, _alone(paths):
         bound = listening.getsockname()[1]
-        entrance = Entrance(names_of(host), bound)
+        auth = Auth(names_of(host), bound)
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
         base = f"http://{f'[{shown}]' if ':' in shown else shown}:{bound}"
-        work = Workplace(places, engine, threads)
+        state = AppState(paths, engine, threads)
         config = uvicorn.Config(
-            make_app(work, entrance),
+            make_app(state, auth),
             http=Connection,
             ws="none",
             lifespan="on",
@@ -68,14 +68,14 @@ def serve(
             proxy_headers=False,
             timeout_graceful_shutdown=1,
         )
-        server = _Server(config, work.bench)
+        server = _Server(config, state.jobs)
         logging.getLogger("siffra").setLevel(logging.INFO)
         logging.getLogger("siffra.web.requests").addFilter(_NewsOnly())
         # Pillow warns of what anybody's picture may hold, with the path of a file of ours.
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
         def address() -> str:
-            return f"{base}/?token={entrance.new_token()}"
+            return f"{base}/?token={auth.new_token()}"
 
         asyncio.run(_run(server, listening, address, on_start))
 
@@ -100,9 +100,9 @@ class _NewsOnly(logging.Filter):
 class _Server(uvicorn.Server):
     """Ends event streams before it waits for all answers to be sent: those never are."""
 
-    def __init__(self, config: uvicorn.Config, bench: Bench) -> None:
+    def __init__(self, config: uvicorn.Config, jobs: JobQueue) -> None:
         super().__init__(config)
-        self._bench = bench
+        self._jobs = jobs
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -120,7 +120,7 @@ class _Server(uvicorn.Server):
                 signal.signal(hang_up, before)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._bench.say_goodbye()
+        self._jobs.end_streams()
         await super().shutdown(sockets)
 
 
@@ -163,23 +163,23 @@ def _listening(host: str, port: int | None) -> socket.socket:
 
 
 @contextmanager
-def _alone(places: Places) -> Iterator[None]:
+def _alone(paths: Paths) -> Iterator[None]:
     """Held while this server is at work on the store.
 
     Raises:
         StoreError: Another one is.
     """
-    lock = FileLock(places.lock)
+    lock = FileLock(paths.lock)
     try:
-        make_private(places.folder)
+        make_private(paths.folder)
         lock.acquire(blocking=False)
     except Timeout:
         raise StoreError(
-            f"{places.store}: another `siffra ui` is at work on this store; use its page, end it, "
+            f"{paths.store}: another `siffra ui` is at work on this store; use its page, end it, "
             "or name another store with --store."
         ) from None
     except OSError as error:
-        raise StoreError(f"{places.folder}: cannot be used: {error.strerror or error}.") from error
+        raise StoreError(f"{paths.folder}: cannot be used: {error.strerror or error}.") from error
     try:
         yield
     finally:

@@ -20,10 +20,9 @@ from siffra.data.pictures import read_picture
 from siffra.errors import DataError, StoreError
 from siffra.system.atomic_write import part_folder, write_whole
 from siffra.web.datasets import Loader
-from siffra.web.errors import Refusal
-from siffra.web.listing import each_readable
+from siffra.web.errors import ApiError, each_readable
 from siffra.web.models import DIGIT
-from siffra.web.paths import Places
+from siffra.web.paths import Paths
 from siffra.web.playground import encoded
 from siffra.web.questions import DataId
 
@@ -70,41 +69,41 @@ def digit_in(file: PictureFile) -> str:
     """The picture as the networks take digits, 28 x 28 pixels in base64.
 
     Raises:
-        Refusal: It is no picture, blank or too large.
+        ApiError: It is no picture, blank or too large.
     """
     content = _decoded(file.picture, PICTURE)
     try:
         with Image.open(BytesIO(content), formats=_FORMATS) as image:
             if image.width * image.height > PICTURE_PIXELS:
-                raise Refusal("too_large")
+                raise ApiError("too_large")
         with part_folder(Path(tempfile.gettempdir())) as folder:
             path = folder / "picture"
             path.write_bytes(content)
             return encoded(read_picture(path, DIGIT))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Refusal("too_large") from None
+        raise ApiError("too_large") from None
     except (OSError, ValueError, SyntaxError, DataError):
-        raise Refusal("bad_upload") from None
+        raise ApiError("bad_upload") from None
 
 
-def keep_data(file: ArraysFile, places: Places, load: Loader) -> dict[str, Any]:
+def keep_data(file: ArraysFile, paths: Paths, load: Loader) -> dict[str, Any]:
     """Keep a data set beside the store, once it was seen to be one.
 
     Raises:
-        Refusal: It is no data set, too large, or there are too many.
+        ApiError: It is no data set, too large, or there are too many.
     """
     content = _decoded(file.npz, ARRAYS_FILE)
     _refuse_too_large(content)
     name = f"data-{hashlib.sha256(content).hexdigest()[:12]}"
-    path = places.data(name)
+    path = paths.data(name)
     label = path.with_suffix(".json")
     # Without its name beside it, a server that was killed has left it here.
     known = path.exists() and label.exists()
-    if not known and len(list(places.data_sets.glob("data-*.npz"))) >= DATA_SETS:
-        raise Refusal("queue_full")
+    if not known and len(list(paths.data_sets.glob("data-*.npz"))) >= DATA_SETS:
+        raise ApiError("queue_full")
     try:
         write_whole(path, content, StoreError, makes_folder=True)
-        dataset = load(source_of(name, places))
+        dataset = load(source_of(name, paths))
         write_whole(label, json.dumps({"name": file.name}).encode(), StoreError)
     except Exception as error:
         if not known:
@@ -113,7 +112,7 @@ def keep_data(file: ArraysFile, places: Places, load: Loader) -> dict[str, Any]:
             raise
         if not isinstance(error, DataError):  # our reader's fault, though it is no data set either
             log.exception("an uploaded data set cannot be read")
-        raise Refusal("bad_upload") from None
+        raise ApiError("bad_upload") from None
     return {
         "id": name,
         "name": file.name,
@@ -123,30 +122,30 @@ def keep_data(file: ArraysFile, places: Places, load: Loader) -> dict[str, Any]:
     }
 
 
-def kept_data(places: Places) -> list[dict[str, str]]:
+def kept_data(paths: Paths) -> list[dict[str, str]]:
     """The data sets that there are, MNIST first; one that cannot be read is left out."""
 
     def described(label: Path) -> dict[str, str]:
-        source_of(label.stem, places)
+        source_of(label.stem, paths)
         told = json.loads(label.read_text("utf-8"))
         return {"id": label.stem, "name": _NAME.validate_python(told["name"], strict=True)}
 
-    labels = [each for each in places.data_sets.glob("data-*.json") if _ID.fullmatch(each.stem)]
+    labels = [each for each in paths.data_sets.glob("data-*.json") if _ID.fullmatch(each.stem)]
     kept = each_readable(sorted(labels), described, lambda label: label)
     return [{"id": "mnist", "name": "MNIST"}, *kept]
 
 
-def source_of(name: DataId, places: Places) -> DataSource:
+def source_of(name: DataId, paths: Paths) -> DataSource:
     """The data set with this id.
 
     Raises:
-        Refusal: There is none.
+        ApiError: There is none.
     """
     if name == "mnist":
         return DataSource()
-    path = places.data(name).absolute()
+    path = paths.data(name).absolute()
     if not path.is_file():
-        raise Refusal("not_found")
+        raise ApiError("not_found")
     return DataSource(path=path)
 
 
@@ -154,9 +153,9 @@ def _decoded(text: str, most: int) -> bytes:
     try:
         content = base64.b64decode(text, validate=True)
     except ValueError:
-        raise Refusal("bad_upload") from None
+        raise ApiError("bad_upload") from None
     if len(content) > most:
-        raise Refusal("too_large")
+        raise ApiError("too_large")
     return content
 
 
@@ -166,6 +165,6 @@ def _refuse_too_large(content: bytes) -> None:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        raise Refusal("bad_upload") from None
+        raise ApiError("bad_upload") from None
     if len(members) > MEMBERS or sum(member.file_size for member in members) > ARRAYS:
-        raise Refusal("too_large")
+        raise ApiError("too_large")

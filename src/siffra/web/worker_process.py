@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from siffra.web.protocol import Order, Told
+from siffra.web.protocol import Command, Message
 
 log = logging.getLogger("siffra.web")
 
@@ -22,34 +22,34 @@ _OUT_OF_MEMORY = (
 )
 
 
-class Crew:
+class WorkerProcess:
     """One worker process, at most.
 
-    `on_told` is called with each message, `on_gone` when the process has ended unasked.
+    `on_message` is called with each message, `on_lost` when the process has ended unasked.
     """
 
     def __init__(
         self,
         store: Path,
         threads: int | None,
-        on_told: Callable[[Told], None],
-        on_gone: Callable[[], None],
+        on_message: Callable[[Message], None],
+        on_lost: Callable[[], None],
     ) -> None:
         self._arguments = [str(store.absolute()), *([str(threads)] if threads else [])]
-        self._on_told, self._on_gone = on_told, on_gone
+        self._on_message, self._on_lost = on_message, on_lost
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._turn = asyncio.Lock()  # orders are sent one after the other
+        self._turn = asyncio.Lock()  # commands are sent one after the other
 
-    async def order(self, order: Order) -> None:
-        """Send an order; the first one that begins a task starts the process."""
+    async def send(self, command: Command) -> None:
+        """Send a command; the first one that starts a task starts the process."""
         async with self._turn:
-            if self._process is None and order.do == "begin":
+            if self._process is None and command.do == "start":
                 self._process = await self._start()
                 self._reading = asyncio.create_task(self._read(self._process))
             if self._process and self._process.stdin:
                 with suppress(OSError):  # it is gone: `_read` notices
-                    self._process.stdin.write(order.line())
+                    self._process.stdin.write(command.line())
                     await self._process.stdin.drain()
 
     async def end(self) -> None:
@@ -80,7 +80,7 @@ class Crew:
         by_us = False
         try:
             async for line in process.stdout:
-                self._on_told(Told.model_validate_json(line))
+                self._on_message(Message.model_validate_json(line))
         except ValueError:  # it talks nonsense
             log.exception("the training process is ended")
             process.kill()
@@ -92,7 +92,7 @@ class Crew:
             how_it_ended(code),
             _OUT_OF_MEMORY if code == -signal.SIGKILL and not by_us else "",
         )
-        self._on_gone()
+        self._on_lost()
 
 
 def how_it_ended(code: int) -> str:

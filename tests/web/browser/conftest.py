@@ -216,9 +216,9 @@ def idle(bench) -> Iterator[None]:
     """Afterwards nothing waits or is being trained, whatever a test has left there."""
     yield
     deadline = time.monotonic() + 30
-    while left := bench.call("GET", "/api/bench")["queue"]:
+    while left := bench.call("GET", "/api/jobs")["queue"]:
         assert time.monotonic() < deadline, left
         for item in left:
-            bench.call("POST", f"/api/labs/{item['id']}/stop")
+            bench.call("POST", f"/api/labs/{item['id']}/cancel")
         time.sleep(0.1)
-    bench.call("POST", "/api/bench/resume")
+    bench.call("POST", "/api/jobs/resume")

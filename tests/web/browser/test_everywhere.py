@@ -28,7 +28,7 @@ def settled(page) -> None:
     page.wait_for_load_state("load")
     expect(page.locator("main > *").first).to_be_attached()
     if "playground" in page.url:
-        expect(page.locator(".opinion .says").first).not_to_be_empty()
+        expect(page.locator(".network-card .says").first).not_to_be_empty()
     elif "ask" in page.url:
         expect(page.locator("#levels-0")).to_be_visible()
 

@@ -15,13 +15,13 @@ def page(visit):
 
 def heard(page) -> None:
     """Wait until every network has spoken."""
-    expect(page.locator(".opinion").first).to_be_visible()
-    for card in page.locator(".opinion").all():
+    expect(page.locator(".network-card").first).to_be_visible()
+    for card in page.locator(".network-card").all():
         expect(card.locator(".says")).not_to_be_empty()
 
 
 def opinion(page, model: str):
-    return page.locator(f".opinion[data-model={model}]")
+    return page.locator(f".network-card[data-model={model}]")
 
 
 def place(page) -> dict[str, float]:
@@ -37,7 +37,7 @@ def middle(page, selector: str) -> tuple[float, float]:
 
 
 def test_a_test_digit_is_seen_for_what_it_is(page):
-    for card in page.locator(".opinion").all():
+    for card in page.locator(".network-card").all():
         expect(card).to_have_class(re.compile("right"))
         expect(card.locator(".bars li.said.truth .digit")).to_have_text("7")
         expect(card.locator(".response canvas")).to_be_visible()
@@ -151,7 +151,7 @@ def test_another_digit_can_be_taken_from_the_shelf(page):
 def test_nothing_is_judged_while_the_sheet_is_empty(page):
     page.locator("[role=group] button").nth(1).click()
 
-    for card in page.locator(".opinion").all():
+    for card in page.locator(".network-card").all():
         expect(card.locator(".says")).to_have_text("Draw a digit")
         expect(card.locator(".bars li.said")).to_have_count(0)
     x, y = middle(page, ".stage")

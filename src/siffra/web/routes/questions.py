@@ -15,13 +15,13 @@ from siffra.report.text.labels import knob_name
 from siffra.report.text.messages import LANGUAGES
 from siffra.store.store import open_store
 from siffra.web import limits, questions
-from siffra.web.errors import Refusal
+from siffra.web.errors import ApiError
 from siffra.web.limits import fault
 from siffra.web.protocol import Task
 from siffra.web.questions import Ask, AskStudy, plan_ask, plan_study
 from siffra.web.queue_file import QUEUE
-from siffra.web.routes.common import Language
-from siffra.web.state import Here, Workplace
+from siffra.web.routes.dependencies import App, Language
+from siffra.web.state import AppState
 from siffra.web.uploads import (
     ARRAYS_FILE,
     PICTURE,
@@ -64,19 +64,19 @@ def knobs(language: Language) -> Mapping[str, Any]:
 
 
 @router.get("/datasets")
-def datasets(here: Here) -> Mapping[str, Any]:
+def datasets(app: App) -> Mapping[str, Any]:
     """What can be trained on."""
-    return {"datasets": kept_data(here.places)}
+    return {"datasets": kept_data(app.paths)}
 
 
 @router.post("/datasets", status_code=201)
-def add_dataset(file: ArraysFile, here: Here) -> Mapping[str, Any]:
+def add_dataset(file: ArraysFile, app: App) -> Mapping[str, Any]:
     """Keep a data set of the user's own."""
-    return keep_data(file, here.places, here.load)
+    return keep_data(file, app.paths, app.load)
 
 
 @router.post("/estimate")
-def estimate(body: dict[str, Any], here: Here, language: Language) -> Mapping[str, Any]:
+def estimate(body: dict[str, Any], app: App, language: Language) -> Mapping[str, Any]:
     """What a question would cost, and how to ask it elsewhere.
 
     What cannot be run is no failure here: the page asks while the user is still typing. It is
@@ -84,55 +84,55 @@ def estimate(body: dict[str, Any], here: Here, language: Language) -> Mapping[st
     field's, `knob` names it, a knob or `seeds`, with its limits: `least`, `above`, `most`,
     `below` and `whole` for numbers, `choices` for words.
     """
-    if refusal := fault(body, language):
-        return refusal.told
+    if error := fault(body, language):
+        return error.body
     try:
-        return _estimated(here, *_plan(Ask.model_validate(body), here))
+        return _estimated(app, *_plan(Ask.model_validate(body), app))
     except ValidationError:
         return {"error": "bad_request"}
-    except Refusal as refusal:
-        why = refusal.why and language("ui.limits.cannot", why=refusal.why)
-        return refusal.told | ({"why": why} if why else {})
+    except ApiError as error:
+        why = error.why and language("ui.limits.cannot", why=error.why)
+        return error.body | ({"why": why} if why else {})
 
 
 @router.post("/study/estimate")
-def estimate_study(ask: AskStudy, here: Here) -> Mapping[str, Any]:
+def estimate_study(ask: AskStudy, app: App) -> Mapping[str, Any]:
     """What the study would cost."""
-    return _estimated(here, *plan_study(ask, here.load))
+    return _estimated(app, *plan_study(ask, app.load))
 
 
 @router.post("/ask", status_code=201)
-async def ask(ask: Ask, here: Here) -> Mapping[str, Any]:
+async def ask(ask: Ask, app: App) -> Mapping[str, Any]:
     """Put a question at the queue's end."""
-    lab = await run_in_threadpool(lambda: _keep(here, *_plan(ask, here)))
-    return begin(lab, here)
+    lab = await run_in_threadpool(lambda: _keep(app, *_plan(ask, app)))
+    return begin(lab, app)
 
 
 @router.post("/study", status_code=201)
-async def study(ask: AskStudy, here: Here) -> Mapping[str, Any]:
+async def study(ask: AskStudy, app: App) -> Mapping[str, Any]:
     """Put the study at the queue's end."""
-    lab = await run_in_threadpool(lambda: _keep(here, *plan_study(ask, here.load)))
-    return begin(lab, here)
+    lab = await run_in_threadpool(lambda: _keep(app, *plan_study(ask, app.load)))
+    return begin(lab, app)
 
 
-def begin(lab: KeptLab, here: Workplace) -> Mapping[str, Any]:
+def begin(lab: KeptLab, app: AppState) -> Mapping[str, Any]:
     """Queue a lab. If all of its runs are there, it is answered as soon as it is begun."""
     task = Task(kind="lab", id=lab.id)
-    here.bench.add(task)
-    return {"id": lab.id, "state": here.bench.state(task, complete=False)}
+    app.jobs.add(task)
+    return {"id": lab.id, "state": app.jobs.state(task, complete=False)}
 
 
-def _plan(ask: Ask, here: Workplace) -> tuple[Plan, Dataset]:
-    source = source_of(ask.data, here.places)
-    dataset = here.load(source)
+def _plan(ask: Ask, app: AppState) -> tuple[Plan, Dataset]:
+    source = source_of(ask.data, app.paths)
+    dataset = app.load(source)
     return plan_ask(ask, dataset, source), dataset
 
 
-def _estimated(here: Workplace, plan: Plan, dataset: Dataset) -> Mapping[str, Any]:
-    with here.store() as store:
-        return questions.estimated(plan, dataset, here.engine, store)
+def _estimated(app: AppState, plan: Plan, dataset: Dataset) -> Mapping[str, Any]:
+    with app.store() as store:
+        return questions.estimated(plan, dataset, app.engine, store)
 
 
-def _keep(here: Workplace, plan: Plan, dataset: Dataset) -> KeptLab:
-    with open_store(here.places.store) as store:
-        return questions.keep(plan, dataset, here.engine, store)
+def _keep(app: AppState, plan: Plan, dataset: Dataset) -> KeptLab:
+    with open_store(app.paths.store) as store:
+        return questions.keep(plan, dataset, app.engine, store)

@@ -1,6 +1,6 @@
 // The page: learns the words, then shows the view that the address names.
 
-import { follow } from "./bench.js";
+import { follow } from "./jobs.js";
 import { fill, h } from "./dom.js";
 import { here } from "./route.js";
 import { get } from "./server.js";

@@ -59,7 +59,7 @@ export function listen(path, on, linked) {
       linked(false);
       // Closed for good is a refusal, as from a server that was started anew: ask which.
       if (source?.readyState === EventSource.CLOSED) {
-        get("api/bench").catch((error) => linked(false, error.code));
+        get("api/jobs").catch((error) => linked(false, error.code));
         timer = setTimeout(open, AGAIN);
       }
     };

@@ -1,6 +1,6 @@
 // The top of every view: where one can go, what siffra is at work on, language and theme.
 
-import { bench, onBench } from "./bench.js";
+import { jobs, onJobs } from "./jobs.js";
 import { fill, h } from "./dom.js";
 import { to } from "./route.js";
 import { nextTheme, theme } from "./theme.js";
@@ -57,7 +57,7 @@ function themeSwitch() {
 
 /** What is being trained at the moment, seen from every view. */
 function tell() {
-  const { linked, why, paused, queue, running } = bench();
+  const { linked, why, paused, queue, running } = jobs();
   const lab = running?.kind === "lab" ? running : null;
   atWork.hidden = !queue.length;
   atWork.classList.toggle("paused", paused);
@@ -70,4 +70,4 @@ function tell() {
   fill(lost, linked ? "" : t(`ui.error.${why}`));
 }
 
-onBench(tell);
+onJobs(tell);

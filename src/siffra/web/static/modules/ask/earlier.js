@@ -1,6 +1,6 @@
 // What was asked before, and what waits: a list at the side of the Ask view.
 
-import { onBench } from "../bench.js";
+import { onJobs } from "../jobs.js";
 import { fill, h, refill } from "../dom.js";
 import { stateBadge, tally } from "../results/badges.js";
 import { to } from "../route.js";
@@ -45,7 +45,7 @@ export function earlier(host, current) {
   }
 
   const reload = () => load().catch(() => {});
-  const stop = onBench((kind) => ["bench", "lab"].includes(kind) && reload());
+  const stop = onJobs((kind) => ["queue", "lab"].includes(kind) && reload());
   reload();
   return { draw, leave: stop };
 }

@@ -1,6 +1,6 @@
 // Ask: turn a knob, see what it costs, start it, and watch the answer come.
 
-import { bench, onBench } from "../bench.js";
+import { jobs, onJobs } from "../jobs.js";
 import { fill, h, say } from "../dom.js";
 import { go, here, remember } from "../route.js";
 import { Refused, get, post, tellRefusal } from "../server.js";
@@ -55,7 +55,7 @@ export function ask(main, place) {
   let over = false;
   let gone = ""; // what the address asked for and is not there; said until the form is changed
   const list = earlier(aside, () => shown.id);
-  const stop = onBench(
+  const stop = onJobs(
     (kind, data) => kind === "lab" && data.id === shown.id && data.state === "done" && estimate(),
   );
 
@@ -79,7 +79,7 @@ export function ask(main, place) {
   async function setupHere(query, knobs, datasets) {
     const written = fromQuery(query);
     if (written) return written;
-    const { running } = query.has("lab") ? {} : await get("api/bench");
+    const { running } = query.has("lab") ? {} : await get("api/jobs");
     const id = query.get("lab") ?? (running?.kind === "lab" ? running.id : null);
     if (!id) return firstSetup();
     const lab = await get(`api/labs/${id}?lang=${language()}`).catch(refused);
@@ -156,7 +156,7 @@ export function ask(main, place) {
     button.disabled = true;
     try {
       const { id } = await post("api/ask", toAsk(setup));
-      say(cost, bench().queue.length > 1 ? t("ui.ask.queued") : t("ui.ask.started"));
+      say(cost, jobs().queue.length > 1 ? t("ui.ask.queued") : t("ui.ask.started"));
       reveal(id);
       answerHost.scrollIntoView({ block: "nearest", behavior: "smooth" });
     } catch (error) {

@@ -1,14 +1,14 @@
-// Playground: a digit under the hand, and networks side by side that make up their minds about it.
+// Playground: a digit to move, and networks side by side that predict what it is.
 
-import { onBench } from "../bench.js";
+import { onJobs } from "../jobs.js";
 import { fill, h } from "../dom.js";
 import { get, post, tellRefusal } from "../server.js";
 import { t } from "../words.js";
-import { looker } from "./look.js";
-import { minds } from "./minds.js";
+import { networks } from "./networks.js";
 import { pad } from "./pad.js";
 import { SIDE, base64, bytes, paint } from "./pixels.js";
 import { AT_REST, anyDigit, fromQuery, keep, within } from "./place.js";
+import { predictor } from "./predict.js";
 import { SHELF, modeTools, shelf, sliders } from "./tools.js";
 
 const FIRST = SHELF[7];
@@ -26,7 +26,7 @@ export function playground(main, { query }) {
     role: "img",
     "aria-label": t("ui.play.input"),
   });
-  const mindsHost = h("div", { class: "minds" });
+  const networksHost = h("div", { class: "networks" });
   const thePad = pad(padHost, { placed: put, drawn: draw });
   const tools = modeTools({
     move: () => setMode("move"),
@@ -38,11 +38,11 @@ export function playground(main, { query }) {
     picture: takePicture,
   });
   const slide = sliders((change) => put(within({ ...state.place, ...change })));
-  const networks = minds(mindsHost, {
+  const cards = networks(networksHost, {
     chosen: ask,
     went: (change) => put(within({ ...state.place, ...change })),
   });
-  const look = looker(seen, refused);
+  const predict = predictor(predicted, refused);
   let over = false;
 
   fill(
@@ -70,15 +70,15 @@ export function playground(main, { query }) {
         ),
         shelf(take),
       ),
-      mindsHost,
+      networksHost,
       h("div", { class: "hand-tools" }, tools.hint, tools.tools, slide.element),
     ),
   );
-  networks.load(state.models).catch(refused);
+  cards.load(state.models).catch(refused);
   if (state.digit === null && drawing) draw(drawing);
   else take(state.digit ?? FIRST, state.place);
 
-  const stop = onBench((kind) => kind === "model" && networks.load(state.models).catch(refused));
+  const stop = onJobs((kind) => kind === "model" && cards.load(state.models).catch(refused));
   const recoloured = () => (put(state.place), ask());
   window.addEventListener("themechange", recoloured);
 
@@ -133,31 +133,31 @@ export function playground(main, { query }) {
     thePad.show({ pixels: state.pixels, place, drawing: state.mode === "draw" });
     tools.show(state.mode);
     slide.show(place);
-    networks.here(place);
+    cards.here(place);
     ask();
   }
 
-  // What the networks say of it
+  // What the networks predict
 
   function ask(ids = state.models) {
     state.models = ids;
     if (over || !ids.length) return;
     keep(state);
     if (!state.pixels.some(Boolean)) {
-      look.stop();
+      predict.stop();
       paint(seenAs, EMPTY, SIDE, SIDE);
-      networks.clear(state.mode === "draw" ? t("ui.play.empty") : "");
+      cards.clear(state.mode === "draw" ? t("ui.play.empty") : "");
       return;
     }
     const what = state.digit === null ? { pixels: base64(state.pixels) } : { digit: state.digit };
-    look({ models: ids, ...what, ...state.place, response: true });
+    predict({ models: ids, ...what, ...state.place, response: true });
   }
 
-  function seen(answer) {
+  function predicted(answer) {
     if (over) return;
     refusal.textContent = "";
     paint(seenAs, bytes(answer.pixels), SIDE, SIDE);
-    networks.show(answer.models, state.digit === null ? null : answer.label);
+    cards.show(answer.models, state.digit === null ? null : answer.label);
   }
 
   function refused(error) {
@@ -167,7 +167,7 @@ export function playground(main, { query }) {
   return () => {
     over = true;
     stop();
-    networks.leave();
+    cards.leave();
     window.removeEventListener("themechange", recoloured);
   };
 }

@@ -4,9 +4,7 @@ import { fill, h } from "../dom.js";
 import { to } from "../route.js";
 import { get, tellRefusal } from "../server.js";
 import { number, percent, t } from "../words.js";
-import { columnName } from "./runs.js";
-import { setsIn } from "./sets.js";
-
+import { columnName, setsIn } from "./sets.js";
 
 /** The runs `a` and `b` in `main`. Returns what ends it. */
 export function compareView(main, a, b) {

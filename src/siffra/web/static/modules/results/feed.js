@@ -1,12 +1,12 @@
 // A lab kept up to date: fetched once, and again whenever the server says that it has changed.
 
-import { onBench } from "../bench.js";
+import { onJobs } from "../jobs.js";
 import { Refused, get } from "../server.js";
 import { language } from "../words.js";
 
 /**
  * Follow the lab `id`: `heard(lab)` with each new state of it, `live()` with each epoch of its run
- * and whenever the bench changes, `failed(error)` when it cannot be read. Returns what ends it.
+ * and whenever the queue changes, `failed(error)` when it cannot be read. Returns what ends it.
  */
 export function followLab(id, { heard, live, failed }) {
   let wanted = false;
@@ -32,11 +32,11 @@ export function followLab(id, { heard, live, failed }) {
     busy = false;
   }
 
-  const stop = onBench((kind, data) => {
+  const stop = onJobs((kind, data) => {
     if (kind === "lab" && data.id === id) load();
     else if (kind === "link" && data)
       load(); // who knows what happened meanwhile
-    else if (kind === "bench" || (kind === "epoch" && data.id === id)) live();
+    else if (kind === "queue" || (kind === "epoch" && data.id === id)) live();
   });
   load();
   return () => {

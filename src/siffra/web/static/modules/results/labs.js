@@ -1,6 +1,6 @@
 // Labs: the study and every other lab in the store, and one of them in full.
 
-import { onBench } from "../bench.js";
+import { onJobs } from "../jobs.js";
 import { fill, h, refill, say } from "../dom.js";
 import { go, to } from "../route.js";
 import { get, post, tellRefusal } from "../server.js";
@@ -37,8 +37,8 @@ function listView(main) {
     }
   }
 
-  const stop = onBench(
-    (kind, data) => (kind === "lab" || kind === "bench" || (kind === "link" && data)) && load(),
+  const stop = onJobs(
+    (kind, data) => (kind === "lab" || kind === "queue" || (kind === "link" && data)) && load(),
   );
   load();
   return () => {

@@ -1,6 +1,6 @@
 // One question of a lab: its answer, curves, levels and verdicts, live while it is being trained.
 
-import { bench } from "../bench.js";
+import { jobs } from "../jobs.js";
 import { curvesChart } from "../charts/curves.js";
 import { lineSample } from "../charts/sample.js";
 import { fill, h, refill } from "../dom.js";
@@ -84,7 +84,7 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
   function live() {
     if (!known) return;
     const { lab, question, curves } = known;
-    const working = bench().running;
+    const working = jobs().running;
     const run = working?.id === lab.id ? working.run : null;
     const levels = curves.levels.map((level, index) => {
       const band = level.band[on] ?? { mean: [], low: [], high: [] };

@@ -1,6 +1,6 @@
 // One run in full: its scores, its curves, what it confuses, its worst mistakes, and what made it.
 
-import { onBench } from "../bench.js";
+import { onJobs } from "../jobs.js";
 import { curvesChart } from "../charts/curves.js";
 import { lineSample } from "../charts/sample.js";
 import { fill, h } from "../dom.js";
@@ -10,9 +10,7 @@ import { get, post, tellRefusal } from "../server.js";
 import { exact, has, language, moment, number, percent, t } from "../words.js";
 import { confusion } from "./confusion.js";
 import { repeat } from "./repeat.js";
-import { columnName } from "./runs.js";
-import { setsIn } from "./sets.js";
-
+import { columnName, setsIn } from "./sets.js";
 
 /** The run `key` in `main`. Returns what ends it. */
 export function runView(main, key) {
@@ -114,7 +112,7 @@ function mistakes(run, parts) {
   );
   const id = `run-${run.key}`;
   parts.push(
-    onBench((kind, data) => {
+    onJobs((kind, data) => {
       if (kind === "model" && data.id === id) (data.state === "made" ? fetchAndShow : failed)();
     }),
   );

@@ -6,6 +6,7 @@ import { get, tellRefusal } from "../server.js";
 import { exact, has, moment, number, t } from "../words.js";
 import { compareView } from "./compare.js";
 import { runView } from "./run.js";
+import { columnName } from "./sets.js";
 
 const PAGE = 50;
 const SHOWN = [
@@ -255,12 +256,6 @@ function tableView(main, query) {
   }
 
   return () => (over = true);
-}
-
-/** What a column is called. */
-export function columnName(name) {
-  for (const key of [`knob.${name}`, `ui.column.${name}`]) if (has(key)) return t(key);
-  return has(`set.${name}`) ? `${t(`set.${name}`)} %` : name;
 }
 
 function cellText(name, value) {

@@ -1,6 +1,6 @@
-// The sets that runs are scored on: which there are depends on the data set.
+// The sets that runs are scored on, which depend on the data set, and the names of a run's columns.
 
-import { keysIn } from "../words.js";
+import { has, keysIn, t } from "../words.js";
 
 const LAST = ["val", "train"];
 
@@ -13,4 +13,10 @@ export function setsIn(...bySet) {
 /** The same without training and validation. */
 export function testSetsIn(...bySet) {
   return setsIn(...bySet).filter((set) => !LAST.includes(set));
+}
+
+/** The label of a column of the table of runs: a knob, a set, or another figure. */
+export function columnName(name) {
+  for (const key of [`knob.${name}`, `ui.column.${name}`]) if (has(key)) return t(key);
+  return has(`set.${name}`) ? `${t(`set.${name}`)} %` : name;
 }

@@ -1,12 +1,12 @@
-// How far a lab has come, and what can be done about it: hold, go on, cancel, start.
+// How far a lab has come, and what can be done about it: pause, resume, cancel, start.
 
-import { bench, setPaused } from "../bench.js";
+import { jobs, setPaused } from "../jobs.js";
 import { fill, h, say } from "../dom.js";
 import { post, tellRefusal } from "../server.js";
 import { count, duration, t } from "../words.js";
 import { stateBadge } from "./badges.js";
 
-/** The status of lab `id` in `host`; `update(lab)` whenever there is news of the lab or the bench. */
+/** The status of lab `id` in `host`; `update(lab)` whenever there is news of the lab or the queue. */
 export function status(host, id) {
   const badgeHost = h("span");
   const told = h("span", { class: "soft" });
@@ -18,7 +18,7 @@ export function status(host, id) {
     Object.entries({
       pause: () => setPaused(true),
       resume: () => setPaused(false),
-      cancel: () => post(`api/labs/${id}/stop`),
+      cancel: () => post(`api/labs/${id}/cancel`),
       start: () => post(`api/labs/${id}/start`),
     }).map(([name, act]) => [name, action(name, act)]),
   );
@@ -44,7 +44,7 @@ export function status(host, id) {
   }
 
   function update(lab) {
-    const { paused, queue, running } = bench();
+    const { paused, queue, running } = jobs();
     const working = running?.kind === "lab" && running.id === id ? running : null;
     const waiting = queue.some((item) => item.kind === "lab" && item.id === id);
     const state = now(lab.state, { working, waiting, paused });

@@ -1,4 +1,4 @@
-// One network's opinion of the digit: what it says, how sure it is, and what its first layer makes of it.
+// One network's prediction: the class, the probabilities, and the activations of its first layer.
 
 import { fill, h, say } from "../dom.js";
 import { percent, t } from "../words.js";
@@ -6,7 +6,7 @@ import { maps } from "./maps.js";
 import { bytes, inked } from "./pixels.js";
 
 /** A card for `model` in `host`; `went(change)` when a place is picked on its maps. */
-export function opinion(host, model, went) {
+export function networkCard(host, model, went) {
   const verdict = h("p", { class: "says" });
   const rows = model.labels.map(barRow);
   const responseText = h("h4");
@@ -45,7 +45,7 @@ export function opinion(host, model, went) {
     // A network with other classes than digits is neither right nor wrong; -1 where it is unknown.
     const truth = model.labels.indexOf(String(label));
     const right = truth < 0 ? "" : said === truth ? " right" : " wrong";
-    host.className = `opinion${right}`;
+    host.className = `network-card${right}`;
     say(
       verdict,
       t(truth < 0 || said === truth ? "ui.play.says" : "ui.play.says_wrong", {
@@ -63,7 +63,7 @@ export function opinion(host, model, went) {
 
   /** There is nothing to be seen, so it says nothing; `instead` says what to do. */
   function clear(instead) {
-    host.className = "opinion";
+    host.className = "network-card";
     say(verdict, instead);
     for (const row of rows) row.clear();
     say(responseText, "");

@@ -1,4 +1,4 @@
-// What siffra is at work on, as the server tells it: the queue, the run of the moment, its epochs.
+// The job queue as the server reports it: tasks, the run in progress, its epochs.
 
 import { listen, post } from "./server.js";
 import { language } from "./words.js";
@@ -7,16 +7,16 @@ const listeners = new Set();
 let hangUp = () => {};
 let state = { linked: true, why: "", paused: false, queue: [], running: null };
 
-/** The bench as it was last told: `{ linked, why, paused, queue, running }`. */
-export function bench() {
+/** The latest state: `{ linked, why, paused, queue, running }`. */
+export function jobs() {
   return state;
 }
 
 /**
- * Hear of changes: `heard(kind, data)`, of kind `bench` (all of it), `epoch`, `lab`, `model`, or
- * `link`: the line is lost, or there (again). Returns what ends it.
+ * Subscribe to events: `heard(kind, data)`, of kind `queue` (the whole state), `epoch`, `lab`,
+ * `model`, or `link`: the connection is lost, or there (again). Returns what ends it.
  */
-export function onBench(heard) {
+export function onJobs(heard) {
   listeners.add(heard);
   return () => listeners.delete(heard);
 }
@@ -27,22 +27,22 @@ export function follow() {
   hangUp = listen(
     `api/events?lang=${language()}`,
     {
-      bench: (data) => tell("bench", data, data),
-      epoch: (data) => tell("epoch", data, { running: withEpoch(data) }),
-      lab: (data) => tell("lab", data),
-      model: (data) => tell("model", data),
+      queue: (data) => publish("queue", data, data),
+      epoch: (data) => publish("epoch", data, { running: withEpoch(data) }),
+      lab: (data) => publish("lab", data),
+      model: (data) => publish("model", data),
     },
-    (linked, why = "away") => tell("link", linked, { linked, why }),
+    (linked, why = "away") => publish("link", linked, { linked, why }),
   );
 }
 
-/** Hold training, or let it go on. */
+/** Pause training, or resume it. */
 export async function setPaused(paused) {
-  const data = await post(`api/bench/${paused ? "pause" : "resume"}`);
-  tell("bench", data, data);
+  const data = await post(`api/jobs/${paused ? "pause" : "resume"}`);
+  publish("queue", data, data);
 }
 
-/** The run of the moment with one more epoch behind it. */
+/** The run in progress with one more epoch. */
 function withEpoch(data) {
   const { running } = state;
   if (running?.id !== data.id) return running;
@@ -57,7 +57,7 @@ function withEpoch(data) {
   return { ...running, done, total, seconds_left, run: { ...run, epoch: data.epoch, curve } };
 }
 
-function tell(kind, data, change = {}) {
+function publish(kind, data, change = {}) {
   state = { ...state, ...change };
   for (const heard of [...listeners]) heard(kind, data);
 }

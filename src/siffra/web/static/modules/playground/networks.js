@@ -1,33 +1,33 @@
-// The networks that are asked: which there are, which are chosen, and a card for each of those.
+// The networks that predict: which there are, which are chosen, and a card for each of those.
 
 import { fill, h, refill, say } from "../dom.js";
 import { get } from "../server.js";
 import { language, t } from "../words.js";
-import { opinion } from "./opinion.js";
+import { networkCard } from "./networkCard.js";
 
 const MOST = 6;
 const REST = 700; // ms after which a hand is at rest
 
 /** The networks in `host`. `chosen(ids)` when another set of them is to be asked; `went(change)`
  *  when a place is picked on a card's map. */
-export function minds(host, { chosen, went }) {
+export function networks(host, { chosen, went }) {
   const picker = h("fieldset", { class: "models" });
   const waiting = h("p", { class: "soft", role: "status" }, t("ui.play.loading"));
-  const opinions = h("div", { class: "opinions" });
+  const grid = h("div", { class: "network-cards" });
   const aloud = h("p", { class: "unseen", role: "status" });
   const cards = new Map();
   let models = [];
   let ids = [];
   let place = null;
   let timer = null;
-  fill(host, picker, waiting, opinions, aloud);
+  fill(host, picker, waiting, grid, aloud);
 
-  /** Find out which there are, and ask those of `wanted`; else two that differ most. */
+  /** Load the list, and choose those of `wanted`; else two that differ most. */
   async function load(wanted) {
     models = (await get(`api/models?lang=${language()}`)).models.filter((model) => model.playable);
     waiting.hidden = true;
     const known = wanted.filter((id) => models.some((model) => model.id === id));
-    choose(known.length ? known : oddestPair(models.filter((model) => model.kind === "shipped")));
+    choose(known.length ? known : mostDifferent(models.filter((model) => model.kind === "shipped")));
   }
 
   function choose(next) {
@@ -37,7 +37,7 @@ export function minds(host, { chosen, went }) {
     for (const id of [...cards.keys()]) if (!ids.includes(id)) cards.delete(id);
     for (const model of models) if (ids.includes(model.id) && !cards.has(model.id)) addCard(model);
     fill(
-      opinions,
+      grid,
       ids.map((id) => cards.get(id).host),
     );
     chosen(ids);
@@ -59,8 +59,8 @@ export function minds(host, { chosen, went }) {
   }
 
   function addCard(model) {
-    const host = h("article", { class: "opinion", "data-model": model.id });
-    const card = { host, ...opinion(host, model, went) };
+    const host = h("article", { class: "network-card", "data-model": model.id });
+    const card = { host, ...networkCard(host, model, went) };
     cards.set(model.id, card);
     if (place) card.here(place);
     get(`api/models/${model.id}/examination`).then(card.examined, () => {}); // then it has no maps
@@ -92,6 +92,6 @@ export function minds(host, { chosen, went }) {
 }
 
 // siffra brings its networks from the simplest to the best.
-function oddestPair(shipped) {
+function mostDifferent(shipped) {
   return [...new Set([shipped.at(0), shipped.at(-1)])].map((model) => model.id);
 }
