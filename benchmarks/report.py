@@ -108,15 +108,18 @@ def page(kept: Results) -> str:
     lines = [
         "# How fast siffra trains",
         "",
-        "Written by `make bench ARGS=--write`, or by `python -m benchmarks PART --write` for one",
-        "part (works, growth, kernels, shares, left, load, compile). `siffra bench` shows how",
-        "it is on your machine.",
+        "After this page you know how fast siffra trains compared with Keras, PyTorch and JAX, how",
+        "far it is from the machine's limits, and how to measure that on your own machine.",
+        "",
+        "`siffra bench` times siffra on your machine. `make bench ARGS=--write` generates this",
+        "page; `python -m benchmarks PART --write` updates one part (works, growth, kernels,",
+        "shares, left, load, compile).",
         "",
     ]
     if kept.works:
         lines += [*_days(kept, kept.works), *_works(kept.session)]
     if kept.held:
-        lines += ["## Held to AVX2", "", *_days(kept, kept.held), *_held(kept.held_session)]
+        lines += ["## Limited to AVX2", "", *_days(kept, kept.held), *_held(kept.held_session)]
     if kept.growth:
         lines += ["## How time grows", "", *_days(kept, kept.growth)]
         lines += _growth(list(kept.growth.values()))
@@ -145,7 +148,7 @@ def _days(kept: Results, names: Iterable[str]) -> Iterator[str]:
     days = {kept.origins[name].day for name in names if name in kept.origins}
     undated = [name for name in names if name not in kept.origins]
     if days:
-        older = f"; before that, on a day that wasn't kept: {', '.join(undated)}" if undated else ""
+        older = f"; earlier, on an unknown day: {', '.join(undated)}" if undated else ""
         yield from ("Measured " + _range(sorted(days)) + older + ".", "")
 
 
@@ -159,7 +162,7 @@ def _machine(kept: Results) -> Iterator[str]:
     if cpus:
         yield "The CPU is " + ", ".join(cpus) + "."
     if cpus and "AVX2" not in {o.vectors for o in kept.origins.values()}:
-        yield "Nothing here was measured on an AVX2 machine, where the aims are others."
+        yield "Nothing here was measured on an AVX2 machine, for which the aims differ."
     if cpus:
         yield ""
 
@@ -168,12 +171,11 @@ def _works(session: Session) -> Iterator[str]:
     yield from (f"![seconds by workload and library]({PICTURE})", "")
     yield from _side_by_side(session)
     yield from (
-        "Seconds of wall time for an epoch of training (or for one scoring): the median, and",
-        "half the distance between the quartiles as a share of it; in brackets how many times",
-        "as long as siffra takes. The limit is the time in which the machine could do all",
-        "multiply-adds, forward and backward, at its matrix peak, or read the images, whichever is",
-        "longer. siffra leaves out multiplications with zeros (blank pixels; positions that lost",
-        "their pooling window), so it may get past that.",
+        "Seconds of wall time for an epoch of training (or one scoring): the median, and half the",
+        "interquartile range as a percentage of it; in brackets, the ratio to siffra's time. The",
+        "limit is the time for all multiply-adds, forward and backward, at the machine's matrix",
+        "peak, or for reading the images, whichever is longer. siffra skips multiplications by",
+        "zero (blank pixels; positions not selected by max-pooling), so it can beat the limit.",
         "",
     )
     yield from _aims(session)
@@ -203,7 +205,7 @@ def _aims(session: Session) -> Iterator[str]:
     yield ""
     if better := [f"- {line}" for line in against_the_better_keras(session)]:
         yield from (
-            "The aims for Keras are for Keras with its defaults. Compared with the faster of the",
+            "The aims for Keras apply to Keras with its defaults. Compared with the faster of the",
             "two, siffra is faster by:",
             "",
             *better,
@@ -220,11 +222,11 @@ def _title(result: Result) -> str:
 def _growth(grown: Sequence[Growth]) -> Iterator[str]:
     yield from (f"![seconds an epoch]({GROWTH_PICTURE})", "")
     yield from (
-        f"Seconds for an epoch of {GROWTH_IMAGES:,} images where it is not they that grow; medians",
-        "of three. The limits are the time of all multiply-adds at the matrix peak, and of reading",
-        "the images from memory. Keras and JAX have no part in what grows in convolutions and with",
-        "threads: they would compile anew at every point, which takes minutes. Images of the",
-        "convolution end at 12,000; the first table has 48,000.",
+        f"Seconds for an epoch of {GROWTH_IMAGES:,} images, except where their number grows;",
+        "medians of three. The limits are the times for all multiply-adds at the matrix peak and",
+        "for reading the images from memory. Keras and JAX are left out for convolutions and for",
+        "threads: they would recompile at every point, which takes minutes. For the convolution,",
+        "the number of images ends at 12,000; the first table has 48,000.",
         "",
     )
     peers = [p for p in PEERS if any(p in point.seconds for g in grown for point in g.points)]
@@ -245,9 +247,9 @@ def _kernels(times: Sequence[KernelTime]) -> Iterator[str]:
         yield _row(t.title, [f"{median(t.gflops):.0f}", f"{median(t.peaks):.0f}", f"{t.share:.0%}"])
     yield from (
         "",
-        "Counted are all multiply-adds that the layer asks for. On digits the fused convolution",
-        "skips many of those with blank pixels, so fewer were done than are counted; where no",
-        "pixel is blank all were done. The aims for it are 65% at 8×8 and 80% from 12×12 on.",
+        "All multiply-adds of the layer are counted. On digits, the fused convolution skips many",
+        "of those with blank pixels, so it does fewer than are counted; without blank pixels, it",
+        "does all. Its aims are 65% at 8×8 and 80% from 12×12 on.",
         "",
     )
     if missed := [f"- {line}" for line in missed_shares(times)]:
@@ -261,9 +263,9 @@ def _shares(times: Sequence[ShareTime]) -> Iterator[str]:
         yield _row(t.title, cells)
     yield from (
         "",
-        f"An epoch is of {times[0].images:,} images. Augmentation's seconds are those by which it",
-        "makes an epoch longer. Scored are the images that a run scores after every epoch:",
-        f"{CURVE_IMAGES:,} of each of four sets. What is done to them once a run is apart.",
+        f"An epoch has {times[0].images:,} images. The seconds of augmentation are the increase of",
+        "an epoch's time. Scoring is that after every epoch, on",
+        f"{CURVE_IMAGES:,} images of each of four sets, without what is done to them once per run.",
         "",
     )
 
@@ -276,14 +278,14 @@ def _left(times: Sequence[Left]) -> Iterator[str]:
         yield _row(t.title, [str(t.threads), f"{t.whole:.3g}", *parts, *limit])
     yield from (
         "",
-        f"An epoch is of {times[0].images:,} images. *Products* are all multiply-adds and what is",
-        "one kernel with them: a plain dense layer's bias and ReLU, a fused convolution's pooling",
-        "too. *Pointwise* are bias, activation, pooling, batch norm and loss where they are not,",
-        "*descent* the optimizer's steps, *gather* the",
-        "batches' images, *rest* the calls of one after the other. *At the peak* is the time of",
-        "all multiply-adds at the matrix peak, and *share* how much of the products' time that is;",
-        "what is skipped may take it past 100%. Dense networks train in one call an epoch. Here it",
-        "is cut into pieces, on one thread, so that their epochs are longer.",
+        f"An epoch has {times[0].images:,} images. *Products* are all multiply-adds and whatever",
+        "is in the same kernel: a plain dense layer's bias and ReLU, a fused convolution's",
+        "pooling. *Pointwise* are bias, activation, pooling, batch norm and loss in kernels of",
+        "their own, *descent* is the optimizer's steps, *gather* the copying of a batch's images,",
+        "and *rest* the overhead between them. *At the peak* is the time for all",
+        "multiply-adds at the matrix peak, and *share* its ratio to the products' time, above",
+        "100% where siffra skips some. Dense networks normally train in one call per epoch. Here",
+        "it is cut into pieces, on one thread, so their epochs are longer.",
         "",
     )
 
@@ -296,12 +298,12 @@ def _load(times: Sequence[LoadTime]) -> Iterator[str]:
         yield _row(t.title, [f"{t.alone:.3g} s", *ratios])
     yield from (
         "",
-        f"An epoch is of {times[0].images:,} images. *Busy* is a process beside it that keeps one",
-        "core busy all the time; ratios are to one thread on an idle machine, in the same run.",
-        "Threads that share work wait for each other, and where one of them has no core, all of",
-        "them do. So siffra times pieces of its work, and changes the number of threads while it",
-        "trains: results are the same on any. With a core busy it trains on fewer, and tries all",
-        f"again twice a second at most. The aim is at most {LOAD_AIM:g}×.",
+        f"An epoch has {times[0].images:,} images. *Busy* means that another process keeps one",
+        "core busy; ratios are to one thread on an idle machine, in the same run. Threads that",
+        "share work wait for each other, so if one of them has no core, all of them wait.",
+        "Therefore siffra times pieces of its work and adapts the number of threads while it",
+        "trains; results do not depend on it. With a busy core it trains on fewer threads, and",
+        f"tries all of them again at most twice a second. The aim is at most {LOAD_AIM:g}×.",
         "",
     )
     if missed := [f"- {line}" for line in missed_load(times)]:
@@ -315,10 +317,10 @@ def _compiling(times: Sequence[CompileTime]) -> Iterator[str]:
         yield _row(t.title, [f"{len(t.kernels)}", f"{t.whole:.1f}", f"`{name}`", f"{seconds:.1f}"])
     yield from (
         "",
-        "The seconds until a first training begins, in a process and with a cache of its own: once",
-        "they are kept in the cache, other processes read them. A kernel's seconds are with what",
-        "becomes part of it and wasn't compiled before. One process compiled; with two threads or",
-        "more, siffra has two.",
+        "Seconds until the first training begins, in a new process with an empty cache; later",
+        "processes read the kernels from the cache. A kernel's time includes functions inlined",
+        "into it and not compiled before. One process compiled here; with two or more threads,",
+        "siffra uses two.",
         "",
     )
     if missed := [f"- {line}" for line in missed_compiling(times)]:
@@ -335,57 +337,56 @@ def _row(first: str, others: Iterable[str]) -> str:
 
 
 _HELD = """\
-The same machine, which has AVX-512, with all libraries held to AVX2: vectors of 256 bits, half as
-wide, in half as many registers. It is not an AVX2 machine, whose clock, caches and multipliers are
-its own; but the kernels for AVX2 are the same. The aims are those for AVX2 machines, and the
-limit's matrix peak is that of AVX2's products.
+The same machine, which has AVX-512, with all libraries limited to AVX2: vectors of 256 bits, half
+as wide, in half as many registers. This does not fully emulate an AVX2 machine, whose clock, caches
+and multipliers differ, but the kernels are those for AVX2. The aims are those for AVX2 machines,
+and the limit's matrix peak is that of products with AVX2.
 
-Each library is told by what it documents: Numba by `NUMBA_CPU_NAME` and `NUMBA_CPU_FEATURES`,
-NumPy's and SciPy's BLAS by `OPENBLAS_CORETYPE`, PyTorch by `ATEN_CPU_CAPABILITY` and
-`MKL_ENABLE_INSTRUCTIONS`, oneDNN by `ONEDNN_MAX_CPU_ISA`, XLA by `xla_cpu_max_isa`. Whether they
-keep to it Linux knows, which notes when a thread last had something in AVX-512's registers: a
-library in whose process any thread did is not timed. YNNPACK, which does JAX' products, cannot be
-held, so that JAX does without and may be slower than on an AVX2 machine. By default TensorFlow uses
-oneDNN only on CPUs with instructions for neural networks, which most AVX2 machines have not: Keras
-with its defaults does without here too, Keras, tuned, has it. Measured by
+Each library is limited by its documented setting: Numba by `NUMBA_CPU_NAME` and
+`NUMBA_CPU_FEATURES`, the BLAS of NumPy and SciPy by `OPENBLAS_CORETYPE`, PyTorch by
+`ATEN_CPU_CAPABILITY` and `MKL_ENABLE_INSTRUCTIONS`, oneDNN by `ONEDNN_MAX_CPU_ISA`, XLA by
+`xla_cpu_max_isa`. Linux records when a thread last used AVX-512 registers: a library with such a
+thread in its process is not timed. YNNPACK, which computes JAX's products, cannot be limited, so
+JAX runs without it and may be slower than on an AVX2 machine. By default TensorFlow uses oneDNN
+only on CPUs with instructions for neural networks, which most AVX2 machines lack: here too, Keras
+with its defaults runs without oneDNN, and tuned Keras with it. Measured by
 `python -m benchmarks works --vectors avx2 --write`.
 """.splitlines()
 
 _METHOD = f"""\
 ## How it is measured
 
-Each library is used as its own users would who know it well; `benchmarks/peers/` has a short
-file for each. All start from the same weights and use the same batches in the same order, float32,
-plain SGD, and batch norms have the same constants. Only a library whose mean loss over the first
-epoch is siffra's, within {TOLERANCE:.1%} and within {LEARNT:.0%} of what siffra learnt in it,
-is timed. That first epoch, in which compilers run, is not counted.
+Each library is used as an expert user would; `benchmarks/peers/` has a short file for each. All
+start from the same weights and use the same batches in the same order, float32, plain SGD, and the
+same batch-norm constants. A library is timed only if its mean loss over the first epoch equals
+siffra's within {TOLERANCE:.1%}, and within {LEARNT:.0%} of the decrease that siffra reached in that
+epoch. The first epoch, in which compilers run, is not counted.
 
-Each library lives in a process of its own, so that thread pools do not get in each other's way,
-and all are asked for an epoch in turn (A B C A B C), with a pause for threads to go to sleep. All
-processes are given the same number of threads and, on Linux, no more cores than that. Epochs of
-less than half a second go on for that long, as in a training, and the last one is what counts:
-after a pause caches are cold, cores asleep, and two threads often woken on one core. A library
-that has used up its share of the time sits out after three epochs.
+Each library runs in its own process, so that thread pools do not interfere. The libraries run an
+epoch in turn (A B C A B C), with a pause for threads to go to sleep. All processes get the same
+number of threads and, on Linux, no more cores than that. Epochs shorter than half a second are
+repeated for that long, as in a training, and the last one counts: after a pause, caches are cold,
+cores are asleep, and two threads are often woken on one core. A library that has used up its share
+of the time stops after three epochs.
 
-- **siffra** gathers uint8 images and draws each epoch's order while the clock runs. The others have
-  their images as float32 before it starts, and are given the order.
-- **Keras** is TensorFlow's: `fit` on a tensor already laid out in the epoch's order, with Keras'
-  defaults; `predict` with batches of 1,000. **Keras, tuned** has oneDNN on any CPU, takes 32 steps
-  per execution, is fed tensors or a `tf.data` pipeline without autotuning, and compiles with XLA
-  (the default) or not, whichever a trial found fastest. (Keras makes a pipeline of tensors too,
-  with autotuning, whose epochs often end only when the autotuner wakes, which may double their
-  time.)
-- **PyTorch** is eager, with batches taken by index from one tensor and the fused SGD, channels
-  first or last, whichever a trial found faster; scoring by 1,000 images in inference mode. Where
-  `same` pads more at the end than at the beginning, as TensorFlow has it, a layer pads.
-- **torch.compile** compiles the network for each size of batch. It needs a C++ compiler, and a
-  minute for each network, so that it is timed only where it is named, among all that are to be:
+- **siffra** gathers uint8 images and draws each epoch's order within the measured time. The others
+  get the order, and their images as float32, beforehand.
+- **Keras** runs on TensorFlow: `fit` on a tensor already in the epoch's order, with Keras's
+  defaults; `predict` with batches of 1,000. **Keras, tuned** has oneDNN on any CPU and 32 steps per
+  execution; a trial picks the fastest of tensors or a `tf.data` pipeline without autotuning, with
+  or without XLA compilation (the default). (Keras turns tensors into a pipeline too, with
+  autotuning; its epochs often end only when the autotuner wakes, which may double their time.)
+- **PyTorch** runs eagerly, with batches indexed from one tensor and the fused SGD, channels first
+  or last, whichever was faster in a trial; scoring uses batches of 1,000 in inference mode. Where
+  `same` pads more at the end than at the beginning, as in TensorFlow, a separate layer pads.
+- **torch.compile** compiles the network for each batch size. It needs a C++ compiler and a minute
+  per network, so it is timed only if named, with all others to be timed:
   `make bench ARGS="--write --peers keras,keras-tuned,pytorch,torch-compile,jax,products"`.
-- **JAX** runs a whole epoch as one compiled `lax.scan`, weights donated; it scores all images at
+- **JAX** runs an epoch as one compiled `lax.scan` with donated weights; it scores all images at
   once.
 - **bare products** are the matrix products of the dense layers alone, forward and backward, by
   NumPy's BLAS, on one thread or all, whichever is faster.
 - The **matrix peak** is the best of three 2048 × 2048 float32 products by NumPy's BLAS, **memory**
-  the best of three copies of 256 MiB; both are measured in the first three
-  rounds, and the median is told.
+  bandwidth the best of three copies of 256 MiB; both are measured in the first three rounds, and
+  the median is given.
 """.splitlines()

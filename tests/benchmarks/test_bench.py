@@ -167,8 +167,8 @@ class TestThePage:
 
         told = page(Results(HERE, held=by_held_name(session)))
 
-        _, section = told.split("## Held to AVX2\n")
-        assert "It is not an AVX2 machine" in section
+        _, section = told.split("## Limited to AVX2\n")
+        assert "does not fully emulate an AVX2 machine" in section
         assert "a CPU, 2 threads, Linux, held to AVX2; 48,000 images" in section
         assert "| conv 16@8×8, pool, dense, batch 256 | 1 ± 0% | 2% | 14 ± 0% (14×) |" in section
         missed = [line for line in section.splitlines() if "the aim is" in line]
@@ -226,7 +226,7 @@ class TestThePage:
         kept = measured()
         kept.works["conv"] = result("conv", siffra=0.1)
 
-        assert "Measured on 2026-11-20; before that, on a day that wasn't kept: conv." in page(kept)
+        assert "Measured on 2026-11-20; earlier, on an unknown day: conv." in page(kept)
 
     def test_says_why_a_peer_stops(self):
         assert list(growth_lines(measured().growth["batch-size"]))[-1].endswith("pytorch: too slow")
