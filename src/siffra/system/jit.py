@@ -79,6 +79,8 @@ def noinline(function: Any) -> Any:
     Numba would forget what that one needs.
     """
     kernel = _compiled(function, no_cpython_wrapper=True)
+    if _numba.DISABLE_JIT:
+        return kernel
     name = f"{function.__module__}.{function.__qualname__}"
     noinline_kernels[name] = kernel
 
