@@ -36,7 +36,7 @@ def test_more_rows_than_asked_for_are_told(siffra, runs):
     ended = siffra("runs", "sql", "SELECT key FROM run", "--rows", 1, "--json")
 
     assert len(json.loads(ended.out)) == 1
-    assert ended.err == "1 rows, and there are more: --rows N gets more.\n"
+    assert ended.err == "The result was cut at 1 rows; use --rows N for more.\n"
 
 
 def test_no_rows_still_have_their_columns(siffra, runs):
@@ -68,8 +68,8 @@ def test_the_schema_can_be_seen_without_a_store(siffra):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "sql: found no question; ask with a SELECT, or see --schema."),
-        (("SELECT 1", "--csv", "--json"), "sql: found --json and --csv; ask for one of them."),
+        ((), "sql: no query; give a SELECT, or see --schema."),
+        (("SELECT 1", "--csv", "--json"), "sql: found --json and --csv; give only one of them."),
         (("SELECT tset FROM run",), "sql: no such column: tset; did you mean `test`?"),
     ],
 )

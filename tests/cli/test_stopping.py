@@ -138,16 +138,16 @@ def test_numbas_compiler_calls_python_by_these_names():
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (OSError(24, "Too many open files"), "this process may open no more files; allow more"),
-        (OSError(24, "Too many open files", "a.csv"), "this process may open no more files"),
-        (BlockingIOError(11, "Resource temporarily unavailable"), "starts no more processes"),
-        (RuntimeError("can't start new thread"), "starts no more processes"),
-        (MemoryError(), "there is not enough memory"),
-        (OSError(12, "Cannot allocate memory"), "there is not enough memory"),
-        (ImportError("x.so: failed to map segment from shared object"), "is not enough memory"),
+        (OSError(24, "Too many open files"), "too many open files; raise the limit"),
+        (OSError(24, "Too many open files", "a.csv"), "too many open files"),
+        (BlockingIOError(11, "Resource temporarily unavailable"), "cannot start another process"),
+        (RuntimeError("can't start new thread"), "cannot start another process"),
+        (MemoryError(), "out of memory"),
+        (OSError(12, "Cannot allocate memory"), "out of memory"),
+        (ImportError("x.so: failed to map segment from shared object"), "out of memory"),
         (OSError(36, "File name too long", "a" * 300), f"{'a' * 300}: File name too long."),
         (OSError(28, "No space left on device"), "(No space left on device); is the disk full"),
-        (OSError("odd"), "the system refused something: odd."),
+        (OSError("odd"), "system error: odd."),
     ],
 )
 def test_what_the_machine_lacks_is_one_line(ends, error, told):
@@ -183,7 +183,7 @@ def siffra_in(shell, tmp_path):
         ("--version >&-", 0, ""),
         ("--version <&- >&- 2>&-", 0, ""),
         ("runs list >&-", 2, "no such store"),
-        ("data > /dev/full", 2, "something cannot be written (No space left on device)"),
+        ("data > /dev/full", 2, "cannot write (No space left on device)"),
         ("--version > /dev/full 2> /dev/full", 2, ""),
     ],
 )
@@ -204,5 +204,5 @@ def test_with_too_few_descriptors_it_is_one_line():
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert ended.returncode == 2
-    assert ended.stderr.startswith("error: this process may open no more files; allow more")
+    assert ended.stderr.startswith("error: too many open files; raise the limit")
     assert ended.stderr.count("\n") == 1

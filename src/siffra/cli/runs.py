@@ -82,18 +82,18 @@ def list_(
         )
     out.print(table)
     if any(record.is_busy for record in records):
-        out.print("* on a busy machine, so that it may be far too long")
+        out.print("* The machine was busy during this run, so its time may be much too long.")
 
 
 def _load(load: "Load | None") -> str:
-    """Whether the machine was busy while a run trained on it, and what says so."""
+    """Whether the machine was busy during the run, with the measurements."""
     if load is None:
-        return "not known whether it was busy"
+        return "not measured"
     if not load.is_busy:
-        return "not busy with anything else"
-    short = "" if load.cpu is None else f"; {load.cpu:.2f} s of processor time"
-    waited = "" if load.waited is None else f"; its threads waited {load.waited:.2f} s"
-    return f"busy: the time may be far too long ({load.wall:.2f} s went by{short}{waited})"
+        return "not busy"
+    short = "" if load.cpu is None else f", {load.cpu:.2f} s of processor time"
+    waited = "" if load.waited is None else f", {load.waited:.2f} s waiting for a processor"
+    return f"busy, so the time may be much too long ({load.wall:.2f} s elapsed{short}{waited})"
 
 
 @runs.command()
@@ -125,7 +125,7 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
         "engine": f"{record.engine} {record.engine_version}",
         "parameters": f"{record.parameters:,}" if record.parameters else "–",
         "training": f"{record.seconds:.2f} s",
-        "its machine": _load(record.load),
+        "load": _load(record.load),
         "machine": f"{record.machine.cpu}, {record.machine.threads} threads",
         "finished": f"{record.finished.astimezone():%Y-%m-%d %H:%M}",
         **{f"accuracy, {name}": percent(share) for name, share in record.accuracy.items()},

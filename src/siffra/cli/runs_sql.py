@@ -38,12 +38,12 @@ def sql(
     siffra runs sql "SELECT seed, epoch, epoch.val FROM epoch JOIN run USING (key)" --csv
     """
     if as_json and as_csv:
-        raise StoreError("sql: found --json and --csv; ask for one of them.")
+        raise StoreError("sql: found --json and --csv; give only one of them.")
     if schema:
         _print_schema(as_json)
         return
     if question is None:
-        raise StoreError("sql: found no question; ask with a SELECT, or see --schema.")
+        raise StoreError("sql: no query; give a SELECT, or see --schema.")
     from siffra.store.query import ask
     from siffra.store.store import default_store_path
 
@@ -60,7 +60,7 @@ def sql(
     else:
         _print_table(found)
     if found.more:
-        echo(f"{rows:,} rows, and there are more: --rows N gets more.", err=True)
+        echo(f"The result was cut at {rows:,} rows; use --rows N for more.", err=True)
 
 
 def _print_table(found: "Found") -> None:
@@ -95,8 +95,8 @@ def _print_schema(as_json: bool) -> None:
         table.add_row()
     console().print(table)
     echo(
-        "Knobs, seed and the rest of a run: JOIN run USING (key). Its record whole, as JSON, is "
-        "main.run.record.\nTruths are 1 and 0; what a model does not have is NULL."
+        "For a run's knobs, seed and so on: JOIN run USING (key). main.run.record is the complete "
+        "record as JSON.\nBooleans are 1 and 0; a knob that the model does not have is NULL."
     )
 
 
