@@ -178,7 +178,7 @@ def test_a_fresh_lab_that_is_stopped_keeps_what_was_stored(siffra, lab, tmp_path
 
     assert ended.code == 130
     assert ended.err.endswith(
-        "stopped. 0 of 4 runs were made anew; what was stored of the other 4 is still there.\n"
+        "Stopped: 0 of 4 runs repeated. The stored results of the other 4 are kept.\n"
     )
     assert siffra("runs", "list", "--json").out == before
 
@@ -334,7 +334,7 @@ def test_ctrl_c_says_how_to_go_on_and_loses_nothing(siffra, lab, tmp_path):
     told = err.splitlines()[-1]
     kept = stored(siffra, store)
     assert told == (
-        f"stopped. {kept} of 8 runs are stored; the same command goes on with the other {8 - kept}."
+        f"Stopped: {kept} of 8 runs stored. Rerun the same command to finish the other {8 - kept}."
     )
     assert siffra(*command, "--dry-run").out.endswith("of training.\n")
 
@@ -378,7 +378,7 @@ def test_several_jobs_find_the_same(siffra, lab, tmp_path):
 def test_how_many_at_once_is_told_before(siffra, lab):
     told = siffra("lab", lab, "--seeds", 2, "--jobs", 2, "--dry-run")
 
-    assert told.out.rstrip().endswith("of training, 2 runs at once.")
+    assert told.out.rstrip().endswith("of training, 2 runs in parallel.")
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_search_that_is_stopped_says_how_to_have_an_answer_early(
         patched.setattr("siffra.search.search.try_out", interrupted)
         stopped = siffra("search", *quick, "--time", "12s", "--out", out)
     assert stopped.code == 130
-    assert stopped.err.endswith("and with a shorter --time it ends with the best so far.\n")
+    assert stopped.err.endswith("or with a shorter --time to finish with the best so far.\n")
     assert not (out / "search.html").exists()
 
     early = siffra("search", *quick, "--time", "1s", "--out", out, "--json")

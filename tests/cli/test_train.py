@@ -159,7 +159,7 @@ def test_pictures_that_a_model_was_trained_on_are_told_as_in_training(siffra, tm
 
 @pytest.mark.parametrize("command", [("train",), ("vary", "neurons=3,4", "--seeds", 2)])
 def test_batches_larger_than_the_data_are_told(siffra, small, command):
-    told = "the 72 training images: each epoch is one step, of all of them.\n"
+    told = "the 72 training images: each epoch is a single step over all of them.\n"
 
     whole = siffra(*command, *small, "--batch-size", 100_000, "--json")
     most = siffra(*command, *small, "--batch-size", 72, "--json")

@@ -52,9 +52,9 @@ def test_until_decided_it_adds_seeds_and_goes_on_where_it_was(siffra, own_data):
     again = siffra(*question, *options, "--json")
 
     assert first.err.startswith("8 runs, 6 of them stored; about ")
-    assert "; what is open after 2 seeds goes on, up to 4.\n" in first.err
+    assert "; claims undecided after 2 seeds get more, up to 4.\n" in first.err
     assert again.out == first.out
-    assert again.err.startswith("8 runs, 8 of them stored; what is open")
+    assert again.err.startswith("8 runs, 8 of them stored; claims undecided")
     found = json.loads(first.out)
     assert [look["seeds"] for look in found["looks"]] == [2, 4]
     assert "--seeds 2 --until-decided --max-seeds 4" in found["command"]

@@ -261,7 +261,7 @@ def kill(
         assert code in (-number, 0), said
     elif code:  # it may have been done by then
         assert code == 128 + number, said
-        assert "stopped." in said.splitlines()[-1] or said.endswith("stopped.\n"), said
+        assert "stopped" in said.splitlines()[-1].lower(), said
     return code
 
 

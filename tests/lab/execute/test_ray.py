@@ -286,7 +286,7 @@ def test_by_rays_client_from_elsewhere(nodes, port, own_lab, found):
     told = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert told.returncode == 0, told.stderr
-    assert ", 2 runs at once" in told.stderr
+    assert ", 2 runs in parallel" in told.stderr
     assert timeless(json.loads((out / "results.json").read_text("utf-8"))) == timeless(here)
 
 

@@ -75,7 +75,7 @@ def test_the_page_says_who_won_by_what_and_how_to_repeat_it(answer, tmp_path, la
     assert f"siffra train --recipe {tmp_path}/out/winner.toml</pre>" in text
     assert "<svg" in text
     assert {"en": "97.15", "sv": "97,15"}[language] in text
-    assert {"en": "joins the luckiest of them", "sv": "haft mest tur"}[language] in text
+    assert {"en": "picks the luckiest of them", "sv": "haft mest tur"}[language] in text
     assert {"en": "filters, layer 2", "sv": "filter, lager 2"}[language] in text.lower()
     assert {path.name for path in others} == {
         "search.json", "winner.toml", "winner.safetensors", "front.svg",
@@ -84,9 +84,9 @@ def test_the_page_says_who_won_by_what_and_how_to_repeat_it(answer, tmp_path, la
 
 @pytest.mark.parametrize(
     ("language", "told"),
-    [("en", ("No network comes of digits-1s and digits-5s on",
-             "digits-15s took no part: by its timings fewer than 24 of its steps fit 5 s on",
-             "digits-a and digits-b took no part: there was no time to train them")),
+    [("en", ("and therefore skipped: digits-1s and digits-5s.",
+             "digits-15s was skipped: according to its timings, fewer than 24 of its steps fit 5 s",
+             "digits-a and digits-b were skipped: there was no time to train them")),
      ("sv", ("Av digits-1s och digits-5s blir inget nätverk på",
              "digits-15s deltog inte: enligt tidtagningarna ryms färre än 24 av dess steg i 5 s på",
              "digits-a och digits-b deltog inte: tiden räckte inte till att träna dem"))],
@@ -184,11 +184,11 @@ def test_averages_over_views_have_rows_of_their_own(answer, tmp_path):
     }
 
     rows = {line.split("  ")[0]: line.split() for line in told.splitlines()}
-    plain, also = "Winner: candidate 3", "Winner: candidate 3, averaged over 7 views"
+    plain, also = "Winner: candidate 3", "Winner: candidate 3, test-time averaging over 7 views"
     assert {"97.15", "4"} <= set(rows[plain])  # as without it
     assert {"90.10", "3"} <= set(rows[also])
     assert "the test images take 1.60 ± 0.00 s instead of 0.20 ± 0.00 s, 8.0 times as long" in told
-    assert "averaged over 7 views" in pages["en"]
+    assert "test-time averaging over 7 views" in pages["en"]
     assert "medelvärde över 7 vyer" in pages["sv"]
     assert "1,6" in pages["sv"]
     assert "averaged over" not in search_text(answer)
@@ -216,7 +216,7 @@ def test_averages_stand_in_the_json_and_the_recipe_beside_the_plain_figures(answ
 @pytest.mark.parametrize(
     ("language", "told"),
     [
-        ("en", ("Seen among the 17 candidates with the convolutional model and optimizer Muon:",
+        ("en", ("Based on the 17 candidates with the convolutional model and optimizer Muon:",
                 "hidden layers; filters, layers 3 and 4; strides, layer 4.")),
         ("sv", ("Sett bland de 17 kandidaterna med faltningsmodellen och optimerare Muon:",
                 "dolda lager; filter, lager 3 och 4; steglängd, lager 4.")),
@@ -237,7 +237,7 @@ def test_what_mattered_is_told_with_whom_it_rests_on_and_what_is_not_known(
     }
     several = replace(answer.importance, within={})
     page, *_ = write_search(replace(answer, importance=several), tmp_path)
-    assert "Seen among all 17 candidates, of every kind:" in page.read_text("utf-8")
+    assert "Based on all 17 candidates, of every kind:" in page.read_text("utf-8")
 
 
 @pytest.mark.parametrize("language", ["en", "sv"])
@@ -255,7 +255,7 @@ def test_a_search_without_time_for_a_race_says_so(answer, tmp_path, language):
 @pytest.mark.parametrize(
     ("language", "single", "no_race", "no_other"),
     [
-        ("en", "a single candidate was looked at", "no time for a race", "no other candidate"),
+        ("en", "a single candidate was tried", "no time for a race", "no other candidate"),
         ("sv", "prövades en enda kandidat", "inte till någon tävlan", "ingen annan kandidat"),
     ],
 )
@@ -276,8 +276,8 @@ def test_one_candidate_that_ran_is_no_race_either(answer, language, single, no_r
 @pytest.mark.parametrize(
     ("language", "compared", "timed"),
     [
-        ("en", "Of 9 candidates, tried in", ["One candidate more was timed only",
-                                             "4 candidates more were timed only"]),
+        ("en", "Of 9 candidates tried in", ["One more candidate was only timed",
+                                             "4 more candidates were only timed"]),
         ("sv", "Av 9 kandidater, prövade på", ["En kandidat till tidtogs bara",
                                                "4 kandidater till tidtogs bara"]),
     ],
@@ -303,8 +303,8 @@ def test_one_candidate_that_ran_beside_others_that_were_timed_was_not_the_best_o
 
     told = search_text(alone)
 
-    assert "a single candidate was looked at" in told
-    assert "3 candidates more were timed only" in told
+    assert "a single candidate was tried" in told
+    assert "3 more candidates were only timed" in told
 
 
 def test_a_winner_that_is_no_longer_the_recipe_is_not_called_it(answer):
@@ -315,7 +315,7 @@ def test_a_winner_that_is_no_longer_the_recipe_is_not_called_it(answer):
             replace(answer, winner=replace(answer.rivals[0], setting=setting), rivals=())
         )
 
-    assert "It is the recipe digits-5s, with the number" in told()
+    assert "It is the recipe digits-5s, with as many steps" in told()
     assert "It is the recipe digits-5s, changed where the fixed knobs" in told(batch_size=77)
 
 
@@ -411,7 +411,7 @@ def test_a_rival_that_took_longer_than_the_budget_is_told_of(answer, language, t
     ("language", "unscored", "lead"),
     [
         ("en", "There was no time to score the recipe digits-5s on the test sets",
-         "lead over the recipe digits-5s was +0.12 percentage points, in the mean of 3"),
+         "lead over the recipe digits-5s was +0.12 percentage points, over 3 shared seeds"),
         ("sv", "Tiden räckte inte till att pröva receptet digits-5s på testmängderna",
          "vinnarens ledning över receptet digits-5s +0,12 procentenheter, i medeltal över 3 frön"),
     ],
@@ -472,7 +472,7 @@ def test_the_page_says_which_of_the_studys_experiments_were_run_here(
 @pytest.mark.parametrize(
     ("language", "told"),
     [
-        ("en", "no time left to average the predictions of candidate 3 and the recipe digits-5s"),
+        ("en", "no time for test-time averaging of candidate 3 and the recipe digits-5s"),
         ("sv", "ingen tid kvar att ta medelvärdet av prediktionerna från kandidat 3 och receptet"),
     ],
 )
@@ -488,7 +488,7 @@ def test_averages_that_there_was_no_time_for_are_told(answer, language, told):
         ((-0.01, 0.012, 0.001), "no clear winner over", "vinner den inte klart över"),
         (
             (-0.01, -0.012, -0.011),
-            "it falls behind the recipe digits-5s: −1.10",
+            "it is behind the recipe digits-5s: −1.10",
             "ligger den efter",
         ),
     ],

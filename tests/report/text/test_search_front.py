@@ -93,7 +93,7 @@ def test_a_recipe_that_was_changed_from_the_start_is_not_called_by_its_name_alon
     assert table is not None
     name = "he recipe digits-5s (changed: EMA of weights 0.9)"
     assert table.rows[0][-1].text == f"T{name}"
-    assert table.head[-1].text == f"Candidate, and how it differs from t{name}"
+    assert table.head[-1].text == f"Candidate (changes from t{name})"
 
 
 def test_it_says_so_in_swedish():
@@ -127,7 +127,7 @@ def test_what_leaves_less_to_tell_is_what_all_are_set_against():
     table = front_table(words_in("en"), answered(*points))
 
     assert table is not None
-    assert table.head[-1].text == "Candidate, and how it differs from the winner"
+    assert table.head[-1].text == "Candidate (changes from the winner)"
     assert [row[-1].note for row in table.rows][1:] == ["", ""]
     assert "learning rate 0.12; momentum 0.6" in table.rows[0][-1].note
 
@@ -167,8 +167,8 @@ def test_without_points_there_is_no_table(tmp_path):
     with_one = write_search(some, tmp_path / "b")[0].read_text("utf-8")
 
     assert front_table(words_in("en"), nothing) is None
-    assert "<h3>The front</h3>" not in without
-    assert "<h3>The front</h3>" in with_one
+    assert "<h3>Pareto front</h3>" not in without
+    assert "<h3>Pareto front</h3>" in with_one
     assert "learning rate 0.2" in with_one
 
 
@@ -195,5 +195,5 @@ def test_the_legend_has_what_is_in_the_picture(seeds):
     figure = draw(answered(*points), words_in("en"))
 
     told = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert ("whole budget, a single run" in told) is (seeds == 1)
+    assert ("whole budget, single run" in told) is (seeds == 1)
     assert ("whole budget, several seeds" in told) is (seeds == 3)
