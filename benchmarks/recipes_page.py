@@ -17,8 +17,8 @@ _STUDY = TypeAdapter(dict[str, Measured])
 
 def keep_study(path: Path, figures: Mapping[str, Measured]) -> None:
     """Write what was measured of the study's experiments."""
-    told = _STUDY.dump_python(dict(figures), mode="json", exclude_none=True)
-    path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    payload = _STUDY.dump_python(dict(figures), mode="json", exclude_none=True)
+    path.write_text(json.dumps(payload, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def kept_study(path: Path) -> dict[str, Measured]:

@@ -1,7 +1,7 @@
 """Which knobs mattered, among made-up candidates whose scores follow one knob."""
 
-import dataclasses
 import math
+from dataclasses import replace
 
 import optuna
 import pytest
@@ -20,7 +20,7 @@ def candidate(propose):
     """`candidate(number)`: from nothing; the better the nearer its learning rate is to 0.1."""
 
     def candidate(number, **fixed):
-        parameters, knobs = propose(SPACE, [], number)
+        parameters, knobs = propose(replace(SPACE, fixed=fixed), [], number)
         setting = Setting.from_knobs(override(knobs, fixed))
         score = 0.9 - 0.2 * abs(math.log10(setting.training.learning_rate / 0.1))
         run = Run(25, FIRST_SEED, {"test": score}, 1.0)
@@ -50,7 +50,7 @@ def some(proposed, **counts):
 def test_it_goes_by_candidates_of_the_winners_model_and_optimizer(proposed):
     seen = some(proposed, conv_muon=45, conv_adamw=9, dense_muon=9)
 
-    found = importance(SPACE, seen, seen[0], {})
+    found = importance(SPACE, seen, seen[0])
 
     assert found.within == {"model": "conv", "optimizer": "muon"}
     assert found.candidates == 45
@@ -62,8 +62,8 @@ def test_it_goes_by_candidates_of_the_winners_model_and_optimizer(proposed):
 def test_one_candidate_of_another_kind_hides_nothing(proposed):
     alike = some(proposed, conv_muon=20)
 
-    alone = importance(SPACE, alike, alike[0], {})
-    beside = importance(SPACE, [*alike, *some(proposed, dense_sgd=1)], alike[0], {})
+    alone = importance(SPACE, alike, alike[0])
+    beside = importance(SPACE, [*alike, *some(proposed, dense_sgd=1)], alike[0])
 
     assert beside == alone
 
@@ -71,7 +71,7 @@ def test_one_candidate_of_another_kind_hides_nothing(proposed):
 def test_too_few_of_the_optimizer_are_seen_among_those_of_the_model(proposed):
     seen = some(proposed, conv_muon=9, conv_adamw=9, dense_sgd=9)
 
-    found = importance(SPACE, seen, seen[0], {})
+    found = importance(SPACE, seen, seen[0])
 
     assert (found.within, found.candidates) == ({"model": "conv"}, 18)
     assert {"optimizer", "filters_1"} <= found.shares.keys()
@@ -81,7 +81,7 @@ def test_too_few_of_the_optimizer_are_seen_among_those_of_the_model(proposed):
 def test_too_few_of_the_model_are_seen_among_all(proposed):
     seen = some(proposed, conv_muon=9, dense_sgd=9)
 
-    found = importance(SPACE, seen, seen[0], {})
+    found = importance(SPACE, seen, seen[0])
 
     assert (found.within, found.candidates) == ({}, 18)
     assert {"model", "optimizer", "batch_size"} <= found.shares.keys()
@@ -92,7 +92,7 @@ def test_every_parameter_of_the_winner_is_judged_or_named(proposed):
     seen = some(proposed, conv_muon=20)
     winner = max(seen, key=lambda c: c.parameters["conv_layers"])
 
-    found = importance(SPACE, seen, winner, {})
+    found = importance(SPACE, seen, winner)
 
     judged = winner.parameters.keys() & found.shares.keys()
     assert judged | set(found.unjudged) | {"model", "optimizer"} == winner.parameters.keys()
@@ -103,7 +103,7 @@ def test_every_parameter_of_the_winner_is_judged_or_named(proposed):
 def test_nothing_is_said_of_a_handful(proposed):
     seen = some(proposed, conv_muon=15)
 
-    found = importance(SPACE, seen, seen[0], {})
+    found = importance(SPACE, seen, seen[0])
 
     assert (found.shares, found.unjudged, found.candidates) == ({}, (), 15)
 
@@ -111,11 +111,11 @@ def test_nothing_is_said_of_a_handful(proposed):
 def test_nothing_is_said_where_all_do_equally_well(proposed):
     """Where no candidate is better than the others, Optuna warns and calls all knobs equal."""
     seen = [
-        dataclasses.replace(each, runs=[dataclasses.replace(each.runs[0], accuracy={"test": 1.0})])
+        replace(each, runs=[replace(each.runs[0], accuracy={"test": 1.0})])
         for each in some(proposed, conv_muon=20)
     ]
 
-    found = importance(SPACE, seen, seen[0], {})
+    found = importance(SPACE, seen, seen[0])
 
     assert (found.shares, found.candidates) == ({}, 20)
 
@@ -124,7 +124,7 @@ def test_what_fixed_knobs_took_the_place_of_did_not_matter(candidate):
     fixed = {"model": "dense", "layers": 1, "neurons": 32, "batch_size": 32, "augment": "none"}
     seen = [candidate(number, **fixed) for number in range(40)]
 
-    found = importance(SPACE, seen, seen[0], fixed)
+    found = importance(replace(SPACE, fixed=fixed), seen, seen[0])
 
     told = {knob_of(name)[0] for name in (*found.shares, *found.unjudged)}
     assert {kind(each)[0] for each in seen} == {"dense"}

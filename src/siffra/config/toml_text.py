@@ -1,7 +1,9 @@
-"""TOML from files of anybody's: its tables, or one line that says why there are none."""
+"""TOML: a file's tables, or one line that says why there are none; and values as text."""
 
+import json
 import re
 import tomllib
+from collections.abc import Mapping
 from typing import Any
 
 _REASONS = (
@@ -43,6 +45,20 @@ def parse_toml(content: bytes) -> dict[str, Any]:
     if is_large:
         raise ValueError(_TOO_LARGE)
     return tables
+
+
+def toml_value(value: Any) -> str:
+    """`value` in TOML; its strings, and its lists of them, are written as JSON's are."""
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml_value, value))}]"
+    if value is None:
+        return '"None"'  # which TOML has no word for
+    if isinstance(value, float):
+        return repr(value)  # 1e-05 and 0.1 are floats in TOML as well
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _reason(told: str) -> str:

@@ -3,14 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import optuna
 
 from siffra.config import Setting
-from siffra.config.setting import override
 from siffra.search.race import Candidate
-from siffra.search.space import Parameters, Space, knob_of, quiet_optuna
+from siffra.search.space import Space, quiet_optuna
 
 FEWEST = 16
 """Of fewer candidates nothing is said."""
@@ -39,16 +37,13 @@ class Importance:
     unjudged: tuple[str, ...]
 
 
-def importance(
-    space: Space, candidates: Sequence[Candidate], winner: Candidate, fixed: Mapping[str, Any]
-) -> Importance:
+def importance(space: Space, candidates: Sequence[Candidate], winner: Candidate) -> Importance:
     """What mattered in the first round, among candidates of the winner's kind if there are enough.
 
     Args:
         space: Where the candidates were proposed.
         candidates: All of them; those count that have been through the round.
         winner: The one whose kind is asked about.
-        fixed: Knobs that were given; they are the same in all, whatever was proposed.
     """
     ran = [candidate for candidate in candidates if candidate.has_run(0)]
     for names in _ALIKE:
@@ -56,14 +51,11 @@ def importance(
         alike = [c for c in ran if within.items() <= _kind(c.setting).items()]
         if len(alike) < FEWEST:
             continue
-        effective = [_in_effect(space, candidate, fixed) for candidate in alike]
-        shared = set.intersection(*effective)
+        shared = set.intersection(*(set(candidate.parameters) for candidate in alike))
         varied = [n for n in sorted(shared) if len({c.parameters[n] for c in alike}) > 1]
-        shares = _importances(space, alike, varied)
-        if shares:
+        if shares := _importances(space, alike, varied):
             known = {*shares, *within}
-            in_effect = _in_effect(space, winner, fixed)
-            unjudged = tuple(n for n in winner.parameters if n in in_effect and n not in known)
+            unjudged = tuple(name for name in winner.parameters if name not in known)
             return Importance(shares, len(alike), within, unjudged)
     return Importance({}, len(ran), {}, ())
 
@@ -90,17 +82,3 @@ def _importances(
 
 def _kind(setting: Setting) -> dict[str, str]:
     return {"model": setting.knobs()["model"], "optimizer": setting.training.optimizer}
-
-
-def _in_effect(space: Space, candidate: Candidate, fixed: Mapping[str, Any]) -> set[str]:
-    """The parameters that its setting was made of: fixed knobs take the place of others."""
-    used = override(space.knobs(Parameters(candidate.parameters)), fixed).keys() - fixed.keys()
-    # A setting says how many convolutions there are by the lists of what each has.
-    used |= {"conv_layers"} - fixed.keys() if "filters" in used else set()
-    optimizer = candidate.setting.training.optimizer
-
-    def counts(parameter: str) -> bool:
-        knob, part = knob_of(parameter)
-        return knob in used and (part in ("", optimizer) or part.isdecimal())
-
-    return {parameter for parameter in candidate.parameters if counts(parameter)}

@@ -1,12 +1,12 @@
 """Recipes written: a setting with what was measured of it, as `siffra.config.recipes` reads it."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from siffra.config import Setting
 from siffra.config.recipes import Interval, Measured, MeasuredAverage
+from siffra.config.toml_text import toml_value
 from siffra.engine.schedule import steps_per_epoch, total_steps
 from siffra.errors import SearchError
 from siffra.lab.stats.estimates import Summary, summarise
@@ -42,9 +42,9 @@ def recipe_text(
         f"# {name}: {steps} steps of {batch} images, where there are {images:,} to train on.",
         "# What was measured is written by siffra; the knobs alone are the recipe.",
         "",
-        *([f"budget = {_value(budget)}", ""] if budget else []),
+        *([f"budget = {toml_value(budget)}", ""] if budget else []),
         "[knobs]",
-        *(f"{knob} = {_value(value)}" for knob, value in _recipe_knobs(setting).items()),
+        *(f"{knob} = {toml_value(value)}" for knob, value in _recipe_knobs(setting).items()),
     ]
     if measured:
         lines += _tables("measured", measured.model_dump(exclude_none=True))
@@ -123,18 +123,7 @@ _TABLES = ("accuracy", "averaged")
 def _tables(name: str, content: Mapping[str, Any]) -> Iterator[str]:
     """A TOML table, and those within it."""
     yield from ("", f"[{name}]")
-    yield from (f"{k} = {_value(v)}" for k, v in content.items() if k not in _TABLES)
+    yield from (f"{k} = {toml_value(v)}" for k, v in content.items() if k not in _TABLES)
     for inner in _TABLES:
         if inner in content:
             yield from _tables(f"{name}.{inner}", content[inner])
-
-
-def _value(value: Any) -> str:
-    """`value` in TOML; its strings are written as JSON's are."""
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{k} = {_value(v)}' for k, v in value.items())} }}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, float):
-        return repr(value)
-    return json.dumps(value, ensure_ascii=False)

@@ -238,7 +238,7 @@ class _Search:
             rivals=tuple(rival for rival in rivals if rival.records),
             ahead=lead_on_test(winner, rivals[0], self._spec.sets) if rivals else None,
             points=tuple(point for each in candidates for point in Point.all_of(each)),
-            importance=importance(session.space, candidates, leader, self._spec.fixed),
+            importance=importance(session.space, candidates, leader),
             rivals_unscored=tuple(rival for rival in rivals if not rival.records),
             lead_in_race=RaceLead.of(leader, others[0]) if others else None,
             lead_over_first=over_first.mean if over_first else None,

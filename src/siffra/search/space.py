@@ -181,7 +181,7 @@ def _training(ask: Ask) -> dict[str, Any]:
     }
     if optimizer == "adamw":
         knobs["weight_decay"] = _number(ask, "weight_decay_adamw", 1e-4, 0.2, log=True)
-    else:
+    elif optimizer != "adam":  # which has no use for it
         knobs["weight_decay"] = _number(ask, "weight_decay", 0.0, 0.005)
     if optimizer in _WITH_MOMENTUM:
         knobs["momentum"] = _number(ask, f"momentum_{optimizer}", 0.3, 0.98)

@@ -127,13 +127,13 @@ def _page(result: SearchResult, words: Words, out: Path, drawing: style.Drawing)
 
 def _command(result: SearchResult, out: Path) -> str:
     """The command that trains the winner again, where the search was run."""
-    told = ["siffra", "train", "--recipe", str(out / RECIPE)]
-    told += data_options(result.source or DataSource())
+    command = ["siffra", "train", "--recipe", str(out / RECIPE)]
+    command += data_options(result.source or DataSource())
     if not _is_native(result):
         # Its name tells the device as well; the bits depend on the threads, unlike native ones.
         name, _, _ = result.engine.partition("-")
-        told += ["--engine", name, "--threads", str(result.machine.threads)]
-    return shlex.join(told)
+        command += ["--engine", name, "--threads", str(result.machine.threads)]
+    return shlex.join(command)
 
 
 def _is_native(result: SearchResult) -> bool:
@@ -141,12 +141,12 @@ def _is_native(result: SearchResult) -> bool:
 
 
 def _caption(words: Words, result: SearchResult) -> str:
-    told = [words("search.front")]
+    sentences = [words("search.front")]
     if not all(reference.is_reported for reference in result.references):
-        told.append(words("search.front_study"))
+        sentences.append(words("search.front_study"))
     if _has_reported(result):
-        told.append(words("search.front_reported"))
-    return " ".join(told)
+        sentences.append(words("search.front_reported"))
+    return " ".join(sentences)
 
 
 def _has_reported(result: SearchResult) -> bool:
@@ -163,7 +163,7 @@ def _summary(words: Words, result: SearchResult) -> list[str]:
         )
         for name in result.spec.sets
     )
-    told = words.count(
+    answer = words.count(
         "search.found",
         max(result.raced, 1),
         spent=_span(words, result.spent),
@@ -174,7 +174,7 @@ def _summary(words: Words, result: SearchResult) -> list[str]:
     )
     if winner.origin:
         key = "search.shipped_changed" if changed_of_recipe(winner) else "search.shipped"
-        told += " " + words(key, origin=winner.origin)
+        answer += " " + words(key, origin=winner.origin)
     notes = []
     if result.timed_only:
         notes.append(words.count("search.timed_only", result.timed_only))
@@ -185,38 +185,40 @@ def _summary(words: Words, result: SearchResult) -> list[str]:
     notes += _left_out(words, result)
     if (epochs := winner.setting.training.epochs) < 1:
         notes.append(words("search.part_seen", share=numbers.share(words, epochs, 0)))
-    return [told, *notes, *_lead(words, result)]
+    return [answer, *notes, *_lead(words, result)]
 
 
 def _left_out(words: Words, result: SearchResult) -> list[str]:
     """Which recipes took no part, and why."""
-    told = []
+    sentences = []
     if result.unfit:
-        told.append(words("search.unfit", names=words.listing(result.unfit)))
+        sentences.append(words("search.unfit", names=words.listing(result.unfit)))
     if result.slow:
         names, budget = words.listing(result.slow), _span(words, result.spec.budget)
         n = len(result.slow)
-        told.append(words.count("search.slow", n, names=names, steps=FEWEST_STEPS, budget=budget))
+        sentences.append(
+            words.count("search.slow", n, names=names, steps=FEWEST_STEPS, budget=budget)
+        )
     if result.untried:
         names = words.listing(result.untried)
-        told.append(words.count("search.untried", len(result.untried), names=names))
-    return told
+        sentences.append(words.count("search.untried", len(result.untried), names=names))
+    return sentences
 
 
 def _lead(words: Words, result: SearchResult) -> list[str]:
     """How the winner stands to its rival, in a paragraph; none where there is no rival."""
-    told = []
+    sentences = []
     for rival in result.rivals_unscored:
         name = candidate_name(words, rival)
-        told += [words("search.unscored", rival=name), _in_race(words, result, name)]
+        sentences += [words("search.unscored", rival=name), _in_race(words, result, name)]
     if result.rivals and result.ahead:
         name = candidate_name(words, result.rivals[0])
-        told.append(_compared(words, result.ahead, name))
+        sentences.append(_compared(words, result.ahead, name))
         if len(result.ahead.values) < 2:
-            told.append(_in_race(words, result, name))
+            sentences.append(_in_race(words, result, name))
     if result.rivals_over_budget:
-        told.append(_over_budget(words, result, result.rivals_over_budget[0]))
-    return [" ".join(filter(None, told))] if told else []
+        sentences.append(_over_budget(words, result, result.rivals_over_budget[0]))
+    return [" ".join(filter(None, sentences))] if sentences else []
 
 
 def _in_race(words: Words, result: SearchResult, rival: str) -> str:
@@ -276,9 +278,9 @@ def _table(words: Words, result: SearchResult) -> Table:
 
 def _averaging(words: Words, result: SearchResult) -> str:
     """What the rows of averages are, what they cost, and which are missing; if there are any."""
-    told = []
+    sentences = []
     if average := result.winner.average:
-        told.append(
+        sentences.append(
             words(
                 "search.averaging",
                 turn=max(view.degrees for view in VIEWS),
@@ -289,8 +291,8 @@ def _averaging(words: Words, result: SearchResult) -> str:
         )
     if result.not_averaged:
         names = words.listing(candidate_name(words, each) for each in result.not_averaged)
-        told.append(words("search.no_averaging", names=names, n=len(VIEWS)))
-    return " ".join(told)
+        sentences.append(words("search.no_averaging", names=names, n=len(VIEWS)))
+    return " ".join(sentences)
 
 
 def _row(
@@ -301,11 +303,11 @@ def _row(
     seconds: Summary,
     seeds: int | None = None,
 ) -> tuple[Cell, ...]:
-    told = [numbers.accuracy_number(words, accuracy[each]) for each in sets]
-    told.append(numbers.seconds_number(words, seconds))
+    texts = [numbers.accuracy_number(words, accuracy[each]) for each in sets]
+    texts.append(numbers.seconds_number(words, seconds))
     return (
         Cell(name, "name long"),
-        *(Cell(text, "number") for text in told),
+        *(Cell(text, "number") for text in texts),
         Cell(str(seeds or len(seconds.values)), "number"),
     )
 
@@ -324,13 +326,13 @@ def _unjudged(words: Words, parameters: Sequence[str]) -> str:
     for name in parameters:
         knob, of = knob_of(name)
         layers.setdefault(knob if of.isdecimal() else name, []).append(of)
-    told = [
+    names = [
         words("search.of_layers", knob=knob_name(words, name), n=words.listing(of))
         if len(of) > 1
         else _parameter(words, f"{name}_{of[0]}" if of[0].isdecimal() else name)
         for name, of in layers.items()
     ]
-    return words("search.unjudged", names="; ".join(told)) if told else ""
+    return words("search.unjudged", names="; ".join(names)) if names else ""
 
 
 def _parameter(words: Words, name: str) -> str:
