@@ -37,9 +37,7 @@ _MODULES = {"run_search": "siffra.api.search", "SiffraClassifier": "siffra.api.s
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
-
-        return version("siffra")
+        return import_module("importlib.metadata").version("siffra")
     if name in __all__:
         return getattr(import_module(_MODULES.get(name, "siffra.api")), name)
     raise AttributeError(f"module 'siffra' has no attribute {name!r}")

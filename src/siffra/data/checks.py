@@ -9,6 +9,7 @@ import numpy as np
 
 from siffra.data.dataset import AsRead, Images
 from siffra.data.notes import Note, named, note
+from siffra.data.pictures import ground_of
 from siffra.data.splits import Parts, ranges
 from siffra.errors import DataError
 
@@ -57,8 +58,6 @@ def compare_scales(parts: Parts, apart: Sequence[str], trained: Sequence[str]) -
 
 def compare_grounds(sets: Mapping[str, Images], apart: Sequence[str]) -> list[Note]:
     """Which of the scaled sets `apart` are on a light ground where training images are on dark."""
-    from siffra.data.pictures import ground_of  # brings Pillow
-
     trained = ground_of(sets["train"])
     found = {name: ground_of(sets[name]) for name in apart if name != "train"}
     return [

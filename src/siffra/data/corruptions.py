@@ -5,6 +5,7 @@ many, float32 in [0, 1]. All take a random generator, whether or not they draw.
 """
 
 import numpy as np
+import scipy  # which imports `scipy.ndimage` on first use
 
 
 def noisy(images: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
@@ -20,10 +21,8 @@ def blurred(
 
     Around the image everything is zero, as for `siffra.data.shifts.warp`.
     """
-    from scipy.ndimage import gaussian_filter  # only when it is needed
-
     sides = (0, deviation, deviation, 0)
-    return gaussian_filter(as_floats(images), sides, mode="constant").clip(0, 1)
+    return scipy.ndimage.gaussian_filter(as_floats(images), sides, mode="constant").clip(0, 1)
 
 
 def faded(images: np.ndarray, lost: float, rng: np.random.Generator | None = None) -> np.ndarray:

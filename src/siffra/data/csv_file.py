@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from arro3.core import DataType, Schema
+from arro3.io import infer_csv_schema, read_csv
 
 from siffra.data.notes import short
 from siffra.errors import DataError
@@ -87,9 +89,6 @@ def opened_csv(path: Path, dialect: Dialect, as_text: Callable[[str], bool]) -> 
     Raises:
         DataError: It is not the text that its start says.
     """
-    from arro3.core import DataType, Schema
-    from arro3.io import infer_csv_schema, read_csv
-
     told = {"has_header": True, "delimiter": dialect.delimiter}
     with _opened(path, dialect) as file:
         start = file.tell()

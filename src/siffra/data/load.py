@@ -13,10 +13,13 @@ from siffra.data.axes import with_channels_last
 from siffra.data.checks import as_read, compare_grounds, compare_scales, find_duplicates
 from siffra.data.columns import column_notes
 from siffra.data.dataset import Dataset, Images, fingerprint
+from siffra.data.folders import picture_folders, read_pictures
+from siffra.data.idx import idx_files, read_idx
 from siffra.data.labels import label_notes
 from siffra.data.notes import named, note
 from siffra.data.shifted import SHIFTED, SHIFTS, refusal, shift
 from siffra.data.splits import Parts, name_of, ranges, scaled, with_all_sets
+from siffra.data.tables import read_tables, table_files
 from siffra.errors import ConfigError, DataError, did_you_mean
 
 MNIST = Path(__file__).with_name("mnist.npz")
@@ -200,11 +203,6 @@ def _shifted_sets(
 
 def _read(path: Path, label: str | None, image: Sequence[int] | None) -> Parts:
     """What is at `path`, whichever kind it is of; an `.npz` file if nothing shows that."""
-    # Here, since each takes time to import and one is needed.
-    from siffra.data.folders import picture_folders, read_pictures
-    from siffra.data.idx import idx_files, read_idx
-    from siffra.data.tables import read_tables, table_files
-
     try:
         if tables := table_files(path):
             files, notes = tables

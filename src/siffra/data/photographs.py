@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
+import scipy  # which imports `scipy.ndimage` on first use
 from PIL import Image
 
 INK = 0.1
@@ -151,9 +152,7 @@ def _digit(ink: np.ndarray, level: float, *, is_even: bool) -> np.ndarray | None
     if aside.mean() > _MOST_ASIDE or mask.mean() > _MOST_INK:
         return None
     if level > INK:  # what is paler at the strokes' edges
-        from scipy.ndimage import binary_dilation  # only when it is needed
-
-        wider: Any = binary_dilation(mask, iterations=max(1, max(mask.shape) // 200))
+        wider: Any = scipy.ndimage.binary_dilation(mask, iterations=max(1, max(mask.shape) // 200))
         mask = wider & (ink > INK * darkest)
     return np.where(mask, ink, 0.0)
 
@@ -168,9 +167,7 @@ class _Shapes:
     @classmethod
     def of(cls, is_ink: np.ndarray) -> Self:
         """The shapes, whose pixels touch at sides or corners."""
-        from scipy.ndimage import label  # only when it is needed
-
-        labels, count = label(is_ink, np.ones((3, 3)))  # type: ignore[misc]
+        labels, count = scipy.ndimage.label(is_ink, np.ones((3, 3)))
         return cls(labels, count)
 
     @cached_property

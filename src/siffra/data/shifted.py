@@ -7,8 +7,11 @@ in both catalogues; tests say which of them is missing.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
+
+from siffra.data import corruptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,9 @@ def shift(
     Returns:
         The images, float32 of the same shape; and what was drawn for each of them, or None.
     """
-    # Here, so that the list can be had without importing Numba.
+    functions: ModuleType = corruptions
     if SHIFTED[name].is_warp:
-        from siffra.data import shifts as functions
-    else:
-        from siffra.data import corruptions as functions
+        from siffra.data import shifts as functions  # brings Numba
     made = getattr(functions, name)(images, strength, rng)
     return made if isinstance(made, tuple) else (made, None)
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import arro3.core
 import numpy as np
+from arro3.io import read_parquet
 
 from siffra.data.columns import counting_notes, is_index, left_out_note, names_rows
 from siffra.data.csv_file import NUMBER, opened_csv, read_dialect, refuse_data_as_names
@@ -288,8 +290,6 @@ def _is_empty(column: Any) -> bool:
 
 
 def _open_parquet(path: Path) -> Any:
-    from arro3.io import read_parquet
-
     # What is most often wrong is told here, in words of ours.
     with path.open("rb") as file:
         start = file.read(4)
@@ -305,8 +305,6 @@ def _open_parquet(path: Path) -> Any:
 
 def _whole(reader: Any, path: Path, width: int) -> Any:
     """All of a table, as long as it is not too much: a small file can claim billions of rows."""
-    from arro3.core import Table
-
     batches, rows = [], 0
     for batch in reader:
         rows += batch.num_rows
@@ -316,7 +314,7 @@ def _whole(reader: Any, path: Path, width: int) -> Any:
                 f"siffra reads at most {LIMIT // 2**30} GiB."
             )
         batches.append(batch)
-    return Table.from_batches(batches, schema=reader.schema)
+    return arro3.core.Table.from_batches(batches, schema=reader.schema)
 
 
 def _column(column: Any, name: str, path: Path) -> np.ndarray:

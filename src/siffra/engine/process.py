@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
+import scipy  # which imports `scipy.linalg` on first use
 from threadpoolctl import LibController, ThreadpoolController
 
 _Counts = list[tuple[LibController, int | None]]
@@ -82,8 +83,7 @@ class BlasThreads:
 
 @cache
 def _libraries() -> list[LibController]:
-    import scipy.linalg  # noqa: F401  Numba's products are SciPy's BLAS: load it, to hold it
-
+    scipy.linalg  # noqa: B018  Numba's products are SciPy's BLAS: load it, to hold it
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 

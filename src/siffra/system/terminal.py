@@ -57,7 +57,6 @@ def echo_data(text: str) -> None:
 def console(*, err: bool = False, **settings: Any) -> "Console":
     """A console of Rich's that takes texts as they are, without markup, and prints them so."""
     from rich.console import Console
-    from rich.segment import Segment
 
     class PrintableConsole(Console):
         def render(
@@ -66,7 +65,7 @@ def console(*, err: bool = False, **settings: Any) -> "Console":
             # Not its own control codes, which move the cursor, and colours, which are styles.
             for segment in super().render(renderable, options):
                 clean = segment.control or not odd_character(segment.text)
-                yield segment if clean else Segment(printable(segment.text), segment.style)
+                yield segment if clean else segment._replace(text=printable(segment.text))
 
     return PrintableConsole(stderr=err, highlight=False, markup=False, emoji=False, **settings)
 

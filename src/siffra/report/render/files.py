@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from arro3.core import Array, DataType, Table
+from arro3.io import write_parquet
+
 from siffra.config import KNOBS
 from siffra.lab.answers import Answers, ClaimAnswer, ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.lab.plan.plan import Claim, Plan
@@ -157,9 +160,6 @@ def runs_parquet(
     rows: Sequence[Mapping[str, Any]], columns_if_none: Sequence[str] = ("key",)
 ) -> bytes:
     """The rows as Parquet; `columns_if_none` are those of a table without rows."""
-    from arro3.core import Array, DataType, Table
-    from arro3.io import write_parquet
-
     types = {bool: DataType.bool(), int: DataType.int64(), float: DataType.float64()}
     columns = {}
     for key in rows[0] if rows else columns_if_none:

@@ -10,6 +10,7 @@ from siffra.data.load import DataSource
 from siffra.lab.stats.estimates import Estimate, Summary
 from siffra.report.figures import front, style
 from siffra.report.render.pages import html_page, write_folder
+from siffra.report.render.terminal import text_table
 from siffra.report.text import numbers
 from siffra.report.text.labels import SETS, knob_name, knobs_name, value_name
 from siffra.report.text.messages import Words, words_in
@@ -64,8 +65,6 @@ def winner_recipe(result: SearchResult) -> str:
 
 def search_text(result: SearchResult, language: str = "en") -> str:
     """What a search found, in lines for a terminal."""
-    from siffra.report.render.terminal import text_table
-
     words = words_in(language)
     lines = text_table(*_table(words, result).texts)
     knobs = knobs_name(words, result.winner.setting.knobs())
