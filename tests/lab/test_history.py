@@ -17,7 +17,7 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.errors import StoreError
-from siffra.lab.history import KeptLab, Shelf, kept_lab
+from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.planning import plan_lab, plan_vary
@@ -26,8 +26,8 @@ from siffra.store.store import open_store
 DATA, ENGINE = small_dataset(), ReferenceEngine()
 
 
-def kept(plan: Plan, dataset: Dataset = DATA) -> KeptLab:
-    return kept_lab(plan, dataset, ENGINE)
+def kept(plan: Plan, dataset: Dataset = DATA) -> SavedLab:
+    return make_saved_lab(plan, dataset, ENGINE)
 
 
 @pytest.fixture(scope="module")
@@ -36,37 +36,37 @@ def plan() -> Plan:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "runs.sqlite")
+def history(tmp_path: Path) -> LabHistory:
+    return LabHistory(tmp_path / "runs.sqlite")
 
 
-def test_a_lab_comes_back_as_it_was(shelf, plan):
+def test_a_lab_comes_back_as_it_was(history, plan):
     lab = kept(plan)
 
-    shelf.keep(lab)
+    history.keep(lab)
 
-    assert shelf.get(lab.id) == lab
-    assert shelf.labs() == [lab]
-    assert shelf.get(lab.id).plan.runs == plan.runs
+    assert history.get(lab.id) == lab
+    assert history.labs() == [lab]
+    assert history.get(lab.id).plan.runs == plan.runs
 
 
-def test_the_whole_study_comes_back_as_it_was(shelf):
+def test_the_whole_study_comes_back_as_it_was(history):
     mnist = load_dataset()
     plan = plan_lab(read_lab(), mnist)
     lab = kept(plan, mnist)
 
-    shelf.keep(lab)
+    history.keep(lab)
 
-    assert shelf.get(lab.id).plan == plan
+    assert history.get(lab.id).plan == plan
 
 
-def test_the_same_question_is_the_same_lab_and_keeps_its_place(shelf, plan):
+def test_the_same_question_is_the_same_lab_and_keeps_its_place(history, plan):
     first, second = kept(plan), kept(plan)
-    shelf.keep(first)
-    shelf.keep(second)
+    history.keep(first)
+    history.keep(second)
 
     assert first.id == second.id
-    assert shelf.labs() == [first]
+    assert history.labs() == [first]
     assert kept(plan, replace(DATA, fingerprint="1" * 64)).id != first.id
     assert kept(replace(plan, seeds=(0, 1, 2))).id != first.id
 
@@ -83,7 +83,16 @@ def test_a_lab_that_was_kept_before_claims_had_owners_is_read(plan):
     for question in found["plan"]["questions"]:
         del question["by"]
 
-    assert KeptLab.model_validate_json(json.dumps(found)) == lab
+    assert SavedLab.model_validate_json(json.dumps(found)) == lab
+
+
+@pytest.mark.parametrize(("preset", "ad_hoc"), [("vary", True), ("quick", False)])
+def test_a_lab_of_before_plans_said_it_is_ad_hoc_by_its_preset(plan, preset, ad_hoc):
+    lab = kept(replace(plan, preset=preset, ad_hoc=ad_hoc))
+    content = json.loads(lab.model_dump_json())
+    del content["plan"]["ad_hoc"]
+
+    assert SavedLab.model_validate_json(json.dumps(content)) == lab
 
 
 def test_defaults_that_are_spelled_out_make_no_other_lab(plan):
@@ -93,7 +102,7 @@ def test_defaults_that_are_spelled_out_make_no_other_lab(plan):
     assert kept(spelled).id == kept(plan).id
 
 
-def test_a_lab_with_looks_knows_the_runs_of_the_last_one(shelf):
+def test_a_lab_with_looks_knows_the_runs_of_the_last_one(history):
     plan = plan_vary(
         {"neurons": [4, 5]}, {"epochs": 1}, DATA, seeds=2, until_decided=True, max_seeds=8
     )
@@ -111,7 +120,7 @@ def test_the_path_of_its_data_is_kept_whole(plan, tmp_path, monkeypatch):
     assert kept(relative).data.path == tmp_path / "own.npz"
 
 
-def test_its_records_are_those_that_are_stored(shelf, plan, tmp_path):
+def test_its_records_are_those_that_are_stored(history, plan, tmp_path):
     lab = kept(plan)
     planned = plan.runs[2]
     record = make_record(planned.setting, planned.seed).model_copy(update={"key": lab.keys[2]})
@@ -120,69 +129,69 @@ def test_its_records_are_those_that_are_stored(shelf, plan, tmp_path):
         assert lab.records(store) == {(planned.setting, planned.seed): record}
 
 
-def test_a_forgotten_lab_is_gone_and_its_absence_no_mistake(shelf, plan):
+def test_a_forgotten_lab_is_gone_and_its_absence_no_mistake(history, plan):
     lab = kept(plan)
-    shelf.keep(lab)
-    shelf.forget(lab.id)
-    shelf.forget(lab.id)
+    history.keep(lab)
+    history.forget(lab.id)
+    history.forget(lab.id)
 
-    assert shelf.get(lab.id) is None
-    assert shelf.labs() == []
+    assert history.get(lab.id) is None
+    assert history.labs() == []
 
 
 @pytest.mark.parametrize("name", ["", "../runs", "x" * 16, "0" * 15, "0" * 16 + "/"])
-def test_what_is_no_id_names_no_file(shelf, plan, name):
-    (shelf.folder.parent / "runs.json").write_text(kept(plan).model_dump_json())
+def test_what_is_no_id_names_no_file(history, plan, name):
+    (history.folder.parent / "runs.json").write_text(kept(plan).model_dump_json())
 
-    assert shelf.get(name) is None
-    shelf.forget(name)
-    assert (shelf.folder.parent / "runs.json").exists()
+    assert history.get(name) is None
+    history.forget(name)
+    assert (history.folder.parent / "runs.json").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"{}", b'{"id": 1}'])
-def test_a_file_that_cannot_be_read_is_left_alone_and_not_listed(shelf, content):
-    path = shelf.folder / f"{'0' * 16}.json"
-    shelf.folder.mkdir()
+def test_a_file_that_cannot_be_read_is_left_alone_and_not_listed(history, content):
+    path = history.folder / f"{'0' * 16}.json"
+    history.folder.mkdir()
     path.write_bytes(content)
 
-    assert shelf.get("0" * 16) is None
-    assert shelf.labs() == []
+    assert history.get("0" * 16) is None
+    assert history.labs() == []
     assert path.read_bytes() == content
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_told(shelf, plan, tmp_path):
+def test_a_folder_that_cannot_be_written_is_told(history, plan, tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(StoreError, match="cannot be written"):
-        shelf.keep(kept(plan))
+        history.keep(kept(plan))
 
 
-def test_a_file_in_place_of_the_folder_is_told(shelf, plan):
-    shelf.folder.write_text("")
+def test_a_file_in_place_of_the_folder_is_told(history, plan):
+    history.folder.write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
-        shelf.keep(kept(plan))
-    assert shelf.labs() == []
+        history.keep(kept(plan))
+    assert history.labs() == []
 
 
-def test_nothing_half_written_is_left(shelf, plan):
-    shelf.keep(kept(plan))
+def test_nothing_half_written_is_left(history, plan):
+    history.keep(kept(plan))
 
-    assert [path.suffix for path in shelf.folder.iterdir()] == [".json"]
+    assert [path.suffix for path in history.folder.iterdir()] == [".json"]
 
 
-def test_settings_keep_their_equality(shelf, plan):
+def test_settings_keep_their_equality(history, plan):
     lab = kept(plan)
-    shelf.keep(lab)
+    history.keep(lab)
 
-    found = {s for q in shelf.get(lab.id).plan.questions for lv in q.levels for s in lv.settings}
+    found = {s for q in history.get(lab.id).plan.questions for lv in q.levels for s in lv.settings}
 
     assert Setting.from_knobs({"neurons": [8, 8], "epochs": 2}) in found
 
 
-def damage(shelf: Shelf, lab: KeptLab, change: Callable[[dict[str, Any]], Any]) -> Path:
+def damage(history: LabHistory, lab: SavedLab, change: Callable[[dict[str, Any]], Any]) -> Path:
     """Keep `lab`, and change what is in its file."""
-    shelf.keep(lab)
-    path = shelf.folder / f"{lab.id}.json"
+    history.keep(lab)
+    path = history.folder / f"{lab.id}.json"
     found = json.loads(path.read_text("utf-8"))
     change(found)
     path.write_text(json.dumps(found), "utf-8")
@@ -210,13 +219,13 @@ def damage(shelf: Shelf, lab: KeptLab, change: Callable[[dict[str, Any]], Any]) 
         lambda lab: lab.update(wings=2),
     ],
 )
-def test_a_lab_that_does_not_hold_together_is_left_out_and_named_once(shelf, plan, caplog, change):
+def test_a_lab_that_contradicts_itself_is_left_out_and_named_once(history, plan, caplog, change):
     other = kept(replace(plan, seeds=(0,)))
-    shelf.keep(other)
-    path = damage(shelf, kept(plan), change)
+    history.keep(other)
+    path = damage(history, kept(plan), change)
 
-    assert shelf.labs() == [other]
-    assert shelf.labs() == [other]
+    assert history.labs() == [other]
+    assert history.labs() == [other]
     assert caplog.messages == [
         f"{path}: this lab is left out: it is damaged, or of another version of siffra. "
         "Asked again, it is kept anew."
@@ -226,33 +235,33 @@ def test_a_lab_that_does_not_hold_together_is_left_out_and_named_once(shelf, pla
 CLAIM = json.loads(json.dumps(asdict(make_claim())))
 
 
-def test_a_lab_with_claims_holds_together(shelf, plan):
+def test_a_lab_with_claims_holds_together(history, plan):
     (question,) = plan.questions
     asking = replace(plan, questions=(replace(question, claims=(make_claim(),)),))
     lab = kept(asking)
 
-    shelf.keep(lab)
+    history.keep(lab)
 
-    assert shelf.labs() == [lab]
+    assert history.labs() == [lab]
 
 
 @pytest.mark.parametrize("size", [0, 100, -1])
-def test_a_lab_that_was_cut_short_is_kept_anew_when_it_is_asked_again(shelf, plan, size):
+def test_a_lab_that_was_cut_short_is_kept_anew_when_it_is_asked_again(history, plan, size):
     lab = kept(plan)
-    shelf.keep(lab)
-    path = shelf.folder / f"{lab.id}.json"
+    history.keep(lab)
+    path = history.folder / f"{lab.id}.json"
     path.write_bytes(path.read_bytes()[:size])
-    assert shelf.labs() == []
+    assert history.labs() == []
 
-    shelf.keep(lab)
+    history.keep(lab)
 
-    assert shelf.labs() == [lab]
+    assert history.labs() == [lab]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes in folders")
-def test_a_pipe_in_the_place_of_a_lab_is_none(shelf, plan):
+def test_a_pipe_in_the_place_of_a_lab_is_none(history, plan):
     lab = kept(plan)
-    shelf.folder.mkdir()
-    os.mkfifo(shelf.folder / f"{lab.id}.json")
+    history.folder.mkdir()
+    os.mkfifo(history.folder / f"{lab.id}.json")
 
-    assert shelf.labs() == []
+    assert history.labs() == []

@@ -20,14 +20,14 @@ from made_runs import MACHINE, make_record
 
 from siffra.config import Setting
 from siffra.errors import StoreError
-from siffra.lab.history import Shelf
+from siffra.lab.history import LabHistory
 from siffra.store import schema
 from siffra.store.schema import MIGRATIONS
 from siffra.store.schema import beside as beside_store
 from siffra.store.store import Store, default_store_path, open_store
 from siffra.training.diagnostics import EXAMINING, Confidence, Examination, Features, Mistake
 from siffra.training.run import Record
-from siffra.web.paths import Places
+from siffra.web.paths import Paths
 
 DENSE = Setting.from_knobs({"epochs": 2})
 CONV = Setting.from_knobs({"model": "conv", "epochs": 2, "kernel_size": [3, 2], "filters": 4})
@@ -396,8 +396,8 @@ class TestNames:
             assert store.claim("a")
             assert not same.claim("a")
             assert same.path == path
-        assert Shelf(link).folder == Shelf(path).folder
-        assert Places(link).folder == Places(path).folder
+        assert LabHistory(link).folder == LabHistory(path).folder
+        assert Paths(link).folder == Paths(path).folder
 
     @pytest.mark.skipif(sys.platform == "win32", reason="links are made differently")
     def test_a_link_to_itself_is_refused(self, path):

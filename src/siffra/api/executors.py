@@ -9,7 +9,7 @@ from functools import partial
 from siffra.api.arguments import make_engine
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
-from siffra.engine.base import Engine
+from siffra.engine.base import Engine, EngineName
 from siffra.errors import ConfigError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.local import LocalExecutor
@@ -62,7 +62,8 @@ class Where:
         Raises:
             ExecutorError: It is out of reach.
         """
-        again = partial(make_engine, name=engine.name.partition("-")[0])
+        name = EngineName.parse(engine.name)
+        again = partial(make_engine, name=name.kind)
         if not self._is_cluster:
             if self.jobs == 1:
                 return LocalExecutor(dataset, engine)
@@ -71,7 +72,7 @@ class Where:
 
         resources = Resources(
             cpus=1 if self.alone else engine.threads,
-            gpu=engine.name.endswith("-cuda"),
+            gpu=name.device == "cuda",
             alone=self.alone,
         )
         address = self.on if self.on.startswith(_RAY) else None

@@ -20,7 +20,7 @@ from siffra.export.tables import Table, table_rows
 from siffra.lab.answers import Answers, answer
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.runner import Cost, Event, Fresh, estimate, run_plan
-from siffra.lab.history import Shelf, kept_lab
+from siffra.lab.history import LabHistory, make_saved_lab
 from siffra.lab.plan.format import EXPERIMENTS
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan, Text
@@ -327,7 +327,7 @@ class Job:
         whose store is only read.
         """
         if self.plan.data is not None and not self.store.is_read_only:
-            Shelf(self.store.path).keep(kept_lab(self.plan, self.dataset, self.engine))
+            LabHistory(self.store.path).keep(make_saved_lab(self.plan, self.dataset, self.engine))
         records = run_plan(
             self.plan,
             self.dataset,

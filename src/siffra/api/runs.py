@@ -11,7 +11,7 @@ from siffra.data.load import load_dataset
 from siffra.errors import ConfigError, StoreError, did_you_mean
 from siffra.export.tables import Table, table_rows, write_table
 from siffra.lab.answers import Answers, answer
-from siffra.lab.history import KeptLab, Shelf
+from siffra.lab.history import LabHistory, SavedLab
 from siffra.report.text.provenance import all_records
 from siffra.store.store import Store, default_store_path, open_store
 from siffra.training.diagnostics import Examined
@@ -113,18 +113,18 @@ def export_runs(
         write_table(records, Path(out), chosen, table, answers)
 
 
-def kept_labs(store: Path | str | None = None) -> list[KeptLab]:
+def kept_labs(store: Path | str | None = None) -> list[SavedLab]:
     """The labs that are kept beside the store, the latest first."""
-    return Shelf(Path(store or default_store_path())).labs()
+    return LabHistory(Path(store or default_store_path())).labs()
 
 
-def find_lab(store: Store, name: str) -> KeptLab:
+def find_lab(store: Store, name: str) -> SavedLab:
     """The lab that is kept under an id that starts with `name`; or the `latest`.
 
     Raises:
         StoreError: There is none, or more than one.
     """
-    labs = Shelf(store.path).labs()
+    labs = LabHistory(store.path).labs()
     found = labs[:1] if name == LATEST else [lab for lab in labs if lab.id.startswith(name)]
     if len(found) != 1:
         if not labs:
@@ -136,7 +136,7 @@ def find_lab(store: Store, name: str) -> KeptLab:
     return found[0]
 
 
-def lab_result(store: Store, lab: KeptLab) -> LabResult:
+def lab_result(store: Store, lab: SavedLab) -> LabResult:
     """What a kept lab found, so far as its runs are stored."""
     answers = answer(lab.plan, lab.records(store))
     return LabResult(answers, Examined(load_dataset(lab.data), store.examinations(lab.keys)))

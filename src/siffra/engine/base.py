@@ -4,6 +4,7 @@ import abc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 import numpy as np
 
@@ -12,6 +13,23 @@ from siffra.data.dataset import Dataset
 from siffra.engine.network import is_trained
 
 Weights = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineName:
+    """An engine by its `kind`, which users ask for, and the device that it computes on."""
+
+    kind: str
+    device: str = "cpu"
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """Of `native`, `torch-cuda`: the device is left out where it is the CPU."""
+        kind, _, device = name.partition("-")
+        return cls(kind, device or "cpu")
+
+    def __str__(self) -> str:
+        return self.kind if self.device == "cpu" else f"{self.kind}-{self.device}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,21 @@
-"""Labs that were asked, kept beside the store: one JSON file each, with the plan whole.
+"""Labs that were asked, saved beside the store: one JSON file each, with the whole plan.
 
-The store knows runs; the shelf knows which of them belong together, and to what question. With
-the plan and the keys of its runs a lab can be answered, or gone on with, long after its lab
-file is gone.
+The store has the runs; the history knows which of them belong together, and to what question.
+With the plan and the keys of its runs a lab can be answered, or resumed, long after its lab file
+is gone.
 """
 
 import hashlib
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter, field_validator
 
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
@@ -37,7 +37,7 @@ _MOST_BYTES = 100_000_000
 log = logging.getLogger("siffra.lab")
 
 
-class KeptLab(BaseModel):
+class SavedLab(BaseModel):
     """A lab that was asked: its plan, the keys of all its `runs` in their order, and when."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +46,12 @@ class KeptLab(BaseModel):
     plan: Plan
     keys: tuple[str, ...]
     asked: datetime
+
+    @field_validator("plan")
+    @classmethod
+    def _derive_ad_hoc(cls, plan: Plan) -> Plan:
+        """Older versions told an ad-hoc plan by a preset that no lab file can name."""
+        return replace(plan, ad_hoc=True) if plan.preset == "vary" else plan
 
     @property
     def runs(self) -> tuple[PlannedRun, ...]:
@@ -58,22 +64,26 @@ class KeptLab(BaseModel):
         return self.plan.data or DataSource()
 
     def records(self, store: Store) -> dict[tuple[Setting, int], Record]:
-        """Those of its runs that are stored, by setting and seed, as they are answered from."""
-        found = store.get_all(self.keys)
-        places = ((planned.setting, planned.seed) for planned in self.runs)
+        """Those of its runs that are stored, by setting and seed."""
+        return self.by_setting(store.get_all(self.keys))
+
+    def by_setting(self, records: Mapping[str, Record]) -> dict[tuple[Setting, int], Record]:
+        """Those of the lab's runs that are among `records`, by setting and seed, not by key."""
         return {
-            place: found[key] for place, key in zip(places, self.keys, strict=True) if key in found
+            (planned.setting, planned.seed): records[key]
+            for planned, key in zip(self.runs, self.keys, strict=True)
+            if key in records
         }
 
 
-def kept_lab(plan: Plan, dataset: Dataset, engine: Engine) -> KeptLab:
-    """`plan` as it is kept: with its data's path absolute, and an id of all that it asks."""
+def make_saved_lab(plan: Plan, dataset: Dataset, engine: Engine) -> SavedLab:
+    """`plan` as it is saved: with its data's path absolute, and an id of all that it asks."""
     if plan.data and plan.data.path:
         path = plan.data.path.absolute()
         plan = replace(plan, data=plan.data.model_copy(update={"path": path}))
     keys = tuple(run_keys(_whole(plan), dataset, engine).values())
     # Of an ad-hoc question the digest is that of what was typed: defaults spelled out, or not.
-    same = replace(plan, digest="") if plan.preset == "vary" else plan
+    same = replace(plan, digest="") if plan.ad_hoc else plan
     # What the digest and the rest decide is left out, so that labs of before it was kept keep
     # their ids.
     asked = _PLAN.dump_json(
@@ -83,11 +93,12 @@ def kept_lab(plan: Plan, dataset: Dataset, engine: Engine) -> KeptLab:
             "experiments": {"__all__": {"length"}},
             "stand_ins": True,
             "left_out": True,
+            "ad_hoc": True,
         },
     )
     described = asked + "".join(sorted(keys)).encode()
     name = hashlib.sha256(described).hexdigest()[:16]
-    return KeptLab(id=name, plan=plan, keys=keys, asked=datetime.now(UTC))
+    return SavedLab(id=name, plan=plan, keys=keys, asked=datetime.now(UTC))
 
 
 def _content(path: Path) -> bytes:
@@ -98,7 +109,7 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _check(lab: KeptLab, name: str) -> None:
+def _check(lab: SavedLab, name: str) -> None:
     """See that a lab that was read holds together, before anything is made of it.
 
     Raises:
@@ -139,14 +150,14 @@ def _whole(plan: Plan) -> Plan:
     return replace(plan, seeds=tuple(range(plan.looks[-1])), looks=()) if plan.looks else plan
 
 
-class Shelf:
-    """The labs that are kept beside the store at `store`."""
+class LabHistory:
+    """The labs that are saved beside the store at `store`."""
 
     def __init__(self, store: Path) -> None:
         self.folder = beside(store, ".labs")
 
-    def keep(self, lab: KeptLab) -> None:
-        """Keep `lab`, whole or not at all; one that is kept already stays as it was.
+    def keep(self, lab: SavedLab) -> None:
+        """Save `lab`, whole or not at all; one that is saved already stays as it was.
 
         One that is there but cannot be read is replaced.
 
@@ -159,7 +170,7 @@ class Shelf:
                 make_private(self.folder)
             write_whole(path, content, StoreError)
 
-    def get(self, name: str) -> KeptLab | None:
+    def get(self, name: str) -> SavedLab | None:
         """The lab with this id; None if there is none, or none that can be read: see the log."""
         if not _ID.fullmatch(name):
             return None
@@ -167,7 +178,7 @@ class Shelf:
         try:
             if not path.is_file():
                 return None
-            lab = KeptLab.model_validate_json(_content(path))
+            lab = SavedLab.model_validate_json(_content(path))
             _check(lab, name)
         except (OSError, ValueError):
             _say_once(
@@ -183,7 +194,7 @@ class Shelf:
             return [p.stem for p in self.folder.glob("*.json") if _ID.fullmatch(p.stem)]
         return []
 
-    def labs(self) -> list[KeptLab]:
+    def labs(self) -> list[SavedLab]:
         """All labs that can be read, the latest first."""
         return latest_first(lab for name in self.names() if (lab := self.get(name)))
 
@@ -196,6 +207,6 @@ class Shelf:
         return self.folder / f"{name}.json"
 
 
-def latest_first(labs: Iterable[KeptLab]) -> list[KeptLab]:
+def latest_first(labs: Iterable[SavedLab]) -> list[SavedLab]:
     """In the order in which labs are listed."""
     return sorted(labs, key=lambda lab: (lab.asked, lab.id), reverse=True)

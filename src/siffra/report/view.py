@@ -19,7 +19,6 @@ from siffra.report.figures.captions import caption
 from siffra.report.figures.captions_experiments import caption_of_all, caption_of_experiments
 from siffra.report.text import numbers
 from siffra.report.text.ablation import added_note
-from siffra.report.text.asked import VARY
 from siffra.report.text.held_fixed import held_fixed
 from siffra.report.text.interactions import InteractionView, interactions
 from siffra.report.text.labels import knobs_name
@@ -198,7 +197,7 @@ def _length(words: Words, plan: Plan, records: Sequence[Record]) -> str:
 
 def _preset(words: Words, answers: Answers) -> str:
     plan = answers.plan
-    seeds, of = len(plan.seeds), "vary" if plan.preset == VARY else "preset"
+    seeds, of = len(plan.seeds), "vary" if plan.ad_hoc else "preset"
     if answers.looks:
         most = answers.looks[-1].seeds
         return words(f"head.{of}_looks", preset=plan.preset, seeds=seeds, most=most)

@@ -16,7 +16,7 @@ from siffra.lab.answers import (
     QuestionAnswer,
     answer,
 )
-from siffra.lab.history import KeptLab
+from siffra.lab.history import SavedLab
 from siffra.lab.plan.plan import Plan, PlannedRun
 from siffra.lab.stats.estimates import curve
 from siffra.report.render.files import results_json
@@ -52,7 +52,7 @@ class Desk:
         self._held: dict[str, tuple[frozenset[str], Answers]] = {}
         self._summed_up: dict[tuple[str, str], tuple[frozenset[str], dict[str, Any]]] = {}
 
-    def answers(self, lab: KeptLab, store: Store) -> Answers:
+    def answers(self, lab: SavedLab, store: Store) -> Answers:
         """The answers, provisional while runs are missing."""
         stored = frozenset(store.stored(lab.keys))
         held = self._held.get(lab.id)
@@ -64,7 +64,7 @@ class Desk:
             self._held.pop(next(iter(self._held)), None)
         return found
 
-    def summary(self, lab: KeptLab, store: Store, words: Words) -> dict[str, Any]:
+    def summary(self, lab: SavedLab, store: Store, words: Words) -> dict[str, Any]:
         """Of the answers, what the list of labs shows; held for every lab."""
         stored = frozenset(store.stored(lab.keys))
         place = lab.id, words.language
@@ -75,13 +75,14 @@ class Desk:
         return held[1]
 
 
-def listed(lab: KeptLab, store: Store, desk: Desk, words: Words) -> dict[str, Any]:
+def listed(lab: SavedLab, store: Store, desk: Desk, words: Words) -> dict[str, Any]:
     """A line of the list of labs."""
     have, runs = progress(lab, store, desk)
     return {
         "id": lab.id,
         "title": title(lab.plan, words),
         "source": lab.plan.source,
+        "ad_hoc": lab.plan.ad_hoc,
         "preset": lab.plan.preset,
         "asked": lab.asked.isoformat(),
         "seeds": len(lab.plan.seeds),
@@ -91,7 +92,7 @@ def listed(lab: KeptLab, store: Store, desk: Desk, words: Words) -> dict[str, An
     }
 
 
-def progress(lab: KeptLab, store: Store, desk: Desk) -> tuple[int, int]:
+def progress(lab: SavedLab, store: Store, desk: Desk) -> tuple[int, int]:
     """How many of a lab's runs are there, and how many it needs, as far as is known."""
     have = len(store.stored(lab.keys))
     # How far a lab that goes on until it is decided must go, its answers tell.
@@ -106,7 +107,7 @@ def _summed_up(answers: Answers, words: Words) -> dict[str, Any]:
 
 def title(plan: Plan, words: Words) -> str:
     """A lab's own title; that of an ad-hoc question says what it compares."""
-    if plan.preset != "vary":
+    if not plan.ad_hoc:
         return words.say(plan.title)
     (question,) = plan.questions
     compared = []
@@ -130,7 +131,7 @@ def _is_early(claim: ClaimAnswer, answers: Answers) -> bool:
     return answers.missing > 0 and seeds < 2 and claim.verdict == "inconclusive"
 
 
-def shown(lab: KeptLab, store: Store, desk: Desk, words: Words, paths: Paths) -> dict[str, Any]:
+def shown(lab: SavedLab, store: Store, desk: Desk, words: Words, paths: Paths) -> dict[str, Any]:
     """Everything about a lab, but for its curves."""
     answers = desk.answers(lab, store)
     found = json.loads(results_json(answers, words))
@@ -152,7 +153,7 @@ def shown(lab: KeptLab, store: Store, desk: Desk, words: Words, paths: Paths) ->
     }
 
 
-def curves(lab: KeptLab, store: Store, desk: Desk, question: str, words: Words) -> Any:
+def curves(lab: SavedLab, store: Store, desk: Desk, question: str, words: Words) -> Any:
     """The curves of one question's levels, each with the band that the report draws.
 
     None if the lab has no such question.
@@ -164,7 +165,7 @@ def curves(lab: KeptLab, store: Store, desk: Desk, question: str, words: Words) 
     return {"sets": list(found[0].levels[0].accuracy), "levels": levels}
 
 
-def place_of(lab: KeptLab, planned: PlannedRun) -> tuple[str | None, int | None]:
+def place_of(lab: SavedLab, planned: PlannedRun) -> tuple[str | None, int | None]:
     """The first question that a run belongs to, and its level there."""
     for question in lab.plan.questions:
         for number, level in enumerate(question.levels):
@@ -188,7 +189,7 @@ def _decorate(
 ) -> None:
     seen = any(level.trained for level in answered.levels)
     question["best"] = answered.best if seen else None
-    if answers.plan.preset == "vary":
+    if answers.plan.ad_hoc:
         question["ask"] = title(answers.plan, words)
     question["fixed_text"] = held_fixed(words, answered.question)
     for level, about in zip(question["levels"], answered.levels, strict=True):

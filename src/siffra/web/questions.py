@@ -13,7 +13,7 @@ from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.errors import ConfigError, SiffraError
 from siffra.lab.execute.runner import estimate
-from siffra.lab.history import KeptLab, Shelf, kept_lab
+from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.planning import plan_lab, plan_vary
@@ -93,7 +93,7 @@ def plan_study(ask: AskStudy, load: Loader) -> tuple[Plan, Dataset]:
 
 def ask_of(plan: Plan, data: str) -> Ask | None:
     """What was asked, for the form to show again; None for a plan that the page cannot ask."""
-    if plan.preset != "vary":
+    if not plan.ad_hoc:
         return None
     (question,) = plan.questions
     vary: dict[str, list[Any]] = {knob: [] for knob in question.vary}
@@ -108,16 +108,16 @@ def ask_of(plan: Plan, data: str) -> Ask | None:
         return None
 
 
-def keep(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> KeptLab:
-    """`plan` as a lab on the shelf."""
-    lab = kept_lab(plan, dataset, engine)
-    Shelf(store.path).keep(lab)
+def keep(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> SavedLab:
+    """`plan` as a lab in the history."""
+    lab = make_saved_lab(plan, dataset, engine)
+    LabHistory(store.path).keep(lab)
     return lab
 
 
 def estimated(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> Mapping[str, Any]:
     """What the page shows of a question before it starts."""
-    cost, lab = estimate(plan, dataset, engine, store), kept_lab(plan, dataset, engine)
+    cost, lab = estimate(plan, dataset, engine, store), make_saved_lab(plan, dataset, engine)
     return {
         "id": lab.id,
         "runs": cost.runs,
@@ -125,7 +125,7 @@ def estimated(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> Map
         "seconds": cost.seconds,
         "command": command(lab.plan),
         "toml": lab_file(lab.plan),
-        "known": Shelf(store.path).get(lab.id) is not None,
+        "known": LabHistory(store.path).get(lab.id) is not None,
     }
 
 

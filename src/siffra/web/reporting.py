@@ -15,7 +15,7 @@ from pathlib import Path
 
 import siffra
 from siffra.errors import DataError, SiffraError
-from siffra.lab.history import KeptLab, Shelf
+from siffra.lab.history import LabHistory, SavedLab
 from siffra.store.store import open_store
 from siffra.system.terminal import echo, echo_data, one_line
 from siffra.web.errors import CODES, ApiError, Code, code_of_error
@@ -34,7 +34,7 @@ class Reports:
         self._paths = paths
         self._turn = asyncio.Lock()
 
-    async def page(self, lab: KeptLab, language: str) -> Path:
+    async def page(self, lab: SavedLab, language: str) -> Path:
         """The report's HTML, written anew if the lab has got runs since.
 
         Raises:
@@ -72,7 +72,7 @@ async def _write(arguments: tuple[str, ...]) -> Code | None:
     return "server"
 
 
-def _version(lab: KeptLab, paths: Paths) -> str:
+def _version(lab: SavedLab, paths: Paths) -> str:
     """Of what a report depends on: siffra, and the runs that are there."""
     if not paths.store.exists():
         raise ApiError("store_gone")
@@ -107,7 +107,7 @@ def _write_as_asked(store_path: str, name: str, out: str, language: str) -> None
     from siffra.training.diagnostics import Examined
 
     with open_store(store_path, read_only=True) as store:
-        lab = Shelf(Path(store_path)).get(name)
+        lab = LabHistory(Path(store_path)).get(name)
         assert lab, name
         answers = answer(lab.plan, lab.records(store))
         examined = Examined(load_dataset(lab.data), store.examinations(lab.keys))

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
-from siffra.lab.history import KeptLab, Shelf, latest_first
+from siffra.lab.history import LabHistory, SavedLab, latest_first
 from siffra.report.text.messages import LANGUAGES
 from siffra.store.store import Store, open_store
 from siffra.web.datasets import Loader
@@ -36,14 +36,14 @@ class AppState:
     def __init__(self, paths: Paths, engine: Engine, threads: int | None = None) -> None:
         self.paths, self.engine = paths, engine
         self.jobs = JobQueue(paths, threads)
-        self.shelf = Shelf(paths.store)
+        self.history = LabHistory(paths.store)
         self.load = Loader()
         self.desk, self.table = Desk(), RunTable()
         self.models = Models(paths, engine)
         self.reports = Reports(paths)
         # Numba's kernels, and BLAS under them, are called from one thread at a time.
         self._calculator = ThreadPoolExecutor(1, "calculator")
-        self._labs: dict[str, KeptLab] = {}
+        self._labs: dict[str, SavedLab] = {}
 
     def open(self) -> None:
         """Make the store if there is none, load what is always needed, go on with the queue."""
@@ -81,14 +81,14 @@ class AppState:
         with open_store(path, read_only=True) as store:
             yield store
 
-    def lab(self, name: str) -> KeptLab:
+    def lab(self, name: str) -> SavedLab:
         """The lab with this id.
 
         Raises:
             ApiError: There is none.
         """
         if name not in self._labs:
-            lab = self.shelf.get(name)
+            lab = self.history.get(name)
             if lab is None:
                 raise ApiError("not_found")
             if not each_readable([lab], _check_shown, lambda lab: f"lab {lab.id}"):
@@ -96,24 +96,24 @@ class AppState:
             self._labs[name] = lab
         return self._labs[name]
 
-    def labs(self) -> list[KeptLab]:
+    def labs(self) -> list[SavedLab]:
         """All labs, the latest first; one that cannot be shown is left out."""
         labs = []
-        for name in self.shelf.names():
+        for name in self.history.names():
             with suppress(ApiError):
                 labs.append(self.lab(name))
         return latest_first(labs)
 
     def forget(self, name: str) -> None:
         """List the lab with this id no longer."""
-        self.shelf.forget(name)
+        self.history.forget(name)
         self._labs.pop(name, None)
 
     def _prepare(self) -> None:
         prepare(self.models, self.load(DataSource()), list(shipped()))
 
 
-def _check_shown(lab: KeptLab) -> None:
+def _check_shown(lab: SavedLab) -> None:
     """See that a lab can be shown: its runs are not too many, and it has a title.
 
     Raises:

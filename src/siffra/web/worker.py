@@ -21,7 +21,7 @@ from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
 from siffra.errors import DataError, SiffraError
 from siffra.lab.execute.events import Event, Progress
-from siffra.lab.history import Shelf, kept_lab
+from siffra.lab.history import LabHistory, make_saved_lab
 from siffra.lab.plan.plan import PlannedRun
 from siffra.store.store import Store, open_store
 from siffra.system.terminal import log_to_stderr
@@ -111,11 +111,11 @@ class Worker:
         self._send(end)
 
     def _run_lab(self, task: Task, store: Store) -> None:
-        lab = Shelf(store.path).get(task.id)
+        lab = LabHistory(store.path).get(task.id)
         if lab is None:
             raise ApiError("not_found")
         dataset, engine = self._dataset(lab.data), self._engine(lab.plan.engine)
-        if kept_lab(lab.plan, dataset, engine).keys != lab.keys:
+        if make_saved_lab(lab.plan, dataset, engine).keys != lab.keys:
             raise ApiError("data_gone")
         sent = 0.0
 
@@ -166,7 +166,7 @@ class Worker:
 
     def _dataset_of(self, record: Record, engine: Engine) -> Dataset:
         """The data that a run was trained on, found by the run's key."""
-        labs = [lab.data for lab in Shelf(self._paths.store).labs() if record.key in lab.keys]
+        labs = [lab.data for lab in LabHistory(self._paths.store).labs() if record.key in lab.keys]
         for source in [*labs, DataSource()]:
             dataset = self._dataset(source).split_for(record.seed)
             if run_key(record.setting, dataset, record.seed, engine) == record.key:

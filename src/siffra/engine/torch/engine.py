@@ -11,7 +11,7 @@ from torch import nn
 
 from siffra.config import Model, ModuleModel, Training
 from siffra.data.dataset import Dataset
-from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.engine.base import Engine, EngineName, EpochEnd, Fitted
 from siffra.engine.network import build_network
 from siffra.engine.process import alone
 from siffra.engine.rng import initial_weights
@@ -48,7 +48,7 @@ class TorchEngine(Engine):
         self.threads = threads or available_cores()
         self._device = _device(device)
         self._gpus = [self._device] if self._device.type == "cuda" else []
-        self.name = "torch" if self._device.type == "cpu" else f"torch-{self._device.type}"
+        self.name = str(EngineName("torch", self._device.type))
 
     @property
     def versions(self) -> dict[str, str]:

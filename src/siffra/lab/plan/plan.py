@@ -128,13 +128,14 @@ class PlannedRun:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A lab, ready to be conducted.
+    """A lab, ready to be run.
 
     `epochs` is the cap that the preset puts on every run (None: each as its own setting says),
     or, if `exact`, what was asked for in its place. `only` has the ids of the parts that were
-    picked (none: all). `digest` is the SHA-256 (hex) of the lab file. `data` is that of an
-    ad-hoc question (None: not said, or in the lab file). `examines` says whether networks are
-    examined at all: those of the experiments and of the questions with a figure in `EXAMINED`.
+    picked (none: all). `digest` is the SHA-256 (hex) of the lab file. An
+    `ad_hoc` plan has none: it is one question, asked on the command line or the page. `data` is
+    that of an ad-hoc question (None: not said, or in the lab file). `examines` says whether any
+    network is examined: those of the experiments and of the questions with a figure in `EXAMINED`.
     `engine` is the name that makes what trains the runs.
     `looks` are the numbers of seeds at which a lab that goes on until it is decided looks at its
     results (none: once, at the end); `seeds` then are those of the first look.
@@ -158,6 +159,7 @@ class Plan:
     looks: tuple[int, ...] = ()
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    ad_hoc: bool = False
 
     @property
     def cut_from(self) -> tuple[int | float, ...]:

@@ -165,6 +165,7 @@ def plan_vary(
         source="vary",
         digest=hashlib.sha256(described.encode()).hexdigest(),
         preset="vary",
+        ad_hoc=True,
         epochs=None,
         seeds=_seeds(seeds),
         questions=(question,),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from siffra.data.load import DataSource
+from siffra.engine.base import EngineName
 from siffra.lab.stats.estimates import Estimate, Summary
 from siffra.report.figures import front, style
 from siffra.report.render.pages import html_page, write_folder
@@ -129,9 +130,9 @@ def _command(result: SearchResult, out: Path) -> str:
     command = ["siffra", "train", "--recipe", str(out / RECIPE)]
     command += data_options(result.source or DataSource())
     if not _is_native(result):
-        # Its name tells the device as well; the bits depend on the threads, unlike native ones.
-        name, _, _ = result.engine.partition("-")
-        command += ["--engine", name, "--threads", str(result.machine.threads)]
+        # The bits depend on the threads, unlike native ones.
+        kind = EngineName.parse(result.engine).kind
+        command += ["--engine", kind, "--threads", str(result.machine.threads)]
     return shlex.join(command)
 
 

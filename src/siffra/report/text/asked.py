@@ -8,16 +8,13 @@ from siffra.report.text.labels import level_name, varied_name
 from siffra.report.text.messages import Words
 from siffra.report.text.narrative import capital
 
-VARY = "vary"
-"""The preset of a plan that was made on the command line."""
-
 
 def in_words(answers: Answers, words: Words) -> Answers:
     """`answers`; those of `siffra vary` with knobs called in question and claims as elsewhere.
 
     It is planned before a language is known, in the names that knobs have on the command line.
     """
-    if answers.plan.preset != VARY:
+    if not answers.plan.ad_hoc:
         return answers
     questions = tuple(
         replace(

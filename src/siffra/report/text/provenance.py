@@ -10,6 +10,7 @@ from typing import Literal
 from siffra.config import KNOBS
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTED
+from siffra.engine.base import EngineName
 from siffra.lab.answers import Answers
 from siffra.lab.plan.labfile import DIGITS
 from siffra.lab.plan.plan import Plan
@@ -40,7 +41,7 @@ def command(plan: Plan, records: Sequence[Record] = ()) -> str:
 
     With the `records` of its runs it says how much of the machine they had, if not the usual.
     """
-    words = _vary(plan) if plan.preset == "vary" else _lab(plan)
+    words = _vary(plan) if plan.ad_hoc else _lab(plan)
     words += _machine(plan, records)
     words += ["--engine", plan.engine] if plan.engine != "native" else []
     return shlex.join(["siffra", *words])
@@ -52,13 +53,13 @@ def train_command(record: Record) -> str:
     for knob, value in record.setting.knobs().items():
         words += _fixed(knob, _as_option(value))
     words += ["--seed", str(record.seed)]
-    words += ["--engine", "torch"] if record.engine.startswith("torch") else []
+    words += ["--engine", "torch"] if EngineName.parse(record.engine).kind == "torch" else []
     return shlex.join(["siffra", *words])
 
 
 def proviso(plan: Plan) -> Literal["", "data", "folder"]:
     """What `command` needs besides: the same `data` options, or to be in the lab's `folder`."""
-    if plan.preset != "vary":
+    if not plan.ad_hoc:
         return "" if _is_shipped(plan) else "folder"
     return "" if can_be_typed(plan.data) else "data"
 
@@ -84,7 +85,7 @@ def _machine(plan: Plan, records: Sequence[Record]) -> list[str]:
     if not records:
         return []
     machine = machines(records)[0]
-    is_shared = machine.jobs > 1 and plan.preset != "vary"  # which has no such option
+    is_shared = machine.jobs > 1 and not plan.ad_hoc  # which has no such option
     words = ["--jobs", str(machine.jobs)] if is_shared else []
     usual = 1 if is_shared else machine.cores
     return words + (["--threads", str(machine.threads)] if machine.threads != usual else [])

@@ -13,7 +13,7 @@ def lab_file(plan: Plan) -> str | None:
 
     `siffra lab FILE` makes the same runs with it, seed for seed.
     """
-    if plan.preset != "vary":
+    if not plan.ad_hoc:
         return None
     (question,) = plan.questions
     lines = [f"title = {toml_value(plan.title)}", ""]

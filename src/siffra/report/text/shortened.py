@@ -1,7 +1,6 @@
 """What a plan does not run as its lab file says: it is cut short, stood in for or left out."""
 
 from siffra.lab.plan.plan import Plan
-from siffra.report.text.asked import VARY
 from siffra.report.text.messages import Words
 
 
@@ -31,4 +30,4 @@ def _is_of_old(plan: Plan) -> bool:
     """Whether it was kept by a siffra that did not note how long the lab file's runs are."""
     known = any(level.lengths for question in plan.questions for level in question.levels)
     known |= any(experiment.length is not None for experiment in plan.experiments)
-    return plan.epochs is not None and plan.preset != VARY and not known
+    return plan.epochs is not None and not plan.ad_hoc and not known

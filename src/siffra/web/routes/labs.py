@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, Response
 
-from siffra.lab.history import KeptLab
+from siffra.lab.history import SavedLab
 from siffra.report.text.repeat import lab_file
 from siffra.web import labs
 from siffra.web.errors import ApiError, each_readable
@@ -28,7 +28,7 @@ def all_labs(app: App, words: Language) -> Mapping[str, Any]:
     """Every lab that is kept, the latest first."""
     with app.store() as store:
 
-        def line(lab: KeptLab) -> dict[str, Any]:
+        def line(lab: SavedLab) -> dict[str, Any]:
             listed = labs.listed(lab, store, app.desk, words)
             return listed | _state(lab, listed, app)
 
@@ -77,7 +77,7 @@ def toml(lab_id: LabId, app: App) -> Response:
     return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
 
 
-def _state(lab: KeptLab, line: dict[str, Any], app: AppState) -> dict[str, Any]:
+def _state(lab: SavedLab, line: dict[str, Any], app: AppState) -> dict[str, Any]:
     task = Task(kind="lab", id=lab.id)
     state = app.jobs.state(task, complete=line["have"] == line["runs"])
     return {"state": state, "error": app.jobs.error(task) if state == "failed" else None}

@@ -8,7 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
 from siffra.data.dataset import Dataset
-from siffra.lab.history import KeptLab
+from siffra.lab.history import SavedLab
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.presets import PRESETS
 from siffra.report.text.labels import knob_name
@@ -115,7 +115,7 @@ async def study(ask: AskStudy, app: App) -> Mapping[str, Any]:
     return begin(lab, app)
 
 
-def begin(lab: KeptLab, app: AppState) -> Mapping[str, Any]:
+def begin(lab: SavedLab, app: AppState) -> Mapping[str, Any]:
     """Queue a lab. If all of its runs are there, it is answered as soon as it is begun."""
     task = Task(kind="lab", id=lab.id)
     app.jobs.add(task)
@@ -133,6 +133,6 @@ def _estimated(app: AppState, plan: Plan, dataset: Dataset) -> Mapping[str, Any]
         return questions.estimated(plan, dataset, app.engine, store)
 
 
-def _keep(app: AppState, plan: Plan, dataset: Dataset) -> KeptLab:
+def _keep(app: AppState, plan: Plan, dataset: Dataset) -> SavedLab:
     with open_store(app.paths.store) as store:
         return questions.keep(plan, dataset, app.engine, store)

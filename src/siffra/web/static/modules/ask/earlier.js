@@ -17,7 +17,7 @@ export function earlier(host, current) {
 
   async function load() {
     labs = (await get(`api/labs?lang=${language()}`)).labs
-      .filter((lab) => lab.source === "vary")
+      .filter((lab) => lab.ad_hoc)
       .slice(0, MOST);
     draw();
   }

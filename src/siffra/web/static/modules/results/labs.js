@@ -49,7 +49,7 @@ function listView(main) {
 
 function card(lab) {
   const href =
-    lab.source === "vary"
+    lab.ad_hoc
       ? to(["ask"], new URLSearchParams({ lab: lab.id }))
       : to(["labs", lab.id]);
   return h(

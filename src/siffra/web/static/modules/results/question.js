@@ -151,7 +151,7 @@ function claimsList(lab, question) {
       h(
         "div",
         {},
-        lab.source !== "vary" && claim.say && h("p", {}, h("strong", {}, claim.say)),
+        !lab.ad_hoc && claim.say && h("p", {}, h("strong", {}, claim.say)),
         h("p", {}, claim.compared, claim.evidence && `: ${claim.evidence}`, "."),
         claim.margin_text && h("p", { class: "soft" }, claim.margin_text),
         claim.reported && h("p", { class: "soft" }, `${t("claim.reported")}: ${claim.reported}`),
