@@ -46,13 +46,13 @@ def test_a_question_within_its_limits_has_no_fault():
          "epochs: a number, greater than 0 and at most 1000.",
          "epoker: ett tal, större än 0 och högst 1000."),
         ({"vary": {"learning_rate": [0.5]}}, "few_levels", "learning_rate",
-         "learning rate: give two values or more.",
+         "learning rate: enter at least two values.",
          "inlärningshastighet: ange två värden eller fler."),
         ({"vary": {"learning_rate": []}}, "few_levels", "learning_rate",
-         "learning rate: give two values or more.",
+         "learning rate: enter at least two values.",
          "inlärningshastighet: ange två värden eller fler."),
         ({"vary": {"neurons": list(range(1, 62))}}, "many_levels", "neurons",
-         "neurons: give 60 values at most.", "neuroner: ange högst 60 värden."),
+         "neurons: enter at most 60 values.", "neuroner: ange högst 60 värden."),
         ({"seeds": 0}, "out_of_range", "seeds", "seeds: a whole number, 1 to 100.",
          "frön: ett heltal, 1 till 100."),
         ({"seeds": ""}, "out_of_range", "seeds", "seeds: a whole number, 1 to 100.",
@@ -76,8 +76,7 @@ def test_too_many_runs_are_told_with_their_number():
     assert told(question) == (
         "many_runs",
         "seeds",
-        "These are 2500 runs, and the page asks for 2000 at a time at most: take fewer values or "
-        "seeds.",
+        "That is 2500 runs, and the page allows at most 2000 at a time: use fewer values or seeds.",
     )
 
 

@@ -23,7 +23,7 @@ def test_killed_and_started_again_the_lab_goes_on(browser, bench, tiny):
 
     expect(page.locator(".link-lost")).to_be_visible()
     address = bench.start()
-    expect(page.locator(".link-lost")).to_contain_text("started anew")
+    expect(page.locator(".link-lost")).to_contain_text("was restarted")
     bench.let_in(address)
     context.add_cookies(bench.cookies["cookies"])  # as if the printed address had been opened
     expect(page.locator(".link-lost")).to_be_hidden()
