@@ -73,7 +73,7 @@ def _notes(rows: Mapping[str, Measured]) -> Iterator[str]:
     factors = [figures.averaged.times_as_long for figures in rows.values() if figures.averaged]
     if factors:
         ends = dict.fromkeys(f"{factor:.1f}" for factor in (min(factors), max(factors)))
-        yield f"An average takes {' to '.join(ends)} times as long to predict, and no training."
+        yield f"Averaging makes prediction {' to '.join(ends)} times as slow, training no slower."
     machines: dict[str, list[str]] = {}
     for name, figures in rows.items():
         where = f"{figures.machine}, {figures.threads} threads, {figures.engine}"

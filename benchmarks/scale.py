@@ -279,33 +279,39 @@ def page(measured: Measured, simulated: Sequence[Simulated]) -> str:
     machine = this_machine(1)
     kilobytes = measured.memory / 1000
     rows = [
-        ("a record, of 20 epochs", f"{measured.record_bytes / 1000:.1f} kB"),
-        ("records stored one at a time", f"{measured.one_by_one:,.0f} a second"),
-        ("a hundred at a time", f"{measured.together:,.0f} a second"),
-        ("with their examinations", f"{measured.with_examinations:,.0f} a second"),
-        ("a run's key", f"{1000 * measured.keys:.2f} ms"),
+        ("size of a record with 20 epochs", f"{measured.record_bytes / 1000:.1f} kB"),
+        ("records stored, one per transaction", f"{measured.one_by_one:,.0f}/s"),
+        ("records stored, a hundred per transaction", f"{measured.together:,.0f}/s"),
+        ("records stored, with diagnostics", f"{measured.with_examinations:,.0f}/s"),
+        ("computing a run's key", f"{1000 * measured.keys:.2f} ms"),
         (
-            "running a plan, 64 runs at once, without a cluster",
-            f"{1000 * measured.running:.2f} ms a run",
+            "driver, 64 parallel runs, without a cluster",
+            f"{1000 * measured.running:.2f} ms per run",
         ),
-        ("16,000 at once", f"{1000 * measured.running_many:.2f} ms a run"),
-        ("all of the driver with Ray (processor time)", f"{1000 * measured.tasks:.2f} ms a run"),
-        ("the driver's memory", f"{kilobytes:.0f} kB a run"),
+        (
+            "driver, 16,000 parallel runs, without a cluster",
+            f"{1000 * measured.running_many:.2f} ms per run",
+        ),
+        ("driver with Ray (processor time)", f"{1000 * measured.tasks:.2f} ms per run"),
+        ("memory of the driver", f"{kilobytes:.0f} kB per run"),
     ]
     lines = [f"On {machine.cpu}, {machine.cores} cores:", "", "| what | measured |", "|---|---|"]
     lines += [f"| {what} | {value} |" for what, value in rows]
     fewest = NODES * CPUS * measured.tasks
     simulation = (
-        f"Simulated: {RUNS:,} runs on {NODES:,} nodes of {CPUS} CPUs, one run a CPU, with a driver "
-        f"that takes {1000 * measured.tasks:.2f} ms a run:"
+        f"Simulated: {RUNS:,} runs on {NODES:,} nodes of {CPUS} CPUs, one run per CPU, with a "
+        f"driver that takes {1000 * measured.tasks:.2f} ms per run:"
     )
     end = (
-        f"What gives first is the driver's time: it keeps {NODES * CPUS:,} CPUs at work if a run "
+        f"The first bottleneck is the driver: it keeps {NODES * CPUS:,} CPUs busy if a run "
         f"takes {fewest:.0f} seconds or more. It would need {RUNS * measured.memory / 1e9:.0f} GB "
         f"of memory, and the store {RUNS * measured.record_bytes / 1e9:.0f} GB of disk."
     )
     lines += ["", simulation, ""]
-    lines += ["| seconds a run | hours in all | node-hours | CPUs at work |", "|---|---|---|---|"]
+    lines += [
+        "| seconds per run | total hours | node-hours | CPU utilization |",
+        "|---|---|---|---|",
+    ]
     lines += [
         f"| {s.seconds_a_run:g} | {s.hours:.2f} | {s.hours * NODES:,.0f} | {s.busy:.0%} |"
         for s in simulated

@@ -147,7 +147,7 @@ class TestTheTable:
         assert lines[-1] == "after"
         assert "| `a` | 98.00 ± 0.10 | 4.80 ± 0.10 | 3 |" in lines
         assert "| `a`, averaged over 7 views | 98.50 | 4.80 ± 0.10 | 3 |" in lines
-        assert "takes 8.1 times as long" in written
+        assert "makes prediction 8.1 times as slow" in written
         assert "Measured on a CPU, 2 threads, native 3." in lines
         assert "old" not in written
         assert "`b`" not in written
