@@ -60,8 +60,8 @@ def test_a_table_is_described_as_one(siffra, tmp_path):
     assert "\nclasses: ash 13, elm 13 training rows\n" in ended.out
     ranged = "height (1 to 39), rings (0 to 6), roots (3 to 3)"
     assert f"\nfeatures, scaled to 0 to 1: {ranged}\n" in ended.out
-    assert "\nnote: one value in training, so of no use: `roots`\n" in ended.out
-    assert "\nnote: `height` counts the rows up by one" in ended.out
+    assert "\nnote: constant in training, so uninformative: `roots`\n" in ended.out
+    assert "\nnote: `height` counts the rows" in ended.out
 
 
 def test_shifts_say_which_sets_are_exported(siffra, own_data, tmp_path):
@@ -96,7 +96,7 @@ def test_what_may_be_misread_is_said_wherever_the_data_is_used(siffra, tmp_path)
     path = tmp_path / "trees.csv"
     rows = [f"{i},{i * 7 % 40}.5,{('ash', 'elm')[i % 2]}" for i in range(40)]
     path.write_text("\n".join(["Id,height,kind", *rows]))
-    said = "left out, as it numbers or names the rows: `Id`"
+    said = "omitted as row numbers or names: `Id`"
     knobs = ("--data", path, "--epochs", 1, "--batch-size", 8, "--threads", 1)
 
     described = siffra("data", "--data", path)

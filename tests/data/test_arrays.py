@@ -218,5 +218,5 @@ def test_what_is_noted_is_logged_once_where_the_data_is_used(caplog):
     dataset((frame, Y), name="mine")
 
     assert [(r.name, r.getMessage()[:38]) for r in caplog.records] == [
-        ("siffra.data", "note on data: left out, as it numbers ")
+        ("siffra.data", "note on data: omitted as row numbers o")
     ]

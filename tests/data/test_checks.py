@@ -28,7 +28,7 @@ def test_images_with_channels_first_are_turned_and_it_is_said(channels):
     assert data.image_shape == (8, 9, channels)
     assert data.fingerprint == as_meant.fingerprint
     assert codes(data) == ["channels_first"]
-    assert f"images of {channels}x8x9 are taken for {channels} channels" in data.notes[0].text
+    assert f"images of shape {channels}x8x9 are read as {channels} channels" in data.notes[0].text
     assert codes(as_meant) == []
 
 
@@ -110,7 +110,7 @@ def test_images_that_are_trained_and_tested_on_are_counted():
     data = dataset(((x, y), (x_test, y_test)), validation=0.02)
 
     assert codes(data) == ["duplicates"]
-    assert data.notes[0].text.startswith("2 of 20 test images are among the training images")
+    assert data.notes[0].text.startswith("2 of 20 test images are also among the training images")
 
 
 def test_columns_of_another_scale_are_said():
