@@ -35,6 +35,7 @@ from siffra.errors import SiffraError
 from siffra.lab.plan.format import EXPERIMENTS
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
+from siffra.lab.plan.presets import LabOptions
 from siffra.search.recipe_file import measured_in, recipe_text, write_recipe
 from siffra.search.result import Average
 from siffra.search.search import search
@@ -121,7 +122,7 @@ def measured(setting: Setting, bench: Bench) -> Measured | None:
 def study(bench: Bench) -> dict[str, Measured]:
     """The study's experiments, as long as it trained them, by their names."""
     lab = read_lab()
-    plan = plan_lab(lab, bench.dataset, preset="full", only=[EXPERIMENTS])
+    plan = plan_lab(lab, bench.dataset, LabOptions(preset="full", only=(EXPERIMENTS,)))
     figures = {}
     for experiment in plan.experiments:
         if experiment.reported:

@@ -16,6 +16,7 @@ from siffra.data.load import load_dataset
 from siffra.engine.torch.own import make_module
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
+from siffra.lab.plan.presets import LabOptions
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -100,7 +101,7 @@ def test_the_lab_file_and_the_class_on_the_page_on_models(tmp_path):
     (python,) = re.findall("```python\n(.*?)```", section, re.DOTALL)
     (tmp_path / "trees.toml").write_text(f'title = "t"\n{lab}')
 
-    plan = plan_lab(read_lab(tmp_path / "trees.toml"), load_dataset(), seeds=1)
+    plan = plan_lab(read_lab(tmp_path / "trees.toml"), load_dataset(), LabOptions(seeds=1))
     names: dict[str, Any] = {}
     exec(python.partition("\nresult")[0], names)
     setting = Setting.from_knobs({"model": as_model(names["KNeighborsClassifier"])})

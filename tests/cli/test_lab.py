@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from siffra.cli.lab import Language, Preset
+from siffra.cli.options import Language, Preset
 from siffra.lab.plan.presets import PRESETS
 from siffra.report.text.messages import LANGUAGES
 from siffra.store.store import open_store

@@ -109,10 +109,13 @@ def test_version(siffra):
         (["lab", "--only", "a,zz"], "no question `zz`"),
         (
             ["lab", "--only", "a,"],
-            "only: found 'a,'; write names with commas between them, as a,b.",
+            "only: found 'a,'; an entry is empty: write it as a,b.",
         ),
-        (["search", "--budget", "1s", "--sets", "test,"], "sets: found 'test,'; write names with"),
-        (["vary", "neurons=4,,8"], "neurons: found '4,,8'; a level is empty: write neurons=V1,V2"),
+        (["search", "--budget", "1s", "--sets", "test,"], "sets: found 'test,'; an entry is empty"),
+        (
+            ["vary", "neurons=4,,8"],
+            "neurons: found '4,,8'; an entry is empty: write it as neurons=V1,V2",
+        ),
         (["vary", "lr=0.1,0.2"], "lr: no such knob; did you mean `learning_rate`?"),
         (["vary", "seed=0,1"], "seed: it is no knob: every level is trained with the same seeds"),
         (["vary", "neurons=8,16", "--seeds", "0"], "--seeds: found '0'; it must be at least 1."),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siffra.cli.options import parse_levels, parse_value, parse_values
+from siffra.cli.knobs import parse_levels, parse_value, parse_values
 from siffra.cli.train import train
 from siffra.cli.vary import vary
 from siffra.config import KNOBS

@@ -5,6 +5,7 @@ from blank import blank_dataset
 
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
+from siffra.lab.plan.presets import LabOptions
 
 
 @pytest.fixture
@@ -14,6 +15,6 @@ def planned(tmp_path):
     def plan(content: str, **options):
         path = tmp_path / "my.toml"
         path.write_text(content)
-        return plan_lab(read_lab(path), blank_dataset(), **options)
+        return plan_lab(read_lab(path), blank_dataset(), LabOptions(**options))
 
     return plan

@@ -10,11 +10,12 @@ from siffra.config import Setting
 from siffra.config.recipes import find_recipe
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
+from siffra.lab.plan.presets import LabOptions
 
 
 @pytest.fixture(scope="module")
 def plan():
-    return plan_lab(read_lab(), blank_dataset(), preset="full")
+    return plan_lab(read_lab(), blank_dataset(), LabOptions(preset="full"))
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +164,7 @@ def test_the_rates_of_the_optimizers_in_muons_place_are_said_not_to_be_tuned(que
 
 @pytest.mark.parametrize(("preset", "recipe"), [("quick", "digits-1s"), ("full", "digits-5s")])
 def test_what_ingredients_cost_is_claimed_in_seconds_too(preset, recipe):
-    plan = plan_lab(read_lab(), blank_dataset(), preset=preset)
+    plan = plan_lab(read_lab(), blank_dataset(), LabOptions(preset=preset))
     question = next(question for question in plan.questions if question.id == "ingredients")
     costs = [claim for claim in question.claims if claim.metric == "seconds"]
     lacking = [
@@ -180,7 +181,7 @@ def test_what_ingredients_cost_is_claimed_in_seconds_too(preset, recipe):
 
 @pytest.mark.parametrize(("preset", "recipes"), [("quick", 1), ("standard", 3), ("full", 4)])
 def test_longer_presets_run_longer_recipes(preset, recipes):
-    plan = plan_lab(read_lab(), blank_dataset(), preset=preset)
+    plan = plan_lab(read_lab(), blank_dataset(), LabOptions(preset=preset))
 
     assert len(plan.experiments) == len(EXPERIMENTS) + recipes
 

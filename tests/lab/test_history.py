@@ -21,6 +21,7 @@ from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.planning import plan_lab, plan_vary
+from siffra.lab.plan.presets import LabOptions
 from siffra.store.store import open_store
 
 DATA, ENGINE = small_dataset(), ReferenceEngine()
@@ -32,7 +33,7 @@ def kept(plan: Plan, dataset: Dataset = DATA) -> SavedLab:
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return plan_vary({"neurons": [8, [8, 8]]}, {"epochs": 2}, DATA, seeds=2)
+    return plan_vary({"neurons": [8, [8, 8]]}, {"epochs": 2}, DATA, LabOptions(seeds=2))
 
 
 @pytest.fixture
@@ -96,7 +97,9 @@ def test_a_lab_of_before_plans_said_it_is_ad_hoc_by_its_preset(plan, preset, ad_
 
 
 def test_defaults_that_are_spelled_out_make_no_other_lab(plan):
-    spelled = plan_vary({"neurons": [8, [8, 8]]}, plan.questions[0].fixed, DATA, seeds=2)
+    spelled = plan_vary(
+        {"neurons": [8, [8, 8]]}, plan.questions[0].fixed, DATA, LabOptions(seeds=2)
+    )
 
     assert spelled.digest != plan.digest
     assert kept(spelled).id == kept(plan).id
@@ -104,7 +107,10 @@ def test_defaults_that_are_spelled_out_make_no_other_lab(plan):
 
 def test_a_lab_with_looks_knows_the_runs_of_the_last_one(history):
     plan = plan_vary(
-        {"neurons": [4, 5]}, {"epochs": 1}, DATA, seeds=2, until_decided=True, max_seeds=8
+        {"neurons": [4, 5]},
+        {"epochs": 1},
+        DATA,
+        LabOptions(seeds=2, until_decided=True, max_seeds=8),
     )
     lab = kept(plan)
 

@@ -7,6 +7,7 @@ from siffra.config import Factory, ModuleModel
 from siffra.errors import LabFileError
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
+from siffra.lab.plan.presets import LabOptions
 
 LAB = """
 title = "t"
@@ -46,7 +47,7 @@ def lab(tmp_path):
 
 
 def test_a_function_beside_the_file_is_found_and_its_parameters_are_knobs(lab):
-    plan = plan_lab(lab(), blank_dataset(), seeds=1)
+    plan = plan_lab(lab(), blank_dataset(), LabOptions(seeds=1))
 
     dropout, kind = plan.questions
     arguments = []

@@ -4,10 +4,11 @@ import pytest
 from pydantic import ValidationError
 from small_lab import small_dataset
 
-from siffra.cli.options import parse_levels, parse_value
+from siffra.cli.knobs import parse_levels, parse_value
 from siffra.config import KNOBS, choices
 from siffra.data.load import DataSource
 from siffra.lab.plan.planning import plan_vary
+from siffra.lab.plan.presets import LabOptions
 from siffra.report.text.messages import LANGUAGES
 from siffra.web.errors import CODES, ApiError
 from siffra.web.pages import page_words
@@ -33,7 +34,7 @@ def planned(**ask):
 def test_it_is_what_the_command_line_makes_of_it(ask, levels, options):
     fixed = {name: parse_value(KNOBS[name], text) for name, text in options.items()}
     typed = plan_vary(
-        parse_levels(levels), fixed, DATA, seeds=ask.get("seeds", 5), data=DataSource()
+        parse_levels(levels), fixed, DATA, LabOptions(seeds=ask.get("seeds", 5)), data=DataSource()
     )
 
     assert planned(**ask) == typed

@@ -5,9 +5,8 @@ in a terminal, and holds the records for whoever wants to go on.
 """
 
 from siffra.api.arguments import ENGINES, DataLike, Knobs, dataset, loaded, make_engine
-from siffra.api.executors import Where
+from siffra.api.executors import RunOptions
 from siffra.api.labs import (
-    DEFAULT_SEEDS,
     Job,
     LabResult,
     Part,
@@ -27,19 +26,20 @@ from siffra.api.models import (
     train,
 )
 from siffra.api.runs import FORMATS, export_runs, kept_labs, runs
+from siffra.lab.plan.presets import LabOptions
 
 __all__ = [
-    "DEFAULT_SEEDS",
     "ENGINES",
     "FORMATS",
     "DataLike",
     "Job",
     "Knobs",
+    "LabOptions",
     "LabResult",
     "Part",
     "Prediction",
+    "RunOptions",
     "TrainResult",
-    "Where",
     "compare_reports",
     "dataset",
     "expect_report",

@@ -1,10 +1,12 @@
-"""Where a lab's runs are made, as users say it."""
+"""How and where runs are made, as users say it."""
 
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from siffra.api.arguments import make_engine
 from siffra.data.dataset import Dataset
@@ -14,24 +16,39 @@ from siffra.errors import ConfigError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.local import LocalExecutor
 from siffra.lab.execute.pool import PoolExecutor
+from siffra.lab.execute.runner import Fresh
+from siffra.store.store import Store, default_store_path, open_store
 
 _RAY = "ray://"
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """`on` this machine (`here`) or a cluster (`ray`, `ray://host:port`), so many runs at once.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How and where runs are made, and the store that they are kept in.
 
-    On a cluster its CPUs say how many; `alone` gives each run a machine to itself. `auto` is a
-    cluster if the environment has the address of one, in `RAY_ADDRESS`, and else here.
+    Attributes:
+        engine: `native`, or `torch` for PyTorch.
+        threads: Threads of a run; None: one per core, or one where runs share a machine.
+        jobs: How many runs are made at once on this machine.
+        on: `here`; on a cluster of Ray's (`ray`, `ray://host:port`), whose CPUs say how many runs
+            are made at once; or `auto`, a cluster if `RAY_ADDRESS` has the address of one.
+        alone: On a cluster, give each run a machine to itself.
+        store: The file of finished runs; None: the usual one.
+        fresh: Make stored runs again, or those that were made on a busy machine (`"busy"`).
+        read_only: Only read the store, which need not be there: no run can be made.
 
     Raises:
         ConfigError: There is no such place, or what is asked for does not go together.
     """
 
-    on: str = "here"
+    engine: str = "native"
+    threads: int | None = None
     jobs: int = 1
+    on: str = "here"
     alone: bool = False
+    store: Path | str | None = None
+    fresh: Fresh = False
+    read_only: bool = False
 
     def __post_init__(self) -> None:
         if self.on not in ("here", "ray", "auto") and not self.on.startswith(_RAY):
@@ -51,10 +68,23 @@ class Where:
             self.on == "auto" and bool(os.environ.get("RAY_ADDRESS"))
         )
 
-    def threads(self, asked: int | None) -> int | None:
-        """How many threads a run gets (None: all): one, where several runs share a machine."""
+    def make_engine(self) -> Engine:
+        """What trains, with one thread where several runs share a machine.
+
+        Raises:
+            ConfigError: There is no such engine, or it is not installed.
+        """
         shared = self.jobs > 1 or (self._is_cluster and not self.alone)
-        return asked or (1 if shared else None)
+        return make_engine(self.threads or (1 if shared else None), self.engine)
+
+    def open_store(self) -> AbstractContextManager[Store]:
+        """The store, open while the context lasts.
+
+        Raises:
+            StoreError: It cannot be used.
+        """
+        path = self.store or default_store_path()
+        return open_store(path, read_only=self.read_only, or_none=self.read_only)
 
     def executor(self, dataset: Dataset, source: DataSource | None, engine: Engine) -> Executor:
         """The executor itself, which trains with engines like `engine`.
@@ -77,3 +107,7 @@ class Where:
         )
         address = self.on if self.on.startswith(_RAY) else None
         return RayExecutor(dataset, source, engine, again, resources=resources, address=address)
+
+
+HERE = RunOptions()
+"""In this process, one run at a time."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Unpack
 
-from siffra.api.arguments import DataLike, Knobs, loaded, make_engine, with_own_models
-from siffra.api.executors import Where
+from siffra.api.arguments import DataLike, Knobs, loaded, with_own_models
+from siffra.api.executors import HERE, RunOptions
 from siffra.config.recipes import recipe_knobs
 from siffra.data.dataset import Dataset
 from siffra.data.load import shifted_as
@@ -25,20 +25,17 @@ from siffra.lab.plan.format import EXPERIMENTS
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan, Text
 from siffra.lab.plan.planning import plan_lab, plan_vary
+from siffra.lab.plan.presets import AS_WRITTEN, DEFAULT_SEEDS, LabOptions
 from siffra.report.render.files import results_json
 from siffra.report.render.notebook import lab_html
 from siffra.report.render.terminal import lab_text, one_step_note
 from siffra.report.text.messages import words_in
 from siffra.report.text.provenance import all_records
-from siffra.store.store import Store, default_store_path, open_store
+from siffra.store.store import Store
 from siffra.training.diagnostics import Examined
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DEFAULT_SEEDS = 5
-HERE = Where()
-"""In this process, one run at a time."""
 
 
 def vary(
@@ -84,20 +81,11 @@ def vary(
     Raises:
         SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
     """
-    with vary_job(
-        levels,
-        knobs,
-        recipe=recipe,
-        seeds=seeds,
-        until_decided=until_decided,
-        max_seeds=max_seeds,
-        examines=examines,
-        fresh=fresh,
-        data=data,
-        engine=engine,
-        threads=threads,
-        store=store,
-    ) as job:
+    options = LabOptions(
+        seeds=seeds, until_decided=until_decided, max_seeds=max_seeds, examines=examines
+    )
+    running = RunOptions(engine=engine, threads=threads, store=store, fresh=fresh)
+    with vary_job(levels, knobs, options, running, recipe=recipe, data=data) as job:
         expect_report(None, language)
         return replace(job.run(on_event), language=language)
 
@@ -155,21 +143,18 @@ def run_lab(
     Raises:
         SiffraError: The lab file, the data or the store cannot be used.
     """
-    with lab_job(
-        lab,
+    options = LabOptions(
         preset=preset,
         epochs=epochs,
         seeds=seeds,
         until_decided=until_decided,
         max_seeds=max_seeds,
-        only=only,
-        fresh=fresh,
-        data=data,
-        engine=engine,
-        threads=threads,
-        where=Where(on, jobs, alone),
-        store=store,
-    ) as job:
+        only=tuple(only),
+    )
+    running = RunOptions(
+        engine=engine, threads=threads, jobs=jobs, on=on, alone=alone, store=store, fresh=fresh
+    )
+    with lab_job(lab, options, running, data=data) as job:
         expect_report(out, language)
         result = replace(job.run(on_event), language=language)
     if out is not None:
@@ -349,79 +334,49 @@ class Job:
 @contextmanager
 def lab_job(
     lab: Path | str | None = None,
+    options: LabOptions = AS_WRITTEN,
+    running: RunOptions = HERE,
     *,
-    preset: str | None = None,
-    epochs: int | None = None,
-    seeds: int | None = None,
-    until_decided: bool = False,
-    max_seeds: int | None = None,
-    only: Sequence[str] = (),
-    fresh: Fresh = False,
-    examines: bool = True,
     data: DataLike = None,
-    engine: str = "native",
-    threads: int | None = None,
-    where: Where = HERE,
-    store: Path | str | None = None,
-    read_only: bool = False,
 ) -> Iterator[Job]:
     """A lab made ready, see `run_lab`; its store and its executor are open meanwhile.
 
-    Unless it `examines`, runs that are stored without an examination are taken as they are. Of a
-    `read_only` store, which need not be there, no run can be made.
+    Unless it is to examine networks, runs that are stored without an examination are taken as
+    they are.
     """
     file = read_lab(Path(lab) if lab else None)
-    trainer = make_engine(where.threads(threads), engine)
+    engine = running.make_engine()
     dataset, source = loaded(file.data if data is None else data, file.data)
     if isinstance(data, Dataset) and file.shifts is not None:
         dataset = shifted_as(dataset, file.data)
-    plan = plan_lab(
-        file,
-        dataset,
-        preset=preset,
-        epochs=epochs,
-        seeds=seeds,
-        only=only,
-        until_decided=until_decided,
-        max_seeds=max_seeds,
-    )
-    plan = replace(plan, examines=examines, engine=engine, data=source)
+    plan = replace(plan_lab(file, dataset, options), engine=running.engine, data=source)
     with (
-        open_store(store or default_store_path(), read_only=read_only, or_none=read_only) as runs,
-        where.executor(dataset, source, trainer) as executor,
+        running.open_store() as store,
+        running.executor(dataset, source, engine) as executor,
     ):
-        yield Job(plan, dataset, trainer, runs, fresh, executor)
+        yield Job(plan, dataset, engine, store, running.fresh, executor)
 
 
 @contextmanager
 def vary_job(
     levels: Mapping[str, Sequence[Any]],
     knobs: Mapping[str, Any],
+    options: LabOptions = AS_WRITTEN,
+    running: RunOptions = HERE,
     *,
     recipe: Path | str | None = None,
-    seeds: int = DEFAULT_SEEDS,
-    until_decided: bool = False,
-    max_seeds: int | None = None,
-    examines: bool = False,
-    fresh: Fresh = False,
     data: DataLike = None,
-    engine: str = "native",
-    threads: int | None = None,
-    store: Path | str | None = None,
 ) -> Iterator[Job]:
     """One question made ready, see `vary`; its store is open meanwhile."""
-    trainer = make_engine(threads, engine)
+    engine = running.make_engine()
     dataset, source = loaded(data)
     plan = plan_vary(
         with_own_models(levels),
         with_own_models(knobs),
         dataset,
-        seeds=seeds,
+        options,
         data=source,
-        until_decided=until_decided,
-        max_seeds=max_seeds,
         base=recipe_knobs(recipe),
-        examines=examines,
     )
-    with open_store(store or default_store_path()) as runs:
-        yield Job(replace(plan, engine=engine), dataset, trainer, runs, fresh)
+    with running.open_store() as store:
+        yield Job(replace(plan, engine=running.engine), dataset, engine, store, running.fresh)

@@ -1,14 +1,11 @@
 """The options that say which data set, and how its test images are shifted."""
 
-import inspect
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from siffra.cli.options import DATA, parse_names
+from siffra.cli.options import DATA, Command, in_place_of, parse_list
 from siffra.errors import ConfigError
 from siffra.system.terminal import echo
 
@@ -69,26 +66,13 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def with_data(command: Callable[..., None]) -> Callable[..., None]:
+def with_data(command: Command) -> Command:
     """Give `command` the options of a data set in place of its argument `data`.
 
     It is handed a `DataSource`, or None if none of them is given.
     """
-
-    @wraps(command)
-    def wrapped(**values: Any) -> None:
-        given = {name: values.pop(name) for name in _OPTIONS}
-        command(**values, data=_source(given))
-
-    parameters: list[inspect.Parameter] = []
-    for own in inspect.signature(command).parameters.values():
-        parameters += _parameters() if own.name == "data" else [own]
-    signature = inspect.Signature(
-        [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    )
-    wrapped.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
-    wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
-    return wrapped
+    options = {name: (option, None) for name, option in _OPTIONS.items()}
+    return in_place_of("data", options, _source)(command)
 
 
 def tell_data(dataset: "Dataset", source: "DataSource | None", language: str = "en") -> None:
@@ -99,15 +83,8 @@ def tell_data(dataset: "Dataset", source: "DataSource | None", language: str = "
         echo(f"data: {summary(dataset, language)}", err=True)
 
 
-def _parameters() -> list[inspect.Parameter]:
-    return [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in _OPTIONS.items()
-    ]
-
-
-def _source(given: dict[str, Any]) -> "DataSource | None":
-    given = {name: value for name, value in given.items() if value is not None}
+def _source(**options: Any) -> "DataSource | None":
+    given = {name: value for name, value in options.items() if value is not None}
     if not given:
         return None
     from siffra.data.load import DataSource
@@ -133,7 +110,7 @@ def _image(text: str) -> tuple[int, ...]:
 def _shifts(text: str) -> dict[str, float]:
     """`move=3,noise=0.1` as strengths by key."""
     strengths: dict[str, float] = {}
-    for part in parse_names("shifts", text) if text.strip() != "none" else ():
+    for part in parse_list("shifts", text, "move=3,noise=0.1") if text.strip() != "none" else ():
         key, _, strength = (piece.strip() for piece in part.partition("="))
         try:
             strengths[key] = float(strength)

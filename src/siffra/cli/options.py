@@ -1,23 +1,44 @@
-"""Options that several commands share; those for knobs are made from `config.KNOBS`."""
+"""Options that several commands share, one by one and in groups.
+
+A group takes the place of one parameter of a command: what is given of it is handed over whole.
+"""
 
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from siffra.cli.completion import complete_knob, complete_recipe
-from siffra.config import KNOBS, Factory, Knob, as_model, no_such_knob
-from siffra.errors import ConfigError, did_you_mean
-from siffra.system.terminal import echo
+from siffra.cli.completion import complete_questions, complete_recipe
+from siffra.errors import ConfigError
+from siffra.system.terminal import echo, echo_json
+
+if TYPE_CHECKING:
+    from siffra.api import LabOptions, RunOptions
+
+Command = Callable[..., None]
 
 DATA, MACHINE, KNOB = "Data", "Where and how", "Knobs"
-_WITH = "with_"
+
+
+class Preset(StrEnum):
+    """How long a lab trains."""
+
+    quick = "quick"
+    standard = "standard"
+    full = "full"
+
+
+class Language(StrEnum):
+    """What a report can be written in."""
+
+    en = "en"
+    sv = "sv"
 
 
 class EngineName(StrEnum):
@@ -40,7 +61,7 @@ EngineOption = Annotated[
     EngineName,
     typer.Option(
         "--engine",
-        help="Training engine: siffra's own, or PyTorch (extra siffra[torch]).",
+        help="Training engine: siffra's own, or PyTorch (extra siffra\\[torch]).",
         rich_help_panel=MACHINE,
     ),
 ]
@@ -86,6 +107,164 @@ MaxSeedsOption = Annotated[
         metavar="N",
     ),
 ]
+PresetOption = Annotated[
+    Preset | None,
+    typer.Option(
+        help="Cap on epochs: quick 3, standard 20, full none. Default: what the lab file says; "
+        "the study shipped with siffra says quick.",
+        show_default=False,
+    ),
+]
+EpochsOption = Annotated[
+    int | None,
+    typer.Option(help="Train every run for N epochs instead.", min=1, metavar="N"),
+]
+OnlyOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Run only these questions, as a,b,e.",
+        metavar="IDS",
+        autocompletion=complete_questions,
+    ),
+]
+LanguageOption = Annotated[
+    Language, typer.Option("--lang", help="Language of the answer and the report.")
+]
+JobsOption = Annotated[
+    int,
+    typer.Option(
+        help="Make N runs in parallel, each on one thread; their times are marked as shared.",
+        min=1,
+        metavar="N",
+        rich_help_panel=MACHINE,
+    ),
+]
+OnOption = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        help="Where to make the runs: here, on a Ray cluster (ray, ray://host:port), or on a "
+        "cluster only if $RAY_ADDRESS is set (auto).",
+        metavar="PLACE",
+        rich_help_panel=MACHINE,
+    ),
+]
+AloneOption = Annotated[
+    bool,
+    typer.Option(
+        "--alone",
+        help="On a cluster, give each run a node to itself, for undisturbed times.",
+        rich_help_panel=MACHINE,
+    ),
+]
+_FreshOption = Annotated[
+    bool, typer.Option("--fresh", help="Repeat every run and replace the stored ones.")
+]
+
+_LAB: Mapping[str, tuple[Any, Any]] = {
+    "preset": (PresetOption, None),
+    "epochs": (EpochsOption, None),
+    "seeds": (SeedsOption, None),
+    "until_decided": (UntilDecidedOption, False),
+    "max_seeds": (MaxSeedsOption, None),
+    "only": (OnlyOption, None),
+}
+_RUN: Mapping[str, tuple[Any, Any]] = {
+    "fresh": (_FreshOption, False),
+    "fresh_busy": (FreshBusyOption, False),
+    "engine": (EngineOption, EngineName.native),
+    "threads": (ThreadsOption, None),
+    "jobs": (JobsOption, 1),
+    "on": (OnOption, "here"),
+    "alone": (AloneOption, False),
+    "store": (StoreOption, None),
+}
+"""Options by name, and what they are unless they are given."""
+
+
+def in_place_of(
+    parameter: str, options: Mapping[str, tuple[Any, Any]], make: Callable[..., Any]
+) -> Callable[[Command], Command]:
+    """Give a command `options` in the place of a parameter.
+
+    The command is handed what `make` makes of them, which takes them by name.
+    """
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
+        for name, (option, default) in options.items()
+    ]
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def wrapped(**values: Any) -> None:
+            given = {name: values.pop(name) for name in options}
+            command(**values, **{parameter: make(**given)})
+
+        parameters: list[inspect.Parameter] = []
+        for own in inspect.signature(command).parameters.values():
+            others = [own.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+            parameters += added if own.name == parameter else others
+        wrapped.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportAttributeAccessIssue]
+        wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
+        return wrapped
+
+    return decorate
+
+
+def with_lab_options(*names: str) -> Callable[[Command], Command]:
+    """The options of these names, or all, in the place of `options`, a `LabOptions`."""
+
+    def make(only: str | None = None, **given: Any) -> "LabOptions":
+        from siffra.api import LabOptions
+
+        return LabOptions(only=() if only is None else parse_list("only", only), **given)
+
+    return in_place_of("options", {name: _LAB[name] for name in names or _LAB}, make)
+
+
+def with_run_options(*names: str) -> Callable[[Command], Command]:
+    """The options of these names, or all, in the place of `running`, a `RunOptions`."""
+
+    def make(fresh: bool = False, fresh_busy: bool = False, **given: Any) -> "RunOptions":
+        from siffra.api import RunOptions
+
+        return RunOptions(fresh=fresh or ("busy" if fresh_busy else False), **given)
+
+    return in_place_of("running", {name: _RUN[name] for name in names or _RUN}, make)
+
+
+class Answer(Protocol):
+    """What can be printed, in a language."""
+
+    def text(self, language: str) -> str: ...
+    def as_json(self, language: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where an answer goes: to the folder `out`, if there is one, and to stdout."""
+
+    out: Path | None
+    language: Language
+    as_json: bool = False
+
+    def print(self, answer: Answer) -> None:
+        """Print an answer, as JSON if that was asked for."""
+        if self.as_json:
+            echo_json(answer.as_json(self.language))
+        else:
+            echo(answer.text(self.language))
+
+
+def with_output(
+    out: Path | None, described: str, *, json: bool = True
+) -> Callable[[Command], Command]:
+    """The options of an `Output` in the place of `output`; `out` unless another folder is given."""
+    folder = Annotated[Path | None, typer.Option(help=described, metavar="DIR")]
+    options = {"out": (folder, out), "language": (LanguageOption, Language.en)}
+    return in_place_of(
+        "output", options | ({"as_json": (JsonOption, False)} if json else {}), Output
+    )
 
 
 def show_help(context: typer.Context) -> None:
@@ -100,197 +279,13 @@ def help_text(command: Callable[..., None]) -> str:
     return "\n\n".join(p if p.startswith("[dim]") else " ".join(p.split()) for p in paragraphs)
 
 
-def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` an option for every knob; it is handed those given as a dict, `knobs`.
-
-    In it, the name of a function in place of a model is the function itself.
-    """
-
-    @wraps(command)
-    def wrapped(**values: Any) -> None:
-        given = {name: values.pop(name) for name in KNOBS}
-        knobs = {name: value for name, value in given.items() if value is not None}
-        if "model" in knobs:
-            knobs["model"] = as_model(knobs["model"])
-        own = knobs_of_own(knobs)
-        for argument in values.pop(_WITH) or ():
-            name, value = _one_value(argument, own)
-            knobs[name] = value
-        command(**values, knobs=knobs)
-
-    own = [p for p in inspect.signature(command).parameters.values() if p.name != "knobs"]
-    options = [_with_option(), *(_option(knob) for knob in KNOBS.values())]
-    signature = inspect.Signature([*own, *options])
-    wrapped.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
-    wrapped.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-    return wrapped
-
-
-def knobs_of_own(knobs: Mapping[str, Any]) -> Mapping[str, Knob]:
-    """The parameters of a function that stands for a model; there are none without one."""
-    model = knobs.get("model")
-    return model.knobs if isinstance(model, Factory) else {}
-
-
-def _one_value(argument: str, own: Mapping[str, Knob]) -> tuple[str, Any]:
-    """`width=64` as the name and the value of a parameter of a function of the user's."""
-    name, _, text = argument.partition("=")
-    name = name.strip().replace("-", "_")
-    if not own:
-        raise ConfigError(
-            f"with: {name} is for a model of your own; name it as --model my_models:make"
-        )
-    if name not in own:
-        raise ConfigError(f"with: {name}: no such parameter; {did_you_mean(name, own)}")
-    knob = own[name]
-    is_list = knob.per_layer and not text.strip().startswith("[") and _is_numbers(text)
-    return name, _level(knob, f"[{text}]" if is_list else text)
-
-
-def _is_numbers(text: str) -> bool:
-    """Whether it is a list of numbers without its brackets, as `16,8`."""
-    parts = [_whatever(part.strip()) for part in text.split(",")]
-    return len(parts) > 1 and all(isinstance(part, int | float) for part in parts)
-
-
-def _with_option() -> inspect.Parameter:
-    option = typer.Option(
-        "--with",
-        help="A parameter of your own model or scikit-learn classifier, as width=64.",
-        metavar="NAME=VALUE",
-        rich_help_panel=KNOB,
-    )
-    return inspect.Parameter(
-        _WITH,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[list[str] | None, option],
-    )
-
-
-def _option(knob: Knob) -> inspect.Parameter:
-    option = typer.Option(
-        "--" + knob.name.replace("_", "-"),
-        help=_help(knob),
-        metavar=_metavar(knob),
-        rich_help_panel=KNOB,
-        autocompletion=complete_knob(knob.name),
-        parser=lambda text: parse_values(knob, text) if knob.per_layer else parse_value(knob, text),
-    )
-    return inspect.Parameter(
-        knob.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[Any, option],
-    )
-
-
-def _help(knob: Knob) -> str:
-    text = knob.help[0].upper() + knob.help[1:]
-    if knob.per_layer:
-        text += "; one value, or one per layer, as 64,32"
-    return text + ("." if len(knob.models) > 1 else f" ({', '.join(knob.models)} only).")
-
-
-def _metavar(knob: Knob) -> str:
-    return {int: "N", float: "X", str: "NAME", bool: "true|false"}[knob.type] + (
-        ",..." if knob.per_layer else ""
-    )
-
-
-def parse_value(knob: Knob, text: str) -> int | float | str | bool | None:
-    """One value of a knob; of one that takes anything, what the text looks like.
+def parse_list(name: str, text: str, example: str = "a,b") -> tuple[str, ...]:
+    """`a,b,[1,2]` as what is between its commas; those in brackets part nothing.
 
     Raises:
-        ConfigError: It is no such number.
+        ConfigError: There is nothing between two of them, or after the last.
     """
-    if knob.type is str:
-        return text.strip()
-    if knob.type is object:
-        return _whatever(text.strip())
-    if knob.type is bool:
-        if text.strip().lower() not in ("true", "false"):
-            raise ConfigError(f"{knob.name}: found {text!r}; it must be true or false.")
-        return text.strip().lower() == "true"
-    try:
-        return knob.type(text)
-    except ValueError as error:
-        wanted = "a whole number" if knob.type is int else "a number"
-        raise ConfigError(f"{knob.name}: found {text!r}; it must be {wanted}.") from error
-
-
-def _whatever(text: str) -> int | float | str | bool | None:
-    words = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    for number in (int, float):
-        with suppress(ValueError):
-            return number(text)
-    return text
-
-
-def parse_values(knob: Knob, text: str) -> Any:
-    """A per-layer knob: one value, or a list with one for each layer."""
-    values = [parse_value(knob, part) for part in text.split(",")]
-    return values if len(values) > 1 else values[0]
-
-
-def parse_levels(
-    arguments: list[str], own: Mapping[str, Knob] | None = None
-) -> Mapping[str, list[Any]]:
-    """`["learning_rate=0.02,0.7", "neurons=32,[64,32]"]` as levels by knob; lists in brackets.
-
-    `own` are the knobs of a model of the user's.
-
-    Raises:
-        ConfigError: No `=`, an unknown knob, a knob twice, or a value that is no such number.
-    """
-    levels: dict[str, list[Any]] = {}
-    known = {**KNOBS, **(own or {})}
-    for argument in arguments:
-        name, equals, text = argument.partition("=")
-        name = name.strip().removeprefix("--").replace("-", "_")
-        if name not in known:
-            raise ConfigError(f"{name}: {no_such_knob(name, known)}")
-        if not equals or not text.strip():
-            raise ConfigError(f"{name}: no levels; write them as {name}=V1,V2,...")
-        if name in levels:
-            raise ConfigError(f"{name}: given twice; write its levels as {name}=V1,V2,...")
-        levels[name] = [_level(known[name], part) for part in _parts(name, text)]
-    return levels
-
-
-def parse_names(option: str, text: str | None) -> tuple[str, ...]:
-    """`a,b,e` as the names in it; none for None.
-
-    Raises:
-        ConfigError: One of them is empty, as after a comma at the end.
-    """
-    names = tuple(name.strip() for name in text.split(",")) if text is not None else ()
-    if not all(names):
-        raise ConfigError(
-            f"{option}: found {text!r}; write names with commas between them, as a,b."
-        )
-    return names
-
-
-def spell(value: object) -> str:
-    """A knob's value as it is typed: `64,32`."""
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _parts(name: str, text: str) -> list[str]:
-    """The levels in a text; commas in brackets part none."""
-    parts = re.split(r",(?![^\[]*\])", text)
-    if not all(part.strip() for part in parts):
-        raise ConfigError(f"{name}: found {text!r}; a level is empty: write {name}=V1,V2,...")
-    return parts
-
-
-def _level(knob: Knob, text: str) -> Any:
-    text = text.strip()
-    if not text.startswith("["):
-        return parse_value(knob, text)
-    if not knob.per_layer:
-        raise ConfigError(f"{knob.name}: found {text}; this knob has one value for all layers.")
-    return [parse_value(knob, part) for part in text.strip("[]").split(",")]
+    entries = tuple(map(str.strip, re.split(r",(?![^\[]*\])", text)))
+    if not all(entries):
+        raise ConfigError(f"{name}: found {text!r}; an entry is empty: write it as {example}.")
+    return entries

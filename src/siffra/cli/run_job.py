@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from siffra.cli.data_options import tell_data
-from siffra.cli.options import spell
+from siffra.cli.knobs import spell
 from siffra.cli.progress import Meter, duration
 from siffra.cli.stopping import Stopped
 from siffra.config import Setting

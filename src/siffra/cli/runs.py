@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from siffra.cli.options import JsonOption, StoreOption, help_text, show_help, spell
+from siffra.cli.knobs import spell
+from siffra.cli.options import JsonOption, StoreOption, help_text, show_help
 from siffra.cli.runs_export import export, labs
 from siffra.cli.runs_sql import sql
 from siffra.config import GREATEST_SEED, KNOBS

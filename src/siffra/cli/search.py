@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siffra.cli.data_options import with_data
-from siffra.cli.lab import Language, LanguageOption
-from siffra.cli.options import (
-    EngineName,
-    EngineOption,
-    JsonOption,
-    StoreOption,
-    ThreadsOption,
-    parse_names,
-    with_knobs,
-)
+from siffra.cli.knobs import with_knobs
+from siffra.cli.options import Output, parse_list, with_output, with_run_options
 from siffra.cli.progress import Meter
 from siffra.cli.stopping import Stopped
 from siffra.system.terminal import echo, echo_json
 
 if TYPE_CHECKING:
+    from siffra.api import RunOptions
     from siffra.data.load import DataSource
     from siffra.report.text.messages import Words
     from siffra.search.spec import SearchEvent
@@ -32,8 +25,10 @@ OUT = Path("siffra-search")
 
 @with_knobs
 @with_data
+@with_run_options("engine", "threads", "store")
+@with_output(OUT, "Folder to write the report, the recipe and the model to.")
 def search(
-    knobs: dict[str, Any],
+    *,
     budget: Annotated[
         str,
         typer.Option(help="Training-time budget of the model, as 15s or 2m.", metavar="SPAN"),
@@ -48,18 +43,10 @@ def search(
             metavar="NAMES",
         ),
     ] = None,
-    out: Annotated[
-        Path,
-        typer.Option(
-            help="Folder to write the report, the recipe and the model to.", metavar="DIR"
-        ),
-    ] = OUT,
-    language: LanguageOption = Language.en,
-    as_json: JsonOption = False,
-    data: "DataSource | None" = None,
-    engine: EngineOption = EngineName.native,
-    threads: ThreadsOption = None,
-    store: StoreOption = None,
+    output: Output,
+    data: "DataSource | None",
+    running: "RunOptions",
+    knobs: dict[str, Any],
 ) -> None:
     """Find the most accurate model for a training-time budget on this machine.
 
@@ -76,7 +63,7 @@ def search(
     """
     from siffra.report.text.messages import words_in
 
-    words = words_in(language)
+    words = words_in(output.language)
 
     def show(event: "SearchEvent") -> None:
         meter.update(int(event.spent), _line(words, event), event.time - event.spent)
@@ -91,24 +78,24 @@ def search(
             result = run_search(
                 budget,
                 time=seconds,
-                sets=parse_names("sets", sets) or None,
+                sets=None if sets is None else parse_list("sets", sets),
                 data=data,
-                engine=engine,
-                threads=threads,
-                store=store,
-                out=out,
-                language=language,
+                engine=running.engine,
+                threads=running.threads,
+                store=running.store,
+                out=output.out,
+                language=output.language,
                 on_event=show,
                 **knobs,
             )
     except KeyboardInterrupt as interrupt:
         raise Stopped(words("progress.search_stopped")) from interrupt
-    if as_json:
+    if output.as_json:
         echo_json(json.dumps(result.as_json()))
     else:
-        echo(f"{result.text(language)}\n")
+        echo(f"{result.text(output.language)}\n")
     for what, file in (("report", "search.html"), ("recipe", "winner.toml")):
-        echo(words(f"progress.{what}", path=out / file), err=True)
+        echo(words(f"progress.{what}", path=(output.out or OUT) / file), err=True)
 
 
 def _line(words: "Words", event: "SearchEvent") -> str:

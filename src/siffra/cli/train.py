@@ -9,19 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siffra.cli.data_options import tell_data, with_data
-from siffra.cli.options import (
-    EngineName,
-    EngineOption,
-    JsonOption,
-    RecipeOption,
-    StoreOption,
-    ThreadsOption,
-    with_knobs,
-)
+from siffra.cli.knobs import with_knobs
+from siffra.cli.options import JsonOption, RecipeOption, with_run_options
 from siffra.cli.progress import Meter
 from siffra.system.terminal import echo, echo_json
 
 if TYPE_CHECKING:
+    from siffra.api import RunOptions
     from siffra.data.load import DataSource
 
 
@@ -34,8 +28,9 @@ class Pixels(StrEnum):
 
 @with_knobs
 @with_data
+@with_run_options("engine", "threads", "store")
 def train(
-    knobs: dict[str, Any],
+    *,
     recipe: RecipeOption = None,
     seed: Annotated[
         int,
@@ -51,10 +46,9 @@ def train(
         ),
     ] = None,
     as_json: JsonOption = False,
-    data: "DataSource | None" = None,
-    engine: EngineOption = EngineName.native,
-    threads: ThreadsOption = None,
-    store: StoreOption = None,
+    data: "DataSource | None",
+    running: "RunOptions",
+    knobs: dict[str, Any],
 ) -> None:
     """Train one model and print its accuracy on every set.
 
@@ -84,9 +78,9 @@ def train(
             recipe=recipe,
             seed=seed,
             data=dataset,
-            engine=engine,
-            threads=threads,
-            store=store,
+            engine=running.engine,
+            threads=running.threads,
+            store=running.store,
             on_epoch=lambda number, epoch: meter.update(
                 number, f"{percent(epoch.accuracy['val'])} on validation"
             ),

@@ -1,39 +1,35 @@
 """`siffra vary`: one ad-hoc question, answered in the terminal."""
 
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from siffra.cli.completion import complete_levels
 from siffra.cli.data_options import with_data
-from siffra.cli.lab import Language, LanguageOption
+from siffra.cli.knobs import knobs_of_own, parse_levels, with_knobs
 from siffra.cli.options import (
-    EngineName,
-    EngineOption,
-    FreshBusyOption,
-    JsonOption,
-    MaxSeedsOption,
+    Output,
     RecipeOption,
-    SeedsOption,
-    StoreOption,
-    ThreadsOption,
-    UntilDecidedOption,
-    knobs_of_own,
-    parse_levels,
-    with_knobs,
+    with_lab_options,
+    with_output,
+    with_run_options,
 )
 from siffra.cli.run_job import run_job
-from siffra.system.terminal import echo, echo_json
+from siffra.system.terminal import echo
 
 if TYPE_CHECKING:
+    from siffra.api import LabOptions, RunOptions
     from siffra.data.load import DataSource
 
 
 @with_knobs
 @with_data
+@with_lab_options("seeds", "until_decided", "max_seeds")
+@with_run_options("fresh_busy", "engine", "threads", "store")
+@with_output(None, "Also write the full report to this folder.")
 def vary(
-    knobs: dict[str, Any],
+    *,
     levels: Annotated[
         list[str],
         typer.Argument(
@@ -42,20 +38,12 @@ def vary(
             autocompletion=complete_levels,
         ),
     ],
+    options: "LabOptions",
+    output: Output,
+    data: "DataSource | None",
+    running: "RunOptions",
     recipe: RecipeOption = None,
-    seeds: SeedsOption = None,
-    until_decided: UntilDecidedOption = False,
-    max_seeds: MaxSeedsOption = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Also write the full report to this folder.", metavar="DIR")
-    ] = None,
-    language: LanguageOption = Language.en,
-    fresh_busy: FreshBusyOption = False,
-    as_json: JsonOption = False,
-    data: "DataSource | None" = None,
-    engine: EngineOption = EngineName.native,
-    threads: ThreadsOption = None,
-    store: StoreOption = None,
+    knobs: dict[str, Any],
 ) -> None:
     """Ask what a knob does: train at each value, with several seeds, and compare.
 
@@ -74,28 +62,15 @@ def vary(
     """
     from siffra import api
 
+    options = replace(options, examines=output.out is not None)
     with api.vary_job(
-        parse_levels(levels, knobs_of_own(knobs)),
-        knobs,
-        recipe=recipe,
-        seeds=seeds or api.DEFAULT_SEEDS,
-        until_decided=until_decided,
-        max_seeds=max_seeds,
-        examines=out is not None,
-        fresh="busy" if fresh_busy else False,
-        data=data,
-        engine=engine,
-        threads=threads,
-        store=store,
+        parse_levels(levels, knobs_of_own(knobs)), knobs, options, running, recipe=recipe, data=data
     ) as job:
-        api.expect_report(out, language)
-        result = run_job(job, language)
-    if out:
+        api.expect_report(output.out, output.language)
+        result = run_job(job, output.language)
+    if output.out:
         from siffra.report.text.messages import words_in
 
-        result.write(out, language)
-        echo(words_in(language)("progress.report", path=out / "report.html"), err=True)
-    if as_json:
-        echo_json(result.as_json(language))
-    else:
-        echo(result.text(language))
+        report, *_ = result.write(output.out, output.language)
+        echo(words_in(output.language)("progress.report", path=report), err=True)
+    output.print(result)

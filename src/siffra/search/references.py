@@ -11,6 +11,7 @@ from siffra.lab.plan.format import EXPERIMENTS
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Experiment, Text
 from siffra.lab.plan.planning import plan_lab
+from siffra.lab.plan.presets import LabOptions
 from siffra.lab.stats.estimates import Summary, summarise
 from siffra.lab.stats.levels import accuracies_of, sets_of
 from siffra.system.cpu import name_among
@@ -43,7 +44,7 @@ def study_references(
     lab = read_lab()
     if source != lab.data:
         return []
-    plan = plan_lab(lab, dataset, preset="full", only=[EXPERIMENTS])
+    plan = plan_lab(lab, dataset, LabOptions(preset="full", only=(EXPERIMENTS,)))
     return [
         _made(experiment, records, dataset, engine) or _reported(experiment)
         for experiment in plan.experiments

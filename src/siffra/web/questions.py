@@ -17,6 +17,7 @@ from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.planning import plan_lab, plan_vary
+from siffra.lab.plan.presets import LabOptions
 from siffra.report.text.provenance import command
 from siffra.report.text.repeat import lab_file
 from siffra.store.store import Store
@@ -65,7 +66,7 @@ def plan_ask(ask: Ask, dataset: Dataset, source: DataSource) -> Plan:
     if math.prod(map(len, vary.values())) > LEVELS:
         raise ApiError("impossible", f"more than {LEVELS} levels.")
     try:
-        plan = plan_vary(vary, fixed, dataset, seeds=ask.seeds, data=source)
+        plan = plan_vary(vary, fixed, dataset, LabOptions(seeds=ask.seeds), data=source)
     except SiffraError as error:
         raise ApiError("impossible", str(error)) from error
     settings = [setting for level in plan.questions[0].levels for setting in level.settings]
@@ -85,7 +86,8 @@ def plan_study(ask: AskStudy, load: Loader) -> tuple[Plan, Dataset]:
     file = read_lab()
     dataset = load(file.data)
     try:
-        plan = plan_lab(file, dataset, preset=ask.preset, seeds=ask.seeds, only=tuple(ask.only))
+        options = LabOptions(preset=ask.preset, seeds=ask.seeds, only=tuple(ask.only))
+        plan = plan_lab(file, dataset, options)
     except ConfigError as error:
         raise ApiError("impossible", str(error)) from error
     return plan, dataset

@@ -6,12 +6,13 @@ import pytest
 from blank import blank_dataset
 
 from siffra.lab.plan.planning import plan_vary
+from siffra.lab.plan.presets import LabOptions
 
 
 @pytest.fixture
 def plan():
     levels = {"learning_rate": [0.1, 0.2, 0.3, 0.4], "neurons": [4, 8]}
-    return plan_vary(levels, {}, blank_dataset(), seeds=3)
+    return plan_vary(levels, {}, blank_dataset(), LabOptions(seeds=3))
 
 
 def test_every_setting_is_run_once_with_every_seed(plan):

@@ -6,7 +6,7 @@ from blank import blank_dataset
 from siffra.config import Setting
 from siffra.errors import ConfigError, LabFileError
 from siffra.lab.plan.planning import plan_vary
-from siffra.lab.plan.presets import PRESETS
+from siffra.lab.plan.presets import PRESETS, LabOptions
 
 HEAD = """
 title = "t"
@@ -468,6 +468,6 @@ class TestFiguresOfQuestionsThatNameNone:
     def test_an_ad_hoc_question_looks_if_it_is_to(self):
         vary = {"neurons": [4, 8]}
         for examines, figures in ((False, self.ALONE), (True, self.CLOSELY)):
-            plan = plan_vary(vary, {}, blank_dataset(), examines=examines)
+            plan = plan_vary(vary, {}, blank_dataset(), LabOptions(examines=examines))
             assert plan.questions[0].figures == figures
             assert all(run.examine == examines for run in plan.runs)

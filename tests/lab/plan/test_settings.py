@@ -8,6 +8,7 @@ from siffra.config.recipes import find_recipe
 from siffra.errors import LabFileError
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
+from siffra.lab.plan.presets import LabOptions
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_a_level_may_be_a_recipe_which_no_preset_cuts(lab):
         ]
         """),
         blank_dataset(),
-        preset="quick",
+        LabOptions(preset="quick"),
     )
 
     ours, without, plain = (level.settings[0] for level in plan.questions[0].levels)
@@ -84,7 +85,7 @@ def test_what_is_for_longer_presets_waits_for_them_unless_it_is_picked(lab):
         """)
 
     def asked(**options):
-        return [q.id for q in plan_lab(file, blank_dataset(), **options).questions]
+        return [q.id for q in plan_lab(file, blank_dataset(), LabOptions(**options)).questions]
 
     assert asked(preset="quick") == ["short"]
     assert asked(preset="standard") == asked(preset="full") == ["short", "long"]

@@ -9,12 +9,13 @@ import pytest
 from made_runs import make_record
 from report.fake_answers import make_answers, make_question
 
-from siffra.cli.options import parse_levels, parse_value, parse_values
+from siffra.cli.knobs import parse_levels, parse_value, parse_values
 from siffra.config import KNOBS, ModuleModel, Setting, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.data.load import DataSource
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab, plan_vary
+from siffra.lab.plan.presets import LabOptions
 from siffra.report.render.files import results_json
 from siffra.report.render.report import write_report
 from siffra.report.text.messages import words_in
@@ -70,10 +71,12 @@ def test_a_run_s_command_repeats_it():
     ],
 )
 def test_a_printed_vary_read_back_gives_the_same_plan(dataset, levels, knobs):
-    plan = plan_vary(parse_levels(levels), knobs, dataset, seeds=3, data=DataSource())
+    plan = plan_vary(parse_levels(levels), knobs, dataset, LabOptions(seeds=3), data=DataSource())
 
     vary, fixed, options = read_back(command(plan))
-    again = plan_vary(vary, fixed, dataset, seeds=int(options.pop("--seeds")), data=DataSource())
+    again = plan_vary(
+        vary, fixed, dataset, LabOptions(seeds=int(options.pop("--seeds"))), data=DataSource()
+    )
 
     assert options == {}
     assert again.seeds == plan.seeds
@@ -131,8 +134,8 @@ def test_a_lab_s_command_keeps_what_was_picked_and_for_how_long(dataset, tmp_pat
     )
     lab = read_lab(path)
 
-    whole = plan_lab(lab, dataset, preset="full")
-    some = plan_lab(lab, dataset, epochs=7, seeds=2, only=("b", "a"))
+    whole = plan_lab(lab, dataset, LabOptions(preset="full"))
+    some = plan_lab(lab, dataset, LabOptions(epochs=7, seeds=2, only=("b", "a")))
 
     assert command(whole) == "siffra lab 'my lab.toml' --preset full --seeds 5"
     assert command(some) == (

@@ -11,6 +11,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab, plan_vary
+from siffra.lab.plan.presets import LabOptions
 from siffra.report.text.repeat import lab_file
 
 CASES = (
@@ -42,7 +43,7 @@ def same_question(plan, again):
 
 @pytest.mark.parametrize(("vary", "fixed"), CASES)
 def test_it_is_read_back_as_the_same_question(vary, fixed, mnist, tmp_path):
-    plan = plan_vary(vary, fixed, mnist, seeds=3, data=DataSource())
+    plan = plan_vary(vary, fixed, mnist, LabOptions(seeds=3), data=DataSource())
     path = tmp_path / "question.toml"
     path.write_text(lab_file(plan), encoding="utf-8")
 

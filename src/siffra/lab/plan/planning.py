@@ -24,42 +24,32 @@ from siffra.lab.plan.format import (
 )
 from siffra.lab.plan.labfile import LabFile
 from siffra.lab.plan.plan import Claim, Experiment, Level, Metric, Plan, Question, shared_knobs
-from siffra.lab.plan.presets import is_due, length_of, questions_of
+from siffra.lab.plan.presets import (
+    AS_WRITTEN,
+    DEFAULT_SEEDS,
+    LabOptions,
+    is_due,
+    length_of,
+    questions_of,
+)
 from siffra.lab.plan.settings import Cut, Part, assemble, of_use
 from siffra.lab.stats.interim import doubling
 
 
-def plan_lab(
-    lab: LabFile,
-    dataset: Dataset,
-    *,
-    preset: str | None = None,
-    epochs: int | None = None,
-    seeds: int | None = None,
-    only: Collection[str] = (),
-    until_decided: bool = False,
-    max_seeds: int | None = None,
-) -> Plan:
+def plan_lab(lab: LabFile, dataset: Dataset, options: LabOptions = AS_WRITTEN) -> Plan:
     """Work out every run that `lab` asks for.
 
     Args:
         lab: What `read_lab` gave.
         dataset: What it will be trained on; networks that its images do not allow are refused.
-        preset: `quick`, `standard` or `full`: a cap on epochs and a number of seeds; None: the one
-            that the lab file names, which is `full` if it names none.
-        epochs: Train every run for exactly so many epochs, whatever preset and lab file say.
-            (Neither this nor a preset's cap touches a question that varies or retunes `epochs`.)
-        seeds: Number of seeds, in place of the preset's; they are 0, 1, 2, ...
-        only: Ids of the questions to plan (`experiments` for those); empty: all that the preset
-            asks.
-        until_decided: Add seeds for the claims that are still open, at looks that double.
-        max_seeds: Seeds at the last of those looks; without it, four times those of the first.
+        options: What of it is planned. (Neither its epochs nor a preset's cap touches a question
+            that varies or retunes `epochs`.)
 
     Raises:
         LabFileError: The file asks for what cannot be run or compared; the text names the key.
-        ConfigError: `preset`, `epochs`, `seeds` or `only` is wrong.
+        ConfigError: An option is wrong.
     """
-    preset = preset or lab.preset
+    preset, epochs, only = options.preset or lab.preset, options.epochs, options.only
     cap, count = length_of(lab, preset)
     if epochs is not None and epochs < 1:
         raise ConfigError(f"epochs: found {epochs}; it must be 1 or more.")
@@ -81,19 +71,20 @@ def plan_lab(
         for number, table in enumerate(lab.experiments, start=1)
         if EXPERIMENTS in chosen and asked(table)
     ]
-    first = _seeds(seeds if seeds is not None else count)
+    seeds = _seeds(options, count)
     return Plan(
         title=lab.title,
         source=lab.source,
         digest=lab.digest,
         preset=preset,
         epochs=cut.epochs,
-        seeds=first,
+        seeds=seeds,
         questions=tuple(questions),
         experiments=tuple(experiments),
         exact=cut.exact,
-        only=tuple(only),
-        looks=_looks(len(first), until_decided, max_seeds),
+        only=only,
+        examines=options.examines is not False,
+        looks=_looks(options, len(seeds)),
         stand_ins=stand_ins,
         left_out=tuple(t.id for t in (*lab.questions, *lab.experiments) if not asked(t)),
     )
@@ -103,21 +94,17 @@ def plan_vary(
     vary: Mapping[str, Sequence[Any]],
     fixed: Mapping[str, Any],
     dataset: Dataset,
+    options: LabOptions = AS_WRITTEN,
     *,
-    seeds: int = 5,
     data: DataSource | None = None,
-    until_decided: bool = False,
-    max_seeds: int | None = None,
     base: Mapping[str, Any] | None = None,
-    examines: bool = False,
 ) -> Plan:
     """A plan of one question: what the knobs in `vary` do, all others being as in `fixed`.
 
     All combinations of the values are compared; each is claimed to be better than the first, in
     accuracy on test. `base` has a recipe's knobs, which the others override. `data` says where
-    `dataset` is from; it is only kept, for the report.
-    `until_decided` and `max_seeds` are as for `plan_lab`. If it `examines`, networks are looked
-    into for figures of how they bear shifts and of their mistakes, where that costs little.
+    `dataset` is from; it is only kept, for the report. If the `options` say so, networks are
+    diagnosed for figures of shifts and of mistakes, where that costs little.
 
     Raises:
         ConfigError: A knob or a value is wrong, or there is nothing to compare.
@@ -155,7 +142,7 @@ def plan_vary(
         fixed=_shared(levels, vary),
         levels=levels,
         claims=tuple(_better_than_first(levels, i) for i in range(1, len(levels))),
-        figures=default_figures(tuple(vary), levels, dataset, examines=examines),
+        figures=default_figures(tuple(vary), levels, dataset, examines=bool(options.examines)),
     )
     described = json.dumps(
         {"vary": vary, "fixed": {**(base or {}), **fixed}}, default=list, sort_keys=True
@@ -167,22 +154,24 @@ def plan_vary(
         preset="vary",
         ad_hoc=True,
         epochs=None,
-        seeds=_seeds(seeds),
+        seeds=_seeds(options, DEFAULT_SEEDS),
         questions=(question,),
         experiments=(),
         data=data,
-        looks=_looks(seeds, until_decided, max_seeds),
+        looks=_looks(options, options.seeds or DEFAULT_SEEDS),
     )
 
 
-def _seeds(count: int) -> tuple[int, ...]:
+def _seeds(options: LabOptions, usual: int) -> tuple[int, ...]:
+    count = usual if options.seeds is None else options.seeds
     if not 1 <= count <= MOST_SEEDS:
         raise ConfigError(f"seeds: found {count}; it must be from 1 to {MOST_SEEDS:,}.")
     return tuple(range(count))
 
 
-def _looks(first: int, until_decided: bool, most: int | None) -> tuple[int, ...]:
-    if not until_decided:
+def _looks(options: LabOptions, first: int) -> tuple[int, ...]:
+    most = options.max_seeds
+    if not options.until_decided:
         if most is not None:
             raise ConfigError("max_seeds: it is the end of until_decided, which was not asked for.")
         return ()

@@ -1,6 +1,7 @@
 """The presets of a lab: how long and how often is trained, and what is left out or stood in for."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,6 +17,39 @@ PRESETS: Mapping[str, tuple[int | None, int]] = {
     "full": (None, 5),
 }
 """The cap on epochs (None: no cap) and the number of seeds, by name."""
+DEFAULT_SEEDS = 5
+"""Of a question that is no lab's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabOptions:
+    """What of a lab is run, how long and how often; None and () leave it to the lab file.
+
+    Attributes:
+        preset: `quick`, `standard` or `full`: a cap on epochs and a number of seeds. None: the one
+            that the lab file names, `full` if it names none.
+        epochs: Train every run for exactly so many, whatever the preset and the lab file say.
+        seeds: How many; they are 0, 1, 2, ...
+        until_decided: Add seeds for the claims that are still open, at looks that double.
+        max_seeds: Seeds at the last of those looks; None: four times those of the first.
+        only: Ids of questions and experiments to run (`experiments` for all of those).
+        examines: Diagnose networks as their training ends. None: a lab's, and those of a question
+            of its own not.
+
+    A question of its own (`plan_vary`) has no preset and no parts to choose from.
+    """
+
+    preset: str | None = None
+    epochs: int | None = None
+    seeds: int | None = None
+    until_decided: bool = False
+    max_seeds: int | None = None
+    only: tuple[str, ...] = ()
+    examines: bool | None = None
+
+
+AS_WRITTEN = LabOptions()
+"""What a lab file says, and nothing else."""
 
 
 def length_of(lab: LabFile, preset: str) -> tuple[int | None, int]:

@@ -1,0 +1,174 @@
+"""Knobs on the command line: their options, and how values and levels are typed."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Annotated, Any
+
+import typer
+
+from siffra.cli.completion import complete_knob
+from siffra.cli.options import KNOB, Command, in_place_of, parse_list
+from siffra.config import KNOBS, Factory, Knob, as_model, no_such_knob
+from siffra.errors import ConfigError, did_you_mean
+
+_WITH = "with_"
+
+
+def with_knobs(command: Command) -> Command:
+    """Give `command` an option for every knob; it is handed those given as a dict, `knobs`.
+
+    In it, the name of a function in place of a model is the function itself.
+    """
+    options = {_WITH: _with_option(), **{name: _option(knob) for name, knob in KNOBS.items()}}
+    return in_place_of("knobs", {name: (option, None) for name, option in options.items()}, _given)(
+        command
+    )
+
+
+def _given(with_: list[str] | None, **values: Any) -> dict[str, Any]:
+    """The knobs that were given, those of a model of the user's among them."""
+    knobs = {name: value for name, value in values.items() if value is not None}
+    if "model" in knobs:
+        knobs["model"] = as_model(knobs["model"])
+    own = knobs_of_own(knobs)
+    return knobs | dict(_one_value(argument, own) for argument in with_ or ())
+
+
+def knobs_of_own(knobs: Mapping[str, Any]) -> Mapping[str, Knob]:
+    """The parameters of a function that stands for a model; there are none without one."""
+    model = knobs.get("model")
+    return model.knobs if isinstance(model, Factory) else {}
+
+
+def _one_value(argument: str, own: Mapping[str, Knob]) -> tuple[str, Any]:
+    """`width=64` as the name and the value of a parameter of a function of the user's."""
+    name, _, text = argument.partition("=")
+    name = name.strip().replace("-", "_")
+    if not own:
+        raise ConfigError(
+            f"with: {name} is for a model of your own; name it as --model my_models:make"
+        )
+    if name not in own:
+        raise ConfigError(f"with: {name}: no such parameter; {did_you_mean(name, own)}")
+    knob = own[name]
+    is_list = knob.per_layer and not text.strip().startswith("[") and _is_numbers(text)
+    return name, _level(knob, f"[{text}]" if is_list else text)
+
+
+def _is_numbers(text: str) -> bool:
+    """Whether it is a list of numbers without its brackets, as `16,8`."""
+    parts = [_whatever(part.strip()) for part in text.split(",")]
+    return len(parts) > 1 and all(isinstance(part, int | float) for part in parts)
+
+
+def _with_option() -> Any:
+    option = typer.Option(
+        "--with",
+        help="A parameter of your own model or scikit-learn classifier, as width=64.",
+        metavar="NAME=VALUE",
+        rich_help_panel=KNOB,
+    )
+    return Annotated[list[str] | None, option]
+
+
+def _option(knob: Knob) -> Any:
+    option = typer.Option(
+        "--" + knob.name.replace("_", "-"),
+        help=_help(knob),
+        metavar=_metavar(knob),
+        rich_help_panel=KNOB,
+        autocompletion=complete_knob(knob.name),
+        parser=lambda text: parse_values(knob, text) if knob.per_layer else parse_value(knob, text),
+    )
+    return Annotated[Any, option]
+
+
+def _help(knob: Knob) -> str:
+    text = knob.help[0].upper() + knob.help[1:]
+    if knob.per_layer:
+        text += "; one value, or one per layer, as 64,32"
+    return text + ("." if len(knob.models) > 1 else f" ({', '.join(knob.models)} only).")
+
+
+def _metavar(knob: Knob) -> str:
+    return {int: "N", float: "X", str: "NAME", bool: "true|false"}[knob.type] + (
+        ",..." if knob.per_layer else ""
+    )
+
+
+def parse_value(knob: Knob, text: str) -> int | float | str | bool | None:
+    """One value of a knob; of one that takes anything, what the text looks like.
+
+    Raises:
+        ConfigError: It is no such number.
+    """
+    if knob.type is str:
+        return text.strip()
+    if knob.type is object:
+        return _whatever(text.strip())
+    if knob.type is bool:
+        if text.strip().lower() not in ("true", "false"):
+            raise ConfigError(f"{knob.name}: found {text!r}; it must be true or false.")
+        return text.strip().lower() == "true"
+    try:
+        return knob.type(text)
+    except ValueError as error:
+        wanted = "a whole number" if knob.type is int else "a number"
+        raise ConfigError(f"{knob.name}: found {text!r}; it must be {wanted}.") from error
+
+
+def _whatever(text: str) -> int | float | str | bool | None:
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for number in (int, float):
+        with suppress(ValueError):
+            return number(text)
+    return text
+
+
+def parse_values(knob: Knob, text: str) -> Any:
+    """A per-layer knob: one value, or a list with one for each layer."""
+    values = [parse_value(knob, part) for part in parse_list(knob.name, text)]
+    return values if len(values) > 1 else values[0]
+
+
+def parse_levels(
+    arguments: list[str], own: Mapping[str, Knob] | None = None
+) -> Mapping[str, list[Any]]:
+    """`["learning_rate=0.02,0.7", "neurons=32,[64,32]"]` as levels by knob; lists in brackets.
+
+    `own` are the knobs of a model of the user's.
+
+    Raises:
+        ConfigError: No `=`, an unknown knob, a knob twice, or a value that is no such number.
+    """
+    levels: dict[str, list[Any]] = {}
+    known = {**KNOBS, **(own or {})}
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        name = name.strip().removeprefix("--").replace("-", "_")
+        if name not in known:
+            raise ConfigError(f"{name}: {no_such_knob(name, known)}")
+        if not equals or not text.strip():
+            raise ConfigError(f"{name}: no levels; write them as {name}=V1,V2,...")
+        if name in levels:
+            raise ConfigError(f"{name}: given twice; write its levels as {name}=V1,V2,...")
+        levels[name] = [
+            _level(known[name], part) for part in parse_list(name, text, f"{name}=V1,V2,...")
+        ]
+    return levels
+
+
+def spell(value: object) -> str:
+    """A knob's value as it is typed: `64,32`."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _level(knob: Knob, text: str) -> Any:
+    text = text.strip()
+    if not text.startswith("["):
+        return parse_value(knob, text)
+    if not knob.per_layer:
+        raise ConfigError(f"{knob.name}: found {text}; this knob has one value for all layers.")
+    return [parse_value(knob, part) for part in parse_list(knob.name, text.strip("[]"))]
