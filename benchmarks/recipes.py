@@ -62,7 +62,7 @@ class Bench:
     seeds: int
 
 
-def found(recipe: Recipe, seconds: float, bench: Bench) -> Setting | None:
+def find_better(recipe: Recipe, seconds: float, bench: Bench) -> Setting | None:
     """What a search of so many `seconds` comes to, from this recipe and the shipped ones on.
 
     None where that is the recipe itself, or what was below it in the race on the same seeds.
@@ -139,7 +139,7 @@ def remade(name: str, recipe: Recipe, options: argparse.Namespace, bench: Bench)
     source = find_recipe(options.take) if options.take else recipe
     setting = Setting.from_knobs(source.knobs, where=source.source)
     if options.find:
-        better = found(recipe, options.find, bench)
+        better = find_better(recipe, options.find, bench)
         if better is None:
             print(f"{name}: kept; nothing was found that is better")
         setting = better or setting

@@ -50,13 +50,13 @@ def some(proposed, **counts):
 def test_it_goes_by_candidates_of_the_winners_model_and_optimizer(proposed):
     seen = some(proposed, conv_muon=45, conv_adamw=9, dense_muon=9)
 
-    found = importance(SPACE, seen, seen[0])
+    result = importance(SPACE, seen, seen[0])
 
-    assert found.within == {"model": "conv", "optimizer": "muon"}
-    assert found.candidates == 45
-    assert max(found.shares, key=lambda name: found.shares[name]) == "learning_rate_muon"
-    assert "filters_1" in found.shares
-    assert sum(found.shares.values()) == pytest.approx(1)
+    assert result.within == {"model": "conv", "optimizer": "muon"}
+    assert result.candidates == 45
+    assert max(result.shares, key=lambda name: result.shares[name]) == "learning_rate_muon"
+    assert "filters_1" in result.shares
+    assert sum(result.shares.values()) == pytest.approx(1)
 
 
 def test_one_candidate_of_another_kind_hides_nothing(proposed):
@@ -71,41 +71,41 @@ def test_one_candidate_of_another_kind_hides_nothing(proposed):
 def test_too_few_of_the_optimizer_are_seen_among_those_of_the_model(proposed):
     seen = some(proposed, conv_muon=9, conv_adamw=9, dense_sgd=9)
 
-    found = importance(SPACE, seen, seen[0])
+    result = importance(SPACE, seen, seen[0])
 
-    assert (found.within, found.candidates) == ({"model": "conv"}, 18)
-    assert {"optimizer", "filters_1"} <= found.shares.keys()
-    assert {"learning_rate_muon", "momentum_muon"} <= set(found.unjudged)
+    assert (result.within, result.candidates) == ({"model": "conv"}, 18)
+    assert {"optimizer", "filters_1"} <= result.shares.keys()
+    assert {"learning_rate_muon", "momentum_muon"} <= set(result.unjudged)
 
 
 def test_too_few_of_the_model_are_seen_among_all(proposed):
     seen = some(proposed, conv_muon=9, dense_sgd=9)
 
-    found = importance(SPACE, seen, seen[0])
+    result = importance(SPACE, seen, seen[0])
 
-    assert (found.within, found.candidates) == ({}, 18)
-    assert {"model", "optimizer", "batch_size"} <= found.shares.keys()
-    assert {"filters_1", "kernel_size_1", "learning_rate_muon"} <= set(found.unjudged)
+    assert (result.within, result.candidates) == ({}, 18)
+    assert {"model", "optimizer", "batch_size"} <= result.shares.keys()
+    assert {"filters_1", "kernel_size_1", "learning_rate_muon"} <= set(result.unjudged)
 
 
 def test_every_parameter_of_the_winner_is_judged_or_named(proposed):
     seen = some(proposed, conv_muon=20)
     winner = max(seen, key=lambda c: c.parameters["conv_layers"])
 
-    found = importance(SPACE, seen, winner)
+    result = importance(SPACE, seen, winner)
 
-    judged = winner.parameters.keys() & found.shares.keys()
-    assert judged | set(found.unjudged) | {"model", "optimizer"} == winner.parameters.keys()
-    assert judged.isdisjoint(found.unjudged)
-    assert "filters_4" in found.unjudged  # some have fewer convolutions
+    judged = winner.parameters.keys() & result.shares.keys()
+    assert judged | set(result.unjudged) | {"model", "optimizer"} == winner.parameters.keys()
+    assert judged.isdisjoint(result.unjudged)
+    assert "filters_4" in result.unjudged  # some have fewer convolutions
 
 
 def test_nothing_is_said_of_a_handful(proposed):
     seen = some(proposed, conv_muon=15)
 
-    found = importance(SPACE, seen, seen[0])
+    result = importance(SPACE, seen, seen[0])
 
-    assert (found.shares, found.unjudged, found.candidates) == ({}, (), 15)
+    assert (result.shares, result.unjudged, result.candidates) == ({}, (), 15)
 
 
 def test_nothing_is_said_where_all_do_equally_well(proposed):
@@ -115,22 +115,22 @@ def test_nothing_is_said_where_all_do_equally_well(proposed):
         for each in some(proposed, conv_muon=20)
     ]
 
-    found = importance(SPACE, seen, seen[0])
+    result = importance(SPACE, seen, seen[0])
 
-    assert (found.shares, found.candidates) == ({}, 20)
+    assert (result.shares, result.candidates) == ({}, 20)
 
 
 def test_what_fixed_knobs_took_the_place_of_did_not_matter(candidate):
     fixed = {"model": "dense", "layers": 1, "neurons": 32, "batch_size": 32, "augment": "none"}
     seen = [candidate(number, **fixed) for number in range(40)]
 
-    found = importance(replace(SPACE, fixed=fixed), seen, seen[0])
+    result = importance(replace(SPACE, fixed=fixed), seen, seen[0])
 
-    told = {knob_of(name)[0] for name in (*found.shares, *found.unjudged)}
+    knobs = {knob_of(name)[0] for name in (*result.shares, *result.unjudged)}
     assert {kind(each)[0] for each in seen} == {"dense"}
-    assert {"activation", "dropout", "learning_rate"} <= told
-    assert told.isdisjoint({"model", "layers", "batch_size", "filters", "conv_layers", "padding"})
-    assert not any(knob.startswith("augment") for knob in told)
+    assert {"activation", "dropout", "learning_rate"} <= knobs
+    assert knobs.isdisjoint({"model", "layers", "batch_size", "filters", "conv_layers", "padding"})
+    assert not any(knob.startswith("augment") for knob in knobs)
 
 
 @pytest.mark.parametrize(

@@ -37,11 +37,11 @@ def made(references):
 def test_the_runs_of_an_experiments_own_epochs_stand_beside(ran, engine):
     runs = [ran(3), ran(50, 0), ran(50, 1), ran(80)]
 
-    (found,) = made(study_references(runs, load_dataset(), DataSource(), engine))
+    (reference,) = made(study_references(runs, load_dataset(), DataSource(), engine))
 
-    assert found.name["en"].startswith("Experiment 1")
-    assert found.epochs == 50
-    assert found.accuracy["test"].values == (0.95, 0.95)
+    assert reference.name["en"].startswith("Experiment 1")
+    assert reference.epochs == 50
+    assert reference.accuracy["test"].values == (0.95, 0.95)
 
 
 def test_an_experiment_that_was_only_run_short_stands_as_the_study_reports_it(ran, engine):
@@ -54,9 +54,9 @@ def test_an_experiment_that_was_only_run_short_stands_as_the_study_reports_it(ra
 def test_of_a_seed_that_was_run_again_the_last_run_counts(ran, engine):
     runs = [ran(50, 0, seconds=9.0, scoring=1), ran(50, 1, seconds=2.0), ran(50, 0, seconds=2.0)]
 
-    (found,) = made(study_references(runs, load_dataset(), DataSource(), engine))
+    (reference,) = made(study_references(runs, load_dataset(), DataSource(), engine))
 
-    assert found.seconds.values == (2.0, 2.0)
+    assert reference.seconds.values == (2.0, 2.0)
 
 
 def test_runs_by_another_clock_do_not(ran, engine):
@@ -89,13 +89,13 @@ def test_runs_that_bear_the_cpus_bare_name_do(ran, engine, monkeypatch):
 
 
 def test_what_was_not_run_here_stands_as_the_study_reports_it(ran, engine):
-    found = study_references([ran(50)], load_dataset(), DataSource(), engine)
+    references = study_references([ran(50)], load_dataset(), DataSource(), engine)
 
-    assert [each.is_reported for each in found] == [False, True, True, True, True]
-    last = found[-1]  # the study's table: 238 s, 98.52 %, 88.59 %, 20.86 %
+    assert [each.is_reported for each in references] == [False, True, True, True, True]
+    last = references[-1]  # the study's table: 238 s, 98.52 %, 88.59 %, 20.86 %
     assert last.seconds.values == pytest.approx((238,))
-    told = {name: summary.values for name, summary in last.accuracy.items()}
-    assert told == {"test": (0.9852,), "rotated": (0.8859,), "moved": (0.2086,)}
+    figures = {name: summary.values for name, summary in last.accuracy.items()}
+    assert figures == {"test": (0.9852,), "rotated": (0.8859,), "moved": (0.2086,)}
 
 
 def test_nothing_stands_beside_a_search_of_other_data(ran, engine):

@@ -59,8 +59,8 @@ class Killed(BaseException):
 def kill_after(look, seconds):
     """A search that is killed when it has taken so many seconds."""
 
-    def kill(now):
-        if now.spent > seconds:
+    def kill(event):
+        if event.spent > seconds:
             raise Killed
 
     with pytest.raises(Killed):
@@ -68,27 +68,27 @@ def kill_after(look, seconds):
 
 
 def test_it_finds_better_than_where_it_started(look):
-    found = look()
+    result = look()
 
-    assert found.candidates > 5
-    assert found.winner.score.mean > found.rivals[0].score.mean
-    assert found.rivals[0].origin == "start"
-    assert found.ahead
-    assert found.ahead.low > 0
-    assert found.lead_in_race
-    assert found.lead_in_race.over == found.rivals[0].candidate == 0
-    assert found.lead_in_race.mean > 0
-    assert found.lead_over_first == found.lead_in_race.mean
-    assert found.rivals_unscored == ()
+    assert result.candidates > 5
+    assert result.winner.score.mean > result.rivals[0].score.mean
+    assert result.rivals[0].origin == "start"
+    assert result.ahead
+    assert result.ahead.low > 0
+    assert result.lead_in_race
+    assert result.lead_in_race.over == result.rivals[0].candidate == 0
+    assert result.lead_in_race.mean > 0
+    assert result.lead_over_first == result.lead_in_race.mean
+    assert result.rivals_unscored == ()
 
 
 def test_it_keeps_to_its_time_and_its_budget(look, clock):
-    found = look(10.0, 300.0)
+    result = look(10.0, 300.0)
 
     assert clock.now <= 300
-    assert found.spent == pytest.approx(clock.now, abs=0.01)
-    assert all(point.seconds <= 10.0 for point in found.points)
-    assert found.winner.seconds.high <= 10.0
+    assert result.spent == pytest.approx(clock.now, abs=0.01)
+    assert all(point.seconds <= 10.0 for point in result.points)
+    assert result.winner.seconds.high <= 10.0
 
 
 def raced(engine) -> Counter[tuple[str, int]]:
@@ -108,25 +108,25 @@ def test_runs_that_take_a_little_longer_than_the_budget_undo_none(look, engine):
 
     engine.slowness = slowness
 
-    found = look(seconds=400.0)
+    result = look(seconds=400.0)
 
     # The first seed is that of the short round too, which may be run once more.
     counts = raced(engine)
     assert max(counts[run] for run in counts if run[1] > FIRST_SEED) == 1
     assert max(counts[run] for run in counts if run[1] == FIRST_SEED) <= 3
     assert any(long)
-    home = [point for point in found.points if point.candidate == 0 and point.is_whole]
+    home = [point for point in result.points if point.candidate == 0 and point.is_whole]
     assert max(point.seeds for point in home) >= 3
-    assert found.winner.seconds.mean <= 10.0
+    assert result.winner.seconds.mean <= 10.0
 
 
 def test_a_first_timing_that_was_far_off_is_mended_by_another_short_round(look, engine):
     """Timings have seed 0; here they are made while the machine is busy."""
     engine.slowness = lambda seconds, seed: 2.0 if seed == 0 and seconds < 2 else 1.0
 
-    found = look(seconds=100.0)
+    result = look(seconds=100.0)
 
-    short = [point for point in found.points if not point.is_whole and point.candidate == 0]
+    short = [point for point in result.points if not point.is_whole and point.candidate == 0]
     assert len(short) == 1  # what it took the place of is no point
     assert short[0].seconds == pytest.approx(0.97 * 10 / 4, rel=0.01)
 
@@ -135,26 +135,26 @@ def test_a_short_round_that_was_run_once_more_is_not_on_the_front_either(look, e
     """Cut short by a timing on a busy machine, it would be the quickest of all."""
     engine.slowness = lambda seconds, seed: 2.0 if seed == 0 and seconds < 2 else 1.0
 
-    found = look(seconds=100.0)
+    result = look(seconds=100.0)
 
     home = [steps for who, steps, seed in engine.trained if seed == FIRST_SEED][:2]
     assert home[0] < 0.6 * home[1]  # it took half of a quarter of the budget
-    assert min(found.points[i].seconds for i in found.front) > 2
-    assert home[0] not in {point.steps for point in found.points if point.candidate == 0}
+    assert min(result.points[i].seconds for i in result.front) > 2
+    assert home[0] not in {point.steps for point in result.points if point.candidate == 0}
 
 
 def test_a_winner_whose_runs_turn_out_too_long_is_given_fewer_steps_once(look, engine):
     """Finals have seeds below the race's, and are longer than a timing."""
     engine.slowness = lambda seconds, seed: 1.2 if seed < 10 and seconds > 2 else 1.0
 
-    found = look()
+    result = look()
     before = len(engine.trained)
     again = look()
 
-    assert found.winner.seconds.mean == pytest.approx(9.7, rel=0.01)
-    assert not found.is_over_budget
+    assert result.winner.seconds.mean == pytest.approx(9.7, rel=0.01)
+    assert not result.is_over_budget
     assert len(engine.trained) == before
-    assert again.winner.setting == found.winner.setting
+    assert again.winner.setting == result.winner.setting
 
 
 def slow_in_the_end(engine, factor, least_seed=0):
@@ -173,18 +173,18 @@ def slow_in_the_end(engine, factor, least_seed=0):
 def test_a_rival_whose_runs_turn_out_too_long_is_given_fewer_steps_too(look, engine):
     slow_in_the_end(engine, 1.3)
 
-    found = look()
+    result = look()
     before = len(engine.trained)
     again = look()
 
-    (rival,) = found.rivals
-    (raced,) = {p.steps for p in found.points if p.candidate == rival.candidate and p.is_whole}
-    steps = total_steps(rival.setting.training, found.images)
+    (rival,) = result.rivals
+    (raced,) = {p.steps for p in result.points if p.candidate == rival.candidate and p.is_whole}
+    steps = total_steps(rival.setting.training, result.images)
     assert rival.origin == "start"
     assert steps == pytest.approx(raced / 1.3, rel=0.01)
     assert rival.seconds.mean == pytest.approx(9.7, rel=0.01)
     assert len(rival.records) >= 2
-    assert found.rivals_over_budget == ()
+    assert result.rivals_over_budget == ()
     assert len(engine.trained) == before
     assert again.rivals[0].setting == rival.setting
 
@@ -192,24 +192,24 @@ def test_a_rival_whose_runs_turn_out_too_long_is_given_fewer_steps_too(look, eng
 def test_a_rival_that_takes_longer_than_the_budget_after_that_is_told_of(look, engine):
     slow_in_the_end(engine, 2.0, least_seed=2)
 
-    found = look()
+    result = look()
 
-    assert not found.is_over_budget
-    assert found.rivals[0].seconds.mean > 10
-    assert found.rivals_over_budget == found.rivals
-    told = found.as_json()
-    assert (told["over_budget"], told["rivals_over_budget"]) == (False, [0])
+    assert not result.is_over_budget
+    assert result.rivals[0].seconds.mean > 10
+    assert result.rivals_over_budget == result.rivals
+    payload = result.as_json()
+    assert (payload["over_budget"], payload["rivals_over_budget"]) == (False, [0])
 
 
 @pytest.mark.parametrize("seconds", [230.0, 250.0, 270.0])
 def test_what_beats_the_recipes_has_the_best_of_them_beside_it(look, engine, clock, seconds):
     engine.seconds_per_image = 0.0002  # six finals take 96 s, far more than is kept anyway
 
-    found = look(seconds=seconds)
+    result = look(seconds=seconds)
 
-    assert found.winner.origin == ""
-    assert found.rivals[0].origin == "start"
-    assert min(len(each.records) for each in (found.winner, *found.rivals)) >= 3
+    assert result.winner.origin == ""
+    assert result.rivals[0].origin == "start"
+    assert min(len(each.records) for each in (result.winner, *result.rivals)) >= 3
     assert clock.now <= seconds
 
 
@@ -219,34 +219,34 @@ def test_a_rival_that_there_was_no_time_to_score_is_told_of_with_the_lead_in_the
     """The winner's first two runs, which are made in any case, take all the time that was kept."""
     engine.slowness = lambda seconds, seed: 6.0 if seed < FIRST_SEED and seconds > 2 else 1.0
 
-    found = look()
+    result = look()
 
-    assert (found.winner.origin, found.rivals, found.ahead) == ("", (), None)
-    assert [rival.origin for rival in found.rivals_unscored] == ["start"]
+    assert (result.winner.origin, result.rivals, result.ahead) == ("", (), None)
+    assert [rival.origin for rival in result.rivals_unscored] == ["start"]
     (folder,) = tmp_path.glob("runs.sqlite.searches/*")
     with SearchStudy(folder, Space(0.0, 0.0)) as study:
         home, best = (
             {run.seed: run.score for run in study.candidates[number].whole_runs}
-            for number in (0, found.winner.candidate)
+            for number in (0, result.winner.candidate)
         )
     both = sorted(home.keys() & best.keys())
-    lead = found.lead_in_race
+    lead = result.lead_in_race
     assert lead
     assert (lead.over, lead.seeds) == (0, len(both))
     assert len(both) >= 3
     assert lead.mean == pytest.approx(np.mean([best[seed] - home[seed] for seed in both]))
-    told = found.as_json()
-    assert told["lead_in_race"] == {"over": 0, "mean": lead.mean, "seeds": lead.seeds}
-    assert (told["rivals"], told["rivals_unscored"]) == ([], [0])
+    payload = result.as_json()
+    assert payload["lead_in_race"] == {"over": 0, "mean": lead.mean, "seeds": lead.seeds}
+    assert (payload["rivals"], payload["rivals_unscored"]) == ([], [0])
 
 
 def test_the_winner_is_scored_on_seeds_that_did_not_choose_it(look, engine):
-    found = look()
+    result = look()
 
-    assert [record.seed for record in found.winner.records] == list(
-        range(len(found.winner.records))
+    assert [record.seed for record in result.winner.records] == list(
+        range(len(result.winner.records))
     )
-    assert len(found.winner.records) >= 2
+    assert len(result.winner.records) >= 2
     assert all(seed >= FIRST_SEED or seed < 10 for _, _, seed in engine.trained)
 
 
@@ -277,13 +277,13 @@ def test_test_images_are_touched_by_the_finalists_alone(look, fake_data, engine)
 def test_a_killed_search_goes_on_and_trains_nothing_twice(look, engine):
     kill_after(look, 150)
     before = len(engine.trained)
-    found = look()
+    result = look()
 
     assert before > 10
     timed = [run for run in engine.trained if run[2] == 0]
     raced = [run for run in engine.trained if run[2] >= FIRST_SEED]
     assert len(set(raced)) == len(raced) > 0
-    assert found.spent <= 300
+    assert result.spent <= 300
     assert timed
 
 
@@ -299,16 +299,16 @@ def test_a_search_of_an_earlier_version_goes_on_where_it_was(look, engine, tmp_p
     runs = [e for e in entries if e["what"] == "run"]
     engine.trained.clear()
 
-    found = look()
+    result = look()
 
     raced = {run for run in engine.trained if run[2] >= FIRST_SEED}
     for run in runs:
-        setting = with_steps(settings[run["candidate"]], run["steps"], found.images)
+        setting = with_steps(settings[run["candidate"]], run["steps"], result.images)
         assert (str((setting.model, setting.training)), run["steps"], run["seed"]) not in raced
     assert len(runs) >= 4
-    assert found.runs == len(runs) + len(raced)
-    assert found.candidates > len(settings) > 1
-    assert found.spent <= 300
+    assert result.runs == len(runs) + len(raced)
+    assert result.candidates > len(settings) > 1
+    assert result.spent <= 300
 
 
 def test_a_search_that_was_stopped_answers_at_once_with_a_time_that_is_over(look, engine, clock):
@@ -330,10 +330,10 @@ def test_a_search_that_was_stopped_answers_at_once_with_a_time_that_is_over(look
 
 @pytest.mark.parametrize("doing", ["confirming", "averaging"])
 def test_finals_are_made_once_wherever_a_search_is_killed(look, engine, doing):
-    def kill(now):
-        seen.append(now.doing)
+    def kill(event):
+        seen.append(event.doing)
         if seen.count(doing) == 2:
-            kills.append(now)
+            kills.append(event)
             raise Killed
 
     kills = []
@@ -342,24 +342,24 @@ def test_finals_are_made_once_wherever_a_search_is_killed(look, engine, doing):
         seen = []
         with contextlib.suppress(Killed):
             look(seconds=100.0, on_event=kill)
-    found = look(seconds=100.0)
+    result = look(seconds=100.0)
 
     assert kills
     # Those with seed 0 are timings, but for the long ones.
     finals = [run for run in engine.trained if run[2] < FIRST_SEED and run[1] > 100]
     assert len(set(finals)) == len(finals) >= 3
-    assert len(found.winner.records) >= 3
-    assert found.winner.average is not None
-    assert 0 in [record.seed for record in found.winner.records]
+    assert len(result.winner.records) >= 3
+    assert result.winner.average is not None
+    assert 0 in [record.seed for record in result.winner.records]
 
 
 def test_time_is_kept_for_scoring_the_finals_too(look, engine, clock):
     engine.seconds_per_image = 0.0002  # 0.07 s in the race; in the end, after 40 epochs, 6 s
 
-    found = look(10.0, 70.0)
+    result = look(10.0, 70.0)
 
     assert clock.now <= 70
-    assert len(found.winner.records) >= 3
+    assert len(result.winner.records) >= 3
 
 
 @pytest.mark.parametrize(("beside", "scoring"), [(0.05, 1e-6), (0.2, 0.0)])
@@ -373,13 +373,13 @@ def test_small_data_has_a_race_as_well(look, engine, clock, beside, scoring):
     engine.seconds_per_image = scoring
     engine.prepare = prepare
 
-    found = look(2.0, 120.0)
+    result = look(2.0, 120.0)
 
-    assert found.winner.setting.training.epochs > 90
-    assert found.candidates > 8
-    assert found.runs > 16
-    assert not found.is_exhausted
-    assert len(found.winner.records) >= 3
+    assert result.winner.setting.training.epochs > 90
+    assert result.candidates > 8
+    assert result.runs > 16
+    assert not result.is_exhausted
+    assert len(result.winner.records) >= 3
     assert 60 < clock.now <= 120
 
 
@@ -391,11 +391,11 @@ def test_averages_over_views_wait_until_all_seeds_are_trained(look, clock, monke
     monkeypatch.setattr("siffra.search.confirmation.try_averaging", averaged)
     seen = []
 
-    found = look(seconds=110.0, on_event=lambda now: seen.append(now.doing))
+    result = look(seconds=110.0, on_event=lambda event: seen.append(event.doing))
 
     assert seen.index("averaging") > len(seen) - 1 - seen[::-1].index("confirming")
     assert seen[-1] == "averaging"
-    assert len(found.winner.records) >= 3
+    assert len(result.winner.records) >= 3
     assert clock.now <= 110 + 3
 
 
@@ -441,7 +441,7 @@ def test_the_same_again_trains_nothing_and_takes_no_time_more(
 def test_what_is_gone_on_with_keeps_to_its_time(look, engine, clock, last):
     """What runs take beside their training is known from before it was killed."""
 
-    def kill(now):
+    def kill(event):
         if len(engine.trained) >= last:
             raise Killed
 
@@ -449,10 +449,10 @@ def test_what_is_gone_on_with_keeps_to_its_time(look, engine, clock, last):
 
     with contextlib.suppress(Killed):
         look(seconds=200.0, on_event=kill)
-    found = look(seconds=200.0)
+    result = look(seconds=200.0)
 
-    assert len(found.winner.records) >= 2
-    assert max(clock.now, found.spent) <= 200
+    assert len(result.winner.records) >= 2
+    assert max(clock.now, result.spent) <= 200
 
 
 def test_another_space_or_a_rewritten_recipe_begins_anew(look, engine, monkeypatch):
@@ -513,15 +513,15 @@ def test_a_stored_run_by_another_clock_is_made_again_for_its_seconds(
 
 
 def test_averages_over_views_stand_beside_the_plain_figures(look):
-    found = look(seconds=60.0)
+    result = look(seconds=60.0)
 
-    for finalist in (found.winner, *found.rivals):
+    for finalist in (result.winner, *result.rivals):
         assert finalist.average is not None
         assert finalist.average.seeds == len(finalist.records)
         assert finalist.average.accuracy.keys() == {"test", "moved", "rotated"}
         assert finalist.average.times_as_long > 0
     again = look(seconds=60.0)
-    assert again.winner.average == found.winner.average  # told again, not tried again
+    assert again.winner.average == result.winner.average  # told again, not tried again
 
 
 def test_where_time_is_short_the_first_seed_alone_is_averaged(look, clock, monkeypatch):
@@ -531,11 +531,11 @@ def test_where_time_is_short_the_first_seed_alone_is_averaged(look, clock, monke
 
     monkeypatch.setattr("siffra.search.confirmation.try_averaging", slowly)
 
-    found = look(seconds=60.0)
+    result = look(seconds=60.0)
 
-    assert found.winner.average is not None
-    assert (found.winner.average.seeds, len(found.winner.records)) == (1, 3)
-    assert found.winner.average.times_as_long == pytest.approx(8)
+    assert result.winner.average is not None
+    assert (result.winner.average.seeds, len(result.winner.records)) == (1, 3)
+    assert result.winner.average.times_as_long == pytest.approx(8)
 
 
 def test_averages_that_time_does_not_allow_are_left_out_and_the_answer_says_so(
@@ -548,11 +548,11 @@ def test_averages_that_time_does_not_allow_are_left_out_and_the_answer_says_so(
     monkeypatch.setattr("siffra.search.confirmation.predict_averaged", slowly)
     monkeypatch.setattr("siffra.search.confirmation.try_averaging", lambda *_: tried.append(1))
 
-    found = look(seconds=60.0)
+    result = look(seconds=60.0)
 
-    assert len(found.winner.records) >= 3
-    assert (found.winner.average, tried) == (None, [])
-    assert found.not_averaged == (found.winner, *found.rivals)
+    assert len(result.winner.records) >= 3
+    assert (result.winner.average, tried) == (None, [])
+    assert result.not_averaged == (result.winner, *result.rivals)
     assert clock.now <= 60
 
 
@@ -563,14 +563,14 @@ def test_a_table_without_shifts_is_searched_among_dense_networks(look, tmp_path)
     lines = [",".join(map(str, [*row, "ab"[int(row[0] > 0)]])) for row in rows]
     path.write_text("\n".join(["w,x,y,z,kind", *lines]) + "\n")
 
-    found = look(source=DataSource(path=path, label="kind"), sets=None, seconds=60.0)
+    result = look(source=DataSource(path=path, label="kind"), sets=None, seconds=60.0)
 
-    assert found.spec.sets == ("test",)
-    assert {point.knobs["model"] for point in found.points} == {"dense"}
-    assert {point.knobs.get("augment", "none") for point in found.points} == {"none"}
-    assert len(found.winner.records) >= 2
-    assert found.winner.average is None
-    assert found.not_averaged == ()
+    assert result.spec.sets == ("test",)
+    assert {point.knobs["model"] for point in result.points} == {"dense"}
+    assert {point.knobs.get("augment", "none") for point in result.points} == {"none"}
+    assert len(result.winner.records) >= 2
+    assert result.winner.average is None
+    assert result.not_averaged == ()
 
 
 def test_other_shifted_sets_count_as_moved_and_rotated_ones_do(look, fake_data):
@@ -591,11 +591,11 @@ def test_other_shifted_sets_count_as_moved_and_rotated_ones_do(look, fake_data):
 def test_where_each_seed_has_its_own_split_the_finalists_have_it_too(look, fake_data):
     source = DataSource(path=fake_data, moved=0.0, rotated=0.0, split="seed")
 
-    found = look(source=source, seconds=60.0)
+    result = look(source=source, seconds=60.0)
 
     dataset = load_dataset(source)
-    expected = [dataset.split_for(record.seed).fingerprint for record in found.winner.records]
-    assert [record.fingerprint for record in found.winner.records] == expected
+    expected = [dataset.split_for(record.seed).fingerprint for record in result.winner.records]
+    assert [record.fingerprint for record in result.winner.records] == expected
     assert len(set(expected)) == len(expected) >= 2
 
 
@@ -610,17 +610,17 @@ def test_more_time_goes_on_with_the_same_search(look):
 
 
 def test_the_least_time_still_gives_a_winner(look):
-    found = look(10.0, 40.0)
+    result = look(10.0, 40.0)
 
-    assert found.winner.origin == "start"
-    assert len(found.winner.records) >= 2
+    assert result.winner.origin == "start"
+    assert len(result.winner.records) >= 2
 
 
 def test_a_fixed_knob_is_the_same_in_every_candidate(look):
-    found = look(fixed={"batch_size": 32, "optimizer": "sgd"})
+    result = look(fixed={"batch_size": 32, "optimizer": "sgd"})
 
-    assert {point.knobs["batch_size"] for point in found.points} == {32}
-    assert {point.knobs["optimizer"] for point in found.points} == {"sgd"}
+    assert {point.knobs["batch_size"] for point in result.points} == {32}
+    assert {point.knobs["optimizer"] for point in result.points} == {"sgd"}
 
 
 @pytest.mark.parametrize(
@@ -635,11 +635,11 @@ def test_a_fixed_knob_is_the_same_in_every_candidate(look):
 def test_under_fixed_knobs_a_search_starts_from_the_shipped_recipes(look, engine, fixed):
     engine.multiplications_per_second = 1e9
 
-    found = look(fixed=fixed, recipes=None, seconds=40.0)
+    result = look(fixed=fixed, recipes=None, seconds=40.0)
 
-    assert found.unfit == ()
-    assert found.winner.origin.startswith("digits-")
-    assert {point.knobs["optimizer"] for point in found.points if point.origin} <= {"muon"}
+    assert result.unfit == ()
+    assert result.winner.origin.startswith("digits-")
+    assert {point.knobs["optimizer"] for point in result.points if point.origin} <= {"muon"}
 
 
 def test_recipes_that_no_network_comes_of_are_named(look, tmp_path):
@@ -651,10 +651,10 @@ def test_recipes_that_no_network_comes_of_are_named(look, tmp_path):
     source = DataSource(path=path, label="kind")
 
     for _ in range(2):  # a finished search tells it again
-        found = look(source=source, sets=None, seconds=60.0, recipes=[START, images])
+        result = look(source=source, sets=None, seconds=60.0, recipes=[START, images])
 
-        assert found.unfit == ("images",)
-        assert found.as_json()["unfit_recipes"] == ["images"]
+        assert result.unfit == ("images",)
+        assert result.as_json()["unfit_recipes"] == ["images"]
 
 
 HEAVY = {"model": "conv", "filters": 128, "kernel_size": 7, "padding": "same"}
@@ -679,9 +679,9 @@ def slow(engine, monkeypatch):
 def test_what_matrix_products_alone_would_be_too_slow_for_is_not_even_tried(look, engine, slow):
     heavy = {**HEAVY, "filters": 512, "batch_size": 512}
 
-    found = look(seconds=40.0, recipes=[Recipe("heavy", "", heavy, 10.0, None), START])
+    result = look(seconds=40.0, recipes=[Recipe("heavy", "", heavy, 10.0, None), START])
 
-    assert found.winner.origin == "start"
+    assert result.winner.origin == "start"
     assert not [who for who, _, _ in engine.trained if "(512," in who]
 
 
@@ -705,11 +705,13 @@ def test_a_network_that_cannot_be_scored_in_the_time_is_one_clear_line(look, eng
     with pytest.raises(SearchError) as caught:
         look(seconds=40.0, fixed=fixed)
 
-    told = str(caught.value)
-    assert told.startswith("time: 40s is too little to train a network with model = dense, layers")
-    assert told.endswith("or more; give a longer --time, or fix fewer knobs.")
-    assert "\n" not in told
-    (least,) = re.findall(r"which takes (\d+)s", told)
+    message = str(caught.value)
+    assert message.startswith(
+        "time: 40s is too little to train a network with model = dense, layers"
+    )
+    assert message.endswith("or more; give a longer --time, or fix fewer knobs.")
+    assert "\n" not in message
+    (least,) = re.findall(r"which takes (\d+)s", message)
     assert look(seconds=float(least) + 2, fixed=fixed).winner.origin == "start"
 
 
@@ -723,11 +725,11 @@ def test_where_the_short_round_finds_all_too_slow_there_is_a_winner_all_the_same
     engine.multiplications_per_second = network.multiplications * 64 * 26 / (0.97 * 10)
     engine.slowness = lambda took, seed: 2.0 if took > 4 or seed >= FIRST_SEED else 1.0
 
-    found = look(seconds=seconds, recipes=[replace(START, knobs=knobs)])
+    result = look(seconds=seconds, recipes=[replace(START, knobs=knobs)])
 
-    assert found.winner.origin == "start"
-    assert found.winner.seconds.mean <= 10.0
-    assert min(point.steps for point in found.points if point.is_whole) >= 24
+    assert result.winner.origin == "start"
+    assert result.winner.seconds.mean <= 10.0
+    assert min(point.steps for point in result.points if point.is_whole) >= 24
 
 
 ALL_FIXED = {
@@ -742,11 +744,11 @@ ALL_FIXED = {
 def test_where_all_that_there_is_has_been_tried_the_best_of_it_wins(look, clock, free):
     fixed = {name: value for name, value in ALL_FIXED.items() if name not in free}
 
-    found = look(fixed=fixed)
+    result = look(fixed=fixed)
 
-    assert found.candidates == 1 + len(free)
-    assert found.is_exhausted
-    assert len(found.winner.records) == 10
+    assert result.candidates == 1 + len(free)
+    assert result.is_exhausted
+    assert len(result.winner.records) == 10
     assert clock.now < 300
 
 
@@ -756,12 +758,12 @@ def test_where_all_that_there_is_has_been_tried_the_best_of_it_wins(look, clock,
 def test_a_fixed_optimizer_has_learning_rates_of_its_own(look, fixed, learning_rate):
     start = replace(START, knobs={"optimizer": "muon", "learning_rate": 0.14, "momentum": 0.5})
 
-    found = look(fixed=fixed, seconds=120.0, recipes=[start])
+    result = look(fixed=fixed, seconds=120.0, recipes=[start])
 
-    home = next(point for point in found.points if point.candidate == 0)
+    home = next(point for point in result.points if point.candidate == 0)
     assert home.origin == "start"
     assert home.knobs["learning_rate"] != 0.14
-    assert max(point.knobs["learning_rate"] for point in found.points) <= learning_rate
+    assert max(point.knobs["learning_rate"] for point in result.points) <= learning_rate
 
 
 @pytest.mark.parametrize(
@@ -772,9 +774,9 @@ def test_a_fixed_optimizer_has_learning_rates_of_its_own(look, fixed, learning_r
     ],
 )
 def test_a_shipped_recipe_is_home_under_fixed_knobs_too(look, fixed):
-    found = look(fixed=fixed, seconds=60.0, recipes=[find_recipe("digits-5s")])
+    result = look(fixed=fixed, seconds=60.0, recipes=[find_recipe("digits-5s")])
 
-    home = next(point for point in found.points if point.candidate == 0)
+    home = next(point for point in result.points if point.candidate == 0)
     assert home.origin == "digits-5s"
     assert home.knobs["model"] == fixed["model"]
     assert home.knobs["optimizer"] == "muon"
@@ -789,11 +791,11 @@ def test_a_recipe_for_images_with_even_sides_starts_on_odd_ones_too(look, engine
     knobs = {"model": "conv", "filters": 8, "kernel_size": 3, "space_to_depth": 2}
 
     source = DataSource(path=path, moved=0.0, rotated=0.0)
-    found = look(
+    result = look(
         seconds=45.0, source=source, recipes=[Recipe("even", "even.toml", knobs, 10.0, None)]
     )
 
-    home = next(point for point in found.points if point.candidate == 0)
+    home = next(point for point in result.points if point.candidate == 0)
     assert home.origin == "even"
     assert home.knobs["filters"] in (8, (8,), [8])
     assert home.knobs.get("space_to_depth", 1) == 1
@@ -804,40 +806,40 @@ def busy(engine):
     """`busy(timings)`: events for a search whose first so many timings find a busy machine."""
 
     def busy(timings: int):
-        told = []
-        engine.slowness = lambda took, seed: 300.0 if told.count("timing") <= timings else 1.0
-        return lambda now: told.append(now.doing)
+        doings = []
+        engine.slowness = lambda took, seed: 300.0 if doings.count("timing") <= timings else 1.0
+        return lambda event: doings.append(event.doing)
 
     return busy
 
 
 @pytest.mark.parametrize("bad_timings", [1, 2])
 def test_a_bad_timing_costs_no_recipe_its_place(look, busy, bad_timings):
-    found = look(on_event=busy(bad_timings))
+    result = look(on_event=busy(bad_timings))
 
-    home = next(point for point in found.points if point.candidate == 0 and point.is_whole)
+    home = next(point for point in result.points if point.candidate == 0 and point.is_whole)
     assert home.origin == "start"
     assert home.seconds == pytest.approx(9.7, rel=0.05)
-    assert (found.slow, found.untried) == ((), ())
+    assert (result.slow, result.untried) == ((), ())
 
 
 def test_a_recipe_that_is_beside_others_is_timed_again_when_the_race_has_gone_on(look, busy):
     other = Recipe("other", "", {"neurons": 64, "learning_rate": 0.3}, 10.0, None)
 
-    found = look(on_event=busy(3), recipes=[START, other])  # both, and START again
+    result = look(on_event=busy(3), recipes=[START, other])  # both, and START again
 
-    assert {"start", "other"} <= {point.origin for point in found.points}
-    assert found.slow == ()
+    assert {"start", "other"} <= {point.origin for point in result.points}
+    assert result.slow == ()
 
 
 def test_a_recipe_that_all_timings_fail_is_named_and_timed_again_when_the_search_goes_on(
     look, busy
 ):
-    found = look(on_event=busy(3))
+    result = look(on_event=busy(3))
     again = look(seconds=600.0)
 
-    assert found.slow == ("start",)
-    assert "start" not in {point.origin for point in found.points}
+    assert result.slow == ("start",)
+    assert "start" not in {point.origin for point in result.points}
     assert "start" in {point.origin for point in again.points}
     assert again.slow == ()
 
@@ -846,17 +848,17 @@ def test_recipes_without_time_are_named_but_for_those_that_are_the_same_as_anoth
     same = Recipe("same", "", START.knobs, 20.0, None)
     other = Recipe("other", "", {"neurons": 64}, 30.0, None)
 
-    found = look(seconds=45.0, recipes=[START, same, other])
+    result = look(seconds=45.0, recipes=[START, same, other])
 
-    assert (found.slow, found.untried) == ((), ("other",))
+    assert (result.slow, result.untried) == ((), ("other",))
 
 
 def test_a_recipe_that_is_too_slow_is_named_and_timed_three_times_at_most(look, engine):
     slow = Recipe("slow", "", {"neurons": [1024] * 4, "batch_size": 512}, 20.0, None)
 
-    found = look(recipes=[START, slow])
+    result = look(recipes=[START, slow])
 
-    assert (found.slow, found.untried) == (("slow",), ())
+    assert (result.slow, result.untried) == (("slow",), ())
     wide = [who for who, _, _ in engine.trained if "1024" in who]
     assert 0 < len(wide) <= 12  # in each timing a step of one image, and one of 8 three times
 
@@ -864,14 +866,14 @@ def test_a_recipe_that_is_too_slow_is_named_and_timed_three_times_at_most(look, 
 def test_a_recipe_of_another_budget_starts_too_and_the_nearest_is_home(look):
     far = Recipe("far", "far.toml", {"neurons": 16, "learning_rate": 0.3}, 1000.0, None)
 
-    found = look(recipes=[far, START])
+    result = look(recipes=[far, START])
 
-    origins = {point.candidate: point.origin for point in found.points}
+    origins = {point.candidate: point.origin for point in result.points}
     assert [origins[0], origins[1]] == ["start", "far"]
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
         ({"seconds": 30.0}, "time: 30s is too little to look for what trains in 10s; it takes 40s"),
         ({"budget": 1e-4, "seconds": 10.0}, "budget: in 0.0001s no network makes 24 steps"),
@@ -885,11 +887,11 @@ def test_a_recipe_of_another_budget_starts_too_and_the_nearest_is_home(look):
          "no network of 300 that were proposed can be trained on images of 12x12x1; such as: "),
     ],
 )  # fmt: skip
-def test_what_cannot_be_searched_is_one_clear_line(look, asked, told):
+def test_what_cannot_be_searched_is_one_clear_line(look, asked, message):
     with pytest.raises(SearchError) as caught:
         look(**asked)
 
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -904,20 +906,20 @@ def test_too_few_images_to_choose_by(look, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("count", "told"),
+    ("count", "message"),
     [(7, "1 validation row is too few to choose"), (40, "6 validation rows are too few to choose")],
 )
-def test_too_few_rows_to_choose_by(look, tmp_path, count, told):
+def test_too_few_rows_to_choose_by(look, tmp_path, count, message):
     path = tmp_path / "few.csv"
     rows = [f"{n},{n % 7},{'ab'[n % 2]}" for n in range(count)]
     path.write_text("\n".join(["w,x,kind", *rows]) + "\n")
 
-    with pytest.raises(SearchError, match=told):
+    with pytest.raises(SearchError, match=message):
         look(source=DataSource(path=path, label="kind", validation=0.2), sets=None)
 
 
 def test_the_same_search_is_made_once_at_a_time(look):
-    def again(now):
+    def again(event):
         look()
 
     with pytest.raises(SearchError, match="another process is making this search"):
@@ -925,8 +927,8 @@ def test_the_same_search_is_made_once_at_a_time(look):
 
 
 def test_the_winners_setting_trains_for_the_steps_it_was_chosen_with(look):
-    found = look()
+    result = look()
 
-    own = [point for point in found.points if point.candidate == found.winner.candidate]
+    own = [point for point in result.points if point.candidate == result.winner.candidate]
     (chosen,) = (point.steps for point in own if point.is_whole)
-    assert total_steps(found.winner.setting.training, found.images) == chosen
+    assert total_steps(result.winner.setting.training, result.images) == chosen

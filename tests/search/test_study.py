@@ -2,7 +2,9 @@
 
 import dataclasses
 
+import optuna
 import pytest
+from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 from siffra.config import Setting
 from siffra.errors import SearchError
@@ -61,6 +63,16 @@ def test_a_trial_has_the_parameters_and_is_told_the_score_of_the_first_round(tmp
 
     assert trial.params == parameters()
     assert trial.value == 0.5
+
+
+def test_optuna_opens_the_study_by_itself(tmp_path):
+    write(tmp_path)
+
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "study.log")))
+    study = optuna.load_study(study_name="search", storage=storage)
+
+    assert study.best_value == 0.5
+    assert study.best_params == parameters()
 
 
 def test_a_candidate_that_has_not_run_yet_is_no_trial_to_learn_from(tmp_path):

@@ -28,25 +28,25 @@ def an_image(dataset, engine):
 def test_a_step_is_as_long_as_it_is_measured(dataset, engine, an_image, carefully):
     engine.seconds_per_step = 0.01
 
-    found = seconds_per_step(SETTING, dataset, engine, 1.0, 10.0, carefully=carefully)
+    seconds = seconds_per_step(SETTING, dataset, engine, 1.0, 10.0, carefully=carefully)
 
-    assert found == pytest.approx(0.01 + 256 * an_image)
+    assert seconds == pytest.approx(0.01 + 256 * an_image)
 
 
 def test_what_a_step_takes_for_any_batch_is_not_taken_for_its_images(dataset, engine, an_image):
     engine.seconds_per_step = 100 * an_image  # such as Muon's: a step of one is 101 of 356 parts
 
-    found = seconds_per_step(SETTING, dataset, engine, 0.0, 400 * an_image, carefully=True)
+    seconds = seconds_per_step(SETTING, dataset, engine, 0.0, 400 * an_image, carefully=True)
 
-    assert found == pytest.approx(356 * an_image)
+    assert seconds == pytest.approx(356 * an_image)
 
 
 def test_a_step_of_a_whole_batch_is_not_made_where_those_of_few_images_tell_enough(
     dataset, engine, clock, an_image
 ):
-    found = seconds_per_step(SETTING, dataset, engine, 1.0, 20 * an_image, carefully=True)
+    seconds = seconds_per_step(SETTING, dataset, engine, 1.0, 20 * an_image, carefully=True)
 
-    assert found == pytest.approx(256 * an_image)
+    assert seconds == pytest.approx(256 * an_image)
     # Of one, of eight, and of 64: that is made again twice before it is believed.
     assert clock.now == pytest.approx((1 + 8 + 3 * 64) * an_image)
 
@@ -55,9 +55,9 @@ def test_a_step_of_few_images_that_was_long_by_chance_is_made_again(dataset, eng
     longer = iter([1.0, 50.0])  # for the machine is busy
     engine.slowness = lambda took, seed: next(longer, 1.0)
 
-    found = seconds_per_step(SETTING, dataset, engine, 0.0, 300 * an_image, carefully=True)
+    seconds = seconds_per_step(SETTING, dataset, engine, 0.0, 300 * an_image, carefully=True)
 
-    assert found == pytest.approx(256 * an_image)
+    assert seconds == pytest.approx(256 * an_image)
 
 
 def test_a_step_takes_at_most_what_the_slowest_of_its_kind_does(dataset, engine):

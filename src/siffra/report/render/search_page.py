@@ -45,10 +45,10 @@ def write_search(result: SearchResult, out: Path, language: str = "en") -> list[
     with style.house_style():
         drawing = style.finish(front.draw(result, words), "front")
     page = html_page("search.html", words, it=_page(result, words, out, drawing))
-    found = json.dumps(result.as_json(), indent=2, ensure_ascii=False, allow_nan=False)
+    payload = json.dumps(result.as_json(), indent=2, ensure_ascii=False, allow_nan=False)
     contents = {
         "search.html": page.encode("utf-8"),
-        "search.json": f"{found}\n".encode(),
+        "search.json": f"{payload}\n".encode(),
         RECIPE: winner_recipe(result).encode("utf-8"),
         MODEL: result.winner.model.read_bytes(),
         f"figures/{drawing.name}.{drawing.kind}": drawing.content,
