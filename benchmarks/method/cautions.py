@@ -61,7 +61,7 @@ def study_cautions(labs: int, say: Callable[[str], None]) -> list[Caution]:
                 for method, found in zip(
                     METHODS, (plain, _smyth(plain), _siffra(plain)), strict=True
                 ):
-                    smallest = min(comparison.level_outside() for comparison in found)
+                    smallest = min(comparison.p_outside() for comparison in found)
                     wrong[method] += smallest <= 0.05 / CLAIMS
             rows += [Caution(name, seeds, method, n / labs) for method, n in wrong.items()]
     return rows

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.method.runs import Runs
 from siffra.lab.plan.plan import Claim, Metric
 from siffra.lab.stats.comparison import Comparison
-from siffra.lab.stats.decisions import Allowance, ClaimTest, Verdict, moderate
+from siffra.lab.stats.decisions import AlphaBudget, ClaimTest, Verdict, moderate
 from siffra.lab.stats.interim import Schedule
 
 IMAGE = 1e-4
@@ -94,7 +94,7 @@ def judge(
     """The verdicts of one lab, as `siffra.lab.stats.rounds` comes to them, from differences."""
     claims = [quantity.claim for quantity in measured]
     kinds = [(claim.metric, claim.on) for claim in claims]
-    allowance = Allowance(range(len(claims)), Schedule(tuple(looks)))
+    budget = AlphaBudget(range(len(claims)), Schedule(tuple(looks)))
     found: dict[int, Judged] = {}
     heard: dict[int, Comparison] = {}
     for look, seeds in enumerate(looks):
@@ -104,8 +104,8 @@ def judge(
         if moderated:
             comparisons = moderate(comparisons, kinds)
         tests: Mapping[int, ClaimTest] = {i: ClaimTest(claims[i], comparisons[i]) for i in still}
-        levels = allowance.share(look, tests)
+        alphas = budget.share(look, tests)
         for i, test in tests.items():
-            if levels[i].decide(test):
-                found[i] = Judged(test.judge(levels[i]).verdict, seeds)
+            if alphas[i].decide(test):
+                found[i] = Judged(test.judge(alphas[i]).verdict, seeds)
     return [found.get(i, Judged("inconclusive", looks[-1])) for i in range(len(claims))]

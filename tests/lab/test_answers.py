@@ -71,9 +71,9 @@ class TestRule:
 
 class TestHolm:
     def test_by_hand(self):
-        # Sorted: 0.001 at 0.05/4, 0.012 at 0.05/3, 0.03 at 0.05/2 fails; 0.04 shares its level.
-        levels = holm([0.04, 0.001, 0.03, 0.012])
-        assert levels == pytest.approx([0.05 / 2, 0.05 / 4, 0.05 / 2, 0.05 / 3])
+        # Sorted: 0.001 at 0.05/4, 0.012 at 0.05/3, 0.03 at 0.05/2 fails; 0.04 shares its alpha.
+        alphas = holm([0.04, 0.001, 0.03, 0.012])
+        assert alphas == pytest.approx([0.05 / 2, 0.05 / 4, 0.05 / 2, 0.05 / 3])
 
     def test_a_failure_stops_it(self):
         # 0.03 would pass at 0.05, its own step, but 0.026 has failed at 0.025 before.

@@ -36,7 +36,8 @@ def compared(a: np.ndarray, b: np.ndarray) -> Comparison:
 def test_holm_rejects_what_multipletests_rejects(p_values, scale, error):
     p_values = [p * scale for p in p_values]
 
-    rejected = [p <= level for p, level in zip(p_values, holm(p_values, error=error), strict=True)]
+    alphas = holm(p_values, overall=error)
+    rejected = [p <= alpha for p, alpha in zip(p_values, alphas, strict=True)]
 
     expected, adjusted, *_ = multipletests(p_values, alpha=error, method="holm")
     # Where a p-value lies on its level but for rounding, either answer is right.
@@ -49,7 +50,7 @@ def test_sameness_is_shown_at_twice_the_level_of_two_one_sided_tests(seed, n, ga
     """At half of an interval's level each: that of an equivalence test is one side's."""
     a, b = pairs(seed, n, gap)
 
-    found = compared(a, b).level_inside(0.002)
+    found = compared(a, b).p_inside(0.002)
 
     p_value, *_ = ttost_paired(a, b, -0.002, 0.002)
     assert found == pytest.approx(min(1.0, 2 * p_value), rel=RTOL)
@@ -63,4 +64,4 @@ def test_intervals_and_levels_are_those_of_the_paired_differences(seed, n, level
     np.testing.assert_allclose(
         compared(a, b).interval(level), described.tconfint_mean(level), rtol=RTOL, atol=1e-12
     )
-    assert compared(a, b).level_outside() == pytest.approx(described.ttest_mean(0)[1], rel=RTOL)
+    assert compared(a, b).p_outside() == pytest.approx(described.ttest_mean(0)[1], rel=RTOL)

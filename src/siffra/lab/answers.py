@@ -18,9 +18,9 @@ from siffra.lab.stats.levels import (
     Records,
     RepeatedRuns,
     accuracies_of,
-    see_level,
+    answer_level,
     sets_of,
-    standing,
+    validation_score,
 )
 from siffra.lab.stats.rounds import Look, Rounds, judge_rounds
 from siffra.training.run import Record
@@ -101,7 +101,7 @@ def answer(plan: Plan, records: Records) -> Answers:
             question,
             i,
             rounds,
-            [see_level(question, level, most, records) for level in question.levels],
+            [answer_level(question, level, most, records) for level in question.levels],
         )
         for i, question in enumerate(plan.questions)
     )
@@ -131,7 +131,7 @@ def _missing(
 def _answer_question(
     question: Question, number: int, rounds: Rounds, levels: Sequence[LevelAnswer]
 ) -> QuestionAnswer:
-    scores = [standing(level.records) for level in levels]
+    scores = [validation_score(level.records) for level in levels]
     best = max(range(len(scores)), key=lambda i: -math.inf if math.isnan(scores[i]) else scores[i])
     return QuestionAnswer(
         question=question,

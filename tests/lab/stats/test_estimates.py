@@ -92,7 +92,7 @@ class TestAgainstScipy:
         expected = stats.ttest_rel(level, against)
         interval = expected.confidence_interval(1 - alpha)
         np.testing.assert_allclose(found.interval(alpha), interval, rtol=RTOL, atol=1e-12)
-        assert found.level_outside() == pytest.approx(expected.pvalue, rel=1e-6)
+        assert found.p_outside() == pytest.approx(expected.pvalue, rel=1e-6)
         assert found.estimate(alpha).confidence == 1 - alpha
 
     @given(times, st.randoms(use_true_random=False))
@@ -127,7 +127,7 @@ class TestAgainstScipy:
         _, below = stats.ttest_1samp(differences, 0.002, alternative="less")
         _, above = stats.ttest_1samp(differences, -0.002, alternative="greater")
 
-        found = Comparison(differences, "difference").level_inside(0.002)
+        found = Comparison(differences, "difference").p_inside(0.002)
 
         assert found == pytest.approx(2 * np.max([below, above]))
 
@@ -182,7 +182,7 @@ class TestProperties:
     @given(accuracies, st.floats(1e-6, 0.5))
     def test_the_levels_are_where_the_interval_touches(self, values, margin):
         found = Comparison(tuple(values), "difference", floor=1e-4)
-        outside, inside = found.level_outside(margin), found.level_inside(margin)
+        outside, inside = found.p_outside(margin), found.p_inside(margin)
         # A quantile at a level below what float64 can tell from 0 is infinite.
         if 1e-12 < outside < 1:
             assert found.interval(outside)[0] == pytest.approx(margin, abs=1e-3 * found.mean)
@@ -225,7 +225,7 @@ class TestNoSpread:
     def test_without_a_floor_the_interval_is_a_point(self):
         found = Comparison((0.5, 0.5), "difference")
         assert found.interval(0.05) == (0.5, 0.5)
-        assert (found.level_outside(), found.level_inside(0.1), found.level_inside(1)) == (0, 1, 0)
+        assert (found.p_outside(), found.p_inside(0.1), found.p_inside(1)) == (0, 1, 0)
 
 
 class TestOneSeed:
@@ -237,7 +237,7 @@ class TestOneSeed:
         assert [
             math.isnan(end) for end in (estimate.low, estimate.high, times.low, times.high)
         ] == [True] * 4
-        assert found.level_outside() == found.level_inside(1.0) == 1.0
+        assert found.p_outside() == found.p_inside(1.0) == 1.0
 
     @pytest.mark.parametrize("scale", ["difference", "ratio"])
     def test_summary_is_the_value_alone(self, scale):
@@ -270,12 +270,12 @@ class TestTargetsNeverReached:
     def test_sameness_cannot_be_had_from_a_bound(self):
         # Reached at the very end against not at all: 10 and 11 are near, but 11 is a guess.
         found = pair(make_claim("epochs_to"), reaching(10, 10), reaching(None, None))
-        assert found.level_inside(10.0) == 1.0
+        assert found.p_inside(10.0) == 1.0
 
     def test_nor_a_difference_in_the_direction_that_is_open(self):
         found = Comparison((1.0, 1.1, 0.9), "ratio", open_below=True)
-        assert found.level_outside() == 1.0
-        assert Comparison((-1.0, -1.1, -0.9), "ratio", open_below=True).level_outside() < 0.05
+        assert found.p_outside() == 1.0
+        assert Comparison((-1.0, -1.1, -0.9), "ratio", open_below=True).p_outside() < 0.05
 
     def test_by_one_of_several_levels_counts_for_their_mean(self):
         sides = [[a, b] for a, b in zip(reaching(2, 3), reaching(4, None), strict=True)]
@@ -289,7 +289,7 @@ class TestTargetsNeverReached:
         assert found.seeds == 2
         assert (found.censored, found.silent) == (1, 1)
         assert found.interval(0.05) == (-math.inf, math.inf)
-        assert found.level_outside() == found.level_inside(10.0) == 1.0
+        assert found.p_outside() == found.p_inside(10.0) == 1.0
         estimate = found.estimate(0.05)
         assert (estimate.low, estimate.high) == (0.0, math.inf)
 

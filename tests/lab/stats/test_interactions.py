@@ -6,7 +6,7 @@ import pytest
 from made_runs import make_claim, make_level, make_plan, make_question, make_record
 
 from siffra.lab.answers import answer
-from siffra.lab.stats.decisions import Levels
+from siffra.lab.stats.decisions import Alphas
 from siffra.lab.stats.interactions import interaction_tests
 from siffra.lab.stats.shrinkage import Prior
 
@@ -40,7 +40,7 @@ def runs(means, spread, seeds=5, draw=0):
 
 def ask(means, spread, **options):
     tests = interaction_tests(make_question(GRID), runs(means, spread, **options))
-    return [test.judge(Levels(0.05, 0.05)) for test in tests]
+    return [test.judge(Alphas(0.05, 0.05)) for test in tests]
 
 
 def test_the_best_rate_depends_on_the_batch_size():

@@ -21,7 +21,7 @@ class TestSpending:
     def test_the_levels_are_the_published_ones(self):
         # Critical values of five equal looks, as in Reboussin, DeMets, Kim and Lan 2000.
         schedule = Schedule((1, 2, 3, 4, 5))
-        scores = [-stats.norm.ppf(schedule.level(look, 0.05) / 2) for look in range(5)]
+        scores = [-stats.norm.ppf(schedule.alpha(look, 0.05) / 2) for look in range(5)]
         assert scores == pytest.approx([4.8769, 3.3569, 2.6803, 2.2898, 2.0310], abs=2e-4)
 
     @pytest.mark.parametrize("error", [0.05, 0.05 / 10])
@@ -30,7 +30,7 @@ class TestSpending:
         schedule = Schedule((5, 10, 20))
         steps = rng.standard_normal((200_000, 3)) * np.sqrt([5, 5, 10])
         scores = steps.cumsum(axis=1) / np.sqrt([5, 10, 20])
-        bounds = [-stats.norm.ppf(schedule.level(look, error) / 2) for look in range(3)]
+        bounds = [-stats.norm.ppf(schedule.alpha(look, error) / 2) for look in range(3)]
         crossed = (np.abs(scores) > bounds).any(axis=1).mean()
         assert crossed == pytest.approx(error, abs=4 * math.sqrt(error / 200_000))
 
@@ -38,11 +38,11 @@ class TestSpending:
         # What the joint use with Holm's procedure rests on (Maurer and Bretz 2013).
         schedule = Schedule((5, 10, 20))
         for look in range(3):
-            levels = [schedule.level(look, 0.05 / m) for m in (60, 59, 30, 10, 3, 2, 1)]
+            levels = [schedule.alpha(look, 0.05 / m) for m in (60, 59, 30, 10, 3, 2, 1)]
             assert all(np.diff(levels) > 0)
 
     def test_one_look_has_it_all(self):
-        assert (ONE_LOOK.level(0, 0.01), ONE_LOOK.spent(0)) == (0.01, pytest.approx(1.0))
+        assert (ONE_LOOK.alpha(0, 0.01), ONE_LOOK.spent(0)) == (0.01, pytest.approx(1.0))
 
 
 @pytest.mark.parametrize(

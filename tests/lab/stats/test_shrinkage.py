@@ -145,6 +145,6 @@ class TestKinds:
         t = stats.t(4 + learned, loc=first.mean, scale=deviation / math.sqrt(5))
 
         assert first.interval(0.01) == pytest.approx((t.ppf(0.005), t.ppf(0.995)))
-        assert first.level_outside() == pytest.approx(2 * min(t.cdf(0), t.sf(0)))
+        assert first.p_outside() == pytest.approx(2 * min(t.cdf(0), t.sf(0)))
         assert first.estimate(0.01).freedom == pytest.approx(4 + learned)
         assert first.estimate(0.01).prior == first.prior

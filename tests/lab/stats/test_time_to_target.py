@@ -5,7 +5,7 @@ import math
 from made_runs import make_claim, make_level, make_question, make_record
 
 from siffra.config import Setting
-from siffra.lab.stats.time_to_target import arrival, targets_of
+from siffra.lab.stats.time_to_target import targets_of, time_to_target
 
 SIX = Setting.from_knobs({"epochs": 6})
 
@@ -19,7 +19,7 @@ def reaching(*epochs):
 
 
 def test_a_run_that_never_got_there_is_later_than_all_others():
-    found = arrival(reaching(2, 7, 4, 3, 7), make_claim("epochs_to"))
+    found = time_to_target(reaching(2, 7, 4, 3, 7), make_claim("epochs_to"))
 
     assert found.epochs == (2, math.inf, 4, 3, math.inf)
     assert found.seconds == (4.0, math.inf, 8.0, 6.0, math.inf)
@@ -27,19 +27,19 @@ def test_a_run_that_never_got_there_is_later_than_all_others():
 
 
 def test_of_an_even_number_of_runs_the_two_in_the_middle_are_averaged():
-    found = arrival(reaching(1, 2, 3, 7), make_claim("seconds_to"))
+    found = time_to_target(reaching(1, 2, 3, 7), make_claim("seconds_to"))
 
     assert (found.median_epochs, found.median_seconds) == (2.5, 5.0)
 
 
 def test_where_half_never_got_there_so_does_the_median():
-    found = arrival(reaching(1, 2, 7, 7), make_claim("epochs_to"))
+    found = time_to_target(reaching(1, 2, 7, 7), make_claim("epochs_to"))
 
     assert (found.never, found.median_epochs, found.median_seconds) == (2, math.inf, math.inf)
 
 
 def test_of_no_runs_nothing_is_known():
-    found = arrival([], make_claim("epochs_to"))
+    found = time_to_target([], make_claim("epochs_to"))
 
     assert math.isnan(found.median_epochs)
     assert (found.epochs, found.never) == ((), 0)

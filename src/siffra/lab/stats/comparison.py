@@ -127,8 +127,8 @@ class Comparison:
             return self.deviation, 0.0
         return self.prior.moderate(self.deviation, self.seeds - 1)
 
-    def interval(self, level: float, *, seeds: int | None = None) -> tuple[float, float]:
-        """The two-sided t interval, wrong with probability `level`; NaN for one pair.
+    def interval(self, alpha: float, *, seeds: int | None = None) -> tuple[float, float]:
+        """The two-sided t interval, wrong with probability `alpha`; NaN for one pair.
 
         With `seeds`, the one to be expected from that many, by the mean and spread seen.
         """
@@ -136,43 +136,43 @@ class Comparison:
         if self.seeds < 2 or n < 2:
             return math.nan, math.nan
         deviation, learned = self._moderated
-        # From the lower tail: a level may be too small to be told from 0 beside 1.
-        half = -float(stdtrit(n - 1 + learned, level / 2)) * deviation / math.sqrt(n)
+        # From the lower tail: beside 1, a small alpha would round to 0.
+        half = -float(stdtrit(n - 1 + learned, alpha / 2)) * deviation / math.sqrt(n)
         low = -math.inf if self.open_below else self.mean - half
         high = math.inf if self.open_above else self.mean + half
         return low, high
 
-    def level_outside(self, margin: float = 0.0) -> float:
-        """The smallest level at which the interval lies wholly outside ±margin: a p-value."""
+    def p_outside(self, margin: float = 0.0) -> float:
+        """The p-value: the smallest alpha at which the interval lies wholly outside ±margin."""
         open_inwards = self.open_below if self.mean > 0 else self.open_above
-        return 1.0 if open_inwards else self._level(abs(self.mean) - margin)
+        return 1.0 if open_inwards else self._p_value(abs(self.mean) - margin)
 
-    def level_inside(self, margin: float) -> float:
-        """The smallest level at which the interval lies wholly inside ±margin: a p-value.
+    def p_inside(self, margin: float) -> float:
+        """The p-value: the smallest alpha at which the interval lies wholly inside ±margin.
 
-        The two one-sided tests of Schuirmann 1987, each at half the level.
+        The two one-sided tests of Schuirmann 1987, each at alpha / 2.
         """
         if self.open_below or self.open_above:
             return 1.0
-        return self._level(margin - abs(self.mean))
+        return self._p_value(margin - abs(self.mean))
 
-    def level_above(self, bound: float) -> float:
-        """The smallest level at which the interval lies wholly above `bound`."""
-        return 1.0 if self.open_below else self._level(self.mean - bound)
+    def p_above(self, bound: float) -> float:
+        """The p-value: the smallest alpha at which the interval lies wholly above `bound`."""
+        return 1.0 if self.open_below else self._p_value(self.mean - bound)
 
-    def _level(self, room: float) -> float:
-        """The level at which the interval's half width is `room`; 1 where that is NaN."""
-        if self.seeds < 2 or not room > 0:
+    def _p_value(self, distance: float) -> float:
+        """The alpha at which the interval's half width is `distance`; 1 where that is NaN."""
+        if self.seeds < 2 or not distance > 0:
             return 1.0
         deviation, learned = self._moderated
         if deviation == 0:
             return 0.0
         error = deviation / math.sqrt(self.seeds)
-        return 2 * float(stdtr(self.seeds - 1 + learned, -room / error))
+        return 2 * float(stdtr(self.seeds - 1 + learned, -distance / error))
 
-    def estimate(self, level: float) -> Estimate:
-        """The mean and its interval at `level`, on the scale that people read."""
-        low, high = self.interval(level)
+    def estimate(self, alpha: float) -> Estimate:
+        """The mean and its interval at confidence 1 - `alpha`, on the scale that people read."""
+        low, high = self.interval(alpha)
         numbers = (self.mean, low, high, *self.differences)
         if self.scale == "ratio":
             numbers = tuple(map(_exp, numbers))
@@ -182,7 +182,7 @@ class Comparison:
             value=value,
             low=low,
             high=high,
-            confidence=1 - level,
+            confidence=1 - alpha,
             values=tuple(values),
             scale=self.scale,
             censored=self.censored,

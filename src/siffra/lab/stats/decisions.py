@@ -1,6 +1,6 @@
-"""From comparisons to verdicts: the rule, and how a lab's claims share its allowance for mistakes.
+"""From comparisons to verdicts: the rule, and how a lab's claims share its alpha.
 
-A claim is judged by the interval of the difference that it claims to be positive, at a level
+A claim is judged by the interval of the difference that it claims to be positive, at an alpha
 that allows for the number of claims:
 
 - inside ±margin: `no difference` (`supported`, if the claim is that they are the same);
@@ -14,14 +14,14 @@ the interval is open on the side of its failure: the seeds in which both sides t
 that the other side is better, but not that nothing differs, nor that it is worse. About a drop or
 a decline it says nothing, so that such a claim stays inconclusive.
 
-Two kinds of mistake can be made: to see a difference that is not there, and to miss one that
+Two kinds of error can be made: to see a difference that is not there, and to miss one that
 matters. Each has its own Holm sequence (Holm 1979) over all claims of the lab, so that in at
-most 5 % of labs any mistake of that kind is made. One sequence for both would not do: Holm's
-level rises with every hypothesis that is found false, and a claim that was rightly found to
+most 5 % of labs any error of that kind is made. One sequence for both would not do: Holm's
+alpha rises with every hypothesis that is found false, and a claim that was rightly found to
 make no difference has left its hypothesis "nothing differs" true. (Labs of 10 claims and 10
 seeds in which nothing differs then claim a difference in up to 7.5 % of cases.)
 
-A lab that looks several times gives each step of a sequence the level of its look: W. Maurer and
+A lab that looks several times gives each step of a sequence the alpha of its look: W. Maurer and
 F. Bretz, Multiple testing in group sequential trials using graphical approaches, 2013. What was
 rejected at a look stays rejected, and leaves its share to the others.
 """
@@ -35,10 +35,10 @@ from typing import Generic, Literal, Protocol, TypeVar
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.comparison import Comparison, Estimate
 from siffra.lab.stats.estimates import margin_of
-from siffra.lab.stats.interim import LAB_ERROR, ONE_LOOK, Schedule
+from siffra.lab.stats.interim import LAB_ALPHA, ONE_LOOK, Schedule
 from siffra.lab.stats.shrinkage import learn
 
-Name = TypeVar("Name", bound=Hashable)
+Id = TypeVar("Id", bound=Hashable)
 Verdict = Literal["supported", "refuted", "no difference", "inconclusive", "not tested"]
 
 MOST_SEEDS = 1000
@@ -77,29 +77,29 @@ class ClaimAnswer:
 
 
 class Test(Protocol):
-    """Something to be judged: one hypothesis for each kind of mistake, with its p-value."""
+    """Something to be judged: one hypothesis for each kind of error, with its p-value."""
 
     @property
-    def inside(self) -> float:
-        """The smallest level at which it is shown that nothing differs by the margin."""
+    def p_inside(self) -> float:
+        """The p-value of "nothing differs by the margin"."""
         ...
 
     @property
-    def outside(self) -> float:
-        """The smallest level at which it is shown that something differs."""
+    def p_outside(self) -> float:
+        """The p-value of "something differs"."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
-    """Those at which a test is judged: for sameness (`inside`) and for a difference."""
+class Alphas:
+    """The alphas at which a test is judged: for sameness (`inside`) and for a difference."""
 
     inside: float
     outside: float
 
     def decide(self, test: Test) -> bool:
         """Whether one of the two hypotheses is rejected."""
-        return test.inside <= self.inside or test.outside <= self.outside
+        return test.p_inside <= self.inside or test.p_outside <= self.outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,35 +130,35 @@ class ClaimTest:
         return replace(self, comparison=comparisons[0])
 
     @property
-    def inside(self) -> float:
-        """The level at which the interval lies within the margin."""
-        return self.comparison.level_inside(margin_of(self.claim))
+    def p_inside(self) -> float:
+        """The p-value of an interval within the margin."""
+        return self.comparison.p_inside(margin_of(self.claim))
 
     @property
-    def outside(self) -> float:
-        """The level at which the interval lies beyond zero, or the margin of a claimed sameness."""
+    def p_outside(self) -> float:
+        """The p-value of an interval beyond zero, or beyond the margin of a claimed sameness."""
         same = self.claim.direction == "same"
-        return self.comparison.level_outside(margin_of(self.claim) if same else 0.0)
+        return self.comparison.p_outside(margin_of(self.claim) if same else 0.0)
 
-    def judge(self, levels: Levels) -> ClaimAnswer:
+    def judge(self, alphas: Alphas) -> ClaimAnswer:
         """The verdict, with the interval that decided it."""
         claim, comparison = self.claim, self.comparison
         same = "supported" if claim.direction == "same" else "no difference"
-        level = min(levels.inside, levels.outside)
+        alpha = min(alphas.inside, alphas.outside)
         differing = {"supported", "refuted"} - {same}
-        for candidate, its_own in ((levels.inside, {same}), (levels.outside, differing)):
-            if verdict(claim, *comparison.interval(candidate)) in its_own:
-                level = candidate
+        for candidate, verdicts in ((alphas.inside, {same}), (alphas.outside, differing)):
+            if verdict(claim, *comparison.interval(candidate)) in verdicts:
+                alpha = candidate
                 break
-        found = verdict(claim, *comparison.interval(level))
-        open_yet = found == "inconclusive"
-        needed = _seeds_needed(claim, comparison, level) if open_yet else None
+        decision = verdict(claim, *comparison.interval(alpha))
+        is_open = decision == "inconclusive"
+        needed = _seeds_needed(claim, comparison, alpha) if is_open else None
         return ClaimAnswer(
             claim=claim,
-            verdict=found,
-            estimate=comparison.estimate(level) if comparison.seeds else None,
+            verdict=decision,
+            estimate=comparison.estimate(alpha) if comparison.seeds else None,
             seeds_needed=needed,
-            reason=_reason(comparison, hopeless=open_yet and needed is None),
+            reason=_reason(comparison, hopeless=is_open and needed is None),
             left_out=comparison.left_out,
             busy=comparison.busy,
             runs=comparison.runs,
@@ -166,48 +166,52 @@ class ClaimTest:
         )
 
 
-class Allowance(Generic[Name]):
-    """A lab's allowance for mistakes: 5 % for each kind, shared by the tests of these names."""
+class AlphaBudget(Generic[Id]):
+    """A lab's alpha, 5 % for each kind of error, shared by the tests with these ids."""
 
-    def __init__(self, tests: Iterable[Name], schedule: Schedule = ONE_LOOK) -> None:
+    def __init__(self, tests: Iterable[Id], schedule: Schedule = ONE_LOOK) -> None:
         self._schedule = schedule
         # Those whose hypotheses are not rejected yet, in order.
         self._inside = dict.fromkeys(tests)
         self._outside = dict(self._inside)
 
-    def share(self, look: int, tests: Mapping[Name, Test]) -> dict[Name, Levels]:
-        """The levels at a look of the `tests` that are still open.
+    def share(self, look: int, tests: Mapping[Id, Test]) -> dict[Id, Alphas]:
+        """The alphas at a look of the `tests` that are still open.
 
         What they reject leaves its share to the rest, here and at later looks. Tests that are no
         longer open keep the share of what they have not rejected.
         """
-        inside = self._spend(look, self._inside, {n: t.inside for n, t in tests.items()})
-        outside = self._spend(look, self._outside, {n: t.outside for n, t in tests.items()})
-        return {name: Levels(inside[name], outside[name]) for name in tests}
+        inside = self._spend(
+            look, self._inside, {id_: test.p_inside for id_, test in tests.items()}
+        )
+        outside = self._spend(
+            look, self._outside, {id_: test.p_outside for id_, test in tests.items()}
+        )
+        return {id_: Alphas(inside[id_], outside[id_]) for id_ in tests}
 
     def _spend(
-        self, look: int, left: dict[Name, None], p_values: Mapping[Name, float]
-    ) -> dict[Name, float]:
-        levels = holm(
-            [p_values.get(name, 1.0) for name in left],
-            lambda error: self._schedule.level(look, error),
+        self, look: int, left: dict[Id, None], p_values: Mapping[Id, float]
+    ) -> dict[Id, float]:
+        alphas = holm(
+            [p_values.get(id_, 1.0) for id_ in left],
+            lambda overall: self._schedule.alpha(look, overall),
         )
-        by_name = dict(zip(left, levels, strict=True))
-        for name, p_value in p_values.items():
-            if p_value <= by_name[name]:
-                del left[name]
-        return by_name
+        by_id = dict(zip(left, alphas, strict=True))
+        for id_, p_value in p_values.items():
+            if p_value <= by_id[id_]:
+                del left[id_]
+        return by_id
 
 
 def judge(tests: Sequence[tuple[Claim, Comparison | None]]) -> tuple[ClaimAnswer, ...]:
-    """The verdicts of a lab's claims, which share one allowance for mistakes.
+    """The verdicts of a lab's claims, which share one alpha.
 
     A comparison of None means that the claim was not tested; it does not count among them. A
     claim that was tested and cannot be decided (one seed, a target never reached) does.
     """
     tested = [ClaimTest(claim, comparison) for claim, comparison in tests if comparison is not None]
-    levels = Allowance(range(len(tested))).share(0, dict(enumerate(tested)))
-    answers = iter([test.judge(levels[number]) for number, test in enumerate(tested)])
+    alphas = AlphaBudget(range(len(tested))).share(0, dict(enumerate(tested)))
+    answers = iter([test.judge(alphas[i]) for i, test in enumerate(tested)])
     return tuple(
         not_tested(claim, "too short") if comparison is None else next(answers)
         for claim, comparison in tests
@@ -237,27 +241,27 @@ def moderate(comparisons: Sequence[Comparison], kinds: Sequence[object]) -> list
 
 def holm(
     p_values: Sequence[float],
-    level: Callable[[float], float] = lambda error: error,
-    error: float = LAB_ERROR,
+    at_this_look: Callable[[float], float] = lambda overall: overall,
+    overall: float = LAB_ALPHA,
 ) -> list[float]:
-    """The level at which each hypothesis is tested; it is rejected if its p-value is no higher.
+    """The alpha at which each hypothesis is tested; it is rejected if its p-value is no higher.
 
-    The smallest of m p-values is tested at error / m, the next at error / (m - 1), and so on
-    until the first that is not rejected, whose level all the rest share. `level` says what
-    such an error comes to at this look. A p-value that is NaN counts as 1.
+    The smallest of m p-values is tested at overall / m, the next at overall / (m - 1), and so on
+    until the first that is not rejected, whose alpha all the rest share. `at_this_look` turns an
+    overall alpha into that of the look. A p-value that is NaN counts as 1.
 
     Source: S. Holm, A simple sequentially rejective multiple test procedure, 1979.
     """
     # NaN says nothing, so that nothing is rejected by it; nor has it a place in an order.
     known = [1.0 if math.isnan(p) else p for p in p_values]
     left = len(known)
-    levels = [level(error)] * left
+    alphas = [at_this_look(overall)] * left
     failed = False
     for i in sorted(range(len(known)), key=known.__getitem__):
-        levels[i] = level(error / left)
-        failed = failed or known[i] > levels[i]
+        alphas[i] = at_this_look(overall / left)
+        failed = failed or known[i] > alphas[i]
         left -= not failed
-    return levels
+    return alphas
 
 
 def verdict(claim: Claim, low: float, high: float) -> Verdict:
@@ -274,18 +278,18 @@ def verdict(claim: Claim, low: float, high: float) -> Verdict:
     return "refuted" if high < 0 else "inconclusive"
 
 
-def _seeds_needed(claim: Claim, comparison: Comparison, level: float) -> int | None:
+def _seeds_needed(claim: Claim, comparison: Comparison, alpha: float) -> int | None:
     """The fewest seeds whose interval, by the mean and spread seen, would decide the claim."""
     if comparison.seeds < 2:
         return None
 
     def decided(seeds: int) -> bool:
-        return verdict(claim, *comparison.interval(level, seeds=seeds)) != "inconclusive"
+        return verdict(claim, *comparison.interval(alpha, seeds=seeds)) != "inconclusive"
 
     # An interval shrinks with every seed, so what is decided stays decided.
     candidates = range(2, MOST_SEEDS + 1)
-    found = bisect_left(candidates, True, key=decided)
-    return candidates[found] if found < len(candidates) else None
+    first = bisect_left(candidates, True, key=decided)
+    return candidates[first] if first < len(candidates) else None
 
 
 def _reason(comparison: Comparison, *, hopeless: bool) -> str:

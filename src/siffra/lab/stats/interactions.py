@@ -8,7 +8,7 @@ Two statements can be shown of a question that tries all combinations of two kno
 - *it does not*: one value is, wherever the other knob is set, within the margin of the best.
 
 Both are intersection-union tests (R. L. Berger, Multiparameter hypothesis testing and acceptance
-sampling, 1982): each part is tested at the full level, and all must be shown. The alternatives
+sampling, 1982): each part is tested at the full alpha, and all must be shown. The alternatives
 within a part are shared out by Bonferroni. Crossing lines are asked for, not unequal slopes:
 what a user wants to know is whether the choice of one knob can be left alone when the other is
 turned (M. Gail and R. Simon, Testing for qualitative interactions, 1985).
@@ -22,9 +22,9 @@ import numpy as np
 
 from siffra.lab.plan.plan import Level, Question
 from siffra.lab.stats.comparison import Comparison, Estimate
-from siffra.lab.stats.decisions import Levels
+from siffra.lab.stats.decisions import Alphas
 from siffra.lab.stats.estimates import compare_accuracy
-from siffra.lab.stats.levels import standing
+from siffra.lab.stats.levels import validation_score
 from siffra.training.run import Record
 
 ON = "val"
@@ -96,21 +96,21 @@ class InteractionTest:
         return "accuracy", ON
 
     @property
-    def inside(self) -> float:
-        """The level at which one value is nowhere worse than another by the margin."""
-        # One-sided, so that half of a two-sided level is enough; any of the values may be it.
+    def p_inside(self) -> float:
+        """The p-value of "one value is nowhere worse than another by the margin"."""
+        # One-sided, so that half of a two-sided alpha is enough; any of the values may be it.
         return min(1.0, len(self.values) / 2 * min(map(self._shortfall, range(len(self.values)))))
 
     @property
-    def outside(self) -> float:
-        """The level at which every value loses somewhere."""
+    def p_outside(self) -> float:
+        """The p-value of "every value loses somewhere"."""
         return min(1.0, self._places / 2 * max(map(self._loss, range(len(self.values)))))
 
-    def judge(self, levels: Levels) -> Interaction:
-        """The verdict at these levels."""
-        same, depends = self.inside <= levels.inside, self.outside <= levels.outside
+    def judge(self, alphas: Alphas) -> Interaction:
+        """The verdict at these alphas."""
+        same, depends = self.p_inside <= alphas.inside, self.p_outside <= alphas.outside
         common = min(range(len(self.values)), key=self._shortfall)
-        level = min(1.0, 2 * levels.outside / self._places)
+        alpha = min(1.0, 2 * alphas.outside / self._places)
         return Interaction(
             knob=self.knob,
             by=self.by,
@@ -120,7 +120,7 @@ class InteractionTest:
                 (at, self.values[int(self.means[:, k].argmax())]) for k, at in enumerate(self.ats)
             ),
             common=self.values[common] if same else None,
-            losses=tuple(self._told(i, level) for i in range(len(self.values))),
+            losses=tuple(self._clearest_loss(i, alpha) for i in range(len(self.values))),
         )
 
     def with_comparisons(self, comparisons: Sequence[Comparison]) -> "InteractionTest":
@@ -139,20 +139,20 @@ class InteractionTest:
         return len(self.ats) * (len(self.values) - 1)
 
     def _against(self, i: int) -> dict[tuple[int, int], Comparison]:
-        return {(j, k): duel for (own, j, k), duel in self.duels.items() if own == i}
+        return {(j, k): duel for (value, j, k), duel in self.duels.items() if value == i}
 
     def _loss(self, i: int) -> float:
-        """The two-sided level at which value i loses, where that is clearest."""
-        return min(_level_of_loss(duel) for duel in self._against(i).values())
+        """The two-sided p-value of value i's clearest loss."""
+        return min(_p_of_loss(duel) for duel in self._against(i).values())
 
     def _shortfall(self, i: int) -> float:
-        """The two-sided level at which value i loses less than the margin everywhere."""
-        return max(duel.level_above(-MARGIN) for duel in self._against(i).values())
+        """The two-sided p-value of "value i loses less than the margin everywhere"."""
+        return max(duel.p_above(-MARGIN) for duel in self._against(i).values())
 
-    def _told(self, i: int, level: float) -> Loss:
+    def _clearest_loss(self, i: int, alpha: float) -> Loss:
         duels = self._against(i)
-        j, k = min(duels, key=lambda place: _level_of_loss(duels[place]))
-        estimate = duels[j, k].estimate(level)
+        j, k = min(duels, key=lambda place: _p_of_loss(duels[place]))
+        estimate = duels[j, k].estimate(alpha)
         return Loss(self.values[i], self.ats[k], self.values[j], estimate)
 
 
@@ -195,17 +195,19 @@ def _test(
         for k in range(len(ats))
         if i != j
     }
-    means = np.array([[standing(cells[i, k]) for k in range(len(ats))] for i in range(len(values))])
-    return InteractionTest(knob, by, tuple(values), tuple(ats), means, duels)
+    means = np.array(
+        [[validation_score(cells[i, k]) for k in range(len(ats))] for i in range(len(values))]
+    )
+    return InteractionTest(knob, by, tuple(values), tuple(ats), np.array(scores), duels)
 
 
 def _distinct(levels: Sequence[Level], knob: str) -> list[Any]:
-    found: list[Any] = []
+    values: list[Any] = []
     for level in levels:
-        if level.knobs[knob] not in found:  # lists of widths are no keys of a dict
-            found.append(level.knobs[knob])
-    return found
+        if level.knobs[knob] not in values:  # lists of widths are no keys of a dict
+            values.append(level.knobs[knob])
+    return values
 
 
-def _level_of_loss(duel: Comparison) -> float:
-    return duel.level_outside() if duel.mean < 0 else 1.0
+def _p_of_loss(duel: Comparison) -> float:
+    return duel.p_outside() if duel.mean < 0 else 1.0

@@ -1,11 +1,11 @@
-"""When a lab that adds seeds until it is decided looks at its results, and what each look may cost.
+"""Interim analyses: when a lab that adds seeds looks at its results, and the alpha of each look.
 
 To look after every seed and stop when something shows is to find something where there is
 nothing: at 5 % a look, in 29 % of cases within 30 looks. So the looks are fixed beforehand, and
-the allowance for mistakes is spent over them: little at first, all of it by the last.
+the 5 % for errors is spent over them: little at first, all of it by the last.
 
 Sources: the spending function is the one of K. K. G. Lan and D. L. DeMets, Discrete sequential
-boundaries for clinical trials, 1983, that resembles O'Brien and Fleming's boundaries. The levels
+boundaries for clinical trials, 1983, that resembles O'Brien and Fleming's boundaries. The alphas
 that spend it follow by the integration of P. Armitage, C. K. McPherson and B. C. Rowe, Repeated
 significance tests on accumulating data, 1969. They are found for normal scores, and used for
 the p-values of t statistics: the significance level approach (C. Jennison and B. W. Turnbull,
@@ -21,11 +21,11 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
-LAB_ERROR = 0.05
-"""The share of labs that may make any mistake of one kind."""
+LAB_ALPHA = 0.05
+"""The family-wise error rate: the share of labs that may make any error of one kind."""
 
 _NODES = 100
-"""Of the quadrature: levels are right to six digits."""
+"""Of the quadrature: alphas are right to six digits."""
 _FARTHEST = 38.0
 """Standard deviations; nothing lies beyond in double precision."""
 
@@ -37,18 +37,18 @@ class Schedule:
     seeds: tuple[int, ...]
 
     def spent(self, look: int) -> float:
-        """The share of a lab's allowance that is spent by a look, counted from 0."""
+        """The share of a lab's alpha that is spent by a look, counted from 0."""
         time = self.seeds[look] / self.seeds[-1]
-        # Half of the allowance lies on either side.
-        return 4 * float(ndtr(ndtri(LAB_ERROR / 4) / math.sqrt(time))) / LAB_ERROR
+        # Half of it lies on either side.
+        return 4 * float(ndtr(ndtri(LAB_ALPHA / 4) / math.sqrt(time))) / LAB_ALPHA
 
-    def level(self, look: int, error: float) -> float:
-        """The level of a test at a look, if in all it may find with `error` what is not there."""
+    def alpha(self, look: int, overall: float) -> float:
+        """The alpha of a test at a look, if its error rate over all looks may be `overall`."""
         if len(self.seeds) == 1:
-            return error
+            return overall
         times = tuple(n / self.seeds[-1] for n in self.seeds[: look + 1])
-        spent = tuple(error * self.spent(i) for i in range(look + 1))
-        return _spend(times, spent).level
+        spent = tuple(overall * self.spent(i) for i in range(look + 1))
+        return _spend(times, spent).alpha
 
 
 ONE_LOOK = Schedule((1,))
@@ -67,10 +67,10 @@ def doubling(first: int, most: int) -> Schedule:
 class _Stage:
     """A Brownian motion from 0 that was stopped where it left ±bound at one of the times so far.
 
-    `level` is that of the last bound; the motion goes on at `places` with probabilities `mass`.
+    `alpha` is that of the last bound; the motion goes on at `places` with probabilities `mass`.
     """
 
-    level: float
+    alpha: float
     places: np.ndarray
     mass: np.ndarray
 

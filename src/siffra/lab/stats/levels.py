@@ -55,7 +55,7 @@ class LevelAnswer(RepeatedRuns):
     edge: tuple[Edge, ...] = ()
 
 
-def see_level(
+def answer_level(
     question: Question, level: Level, seeds: Sequence[int], records: Records
 ) -> LevelAnswer:
     """What `records` say about `level`, of those `seeds` that all its settings have."""
@@ -88,11 +88,11 @@ def _retuned(level: Level, seed: int, seeds: Sequence[int], records: Records) ->
     judges = [s for s in seeds if s != seed] or [seed]
     return max(
         level.settings,
-        key=lambda setting: standing(records[setting, s] for s in judges),
+        key=lambda setting: validation_score(records[setting, s] for s in judges),
     )
 
 
-def standing(runs: Iterable[Record]) -> float:
+def validation_score(runs: Iterable[Record]) -> float:
     """What levels and settings are chosen by: mean accuracy on validation; NaN without a run.
 
     A run that diverged counts as one that is never right, and so as worse than any other.

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from siffra.config import EstimatorModel
 from siffra.lab.plan.plan import Claim, Plan, Question
-from siffra.lab.stats.decisions import Allowance, ClaimAnswer, ClaimTest, moderate, not_tested
+from siffra.lab.stats.decisions import AlphaBudget, ClaimAnswer, ClaimTest, moderate, not_tested
 from siffra.lab.stats.estimates import Comparison, compare
 from siffra.lab.stats.interactions import Interaction, InteractionTest, interaction_tests
-from siffra.lab.stats.interim import LAB_ERROR, Schedule
-from siffra.lab.stats.levels import LevelAnswer, Records, see_level
+from siffra.lab.stats.interim import LAB_ALPHA, Schedule
+from siffra.lab.stats.levels import LevelAnswer, Records, answer_level
 
 Number = tuple[int, int]
 """Of a question, and of one of its claims; its interactions are numbered on from those."""
@@ -24,8 +24,8 @@ Number = tuple[int, int]
 class Look:
     """One of the looks of a lab that adds seeds until it is decided.
 
-    `spent` is the share of labs that may have made a mistake by now (the last: all of the
-    lab's allowance). At this look `decided` claims were decided, and `open` were left.
+    `spent` is the share of labs that may have made an error by now (the last: all of the lab's
+    alpha). At this look `decided` claims were decided, and `open` were left.
     """
 
     seeds: int
@@ -85,26 +85,26 @@ class _Session:
         self._schedule = Schedule(plan.looks or (len(plan.seeds),))
         self._claims: dict[Number, ClaimAnswer] = {}
         self._interactions: dict[Number, Interaction] = {}
-        self._heard: dict[Number, _Test] = {}
+        self._judged: dict[Number, _Test] = {}
         self._open: set[Number] = set()
         self._looks: list[Look] = []
         self._due = [[0] * len(question.levels) for question in plan.questions]
 
     def judge(self) -> Rounds:
         tests = self._tests(self._plan.seeds)
-        allowance = Allowance(tests, self._schedule)
+        budget = AlphaBudget(tests, self._schedule)
         self._open = set(tests)
         self._expect(len(self._plan.seeds), everywhere=True)
-        self._hear(0, tests, allowance)
+        self._judge_at(0, tests, budget)
         for look, seeds in enumerate(self._plan.looks[1:], start=1):
             if not self._open_claims:
                 break
             self._expect(seeds)
             tests = self._tests(range(seeds))
-            whole = {n: tests[n] for n in self._open if tests[n].seeds == seeds}
-            if not self._open_claims <= whole.keys():
+            complete = {n: tests[n] for n in self._open if tests[n].seeds == seeds}
+            if not self._open_claims <= complete.keys():
                 break  # this look is under way
-            self._hear(look, whole, allowance)
+            self._judge_at(look, complete, budget)
         return Rounds(
             claims=self._claims,
             interactions=self._interactions,
@@ -129,41 +129,46 @@ class _Session:
         """All that is tested, by the records of these seeds."""
         tests: dict[Number, _Test] = {}
         for of, question in enumerate(self._plan.questions):
-            levels = [see_level(question, level, seeds, self._records) for level in question.levels]
+            levels = [
+                answer_level(question, level, seeds, self._records) for level in question.levels
+            ]
             for i, claim in enumerate(question.claims):
                 if reason := _why_not_tested(claim, question):
                     self._claims[of, i] = not_tested(claim, reason)
                 else:
                     tests[of, i] = ClaimTest(claim, _pair(claim, levels))
-            found = interaction_tests(question, [level.records for level in levels])
-            tests |= {(of, i): test for i, test in enumerate(found, start=len(question.claims))}
+            interactions = interaction_tests(question, [level.records for level in levels])
+            first = len(question.claims)
+            tests |= {(of, i): test for i, test in enumerate(interactions, start=first)}
         return tests
 
-    def _hear(self, look: int, tests: Mapping[Number, _Test], allowance: Allowance[Number]) -> None:
+    def _judge_at(
+        self, look: int, tests: Mapping[Number, _Test], budget: AlphaBudget[Number]
+    ) -> None:
         """Judge open `tests` at a look."""
-        self._heard |= tests
-        moderated = _moderated(self._heard)
-        levels = allowance.share(look, {number: moderated[number] for number in tests})
+        self._judged |= tests
+        moderated = _moderated(self._judged)
+        alphas = budget.share(look, {number: moderated[number] for number in tests})
         looking = bool(self._plan.looks)
         seeds, decided = self._schedule.seeds[look], 0
         for number in tests:
             test = moderated[number]
-            is_decided = levels[number].decide(test)
+            is_decided = alphas[number].decide(test)
             if isinstance(test, InteractionTest):
-                self._interactions[number] = test.judge(levels[number])
+                self._interactions[number] = test.judge(alphas[number])
             else:
-                found = test.judge(levels[number])
-                at = seeds if looking and is_decided else None
-                self._claims[number] = replace(found, look=at)
+                answer = test.judge(alphas[number])
+                decided_at = seeds if looking and is_decided else None
+                self._claims[number] = replace(answer, look=decided_at)
                 decided += is_decided
                 # A seed in which neither side reaches the target leaves it open for good, and so,
                 # as far as can be seen, do runs that leave open the side that would decide.
                 is_decided |= test.comparison.silent > 0
-                is_decided |= found.reason in ("unreached", "diverged")
+                is_decided |= answer.reason in ("unreached", "diverged")
             if is_decided:
                 self._open.remove(number)
         if looking:
-            spent = LAB_ERROR * self._schedule.spent(look)
+            spent = LAB_ALPHA * self._schedule.spent(look)
             self._looks.append(Look(seeds, spent, decided, len(self._open_claims)))
 
 
@@ -174,9 +179,9 @@ def _moderated(tests: Mapping[Number, _Test]) -> dict[Number, _Test]:
     for test in tests.values():
         comparisons += test.comparisons
         kinds += [test.kind] * len(test.comparisons)
-    found = iter(moderate(comparisons, kinds))
+    shrunk = iter(moderate(comparisons, kinds))
     return {
-        number: test.with_comparisons([next(found) for _ in test.comparisons])
+        number: test.with_comparisons([next(shrunk) for _ in test.comparisons])
         for number, test in tests.items()
     }
 

@@ -1,7 +1,7 @@
 """How much comparisons vary, learned from all of a kind: a cautious moderated t.
 
 With five seeds a standard deviation is known to within a factor of two or so, and t intervals
-pay for that: at the level of one claim among sixty they are more than twice as wide as they
+pay for that: at the alpha of one claim among sixty they are more than twice as wide as they
 would be were it known. Comparisons of one kind vary alike, more or less, and how much alike can be
 estimated: their variances are taken as draws from a scaled inverse chi-squared distribution,
 and each is drawn towards its centre.
@@ -38,7 +38,7 @@ _HINT = 0.05
 """Degrees of freedom that what is learned counts for with fewer than five seeds.
 
 Enough to bar a spread of less than a sixth of the usual with three seeds, which is what false
-verdicts at small levels come from; 95 % intervals of normal differences then cover 96 %.
+verdicts at small alphas come from; 95 % intervals of normal differences then cover 96 %.
 """
 
 

@@ -1,4 +1,4 @@
-"""When runs first reached the targets that a question's claims name, in epochs and in seconds.
+"""Time to target: when runs first reached the accuracy that a claim names, in epochs and seconds.
 
 A claim compares levels, and so speaks of ratios; these are the times themselves.
 """
@@ -14,7 +14,7 @@ from siffra.training.run import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class TimeToTarget:
     """When the runs of a level first had the accuracy `target` on the set `on`.
 
     `epochs` and `seconds` have a value for each run, infinity for one that never had it. So a
@@ -51,7 +51,7 @@ def targets_of(question: Question) -> tuple[Claim, ...]:
     return tuple(found.values())
 
 
-def arrival(records: Sequence[Record], claim: Claim) -> Arrival:
+def time_to_target(records: Sequence[Record], claim: Claim) -> TimeToTarget:
     """When `records` first reached the target of `claim`, which must have one."""
     assert claim.target is not None
 
@@ -59,7 +59,7 @@ def arrival(records: Sequence[Record], claim: Claim) -> Arrival:
         sides = [measure(record, metric) for record in records]
         return tuple(side.value if side.reached else math.inf for side in sides)
 
-    return Arrival(
+    return TimeToTarget(
         on=claim.on,
         target=claim.target,
         epochs=times(replace(claim, metric="epochs_to")),

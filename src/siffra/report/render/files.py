@@ -16,7 +16,7 @@ from siffra.lab.answers import Answers, ClaimAnswer, ExperimentAnswer, LevelAnsw
 from siffra.lab.plan.plan import Claim, Plan
 from siffra.lab.stats.diagnostics import WAYS, BySeed, Way, by_seed, places, shift_curve
 from siffra.lab.stats.estimates import CONFIDENCE, Comparison, Summary
-from siffra.lab.stats.time_to_target import arrival, targets_of
+from siffra.lab.stats.time_to_target import targets_of, time_to_target
 from siffra.report.text.ablation import ingredients
 from siffra.report.text.messages import Words
 from siffra.report.text.narrative import VERDICTS, answer_sentence, claims_by, summary_sentence
@@ -300,7 +300,7 @@ def _level(
 
 def _arrival(answer: LevelAnswer, claim: Claim) -> dict[str, Any]:
     """Times to a target by run, null for a run that never reached it."""
-    found = arrival(answer.records, claim)
+    found = time_to_target(answer.records, claim)
     return {
         "on": found.on,
         "target": found.target,

@@ -53,7 +53,7 @@ def times_as_long(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer) -> Est
     None if it did not; the interval is at the error that all pairs of the levels share.
     """
     found = compare_seconds(a.records, b.records)
-    if not found.mean >= math.log(ABOUT_AS_LONG) or found.level_outside() > _error(answer):
+    if not found.mean >= math.log(ABOUT_AS_LONG) or found.p_outside() > _error(answer):
         return None
     return found.estimate(_error(answer))
 
@@ -77,7 +77,7 @@ def above(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer, on: str) -> bo
     if claimed is not None:
         return claimed > 0
     gap = compare_accuracy(a.records, b.records, on)
-    return gap.mean > 0 and gap.level_outside() <= _error(answer)
+    return gap.mean > 0 and gap.p_outside() <= _error(answer)
 
 
 def _error(answer: QuestionAnswer) -> float:

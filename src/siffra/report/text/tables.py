@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from siffra.lab.answers import Edge, ExperimentAnswer, LevelAnswer, Look, QuestionAnswer
 from siffra.lab.stats.estimates import CONFIDENCE, Comparison
-from siffra.lab.stats.time_to_target import Arrival, arrival, targets_of
+from siffra.lab.stats.time_to_target import TimeToTarget, targets_of, time_to_target
 from siffra.report.text import numbers
 from siffra.report.text.ablation import ingredient_name, ingredients
 from siffra.report.text.labels import (
@@ -63,7 +63,7 @@ def levels_table(words: Words, answer: QuestionAnswer) -> Table:
         for i, level in enumerate(answer.levels, start=1)
     ]
     targets = [
-        [arrival(level.records, claim) for level in answer.levels]
+        [time_to_target(level.records, claim) for level in answer.levels]
         for claim in targets_of(answer.question)
     ]
     return _table(words, capital(knob_axis_name(words, answer.question)), rows, targets)
@@ -139,7 +139,7 @@ def _all_numbers(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 
 def _table(
-    words: Words, first: str, rows: Sequence[Row], targets: Sequence[Sequence[Arrival]] = ()
+    words: Words, first: str, rows: Sequence[Row], targets: Sequence[Sequence[TimeToTarget]] = ()
 ) -> Table:
     """Ours and, beside it where there is one, the reported figure; per cent and seconds.
 
@@ -175,12 +175,12 @@ def _table(
     return Table(tuple(head), tuple(zip(*columns, strict=True)))
 
 
-def _arrival_names(words: Words, found: Arrival) -> tuple[str, str]:
+def _arrival_names(words: Words, found: TimeToTarget) -> tuple[str, str]:
     told = {"target": numbers.target(words, found.target), "on": words(f"set.{found.on}")}
     return words("table.epochs_to", **told), words("table.seconds_to", **told)
 
 
-def _arrival_cells(words: Words, found: Arrival) -> tuple[Cell, Cell]:
+def _arrival_cells(words: Words, found: TimeToTarget) -> tuple[Cell, Cell]:
     """Medians, with what became of the runs that never got there."""
     never = words("table.never", down=found.never, n=len(found.epochs)) if found.never else ""
     epochs, seconds = found.median_epochs, found.median_seconds
