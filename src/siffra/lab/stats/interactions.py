@@ -198,7 +198,7 @@ def _test(
     means = np.array(
         [[validation_score(cells[i, k]) for k in range(len(ats))] for i in range(len(values))]
     )
-    return InteractionTest(knob, by, tuple(values), tuple(ats), np.array(scores), duels)
+    return InteractionTest(knob, by, tuple(values), tuple(ats), means, duels)
 
 
 def _distinct(levels: Sequence[Level], knob: str) -> list[Any]:
