@@ -1,15 +1,15 @@
-"""A model of one's own, for `residual.toml`: blocks of convolutions with a way around them.
+"""Your own model, for `residual.toml`: blocks of convolutions with skip connections.
 
-siffra hands over the images' shape and the number of classes; the other parameters are knobs.
-A network is given images (n, channels, height, width), float32 in [0, 1], and answers with
-logits (n, classes).
+siffra passes the image shape and the number of classes; the other parameters are knobs. The
+network's input is images (n, channels, height, width), float32 in [0, 1]; its output is logits
+(n, classes).
 """
 
 from torch import Tensor, nn
 
 
 class Block(nn.Module):
-    """Two convolutions; with `skip` they only have to learn what to add to their input.
+    """Two convolutions; with `skip`, they learn the residual to add to their input.
 
     Source: He et al. 2016, figure 2.
     """

@@ -1,6 +1,6 @@
 """Run the lab beside this file on scikit-learn's digits: `python small_digits.py`.
 
-They are 1,797 images of 8x8 pixels. It takes `pip install 'siffra[sklearn]'`.
+They are 1,797 images of 8x8 pixels. It needs the extra `siffra[sklearn]`.
 """
 
 from pathlib import Path

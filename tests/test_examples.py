@@ -96,7 +96,7 @@ def test_the_lab_with_a_forest(tmp_path):
 
 def test_the_lab_file_and_the_class_on_the_page_on_models(tmp_path):
     page = (EXAMPLES.parent / "docs" / "models.md").read_text("utf-8")
-    section = page.partition("## Classifiers of scikit-learn's")[2].partition("\n## ")[0]
+    section = page.partition("## scikit-learn classifiers")[2].partition("\n## ")[0]
     (lab,) = re.findall("```toml\n(.*?)```", section, re.DOTALL)
     (python,) = re.findall("```python\n(.*?)```", section, re.DOTALL)
     (tmp_path / "trees.toml").write_text(f'title = "t"\n{lab}')
