@@ -134,7 +134,7 @@ def test_it_is_told_wherever_the_answers_are(siffra, lab, tmp_path):
     for name in ("report.html", "report.md"):
         assert cut in (out / name).read_text("utf-8")
     swedish = json.loads(siffra(*arguments, "--epochs", 1, "--lang", "sv", "--json").out)
-    assert swedish["shortened"]["text"].startswith("Träningen är kortad från 3 epoker till 1 av")
+    assert swedish["shortened"]["text"].startswith("Träningen förkortas från 3 epoker till 1 av")
 
 
 def test_a_report_says_of_which_preset_the_runs_are_there(siffra, lab, tmp_path):
@@ -220,11 +220,11 @@ def test_it_speaks_the_reports_language(siffra, lab, tmp_path):
     ended = siffra("lab", lab, *options, "--only", "rate,width", "--out", tmp_path / "rapport")
     plan = siffra("lab", lab, *options, "--dry-run")
 
-    assert "Bars\nDess enda påstående: " in ended.out
+    assert "Bars\nDet enda påståendet: " in ended.out
     assert "Efter 2 epoker" in ended.out
     assert "experimenten" in plan.out
     assert plan.out.split("\n")[0].split() == ["fråga", "körningar", "lagrade"]
-    assert "En körning som flera frågor behöver görs en gång. Sammanlagt:\n" in plan.out
+    assert "Körningar som flera frågor delar görs en gång. Totalt:\n" in plan.out
     assert "av dem lagrade" in plan.out
     assert ended.out.endswith(f"rapport: {tmp_path / 'rapport' / 'report.html'}\n")
     assert re.match(r"\d+ körningar; ungefär [\d,]+ s träning\.\n", ended.err)

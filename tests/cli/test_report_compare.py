@@ -41,7 +41,7 @@ def test_it_speaks_swedish(siffra, reports):
     folders = reports / "one", reports / "two"
     ran = siffra("report", "--compare", *folders, "--out", reports / "both", "--lang", "sv")
 
-    assert "För ett ändrades utslaget." in ran.out
+    assert "Ett utslag ändrades." in ran.out
     assert "stöds → oavgjort" in ran.out
 
 

@@ -161,14 +161,14 @@ def test_swedish_reports_are_swedish(tmp_path):
     text = (tmp_path / "report.html").read_text("utf-8")
     assert '<html lang="sv">' in text
     assert "efter en epok" in text
-    assert "I korthet" in text
+    assert "Sammanfattning" in text
 
 
 @pytest.mark.parametrize(
     ("language", "said"),
     [
         ("en", "learning rate, max depth and recipe tuned per level, on validation."),
-        ("sv", "inlärningshastighet, max depth och recept valdes på nytt för varje nivå"),
+        ("sv", "inlärningshastighet, max depth och recept valdes per nivå"),
     ],
 )
 def test_retuned_knobs_are_named_even_those_of_a_model_of_one_s_own(tmp_path, language, said):

@@ -87,9 +87,9 @@ def test_the_page_says_who_won_by_what_and_how_to_repeat_it(answer, tmp_path, la
     [("en", ("and therefore skipped: digits-1s and digits-5s.",
              "digits-15s was skipped: according to its timings, fewer than 24 of its steps fit 5 s",
              "digits-a and digits-b were skipped: there was no time to train them")),
-     ("sv", ("Av digits-1s och digits-5s blir inget nätverk på",
-             "digits-15s deltog inte: enligt tidtagningarna ryms färre än 24 av dess steg i 5 s på",
-             "digits-a och digits-b deltog inte: tiden räckte inte till att träna dem"))],
+     ("sv", ("och därför överhoppade: digits-1s och digits-5s.",
+             "digits-15s hoppades över: enligt tidtagningarna ryms färre än 24 av dess steg i 5 s",
+             "digits-a och digits-b hoppades över: det fanns ingen tid att träna dem"))],
 )  # fmt: skip
 def test_recipes_that_took_no_part_are_named_with_the_reason(answer, tmp_path, language, told):
     answer = replace(
@@ -189,7 +189,7 @@ def test_averages_over_views_have_rows_of_their_own(answer, tmp_path):
     assert {"90.10", "3"} <= set(rows[also])
     assert "the test images take 1.60 ± 0.00 s instead of 0.20 ± 0.00 s, 8.0 times as long" in told
     assert "test-time averaging over 7 views" in pages["en"]
-    assert "medelvärde över 7 vyer" in pages["sv"]
+    assert "testtidsmedelvärde över 7 vyer" in pages["sv"]
     assert "1,6" in pages["sv"]
     assert "averaged over" not in search_text(answer)
 
@@ -218,7 +218,7 @@ def test_averages_stand_in_the_json_and_the_recipe_beside_the_plain_figures(answ
     [
         ("en", ("Based on the 17 candidates with the convolutional model and optimizer Muon:",
                 "hidden layers; filters, layers 3 and 4; strides, layer 4.")),
-        ("sv", ("Sett bland de 17 kandidaterna med faltningsmodellen och optimerare Muon:",
+        ("sv", ("Baserat på de 17 kandidaterna med faltningsmodellen och optimerare Muon:",
                 "dolda lager; filter, lager 3 och 4; steglängd, lager 4.")),
     ],
 )  # fmt: skip
@@ -247,7 +247,7 @@ def test_a_search_without_time_for_a_race_says_so(answer, tmp_path, language):
 
     page, *_ = write_search(nothing, tmp_path, language)
 
-    told = {"en": "There was no time for a race", "sv": "Tiden räckte inte till någon tävlan"}
+    told = {"en": "There was no time for a race", "sv": "Det fanns ingen tid för en tävling"}
     assert told[language] in page.read_text("utf-8")
     assert told["en"] not in search_text(answer)
 
@@ -256,7 +256,7 @@ def test_a_search_without_time_for_a_race_says_so(answer, tmp_path, language):
     ("language", "single", "no_race", "no_other"),
     [
         ("en", "a single candidate was tried", "no time for a race", "no other candidate"),
-        ("sv", "prövades en enda kandidat", "inte till någon tävlan", "ingen annan kandidat"),
+        ("sv", "provades en enda kandidat", "ingen tid för en tävling", "ingen annan kandidat"),
     ],
 )
 def test_one_candidate_that_ran_is_no_race_either(answer, language, single, no_race, no_other):
@@ -278,8 +278,8 @@ def test_one_candidate_that_ran_is_no_race_either(answer, language, single, no_r
     [
         ("en", "Of 9 candidates tried in", ["One more candidate was only timed",
                                              "4 more candidates were only timed"]),
-        ("sv", "Av 9 kandidater, prövade på", ["En kandidat till tidtogs bara",
-                                               "4 kandidater till tidtogs bara"]),
+        ("sv", "Av 9 kandidater provade på", ["Ytterligare en kandidat tidtogs bara",
+                                               "Ytterligare 4 kandidater tidtogs bara"]),
     ],
 )  # fmt: skip
 def test_candidates_that_were_timed_only_are_told_apart_from_those_that_were_compared(
@@ -412,8 +412,8 @@ def test_a_rival_that_took_longer_than_the_budget_is_told_of(answer, language, t
     [
         ("en", "There was no time to score the recipe digits-5s on the test sets",
          "lead over the recipe digits-5s was +0.12 percentage points, over 3 shared seeds"),
-        ("sv", "Tiden räckte inte till att pröva receptet digits-5s på testmängderna",
-         "vinnarens ledning över receptet digits-5s +0,12 procentenheter, i medeltal över 3 frön"),
+        ("sv", "Det fanns ingen tid att utvärdera receptet digits-5s på testmängderna",
+         "vinnarens medelledning över receptet digits-5s +0,12 procentenheter, över 3 gemensamma"),
     ],
 )  # fmt: skip
 def test_a_rival_without_a_run_on_the_test_sets_is_told_of_with_the_lead_in_the_race(
@@ -473,7 +473,7 @@ def test_the_page_says_which_of_the_studys_experiments_were_run_here(
     ("language", "told"),
     [
         ("en", "no time for test-time averaging of candidate 3 and the recipe digits-5s"),
-        ("sv", "ingen tid kvar att ta medelvärdet av prediktionerna från kandidat 3 och receptet"),
+        ("sv", "ingen tid för testtidsmedelvärden för kandidat 3 och receptet"),
     ],
 )
 def test_averages_that_there_was_no_time_for_are_told(answer, language, told):
@@ -485,7 +485,7 @@ def test_averages_that_there_was_no_time_for_are_told(answer, language, told):
     ("differences", "en", "sv"),
     [
         ((0.01, 0.012, 0.011), "it leads the recipe digits-5s by +1.10", "leder den över receptet"),
-        ((-0.01, 0.012, 0.001), "no clear winner over", "vinner den inte klart över"),
+        ((-0.01, 0.012, 0.001), "no clear winner over", "är den ingen klar vinnare över"),
         (
             (-0.01, -0.012, -0.011),
             "it is behind the recipe digits-5s: −1.10",

@@ -55,7 +55,7 @@ def test_it_is_told_that_the_test_images_were_not_drawn_anew():
 
     for language, said in (
         ("en", "not between sets of test images"),
-        ("sv", "inte hur det hade gått med andra bilder"),
+        ("sv", "inte mellan uppsättningar av testbilder"),
     ):
         words = words_in(language)
         for records in (runs, split):

@@ -254,7 +254,7 @@ def test_a_forecast_of_many_seeds_is_told_roughly(answers, needed, told):
 
 @pytest.mark.parametrize(
     ("language", "told"),
-    [("en", "more seeds are unlikely to decide it;"), ("sv", "fler frön knappast avgöra det")],
+    [("en", "more seeds are unlikely to decide it;"), ("sv", "fler frön lär inte avgöra det")],
 )
 def test_where_one_side_never_reached_it_a_longer_training_is_advised(answers, language, told):
     found, asked = claim("a1", answers)
@@ -270,7 +270,7 @@ def test_where_one_side_never_reached_it_a_longer_training_is_advised(answers, l
     ("language", "told"),
     [
         ("en", "3 of 10 runs were made on a busy machine, so their seeds are excluded; add"),
-        ("sv", "3 av 10 körningar gjordes medan datorn var upptagen, och deras frön räknas inte;"),
+        ("sv", "3 av 10 körningar gjordes på en upptagen dator, så deras frön är uteslutna;"),
     ],
 )
 def test_what_a_busy_machine_kept_from_being_decided_is_told(answers, language, told):
@@ -291,7 +291,7 @@ def test_an_answer_says_that_its_times_are_from_a_busy_machine(answers, language
     )
     text = answer_text(found, language)
 
-    said = {"en": "on a busy machine, so their", "sv": "medan datorn var upptagen, så"}[language]
+    said = {"en": "on a busy machine, so their", "sv": "på en upptagen dator, så"}[language]
     assert said not in answer_sentence(question, language)
     assert said in answer_sentence(found, language)
     assert "\n* " in text
@@ -303,8 +303,8 @@ def test_an_answer_says_that_its_times_are_from_a_busy_machine(answers, language
     [
         ("en", 1, "the times of one seed are excluded"),
         ("en", 2, "the times of 2 seeds are excluded"),
-        ("sv", 1, "tiderna för ett frö räknas inte"),
-        ("sv", 2, "tiderna för 2 frön räknas inte"),
+        ("sv", 1, "tiderna för ett frö är uteslutna"),
+        ("sv", 2, "tiderna för 2 frön är uteslutna"),
     ],
 )
 def test_how_many_seeds_times_were_left_out_is_told(answers, language, left_out, told):
@@ -370,5 +370,5 @@ def test_a_number_is_compared_in_the_claims_own_unit():
 def test_swedish_says_it_too(answers):
     swedish = plain(answer_sentence(question("a", answers), "sv"))
 
-    assert swedish.startswith("Efter 20 epoker: bäst är inlärningshastighet 1, med ")
+    assert swedish.startswith("Efter 20 epoker: inlärningshastighet 1 är bäst, med ")
     assert verdict_name(words_in("sv"), claim("a2", answers)[0]) == "stöds"

@@ -57,7 +57,7 @@ def test_a_skewed_interval_of_a_time_is_given_by_its_ends():
 
 
 @pytest.mark.parametrize(
-    ("words", "text"), [(EN, "24.00 (range: 6.00–96.00) s"), (SV, "24,00 (uppmätt: 6,00–96,00) s")]
+    ("words", "text"), [(EN, "24.00 (range: 6.00–96.00) s"), (SV, "24,00 (spann: 6,00–96,00) s")]
 )
 def test_of_two_unlike_times_the_two_are_given(words, text):
     unlike = summarise([6.0, 96.0], "ratio")

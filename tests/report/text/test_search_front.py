@@ -103,7 +103,7 @@ def test_it_says_so_in_swedish():
     assert "256 filter i lager 5" in notes(answer, "sv")[3]
     table = front_table(words_in("sv"), answer)
     assert table is not None
-    assert table.head[-1].text == "Kandidat, och hur den skiljer sig från receptet digits-5s"
+    assert table.head[-1].text == "Kandidat (ändringar från receptet digits-5s)"
 
 
 @pytest.mark.parametrize(("sets", "told"), [(SETS, "Mean (%)"), (("moved",), "Moved (%)")])

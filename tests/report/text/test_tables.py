@@ -70,7 +70,7 @@ def test_the_best_level_is_remarked_with_the_edge_that_it_lies_at():
 
     for language, said in (
         ("en", "best on validation; learning rate: largest value tried"),
-        ("sv", "bäst på validering; inlärningshastighet: det största som prövades"),
+        ("sv", "bäst på validering; inlärningshastighet: det största som provades"),
     ):
         first, second = columns(at_the_edge, language)[
             "Learning rate" if language == "en" else "Inlärningshastighet"
