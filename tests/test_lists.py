@@ -1,14 +1,20 @@
 """One list for each thing: what is in it has all that has to be written beside it."""
 
 import inspect
+import re
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from siffra import api
+from siffra.api import LabOptions, RunOptions
 from siffra.api.sklearn import SiffraClassifier
+from siffra.cli.lab import lab
 from siffra.config import KNOBS, Setting, default, suggested
+from siffra.config.metrics import METRICS, MetricName
 from siffra.data.dataset import SETS
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTED, SHIFTS
@@ -60,6 +66,52 @@ class TestShiftedSet:
 
     def test_it_draws_from_a_stream_of_its_own(self, name):
         assert [shift.stream for shift in SHIFTS.values()].count(SHIFTED[name].stream) == 1
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_has_a_name_in_every_language(name):
+    assert all(f"metric.{name}" in words_in(language) for language in LANGUAGES)
+
+
+def test_every_metric_that_a_claim_can_name_is_listed():
+    assert tuple(METRICS) == get_args(MetricName)
+
+
+FIELDS = {field.name: field.default for of in (LabOptions, RunOptions) for field in fields(of)}
+NOT_OFFERED = {"examines", "read_only"}  # they follow from the command
+
+
+class TestOptions:
+    """Those of a lab and of its runs are the same in Python and on the command line."""
+
+    def test_run_lab_takes_every_option(self):
+        parameters = inspect.signature(api.run_lab).parameters
+        own = {"lab", "data", "out", "language", "on_event"}
+
+        assert set(parameters) - own == set(FIELDS) - NOT_OFFERED
+        for name in set(parameters) - own:
+            assert parameters[name].default == FIELDS[name], name
+
+    def test_vary_takes_those_that_a_question_has(self):
+        parameters = inspect.signature(api.vary).parameters
+        own = {"levels", "recipe", "data", "language", "on_event", "knobs"}
+
+        assert set(parameters) - own <= set(FIELDS)
+
+    def test_siffra_lab_has_an_option_for_each(self):
+        parameters = inspect.signature(lab).parameters
+        own = {"file", "out", "language", "as_json", "dry_run", "fresh_busy"}
+
+        assert set(parameters) - own == set(FIELDS) - NOT_OFFERED
+        for name in set(parameters) - own - {"only"}:  # a text with commas
+            assert parameters[name].default == FIELDS[name], name
+
+    @pytest.mark.parametrize("function", [api.run_lab, api.vary, api.train, api.export_runs])
+    def test_a_public_function_documents_its_arguments_in_their_order(self, function):
+        arguments, _, _ = (inspect.getdoc(function) or "").partition("Raises:")
+        documented = re.findall(r"^    \*{0,2}(\w+): ", arguments, re.MULTILINE)
+
+        assert documented == list(inspect.signature(function).parameters)
 
 
 def test_the_page_shows_sets_in_the_order_of_the_catalogue():

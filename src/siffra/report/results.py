@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from siffra.config.metrics import MetricName
 from siffra.errors import SiffraError
 from siffra.lab.answers import Verdict
-from siffra.lab.plan.plan import Claim, Direction, Metric
+from siffra.lab.plan.plan import Claim, Direction
 from siffra.lab.stats.estimates import Estimate, Summary
 
 NAME = "results.json"
@@ -61,7 +62,7 @@ class ClaimResult(_Read):
 
     id: str
     say: str
-    metric: Metric
+    metric: MetricName
     on: str
     target: float | None
     level: tuple[int, ...]

@@ -24,12 +24,13 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from siffra.config import KNOBS, no_such_knob
+from siffra.config.metrics import METRICS, MetricName
 from siffra.config.validation import Frozen, shown
 from siffra.data.dataset import SETS
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTED, SHIFTS
 from siffra.errors import did_you_mean
-from siffra.lab.plan.plan import Direction, Figure, Metric
+from siffra.lab.plan.plan import Direction, Figure
 from siffra.lab.plan.references import RECIPE, Surroundings
 from siffra.lab.plan.texts import safe_name
 
@@ -214,7 +215,7 @@ class ClaimTable(_Table):
     id: _Id
     say: _Text
     reported: _Text | None = None
-    metric: Metric = "accuracy"
+    metric: MetricName = "accuracy"
     on: _Set = "test"
     target: Annotated[float, Field(gt=0, le=1)] | None = None
     level: Annotated[_Levels, BeforeValidator(_level)]
@@ -225,7 +226,7 @@ class ClaimTable(_Table):
 
     @model_validator(mode="after")
     def _keys_that_belong_together(self) -> Self:
-        if (self.target is not None) != (self.metric in ("seconds_to", "epochs_to")):
+        if (self.target is not None) != METRICS[self.metric].has_target:
             verb = "has no" if self.target is not None else "needs a"
             raise ValueError(f"metric `{self.metric}` {verb} `target`")
         if self.metric == "seconds" and "on" in self.model_fields_set:
@@ -239,13 +240,13 @@ class ClaimTable(_Table):
         if isinstance(self.against, tuple):
             return self
         found = f"`against` is {self.against:g}"
-        if self.metric in ("seconds", "seconds_to", "epochs_to"):
+        metric = METRICS[self.metric]
+        if metric.is_ratio:
             if self.against <= 0:
                 raise ValueError(f"{found}; for metric `{self.metric}` it must be above 0")
             return self
-        least = 0 if self.metric == "accuracy" else -1
-        if not least <= self.against <= 1:
-            span = f"it must lie between {least} and 1"
+        if not metric.least <= self.against <= 1:
+            span = f"it must lie between {metric.least} and 1"
             hint = "a fraction (0.97, not 97)"
             raise ValueError(f"{found}; for metric `{self.metric}` {span}: {hint}")
         return self

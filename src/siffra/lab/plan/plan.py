@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from siffra.config import Setting
+from siffra.config.metrics import MetricName
 from siffra.data.load import DataSource
 
 Text = Mapping[str, str]
 """A text by language (`en`, `sv`); one that lacks a language is shown in one that it has."""
 
-Metric = Literal["accuracy", "drop", "decline", "seconds", "seconds_to", "epochs_to"]
 Direction = Literal["better", "worse", "same"]
 Figure = Literal[
     "curves", "levels", "heatmap", "confusion", "classes",
@@ -66,7 +66,7 @@ class Claim:
 
     id: str
     say: Text
-    metric: Metric
+    metric: MetricName
     on: str
     target: float | None
     level: tuple[int, ...]

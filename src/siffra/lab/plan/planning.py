@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from siffra.config import OwnModel, Setting
+from siffra.config.metrics import METRICS
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTED
@@ -23,7 +24,7 @@ from siffra.lab.plan.format import (
     QuestionTable,
 )
 from siffra.lab.plan.labfile import LabFile
-from siffra.lab.plan.plan import Claim, Experiment, Level, Metric, Plan, Question, shared_knobs
+from siffra.lab.plan.plan import Claim, Experiment, Level, Plan, Question, shared_knobs
 from siffra.lab.plan.presets import (
     AS_WRITTEN,
     DEFAULT_SEEDS,
@@ -325,7 +326,7 @@ def _claim(table: ClaimTable, levels: Sequence[Level], where: str) -> Claim:
         level=level,
         against=against,
         direction=table.direction,
-        margin=table.margin or _default_margin(table.metric, table.on),
+        margin=table.margin or METRICS[table.metric].usual_margin(shifted=table.on in SHIFTED),
         epochs=table.epochs or _length_claimed([levels[i] for i in (*level, *_others(against))]),
         reported=table.reported or {},
     )
@@ -343,12 +344,6 @@ def _length_claimed(levels: Sequence[Level]) -> int | float:
     return max((own for level in levels for _, own in level.cut), default=1)
 
 
-def _default_margin(metric: Metric, on: str) -> float:
-    if metric in ("seconds", "seconds_to", "epochs_to"):
-        return 0.05
-    return 0.01 if on in SHIFTED else 0.002
-
-
 def _better_than_first(levels: Sequence[Level], index: int) -> Claim:
     ours, first = (_spelled(levels[i].knobs) for i in (index, 0))
     return Claim(
@@ -360,7 +355,7 @@ def _better_than_first(levels: Sequence[Level], index: int) -> Claim:
         level=(index,),
         against=(0,),
         direction="better",
-        margin=_default_margin("accuracy", "test"),
+        margin=METRICS["accuracy"].usual_margin(shifted=False),
         epochs=1,
         reported={},
     )

@@ -32,6 +32,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Literal, Protocol, TypeVar
 
+from siffra.config.metrics import METRICS
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.comparison import Comparison, Estimate
 from siffra.lab.stats.estimates import margin_of
@@ -271,7 +272,7 @@ def verdict(claim: Claim, low: float, high: float) -> Verdict:
         return "supported" if claim.direction == "same" else "no difference"
     if claim.direction == "same":
         return "refuted" if low > margin or high < -margin else "inconclusive"
-    if (claim.direction == "better") != (claim.metric == "accuracy"):
+    if (claim.direction == "better") != METRICS[claim.metric].higher_is_better:
         low, high = -high, -low
     if low > 0:
         return "supported"

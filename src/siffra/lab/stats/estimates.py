@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from siffra.config.metrics import METRICS
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.comparison import Comparison, Estimate, Scale
 from siffra.system.cpu import name_among
@@ -90,7 +91,7 @@ _DIVERGED = Side(math.nan, step=0.0, diverged=True)
 
 def scale_of(claim: Claim) -> Scale:
     """Times and epochs are compared as ratios, accuracies as differences."""
-    return "ratio" if claim.metric in ("seconds", "seconds_to", "epochs_to") else "difference"
+    return "ratio" if METRICS[claim.metric].is_ratio else "difference"
 
 
 def margin_of(claim: Claim) -> float:
@@ -118,7 +119,7 @@ def compare(
         number = Side(_log(against) if scale == "ratio" else against, step=0.0)
         against = [()] * len(level)
     seeds = list(zip(level, against, strict=True))
-    if claim.metric not in ("seconds", "seconds_to"):
+    if METRICS[claim.metric].unit != "seconds":
         pairs = [(_side(claim, ours), number or _side(claim, theirs)) for ours, theirs in seeds]
         return paired(pairs, scale, worst_if_diverged=claim.metric == "accuracy")
     kept = _on_one_machine(_undisturbed(seeds))
@@ -164,9 +165,9 @@ def measure(record: Record, claim: Claim) -> Side:
     at the end of training: no later than it can have been. So does one that a run never reached
     because it diverged; its training time is that of any other.
     """
-    if claim.metric in ("accuracy", "drop", "decline"):
-        return _measure_accuracy(record, claim)
     match claim.metric:
+        case "accuracy" | "drop" | "decline":
+            return _measure_accuracy(record, claim)
         case "seconds":
             return Side(record.seconds, step=0.0)
         case "epochs_to":

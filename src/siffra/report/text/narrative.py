@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from siffra.config import EstimatorModel
+from siffra.config.metrics import METRICS
 from siffra.lab.answers import Answers, ClaimAnswer, Edge, QuestionAnswer, Verdict
 from siffra.lab.plan.plan import Claim, Level, Question
 from siffra.lab.stats.estimates import Estimate
@@ -92,13 +93,10 @@ def comparison(words: Words, claim: Claim, question: Question) -> str:
     against = claim.against
     if isinstance(against, tuple):
         other = _levels_name(words, question, against)
-    elif claim.metric in ("accuracy", "drop", "decline"):
+    elif (unit := METRICS[claim.metric].unit) == "fraction":
         other = f"{words.exact(round(100 * against, 6))} %"
     else:
-        other = words(
-            "quantity.epochs" if claim.metric == "epochs_to" else "quantity.seconds",
-            value=words.exact(against),
-        )
+        other = words(f"quantity.{unit}", value=words.exact(against))
     level = _levels_name(words, question, claim.level)
     return words("comparison", metric=metric, level=level, against=other)
 

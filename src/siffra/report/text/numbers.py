@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+from siffra.config.metrics import METRICS
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.estimates import Estimate, Summary
 from siffra.report.text.messages import GAP, Words
@@ -119,9 +120,8 @@ def unit_of(claim: Claim, estimate: Estimate) -> Unit:
     """The unit in which an estimate is best read."""
     if estimate.scale == "ratio":
         return "percent" if 0.5 < estimate.value < 2 else "times"
-    if claim.metric in ("accuracy", "drop", "decline"):
-        return "points"
-    return "epochs" if claim.metric == "epochs_to" else "seconds"
+    unit = METRICS[claim.metric].unit
+    return "points" if unit == "fraction" else unit
 
 
 def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str, str]:
@@ -172,7 +172,7 @@ def target(words: Words, fraction: float) -> str:
 
 def margin_words(words: Words, claim: Claim) -> str:
     """The smallest difference that matters: `0.2 percentage points`, `5 %`."""
-    if claim.metric in ("accuracy", "drop", "decline"):
+    if METRICS[claim.metric].unit == "fraction":
         return points(words, claim.margin)
     return words("quantity.percent", value=words.exact(round(100 * claim.margin, 6)))
 

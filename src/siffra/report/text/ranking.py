@@ -7,8 +7,8 @@ question's levels share an error.
 
 import math
 
+from siffra.config.metrics import MetricName
 from siffra.lab.answers import ClaimAnswer, LevelAnswer, QuestionAnswer
-from siffra.lab.plan.plan import Metric
 from siffra.lab.stats.estimates import Estimate, compare_accuracy, compare_seconds, summarise
 
 ERROR = 0.05
@@ -85,7 +85,7 @@ def _error(answer: QuestionAnswer) -> float:
 
 
 def _by_claims(
-    answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer, metric: Metric, on: str = ""
+    answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer, metric: MetricName, on: str = ""
 ) -> int | None:
     """Which of two levels claims about them show to have more of `metric`: 1 for `a`, -1 for `b`.
 
