@@ -7,9 +7,10 @@ is refused here, before any training, with the numbers.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from siffra.config import ConvModel, EstimatorModel, Model, ModuleModel, OwnModel, Training
-from siffra.config.model import Activation, Pooling
+from siffra.config.model import Activation, BuiltModel, Pooling
 from siffra.data.dataset import Dataset
 from siffra.errors import ConfigError
 
@@ -196,6 +197,12 @@ def build_network(model: Model, image_shape: tuple[int, int, int], classes: int)
         raise ConfigError(f"model: {model.factory} is PyTorch's; it needs `--engine torch`.")
     if isinstance(model, EstimatorModel):
         raise ConfigError(f"model: {model.factory} is scikit-learn's, and no network.")
+    # Frozen models of pydantic's have a hash.
+    return _build(model, image_shape, classes)  # pyright: ignore[reportArgumentType]
+
+
+@lru_cache(maxsize=128)  # a run asks for its network when it is checked, prepared and trained
+def _build(model: BuiltModel, image_shape: tuple[int, int, int], classes: int) -> Network:
     block = model.space_to_depth if isinstance(model, ConvModel) else 1
     convs = tuple(_convs(model, image_shape)) if isinstance(model, ConvModel) else ()
     features = math.prod(convs[-1].output if convs else image_shape)

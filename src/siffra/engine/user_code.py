@@ -17,7 +17,7 @@ def blamed_on(model: OwnModel, where: str = "") -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        told = " ".join(str(error).split()).rstrip(".")
+        message = " ".join(str(error).split()).rstrip(".")
         raise ConfigError(
-            f"model: {model.factory} fails{where}: {type(error).__name__}: {told}."
+            f"model: {model.factory} fails{where}: {type(error).__name__}: {message}."
         ) from error

@@ -124,10 +124,10 @@ def examine(fitted: Fitted, dataset: Dataset) -> Examination:
     """
     looks: dict[str, tuple[tuple[Mistake, ...], Confidence]] = {}
     for name in ("test", *dataset.shifted):
-        shares = fitted.predict(dataset.sets[name].x)
-        if np.isnan(shares).any():
+        probabilities = fitted.predict(dataset.sets[name].x)
+        if np.isnan(probabilities).any():
             return Examination(**_NO_SHIFTS, mistakes={}, confidence={}, features=None)
-        looks[name] = _look(shares, dataset.sets[name])
+        looks[name] = _look(probabilities, dataset.sets[name])
     shifts = _shifts(fitted, dataset) if not dataset.features else _NO_SHIFTS
     return Examination(
         **shifts,
@@ -163,12 +163,12 @@ def _accuracies(
     fitted: Fitted, images: Images, versions: Iterable[np.ndarray]
 ) -> tuple[float, ...]:
     """The fraction that is right of each version of `images`; several are predicted at once."""
-    found: list[float] = []
+    accuracies: list[float] = []
     left = iter(versions)
-    while some := list(islice(left, max(1, AT_ONCE // images.x.size))):
-        predicted = fitted.predict(np.concatenate(some)).argmax(axis=1)
-        found += np.mean(predicted.reshape(len(some), -1) == images.y, axis=1).tolist()
-    return tuple(found)
+    while chunk := list(islice(left, max(1, AT_ONCE // images.x.size))):
+        predicted = fitted.predict(np.concatenate(chunk)).argmax(axis=1)
+        accuracies += np.mean(predicted.reshape(len(chunk), -1) == images.y, axis=1).tolist()
+    return tuple(accuracies)
 
 
 def _moved_either_way(images: Images, right: int, down: int) -> Iterator[np.ndarray]:
@@ -186,9 +186,9 @@ def _moved_anywhere(images: Images) -> Iterator[np.ndarray]:
         yield warp(images.x, translations(size * np.cos(angles), size * np.sin(angles)))
 
 
-def _look(shares: np.ndarray, images: Images) -> tuple[tuple[Mistake, ...], Confidence]:
+def _look(probabilities: np.ndarray, images: Images) -> tuple[tuple[Mistake, ...], Confidence]:
     """A set's surest mistakes, the surest first, and how sure the network was of all."""
-    predicted, sure = shares.argmax(axis=1), shares.max(axis=1).astype(float)
+    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1).astype(float)
     right = predicted == images.y
     wrong = np.flatnonzero(~right)
     # A stable sort: of equally sure mistakes, the first.

@@ -114,9 +114,9 @@ def save_model(path: Path, fitted: Fitted, record: Record, dataset: Dataset) -> 
     # A header of what there always was is as it always was.
     newer = ("class_names", "ground")
     usual = {name for name in newer if getattr(header, name) == _Header.model_fields[name].default}
-    told = header.model_dump_json(exclude=usual)
+    payload = header.model_dump_json(exclude=usual)
     weights = {name: np.ascontiguousarray(array) for name, array in fitted.weights().items()}
-    write_whole(path, save(weights, metadata={_HEADER: told}), ModelFileError)
+    write_whole(path, save(weights, metadata={_HEADER: payload}), ModelFileError)
 
 
 def expect_model_name(path: Path) -> None:
@@ -153,8 +153,8 @@ def load_model(path: Path) -> SavedModel:
         ModelFileError: There is no such file, or it is not a model that siffra saved.
     """
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
-        raise ModelFileError(f"{path}: {found}; name a model saved by `siffra train --save`.")
+        problem = "a folder" if path.is_dir() else "no such file"
+        raise ModelFileError(f"{path}: {problem}; name a model saved by `siffra train --save`.")
     if path.suffix.lower() == ONNX:
         raise ModelFileError(
             f"{path}: an ONNX file is for other programs; name the .safetensors that siffra saved."
@@ -193,9 +193,9 @@ def _header(path: Path, described: str | None) -> _Header:
         header = _Header.model_validate_json(described)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
-        told = f"`{where}` in its header" if where else "its header"
+        unreadable = f"`{where}` in its header" if where else "its header"
         raise ModelFileError(
-            f"{path}: saved by another version of siffra, or damaged: {told} cannot be read."
+            f"{path}: saved by another version of siffra, or damaged: {unreadable} cannot be read."
         ) from error
     names = header.class_names
     if names and len(names) != header.classes:
@@ -220,18 +220,18 @@ def _expect_weights(path: Path, header: _Header, file: Any) -> None:
         network = build_network(header.model, header.image_shape, header.classes)
     except ConfigError as error:
         raise ModelFileError(f"{path}: its header describes no network: {error}") from error
-    parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  not a dict
-    found = {name: (tuple(part.get_shape()), part.get_dtype()) for name, part in parts.items()}
+    slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  not a dict
+    stored = {name: (tuple(each.get_shape()), each.get_dtype()) for name, each in slices.items()}
     wanted = {name: (shape, _FLOAT32) for name, shape in network.weights.items()}
-    for name in {**wanted, **found}:
-        if found.get(name) != wanted.get(name):
+    for name in {**wanted, **stored}:
+        if stored.get(name) != wanted.get(name):
             raise ModelFileError(
-                f"{path}: weights: `{name}` is {_told(found.get(name))}; the model that the header "
-                f"describes has {_told(wanted.get(name))}."
+                f"{path}: weights: `{name}` is {_shape_and_type(stored.get(name))}; the model that "
+                f"the header describes has {_shape_and_type(wanted.get(name))}."
             )
 
 
-def _told(weight: tuple[tuple[int, ...], str] | None) -> str:
+def _shape_and_type(weight: tuple[tuple[int, ...], str] | None) -> str:
     """`784x64 F32`: a weight's shape and type."""
     if weight is None:
         return "none"

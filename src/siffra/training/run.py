@@ -151,14 +151,14 @@ class Record(_Frozen):
         return self
 
     @model_serializer(mode="wrap")
-    def _told(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _serialize(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without names that there are none of: most records are as they always were."""
-        told = serialize(self)
+        fields = serialize(self)
         if not self.class_names:
-            told.pop("class_names", None)
+            fields.pop("class_names", None)
         if self.load is None:
-            told.pop("load", None)
-        return told
+            fields.pop("load", None)
+        return fields
 
     @property
     def is_busy(self) -> bool:
@@ -236,8 +236,8 @@ def run(
 
     kept: dict[str, Callable[[], np.ndarray]] = {}
 
-    def confusion_of(images: Images, shares: np.ndarray) -> np.ndarray | None:
-        return confusion_matrix(images.y, shares, dataset.classes)
+    def confusion_of(images: Images, probabilities: np.ndarray) -> np.ndarray | None:
+        return confusion_matrix(images.y, probabilities, dataset.classes)
 
     diverged = False
 

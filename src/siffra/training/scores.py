@@ -5,16 +5,17 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 
-def confusion_matrix(truth: np.ndarray, shares: np.ndarray, classes: int) -> np.ndarray | None:
+def confusion_matrix(
+    truth: np.ndarray, probabilities: np.ndarray, classes: int
+) -> np.ndarray | None:
     """Counts, (classes, classes) int64: rows are true classes, columns predicted ones.
 
-    `shares` (n, classes) are the probabilities that were given the images. None if one of them
-    is not a number: the network has diverged, and the class that `argmax` would name is none that
-    it predicts.
+    `probabilities` is (n, classes). None if one of them is not a number: the network has diverged,
+    and the class that `argmax` would name is none that it predicts.
     """
-    if np.isnan(shares).any():
+    if np.isnan(probabilities).any():
         return None
-    cells = truth.astype(np.int64) * classes + shares.argmax(axis=1)
+    cells = truth.astype(np.int64) * classes + probabilities.argmax(axis=1)
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 

@@ -92,9 +92,9 @@ def try_averaging(fitted: Fitted, dataset: Dataset) -> Averaged:
     for name in ("test", *dataset.shifted):
         images = dataset.sets[name]
         started = time.perf_counter()
-        shares = predict_averaged(fitted, images.x)
+        probabilities = predict_averaged(fitted, images.x)
         seconds[name] = time.perf_counter() - started
-        reached[name] = accuracy(confusion_matrix(images.y, shares, dataset.classes)) or 0.0
+        reached[name] = accuracy(confusion_matrix(images.y, probabilities, dataset.classes)) or 0.0
     return Averaged(reached, seconds["test"], plain_seconds)
 
 

@@ -193,7 +193,7 @@ def test_what_is_prepared_leaves_nothing_to_be_compiled():
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import pytest\n"
-        "from engine.native.test_ahead import CONV, NARROW, asked_of_numba_after_preparing\n"
+        "from engine.native.test_precompile import CONV, NARROW, asked_of_numba_after_preparing\n"
         "for knobs in (NARROW, CONV):\n"
         "    with pytest.MonkeyPatch.context() as monkeypatch:\n"
         "        print(asked_of_numba_after_preparing(knobs, monkeypatch))"

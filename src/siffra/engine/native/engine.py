@@ -59,6 +59,8 @@ class NativeEngine(Engine):
         # The sparse rows of the images trained last: a lab trains on the same ones again and again.
         # One pair, so that two threads that train on different images never mix them up.
         self._sparse: tuple[Images, SparseRows] | None = None
+        # What is prepared takes a whole trainer; runs of other seeds need no more.
+        self._prepared: set[tuple[Model, Training, str]] = set()
 
     def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
         """Compile, or load from the cache on disk, what training and scoring need.
@@ -79,9 +81,13 @@ class NativeEngine(Engine):
     ) -> None:
         """`prepare` without help.
 
-        That is one real step, and one image of every set, as the whole set is predicted.
+        That is one real step, and one image of every set, as the whole set is predicted; once for
+        all seeds of a training.
         """
         network = build_network(model, dataset.image_shape, dataset.classes)
+        task = model, training, dataset.fingerprint
+        if task in self._prepared:
+            return
         weights = initial_weights(network, 0)
         trainer = self._trainer(network, weights, training, dataset.train, 0)
 
@@ -97,6 +103,7 @@ class NativeEngine(Engine):
 
         for prepare in (score, train) if scoring_first else (train, score):
             prepare()
+        self._prepared.add(task)
 
     def fit(
         self,

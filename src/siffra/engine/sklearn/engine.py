@@ -72,12 +72,12 @@ class SklearnEngine(Engine):
             estimator.fit(rows, labels)
             seconds = time.perf_counter() - started
         fitted = SklearnFitted(estimator, dataset.classes, self)
-        some = dataset.train.some(_SCORED)
+        scored = dataset.train.some(_SCORED)
         with blamed_on(model):
-            shares = fitted.predict(some.x)
-        own = shares[np.arange(len(some)), some.y].astype(float)
-        loss = float(-np.log(np.maximum(own, _LEAST)).mean())
-        accuracy = float((shares.argmax(axis=1) == some.y).mean())
+            probabilities = fitted.predict(scored.x)
+        of_label = probabilities[np.arange(len(scored)), scored.y].astype(float)
+        loss = float(-np.log(np.maximum(of_label, _LEAST)).mean())
+        accuracy = float((probabilities.argmax(axis=1) == scored.y).mean())
         on_epoch(EpochEnd(1, loss, accuracy, seconds), fitted)
         return fitted
 

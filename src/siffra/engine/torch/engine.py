@@ -108,9 +108,9 @@ class TorchEngine(Engine):
         if isinstance(model, ModuleModel):
             return TorchFitted(self._loaded(model, image_shape, classes, weights), self)
         network = build_network(model, image_shape, classes)
-        found = {name: array.shape for name, array in weights.items()}
-        if found != network.weights:
-            raise ModelFileError(f"weights: found {found}; the model has {network.weights}.")
+        shapes = {name: array.shape for name, array in weights.items()}
+        if shapes != network.weights:
+            raise ModelFileError(f"weights: found {shapes}; the model has {network.weights}.")
         return TorchFitted(TorchNetwork(network, weights).to(self._device), self)
 
     def predict(self, module: nn.Module, images: np.ndarray) -> np.ndarray:
@@ -145,19 +145,19 @@ class TorchEngine(Engine):
         with self._settled(0):
             module = make_module(model, image_shape, classes)
         for name, tensor in module.state_dict().items():
-            found = weights.get(name)
+            given = weights.get(name)
             # PyTorch would take numbers of any type, whole ones of a damaged file as well.
-            if found is not None and found.dtype != _as_array(tensor).dtype:
+            if given is not None and given.dtype != _as_array(tensor).dtype:
                 raise ModelFileError(
-                    f"weights: `{name}` is {found.dtype}; that of {model.factory} is "
+                    f"weights: `{name}` is {given.dtype}; that of {model.factory} is "
                     f"{_as_array(tensor).dtype}."
                 )
         try:
             module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
         except RuntimeError as error:
-            told = " ".join(str(error).split())
+            message = " ".join(str(error).split())
             raise ModelFileError(
-                f"weights: they are not those of {model.factory}: {told}"
+                f"weights: they are not those of {model.factory}: {message}"
             ) from error
         return module.to(self._device)
 
@@ -215,8 +215,8 @@ def _device(name: str | None) -> torch.device:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        told = str(error).splitlines()[0]
-        raise ConfigError(f"device: PyTorch has no `{name}` here: {told}.") from error
+        message = str(error).splitlines()[0]
+        raise ConfigError(f"device: PyTorch has no `{name}` here: {message}.") from error
     if device.type == "cuda":
         # What makes cuBLAS deterministic; it is read when a GPU is first used for a product.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -29,12 +29,14 @@ class TorchNetwork(nn.ModuleDict):
         super().__init__()
         self.network = network
         for layer in network.layers:
-            own = {
+            of_layer = {
                 name.removeprefix(f"{layer.name}."): _turned(array)
                 for name, array in weights.items()
                 if name.startswith(f"{layer.name}.")
             }
-            self[layer.name] = _Conv(layer, own) if isinstance(layer, Conv) else _Dense(layer, own)
+            self[layer.name] = (
+                _Conv(layer, of_layer) if isinstance(layer, Conv) else _Dense(layer, of_layer)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
