@@ -1,4 +1,4 @@
-"""Who takes part in the race: recipes first, then what the study proposes, each of them timed."""
+"""Who takes part in the race: recipes first, then proposals, each of them timed."""
 
 import itertools
 import math
@@ -20,40 +20,40 @@ from siffra.search.throughput import FEWEST_STEPS, Throughput
 from siffra.search.time_budget import spell_seconds
 
 _TIMINGS = 3
-"""So often a recipe that is too slow is timed: the machine may be busy for a moment."""
+"""How often a recipe that seems too slow is timed: the machine may have been busy."""
 _PREDICTING = 0.1
-"""The share of a training step that it takes at least, or nearly, to predict its images."""
+"""Predicting a batch takes about this share of training on it, or more."""
 _PLAIN = (
     {"model": "dense", "neurons": 32, "learning_rate": 0.1, "batch_size": 64},
     {"model": "conv", "filters": 16, "kernel_size": 5, "learning_rate": 0.1, "batch_size": 64},
 )
-"""Where to start if no recipe will do."""
+"""Where to start if no recipe can be used."""
 _MOST_STARTS = 4
-"""Candidates in a row that are too slow, before the search gives up."""
+"""Candidates that are too slow before the search gives up."""
 _MOST_REFUSED = 300
-"""Proposals in a row that no network can be made of, before the search gives up."""
+"""Proposals in a row that are no network, or not new, before the search gives up."""
 _PARENTS = 5
 
 
 class _NothingNewError(SearchError):
-    """No proposal was worth a try."""
+    """No proposal is worth a try."""
 
 
 class Candidates:
-    """Lets candidates into the race of a search, and knows which of them can win it.
+    """Enters candidates into the race, and knows which of them can win it.
 
-    `is_exhausted` tells whether there is nothing more to propose.
+    `is_exhausted` says whether there is nothing more to propose.
     """
 
     def __init__(self, session: Session) -> None:
         self.is_exhausted = False
         self._session, self._study, self._time = session, session.study, session.time
         self._throughput = Throughput(session.dataset, session.engine, session.time)
-        # How often each candidate was timed since the search began, or went on.
+        # How often each candidate was timed since the search started or resumed.
         self._timings: Counter[int] = Counter()
 
     def start(self, recipes: Sequence[Recipe]) -> None:
-        """Let in the recipes, in their order, or whatever can be trained where none can.
+        """Enter the recipes, in their order, or plain networks if none of them can be trained.
 
         Raises:
             SearchError: Nothing can be trained within the budget, or no network can be built.
@@ -74,7 +74,7 @@ class Candidates:
             raise self._unable()
 
     def propose(self) -> bool:
-        """Let in a new candidate; False if there is none, or no time to find one."""
+        """Enter a new candidate; False if there is none, or no time to find one."""
         before = self._time.clock()
         try:
             setting, parameters = self._proposed()
@@ -85,10 +85,10 @@ class Candidates:
         return True
 
     def time_again(self) -> bool:
-        """Time the recipes again that cannot take part by the timings so far; False if none is.
+        """Time again the recipes that are too slow by the timings so far; False if there are none.
 
         A moment in which the machine was busy must not cost a recipe its place: it is timed again
-        at once, and when the race has gone on, and when a search goes on another time.
+        at once, later in the race, and when the search resumes.
         """
         is_timed = False
         for candidate in self._study.candidates:
@@ -102,16 +102,16 @@ class Candidates:
         return is_timed
 
     def able(self) -> list[Candidate]:
-        """The candidates that can be trained, and scored as the winner, in the time of a search."""
+        """The candidates that can be trained, and confirmed as the winner, within the time."""
         return [candidate for candidate in self._study.candidates if self._is_able(candidate)]
 
     def why_left_out(
         self, recipe: Recipe, finalists: Sequence[Candidate]
     ) -> Literal["unfit", "slow", "untried"] | None:
-        """Why a recipe took no part; None if it did, were it as another one that comes to it.
+        """Why a recipe took no part; None if it did, or if another candidate is the same setting.
 
-        No start could be made of one that is unfit, too few steps of one that is slow fit the
-        budget, and time did not do for one that is untried.
+        An unfit one gives no network, of a slow one too few steps fit the budget, and for an
+        untried one there was no time.
         """
         if not (start := self._start_of(recipe)):
             return "unfit"
@@ -125,7 +125,7 @@ class Candidates:
         return least <= self._session.spec.time
 
     def _least_time(self, candidate: Candidate) -> float:
-        """Seconds that it takes at the very least to have a candidate as the winner."""
+        """The fewest seconds in which a candidate can be confirmed as the winner."""
         setting, images = self._session.whole(candidate), len(self._session.dataset.train)
         trained = candidate.steps * min(setting.training.batch_size, images)
         budget = self._session.spec.budget
@@ -138,14 +138,14 @@ class Candidates:
         return self._time.left > MUST * self._time.final_cost
 
     def _enter_recipe(self, recipe: Recipe) -> None:
-        """A recipe as a candidate, unless it is none, or the same as another."""
+        """Enter a recipe, unless it gives no network, or is the same as another candidate."""
         if start := self._start_of(recipe):
             setting, parameters = start
             if all(setting != candidate.setting for candidate in self._study.candidates):
                 self._enter(setting, parameters, recipe.name)
 
     def _start_of(self, recipe: Recipe) -> tuple[Setting, dict[str, Any]] | None:
-        """As much of a recipe as is in the space, with the fixed knobs, and fits the images."""
+        """As much of a recipe as is in the space and goes with the fixed knobs and the images."""
         for knobs in under_fixed(recipe.knobs, self._session.spec.fixed):
             try:
                 parameters = Parameters(parameters_of(Setting.from_knobs(knobs)))
@@ -156,7 +156,7 @@ class Candidates:
         return None
 
     def _setting(self, knobs: Mapping[str, Any]) -> Setting:
-        """What is trained where these knobs are proposed.
+        """The setting of these knobs with the fixed ones.
 
         Raises:
             ConfigError: It is no network for these images.
@@ -166,16 +166,16 @@ class Candidates:
         return setting
 
     def _proposed(self) -> tuple[Setting, dict[str, Any]]:
-        """The next proposal that is a network, is new, and may well be quick enough.
+        """The next proposal that is a network, is new, and may be quick enough.
 
         Raises:
-            _NothingNewError: There is none among many, or not in the time that is left.
+            _NothingNewError: There is none among many, or none in the time that is left.
         """
         candidates = self._study.candidates
         known = {candidate.setting for candidate in candidates}
         parents = [candidate.parameters for candidate in ranking(candidates)[:_PARENTS]]
         refused: Exception | None = None
-        study, space = self._study.optuna, self._session.space
+        study, space = self._study.optuna_study, self._session.space
         proposed = proposals(study, space, parents, seed=len(candidates))
         for parameters, knobs in itertools.islice(proposed, _MOST_REFUSED):
             try:
@@ -201,9 +201,9 @@ class Candidates:
         origin: str = "",
         begun: float | None = None,
     ) -> None:
-        """Time a candidate, and let it into the race; with no steps where it is too slow.
+        """Time a candidate, and enter it; with no steps if it is too slow.
 
-        To propose it has `begun` at that time of the clock.
+        `begun` is when the search for it began, by the clock.
         """
         number = len(self._study.candidates)
         steps = self._steps(number, setting)
@@ -214,7 +214,7 @@ class Candidates:
         self._study.add(candidate, self._time.spent)
 
     def _steps(self, number: int, setting: Setting) -> int:
-        """How many steps of a candidate fit the budget, by a timing; 0 where they are too few."""
+        """How many steps of a candidate fit the budget, by a timing; 0 if too few do."""
         self._timings[number] += 1
         self._session.announce("timing")
         return self._throughput.steps(setting)
@@ -242,5 +242,5 @@ class Candidates:
 
 
 def short(steps: int) -> int:
-    """The steps of the first round, where so many fit the whole budget."""
+    """Steps of the first round, if this many fit the whole budget."""
     return max(1, int(steps * SHORT))

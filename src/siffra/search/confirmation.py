@@ -1,7 +1,6 @@
-"""The end of a search: the winner is trained on seeds that chose nothing and scored on test sets.
+"""The end of a search: the winner and its rival, trained on new seeds and scored on the test sets.
 
-Beside it stands whom it is set against, on the same seeds. What was chosen before is not changed
-by what they score.
+Neither is chosen by these scores.
 """
 
 import itertools
@@ -22,32 +21,32 @@ from siffra.training.run import Record, run, run_key
 from siffra.training.test_time_averaging import VIEWS, predict_averaged, try_averaging
 
 MOST_FINALS = 10
-"""Seeds that a finalist is scored with."""
+"""Seeds of each finalist, if time allows."""
 _FEW = 100
-"""Images whose views tell how long those of all will take."""
+"""Images by whose views the time for those of all images is predicted."""
 _CAUTION = 1.25
-"""Averages are thought to take longer by this factor than by what they are predicted from."""
+"""Averages are assumed to take longer than predicted by this factor."""
 
 
 class Confirmation:
-    """The runs of the finalists, which are kept in the `store`."""
+    """Makes the finalists' runs, which are kept in the `store`."""
 
     def __init__(self, session: Session, store: Store) -> None:
         self._session, self._store = session, store
         self._dataset, self._engine = session.dataset, session.engine
         self._study, self._time = session.study, session.time
         self._fitted: dict[str, Fitted] = {}
-        # By candidate: what its last run took beside its training, as one may be scored far more
-        # often than another; and predicted seconds of averages over views.
+        # By candidate: the overhead of its last run, since one with more epochs is scored more
+        # often; and predicted seconds of averages over views.
         self._overheads: dict[int, float] = {}
         self._averages: dict[int, float] = {}
 
     def confirm(self, finalists: Sequence[Candidate]) -> tuple[Finalist, ...]:
-        """Train the winner, and whom it is set against, on new seeds; score them on test."""
+        """Train and score the winner, which comes first, and its rivals, on the same seeds."""
         winner, *rivals = finalists
         made: dict[int, list[Record]] = {candidate.number: [] for candidate in finalists}
         self._keep_to_budget(winner, must=True)
-        # The winner's first seeds come before any rival's: time may be short.
+        # The winner's first seeds come before any rival's: time may run out.
         for seed in range(FEWEST_FINALS):
             self._record(winner, seed, must=seed < MUST)
         for rival in rivals:
@@ -60,10 +59,10 @@ class Confirmation:
         return tuple(self._finalist(c, made[c.number]) for c in finalists)
 
     def _keep_to_budget(self, candidate: Candidate, *, must: bool) -> None:
-        """Settle for fewer steps where the first runs of a finalist are longer than the budget.
+        """Settle for fewer steps if a finalist's first runs exceed the budget.
 
-        Nobody has looked by then at what they score, so that no figure depends on it. Where
-        there is no time to make them anew, the answer says that they are too long.
+        This does not depend on their scores. If there is no time to repeat the runs, the report
+        says that they exceed the budget.
         """
         time = self._time
         runs = [self._record(candidate, seed, must=must) for seed in range(MUST)]
@@ -88,18 +87,18 @@ class Confirmation:
         return self._time.budget + overhead
 
     def _room(self, candidate: Candidate, seed: int) -> float:
-        """Seconds that are left for this run.
+        """Seconds left for this run.
 
-        One average is to have its turn, but not before there are seeds enough to tell the noise.
+        Time for one average over views is reserved, once there are seeds enough for an interval.
         """
         kept = self._averaging(candidate) if seed >= FEWEST_FINALS else 0.0
         return self._time.left - kept
 
     def _averaging(self, candidate: Candidate) -> float:
-        """Predicted seconds of averages over views of a network of the candidate's.
+        """Predicted seconds of averages over views with one of the candidate's networks.
 
-        By the time that it takes to score; where that fits, by the views of a few images, for
-        to make them may take longer than to score them.
+        Predicted from scoring; if that fits into the time, from the views of a few images, since
+        making them may take longer than scoring them.
         """
         if self._dataset.features:
             return 0.0
@@ -117,7 +116,7 @@ class Confirmation:
 
     def _seconds_of_a_view(self, fitted: Fitted) -> float:
         few = self._dataset.val.x[:_FEW]
-        predict_averaged(fitted, few[:1])  # what is to be compiled is compiled before
+        predict_averaged(fitted, few[:1])  # compiles, which is not timed
         before = self._time.clock()
         predict_averaged(fitted, few)
         return (self._time.clock() - before) / (len(VIEWS) * len(few))
@@ -129,11 +128,11 @@ class Confirmation:
         return Finalist.of(candidate, records, averaged, sets, model)
 
     def _setting(self, candidate: Candidate) -> Setting:
-        """What the candidate is trained as in the end."""
+        """The setting with the steps of the final runs."""
         return self._session.whole(candidate, self._steps(candidate))
 
     def _steps(self, candidate: Candidate) -> int:
-        """The steps that it raced with, or fewer if most of its whole runs took too long."""
+        """The steps of the race, or fewer if the median of its full runs exceeds the plan."""
         seconds = [run.seconds for run in candidate.whole_runs]
         if candidate.final_steps:
             return candidate.final_steps
@@ -146,7 +145,7 @@ class Confirmation:
         return run_key(self._setting(candidate), dataset, seed, self._engine)
 
     def _stored(self, candidate: Candidate, seed: int) -> Record | None:
-        """A run that need not be made: its times must be by this search's clock, too."""
+        """A run from the store, if it was timed as this search times its runs."""
         if seed == 0 and not self._model_path(candidate).exists():
             return None
         record = self._store.get(self._key(candidate, seed))
@@ -154,7 +153,7 @@ class Confirmation:
 
     def _made(self, candidate: Candidate, seed: int) -> Record:
         self._session.announce("confirming", candidate, seed)
-        # As `siffra train` has it: where each seed draws another split, so do these.
+        # As in `siffra train`: each seed may draw a split of its own.
         setting, dataset = self._setting(candidate), self._dataset.split_for(seed)
         before = self._time.clock()
         record, fitted = run(setting, dataset, seed, self._engine)
@@ -163,14 +162,14 @@ class Confirmation:
         self._overheads[candidate.number] = overhead
         if seed == 0:
             save_model(self._model_path(candidate), fitted, record, dataset)
-        # What is stored by another clock has the same bits, but not the same times.
+        # A run stored under other conditions has the same bits, but not the same times.
         self._store.add(record, replace=True)
         self._study.add_overhead(overhead, self._time.spent)
         self._fitted[record.key] = fitted
         return record
 
     def _average(self, finalists: Sequence[Candidate]) -> None:
-        """Try averages over views in the time that is left: they decide nothing, so they wait."""
+        """Try averages over views in the time that is left: last, since they decide nothing."""
         for seed in range(MOST_FINALS):
             for candidate in finalists:
                 key = self._key(candidate, seed)
@@ -187,7 +186,7 @@ class Confirmation:
                     self._study.add_average(key, averaged, self._time.spent)
 
     def _network(self, candidate: Candidate, seed: int) -> Fitted | None:
-        """A finalist's network: one trained just now, or the first, which is in a file."""
+        """A finalist's network: trained in this process, or that of seed 0 from its file."""
         path = self._model_path(candidate)
         fitted = self._fitted.get(self._key(candidate, seed))
         if fitted or seed > 0 or not path.exists():

@@ -1,4 +1,4 @@
-"""Which knobs mattered: among which candidates that can be asked, and what it says nothing of."""
+"""Which knobs mattered, judged among which candidates, and which cannot be judged."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ from siffra.search.race import Candidate
 from siffra.search.space import Space, quiet_optuna
 
 FEWEST = 16
-"""Of fewer candidates nothing is said."""
+"""Fewer candidates say nothing."""
 _BETTER = 0.1
-"""The share of the candidates that are called the better ones."""
+"""The share of candidates that count as the better ones."""
 
 _ALIKE = (("model", "optimizer"), ("model",), ())
-"""What candidates are to share with the winner, as long as enough of them do.
+"""What candidates share with the winner, if enough of them do.
 
-Others have other parameters: one dense network among them, and nothing is known of filters.
+Others have other parameters: with one dense network among them, filters cannot be judged.
 """
 
 
@@ -38,12 +38,12 @@ class Importance:
 
 
 def importance(space: Space, candidates: Sequence[Candidate], winner: Candidate) -> Importance:
-    """What mattered in the first round, among candidates of the winner's kind if there are enough.
+    """What mattered in the first round, among candidates like the winner if there are enough.
 
     Args:
         space: Where the candidates were proposed.
-        candidates: All of them; those count that have been through the round.
-        winner: The one whose kind is asked about.
+        candidates: All of them; those that have finished the round count.
+        winner: The candidate that the others are compared with.
     """
     ran = [candidate for candidate in candidates if candidate.has_run(0)]
     for names in _ALIKE:

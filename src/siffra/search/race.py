@@ -1,9 +1,10 @@
-"""Whose turn it is: candidates race in rounds, and only the better third of each goes on.
+"""The race: candidates run in rounds, and only the best third of each advances.
 
 The first round is short and has one seed. The next trains for the whole budget, and those after
 it repeat that with more and more fresh seeds, as iterated racing does (López-Ibáñez et al. 2016).
-A candidate goes on as soon as it is in the better third of those that have been through its round
-(asynchronous successive halving: Li et al. 2020), so that the race can end at any time.
+A candidate advances as soon as it is in the best third of those that have finished its round
+(asynchronous successive halving: Li et al. 2020), so that the race can end at any time. Optuna's
+pruners stop a trial for good; here a candidate that waits may still advance later.
 """
 
 from collections.abc import Sequence
@@ -16,12 +17,12 @@ from pydantic import Field, PlainSerializer, PlainValidator
 from siffra.config import Setting
 
 FIRST_SEED = 1000
-"""The race's seeds count from here, out of the way of those that the winner is scored on."""
+"""First seed of the race; the winner is scored on lower ones, which chose nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """For what share of the budget a round trains, and with how many seeds in all."""
+    """A round trains for a share of the budget, with this many seeds in all."""
 
     share: float
     seeds: int
@@ -31,9 +32,9 @@ SHORT = 0.25
 """The share of the budget that the first round trains for."""
 ROUNDS = (Round(SHORT, 1), Round(1.0, 1), Round(1.0, 3), Round(1.0, 6), Round(1.0, 10))
 _HOME_ROUND = 2
-"""The round that the shipped recipe goes to in any case."""
+"""The round that the first candidate reaches in any case."""
 _GO_ON = 3
-"""One in so many goes on."""
+"""One in this many advances to the next round."""
 
 
 Count = Annotated[int, Field(ge=0)]
@@ -50,10 +51,10 @@ _Setting = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a candidate: its accuracies by set (fractions) and its training's seconds.
+    """One run of a candidate: accuracy by set (fractions) and training time in seconds.
 
-    What it took beside its training is `overhead`, and of that `scoring` what it takes to score
-    it, when nothing comes between; 0 where nobody knows.
+    `overhead` is the time beside training, and `scoring` the part of it that scoring takes on an
+    idle machine; 0 where unknown.
     """
 
     steps: Count
@@ -73,11 +74,17 @@ class Run:
 class Candidate:
     """A setting in the race.
 
-    `steps` is how many it trains for in the whole budget, 0 where so few fit that it cannot take
-    part. `origin` names the recipe that it is, or is empty. Runs of another number of steps,
-    from before the number was corrected, count for nothing but are kept. `final_steps` is how
-    many it trains for on the test sets, once that is settled; 0 before. To propose and to time it
-    took `entering` seconds; 0 where nobody knows.
+    Args:
+        number: Its position among all candidates, and the number of its trial.
+        setting: What is trained, for another number of epochs.
+        parameters: The parameters of the search space that the setting was made of.
+        origin: The recipe that it started from, or empty.
+        steps: Training steps that fit the whole budget; 0 if too few fit to take part.
+        short_steps: Training steps in the first round.
+        runs: All its runs. Those with another number of steps, from before it was corrected, do
+            not count.
+        final_steps: Training steps of the runs scored on the test sets; 0 until settled.
+        entering: Seconds taken to propose and time it; 0 where unknown.
     """
 
     number: Count
@@ -91,37 +98,37 @@ class Candidate:
     entering: Difference = 0.0
 
     def runs_in(self, stage: int) -> list[Run]:
-        """Its runs that count in a round, by seed."""
+        """The runs that count in a round, by seed."""
         steps, last = self.steps_in(stage), FIRST_SEED + ROUNDS[stage].seeds
         runs = [run for run in self.runs if run.steps == steps and run.seed < last]
         return sorted(runs, key=lambda run: run.seed)
 
     def steps_in(self, stage: int) -> int:
-        """How many steps it trains for in a round."""
+        """Training steps in a round."""
         return self.short_steps if ROUNDS[stage].share < 1 else self.steps
 
     @property
     def whole_runs(self) -> list[Run]:
-        """Its runs for the whole budget."""
+        """The runs for the whole budget."""
         return [run for run in self.runs if run.steps == self.steps]
 
     def has_run(self, stage: int) -> bool:
-        """Whether it has been through a round."""
+        """Whether it has finished a round."""
         return len(self.runs_in(stage)) == ROUNDS[stage].seeds
 
     def score(self, stage: int) -> float:
-        """Its mean score in a round that it has been through."""
+        """Mean score in a round that it has finished."""
         return fmean(run.score for run in self.runs_in(stage))
 
     @property
     def furthest(self) -> int:
-        """The last round that it has been through; -1 for none."""
+        """The last round that it has finished; -1 for none."""
         return max((stage for stage in range(len(ROUNDS)) if self.has_run(stage)), default=-1)
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A run to be made next, in the round `stage`."""
+    """The next run, in the round `stage`."""
 
     candidate: Candidate
     stage: int
@@ -132,8 +139,8 @@ class Turn:
 def next_turn(candidates: Sequence[Candidate]) -> Turn | None:
     """The next run of the race; None when a new candidate is wanted.
 
-    The first candidate, the *home*, is what the others have to beat: it goes on to the third
-    round without beating anybody, and further as soon as another has got there.
+    The first candidate, the *home*, is what the others have to beat: it advances to the third
+    round without beating anybody, and further as soon as another gets there.
     """
     able = [candidate for candidate in candidates if candidate.steps > 0]
     if not able:
@@ -151,7 +158,7 @@ def next_turn(candidates: Sequence[Candidate]) -> Turn | None:
 
 
 def ranking(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that have been through a round, the furthest first, in a round by score."""
+    """Candidates that have finished a round: the furthest first, and by score within a round."""
     ran = [c for c in candidates if c.steps > 0 and c.furthest >= 0]
     return sorted(ran, key=lambda c: (c.furthest, c.score(c.furthest)), reverse=True)
 

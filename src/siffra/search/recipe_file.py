@@ -1,4 +1,4 @@
-"""Recipes written: a setting with what was measured of it, as `siffra.config.recipes` reads it."""
+"""Writes recipes: a setting with what was measured of it, for `siffra.config.recipes` to read."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

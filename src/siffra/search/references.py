@@ -1,4 +1,4 @@
-"""The study's experiments beside a search: as they were run here, or as the study reports them."""
+"""The study's experiments, to compare a search with: as run here, or as the study reports them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,9 @@ from siffra.training.run import Record, this_machine
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One of the study's experiments, on the same axes.
+    """One of the study's experiments.
 
-    As siffra ran it; or, where `is_reported`, as the study tells of it: a single run, timed on a
-    machine of its own.
+    As siffra ran it; or, if `is_reported`, as the study reports it: one run, on another machine.
     """
 
     name: Text
@@ -38,8 +37,8 @@ def study_references(
 ) -> list[Reference]:
     """The study's experiments, if this is its data: the runs of each in `records`.
 
-    Only whole runs by the same clock count: of as many epochs as the study's, of this engine, on
-    this machine, one at a time. Where there are none, what the study reports takes their place.
+    Only full-length runs with comparable times count: by this engine, on this machine, one at a
+    time. Without any, the study's own figures take their place.
     """
     lab = read_lab()
     if source != lab.data:
@@ -62,7 +61,7 @@ def _made(
     ]
     if not like:
         return None
-    # By seed: some were made again, when they came to be scored in another way.
+    # By seed: runs are repeated when their scoring changes.
     runs = list({record.seed: record for record in like}.values())
     return Reference(
         name=experiment.name,
@@ -92,9 +91,9 @@ def _is_like(record: Record, setting: Setting, dataset: Dataset) -> bool:
 
 
 def has_clock(record: Record, engine: Engine) -> bool:
-    """Whether a run was made as a search with `engine` makes its own, so that times compare.
+    """Whether a run's times compare with those of a search with `engine`.
 
-    By this engine, on this machine, with as many threads, one at a time.
+    It must be by this engine, on this machine, with as many threads, and not beside other runs.
     """
     there, here = record.machine, this_machine(engine.threads)
     cpu = name_among(here.cpu, (there.cpu,))

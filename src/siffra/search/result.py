@@ -24,10 +24,10 @@ ERROR = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A candidate trained for so many steps: means over its seeds, on held-out images.
+    """A candidate in one round: means over its seeds, on held-out images.
 
-    `seconds` is training alone; `is_whole` tells whether it was for the whole budget. `origin`
-    names the recipe that the candidate started from, or is empty.
+    `seconds` is training time; `is_whole` says whether it trained for the whole budget. `origin`
+    is the recipe that the candidate started from, or empty.
     """
 
     candidate: int
@@ -70,7 +70,7 @@ class Point:
 class Average:
     """A finalist's figures with predictions averaged over views of each image.
 
-    To predict the test images takes `seconds` so, and `plain_seconds` without averaging.
+    Predicting the test images takes `seconds`, and `plain_seconds` without averaging.
     """
 
     accuracy: Mapping[str, Summary]
@@ -79,7 +79,7 @@ class Average:
 
     @classmethod
     def of(cls, averaged: Sequence[Averaged]) -> "Average | None":
-        """The figures of runs that averages were tried on; None without any."""
+        """The figures of the runs that averages were tried on; None without any."""
         if not averaged:
             return None
         return cls(
@@ -93,12 +93,12 @@ class Average:
 
     @property
     def times_as_long(self) -> float:
-        """By which factor predictions take longer."""
+        """The factor by which predictions take longer."""
         return self.seconds.mean / self.plain_seconds.mean
 
     @property
     def seeds(self) -> int:
-        """Of how many runs these are the figures."""
+        """The number of runs."""
         return len(self.seconds.values)
 
     def as_json(self) -> dict[str, Any]:
@@ -171,9 +171,9 @@ class Finalist:
 
 @dataclass(frozen=True, slots=True)
 class RaceLead:
-    """By how much the winner led candidate `over` in the race, on held-out images.
+    """The winner's lead over candidate `over` in the race, on held-out images.
 
-    The mean over the `seeds` for the whole budget that both have.
+    It is a mean over the `seeds` that both have for the whole budget.
     """
 
     over: int
@@ -194,18 +194,28 @@ class RaceLead:
 class SearchResult:
     """All that a search found.
 
-    `rivals` are whom the winner is set against, `rivals_unscored` those that there was no time to
-    score on the test sets, and `ahead` is by how much it leads the first in the mean accuracy
-    over the sets, paired by seed. `held_out` counts the validation images that candidates were
-    judged by, `spent` the seconds that looking took. `source` says where the data is from; it is
-    None for what is in memory alone. `lead_in_race` is the winner's over the first rival, scored
-    or not, `lead_over_first` over the first candidate; None where that is the winner, or they
-    share no seed. `has_views` tells whether predictions can be averaged over views of an image:
-    not over those of a table's row. `unfit` names the recipes of which no network came, with what
-    was fixed and on this data, `slow` those of which too few steps fit the budget to take part,
-    and `untried` those that there was no time to train. `is_exhausted` tells whether nothing
-    more could be proposed, and `notes` are those on the data. `references` are the study's
-    experiments.
+    Args:
+        source: Where the data is from; None for data in memory.
+        images: Training images.
+        held_out: Validation images that candidates were judged by.
+        spent: Seconds that the search took.
+        candidates: How many there were, those that were only timed included.
+        runs: Runs of the race.
+        rivals: Whom the winner was compared with on the test sets.
+        ahead: The winner's lead over the first rival in mean accuracy over the sets, paired by
+            seed.
+        points: Every candidate's rounds.
+        references: The study's experiments.
+        rivals_unscored: Rivals that there was no time to score on the test sets.
+        lead_in_race: The winner's lead over the first rival, scored or not.
+        lead_over_first: The winner's lead over the first candidate in the race; None if that is
+            the winner, or they share no seed.
+        has_views: Whether predictions can be averaged over views: not for rows of a table.
+        is_exhausted: Whether nothing more could be proposed.
+        unfit: Recipes that gave no network for this data and the fixed knobs.
+        slow: Recipes of which too few steps fit the budget.
+        untried: Recipes that there was no time to train.
+        notes: Notes on the data.
     """
 
     spec: SearchSpec
@@ -242,29 +252,29 @@ class SearchResult:
 
     @property
     def raced(self) -> int:
-        """How many candidates were compared: those that have been trained at all."""
+        """How many candidates were compared: those with a run."""
         return len({point.candidate for point in self.points})
 
     @property
     def timed_only(self) -> int:
-        """How many candidates were never trained, neither in the race nor in the end."""
+        """How many candidates were timed, but trained neither in the race nor in the end."""
         finalists = {each.candidate for each in (self.winner, *self.rivals)}
         return self.candidates - len(finalists | {point.candidate for point in self.points})
 
     @property
     def not_averaged(self) -> tuple[Finalist, ...]:
-        """The finalists that there was no time to try averages over views on."""
+        """The finalists that there was no time to average over views for."""
         finalists = (self.winner, *self.rivals) if self.has_views else ()
         return tuple(each for each in finalists if each.records and each.average is None)
 
     @property
     def is_over_budget(self) -> bool:
-        """Whether the winner took longer to train than it was to, in the mean over its seeds."""
+        """Whether the winner's mean training time exceeds the budget."""
         return self._is_over(self.winner)
 
     @property
     def rivals_over_budget(self) -> tuple[Finalist, ...]:
-        """The rivals that took longer."""
+        """The rivals whose mean training time does."""
         return tuple(filter(self._is_over, self.rivals))
 
     def _is_over(self, finalist: Finalist) -> bool:

@@ -1,12 +1,12 @@
 """A search from beginning to end: candidates race, and the winner is scored on the test sets.
 
-At most a given time is spent looking, some of it kept back for the end: the winner is then trained
-on seeds that had no part in its choice, and scored on test images that had none either, so that
-its figures are not the luck by which it won. What was chosen before is not changed after that.
+Some of the time is reserved for the end: the winner is then trained on new seeds and scored on
+test images, neither of which had a part in its choice, so that its figures do not contain the luck
+by which it won. These scores change no choice.
 
-What a search has done is kept beside the store, in a folder named by what decides it: the budget,
-the sets, the data, the machine, the recipes that it starts from. The same search is gone on with;
-with more time, too.
+A search is kept beside the store, in a folder named by what decides it: the budget, the sets, the
+data, the machine, the recipes that it starts from. The same search resumes there, also with more
+time.
 """
 
 import hashlib
@@ -41,11 +41,11 @@ from siffra.system.cpu import bare_name
 from siffra.training.run import Machine, this_machine
 
 _PER_SECOND, _FEWEST_JUDGES = 1000, 2000
-"""Validation images that candidates are judged by: so many for each second of the budget."""
+"""Validation images that candidates are judged by: per second of the budget, and at least."""
 _MOST_CUT = 0.8
-"""No correction cuts a number of steps to less than this share of it."""
+"""A correction leaves at least this share of the steps."""
 _OFF = 1.2
-"""By this factor the short round may miss its time; by more, and it is run once more."""
+"""If the short round misses its time by more than this factor, it is repeated."""
 
 
 def search(
@@ -62,21 +62,20 @@ def search(
     on_event: Callable[[SearchEvent], None] = lambda event: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> SearchResult:
-    """Look for what trains best in `budget` seconds here, for at most so many `seconds`.
+    """Find what trains best in `budget` seconds on this machine.
 
     Args:
-        budget: Training seconds, as siffra counts them: compiling and scoring are apart.
-        seconds: The most that looking takes, all of it.
-        sets: Whose mean accuracy counts: `test`, `moved` and what other shifted sets there are,
-            or some of them; None for all.
+        budget: Training seconds, without compilation and scoring.
+        seconds: The most that the search takes.
+        sets: The sets whose mean accuracy counts; None for the test set and all shifted ones.
         fixed: Knobs that every candidate has.
-        source: The data set; None for one that is in no file, but only in `dataset`.
+        source: Where the data set is from; None for one in memory, in `dataset`.
         engine: What trains.
         store: The file of finished runs; the search is kept beside it.
         dataset: The data set, if it is loaded already.
-        recipes: Where to start; without it, the shipped ones.
-        on_event: Called before every run with what is going on.
-        clock: Seconds, from whenever.
+        recipes: Where to start; None for the shipped ones.
+        on_event: Called before every run.
+        clock: Seconds from any origin.
 
     Raises:
         SiffraError: What is asked for cannot be searched; the text says what to change.
@@ -99,7 +98,7 @@ def search(
 
 
 class _Search:
-    """One search. `judged_by` has the held-out images by set; the test sets are in its dataset."""
+    """One search. `judged_by` has the held-out images by set."""
 
     def __init__(
         self, session: Session, confirmation: Confirmation, judged_by: Mapping[str, Images]
@@ -110,7 +109,7 @@ class _Search:
         self._candidates = Candidates(session)
 
     def run(self, recipes: Sequence[Recipe]) -> SearchResult:
-        """Look until the time is over, then confirm the winner.
+        """Race until the time is up, then confirm the winner.
 
         Raises:
             SearchError: Nothing can be trained within the budget, or no network can be built.
@@ -138,7 +137,7 @@ class _Search:
         )
 
     def _recall(self) -> None:
-        """What runs and candidates took, where the search goes on: it is predicted as before."""
+        """Learn from stored runs and candidates how long new ones will take."""
         for candidate in self._study.candidates:
             if candidate.entering:
                 self._time.learn_entering(candidate.entering)
@@ -149,7 +148,7 @@ class _Search:
             self._time.learn_final(overhead)
 
     def _step(self) -> bool:
-        """Make the next run, or let in a new candidate; False if there is no time, or none new."""
+        """Make the next run, or enter a new candidate; False if there is no time, or none new."""
         turn = next_turn(self._candidates.able())
         spare = self._time.spare(self._finalists_to_come())
         if turn:
@@ -157,19 +156,19 @@ class _Search:
                 return False
             self._run(turn)
             return True
-        # A new candidate is of no use unless it can be trained to the end.
+        # A new candidate is useless unless there is time for its run of the whole budget.
         if spare < self._time.newcomer_cost:
             return False
         return self._candidates.time_again() or self._candidates.propose()
 
     def _finalists_to_come(self) -> int:
-        """How many finalists to keep time for: what beats the recipes is set beside one of them."""
+        """How many finalists to reserve time for: what beats the recipes is compared with one."""
         ahead = ranking(self._study.candidates)[:1]
         has_recipe = any(candidate.origin for candidate in self._candidates.able())
         return 2 if has_recipe and ahead and not ahead[0].origin else 1
 
     def _finalists(self) -> list[Candidate]:
-        """The winner, and the best of the shipped recipes; or the next best, if there is none."""
+        """The winner and its rival: the best recipe, or the next best if the winner is one."""
         winner, *others = ranking(self._study.candidates) or self._candidates.able()
         shipped = [other for other in others if other.origin]
         rivals = others if winner.origin else shipped or others
@@ -189,24 +188,25 @@ class _Search:
         self._learn(candidate, run)
 
     def _correct(self, candidate: Candidate, seconds_per_step: float) -> None:
-        """Go by the time of the short round, which is longer than what the steps were timed by.
+        """Correct the number of steps by the short round, which is a longer timing.
 
-        After it they stay what they are: one run that a busy machine made long must not undo
-        those that were made. They may grow, and shrink not by much at once, for the machine may
-        be busy now. Where the first timing was far off, the round was no quarter of the budget
-        and could not be compared with the others': it is run once more.
+        After it they are fixed: one run that a busy machine made long must not undo those made
+        before. They may grow, but shrink only a little, since the machine may be busy now. If the
+        first timing was far off, the round was not a quarter of the budget and does not compare
+        with those of others: it is repeated.
         """
         least = int(_MOST_CUT * candidate.steps)
         missed = seconds_per_step * candidate.short_steps / self._time.planned(SHORT)
-        # Who is in the race stays in it, were it only for a search to have a winner.
+        # A candidate stays in the race, so that a search has a winner in any case.
         candidate.steps = max(self._time.steps(seconds_per_step), least, FEWEST_STEPS)
         if len(candidate.runs) == 1 and not 1 / _OFF <= missed <= _OFF:
             candidate.short_steps = short(candidate.steps)
 
     def _learn(self, candidate: Candidate, run: Run) -> None:
-        """What a run took beside its training tells what the next, and the final ones, will.
+        """Learn from a run what the overhead of the next, and of final runs, will be.
 
-        Scoring grows with the images, far more of which are scored in the end; the rest does not.
+        Scoring grows with the number of images, which is far larger for final runs; the rest of
+        the overhead does not.
         """
         leader, *_ = [*ranking(self._study.candidates), candidate]
         images = self._session.images_scored(self._session.whole(leader))
@@ -247,7 +247,7 @@ class _Search:
 
 
 def _distance(recipe: Recipe, budget: float) -> float:
-    """How far a recipe's budget is from the one asked for, as a factor."""
+    """The factor between a recipe's budget and the one asked for, at least 1."""
     other = recipe.budget or budget
     return max(other / budget, budget / other)
 
@@ -255,7 +255,7 @@ def _distance(recipe: Recipe, budget: float) -> float:
 def _folder(
     searches: Path, spec: SearchSpec, dataset: Dataset, engine: Engine, starts: Sequence[Recipe]
 ) -> Path:
-    """The search's own folder; or the one that it has from when CPUs had bare names."""
+    """The search's folder; or one from when CPUs had bare names."""
     machine = this_machine(engine.threads)
     bare = machine.model_copy(update={"cpu": bare_name(machine.cpu)})
     new, old = (searches / _name(spec, dataset, engine, starts, each) for each in (machine, bare))
@@ -265,7 +265,7 @@ def _folder(
 def _name(
     spec: SearchSpec, dataset: Dataset, engine: Engine, starts: Sequence[Recipe], machine: Machine
 ) -> str:
-    """What decides a search's results, and not how long it looks, in one word."""
+    """A hash of what decides a search's results, whatever its time."""
     described = {
         "budget": spec.budget,
         "sets": spec.sets,

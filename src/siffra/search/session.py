@@ -1,4 +1,4 @@
-"""What the parts of a running search share: what is searched for, with what, and how far it is."""
+"""What the parts of a running search share."""
 
 import math
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from siffra.search.time_budget import TimeBudget
 from siffra.training.run import curve_images
 
 MUST = 2
-"""Seeds that the winner is scored with even if the time is over: one has no interval."""
+"""Seeds that the winner is scored with even if time is up: one seed has no interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A running search; `on_event` hears of every run beforehand."""
+    """A running search. `on_event` is called before every run."""
 
     spec: SearchSpec
     dataset: Dataset
@@ -32,7 +32,7 @@ class Session:
     on_event: Callable[[SearchEvent], None]
 
     def announce(self, doing: Doing, candidate: Candidate | None = None, seed: int = 0) -> None:
-        """Tell what is done next."""
+        """Report what is done next."""
         ranked = ranking(self.study.candidates)
         best = ranked[0].score(ranked[0].furthest) if ranked else None
         spent = min(self.time.spent, self.spec.time)
@@ -41,11 +41,11 @@ class Session:
         self.on_event(SearchEvent(doing, number, seed, tried, best, spent, self.spec.time))
 
     def whole(self, candidate: Candidate, steps: int | None = None) -> Setting:
-        """A candidate's setting with the steps that it has in the whole budget, or so many."""
+        """A candidate's setting with its steps in the whole budget, or with this many."""
         return with_steps(candidate.setting, steps or candidate.steps, len(self.dataset.train))
 
     def images_scored(self, setting: Setting) -> int:
-        """How many images a final run is scored on, those after each epoch included."""
+        """How many images a final run is scored on, including those after each epoch."""
         sets = {name: images for name, images in self.dataset.sets.items() if name != "train"}
         in_the_end = sum(map(len, sets.values())) + min(
             len(self.dataset.train), len(self.dataset.val)

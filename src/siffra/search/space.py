@@ -29,7 +29,7 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 Ask = Callable[[str, BaseDistribution], Any]
-"""Answers with the value of the parameter of that name, which is from that distribution."""
+"""Returns a value for the parameter of that name, from that distribution."""
 
 SPACE = 4
 """Raised whenever parameters come to mean other knobs, or a search to go by other numbers.
@@ -69,10 +69,14 @@ _BEYOND = 1.3
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The networks and trainings for a data set whose test images move and turn so far.
+    """The networks and trainings that are worth trying on a data set.
 
-    Rows of a table (`is_table`) take dense networks, and cannot be augmented. What belongs to a
-    knob that is `fixed` is not asked for, and what is asked for beside it is fit for it.
+    Args:
+        moved: How far its test images are moved, in pixels; training may move them further.
+        rotated: How far they are rotated, in degrees.
+        is_table: Whether it is rows of a table, for dense networks without augmentation.
+        fixed: Knobs that are given: their parameters are not asked for, and what depends on
+            them is asked for in ranges that suit them.
     """
 
     moved: float
@@ -201,7 +205,7 @@ def _number(ask: Ask, name: str, low: float, high: float, *, log: bool = False) 
 
 
 def _with_fixed(ask: Ask, fixed: Mapping[str, Any]) -> Ask:
-    """Asks for parameters, but for those of knobs that are fixed: it knows them."""
+    """Asks for parameters, except for those of fixed knobs."""
     known = {**numbers_of_layers(fixed), **fixed}
 
     def answer(name: str, distribution: BaseDistribution) -> Any:
@@ -218,12 +222,12 @@ def _with_fixed(ask: Ask, fixed: Mapping[str, Any]) -> Ask:
 
 
 class Parameters:
-    """Answers with `given` parameters, brought into their ranges, and with draws of the others.
+    """Answers with the `given` parameters, moved into their ranges, and draws the others.
 
-    `values` and `distributions` have, afterwards, what was asked for.
+    `values` and `distributions` hold what was asked for.
 
     Raises:
-        KeyError: A parameter is not given, with nothing to draw by, or is none of its choices.
+        KeyError: A parameter is missing with no way to draw it, or is none of its choices.
     """
 
     def __init__(self, given: Mapping[str, Any], draw: Ask | None = None) -> None:
@@ -243,7 +247,7 @@ class Parameters:
 
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Optuna only warns meanwhile; whoever uses it beside siffra has its level as it was."""
+    """Optuna logs warnings only, and after that as before, for others who use it."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -253,10 +257,10 @@ def quiet_optuna() -> Iterator[None]:
 
 
 def _nearest(name: str, value: Any, distribution: BaseDistribution) -> Any:
-    """The value of a distribution that is nearest to this one.
+    """The nearest value within a distribution.
 
     Raises:
-        KeyError: It is none of the choices, and they are no numbers.
+        KeyError: It is none of the choices, and these are not numbers.
     """
     match distribution:
         case IntDistribution(low=low, high=high, step=step):
@@ -273,7 +277,7 @@ def _nearest(name: str, value: Any, distribution: BaseDistribution) -> Any:
 
 
 def parameters_of(setting: Setting) -> dict[str, Any]:
-    """What the parameters must be for `Space.knobs` to come to `setting`, as far as it can."""
+    """The parameters for which `Space.knobs` gives this setting, as far as it is in the space."""
     model, training = setting.model.model_dump(), setting.training.model_dump()
     given: dict[str, Any] = {"model": model.pop("kind")}
     for name, value in (model | training).items():
@@ -305,7 +309,7 @@ def knob_of(parameter: str) -> tuple[str, str]:
 
 
 def numbers_of_layers(fixed: Mapping[str, Any]) -> dict[str, int]:
-    """How many layers there are, where a list has a value for each of them."""
+    """Numbers of layers, from knobs with a value for each layer."""
     lists = {name: len(value) for name, value in fixed.items() if isinstance(value, list | tuple)}
     convolutions = [lists[name] for name in BY_CONVOLUTION if name in lists]
     counts = {"conv_layers": convolutions[0]} if convolutions else {}

@@ -9,7 +9,7 @@ from siffra.errors import SearchError
 from siffra.search.time_budget import spell_seconds
 
 LEAST_TIME = 4
-"""A search takes at least so many times its budget."""
+"""A search needs at least this many times its budget."""
 
 Doing = Literal["timing", "trying", "confirming", "averaging"]
 
@@ -25,7 +25,7 @@ class SearchSpec:
         fixed: Knobs that every candidate has.
 
     Raises:
-        SiffraError: No search can be made of it; the text says what to change.
+        SiffraError: It cannot be searched for; the text says what to change.
     """
 
     budget: float
@@ -49,11 +49,16 @@ class SearchSpec:
 
 @dataclass(frozen=True, slots=True)
 class SearchEvent:
-    """What a search is about to do, and how far it is.
+    """What a search does next, and how far it is.
 
-    `candidate` is the number of the one concerned, None for one that is not in the race yet. So
-    many candidates were `tried`; `best` is the leader's score on validation images. `spent` of
-    `time` seconds are over.
+    Args:
+        doing: Timing a candidate, trying it in the race, or confirming or averaging a finalist.
+        candidate: Its number; None for one that has not entered yet.
+        seed: Of the run.
+        tried: Candidates so far.
+        best: The leader's score on validation images; None before any run.
+        spent: Seconds so far.
+        time: Seconds of the whole search.
     """
 
     doing: Doing

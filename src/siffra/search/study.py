@@ -1,9 +1,9 @@
-"""A search's persistent Optuna study: a killed search goes on where it was.
+"""A search's persistent Optuna study, from which a killed search resumes.
 
-Every candidate is a trial, told the score of its first round, which is what TPE goes by. As a
-finished trial cannot change, but a candidate races on, its race is an attribute of the study, as
-the search's progress is. Optuna's journal is a file that is only ever added to, in a folder of its
-own; each entry is on the disk before the search goes on.
+Every candidate is a trial whose value is the score of its first round: TPE learns from that. A
+finished trial cannot change, but a candidate races on; so its race is an attribute of the study,
+and so is the search's progress. Optuna's journal is a file that is only ever appended to, in a
+folder of its own; each entry is on the disk before the search continues.
 """
 
 import json
@@ -31,11 +31,11 @@ class Progress(BaseModel):
     """How far a search is.
 
     Args:
-        spent: Seconds that it had taken when this was last stored.
-        ended: The `time` of the search that has ended, in seconds; 0 for none.
+        spent: Seconds spent when this was stored.
+        ended: The `time` of the search that ended, in seconds; 0 if none did.
         is_exhausted: Whether there was nothing more to propose then.
-        overheads: Seconds that the finalists' runs took beside their training.
-        averaged: What the finalists' runs come to on averages over views, by run key.
+        overheads: Seconds beside training of the finalists' runs.
+        averaged: The finalists' runs with predictions averaged over views, by run key.
     """
 
     spent: Seconds = 0.0
@@ -49,7 +49,7 @@ _CANDIDATE = TypeAdapter(Candidate)
 
 
 class _Held(JournalFileOpenLock):
-    """No lock: the folder's is held, and Optuna's own would outlive a search that is killed."""
+    """No lock: that of the folder is held, and Optuna's would outlive a killed search."""
 
     def acquire(self) -> bool:
         return True
@@ -61,8 +61,6 @@ class _Held(JournalFileOpenLock):
 class SearchStudy:
     """The study in `folder` and its `candidates`. Use it as a context manager.
 
-    `optuna` is Optuna's study, while it is open.
-
     Raises:
         SearchError: The folder cannot be used, or another process is making the same search.
     """
@@ -71,7 +69,7 @@ class SearchStudy:
         self.folder = folder
         self.candidates: list[Candidate] = []
         self.progress = Progress()
-        self.optuna: optuna.Study
+        self._storage: JournalStorage
         self._space = space
         self._path = folder / _FILE
         self._lock = FileLock(folder / "lock")
@@ -96,72 +94,79 @@ class SearchStudy:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
+    @property
+    def optuna_study(self) -> optuna.Study:
+        """Optuna's study as it is now."""
+        # A new object each time: what samplers see of a study is cached until it is asked for a
+        # trial, which never happens here.
+        return _study_in(self._storage)
+
     def add(self, candidate: Candidate, spent: float) -> None:
-        """A candidate, with the numbers of steps that were found to fit."""
+        """Store a new candidate."""
         self._store_progress(spent)
         with self._usable():
-            self.optuna.add_trial(self._trial(candidate))
+            self.optuna_study.add_trial(self._trial(candidate))
         self.candidates.append(candidate)
 
     def save(self, candidate: Candidate, spent: float) -> None:
-        """What has become of a candidate; its score, once it has been through the first round."""
-        # Seconds first: a kill between the two must not give any back.
+        """Store what changed of a candidate, and its score once it has finished the first round."""
+        # Seconds first: a kill between the two must not give time back.
         self._store_progress(spent)
         with self._usable():
-            self.optuna.set_user_attr(
+            self.optuna_study.set_user_attr(
                 str(candidate.number), _CANDIDATE.dump_python(candidate, mode="json")
             )
             self._tell(candidate)
 
     def add_overhead(self, overhead: float, spent: float) -> None:
-        """A run that was scored on the test sets took so long beside its training."""
+        """Store the overhead of a run that was scored on the test sets."""
         self.progress.overheads.append(overhead)
         self._store_progress(spent)
 
     def add_average(self, key: str, averaged: Averaged, spent: float) -> None:
-        """What the finalist's run with this key comes to on averages over views."""
+        """Store the averages over views of the run with this key."""
         self.progress.averaged[key] = averaged
         self._store_progress(spent)
 
     def end(self, time: float, spent: float, *, is_exhausted: bool) -> None:
-        """The search that was to take so much time is at its end."""
+        """Store that the search of so much time has ended."""
         self.progress.ended, self.progress.is_exhausted = time, is_exhausted
         self._store_progress(spent)
 
     def _open(self) -> None:
         earlier = self.folder / _EARLIER_FILE
         for path in (self.folder, self._path, earlier):
-            # A link that came with a store may lead to any file, of which the end would be cut.
+            # A link that came with a store may lead to any file, whose end would be cut off.
             if path.is_symlink():
                 raise SearchError(f"{path}: is a link; remove it.")
         try:
             if not self._path.exists() and earlier.exists():
                 self._convert(earlier)
             _cut_torn_line(self._path)
-            self.optuna = _open_study(self._path)
+            self._storage = _open_storage(self._path)
             self._read()
         except (OSError, SearchError):
             raise
-        except Exception as error:  # Optuna reads a damaged journal as if it were whole
+        except Exception as error:  # whatever a damaged file raises in Optuna
             path = self._path if self._path.exists() else earlier
             raise SearchError(
                 f"{path}: cannot be read; remove it, and the search begins anew."
             ) from error
 
     def _read(self) -> None:
-        attributes = self.optuna.user_attrs
+        attributes = self.optuna_study.user_attrs
         self.progress = Progress.model_validate(attributes.get("progress", {}))
-        for trial in self.optuna.get_trials(deepcopy=False):
+        for trial in self.optuna_study.get_trials(deepcopy=False):
             latest = attributes.get(str(trial.number), trial.user_attrs["candidate"])
             self.candidates.append(_CANDIDATE.validate_python(latest))
             self._tell(self.candidates[-1])
 
     def _convert(self, journal: Path) -> None:
-        """Make a study of the journal that earlier versions wrote; it stays where it is."""
-        # Under its own name only when it is whole: a kill meanwhile must lose no candidate.
+        """Make a study of an earlier version's journal, which stays where it is."""
+        # It gets its name when it is complete: a kill must lose no candidate.
         part = self._path.with_suffix(".part")
         part.unlink(missing_ok=True)
-        study = _open_study(part)
+        study = _study_in(_open_storage(part))
         candidates, progress = _earlier(journal)
         for candidate in candidates:
             study.add_trial(self._trial(candidate))
@@ -173,15 +178,15 @@ class SearchStudy:
         return self._space.trial(candidate.parameters, attributes=attributes)
 
     def _tell(self, candidate: Candidate) -> None:
-        """The score of the first round, once."""
-        trial = self.optuna.get_trials(deepcopy=False)[candidate.number]
+        """Tell Optuna the score of the first round, once."""
+        trial = self.optuna_study.get_trials(deepcopy=False)[candidate.number]
         if candidate.has_run(0) and not trial.state.is_finished():
-            self.optuna.tell(candidate.number, candidate.score(0))
+            self.optuna_study.tell(candidate.number, candidate.score(0))
 
     def _store_progress(self, spent: float) -> None:
         self.progress.spent = round(spent, 3)
         with self._usable():
-            self.optuna.set_user_attr("progress", self.progress.model_dump(mode="json"))
+            self.optuna_study.set_user_attr("progress", self.progress.model_dump(mode="json"))
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
@@ -193,16 +198,21 @@ class SearchStudy:
             ) from error
 
 
-def _open_study(path: Path) -> optuna.Study:
+def _open_storage(path: Path) -> JournalStorage:
+    """Optuna's journal in a file, with a study in it."""
     storage = JournalStorage(JournalFileBackend(str(path), _Held(str(path))))
-    with quiet_optuna():
-        if _NAME in optuna.get_all_study_names(storage):
-            return optuna.load_study(study_name=_NAME, storage=storage)
-        return optuna.create_study(study_name=_NAME, storage=storage, direction="maximize")
+    if _NAME not in optuna.get_all_study_names(storage):
+        with quiet_optuna():
+            optuna.create_study(study_name=_NAME, storage=storage, direction="maximize")
+    return storage
+
+
+def _study_in(storage: JournalStorage) -> optuna.Study:
+    return optuna.load_study(study_name=_NAME, storage=storage)
 
 
 def _cut_torn_line(path: Path) -> None:
-    """Leave out a last line that was cut short, so that the next one is a line of its own."""
+    """Cut off a last line that is incomplete, so that the next one starts a new line."""
     if path.exists():
         content = path.read_bytes()
         whole = content.rfind(b"\n") + 1
@@ -211,7 +221,7 @@ def _cut_torn_line(path: Path) -> None:
 
 
 def _earlier(journal: Path) -> tuple[list[Candidate], Progress]:
-    """The candidates and the progress that are in an earlier version's journal."""
+    """Candidates and progress in an earlier version's journal."""
     content = journal.read_bytes()
     candidates: list[dict[str, Any]] = []
     progress: dict[str, Any] = {"overheads": [], "averaged": {}}

@@ -1,8 +1,7 @@
-"""How many steps of a candidate fit the budget here: some are made and timed.
+"""How many steps of a candidate fit the budget: some are made and timed.
 
-Nobody is to wait for a step of a network that is far too slow only to find that out. What its
-multiply-adds alone would be too slow for is not tried; where it may be far too slow, steps of few
-images are timed before one of a whole batch.
+A single step of a network that is far too slow could outlast the search. One whose multiply-adds
+alone exceed the budget is not run; one that may be far too slow is timed with a few images first.
 """
 
 import math
@@ -20,28 +19,28 @@ from siffra.search.race import Candidate
 from siffra.search.time_budget import TimeBudget
 
 FEWEST_STEPS = 24
-"""Steps in the whole budget; what makes fewer here does not take part."""
+"""The fewest steps in the whole budget; candidates that make fewer take no part."""
 
 _WORTH = 0.04
-"""The share of a budget that is spent on timing a candidate."""
+"""The share of the budget that is spent on timing a candidate."""
 _FAR = 10.0
-"""By this factor an engine may beat this machine's matrix products: it leaves out blank pixels."""
+"""An engine may beat this machine's matrix products by this factor: it skips blank pixels."""
 _SLOW = 100.0
-"""By this factor it is not slower, or so."""
+"""It is hardly slower than they are by this factor."""
 _ON_CPU = ("native", "torch")
-"""Engines that this machine's matrix products bound."""
+"""Engines whose speed this machine's matrix products bound."""
 _FIRST_STEPS = 8
-"""Trained before the clock is looked at: the first steps are slower than the others."""
+"""Steps before the timed ones: the first steps are slower than the others."""
 _FIRST_SLOWER = 4
-"""By no more than this factor, or so."""
+"""By about this factor at most."""
 _AGAIN = 2
-"""Times that a step of few images is made again before it is taken for too long."""
+"""How often a step with few images is repeated before it counts as too slow."""
 _MORE = 8
-"""Times as many images has the next step of few."""
+"""The next step has this many times as many images."""
 
 
 class Throughput:
-    """Times candidates on a data set, and tells by those that were which are not worth it."""
+    """Times candidates on a data set, and predicts from earlier ones which are too slow."""
 
     def __init__(self, dataset: Dataset, engine: Engine, time: TimeBudget) -> None:
         self._dataset, self._engine, self._time = dataset, engine, time
@@ -49,7 +48,7 @@ class Throughput:
         self._slowest: dict[str, float] = {}
 
     def steps(self, setting: Setting) -> int:
-        """How many steps of it fit the budget, by a timing; 0 where they are too few."""
+        """How many steps of a setting fit the budget, by a timing; 0 if too few do."""
         most = self._time.planned() / FEWEST_STEPS
         seconds = self.least(setting)
         if seconds <= most:
@@ -62,9 +61,9 @@ class Throughput:
         return steps if steps >= FEWEST_STEPS else 0
 
     def may_fit(self, setting: Setting, able: Sequence[Candidate]) -> bool:
-        """Whether it would make enough steps at the rate of arithmetic that is usual for its kind.
+        """Whether it would make enough steps at the usual rate of arithmetic for its kind of model.
 
-        Where none of its kind is among those that are `able` to, at the best rate that was seen.
+        If no `able` candidate is of its kind, at the best rate seen.
         """
         budget = self._time.budget
         rates = [(c.setting.model.kind, c.steps * self.work(c.setting) / budget) for c in able]
@@ -81,20 +80,21 @@ class Throughput:
         return network.multiplications * min(setting.training.batch_size, len(self._dataset.train))
 
     def least(self, setting: Setting) -> float:
-        """Seconds that a step takes at the very least; 0 where nobody knows."""
+        """The fewest seconds that a step can take; 0 where unknown."""
         return self._by_products(setting) / _FAR if self._is_bound else 0.0
 
     def most(self, setting: Setting) -> float:
-        """Seconds of a step at the slowest rate that was seen of its kind.
+        """Seconds of a step at the slowest rate seen for its kind of model.
 
-        Before any was, at one that is slow beside matrix products; endless where those do not tell.
+        Before any was seen, at a rate far below that of matrix products; infinite where these
+        do not bound it.
         """
         if rate := self._slowest.get(setting.model.kind):
             return self.work(setting) / rate
         return _SLOW * self._by_products(setting) if self._is_bound else math.inf
 
     def learn(self, setting: Setting, seconds: float) -> None:
-        """A step of it took so long."""
+        """Note how long a step took."""
         kind, rate = setting.model.kind, self.work(setting) / max(seconds, 1e-9)
         self._slowest[kind] = min(rate, self._slowest.get(kind, rate))
 
@@ -107,7 +107,7 @@ class Throughput:
 
 
 def with_steps(setting: Setting, steps: int, images: int) -> Setting:
-    """`setting` trained for so many steps on that many images, its schedule ending there."""
+    """`setting` with a schedule of `steps` steps, on so many training `images`."""
     epochs = steps / steps_per_epoch(setting.training, images)
     training = setting.training.model_copy(
         update={"epochs": int(epochs) if epochs.is_integer() else epochs}
@@ -118,7 +118,7 @@ def with_steps(setting: Setting, steps: int, images: int) -> Setting:
 def timed_fit(
     setting: Setting, dataset: Dataset, seed: int, engine: Engine
 ) -> tuple[float, Fitted]:
-    """The seconds that training took, compiling not included, and the network."""
+    """Train once: seconds of training, without compilation, and the network."""
     seconds: list[float] = []
 
     def end_epoch(end: EpochEnd, fitted: Fitted) -> None:
@@ -138,11 +138,16 @@ def seconds_per_step(
     *,
     carefully: bool = False,
 ) -> float:
-    """How long a step of this training takes here, measured for about `worth` seconds.
+    """Seconds of a training step on this machine.
 
-    Where it takes longer than `most`, nobody needs to know by how much: it is timed no further.
-    To do it `carefully`, steps of few images come first, and one of a whole batch only if they
-    leave it a chance.
+    Args:
+        setting: What is trained.
+        dataset: What it is trained on.
+        engine: What trains it.
+        worth: How long to measure, in seconds.
+        most: A step that takes longer is timed no further.
+        carefully: Time steps with few images first, and a whole batch only if it may be quick
+            enough.
     """
     images = len(dataset.train)
     if carefully:
@@ -164,11 +169,11 @@ def seconds_per_step(
 
 
 def _expected(setting: Setting, dataset: Dataset, engine: Engine, most: float) -> float:
-    """Seconds that a step is expected to take, by steps of few images: one, then more and more.
+    """Expected seconds of a step, extrapolated from steps with 1, 8, 64, ... images.
 
-    Part of a step's time is the same for any batch; what two of them differ by goes on. No more
-    are tried where the next may be longer than `most` and a whole batch is expected to be, if to
-    time them again does not mend it.
+    Part of a step's time is the same for any batch, so the difference between two steps gives the
+    time per image. It stops when the next step may exceed `most` and a whole batch is expected
+    to, and repetition confirms that.
     """
     whole = min(setting.training.batch_size, len(dataset.train))
 

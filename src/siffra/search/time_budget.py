@@ -1,4 +1,4 @@
-"""Seconds: spans of time as people write them, and what is left of a search's time."""
+"""A search's time: spans as people write them, and how much is left."""
 
 import re
 from collections.abc import Callable
@@ -13,22 +13,22 @@ _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _LONGEST = 365 * 24 * 3600.0
 
 FEWEST_FINALS = 3
-"""Seeds that time is kept for to score a finalist with."""
+"""Seeds of each finalist that time is reserved for."""
 _FILL = 0.97
-"""How much of the budget is planned for: times vary."""
+"""The share of the budget that runs aim at: times vary."""
 _KEPT_BACK = 0.3
-"""The share of the time that is kept for the winner."""
+"""The share of the time that is reserved for the winner, at least."""
 _OVERHEAD = 2.0
-"""Seconds that a run is thought to take beside its training before any was made, at most."""
+"""Assumed overhead of a run in seconds before the first one, at most."""
 _NEWS = 1 / 4
-"""The weight of the last observation in a moving average."""
+"""The weight of the latest observation in a moving average."""
 
 
 def seconds_of(span: str | float, name: str) -> float:
-    """`1m30s` as 90.0; a bare number counts seconds. `name` is what is said to be wrong.
+    """`1m30s` as 90.0; a bare number is in seconds. `name` is the option, for errors.
 
     Raises:
-        SearchError: It is no span of time, or not above 0, or a year and longer.
+        SearchError: It is not a span of time between 0 and a year.
     """
     seconds = _read(span, name) if isinstance(span, str) else float(span)
     if not seconds > 0:
@@ -48,14 +48,14 @@ def _read(text: str, name: str) -> float:
 
 
 def spell_seconds(seconds: float) -> str:
-    """90.0 as `90s`, the other way round; whole minutes as `2m`."""
+    """The inverse: 90.0 as `90s`, whole minutes as `2m`."""
     if seconds >= 60 and seconds % 60 == 0:
         return f"{seconds / 60:g}m"
     return f"{seconds:g}s"
 
 
 class _MovingAverage:
-    """An exponentially weighted average; the first observation takes the guess's place."""
+    """An exponentially weighted average; the first observation replaces the guess."""
 
     def __init__(self, guess: float) -> None:
         self.value, self.is_guess = guess, True
@@ -66,10 +66,17 @@ class _MovingAverage:
 
 
 class TimeBudget:
-    """The seconds of a search. `spent` of its `time` are over when it begins, or goes on.
+    """The seconds of a search; predicts what runs will take.
 
-    What a run takes beside its training, for scoring and compiling, is learned from those made.
-    No time is left once it `is_over`, as it is where a search is asked for again that has ended.
+    A run's overhead, the time beside training for scoring and compiling, is learned from earlier
+    runs.
+
+    Args:
+        budget: Training seconds of a run.
+        time: Seconds of the whole search.
+        spent: Seconds spent before now.
+        clock: Seconds from any origin.
+        is_over: Whether no time is left, as when a search that has ended is asked for again.
     """
 
     def __init__(
@@ -90,30 +97,30 @@ class TimeBudget:
 
     @property
     def spent(self) -> float:
-        """Seconds that the search has taken."""
+        """Seconds spent so far."""
         return self.clock() - self._begun
 
     @property
     def left(self) -> float:
-        """Seconds until its time is over."""
+        """Seconds left."""
         return 0.0 if self.is_over else self.time - self.spent
 
     def spare(self, finalists: int = 1) -> float:
-        """Seconds left but for those that are kept for the winner, and whom it is set against."""
+        """Seconds left after the reserve for the finalists."""
         return self.left - max(_KEPT_BACK * self.time, finalists * FEWEST_FINALS * self.final_cost)
 
     def cost(self, share: float) -> float:
-        """Predicted seconds of a run that trains for so much of the budget."""
+        """Predicted seconds of a run that trains for this share of the budget."""
         return share * self.budget + self._race.value
 
     @property
     def newcomer_cost(self) -> float:
-        """Predicted seconds of a new candidate: to time it, and to train it to the end."""
+        """Predicted seconds of a new candidate: to find it, to time it, and for two rounds."""
         return self._entering.value + self.cost(SHORT) + self.cost(1.0)
 
     @property
     def final_overhead(self) -> float:
-        """Predicted seconds beside its training of a run that is scored on the test sets."""
+        """Predicted overhead of a run that is scored on the test sets, in seconds."""
         return self._final.value
 
     @property
@@ -122,26 +129,23 @@ class TimeBudget:
         return self.budget + self.final_overhead
 
     def planned(self, share: float = 1.0) -> float:
-        """Seconds of training that are aimed at, for so much of the budget."""
+        """Training seconds aimed at, for this share of the budget."""
         return _FILL * share * self.budget
 
     def steps(self, seconds_per_step: float) -> int:
-        """How many steps are planned for the whole budget where one takes so long."""
+        """Steps planned for the whole budget."""
         return int(self.planned() / max(seconds_per_step, 1e-9))
 
-    def learn_run(self, overhead: float, in_the_end: float) -> None:
-        """A run of the race took so many seconds beside its training.
-
-        One of the leader's that is scored on the test sets is expected to take `in_the_end`.
-        """
+    def learn_run(self, overhead: float, final_overhead: float) -> None:
+        """Note the overhead of a run of the race, and what the leader's final runs should have."""
         self._race.learn(overhead)
         if self._final.is_guess:
-            self._final.value = in_the_end
+            self._final.value = final_overhead
 
     def learn_entering(self, seconds: float) -> None:
-        """To propose and to time a candidate took so many seconds."""
+        """Note how long it took to propose and time a candidate."""
         self._entering.learn(seconds)
 
     def learn_final(self, overhead: float) -> None:
-        """A run that was scored on the test sets took so many seconds beside its training."""
+        """Note the overhead of a run that was scored on the test sets."""
         self._final.learn(overhead)

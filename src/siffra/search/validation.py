@@ -1,7 +1,7 @@
-"""What candidates are judged by: validation images, as they are and shifted as test images are.
+"""What candidates are judged by: validation images, plain and shifted like the test sets.
 
-Test images have no part in it. The shifts are drawn as those of the test sets are, but from
-streams of their own.
+Test images play no part. The shifts have the test sets' distributions, but random streams of
+their own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from siffra.search.throughput import timed_fit, with_steps
 from siffra.training.scores import accuracy, confusion_matrix
 
 FEWEST = 30
-"""Validation images; with fewer, one image is worth more than three percentage points."""
+"""The fewest validation images; with fewer, one is worth more than three percentage points."""
 
 # Streams of the data set's seed, as in siffra.data.shifted.
 _PICK = 10
@@ -26,12 +26,10 @@ _STREAMS: Mapping[str, int] = {name: number for number, name in enumerate(SHIFTE
 
 
 def chosen_sets(sets: Sequence[str] | None, dataset: Dataset) -> tuple[str, ...]:
-    """The sets that a search is for, in the order of reports: all that there are, or `sets`.
-
-    They are the test set and the shifted ones; each has its likeness among the validation images.
+    """The sets that a search is for, in the order of reports: test and shifted ones, or `sets`.
 
     Raises:
-        SearchError: There is none, one that the data has not, or one twice.
+        SearchError: `sets` is empty, names a set that the data lacks, or names one twice.
     """
     known = ("test", *dataset.shifted)
     for name in sets or ():
@@ -43,12 +41,12 @@ def chosen_sets(sets: Sequence[str] | None, dataset: Dataset) -> tuple[str, ...]
 
 
 def held_out(dataset: Dataset, seed: int, sets: Sequence[str], most: int) -> dict[str, Images]:
-    """At most `most` of the validation images for each of `sets`, shifted as that one is.
+    """At most `most` validation images for each of `sets`, shifted like that set.
 
-    Which they are, and how each is shifted, is drawn by `seed`.
+    `seed` decides which they are, and how each is shifted.
 
     Raises:
-        SearchError: There are too few images to judge by.
+        SearchError: There are too few validation images.
     """
     val = dataset.val
     if len(val) < FEWEST:
@@ -79,10 +77,10 @@ def try_out(
     judged_by: Mapping[str, Images],
     clock: Callable[[], float],
 ) -> Run:
-    """Train `setting` for so many steps and score it on each of the sets `judged_by`.
+    """Train `setting` for so many steps and score it on each set of `judged_by`.
 
-    The accuracies of a network that diverged are 0: it loses to any other. `scoring` goes by the
-    set that was scored the quickest: the machine may have been busy in another.
+    A network that diverged has accuracy 0. `Run.scoring` goes by the set that was scored at the
+    highest rate: the machine may have been busy during another.
     """
     begun = clock()
     setting = with_steps(setting, steps, len(dataset.train))
