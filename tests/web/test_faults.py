@@ -273,7 +273,7 @@ def test_a_report_that_cannot_be_written_is_told_as_a_page_and_in_a_line(ui, tin
     page = ui.ask(f"/api/labs/{lab}/report?lang=sv", Accept="text/html")
 
     assert page.status == 409
-    assert "<h1>siffra kan inte visa detta</h1>" in page.body.decode()
+    assert "<h1>siffra kan inte visa sidan</h1>" in page.body.decode()
     assert "Traceback" not in ui.log.read_text()
     assert ui.log.read_text().count("siffra ui, report: ") == 1
     assert not any(any(each.iterdir()) for each in beside(ui, "ui").glob("reports/*"))

@@ -196,7 +196,7 @@ class TestCookie:
         for path, status in ((f"/api/labs/{LAB}/report", 404), ("/nothing", 404)):
             shown = ui.ask(path + "?lang=sv", Accept="text/html,*/*")
             assert shown.status == status
-            assert "Det finns inget sådant här" in shown.body.decode()
+            assert "Hittades inte" in shown.body.decode()
         shut = ui.ask(f"/api/labs/{LAB}/report", Accept="text/html,*/*", Cookie=None)
         assert shut.status == 403
         assert b"Ctrl-C" in shut.body

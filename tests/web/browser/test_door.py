@@ -87,10 +87,10 @@ def test_pasting_the_address_opens_it_and_another_browser_is_told_what_to_do(bro
     with site_with(f'<a href="{address}">siffra</a>') as port:
         for there in (address, fresh.base):
             other.goto(there)
-            expect(other.locator("h1").first).to_contain_text("Sidan öppnas med adressen")
+            expect(other.locator("h1").first).to_contain_text("Öppna sidan med adressen")
         other.goto(f"http://localhost:{port}/")
         other.click("a")
-        expect(other.locator("h1").first).to_contain_text("Sidan öppnas med adressen")
+        expect(other.locator("h1").first).to_contain_text("Öppna sidan med adressen")
         assert other.locator("section").count() == 2
         body = "getComputedStyle(document.body).fontFamily"
         assert "system-ui" in other.evaluate(body)  # its style is let through

@@ -99,7 +99,7 @@ def test_the_language_can_be_chosen_and_is_kept(visit):
 
     page.reload()
 
-    expect(page.locator("h1")).to_have_text("Labb")
+    expect(page.locator("h1")).to_have_text("Labbar")
 
 
 def test_the_theme_follows_the_system_unless_one_is_chosen(visit):
