@@ -12,6 +12,9 @@ from siffra.config import Setting
 from siffra.lab.answers import Answers, LevelAnswer, QuestionAnswer, answer
 from siffra.lab.plan.plan import Claim, Experiment, Figure, Level, Plan, Question, shared_knobs
 from siffra.lab.stats.estimates import summarise
+from siffra.report.build import build
+from siffra.report.model import Report
+from siffra.report.text.messages import words_in
 from siffra.training.run import Epoch, Machine, Record
 
 DRAWN_BY = (
@@ -188,6 +191,11 @@ def make_answers(
     settings |= {e.setting for e in experiments}
     records = {(s, seed): make_record(s, seed) for s in settings for seed in plan.seeds}
     return answer(plan, records)
+
+
+def report_on(answers: Answers, language: str = "en") -> Report:
+    """The report without figures."""
+    return build(answers, words_in(language))
 
 
 def made_answer(accuracies: Mapping[str, Any]) -> QuestionAnswer:

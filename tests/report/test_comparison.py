@@ -4,20 +4,19 @@ import dataclasses
 import json
 import math
 import re
+from typing import Any
 
 import pytest
-from report.fake_answers import make_answers, make_claim, make_question
+from report.fake_answers import make_answers, make_claim, make_question, report_on
 from report.render.test_report import HOSTILE, Page
 
 from siffra.config import Setting
 from siffra.errors import SiffraError
 from siffra.lab.plan.plan import Experiment
-from siffra.lab.stats.estimates import Estimate
 from siffra.report.comparison import compare, comparison_text, write_comparison
 from siffra.report.intervals import WIDTH, picture
-from siffra.report.render.files import results_json
+from siffra.report.model import Claim, Report, read_report
 from siffra.report.render.report import write_report
-from siffra.report.results import Results, read_results
 from siffra.report.text.messages import words_in
 
 EN, SV = words_in("en"), words_in("sv")
@@ -30,8 +29,8 @@ def lab(*claims, levels=(8, 16), name="a", base=None, length=2, **about):
     return make_answers([question], **{"seeds": 3, **about})
 
 
-def results(answers) -> Results:
-    return Results.model_validate_json(results_json(answers, EN))
+def results(answers) -> Report:
+    return Report.model_validate_json(report_on(answers).dump())
 
 
 def compared(first, second, words=EN):
@@ -178,10 +177,10 @@ class TestNotTheSameClaim:
     @pytest.mark.parametrize("base", [{"learning_rate": 0.5}, {"label_smoothing": 0.1}])
     def test_reports_without_whole_settings_are_compared_by_what_all_levels_share(self, base):
         def older(answers):
-            found = json.loads(results_json(answers, EN))
+            found = json.loads(report_on(answers).dump())
             for level in found["questions"][0]["levels"]:
                 del level["settings"]
-            return Results.model_validate(found)
+            return Report.model_validate(found)
 
         first, same, other = (older(lab(WORSE, base=b)) for b in ({}, {}, base))
 
@@ -221,7 +220,7 @@ def test_what_was_written_is_what_is_read():
     read = results(answers).questions[0].claims[0]
 
     (claim,) = answers.questions[0].claims
-    found = read.found()
+    found = read.as_estimated()
     assert claim.estimate is not None
     assert found is not None
     assert (found.value, found.low, found.high) == (
@@ -229,14 +228,14 @@ def test_what_was_written_is_what_is_read():
         claim.estimate.low,
         claim.estimate.high,
     )
-    assert read.claim().margin == claim.claim.margin
+    assert read.as_planned().margin == claim.claim.margin
 
 
 def test_ends_that_no_json_can_hold_come_back_as_what_they_were():
     read = results(lab(WORSE)).questions[0].claims[0]
 
-    open_above = read.model_copy(update={"interval": (0.5, None)}).found()
-    single = read.model_copy(update={"interval": (None, None), "n": 1}).found()
+    open_above = read.model_copy(update={"interval": (0.5, None)}).as_estimated()
+    single = read.model_copy(update={"interval": (None, None), "n": 1}).as_estimated()
 
     assert open_above is not None
     assert open_above.high == math.inf
@@ -263,7 +262,7 @@ def test_a_comparison_is_a_page_and_its_markdown(tmp_path, language):
 
 def test_nothing_that_a_report_says_becomes_markup(tmp_path):
     for name in ("one", "two"):
-        found = json.loads(results_json(lab(WORSE), EN))
+        found = json.loads(report_on(lab(WORSE)).dump())
         question = found["questions"][0]
         found |= {"title": HOSTILE, "preset": HOSTILE, "command": HOSTILE}
         question |= {"id": HOSTILE, "ask": HOSTILE}
@@ -298,16 +297,27 @@ def test_what_is_no_report_is_one_clear_line(tmp_path, content, complaint):
         (tmp_path / "results.json").write_bytes(content)
 
     with pytest.raises(SiffraError, match=complaint) as caught:
-        read_results(tmp_path)
+        read_report(tmp_path)
 
     assert "\n" not in str(caught.value)
 
 
+def claim(low, value, high, n=3, **about: Any) -> Claim:
+    """A claim of a report, with this interval (None: open, or unknown of one seed)."""
+    usual: dict[str, Any] = {"metric": "accuracy", "scale": "difference", "margin": 0.01}
+    return Claim(
+        id="a", say="x", verdict="inconclusive", on="test", target=None, level=(0,), against=(1,),
+        direction="better", epochs=1, estimate=value, interval=(low, high), confidence=0.95,
+        values=(value,) * n, n=n, **(usual | about),
+    )  # fmt: skip
+
+
+UNTESTED = claim(0.0, 0.0, 0.0).model_copy(update={"estimate": None, "interval": None})
+
+
 class TestPicture:
     def test_no_difference_is_in_the_middle_and_equal_things_are_equally_far(self):
-        claim = make_claim("a", "x", margin=0.01)
-        found = Estimate(0.05, 0.0, 0.1, 0.95, (0.05,) * 3, "difference", 0)
-        drawn = picture(claim, found, None)
+        drawn = picture(claim(0.0, 0.05, 0.1), UNTESTED)
 
         assert drawn is not None
         bar, missing = drawn.bars
@@ -318,8 +328,9 @@ class TestPicture:
         assert drawn.zero - drawn.margin_low == pytest.approx((bar.high - bar.low) / 10, abs=0.02)
 
     def test_ratios_are_placed_by_their_logarithms(self):
-        claim = make_claim("a", "x", metric="seconds", margin=0.05)
-        drawn = picture(claim, Estimate(1.0, 0.5, 2.0, 0.95, (1.0,) * 3, "ratio", 0), None)
+        drawn = picture(
+            claim(0.5, 1.0, 2.0, scale="ratio", metric="seconds", margin=0.05), UNTESTED
+        )
 
         assert drawn is not None
         assert drawn.bars[0] is not None
@@ -327,14 +338,13 @@ class TestPicture:
         assert drawn.bars[0].low + drawn.bars[0].high == pytest.approx(WIDTH)
 
     def test_open_ends_stay_in_the_picture(self):
-        claim = make_claim("a", "x", metric="seconds", margin=0.05)
-        drawn = picture(claim, Estimate(1.5, 0.0, math.inf, 0.95, (1.5,) * 3, "ratio", 1), None)
+        drawn = picture(
+            claim(0.0, 1.5, None, scale="ratio", metric="seconds", margin=0.05), UNTESTED
+        )
 
         assert drawn is not None
         assert drawn.bars[0] is not None
         assert (drawn.bars[0].low, drawn.bars[0].high) == (0.0, WIDTH)
 
     def test_without_intervals_there_is_none(self):
-        single = Estimate(0.1, math.nan, math.nan, 0.95, (0.1,), "difference", 0)
-
-        assert picture(make_claim("a", "x"), single, None) is None
+        assert picture(claim(None, 0.1, None, n=1), UNTESTED) is None

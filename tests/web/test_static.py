@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from siffra.report.model import Claim, Experiment, Level, Question, Summary
 from siffra.report.text.messages import LANGUAGES
+from siffra.web.labs import LabPage
 from siffra.web.pages import page_words
 
 STATIC = Path(str(files("siffra.web").joinpath("static")))
@@ -38,6 +40,20 @@ COMPOSED = {
     "ui.runs.": ("csv", "parquet", "earlier", "later"),
 }  # fmt: skip
 
+# What the modules that show a lab call its parts, and what else they read of such a thing: the
+# route's own fields of a lab, and of a level its curves.
+SHOWN = {
+    "lab": {*LabPage.model_fields, "state", "error"},
+    "question": {*Question.model_fields},
+    "asked": {*Question.model_fields},
+    "claim": {*Claim.model_fields},
+    "level": {*Level.model_fields, "band", "runs", "shown"},
+    "each": {*Experiment.model_fields, "values", "seed"},
+    "seconds": {*Summary.model_fields},
+}
+_VIEW = {"update", "live", "leave"}  # what is shown is called by the same name
+SHOWING = ("ask/answer", "results/badges", "results/lab", "results/levels", "results/question")
+
 
 def imports(module: Path) -> set[Path]:
     found = re.findall(r'^import [^;]*?"(\.[^"]+)";', module.read_text("utf-8"), re.MULTILINE)
@@ -54,6 +70,18 @@ def test_every_module_is_there_and_is_used():
         new -= seen
 
     assert set(MODULES) <= seen
+
+
+@pytest.mark.parametrize("name", SHOWING)
+def test_what_the_page_reads_of_a_lab_is_in_the_schema_of_its_report(name):
+    text = (STATIC / f"modules/{name}.js").read_text("utf-8")
+    text = re.sub(r'"[^"]*"|//.*', "", text)
+
+    read = set(re.findall(rf"\b({'|'.join(SHOWN)})\.(\w+)", text))
+    read |= {("seconds", field) for field in re.findall(r"accuracy\[\w+\]\.(\w+)", text)}
+
+    assert read
+    assert {f"{part}.{field}" for part, field in read if field not in SHOWN[part] | _VIEW} == set()
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)

@@ -26,7 +26,8 @@ from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan, Text
 from siffra.lab.plan.planning import plan_lab, plan_vary
 from siffra.lab.plan.presets import AS_WRITTEN, DEFAULT_SEEDS, LabOptions
-from siffra.report.render.files import results_json
+from siffra.report.build import build
+from siffra.report.model import Report
 from siffra.report.render.notebook import lab_html
 from siffra.report.render.terminal import lab_text, one_step_note
 from siffra.report.text.messages import words_in
@@ -244,17 +245,24 @@ class LabResult:
 
     def as_json(self, language: str | None = None) -> str:
         """The content of the report's `results.json`."""
-        return results_json(self.answers, words_in(language or self.language), self.examined)
+        from siffra.report.render.report import report_of  # brings matplotlib
+
+        words = words_in(language or self.language)
+        return report_of(self.answers, words, self.examined).dump()
 
     def text(self, language: str | None = None) -> str:
         """What was found, in lines of plain text."""
-        return lab_text(self.answers, language or self.language)
+        return lab_text(self._report(language))
 
     def __str__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:
-        return lab_html(self.answers, self.language)
+        return lab_html(self._report())
+
+    def _report(self, language: str | None = None) -> Report:
+        """The report without figures."""
+        return build(self.answers, words_in(language or self.language), self.examined)
 
 
 @dataclass(frozen=True, slots=True)

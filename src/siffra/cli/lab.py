@@ -160,7 +160,7 @@ def _refuse_beside_compare(file: Path | None, options: "LabOptions", running: "R
 
 def _print_plan(job: "Job", output: Output) -> None:
     from siffra.report.text.messages import words_in
-    from siffra.report.text.shortened import shortened
+    from siffra.report.text.provenance import shortened
 
     words, cost, parts = words_in(output.language), job.cost(), job.parts()
     if output.as_json:

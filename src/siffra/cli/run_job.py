@@ -59,7 +59,7 @@ def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) ->
     Below that, what is not run as the lab file says, or is hardly what was meant. Of a plan with
     looks, those are the runs up to the next look, and there may be more.
     """
-    from siffra.report.text.shortened import shortened
+    from siffra.report.text.provenance import shortened
 
     looks, at_once = job.plan.looks, job.at_once
     line = words.count("cost.runs", cost.runs)

@@ -12,12 +12,13 @@ from tempfile import gettempdir
 
 from siffra.errors import SiffraError
 from siffra.export.settings import accuracies, plain_knobs, setting_groups
-from siffra.lab.answers import Answers, LevelAnswer, QuestionAnswer
+from siffra.lab.answers import Answers, LevelAnswer
+from siffra.report.build import build
+from siffra.report.model import Question, Report
 from siffra.report.render.pages import write_folder
 from siffra.report.render.report import render
 from siffra.report.text.labels import knobs_name
 from siffra.report.text.messages import Words, words_in
-from siffra.report.text.narrative import answer_sentence, summary_sentence, verdict_sentence
 from siffra.system.atomic_write import part_folder
 from siffra.training.diagnostics import Examined
 from siffra.training.run import Record, setting_id
@@ -88,27 +89,27 @@ def log_lab(
     retuned all runs are there, and `siffra.chosen` tells which ones the answer is about.
     """
     words = words_in("en")
-    title = words.say(answers.plan.title)
+    report, title = build(answers, words, examined), words.say(answers.plan.title)
     root = Entry(
         id=f"lab {lab}",
         name=title,
         params={"preset": answers.plan.preset},
         tags={"siffra.lab": lab},
-        note=summary_sentence(answers, words.language),
+        note=report.summary,
     )
     with opened(where, title) as store:
         number = store.log(root)
-        _log(store, list(_parts(lab, answers, words)), number, on_run)
+        _log(store, list(_parts(lab, answers, report, words)), number, on_run)
         with part_folder(Path(gettempdir())) as folder:
             write_folder(render(answers, words, examined), folder)
             store.attach(number, folder, "report")
 
 
-def _parts(lab: str, answers: Answers, words: Words) -> Iterator[_Parent]:
-    for found in answers.questions:
-        retune = found.question.retune
-        children = [run for level in found.levels for run in _tried(level, retune, words)]
-        yield _Parent(_question(lab, found, words), children)
+def _parts(lab: str, answers: Answers, report: Report, words: Words) -> Iterator[_Parent]:
+    for answer, shown in zip(answers.questions, report.questions, strict=True):
+        retune = answer.question.retune
+        children = [run for level in answer.levels for run in _tried(level, retune, words)]
+        yield _Parent(_question(lab, words.say(answer.question.ask), shown), children)
     if answers.experiments:
         children = [
             _Child(f"{words.say(found.experiment.name)}, seed {record.seed}", record)
@@ -127,15 +128,13 @@ def _tried(level: LevelAnswer, retune: Sequence[str], words: Words) -> Iterator[
         yield _Child(f"{name}, seed {record.seed}", record, tags)
 
 
-def _question(lab: str, found: QuestionAnswer, words: Words) -> Entry:
-    question = found.question
-    verdicts = [verdict_sentence(claim, question, words.language) for claim in found.claims]
+def _question(lab: str, ask: str, question: Question) -> Entry:
     return Entry(
         id=f"lab {lab}, question {question.id}",
-        name=f"{question.id}: {words.say(question.ask)}",
+        name=f"{question.id}: {ask}",
         params={name: str(value) for name, value in question.fixed.items()},
-        tags={f"siffra.verdict.{claim.claim.id}": claim.verdict for claim in found.claims},
-        note="\n\n".join([answer_sentence(found, words.language), *verdicts]),
+        tags={f"siffra.verdict.{claim.id}": claim.verdict for claim in question.claims},
+        note="\n\n".join([question.answer, *(claim.sentence for claim in question.claims)]),
     )
 
 

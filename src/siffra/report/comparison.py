@@ -5,48 +5,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from siffra.lab.plan.plan import Level
+from siffra.lab.plan import plan
 from siffra.lab.plan.texts import safe_name
 from siffra.report.differences import Both, differing, fixed_words, level_key, unlike_words
 from siffra.report.intervals import Picture, picture
-from siffra.report.render.pages import html_page, markdown_page, write_folder
-from siffra.report.results import (
-    ClaimResult,
-    ExperimentResult,
-    LevelResult,
-    MeasuredResult,
-    QuestionResult,
-    Results,
-    read_results,
+from siffra.report.model import (
+    Claim,
+    Experiment,
+    Level,
+    Measured,
+    Question,
+    Report,
+    read_report,
 )
+from siffra.report.render.pages import html_page, markdown_page, write_folder
 from siffra.report.text import numbers
 from siffra.report.text.labels import SETS, short_level_name
-from siffra.report.text.messages import GAP, Words, words_in
-from siffra.report.text.narrative import VERDICTS, capital, verdict_code
+from siffra.report.text.messages import GAP, Words, capital, words_in
 from siffra.report.text.tables import Cell, Table
 
 Sides = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class FoundView:
-    """What one of the two says of a claim: its verdict (`code` for style) and its estimate."""
-
-    code: str
-    verdict: str
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True)
 class ClaimPair:
-    """A claim with both findings. `differs` says, where it is so, that it is not one claim.
+    """A claim as both reports have it, with texts in the comparison's language.
 
-    Only of one claim is it `changed` if the verdicts differ.
+    `differs` says, where it is so, that it is not one claim. Only of one claim is it `changed` if
+    the verdicts differ.
     """
 
     say: str
-    first: FoundView
-    second: FoundView
+    first: Claim
+    second: Claim
     changed: bool
     differs: str
     picture: Picture | None
@@ -95,7 +86,7 @@ def write_comparison(first: Path, second: Path, out: Path, language: str = "en")
         SiffraError: One of them cannot be read, or `out` cannot be written.
     """
     words = words_in(language)
-    shown = compare(read_results(first), read_results(second), _names(first, second), words)
+    shown = compare(read_report(first), read_report(second), _names(first, second), words)
     pages = {
         "comparison.html": html_page("comparison.html", words, it=shown),
         "comparison.md": markdown_page("comparison.md", words, it=shown),
@@ -108,14 +99,14 @@ def comparison_text(shown: ComparisonView, words: Words) -> str:
     """The comparison in a few lines, for the terminal."""
     lines = [shown.summary]
     for question, claim in shown.changed:
-        change = f"{claim.first.verdict} → {claim.second.verdict}"
+        change = f"{claim.first.verdict_text} → {claim.second.verdict_text}"
         lines.append(f"    ({question.label}) {change:<32} {claim.say}")
     for question, claim in shown.differing:
         lines.append(f"    ({question.label}) {claim.say} {claim.differs}")
     return "\n".join([*lines, *shown.alone]).replace(GAP, " ")
 
 
-def compare(first: Results, second: Results, names: Sides, words: Words) -> ComparisonView:
+def compare(first: Report, second: Report, names: Sides, words: Words) -> ComparisonView:
     """Set two reports side by side; questions and claims are matched by their ids."""
     others = {question.id: question for question in second.questions}
     both = [(q, others[q.id]) for q in first.questions if q.id in others]
@@ -157,13 +148,13 @@ def _summary(claims: Sequence[ClaimPair], words: Words) -> str:
 def _changes(changed: Sequence[ClaimPair]) -> tuple[tuple[str, str, str, str, int], ...]:
     """How often each verdict became which other: code and name of both, and the number."""
     kinds = Counter(
-        (c.first.code, c.first.verdict, c.second.code, c.second.verdict) for c in changed
+        (c.first.code, c.first.verdict_text, c.second.code, c.second.verdict_text) for c in changed
     )
     return tuple((*kind, n) for kind, n in kinds.most_common())
 
 
-def _facts(first: Results, second: Results, words: Words) -> tuple[tuple[str, str, str], ...]:
-    def told(results: Results) -> dict[str, str]:
+def _facts(first: Report, second: Report, words: Words) -> tuple[tuple[str, str, str], ...]:
+    def told(results: Report) -> dict[str, str]:
         machine, versions = results.machine, results.versions
         epochs = "–" if results.epochs is None else words.exact(results.epochs)
         return {
@@ -181,7 +172,7 @@ def _facts(first: Results, second: Results, words: Words) -> tuple[tuple[str, st
     return tuple((name, ours[name], theirs[name]) for name in ours)
 
 
-def _alone(first: Results, second: Results, names: Sides, words: Words) -> tuple[str, ...]:
+def _alone(first: Report, second: Report, names: Sides, words: Words) -> tuple[str, ...]:
     """What only one of the two has."""
     told = []
     for (mine, name), other in zip(
@@ -204,9 +195,7 @@ def _alone(first: Results, second: Results, names: Sides, words: Words) -> tuple
     return tuple(told)
 
 
-def _question(
-    first: QuestionResult, second: QuestionResult, names: Sides, words: Words
-) -> QuestionPair:
+def _question(first: Question, second: Question, names: Sides, words: Words) -> QuestionPair:
     both = first, second
     theirs = {claim.id: claim for claim in second.claims}
     held = fixed_words(both, words)
@@ -220,31 +209,31 @@ def _question(
     )
 
 
-def _claim(first: ClaimResult, second: ClaimResult, both: Both, words: Words) -> ClaimPair:
+def _claim(first: Claim, second: Claim, both: Both, words: Words) -> ClaimPair:
     parts = differing(first, second, both, words)
     return ClaimPair(
         say=first.say,
-        first=_found(first, words),
-        second=_found(second, words),
+        first=_in_words(first, words),
+        second=_in_words(second, words),
         changed=first.verdict != second.verdict and not parts,
         differs=words("compare.differs", parts=words.listing(parts)) if parts else "",
-        picture=None if parts else picture(first.claim(), first.found(), second.found()),
+        picture=None if parts else picture(first, second),
     )
 
 
-def _found(result: ClaimResult, words: Words) -> FoundView:
-    estimate, verdict = result.found(), VERDICTS[VERDICTS.index(result.verdict)]
-    code = verdict_code(verdict)
-    told = ""
+def _in_words(claim: Claim, words: Words) -> Claim:
+    """The claim with its verdict and estimate in the language of `words`."""
+    estimate, evidence = claim.as_estimated(), ""
     if estimate is not None:
-        value, interval = numbers.estimate_words(words, result.claim(), estimate)
+        value, interval = numbers.estimate_words(words, claim.as_planned(), estimate)
         level = numbers.confidence(words, estimate.confidence)
-        told = words("evidence", value=value, level=level, interval=interval, n=result.n)
-    return FoundView(code, words(f"verdict.{code}"), told)
+        evidence = words("evidence", value=value, level=level, interval=interval, n=claim.n)
+    texts = {"verdict_text": words(f"verdict.{claim.code}"), "evidence": evidence}
+    return claim.model_copy(update=texts)
 
 
 def _levels(
-    first: Sequence[LevelResult], second: Sequence[LevelResult], names: Sides, words: Words
+    first: Sequence[Level], second: Sequence[Level], names: Sides, words: Words
 ) -> Table | None:
     """The levels that both have."""
     theirs = {level_key(level): level for level in second}
@@ -254,8 +243,8 @@ def _levels(
 
 
 def _experiments(
-    first: Sequence[ExperimentResult],
-    second: Sequence[ExperimentResult],
+    first: Sequence[Experiment],
+    second: Sequence[Experiment],
     names: Sides,
     words: Words,
 ) -> Table | None:
@@ -271,7 +260,7 @@ def _experiments(
 
 def _side_by_side(
     first: str,
-    rows: Sequence[tuple[Cell, MeasuredResult, MeasuredResult]],
+    rows: Sequence[tuple[Cell, Measured, Measured]],
     names: Sides,
     words: Words,
 ) -> Table | None:
@@ -291,14 +280,14 @@ def _side_by_side(
     return Table(tuple(head), tuple(zip(*columns, strict=True)))
 
 
-def _name(level: LevelResult, words: Words) -> str:
-    return capital(short_level_name(words, Level(level.knobs, (), {})))
+def _name(level: Level, words: Words) -> str:
+    return capital(short_level_name(words, plan.Level(level.knobs, (), {})))
 
 
-def _measured(seen: MeasuredResult, name: str, words: Words) -> str:
-    found = seen.seconds if name == "seconds" else seen.accuracy.get(name)
-    if found is None or not found.values:
+def _measured(seen: Measured, name: str, words: Words) -> str:
+    summary = seen.seconds if name == "seconds" else seen.accuracy.get(name)
+    if summary is None or not summary.values:
         return "–"
     if name == "seconds":
-        return numbers.seconds_number(words, found.summary())
-    return numbers.accuracy_number(words, found.summary())
+        return numbers.seconds_number(words, summary.as_estimated())
+    return numbers.accuracy_number(words, summary.as_estimated())

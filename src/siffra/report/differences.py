@@ -4,17 +4,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from siffra.report.results import ClaimResult, LevelResult, QuestionResult
+from siffra.report.model import Claim, Level, Question
 from siffra.report.text.labels import knobs_name
 from siffra.report.text.messages import Words
 
 LENGTH = "epochs"
 """The one knob that presets set: what is fixed otherwise makes another claim, this does not."""
 
-Both = tuple[QuestionResult, QuestionResult]
+Both = tuple[Question, Question]
 
 
-def differing(first: ClaimResult, second: ClaimResult, both: Both, words: Words) -> list[str]:
+def differing(first: Claim, second: Claim, both: Both, words: Words) -> list[str]:
     """What of two claims is not the same, in words; nothing if they are one claim.
 
     Levels are the same if their knobs are, wherever they stand in their question.
@@ -48,7 +48,7 @@ def unlike_words(first: Mapping[str, Any], second: Mapping[str, Any], words: Wor
     return "; ".join(pairs)
 
 
-def level_key(level: LevelResult) -> str:
+def level_key(level: Level) -> str:
     """The same text for levels with the same knobs; 1 and 1.0 are one value."""
     return json.dumps(json.loads(json.dumps(level.knobs), parse_int=float), sort_keys=True)
 
@@ -62,7 +62,7 @@ def _unlike(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _held_alike(first: ClaimResult, second: ClaimResult, both: Both) -> bool:
+def _held_alike(first: Claim, second: Claim, both: Both) -> bool:
     """Whether two claims about the same levels are about the same settings, but for the length."""
     ours, theirs = _settings(first, both[0]), _settings(second, both[1])
     if ours is None or theirs is None:  # a report by a siffra that did not write them
@@ -70,7 +70,7 @@ def _held_alike(first: ClaimResult, second: ClaimResult, both: Both) -> bool:
     return ours == theirs
 
 
-def _settings(claim: ClaimResult, question: QuestionResult) -> dict[str, Any] | None:
+def _settings(claim: Claim, question: Question) -> dict[str, Any] | None:
     """All knobs of the levels that a claim is about, but for the length; None if not known."""
     against = claim.against if isinstance(claim.against, tuple) else ()
     levels = [level for i, level in enumerate(question.levels) if i in (*claim.level, *against)]
@@ -98,7 +98,7 @@ def _fixed(both: Both) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return {k: first[k] for k in first if k in shared}, {k: second[k] for k in first if k in shared}
 
 
-def _about(claim: ClaimResult, question: QuestionResult) -> dict[str, Any]:
+def _about(claim: Claim, question: Question) -> dict[str, Any]:
     """All that a claim is about, by the names under which the catalogue has them."""
 
     def meant(levels: tuple[int, ...]) -> set[str]:

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.estimates import Estimate, margin_of
+from siffra.report.model import Claim
 
 WIDTH = 200.0
 """Of the picture; all its numbers are between 0 and this."""
@@ -30,13 +30,13 @@ class Picture:
     bars: tuple[Bar | None, Bar | None]
 
 
-def picture(claim: Claim, first: Estimate | None, second: Estimate | None) -> Picture | None:
-    """The picture of two estimates; None if neither has an interval."""
-    ends = [_ends(first), _ends(second)]
+def picture(first: Claim, second: Claim) -> Picture | None:
+    """The picture of a claim's estimates in two reports; None if neither has an interval."""
+    ends = [_ends(claim.as_estimated()) for claim in (first, second)]
     known = [end for found in ends if found for end in found if math.isfinite(end)]
     if not known:
         return None
-    margin = margin_of(claim)
+    margin = margin_of(first.as_planned())
     # Equally far to both sides, so that zero is always in the middle.
     reach = 1.08 * max(1.5 * margin, *map(abs, known)) or 1.0
 

@@ -1,6 +1,5 @@
-"""Labs as the page shows them: what `results.json` says, with the report's sentences beside it."""
+"""Labs as the page shows them: their reports on the runs so far, and the curves of those runs."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -8,41 +7,45 @@ from typing import Any
 import numpy as np
 
 from siffra.data.load import DataSource
-from siffra.lab.answers import (
-    Answers,
-    ClaimAnswer,
-    ExperimentAnswer,
-    LevelAnswer,
-    QuestionAnswer,
-    answer,
-)
+from siffra.lab.answers import Answers, LevelAnswer, answer
 from siffra.lab.history import SavedLab
 from siffra.lab.plan.plan import Plan, PlannedRun
 from siffra.lab.stats.estimates import curve
-from siffra.report.render.files import results_json
-from siffra.report.text.held_fixed import held_fixed
+from siffra.report.build import build
+from siffra.report.model import Claim, Report
 from siffra.report.text.labels import knob_name, short_level_name, value_name
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import (
-    answer_sentence,
-    busy_sentence,
-    capital,
-    comparison,
-    evidence,
-    summary_sentence,
-    verdict_code,
-    verdict_name,
-)
-from siffra.report.text.numbers import accuracy, margin_words, seconds
-from siffra.report.text.provenance import all_records
+from siffra.report.text.messages import Words, capital
 from siffra.report.text.repeat import lab_file
 from siffra.store.store import Store
 from siffra.training.run import Record
 from siffra.web.paths import Paths
-from siffra.web.questions import ask_of
+from siffra.web.questions import Ask, ask_of
 
 _HELD = 20
 """Labs whose answers are held."""
+
+
+class LabPage(Report):
+    """A lab as the page shows it: its report on the runs so far, and how far it has come."""
+
+    id: str
+    """The lab's id."""
+    asked: str
+    """When it was last asked for, in ISO 8601."""
+    runs: int
+    """How many runs it needs, as far as is known."""
+    ad_hoc: bool
+    """Whether it is one question, asked outside of a lab file."""
+    have: int
+    """How many of them there are."""
+    provisional: bool
+    """Whether runs are still to come."""
+    tally: dict[str, int]
+    """How many claims have each verdict, by its code."""
+    toml: str | None
+    """The lab file that asks the question again; null for a lab that has one."""
+    ask: Ask | None
+    """What the form asked; null for a lab that it cannot ask for."""
 
 
 class Desk:
@@ -100,9 +103,9 @@ def progress(lab: SavedLab, store: Store, desk: Desk) -> tuple[int, int]:
 
 
 def _summed_up(answers: Answers, words: Words) -> dict[str, Any]:
-    alone = len(answers.questions) == 1 and not answers.experiments
-    sentence = answer_sentence(answers.questions[0], words.language) if alone else None
-    return {"tally": tally(answers), "answer": sentence}
+    report = build(answers, words)
+    alone = len(report.questions) == 1 and not report.experiments
+    return {"tally": tally(report), "answer": report.questions[0].answer if alone else None}
 
 
 def title(plan: Plan, words: Words) -> str:
@@ -117,40 +120,37 @@ def title(plan: Plan, words: Words) -> str:
     return capital("; ".join(compared))
 
 
-def tally(answers: Answers) -> dict[str, int]:
+def tally(report: Report) -> dict[str, int]:
     """How many claims have each verdict, by its code, of those that can have one yet."""
-    claims = (claim for question in answers.questions for claim in question.claims)
-    return dict(
-        Counter(verdict_code(claim.verdict) for claim in claims if not _is_early(claim, answers))
-    )
+    claims = (claim for question in report.questions for claim in question.claims)
+    return dict(Counter(claim.code for claim in claims if not _is_early(claim, report)))
 
 
-def _is_early(claim: ClaimAnswer, answers: Answers) -> bool:
+def _is_early(claim: Claim, report: Report) -> bool:
     """Whether runs are still to come, and there are too few for as much as an interval."""
-    seeds = len(claim.estimate.values) if claim.estimate else 0
-    return answers.missing > 0 and seeds < 2 and claim.verdict == "inconclusive"
+    return report.missing > 0 and claim.n < 2 and claim.verdict == "inconclusive"
 
 
-def shown(lab: SavedLab, store: Store, desk: Desk, words: Words, paths: Paths) -> dict[str, Any]:
+def shown(lab: SavedLab, store: Store, desk: Desk, words: Words, paths: Paths) -> LabPage:
     """Everything about a lab, but for its curves."""
-    answers = desk.answers(lab, store)
-    found = json.loads(results_json(answers, words))
-    for question, answered in zip(found["questions"], answers.questions, strict=True):
-        _decorate(question, answered, answers, words)
-    for experiment, answered in zip(found["experiments"], answers.experiments, strict=True):
-        experiment["keys"] = _keys(answered)
-        _spell(experiment, answered, words)
+    # First how many runs there are: the report may rest on more, if some are stored meanwhile.
     line = listed(lab, store, desk, words)
+    report = build(desk.answers(lab, store), words)
     ask = ask_of(lab.plan, data_id(lab.data, paths))
-    return found | {
-        **line,
-        "seeds": list(lab.plan.seeds),
-        "provisional": line["have"] < line["runs"],
-        "toml": lab_file(lab.plan),
-        "summary": summary_sentence(answers, words.language),
-        "busy_text": busy_sentence(words, all_records(answers)),
-        "ask": ask.model_dump() if ask else None,
-    }
+    questions = report.questions
+    if lab.plan.ad_hoc:
+        questions = (questions[0].model_copy(update={"ask": line["title"]}),)
+    return LabPage.model_validate(
+        {
+            **dict(report),
+            **line,
+            "seeds": report.seeds,
+            "questions": questions,
+            "provisional": line["have"] < line["runs"],
+            "toml": lab_file(lab.plan),
+            "ask": ask,
+        }
+    )
 
 
 def curves(lab: SavedLab, store: Store, desk: Desk, question: str, words: Words) -> Any:
@@ -182,41 +182,6 @@ def data_id(source: DataSource, paths: Paths) -> str:
         name = source.path.stem
         return name if source.path == paths.data(name).absolute() else ""
     return ""
-
-
-def _decorate(
-    question: dict[str, Any], answered: QuestionAnswer, answers: Answers, words: Words
-) -> None:
-    seen = any(level.trained for level in answered.levels)
-    question["best"] = answered.best if seen else None
-    if answers.plan.ad_hoc:
-        question["ask"] = title(answers.plan, words)
-    question["fixed_text"] = held_fixed(words, answered.question)
-    for level, about in zip(question["levels"], answered.levels, strict=True):
-        level["name"] = capital(short_level_name(words, about.level))
-        level["keys"] = _keys(about)
-        _spell(level, about, words)
-    for claim, about in zip(question["claims"], answered.claims, strict=True):
-        early = _is_early(about, answers)
-        claim["code"] = "not-yet" if early else verdict_code(about.verdict)
-        claim["name"] = words("ui.jobs.not_yet") if early else verdict_name(words, about)
-        claim["compared"] = capital(comparison(words, about.claim, answered.question))
-        claim["evidence"] = "" if early else evidence(words, about)
-        tested = about.estimate is not None
-        claim["margin_text"] = (
-            words("claim.margin", margin=margin_words(words, about.claim)) if tested else ""
-        )
-
-
-def _spell(shown: dict[str, Any], seen: LevelAnswer | ExperimentAnswer, words: Words) -> None:
-    """Beside every mean, how the report would write it."""
-    for name, summary in seen.accuracy.items():
-        shown["accuracy"][name]["text"] = accuracy(words, summary) if summary.values else "–"
-    shown["seconds"]["text"] = seconds(words, seen.seconds) if seen.seconds.values else "–"
-
-
-def _keys(seen: LevelAnswer | ExperimentAnswer) -> list[str]:
-    return [record.key for record in seen.records]
 
 
 def _curves(level: LevelAnswer, words: Words) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from siffra.engine.network import Network, build_network
 from siffra.errors import ModelFileError
 from siffra.lab.plan.plan import Text
 from siffra.report.text.labels import knobs_name
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.text.messages import Words, capital
 from siffra.training.diagnostics import (
     CURVE_IMAGES,
     DEGREES,

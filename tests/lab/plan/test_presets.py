@@ -9,7 +9,7 @@ from siffra.config.setting import override
 from siffra.errors import LabFileError
 from siffra.lab.answers import answer
 from siffra.report.text.messages import words_in
-from siffra.report.text.shortened import shortened
+from siffra.report.text.provenance import shortened
 
 LAB = """
 title = "t"

@@ -313,7 +313,7 @@ def test_an_old_report_is_replaced_and_other_files_are_left_alone(tmp_path):
 
 def test_a_report_that_cannot_be_made_leaves_the_old_one(tmp_path, monkeypatch):
     (tmp_path / "report.html").write_text("old")
-    monkeypatch.setattr("siffra.report.render.files.results_json", lambda *_: 1 / 0)
+    monkeypatch.setattr("siffra.report.model.Report.dump", lambda _: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         write_report(make_answers([]), tmp_path)

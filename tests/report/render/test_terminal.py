@@ -1,14 +1,14 @@
 """Answers in plain text."""
 
 import pytest
-from report.fake_answers import study
+from report.fake_answers import report_on, study
 
 from siffra.report.render.terminal import lab_text
 
 
 @pytest.fixture(scope="module")
 def lines():
-    return lab_text(study()).splitlines()
+    return lab_text(report_on(study())).splitlines()
 
 
 def below(lines, say):

@@ -14,10 +14,10 @@ from siffra.config import Setting
 from siffra.config.recipes import find_recipe
 from siffra.config.setting import override
 from siffra.lab.answers import answer
-from siffra.report.render.files import results_json
+from siffra.report.build import build, build_question
 from siffra.report.render.notebook import lab_html
 from siffra.report.render.report import write_report
-from siffra.report.render.terminal import answer_text, lab_text
+from siffra.report.render.terminal import lab_text
 from siffra.report.text.ablation import ingredients
 from siffra.report.text.messages import words_in
 from siffra.report.text.narrative import answer_sentence
@@ -66,6 +66,10 @@ def asked(lacking=LACKING, claims=(), seeds: Sequence[int] = SEEDS, whole=RECIPE
     vary = tuple(dict.fromkeys(knob for each in levels for knob in each.knobs))
     plan = make_plan(replace(question, vary=vary, figures=("levels",)), seeds=seeds)
     return answer(plan, records)
+
+
+def report_on(answers):
+    return build(answers, words_in("en"))
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +143,7 @@ def test_what_a_claim_leaves_open_the_answer_does_not_say():
 
 def test_the_table_has_differences_seed_by_seed_with_their_own_intervals(found):
     question = found.questions[0]
-    table = added_table(words_in("en"), question)
+    table = added_table(words_in("en"), build_question(question, words_in("en")))
 
     assert table is not None
     names = [row[0].text for row in table.rows]
@@ -161,11 +165,10 @@ def test_it_stands_in_the_terminal_the_page_markdown_and_the_notebook(found, tmp
     write_report(found, tmp_path / "en")
     write_report(found, tmp_path / "sv", language="sv")
     places = [
-        lab_text(found),
-        answer_text(found.questions[0]),
+        lab_text(report_on(found)),
         (tmp_path / "en" / "report.html").read_text("utf-8"),
         (tmp_path / "en" / "report.md").read_text("utf-8"),
-        lab_html(found),
+        lab_html(report_on(found)),
     ]
 
     for text in map(plain, places):
@@ -181,11 +184,11 @@ def test_it_stands_in_the_terminal_the_page_markdown_and_the_notebook(found, tmp
 def test_a_lab_of_several_questions_has_it_too(found):
     twice = replace(found, questions=(found.questions[0], found.questions[0]))
 
-    assert lab_text(twice).count("    Ablation: what each ingredient adds, in ") == 2
+    assert lab_text(report_on(twice)).count("    Ablation: what each ingredient adds, in ") == 2
 
 
 def test_the_data_have_every_number(found):
-    question = json.loads(results_json(found, words_in("en")))["questions"][0]
+    question = json.loads(report_on(found).dump())["questions"][0]
     augment, optimizer, _ = question["added"]
 
     assert [part["without"] for part in question["added"]] == [1, 2, 3]
@@ -199,12 +202,12 @@ def test_the_data_have_every_number(found):
 
 def test_single_runs_are_told_without_intervals_and_decide_nothing():
     alone = asked(seeds=[0])
-    table = added_table(words_in("en"), alone.questions[0])
+    table = added_table(words_in("en"), report_on(alone).questions[0])
 
     assert "single runs decide nothing" in said(alone)
     assert table is not None
     assert plain(table.rows[0][2].text) == "+48.00"
-    assert "one run each" in lab_text(alone)
+    assert "one run each" in lab_text(report_on(alone))
 
 
 def test_times_are_compared_on_one_machine_alone():
@@ -235,5 +238,5 @@ def test_other_questions_have_no_ingredients(found, levels):
     other = replace(question, levels=tuple(named))
 
     assert ingredients(other) is None
-    assert added_table(words_in("en"), other) is None
+    assert added_table(words_in("en"), build_question(other, words_in("en"))) is None
     assert "ingredient" not in answer_sentence(other)

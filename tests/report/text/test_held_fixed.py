@@ -1,15 +1,13 @@
 """A verdict holds for what was held fixed: all of it is told, and for which levels."""
 
 import dataclasses
-import json
 
 import pytest
-from report.fake_answers import make_answers, make_question
+from report.fake_answers import make_answers, make_question, report_on
 
-from siffra.report.render.files import results_json
 from siffra.report.render.notebook import lab_html
 from siffra.report.render.terminal import lab_text
-from siffra.report.text.held_fixed import held_fixed
+from siffra.report.text.labels import held_fixed
 from siffra.report.text.messages import words_in
 
 MODELS = make_question("d", [{"model": "dense"}, {"model": "conv"}], epochs=3)
@@ -78,17 +76,15 @@ def test_a_retuned_knob_is_not_held_fixed():
 def test_terminals_and_notebooks_tell_it(number):
     answers = make_answers([MODELS, dataclasses.replace(MODELS, id="e")][:number], seeds=2)
 
-    for text in (lab_text(answers), lab_html(answers)):
+    for text in (lab_text(report_on(answers)), lab_html(report_on(answers))):
         assert text.count(f"Held fixed: {told(MODELS)}") == number
 
 
 def test_the_results_have_it_by_level():
-    results = json.loads(results_json(make_answers([MODELS], seeds=2), words_in("en")))
-
-    (question,) = results["questions"]
-    dense, conv = (level["fixed"] for level in question["levels"])
+    (question,) = report_on(make_answers([MODELS], seeds=2)).questions
+    dense, conv = (level.fixed for level in question.levels)
     assert dense == {"layers": 1, "neurons": 32}
     assert conv == {
         "conv_layers": 1, "filters": 16, "kernel_size": 8, "strides": 1, "layers": 0,
     }  # fmt: skip
-    assert not question["fixed"].keys() & {*dense, *conv}
+    assert not question.fixed.keys() & {*dense, *conv}

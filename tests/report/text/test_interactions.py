@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from report.fake_answers import make_answers, make_question
+from report.fake_answers import make_answers, make_question, report_on
 
 from siffra.lab.answers import Interaction, Loss
 from siffra.lab.stats.estimates import Estimate
 from siffra.report.render.notebook import lab_html
-from siffra.report.render.terminal import answer_text, lab_text
+from siffra.report.render.terminal import lab_text
 from siffra.report.text.interactions import interactions
 from siffra.report.text.messages import words_in
 
@@ -35,7 +35,7 @@ def found(verdict, common=None) -> Interaction:
 def said(interaction: Interaction, language: str = "en") -> str:
     answer = replace(QUESTION, interactions=(interaction,))
     (told,) = interactions(words_in(language), answer)
-    return f"{told.verdict}: {told.say} {told.evidence}".replace("\N{NO-BREAK SPACE}", " ")
+    return f"{told.verdict_text}: {told.finding} {told.evidence}".replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_that_it_depends_is_told_with_where_each_value_loses():
@@ -73,10 +73,10 @@ def test_terminals_and_notebooks_tell_it_too():
     answer = replace(QUESTION, interactions=(found("depends"),))
     lab = replace(LAB, questions=(answer,))
 
-    for told in (answer_text(answer), lab_html(lab)):
+    for told in (lab_text(report_on(lab)), lab_html(report_on(lab))):
         assert "Dependent: The best learning rate depends on the batch size" in told
     two = replace(lab, questions=(answer, QUESTION))
-    assert "dependent                 The best learning rate depends" in lab_text(two)
+    assert "dependent                 The best learning rate depends" in lab_text(report_on(two))
 
 
 def test_a_question_about_one_knob_has_none():

@@ -14,6 +14,7 @@ from report.fake_answers import (
 
 from siffra.lab.stats.edges import Edge
 from siffra.lab.stats.estimates import Estimate
+from siffra.report.build import build_claim, build_question
 from siffra.report.render.terminal import answer_text
 from siffra.report.text.messages import words_in
 from siffra.report.text.narrative import (
@@ -21,13 +22,16 @@ from siffra.report.text.narrative import (
     answer_sentence,
     summary_sentence,
     verdict_name,
-    verdict_sentence,
 )
 from siffra.system.load import Load
 
 
 def plain(text):
     return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def verdict_sentence(answer, question, language="en"):
+    return build_claim(answer, question, words_in(language)).sentence
 
 
 def question(name, answers):
@@ -289,7 +293,8 @@ def test_an_answer_says_that_its_times_are_from_a_busy_machine(answers, language
     found = dataclasses.replace(
         question, levels=(dataclasses.replace(first, records=disturbed), *others)
     )
-    text = answer_text(found, language)
+    words = words_in(language)
+    text = answer_text(build_question(found, words), words)
 
     said = {"en": "on a busy machine, so their", "sv": "på en upptagen dator, så"}[language]
     assert said not in answer_sentence(question, language)

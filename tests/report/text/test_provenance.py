@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_runs import make_record
-from report.fake_answers import make_answers, make_question
+from report.fake_answers import make_answers, make_question, report_on
 
 from siffra.cli.knobs import parse_levels, parse_value, parse_values
 from siffra.config import KNOBS, ModuleModel, Setting, Training
@@ -16,9 +16,7 @@ from siffra.data.load import DataSource
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab, plan_vary
 from siffra.lab.plan.presets import LabOptions
-from siffra.report.render.files import results_json
 from siffra.report.render.report import write_report
-from siffra.report.text.messages import words_in
 from siffra.report.text.provenance import all_records, command, proviso, train_command
 
 
@@ -158,7 +156,7 @@ def test_the_report_says_where_to_run_it(tmp_path):
 
     for name in ("report.html", "report.md"):
         assert "Run it in the folder of the lab file." in (tmp_path / name).read_text("utf-8")
-    assert "in the folder of the lab file" in results_json(answers, words_in("en"))
+    assert "in the folder of the lab file" in (report_on(answers).proviso or "")
 
 
 def test_the_command_of_a_lab_with_looks_goes_on_until_it_is_decided():

@@ -5,6 +5,7 @@ import dataclasses
 from report.fake_answers import make_answers, make_claim, make_question
 
 from siffra.lab.stats.edges import Edge
+from siffra.report.build import build_question
 from siffra.report.text.messages import words_in
 from siffra.report.text.tables import levels_table
 from siffra.training.run import Record
@@ -20,7 +21,8 @@ def asked(claims, seeds=3):
 
 
 def columns(answer, language="en"):
-    table = levels_table(words_in(language), answer)
+    words = words_in(language)
+    table = levels_table(words, build_question(answer, words))
     return {head.text: cells for head, *cells in zip(table.head, *table.rows, strict=True)}
 
 

@@ -1,10 +1,13 @@
-"""A report's figures, drawn from answers, and from examinations of the networks behind them."""
+"""A report's figures with their captions, drawn from answers and from examined networks."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from matplotlib.figure import Figure
 
-from siffra.lab.answers import Answers, ExperimentAnswer, LevelAnswer, QuestionAnswer
+from siffra.data.dataset import Dataset
+from siffra.lab.answers import Answers, LevelAnswer, QuestionAnswer
 from siffra.lab.plan.demands import OF_IMAGES
 from siffra.lab.plan.plan import EXAMINED, Level
 from siffra.lab.plan.plan import Figure as Kind
@@ -24,121 +27,178 @@ from siffra.report.figures import (
     style,
     weights,
 )
-from siffra.report.figures.shifts import Named
+from siffra.report.figures.networks import Named, joined
 from siffra.report.figures.style import Drawing, for_page
 from siffra.report.text.labels import level_name, short_level_name, varied_name
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.text.messages import Words, capital
 from siffra.training.diagnostics import Examined
 
 __all__ = [
     "OF_EXPERIMENTS",
     "Drawing",
-    "draw_experiments",
-    "draw_of_experiments",
-    "draw_question",
+    "LabFigures",
+    "Sketch",
+    "figure_of",
+    "figures_of",
+    "figures_of_experiments",
     "for_page",
 ]
 
-_FROM_RECORDS: dict[Kind, Callable[[QuestionAnswer, Words], Figure]] = {
-    "curves": curves.draw,
-    "levels": levels.draw,
-    "heatmap": heatmap.draw,
-    "confusion": lambda answer, words: confusion.draw(
-        shown := confusion.shown(answer), [level_name(words, level.level) for level in shown], words
-    ),
-    "classes": classes.draw,
+_OF_RECORDS = {"curves": curves, "levels": levels, "heatmap": heatmap, "classes": classes}
+_OF_NETWORKS = {
+    "shifts": shifts,
+    "map": shift_map,
+    "mistakes": mistakes,
+    "calibration": calibration,
+    "weights": weights,
 }
+_FEW_LEVELS = ("map", "mistakes", "weights")
+"""Kinds in which a level takes much room, so that of many levels only some are shown."""
 
 OF_EXPERIMENTS: tuple[Kind, ...] = ("shifts", "confusion", "mistakes", "calibration")
 """What is drawn of a lab's experiments, beside the figure that compares them all."""
 
 
-def draw_question(
-    kind: Kind, answer: QuestionAnswer, words: Words, examined: Examined | None = None
-) -> Drawing | None:
-    """One of a question's figures; None when there is nothing to draw it from."""
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A figure that can be drawn, with its name (a safe stem) and its caption."""
+
+    name: str
+    caption: str
+    draw: Callable[[], Figure]
+
+    def drawing(self) -> Drawing:
+        """The figure as a file would hold it."""
+        with style.house_style():
+            return style.finish(self.draw(), self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class LabFigures:
+    """The figures of each question, in the plan's order, and those of the experiments."""
+
+    questions: tuple[tuple[Sketch, ...], ...]
+    experiments: tuple[Sketch, ...]
+
+    @property
+    def all(self) -> list[Sketch]:
+        """Every figure, in the order of the report."""
+        return [sketch for question in self.questions for sketch in question] + list(
+            self.experiments
+        )
+
+
+def figures_of(answers: Answers, words: Words, examined: Examined | None = None) -> LabFigures:
+    """The figures that there is something to draw from."""
+    return LabFigures(
+        questions=tuple(
+            tuple(
+                sketch
+                for kind in question.question.figures
+                if (sketch := figure_of(kind, question, words, examined))
+            )
+            for question in answers.questions
+        ),
+        experiments=figures_of_experiments(answers, words, examined),
+    )
+
+
+def figure_of(
+    kind: Kind, answer: QuestionAnswer, words: Words, examined: Examined | None
+) -> Sketch | None:
+    """One of a question's figures; None if there is nothing to draw it from."""
+    name = safe_name(f"{answer.question.id}-{kind}")
     if not any(level.trained for level in answer.levels):
         return None
     if kind == "heatmap" and len(answer.question.vary) != 2:
         return None
-    with style.house_style():
-        if kind in _FROM_RECORDS:
-            figure = _FROM_RECORDS[kind](answer, words)
+    if kind in EXAMINED:
+        shown = confusion.shown(answer) if kind in _FEW_LEVELS else answer.levels
+        named = _named(shown, words, examined, level_name)
+        short = named if kind in _FEW_LEVELS else _named(shown, words, examined, short_level_name)
+        title = capital(varied_name(words, answer.question))
+        return _of_networks(kind, name, (named, short), words, examined, title)
+    if kind == "confusion":
+        shown = confusion.shown(answer)
+        names = [level_name(words, level.level) for level in shown]
+        trained = sum(bool(level.trained) for level in answer.levels)
+        more = words("caption.some_levels", n=trained) if len(shown) < trained else ""
+        return _confusion(name, shown, names, words, more)
+    module = _OF_RECORDS[kind]
+    return Sketch(name, module.caption(answer, words), partial(module.draw, answer, words))
+
+
+def figures_of_experiments(
+    answers: Answers, words: Words, examined: Examined | None
+) -> tuple[Sketch, ...]:
+    """The figure that compares all experiments, and those that look closer at them."""
+    every = answers.experiments
+    trained = sum(bool(e.trained) for e in every)
+    if not trained:
+        return ()
+    draw = partial(experiments.draw, every, words)
+    sketches = [Sketch("experiments", experiments.caption(every, words), draw)]
+    for kind in OF_EXPERIMENTS:
+        shown, name = experiments.shown(kind, every), f"experiments-{kind}"
+        more = words("caption.some_experiments", n=trained) if len(shown) < trained else ""
+        if kind == "confusion":
+            names = [words.say(e.experiment.name) for e in shown]
+            sketch = _confusion(name, shown, names, words, more)
         else:
-            figure = _of_networks(kind, answer, words, examined)
-    name = safe_name(f"{answer.question.id}-{kind}")
-    return style.finish(figure, name) if figure else None
+            named = experiments.named(shown, words, examined)
+            sketch = _of_networks(kind, name, (named, named), words, examined, more=more)
+        sketches += [sketch] if sketch else []
+    return tuple(sketches)
+
+
+def _confusion(
+    name: str, shown: Sequence[confusion.Seen], names: Sequence[str], words: Words, more: str
+) -> Sketch:
+    caption = joined(confusion.caption(shown, names, words), more)
+    return Sketch(name, caption, partial(confusion.draw, shown, names, words))
 
 
 def _of_networks(
-    kind: Kind, answer: QuestionAnswer, words: Words, examined: Examined | None
-) -> Figure | None:
-    named = _named(answer.levels, words, examined, short_level_name)
-    apart = _named(confusion.shown(answer), words, examined, level_name)
+    kind: Kind,
+    name: str,
+    levels: tuple[Named, Named],
+    words: Words,
+    examined: Examined | None,
+    title: str = "",
+    more: str = "",
+) -> Sketch | None:
+    """A figure of examined networks; `levels` as the caption calls them, and as the legend does."""
+    named, short = levels
     if not named or examined is None:
         return None
     if kind in OF_IMAGES and examined.dataset.features:
         return None
-    title = capital(varied_name(words, answer.question))
+    if kind == "weights" and not weights.with_pictures(named):
+        return None
+    caption = joined(_OF_NETWORKS[kind].caption(named, words), more)
+    return Sketch(name, caption, partial(_draw, kind, short, words, examined.dataset, title))
+
+
+def _draw(kind: Kind, levels: Named, words: Words, dataset: Dataset, title: str) -> Figure:
     match kind:
         case "shifts":
-            return shifts.draw(named, words, title)
+            return shifts.draw(levels, words, title)
         case "map":
-            return shift_map.draw(apart, words)
+            return shift_map.draw(levels, words)
         case "mistakes":
-            return mistakes.draw(apart, examined.dataset, words)
+            return mistakes.draw(levels, dataset, words)
         case "calibration":
-            return calibration.draw(named, words, title)
+            return calibration.draw(levels, words, title)
         case _:
-            return weights.draw(apart, words)
+            return weights.draw(levels, words)
 
 
 def _named(
-    seen: Sequence[LevelAnswer],
+    levels: Sequence[LevelAnswer],
     words: Words,
     examined: Examined | None,
     name: Callable[[Words, Level], str],
 ) -> Named:
     """The levels of which networks were examined."""
-    found = [(name(words, level.level), by_seed(level.records, examined)) for level in seen]
-    return [(called, examinations) for called, examinations in found if examinations]
-
-
-def draw_experiments(answers: Answers, words: Words) -> Drawing | None:
-    """All experiments in one figure; None when there is nothing to draw."""
-    if not any(e.trained for e in answers.experiments):
-        return None
-    with style.house_style():
-        figure = experiments.draw(answers.experiments, words)
-    return style.finish(figure, "experiments")
-
-
-def draw_of_experiments(
-    kind: Kind, answers: Answers, words: Words, examined: Examined | None
-) -> Drawing | None:
-    """One of `OF_EXPERIMENTS`; None when there is nothing to draw it from."""
-    shown = experiments.shown(kind, answers.experiments)
-    if not shown or (kind in OF_IMAGES and examined is not None and examined.dataset.features):
-        return None
-    with style.house_style():
-        if kind in EXAMINED:
-            figure = _of_examined(kind, shown, words, examined)
-        else:
-            figure = confusion.draw(shown, [words.say(e.experiment.name) for e in shown], words)
-    return style.finish(figure, f"experiments-{kind}") if figure else None
-
-
-def _of_examined(
-    kind: Kind, shown: Sequence[ExperimentAnswer], words: Words, examined: Examined | None
-) -> Figure | None:
-    named = experiments.named(shown, words, examined)
-    if not named or examined is None:
-        return None
-    match kind:
-        case "mistakes":
-            return mistakes.draw(named, examined.dataset, words)
-        case "calibration":
-            return calibration.draw(named, words, "")
-        case _:
-            return shifts.draw(named, words, "")
+    pairs = [(name(words, level.level), by_seed(level.records, examined)) for level in levels]
+    return [(called, examinations) for called, examinations in pairs if examinations]

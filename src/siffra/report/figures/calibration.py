@@ -5,9 +5,16 @@ from matplotlib.lines import Line2D
 
 from siffra.lab.stats.diagnostics import trust
 from siffra.report.figures import style
-from siffra.report.figures.shifts import Named, examined_sets
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.figures.networks import (
+    Named,
+    described,
+    examined_sets,
+    how_to_read,
+    joined,
+    only_described,
+)
+from siffra.report.text import numbers
+from siffra.report.text.messages import Words, capital
 
 
 def draw(levels: Named, words: Words, title: str) -> Figure:
@@ -39,3 +46,19 @@ def draw(levels: Named, words: Words, title: str) -> Figure:
     ]
     style.legend_below(figure, handles, [name for name, _ in levels], title)
     return figure
+
+
+def caption(levels: Named, words: Words) -> str:
+    """By how much confidence and accuracy differ, on each set."""
+    by_set = []
+    for name in examined_sets(levels):
+        gaps = [
+            words("caption.gap_of", level=level, gap=numbers.accuracy_number(words, gap))
+            for level, gap in ((level, trust(seen, name).gap) for level, seen in described(levels))
+        ]
+        by_set.append(words("caption.gaps_on", on=words(f"on.{name}"), each=words.listing(gaps)))
+    return joined(
+        how_to_read("calibration", levels, words),
+        words("caption.gaps", told="; ".join(by_set)),
+        only_described(levels, words),
+    )

@@ -9,9 +9,15 @@ from matplotlib.lines import Line2D
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
 from siffra.lab.stats.estimates import Summary, summarise
 from siffra.report.figures import confusion, style
-from siffra.report.text.labels import class_name, sets_of, short_level_name, varied_name
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.text import numbers
+from siffra.report.text.labels import (
+    class_name,
+    level_name,
+    sets_of,
+    short_level_name,
+    varied_name,
+)
+from siffra.report.text.messages import Words, capital
 
 
 def draw(answer: QuestionAnswer, words: Words) -> Figure:
@@ -45,6 +51,29 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     names = [short_level_name(words, level.level) for level in levels]
     style.legend_below(figure, handles, names, capital(varied_name(words, answer.question)))
     return figure
+
+
+def caption(answer: QuestionAnswer, words: Words) -> str:
+    """The class that each level is worst at, on the test set and on the first shifted one."""
+    levels = [level for level in answer.levels if level.trained]
+    runs = [len(level.trained) for level in levels]
+    sentences = [numbers.over_seeds(words, "caption.classes", runs)]
+    for name in sets_of(levels)[:2]:
+        hardest = []
+        for level in confusion.shown(answer):
+            classes = by_class(level, name)
+            worst = min(range(len(classes)), key=lambda i, shares=classes: shares[i].mean)
+            hardest.append(
+                words(
+                    "caption.hardest_of",
+                    level=level_name(words, level.level),
+                    cls=class_name(level.records, worst),
+                    a=numbers.accuracy(words, classes[worst]),
+                )
+            )
+        each = words.listing(hardest)
+        sentences.append(words("caption.hardest", on=words(f"on.{name}"), each=each))
+    return " ".join(sentences)
 
 
 def by_class(level: LevelAnswer, name: str) -> list[Summary]:

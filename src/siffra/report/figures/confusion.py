@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from siffra.lab.answers import ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report.figures import style
+from siffra.report.text import numbers
 from siffra.report.text.labels import LONG_NAME, class_name, confused_sets
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.text.messages import Words, capital
 from siffra.training.run import Record
 
 Seen = TypeVar("Seen", LevelAnswer, ExperimentAnswer)
@@ -49,6 +49,53 @@ def draw(levels: Sequence[Seen], names: Sequence[str], words: Words) -> Figure:
         panel.set_xlabel(words("figure.predicted"))
         panel.set_ylabel(words("figure.true"))
     return figure
+
+
+def caption(levels: Sequence[Seen], names: Sequence[str], words: Words) -> str:
+    """The most common mistake of each, called as in `names`; of two, how they differ most."""
+    runs = [len(level.trained) for level in levels]
+    sentences = [numbers.over_seeds(words, "caption.confusion", runs)]
+    for on in confused_sets(levels):
+        mistakes = "; ".join(
+            _commonest(level, called, on, words)
+            for level, called in zip(levels, names, strict=True)
+        )
+        sentences.append(words("caption.commonest", on=words(f"on.{on}"), mistakes=mistakes))
+    if len(levels) == 2:
+        sentences.append(_largest_difference(levels, names, words))
+    return " ".join(sentences)
+
+
+def _commonest(level: LevelAnswer | ExperimentAnswer, called: str, on: str, words: Words) -> str:
+    mistakes = shares(level.trained, on)
+    np.fill_diagonal(mistakes, 0.0)
+    true, predicted = np.unravel_index(mistakes.argmax(), mistakes.shape)
+    return words(
+        "caption.mistake",
+        level=called,
+        true=class_name(level.records, int(true)),
+        predicted=class_name(level.records, int(predicted)),
+        share=numbers.share(words, mistakes.max(), 0),
+    )
+
+
+def _largest_difference(levels: Sequence[Seen], names: Sequence[str], words: Words) -> str:
+    """Where two differ most in what they say, on the first of the sets that are shown."""
+    on = confused_sets(levels)[0]
+    gap = difference(levels, on)
+    true, predicted = np.unravel_index(np.abs(gap).argmax(), gap.shape)
+    cell = gap[true, predicted]
+    return words(
+        "caption.difference",
+        more=names[1] if cell > 0 else names[0],
+        on=words(f"on.{on}"),
+        true=class_name(levels[0].records, int(true)),
+        predicted=class_name(levels[0].records, int(predicted)),
+        points=words.number(100 * abs(cell)),
+        n=gap.size,
+        first=names[0],
+        second=names[1],
+    )
 
 
 def shown(answer: QuestionAnswer) -> list[LevelAnswer]:

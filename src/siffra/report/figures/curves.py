@@ -8,11 +8,20 @@ from matplotlib.ticker import MaxNLocator
 from siffra.lab.answers import QuestionAnswer
 from siffra.lab.stats.estimates import curve
 from siffra.report.figures import style
-from siffra.report.text.labels import sets_of, short_level_name, varied_name
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.text import numbers
+from siffra.report.text.labels import (
+    level_name,
+    levels_name,
+    sets_of,
+    short_level_name,
+    varied_name,
+)
+from siffra.report.text.messages import Words, capital
+from siffra.training.scores import epochs_to
 
 _MANY = 7
+_NEAR = 0.01
+"""A curve has arrived when it is within one percentage point of the best end."""
 
 
 def draw(answer: QuestionAnswer, words: Words) -> Figure:
@@ -44,3 +53,22 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     labels = [short_level_name(words, level.level) for level in seen]
     style.legend_below(figure, handles, labels, capital(varied_name(words, answer.question)))
     return figure
+
+
+def caption(answer: QuestionAnswer, words: Words) -> str:
+    """Which level comes first near the best accuracy, and which last."""
+    levels = [level for level in answer.levels if level.trained]
+    paths = [curve(level.records, "test").mean for level in levels]
+    target = max(path[-1] for path in paths) - _NEAR
+    reached = [epochs_to(target, path.tolist()) for path in paths]
+    arrived = [(epoch, i) for i, epoch in enumerate(reached) if epoch is not None]
+    first = min(arrived, key=lambda pair: pair[0])
+    last = max(arrived, key=lambda pair: pair[0])
+    text = words.count("caption.first", first[0], level=level_name(words, levels[first[1]].level))
+    if last[0] != first[0]:
+        text += words.count("caption.last", last[0], level=level_name(words, levels[last[1]].level))
+    never = [level.level for level, epoch in zip(levels, reached, strict=True) if epoch is None]
+    if never:
+        text += words("caption.never", levels=levels_name(words, never))
+    runs = [len(level.trained) for level in levels]
+    return f"{numbers.over_seeds(words, 'caption.curves', runs)} {text}."

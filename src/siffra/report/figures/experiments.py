@@ -13,10 +13,11 @@ from siffra.lab.plan.plan import Figure as Kind
 from siffra.lab.stats.diagnostics import by_seed
 from siffra.lab.stats.estimates import Summary
 from siffra.report.figures import confusion, style
-from siffra.report.figures.shifts import Named
+from siffra.report.figures.networks import Named
+from siffra.report.text import numbers
 from siffra.report.text.labels import sets_of, spans_decades
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.text.messages import Words, capital
+from siffra.report.text.narrative import busy_sentence
 from siffra.training.diagnostics import Examined
 
 
@@ -32,8 +33,8 @@ def named(
     experiments: Sequence[ExperimentAnswer], words: Words, examined: Examined | None
 ) -> Named:
     """Those of which networks were examined."""
-    found = [(words.say(e.experiment.name), by_seed(e.records, examined)) for e in experiments]
-    return [(name, examinations) for name, examinations in found if examinations]
+    pairs = [(words.say(e.experiment.name), by_seed(e.records, examined)) for e in experiments]
+    return [(name, examinations) for name, examinations in pairs if examinations]
 
 
 def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
@@ -66,6 +67,31 @@ def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
         labels.append(words("figure.hollow"))
     style.legend_below(figure, handles, labels)
     return figure
+
+
+def caption(experiments: Sequence[ExperimentAnswer], words: Words) -> str:
+    """Which experiment is the best, and which the fastest."""
+    seen = [e for e in experiments if e.trained]
+    read = words("caption.experiments")
+    if busy := busy_sentence(words, [record for e in seen for record in e.records]):
+        read += f" {busy}"
+    if len(seen) < 2:
+        return read
+    best = max(seen, key=lambda e: e.accuracy["test"].mean)
+    fast = min(seen, key=lambda e: e.seconds.mean)
+    key, values = "caption.experiments_both", _values("", best, words)
+    if best is not fast:
+        key, values = "caption.experiments_seen", values | _values("fast_", fast, words)
+    values["best"] = words.say(best.experiment.name)
+    values["fast"] = words.say(fast.experiment.name)
+    return f"{words(key, **values)} {read}"
+
+
+def _values(prefix: str, experiment: ExperimentAnswer, words: Words) -> dict[str, str]:
+    return {
+        f"{prefix}accuracy": numbers.accuracy(words, experiment.accuracy["test"]),
+        f"{prefix}seconds": numbers.seconds(words, experiment.seconds),
+    }
 
 
 def _points(axis: Axes, experiment: ExperimentAnswer, name: str, colour: str, marker: str) -> None:

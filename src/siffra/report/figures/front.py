@@ -11,8 +11,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from siffra.lab.stats.estimates import Summary
 from siffra.report.figures import style
 from siffra.report.text.labels import spans_decades
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.text.messages import Words, capital
 from siffra.search.result import Point, SearchResult, front
 
 

@@ -11,10 +11,11 @@ from matplotlib.patches import Rectangle
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
 from siffra.lab.stats.estimates import Summary
 from siffra.report.figures import style
+from siffra.report.figures.networks import joined
 from siffra.report.text import numbers
-from siffra.report.text.labels import knob_name, sets_of, value_name
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.text.labels import knob_name, level_name, sets_of, value_name
+from siffra.report.text.messages import Words, capital
+from siffra.report.text.narrative import busy_sentence
 
 _BEST = style.OKABE_ITO[1]
 
@@ -43,6 +44,25 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
         corner = columns.index(best[across]) - 0.5, rows.index(best[up]) - 0.5
         axis.add_patch(Rectangle(corner, 1, 1, fill=False, ec=_BEST, lw=2.4, zorder=5))
     return figure
+
+
+def caption(answer: QuestionAnswer, words: Words) -> str:
+    """The level that is best on validation, and the one that is worst on the test set."""
+    levels = [level for level in answer.levels if level.trained]
+    best = answer.levels[answer.best]
+    worst = min(levels, key=lambda level: level.accuracy["test"].mean)
+    extremes = words(
+        "caption.framed",
+        best=level_name(words, best.level),
+        accuracy=numbers.accuracy(words, best.accuracy["test"]),
+        worst=level_name(words, worst.level),
+        lowest=numbers.accuracy(words, worst.accuracy["test"]),
+    )
+    return joined(
+        numbers.over_seeds(words, "caption.heatmap", [len(level.trained) for level in levels]),
+        extremes,
+        busy_sentence(words, [record for level in levels for record in level.records]),
+    )
 
 
 def _values(answer: QuestionAnswer, knob: str) -> list[Any]:

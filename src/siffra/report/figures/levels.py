@@ -12,17 +12,20 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullL
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
 from siffra.lab.stats.estimates import Summary
 from siffra.report.figures import style
+from siffra.report.figures.networks import joined
+from siffra.report.text import numbers
 from siffra.report.text.labels import (
     are_numbered,
     knob_axis_name,
+    level_name,
     on_a_scale,
     places_of,
     sets_of,
     short_level_name,
     spans_decades,
 )
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.text.messages import Words, capital
+from siffra.report.text.narrative import busy_sentence
 from siffra.training.run import Record
 
 _COLOUR, _REPORTED = style.OKABE_ITO[0], style.OKABE_ITO[1]
@@ -59,6 +62,31 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     return figure
 
 
+def caption(answer: QuestionAnswer, words: Words) -> str:
+    """The lowest and the highest accuracy, and the shortest and the longest time."""
+    levels = [level for level in answer.levels if level.trained]
+    by_accuracy = sorted(levels, key=lambda level: level.accuracy["test"].mean)
+    by_time = sorted(levels, key=lambda level: level.seconds.mean)
+    low, high, fast, slow = by_accuracy[0], by_accuracy[-1], by_time[0], by_time[-1]
+    ranges = words(
+        "caption.ranges",
+        low=numbers.accuracy(words, low.accuracy["test"]),
+        low_level=level_name(words, low.level),
+        high=numbers.accuracy(words, high.accuracy["test"]),
+        high_level=level_name(words, high.level),
+        fast=numbers.seconds(words, fast.seconds),
+        fast_level=level_name(words, fast.level),
+        slow=numbers.seconds(words, slow.seconds),
+        slow_level=level_name(words, slow.level),
+    )
+    return joined(
+        numbers.over_seeds(words, "caption.levels", [len(level.trained) for level in levels]),
+        words("caption.numbered") if are_numbered(words, answer.question) else "",
+        ranges,
+        busy_sentence(words, [record for level in levels for record in level.records]),
+    )
+
+
 def _places(answer: QuestionAnswer) -> list[float]:
     """Where each level stands on the axis: at its number, or one after the other."""
     if on_a_scale(answer.question):
@@ -82,8 +110,8 @@ def _panel(
     reported: str,
     get: Callable[[LevelAnswer], Summary | None],
 ) -> None:
-    numbers = on_a_scale(answer.question)
-    aside = 0.02 * (max(places) - min(places) or 1.0) if numbers else 0.1
+    is_scale = on_a_scale(answer.question)
+    aside = 0.02 * (max(places) - min(places) or 1.0) if is_scale else 0.1
     means = []
     for place, level in zip(places, answer.levels, strict=True):
         summary = get(level)
@@ -101,7 +129,7 @@ def _panel(
             axis.plot(
                 place - aside, figure, "D", mfc="none", mec=_REPORTED, ms=5.5, mew=1.3, zorder=5
             )
-    if numbers:
+    if is_scale:
         means.sort()
         axis.plot(*np.array(means).T.reshape(2, -1), color=_COLOUR, lw=1.0, alpha=0.55, zorder=2)
 

@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from siffra.data.dataset import Dataset, class_labels
 from siffra.lab.stats.diagnostics import BySeed
 from siffra.report.figures import style
-from siffra.report.figures.shifts import Named, examined_sets
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.figures.networks import Named, examined_sets, how_to_read, joined
+from siffra.report.text.messages import Words, capital
 
 MOST = 8
 """Pictures in a row."""
@@ -39,11 +38,12 @@ class SharedMistake:
 
 def surest(examinations: BySeed, name: str, most: int = MOST) -> list[SharedMistake]:
     """The mistakes on the set `name` that most runs are surest of; ties by their confidence."""
-    found: dict[tuple[int, int, int], list[float]] = defaultdict(list)
+    by_answer: dict[tuple[int, int, int], list[float]] = defaultdict(list)
     for examination in examinations.values():
         for mistake in examination.mistakes[name]:
-            found[mistake.image, mistake.true, mistake.predicted].append(mistake.confidence)
-    shared = [SharedMistake(*which, float(np.mean(c)), len(c)) for which, c in found.items()]
+            answer = mistake.image, mistake.true, mistake.predicted
+            by_answer[answer].append(mistake.confidence)
+    shared = [SharedMistake(*which, float(np.mean(c)), len(c)) for which, c in by_answer.items()]
     return sorted(shared, key=lambda m: (-m.runs, -m.confidence, m.image))[:most]
 
 
@@ -69,6 +69,27 @@ def draw(levels: Named, dataset: Dataset, words: Words) -> Figure:
         for row, set_name in enumerate(sets):
             _row(axis, dataset, set_name, surest(examinations, set_name), row * side[1], words)
     return figure
+
+
+def caption(levels: Named, words: Words) -> str:
+    """On the test set: mistakes that every run is sure of, and those that two levels share."""
+    every_run = []
+    images: list[set[int]] = []
+    runs: set[int] = set()
+    for name, examinations in levels:
+        shown = surest(examinations, "test")
+        images.append({mistake.image for mistake in shown})
+        if shown and len(examinations) > 1:
+            n = sum(mistake.runs == len(examinations) for mistake in shown)
+            every_run.append(words("caption.everywhere_of", level=name, n=n, of=len(shown)))
+            runs.add(len(examinations))
+    sentences = [how_to_read("mistakes", levels, words)]
+    if len(runs) == 1:
+        each = words.listing(every_run)
+        sentences.append(words("caption.everywhere", each=each, runs=runs.pop()))
+    if len(levels) == 2:
+        sentences.append(words.count("caption.shared", len(images[0] & images[1])))
+    return joined(*sentences)
 
 
 def _row(

@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 
 from siffra.lab.stats.diagnostics import BySeed
 from siffra.report.figures import style
-from siffra.report.figures.shifts import Named
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.figures.networks import Named, how_to_read, joined
+from siffra.report.text.messages import Words, capital
 from siffra.training.diagnostics import MAP_PIXELS
 
 _COLUMNS = 3
@@ -43,6 +42,35 @@ def draw(levels: Named, words: Words) -> Figure:
     for axis in axes[panels:]:
         axis.remove()
     return figure
+
+
+def caption(levels: Named, words: Words) -> str:
+    """How to read it; of two levels also where they differ most."""
+    return joined(how_to_read("map", levels, words), _largest_gap(levels, words))
+
+
+def _largest_gap(levels: Named, words: Words) -> str:
+    if len(levels) != 2:
+        return ""
+    (first, a), (second, b) = levels
+    gap = mean_map(b) - mean_map(a)
+    row, column = np.unravel_index(np.abs(gap).argmax(), gap.shape)
+    above, below = (second, first) if gap[row, column] > 0 else (first, second)
+    return words(
+        "caption.gap",
+        above=above,
+        below=below,
+        points=words.number(100 * abs(gap[row, column])),
+        n=gap.size,
+        where=_where(MAP_PIXELS[column], MAP_PIXELS[row], words),
+    )
+
+
+def _where(dx: int, dy: int, words: Words) -> str:
+    """`2 pixels to the left and 4 pixels up`."""
+    ways = [("left" if dx < 0 else "right", abs(dx)), ("up" if dy < 0 else "down", abs(dy))]
+    moves = [words(f"caption.{way}", n=pixels) for way, pixels in ways if pixels]
+    return words.listing(moves) if moves else words("caption.nowhere")
 
 
 def mean_map(examinations: BySeed) -> np.ndarray:

@@ -2,25 +2,25 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
-from siffra.lab.stats.diagnostics import WAYS, BySeed, Way, places, shift_curve
+from siffra.lab.stats.diagnostics import (
+    WAYS,
+    BySeed,
+    Lead,
+    Way,
+    half_at,
+    leads,
+    places,
+    shift_curve,
+)
 from siffra.report.figures import style
-from siffra.report.text.labels import SETS
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
-
-Named = Sequence[tuple[str, BySeed]]
-"""What the lines are called, and the examinations that each rests on."""
-
-
-def examined_sets(levels: Named) -> tuple[str, ...]:
-    """The sets that all of these examinations looked at."""
-    found = [set(e.confidence) for _, examinations in levels for e in examinations.values()]
-    return tuple(name for name in SETS if all(name in sets for sets in found))
+from siffra.report.figures.networks import Named, described, how_to_read, joined, only_described
+from siffra.report.text.messages import Words, capital
 
 
 def draw(levels: Named, words: Words, title: str) -> Figure:
@@ -38,6 +38,132 @@ def draw(levels: Named, words: Words, title: str) -> Figure:
     ]
     style.legend_below(figure, handles, [name for name, _ in levels], title)
     return figure
+
+
+def caption(levels: Named, words: Words) -> str:
+    """Where half of the images are misread, and which level is ahead where."""
+    halves = _halves(levels, words)
+    return joined(
+        how_to_read("shifts", levels, words),
+        halves,
+        only_described(levels, words) if halves else "",
+        *crossings(levels, words),
+    )
+
+
+def crossings(levels: Named, words: Words) -> list[str]:
+    """Of two levels: which is ahead where, as images are moved and turned.
+
+    Of more, the two whose accuracy is the highest over all curves.
+    """
+    if len(levels) < 2:
+        return []
+    sentences = []
+    if len(levels) > 2:
+        levels = _best_two(levels)
+        names = words.listing(name for name, _ in levels)
+        sentences.append(words("caption.apart.best", names=names))
+    ways: dict[str, list[str]] = {}
+    for way in WAYS:
+        ways.setdefault(_compared(levels, way, words), []).append(words(f"shift.{way}"))
+    moves = {words(f"shift.{way}") for way in ("x", "y", "any")}
+    for comparison, alike in ways.items():
+        if moves <= set(alike):
+            alike = [words("shift.all"), *alike[3:]]
+        sentences.append(words("caption.apart.when", ways=words.listing(alike), found=comparison))
+    return sentences
+
+
+def _halves(levels: Named, words: Words) -> str:
+    """How far images may be moved, or turned, until half are misread."""
+    sentences = []
+    for way in ("any", "turned"):
+        by_level = {name: half_at(seen, way) for name, seen in described(levels)}
+        each = [
+            words("caption.half_at", level=name, far=_far(way, far, words))
+            for name, far in by_level.items()
+            if far is not None
+        ]
+        if each:
+            sentences.append(words(f"caption.half.{way}", each=words.listing(each)))
+    return " ".join(sentences)
+
+
+def _far(way: Way, far: float, words: Words) -> str:
+    steps = places(way)[1] - places(way)[0]
+    return words(f"caption.far.{way}", far=words.number(far, 0 if steps > 1 else 1))
+
+
+def _best_two(levels: Named) -> Named:
+    """The two in their order."""
+
+    def mean(examinations: BySeed) -> float:
+        return float(np.mean([shift_curve(examinations, way).mean.mean() for way in WAYS]))
+
+    best = sorted(range(len(levels)), key=lambda i: -mean(levels[i][1]))[:2]
+    return [levels[i] for i in sorted(best)]
+
+
+def _compared(levels: Named, way: Way, words: Words) -> str:
+    """`A is ahead up to 2 pixels, B from 5 pixels on; elsewhere it cannot be told`."""
+    (first, a), (second, b) = levels
+    names = {1: first, -1: second}
+    stretches = leads(a, b, way)
+    if not stretches:
+        return words("caption.apart.equal")
+    sides = list(dict.fromkeys(lead.side for lead in stretches))
+    spans = {
+        side: words.listing(_span(lead, way, words) for lead in stretches if lead.side == side)
+        for side in sides
+    }
+    if len(sides) == 1:
+        (side,) = sides
+        text = words("caption.apart.one", above=names[side], spans=spans[side])
+    else:
+        above, below = sides
+        text = words(
+            "caption.apart.cross",
+            above=names[above],
+            spans=spans[above],
+            below=names[below],
+            others=spans[below],
+        )
+    return text + ("" if _whole(stretches, way) else words("caption.apart.rest"))
+
+
+def _whole(stretches: Sequence[Lead], way: Way) -> bool:
+    """Whether every point of the curve lies in one of the stretches."""
+    return all(any(lead.first <= x <= lead.last for lead in stretches) for x in places(way))
+
+
+def _span(lead: Lead, way: Way, words: Words) -> str:
+    """`up to 2 pixels`, `from 5 pixels on`, `up to 45 degrees either way`."""
+    unit = "degrees" if way == "turned" else "pixels"
+    first, last = (
+        words.count(f"caption.size.{unit}", abs(end), size=words.number(end))
+        for end in (lead.first, lead.last)
+    )
+    text = words(
+        f"caption.span.{_kind(lead, way)}",
+        start=words.number(lead.first),
+        first=first,
+        last=last,
+    )
+    return words("caption.span.gaps", span=text) if lead.gaps else text
+
+
+def _kind(lead: Lead, way: Way) -> str:
+    start, end = places(way)[0], places(way)[-1]
+    if (lead.first, lead.last) == (start, end):
+        return "all"
+    if lead.first == lead.last:
+        return "one"
+    if lead.first == -lead.last:
+        return "both"
+    if lead.first == start == 0:
+        return "start"
+    # A turn by 180 degrees is no end: the curve goes on from its other side.
+    return "end" if lead.last == end and way != "turned" else "some"
 
 
 def _line(axis: Axes, examinations: BySeed, way: Way, colour: str, number: int) -> None:

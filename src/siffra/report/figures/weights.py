@@ -7,23 +7,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from siffra.report.figures import style
-from siffra.report.figures.shifts import Named
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.figures.networks import Named, how_to_read
+from siffra.report.text.messages import Words, capital
 
 _COLUMNS = 8
 _SPACE = 0.12
 
 
-def draw(levels: Named, words: Words) -> Figure | None:
-    """A block of pictures a level: blue for what speaks for a unit, orange for what against.
+def with_pictures(levels: Named) -> Named:
+    """The levels whose weights lie on an image."""
+    return [(name, seen) for name, seen in levels if next(iter(seen.values())).features]
 
-    None if there are no weights that lie on an image.
-    """
+
+def draw(levels: Named, words: Words) -> Figure:
+    """A block of pictures a level: blue for what speaks for a unit, orange for what against."""
     shown = [(name, next(iter(seen.values())).features) for name, seen in levels]
     drawn = [(name, features.pictures()) for name, features in shown if features]
-    if not drawn:
-        return None
     rows = [math.ceil(len(pictures) / _COLUMNS) for _, pictures in drawn]
     step = 1 + _SPACE
     across = (style.WIDTH - 0.4) / (_COLUMNS * step)
@@ -38,6 +37,11 @@ def draw(levels: Named, words: Words) -> Figure | None:
         for i, picture in enumerate(pictures):
             _place(axis, picture, (i % _COLUMNS) * step, (i // _COLUMNS) * step)
     return figure
+
+
+def caption(levels: Named, words: Words) -> str:
+    """How to read it."""
+    return how_to_read("weights", levels, words)
 
 
 def _place(axis: Axes, picture: np.ndarray, left: float, top: float) -> None:

@@ -1,6 +1,7 @@
 """Pages from templates, in HTML and Markdown, and folders that are written whole or not at all."""
 
 import os
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -10,10 +11,15 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from siffra.errors import SiffraError
+from siffra.lab.plan.texts import safe_name
 from siffra.report.figures.style import Drawing, for_page
-from siffra.report.render import markdown
-from siffra.report.text.messages import Words
+from siffra.report.text import tables
+from siffra.report.text.messages import Words, capital
 from siffra.system.atomic_write import part_folder
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]|~#!$])")
+_NEW_LINE = re.compile(r"[ \t]*[\r\n\v\f\x1c-\x1e\u0085\u2028\u2029]+[ \t]*")
+# Not `\s`: no-break spaces keep numbers with their units.
 
 
 def html_page(template: str, words: Words, **shown: Any) -> str:
@@ -22,13 +28,8 @@ def html_page(template: str, words: Words, **shown: Any) -> str:
     def picture(drawing: Drawing) -> Markup:
         return Markup(for_page(drawing))
 
-    environment = Environment(
-        loader=FunctionLoader(_text),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    environment.globals.update(words=words, css=Markup(_text("report.css")), for_page=picture)
+    environment = _environment(words, autoescape=True)
+    environment.globals.update(css=Markup(_text("report.css")), for_page=picture)
     return environment.get_template(template).render(**shown)
 
 
@@ -36,19 +37,22 @@ def markdown_page(template: str, words: Words, **shown: Any) -> str:
     """The template as Markdown; all that it is given is text."""
 
     def finalize(value: object) -> object:
-        return value if isinstance(value, Markup) else markdown.escape(str(value))
+        return value if isinstance(value, Markup) else escape_markdown(str(value))
 
     def code(text: str) -> Markup:
-        return Markup(markdown.code(text))
+        # One line of a fenced block, which it cannot end.
+        return Markup(" ".join(text.split()).replace("```", "'''"))
 
-    environment = Environment(
-        loader=FunctionLoader(_text),
-        finalize=finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    environment.globals.update(words=words, code=code)
+    environment = _environment(words, finalize=finalize)
+    environment.globals.update(code=code)
     return environment.get_template(template).render(**shown).strip() + "\n"
+
+
+def escape_markdown(text: str) -> str:
+    """`text` as one line of Markdown that shows it as it is: no markup, no HTML, no new line."""
+    line = _NEW_LINE.sub(" ", text)
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKDOWN.sub(r"\\\1", line)
 
 
 def write_folder(contents: Mapping[str, bytes], out: Path) -> list[Path]:
@@ -65,6 +69,20 @@ def write_folder(contents: Mapping[str, bytes], out: Path) -> list[Path]:
         reason = error.strerror or str(error)
         raise SiffraError(f"{out}: the report cannot be written there: {reason}.") from error
     return [out / name for name in contents]
+
+
+def anchor(question: str) -> str:
+    """The id of a question's section."""
+    return safe_name(f"question-{question}")
+
+
+def _environment(words: Words, **options: Any) -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_text), undefined=StrictUndefined, trim_blocks=True, **options
+    )
+    environment.globals.update(words=words, tables=tables, anchor=anchor)
+    environment.filters["capital"] = capital
+    return environment
 
 
 def _text(name: str) -> str:

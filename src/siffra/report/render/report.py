@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from siffra.lab.answers import Answers
-from siffra.report.render import files
+from siffra.report.build import Captions, build
+from siffra.report.figures import LabFigures, figures_of
+from siffra.report.model import NAME, Figure, Report
+from siffra.report.render.files import run_rows, runs_csv, runs_parquet
 from siffra.report.render.pages import html_page, markdown_page, write_folder
-from siffra.report.text.asked import in_words
 from siffra.report.text.messages import Words, words_in
-from siffra.report.view import view
 from siffra.training.diagnostics import Examined
 
 
@@ -32,17 +33,31 @@ def write_report(
 
 def render(answers: Answers, words: Words, examined: Examined | None = None) -> dict[str, bytes]:
     """The content of every file of a report, by its path within the report's folder."""
-    answers = in_words(answers, words)
-    shown = view(answers, words, examined)
-    rows = files.run_rows(answers)
+    figures = figures_of(answers, words, examined)
+    report = build(answers, words, examined, captions_of(figures))
+    drawings = {sketch.name: sketch.drawing() for sketch in figures.all}
+    rows = run_rows(answers)
     texts = {
-        "report.html": html_page("report.html", words, it=shown),
-        "report.md": markdown_page("report.md", words, it=shown),
-        "results.json": files.results_json(answers, words, examined),
-        "runs.csv": files.runs_csv(rows),
+        "report.html": html_page("report.html", words, report=report, drawings=drawings),
+        "report.md": markdown_page("report.md", words, report=report, drawings=drawings),
+        NAME: report.dump(),
+        "runs.csv": runs_csv(rows),
     }
     contents = {name: text.encode("utf-8") for name, text in texts.items()}
-    contents["runs.parquet"] = files.runs_parquet(rows)
-    for drawing in shown.drawings:
+    contents["runs.parquet"] = runs_parquet(rows)
+    for drawing in drawings.values():
         contents[f"figures/{drawing.name}.{drawing.kind}"] = drawing.content
     return contents
+
+
+def report_of(answers: Answers, words: Words, examined: Examined | None = None) -> Report:
+    """The report as `results.json` has it, with the captions of its figures."""
+    return build(answers, words, examined, captions_of(figures_of(answers, words, examined)))
+
+
+def captions_of(figures: LabFigures) -> Captions:
+    """The captions, without the figures."""
+    return [
+        [Figure(name=sketch.name, caption=sketch.caption) for sketch in sketches]
+        for sketches in (*figures.questions, figures.experiments)
+    ]

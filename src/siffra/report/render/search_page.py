@@ -14,8 +14,7 @@ from siffra.report.render.pages import html_page, write_folder
 from siffra.report.render.terminal import text_table
 from siffra.report.text import numbers
 from siffra.report.text.labels import SETS, knob_name, knobs_name, value_name
-from siffra.report.text.messages import Words, words_in
-from siffra.report.text.narrative import capital
+from siffra.report.text.messages import Words, capital, words_in
 from siffra.report.text.provenance import can_be_typed, data_options
 from siffra.report.text.search_front import candidate_name, changed_of_recipe, front_table
 from siffra.report.text.tables import Cell, Table

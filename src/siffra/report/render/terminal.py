@@ -5,25 +5,11 @@ from collections.abc import Iterable, Sequence
 
 from siffra.config import EstimatorModel, Setting
 from siffra.data.dataset import Dataset
-from siffra.lab.answers import Answers, ClaimAnswer, LevelAnswer, QuestionAnswer
 from siffra.lab.stats.estimates import Summary
+from siffra.report.model import Claim, Level, Question, Report
 from siffra.report.text import numbers
-from siffra.report.text.ablation import added_note
-from siffra.report.text.held_fixed import held_fixed
-from siffra.report.text.interactions import interaction_sentence, interactions
-from siffra.report.text.labels import sets_of, short_level_name, varied_name
-from siffra.report.text.messages import GAP, Words, words_in
-from siffra.report.text.narrative import (
-    answer_sentence,
-    busy_sentence,
-    capital,
-    evidence,
-    summary_sentence,
-    verdict_name,
-    verdict_sentence,
-)
-from siffra.report.text.provenance import all_records
-from siffra.report.text.shortened import shortened
+from siffra.report.text.labels import sets_of
+from siffra.report.text.messages import GAP, Words, capital, words_in
 from siffra.report.text.tables import added_table
 
 PLOT_WIDTH = 48
@@ -39,82 +25,64 @@ def one_step_note(words: Words, settings: Iterable[Setting], dataset: Dataset) -
     larger = sorted(size for size in sizes if size > images)
     if not larger:
         return ""
-    told = words.listing(words.exact(size) for size in larger)
     noun = words("cost.rows" if dataset.features else "cost.images")
-    return words("cost.one_step", sizes=told, images=words.exact(images), noun=noun)
+    listed = words.listing(words.exact(size) for size in larger)
+    return words("cost.one_step", sizes=listed, images=words.exact(images), noun=noun)
 
 
-def lab_text(answers: Answers, language: str = "en") -> str:
+def lab_text(report: Report) -> str:
     """What a lab found: a lone question in full, of several a sentence and their verdicts."""
-    words = words_in(language)
-    less = shortened(words, answers.plan)
-    if len(answers.questions) == 1 and not answers.experiments:
-        found = answer_text(answers.questions[0], language)
-        return f"{less}\n\n{found}".replace(GAP, " ") if less else found
-    blocks = [f"{words.say(answers.plan.title)}\n{summary_sentence(answers, language)}"]
-    blocks += [told for told in (less, busy_sentence(words, all_records(answers))) if told]
-    for question in answers.questions:
-        lines = [
-            f"({question.question.id}) {words.say(question.question.ask)}",
-            f"    {answer_sentence(question, language)}",
-            *(f"    {line}" for line in _added_lines(words, question)),
-            *(line for claim in question.claims for line in _claim_lines(words, claim)),
-            *(f"    {found.verdict:<25} {found.say}" for found in interactions(words, question)),
-            f"    {fixed_words(words, question)}",
-        ]
-        blocks.append("\n".join(lines))
-    return "\n\n".join(blocks).replace(GAP, " ")
+    words = words_in(report.language)
+    shortened = report.shortened.text if report.shortened else ""
+    if len(report.questions) == 1 and not report.experiments:
+        blocks = [shortened, answer_text(report.questions[0], words)]
+    else:
+        blocks = [f"{report.title}\n{report.summary}", shortened, report.busy_text]
+        blocks += [_brief(question, words) for question in report.questions]
+    # Nobody could search for a no-break space.
+    return "\n\n".join(block for block in blocks if block).replace(GAP, " ")
 
 
-def answer_text(answer: QuestionAnswer, language: str = "en") -> str:
+def answer_text(question: Question, words: Words) -> str:
     """All that a question's runs say, in lines of text."""
-    words = words_in(language)
-    claims = [verdict_sentence(claim, answer.question, language) for claim in answer.claims]
+    busy = any(level.busy for level in question.levels)
     blocks = [
-        answer_sentence(answer, language),
-        "\n".join(_added_lines(words, answer)),
-        "\n".join([*text_table(*levels_table(answer, language)), *_busy_note(words, answer)]),
-        "\n".join(dot_plot(answer, "test", language)),
-        "\n".join(claims),
-        "\n".join(interaction_sentence(found) for found in interactions(words, answer)),
+        [question.answer],
+        _added_lines(words, question),
+        [
+            *text_table(*levels_table(question, words)),
+            *([f"* {words('busy.note')}"] if busy else []),
+        ],
+        dot_plot(question, "test", words),
+        [claim.sentence for claim in question.claims],
+        [interaction.sentence for interaction in question.interactions],
+        [fixed_line(question, words)],
     ]
-    fixed = fixed_words(words, answer)
-    text = "\n\n".join(block for block in (*blocks, fixed) if block)
-    return text.replace(GAP, " ")  # which nobody could search for
+    return "\n\n".join("\n".join(lines) for lines in blocks if lines).replace(GAP, " ")
 
 
-def levels_table(answer: QuestionAnswer, language: str = "en") -> tuple[list[str], list[list[str]]]:
+def levels_table(question: Question, words: Words) -> tuple[list[str], list[list[str]]]:
     """Headings, and a row for each level: accuracies in %, training seconds, number of runs.
 
     Seconds of which some were taken on a busy machine are marked with an asterisk.
     """
-    words = words_in(language)
-    sets = sets_of(answer.levels)
+    sets = sets_of(question.levels)
     headings = [
-        capital(varied_name(words, answer.question)),
+        capital(question.varied_text),
         *(f"{words(f'set.{name}')} %" for name in sets),
         words("table.seconds"),
         "n",
     ]
     rows = [
         [
-            short_level_name(words, level.level),
-            *(_accuracy(words, level.accuracy[name]) for name in sets),
-            numbers.seconds_number(words, level.seconds) + "*" * bool(level.busy),
+            level.name,
+            *(level.accuracy[name].text for name in sets),
+            level.seconds.text + "*" * bool(level.busy),
             _runs(words, level),
         ]
-        for level in answer.levels
+        for level in question.levels
     ]
     return headings, rows
-
-
-def _accuracy(words: Words, summary: Summary) -> str:
-    return numbers.accuracy_number(words, summary) if summary.values else "–"
-
-
-def _runs(words: Words, level: LevelAnswer) -> str:
-    n = len(level.records)
-    return words("table.diverged", down=level.diverged, n=n) if level.diverged else str(n)
 
 
 def percent(fraction: float | None) -> str:
@@ -133,12 +101,11 @@ def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
     return lines
 
 
-def dot_plot(answer: QuestionAnswer, on: str, language: str = "en") -> list[str]:
+def dot_plot(question: Question, on: str, words: Words) -> list[str]:
     """A line for each level: every seed's accuracy on the set `on`, their mean, its interval."""
-    words = words_in(language)
-    summaries = [level.accuracy[on] for level in answer.levels]
+    summaries = [level.accuracy[on].as_estimated() for level in question.levels]
     low, high = _range(summaries)
-    names = [short_level_name(words, level.level) for level in answer.levels]
+    names = [level.name for level in question.levels]
     margin = max(map(len, names))
     decimals = numbers.decimals_for((high - low) * 100 / 2)
     ends = [f"{words.number(100 * end, decimals)}{GAP}%" for end in (low, high)]
@@ -152,29 +119,40 @@ def dot_plot(answer: QuestionAnswer, on: str, language: str = "en") -> list[str]
     return [title, *lines, f"{'':<{margin}}  {axis}"]
 
 
-def fixed_words(words: Words, answer: QuestionAnswer) -> str:
+def fixed_line(question: Question, words: Words) -> str:
     """What was held fixed, in one line."""
-    return f"{words('claim.fixed')}: {held_fixed(words, answer.question)}"
+    return f"{words('claim.fixed')}: {question.fixed_text}"
 
 
-def _busy_note(words: Words, answer: QuestionAnswer) -> list[str]:
-    """What the asterisk in the table of levels means, if there is one."""
-    return [f"* {words('busy.note')}"] if any(level.busy for level in answer.levels) else []
+def _brief(question: Question, words: Words) -> str:
+    """A question of several: its answer, and a line or two for each verdict."""
+    lines = [
+        question.answer,
+        *_added_lines(words, question),
+        *(line for claim in question.claims for line in _claim_lines(claim)),
+        *(f"{found.verdict_text:<25} {found.finding}" for found in question.interactions),
+        fixed_line(question, words),
+    ]
+    return "\n".join([f"({question.id}) {question.ask}", *(f"    {line}" for line in lines)])
 
 
-def _added_lines(words: Words, answer: QuestionAnswer) -> list[str]:
+def _claim_lines(claim: Claim) -> list[str]:
+    """A claim behind its verdict, and below it what that rests on."""
+    line = f"{claim.verdict_text:<25} {claim.say}"
+    return [line, f"{'':26}{capital(claim.evidence)}."] if claim.evidence else [line]
+
+
+def _runs(words: Words, level: Level) -> str:
+    down = level.diverged
+    return words("table.diverged", down=down, n=level.n) if down else str(level.n)
+
+
+def _added_lines(words: Words, question: Question) -> list[str]:
     """What each ingredient of a recipe adds, as a table, where that is asked."""
-    table = added_table(words, answer)
+    table = added_table(words, question)
     if table is None:
         return []
-    return [f"{words('head.added')}:", *text_table(*table.texts), added_note(words, answer)]
-
-
-def _claim_lines(words: Words, claim: ClaimAnswer) -> list[str]:
-    """A claim behind its verdict, and below it what that rests on."""
-    told = evidence(words, claim)
-    lines = [f"    {verdict_name(words, claim):<25} {words.say(claim.claim.say)}"]
-    return [*lines, f"{'':30}{capital(told)}."] if told else lines
+    return [f"{words('head.added')}:", *text_table(*table.texts), question.added_text]
 
 
 def _strip(summary: Summary, low: float, high: float) -> str:

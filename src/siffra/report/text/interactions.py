@@ -1,60 +1,45 @@
 """Whether the best value of one knob depends on another, in sentences."""
 
-from dataclasses import dataclass
-
 from siffra.lab.answers import Interaction, Loss, QuestionAnswer
+from siffra.report import model
 from siffra.report.text import numbers
 from siffra.report.text.labels import knob_name, value_name
-from siffra.report.text.messages import GAP, Words
-from siffra.report.text.narrative import capital
-
-_CODES = {"depends": "supported", "same": "no_difference", "inconclusive": "inconclusive"}
-"""The verdicts on claims that look alike."""
+from siffra.report.text.messages import GAP, Words, capital
 
 
-@dataclass(frozen=True, slots=True)
-class InteractionView:
-    """An interaction with its verdict (`code` is for style), and what it rests on."""
-
-    code: str
-    verdict: str
-    say: str
-    evidence: str
-
-
-def interactions(words: Words, answer: QuestionAnswer) -> tuple[InteractionView, ...]:
+def interactions(words: Words, answer: QuestionAnswer) -> tuple[model.Interaction, ...]:
     """A question's interactions; none unless it turned two knobs in all combinations."""
-    return tuple(_view(words, found) for found in answer.interactions)
+    return tuple(_interaction(words, interaction) for interaction in answer.interactions)
 
 
-def interaction_sentence(found: InteractionView) -> str:
-    """An interaction in a sentence or two, its verdict first."""
-    return " ".join(
-        part for part in (f"{capital(found.verdict)}:", found.say, found.evidence) if part
-    )
-
-
-def _view(words: Words, found: Interaction) -> InteractionView:
-    knob, by = knob_name(words, found.knob), knob_name(words, found.by)
+def _interaction(words: Words, interaction: Interaction) -> model.Interaction:
+    verdict = interaction.verdict
+    knob, by = knob_name(words, interaction.knob), knob_name(words, interaction.by)
     best = [
         words("interaction.at", value=value_name(words, value), by=by, at=value_name(words, at))
-        for at, value in found.best
+        for at, value in interaction.best
     ]
-    margin = numbers.points(words, found.margin)
-    told = {"knob": knob, "by": by, "best": words.listing(best), "margin": margin}
-    common = "" if found.common is None else value_name(words, found.common)
-    losses = "; ".join(_loss(words, by, loss) for loss in found.losses)
-    if found.verdict == "depends":
+    margin = numbers.points(words, interaction.margin)
+    finding = words(
+        f"interaction.{verdict}",
+        knob=knob,
+        by=by,
+        best=words.listing(best),
+        margin=margin,
+        common="" if interaction.common is None else value_name(words, interaction.common),
+    )
+    evidence = ""
+    if verdict == "depends":
+        losses = "; ".join(_loss(words, by, loss) for loss in interaction.losses)
         evidence = capital(words("interaction.losses", losses=losses))
-    elif found.verdict == "same":
+    elif verdict == "same":
         evidence = words("interaction.margin", margin=margin)
-    else:
-        evidence = ""
-    return InteractionView(
-        code=_CODES[found.verdict],
-        verdict=words(f"interaction.verdict.{found.verdict}"),
-        say=capital(words(f"interaction.{found.verdict}", **told, common=common)),
-        evidence=evidence,
+    return model.Interaction.model_validate(interaction).model_copy(
+        update={
+            "verdict_text": words(f"interaction.verdict.{verdict}"),
+            "finding": capital(finding),
+            "evidence": evidence,
+        }
     )
 
 

@@ -1,4 +1,4 @@
-"""What levels, knobs and sets are called."""
+"""What levels, knobs and sets are called, and what a question held fixed."""
 
 import itertools
 import math
@@ -8,6 +8,7 @@ from typing import Any
 from siffra.data.shifted import SHIFTED
 from siffra.lab.answers import ExperimentAnswer, LevelAnswer
 from siffra.lab.plan.plan import Level, Question
+from siffra.report.model import Measured
 from siffra.report.text.messages import Words
 from siffra.training.run import Record
 
@@ -26,9 +27,9 @@ MOST_CONFUSED = 2
 """Sets of which confusion matrices are shown."""
 
 
-def sets_of(seen: Iterable[LevelAnswer | ExperimentAnswer]) -> tuple[str, ...]:
+def sets_of(measured: Iterable[LevelAnswer | ExperimentAnswer | Measured]) -> tuple[str, ...]:
     """The sets that a report on these shows."""
-    known = {name for each in seen for name in each.accuracy}
+    known = {name for each in measured for name in each.accuracy}
     return tuple(name for name in SETS if name in known)
 
 
@@ -54,10 +55,10 @@ def value_name(words: Words, value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(value_name(words, v) for v in value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        told = str(value)
-        if told.startswith("sklearn.") and ":" in told:
-            return told.partition(":")[2]
-        return words(key) if (key := f"value.{value}") in words else told
+        text = str(value)
+        if text.startswith("sklearn.") and ":" in text:
+            return text.partition(":")[2]
+        return words(key) if (key := f"value.{value}") in words else text
     # Digits that nobody typed, as of a length in steps that is told in epochs.
     drawn = isinstance(value, float) and len(f"{value:.10g}".replace(".", "").lstrip("0")) > _TYPED
     return words.exact(float(f"{value:.3g}") if drawn else value)
@@ -152,6 +153,68 @@ def knob_axis_name(words: Words, question: Question) -> str:
 def spans_decades(values: Sequence[float]) -> bool:
     """Whether positive values are spread so widely that a log axis shows them better."""
     return min(values) > 0 and max(values) / min(values) >= 8
+
+
+def held_fixed(words: Words, question: Question) -> str:
+    """`batch size 140, 3 epochs; with the dense model: 32 neurons; learning rate chosen anew …`."""
+    parts = [knobs_name(words, question.fixed)]
+    for inside, knobs in _by_levels(question).items():
+        levels = _which_levels(words, question, inside)
+        parts.append(words("claim.fixed_at", levels=levels, knobs=knobs_name(words, knobs)))
+    parts = [part for part in parts if part] or [words("claim.nothing")]
+    if question.retune:
+        retuned = words.listing(knob_name(words, knob) for knob in question.retune)
+        parts.append(words("claim.retuned", knobs=retuned))
+    return "; ".join(parts)
+
+
+def _by_levels(question: Question) -> dict[tuple[int, ...], dict[str, Any]]:
+    """The knobs that some levels hold fixed, by the indices of all levels that have them alike."""
+    held: dict[tuple[str, str], tuple[Any, list[int]]] = {}
+    for index, level in enumerate(question.levels):
+        for knob, value in question.fixed_at(level).items():
+            # By how it is spelled, since a list of widths is no key.
+            held.setdefault((knob, repr(value)), (value, []))[1].append(index)
+    by_levels: dict[tuple[int, ...], dict[str, Any]] = {}
+    for (knob, _), (value, inside) in held.items():
+        by_levels.setdefault(tuple(inside), {})[knob] = value
+    return by_levels
+
+
+def _which_levels(words: Words, question: Question, inside: Sequence[int]) -> str:
+    """The levels by what they have in common and others lack; else themselves, or the others."""
+    if knobs := _theirs(question, inside):
+        return knobs_name(words, knobs)
+    outside = [index for index in range(len(question.levels)) if index not in inside]
+    if 0 < len(outside) < len(inside):
+        return words("claim.all_but", levels=_listed(words, question, outside))
+    return _listed(words, question, inside)
+
+
+def _listed(words: Words, question: Question, inside: Sequence[int]) -> str:
+    levels = [question.levels[index] for index in inside]
+    if len(question.vary) == 1:
+        return levels_name(words, levels)
+    names = (_theirs(question, [index]) or question.levels[index].knobs for index in inside)
+    return words.listing(knobs_name(words, name) for name in names)
+
+
+def _theirs(question: Question, inside: Sequence[int]) -> Mapping[str, Any]:
+    """The varied knobs that tell these levels from all others; none if it takes more than those."""
+    ours = [question.levels[index] for index in inside]
+    common = {
+        knob: value
+        for knob, value in ours[0].knobs.items()
+        if all(_has(level, knob, value) for level in ours)
+        and not all(_has(level, knob, value) for level in question.levels)
+    }
+    others = (level for index, level in enumerate(question.levels) if index not in inside)
+    is_shared = any(all(_has(level, *pair) for pair in common.items()) for level in others)
+    return {} if is_shared else common
+
+
+def _has(level: Level, knob: str, value: Any) -> bool:
+    return knob in level.knobs and level.knobs[knob] == value
 
 
 def _is_number(value: Any) -> bool:

@@ -62,6 +62,11 @@ class Words:
         return f"{value:.10g}".replace("-", MINUS).replace(".", self("decimal"))
 
 
+def capital(text: str) -> str:
+    """`text` with its first letter large."""
+    return text[:1].upper() + text[1:]
+
+
 @cache
 def words_in(language: str) -> Words:
     """The words of `language`.

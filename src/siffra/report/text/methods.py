@@ -1,10 +1,10 @@
 """How a report's answers were found out, in plain words, and the facts behind them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from siffra.data.shifted import SHIFTED
 from siffra.lab.answers import Answers
+from siffra.report.model import Method
 from siffra.report.text.labels import knob_name
 from siffra.report.text.messages import Words
 from siffra.report.text.provenance import machines
@@ -13,14 +13,6 @@ from siffra.training.diagnostics import MAP_IMAGES, Examined
 from siffra.training.run import CURVE_IMAGES, Machine, Record
 
 _USUAL = ["moved", "rotated"]
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A part of the method under its heading."""
-
-    title: str
-    paragraphs: tuple[str, ...]
 
 
 def methods(
@@ -46,7 +38,9 @@ def methods(
         "caveat": [words("methods.caveat")],
     }
     return tuple(
-        Method(words(f"methods_title.{key}"), tuple(told)) for key, told in parts.items() if told
+        Method(title=words(f"methods_title.{key}"), paragraphs=tuple(paragraphs))
+        for key, paragraphs in parts.items()
+        if paragraphs
     )
 
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from siffra.config import EstimatorModel
 from siffra.config.metrics import METRICS
-from siffra.lab.answers import Answers, ClaimAnswer, Edge, QuestionAnswer, Verdict
+from siffra.lab.answers import Answers, ClaimAnswer, Edge, LevelAnswer, QuestionAnswer, Verdict
 from siffra.lab.plan.plan import Claim, Level, Question
 from siffra.lab.stats.estimates import Estimate
+from siffra.report.model import VERDICTS, verdict_code
 from siffra.report.text import numbers
 from siffra.report.text.ablation import added_sentence
 from siffra.report.text.labels import (
@@ -18,17 +19,10 @@ from siffra.report.text.labels import (
     sets_of,
     value_name,
 )
-from siffra.report.text.messages import Words, words_in
+from siffra.report.text.messages import Words, capital, words_in
 from siffra.report.text.ranking import above_best, below_best, seen, slower, timed, times_as_long
 from siffra.training.run import Record
 
-VERDICTS: tuple[Verdict, ...] = (
-    "supported",
-    "refuted",
-    "no difference",
-    "inconclusive",
-    "not tested",
-)
 MOST_RIVALS = 4
 """More levels than this that cannot be told from the best are counted, not named."""
 FEW_SEEDS = 20
@@ -61,19 +55,6 @@ def answer_sentences(answer: QuestionAnswer, language: str = "en") -> list[str]:
     parts += _mishaps(words, answer)
     parts += _edges(words, answer)
     return [f"{capital(part)}." for part in parts]
-
-
-def verdict_sentence(answer: ClaimAnswer, question: Question, language: str = "en") -> str:
-    """A verdict with what was compared, the estimate, its interval and n, in one sentence."""
-    words = words_in(language)
-    parts = [comparison(words, answer.claim, question), evidence(words, answer)]
-    told = "; ".join(part for part in parts if part)
-    return f"{capital(verdict_name(words, answer))}: {told}."
-
-
-def verdict_code(verdict: Verdict) -> str:
-    """`no_difference`: a verdict as one word, for keys of the catalogue and for style."""
-    return verdict.replace(" ", "_")
 
 
 def verdict_name(words: Words, answer: ClaimAnswer) -> str:
@@ -169,9 +150,40 @@ def collapsed(record: Record) -> bool:
     return max(per_class) >= ONE_CLASS * sum(per_class)
 
 
-def capital(text: str) -> str:
-    """`text` with its first letter large."""
-    return text[:1].upper() + text[1:]
+def remarks(words: Words, level: LevelAnswer, edge: Sequence[Edge] | None) -> str:
+    """What is unusual about a level, or chosen; `edge` is that of the best one (None: another)."""
+    runs = len(level.records)
+    parts = [words("table.best")] if edge is not None and level.trained else []
+    parts += [_at_the_edge(words, side) for side in edge or ()]
+    if down := sum(collapsed(record) for record in level.records):
+        parts.append(words("table.collapsed", down=down, n=runs))
+    if level.diverged:
+        parts.append(words("table.diverged", down=level.diverged, n=runs))
+    if level.busy:
+        parts.append(words("table.busy", down=level.busy, n=runs))
+    parts += [f"{_knobs(words, spelled)} ({times} ×)" for spelled, times in level.retuned.items()]
+    parts += [_at_the_edge(words, side) for side in level.edge]
+    return "; ".join(parts)
+
+
+def _at_the_edge(words: Words, edge: Edge) -> str:
+    return words(f"table.edge_{edge.side}", knob=knob_name(words, edge.knob))
+
+
+def _knobs(words: Words, spelled: str) -> str:
+    """`learning rate = 0,1` for `learning_rate = 0.1`; there may be several."""
+    pairs = [pair.partition(" = ") for pair in spelled.split(", ")]
+    return ", ".join(
+        f"{knob_name(words, knob)} = {value_name(words, _number(value))}" if mark else knob
+        for knob, mark, value in pairs
+    )
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _about(seeds: int) -> int:

@@ -1,4 +1,4 @@
-"""The facts behind a report: its runs, the machines that made them, the command to repeat it."""
+"""The facts behind a report: its runs, their machines, what was cut short, how to repeat it."""
 
 import hashlib
 import shlex
@@ -14,6 +14,7 @@ from siffra.engine.base import EngineName
 from siffra.lab.answers import Answers
 from siffra.lab.plan.labfile import DIGITS
 from siffra.lab.plan.plan import Plan
+from siffra.report.text.messages import Words
 from siffra.training.run import Machine, Record
 
 _TYPED = ("label", "image")
@@ -78,6 +79,35 @@ def can_be_typed(data: DataSource | None) -> bool:
         return False
     told = ("path", *_TYPED, *SHIFTED)
     return data == DataSource(**{name: getattr(data, name) for name in told})
+
+
+def shortened(words: Words, plan: Plan) -> str:
+    """`Training is shortened from 20 epochs to 3 by preset quick; --preset full runs all.`
+
+    Empty where everything is run as the lab file says.
+    """
+    parts = [_cut(words, plan)] if plan.cut_from or _is_of_old(plan) else []
+    parts += [words("shortened.stand_in", old=old, new=new) for old, new in plan.stand_ins.items()]
+    if plan.left_out:
+        ids = words.listing(plan.left_out)
+        parts.append(words("shortened.left_out", preset=plan.preset, ids=ids))
+    return " ".join(parts)
+
+
+def _cut(words: Words, plan: Plan) -> str:
+    assert plan.epochs is not None
+    by = f"--epochs {plan.epochs}" if plan.exact else words("shortened.by", preset=plan.preset)
+    if not plan.cut_from:
+        return words("shortened.at_most", epochs=plan.epochs, by=by)
+    own = "–".join(words.exact(n) for n in dict.fromkeys((plan.cut_from[0], plan.cut_from[-1])))
+    return words("shortened.cut", own=own, epochs=plan.epochs, by=by)
+
+
+def _is_of_old(plan: Plan) -> bool:
+    """Whether it was kept by a siffra that did not note how long the lab file's runs are."""
+    known = any(level.lengths for question in plan.questions for level in question.levels)
+    known |= any(experiment.length is not None for experiment in plan.experiments)
+    return plan.epochs is not None and not plan.ad_hoc and not known
 
 
 def _machine(plan: Plan, records: Sequence[Record]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which of a question's levels its answer calls better, or slower, than which.
+"""Which levels an answer calls better, or slower, than which; which verdicts surprise most.
 
 Where a claim is about the accuracy of the two, its verdict decides: the answer must say no more
 than that, nor less. Which others to compare is seen from the results, so that all pairs of a
@@ -6,13 +6,21 @@ question's levels share an error.
 """
 
 import math
+from dataclasses import dataclass
 
 from siffra.config.metrics import MetricName
-from siffra.lab.answers import ClaimAnswer, LevelAnswer, QuestionAnswer
-from siffra.lab.stats.estimates import Estimate, compare_accuracy, compare_seconds, summarise
+from siffra.lab.answers import Answers, ClaimAnswer, LevelAnswer, QuestionAnswer
+from siffra.lab.stats.estimates import (
+    Estimate,
+    compare_accuracy,
+    compare_seconds,
+    margin_of,
+    summarise,
+)
 
 ERROR = 0.05
 """The share of answers that may call some level better than another where nothing differs."""
+MOST_SURPRISES = 3
 ABOUT_AS_LONG = 1.1
 """Training times within this factor are called about as long."""
 
@@ -112,3 +120,43 @@ def _sign(answer: ClaimAnswer) -> int:
         return 0
     alike = 1.0 if answer.estimate.scale == "ratio" else 0.0
     return 1 if answer.estimate.value > alike else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """A refuted claim: with its whole interval so many margins on the other side, or more."""
+
+    question: QuestionAnswer
+    claim: ClaimAnswer
+    margins: float
+
+
+def surprises(answers: Answers, most: int = MOST_SURPRISES) -> list[Surprise]:
+    """The refuted claims of the lab's author that are farthest off, the farthest first.
+
+    How far is counted in margins, so that accuracies and times can be set side by side, and from
+    the near end of the interval, so that what is uncertain does not come first for being
+    uncertain. A question gives one at most: its claims often have one cause.
+    """
+    farthest = []
+    for question in answers.questions:
+        if question.question.by:
+            continue
+        refuted = [
+            Surprise(question, claim, _margins(claim))
+            for claim in question.claims
+            if claim.verdict == "refuted" and claim.estimate is not None
+        ]
+        if refuted:
+            farthest.append(max(refuted, key=lambda s: s.margins))
+    return sorted(farthest, key=lambda s: -s.margins)[:most]
+
+
+def _margins(answer: ClaimAnswer) -> float:
+    estimate = answer.estimate
+    assert estimate is not None
+    ends = estimate.low, estimate.high
+    if estimate.scale == "ratio":
+        # An end may be 0 or infinity; the near one is neither.
+        ends = tuple(math.log(end) if 0 < end < math.inf else math.inf for end in ends)
+    return min(map(abs, ends)) / max(margin_of(answer.claim), 1e-9)

@@ -8,8 +8,7 @@ from siffra.config.recipes import find_recipe, shipped_names
 from siffra.config.training import has_use
 from siffra.report.text import numbers
 from siffra.report.text.labels import knobs_name
-from siffra.report.text.messages import Words
-from siffra.report.text.narrative import capital
+from siffra.report.text.messages import Words, capital
 from siffra.report.text.tables import Cell, Table
 from siffra.search.result import Finalist, Point, SearchResult
 from siffra.search.space import knob_of

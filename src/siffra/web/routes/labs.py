@@ -40,8 +40,8 @@ def lab(lab_id: LabId, app: App, words: Language) -> Mapping[str, Any]:
     """A lab with its answers so far."""
     lab = app.lab(lab_id)
     with app.store() as store:
-        found = labs.shown(lab, store, app.desk, words, app.paths)
-    return found | _state(lab, found, app)
+        page = labs.shown(lab, store, app.desk, words, app.paths).model_dump(mode="json")
+    return page | _state(lab, page, app)
 
 
 @router.get("/{lab_id}/curves")

@@ -49,6 +49,11 @@ export function count(key, n, values = {}) {
   return t(`${key}.${n === 1 ? "one" : "other"}`, { n, ...values });
 }
 
+/** `text` with its first letter large. */
+export function capital(text) {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
 /** Whether there is a text for `key`. */
 export function has(key) {
   return key in catalogue;

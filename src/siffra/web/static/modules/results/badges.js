@@ -8,6 +8,12 @@ export function badge(code, text, { provisional = false } = {}) {
   return h("span", { class: `badge ${code}${provisional ? " provisional" : ""}` }, text);
 }
 
+/** A claim's verdict as a word for style: `not-yet` while it has too few runs for an interval. */
+export function verdictCode(lab, claim) {
+  const early = lab.missing > 0 && claim.n < 2 && claim.verdict === "inconclusive";
+  return early ? "not-yet" : claim.verdict.replace(" ", "_");
+}
+
 /** How many claims came out how: `{ supported: 2, … }`. */
 export function tally(counts) {
   const some = Object.entries(counts).filter(([, n]) => n);

@@ -2,8 +2,8 @@
 
 import { fill, h, refill, say } from "../dom.js";
 import { to } from "../route.js";
-import { count, language, percent, t } from "../words.js";
-import { tally } from "./badges.js";
+import { language, t } from "../words.js";
+import { tally, verdictCode } from "./badges.js";
 import { curvesOf, followLab } from "./feed.js";
 import { questionView } from "./question.js";
 import { repeat } from "./repeat.js";
@@ -91,8 +91,10 @@ export function labView(main, id) {
     const details = questions.querySelector(`[data-question="${question.id}"]`);
     say(details.querySelector(".told"), question.answer);
     const counts = {};
-    for (const { code } of question.claims)
+    for (const claim of question.claims) {
+      const code = verdictCode(lab, claim);
       if (code !== "not-yet") counts[code] = (counts[code] ?? 0) + 1;
+    }
     refill(details.querySelector(".tally-host"), counts, () => tally(counts));
   }
 
@@ -117,13 +119,7 @@ export function labView(main, id) {
     if (!lab.experiments.length) return null;
     const sets = testSetsIn(...lab.experiments.map((each) => each.accuracy));
     const cells = (each) =>
-      sets.map((set) =>
-        h(
-          "td",
-          { class: "number" },
-          each.n ? (each.accuracy[set].text ?? percent(each.accuracy[set].mean)) : "–",
-        ),
-      );
+      sets.map((set) => h("td", { class: "number" }, each.accuracy[set].text));
     return h(
       "section",
       {},
@@ -142,7 +138,7 @@ export function labView(main, id) {
               {},
               h("th", { scope: "col" }, t("table.experiment")),
               sets.map((set) =>
-                h("th", { scope: "col", class: "number" }, t(`set.${set}`)),
+                h("th", { scope: "col", class: "number" }, `${t(`set.${set}`)} %`),
               ),
               h("th", { scope: "col", class: "number" }, "n"),
             ),

@@ -3,7 +3,7 @@
 import { scaleOf, strip } from "../charts/strip.js";
 import { levelStyle } from "../colours.js";
 import { h } from "../dom.js";
-import { has, percent, t } from "../words.js";
+import { capital, has, t } from "../words.js";
 import { testSetsIn } from "./sets.js";
 
 /** The table of `question`, with runs drawn as they did on the set `on`. */
@@ -35,12 +35,7 @@ function isScored(level, on) {
 
 function levelRow(level, index, on, told, scale) {
   const drawn = isScored(level, on)
-    ? strip(
-        plain(level.accuracy[on]),
-        scale,
-        levelStyle(index).colour,
-        summaryText(level.accuracy[on]),
-      )
+    ? strip(plain(level.accuracy[on]), scale, levelStyle(index).colour, level.accuracy[on].text)
     : "";
   const marks = [
     level.best && level.n > 0 && h("span", { class: "mark" }, ` ${t("ui.levels.best")}`),
@@ -52,12 +47,10 @@ function levelRow(level, index, on, told, scale) {
   return h(
     "tr",
     { class: level.best && level.n ? "best" : null },
-    h("th", { scope: "row" }, level.name, marks),
+    h("th", { scope: "row" }, capital(level.name), marks),
     h("td", { class: "drawn" }, drawn),
-    told.map((set) =>
-      h("td", { class: "number" }, level.n ? summaryText(level.accuracy[set]) : "–"),
-    ),
-    h("td", { class: "number" }, level.n ? secondsText(level.seconds) : "–"),
+    told.map((set) => h("td", { class: "number" }, level.accuracy[set].text)),
+    h("td", { class: "number" }, level.seconds.text),
     h("td", { class: "number" }, String(level.n)),
   );
 }
@@ -79,7 +72,7 @@ export function crossing(question, on) {
     return h(
       "td",
       { class: `number${level.best ? " best" : ""}`, vars: { "--share": share } },
-      summaryText(level.accuracy[on]),
+      level.accuracy[on].text,
     );
   };
   return h(
@@ -126,12 +119,4 @@ function varied(question) {
 
 function plain({ mean, interval, values }) {
   return { mean, low: interval[0] ?? NaN, high: interval[1] ?? NaN, values };
-}
-
-function summaryText(summary) {
-  return (summary.text ?? percent(summary.mean)).replace(/\s*%$/, "");
-}
-
-function secondsText(summary) {
-  return (summary.text ?? summary.mean.toFixed(2)).replace(/\s*s$/, "");
 }

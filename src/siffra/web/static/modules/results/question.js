@@ -4,8 +4,8 @@ import { jobs } from "../jobs.js";
 import { curvesChart } from "../charts/curves.js";
 import { lineSample } from "../charts/sample.js";
 import { fill, h, refill } from "../dom.js";
-import { count, t } from "../words.js";
-import { badge } from "./badges.js";
+import { capital, count, t } from "../words.js";
+import { badge, verdictCode } from "./badges.js";
 import { crossing, levelsTable } from "./levels.js";
 import { setsIn } from "./sets.js";
 
@@ -143,20 +143,30 @@ function answerText(lab, question) {
 
 function claimsList(lab, question) {
   if (!question.claims.length) return null;
-  const item = (claim) =>
-    h(
+  const item = (claim) => {
+    const code = verdictCode(lab, claim);
+    const early = code === "not-yet";
+    const name = early ? t("ui.jobs.not_yet") : claim.verdict_text;
+    return h(
       "li",
       {},
-      h("div", {}, badge(claim.code, claim.name, { provisional: lab.provisional })),
+      h("div", {}, badge(code, name, { provisional: lab.provisional })),
       h(
         "div",
         {},
         !lab.ad_hoc && claim.say && h("p", {}, h("strong", {}, claim.say)),
-        h("p", {}, claim.compared, claim.evidence && `: ${claim.evidence}`, "."),
+        h(
+          "p",
+          {},
+          capital(claim.compared),
+          !early && claim.evidence && `: ${claim.evidence}`,
+          ".",
+        ),
         claim.margin_text && h("p", { class: "soft" }, claim.margin_text),
         claim.reported && h("p", { class: "soft" }, `${t("claim.reported")}: ${claim.reported}`),
       ),
     );
+  };
   return h(
     "section",
     {},

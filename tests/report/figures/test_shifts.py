@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from siffra.report.text.crossings import crossings
+from siffra.report.figures.shifts import crossings
 from siffra.report.text.messages import words_in
 from siffra.training.diagnostics import DEGREES, PIXELS, Examination
 

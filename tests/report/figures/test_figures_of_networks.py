@@ -18,10 +18,13 @@ from siffra.config import Setting
 from siffra.lab.plan.plan import EXAMINED, Experiment, Figure
 from siffra.lab.stats.diagnostics import by_seed
 from siffra.lab.stats.estimates import summarise
-from siffra.report.figures import OF_EXPERIMENTS, draw_of_experiments, draw_question
-from siffra.report.figures.captions import caption
-from siffra.report.figures.captions_experiments import caption_of_all, caption_of_experiments
-from siffra.report.figures.captions_networks import caption_of_named
+from siffra.report.figures import (
+    OF_EXPERIMENTS,
+    calibration,
+    experiments,
+    figure_of,
+    figures_of_experiments,
+)
 from siffra.report.figures.mistakes import surest
 from siffra.report.text.messages import words_in
 
@@ -35,6 +38,23 @@ def asked(levels=MODELS, seeds=3, kinds=tuple(EXAMINED)):
     return answers.questions[0], make_examined(answers)
 
 
+def draw(kind, answer, examined):
+    sketch = figure_of(kind, answer, WORDS, examined)
+    return sketch and sketch.drawing()
+
+
+def caption(kind, answer, examined, words=WORDS):
+    sketch = figure_of(kind, answer, words, examined)
+    assert sketch is not None
+    return sketch.caption
+
+
+def of_experiments(answers, examined=None):
+    """The figures that look closer at experiments, by kind."""
+    sketches = figures_of_experiments(answers, WORDS, examined)
+    return {sketch.name.removeprefix("experiments-"): sketch for sketch in sketches[1:]}
+
+
 def texts(drawing):
     root = ET.fromstring(drawing.content)
     return ["".join(e.itertext()) for e in root.iter("{http://www.w3.org/2000/svg}text")]
@@ -45,11 +65,11 @@ def texts(drawing):
 def test_any_number_of_levels_can_be_drawn_and_told_of(kind, levels):
     answer, examined = asked(levels)
 
-    drawing = draw_question(kind, answer, WORDS, examined)
+    drawing = draw(kind, answer, examined)
 
     assert drawing is not None
     assert len(drawing.content) > 1000
-    assert caption(kind, answer, WORDS, examined).endswith(".")
+    assert caption(kind, answer, examined).endswith(".")
 
 
 @pytest.mark.parametrize("language", ["en", "sv"])
@@ -57,7 +77,7 @@ def test_any_number_of_levels_can_be_drawn_and_told_of(kind, levels):
 def test_of_one_seed_no_caption_tells_of_means_and_intervals(kind, language):
     answer, examined = asked(seeds=1, kinds=(kind,))
 
-    told = caption(kind, answer, words_in(language), examined)
+    told = caption(kind, answer, examined, words_in(language))
 
     assert not re.search(r"\b1 (seed|frö)|\b(means? over|medelvärden|95\s% int|95-procent)", told)
 
@@ -66,17 +86,17 @@ def test_of_one_seed_no_caption_tells_of_means_and_intervals(kind, language):
 def test_one_seed_is_enough_to_draw(kind):
     answer, examined = asked(seeds=1)
 
-    assert draw_question(kind, answer, WORDS, examined)
-    assert caption(kind, answer, WORDS, examined)
+    assert draw(kind, answer, examined)
+    assert caption(kind, answer, examined)
 
 
 @pytest.mark.parametrize("kind", sorted(EXAMINED))
 def test_without_examinations_there_is_no_figure(kind):
     answer, examined = asked()
 
-    assert draw_question(kind, answer, WORDS, None) is None
+    assert draw(kind, answer, None) is None
     none = dataclasses.replace(examined, by_key={})
-    assert draw_question(kind, answer, WORDS, none) is None
+    assert draw(kind, answer, none) is None
 
 
 def test_every_kind_of_figure_can_be_drawn():
@@ -84,12 +104,12 @@ def test_every_kind_of_figure_can_be_drawn():
     answer, examined = asked(levels, seeds=2)
 
     for kind in get_args(Figure):
-        assert draw_question(kind, answer, WORDS, examined), kind
+        assert draw(kind, answer, examined), kind
 
 
 def test_shift_curves_have_units_and_name_their_levels():
     answer, examined = asked()
-    shown = texts(draw_question("shifts", answer, WORDS, examined))
+    shown = texts(draw("shifts", answer, examined))
 
     assert {"Moved horizontally", "Moved vertically", "Moved in any direction", "Rotated"} <= set(
         shown
@@ -110,8 +130,8 @@ def test_the_caption_says_so_where_some_levels_have_more_seeds(kind):
         ("sv", "över 3 frön", "över 2 till 3 frön"),
     ):
         words = words_in(language)
-        assert three in caption(kind, answer, words, examined)
-        assert two_or_three in caption(kind, some, words, examined)
+        assert three in caption(kind, answer, examined, words)
+        assert two_or_three in caption(kind, some, examined, words)
 
 
 def test_the_experiments_captions_say_so_as_well():
@@ -120,14 +140,14 @@ def test_the_experiments_captions_say_so_as_well():
     fewer = dataclasses.replace(one, records=one.records[:2])
     some = dataclasses.replace(answers, experiments=(fewer, *others))
 
-    assert "3 seeds pooled" in caption_of_experiments("confusion", answers, WORDS, None)
-    assert "2 to 3 seeds pooled" in caption_of_experiments("confusion", some, WORDS, None)
+    assert "3 seeds pooled" in of_experiments(answers)["confusion"].caption
+    assert "2 to 3 seeds pooled" in of_experiments(some)["confusion"].caption
 
 
 def test_the_caption_says_where_half_is_lost_and_which_curve_lies_above():
     """Made-up accuracies fall off as exp(-(size / reach)²), reach 3 for dense and 4 for conv."""
     answer, examined = asked(seeds=5)
-    told = caption("shifts", answer, WORDS, examined)
+    told = caption("shifts", answer, examined)
 
     found = re.search(r"from ([\d.]+) pixels with the dense model and ([\d.]+) pixels", told)
     assert found
@@ -142,7 +162,7 @@ def test_equal_models_cannot_be_told_apart():
     dense = next(iter(examined.by_key.values()))
     same = dataclasses.replace(examined, by_key=dict.fromkeys(examined.by_key, dense))
 
-    told = caption("shifts", answer, WORDS, same)
+    told = caption("shifts", answer, same)
 
     assert "When moved and rotated, the two are not distinguishable." in told
 
@@ -150,8 +170,8 @@ def test_equal_models_cannot_be_told_apart():
 def test_a_map_of_two_levels_has_their_difference():
     answer, examined = asked()
 
-    assert "Difference" in texts(draw_question("map", answer, WORDS, examined))
-    told = caption("map", answer, WORDS, examined)
+    assert "Difference" in texts(draw("map", answer, examined))
+    told = caption("map", answer, examined)
     assert re.search(
         r"moved (\d+ pixels (to the left|to the right|up|down)( and )?)+, where the convolutional "
         r"model is \d+ percentage points above the dense model "
@@ -174,7 +194,7 @@ def test_thumbnails_are_the_images_pixels(channels):
     """In blue on nothing where they are grey, else in their own colours."""
     answers = make_answers([make_question("a", RATES[:1], ["mistakes"], epochs=1)], seeds=1)
     examined = make_examined(answers, channels)
-    drawing = draw_question("mistakes", answers.questions[0], WORDS, examined)
+    drawing = draw("mistakes", answers.questions[0], examined)
 
     assert drawing is not None
     encoded = re.findall(rb"data:image/png;base64,\s*([\w+/=\s]+)", drawing.content)
@@ -190,7 +210,7 @@ def test_thumbnails_are_the_images_pixels(channels):
         np.testing.assert_array_equal(shown[..., 3], image[..., 0])
 
 
-def experiments(count, seeds=3):
+def lab_of_experiments(count, seeds=3):
     found = [
         Experiment(str(i), {"en": f"Experiment {i}"}, {}, Setting.from_knobs(knobs), {})
         for i, knobs in enumerate([*MODELS, *RATES][:count])
@@ -200,41 +220,37 @@ def experiments(count, seeds=3):
 
 
 def test_experiments_have_shift_curves_of_their_own():
-    answers, examined = experiments(2)
+    answers, examined = lab_of_experiments(2)
 
-    drawing = draw_of_experiments("shifts", answers, WORDS, examined)
+    sketch = of_experiments(answers, examined)["shifts"]
 
-    assert drawing is not None
-    assert {"Experiment 0", "Experiment 1"} <= set(texts(drawing))
-    told = caption_of_experiments("shifts", answers, WORDS, examined)
-    assert "Experiment 1 is ahead " in told
+    assert {"Experiment 0", "Experiment 1"} <= set(texts(sketch.drawing()))
+    assert "Experiment 1 is ahead " in sketch.caption
 
 
 @pytest.mark.parametrize("kind", OF_EXPERIMENTS)
 @pytest.mark.parametrize("count", [1, 2, 6])
 def test_experiments_are_looked_at_closer_however_many_there_are(kind, count):
-    answers, examined = experiments(count)
+    answers, examined = lab_of_experiments(count)
 
-    drawing = draw_of_experiments(kind, answers, WORDS, examined)
-    told = caption_of_experiments(kind, answers, WORDS, examined)
+    sketch = of_experiments(answers, examined)[kind]
+    drawing = sketch.drawing()
 
-    assert drawing is not None
     assert drawing.kind == "png" or "Experiment 0" in "".join(texts(drawing))
-    assert told.endswith(".")
+    assert sketch.caption.endswith(".")
     few = count == 6 and kind in ("confusion", "mistakes")
-    assert ("Of 6 experiments, the first and the best" in told) == few
+    assert ("Of 6 experiments, the first and the best" in sketch.caption) == few
 
 
 def test_without_examinations_experiments_have_what_their_records_tell():
-    answers, _ = experiments(2)
+    answers, _ = lab_of_experiments(2)
 
-    drawn = {k for k in OF_EXPERIMENTS if draw_of_experiments(k, answers, WORDS, None)}
-    assert drawn == {"confusion"}
-    assert "Most common errors" in caption_of_experiments("confusion", answers, WORDS, None)
+    assert of_experiments(answers).keys() == {"confusion"}
+    assert "Most common errors" in of_experiments(answers)["confusion"].caption
 
 
 def test_a_lab_without_experiments_has_no_figures_of_them():
-    assert not [k for k in OF_EXPERIMENTS if draw_of_experiments(k, make_answers([]), WORDS, None)]
+    assert figures_of_experiments(make_answers([]), WORDS, None) == ()
 
 
 def test_the_comparison_of_experiments_names_the_best_and_the_fastest():
@@ -252,9 +268,8 @@ def test_the_comparison_of_experiments_names_the_best_and_the_fastest():
         seconds=summarise([2.0, 2.0], "ratio"),
     )
 
-    def told(*experiments):
-        found = caption_of_all(dataclasses.replace(answers, experiments=experiments), WORDS)
-        return found.replace("\N{NO-BREAK SPACE}", " ")
+    def told(*seen):
+        return experiments.caption(seen, WORDS).replace("\N{NO-BREAK SPACE}", " ")
 
     name = first.experiment.name["en"]
     assert told(slow, fast).startswith(f"Highest test accuracy: {name}, with 96 ")
@@ -268,7 +283,7 @@ def test_of_many_levels_it_is_told_which_are_told_of():
     answer, examined = asked()
     seen = by_seed(answer.levels[0].records, examined)
 
-    said = caption_of_named("calibration", [(f"{n}", seen) for n in range(5)], WORDS)
+    said = calibration.caption([(f"{n}", seen) for n in range(5)], WORDS)
 
     assert said.endswith("The first and last of 5 are described.")
-    assert "are described" not in caption_of_named("calibration", [("1", seen)] * 4, WORDS)
+    assert "are described" not in calibration.caption([("1", seen)] * 4, WORDS)

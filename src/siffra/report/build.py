@@ -1,0 +1,396 @@
+"""From answers to a report: every number and every text, in one language."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from siffra.lab.answers import (
+    Answers,
+    ClaimAnswer,
+    ExperimentAnswer,
+    LevelAnswer,
+    QuestionAnswer,
+)
+from siffra.lab.plan import plan
+from siffra.lab.stats import estimates
+from siffra.lab.stats.comparison import Comparison
+from siffra.lab.stats.diagnostics import WAYS, BySeed, Way, by_seed, places, shift_curve
+from siffra.lab.stats.estimates import CONFIDENCE
+from siffra.lab.stats.time_to_target import targets_of, time_to_target
+from siffra.report.model import (
+    SCHEMA_VERSION,
+    Added,
+    Claim,
+    DataNote,
+    Experiment,
+    Figure,
+    Level,
+    Look,
+    Machine,
+    Question,
+    Report,
+    ShiftCurve,
+    Shortened,
+    Summary,
+    Surprise,
+    Target,
+    Times,
+    VerdictsBy,
+    count_verdicts,
+)
+from siffra.report.text import numbers
+from siffra.report.text.ablation import added_note, ingredient_name, ingredients
+from siffra.report.text.interactions import interactions
+from siffra.report.text.labels import (
+    held_fixed,
+    knobs_name,
+    level_name,
+    short_level_name,
+    varied_name,
+)
+from siffra.report.text.messages import Words, capital
+from siffra.report.text.methods import facts, methods
+from siffra.report.text.narrative import (
+    answer_sentences,
+    busy_sentence,
+    claims_by,
+    comparison,
+    evidence,
+    remarks,
+    summary_sentence,
+    verdict_name,
+)
+from siffra.report.text.provenance import all_records, command, machines, proviso, shortened
+from siffra.report.text.ranking import surprises
+from siffra.training.diagnostics import Examined
+from siffra.training.run import Record
+
+Captions = Sequence[Sequence[Figure]]
+"""The figures of each question in the plan's order, and last those of the experiments."""
+
+
+def build(
+    answers: Answers, words: Words, examined: Examined | None = None, captions: Captions = ()
+) -> Report:
+    """The report on `answers`.
+
+    Args:
+        answers: What was found.
+        words: The language of its texts.
+        examined: What is known of the networks themselves.
+        captions: Its figures; none by default, as captions take Matplotlib to make.
+    """
+    answers = in_words(answers, words)
+    lab, records = answers.plan, all_records(answers)
+    made_on = [Machine(**machine.model_dump()) for machine in machines(records)]
+    figures = captions or [()] * (len(answers.questions) + 1)
+    questions = tuple(
+        build_question(question, words, examined, its_own)
+        for question, its_own in zip(answers.questions, figures[:-1], strict=True)
+    )
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        title=words.say(lab.title),
+        length_text=_length(words, lab, records),
+        source=lab.source,
+        digest=lab.digest,
+        command=command(lab, records),
+        proviso=words(f"proviso.{needed}") if (needed := proviso(lab)) else None,
+        language=words.language,
+        preset=lab.preset,
+        preset_text=_preset(words, answers),
+        epochs=lab.epochs,
+        shortened=_shortened(lab, words),
+        seeds=lab.seeds,
+        runs=len(records),
+        machine=made_on[0] if made_on else None,
+        versions=made_on[0].versions if made_on else {},
+        other_machines=tuple(made_on[1:]),
+        data_notes=tuple(
+            DataNote(code=note.code, text=words.say(note.texts))
+            for note in (examined.dataset.notes if examined else ())
+        ),
+        missing=answers.missing,
+        busy=sum(record.is_busy for record in records),
+        busy_text=busy_sentence(words, records),
+        looks=tuple(Look.model_validate(look) for look in answers.looks),
+        summary=summary_sentence(answers, words.language),
+        surprises=tuple(
+            Surprise(
+                question=surprise.question.question.id,
+                claim=surprise.claim.claim.id,
+                margins=surprise.margins,
+                far_text=words(
+                    "summary.far",
+                    margins=words.number(surprise.margins, 0 if surprise.margins >= 10 else 1),
+                    margin=numbers.margin_words(words, surprise.claim.claim),
+                ),
+            )
+            for surprise in surprises(answers)
+        ),
+        verdicts=count_verdicts(claim.verdict for q in questions for claim in q.claims),
+        claims_by=tuple(
+            VerdictsBy(by=by or None, verdicts=count_verdicts(c.verdict for c in claims))
+            for by, claims in claims_by(answers, words).items()
+        ),
+        questions=questions,
+        experiments=tuple(_experiment(e, words, examined) for e in answers.experiments),
+        experiments_figures=tuple(figures[-1]),
+        methods=methods(words, answers, records, examined),
+        facts=facts(words, answers, records, examined),
+    )
+
+
+def in_words(answers: Answers, words: Words) -> Answers:
+    """The answers, with the question and the claims of `siffra vary` in words.
+
+    They are planned before a language is known, in the names that knobs have on the command line.
+    """
+    if not answers.plan.ad_hoc:
+        return answers
+    questions = tuple(_in_words(question, words) for question in answers.questions)
+    asked = tuple(answer.question for answer in questions)
+    lab = replace(answers.plan, title=asked[0].ask, questions=asked)
+    return replace(answers, plan=lab, questions=questions)
+
+
+def _in_words(answer: QuestionAnswer, words: Words) -> QuestionAnswer:
+    question = answer.question
+
+    def said(claim: plan.Claim) -> plan.Claim:
+        level, first = (level_name(words, question.levels[i]) for i in (claim.level[0], 0))
+        text = words("vary.claim", level=capital(level), first=first)
+        return replace(claim, say={words.language: text})
+
+    claims = tuple(replace(claim, claim=said(claim.claim)) for claim in answer.claims)
+    ask = words("vary.ask", knobs=varied_name(words, question))
+    asked = replace(
+        question, ask={words.language: ask}, claims=tuple(claim.claim for claim in claims)
+    )
+    return replace(answer, question=asked, claims=claims)
+
+
+def _length(words: Words, lab: plan.Plan, records: Sequence[Record]) -> str:
+    """`after 3 epochs`, where the plan cut runs to that."""
+    if lab.epochs is None or not records:
+        return ""
+    longest = max(len(record.epochs) for record in records)
+    return words.count("head.after", min(lab.epochs, longest))
+
+
+def _preset(words: Words, answers: Answers) -> str:
+    lab = answers.plan
+    seeds, kind = len(lab.seeds), "vary" if lab.ad_hoc else "preset"
+    if answers.looks:
+        most = answers.looks[-1].seeds
+        return words(f"head.{kind}_looks", preset=lab.preset, seeds=seeds, most=most)
+    return words(f"head.{kind}", preset=lab.preset, seeds=words.count("head.seeds", seeds))
+
+
+def _shortened(lab: plan.Plan, words: Words) -> Shortened | None:
+    text = shortened(words, lab)
+    if not text:
+        return None
+    return Shortened(
+        text=text,
+        epochs_from=lab.cut_from,
+        stand_ins=dict(lab.stand_ins),
+        left_out=lab.left_out,
+    )
+
+
+def build_question(
+    answer: QuestionAnswer,
+    words: Words,
+    examined: Examined | None = None,
+    figures: Sequence[Figure] = (),
+) -> Question:
+    """A question with its answer."""
+    question, sentences = answer.question, answer_sentences(answer, words.language)
+    return Question(
+        id=question.id,
+        ask=words.say(question.ask),
+        lead=sentences[0],
+        answer=" ".join(sentences),
+        note=words.say(question.note),
+        by=words.say(question.by) or None,
+        vary=question.vary,
+        varied_text=varied_name(words, question),
+        retune=question.retune,
+        fixed=dict(question.fixed),
+        fixed_text=held_fixed(words, question),
+        claims=tuple(build_claim(claim, question, words) for claim in answer.claims),
+        levels=tuple(
+            _level(level, i == answer.best, answer, words, examined)
+            for i, level in enumerate(answer.levels)
+        ),
+        edge=tuple(edge.knob for edge in answer.edge),
+        added=_added(answer, words),
+        added_text=added_note(words, answer),
+        interactions=interactions(words, answer),
+        figures=tuple(figures),
+        unexamined_text=_unexamined(words, answer, examined),
+    )
+
+
+def _unexamined(words: Words, answer: QuestionAnswer, examined: Examined | None) -> str:
+    if not plan.EXAMINED & set(answer.question.figures):
+        return ""
+    runs = sum(len(level.trained) for level in answer.levels)
+    missing = runs - sum(len(by_seed(level.records, examined)) for level in answer.levels)
+    return words.count("head.unexamined", missing, of=runs) if missing else ""
+
+
+def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> Claim:
+    """A claim with its verdict."""
+    claim, estimate = answer.claim, answer.estimate
+    return Claim(
+        id=claim.id,
+        say=words.say(claim.say),
+        verdict=answer.verdict,
+        estimate=estimate.value if estimate else None,
+        interval=(estimate.low, estimate.high) if estimate else None,
+        n=len(estimate.values) if estimate else 0,
+        fixed=dict(question.fixed),
+        confidence=estimate.confidence if estimate else None,
+        scale=estimate.scale if estimate else None,
+        shown_in=numbers.unit_of(claim, estimate) if estimate else None,
+        values=estimate.values if estimate else (),
+        censored=estimate.censored if estimate else 0,
+        seeds_needed=answer.seeds_needed,
+        reason=answer.reason,
+        left_out=answer.left_out,
+        diverged=answer.diverged,
+        look=answer.look,
+        degrees_of_freedom=estimate.freedom if estimate else None,
+        reported=words.say(claim.reported),
+        metric=claim.metric,
+        on=claim.on,
+        target=claim.target,
+        level=claim.level,
+        against=claim.against,
+        direction=claim.direction,
+        margin=claim.margin,
+        epochs=claim.epochs,
+        verdict_text=verdict_name(words, answer),
+        compared=comparison(words, claim, question),
+        evidence=evidence(words, answer),
+        margin_text=_margin(words, claim) if estimate else "",
+    )
+
+
+def _margin(words: Words, claim: plan.Claim) -> str:
+    return words("claim.margin", margin=numbers.margin_words(words, claim))
+
+
+def _level(
+    answer: LevelAnswer,
+    best: bool,
+    question: QuestionAnswer,
+    words: Words,
+    examined: Examined | None,
+) -> Level:
+    edge = question.edge if best and len(question.levels) > 1 else None
+    return Level(
+        **_measured(answer, words, examined),
+        name=short_level_name(words, answer.level),
+        knobs=dict(answer.level.knobs),
+        fixed=question.question.fixed_at(answer.level),
+        settings=tuple(setting.knobs() for setting in answer.level.settings),
+        best=best and bool(answer.trained),
+        targets=tuple(_target(answer, claim) for claim in targets_of(question.question)),
+        retuned=dict(answer.retuned),
+        edge=tuple(edge.knob for edge in answer.edge),
+        reported=dict(answer.level.reported),
+        remarks=remarks(words, answer, edge),
+    )
+
+
+def _experiment(answer: ExperimentAnswer, words: Words, examined: Examined | None) -> Experiment:
+    experiment, n = answer.experiment, len(answer.records)
+    knobs = experiment.setting.knobs()
+    unusual = (("diverged", answer.diverged), ("busy", answer.busy))
+    return Experiment(
+        **_measured(answer, words, examined),
+        id=experiment.id,
+        name=words.say(experiment.name),
+        note=words.say(experiment.note),
+        knobs=knobs,
+        knobs_text=capital(knobs_name(words, knobs)),
+        reported=dict(experiment.reported),
+        remarks="; ".join(words(f"table.{kind}", down=down, n=n) for kind, down in unusual if down),
+    )
+
+
+def _measured(
+    answer: LevelAnswer | ExperimentAnswer, words: Words, examined: Examined | None
+) -> dict[str, Any]:
+    """The fields that levels and experiments share."""
+    by_run = by_seed(answer.records, examined)
+    is_shifted = bool(by_run) and all(examination.map for examination in by_run.values())
+    return {
+        "n": len(answer.records),
+        "seeds": tuple(record.seed for record in answer.records),
+        "keys": tuple(record.key for record in answer.records),
+        "accuracy": {
+            name: _summary(summary, numbers.accuracy_number(words, summary))
+            for name, summary in answer.accuracy.items()
+        },
+        "seconds": _summary(answer.seconds, numbers.seconds_number(words, answer.seconds)),
+        "diverged": answer.diverged,
+        "busy": answer.busy,
+        "diverged_seeds": tuple(record.seed for record in answer.records if record.diverged),
+        "shifts": {way: _shift_curve(by_run, way) for way in WAYS} if is_shifted else None,
+    }
+
+
+def _summary(summary: estimates.Summary, text: str) -> Summary:
+    ends = summary.low, summary.high
+    text = text if summary.values else "–"
+    return Summary(mean=summary.mean, interval=ends, values=summary.values, text=text)
+
+
+def _shift_curve(examinations: BySeed, way: Way) -> ShiftCurve:
+    curve = shift_curve(examinations, way)
+    ends = zip(curve.low.tolist(), curve.high.tolist(), strict=True)
+    return ShiftCurve(at=places(way), mean=curve.mean.tolist(), interval=tuple(ends))
+
+
+def _target(answer: LevelAnswer, claim: plan.Claim) -> Target:
+    when = time_to_target(answer.records, claim)
+    return Target(
+        on=when.on,
+        target=when.target,
+        epochs=Times(median=when.median_epochs, values=when.epochs),
+        seconds=Times(median=when.median_seconds, values=when.seconds),
+        never=when.never,
+    )
+
+
+def _added(answer: QuestionAnswer, words: Words) -> tuple[Added, ...] | None:
+    """What each ingredient of a recipe adds; None for other questions."""
+    recipe = ingredients(answer)
+    if recipe is None:
+        return None
+    return tuple(
+        Added(
+            without=answer.levels.index(part.without),
+            name=ingredient_name(words, recipe.whole, part.without),
+            n=part.seeds,
+            accuracy={name: _change(words, c, scale=100) for name, c in part.accuracy.items()},
+            seconds=_change(words, part.seconds),
+        )
+        for part in recipe.parts
+    )
+
+
+def _change(words: Words, comparison: Comparison, scale: int = 1) -> Summary | None:
+    if not comparison.seeds:
+        return None
+    estimate = comparison.estimate(1 - CONFIDENCE)
+    return Summary(
+        mean=estimate.value,
+        interval=(estimate.low, estimate.high),
+        values=estimate.values,
+        text=numbers.change(words, estimate, scale=scale),
+    )
