@@ -144,9 +144,8 @@ def test_what_is_not_installed_is_named(siffra, two_runs, tmp_path, monkeypatch,
     assert f"is not installed; `pip install 'siffra[{name}]'` brings it." in ended.err
 
 
-def test_without_pandas_a_frame_is_refused(monkeypatch):
+def test_without_pandas_a_frame_is_refused(monkeypatch, siffra, two_runs):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    monkeypatch.delitem(sys.modules, "siffra.export.frame", raising=False)
 
     with pytest.raises(SiffraError, match=r"pip install 'siffra\[pandas\]'"):
         runs()

@@ -18,6 +18,7 @@ from siffra.data.load import DataSource, load_dataset
 from siffra.data.load import made as build
 from siffra.data.notes import short
 from siffra.engine.base import Engine
+from siffra.engine.choice import engine_class
 from siffra.errors import ConfigError, did_you_mean
 
 _LOG = logging.getLogger("siffra.data")
@@ -159,16 +160,11 @@ def make_engine(threads: int | None = None, name: str = "native") -> Engine:
     """
     if name not in ENGINES:
         raise ConfigError(f"engine: found {name!r}; {did_you_mean(name, ENGINES)}")
-    if name == "torch":
-        try:
-            from siffra.engine.torch.engine import TorchEngine
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise ConfigError(
-                "engine: PyTorch is not installed; `pip install 'siffra[torch]'` brings it."
-            ) from error
-        return TorchEngine(threads)
-    from siffra.engine.native.engine import NativeEngine  # compiles: only when it is needed
-
-    return NativeEngine(threads)
+    try:
+        return engine_class(name)(threads)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ConfigError(
+            "engine: PyTorch is not installed; `pip install 'siffra[torch]'` brings it."
+        ) from error

@@ -16,6 +16,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import shifted_as
 from siffra.engine.base import Engine
 from siffra.errors import SiffraError
+from siffra.export.frame import data_frame
 from siffra.export.tables import Table, table_rows
 from siffra.lab.answers import Answers, answer
 from siffra.lab.execute.base import Executor
@@ -239,8 +240,6 @@ class LabResult:
         Raises:
             SiffraError: No such table; or pandas is not installed.
         """
-        from siffra.export.frame import data_frame  # brings pandas
-
         return data_frame(table_rows(all_records(self.answers), table, self.answers))
 
     def as_json(self, language: str | None = None) -> str:

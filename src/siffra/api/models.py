@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Unpack
 
 import numpy as np
@@ -125,12 +126,16 @@ def export_model(model: Path | str, out: Path | str, *, pixels: str = "float32")
     out = Path(out)
     if out.suffix.lower() != ONNX:
         raise ModelFileError(f"{out}: found `{out.suffix}`; it must end in {ONNX}.")
-    from siffra.training.onnx_file import save_onnx  # brings ONNX
-
     saved = load_model(Path(model))
     if not saved.is_finite:
         raise _diverged(model)
-    save_onnx(out, saved, pixels)
+    _onnx_file().save_onnx(out, saved, pixels)
+
+
+def _onnx_file() -> ModuleType:
+    import siffra.training.onnx_file as onnx_file  # brings ONNX, an extra
+
+    return onnx_file
 
 
 def expect_to_save(path: Path, model: Model) -> None:
@@ -140,9 +145,7 @@ def expect_to_save(path: Path, model: Model) -> None:
         ModelFileError: It cannot.
     """
     if path.suffix.lower() == ONNX:
-        from siffra.training.onnx_file import expect_exportable  # brings ONNX
-
-        expect_exportable(model)
+        _onnx_file().expect_exportable(model)
     expect_network(model)
     expect_model_name(path)
     expect_room(path, ModelFileError)
@@ -229,9 +232,7 @@ class TrainResult:
         if path.suffix.lower() != ONNX:
             save_model(path, self.fitted, self.record, self.dataset)
             return
-        from siffra.training.onnx_file import save_onnx  # brings ONNX
-
-        save_onnx(path, as_saved(self.fitted, self.record, self.dataset))
+        _onnx_file().save_onnx(path, as_saved(self.fitted, self.record, self.dataset))
 
     def note(self, language: str = "en") -> str:
         """What is to be known of its training; empty if nothing is."""

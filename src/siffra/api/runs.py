@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from siffra.api.labs import LabResult
 from siffra.data.load import load_dataset
 from siffra.errors import ConfigError, StoreError, did_you_mean
+from siffra.export.frame import data_frame
 from siffra.export.tables import Table, table_rows, write_table
 from siffra.lab.answers import Answers, answer
 from siffra.lab.history import LabHistory, SavedLab
@@ -49,8 +50,6 @@ def runs(
     Raises:
         SiffraError: No such table, lab or store; or pandas is not installed.
     """
-    from siffra.export.frame import data_frame  # brings pandas
-
     with open_store(store or default_store_path(), read_only=True) as opened:
         records, answers = _found(opened, lab)
     chosen = [

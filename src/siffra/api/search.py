@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from siffra.api import DataLike, Knobs, expect_report, loaded, make_engine
+from siffra.report.render.search_page import search_text, write_search
+from siffra.search.result import SearchResult
+from siffra.search.search import search
+from siffra.search.spec import SearchEvent
+from siffra.search.time_budget import seconds_of
 from siffra.store.store import default_store_path
-
-if TYPE_CHECKING:
-    from siffra.search.result import SearchResult
-    from siffra.search.spec import SearchEvent
 
 TIME = "10m"
 """How long a search looks, unless it is told."""
@@ -54,9 +55,6 @@ def run_search(
     Raises:
         SiffraError: What is asked for cannot be searched; the text says what to change.
     """
-    from siffra.search.search import search  # brings Optuna
-    from siffra.search.time_budget import seconds_of
-
     expect_report(out, language)
     dataset, source = loaded(data)
     report = SearchReport(
@@ -85,8 +83,6 @@ class SearchReport:
 
     def write(self, out: Path | str, language: str = "en") -> list[Path]:
         """Write the report, the winner's recipe and its model to the folder `out`."""
-        from siffra.report.render.search_page import write_search  # brings matplotlib
-
         return write_search(self.result, Path(out), language)
 
     def as_json(self) -> dict[str, Any]:
@@ -95,8 +91,6 @@ class SearchReport:
 
     def text(self, language: str = "en") -> str:
         """What was found, in lines for a terminal."""
-        from siffra.report.render.search_page import search_text
-
         return search_text(self.result, language)
 
     def __str__(self) -> str:

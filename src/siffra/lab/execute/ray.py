@@ -21,9 +21,20 @@ from siffra.engine.base import Engine
 from siffra.errors import ExecutorError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.events import Event
-from siffra.lab.execute.ray_task import LabContext, RemoteData, train_run
 from siffra.lab.execute.trainer import MakeEngine
 from siffra.lab.plan.plan import PlannedRun
+
+# Where Ray is started from here it shall not report to its makers.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+try:
+    import ray
+    import ray.exceptions
+    import ray.util.scheduling_strategies
+except ModuleNotFoundError as error:
+    raise ExecutorError(
+        "on: Ray is not installed; `pip install 'siffra[ray]'` brings it."
+    ) from error
+from siffra.lab.execute.ray_task import LabContext, RemoteData, train_run
 
 _PATIENCE = 0.2
 """Seconds that `poll` waits for a task to end."""
@@ -81,9 +92,8 @@ class RayExecutor(Executor):
         address: str | None = None,
     ) -> None:
         """Siffra's own data sets (`source` without a path) are on the nodes; others are sent."""
-        self._ray = _import_ray()
         self._resources = resources
-        self._joined = _connect(self._ray, address)
+        self._joined = _connect(address)
         self._submitted: dict[Any, tuple[PlannedRun, str]] = {}  # by task; the node it must be on
         self._done: queue.Queue[tuple[Any, Future[Any]]] = queue.Queue()
         self._nodes: dict[str, _Node] = {}
@@ -94,7 +104,7 @@ class RayExecutor(Executor):
             if not self.size:
                 raise ExecutorError(f"on: {self._too_small()}")
             self._context = LabContext(self._send(dataset, source), make_engine, engine.name)
-            self._task = self._ray.remote(max_retries=0)(train_run)
+            self._task = ray.remote(max_retries=0)(train_run)
         except BaseException:
             self.close()
             raise
@@ -123,7 +133,7 @@ class RayExecutor(Executor):
         if self._resources.alone:
             node = self._free()[0]
             cpus = self._nodes[node].cpus
-            strategy = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+            strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
             options["scheduling_strategy"] = strategy(node, soft=False)
         task = self._task.options(num_cpus=cpus, **options).remote(self._context, cpus, run)
         self._submitted[task] = run, node
@@ -143,10 +153,10 @@ class RayExecutor(Executor):
         """End the runs in progress, and leave the cluster; one that was started here ends too."""
         for task in self._submitted:
             with suppress(Exception):  # it may be done or lost by now, and so may the cluster
-                self._ray.cancel(task, force=True)
+                ray.cancel(task, force=True)
         self._submitted = {}
         if self._joined:
-            self._ray.shutdown()
+            ray.shutdown()
 
     def _take(self, task: Any, done: "Future[Any]", on_event: Callable[[Event], None]) -> None:
         run, pinned_to = self._submitted.pop(task)
@@ -154,9 +164,7 @@ class RayExecutor(Executor):
         if error is None:
             node, reply = done.result()
             on_event(reply.finished(run, self._sharing().get(node, 1)))
-        elif type(error).__name__ in _GONE or isinstance(
-            error, self._ray.exceptions.ObjectLostError
-        ):
+        elif type(error).__name__ in _GONE or isinstance(error, ray.exceptions.ObjectLostError):
             self._lost_at[pinned_to] = time.monotonic()
             self._refresh()
             on_event(Event("lost", run, reason=_first_line(error)))
@@ -168,7 +176,7 @@ class RayExecutor(Executor):
 
     def _refresh(self) -> None:
         """Ask which nodes there are."""
-        alive = [node for node in self._ray.nodes() if node["Alive"]]
+        alive = [node for node in ray.nodes() if node["Alive"]]
         seen = {node["NodeID"]: self._node(node) for node in alive}
         self._nodes = {name: node for name, node in seen.items() if node.runs}
         self._seen = time.monotonic()
@@ -202,7 +210,7 @@ class RayExecutor(Executor):
     def _send(self, dataset: Dataset, source: DataSource | None) -> RemoteData:
         if source and source.path is None:
             return RemoteData(dataset.fingerprint, source, None)
-        return RemoteData(dataset.fingerprint, None, self._ray.put(dataset))
+        return RemoteData(dataset.fingerprint, None, ray.put(dataset))
 
     def _too_small(self) -> str:
         wanted = "a GPU" if self._resources.gpu else "a CPU"
@@ -211,23 +219,7 @@ class RayExecutor(Executor):
         return f"no node of the cluster has {wanted}, which a run needs."
 
 
-def _import_ray() -> Any:
-    # Where Ray is started from here it shall not report to its makers.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-        import ray.exceptions
-        import ray.util.scheduling_strategies
-    except ModuleNotFoundError as error:
-        if error.name != "ray":
-            raise
-        raise ExecutorError(
-            "on: Ray is not installed; `pip install 'siffra[ray]'` brings it."
-        ) from error
-    return ray
-
-
-def _connect(ray: Any, address: str | None) -> bool:
+def _connect(address: str | None) -> bool:
     """Join a cluster, unless this process is in one; whether it did."""
     if ray.is_initialized():
         return False

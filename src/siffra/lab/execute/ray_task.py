@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import ray
+
 from siffra.data.dataset import Dataset, Images
 from siffra.data.load import DataSource, load_dataset
 from siffra.errors import ExecutorError
@@ -38,23 +40,19 @@ def train_run(context: LabContext, threads: int, run: "PlannedRun") -> "tuple[st
     """Make a run on so many threads; return the node's name and the reply."""
     # Read when Numba is imported; all runs of a lab have as many threads.
     os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))
-    import ray
-
-    from siffra.lab.execute.trainer import Reply
+    from siffra.lab.execute.trainer import Reply, RunTrainer
 
     node = ray.get_runtime_context().get_node_id()
     try:
-        trainer = _trainer(context, threads)
+        trainer = _trainer(RunTrainer, context, threads)
         trainer.compile_in_turn(run)
         return node, Reply.to_finished(trainer.train(run))
     except Exception as error:  # whatever it is: the executor raises it
         return node, Reply.to_error(error)
 
 
-def _trainer(context: LabContext, threads: int) -> "RunTrainer":
+def _trainer(make: "type[RunTrainer]", context: LabContext, threads: int) -> "RunTrainer":
     """That of this process; the last one only, since it holds a data set."""
-    from siffra.lab.execute.trainer import RunTrainer
-
     name = (context.data.fingerprint, context.engine, threads)
     if name not in _trainers:
         _trainers.clear()
@@ -64,14 +62,12 @@ def _trainer(context: LabContext, threads: int) -> "RunTrainer":
                 f"on: the lab's engine is {context.engine}, and a node of the cluster has "
                 f"{engine.name}; start the lab from a machine that is like the nodes."
             )
-        _trainers[name] = RunTrainer(_unpacked(context.data), engine)
+        _trainers[name] = make(_unpacked(context.data), engine)
     return _trainers[name]
 
 
 def _unpacked(data: RemoteData) -> Dataset:
     if data.source is None:
-        import ray
-
         return _writable(ray.get(data.reference))
     dataset = load_dataset(data.source)
     if dataset.fingerprint != data.fingerprint:
