@@ -15,10 +15,11 @@ from siffra.lab.stats.estimates import Summary, summarise
 from siffra.lab.stats.interactions import Interaction, Loss
 from siffra.lab.stats.levels import (
     LevelAnswer,
+    Memo,
     Records,
     RepeatedRuns,
     accuracies_of,
-    answer_level,
+    answer_levels,
     sets_of,
     validation_score,
 )
@@ -86,23 +87,21 @@ class Answers:
     missing: int = 0
 
 
-def answer(plan: Plan, records: Records) -> Answers:
+def answer(plan: Plan, records: Records, memo: Memo | None = None) -> Answers:
     """Answer every question of `plan` from the `records` of its runs.
 
     Records may be missing (a lab that was stopped, or is still going on): each claim is judged
     by the seeds that all its levels have, and is inconclusive with fewer than two of them. Such
     verdicts are provisional: to stop as soon as one pleases is to look too often.
+
+    The `memo` of an earlier answer to the same plan spares what has no new runs.
     """
-    rounds = judge_rounds(plan, records)
+    memo = memo or Memo()
+    rounds = judge_rounds(plan, records, memo)
     most = range(plan.looks[-1]) if plan.looks else plan.seeds
     experiments = tuple(_see_experiment(e, plan.seeds, records) for e in plan.experiments)
     questions = tuple(
-        _answer_question(
-            question,
-            i,
-            rounds,
-            [answer_level(question, level, most, records) for level in question.levels],
-        )
+        _answer_question(question, i, rounds, answer_levels(question, most, records, memo))
         for i, question in enumerate(plan.questions)
     )
     return Answers(

@@ -195,10 +195,13 @@ class Store:
             found = self._runs.read(f"{where} ORDER BY finished, key", tuple(asked.values()))
             return [record for _, record in found]
 
-    def finished(self) -> dict[str, str]:
-        """When each run was finished, by key, the oldest first."""
+    def finished(self, keys: Iterable[str] | None = None) -> dict[str, str]:
+        """When each run, or each with these keys, was finished: by key, the oldest first."""
+        among = "" if keys is None else "WHERE key IN (SELECT value FROM json_each(?))"
+        values = () if keys is None else (json.dumps(list(keys)),)
+        wanted = f"SELECT key, finished FROM run {among} ORDER BY finished, key"
         with explained(self._path):
-            return dict(self._db.execute("SELECT key, finished FROM run ORDER BY finished, key"))
+            return dict(self._db.execute(wanted, values))
 
     def epoch_seconds(
         self, *, dataset: str, engine: str, machine: Machine

@@ -1,7 +1,9 @@
 """Labs as the page shows them: their reports on the runs so far, and the curves of those runs."""
 
+import threading
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from siffra.lab.answers import Answers, LevelAnswer, answer
 from siffra.lab.history import SavedLab
 from siffra.lab.plan.plan import Plan, PlannedRun
 from siffra.lab.stats.estimates import curve
+from siffra.lab.stats.levels import Memo
 from siffra.report.build import build
 from siffra.report.model import Claim, Report
 from siffra.report.text.labels import knob_name, short_level_name, value_name
@@ -48,24 +51,43 @@ class LabPage(Report):
     """What the form asked; null for a lab that it cannot ask for."""
 
 
+@dataclass(slots=True)
+class _Held:
+    """A lab's records by key, when each was finished, and the answers that rest on them."""
+
+    finished: dict[str, str] = field(default_factory=dict)
+    records: dict[str, Record] = field(default_factory=dict)
+    answers: Answers | None = None
+    memo: Memo = field(default_factory=Memo)
+
+
 class Desk:
-    """Answers labs from the runs that are stored so far; each anew only when it has got runs."""
+    """Answers labs from the runs that are stored so far.
+
+    Of a lab that has got runs, only those are read, and only what rests on them is computed anew:
+    a page that is open asks after every run.
+    """
 
     def __init__(self) -> None:
-        self._held: dict[str, tuple[frozenset[str], Answers]] = {}
+        self._held: dict[str, _Held] = {}
         self._summed_up: dict[tuple[str, str], tuple[frozenset[str], dict[str, Any]]] = {}
+        self._turn = threading.Lock()
 
     def answers(self, lab: SavedLab, store: Store) -> Answers:
         """The answers, provisional while runs are missing."""
-        stored = frozenset(store.stored(lab.keys))
-        held = self._held.get(lab.id)
-        if held and held[0] == stored:
-            return held[1]
-        found = answer(lab.plan, lab.records(store))
-        self._held[lab.id] = stored, found
-        while len(self._held) > _HELD:
-            self._held.pop(next(iter(self._held)), None)
-        return found
+        with self._turn:
+            held = self._held.get(lab.id) or _Held()
+            stored, finished = store.stored(lab.keys), store.finished(lab.keys)
+            known = {key: finished[key] for key in stored if key in finished}
+            if held.answers is None or known != held.finished:
+                new = [key for key, when in known.items() if held.finished.get(key) != when]
+                kept = {key: record for key, record in held.records.items() if key in known}
+                held.records, held.finished = kept | store.get_all(new), known
+                held.answers = answer(lab.plan, lab.by_setting(held.records), held.memo)
+            self._held[lab.id] = held
+            while len(self._held) > _HELD:
+                self._held.pop(next(iter(self._held)))
+            return held.answers
 
     def summary(self, lab: SavedLab, store: Store, words: Words) -> dict[str, Any]:
         """Of the answers, what the list of labs shows; held for every lab."""

@@ -8,7 +8,7 @@ distribution that `scipy.stats` is made of, and imports much faster.
 
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -126,6 +126,15 @@ class Comparison:
         if self.prior is None:
             return self.deviation, 0.0
         return self.prior.moderate(self.deviation, self.seeds - 1)
+
+    def reversed(self) -> "Comparison":
+        """The same pairs the other way round."""
+        return replace(
+            self,
+            differences=tuple(-difference for difference in self.differences),
+            open_below=self.open_above,
+            open_above=self.open_below,
+        )
 
     def interval(self, alpha: float, *, seeds: int | None = None) -> tuple[float, float]:
         """The two-sided t interval, wrong with probability `alpha`; NaN for one pair.

@@ -325,7 +325,7 @@ def _floor(pairs: Sequence[tuple[Side, Side]]) -> float:
 
 
 def _one_image(record: Record, on: str) -> float:
-    return 1 / int(np.sum(record.confusion[on]))
+    return 1 / sum(map(sum, record.confusion[on]))  # lists: NumPy would copy them first
 
 
 def _one_image_of_a_curve(record: Record, on: str) -> float:

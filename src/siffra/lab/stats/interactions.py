@@ -16,6 +16,7 @@ turned (M. Gail and R. Simon, Testing for qualitative interactions, 1985).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
@@ -188,13 +189,11 @@ def _test(
     ]
     if not all(trained):
         return None
-    duels = {
-        (i, j, k): compare_accuracy(cells[i, k], cells[j, k], ON)
-        for i in range(len(values))
-        for j in range(len(values))
-        for k in range(len(ats))
-        if i != j
-    }
+    duels: dict[tuple[int, int, int], Comparison] = {}
+    for i, j in combinations(range(len(values)), 2):
+        for k in range(len(ats)):
+            duels[i, j, k] = compare_accuracy(cells[i, k], cells[j, k], ON)
+            duels[j, i, k] = duels[i, j, k].reversed()
     means = np.array(
         [[validation_score(cells[i, k]) for k in range(len(ats))] for i in range(len(values))]
     )

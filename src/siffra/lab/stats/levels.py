@@ -2,8 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_not
+from typing import Any, TypeVar
 
 from siffra.config import Setting
 from siffra.lab.plan.plan import Level, Question
@@ -14,6 +16,27 @@ from siffra.training.run import Record
 USUAL_SETS = ("train", "val", "test", "moved", "rotated")
 
 Records = Mapping[tuple[Setting, int], Record]
+
+
+T = TypeVar("T")
+
+
+class Memo:
+    """Values that are computed anew only when what they are computed from has changed.
+
+    Inputs are compared by identity: nothing that is as long as a run's curves is compared.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, tuple[Sequence[object], Any]] = {}
+
+    def get(self, key: Hashable, inputs: Sequence[object], compute: Callable[[], T]) -> T:
+        """The value for `key`: that of before, if its inputs are the same objects, else anew."""
+        before, value = self._known.get(key, ((), None))
+        if value is None or len(before) != len(inputs) or any(map(is_not, before, inputs)):
+            value = compute()
+            self._known[key] = inputs, value
+        return value
 
 
 class RepeatedRuns:
@@ -55,6 +78,20 @@ class LevelAnswer(RepeatedRuns):
     edge: tuple[Edge, ...] = ()
 
 
+def answer_levels(
+    question: Question, seeds: Sequence[int], records: Records, memo: Memo
+) -> tuple[LevelAnswer, ...]:
+    """What `records` say about each level; the `memo` has the levels without new runs."""
+    return tuple(
+        memo.get(
+            (question.id, index, tuple(seeds)),
+            [records.get((setting, seed)) for seed in seeds for setting in level.settings],
+            lambda level=level: answer_level(question, level, seeds, records),
+        )
+        for index, level in enumerate(question.levels)
+    )
+
+
 def answer_level(
     question: Question, level: Level, seeds: Sequence[int], records: Records
 ) -> LevelAnswer:
@@ -62,20 +99,20 @@ def answer_level(
     complete = [s for s in seeds if all((setting, s) in records for setting in level.settings)]
     chosen = {seed: _retuned(level, seed, complete, records) for seed in complete}
     runs = tuple(records[setting, seed] for seed, setting in chosen.items())
-    retuned = Counter(_spell(setting, question.retune) for setting in chosen.values())
+    retuned, edge = Counter[str](), ()
+    if question.retune:
+        retuned.update(_spell(setting, question.retune) for setting in chosen.values())
+        tried = [setting.knobs() for setting in level.settings]
+        edge = edges_of_choice(question.retune, tried, [s.knobs() for s in chosen.values()])
     return LevelAnswer(
         level=level,
         records=runs,
         accuracy=accuracies_of(runs, sets_of(records.values())),
         seconds=summarise([run.seconds for run in runs], "ratio"),
         diverged=sum(run.diverged for run in runs),
-        retuned=dict(retuned) if question.retune else {},
+        retuned=dict(retuned),
         tried=tuple(records[setting, seed] for seed in complete for setting in level.settings),
-        edge=edges_of_choice(
-            question.retune,
-            [setting.knobs() for setting in level.settings],
-            [setting.knobs() for setting in chosen.values()],
-        ),
+        edge=edge,
     )
 
 
@@ -85,6 +122,8 @@ def _retuned(level: Level, seed: int, seeds: Sequence[int], records: Records) ->
     Chosen by its own seed's validation it would look better than it is: the luck that got it
     chosen would be in its score. (With one seed there is nothing else to go by.)
     """
+    if len(level.settings) == 1:
+        return level.settings[0]
     judges = [s for s in seeds if s != seed] or [seed]
     return max(
         level.settings,

@@ -14,7 +14,7 @@ from siffra.lab.stats.decisions import AlphaBudget, ClaimAnswer, ClaimTest, mode
 from siffra.lab.stats.estimates import Comparison, compare
 from siffra.lab.stats.interactions import Interaction, InteractionTest, interaction_tests
 from siffra.lab.stats.interim import LAB_ALPHA, Schedule
-from siffra.lab.stats.levels import LevelAnswer, Records, answer_level
+from siffra.lab.stats.levels import LevelAnswer, Memo, Records, answer_levels
 
 Number = tuple[int, int]
 """Of a question, and of one of its claims; its interactions are numbered on from those."""
@@ -48,9 +48,12 @@ class Rounds:
     due: tuple[tuple[int, ...], ...]
 
 
-def judge_rounds(plan: Plan, records: Records) -> Rounds:
-    """Judge `plan` round by round, as far as the `records` go."""
-    return _Session(plan, records).judge()
+def judge_rounds(plan: Plan, records: Records, memo: Memo | None = None) -> Rounds:
+    """Judge `plan` round by round, as far as the `records` go.
+
+    The `memo` of an earlier judging of the same plan spares the questions without new runs.
+    """
+    return _Session(plan, records, memo or Memo()).judge()
 
 
 def next_round(plan: Plan, records: Records) -> Plan | None:
@@ -80,8 +83,8 @@ _Test = ClaimTest | InteractionTest
 class _Session:
     """One judging of one plan."""
 
-    def __init__(self, plan: Plan, records: Records) -> None:
-        self._plan, self._records = plan, records
+    def __init__(self, plan: Plan, records: Records, memo: Memo) -> None:
+        self._plan, self._records, self._memo = plan, records, memo
         self._schedule = Schedule(plan.looks or (len(plan.seeds),))
         self._claims: dict[Number, ClaimAnswer] = {}
         self._interactions: dict[Number, Interaction] = {}
@@ -129,17 +132,17 @@ class _Session:
         """All that is tested, by the records of these seeds."""
         tests: dict[Number, _Test] = {}
         for of, question in enumerate(self._plan.questions):
-            levels = [
-                answer_level(question, level, seeds, self._records) for level in question.levels
-            ]
-            for i, claim in enumerate(question.claims):
-                if reason := _why_not_tested(claim, question):
-                    self._claims[of, i] = not_tested(claim, reason)
+            levels = answer_levels(question, seeds, self._records, self._memo)
+            of_question = self._memo.get(
+                ("tests", question.id, tuple(seeds)),
+                levels,
+                lambda question=question, levels=levels: _tests_of(question, levels),
+            )
+            for i, test in of_question.items():
+                if isinstance(test, ClaimAnswer):
+                    self._claims[of, i] = test
                 else:
-                    tests[of, i] = ClaimTest(claim, _pair(claim, levels))
-            interactions = interaction_tests(question, [level.records for level in levels])
-            first = len(question.claims)
-            tests |= {(of, i): test for i, test in enumerate(interactions, start=first)}
+                    tests[of, i] = test
         return tests
 
     def _judge_at(
@@ -184,6 +187,16 @@ def _moderated(tests: Mapping[Number, _Test]) -> dict[Number, _Test]:
         number: test.with_comparisons([next(shrunk) for _ in test.comparisons])
         for number, test in tests.items()
     }
+
+
+def _tests_of(question: Question, levels: Sequence[LevelAnswer]) -> dict[int, _Test | ClaimAnswer]:
+    """The tests of a question's claims, or why they are not tested, then its interactions."""
+    tests: dict[int, _Test | ClaimAnswer] = {}
+    for i, claim in enumerate(question.claims):
+        reason = _why_not_tested(claim, question)
+        tests[i] = not_tested(claim, reason) if reason else ClaimTest(claim, _pair(claim, levels))
+    interactions = interaction_tests(question, [level.records for level in levels])
+    return tests | dict(enumerate(interactions, start=len(question.claims)))
 
 
 def _why_not_tested(claim: Claim, question: Question) -> str:
