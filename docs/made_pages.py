@@ -7,11 +7,13 @@ command line. Files that the pages link to are copied.
 # pyright: reportMissingImports=false
 # Only `make docs` installs MkDocs.
 
+import ast
 import re
 import sys
 from collections.abc import Iterator
 from enum import Enum
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +51,7 @@ def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
 
     pages = {site: page(name) for name, site in PAGES.items()}
     pages["commands.md"] = "\n".join(commands())
+    pages["results.md"] = "\n".join(results())
     pages |= {site_path(name): (ROOT / name).read_text("utf-8") for name in LINKED}
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
@@ -122,6 +125,76 @@ def _value(parameter: Any) -> str:
     if not parameter.metavar and isinstance(kind, type) and issubclass(kind, Enum):
         return "|".join(member.value for member in kind)
     return parameter.metavar or ""
+
+
+def results() -> Iterator[str]:
+    """The page of `results.json`: the fields of each of its objects, with types and meanings."""
+    from siffra.report import model
+
+    schema = model.Report.model_json_schema(mode="serialization")
+    meanings = _meanings(Path(model.__file__))
+    yield (
+        "# results.json\n\nRead a report's numbers and texts from a program. `siffra lab` and "
+        "`siffra vary --out` write the file, and `--json` prints it. It is one "
+        f"[Report](#report), in version {model.SCHEMA_VERSION} of the format. Accuracies are "
+        "fractions, times are in seconds, and a number that is not finite is null. Later versions "
+        "of siffra may add fields; `schema_version` rises if the meaning of one changes.\n"
+    )
+    for name, part in {"Report": schema, **schema["$defs"]}.items():
+        meaning, fields = meanings[name]
+        yield f"## {name}\n\n{meaning}\n\n| field | type | meaning |\n|---|---|---|"
+        for field, kind in part["properties"].items():
+            yield f"| `{field}` | {_kind(kind)} | {fields[field].replace('|', '&#124;')} |"
+        yield ""
+
+
+def _meanings(path: Path) -> dict[str, tuple[str, dict[str, str]]]:
+    """The docstrings of a module's classes and of their fields, inherited ones included."""
+    classes: dict[str, tuple[str, dict[str, str]]] = {}
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+        fields = {k: v for base in bases if base in classes for k, v in classes[base][1].items()}
+        for field, text in pairwise(node.body):
+            match field, text:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(meaning))),
+                ):
+                    fields[name] = " ".join(meaning.split())
+        classes[node.name] = ast.get_docstring(node) or "", fields
+    return classes
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """A JSON type in words."""
+    match schema:
+        case {"$ref": name}:
+            part = name.rpartition("/")[2]
+            return f"[{part}](#{part.lower()})"
+        case {"anyOf": kinds}:
+            names = dict.fromkeys(_kind(kind) for kind in kinds)
+            # A number may happen to be whole: that is no type of its own.
+            return " or ".join(n for n in names if n != "integer" or "number" not in names)
+        case {"enum": values}:
+            return " or ".join(f"`{value}`" for value in values)
+        case {"prefixItems": kinds}:
+            return f"pair of {' and '.join(dict.fromkeys(map(_several, kinds)))}"
+        case {"type": "array", "items": kind}:
+            return f"list of {_several(kind)}"
+        case {"type": "object", "additionalProperties": dict(kind)}:
+            return f"object of {_several(kind)}"
+        case {"type": str(kind)}:
+            return kind
+        case _:
+            return "any"
+
+
+def _several(schema: dict[str, Any]) -> str:
+    """The type of a list's items."""
+    kind = _kind(schema)
+    return f"({kind})" if " or " in kind else kind
 
 
 def _cell(text: str) -> str:

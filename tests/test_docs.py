@@ -13,9 +13,11 @@ from types import SimpleNamespace
 
 import pytest
 import typer.main
+from pydantic import BaseModel
 
 import siffra
 from siffra.cli import app
+from siffra.report import model
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -31,7 +33,8 @@ are times and half-widths, whose values are not compared."""
 def test_the_site_has_every_page():
     text = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
     named = set(re.findall(r"[a-z_]+\.md", text))
-    pages = {path.name for path in DOCS.rglob("*.md")} | {*MADE["PAGES"].values(), "commands.md"}
+    made = {*MADE["PAGES"].values(), "commands.md", "results.md"}
+    pages = {path.name for path in DOCS.rglob("*.md")} | made
     nav = [{"Home": "index.md"}, {"How to": sorted(named - {"index.md"})}]
 
     MADE["on_config"](SimpleNamespace(nav=nav))
@@ -63,6 +66,30 @@ def test_the_page_of_commands_has_every_command():
     )
     assert "| <code>--preset quick&#124;standard&#124;full</code> |" in text
     assert "| <code>KNOB=V1,V2,...</code> |" in text
+
+
+def test_the_page_of_results_has_every_field_with_its_meaning():
+    text = "\n".join(MADE["results"]())
+    parts = [part for part in vars(model).values() if is_part(part)]
+
+    for part in parts:
+        section = text.partition(f"\n## {part.__name__}\n")[2].partition("\n## ")[0]
+        rows = re.findall(r"^\| `(\w+)` \| (.+) \| (\S.*\S) \|$", section, re.MULTILINE)
+        assert [field for field, *_ in rows] == list(part.model_fields)
+    assert len(parts) == text.count("\n## ") > 15
+    assert "| `verdict` | `supported` or `refuted` or " in text
+    assert "| `claims` | list of [Claim](#claim) |" in text
+
+
+def is_part(value):
+    """Whether it is a part of a report, and no base of such."""
+    is_model = isinstance(value, type) and issubclass(value, BaseModel)
+    return (
+        is_model
+        and value is not model.Measured
+        and value.__module__ == model.__name__
+        and (not value.__name__.startswith("_"))
+    )
 
 
 def test_the_page_on_python_has_every_public_function():

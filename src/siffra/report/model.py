@@ -168,7 +168,7 @@ class Claim(_Part):
     say: str
     """The claim in the author's words."""
     verdict: Verdict
-    """`supported`, `refuted`, `no difference`, `inconclusive` or `not tested`."""
+    """What the runs show."""
     estimate: Number = None
     """Level minus against, or level over against: see `scale`."""
     interval: Interval | None = None
@@ -178,9 +178,9 @@ class Claim(_Part):
     fixed: Knobs = {}
     """The knobs that all levels of its question share."""
     confidence: float | None = None
-    """Of the interval: higher than 0.95, as all claims of a lab share one allowance for errors."""
+    """The interval's level, above 0.95 where claims share the lab's 5 % error rate."""
     scale: Scale | None = None
-    """`difference` or `ratio`."""
+    """Whether accuracies are subtracted or times divided."""
     shown_in: str | None = None
     """The unit of the texts: `points`, `percent`, `times`, `seconds` or `epochs`."""
     values: tuple[Number, ...] = ()
@@ -212,7 +212,7 @@ class Claim(_Part):
     against: tuple[int, ...] | float
     """Indices of the levels that they are compared with, or a number."""
     direction: Direction
-    """`better`, `worse` or `same`."""
+    """What is claimed of the levels beside what they are compared with."""
     margin: float = Field(ge=0)
     """The smallest difference that matters: a fraction, or a share of a time."""
     epochs: int | float
@@ -297,7 +297,7 @@ class Estimate(_Part):
     values: tuple[Number, ...]
     """One a seed."""
     scale: Scale
-    """`difference` or `ratio`."""
+    """Whether the two sides are subtracted or divided."""
     censored: int = 0
     """How many seeds did not reach the target on one side or both."""
     freedom: Number = None
@@ -481,7 +481,7 @@ class Machine(_Part):
     jobs: int = 1
     """How many runs shared it, at most."""
     versions: dict[str, str] = {}
-    """The versions of Python, siffra and the libraries that compute."""
+    """The versions of Python, siffra and the libraries on it."""
 
 
 class DataNote(_Part):
@@ -520,7 +520,7 @@ class Report(_Part):
     proviso: str | None = None
     """What the command needs besides."""
     language: str = "en"
-    """Of the texts: `en` or `sv`."""
+    """The language of the texts: `en` or `sv`."""
     preset: str
     """The preset's name."""
     preset_text: str = ""
@@ -530,13 +530,13 @@ class Report(_Part):
     shortened: Shortened | None = None
     """What was not run as the lab file says; null if everything was."""
     seeds: tuple[int, ...]
-    """The seeds, of a lab with interim looks those of the first."""
+    """The seeds; of a lab with interim looks, those of the first look."""
     runs: int
     """How many runs it rests on."""
     machine: Machine | None
     """The machine that made most runs."""
     versions: dict[str, str]
-    """The versions there of Python, siffra and the libraries that compute."""
+    """The versions of Python, siffra and the libraries on that machine."""
     other_machines: tuple[Machine, ...] = ()
     """The others, those with most runs first."""
     data_notes: tuple[DataNote, ...] = ()
