@@ -39,9 +39,10 @@ from siffra.lab.plan.presets import LabOptions
 from siffra.search.recipe_file import measured_in, recipe_text, write_recipe
 from siffra.search.result import Average
 from siffra.search.search import search
-from siffra.search.spec import SearchEvent
+from siffra.search.spec import SearchEvent, SearchSpec
 from siffra.search.throughput import seconds_per_step, with_steps
 from siffra.search.time_budget import seconds_of
+from siffra.search.validation import chosen_sets
 from siffra.store.store import default_store_path, open_store
 from siffra.training.run import run
 from siffra.training.test_time_averaging import try_averaging
@@ -78,14 +79,10 @@ def find_better(recipe: Recipe, seconds: float, bench: Bench) -> Setting | None:
 
     others = [find_recipe(name) for name in shipped_names() if name != recipe.name]
     result = search(
-        recipe.budget or 0.0,
-        seconds,
-        sets=None,
-        fixed={},
-        source=None,
-        engine=bench.engine,
-        store=default_store_path(),
-        dataset=bench.dataset,
+        SearchSpec(recipe.budget or 0.0, seconds, chosen_sets(None, bench.dataset), {}),
+        bench.dataset,
+        bench.engine,
+        default_store_path(),
         recipes=[recipe, *others],
         on_event=show,
     )

@@ -5,8 +5,11 @@ import json
 import re
 import shutil
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +21,13 @@ from siffra.engine.network import build_network
 from siffra.engine.schedule import total_steps
 from siffra.errors import SearchError
 from siffra.search.race import FIRST_SEED
+from siffra.search.result import SearchResult
 from siffra.search.search import search
 from siffra.search.space import Space
+from siffra.search.spec import SearchSpec
 from siffra.search.study import SearchStudy
 from siffra.search.throughput import with_steps
+from siffra.search.validation import chosen_sets
 from siffra.store.store import open_store
 from siffra.training.run import this_machine
 from siffra.training.test_time_averaging import Averaged
@@ -33,21 +39,20 @@ START = Recipe("start", "start.toml", {"neurons": 32, "learning_rate": 0.7}, 10.
 def look(clock, engine, fake_data, tmp_path):
     """`look(budget=10, seconds=300)`: a search of the fake engine's."""
 
-    def look(budget: float = 10.0, seconds: float = 300.0, **others):
-        asked = {
-            "sets": ("test", "moved", "rotated"),
-            "fixed": {},
-            "source": DataSource(path=fake_data, moved=0.0, rotated=0.0),
-            "recipes": [START],
-        }
-        return search(
-            budget,
-            seconds,
-            engine=engine,
-            store=tmp_path / "runs.sqlite",
-            clock=clock,
-            **(asked | others),
-        )
+    def look(
+        budget: float = 10.0,
+        seconds: float = 300.0,
+        *,
+        sets: Sequence[str] | None = ("test", "moved", "rotated"),
+        fixed: Mapping[str, Any] = MappingProxyType({}),
+        source: DataSource | None = None,
+        **others: Any,
+    ) -> SearchResult:
+        source = source or DataSource(path=fake_data, moved=0.0, rotated=0.0)
+        dataset = load_dataset(source)
+        spec = SearchSpec(budget, seconds, chosen_sets(sets, dataset), dict(fixed))
+        asked = {"source": source, "clock": clock, "recipes": [START]}
+        return search(spec, dataset, engine, tmp_path / "runs.sqlite", **(asked | others))
 
     return look
 

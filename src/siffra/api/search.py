@@ -11,8 +11,9 @@ from siffra.api import DataLike, Knobs, expect_report, loaded, make_engine
 from siffra.report.render.search_page import search_text, write_search
 from siffra.search.result import SearchResult
 from siffra.search.search import search
-from siffra.search.spec import SearchEvent
+from siffra.search.spec import SearchEvent, SearchSpec
 from siffra.search.time_budget import seconds_of
+from siffra.search.validation import chosen_sets
 from siffra.store.store import default_store_path
 
 TIME = "10m"
@@ -57,19 +58,15 @@ def run_search(
     """
     expect_report(out, language)
     dataset, source = loaded(data)
-    report = SearchReport(
-        search(
-            seconds_of(budget, "budget"),
-            seconds_of(time, "time"),
-            sets=None if sets is None else tuple(sets),
-            fixed=dict(knobs),
-            source=source,
-            dataset=dataset,
-            engine=make_engine(threads, engine),
-            store=Path(store) if store else default_store_path(),
-            on_event=on_event,
-        )
+    spec = SearchSpec(
+        seconds_of(budget, "budget"),
+        seconds_of(time, "time"),
+        chosen_sets(sets, dataset),
+        dict(knobs),
     )
+    trainer = make_engine(threads, engine)
+    path = Path(store) if store else default_store_path()
+    report = SearchReport(search(spec, dataset, trainer, path, source=source, on_event=on_event))
     if out is not None:
         report.write(out, language)
     return report

@@ -16,11 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from siffra.config.recipes import Recipe, find_recipe, shipped_names
 from siffra.data.dataset import Dataset, Images
-from siffra.data.load import DataSource, load_dataset
+from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.search.candidates import Candidates, short
 from siffra.search.confirmation import Confirmation
@@ -34,7 +33,7 @@ from siffra.search.spec import SearchEvent, SearchSpec
 from siffra.search.study import SearchStudy
 from siffra.search.throughput import FEWEST_STEPS
 from siffra.search.time_budget import TimeBudget
-from siffra.search.validation import chosen_sets, held_out, try_out
+from siffra.search.validation import held_out, try_out
 from siffra.store.schema import beside
 from siffra.store.store import open_store
 from siffra.system.cpu import bare_name
@@ -49,30 +48,24 @@ _OFF = 1.2
 
 
 def search(
-    budget: float,
-    seconds: float,
-    *,
-    sets: Sequence[str] | None,
-    fixed: Mapping[str, Any],
-    source: DataSource | None,
+    spec: SearchSpec,
+    dataset: Dataset,
     engine: Engine,
     store: Path,
-    dataset: Dataset | None = None,
+    *,
+    source: DataSource | None = None,
     recipes: Sequence[Recipe] | None = None,
     on_event: Callable[[SearchEvent], None] = lambda event: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> SearchResult:
-    """Find what trains best in `budget` seconds on this machine.
+    """Find what trains best in `spec.budget` seconds on this machine.
 
     Args:
-        budget: Training seconds, without compilation and scoring.
-        seconds: The most that the search takes.
-        sets: The sets whose mean accuracy counts; None for the test set and all shifted ones.
-        fixed: Knobs that every candidate has.
-        source: Where the data set is from; None for one in memory, in `dataset`.
+        spec: What is searched for; its sets are as `chosen_sets` gives them.
+        dataset: What candidates train on and are judged by.
         engine: What trains.
         store: The file of finished runs; the search is kept beside it.
-        dataset: The data set, if it is loaded already.
+        source: Where the data set is from; None for one in memory.
         recipes: Where to start; None for the shipped ones.
         on_event: Called before every run.
         clock: Seconds from any origin.
@@ -80,17 +73,15 @@ def search(
     Raises:
         SiffraError: What is asked for cannot be searched; the text says what to change.
     """
-    dataset = dataset or load_dataset(source)
-    spec = SearchSpec(budget, seconds, chosen_sets(sets, dataset), dict(fixed))
-    most = max(_FEWEST_JUDGES, int(_PER_SECOND * budget))
+    most = max(_FEWEST_JUDGES, int(_PER_SECOND * spec.budget))
     judged_by = held_out(dataset, source.seed if source else 0, spec.sets, most)
     space = Space.of(dataset, spec.fixed)
     starts = [find_recipe(name) for name in shipped_names()] if recipes is None else recipes
-    starts = sorted(starts, key=lambda recipe: _distance(recipe, budget))
+    starts = sorted(starts, key=lambda recipe: _distance(recipe, spec.budget))
     folder = _folder(beside(store, ".searches"), spec, dataset, engine, starts)
     with open_store(store) as runs, SearchStudy(folder, space) as study:
-        is_over = seconds <= study.progress.ended
-        left = TimeBudget(budget, seconds, study.progress.spent, clock, is_over=is_over)
+        is_over = spec.time <= study.progress.ended
+        left = TimeBudget(spec.budget, spec.time, study.progress.spent, clock, is_over=is_over)
         session = Session(spec, dataset, space, engine, study, left, on_event)
         result = _Search(session, Confirmation(session, runs), judged_by).run(starts)
         references = study_references(runs.records(dataset=dataset.name), dataset, source, engine)
