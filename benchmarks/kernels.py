@@ -166,19 +166,20 @@ def _outputs(layout, images: int) -> Callable[[], object]:
     from siffra.engine.native import products
 
     x, z = _filled(layout.input, images), _filled(layout.z, images)
-    kernel, at, to = _floats(layout.tap.size), layout.at, layout.to
+    kernel = _floats(layout.tap.size)
     run = products.products(layout.tap.together)
-    return lambda: run(x, images, layout.tap, at, to, kernel, z)
+    tap, reads, writes = layout.tap, layout.reads, layout.writes
+    return lambda: run(x, images, tap, reads, writes, kernel, z)
 
 
 def _weights(layout, images: int) -> Callable[[], object]:
     from siffra.engine.native import products
 
     x, du = _filled(layout.input, images), _filled(layout.z, images)
-    at, to = layout.at, layout.to
     shards = np.zeros((_SHARDS, products.gradient_room(layout.tap)), np.float32)
     run = products.weight_gradient(layout.tap.inputs, layout.tap.together)
-    return lambda: run(x, images, layout.tap, at, to, du, shards)
+    tap, reads, writes = layout.tap, layout.reads, layout.writes
+    return lambda: run(x, images, tap, reads, writes, du, shards)
 
 
 def _inputs(layout, images: int) -> Callable[[], object]:
@@ -187,7 +188,9 @@ def _inputs(layout, images: int) -> Callable[[], object]:
     du, dx = _filled(layout.z, images), _filled(layout.input, images)
     steps = [(step, _floats(step.tap.size)) for step in layout.input_gradients()]
     return lambda: [
-        products.products(step.tap.together)(du, images, step.tap, step.at, step.to, kernel, dx)
+        products.products(step.tap.together)(
+            du, images, step.tap, step.reads, step.writes, kernel, dx
+        )
         for step, kernel in steps
     ]
 

@@ -17,11 +17,11 @@ from siffra.engine.network import build_network
 from siffra.engine.rng import initial_weights
 
 STACKS = {
-    "ink": ({"batch_size": 50}, make_digits),
-    "ink in two shards": ({"neurons": 640, "optimizer": "momentum"}, make_digits),
+    "sparse": ({"batch_size": 50}, make_digits),
+    "sparse in two shards": ({"neurons": 640, "optimizer": "momentum"}, make_digits),
     "dense": ({"batch_size": 50}, lambda train: small_dataset((28, 28, 1), train)),
 }
-CHAINS = (
+NETWORKS = (
     {"model": "conv", "filters": [32, 30], "kernel_size": [6, 4]},
     {"model": "conv", "filters": [32, 30], "kernel_size": 3, "padding": "same", "batch_norm": True,
      "pool_size": [2, 1], "layers": 1, "optimizer": "adamw", "weight_decay": 0.1, "ema": 0.9},
@@ -69,7 +69,7 @@ def test_plain_stacks_allocate_nothing_step_by_step(case):
     assert whole == third > 0
 
 
-@pytest.mark.parametrize("knobs", CHAINS, ids=str)
+@pytest.mark.parametrize("knobs", NETWORKS, ids=str)
 def test_other_networks_allocate_nothing_as_large_as_a_batch_or_a_kernel(knobs):
     engine, order, dataset = NativeEngine(), np.arange(300), make_digits(300)
     trainer = trainer_of(engine, knobs, dataset)

@@ -1,4 +1,4 @@
-"""Predictions of a dense network from lists of ink, made anew or kept, against its twin."""
+"""Predictions of a dense network from sparse rows, made anew or kept, against its twin."""
 
 from dataclasses import replace
 
@@ -18,14 +18,14 @@ from siffra.engine.rng import initial_weights
 SHAPE, CLASSES = (9, 8, 1), 4
 SETTING = Setting.from_knobs({"neurons": [33, 7]})
 EPS = float(np.finfo(np.float32).eps)
-# A share is a function of sums of at most 72 products of numbers below 1.
+# A probability is a function of sums of at most 72 products of numbers below 1.
 NEAR = 64 * EPS
 
 
-def images(count: int, inked: float, seed: int) -> np.ndarray:
+def images(count: int, density: float, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     pixels = rng.integers(1, 256, (count, *SHAPE))
-    return (pixels * (rng.random(pixels.shape) < inked)).astype(np.uint8)
+    return (pixels * (rng.random(pixels.shape) < density)).astype(np.uint8)
 
 
 def loaded(engine, seed):
@@ -53,11 +53,11 @@ def test_kept_images_are_predicted_to_the_bit_as_others_are(fitted, count, as_fl
     np.testing.assert_allclose(kept(), expected, rtol=0, atol=NEAR)
 
 
-@pytest.mark.parametrize("inked", [0.2, 1.0])
+@pytest.mark.parametrize("density", [0.2, 1.0])
 @pytest.mark.parametrize("knobs", [{"neurons": [33, 7]}, {"neurons": [40], "batch_norm": True}])
 @pytest.mark.parametrize("count", [513, 3000])
-def test_wherever_the_governor_cuts_the_bits_are_the_same(knobs, count, inked):
-    model, x = Setting.from_knobs(knobs).model, images(count, inked, 2)
+def test_wherever_the_governor_cuts_the_bits_are_the_same(knobs, count, density):
+    model, x = Setting.from_knobs(knobs).model, images(count, density, 2)
     network = build_network(model, SHAPE, CLASSES)
 
     def predicted(governor):

@@ -87,7 +87,7 @@ class FusedBlock(Block):
         self._by_filter[..., : shape.kernel_row] = by_block.transpose(0, 3, 1, 2)
         used = filters * shape.kernel_rows * padded(shape.kernel_row)
         input_gradient(
-            images, shape, self._at, self._conv.pool**2, gradient, self._choices,
+            images, shape, self._positions, self._conv.pool**2, gradient, self._choices,
             self._by_filter.reshape(-1)[:used], filters, self._dx,
         )  # fmt: skip
         return self._dx
@@ -102,7 +102,7 @@ class FusedBlock(Block):
         return Room.of(self._patches, self._shape, self._conv.filters, shards)
 
     @cached_property
-    def _at(self) -> np.ndarray:
+    def _positions(self) -> np.ndarray:
         return positions(self._conv)
 
     @cached_property

@@ -159,9 +159,9 @@ def weight_gradient(vectors: int, together: int, halves: int):
             room: Room.
         """
         kernels, biases = room.kernels.reshape(-1), room.biases.reshape(-1)
-        shards, own = room.kernels.shape
+        shards, floats = room.kernels.shape
         for shard in prange(shards):
-            kernels[shard * own : (shard + 1) * own] = 0
+            kernels[shard * floats : (shard + 1) * floats] = 0
             biases[shard * shape.filters : (shard + 1) * shape.filters] = 0
             sheets, slopes, places = room.sheets[shard], room.slopes[shard], room.places[shard]
             for image in range(images * shard // shards, images * (shard + 1) // shards):
@@ -177,13 +177,13 @@ def weight_gradient(vectors: int, together: int, halves: int):
                     for f in range(0, filters, together):
                         for part in range(patches.parts):
                             cell = (f // together * patches.blocks + block) * patches.parts + part
-                            cell = shard * own + cell * count * _WIDTH
+                            cell = shard * floats + cell * count * _WIDTH
                             sums = load_rows(kernels, cell, _WIDTH, _WIDTH, count)
                             first = part * vectors * stride
                             for i in range(f, shape.windows * shape.filters, shape.filters):
-                                at = peek_many(places, i, together)
+                                patch = peek_many(places, i, together)
                                 slope = peek_many(slopes, i, together)
-                                sums = _add_patches(sums, sheets, first, at, stride, slope)
+                                sums = _add_patches(sums, sheets, first, patch, stride, slope)
                             store_rows(kernels, cell, _WIDTH, sums)
 
     return run
@@ -206,8 +206,8 @@ def _route(gradient, choices, start, f, shape, patches, slopes, places):
     right, below = patches.right, patches.below
     for w in range(shape.windows):
         i, corner = w * shape.filters + f, peek(patches.corners, w)
-        at = start + i
-        slope = _route_window(gradient, choices, at, corner, right, below, slopes, places, i)
+        index = start + i
+        slope = _route_window(gradient, choices, index, corner, right, below, slopes, places, i)
         total = total + slope
     return total
 
@@ -225,8 +225,8 @@ def _lay_out(x, corner, image_row, patches, halves, width, sheets):
     """
     for column in range(patches.sheets):
         for row in range(patches.rows):
-            at = corner + row * image_row + column * patches.step
-            piece = load_rows(x, at, 0, width, 1)
+            source = corner + row * image_row + column * patches.step
+            piece = load_rows(x, source, 0, width, 1)
             to = _WIDTH * (1 + column * patches.rows + row)
             store_rows(sheets, to, 0, piece)
             if halves == 2:
@@ -314,13 +314,13 @@ def add_up(room, shape, patches, filters, kernel, bias):
             vector, half = divmod(row, patches.halves)
             part, vector = divmod(vector, patches.vectors)
             for block in range(patches.blocks):
-                at = (f // together * patches.blocks + block) * patches.parts + part
-                at = (at * together + f % together) * patches.vectors + vector
-                at = at * _WIDTH + half * width
+                source = (f // together * patches.blocks + block) * patches.parts + part
+                source = (source * together + f % together) * patches.vectors + vector
+                source = source * _WIDTH + half * width
                 first = block * width
                 to = start + (row * shape.kernel_row + first) * LANES
                 for lane in range(min(width, shape.kernel_row - first)):
-                    kernel[to + lane * LANES] = kernels[at + lane]
+                    kernel[to + lane * LANES] = kernels[source + lane]
         bias[f] = biases[f]
 
 
@@ -332,16 +332,16 @@ def _add_shards(flat, shards):
         flat: (shards * row,) float32.
         shards: int.
     """
-    own = flat.size // shards
-    for i in range(0, own, LANES):
+    size = flat.size // shards
+    for i in range(0, size, LANES):
         total = zeros(LANES, 1)[0]
         for shard in range(shards):
-            total = total + load(flat, shard * own + i, LANES)
+            total = total + load(flat, shard * size + i, LANES)
         store(flat, i, total)
 
 
 @parallel
-def input_gradient(images, shape, at, window, gradient, choices, kernel, filters, dx):
+def input_gradient(images, shape, positions, window, gradient, choices, kernel, filters, dx):
     """Fill `dx` from the outputs' `gradient`.
 
     Vectors of the kernel's row are added past its end, where the kernel is 0: to the next row's
@@ -350,7 +350,7 @@ def input_gradient(images, shape, at, window, gradient, choices, kernel, filters
     Args:
         images: int.
         shape: Shape.
-        at: (windows * window,) int64, the positions, window by window.
+        positions: (windows * window,) int64, the positions, window by window.
         window: int, positions of a window.
         gradient: (images * windows * padded filters,) float32, of the outputs.
         choices: (images * windows * padded filters,) uint8.
@@ -367,7 +367,7 @@ def input_gradient(images, shape, at, window, gradient, choices, kernel, filters
         dx[base : base + shape.image] = 0
         start = image * shape.windows * shape.filters
         for f in range(filters):
-            count = _live(gradient, choices, start + f, at, window, shape, where, values)
+            count = _live(gradient, choices, start + f, positions, window, shape, where, values)
             for row in range(shape.kernel_rows):
                 for column in range(0, shape.kernel_row, LANES):
                     weights = load(
@@ -379,7 +379,7 @@ def input_gradient(images, shape, at, window, gradient, choices, kernel, filters
 
 
 @njit(inline="always")
-def _live(gradient, choices, start, at, window, shape, where, values):
+def _live(gradient, choices, start, positions, window, shape, where, values):
     """List the positions of one image and filter that a gradient passes through, and count them.
 
     Only the position that won its window and passed the ReLU has one.
@@ -388,7 +388,7 @@ def _live(gradient, choices, start, at, window, shape, where, values):
         gradient: (images * windows * filters,) float32.
         choices: (images * windows * filters,) uint8.
         start: int, the filter's first float in both.
-        at: (windows * window,) int64.
+        positions: (windows * window,) int64.
         window: int.
         shape: Shape.
         where: (windows + 1,) int64, filled.
@@ -400,7 +400,7 @@ def _live(gradient, choices, start, at, window, shape, where, values):
         choice = np.int64(peek(choices, i))
         # Without a branch, since a third of the choices are dead, at random: what a dead one
         # writes, the next overwrites. DEAD is 255, the only choice with its highest bit set.
-        where[count] = peek(at, w * window + (choice & (window - 1)))
+        where[count] = peek(positions, w * window + (choice & (window - 1)))
         values[count] = peek(gradient, i)
         count += 1 - (choice >> 7)
     return count

@@ -45,8 +45,8 @@ class Stack(NamedTuple):
     def of(cls, parameters: Parameters) -> "Stack":
         """The stack of these `parameters`, which are laid out as one."""
         rows = [
-            (each.input.image, each.z.channels, at.kernel.start, at.shift.start, each.outputs)
-            for each, at in zip(parameters.layouts, parameters.slices, strict=True)
+            (each.input.image, each.z.channels, to.kernel.start, to.shift.start, each.outputs)
+            for each, to in zip(parameters.layouts, parameters.slices, strict=True)
         ]
         return cls(np.array(rows, np.int64))
 

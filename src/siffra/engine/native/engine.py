@@ -156,9 +156,9 @@ class NativeEngine(Engine):
     ) -> Fitted:
         """See `Engine.load`."""
         network = build_network(model, image_shape, classes)
-        found = {name: array.shape for name, array in weights.items()}
-        if found != network.weights:
-            raise ModelFileError(f"weights: found {found}; the model has {network.weights}.")
+        shapes = {name: array.shape for name, array in weights.items()}
+        if shapes != network.weights:
+            raise ModelFileError(f"weights: found {shapes}; the model has {network.weights}.")
         return NativeFitted(network, weights, self)
 
     def _trainer(

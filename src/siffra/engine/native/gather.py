@@ -44,7 +44,7 @@ class InputLayout(NamedTuple):
             return cls(in_order, in_order.size, True)
         block = network.space_to_depth
         row, column, channel = np.ogrid[:height, :width, :channels]
-        pixels = grid.at(np.arange(height // block), np.arange(width // block))
+        pixels = grid.offsets(np.arange(height // block), np.arange(width // block))
         depth = (row % block * block + column % block) * channels + channel
         offsets = (pixels[row // block, column // block] + depth).reshape(-1)
         return cls(offsets, grid.image, np.array_equal(offsets, in_order))

@@ -39,7 +39,7 @@ class Grid:
         """Floats from an image to the next."""
         return (self.top + self.rows + self.bottom) * self.row
 
-    def at(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def offsets(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Where in an image pixels start, (len(rows), len(columns)) int64.
 
         Rows and columns may lie in the border: -1 is the one before the first.
@@ -50,7 +50,7 @@ class Grid:
     @property
     def pixels(self) -> np.ndarray:
         """Where each pixel starts, row by row, (pixels,) int64."""
-        return self.at(np.arange(self.rows), np.arange(self.columns)).reshape(-1)
+        return self.offsets(np.arange(self.rows), np.arange(self.columns)).reshape(-1)
 
     def batch(self, images: int, slack: int = 4 * LANES) -> np.ndarray:
         """Zeros for a batch, and `slack` floats: kernels read whole vectors past the end."""

@@ -57,14 +57,14 @@ class LayerLayout:
         )
 
     @property
-    def at(self) -> np.ndarray:
+    def reads(self) -> np.ndarray:
         """Where each position starts to read, in a group of input images."""
         rows = np.arange(self.z.rows) * self.strides - self.padding[0][0]
         columns = np.arange(self.z.columns) * self.strides - self.padding[1][0]
-        return in_group(self.input.at(rows, columns), self.input.image)
+        return in_group(self.input.offsets(rows, columns), self.input.image)
 
     @property
-    def to(self) -> np.ndarray:
+    def writes(self) -> np.ndarray:
         """Where each position's products go, in a group of images of z."""
         return in_group(self.z.pixels, self.z.image)
 
@@ -74,8 +74,8 @@ class LayerLayout:
         (tall, wide), out = self.window, self.output
         rows = np.arange(out.rows * tall)
         columns = np.arange(out.columns * wide)
-        at = self.z.at(rows, columns).reshape(out.rows, tall, out.columns, wide)
-        return at.transpose(0, 2, 1, 3).reshape(-1)
+        offsets = self.z.offsets(rows, columns).reshape(out.rows, tall, out.columns, wide)
+        return offsets.transpose(0, 2, 1, 3).reshape(-1)
 
     @property
     def dropped(self) -> np.ndarray:
@@ -105,8 +105,8 @@ class LayerLayout:
             out=self.input.image,
             filters=self.input.channels,
         )
-        at = in_group(self.z.at(down.first, across.first), self.z.image)
-        to = in_group(self.input.at(down.pixels, across.pixels), self.input.image)
+        reads = in_group(self.z.offsets(down.first, across.first), self.z.image)
+        writes = in_group(self.input.offsets(down.pixels, across.pixels), self.input.image)
         # (block of inputs, row, column, filter, input): the kernel turned about, and transposed.
         inputs = self.input.channels
         block, row, column, f, lane = np.ogrid[
@@ -120,7 +120,7 @@ class LayerLayout:
         weight = (i * self.kernel_size + j) * inputs + block * LANES + lane
         size = self.kernel_size**2 * inputs
         places = (f // LANES * size + weight) * LANES + f % LANES
-        return InputGradient(tap, at, to, places.reshape(-1))
+        return InputGradient(tap, reads, writes, places.reshape(-1))
 
     def as_matrix(self, kernel: np.ndarray) -> np.ndarray:
         """The flat kernel as a matrix of inputs by outputs, padding included."""
@@ -157,8 +157,8 @@ class InputGradient(NamedTuple):
     """
 
     tap: Tap
-    at: np.ndarray
-    to: np.ndarray
+    reads: np.ndarray
+    writes: np.ndarray
     places: np.ndarray
 
 
@@ -180,10 +180,10 @@ def _phases(side: int, before: int, kernel_size: int, strides: int) -> Iterator[
     """
     pixels = np.arange(side)
     for phase in range(strides):
-        own = pixels[(pixels + before) % strides == phase]
+        of_phase = pixels[(pixels + before) % strides == phase]
         taps = np.arange(phase, kernel_size, strides)[::-1]
-        last = (own + before - phase) // strides
-        yield _Phase(own, taps, last - (taps.size - 1))
+        last = (of_phase + before - phase) // strides
+        yield _Phase(of_phase, taps, last - (taps.size - 1))
 
 
 def layer_layouts(network: Network, *, as_stack: bool = False) -> list[LayerLayout]:

@@ -6,19 +6,19 @@ others (offsets, starts of lists, sums of right answers, steps) are int64.
 ======================================  ======================  ====================  =========
 what is numbered                        where                   type                  most
 ======================================  ======================  ====================  =========
-positions of a pooling window           `stepped`, choices      uint8, 16 or 32; in   2^24
+positions of a pooling window           `unfused`, choices      uint8, 16 or 32; in   2^24
                                                                 float32 on the way
-the same, of 1 or 4, and a dead one     `fused`, choices        uint8                 4, and 255
+the same, of 1 or 4, and a dead one     `conv_fused`, choices   uint8                 4, and 255
 floats of a framed image, augmented     `warp`, places          float32, then int32   2^24
 pixels of an augmented image            `warp`, goals           int32                 as above
-pixels of an image in a list of ink     `ink`, `Ink.pixel`      uint16 or uint32      2^32
-images whose ink is turned at once      `ink`, `Turned.image`   uint8                 128
-floats of the sheets of an image        `fused_gradients`       int32                 2^31
+pixels of an image, in sparse rows      `SparseRows.indices`    uint16 or uint32      2^32
+images that are transposed at once      `SparseColumns.rows`    uint8                 128
+floats of the sheets of an image        `conv_fused_gradients`  int32                 2^31
 inputs of a dense layer by BLAS         `linear`                int32                 2^31
 ======================================  ======================  ====================  =========
 
-The second row and the one on turned ink are fixed by what may be built; the others depend on the
-images, and go through `number_type` or `check_count`.
+The second row and the one on transposed images are fixed by what may be built; the others depend
+on the images, and go through `number_type` or `check_count`.
 """
 
 from typing import Any

@@ -49,18 +49,18 @@ class ConvLinear(Linear):
 
     def __init__(self, layout: LayerLayout, images: int) -> None:
         self._layout, self._images = layout, images
-        self._tap, self._at, self._to = layout.tap, layout.at, layout.to
+        self._tap, self._reads, self._writes = layout.tap, layout.reads, layout.writes
 
     def forward(self, x: np.ndarray, images: int, kernel: np.ndarray, z: np.ndarray) -> None:
         """See `Linear`."""
         run = products.products(self._tap.together)
-        run(x, images, self._tap, self._at, self._to, kernel, z)
+        run(x, images, self._tap, self._reads, self._writes, kernel, z)
 
     def weight_gradient(self, x: np.ndarray, images: int, dz: np.ndarray, out: np.ndarray) -> None:
         """See `Linear`."""
         tap = self._tap
         run = products.weight_gradient(tap.inputs, tap.together)
-        run(x, images, tap, self._at, self._to, dz, self._shards)
+        run(x, images, tap, self._reads, self._writes, dz, self._shards)
         products.add_up(self._shards, tap, tap.inputs, tap.together, out)
 
     def input_gradient(
@@ -72,7 +72,7 @@ class ConvLinear(Linear):
         for step, turned in self._backward:
             products.pick(kernel, step.places, turned)
             run = products.products(step.tap.together)
-            run(dz, images, step.tap, step.at, step.to, turned, dx)
+            run(dz, images, step.tap, step.reads, step.writes, turned, dx)
 
     @cached_property
     def _shards(self) -> np.ndarray:
@@ -82,7 +82,7 @@ class ConvLinear(Linear):
     @cached_property
     def _reaches_all(self) -> bool:
         """Whether every pixel of the input takes part in some product."""
-        reached = sum(step.to.size for step, _ in self._backward)
+        reached = sum(step.writes.size for step, _ in self._backward)
         return reached == GROUP * self._layout.input.pixels.size
 
     @cached_property

@@ -112,21 +112,21 @@ for _which, _function in enumerate((_value, _slope)):
 
 
 @parallel
-def moments(z, images, image_size, at, channels, sums, squares):
+def moments(z, images, image_size, positions, channels, sums, squares):
     """Sums and sums of squares of every image's channels over its positions.
 
     Args:
         z: (images * image_size,) float32.
         images, image_size: int.
-        at: (positions,) int64, offsets in an image of z.
+        positions: (positions,) int64, offsets in an image of z.
         channels: int.
         sums, squares: (images or more, channels) float32, filled.
     """
     for image in prange(images):
         for c in range(0, channels, LANES):
             total = square = spread(0, LANES)
-            for p in range(at.size):
-                row = load(z, image * image_size + peek(at, p) + c, LANES)
+            for p in range(positions.size):
+                row = load(z, image * image_size + peek(positions, p) + c, LANES)
                 total = total + row
                 square = square + row * row
             store(sums, image * channels + c, total)
@@ -215,8 +215,8 @@ def backward(activation: Activation | None, largest: bool):
                     slope = load(gradient, image * out_image + peek(places, w) + lane, LANES)
                     choice = load_numbers(choices, (image * windows + w) * channels + lane, LANES)
                     for m in range(window):
-                        at = image * z_image + peek(members, w * window + m) + lane
-                        row = load(z, at, LANES)
+                        index = image * z_image + peek(members, w * window + m) + lane
+                        row = load(z, index, LANES)
                         if largest:
                             g = where_equal(choice, spread(m, LANES), slope, zero)
                         else:
@@ -225,14 +225,14 @@ def backward(activation: Activation | None, largest: bool):
                         total = total + g
                         product = product + g * (row - means)
                         if writes:  # in place: no other window reads this position
-                            store(z, at, a * g + b * row + c)
+                            store(z, index, a * g + b * row + c)
                 store(sums, image * channels + lane, total)
                 store(products, image * channels + lane, product)
                 if writes:
                     # A batch norm's mean depends on all positions, so they have a gradient too.
                     for i in range(dropped.size):
-                        at = image * z_image + peek(dropped, i) + lane
-                        store(z, at, b * load(z, at, LANES) + c)
+                        index = image * z_image + peek(dropped, i) + lane
+                        store(z, index, b * load(z, index, LANES) + c)
 
     return run
 

@@ -55,12 +55,12 @@ class _OtherEnd(event.Listener):
         if not tasks:
             return
         # Not through a pipe: whoever fills one waits until it is read, a second here.
-        with suppress(OSError), tempfile.TemporaryFile() as told:
-            pickle.dump((tasks, _few_images(tasks, self._dataset)), told)
-            told.seek(0)
+        with suppress(OSError), tempfile.TemporaryFile() as file:
+            pickle.dump((tasks, _few_images(tasks, self._dataset)), file)
+            file.seek(0)
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "siffra.engine.native", str(os.getpid())],
-                stdin=told,
+                stdin=file,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )

@@ -73,7 +73,7 @@ def products(together: int):
     count = TILE * together
 
     @parallel
-    def run(x, images, tap, at, to, kernel, out):
+    def run(x, images, tap, reads, writes, kernel, out):
         """Fill `out` with the kernel's products at every position.
 
         Whole groups of images are filled, so the last may hold nonsense beyond `images`.
@@ -82,21 +82,21 @@ def products(together: int):
             x: (groups * GROUP * tap.image,) float32.
             images: int.
             tap: Tap.
-            at, to: (GROUP * positions,) int64, offsets in a group of images of `x` and of `out`.
+            reads, writes: (GROUP * positions,) int64, offsets in a group of images of `x`, `out`.
             kernel: (filters / LANES * weights * LANES,) float32, (block, kernel float, filter).
             out: (groups * GROUP * tap.out,) float32.
         """
         size = tap.rows * tap.row * LANES
         jobs = tap.filters // (LANES * together)
         groups = (images + GROUP - 1) // GROUP
-        # A job has groups and blocks to itself: no two threads write the same floats.
+        # A job has its group and blocks to itself: no two threads write the same floats.
         for job in prange(groups * jobs):
             group, block = job // jobs, job % jobs * together
             base = group * GROUP * tap.image
             to_base = group * GROUP * tap.out + block * LANES
-            for first in range(0, at.size, TILE):
+            for first in range(0, reads.size, TILE):
                 # In registers while the loops below run; reading memory again would stall them.
-                offsets = peek_many(at, first, TILE)
+                offsets = peek_many(reads, first, TILE)
                 sums = zeros(LANES, count)
                 k = block * size
                 for row in range(tap.rows):
@@ -105,7 +105,7 @@ def products(together: int):
                         weights = load_rows(kernel, k, size, LANES, together)
                         sums = add_scaled(sums, x, start + column, offsets, weights)
                         k += LANES
-                store_each(out, to_base, peek_many(to, first, TILE), sums)
+                store_each(out, to_base, peek_many(writes, first, TILE), sums)
 
     return run
 
@@ -121,26 +121,26 @@ def weight_gradient(inputs: int, together: int):
     count = inputs * together
 
     @parallel
-    def run(x, images, tap, at, to, gradient, shards):
+    def run(x, images, tap, reads, writes, gradient, shards):
         """Fill each of the `shards` with the kernel's gradient over its part of the images.
 
         Args:
             x: (images * tap.image,) float32.
             images: int.
             tap: Tap.
-            at, to: (GROUP * positions,) int64, as the products' own.
+            reads, writes: (GROUP * positions,) int64, as the products' own.
             gradient: (images * tap.out,) float32, of the products.
             shards: (shards, gradient_room) float32; a shard is (blocks that go together, row,
                 column filled up to whole `inputs`, filter of those blocks), flat.
         """
-        positions = at.size // GROUP
+        positions = reads.size // GROUP
         step = together * LANES
         padded_row = -(-tap.row // inputs) * inputs
         flat = shards.reshape(-1)
         # The number of shards is fixed, not that of threads: sums are the same on any number.
         for shard in prange(shards.shape[0]):
-            own = shard * shards.shape[1]
-            flat[own : own + shards.shape[1]] = 0
+            base = shard * shards.shape[1]
+            flat[base : base + shards.shape[1]] = 0
             last = images * (shard + 1) // shards.shape[0]
             # Sums stay in registers over as many images as it takes to pay for their way there.
             few = 1 + _ENOUGH // positions
@@ -152,15 +152,15 @@ def weight_gradient(inputs: int, together: int):
                     for row in range(tap.rows):
                         for column in range(0, tap.row, inputs):
                             cell = (block * tap.rows + row) * padded_row + column
-                            cell = own + cell * step
+                            cell = base + cell * step
                             sums = load_rows(flat, cell, LANES, LANES, count)
                             for image in range(first, past):
                                 corner = image * tap.image + row * tap.step + column
                                 slope = image * tap.out + block * step
                                 for p in range(positions):
-                                    start = slope + peek(to, p)
+                                    start = slope + peek(writes, p)
                                     slopes = load_rows(gradient, start, LANES, LANES, together)
-                                    sums = add_outer(sums, x, corner + peek(at, p), slopes)
+                                    sums = add_outer(sums, x, corner + peek(reads, p), slopes)
                             store_rows(flat, cell, LANES, sums)
 
     return run

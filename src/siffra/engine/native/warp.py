@@ -106,8 +106,8 @@ def _frame(image, framed):
         else:
             # The last ones end where the row does, some of them copied twice.
             for j in range(0, floats, LANES):
-                at = min(j, floats - LANES)
-                move(framed, to + at, flat, source + at, LANES)
+                offset = min(j, floats - LANES)
+                move(framed, to + offset, flat, source + offset, LANES)
 
 
 @inline
@@ -142,9 +142,9 @@ def _find_nonzero(map_, shape, framed, goals, starts):
         x, most = int(max(first, start)), int(min(end, stop))
         # How many there are is a sum, not a branch, which would be guessed wrong all the time.
         for column in range(x, x + width, LANES):
-            at = np.uint64(count)
-            goals[at], columns[at] = y * width + column, column
-            sources_x[at], sources_y[at] = from_x, from_y
+            i = np.uint64(count)
+            goals[i], columns[i] = y * width + column, column
+            sources_x[i], sources_y[i] = from_x, from_y
             count += column <= most
     return count
 
@@ -197,8 +197,8 @@ def _between(start, inverse, low, high, last):
     low, high, none = low - _BREADTH, high + _BREADTH, np.float32(-1)
     if inverse == 0:
         return np.float32(0), last if low <= start <= high else none
-    one, other = (low - start) * inverse, (high - start) * inverse
-    return max(min(one, other), np.float32(0)), max(min(max(one, other), last), none)
+    near, far = (low - start) * inverse, (high - start) * inverse
+    return max(min(near, far), np.float32(0)), max(min(max(near, far), last), none)
 
 
 @inline
