@@ -51,7 +51,7 @@ def describe(
         return
     table = Table("set", box=None, pad_edge=False, header_style="dim")
     of_rows = bool(dataset.features)
-    of_images = () if of_rows else ("range", "ground", "ink kept")
+    of_images = () if of_rows else ("range", "background", "in frame")
     what = ("rows", "features") if of_rows else ("images", "size")
     for heading in (*what, "type", *of_images[:2], "per class", *of_images[2:]):
         table.add_column(heading, justify="right")

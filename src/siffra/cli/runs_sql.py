@@ -88,7 +88,7 @@ def _print_schema(as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("from", "a row is", "columns"):
+    for heading in ("table", "a row is", "columns"):
         table.add_column(heading, overflow="fold", ratio=3 if heading == "columns" else None)
     for name, view in VIEWS.items():
         table.add_row(_text(name), _text(view.row), _text(", ".join(view.columns)))
