@@ -113,6 +113,21 @@ def test_imports_point_down(module):
         assert below <= own, f"siffra.{module} must not import siffra.{name}"
 
 
+def test_few_imports_wait_for_a_call():
+    """Only what brings an extra, or is heavy and seldom needed; commands import what they call."""
+    waiting = {
+        f"siffra.{module}:{node.lineno}"
+        for module, path in modules().items()
+        if not module.startswith("cli")
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+
+    assert len(waiting) <= 10, sorted(waiting)
+
+
 def test_no_module_imports_itself_by_way_of_others():
     known = modules()
     graph = {

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Unpack
 
 from siffra.api.arguments import DataLike, Knobs, loaded, with_own_models
@@ -212,6 +213,12 @@ def expect_report(out: Path | str | None, language: str = "en") -> None:
         raise SiffraError(f"{out}: the report cannot be written there: {reason}.") from error
 
 
+def _renderer() -> ModuleType:
+    import siffra.report.render.report as renderer  # brings matplotlib
+
+    return renderer
+
+
 @dataclass(frozen=True, slots=True)
 class LabResult:
     """What a lab, or one question, found: `answers` holds estimates, verdicts and records.
@@ -226,9 +233,9 @@ class LabResult:
 
     def write(self, out: Path | str, language: str | None = None) -> list[Path]:
         """Write the report (HTML, Markdown, JSON, CSV, Parquet, figures) to the folder `out`."""
-        from siffra.report.render.report import write_report  # brings matplotlib
-
-        return write_report(self.answers, Path(out), language or self.language, self.examined)
+        return _renderer().write_report(
+            self.answers, Path(out), language or self.language, self.examined
+        )
 
     def frame(self, table: Table = "scores") -> pd.DataFrame:
         """The lab's runs as a tidy pandas frame, with the `questions` that each belongs to.
@@ -244,10 +251,8 @@ class LabResult:
 
     def as_json(self, language: str | None = None) -> str:
         """The content of the report's `results.json`."""
-        from siffra.report.render.report import report_of  # brings matplotlib
-
         words = words_in(language or self.language)
-        return report_of(self.answers, words, self.examined).dump()
+        return _renderer().report_of(self.answers, words, self.examined).dump()
 
     def text(self, language: str | None = None) -> str:
         """What was found, in lines of plain text."""

@@ -119,7 +119,8 @@ def _matching(app: AppState, where: Sequence[str]) -> list[Record]:
     asked = runs.conditions(where)
     with app.store() as store:
         rows = runs.matching(app.table.rows(store), asked)
-        return [record for row in rows if (record := store.get(row["key"]))]
+        records = store.get_all(row["key"] for row in rows)
+    return [records[row["key"]] for row in rows if row["key"] in records]
 
 
 def _labs_with(app: AppState, key: str, words: Words) -> list[Mapping[str, str]]:
