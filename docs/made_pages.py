@@ -134,7 +134,7 @@ def results() -> Iterator[str]:
     schema = model.Report.model_json_schema(mode="serialization")
     meanings = _meanings(Path(model.__file__))
     yield (
-        "# results.json\n\nRead a report's numbers and texts from a program. `siffra lab` and "
+        "# results.json\n\nAfter this page you can read a report from a program. `siffra lab` and "
         "`siffra vary --out` write the file, and `--json` prints it. It is one "
         f"[Report](#report), in version {model.SCHEMA_VERSION} of the format. Accuracies are "
         "fractions, times are in seconds, and a number that is not finite is null. Later versions "
