@@ -315,7 +315,7 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "siffra.api.sklearn")
     monkeypatch.setattr(sys, "meta_path", [Nowhere, *sys.meta_path])
 
-    with pytest.raises(ModuleNotFoundError, match=r"`pip install 'siffra\[sklearn\]'` brings it"):
+    with pytest.raises(ModuleNotFoundError, match=r"run `pip install 'siffra\[sklearn\]'`"):
         import_module("siffra.api.sklearn")
 
 

@@ -106,8 +106,8 @@ def test_a_recipe_gives_way_only_to_what_was_no_worse_on_the_same_seeds(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--find", "soon"), "error: find: found 'soon'; write a span of time"),
-        (("--find", "0.1s"), "error: time: 0.1s is too little to look for what trains in 0.05s"),
+        (("--find", "soon"), "error: find: found 'soon'; use a duration"),
+        (("--find", "0.1s"), "error: time: 0.1s is too short: a budget of 0.05s"),
     ],
 )
 def test_what_cannot_be_found_is_one_clear_line(toy, options, told):

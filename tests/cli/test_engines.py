@@ -42,5 +42,5 @@ def test_without_pytorch_it_is_said_how_to_get_it(siffra, small, monkeypatch):
 
     assert ended.code == 2
     assert ended.err.splitlines()[-1] == (
-        "error: engine: PyTorch is not installed; `pip install 'siffra[torch]'` brings it."
+        "error: engine: PyTorch is not installed; run `pip install 'siffra[torch]'`."
     )

@@ -51,7 +51,5 @@ def test_without_onnx_it_is_told_before_the_training(siffra, small, tmp_path, mo
     ended = siffra("train", *small, "--save", tmp_path / "m.onnx")
 
     assert ended.code == 2
-    assert ended.err == (
-        "error: onnx: ONNX is not installed; `pip install 'siffra[onnx]'` brings it.\n"
-    )
+    assert ended.err == ("error: onnx: ONNX is not installed; run `pip install 'siffra[onnx]'`.\n")
     assert list(tmp_path.iterdir()) == []

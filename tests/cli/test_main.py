@@ -101,8 +101,11 @@ def test_version(siffra):
         (["train", "--moved", "99"], "moved = 99"),
         (["vary"], "missing argument 'KNOB=V1,V2,...'."),
         (["vary", "learning_rat=1,2"], "did you mean `learning_rate`?"),
-        (["vary", "learning_rate=1"], "give two values or more"),
-        (["vary", "neurons=8,9", "--max-seeds", "9"], "max_seeds: it is the end of until_decided"),
+        (["vary", "learning_rate=1"], "give at least two values"),
+        (
+            ["vary", "neurons=8,9", "--max-seeds", "9"],
+            "max_seeds: it applies only with until_decided",
+        ),
         (["lab", "--until-decided", "--max-seeds", "5"], "max_seeds: found 5; it must be from 6"),
         (["lab", "missing.toml"], "missing.toml: "),
         (["lab", "--preset", "slow"], "--preset: found 'slow'; known: full, quick, standard."),

@@ -141,7 +141,7 @@ def test_what_is_not_installed_is_named(siffra, two_runs, tmp_path, monkeypatch,
     ended = siffra("runs", "export", tmp_path / "out.db", "--format", name)
 
     assert ended.code == 2
-    assert f"is not installed; `pip install 'siffra[{name}]'` brings it." in ended.err
+    assert f"is not installed; run `pip install 'siffra[{name}]'`." in ended.err
 
 
 def test_without_pandas_a_frame_is_refused(monkeypatch, siffra, two_runs):

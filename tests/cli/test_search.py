@@ -169,18 +169,18 @@ def test_the_same_command_tells_the_same_again_at_once(siffra, quick, tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--budget", "0"), "budget: found '0'; it must be longer than 0 s, as 15s."),
-        (("--budget", "-3s"), "budget: found '-3s'; it must be longer than 0 s, as 15s."),
+        (("--budget", "0"), "budget: found '0'; it must be longer than 0 s, for example 15s."),
+        (("--budget", "-3s"), "budget: found '-3s'; it must be longer than 0 s, for example 15s."),
         (("--budget", "soon"),
-         "budget: found 'soon'; write a span of time, as 15s, 1m30s or 10m."),
+         "budget: found 'soon'; use a duration such as 15s, 1m30s or 10m."),
         (("--budget", "5s", "--time", "never"),
-         "time: found 'never'; write a span of time, as 15s, 1m30s or 10m."),
+         "time: found 'never'; use a duration such as 15s, 1m30s or 10m."),
         (("--budget", "1m", "--time", "1m"),
-         "time: 1m is too little to look for what trains in 1m; it takes 4m or more."),
+         "time: 1m is too short: a budget of 1m needs at least 4m."),
         (("--budget", "5s", "--sets", "test,shifted"),
          "sets: found `shifted`; known: moved, rotated, test."),
         (("--budget", "5s", "--epochs", "3"),
-         "epochs: a search works them out, from the budget; leave them out."),
+         "epochs: a search derives them from the budget; remove this."),
         (("--budget", "5s", "--model", "cnov"), "model: found 'cnov'; it must be"),
     ],
 )  # fmt: skip
@@ -196,7 +196,9 @@ def test_too_few_images_are_one_clear_line(siffra, own_data, tmp_path):
     ended = siffra("search", "--budget", "1s", "--data", own_data, "--moved", 2, "--out", tmp_path)
 
     assert ended.code == 2
-    assert "18 validation images are too few to choose a model by; it takes 30." in ended.err
+    assert (
+        "18 validation images are too few for model selection; at least 30 are needed." in ended.err
+    )
 
 
 def test_a_space_without_a_network_is_one_clear_line(siffra, many, tmp_path):
@@ -206,7 +208,7 @@ def test_a_space_without_a_network_is_one_clear_line(siffra, many, tmp_path):
     )  # fmt: skip
 
     assert ended.code == 2
-    assert "can be trained on images of 12x12x1; such as: " in ended.err
+    assert "can be trained on images of 12x12x1; for example: " in ended.err
     assert "kernel_size" in ended.err
 
 

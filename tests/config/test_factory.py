@@ -239,7 +239,7 @@ def test_a_file_that_needs_pytorch_says_how_to_get_it(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
 
     assert broken(folder, "import torch") == (
-        "model: my_models.py needs PyTorch; `pip install 'siffra[torch]'` brings it."
+        "model: my_models.py needs PyTorch; run `pip install 'siffra[torch]'`."
     )
 
 

@@ -712,7 +712,7 @@ def test_a_network_that_cannot_be_scored_in_the_time_is_one_clear_line(look, eng
 
     message = str(caught.value)
     assert message.startswith(
-        "time: 40s is too little to train a network with model = dense, layers"
+        "time: 40s is too short to train a network with model = dense, layers"
     )
     assert message.endswith("or more; give a longer --time, or fix fewer knobs.")
     assert "\n" not in message
@@ -880,16 +880,16 @@ def test_a_recipe_of_another_budget_starts_too_and_the_nearest_is_home(look):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"seconds": 30.0}, "time: 30s is too little to look for what trains in 10s; it takes 40s"),
+        ({"seconds": 30.0}, "time: 30s is too short: a budget of 10s needs at least 40s"),
         ({"budget": 1e-4, "seconds": 10.0}, "budget: in 0.0001s no network makes 24 steps"),
         ({"budget": 1e-4, "seconds": 10.0, "fixed": {"model": "dense", "layers": 3}},
          "no network with model = dense, layers = 3 makes 24 steps on this machine, the least that "
          "a training can be judged by; give a longer --budget, or fix fewer knobs"),
         ({"sets": ("test", "tset")}, "sets: found `tset`; did you mean `test`?"),
-        ({"sets": ()}, "sets: found none; name each of them once."),
-        ({"fixed": {"epochs": 3}}, "epochs: a search works them out"),
+        ({"sets": ()}, "sets: found none; name each set once."),
+        ({"fixed": {"epochs": 3}}, "epochs: a search derives them"),
         ({"fixed": {"model": "conv", "kernel_size": 11, "conv_layers": 3, "padding": "valid"}},
-         "no network of 300 that were proposed can be trained on images of 12x12x1; such as: "),
+         "none of 300 proposed networks can be trained on images of 12x12x1; for example: "),
     ],
 )  # fmt: skip
 def test_what_cannot_be_searched_is_one_clear_line(look, asked, message):
@@ -906,13 +906,13 @@ def test_too_few_images_to_choose_by(look, tmp_path):
     x = np.zeros((60, 12, 12), np.uint8)
     np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
 
-    with pytest.raises(SearchError, match="12 validation images are too few to choose a model by"):
+    with pytest.raises(SearchError, match="12 validation images are too few for model selection"):
         look(source=DataSource(path=path))
 
 
 @pytest.mark.parametrize(
     ("count", "message"),
-    [(7, "1 validation row is too few to choose"), (40, "6 validation rows are too few to choose")],
+    [(7, "1 validation row is too few for"), (40, "6 validation rows are too few for")],
 )
 def test_too_few_rows_to_choose_by(look, tmp_path, count, message):
     path = tmp_path / "few.csv"
@@ -927,7 +927,7 @@ def test_the_same_search_is_made_once_at_a_time(look):
     def again(event):
         look()
 
-    with pytest.raises(SearchError, match="another process is making this search"):
+    with pytest.raises(SearchError, match="another process is running this search"):
         look(on_event=again)
 
 

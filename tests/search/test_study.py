@@ -166,7 +166,7 @@ def test_a_study_that_cannot_be_read_is_one_clear_line(tmp_path, line):
     for _ in range(2):  # the lock is not kept
         with pytest.raises(SearchError) as caught, SearchStudy(tmp_path, SPACE):
             pass
-        expected = f"{path}: cannot be read; remove it, and the search begins anew."
+        expected = f"{path}: cannot be read; remove it to restart the search."
         assert str(caught.value) == expected
     assert path.read_bytes() == before
 
@@ -180,7 +180,7 @@ def test_a_link_in_the_place_of_a_study_or_its_folder_is_left_alone(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path)
 
     for place in (folder, tmp_path / "link"):
-        with pytest.raises(SearchError, match="is a link"), SearchStudy(place, SPACE):
+        with pytest.raises(SearchError, match="is a symbolic link"), SearchStudy(place, SPACE):
             pass
 
     assert victim.read_text() == "mine, without an end of line"
@@ -232,4 +232,4 @@ def test_an_earlier_journal_that_cannot_be_read_is_one_clear_line(tmp_path, line
     with pytest.raises(SearchError) as caught, SearchStudy(tmp_path, SPACE):
         pass
 
-    assert str(caught.value) == f"{path}: cannot be read; remove it, and the search begins anew."
+    assert str(caught.value) == f"{path}: cannot be read; remove it to restart the search."

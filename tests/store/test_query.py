@@ -173,8 +173,8 @@ def test_nothing_but_a_select_is_done(path, statement):
         ("SELECT nofun(1)", "^sql: no such function: nofun;"),
         ("SELECT zeroblob(2000000000)", "^sql: string or blob too big;"),
         ("SELECT 'a\0b'", "^sql: "),
-        ("", "^sql: found nothing to answer"),
-        ("-- nothing", "^sql: found nothing to answer"),
+        ("", "^sql: the statement returns no rows"),
+        ("-- nothing", "^sql: the statement returns no rows"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_would_be_right(path, question, message):

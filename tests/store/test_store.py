@@ -380,7 +380,7 @@ class TestFromElsewhere:
         (victims / ("0" * 32)).write_text("mine")
         path.with_name(path.name + ending).symlink_to(victims)
 
-        with pytest.raises(StoreError, match=f"{ending}: is a link"):
+        with pytest.raises(StoreError, match=f"{ending}: is a symbolic link"):
             beside_store(path, ending)
 
         if ending == ".locks":
@@ -412,7 +412,7 @@ class TestNames:
         other = tmp_path / "other.sqlite"
         other.hardlink_to(path)
 
-        assert "2 names" in message_of_opening(other)
+        assert "2 hard links" in message_of_opening(other)
         with open_store(other, read_only=True) as store:
             assert store.records() == [record(1)]
 
@@ -526,7 +526,7 @@ class TestOpening:
         try:
             with (
                 open_store(path, patience=0.05) as impatient,
-                pytest.raises(StoreError, match="another program keeps the store locked"),
+                pytest.raises(StoreError, match="another program has locked the store"),
             ):
                 impatient.add(record(1))
         finally:
@@ -829,7 +829,7 @@ class TestTrouble:
         store.add(record(1))
         store._db.execute("PRAGMA max_page_count = 1")  # SQLite takes the current size at least
 
-        added = add_until_refused(store, range(2, 200), "disk is full")
+        added = add_until_refused(store, range(2, 200), "disk full")
 
         assert store.stored(record(n).key for n in range(1, 200)) == {record(1).key, *added}
         store._db.execute("PRAGMA max_page_count = 100000")
@@ -844,7 +844,7 @@ class TestTrouble:
             "from siffra.store.store import open_store\n"
             "with open_store(sys.argv[1]) as store:\n"
             "    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
-            "    print(*add_until_refused(store, range(1000), 'every stored run is safe'))\n",
+            "    print(*add_until_refused(store, range(1000), 'stored runs are safe'))\n",
             path,
         )
 

@@ -166,5 +166,5 @@ def make_engine(threads: int | None = None, name: str = "native") -> Engine:
         if error.name != "torch":
             raise
         raise ConfigError(
-            "engine: PyTorch is not installed; `pip install 'siffra[torch]'` brings it."
+            "engine: PyTorch is not installed; run `pip install 'siffra[torch]'`."
         ) from error

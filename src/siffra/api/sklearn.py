@@ -28,7 +28,7 @@ except ModuleNotFoundError as error:
     if error.name != "sklearn":
         raise
     raise ModuleNotFoundError(
-        "SiffraClassifier needs scikit-learn; `pip install 'siffra[sklearn]'` brings it.",
+        "SiffraClassifier needs scikit-learn; run `pip install 'siffra[sklearn]'`.",
         name=error.name,
     ) from error
 

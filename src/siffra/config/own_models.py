@@ -127,7 +127,7 @@ def _installed(name: str) -> Factory | None:
     except ModuleNotFoundError as error:
         if top == error.name == "sklearn":
             raise ConfigError(
-                f"model: {name} needs scikit-learn; `pip install 'siffra[sklearn]'` brings it."
+                f"model: {name} needs scikit-learn; run `pip install 'siffra[sklearn]'`."
             ) from error
         if error.name and f"{module}.".startswith(f"{error.name}."):
             return None
@@ -182,9 +182,9 @@ def _importing_from(folder: Path) -> Iterator[None]:
 
 def _failed(path: Path, error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name == "torch":
-        return f"{path.name} needs PyTorch; `pip install 'siffra[torch]'` brings it"
+        return f"{path.name} needs PyTorch; run `pip install 'siffra[torch]'`"
     if isinstance(error, ModuleNotFoundError) and error.name == "sklearn":
-        return f"{path.name} needs scikit-learn; `pip install 'siffra[sklearn]'` brings it"
+        return f"{path.name} needs scikit-learn; run `pip install 'siffra[sklearn]'`"
     frames = traceback.extract_tb(error.__traceback__)
     line = error.lineno if isinstance(error, SyntaxError) else None
     line = line or next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)

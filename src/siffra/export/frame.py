@@ -25,7 +25,7 @@ def data_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         import pandas as pd  # an extra
     except ModuleNotFoundError as error:
         raise SiffraError(
-            "pandas: pandas is not installed; `pip install 'siffra[pandas]'` brings it."
+            "pandas: pandas is not installed; run `pip install 'siffra[pandas]'`."
         ) from error
 
     def column(values: Sequence[Any]) -> pd.Series:

@@ -29,7 +29,7 @@ except ModuleNotFoundError as error:
     if error.name not in ("mlflow", "sqlalchemy", "alembic"):
         raise
     raise SiffraError(
-        "mlflow: MLflow is not installed; `pip install 'siffra[mlflow]'` brings it."
+        "mlflow: MLflow is not installed; run `pip install 'siffra[mlflow]'`."
     ) from error
 
 EXPERIMENT = "siffra"

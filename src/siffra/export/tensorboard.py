@@ -23,7 +23,7 @@ except ModuleNotFoundError as error:
     if not (error.name or "").startswith("tensorboard"):
         raise
     raise SiffraError(
-        "tensorboard: TensorBoard is not installed; `pip install 'siffra[tensorboard]'` brings it."
+        "tensorboard: TensorBoard is not installed; run `pip install 'siffra[tensorboard]'`."
     ) from error
 
 # Their classes are made when they are imported, which no type checker sees.

@@ -188,10 +188,10 @@ class Candidates:
             if known and self._time.spare() <= 0:
                 break
         shape = "x".join(str(side) for side in self._session.dataset.image_shape)
-        why = f"such as: {refused}" if refused else "all were tried, or far too slow."
+        why = f"for example: {refused}" if refused else "all were tried, or far too slow."
         raise _NothingNewError(
-            f"no network of {_MOST_REFUSED} that were proposed can be trained on images of {shape}"
-            f"; {why} Fix fewer knobs, or others."
+            f"none of {_MOST_REFUSED} proposed networks can be trained on images of {shape}; "
+            f"{why} Fix fewer knobs, or others."
         )
 
     def _enter(
@@ -229,7 +229,7 @@ class Candidates:
         if quick:
             least = math.ceil(min(self._least_time(candidate) for candidate in quick))
             return SearchError(
-                f"time: {spell_seconds(spec.time)} is too little to train a {network} {MUST} times "
+                f"time: {spell_seconds(spec.time)} is too short to train a {network} {MUST} times "
                 f"on this machine and to score it, which takes {spell_seconds(least)} or more; "
                 f"give a longer --time{fewer}."
             )

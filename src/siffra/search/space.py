@@ -18,7 +18,7 @@ try:
     import optuna
 except ModuleNotFoundError as error:
     raise SearchError(
-        "search: Optuna is not installed; `pip install 'siffra[search]'` brings it."
+        "search: Optuna is not installed; run `pip install 'siffra[search]'`."
     ) from error
 from optuna.distributions import (
     BaseDistribution,

@@ -37,13 +37,13 @@ class SearchSpec:
         least = LEAST_TIME * self.budget
         if self.time < least:
             raise SearchError(
-                f"time: {spell_seconds(self.time)} is too little to look for what trains in "
-                f"{spell_seconds(self.budget)}; it takes {spell_seconds(least)} or more."
+                f"time: {spell_seconds(self.time)} is too short: a budget of "
+                f"{spell_seconds(self.budget)} needs at least {spell_seconds(least)}."
             )
         if "epochs" in self.fixed:
-            raise SearchError("epochs: a search works them out, from the budget; leave them out.")
+            raise SearchError("epochs: a search derives them from the budget; remove this.")
         if not isinstance(self.fixed.get("model", "dense"), str):
-            raise SearchError("model: a search proposes dense and conv models, none of your own.")
+            raise SearchError("model: a search supports only dense and conv models.")
         Setting.from_knobs(self.fixed)
 
 

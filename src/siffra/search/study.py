@@ -81,7 +81,7 @@ class SearchStudy:
                 self._lock.acquire(blocking=False)
             except Timeout as error:
                 raise SearchError(
-                    f"{self.folder}: another process is making this search; wait for it, or "
+                    f"{self.folder}: another process is running this search; wait for it, or "
                     "stop it."
                 ) from error
             try:
@@ -138,7 +138,7 @@ class SearchStudy:
         for path in (self.folder, self._path, earlier):
             # A link that came with a store may lead to any file, whose end would be cut off.
             if path.is_symlink():
-                raise SearchError(f"{path}: is a link; remove it.")
+                raise SearchError(f"{path}: is a symbolic link; remove it.")
         try:
             if not self._path.exists() and earlier.exists():
                 self._convert(earlier)
@@ -150,7 +150,7 @@ class SearchStudy:
         except Exception as error:  # whatever a damaged file raises in Optuna
             path = self._path if self._path.exists() else earlier
             raise SearchError(
-                f"{path}: cannot be read; remove it, and the search begins anew."
+                f"{path}: cannot be read; remove it to restart the search."
             ) from error
 
     def _read(self) -> None:

@@ -32,9 +32,11 @@ def seconds_of(span: str | float, name: str) -> float:
     """
     seconds = _read(span, name) if isinstance(span, str) else float(span)
     if not seconds > 0:
-        raise SearchError(f"{name}: found {span!r}; it must be longer than 0 s, as 15s.")
+        raise SearchError(f"{name}: found {span!r}; it must be longer than 0 s, for example 15s.")
     if seconds >= _LONGEST:
-        raise SearchError(f"{name}: found {span!r}; it must be shorter than a year, as 15s.")
+        raise SearchError(
+            f"{name}: found {span!r}; it must be shorter than a year, for example 15s."
+        )
     return seconds
 
 
@@ -42,7 +44,7 @@ def _read(text: str, name: str) -> float:
     squeezed = text.replace(" ", "").lower()
     match = _SPAN.fullmatch(squeezed.removeprefix("-"))
     if not squeezed.removeprefix("-") or not match:
-        raise SearchError(f"{name}: found {text!r}; write a span of time, as 15s, 1m30s or 10m.")
+        raise SearchError(f"{name}: found {text!r}; use a duration such as 15s, 1m30s or 10m.")
     seconds = sum(float(part) * _SECONDS[unit] for unit, part in match.groupdict("0").items())
     return -seconds if squeezed.startswith("-") else seconds
 

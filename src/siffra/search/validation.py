@@ -36,7 +36,7 @@ def chosen_sets(sets: Sequence[str] | None, dataset: Dataset) -> tuple[str, ...]
         if name not in known:
             raise SearchError(f"sets: found `{name}`; {did_you_mean(name, known)}")
     if sets is not None and (not sets or len(set(sets)) < len(sets)):
-        raise SearchError(f"sets: found {', '.join(sets) or 'none'}; name each of them once.")
+        raise SearchError(f"sets: found {', '.join(sets) or 'none'}; name each set once.")
     return tuple(name for name in known if sets is None or name in sets)
 
 
@@ -53,8 +53,8 @@ def held_out(dataset: Dataset, seed: int, sets: Sequence[str], most: int) -> dic
         noun = "row" if dataset.features else "image"
         are = " is" if len(val) == 1 else "s are"
         raise SearchError(
-            f"{dataset.name}: {len(val)} validation {noun}{are} too few to choose a model by; "
-            f"it takes {FEWEST}. Add {noun}s to the data set."
+            f"{dataset.name}: {len(val)} validation {noun}{are} too few for model selection; "
+            f"at least {FEWEST} are needed. Add {noun}s to the data set."
         )
     chosen = np.sort(_stream(seed, _PICK).permutation(len(val))[:most])
     plain = Images(val.x[chosen], val.y[chosen])

@@ -18,7 +18,7 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise StoreError(_explain(path, error)) from error
     except UnicodeDecodeError as error:  # of SQLite's own message, which quotes what is damaged
-        raise StoreError(damaged(path, "its description is no text")) from error
+        raise StoreError(damaged(path, "its schema is not valid text")) from error
     except OSError as error:
         raise StoreError(f"{path}: cannot be used as a store ({error.strerror}).") from error
 
@@ -30,18 +30,17 @@ def _explain(path: Path, error: sqlite3.Error) -> str:
         case sqlite3.SQLITE_CORRUPT:
             return damaged(path, str(error))
         case sqlite3.SQLITE_FULL:
-            return f"{path}: the disk is full; make room and go on: every stored run is safe."
+            return f"{path}: disk full. Free some space and rerun; stored runs are safe."
         case sqlite3.SQLITE_IOERR:
             return (
-                f"{path}: cannot be written or read ({error}; is the disk full?); every stored "
-                f"run is safe."
+                f"{path}: read or write failed ({error}; is the disk full?); stored runs are safe."
             )
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return READ_ONLY.format(path)
         case sqlite3.SQLITE_CANTOPEN:
-            return f"{path}: the store cannot be opened; may you read and write it and its folder?"
+            return f"{path}: cannot open the store; check permissions of the file and its folder."
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return f"{path}: another program keeps the store locked; try again when it is done."
+            return f"{path}: another program has locked the store; try again when it is done."
     return f"{path}: the store failed ({error})."
 
 

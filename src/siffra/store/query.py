@@ -87,7 +87,7 @@ def ask(path: Path, question: str, *, seconds: float = SECONDS, rows: int = ROWS
         with explained(path), _understood(seconds):
             cursor = db.execute(question)
             if cursor.description is None:
-                raise StoreError("sql: found nothing to answer; ask with a SELECT.")
+                raise StoreError("sql: the statement returns no rows; use a SELECT.")
             columns = _told_apart([column[0] for column in cursor.description])
             found = cursor.fetchmany(rows + 1)
     shown = tuple(tuple(map(_plain, row)) for row in found[:rows])
@@ -129,7 +129,7 @@ def _understood(seconds: float) -> Iterator[None]:
         code = primary(error) if isinstance(error, sqlite3.Error) else 0
         if code == sqlite3.SQLITE_INTERRUPT:
             raise StoreError(
-                f"sql: no answer within {seconds:g} s; narrow it down, or allow more --seconds."
+                f"sql: no answer within {seconds:g} s; narrow the query, or raise --seconds."
             ) from error
         if code and code not in _USERS_MISTAKES:
             raise

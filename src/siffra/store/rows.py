@@ -186,7 +186,9 @@ class Rows(Generic[D]):
                 "version of siffra?"
             ) from error
         if getattr(found, "key", row.key) != row.key:
-            raise StoreError(f"{self._path}: {self._name(row)} cannot be read: it is another's.")
+            raise StoreError(
+                f"{self._path}: {self._name(row)} cannot be read: it belongs to another run."
+            )
         return found
 
     def _name(self, row: _Row) -> str:

@@ -122,7 +122,7 @@ def open_file(
                 schema_of(db, path)
                 _prepare(db, path, patience)
             elif not schema_of(db, path):
-                raise StoreError(f"{path}: is an empty file; the first run that is made fills it.")
+                raise StoreError(f"{path}: the file is empty; the first run fills it.")
     except BaseException:
         db.close()
         raise
@@ -165,7 +165,7 @@ def real_file(path: Path) -> Path:
         try:
             return path.resolve() if path.is_symlink() else path
         except RuntimeError as error:
-            raise StoreError(f"{path}: is a link that leads back to itself.") from error
+            raise StoreError(f"{path}: is a symbolic link that points back to itself.") from error
 
 
 def beside(store: Path, ending: str) -> Path:
@@ -180,7 +180,7 @@ def beside(store: Path, ending: str) -> Path:
     with explained(store):
         if folder.is_symlink():
             raise StoreError(
-                f"{folder}: is a link, and siffra makes and removes files in it; remove the link."
+                f"{folder}: is a symbolic link, and siffra writes files there; remove the link."
             )
     return folder
 
@@ -199,8 +199,8 @@ def _expect_to_write(path: Path) -> None:
     # SQLite's log is named after the file: with two names there would be two, and runs lost.
     if (names := path.stat().st_nlink) > 1:
         raise StoreError(
-            f"{path}: the file has {names} names (hard links), so that writing to it is not "
-            "safe; make a copy, and use that."
+            f"{path}: the file has {names} hard links, so writing to it is not safe; "
+            "make a copy and use that."
         )
 
 
@@ -214,7 +214,7 @@ def connect_to_read(path: Path, patience: float, mode: str = "rw") -> sqlite3.Co
         sqlite3.Error: It cannot be opened.
     """
     if not path.exists():
-        raise StoreError(f"{path}: no such store; the first run that is made creates it.")
+        raise StoreError(f"{path}: no such store; the first run creates it.")
     address = path.absolute().as_uri()
 
     def connect(how: str) -> sqlite3.Connection:

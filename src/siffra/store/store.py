@@ -165,11 +165,11 @@ class Store:
         if len(keys) > 1:
             raise StoreError(
                 f"{self._path}: more than one run has a key that starts with `{prefix}`, such as "
-                f"{keys[0][0][:12]} and {keys[1][0][:12]}; give more of it."
+                f"{keys[0][0][:12]} and {keys[1][0][:12]}; give more characters."
             )
         found = self.get(keys[0][0])
         if found is None:
-            raise StoreError(f"{self._path}: run {keys[0][0][:12]} is damaged; make it again.")
+            raise StoreError(f"{self._path}: run {keys[0][0][:12]} is damaged; rerun it.")
         return found
 
     def records(

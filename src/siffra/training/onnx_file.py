@@ -23,7 +23,7 @@ try:
     from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 except ModuleNotFoundError as error:
     raise ModelFileError(
-        "onnx: ONNX is not installed; `pip install 'siffra[onnx]'` brings it."
+        "onnx: ONNX is not installed; run `pip install 'siffra[onnx]'`."
     ) from error
 
 INPUT, OUTPUT = "images", "probabilities"

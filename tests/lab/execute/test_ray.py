@@ -315,7 +315,7 @@ def test_why_a_cluster_is_out_of_reach_is_told_in_one_line(monkeypatch, told, re
         RayExecutor(
             DATASET, None, NativeEngine(), made_by, resources=Resources(), address="ray://there:1"
         )
-    assert str(error.value) == f"on: no cluster of Ray's at ray://there:1: {reason}"
+    assert str(error.value) == f"on: no Ray cluster at ray://there:1: {reason}"
 
 
 def timeless(found: object) -> object:

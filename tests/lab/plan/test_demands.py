@@ -40,7 +40,7 @@ def write(tmp_path: Path, question: str = "", claim: str = "", head: str = "") -
     [
         ("", 'on = "moved"', "questions[1].claims[1].on: found `moved`, but the data has train, "
          "val, test; `move` in `[shifts]` makes it."),
-        ('figures = ["curves", "map"]', "", "questions[1].figures: `map` is of images, and the "
+        ('figures = ["curves", "map"]', "", "questions[1].figures: `map` needs images, but the "
          "data has rows of 3 features."),
         ('fixed = { augment = "move" }', "", "fixed.augment: move is for images"),
         ('fixed = { model = "conv", layers = 1 }', "", "fixed.model: conv is for images, and data"),

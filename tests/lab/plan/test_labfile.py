@@ -113,11 +113,11 @@ def test_a_byte_order_mark_is_no_mistake(written):
             QUESTION + "vary = { layers = [1, 2] }\n[presets.quick]\nseeds = 0",
             "my.toml: presets.quick.seeds: found 0; it must be at least 1.",
         ),
-        ("title = 't'", "my.toml: the lab asks nothing: it needs `[[questions]]` or"),
-        (QUESTION, "my.toml: questions[1]: it needs `vary` or `levels`: what is compared."),
+        ("title = 't'", "my.toml: the lab is empty: it needs `[[questions]]` or"),
+        (QUESTION, "my.toml: questions[1]: it needs `vary` or `levels`."),
         (
             QUESTION + "vary = {layers = [1, 2]}\nlevels = [{layers = 1}, {layers = 2}]",
-            "my.toml: questions[1]: it has both `vary` and `levels`; leave one of them out.",
+            "my.toml: questions[1]: it has both `vary` and `levels`; remove one of them.",
         ),
         (QUESTION + "vary = { layers = [] }", "my.toml: questions[1].vary.layers: found []; "),
         (
@@ -125,7 +125,7 @@ def test_a_byte_order_mark_is_no_mistake(written):
             "my.toml: questions[1].vary: found an empty table; it needs one entry at least.",
         ),
         (QUESTION + "vary = { layers = 3 }", "my.toml: questions[1].vary.layers: found 3; "),
-        (QUESTION + "vary = { layers = [3] }", "my.toml: questions[1]: there is one level only"),
+        (QUESTION + "vary = { layers = [3] }", "my.toml: questions[1]: there is only one level"),
         (
             QUESTION + "levels = [{ layers = 1, neurons = 2 }, { layers = 2 }]",
             "my.toml: questions[1]: levels[2] has no `neurons`, which other levels have.",
@@ -140,12 +140,12 @@ def test_a_byte_order_mark_is_no_mistake(written):
         ),
         (
             QUESTION + "vary = {layers = [1, 2]}\nretune = {recipe = ['digits-1s', 'digits-5s']}",
-            "my.toml: questions[1].retune: a `recipe` takes the place of all that a level says, so "
-            "that no level can choose one; vary it, or retune knobs of it.",
+            "my.toml: questions[1].retune: a `recipe` sets every knob of a level, so it cannot "
+            "be retuned; vary it, or retune its knobs.",
         ),
         (
             QUESTION + f"vary = {{layers = {list(range(1, 50))}, neurons = {list(range(1, 50))}}}",
-            "my.toml: questions[1]: this makes 2,401 settings; 1,000 is the most.",
+            "my.toml: questions[1]: this makes 2,401 settings; at most 1,000 are allowed.",
         ),
         (
             QUESTION + "vary = {layers = [1, 2]}\nfigures = ['heatmap']",
@@ -157,11 +157,11 @@ def test_a_byte_order_mark_is_no_mistake(written):
         ),
         (
             QUESTION.replace('"a"', '"experiments"') + "vary = {layers = [1, 2]}",
-            "my.toml: questions[1]: the id `experiments` stands for the lab's experiments.",
+            "my.toml: questions[1]: the id `experiments` is reserved for the lab's experiments.",
         ),
         (
             QUESTION.replace('"a"', '"Experiments"') + "vary = {layers = [1, 2]}",
-            "my.toml: questions[1]: the id `Experiments` stands for the lab's experiments.",
+            "my.toml: questions[1]: the id `Experiments` is reserved for the lab's experiments.",
         ),
         (
             QUESTION.replace('"a"', '"a_b"')
@@ -172,11 +172,11 @@ def test_a_byte_order_mark_is_no_mistake(written):
         ),
         (
             QUESTION.replace('"?"', r'"\u001b]52;c;aGk=\u0007?"') + "vary = {layers = [1, 2]}",
-            "my.toml: questions[1].ask: found the character U+001B, which no text needs.",
+            "my.toml: questions[1].ask: found the character U+001B, which is not allowed.",
         ),
         (
             QUESTION.replace('"?"', r'{sv = "\u202e89?"}') + "vary = {layers = [1, 2]}",
-            "my.toml: questions[1].ask.sv: found the character U+202E, which no text needs.",
+            "my.toml: questions[1].ask.sv: found the character U+202E, which is not allowed.",
         ),
         (
             QUESTION.replace('"a"', '"../a"') + "vary = {layers = [1, 2]}",
@@ -345,5 +345,5 @@ def claim_against(metric, against):
 def test_a_file_whose_name_is_no_text(tmp_path):
     path = Path(os.fsdecode(bytes(tmp_path) + b"/lab\xff.toml"))
     path.write_text('title = "Bars"\n', encoding="utf-8")
-    with pytest.raises(LabFileError, match="this name is not UTF-8 text; rename the file"):
+    with pytest.raises(LabFileError, match="the file name is not valid UTF-8; rename the file"):
         read_lab(path)

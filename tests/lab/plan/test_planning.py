@@ -400,9 +400,9 @@ class TestVary:
             (
                 {"layers": [1]},
                 {},
-                "layers: found 1 to compare; give two values or more, 1,000 at most.",
+                "layers: found 1 to compare; give at least two values, at most 1,000.",
             ),
-            ({"layers": [1, 2]}, {"layers": 1}, "layers: it cannot be both varied and fixed."),
+            ({"layers": [1, 2]}, {"layers": 1}, "layers: a knob cannot be both varied and fixed."),
             ({"layers": [2, 2]}, {}, "level layers = 2 is there twice."),
             ({"layers": [1, 2]}, {"strides": 2}, "strides: a dense model has no such knob; "),
             ({"batch_size": [1, -2]}, {}, "batch_size: found -2; "),
@@ -436,9 +436,9 @@ class TestUntilDecided:
     @pytest.mark.parametrize(
         ("options", "complaint"),
         [
-            ({"max_seeds": 40}, "max_seeds: it is the end of until_decided"),
+            ({"max_seeds": 40}, "max_seeds: it applies only with until_decided"),
             ({"until_decided": True, "max_seeds": 5}, "max_seeds: found 5; it must be from 6"),
-            ({"until_decided": True, "seeds": 1}, "seeds: found 1; until_decided starts from 2"),
+            ({"until_decided": True, "seeds": 1}, "seeds: found 1; until_decided needs 2"),
             ({"until_decided": True, "max_seeds": 1001}, "max_seeds: found 1001"),
         ],
     )

@@ -31,9 +31,7 @@ try:
     import ray.exceptions
     import ray.util.scheduling_strategies
 except ModuleNotFoundError as error:
-    raise ExecutorError(
-        "on: Ray is not installed; `pip install 'siffra[ray]'` brings it."
-    ) from error
+    raise ExecutorError("on: Ray is not installed; run `pip install 'siffra[ray]'`.") from error
 from siffra.lab.execute.ray_task import LabContext, RemoteData, train_run
 
 _PATIENCE = 0.2
@@ -170,7 +168,7 @@ class RayExecutor(Executor):
             on_event(Event("lost", run, reason=_first_line(error)))
         else:
             raise ExecutorError(
-                f"on: the cluster's workers cannot make runs: {_first_line(error)}; is the same "
+                f"on: the cluster's workers cannot run: {_first_line(error)}; is the same "
                 "siffra installed on every node?"
             ) from error
 
@@ -231,7 +229,7 @@ def _connect(address: str | None) -> bool:
             ray.init(address, **quiet)
     except Exception as error:  # Ray raises whatever it meets on the way
         where = address or os.environ.get("RAY_ADDRESS") or "this machine"
-        raise ExecutorError(f"on: no cluster of Ray's at {where}: {_reason(error)}") from error
+        raise ExecutorError(f"on: no Ray cluster at {where}: {_reason(error)}") from error
     return True
 
 

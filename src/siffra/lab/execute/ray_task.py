@@ -71,7 +71,9 @@ def _unpacked(data: RemoteData) -> Dataset:
         return _writable(ray.get(data.reference))
     dataset = load_dataset(data.source)
     if dataset.fingerprint != data.fingerprint:
-        raise ExecutorError("on: a node of the cluster has another version of siffra's own data.")
+        raise ExecutorError(
+            "on: a node of the cluster has a different version of siffra's built-in data."
+        )
     return dataset
 
 

@@ -298,8 +298,8 @@ class _PlanRunner:
         losses = self._losses[planned]
         if losses == MOST_LOSSES:
             raise ExecutorError(
-                f"run {self._keys[planned][:12]} was lost {losses} times, the last time since "
-                f"{reason}; what is finished is stored, and the same command goes on."
+                f"run {self._keys[planned][:12]} was lost {losses} times, last because "
+                f"{reason}. Finished runs are stored; rerun the same command to continue."
             )
         self._shares.pop(planned, None)
         self._lost.append(planned)
@@ -311,8 +311,8 @@ class _PlanRunner:
         for planned, record, _ in made:
             if record.key != self._keys[planned]:
                 raise ExecutorError(
-                    f"run {self._keys[planned][:12]} was made as {record.key[:12]}: another "
-                    "siffra, engine or data set is where it was made; install the same there."
+                    f"run {self._keys[planned][:12]} came back as {record.key[:12]}: its worker "
+                    "has a different siffra, engine or data set; install the same versions there."
                 )
         stayed: set[str] = set()
         for replaces in (False, True):

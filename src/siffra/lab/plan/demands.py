@@ -27,6 +27,6 @@ def check_demands(table: QuestionTable, where: str, dataset: Dataset) -> None:
     for figure in table.figures or ():
         if dataset.features and figure in OF_IMAGES:
             raise LabFileError(
-                f"{where}.figures: `{figure}` is of images, and the data has rows of "
+                f"{where}.figures: `{figure}` needs images, but the data has rows of "
                 f"{len(dataset.features)} features."
             )

@@ -67,8 +67,8 @@ def _resolved_stand_ins(recipes: dict[str, str], info: ValidationInfo) -> dict[s
 def _without_recipe(lists: dict[str, Any]) -> dict[str, Any]:
     if RECIPE in lists:
         raise ValueError(
-            f"a `{RECIPE}` takes the place of all that a level says, so that no level can choose "
-            "one; vary it, or retune knobs of it"
+            f"a `{RECIPE}` sets every knob of a level, so it cannot be retuned; vary it, or retune "
+            "its knobs"
         )
     return lists
 
@@ -89,7 +89,7 @@ def _by_language(value: Any) -> Any:
     if isinstance(value, str):
         return {"en": value}
     if not isinstance(value, dict):
-        raise _not_of_kind(value, "a text in quotes, or a table with one for each language")
+        raise _not_of_kind(value, "a quoted string, or a table with one string per language")
     return value
 
 
@@ -271,9 +271,9 @@ class QuestionTable(_Table):
     @model_validator(mode="after")
     def _levels_to_compare(self) -> Self:
         if self.vary is None and self.levels is None:
-            raise ValueError("it needs `vary` or `levels`: what is compared")
+            raise ValueError("it needs `vary` or `levels`")
         if self.vary is not None and self.levels is not None:
-            raise ValueError("it has both `vary` and `levels`; leave one of them out")
+            raise ValueError("it has both `vary` and `levels`; remove one of them")
         for number, level in enumerate(self.levels or (), start=1):
             missing = [knob for knob in self.varied if knob not in level]
             # Models have different knobs, and a recipe has them all: such levels need not name
@@ -282,9 +282,11 @@ class QuestionTable(_Table):
                 raise ValueError(f"levels[{number}] has no `{missing[0]}`, which other levels have")
         levels = len(self.levels) if self.levels else _combinations(self.vary)
         if levels < 2:
-            raise ValueError("there is one level only, and nothing to compare it with")
+            raise ValueError("there is only one level; a comparison needs at least two")
         if (settings := levels * _combinations(self.retune)) > MOST_LEVELS:
-            raise ValueError(f"this makes {settings:,} settings; {MOST_LEVELS:,} is the most")
+            raise ValueError(
+                f"this makes {settings:,} settings; at most {MOST_LEVELS:,} are allowed"
+            )
         if self.figures and "heatmap" in self.figures and len(self.varied) != 2:
             raise ValueError(f"a heatmap needs two varied knobs, found {len(self.varied)}")
         return self
@@ -301,7 +303,7 @@ class QuestionTable(_Table):
     @model_validator(mode="after")
     def _id_of_its_own(self) -> Self:
         if safe_name(self.id) == EXPERIMENTS:
-            raise ValueError(f"the id `{self.id}` stands for the lab's experiments")
+            raise ValueError(f"the id `{self.id}` is reserved for the lab's experiments")
         return self
 
     @property
@@ -373,7 +375,7 @@ class Tables(_Table):
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
         if not self.questions and not self.experiments:
-            raise ValueError("the lab asks nothing: it needs `[[questions]]` or `[[experiments]]`")
+            raise ValueError("the lab is empty: it needs `[[questions]]` or `[[experiments]]`")
         for what, ids in (
             ("questions", [q.id for q in self.questions]),
             ("claims", [c.id for q in self.questions for c in q.claims]),
@@ -392,7 +394,7 @@ class Tables(_Table):
             if other != name:
                 raise ValueError(
                     f"the figures of questions `{other}` and `{name}` would be the same files; "
-                    "give one another id"
+                    "change one of the ids"
                 )
         return self
 

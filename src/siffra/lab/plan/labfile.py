@@ -64,7 +64,7 @@ def _read(path: Path) -> bytes:
         what = "a folder" if path.is_dir() else "not a regular file"
         raise LabFileError(f"{path}: it is {what}; a lab file is a TOML file.")
     if path.suffix.lower() in _NO_LAB_FILES:
-        raise LabFileError(f"{path}: a lab file is a TOML file, and no {path.suffix}.")
+        raise LabFileError(f"{path}: a lab file is a TOML file, not {path.suffix}.")
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
@@ -73,9 +73,9 @@ def _read(path: Path) -> bytes:
     try:
         path.name.encode()
     except UnicodeEncodeError:  # no kept lab and no report could tell what it was asked from
-        raise LabFileError(f"{path}: this name is not UTF-8 text; rename the file.") from None
+        raise LabFileError(f"{path}: the file name is not valid UTF-8; rename the file.") from None
     if len(content) > _MOST_BYTES:
-        raise LabFileError(f"{path}: larger than 1 MB, so it can hardly be a lab file.")
+        raise LabFileError(f"{path}: larger than 1 MB, too large for a lab file.")
     return content
 
 
@@ -88,7 +88,7 @@ def _parse(content: bytes, name: str) -> dict[str, Any]:
     found = unprintable(tables)
     if found:
         key, code = _key(found[0]), f"U+{ord(found[1]):04X}"
-        raise LabFileError(f"{name}: {key}: found the character {code}, which no text needs.")
+        raise LabFileError(f"{name}: {key}: found the character {code}, which is not allowed.")
     return tables
 
 

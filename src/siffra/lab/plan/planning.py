@@ -118,13 +118,13 @@ def plan_vary(
                 f"{knob}: found {values!r}; give a list of values to compare, as [8, 16]."
             )
     if both := sorted(set(vary) & set(fixed)):
-        raise ConfigError(f"{both[0]}: it cannot be both varied and fixed.")
+        raise ConfigError(f"{both[0]}: a knob cannot be both varied and fixed.")
     combinations = list(itertools.islice(_combinations(vary), MOST_LEVELS + 1))
     if not 2 <= (count := len(combinations)) <= MOST_LEVELS:
         many = f"more than {MOST_LEVELS:,}" if count > MOST_LEVELS else f"{count}"
         raise ConfigError(
-            f"{', '.join(vary) or 'levels'}: found {many} to compare; give two values or more, "
-            f"{MOST_LEVELS:,} at most."
+            f"{', '.join(vary) or 'levels'}: found {many} to compare; give at least two values, "
+            f"at most {MOST_LEVELS:,}."
         )
     levels = tuple(
         Level(knobs, (assemble([Part("base", base or {}), *parts], dataset)[0],), {})
@@ -174,10 +174,10 @@ def _looks(options: LabOptions, first: int) -> tuple[int, ...]:
     most = options.max_seeds
     if not options.until_decided:
         if most is not None:
-            raise ConfigError("max_seeds: it is the end of until_decided, which was not asked for.")
+            raise ConfigError("max_seeds: it applies only with until_decided.")
         return ()
     if first < 2:
-        raise ConfigError(f"seeds: found {first}; until_decided starts from 2 or more.")
+        raise ConfigError(f"seeds: found {first}; until_decided needs 2 or more.")
     most = most if most is not None else min(MOST_SEEDS, 4 * first)
     if not first < most <= MOST_SEEDS:
         raise ConfigError(
