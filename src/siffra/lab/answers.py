@@ -124,7 +124,7 @@ def _missing(
         for answered, levels in zip(questions, rounds.due, strict=True)
         for level, due in zip(answered.levels, levels, strict=True)
     )
-    return of_levels + sum(len(plan.seeds) - len(found.records) for found in experiments)
+    return of_levels + sum(len(plan.seeds) - len(experiment.records) for experiment in experiments)
 
 
 def _answer_question(
@@ -138,7 +138,7 @@ def _answer_question(
         claims=tuple(rounds.claims[number, i] for i in range(len(question.claims))),
         best=best,
         edge=edges_of_best(question, question.levels[best]) if levels[best].trained else (),
-        interactions=tuple(found for (of, _), found in rounds.interactions.items() if of == number),
+        interactions=tuple(each for (of, _), each in rounds.interactions.items() if of == number),
     )
 
 

@@ -36,17 +36,19 @@ class Auth:
     def swap(self, token: str) -> str | None:
         """The `Set-Cookie` header for a token that is good, which it then no longer is."""
         given = token.encode()
-        found = [known for known in self._tokens if hmac.compare_digest(known.encode(), given)]
-        self._tokens.difference_update(found)
-        if not found:
+        matching = [known for known in self._tokens if hmac.compare_digest(known.encode(), given)]
+        self._tokens.difference_update(matching)
+        if not matching:
             return None
         return f"{self.cookie_name}={self._cookie}; Path=/; HttpOnly; SameSite=Strict"
 
     def knows(self, header: str) -> bool:
         """Whether a `Cookie` header has our cookie, among others that may be in any shape."""
         ours = f"{self.cookie_name}={self._cookie}".encode()
-        found = [hmac.compare_digest(one.strip().encode(), ours) for one in header.split(";")]
-        return any(found)
+        # All are compared, so that the time does not depend on which of them matches.
+        cookies = [each.strip().encode() for each in header.split(";")]
+        matches = [hmac.compare_digest(cookie, ours) for cookie in cookies]
+        return any(matches)
 
 
 def names_of(host: str) -> list[str]:
@@ -69,8 +71,8 @@ def is_local(host: str) -> bool:
 def _names_of_this_machine() -> list[str]:
     names = [socket.gethostname()]
     with suppress(OSError):
-        found = socket.getaddrinfo(socket.gethostname(), None)
-        names += [str(address[0]).partition("%")[0] for *_, address in found]
+        addresses = [address for *_, address in socket.getaddrinfo(socket.gethostname(), None)]
+        names += [str(address[0]).partition("%")[0] for address in addresses]
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         # No packet is sent: this asks the system which of its addresses it would send from.
         probe.connect(("192.0.2.1", 9))

@@ -180,11 +180,11 @@ def curves(lab: SavedLab, store: Store, desk: Desk, question: str, words: Words)
 
     None if the lab has no such question.
     """
-    found = [q for q in desk.answers(lab, store).questions if q.question.id == question]
-    if not found:
-        return None
-    levels = [_curves(level, words) for level in found[0].levels]
-    return {"sets": list(found[0].levels[0].accuracy), "levels": levels}
+    for answered in desk.answers(lab, store).questions:
+        if answered.question.id == question:
+            levels = [_curves(level, words) for level in answered.levels]
+            return {"sets": list(answered.levels[0].accuracy), "levels": levels}
+    return None
 
 
 def place_of(lab: SavedLab, planned: PlannedRun) -> tuple[str | None, int | None]:

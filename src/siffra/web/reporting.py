@@ -46,30 +46,30 @@ class Reports:
         """
         version = await asyncio.to_thread(_version, lab, self._paths)
         folder = self._paths.report(lab.id, version, language)
-        found = folder / "report.html"
+        page = folder / "report.html"
         async with self._turn:
-            if not found.exists():
+            if not page.exists():
                 await asyncio.to_thread(_remove_older, folder, language, self._paths)
                 store = str(self._paths.store.absolute())
                 arguments = (store, lab.id, str(folder.absolute()), language)
                 code = await _write(arguments)
-                if code or not found.exists():
+                if code or not page.exists():
                     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
                     raise ApiError(code or "server")
-        return found
+        return page
 
 
 async def _write(arguments: tuple[str, ...]) -> Code | None:
     """Have a process write a report; returns why it could not, which the terminal then tells."""
     process = await asyncio.create_subprocess_exec(sys.executable, *WRITER, *arguments, stdout=PIPE)
     try:
-        told, _ = await process.communicate()
+        output, _ = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
     if not process.returncode:
         return None
-    code = told.decode(errors="replace").rpartition("\n")[2]
+    code = output.decode(errors="replace").rpartition("\n")[2]
     if code in CODES:
         return code
     log.error("the process that writes the report ended %s.", how_it_ended(process.returncode))

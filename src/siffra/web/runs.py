@@ -67,8 +67,8 @@ def _records(store: Store, keys: Sequence[str]) -> list[Record]:
     try:
         return list(store.get_all(keys).values())
     except StoreError:  # one is of another siffra: which?
-        found = each_readable(keys, store.get, lambda key: f"run {key}")
-        return [record for record in found if record]
+        records = each_readable(keys, store.get, lambda key: f"run {key}")
+        return [record for record in records if record]
 
 
 def row(record: Record) -> Row:

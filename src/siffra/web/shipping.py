@@ -31,10 +31,10 @@ def main() -> None:
             save_model(file, fitted, record, dataset)
         saved = load_model(file)
         fitted = engine.load(saved.setting.model, saved.image_shape, saved.classes, saved.weights)
-        found = examine(fitted, dataset)
-        file.with_suffix(".json").write_text(found.model_dump_json() + "\n", "utf-8")
-        told = ", ".join(f"{s} {percent(share)}" for s, share in saved.accuracy.items())
-        echo(f"{name}: {told}")
+        examination = examine(fitted, dataset)
+        file.with_suffix(".json").write_text(examination.model_dump_json() + "\n", "utf-8")
+        accuracies = ", ".join(f"{s} {percent(share)}" for s, share in saved.accuracy.items())
+        echo(f"{name}: {accuracies}")
 
 
 if __name__ == "__main__":

@@ -127,8 +127,8 @@ def kept_data(paths: Paths) -> list[dict[str, str]]:
 
     def described(label: Path) -> dict[str, str]:
         source_of(label.stem, paths)
-        told = json.loads(label.read_text("utf-8"))
-        return {"id": label.stem, "name": _NAME.validate_python(told["name"], strict=True)}
+        content = json.loads(label.read_text("utf-8"))
+        return {"id": label.stem, "name": _NAME.validate_python(content["name"], strict=True)}
 
     labels = [each for each in paths.data_sets.glob("data-*.json") if _ID.fullmatch(each.stem)]
     kept = each_readable(sorted(labels), described, lambda label: label)

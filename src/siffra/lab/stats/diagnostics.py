@@ -116,15 +116,15 @@ def leads(a: BySeed, b: BySeed, way: Way) -> tuple[Lead, ...]:
 
     Each goes on over points at which it cannot be told, as far as the next that is not its own.
     """
-    found: list[Lead] = []
+    stretches: list[Lead] = []
     gap = False
     for place, sign in zip(places(way), apart(a, b, way), strict=True):
-        if sign and found and found[-1].side == sign:
-            found[-1] = replace(found[-1], last=place, gaps=found[-1].gaps or gap)
+        if sign and stretches and stretches[-1].side == sign:
+            stretches[-1] = replace(stretches[-1], last=place, gaps=stretches[-1].gaps or gap)
         elif sign:
-            found.append(Lead(sign, place, place))
+            stretches.append(Lead(sign, place, place))
         gap = not sign
-    return tuple(found)
+    return tuple(stretches)
 
 
 def trust(examinations: BySeed, name: str) -> Trust:

@@ -47,15 +47,15 @@ def edges_of_choice(
 
     `tried` has the knobs of each of a level's settings, and `chosen` those of each seed's run.
     """
-    found = []
+    edges = []
     for name in knobs:
         if not chosen or any(name not in setting for setting in (*tried, *chosen)):
             continue
         first, *others = [setting[name] for setting in chosen]
         side = _side(first, [setting[name] for setting in tried])
         if side and all(value == first for value in others):
-            found.append(Edge(name, side))
-    return tuple(found)
+            edges.append(Edge(name, side))
+    return tuple(edges)
 
 
 def _side(best: Any, tried: Iterable[Any]) -> Side | None:

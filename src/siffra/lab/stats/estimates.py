@@ -301,11 +301,12 @@ def _on_one_machine(seeds: _Seeds) -> _Seeds:
     """The seeds of which all runs were made on the one machine that has the most such seeds."""
     cpus = {record.machine.cpu for sides in seeds for side in sides for record in side}
     made_on = [{_machine(record, cpus) for side in sides for record in side} for sides in seeds]
-    whole = Counter(machine for one in made_on if len(one) == 1 for machine in one)
+    whole = Counter(next(iter(machines)) for machines in made_on if len(machines) == 1)
     if not whole:
         return []
     ((most, _),) = whole.most_common(1)
-    return [sides for sides, one in zip(seeds, made_on, strict=True) if one == {most}]
+    pairs = zip(seeds, made_on, strict=True)
+    return [sides for sides, machines in pairs if machines == {most}]
 
 
 def _machine(record: Record, cpus: Collection[str]) -> tuple[str, str, int, int, int]:

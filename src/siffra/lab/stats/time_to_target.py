@@ -44,11 +44,11 @@ class TimeToTarget:
 
 def targets_of(question: Question) -> tuple[Claim, ...]:
     """Of the claims with a target the first that names it, for each target and set."""
-    found: dict[tuple[str, float], Claim] = {}
+    first: dict[tuple[str, float], Claim] = {}
     for claim in question.claims:
         if claim.target is not None:
-            found.setdefault((claim.on, claim.target), claim)
-    return tuple(found.values())
+            first.setdefault((claim.on, claim.target), claim)
+    return tuple(first.values())
 
 
 def time_to_target(records: Sequence[Record], claim: Claim) -> TimeToTarget:

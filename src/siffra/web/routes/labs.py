@@ -53,10 +53,10 @@ def curves(
 ) -> Mapping[str, Any]:
     """Accuracy after each epoch, of every level of a question and every seed."""
     with app.store() as store:
-        found = labs.curves(app.lab(lab_id), store, app.desk, question, words)
-    if found is None:
+        by_level = labs.curves(app.lab(lab_id), store, app.desk, question, words)
+    if by_level is None:
         raise ApiError("not_found")
-    return found
+    return by_level
 
 
 @router.get("/{lab_id}/report")

@@ -32,10 +32,10 @@ def examination(name: ModelName, app: App) -> Mapping[str, Any]:
         return examined(shipped_examination(known))
     key = known.file.stem
     with app.store() as store:
-        found = store.examinations([key])
-    if key not in found:
+        examinations = store.examinations([key])
+    if key not in examinations:
         raise ApiError("data_gone")
-    return examined(found[key])
+    return examined(examinations[key])
 
 
 @router.get("/digits/{index}")

@@ -41,12 +41,12 @@ def table(
     asked = runs.conditions(where)
     with app.store() as store:
         rows = app.table.rows(store)
-    found = runs.ordered(runs.matching(rows, asked), sort, order)
+    matching = runs.ordered(runs.matching(rows, asked), sort, order)
     return {
         "total": len(rows),
-        "matching": len(found),
+        "matching": len(matching),
         "columns": runs.COLUMNS,
-        "runs": found[offset : offset + limit],
+        "runs": matching[offset : offset + limit],
     }
 
 
@@ -68,9 +68,9 @@ def as_parquet(app: App, where: Where = []) -> Response:  # noqa: B006
 def run(key: RunKey, app: App, words: Language) -> Mapping[str, Any]:
     """One run in full."""
     with app.store() as store:
-        found = runs.in_full(_record(store, key))
+        whole = runs.in_full(_record(store, key))
         examinations = store.examinations([key])
-    return found | {
+    return whole | {
         "labs": _labs_with(app, key, words),
         "model": f"run-{key}" if app.models.find(f"run-{key}") else None,
         "examination": examined(examinations[key]) if key in examinations else None,
