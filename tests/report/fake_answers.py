@@ -15,6 +15,7 @@ from siffra.lab.stats.estimates import summarise
 from siffra.report.build import build
 from siffra.report.model import Report
 from siffra.report.text.messages import words_in
+from siffra.report.text.narrative import answer_sentences
 from siffra.training.run import Epoch, Machine, Record
 
 DRAWN_BY = (
@@ -196,6 +197,11 @@ def make_answers(
 def report_on(answers: Answers, language: str = "en") -> Report:
     """The report without figures."""
     return build(answers, words_in(language))
+
+
+def answer_sentence(answer: QuestionAnswer, language: str = "en") -> str:
+    """All sentences of an answer."""
+    return " ".join(answer_sentences(answer, language))
 
 
 def made_answer(accuracies: Mapping[str, Any]) -> QuestionAnswer:

@@ -137,12 +137,14 @@ def _summary(claims: Sequence[ClaimPair], words: Words) -> str:
         return words("compare.nothing")
     changed = sum(claim.changed for claim in claims)
     other = sum(bool(claim.differs) for claim in claims)
-    told = [words.count("compare.both", len(claims))]
+    sentences = [words.count("compare.both", len(claims))]
     if other < len(claims):
-        told.append(words.count("compare.changed", changed) if changed else words("compare.same"))
+        sentences.append(
+            words.count("compare.changed", changed) if changed else words("compare.same")
+        )
     if other:
-        told.append(words.count("compare.other", other))
-    return " ".join(told)
+        sentences.append(words.count("compare.other", other))
+    return " ".join(sentences)
 
 
 def _changes(changed: Sequence[ClaimPair]) -> tuple[tuple[str, str, str, str, int], ...]:
@@ -154,7 +156,7 @@ def _changes(changed: Sequence[ClaimPair]) -> tuple[tuple[str, str, str, str, in
 
 
 def _facts(first: Report, second: Report, words: Words) -> tuple[tuple[str, str, str], ...]:
-    def told(results: Report) -> dict[str, str]:
+    def facts(results: Report) -> dict[str, str]:
         machine, versions = results.machine, results.versions
         epochs = "–" if results.epochs is None else words.exact(results.epochs)
         return {
@@ -168,13 +170,13 @@ def _facts(first: Report, second: Report, words: Words) -> tuple[tuple[str, str,
             words("compare.command"): results.command,
         }
 
-    ours, theirs = told(first), told(second)
+    ours, theirs = facts(first), facts(second)
     return tuple((name, ours[name], theirs[name]) for name in ours)
 
 
 def _alone(first: Report, second: Report, names: Sides, words: Words) -> tuple[str, ...]:
     """What only one of the two has."""
-    told = []
+    sentences = []
     for (mine, name), other in zip(
         ((first, names[0]), (second, names[1])), (second, first), strict=True
     ):
@@ -191,8 +193,8 @@ def _alone(first: Report, second: Report, names: Sides, words: Words) -> tuple[s
             ("experiments", experiments),
         ):
             if ids:
-                told.append(words(f"compare.only_{kind}", name=name, ids=words.listing(ids)))
-    return tuple(told)
+                sentences.append(words(f"compare.only_{kind}", name=name, ids=words.listing(ids)))
+    return tuple(sentences)
 
 
 def _question(first: Question, second: Question, names: Sides, words: Words) -> QuestionPair:

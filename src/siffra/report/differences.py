@@ -22,10 +22,10 @@ def differing(first: Claim, second: Claim, both: Both, words: Words) -> list[str
     ours, theirs = _about(first, both[0]), _about(second, both[1])
     if 1 in (ours["epochs"], theirs["epochs"]):  # any length, which the other may well be
         ours["epochs"] = theirs["epochs"]
-    found = [name for name in ours if ours[name] != theirs[name]]
-    if not {"level", "against"} & set(found) and not _held_alike(first, second, both):
-        found.append("fixed")
-    return [words(f"compare.part.{name}") for name in found]
+    parts = [name for name in ours if ours[name] != theirs[name]]
+    if not {"level", "against"} & set(parts) and not _held_alike(first, second, both):
+        parts.append("fixed")
+    return [words(f"compare.part.{name}") for name in parts]
 
 
 def fixed_words(both: Both, words: Words) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from made_runs import MACHINE, SETS, make_claim, make_level, make_plan, make_question, make_record
+from report.fake_answers import answer_sentence
 
 from siffra.config import Setting
 from siffra.config.recipes import find_recipe
@@ -20,7 +21,6 @@ from siffra.report.render.report import write_report
 from siffra.report.render.terminal import lab_text
 from siffra.report.text.ablation import ingredients
 from siffra.report.text.messages import words_in
-from siffra.report.text.narrative import answer_sentence
 from siffra.report.text.tables import added_table
 
 SEEDS = range(5)

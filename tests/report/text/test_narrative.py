@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from report.fake_answers import (
+    answer_sentence,
     made_answer,
     make_answers,
     make_claim,
@@ -19,7 +20,6 @@ from siffra.report.render.terminal import answer_text
 from siffra.report.text.messages import words_in
 from siffra.report.text.narrative import (
     _factor,
-    answer_sentence,
     summary_sentence,
     verdict_name,
 )

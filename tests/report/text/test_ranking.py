@@ -4,11 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from report.fake_answers import made_answer, make_claim
+from report.fake_answers import answer_sentence, made_answer, make_claim
 
 from siffra.lab.answers import ClaimAnswer
 from siffra.lab.stats.comparison import Estimate
-from siffra.report.text.narrative import answer_sentence
 from siffra.report.text.ranking import above_best, below_best
 
 NOISE = np.array([0, 0.0001, 0.0002, 0.0003, 0.0004])

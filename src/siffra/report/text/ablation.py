@@ -31,7 +31,7 @@ class Ingredient:
     @property
     def seeds(self) -> int:
         """How many seeds both have."""
-        return max((found.seeds for found in self.accuracy.values()), default=0)
+        return max((comparison.seeds for comparison in self.accuracy.values()), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,41 +65,42 @@ def ingredient_name(
     own = whole.level.settings[0].value_of(knob)
     if own is None:
         return words("added.lacking", knobs=knobs_name(words, knobs))
-    told = {"own": knobs_name(words, {knob: own}), "other": value_name(words, value)}
+    names = {"own": knobs_name(words, {knob: own}), "other": value_name(words, value)}
     if brief or not others:
-        return words("added.instead", **told)
-    return words("added.instead_with", **told, knobs=knobs_name(words, dict(others)))
+        return words("added.instead", **names)
+    return words("added.instead_with", **names, knobs=knobs_name(words, dict(others)))
 
 
 def added_sentence(words: Words, answer: QuestionAnswer) -> str:
     """What each ingredient is seen to add; nothing where that is not asked, or cannot be told."""
-    found = ingredients(answer)
+    recipe = ingredients(answer)
     known = [level for level in answer.levels if level.trained]
-    if found is None or found.whole not in known or len(known) < 2:
+    if recipe is None or recipe.whole not in known or len(known) < 2:
         return ""
     if any(len(level.trained) < 2 for level in known):
         return ""
-    parts = [part for part in found.parts if part.without in known]
-    named = zip(_brief_names(words, found.whole, parts), parts, strict=True)
-    told = [text for name, part in named if (text := _adds(words, answer, found.whole, part, name))]
-    if rest := len(parts) - len(told):
-        told.append(words.count("added.rest" if told else "added.none", rest))
+    whole = recipe.whole
+    parts = [part for part in recipe.parts if part.without in known]
+    named = zip(_brief_names(words, whole, parts), parts, strict=True)
+    effects = [text for name, part in named if (text := _adds(words, answer, whole, part, name))]
+    if rest := len(parts) - len(effects):
+        effects.append(words.count("added.rest" if effects else "added.none", rest))
     return words(
         "added.lead",
-        whole=level_name(words, found.whole.level),
-        accuracy=numbers.accuracy(words, found.whole.accuracy["test"]),
+        whole=level_name(words, whole.level),
+        accuracy=numbers.accuracy(words, whole.accuracy["test"]),
         on=words("on.test"),
-        seconds=numbers.seconds(words, found.whole.seconds),
-        told="; ".join(told),
+        seconds=numbers.seconds(words, whole.seconds),
+        told="; ".join(effects),
     )
 
 
 def added_note(words: Words, answer: QuestionAnswer) -> str:
     """How the table of what each ingredient adds is to be read; nothing where there is none."""
-    found = ingredients(answer)
-    if found is None:
+    recipe = ingredients(answer)
+    if recipe is None:
         return ""
-    return numbers.over_seeds(words, "added.note", [part.seeds for part in found.parts])
+    return numbers.over_seeds(words, "added.note", [part.seeds for part in recipe.parts])
 
 
 def _ingredient(answer: QuestionAnswer, whole: LevelAnswer, without: LevelAnswer) -> Ingredient:
@@ -151,7 +152,6 @@ def _adds(
     )
 
 
-def _change(words: Words, found: Comparison, scale: int = 1) -> str:
+def _change(words: Words, comparison: Comparison, scale: int = 1) -> str:
     """A mean difference, as exactly as its interval allows."""
-    told = numbers.change(words, found.estimate(1 - CONFIDENCE), scale=scale)
-    return told.partition(GAP)[0]
+    return numbers.change(words, comparison.estimate(1 - CONFIDENCE), scale=scale).partition(GAP)[0]

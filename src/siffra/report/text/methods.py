@@ -49,18 +49,18 @@ def facts(
 ) -> tuple[tuple[str, str], ...]:
     """What it takes to find the same again, by name; and what should be known of the data."""
     plan = answers.plan
-    told = [(words("facts.lab"), plan.source), (words("facts.digest"), plan.digest)]
-    told.append((words("facts.runs"), str(len(records))))
-    told += [(words("facts.data"), d) for d in sorted({r.dataset for r in records})]
+    rows = [(words("facts.lab"), plan.source), (words("facts.digest"), plan.digest)]
+    rows.append((words("facts.runs"), str(len(records))))
+    rows += [(words("facts.data"), d) for d in sorted({r.dataset for r in records})]
     if examined:
-        told += [(words("facts.note"), words.say(note.texts)) for note in examined.dataset.notes]
+        rows += [(words("facts.note"), words.say(note.texts)) for note in examined.dataset.notes]
     engines = sorted({f"{r.engine} {r.engine_version}" for r in records})
-    told += [(words("facts.engine"), engine) for engine in engines]
+    rows += [(words("facts.engine"), engine) for engine in engines]
     for machine in machines(records):
-        told.append((words("facts.machine"), f"{_cores(words, machine)}, {machine.system}"))
+        rows.append((words("facts.machine"), f"{_cores(words, machine)}, {machine.system}"))
         versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
-        told.append((words("facts.versions"), versions))
-    return tuple(told)
+        rows.append((words("facts.versions"), versions))
+    return tuple(rows)
 
 
 def _runs(words: Words, answers: Answers, records: Sequence[Record]) -> list[str]:
@@ -129,12 +129,12 @@ def _shifted(words: Words, shifted: Sequence[str], examined: Examined | None) ->
     if shifted in ([], _USUAL) or not examined:
         return []
     strengths = examined.dataset.strengths
-    told = [
+    sentences = [
         words(f"shifted.{name}", amount=_amount(words, name, strengths[name]))
         for name in shifted
         if name in strengths
     ]
-    return [" ".join(told)] if told else []
+    return [" ".join(sentences)] if sentences else []
 
 
 def _amount(words: Words, name: str, strength: float) -> str:

@@ -31,11 +31,6 @@ ONE_CLASS = 0.99
 """A run that gives this share of the test images one and the same class has collapsed."""
 
 
-def answer_sentence(answer: QuestionAnswer, language: str = "en") -> str:
-    """What a question's runs say, most important first: about one sentence, and what it hides."""
-    return " ".join(answer_sentences(answer, language))
-
-
 def answer_sentences(answer: QuestionAnswer, language: str = "en") -> list[str]:
     """The sentences of an answer; the first one is the answer.
 
@@ -132,10 +127,10 @@ def busy_sentence(words: Words, records: Sequence[Record]) -> str:
 
 def claims_by(answers: Answers, words: Words) -> dict[str, list[ClaimAnswer]]:
     """A lab's claims by whose they are: first, under no name, its author's, if there are any."""
-    found: dict[str, list[ClaimAnswer]] = {"": []}
+    groups: dict[str, list[ClaimAnswer]] = {"": []}
     for question in answers.questions:
-        found.setdefault(words.say(question.question.by), []).extend(question.claims)
-    return {by: claims for by, claims in found.items() if claims}
+        groups.setdefault(words.say(question.question.by), []).extend(question.claims)
+    return {by: claims for by, claims in groups.items() if claims}
 
 
 def collapsed(record: Record) -> bool:
@@ -207,10 +202,10 @@ def _counted(words: Words, key: str, claims: Sequence[ClaimAnswer], **values: st
     if len(claims) == 1:
         return words(f"{key}.one", counts=verdict_name(words, claims[0]), **values)
     counts: dict[Verdict, int] = {v: sum(c.verdict == v for c in claims) for v in VERDICTS}
-    told = [
+    texts = [
         words.count(f"summary.{verdict_code(verdict)}", n) for verdict, n in counts.items() if n
     ]
-    return words(f"{key}.other", n=len(claims), counts=words.listing(told), **values)
+    return words(f"{key}.other", n=len(claims), counts=words.listing(texts), **values)
 
 
 def _lead(words: Words, answer: QuestionAnswer) -> str:
@@ -233,18 +228,18 @@ def _after(words: Words, answer: QuestionAnswer) -> str:
 
 def _accuracies(words: Words, answer: QuestionAnswer, on: str) -> str:
     levels, chosen = seen(answer), answer.levels[answer.best]
-    told = {
+    values = {
         "level": level_name(words, chosen.level),
         "accuracy": numbers.accuracy(words, chosen.accuracy[on]),
         "on": words(f"on.{on}"),
     }
     if len(levels) == 1:
-        return words("answer.only", **told)
+        return words("answer.only", **values)
     if len(chosen.trained) < 2 or any(len(level.records) < 2 for level in levels):
-        return words("answer.single_runs", **told)
+        return words("answer.single_runs", **values)
     if above := above_best(answer, on):
         top = max(above, key=lambda level: level.accuracy[on].mean)
-        return words("answer.beaten", **told, top=level_name(words, top.level))
+        return words("answer.beaten", **values, top=level_name(words, top.level))
     below = below_best(answer, on)
     if not below:
         return _tie(words, answer, on)
@@ -253,7 +248,7 @@ def _accuracies(words: Words, answer: QuestionAnswer, on: str) -> str:
     blur = 100 * math.hypot(*(numbers.half_width(x.accuracy[on]) for x in (chosen, worst)))
     gap_text = words.number(gap, numbers.decimals_for(blur))
     key = "answer.best_too" if on != "test" and _leads(answer) else "answer.best"
-    text = words(key, **told, gap=gap_text, worst=level_name(words, worst.level))
+    text = words(key, **values, gap=gap_text, worst=level_name(words, worst.level))
     text += _rivals(words, [x.level for x in levels if x is not chosen and x not in below])
     return text + (_cost(words, answer) if on == "test" else "")
 
@@ -346,26 +341,26 @@ def _mishaps(words: Words, answer: QuestionAnswer) -> list[str]:
         "diverged": [level.diverged for level in levels],
         "busy": [level.busy for level in levels],
     }
-    told = []
+    sentences = []
     for kind, counts in down.items():
         hit = [level for level, count in zip(levels, counts, strict=True) if count]
         if hit:
             name = levels_name(words, [level.level for level in hit])
             runs = sum(len(level.records) for level in hit)
-            told.append(words.count(f"answer.{kind}", runs, level=name, down=sum(counts)))
-    return told
+            sentences.append(words.count(f"answer.{kind}", runs, level=name, down=sum(counts)))
+    return sentences
 
 
 def _edges(words: Words, answer: QuestionAnswer) -> list[str]:
     """One sentence for each knob whose best value, or the one chosen at a level, is outermost."""
-    told = [
+    sentences = [
         words(f"answer.edge_{edge.side}", knob=knob_name(words, edge.knob)) for edge in answer.edge
     ]
     at: dict[Edge, list[Level]] = {}
     for level in answer.levels:
         for edge in level.edge:
             at.setdefault(edge, []).append(level.level)
-    return told + [
+    return sentences + [
         words(
             f"answer.retuned_{edge.side}",
             levels=levels_name(words, levels),

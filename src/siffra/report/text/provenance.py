@@ -77,8 +77,8 @@ def can_be_typed(data: DataSource | None) -> bool:
     """Whether `data_options` say all of it; of data that is in memory (None) they say nothing."""
     if data is None:
         return False
-    told = ("path", *_TYPED, *SHIFTED)
-    return data == DataSource(**{name: getattr(data, name) for name in told})
+    names = ("path", *_TYPED, *SHIFTED)
+    return data == DataSource(**{name: getattr(data, name) for name in names})
 
 
 def shortened(words: Words, plan: Plan) -> str:
@@ -157,8 +157,8 @@ def _seeds(plan: Plan) -> list[str]:
 def _shifts(data: DataSource) -> list[str]:
     """What is shifted, if it is not as usual; the two usual shifts have options of their own."""
     if list(data.shifts) != ["move", "rotate"]:
-        told = ",".join(f"{key}={strength}" for key, strength in data.shifts.items())
-        return ["--shifts", told or "none"]
+        strengths = ",".join(f"{key}={strength}" for key, strength in data.shifts.items())
+        return ["--shifts", strengths or "none"]
     changed = [name for name in ("moved", "rotated") if getattr(data, name) != _usual(name)]
     return [word for name in changed for word in (f"--{name}", str(getattr(data, name)))]
 

@@ -60,10 +60,10 @@ def times_as_long(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer) -> Est
 
     None if it did not; the interval is at the error that all pairs of the levels share.
     """
-    found = compare_seconds(a.records, b.records)
-    if not found.mean >= math.log(ABOUT_AS_LONG) or found.p_outside() > _error(answer):
+    comparison = compare_seconds(a.records, b.records)
+    if not comparison.mean >= math.log(ABOUT_AS_LONG) or comparison.p_outside() > _error(answer):
         return None
-    return found.estimate(_error(answer))
+    return comparison.estimate(_error(answer))
 
 
 def slower(answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer) -> bool:
@@ -101,16 +101,16 @@ def _by_claims(
     metric is the same for all sets.
     """
     ours, theirs = (answer.levels.index(a),), (answer.levels.index(b),)
-    found = None
+    sign = None
     for claimed in answer.claims:
         claim = claimed.claim
         if (claim.metric, on or claim.on) != (metric, claim.on) or claimed.verdict == "not tested":
             continue
         if (claim.level, claim.against) == (ours, theirs):
-            found = found or _sign(claimed)
+            sign = sign or _sign(claimed)
         elif (claim.level, claim.against) == (theirs, ours):
-            found = found or -_sign(claimed)
-    return found
+            sign = sign or -_sign(claimed)
+    return sign
 
 
 def _sign(answer: ClaimAnswer) -> int:

@@ -43,10 +43,10 @@ def _data(source: DataSource) -> dict[str, Any]:
     """The tables that say it: `[data]`, and `[shifts]` where others are made than usual."""
     usual = DataSource()
     changed = [n for n in DataSource.model_fields if getattr(source, n) != getattr(usual, n)]
-    told = {n: str(source.path) if n == "path" else getattr(source, n) for n in changed}
+    table = {n: str(source.path) if n == "path" else getattr(source, n) for n in changed}
     if list(source.shifts) == ["move", "rotate"]:
-        return {"data": told} if told else {}
-    data = {name: value for name, value in told.items() if name not in SHIFTED}
+        return {"data": table} if table else {}
+    data = {name: value for name, value in table.items() if name not in SHIFTED}
     return ({"data": data} if data else {}) | {"shifts": source.shifts}
 
 
