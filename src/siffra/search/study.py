@@ -61,6 +61,8 @@ class _Held(JournalFileOpenLock):
 class SearchStudy:
     """The study in `folder` and its `candidates`. Use it as a context manager.
 
+    `optuna_study` is Optuna's, once it is open.
+
     Raises:
         SearchError: The folder cannot be used, or another process is making the same search.
     """
@@ -69,7 +71,7 @@ class SearchStudy:
         self.folder = folder
         self.candidates: list[Candidate] = []
         self.progress = Progress()
-        self._storage: JournalStorage
+        self.optuna_study: optuna.Study
         self._space = space
         self._path = folder / _FILE
         self._lock = FileLock(folder / "lock")
@@ -93,13 +95,6 @@ class SearchStudy:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
-
-    @property
-    def optuna_study(self) -> optuna.Study:
-        """Optuna's study as it is now."""
-        # A new object each time: what samplers see of a study is cached until it is asked for a
-        # trial, which never happens here.
-        return _study_in(self._storage)
 
     def add(self, candidate: Candidate, spent: float) -> None:
         """Store a new candidate."""
@@ -143,7 +138,7 @@ class SearchStudy:
             if not self._path.exists() and earlier.exists():
                 self._convert(earlier)
             _cut_torn_line(self._path)
-            self._storage = _open_storage(self._path)
+            self.optuna_study = _open_study(self._path)
             self._read()
         except (OSError, SearchError):
             raise
@@ -166,7 +161,7 @@ class SearchStudy:
         # It gets its name when it is complete: a kill must lose no candidate.
         part = self._path.with_suffix(".part")
         part.unlink(missing_ok=True)
-        study = _study_in(_open_storage(part))
+        study = _open_study(part)
         candidates, progress = _earlier(journal)
         for candidate in candidates:
             study.add_trial(self._trial(candidate))
@@ -198,17 +193,12 @@ class SearchStudy:
             ) from error
 
 
-def _open_storage(path: Path) -> JournalStorage:
-    """Optuna's journal in a file, with a study in it."""
+def _open_study(path: Path) -> optuna.Study:
     storage = JournalStorage(JournalFileBackend(str(path), _Held(str(path))))
-    if _NAME not in optuna.get_all_study_names(storage):
-        with quiet_optuna():
-            optuna.create_study(study_name=_NAME, storage=storage, direction="maximize")
-    return storage
-
-
-def _study_in(storage: JournalStorage) -> optuna.Study:
-    return optuna.load_study(study_name=_NAME, storage=storage)
+    with quiet_optuna():
+        if _NAME in optuna.get_all_study_names(storage):
+            return optuna.load_study(study_name=_NAME, storage=storage)
+        return optuna.create_study(study_name=_NAME, storage=storage, direction="maximize")
 
 
 def _cut_torn_line(path: Path) -> None:
