@@ -10,7 +10,7 @@ import time
 import pytest
 
 from siffra import cli
-from siffra.cli.lacks import explain_lack
+from siffra.cli.errors import explain_lack
 from siffra.cli.stopping import Signals, Stopped
 
 ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]

@@ -6,7 +6,6 @@ what is heavy to import, they import when they are called, so that `siffra --hel
 
 import io
 import os
-import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,14 +13,12 @@ from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from siffra.cli.bench import bench
 from siffra.cli.data import data
 from siffra.cli.doctor import doctor
-from siffra.cli.exit_codes import INTERRUPTED, MISTAKE, UNREAD
+from siffra.cli.errors import INTERRUPTED, MISTAKE, UNREAD, explain_lack, usage_mistake
 from siffra.cli.lab import lab, report
-from siffra.cli.lacks import explain_lack
 from siffra.cli.options import help_text, show_help
 from siffra.cli.runs import runs
 from siffra.cli.search import search
@@ -29,13 +26,8 @@ from siffra.cli.stopping import Signals, Stopped, say_stopped
 from siffra.cli.train import export, predict, train
 from siffra.cli.ui import ui
 from siffra.cli.vary import vary
-from siffra.config import KNOBS
-from siffra.config.validation import describe, first_mistake
-from siffra.errors import SiffraError, SiffraWarning, did_you_mean
+from siffra.errors import SiffraError, SiffraWarning
 from siffra.system.terminal import echo, log_to_stderr, one_line
-
-_CHOICE = re.compile("Value error, '(.*)' is not one of (.*)")
-"""What the parser says of a word that is none of an option's."""
 
 app = typer.Typer(
     name="siffra",
@@ -106,7 +98,7 @@ def _run(arguments: Sequence[str] | None, signals: Signals) -> int:
     except SiffraError as error:
         return _mistake(str(error))
     except typer.TyperException as error:
-        return _mistake(_usage(error))
+        return _mistake(usage_mistake(error))
     except Stopped as stopped:
         say_stopped(str(stopped))
         return signals.exit_code
@@ -173,48 +165,3 @@ def _mistake(text: str) -> int:
     with suppress(OSError):  # on a full disk stderr may be full as well
         echo(f"error: {one_line(text)}", err=True)
     return MISTAKE
-
-
-def _usage(error: typer.TyperException) -> str:
-    """What the parser found wrong, on one line, worded as siffra's own errors are."""
-    wrong, param = error.__cause__, getattr(error, "param", None)
-    if isinstance(wrong, ValidationError) and param:
-        return f"{_named(param)}: {_wrong_value(wrong)}"
-    if meant := _meant(error):
-        return f"no such option: {getattr(error, 'option_name', '')}; did you mean {meant}?"
-    text = " ".join(error.format_message().split()).rstrip(".")
-    text = re.sub(
-        r" \(Possible options: (.*)\)$",
-        lambda found: f"; did you mean {' or '.join(found[1].split(', '))}?",
-        text,
-    )
-    text = re.sub(r"\. Did you mean (.*)\?$", r"; did you mean \1?", text)
-    text = re.sub(r"^Option '(\S+)' requires an argument$", r"\1: it needs a value", text)
-    return text[:1].lower() + text[1:] + ("" if text.endswith("?") else ".")
-
-
-def _meant(error: typer.TyperException) -> str | None:
-    """The option of this command that others call as the user did: --learning-rate for --lr."""
-    called = getattr(error, "option_name", "").lstrip("-").replace("-", "_")
-    context = getattr(error, "ctx", None)
-    known = {option for param in context.command.params for option in param.opts} if context else ()
-    meant = (
-        f"--{name}".replace("_", "-") for name, knob in KNOBS.items() if called in knob.aliases
-    )
-    return next((option for option in meant if option in known), None)
-
-
-def _wrong_value(error: ValidationError) -> str:
-    mistake = first_mistake(error)
-    choice = _CHOICE.match(mistake["msg"])
-    if not choice:
-        return describe(mistake)
-    found, known = choice.groups()
-    hint = did_you_mean(found, re.findall("'([^']+)'", known))
-    return f"found {found!r}; {hint}"
-
-
-def _named(param: Any) -> str:
-    """An option as it is typed, an argument as the help has it."""
-    option = next((name for name in param.opts if name.startswith("--")), None)
-    return option or param.human_readable_name

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from siffra.cli.exit_codes import INTERRUPTED
+from siffra.cli.errors import INTERRUPTED
 from siffra.system.terminal import echo
 
 _ENDING = [

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from siffra.data.columns import counting_notes
-from siffra.data.dataset import Images
-from siffra.data.limits import MOST_FEATURES
+from siffra.data.dataset import MOST_FEATURES, Images
 from siffra.data.notes import Note, named, note, short
 from siffra.data.npz import names_in, read_arrays
 from siffra.data.splits import Parts, class_names_for, column_names

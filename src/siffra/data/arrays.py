@@ -7,9 +7,8 @@ import numpy as np
 
 from siffra.data.archives import CLASS_NAMES, array_names, finite, has_sets, last_axis_hint
 from siffra.data.columns import counting_notes, is_index, left_out_note, names_rows
-from siffra.data.dataset import Images
+from siffra.data.dataset import MOST_FEATURES, Images
 from siffra.data.labels import numbered
-from siffra.data.limits import MOST_FEATURES
 from siffra.data.notes import Note, short
 from siffra.data.splits import Parts, class_names_for, column_names
 from siffra.errors import DataError

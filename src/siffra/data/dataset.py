@@ -11,6 +11,11 @@ import numpy as np
 from siffra.data.notes import Note
 from siffra.data.shifted import SHIFTED
 
+LIMIT = 8 * 2**30
+"""The most bytes that the arrays of a data set may have."""
+MOST_FEATURES = 10_000
+"""The most columns of a table."""
+
 SETS = ("train", "val", "test", *SHIFTED)
 """All sets that there can be."""
 

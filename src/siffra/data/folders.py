@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from siffra.data.dataset import Images
+from siffra.data.dataset import LIMIT, Images
 from siffra.data.labels import numbered
-from siffra.data.limits import LIMIT
 from siffra.data.notes import Note, named, note, printable
 from siffra.data.pictures import opened, read_array, upright
 from siffra.data.set_names import set_named, val_as_test

@@ -13,9 +13,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from siffra.data.dataset import Images
+from siffra.data.dataset import LIMIT, Images
 from siffra.data.labels import numbered
-from siffra.data.limits import LIMIT
 from siffra.data.splits import Parts
 from siffra.errors import DataError
 

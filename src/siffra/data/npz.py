@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from siffra.data.limits import LIMIT
+from siffra.data.dataset import LIMIT
 from siffra.errors import DataError
 
 

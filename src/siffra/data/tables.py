@@ -15,9 +15,8 @@ from arro3.io import read_parquet
 
 from siffra.data.columns import counting_notes, is_index, left_out_note, names_rows
 from siffra.data.csv_file import NUMBER, opened_csv, read_dialect, refuse_data_as_names
-from siffra.data.dataset import Images
+from siffra.data.dataset import LIMIT, MOST_FEATURES, Images
 from siffra.data.labels import MISSING, numbered
-from siffra.data.limits import LIMIT, MOST_FEATURES
 from siffra.data.notes import Note, named, note, short
 from siffra.data.set_names import set_named, val_as_test
 from siffra.data.splits import Parts

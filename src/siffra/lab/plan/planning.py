@@ -13,8 +13,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTED
 from siffra.errors import ConfigError, LabFileError, did_you_mean
-from siffra.lab.plan.default_figures import default_figures
-from siffra.lab.plan.demands import check_demands
+from siffra.lab.plan.figures import check_demands, default_figures
 from siffra.lab.plan.format import (
     EXPERIMENTS,
     MOST_LEVELS,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from siffra.data.dataset import Dataset
 from siffra.lab.answers import Answers, LevelAnswer, QuestionAnswer
-from siffra.lab.plan.demands import OF_IMAGES
+from siffra.lab.plan.figures import OF_IMAGES
 from siffra.lab.plan.plan import EXAMINED, Level
 from siffra.lab.plan.plan import Figure as Kind
 from siffra.lab.plan.texts import safe_name

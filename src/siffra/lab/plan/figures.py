@@ -1,10 +1,13 @@
-"""The figures of a question that asks for none."""
+"""The figures of a question: which its data allows, and which it has by default."""
 
 import math
 from collections.abc import Sequence
 
 from siffra.config import EstimatorModel
 from siffra.data.dataset import Dataset
+from siffra.data.shifted import SHIFTED
+from siffra.errors import LabFileError
+from siffra.lab.plan.format import QuestionTable
 from siffra.lab.plan.plan import Figure, Level
 
 MOST_EXAMINED = 6
@@ -12,6 +15,9 @@ MOST_EXAMINED = 6
 
 It takes about a second a run, and more lines are hard to tell apart.
 """
+
+OF_IMAGES: frozenset[Figure] = frozenset({"shifts", "map", "mistakes", "weights"})
+"""The figures that show images, or what becomes of them."""
 
 
 def default_figures(
@@ -42,3 +48,25 @@ def _are_grid(vary: Sequence[str], levels: Sequence[Level]) -> bool:
     # By how they are spelled, since a list of widths is no key.
     values = [{repr(level.knobs[knob]) for level in levels} for knob in vary]
     return math.prod(map(len, values)) == len(levels)
+
+
+def check_demands(table: QuestionTable, where: str, dataset: Dataset) -> None:
+    """See that the data set has what a question's claims and figures are about.
+
+    Raises:
+        LabFileError: It has not; the text names the key in `where`.
+    """
+    for number, claim in enumerate(table.claims, start=1):
+        if claim.on not in dataset.sets:
+            sets = ", ".join(dataset.sets)
+            shift = SHIFTED.get(claim.on)
+            hint = f"; `{shift.key}` in `[shifts]` makes it" if shift else ""
+            raise LabFileError(
+                f"{where}.claims[{number}].on: found `{claim.on}`, but the data has {sets}{hint}."
+            )
+    for figure in table.figures or ():
+        if dataset.features and figure in OF_IMAGES:
+            raise LabFileError(
+                f"{where}.figures: `{figure}` needs images, but the data has rows of "
+                f"{len(dataset.features)} features."
+            )
