@@ -1,4 +1,4 @@
-"""A verdict holds for what was held fixed: all of it is told, and for which levels."""
+"""What a question held fixed is told whole, and for which levels: a verdict holds for that."""
 
 import dataclasses
 
