@@ -250,11 +250,11 @@ def _connect(path: Path | str, patience: float) -> sqlite3.Connection:
 
 def _complete(db: sqlite3.Connection) -> None:
     """Give this connection, empty, the tables that a store of an older schema lacks."""
-    there = {name for (name,) in db.execute("SELECT name FROM sqlite_schema").fetchall()}
+    existing = {name for (name,) in db.execute("SELECT name FROM sqlite_schema").fetchall()}
     for step in MIGRATIONS[1:]:
         for statement in step:
             kind, name = statement.split()[1:3]
-            if kind == "TABLE" and name not in there:
+            if kind == "TABLE" and name not in existing:
                 db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
 
 
@@ -278,10 +278,10 @@ def first_fault(
     """
     db.execute("PRAGMA ignore_check_constraints = TRUE")
     try:
-        (found,) = db.execute(f"PRAGMA {check}(1)").fetchone()
+        (fault,) = db.execute(f"PRAGMA {check}(1)").fetchone()
     finally:
         db.execute("PRAGMA ignore_check_constraints = FALSE")
-    return None if found == "ok" else found
+    return None if fault == "ok" else fault
 
 
 def _use_write_ahead_log(db: sqlite3.Connection, patience: float) -> None:

@@ -1,16 +1,16 @@
 """The store: one SQLite file with a row for every finished run.
 
-SQL stands here, in `store_file`, where the tables are made, and in `store_query`, through which
-users ask with theirs.
+SQL stands here, in `schema`, where the tables are made, in `rows`, which reads and writes
+documents, and in `query`, through which users ask with theirs.
 
 A run's record is kept whole, as JSON; the columns that are queried are SQLite's own extracts
 of it, and the `epoch` view spreads its curves, so that nothing can disagree with the record.
 
 What a run's network was found to do, where it was examined, lies beside the record under the
-same key. Beside both lies a digest (`store_rows`): what is damaged is left out, and made again.
+same key. Beside both lies a digest (`rows`): what is damaged is left out, and made again.
 
-A *claim* says that a process is making a run. It is void when its owner is gone (`presence`),
-so that nothing which a killed process leaves behind can block.
+A *claim* says that a process is making a run. It is void when its owner is gone
+(`siffra.system.liveness`), so that nothing that a killed process leaves behind can block.
 """
 
 import json
