@@ -37,16 +37,23 @@ def proposals(
         parents: Parameters of good candidates, the best first; one of them is changed.
         seed: Of all that is drawn.
     """
-    sampler = TPESampler(seed=seed, n_startup_trials=_FIRST_RANDOM)
+    # A constant liar would store notes of each proposal with a trial, which is none yet.
+    sampler = TPESampler(seed=seed, n_startup_trials=_FIRST_RANDOM, constant_liar=False)
     # A proposal becomes a trial only when it is accepted: hundreds may be refused, and asking
     # the study itself would write every parameter of each to the disk.
     proposed = create_trial(state=TrialState.RUNNING)
     rng = random.Random(seed)
 
-    def draw(name: str, distribution: BaseDistribution) -> Any:
-        return sampler.sample_independent(study, proposed, name, distribution)
-
     while True:
+        # As a trial does it: what TPE models jointly is drawn at once, the rest one by one.
+        space_of_all = sampler.infer_relative_search_space(study, proposed)
+        drawn = sampler.sample_relative(study, proposed, space_of_all)
+
+        def draw(name: str, distribution: BaseDistribution, drawn: dict[str, Any] = drawn) -> Any:
+            if name in drawn:
+                return drawn[name]
+            return sampler.sample_independent(study, proposed, name, distribution)
+
         kept: dict[str, Any] = {}
         if parents and rng.random() >= _FROM_NOTHING:
             # The best one half of the time, the next a quarter, and so on.
