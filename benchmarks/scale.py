@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ray
+
 from siffra.api import make_engine
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
@@ -170,8 +172,8 @@ def by_tasks(sample: Sample, runs: int) -> float:
     with RayExecutor(
         sample.dataset, DataSource(), sample.engine, make_engine, resources=Resources()
     ) as cluster:
-        text = cluster._ray.put(sample.record.model_dump_json())
-        cluster._task = cluster._ray.remote(max_retries=0)(_instantly)
+        text = ray.put(sample.record.model_dump_json())
+        cluster._task = ray.remote(max_retries=0)(_instantly)  # pyright: ignore[reportAttributeAccessIssue]
         order = (text, sample.record.key)
         cluster._context = order  # pyright: ignore[reportAttributeAccessIssue]
 

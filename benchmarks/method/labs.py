@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.method.runs import Runs
-from siffra.lab.plan.plan import Claim, Metric
+from siffra.config.metrics import METRICS, MetricName
+from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.comparison import Comparison
 from siffra.lab.stats.decisions import AlphaBudget, ClaimTest, Verdict, moderate
 from siffra.lab.stats.interim import Schedule
@@ -23,7 +24,7 @@ IMAGE = 1e-4
 class Quantity:
     """Something measured of every run of a configuration, on the scale on which effects add."""
 
-    metric: Metric
+    metric: MetricName
     on: str
     values: np.ndarray
     step: float = IMAGE
@@ -32,7 +33,7 @@ class Quantity:
     def claim(self) -> Claim:
         """That a level is better in it than another, with siffra's usual margin."""
         shifted = self.on in ("moved", "rotated")
-        margin = 0.05 if self.metric == "seconds" else 0.01 if shifted else 0.002
+        margin = METRICS[self.metric].usual_margin(shifted=shifted)
         return Claim(
             id="",
             say={},
