@@ -261,7 +261,6 @@ WHOLE = {
     "report/render/pages.py": 1,  # within a folder for parts
     "web/uploads.py": 1,  # likewise
     "web/shipping.py": 1,  # siffra's own sources, when a network is added to them
-    "search/journal.py": 1,  # it only ever grows, a line at a time
     "system/atomic_write.py": 1,  # a part
 }
 
