@@ -128,3 +128,16 @@ def main(store: str, log: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+
+
+TIMED = {"seconds", "answer", "caption", "remarks", "busy", "busy_text"}
+"""Fields of `results.json` that depend on the clock: texts too, since they speak of times."""
+WHERE = {"machine", "other_machines", "command", "facts", "methods"}
+"""Those that depend on where runs were made."""
+
+
+def timeless(results: object) -> object:
+    """The results of a report without what depends on the clock, or on where runs were made."""
+    if isinstance(results, dict):
+        return {k: timeless(value) for k, value in results.items() if k not in TIMED | WHERE}
+    return [timeless(value) for value in results] if isinstance(results, list) else results

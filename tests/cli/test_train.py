@@ -164,7 +164,7 @@ def test_batches_larger_than_the_data_are_told(siffra, small, command):
     whole = siffra(*command, *small, "--batch-size", 100_000, "--json")
     most = siffra(*command, *small, "--batch-size", 72, "--json")
 
-    assert f"batch_size 100000 is more than {told}" in whole.err
+    assert f"batch_size 100000 is larger than {told}" in whole.err
     assert "batch_size" not in most.err
     assert json.loads(whole.out)
 

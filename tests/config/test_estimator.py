@@ -198,5 +198,7 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch):
 
     monkeypatch.setattr(sys, "meta_path", [Nowhere, *sys.meta_path])
 
-    with pytest.raises(ConfigError, match=r"needs scikit-learn; `pip install 'siffra\[sklearn\]'"):
+    with pytest.raises(
+        ConfigError, match=r"needs scikit-learn; run `pip install 'siffra\[sklearn\]'"
+    ):
         as_model(FOREST)

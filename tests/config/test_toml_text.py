@@ -73,5 +73,5 @@ def test_a_table_of_results_is_told_to_be_no_lab_file(tmp_path):
     path = tmp_path / "runs.csv"
     path.write_text("lr,seed,accuracy\n0.1,0,0.9\n", encoding="utf-8")
 
-    with pytest.raises(LabFileError, match=r"runs\.csv: a lab file is a TOML file, and no \.csv\."):
+    with pytest.raises(LabFileError, match=r"runs\.csv: a lab file is a TOML file, not \.csv\."):
         read_lab(path)

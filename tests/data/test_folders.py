@@ -201,7 +201,7 @@ def test_validation_is_tested_on_where_there_is_no_test(tmp_path):
 
     assert (len(data.test), len(data.val)) == (6, 4)
     assert codes(data) == ["val_as_test", "duplicates"]
-    assert data.notes[0].text.startswith("valid/ is tested on")
+    assert data.notes[0].text.startswith("valid/ is used as the test set")
 
 
 def test_two_folders_for_one_set_are_refused(tmp_path):

@@ -116,7 +116,7 @@ def test_a_run_that_takes_its_process_down_again_and_again_ends_the_lab(engine, 
         open_store(tmp_path / "runs.sqlite") as store,
         PoolExecutor(2, DATASET, partial(make_failing_engine, engine.log, True)) as pool,
     ):
-        with pytest.raises(ExecutorError, match=r"lost 3 times.*signal 9.*same command goes on"):
+        with pytest.raises(ExecutorError, match=r"lost 3 times.*signal 9.*rerun the same command"):
             run_plan(small_plan((0, 1)), DATASET, engine, store, executor=pool)
         assert len(store.records()) >= 3
 
