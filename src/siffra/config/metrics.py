@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-MetricName = Literal["accuracy", "drop", "decline", "seconds", "seconds_to", "epochs_to"]
+MetricName = Literal[
+    "accuracy", "drop", "decline", "collapse", "seconds", "seconds_to", "epochs_to"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ METRICS: Mapping[MetricName, Metric] = {
         Metric("accuracy", "fraction", higher_is_better=True, least=0),
         Metric("drop", "fraction"),
         Metric("decline", "fraction"),
+        Metric("collapse", "fraction", least=0),
         Metric("seconds", "seconds"),
         Metric("seconds_to", "seconds", has_target=True),
         Metric("epochs_to", "epochs", has_target=True),

@@ -89,11 +89,19 @@ def make_saved_lab(plan: Plan, dataset: Dataset, engine: Engine) -> SavedLab:
     asked = _PLAN.dump_json(
         same,
         exclude={
-            "questions": {"__all__": {"by": True, "levels": {"__all__": {"lengths"}}}},
+            "questions": {
+                "__all__": {
+                    "by": True,
+                    "levels": {"__all__": {"lengths"}},
+                    "claims": {"__all__": {"times", "plus", "by"}},
+                }
+            },
             "experiments": {"__all__": {"length"}},
             "stand_ins": True,
             "left_out": True,
             "ad_hoc": True,
+            "time": True,
+            "tuning_seeds": True,
         },
     )
     described = asked + "".join(sorted(keys)).encode()

@@ -37,6 +37,8 @@ CURVE_IMAGES = 1500
 Scoring should cost no more than a tenth of training: for a convolution, whose time is its forward
 pass, four sets of so many are that.
 """
+ONE_CLASS = 0.99
+"""A run that gives this share of the test images one and the same class has collapsed."""
 SCORING = 2
 """Raised whenever a record comes to hold other scores of the same network; part of the key."""
 
@@ -164,6 +166,17 @@ class Record(_Frozen):
     def is_busy(self) -> bool:
         """Whether its times were taken on a machine known to be busy with something else."""
         return self.load is not None and self.load.is_busy
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the network gives nearly every test image the same class.
+
+        One that diverged gives none.
+        """
+        if self.diverged:
+            return False
+        per_class = [sum(column) for column in zip(*self.confusion["test"], strict=True)]
+        return max(per_class) >= ONE_CLASS * sum(per_class)
 
     @property
     def setting(self) -> Setting:

@@ -12,7 +12,7 @@ from siffra.data.load import DataSource
 Text = Mapping[str, str]
 """A text by language (`en`, `sv`); one that lacks a language is shown in one that it has."""
 
-Direction = Literal["better", "worse", "same"]
+Direction = Literal["better", "worse", "same", "not better", "not worse"]
 Figure = Literal[
     "curves", "levels", "heatmap", "confusion", "classes",
     "shifts", "map", "mistakes", "calibration", "weights",
@@ -59,9 +59,16 @@ class Claim:
     - `seconds`: training time (less is better);
     - `seconds_to`, `epochs_to`: until accuracy on `on` first reaches `target` (less is better).
 
+    What `level` is compared with may be moved: it is what `against` has times `times`, for a
+    metric that is compared as a ratio (0.4: 60 % less), or plus `plus`, for the others.
+
+    `better` and `worse` say that there is a difference, `same` that there is none as large as the
+    margin; `not worse` and `not better` leave open whether there is one in the other direction.
+
     `margin` is the smallest difference that matters: a fraction, or for times and epochs a
     share (0.05: 5 %). `epochs` is the length of training that the claim is about, 1 if that is
     any; plans that train for less do not test it. `reported` is the author's own figure, in words.
+    `by` is whose claim it is, if not the question's author's.
     """
 
     id: str
@@ -75,6 +82,9 @@ class Claim:
     margin: float
     epochs: int | float
     reported: Text
+    times: float = 1.0
+    plus: float = 0.0
+    by: Text = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,17 @@ class PlannedRun:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedTiming:
+    """One round in which the training of these `settings` is timed by turns.
+
+    Rounds of the same settings are counted from 0, as seeds are.
+    """
+
+    settings: tuple[Setting, ...]
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A lab, ready to be run.
 
@@ -137,8 +158,10 @@ class Plan:
     that of an ad-hoc question (None: not said, or in the lab file). `examines` says whether any
     network is examined: those of the experiments and of the questions with a figure in `EXAMINED`.
     `engine` is the name that makes what trains the runs.
-    `looks` are the numbers of seeds at which a lab that goes on until it is decided looks at its
-    results (none: once, at the end); `seeds` then are those of the first look.
+    `looks` are the numbers of seeds at which each claim is judged, growing, until it is decided
+    (none: once, at the end); `seeds` then are those of the first look. `time` is the budget for
+    that, in seconds of training on this machine (None: none). Retuned knobs are chosen on
+    `tuning_seeds`, whose runs are not judged.
     `stand_ins` has the recipes that the preset put in the place of others, by those, and `left_out`
     the ids of the questions and experiments that it leaves out.
     """
@@ -157,6 +180,8 @@ class Plan:
     examines: bool = True
     engine: str = "native"
     looks: tuple[int, ...] = ()
+    time: float | None = None
+    tuning_seeds: tuple[int, ...] = ()
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     ad_hoc: bool = False

@@ -40,7 +40,12 @@ from siffra.lab.stats.interim import LAB_ALPHA, ONE_LOOK, Schedule
 from siffra.lab.stats.shrinkage import learn
 
 Id = TypeVar("Id", bound=Hashable)
+Grade = Literal["shown", "likely"]
 Verdict = Literal["supported", "refuted", "no difference", "inconclusive", "not tested"]
+
+Basis = Literal["difference", "collapse", "median"]
+Share = tuple[int, int]
+"""So many, of so many."""
 
 MOST_SEEDS = 1000
 """A claim that would need more seeds than this is not worth a forecast."""
@@ -63,6 +68,12 @@ class ClaimAnswer:
     decide it), "" if nothing is. In `diverged` seeds a run of one side diverged. `look` is the
     number of seeds at which a lab with looks decided the claim (None: not decided, or a lab
     without).
+
+    `grade` says how sure a verdict is (None: there is none): in at most 5 % of labs is any verdict
+    wrong that is `shown`; of all verdicts, shown and `likely`, at most 5 % are expected to be.
+    `basis` is what it rests on: the `difference` between the runs that train, the share of runs
+    that `collapse`, or the `median` run, where a level is compared with a number. `collapsed` has
+    for either side, of how many runs how many collapsed (none: not an accuracy, or none judged).
     """
 
     claim: Claim
@@ -75,6 +86,9 @@ class ClaimAnswer:
     runs: int = 0
     diverged: int = 0
     look: int | None = None
+    grade: Grade | None = None
+    basis: Basis = "difference"
+    collapsed: tuple[Share, ...] = ()
 
 
 class Test(Protocol):

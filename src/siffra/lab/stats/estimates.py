@@ -168,6 +168,8 @@ def measure(record: Record, claim: Claim) -> Side:
     match claim.metric:
         case "accuracy" | "drop" | "decline":
             return _measure_accuracy(record, claim)
+        case "collapse":
+            return Side(float(record.collapsed), step=0.0)
         case "seconds":
             return Side(record.seconds, step=0.0)
         case "epochs_to":

@@ -27,8 +27,6 @@ MOST_RIVALS = 4
 """More levels than this that cannot be told from the best are counted, not named."""
 FEW_SEEDS = 20
 """A number of seeds up to this that would decide a claim is told as it is, a larger one roughly."""
-ONE_CLASS = 0.99
-"""A run that gives this share of the test images one and the same class has collapsed."""
 
 
 def answer_sentences(answer: QuestionAnswer, language: str = "en") -> list[str]:
@@ -133,24 +131,12 @@ def claims_by(answers: Answers, words: Words) -> dict[str, list[ClaimAnswer]]:
     return {by: claims for by, claims in groups.items() if claims}
 
 
-def collapsed(record: Record) -> bool:
-    """Whether a run's network answers one class to nearly every test image.
-
-    One that diverged answers none.
-    """
-    if record.diverged:
-        return False
-    confusion = record.confusion["test"]
-    per_class = [sum(column) for column in zip(*confusion, strict=True)]
-    return max(per_class) >= ONE_CLASS * sum(per_class)
-
-
 def remarks(words: Words, level: LevelAnswer, edge: Sequence[Edge] | None) -> str:
     """What is unusual about a level, or chosen; `edge` is that of the best one (None: another)."""
     runs = len(level.records)
     parts = [words("table.best")] if edge is not None and level.trained else []
     parts += [_at_the_edge(words, side) for side in edge or ()]
-    if down := sum(collapsed(record) for record in level.records):
+    if down := sum(record.collapsed for record in level.records):
         parts.append(words("table.collapsed", down=down, n=runs))
     if level.diverged:
         parts.append(words("table.diverged", down=level.diverged, n=runs))
@@ -337,7 +323,7 @@ def _mishaps(words: Words, answer: QuestionAnswer) -> list[str]:
     """A sentence for all collapsed runs, one for all diverged, one for all on a busy machine."""
     levels = [level for level in answer.levels if level.records]
     down = {
-        "collapsed": [sum(collapsed(record) for record in level.records) for level in levels],
+        "collapsed": [sum(record.collapsed for record in level.records) for level in levels],
         "diverged": [level.diverged for level in levels],
         "busy": [level.busy for level in levels],
     }
