@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from siffra.api import DataLike, Knobs, expect_report, loaded, make_engine
+from siffra.config.durations import seconds_of
 from siffra.report.render.search_page import search_text, write_search
 from siffra.search.result import SearchResult
 from siffra.search.search import search
 from siffra.search.spec import SearchEvent, SearchSpec
-from siffra.search.time_budget import seconds_of
 from siffra.search.validation import chosen_sets
 from siffra.store.store import default_store_path
 

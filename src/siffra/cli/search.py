@@ -70,7 +70,7 @@ def search(
 
     try:
         from siffra.api.search import run_search
-        from siffra.search.time_budget import seconds_of
+        from siffra.config.durations import seconds_of
 
         seconds = seconds_of(time, "time")
         left, decimal = words("progress.left", time="{time}"), words("decimal")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from siffra.config import Setting
+from siffra.config.durations import spell_seconds
 from siffra.config.recipes import Recipe
 from siffra.config.setting import override
 from siffra.engine.network import network_for
@@ -17,7 +18,6 @@ from siffra.search.race import SHORT, Candidate, ranking
 from siffra.search.session import MUST, Session
 from siffra.search.space import Parameters, parameters_of
 from siffra.search.throughput import FEWEST_STEPS, Throughput
-from siffra.search.time_budget import spell_seconds
 
 _TIMINGS = 3
 """How often a recipe that seems too slow is timed: the machine may have been busy."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from siffra.config import Setting
+from siffra.config.durations import spell_seconds
 from siffra.errors import SearchError
-from siffra.search.time_budget import spell_seconds
 
 LEAST_TIME = 4
 """A search needs at least this many times its budget."""

@@ -1,16 +1,8 @@
-"""A search's time: spans as people write them, and how much is left."""
+"""A search's time: how much is left, and what runs will take."""
 
-import re
 from collections.abc import Callable
 
-from siffra.errors import SearchError
 from siffra.search.race import SHORT
-
-_SPAN = re.compile(
-    r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m(?:in)?)?(?:(?P<s>\d+(?:\.\d+)?)s?)?"
-)
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
-_LONGEST = 365 * 24 * 3600.0
 
 FEWEST_FINALS = 3
 """Seeds of each finalist that time is reserved for."""
@@ -22,38 +14,6 @@ _OVERHEAD = 2.0
 """Assumed overhead of a run in seconds before the first one, at most."""
 _NEWS = 1 / 4
 """The weight of the latest observation in a moving average."""
-
-
-def seconds_of(span: str | float, name: str) -> float:
-    """`1m30s` as 90.0; a bare number is in seconds. `name` is the option, for errors.
-
-    Raises:
-        SearchError: It is not a span of time between 0 and a year.
-    """
-    seconds = _read(span, name) if isinstance(span, str) else float(span)
-    if not seconds > 0:
-        raise SearchError(f"{name}: found {span!r}; it must be longer than 0 s, for example 15s.")
-    if seconds >= _LONGEST:
-        raise SearchError(
-            f"{name}: found {span!r}; it must be shorter than a year, for example 15s."
-        )
-    return seconds
-
-
-def _read(text: str, name: str) -> float:
-    squeezed = text.replace(" ", "").lower()
-    match = _SPAN.fullmatch(squeezed.removeprefix("-"))
-    if not squeezed.removeprefix("-") or not match:
-        raise SearchError(f"{name}: found {text!r}; use a duration such as 15s, 1m30s or 10m.")
-    seconds = sum(float(part) * _SECONDS[unit] for unit, part in match.groupdict("0").items())
-    return -seconds if squeezed.startswith("-") else seconds
-
-
-def spell_seconds(seconds: float) -> str:
-    """The inverse: 90.0 as `90s`, whole minutes as `2m`."""
-    if seconds >= 60 and seconds % 60 == 0:
-        return f"{seconds / 60:g}m"
-    return f"{seconds:g}s"
 
 
 class _MovingAverage:

@@ -41,3 +41,13 @@ def test_the_order_differs_between_blocks_and_labs_but_not_between_times(plan):
     assert replace(plan).runs == plan.runs
     assert replace(plan, digest="another").runs != plan.runs
     assert replace(plan, seeds=(0, 1)).runs == plan.runs[:16]
+
+
+def test_a_claim_is_its_own_authors_then_the_questions_then_the_labs(plan):
+    (question,) = plan.questions
+    claim, *_ = question.claims
+    theirs = replace(question, by={"en": "siffra"})
+
+    assert question.author_of(claim) == {}
+    assert theirs.author_of(claim) == {"en": "siffra"}
+    assert theirs.author_of(replace(claim, by={"en": "us"})) == {"en": "us"}

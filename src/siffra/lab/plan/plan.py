@@ -105,6 +105,10 @@ class Question:
     figures: tuple[Figure, ...]
     by: Text = field(default_factory=dict)
 
+    def author_of(self, claim: Claim) -> Text:
+        """Whose this `claim` of the question is; none: the lab author's."""
+        return claim.by or self.by
+
     def fixed_at(self, level: Level) -> dict[str, Any]:
         """The knobs that `level` holds fixed besides, and not all levels: a dense one's neurons."""
         away = {*level.knobs, *self.retune, *self.fixed}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siffra.errors import SearchError
-from siffra.search.time_budget import seconds_of, spell_seconds
+from siffra.config.durations import seconds_of, spell_seconds
+from siffra.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -32,13 +32,14 @@ def test_spans_of_time(text, seconds):
         ("1e3", "budget: found '1e3'; use a duration such as 15s, 1m30s or 10m."),
         ("1e400s", "budget: found '1e400s'; use a duration such as 15s, 1m30s or 10m."),
         ("9000h", "budget: found '9000h'; it must be shorter than a year, for example 15s."),
+        (10**400, f"budget: found {10**400}; it must be shorter than a year, for example 15s."),
         (math.inf, "budget: found inf; it must be shorter than a year, for example 15s."),
         (math.nan, "budget: found nan; it must be longer than 0 s, for example 15s."),
         (-3, "budget: found -3; it must be longer than 0 s, for example 15s."),
     ],
 )
 def test_what_is_no_span_of_time_is_one_clear_line(text, told):
-    with pytest.raises(SearchError) as caught:
+    with pytest.raises(ConfigError) as caught:
         seconds_of(text, "budget")
 
     assert str(caught.value) == told
