@@ -226,6 +226,85 @@ def test_a_byte_order_mark_is_no_mistake(written):
             CLAIM + JUDGED.replace("{ batch_size = 2 }", "{ bacth_size = 2 }"),
             "my.toml: questions[1].claims[1].against[1].bacth_size: no such knob; did you mean",
         ),
+        (
+            CLAIM + JUDGED.replace("better", "not beter"),
+            "my.toml: questions[1].claims[1].direction: found 'not beter'; did you mean "
+            "`not better`?",
+        ),
+        (
+            CLAIM + JUDGED + "times = 0.4",
+            "my.toml: questions[1].claims[1]: metric `accuracy` is compared as a difference: use "
+            "`plus`, not `times`.",
+        ),
+        (
+            CLAIM + JUDGED + "metric = 'seconds'\nplus = -0.01",
+            "my.toml: questions[1].claims[1]: metric `seconds` is compared as a ratio: use "
+            "`times`, not `plus`.",
+        ),
+        (
+            CLAIM + JUDGED + "metric = 'seconds'\ntimes = 0.4\nplus = -0.01",
+            "my.toml: questions[1].claims[1]: metric `seconds` is compared as a ratio: use "
+            "`times`, not `plus`.",
+        ),
+        (
+            CLAIM + JUDGED.replace("{ batch_size = 2 }", "9") + "metric = 'seconds'\ntimes = 0.4",
+            "my.toml: questions[1].claims[1]: `times` moves what a level has, but `against` is a "
+            "number: move that instead.",
+        ),
+        (
+            CLAIM + JUDGED.replace("{ batch_size = 2 }", "0.9") + "plus = 0.01",
+            "my.toml: questions[1].claims[1]: `plus` moves what a level has, but `against` is a "
+            "number: move that instead.",
+        ),
+        (
+            CLAIM + JUDGED + "plus = -60",
+            "my.toml: questions[1].claims[1].plus: found -60; it must be at least -1.",
+        ),
+        (
+            CLAIM + JUDGED + "metric = 'seconds'\ntimes = 0",
+            "my.toml: questions[1].claims[1].times: found 0; it must be above 0.",
+        ),
+        (
+            CLAIM + JUDGED + "metric = 'collapse'\non = 'moved'",
+            "my.toml: questions[1].claims[1]: metric `collapse` has no `on`: collapse is the same "
+            "for all sets.",
+        ),
+        (
+            CLAIM + JUDGED.replace("{ batch_size = 2 }", "0.1") + "metric = 'collapse'",
+            "my.toml: questions[1].claims[1]: metric `collapse` compares levels: `against` must "
+            "name one, as { neurons = 16 }.",
+        ),
+        (
+            CLAIM + JUDGED.replace("better", "same") + "metric = 'collapse'",
+            "my.toml: questions[1].claims[1]: metric `collapse` cannot be shown to be same; its "
+            "direction is better or worse.",
+        ),
+        (
+            CLAIM + JUDGED + "metric = 'collapse'\nmargin = 0.1",
+            "my.toml: questions[1].claims[1]: metric `collapse` has no `margin`.",
+        ),
+        (
+            CLAIM + JUDGED + "metric = 'collapse'\nplus = 0.1",
+            "my.toml: questions[1].claims[1]: metric `collapse` has no `plus`.",
+        ),
+        (CLAIM + JUDGED + "by = ''", "my.toml: questions[1].claims[1].by.en: found ''; "),
+        (
+            QUESTION + "vary = { layers = [1, 2] }\n[presets.quick]\ntime = 'soon'",
+            "my.toml: presets.quick.time: found 'soon'; use a duration such as 15s, 1m30s or 10m.",
+        ),
+        (
+            QUESTION + "vary = { layers = [1, 2] }\n[presets.quick]\ntime = 0",
+            "my.toml: presets.quick.time: found 0; it must be longer than 0 s, for example 15s.",
+        ),
+        (
+            QUESTION + "vary = { layers = [1, 2] }\n[presets.quick]\ntime = true",
+            "my.toml: presets.quick.time: found true; it must be a duration, ",
+        ),
+        (
+            QUESTION + "vary = { layers = [1, 2] }\n[presets.quick]\ntime = '5m'\nseeds = 5",
+            "my.toml: presets.quick: `seeds` fixes the number of seeds, `time` is a budget; give "
+            "one of them.",
+        ),
         (CLAIM + JUDGED + "margin = inf", "my.toml: questions[1].claims[1].margin: found inf; "),
         ("title = 't\n", "my.toml: not TOML: "),
         (b"title = 't'\nx = '\xff'", "my.toml: line 2 is not UTF-8 text."),
@@ -300,6 +379,17 @@ def _toml(value) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+@pytest.mark.parametrize(
+    ("written_as", "seconds"),
+    [("90", 90), ("1.5", 1.5), ("'90s'", 90), ("'5m'", 300), ("'1h'", 3600)],
+)
+def test_a_preset_s_time_is_in_seconds_or_with_its_unit(written, written_as, seconds):
+    lab = written(QUESTION + f"vary = {{layers = [1, 2]}}\n[presets.quick]\ntime = {written_as}")
+
+    assert lab.presets.quick.time == seconds
+    assert (lab.presets.quick.seeds, lab.presets.full.time) == (None, None)
 
 
 @pytest.mark.parametrize(

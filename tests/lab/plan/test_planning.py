@@ -25,6 +25,7 @@ id = "c"
 say = "!"
 direction = "better"
 """
+BOTH = "level = { layers = 2 }\nagainst = { layers = 1 }\n"
 
 
 def told(planned, content: str, **options) -> str:
@@ -250,6 +251,43 @@ class TestClaims:
 
         assert plan.questions[0].claims[0].margin == margin
         assert plan.questions[0].claims[0].against == 0.5
+
+    @pytest.mark.parametrize("direction", ["better", "worse", "same", "not better", "not worse"])
+    def test_a_direction_goes_to_the_plan(self, planned, direction):
+        plan = planned(
+            HEAD + "vary = { layers = [1, 2] }" + CLAIM.replace('"better"', f'"{direction}"') + BOTH
+        )
+
+        assert plan.questions[0].claims[0].direction == direction
+
+    @pytest.mark.parametrize(
+        ("extra", "times", "plus"),
+        [
+            ("", 1.0, 0.0),
+            ('metric = "seconds"\ntimes = 0.4', 0.4, 0.0),
+            ('metric = "epochs_to"\ntarget = 0.9\ntimes = 2', 2.0, 0.0),
+            ("plus = -0.01", 1.0, -0.01),
+            ('metric = "drop"\non = "moved"\nplus = 0.02', 1.0, 0.02),
+        ],
+    )
+    def test_what_a_level_is_compared_with_may_be_moved(self, planned, extra, times, plus):
+        plan = planned(HEAD + "vary = { layers = [1, 2] }" + CLAIM + BOTH + extra)
+
+        claim = plan.questions[0].claims[0]
+        assert (claim.times, claim.plus) == (times, plus)
+
+    def test_a_claim_about_collapse_names_two_levels_and_a_direction(self, planned):
+        plan = planned(HEAD + "vary = { layers = [1, 2] }" + CLAIM + BOTH + 'metric = "collapse"')
+
+        claim = plan.questions[0].claims[0]
+        assert (claim.metric, claim.level, claim.against) == ("collapse", (1,), (0,))
+
+    def test_a_claim_may_be_another_s_than_the_question_s(self, planned):
+        claims = CLAIM + BOTH + 'by = "us"' + CLAIM.replace('"c"', '"d"') + BOTH
+        plan = planned(HEAD + 'by = "siffra"\nvary = { layers = [1, 2] }' + claims)
+
+        (question,) = plan.questions
+        assert [question.author_of(claim)["en"] for claim in question.claims] == ["us", "siffra"]
 
     def test_a_level_that_is_not_there(self, planned):
         text = told(

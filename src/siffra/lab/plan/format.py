@@ -6,32 +6,39 @@ checked when the lab is planned (`siffra.lab.plan.planning`). docs/labs.md descr
 
 import itertools
 import math
-import re
-from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal, LiteralString, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PositiveInt,
-    Tag,
-    ValidationInfo,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
-from siffra.config import KNOBS, no_such_knob
 from siffra.config.metrics import METRICS, MetricName
-from siffra.config.validation import Frozen, shown
+from siffra.config.validation import Frozen
 from siffra.data.dataset import SETS
 from siffra.data.load import DataSource
-from siffra.data.shifted import SHIFTED, SHIFTS
-from siffra.errors import did_you_mean
+from siffra.data.shifted import SHIFTED
+from siffra.lab.plan.keys import (
+    ARRAY,
+    SOME,
+    Against,
+    Candidates,
+    Duration,
+    Fraction,
+    Id,
+    Knobs,
+    Level,
+    LevelList,
+    Lists,
+    Positive,
+    PresetName,
+    SetName,
+    ShiftName,
+    StandIns,
+    Table,
+    Texts,
+    with_known_keys,
+)
 from siffra.lab.plan.plan import Direction, Figure
-from siffra.lab.plan.references import RECIPE, Surroundings
+from siffra.lab.plan.references import RECIPE
 from siffra.lab.plan.texts import safe_name
 
 EXPERIMENTS = "experiments"
@@ -39,163 +46,20 @@ EXPERIMENTS = "experiments"
 
 MOST_SEEDS = 1000
 MOST_LEVELS = 1000
-LANGUAGES = ("en", "sv")
-
-
-def _around(info: ValidationInfo) -> Surroundings:
-    assert isinstance(info.context, Surroundings)
-    return info.context
-
-
-def _known_knob(name: str, info: ValidationInfo) -> str:
-    known = {*KNOBS, RECIPE, *_around(info).knobs}
-    if name not in known:
-        why = no_such_knob(name, known)
-        raise PydanticCustomError("unknown_knob", "{why}", {"why": why})
-    return name
-
-
-def _resolved(knobs: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-    return _around(info).resolved(knobs)
-
-
-def _resolved_stand_ins(recipes: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-    found = _around(info).recipe
-    return {found(old): found(new) for old, new in recipes.items()}
-
-
-def _without_recipe(lists: dict[str, Any]) -> dict[str, Any]:
-    if RECIPE in lists:
-        raise ValueError(
-            f"a `{RECIPE}` sets every knob of a level, so it cannot be retuned; vary it, or retune "
-            "its knobs"
-        )
-    return lists
-
-
-def _one_of(known: Collection[str], message: LiteralString) -> AfterValidator:
-    """Takes a name that is `known`; the `message` about any other may have {found} and {hint}."""
-
-    def check(name: str) -> str:
-        if name not in known:
-            values = {"found": shown(name), "hint": did_you_mean(name, known)}
-            raise PydanticCustomError("unknown_name", message, values)
-        return name
-
-    return AfterValidator(check)
-
-
-def _by_language(value: Any) -> Any:
-    if isinstance(value, str):
-        return {"en": value}
-    if not isinstance(value, dict):
-        raise _not_of_kind(value, "a quoted string, or a table with one string per language")
-    return value
-
-
-def _is_id(text: str) -> str:
-    if not _ID.fullmatch(text):
-        raise PydanticCustomError(
-            "no_id",
-            "found {found}; an id has letters from a to z, digits, - and _, and begins with a "
-            "letter or a digit",
-            {"found": shown(text)},
-        )
-    return text
-
-
-def _listed(value: Any) -> Any:
-    """One level as a list of them."""
-    return [value] if isinstance(value, dict) else value
-
-
-def _level(value: Any) -> Any:
-    if not isinstance(value, dict | list | tuple):
-        raise _not_of_kind(value, "a table that names a level, as { neurons = 16 }")
-    return _listed(value)
-
-
-def _yardstick(value: Any) -> Any:
-    if not isinstance(value, dict | list | tuple | int | float):
-        raise _not_of_kind(value, "a number, or a table that names a level, as { neurons = 16 }")
-    return _listed(value)
-
-
-def _level_list(value: Any) -> Any:
-    if not isinstance(value, list | tuple):
-        raise _not_of_kind(value, "a list of tables, as [{ neurons = 16 }, { neurons = 64 }]")
-    return value
-
-
-def _not_of_kind(value: Any, wanted: str) -> PydanticCustomError:
-    return PydanticCustomError(
-        "not_of_kind",
-        "found {found}; it must be {wanted}",
-        {"found": shown(value), "wanted": wanted},
-    )
-
-
-# An array in TOML is a list, a tuple here; what is in it is checked as strictly as ever.
-_ARRAY = Field(strict=False)
-_SOME = Field(strict=False, min_length=1)
-
-_ID = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
-_Id = Annotated[str, Field(max_length=40), AfterValidator(_is_id)]
-_Text = Annotated[
-    dict[
-        Annotated[str, _one_of(LANGUAGES, "no such language; {hint}")],
-        Annotated[str, Field(min_length=1)],
-    ],
-    BeforeValidator(_by_language),
-    Field(min_length=1),
-]
-_Knob = Annotated[str, AfterValidator(_known_knob)]
-Knobs = Annotated[dict[_Knob, Any], AfterValidator(_resolved)]
-_Lists = Annotated[
-    dict[_Knob, Annotated[tuple[Any, ...], _SOME]], AfterValidator(_resolved)
-]  # the values that each knob takes
-_Levels = Annotated[tuple[Annotated[Knobs, Field(min_length=1)], ...], _SOME]
-_Against = Annotated[
-    Annotated[_Levels, Tag("<levels>")] | Annotated[float, Tag("<number>")],
-    Discriminator(lambda value: "<levels>" if isinstance(value, list | tuple) else "<number>"),
-    BeforeValidator(_yardstick),
-]
-_Fraction = Annotated[float, Field(ge=0, le=1)]
-_Set = Annotated[str, _one_of(SETS, "found {found}; {hint}")]
-_Shift = Annotated[str, _one_of(SHIFTS, "no such key; {hint}")]
-_Strength = Annotated[float, Field(gt=0)]
-_Preset = Literal["quick", "standard", "full"]
-
-
-def _with_known_keys(table: Any, known: Collection[str]) -> Any:
-    for key in table if isinstance(table, dict) else ():
-        if key not in known:
-            hint = did_you_mean(key, known)
-            raise PydanticCustomError(
-                "unknown_key", "no such key; {hint}", {"key": key, "hint": hint}
-            )
-    return table
-
-
-class _Table(Frozen):
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, table: Any) -> Any:
-        return _with_known_keys(table, cls.model_fields)
 
 
 class Reported(Frozen):
     """Figures by an author: accuracies, fractions by set, and `seconds`, the training time."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, _Fraction] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+    __pydantic_extra__: dict[str, Fraction] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    seconds: Annotated[float, Field(gt=0)] | None = None
+    seconds: Positive | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _known_figures(cls, table: Any) -> Any:
-        return _with_known_keys(table, (*SETS, *cls.model_fields))
+        return with_known_keys(table, (*SETS, *cls.model_fields))
 
     def figures(self) -> dict[str, float]:
         """Those that were given, by name."""
@@ -209,30 +73,68 @@ class ReportedLevel(Reported):
     at: Annotated[Knobs, Field(min_length=1)]
 
 
-class ClaimTable(_Table):
+class ClaimTable(Table):
     """A claim as it is written; `siffra.lab.plan.plan.Claim` says what the keys mean."""
 
-    id: _Id
-    say: _Text
-    reported: _Text | None = None
+    id: Id
+    say: Texts
+    reported: Texts | None = None
     metric: MetricName = "accuracy"
-    on: _Set = "test"
+    on: SetName = "test"
     target: Annotated[float, Field(gt=0, le=1)] | None = None
-    level: Annotated[_Levels, BeforeValidator(_level)]
-    against: _Against
+    level: Level
+    against: Against
+    times: Positive | None = None
+    plus: Annotated[float, Field(ge=-1, le=1)] | None = None
     direction: Direction
-    margin: Annotated[float, Field(gt=0)] | None = None
+    margin: Positive | None = None
     epochs: PositiveInt | None = None
+    by: Texts | None = None
 
     @model_validator(mode="after")
     def _keys_that_belong_together(self) -> Self:
         if (self.target is not None) != METRICS[self.metric].has_target:
             verb = "has no" if self.target is not None else "needs a"
             raise ValueError(f"metric `{self.metric}` {verb} `target`")
-        if self.metric == "seconds" and "on" in self.model_fields_set:
-            raise ValueError("metric `seconds` has no `on`: training time is the same for all sets")
+        if self.metric in ("seconds", "collapse") and "on" in self.model_fields_set:
+            what = "training time" if self.metric == "seconds" else "collapse"
+            raise ValueError(f"metric `{self.metric}` has no `on`: {what} is the same for all sets")
         if self.metric == "drop" and self.on == "test":
             raise ValueError("metric `drop` is from test to another set: `on` says which")
+        return self
+
+    @model_validator(mode="after")
+    def _what_an_exact_test_of_shares_can_show(self) -> Self:
+        if self.metric != "collapse":
+            return self
+        if not isinstance(self.against, tuple):
+            raise ValueError(
+                "metric `collapse` compares levels: `against` must name one, as { neurons = 16 }"
+            )
+        if self.direction not in ("better", "worse"):
+            raise ValueError(
+                f"metric `collapse` cannot be shown to be {self.direction}; its direction is "
+                "better or worse"
+            )
+        for key in ("margin", "times", "plus"):
+            if getattr(self, key) is not None:
+                raise ValueError(f"metric `collapse` has no `{key}`")
+        return self
+
+    @model_validator(mode="after")
+    def _a_level_moved_as_the_metric_is_compared(self) -> Self:
+        fitting, other = "times", "plus"
+        if not METRICS[self.metric].is_ratio:
+            fitting, other = other, fitting
+        if getattr(self, other) is not None:
+            scale = "ratio" if fitting == "times" else "difference"
+            raise ValueError(
+                f"metric `{self.metric}` is compared as a {scale}: use `{fitting}`, not `{other}`"
+            )
+        if getattr(self, fitting) is not None and not isinstance(self.against, tuple):
+            raise ValueError(
+                f"`{fitting}` moves what a level has, but `against` is a number: move that instead"
+            )
         return self
 
     @model_validator(mode="after")
@@ -252,21 +154,21 @@ class ClaimTable(_Table):
         return self
 
 
-class QuestionTable(_Table):
+class QuestionTable(Table):
     """A question as it is written: either `vary` (all combinations) or `levels` (a list)."""
 
-    id: _Id
-    ask: _Text
-    note: _Text | None = None
-    by: _Text | None = None
+    id: Id
+    ask: Texts
+    note: Texts | None = None
+    by: Texts | None = None
     fixed: Knobs = Field(default_factory=dict)
-    vary: Annotated[_Lists, Field(min_length=1)] | None = None
-    levels: Annotated[_Levels, BeforeValidator(_level_list)] | None = None
-    retune: Annotated[_Lists, AfterValidator(_without_recipe)] = Field(default_factory=dict)
-    figures: Annotated[tuple[Figure, ...], _SOME] | None = None
-    reported: Annotated[tuple[ReportedLevel, ...], _ARRAY] = ()
-    claims: Annotated[tuple[ClaimTable, ...], _ARRAY] = ()
-    from_preset: _Preset = "quick"
+    vary: Annotated[Lists, Field(min_length=1)] | None = None
+    levels: LevelList | None = None
+    retune: Candidates = Field(default_factory=dict)
+    figures: Annotated[tuple[Figure, ...], SOME] | None = None
+    reported: Annotated[tuple[ReportedLevel, ...], ARRAY] = ()
+    claims: Annotated[tuple[ClaimTable, ...], ARRAY] = ()
+    from_preset: PresetName = "quick"
 
     @model_validator(mode="after")
     def _levels_to_compare(self) -> Self:
@@ -318,32 +220,39 @@ class QuestionTable(_Table):
         return tuple(self.vary or ())
 
 
-class ExperimentTable(_Table):
+class ExperimentTable(Table):
     """An experiment as it is written."""
 
-    id: _Id
-    name: _Text
-    note: _Text | None = None
+    id: Id
+    name: Texts
+    note: Texts | None = None
     knobs: Knobs
     reported: Reported = Reported()
-    from_preset: _Preset = "quick"
+    from_preset: PresetName = "quick"
 
 
-class PresetTable(_Table):
-    """What a lab changes in a preset: the cap on epochs, the number of seeds.
+class PresetTable(Table):
+    """What a lab changes in a preset: the cap on epochs, and the number of seeds or the time.
 
-    `recipes` has those that stand in for others in its questions: a recipe's length is its own,
-    which no cap touches.
+    `time` is the budget in seconds. `recipes` has the recipes that stand in for others in its
+    questions: a recipe's length is its own, which no cap touches.
     """
 
     epochs: PositiveInt | None = None
     seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None = None
-    recipes: Annotated[dict[str, str], AfterValidator(_resolved_stand_ins)] = Field(
-        default_factory=dict
-    )
+    time: Duration | None = None
+    recipes: StandIns = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if self.seeds is not None and self.time is not None:
+            raise ValueError(
+                "`seeds` fixes the number of seeds, `time` is a budget; give one of them"
+            )
+        return self
 
 
-class PresetTables(_Table):
+class PresetTables(Table):
     """The presets that there are."""
 
     quick: PresetTable = PresetTable()
@@ -351,17 +260,17 @@ class PresetTables(_Table):
     full: PresetTable = PresetTable()
 
 
-class Tables(_Table):
+class Tables(Table):
     """A whole lab file as it is written."""
 
-    title: _Text
-    preset: _Preset = "full"
+    title: Texts
+    preset: PresetName = "full"
     data: DataSource = DataSource()
-    shifts: dict[_Shift, _Strength] | None = None
+    shifts: dict[ShiftName, Positive] | None = None
     base: Knobs = Field(default_factory=dict)
     presets: PresetTables = PresetTables()
-    questions: Annotated[tuple[QuestionTable, ...], _ARRAY] = ()
-    experiments: Annotated[tuple[ExperimentTable, ...], _ARRAY] = ()
+    questions: Annotated[tuple[QuestionTable, ...], ARRAY] = ()
+    experiments: Annotated[tuple[ExperimentTable, ...], ARRAY] = ()
 
     @model_validator(mode="after")
     def _shifts_in_one_place(self) -> Self:

@@ -324,10 +324,13 @@ def _claim(table: ClaimTable, levels: Sequence[Level], where: str) -> Claim:
         target=table.target,
         level=level,
         against=against,
+        times=1.0 if table.times is None else table.times,
+        plus=table.plus or 0.0,
         direction=table.direction,
         margin=table.margin or METRICS[table.metric].usual_margin(shifted=table.on in SHIFTED),
         epochs=table.epochs or _length_claimed([levels[i] for i in (*level, *_others(against))]),
         reported=table.reported or {},
+        by=table.by or {},
     )
 
 

@@ -1,0 +1,194 @@
+"""The keys of a lab file, one by one: what a text, an id, a level or a duration may be."""
+
+import re
+from collections.abc import Collection
+from typing import Annotated, Any, Literal, LiteralString
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from siffra.config import KNOBS, no_such_knob
+from siffra.config.durations import seconds_of
+from siffra.config.validation import Frozen, shown
+from siffra.data.dataset import SETS
+from siffra.data.shifted import SHIFTS
+from siffra.errors import ConfigError, did_you_mean
+from siffra.lab.plan.references import RECIPE, Surroundings
+
+LANGUAGES = ("en", "sv")
+
+
+def _around(info: ValidationInfo) -> Surroundings:
+    assert isinstance(info.context, Surroundings)
+    return info.context
+
+
+def _known_knob(name: str, info: ValidationInfo) -> str:
+    known = {*KNOBS, RECIPE, *_around(info).knobs}
+    if name not in known:
+        why = no_such_knob(name, known)
+        raise PydanticCustomError("unknown_knob", "{why}", {"why": why})
+    return name
+
+
+def _resolved(knobs: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    return _around(info).resolved(knobs)
+
+
+def _resolved_stand_ins(recipes: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    found = _around(info).recipe
+    return {found(old): found(new) for old, new in recipes.items()}
+
+
+def _without_recipe(lists: dict[str, Any]) -> dict[str, Any]:
+    if RECIPE in lists:
+        raise ValueError(
+            f"a `{RECIPE}` sets every knob of a level, so it cannot be retuned; vary it, or retune "
+            "its knobs"
+        )
+    return lists
+
+
+def _one_of(known: Collection[str], message: LiteralString) -> AfterValidator:
+    """Takes a name that is `known`; the `message` about any other may have {found} and {hint}."""
+
+    def check(name: str) -> str:
+        if name not in known:
+            values = {"found": shown(name), "hint": did_you_mean(name, known)}
+            raise PydanticCustomError("unknown_name", message, values)
+        return name
+
+    return AfterValidator(check)
+
+
+def _by_language(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"en": value}
+    if not isinstance(value, dict):
+        raise _not_of_kind(value, "a quoted string, or a table with one string per language")
+    return value
+
+
+def _is_id(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise PydanticCustomError(
+            "no_id",
+            "found {found}; an id has letters from a to z, digits, - and _, and begins with a "
+            "letter or a digit",
+            {"found": shown(text)},
+        )
+    return text
+
+
+def _listed(value: Any) -> Any:
+    """One level as a list of them."""
+    return [value] if isinstance(value, dict) else value
+
+
+def _level(value: Any) -> Any:
+    if not isinstance(value, dict | list | tuple):
+        raise _not_of_kind(value, "a table that names a level, as { neurons = 16 }")
+    return _listed(value)
+
+
+def _yardstick(value: Any) -> Any:
+    if not isinstance(value, dict | list | tuple | int | float):
+        raise _not_of_kind(value, "a number, or a table that names a level, as { neurons = 16 }")
+    return _listed(value)
+
+
+def _level_list(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        raise _not_of_kind(value, "a list of tables, as [{ neurons = 16 }, { neurons = 64 }]")
+    return value
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise _not_of_kind(value, 'a duration, as "5m", or a number of seconds')
+    try:
+        return seconds_of(value, "")
+    except ConfigError as error:
+        why = str(error).removeprefix(": ")
+        raise PydanticCustomError("no_duration", "{why}", {"why": why}) from error
+
+
+def _not_of_kind(value: Any, wanted: str) -> PydanticCustomError:
+    return PydanticCustomError(
+        "not_of_kind",
+        "found {found}; it must be {wanted}",
+        {"found": shown(value), "wanted": wanted},
+    )
+
+
+# An array in TOML is a list, a tuple here; what is in it is checked as strictly as ever.
+ARRAY = Field(strict=False)
+SOME = Field(strict=False, min_length=1)
+
+_ID = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
+Id = Annotated[str, Field(max_length=40), AfterValidator(_is_id)]
+Texts = Annotated[
+    dict[
+        Annotated[str, _one_of(LANGUAGES, "no such language; {hint}")],
+        Annotated[str, Field(min_length=1)],
+    ],
+    BeforeValidator(_by_language),
+    Field(min_length=1),
+]
+"""A text by language; a plain string is English."""
+
+_Knob = Annotated[str, AfterValidator(_known_knob)]
+Knobs = Annotated[dict[_Knob, Any], AfterValidator(_resolved)]
+Lists = Annotated[dict[_Knob, Annotated[tuple[Any, ...], SOME]], AfterValidator(_resolved)]
+"""The values that each knob takes."""
+Candidates = Annotated[Lists, AfterValidator(_without_recipe)]
+"""Those of retuned knobs."""
+StandIns = Annotated[dict[str, str], AfterValidator(_resolved_stand_ins)]
+"""Recipes by those in whose place they stand."""
+
+_Levels = Annotated[tuple[Annotated[Knobs, Field(min_length=1)], ...], SOME]
+LevelList = Annotated[_Levels, BeforeValidator(_level_list)]
+Level = Annotated[_Levels, BeforeValidator(_level)]
+"""One level or a list of them, by their knobs."""
+Against = Annotated[
+    Annotated[_Levels, Tag("<levels>")] | Annotated[float, Tag("<number>")],
+    Discriminator(lambda value: "<levels>" if isinstance(value, list | tuple) else "<number>"),
+    BeforeValidator(_yardstick),
+]
+"""The same, or a number."""
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Duration = Annotated[float, BeforeValidator(_seconds)]
+"""In seconds, whether written as `90` or as `"90s"`."""
+SetName = Annotated[str, _one_of(SETS, "found {found}; {hint}")]
+ShiftName = Annotated[str, _one_of(SHIFTS, "no such key; {hint}")]
+PresetName = Literal["quick", "standard", "full"]
+
+
+def with_known_keys(table: Any, known: Collection[str]) -> Any:
+    """The `table` as it is, or its first key that is not `known` refused."""
+    for key in table if isinstance(table, dict) else ():
+        if key not in known:
+            hint = did_you_mean(key, known)
+            raise PydanticCustomError(
+                "unknown_key", "no such key; {hint}", {"key": key, "hint": hint}
+            )
+    return table
+
+
+class Table(Frozen):
+    """A table of a lab file, which has no other keys than its own."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, table: Any) -> Any:
+        return with_known_keys(table, cls.model_fields)
