@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks.recipes_page import keep_study, kept_study, with_table
 from siffra.api import make_engine
 from siffra.config import Setting
+from siffra.config.durations import seconds_of
 from siffra.config.recipes import (
     Interval,
     Measured,
@@ -41,7 +42,6 @@ from siffra.search.result import Average
 from siffra.search.search import search
 from siffra.search.spec import SearchEvent, SearchSpec
 from siffra.search.throughput import seconds_per_step, with_steps
-from siffra.search.time_budget import seconds_of
 from siffra.search.validation import chosen_sets
 from siffra.store.store import default_store_path, open_store
 from siffra.training.run import run

@@ -241,8 +241,8 @@ def test_report_trains_nothing(siffra, lab, tmp_path):
     assert not (tmp_path / "again").exists()
 
 
-def test_until_decided_its_report_is_written_again_with_the_same_options(siffra, lab, tmp_path):
-    looks = ("--seeds", 2, "--until-decided", "--max-seeds", 4)
+def test_with_looks_its_report_is_written_again_with_the_same_options(siffra, lab, tmp_path):
+    looks = ("--max-seeds", 10)
     siffra("lab", lab, *ONE, "--seeds", 2, "--out", tmp_path / "first")
     early = siffra("report", lab, *looks, "--out", tmp_path / "early")
 

@@ -110,12 +110,12 @@ def test_a_lab_with_looks_knows_the_runs_of_the_last_one(history):
         {"neurons": [4, 5]},
         {"epochs": 1},
         DATA,
-        LabOptions(seeds=2, until_decided=True, max_seeds=8),
+        LabOptions(max_seeds=10),
     )
     lab = kept(plan)
 
-    assert {run.seed for run in lab.runs} == set(range(8))
-    assert len(lab.keys) == len(set(lab.keys)) == len(lab.runs) == 16
+    assert {run.seed for run in lab.runs} == set(range(10))
+    assert len(lab.keys) == len(set(lab.keys)) == len(lab.runs) == 20
 
 
 def test_the_path_of_its_data_is_kept_whole(plan, tmp_path, monkeypatch):

@@ -316,24 +316,23 @@ class TestWhenTheServerDies:
             start([sys.executable, "-m", "siffra"], folder / "runs.sqlite", folder)
 
 
-@pytest.mark.parametrize("until_decided", [False, True])
-def test_a_lab_of_the_command_line_s_is_there_too(idle, tiny_npz, tmp_path, until_decided):
+@pytest.mark.parametrize("has_looks", [False, True])
+def test_a_lab_of_the_command_line_s_is_there_too(idle, tiny_npz, tmp_path, has_looks):
     path = tmp_path / "own.npz"
     path.write_bytes(tiny_npz)
     siffra.vary(
-        {"neurons": [4, 5 + until_decided]},
+        {"neurons": [4, 5 + has_looks]},
         epochs=1,
-        seeds=2,
-        until_decided=until_decided,
-        max_seeds=4 if until_decided else None,
+        seeds=None if has_looks else 2,
+        max_seeds=10 if has_looks else None,
         data=path,
         store=idle.log.parent / "runs.sqlite",
     )
 
     labs = idle.ask("/api/labs").json["labs"]
 
-    (lab,) = [lab for lab in labs if lab["title"] == f"Neurons: 4 and {5 + until_decided}"]
+    (lab,) = [lab for lab in labs if lab["title"] == f"Neurons: 4 and {5 + has_looks}"]
     assert lab["state"] == "done"
     assert lab["have"] == lab["runs"]
-    assert lab["runs"] in ((4, 8) if until_decided else (4,))
+    assert lab["runs"] in ((10, 14, 20) if has_looks else (4,))
     assert json.dumps(str(path)) in idle.ask(f"/api/labs/{lab['id']}").json["toml"]

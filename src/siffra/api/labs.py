@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from siffra.api.arguments import DataLike, Knobs, loaded, with_own_models
 from siffra.api.executors import HERE, RunOptions
+from siffra.config.durations import seconds_of
 from siffra.config.recipes import recipe_knobs
 from siffra.data.dataset import Dataset
 from siffra.data.load import shifted_as
@@ -27,7 +28,7 @@ from siffra.lab.plan.format import EXPERIMENTS
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan, Text
 from siffra.lab.plan.planning import plan_lab, plan_vary
-from siffra.lab.plan.presets import AS_WRITTEN, DEFAULT_SEEDS, LabOptions
+from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
 from siffra.report.build import build
 from siffra.report.model import Report
 from siffra.report.render.notebook import lab_html
@@ -45,8 +46,8 @@ def vary(
     levels: Mapping[str, Sequence[Any]],
     *,
     recipe: Path | str | None = None,
-    seeds: int = DEFAULT_SEEDS,
-    until_decided: bool = False,
+    seeds: int | None = None,
+    time: str | float | None = None,
     max_seeds: int | None = None,
     examines: bool = False,
     fresh: Fresh = False,
@@ -66,10 +67,10 @@ def vary(
         levels: The values to try, by knob: `{"learning_rate": [0.02, 0.7, 1]}`. The others are
             compared with the first.
         recipe: A recipe's name or file, whose knobs hold where no others are given.
-        seeds: How many seeds each level is trained with.
-        until_decided: Add seeds for the claims that are still open, at a fixed schedule of looks
-            that the allowance for mistakes is spread over, until all are decided.
-        max_seeds: Seeds at the last look (default: four times those of the first).
+        seeds: How many seeds each level is trained with (default: 5), judged once.
+        time: A budget of training time instead, as `"5m"` or in seconds: each level gets five
+            seeds, and claims that are still open get more for as long as it lasts.
+        max_seeds: The most seeds that such a claim gets (default: 40).
         examines: Look into each network as its training ends, about a second a run, for the
             report's figures of how it bears shifts and of its mistakes.
         fresh: As of `run_lab`.
@@ -84,9 +85,7 @@ def vary(
     Raises:
         SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
     """
-    options = LabOptions(
-        seeds=seeds, until_decided=until_decided, max_seeds=max_seeds, examines=examines
-    )
+    options = LabOptions(seeds=seeds, time=_seconds(time), max_seeds=max_seeds, examines=examines)
     running = RunOptions(engine=engine, threads=threads, store=store, fresh=fresh)
     with vary_job(levels, knobs, options, running, recipe=recipe, data=data) as job:
         expect_report(None, language)
@@ -99,7 +98,7 @@ def run_lab(
     preset: str | None = None,
     epochs: int | None = None,
     seeds: int | None = None,
-    until_decided: bool = False,
+    time: str | float | None = None,
     max_seeds: int | None = None,
     only: Sequence[str] = (),
     fresh: Fresh = False,
@@ -124,10 +123,11 @@ def run_lab(
             says); None: the one that the lab file names, `full` if it names none. The study is
             `quick`.
         epochs: Train every run for so many, whatever the preset and the lab file say.
-        seeds: So many, instead of the preset's.
-        until_decided: Add seeds for the claims that are still open, at a fixed schedule of looks
-            that the allowance for mistakes is spread over, until all are decided.
-        max_seeds: Seeds at the last look (default: four times those of the first).
+        seeds: A fixed number of seeds for each setting, judged once, instead of a budget.
+        time: The budget of training time, as `"5m"` or in seconds: each setting gets five seeds,
+            and claims that are still open get more for as long as it lasts (default: `quick` 5
+            minutes, `standard` 20, `full` 60).
+        max_seeds: The most seeds that such a claim gets (default: 40).
         only: The ids of the questions and experiments to run; none means all.
         fresh: Make the stored runs too, or those that were made on a busy machine (`"busy"`); each
             is replaced when its new one is there.
@@ -150,7 +150,7 @@ def run_lab(
         preset=preset,
         epochs=epochs,
         seeds=seeds,
-        until_decided=until_decided,
+        time=_seconds(time),
         max_seeds=max_seeds,
         only=tuple(only),
     )
@@ -163,6 +163,10 @@ def run_lab(
     if out is not None:
         result.write(out)
     return result
+
+
+def _seconds(time: str | float | None) -> float | None:
+    return None if time is None else seconds_of(time, "time")
 
 
 def compare_reports(

@@ -68,7 +68,8 @@ def lab(
     siffra lab
     siffra lab --only a,b --preset standard
     siffra lab my-lab.toml --out my-report --dry-run
-    siffra lab my-lab.toml --until-decided --max-seeds 40
+    siffra lab my-lab.toml --time 1h --max-seeds 80
+    siffra lab my-lab.toml --seeds 10
     siffra lab my-lab.toml --jobs 8
     siffra lab my-lab.toml --on ray://head:10001
     """

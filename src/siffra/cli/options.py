@@ -87,24 +87,27 @@ RecipeOption = Annotated[
 ]
 SeedsOption = Annotated[
     int | None,
-    typer.Option(help="Number of seeds, and so of runs of each setting.", min=1, metavar="N"),
+    typer.Option(help="A fixed number of seeds for each setting, judged once.", min=1, metavar="N"),
 ]
 FreshBusyOption = Annotated[
     bool,
     typer.Option("--fresh-busy", help="Repeat the runs that were made on a busy machine."),
 ]
-UntilDecidedOption = Annotated[
-    bool,
+TimeOption = Annotated[
+    str | None,
     typer.Option(
-        "--until-decided", help="Add seeds to undecided claims, at pre-planned interim looks."
+        help="Training-time budget, as 5m: every setting gets five seeds, and undecided claims get "
+        "more for as long as it lasts. Default of a lab: quick 5m, standard 20m, full 60m.",
+        metavar="SPAN",
+        show_default=False,
     ),
 ]
 MaxSeedsOption = Annotated[
     int | None,
     typer.Option(
-        help="With --until-decided: seeds at the last look (default: four times the first).",
-        min=1,
+        help="The most seeds that an undecided claim gets, 10 or more. Default: 40.",
         metavar="N",
+        show_default=False,
     ),
 ]
 PresetOption = Annotated[
@@ -164,9 +167,9 @@ _FreshOption = Annotated[
 _LAB: Mapping[str, tuple[Any, Any]] = {
     "preset": (PresetOption, None),
     "epochs": (EpochsOption, None),
-    "seeds": (SeedsOption, None),
-    "until_decided": (UntilDecidedOption, False),
+    "time": (TimeOption, None),
     "max_seeds": (MaxSeedsOption, None),
+    "seeds": (SeedsOption, None),
     "only": (OnlyOption, None),
 }
 _RUN: Mapping[str, tuple[Any, Any]] = {
@@ -214,10 +217,15 @@ def in_place_of(
 def with_lab_options(*names: str) -> Callable[[Command], Command]:
     """The options of these names, or all, in the place of `options`, a `LabOptions`."""
 
-    def make(only: str | None = None, **given: Any) -> "LabOptions":
+    def make(only: str | None = None, time: str | None = None, **given: Any) -> "LabOptions":
         from siffra.api import LabOptions
+        from siffra.config.durations import seconds_of
 
-        return LabOptions(only=() if only is None else parse_list("only", only), **given)
+        return LabOptions(
+            only=() if only is None else parse_list("only", only),
+            time=None if time is None else seconds_of(time, "time"),
+            **given,
+        )
 
     return in_place_of("options", {name: _LAB[name] for name in names or _LAB}, make)
 

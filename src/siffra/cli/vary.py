@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @with_knobs
 @with_data
-@with_lab_options("seeds", "until_decided", "max_seeds")
+@with_lab_options("seeds", "time", "max_seeds")
 @with_run_options("fresh_busy", "engine", "threads", "store")
 @with_output(None, "Also write the full report to this folder.")
 def vary(
@@ -57,7 +57,7 @@ def vary(
     siffra vary neurons=64,[64,64] --out two-layers
     siffra vary global_pooling=max,average --recipe digits-5s
     siffra vary dropout=0,0.5 --model my_models:make --engine torch
-    siffra vary batch_size=44,45 --until-decided --max-seeds 80
+    siffra vary batch_size=44,45 --time 5m
     siffra vary layers=1,2,4 --lang sv
     """
     from siffra import api

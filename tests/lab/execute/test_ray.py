@@ -121,7 +121,7 @@ def found(own_lab: Path) -> Callable[..., Any]:
     @cache
     def run(name: str, **where: Any) -> Any:
         store, out = own_lab.parent / f"{name}.sqlite", own_lab.parent / name
-        many: Any = {"seeds": 2, "until_decided": True, "max_seeds": 4, "threads": 1}
+        many: Any = {"max_seeds": 10, "threads": 1}
         siffra.run_lab(own_lab, **many, store=store, out=out, **where)
         return json.loads((out / "results.json").read_text("utf-8"))
 
@@ -280,8 +280,7 @@ def test_by_rays_client_from_elsewhere(nodes, port, own_lab, found):
 
     out = own_lab.parent / "client"
     command = [
-        sys.executable, "-m", "siffra", "lab", own_lab, "--seeds", "2", "--until-decided",
-        "--max-seeds", "4", "--out", out, "--on", f"ray://127.0.0.1:{port}",
+        sys.executable, "-m", "siffra", "lab", own_lab, "--max-seeds", "10", "--out", out, "--on", f"ray://127.0.0.1:{port}",
         "--store", own_lab.parent / "client.sqlite",
     ]  # fmt: skip
     told = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -458,26 +458,51 @@ def test_what_is_varied_is_a_list(values):
         plan_vary({"neurons": values}, {}, blank_dataset())
 
 
-class TestUntilDecided:
+class TestSeeds:
     LAB = HEAD + "vary = { layers = [1, 2] }"
 
-    def test_looks_double_from_the_presets_seeds(self, planned):
-        plan = planned(self.LAB, until_decided=True, max_seeds=40)
-        assert (plan.looks, plan.seeds) == ((5, 10, 20, 40), tuple(range(5)))
+    def test_a_lab_is_judged_at_looks_within_the_budget_of_its_preset(self, planned):
+        for preset, minutes in (("quick", 5), ("standard", 20), ("full", 60)):
+            plan = planned(self.LAB, preset=preset)
+            assert (plan.seeds, plan.time) == (tuple(range(5)), 60 * minutes)
+            assert plan.looks == (5, 7, 10, 14, 20, 28, 40)
 
-    def test_without_an_end_it_is_four_times_the_first(self, planned):
-        assert planned(self.LAB, seeds=3, until_decided=True).looks == (3, 6, 12)
+    def test_its_budget_and_its_last_look_can_be_others(self, planned):
+        plan = planned(self.LAB, time=90.0, max_seeds=80)
+        assert (plan.time, plan.looks[-2:]) == (90.0, (40, 80))
 
-    def test_otherwise_there_are_no_looks(self, planned):
-        assert planned(self.LAB).looks == ()
+    def test_a_fixed_number_is_judged_once(self, planned):
+        plan = planned(self.LAB, seeds=3)
+        assert (plan.seeds, plan.looks, plan.time) == (tuple(range(3)), (), None)
+
+    def test_a_lab_file_can_fix_the_number_for_a_preset(self, planned):
+        lab = self.LAB + "\n[presets.quick]\nseeds = 3"
+        assert planned(lab, preset="quick").looks == ()
+        assert len(planned(lab, preset="quick").seeds) == 3
+        assert planned(lab, preset="quick", time=60.0).time == 60
+        assert planned(lab, preset="full").looks
+
+    def test_a_question_of_its_own_has_five_unless_it_has_a_budget(self):
+        def asked(**options):
+            return plan_vary({"layers": [1, 2]}, {}, blank_dataset(), LabOptions(**options))
+
+        assert (len(asked().seeds), asked().looks) == (5, ())
+        assert (asked(time=60.0).time, asked(time=60.0).looks[-1]) == (60, 40)
+        assert (asked(max_seeds=10).time, asked(max_seeds=10).looks) == (None, (5, 7, 10))
+
+    def test_retuned_knobs_are_chosen_on_seeds_of_their_own(self, planned):
+        lab = self.LAB + "\nretune = { learning_rate = [0.1, 0.2] }"
+        assert planned(self.LAB).tuning_seeds == ()
+        assert planned(lab).tuning_seeds == tuple(range(10_000, 10_005))
 
     @pytest.mark.parametrize(
         ("options", "complaint"),
         [
-            ({"max_seeds": 40}, "max_seeds: it applies only with until_decided"),
-            ({"until_decided": True, "max_seeds": 5}, "max_seeds: found 5; it must be from 6"),
-            ({"until_decided": True, "seeds": 1}, "seeds: found 1; until_decided needs 2"),
-            ({"until_decided": True, "max_seeds": 1001}, "max_seeds: found 1001"),
+            ({"seeds": 0}, "seeds: found 0; it must be from 1 to 1,000"),
+            ({"seeds": 5, "time": 60.0}, "seeds: it fixes their number; leave out time, or seeds"),
+            ({"seeds": 5, "max_seeds": 40}, "leave out max_seeds, or seeds"),
+            ({"max_seeds": 9}, "max_seeds: found 9; it must be from 10 to 1,000"),
+            ({"max_seeds": 1001}, "max_seeds: found 1001"),
         ],
     )
     def test_what_makes_no_sense_is_refused(self, planned, options, complaint):

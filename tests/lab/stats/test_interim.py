@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from siffra.lab.stats.interim import ONE_LOOK, Schedule, doubling
+from siffra.lab.stats.interim import ONE_LOOK, Schedule, looks_to
 
 
 class TestSpending:
@@ -46,14 +46,15 @@ class TestSpending:
 
 
 @pytest.mark.parametrize(
-    ("first", "most", "seeds"),
+    ("most", "seeds"),
     [
-        (5, 20, (5, 10, 20)),
-        (5, 30, (5, 10, 20, 30)),
-        (5, 22, (5, 10, 22)),
-        (5, 6, (5, 6)),
-        (3, 100, (3, 6, 12, 24, 48, 100)),
+        (10, (5, 7, 10)),
+        (12, (5, 7, 12)),
+        (40, (5, 7, 10, 14, 20, 28, 40)),
+        (80, (5, 7, 10, 14, 20, 28, 40, 80)),
+        (90, (5, 7, 10, 14, 20, 28, 40, 90)),
+        (1000, (5, 7, 10, 14, 20, 28, 40, 80, 160, 320, 640, 1000)),
     ],
 )
-def test_looks_double_and_end_where_they_should(first, most, seeds):
-    assert doubling(first, most).seeds == seeds
+def test_looks_grow_by_the_square_root_of_two_to_40_and_double_beyond(most, seeds):
+    assert looks_to(most) == seeds

@@ -135,7 +135,7 @@ def test_a_lab_s_command_keeps_what_was_picked_and_for_how_long(dataset, tmp_pat
     whole = plan_lab(lab, dataset, LabOptions(preset="full"))
     some = plan_lab(lab, dataset, LabOptions(epochs=7, seeds=2, only=("b", "a")))
 
-    assert command(whole) == "siffra lab 'my lab.toml' --preset full --seeds 5"
+    assert command(whole) == "siffra lab 'my lab.toml' --preset full --time 60m"
     assert command(some) == (
         "siffra lab 'my lab.toml' --preset full --epochs 7 --only b,a --seeds 2"
     )
@@ -159,12 +159,20 @@ def test_the_report_says_where_to_run_it(tmp_path):
     assert "in the folder of the lab file" in (report_on(answers).proviso or "")
 
 
-def test_the_command_of_a_lab_with_looks_goes_on_until_it_is_decided():
-    plan = dataclasses.replace(make_answers([]).plan, digest=read_lab().digest, looks=(5, 10, 40))
-
-    assert command(plan) == (
-        "siffra lab --preset standard --seeds 5 --until-decided --max-seeds 40"
+@pytest.mark.parametrize(
+    ("time", "most", "options"),
+    [
+        (300.0, 40, "--time 5m"),
+        (90.0, 80, "--time 90s --max-seeds 80"),
+        (None, 40, "--max-seeds 40"),  # of an ad-hoc question, which has no budget of its own
+    ],
+)
+def test_the_command_of_a_lab_with_looks_has_its_budget_and_its_last_look(time, most, options):
+    plan = dataclasses.replace(
+        make_answers([]).plan, digest=read_lab().digest, looks=(5, 7, most), time=time
     )
+
+    assert command(plan) == f"siffra lab --preset standard {options}"
 
 
 @pytest.mark.parametrize(

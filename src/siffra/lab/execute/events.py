@@ -14,13 +14,15 @@ Kind = Literal["preparing", "started", "epoch", "finished", "reused", "lost", "w
 class Progress:
     """How far a lab has come: `done` of `total` runs, with `at_once` in progress.
 
-    `seconds_left` is a prediction.
+    `seconds_left` is a prediction. Of a plan with looks, `decided` of its `claims` are decided.
     """
 
     done: int = 0
     total: int = 0
     seconds_left: float = 0.0
     at_once: int = 1
+    decided: int = 0
+    claims: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from siffra.lab.plan.figures import check_demands, default_figures
 from siffra.lab.plan.format import (
     EXPERIMENTS,
     MOST_LEVELS,
-    MOST_SEEDS,
     ClaimTable,
     ExperimentTable,
     QuestionTable,
@@ -31,9 +30,12 @@ from siffra.lab.plan.presets import (
     is_due,
     length_of,
     questions_of,
+    sampling,
 )
 from siffra.lab.plan.settings import Cut, Part, assemble, of_use
-from siffra.lab.stats.interim import doubling
+
+_TUNING_SEEDS = tuple(range(10_000, 10_005))
+"""Retuned knobs are chosen on these, which no lab's own seeds reach."""
 
 
 def plan_lab(lab: LabFile, dataset: Dataset, options: LabOptions = AS_WRITTEN) -> Plan:
@@ -50,7 +52,7 @@ def plan_lab(lab: LabFile, dataset: Dataset, options: LabOptions = AS_WRITTEN) -
         ConfigError: An option is wrong.
     """
     preset, epochs, only = options.preset or lab.preset, options.epochs, options.only
-    cap, count = length_of(lab, preset)
+    cap, sampled = length_of(lab, preset, options)
     if epochs is not None and epochs < 1:
         raise ConfigError(f"epochs: found {epochs}; it must be 1 or more.")
     chosen = _chosen(lab, only)
@@ -71,20 +73,21 @@ def plan_lab(lab: LabFile, dataset: Dataset, options: LabOptions = AS_WRITTEN) -
         for number, table in enumerate(lab.experiments, start=1)
         if EXPERIMENTS in chosen and asked(table)
     ]
-    seeds = _seeds(options, count)
     return Plan(
         title=lab.title,
         source=lab.source,
         digest=lab.digest,
         preset=preset,
         epochs=cut.epochs,
-        seeds=seeds,
+        seeds=sampled.seeds,
         questions=tuple(questions),
         experiments=tuple(experiments),
         exact=cut.exact,
         only=only,
         examines=options.examines is not False,
-        looks=_looks(options, len(seeds)),
+        looks=sampled.looks,
+        time=sampled.time,
+        tuning_seeds=_TUNING_SEEDS if any(question.retune for question in questions) else (),
         stand_ins=stand_ins,
         left_out=tuple(t.id for t in (*lab.questions, *lab.experiments) if not asked(t)),
     )
@@ -144,6 +147,7 @@ def plan_vary(
         claims=tuple(_better_than_first(levels, i) for i in range(1, len(levels))),
         figures=default_figures(tuple(vary), levels, dataset, examines=bool(options.examines)),
     )
+    sampled = sampling(options, DEFAULT_SEEDS)
     described = json.dumps(
         {"vary": vary, "fixed": {**(base or {}), **fixed}}, default=list, sort_keys=True
     )
@@ -154,36 +158,13 @@ def plan_vary(
         preset="vary",
         ad_hoc=True,
         epochs=None,
-        seeds=_seeds(options, DEFAULT_SEEDS),
+        seeds=sampled.seeds,
         questions=(question,),
         experiments=(),
         data=data,
-        looks=_looks(options, options.seeds or DEFAULT_SEEDS),
+        looks=sampled.looks,
+        time=sampled.time,
     )
-
-
-def _seeds(options: LabOptions, usual: int) -> tuple[int, ...]:
-    count = usual if options.seeds is None else options.seeds
-    if not 1 <= count <= MOST_SEEDS:
-        raise ConfigError(f"seeds: found {count}; it must be from 1 to {MOST_SEEDS:,}.")
-    return tuple(range(count))
-
-
-def _looks(options: LabOptions, first: int) -> tuple[int, ...]:
-    most = options.max_seeds
-    if not options.until_decided:
-        if most is not None:
-            raise ConfigError("max_seeds: it applies only with until_decided.")
-        return ()
-    if first < 2:
-        raise ConfigError(f"seeds: found {first}; until_decided needs 2 or more.")
-    most = most if most is not None else min(MOST_SEEDS, 4 * first)
-    if not first < most <= MOST_SEEDS:
-        raise ConfigError(
-            f"max_seeds: found {most}; it must be from {first + 1} (more than the {first} seeds of "
-            f"the first look) to {MOST_SEEDS:,}."
-        )
-    return doubling(first, most).seeds
 
 
 def _chosen(lab: LabFile, only: Collection[str]) -> set[str]:

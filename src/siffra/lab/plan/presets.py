@@ -7,18 +7,22 @@ from typing import Any
 from pydantic import BaseModel
 
 from siffra.errors import ConfigError, LabFileError, did_you_mean
-from siffra.lab.plan.format import ExperimentTable, QuestionTable
+from siffra.lab.plan.format import MOST_SEEDS, ExperimentTable, QuestionTable
 from siffra.lab.plan.labfile import LabFile
 from siffra.lab.plan.references import RECIPE
+from siffra.lab.stats.interim import looks_to
 
-PRESETS: Mapping[str, tuple[int | None, int]] = {
-    "quick": (3, 5),
-    "standard": (20, 5),
-    "full": (None, 5),
+PRESETS: Mapping[str, tuple[int | None, float]] = {
+    "quick": (3, 300.0),
+    "standard": (20, 1200.0),
+    "full": (None, 3600.0),
 }
-"""The cap on epochs (None: no cap) and the number of seeds, by name."""
+"""The cap on epochs (None: no cap) and the time budget in seconds, by name."""
 DEFAULT_SEEDS = 5
 """Of a question that is no lab's."""
+USUAL_MOST_SEEDS = 40
+"""At the last look, unless `LabOptions.max_seeds` says another number."""
+_FEWEST_MOST_SEEDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,23 +30,25 @@ class LabOptions:
     """What of a lab is run, how long and how often; None and () leave it to the lab file.
 
     Attributes:
-        preset: `quick`, `standard` or `full`: a cap on epochs and a number of seeds. None: the one
+        preset: `quick`, `standard` or `full`: a cap on epochs and a time budget. None: the one
             that the lab file names, `full` if it names none.
         epochs: Train every run for exactly so many, whatever the preset and the lab file say.
-        seeds: How many; they are 0, 1, 2, ...
-        until_decided: Add seeds for the claims that are still open, at looks that double.
-        max_seeds: Seeds at the last of those looks; None: four times those of the first.
+        seeds: A fixed number, judged once; they are 0, 1, 2, ...
+        time: The time budget in seconds of training on this machine: each setting gets five
+            seeds, and open claims get more for as long as it lasts.
+        max_seeds: The most that a claim gets; None: 40.
         only: Ids of questions and experiments to run (`experiments` for all of those).
         examines: Diagnose networks as their training ends. None: a lab's, and those of a question
             of its own not.
 
-    A question of its own (`plan_vary`) has no preset and no parts to choose from.
+    A question of its own (`plan_vary`) has no preset and no parts to choose from, and a fixed
+    number of seeds unless `time` or `max_seeds` is given.
     """
 
     preset: str | None = None
     epochs: int | None = None
     seeds: int | None = None
-    until_decided: bool = False
+    time: float | None = None
     max_seeds: int | None = None
     only: tuple[str, ...] = ()
     examines: bool | None = None
@@ -52,17 +58,52 @@ AS_WRITTEN = LabOptions()
 """What a lab file says, and nothing else."""
 
 
-def length_of(lab: LabFile, preset: str) -> tuple[int | None, int]:
-    """A lab's cap on epochs (None: no cap) and number of seeds in this preset.
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """A plan's `seeds`, `looks` and `time`, see `Plan`."""
+
+    seeds: tuple[int, ...]
+    looks: tuple[int, ...] = ()
+    time: float | None = None
+
+
+def length_of(lab: LabFile, preset: str, options: LabOptions) -> tuple[int | None, Sampling]:
+    """A lab's cap on epochs (None: no cap) in this preset, and how its runs are sampled.
 
     Raises:
-        ConfigError: There is no such preset.
+        ConfigError: There is no such preset, or an option is wrong.
     """
     if preset not in PRESETS:
         raise ConfigError(f"preset: found {preset!r}; {did_you_mean(preset, PRESETS)}")
-    epochs, seeds = PRESETS[preset]
+    epochs, time = PRESETS[preset]
     own = getattr(lab.presets, preset)
-    return own.epochs or epochs, own.seeds or seeds
+    return own.epochs or epochs, sampling(options, own.seeds, getattr(own, "time", None) or time)
+
+
+def sampling(
+    options: LabOptions, usual_seeds: int | None, usual_time: float | None = None
+) -> Sampling:
+    """How many seeds the `options` ask for, or else what is usual: a fixed number if there is one.
+
+    Raises:
+        ConfigError: An option is wrong, or two do not go together.
+    """
+    grows = options.time is not None or options.max_seeds is not None
+    if options.seeds is not None and grows:
+        both = "time" if options.time is not None else "max_seeds"
+        raise ConfigError(f"seeds: it fixes their number; leave out {both}, or seeds.")
+    fixed = options.seeds if grows or options.seeds is not None else usual_seeds
+    if fixed is not None:
+        if not 1 <= fixed <= MOST_SEEDS:
+            raise ConfigError(f"seeds: found {fixed}; it must be from 1 to {MOST_SEEDS:,}.")
+        return Sampling(tuple(range(fixed)))
+    most = USUAL_MOST_SEEDS if options.max_seeds is None else options.max_seeds
+    if not _FEWEST_MOST_SEEDS <= most <= MOST_SEEDS:
+        raise ConfigError(
+            f"max_seeds: found {most}; it must be from {_FEWEST_MOST_SEEDS} to {MOST_SEEDS:,}."
+        )
+    looks = looks_to(most)
+    return Sampling(tuple(range(looks[0])), looks, options.time or usual_time)
 
 
 def is_due(table: QuestionTable | ExperimentTable, preset: str) -> bool:

@@ -24,6 +24,9 @@ from scipy.special import ndtr, ndtri
 LAB_ALPHA = 0.05
 """The family-wise error rate: the share of labs that may make any error of one kind."""
 
+_FIRST_LOOKS = (5, 7, 10, 14, 20, 28, 40)
+_APART = 1.25
+"""The last look has at least so many times the seeds of the one before it."""
 _NODES = 100
 """Of the quadrature: alphas are right to six digits."""
 _FARTHEST = 38.0
@@ -54,13 +57,13 @@ class Schedule:
 ONE_LOOK = Schedule((1,))
 
 
-def doubling(first: int, most: int) -> Schedule:
-    """Looks at `first` seeds, twice as many, and so on to `most`; no two nearly at once."""
-    seeds = [first]
-    while seeds[-1] < most:
-        next_one = 2 * seeds[-1]
-        seeds.append(next_one if 1.25 * next_one <= most else most)
-    return Schedule(tuple(seeds))
+def looks_to(most: int) -> tuple[int, ...]:
+    """The numbers of seeds at which claims are judged, up to `most`: 5, 7, 10, 14, 20, 28, 40.
+
+    Beyond 40 they double. Of two that are nearly at once, the later one is left.
+    """
+    usual = [*_FIRST_LOOKS, *(_FIRST_LOOKS[-1] << i for i in range(1, most.bit_length()))]
+    return (*(seeds for seeds in usual if _APART * seeds <= most), most)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from siffra.config import KNOBS
+from siffra.config.durations import spell_seconds
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTED
 from siffra.engine.base import EngineName
 from siffra.lab.answers import Answers
 from siffra.lab.plan.labfile import DIGITS
 from siffra.lab.plan.plan import Plan
+from siffra.lab.plan.presets import USUAL_MOST_SEEDS
 from siffra.report.text.messages import Words
 from siffra.training.run import Machine, Record
 
@@ -150,8 +152,11 @@ def _fixed(knob: str, value: str) -> list[str]:
 
 
 def _seeds(plan: Plan) -> list[str]:
-    words = ["--seeds", str(len(plan.seeds))]
-    return words + (["--until-decided", "--max-seeds", str(plan.looks[-1])] if plan.looks else [])
+    if not plan.looks:
+        return ["--seeds", str(len(plan.seeds))]
+    words = ["--time", spell_seconds(plan.time)] if plan.time is not None else []
+    is_usual = plan.looks[-1] == USUAL_MOST_SEEDS and plan.time is not None
+    return words if is_usual else [*words, "--max-seeds", str(plan.looks[-1])]
 
 
 def _shifts(data: DataSource) -> list[str]:
