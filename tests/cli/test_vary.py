@@ -52,12 +52,12 @@ def test_with_looks_it_adds_seeds_and_goes_on_where_it_was(siffra, own_data):
     first = siffra(*question, *options, "--json")
     again = siffra(*question, *options, "--json")
 
-    assert first.err.startswith("8 runs, 6 of them stored; about ")
-    assert "; claims undecided after 2 seeds get more, up to 4.\n" in first.err
+    assert first.err.startswith("14 runs, 12 of them stored; about ")
+    assert "Then undecided claims get more seeds, with looks at 7 and 10.\n" in first.err
     assert again.out == first.out
-    assert again.err.startswith("8 runs, 8 of them stored; claims undecided")
+    assert again.err.startswith("20 runs, 20 of them stored.\nThen undecided claims")
     found = json.loads(first.out)
-    assert [look["seeds"] for look in found["looks"]] == [2, 4]
+    assert [look["seeds"] for look in found["looks"]] == [5, 7, 10]
     assert "--max-seeds 10" in found["command"]
 
 

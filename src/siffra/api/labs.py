@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from siffra.api.arguments import DataLike, Knobs, loaded, with_own_models
 from siffra.api.executors import HERE, RunOptions
+from siffra.config import Setting
 from siffra.config.durations import seconds_of
 from siffra.config.recipes import recipe_knobs
 from siffra.data.dataset import Dataset
@@ -37,6 +38,7 @@ from siffra.report.text.messages import words_in
 from siffra.report.text.provenance import all_records
 from siffra.store.store import Store
 from siffra.training.diagnostics import Examined
+from siffra.training.run import Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -302,6 +304,10 @@ class Job:
         """How many runs it takes, how many are stored, and about how long the others take."""
         return self._cost(self.plan)
 
+    def first_look(self) -> Cost:
+        """The same of the runs that an answer needs at least: those of the first look."""
+        return self._cost(replace(self.plan, looks=()))
+
     def note(self, language: str = "en") -> str:
         """What is to be known of its runs before they are made; empty if nothing is."""
         settings = [planned.setting for planned in self.plan.runs]
@@ -338,6 +344,14 @@ class Job:
             fresh=self.fresh,
             executor=self.executor,
         )
+        return self._answered(records)
+
+    def stored(self) -> LabResult:
+        """What the runs say that are stored, of whatever look."""
+        lab = make_saved_lab(self.plan, self.dataset, self.engine)
+        return self._answered(lab.records(self.store))
+
+    def _answered(self, records: Mapping[tuple[Setting, int], Record]) -> LabResult:
         examinations = self.store.examinations(record.key for record in records.values())
         return LabResult(answer(self.plan, records), Examined(self.dataset, examinations))
 

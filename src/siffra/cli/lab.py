@@ -118,7 +118,7 @@ def report(
     options = replace(options, examines=False)
     running = replace(running, read_only=True)
     with api.lab_job(file, options, running) as job:
-        cost = job.cost()
+        cost = job.first_look()
         if cost.have < cost.runs:
             nowhere = "" if job.store.path.exists() else "no such store, so "
             hint = _stored_at(file, replace(options, preset=job.plan.preset), running)
@@ -126,7 +126,7 @@ def report(
                 f"{job.store.path}: {nowhere}{cost.have} of this lab's {cost.runs} runs are "
                 f"stored; `siffra lab`, with the same options, makes the others{hint}."
             )
-        result = job.run()
+        result = job.stored()
     for path in result.write(out, language):
         echo(str(path))
 
@@ -138,7 +138,7 @@ def _stored_at(file: Path | None, missing: "LabOptions", running: "RunOptions") 
     for preset in Preset:
         if preset != missing.preset:
             with api.lab_job(file, replace(missing, preset=preset), running) as job:
-                cost = job.cost()
+                cost = job.first_look()
             if cost.have == cost.runs:
                 return f"; those of --preset {preset} are all there"
     return ""
@@ -168,6 +168,7 @@ def _print_plan(job: "Job", output: Output) -> None:
         runs = {part.id: {"runs": part.cost.runs, "stored": part.cost.have} for part in parts}
         told = {"runs": cost.runs, "stored": cost.have, "seconds": cost.seconds, "parts": runs}
         told |= {"preset": job.plan.preset, "shortened": shortened(words, job.plan)}
+        told |= {"looks": job.plan.looks, "time": job.plan.time}
         echo_json(json.dumps(told))
         return
     from rich.table import Table

@@ -13,6 +13,7 @@ from siffra.system.terminal import echo
 if TYPE_CHECKING:
     from siffra.api import Job, LabResult
     from siffra.lab.execute.runner import Cost, Event
+    from siffra.lab.plan.plan import Plan
     from siffra.report.text.messages import Words
     from siffra.training.run import Epoch, Record
 
@@ -56,12 +57,12 @@ def run_job(job: "Job", language: str) -> "LabResult":
 def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) -> None:
     """How many runs there are, how many are stored, and about how long the others take.
 
-    Below that, what is not run as the lab file says, or is hardly what was meant. Of a plan with
-    looks, those are the runs up to the next look, and there may be more.
+    Below that, when there are more, as of a plan with looks, whose cost is that of the next one;
+    what is not run as the lab file says; and what is hardly what was meant.
     """
     from siffra.report.text.provenance import shortened
 
-    looks, at_once = job.plan.looks, job.at_once
+    at_once = job.at_once
     line = words.count("cost.runs", cost.runs)
     if cost.have:
         line += words("cost.have", n=cost.have)
@@ -69,10 +70,18 @@ def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) ->
         time = duration(cost.seconds, words("decimal"))
         line += words("cost.time", time=time)
         line += words("cost.at_once", n=at_once) if at_once > 1 else ""
-    if looks:
-        line += words("cost.looks", seeds=", ".join(map(str, looks[:-1])), most=looks[-1])
-    lines = (f"{line}.", shortened(words, job.plan), job.note(words.language))
-    echo("\n".join(filter(None, lines)), err=err)
+    notes = (_looks(words, job.plan), shortened(words, job.plan), job.note(words.language))
+    echo("\n".join(filter(None, (f"{line}.", *notes))), err=err)
+
+
+def _looks(words: "Words", plan: "Plan") -> str:
+    """When claims are judged again, and within which budget; nothing for a plan without looks."""
+    if not plan.looks:
+        return ""
+    seeds = words.listing(map(str, plan.looks[1:]))
+    if plan.time is None:
+        return words("cost.looks", seeds=seeds)
+    return words("cost.looks_within", seeds=seeds, time=duration(plan.time, words("decimal")))
 
 
 def _line(words: "Words", event: "Event") -> str:
