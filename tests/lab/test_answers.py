@@ -356,8 +356,8 @@ class TestAnswers:
         (found,) = answer(plan, records_of(levels, plan.seeds, lambda *_: 0.9)).questions
         assert found.edge == ()
 
-    def test_a_decline_needs_fifths(self):
-        levels = [make_level({"neurons": n, "epochs": 4}) for n in (4, 8)]
+    def test_a_decline_needs_two_epochs(self):
+        levels = [make_level({"neurons": n, "epochs": 1}) for n in (4, 8)]
         plan = make_plan(make_question(levels, [make_claim("decline")]))
         (found,) = answer(plan, records_of(levels, plan.seeds, lambda *_: 0.9)).questions
         assert (found.claims[0].verdict, found.claims[0].reason) == ("not tested", "too few epochs")

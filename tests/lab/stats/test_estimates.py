@@ -63,9 +63,22 @@ class TestMeasures:
         run = make_record(FOUR, accuracy={"test": 0.98, "moved": 0.18})
         assert measure(run, make_claim("drop", on="moved")).value == pytest.approx(0.8)
 
-    def test_decline_is_second_fifth_minus_last_fifth(self):
-        run = make_record(TEN, curve=[0, 0, 0.9, 0.8, 1, 1, 1, 1, 0.5, 0.3])
+    def test_decline_is_first_fifth_minus_last_fifth(self):
+        run = make_record(TEN, curve=[0.9, 0.8, 0, 0, 1, 1, 1, 1, 0.5, 0.3])
         assert measure(run, make_claim("decline")).value == pytest.approx(0.85 - 0.4)
+
+    def test_of_a_short_training_it_is_the_first_epoch_minus_the_last(self):
+        run = make_record(FOUR, curve=[0.9, 0.1, 0.2, 0.6])
+        assert measure(run, make_claim("decline")).value == pytest.approx(0.3)
+
+    def test_noise_alone_is_no_decline(self):
+        # Accuracies that vary about one value: within 5 standard errors the mean decline is 0.
+        rng = np.random.default_rng(0)
+        curves = rng.normal(0.5, 0.02, (400, 10))
+        declines = [
+            measure(make_record(TEN, curve=list(c)), make_claim("decline")).value for c in curves
+        ]
+        assert abs(np.mean(declines)) < 5 * 0.02 / np.sqrt(400)
 
     def test_times_and_epochs_to_a_target(self):
         (run,) = reaching(3, epoch_seconds=2.0)

@@ -54,8 +54,10 @@ class Claim:
 
     - `accuracy`: fraction on the set `on` after the last epoch (more is better);
     - `drop`: accuracy on test minus accuracy on the set `on` (less is better);
-    - `decline`: accuracy on `on`, mean over the second fifth of the epochs minus mean over the
-      last fifth: how much is lost by training on (less is better);
+    - `decline`: accuracy on `on`, mean over the first fifth of the epochs (one at least) minus mean
+      over the last: how much is lost by training on (less is better);
+    - `collapse`: whether the run fails to train, so that levels are compared by the share of those
+      that do (less is better);
     - `seconds`: training time (less is better);
     - `seconds_to`, `epochs_to`: until accuracy on `on` first reaches `target` (less is better).
 
