@@ -208,6 +208,14 @@ class TestLength:
         assert (quick.epochs, quick.seeds) == (5, (0, 1))
         assert (plain.preset, plain.epochs, len(plain.seeds)) == ("full", None, 5)
 
+    def test_a_preset_may_have_a_time_of_its_own_which_an_option_beats(self, planned):
+        lab = HEAD + 'vary = { layers = [1, 2] }\n[presets.quick]\ntime = "90s"'
+
+        usual, given = planned(lab, preset="quick"), planned(lab, preset="quick", time=30.0)
+
+        assert (usual.time, given.time, planned(lab).time) == (90.0, 30.0, PRESETS["full"][1])
+        assert len(usual.seeds) == usual.looks[0]
+
     def test_a_lab_may_name_the_preset_that_holds_unless_another_is_asked_for(self, planned):
         lab = 'preset = "quick"' + HEAD + "vary = { layers = [1, 2] }"
 

@@ -77,7 +77,7 @@ def length_of(lab: LabFile, preset: str, options: LabOptions) -> tuple[int | Non
         raise ConfigError(f"preset: found {preset!r}; {did_you_mean(preset, PRESETS)}")
     epochs, time = PRESETS[preset]
     own = getattr(lab.presets, preset)
-    return own.epochs or epochs, sampling(options, own.seeds, getattr(own, "time", None) or time)
+    return own.epochs or epochs, sampling(options, own.seeds, own.time or time)
 
 
 def sampling(
