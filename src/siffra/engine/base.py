@@ -3,8 +3,8 @@
 import abc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Self
+from functools import cached_property, partial
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -77,6 +77,18 @@ class Fitted(abc.ABC):
         return sum(w.size for name, w in self.weights().items() if is_trained(name))
 
 
+class Steps(Protocol):
+    """A training that takes so many steps as it is asked for, and waits between them."""
+
+    def begin_epoch(self) -> None:
+        """Do what comes before the steps of every epoch, such as drawing its augmentation."""
+        ...
+
+    def take(self, order: np.ndarray) -> None:
+        """Train on these images, (n,) int64, in their order, batch by batch; wait for the end."""
+        ...
+
+
 class Engine(abc.ABC):
     """Trains networks.
 
@@ -132,6 +144,21 @@ class Engine(abc.ABC):
         Raises:
             ConfigError: The model cannot be built for these images.
         """
+
+    @cached_property
+    def on_one_thread(self) -> "Engine":
+        """An engine that trains as this one does, with one thread: by default this one itself."""
+        return self
+
+    def steps(self, model: Model, training: Training, dataset: Dataset, seed: int) -> Steps | None:
+        """What trains as `fit` does, but step by step; None where a training is all or nothing.
+
+        Several may be at work by turns, all called by one thread.
+
+        Raises:
+            ConfigError: The model cannot be built for the data set's images.
+        """
+        return None
 
     @abc.abstractmethod
     def load(

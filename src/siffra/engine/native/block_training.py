@@ -58,30 +58,34 @@ class BlockTrainer(Trainer):
             **self._optimizer.memory,
         }
         self._sequential = Sequential(network, parameters, self._batch_size)
-        self._maps: Iterator[np.ndarray] | None = None
+        self._draws: Iterator[np.ndarray] | None = None
+        self._maps: np.ndarray | None = None
         if training.augment != "none":
             check_count(framed_floats(*images.x.shape[1:]), "floats of an augmented image", EXACT)
-            self._maps = epoch_maps(training, len(images.x), seed)
+            self._draws = epoch_maps(training, len(images.x), seed)
         self._dropout = Dropout(network, parameters, self._batch_size, seed)
 
-    @np.errstate(all="ignore")  # a training that diverges is a result, which its loss tells
-    def epoch(self, order: np.ndarray) -> tuple[float, int]:
+    def begin_epoch(self) -> None:
         """See `Trainer`."""
-        maps = next(self._maps) if self._maps else None
+        self._maps = next(self._draws) if self._draws else None
+
+    @np.errstate(all="ignore")  # a training that diverges is a result, which its loss tells
+    def go_through(self, order: np.ndarray) -> tuple[float, int]:
+        """See `Trainer`."""
         losses, correct = 0.0, 0
         for threads, first, last in shared_out(self._pieces, len(order), self._batch_size):
             self._sequential.begin(threads)
             for start in range(first, last, self._batch_size):
                 batch = order[start : min(last, start + self._batch_size)]
-                self._gather(batch, maps)
+                self._gather(batch)
                 loss, right = self._gradients(batch)
                 losses += loss
                 correct += right
                 self._update()
         return losses, correct
 
-    def _gather(self, batch: np.ndarray, maps: np.ndarray | None) -> None:
-        network, scale = self._sequential, scale_of(self._x)
+    def _gather(self, batch: np.ndarray) -> None:
+        network, maps, scale = self._sequential, self._maps, scale_of(self._x)
         network.share_out()
         if maps is None:
             gather(self._rows, batch, scale, network.input_layout, network.inputs)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numba
@@ -13,7 +14,7 @@ from numba.core import config as numba_config
 
 from siffra.config import Model, Training
 from siffra.data.dataset import Dataset, Images
-from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.engine.base import Engine, EpochEnd, Fitted, Steps
 from siffra.engine.governor import Governor, ThreadGovernor
 from siffra.engine.native.block_training import BlockTrainer
 from siffra.engine.native.grid import aligned_zeros
@@ -147,6 +148,17 @@ class NativeEngine(Engine):
             on_epoch(EpochEnd(epoch, loss / images, correct / images, seconds), fitted)
         return fitted, trainer.memory
 
+    @cached_property
+    def on_one_thread(self) -> "NativeEngine":
+        """See `Engine.on_one_thread`."""
+        return self if self.threads == 1 else NativeEngine(1)
+
+    def steps(self, model: Model, training: Training, dataset: Dataset, seed: int) -> Steps:
+        """See `Engine.steps`."""
+        network = build_network(model, dataset.image_shape, dataset.classes)
+        weights = initial_weights(network, seed)
+        return NativeSteps(self._trainer(network, weights, training, dataset.train, seed), self)
+
     def load(
         self,
         model: Model,
@@ -190,6 +202,22 @@ class NativeEngine(Engine):
                 yield
         finally:
             numba.set_num_threads(before)
+
+
+class NativeSteps:
+    """See `Steps`."""
+
+    def __init__(self, trainer: Trainer, engine: NativeEngine) -> None:
+        self._trainer, self._engine = trainer, engine
+
+    def begin_epoch(self) -> None:
+        """See `Steps`."""
+        self._trainer.begin_epoch()
+
+    def take(self, order: np.ndarray) -> None:
+        """See `Steps`."""
+        with self._engine.hold_threads():
+            self._trainer.go_through(order)
 
 
 class NativeFitted(Fitted):

@@ -32,9 +32,17 @@ class Trainer(abc.ABC):
     averaged: np.ndarray
     memory: Memory
 
-    @abc.abstractmethod
     def epoch(self, order: np.ndarray) -> tuple[float, int]:
         """One pass in `order`; the summed loss in nats and the number of correct answers."""
+        self.begin_epoch()
+        return self.go_through(order)
+
+    def begin_epoch(self) -> None:  # noqa: B027  most draw nothing
+        """Draw what all images of an epoch go through."""
+
+    @abc.abstractmethod
+    def go_through(self, order: np.ndarray) -> tuple[float, int]:
+        """Part of an epoch: what `epoch` returns, of these images."""
 
     def remember(self, memory: Memory) -> None:
         """Go on from what another trainer of the same network and optimizer had.
@@ -82,7 +90,7 @@ class StackTrainer(Trainer):
         self._work = aligned_zeros((shards, stack.workspace(self._rows)))
         self._losses, self._correct = np.zeros(shards), np.zeros(shards, np.int64)
 
-    def epoch(self, order: np.ndarray) -> tuple[float, int]:
+    def go_through(self, order: np.ndarray) -> tuple[float, int]:
         """See `Trainer`."""
         self._losses[:], self._correct[:] = 0, 0
         if len(self._work) == 1:

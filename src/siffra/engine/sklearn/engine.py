@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -80,6 +80,11 @@ class SklearnEngine(Engine):
         accuracy = float((probabilities.argmax(axis=1) == scored.y).mean())
         on_epoch(EpochEnd(1, loss, accuracy, seconds), fitted)
         return fitted
+
+    @cached_property
+    def on_one_thread(self) -> "SklearnEngine":
+        """See `Engine.on_one_thread`."""
+        return SklearnEngine(1)
 
     def load(
         self,

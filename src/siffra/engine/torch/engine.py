@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 
 from siffra.config import Model, ModuleModel, Training
 from siffra.data.dataset import Dataset
-from siffra.engine.base import Engine, EngineName, EpochEnd, Fitted
+from siffra.engine.base import Engine, EngineName, EpochEnd, Fitted, Steps
 from siffra.engine.network import build_network
 from siffra.engine.process import alone
 from siffra.engine.rng import initial_weights
@@ -59,7 +60,7 @@ class TorchEngine(Engine):
     def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
         """Take one real step, with which PyTorch loads and allocates what it needs."""
         order = np.arange(min(training.batch_size, len(dataset.train)))
-        with self._settled(0):
+        with self.settled(0):
             state = self._training(model, training, dataset, 0)
             if isinstance(model, ModuleModel):
                 self._try(model, state.module, training, dataset)
@@ -84,7 +85,7 @@ class TorchEngine(Engine):
         on_epoch: Callable[[EpochEnd, Fitted], None],
     ) -> Fitted:
         """See `Engine.fit`."""
-        with self._settled(seed):
+        with self.settled(seed):
             state = self._training(model, training, dataset, seed)
             fitted = TorchFitted(state.kept, self)
             orders = training_orders(training, len(dataset.train), seed)
@@ -96,6 +97,16 @@ class TorchEngine(Engine):
                 with torch.random.fork_rng(self._gpus):  # what it draws is not of the training
                     on_epoch(EpochEnd(epoch, loss / images, correct / images, seconds), fitted)
         return fitted
+
+    @cached_property
+    def on_one_thread(self) -> "TorchEngine":
+        """See `Engine.on_one_thread`."""
+        return self if self.threads == 1 else TorchEngine(1, str(self._device))
+
+    def steps(self, model: Model, training: Training, dataset: Dataset, seed: int) -> Steps:
+        """See `Engine.steps`."""
+        with self.settled(seed):
+            return TorchSteps(self._training(model, training, dataset, seed), self)
 
     def load(
         self,
@@ -115,7 +126,7 @@ class TorchEngine(Engine):
 
     def predict(self, module: nn.Module, images: np.ndarray) -> np.ndarray:
         """What `module` gives for images: see `Fitted.predict`."""
-        with self._settled(0), torch.inference_mode():
+        with self.settled(0), torch.inference_mode():
             module.eval()
             # Copies, as PyTorch warns of arrays that cannot be written.
             chunks = (
@@ -142,7 +153,7 @@ class TorchEngine(Engine):
         classes: int,
         weights: Mapping[str, np.ndarray],
     ) -> nn.Module:
-        with self._settled(0):
+        with self.settled(0):
             module = make_module(model, image_shape, classes)
         for name, tensor in module.state_dict().items():
             given = weights.get(name)
@@ -162,7 +173,7 @@ class TorchEngine(Engine):
         return module.to(self._device)
 
     @contextmanager
-    def _settled(self, seed: int) -> Iterator[None]:
+    def settled(self, seed: int) -> Iterator[None]:
         """PyTorch's global state as we need it; afterwards it is as it was."""
         with alone(), torch.random.fork_rng(self._gpus):
             threads = torch.get_num_threads()
@@ -180,6 +191,22 @@ class TorchEngine(Engine):
                 torch.set_num_threads(threads)
                 torch.use_deterministic_algorithms(deterministic, warn_only=only_warns)
                 torch.backends.cudnn.allow_tf32 = tf32
+
+
+class TorchSteps:
+    """See `Steps`."""
+
+    def __init__(self, training: TorchTraining, engine: TorchEngine) -> None:
+        self._training, self._engine = training, engine
+
+    def begin_epoch(self) -> None:
+        """See `Steps`."""
+        self._training.begin_epoch()
+
+    def take(self, order: np.ndarray) -> None:
+        """See `Steps`."""
+        with self._engine.settled(0):
+            self._training.go_through(order)
 
 
 class TorchFitted(Fitted):

@@ -37,7 +37,8 @@ class TorchTraining:
         self._y = torch.tensor(images.y, device=device)
         self._optimizer = Optimizer(_weights_of(module), training)
         self._rates = learning_rates(training, len(images))
-        self._maps = epoch_maps(training, len(images), seed)
+        self._draws = epoch_maps(training, len(images), seed)
+        self._maps: np.ndarray | None = None
         self._steps = 0
         if isinstance(module, TorchNetwork):
             rows = min(training.batch_size, len(images))
@@ -45,6 +46,15 @@ class TorchTraining:
 
     def epoch(self, order: np.ndarray) -> tuple[float, int]:
         """One pass in `order`; the summed loss in nats and the number of correct answers."""
+        self.begin_epoch()
+        return self.go_through(order)
+
+    def begin_epoch(self) -> None:
+        """Draw what all images of an epoch go through."""
+        self._maps = next(self._draws) if self._training.augment != "none" else None
+
+    def go_through(self, order: np.ndarray) -> tuple[float, int]:
+        """Part of an epoch: what `epoch` returns, of these images."""
         self.module.train()
         loss = torch.zeros((), dtype=torch.float64, device=self._device)
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
@@ -59,7 +69,7 @@ class TorchTraining:
         return loss.item(), int(correct.item())
 
     def _batches(self, order: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
-        maps = next(self._maps) if self._training.augment != "none" else None
+        maps = self._maps
         chosen = torch.from_numpy(order).to(self._device)
         size = self._training.batch_size
         for start in range(0, len(order), size):
