@@ -82,6 +82,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             for event, row in (("insert", "new"), ("update", "new"), ("delete", "old"))
         ),
     ),
+    ("CREATE TABLE timing (key TEXT NOT NULL PRIMARY KEY, timing TEXT NOT NULL) STRICT",),
 )
 """The steps from each schema to the next. A step that has been released never changes.
 

@@ -7,7 +7,8 @@ A run's record is kept whole, as JSON; the columns that are queried are SQLite's
 of it, and the `epoch` view spreads its curves, so that nothing can disagree with the record.
 
 What a run's network was found to do, where it was examined, lies beside the record under the
-same key. Beside both lies a digest (`rows`): what is damaged is left out, and made again.
+same key. Times that were taken by turns, of several settings in a round, have a table of their
+own. Beside each of these lies a digest (`rows`): what is damaged is left out, and made again.
 
 A *claim* says that a process is making a run. It is void when its owner is gone
 (`siffra.system.liveness`), so that nothing that a killed process leaves behind can block.
@@ -42,6 +43,7 @@ from siffra.system.cpu import bare_name
 from siffra.system.liveness import Presence
 from siffra.training.diagnostics import EXAMINING, Examination
 from siffra.training.run import Machine, Record
+from siffra.training.timing import Timing
 
 _MODEL: TypeAdapter[Model] = TypeAdapter(Model)
 
@@ -59,7 +61,7 @@ class Health:
     """How a store is: its schema, runs, claims, those of them that are void, and damage.
 
     `damage` is what SQLite finds wrong in the file; None if that is nothing. `faults` has a line
-    for each record and examination that is damaged or cannot be read.
+    for each record, examination and timing that is damaged or cannot be read.
     """
 
     schema: int
@@ -86,6 +88,7 @@ class Store:
         self._examinations = Rows(
             db, path, "examination", "examination", Examination, "the examination of run {}"
         )
+        self._timings = Rows(db, path, "timing", "timing", Timing, "timing {}")
 
     @property
     def path(self) -> Path:
@@ -148,6 +151,17 @@ class Store:
         """The examinations that are stored of the runs with these keys, by key."""
         with explained(self._path):
             return self._examinations.of(keys, f"version = {EXAMINING}")
+
+    def add_timings(self, timings: Iterable[Timing]) -> None:
+        """Store rounds of times, all or none, each in the place of what had its key."""
+        with self._writing():
+            for timing in timings:
+                self._timings.put(timing.key, timing)
+
+    def timings(self, keys: Iterable[str]) -> dict[str, Timing]:
+        """The rounds of times with these keys that are stored and not damaged, by key."""
+        with explained(self._path):
+            return self._timings.of(keys)
 
     def find(self, prefix: str) -> Record:
         """The one run whose key starts with `prefix`.
@@ -254,6 +268,7 @@ class Store:
         with explained(self._path):
             self._runs.add_digests()
             self._examinations.add_digests()
+            self._timings.add_digests()
 
     def damaged(self) -> set[str]:
         """The keys of the runs that are damaged; takes about 5 µs a run."""
@@ -271,7 +286,8 @@ class Store:
             damage = first_fault(self._db, "integrity_check")
             (runs,) = self._db.execute("SELECT count(*) FROM run").fetchone()
             owners = self._db.execute("SELECT owner FROM claim").fetchall()
-            lines = [*self._runs.faults(), *self._examinations.faults()]
+            documents = (self._runs, self._examinations, self._timings)
+            lines = [line for each in documents for line in each.faults()]
         void = sum(not self._presence.lives(owner) for (owner,) in owners)
         return Health(
             schema_of(self._db, self._path), runs, len(owners), void, damage, tuple(lines)
