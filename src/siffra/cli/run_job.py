@@ -91,17 +91,18 @@ def _line(words: "Words", event: "Event") -> str:
         case "started":
             return words("progress.preparing", run=_name(words, event))
         case "epoch":
-            assert event.run
             return words(
                 "progress.epoch",
                 run=_name(words, event),
                 n=event.epoch,
-                of=math.ceil(event.run.setting.training.epochs),
+                of=math.ceil(event.planned_run.setting.training.epochs),
                 share=_accuracy(words, event.scores),
             )
         case "finished":
             share = _accuracy(words, event.record)
             return words("progress.finished", run=_name(words, event), share=share)
+        case "timed":
+            return words("progress.timed", run=_name(words, event))
         case "reused":
             return words("progress.reused", run=_name(words, event))
         case "lost":
@@ -111,9 +112,13 @@ def _line(words: "Words", event: "Event") -> str:
 
 
 def _name(words: "Words", event: "Event") -> str:
-    """The event's run by what is not as it is by default: `conv, kernel_size 16, seed 3`."""
-    run = event.run
-    assert run
+    """The event's run by what is not as it is by default: `conv, kernel_size 16, seed 3`.
+
+    Or its round of times: `training times of 3 settings, round 1`.
+    """
+    if timed := event.planned_timing:
+        return words("progress.times", n=len(timed.settings), round=timed.round + 1)
+    run = event.planned_run
     knobs = run.setting.knobs()
     model = knobs["model"]
     usual = Setting.from_knobs({"model": model}).knobs() | {"epochs": run.setting.training.epochs}

@@ -290,6 +290,8 @@ def _laps(turns: Sequence[_Slices], slices: int, slice_seconds: float) -> int:
 
 def _seconds_by_laps(turns: Sequence[_Slices]) -> list[float]:
     """What an epoch takes in each of the turns."""
+    if not turns:
+        return []
     logs = np.log([turn.laps for turn in turns])
     of_laps = logs.mean(axis=0)
     own = np.median(logs - of_laps, axis=1)

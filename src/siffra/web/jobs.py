@@ -158,7 +158,8 @@ class JobQueue:
         if event.kind == "epoch" and event.scores:
             running.epochs.append(event.scores)
         else:
-            running.run = event.run if event.kind in ("started", "lost") else None
+            is_trained = event.kind in ("started", "lost") and not event.planned_timing
+            running.run = event.planned_run if is_trained else None
             running.epochs = []
         running.progress = event.progress
         if not running.cancelling:

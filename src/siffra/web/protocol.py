@@ -44,5 +44,5 @@ class Message(_Line):
 
     def line(self) -> bytes:
         """The message without the results, which are in the store."""
-        results = {"event": {"record", "examination"}}
+        results = {"event": {"record", "examination", "timing"}}
         return self.model_dump_json(exclude=results).encode() + b"\n"

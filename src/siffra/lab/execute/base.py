@@ -1,4 +1,4 @@
-"""The contract of an executor, which makes runs.
+"""The contract of an executor, which makes runs, and times trainings by turns.
 
 The runner decides which run is next and stores the results; an executor makes the runs that are
 submitted and reports what becomes of them. It knows nothing of the store: whatever happens to it,
@@ -9,12 +9,11 @@ import abc
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from siffra.lab.execute.events import Event
-from siffra.lab.plan.plan import PlannedRun
+from siffra.lab.execute.events import Event, Job
 
 
 class Executor(abc.ABC):
-    """Makes the runs that are submitted, one or several at a time.
+    """Makes the runs and the rounds of times that are submitted, one or several at a time.
 
     Equal runs give equal bits on every executor with one kind of CPU; only their times differ.
     `poll` raises a run's own error as it was raised where the run was made. After an error an
@@ -36,12 +35,12 @@ class Executor(abc.ABC):
     def capacity(self) -> int:
         """How many more runs can be submitted now."""
 
-    def prepare(self, runs: Sequence[PlannedRun]) -> None:  # noqa: B027  most prepare run by run
+    def prepare(self, runs: Sequence[Job]) -> None:  # noqa: B027  most prepare run by run
         """Prepare for `runs`, which will be submitted unless other processes make them."""
 
     @abc.abstractmethod
-    def submit(self, run: PlannedRun) -> None:
-        """Hand over a run to be made; there must be capacity for it.
+    def submit(self, run: Job) -> None:
+        """Hand over a run to be made, or a round of times; there must be capacity for it.
 
         Raises:
             ConfigError: A user's own model cannot be imported where the run would be made.
@@ -49,7 +48,7 @@ class Executor(abc.ABC):
 
     @abc.abstractmethod
     def poll(self, on_event: Callable[[Event], None]) -> None:
-        """Report events of the submitted runs: `epoch`, `finished` and `lost`.
+        """Report events of the submitted runs: `epoch`, `finished`, `timed` and `lost`.
 
         Waits a moment if there are none. What `on_event` raises ends the run that the event is
         about, or leaves it to `close`.

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.events import Event
+from siffra.lab.execute.events import Event, Job
 from siffra.lab.execute.trainer import RunTrainer
-from siffra.lab.plan.plan import PlannedRun
 
 
 class LocalExecutor(Executor):
@@ -15,7 +14,7 @@ class LocalExecutor(Executor):
 
     def __init__(self, dataset: Dataset, engine: Engine) -> None:
         self._trainer = RunTrainer(dataset, engine)
-        self._submitted: PlannedRun | None = None
+        self._submitted: Job | None = None
 
     @property
     def size(self) -> int:
@@ -32,11 +31,11 @@ class LocalExecutor(Executor):
         """See `Executor.capacity`."""
         return 0 if self._submitted else 1
 
-    def prepare(self, runs: Sequence[PlannedRun]) -> None:
+    def prepare(self, runs: Sequence[Job]) -> None:
         """Compile everything at once, which two processes do faster."""
         self._trainer.prepare_all(runs)
 
-    def submit(self, run: PlannedRun) -> None:
+    def submit(self, run: Job) -> None:
         """See `Executor.submit`."""
         self._submitted = run
 
@@ -44,4 +43,4 @@ class LocalExecutor(Executor):
         """Make the submitted run."""
         run, self._submitted = self._submitted, None
         if run:
-            on_event(self._trainer.train(run, lambda *epoch: on_event(Event("epoch", run, *epoch))))
+            on_event(self._trainer.do(run, lambda *epoch: on_event(Event("epoch", run, *epoch))))

@@ -19,9 +19,8 @@ from typing import IO, Any
 from siffra.data.dataset import Dataset
 from siffra.errors import ExecutorError
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.events import Event
+from siffra.lab.execute.events import Event, Job
 from siffra.lab.execute.trainer import MakeEngine, Reply
-from siffra.lab.plan.plan import PlannedRun
 from siffra.training.run import Epoch
 
 _PATIENCE = 0.2
@@ -42,7 +41,7 @@ class PoolExecutor(Executor):
         self._shared = (dataset, make_engine, threads)
         self._file: IO[bytes] | None = None
         self._idle: list[_Process] = []
-        self._busy: dict[_Process, PlannedRun] = {}
+        self._busy: dict[_Process, Job] = {}
         self._messages: queue.Queue[_Message] = queue.Queue()
 
     @property
@@ -60,7 +59,7 @@ class PoolExecutor(Executor):
         """See `Executor.capacity`."""
         return self._count - len(self._busy)
 
-    def submit(self, run: PlannedRun) -> None:
+    def submit(self, run: Job) -> None:
         """See `Executor.submit`."""
         process = self._idle.pop() if self._idle else self._start()
         self._busy[process] = run
@@ -93,7 +92,7 @@ class PoolExecutor(Executor):
             on_event(Event("epoch", self._busy[process], number, message))
         elif message is not None:
             self._idle.append(process)
-            on_event(message.finished(self._busy.pop(process), self._count))
+            on_event(message.event(self._busy.pop(process), self._count))
         elif process in self._busy:
             reason = f"its process ended ({process.end()})"
             on_event(Event("lost", self._busy.pop(process), reason=reason))

@@ -14,8 +14,8 @@ import threading
 from contextlib import suppress
 from typing import Any, BinaryIO
 
+from siffra.lab.execute.events import Job
 from siffra.lab.execute.trainer import Reply, RunTrainer
-from siffra.lab.plan.plan import PlannedRun
 from siffra.training.run import Epoch
 
 
@@ -34,7 +34,7 @@ def main() -> None:
         run = runs.get()
         try:
             trainer = trainer or RunTrainer(dataset, make_engine(threads))
-            reply = _train(trainer, pickle.loads(run), out)
+            reply = _do(trainer, pickle.loads(run), out)
         except Exception as error:  # whatever it is: the parent process raises it
             reply = Reply.to_error(error)
         _send(out, reply)
@@ -48,10 +48,9 @@ def _read(file: int) -> Any:
     return shared
 
 
-def _train(trainer: RunTrainer, planned: PlannedRun, out: BinaryIO) -> Reply:
-    trainer.compile_in_turn(planned)
-    finished = trainer.train(planned, lambda number, scores: _send(out, scores, number))
-    return Reply.to_finished(finished)
+def _do(trainer: RunTrainer, job: Job, out: BinaryIO) -> Reply:
+    trainer.compile_in_turn(job)
+    return Reply.of(trainer.do(job, lambda number, scores: _send(out, scores, number)))
 
 
 def _send(out: BinaryIO, message: Epoch | Reply, number: int = 0) -> None:

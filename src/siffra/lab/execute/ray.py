@@ -3,6 +3,8 @@
 A task is sent by reference: the same siffra must be installed on the nodes. A run that is lost with
 a worker or a node is reported, and submitted again by the runner. Ray itself retries nothing, so
 that no run is made twice without being counted.
+
+Times are to be compared with each other, so all of them are taken in one place: in this process.
 """
 
 import os
@@ -20,9 +22,9 @@ from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.errors import ExecutorError
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.events import Event
-from siffra.lab.execute.trainer import MakeEngine
-from siffra.lab.plan.plan import PlannedRun
+from siffra.lab.execute.events import Event, Job
+from siffra.lab.execute.trainer import MakeEngine, RunTrainer
+from siffra.lab.plan.plan import PlannedRun, PlannedTiming
 
 # Where Ray is started from here it shall not report to its makers.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -93,6 +95,8 @@ class RayExecutor(Executor):
         self._resources = resources
         self._joined = _connect(address)
         self._submitted: dict[Any, tuple[PlannedRun, str]] = {}  # by task; the node it must be on
+        self._timer = RunTrainer(dataset, engine)
+        self._timings: list[PlannedTiming] = []
         self._done: queue.Queue[tuple[Any, Future[Any]]] = queue.Queue()
         self._nodes: dict[str, _Node] = {}
         self._lost_at: dict[str, float] = {}  # when each node lost a run that had to be on it
@@ -122,10 +126,13 @@ class RayExecutor(Executor):
         """See `Executor.capacity`."""
         if self._resources.alone:
             return len(self._free())
-        return max(0, self.size * _QUEUED - len(self._submitted))
+        return max(0, self.size * _QUEUED - len(self._submitted) - len(self._timings))
 
-    def submit(self, run: PlannedRun) -> None:
+    def submit(self, run: Job) -> None:
         """See `Executor.submit`."""
+        if isinstance(run, PlannedTiming):
+            self._timings.append(run)
+            return
         options: dict[str, Any] = {"num_gpus": 1} if self._resources.gpu else {}
         cpus, node = self._resources.cpus, ""
         if self._resources.alone:
@@ -142,8 +149,11 @@ class RayExecutor(Executor):
         """See `Executor.poll`."""
         if time.monotonic() - self._seen > _REFRESH:
             self._refresh()
+        timings, self._timings = self._timings, []
+        for timing in timings:
+            on_event(self._timer.do(timing))
         with suppress(queue.Empty):
-            self._take(*self._done.get(timeout=_PATIENCE), on_event)
+            self._take(*self._done.get(timeout=0 if timings else _PATIENCE), on_event)
             while True:
                 self._take(*self._done.get_nowait(), on_event)
 
@@ -161,7 +171,7 @@ class RayExecutor(Executor):
         error = done.exception()
         if error is None:
             node, reply = done.result()
-            on_event(reply.finished(run, self._sharing().get(node, 1)))
+            on_event(reply.event(run, self._sharing().get(node, 1)))
         elif type(error).__name__ in _GONE or isinstance(error, ray.exceptions.ObjectLostError):
             self._lost_at[pinned_to] = time.monotonic()
             self._refresh()

@@ -46,7 +46,7 @@ def train_run(context: LabContext, threads: int, run: "PlannedRun") -> "tuple[st
     try:
         trainer = _trainer(RunTrainer, context, threads)
         trainer.compile_in_turn(run)
-        return node, Reply.to_finished(trainer.train(run))
+        return node, Reply.of(trainer.do(run))
     except Exception as error:  # whatever it is: the executor raises it
         return node, Reply.to_error(error)
 

@@ -278,8 +278,7 @@ class _PlanRunner:
         made: list[_Made] = []
 
         def on_event(event: Event) -> None:
-            planned = event.run
-            assert planned
+            planned = event.planned_run
             if event.record:
                 made.append((planned, event.record, event.examination))
             elif event.kind == "epoch":

@@ -1,4 +1,4 @@
-"""Trains a planned run, in whatever process that is: what all executors have in common."""
+"""Does a planned run or timing, in whatever process that is: what all executors have in common."""
 
 import hashlib
 import pickle
@@ -14,50 +14,64 @@ from siffra.config import EstimatorModel, Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.errors import ExecutorError
-from siffra.lab.execute.events import Event
-from siffra.lab.plan.plan import PlannedRun
+from siffra.lab.execute.events import Event, Job
+from siffra.lab.plan.plan import PlannedRun, PlannedTiming
 from siffra.system.jit import kernel_folder
 from siffra.system.jit_cache import switches
 from siffra.training.diagnostics import Examination, examine
 from siffra.training.run import Epoch, Record, run, this_machine
+from siffra.training.timing import Timing, time_by_turns
 
 MakeEngine = Callable[[int], Engine]
 """Makes an engine of so many threads; importable, so that other processes can call it too."""
 
 
 class RunTrainer:
-    """Trains runs on one data set with one engine."""
+    """Trains runs on one data set with one engine, and times trainings by turns."""
 
     def __init__(self, dataset: Dataset, engine: Engine) -> None:
-        self._engine = engine
+        self._dataset, self._engine = dataset, engine
         self._split_for = lru_cache(maxsize=1)(dataset.split_for)
 
-    def prepare_all(self, runs: Sequence[PlannedRun]) -> None:
-        """Compile all that `runs` need, before the first of them."""
-        settings = dict.fromkeys(planned.setting for planned in runs)
+    def prepare_all(self, jobs: Sequence[Job]) -> None:
+        """Compile all that `jobs` need, before the first of them."""
+        settings = dict.fromkeys(setting for job in jobs for setting in _settings_of(job))
         tasks = [
             (setting.model, setting.training)
             for setting in settings
             if not isinstance(setting.model, EstimatorModel)  # nothing of it is compiled
         ]
-        self._engine.prepare_all(tasks, self._split_for(runs[0].seed))
+        self._engine.prepare_all(tasks, self._data_of(jobs[0]))
 
-    def train(
+    def do(
         self,
-        planned: PlannedRun,
+        job: Job,
         on_epoch: Callable[[int, Epoch], None] = lambda number, scores: None,
     ) -> Event:
-        """Train, score and, where that is planned, examine: the run's `finished` event."""
-        dataset = self._split_for(planned.seed)
-        record, fitted = run(planned.setting, dataset, planned.seed, self._engine, on_epoch)
-        examination = examine(fitted, dataset) if planned.examine else None
-        return Event("finished", planned, record=record, examination=examination)
+        """Train, score and, where that is planned, examine a run: its `finished` event.
 
-    def compile_in_turn(self, planned: PlannedRun) -> None:
-        """Compile what the run needs in one process of this machine, not in all at once."""
-        if isinstance(planned.setting.model, EstimatorModel):
-            return
-        dataset, setting = self._split_for(planned.seed), planned.setting
+        Or time the settings of a round by turns: its `timed` event.
+        """
+        dataset = self._data_of(job)
+        if isinstance(job, PlannedTiming):
+            timing = time_by_turns(job.settings, dataset, self._engine, job.round)
+            return Event("timed", job, timing=timing)
+        record, fitted = run(job.setting, dataset, job.seed, self._engine, on_epoch)
+        examination = examine(fitted, dataset) if job.examine else None
+        return Event("finished", job, record=record, examination=examination)
+
+    def compile_in_turn(self, job: Job) -> None:
+        """Compile what a job needs in one process of this machine, not in all at once."""
+        dataset = self._data_of(job)
+        for setting in _settings_of(job):
+            if not isinstance(setting.model, EstimatorModel):
+                self._compile(setting, dataset)
+
+    def _data_of(self, job: Job) -> Dataset:
+        """Times are of the data as it is, whatever a seed makes of it."""
+        return self._split_for(job.seed) if isinstance(job, PlannedRun) else self._dataset
+
+    def _compile(self, setting: Setting, dataset: Dataset) -> None:
         kept = kernel_folder()
         if kept is None:  # without a place for the lock each compiles for itself
             return
@@ -72,6 +86,10 @@ class RunTrainer:
                         done.touch()
 
 
+def _settings_of(job: Job) -> tuple[Setting, ...]:
+    return (job.setting,) if isinstance(job, PlannedRun) else job.settings
+
+
 def _compiled(setting: Setting, dataset: Dataset, engine: Engine) -> str:
     """A name for what is compiled for a run: texts among its knobs choose kernels, rates do not."""
     kinds = [f"{k}={v}" for k, v in setting.training.model_dump().items() if isinstance(v, str)]
@@ -83,18 +101,21 @@ def _compiled(setting: Setting, dataset: Dataset, engine: Engine) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What another process returns for a run: the record as JSON, or the error as a pickle."""
+    """What another process returns for a job: its results as JSON, or the error as a pickle."""
 
-    record: str = ""
+    record: str | None = None
     examination: str | None = None
+    timing: str | None = None
     error: bytes = b""
 
     @classmethod
-    def to_finished(cls, event: Event) -> "Reply":
-        """The reply that carries a `finished` event."""
-        assert event.record
-        examination = event.examination and event.examination.model_dump_json()
-        return cls(event.record.model_dump_json(), examination)
+    def of(cls, event: Event) -> "Reply":
+        """The reply that carries a `finished` or a `timed` event."""
+        return cls(
+            record=event.record and event.record.model_dump_json(),
+            examination=event.examination and event.examination.model_dump_json(),
+            timing=event.timing and event.timing.model_dump_json(),
+        )
 
     @classmethod
     def to_error(cls, error: Exception) -> "Reply":
@@ -107,16 +128,20 @@ class Reply:
             content = pickle.dumps(ExecutorError(f"a run failed: {type(error).__name__}: {error}"))
         return cls(error=content)
 
-    def finished(self, planned: PlannedRun, jobs: int) -> Event:
-        """The `finished` event of `planned`, on a machine that up to `jobs` runs share.
+    def event(self, job: Job, jobs: int) -> Event:
+        """The `finished` or `timed` event of a job, on a machine that up to `jobs` of them share.
 
         Raises:
-            Exception: The error of the run.
+            Exception: The error of the job.
         """
         if self.error:
             raise pickle.loads(self.error)
-        record = Record.model_validate_json(self.record)
+        if self.timing:
+            timing = Timing.model_validate_json(self.timing)
+            machine = timing.machine.model_copy(update={"jobs": jobs})
+            return Event("timed", job, timing=timing.model_copy(update={"machine": machine}))
+        record = Record.model_validate_json(self.record or "")
         machine = record.machine.model_copy(update={"jobs": jobs})
         record = record.model_copy(update={"machine": machine})
         examination = self.examination and Examination.model_validate_json(self.examination)
-        return Event("finished", planned, record=record, examination=examination or None)
+        return Event("finished", job, record=record, examination=examination or None)

@@ -155,12 +155,11 @@ def _running(app: AppState) -> Mapping[str, Any] | None:
 
 
 def _epoch(app: AppState, task: Task, event: Event) -> Mapping[str, Any]:
-    assert event.run
     assert event.scores
     return {
         "kind": task.kind,
         "id": task.id,
-        **_place(app, task, event.run),
+        **_place(app, task, event.planned_run),
         "epoch": event.epoch,
         **event.scores.model_dump(),
         "done": event.progress.done,
