@@ -7,6 +7,7 @@ from typing import Any
 from siffra.config import Setting
 from siffra.lab.plan.plan import Claim, Level, Plan, Question
 from siffra.training.run import Epoch, Machine, Record
+from siffra.training.timing import TimedSetting, Timing
 
 IMAGES = 10_000
 SETS: tuple[str, ...] = ("train", "val", "test", "moved", "rotated")
@@ -48,6 +49,24 @@ def make_record(
         scoring_seconds=0.0,
         diverged=diverged,
         machine=MACHINE,
+        finished=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def make_timing(*settings: Setting, number: int = 0, seconds: Sequence[float] = ()) -> Timing:
+    """A round of the times of `settings`: 1 s, 2 s and so on, unless there are other `seconds`."""
+    return Timing(
+        key=f"{[setting.knobs() for setting in settings]}, {number}",
+        round=number,
+        settings=tuple(
+            TimedSetting(model=s.model, training=s.training, engine="none", engine_version=1)
+            for s in settings
+        ),
+        seconds=tuple(seconds) or tuple(float(n) for n in range(1, len(settings) + 1)),
+        dataset="made up",
+        fingerprint="0",
+        machine=MACHINE,
+        load=None,
         finished=datetime(2026, 1, 1, tzinfo=UTC),
     )
 

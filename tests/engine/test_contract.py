@@ -15,10 +15,11 @@ from siffra.config import Setting, as_model
 from siffra.config.setting import override
 from siffra.data.dataset import Images
 from siffra.engine.base import EpochEnd, Fitted
-from siffra.engine.native.engine import NativeEngine
+from siffra.engine.native.engine import NativeEngine, NativeSteps
 from siffra.engine.network import build_network
+from siffra.engine.schedule import training_orders
 from siffra.engine.sklearn.engine import SklearnEngine
-from siffra.engine.torch.engine import TorchEngine
+from siffra.engine.torch.engine import TorchEngine, TorchFitted, TorchSteps
 from siffra.errors import ConfigError, ModelFileError
 
 DATASET = small_dataset()
@@ -106,6 +107,11 @@ class TestEveryEngine:
         asked = fit(engine, knobs, on_epoch=lambda end, f: f.predict(DATASET.test.x))
 
         assert same(quiet, asked)
+
+    def test_it_trains_on_one_thread_as_well(self, engine, knobs):
+        alone = engine.on_one_thread
+
+        assert (alone.name, alone.version, alone.threads) == (engine.name, engine.version, 1)
 
     def test_what_a_callback_raises_ends_the_training(self, engine, knobs):
         def stop(end, fitted):
@@ -246,3 +252,53 @@ def test_native_refuses_weights_of_another_model():
 
     with pytest.raises(ModelFileError, match="dense_1"):
         engine.load(model, DATASET.image_shape, 3, weights)
+
+
+STEPPING = (NativeEngine(1), TorchEngine(1, "cpu"))
+
+
+def weights_of(steps: NativeSteps | TorchSteps, engine):
+    if isinstance(steps, NativeSteps):
+        return steps.trainer.parameters.unflatten(steps.trainer.averaged)
+    return TorchFitted(steps.training.kept, engine).weights()
+
+
+@pytest.mark.parametrize("engine", STEPPING, ids=lambda engine: engine.name)
+class TestSteps:
+    @pytest.mark.parametrize("knobs", [NETWORKS[1], LAYERS[-1], *TRAININGS], ids=str)
+    def test_taken_by_turns_with_another_training_s_they_end_where_fit_does(self, engine, knobs):
+        usual = {"batch_size": 8, "epochs": 2, "learning_rate": 0.1}
+        setting = Setting.from_knobs(override(usual, knobs))
+        other = Setting.from_knobs({"model": "conv", "filters": 3, "kernel_size": 3})
+        fitted = engine.fit(setting.model, setting.training, DATASET, 1, lambda *_: None)
+
+        steps = engine.steps(setting.model, setting.training, DATASET, 1)
+        others = engine.steps(other.model, other.training, DATASET, 2)
+        for order in training_orders(setting.training, len(DATASET.train), 1):
+            steps.begin_epoch()
+            for start in range(0, len(order), 16):  # two batches at a time
+                steps.take(order[start : start + 16])
+                others.begin_epoch()
+                others.take(order[:32])
+
+        found = weights_of(steps, engine)
+        assert found
+        for name, weights in fitted.weights().items():
+            np.testing.assert_array_equal(found[name], weights, err_msg=name)
+
+    def test_they_leave_the_engine_as_it_was(self, engine):
+        setting = Setting.from_knobs({"neurons": 3})
+        before = fit(engine, {})
+
+        steps = engine.steps(setting.model, setting.training, DATASET, 1)
+        steps.begin_epoch()
+        steps.take(np.arange(20))
+
+        assert same(before, fit(engine, {}))
+
+
+@pytest.mark.parametrize("engine", [ReferenceEngine(), SklearnEngine(1)])
+def test_a_training_that_is_all_or_nothing_has_no_steps(engine):
+    setting = Setting.from_knobs(ESTIMATORS[0])
+
+    assert engine.steps(setting.model, setting.training, DATASET, 1) is None

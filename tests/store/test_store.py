@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_runs import MACHINE, make_record
+from made_runs import MACHINE, make_record, make_timing
 
 from siffra.config import Setting
 from siffra.errors import StoreError
@@ -532,6 +532,54 @@ class TestOpening:
         finally:
             holder.close()
         store.add(record(1))
+
+
+class TestTimings:
+    def test_they_outlive_the_store(self, path):
+        first, second = make_timing(DENSE, CONV), make_timing(DENSE, CONV, number=1)
+        with open_store(path) as store:
+            store.add_timings([first, second])
+
+        with open_store(path, read_only=True) as store:
+            assert store.timings([first.key, second.key, "other"]) == {
+                first.key: first,
+                second.key: second,
+            }
+            assert store.records() == []
+
+    def test_one_that_is_there_stays_unless_it_is_replaced(self, store):
+        first, again = make_timing(DENSE), make_timing(DENSE, seconds=[9.0])
+        store.add_timings([first])
+
+        store.add_timings([again])
+        assert store.timings([first.key]) == {first.key: first}
+        store.add_timings([again], replace=True)
+        assert store.timings([first.key]) == {first.key: again}
+
+    def test_one_that_is_damaged_is_as_good_as_missing(self, path):
+        rotten, sound = make_timing(DENSE, seconds=[SECONDS]), make_timing(CONV)
+        with open_store(path) as store:
+            store.add_timings([rotten, sound])
+        rot(path, b"4321.5", b"4321.6")
+
+        with open_store(path) as store:
+            assert store.timings([rotten.key, sound.key]) == {sound.key: sound}
+            (fault,) = store.health().faults
+            assert "timing [{" in fault
+            assert "is damaged" in fault
+            store.add_timings([rotten])
+            assert store.timings([rotten.key]) == {rotten.key: rotten}
+
+    @pytest.mark.parametrize("schema", range(1, len(MIGRATIONS)))
+    def test_an_older_store_has_none_to_be_read_and_takes_them(self, path, schema):
+        older_store(path, schema, (record(1), None))
+        timing = make_timing(DENSE)
+
+        with open_store(path, read_only=True) as store:
+            assert store.timings([timing.key]) == {}
+        with open_store(path) as store:
+            store.add_timings([timing])
+            assert store.timings([timing.key]) == {timing.key: timing}
 
 
 def older_store(path: Path, schema: int, *stored: tuple[Record, Examination | None]) -> None:

@@ -152,11 +152,12 @@ class Store:
         with explained(self._path):
             return self._examinations.of(keys, f"version = {EXAMINING}")
 
-    def add_timings(self, timings: Iterable[Timing]) -> None:
-        """Store rounds of times, all or none, each in the place of what had its key."""
+    def add_timings(self, timings: Iterable[Timing], *, replace: bool = False) -> None:
+        """Store rounds of times, all or none; those that are there stay, unless replaced."""
         with self._writing():
             for timing in timings:
-                self._timings.put(timing.key, timing)
+                if replace or not self._timings.intact([timing.key]):
+                    self._timings.put(timing.key, timing)
 
     def timings(self, keys: Iterable[str]) -> dict[str, Timing]:
         """The rounds of times with these keys that are stored and not damaged, by key."""

@@ -28,7 +28,9 @@ from siffra.lab.execute.runner import (
     estimate,
     run_plan,
 )
+from siffra.lab.plan.plan import PlannedTiming
 from siffra.store.store import open_store
+from siffra.training.timing import timing_key
 
 DATASET = small_dataset()
 TESTS = Path(small_lab.__file__).parent
@@ -72,6 +74,27 @@ def test_each_run_is_made_once_with_the_bits_it_has_here(engine, two, tmp_path):
     assert seen[-1].progress.seconds_left == 0
 
 
+def test_rounds_of_times_are_timed_beside_runs(engine, two):
+    timing = PlannedTiming(small_lab.SETTINGS[:2], 3)
+    run = small_plan().runs[0]
+    events: list[Event] = []
+
+    two.submit(timing)
+    two.submit(run)
+    while {event.kind for event in events} != {"epoch", "finished", "timed"}:
+        two.poll(events.append)
+
+    (timed,) = [event for event in events if event.kind == "timed"]
+    assert timed.run == timing
+    assert timed.planned_timing == timing
+    assert timed.timing
+    assert timed.timing.key == timing_key(timing.settings, DATASET, 3, engine)
+    assert len(timed.timing.seconds) == 2
+    assert timed.timing.machine.jobs == 2
+    (finished,) = [event for event in events if event.kind == "finished"]
+    assert (finished.run, finished.timing) == (run, None)
+
+
 def test_what_a_lab_costs_is_shared_out(engine, two, tmp_path):
     with open_store(tmp_path / "runs.sqlite") as store:
         run_plan(small_plan((0,)), DATASET, engine, store, executor=two)
@@ -103,12 +126,11 @@ def test_a_run_is_made_again_when_its_process_dies(engine, two, tmp_path):
 
     assert len(made) == 12
     (again,) = restarted
-    assert again.run
     assert (again.losses, again.reason) == (1, "its process ended (signal 9)")
     # The run that was lost was begun twice, if it had been begun at all, and no other was.
     lines = [line_of(run) for run in small_plan().runs]
     begun = engine.trained()
-    assert sorted(begun) in (sorted(lines), sorted([*lines, line_of(again.run)]))
+    assert sorted(begun) in (sorted(lines), sorted([*lines, line_of(again.planned_run)]))
 
 
 def test_a_run_that_takes_its_process_down_again_and_again_ends_the_lab(engine, tmp_path):

@@ -32,7 +32,9 @@ from siffra.engine.native.engine import NativeEngine
 from siffra.errors import ConfigError, ExecutorError
 from siffra.lab.execute.ray import RayExecutor, Resources
 from siffra.lab.execute.runner import Event, run_plan
+from siffra.lab.plan.plan import PlannedTiming
 from siffra.store.store import open_store
+from siffra.training.timing import timing_key
 
 pytest.importorskip("ray", reason="Ray is an extra that is not installed")
 
@@ -151,6 +153,22 @@ def join(nodes: Any, engine: LoggingEngine) -> Iterator[Callable[..., RayExecuto
         cluster.close()
 
 
+def test_rounds_are_timed_in_this_process(join, engine):
+    cluster = join()
+    timing, run = PlannedTiming(SETTINGS[:2], 0), small_plan().runs[0]
+    events: list[Event] = []
+
+    cluster.submit(timing)
+    cluster.submit(run)
+    while {event.kind for event in events} != {"timed", "finished"}:
+        cluster.poll(events.append)
+
+    (timed,) = [event for event in events if event.kind == "timed"]
+    assert timed.run == timing
+    assert timed.timing
+    assert timed.timing.key == timing_key(timing.settings, DATASET, 0, engine)
+
+
 def test_a_node_dies_in_mid_lab_and_nothing_is_lost(nodes, join, engine, tmp_path):
     restarted: list[Event] = []
     doomed = nodes.add_node(num_cpus=1, object_store_memory=MEMORY)
@@ -169,7 +187,7 @@ def test_a_node_dies_in_mid_lab_and_nothing_is_lost(nodes, join, engine, tmp_pat
         made = run_plan(plan, DATASET, engine, store, kill, executor=cluster)
         assert {record.key for record in store.records()} == {r.key for r in made.values()}
 
-    lost = [line_of(event.run) for event in restarted if event.run]
+    lost = [line_of(event.planned_run) for event in restarted]
     assert len(lost) == 1
     # What was lost may have been begun before; nothing else was begun twice.
     begun = engine.trained()

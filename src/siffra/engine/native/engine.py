@@ -153,7 +153,7 @@ class NativeEngine(Engine):
         """See `Engine.on_one_thread`."""
         return self if self.threads == 1 else NativeEngine(1)
 
-    def steps(self, model: Model, training: Training, dataset: Dataset, seed: int) -> Steps:
+    def steps(self, model: Model, training: Training, dataset: Dataset, seed: int) -> "NativeSteps":
         """See `Engine.steps`."""
         network = build_network(model, dataset.image_shape, dataset.classes)
         weights = initial_weights(network, seed)
@@ -204,20 +204,20 @@ class NativeEngine(Engine):
             numba.set_num_threads(before)
 
 
-class NativeSteps:
+class NativeSteps(Steps):
     """See `Steps`."""
 
     def __init__(self, trainer: Trainer, engine: NativeEngine) -> None:
-        self._trainer, self._engine = trainer, engine
+        self.trainer, self._engine = trainer, engine
 
     def begin_epoch(self) -> None:
         """See `Steps`."""
-        self._trainer.begin_epoch()
+        self.trainer.begin_epoch()
 
     def take(self, order: np.ndarray) -> None:
         """See `Steps`."""
         with self._engine.hold_threads():
-            self._trainer.go_through(order)
+            self.trainer.go_through(order)
 
 
 class NativeFitted(Fitted):

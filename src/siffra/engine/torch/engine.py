@@ -103,7 +103,7 @@ class TorchEngine(Engine):
         """See `Engine.on_one_thread`."""
         return self if self.threads == 1 else TorchEngine(1, str(self._device))
 
-    def steps(self, model: Model, training: Training, dataset: Dataset, seed: int) -> Steps:
+    def steps(self, model: Model, training: Training, dataset: Dataset, seed: int) -> "TorchSteps":
         """See `Engine.steps`."""
         with self.settled(seed):
             return TorchSteps(self._training(model, training, dataset, seed), self)
@@ -193,20 +193,20 @@ class TorchEngine(Engine):
                 torch.backends.cudnn.allow_tf32 = tf32
 
 
-class TorchSteps:
+class TorchSteps(Steps):
     """See `Steps`."""
 
     def __init__(self, training: TorchTraining, engine: TorchEngine) -> None:
-        self._training, self._engine = training, engine
+        self.training, self._engine = training, engine
 
     def begin_epoch(self) -> None:
         """See `Steps`."""
-        self._training.begin_epoch()
+        self.training.begin_epoch()
 
     def take(self, order: np.ndarray) -> None:
         """See `Steps`."""
         with self._engine.settled(0):
-            self._training.go_through(order)
+            self.training.go_through(order)
 
 
 class TorchFitted(Fitted):
