@@ -32,7 +32,7 @@ def test_it_tells_what_changed_and_where_the_page_is(siffra, reports):
 
     assert ran.code == 0, ran.err
     assert "The two have one claim in common. One verdict changed." in ran.out
-    assert "supported → inconclusive" in ran.out
+    assert "supported → open" in ran.out
     assert ran.out.rstrip().endswith(f"report: {out}/comparison.html")
     assert sorted(path.name for path in out.iterdir()) == ["comparison.html", "comparison.md"]
 

@@ -14,7 +14,7 @@ def test_it_answers_in_the_terminal(siffra, own_data):
     sentence, table, plot, verdicts, fixed = ended.out.strip().split("\n\n")
     assert sentence.startswith("After 3 epochs, ")
     heading, rule, *levels = table.splitlines()
-    assert " ".join(heading.split()) == "Learning rate test % moved % rotated % time (s) n"
+    assert " ".join(heading.split()) == "Learning rate test % moved % rotated % run time (s) n"
     assert set(rule) == {"─", " "}
     assert [line.split()[0] for line in levels] == ["0.001", "0.1"]
     assert [line.split()[-1] for line in levels] == ["3", "3"]

@@ -64,9 +64,9 @@ def test_a_changed_verdict_is_told_with_both():
 
     assert was.verdict == "refuted"
     assert shown.summary.endswith("One verdict changed.")
-    assert shown.changes == (("refuted", "refuted", "inconclusive", "inconclusive", 1),)
+    assert shown.changes == (("refuted", "refuted", "inconclusive", "open", 1),)
     told = comparison_text(shown, EN)
-    assert re.search(r"\(a\) refuted → inconclusive +8 are better than 16\.", told)
+    assert re.search(r"\(a\) refuted → open +8 are better than 16\.", told)
 
 
 def test_estimates_stand_beside_each_other_with_their_intervals():

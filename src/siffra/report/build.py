@@ -13,6 +13,7 @@ from siffra.lab.answers import (
 )
 from siffra.lab.plan import plan
 from siffra.lab.stats import estimates
+from siffra.lab.stats.collapse import share
 from siffra.lab.stats.comparison import Comparison
 from siffra.lab.stats.diagnostics import WAYS, BySeed, Way, by_seed, places, shift_curve
 from siffra.lab.stats.estimates import CONFIDENCE
@@ -29,6 +30,7 @@ from siffra.report.model import (
     Machine,
     Question,
     Report,
+    Share,
     ShiftCurve,
     Shortened,
     Summary,
@@ -36,10 +38,11 @@ from siffra.report.model import (
     Target,
     Times,
     VerdictsBy,
-    count_verdicts,
+    count_grades,
 )
 from siffra.report.text import numbers
-from siffra.report.text.ablation import added_note, ingredient_name, ingredients
+from siffra.report.text.ablation import added_note, ingredient_name
+from siffra.report.text.ingredients import ingredients
 from siffra.report.text.interactions import interactions
 from siffra.report.text.labels import (
     held_fixed,
@@ -50,18 +53,16 @@ from siffra.report.text.labels import (
 )
 from siffra.report.text.messages import Words, capital
 from siffra.report.text.methods import facts, methods
-from siffra.report.text.narrative import (
-    answer_sentences,
-    busy_sentence,
+from siffra.report.text.narrative import answer_sentences, busy_sentence, remarks
+from siffra.report.text.provenance import all_records, command, machines, proviso, shortened
+from siffra.report.text.surprises import surprises
+from siffra.report.text.verdicts import (
     claims_by,
     comparison,
     evidence,
-    remarks,
     summary_sentence,
     verdict_name,
 )
-from siffra.report.text.provenance import all_records, command, machines, proviso, shortened
-from siffra.report.text.ranking import surprises
 from siffra.training.diagnostics import Examined
 from siffra.training.run import Record
 
@@ -128,9 +129,9 @@ def build(
             )
             for surprise in surprises(answers)
         ),
-        verdicts=count_verdicts(claim.verdict for q in questions for claim in q.claims),
+        **count_grades([claim for question in answers.questions for claim in question.claims]),
         claims_by=tuple(
-            VerdictsBy(by=by or None, verdicts=count_verdicts(c.verdict for c in claims))
+            VerdictsBy(by=by or None, **count_grades(claims))
             for by, claims in claims_by(answers, words).items()
         ),
         questions=questions,
@@ -248,6 +249,10 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> C
         id=claim.id,
         say=words.say(claim.say),
         verdict=answer.verdict,
+        grade=answer.grade,
+        basis=answer.basis,
+        collapsed=answer.collapsed,
+        by=words.say(question.author_of(claim)) or None,
         estimate=estimate.value if estimate else None,
         interval=(estimate.low, estimate.high) if estimate else None,
         n=len(estimate.values) if estimate else 0,
@@ -269,6 +274,8 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> C
         target=claim.target,
         level=claim.level,
         against=claim.against,
+        times=claim.times,
+        plus=claim.plus,
         direction=claim.direction,
         margin=claim.margin,
         epochs=claim.epochs,
@@ -327,6 +334,7 @@ def _measured(
 ) -> dict[str, Any]:
     """The fields that levels and experiments share."""
     by_run = by_seed(answer.records, examined)
+    down = sum(record.collapsed for record in answer.records)
     is_shifted = bool(by_run) and all(examination.map for examination in by_run.values())
     return {
         "n": len(answer.records),
@@ -338,6 +346,10 @@ def _measured(
         },
         "seconds": _summary(answer.seconds, numbers.seconds_number(words, answer.seconds)),
         "diverged": answer.diverged,
+        "collapsed": down,
+        "collapse": Share.model_validate(share(down, len(answer.records)))
+        if answer.records
+        else None,
         "busy": answer.busy,
         "diverged_seeds": tuple(record.seed for record in answer.records if record.diverged),
         "shifts": {way: _shift_curve(by_run, way) for way in WAYS} if is_shifted else None,

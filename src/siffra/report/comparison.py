@@ -217,7 +217,7 @@ def _claim(first: Claim, second: Claim, both: Both, words: Words) -> ClaimPair:
         say=first.say,
         first=_in_words(first, words),
         second=_in_words(second, words),
-        changed=first.verdict != second.verdict and not parts,
+        changed=first.code != second.code and not parts,
         differs=words("compare.differs", parts=words.listing(parts)) if parts else "",
         picture=None if parts else picture(first, second),
     )
@@ -273,7 +273,7 @@ def _side_by_side(
     head = [Cell(first, "name")]
     known = {name for _, *pair in rows for seen in pair for name in seen.accuracy}
     for name in (*(each for each in SETS if each in known), "seconds"):
-        called = words("table.seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
+        called = words("table.run_seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
         for side in (0, 1):
             head.append(Cell(f"{capital(called)}, {names[side]}", "number"))
             texts = [_measured(pair[side], name, words) for _, *pair in rows]

@@ -112,6 +112,8 @@ def _about(claim: Claim, question: Question) -> dict[str, Any]:
         "target": claim.target,
         "level": meant(claim.level),
         "against": meant(against) if isinstance(against, tuple) else against,
+        "times": claim.times,
+        "plus": claim.plus,
         "direction": claim.direction,
         "margin": claim.margin,
         "epochs": claim.epochs,

@@ -16,17 +16,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from siffra.config.metrics import MetricName
 from siffra.errors import SiffraError
-from siffra.lab.answers import Verdict
+from siffra.lab.answers import ClaimAnswer, Verdict
 from siffra.lab.plan import plan
 from siffra.lab.plan.plan import Direction
 from siffra.lab.stats import estimates
+from siffra.lab.stats.decisions import Basis, Grade
 from siffra.lab.stats.estimates import Scale
 from siffra.report.text.messages import capital
 
 NAME = "results.json"
-SCHEMA_VERSION = 2
-"""Version 1 had the numbers, few of the texts, and no `schema_version`."""
+SCHEMA_VERSION = 3
+"""Version 1 had the numbers, few of the texts, and no `schema_version`; 2 no grades."""
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+DECIDED: tuple[Verdict, ...] = ("supported", "refuted", "no difference")
 
 
 def _finite(value: object) -> object:
@@ -97,6 +99,19 @@ class Target(_Part):
     """How many runs did not reach it."""
 
 
+class Share(_Part):
+    """Of so many runs so many, with the share of all such runs that this is compatible with."""
+
+    k: int
+    """So many."""
+    n: int
+    """Of so many runs."""
+    low: float
+    """The low end of the exact 95 % interval (Clopper and Pearson)."""
+    high: float
+    """Its high end."""
+
+
 class Measured(_Part):
     """What was measured over seeds, of a level or of an experiment."""
 
@@ -112,6 +127,10 @@ class Measured(_Part):
     """Training time."""
     diverged: int = 0
     """How many runs diverged."""
+    collapsed: int = 0
+    """How many runs collapsed: their networks give every image the same class."""
+    collapse: Share | None = None
+    """The share of runs that collapse; null without runs."""
     busy: int = 0
     """How many runs were made on a busy machine, so that their times may be too long."""
     diverged_seeds: tuple[int, ...] = ()
@@ -168,7 +187,23 @@ class Claim(_Part):
     say: str
     """The claim in the author's words."""
     verdict: Verdict
-    """What the runs show."""
+    """What the runs show; `inconclusive` is called open in texts."""
+    grade: Grade | None = None
+    """How sure the verdict is.
+
+    In at most 5 % of labs is any `shown` verdict wrong; of all verdicts, `shown` and `likely`,
+    at most 5 % are expected to be. Null where there is none, and in reports of schema 2 or 1.
+    """
+    basis: Basis = "difference"
+    """What the verdict rests on.
+
+    The `difference` between the runs that train, the share of runs that `collapse`, or the
+    `median` run, where a level is compared with a number.
+    """
+    collapsed: tuple[tuple[int, int], ...] = ()
+    """For either side, how many runs collapsed, of how many; empty where that was not judged."""
+    by: str | None = None
+    """Whose claim it is; null for the lab's author."""
     estimate: Number = None
     """Level minus against, or level over against: see `scale`."""
     interval: Interval | None = None
@@ -211,6 +246,10 @@ class Claim(_Part):
     """Indices of the question's levels that the claim is about."""
     against: tuple[int, ...] | float
     """Indices of the levels that they are compared with, or a number."""
+    times: float = 1.0
+    """What they are compared with is so many times what `against` has."""
+    plus: float = 0.0
+    """Or that much more than it has."""
     direction: Direction
     """What is claimed of the levels beside what they are compared with."""
     margin: float = Field(ge=0)
@@ -228,8 +267,8 @@ class Claim(_Part):
 
     @property
     def code(self) -> str:
-        """The verdict as one word, for keys of the catalogue and for style."""
-        return verdict_code(self.verdict)
+        """The verdict with its grade as one word, for keys of the catalogue and for style."""
+        return verdict_code(self.verdict, self.grade)
 
     @property
     def sentence(self) -> str:
@@ -239,8 +278,8 @@ class Claim(_Part):
 
     def as_planned(self) -> plan.Claim:
         """The claim as a plan has it, in the one language in which it was written."""
-        names = ("id", "metric", "on", "target", "level", "against", "direction", "margin")
-        fields = {name: getattr(self, name) for name in (*names, "epochs")}
+        names = ("id", "metric", "on", "target", "level", "against", "times", "plus", "direction")
+        fields = {name: getattr(self, name) for name in (*names, "margin", "epochs")}
         return plan.Claim(**fields, say={"": self.say}, reported={})
 
     def as_estimated(self) -> estimates.Estimate | None:
@@ -272,17 +311,6 @@ class Added(_Part):
     """Of training."""
 
 
-class Prior(_Part):
-    """What a comparison's variance was drawn towards."""
-
-    freedom: Number
-    """As good as so many degrees of freedom; null if it is taken as known."""
-    deviation: Number
-    """The standard deviation."""
-    comparisons: int
-    """How many comparisons it was learned from."""
-
-
 class Estimate(_Part):
     """A paired comparison with its interval."""
 
@@ -302,10 +330,6 @@ class Estimate(_Part):
     """How many seeds did not reach the target on one side or both."""
     freedom: Number = None
     """Degrees of freedom."""
-    learned: Number = 0.0
-    """Those among them that the prior adds."""
-    prior: Prior | None = None
-    """What the variance was drawn towards, if it was."""
 
 
 class Loss(_Part):
@@ -409,9 +433,9 @@ class Question(_Part):
     """How many networks are missing from the figures that rest on them, if any are."""
 
     @property
-    def verdicts(self) -> dict[Verdict, int]:
-        """How many of its claims have which verdict."""
-        return count_verdicts(claim.verdict for claim in self.claims)
+    def tally(self) -> dict[str, int]:
+        """How many of its claims have which verdict and grade, by their code."""
+        return VerdictsBy(by=self.by, **count_grades(self.claims)).tally
 
     @property
     def best(self) -> int | None:
@@ -439,6 +463,17 @@ class VerdictsBy(_Part):
     """Whose; null for the lab's author."""
     verdicts: dict[Verdict, int]
     """How many claims have which verdict."""
+    likely: dict[Verdict, int] = {}
+    """How many of these are only likely."""
+
+    @property
+    def tally(self) -> dict[str, int]:
+        """The same by the code of verdict and grade; those that there are none of are left out."""
+        sure: dict[Verdict, int] = {v: n - self.likely.get(v, 0) for v, n in self.verdicts.items()}
+        codes = {verdict_code(v): sure.get(v, 0) for v in DECIDED}
+        codes |= {verdict_code(v, "likely"): n for v, n in self.likely.items()}
+        codes |= {verdict_code(v): n for v, n in sure.items() if v not in DECIDED}
+        return {code: n for code, n in codes.items() if n}
 
 
 class Look(_Part):
@@ -506,7 +541,7 @@ class Report(_Part):
     """A lab with its answers."""
 
     schema_version: int = 1
-    """The version of this format: 2."""
+    """The version of this format: 3."""
     title: str
     """The lab's title."""
     length_text: str = ""
@@ -555,6 +590,8 @@ class Report(_Part):
     """The refuted claims that are farthest from what was claimed."""
     verdicts: dict[Verdict, int] = {}
     """How many claims have which verdict."""
+    likely: dict[Verdict, int] = {}
+    """How many of these are only likely."""
     claims_by: tuple[VerdictsBy, ...] = ()
     """The same by author."""
     questions: tuple[Question, ...]
@@ -615,9 +652,18 @@ def count_verdicts(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:
     return {verdict: counts[verdict] for verdict in VERDICTS}
 
 
-def verdict_code(verdict: Verdict) -> str:
-    """`no_difference`: a verdict as one word, for keys of the catalogue and for style."""
-    return verdict.replace(" ", "_")
+def count_grades(claims: Iterable[Claim | ClaimAnswer]) -> dict[str, dict[Verdict, int]]:
+    """How many `verdicts` there are of each kind, and how many of these are only `likely`."""
+    claims = list(claims)
+    return {
+        "verdicts": count_verdicts(claim.verdict for claim in claims),
+        "likely": count_verdicts(claim.verdict for claim in claims if claim.grade == "likely"),
+    }
+
+
+def verdict_code(verdict: Verdict, grade: Grade | None = None) -> str:
+    """`no_difference`, `likely_no_difference`: a verdict as one word, for keys and for style."""
+    return f"{'likely_' if grade == 'likely' else ''}{verdict.replace(' ', '_')}"
 
 
 def _or_nan(value: int | float | None) -> float:

@@ -104,7 +104,7 @@ def test_the_page_says_everything(page):
     text = " ".join(page.text.replace("\N{NO-BREAK SPACE}", " ").split())
 
     assert "A study of digits, after 3 epochs" in text
-    assert "Of 11 claims, " in text
+    assert "Of 11 claims " in text
     assert "not tested at this length" in text
     assert "Held fixed: the dense model, 1 hidden layer, 32 neurons, batch size 140" in text
     assert "The study does not say which model" in text

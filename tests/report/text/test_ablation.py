@@ -19,7 +19,7 @@ from siffra.report.build import build, build_question
 from siffra.report.render.notebook import lab_html
 from siffra.report.render.report import write_report
 from siffra.report.render.terminal import lab_text
-from siffra.report.text.ablation import ingredients
+from siffra.report.text.ingredients import ingredients
 from siffra.report.text.messages import words_in
 from siffra.report.text.tables import added_table
 
@@ -87,7 +87,7 @@ def test_the_answer_says_what_each_gives_and_what_it_takes(found):
         "augmentation shifts instead of none gives −0.40 percentage points on the test set, "
         "+48.00 on the moved set and +4.00 on the rotated set; "
         "optimizer Muon instead of Nesterov takes 1.00 s longer; "
-        "the other ingredient shows no clear effect."
+        "no effect of the other ingredient is shown."
     )
 
 
@@ -97,7 +97,7 @@ def test_it_says_so_in_swedish(found):
     assert told.startswith("Recept digits-5s har 99,00 ± 0,02 % på testmängden efter 4,00 ± 0,01 s")
     assert "ger −0,40 procentenheter på testmängden, +48,00 på den förflyttade mängden och" in told
     assert "optimerare Muon i stället för Nesterov tar" in told
-    assert "tar 1,00 s längre tid; den andra ingrediensen visar ingen klar effekt." in told
+    assert "tar 1,00 s längre tid; ingen effekt av den andra ingrediensen är visad." in told
 
 
 @pytest.mark.parametrize(
@@ -113,10 +113,10 @@ def test_it_says_so_in_swedish(found):
             [({"layers": 1, "neurons": 64}, WHOLE | {"test": 0.98}, 4.0)],
             "0 hidden layers instead of 1 gives +1.00",
         ),
-        ([({"batch_norm": False}, WHOLE, 4.0)], "its one ingredient shows no clear effect"),
+        ([({"batch_norm": False}, WHOLE, 4.0)], "no effect of its one ingredient is shown"),
         (
             [({"batch_norm": False}, WHOLE, 4.0), ({"ema": 0.9}, WHOLE, 4.0)],
-            "none of its 2 ingredients shows a clear effect.",
+            "no effect of its 2 ingredients is shown.",
         ),
     ],
 )

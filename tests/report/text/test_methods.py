@@ -6,7 +6,6 @@ from report.fake_answers import make_answers, make_claim, make_question
 from report.fake_examinations import make_examined
 
 from siffra.lab.answers import Answers, Look
-from siffra.lab.stats.shrinkage import Prior
 from siffra.report.text.messages import words_in
 from siffra.report.text.methods import facts, methods
 from siffra.report.text.provenance import all_records
@@ -28,24 +27,12 @@ def told(answers: Answers, examined=None) -> dict[str, str]:
     return {method.title: " ".join(method.paragraphs) for method in found}
 
 
-def moderated(*learned: float | None) -> Answers:
-    """The lab with claims whose variance was drawn to others' (None: was not), worth so much."""
-    (question,) = LAB.questions
-    claims = []
-    for claim, worth in zip(question.claims, learned, strict=True):
-        assert claim.estimate is not None
-        prior = None if worth is None else Prior(freedom=9.0, deviation=0.01, comparisons=12)
-        estimate = replace(claim.estimate, prior=prior, learned=worth or 0.0)
-        claims.append(replace(claim, estimate=estimate))
-    return replace(LAB, questions=(replace(question, claims=tuple(claims)),))
-
-
 def test_a_plain_lab_is_told_of_plainly():
-    found = told(moderated(None, None))
+    found = told(LAB)
 
     assert found["Runs and seeds"].startswith("Every setting was trained 3 times, with seeds 0, 1")
     assert "Limitations" in found
-    for absent in ("Variance shrinkage", "Interim looks", "Network diag"):
+    for absent in ("Interim looks", "Network diag"):
         assert not any(title.startswith(absent) for title in found)
 
 
@@ -61,16 +48,6 @@ def test_it_is_told_that_the_test_images_were_not_drawn_anew():
         for records in (runs, split):
             first, *_ = methods(words, LAB, records, None)
             assert first.paragraphs[-1].endswith(f"{said}.")
-
-
-def test_moderation_is_told_with_what_it_is_worth():
-    found = told(moderated(2.0, 3.14159))["Variance shrinkage"]
-    assert "gains degrees of freedom, here up to 3.1" in found
-
-
-def test_moderation_of_few_seeds_is_told_as_what_it_is():
-    found = told(moderated(None, 0.0))["Variance shrinkage"]
-    assert "makes intervals wider and none narrower" in found
 
 
 def test_looks_are_told_with_their_schedule():

@@ -8,7 +8,7 @@ from report.fake_answers import make_answers, make_claim, make_question
 
 from siffra.lab.answers import Answers, ClaimAnswer
 from siffra.lab.stats.estimates import Estimate
-from siffra.report.text.ranking import surprises
+from siffra.report.text.surprises import surprises
 
 
 def refuted(name: str, low: float, high: float, **about) -> ClaimAnswer:

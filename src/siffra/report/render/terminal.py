@@ -10,7 +10,7 @@ from siffra.report.model import Claim, Level, Question, Report
 from siffra.report.text import numbers
 from siffra.report.text.labels import sets_of
 from siffra.report.text.messages import GAP, Words, capital, words_in
-from siffra.report.text.tables import added_table
+from siffra.report.text.tables import added_table, collapsed_text
 
 PLOT_WIDTH = 48
 """Characters between the ends of a plot's axis."""
@@ -70,7 +70,8 @@ def levels_table(question: Question, words: Words) -> tuple[list[str], list[list
     headings = [
         capital(question.varied_text),
         *(f"{words(f'set.{name}')} %" for name in sets),
-        words("table.seconds"),
+        words("table.run_seconds"),
+        *([words("table.collapsed")] if any(level.collapsed for level in question.levels) else []),
         "n",
     ]
     rows = [
@@ -78,6 +79,7 @@ def levels_table(question: Question, words: Words) -> tuple[list[str], list[list
             level.name,
             *(level.accuracy[name].text for name in sets),
             level.seconds.text + "*" * bool(level.busy),
+            *([collapsed_text(words, level)] if words("table.collapsed") in headings else []),
             _runs(words, level),
         ]
         for level in question.levels

@@ -1,58 +1,15 @@
-"""What each ingredient of a recipe adds, in accuracy and in seconds of training.
+"""What each ingredient of a recipe adds, in accuracy and in seconds of training."""
 
-That is what a question asks which has the recipe by itself at one level, and at every other the
-same recipe with other knobs beside: each of those lacks an ingredient.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
-from siffra.lab.plan.references import RECIPE
 from siffra.lab.stats.comparison import Comparison
-from siffra.lab.stats.estimates import CONFIDENCE, compare_accuracy, compare_seconds
+from siffra.lab.stats.estimates import CONFIDENCE
 from siffra.report.text import numbers
-from siffra.report.text.labels import knobs_name, level_name, sets_of, value_name
+from siffra.report.text.findings import Findings
+from siffra.report.text.ingredients import Ingredient, ingredients
+from siffra.report.text.labels import knobs_name, level_name, value_name
 from siffra.report.text.messages import GAP, MINUS, Words
-from siffra.report.text.ranking import above, longer
-
-
-@dataclass(frozen=True, slots=True)
-class Ingredient:
-    """What the whole recipe has more than the level `without` it, seed by seed.
-
-    `accuracy` is by set, of fractions; `seconds` are of training.
-    """
-
-    without: LevelAnswer
-    accuracy: Mapping[str, Comparison]
-    seconds: Comparison
-
-    @property
-    def seeds(self) -> int:
-        """How many seeds both have."""
-        return max((comparison.seeds for comparison in self.accuracy.values()), default=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Ingredients:
-    """A recipe, and what it is made of."""
-
-    whole: LevelAnswer
-    parts: tuple[Ingredient, ...]
-
-
-def ingredients(answer: QuestionAnswer) -> Ingredients | None:
-    """A recipe with its ingredients, where a question is about one; None where it is not."""
-    bare = [level for level in answer.levels if level.level.knobs.keys() == {RECIPE}]
-    if len(bare) != 1 or len(answer.levels) < 2:
-        return None
-    (whole,) = bare
-    recipe = whole.level.knobs[RECIPE]
-    if any(level.level.knobs.get(RECIPE) != recipe for level in answer.levels):
-        return None
-    others = [level for level in answer.levels if level is not whole]
-    return Ingredients(whole, tuple(_ingredient(answer, whole, level) for level in others))
 
 
 def ingredient_name(
@@ -71,19 +28,20 @@ def ingredient_name(
     return words("added.instead_with", **names, knobs=knobs_name(words, dict(others)))
 
 
-def added_sentence(words: Words, answer: QuestionAnswer) -> str:
-    """What each ingredient is seen to add; nothing where that is not asked, or cannot be told."""
-    recipe = ingredients(answer)
-    known = [level for level in answer.levels if level.trained]
-    if recipe is None or recipe.whole not in known or len(known) < 2:
+def added_sentence(words: Words, found: Findings) -> str:
+    """What each ingredient is shown to add; "" where that is not asked, or the recipe diverged."""
+    recipe = found.recipe
+    if recipe is None or not recipe.whole.trained:
         return ""
-    if any(len(level.trained) < 2 for level in known):
-        return ""
-    whole = recipe.whole
-    parts = [part for part in recipe.parts if part.without in known]
-    named = zip(_brief_names(words, whole, parts), parts, strict=True)
-    effects = [text for name, part in named if (text := _adds(words, answer, whole, part, name))]
-    if rest := len(parts) - len(effects):
+    whole, parts = recipe.whole, recipe.parts
+    effects = [
+        text
+        for i, (name, part) in enumerate(zip(_brief_names(words, whole, parts), parts, strict=True))
+        if (text := _adds(words, found, i, part, name))
+    ]
+    if max(part.seeds for part in parts) < 2:
+        effects = [words("added.single")]
+    elif rest := len(parts) - len(effects):
         effects.append(words.count("added.rest" if effects else "added.none", rest))
     return words(
         "added.lead",
@@ -103,15 +61,6 @@ def added_note(words: Words, answer: QuestionAnswer) -> str:
     return numbers.over_seeds(words, "added.note", [part.seeds for part in recipe.parts])
 
 
-def _ingredient(answer: QuestionAnswer, whole: LevelAnswer, without: LevelAnswer) -> Ingredient:
-    ours, theirs = whole.records, without.records
-    return Ingredient(
-        without=without,
-        accuracy={name: compare_accuracy(ours, theirs, name) for name in sets_of(answer.levels)},
-        seconds=compare_seconds(ours, theirs, "difference"),
-    )
-
-
 def _brief_names(words: Words, whole: LevelAnswer, parts: Sequence[Ingredient]) -> list[str]:
     """What ingredients are called in a sentence: briefly, if that tells them apart."""
     brief, full = (
@@ -121,16 +70,9 @@ def _brief_names(words: Words, whole: LevelAnswer, parts: Sequence[Ingredient]) 
     return brief if len(set(brief)) == len(brief) else full
 
 
-def _adds(
-    words: Words, answer: QuestionAnswer, whole: LevelAnswer, part: Ingredient, name: str
-) -> str:
-    """What the ingredient of that `name` is seen to add; nothing where that may be chance."""
-    without = part.without
-    differing = [
-        on
-        for on in part.accuracy
-        if above(answer, whole, without, on) or above(answer, without, whole, on)
-    ]
+def _adds(words: Words, found: Findings, place: int, part: Ingredient, name: str) -> str:
+    """What the ingredient of that `name` is shown to add; "" where that may be chance."""
+    differing = [on for on in part.accuracy if (place, on) in found.added]
     points = words.listing(
         words(
             "added.points_too" if i else "added.points",
@@ -139,8 +81,8 @@ def _adds(
         )
         for i, on in enumerate(differing)
     )
-    verb = "takes" if longer(answer, whole, without) else ""
-    verb = "saves" if longer(answer, without, whole) else verb
+    longer = found.added.get((place, "seconds"), 0)
+    verb = "takes" if longer > 0 else "saves" if longer < 0 else ""
     keys = [key for key in ("gives" if points else "", verb) if key]
     if not keys:
         return ""

@@ -24,7 +24,6 @@ def methods(
     parts = {
         "runs": _runs(words, answers, records),
         "pairs": [words("methods.pairs", order=_order(words, records)), words("methods.levels")],
-        "moderated": _moderated(words, answers),
         "many": [words("methods.many"), words("methods.margin")],
         "looks": _looks(words, answers),
         "scored": [words("methods.scored", images=words.exact(CURVE_IMAGES))],
@@ -93,16 +92,6 @@ def _cores(words: Words, machine: Machine) -> str:
     if machine.jobs > 1:
         return words("facts.cores_shared", n=machine.jobs, **facts)
     return words("facts.cores", **facts)
-
-
-def _moderated(words: Words, answers: Answers) -> list[str]:
-    """How far variances were drawn towards each other, if they were."""
-    claims = [claim for question in answers.questions for claim in question.claims]
-    moderated = [c.estimate for c in claims if c.estimate and c.estimate.prior]
-    worth = max((estimate.learned for estimate in moderated), default=0.0)
-    if worth:
-        return [words("methods.moderated", worth=words.number(worth, 1))]
-    return [words("methods.moderated_few")] if moderated else []
 
 
 def _looks(words: Words, answers: Answers) -> list[str]:

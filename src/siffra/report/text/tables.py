@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from siffra.report.model import Experiment, Level, Look, Measured, Question, Target
 from siffra.report.text import numbers
 from siffra.report.text.labels import LONG_NAME, sets_of
-from siffra.report.text.messages import Words, capital
+from siffra.report.text.messages import GAP, Words, capital
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _table(
     pairs = zip(names, rows, strict=True)
     columns: list[Sequence[Cell]] = [[Cell(name, kind, row.remarks) for name, row in pairs]]
     for name in (*sets, "seconds"):
-        text = words("table.seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
+        text = words("table.run_seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
         head.append(Cell(capital(text), "number"))
         columns.append(_numbers(words, [_measured(row, name) for row in rows]))
         if name in theirs:
@@ -120,9 +120,25 @@ def _table(
     for targets in zip(*by_level, strict=True):
         head += [Cell(capital(text), "number") for text in _target_names(words, targets[0])]
         columns += zip(*(_target_cells(words, target) for target in targets), strict=True)
+    if any(row.collapsed for row in rows):
+        head.append(Cell(capital(words("table.collapsed")), "number"))
+        columns.append([_collapsed(words, row) for row in rows])
     head.append(Cell("n", "number"))
     columns.append([Cell(str(row.n), "number") for row in rows])
     return Table(tuple(head), tuple(zip(*columns, strict=True)))
+
+
+def collapsed_text(words: Words, row: Measured) -> str:
+    """`3 of 5`; a dash without runs."""
+    return words("table.of", down=row.collapsed, n=row.n) if row.n else "–"
+
+
+def _collapsed(words: Words, row: Measured) -> Cell:
+    """How many runs collapsed, with the share of runs that this is compatible with."""
+    if row.collapse is None:
+        return Cell(collapsed_text(words, row), "number")
+    low, high = (words.number(100 * end) for end in (row.collapse.low, row.collapse.high))
+    return Cell(collapsed_text(words, row), "number", f"{low}–{high}{GAP}%")
 
 
 def _numbers(words: Words, texts: Sequence[str]) -> list[Cell]:

@@ -3,7 +3,7 @@
 import { scaleOf, strip } from "../charts/strip.js";
 import { levelStyle } from "../colours.js";
 import { h } from "../dom.js";
-import { capital, has, t } from "../words.js";
+import { capital, has, number, percent, t } from "../words.js";
 import { testSetsIn } from "./sets.js";
 
 /** The table of `question`, with runs drawn as they did on the set `on`. */
@@ -11,16 +11,20 @@ export function levelsTable(question, on) {
   const seen = question.levels.filter((level) => isScored(level, on));
   const scale = seen.length ? scaleOf(seen.map((level) => plain(level.accuracy[on]))) : null;
   const told = testSetsIn(...question.levels.map((level) => level.accuracy));
+  const collapse = question.levels.some((level) => level.collapsed);
   const head = h(
     "tr",
     {},
     h("th", { scope: "col" }, varied(question)),
     h("th", { scope: "col", class: "drawn" }, t("ui.levels.runs", { set: t(`set.${on}`) })),
     told.map((set) => h("th", { scope: "col", class: "number" }, `${t(`set.${set}`)} %`)),
-    h("th", { scope: "col", class: "number" }, t("table.seconds")),
+    h("th", { scope: "col", class: "number" }, t("table.run_seconds")),
+    collapse && h("th", { scope: "col", class: "number" }, capital(t("table.collapsed"))),
     h("th", { scope: "col", class: "number" }, "n"),
   );
-  const rows = question.levels.map((level, index) => levelRow(level, index, on, told, scale));
+  const rows = question.levels.map((level, index) =>
+    levelRow(level, index, on, told, scale, collapse),
+  );
   return h(
     "div",
     { class: "scroll" },
@@ -33,7 +37,7 @@ function isScored(level, on) {
   return level.n > 0 && level.accuracy[on].values.length > 0;
 }
 
-function levelRow(level, index, on, told, scale) {
+function levelRow(level, index, on, told, scale, collapse) {
   const drawn = isScored(level, on)
     ? strip(plain(level.accuracy[on]), scale, levelStyle(index).colour, level.accuracy[on].text)
     : "";
@@ -51,8 +55,15 @@ function levelRow(level, index, on, told, scale) {
     h("td", { class: "drawn" }, drawn),
     told.map((set) => h("td", { class: "number" }, level.accuracy[set].text)),
     h("td", { class: "number" }, level.seconds.text),
+    collapse && collapsedCell(level),
     h("td", { class: "number" }, String(level.n)),
   );
+}
+
+/** How many runs collapsed; on hover the share that this is compatible with. */
+function collapsedCell({ collapsed, collapse, n }) {
+  const share = collapse && `${number(100 * collapse.low)}–${percent(collapse.high, 0)}`;
+  return h("td", { class: "number", title: share }, n ? t("table.of", { down: collapsed, n }) : "–");
 }
 
 /** Two knobs: one down, one across, and the mean on the set `on` where they meet. */

@@ -1,0 +1,194 @@
+"""Verdicts in words: what was compared, what a verdict rests on, and how many there are."""
+
+import math
+from collections.abc import Sequence
+
+from siffra.config.metrics import METRICS
+from siffra.lab.answers import Answers, ClaimAnswer, Verdict
+from siffra.lab.plan.plan import Claim, Question
+from siffra.lab.stats.collapse import at_most
+from siffra.lab.stats.decisions import Share
+from siffra.report.model import DECIDED, verdict_code
+from siffra.report.text import numbers
+from siffra.report.text.labels import levels_name
+from siffra.report.text.messages import Words, words_in
+
+FEW_SEEDS = 20
+"""A number of seeds up to this that would decide a claim is told as it is, a larger one roughly."""
+
+
+def verdict_name(words: Words, answer: ClaimAnswer) -> str:
+    """`likely supported`, …; a claim about a longer training is `not tested at this length`."""
+    if answer.verdict == "not tested" and answer.reason == "too short":
+        return words("verdict.too_short")
+    return words(f"verdict.{verdict_code(answer.verdict, answer.grade)}")
+
+
+def comparison(words: Words, claim: Claim, question: Question) -> str:
+    """What is compared: `accuracy on the test set, learning rate 0.02 against 0.7`."""
+    return words(
+        "comparison",
+        metric=metric_name(words, claim),
+        level=sides_name(words, question, claim.level),
+        against=against_name(words, claim, question),
+    )
+
+
+def metric_name(words: Words, claim: Claim, table: str = "metric") -> str:
+    """`accuracy on the test set`; `the_metric` has the names for use within a sentence."""
+    return words(
+        f"{table}.{claim.metric}",
+        on=words(f"on.{claim.on}"),
+        target="" if claim.target is None else numbers.target(words, claim.target),
+    )
+
+
+def against_name(words: Words, claim: Claim, question: Question) -> str:
+    """What a claim's level is compared with: `dense model`, `95 %`, `0.4 times conv model`."""
+    against = claim.against
+    if isinstance(against, tuple):
+        name = sides_name(words, question, against)
+    elif (unit := METRICS[claim.metric].unit) == "fraction":
+        name = f"{words.exact(round(100 * against, 6))} %"
+    else:
+        name = words(f"quantity.{unit}", value=words.exact(against))
+    if claim.times != 1:
+        name = words("moved.times", times=words.exact(claim.times), against=name)
+    if claim.plus:
+        sign = "more" if claim.plus > 0 else "less"
+        points = numbers.points(words, abs(claim.plus))
+        name = words(f"moved.{sign}", points=points, against=name)
+    return name
+
+
+def sides_name(words: Words, question: Question, levels: Sequence[int]) -> str:
+    """The levels of one side of a comparison; of several, their mean."""
+    name = levels_name(words, [question.levels[i] for i in levels])
+    return name if len(levels) == 1 else words("mean_of", levels=name)
+
+
+def evidence(words: Words, answer: ClaimAnswer) -> str:
+    """Estimate, interval, n and margin, and what is unusual; for a claim without, why."""
+    parts = _collapsed(words, answer)
+    if answer.estimate is not None:
+        parts.append(_estimated(words, answer))
+        if answer.estimate.censored:
+            parts.append(words.count("censored", answer.estimate.censored))
+    if answer.basis == "median":
+        parts.append(words("basis.median"))
+    if answer.diverged:
+        parts.append(words.count("diverged", answer.diverged))
+    if answer.verdict == "inconclusive" and not answer.reason:
+        needed = answer.seeds_needed
+        parts.append(words("needs_many") if needed is None else words("needs", n=_about(needed)))
+    if answer.reason:
+        parts += _reason(words, answer)
+    if answer.look is not None:
+        parts.append(words("decided_at", n=answer.look))
+    return "; ".join(parts)
+
+
+def claims_by(answers: Answers, words: Words) -> dict[str, list[ClaimAnswer]]:
+    """A lab's claims by whose they are: first, under no name, its author's, if there are any."""
+    groups: dict[str, list[ClaimAnswer]] = {"": []}
+    for question in answers.questions:
+        for claim in question.claims:
+            by = words.say(question.question.author_of(claim.claim))
+            groups.setdefault(by, []).append(claim)
+    return {by: claims for by, claims in groups.items() if claims}
+
+
+def summary_sentence(answers: Answers, language: str = "en") -> str:
+    """How many of a lab's claims are supported, refuted, and so on.
+
+    Where not all are the lab author's, one sentence for each whose they are.
+    """
+    words = words_in(language)
+    groups = claims_by(answers, words)
+    if not groups:
+        return words("summary.none")
+    if groups.keys() == {""}:
+        return _counted(words, "summary.claims", groups[""])
+    return " ".join(
+        _counted(words, "summary.claims_by" if by else "summary.claims_author", claims, by=by)
+        for by, claims in groups.items()
+    )
+
+
+def is_alike(answer: ClaimAnswer) -> bool:
+    """Whether the verdict is that nothing differs by the margin, or not that way."""
+    bounds = answer.claim.direction in ("same", "not better", "not worse")
+    return answer.verdict == "no difference" or (answer.verdict == "supported" and bounds)
+
+
+def _estimated(words: Words, answer: ClaimAnswer) -> str:
+    """The estimate with its interval and n; of the runs that train, where some do not."""
+    estimate = answer.estimate
+    assert estimate is not None
+    value, interval = numbers.estimate_words(words, answer.claim, estimate)
+    level = numbers.confidence(words, estimate.confidence)
+    # Of a single seed there is no interval to tell.
+    known = not (math.isnan(estimate.low) and math.isnan(estimate.high))
+    key = "evidence" if known else "evidence_alone"
+    text = words(key, value=value, level=level, interval=interval, n=len(estimate.values))
+    return words("basis.trained", estimate=text) if _some(answer.collapsed) else text
+
+
+def _collapsed(words: Words, answer: ClaimAnswer) -> list[str]:
+    """How many runs collapsed; beside a verdict of no difference, at most how many do."""
+    shares = answer.collapsed
+    if answer.basis == "collapse" and len(shares) == 2:
+        return [words("basis.collapse", level=_of(words, shares[0]), against=_of(words, shares[1]))]
+    if _some(shares):
+        key = "basis.collapsed" if len(shares) == 2 else "basis.collapsed_alone"
+        return [words(key, level=_of(words, shares[0]), against=_of(words, shares[-1]))]
+    if not shares or not is_alike(answer):
+        return []
+    fewest = min(n for _, n in shares)
+    key = "basis.none_collapsed" if len(shares) == 2 else "basis.none_collapsed_alone"
+    return [words(key, n=fewest, share=numbers.share(words, at_most(0, fewest), 0))]
+
+
+def _some(shares: Sequence[Share]) -> bool:
+    return any(k for k, _ in shares)
+
+
+def _of(words: Words, share: Share) -> str:
+    return words("basis.of", k=share[0], n=share[1])
+
+
+def _about(seeds: int) -> int:
+    """A forecast of seeds, good to a factor of several: the larger ones to one digit, upwards."""
+    unit = 10 ** (len(str(seeds)) - 1)
+    return seeds if seeds <= FEW_SEEDS else -(-seeds // unit) * unit
+
+
+def _reason(words: Words, answer: ClaimAnswer) -> list[str]:
+    """Why a claim has this verdict, where that is to be told."""
+    if answer.reason == "several machines":
+        return [words.count("reason.several_machines", answer.left_out)]
+    if answer.reason == "busy machine":
+        return [words("reason.busy_machine", busy=answer.busy, runs=answer.runs)]
+    key = f"reason.{answer.reason.replace(' ', '_')}"
+    return [words(key, epochs=words.exact(answer.claim.epochs))] if key in words else []
+
+
+def _counted(words: Words, key: str, claims: Sequence[ClaimAnswer], **values: str) -> str:
+    """The text for so many claims: those shown by verdict, those likely, open, not tested."""
+    if len(claims) == 1:
+        return words(f"{key}.one", counts=verdict_name(words, claims[0]), **values)
+
+    def of(verdict: Verdict) -> int:
+        return sum(c.verdict == verdict and c.grade != "likely" for c in claims)
+
+    counts = {verdict_code(verdict): of(verdict) for verdict in DECIDED}
+    counts["likely"] = sum(claim.grade == "likely" for claim in claims)
+    counts |= {"inconclusive": of("inconclusive"), "not_tested": of("not tested")}
+    text = ""
+    for code, n in counts.items():
+        if n:
+            mark = ", " if code in map(verdict_code, DECIDED) else "; "
+            # The first has the verb, which those after it may do without.
+            after = words.count(f"summary.then.{code}", n) if text else ""
+            text += f"{mark}{after}" if text else words.count(f"summary.{code}", n)
+    return words(f"{key}.other", n=len(claims), counts=text, **values)

@@ -1,0 +1,144 @@
+"""What claims have shown, as an answer says it: what was seen, not whether the claim was right."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+from report.fake_answers import make_answers, make_claim, make_question
+
+from siffra.lab.answers import ClaimAnswer, Verdict
+from siffra.lab.stats.comparison import Estimate
+from siffra.lab.stats.decisions import Grade
+from siffra.report.text.decided import decided_sentences
+from siffra.report.text.messages import words_in
+
+EN, SV = words_in("en"), words_in("sv")
+ASKED = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])], seeds=2).questions[0]
+
+
+def points(value: float) -> Estimate:
+    return Estimate(value, value - 0.002, value + 0.002, 0.95, (value,) * 5, "difference", 0)
+
+
+def times(value: float) -> Estimate:
+    return Estimate(value, 0.9 * value, 1.1 * value, 0.95, (value,) * 5, "ratio", 0)
+
+
+def claimed(
+    verdict: Verdict = "supported",
+    grade: Grade | None = "shown",
+    estimate: Estimate | None = None,
+    **about: Any,
+) -> ClaimAnswer:
+    fields = {name: about.pop(name) for name in ("basis", "collapsed") if name in about}
+    estimate = estimate or points(0.013)
+    claim = make_claim("c", "so", **about)
+    return ClaimAnswer(claim, verdict, estimate, None, "", grade=grade, **fields)
+
+
+def said(*claims: ClaimAnswer, words=EN) -> list[str]:
+    answer = dataclasses.replace(ASKED, claims=claims)
+    return [text.replace("\N{NO-BREAK SPACE}", " ") for text in decided_sentences(words, answer)]
+
+
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        (
+            claimed(),
+            "accuracy on the test set is 1.30 percentage points higher with 8 neurons than with 16",
+        ),
+        (
+            claimed("refuted", estimate=points(-0.013)),
+            "accuracy on the test set is 1.30 percentage points lower with 8 neurons than with 16",
+        ),
+        (
+            claimed(metric="seconds", estimate=times(1.5), margin=0.05),
+            "training takes 1.5 times as long with 8 neurons as with 16 (1.4 to 1.7 times)",
+        ),
+        (
+            claimed(metric="seconds", estimate=times(0.5), margin=0.05),
+            "training takes 2.0 times as long with 16 neurons as with 8 (1.8 to 2.2 times)",
+        ),
+        (
+            claimed(metric="epochs_to", target=0.93, estimate=times(3.0), margin=0.05),
+            "93 % on the test set takes 3.0 times as many epochs with 8 neurons as with 16 "
+            "(2.7 to 3.3 times)",
+        ),
+        (
+            claimed("no difference"),
+            "accuracy on the test set with 8 neurons is within 0.2 percentage points of that "
+            "with 16",
+        ),
+        (
+            claimed(metric="seconds", direction="same", estimate=times(1.01), margin=0.05),
+            "training time with 8 neurons is within 5 % of that with 16",
+        ),
+        (
+            claimed(direction="not worse"),
+            "accuracy on the test set with 8 neurons is not worse than that with 16 by "
+            "0.2 percentage points or more",
+        ),
+        (
+            claimed(metric="seconds", times=0.4, estimate=times(0.6), margin=0.05),
+            "training time with 8 neurons is less than 0.4 times that with 16",
+        ),
+        (
+            claimed("refuted", plus=0.01, estimate=points(-0.02)),
+            "accuracy on the test set with 8 neurons is less than that with 16 plus "
+            "1 percentage point",
+        ),
+        (
+            claimed(against=0.95, basis="median"),
+            "in the median run, accuracy on the test set with 8 neurons is more than 95 %",
+        ),
+        (
+            claimed(basis="collapse", collapsed=((11, 11), (0, 11))),
+            "with 8 neurons 11 of 11 runs collapse, with 16 0 of 11 runs",
+        ),
+    ],
+)
+def test_each_kind_of_claim_has_its_phrase(claim, told):
+    assert said(claim) == [f"shown: {told}"]
+
+
+def test_what_is_shown_comes_first_then_what_is_likely_and_nothing_of_the_rest():
+    likely = claimed(grade="likely", on="moved")
+    open_ = claimed("inconclusive", None, on="rotated")
+
+    shown, then = said(likely, open_, claimed())
+
+    assert shown.startswith("shown: accuracy on the test set")
+    assert then.startswith("likely: accuracy on the moved set")
+    assert said(open_) == []
+
+
+def test_the_farthest_is_told_first_and_the_same_but_once():
+    near, far = claimed(), claimed(estimate=points(0.5), on="moved")
+
+    (told,) = said(near, far, claimed("refuted", direction="worse"))
+
+    assert told.startswith("shown: accuracy on the moved set is 50.00 percentage points higher")
+    assert told.count(";") == 1
+
+
+def test_of_many_the_farthest_are_told_and_the_others_counted():
+    many = [claimed(estimate=points(0.01 * i)) for i in range(1, 8)]
+
+    (told,) = said(*many)
+
+    assert told.endswith("; and 3 more verdicts")
+    assert told.count("higher") == 4
+
+
+def test_in_swedish():
+    told = said(
+        claimed(), claimed("no difference", "likely"), claimed("refuted", against=0.95), words=SV
+    )
+
+    assert told == [
+        "visat: noggrannheten på testmängden är 1,30 procentenheter högre med 8 neuroner än med "
+        "16; noggrannheten på testmängden med 8 neuroner är mer än 95 %",
+        "troligt: noggrannheten på testmängden med 8 neuroner ligger inom 0,2 procentenheter från "
+        "värdet med 16",
+    ]

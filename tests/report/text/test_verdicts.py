@@ -1,0 +1,164 @@
+"""Verdicts in words: their grades, what they rest on, and how many there are of each."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+from report.fake_answers import make_answers, make_claim, make_question
+
+from siffra.lab.answers import Answers, ClaimAnswer, Verdict
+from siffra.lab.stats.comparison import Estimate
+from siffra.lab.stats.decisions import Grade
+from siffra.report.model import VerdictsBy, count_grades
+from siffra.report.text.messages import words_in
+from siffra.report.text.verdicts import comparison, evidence, summary_sentence, verdict_name
+
+EN, SV = words_in("en"), words_in("sv")
+GAP = Estimate(0.013, 0.009, 0.017, 0.95, (0.013,) * 10, "difference", 0)
+
+
+def claimed(
+    verdict: Verdict = "supported", grade: Grade | None = "shown", **fields: Any
+) -> ClaimAnswer:
+    about = {key: fields.pop(key) for key in ("direction", "against") if key in fields}
+    fields = {"estimate": GAP, "seeds_needed": None, "reason": "", "grade": grade} | fields
+    return ClaimAnswer(claim=make_claim("c", "so", **about), verdict=verdict, **fields)
+
+
+def told(answer: ClaimAnswer, words=EN) -> str:
+    return evidence(words, answer).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def lab(*claims: ClaimAnswer) -> Answers:
+    made = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])], seeds=2)
+    (question,) = made.questions
+    return dataclasses.replace(made, questions=(dataclasses.replace(question, claims=claims),))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "grade", "english", "swedish"),
+    [
+        ("supported", "shown", "supported", "stöds"),
+        ("supported", "likely", "likely supported", "stöds troligen"),
+        ("refuted", "likely", "likely refuted", "motsägs troligen"),
+        ("no difference", "likely", "likely no difference", "troligen ingen skillnad"),
+        ("no difference", "shown", "no difference", "ingen skillnad"),
+        ("inconclusive", None, "open", "öppet"),
+    ],
+)
+def test_a_verdict_is_named_with_its_grade(verdict, grade, english, swedish):
+    answer = claimed(verdict, grade)
+
+    assert (verdict_name(EN, answer), verdict_name(SV, answer)) == (english, swedish)
+
+
+class TestSummary:
+    def test_it_counts_what_is_shown_by_verdict_and_then_what_is_likely_and_open(self):
+        claims = [
+            *[claimed()] * 41,
+            *[claimed("refuted")] * 9,
+            *[claimed("no difference")] * 4,
+            *[claimed("refuted", "likely")] * 6,
+            *[claimed("inconclusive", None)] * 7,
+        ]
+
+        assert summary_sentence(lab(*claims)) == (
+            "Of 67 claims 41 are supported, 9 refuted, 4 make no difference; "
+            "6 are likely; 7 stay open."
+        )
+        assert summary_sentence(lab(*claims), "sv") == (
+            "Av 67 påståenden stöds 41, 9 motsägs, 4 gör ingen skillnad; 6 är troliga; 7 är öppna."
+        )
+
+    def test_it_begins_with_what_there_is(self):
+        claims = [claimed("no difference"), claimed(grade="likely"), claimed("inconclusive", None)]
+
+        assert summary_sentence(lab(*claims)) == (
+            "Of 3 claims 1 makes no difference; 1 is likely; 1 stays open."
+        )
+        assert summary_sentence(lab(*claims[1:]), "sv") == (
+            "Av 2 påståenden är 1 troligt; 1 är öppet."
+        )
+
+    def test_each_author_has_a_sentence(self):
+        own = claimed("refuted")
+        own = dataclasses.replace(own, claim=dataclasses.replace(own.claim, by={"en": "siffra"}))
+
+        assert summary_sentence(lab(claimed(), claimed(), own)) == (
+            "Of the lab author's 2 claims 2 are supported. The only claim by siffra: refuted."
+        )
+
+
+def test_both_grades_are_counted():
+    claims = [claimed(), claimed(grade="likely"), claimed("inconclusive", None)]
+
+    counted = VerdictsBy(by=None, **count_grades(claims))
+
+    assert (counted.verdicts["supported"], counted.likely["supported"]) == (2, 1)
+    assert counted.tally == {"supported": 1, "likely_supported": 1, "inconclusive": 1}
+
+
+class TestOpen:
+    def test_it_says_how_many_seeds_would_probably_decide_it(self):
+        answer = claimed("inconclusive", None, seeds_needed=14)
+
+        assert told(answer).endswith("; about 14 seeds would more likely than not decide it")
+        assert told(answer, SV).endswith("; ungefär 14 frön skulle troligare än inte avgöra det")
+
+    def test_a_difference_about_the_margin_stays_open(self):
+        answer = claimed("inconclusive", None, reason="at the margin")
+
+        assert told(answer).endswith("; the difference is about the margin: it will stay open")
+        assert "förbli öppet" in told(answer, SV)
+
+
+class TestCollapse:
+    def test_a_verdict_that_rests_on_it_says_how_many_runs_collapsed_and_the_test(self):
+        answer = claimed(basis="collapse", collapsed=((11, 11), (0, 11)))
+
+        assert told(answer) == (
+            "collapsed in 11 of 11 runs against 0 of 11 runs (Fisher's exact test); "
+            "of the runs that train: +1.3 percentage points (95 % interval +0.9 to +1.7; n = 10)"
+        )
+
+    def test_of_some_that_collapse_the_difference_is_of_the_others(self):
+        text = told(claimed(collapsed=((1, 10), (0, 10))))
+
+        assert text.startswith("collapsed in 1 of 10 runs against 0 of 10 runs; of the runs that")
+
+    @pytest.mark.parametrize(
+        ("verdict", "direction"),
+        [("no difference", "better"), ("supported", "same"), ("supported", "not worse")],
+    )
+    def test_no_difference_is_never_said_without_the_bound(self, verdict, direction):
+        """That none of 10 runs collapses has a probability of 5 % if 26 % do: 0.74^10 = 0.05."""
+        answer = claimed(verdict, direction=direction, collapsed=((0, 10), (0, 10)))
+
+        assert told(answer).startswith(
+            "none of 10 runs collapsed on either side: at most 26 % do; +1.3"
+        )
+        assert "högst 26 % gör det" in told(answer, SV)
+
+    def test_a_difference_of_runs_that_all_train_needs_no_word_of_it(self):
+        assert told(claimed(collapsed=((0, 10), (0, 10)))).startswith("+1.3 percentage points")
+
+
+def test_a_level_that_is_compared_with_a_number_is_judged_by_its_median_run():
+    answer = claimed(against=0.95, basis="median", collapsed=((1, 10),))
+
+    assert told(answer).startswith("1 of 10 runs collapsed; of the runs that train: +1.3")
+    assert told(answer).endswith("; about the median run (sign test)")
+
+
+@pytest.mark.parametrize(
+    ("moved", "name"),
+    [
+        ({"metric": "seconds", "times": 0.4}, "training time, 8 neurons against 0.4 × 16 neurons"),
+        ({"plus": 0.01}, "8 neurons against 16 neurons plus 1 percentage point"),
+        ({"plus": -0.005}, "8 neurons against 16 neurons minus 0.5 percentage points"),
+    ],
+)
+def test_what_a_claim_is_compared_with_is_named_as_it_is_moved(moved, name):
+    question = make_question("a", [{"neurons": n} for n in (8, 16)])
+
+    assert comparison(EN, make_claim("c", "so", **moved), question).endswith(name)
