@@ -132,13 +132,12 @@ def essence(output: str) -> list[str]:
     """The words of an output, without drawings and without what depends on the clock."""
     text = re.sub(r"(?m)^.*│.*$|─+", "", output)
     text = " ".join(text.split())
-    times = r"(?:(?:but |and )?training|though|no clear difference in training)"
-    text = re.sub(rf"[,;] {times}.*?(?=\.(?: [A-Z]|$))", "", text)
     text = re.sub(r"about [\d.]+ (?:s|min) of training", "", text)
     text = re.sub(r"(?<=[\d)])\*", "", text)  # marks a time of a busy machine
     text = re.sub(
         r"With [^.]*(?:\.\d[^.]*)*on a busy machine[^.]*\.|\* Some of these[^.]*\.", "", text
     )
+    text = re.sub(r"Training takes (?:[^.]|\.\d)*\.", "", text)
     text = re.sub(rf"± {_NUMBER}|\({_NUMBER}–{_NUMBER}\)", "", text)
     return text.split()
 
@@ -181,9 +180,11 @@ def test_the_tutorial_is_true(tmp_path, monkeypatch):
 
 
 def test_an_outcome_that_is_shown_wrongly_would_be_seen():
-    printed = "256 neurons is best, with 96.8 ± 0.1 %; no clear difference in training time."
+    printed = (
+        "256 neurons is best: 96.8 ± 0.1 %. Training takes 1.3 times as long with 256 neurons."
+    )
 
-    assert_same("256 neurons is best, with 96.1 ± 0.4 %, but training takes longer.", printed)
+    assert_same("256 neurons is best: 96.1 ± 0.4 %.", printed)
     wrong_ones = printed.replace("96.8", "92"), printed.replace("best", "worst"), printed + " More."
     for wrong in wrong_ones:
         with pytest.raises(AssertionError):

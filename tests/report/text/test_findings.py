@@ -36,7 +36,9 @@ def asked(accuracies, *claims):
 def best(answer, on="test"):
     """The level that is shown to be the best; None if none is."""
     standing = findings(answer).standings[on]
-    return answer.levels.index(standing.levels[standing.ranking.first]) if standing.lead else None
+    if not standing.ranking.is_best:
+        return None
+    return answer.levels.index(standing.levels[standing.ranking.first])
 
 
 def collapsed(level: LevelAnswer, *seeds: int) -> LevelAnswer:
@@ -62,7 +64,7 @@ class TestBest:
         three = np.array([0.97 + NOISE, 0.9699 + NOISE[[2, 0, 4, 1, 3]], 0.9 + NOISE])
         standing = findings(asked(three)).standings["test"]
 
-        assert standing.lead is None
+        assert not standing.ranking.is_best
         assert standing.leaders == (0, 1)
 
     def test_four_seeds_show_nothing(self):
@@ -102,7 +104,7 @@ class TestClaims:
         answer = asked(APART, claimed(verdict))
 
         assert not findings(answer).any
-        assert "is best" not in answer_sentence(answer)
+        assert "better" not in answer_sentence(answer)
 
     @pytest.mark.parametrize(
         "claim",
@@ -120,8 +122,8 @@ class TestClaims:
         standing = findings(answer).standings["test"]
 
         assert standing.ranking.is_best
-        assert standing.lead is None  # the runs alone do not show it
-        assert "1 neuron is best" in answer_sentence(answer)
+        assert standing.lead is None  # the claim says it
+        assert "% with 1 neuron and 95" in answer_sentence(answer)
 
     def test_of_two_claims_about_the_same_levels_the_one_that_decides_is_followed(self):
         both = claimed("inconclusive", direction="same"), claimed("supported")
@@ -212,7 +214,10 @@ def recipe_without_effects(rng: np.random.Generator, seeds: int = 6) -> Question
 
 
 def test_the_lead_is_told_with_its_interval_and_the_second():
-    said = answer_sentence(asked(APART)).replace("\N{NO-BREAK SPACE}", " ")
+    two = answer_sentence(asked(APART)).replace("\N{NO-BREAK SPACE}", " ")
+    three = answer_sentence(asked(np.array([*APART, 0.94 + NOISE])))
 
-    assert "1 neuron is best on the test set: 97.02 ± 0.02 %, 2.00 percentage points (" in said
-    assert "above 2 neurons, the second" in said
+    assert "1 neuron is better on the test set: 97.02 ± 0.02 %, 2.00 percentage points (" in two
+    assert two.endswith(" above 2 neurons.")
+    assert "1 neuron is best on the test set: " in three
+    assert three.endswith(" above the second, 2 neurons.")

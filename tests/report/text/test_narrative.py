@@ -135,7 +135,7 @@ def test_a_difference_that_all_seeds_show_makes_a_winner_whatever_they_share():
     shared = np.array([0.95, 0.96, 0.97, 0.98, 0.99])
     levels = np.array([shared, shared - 0.005])
 
-    assert "1 neuron is best" in answer_sentence(made_answer({"test": levels, "val": levels}))
+    assert "1 neuron is better" in answer_sentence(made_answer({"test": levels, "val": levels}))
 
 
 def test_a_lowest_level_that_is_all_over_the_place_hides_no_winner():

@@ -46,7 +46,7 @@ class Standing:
 
     `accuracy` is over the runs that train. `ranking` has the places in `levels`; if its first is
     shown above all others, `lead` is the difference to the second, at the error it was judged at
-    (None if only a claim shows it).
+    (None if a claim says it).
     """
 
     on: str
@@ -194,8 +194,8 @@ def _stand(answer: QuestionAnswer, on: str, error: float) -> Standing:
     lead = None
     if ranking.is_best:
         first, second = ranking.order[:2]
-        estimate = _gap(levels[first], levels[second], on).estimate(2 * error / len(levels))
-        lead = estimate if estimate.low > 0 else None
+        if _by_claims(answer, levels[first], levels[second], "accuracy", on) is None:
+            lead = _gap(levels[first], levels[second], on).estimate(2 * error / len(levels))
     return Standing(on, tuple(levels), tuple(accuracy), ranking, lead)
 
 

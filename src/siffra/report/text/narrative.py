@@ -128,10 +128,12 @@ def _stands(words: Words, standing: Standing) -> str:
     if max(len(level.records) for level in levels) == 1:
         return words("answer.single_runs", **names)
     if standing.ranking.is_best:
-        second = level_name(words, levels[order[1]].level)
+        names["second"] = level_name(words, levels[order[1]].level)
+        names["seconds_accuracy"] = numbers.accuracy(words, standing.accuracy[order[1]])
+        only_two = "_of_two" if len(order) == 2 else ""
         if standing.lead is None:
-            return words("answer.best_by_claims", second=second, **names)
-        return words("answer.best", second=second, **names, **_lead(words, standing.lead))
+            return words(f"answer.claimed_best{only_two}", **names)
+        return words(f"answer.best{only_two}", **names, **_lead(words, standing.lead))
     if not standing.any:
         return _unranked(words, standing, on)
     rivals = standing.leaders[1:]
