@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from siffra.api.arguments import make_engine
 from siffra.data.dataset import Dataset
@@ -16,10 +18,14 @@ from siffra.errors import ConfigError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.local import LocalExecutor
 from siffra.lab.execute.pool import PoolExecutor
-from siffra.lab.execute.runner import Fresh
+from siffra.lab.execute.runner import Fresh, estimate
+from siffra.lab.plan.plan import Plan
 from siffra.store.store import Store, default_store_path, open_store
+from siffra.system.cpu import available_cores
 
 _RAY = "ray://"
+_START = 2.0
+"""Seconds that must be won by other processes, which take half of that to start on a free core."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +34,9 @@ class RunOptions:
 
     Attributes:
         engine: `native`, or `torch` for PyTorch.
-        threads: Threads of a run; None: one per core, or one where runs share a machine.
-        jobs: How many runs are made at once on this machine.
+        threads: Threads of a run; None: the cores are shared out to the runs at once.
+        jobs: How many runs are made at once on this machine; None: as many as there are cores for
+            their threads, or one where all are over before other processes have started.
         on: `here`; on a cluster of Ray's (`ray`, `ray://host:port`), whose CPUs say how many runs
             are made at once; or `auto`, a cluster if `RAY_ADDRESS` has the address of one.
         alone: On a cluster, give each run a machine to itself.
@@ -43,7 +50,7 @@ class RunOptions:
 
     engine: str = "native"
     threads: int | None = None
-    jobs: int = 1
+    jobs: int | None = None
     on: str = "here"
     alone: bool = False
     store: Path | str | None = None
@@ -55,12 +62,38 @@ class RunOptions:
             raise ConfigError(
                 f"on: found {self.on!r}; it must be here, ray, ray://host:port or auto."
             )
-        if self.jobs < 1:
+        if self.jobs is not None and self.jobs < 1:
             raise ConfigError(f"jobs: found {self.jobs}; it must be 1 or more.")
-        if self.jobs > 1 and self._is_cluster:
+        if self._at_once > 1 and self._is_cluster:
             raise ConfigError("jobs: is for one machine; on a cluster its CPUs say how many.")
         if self.alone and self.on == "here":
             raise ConfigError("alone: is for a cluster; here, one run at a time is alone.")
+
+    @property
+    def _at_once(self) -> int:
+        return self.jobs or 1
+
+    def sized(self, plan: Plan, dataset: Dataset, store: Store) -> Self:
+        """The same, where the number of runs at once is said: for those that `store` lacks.
+
+        Raises:
+            ConfigError: A model cannot be built, or there is no such engine.
+            StoreError: The store cannot be read.
+        """
+        if self.jobs is not None or self._is_cluster:
+            return self
+        cores = available_cores() // (self.threads or 1)
+        # The bits of PyTorch depend on the number of threads, and so on the number of runs at once.
+        if cores < 2 or self.engine != "native" or os.name != "posix" or not _can_move(plan):
+            return replace(self, jobs=1)
+        engine = make_engine(self.threads or 1, self.engine)
+        cost = estimate(plan, dataset, engine, store, fresh=self.fresh)
+        runs, seconds = cost.runs - cost.have, cost.seconds
+        if plan.looks:  # what is to come after the next one is not counted
+            more = plan.looks[-1] // plan.looks[0]
+            runs, seconds = runs * more, seconds * more
+        jobs = max(1, min(cores, runs))
+        return replace(self, jobs=jobs if seconds * (1 - 1 / jobs) > _START else 1)
 
     @property
     def _is_cluster(self) -> bool:
@@ -69,13 +102,17 @@ class RunOptions:
         )
 
     def make_engine(self) -> Engine:
-        """What trains, with one thread where several runs share a machine.
+        """What trains, with the cores shared out where several runs share a machine.
 
         Raises:
             ConfigError: There is no such engine, or it is not installed.
         """
-        shared = self.jobs > 1 or (self._is_cluster and not self.alone)
-        return make_engine(self.threads or (1 if shared else None), self.engine)
+        threads = self.threads
+        if threads is None and self._is_cluster:
+            threads = None if self.alone else 1
+        elif threads is None and self._at_once > 1:
+            threads = max(1, available_cores() // self._at_once)
+        return make_engine(threads, self.engine)
 
     def open_store(self) -> AbstractContextManager[Store]:
         """The store, open while the context lasts.
@@ -95,9 +132,9 @@ class RunOptions:
         name = EngineName.parse(engine.name)
         again = partial(make_engine, name=name.kind)
         if not self._is_cluster:
-            if self.jobs == 1:
+            if self._at_once == 1:
                 return LocalExecutor(dataset, engine)
-            return PoolExecutor(self.jobs, dataset, again, engine.threads)
+            return PoolExecutor(self._at_once, dataset, again, engine.threads)
         from siffra.lab.execute.ray import RayExecutor, Resources  # brings Ray
 
         resources = Resources(
@@ -110,4 +147,13 @@ class RunOptions:
 
 
 HERE = RunOptions()
-"""In this process, one run at a time."""
+"""On this machine, as many runs at a time as are soonest over."""
+
+
+def _can_move(plan: Plan) -> bool:
+    """Whether other processes can have its models: not those of a notebook."""
+    try:
+        pickle.dumps(plan)
+    except Exception:  # whatever the user's objects do when they are pickled
+        return False
+    return True

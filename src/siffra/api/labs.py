@@ -16,7 +16,7 @@ from siffra.config import Setting
 from siffra.config.durations import seconds_of
 from siffra.config.recipes import recipe_knobs
 from siffra.data.dataset import Dataset
-from siffra.data.load import shifted_as
+from siffra.data.load import DataSource, shifted_as
 from siffra.engine.base import Engine
 from siffra.errors import SiffraError
 from siffra.export.frame import data_frame
@@ -56,6 +56,7 @@ def vary(
     data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
+    jobs: int | None = None,
     store: Path | str | None = None,
     language: str = "en",
     on_event: Callable[[Event], None] = lambda event: None,
@@ -78,7 +79,8 @@ def vary(
         fresh: As of `run_lab`.
         data: See `DataLike`.
         engine: What trains: `native`, or `torch` for PyTorch.
-        threads: Threads to compute with (default: one per core).
+        threads: Threads of a run (default: the cores, shared out to the runs made at once).
+        jobs: How many runs are made at once (default: as many as there are cores).
         store: The file of finished runs, in which runs made before are found again.
         language: Of the answer: `en` or `sv`.
         on_event: Called with each `siffra.lab.execute.events.Event`, for showing progress.
@@ -88,7 +90,7 @@ def vary(
         SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
     """
     options = LabOptions(seeds=seeds, time=_seconds(time), max_seeds=max_seeds, examines=examines)
-    running = RunOptions(engine=engine, threads=threads, store=store, fresh=fresh)
+    running = RunOptions(engine=engine, threads=threads, jobs=jobs, store=store, fresh=fresh)
     with vary_job(levels, knobs, options, running, recipe=recipe, data=data) as job:
         expect_report(None, language)
         return replace(job.run(on_event), language=language)
@@ -107,7 +109,7 @@ def run_lab(
     data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
     on: str = "here",
     alone: bool = False,
     store: Path | str | None = None,
@@ -135,8 +137,8 @@ def run_lab(
             is replaced when its new one is there.
         data: See `DataLike`; in the place of what the lab file names. The lab's shifts hold.
         engine: What trains: `native`, or `torch` for PyTorch.
-        threads: Threads to compute with (default: one per core, or one where runs share a machine).
-        jobs: How many runs are made at once. Their times are compared with no others'.
+        threads: Threads of a run (default: the cores, shared out to the runs made at once).
+        jobs: How many runs are made at once (default: as many as there are cores).
         on: Where: `here`, `ray` for a cluster of Ray's, `ray://host:port`, or `auto`, which is a
             cluster if `RAY_ADDRESS` has one.
         alone: On a cluster, give each run a whole node, so that its times are undisturbed.
@@ -375,16 +377,13 @@ def lab_job(
     they are.
     """
     file = read_lab(Path(lab) if lab else None)
-    engine = running.make_engine()
+    running.make_engine()  # whether there is one is said before the data is read
     dataset, source = loaded(file.data if data is None else data, file.data)
     if isinstance(data, Dataset) and file.shifts is not None:
         dataset = shifted_as(dataset, file.data)
     plan = replace(plan_lab(file, dataset, options), engine=running.engine, data=source)
-    with (
-        running.open_store() as store,
-        running.executor(dataset, source, engine) as executor,
-    ):
-        yield Job(plan, dataset, engine, store, running.fresh, executor)
+    with _ready(plan, dataset, source, running) as job:
+        yield job
 
 
 @contextmanager
@@ -397,8 +396,8 @@ def vary_job(
     recipe: Path | str | None = None,
     data: DataLike = None,
 ) -> Iterator[Job]:
-    """One question made ready, see `vary`; its store is open meanwhile."""
-    engine = running.make_engine()
+    """One question made ready, see `vary`; its store and its executor are open meanwhile."""
+    running.make_engine()
     dataset, source = loaded(data)
     plan = plan_vary(
         with_own_models(levels),
@@ -408,5 +407,16 @@ def vary_job(
         data=source,
         base=recipe_knobs(recipe),
     )
+    with _ready(replace(plan, engine=running.engine), dataset, source, running) as job:
+        yield job
+
+
+@contextmanager
+def _ready(
+    plan: Plan, dataset: Dataset, source: DataSource | None, running: RunOptions
+) -> Iterator[Job]:
     with running.open_store() as store:
-        yield Job(replace(plan, engine=running.engine), dataset, engine, store, running.fresh)
+        running = running.sized(plan, dataset, store)
+        engine = running.make_engine()
+        with running.executor(dataset, source, engine) as executor:
+            yield Job(plan, dataset, engine, store, running.fresh, executor)

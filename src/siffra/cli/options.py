@@ -68,7 +68,8 @@ EngineOption = Annotated[
 ThreadsOption = Annotated[
     int | None,
     typer.Option(
-        help="Number of threads; default: one per core. Results do not depend on it.",
+        help="Threads of a run; default: the cores, shared out to the runs made at once. Results "
+        "do not depend on it.",
         min=1,
         metavar="N",
         rich_help_panel=MACHINE,
@@ -134,11 +135,13 @@ LanguageOption = Annotated[
     Language, typer.Option("--lang", help="Language of the answer and the report.")
 ]
 JobsOption = Annotated[
-    int,
+    int | None,
     typer.Option(
-        help="Make N runs in parallel, each on one thread; their times are marked as shared.",
+        help="Runs made at once; default: as many as there are cores. 1: one at a time, on all "
+        "cores.",
         min=1,
         metavar="N",
+        show_default=False,
         rich_help_panel=MACHINE,
     ),
 ]
@@ -177,7 +180,7 @@ _RUN: Mapping[str, tuple[Any, Any]] = {
     "fresh_busy": (FreshBusyOption, False),
     "engine": (EngineOption, EngineName.native),
     "threads": (ThreadsOption, None),
-    "jobs": (JobsOption, 1),
+    "jobs": (JobsOption, None),
     "on": (OnOption, "here"),
     "alone": (AloneOption, False),
     "store": (StoreOption, None),

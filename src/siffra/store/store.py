@@ -221,21 +221,22 @@ class Store:
     def epoch_seconds(
         self, *, dataset: str, engine: str, machine: Machine
     ) -> list[tuple[Model, int, float]]:
-        """Model, batch size and mean seconds of an epoch, training and scoring, of like runs."""
+        """Model, batch size and mean seconds of an epoch, training and scoring, on this CPU.
+
+        Of runs on as many threads, as many at once, last: they are nearest to those to come.
+        """
         cpus = machine.cpu, bare_name(machine.cpu)
         with explained(self._path):
             rows = self._db.execute(
                 "SELECT network, batch_size, "
-                "sum(seconds + scoring) / sum(json_extract(record, '$.training.epochs')) FROM run "
-                "WHERE dataset = ? AND engine = ? AND cpu IN (?, ?) AND threads = ? "
-                # Not `AND json_valid(record)`: SQLite takes conditions in an order of its own.
-                "AND CASE WHEN json_valid(record) "
-                "    THEN coalesce(json_extract(record, '$.machine.jobs'), 1) END = ? "
-                "GROUP BY network, batch_size",
+                "sum(seconds + scoring) / sum(json_extract(record, '$.training.epochs')), "
+                "coalesce(json_extract(record, '$.machine.jobs'), 1) AS jobs FROM run "
+                "WHERE dataset = ? AND engine = ? AND cpu IN (?, ?) AND json_valid(record) "
+                "GROUP BY network, batch_size, threads, jobs ORDER BY threads = ?, jobs = ?",
                 (dataset, engine, *cpus, machine.threads, machine.jobs),
             ).fetchall()
         known = []
-        for model, size, seconds in rows:
+        for model, size, seconds, _ in rows:
             with suppress(ValidationError):  # a damaged one: less is known of what it takes
                 known.append((_MODEL.validate_json(model), size, seconds))
         return known

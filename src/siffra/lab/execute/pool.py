@@ -1,8 +1,7 @@
-"""The executor of `--jobs`: several processes on this machine, each with one run at a time.
+"""The executor of several runs at once: processes on this machine, each with one run at a time.
 
 A process receives runs on its stdin and replies on its stdout, in pickles. It ends when its
-stdin does, however this process ended. The data it reads from a file that has no name, so that
-nothing of it is left on the disk, however all of them end.
+stdin does, however this process ended.
 """
 
 import os
@@ -10,17 +9,16 @@ import pickle
 import queue
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from tempfile import TemporaryFile, gettempdir
 from threading import Thread
-from typing import IO, Any
+from typing import IO
 
 from siffra.data.dataset import Dataset
-from siffra.errors import ExecutorError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.events import Event, Job
-from siffra.lab.execute.trainer import MakeEngine, Reply
+from siffra.lab.execute.shared_file import write_shared
+from siffra.lab.execute.trainer import MakeEngine, Reply, RunTrainer
 from siffra.training.run import Epoch
 
 _PATIENCE = 0.2
@@ -38,7 +36,7 @@ class PoolExecutor(Executor):
         self, count: int, dataset: Dataset, make_engine: MakeEngine, threads: int = 1
     ) -> None:
         self._count, self._threads = count, threads
-        self._shared = (dataset, make_engine, threads)
+        self._dataset, self._make_engine = dataset, make_engine
         self._file: IO[bytes] | None = None
         self._idle: list[_Process] = []
         self._busy: dict[_Process, Job] = {}
@@ -58,6 +56,13 @@ class PoolExecutor(Executor):
     def capacity(self) -> int:
         """See `Executor.capacity`."""
         return self._count - len(self._busy)
+
+    def prepare(self, runs: Sequence[Job]) -> None:
+        """Compile here what is not in the cache, while the processes start."""
+        count = min(self._count, len(runs))
+        self._idle += [self._start() for _ in range(count - len(self._idle) - len(self._busy))]
+        trainer = RunTrainer(self._dataset, self._make_engine(self._threads))
+        trainer.compile_once(runs)
 
     def submit(self, run: Job) -> None:
         """See `Executor.submit`."""
@@ -102,21 +107,8 @@ class PoolExecutor(Executor):
 
     def _start(self) -> "_Process":
         if self._file is None:
-            self._file = _unnamed_file(self._shared)
+            self._file = write_shared((self._dataset, self._make_engine, self._threads))
         return _Process(self._file.fileno(), self._threads, self._messages)
-
-
-def _unnamed_file(content: Any) -> IO[bytes]:
-    """A file with a pickle, which is gone when nobody has it open any more."""
-    try:
-        file = TemporaryFile()  # noqa: SIM115  closed with the executor
-        pickle.dump(content, file)
-        file.flush()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        where = gettempdir()
-        raise ExecutorError(f"{where}: the data cannot be written there: {reason}.") from error
-    return file
 
 
 class _Process:

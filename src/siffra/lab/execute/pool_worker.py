@@ -1,10 +1,9 @@
-"""A process of `--jobs`: makes the runs that it is sent, one after the other.
+"""A process of a pool: makes the runs that it is sent, one after the other.
 
 `python -m siffra.lab.execute.pool_worker FILE`, where FILE is the number of an open file that
-holds a data set, what makes an engine, and how many threads that gets, as a pickle.
+holds a data set, what makes an engine, and how many threads that gets.
 """
 
-import mmap
 import os
 import pickle
 import queue
@@ -12,9 +11,10 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from siffra.lab.execute.events import Job
+from siffra.lab.execute.shared_file import read_shared
 from siffra.lab.execute.trainer import Reply, RunTrainer
 from siffra.training.run import Epoch
 
@@ -28,7 +28,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     runs: queue.Queue[bytes] = queue.Queue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, runs), daemon=True).start()
-    dataset, make_engine, threads = _read(int(sys.argv[1]))
+    dataset, make_engine, threads = read_shared(int(sys.argv[1]))
     trainer: RunTrainer | None = None
     while True:
         run = runs.get()
@@ -40,16 +40,8 @@ def main() -> None:
         _send(out, reply)
 
 
-def _read(file: int) -> Any:
-    # All processes share the open file's position: so it is not read, but mapped.
-    with mmap.mmap(file, 0, access=mmap.ACCESS_READ) as content:
-        shared = pickle.loads(content)
-    os.close(file)
-    return shared
-
-
 def _do(trainer: RunTrainer, job: Job, out: BinaryIO) -> Reply:
-    trainer.compile_in_turn(job)
+    trainer.compile_once([job])
     return Reply.of(trainer.do(job, lambda number, scores: _send(out, scores, number)))
 
 

@@ -45,7 +45,7 @@ def train_run(context: LabContext, threads: int, run: "PlannedRun") -> "tuple[st
     node = ray.get_runtime_context().get_node_id()
     try:
         trainer = _trainer(RunTrainer, context, threads)
-        trainer.compile_in_turn(run)
+        trainer.compile_once([run])
         return node, Reply.of(trainer.do(run))
     except Exception as error:  # whatever it is: the executor raises it
         return node, Reply.to_error(error)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from filelock import FileLock
 
@@ -60,30 +61,41 @@ class RunTrainer:
         examination = examine(fitted, dataset) if job.examine else None
         return Event("finished", job, record=record, examination=examination)
 
-    def compile_in_turn(self, job: Job) -> None:
-        """Compile what a job needs in one process of this machine, not in all at once."""
-        dataset = self._data_of(job)
-        for setting in _settings_of(job):
-            if not isinstance(setting.model, EstimatorModel):
-                self._compile(setting, dataset)
+    def compile_once(self, jobs: Sequence[Job]) -> None:
+        """Compile what `jobs` need, unless a process of this machine has: one, not all at once.
 
-    def _data_of(self, job: Job) -> Dataset:
-        """Times are of the data as it is, whatever a seed makes of it."""
-        return self._split_for(job.seed) if isinstance(job, PlannedRun) else self._dataset
-
-    def _compile(self, setting: Setting, dataset: Dataset) -> None:
+        Nothing is loaded of what has been compiled before.
+        """
         kept = kernel_folder()
         if kept is None:  # without a place for the lock each compiles for itself
             return
         with suppress(OSError):
             folder = kept / "compiled"
             folder.mkdir(parents=True, exist_ok=True)
-            done = folder / _compiled(setting, dataset, self._engine)
-            if not done.exists():
+            if self._not_in(folder, jobs):
                 with FileLock(folder / "lock"):
-                    if not done.exists():
-                        self._engine.prepare(setting.model, setting.training, dataset)
+                    missing = self._not_in(folder, jobs)
+                    if missing:
+                        dataset = self._data_of(jobs[0])
+                        tasks = [(s.model, s.training) for s in missing.values()]
+                        self._engine.prepare_all(tasks, dataset)
+                    for done in missing:
                         done.touch()
+
+    def _not_in(self, folder: Path, jobs: Sequence[Job]) -> dict[Path, Setting]:
+        """One setting for all that need the same, where that is not noted as compiled."""
+        dataset = self._data_of(jobs[0])
+        needed = {
+            folder / _compiled(setting, dataset, self._engine): setting
+            for job in jobs
+            for setting in _settings_of(job)
+            if not isinstance(setting.model, EstimatorModel)
+        }
+        return {done: setting for done, setting in needed.items() if not done.exists()}
+
+    def _data_of(self, job: Job) -> Dataset:
+        """Times are of the data as it is, whatever a seed makes of it."""
+        return self._split_for(job.seed) if isinstance(job, PlannedRun) else self._dataset
 
 
 def _settings_of(job: Job) -> tuple[Setting, ...]:
