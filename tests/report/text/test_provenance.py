@@ -176,23 +176,20 @@ def test_the_command_of_a_lab_with_looks_has_its_budget_and_its_last_look(time, 
 
 
 @pytest.mark.parametrize(
-    ("machine", "in_a_lab", "of_a_question"),
+    ("machine", "told"),
     [
-        ({}, "", ""),
-        ({"threads": 1}, " --threads 1", " --threads 1"),
-        ({"threads": 1, "jobs": 2}, " --jobs 2", " --threads 1"),
-        ({"threads": 2, "jobs": 2}, " --jobs 2 --threads 2", ""),
+        ({}, ""),
+        ({"threads": 1}, " --threads 1"),
+        ({"threads": 1, "jobs": 2}, ""),
+        ({"threads": 1, "jobs": 4}, ""),
+        ({"threads": 2, "jobs": 2}, " --threads 2"),
     ],
 )
-def test_the_command_names_what_runs_had_of_the_machine_where_it_was_not_all(
-    dataset, machine, in_a_lab, of_a_question
-):
+def test_the_command_names_threads_where_runs_did_not_share_out_the_cores(machine, told):
     answers = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])], seeds=2)
     records = [
         record.model_copy(update={"machine": record.machine.model_copy(update=machine)})
         for record in all_records(answers)
     ]
-    question = plan_vary({"layers": [1, 2]}, {}, dataset, data=DataSource())
 
-    assert command(answers.plan, records) == command(answers.plan) + in_a_lab
-    assert command(question, records) == command(question) + of_a_question
+    assert command(answers.plan, records) == command(answers.plan) + told

@@ -45,7 +45,7 @@ def command(plan: Plan, records: Sequence[Record] = ()) -> str:
     With the `records` of its runs it says how much of the machine they had, if not the usual.
     """
     words = _vary(plan) if plan.ad_hoc else _lab(plan)
-    words += _machine(plan, records)
+    words += _machine(records)
     words += ["--engine", plan.engine] if plan.engine != "native" else []
     return shlex.join(["siffra", *words])
 
@@ -112,15 +112,13 @@ def _is_of_old(plan: Plan) -> bool:
     return plan.epochs is not None and not plan.ad_hoc and not known
 
 
-def _machine(plan: Plan, records: Sequence[Record]) -> list[str]:
-    """Runs at once and threads of the machine that made most runs, where they are not as usual."""
+def _machine(records: Sequence[Record]) -> list[str]:
+    """Threads of the machine that made most runs, where they are not its cores shared out."""
     if not records:
         return []
     machine = machines(records)[0]
-    is_shared = machine.jobs > 1 and not plan.ad_hoc  # which has no such option
-    words = ["--jobs", str(machine.jobs)] if is_shared else []
-    usual = 1 if is_shared else machine.cores
-    return words + (["--threads", str(machine.threads)] if machine.threads != usual else [])
+    usual = max(1, machine.cores // machine.jobs)
+    return ["--threads", str(machine.threads)] if machine.threads != usual else []
 
 
 def _lab(plan: Plan) -> list[str]:
