@@ -302,6 +302,11 @@ class Job:
         """How many runs are made at once."""
         return self.executor.size if self.executor else 1
 
+    def hold(self, held: bool) -> None:
+        """Have the runs in progress wait at the end of their epochs, or go on again."""
+        if self.executor:
+            self.executor.hold(held)
+
     def cost(self) -> Cost:
         """How many runs it takes, how many are stored, and about how long the others take."""
         return self._cost(self.plan)
@@ -382,7 +387,7 @@ def lab_job(
     if isinstance(data, Dataset) and file.shifts is not None:
         dataset = shifted_as(dataset, file.data)
     plan = replace(plan_lab(file, dataset, options), engine=running.engine, data=source)
-    with _ready(plan, dataset, source, running) as job:
+    with running.open_store() as store, job_on(store, plan, dataset, source, running) as job:
         yield job
 
 
@@ -407,16 +412,17 @@ def vary_job(
         data=source,
         base=recipe_knobs(recipe),
     )
-    with _ready(replace(plan, engine=running.engine), dataset, source, running) as job:
+    plan = replace(plan, engine=running.engine)
+    with running.open_store() as store, job_on(store, plan, dataset, source, running) as job:
         yield job
 
 
 @contextmanager
-def _ready(
-    plan: Plan, dataset: Dataset, source: DataSource | None, running: RunOptions
+def job_on(
+    store: Store, plan: Plan, dataset: Dataset, source: DataSource | None, running: RunOptions
 ) -> Iterator[Job]:
-    with running.open_store() as store:
-        running = running.sized(plan, dataset, store)
-        engine = running.make_engine()
-        with running.executor(dataset, source, engine) as executor:
-            yield Job(plan, dataset, engine, store, running.fresh, executor)
+    """A plan made ready to be run on a store that is open; its executor is open meanwhile."""
+    running = running.sized(plan, dataset, store)
+    engine = running.make_engine()
+    with running.executor(dataset, source, engine) as executor:
+        yield Job(plan, dataset, engine, store, running.fresh, executor)

@@ -46,6 +46,9 @@ def run_job(job: "Job", language: str) -> "LabResult":
                 line = _line(words, event)
                 if event.progress.at_once > 1:
                     line = words("progress.at_once", n=event.progress.at_once, told=line)
+                if claims := event.progress.claims:
+                    decided = event.progress.decided
+                    line = words("progress.decided", decided=decided, claims=claims, told=line)
                 meter.update(done, line, event.progress.seconds_left, total)
 
             return job.run(show)

@@ -167,12 +167,13 @@ class LabHistory:
     def keep(self, lab: SavedLab) -> None:
         """Save `lab`, whole or not at all; one that is saved already stays as it was.
 
-        One that is there but cannot be read is replaced.
+        One that is there but cannot be read is replaced, as is one with another time budget.
 
         Raises:
             StoreError: It cannot be written.
         """
-        if self.get(lab.id) is None:
+        known = self.get(lab.id)
+        if known is None or known.plan.time != lab.plan.time:
             path, content = self._path(lab.id), lab.model_dump_json().encode()
             with suppress(OSError):  # if it cannot be made, the writing tells
                 make_private(self.folder)

@@ -40,12 +40,11 @@ ends, and nothing more will happen."""
 
 @dataclass(slots=True)
 class Running:
-    """The first task, while the worker runs it. `epochs` are those of the `run` in progress."""
+    """The first task, while the worker runs it. `runs` has the epochs of those in progress."""
 
     task: Task
     progress: Progress = field(default_factory=Progress)
-    run: PlannedRun | None = None
-    epochs: list[Epoch] = field(default_factory=list)
+    runs: dict[PlannedRun, list[Epoch]] = field(default_factory=dict)
     cancelling: bool = False
 
 
@@ -156,11 +155,11 @@ class JobQueue:
             self._end(message)
             return
         if event.kind == "epoch" and event.scores:
-            running.epochs.append(event.scores)
-        else:
-            is_trained = event.kind in ("started", "lost") and not event.planned_timing
-            running.run = event.planned_run if is_trained else None
-            running.epochs = []
+            running.runs.setdefault(event.planned_run, []).append(event.scores)
+        elif event.kind in ("started", "lost") and not event.planned_timing:
+            running.runs[event.planned_run] = []
+        elif event.kind == "finished":
+            running.runs.pop(event.planned_run, None)
         running.progress = event.progress
         if not running.cancelling:
             is_update = event.kind in ("epoch", "finished", "reused")

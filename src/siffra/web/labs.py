@@ -102,7 +102,7 @@ class Desk:
 
 def listed(lab: SavedLab, store: Store, desk: Desk, words: Words) -> dict[str, Any]:
     """A line of the list of labs."""
-    have, runs = progress(lab, store, desk)
+    have, runs = progress(lab, store)
     return {
         "id": lab.id,
         "title": title(lab.plan, words),
@@ -117,11 +117,14 @@ def listed(lab: SavedLab, store: Store, desk: Desk, words: Words) -> dict[str, A
     }
 
 
-def progress(lab: SavedLab, store: Store, desk: Desk) -> tuple[int, int]:
-    """How many of a lab's runs are there, and how many it needs, as far as is known."""
-    have = len(store.stored(lab.keys))
-    # How far a lab that goes on until it is decided must go, its answers tell.
-    return have, have + desk.answers(lab, store).missing if lab.plan.looks else len(lab.keys)
+def progress(lab: SavedLab, store: Store) -> tuple[int, int]:
+    """How many of a lab's runs are there, and how many it needs: those of its first look.
+
+    How many more claims get depends on what is found, and on the lab's budget.
+    """
+    stored, seeds = store.stored(lab.keys), set(lab.plan.seeds)
+    needed = {key for run, key in zip(lab.runs, lab.keys, strict=True) if run.seed in seeds}
+    return len(stored), len(stored | needed)
 
 
 def _summed_up(answers: Answers, words: Words) -> dict[str, Any]:

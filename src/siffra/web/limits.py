@@ -20,6 +20,8 @@ LEVELS = 60
 SEEDS = 100
 RUNS = 2000
 EPOCHS = 1000
+TIME = 24 * 3600.0
+"""Seconds."""
 
 _SAYS_NOTHING = 1e-12, 1e12
 """Limits beyond these are left unsaid: they are those of float32, and nobody means such numbers."""

@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from siffra.api import RunOptions, job_on
 from siffra.config import KNOBS, Setting, choices, suggested
 from siffra.config.validation import Frozen
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.errors import ConfigError, SiffraError
-from siffra.lab.execute.runner import estimate
 from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan
@@ -23,7 +23,7 @@ from siffra.report.text.repeat import lab_file
 from siffra.store.store import Store
 from siffra.web.datasets import Loader
 from siffra.web.errors import ApiError
-from siffra.web.limits import EPOCHS, LEVELS, RUNS, SEEDS
+from siffra.web.limits import EPOCHS, LEVELS, RUNS, SEEDS, TIME
 
 _LAYERS = 64
 
@@ -32,6 +32,7 @@ _Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 _Value = bool | int | float | _Word | Annotated[list[int], Field(min_length=1, max_length=_LAYERS)]
 _Levels = Annotated[list[_Value], Field(min_length=1, max_length=LEVELS)]
 _Seeds = Annotated[int, Field(ge=1, le=SEEDS)]
+_Time = Annotated[float, Field(gt=0, le=TIME)]
 DataId = Annotated[str, StringConstraints(pattern=r"^(mnist|data-[0-9a-f]{12})$")]
 
 
@@ -47,10 +48,11 @@ class Ask(Frozen):
 
 
 class AskStudy(Frozen):
-    """The study that siffra brings, or some of its questions."""
+    """The study that siffra brings, or some of its questions; `time` is in seconds."""
 
     preset: Literal["quick", "standard", "full"] = "quick"
     seeds: _Seeds | None = None
+    time: _Time | None = None
     only: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]],
                     Field(max_length=50)] = Field(default_factory=list)  # fmt: skip
 
@@ -86,7 +88,9 @@ def plan_study(ask: AskStudy, load: Loader) -> tuple[Plan, Dataset]:
     file = read_lab()
     dataset = load(file.data)
     try:
-        options = LabOptions(preset=ask.preset, seeds=ask.seeds, only=tuple(ask.only))
+        options = LabOptions(
+            preset=ask.preset, seeds=ask.seeds, time=ask.time, only=tuple(ask.only)
+        )
         plan = plan_lab(file, dataset, options)
     except ConfigError as error:
         raise ApiError("impossible", str(error)) from error
@@ -95,7 +99,7 @@ def plan_study(ask: AskStudy, load: Loader) -> tuple[Plan, Dataset]:
 
 def ask_of(plan: Plan, data: str) -> Ask | None:
     """What was asked, for the form to show again; None for a plan that the page cannot ask."""
-    if not plan.ad_hoc:
+    if not plan.ad_hoc or plan.looks:
         return None
     (question,) = plan.questions
     vary: dict[str, list[Any]] = {knob: [] for knob in question.vary}
@@ -117,9 +121,10 @@ def keep(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> SavedLab
     return lab
 
 
-def estimated(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> Mapping[str, Any]:
+def estimated(plan: Plan, dataset: Dataset, running: RunOptions, store: Store) -> Mapping[str, Any]:
     """What the page shows of a question before it starts."""
-    cost, lab = estimate(plan, dataset, engine, store), make_saved_lab(plan, dataset, engine)
+    with job_on(store, plan, dataset, plan.data, running) as job:
+        cost, lab = job.cost(), make_saved_lab(plan, dataset, job.engine)
     return {
         "id": lab.id,
         "runs": cost.runs,

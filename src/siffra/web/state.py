@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
+from siffra.api import RunOptions
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.lab.history import LabHistory, SavedLab, latest_first
@@ -35,6 +36,7 @@ class AppState:
 
     def __init__(self, paths: Paths, engine: Engine, threads: int | None = None) -> None:
         self.paths, self.engine = paths, engine
+        self.running = RunOptions(threads=threads)
         self.jobs = JobQueue(paths, threads)
         self.history = LabHistory(paths.store)
         self.load = Loader()

@@ -12,10 +12,11 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from siffra.api import Job, make_engine
+from siffra.api import RunOptions, job_on, make_engine
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
@@ -64,14 +65,17 @@ class Control:
                     self._cancelled = command.task
             self._changed.notify_all()
 
-    def obey(self, task: Task) -> None:
-        """Wait while there is a pause.
+    def obey(self, task: Task, hold: Callable[[bool], None] = lambda held: None) -> None:
+        """Wait while there is a pause, in which `hold` holds the runs of other processes.
 
         Raises:
             Cancelled: `task` is to end.
         """
         with self._changed:
-            self._changed.wait_for(lambda: not self._paused or self._cancelled == task)
+            if self._paused and self._cancelled != task:
+                hold(True)
+                self._changed.wait_for(lambda: not self._paused or self._cancelled == task)
+                hold(False)
             if self._cancelled == task:
                 raise Cancelled
 
@@ -117,6 +121,7 @@ class Worker:
         dataset, engine = self._dataset(lab.data), self._engine(lab.plan.engine)
         if make_saved_lab(lab.plan, dataset, engine).keys != lab.keys:
             raise ApiError("data_gone")
+        running = RunOptions(engine=lab.plan.engine, threads=self._threads)
         sent = 0.0
 
         def on_event(event: Event) -> None:
@@ -125,9 +130,10 @@ class Worker:
             if event.kind != "reused" or time.monotonic() - sent > _OFTEN:
                 sent = time.monotonic()
                 self._send(Message(task=task, event=event))
-            self._obey(task)
+            self._obey(task, job.hold)
 
-        Job(lab.plan, dataset, engine, store).run(on_event)
+        with job_on(store, lab.plan, dataset, lab.data, running) as job:
+            job.run(on_event)
 
     def _save_network(self, task: Task, store: Store) -> None:
         """Make a run once more, for its network, which equal keys say is the same."""
@@ -150,12 +156,12 @@ class Worker:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_model(path, fitted, made, dataset)
 
-    def _obey(self, task: Task) -> None:
+    def _obey(self, task: Task, hold: Callable[[bool], None] = lambda held: None) -> None:
         """Obey the server's commands, and see that the store is still there.
 
         A file that was deleted or moved can be written to as ever: nobody would find the runs.
         """
-        self._control.obey(task)
+        self._control.obey(task, hold)
         if _identity(self._paths.store) != self._file:
             log.error(
                 "%s: the store was moved or deleted; training is stopped, and what was made since "

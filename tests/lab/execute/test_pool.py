@@ -28,7 +28,7 @@ from siffra.lab.execute.runner import (
     estimate,
     run_plan,
 )
-from siffra.lab.plan.plan import PlannedTiming
+from siffra.lab.plan.plan import PlannedRun, PlannedTiming
 from siffra.store.store import open_store
 from siffra.training.timing import timing_key
 
@@ -107,6 +107,29 @@ def test_what_a_lab_costs_is_shared_out(engine, two, tmp_path):
         )
 
     assert four.seconds == pytest.approx(2 * one_run.seconds)
+
+
+def test_runs_that_are_held_wait_at_the_end_of_their_epochs(engine, two):
+    runs = [PlannedRun(setting, 0) for setting in small_lab.SETTINGS[:2]]
+    seen: list[Event] = []
+
+    def poll_for(seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            two.poll(seen.append)
+
+    for run in runs:
+        two.submit(run)
+    two.hold(True)
+    while len(seen) < 2:
+        two.poll(seen.append)
+    poll_for(1.0)  # an epoch takes 0.05 s
+    held = [(event.kind, event.epoch) for event in seen]
+    two.hold(False)
+    while sum(event.kind == "finished" for event in seen) < 2:
+        two.poll(seen.append)
+
+    assert held == [("epoch", 1), ("epoch", 1)]
 
 
 def test_a_run_is_made_again_when_its_process_dies(engine, two, tmp_path):

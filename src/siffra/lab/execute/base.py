@@ -57,6 +57,9 @@ class Executor(abc.ABC):
             ExecutorError: No run can be made at all.
         """
 
+    def hold(self, held: bool) -> None:  # noqa: B027  where `on_event` holds the one run up
+        """Have the runs in progress wait at the end of their epochs, or go on again."""
+
     def close(self) -> None:  # noqa: B027  most have nothing to end
         """End the runs in progress."""
 

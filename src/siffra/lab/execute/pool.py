@@ -77,6 +77,11 @@ class PoolExecutor(Executor):
             while True:
                 self._take(*self._messages.get_nowait(), on_event)
 
+    def hold(self, held: bool) -> None:
+        """See `Executor.hold`."""
+        for process in self._busy:
+            process.send(held)
+
     def close(self) -> None:
         """Kill the processes."""
         for process in [*self._idle, *self._busy]:
@@ -125,11 +130,11 @@ class _Process:
         self._listener = Thread(target=self._listen, args=(messages,), daemon=True)
         self._listener.start()
 
-    def send(self, run: bytes) -> None:
-        """Have it make a run, given as a pickle."""
+    def send(self, message: bytes | bool) -> None:
+        """Have it make a run, given as a pickle; or hold it, or let it go on."""
         assert self._popen.stdin
         with suppress(OSError):  # it is gone, as the listener will report
-            pickle.dump(run, self._popen.stdin)
+            pickle.dump(message, self._popen.stdin)
             self._popen.stdin.flush()
 
     def end(self) -> str:

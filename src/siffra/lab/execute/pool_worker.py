@@ -27,22 +27,28 @@ def main() -> None:
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     runs: queue.Queue[bytes] = queue.Queue()
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, runs), daemon=True).start()
+    going = threading.Event()
+    going.set()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, runs, going), daemon=True).start()
     dataset, make_engine, threads = read_shared(int(sys.argv[1]))
     trainer: RunTrainer | None = None
     while True:
         run = runs.get()
         try:
             trainer = trainer or RunTrainer(dataset, make_engine(threads))
-            reply = _do(trainer, pickle.loads(run), out)
+            reply = _do(trainer, pickle.loads(run), out, going)
         except Exception as error:  # whatever it is: the parent process raises it
             reply = Reply.to_error(error)
         _send(out, reply)
 
 
-def _do(trainer: RunTrainer, job: Job, out: BinaryIO) -> Reply:
+def _do(trainer: RunTrainer, job: Job, out: BinaryIO, going: threading.Event) -> Reply:
+    def end_epoch(number: int, scores: Epoch) -> None:
+        _send(out, scores, number)
+        going.wait()
+
     trainer.compile_once([job])
-    return Reply.of(trainer.do(job, lambda number, scores: _send(out, scores, number)))
+    return Reply.of(trainer.do(job, end_epoch))
 
 
 def _send(out: BinaryIO, message: Epoch | Reply, number: int = 0) -> None:
@@ -50,11 +56,17 @@ def _send(out: BinaryIO, message: Epoch | Reply, number: int = 0) -> None:
     out.flush()
 
 
-def _listen(stdin: BinaryIO, runs: "queue.Queue[bytes]") -> None:
-    """Queue the runs that are sent, until the parent process is gone."""
+def _listen(stdin: BinaryIO, runs: "queue.Queue[bytes]", going: threading.Event) -> None:
+    """Queue the runs that are sent, and hold the one in progress, until the parent is gone."""
     with suppress(EOFError, OSError, pickle.UnpicklingError):
         while True:
-            runs.put(pickle.load(stdin))
+            message = pickle.load(stdin)
+            if message is True:
+                going.clear()
+            elif message is False:
+                going.set()
+            else:
+                runs.put(message)
     os._exit(0)
 
 

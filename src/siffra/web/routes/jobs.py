@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 import siffra
-from siffra.lab.execute.events import Event
+from siffra.lab.execute.events import Event, Progress
 from siffra.lab.plan.plan import PlannedRun
 from siffra.report.text.messages import Words
 from siffra.web.errors import ApiError
@@ -141,15 +141,13 @@ def _running(app: AppState) -> Mapping[str, Any] | None:
     if running is None or running.cancelling:
         return None
     run = None
-    if running.run:
-        curve = [scores.model_dump() for scores in running.epochs]
-        run = {**_place(app, running.task, running.run), "epoch": len(curve), "curve": curve}
+    for planned, epochs in list(running.runs.items())[:1]:
+        curve = [scores.model_dump() for scores in epochs]
+        run = {**_place(app, running.task, planned), "epoch": len(curve), "curve": curve}
     return {
         "kind": running.task.kind,
         "id": running.task.id,
-        "done": running.progress.done,
-        "total": running.progress.total,
-        "seconds_left": running.progress.seconds_left,
+        **_progress(running.progress),
         "run": run,
     }
 
@@ -162,9 +160,17 @@ def _epoch(app: AppState, task: Task, event: Event) -> Mapping[str, Any]:
         **_place(app, task, event.planned_run),
         "epoch": event.epoch,
         **event.scores.model_dump(),
-        "done": event.progress.done,
-        "total": event.progress.total,
-        "seconds_left": event.progress.seconds_left,
+        **_progress(event.progress),
+    }
+
+
+def _progress(progress: Progress) -> Mapping[str, Any]:
+    return {
+        "done": progress.done,
+        "total": progress.total,
+        "seconds_left": progress.seconds_left,
+        "decided": progress.decided,
+        "claims": progress.claims,
     }
 
 
@@ -186,6 +192,6 @@ def _lab(app: AppState, task: Task) -> Mapping[str, Any]:
     except ApiError:
         return {"id": task.id, "state": "failed", "have": 0, "runs": 0}
     with app.store() as store:
-        have, runs = progress(lab, store, app.desk)
+        have, runs = progress(lab, store)
     state = app.jobs.state(task, complete=have == runs)
     return {"id": task.id, "state": state, "have": have, "runs": runs}

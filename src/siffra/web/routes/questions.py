@@ -45,7 +45,7 @@ def words(language: Language) -> Mapping[str, Any]:
 def knobs(language: Language) -> Mapping[str, Any]:
     """What there is to turn, with what limits."""
     named = [{**knob, "label": knob_name(language, knob["name"])} for knob in questions.knobs()]
-    presets = {name: {"epochs": cap, "seeds": seeds} for name, (cap, seeds) in PRESETS.items()}
+    presets = {name: {"epochs": cap, "time": time} for name, (cap, time) in PRESETS.items()}
     most = {
         "levels": limits.LEVELS,
         "seeds": limits.SEEDS,
@@ -130,7 +130,7 @@ def _plan(ask: Ask, app: AppState) -> tuple[Plan, Dataset]:
 
 def _estimated(app: AppState, plan: Plan, dataset: Dataset) -> Mapping[str, Any]:
     with app.store() as store:
-        return questions.estimated(plan, dataset, app.engine, store)
+        return questions.estimated(plan, dataset, app.running, store)
 
 
 def _keep(app: AppState, plan: Plan, dataset: Dataset) -> SavedLab:

@@ -46,15 +46,16 @@ export async function setPaused(paused) {
 function withEpoch(data) {
   const { running } = state;
   if (running?.id !== data.id) return running;
-  const { done, total, seconds_left } = data;
+  const { done, total, seconds_left, decided, claims } = data;
   const { run } = running;
-  if (!run || run.seed !== data.seed || run.level !== data.level)
-    return { ...running, done, total, seconds_left };
+  const progress = { done, total, seconds_left, decided, claims };
+  const isSame = ["question", "level", "seed"].every((place) => run?.[place] === data[place]);
+  if (!run || !isSame) return { ...running, ...progress };
   const curve = [
     ...run.curve.slice(0, data.epoch - 1),
     { loss: data.loss, accuracy: data.accuracy },
   ];
-  return { ...running, done, total, seconds_left, run: { ...run, epoch: data.epoch, curve } };
+  return { ...running, ...progress, run: { ...run, epoch: data.epoch, curve } };
 }
 
 function publish(kind, data, change = {}) {

@@ -77,23 +77,49 @@ function card(lab) {
 
 /** The study that siffra brings, to be run at a preset; what that costs is told first. */
 function study() {
+  let usual = null; // budgets, by preset
   const cost = h("p", { class: "soft", role: "status" });
   const refusal = h("p", { class: "refusal", role: "alert" });
   const button = h("button", { type: "submit", class: "primary" }, t("ui.labs.run"));
   const presets = h(
     "select",
-    { id: "preset", onchange: estimate },
+    { id: "preset", onchange: choose },
     ["quick", "standard", "full"].map((name) =>
       h("option", { value: name }, t(`ui.labs.preset.${name}`)),
     ),
   );
-  const body = () => ({ preset: presets.value });
+  const minutes = h("input", {
+    id: "minutes",
+    class: "count",
+    type: "number",
+    min: 1,
+    max: 1440,
+    oninput: estimate,
+  });
+  const body = () => ({
+    preset: presets.value,
+    ...(minutes.value && { time: 60 * Number(minutes.value) }),
+  });
+
+  function choose() {
+    showUsual();
+    estimate();
+  }
+
+  async function showUsual() {
+    try {
+      usual ??= (await get(`api/knobs?lang=${language()}`)).presets;
+      minutes.placeholder = usual[presets.value].time / 60;
+    } catch (error) {
+      tellRefusal(refusal, error);
+    }
+  }
 
   async function estimate() {
     try {
-      const asked = presets.value;
+      const asked = JSON.stringify(body());
       const { runs, have, seconds } = await post("api/study/estimate", body());
-      if (asked !== presets.value) return;
+      if (asked !== JSON.stringify(body())) return;
       say(
         cost,
         have === runs
@@ -115,7 +141,7 @@ function study() {
     }
   }
 
-  estimate();
+  choose();
   return h(
     "section",
     { class: "study" },
@@ -125,6 +151,7 @@ function study() {
       "form",
       { class: "row", onsubmit: start },
       h("label", { class: "row" }, t("ui.labs.length"), presets),
+      h("label", { class: "row" }, t("ui.labs.minutes"), minutes),
       button,
       cost,
     ),

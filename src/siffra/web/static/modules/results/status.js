@@ -49,13 +49,15 @@ export function status(host, id) {
     const waiting = queue.some((item) => item.kind === "lab" && item.id === id);
     const state = now(lab.state, { working, waiting, paused });
     const done = working?.total ? working.done : lab.have;
-    const parts = [t("ui.status.runs", { done, total: lab.runs })];
+    const total = working?.total || lab.runs;
+    const parts = [t("ui.status.runs", { done, total })];
+    if (working?.claims) parts.push(t("ui.status.decided", working));
     if (working?.total && state === "running")
       parts.push(t("ui.status.left", { time: duration(working.seconds_left) }));
     if (state === "queued") parts.push(ahead(queue, id));
     fill(badgeHost, stateBadge(state));
     say(told, parts.join(" · "));
-    bar.value = lab.runs ? (done + shareOfRun(working)) / lab.runs : 0;
+    bar.value = total ? (done + shareOfRun(working)) / total : 0;
     bar.hidden = state === "done";
     const over = ["stopped", "failed"].includes(state);
     show(actions.pause, state === "running");
