@@ -15,7 +15,7 @@ help:  ## list these targets
 
 setup: $(VENV)/.setup  ## install siffra into .venv (no root needed)
 
-lab: setup  ## run the study and write siffra-report/ (ARGS="--preset standard" for more)
+lab: setup  ## run the study and write siffra-report/ (ARGS="--preset standard --time 30m" for more)
 	$(BIN)/siffra lab $(ARGS)
 
 ui: setup  ## open the bench in the browser (ARGS="--port 8000 --no-browser")

@@ -14,6 +14,7 @@ from siffra.api.arguments import make_engine
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine, EngineName
+from siffra.engine.choice import engine_class
 from siffra.errors import ConfigError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.local import LocalExecutor
@@ -130,11 +131,10 @@ class RunOptions:
             ExecutorError: It is out of reach.
         """
         name = EngineName.parse(engine.name)
-        again = partial(make_engine, name=name.kind)
         if not self._is_cluster:
             if self._at_once == 1:
                 return LocalExecutor(dataset, engine)
-            return PoolExecutor(self._at_once, dataset, again, engine.threads)
+            return PoolExecutor(self._at_once, dataset, engine_class(name.kind), engine.threads)
         from siffra.lab.execute.ray import RayExecutor, Resources  # brings Ray
 
         resources = Resources(
@@ -143,6 +143,7 @@ class RunOptions:
             alone=self.alone,
         )
         address = self.on if self.on.startswith(_RAY) else None
+        again = partial(make_engine, name=name.kind)
         return RayExecutor(dataset, source, engine, again, resources=resources, address=address)
 
 

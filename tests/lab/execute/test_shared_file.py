@@ -7,13 +7,14 @@ import pytest
 from small_lab import small_dataset
 
 from siffra.errors import ExecutorError
-from siffra.lab.execute.shared_file import read_shared, write_shared
+from siffra.lab.execute.shared_file import read_shared, unnamed_file, write_shared
 
 
 def test_a_data_set_comes_back_as_it_was():
     dataset = small_dataset()
 
-    with write_shared((dataset, "native", 2)) as file:
+    with unnamed_file() as file:
+        write_shared((dataset, "native", 2), file)
         found, name, threads = read_shared(os.dup(file.fileno()))
 
     assert (name, threads) == ("native", 2)
@@ -26,7 +27,8 @@ def test_a_data_set_comes_back_as_it_was():
 
 
 def test_what_one_process_writes_another_does_not_see():
-    with write_shared(np.zeros(1000)) as file:
+    with unnamed_file() as file:
+        write_shared(np.zeros(1000), file)
         mine, others = (read_shared(os.dup(file.fileno())) for _ in range(2))
         mine[:] = 1
 
@@ -37,7 +39,8 @@ def test_what_one_process_writes_another_does_not_see():
 def test_arrays_that_are_not_contiguous_are_shared_too():
     array = np.arange(60).reshape(6, 10)[:, ::3]
 
-    with write_shared({"part": array}) as file:
+    with unnamed_file() as file:
+        write_shared({"part": array}, file)
         np.testing.assert_array_equal(read_shared(os.dup(file.fileno()))["part"], array)
 
 
@@ -45,7 +48,7 @@ def test_where_it_cannot_be_written_is_said(monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("siffra.lab.execute.shared_file.TemporaryFile", full)
+    monkeypatch.setattr("os.memfd_create", full)
 
-    with pytest.raises(ExecutorError, match=r"the data cannot be written there: No space left"):
-        write_shared(np.zeros(3))
+    with pytest.raises(ExecutorError, match=r"cannot be shared with other processes: No space"):
+        unnamed_file()

@@ -17,7 +17,7 @@ from typing import IO
 from siffra.data.dataset import Dataset
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.events import Event, Job
-from siffra.lab.execute.shared_file import write_shared
+from siffra.lab.execute.shared_file import unnamed_file, write_shared
 from siffra.lab.execute.trainer import MakeEngine, Reply, RunTrainer
 from siffra.training.run import Epoch
 
@@ -38,6 +38,7 @@ class PoolExecutor(Executor):
         self._count, self._threads = count, threads
         self._dataset, self._make_engine = dataset, make_engine
         self._file: IO[bytes] | None = None
+        self._is_written = False
         self._idle: list[_Process] = []
         self._busy: dict[_Process, Job] = {}
         self._messages: queue.Queue[_Message] = queue.Queue()
@@ -58,15 +59,17 @@ class PoolExecutor(Executor):
         return self._count - len(self._busy)
 
     def prepare(self, runs: Sequence[Job]) -> None:
-        """Compile here what is not in the cache, while the processes start."""
+        """Write the data and compile what is not in the cache here, while the processes start."""
         count = min(self._count, len(runs))
         self._idle += [self._start() for _ in range(count - len(self._idle) - len(self._busy))]
+        self._write()
         trainer = RunTrainer(self._dataset, self._make_engine(self._threads))
         trainer.compile_once(runs)
 
     def submit(self, run: Job) -> None:
         """See `Executor.submit`."""
         process = self._idle.pop() if self._idle else self._start()
+        self._write()
         self._busy[process] = run
         process.send(pickle.dumps(run))
 
@@ -89,7 +92,7 @@ class PoolExecutor(Executor):
         self._idle, self._busy = [], {}
         if self._file:
             self._file.close()
-            self._file = None
+            self._file, self._is_written = None, False
 
     def _take(
         self,
@@ -111,9 +114,14 @@ class PoolExecutor(Executor):
             process.end()
 
     def _start(self) -> "_Process":
-        if self._file is None:
-            self._file = write_shared((self._dataset, self._make_engine, self._threads))
+        self._file = self._file or unnamed_file()
         return _Process(self._file.fileno(), self._threads, self._messages)
+
+    def _write(self) -> None:
+        """Write what the processes read when they get their first run."""
+        if self._file and not self._is_written:
+            write_shared((self._dataset, self._make_engine, self._threads), self._file)
+            self._is_written = True
 
 
 class _Process:

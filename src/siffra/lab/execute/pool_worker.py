@@ -30,16 +30,20 @@ def main() -> None:
     going = threading.Event()
     going.set()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, runs, going), daemon=True).start()
-    dataset, make_engine, threads = read_shared(int(sys.argv[1]))
     trainer: RunTrainer | None = None
     while True:
         run = runs.get()
         try:
-            trainer = trainer or RunTrainer(dataset, make_engine(threads))
+            trainer = trainer or _make_trainer(int(sys.argv[1]))
             reply = _do(trainer, pickle.loads(run), out, going)
         except Exception as error:  # whatever it is: the parent process raises it
             reply = Reply.to_error(error)
         _send(out, reply)
+
+
+def _make_trainer(file: int) -> RunTrainer:
+    dataset, make_engine, threads = read_shared(file)
+    return RunTrainer(dataset, make_engine(threads))
 
 
 def _do(trainer: RunTrainer, job: Job, out: BinaryIO, going: threading.Event) -> Reply:

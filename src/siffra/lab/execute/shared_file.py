@@ -8,7 +8,9 @@ file has no name, so that nothing of it is left on the disk, however all of them
 import mmap
 import os
 import pickle
-from tempfile import TemporaryFile, gettempdir
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 from siffra.errors import ExecutorError
@@ -19,8 +21,20 @@ _LENGTH = 8
 """Bytes of the number at the end, which is the length of the index before it."""
 
 
-def write_shared(content: Any) -> IO[bytes]:
-    """A file with `content`, which is gone when nobody has it open any more.
+def unnamed_file() -> IO[bytes]:
+    """An empty file, which is gone when nobody has it open any more.
+
+    Raises:
+        ExecutorError: None can be made.
+    """
+    with _explained():
+        if hasattr(os, "memfd_create"):  # Linux: in memory, in a tenth of the time of a disk's
+            return os.fdopen(os.memfd_create("siffra"), "w+b")
+        return TemporaryFile()
+
+
+def write_shared(content: Any, file: IO[bytes]) -> None:
+    """Write `content` to an empty file.
 
     Raises:
         ExecutorError: It cannot be written.
@@ -28,8 +42,7 @@ def write_shared(content: Any) -> IO[bytes]:
     arrays: list[pickle.PickleBuffer] = []
     pickled = pickle.dumps(content, protocol=5, buffer_callback=arrays.append)
     places: list[tuple[int, int]] = []
-    try:
-        file = TemporaryFile()  # noqa: SIM115  closed with the executor
+    with _explained():
         for array in arrays:
             raw = array.raw()
             file.seek(-file.tell() % _ALIGNED, os.SEEK_CUR)
@@ -38,11 +51,15 @@ def write_shared(content: Any) -> IO[bytes]:
         index = pickle.dumps((pickled, places))
         file.write(index + len(index).to_bytes(_LENGTH, "little"))
         file.flush()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         reason = error.strerror or str(error)
-        where = gettempdir()
-        raise ExecutorError(f"{where}: the data cannot be written there: {reason}.") from error
-    return file
+        raise ExecutorError(f"the data cannot be shared with other processes: {reason}.") from error
 
 
 def read_shared(file: int) -> Any:
