@@ -26,6 +26,8 @@ from benchmarks.results import Results, by_held_name, check, keep, read
 from benchmarks.session import Conditions, Session, bench, installed
 from benchmarks.shares import SHARES, measure_shares
 from benchmarks.table import headline, in_a_line, refusals, table
+from benchmarks.turns import TRIES, TURNS, measure_turns
+from benchmarks.turns import lines as turn_lines
 from benchmarks.vectors import hold_to_vectors
 from benchmarks.workers import read_images
 from siffra.bench.roofline import limit_threads
@@ -214,6 +216,18 @@ def load(
     if write:
         new = Results(conditions, load=_by_name(times))
         _write_page(docs, keep(docs / report.KEPT, new, _ORDER, fresh=fresh))
+
+
+@app.command()
+def turns(
+    only: Only = None,
+    tries: Annotated[int, typer.Option(min=1, help="Of five rounds each.")] = TRIES,
+) -> None:
+    """How far off the ratio of two equal settings is, timed by turns, idle and with a busy core."""
+    dataset = read_images(IMAGES, 1)
+    chosen = known("only", only, list(TURNS))
+    for errors in measure_turns(chosen, dataset, tries, _tell):
+        console.print(*turn_lines([errors]), highlight=False)
 
 
 @app.command("compile")
