@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import optuna
@@ -14,6 +15,7 @@ from siffra.engine.network import Network, build_network
 from siffra.engine.schedule import total_steps
 from siffra.search.proposals import proposals
 from siffra.search.space import quiet_optuna
+from siffra.training import timing
 
 
 class FakeClock:
@@ -50,6 +52,21 @@ class FakeFitted(Fitted):
         return weights
 
 
+@dataclass
+class FakeSteps:
+    """Takes steps, one at a time, in which nothing is learned."""
+
+    processor: FakeClock
+    an_image: float
+    a_step: float
+
+    def begin_epoch(self) -> None:
+        """See `Steps`."""
+
+    def take(self, order: np.ndarray) -> None:
+        self.processor.now += len(order) * self.an_image + self.a_step
+
+
 class FakeEngine(Engine):
     """Takes time by its arithmetic; better the nearer the learning rate is to 0.1, and longer."""
 
@@ -62,6 +79,8 @@ class FakeEngine(Engine):
         """What a step takes beside its arithmetic."""
         self.seconds_per_image = 0.0
         """What it takes to score."""
+        self.processor: FakeClock | None = None
+        """Moves on while steps are taken one by one, whatever else the machine does."""
         self.trained: list[tuple[str, int, int]] = []
         self.slowness: Callable[[float, int], float] = lambda seconds, seed: 1.0
         """The factor by which a run of so many seconds takes longer, for the machine is busy."""
@@ -94,6 +113,11 @@ class FakeEngine(Engine):
             on_epoch(EpochEnd(number, 1.0, share, seconds / epochs), fitted)
         return fitted
 
+    def steps(self, model, training, dataset, seed) -> "FakeSteps | None":
+        network = build_network(model, dataset.image_shape, dataset.classes)
+        an_image = network.multiplications / self.multiplications_per_second
+        return self.processor and FakeSteps(self.processor, an_image, self.seconds_per_step)
+
     def load(self, model, image_shape, classes, weights) -> Fitted:
         network = build_network(model, image_shape, classes)
         share, seed = map(float, weights[next(iter(network.weights))].flat[:2])
@@ -116,6 +140,14 @@ def clock() -> FakeClock:
 @pytest.fixture
 def engine(clock: FakeClock) -> FakeEngine:
     return FakeEngine(clock)
+
+
+@pytest.fixture
+def stepping(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """The engine, on a machine that says how much of its processor time a step takes."""
+    engine.processor = processor = FakeClock()
+    monkeypatch.setattr(timing, "clock_of", lambda engine: processor)
+    return engine
 
 
 @pytest.fixture(scope="session")

@@ -125,6 +125,20 @@ def test_runs_that_take_a_little_longer_than_the_budget_undo_none(look, engine):
     assert result.winner.seconds.mean <= 10.0
 
 
+@pytest.mark.parametrize("factor", [1.0, 2.0, 4.0])
+def test_a_machine_that_is_busy_all_the_time_shortens_no_run(look, stepping, clock, factor):
+    stepping.slowness = lambda seconds, seed: factor
+
+    result = look(10.0, 400.0)
+
+    assert clock.now <= 400
+    undisturbed = [point.seconds / factor for point in result.points if point.is_whole]
+    undisturbed.append(result.winner.seconds.mean / factor)
+    # Runs may take 1.05 times as long as their steps do alone, and aim at 0.97 of the budget.
+    assert min(undisturbed) > 0.97 / 1.05 * 10 * 0.99
+    assert max(undisturbed) <= 10
+
+
 def test_a_first_timing_that_was_far_off_is_mended_by_another_short_round(look, engine):
     """Timings have seed 0; here they are made while the machine is busy."""
     engine.slowness = lambda seconds, seed: 2.0 if seed == 0 and seconds < 2 else 1.0

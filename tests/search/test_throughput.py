@@ -1,5 +1,7 @@
 """A candidate is timed: a step of few images first, where a whole one may be far too long."""
 
+import math
+
 import pytest
 
 from siffra.config import Setting
@@ -31,6 +33,22 @@ def test_a_step_is_as_long_as_it_is_measured(dataset, engine, an_image, carefull
     seconds = seconds_per_step(SETTING, dataset, engine, 1.0, 10.0, carefully=carefully)
 
     assert seconds == pytest.approx(0.01 + 256 * an_image)
+
+
+def test_a_step_of_a_run_is_no_longer_than_by_processor_time(dataset, stepping, an_image, clock):
+    throughput = Throughput(dataset, stepping, TimeBudget(10.0, 300.0, 0.0, clock))
+    images = len(dataset.train)
+    alone = images * an_image / math.ceil(images / 256)  # the last batch is a smaller one
+
+    assert throughput.undisturbed(SETTING, 0.5 * alone) == 0.5 * alone
+    assert throughput.undisturbed(SETTING, 1.01 * alone) == 1.01 * alone
+    assert throughput.undisturbed(SETTING, 9.0 * alone) == pytest.approx(1.05 * alone)
+
+
+def test_what_cannot_be_taken_step_by_step_is_believed(dataset, engine, clock):
+    throughput = Throughput(dataset, engine, TimeBudget(10.0, 300.0, 0.0, clock))
+
+    assert throughput.undisturbed(SETTING, 123.0) == 123.0
 
 
 def test_what_a_step_takes_for_any_batch_is_not_taken_for_its_images(dataset, engine, an_image):

@@ -17,7 +17,7 @@ from siffra.search.proposals import proposals
 from siffra.search.race import SHORT, Candidate, ranking
 from siffra.search.session import MUST, Session
 from siffra.search.space import Parameters, parameters_of
-from siffra.search.throughput import FEWEST_STEPS, Throughput
+from siffra.search.throughput import FEWEST_STEPS
 
 _TIMINGS = 3
 """How often a recipe that seems too slow is timed: the machine may have been busy."""
@@ -48,7 +48,7 @@ class Candidates:
     def __init__(self, session: Session) -> None:
         self.is_exhausted = False
         self._session, self._study, self._time = session, session.study, session.time
-        self._throughput = Throughput(session.dataset, session.engine, session.time)
+        self._throughput = session.throughput
         # How often each candidate was timed since the search started or resumed.
         self._timings: Counter[int] = Counter()
 

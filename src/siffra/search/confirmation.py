@@ -66,13 +66,13 @@ class Confirmation:
         """
         time = self._time
         runs = [self._record(candidate, seed, must=must) for seed in range(MUST)]
-        seconds = [record.seconds for record in runs if record]
-        is_settled = candidate.final_steps > 0
-        if is_settled or len(seconds) < MUST or fmean(seconds) <= time.budget:
+        seconds, steps = [record.seconds for record in runs if record], self._steps(candidate)
+        if candidate.final_steps > 0 or len(seconds) < MUST:
             return
-        if time.left < MUST * time.final_cost:
+        a_step = self._undisturbed(candidate, fmean(seconds) / steps)
+        if a_step * steps <= time.budget or time.left < MUST * time.final_cost:
             return
-        candidate.final_steps = max(1, time.steps(fmean(seconds) / self._steps(candidate)))
+        candidate.final_steps = max(1, time.steps(a_step))
         self._study.save(candidate, time.spent)
 
     def _record(self, candidate: Candidate, seed: int, *, must: bool) -> Record | None:
@@ -133,12 +133,14 @@ class Confirmation:
 
     def _steps(self, candidate: Candidate) -> int:
         """The steps of the race, or fewer if the median of its full runs exceeds the plan."""
-        seconds = [run.seconds for run in candidate.whole_runs]
+        seconds, steps = [run.seconds for run in candidate.whole_runs], candidate.steps
         if candidate.final_steps:
             return candidate.final_steps
-        if not seconds or median(seconds) <= self._time.planned():
-            return candidate.steps
-        return max(1, self._time.steps(median(seconds) / candidate.steps))
+        a_step = self._undisturbed(candidate, median(seconds) / steps) if seconds else 0.0
+        return max(1, self._time.steps(a_step)) if a_step * steps > self._time.planned() else steps
+
+    def _undisturbed(self, candidate: Candidate, seconds: float) -> float:
+        return self._session.throughput.undisturbed(candidate.setting, seconds)
 
     def _key(self, candidate: Candidate, seed: int) -> str:
         dataset = self._dataset.split_for(seed)
@@ -157,7 +159,8 @@ class Confirmation:
         setting, dataset = self._setting(candidate), self._dataset.split_for(seed)
         before = self._time.clock()
         record, fitted = run(setting, dataset, seed, self._engine)
-        overhead = self._time.clock() - before - record.seconds
+        # What a busy machine adds to its training is beside the budget, too.
+        overhead = self._time.clock() - before - min(record.seconds, self._time.budget)
         self._time.learn_final(overhead)
         self._overheads[candidate.number] = overhead
         if seed == 0:

@@ -31,7 +31,7 @@ from siffra.search.session import Session
 from siffra.search.space import SPACE, Space
 from siffra.search.spec import SearchEvent, SearchSpec
 from siffra.search.study import SearchStudy
-from siffra.search.throughput import FEWEST_STEPS
+from siffra.search.throughput import FEWEST_STEPS, Throughput
 from siffra.search.time_budget import TimeBudget
 from siffra.search.validation import held_out, try_out
 from siffra.store.schema import beside
@@ -82,7 +82,8 @@ def search(
     with open_store(store) as runs, SearchStudy(folder, space) as study:
         is_over = spec.time <= study.progress.ended
         left = TimeBudget(spec.budget, spec.time, study.progress.spent, clock, is_over=is_over)
-        session = Session(spec, dataset, space, engine, study, left, on_event)
+        throughput = Throughput(dataset, engine, left)
+        session = Session(spec, dataset, space, engine, study, left, throughput, on_event)
         result = _Search(session, Confirmation(session, runs), judged_by).run(starts)
         references = study_references(runs.records(dataset=dataset.name), dataset, source, engine)
     return replace(result, source=source, references=tuple(references))
@@ -174,7 +175,8 @@ class _Search:
         )  # fmt: skip
         candidate.runs.append(run)
         if turn.stage == 0:
-            self._correct(candidate, run.seconds / turn.steps)
+            throughput, seconds = self._session.throughput, run.seconds / turn.steps
+            self._correct(candidate, throughput.undisturbed(candidate.setting, seconds))
         self._study.save(candidate, self._time.spent)
         self._learn(candidate, run)
 
@@ -182,7 +184,8 @@ class _Search:
         """Correct the number of steps by the short round, which is a longer timing.
 
         After it they are fixed: one run that a busy machine made long must not undo those made
-        before. They may grow, but shrink only a little, since the machine may be busy now. If the
+        before. They may grow, but shrink only a little: on several threads a busy machine may make
+        a run look longer than it is. If the
         first timing was far off, the round was not a quarter of the budget and does not compare
         with those of others: it is repeated.
         """
@@ -204,7 +207,9 @@ class _Search:
         times_as_many = images / sum(map(len, self._judged_by.values()))
         scoring = min(each.scoring for each in leader.runs)
         rest = median(each.overhead - each.scoring for each in leader.runs)
-        self._time.learn_run(run.overhead, times_as_many * scoring + rest)
+        # What a busy machine adds to its training is beside the budget, too.
+        late = max(0.0, run.seconds - self._time.budget * run.steps / max(candidate.steps, 1))
+        self._time.learn_run(run.overhead + late, times_as_many * scoring + rest)
 
     def _result(self, chosen: Sequence[Candidate], finalists: Sequence[Finalist]) -> SearchResult:
         session, candidates = self._session, self._study.candidates

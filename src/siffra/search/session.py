@@ -11,7 +11,7 @@ from siffra.search.race import Candidate, ranking
 from siffra.search.space import Space
 from siffra.search.spec import Doing, SearchEvent, SearchSpec
 from siffra.search.study import SearchStudy
-from siffra.search.throughput import with_steps
+from siffra.search.throughput import Throughput, with_steps
 from siffra.search.time_budget import TimeBudget
 from siffra.training.run import curve_images
 
@@ -29,6 +29,7 @@ class Session:
     engine: Engine
     study: SearchStudy
     time: TimeBudget
+    throughput: Throughput
     on_event: Callable[[SearchEvent], None]
 
     def announce(self, doing: Doing, candidate: Candidate | None = None, seed: int = 0) -> None:

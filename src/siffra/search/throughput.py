@@ -17,6 +17,7 @@ from siffra.engine.schedule import steps_per_epoch
 from siffra.lab.execute.cost import multiplications_per_second
 from siffra.search.race import Candidate
 from siffra.search.time_budget import TimeBudget
+from siffra.training.timing import seconds_alone
 
 FEWEST_STEPS = 24
 """The fewest steps in the whole budget; candidates that make fewer take no part."""
@@ -35,6 +36,8 @@ _FIRST_SLOWER = 4
 """By about this factor at most."""
 _AGAIN = 2
 """How often a step with few images is repeated before it counts as too slow."""
+_VARIES = 1.05
+"""A step may take so much longer in a run than when it is timed by itself."""
 _MORE = 8
 """The next step has this many times as many images."""
 
@@ -44,6 +47,7 @@ class Throughput:
 
     def __init__(self, dataset: Dataset, engine: Engine, time: TimeBudget) -> None:
         self._dataset, self._engine, self._time = dataset, engine, time
+        self._alone: dict[Setting, float | None] = {}
         # Multiply-adds per second, by the kind of model.
         self._slowest: dict[str, float] = {}
 
@@ -56,9 +60,26 @@ class Throughput:
                 setting, self._dataset, self._engine, _WORTH * self._time.budget, most,
                 carefully=self.most(setting) > most,
             )  # fmt: skip
+            if seconds <= _FIRST_SLOWER * most:
+                seconds = self.undisturbed(setting, seconds)
             self.learn(setting, seconds)
         steps = self._time.steps(seconds)
         return steps if steps >= FEWEST_STEPS else 0
+
+    def undisturbed(self, setting: Setting, seconds: float) -> float:
+        """Seconds of a step where nothing disturbs it, if it took so many in a run.
+
+        On several threads it takes no longer than on one, which can be timed whatever else the
+        machine does: by processor time. So a machine on which a run took longer was busy, and that
+        must not shorten runs.
+        """
+        if setting not in self._alone:
+            worth = _WORTH * self._time.budget
+            an_epoch = seconds_alone(setting, self._dataset, self._engine, worth)
+            steps = steps_per_epoch(setting.training, len(self._dataset.train))
+            self._alone[setting] = an_epoch and an_epoch / steps
+        alone = self._alone[setting]
+        return min(seconds, _VARIES * alone) if alone else seconds
 
     def may_fit(self, setting: Setting, able: Sequence[Candidate]) -> bool:
         """Whether it would make enough steps at the usual rate of arithmetic for its kind of model.

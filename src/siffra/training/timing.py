@@ -149,7 +149,7 @@ def time_by_turns(
         trains = engine_for(setting.model, engine).on_one_thread
         trains.prepare(setting.model, setting.training, dataset)
         on_cpu = on_cpu and "gpu" not in trains.versions
-        read = clock or _clock_of(trains)
+        read = clock or clock_of(trains)
         turns.append(_turns_of(setting, dataset, trains, number, slices, slice_seconds, read))
     meter = LoadMeter(counts_cpu=on_cpu)
     meter.start()
@@ -174,6 +174,30 @@ def time_by_turns(
         load=meter.load(),
         finished=datetime.now(UTC),
     )
+
+
+def seconds_alone(
+    setting: Setting, dataset: Dataset, engine: Engine, worth: float, *, clock: Clock | None = None
+) -> float | None:
+    """Seconds that an epoch takes on one thread of a machine that does nothing else.
+
+    It is the lower quartile of the slices that fill `worth` seconds, or of a few, by the clock of
+    `time_by_turns`. None for a training that cannot go step by step.
+
+    Raises:
+        ConfigError: The model cannot be built for the data set's images.
+    """
+    trains = engine_for(setting.model, engine).on_one_thread
+    trains.prepare(setting.model, setting.training, dataset)
+    slices, read = 2 * _FEWEST, clock or clock_of(trains)
+    turn = _turns_of(setting, dataset, trains, 0, slices, worth / slices, read)
+    if isinstance(turn, _WholeFit):
+        return None
+    turn.begin()
+    for _ in range(_laps([turn], slices, worth / slices)):
+        turn.take()
+    (seconds,) = _seconds_by_laps([turn])
+    return seconds
 
 
 @dataclass(slots=True)
@@ -298,7 +322,8 @@ def _seconds_by_laps(turns: Sequence[_Slices]) -> list[float]:
     return np.exp(np.quantile(of_laps, 0.25) + own).tolist()
 
 
-def _clock_of(engine: Engine) -> Clock:
+def clock_of(engine: Engine) -> Clock:
+    """What slices of an engine with one thread are timed by: see `time_by_turns`."""
     ticks = time.get_clock_info("process_time").resolution
     return time.perf_counter if "gpu" in engine.versions or ticks > _SHARP else time.process_time
 
