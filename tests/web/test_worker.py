@@ -59,6 +59,21 @@ def test_a_pause_holds_until_it_is_over(control):
     assert not held.is_alive()
 
 
+def test_a_pause_holds_runs_in_other_processes_until_it_is_over(control):
+    heard: list[bool] = []
+    control.obey(TASK, heard.append)
+    control.take(Command(do="pause"))
+    held = threading.Thread(target=control.obey, args=(TASK, heard.append))
+    held.start()
+    held.join(0.1)
+    during = list(heard)
+
+    control.take(Command(do="resume"))
+    held.join(10)
+
+    assert (during, heard) == ([True], [True, False])
+
+
 def test_a_paused_task_can_be_cancelled(control):
     control.take(Command(do="pause"))
     ended = []

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from siffra.config import Setting
+from siffra.lab.execute.events import Event, Progress
+from siffra.lab.plan.plan import PlannedRun
+from siffra.training.run import Epoch
 from siffra.web import worker_process
 from siffra.web.errors import ApiError
 from siffra.web.jobs import JobQueue
 from siffra.web.paths import Paths
-from siffra.web.protocol import Task
+from siffra.web.protocol import Message, Task
 from siffra.web.queue_file import QUEUE
 
 TASK = Task(kind="lab", id="0" * 16)
@@ -50,6 +54,42 @@ def test_its_task_fails_and_the_next_can_be_begun(code, tmp_path, monkeypatch):
         jobs.add(TASK)
         assert jobs.error(TASK) is None
         await failed(jobs)
+        await jobs.close()
+
+    asyncio.run(main())
+
+
+def test_epochs_of_runs_made_at_once_are_kept_apart(tmp_path, monkeypatch):
+    one, other = (PlannedRun(Setting.from_knobs({"epochs": 2}), seed) for seed in (0, 1))
+    scores = [Epoch(seconds=0.1, loss=loss, accuracy={"val": 0.5}) for loss in (0.3, 0.2, 0.1)]
+    events = [
+        Event("started", one),
+        Event("started", other),
+        Event("epoch", one, 1, scores[0]),
+        Event("epoch", other, 1, scores[1]),
+        Event("epoch", one, 2, scores[2], progress=Progress(decided=1, claims=2)),
+    ]
+    lines = b"".join(Message(task=TASK, event=event).line() for event in events)
+    end = Message(task=TASK, event=Event("finished", one)).line()
+    code = "import sys; out = sys.stdout.buffer; "
+    code += f"out.write({lines!r}); out.flush(); input(); input(); input(); "
+    stand_in(monkeypatch, code + f"out.write({end!r}); out.flush(); input()")
+
+    async def main() -> None:
+        jobs = JobQueue(Paths(tmp_path / "runs.sqlite"))
+        jobs.open()
+        jobs.add(TASK)
+        assert jobs.running
+        running = jobs.running
+        async with asyncio.timeout(30):
+            while running.progress.claims == 0:
+                await asyncio.sleep(0.02)
+        assert running.runs == {one: [scores[0], scores[2]], other: [scores[1]]}
+        jobs.pause(True)
+        async with asyncio.timeout(30):
+            while one in running.runs:
+                await asyncio.sleep(0.02)
+        assert running.runs == {other: [scores[1]]}
         await jobs.close()
 
     asyncio.run(main())
