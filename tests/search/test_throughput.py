@@ -45,6 +45,17 @@ def test_a_step_of_a_run_is_no_longer_than_by_processor_time(dataset, stepping, 
     assert throughput.undisturbed(SETTING, 9.0 * alone) == pytest.approx(1.05 * alone)
 
 
+def test_what_is_known_to_be_quick_is_not_left_out_of_a_busy_moment(
+    dataset, stepping, an_image, clock
+):
+    throughput = Throughput(dataset, stepping, TimeBudget(10.0, 300.0, 0.0, clock))
+    steps = throughput.steps(SETTING)
+
+    stepping.slowness = lambda seconds, seed: 1000.0
+
+    assert throughput.steps(SETTING) >= int(steps / 1.05)
+
+
 def test_what_cannot_be_taken_step_by_step_is_believed(dataset, engine, clock):
     throughput = Throughput(dataset, engine, TimeBudget(10.0, 300.0, 0.0, clock))
 

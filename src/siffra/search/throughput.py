@@ -56,11 +56,12 @@ class Throughput:
         most = self._time.planned() / FEWEST_STEPS
         seconds = self.least(setting)
         if seconds <= most:
+            carefully = self.most(setting) > most
             seconds = seconds_per_step(
                 setting, self._dataset, self._engine, _WORTH * self._time.budget, most,
-                carefully=self.most(setting) > most,
+                carefully=carefully,
             )  # fmt: skip
-            if seconds <= _FIRST_SLOWER * most:
+            if not carefully or seconds <= _FIRST_SLOWER * most:  # else it may be as slow as that
                 seconds = self.undisturbed(setting, seconds)
             self.learn(setting, seconds)
         steps = self._time.steps(seconds)
