@@ -26,7 +26,7 @@ from siffra.engine.base import Engine
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.events import Event
 from siffra.lab.execute.ray import RayExecutor, Resources
-from siffra.lab.execute.runner import run_keys, run_plan
+from siffra.lab.execute.runner import job_keys, run_plan
 from siffra.lab.execute.trainer import Reply
 from siffra.lab.plan.plan import Level, Plan, PlannedRun, Question
 from siffra.store.store import open_store
@@ -150,11 +150,15 @@ def plan_of(runs: int) -> Plan:
 def running(sample: Sample, runs: int, size: int) -> tuple[float, float]:
     """Seconds and bytes that a run costs the runner, with so many made at once."""
     plan = plan_of(runs)
-    executor = InstantExecutor(sample, dict(run_keys(plan, sample.dataset, sample.engine)), size)
+    executor = InstantExecutor(
+        sample,
+        dict(zip(plan.runs, job_keys(plan.runs, sample.dataset, sample.engine), strict=True)),
+        size,
+    )
     before = _memory()
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "runs") as store:
         started = time.perf_counter()
-        kept = run_plan(plan, sample.dataset, sample.engine, store, executor=executor)
+        kept = run_plan(plan, sample.dataset, sample.engine, store, executor=executor).records
         seconds = time.perf_counter() - started
         return seconds / len(kept), (_memory() - before) / len(kept)
 
@@ -259,7 +263,7 @@ def measure(runs: int) -> Measured:
     sample = take_sample()
     few = plan_of(runs)
     started = time.perf_counter()
-    run_keys(few, sample.dataset, sample.engine)
+    job_keys(few.runs, sample.dataset, sample.engine)
     keys = (time.perf_counter() - started) / runs
     seconds, memory = running(sample, runs, 64)
     many, _ = running(sample, runs, NODES * CPUS)

@@ -132,7 +132,7 @@ def test_its_records_are_those_that_are_stored(history, plan, tmp_path):
     record = make_record(planned.setting, planned.seed).model_copy(update={"key": lab.keys[2]})
     with open_store(tmp_path / "runs.sqlite") as store:
         store.add(record)
-        assert lab.records(store) == {(planned.setting, planned.seed): record}
+        assert lab.results(store).records == {(planned.setting, planned.seed): record}
 
 
 def test_a_forgotten_lab_is_gone_and_its_absence_no_mistake(history, plan):

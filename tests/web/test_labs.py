@@ -36,4 +36,4 @@ def test_each_run_is_read_once_and_a_run_that_was_made_again_once_more(tmp_path,
         answers = desk.answers(lab, store)
 
         assert read == [*lab.keys, again.key]
-        assert repr(answers) == repr(answer(lab.plan, lab.records(store)))
+        assert repr(answers) == repr(answer(lab.plan, lab.results(store).records))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from siffra.api.arguments import DataLike, Knobs, loaded, with_own_models
 from siffra.api.executors import HERE, RunOptions
-from siffra.config import Setting
 from siffra.config.durations import seconds_of
 from siffra.config.recipes import recipe_knobs
 from siffra.data.dataset import Dataset
@@ -23,7 +22,15 @@ from siffra.export.frame import data_frame
 from siffra.export.tables import Table, table_rows
 from siffra.lab.answers import Answers, answer
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.runner import Cost, Event, Fresh, estimate, run_plan
+from siffra.lab.execute.runner import (
+    Cost,
+    Event,
+    Fresh,
+    Results,
+    estimate,
+    run_plan,
+    stored_results,
+)
 from siffra.lab.history import LabHistory, make_saved_lab
 from siffra.lab.plan.format import EXPERIMENTS
 from siffra.lab.plan.labfile import read_lab
@@ -38,7 +45,6 @@ from siffra.report.text.messages import words_in
 from siffra.report.text.provenance import all_records
 from siffra.store.store import Store
 from siffra.training.diagnostics import Examined
-from siffra.training.run import Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -342,7 +348,7 @@ class Job:
         """
         if self.plan.data is not None and not self.store.is_read_only:
             LabHistory(self.store.path).keep(make_saved_lab(self.plan, self.dataset, self.engine))
-        records = run_plan(
+        results = run_plan(
             self.plan,
             self.dataset,
             self.engine,
@@ -351,16 +357,16 @@ class Job:
             fresh=self.fresh,
             executor=self.executor,
         )
-        return self._answered(records)
+        return self._answered(results)
 
     def stored(self) -> LabResult:
         """What the runs say that are stored, of whatever look."""
-        lab = make_saved_lab(self.plan, self.dataset, self.engine)
-        return self._answered(lab.records(self.store))
+        return self._answered(stored_results(self.plan, self.dataset, self.engine, self.store))
 
-    def _answered(self, records: Mapping[tuple[Setting, int], Record]) -> LabResult:
-        examinations = self.store.examinations(record.key for record in records.values())
-        return LabResult(answer(self.plan, records), Examined(self.dataset, examinations))
+    def _answered(self, results: Results) -> LabResult:
+        keys = [record.key for record in results.records.values()]
+        answers = answer(self.plan, results.records, results.timings)
+        return LabResult(answers, Examined(self.dataset, self.store.examinations(keys)))
 
     def _cost(self, plan: Plan) -> Cost:
         return estimate(

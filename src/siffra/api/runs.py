@@ -137,7 +137,7 @@ def find_lab(store: Store, name: str) -> SavedLab:
 
 def lab_result(store: Store, lab: SavedLab) -> LabResult:
     """What a kept lab found, so far as its runs are stored."""
-    answers = answer(lab.plan, lab.records(store))
+    answers = _answers(store, lab)
     return LabResult(answers, Examined(load_dataset(lab.data), store.examinations(lab.keys)))
 
 
@@ -145,8 +145,13 @@ def _found(store: Store, lab: str | None) -> tuple[Sequence[Record], Answers | N
     if lab is None:
         return store.records(), None
     kept = find_lab(store, lab)
-    answers = answer(kept.plan, kept.records(store))
+    answers = _answers(store, kept)
     return all_records(answers), answers
+
+
+def _answers(store: Store, lab: SavedLab) -> Answers:
+    results = lab.results(store)
+    return answer(lab.plan, results.records, results.timings)
 
 
 def _format(out: str, named: str | None) -> str:

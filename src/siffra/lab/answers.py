@@ -1,6 +1,6 @@
 """From records to answers: what each claim's verdict is, and what was seen at each level.
 
-How a verdict is reached is `siffra.lab.stats.decisions`'s, and in how many looks,
+How a verdict is reached is `siffra.lab.stats.decisions`' matter, and at which looks,
 `siffra.lab.stats.rounds`'.
 """
 
@@ -23,7 +23,7 @@ from siffra.lab.stats.levels import (
     sets_of,
     validation_score,
 )
-from siffra.lab.stats.rounds import Look, Rounds, judge_rounds
+from siffra.lab.stats.rounds import Look, OpenClaim, Rounds, Timings, judge_rounds, times_of
 from siffra.training.run import Record
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "LevelAnswer",
     "Look",
     "Loss",
+    "OpenClaim",
     "QuestionAnswer",
     "Records",
     "Verdict",
@@ -74,34 +75,47 @@ class ExperimentAnswer(RepeatedRuns):
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Everything a report says. Claims of all questions are judged together (Holm).
+    """Everything a report says. Claims of all questions are judged together, author by author.
 
-    `looks` has those that were made, of a lab that adds seeds until it is decided. `missing` is
-    the number of runs that the answers should rest on and that are not there.
+    `looks` has those that were made, of a lab that adds seeds until it is decided, and `open` the
+    claims that have a look left. `missing` is the number of runs that the answers should rest on
+    and that are not there.
     """
 
     plan: Plan
     questions: tuple[QuestionAnswer, ...]
     experiments: tuple[ExperimentAnswer, ...]
     looks: tuple[Look, ...] = ()
+    open: tuple[OpenClaim, ...] = ()
     missing: int = 0
 
 
-def answer(plan: Plan, records: Records, memo: Memo | None = None) -> Answers:
-    """Answer every question of `plan` from the `records` of its runs.
+def answer(
+    plan: Plan, records: Records, timings: Timings | None = None, memo: Memo | None = None
+) -> Answers:
+    """Answer every question of `plan` from the `records` of its runs, and its `timings`.
 
     Records may be missing (a lab that was stopped, or is still going on): each claim is judged
-    by the seeds that all its levels have, and is inconclusive with fewer than two of them. Such
-    verdicts are provisional: to stop as soon as one pleases is to look too often.
+    at its looks that are complete, and inconclusive before the first.
 
     The `memo` of an earlier answer to the same plan spares what has no new runs.
     """
     memo = memo or Memo()
-    rounds = judge_rounds(plan, records, memo)
-    most = range(plan.looks[-1]) if plan.looks else plan.seeds
+    rounds = judge_rounds(plan, records, timings, memo)
     experiments = tuple(_see_experiment(e, plan.seeds, records) for e in plan.experiments)
     questions = tuple(
-        _answer_question(question, i, rounds, answer_levels(question, most, records, memo))
+        _answer_question(
+            question,
+            i,
+            rounds,
+            times_of(
+                plan,
+                question,
+                answer_levels(plan, question, records, memo),
+                records,
+                timings or {},
+            ),
+        )
         for i, question in enumerate(plan.questions)
     )
     return Answers(
@@ -109,22 +123,26 @@ def answer(plan: Plan, records: Records, memo: Memo | None = None) -> Answers:
         questions=questions,
         experiments=experiments,
         looks=rounds.looks,
-        missing=_missing(plan, rounds, questions, experiments),
+        open=rounds.open,
+        missing=_missing(plan, questions, experiments),
     )
 
 
 def _missing(
-    plan: Plan,
-    rounds: Rounds,
-    questions: Sequence[QuestionAnswer],
-    experiments: Sequence[ExperimentAnswer],
+    plan: Plan, questions: Sequence[QuestionAnswer], experiments: Sequence[ExperimentAnswer]
 ) -> int:
-    of_levels = sum(
-        max(0, due - len(level.records))
-        for answered, levels in zip(questions, rounds.due, strict=True)
-        for level, due in zip(answered.levels, levels, strict=True)
+    """Of the runs of the first look, and of tuning."""
+    due = set(plan.seeds)
+    levels = [level for question in questions for level in question.levels]
+    return (
+        sum(len(due - {record.seed for record in level.records}) for level in levels)
+        + sum(len(due) - len(experiment.records) for experiment in experiments)
+        + sum(
+            len(level.level.settings) * len(plan.tuning_seeds) - len(level.tried)
+            for level in levels
+            if level.setting is None
+        )
     )
-    return of_levels + sum(len(plan.seeds) - len(experiment.records) for experiment in experiments)
 
 
 def _answer_question(

@@ -22,13 +22,15 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.errors import StoreError
-from siffra.lab.execute.runner import run_keys
+from siffra.lab.execute.runner import Results, job_keys
 from siffra.lab.plan.format import MOST_SEEDS
-from siffra.lab.plan.plan import Plan, PlannedRun
+from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
+from siffra.lab.stats.rounds import possible_timings
 from siffra.store.schema import beside, make_private
 from siffra.store.store import Store
 from siffra.system.atomic_write import write_whole
 from siffra.training.run import Record
+from siffra.training.timing import Timing
 
 _PLAN = TypeAdapter(Plan)
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -38,7 +40,10 @@ log = logging.getLogger("siffra.lab")
 
 
 class SavedLab(BaseModel):
-    """A lab that was asked: its plan, the keys of all its `runs` in their order, and when."""
+    """A lab that was asked: its plan, the keys of all its `runs` in their order, and when.
+
+    `timing_keys` are those of all rounds in which it may time its settings, in their order.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,6 +51,7 @@ class SavedLab(BaseModel):
     plan: Plan
     keys: tuple[str, ...]
     asked: datetime
+    timing_keys: tuple[str, ...] = ()
 
     @field_validator("plan")
     @classmethod
@@ -55,17 +61,24 @@ class SavedLab(BaseModel):
 
     @property
     def runs(self) -> tuple[PlannedRun, ...]:
-        """Every run that the lab may come to need: those of its last look, if it has looks."""
-        return _whole(self.plan).runs
+        """Every run that the lab may come to need, up to its last look."""
+        return self.plan.possible_runs
 
     @property
     def data(self) -> DataSource:
         """What it is about."""
         return self.plan.data or DataSource()
 
-    def records(self, store: Store) -> dict[tuple[Setting, int], Record]:
-        """Those of its runs that are stored, by setting and seed."""
-        return self.by_setting(store.get_all(self.keys))
+    def results(self, store: Store) -> Results:
+        """Those of its runs and rounds that are stored."""
+        records = self.by_setting(store.get_all(self.keys))
+        return Results(records, self.timings(store))
+
+    def timings(self, store: Store) -> dict[PlannedTiming, Timing]:
+        """Those of its rounds that are stored."""
+        stored = store.timings(self.timing_keys)
+        rounds = zip(possible_timings(self.plan), self.timing_keys, strict=False)
+        return {planned: stored[key] for planned, key in rounds if key in stored}
 
     def by_setting(self, records: Mapping[str, Record]) -> dict[tuple[Setting, int], Record]:
         """Those of the lab's runs that are among `records`, by setting and seed, not by key."""
@@ -81,7 +94,8 @@ def make_saved_lab(plan: Plan, dataset: Dataset, engine: Engine) -> SavedLab:
     if plan.data and plan.data.path:
         path = plan.data.path.absolute()
         plan = replace(plan, data=plan.data.model_copy(update={"path": path}))
-    keys = tuple(run_keys(_whole(plan), dataset, engine).values())
+    keys = tuple(job_keys(plan.possible_runs, dataset, engine))
+    timing_keys = tuple(job_keys(possible_timings(plan), dataset, engine))
     # Of an ad-hoc question the digest is that of what was typed: defaults spelled out, or not.
     same = replace(plan, digest="") if plan.ad_hoc else plan
     # What the digest and the rest decide is left out, so that labs of before it was kept keep
@@ -106,7 +120,7 @@ def make_saved_lab(plan: Plan, dataset: Dataset, engine: Engine) -> SavedLab:
     )
     described = asked + "".join(sorted(keys)).encode()
     name = hashlib.sha256(described).hexdigest()[:16]
-    return SavedLab(id=name, plan=plan, keys=keys, asked=datetime.now(UTC))
+    return SavedLab(id=name, plan=plan, keys=keys, asked=datetime.now(UTC), timing_keys=timing_keys)
 
 
 def _content(path: Path) -> bytes:
@@ -125,8 +139,6 @@ def _check(lab: SavedLab, name: str) -> None:
     """
     plan = lab.plan
     seeds = plan.looks[-1:] or (len(plan.seeds),)
-    settings = {s for q in plan.questions for level in q.levels for s in level.settings}
-    settings |= {experiment.setting for experiment in plan.experiments}
     claims = [(claim, len(q.levels)) for q in plan.questions for claim in q.claims]
     sides = [
         (level, levels)
@@ -139,7 +151,7 @@ def _check(lab: SavedLab, name: str) -> None:
         lab.id == name  # by which files are named
         and 1 <= seeds[0] <= MOST_SEEDS
         and list(plan.looks) == sorted(set(plan.looks))
-        and len(lab.keys) == seeds[0] * len(settings) > 0
+        and len(lab.keys) == len(plan.possible_runs) > 0
         and all(level.settings for q in plan.questions for level in q.levels)
         and all(0 <= level < levels for level, levels in sides)
     )
@@ -153,11 +165,6 @@ def _say_once(line: str) -> None:
     log.warning("%s", line)
 
 
-def _whole(plan: Plan) -> Plan:
-    """`plan` with the seeds of all its looks."""
-    return replace(plan, seeds=tuple(range(plan.looks[-1])), looks=()) if plan.looks else plan
-
-
 class LabHistory:
     """The labs that are saved beside the store at `store`."""
 
@@ -167,13 +174,14 @@ class LabHistory:
     def keep(self, lab: SavedLab) -> None:
         """Save `lab`, whole or not at all; one that is saved already stays as it was.
 
-        One that is there but cannot be read is replaced, as is one with another time budget.
+        One that is there but cannot be read is replaced, as is one that had another budget or was
+        timed on another machine.
 
         Raises:
             StoreError: It cannot be written.
         """
-        known = self.get(lab.id)
-        if known is None or known.plan.time != lab.plan.time:
+        saved = self.get(lab.id)
+        if saved is None or (saved.plan, saved.timing_keys) != (lab.plan, lab.timing_keys):
             path, content = self._path(lab.id), lab.model_dump_json().encode()
             with suppress(OSError):  # if it cannot be made, the writing tells
                 make_private(self.folder)

@@ -12,8 +12,7 @@ from siffra.lab.answers import (
     QuestionAnswer,
 )
 from siffra.lab.plan import plan
-from siffra.lab.stats import estimates
-from siffra.lab.stats.collapse import share
+from siffra.lab.stats import collapse, estimates
 from siffra.lab.stats.comparison import Comparison
 from siffra.lab.stats.diagnostics import WAYS, BySeed, Way, by_seed, places, shift_curve
 from siffra.lab.stats.estimates import CONFIDENCE
@@ -264,7 +263,6 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> C
         censored=estimate.censored if estimate else 0,
         seeds_needed=answer.seeds_needed,
         reason=answer.reason,
-        left_out=answer.left_out,
         diverged=answer.diverged,
         look=answer.look,
         degrees_of_freedom=estimate.freedom if estimate else None,
@@ -347,13 +345,16 @@ def _measured(
         "seconds": _summary(answer.seconds, numbers.seconds_number(words, answer.seconds)),
         "diverged": answer.diverged,
         "collapsed": down,
-        "collapse": Share.model_validate(share(down, len(answer.records)))
-        if answer.records
-        else None,
+        "collapse": _share(down, len(answer.records)) if answer.records else None,
         "busy": answer.busy,
         "diverged_seeds": tuple(record.seed for record in answer.records if record.diverged),
         "shifts": {way: _shift_curve(by_run, way) for way in WAYS} if is_shifted else None,
     }
+
+
+def _share(k: int, n: int) -> Share:
+    low, high = collapse.Share(k, n).interval()
+    return Share(k=k, n=n, low=low, high=high)
 
 
 def _summary(summary: estimates.Summary, text: str) -> Summary:

@@ -158,10 +158,10 @@ class Level(Measured):
     """Whether it is the best on validation."""
     targets: tuple[Target, ...] = ()
     """When its runs reached the targets that the question's claims name."""
-    retuned: dict[str, int] = {}
-    """How often each combination of the retuned knobs was chosen."""
+    retuned: Knobs = {}
+    """The values of the retuned knobs that were chosen, on the tuning seeds."""
     edge: tuple[str, ...] = ()
-    """The retuned knobs of which the smallest or largest value tried was chosen by all seeds."""
+    """The retuned knobs of which the smallest or largest value tried was chosen."""
 
 
 class Experiment(Measured):

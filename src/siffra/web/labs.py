@@ -11,7 +11,7 @@ import numpy as np
 from siffra.data.load import DataSource
 from siffra.lab.answers import Answers, LevelAnswer, answer
 from siffra.lab.history import SavedLab
-from siffra.lab.plan.plan import Plan, PlannedRun
+from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.lab.stats.estimates import curve
 from siffra.lab.stats.levels import Memo
 from siffra.report.build import build
@@ -21,6 +21,7 @@ from siffra.report.text.messages import Words, capital
 from siffra.report.text.repeat import lab_file
 from siffra.store.store import Store
 from siffra.training.run import Record
+from siffra.training.timing import Timing
 from siffra.web.paths import Paths
 from siffra.web.questions import Ask, ask_of
 
@@ -57,6 +58,7 @@ class _Held:
 
     finished: dict[str, str] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
+    timings: dict[PlannedTiming, Timing] = field(default_factory=dict)
     answers: Answers | None = None
     memo: Memo = field(default_factory=Memo)
 
@@ -79,11 +81,14 @@ class Desk:
             held = self._held.get(lab.id) or _Held()
             stored, finished = store.stored(lab.keys), store.finished(lab.keys)
             known = {key: finished[key] for key in stored if key in finished}
-            if held.answers is None or known != held.finished:
+            timings = lab.timings(store)
+            if held.answers is None or known != held.finished or timings != held.timings:
                 new = [key for key, when in known.items() if held.finished.get(key) != when]
                 kept = {key: record for key, record in held.records.items() if key in known}
                 held.records, held.finished = kept | store.get_all(new), known
-                held.answers = answer(lab.plan, lab.by_setting(held.records), held.memo)
+                held.timings = timings
+                records = lab.by_setting(held.records)
+                held.answers = answer(lab.plan, records, timings, held.memo)
             self._held[lab.id] = held
             while len(self._held) > _HELD:
                 self._held.pop(next(iter(self._held)))
@@ -122,8 +127,8 @@ def progress(lab: SavedLab, store: Store) -> tuple[int, int]:
 
     How many more claims get depends on what is found, and on the lab's budget.
     """
-    stored, seeds = store.stored(lab.keys), set(lab.plan.seeds)
-    needed = {key for run, key in zip(lab.runs, lab.keys, strict=True) if run.seed in seeds}
+    stored, first = store.stored(lab.keys), set(lab.plan.runs)
+    needed = {key for run, key in zip(lab.runs, lab.keys, strict=True) if run in first}
     return len(stored), len(stored | needed)
 
 

@@ -108,7 +108,8 @@ def _write_as_asked(store_path: str, name: str, out: str, language: str) -> None
     with open_store(store_path, read_only=True) as store:
         lab = LabHistory(Path(store_path)).get(name)
         assert lab, name
-        answers = answer(lab.plan, lab.records(store))
+        results = lab.results(store)
+        answers = answer(lab.plan, results.records, results.timings)
         examined = Examined(load_dataset(lab.data), store.examinations(lab.keys))
     LabResult(answers, examined).write(out, language)
 

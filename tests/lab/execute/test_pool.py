@@ -56,12 +56,12 @@ def two(engine: LoggingEngine) -> Iterator[PoolExecutor]:
 def test_each_run_is_made_once_with_the_bits_it_has_here(engine, two, tmp_path):
     seen: list[Event] = []
     with open_store(tmp_path / "runs.sqlite") as store:
-        made = run_plan(small_plan(), DATASET, engine, store, seen.append, executor=two)
+        made = run_plan(small_plan(), DATASET, engine, store, seen.append, executor=two).records
         assert store.records() == sorted(made.values(), key=lambda run: (run.finished, run.key))
 
     assert sorted(engine.trained()) == sorted(line_of(run) for run in small_plan().runs)
     with open_store(tmp_path / "other.sqlite") as store:
-        alone = run_plan(small_plan(), DATASET, engine, store)
+        alone = run_plan(small_plan(), DATASET, engine, store).records
     assert results(made) == results(alone)
     assert list(made) == list(alone)
     assert {record.machine.jobs for record in made.values()} == {2}
@@ -145,7 +145,7 @@ def test_a_run_is_made_again_when_its_process_dies(engine, two, tmp_path):
             restarted.append(event)
 
     with open_store(tmp_path / "runs.sqlite") as store:
-        made = run_plan(small_plan(), DATASET, engine, store, kill_one, executor=two)
+        made = run_plan(small_plan(), DATASET, engine, store, kill_one, executor=two).records
 
     assert len(made) == 12
     (again,) = restarted

@@ -184,7 +184,7 @@ def test_a_node_dies_in_mid_lab_and_nothing_is_lost(nodes, join, engine, tmp_pat
 
     plan = small_plan(range(4))
     with open_store(tmp_path / "runs.sqlite") as store:
-        made = run_plan(plan, DATASET, engine, store, kill, executor=cluster)
+        made = run_plan(plan, DATASET, engine, store, kill, executor=cluster).records
         assert {record.key for record in store.records()} == {r.key for r in made.values()}
 
     lost = [line_of(event.planned_run) for event in restarted]
@@ -196,7 +196,7 @@ def test_a_node_dies_in_mid_lab_and_nothing_is_lost(nodes, join, engine, tmp_pat
     assert len(begun) <= len(lines) + len(lost)
     assert {line for line in begun if begun.count(line) > 1} <= set(lost)
     with open_store(tmp_path / "other.sqlite") as store:
-        assert results(run_plan(plan, DATASET, engine, store)) == results(made)
+        assert results(run_plan(plan, DATASET, engine, store).records) == results(made)
     nodes.wait_for_nodes(timeout=120)  # till the cluster knows of the death, which takes a while
 
 
@@ -228,13 +228,13 @@ def test_a_killed_driver_goes_on_where_it_was(nodes, join, engine, tmp_path):
     with open_store(path) as store:
         before = store.records()
         plan = small_plan(range(8))
-        went_on = run_plan(plan, DATASET, engine, store, executor=join())
+        went_on = run_plan(plan, DATASET, engine, store, executor=join()).records
         after = store.records()
 
     assert before
     assert [record for record in after if record in before] == before
     with open_store(tmp_path / "other.sqlite") as store:
-        assert results(run_plan(plan, DATASET, engine, store)) == results(went_on)
+        assert results(run_plan(plan, DATASET, engine, store).records) == results(went_on)
 
 
 def test_a_runs_own_error_is_raised_here_and_the_run_not_made_again(join, engine, tmp_path):
@@ -270,7 +270,7 @@ def test_alone_a_run_has_a_node_to_itself(nodes, join, engine, tmp_path):
     cluster = join(alone=True)
 
     with open_store(tmp_path / "runs.sqlite") as store:
-        made = run_plan(small_plan((0, 1)), DATASET, engine, store, executor=cluster)
+        made = run_plan(small_plan((0, 1)), DATASET, engine, store, executor=cluster).records
 
     assert (cluster.size, cluster.capacity) == (2, 2)
     # Both nodes are on this machine, and that is told.

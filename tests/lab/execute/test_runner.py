@@ -65,7 +65,7 @@ def program(*args: str | Path) -> Iterator[subprocess.Popen[str]]:
 
 class TestRuns:
     def test_each_planned_run_is_made_once_in_the_plans_order(self, engine, store):
-        records = run_plan(small_plan(), DATASET, engine, store)
+        records = run_plan(small_plan(), DATASET, engine, store).records
 
         assert engine.trained() == [line_of(run) for run in small_plan().runs]
         assert list(records) == [(run.setting, run.seed) for run in small_plan().runs]
@@ -74,10 +74,10 @@ class TestRuns:
             assert store.get(record.key) == record
 
     def test_stored_runs_are_reused(self, engine, store):
-        first = run_plan(small_plan((0, 1)), DATASET, engine, store)
+        first = run_plan(small_plan((0, 1)), DATASET, engine, store).records
         made = len(engine.trained())
 
-        again = run_plan(small_plan((0, 1, 2)), DATASET, engine, store)
+        again = run_plan(small_plan((0, 1, 2)), DATASET, engine, store).records
 
         assert engine.trained()[made:] == [line_of(run) for run in small_plan((2,)).runs]
         assert {which: again[which] for which in first} == first
@@ -85,7 +85,7 @@ class TestRuns:
     def test_a_split_that_follows_the_seed_is_another_data_set_for_each_seed(self, engine, store):
         dataset = replace(DATASET, split="seed")
 
-        records = run_plan(small_plan((0, 1)), dataset, engine, store)
+        records = run_plan(small_plan((0, 1)), dataset, engine, store).records
 
         by_seed = {seed: record.fingerprint for (_, seed), record in records.items()}
         assert by_seed == {seed: dataset.split_for(seed).fingerprint for seed in (0, 1)}
@@ -94,7 +94,7 @@ class TestRuns:
         run_plan(small_plan((0, 1)), DATASET, engine, store)
         made, before = len(engine.trained()), store.records()
 
-        fresh = run_plan(small_plan((0,)), DATASET, engine, store, fresh=True)
+        fresh = run_plan(small_plan((0,)), DATASET, engine, store, fresh=True).records
 
         assert engine.trained()[made:] == [line_of(run) for run in small_plan((0,)).runs]
         kept = [record for record in before if record.seed == 1]
@@ -127,7 +127,7 @@ class TestLooks:
 
     def test_what_is_open_goes_on_and_is_counted(self, engine, store):
         seen: list[Event] = []
-        records = run_plan(self.PLAN, DATASET, engine, store, seen.append)
+        records = run_plan(self.PLAN, DATASET, engine, store, seen.append).records
 
         by_setting = {s: sorted(seed for at, seed in records if at == s) for s in SETTINGS}
         assert by_setting[SETTINGS[2]] == [0, 1]
@@ -149,11 +149,11 @@ class TestLooks:
         with pytest.raises(KeyboardInterrupt):
             run_plan(self.PLAN, DATASET, engine, store, stop)
         assert len(engine.trained()) == runs
-        went_on = run_plan(self.PLAN, DATASET, engine, store)
+        went_on = run_plan(self.PLAN, DATASET, engine, store).records
 
         assert len(engine.trained()) == len(set(engine.trained())) == len(went_on)
         with open_store(tmp_path / "other.sqlite") as other:
-            whole = run_plan(self.PLAN, DATASET, engine, other)
+            whole = run_plan(self.PLAN, DATASET, engine, other).records
         assert results(went_on) == results(whole)
 
 
@@ -202,11 +202,11 @@ class TestInterrupts:
         before = len(engine.trained())
 
         with open_store(path) as store:
-            resumed = run_plan(small_plan(), DATASET, engine, store)
+            resumed = run_plan(small_plan(), DATASET, engine, store).records
 
         assert engine.trained()[before:] == missing
         with open_store(tmp_path / "other.sqlite") as store:
-            uninterrupted = run_plan(small_plan(), DATASET, engine, store)
+            uninterrupted = run_plan(small_plan(), DATASET, engine, store).records
         assert results(resumed) == results(uninterrupted)
         assert not path.with_name("runs.sqlite.locks").exists()
 
@@ -222,9 +222,9 @@ class TestSeveralProcesses:
 
         assert sorted(engine.trained()) == sorted(line_of(run) for run in small_plan().runs)
         with open_store(path) as store:
-            shared = run_plan(small_plan(), DATASET, engine, store)
+            shared = run_plan(small_plan(), DATASET, engine, store).records
         with open_store(tmp_path / "other.sqlite") as store:
-            alone = run_plan(small_plan(), DATASET, engine, store)
+            alone = run_plan(small_plan(), DATASET, engine, store).records
         assert results(shared) == results(alone)
 
     @pytest.fixture
@@ -254,7 +254,7 @@ class TestSeveralProcesses:
                 claimed_elsewhere.send_signal(signal.SIGKILL)
                 claimed_elsewhere.wait()
 
-        records = run_plan(small_plan(), DATASET, engine, store, kill_when_waited_for)
+        records = run_plan(small_plan(), DATASET, engine, store, kill_when_waited_for).records
 
         first, *others = [line_of(run) for run in small_plan().runs]
         assert engine.trained() == [*others, first]
@@ -267,7 +267,9 @@ class TestSeveralProcesses:
     ):
         first = small_plan().runs[0]
         with open_store(tmp_path / "elsewhere.sqlite") as elsewhere:
-            made = run_plan(small_plan(), DATASET, engine, elsewhere)[first.setting, first.seed]
+            made = run_plan(small_plan(), DATASET, engine, elsewhere).records[
+                first.setting, first.seed
+            ]
         before = len(engine.trained())
         events: list[Event] = []
 
@@ -288,7 +290,7 @@ class TestEvents:
     def test_they_tell_each_run_epoch_by_epoch(self, engine, store):
         events: list[Event] = []
 
-        records = run_plan(small_plan((0,)), DATASET, engine, store, events.append)
+        records = run_plan(small_plan((0,)), DATASET, engine, store, events.append).records
 
         expected: list[tuple[Any, ...]] = [("preparing", None, None)]
         for run in small_plan((0,)).runs:
@@ -339,7 +341,7 @@ class TestEstimate:
         )
 
     def test_is_what_like_runs_took_an_epoch(self, engine, store):
-        records = run_plan(small_plan((0,), SETTINGS[:1]), DATASET, engine, store)
+        records = run_plan(small_plan((0,), SETTINGS[:1]), DATASET, engine, store).records
         (record,) = records.values()
         longer = SETTINGS[0].training.model_copy(update={"epochs": 50, "learning_rate": 0.3})
         asked = small_plan((5, 6), (replace(SETTINGS[0], training=longer),))
@@ -373,7 +375,7 @@ class TestEstimate:
 
 def test_those_runs_alone_are_made_anew_that_were_made_on_a_busy_machine(engine, store):
     plan = small_plan(seeds=(0, 1))
-    records = run_plan(plan, DATASET, engine, store)
+    records = run_plan(plan, DATASET, engine, store).records
     (place, disturbed), *_ = records.items()
     busy = Load(wall=9.0, cpu=3.0, waited=6.0)
     store.add(disturbed.model_copy(update={"load": busy}), replace=True)
@@ -382,7 +384,7 @@ def test_those_runs_alone_are_made_anew_that_were_made_on_a_busy_machine(engine,
 
     assert estimate(plan, DATASET, engine, store).have == len(records)
     assert estimate(plan, DATASET, engine, store, fresh="busy").have == len(records) - 1
-    made = run_plan(plan, DATASET, engine, store, fresh="busy")
+    made = run_plan(plan, DATASET, engine, store, fresh="busy").records
 
     assert [where for where in made if made[where].finished != before[where]] == [place]
     assert results(made) == results(records)

@@ -35,14 +35,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_only_the_runs_that_are_to_be_are_examined(engine, store):
-    records = run_plan(plan(examine=True), DATASET, engine, store)
+    records = run_plan(plan(examine=True), DATASET, engine, store).records
 
     first = records[SETTINGS[0], 0]
     assert list(store.examinations(r.key for r in records.values())) == [first.key]
 
 
 def test_what_is_stored_is_the_examination_of_that_runs_network(engine, store):
-    records = run_plan(plan(examine=True), DATASET, engine, store)
+    records = run_plan(plan(examine=True), DATASET, engine, store).records
 
     key = records[SETTINGS[0], 0].key
     _, fitted = run(SETTINGS[0], DATASET, 0, engine)
@@ -59,11 +59,11 @@ def test_an_examined_run_is_reused(engine, store):
 
 
 def test_a_run_stored_without_is_made_again_and_its_record_stays(engine, store):
-    before = run_plan(plan(examine=False), DATASET, engine, store)
+    before = run_plan(plan(examine=False), DATASET, engine, store).records
     events = []
 
     cost = estimate(plan(examine=True), DATASET, engine, store)
-    after = run_plan(plan(examine=True), DATASET, engine, store, events.append)
+    after = run_plan(plan(examine=True), DATASET, engine, store, events.append).records
 
     assert (cost.runs, cost.have) == (3, 2)
     assert after == before
@@ -74,7 +74,7 @@ def test_a_run_stored_without_is_made_again_and_its_record_stays(engine, store):
 
 
 def test_an_examination_of_an_older_kind_counts_as_none(engine, store, monkeypatch):
-    records = run_plan(plan(examine=True), DATASET, engine, store)
+    records = run_plan(plan(examine=True), DATASET, engine, store).records
     key = records[SETTINGS[0], 0].key
 
     monkeypatch.setattr("siffra.store.store.EXAMINING", 2)

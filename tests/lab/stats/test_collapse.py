@@ -1,34 +1,47 @@
-"""Shares of runs that collapse: SciPy's exact binomial test has the same intervals."""
-
+import numpy as np
 import pytest
-import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
-from siffra.lab.stats.collapse import at_most, share
+from siffra.lab.stats.collapse import Share, compare_failures, fisher
 
-
-@pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 5), (3, 10), (5, 5), (11, 40)])
-def test_the_interval_is_clopper_and_pearsons(k, n):
-    exact = scipy.stats.binomtest(k, n).proportion_ci(0.95, method="exact")
-
-    found = share(k, n)
-
-    assert (found.k, found.n) == (k, n)
-    assert (found.low, found.high) == pytest.approx((exact.low, exact.high))
+shares = st.integers(1, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
-@pytest.mark.parametrize(("k", "n"), [(0, 5), (0, 10), (2, 7)])
-def test_the_bound_is_one_sided(k, n):
-    exact = scipy.stats.binomtest(k, n, alternative="less").proportion_ci(0.95, method="exact")
+@given(shares, st.floats(0.001, 0.5))
+def test_a_share_has_the_interval_of_clopper_and_pearson(share, alpha):
+    k, n = share
+    # With none failed, or all, one side is certain: the other has all of the alpha.
+    confidence = 1 - (2 * alpha if k in (0, n) else alpha)
+    if confidence <= 0:
+        return
+    expected = stats.binomtest(k, n).proportion_ci(confidence, method="exact")
+    assert Share(k, n).interval(alpha) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
-    assert at_most(k, n) == pytest.approx(exact.high)
+
+def test_none_of_five_may_be_nearly_half():
+    assert Share(0, 5).interval() == (0.0, pytest.approx(1 - 0.05 ** (1 / 5)))
+    assert np.isnan(Share(0, 0).interval()[0])
 
 
-def test_that_none_of_five_collapsed_leaves_45_per_cent_possible():
-    # The largest p for which five runs that train have a probability of 5 %: (1 - p)^5 = 0.05.
-    assert at_most(0, 5) == pytest.approx(1 - 0.05 ** (1 / 5))
+@given(shares, shares)
+def test_two_shares_are_compared_by_fishers_exact_test(a, b):
+    table = [[a[0], a[1] - a[0]], [b[0], b[1] - b[0]]]
+    assert fisher(Share(*a), Share(*b)) == pytest.approx(stats.fisher_exact(table).pvalue, rel=1e-6)
 
 
-def test_without_runs_nothing_is_known():
-    found = share(0, 0)
+def test_eleven_failures_of_eleven_against_none_by_hand():
+    found = compare_failures([True] * 11, [False] * 11)
+    # One table of the 22 over 11 is as extreme, and so is its mirror image.
+    assert found.p_outside() == pytest.approx(2 / 705_432)
+    assert found.centre == 1.0
+    assert found.p_inside(0.5) == 1.0
+    low, high = found.interval(0.05)
+    assert 0 < low < 1
+    assert high == 1.0
 
-    assert (found.low, found.high, at_most(0, 0)) == (0.0, 1.0, 1.0)
+
+def test_a_forecast_has_the_shares_that_were_seen():
+    found = compare_failures([True, True, False, False, False], [False] * 5)
+    assert found.p_outside(seeds=20) == pytest.approx(fisher(Share(8, 20), Share(0, 20)))

@@ -1,14 +1,13 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_runs import make_claim, make_level, make_plan, make_question, make_record
+from made_runs import SETS, make_claim, make_level, make_plan, make_question, make_record
 
 from siffra.lab.answers import answer
-from siffra.lab.stats.decisions import Alphas
+from siffra.lab.stats.families import INSIDE_ALPHA, OUTSIDE_ALPHA, decide
 from siffra.lab.stats.interactions import interaction_tests
-from siffra.lab.stats.shrinkage import Prior
+from siffra.lab.stats.interim import ONE_LOOK
 
 RATES, BATCHES = (0.1, 0.3, 1.0), (10, 100)
 GRID = [
@@ -18,6 +17,8 @@ CROSSED = {(0.1, 10): 0.97, (0.3, 10): 0.95, (1.0, 10): 0.80,
            (0.1, 100): 0.90, (0.3, 100): 0.95, (1.0, 100): 0.96}  # fmt: skip
 PARALLEL = {(0.1, 10): 0.90, (0.3, 10): 0.95, (1.0, 10): 0.80,
             (0.1, 100): 0.91, (0.3, 100): 0.96, (1.0, 100): 0.94}  # fmt: skip
+
+ONE_CLASS = {name: [[5000, 0], [5000, 0]] for name in SETS}
 
 
 def runs(means, spread, seeds=5, draw=0):
@@ -40,7 +41,13 @@ def runs(means, spread, seeds=5, draw=0):
 
 def ask(means, spread, **options):
     tests = interaction_tests(make_question(GRID), runs(means, spread, **options))
-    return [test.judge(Alphas(0.05, 0.05)) for test in tests]
+    return judge(tests)
+
+
+def judge(tests):
+    """Each test as if it were alone."""
+    decisions = [decide({0: [test]}, {0: ONE_LOOK})[0] for test in tests]
+    return [test.judge(decision) for test, decision in zip(tests, decisions, strict=True)]
 
 
 def test_the_best_rate_depends_on_the_batch_size():
@@ -84,35 +91,24 @@ def test_no_grid_no_interaction():
     assert interaction_tests(make_question(one_knob), [[]] * 2) == ()
 
 
-def test_answers_have_both_and_share_the_allowance():
+def test_answers_have_both_and_they_are_a_family_of_their_own():
     plan = make_plan(make_question(GRID, [make_claim()]))
     records = {
         (run.setting, run.seed): run for of_level in runs(CROSSED, 0.001) for run in of_level
     }
     (found,) = answer(plan, records).questions
     assert [i.verdict for i in found.interactions] == ["depends", "depends"]
-    # One claim, and two interactions that are rejected before it.
-    assert found.claims[0].estimate.confidence in (pytest.approx(1 - 0.05 / 3), 0.95)
+    # The claim is decided, as one of one: within the margin or beyond zero.
+    assert found.claims[0].grade == "shown"
+    assert 1 - found.claims[0].estimate.confidence in (
+        pytest.approx(OUTSIDE_ALPHA),
+        pytest.approx(2 * INSIDE_ALPHA),
+    )
 
 
-def test_a_pair_of_cells_teaches_once_how_much_things_vary():
-    plan = make_plan(make_question(GRID))
-    records = {(run.setting, run.seed): run for of_level in runs(CROSSED, 0.01) for run in of_level}
-    (found,) = answer(plan, records).questions
-    priors = [loss.estimate.prior for i in found.interactions for loss in i.losses]
-    # Three pairs of rates at two batch sizes, and a pair of batch sizes at three rates.
-    assert [prior and prior.comparisons for prior in priors] == [3 * 2 + 1 * 3] * 5
-
-
-def test_a_pair_of_cells_has_learned_the_same_whichever_way_round():
-    (test, _) = interaction_tests(make_question(GRID), runs(CROSSED, 0.01))
-    seen = test.comparisons
-    learned = [replace(c, prior=Prior(4.0, 0.001 * n, 9)) for n, c in enumerate(seen, start=1)]
-
-    moderated = test.with_comparisons(learned)
-
-    assert len(seen) == len(test.duels) / 2
-    assert moderated.comparisons == tuple(learned)
-    for (i, j, k), duel in moderated.duels.items():
-        assert duel.differences == test.duels[i, j, k].differences
-        assert duel.prior == moderated.duels[j, i, k].prior
+def test_where_networks_collapse_no_value_is_said_to_lose_nowhere():
+    rates = runs(PARALLEL, 0.0003)
+    collapsed = [run.model_copy(update={"confusion": ONE_CLASS}) for run in rates[0][:1]]
+    rates[0] = (*collapsed, *rates[0][1:])
+    tests = interaction_tests(make_question(GRID), rates)
+    assert judge(tests)[0].verdict == "inconclusive"

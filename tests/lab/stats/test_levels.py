@@ -40,25 +40,25 @@ def test_run_by_run_the_answers_are_those_of_all_runs_at_once(plan):
     memo, found = Memo(), {}
     for place, record in records(5).items():
         found[place] = record
-        assert repr(answer(plan, found, memo)) == repr(answer(plan, found))
+        assert repr(answer(plan, found, None, memo)) == repr(answer(plan, found))
 
     place = next(iter(found))
     found[place] = make_record(*place, accuracy=0.5)  # made again
 
-    assert repr(answer(plan, found, memo)) == repr(answer(plan, found))
+    assert repr(answer(plan, found, None, memo)) == repr(answer(plan, found))
 
 
 def test_a_level_without_new_runs_is_not_looked_at_again(monkeypatch):
     memo, found = Memo(), records(4)
-    answer(PLAN, found, memo)
+    answer(PLAN, found, None, memo)
     looked_at = []
     original = levels.answer_level
 
-    def note(question, level, seeds, runs):
+    def note(plan, question, level, runs):
         looked_at.append((question.id, level.knobs["learning_rate"]))
-        return original(question, level, seeds, runs)
+        return original(plan, question, level, runs)
 
     monkeypatch.setattr(levels, "answer_level", note)
-    answer(PLAN, found | {(RATES[2], 4): make_record(RATES[2], 4)}, memo)
+    answer(PLAN, found | {(RATES[2], 4): make_record(RATES[2], 4)}, None, memo)
 
     assert looked_at == [("second", 0.4)]

@@ -1,150 +1,164 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from made_runs import make_claim, make_level, make_plan, make_question, make_record
+from made_runs import MACHINE, make_claim, make_level, make_plan, make_question, make_record
 
 from siffra.lab.answers import answer
-from siffra.lab.stats.rounds import judge_rounds, next_round
+from siffra.lab.plan.plan import PlannedTiming
+from siffra.lab.stats.rounds import judge_rounds, possible_timings, timed_settings
+from siffra.training.timing import TimedSetting, Timing
 
 LEVELS = [make_level({"neurons": n}) for n in (4, 8, 16)]
+SETTINGS = [level.settings[0] for level in LEVELS]
 CLAIMS = [make_claim(id="plain"), make_claim(id="close", level=(1,), against=(2,))]
 LOOKS = (5, 10, 20)
 PLAN = replace(make_plan(make_question(LEVELS, CLAIMS)), looks=LOOKS)
 
 
-def records(upto=20, neurons=(4, 8, 16), spread=0.003):
-    """Accuracy 0.7 with 4 neurons, else 0.9: of all seeds below `upto`, at these levels."""
+def records(*seeds, spread=0.003):
+    """Accuracy 0.7 with 4 neurons, else 0.9: of so many seeds at each level."""
     made = {}
-    for level in LEVELS:
-        width = level.knobs["neurons"]
+    for setting, count in zip(SETTINGS, seeds, strict=True):
+        width = setting.model.neurons[0]
         noise = np.random.default_rng(width).normal(0, spread, 20)
-        accuracy = (0.7 if width == 4 else 0.9) + noise
-        for seed in range(upto if width in neurons else 5):
-            made[level.settings[0], seed] = make_record(
-                level.settings[0], seed, accuracy=accuracy[seed]
-            )
+        for seed in range(count):
+            reached = (0.75 if width == 4 else 0.9) + noise[seed]
+            made[setting, seed] = make_record(setting, seed, accuracy=reached)
     return made
 
 
-def conduct(plan):
-    """What a lab would make, round by round."""
-    whole, made = records(), {}
-    rounds = []
-    current = plan
-    while current:
-        rounds.append(current)
-        made |= {(run.setting, run.seed): whole[run.setting, run.seed] for run in current.runs}
-        current = next_round(plan, made)
-    return rounds, made
+def claims_of(plan, made, timings=None):
+    return answer(plan, made, timings).questions[0].claims
 
 
-def test_only_what_is_open_gets_more_seeds():
-    rounds, made = conduct(PLAN)
+class TestClocks:
+    def test_each_claim_looks_when_its_own_levels_have_the_seeds(self):
+        plain, close = claims_of(PLAN, records(5, 20, 20))
+        assert (plain.verdict, plain.grade, plain.look) == ("refuted", "shown", 5)
+        assert (close.verdict, close.look) == ("inconclusive", None)
+        assert [len(claim.estimate.values) for claim in (plain, close)] == [5, 20]
+        looks = answer(PLAN, records(5, 20, 20)).looks
+        assert [(k.seeds, k.decided, k.open, k.waiting) for k in looks] == [
+            (5, 1, 1, 0),
+            (10, 0, 1, 0),
+            (20, 0, 1, 0),
+        ]
+        assert looks[-1].spent == pytest.approx(0.05)
 
-    assert [len(r.seeds) for r in rounds] == [5, 5, 10]
-    assert [[lv.knobs["neurons"] for q in r.questions for lv in q.levels] for r in rounds] == [
-        [4, 8, 16],
-        [8, 16],
-        [8, 16],
-    ]
-    answers = answer(PLAN, made)
-    plain, close = answers.questions[0].claims
-    assert (plain.verdict, plain.look, len(plain.estimate.values)) == ("refuted", 5, 5)
-    assert (close.look, len(close.estimate.values)) == (None, 20)
-    assert close.verdict == "inconclusive"
-    assert (close.seeds_needed or 0) > 20
-    assert [len(level.records) for level in answers.questions[0].levels] == [5, 20, 20]
-    assert [(look.seeds, look.decided, look.open) for look in answers.looks] == [
-        (5, 1, 1),
-        (10, 0, 1),
-        (20, 0, 1),
-    ]
-    assert answers.looks[-1].spent == pytest.approx(0.05)
-    assert answers.missing == 0
+    def test_what_is_open_has_its_next_look_and_a_forecast(self):
+        (left,) = judge_rounds(PLAN, records(5, 5, 5)).open
+        assert (left.number, left.seeds, left.levels) == ((0, 1), 10, (1, 2))
+        assert judge_rounds(PLAN, records(5, 20, 20)).open == ()
 
+    def test_a_look_under_way_judges_nothing_yet(self):
+        made = records(7, 7, 7)
+        assert [look.seeds for look in answer(PLAN, made).looks] == [5]
+        assert len(claims_of(PLAN, made)[1].estimate.values) == 5
 
-def test_what_was_decided_stays_as_later_seeds_come():
-    _, made = conduct(PLAN)
-    early = {key: record for key, record in made.items() if key[1] < 5}
-    assert answer(PLAN, early).questions[0].claims[0] == answer(PLAN, made).questions[0].claims[0]
+    def test_before_the_first_look_there_is_an_estimate_and_no_verdict(self):
+        plain, _ = claims_of(PLAN, records(4, 4, 4))
+        assert (plain.verdict, plain.reason) == ("inconclusive", "too few seeds")
+        assert len(plain.estimate.values) == 4
+        assert answer(PLAN, records(4, 4, 4)).missing == 3
 
+    def test_what_was_decided_stays_as_later_seeds_come(self):
+        assert claims_of(PLAN, records(5, 5, 5))[0] == claims_of(PLAN, records(20, 20, 20))[0]
 
-@pytest.mark.parametrize("killed_at", [3, 5, 7, 10, 15])
-def test_a_lab_that_was_killed_goes_on_to_the_same_end(killed_at):
-    _, whole = conduct(PLAN)
-    made = {key: record for key, record in whole.items() if key[1] < killed_at}
+    def test_the_order_in_which_runs_were_made_does_not_matter(self):
+        made = records(20, 20, 20)
+        shuffled = dict(reversed(made.items()))
+        assert repr(claims_of(PLAN, made)) == repr(claims_of(PLAN, shuffled))
 
-    current = PLAN
-    while current:
-        made |= {(r.setting, r.seed): whole[r.setting, r.seed] for r in current.runs}
-        current = next_round(PLAN, made)
-
-    assert made.keys() == whole.keys()
-    assert answer(PLAN, made) == answer(PLAN, whole)
-
-
-def test_a_look_under_way_judges_nothing_yet():
-    made = {key: record for key, record in records().items() if key[1] < 7}
-    answers = answer(PLAN, made)
-    assert [look.seeds for look in answers.looks] == [5]
-    assert len(answers.questions[0].claims[1].estimate.values) == 5
-    assert answers.missing == 2 * 3
-
-
-def test_runs_that_it_did_not_ask_for_change_nothing():
-    _, made = conduct(PLAN)
-    assert answer(PLAN, records()).questions[0].claims == answer(PLAN, made).questions[0].claims
-
-
-def test_a_lab_that_is_decided_looks_no_more():
-    plan = replace(PLAN, questions=(make_question(LEVELS[:2], CLAIMS[:1]),))
-    rounds, made = conduct(plan)
-    assert len(rounds) == 1
-    assert judge_rounds(plan, made).open == frozenset()
-
-
-def test_more_seeds_are_not_spent_on_a_target_that_is_never_reached():
-    claim = make_claim("epochs_to", target=0.99)
-    plan = replace(PLAN, questions=(make_question(LEVELS[:2], [claim]),))
-    assert next_round(plan, records(upto=5)) is None
-
-
-def reaching(*epochs):
-    """Runs of 20 epochs whose accuracy is 0.9 from these on (21: never), level by level."""
-    return {
-        (level.settings[0], seed): make_record(
-            level.settings[0], seed, curve=[0.5] * (at - 1) + [0.9] * (21 - at)
+    def test_a_target_that_is_never_reached_is_not_waited_for(self):
+        plan = replace(
+            PLAN, questions=(make_question(LEVELS[:2], [make_claim("epochs_to", target=0.99)]),)
         )
-        for level, by_seed in zip(LEVELS, epochs, strict=False)
-        for seed, at in enumerate(by_seed)
-    }
+        assert judge_rounds(plan, records(5, 5, 5)).open == ()
+
+    def test_without_looks_there_is_one_at_all_seeds(self):
+        plan = replace(PLAN, looks=())
+        assert answer(plan, records(5, 5, 5)).looks == ()
+        plain, _ = claims_of(plan, records(5, 5, 5))
+        assert (plain.verdict, plain.look) == ("refuted", None)
+        assert claims_of(plan, records(5, 5, 4))[0].verdict == "refuted"
+        assert claims_of(plan, records(4, 5, 5))[0].verdict == "inconclusive"
 
 
-@pytest.mark.parametrize(
-    ("epochs", "goes_on"),
-    [
-        (((21, 2, 3, 2, 3), (10, 9, 10, 11, 10)), False),  # the one that is ahead
-        (((2, 9, 3, 9, 10), (10, 9, 10, 11, 21)), True),  # the one that is behind
-    ],
-)
-def test_more_seeds_are_not_spent_where_runs_that_never_got_there_leave_it_open(epochs, goes_on):
-    plan = replace(PLAN, questions=(make_question(LEVELS[:2], [make_claim("epochs_to")]),))
-    made = reaching(*epochs)
+class TestTimes:
+    """Level 1 takes twice as long as level 0 for an epoch."""
 
-    (found,) = answer(plan, made).questions[0].claims
+    QUESTION = make_question(LEVELS[:2], [make_claim("seconds")])
+    PLAN = replace(make_plan(QUESTION), looks=LOOKS)
 
-    assert found.verdict == "inconclusive"
-    assert (found.reason == "unreached") is not goes_on
-    assert (next_round(plan, made) is not None) is goes_on
+    def timings(self, rounds, slowly=2.0):
+        settings = tuple(SETTINGS[:2])
+        return {
+            PlannedTiming(settings, n): make_timing(settings, n, (1 + n / 1000, slowly))
+            for n in range(rounds)
+        }
+
+    def test_are_compared_round_by_round(self):
+        (claim,) = claims_of(self.PLAN, {}, self.timings(5))
+        assert (claim.verdict, claim.grade, claim.look) == ("supported", "shown", 5)
+        assert claim.estimate.value == pytest.approx(0.5, rel=0.01)
+        assert len(claim.estimate.values) == 5
+
+    def test_what_whole_runs_took_does_not_matter(self):
+        made = records(5, 5, 5)
+        (claim,) = claims_of(self.PLAN, made)
+        assert (claim.verdict, claim.reason, claim.estimate) == ("inconclusive", "not timed", None)
+        assert claims_of(self.PLAN, made, self.timings(5)) == claims_of(
+            self.PLAN, {}, self.timings(5)
+        )
+
+    def test_trainings_of_equal_times_agree_no_better_than_a_clock_can_tell(self):
+        question = make_question(LEVELS[:2], [make_claim("seconds", "same", margin=0.0005)])
+        plan = replace(make_plan(question), looks=LOOKS)
+        settings = tuple(SETTINGS[:2])
+        equal = {PlannedTiming(settings, n): make_timing(settings, n, (1.0, 1.0)) for n in range(5)}
+        assert claims_of(plan, {}, equal)[0].verdict == "inconclusive"
+
+    def test_a_time_to_a_target_is_epochs_times_what_one_takes(self):
+        question = make_question(LEVELS[:2], [make_claim("seconds_to")])
+        plan = replace(make_plan(question), looks=LOOKS)
+        curves = [0.5] * 5 + [0.95] * 15, [0.5] * 2 + [0.95] * 18
+        made = {
+            (setting, seed): make_record(setting, seed, curve=curve)
+            for setting, curve in zip(SETTINGS[:2], curves, strict=True)
+            for seed in range(5)
+        }
+        (claim,) = claims_of(plan, made, self.timings(5))
+        assert claim.estimate.value == pytest.approx(6 / 3 / 2, rel=0.01)
+        assert claims_of(plan, made, self.timings(4))[0].verdict == "inconclusive"
+
+    def test_only_levels_whose_times_are_claimed_are_timed(self):
+        question = make_question(LEVELS, [make_claim("seconds"), make_claim(level=(2,))])
+        plan = make_plan(question)
+        assert timed_settings(plan, question, {}) == tuple(SETTINGS[:2])
+        assert len(possible_timings(plan)) == 5
+
+    def test_levels_have_their_times(self):
+        (question,) = answer(self.PLAN, {}, self.timings(5)).questions
+        assert question.levels[1].timed == pytest.approx([40.0] * 5)
 
 
-def test_without_looks_there_is_one_round():
-    plan = make_plan(make_question(LEVELS, CLAIMS))
-    assert next_round(plan, records(upto=5)) is None
-    answers = answer(plan, records(upto=5))
-    assert answers.looks == ()
-    assert {claim.look for claim in answers.questions[0].claims} == {None}
+def make_timing(settings, number, seconds):
+    return Timing(
+        key=str(number),
+        round=number,
+        settings=tuple(
+            TimedSetting(model=s.model, training=s.training, engine="none", engine_version=1)
+            for s in settings
+        ),
+        seconds=seconds,
+        dataset="made up",
+        fingerprint="0",
+        machine=MACHINE,
+        load=None,
+        finished=datetime(2026, 1, 1, tzinfo=UTC),
+    )
 
 
 def test_looking_does_not_raise_the_share_of_labs_that_err():
@@ -155,13 +169,11 @@ def test_looking_does_not_raise_the_share_of_labs_that_err():
     labs, wrong = 60, 0
     for _ in range(labs):
         made = {
-            (level.settings[0], seed): make_record(
-                level.settings[0], seed, accuracy=float(rng.normal(0.9, 0.01))
-            )
-            for level in LEVELS
+            (setting, seed): make_record(setting, seed, accuracy=float(rng.normal(0.9, 0.01)))
+            for setting in SETTINGS
             for seed in range(20)
         }
         found = judge_rounds(plan, made).claims.values()
-        wrong += any(claim.verdict != "inconclusive" for claim in found)
+        wrong += any(claim.grade == "shown" for claim in found)
     # Three standard errors of a share of 0.05; `python -m benchmarks.method` has more labs.
     assert wrong / labs <= 0.05 + 3 * (0.05 * 0.95 / labs) ** 0.5

@@ -11,8 +11,10 @@ from siffra.engine.base import Engine
 from siffra.engine.choice import ESTIMATORS
 from siffra.engine.network import build_network
 from siffra.engine.process import hold_blas
+from siffra.lab.plan.plan import PlannedTiming
 from siffra.store.store import Store
 from siffra.training.run import Record, curve_images, this_machine
+from siffra.training.timing import SLICE_SECONDS, SLICES
 
 Like = tuple[Model, int]
 """What an epoch's cost depends on: the model and the batch size."""
@@ -60,6 +62,10 @@ class Costs:
         if an_epoch is None:
             an_epoch = self._counted(like) * self._correction(setting.model.kind)
         return setting.training.epochs * an_epoch
+
+    def of_timing(self, planned: PlannedTiming) -> float:
+        """Predicted seconds of a round: of each setting the slices that count, and one before."""
+        return len(planned.settings) * (SLICES + 1) * SLICE_SECONDS
 
     def _correct(self, kind: str) -> float:
         """How much longer than counted the known models of a kind take, the geometric mean."""

@@ -5,11 +5,12 @@ again. Several processes may run plans on one store: each run is made by one of 
 are made is an executor's matter; here it is decided what comes next.
 """
 
+import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -21,13 +22,26 @@ from siffra.lab.execute.base import Executor
 from siffra.lab.execute.cost import Costs
 from siffra.lab.execute.events import Event, Kind, Progress
 from siffra.lab.execute.local import LocalExecutor
-from siffra.lab.plan.plan import Plan, PlannedRun
-from siffra.lab.stats.rounds import next_round
+from siffra.lab.execute.scheduler import Job, Scheduler
+from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
+from siffra.lab.stats.levels import chosen_setting
+from siffra.lab.stats.rounds import possible_timings
 from siffra.store.store import Store
 from siffra.training.diagnostics import Examination
 from siffra.training.run import Record, run_key
+from siffra.training.timing import Timing, timing_key
 
-__all__ = ["Cost", "Event", "Fresh", "Progress", "estimate", "run_keys", "run_plan"]
+__all__ = [
+    "Cost",
+    "Event",
+    "Fresh",
+    "Progress",
+    "Results",
+    "estimate",
+    "job_keys",
+    "run_plan",
+    "stored_results",
+]
 
 _POLL = 0.2
 """Seconds between looks at what other processes have finished."""
@@ -52,6 +66,14 @@ class Cost:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a lab rests on: its runs by setting and seed, and its times, round by round."""
+
+    records: dict[tuple[Setting, int], Record] = field(default_factory=dict)
+    timings: dict[PlannedTiming, Timing] = field(default_factory=dict)
+
+
 def run_plan(
     plan: Plan,
     dataset: Dataset,
@@ -61,8 +83,8 @@ def run_plan(
     *,
     fresh: Fresh = False,
     executor: Executor | None = None,
-) -> dict[tuple[Setting, int], Record]:
-    """Make every run of `plan` that is not stored; return all of them, by setting and seed.
+) -> Results:
+    """Make every run and timing of `plan` that is not stored; return all of them.
 
     The `executor` makes them; by default this thread does, one at a time.
 
@@ -77,8 +99,8 @@ def run_plan(
     With `fresh`, stored runs are made too, and each is replaced when its new one is there; with
     "busy", only those whose times were taken on a busy machine.
 
-    A plan with looks is judged at each; then the runs of the next look are made, of those claims
-    that are still open.
+    A plan with looks goes on after those of the first one, as long as its budget lasts: with the
+    claim that is expected to be decided soonest (`siffra.lab.execute.scheduler`).
 
     Raises:
         ConfigError: A model cannot be built for the data set's images.
@@ -86,14 +108,8 @@ def run_plan(
         ExecutorError: No run can be made, or one was lost again and again.
     """
     executor = executor or LocalExecutor(dataset, engine)
-    records: dict[tuple[Setting, int], Record] = {}
-    current: Plan | None = plan
-    while current:
-        keys = run_keys(current, dataset, engine)
-        costs = Costs(dataset, engine, store, executor.jobs)
-        records |= _PlanRunner(keys, store, executor, costs, on_event, fresh, len(records)).run()
-        current = next_round(plan, records) if plan.looks else None
-    return records
+    runner = _PlanRunner(plan, _Keys(dataset, engine), store, executor, on_event, fresh)
+    return runner.run()
 
 
 def estimate(
@@ -107,7 +123,8 @@ def estimate(
 ) -> Cost:
     """What `run_plan` with the same arguments would take.
 
-    Of a plan with looks, as far as the next look that is not made: what comes then is not known.
+    Of a plan with looks, the runs of its first look; if those are there, of the next one. The
+    time is then what its budget leaves, if that is more.
 
     Raises:
         ConfigError: A model cannot be built for the data set's images.
@@ -115,30 +132,61 @@ def estimate(
     """
     executor = executor or LocalExecutor(dataset, engine)
     costs = Costs(dataset, engine, store, executor.jobs)
-    records: dict[tuple[Setting, int], Record] = {}
-    runs = have = 0
-    current: Plan | None = plan
-    while current:
-        keys = run_keys(current, dataset, engine)
-        stored = _stored(keys, store) - _remade(keys, store, fresh)
-        missing = [planned for planned, key in keys.items() if key not in stored]
-        runs, have = runs + len(keys), have + len(keys) - len(missing)
-        if missing or not plan.looks:
-            alone = [costs.seconds(planned.setting) for planned in missing]
-            return Cost(runs, have, _shared_out(sum(alone), len(alone), executor))
-        by_key = store.get_all(keys.values())
-        records |= {(p.setting, p.seed): by_key[key] for p, key in keys.items() if key in by_key}
-        current = next_round(plan, records)
-    return Cost(runs, have, 0.0)
+    keys = _Keys(dataset, engine)
+    results = stored_results(plan, dataset, engine, store)
+    remade = _remade({run: keys.of(run) for run in plan.runs}, store, fresh)
+    for run in plan.runs:
+        if keys.of(run) in remade:
+            results.records.pop((run.setting, run.seed), None)
+    scheduler = Scheduler(plan, costs, executor.size)
+    jobs = scheduler.next(results.records, results.timings, frozenset())
+    missing = [job for job in jobs if isinstance(job, PlannedRun)]
+    # What is tuned is not known yet, but how often it will be trained.
+    tuned = [
+        level.settings[0]
+        for question in plan.questions
+        for level in question.levels
+        if plan.tuning_seeds and chosen_setting(plan, level, results.records) is None
+    ]
+    alone = [scheduler.cost(job) for job in jobs]
+    alone += [costs.seconds(setting) for setting in tuned for _ in plan.seeds]
+    have, count = len(results.records), len(missing) + len(tuned) * len(plan.seeds)
+    seconds = _shared_out(sum(alone), len(alone), executor)
+    left = scheduler.seconds_left(results.records, results.timings)
+    if plan.looks and jobs and left < math.inf:
+        seconds = max(seconds, left)
+    return Cost(have + count, have, seconds)
 
 
-def run_keys(plan: Plan, dataset: Dataset, engine: Engine) -> Mapping[PlannedRun, str]:
-    """The run key of each planned run, in the plan's order."""
-    split_for = lru_cache(maxsize=1)(dataset.split_for)  # a plan goes seed by seed
-    return {
-        planned: run_key(planned.setting, split_for(planned.seed), planned.seed, engine)
-        for planned in plan.runs
-    }
+def stored_results(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> Results:
+    """All that is stored of what `plan` may come to need."""
+    keys = _Keys(dataset, engine)
+    runs = {planned: keys.of(planned) for planned in plan.possible_runs}
+    stored = _stored(runs, store)
+    by_key = store.get_all(stored)
+    records = {(r.setting, r.seed): by_key[k] for r, k in runs.items() if k in by_key}
+    timings = {planned: keys.of(planned) for planned in possible_timings(plan)}
+    timed = store.timings(timings.values())
+    return Results(records, {t: timed[key] for t, key in timings.items() if key in timed})
+
+
+class _Keys:
+    """The keys under which jobs are stored, of one data set and engine."""
+
+    def __init__(self, dataset: Dataset, engine: Engine) -> None:
+        self.dataset, self.engine = dataset, engine
+        self._split_for = lru_cache(maxsize=1)(dataset.split_for)  # a plan goes seed by seed
+
+    def of(self, job: Job) -> str:
+        """The key of a run, or of a timing."""
+        if isinstance(job, PlannedTiming):
+            return timing_key(job.settings, self.dataset, job.round, self.engine)
+        return run_key(job.setting, self._split_for(job.seed), job.seed, self.engine)
+
+
+def job_keys(jobs: Iterable[Job], dataset: Dataset, engine: Engine) -> list[str]:
+    """The keys of runs and timings, in their order."""
+    return list(map(_Keys(dataset, engine).of, jobs))
 
 
 def _stored(keys: Mapping[PlannedRun, str], store: Store) -> set[str]:
@@ -163,38 +211,40 @@ def _shared_out(seconds: float, runs: int, executor: Executor) -> float:
 
 
 class _PlanRunner:
-    """Makes the runs with these `keys`.
+    """Makes the jobs of `plan`, as its scheduler chooses them.
 
-    A run is at first `ahead`, and then submitted to the executor, unless another process has
+    A job is at first `ahead`, and then submitted to the executor, unless another process has
     claimed it: then it is `elsewhere`, and looked at again.
     """
 
     def __init__(
         self,
-        keys: Mapping[PlannedRun, str],
+        plan: Plan,
+        keys: _Keys,
         store: Store,
         executor: Executor,
-        costs: Costs,
         on_event: Callable[[Event], None],
         fresh: Fresh,
-        before: int,
     ) -> None:
-        self._keys, self._store, self._executor = keys, store, executor
-        self._costs, self._on_event = costs, on_event
-        self._before = before  # runs of earlier looks
-        self._remade = _remade(keys, store, fresh)
-        self._records: dict[PlannedRun, Record] = {}
-        self._ahead: deque[PlannedRun] = deque()
-        self._elsewhere: deque[PlannedRun] = deque()
+        self._plan, self._store, self._executor = plan, store, executor
+        self._key, self._on_event = lru_cache(maxsize=None)(keys.of), on_event
+        self._costs = Costs(keys.dataset, keys.engine, store, executor.jobs)
+        self._scheduler = Scheduler(plan, self._costs, executor.size)
+        self._fresh: Fresh = fresh
+        self._remade: frozenset[str] = frozenset()
+        self._results = Results()
+        self._runs = 0  # that are made, or asked for
+        self._ahead: deque[Job] = deque()
+        self._elsewhere: deque[Job] = deque()
         self._looked = 0.0
-        self._submitted: set[PlannedRun] = set()
-        self._shares: dict[PlannedRun, float] = {}  # of the submitted, the share that is behind
-        self._lost: deque[PlannedRun] = deque()  # of the submitted, those to be submitted again
-        self._losses: Counter[PlannedRun] = Counter()
-        self._left = Counter(planned.setting for planned in keys)
-        self._seconds_left = 0.0
+        self._submitted: set[Job] = set()
+        self._shares: dict[Job, float] = {}  # of the submitted, the share that is behind
+        self._lost: deque[Job] = deque()  # of the submitted, those to be submitted again
+        self._losses: Counter[Job] = Counter()
+        self._decided = self._claims = 0
+        self._seen = -1  # results by which the scheduler was last asked in vain
 
-    def run(self) -> dict[tuple[Setting, int], Record]:
+    def run(self) -> Results:
         self._reuse_stored()
         if self._ahead:
             self._report(Event("preparing"))
@@ -204,36 +254,66 @@ class _PlanRunner:
         except BaseException:
             # Should the release fail too, the claims are void as soon as the store is closed.
             with suppress(StoreError):
-                self._store.release(*(self._keys[planned] for planned in self._submitted))
+                self._store.release(*map(self._key, self._submitted))
             raise
-        # In the plan's order, whoever made them.
-        return {(p.setting, p.seed): self._records[p] for p in self._keys}
+        return self._in_order()
+
+    def _in_order(self) -> Results:
+        """In the plan's order, whoever made them."""
+        runs = [(run.setting, run.seed) for run in self._plan.possible_runs]
+        records = {run: self._results.records[run] for run in runs if run in self._results.records}
+        return Results(records, self._results.timings)
 
     def _run_missing(self) -> None:
         waiting = False
-        while self._ahead or self._elsewhere or self._submitted:
-            before = len(self._records)
+        while True:
+            self._ask()
+            if not (self._ahead or self._elsewhere or self._submitted or self._lost):
+                return
+            before = len(self._results.records)
             self._submit()
             if self._submitted:
                 self._poll()
-            elif len(self._records) == before and not self._ahead:
+            elif len(self._results.records) == before and not self._ahead:
                 if not waiting:
                     self._report(Event("waiting"))
                 waiting = True
                 time.sleep(_POLL)
 
     def _reuse_stored(self) -> None:
-        by_key = self._store.get_all(_stored(self._keys, self._store) - self._remade)
-        for planned, key in self._keys.items():
-            if key in by_key:
-                self._keep(planned, by_key[key])
-        self._ahead.extend(planned for planned in self._keys if planned not in self._records)
-        self._predict()
-        for planned, record in self._records.items():
-            self._report(Event("reused", planned, record=record))
+        runs = {planned: self._key(planned) for planned in self._plan.possible_runs}
+        self._remade = _remade(runs, self._store, self._fresh)
+        by_key = self._store.get_all(_stored(runs, self._store) - self._remade)
+        reused = {run: by_key[key] for run, key in runs.items() if key in by_key}
+        for planned, record in reused.items():
+            self._keep(planned, record)
+        if self._fresh is not True:
+            planned = {timing: self._key(timing) for timing in possible_timings(self._plan)}
+            timed = self._store.timings(planned.values())
+            self._results.timings.update(
+                {timing: timed[key] for timing, key in planned.items() if key in timed}
+            )
+        self._ask()
+        self._report_kept("reused", reused)
+
+    def _ask(self) -> None:
+        """Have as many jobs ahead as there is capacity for, if there is so much to do."""
+        records, timings = self._results.records, self._results.timings
+        seen = len(records) + len(timings)
+        while self._seen != seen and len(self._ahead) < max(1, self._executor.capacity):
+            pending = {*self._ahead, *self._elsewhere, *self._submitted}
+            jobs = self._scheduler.next(records, timings, pending)
+            if not jobs:
+                self._seen = seen  # what is pending may yet show what to do next
+                break
+            self._runs += sum(isinstance(job, PlannedRun) for job in jobs)
+            self._ahead.extend(jobs)
+        if self._plan.looks:
+            rounds = self._scheduler.judge(records, timings)
+            self._decided, self._claims = rounds.shown, rounds.tested
 
     def _submit(self) -> None:
-        """Submit as many as the executor has capacity for, of the runs that nobody makes yet."""
+        """Submit as many as the executor has capacity for, of the jobs that nobody makes yet."""
         if not self._ahead and time.monotonic() - self._looked > _POLL:
             self._ahead, self._elsewhere = self._elsewhere, deque()
             self._looked = time.monotonic()
@@ -243,74 +323,85 @@ class _PlanRunner:
         missing = self._not_stored([self._ahead.popleft() for _ in range(count)]) if count else []
         claimed = self._claim(missing)
         self._submitted |= claimed
-        self._elsewhere.extend(planned for planned in missing if planned not in claimed)
-        for planned in missing:
-            if planned in claimed:
-                self._report(Event("started", planned))
-                self._executor.submit(planned)
+        self._elsewhere.extend(job for job in missing if job not in claimed)
+        for job in missing:
+            if job in claimed:
+                self._report(Event("started", job))
+                self._executor.submit(job)
 
-    def _not_stored(self, runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+    def _not_stored(self, jobs: Sequence[Job]) -> list[Job]:
         """Those that nobody has stored meanwhile; the others are reused."""
-        keys = {planned: self._keys[planned] for planned in runs}
+        keys = {job: self._key(job) for job in jobs if isinstance(job, PlannedRun)}
         by_key = self._store.get_all(_stored(keys, self._store) - self._remade)
         reused = {planned: by_key[key] for planned, key in keys.items() if key in by_key}
         for planned, record in reused.items():
-            self._keep(planned, record)
-        if reused:
-            self._predict()
+            self._keep(planned, record, asked=True)
         self._report_kept("reused", reused)
-        return [planned for planned in runs if planned not in reused]
+        timed = {job: self._key(job) for job in jobs if isinstance(job, PlannedTiming)}
+        stored = self._store.timings(timed.values()) if timed and self._fresh is not True else {}
+        for job, key in timed.items():
+            if key in stored:
+                self._results.timings[job] = stored[key]
+        return [job for job in jobs if job not in reused and job not in self._results.timings]
 
-    def _claim(self, missing: Sequence[PlannedRun]) -> set[PlannedRun]:
+    def _claim(self, missing: Sequence[Job]) -> set[Job]:
         """Those that are now ours to make."""
         claimed: set[str] = set()
         for replaces in (False, True):
             keys = [
-                self._keys[planned]
-                for planned in missing
-                if (planned.examine or self._keys[planned] in self._remade) == replaces
+                self._key(job)
+                for job in missing
+                if (self._key(job) in self._remade or _is_examined(job)) == replaces
             ]
             claimed |= self._store.claim_all(keys, replace=replaces) if keys else set()
-        return {planned for planned in missing if self._keys[planned] in claimed}
+        return {job for job in missing if self._key(job) in claimed}
 
     def _poll(self) -> None:
-        """Store the runs that the executor has finished by now, and report the rest."""
+        """Store what the executor has finished by now, and report the rest."""
         made: list[_Made] = []
+        timed: list[tuple[PlannedTiming, Timing]] = []
 
         def on_event(event: Event) -> None:
-            planned = event.planned_run
-            if event.record:
-                made.append((planned, event.record, event.examination))
+            job = event.run
+            assert job
+            if isinstance(job, PlannedTiming):
+                if event.timing:
+                    timed.append((job, event.timing))
+                else:
+                    self._run_again(job, event.reason)
+            elif event.record:
+                made.append((job, event.record, event.examination))
             elif event.kind == "epoch":
-                self._shares[planned] = min(1.0, event.epoch / planned.setting.training.epochs)
+                self._shares[job] = min(1.0, event.epoch / job.setting.training.epochs)
                 self._report(event)
             else:
-                self._run_again(planned, event.reason)
+                self._run_again(job, event.reason)
 
         try:
             self._executor.poll(on_event)
         finally:  # whatever ended it, these are made
             self._store_all(made)
+            self._store_timings(timed)
 
-    def _run_again(self, planned: PlannedRun, reason: str) -> None:
-        self._losses[planned] += 1
-        losses = self._losses[planned]
+    def _run_again(self, job: Job, reason: str) -> None:
+        self._losses[job] += 1
+        losses = self._losses[job]
         if losses == MOST_LOSSES:
             raise ExecutorError(
-                f"run {self._keys[planned][:12]} was lost {losses} times, last because "
+                f"run {self._key(job)[:12]} was lost {losses} times, last because "
                 f"{reason}. Finished runs are stored; rerun the same command to continue."
             )
-        self._shares.pop(planned, None)
-        self._lost.append(planned)
-        self._report(Event("lost", planned, reason=reason, losses=losses))
+        self._shares.pop(job, None)
+        self._lost.append(job)
+        self._report(Event("lost", job, reason=reason, losses=losses))
 
     def _store_all(self, made: Sequence[_Made]) -> None:
         if not made:
             return
         for planned, record, _ in made:
-            if record.key != self._keys[planned]:
+            if record.key != self._key(planned):
                 raise ExecutorError(
-                    f"run {self._keys[planned][:12]} came back as {record.key[:12]}: its worker "
+                    f"run {self._key(planned)[:12]} came back as {record.key[:12]}: its worker "
                     "has a different siffra, engine or data set; install the same versions there."
                 )
         stayed: set[str] = set()
@@ -325,38 +416,53 @@ class _PlanRunner:
         stored = self._store.get_all(stayed)
         for planned, record, _ in made:
             self._costs.learn(record)
-            self._keep(planned, stored.get(record.key, record))
+            self._keep(planned, stored.get(record.key, record), asked=True)
             self._submitted.remove(planned)
             self._shares.pop(planned, None)
-        self._predict()
-        self._report_kept("finished", {planned: self._records[planned] for planned, _, _ in made})
+        kept = {run: self._results.records[run.setting, run.seed] for run, _, _ in made}
+        self._report_kept("finished", kept)
+
+    def _store_timings(self, timed: Sequence[tuple[PlannedTiming, Timing]]) -> None:
+        if not timed:
+            return
+        self._store.add_timings([timing for _, timing in timed])
+        self._store.release(*(self._key(job) for job, _ in timed))
+        for job, timing in timed:
+            self._results.timings[job] = timing
+            self._submitted.remove(job)
+            self._report(Event("timed", job, timing=timing))
 
     def _report(self, event: Event, done: int | None = None) -> None:
         self._on_event(replace(event, progress=self._progress(done)))
 
     def _report_kept(self, kind: Kind, kept: Mapping[PlannedRun, Record]) -> None:
         """Report runs that have just been kept, one after the other."""
-        before = self._before + len(self._records) - len(kept)
+        before = len(self._results.records) - len(kept)
         for number, (planned, record) in enumerate(kept.items(), start=1):
             self._report(Event(kind, planned, record=record), before + number)
 
-    def _keep(self, planned: PlannedRun, record: Record) -> None:
-        self._records[planned] = record
-        self._left[planned.setting] -= 1
-
-    def _predict(self) -> None:
-        left = self._left.items()
-        self._seconds_left = sum(n * self._costs.seconds(setting) for setting, n in left if n)
+    def _keep(self, planned: PlannedRun, record: Record, *, asked: bool = False) -> None:
+        self._results.records[planned.setting, planned.seed] = record
+        self._runs += not asked
 
     def _progress(self, done: int | None = None) -> Progress:
         """Where the lab stands, with what is behind the runs in progress."""
-        shares = self._shares.items()
-        behind = sum(share * self._costs.seconds(planned.setting) for planned, share in shares)
-        left = len(self._keys) - len(self._records)
-        seconds = _shared_out(max(0.0, self._seconds_left - behind), left, self._executor)
+        left = [*self._ahead, *self._elsewhere, *self._submitted]
+        seconds = sum(map(self._scheduler.cost, left))
+        behind = [share * self._scheduler.cost(job) for job, share in self._shares.items()]
+        wall = _shared_out(max(0.0, seconds - sum(behind)), len(left), self._executor)
+        if self._plan.looks and self._decided < self._claims and left:
+            budget = self._scheduler.seconds_left(self._results.records, self._results.timings)
+            wall = max(wall, budget) if budget < math.inf else wall
         return Progress(
-            done=self._before + len(self._records) if done is None else done,
-            total=self._before + len(self._keys),
-            seconds_left=seconds,
+            done=len(self._results.records) if done is None else done,
+            total=self._runs,
+            seconds_left=wall,
             at_once=min(len(self._submitted), self._executor.size),
+            decided=self._decided,
+            claims=self._claims,
         )
+
+
+def _is_examined(job: Job) -> bool:
+    return isinstance(job, PlannedRun) and job.examine

@@ -204,22 +204,55 @@ class Plan:
 
     @property
     def runs(self) -> tuple[PlannedRun, ...]:
-        """Every run once, seed by seed, in an order that is random within each seed.
+        """The runs that are made whatever they show, each once, seed by seed.
 
-        The order is drawn from the digest and the seed, so that it is the same every time.
+        Those are all settings with each of the `seeds`; where knobs are retuned, with the tuning
+        seeds instead, as it is not known yet which setting will be chosen. The order is random
+        within each seed. It is drawn from the digest and the seed, so that it is the same every
+        time.
         """
-        settings = dict.fromkeys(
-            [s for q in self.questions for level in q.levels for s in level.settings]
-            + [e.setting for e in self.experiments]
+        tuned = self._tuned if self.tuning_seeds else {}
+        settings = [setting for setting in self._settings if setting not in tuned]
+        return self.runs_of(settings, self.seeds) + self.runs_of(list(tuned), self.tuning_seeds)
+
+    @property
+    def possible_runs(self) -> tuple[PlannedRun, ...]:
+        """Every run that the lab may come to need, up to its last look."""
+        seeds = range(self.looks[-1]) if self.looks else self.seeds
+        return self.runs_of(self._settings, seeds) + self.runs_of(
+            list(self._tuned), self.tuning_seeds
         )
-        examined = self._examined()
+
+    def runs_of(self, settings: Sequence[Setting], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:
+        """The runs of these of its settings, seed by seed, each seed in an order of its own.
+
+        Networks are examined with the `seeds` of the first look: as many as figures are made of.
+        """
+        examined = self._examined
         runs: list[PlannedRun] = []
-        for seed in self.seeds:
-            block = [PlannedRun(setting, seed, setting in examined) for setting in settings]
+        for seed in seeds:
+            is_examined = seed in self.seeds
+            block = [PlannedRun(s, seed, is_examined and s in examined) for s in settings]
             random.Random(f"{self.digest}:{seed}").shuffle(block)
             runs += block
         return tuple(runs)
 
+    @property
+    def _settings(self) -> list[Setting]:
+        levels = [level for question in self.questions for level in question.levels]
+        of_levels = [setting for level in levels for setting in level.settings]
+        return list(dict.fromkeys(of_levels + [e.setting for e in self.experiments]))
+
+    @property
+    def _tuned(self) -> dict[Setting, None]:
+        """The settings that are only candidates: no question has them as they are."""
+        levels = [level for question in self.questions for level in question.levels]
+        fixed = {level.settings[0] for level in levels if len(level.settings) == 1}
+        fixed |= {experiment.setting for experiment in self.experiments}
+        candidates = [s for level in levels if len(level.settings) > 1 for s in level.settings]
+        return {setting: None for setting in candidates if setting not in fixed}
+
+    @property
     def _examined(self) -> set[Setting]:
         if not self.examines:
             return set()

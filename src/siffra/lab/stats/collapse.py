@@ -1,41 +1,104 @@
-"""Collapse: the share of runs whose network gives every image the same class.
+"""Runs that fail: how large their share is, and whether two shares differ.
 
-`Record.collapsed` says which runs did. A share of few runs is poorly known, and that none of five
-collapsed does not mean that none does: so each has its exact interval.
+A run fails that collapses (its network gives nearly every image one class) or diverges.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scipy.special import betaincinv
 
-_ERROR = 0.05
-"""Of an interval or a bound: each holds the true share in at least 95 % of cases."""
+from siffra.lab.stats.comparison import Comparison
+
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`k` of `n` runs, and the share `low` to `high` of all such runs that this is compatible with.
+    """So many `failed` of so many `runs`, with an interval for the share (NaN without a run)."""
 
-    Without runs the interval is the whole one, 0 to 1.
+    failed: int
+    runs: int
+
+    def of(self, runs: int | None) -> "Share":
+        """As many of so many `runs` as to be expected by this share (None: of its own)."""
+        return self if runs is None else Share(round(self.failed * runs / self.runs), runs)
+
+    @property
+    def value(self) -> float:
+        """The share."""
+        return self.failed / self.runs if self.runs else math.nan
+
+    def interval(self, alpha: float = 1 - CONFIDENCE) -> tuple[float, float]:
+        """The interval of Clopper and Pearson 1934, wrong with a probability of at most `alpha`.
+
+        With none failed, or all, the other end is one-sided at that alpha.
+        """
+        k, n = self.failed, self.runs
+        if n == 0:
+            return math.nan, math.nan
+        tail = alpha if k in (0, n) else alpha / 2
+        low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
+        high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
+        return low, high
+
+
+def fisher(a: Share, b: Share) -> float:
+    """The two-sided p-value of Fisher's exact test (1934) of two shares being the same.
+
+    All tables with these margins that are no likelier than this one count.
+    """
+    failed, runs = a.failed + b.failed, a.runs + b.runs
+    ways = [
+        math.comb(a.runs, k) * math.comb(b.runs, failed - k)
+        for k in range(max(0, failed - b.runs), min(failed, a.runs) + 1)
+    ]
+    this = math.comb(a.runs, a.failed) * math.comb(b.runs, b.failed)
+    return sum(way for way in ways if way <= this) / math.comb(runs, failed)
+
+
+@dataclass(frozen=True)
+class ShareComparison(Comparison):
+    """The shares of runs that fail at two levels, by Fisher's exact test.
+
+    `differences` has, for each seed, 1, 0 or -1: whether the level failed, the other, or both.
     """
 
-    k: int
-    n: int
-    low: float
-    high: float
+    level: Share = Share(0, 0)
+    against: Share = Share(0, 0)
+
+    @property
+    def freedom(self) -> float:
+        """None: it is no t interval."""
+        return math.nan
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """From an interval at alpha / 2 of either share (Bonferroni)."""
+        (low, high), (least, most) = (
+            self.level.interval(alpha / 2),
+            self.against.interval(alpha / 2),
+        )
+        return low - most, high - least
+
+    def p_above(self, bound: float, *, seeds: int | None = None) -> float:
+        """See `Comparison.p_above`; half of Fisher's p-value. No other bound than 0 has a test."""
+        return self._half(seeds) if self.centre > 0 == bound else 1.0
+
+    def p_below(self, bound: float, *, seeds: int | None = None) -> float:
+        """See `p_above`."""
+        return self._half(seeds) if self.centre < 0 == bound else 1.0
+
+    def _half(self, seeds: int | None) -> float:
+        return fisher(self.level.of(seeds), self.against.of(seeds)) / 2
 
 
-def share(k: int, n: int) -> Share:
-    """`k` of `n` runs with the exact 95 % interval.
-
-    Source: C. J. Clopper and E. S. Pearson, The use of confidence or fiducial limits illustrated
-    in the case of the binomial, 1934.
-    """
-    low = float(betaincinv(k, n - k + 1, _ERROR / 2)) if k > 0 else 0.0
-    high = float(betaincinv(k + 1, n - k, 1 - _ERROR / 2)) if k < n else 1.0
-    return Share(k, n, low, high)
-
-
-def at_most(k: int, n: int) -> float:
-    """The exact one-sided 95 % bound on the share of which `k` of `n` runs are (1 without runs)."""
-    return float(betaincinv(k + 1, n - k, 1 - _ERROR)) if k < n else 1.0
+def compare_failures(level: Sequence[bool], against: Sequence[bool]) -> ShareComparison:
+    """The shares of seeds in which a side failed: one truth a seed on either side."""
+    pairs = zip(level, against, strict=True)
+    return ShareComparison(
+        differences=tuple(float(ours) - float(theirs) for ours, theirs in pairs),
+        scale="difference",
+        level=Share(sum(level), len(level)),
+        against=Share(sum(against), len(against)),
+    )

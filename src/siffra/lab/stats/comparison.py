@@ -1,20 +1,21 @@
-"""A paired comparison, from its differences to its interval.
+"""A paired comparison, from its differences to its interval and its p-values.
 
 Everything is computed on a scale on which effects add: accuracies as they are, times and epochs
-as logarithms. On that scale the mean of the paired differences gets a t interval (Student 1908),
-of which the variance may be moderated (`siffra.lab.stats.shrinkage`). `scipy.special` has the t
-distribution that `scipy.stats` is made of, and imports much faster.
+as logarithms. On that scale the mean of the paired differences gets a t interval (Student 1908).
+Where nothing is paired, as against a number, skewed values would deceive a t interval: there the
+median gets the interval of the sign test (Conover, Practical Nonparametric Statistics, 1999,
+sections 3.2 and 3.4). `scipy.special` has the distributions that `scipy.stats` is made of, and
+imports much faster.
 """
 
 import math
 import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
+from statistics import median
 from typing import Literal
 
-from scipy.special import stdtr, stdtrit
-
-from siffra.lab.stats.shrinkage import Prior
+from scipy.special import bdtr, stdtr, stdtrit
 
 Scale = Literal["difference", "ratio"]
 
@@ -32,8 +33,8 @@ class Estimate:
     (0 or infinity); those with both are not among the values, and the interval is open on both
     sides. With one seed low and high are NaN.
 
-    `freedom` is the degrees of freedom of its t distribution (NaN for one seed), those `learned`
-    included: what the `prior` adds, towards which its variance was drawn (None: it was not).
+    `freedom` is the degrees of freedom of its t distribution (NaN for one seed, and for the
+    median of a sign test).
     """
 
     value: float
@@ -42,10 +43,8 @@ class Estimate:
     confidence: float
     values: tuple[float, ...]
     scale: Scale
-    censored: int
+    censored: int = 0
     freedom: float = math.nan
-    learned: float = 0.0
-    prior: Prior | None = None
 
 
 @dataclass(frozen=True)  # no slots: what is asked for again and again is kept
@@ -63,13 +62,8 @@ class Comparison:
     runs would have shown may be anything, so that one of them opens both sides. (Without them
     the verdict would rest on the seeds that happened to reach the target.)
 
-    `diverged` counts the pairs of which a side diverged. They have no difference either, and do
-    not go: a run that diverged is worse than any other, so that the pair opens the interval on
-    that side, where accuracies are compared; where nothing orders the two, on both.
-
-    `left_out` counts the seeds whose times were made on another machine than the others', or on a
-    busy one: so were `busy` of the `runs` that were to be compared.
-    `prior` is what comparisons of the same kind say about its variance.
+    `diverged` counts the pairs that have no difference since a side diverged, and that open both
+    sides; `failed` those that are no part of it since a run of theirs failed to train.
     """
 
     differences: tuple[float, ...]
@@ -80,10 +74,7 @@ class Comparison:
     censored: int = 0
     silent: int = 0
     diverged: int = 0
-    left_out: int = 0
-    busy: int = 0
-    runs: int = 0
-    prior: Prior | None = None
+    failed: int = 0
 
     @property
     def seeds(self) -> int:
@@ -93,39 +84,25 @@ class Comparison:
     @property
     def judged(self) -> int:
         """The number of pairs that it is about, with a difference or without."""
-        return self.seeds + self.silent + self.diverged
+        return self.seeds + self.silent + self.diverged + self.failed
 
     @cached_property
-    def mean(self) -> float:
+    def centre(self) -> float:
         """The mean difference; NaN without any pair."""
         return math.fsum(self.differences) / self.seeds if self.seeds else math.nan
 
-    @property
+    @cached_property
     def deviation(self) -> float:
         """The standard deviation of the differences, at least `floor`; NaN for one pair."""
-        return max(self._seen, self.floor) if self.seeds > 1 else math.nan
+        if self.seeds < 2:
+            return math.nan
+        squares = math.fsum((d - self.centre) ** 2 for d in self.differences)
+        return max(math.sqrt(squares / (self.seeds - 1)), self.floor)
 
     @property
-    def teaches(self) -> bool:
-        """Whether others can learn from its variance, and it from theirs.
-
-        Not from a variance that was too small to be seen (as of networks that all collapse), nor
-        from bounds in the place of values.
-        """
-        return self.seeds > 1 and not self.censored and self._seen > self.floor
-
-    @cached_property
-    def _seen(self) -> float:
-        mean = self.mean
-        squares = math.fsum((d - mean) ** 2 for d in self.differences)
-        return math.sqrt(squares / (self.seeds - 1)) if self.seeds > 1 else math.nan
-
-    @cached_property
-    def _moderated(self) -> tuple[float, float]:
-        """The deviation to go by, and the degrees of freedom beyond those of the seeds."""
-        if self.prior is None:
-            return self.deviation, 0.0
-        return self.prior.moderate(self.deviation, self.seeds - 1)
+    def freedom(self) -> float:
+        """Degrees of freedom of its t distribution; NaN for one pair."""
+        return self.seeds - 1 if self.seeds > 1 else math.nan
 
     def reversed(self) -> "Comparison":
         """The same pairs the other way round."""
@@ -136,57 +113,55 @@ class Comparison:
             open_above=self.open_below,
         )
 
-    def interval(self, alpha: float, *, seeds: int | None = None) -> tuple[float, float]:
-        """The two-sided t interval, wrong with probability `alpha`; NaN for one pair.
-
-        With `seeds`, the one to be expected from that many, by the mean and spread seen.
-        """
-        n = seeds or self.seeds
-        if self.seeds < 2 or n < 2:
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """The two-sided interval, wrong with probability `alpha`; NaN for one pair."""
+        if self.seeds < 2:
             return math.nan, math.nan
-        deviation, learned = self._moderated
         # From the lower tail: beside 1, a small alpha would round to 0.
-        half = -float(stdtrit(n - 1 + learned, alpha / 2)) * deviation / math.sqrt(n)
-        low = -math.inf if self.open_below else self.mean - half
-        high = math.inf if self.open_above else self.mean + half
+        error = self.deviation / math.sqrt(self.seeds)
+        half = -float(stdtrit(self.freedom, alpha / 2)) * error if alpha > 0 else math.inf
+        low = -math.inf if self.open_below else self.centre - half
+        high = math.inf if self.open_above else self.centre + half
         return low, high
 
-    def p_outside(self, margin: float = 0.0) -> float:
-        """The p-value: the smallest alpha at which the interval lies wholly outside ±margin."""
-        open_inwards = self.open_below if self.mean > 0 else self.open_above
-        return 1.0 if open_inwards else self._p_value(abs(self.mean) - margin)
+    def p_above(self, bound: float, *, seeds: int | None = None) -> float:
+        """The one-sided p-value of what is compared being above `bound`: small where it is.
 
-    def p_inside(self, margin: float) -> float:
-        """The p-value: the smallest alpha at which the interval lies wholly inside ±margin.
-
-        The two one-sided tests of Schuirmann 1987, each at alpha / 2.
+        With `seeds`, the one to be expected from that many, by the centre and spread seen.
         """
-        if self.open_below or self.open_above:
-            return 1.0
-        return self._p_value(margin - abs(self.mean))
+        return 1.0 if self.open_below else self._tail(self.centre - bound, seeds)
 
-    def p_above(self, bound: float) -> float:
-        """The p-value: the smallest alpha at which the interval lies wholly above `bound`."""
-        return 1.0 if self.open_below else self._p_value(self.mean - bound)
+    def p_below(self, bound: float, *, seeds: int | None = None) -> float:
+        """As `p_above`, of its being below `bound`."""
+        return 1.0 if self.open_above else self._tail(bound - self.centre, seeds)
 
-    def _p_value(self, distance: float) -> float:
-        """The alpha at which the interval's half width is `distance`; 1 where that is NaN."""
+    def p_outside(self, margin: float = 0.0, *, seeds: int | None = None) -> float:
+        """The two-sided p-value of its being outside ±margin."""
+        sides = self.p_above(margin, seeds=seeds), self.p_below(-margin, seeds=seeds)
+        return min(1.0, 2 * min(sides))
+
+    def p_inside(self, margin: float, *, seeds: int | None = None) -> float:
+        """The p-value of its being inside ±margin: two one-sided tests (Schuirmann 1987)."""
+        return max(self.p_above(-margin, seeds=seeds), self.p_below(margin, seeds=seeds))
+
+    def _tail(self, distance: float, seeds: int | None) -> float:
+        """The one-sided p-value at this distance on the right side; 1 where that is NaN."""
         if self.seeds < 2 or not distance > 0:
             return 1.0
-        deviation, learned = self._moderated
-        if deviation == 0:
+        if self.deviation == 0:
             return 0.0
-        error = deviation / math.sqrt(self.seeds)
-        return 2 * float(stdtr(self.seeds - 1 + learned, -distance / error))
+        if not math.isfinite(self.deviation):
+            return 1.0
+        n = seeds or self.seeds
+        return float(stdtr(n - 1, -distance * math.sqrt(n) / self.deviation))
 
     def estimate(self, alpha: float) -> Estimate:
-        """The mean and its interval at confidence 1 - `alpha`, on the scale that people read."""
+        """The centre and its interval at confidence 1 - `alpha`, on the scale that people read."""
         low, high = self.interval(alpha)
-        numbers = (self.mean, low, high, *self.differences)
+        numbers = (self.centre, low, high, *self.differences)
         if self.scale == "ratio":
             numbers = tuple(map(_exp, numbers))
         value, low, high, *values = numbers
-        _, learned = self._moderated
         return Estimate(
             value=value,
             low=low,
@@ -195,10 +170,65 @@ class Comparison:
             values=tuple(values),
             scale=self.scale,
             censored=self.censored,
-            freedom=self.seeds - 1 + learned if self.seeds > 1 else math.nan,
-            learned=learned,
-            prior=self.prior,
+            freedom=self.freedom,
         )
+
+
+@dataclass(frozen=True)
+class MedianComparison(Comparison):
+    """Differences from a number, of which the median is judged, by the sign test.
+
+    It holds whatever the distribution: how often a run is above its median is a coin's matter.
+    """
+
+    @cached_property
+    def centre(self) -> float:
+        """The median difference; NaN without any."""
+        return median(self.differences) if self.differences else math.nan
+
+    @property
+    def freedom(self) -> float:
+        """None: it is no t interval."""
+        return math.nan
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Between two of the ordered differences; open where there are too few for `alpha`."""
+        if self.seeds < 2:
+            return math.nan, math.nan
+        # So many on either side may lie beyond: P(X < k) <= alpha / 2 for a fair coin's heads X.
+        k = 0
+        while k <= self.seeds // 2 and _heads(k, self.seeds) <= alpha / 2:
+            k += 1
+        ordered = sorted(self.differences)
+        if k == 0:
+            return -math.inf, math.inf
+        low, high = ordered[k - 1], ordered[-k]
+        return (-math.inf if self.open_below else low), (math.inf if self.open_above else high)
+
+    def p_above(self, bound: float, *, seeds: int | None = None) -> float:
+        """See `Comparison.p_above`. A difference that is at the bound is not above it."""
+        if self.open_below:
+            return 1.0
+        return self._coin(sum(d > bound for d in self.differences), seeds)
+
+    def p_below(self, bound: float, *, seeds: int | None = None) -> float:
+        """See `Comparison.p_below`."""
+        if self.open_above:
+            return 1.0
+        return self._coin(sum(d < bound for d in self.differences), seeds)
+
+    def _coin(self, right: int, seeds: int | None) -> float:
+        """The chance that a fair coin shows heads so often, or more often, as there are `right`."""
+        if self.seeds < 2:
+            return 1.0
+        n = seeds or self.seeds
+        wrong = round((self.seeds - right) * n / self.seeds)
+        return _heads(wrong, n)
+
+
+def _heads(most: int, tosses: int) -> float:
+    """The chance of at most so many heads of a fair coin."""
+    return float(bdtr(most, tosses, 0.5))
 
 
 def _exp(number: float) -> float:

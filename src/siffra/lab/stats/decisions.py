@@ -1,54 +1,54 @@
-"""From comparisons to verdicts: the rule, and how a lab's claims share its alpha.
+"""From comparisons to verdicts: what a claim is judged by, and what it is answered.
 
-A claim is judged by the interval of the difference that it claims to be positive, at an alpha
-that allows for the number of claims:
+A claim says that a difference has a direction, or that it is small. It is
 
-- inside ±margin: `no difference` (`supported`, if the claim is that they are the same);
-- else wholly above zero: `supported`; wholly below: `refuted` (a claim of sameness is `refuted`
-  wholly outside ±margin);
-- else `inconclusive`, as is everything that was run with a single seed, and every claim about a
-  target that neither side reached in some seed.
+- `supported`, or `refuted`, where a difference is shown (a claimed sameness is refuted by one
+  beyond the margin, and so is a claimed `not worse` by one beyond it on the worse side);
+- `no difference` where the difference is shown to be within the margin (a claimed sameness is
+  then supported, as is a claimed `not worse` by a difference that is above -margin);
+- else `inconclusive`, as is everything that was run with fewer than five seeds, and every claim
+  about a target that neither side reached in some seed.
 
-A run that diverged has no accuracy, and is worse than any that has one. Where it is on one side,
-the interval is open on the side of its failure: the seeds in which both sides trained can show
-that the other side is better, but not that nothing differs, nor that it is worse. About a drop or
-a decline it says nothing, so that such a claim stays inconclusive.
+Accuracies are compared over the seeds in which both sides train. Where a run failed to (it
+collapsed or diverged), the shares that fail are compared as well, by Fisher's exact test: either
+of the two can decide the claim, each at half of its alpha. Nothing is then said to make no
+difference, and the two may not contradict each other.
 
-Two kinds of error can be made: to see a difference that is not there, and to miss one that
-matters. Each has its own Holm sequence (Holm 1979) over all claims of the lab, so that in at
-most 5 % of labs any error of that kind is made. One sequence for both would not do: Holm's
-alpha rises with every hypothesis that is found false, and a claim that was rightly found to
-make no difference has left its hypothesis "nothing differs" true. (Labs of 10 claims and 10
-seeds in which nothing differs then claim a difference in up to 7.5 % of cases.)
-
-A lab that looks several times gives each step of a sequence the alpha of its look: W. Maurer and
-F. Bretz, Multiple testing in group sequential trials using graphical approaches, 2013. What was
-rejected at a look stays rejected, and leaves its share to the others.
+How sure a verdict is, over all claims of a lab, is `siffra.lab.stats.families`' matter.
 """
 
-import math
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Literal
 
 from siffra.config.metrics import METRICS
 from siffra.lab.plan.plan import Claim
-from siffra.lab.stats.comparison import Comparison, Estimate
-from siffra.lab.stats.estimates import margin_of
-from siffra.lab.stats.interim import LAB_ALPHA, ONE_LOOK, Schedule
-from siffra.lab.stats.shrinkage import learn
+from siffra.lab.stats.collapse import ShareComparison
+from siffra.lab.stats.comparison import Comparison, Estimate, MedianComparison
+from siffra.lab.stats.estimates import margin_of, scale_of
+from siffra.lab.stats.families import Decision, Grade
+from siffra.lab.stats.interim import Schedule
 
-Id = TypeVar("Id", bound=Hashable)
-Grade = Literal["shown", "likely"]
 Verdict = Literal["supported", "refuted", "no difference", "inconclusive", "not tested"]
-
 Basis = Literal["difference", "collapse", "median"]
 Share = tuple[int, int]
 """So many, of so many."""
 
+FEWEST_SEEDS = 5
+"""With fewer nothing is decided: intervals of three seeds are wrong too often."""
+LARGE, FEWEST_IF_LARGE = 0.2, 7
+"""A difference in accuracy above the first is decided by no fewer seeds than the second.
+
+Networks that train well or hardly at all, by chance, differ by so much. With five seeds they
+fall alike in one comparison of 500, and then look as if they never varied. Where differences are
+*spread* over so much, t takes one pair more, of difference 0: of a mixture of two it errs by a
+third more often than it says, and not with that.
+"""
 MOST_SEEDS = 1000
 """A claim that would need more seeds than this is not worth a forecast."""
+CONTRADICTION = 0.05
+"""The p-value at which a test keeps another from deciding the opposite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +56,24 @@ class ClaimAnswer:
     """What became of a claim.
 
     `estimate` is None when it was not tested, or there was nothing to estimate it from.
-    `seeds_needed` says, for an inconclusive claim, about how many seeds would decide it (None:
-    more than 1,000, or cannot be said). `reason` is a short code for what is unusual:
+    `seeds_needed` says, for a claim that nothing was shown of, about how many seeds would show it
+    (None: more than 1,000, or cannot be said). `reason` is a short code for what is unusual:
     "too short", "too few epochs" (fewer than five have no fifths to measure a decline between),
     "never reached" (by neither side in some seed), "unreached" (by some runs of one
-    side, so that more seeds would hardly decide it), "too few seeds", "busy machine" (seeds were
-    left out since `busy` of the claim's `runs` were made while the machine did something else: run
-    again on a quiet one they may decide it), "several machines" (times of
-    `left_out` seeds were not compared: the runs are not all from the machine, number of threads
-    and of runs at once that most are from), "diverged" (in so many seeds that more would hardly
-    decide it), "" if nothing is. In `diverged` seeds a run of one side diverged. `look` is the
-    number of seeds at which a lab with looks decided the claim (None: not decided, or a lab
-    without).
+    side, so that more seeds would hardly decide it), "too few seeds", "not timed" (no round was),
+    "diverged" (in so many seeds that more would hardly decide it), "mixed"
+    (the level that trains better fails more often), "at the margin" (the difference is about as
+    large as the margin, so that no number of seeds will decide it), "tuned on judged seeds" (by an
+    older version), "" if nothing is. In `diverged` seeds a run of one side diverged, and for that
+    has no difference. `look` is the number of seeds at which the claim was decided (None: it is
+    not, or the lab has no looks).
 
     `grade` says how sure a verdict is (None: there is none): in at most 5 % of labs is any verdict
     wrong that is `shown`; of all verdicts, shown and `likely`, at most 5 % are expected to be.
     `basis` is what it rests on: the `difference` between the runs that train, the share of runs
     that `collapse`, or the `median` run, where a level is compared with a number. `collapsed` has
-    for either side, of how many runs how many collapsed (none: not an accuracy, or none judged).
+    for either side, in how many of how many seeds a run collapsed or diverged (none: the claim is
+    not about accuracies, or there are no seeds).
     """
 
     claim: Claim
@@ -81,9 +81,6 @@ class ClaimAnswer:
     estimate: Estimate | None
     seeds_needed: int | None
     reason: str
-    left_out: int = 0
-    busy: int = 0
-    runs: int = 0
     diverged: int = 0
     look: int | None = None
     grade: Grade | None = None
@@ -91,232 +88,224 @@ class ClaimAnswer:
     collapsed: tuple[Share, ...] = ()
 
 
-class Test(Protocol):
-    """Something to be judged: one hypothesis for each kind of error, with its p-value."""
-
-    @property
-    def p_inside(self) -> float:
-        """The p-value of "nothing differs by the margin"."""
-        ...
-
-    @property
-    def p_outside(self) -> float:
-        """The p-value of "something differs"."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Alphas:
-    """The alphas at which a test is judged: for sameness (`inside`) and for a difference."""
+class _Evidence:
+    """A two-sided p-value of a difference, what it rests on, and whether the level has more."""
 
-    inside: float
-    outside: float
-
-    def decide(self, test: Test) -> bool:
-        """Whether one of the two hypotheses is rejected."""
-        return test.p_inside <= self.inside or test.p_outside <= self.outside
+    p_value: float
+    basis: Basis
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimTest:
-    """A claim with what it is judged by."""
+    """A claim with what it is judged by at one look.
+
+    `failures` are those of the two sides, where the claim is about accuracies of runs that train.
+    """
 
     claim: Claim
     comparison: Comparison
-
-    @property
-    def seeds(self) -> int:
-        """How many seeds both sides have, whether or not they could be compared."""
-        comparison = self.comparison
-        return comparison.judged + comparison.left_out
-
-    @property
-    def comparisons(self) -> tuple[Comparison, ...]:
-        """All that it rests on."""
-        return (self.comparison,)
-
-    @property
-    def kind(self) -> object:
-        """What comparisons have in common that vary alike."""
-        return self.claim.metric, self.claim.on
-
-    def with_comparisons(self, comparisons: Sequence[Comparison]) -> "ClaimTest":
-        """The same with another comparison in place of its own."""
-        return replace(self, comparison=comparisons[0])
+    failures: ShareComparison | None = None
 
     @property
     def p_inside(self) -> float:
-        """The p-value of an interval within the margin."""
-        return self.comparison.p_inside(margin_of(self.claim))
+        """The p-value of a difference within the margin, or not beyond it on the claim's side."""
+        return self._inside(None)
 
     @property
     def p_outside(self) -> float:
-        """The p-value of an interval beyond zero, or beyond the margin of a claimed sameness."""
-        same = self.claim.direction == "same"
-        return self.comparison.p_outside(margin_of(self.claim) if same else 0.0)
+        """The p-value of a difference: from 0, or from anything within a claimed margin."""
+        evidence = self._outside(None)
+        return evidence.p_value if evidence else 1.0
 
-    def judge(self, alphas: Alphas) -> ClaimAnswer:
-        """The verdict, with the interval that decided it."""
-        claim, comparison = self.claim, self.comparison
-        same = "supported" if claim.direction == "same" else "no difference"
-        alpha = min(alphas.inside, alphas.outside)
-        differing = {"supported", "refuted"} - {same}
-        for candidate, verdicts in ((alphas.inside, {same}), (alphas.outside, differing)):
-            if verdict(claim, *comparison.interval(candidate)) in verdicts:
-                alpha = candidate
-                break
-        decision = verdict(claim, *comparison.interval(alpha))
-        is_open = decision == "inconclusive"
-        needed = _seeds_needed(claim, comparison, alpha) if is_open else None
+    def answer(self, decision: Decision, schedule: Schedule) -> ClaimAnswer:
+        """What the claim is answered, judged at the alphas of the `decision`."""
+        comparison, claim = self.comparison, self.claim
+        verdict, basis = self._verdict(decision)
+        alpha = 2 * decision.inside if decision.kind == "inside" else decision.outside
+        is_shown = decision.grade == "shown"
+        needed = None if is_shown else self._seeds_needed(decision, schedule)
+        hopeless = verdict == "inconclusive" and needed is None
+        decided_at = schedule.seeds[decision.look] if len(schedule.seeds) > 1 else None
+        shares = (self.failures.level, self.failures.against) if self.failures else ()
         return ClaimAnswer(
             claim=claim,
-            verdict=decision,
+            verdict=verdict,
             estimate=comparison.estimate(alpha) if comparison.seeds else None,
             seeds_needed=needed,
-            reason=_reason(comparison, hopeless=is_open and needed is None),
-            left_out=comparison.left_out,
-            busy=comparison.busy,
-            runs=comparison.runs,
+            reason=self._reason(hopeless=hopeless),
             diverged=comparison.diverged,
+            look=decided_at if decision.kind else None,
+            grade=decision.grade,
+            basis=basis,
+            collapsed=tuple((share.failed, share.runs) for share in shares),
         )
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether, as far as can be seen, more seeds would not decide it."""
+        return self.comparison.silent > 0
 
-class AlphaBudget(Generic[Id]):
-    """A lab's alpha, 5 % for each kind of error, shared by the tests with these ids."""
+    def forecast(self, decision: Decision, schedule: Schedule, beyond: int) -> Iterator[int]:
+        """The looks after one of `beyond` seeds at which it would be decided, as it is now."""
+        for look, seeds in enumerate(schedule.seeds):
+            if seeds > beyond and self._decides(seeds, look, decision, schedule):
+                yield seeds
 
-    def __init__(self, tests: Iterable[Id], schedule: Schedule = ONE_LOOK) -> None:
-        self._schedule = schedule
-        # Those whose hypotheses are not rejected yet, in order.
-        self._inside = dict.fromkeys(tests)
-        self._outside = dict(self._inside)
+    def _verdict(self, decision: Decision) -> tuple[Verdict, Basis]:
+        one_sided_or_same = self.claim.direction not in ("better", "worse")
+        if decision.kind == "inside":
+            return ("supported" if one_sided_or_same else "no difference"), self._basis
+        evidence = self._outside(None)
+        if decision.kind is None or evidence is None:
+            return "inconclusive", self._basis
+        if one_sided_or_same:
+            return "refuted", evidence.basis
+        # More failures are worse; of anything else it is the metric's to say.
+        by_failures = evidence.basis == "collapse"
+        is_better = not evidence.more if by_failures else evidence.more == self._more_is_better
+        is_claimed = is_better == (self.claim.direction == "better")
+        return ("supported" if is_claimed else "refuted"), evidence.basis
 
-    def share(self, look: int, tests: Mapping[Id, Test]) -> dict[Id, Alphas]:
-        """The alphas at a look of the `tests` that are still open.
+    @property
+    def _basis(self) -> Basis:
+        if isinstance(self.comparison, ShareComparison):
+            return "collapse"
+        return "median" if isinstance(self.comparison, MedianComparison) else "difference"
 
-        What they reject leaves its share to the rest, here and at later looks. Tests that are no
-        longer open keep the share of what they have not rejected.
-        """
-        inside = self._spend(
-            look, self._inside, {id_: test.p_inside for id_, test in tests.items()}
+    @property
+    def _more_is_better(self) -> bool:
+        return METRICS[self.claim.metric].higher_is_better
+
+    @property
+    def _any_failed(self) -> bool:
+        return self.failures is not None and any(
+            share.failed for share in (self.failures.level, self.failures.against)
         )
-        outside = self._spend(
-            look, self._outside, {id_: test.p_outside for id_, test in tests.items()}
+
+    @property
+    def _cautious(self) -> Comparison:
+        """The comparison by whose t a difference is judged."""
+        differences = self.comparison.differences
+        if self._basis != "difference" or scale_of(self.claim) != "difference" or not differences:
+            return self.comparison
+        if max(differences) - min(differences) <= LARGE:
+            return self.comparison
+        return replace(self.comparison, differences=(*differences, 0.0))
+
+    def _is_enough(self, seeds: int | None) -> bool:
+        """Whether a difference may be decided, now or with so many `seeds`."""
+        comparison = self.comparison
+        share = comparison.seeds / comparison.judged if comparison.judged else 0.0
+        n = comparison.seeds if seeds is None else int(seeds * share)
+        is_large = scale_of(self.claim) == "difference" and any(
+            abs(d) > LARGE for d in comparison.differences
         )
-        return {id_: Alphas(inside[id_], outside[id_]) for id_ in tests}
+        exact = self._basis != "difference"  # exact tests know how few they are
+        return n >= (FEWEST_IF_LARGE if is_large and not exact else FEWEST_SEEDS)
 
-    def _spend(
-        self, look: int, left: dict[Id, None], p_values: Mapping[Id, float]
-    ) -> dict[Id, float]:
-        alphas = holm(
-            [p_values.get(id_, 1.0) for id_ in left],
-            lambda overall: self._schedule.alpha(look, overall),
+    def _inside(self, seeds: int | None) -> float:
+        if self._any_failed or not self._is_enough(seeds):
+            return 1.0
+        comparison, margin = self.comparison, margin_of(self.claim)
+        seeds = self._trained(seeds)
+        if self.claim.direction in ("not better", "not worse"):
+            bad_is_more = (self.claim.direction == "not better") == self._more_is_better
+            if bad_is_more:
+                return comparison.p_below(margin, seeds=seeds)
+            return comparison.p_above(-margin, seeds=seeds)
+        return comparison.p_inside(margin, seeds=seeds)
+
+    def _outside(self, seeds: int | None) -> _Evidence | None:
+        """The strongest evidence of a difference; None if there is none, or it contradicts."""
+        evidence = list(self._all_evidence(seeds))
+        if not evidence or self._contradicts(evidence):
+            return None
+        first = min(evidence, key=lambda each: each.p_value)
+        # One failure is enough to have two tests; without any, the second has nothing to show.
+        tests = 2 if self._any_failed else 1
+        return replace(first, p_value=min(1.0, tests * first.p_value))
+
+    def _all_evidence(self, seeds: int | None) -> Iterator[_Evidence]:
+        margin = 0.0 if self.claim.direction in ("better", "worse") else margin_of(self.claim)
+        if self._is_enough(seeds):
+            n, cautious = self._trained(seeds), self._cautious
+            above, below = cautious.p_above(margin, seeds=n), cautious.p_below(-margin, seeds=n)
+            if (allowed := self._refuting_side) is not None:
+                above, below = (above, 1.0) if allowed else (1.0, below)
+            yield _Evidence(min(1.0, 2 * min(above, below)), self._basis, above < below)
+        if self.failures is not None and self._any_failed and self.claim.metric == "accuracy":
+            more = self.failures.centre > 0
+            # More failures are worse, as is less accuracy.
+            if self._refuting_side is None or self._refuting_side != more:
+                yield _Evidence(self.failures.p_outside(seeds=seeds), "collapse", more)
+
+    @property
+    def _refuting_side(self) -> bool | None:
+        """For a claimed `not better` or `not worse`: whether more refutes it, or less."""
+        if self.claim.direction not in ("not better", "not worse"):
+            return None
+        return (self.claim.direction == "not better") == self._more_is_better
+
+    def _contradicts(self, evidence: Sequence[_Evidence]) -> bool:
+        """Whether the level trains better and fails more often, or the other way round."""
+        if len(evidence) < 2 or self.claim.direction == "same":
+            return False
+        trained, failing = evidence
+        strong = max(trained.p_value, failing.p_value) <= CONTRADICTION
+        return strong and trained.more == failing.more
+
+    def _trained(self, seeds: int | None) -> int | None:
+        """Of so many seeds, those in which both sides would train."""
+        comparison = self.comparison
+        if seeds is None or not comparison.judged:
+            return seeds
+        return max(2, int(seeds * comparison.seeds / comparison.judged))
+
+    def _decides(self, seeds: int, look: int, decision: Decision, schedule: Schedule) -> bool:
+        inside, outside = decision.overall
+        if self._inside(seeds) <= schedule.alpha(look, 2 * inside) / 2:
+            return True
+        evidence = self._outside(seeds)
+        return evidence is not None and evidence.p_value <= schedule.alpha(look, outside)
+
+    def _seeds_needed(self, decision: Decision, schedule: Schedule) -> int | None:
+        """The fewest seeds that would show something, by what is seen now."""
+        if self.comparison.judged < 2 or self.is_stuck:
+            return None
+        now = self.comparison.judged
+        if len(schedule.seeds) > 1:
+            first = next(self.forecast(decision, schedule, now), None)
+            if first:
+                return first
+            now = max(now, schedule.seeds[-1])
+        candidates = range(now + 1, MOST_SEEDS + 1)
+        last = len(schedule.seeds) - 1
+        index = bisect_left(
+            candidates, True, key=lambda n: self._decides(n, last, decision, schedule)
         )
-        by_id = dict(zip(left, alphas, strict=True))
-        for id_, p_value in p_values.items():
-            if p_value <= by_id[id_]:
-                del left[id_]
-        return by_id
+        return candidates[index] if index < len(candidates) else None
 
-
-def judge(tests: Sequence[tuple[Claim, Comparison | None]]) -> tuple[ClaimAnswer, ...]:
-    """The verdicts of a lab's claims, which share one alpha.
-
-    A comparison of None means that the claim was not tested; it does not count among them. A
-    claim that was tested and cannot be decided (one seed, a target never reached) does.
-    """
-    tested = [ClaimTest(claim, comparison) for claim, comparison in tests if comparison is not None]
-    alphas = AlphaBudget(range(len(tested))).share(0, dict(enumerate(tested)))
-    answers = iter([test.judge(alphas[i]) for i, test in enumerate(tested)])
-    return tuple(
-        not_tested(claim, "too short") if comparison is None else next(answers)
-        for claim, comparison in tests
-    )
+    def _reason(self, *, hopeless: bool) -> str:
+        """What is unusual; a `hopeless` claim would not be decided by more seeds such as these."""
+        comparison = self.comparison
+        if comparison.judged < FEWEST_SEEDS:
+            is_timed = METRICS[self.claim.metric].unit == "seconds"
+            return "too few seeds" if comparison.judged or not is_timed else "not timed"
+        if comparison.silent:
+            return "never reached"
+        if comparison.diverged and hopeless:
+            return "diverged"
+        if comparison.censored and hopeless:
+            return "unreached"
+        if self._contradicts(list(self._all_evidence(None))):
+            return "mixed"
+        # What has a direction alone is decided by enough seeds.
+        has_margin = self.claim.direction not in ("better", "worse")
+        return "at the margin" if hopeless and has_margin and self._is_enough(None) else ""
 
 
 def not_tested(claim: Claim, reason: str) -> ClaimAnswer:
     """The answer to a claim about a longer training, or that has too few epochs to measure in."""
     return ClaimAnswer(claim, "not tested", None, None, reason)
-
-
-def moderate(comparisons: Sequence[Comparison], kinds: Sequence[object]) -> list[Comparison]:
-    """The comparisons, their variances moderated by those of the same kind."""
-    teachers: dict[object, list[Comparison]] = {}
-    for comparison, kind in zip(comparisons, kinds, strict=True):
-        if comparison.teaches:
-            teachers.setdefault(kind, []).append(comparison)
-    priors = {
-        kind: learn([c.deviation for c in group], [c.seeds - 1 for c in group])
-        for kind, group in teachers.items()
-    }
-    return [
-        replace(comparison, prior=priors[kind]) if comparison.teaches else comparison
-        for comparison, kind in zip(comparisons, kinds, strict=True)
-    ]
-
-
-def holm(
-    p_values: Sequence[float],
-    at_this_look: Callable[[float], float] = lambda overall: overall,
-    overall: float = LAB_ALPHA,
-) -> list[float]:
-    """The alpha at which each hypothesis is tested; it is rejected if its p-value is no higher.
-
-    The smallest of m p-values is tested at overall / m, the next at overall / (m - 1), and so on
-    until the first that is not rejected, whose alpha all the rest share. `at_this_look` turns an
-    overall alpha into that of the look. A p-value that is NaN counts as 1.
-
-    Source: S. Holm, A simple sequentially rejective multiple test procedure, 1979.
-    """
-    # NaN says nothing, so that nothing is rejected by it; nor has it a place in an order.
-    known = [1.0 if math.isnan(p) else p for p in p_values]
-    left = len(known)
-    alphas = [at_this_look(overall)] * left
-    failed = False
-    for i in sorted(range(len(known)), key=known.__getitem__):
-        alphas[i] = at_this_look(overall / left)
-        failed = failed or known[i] > alphas[i]
-        left -= not failed
-    return alphas
-
-
-def verdict(claim: Claim, low: float, high: float) -> Verdict:
-    """What an interval on the additive scale says about `claim` (the rule at the top)."""
-    margin = margin_of(claim)
-    if -margin < low and high < margin:
-        return "supported" if claim.direction == "same" else "no difference"
-    if claim.direction == "same":
-        return "refuted" if low > margin or high < -margin else "inconclusive"
-    if (claim.direction == "better") != METRICS[claim.metric].higher_is_better:
-        low, high = -high, -low
-    if low > 0:
-        return "supported"
-    return "refuted" if high < 0 else "inconclusive"
-
-
-def _seeds_needed(claim: Claim, comparison: Comparison, alpha: float) -> int | None:
-    """The fewest seeds whose interval, by the mean and spread seen, would decide the claim."""
-    if comparison.seeds < 2:
-        return None
-
-    def decided(seeds: int) -> bool:
-        return verdict(claim, *comparison.interval(alpha, seeds=seeds)) != "inconclusive"
-
-    # An interval shrinks with every seed, so what is decided stays decided.
-    candidates = range(2, MOST_SEEDS + 1)
-    first = bisect_left(candidates, True, key=decided)
-    return candidates[first] if first < len(candidates) else None
-
-
-def _reason(comparison: Comparison, *, hopeless: bool) -> str:
-    """What is unusual; a `hopeless` claim would not be decided by more seeds such as these."""
-    if comparison.busy:
-        return "busy machine"
-    if comparison.left_out:
-        return "several machines"
-    if comparison.judged < 2:
-        return "too few seeds"
-    if comparison.silent:
-        return "never reached"
-    if comparison.diverged and hopeless:
-        return "diverged"
-    return "unreached" if hopeless and comparison.censored else ""

@@ -107,7 +107,7 @@ def apart(a: BySeed, b: BySeed, way: Way) -> tuple[int, ...]:
     for x, y in zip(ours, theirs, strict=True):
         differences = tuple(p - q for p, q in zip(x, y, strict=True))
         gap = Comparison(differences, "difference", floor)
-        signs.append(int(np.sign(gap.mean)) if gap.p_outside() <= error else 0)
+        signs.append(int(np.sign(gap.centre)) if gap.p_outside() <= error else 0)
     return tuple(signs)
 
 

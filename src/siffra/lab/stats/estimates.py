@@ -1,21 +1,19 @@
 """From records to estimates: what a claim measures, in each run, and in pairs of runs.
 
-Levels are paired seed by seed, and times only where they were made on one machine with one
-number of threads and of runs at once: `siffra.lab.stats.comparison` says what follows from the
-differences.
+Levels are paired seed by seed, and times round by round, as they were measured by turns:
+`siffra.lab.stats.comparison` says what follows from the differences.
 """
 
 import math
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from siffra.config.metrics import METRICS
 from siffra.lab.plan.plan import Claim
-from siffra.lab.stats.comparison import Comparison, Estimate, Scale
-from siffra.system.cpu import name_among
+from siffra.lab.stats.collapse import compare_failures
+from siffra.lab.stats.comparison import Comparison, Estimate, MedianComparison, Scale
 from siffra.training.run import CURVE_IMAGES, Record
 from siffra.training.scores import epochs_to, known
 
@@ -27,12 +25,17 @@ __all__ = [
     "Scale",
     "Side",
     "Summary",
+    "Time",
     "compare",
     "compare_accuracy",
     "compare_seconds",
+    "compare_times",
     "curve",
+    "epochs_of",
+    "failed",
     "margin_of",
     "measure",
+    "of_trained_runs",
     "paired",
     "scale_of",
     "summarise",
@@ -44,6 +47,8 @@ CONFIDENCE = 0.95
 
 _TICK = 1e-9
 """Seconds; no clock shows less, and no time counts as less."""
+_LEAST_SPREAD = math.log1p(0.001)
+"""Of a ratio of times: rounds that agree better than to 0.1 % agree by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,18 @@ class Side:
     diverged: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Time:
+    """What a training took in one round: `seconds`, or more if not `reached`.
+
+    `step` is the coarseness of `seconds`: an epoch's, where a target is reached after so many.
+    """
+
+    seconds: float
+    step: float = 0.0
+    reached: bool = True
+
+
 _DIVERGED = Side(math.nan, step=0.0, diverged=True)
 
 
@@ -102,60 +119,94 @@ def margin_of(claim: Claim) -> float:
 def compare(
     claim: Claim, level: Sequence[Sequence[Record]], against: Sequence[Sequence[Record]] | float
 ) -> Comparison:
-    """Pair `level` with `against`, seed by seed.
+    """Pair `level` with `against`, seed by seed, in any metric but a time: see `compare_times`.
 
-    Times are compared within one machine and number of threads and of runs at once, the one that
-    most seeds were made on; the other seeds are left out, and so are those of which a run was made
-    while the machine was busy.
+    Accuracy and drop are those of the runs that train: a pair of which a run collapsed or diverged
+    has no difference. Against a number all runs count, and their median is judged, below which a
+    run that diverged is.
 
     Args:
-        claim: Says what is measured.
+        claim: Says what is measured, and how what it is compared with is moved.
         level: For each seed the records of the claim's `level`, which are averaged.
         against: The same seeds in the same order, or a number.
     """
-    scale = scale_of(claim)
-    number = None
+    if claim.metric == "collapse" and not isinstance(against, int | float):
+        return compare_failures([failed(side) for side in level], [failed(s) for s in against])
+    scale, moved = scale_of(claim), _moved(claim)
     if isinstance(against, int | float):
-        number = Side(_log(against) if scale == "ratio" else against, step=0.0)
-        against = [()] * len(level)
+        number = _on_scale(against, scale)
+        sides = [_side(claim, records) for records in level]
+        # A run that diverged is worse than any other: more of a drop or a decline is worse.
+        worst = -math.inf if METRICS[claim.metric].higher_is_better else math.inf
+        values = [worst if side.diverged else side.value - number for side in sides]
+        return MedianComparison(
+            differences=tuple(values),
+            scale=scale,
+            open_above=not all(side.reached for side in sides),
+            censored=sum(not side.reached for side in sides),
+            diverged=0,
+        )
     seeds = list(zip(level, against, strict=True))
-    if METRICS[claim.metric].unit != "seconds":
-        pairs = [(_side(claim, ours), number or _side(claim, theirs)) for ours, theirs in seeds]
-        return paired(pairs, scale, worst_if_diverged=claim.metric == "accuracy")
-    kept = _on_one_machine(_undisturbed(seeds))
-    pairs = [(_side(claim, ours), number or _side(claim, theirs)) for ours, theirs in kept]
-    return replace(paired(pairs, scale), **_left_out(seeds, kept))
+    if of_trained_runs(claim):
+        seeds = [(ours, theirs) for ours, theirs in seeds if not failed((*ours, *theirs))]
+    pairs = [(_side(claim, ours), _side(claim, theirs)) for ours, theirs in seeds]
+    comparison = paired(pairs, scale)
+    return replace(
+        comparison,
+        differences=tuple(d - moved for d in comparison.differences),
+        failed=len(level) - len(seeds),
+    )
+
+
+def compare_times(
+    claim: Claim,
+    level: Sequence[Sequence[Time]],
+    against: Sequence[Sequence[Time]] | float,
+) -> Comparison:
+    """As `compare`, of times that were measured by turns: one of each setting, round by round."""
+    ours = [_time_side(times) for times in level]
+    if isinstance(against, int | float):
+        values = [side.value - _on_scale(against, "ratio") for side in ours]
+        is_open = not all(side.reached for side in ours)
+        return MedianComparison(tuple(values), "ratio", open_above=is_open)
+    theirs = [_time_side(times) for times in against]
+    comparison = paired(list(zip(ours, theirs, strict=True)), "ratio")
+    moved = tuple(d - _moved(claim) for d in comparison.differences)
+    return replace(comparison, differences=moved, floor=max(comparison.floor, _LEAST_SPREAD))
+
+
+def of_trained_runs(claim: Claim) -> bool:
+    """Whether a claim is about the runs that train, of which those that fail are no part."""
+    return claim.metric in ("accuracy", "drop") and isinstance(claim.against, tuple)
+
+
+def failed(records: Sequence[Record]) -> bool:
+    """Whether any of these runs collapsed or diverged."""
+    return any(record.collapsed or record.diverged for record in records)
 
 
 def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str) -> Comparison:
-    """Accuracy on the set `on`, `level` minus `against`, over the seeds that both have."""
+    """Accuracy on the set `on`, `level` minus `against`, over the seeds in which both train."""
 
     def side(record: Record) -> Side:
         reached = record.accuracy[on]
         return _DIVERGED if reached is None else Side(reached, _one_image(record, on))
 
-    pairs = [(side(ours), side(theirs)) for ours, theirs in _by_seed(level, against)]
-    return paired(pairs, "difference", worst_if_diverged=True)
+    seeds = _by_seed(level, against)
+    trained = [pair for pair in seeds if not failed(pair)]
+    comparison = paired([(side(ours), side(theirs)) for ours, theirs in trained], "difference")
+    return replace(comparison, failed=len(seeds) - len(trained))
 
 
 def compare_seconds(
-    level: Sequence[Record], against: Sequence[Record], scale: Scale = "ratio"
+    level: Sequence[float], against: Sequence[float], scale: Scale = "ratio"
 ) -> Comparison:
-    """Training time, the logarithm of `level` over `against`, over the seeds that both have.
-
-    On the scale `difference` it is `level` minus `against`, in seconds. Of seeds made on several
-    machines, or with other threads or company, the most that one has; without those of which a
-    run was made while the machine was busy.
-    """
-
-    def side(records: Sequence[Record]) -> Side:
-        seconds = records[0].seconds
-        return Side(_log(seconds) if scale == "ratio" else seconds, step=0.0)
-
-    seeds = [([ours], [theirs]) for ours, theirs in _by_seed(level, against)]
-    kept = _on_one_machine(_undisturbed(seeds))
-    pairs = [(side(ours), side(theirs)) for ours, theirs in kept]
-    return replace(paired(pairs, scale), **_left_out(seeds, kept))
+    """Training time by turns: seconds of the same rounds, by their ratio or difference."""
+    rounds = list(zip(level, against, strict=False))
+    if scale == "difference":
+        return Comparison(tuple(ours - theirs for ours, theirs in rounds), scale)
+    values = [_log(ours) - _log(theirs) for ours, theirs in rounds]
+    return Comparison(tuple(values), scale, _LEAST_SPREAD)
 
 
 def measure(record: Record, claim: Claim) -> Side:
@@ -169,16 +220,21 @@ def measure(record: Record, claim: Claim) -> Side:
         case "accuracy" | "drop" | "decline":
             return _measure_accuracy(record, claim)
         case "collapse":
-            return Side(float(record.collapsed), step=0.0)
+            return Side(float(failed([record])), step=0.0)
         case "seconds":
             return Side(record.seconds, step=0.0)
         case "epochs_to":
-            epochs = _epochs_to_target(record, claim)
-            return Side(epochs or len(record.epochs) + 1, 1.0, epochs is not None)
+            return epochs_of(record, claim)
         case "seconds_to":
             epochs = _epochs_to_target(record, claim)
             seconds = [epoch.seconds for epoch in record.epochs[:epochs]]
             return Side(math.fsum(seconds), seconds[-1], epochs is not None)
+
+
+def epochs_of(record: Record, claim: Claim) -> Side:
+    """The epochs after which `record` first had the claim's target; see `measure`."""
+    epochs = _epochs_to_target(record, claim)
+    return Side(epochs or len(record.epochs) + 1, 1.0, epochs is not None)
 
 
 def _measure_accuracy(record: Record, claim: Claim) -> Side:
@@ -246,78 +302,57 @@ def _side(claim: Claim, records: Sequence[Record]) -> Side:
     measured = [measure(record, claim) for record in records]
     if scale_of(claim) == "ratio":
         measured = [Side(_log(m.value), m.step / max(m.value, _TICK), m.reached) for m in measured]
-    return Side(
-        value=math.fsum(m.value for m in measured) / len(measured),
-        step=math.fsum(m.step for m in measured) / len(measured),
-        reached=all(m.reached for m in measured),
-        diverged=any(m.diverged for m in measured),
+    return _averaged(measured)
+
+
+def _time_side(times: Sequence[Time]) -> Side:
+    return _averaged(
+        [Side(_log(t.seconds), t.step / max(t.seconds, _TICK), t.reached) for t in times]
     )
 
 
-def paired(
-    pairs: Sequence[tuple[Side, Side]], scale: Scale, *, worst_if_diverged: bool = False
-) -> Comparison:
+def _averaged(sides: Sequence[Side]) -> Side:
+    return Side(
+        value=math.fsum(side.value for side in sides) / len(sides),
+        step=math.fsum(side.step for side in sides) / len(sides),
+        reached=all(side.reached for side in sides),
+        diverged=any(side.diverged for side in sides),
+    )
+
+
+def _moved(claim: Claim) -> float:
+    """How far what the level is compared with is moved, on the additive scale."""
+    return math.log(claim.times) if scale_of(claim) == "ratio" else claim.plus
+
+
+def _on_scale(number: float, scale: Scale) -> float:
+    return _log(number) if scale == "ratio" else number
+
+
+def paired(pairs: Sequence[tuple[Side, Side]], scale: Scale) -> Comparison:
     """The comparison of pairs that were measured.
 
-    A side that was not reached opens it, and so does one that diverged: on both sides, or, if
-    what diverged is the worst that there is (less than anything), away from the other side.
+    A side that was not reached opens it, and a pair of which a side diverged opens both.
     """
-    lost = [(a.diverged, b.diverged) for a, b in pairs if a.diverged or b.diverged]
     trained = [(a, b) for a, b in pairs if not (a.diverged or b.diverged)]
     reached = [(a, b) for a, b in trained if a.reached or b.reached]
-    silent = len(trained) - len(reached)
-    opens = silent > 0 or (bool(lost) and not worst_if_diverged)
+    silent, lost = len(trained) - len(reached), len(pairs) - len(trained)
+    opens = silent > 0 or lost > 0
     return Comparison(
         differences=tuple(a.value - b.value for a, b in reached),
         scale=scale,
         floor=_floor(reached),
-        open_below=opens or any(a for a, _ in lost) or any(not b.reached for _, b in reached),
-        open_above=opens or any(b for _, b in lost) or any(not a.reached for a, _ in reached),
+        open_below=opens or any(not b.reached for _, b in reached),
+        open_above=opens or any(not a.reached for a, _ in reached),
         censored=sum(not (a.reached and b.reached) for a, b in trained),
         silent=silent,
-        diverged=len(lost),
+        diverged=lost,
     )
 
 
 def _by_seed(level: Sequence[Record], against: Sequence[Record]) -> list[tuple[Record, Record]]:
     theirs = {record.seed: record for record in against}
     return [(record, theirs[record.seed]) for record in level if record.seed in theirs]
-
-
-_Seeds = Sequence[tuple[Sequence[Record], Sequence[Record]]]
-"""For each seed the records of either side."""
-
-
-def _undisturbed(seeds: _Seeds) -> _Seeds:
-    """The seeds of which no run was made on a machine that was busy with something else."""
-    return [sides for sides in seeds if not any(r.is_busy for side in sides for r in side)]
-
-
-def _left_out(seeds: _Seeds, kept: _Seeds) -> dict[str, int]:
-    """What a comparison of times says of the seeds that were not kept for it."""
-    made = [record for sides in seeds for side in sides for record in side]
-    busy = sum(record.is_busy for record in made)
-    return {"left_out": len(seeds) - len(kept), "busy": busy, "runs": len(made)}
-
-
-def _on_one_machine(seeds: _Seeds) -> _Seeds:
-    """The seeds of which all runs were made on the one machine that has the most such seeds."""
-    cpus = {record.machine.cpu for sides in seeds for side in sides for record in side}
-    made_on = [{_machine(record, cpus) for side in sides for record in side} for sides in seeds]
-    whole = Counter(next(iter(machines)) for machines in made_on if len(machines) == 1)
-    if not whole:
-        return []
-    ((most, _),) = whole.most_common(1)
-    pairs = zip(seeds, made_on, strict=True)
-    return [sides for sides, machines in pairs if machines == {most}]
-
-
-def _machine(record: Record, cpus: Collection[str]) -> tuple[str, str, int, int, int]:
-    """All that a run's times are compared within, where the runs were made on these `cpus`."""
-    machine = record.machine
-    gpu = machine.versions.get("gpu", "")
-    cpu = name_among(machine.cpu, cpus)
-    return cpu, gpu, machine.cores, machine.threads, machine.jobs
 
 
 def _floor(pairs: Sequence[tuple[Side, Side]]) -> float:

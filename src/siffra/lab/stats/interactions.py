@@ -15,7 +15,7 @@ turned (M. Gail and R. Simon, Testing for qualitative interactions, 1985).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
 
@@ -23,8 +23,9 @@ import numpy as np
 
 from siffra.lab.plan.plan import Level, Question
 from siffra.lab.stats.comparison import Comparison, Estimate
-from siffra.lab.stats.decisions import Alphas
+from siffra.lab.stats.decisions import FEWEST_SEEDS
 from siffra.lab.stats.estimates import compare_accuracy
+from siffra.lab.stats.families import Decision
 from siffra.lab.stats.levels import validation_score
 from siffra.training.run import Record
 
@@ -87,31 +88,24 @@ class InteractionTest:
         return min(duel.judged for duel in self.duels.values())
 
     @property
-    def comparisons(self) -> tuple[Comparison, ...]:
-        """All that it rests on, once: a duel of i and j is the one of j and i, turned round."""
-        return tuple(duel for (i, j, _), duel in self.duels.items() if i < j)
-
-    @property
-    def kind(self) -> object:
-        """What comparisons have in common that vary alike."""
-        return "accuracy", ON
-
-    @property
     def p_inside(self) -> float:
         """The p-value of "one value is nowhere worse than another by the margin"."""
-        # One-sided, so that half of a two-sided alpha is enough; any of the values may be it.
-        return min(1.0, len(self.values) / 2 * min(map(self._shortfall, range(len(self.values)))))
+        # Any of the values may be it.
+        return min(1.0, len(self.values) * min(map(self._shortfall, range(len(self.values)))))
 
     @property
     def p_outside(self) -> float:
         """The p-value of "every value loses somewhere"."""
-        return min(1.0, self._places / 2 * max(map(self._loss, range(len(self.values)))))
+        return min(1.0, self._places * max(map(self._loss, range(len(self.values)))))
 
-    def judge(self, alphas: Alphas) -> Interaction:
-        """The verdict at these alphas."""
-        same, depends = self.p_inside <= alphas.inside, self.p_outside <= alphas.outside
+    def judge(self, decision: Decision) -> Interaction:
+        """The verdict at the alphas of the `decision`."""
+        is_shown = decision.grade == "shown"
+        same = is_shown and decision.kind == "inside"
+        depends = is_shown and decision.kind == "outside"
         common = min(range(len(self.values)), key=self._shortfall)
-        alpha = min(1.0, 2 * alphas.outside / self._places)
+        # Two-sided, as intervals are.
+        alpha = min(1.0, 2 * decision.outside / self._places)
         return Interaction(
             knob=self.knob,
             by=self.by,
@@ -124,16 +118,6 @@ class InteractionTest:
             losses=tuple(self._clearest_loss(i, alpha) for i in range(len(self.values))),
         )
 
-    def with_comparisons(self, comparisons: Sequence[Comparison]) -> "InteractionTest":
-        """The same with what these, in the order of `comparisons`, have learned from others."""
-        places = [(i, j, k) for i, j, k in self.duels if i < j]
-        priors = {place: c.prior for place, c in zip(places, comparisons, strict=True)}
-        duels = {
-            (i, j, k): replace(duel, prior=priors[min(i, j), max(i, j), k])
-            for (i, j, k), duel in self.duels.items()
-        }
-        return replace(self, duels=duels)
-
     @property
     def _places(self) -> int:
         """Where a value can lose: against each of the others at each value of the other knob."""
@@ -143,12 +127,12 @@ class InteractionTest:
         return {(j, k): duel for (value, j, k), duel in self.duels.items() if value == i}
 
     def _loss(self, i: int) -> float:
-        """The two-sided p-value of value i's clearest loss."""
+        """The one-sided p-value of value i's clearest loss."""
         return min(_p_of_loss(duel) for duel in self._against(i).values())
 
     def _shortfall(self, i: int) -> float:
-        """The two-sided p-value of "value i loses less than the margin everywhere"."""
-        return max(duel.p_above(-MARGIN) for duel in self._against(i).values())
+        """The one-sided p-value of "value i loses less than the margin everywhere"."""
+        return max(_p_of_no_loss(duel) for duel in self._against(i).values())
 
     def _clearest_loss(self, i: int, alpha: float) -> Loss:
         duels = self._against(i)
@@ -209,4 +193,9 @@ def _distinct(levels: Sequence[Level], knob: str) -> list[Any]:
 
 
 def _p_of_loss(duel: Comparison) -> float:
-    return duel.p_outside() if duel.mean < 0 else 1.0
+    return duel.p_below(0.0) if duel.seeds >= FEWEST_SEEDS else 1.0
+
+
+def _p_of_no_loss(duel: Comparison) -> float:
+    # Where runs failed, what is seen of those that train is not all that may be lost.
+    return duel.p_above(-MARGIN) if duel.seeds >= FEWEST_SEEDS and not duel.failed else 1.0

@@ -1,14 +1,13 @@
-"""What was seen at each level: of its runs one a seed, the knobs chosen that are retuned."""
+"""What was seen at each level: its runs, one a seed, with the retuned knobs that it chose."""
 
 import math
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import is_not
 from typing import Any, TypeVar
 
 from siffra.config import Setting
-from siffra.lab.plan.plan import Level, Question
+from siffra.lab.plan.plan import Level, Plan, Question
 from siffra.lab.stats.edges import Edge, edges_of_choice
 from siffra.lab.stats.estimates import Summary, summarise, summarise_accuracy
 from siffra.training.run import Record
@@ -58,76 +57,96 @@ class RepeatedRuns:
 
 @dataclass(frozen=True, slots=True)
 class LevelAnswer(RepeatedRuns):
-    """What was seen at a level, over seeds. `records` are the chosen runs, one a seed.
+    """What was seen at a level, over seeds. `records` are the runs of its `setting`, one a seed.
 
-    `accuracy` is by set, over the runs that did not diverge: `diverged` counts those that did.
-    `retuned` counts how often each combination of the retuned knobs was
-    chosen (empty when nothing was retuned). `tried` has all runs of those seeds, among which the
-    choice was made; where nothing was retuned they are the `records`. `edge` has the retuned knobs
-    of which all seeds chose the largest or smallest value tried (so that a better one may lie
-    beyond).
+    Where knobs were retuned, that is the setting which did best on validation over the tuning
+    seeds (None: those are not all there yet), and `retuned` has the values of those knobs. `tried`
+    has all runs: those of the tuning seeds too. `edge` has the retuned knobs of which the largest
+    or smallest value tried was chosen (so that a better one may lie beyond).
+
+    `accuracy` is by set, over the runs that did not diverge: `diverged` counts those that did, and
+    `collapsed` those that give nearly every image one class. `timed` has the seconds that its
+    training takes, by the rounds in which the question's levels were timed by turns (none: no
+    claim asks for times); `seconds` is what whole runs took, whatever else the machine did.
     """
 
     level: Level
+    setting: Setting | None
     records: tuple[Record, ...]
     accuracy: Mapping[str, Summary]
     seconds: Summary
     diverged: int
-    retuned: Mapping[str, int]
+    retuned: Mapping[str, Any]
     tried: tuple[Record, ...]
     edge: tuple[Edge, ...] = ()
+    timed: tuple[float, ...] = ()
+
+    @property
+    def collapsed(self) -> int:
+        """How many of the runs collapsed."""
+        return sum(record.collapsed for record in self.records)
 
 
 def answer_levels(
-    question: Question, seeds: Sequence[int], records: Records, memo: Memo
+    plan: Plan, question: Question, records: Records, memo: Memo
 ) -> tuple[LevelAnswer, ...]:
     """What `records` say about each level; the `memo` has the levels without new runs."""
+    seeds = (*all_seeds(plan), *plan.tuning_seeds)
     return tuple(
         memo.get(
-            (question.id, index, tuple(seeds)),
+            (question.id, index),
             [records.get((setting, seed)) for seed in seeds for setting in level.settings],
-            lambda level=level: answer_level(question, level, seeds, records),
+            lambda level=level: answer_level(plan, question, level, records),
         )
         for index, level in enumerate(question.levels)
     )
 
 
-def answer_level(
-    question: Question, level: Level, seeds: Sequence[int], records: Records
-) -> LevelAnswer:
-    """What `records` say about `level`, of those `seeds` that all its settings have."""
-    complete = [s for s in seeds if all((setting, s) in records for setting in level.settings)]
-    chosen = {seed: _retuned(level, seed, complete, records) for seed in complete}
-    runs = tuple(records[setting, seed] for seed, setting in chosen.items())
-    retuned, edge = Counter[str](), ()
-    if question.retune:
-        retuned.update(_spell(setting, question.retune) for setting in chosen.values())
-        tried = [setting.knobs() for setting in level.settings]
-        edge = edges_of_choice(question.retune, tried, [s.knobs() for s in chosen.values()])
+def answer_level(plan: Plan, question: Question, level: Level, records: Records) -> LevelAnswer:
+    """What `records` say about `level`."""
+    setting = chosen_setting(plan, level, records)
+    seeds = all_seeds(plan)
+    runs = tuple(records[setting, s] for s in seeds if (setting, s) in records) if setting else ()
+    tuning = [(s, seed) for seed in plan.tuning_seeds for s in level.settings]
+    retuned, edge = {}, ()
+    if question.retune and setting:
+        knobs = setting.knobs()
+        retuned = {name: knobs[name] for name in question.retune if name in knobs}
+        tried = [each.knobs() for each in level.settings]
+        edge = edges_of_choice(question.retune, tried, [knobs])
     return LevelAnswer(
         level=level,
+        setting=setting,
         records=runs,
         accuracy=accuracies_of(runs, sets_of(records.values())),
         seconds=summarise([run.seconds for run in runs], "ratio"),
         diverged=sum(run.diverged for run in runs),
-        retuned=dict(retuned),
-        tried=tuple(records[setting, seed] for seed in complete for setting in level.settings),
+        retuned=retuned,
+        tried=(*(records[key] for key in tuning if key in records and question.retune), *runs),
         edge=edge,
     )
 
 
-def _retuned(level: Level, seed: int, seeds: Sequence[int], records: Records) -> Setting:
-    """The level's setting that does best on validation with the *other* seeds.
+def all_seeds(plan: Plan) -> Sequence[int]:
+    """The seeds that are judged, up to those of the last look."""
+    return range(plan.looks[-1]) if plan.looks else plan.seeds
 
-    Chosen by its own seed's validation it would look better than it is: the luck that got it
-    chosen would be in its score. (With one seed there is nothing else to go by.)
+
+def chosen_setting(plan: Plan, level: Level, records: Records) -> Setting | None:
+    """The level's only setting, or the one that does best on validation over the tuning seeds.
+
+    Those are not judged: chosen by the seeds that are, a setting would look better than it is, as
+    the luck that got it chosen would be in its score. None while tuning runs are missing. (Plans of
+    before there were tuning seeds choose by all seeds; their claims are not tested.)
     """
     if len(level.settings) == 1:
         return level.settings[0]
-    judges = [s for s in seeds if s != seed] or [seed]
+    seeds = plan.tuning_seeds or plan.seeds
+    if not all((setting, seed) in records for setting in level.settings for seed in seeds):
+        return None
     return max(
         level.settings,
-        key=lambda setting: validation_score(records[setting, s] for s in judges),
+        key=lambda setting: validation_score(records[setting, seed] for seed in seeds),
     )
 
 
@@ -138,11 +157,6 @@ def validation_score(runs: Iterable[Record]) -> float:
     """
     scores = [run.accuracy["val"] or 0.0 for run in runs]
     return math.fsum(scores) / len(scores) if scores else math.nan
-
-
-def _spell(setting: Setting, names: Sequence[str]) -> str:
-    knobs = setting.knobs()
-    return ", ".join(f"{name} = {knobs[name]}" for name in names if name in knobs)
 
 
 def sets_of(records: Iterable[Record]) -> tuple[str, ...]:

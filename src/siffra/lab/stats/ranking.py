@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from scipy.special import stdtr
 
 from siffra.lab.stats.comparison import Comparison
-from siffra.lab.stats.estimates import compare_accuracy
 from siffra.training.run import Record
 
 FEWEST_SEEDS = 5
@@ -78,17 +77,6 @@ def step_up(p_values: Sequence[float], error: float) -> list[bool]:
     return [p <= threshold for p in p_values]
 
 
-def accuracy_where_both_train(
-    level: Sequence[Record], against: Sequence[Record], on: str
-) -> Comparison:
-    """Accuracy on the set `on`, over the seeds whose runs on both sides train."""
-    return compare_accuracy(
-        [record for record in level if trains(record)],
-        [record for record in against if trains(record)],
-        on,
-    )
-
-
 def trains(record: Record) -> bool:
     """Whether a run neither diverged nor collapsed."""
     return not (record.diverged or record.collapsed)
@@ -109,9 +97,9 @@ def p_greater(comparison: Comparison) -> float:
         # Of two levels that vary alike, so many pairs are all of a good run before a bad one.
         least = 0.25**comparison.seeds
     if comparison.deviation == 0:
-        return least if comparison.mean > 0 else 1.0
+        return least if comparison.centre > 0 else 1.0
     error = comparison.deviation / math.sqrt(comparison.seeds)
-    return max(least, float(stdtr(comparison.seeds - 1, -comparison.mean / error)))
+    return max(least, float(stdtr(comparison.seeds - 1, -comparison.centre / error)))
 
 
 def p_different(comparison: Comparison) -> float:

@@ -1,75 +1,110 @@
-"""A lab's rounds: what is judged at each look, and what stays open for the next.
+"""A lab's claims, each at its own looks: what is judged, what is decided, and what is open.
 
-A lab without looks has one round, of all its seeds. One with looks is judged again from the
-start whenever its answers are asked for: what was decided at a look follows from the runs of
-that look alone, so that a lab which was killed comes to the same answers as one that was not.
+A claim looks when all its levels have the seeds of the look (and its times the rounds). A lab
+without looks has one, of all its seeds. It is judged again from the start whenever its answers
+are asked for: what was decided follows from the stored runs alone, so that a lab which was killed
+comes to the same answers as one that was not, and asking again is no second chance.
 """
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from siffra.config import EstimatorModel
-from siffra.lab.plan.plan import Claim, Plan, Question
-from siffra.lab.stats.decisions import AlphaBudget, ClaimAnswer, ClaimTest, moderate, not_tested
-from siffra.lab.stats.estimates import Comparison, compare
+from siffra.config import EstimatorModel, Setting
+from siffra.config.metrics import METRICS
+from siffra.lab.plan.plan import Claim, Plan, PlannedTiming, Question
+from siffra.lab.stats.collapse import compare_failures
+from siffra.lab.stats.decisions import ClaimAnswer, ClaimTest, not_tested
+from siffra.lab.stats.estimates import (
+    Time,
+    compare,
+    compare_times,
+    epochs_of,
+    failed,
+    of_trained_runs,
+)
+from siffra.lab.stats.families import Decision, decide
 from siffra.lab.stats.interactions import Interaction, InteractionTest, interaction_tests
 from siffra.lab.stats.interim import LAB_ALPHA, Schedule
-from siffra.lab.stats.levels import LevelAnswer, Memo, Records, answer_levels
+from siffra.lab.stats.levels import (
+    LevelAnswer,
+    Memo,
+    Records,
+    all_seeds,
+    answer_levels,
+    chosen_setting,
+)
+from siffra.training.run import Record
+from siffra.training.timing import Timing
 
 Number = tuple[int, int]
 """Of a question, and of one of its claims; its interactions are numbered on from those."""
+Timings = Mapping[PlannedTiming, Timing]
+
+_Test = ClaimTest | InteractionTest
+_MOST_CHOICES = 256
+"""Of settings that may be chosen together, of retuned knobs."""
+_Round = tuple[tuple[Setting, ...], Timing]
+"""Settings, and the round in which they were timed, in their order."""
+_INTERACTIONS = "interactions"
+"""The family of what is tested of every question with two knobs, whatever is claimed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One of the looks of a lab that adds seeds until it is decided.
+    """One of the looks of a lab's claims.
 
-    `spent` is the share of labs that may have made an error by now (the last: all of the lab's
-    alpha). At this look `decided` claims were decided, and `open` were left.
+    By this look a share `spent` of the claims' alpha is spent. `decided` claims were shown at it;
+    `open` is how many were left of those that had this look, and `waiting` how many have not had
+    it yet.
     """
 
     seeds: int
     spent: float
     decided: int
     open: int
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenClaim:
+    """A claim that nothing is shown of yet, and that has a look left.
+
+    Its next look is at `seeds` seeds, and by what is seen now it will be shown at the one of
+    `forecast` (None: at none of its looks). `levels` are the question's that it compares.
+    """
+
+    number: Number
+    seeds: int
+    forecast: int | None
+    levels: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """How a lab stands: what was found, the claims that more seeds may decide, the looks made.
+    """How a lab stands: what was answered, the claims that have a look left, the looks made.
 
-    `due` has the number of seeds that each level should have by now, by question.
+    `tested` is the number of claims that are tested at all, and `shown` that of those decided.
     """
 
     claims: Mapping[Number, ClaimAnswer]
     interactions: Mapping[Number, Interaction]
-    open: frozenset[Number]
+    open: tuple[OpenClaim, ...]
     looks: tuple[Look, ...]
-    due: tuple[tuple[int, ...], ...]
+    tested: int
+    shown: int
 
 
-def judge_rounds(plan: Plan, records: Records, memo: Memo | None = None) -> Rounds:
-    """Judge `plan` round by round, as far as the `records` go.
+def judge_rounds(
+    plan: Plan, records: Records, timings: Timings | None = None, memo: Memo | None = None
+) -> Rounds:
+    """Judge the claims of `plan`, each as far as `records` and `timings` go.
 
-    The `memo` of an earlier judging of the same plan spares the questions without new runs.
+    The `memo` of an earlier judging of the same plan spares what has no new runs.
     """
-    return _Session(plan, records, memo or Memo()).judge()
-
-
-def next_round(plan: Plan, records: Records) -> Plan | None:
-    """The runs of the next look, for the claims that are still open; None if there is none."""
-    rounds = judge_rounds(plan, records)
-    made = len(rounds.looks)
-    if not rounds.open or made >= len(plan.looks):
-        return None
-    questions = []
-    for number, question in enumerate(plan.questions):
-        claims = [question.claims[claim] for of, claim in rounds.open if of == number]
-        wanted = {level for claim in claims for level in involved(claim)}
-        levels = tuple(level for i, level in enumerate(question.levels) if i in wanted)
-        questions += [replace(question, levels=levels, claims=())] if levels else []
-    seeds = tuple(range(plan.looks[made - 1], plan.looks[made]))
-    return replace(plan, seeds=seeds, questions=tuple(questions), experiments=(), looks=())
+    return _Judging(plan, records, timings or {}, memo or Memo()).judge()
 
 
 def involved(claim: Claim) -> tuple[int, ...]:
@@ -77,130 +112,261 @@ def involved(claim: Claim) -> tuple[int, ...]:
     return (*claim.level, *(claim.against if isinstance(claim.against, tuple) else ()))
 
 
-_Test = ClaimTest | InteractionTest
+def is_timed(claim: Claim) -> bool:
+    """Whether a claim is about times that are measured by turns."""
+    return METRICS[claim.metric].unit == "seconds"
 
 
-class _Session:
+def timed_settings(plan: Plan, question: Question, records: Records) -> tuple[Setting, ...]:
+    """The settings that a question's claims need timed by turns, by level; retuned ones chosen.
+
+    None, while some level has not chosen yet.
+    """
+    chosen = [chosen_setting(plan, question.levels[i], records) for i in _timed_levels(question)]
+    return tuple(dict.fromkeys(s for s in chosen if s)) if all(chosen) else ()
+
+
+def _timed_levels(question: Question) -> list[int]:
+    """The indices of the levels that the question's claims compare in time."""
+    claims = [c for c in question.claims if is_timed(c) and not why_not_tested(c, question)]
+    return sorted({level for claim in claims for level in involved(claim)})
+
+
+def possible_timings(plan: Plan) -> tuple[PlannedTiming, ...]:
+    """The rounds that the plan's questions may come to need, up to its last look.
+
+    Where knobs are retuned, those of all settings that may be chosen together, if that is feasible.
+    """
+    rounds = range(len(all_seeds(plan)))
+    timings: list[PlannedTiming] = []
+    for question in plan.questions:
+        candidates = [question.levels[i].settings for i in _timed_levels(question)]
+        if math.prod(map(len, candidates)) <= _MOST_CHOICES and candidates:
+            chosen = {tuple(dict.fromkeys(each)) for each in itertools.product(*candidates)}
+            timings += [PlannedTiming(settings, n) for settings in chosen for n in rounds]
+    return tuple(timings)
+
+
+def times_of(
+    plan: Plan,
+    question: Question,
+    levels: Sequence[LevelAnswer],
+    records: Records,
+    timings: Timings,
+) -> tuple[LevelAnswer, ...]:
+    """The levels with the seconds that their trainings take, round by round."""
+    rounds = _rounds(plan, question, records, timings)
+    settings = rounds[0][0] if rounds else ()
+    return tuple(
+        replace(level, timed=tuple(_seconds(level, round_).seconds for round_ in rounds))
+        if level.setting in settings
+        else level
+        for level in levels
+    )
+
+
+def _rounds(
+    plan: Plan, question: Question, records: Records, timings: Timings
+) -> tuple[_Round, ...]:
+    """The rounds in which the question's settings were timed, from the first on."""
+    settings = timed_settings(plan, question, records)
+    rounds: list[_Round] = []
+    while timing := timings.get(PlannedTiming(settings, len(rounds))):
+        rounds.append((settings, timing))
+    return tuple(rounds)
+
+
+class _Judging:
     """One judging of one plan."""
 
-    def __init__(self, plan: Plan, records: Records, memo: Memo) -> None:
-        self._plan, self._records, self._memo = plan, records, memo
-        self._schedule = Schedule(plan.looks or (len(plan.seeds),))
-        self._claims: dict[Number, ClaimAnswer] = {}
-        self._interactions: dict[Number, Interaction] = {}
-        self._judged: dict[Number, _Test] = {}
-        self._open: set[Number] = set()
-        self._looks: list[Look] = []
-        self._due = [[0] * len(question.levels) for question in plan.questions]
+    def __init__(self, plan: Plan, records: Records, timings: Timings, memo: Memo) -> None:
+        self._plan, self._records, self._timings, self._memo = plan, records, timings, memo
+        self._schedule = Schedule(plan.looks or (max(1, len(plan.seeds)),))
 
     def judge(self) -> Rounds:
-        tests = self._tests(self._plan.seeds)
-        budget = AlphaBudget(tests, self._schedule)
-        self._open = set(tests)
-        self._expect(len(self._plan.seeds), everywhere=True)
-        self._judge_at(0, tests, budget)
-        for look, seeds in enumerate(self._plan.looks[1:], start=1):
-            if not self._open_claims:
-                break
-            self._expect(seeds)
-            tests = self._tests(range(seeds))
-            complete = {n: tests[n] for n in self._open if tests[n].seeds == seeds}
-            if not self._open_claims <= complete.keys():
-                break  # this look is under way
-            self._judge_at(look, complete, budget)
+        answers: dict[Number, ClaimAnswer] = {}
+        families: dict[object, dict[Number, list[_Test]]] = {}
+        current: dict[Number, _Test] = {}
+        for of, question in enumerate(self._plan.questions):
+            for i, claim in enumerate(question.claims):
+                if reason := why_not_tested(claim, question, self._plan):
+                    answers[of, i] = not_tested(claim, reason)
+                    continue
+                author = tuple(sorted(question.author_of(claim).items()))
+                looks, now = self._claim_tests(question, claim)
+                families.setdefault(author, {})[of, i], current[of, i] = looks, now
+            for number, (looks, now) in self._interaction_tests(of, question).items():
+                families.setdefault(_INTERACTIONS, {})[number], current[number] = looks, now
+        interactions: dict[Number, Interaction] = {}
+        open_claims: list[OpenClaim] = []
+        for family in families.values():
+            decisions = decide(family, dict.fromkeys(family, self._schedule))
+            for number, decision in decisions.items():
+                looks = family[number]
+                test = looks[decision.look] if looks else current[number]
+                if isinstance(test, InteractionTest):
+                    interactions[number] = test.judge(decision)
+                    continue
+                answers[number] = test.answer(decision, self._schedule)
+                if left := self._left(number, test, decision, len(looks)):
+                    open_claims.append(left)
+        claims = {n: answers[n] for n in sorted(answers)}
+        shown = sum(answer.grade == "shown" for answer in claims.values())
+        tested = sum(answer.verdict != "not tested" for answer in claims.values())
+        made = {n: len(looks) for f in families.values() for n, looks in f.items() if n in answers}
         return Rounds(
-            claims=self._claims,
-            interactions=self._interactions,
-            open=frozenset(self._open_claims),
-            looks=tuple(self._looks),
-            due=tuple(map(tuple, self._due)),
+            claims=claims,
+            interactions=dict(sorted(interactions.items())),
+            open=tuple(sorted(open_claims, key=lambda each: each.number)),
+            looks=self._looks(claims, made),
+            tested=tested,
+            shown=shown,
         )
 
-    @property
-    def _open_claims(self) -> set[Number]:
-        questions = self._plan.questions
-        return {(of, i) for of, i in self._open if i < len(questions[of].claims)}
+    def _claim_tests(self, question: Question, claim: Claim) -> tuple[list[_Test], _Test]:
+        """The claim at each of its looks that has all runs, and as it stands now."""
+        levels = self._levels(question)
+        looks: list[_Test] = []
+        for seeds in self._schedule.seeds:
+            wanted = self._plan.seeds if not self._plan.looks else range(seeds)
+            if not self._has(question, claim, levels, wanted):
+                break
+            looks.append(self._claim_test(question, claim, levels, seeds))
+        return looks, looks[-1] if looks else self._claim_test(question, claim, levels, None)
 
-    def _expect(self, seeds: int, *, everywhere: bool = False) -> None:
-        """Note that the levels of open claims should have so many seeds."""
-        for of, due in enumerate(self._due):
-            claims = [self._plan.questions[of].claims[i] for q, i in self._open_claims if q == of]
-            wanted = {level for claim in claims for level in involved(claim)}
-            self._due[of] = [seeds if everywhere or i in wanted else n for i, n in enumerate(due)]
+    def _levels(self, question: Question) -> tuple[LevelAnswer, ...]:
+        return answer_levels(self._plan, question, self._records, self._memo)
 
-    def _tests(self, seeds: Sequence[int]) -> dict[Number, _Test]:
-        """All that is tested, by the records of these seeds."""
-        tests: dict[Number, _Test] = {}
-        for of, question in enumerate(self._plan.questions):
-            levels = answer_levels(question, seeds, self._records, self._memo)
-            of_question = self._memo.get(
-                ("tests", question.id, tuple(seeds)),
-                levels,
-                lambda question=question, levels=levels: _tests_of(question, levels),
-            )
-            for i, test in of_question.items():
-                if isinstance(test, ClaimAnswer):
-                    self._claims[of, i] = test
-                else:
-                    tests[of, i] = test
-        return tests
+    def _has(
+        self, question: Question, claim: Claim, levels: Sequence[LevelAnswer], seeds: Sequence[int]
+    ) -> bool:
+        """Whether all the claim's levels have these seeds, and its times as many rounds."""
+        if is_timed(claim) and len(self._rounds(question)) < len(seeds):
+            return False
+        if claim.metric == "seconds":
+            return True
+        wanted = set(seeds)
+        return all(wanted <= {r.seed for r in levels[i].records} for i in involved(claim))
 
-    def _judge_at(
-        self, look: int, tests: Mapping[Number, _Test], budget: AlphaBudget[Number]
-    ) -> None:
-        """Judge open `tests` at a look."""
-        self._judged |= tests
-        moderated = _moderated(self._judged)
-        alphas = budget.share(look, {number: moderated[number] for number in tests})
-        looking = bool(self._plan.looks)
-        seeds, decided = self._schedule.seeds[look], 0
-        for number in tests:
-            test = moderated[number]
-            is_decided = alphas[number].decide(test)
-            if isinstance(test, InteractionTest):
-                self._interactions[number] = test.judge(alphas[number])
-            else:
-                answer = test.judge(alphas[number])
-                decided_at = seeds if looking and is_decided else None
-                self._claims[number] = replace(answer, look=decided_at)
-                decided += is_decided
-                # A seed in which neither side reaches the target leaves it open for good, and so,
-                # as far as can be seen, do runs that leave open the side that would decide.
-                is_decided |= test.comparison.silent > 0
-                is_decided |= answer.reason in ("unreached", "diverged")
-            if is_decided:
-                self._open.remove(number)
-        if looking:
-            spent = LAB_ALPHA * self._schedule.spent(look)
-            self._looks.append(Look(seeds, spent, decided, len(self._open_claims)))
+    def _claim_test(
+        self, question: Question, claim: Claim, levels: Sequence[LevelAnswer], seeds: int | None
+    ) -> _Test:
+        """The claim by its first so many `seeds` (None: by all that there are)."""
+        parts = [levels[i] for i in involved(claim)]
+        rounds = self._rounds(question)[:seeds] if is_timed(claim) else ()
+        return self._memo.get(
+            (question.id, claim.id, seeds),
+            [*parts, *(timing for _, timing in rounds)],
+            partial(_test, claim, parts, rounds, seeds),
+        )
+
+    def _rounds(self, question: Question) -> tuple[_Round, ...]:
+        return _rounds(self._plan, question, self._records, self._timings)
+
+    def _interaction_tests(
+        self, of: int, question: Question
+    ) -> dict[Number, tuple[list[_Test], _Test]]:
+        """The question's interactions at each look that all its levels have, and as they stand."""
+        levels = self._levels(question)
+        by_look: list[tuple[InteractionTest, ...]] = []
+        for seeds in self._schedule.seeds:
+            wanted = set(range(seeds) if self._plan.looks else self._plan.seeds)
+            if not all(wanted <= {r.seed for r in level.records} for level in levels):
+                break
+            by_look.append(self._interactions(question, levels, seeds))
+        now = by_look[-1] if by_look else self._interactions(question, levels, None)
+        # What cannot be tested at one look is not tested at another.
+        count = min((len(tests) for tests in [*by_look, now]), default=0)
+        return {
+            (of, len(question.claims) + k): ([tests[k] for tests in by_look], now[k])
+            for k in range(count)
+        }
+
+    def _interactions(
+        self, question: Question, levels: Sequence[LevelAnswer], seeds: int | None
+    ) -> tuple[InteractionTest, ...]:
+        return self._memo.get(
+            ("interactions", question.id, seeds),
+            levels,
+            lambda: interaction_tests(question, [level.records[:seeds] for level in levels]),
+        )
+
+    def _left(
+        self, number: Number, test: ClaimTest, decision: Decision, made: int
+    ) -> OpenClaim | None:
+        """The claim as one that has a look left; None if it is shown, stuck or at its end."""
+        if decision.grade == "shown" or test.is_stuck or made >= len(self._plan.looks):
+            return None
+        before = self._schedule.seeds[made - 1] if made else 0
+        forecast = next(test.forecast(decision, self._schedule, before), None)
+        return OpenClaim(number, self._schedule.seeds[made], forecast, involved(test.claim))
+
+    def _looks(
+        self, claims: Mapping[Number, ClaimAnswer], made: Mapping[Number, int]
+    ) -> tuple[Look, ...]:
+        if not self._plan.looks:
+            return ()
+        looks: list[Look] = []
+        left = set(made)
+        for k, seeds in enumerate(self._plan.looks):
+            had = {number for number in left if made[number] > k}
+            shown = {n for n in had if claims[n].grade == "shown" and claims[n].look == seeds}
+            left -= shown
+            spent = LAB_ALPHA * self._schedule.spent(k)
+            if had:
+                looks.append(Look(seeds, spent, len(shown), len(had - shown), len(left - had)))
+        return tuple(looks)
 
 
-def _moderated(tests: Mapping[Number, _Test]) -> dict[Number, _Test]:
-    """The tests with the variances of all their comparisons moderated, kind by kind."""
-    comparisons: list[Comparison] = []
-    kinds: list[object] = []
-    for test in tests.values():
-        comparisons += test.comparisons
-        kinds += [test.kind] * len(test.comparisons)
-    shrunk = iter(moderate(comparisons, kinds))
-    return {
-        number: test.with_comparisons([next(shrunk) for _ in test.comparisons])
-        for number, test in tests.items()
-    }
+def _test(
+    claim: Claim, parts: Sequence[LevelAnswer], rounds: Sequence[_Round], seeds: int | None
+) -> ClaimTest:
+    """The claim's levels in pairs: by seed, those that all of them have, or by round."""
+    level = len(claim.level)
+    number = claim.against if not isinstance(claim.against, tuple) else None
+    by_seed = [{record.seed: record for record in part.records[:seeds]} for part in parts]
+    common = [seed for seed in by_seed[0] if all(seed in runs for runs in by_seed)]
+    sides = [[runs[seed] for runs in by_seed] for seed in common]
+    if not is_timed(claim):
+        ours, theirs = [side[:level] for side in sides], [side[level:] for side in sides]
+        failures = None
+        if of_trained_runs(claim):
+            failures = compare_failures([*map(failed, ours)], [*map(failed, theirs)])
+        return ClaimTest(
+            claim, compare(claim, ours, theirs if number is None else number), failures
+        )
+    times = (
+        [[_seconds(part, round_) for part in parts] for round_ in rounds]
+        if claim.metric == "seconds"
+        else [
+            [_seconds_to(claim, run, part, round_) for run, part in zip(side, parts, strict=True)]
+            for side, round_ in zip(sides, rounds, strict=False)
+        ]
+    )
+    ours, theirs = [side[:level] for side in times], [side[level:] for side in times]
+    return ClaimTest(claim, compare_times(claim, ours, theirs if number is None else number))
 
 
-def _tests_of(question: Question, levels: Sequence[LevelAnswer]) -> dict[int, _Test | ClaimAnswer]:
-    """The tests of a question's claims, or why they are not tested, then its interactions."""
-    tests: dict[int, _Test | ClaimAnswer] = {}
-    for i, claim in enumerate(question.claims):
-        reason = _why_not_tested(claim, question)
-        tests[i] = not_tested(claim, reason) if reason else ClaimTest(claim, _pair(claim, levels))
-    interactions = interaction_tests(question, [level.records for level in levels])
-    return tests | dict(enumerate(interactions, start=len(question.claims)))
+def _seconds(part: LevelAnswer, round_: _Round) -> Time:
+    """What the level's training takes, by a round."""
+    assert part.setting
+    settings, timing = round_
+    epoch = timing.seconds[settings.index(part.setting)]
+    return Time(part.setting.training.epochs * epoch)
 
 
-def _why_not_tested(claim: Claim, question: Question) -> str:
+def _seconds_to(claim: Claim, run: Record, part: LevelAnswer, round_: _Round) -> Time:
+    """What a run took to the claim's target: its epochs, each as long as in a round."""
+    assert part.setting
+    settings, timing = round_
+    epoch, epochs = timing.seconds[settings.index(part.setting)], epochs_of(run, claim)
+    return Time(epochs.value * epoch, epoch, epochs.reached)
+
+
+def why_not_tested(claim: Claim, question: Question, plan: Plan | None = None) -> str:
     """What keeps these runs from testing a claim (see `ClaimAnswer.reason`); "" if nothing does."""
+    if plan and question.retune and not plan.tuning_seeds:
+        return "tuned on judged seeds"
     settings = [s for i in involved(claim) for s in question.levels[i].settings]
     lengths = [s.training.epochs for s in settings if not isinstance(s.model, EstimatorModel)]
     cut = [now for i in involved(claim) for now, own in question.levels[i].cut]
@@ -212,14 +378,3 @@ def _why_not_tested(claim: Claim, question: Question) -> str:
     if claim.metric == "decline" and min(s.training.epochs for s in settings) < 2:
         return "too few epochs"
     return ""
-
-
-def _pair(claim: Claim, levels: Sequence[LevelAnswer]) -> Comparison:
-    """Pair the claim's levels by seed, those seeds that all of them have."""
-    by_seed = [{record.seed: record for record in levels[i].records} for i in involved(claim)]
-    seeds = [seed for seed in by_seed[0] if all(seed in runs for runs in by_seed)]
-    sides = [[runs[seed] for runs in by_seed] for seed in seeds]
-    first = [side[: len(claim.level)] for side in sides]
-    if not isinstance(claim.against, tuple):
-        return compare(claim, first, claim.against)
-    return compare(claim, first, [side[len(claim.level) :] for side in sides])

@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 from siffra.config.metrics import MetricName
 from siffra.lab.answers import ClaimAnswer, LevelAnswer, QuestionAnswer
 from siffra.lab.stats.comparison import Comparison, Estimate
-from siffra.lab.stats.decisions import holm
 from siffra.lab.stats.estimates import (
     Summary,
+    compare_accuracy,
     compare_seconds,
     summarise,
     summarise_accuracy,
 )
+from siffra.lab.stats.families import holm
 from siffra.lab.stats.ranking import (
     Ranking,
-    accuracy_where_both_train,
     p_different,
     p_greater,
     rank,
@@ -126,13 +126,9 @@ def training(answer: QuestionAnswer) -> list[LevelAnswer]:
 
 
 def timed(answer: QuestionAnswer) -> list[LevelAnswer]:
-    """The levels that have runs of an undisturbed machine, by their time, the fastest first."""
-
-    def mean(level: LevelAnswer) -> float:
-        quiet = [record.seconds for record in level.records if not record.is_busy]
-        return summarise(quiet, "ratio").mean
-
-    return sorted((v for v in seen(answer) if v.busy < len(v.records)), key=mean)
+    """The levels that were timed by turns, by their time, the fastest first."""
+    levels = [level for level in answer.levels if level.timed]
+    return sorted(levels, key=lambda level: summarise(level.timed, "ratio").mean)
 
 
 def is_about_time(answer: QuestionAnswer) -> bool:
@@ -200,7 +196,7 @@ def _stand(answer: QuestionAnswer, on: str, error: float) -> Standing:
 
 
 def _gap(level: LevelAnswer, against: LevelAnswer, on: str) -> Comparison:
-    return accuracy_where_both_train(level.records, against.records, on)
+    return compare_accuracy(level.records, against.records, on)
 
 
 def _times_apart(
@@ -210,9 +206,9 @@ def _times_apart(
     fast, *_, slow = fast_first
     if _by_claims(answer, slow, fast, "seconds") is not None:
         return None
-    comparison = compare_seconds(slow.records, fast.records)
+    comparison = compare_seconds(slow.timed, fast.timed)
     share = error / math.comb(len(fast_first), 2)
-    if not (comparison.mean >= math.log(ABOUT_AS_LONG) and p_different(comparison) < share):
+    if not (comparison.centre >= math.log(ABOUT_AS_LONG) and p_different(comparison) < share):
         return None
     return TimesApart(fast, slow, comparison.estimate(share))
 
@@ -230,15 +226,15 @@ def _added(answer: QuestionAnswer, recipe: Ingredients, error: float) -> dict[tu
             if claimed is not None:
                 shown |= {(i, what): claimed} if claimed else {}
             elif what == "seconds":
-                judged[i, what] = compare_seconds(ours, theirs)
+                judged[i, what] = compare_seconds(recipe.whole.timed, part.without.timed)
             else:
-                judged[i, what] = accuracy_where_both_train(ours, theirs, on)
+                judged[i, what] = compare_accuracy(ours, theirs, on)
     p_values = {place: p_different(comparison) for place, comparison in judged.items()}
     alphas = holm(list(p_values.values()), overall=error)
     for (place, p), alpha in zip(p_values.items(), alphas, strict=True):
-        matters = place[1] != "seconds" or abs(judged[place].mean) >= math.log(ABOUT_AS_LONG)
+        matters = place[1] != "seconds" or abs(judged[place].centre) >= math.log(ABOUT_AS_LONG)
         if p < alpha and matters:
-            shown[place] = 1 if judged[place].mean > 0 else -1
+            shown[place] = 1 if judged[place].centre > 0 else -1
     return shown
 
 

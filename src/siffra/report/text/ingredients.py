@@ -57,5 +57,5 @@ def _ingredient(answer: QuestionAnswer, whole: LevelAnswer, without: LevelAnswer
     return Ingredient(
         without=without,
         accuracy={name: compare_accuracy(ours, theirs, name) for name in sets_of(answer.levels)},
-        seconds=compare_seconds(ours, theirs, "difference"),
+        seconds=compare_seconds(whole.timed, without.timed, "difference"),
     )

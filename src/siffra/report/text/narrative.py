@@ -64,29 +64,16 @@ def remarks(words: Words, level: LevelAnswer, edge: Sequence[Edge] | None) -> st
         parts.append(words("table.diverged", down=level.diverged, n=runs))
     if level.busy:
         parts.append(words("table.busy", down=level.busy, n=runs))
-    parts += [f"{_knobs(words, spelled)} ({times} ×)" for spelled, times in level.retuned.items()]
+    parts += [
+        f"{knob_name(words, knob)} = {value_name(words, value)}"
+        for knob, value in level.retuned.items()
+    ]
     parts += [_at_the_edge(words, side) for side in level.edge]
     return "; ".join(parts)
 
 
 def _at_the_edge(words: Words, edge: Edge) -> str:
     return words(f"table.edge_{edge.side}", knob=knob_name(words, edge.knob))
-
-
-def _knobs(words: Words, spelled: str) -> str:
-    """`learning rate = 0,1` for `learning_rate = 0.1`; there may be several."""
-    pairs = [pair.partition(" = ") for pair in spelled.split(", ")]
-    return ", ".join(
-        f"{knob_name(words, knob)} = {value_name(words, _number(value))}" if mark else knob
-        for knob, mark, value in pairs
-    )
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _standing(words: Words, answer: QuestionAnswer, found: Findings) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from siffra.config.metrics import METRICS
 from siffra.lab.answers import Answers, ClaimAnswer, Verdict
 from siffra.lab.plan.plan import Claim, Question
-from siffra.lab.stats.collapse import at_most
+from siffra.lab.stats import collapse
 from siffra.lab.stats.decisions import Share
 from siffra.report.model import DECIDED, verdict_code
 from siffra.report.text import numbers
@@ -146,7 +146,8 @@ def _collapsed(words: Words, answer: ClaimAnswer) -> list[str]:
         return []
     fewest = min(n for _, n in shares)
     key = "basis.none_collapsed" if len(shares) == 2 else "basis.none_collapsed_alone"
-    return [words(key, n=fewest, share=numbers.share(words, at_most(0, fewest), 0))]
+    _, most = collapse.Share(0, fewest).interval()
+    return [words(key, n=fewest, share=numbers.share(words, most, 0))]
 
 
 def _some(shares: Sequence[Share]) -> bool:
@@ -165,10 +166,6 @@ def _about(seeds: int) -> int:
 
 def _reason(words: Words, answer: ClaimAnswer) -> list[str]:
     """Why a claim has this verdict, where that is to be told."""
-    if answer.reason == "several machines":
-        return [words.count("reason.several_machines", answer.left_out)]
-    if answer.reason == "busy machine":
-        return [words("reason.busy_machine", busy=answer.busy, runs=answer.runs)]
     key = f"reason.{answer.reason.replace(' ', '_')}"
     return [words(key, epochs=words.exact(answer.claim.epochs))] if key in words else []
 
