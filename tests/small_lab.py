@@ -33,8 +33,14 @@ SETTINGS = tuple(
 
 def small_plan(seeds: Sequence[int] = range(4), settings: Sequence[Setting] = SETTINGS) -> Plan:
     """A plan of which only the runs are of interest: seed by seed, each in the settings' order."""
-    runs = tuple(PlannedRun(setting, seed) for seed in seeds for setting in settings)
-    return cast(Plan, SimpleNamespace(runs=runs, looks=()))
+    return plan_of([PlannedRun(setting, seed) for seed in seeds for setting in settings])
+
+
+def plan_of(runs: Sequence[PlannedRun]) -> Plan:
+    """A plan of these runs, in this order, without questions."""
+    seeds = tuple(dict.fromkeys(run.seed for run in runs))
+    fields = {"seeds": seeds, "questions": (), "looks": (), "tuning_seeds": (), "time": None}
+    return cast(Plan, SimpleNamespace(runs=tuple(runs), possible_runs=tuple(runs), **fields))
 
 
 class LoggingEngine(ReferenceEngine):

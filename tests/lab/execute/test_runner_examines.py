@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
-from small_lab import SETTINGS, LoggingEngine, small_dataset
+from small_lab import SETTINGS, LoggingEngine, plan_of, small_dataset
 
 from siffra.lab.execute.runner import estimate, run_plan
 from siffra.lab.plan.plan import Plan, PlannedRun
@@ -19,8 +17,7 @@ DATASET = small_dataset()
 
 def plan(*, examine: bool) -> Plan:
     """Three runs, of which the first is examined, or none."""
-    runs = tuple(PlannedRun(s, 0, examine and s is SETTINGS[0]) for s in SETTINGS)
-    return cast(Plan, SimpleNamespace(runs=runs, looks=()))
+    return plan_of([PlannedRun(s, 0, examine and s is SETTINGS[0]) for s in SETTINGS])
 
 
 @pytest.fixture
