@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from report.fake_answers import make_answers, make_claim, make_question
 from report.fake_examinations import make_examined
-from siffra.lab.stats.shrinkage import Prior
 
 from siffra.lab.answers import Answers, Look
 from siffra.report.text.messages import words_in
