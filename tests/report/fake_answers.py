@@ -220,7 +220,9 @@ def made_answer(accuracies: Mapping[str, Any]) -> QuestionAnswer:
             for seed, accuracy in enumerate(by_seed)
         )
         accuracy = {name: summarise([a[name] for a in by_seed]) for name in accuracies}
-        seen.append(LevelAnswer(level, runs, accuracy, summarise([1.0], "ratio"), 0, {}, runs))
+        seconds = summarise([1.0], "ratio")
+        setting = level.settings[0]
+        seen.append(LevelAnswer(level, setting, runs, accuracy, seconds, 0, {}, runs))
     best = int(np.argmax(np.mean(accuracies["val"], axis=1)))
     return QuestionAnswer(numbered, tuple(seen), (), best, ())
 

@@ -20,8 +20,8 @@ PLAN = replace(make_plan(make_question(LEVELS, CLAIMS)), looks=LOOKS)
 def records(*seeds, spread=0.003):
     """Accuracy 0.7 with 4 neurons, else 0.9: of so many seeds at each level."""
     made = {}
-    for setting, count in zip(SETTINGS, seeds, strict=True):
-        width = setting.model.neurons[0]
+    for level, count in zip(LEVELS, seeds, strict=True):
+        (setting,), width = level.settings, level.knobs["neurons"]
         noise = np.random.default_rng(width).normal(0, spread, 20)
         for seed in range(count):
             reached = (0.75 if width == 4 else 0.9) + noise[seed]

@@ -252,20 +252,6 @@ def test_where_one_side_never_reached_it_a_longer_training_is_advised(answers, l
     assert words_in(language)("needs_many") not in said
 
 
-@pytest.mark.parametrize(
-    ("language", "told"),
-    [
-        ("en", "3 of 10 runs were made on a busy machine, so their seeds are excluded; add"),
-        ("sv", "3 av 10 körningar gjordes på en upptagen dator, så deras frön är uteslutna;"),
-    ],
-)
-def test_what_a_busy_machine_kept_from_being_decided_is_told(answers, language, told):
-    question = answers.questions[0]
-    found = dataclasses.replace(question.claims[0], reason="busy machine", busy=3, runs=10)
-
-    assert told in verdict_sentence(found, question.question, language)
-
-
 @pytest.mark.parametrize("language", ["en", "sv"])
 def test_an_answer_says_that_its_times_are_from_a_busy_machine(answers, language):
     question = answers.questions[0]
@@ -283,22 +269,6 @@ def test_an_answer_says_that_its_times_are_from_a_busy_machine(answers, language
     assert said in answer_sentence(found, language)
     assert "\n* " in text
     assert sum("*  " in line for line in text.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("language", "left_out", "told"),
-    [
-        ("en", 1, "the times of one seed are excluded"),
-        ("en", 2, "the times of 2 seeds are excluded"),
-        ("sv", 1, "tiderna för ett frö är uteslutna"),
-        ("sv", 2, "tiderna för 2 frön är uteslutna"),
-    ],
-)
-def test_how_many_seeds_times_were_left_out_is_told(answers, language, left_out, told):
-    found, asked = claim("a1", answers)
-    fewer = dataclasses.replace(found, reason="several machines", left_out=left_out)
-
-    assert told in verdict_sentence(fewer, asked, language)
 
 
 def test_levels_that_are_averaged_are_called_their_mean(answers):
