@@ -24,7 +24,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.events import Event
+from siffra.lab.execute.events import Event, Job
 from siffra.lab.execute.ray import RayExecutor, Resources
 from siffra.lab.execute.runner import job_keys, run_plan
 from siffra.lab.execute.trainer import Reply
@@ -120,8 +120,9 @@ class InstantExecutor(Executor):
         """See `Executor.capacity`."""
         return 2 * self._size - len(self._submitted)
 
-    def submit(self, run: PlannedRun) -> None:
+    def submit(self, run: Job) -> None:
         """See `Executor.submit`."""
+        assert isinstance(run, PlannedRun)
         self._submitted.append(run)
 
     def poll(self, on_event: Callable[[Event], None]) -> None:
@@ -129,7 +130,7 @@ class InstantExecutor(Executor):
         finished, self._submitted = self._submitted[:100], self._submitted[100:]
         for planned in finished:
             reply = _reply(self._text, self._key, self._keys[planned])
-            on_event(reply.finished(planned, 1))
+            on_event(reply.event(planned, 1))
 
 
 def _reply(text: str, key: str, wanted: str) -> Reply:

@@ -111,7 +111,7 @@ class TestLooks:
 
     def test_what_one_test_shows_the_others_may_use_at_once(self):
         weak = [Known(SCHEDULE.alpha(0, 0.03))]
-        schedules = dict.fromkeys(("weak", "strong"), SCHEDULE)
+        schedules: dict[str, Schedule] = dict.fromkeys(("weak", "strong"), SCHEDULE)
         alone = decide({"weak": weak, "strong": [Known(0.9)]}, schedules)
         together = decide({"weak": weak, "strong": [Known(1e-9)]}, schedules)
         assert (alone["weak"].grade, together["weak"].grade) == (None, "shown")
@@ -130,7 +130,9 @@ def test_where_nothing_differs_five_percent_of_labs_err_wherever_they_stop(claim
             for n in SCHEDULE.seeds[:stop]:
                 t = row[:n].mean() / (row[:n].std(ddof=1) / math.sqrt(n))
                 gap = (margin - abs(row[:n].mean())) / (row[:n].std(ddof=1) / math.sqrt(n))
-                looks.append(Known(2 * stats.t.sf(abs(t), n - 1), stats.t.sf(gap, n - 1)))
+                looks.append(
+                    Known(float(2 * stats.t.sf(abs(t), n - 1)), float(stats.t.sf(gap, n - 1)))
+                )
             family[claim] = looks
         found = decide(family, dict.fromkeys(family, SCHEDULE)).values()
         wrong += any(d.grade == "shown" and d.kind == "outside" for d in found)
