@@ -289,7 +289,7 @@ def test_a_lab_finds_the_same_as_here_seeds_added_and_networks_examined(nodes, f
 
     assert timeless(there) == timeless(here)
     assert here["questions"][0]["levels"][0]["shifts"]
-    assert here["questions"][0]["levels"][0]["n"] == 4
+    assert here["questions"][0]["levels"][0]["n"] > 5
     assert (here["machine"]["jobs"], there["machine"]["jobs"]) == (1, 2)
 
 
