@@ -129,10 +129,10 @@ def steps(page: str) -> list[tuple[str, str, str]]:
 
 
 def essence(output: str) -> list[str]:
-    """The words of an output, without drawings and without what depends on the clock."""
+    """The words of an output, without drawings and without what depends on clock and cores."""
     text = re.sub(r"(?m)^.*│.*$|─+", "", output)
     text = " ".join(text.split())
-    text = re.sub(r"about [\d.]+ (?:s|min) of training", "", text)
+    text = re.sub(r"about [\d.]+ (?:s|min) of training(?:, \d+ runs in parallel)?", "", text)
     text = re.sub(r"(?<=[\d)])\*", "", text)  # marks a time of a busy machine
     text = re.sub(
         r"With [^.]*(?:\.\d[^.]*)*on a busy machine[^.]*\.|\* Some of these[^.]*\.", "", text
