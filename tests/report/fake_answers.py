@@ -10,18 +10,30 @@ import numpy as np
 
 from siffra.config import Setting
 from siffra.lab.answers import Answers, LevelAnswer, QuestionAnswer, answer
-from siffra.lab.plan.plan import Claim, Experiment, Figure, Level, Plan, Question, shared_knobs
+from siffra.lab.plan.plan import (
+    Claim,
+    Experiment,
+    Figure,
+    Level,
+    Plan,
+    PlannedTiming,
+    Question,
+    shared_knobs,
+)
 from siffra.lab.stats.estimates import summarise
+from siffra.lab.stats.rounds import possible_timings
 from siffra.report.build import build
 from siffra.report.model import Report
 from siffra.report.text.messages import words_in
 from siffra.report.text.narrative import answer_sentences
 from siffra.training.run import Epoch, Machine, Record
+from siffra.training.timing import TimedSetting, Timing
 
 DRAWN_BY = (
     "model", "learning_rate", "batch_size", "epochs", "optimizer", "layers", "neurons",
     "conv_layers", "filters", "kernel_size", "strides",
 )  # fmt: skip
+TUNING_SEEDS = (1000, 1001, 1002)
 SETS = ("train", "val", "test", "moved", "rotated")
 MACHINE = Machine(
     cpu="Imaginary 9000",
@@ -187,11 +199,39 @@ def make_answers(
         questions=tuple(questions),
         experiments=tuple(experiments),
         exact=epochs not in (None, 20),  # 20: what `standard` cuts runs to
+        tuning_seeds=TUNING_SEEDS if any(question.retune for question in questions) else (),
     )
     settings = {s for q in questions for level in q.levels for s in level.settings}
     settings |= {e.setting for e in experiments}
-    records = {(s, seed): make_record(s, seed) for s in settings for seed in plan.seeds}
-    return answer(plan, records)
+    all_seeds = (*plan.seeds, *plan.tuning_seeds)
+    records = {(s, seed): make_record(s, seed) for s in settings for seed in all_seeds}
+    return answer(plan, records, make_timings(plan, records))
+
+
+def make_timings(
+    plan: Plan, records: Mapping[tuple[Setting, int], Record]
+) -> dict[PlannedTiming, Timing]:
+    """Rounds in which epochs take what they take in the runs of their seeds."""
+    return {planned: make_timing(planned, records) for planned in possible_timings(plan)}
+
+
+def make_timing(planned: PlannedTiming, records: Mapping[tuple[Setting, int], Record]) -> Timing:
+    """One round: the seconds of an epoch of each setting."""
+    runs = [records[setting, planned.round] for setting in planned.settings]
+    return Timing(
+        key="0" * 64,
+        round=planned.round,
+        settings=tuple(
+            TimedSetting(model=s.model, training=s.training, engine="native", engine_version=1)
+            for s in planned.settings
+        ),
+        seconds=tuple(run.seconds / run.training.epochs for run in runs),
+        dataset="made up",
+        fingerprint="0" * 64,
+        load=None,
+        machine=MACHINE,
+        finished=datetime(2026, 1, 1, tzinfo=UTC),
+    )
 
 
 def report_on(answers: Answers, language: str = "en") -> Report:
@@ -220,8 +260,7 @@ def made_answer(accuracies: Mapping[str, Any]) -> QuestionAnswer:
             for seed, accuracy in enumerate(by_seed)
         )
         accuracy = {name: summarise([a[name] for a in by_seed]) for name in accuracies}
-        seconds = summarise([1.0], "ratio")
-        setting = level.settings[0]
+        setting, seconds = level.settings[0], summarise([1.0], "ratio")
         seen.append(LevelAnswer(level, setting, runs, accuracy, seconds, 0, {}, runs))
     best = int(np.argmax(np.mean(accuracies["val"], axis=1)))
     return QuestionAnswer(numbered, tuple(seen), (), best, ())

@@ -26,7 +26,7 @@ def lab(*claims, levels=(8, 16), name="a", base=None, length=2, **about):
     question = make_question(
         name, [{"neurons": n} for n in levels], ["levels"], base=base, claims=claims, epochs=length
     )
-    return make_answers([question], **{"seeds": 3, **about})
+    return make_answers([question], **{"seeds": 5, **about})
 
 
 def results(answers) -> Report:
@@ -73,7 +73,7 @@ def test_estimates_stand_beside_each_other_with_their_intervals():
     (question,) = compared(lab(WORSE), lab(WORSE, seeds=6)).questions
     (claim,) = question.claims
 
-    for found, seeds in ((claim.first, 3), (claim.second, 6)):
+    for found, seeds in ((claim.first, 5), (claim.second, 6)):
         assert re.search(rf"percentage points \(.*interval.*n.=.{seeds}\)", found.evidence)
     assert claim.first.evidence != claim.second.evidence
 

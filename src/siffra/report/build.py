@@ -41,6 +41,7 @@ from siffra.report.model import (
 )
 from siffra.report.text import numbers
 from siffra.report.text.ablation import added_note, ingredient_name
+from siffra.report.text.course import course_text, undecided
 from siffra.report.text.ingredients import ingredients
 from siffra.report.text.interactions import interactions
 from siffra.report.text.labels import (
@@ -114,6 +115,8 @@ def build(
         busy=sum(record.is_busy for record in records),
         busy_text=busy_sentence(words, records),
         looks=tuple(Look.model_validate(look) for look in answers.looks),
+        undecided=undecided(answers),
+        course_text=course_text(words, answers),
         summary=summary_sentence(answers, words.language),
         surprises=tuple(
             Surprise(
@@ -181,8 +184,8 @@ def _length(words: Words, lab: plan.Plan, records: Sequence[Record]) -> str:
 def _preset(words: Words, answers: Answers) -> str:
     lab = answers.plan
     seeds, kind = len(lab.seeds), "vary" if lab.ad_hoc else "preset"
-    if answers.looks:
-        most = answers.looks[-1].seeds
+    most = answers.looks[-1].seeds if answers.looks else seeds
+    if most > seeds:
         return words(f"head.{kind}_looks", preset=lab.preset, seeds=seeds, most=most)
     return words(f"head.{kind}", preset=lab.preset, seeds=words.count("head.seeds", seeds))
 

@@ -226,8 +226,6 @@ class Claim(_Part):
     """About how many seeds would decide an inconclusive claim; null if not known."""
     reason: str = ""
     """A code for what is unusual, such as `too short`; empty if nothing is."""
-    left_out: int = 0
-    """How many seeds were not compared, as their times are not comparable."""
     diverged: int = 0
     """In how many seeds a run of one side diverged."""
     look: int | None = None
@@ -477,16 +475,33 @@ class VerdictsBy(_Part):
 
 
 class Look(_Part):
-    """An interim look of a lab that adds seeds until its claims are decided."""
+    """An interim look of a lab's claims, each of which has it when its own runs are there."""
 
     seeds: int
     """The number of seeds."""
     spent: float
     """The share of labs that may have made an error by now."""
     decided: int
-    """How many claims were decided."""
+    """How many claims were shown at it."""
     open: int
-    """How many were left open."""
+    """How many had it and were left open."""
+    waiting: int = 0
+    """How many have not had it yet."""
+
+
+class Undecided(_Part):
+    """A claim that nothing is shown of yet, and that has a look left."""
+
+    question: str
+    """The question's id."""
+    claim: str
+    """The claim's id."""
+    n: int
+    """How many seeds it has."""
+    seeds: int | None = None
+    """With how many it would more likely than not be shown; null if with none that it may have."""
+    seconds: Number = None
+    """The training that they would take, if no other claim needs it."""
 
 
 class Shortened(_Part):
@@ -584,6 +599,10 @@ class Report(_Part):
     """The same in words, and how to make them again."""
     looks: tuple[Look, ...] = ()
     """The interim looks."""
+    undecided: tuple[Undecided, ...] = ()
+    """The claims that have a look left, those that take least training first."""
+    course_text: str = ""
+    """Why a lab with looks stopped, and what it would take to decide the rest."""
     summary: str = ""
     """How many claims have which verdict, in words."""
     surprises: tuple[Surprise, ...] = ()
@@ -605,10 +624,10 @@ class Report(_Part):
     facts: tuple[tuple[str, str], ...] = ()
     """What it takes to repeat the lab: names and values."""
 
-    def claim_of(self, surprise: Surprise) -> Claim:
-        """The claim that is refuted."""
-        (question,) = (q for q in self.questions if q.id == surprise.question)
-        return next(claim for claim in question.claims if claim.id == surprise.claim)
+    def claim_of(self, part: Surprise | Undecided) -> Claim:
+        """The claim that it is about."""
+        (question,) = (q for q in self.questions if q.id == part.question)
+        return next(claim for claim in question.claims if claim.id == part.claim)
 
     def dump(self) -> str:
         """The content of `results.json`."""

@@ -157,8 +157,8 @@ def tally(report: Report) -> dict[str, int]:
 
 
 def _is_early(claim: Claim, report: Report) -> bool:
-    """Whether runs are still to come, and there are too few for as much as an interval."""
-    return report.missing > 0 and claim.n < 2 and claim.verdict == "inconclusive"
+    """Whether runs are still to come, and there are too few for any verdict."""
+    return report.missing > 0 and claim.reason == "too few seeds"
 
 
 def shown(lab: SavedLab, store: Store, desk: Desk, words: Words, paths: Paths) -> LabPage:

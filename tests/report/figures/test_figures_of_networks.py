@@ -164,7 +164,7 @@ def test_equal_models_cannot_be_told_apart():
 
     told = caption("shifts", answer, same)
 
-    assert "When moved and rotated, the two are not distinguishable." in told
+    assert "When moved and rotated, no difference is shown." in told
 
 
 def test_a_map_of_two_levels_has_their_difference():

@@ -44,16 +44,16 @@ def test_what_is_between_cannot_be_told():
     crossing = [0.9, 0.5, 0.5, *[0.2] * 8]
     meeting = [0.9, 0.9, *[0.2] * 9]
 
-    assert told(level(crossing), level()).count("; elsewhere they are not distinguishable.") == 1
+    assert told(level(crossing), level()).count("; elsewhere no difference is shown.") == 1
     assert "A is ahead at 0 pixels, B from 3 pixels on; elsewhere" in told(level(crossing), level())
     assert "A is ahead up to 1 pixel, B from 2 pixels on." in told(level(meeting), level())
 
 
 def test_ways_of_which_the_same_is_to_be_said_share_a_sentence():
-    assert told(level(), level()) == "When moved and rotated, the two are not distinguishable."
+    assert told(level(), level()) == "When moved and rotated, no difference is shown."
     ahead = [0.9] * len(PIXELS)
     assert told(level(), level(ahead)) == (
-        "When moved horizontally, moved vertically and rotated, the two are not distinguishable. "
+        "When moved horizontally, moved vertically and rotated, no difference is shown. "
         "When moved in any direction, no crossing is shown: B is ahead everywhere."
     )
 

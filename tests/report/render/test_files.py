@@ -4,7 +4,14 @@ import io
 import pytest
 from arro3.io import read_parquet
 from made_runs import make_record
-from report.fake_answers import make_answers, make_question, report_on, retuned_by_rate, study
+from report.fake_answers import (
+    TUNING_SEEDS,
+    make_answers,
+    make_question,
+    report_on,
+    retuned_by_rate,
+    study,
+)
 
 from siffra.config import Setting, as_model
 from siffra.report.render.files import record_rows, run_rows, runs_csv, runs_parquet
@@ -43,7 +50,12 @@ def test_a_run_that_two_questions_share_is_one_row_that_names_both(answers):
 def test_runs_that_were_tried_and_not_chosen_have_rows_too(retuned):
     rows = [row for row in run_rows(retuned) if row["set"] == "val"]
 
-    tried = {(neurons, rate, seed) for neurons in (8, 16) for rate in RATES for seed in range(3)}
+    tried = {(n, rate, seed) for n in (8, 16) for rate in RATES for seed in TUNING_SEEDS}
+    tried |= {
+        (level.level.knobs["neurons"], record.training.learning_rate, record.seed)
+        for level in retuned.questions[0].levels
+        for record in level.records
+    }
     assert {(int(r["neurons"]), r["learning_rate"], r["seed"]) for r in rows} == tried
     assert {row["questions"] for row in rows} == {"a"}
     assert report_on(retuned).runs == len(tried)
@@ -57,9 +69,9 @@ def test_the_choice_of_a_retuned_knob_can_be_made_again_from_the_rows(retuned):
     }
 
     for level in retuned.questions[0].levels:
+        neurons = level.level.knobs["neurons"]
+        sums = {r: sum(val[neurons, r, seed] for seed in TUNING_SEEDS) for r in RATES}
         for record in level.records:
-            others = {0, 1, 2} - {record.seed}
-            sums = {r: sum(val[level.level.knobs["neurons"], r, s] for s in others) for r in RATES}
             assert record.training.learning_rate == max(RATES, key=sums.__getitem__)
 
 

@@ -8,8 +8,8 @@ from itertools import product
 import numpy as np
 import pytest
 import scipy.stats
-from made_runs import MACHINE, SETS, make_claim, make_level, make_plan, make_question, make_record
-from report.fake_answers import answer_sentence
+from made_runs import SETS, make_claim, make_level, make_plan, make_question, make_record
+from report.fake_answers import answer_sentence, make_timings
 
 from siffra.config import Setting
 from siffra.config.recipes import find_recipe
@@ -46,7 +46,7 @@ def level(knobs):
     return make_level(knobs, setting)
 
 
-def asked(lacking=LACKING, claims=(), seeds: Sequence[int] = SEEDS, whole=RECIPE, machines=()):
+def asked(lacking=LACKING, claims=(), seeds: Sequence[int] = SEEDS, whole=RECIPE):
     """The answers to what the recipe owes to each ingredient."""
     made = [(whole, WHOLE, 4.0)] + [({**whole, **knobs}, *seen) for knobs, *seen in lacking]
     levels = [level(knobs) for knobs, *_ in made]
@@ -57,7 +57,7 @@ def asked(lacking=LACKING, claims=(), seeds: Sequence[int] = SEEDS, whole=RECIPE
             # Noise of its own at each level: no two differ by the same in every seed.
             accuracy={name: a + NOISE[(seed * (i + 1)) % 5] for name, a in accuracy.items()},
             epoch_seconds=seconds + 10 * NOISE[(seed + i) % 5],
-        ).model_copy(update={"machine": machines[seed] if machines else MACHINE})
+        )
         for (i, (each, (_, accuracy, seconds))), seed in product(
             enumerate(zip(levels, made, strict=True)), seeds
         )
@@ -65,7 +65,18 @@ def asked(lacking=LACKING, claims=(), seeds: Sequence[int] = SEEDS, whole=RECIPE
     question = make_question(levels, claims)
     vary = tuple(dict.fromkeys(knob for each in levels for knob in each.knobs))
     plan = make_plan(replace(question, vary=vary, figures=("levels",)), seeds=seeds)
-    return answer(plan, records)
+    timings = make_timings(plan, records)
+    return with_times(answer(plan, records, timings))
+
+
+def with_times(answers):
+    """The answers, their levels timed by turns in each seed, whether or not a claim asks for it."""
+    (question,) = answers.questions
+    timed = [tuple(record.seconds for record in level.records) for level in question.levels]
+    levels = tuple(
+        replace(level, timed=seconds) for level, seconds in zip(question.levels, timed, strict=True)
+    )
+    return replace(answers, questions=(replace(question, levels=levels),))
 
 
 def report_on(answers):
@@ -210,13 +221,15 @@ def test_single_runs_are_told_without_intervals_and_decide_nothing():
     assert "one run each" in lab_text(report_on(alone))
 
 
-def test_times_are_compared_on_one_machine_alone():
-    other = MACHINE.model_copy(update={"cpu": "another"})
-    parts = ingredients(asked(machines=[MACHINE] * 3 + [other] * 2).questions[0])
+def test_without_rounds_by_turns_nothing_is_said_of_times(found):
+    (question,) = found.questions
+    untimed = replace(question, levels=tuple(replace(level, timed=()) for level in question.levels))
+    words = words_in("en")
+    table = added_table(words, build_question(untimed, words))
 
-    assert parts is not None
-    assert (parts.parts[1].seconds.seeds, parts.parts[1].seconds.left_out) == (3, 2)
-    assert parts.parts[1].seeds == 5
+    assert "longer" not in answer_sentence(untimed)
+    assert table is not None
+    assert "Time (s)" not in [cell.text for cell in table.head]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def said(*claims: ClaimAnswer, words=EN) -> list[str]:
         ),
         (
             claimed(basis="collapse", collapsed=((11, 11), (0, 11))),
-            "with 8 neurons 11 of 11 runs collapse, with 16 0 of 11 runs",
+            "with 8 neurons 11 of 11 runs collapse or diverge, with 16 0 of 11 runs",
         ),
     ],
 )

@@ -208,7 +208,9 @@ def recipe_without_effects(rng: np.random.Generator, seeds: int = 6) -> Question
         )
         accuracy = {on: summarise([r.accuracy[on] or 0.0 for r in runs]) for on in run.accuracy}
         seconds = summarise([r.seconds for r in runs], "ratio")
-        levels.append(LevelAnswer(level, level.settings[0], runs, accuracy, seconds, 0, {}, runs))
+        timed = tuple(run.seconds for run in runs)
+        made = LevelAnswer(level, setting, runs, accuracy, seconds, 0, {}, runs, timed=timed)
+        levels.append(made)
     question = make_question([level.level for level in levels], [])
     return QuestionAnswer(question, tuple(levels), (), 0, ())
 

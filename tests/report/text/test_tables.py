@@ -6,6 +6,7 @@ from report.fake_answers import make_answers, make_claim, make_question
 
 from siffra.lab.stats.edges import Edge
 from siffra.report.build import build_question
+from siffra.report.render.terminal import answer_text
 from siffra.report.text.messages import words_in
 from siffra.report.text.tables import levels_table
 from siffra.training.run import Record
@@ -84,11 +85,40 @@ def test_a_value_that_was_chosen_at_the_edge_is_remarked_at_its_level():
     answer = asked([])
     level = dataclasses.replace(
         answer.levels[0],
-        retuned={"batch_size = 10": 3},
+        retuned={"batch_size": 10},
         edge=(Edge("batch_size", "smallest"),),
     )
     retuned = dataclasses.replace(answer, best=1, edge=(), levels=(level, answer.levels[1]))
 
     first, _ = columns(retuned)["Learning rate"]
 
-    assert first.note == "batch size = 10 (3 ×); batch size: smallest value tried"
+    assert first.note == "batch size = 10; batch size: smallest value tried"
+
+
+class TestCollapsed:
+    def test_where_a_run_collapsed_each_level_says_how_many_with_the_interval(self):
+        layers = make_question("g", [{"layers": n} for n in (1, 16)])
+        answer = make_answers([layers], seeds=5).questions[0]
+
+        first, second = columns(answer)["Collapsed"]
+
+        # Of none, and of all of five, one end is that of a one-sided bound: 0.05^(1/5) = 0.55.
+        assert (first.text, first.note) == ("0 of 5", "0–45\N{NO-BREAK SPACE}%")
+        assert (second.text, second.note) == ("5 of 5", "55–100\N{NO-BREAK SPACE}%")
+        assert columns(answer, "sv")["Kollapsade"][1].text == "5 av 5"
+
+    def test_elsewhere_there_is_no_such_column(self):
+        assert "Collapsed" not in columns(asked([]))
+
+    def test_so_in_the_terminal(self):
+        layers = make_question("g", [{"layers": n} for n in (1, 16)])
+        answer = make_answers([layers], seeds=5).questions[0]
+
+        text = answer_text(build_question(answer, WORDS), WORDS)
+
+        assert "run time (s)  collapsed  n" in text
+        assert "5 of 5  5" in text
+
+
+def test_times_of_whole_runs_are_marked_as_such():
+    assert "Run time (s)" in columns(asked([]))

@@ -117,14 +117,16 @@ class TestCollapse:
         answer = claimed(basis="collapse", collapsed=((11, 11), (0, 11)))
 
         assert told(answer) == (
-            "collapsed in 11 of 11 runs against 0 of 11 runs (Fisher's exact test); "
+            "collapsed or diverged in 11 of 11 runs against 0 of 11 runs (Fisher's exact test); "
             "of the runs that train: +1.3 percentage points (95 % interval +0.9 to +1.7; n = 10)"
         )
 
     def test_of_some_that_collapse_the_difference_is_of_the_others(self):
         text = told(claimed(collapsed=((1, 10), (0, 10))))
 
-        assert text.startswith("collapsed in 1 of 10 runs against 0 of 10 runs; of the runs that")
+        assert text.startswith(
+            "collapsed or diverged in 1 of 10 runs against 0 of 10 runs; of the runs that"
+        )
 
     @pytest.mark.parametrize(
         ("verdict", "direction"),
@@ -146,7 +148,9 @@ class TestCollapse:
 def test_a_level_that_is_compared_with_a_number_is_judged_by_its_median_run():
     answer = claimed(against=0.95, basis="median", collapsed=((1, 10),))
 
-    assert told(answer).startswith("1 of 10 runs collapsed; of the runs that train: +1.3")
+    assert told(answer).startswith(
+        "1 of 10 runs collapsed or diverged; of the runs that train: +1.3"
+    )
     assert told(answer).endswith("; about the median run (sign test)")
 
 

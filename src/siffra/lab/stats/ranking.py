@@ -10,19 +10,10 @@ each other positively. If the largest of the p-values is at most `error / k`, `i
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-from scipy.special import stdtr
+from dataclasses import dataclass, replace
 
 from siffra.lab.stats.comparison import Comparison
-from siffra.training.run import Record
-
-FEWEST_SEEDS = 5
-"""Fewer decide nothing."""
-WIDE = 0.2
-"""Accuracies that differ by more than this may be of two kinds, as where some runs hardly train."""
-FEWEST_IF_WIDE = 7
-"""Seeds: of five, all pairs may happen to be of a good run and a bad one."""
+from siffra.lab.stats.decisions import FEWEST_IF_LARGE, FEWEST_SEEDS, LARGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +68,24 @@ def step_up(p_values: Sequence[float], error: float) -> list[bool]:
     return [p <= threshold for p in p_values]
 
 
-def trains(record: Record) -> bool:
-    """Whether a run neither diverged nor collapsed."""
-    return not (record.diverged or record.collapsed)
-
-
 def p_greater(comparison: Comparison) -> float:
     """The one-sided p-value of "the mean difference is not positive"; 1 if nothing can be said.
 
-    What is not a ratio (of times) is a difference of accuracies.
+    What is not a ratio (of times) is a difference of accuracies: see `LARGE` for those.
     """
-    if comparison.open_below or comparison.seeds < FEWEST_SEEDS:
+    differences = comparison.differences
+    if len(differences) < FEWEST_SEEDS:
         return 1.0
     least = 0.0
-    is_wide = comparison.scale == "difference" and max(map(abs, comparison.differences)) > WIDE
-    if is_wide and comparison.seeds < FEWEST_IF_WIDE:
-        if min(comparison.differences) <= WIDE:
-            return 1.0
-        # Of two levels that vary alike, so many pairs are all of a good run before a bad one.
-        least = 0.25**comparison.seeds
-    if comparison.deviation == 0:
-        return least if comparison.centre > 0 else 1.0
-    error = comparison.deviation / math.sqrt(comparison.seeds)
-    return max(least, float(stdtr(comparison.seeds - 1, -comparison.centre / error)))
+    if comparison.scale == "difference" and max(map(abs, differences)) > LARGE:
+        if len(differences) < FEWEST_IF_LARGE:
+            if min(differences) <= LARGE:
+                return 1.0
+            # Of two levels that vary alike, so many pairs are all of a good run before a bad one.
+            least = 0.25 ** len(differences)
+        if max(differences) - min(differences) > LARGE:
+            comparison = replace(comparison, differences=(*differences, 0.0))
+    return max(least, comparison.p_above(0.0))
 
 
 def p_different(comparison: Comparison) -> float:

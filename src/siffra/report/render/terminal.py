@@ -37,7 +37,12 @@ def lab_text(report: Report) -> str:
     if len(report.questions) == 1 and not report.experiments:
         blocks = [shortened, answer_text(report.questions[0], words)]
     else:
-        blocks = [f"{report.title}\n{report.summary}", shortened, report.busy_text]
+        blocks = [
+            f"{report.title}\n{report.summary}",
+            shortened,
+            report.course_text,
+            report.busy_text,
+        ]
         blocks += [_brief(question, words) for question in report.questions]
     # Nobody could search for a no-break space.
     return "\n\n".join(block for block in blocks if block).replace(GAP, " ")

@@ -20,19 +20,15 @@ from siffra.lab.stats.estimates import (
     Summary,
     compare_accuracy,
     compare_seconds,
+    failed,
     summarise,
     summarise_accuracy,
 )
 from siffra.lab.stats.families import holm
-from siffra.lab.stats.ranking import (
-    Ranking,
-    p_different,
-    p_greater,
-    rank,
-    trains,
-)
+from siffra.lab.stats.ranking import Ranking, p_different, p_greater, rank
 from siffra.report.text.ingredients import Ingredients, ingredients
 from siffra.report.text.labels import confused_sets, sets_of
+from siffra.training.run import Record
 
 ERROR = 0.05
 """The share of questions whose answer may say that something differs where nothing does."""
@@ -121,14 +117,19 @@ def training(answer: QuestionAnswer) -> list[LevelAnswer]:
     return [
         level
         for level in answer.levels
-        if level.records and 2 * sum(map(trains, level.records)) >= len(level.records)
+        if level.records and 2 * len(trained_runs(level)) >= len(level.records)
     ]
 
 
+def trained_runs(level: LevelAnswer) -> list[Record]:
+    """The level's runs that neither collapsed nor diverged."""
+    return [record for record in level.records if not failed([record])]
+
+
 def timed(answer: QuestionAnswer) -> list[LevelAnswer]:
-    """The levels that were timed by turns, by their time, the fastest first."""
-    levels = [level for level in answer.levels if level.timed]
-    return sorted(levels, key=lambda level: summarise(level.timed, "ratio").mean)
+    """The levels whose training was timed by turns, by what it takes, the fastest first."""
+    timed = [level for level in answer.levels if level.timed]
+    return sorted(timed, key=lambda level: summarise(level.timed, "ratio").mean)
 
 
 def is_about_time(answer: QuestionAnswer) -> bool:
@@ -175,10 +176,7 @@ def _is_open(answer: QuestionAnswer) -> bool:
 
 def _stand(answer: QuestionAnswer, on: str, error: float) -> Standing:
     levels = training(answer)
-    accuracy = [
-        summarise_accuracy([record for record in level.records if trains(record)], on)
-        for level in levels
-    ]
+    accuracy = [summarise_accuracy(trained_runs(level), on) for level in levels]
 
     def p_above(i: int, j: int) -> float:
         claimed = _by_claims(answer, levels[i], levels[j], "accuracy", on)
@@ -222,13 +220,13 @@ def _added(answer: QuestionAnswer, recipe: Ingredients, error: float) -> dict[tu
             metric: MetricName = "seconds" if what == "seconds" else "accuracy"
             on = "" if what == "seconds" else what
             claimed = _by_claims(answer, recipe.whole, part.without, metric, on)
-            ours, theirs = recipe.whole.records, part.without.records
+            whole, without = recipe.whole, part.without
             if claimed is not None:
                 shown |= {(i, what): claimed} if claimed else {}
             elif what == "seconds":
-                judged[i, what] = compare_seconds(recipe.whole.timed, part.without.timed)
+                judged[i, what] = compare_seconds(whole.timed, without.timed)
             else:
-                judged[i, what] = compare_accuracy(ours, theirs, on)
+                judged[i, what] = _gap(whole, without, on)
     p_values = {place: p_different(comparison) for place, comparison in judged.items()}
     alphas = holm(list(p_values.values()), overall=error)
     for (place, p), alpha in zip(p_values.items(), alphas, strict=True):

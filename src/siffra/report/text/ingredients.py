@@ -18,7 +18,8 @@ from siffra.report.text.labels import sets_of
 class Ingredient:
     """What the whole recipe has more than the level `without` it, seed by seed.
 
-    `accuracy` is by set, of fractions; `seconds` are of training.
+    `accuracy` is by set, of fractions; `seconds` are of training,
+    timed by turns.
     """
 
     without: LevelAnswer

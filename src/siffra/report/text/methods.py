@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from siffra.config.metrics import METRICS
 from siffra.data.shifted import SHIFTED
 from siffra.lab.answers import Answers
 from siffra.report.model import Method
@@ -24,9 +25,11 @@ def methods(
     parts = {
         "runs": _runs(words, answers, records),
         "pairs": [words("methods.pairs", order=_order(words, records)), words("methods.levels")],
+        "collapse": [words("methods.collapse")],
         "many": [words("methods.many"), words("methods.margin")],
         "looks": _looks(words, answers),
         "scored": [words("methods.scored", images=words.exact(CURVE_IMAGES))],
+        "turns": _turns(words, answers),
         "times": [words("methods.times", shared=_shared(words, records))],
         "best": [words("methods.best")],
         "retuned": _retuned(words, answers),
@@ -99,6 +102,13 @@ def _looks(words: Words, answers: Answers) -> list[str]:
         return []
     seeds = words.listing(str(n) for n in (answers.plan.looks or [x.seeds for x in answers.looks]))
     return [words("methods.looks", seeds=seeds)]
+
+
+def _turns(words: Words, answers: Answers) -> list[str]:
+    """How times were compared, where a claim asks for them."""
+    claims = [claim for question in answers.questions for claim in question.question.claims]
+    is_timed = any(METRICS[claim.metric].unit == "seconds" for claim in claims)
+    return [words("methods.turns")] if is_timed else []
 
 
 def _retuned(words: Words, answers: Answers) -> list[str]:

@@ -11,6 +11,7 @@ from siffra.config import EstimatorModel
 from siffra.lab.answers import Edge, LevelAnswer, QuestionAnswer
 from siffra.lab.plan.plan import Level
 from siffra.lab.stats.comparison import Estimate
+from siffra.lab.stats.estimates import failed, summarise
 from siffra.report.text import numbers
 from siffra.report.text.ablation import added_sentence
 from siffra.report.text.decided import decided_sentences, factor_words
@@ -160,7 +161,7 @@ def _lead(words: Words, lead: Estimate) -> dict[str, str]:
 
 
 def _all_train(levels: Sequence[LevelAnswer]) -> bool:
-    return not any(r.diverged or r.collapsed for level in levels for r in level.records)
+    return not any(failed([record]) for level in levels for record in level.records)
 
 
 def _times(words: Words, answer: QuestionAnswer, found: Findings) -> str:
@@ -171,8 +172,8 @@ def _times(words: Words, answer: QuestionAnswer, found: Findings) -> str:
     shown = any(differs(claim) for claim in answer.claims if claim.claim.metric == "seconds")
     return words(
         "answer.times_range" if shown else "answer.times_open",
-        low=numbers.seconds(words, fast.seconds),
-        high=numbers.seconds(words, slow.seconds),
+        low=numbers.seconds(words, summarise(fast.timed, "ratio")),
+        high=numbers.seconds(words, summarise(slow.timed, "ratio")),
     )
 
 
@@ -183,19 +184,18 @@ def _apart(words: Words, found: Findings, key: str) -> str:
         f"answer.{key}",
         fast=level_name(words, times.fast.level),
         slow=level_name(words, times.slow.level),
-        fast_seconds=numbers.seconds(words, times.fast.seconds),
-        slow_seconds=numbers.seconds(words, times.slow.seconds),
+        fast_seconds=numbers.seconds(words, summarise(times.fast.timed, "ratio")),
+        slow_seconds=numbers.seconds(words, summarise(times.slow.timed, "ratio")),
         **factor_words(words, times.ratio),
     )
 
 
 def _mishaps(words: Words, answer: QuestionAnswer) -> list[str]:
-    """A sentence for all collapsed runs, one for all diverged, one for all on a busy machine."""
+    """A sentence for all collapsed runs, and one for all diverged."""
     levels = [level for level in answer.levels if level.records]
     down = {
         "collapsed": [sum(record.collapsed for record in level.records) for level in levels],
         "diverged": [level.diverged for level in levels],
-        "busy": [level.busy for level in levels],
     }
     sentences = []
     for kind, counts in down.items():

@@ -95,6 +95,15 @@ def seconds_number(words: Words, summary: Summary) -> str:
     return _plus_minus(words, summary.mean, half_width(summary), most)
 
 
+def span(words: Words, seconds: float) -> str:
+    """A length of time, roughly and upwards: `8 s`, `25 min`, `2 h 5 min`."""
+    if seconds < 60:
+        return f"{max(1, math.ceil(seconds))}{GAP}s"
+    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    parts = [f"{hours}{GAP}h"] * (hours > 0) + [f"{minutes}{GAP}min"] * (minutes > 0)
+    return GAP.join(parts)
+
+
 def change(words: Words, estimate: Estimate, *, scale: int = 1, most: int = 2) -> str:
     """`+3.2 ± 0.4`, of a difference times `scale`; without an interval where there is none."""
     half = scale * (estimate.high - estimate.value)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from siffra.report.model import Experiment, Level, Look, Measured, Question, Target
+from siffra.report.model import Experiment, Level, Look, Measured, Question, Report, Target
 from siffra.report.text import numbers
 from siffra.report.text.labels import LONG_NAME, sets_of
 from siffra.report.text.messages import GAP, Words, capital
@@ -52,11 +52,12 @@ def added_table(words: Words, question: Question) -> Table | None:
     head = [
         Cell(capital(words("added.ingredient")), "name"),
         *(Cell(capital(words(f"set.{name}")), "number") for name in sets),
-        Cell(capital(words("table.seconds")), "number"),
-        Cell("n", "number"),
     ]
     changes = [[part.accuracy[name] for part in question.added] for name in sets]
-    changes.append([part.seconds for part in question.added])
+    if any(part.seconds for part in question.added):
+        head.append(Cell(capital(words("table.seconds")), "number"))
+        changes.append([part.seconds for part in question.added])
+    head.append(Cell("n", "number"))
     columns = [
         [Cell(capital(part.name), "name long") for part in question.added],
         *(_numbers(words, [c.text if c else "–" for c in column]) for column in changes),
@@ -72,16 +73,19 @@ def experiments_table(words: Words, experiments: Sequence[Experiment]) -> Table 
 
 
 def looks_table(words: Words, looks: Sequence[Look]) -> Table | None:
-    """The looks of a lab that added seeds until it was decided; None for another."""
+    """The looks of a lab's claims; None for a lab without."""
     if not looks:
         return None
-    head = [words(f"table.look_{name}") for name in ("seeds", "spent", "decided", "open")]
+    head = [
+        words(f"table.look_{name}") for name in ("seeds", "spent", "decided", "open", "waiting")
+    ]
     rows = [
         (
             str(look.seeds),
             numbers.share(words, look.spent, numbers.decimals_for(100 * look.spent / 20, most=5)),
             str(look.decided),
             str(look.open),
+            str(look.waiting),
         )
         for look in looks
     ]
@@ -89,6 +93,27 @@ def looks_table(words: Words, looks: Sequence[Look]) -> Table | None:
         tuple(Cell(capital(text), "number") for text in head),
         tuple(tuple(Cell(text, "number") for text in row) for row in rows),
     )
+
+
+def undecided_table(words: Words, report: Report) -> Table | None:
+    """The claims that have a look left, and what deciding each would take; None if there are none.
+
+    Those that no number of seeds is likely to decide come last.
+    """
+    if not report.undecided:
+        return None
+    names = ["n", *(capital(words(f"table.{name}")) for name in ("needed", "training"))]
+    rows = [
+        (
+            Cell(report.claim_of(part).say, "name long"),
+            Cell(str(part.n), "number"),
+            Cell("–" if part.seeds is None else str(part.seeds), "number"),
+            Cell("–" if part.seconds is None else numbers.span(words, part.seconds), "number"),
+        )
+        for part in report.undecided
+    ]
+    head = Cell(capital(words("table.claim")), "name"), *(Cell(name, "number") for name in names)
+    return Table(head, tuple(rows))
 
 
 def _table(

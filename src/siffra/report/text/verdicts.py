@@ -81,6 +81,8 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
     if answer.verdict == "inconclusive" and not answer.reason:
         needed = answer.seeds_needed
         parts.append(words("needs_many") if needed is None else words("needs", n=_about(needed)))
+    if answer.grade == "likely" and answer.seeds_needed is not None:
+        parts.append(words("needs_to_show", n=_about(answer.seeds_needed)))
     if answer.reason:
         parts += _reason(words, answer)
     if answer.look is not None:
@@ -129,7 +131,8 @@ def _estimated(words: Words, answer: ClaimAnswer) -> str:
     level = numbers.confidence(words, estimate.confidence)
     # Of a single seed there is no interval to tell.
     known = not (math.isnan(estimate.low) and math.isnan(estimate.high))
-    key = "evidence" if known else "evidence_alone"
+    is_timed = METRICS[answer.claim.metric].unit == "seconds"
+    key = ("evidence_timed" if is_timed else "evidence") if known else "evidence_alone"
     text = words(key, value=value, level=level, interval=interval, n=len(estimate.values))
     return words("basis.trained", estimate=text) if _some(answer.collapsed) else text
 

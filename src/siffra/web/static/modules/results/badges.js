@@ -8,9 +8,9 @@ export function badge(code, text, { provisional = false } = {}) {
   return h("span", { class: `badge ${code}${provisional ? " provisional" : ""}` }, text);
 }
 
-/** A claim's verdict and grade as a word for style: `not-yet` while it has too few runs for an interval. */
+/** A claim's verdict and grade as a word for style: `not-yet` while it has too few runs for any. */
 export function verdictCode(lab, claim) {
-  const early = lab.missing > 0 && claim.n < 2 && claim.verdict === "inconclusive";
+  const early = lab.missing > 0 && claim.reason === "too few seeds";
   if (early) return "not-yet";
   return `${claim.grade === "likely" ? "likely_" : ""}${claim.verdict.replace(" ", "_")}`;
 }

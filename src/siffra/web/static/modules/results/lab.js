@@ -42,7 +42,7 @@ export function labView(main, id) {
     say(title, lab.title);
     say(summary, lab.summary);
     summary.hidden = !lab.have;
-    say(notes, [lab.shortened?.text, lab.busy_text].filter(Boolean).join(" "));
+    say(notes, [lab.shortened?.text, lab.course_text, lab.busy_text].filter(Boolean).join(" "));
     refill(tallyHost, lab.tally, () => tally(lab.tally));
     refill(
       links,

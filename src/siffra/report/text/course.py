@@ -1,0 +1,72 @@
+"""How far a lab with looks came: why it stopped, and what it would take to decide the rest."""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from siffra.config import Setting
+from siffra.lab.answers import Answers, LevelAnswer, OpenClaim
+from siffra.report.model import Undecided
+from siffra.report.text import numbers
+from siffra.report.text.messages import Words
+
+_Cost = Mapping[Setting, tuple[int, float]]
+"""Of settings, how many more runs, and the seconds of each."""
+
+
+def undecided(answers: Answers) -> tuple[Undecided, ...]:
+    """The claims that have a look left: those first that take least training to decide."""
+    claims = [_undecided(answers, claim) for claim in answers.open]
+    return tuple(sorted(claims, key=lambda each: each.seconds or math.inf))
+
+
+def course_text(words: Words, answers: Answers) -> str:
+    """Why a lab with looks stopped, and what is likely to decide the rest; "" for another lab."""
+    if not answers.looks or answers.missing:
+        return ""
+    left = answers.open
+    if not left:
+        return words("course.done", most=answers.plan.looks[-1])
+    time = answers.plan.time
+    spent = "" if time is None else numbers.span(words, time)
+    sentences = [words.count("course.stopped" if spent else "course.left", len(left), time=spent)]
+    if likely := [claim for claim in left if claim.forecast]:
+        seeds = max(claim.forecast or 0 for claim in likely)
+        more = numbers.span(words, _seconds(_cost(answers, likely)))
+        sentences.append(words.count("course.more", len(likely), seeds=seeds, time=more))
+    if rest := len(left) - len(likely):
+        sentences.append(words.count("course.rest", rest, most=answers.plan.looks[-1]))
+    return " ".join(sentences)
+
+
+def _undecided(answers: Answers, claim: OpenClaim) -> Undecided:
+    of, number = claim.number
+    answered = answers.questions[of]
+    have = min((len(answered.levels[i].records) for i in claim.levels), default=0)
+    return Undecided(
+        question=answered.question.id,
+        claim=answered.question.claims[number].id,
+        n=have,
+        seeds=claim.forecast,
+        seconds=_seconds(_cost(answers, [claim])) if claim.forecast else None,
+    )
+
+
+def _cost(answers: Answers, claims: Iterable[OpenClaim]) -> _Cost:
+    """The runs that would take these claims to the looks at which they are likely to be shown."""
+    wanted: dict[Setting, tuple[int, float]] = {}
+    for claim in claims:
+        levels = [answers.questions[claim.number[0]].levels[i] for i in claim.levels]
+        for level in levels:
+            if level.setting and level.records:
+                more = max(0, (claim.forecast or 0) - len(level.records))
+                before, _ = wanted.get(level.setting, (0, 0.0))
+                wanted[level.setting] = max(before, more), _seconds_each(level)
+    return wanted
+
+
+def _seconds_each(level: LevelAnswer) -> float:
+    return sum(record.seconds for record in level.records) / len(level.records)
+
+
+def _seconds(cost: _Cost) -> float:
+    return sum(runs * seconds for runs, seconds in cost.values())

@@ -1,0 +1,91 @@
+"""How far a lab with looks came: why it stopped, and what deciding the rest would take."""
+
+from dataclasses import replace
+
+import pytest
+from report.fake_answers import make_answers, make_claim, make_question, report_on
+
+from siffra.lab.answers import Answers, Look, OpenClaim
+from siffra.report.render.terminal import lab_text
+from siffra.report.text.course import course_text, undecided
+from siffra.report.text.messages import words_in
+from siffra.report.text.tables import looks_table, undecided_table
+
+EN, SV = words_in("en"), words_in("sv")
+CLAIMS = [make_claim("a1", "8 beat 16."), make_claim("a2", "8 beat 32.", against=(2,))]
+LAB = make_answers(
+    [make_question("a", [{"neurons": n} for n in (8, 16, 32)], claims=CLAIMS)], seeds=5
+)
+SECONDS = [[record.seconds for record in level.records] for level in LAB.questions[0].levels]
+EACH = [sum(seconds) / 5 for seconds in SECONDS]
+
+
+def lab(*left: OpenClaim, time: float | None = 300.0) -> Answers:
+    """The lab with looks of which these claims are left."""
+    plan = replace(LAB.plan, looks=(5, 7, 10), time=time)
+    return replace(LAB, plan=plan, looks=(Look(5, 0.018, 0, 2),), open=left)
+
+
+LIKELY = OpenClaim((0, 0), seeds=7, forecast=10, levels=(0, 1))
+UNLIKELY = OpenClaim((0, 1), seeds=7, forecast=None, levels=(0, 2))
+
+
+def plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_it_says_why_it_stopped_and_what_the_rest_would_take():
+    text = plain(course_text(EN, lab(LIKELY, UNLIKELY)))
+
+    assert text.startswith("Stopped after 5 min of training: 2 claims have looks left. ")
+    assert "1 of them would more likely than not be shown by 10 seeds, which take about" in text
+    assert text.endswith(" 1 is unlikely to be shown by 10.")
+    assert course_text(SV, lab(LIKELY)).startswith("Stoppad efter 5")
+
+
+def test_a_run_that_several_claims_need_is_counted_once():
+    second = OpenClaim((0, 1), seeds=7, forecast=7, levels=(0, 2))
+
+    text = plain(course_text(EN, lab(LIKELY, second)))
+
+    # Five more of 8 and 16 neurons, of which the second claim needs two, and two more of 32.
+    more = 5 * EACH[0] + 5 * EACH[1] + 2 * EACH[2]
+    minutes, seconds = divmod(more, 60)
+    assert seconds
+    assert f"which take about {int(minutes) + 1} min more of training" in text
+
+
+def test_without_a_budget_nothing_is_said_to_have_stopped_it():
+    assert course_text(EN, lab(LIKELY, time=None)).startswith("1 claim has looks left. ")
+
+
+def test_a_lab_that_is_through_says_so():
+    assert course_text(EN, lab()).startswith("Every claim that has not been shown has had its last")
+
+
+@pytest.mark.parametrize("changes", [{"looks": ()}, {"missing": 3}])
+def test_a_lab_without_looks_or_with_missing_runs_says_nothing(changes):
+    assert course_text(EN, replace(lab(LIKELY), **changes)) == ""
+
+
+def test_each_open_claim_has_its_own_price_and_those_without_one_come_last():
+    first, last = undecided(lab(UNLIKELY, LIKELY))
+
+    assert (first.question, first.claim, first.n, first.seeds) == ("a", "a1", 5, 10)
+    assert first.seconds == pytest.approx(5 * (EACH[0] + EACH[1]))
+    assert (last.claim, last.seeds, last.seconds) == ("a2", None, None)
+
+
+def test_report_and_terminal_have_it():
+    report = report_on(lab(UNLIKELY, LIKELY))
+    table, looks = undecided_table(EN, report), looks_table(EN, report.looks)
+
+    assert table is not None
+    assert looks is not None
+    assert [cell.text for cell in table.head] == ["Claim", "n", "Seeds", "Training"]
+    assert [row[0].text for row in table.rows] == ["8 beat 16.", "8 beat 32."]
+    assert [cell.text for cell in table.rows[1][1:]] == ["5", "–", "–"]
+    assert [cell.text for cell in looks.rows[0]][2:] == ["0", "2", "0"]
+    twice = replace(lab(LIKELY), questions=LAB.questions * 2)
+    assert "Stopped after 5 min of training" in lab_text(report_on(twice))
+    assert undecided_table(EN, report_on(lab())) is None
