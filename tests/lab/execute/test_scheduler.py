@@ -43,11 +43,17 @@ def a_run(planned, gaps):
     return record.model_copy(update={"seconds": seconds})
 
 
+def next_runs(jobs, made):
+    """The next jobs, of a plan whose claims are not about times."""
+    ahead = jobs.next(made, {}, frozenset())
+    return [job for job in ahead if isinstance(job, PlannedRun)]
+
+
 def conduct(plan, gaps, killed_after=math.inf):
     """Make job after job, as a runner does; return the runs in the order in which they came."""
     made, jobs = {}, scheduler(plan)
     while len(made) < killed_after:
-        ahead = jobs.next(made, {}, frozenset())
+        ahead = next_runs(jobs, made)
         if not ahead:
             break
         for job in ahead:
@@ -62,8 +68,7 @@ def seeds_of(made):
 
 class TestFirst:
     def test_every_setting_has_the_seeds_of_the_first_look(self):
-        ahead = scheduler().next({}, {}, frozenset())
-        assert {(job.setting, job.seed) for job in ahead} == {
+        assert {(job.setting, job.seed) for job in next_runs(scheduler(), {})} == {
             (setting, seed) for setting in SETTINGS for seed in range(5)
         }
 
@@ -89,8 +94,8 @@ class TestFirst:
             (setting, 100): make_record(setting, 100, accuracy=0.9 + 0.01 * i)
             for i, setting in enumerate(rates)
         }
-        ahead = scheduler(plan).next(made, {}, frozenset())
-        assert {(job.setting, job.seed) for job in ahead if isinstance(job, PlannedRun)} == {
+        ahead = next_runs(scheduler(plan), made)
+        assert {(job.setting, job.seed) for job in ahead} == {
             (rates[1], 0),
             (rates[1], 1),
         }
@@ -141,7 +146,7 @@ class TestBudget:
         plan = replace(PLAN, time=30.0)
         whole = conduct(plan, (0, 0.004, 0.006))
         made, jobs = dict(list(whole.items())[:killed_after]), scheduler(plan)
-        while ahead := jobs.next(made, {}, frozenset()):
+        while ahead := next_runs(jobs, made):
             made |= {(job.setting, job.seed): whole[job.setting, job.seed] for job in ahead}
         assert made.keys() == whole.keys()
 
