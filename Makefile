@@ -37,7 +37,7 @@ lint: $(VENV)/.dev  ## style and types
 bench: $(VENV)/.bench  ## time siffra, Keras, PyTorch and JAX side by side (ARGS="works --quick" for a glance, --write for the page)
 	$(BIN)/python -m benchmarks $(if $(filter --%,$(firstword $(ARGS))),all) $(or $(ARGS),works)
 
-method: setup  ## put the statistics to the test on made-up labs of real runs (ARGS=--quick for a glance)
+method: setup  ## put the statistics to the test on made-up labs (ARGS=--quick for a glance)
 	$(BIN)/python -m benchmarks.method $(ARGS)
 
 docs: $(VENV)/.docs  ## write these pages as a site to build/site/

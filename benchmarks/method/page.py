@@ -1,320 +1,147 @@
 """The page `docs/method.md`, from a study."""
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
-import numpy as np
-
-from benchmarks.method.cautions import METHODS, SPREADS, Caution
-from benchmarks.method.cautions import SEEDS as CAUTION_SEEDS
-from benchmarks.method.coverage import Coverage
-from benchmarks.method.errors import CLAIMS, LOOKS, ErrorRate
-from benchmarks.method.order import SEEDS, Pair
-from benchmarks.method.power import DESIGNS, SHIFTS, Power
-from benchmarks.method.runs import CONFIGURATIONS, Runs
-
-LOW, HIGH = 0.93, 0.97
-"""Coverage that is as it should be."""
-CLOSE = 0.003
-"""Accuracy; pairs of networks that are no further apart are close."""
-
-
-@dataclass(frozen=True, slots=True)
-class Study:
-    """Everything that was found."""
-
-    runs: Mapping[str, Runs]
-    labs: int
-    errors: Sequence[ErrorRate]
-    coverage: Sequence[Coverage]
-    power: Sequence[Power]
-    order: Sequence[Pair]
-    cautions: Sequence[Caution]
+from benchmarks.method import sections
+from benchmarks.method.sections import Study
 
 
 def page(study: Study) -> str:
     """The page as Markdown."""
     parts = [
         _HEAD,
-        _why(study.order),
-        _mistakes(study),
-        _coverage(study.coverage),
-        _power(study.power),
+        _VERDICTS,
+        _WORDS,
+        sections.summary(study),
+        _HOW_TESTED,
+        sections.why(study.order),
         _METHOD,
-        _cautions(study),
-        _table_of_runs(study.runs),
+        sections.errors(study),
+        sections.orders(study.orders),
+        sections.sentences(study.sentences),
+        sections.mixed(study.mixed),
+        sections.limits(study),
+        sections.power(study),
+        sections.peers(study.peers),
+        sections.coverage(study.coverage),
+        sections.table_of_runs(study.runs),
     ]
-    return _filled("\n\n".join(parts)) + "\n"
+    return filled("\n\n".join(parts)) + "\n"
 
 
 _HEAD = """# How siffra decides, and how often it is wrong
 
-After this page you know how siffra reaches a verdict, how often verdicts are wrong, and how many
-seeds it takes to find a difference.
+siffra answers a claim, such as "the convolutional network is better on moved images", with a
+verdict, and says how sure it is:"""
 
-*`make method ARGS=--write` generates this page, with every figure on it, in a few minutes.*
+_SHOWN = (
+    "It is *shown*. In at most 5 of 100 labs is any of the verdicts that are shown wrong: not 5 of "
+    "100 verdicts, but 5 of 100 whole labs."
+)
+_LIKELY = (
+    "The runs point that way, but in a lab with as many claims chance alone may look like that. Of "
+    "100 verdicts, shown and likely together, at most 5 are expected to be wrong."
+)
+_OPEN = (
+    'These runs do not say. That is not "no difference": more seeds may decide it, and the report '
+    "says about how many."
+)
+_VERDICTS = sections.table(
+    ["siffra says", "that means"],
+    [
+        ["**supported**, **refuted**, **no difference**", _SHOWN],
+        ["**likely** supported, likely refuted, …", _LIKELY],
+        ["**open** (*inconclusive*)", _OPEN],
+    ],
+)
 
-This page measures how far siffra's verdicts can be trusted, on labs whose truth is known: their
-runs are drawn from a table of real MNIST runs, and everything after the runs is siffra's own code.
-Resampling runs of *one* configuration gives labs without any true difference, so every difference
-found in them is an error."""
+_WORDS = """*No difference* means: less than the claim's margin, the smallest difference that
+matters (by default 0.2 points on test images, 1 point on shifted ones, 5 % of a time). A *seed* is
+one training with random draws of its own; a claim is judged by the same seeds of all levels that it
+compares."""
 
-
-def _why(pairs: Sequence[Pair]) -> str:
-    close = [pair for pair in pairs if pair.on == "test" and pair.gap <= CLOSE]
-    moved = [pair for pair in pairs if pair.on == "moved"]
-    worst = max(pair.claimed for pair in pairs)
-    return f"""## Why one run is not enough
-
-![How often one run of each of two networks puts them in the wrong order](method-order.svg)
-
-All pairs of networks with 28 to 64 neurons, three epochs each, on all three test sets. With one
-run of each, pairs whose test accuracies differ by at most {100 * CLOSE:.1f} points come out in the
-wrong order in {_percent(np.mean([pair.wrong for pair in close]))} of cases ({len(close)} pairs); on
-moved images, where the {len(moved)} pairs differ by {100 * min(p.gap for p in moved):.1f} to
-{100 * max(p.gap for p in moved):.1f} points, in {_percent(np.mean([p.wrong for p in moved]))}. A
-study with one run per level reports such orders as findings. siffra, with {SEEDS} seeds, gave the
-opposite of the true verdict (*supported* for *refuted* or the reverse) in {_percent(worst, 1)} of
-labs for the worst pair."""
-
-
-def _mistakes(study: Study) -> str:
-    rows = [row for row in study.errors if row.moderated]
-    both = {(row.runs, row.looks) for row in study.errors if not row.moderated}
-    of_each = ", ".join(f"{count} on {name}" for name, count in CLAIMS.items())
-    table = _table(
-        ["runs", *LOOKS],
-        [
-            [name, *(_rate(row, row.wrong) for row in rows if row.runs == name)]
-            for name in dict.fromkeys(row.runs for row in rows)
-        ],
-    )
-    missed = _table(
-        ["runs", *LOOKS],
-        [
-            [name, *(_rate(row, row.missed or 0) for row in rows if row.runs == name)]
-            for name in dict.fromkeys(row.runs for row in rows)
-        ],
-    )
-    above = [row for row in rows if row.share(row.wrong)[1] > 0.05]
-    told = "; ".join(f"{row.runs}, {row.looks}" for row in above) or "none"
-    largest = {
-        moderated: max(
-            row.wrong / row.labs
-            for row in study.errors
-            if row.moderated == moderated and (row.runs, row.looks) in both
-        )
-        for moderated in (True, False)
-    }
-    return f"""## Error rates
-
-{study.labs:,} labs in each cell, with 20 claims each ({of_each}); every level is compared with the
-first of its set. In brackets: 95 % Clopper–Pearson intervals.
-
-**Labs without any true difference: the share in which any claim is *supported* or *refuted*.** The
-target is at most 5 %.
-
-{table}
-
-Above 5 %, beyond chance: {told}. The largest share at 3, 5 and 10 seeds is
-{_percent(largest[True], 1)}; with plain t intervals, without variance shrinkage, it is
-{_percent(largest[False], 1)}. Shares are below 5 % where claims of one lab err together, because
-they share a level. With few seeds there are few degrees of freedom, and runs that happen to agree
-carry too much weight where values cluster, as times do on a busy machine; therefore siffra's
-presets have five seeds.
-
-**Labs in which every difference equals the margin: the share in which any claim gets *no
-difference*.**
-
-{missed}"""
-
-
-def _rate(row: ErrorRate, count: int) -> str:
-    share, low, high = row.share(count)
-    return f"{100 * share:.1f} % ({100 * low:.1f}–{100 * high:.1f})"
-
-
-def _coverage(rows: Sequence[Coverage]) -> str:
-    seeds = sorted({row.seeds for row in rows})
-    lines = []
-    for what in dict.fromkeys(row.what for row in rows):
-        own = {row.seeds: row for row in rows if row.what == what}
-        censored = f"; {_percent(own[seeds[0]].censored)} bounds" if own[seeds[0]].censored else ""
-        lines.append([what + censored, *(_covers(own[n]) for n in seeds)])
-    beyond = [(row, row.lies_beyond(LOW, HIGH)) for row in rows]
-    return f"""## Coverage
-
-The share of 95 % intervals that contain the true value. Each cell has the plain t interval, then
-siffra's moderated one, among ten comparisons of its kind. The target is 93 to 97 %.
-
-{_table(["comparison", *(f"{n} seeds" for n in seeds)], lines)}
-
-Below 93 %, beyond chance: {_told([row for row, (below, _) in beyond if below])}.
-
-Above 97 %, beyond chance: {_told([row for row, (_, above) in beyond if above])}.
-
-Intervals above the target are safe, but wide. Collapsed networks, and epochs to a target that is
-reached early, take few distinct values; where runs agree, siffra assumes the variation that
-counting in whole epochs or images can hide. Times include rare slow runs, which a handful of seeds
-either contains or not. Where networks collapse in some seeds, accuracy takes one of two values, and
-no interval from a few seeds is exact. Runs that do not reach a target (on test; they are compared
-with runs that take an epoch longer) count as bounds: the interval is open on that side and cannot
-miss there, so it covers more than 95 %."""
-
-
-def _told(rows: Sequence[Coverage]) -> str:
-    told = []
-    for what in dict.fromkeys(row.what for row in rows):
-        seeds = [f"{r.seeds} seeds {_percent(r.used, 1)}" for r in rows if r.what == what]
-        told.append(f"{what} ({', '.join(seeds)})")
-    return "; ".join(told) or "none"
-
-
-def _covers(row: Coverage) -> str:
-    shrunk = "" if row.moderated is None else f" / {100 * row.moderated:.1f}"
-    return f"{100 * row.plain:.1f}{shrunk} %"
-
-
-def _power(rows: Sequence[Power]) -> str:
-    table = _table(
-        ["true difference (points)", *map(str, SHIFTS)],
-        [
-            [design, *(_percent(row.found) for row in rows if row.design == design)]
-            for design in DESIGNS
-        ],
-    )
-    used = [row for row in rows if row.design.startswith("until")]
-    return f"""## Power
-
-![How many true differences are found](method-power.svg)
-
-Labs of 20 claims about dense networks (32 neurons, 10 epochs). The ten claims on test have the
-stated true difference; a cell is the share of them that are *supported*.
-
-{table}
-
-With `--until-decided`, claims took {used[0].seeds:.0f} seeds on average at {SHIFTS[0]} points and
-{used[-1].seeds:.1f} at {SHIFTS[-1]}."""
+_HOW_TESTED = """*`make method ARGS=--write` generates this page, with every figure on it, in under
+an hour on two cores.* The labs on it are made up: their runs are drawn from distributions, or
+resampled from a table of real MNIST runs, so that what is true of them is known. What is made of
+the runs is the work of siffra's own functions; for the tables of errors also of a twin, which
+agrees with them and is faster."""
 
 
 _METHOD = """## The procedure
 
 **Pairs.** Levels are compared seed by seed: accuracies as differences, times and epochs as ratios
-(on the log scale), times only within one machine and number of threads. The mean difference gets a
-t interval (Student 1908). Its standard deviation is never taken to be smaller than what counting
-whole images can hide.
+(on the log scale). The mean difference gets a t test and a t interval (Student 1908). Its standard
+deviation is never taken to be smaller than what counting whole images can hide (Sheppard 1898).
+*No difference* is the two one-sided tests of Schuirmann (1987). No verdict is given by fewer than
+five pairs, nor by fewer than seven where any accuracies differ by more than 20 points; where the
+differences are spread over more than that, as where some runs stop halfway, the t test takes one
+pair of difference 0 more. Shared seeds are no cure for noise: after long training two levels' runs
+of one seed hardly correlate.
 
-**Variance shrinkage.** Comparisons of one kind (the same metric on the same set) have similar
-variances. siffra estimates from the lab how similar they are, and shrinks each variance towards
-the others: the moderated t of Smyth (2004). The original is meant for thousands of genes. A lab has
-ten comparisons that share levels, and some vary thirty times as much as others (below). Hence five
-precautions: no shrinkage where the variances are so different that it would be worth less than five
-seeds; none with fewer than three comparisons; it counts for no more than a comparison's own seeds;
-a comparison that varies more than its kind keeps its own variance, and gains less; and with fewer
-than five seeds, shrinkage only widens the intervals of runs that happen to agree.
+**Collapse and divergence.** A run *collapses* that gives 99 % of the test images one class; it
+*diverges* when its loss, or what it predicts, is not finite. Claims about accuracy and about its
+drop are judged over the pairs in which both runs train. Where any run failed to, the numbers that
+failed are compared as well, by Fisher's exact test (1934), and each of the two tests gets half of
+the alpha. If they contradict each other (the level that trains better fails more often), the claim
+stays open. *No difference* is never given where a run failed, and always with a bound on how many
+might (Clopper and Pearson 1934). A target not reached before divergence counts as never reached.
 
-**Error rates.** At most 5 % of labs may claim a difference that does not exist, and at most 5 % may
-miss one that matters. All claims of a lab share each of these rates by Holm's method (1979).
+**Against a number** there are no pairs, and a t interval of skewed values errs; the median run is
+judged instead, by the exact sign test.
 
-**Interim looks.** With `--until-decided`, a lab looks at 5, 10, 20, … seeds and continues with the
-undecided claims. The error rate is spread over the looks by the spending function of Lan and DeMets
-(1983) that resembles O'Brien–Fleming bounds: by looks at 5, 10 and 20 seeds, 0.001 %, 0.3 % and all
-of it are spent. Within a look, Holm's steps follow Maurer and Bretz (2013). The bounds are exact
-for normal scores and are applied to the p-values of t statistics.
+**Looks.** A claim is judged at 5, 7, 10, 14, 20, 28 and 40 seeds (80 with `--max-seeds 80`) until
+it is shown, each claim when its own levels have the seeds. By the time that a share t of the last
+look's seeds is there, a share t^1.5 of its alpha is spent (Lan and DeMets 1983). What has been seen
+by a look is the *sequential p-value*: the smallest alpha that would have rejected the hypothesis by
+now (Liu and Anderson 2008). It only falls, and stopping for any reason leaves it valid, so asking
+again never buys a second chance. With `--seeds N` there is one look. The bounds are exact for
+normal scores and are applied to the p-values of t and exact tests.
+
+**Shown.** All claims of one author are a family. Their sequential p-values share 4 % for
+differences and 1 % for *no difference*, each by Holm's procedure (1979; Maurer and Bretz 2013), so
+that in at most 5 % of labs anything shown is wrong. A claim is decided at the first look at which
+either hypothesis is rejected; *no difference* goes first.
+
+**Likely.** Benjamini and Hochberg's procedure (1995) at 5 % on the smaller of a claim's two
+p-values: at most one of its two hypotheses can be true, so that at most 5 % of all verdicts are
+expected to be wrong.
+
+**Times** are measured apart from the runs, by turns: see [the lab file](labs.md).
+
+**Retuned knobs** are chosen by validation on five tuning seeds, which are not judged; the verdict
+is about the values chosen, and names them. (Were they chosen on the seeds that are judged, the luck
+of the choice would be in the score.)
 
 **Two knobs.** "The best learning rate depends on the batch size" is shown if every learning rate
 loses to another one at some batch size, each by an interval adjusted for all places where that
 could have seemed so; "it does not" is shown if one rate is within the margin of the best at every
-batch size (Berger 1982, Gail and Simon 1985). Both are judged on validation and share the lab's
-error rates.
-
-**Retuned knobs.** Each seed uses the value with the best validation accuracy *on the other seeds*,
-so the luck that made a value look best is not in its score.
+batch size (Berger 1982, Gail and Simon 1985). Both are judged on validation, in a family of their
+own.
 
 **Censoring.** A run that never reaches its target counts as slower than its length: a bound, which
-opens the interval on that side. If neither side reaches the target in some seed, the claim is
-inconclusive.
-
-**Divergence.** A run has diverged when the loss of an epoch is not finite, or when its network
-predicts something that is not a number. It has no accuracy from then on and enters no mean; the
-table says "2 of 5 diverged". For a claim about accuracy, it counts as worse than any run that
-trained, by an unknown difference: that seed opens the interval on the failing side. The other seeds
-can then show that the other side is better, but neither that nothing differs nor that it is worse;
-such a claim is inconclusive, as it is if no seed is left or if both sides diverged. A claim about a
-drop or a decline with a diverged run is inconclusive too. A target not reached before divergence
-counts as never reached, and training times are compared as usual. Where a level or a retuned value
-is chosen on validation, a diverged run counts as one that is never right."""
+opens the interval on that side. If neither side reaches the target in some seed, the claim stays
+open."""
 
 
-def _cautions(study: Study) -> str:
-    found = {(row.spreads, row.seeds, row.method): row.wrong for row in study.cautions}
-    rows = [
-        [
-            spreads,
-            *(
-                " / ".join(f"{100 * found[spreads, n, method]:.1f}" for method in METHODS) + " %"
-                for n in CAUTION_SEEDS
-            ),
-        ]
-        for spreads in SPREADS
-    ]
-    return f"""## Why variance shrinkage is cautious
-
-Labs of ten claims that share a level, none of them true. The runs are normal, and only their
-standard deviations differ. A cell is the share of {study.labs:,} labs in which a difference is
-found: {" / ".join(METHODS)}.
-
-{_table(["spreads", *(f"{n} seeds" for n in CAUTION_SEEDS)], rows)}"""
-
-
-def _table_of_runs(runs: Mapping[str, Runs]) -> str:
-    rows = [
-        [
-            name,
-            ", ".join(f"{knob} = {value}" for knob, value in CONFIGURATIONS[name][0].items()),
-            str(len(one.seconds)),
-            _spread(100 * one.accuracy["test"], " %"),
-            _spread(one.seconds, " s"),
-        ]
-        for name, one in runs.items()
-    ]
-    table = _table(["name", "knobs", "runs", "test: mean (sd)", "training: median (most)"], rows)
-    return f"""## The runs
-
-{table}
-
-Everything else is siffra's default. The table is `benchmarks/method/runs.csv`; `python -m
-benchmarks.method --make-runs` trains it again, on a machine that is otherwise idle. As in a lab,
-all runs of a seed are made before those of the next."""
-
-
-def _spread(values: np.ndarray, unit: str) -> str:
-    if unit == " s":
-        return f"{np.median(values):.2f} ({values.max():.2f}){unit}"
-    return f"{values.mean():.2f} ({values.std(ddof=1):.2f}){unit}"
-
-
-def _percent(share: float | np.floating, decimals: int = 0) -> str:
-    return f"{100 * float(share):.{decimals}f} %"
-
-
-def _filled(text: str) -> str:
+def filled(text: str) -> str:
     """Paragraphs filled anew: the figures in them are not as long as what stands for them."""
-    blocks = text.split("\n\n")
-    return "\n\n".join(
-        block
-        if block.startswith(("|", "#", "!"))
-        else textwrap.fill(block, 100, break_long_words=False, break_on_hyphens=False)
-        for block in blocks
-    )
+    return "\n\n".join(_filled(block) for block in text.split("\n\n"))
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    def lines() -> Iterator[str]:
-        yield "| " + " | ".join(head) + " |"
-        yield "|" + "---|" * len(head)
-        for row in rows:
-            yield "| " + " | ".join(row) + " |"
-
-    return "\n".join(lines())
+def _filled(block: str) -> str:
+    if block.startswith(("|", "#", "!")):
+        return block
+    if block.startswith("- "):
+        items = (" ".join(item.split()) for item in block.removeprefix("- ").split("\n- "))
+        return "\n".join(
+            textwrap.fill(
+                item,
+                100,
+                initial_indent="- ",
+                subsequent_indent="  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            for item in items
+        )
+    return textwrap.fill(block, 100, break_long_words=False, break_on_hyphens=False)

@@ -1,4 +1,4 @@
-"""The page's two pictures, as SVG; equal studies give equal files."""
+"""The page's pictures, as SVG; equal studies give equal files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,16 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.method.order import SEEDS, Pair
-from benchmarks.method.power import DESIGNS, Power
+from benchmarks.method.power import DESIGNS, Decided, Power
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#0072b2", "#d55e00", "#009e73", "#777777"
-_LINES = {
-    "5 seeds, plain t": (_ORANGE, "--"),
-    "5 seeds, moderated t": (_ORANGE, "-"),
-    "10 seeds, plain t": (_BLUE, "--"),
-    "10 seeds, moderated t": (_BLUE, "-"),
-    "until decided, 5 to 20": (_GREEN, "-"),
-}
+_LINES = ((_ORANGE, "--"), (_ORANGE, "-"), (_BLUE, "--"), (_BLUE, "-"), (_GREEN, "-"))
+"""Of the designs, in order."""
 
 
 def draw_order(pairs: Sequence[Pair], path: Path) -> None:
@@ -32,7 +27,7 @@ def draw_order(pairs: Sequence[Pair], path: Path) -> None:
         [100 * pair.claimed for pair in pairs],
         "o",
         color=_BLUE,
-        label=f"siffra's verdict from {SEEDS} seeds",
+        label=f"shown by siffra, {SEEDS} seeds",
     )
     axes.axhline(50, color=_GREY, linewidth=0.8, linestyle=":")
     axes.annotate("a coin", (max(gaps), 50), (0, 3), textcoords="offset points", ha="right")
@@ -43,21 +38,34 @@ def draw_order(pairs: Sequence[Pair], path: Path) -> None:
 
 
 def draw_power(rows: Sequence[Power], path: Path) -> None:
-    """The share of differences that are found."""
+    """The share of differences that are shown."""
     figure, axes = _figure()
-    for design in DESIGNS:
+    for design, (colour, style) in zip(DESIGNS, _LINES, strict=True):
         own = [row for row in rows if row.design == design]
-        colour, style = _LINES[design]
         axes.plot(
-            [row.shift for row in own],
-            [100 * row.found for row in own],
+            [row.size for row in own],
+            [100 * row.shown for row in own],
             color=colour,
             linestyle=style,
             label=design,
         )
-    axes.set_xlabel("true difference (percentage points of accuracy)")
-    axes.set_ylabel("found (%)")
+    axes.set_xlabel("true difference (standard deviations of the difference of a pair)")
+    axes.set_ylabel("shown (%)")
     axes.set_ylim(0, 102)
+    _save(figure, path)
+
+
+def draw_decided(rows: Sequence[Decided], path: Path) -> None:
+    """How many of a student's claims are decided, with so many seeds of all or by looks."""
+    figure, axes = _figure()
+    seeds, taken = [row.seeds for row in rows], [row.taken for row in rows]
+    axes.plot(taken, [row.by_looks for row in rows], "o-", color=_GREEN, label="shown, by looks")
+    axes.plot(seeds, [row.shown for row in rows], "o-", color=_BLUE, label="shown, one look")
+    axes.plot(seeds, [row.likely for row in rows], "o--", color=_BLUE, label="at least likely")
+    axes.axhline(rows[0].claims, color=_GREY, linewidth=0.8, linestyle=":")
+    axes.set_xlabel("seeds of a claim's levels, on average")
+    axes.set_ylabel(f"claims decided, of {rows[0].claims}")
+    axes.set_ylim(0, rows[0].claims + 2)
     _save(figure, path)
 
 

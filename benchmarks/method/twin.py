@@ -22,6 +22,8 @@ DIFFERENCES, SAMENESS, LIKELY = 0.04, 0.01, 0.05
 """The shares of labs that may show a false difference and a false sameness, and BH's level."""
 FEWEST, FEWEST_IF_WIDE, WIDE = 5, 7, 0.2
 """No verdict from fewer pairs; or from fewer than seven, where any of them differs by so much."""
+CONTRADICTION = 0.05
+"""The level at which "trains better" and "fails more often" leave a claim open."""
 
 OPEN, GREATER, SMALLER, SAME = 0, 1, 2, 3
 """What is shown of a claim: nothing yet, its level has more, less, or no difference that matters.
@@ -84,7 +86,8 @@ class Labs:
     `differences` of pairs, on the scale on which effects add: level minus what it is compared
     with. `down` and `down_against` say which runs collapsed (None: none can). `floor` is the least
     standard deviation to be believed, `accuracy` whether the claim is about one; `number` whether
-    the level is compared with a number: the differences are then from that.
+    the level is compared with a number: the differences are then from that. `by_shares` says that
+    all claims are about the shares of runs that collapse, and nothing else.
     """
 
     differences: np.ndarray
@@ -94,6 +97,7 @@ class Labs:
     number: np.ndarray
     down: np.ndarray | None = None
     down_against: np.ndarray | None = None
+    by_shares: bool = False
 
 
 def stage_p_values(labs: Labs, seeds: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -117,13 +121,19 @@ def stage_p_values(labs: Labs, seeds: int) -> tuple[np.ndarray, np.ndarray, np.n
         out, within, sign = (
             np.where(number, a, b) for a, b in zip(by_sign, (out, within, sign), strict=True)
         )
+    if labs.by_shares:
+        fisher, every = fisher_p(seeds)[down, down_against], np.ones(down.shape, bool)
+        return fisher, np.ones(down.shape), np.sign(down_against - down), every
     some_down = (down + down_against > 0) & ~number
     by_share = np.zeros(some_down.shape, bool)
     if some_down.any():
         fisher = fisher_p(seeds)[down, down_against]
         by_share = some_down & (fisher < out)
-        sign = np.where(by_share, np.sign(down_against - down), sign)
+        by_shares = np.sign(down_against - down)
+        contradict = some_down & (np.maximum(out, fisher) <= CONTRADICTION) & (sign != by_shares)
+        sign = np.where(by_share, by_shares, sign)
         out = np.where(some_down, np.minimum(1.0, 2 * np.minimum(out, fisher)), out)
+        out = np.where(contradict, 1.0, out)
         within = np.where(some_down, 1.0, within)
     return out, within, sign, by_share
 
@@ -140,8 +150,15 @@ def _t_tests(
     wide = labs.accuracy & (np.abs(kept).max(-1) > WIDE)
     enough = n >= np.where(wide, FEWEST_IF_WIDE, FEWEST)
     freedom = np.maximum(n - 1, 1)
+    # Values of two kinds, far apart: t errs more often than it says, and not with a pair of 0 more.
+    spread = np.where(trained, d, -np.inf).max(-1) - np.where(trained, d, np.inf).min(-1)
+    more = labs.accuracy & (spread > WIDE)
     with np.errstate(divide="ignore", invalid="ignore"):
-        out = 2 * stdtr(freedom, -np.abs(mean) / error)
+        squares_about_zero = squares + n * mean**2
+        lower = mean * n / (n + 1)
+        deviation = np.sqrt((squares_about_zero - (n + 1) * lower**2) / np.maximum(n, 1))
+        careful = 2 * stdtr(np.maximum(n, 1), -np.abs(lower) / deviation * np.sqrt(n + 1))
+        out = np.where(more, careful, 2 * stdtr(freedom, -np.abs(mean) / error))
         within = stdtr(freedom, -(labs.margin - np.abs(mean)) / error)
     out = np.where(mean == 0, 1.0, out)
     return np.where(enough, out, 1.0), np.where(enough, within, 1.0), np.sign(mean)
@@ -232,42 +249,113 @@ def sequential(labs: Labs, looks: tuple[int, ...] = LOOKS) -> Sequential:
 def judge(labs: Labs, looks: tuple[int, ...] = LOOKS) -> Judged:
     """All claims go on to the next look, in step, until they are decided."""
     found = sequential(labs, looks)
-    shown = np.zeros(found.out.shape[1:], int)
-    seen = np.zeros(shown.shape, int)
-    for look in range(len(looks)):
-        seen = np.where(shown == OPEN, look, seen)
-        shown = decide(found.at(seen), shown)
-    now = found.at(seen)
-    return Judged(shown, likely(now, shown), now.by_share, np.array(looks)[seen])
+    seen = np.zeros(found.out.shape[1:], int)
+    for look in range(1, len(looks)):
+        seen = np.where(_is_shown(found.at(seen)), seen, look)
+    return decide(found, seen, looks)
 
 
-def decide(now: Sequential, shown: np.ndarray) -> np.ndarray:
-    """What is shown by these p-values, and what was before."""
-    same, differs = holm(now.within, SAMENESS), holm(now.out, DIFFERENCES)
+def judge_cheapest_first(
+    labs: Labs, seconds: np.ndarray, budget: np.ndarray, looks: tuple[int, ...] = LOOKS
+) -> Judged:
+    """The open claim whose next look costs least goes on to it, until a lab's budget is spent.
+
+    `seconds` (labs, claims) is what a seed of the claim costs, `budget` (labs,) is for what comes
+    after the first look.
+    """
+    found = sequential(labs, looks)
+    more = np.append(np.diff(looks), np.inf)
+    seen = np.zeros(seconds.shape, int)
+    left = budget.astype(float)
+    every = np.arange(len(left))
+    while True:
+        is_open = ~_is_shown(found.at(seen))
+        costs = np.where(is_open, seconds * more[seen], np.inf)
+        cheapest = costs.argmin(axis=1)
+        cost = costs[every, cheapest]
+        goes_on = cost <= left
+        if not goes_on.any():
+            return decide(found, seen, looks)
+        left = np.where(goes_on, left - cost, left)
+        seen[every[goes_on], cheapest[goes_on]] += 1
+
+
+def judge_never_stopping(labs: Labs, looks: tuple[int, ...] = LOOKS) -> tuple[Judged, Judged]:
+    """All claims take all looks, decided or not: the differences shown, and the samenesses.
+
+    p-values only fall, and Holm's procedure rejects no less where they are lower: whatever the
+    order and the stop, no lab shows a difference, or a sameness, that is not among these.
+    """
+    found = sequential(labs, looks)
+    last = np.full(found.out.shape[1:], len(looks) - 1)
+    now, seeds = found.at(last), np.array(looks)[last]
+    same = np.where(now.within <= holm(now.within, SAMENESS), SAME, OPEN)
     direction = np.where(now.sign > 0, GREATER, SMALLER)
-    found = np.where(same, SAME, np.where(differs, direction, OPEN))
-    return np.where(shown == OPEN, found, shown)
+    differs = np.where(now.out <= holm(now.out, DIFFERENCES), direction, OPEN)
+    return Judged(differs, differs, now.by_share, seeds), Judged(same, same, now.by_share, seeds)
 
 
-def likely(now: Sequential, shown: np.ndarray) -> np.ndarray:
-    """Benjamini and Hochberg's procedure on the smaller of a claim's two p-values."""
-    p = np.minimum(now.out, now.within)
-    m = p.shape[-1]
-    ordered = np.sort(p, axis=-1)
-    passes = ordered <= LIKELY * np.arange(1, m + 1) / m
-    last = np.where(passes.any(-1), m - 1 - np.argmax(passes[..., ::-1], axis=-1), -1)
-    highest = np.take_along_axis(ordered, np.maximum(last, 0)[:, None], 1)[:, 0]
-    bound = np.where(last >= 0, highest, -1.0)
-    verdict = np.where(now.within < now.out, SAME, np.where(now.sign > 0, GREATER, SMALLER))
-    return np.where(shown != OPEN, shown, np.where(p <= bound[:, None], verdict, OPEN))
+def decide(found: Sequential, seen: np.ndarray, looks: tuple[int, ...]) -> Judged:
+    """What is shown, and what is likely, of claims that have each `seen` so many looks.
+
+    A claim was decided at the first look at which either hypothesis was rejected, at the level
+    that it has in the end; sameness goes first.
+    """
+    now = found.at(seen)
+    same, differs = holm(now.within, SAMENESS), holm(now.out, DIFFERENCES)
+    likely = benjamini_hochberg(np.minimum(now.out, now.within))[:, None]
+    shown, by_share, look = _first(found, seen, same, differs)
+    besides, likely_by_share, likely_look = _first(found, seen, likely, likely)
+    is_open = shown == OPEN
+    return Judged(
+        shown=shown,
+        likely=np.where(is_open, besides, shown),
+        by_share=np.where(is_open, likely_by_share, by_share),
+        look=np.array(looks)[np.where(is_open, likely_look, look)],
+    )
+
+
+def _first(
+    found: Sequential, seen: np.ndarray, same: np.ndarray, differs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The verdict at the first look at which a hypothesis was rejected, its basis, and the look."""
+    verdict = np.zeros(seen.shape, int)
+    by_share = np.zeros(seen.shape, bool)
+    look = seen.copy()
+    for k in reversed(range(len(found.out))):
+        made = k <= seen
+        is_same = made & (found.within[k] <= same)
+        is_other = made & (found.out[k] <= differs) & ~is_same
+        verdict = np.where(is_same, SAME, verdict)
+        verdict = np.where(is_other, np.where(found.sign[k] > 0, GREATER, SMALLER), verdict)
+        by_share = np.where(is_same | is_other, is_other & found.by_share[k], by_share)
+        look = np.where(is_same | is_other, k, look)
+    return verdict, by_share, look
+
+
+def _is_shown(now: Sequential) -> np.ndarray:
+    same, differs = holm(now.within, SAMENESS), holm(now.out, DIFFERENCES)
+    return (now.within <= same) | (now.out <= differs)
 
 
 def holm(p: np.ndarray, level: float) -> np.ndarray:
-    """Which hypotheses of each row are rejected (Holm 1979)."""
+    """The level at which each hypothesis of a row is tested (Holm 1979)."""
     m = p.shape[-1]
     order = np.argsort(p, axis=-1, kind="stable")
-    passes = np.take_along_axis(p, order, -1) <= level / np.arange(m, 0, -1)
-    rejected = np.logical_and.accumulate(passes, axis=-1)
-    found = np.zeros(p.shape, bool)
-    np.put_along_axis(found, order, rejected, -1)
+    steps = level / np.arange(m, 0, -1)
+    ordered = np.take_along_axis(p, order, -1)
+    passes = np.logical_and.accumulate(ordered <= steps, axis=-1)
+    # The first that is not rejected has its own step, and all the rest share it.
+    failed = np.minimum(passes.sum(-1), m - 1)
+    levels = np.where(passes, steps, steps[failed][..., None])
+    found = np.empty(p.shape)
+    np.put_along_axis(found, order, levels, -1)
     return found
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """The level up to which each row's hypotheses are rejected (-1: none is)."""
+    m = p.shape[-1]
+    levels = LIKELY * np.arange(1, m + 1) / m
+    passes = np.sort(p, axis=-1) <= levels
+    return np.where(passes, levels, -1.0).max(-1)

@@ -1,13 +1,15 @@
 """The design in NumPy does what the design says: against SciPy, closed forms and small cases."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from benchmarks.method import twin
-from benchmarks.method.draws import CELLS, SEEDS, alike, collapse, normal, of_accuracy, of_time
+from benchmarks.method.cells import CELLS, MIXED
+from benchmarks.method.draws import SEEDS, alike, collapse, normal, of_accuracy, of_time
 from benchmarks.method.twin import GREATER, LOOKS, OPEN, SAME, SMALLER
 
 
@@ -18,9 +20,7 @@ def p_of(result: object) -> float:
 
 def number_claims(differences: np.ndarray) -> twin.Labs:
     labs = of_accuracy(differences)
-    return twin.Labs(
-        labs.differences, labs.margin, labs.floor, labs.accuracy, np.ones(len(labs.margin), bool)
-    )
+    return replace(labs, number=np.ones(len(labs.margin), bool))
 
 
 def test_the_level_of_the_first_look_is_what_is_spent_by_then():
@@ -93,9 +93,7 @@ def test_where_runs_collapse_the_rest_is_compared_and_the_shares_are():
     down = np.zeros(d.shape, bool)
     down[..., :8] = True
     labs = of_accuracy(np.where(down, -0.9, d))
-    labs = twin.Labs(
-        labs.differences, labs.margin, labs.floor, labs.accuracy, labs.number, down, ~down & down
-    )
+    labs = replace(labs, down=down, down_against=np.zeros(d.shape, bool))
     out, within, sign, by_share = twin.stage_p_values(labs, 20)
     among_trained = p_of(stats.ttest_1samp(d[0, 0, 8:20], 0))
     of_shares = p_of(stats.fisher_exact([[8, 12], [0, 20]]))
@@ -115,18 +113,34 @@ def test_against_a_number_the_signs_count():
     assert twin.stage_p_values(number_claims(inside), 10)[1][0, 0] == pytest.approx(0.5**10)
 
 
+def test_a_level_that_trains_better_and_fails_more_often_is_left_open():
+    d = 0.05 + np.random.default_rng(2).normal(0, 0.003, (1, 1, SEEDS))
+    down = np.zeros(d.shape, bool)
+    down[..., :12] = True
+    labs = replace(of_accuracy(d), down=down, down_against=np.zeros(d.shape, bool))
+    assert twin.stage_p_values(labs, 20)[0][0, 0] == 1.0
+    labs = replace(labs, differences=-d)
+    assert twin.stage_p_values(labs, 20)[0][0, 0] < 1e-3
+
+
+def test_differences_spread_over_two_values_take_a_pair_of_no_difference():
+    rng = np.random.default_rng(8)
+    d = rng.choice([0.0, 0.5], (1, 1, SEEDS), p=[0.3, 0.7]) + rng.normal(0, 0.003, (1, 1, SEEDS))
+    out, *_ = twin.stage_p_values(of_accuracy(d), 14)
+    assert out[0, 0] == pytest.approx(p_of(stats.ttest_1samp([*d[0, 0, :14], 0.0], 0)), rel=1e-9)
+
+
 def test_holm_rejects_step_by_step():
     p = np.array([[0.012, 0.009, 0.021, 0.9], [0.013, 0.02, 0.02, 0.02]])
-    assert twin.holm(p, 0.05).tolist() == [[True, True, True, False], [False] * 4]
+    rejected = p <= twin.holm(p, 0.05)
+    assert rejected.tolist() == [[True, True, True, False], [False] * 4]
 
 
 def test_benjamini_and_hochberg_reject_what_scipy_adjusts_below_the_level():
     p = np.random.default_rng(3).random((50, 20)) ** 3
-    ones, no = np.ones(p.shape), np.zeros(p.shape, int)
-    found = twin.likely(twin.Sequential(p, ones, ones, no == 1), no)
+    rejected = p <= twin.benjamini_hochberg(p)[:, None]
     expected = np.array([stats.false_discovery_control(row) for row in p]) <= twin.LIKELY
-    assert ((found == GREATER) == expected).all()
-    assert ((found == OPEN) == ~expected).all()
+    assert (rejected == expected).all()
 
 
 def test_clear_claims_are_decided_early_and_stay_decided():
@@ -164,3 +178,14 @@ def test_as_many_runs_collapse_as_the_cell_says():
     assert against is not None
     assert down.mean() == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / down.size))
     assert (drawn.labs.differences[down & ~against] < -0.8).all()
+
+
+def test_no_order_and_no_stop_shows_more_than_all_looks_do():
+    drawn = MIXED["20 % differ, 40 % are alike"](np.random.default_rng(9), 20)
+    seconds = np.exp(np.random.default_rng(10).standard_normal((20, 60)))
+    stopped = twin.judge_cheapest_first(drawn.labs, seconds, np.full(20, 200.0))
+    differs, same = twin.judge_never_stopping(drawn.labs)
+    assert 0 < (stopped.shown != OPEN).sum() < (twin.judge(drawn.labs).shown != OPEN).sum()
+    assert (same.shown[stopped.shown == SAME] == SAME).all()
+    is_shown = (stopped.shown == GREATER) | (stopped.shown == SMALLER)
+    assert (differs.shown[is_shown] == stopped.shown[is_shown]).all()
