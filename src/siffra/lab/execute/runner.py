@@ -241,7 +241,6 @@ class _PlanRunner:
         self._shares: dict[Job, float] = {}  # of the submitted, the share that is behind
         self._lost: deque[Job] = deque()  # of the submitted, those to be submitted again
         self._losses: Counter[Job] = Counter()
-        self._decided = self._claims = 0
         self._seen = -1  # results by which the scheduler was last asked in vain
 
     def run(self) -> Results:
@@ -293,6 +292,8 @@ class _PlanRunner:
             self._results.timings.update(
                 {timing: timed[key] for timing, key in planned.items() if key in timed}
             )
+        if self._plan.looks:
+            self._scheduler.judge(self._results.records, self._results.timings)
         self._ask()
         self._report_kept("reused", reused)
 
@@ -308,9 +309,6 @@ class _PlanRunner:
                 break
             self._runs += sum(isinstance(job, PlannedRun) for job in jobs)
             self._ahead.extend(jobs)
-        if self._plan.looks:
-            rounds = self._scheduler.judge(records, timings)
-            self._decided, self._claims = rounds.shown, rounds.tested
 
     def _submit(self) -> None:
         """Submit as many as the executor has capacity for, of the jobs that nobody makes yet."""
@@ -451,7 +449,9 @@ class _PlanRunner:
         seconds = sum(map(self._scheduler.cost, left))
         behind = [share * self._scheduler.cost(job) for job, share in self._shares.items()]
         wall = _shared_out(max(0.0, seconds - sum(behind)), len(left), self._executor)
-        if self._plan.looks and self._decided < self._claims and left:
+        rounds = self._scheduler.latest
+        decided, claims = (rounds.shown, rounds.tested) if rounds else (0, 0)
+        if decided < claims and left:
             budget = self._scheduler.seconds_left(self._results.records, self._results.timings)
             wall = max(wall, budget) if budget < math.inf else wall
         return Progress(
@@ -459,8 +459,8 @@ class _PlanRunner:
             total=self._runs,
             seconds_left=wall,
             at_once=min(len(self._submitted), self._executor.size),
-            decided=self._decided,
-            claims=self._claims,
+            decided=decided,
+            claims=claims,
         )
 
 

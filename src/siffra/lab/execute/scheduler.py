@@ -35,6 +35,11 @@ class Scheduler:
         self._memo = Memo()
         self._judged: tuple[tuple[int, int], Rounds] | None = None
 
+    @property
+    def latest(self) -> Rounds | None:
+        """How the lab stood when it was last judged; None if it never was."""
+        return self._judged and self._judged[1]
+
     def judge(self, records: Records, timings: Timings) -> Rounds:
         """How the lab stands; anew only where there are new results."""
         seen = len(records), len(timings)

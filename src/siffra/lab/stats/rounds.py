@@ -182,6 +182,7 @@ class _Judging:
     def __init__(self, plan: Plan, records: Records, timings: Timings, memo: Memo) -> None:
         self._plan, self._records, self._timings, self._memo = plan, records, timings, memo
         self._schedule = Schedule(plan.looks or (max(1, len(plan.seeds)),))
+        self._answered: dict[str, tuple[LevelAnswer, ...]] = {}
 
     def judge(self) -> Rounds:
         answers: dict[Number, ClaimAnswer] = {}
@@ -235,7 +236,10 @@ class _Judging:
         return looks, looks[-1] if looks else self._claim_test(question, claim, levels, None)
 
     def _levels(self, question: Question) -> tuple[LevelAnswer, ...]:
-        return answer_levels(self._plan, question, self._records, self._memo)
+        if question.id not in self._answered:
+            levels = answer_levels(self._plan, question, self._records, self._memo)
+            self._answered[question.id] = levels
+        return self._answered[question.id]
 
     def _has(
         self, question: Question, claim: Claim, levels: Sequence[LevelAnswer], seeds: Sequence[int]
