@@ -88,7 +88,8 @@ class RunOptions:
         if cores < 2 or self.engine != "native" or os.name != "posix" or not _can_move(plan):
             return replace(self, jobs=1)
         engine = make_engine(self.threads or 1, self.engine)
-        cost = estimate(plan, dataset, engine, store, fresh=self.fresh)
+        unlimited = replace(plan, time=None)  # what is next, not what the budget leaves
+        cost = estimate(unlimited, dataset, engine, store, fresh=self.fresh)
         runs, seconds = cost.runs - cost.have, cost.seconds
         if plan.looks:  # what is to come after the next one is not counted
             more = plan.looks[-1] // plan.looks[0]

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 from blank import blank_dataset
+from made_runs import make_level, make_plan, make_question
 
+from siffra.config import Setting
 from siffra.lab.plan.planning import plan_vary
 from siffra.lab.plan.presets import LabOptions
 
@@ -51,3 +53,30 @@ def test_a_claim_is_its_own_authors_then_the_questions_then_the_labs(plan):
     assert question.author_of(claim) == {}
     assert theirs.author_of(claim) == {"en": "siffra"}
     assert theirs.author_of(replace(claim, by={"en": "us"})) == {"en": "us"}
+
+
+class TestTuning:
+    """One level chooses its rate; another one has a rate of its own that is among them."""
+
+    RATES = tuple(Setting.from_knobs({"learning_rate": rate}) for rate in (0.1, 0.2))
+    QUESTION = make_question(
+        [make_level({"neurons": 32}, *RATES), make_level({"neurons": 8}, RATES[0])],
+        retune=("learning_rate",),
+    )
+    PLAN = replace(make_plan(QUESTION, seeds=(0, 1)), tuning_seeds=(100, 101))
+
+    def test_candidates_are_run_with_the_tuning_seeds_and_what_is_fixed_with_the_others(self):
+        first, second = self.RATES
+        runs = {(run.setting, run.seed) for run in self.PLAN.runs}
+        tuning = {(setting, seed) for setting in (first, second) for seed in (100, 101)}
+        assert runs == tuning | {(first, 0), (first, 1)}
+
+    def test_whatever_is_chosen_may_be_run_with_the_others(self):
+        runs = {(run.setting, run.seed) for run in self.PLAN.possible_runs}
+        assert {(setting, seed) for setting in self.RATES for seed in (0, 1)} < runs
+        assert len(self.PLAN.possible_runs) == len(runs) == 8
+
+    def test_with_looks_up_to_the_last(self):
+        plan = replace(self.PLAN, looks=(2, 6))
+        assert {run.seed for run in plan.possible_runs} == {*range(6), 100, 101}
+        assert {run.seed for run in plan.runs} == {0, 1, 100, 101}

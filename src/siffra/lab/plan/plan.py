@@ -211,16 +211,18 @@ class Plan:
         within each seed. It is drawn from the digest and the seed, so that it is the same every
         time.
         """
-        tuned = self._tuned if self.tuning_seeds else {}
-        settings = [setting for setting in self._settings if setting not in tuned]
-        return self.runs_of(settings, self.seeds) + self.runs_of(list(tuned), self.tuning_seeds)
+        judged = self._settings
+        if self.tuning_seeds:
+            fixed = self._fixed
+            judged = [setting for setting in judged if setting in fixed]
+        return self.runs_of(judged, self.seeds) + self.runs_of(self._candidates, self.tuning_seeds)
 
     @property
     def possible_runs(self) -> tuple[PlannedRun, ...]:
         """Every run that the lab may come to need, up to its last look."""
         seeds = range(self.looks[-1]) if self.looks else self.seeds
         return self.runs_of(self._settings, seeds) + self.runs_of(
-            list(self._tuned), self.tuning_seeds
+            self._candidates, self.tuning_seeds
         )
 
     def runs_of(self, settings: Sequence[Setting], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:
@@ -239,18 +241,24 @@ class Plan:
 
     @property
     def _settings(self) -> list[Setting]:
-        levels = [level for question in self.questions for level in question.levels]
-        of_levels = [setting for level in levels for setting in level.settings]
+        of_levels = [setting for level in self._levels for setting in level.settings]
         return list(dict.fromkeys(of_levels + [e.setting for e in self.experiments]))
 
     @property
-    def _tuned(self) -> dict[Setting, None]:
-        """The settings that are only candidates: no question has them as they are."""
-        levels = [level for question in self.questions for level in question.levels]
-        fixed = {level.settings[0] for level in levels if len(level.settings) == 1}
-        fixed |= {experiment.setting for experiment in self.experiments}
-        candidates = [s for level in levels if len(level.settings) > 1 for s in level.settings]
-        return {setting: None for setting in candidates if setting not in fixed}
+    def _levels(self) -> list[Level]:
+        return [level for question in self.questions for level in question.levels]
+
+    @property
+    def _fixed(self) -> set[Setting]:
+        """The settings that some level or experiment has, whatever is chosen elsewhere."""
+        alone = {level.settings[0] for level in self._levels if len(level.settings) == 1}
+        return alone | {experiment.setting for experiment in self.experiments}
+
+    @property
+    def _candidates(self) -> list[Setting]:
+        """The settings among which levels choose."""
+        tuned = [level for level in self._levels if len(level.settings) > 1]
+        return list(dict.fromkeys(setting for level in tuned for setting in level.settings))
 
     @property
     def _examined(self) -> set[Setting]:

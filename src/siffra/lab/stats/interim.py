@@ -28,7 +28,7 @@ from functools import lru_cache, partial
 from typing import cast
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy  # which imports `scipy.optimize` on first use
 from scipy.special import ndtr
 
 LAB_ALPHA = 0.05
@@ -134,7 +134,9 @@ def _spend(times: Sequence[float], spent: Sequence[float]) -> list[float]:
         excess = partial(_excess, places, mass, step, by_now - spent_before)
         # Where as little is left inside as is to be spent, no bound holds it.
         is_spent = excess(0.0) <= 0
-        bound = 0.0 if is_spent else cast(float, brentq(excess, 0.0, _FARTHEST * scale))
+        bound = (
+            0.0 if is_spent else cast(float, scipy.optimize.brentq(excess, 0.0, _FARTHEST * scale))
+        )
         alphas.append(2 * float(ndtr(-bound / scale)))
         steps = (bound * nodes[:, None] - places) / step
         density = np.exp(-(steps**2) / 2) @ mass / (step * math.sqrt(2 * math.pi))
