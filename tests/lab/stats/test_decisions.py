@@ -195,6 +195,7 @@ class TestFailures:
         claim = make_claim("collapse", "worse")
         answer = judge(claim, failing(10, 0))
         assert (answer.verdict, answer.basis, answer.estimate.value) == ("supported", "collapse", 1)
+        assert answer.collapsed == ((10, 10), (0, 10))
         assert judge(claim, failing(0, 10)).verdict == "refuted"
         assert judge(claim, failing(0, 0)).verdict == "inconclusive"
 

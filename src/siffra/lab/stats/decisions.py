@@ -58,7 +58,7 @@ class ClaimAnswer:
     `estimate` is None when it was not tested, or there was nothing to estimate it from.
     `seeds_needed` says, for a claim that nothing was shown of, about how many seeds would show it
     (None: more than 1,000, or cannot be said). `reason` is a short code for what is unusual:
-    "too short", "too few epochs" (fewer than five have no fifths to measure a decline between),
+    "too short", "too few epochs" (of one no decline can be measured),
     "never reached" (by neither side in some seed), "unreached" (by some runs of one
     side, so that more seeds would hardly decide it), "too few seeds", "not timed" (no round was),
     "diverged" (in so many seeds that more would hardly decide it), "mixed"
@@ -73,7 +73,7 @@ class ClaimAnswer:
     `basis` is what it rests on: the `difference` between the runs that train, the share of runs
     that `collapse`, or the `median` run, where a level is compared with a number. `collapsed` has
     for either side, in how many of how many seeds a run collapsed or diverged (none: the claim is
-    not about accuracies, or there are no seeds).
+    not about runs that train).
     """
 
     claim: Claim
@@ -128,7 +128,8 @@ class ClaimTest:
         needed = None if is_shown else self._seeds_needed(decision, schedule)
         hopeless = verdict == "inconclusive" and needed is None
         decided_at = schedule.seeds[decision.look] if len(schedule.seeds) > 1 else None
-        shares = (self.failures.level, self.failures.against) if self.failures else ()
+        failures = comparison if isinstance(comparison, ShareComparison) else self.failures
+        shares = (failures.level, failures.against) if failures else ()
         return ClaimAnswer(
             claim=claim,
             verdict=verdict,
