@@ -44,7 +44,7 @@ def method(
     """Put siffra's statistics to the test on made-up labs whose truth is known."""
     aside = Console(stderr=True)
     if not adastop.exists():
-        aside.print(f"AdaStop is left out: {adastop} is not there. {INSTALL}", markup=False)
+        aside.print(f"AdaStop is not at {adastop}: {INSTALL}", markup=False, soft_wrap=True)
         if write:
             raise typer.Exit(2)
     if runs_too:
