@@ -26,7 +26,8 @@ from siffra.engine.base import Engine
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.events import Event, Job
 from siffra.lab.execute.ray import RayExecutor, Resources
-from siffra.lab.execute.runner import job_keys, run_plan
+from siffra.lab.execute.results import job_keys
+from siffra.lab.execute.runner import run_plan
 from siffra.lab.execute.trainer import Reply
 from siffra.lab.plan.plan import Level, Plan, PlannedRun, Question
 from siffra.store.store import open_store

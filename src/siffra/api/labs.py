@@ -29,7 +29,6 @@ from siffra.lab.execute.runner import (
     Results,
     estimate,
     run_plan,
-    stored_results,
 )
 from siffra.lab.history import LabHistory, make_saved_lab
 from siffra.lab.plan.format import EXPERIMENTS
@@ -361,7 +360,8 @@ class Job:
 
     def stored(self) -> LabResult:
         """What the runs say that are stored, of whatever look."""
-        return self._answered(stored_results(self.plan, self.dataset, self.engine, self.store))
+        lab = make_saved_lab(self.plan, self.dataset, self.engine)
+        return self._answered(lab.results(self.store))
 
     def _answered(self, results: Results) -> LabResult:
         keys = [record.key for record in results.records.values()]

@@ -22,7 +22,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.errors import StoreError
-from siffra.lab.execute.runner import Results, job_keys
+from siffra.lab.execute.results import Results, job_keys
 from siffra.lab.plan.format import MOST_SEEDS
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.lab.stats.rounds import possible_timings

@@ -8,13 +8,11 @@ are made is an executor's matter; here it is decided what comes next.
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
 
-from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.errors import ExecutorError, StoreError
@@ -22,14 +20,22 @@ from siffra.lab.execute.base import Executor
 from siffra.lab.execute.cost import Costs
 from siffra.lab.execute.events import Event, Kind, Progress
 from siffra.lab.execute.local import LocalExecutor
+from siffra.lab.execute.results import (
+    Fresh,
+    Keys,
+    Results,
+    remade_runs,
+    stored_results,
+    stored_runs,
+)
 from siffra.lab.execute.scheduler import Job, Scheduler
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.lab.stats.levels import chosen_setting
 from siffra.lab.stats.rounds import possible_timings
 from siffra.store.store import Store
 from siffra.training.diagnostics import Examination
-from siffra.training.run import Record, run_key
-from siffra.training.timing import Timing, timing_key
+from siffra.training.run import Record
+from siffra.training.timing import Timing
 
 __all__ = [
     "Cost",
@@ -38,18 +44,13 @@ __all__ = [
     "Progress",
     "Results",
     "estimate",
-    "job_keys",
     "run_plan",
-    "stored_results",
 ]
 
 _POLL = 0.2
 """Seconds between looks at what other processes have finished."""
 MOST_LOSSES = 3
 """A run that is lost so often ends the lab: it may well be the cause."""
-
-Fresh = bool | Literal["busy"]
-"""Whether stored runs are made anew: all, or those that were made on a busy machine."""
 
 _Made = tuple[PlannedRun, Record, Examination | None]
 
@@ -64,14 +65,6 @@ class Cost:
     runs: int
     have: int
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """What a lab rests on: its runs by setting and seed, and its times, round by round."""
-
-    records: dict[tuple[Setting, int], Record] = field(default_factory=dict)
-    timings: dict[PlannedTiming, Timing] = field(default_factory=dict)
 
 
 def run_plan(
@@ -108,7 +101,7 @@ def run_plan(
         ExecutorError: No run can be made, or one was lost again and again.
     """
     executor = executor or LocalExecutor(dataset, engine)
-    runner = _PlanRunner(plan, _Keys(dataset, engine), store, executor, on_event, fresh)
+    runner = _PlanRunner(plan, Keys(dataset, engine), store, executor, on_event, fresh)
     return runner.run()
 
 
@@ -132,9 +125,9 @@ def estimate(
     """
     executor = executor or LocalExecutor(dataset, engine)
     costs = Costs(dataset, engine, store, executor.jobs)
-    keys = _Keys(dataset, engine)
-    results = stored_results(plan, dataset, engine, store)
-    remade = _remade({run: keys.of(run) for run in plan.runs}, store, fresh)
+    keys = Keys(dataset, engine)
+    results = stored_results(plan, keys, store)
+    remade = remade_runs({run: keys.of(run) for run in plan.runs}, store, fresh)
     for run in plan.runs:
         if keys.of(run) in remade:
             results.records.pop((run.setting, run.seed), None)
@@ -158,53 +151,6 @@ def estimate(
     return Cost(have + count, have, seconds)
 
 
-def stored_results(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> Results:
-    """All that is stored of what `plan` may come to need."""
-    keys = _Keys(dataset, engine)
-    runs = {planned: keys.of(planned) for planned in plan.possible_runs}
-    stored = _stored(runs, store)
-    by_key = store.get_all(stored)
-    records = {(r.setting, r.seed): by_key[k] for r, k in runs.items() if k in by_key}
-    timings = {planned: keys.of(planned) for planned in possible_timings(plan)}
-    timed = store.timings(timings.values())
-    return Results(records, {t: timed[key] for t, key in timings.items() if key in timed})
-
-
-class _Keys:
-    """The keys under which jobs are stored, of one data set and engine."""
-
-    def __init__(self, dataset: Dataset, engine: Engine) -> None:
-        self.dataset, self.engine = dataset, engine
-        self._split_for = lru_cache(maxsize=1)(dataset.split_for)  # a plan goes seed by seed
-
-    def of(self, job: Job) -> str:
-        """The key of a run, or of a timing."""
-        if isinstance(job, PlannedTiming):
-            return timing_key(job.settings, self.dataset, job.round, self.engine)
-        return run_key(job.setting, self._split_for(job.seed), job.seed, self.engine)
-
-
-def job_keys(jobs: Iterable[Job], dataset: Dataset, engine: Engine) -> list[str]:
-    """The keys of runs and timings, in their order."""
-    return list(map(_Keys(dataset, engine).of, jobs))
-
-
-def _stored(keys: Mapping[PlannedRun, str], store: Store) -> set[str]:
-    """The keys of the runs that need not be made: stored, and examined where that is wanted."""
-    wanted = {key for planned, key in keys.items() if planned.examine}
-    return store.stored(keys.values()) - (wanted - store.examined(wanted))
-
-
-def _remade(keys: Mapping[PlannedRun, str], store: Store, fresh: Fresh) -> frozenset[str]:
-    """The keys of the stored runs that are made all the same if `fresh`."""
-    if not fresh:
-        return frozenset()
-    stored = store.stored(keys.values())
-    if fresh != "busy":
-        return frozenset(stored)
-    return frozenset(key for key, record in store.get_all(stored).items() if record.is_busy)
-
-
 def _shared_out(seconds: float, runs: int, executor: Executor) -> float:
     """Wall seconds of `runs` that take `seconds` one after the other."""
     return seconds / max(1, min(executor.size, runs))
@@ -220,7 +166,7 @@ class _PlanRunner:
     def __init__(
         self,
         plan: Plan,
-        keys: _Keys,
+        keys: Keys,
         store: Store,
         executor: Executor,
         on_event: Callable[[Event], None],
@@ -281,8 +227,8 @@ class _PlanRunner:
 
     def _reuse_stored(self) -> None:
         runs = {planned: self._key(planned) for planned in self._plan.possible_runs}
-        self._remade = _remade(runs, self._store, self._fresh)
-        by_key = self._store.get_all(_stored(runs, self._store) - self._remade)
+        self._remade = remade_runs(runs, self._store, self._fresh)
+        by_key = self._store.get_all(stored_runs(runs, self._store) - self._remade)
         reused = {run: by_key[key] for run, key in runs.items() if key in by_key}
         for planned, record in reused.items():
             self._keep(planned, record)
@@ -330,7 +276,7 @@ class _PlanRunner:
     def _not_stored(self, jobs: Sequence[Job]) -> list[Job]:
         """Those that nobody has stored meanwhile; the others are reused."""
         keys = {job: self._key(job) for job in jobs if isinstance(job, PlannedRun)}
-        by_key = self._store.get_all(_stored(keys, self._store) - self._remade)
+        by_key = self._store.get_all(stored_runs(keys, self._store) - self._remade)
         reused = {planned: by_key[key] for planned, key in keys.items() if key in by_key}
         for planned, record in reused.items():
             self._keep(planned, record, asked=True)

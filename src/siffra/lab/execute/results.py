@@ -1,0 +1,73 @@
+"""What is stored of a plan: its runs and its rounds of times, by the keys of both."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+from siffra.config import Setting
+from siffra.data.dataset import Dataset
+from siffra.engine.base import Engine
+from siffra.lab.execute.events import Job
+from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
+from siffra.lab.stats.rounds import possible_timings
+from siffra.store.store import Store
+from siffra.training.run import Record, run_key
+from siffra.training.timing import Timing, timing_key
+
+Fresh = bool | Literal["busy"]
+"""Whether stored runs are made anew: all, or those that were made on a busy machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a lab rests on: its runs by setting and seed, and its times, round by round."""
+
+    records: dict[tuple[Setting, int], Record] = field(default_factory=dict)
+    timings: dict[PlannedTiming, Timing] = field(default_factory=dict)
+
+
+class Keys:
+    """The keys under which jobs are stored, of one data set and engine."""
+
+    def __init__(self, dataset: Dataset, engine: Engine) -> None:
+        self.dataset, self.engine = dataset, engine
+        self._split_for = lru_cache(maxsize=1)(dataset.split_for)  # a plan goes seed by seed
+
+    def of(self, job: Job) -> str:
+        """The key of a run, or of a timing."""
+        if isinstance(job, PlannedTiming):
+            return timing_key(job.settings, self.dataset, job.round, self.engine)
+        return run_key(job.setting, self._split_for(job.seed), job.seed, self.engine)
+
+
+def stored_results(plan: Plan, keys: Keys, store: Store) -> Results:
+    """All that is stored of what `plan` may come to need, and need not be made."""
+    runs = {planned: keys.of(planned) for planned in plan.possible_runs}
+    stored = stored_runs(runs, store)
+    by_key = store.get_all(stored)
+    records = {(r.setting, r.seed): by_key[k] for r, k in runs.items() if k in by_key}
+    timings = {planned: keys.of(planned) for planned in possible_timings(plan)}
+    timed = store.timings(timings.values())
+    return Results(records, {t: timed[key] for t, key in timings.items() if key in timed})
+
+
+def job_keys(jobs: Iterable[Job], dataset: Dataset, engine: Engine) -> list[str]:
+    """The keys of runs and timings, in their order."""
+    return list(map(Keys(dataset, engine).of, jobs))
+
+
+def stored_runs(keys: Mapping[PlannedRun, str], store: Store) -> set[str]:
+    """The keys of the runs that need not be made: stored, and examined where that is wanted."""
+    wanted = {key for planned, key in keys.items() if planned.examine}
+    return store.stored(keys.values()) - (wanted - store.examined(wanted))
+
+
+def remade_runs(keys: Mapping[PlannedRun, str], store: Store, fresh: Fresh) -> frozenset[str]:
+    """The keys of the stored runs that are made all the same if `fresh`."""
+    if not fresh:
+        return frozenset()
+    stored = store.stored(keys.values())
+    if fresh != "busy":
+        return frozenset(stored)
+    return frozenset(key for key, record in store.get_all(stored).items() if record.is_busy)
