@@ -72,7 +72,7 @@ def test_it_answers_every_question_and_writes_a_report(siffra, lab, tmp_path):
     assert ended.code == 0
     assert ended.err.startswith(f"{3 * RUNS_PER_SEED} runs; about ")
     assert "How large may a step be?" in ended.out
-    assert "supported" in ended.out
+    assert "Its only claim: " in ended.out
     assert ended.out.endswith(f"report: {out / 'report.html'}\n")
     found = json.loads((out / "results.json").read_text("utf-8"))
     assert [question["id"] for question in found["questions"]] == ["rate", "width"]

@@ -8,7 +8,7 @@ from siffra.config import Setting
 from siffra.data.load import DataSource, load_dataset
 from siffra.engine.network import build_network
 from siffra.engine.schedule import total_steps
-from siffra.search.throughput import Throughput, seconds_per_step, with_steps
+from siffra.search.throughput import Throughput, seconds_per_step, undisturbed, with_steps
 from siffra.search.time_budget import TimeBudget
 
 SETTING = Setting.from_knobs({"neurons": 32, "batch_size": 256})
@@ -40,9 +40,9 @@ def test_a_step_of_a_run_is_no_longer_than_by_processor_time(dataset, stepping, 
     images = len(dataset.train)
     alone = images * an_image / math.ceil(images / 256)  # the last batch is a smaller one
 
-    assert throughput.undisturbed(SETTING, 0.5 * alone) == 0.5 * alone
-    assert throughput.undisturbed(SETTING, 1.01 * alone) == 1.01 * alone
-    assert throughput.undisturbed(SETTING, 9.0 * alone) == pytest.approx(1.05 * alone)
+    assert undisturbed(0.5 * alone, throughput.alone(SETTING)) == 0.5 * alone
+    assert undisturbed(1.01 * alone, throughput.alone(SETTING)) == 1.01 * alone
+    assert undisturbed(9.0 * alone, throughput.alone(SETTING)) == pytest.approx(1.05 * alone)
 
 
 def test_what_is_known_to_be_quick_is_not_left_out_of_a_busy_moment(
@@ -59,7 +59,7 @@ def test_what_is_known_to_be_quick_is_not_left_out_of_a_busy_moment(
 def test_what_cannot_be_taken_step_by_step_is_believed(dataset, engine, clock):
     throughput = Throughput(dataset, engine, TimeBudget(10.0, 300.0, 0.0, clock))
 
-    assert throughput.undisturbed(SETTING, 123.0) == 123.0
+    assert undisturbed(123.0, throughput.alone(SETTING)) == 123.0
 
 
 def test_what_a_step_takes_for_any_batch_is_not_taken_for_its_images(dataset, engine, an_image):

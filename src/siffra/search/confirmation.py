@@ -14,6 +14,7 @@ from siffra.search.race import Candidate
 from siffra.search.references import has_clock
 from siffra.search.result import Finalist
 from siffra.search.session import MUST, Session
+from siffra.search.throughput import undisturbed
 from siffra.search.time_budget import FEWEST_FINALS
 from siffra.store.store import Store
 from siffra.training.model_file import load_model, save_model
@@ -140,7 +141,10 @@ class Confirmation:
         return max(1, self._time.steps(a_step)) if a_step * steps > self._time.planned() else steps
 
     def _undisturbed(self, candidate: Candidate, seconds: float) -> float:
-        return self._session.throughput.undisturbed(candidate.setting, seconds)
+        if not candidate.step_alone:
+            candidate.step_alone = self._session.throughput.alone(candidate.setting)
+            self._study.save(candidate, self._time.spent)
+        return undisturbed(seconds, candidate.step_alone)
 
     def _key(self, candidate: Candidate, seed: int) -> str:
         dataset = self._dataset.split_for(seed)

@@ -85,6 +85,8 @@ class Candidate:
             not count.
         final_steps: Training steps of the runs scored on the test sets; 0 until settled.
         entering: Seconds taken to propose and time it; 0 where unknown.
+        step_alone: Seconds of a step on one thread, by which a busy machine is told; 0 where
+            unknown. It is kept, so that a search which goes on comes to the same steps.
     """
 
     number: Count
@@ -96,6 +98,7 @@ class Candidate:
     runs: list[Run] = field(default_factory=list)
     final_steps: Count = 0
     entering: Difference = 0.0
+    step_alone: Seconds = 0.0
 
     def runs_in(self, stage: int) -> list[Run]:
         """The runs that count in a round, by seed."""

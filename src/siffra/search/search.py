@@ -31,7 +31,7 @@ from siffra.search.session import Session
 from siffra.search.space import SPACE, Space
 from siffra.search.spec import SearchEvent, SearchSpec
 from siffra.search.study import SearchStudy
-from siffra.search.throughput import FEWEST_STEPS, Throughput
+from siffra.search.throughput import FEWEST_STEPS, Throughput, undisturbed
 from siffra.search.time_budget import TimeBudget
 from siffra.search.validation import held_out, try_out
 from siffra.store.schema import beside
@@ -176,7 +176,7 @@ class _Search:
         candidate.runs.append(run)
         if turn.stage == 0:
             throughput, seconds = self._session.throughput, run.seconds / turn.steps
-            self._correct(candidate, throughput.undisturbed(candidate.setting, seconds))
+            self._correct(candidate, undisturbed(seconds, throughput.alone(candidate.setting)))
         self._study.save(candidate, self._time.spent)
         self._learn(candidate, run)
 

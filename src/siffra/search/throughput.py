@@ -47,7 +47,7 @@ class Throughput:
 
     def __init__(self, dataset: Dataset, engine: Engine, time: TimeBudget) -> None:
         self._dataset, self._engine, self._time = dataset, engine, time
-        self._alone: dict[Setting, float | None] = {}
+        self._alone: dict[Setting, float] = {}
         # Multiply-adds per second, by the kind of model.
         self._slowest: dict[str, float] = {}
 
@@ -62,25 +62,20 @@ class Throughput:
                 carefully=carefully,
             )  # fmt: skip
             if not carefully or seconds <= _FIRST_SLOWER * most:  # else it may be as slow as that
-                seconds = self.undisturbed(setting, seconds)
+                seconds = undisturbed(seconds, self.alone(setting))
             self.learn(setting, seconds)
         steps = self._time.steps(seconds)
         return steps if steps >= FEWEST_STEPS else 0
 
-    def undisturbed(self, setting: Setting, seconds: float) -> float:
-        """Seconds of a step where nothing disturbs it, if it took so many in a run.
-
-        On several threads it takes no longer than on one, which can be timed whatever else the
-        machine does: by processor time. So a machine on which a run took longer was busy, and that
-        must not shorten runs.
-        """
+    def alone(self, setting: Setting) -> float:
+        """Seconds of a step on one thread, whatever else the machine does; 0 if not to be had."""
         if setting not in self._alone:
             worth = _WORTH * self._time.budget
-            an_epoch = seconds_alone(setting, self._dataset, self._engine, worth)
-            steps = steps_per_epoch(setting.training, len(self._dataset.train))
-            self._alone[setting] = an_epoch and an_epoch / steps
-        alone = self._alone[setting]
-        return min(seconds, _VARIES * alone) if alone else seconds
+            an_epoch = seconds_alone(setting, self._dataset, self._engine, worth) or 0.0
+            self._alone[setting] = an_epoch / steps_per_epoch(
+                setting.training, len(self._dataset.train)
+            )
+        return self._alone[setting]
 
     def may_fit(self, setting: Setting, able: Sequence[Candidate]) -> bool:
         """Whether it would make enough steps at the usual rate of arithmetic for its kind of model.
@@ -126,6 +121,16 @@ class Throughput:
 
     def _by_products(self, setting: Setting) -> float:
         return self.work(setting) / multiplications_per_second(self._engine.threads)
+
+
+def undisturbed(seconds: float, alone: float) -> float:
+    """Seconds of a step where nothing disturbs it, if it took so many in a run.
+
+    On several threads it takes no longer than `alone` on one, which can be timed whatever else the
+    machine does: by processor time. So a machine on which a run took longer was busy, and that must
+    not shorten runs.
+    """
+    return min(seconds, _VARIES * alone) if alone else seconds
 
 
 def with_steps(setting: Setting, steps: int, images: int) -> Setting:

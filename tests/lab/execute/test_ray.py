@@ -64,7 +64,7 @@ say = "A larger step learns as much."
 level = { learning_rate = 0.02 }
 against = { learning_rate = 0.01 }
 direction = "same"
-margin = 0.00001
+margin = 0.1
 """
 
 

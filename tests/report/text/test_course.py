@@ -63,6 +63,13 @@ def test_a_lab_that_is_through_says_so():
     assert course_text(EN, lab()).startswith("Every claim that has not been shown has had its last")
 
 
+def test_a_lab_that_has_shown_all_says_so():
+    shown = [replace(claim, grade="shown") for claim in LAB.questions[0].claims]
+    question = replace(LAB.questions[0], claims=tuple(shown))
+    all_shown = replace(lab(), questions=(question,))
+    assert course_text(EN, all_shown) == "Every claim that was tested is decided."
+
+
 @pytest.mark.parametrize("changes", [{"looks": ()}, {"missing": 3}])
 def test_a_lab_without_looks_or_with_missing_runs_says_nothing(changes):
     assert course_text(EN, replace(lab(LIKELY), **changes)) == ""

@@ -25,7 +25,9 @@ def course_text(words: Words, answers: Answers) -> str:
         return ""
     left = answers.open
     if not left:
-        return words("course.done", most=answers.plan.looks[-1])
+        tested = [c for q in answers.questions for c in q.claims if c.verdict != "not tested"]
+        all_shown = all(claim.grade == "shown" for claim in tested)
+        return words("course.all" if all_shown else "course.done", most=answers.plan.looks[-1])
     time = answers.plan.time
     spent = "" if time is None else numbers.span(words, time)
     sentences = [words.count("course.stopped" if spent else "course.left", len(left), time=spent)]
