@@ -6,6 +6,7 @@ import pytest
 from report.fake_answers import make_answers, make_claim, make_question, report_on
 
 from siffra.lab.answers import Answers, Look, OpenClaim
+from siffra.lab.stats.families import Grade
 from siffra.report.render.terminal import lab_text
 from siffra.report.text.course import course_text, undecided
 from siffra.report.text.messages import words_in
@@ -59,15 +60,16 @@ def test_without_a_budget_nothing_is_said_to_have_stopped_it():
     assert course_text(EN, lab(LIKELY, time=None)).startswith("1 claim has looks left. ")
 
 
+def graded(grade: Grade | None) -> Answers:
+    """The lab with no looks left, its claims of this grade."""
+    claims = tuple(replace(claim, grade=grade) for claim in LAB.questions[0].claims)
+    return replace(lab(), questions=(replace(LAB.questions[0], claims=claims),))
+
+
 def test_a_lab_that_is_through_says_so():
-    assert course_text(EN, lab()).startswith("Every claim that has not been shown has had its last")
-
-
-def test_a_lab_that_has_shown_all_says_so():
-    shown = [replace(claim, grade="shown") for claim in LAB.questions[0].claims]
-    question = replace(LAB.questions[0], claims=tuple(shown))
-    all_shown = replace(lab(), questions=(question,))
-    assert course_text(EN, all_shown) == "Every claim that was tested is decided."
+    text = course_text(EN, graded("likely"))
+    assert text.startswith("Every claim that has not been shown has had its last")
+    assert course_text(EN, graded("shown")) == "Every claim that was tested is decided."
 
 
 @pytest.mark.parametrize("changes", [{"looks": ()}, {"missing": 3}])
