@@ -164,7 +164,7 @@ def conduct_lab(store: Path, dies_in_run: int | None = None) -> dict[Any, Record
 
     plan = small_plan((0, 1), [setting_of("sparse with momentum"), setting_of("everything")])
     with open_store(store) as runs:
-        return run_plan(plan, make_digits(100), NativeEngine(), runs, die)
+        return run_plan(plan, make_digits(100), NativeEngine(), runs, die).records
 
 
 def test_after_a_lab_was_killed_its_missing_runs_are_those_of_an_undisturbed_one(tmp_path):
