@@ -235,3 +235,16 @@ def alive(process: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text("utf-8")
     except FileNotFoundError:
         return False
+
+
+def test_a_worker_whose_parent_is_gone_ends_without_a_word():
+    told = (
+        "import os; from siffra.lab.execute.pool_worker import _send; "
+        "from siffra.lab.execute.trainer import Reply\n"
+        "read, write = os.pipe(); os.close(read)\n"
+        "_send(os.fdopen(write, 'wb'), Reply(record='x' * 100_000))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -56,8 +56,11 @@ def _do(trainer: RunTrainer, job: Job, out: BinaryIO, going: threading.Event) ->
 
 
 def _send(out: BinaryIO, message: Epoch | Reply, number: int = 0) -> None:
-    pickle.dump((message, number), out)
-    out.flush()
+    try:
+        pickle.dump((message, number), out)
+        out.flush()
+    except BrokenPipeError:  # the parent is gone, and this process may know it before `_listen`
+        os._exit(0)
 
 
 def _listen(stdin: BinaryIO, runs: "queue.Queue[bytes]", going: threading.Event) -> None:
