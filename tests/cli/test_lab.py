@@ -107,6 +107,14 @@ def test_dry_run_tells_the_cost_and_trains_nothing(siffra, lab, tmp_path):
     assert siffra("runs", "list", "--json").out == before
 
 
+def test_a_budget_that_the_first_seeds_exceed_is_said_to_be(siffra, lab):
+    short = siffra("lab", lab, *ONE, "--time", "0.001", "--dry-run").out
+    long = siffra("lab", lab, *ONE, "--time", "1h", "--dry-run").out
+
+    assert "the first 5 seeds of everything are made all the same" in short
+    assert "within 60 min of training in all" in long
+
+
 def test_a_lab_of_ones_own_is_cut_only_by_a_preset_that_is_asked_for_and_is_told(siffra, lab):
     lab.write_text(LAB.replace("epochs = 2", "epochs = 20"), encoding="utf-8")
     cut = "Training is shortened from 20 epochs to 3 by preset quick; --preset full runs all."

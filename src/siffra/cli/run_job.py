@@ -73,18 +73,25 @@ def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) ->
         time = duration(cost.seconds, words("decimal"))
         line += words("cost.time", time=time)
         line += words("cost.at_once", n=at_once) if at_once > 1 else ""
-    notes = (_looks(words, job.plan), shortened(words, job.plan), job.note(words.language))
+    notes = (_looks(words, job.plan, cost), shortened(words, job.plan), job.note(words.language))
     echo("\n".join(filter(None, (f"{line}.", *notes))), err=err)
 
 
-def _looks(words: "Words", plan: "Plan") -> str:
-    """When claims are judged again, and within which budget; nothing for a plan without looks."""
+def _looks(words: "Words", plan: "Plan", cost: "Cost") -> str:
+    """When claims are judged again, and within which budget; nothing for a plan without looks.
+
+    The seeds of the first look are made whatever the budget: if they are predicted to take longer,
+    that is said.
+    """
     if not plan.looks:
         return ""
     seeds = words.listing(map(str, plan.looks[1:]))
     if plan.time is None:
         return words("cost.looks", seeds=seeds)
-    return words("cost.looks_within", seeds=seeds, time=duration(plan.time, words("decimal")))
+    time = duration(plan.time, words("decimal"))
+    if cost.seconds > plan.time:
+        return words("cost.looks_over", seeds=seeds, time=time, first=len(plan.seeds))
+    return words("cost.looks_within", seeds=seeds, time=time)
 
 
 def _line(words: "Words", event: "Event") -> str:
