@@ -25,7 +25,7 @@ from typing import Literal
 from siffra.config.metrics import METRICS
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.collapse import ShareComparison
-from siffra.lab.stats.comparison import Comparison, Estimate, MedianComparison
+from siffra.lab.stats.comparison import LARGE, Comparison, Estimate, MedianComparison
 from siffra.lab.stats.estimates import margin_of, scale_of
 from siffra.lab.stats.families import Decision, Grade
 from siffra.lab.stats.interim import Schedule
@@ -37,13 +37,11 @@ Share = tuple[int, int]
 
 FEWEST_SEEDS = 5
 """With fewer nothing is decided: intervals of three seeds are wrong too often."""
-LARGE, FEWEST_IF_LARGE = 0.2, 7
-"""A difference in accuracy above the first is decided by no fewer seeds than the second.
+FEWEST_IF_LARGE = 7
+"""A difference in accuracy above `LARGE` is decided by no fewer seeds.
 
 Networks that train well or hardly at all, by chance, differ by so much. With five seeds they
-fall alike in one comparison of 500, and then look as if they never varied. Where differences are
-*spread* over so much, t takes one pair more, of difference 0: of a mixture of two it errs by a
-third more often than it says, and not with that.
+fall alike in one comparison of 500, and then look as if they never varied.
 """
 MOST_SEEDS = 1000
 """A claim that would need more seeds than this is not worth a forecast."""
@@ -188,12 +186,8 @@ class ClaimTest:
     @property
     def _cautious(self) -> Comparison:
         """The comparison by whose t a difference is judged."""
-        differences = self.comparison.differences
-        if self._basis != "difference" or scale_of(self.claim) != "difference" or not differences:
-            return self.comparison
-        if max(differences) - min(differences) <= LARGE:
-            return self.comparison
-        return replace(self.comparison, differences=(*differences, 0.0))
+        is_t_of_accuracy = self._basis == "difference" and scale_of(self.claim) == "difference"
+        return self.comparison.cautious if is_t_of_accuracy else self.comparison
 
     def _is_enough(self, seeds: int | None) -> bool:
         """Whether a difference may be decided, now or with so many `seeds`."""

@@ -10,10 +10,10 @@ each other positively. If the largest of the p-values is at most `error / k`, `i
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from siffra.lab.stats.comparison import Comparison
-from siffra.lab.stats.decisions import FEWEST_IF_LARGE, FEWEST_SEEDS, LARGE
+from siffra.lab.stats.comparison import LARGE, Comparison
+from siffra.lab.stats.decisions import FEWEST_IF_LARGE, FEWEST_SEEDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,7 @@ def p_greater(comparison: Comparison) -> float:
                 return 1.0
             # Of two levels that vary alike, so many pairs are all of a good run before a bad one.
             least = 0.25 ** len(differences)
-        if max(differences) - min(differences) > LARGE:
-            comparison = replace(comparison, differences=(*differences, 0.0))
+        comparison = comparison.cautious
     return max(least, comparison.p_above(0.0))
 
 
