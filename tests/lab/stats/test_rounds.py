@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from made_runs import MACHINE, make_claim, make_level, make_plan, make_question, make_record
 
+from siffra.config import Setting
 from siffra.lab.answers import answer
 from siffra.lab.plan.plan import PlannedTiming
 from siffra.lab.stats.rounds import judge_rounds, possible_timings, timed_settings
@@ -138,6 +139,14 @@ class TestTimes:
         plan = make_plan(question)
         assert timed_settings(plan, question, {}) == tuple(SETTINGS[:2])
         assert len(possible_timings(plan)) == 5
+
+    def test_settings_that_may_be_chosen_are_in_the_same_order_in_every_process(self):
+        """A kept lab has the keys of these rounds in their order."""
+        rates = [Setting.from_knobs({"learning_rate": rate}) for rate in (0.1, 0.2, 0.3, 0.4)]
+        levels = [make_level({"neurons": 32}, *rates), LEVELS[0]]
+        question = make_question(levels, [make_claim("seconds")], retune=("learning_rate",))
+        timings = possible_timings(replace(make_plan(question), tuning_seeds=(100,)))
+        assert [t.settings for t in timings[::5]] == [(rate, SETTINGS[0]) for rate in rates]
 
     def test_levels_have_their_times(self):
         (question,) = answer(self.PLAN, {}, self.timings(5)).questions

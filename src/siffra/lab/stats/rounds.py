@@ -142,7 +142,9 @@ def possible_timings(plan: Plan) -> tuple[PlannedTiming, ...]:
     for question in plan.questions:
         candidates = [question.levels[i].settings for i in _timed_levels(question)]
         if math.prod(map(len, candidates)) <= _MOST_CHOICES and candidates:
-            chosen = {tuple(dict.fromkeys(each)) for each in itertools.product(*candidates)}
+            # In an order that is the same in every process: a kept lab has their keys in it.
+            together = itertools.product(*candidates)
+            chosen = dict.fromkeys(tuple(dict.fromkeys(each)) for each in together)
             timings += [PlannedTiming(settings, n) for settings in chosen for n in rounds]
     return tuple(timings)
 
