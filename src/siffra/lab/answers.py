@@ -19,11 +19,10 @@ from siffra.lab.stats.levels import (
     Records,
     RepeatedRuns,
     accuracies_of,
-    answer_levels,
     sets_of,
     validation_score,
 )
-from siffra.lab.stats.rounds import Look, OpenClaim, Rounds, Timings, judge_rounds, times_of
+from siffra.lab.stats.rounds import Look, OpenClaim, Rounds, Timings, judge_rounds
 from siffra.training.run import Record
 
 __all__ = [
@@ -104,19 +103,7 @@ def answer(
     rounds = judge_rounds(plan, records, timings, memo)
     experiments = tuple(_see_experiment(e, plan.seeds, records) for e in plan.experiments)
     questions = tuple(
-        _answer_question(
-            question,
-            i,
-            rounds,
-            times_of(
-                plan,
-                question,
-                answer_levels(plan, question, records, memo),
-                records,
-                timings or {},
-            ),
-        )
-        for i, question in enumerate(plan.questions)
+        _answer_question(question, i, rounds) for i, question in enumerate(plan.questions)
     )
     return Answers(
         plan=plan,
@@ -145,14 +132,13 @@ def _missing(
     )
 
 
-def _answer_question(
-    question: Question, number: int, rounds: Rounds, levels: Sequence[LevelAnswer]
-) -> QuestionAnswer:
+def _answer_question(question: Question, number: int, rounds: Rounds) -> QuestionAnswer:
+    levels = rounds.levels[number]
     scores = [validation_score(level.records) for level in levels]
     best = max(range(len(scores)), key=lambda i: -math.inf if math.isnan(scores[i]) else scores[i])
     return QuestionAnswer(
         question=question,
-        levels=tuple(levels),
+        levels=levels,
         claims=tuple(rounds.claims[number, i] for i in range(len(question.claims))),
         best=best,
         edge=edges_of_best(question, question.levels[best]) if levels[best].trained else (),

@@ -86,13 +86,15 @@ class OpenClaim:
 class Rounds:
     """How a lab stands: what was answered, the claims that have a look left, the looks made.
 
-    `tested` is the number of claims that are tested at all, and `shown` that of those decided.
+    `levels` are those of each question, with their times. `tested` is the number of claims that
+    are tested at all, and `shown` that of those decided.
     """
 
     claims: Mapping[Number, ClaimAnswer]
     interactions: Mapping[Number, Interaction]
     open: tuple[OpenClaim, ...]
     looks: tuple[Look, ...]
+    levels: tuple[tuple[LevelAnswer, ...], ...]
     tested: int
     shown: int
 
@@ -149,42 +151,14 @@ def possible_timings(plan: Plan) -> tuple[PlannedTiming, ...]:
     return tuple(timings)
 
 
-def times_of(
-    plan: Plan,
-    question: Question,
-    levels: Sequence[LevelAnswer],
-    records: Records,
-    timings: Timings,
-) -> tuple[LevelAnswer, ...]:
-    """The levels with the seconds that their trainings take, round by round."""
-    rounds = _rounds(plan, question, records, timings)
-    settings = rounds[0][0] if rounds else ()
-    return tuple(
-        replace(level, timed=tuple(_seconds(level, round_).seconds for round_ in rounds))
-        if level.setting in settings
-        else level
-        for level in levels
-    )
-
-
-def _rounds(
-    plan: Plan, question: Question, records: Records, timings: Timings
-) -> tuple[_Round, ...]:
-    """The rounds in which the question's settings were timed, from the first on."""
-    settings = timed_settings(plan, question, records)
-    rounds: list[_Round] = []
-    while timing := timings.get(PlannedTiming(settings, len(rounds))):
-        rounds.append((settings, timing))
-    return tuple(rounds)
-
-
 class _Judging:
     """One judging of one plan."""
 
     def __init__(self, plan: Plan, records: Records, timings: Timings, memo: Memo) -> None:
         self._plan, self._records, self._timings, self._memo = plan, records, timings, memo
         self._schedule = Schedule(plan.looks or (max(1, len(plan.seeds)),))
-        self._answered: dict[str, tuple[LevelAnswer, ...]] = {}
+        self._levels = [self._see(question) for question in plan.questions]
+        self._rounds = [self._timed(question) for question in plan.questions]
 
     def judge(self) -> Rounds:
         answers: dict[Number, ClaimAnswer] = {}
@@ -196,7 +170,7 @@ class _Judging:
                     answers[of, i] = not_tested(claim, reason)
                     continue
                 author = tuple(sorted(question.author_of(claim).items()))
-                looks, now = self._claim_tests(question, claim)
+                looks, now = self._claim_tests(of, claim)
                 families.setdefault(author, {})[of, i], current[of, i] = looks, now
             for number, (looks, now) in self._interaction_tests(of, question).items():
                 families.setdefault(_INTERACTIONS, {})[number], current[number] = looks, now
@@ -222,58 +196,55 @@ class _Judging:
             interactions=dict(sorted(interactions.items())),
             open=tuple(sorted(open_claims, key=lambda each: each.number)),
             looks=self._looks(claims, made),
+            levels=tuple(map(_with_times, self._levels, self._rounds)),
             tested=tested,
             shown=shown,
         )
 
-    def _claim_tests(self, question: Question, claim: Claim) -> tuple[list[_Test], _Test]:
+    def _see(self, question: Question) -> tuple[LevelAnswer, ...]:
+        return answer_levels(self._plan, question, self._records, self._memo)
+
+    def _timed(self, question: Question) -> tuple[_Round, ...]:
+        """The rounds in which the question's settings were timed, from the first on."""
+        settings = timed_settings(self._plan, question, self._records)
+        rounds: list[_Round] = []
+        while timing := self._timings.get(PlannedTiming(settings, len(rounds))):
+            rounds.append((settings, timing))
+        return tuple(rounds)
+
+    def _claim_tests(self, of: int, claim: Claim) -> tuple[list[_Test], _Test]:
         """The claim at each of its looks that has all runs, and as it stands now."""
-        levels = self._levels(question)
         looks: list[_Test] = []
         for seeds in self._schedule.seeds:
-            wanted = self._plan.seeds if not self._plan.looks else range(seeds)
-            if not self._has(question, claim, levels, wanted):
+            if not self._has(of, claim, range(seeds) if self._plan.looks else self._plan.seeds):
                 break
-            looks.append(self._claim_test(question, claim, levels, seeds))
-        return looks, looks[-1] if looks else self._claim_test(question, claim, levels, None)
+            looks.append(self._claim_test(of, claim, seeds))
+        return looks, looks[-1] if looks else self._claim_test(of, claim, None)
 
-    def _levels(self, question: Question) -> tuple[LevelAnswer, ...]:
-        if question.id not in self._answered:
-            levels = answer_levels(self._plan, question, self._records, self._memo)
-            self._answered[question.id] = levels
-        return self._answered[question.id]
-
-    def _has(
-        self, question: Question, claim: Claim, levels: Sequence[LevelAnswer], seeds: Sequence[int]
-    ) -> bool:
+    def _has(self, of: int, claim: Claim, seeds: Sequence[int]) -> bool:
         """Whether all the claim's levels have these seeds, and its times as many rounds."""
-        if is_timed(claim) and len(self._rounds(question)) < len(seeds):
+        if is_timed(claim) and len(self._rounds[of]) < len(seeds):
             return False
         if claim.metric == "seconds":
             return True
-        wanted = set(seeds)
+        wanted, levels = set(seeds), self._levels[of]
         return all(wanted <= {r.seed for r in levels[i].records} for i in involved(claim))
 
-    def _claim_test(
-        self, question: Question, claim: Claim, levels: Sequence[LevelAnswer], seeds: int | None
-    ) -> _Test:
+    def _claim_test(self, of: int, claim: Claim, seeds: int | None) -> _Test:
         """The claim by its first so many `seeds` (None: by all that there are)."""
-        parts = [levels[i] for i in involved(claim)]
-        rounds = self._rounds(question)[:seeds] if is_timed(claim) else ()
+        parts = [self._levels[of][i] for i in involved(claim)]
+        rounds = self._rounds[of][:seeds] if is_timed(claim) else ()
         return self._memo.get(
-            (question.id, claim.id, seeds),
+            (self._plan.questions[of].id, claim.id, seeds),
             [*parts, *(timing for _, timing in rounds)],
             partial(_test, claim, parts, rounds, seeds),
         )
-
-    def _rounds(self, question: Question) -> tuple[_Round, ...]:
-        return _rounds(self._plan, question, self._records, self._timings)
 
     def _interaction_tests(
         self, of: int, question: Question
     ) -> dict[Number, tuple[list[_Test], _Test]]:
         """The question's interactions at each look that all its levels have, and as they stand."""
-        levels = self._levels(question)
+        levels = self._levels[of]
         by_look: list[tuple[InteractionTest, ...]] = []
         for seeds in self._schedule.seeds:
             wanted = set(range(seeds) if self._plan.looks else self._plan.seeds)
@@ -322,6 +293,17 @@ class _Judging:
             if had:
                 looks.append(Look(seeds, spent, len(shown), len(had - shown), len(left - had)))
         return tuple(looks)
+
+
+def _with_times(levels: Sequence[LevelAnswer], rounds: Sequence[_Round]) -> tuple[LevelAnswer, ...]:
+    """The levels with the seconds that their trainings take, round by round."""
+    settings = rounds[0][0] if rounds else ()
+    return tuple(
+        replace(level, timed=tuple(_seconds(level, round_).seconds for round_ in rounds))
+        if level.setting in settings
+        else level
+        for level in levels
+    )
 
 
 def _test(
