@@ -1,6 +1,6 @@
 """What is stored of a plan: its runs and its rounds of times, by the keys of both."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -28,24 +28,34 @@ class Results:
 
 
 class Keys:
-    """The keys under which jobs are stored, of one data set and engine."""
+    """The keys under which jobs are stored, of one data set and engine; each is made once."""
 
     def __init__(self, dataset: Dataset, engine: Engine) -> None:
         self.dataset, self.engine = dataset, engine
         self._split_for = lru_cache(maxsize=1)(dataset.split_for)  # a plan goes seed by seed
+        self._known: dict[Job, str] = {}
 
     def of(self, job: Job) -> str:
         """The key of a run, or of a timing."""
+        if job not in self._known:
+            self._known[job] = self._make(job)
+        return self._known[job]
+
+    def _make(self, job: Job) -> str:
         if isinstance(job, PlannedTiming):
             return timing_key(job.settings, self.dataset, job.round, self.engine)
         return run_key(job.setting, self._split_for(job.seed), job.seed, self.engine)
 
 
-def stored_results(plan: Plan, keys: Keys, store: Store) -> Results:
-    """All that is stored of what `plan` may come to need, and need not be made."""
+def stored_results(
+    plan: Plan, keys: Keys, store: Store, remade: Collection[str] = frozenset()
+) -> Results:
+    """All that is stored of what `plan` may come to need, in its order, and need not be made.
+
+    The runs with the keys `remade` are made all the same.
+    """
     runs = {planned: keys.of(planned) for planned in plan.possible_runs}
-    stored = stored_runs(runs, store)
-    by_key = store.get_all(stored)
+    by_key = store.get_all(stored_runs(runs, store).difference(remade))
     records = {(r.setting, r.seed): by_key[k] for r, k in runs.items() if k in by_key}
     timings = {planned: keys.of(planned) for planned in possible_timings(plan)}
     timed = store.timings(timings.values())

@@ -11,7 +11,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
@@ -31,7 +30,6 @@ from siffra.lab.execute.results import (
 from siffra.lab.execute.scheduler import Job, Scheduler
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.lab.stats.levels import chosen_setting
-from siffra.lab.stats.rounds import possible_timings
 from siffra.store.store import Store
 from siffra.training.diagnostics import Examination
 from siffra.training.run import Record
@@ -126,11 +124,8 @@ def estimate(
     executor = executor or LocalExecutor(dataset, engine)
     costs = Costs(dataset, engine, store, executor.jobs)
     keys = Keys(dataset, engine)
-    results = stored_results(plan, keys, store)
     remade = remade_runs({run: keys.of(run) for run in plan.runs}, store, fresh)
-    for run in plan.runs:
-        if keys.of(run) in remade:
-            results.records.pop((run.setting, run.seed), None)
+    results = stored_results(plan, keys, store, remade)
     scheduler = Scheduler(plan, costs, executor.size)
     jobs = scheduler.next(results.records, results.timings, frozenset())
     missing = [job for job in jobs if isinstance(job, PlannedRun)]
@@ -173,7 +168,7 @@ class _PlanRunner:
         fresh: Fresh,
     ) -> None:
         self._plan, self._store, self._executor = plan, store, executor
-        self._key, self._on_event = lru_cache(maxsize=None)(keys.of), on_event
+        self._keys, self._key, self._on_event = keys, keys.of, on_event
         self._costs = Costs(keys.dataset, keys.engine, store, executor.jobs)
         self._scheduler = Scheduler(plan, self._costs, executor.size)
         self._fresh: Fresh = fresh
@@ -226,18 +221,16 @@ class _PlanRunner:
                 time.sleep(_POLL)
 
     def _reuse_stored(self) -> None:
-        runs = {planned: self._key(planned) for planned in self._plan.possible_runs}
-        self._remade = remade_runs(runs, self._store, self._fresh)
-        by_key = self._store.get_all(stored_runs(runs, self._store) - self._remade)
-        reused = {run: by_key[key] for run, key in runs.items() if key in by_key}
-        for planned, record in reused.items():
-            self._keep(planned, record)
-        if self._fresh is not True:
-            planned = {timing: self._key(timing) for timing in possible_timings(self._plan)}
-            timed = self._store.timings(planned.values())
-            self._results.timings.update(
-                {timing: timed[key] for timing, key in planned.items() if key in timed}
-            )
+        runs = self._plan.possible_runs
+        keys = {planned: self._key(planned) for planned in runs}
+        self._remade = remade_runs(keys, self._store, self._fresh)
+        self._results = stored_results(self._plan, self._keys, self._store, self._remade)
+        if self._fresh is True:
+            self._results.timings.clear()
+        records = self._results.records
+        self._runs = len(records)
+        made = [planned for planned in runs if (planned.setting, planned.seed) in records]
+        reused = {planned: records[planned.setting, planned.seed] for planned in made}
         if self._plan.looks:
             self._scheduler.judge(self._results.records, self._results.timings)
         self._ask()
@@ -279,7 +272,7 @@ class _PlanRunner:
         by_key = self._store.get_all(stored_runs(keys, self._store) - self._remade)
         reused = {planned: by_key[key] for planned, key in keys.items() if key in by_key}
         for planned, record in reused.items():
-            self._keep(planned, record, asked=True)
+            self._keep(planned, record)
         self._report_kept("reused", reused)
         timed = {job: self._key(job) for job in jobs if isinstance(job, PlannedTiming)}
         stored = self._store.timings(timed.values()) if timed and self._fresh is not True else {}
@@ -360,7 +353,7 @@ class _PlanRunner:
         stored = self._store.get_all(stayed)
         for planned, record, _ in made:
             self._costs.learn(record)
-            self._keep(planned, stored.get(record.key, record), asked=True)
+            self._keep(planned, stored.get(record.key, record))
             self._submitted.remove(planned)
             self._shares.pop(planned, None)
         kept = {run: self._results.records[run.setting, run.seed] for run, _, _ in made}
@@ -385,9 +378,8 @@ class _PlanRunner:
         for number, (planned, record) in enumerate(kept.items(), start=1):
             self._report(Event(kind, planned, record=record), before + number)
 
-    def _keep(self, planned: PlannedRun, record: Record, *, asked: bool = False) -> None:
+    def _keep(self, planned: PlannedRun, record: Record) -> None:
         self._results.records[planned.setting, planned.seed] = record
-        self._runs += not asked
 
     def _progress(self, done: int | None = None) -> Progress:
         """Where the lab stands, with what is behind the runs in progress."""
