@@ -124,13 +124,16 @@ def timed_settings(plan: Plan, question: Question, records: Records) -> tuple[Se
 
     None, while some level has not chosen yet.
     """
-    chosen = [chosen_setting(plan, question.levels[i], records) for i in _timed_levels(question)]
+    chosen = [
+        chosen_setting(plan, question.levels[i], records) for i in _timed_levels(plan, question)
+    ]
     return tuple(dict.fromkeys(s for s in chosen if s)) if all(chosen) else ()
 
 
-def _timed_levels(question: Question) -> list[int]:
+def _timed_levels(plan: Plan, question: Question) -> list[int]:
     """The indices of the levels that the question's claims compare in time."""
-    claims = [c for c in question.claims if is_timed(c) and not why_not_tested(c, question)]
+    timed = [claim for claim in question.claims if is_timed(claim)]
+    claims = [claim for claim in timed if not why_not_tested(claim, question, plan)]
     return sorted({level for claim in claims for level in involved(claim)})
 
 
@@ -142,7 +145,7 @@ def possible_timings(plan: Plan) -> tuple[PlannedTiming, ...]:
     rounds = range(len(all_seeds(plan)))
     timings: list[PlannedTiming] = []
     for question in plan.questions:
-        candidates = [question.levels[i].settings for i in _timed_levels(question)]
+        candidates = [question.levels[i].settings for i in _timed_levels(plan, question)]
         if math.prod(map(len, candidates)) <= _MOST_CHOICES and candidates:
             # In an order that is the same in every process: a kept lab has their keys in it.
             together = itertools.product(*candidates)
@@ -351,9 +354,9 @@ def _seconds_to(claim: Claim, run: Record, part: LevelAnswer, round_: _Round) ->
     return Time(epochs.value * epoch, epoch, epochs.reached)
 
 
-def why_not_tested(claim: Claim, question: Question, plan: Plan | None = None) -> str:
+def why_not_tested(claim: Claim, question: Question, plan: Plan) -> str:
     """What keeps these runs from testing a claim (see `ClaimAnswer.reason`); "" if nothing does."""
-    if plan and question.retune and not plan.tuning_seeds:
+    if question.retune and not plan.tuning_seeds:
         return "tuned on judged seeds"
     settings = [s for i in involved(claim) for s in question.levels[i].settings]
     lengths = [s.training.epochs for s in settings if not isinstance(s.model, EstimatorModel)]
