@@ -19,7 +19,7 @@ from benchmarks.session import Session
 from benchmarks.shares import ShareTime
 from benchmarks.table import cell, headline, refusals, seconds
 from siffra.bench.session import IMAGES
-from siffra.training.run import CURVE_IMAGES
+from siffra.training.scored_sets import CURVE_IMAGES
 
 PAGE, KEPT = "performance.md", "performance.json"
 PICTURE, GROWTH_PICTURE = "performance.svg", "performance-growth.svg"

@@ -81,7 +81,7 @@ def scoring(setting: Setting, images: int, threads: int) -> tuple[list[float], l
     from siffra.data.load import load_dataset
     from siffra.engine.base import EpochEnd, Fitted
     from siffra.engine.native.engine import NativeEngine
-    from siffra.training.run import curve_images
+    from siffra.training.scored_sets import scored_sets
 
     dataset, engine = load_dataset(), NativeEngine(threads)
     dataset = replace(dataset, train=dataset.train.some(images))
@@ -90,7 +90,7 @@ def scoring(setting: Setting, images: int, threads: int) -> tuple[list[float], l
 
     def score(end: EpochEnd, fitted: Fitted) -> None:
         if not kept:
-            kept.extend(fitted.keep(some.x) for some in curve_images(dataset).values())
+            kept.extend(fitted.keep(images) for images in scored_sets(dataset).curves.values())
         started = time.perf_counter()
         for predict in kept:
             predict()

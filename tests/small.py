@@ -71,3 +71,8 @@ def small_dataset(shape: tuple[int, int, int] = (12, 10, 2), train: int = 53) ->
         shifted={"moved": shifted(11), "rotated": shifted(11)},
         fingerprint="0" * 64,
     )
+
+
+def unlabelled(x: np.ndarray) -> Images:
+    """Images that are only predicted: their labels do not count."""
+    return Images(x, np.zeros(len(x), np.int64))

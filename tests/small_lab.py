@@ -39,7 +39,8 @@ def small_plan(seeds: Sequence[int] = range(4), settings: Sequence[Setting] = SE
 def plan_of(runs: Sequence[PlannedRun]) -> Plan:
     """A plan of these runs, in this order, without questions."""
     seeds = tuple(dict.fromkeys(run.seed for run in runs))
-    fields = {"seeds": seeds, "questions": (), "looks": (), "tuning_seeds": (), "time": None}
+    fields = {"seeds": seeds, "questions": (), "looks": (), "tuning_seeds": ()}
+    fields |= {"time": None, "averages": False}
     return cast(Plan, SimpleNamespace(runs=tuple(runs), possible_runs=tuple(runs), **fields))
 
 

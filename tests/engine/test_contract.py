@@ -9,7 +9,7 @@ from modules import make
 from reference import ReferenceEngine
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import SGDClassifier
-from small import LAYERS, NETWORKS, TRAININGS, small_dataset
+from small import LAYERS, NETWORKS, TRAININGS, small_dataset, unlabelled
 
 from siffra.config import Setting, as_model
 from siffra.config.setting import override
@@ -141,9 +141,9 @@ class TestEveryEngine:
 
         def on_epoch(end, fitted):
             if not kept:
-                kept["test"] = fitted.keep(DATASET.test.x)
-                kept["as float"] = fitted.keep(DATASET.test.x / np.float32(255))
-            kept["train"] = fitted.keep(DATASET.train.x)  # nothing of the others is lost
+                kept["test"] = fitted.keep(DATASET.test)
+                kept["as float"] = fitted.keep(unlabelled(DATASET.test.x / np.float32(255)))
+            kept["train"] = fitted.keep(DATASET.train)  # nothing of the others is lost
             for name, x in {"test": DATASET.test.x, "train": DATASET.train.x}.items():
                 told.append((kept[name](), fitted.predict(x)))
             told.append((kept["as float"](), fitted.predict(DATASET.test.x / np.float32(255))))
@@ -155,7 +155,10 @@ class TestEveryEngine:
     def test_no_images_have_no_predictions(self, engine, knobs):
         fitted = fit(engine, knobs)
 
-        for none in (fitted.predict(DATASET.test.x[:0]), fitted.keep(DATASET.test.x[:0])()):
+        for none in (
+            fitted.predict(DATASET.test.x[:0]),
+            fitted.keep(unlabelled(DATASET.test.x[:0]))(),
+        ):
             assert none.shape == (0, 3)
 
     def test_it_learns(self, engine, knobs):

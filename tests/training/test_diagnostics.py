@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from siffra.data.dataset import Dataset, Images
+from siffra.data.shifts import slid
 from siffra.engine.base import Fitted
 from siffra.training.diagnostics import (
     BINS,
@@ -177,6 +178,22 @@ def test_of_many_images_a_part_is_used_and_always_the_same():
     many = dots(list(np.random.default_rng(0).integers(0, SIDE, 1500)))
 
     assert examine(SeesColumns(), dataset(many)) == examine(SeesColumns(), dataset(many))
+
+
+def test_images_are_moved_and_turned_once_for_all_networks(monkeypatch):
+    images = dots([0, 5, 9, 20])
+    moved = []
+    monkeypatch.setattr(
+        "siffra.training.diagnostics.slid", lambda *args: moved.append(1) or slid(*args)
+    )
+
+    first, second = (examine(network, dataset(images)) for network in (SeesColumns(), SaysOne()))
+
+    assert len(moved) == 4 * len(PIXELS) + len(MAP_PIXELS) ** 2
+    assert first.map != second.map
+    # Too many to be kept, they are made anew, and the same.
+    monkeypatch.setattr("siffra.training.diagnostics.MOST_KEPT", 0)
+    assert examine(SeesColumns(), dataset(dots([0, 5, 9, 20]))) == first
 
 
 def test_rows_of_a_table_are_neither_moved_nor_turned():

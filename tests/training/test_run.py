@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from siffra.engine.base import EpochEnd, Fitted
 from siffra.engine.native.engine import NativeEngine
 from siffra.engine.torch.engine import TorchEngine
 from siffra.system.load import Load, LoadMeter, Reading
-from siffra.training.run import SCORING, Record, curve_images, run, run_key, setting_id
+from siffra.training.run import SCORING, Record, run, run_key, setting_id
+from siffra.training.scored_sets import scored_sets
 from siffra.training.scores import accuracy, known
 
 DATASET = small_dataset()
@@ -61,15 +63,15 @@ def test_curves_are_scored_on_a_fixed_random_part_of_a_large_set(monkeypatch):
             fitted = super().fit(model, training, dataset, seed, lambda end, fitted: None)
             keep = fitted.keep
             fitted.keep = lambda images: (
-                scored.setdefault(len(images), images),
+                scored.setdefault(len(images), images.x),
                 keep(images),
             )[1]
             on_epoch(EpochEnd(1, 1.0, 1.0, 1.0), fitted)
             return fitted
 
-    monkeypatch.setattr("siffra.training.run.CURVE_IMAGES", 7)  # test has 31 images, train 53
+    monkeypatch.setattr("siffra.training.scored_sets.CURVE_IMAGES", 7)  # test has 31, train 53
 
-    record, _ = run(SETTING, DATASET, 5, Watched())
+    record, _ = run(SETTING, replace(DATASET), 5, Watched())  # whose sets are not yet chosen
 
     part = scored[7]
     numbers = [np.flatnonzero((DATASET.val.x == image).all(axis=(1, 2, 3)))[0] for image in part]
@@ -169,7 +171,7 @@ class Steady(NativeEngine):
         return self._made
 
 
-CURVES = len(curve_images(DATASET))
+CURVES = len(scored_sets(DATASET).curves)
 
 
 @pytest.mark.parametrize(
@@ -293,3 +295,54 @@ def test_a_record_that_cannot_be_is_none(place, value):
     # Of an accuracy, which holds them by set, the whole.
     loc = refused.value.errors()[0]["loc"]
     assert loc == place[: len(loc)]
+
+
+def test_a_long_constant_training_has_the_mean_accuracy_of_its_last_tenth_too():
+    setting = Setting.from_knobs({"neurons": 7, "batch_size": 8, "epochs": 30})
+    at_ends: list[dict[str, float]] = []
+
+    class Watched(NativeEngine):
+        def fit(self, model, training, dataset, seed, on_epoch):
+            def watch(end, fitted):
+                at_ends.append(
+                    {
+                        name: float((fitted.predict(part.x).argmax(axis=1) == part.y).mean())
+                        for name, part in scored_sets(dataset).whole.items()
+                    }
+                )
+                on_epoch(end, fitted)
+
+            return super().fit(model, training, dataset, seed, watch)
+
+    record, _ = run(setting, DATASET, 1, Watched())
+
+    last = at_ends[27:]
+    assert record.accuracy == pytest.approx(last[-1], abs=1e-12)
+    assert record.late == {
+        name: pytest.approx(sum(each[name] for each in last) / 3, abs=1e-12) for name in last[0]
+    }
+    assert record.averaged.accuracy == record.late
+    assert record.averaged.confusion == record.confusion
+    assert Record.model_validate_json(record.model_dump_json()) == record
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{"epochs": 19}, {"epochs": 20, "schedule": "cosine"}, {"epochs": 20, "ema": 0.9}],
+    ids=str,
+)
+def test_other_trainings_have_no_late_accuracy_and_their_records_are_as_they_were(knobs):
+    record, _ = run(Setting.from_knobs({"neurons": 7, **knobs}), DATASET, 1, NativeEngine())
+
+    assert (record.late, record.scoring) == ({}, SCORING)
+    assert record.averaged is record
+    assert "late" not in record.model_dump_json()
+
+
+def test_a_long_training_that_diverges_has_no_late_accuracy():
+    setting = Setting.from_knobs({"neurons": 7, "epochs": 20})
+
+    record, _ = run(setting, DATASET, 0, Steady(Breaks(at=0), (math.nan,) * 20))
+
+    assert record.diverged
+    assert (record.late, record.averaged) == ({}, record)

@@ -28,11 +28,12 @@ def class_labels(names: Sequence[str], classes: int) -> tuple[str | int, ...]:
     return tuple(names) or tuple(range(classes))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Images:
     """Labelled images: `x` (n, height, width, channels), `y` (n,) class numbers from 0.
 
-    `x` is uint8 in 0..255 or float32 in [0, 1].
+    `x` is uint8 in 0..255 or float32 in [0, 1]. The arrays must not change: what is worked out
+    from them is kept for as long as the object is.
     """
 
     x: np.ndarray
@@ -68,7 +69,7 @@ class AsRead:
     high: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Dataset:
     """Sets of examples with the same classes; those in `shifted` are test images, shifted.
 

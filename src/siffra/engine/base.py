@@ -9,7 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from siffra.config import Model, Training
-from siffra.data.dataset import Dataset
+from siffra.data.dataset import Dataset, Images
 from siffra.engine.network import is_trained
 
 Weights = Mapping[str, np.ndarray]
@@ -57,12 +57,12 @@ class Fitted(abc.ABC):
         Images are uint8 in 0..255 or float32 in [0, 1].
         """
 
-    def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
+    def keep(self, images: Images) -> Callable[[], np.ndarray]:
         """What gives `predict` of these images again and again, as training goes on.
 
-        Whatever can be done to them once is done here; they must not change.
+        Whatever can be done to them once is done here, for all networks of the same engine.
         """
-        return partial(self.predict, images)
+        return partial(self.predict, images.x)
 
     @abc.abstractmethod
     def weights(self) -> dict[str, np.ndarray]:

@@ -116,6 +116,7 @@ def make_saved_lab(plan: Plan, dataset: Dataset, engine: Engine) -> SavedLab:
             "ad_hoc": True,
             "time": True,
             "tuning_seeds": True,
+            "averages": True,
         },
     )
     described = asked + "".join(sorted(keys)).encode()

@@ -13,7 +13,7 @@ from siffra.search.spec import Doing, SearchEvent, SearchSpec
 from siffra.search.study import SearchStudy
 from siffra.search.throughput import Throughput, with_steps
 from siffra.search.time_budget import TimeBudget
-from siffra.training.run import curve_images
+from siffra.training.scored_sets import scored_sets
 
 MUST = 2
 """Seeds that the winner is scored with even if time is up: one seed has no interval."""
@@ -51,5 +51,5 @@ class Session:
         in_the_end = sum(map(len, sets.values())) + min(
             len(self.dataset.train), len(self.dataset.val)
         )
-        after_each = sum(map(len, curve_images(self.dataset).values()))
+        after_each = sum(map(len, scored_sets(self.dataset).curves.values()))
         return in_the_end + math.ceil(setting.training.epochs) * after_each

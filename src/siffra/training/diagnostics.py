@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -36,6 +37,8 @@ MAP_IMAGES = 250
 """How many a cell of the map."""
 AT_ONCE = 8_000_000
 """Pixels that are predicted together: ten thousand images of digits, 32 MB."""
+MOST_KEPT = 2**27
+"""Pixels of all versions of a test set that are kept for the next network: some 300 MB."""
 MOST_MISTAKES = 16
 """Of each set, those that the network is surest of."""
 BINS = 10
@@ -124,11 +127,11 @@ def examine(fitted: Fitted, dataset: Dataset) -> Examination:
     """
     looks: dict[str, tuple[tuple[Mistake, ...], Confidence]] = {}
     for name in ("test", *dataset.shifted):
-        probabilities = fitted.predict(dataset.sets[name].x)
+        probabilities = fitted.keep(dataset.sets[name])()
         if np.isnan(probabilities).any():
             return Examination(**_NO_SHIFTS, mistakes={}, confidence={}, features=None)
         looks[name] = _look(probabilities, dataset.sets[name])
-    shifts = _shifts(fitted, dataset) if not dataset.features else _NO_SHIFTS
+    shifts = _shifts(fitted, dataset.test) if not dataset.features else _NO_SHIFTS
     return Examination(
         **shifts,
         mistakes={name: mistakes for name, (mistakes, _) in looks.items()},
@@ -140,34 +143,66 @@ def examine(fitted: Fitted, dataset: Dataset) -> Examination:
 _NO_SHIFTS: Mapping[str, Any] = {"moved": {}, "turned": (), "map": ()}
 
 
-def _shifts(fitted: Fitted, dataset: Dataset) -> Mapping[str, Any]:
+Versions = Mapping[str, Iterable[Images]]
+"""Images that are moved or turned by more and more, by how; several versions at a time."""
+
+_VERSIONS: WeakKeyDictionary[Images, Versions] = WeakKeyDictionary()
+"""By the test set that they are of: making them takes longer than predicting them."""
+
+
+def _shifts(fitted: Fitted, test: Images) -> Mapping[str, Any]:
     """What becomes of accuracy as test images are moved and turned."""
-    few, fewer = (dataset.test.some(most, seed=1) for most in (CURVE_IMAGES, MAP_IMAGES))
-    moves = {
-        "x": _moved_either_way(few, 1, 0),
-        "y": _moved_either_way(few, 0, 1),
-        "any": _moved_anywhere(few),
+    versions = _VERSIONS.get(test)
+    if versions is None:
+        versions = _versions_of(test)
+        if _pixels_of_versions(test) <= MOST_KEPT:
+            versions = {how: tuple(chunks) for how, chunks in versions.items()}
+            _VERSIONS[test] = versions
+    few, fewer = (min(len(test), most) for most in (CURVE_IMAGES, MAP_IMAGES))
+    reached = {
+        how: _accuracies(fitted, chunks, fewer if how == "map" else few)
+        for how, chunks in versions.items()
     }
+    rows = range(0, len(reached["map"]), len(MAP_PIXELS))
+    return {
+        "moved": {way: reached[way] for way in DIRECTIONS},
+        "turned": reached["turned"],
+        "map": tuple(reached["map"][row : row + len(MAP_PIXELS)] for row in rows),
+    }
+
+
+def _versions_of(test: Images) -> Versions:
+    few, fewer = (test.some(most, seed=1) for most in (CURVE_IMAGES, MAP_IMAGES))
     turns = (warp(few.x, rotations(np.full(len(few), angle, float))) for angle in DEGREES)
     cells = (slid(fewer.x, dx, dy) for dy in MAP_PIXELS for dx in MAP_PIXELS)
-    drawn = _accuracies(fitted, fewer, cells)
-    rows = range(0, len(drawn), len(MAP_PIXELS))
     return {
-        "moved": {way: _accuracies(fitted, few, moves[way]) for way in DIRECTIONS},
-        "turned": _accuracies(fitted, few, turns),
-        "map": tuple(drawn[row : row + len(MAP_PIXELS)] for row in rows),
+        "x": _together(few, _moved_either_way(few, 1, 0)),
+        "y": _together(few, _moved_either_way(few, 0, 1)),
+        "any": _together(few, _moved_anywhere(few)),
+        "turned": _together(few, turns),
+        "map": _together(fewer, cells),
     }
 
 
-def _accuracies(
-    fitted: Fitted, images: Images, versions: Iterable[np.ndarray]
-) -> tuple[float, ...]:
-    """The fraction that is right of each version of `images`; several are predicted at once."""
-    accuracies: list[float] = []
+def _pixels_of_versions(test: Images) -> int:
+    few, fewer = (min(len(test), most) for most in (CURVE_IMAGES, MAP_IMAGES))
+    versions = few * (len(DIRECTIONS) * len(PIXELS) + len(DEGREES)) + fewer * len(MAP_PIXELS) ** 2
+    return versions * test.x[0].size
+
+
+def _together(images: Images, versions: Iterable[np.ndarray]) -> Iterator[Images]:
+    """The `versions` of images, as many at a time as are predicted at once."""
     left = iter(versions)
     while chunk := list(islice(left, max(1, AT_ONCE // images.x.size))):
-        predicted = fitted.predict(np.concatenate(chunk)).argmax(axis=1)
-        accuracies += np.mean(predicted.reshape(len(chunk), -1) == images.y, axis=1).tolist()
+        yield Images(np.concatenate(chunk), np.tile(images.y, len(chunk)))
+
+
+def _accuracies(fitted: Fitted, chunks: Iterable[Images], images: int) -> tuple[float, ...]:
+    """The fraction that is right of each version of so many `images`."""
+    accuracies: list[float] = []
+    for versions in chunks:
+        right = fitted.keep(versions)().argmax(axis=1) == versions.y
+        accuracies += np.mean(right.reshape(-1, images), axis=1).tolist()
     return tuple(accuracies)
 
 

@@ -6,7 +6,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -29,18 +29,15 @@ from siffra.engine.choice import engine_for
 from siffra.engine.network import network_for
 from siffra.system.cpu import cpu_name
 from siffra.system.load import Load, LoadMeter
+from siffra.training.scored_sets import late_epochs, scored_sets
 from siffra.training.scores import accuracy, confusion_matrix
 
-CURVE_IMAGES = 1500
-"""How many images of each set are scored after every epoch, at most.
-
-Scoring should cost no more than a tenth of training: for a convolution, whose time is its forward
-pass, four sets of so many are that.
-"""
 ONE_CLASS = 0.99
 """A run that gives this share of the test images one and the same class has collapsed."""
 SCORING = 2
 """Raised whenever a record comes to hold other scores of the same network; part of the key."""
+_LATE_SCORING = 3
+"""The `scoring` of records with `late` accuracies."""
 
 
 class _Frozen(BaseModel):
@@ -48,7 +45,7 @@ class _Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    @field_validator("accuracy", check_fields=False)
+    @field_validator("accuracy", "late", check_fields=False)
     @classmethod
     def _are_fractions(cls, value: Any) -> Any:
         if not all(share is None or 0 <= share <= 1 for share in value.values()):
@@ -111,7 +108,9 @@ class Record(_Frozen):
     `accuracy` and `confusion` (rows of true, columns of predicted classes) are the trained
     network's, on all images of each set, but for `train`: there, on as many as `val` has.
     `seconds` is training alone; compiling and scoring are apart. `scoring` is the `SCORING` that
-    it was scored by. `class_names` are the data's own, if its classes are not just numbered.
+    it was scored by. `late` has the means of accuracy over the last tenth of the epochs, by set, of
+    long trainings at a constant rate (see `late_epochs`), and nothing of others.
+    `class_names` are the data's own, if its classes are not just numbered.
     `load` is what the training had of its machine; None in records of before that was measured.
 
     A run has `diverged` once the loss of an epoch is not finite, or what the network predicts for
@@ -140,6 +139,7 @@ class Record(_Frozen):
     finished: datetime
     class_names: tuple[str, ...] = ()
     load: Load | None = None
+    late: dict[str, float] = {}
 
     @model_validator(mode="after")
     def _unscored(self) -> Self:
@@ -160,6 +160,8 @@ class Record(_Frozen):
             fields.pop("class_names", None)
         if self.load is None:
             fields.pop("load", None)
+        if not self.late:
+            fields.pop("late", None)
         return fields
 
     @property
@@ -183,6 +185,11 @@ class Record(_Frozen):
         """What was trained."""
         return Setting(self.model, self.training)
 
+    @property
+    def averaged(self) -> "Record":
+        """The record with its `late` accuracies in place of the last ones, if it has them."""
+        return self.model_copy(update={"accuracy": self.late}) if self.late else self
+
 
 def _without_accuracy(epoch: Epoch) -> Epoch:
     return epoch.model_copy(update={"accuracy": dict.fromkeys(epoch.accuracy)})
@@ -196,9 +203,13 @@ def run_key(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> st
         dataset=dataset.fingerprint,
         engine=engine.name,
         engine_version=engine.version,
-        scoring=SCORING,
+        scoring=_scoring(setting),
         seed=seed,
     )
+
+
+def _scoring(setting: Setting) -> int:
+    return _LATE_SCORING if late_epochs(setting) else SCORING
 
 
 def setting_id(record: Record) -> str:
@@ -243,16 +254,21 @@ def run(
     started = time.perf_counter()
     engine.prepare(setting.model, setting.training, dataset)
     compile_seconds = time.perf_counter() - started
-    curves = curve_images(dataset)
+    scored, first_late = scored_sets(dataset), int(setting.training.epochs) - late_epochs(setting)
     epochs: list[Epoch] = []
+    late: list[dict[str, float | None]] = []
     scoring_seconds = 0.0
-
-    kept: dict[str, Callable[[], np.ndarray]] = {}
-
-    def confusion_of(images: Images, probabilities: np.ndarray) -> np.ndarray | None:
-        return confusion_matrix(images.y, probabilities, dataset.classes)
-
     diverged = False
+
+    @cache
+    def predictor(fitted: Fitted, images: Images) -> Callable[[], np.ndarray]:
+        return fitted.keep(images)
+
+    def confusion_of(fitted: Fitted, images: Images) -> np.ndarray | None:
+        return confusion_matrix(images.y, predictor(fitted, images)(), dataset.classes)
+
+    def accuracies(fitted: Fitted, sets: Mapping[str, Images]) -> dict[str, float | None]:
+        return {name: accuracy(confusion_of(fitted, sets[name])) for name in sets}
 
     # What a GPU does, or processes of an estimator's own, is no processor time of this process.
     on_cpu = not isinstance(setting.model, EstimatorModel) and "gpu" not in engine.versions
@@ -262,11 +278,9 @@ def run(
         nonlocal scoring_seconds, diverged
         meter.stop()
         started = time.perf_counter()
-        if not kept:
-            kept.update({name: fitted.keep(images.x) for name, images in curves.items()})
-        reached = {
-            name: accuracy(confusion_of(images, kept[name]())) for name, images in curves.items()
-        }
+        reached = accuracies(fitted, scored.curves)
+        if first_late < end.epoch < setting.training.epochs:
+            late.append(accuracies(fitted, scored.whole))
         scoring_seconds += time.perf_counter() - started
         loss = end.loss if np.isfinite(end.loss) else None
         diverged = diverged or loss is None or None in reached.values()
@@ -278,13 +292,11 @@ def run(
     meter.start()
     fitted = engine.fit(setting.model, setting.training, dataset, seed, end_epoch)
     load = meter.load()
-    sets = {**dataset.sets, "train": dataset.train.some(len(dataset.val))}
     started = time.perf_counter()
-    confusion = {
-        name: confusion_of(images, fitted.predict(images.x)) for name, images in sets.items()
-    }
+    confusion = {name: confusion_of(fitted, images) for name, images in scored.whole.items()}
     scoring_seconds += time.perf_counter() - started
     diverged = diverged or any(matrix is None for matrix in confusion.values())
+    reached = {name: None if diverged else accuracy(matrix) for name, matrix in confusion.items()}
     record = Record(
         key=run_key(setting, dataset, seed, engine),
         model=setting.model,
@@ -294,10 +306,10 @@ def run(
         fingerprint=dataset.fingerprint,
         engine=engine.name,
         engine_version=engine.version,
-        scoring=SCORING,
+        scoring=_scoring(setting),
         parameters=fitted.parameters,
         epochs=tuple(epochs),
-        accuracy={name: None if diverged else accuracy(m) for name, m in confusion.items()},
+        accuracy=reached,
         confusion={
             name: m.tolist() for name, m in confusion.items() if m is not None and not diverged
         },
@@ -309,14 +321,17 @@ def run(
         finished=datetime.now(UTC),
         class_names=dataset.class_names,
         load=load,
+        late={} if diverged or not late_epochs(setting) else _means([*late, reached]),
     )
     return record, fitted
 
 
-def curve_images(dataset: Dataset) -> dict[str, Images]:
-    """What is scored after every epoch: of each set but training's, at most `CURVE_IMAGES`."""
-    scored = [name for name in dataset.sets if name != "train"]
-    return {name: dataset.sets[name].some(CURVE_IMAGES) for name in scored}
+def _means(accuracies: Sequence[Mapping[str, float | None]]) -> dict[str, float]:
+    """The mean accuracy on each set, over epochs in which there is one."""
+    return {
+        name: math.fsum(each[name] or 0.0 for each in accuracies) / len(accuracies)
+        for name in accuracies[-1]
+    }
 
 
 def _machine_of(engine: Engine) -> Machine:

@@ -1,12 +1,13 @@
 """Predictions of a dense network from sparse rows, made anew or kept, against its twin."""
 
+import gc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from governors import AtRandom, Whole
 from reference import ReferenceEngine
-from small import small_dataset
+from small import small_dataset, unlabelled
 
 from siffra.config import Setting
 from siffra.data.dataset import Images
@@ -46,7 +47,7 @@ def test_kept_images_are_predicted_to_the_bit_as_others_are(fitted, count, as_fl
     x = x / np.float32(255) if as_float else x
     assert is_sparse(x.reshape(count, -1))
 
-    kept = fitted.keep(x)
+    kept = fitted.keep(unlabelled(x))
 
     np.testing.assert_array_equal(kept(), fitted.predict(x))
     expected = loaded(ReferenceEngine(), 0).predict(x)
@@ -64,7 +65,7 @@ def test_wherever_the_governor_cuts_the_bits_are_the_same(knobs, count, density)
         engine = NativeEngine()
         engine.governor = governor
         fitted = engine.load(model, SHAPE, CLASSES, initial_weights(network, 0))
-        return fitted.predict(x), fitted.keep(x)()
+        return fitted.predict(x), fitted.keep(unlabelled(x))()
 
     expected = predicted(Whole())
     np.testing.assert_array_equal(expected[0], expected[1])
@@ -74,18 +75,41 @@ def test_wherever_the_governor_cuts_the_bits_are_the_same(knobs, count, density)
 def test_what_is_predicted_between_leaves_what_is_kept(fitted):
     fitted.predict(images(700, 0.38, 1))  # fuller lists, in the arrays that later ones are made in
     some, others = images(700, 0.1, 2), images(600, 0.3, 3)
-    first, second = fitted.keep(some), fitted.keep(others)
+    first, second = fitted.keep(unlabelled(some)), fitted.keep(unlabelled(others))
 
     for _ in range(2):
         np.testing.assert_array_equal(first(), fitted.predict(some))
         np.testing.assert_array_equal(second(), fitted.predict(others))
 
 
+def test_networks_of_one_engine_share_the_rows_that_are_kept_for_as_long_as_the_images_are():
+    engine = NativeEngine()
+    some = unlabelled(images(700, 0.2, 6))
+    first, second = loaded(engine, 0), loaded(engine, 1)
+
+    probabilities = [fitted.keep(some)() for fitted in (first, second)]
+
+    assert len(engine.kept_rows) == 1
+    for fitted, kept in zip((first, second), probabilities, strict=True):
+        np.testing.assert_array_equal(kept, fitted.predict(some.x))
+    del some
+    gc.collect()
+    assert len(engine.kept_rows) == 0
+
+
+def test_rows_of_very_many_images_are_not_kept(fitted, monkeypatch):
+    monkeypatch.setattr("siffra.engine.native.prediction._MOST_KEPT", 1000)
+    some = unlabelled(images(600, 0.2, 7))
+
+    np.testing.assert_array_equal(fitted.keep(some)(), fitted.predict(some.x))
+    assert len(fitted._engine.kept_rows) == 0
+
+
 def test_images_full_of_ink_are_kept_too(fitted):
     full = images(100, 1.0, 4)
     assert not is_sparse(full.reshape(100, -1))
 
-    np.testing.assert_array_equal(fitted.keep(full)(), fitted.predict(full))
+    np.testing.assert_array_equal(fitted.keep(unlabelled(full))(), fitted.predict(full))
 
 
 def test_kept_images_follow_the_training():
@@ -96,7 +120,7 @@ def test_kept_images_follow_the_training():
     kept, told = [], []
 
     def on_epoch(end, fitted):
-        kept.append(fitted.keep(x))
+        kept.append(fitted.keep(unlabelled(x)))
         told.append([again() for again in kept])
         for shares in told[-1]:
             np.testing.assert_array_equal(shares, fitted.predict(x))

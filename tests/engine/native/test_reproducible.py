@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import make_digits
 from governors import AtRandom, Whole
-from small import small_dataset
+from small import small_dataset, unlabelled
 from small_lab import results, small_plan
 
 from siffra.config import Setting
@@ -72,7 +72,7 @@ def outcome(engine: NativeEngine, case: str) -> dict[str, np.ndarray]:
     def on_epoch(end: EpochEnd, fitted: Fitted) -> None:
         ends.append((end.loss, end.accuracy))
         if not kept:
-            kept.update({name: fitted.keep(images) for name, images in sets.items()})
+            kept.update({name: fitted.keep(unlabelled(images)) for name, images in sets.items()})
         again.append({f"epoch {end.epoch}, {name}": tell() for name, tell in kept.items()})
 
     fitted = engine.fit(setting.model, setting.training, dataset, 4, on_epoch)

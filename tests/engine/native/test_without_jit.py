@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from reference import ReferenceEngine
-from small import small_dataset
+from small import small_dataset, unlabelled
 
 from siffra.config import Setting
 from siffra.data.dataset import Dataset, Images
@@ -83,7 +83,7 @@ def assert_same_training(knobs: dict, data: Dataset) -> None:
     for images in (data.test.x[:5], data.shifted["moved"].x[:3]):
         probabilities = expected.predict(images)
         np.testing.assert_allclose(found.predict(images), probabilities, atol=FEW_STEPS)
-        np.testing.assert_allclose(found.keep(images)(), probabilities, atol=FEW_STEPS)
+        np.testing.assert_allclose(found.keep(unlabelled(images))(), probabilities, atol=FEW_STEPS)
 
 
 @pytest.mark.parametrize("knobs", [*FUSED, *UNFUSED], ids=str)

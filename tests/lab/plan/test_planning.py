@@ -198,7 +198,14 @@ class TestLength:
         plan = planned(content, **options)
 
         assert {run.setting.training.epochs for run in plan.runs} == {expected}
-        assert plan.epochs == options.get("epochs", PRESETS[plan.preset][0])
+        assert plan.epochs == options.get("epochs", PRESETS[plan.preset].epochs)
+
+    def test_the_full_preset_alone_averages_over_late_epochs(self, planned):
+        averages = {
+            p: planned(HEAD + "vary = { layers = [1, 2] }", preset=p).averages for p in PRESETS
+        }
+
+        assert averages == {"quick": False, "standard": False, "full": True}
 
     def test_a_lab_may_change_a_preset(self, planned):
         lab = HEAD + "vary = { layers = [1, 2] }\n[presets.quick]\nepochs = 5\nseeds = 2"
@@ -213,7 +220,7 @@ class TestLength:
 
         usual, given = planned(lab, preset="quick"), planned(lab, preset="quick", time=30.0)
 
-        assert (usual.time, given.time, planned(lab).time) == (90.0, 30.0, PRESETS["full"][1])
+        assert (usual.time, given.time, planned(lab).time) == (90.0, 30.0, PRESETS["full"].time)
         assert len(usual.seeds) == usual.looks[0]
 
     def test_a_lab_may_name_the_preset_that_holds_unless_another_is_asked_for(self, planned):

@@ -18,7 +18,7 @@ from siffra.lab.stats.estimates import (
     summarise,
     summarise_accuracy,
 )
-from siffra.training.run import CURVE_IMAGES
+from siffra.training.scored_sets import CURVE_IMAGES
 
 FOUR = Setting.from_knobs({"epochs": 4})
 TEN = Setting.from_knobs({"epochs": 10})

@@ -1,12 +1,12 @@
 """The native engine: NumPy draws and holds, Numba computes, nothing else is needed."""
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numba
 import numpy as np
@@ -20,7 +20,7 @@ from siffra.engine.native.block_training import BlockTrainer
 from siffra.engine.native.grid import aligned_zeros
 from siffra.engine.native.parameters import Parameters, is_stack
 from siffra.engine.native.precompile import prepare_all
-from siffra.engine.native.prediction import make_predictor
+from siffra.engine.native.prediction import KeptRows, as_rows, make_predictor
 from siffra.engine.native.sparse import SparseRows, is_sparse
 from siffra.engine.native.training import (
     DenseTrainer,
@@ -60,6 +60,8 @@ class NativeEngine(Engine):
         # The sparse rows of the images trained last: a lab trains on the same ones again and again.
         # One pair, so that two threads that train on different images never mix them up.
         self._sparse: tuple[Images, SparseRows] | None = None
+        # And those of the images that are predicted again and again, by every run of a lab.
+        self.kept_rows: KeptRows = WeakKeyDictionary()
         # What is prepared takes a whole trainer; runs of other seeds need no more.
         self._prepared: set[tuple[Model, Training, str]] = set()
 
@@ -230,7 +232,9 @@ class NativeFitted(Fitted):
         self._engine, self._turn = engine, threading.Lock()
         self._parameters = Parameters(network, as_stack=is_stack(network))
         self._params = aligned_zeros((self._parameters.size,))
-        self._predictor = make_predictor(network, self._parameters, self._params, engine.governor)
+        self._predictor = make_predictor(
+            network, self._parameters, self._params, engine.governor, engine.kept_rows
+        )
         if isinstance(weights, Trainer):
             self.take(weights)
         else:
@@ -247,17 +251,17 @@ class NativeFitted(Fitted):
     def prepare(self, images: np.ndarray) -> None:
         """Compile, or load, what predicting these images needs."""
         with self._at_work():
-            self._predictor.prepare(_as_rows(images))
+            self._predictor.prepare(as_rows(images))
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """See `Fitted.predict`."""
         with self._at_work():
-            return self._predictor.predict(_as_rows(images))
+            return self._predictor.predict(as_rows(images))
 
-    def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
+    def keep(self, images: Images) -> Callable[[], np.ndarray]:
         """See `Fitted.keep`."""
         with self._at_work():
-            predict = self._predictor.keep(_as_rows(images))
+            predict = self._predictor.keep(images)
 
         def again() -> np.ndarray:
             with self._at_work():
@@ -274,7 +278,3 @@ class NativeFitted(Fitted):
         # Kernels run without Python's lock, and a predictor has its buffers but once.
         with self._turn, self._engine.hold_threads():
             yield
-
-
-def _as_rows(images: np.ndarray) -> np.ndarray:
-    return images.reshape(len(images), math.prod(images.shape[1:]))

@@ -1,12 +1,15 @@
 """Class probabilities from a network's parameters; what that needs is allocated once."""
 
 import abc
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from siffra.data.dataset import Images
 from siffra.engine.governor import Governor, Pieces, shared_out
 from siffra.engine.native import dense_predict
 from siffra.engine.native.dense import Stack
@@ -21,6 +24,8 @@ _SHARDS = 8
 _ROWS = 64
 """Images of a shard that are predicted at a time."""
 _CHUNK = _SHARDS * _ROWS
+_MOST_KEPT = 2**26
+"""Pixels of images whose sparse rows are kept, at most: those rows then take up to 160 MB."""
 
 
 class Predictor(abc.ABC):
@@ -38,16 +43,20 @@ class Predictor(abc.ABC):
         """Class probabilities, (n, classes) float32."""
 
     @abc.abstractmethod
-    def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
+    def keep(self, images: Images) -> Callable[[], np.ndarray]:
         """`predict` of these images, again and again; what can be done once is done here."""
 
 
 def make_predictor(
-    network: Network, parameters: Parameters, params: np.ndarray, governor: Governor
+    network: Network,
+    parameters: Parameters,
+    params: np.ndarray,
+    governor: Governor,
+    kept: "KeptRows",
 ) -> Predictor:
-    """The predictor for parameters of this layout."""
+    """The predictor for parameters of this layout; sparse rows that are `kept` are its own too."""
     if parameters.as_stack:
-        return StackPredictor(network, parameters, params, governor)
+        return StackPredictor(network, parameters, params, governor, kept)
     return SequentialPredictor(network, parameters, params, governor.work())
 
 
@@ -64,6 +73,10 @@ class _Rows(NamedTuple):
         return _Rows(self.indptr.copy(), self.indices[:, :used].copy(), self.data[:, :used].copy())
 
 
+KeptRows = WeakKeyDictionary[Images, Sequence[_Rows]]
+"""The sparse rows of images, chunk by chunk, for as long as those images are used."""
+
+
 class StackPredictor(Predictor):
     """Predicts with a plain stack of dense layers.
 
@@ -72,10 +85,15 @@ class StackPredictor(Predictor):
     """
 
     def __init__(
-        self, network: Network, parameters: Parameters, params: np.ndarray, governor: Governor
+        self,
+        network: Network,
+        parameters: Parameters,
+        params: np.ndarray,
+        governor: Governor,
+        kept: KeptRows,
     ) -> None:
         stack = Stack.of(parameters)
-        self._params, self._layers = params, stack.layers
+        self._params, self._layers, self._kept = params, stack.layers, kept
         self._pieces, self._pieces_kept = governor.work(), governor.work()
         self._classes = network.classes
         features = network.denses[0].inputs
@@ -94,15 +112,24 @@ class StackPredictor(Predictor):
         """See `Predictor`."""
         return self._predict(images, _are_sparse(images))
 
-    def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
+    def keep(self, images: Images) -> Callable[[], np.ndarray]:
         """See `Predictor`: making sparse rows takes several times as long as the prediction."""
-        if not _are_sparse(images):
-            return partial(self._predict, images, False)
-        kept = []
-        for _, first, last in shared_out(self._pieces, len(images), _CHUNK):
-            starts = range(first, last, _CHUNK)
-            kept.extend(self._rows_of(images, start).copy() for start in starts)
-        return partial(self._predict_kept, kept, images)
+        pixels = as_rows(images.x)
+        if not _are_sparse(pixels):
+            return partial(self._predict, pixels, False)
+        if pixels.size > _MOST_KEPT:
+            return partial(self._predict, pixels, True)
+        rows = self._kept.get(images)
+        if rows is None:  # two threads may both make them: they are the same
+            self._kept[images] = rows = self._all_rows(pixels)
+        return partial(self._predict_kept, rows, pixels)
+
+    def _all_rows(self, images: np.ndarray) -> Sequence[_Rows]:
+        return [
+            self._rows_of(images, start).copy()
+            for _, first, last in shared_out(self._pieces, len(images), _CHUNK)
+            for start in range(first, last, _CHUNK)
+        ]
 
     def _predict(self, images: np.ndarray, sparsely: bool) -> np.ndarray:
         out = np.empty((len(images), self._classes), np.float32)
@@ -137,6 +164,11 @@ class StackPredictor(Predictor):
         )  # fmt: skip
 
 
+def as_rows(images: np.ndarray) -> np.ndarray:
+    """(n, height, width, channels) images as (n, pixels)."""
+    return images.reshape(len(images), math.prod(images.shape[1:]))
+
+
 def _are_sparse(images: np.ndarray) -> bool:
     """Whether (n, pixels) images are predicted from their sparse rows."""
     return len(images) > 0 and is_sparse(images)
@@ -169,9 +201,9 @@ class SequentialPredictor(Predictor):
                 out[batch] = self._predict_chunk(images, batch)
         return out
 
-    def keep(self, images: np.ndarray) -> Callable[[], np.ndarray]:
+    def keep(self, images: Images) -> Callable[[], np.ndarray]:
         """See `Predictor`: nothing can be done once."""
-        return partial(self.predict, images)
+        return partial(self.predict, as_rows(images.x))
 
     def _predict_chunk(self, images: np.ndarray, batch: np.ndarray) -> np.ndarray:
         network = self._sequential

@@ -13,7 +13,8 @@ from siffra.engine.network import build_network
 from siffra.engine.process import hold_blas
 from siffra.lab.plan.plan import PlannedTiming
 from siffra.store.store import Store
-from siffra.training.run import Record, curve_images, this_machine
+from siffra.training.run import Record, this_machine
+from siffra.training.scored_sets import scored_sets
 from siffra.training.timing import SLICE_SECONDS, SLICES
 
 Like = tuple[Model, int]
@@ -86,7 +87,7 @@ class Costs:
         if isinstance(model, ModuleModel):
             return steps * _STEP_OF_A_MODULE
         network = build_network(model, self._dataset.image_shape, self._dataset.classes)
-        scored = sum(map(len, curve_images(self._dataset).values()))
+        scored = sum(map(len, scored_sets(self._dataset).curves.values()))
         # Training multiplies three times: forward, for the weights, for the layer below.
         products = (3 * images + scored) * network.multiplications
         return products / self._rate() + steps * len(network.layers) * _STEP

@@ -56,10 +56,17 @@ def stored_results(
     """
     runs = {planned: keys.of(planned) for planned in plan.possible_runs}
     by_key = store.get_all(stored_runs(runs, store).difference(remade))
-    records = {(r.setting, r.seed): by_key[k] for r, k in runs.items() if k in by_key}
+    records = {
+        (r.setting, r.seed): as_judged(by_key[k], plan) for r, k in runs.items() if k in by_key
+    }
     timings = {planned: keys.of(planned) for planned in possible_timings(plan)}
     timed = store.timings(timings.values())
     return Results(records, {t: timed[key] for t, key in timings.items() if key in timed})
+
+
+def as_judged(record: Record, plan: Plan) -> Record:
+    """A record with the accuracies that `plan` judges: see `Plan.averages`."""
+    return record.averaged if plan.averages else record
 
 
 def job_keys(jobs: Iterable[Job], dataset: Dataset, engine: Engine) -> list[str]:

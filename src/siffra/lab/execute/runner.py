@@ -23,6 +23,7 @@ from siffra.lab.execute.results import (
     Fresh,
     Keys,
     Results,
+    as_judged,
     remade_runs,
     stored_results,
     stored_runs,
@@ -379,7 +380,7 @@ class _PlanRunner:
             self._report(Event(kind, planned, record=record), before + number)
 
     def _keep(self, planned: PlannedRun, record: Record) -> None:
-        self._results.records[planned.setting, planned.seed] = record
+        self._results.records[planned.setting, planned.seed] = as_judged(record, self._plan)
 
     def _progress(self, done: int | None = None) -> Progress:
         """Where the lab stands, with what is behind the runs in progress."""

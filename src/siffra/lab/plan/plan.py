@@ -168,6 +168,8 @@ class Plan:
     (none: once, at the end); `seeds` then are those of the first look. `time` is the budget for
     that, in seconds of training on this machine (None: none). Retuned knobs are chosen on
     `tuning_seeds`, whose runs are not judged.
+    Of long trainings at a constant rate it judges the mean accuracy over the last tenth of the
+    epochs, if it `averages`, and not that of the last one.
     `stand_ins` has the recipes that the preset put in the place of others, by those, and `left_out`
     the ids of the questions and experiments that it leaves out.
     """
@@ -188,6 +190,7 @@ class Plan:
     looks: tuple[int, ...] = ()
     time: float | None = None
     tuning_seeds: tuple[int, ...] = ()
+    averages: bool = False
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     ad_hoc: bool = False

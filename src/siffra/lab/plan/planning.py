@@ -26,6 +26,7 @@ from siffra.lab.plan.plan import Claim, Experiment, Level, Plan, Question, share
 from siffra.lab.plan.presets import (
     AS_WRITTEN,
     DEFAULT_SEEDS,
+    PRESETS,
     LabOptions,
     is_due,
     length_of,
@@ -88,6 +89,7 @@ def plan_lab(lab: LabFile, dataset: Dataset, options: LabOptions = AS_WRITTEN) -
         looks=sampled.looks,
         time=sampled.time,
         tuning_seeds=_TUNING_SEEDS if any(question.retune for question in questions) else (),
+        averages=PRESETS[preset].averages,
         stand_ins=stand_ins,
         left_out=tuple(t.id for t in (*lab.questions, *lab.experiments) if not asked(t)),
     )

@@ -12,12 +12,24 @@ from siffra.lab.plan.labfile import LabFile
 from siffra.lab.plan.references import RECIPE
 from siffra.lab.stats.interim import looks_to
 
-PRESETS: Mapping[str, tuple[int | None, float]] = {
-    "quick": (3, 300.0),
-    "standard": (20, 1200.0),
-    "full": (None, 3600.0),
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """How long a lab trains: its cap on epochs (None: no cap) and its time budget in seconds.
+
+    Whether it judges long trainings by the mean over their last epochs: see `Plan.averages`.
+    """
+
+    epochs: int | None
+    time: float
+    averages: bool = False
+
+
+PRESETS: Mapping[str, Preset] = {
+    "quick": Preset(3, 300.0),
+    "standard": Preset(20, 1200.0),
+    "full": Preset(None, 3600.0, averages=True),
 }
-"""The cap on epochs (None: no cap) and the time budget in seconds, by name."""
 DEFAULT_SEEDS = 5
 """Of a question that is no lab's."""
 USUAL_MOST_SEEDS = 40
@@ -75,9 +87,8 @@ def length_of(lab: LabFile, preset: str, options: LabOptions) -> tuple[int | Non
     """
     if preset not in PRESETS:
         raise ConfigError(f"preset: found {preset!r}; {did_you_mean(preset, PRESETS)}")
-    epochs, time = PRESETS[preset]
-    own = getattr(lab.presets, preset)
-    return own.epochs or epochs, sampling(options, own.seeds, own.time or time)
+    usual, own = PRESETS[preset], getattr(lab.presets, preset)
+    return own.epochs or usual.epochs, sampling(options, own.seeds, own.time or usual.time)
 
 
 def sampling(

@@ -14,7 +14,8 @@ from siffra.config.metrics import METRICS
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.collapse import compare_failures
 from siffra.lab.stats.comparison import Comparison, Estimate, MedianComparison, Scale
-from siffra.training.run import CURVE_IMAGES, Record
+from siffra.training.run import Record
+from siffra.training.scored_sets import CURVE_IMAGES
 from siffra.training.scores import epochs_to, known
 
 __all__ = [

@@ -11,7 +11,8 @@ from siffra.report.text.messages import Words
 from siffra.report.text.provenance import machines
 from siffra.training.diagnostics import CURVE_IMAGES as SHIFT_IMAGES
 from siffra.training.diagnostics import MAP_IMAGES, Examined
-from siffra.training.run import CURVE_IMAGES, Machine, Record
+from siffra.training.run import Machine, Record
+from siffra.training.scored_sets import CURVE_IMAGES, LONG
 
 _USUAL = ["moved", "rotated"]
 
@@ -28,7 +29,7 @@ def methods(
         "collapse": [words("methods.collapse")],
         "many": [words("methods.many"), words("methods.margin")],
         "looks": _looks(words, answers),
-        "scored": [words("methods.scored", images=words.exact(CURVE_IMAGES))],
+        "scored": _scored(words, answers, records),
         "turns": _turns(words, answers),
         "times": [words("methods.times", shared=_shared(words, records))],
         "best": [words("methods.best")],
@@ -74,6 +75,13 @@ def _runs(words: Words, answers: Answers, records: Sequence[Record]) -> list[str
         seeds = words.listing(str(seed) for seed in plan.seeds)
         counted = words.count("methods.seeds", len(plan.seeds), seeds=seeds)
     return [counted, words(f"methods.{split}")]
+
+
+def _scored(words: Words, answers: Answers, records: Sequence[Record]) -> list[str]:
+    scored = [words("methods.scored", images=words.exact(CURVE_IMAGES))]
+    if answers.plan.averages and any(record.late for record in records):
+        scored.append(words("methods.averaged", epochs=LONG))
+    return scored
 
 
 def _most_jobs(records: Sequence[Record]) -> int:

@@ -45,7 +45,7 @@ def words(language: Language) -> Mapping[str, Any]:
 def knobs(language: Language) -> Mapping[str, Any]:
     """What there is to turn, with what limits."""
     named = [{**knob, "label": knob_name(language, knob["name"])} for knob in questions.knobs()]
-    presets = {name: {"epochs": cap, "time": time} for name, (cap, time) in PRESETS.items()}
+    presets = {name: {"epochs": p.epochs, "time": p.time} for name, p in PRESETS.items()}
     most = {
         "levels": limits.LEVELS,
         "seeds": limits.SEEDS,
