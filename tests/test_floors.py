@@ -21,6 +21,7 @@ FLOORS = (
     "system",
     "config",
     "data",
+    "results",
     "engine",
     "training",
     "store",

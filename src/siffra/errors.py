@@ -6,6 +6,7 @@ SiffraError            anything that the user can mend; shown as it stands, exit
     RecipeError        so is a recipe
   SearchError          a search that cannot be made, or found nothing
   DataError            a data set cannot be used
+    ResultsError       a table of finished runs cannot be read, or not be judged
   ModelFileError       a saved model cannot be read, or does not fit what it is asked
   BenchError           the bench could not time what it was asked to
   StoreError           the store of runs cannot do what was asked
@@ -38,6 +39,10 @@ class SearchError(SiffraError):
 
 class DataError(SiffraError):
     """A data set that cannot be read or does not hold together."""
+
+
+class ResultsError(DataError):
+    """A table of finished runs that cannot be read, or does not say what its runs show."""
 
 
 class ModelFileError(SiffraError):

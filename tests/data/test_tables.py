@@ -230,7 +230,7 @@ def test_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch):
         load(path)
 
     monkeypatch.setattr("siffra.data.tables.LIMIT", 8 * 4 * (ROWS - 1))
-    with pytest.raises(DataError, match=r"more than 60 rows of 4 columns are too many"):
+    with pytest.raises(DataError, match=r"more than 59 rows of 4 columns are too many"):
         load(write(tmp_path / "trees.parquet", columns()))
 
 

@@ -1,7 +1,8 @@
-"""What is said of a data set that could be misread, or that its user may not know.
+"""What is said of a data set or a table that could be misread, or that its user may not know.
 
 A note is no error: the data is used as the note says. Each has a code that stays the same from
-version to version, and a text of one line, in English and in Swedish: see the folder `languages`.
+version to version, and a text of one line, in English and in Swedish: see the folder `languages`
+of the package that it is of.
 """
 
 import tomllib
@@ -15,9 +16,9 @@ _LONGEST = 60
 
 
 @cache
-def texts(table: str) -> Mapping[str, Mapping[str, str]]:
+def texts(table: str, package: str = "siffra.data") -> Mapping[str, Mapping[str, str]]:
     """A table of `languages` by language and key: texts with {places} for values."""
-    folder = files("siffra.data") / "languages"
+    folder = files(package) / "languages"
     return {
         language: tomllib.loads((folder / f"{language}.toml").read_text("utf-8"))[table]
         for language in _LANGUAGES
@@ -26,17 +27,18 @@ def texts(table: str) -> Mapping[str, Mapping[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A remark on a data set: its `code`, as in `languages`, and the values that its text has."""
+    """A remark: its `code`, as in `languages` of its `package`, and the values of its text."""
 
     code: str
     values: Mapping[str, str]
+    package: str = "siffra.data"
 
     @property
     def texts(self) -> dict[str, str]:
         """The text by language, `en` and `sv`; one line, without what could steer a terminal."""
         return {
             language: forms[self.code].format(**self.values)
-            for language, forms in texts("note").items()
+            for language, forms in texts("note", self.package).items()
         }
 
     @property
@@ -50,8 +52,13 @@ class Note:
 
 
 def note(code: str, **values: object) -> Note:
-    """The note with this code; its values are made printable."""
-    return Note(code, {name: printable(str(value)) for name, value in values.items()})
+    """The note on a data set with this code; its values are made printable."""
+    return package_note("siffra.data", code, **values)
+
+
+def package_note(package: str, code: str, **values: object) -> Note:
+    """The note with this code of a package that has notes of its own."""
+    return Note(code, {name: printable(str(value)) for name, value in values.items()}, package)
 
 
 def named(names: Iterable[str], most: int = 5) -> str:

@@ -1,18 +1,15 @@
 """CSV and Parquet files, read column by column; a table's columns and labels as a data set."""
 
 import math
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import arro3.core
 import numpy as np
-from arro3.io import read_parquet
 
+from siffra.data.arrow import open_parquet, refusals, whole_table
 from siffra.data.columns import counting_notes, is_index, left_out_note, names_rows
 from siffra.data.csv_file import NUMBER, opened_csv, read_dialect, refuse_data_as_names
 from siffra.data.dataset import LIMIT, MOST_FEATURES, Images
@@ -253,15 +250,15 @@ def _read(path: Path, label: str | None) -> Table:
     if not path.is_file():
         raise DataError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}.")
     if path.suffix.lower() == ".parquet":
-        with _refusals(path):
-            columns, empty = _columns(_open_parquet(path), path)
+        with refusals(path):
+            columns, empty = _columns(open_parquet(path), path)
             return Table(path, columns, empty)
     dialect = read_dialect(path)
 
     def as_text(name: str) -> bool:  # so that 01 and 1 are not the same
         return name.strip() == label if label is not None else name.strip().lower() in LABELS
 
-    with _refusals(path, dialect.lines_before):
+    with refusals(path, dialect.lines_before):
         refuse_data_as_names(path, dialect.names)
         with opened_csv(path, dialect, as_text) as reader:
             columns, empty = _columns(reader, path)
@@ -272,7 +269,8 @@ def _read(path: Path, label: str | None) -> Table:
 def _columns(reader: Any, path: Path) -> tuple[Columns, int]:
     """The columns by name, and how many have neither a name nor a value, as after a last comma."""
     names = [field.name.strip() for field in reader.schema]
-    table = _whole(reader, path, len(names))
+    most = LIMIT // (_WIDEST_CELL * max(len(names), 1))
+    table = whole_table(reader, path, most, f"siffra reads at most {LIMIT // 2**30} GiB")
     if not names or not table.num_rows:
         raise DataError(f"{path}: it has no rows.")
     is_empty = [not name and _is_empty(table.column(i)) for i, name in enumerate(names)]
@@ -288,34 +286,6 @@ def _is_empty(column: Any) -> bool:
     return type(column.type).is_null(column.type) or column.null_count == len(column)
 
 
-def _open_parquet(path: Path) -> Any:
-    # What is most often wrong is told here, in words of ours.
-    with path.open("rb") as file:
-        start = file.read(4)
-        file.seek(max(-8, -path.stat().st_size), os.SEEK_END)
-        end = file.read(8)
-    length = int.from_bytes(end[:4], "little")
-    if start != b"PAR1":
-        raise DataError(f"{path}: not a Parquet file (it starts with {start!r}).")
-    if end[4:] != b"PAR1" or length + 12 > path.stat().st_size:
-        raise DataError(f"{path}: cut short or damaged; copy or download it again.")
-    return read_parquet(path)
-
-
-def _whole(reader: Any, path: Path, width: int) -> Any:
-    """All of a table, as long as it is not too much: a small file can claim billions of rows."""
-    batches, rows = [], 0
-    for batch in reader:
-        rows += batch.num_rows
-        if rows * width * _WIDEST_CELL > LIMIT:
-            raise DataError(
-                f"{path}: more than {rows:,} rows of {width:,} columns are too many; "
-                f"siffra reads at most {LIMIT // 2**30} GiB."
-            )
-        batches.append(batch)
-    return arro3.core.Table.from_batches(batches, schema=reader.schema)
-
-
 def _column(column: Any, name: str, path: Path) -> np.ndarray:
     kind = type(column.type)
     if kind.is_null(column.type):
@@ -329,44 +299,3 @@ def _column(column: Any, name: str, path: Path) -> np.ndarray:
     values = np.empty(len(column), object)
     values[:] = [None if value is None else str(value) for value in column.to_pylist()]
     return values
-
-
-@contextmanager
-def _refusals(path: Path, lines_before: int = 0) -> Iterator[None]:
-    """What a reader cannot take, in one line; it is Rust, and says so itself as well."""
-    with _silence():
-        try:
-            yield
-        except (DataError, KeyboardInterrupt):
-            raise
-        except MemoryError as error:
-            raise DataError(f"{path}: it is too large for this machine's memory.") from error
-        except BaseException as error:  # a panic is no Exception
-            raise DataError(f"{path}: {_in_words(str(error), lines_before)}.") from error
-
-
-def _in_words(told: str, lines_before: int) -> str:
-    if ragged := re.search(r"Expected (\d+) records, found (\d+) records at line (\d+)", told):
-        expected, found, line = map(int, ragged.groups())
-        hint = "; a comma within a value must stand in quotes" if found > expected > 1 else ""
-        return (
-            f"line {line + lines_before} has {found} values, and the first line names {expected} "
-            f"columns{hint}"
-        )
-    if "UTF-8" in told and (line := re.search(r"at line (\d+)", told)):
-        return f"line {int(line[1]) + lines_before} is not UTF-8 text; save it as UTF-8"
-    return f"damaged, or not what its ending says ({' '.join(told.split())[:120].rstrip('.')})"
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Nothing gets to the process' own stderr meanwhile, where Rust writes past Python."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -1,0 +1,136 @@
+"""From what a reader found, columns of whatever cells, to a table of runs, one a row.
+
+Objects within cells become columns of their own, texts become numbers, and names lose what only
+says where a column comes from (`config.lr`), which is remembered.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeGuard
+
+from siffra.data.notes import Note, named
+from siffra.errors import ResultsError
+from siffra.results.cells import Column, float_step, is_number, plain_cell, read_cells
+from siffra.results.nested import flat_columns
+from siffra.results.table import Curve, Origin, RunTable, note, refuse_size
+
+_ORIGINS: Mapping[str, Origin] = {
+    "config": "knob",
+    "params": "knob",
+    "hparams": "knob",
+    "hyperparameters": "knob",
+    "args": "knob",
+    "metrics": "metric",
+    "summary": "metric",
+    "results": "metric",
+    "tags": "context",
+    "env": "context",
+    "machine": "context",
+    "info": "context",
+}
+"""What a column is whose name starts so, before a point: W&B's, MLflow's and other names for it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raw:
+    """What a reader found: cells by column, as they are in the source, and curves by metric.
+
+    `rows` is what messages call each run.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    source: str
+    rows: Sequence[str]
+    curves: Mapping[str, tuple[Curve, ...]] = field(default_factory=dict)
+    decimal_commas: bool = False
+
+    @classmethod
+    def without_empty_rows(
+        cls, columns: Mapping[str, Sequence[Any]], source: str, *, decimal_commas: bool = False
+    ) -> Self:
+        """The columns without rows that are empty throughout; a row is called by its number.
+
+        Raises:
+            ResultsError: There are no rows.
+        """
+        rows = max((len(cells) for cells in columns.values()), default=0)
+        filled = [n for n, row in enumerate(zip(*columns.values(), strict=True)) if _is_filled(row)]
+        if not filled:
+            raise ResultsError(f"{source}: it has no rows; one row a run is needed.")
+        if len(filled) < rows:
+            columns = {name: [cells[n] for n in filled] for name, cells in columns.items()}
+        return cls(columns, source, [f"row {n + 1}" for n in filled], {}, decimal_commas)
+
+
+def assemble(raw: Raw) -> RunTable:
+    """The table of what a reader found.
+
+    Raises:
+        ResultsError: It is too large, or what is nested in it cannot be read.
+    """
+    refuse_size(raw.source, len(raw.rows), len(raw.columns))
+    flat = flat_columns(raw.columns, len(raw.rows), raw.source)
+    refuse_size(raw.source, len(raw.rows), len(flat.columns))
+    names, origins = _short_names([*flat.columns, *raw.curves])
+    read = {names[name]: _typed(of, raw.decimal_commas) for name, of in flat.columns.items()}
+    curves = {**{names[name]: of for name, of in raw.curves.items()}, **flat.curves}
+    return RunTable(
+        columns={name: column.cells for name, column in read.items()},
+        source=raw.source,
+        rows=tuple(raw.rows),
+        steps={name: c.step for name, c in read.items() if c.step is not None},
+        curves=curves,
+        origins=origins,
+        notes=(*_notation_notes(read), *_left_out_notes(flat.left_out)),
+    )
+
+
+def _is_filled(row: Sequence[Any]) -> bool:
+    return any(cell is not None for cell in row)
+
+
+def _typed(cells: Sequence[Any], decimal_commas: bool) -> Column:
+    if _are_texts(cells):
+        return read_cells(cells, decimal_commas=decimal_commas)
+    plain = [plain_cell(cell) for cell in cells]
+    if _are_texts(plain):
+        return read_cells(plain)
+    numbers = any(is_number(cell) and not isinstance(cell, bool) for cell in plain)
+    return Column(tuple(plain), float_step(plain) if numbers else None)
+
+
+def _are_texts(cells: Sequence[Any]) -> TypeGuard[Sequence[str | None]]:
+    return all(cell is None or isinstance(cell, str) for cell in cells)
+
+
+def _short_names(names: Sequence[str]) -> tuple[dict[str, str], dict[str, Origin]]:
+    """Names without what says where a column comes from, unless two would be called the same."""
+    parts = {name: name.partition(".") for name in dict.fromkeys(names)}
+    bare = {n: rest if head in _ORIGINS and rest else n for n, (head, _, rest) in parts.items()}
+    shared = {name for name, times in Counter(bare.values()).items() if times > 1}
+    called = {name: name if short in shared else short for name, short in bare.items()}
+    origins: dict[str, Origin] = {
+        called[n]: _ORIGINS[head]
+        for n, (head, _, rest) in parts.items()
+        if rest and head in _ORIGINS
+    }
+    return called, origins
+
+
+def _notation_notes(columns: Mapping[str, Column]) -> list[Note]:
+    told = []
+    for code, examples in (
+        ("decimal_commas", {name: column.comma for name, column in columns.items()}),
+        ("percentages", {name: column.percent for name, column in columns.items()}),
+    ):
+        if found := {name: text for name, text in examples.items() if text}:
+            example = next(iter(found.values()))
+            value = float(example.rstrip("% ").replace(",", "."))
+            value = value / 100 if example.endswith("%") else value
+            told.append(note(code, example=example, read=f"{value:g}", columns=named(found)))
+    return told
+
+
+def _left_out_notes(columns: Sequence[str]) -> list[Note]:
+    return [note("nested_left_out", columns=named(columns))] if columns else []

@@ -1,0 +1,67 @@
+"""CSV, TSV and Parquet files of finished runs, as columns that are not interpreted yet."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from siffra.data.arrow import open_parquet, refusals, whole_table
+from siffra.data.csv_file import opened_csv, read_dialect, refuse_data_as_names
+from siffra.data.notes import named, short
+from siffra.errors import ResultsError
+from siffra.results.assemble import Raw
+from siffra.results.table import MOST_ROWS, refuse_size
+
+_LIMIT = "siffra judges tables of one row a run"
+_CHART = re.compile(r".+ - .+__(MIN|MAX)")
+"""A column of the CSV that W&B's page exports from a chart."""
+
+
+def read_delimited(path: Path) -> Raw:
+    """The texts in a CSV or TSV file, by column; empty cells are None.
+
+    Raises:
+        DataError: It is no such file, too large, or has no rows, or its first line no names.
+    """
+    dialect = read_dialect(path)
+    refuse_size(str(path), 0, len(dialect.names))
+    _refuse_chart(path, dialect.names)
+    with refusals(path, dialect.lines_before):
+        refuse_data_as_names(path, dialect.names)
+        with opened_csv(path, dialect, lambda name: True) as reader:
+            table = whole_table(reader, path, MOST_ROWS, _LIMIT)
+    return _raw(path, table, dialect.has_decimal_commas)
+
+
+def read_parquet_file(path: Path) -> Raw:
+    """The columns of a Parquet file.
+
+    Raises:
+        DataError: It is none, damaged, too large, or has no rows.
+    """
+    with refusals(path):
+        reader = open_parquet(path)
+        refuse_size(str(path), 0, len(reader.schema))
+        table = whole_table(reader, path, MOST_ROWS, _LIMIT)
+        return _raw(path, table, decimal_commas=False)
+
+
+def _raw(path: Path, table: Any, decimal_commas: bool) -> Raw:
+    names = [field.name.strip() for field in table.schema]
+    cells = [table.column(i).to_pylist() for i in range(len(names))]
+    kept = [i for i, name in enumerate(names) if name or any(c is not None for c in cells[i])]
+    for number in kept:
+        names[number] = names[number] or f"Unnamed: {number}"  # as pandas calls it
+    columns = {names[i]: cells[i] for i in kept}
+    if len(columns) < len(kept):
+        doubled = next(names[i] for i in kept if names.count(names[i]) > 1)
+        raise ResultsError(f"{path}: two columns are called `{short(doubled)}`; rename one.")
+    return Raw.without_empty_rows(columns, str(path), decimal_commas=decimal_commas)
+
+
+def _refuse_chart(path: Path, names: Sequence[str]) -> None:
+    if charted := [name for name in names if _CHART.fullmatch(name)]:
+        raise ResultsError(
+            f"{path}: exported from a chart of W&B ({named(charted, 2)}): a column a run and no "
+            f"settings; export the table of runs (Runs, then Export as CSV)."
+        )

@@ -1,0 +1,149 @@
+"""What kind of thing a column of a table of runs is, by its name and by what is in it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from siffra.data.csv_file import NUMBER
+from siffra.data.labels import MISSING
+from siffra.results import names
+from siffra.results.cells import is_number
+from siffra.results.table import Cell, Origin, RunTable
+
+Kind = Literal[
+    "knob", "seed", "pair", "metric", "measured", "spread", "status", "step", "context",
+    "constant", "derived", "identity", "label", "unclear", "empty",
+]  # fmt: skip
+"""`measured` is a metric whose name does not say which values are better, `label` what levels or
+runs may be called, `derived` what follows from the knobs, `unclear` a knob or a metric."""
+
+_FEWEST_NAMED_APART = 4
+"""In a shorter table every text may be one of a kind, though it is that of a knob."""
+
+
+def distinct(cells: Sequence[Cell]) -> dict[Cell, None]:
+    """The different cells in the order in which each first comes; NaN is an empty one."""
+    return dict.fromkeys(None if cell != cell else cell for cell in cells)
+
+
+def kind_of(table: RunTable, name: str, seed: str | None) -> Kind:
+    """What a column is that the user says nothing of."""
+    cells = table.columns[name]
+    values = distinct(cells)
+    if not values.keys() - {None}:
+        return "empty"
+    if names.is_status(name) and _tells_end(values):
+        return "status"
+    if (kind := _by_origin(table.origins.get(name), name, values)) is not None:
+        return kind
+    if name not in table.origins and (kind := _by_name(name, values, len(cells))) is not None:
+        return kind
+    if len(values) == 1:
+        return "constant"
+    if name in table.origins or names.is_knob(name):
+        return "knob"
+    return _by_cells(table, name, values, seed)
+
+
+def seed_columns(table: RunTable, known: Sequence[str]) -> list[str]:
+    """The columns called as `known` or ending so, which vary and were not measured.
+
+    In the order of `known`, and then in that of the table.
+    """
+    found: dict[str, int] = {}
+    for name, cells in table.columns.items():
+        words = names.words(name)
+        ranks = [n for n, seed in enumerate(known) if names.plain(name) == seed]
+        ranks += [len(known)] if words and words[-1] in known[:1] else []
+        if ranks and table.origins.get(name) != "metric" and len(distinct(cells)) > 1:
+            found[name] = ranks[0]
+    return sorted(found, key=found.__getitem__)
+
+
+def recurs(cells: Sequence[Cell]) -> bool:
+    """Whether a column can number the repeats of levels: its values come again and again."""
+    return 2 * len(distinct(cells)) <= len(cells)
+
+
+def looks_numeric(cells: Mapping[Cell, None]) -> bool:
+    """Whether most of the distinct cells are numbers, though some are texts."""
+    numbers = [c for c in cells if is_number(c) or (isinstance(c, str) and NUMBER.fullmatch(c))]
+    filled = [c for c in cells if c is not None and str(c).casefold() not in MISSING]
+    return 2 * len(numbers) > len(filled)
+
+
+def _tells_end(values: Mapping[Cell, None]) -> bool:
+    """Whether these say how a run ended, or are the texts of errors beside empty cells."""
+    filled = [value for value in values if value is not None]
+    if all(isinstance(value, bool) for value in filled):
+        return True
+    known = frozenset().union(*names.ENDINGS.values())
+    texts = [value for value in filled if isinstance(value, str)]
+    if len(texts) < len(filled):
+        return False
+    return any(text.casefold() in known for text in texts) or None in values
+
+
+def _by_origin(origin: Origin | None, name: str, values: Mapping[Cell, None]) -> Kind | None:
+    """What a column is by what its source says, if that is enough."""
+    if origin == "context":
+        return "context"
+    if origin == "knob":
+        return "identity" if names.names_runs(name) else _derived(name)
+    if origin is None:
+        return None
+    if (kind := _of_progress(name)) is not None:
+        return kind
+    if not looks_numeric(values):
+        return "identity"
+    if names.is_spread(name):
+        return "spread"
+    return "metric" if names.direction(name) else "measured"
+
+
+def _by_name(name: str, values: Mapping[Cell, None], rows: int) -> Kind | None:
+    """What a column is by its name, if that is enough."""
+    if (kind := _of_progress(name)) is not None:
+        return kind
+    if looks_numeric(values):
+        if names.direction(name) and not names.is_knob(name):
+            return "metric"
+        if names.is_spread(name):
+            return "spread"
+    if names.names_runs(name):
+        return "identity"
+    if names.context(name):
+        return "context"
+    if names.names_levels(name):
+        return "identity" if len(values) == rows >= _FEWEST_NAMED_APART else "label"
+    return _derived(name)
+
+
+def _derived(name: str) -> Kind | None:
+    return "derived" if names.is_derived(name) else None
+
+
+def _of_progress(name: str) -> Kind | None:
+    """Whether a column says when a run was made, or how far it had come."""
+    if names.context(name) == "time":
+        return "context"
+    return "step" if names.is_step(name) else None
+
+
+def _by_cells(table: RunTable, name: str, values: Mapping[Cell, None], seed: str | None) -> Kind:
+    """What a column is whose name says nothing."""
+    cells = table.columns[name]
+    if not any(is_number(value) and not isinstance(value, bool) for value in values):
+        is_name = len(values) == len(cells) >= _FEWEST_NAMED_APART
+        return "identity" if is_name else "knob"
+    if 2 * len(values) > len(cells):
+        return "measured"
+    return "knob" if seed is None or _is_crossed(cells, table.columns[seed]) else "unclear"
+
+
+def _is_crossed(cells: Sequence[Cell], seeds: Sequence[Cell]) -> bool:
+    """Whether each value comes with at least half of all seeds, as what was set does."""
+    of: defaultdict[Cell, set[Cell]] = defaultdict(set)
+    for cell, seed in zip(cells, seeds, strict=True):
+        of[cell].add(seed)
+    return all(2 * len(found) >= len(set(seeds)) for found in of.values())

@@ -1,0 +1,125 @@
+"""What a column's name says of it: which metrics are better lower, what seeds and knobs are called.
+
+Names alone decide nothing that the cells contradict: see `siffra.results.roles`.
+"""
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from siffra.data.columns import names_rows
+
+Direction = Literal["higher", "lower"]
+
+_WORDS: dict[str, Any] = tomllib.loads(
+    (files("siffra.results") / "words.toml").read_text(encoding="utf-8")
+)
+
+
+def _known(table: str) -> dict[str, frozenset[str]]:
+    return {name: frozenset(listed.split()) for name, listed in _WORDS[table].items()}
+
+
+SEEDS: tuple[str, ...] = tuple(_WORDS["seeds"])
+"""What a seed is called, in the order of preference."""
+REPEATS: tuple[str, ...] = tuple(_WORDS["repeats"])
+"""What numbers the repeats of a level, if nothing is called a seed."""
+ENDINGS = _known("ending")
+"""What is said of how a run ended: `failed`, `unfinished` or `ended`."""
+
+_METRIC, _KNOB, _RUN, _CONTEXT = map(_known, ("metric", "knob", "run", "context"))
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_BETWEEN = re.compile(r"[^0-9a-zåäö]+")
+
+
+@cache
+def words(name: str) -> tuple[str, ...]:
+    """The words of a name, in lower case: `valLoss`, `val/loss` and `Val loss` are two each."""
+    parts = _BETWEEN.split(_CAMEL.sub(" ", name.strip()).casefold())
+    return tuple(part for part in parts if part)
+
+
+@cache
+def plain(name: str) -> str:
+    """A name as programs write it in a file of settings: `Learning rate` is `learning_rate`."""
+    return "_".join(words(name))
+
+
+def direction(name: str) -> Direction | None:
+    """Which values of a metric of this name are better; None if the name does not tell."""
+    said = set(words(name))
+    if said & (_METRIC["clash"] | _METRIC["spread"]):
+        return None
+    higher, lower = (
+        bool(said & _METRIC["higher"]),
+        bool(said & (_METRIC["lower"] | _METRIC["time"])),
+    )
+    if higher == lower:
+        return None
+    return "higher" if higher else "lower"
+
+
+def is_time(name: str) -> bool:
+    """Whether it is how long something took."""
+    return bool(set(words(name)) & _METRIC["time"])
+
+
+def is_spread(name: str) -> bool:
+    """Whether it is the spread of a metric, which is none."""
+    return bool(set(words(name)) & _METRIC["spread"])
+
+
+def is_knob(name: str) -> bool:
+    """Whether a name says that something is set, not measured."""
+    said = set(words(name))
+    if set_words := said & _KNOB["words"]:
+        return not (set_words == {"rate"} and said & _KNOB["measured_rates"])
+    return plain(name) in _KNOB["names"]
+
+
+def is_status(name: str) -> bool:
+    """Whether it should say how a run ended."""
+    return plain(name) in _RUN["status"]
+
+
+def is_step(name: str) -> bool:
+    """Whether it should say how far a run had come."""
+    return plain(name) in _RUN["step"]
+
+
+def is_derived(name: str) -> bool:
+    """Whether it follows from the knobs, as the number of parameters does."""
+    return plain(name) in _RUN["derived"]
+
+
+def names_levels(name: str) -> bool:
+    """Whether it may be what a run, or all runs of a level, are called."""
+    return plain(name) in _RUN["levels"]
+
+
+def names_runs(name: str) -> bool:
+    """Whether it should number or name the runs, or say where they are kept."""
+    return plain(name) in _RUN["identity"] or names_rows(name)
+
+
+def context(name: str) -> str | None:
+    """What of a run's surroundings it says: `commit`, `machine`, `software` or `time`."""
+    said = set(words(name))
+    if "size" in said or "num" in said:
+        return None
+    return next((kind for kind, known in _CONTEXT.items() if said & known), None)
+
+
+def rank(name: str) -> tuple[int, int]:
+    """How usual a metric is as that which a run is about: lower comes first.
+
+    Test before validation before what says neither; training, and times, last.
+    """
+    said = set(words(name))
+    family = 0 if said & {"acc", "accuracy"} else 1 if direction(name) == "higher" else 2
+    if is_time(name):
+        return 4, family
+    places = (("test", 0), ("validation", 1), ("training", 3))
+    return next((place for of, place in places if said & _METRIC[of]), 2), family

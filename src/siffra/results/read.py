@@ -1,0 +1,137 @@
+"""Finished runs that siffra did not make, read from whatever file or folder they are in."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from siffra.data.notes import short
+from siffra.errors import ResultsError
+from siffra.results.assemble import Raw, assemble
+from siffra.results.delimited import read_delimited, read_parquet_file
+from siffra.results.table import RunTable, refuse_size
+
+_LARGEST_JSON = 2**28
+_JSON = (".json", ".jsonl", ".ndjson")
+_PARQUET = b"PAR1"
+_SQLITE = "sqlite:///"
+
+
+def read_results(where: str | Path) -> RunTable:
+    """The table of finished runs in a file.
+
+    CSV, TSV, Parquet and JSON (an array of objects, or one a line), as W&B, MLflow and siffra
+    itself export them. Which it is, is seen by what is in it.
+
+    Raises:
+        DataError: There is no such thing, it is damaged or too large, or holds no runs.
+    """
+    return assemble(_raw(str(where)))
+
+
+def read_frame(frame: Any, source: str = "the table") -> RunTable:
+    """The table of finished runs in a data frame, or in an iterable of mappings, one a run.
+
+    A frame is anything with `columns` that gives one by `frame[name]`, as pandas' and Polars' do.
+
+    Raises:
+        ResultsError: It is neither, or has no rows.
+    """
+    if hasattr(frame, "columns") and hasattr(frame, "__getitem__"):
+        names = list(frame.columns)
+        if len(set(map(str, names))) < len(names):
+            raise ResultsError(f"{source}: two of its columns have the same name; rename one.")
+        refuse_size(source, len(frame), len(names))
+        columns = {str(name): list(frame[name]) for name in names}
+        return assemble(Raw.without_empty_rows(columns, source))
+    if isinstance(frame, Mapping | str | bytes) or not isinstance(frame, Iterable):
+        raise ResultsError(
+            f"{source}: found {type(frame).__name__}; it must be a data frame, a list of dicts, or "
+            f"the path of a file."
+        )
+    return assemble(_from_records(list(frame), source))
+
+
+def _raw(where: str) -> Raw:
+    path = Path(where.removeprefix(_SQLITE))
+    if "://" in where and not where.startswith(_SQLITE):
+        raise ResultsError(
+            f"{where}: siffra reads files, not addresses; download the table, or name an MLflow "
+            f"database as sqlite:///mlflow.db."
+        )
+    if path.is_dir():
+        raise ResultsError(f"{where}: a folder; name a file of results.")
+    if not path.is_file():
+        raise ResultsError(f"{where}: {'no regular file' if path.exists() else 'no such file'}.")
+    with path.open("rb") as file:
+        start = file.read(64)
+    if start.startswith(_PARQUET) or path.suffix.lower() == ".parquet":
+        return read_parquet_file(path)
+    if path.suffix.lower() in _JSON or start.lstrip()[:2] in (b"[{", b'{"'):
+        return _from_records(_json_records(path), str(path))
+    return read_delimited(path)
+
+
+def _json_records(path: Path) -> list[Any]:
+    if (size := path.stat().st_size) > _LARGEST_JSON:
+        raise ResultsError(
+            f"{path}: {size / 2**20:,.0f} MiB are too much for JSON; at most "
+            f"{_LARGEST_JSON // 2**20} MiB are read. Save it as Parquet."
+        )
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeError as error:
+        raise ResultsError(f"{path}: not UTF-8 text; save it as UTF-8.") from error
+    try:
+        if text.lstrip().startswith("["):
+            return json.loads(text)
+        return _lines(text, path)
+    except json.JSONDecodeError as error:
+        raise ResultsError(
+            f"{path}: line {error.lineno} is no JSON ({error.msg}); it must be an array of "
+            f"objects, or one object a line."
+        ) from error
+    except RecursionError as error:
+        raise ResultsError(f"{path}: its objects are nested too deeply.") from error
+
+
+def _lines(text: str, path: Path) -> list[Any]:
+    records = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                if number == 1 and (whole := _one_object(text)) is not None:
+                    return whole
+                raise json.JSONDecodeError(error.msg, "\n" * (number - 1) + line, number) from error
+    return records
+
+
+def _one_object(text: str) -> list[Any] | None:
+    """The runs in a file that is one object: under a single name, or the object itself."""
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError:
+        return None
+    lists = [value for value in whole.values() if isinstance(value, list)]
+    return lists[0] if len(lists) == 1 else [whole]
+
+
+def _from_records(records: Sequence[Any], source: str) -> Raw:
+    if not isinstance(records, list) or not records:
+        raise ResultsError(f"{source}: it has no rows; one row a run is needed.")
+    refuse_size(source, len(records), 0)
+    columns: dict[str, list[Any]] = {}
+    for number, record in enumerate(records):
+        if not isinstance(record, Mapping):
+            raise ResultsError(
+                f"{source}: row {number + 1} is {short(repr(record))}; each must be an object, as "
+                f'{{"lr": 0.1, "seed": 0, "val_loss": 0.21}}.'
+            )
+        for name, value in record.items():
+            if name not in columns:
+                refuse_size(source, len(records), len(columns) + 1)
+                columns[str(name)] = [None] * len(records)
+            columns[str(name)][number] = value
+    return Raw.without_empty_rows(columns, source)

@@ -1,0 +1,259 @@
+"""Which columns of a table of runs are knobs, which is the seed, which are metrics, and the rest.
+
+What the user says comes first, then what the source says, then names, then the cells. What stays
+unclear is left out and said, or refused with the option that would say it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from siffra.data.notes import Note, named, short
+from siffra.errors import ResultsError, did_you_mean
+from siffra.results import names
+from siffra.results.kinds import Kind, distinct, kind_of, recurs, seed_columns
+from siffra.results.names import Direction
+from siffra.results.table import Cell, RunTable, note
+from siffra.results.where import rows_where
+
+_DIRECTIONS: Mapping[str, Direction] = {"higher": "higher", "lower": "lower"}
+_MOST_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleOptions:
+    """What the user says of a table's columns; what is not said is worked out.
+
+    Attributes:
+        by: The columns whose values together are a level.
+        seed: The column of seeds; `none` if there is none.
+        metrics: What is judged, the main one first: `val_loss`, or `val_loss:lower`.
+        where: Conditions on rows, all of which must hold: `model = conv`.
+        pair_by: The columns whose values pair runs of two levels, in place of the seed.
+    """
+
+    by: tuple[str, ...] = ()
+    seed: str | None = None
+    metrics: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    pair_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A column that is judged: which values are better, and how coarsely they were printed."""
+
+    name: str
+    direction: Direction
+    step: float
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What the columns of a table are.
+
+    Attributes:
+        table: The runs that are left by `where`.
+        by: The knobs whose values together are a level.
+        seed: The column of seeds, or what numbers repeats in its place.
+        pair_by: The columns whose values pair runs of two levels; the seed unless said otherwise.
+        metrics: The main one first.
+        constants: Columns that are the same in every run, with their value.
+        context: Commits, machines, versions and times by column: `commit`, `machine`, ...
+        status: Columns that say how a run ended.
+        others: Every other column, with what it was taken for.
+        notes: All of this in sentences.
+    """
+
+    table: RunTable
+    by: tuple[str, ...]
+    seed: str | None
+    pair_by: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    constants: Mapping[str, Cell]
+    context: Mapping[str, str]
+    status: tuple[str, ...]
+    others: Mapping[str, Kind]
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def main(self) -> Metric:
+        """The metric that the runs are judged by."""
+        return self.metrics[0]
+
+
+def find_roles(table: RunTable, options: RoleOptions | None = None) -> Roles:
+    """What each column is, as far as it is said, named or seen.
+
+    Raises:
+        ResultsError: A column that is named is not there, a condition leaves no row, nothing varies
+            or nothing is measured, or it is unclear what does or is.
+    """
+    options = options or RoleOptions()
+    table = table.taken(rows_where(table, options.where)) if options.where else table
+    said = [_said_metric(text, table) for text in options.metrics]
+    _refuse_unknown(table, options)
+    seed, paired = _seed(table, options)
+    kinds: dict[str, Kind] = {name: kind_of(table, name, seed) for name in table.columns}
+    _set(kinds, "knob", options.by)
+    _set(kinds, "metric", [name for name, _ in said])
+    _set(kinds, "pair", paired)
+    _set(kinds, "seed", [seed] if seed else [])
+    by = options.by or _levels_by(table, kinds)
+    metrics = _directed(table, said) if said else _metrics(table, kinds)
+    roles = Roles(
+        table=table,
+        by=by,
+        seed=seed,
+        pair_by=paired,
+        metrics=metrics,
+        constants={n: table.columns[n][0] for n, kind in kinds.items() if kind == "constant"},
+        context={n: names.context(n) or "other" for n, k in kinds.items() if k == "context"},
+        status=tuple(n for n, kind in kinds.items() if kind == "status"),
+        others=_others(kinds, {*by, *(metric.name for metric in metrics)}),
+    )
+    return replace(roles, notes=tuple(_notes(roles)))
+
+
+def _set(kinds: dict[str, Kind], kind: Kind, columns: Iterable[str]) -> None:
+    kinds.update(dict.fromkeys(columns, kind))
+
+
+def _others(kinds: Mapping[str, Kind], taken: set[str]) -> dict[str, Kind]:
+    placed = ("constant", "context", "status", "seed", "pair")
+    return {name: kind for name, kind in kinds.items() if name not in taken and kind not in placed}
+
+
+def _refuse_unknown(table: RunTable, options: RoleOptions) -> None:
+    """See that the columns which the user names are there, and none is named twice."""
+    seed = () if _is_none(options.seed, table) else (options.seed,)
+    for option, columns in (("by", options.by), ("seed", seed), ("pair-by", options.pair_by)):
+        for column in columns:
+            if column is not None and column not in table.columns:
+                raise ResultsError(
+                    f"{table.source}: --{option}: no column `{short(column)}`; "
+                    f"{did_you_mean(column, table.columns)}"
+                )
+    if doubled := set(options.by) & {options.seed, *options.pair_by}:
+        raise ResultsError(
+            f"{table.source}: {named(sorted(map(str, doubled)))} cannot be what levels differ in "
+            f"and what pairs their runs; name it once."
+        )
+
+
+def _is_none(seed: str | None, table: RunTable) -> bool:
+    return seed == "none" and seed not in table.columns
+
+
+def _seed(table: RunTable, options: RoleOptions) -> tuple[str | None, tuple[str, ...]]:
+    """The column of seeds, and all that pair runs."""
+    free = [name for name in table.columns if name not in {*options.by, *options.pair_by}]
+    if options.seed is not None:
+        seed = None if _is_none(options.seed, table) else options.seed
+    else:
+        seed = _only_seed(table, [n for n in seed_columns(table, names.SEEDS) if n in free])
+    repeats = [n for n in seed_columns(table, names.REPEATS) if n in free and n != seed]
+    repeats = [name for name in repeats if recurs(table.columns[name])]
+    if seed is None and options.seed is None and not options.pair_by and repeats:
+        return repeats[0], (repeats[0],)
+    if options.pair_by:
+        return seed, options.pair_by
+    folds = [name for name in repeats if names.plain(name) == "fold"]
+    return seed, (seed, *folds) if seed else tuple(folds)
+
+
+def _only_seed(table: RunTable, columns: Sequence[str]) -> str | None:
+    """The first of the columns called seeds, unless another varies on its own."""
+    for other in columns[1:]:
+        pairs = set(zip(table.columns[columns[0]], table.columns[other], strict=True))
+        if len(pairs) > len(distinct(table.columns[columns[0]])):
+            raise ResultsError(
+                f"{table.source}: which is the seed, `{short(columns[0])}` or `{short(other)}`? "
+                f"Both vary; say it with --seed, and pair by both with --pair-by."
+            )
+    return columns[0] if columns else None
+
+
+def _levels_by(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[str, ...]:
+    """The knobs, or what levels are called where there are none."""
+    if knobs := tuple(name for name, kind in kinds.items() if kind == "knob"):
+        return knobs
+    for kind in ("label", "derived", "context"):
+        found = [n for n, k in kinds.items() if k == kind and recurs(table.columns[n])]
+        found = [name for name in found if len(distinct(table.columns[name])) > 1]
+        if kind == "label" and found:
+            return (min(found, key=lambda name: len(distinct(table.columns[name]))),)
+        if found:
+            raise ResultsError(
+                f"{table.source}: no column looks like a knob that varies; if it is one of "
+                f"{named(found)}, say it with --by."
+            )
+    raise ResultsError(
+        f"{table.source}: nothing varies but seeds and metrics, so there is nothing to compare; "
+        f"say which column levels differ in with --by. Found: {named(table.columns, 10)}."
+    )
+
+
+def _said_metric(text: str, table: RunTable) -> tuple[str, Direction | None]:
+    """The column and the direction of `val_loss:lower`."""
+    name, _, way = text.rpartition(":")
+    said = _DIRECTIONS.get(way)
+    name = name if name and said else text
+    if name not in table.columns:
+        raise ResultsError(
+            f"{table.source}: --metric: no column `{short(name)}`; "
+            f"{did_you_mean(name, table.columns)}"
+        )
+    return name, said
+
+
+def _directed(
+    table: RunTable, metrics: Sequence[tuple[str, Direction | None]]
+) -> tuple[Metric, ...]:
+    directed = []
+    for name, said in metrics:
+        way = said or names.direction(name)
+        if way is None:
+            raise ResultsError(
+                f"{table.source}: is higher or lower `{short(name)}` better? Say it: "
+                f"--metric '{short(name)}:higher' or '{short(name)}:lower'."
+            )
+        directed.append(Metric(name, way, table.steps.get(name, 0.0)))
+    return tuple(directed)
+
+
+def _metrics(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[Metric, ...]:
+    """The metrics whose name says which values are better, the most usual one first."""
+    found = sorted((n for n, k in kinds.items() if k == "metric"), key=lambda n: (names.rank(n), n))
+    if found:
+        return _directed(table, [(name, None) for name in found])
+    measured = [name for name, kind in kinds.items() if kind in ("measured", "unclear")]
+    if len(measured) == 1:
+        return _directed(table, [(measured[0], None)])
+    hint = f"which of {named(measured)} is it?" if measured else "which column is it?"
+    raise ResultsError(
+        f"{table.source}: no column is called as a metric is; {hint} Say it, and which values are "
+        f"better, with --metric NAME:higher or NAME:lower."
+    )
+
+
+def _notes(roles: Roles) -> list[Note]:
+    """What the columns were taken for, in sentences."""
+    table, main = roles.table, roles.main
+    told = [note("levels_by", columns=named(roles.by, _MOST_SHOWN), runs=f"{len(table):,}")]
+    told.append(note("seed_is", column=named([roles.seed])) if roles.seed else note("no_seed"))
+    told.append(note(f"metric_{main.direction}", metric=named([main.name])))
+    if len(roles.metrics) > 1:
+        others = named((metric.name for metric in roles.metrics[1:]), _MOST_SHOWN)
+        told.append(note("other_metrics", metrics=others))
+    if roles.constants:
+        held = (f"{name} = {value}" for name, value in roles.constants.items())
+        told.append(note("held_constant", columns=named(held, _MOST_SHOWN)))
+    for code, kinds in (
+        ("direction_unknown", ("measured",)),
+        ("unclear", ("unclear",)),
+        ("other_knobs", ("knob",)),
+        ("not_used", ("identity", "label", "derived", "spread", "step")),
+    ):
+        if columns := [name for name, kind in roles.others.items() if kind in kinds]:
+            told.append(note(code, columns=named(columns, _MOST_SHOWN)))
+    return told

@@ -1,0 +1,137 @@
+"""The rows of a table of runs: each with its level, its seed and its metrics."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from siffra.data.csv_file import NUMBER
+from siffra.data.labels import MISSING
+from siffra.data.notes import short
+from siffra.errors import ResultsError
+from siffra.results.cells import is_finite, is_number
+from siffra.results.names import ENDINGS
+from siffra.results.roles import Metric, Roles
+from siffra.results.table import Cell, Curve
+
+LevelKey = tuple[Cell, ...]
+"""A level's values, in the order of `Roles.by`."""
+
+_SPREAD = ("±", "+/-", "(")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run that was made, as far as its table tells.
+
+    Attributes:
+        name: What messages call it.
+        row: Its number in the table of the roles, from 0.
+        level: The values of the knobs that its level consists of, in the order of `Roles.by`.
+        seed: None if there is no column of seeds, or its cell is empty.
+        pair: What it shares with the runs of other levels that it is paired with.
+        metrics: By name; None if it was not reported, NaN if the run diverged.
+        failed: Why it is no result, though it may have metrics; None if it is one.
+        curves: By metric, step and value.
+        context: Commit, machine, versions and times, where there are any.
+    """
+
+    name: str
+    row: int
+    level: LevelKey
+    seed: Cell
+    pair: tuple[Cell, ...]
+    metrics: Mapping[str, float | None]
+    failed: str | None
+    curves: Mapping[str, Curve]
+    context: Mapping[str, Cell]
+
+    def has(self, metric: str) -> bool:
+        """Whether it is a result with a finite value of this metric."""
+        return self.failed is None and is_finite(self.metrics[metric])
+
+
+def run_rows(roles: Roles) -> list[RunRow]:
+    """Every row of the table that `roles` is about.
+
+    Raises:
+        ResultsError: A metric has a text for a value.
+    """
+    table = roles.table
+    by = _tuples(table.columns, roles.by, len(table))
+    pairs = _tuples(table.columns, roles.pair_by, len(table))
+    metrics = {metric.name: _values(roles, metric) for metric in roles.metrics}
+    curves = {name: of for name, of in table.curves.items() if name in metrics}
+    seeds = table.columns[roles.seed] if roles.seed else (None,) * len(table)
+    return [
+        RunRow(
+            name=table.rows[row],
+            row=row,
+            level=by[row],
+            seed=_plain(seeds[row]),
+            pair=pairs[row],
+            metrics={name: values[row] for name, values in metrics.items()},
+            failed=_failure(roles, row),
+            curves={name: of[row] for name, of in curves.items() if of[row]},
+            context={name: table.columns[name][row] for name in roles.context},
+        )
+        for row in range(len(table))
+    ]
+
+
+def _tuples(
+    columns: Mapping[str, Sequence[Cell]], names: Sequence[str], rows: int
+) -> list[tuple[Cell, ...]]:
+    if not names:
+        return [()] * rows
+    return [tuple(map(_plain, row)) for row in zip(*(columns[n] for n in names), strict=True)]
+
+
+def _plain(cell: Cell) -> Cell:
+    """A cell that can be a key: what is NaN was empty, as pandas has it."""
+    return None if cell != cell else cell
+
+
+def _values(roles: Roles, metric: Metric) -> list[float | None]:
+    """The values of a metric by row.
+
+    Raises:
+        ResultsError: One is a text that is no number.
+    """
+    known: dict[Cell, float | None] = {}
+    values = []
+    for row, cell in enumerate(roles.table.columns[metric.name]):
+        if cell not in known:
+            known[cell] = _value(roles, metric, row, cell)
+        values.append(known[cell])
+    return values
+
+
+def _value(roles: Roles, metric: Metric, row: int, cell: Cell) -> float | None:
+    if is_number(cell):
+        return float(cell)
+    word = "" if cell is None else str(cell).casefold()
+    if word in MISSING:
+        return math.nan if word == "nan" else None
+    if word in ENDINGS["failed"]:
+        return math.nan
+    if NUMBER.fullmatch(word):
+        return float(word)
+    remedy = "it must be a number, or empty where there is none"
+    if any(sign in word for sign in _SPREAD):
+        remedy = "a mean with a spread is no run; give one row a run"
+    raise ResultsError(
+        f"{roles.table.source}: {roles.table.rows[row]}: `{short(metric.name)}` is "
+        f"'{short(str(cell))}'; {remedy}."
+    )
+
+
+def _failure(roles: Roles, row: int) -> str | None:
+    """How a run failed, as its table says."""
+    for name in roles.status:
+        cell = roles.table.columns[name][row]
+        word = cell.casefold() if isinstance(cell, str) else None
+        if word and word in ENDINGS["failed"] | ENDINGS["unfinished"]:
+            return f"{name}: {short(str(cell))}"
+        if isinstance(cell, bool) and cell != (name.casefold() == "converged"):
+            return f"{short(name)}: {str(cell).lower()}"
+    return None

@@ -1,0 +1,97 @@
+"""The runs of a table that count, by level, checked for what would mislead who compares them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from siffra.data.notes import Note, short
+from siffra.errors import ResultsError
+from siffra.results.cells import is_number
+from siffra.results.doubles import without_doubles
+from siffra.results.kinds import distinct
+from siffra.results.remarks import remarks
+from siffra.results.roles import Roles
+from siffra.results.rows import LevelKey, RunRow, run_rows
+from siffra.results.table import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """All runs of a table that count, by level.
+
+    Attributes:
+        roles: What its columns are.
+        levels: The levels in their order: numbers ascend, texts come as they first do in the table.
+        rows: The runs, level by level, in the order of the table.
+        notes: What the runs are like that may mislead, or could not be taken as it stood.
+    """
+
+    roles: Roles
+    levels: tuple[LevelKey, ...]
+    rows: tuple[RunRow, ...]
+    notes: tuple[Note, ...]
+
+    def knobs(self, level: LevelKey) -> dict[str, Cell]:
+        """The values of a level by knob."""
+        return dict(zip(self.roles.by, level, strict=True))
+
+    def of(self, level: LevelKey) -> tuple[RunRow, ...]:
+        """The runs of a level."""
+        return tuple(run for run in self.rows if run.level == level)
+
+
+def runs_of(roles: Roles) -> Runs:
+    """The runs of the table that `roles` is about.
+
+    Identical copies of a run count once, and one that failed does not if it was made again.
+
+    Raises:
+        ResultsError: There is one run or one level, a metric has a text for a value, or two runs
+            of one level and seed differ.
+    """
+    rows, doubled = without_doubles(run_rows(roles), roles)
+    levels = _levels([run.level for run in rows], len(roles.by))
+    _refuse_too_little(roles, levels, rows)
+    place = {level: number for number, level in enumerate(levels)}
+    rows.sort(key=lambda run: (place[run.level], run.row))
+    return Runs(roles, levels, tuple(rows), (*doubled, *remarks(roles, levels, rows)))
+
+
+def _levels(keys: Sequence[LevelKey], width: int) -> tuple[LevelKey, ...]:
+    """The different levels: by the first column, then the next; numbers before texts."""
+    orders = [_order([key[number] for key in keys]) for number in range(width)]
+    return tuple(
+        sorted(
+            dict.fromkeys(keys),
+            key=lambda level: [order[value] for order, value in zip(orders, level, strict=True)],
+        )
+    )
+
+
+def _order(cells: Sequence[Cell]) -> dict[Cell, int]:
+    """Which place each value has: an empty one is first, numbers ascend, texts come as they do."""
+    values = list(distinct(cells))
+    numbers = sorted(value for value in values if is_number(value))
+    texts = [value for value in values if isinstance(value, str)]
+    empty: list[Cell] = [value for value in values if value is None]
+    return {value: place for place, value in enumerate([*empty, *numbers, *texts])}
+
+
+def _refuse_too_little(roles: Roles, levels: Sequence[LevelKey], rows: Sequence[RunRow]) -> None:
+    """See that there is something to compare, and something to tell noise by."""
+    source, by = roles.table.source, ", ".join(f"`{short(name)}`" for name in roles.by)
+    if len(rows) == 1:
+        raise ResultsError(
+            f"{source}: it has one run; to compare levels, several of each are needed."
+        )
+    if len(levels) == 1:
+        told = ", ".join(short(str(value)) for value in levels[0])
+        raise ResultsError(
+            f"{source}: all {len(rows):,} runs have {by} = {told}: one level is nothing to compare."
+        )
+    if len(levels) == len(rows):
+        raise ResultsError(
+            f"{source}: each of its {len(rows):,} runs is a level of its own ({by}): without "
+            f"repeats there is nothing to tell noise by; name fewer columns with --by."
+        )
+    if not any(run.has(roles.main.name) for run in rows):
+        raise ResultsError(f"{source}: no run has a value of `{short(roles.main.name)}`.")

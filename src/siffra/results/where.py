@@ -1,0 +1,105 @@
+"""Conditions on rows, as `--where "model = conv"` has them."""
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from siffra.data.notes import named, short
+from siffra.errors import ResultsError, did_you_mean
+from siffra.results.cells import is_number, read_cells
+from siffra.results.table import Cell, RunTable
+
+_EXAMPLE = "`model = conv`, `lr <= 0.1` or `optimizer in sgd, adam`"
+_CONDITION = re.compile(
+    r"(?P<column>.+?)\s*(?P<sign>!=|<=|>=|==|=|<|>|\sin\s)\s*(?P<value>.*)", re.S
+)
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What the cells of `column` must be: as `sign` says, one of `values` or against the one."""
+
+    column: str
+    sign: str
+    values: tuple[Cell, ...]
+
+    def holds(self, cell: Cell) -> bool:
+        """Whether a cell is as the condition says; an empty one is equal to nothing but `none`."""
+        if self.sign in ("=", "in"):
+            return cell in self.values
+        if self.sign == "!=":
+            return cell not in self.values
+        return is_number(cell) and _ORDERS[self.sign](cell, self.values[0])
+
+
+def rows_where(table: RunTable, conditions: Sequence[str]) -> list[int]:
+    """The rows of which all conditions hold.
+
+    Raises:
+        ResultsError: A condition cannot be read, is about no column, or no row is left.
+    """
+    rows = list(range(len(table)))
+    for text in conditions:
+        condition = read_condition(text, table)
+        cells = table.columns[condition.column]
+        rows = [row for row in rows if condition.holds(cells[row])]
+        if not rows:
+            known = named(str(cell) for cell in dict.fromkeys(cells) if cell is not None)
+            raise ResultsError(
+                f"{table.source}: no row is left by where `{short(text)}`; "
+                f"`{short(condition.column)}` has {known}."
+            )
+    return rows
+
+
+def read_condition(text: str, table: RunTable) -> Condition:
+    """The condition that a text states.
+
+    Raises:
+        ResultsError: It states none, or one about no column of the table.
+    """
+    column, sign, value = _parts(text, table)
+    if column not in table.columns:
+        raise ResultsError(
+            f"{table.source}: where `{short(text)}`: no column `{short(column)}`; "
+            f"{did_you_mean(column, table.columns)}"
+        )
+    texts = [part.strip() for part in value.strip("()[] ").split(",")] if sign == "in" else [value]
+    values = tuple(_value(part, table.columns[column]) for part in texts)
+    if sign in _ORDERS and not is_number(values[0]):
+        raise ResultsError(f"where `{short(text)}`: `{sign}` needs a number, as {_EXAMPLE}.")
+    return Condition(column, sign, values)
+
+
+def _parts(text: str, table: RunTable) -> tuple[str, str, str]:
+    # The longest column that the text starts with: a name may have spaces and signs in it.
+    for column in sorted(table.columns, key=len, reverse=True):
+        if text.strip().startswith(column):
+            found = _CONDITION.fullmatch("x" + text.strip().removeprefix(column))
+            if found and found["column"] == "x":
+                return column, _sign(found), found["value"]
+    if found := _CONDITION.fullmatch(text.strip()):
+        return found["column"].strip("`'\""), _sign(found), found["value"]
+    raise ResultsError(f"where `{short(text)}`: found no condition; write one as {_EXAMPLE}.")
+
+
+def _sign(found: re.Match[str]) -> str:
+    sign = found["sign"].strip()
+    return "=" if sign == "==" else sign
+
+
+def _value(text: str, cells: Sequence[Cell]) -> Cell:
+    """What a text stands for among these cells: a text among texts, and else a number."""
+    bare = text.strip("`'\"")
+    if bare in cells:
+        return bare
+    (value,) = read_cells([bare]).cells
+    return value

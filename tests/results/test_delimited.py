@@ -1,0 +1,138 @@
+"""CSV, TSV and Parquet of finished runs, however programs write them."""
+
+import pytest
+from results.made_tables import WARMUP, codes
+
+from siffra.errors import DataError
+from siffra.report.render.files import runs_parquet
+from siffra.results import read_results
+
+
+def test_columns_have_numbers_and_how_coarsely_they_are_printed(written):
+    table = read_results(written(WARMUP))
+
+    assert list(table.columns) == ["lr", "warmup", "seed", "val_acc", "val_loss"]
+    assert table.columns["warmup"] == (0, 0, 0, 5, 5, 5)
+    assert table.columns["val_acc"][0] == 0.9731
+    assert table.steps == {"lr": 0.1, "warmup": 1, "seed": 1, "val_acc": 1e-4, "val_loss": 1e-3}
+    assert table.rows == tuple(f"row {n}" for n in range(1, 7))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "encoding"),
+    [
+        ("tabs.tsv", WARMUP.replace(",", "\t"), "utf-8"),
+        ("excel.csv", WARMUP.replace(",", ";").replace(".", ","), "utf-8-sig"),
+        ("excel.csv", "sep=;\r\n" + WARMUP.replace(",", ";").replace(".", ","), "utf-8"),
+        ("unicode.txt", WARMUP.replace(",", "\t").replace("\n", "\r\n"), "utf-16"),
+        ("quoted.csv", "\n".join(
+            ",".join(f'"{cell}"' for cell in line.split(",")) for line in WARMUP.splitlines()
+        ), "utf-8"),
+        ("gaps.csv", WARMUP.replace("0.1,5,0", ",,,,\n0.1,5,0"), "utf-8"),
+        ("pandas.csv", "\n".join(
+            f"{n - 1 if n else ''},{line}" for n, line in enumerate(WARMUP.splitlines())
+        ), "utf-8"),
+    ],
+)  # fmt: skip
+def test_every_dialect_is_the_same_table(written, name, text, encoding):
+    plain = read_results(written(WARMUP))
+
+    table = read_results(written(text, name, encoding))
+
+    assert {c: cells for c, cells in table.columns.items() if c != "Unnamed: 0"} == plain.columns
+    assert {c: step for c, step in table.steps.items() if c != "Unnamed: 0"} == plain.steps
+
+
+def test_decimal_commas_and_percentages_are_said(written):
+    table = read_results(written("lr;acc\n0,1;97,3 %\n0,3;98 %\n"))
+
+    assert table.columns == {"lr": (0.1, 0.3), "acc": (0.973, 0.98)}
+    assert table.steps["acc"] == 1e-3
+    assert [note.text for note in table.notes] == [
+        "decimal commas are read as decimal points ('0,1' as 0.1): `lr`, `acc`",
+        "percentages are read as fractions ('97,3 %' as 0.973): `acc`",
+    ]
+
+
+def test_empty_cells_are_none_and_nan_is_nan(written):
+    table = read_results(written("lr,acc,loss\n0.1,,nan\n0.1,NA,inf\n0.3,0.9,0.1\n"))
+
+    assert table.columns["acc"] == (None, None, 0.9)
+    assert repr(table.columns["loss"]) == "(nan, inf, 0.1)"
+
+
+def test_texts_stay_as_they_are(written):
+    table = read_results(written('id,on,layers,opt\n007,true,64,None\n008,False,"64, 32",adam\n'))
+
+    assert table.columns == {
+        "id": ("007", "008"),
+        "on": (True, False),
+        "layers": ("64", "64, 32"),
+        "opt": ("None", "adam"),
+    }
+
+
+def test_numbers_with_all_digits_were_not_rounded(written):
+    table = read_results(written("a,b,c\n0.9731000447273254,1e-05,2\n0.5,3e-4,3.25\n"))
+
+    assert table.steps == {"a": 0, "b": 1e-5, "c": 0.01}
+
+
+def test_parquet_is_the_same_table(written, tmp_path):
+    plain = read_results(written(WARMUP))
+    path = tmp_path / "runs.parquet"
+    rows = [
+        dict(zip(plain.columns, row, strict=True))
+        for row in zip(*plain.columns.values(), strict=True)
+    ]
+    path.write_bytes(runs_parquet(rows))
+
+    table = read_results(path)
+
+    assert (table.columns, table.steps) == (plain.columns, plain.steps)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "it is empty"),
+        ("lr,acc\n", "it has no rows; one row a run is needed"),
+        ("lr,lr\n1,2\n", "two columns are called `lr`; rename one"),
+        ("0.1,1,0.93\n0.1,2,0.94\n", "its first line has numbers, where it must name the columns"),
+        ("lr,acc\n0.1,0.9\n0.1,0.9,0.8\n", "line 3 has 3 values, and the first line names 2"),
+        ("lr\0,acc\n1,2\n", "not text, so no CSV"),
+        (
+            '"Step","a - val_loss","a - val_loss__MIN","a - val_loss__MAX"\n1,2,2,2\n',
+            "exported from a chart of W&B .*: a column a run and no settings; export the table",
+        ),
+        (",".join(f"c{n}" for n in range(2001)) + "\n", "2,001 columns are too many; .* 2,000"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_a_line(written, text, line):
+    with pytest.raises(DataError, match=line) as refused:
+        read_results(written(text))
+
+    assert str(refused.value).isprintable()
+    assert str(refused.value).startswith(str(written(text)))
+
+
+def test_too_many_rows_are_refused(written, monkeypatch):
+    monkeypatch.setattr("siffra.results.delimited.MOST_ROWS", 5)
+
+    with pytest.raises(DataError, match=r"more than 5 rows of 5 columns are too many; siffra"):
+        read_results(written(WARMUP))
+
+
+@pytest.mark.parametrize("start", [b"PAR1", b"PAR1" + bytes(20), b"PAR1 and then PAR1"])
+def test_damaged_parquet_is_refused_in_a_line(tmp_path, start):
+    path = tmp_path / "runs.parquet"
+    path.write_bytes(start)
+
+    with pytest.raises(DataError, match=r"damaged") as refused:
+        read_results(path)
+
+    assert str(refused.value).isprintable()
+
+
+def test_nothing_is_said_of_a_plain_table(written):
+    assert codes(read_results(written(WARMUP)).notes) == []
