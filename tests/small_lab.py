@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,8 +19,9 @@ from reference import ReferenceEngine
 
 from siffra.config import Model, Setting, Training
 from siffra.data.dataset import Dataset, Images, fingerprint
-from siffra.engine.base import EpochEnd, Fitted
+from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.errors import ConfigError
+from siffra.lab.execute.events import Task
 from siffra.lab.execute.runner import run_plan
 from siffra.lab.plan.plan import Plan, PlannedRun
 from siffra.store.store import open_store
@@ -83,6 +85,17 @@ def results(records: dict[Any, Record]) -> dict[Any, Any]:
         which: (record.accuracy, record.confusion, [(e.loss, e.accuracy) for e in record.epochs])
         for which, record in records.items()
     }
+
+
+@dataclass(frozen=True, slots=True)
+class CountingTask(Task):
+    """Says how many images there are, what would train on them, and a variable's value."""
+
+    setting: Setting
+
+    def do(self, dataset: Dataset, engine: Engine) -> tuple[int, str, str]:
+        """See `Task.do`."""
+        return len(dataset.train), engine.name, os.environ.get("COUNTED", "")
 
 
 class FailingEngine(LoggingEngine):

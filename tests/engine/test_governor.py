@@ -193,6 +193,11 @@ def test_it_chooses_between_one_thread_and_all(most):
     assert most < 2 or most - 1 in ladder
 
 
+def test_it_never_takes_fewer_than_it_may():
+    assert ThreadGovernor(8, fewest=4).ladder == (8, 7, 4)
+    assert ThreadGovernor(8, fewest=8).ladder == (8,)
+
+
 def test_on_one_thread_nothing_is_timed():
     governor = ThreadGovernor(1, clock=lambda: 1 / 0)
     work = governor.work()

@@ -150,6 +150,14 @@ class Engine(abc.ABC):
         """An engine that trains as this one does, with one thread: by default this one itself."""
         return self
 
+    @cached_property
+    def on_all_threads(self) -> "Engine":
+        """An engine that trains as this one does, never with fewer than all its threads.
+
+        By default it is this one itself.
+        """
+        return self
+
     def steps(self, model: Model, training: Training, dataset: Dataset, seed: int) -> Steps | None:
         """What trains as `fit` does, but step by step; None where a training is all or nothing.
 

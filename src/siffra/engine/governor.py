@@ -83,15 +83,17 @@ class Governor(Protocol):
 
 
 class ThreadGovernor:
-    """Chooses between 1 and `most` threads for all that an engine computes.
+    """Chooses between `fewest` and `most` threads for all that an engine computes.
 
     Each kind of work has its own times. What one kind finds out about the machine is where the
     next begins, so that a training doesn't find out anew what the one before it knew.
     """
 
-    def __init__(self, most: int, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, most: int, clock: Callable[[], float] = time.perf_counter, *, fewest: int = 1
+    ) -> None:
         self.clock = clock
-        self.ladder = _ladder(most)
+        self.ladder = tuple(threads for threads in _ladder(most) if threads >= fewest)
         self.rung = 0
         self.moves = 0
         self.next_trial = 0.0

@@ -85,7 +85,7 @@ class Candidate:
             not count.
         final_steps: Training steps of the runs scored on the test sets; 0 until settled.
         entering: Seconds taken to propose and time it; 0 where unknown.
-        step_alone: Seconds of a step on one thread, by which a busy machine is told; 0 where
+        step_alone: Seconds of a step alone on the machine, by which a busy one is told; 0 where
             unknown. It is kept, so that a search which goes on comes to the same steps.
     """
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
+from typing import Self
 
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
@@ -15,9 +16,10 @@ from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.network import build_network
 from siffra.engine.schedule import steps_per_epoch
 from siffra.lab.execute.cost import multiplications_per_second
+from siffra.search.all_threads import AllThreads
 from siffra.search.race import Candidate
 from siffra.search.time_budget import TimeBudget
-from siffra.training.timing import seconds_alone
+from siffra.training.timing import clock_of, seconds_alone
 
 FEWEST_STEPS = 24
 """The fewest steps in the whole budget; candidates that make fewer take no part."""
@@ -34,8 +36,6 @@ _FIRST_STEPS = 8
 """Steps before the timed ones: the first steps are slower than the others."""
 _FIRST_SLOWER = 4
 """By about this factor at most."""
-_AGAIN = 2
-"""How often a step with few images is repeated before it counts as too slow."""
 _VARIES = 1.05
 """A step may take so much longer in a run than when it is timed by itself."""
 _MORE = 8
@@ -43,13 +43,23 @@ _MORE = 8
 
 
 class Throughput:
-    """Times candidates on a data set, and predicts from earlier ones which are too slow."""
+    """Times candidates on a data set, and predicts from earlier ones which are too slow.
+
+    Use it as a context manager.
+    """
 
     def __init__(self, dataset: Dataset, engine: Engine, time: TimeBudget) -> None:
         self._dataset, self._engine, self._time = dataset, engine, time
+        self._all_threads = AllThreads(dataset, engine)
         self._alone: dict[Setting, float] = {}
         # Multiply-adds per second, by the kind of model.
         self._slowest: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._all_threads.close()
 
     def steps(self, setting: Setting) -> int:
         """How many steps of a setting fit the budget, by a timing; 0 if too few do."""
@@ -68,10 +78,12 @@ class Throughput:
         return steps if steps >= FEWEST_STEPS else 0
 
     def alone(self, setting: Setting) -> float:
-        """Seconds of a step on one thread, whatever else the machine does; 0 if not to be had."""
+        """Seconds of a step, alone on the machine, at most; 0 if not to be had."""
         if setting not in self._alone:
             worth = _WORTH * self._time.budget
             an_epoch = seconds_alone(setting, self._dataset, self._engine, worth) or 0.0
+            if an_epoch:
+                an_epoch = min(an_epoch, self._all_threads.seconds(setting, worth))
             self._alone[setting] = an_epoch / steps_per_epoch(
                 setting.training, len(self._dataset.train)
             )
@@ -126,9 +138,8 @@ class Throughput:
 def undisturbed(seconds: float, alone: float) -> float:
     """Seconds of a step where nothing disturbs it, if it took so many in a run.
 
-    On several threads it takes no longer than `alone` on one, which can be timed whatever else the
-    machine does: by processor time. So a machine on which a run took longer was busy, and that must
-    not shorten runs.
+    `alone` can be timed whatever else the machine does: by processor time. So a machine on which a
+    run took longer was busy, and that must not shorten runs.
     """
     return min(seconds, _VARIES * alone) if alone else seconds
 
@@ -200,14 +211,28 @@ def _expected(setting: Setting, dataset: Dataset, engine: Engine, most: float) -
 
     Part of a step's time is the same for any batch, so the difference between two steps gives the
     time per image. It stops when the next step may exceed `most` and a whole batch is expected
-    to, and repetition confirms that.
+    to, and repetition confirms that: also on one thread by its own clock, since several wait for
+    each other where another program has a core.
     """
+    alone = engine.on_one_thread
+    read = clock_of(alone)
     whole = min(setting.training.batch_size, len(dataset.train))
 
-    def timed(few: int) -> float:
+    def step_of(few: int) -> Setting:
         training = setting.training.model_copy(update={"batch_size": few})
-        step = with_steps(replace(setting, training=training), 1, len(dataset.train))
-        return timed_fit(step, dataset, 0, engine)[0]
+        return with_steps(replace(setting, training=training), 1, len(dataset.train))
+
+    def timed(few: int) -> float:
+        return timed_fit(step_of(few), dataset, 0, engine)[0]
+
+    def timed_alone(few: int) -> float:
+        if engine.threads == 1:
+            return timed(few)
+        step = step_of(few)
+        alone.prepare(step.model, step.training, dataset)
+        started = read()
+        timed_fit(step, dataset, 0, alone)
+        return read() - started
 
     def expected(few: int, took: float) -> float:
         per_image = max(took - seconds, 0.0) / (few - images) if images else 0.0
@@ -219,8 +244,8 @@ def _expected(setting: Setting, dataset: Dataset, engine: Engine, most: float) -
     few, images, seconds = 1, 0, 0.0
     while few < whole:
         took = timed(few)
-        for _ in range(_AGAIN):
-            took = min(took, timed(few)) if is_too_long(few, took) else took
+        for again in (timed, timed_alone):
+            took = min(took, again(few)) if is_too_long(few, took) else took
         if is_too_long(few, took):
             return expected(few, took)
         few, images, seconds = _MORE * few, few, took

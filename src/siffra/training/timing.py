@@ -188,9 +188,35 @@ def seconds_alone(
         ConfigError: The model cannot be built for the data set's images.
     """
     trains = engine_for(setting.model, engine).on_one_thread
-    trains.prepare(setting.model, setting.training, dataset)
-    slices, read = 2 * _FEWEST, clock or clock_of(trains)
-    turn = _turns_of(setting, dataset, trains, 0, slices, worth / slices, read)
+    return _seconds_of_slices(setting, dataset, trains, worth, clock or clock_of(trains))
+
+
+def seconds_shared(
+    setting: Setting,
+    dataset: Dataset,
+    engine: Engine,
+    worth: float,
+    *,
+    clock: Clock = time.perf_counter,
+) -> float | None:
+    """Seconds that an epoch takes by the `clock` on all threads of `engine`, never on fewer.
+
+    It is the lower quartile of the slices that fill `worth` seconds, or of a few. None for a
+    training that cannot go step by step.
+
+    Raises:
+        ConfigError: The model cannot be built for the data set's images.
+    """
+    trains = engine_for(setting.model, engine).on_all_threads
+    return _seconds_of_slices(setting, dataset, trains, worth, clock)
+
+
+def _seconds_of_slices(
+    setting: Setting, dataset: Dataset, engine: Engine, worth: float, clock: Clock
+) -> float | None:
+    engine.prepare(setting.model, setting.training, dataset)
+    slices = 2 * _FEWEST
+    turn = _turns_of(setting, dataset, engine, 0, slices, worth / slices, clock)
     if isinstance(turn, _WholeFit):
         return None
     turn.begin()

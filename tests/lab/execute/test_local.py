@@ -36,6 +36,18 @@ def test_a_run_is_made_and_a_round_timed_each_when_polled(tmp_path):
     assert timed.timing.key == timing_key(timing.settings, DATASET, 1, engine)
 
 
+def test_a_task_is_done_with_the_data_and_the_engine(tmp_path):
+    engine = LoggingEngine(tmp_path / "log")
+    executor = LocalExecutor(DATASET, engine)
+    task = small_lab.CountingTask(small_lab.SETTINGS[0])
+    events: list[Event] = []
+
+    executor.submit(task)
+    executor.poll(events.append)
+
+    assert events == [Event("done", task, result=(40, "reference", ""))]
+
+
 def test_times_are_of_the_data_as_it_is_whatever_the_split(tmp_path):
     executor = LocalExecutor(replace(DATASET, split="seed"), LoggingEngine(tmp_path / "log"))
     events: list[Event] = []

@@ -95,6 +95,19 @@ def test_rounds_of_times_are_timed_beside_runs(engine, two):
     assert (finished.run, finished.timing) == (run, None)
 
 
+def test_tasks_are_done_in_a_process_with_its_environment(engine):
+    make = partial(make_slow_engine, engine.log)
+    task = small_lab.CountingTask(small_lab.SETTINGS[0])
+    events: list[Event] = []
+
+    with PoolExecutor(1, DATASET, make, environment={"COUNTED": "there"}) as pool:
+        pool.submit(task)
+        while not events:
+            pool.poll(events.append)
+
+    assert events == [Event("done", task, result=(40, "reference", "there"))]
+
+
 def test_what_a_lab_costs_is_shared_out(engine, two, tmp_path):
     with open_store(tmp_path / "runs.sqlite") as store:
         run_plan(small_plan((0,)), DATASET, engine, store, executor=two)

@@ -155,6 +155,13 @@ class NativeEngine(Engine):
         """See `Engine.on_one_thread`."""
         return self if self.threads == 1 else NativeEngine(1)
 
+    @cached_property
+    def on_all_threads(self) -> "NativeEngine":
+        """See `Engine.on_all_threads`."""
+        engine = NativeEngine(self.threads)
+        engine.governor = ThreadGovernor(self.threads, fewest=self.threads)
+        return engine
+
     def steps(self, model: Model, training: Training, dataset: Dataset, seed: int) -> "NativeSteps":
         """See `Engine.steps`."""
         network = build_network(model, dataset.image_shape, dataset.classes)

@@ -9,7 +9,7 @@ import abc
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from siffra.lab.execute.events import Event, Job
+from siffra.lab.execute.events import Event, Job, Task
 
 
 class Executor(abc.ABC):
@@ -35,12 +35,12 @@ class Executor(abc.ABC):
     def capacity(self) -> int:
         """How many more runs can be submitted now."""
 
-    def prepare(self, runs: Sequence[Job]) -> None:  # noqa: B027  most prepare run by run
+    def prepare(self, runs: Sequence[Job | Task]) -> None:  # noqa: B027  most prepare run by run
         """Prepare for `runs`, which will be submitted unless other processes make them."""
 
     @abc.abstractmethod
-    def submit(self, run: Job) -> None:
-        """Hand over a run to be made, or a round of times; there must be capacity for it.
+    def submit(self, run: Job | Task) -> None:
+        """Hand over a run, a round of times or a task; there must be capacity for it.
 
         Raises:
             ConfigError: A user's own model cannot be imported where the run would be made.
@@ -48,7 +48,7 @@ class Executor(abc.ABC):
 
     @abc.abstractmethod
     def poll(self, on_event: Callable[[Event], None]) -> None:
-        """Report events of the submitted runs: `epoch`, `finished`, `timed` and `lost`.
+        """Report events of the submitted runs: `epoch`, `finished`, `timed`, `done` and `lost`.
 
         Waits a moment if there are none. What `on_event` raises ends the run that the event is
         about, or leaves it to `close`.

@@ -1,16 +1,35 @@
 """What happens while a plan is run: one type of event, from the executor to the page."""
 
+import abc
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from siffra.config import Setting
+from siffra.data.dataset import Dataset
+from siffra.engine.base import Engine
 from siffra.lab.plan.plan import PlannedRun, PlannedTiming
 from siffra.training.diagnostics import Examination
 from siffra.training.run import Epoch, Record
 from siffra.training.timing import Timing
 
-Kind = Literal["preparing", "started", "epoch", "finished", "timed", "reused", "lost", "waiting"]
+Kind = Literal[
+    "preparing", "started", "epoch", "finished", "timed", "done", "reused", "lost", "waiting"
+]
 Job = PlannedRun | PlannedTiming
-"""What an executor is given to do."""
+"""What a lab gives an executor to do."""
+
+
+class Task(abc.ABC):
+    """Other work for an executor. It and its result are pickled where a process does it.
+
+    `setting` is what it trains, so that it is compiled before.
+    """
+
+    setting: Setting
+
+    @abc.abstractmethod
+    def do(self, dataset: Dataset, engine: Engine) -> Any:
+        """Do it with the executor's data set and an engine of its threads; return the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +51,31 @@ class Progress:
 class Event:
     """Something that happened, by `kind`; all but the first and the last concern one `run`.
 
-    That is a run, or a round of times, which has a `timing` where a run has a `record`.
+    That is a run, or a round of times, which has a `timing` where a run has a `record`, or a task,
+    which has a `result`.
 
     - `preparing`: kernels are being compiled, unless they were before;
     - `started`: the run begins, or is submitted to a cluster that will begin it;
     - `epoch`: it has ended its epoch number `epoch`, from 1, with these `scores`;
     - `finished`: it was trained, and is stored with its `record` (and its `examination`);
     - `timed`: the round is over, and this is its `timing`;
+    - `done`: the task is done, and this is its `result`;
     - `reused`: its `record` is in the store already, from earlier or from another process;
     - `lost`: what was training it is gone, for the reason and the number of times (`losses`)
       given, and it is trained again;
     - `waiting`: all runs that are left are being made by other processes.
 
-    Executors report `epoch`, `finished`, `timed` and `lost`, without the lab's `progress`.
+    Executors report `epoch`, `finished`, `timed`, `done` and `lost`, without the lab's `progress`.
     """
 
     kind: Kind
-    run: Job | None = None
+    run: Job | Task | None = None
     epoch: int = 0
     scores: Epoch | None = None
     record: Record | None = None
     examination: Examination | None = None
     timing: Timing | None = None
+    result: Any = None
     reason: str = ""
     losses: int = 0
     progress: Progress = Progress()

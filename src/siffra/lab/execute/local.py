@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.events import Event, Job
+from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.execute.trainer import RunTrainer
 
 
@@ -14,7 +14,7 @@ class LocalExecutor(Executor):
 
     def __init__(self, dataset: Dataset, engine: Engine) -> None:
         self._trainer = RunTrainer(dataset, engine)
-        self._submitted: Job | None = None
+        self._submitted: Job | Task | None = None
 
     @property
     def size(self) -> int:
@@ -31,11 +31,11 @@ class LocalExecutor(Executor):
         """See `Executor.capacity`."""
         return 0 if self._submitted else 1
 
-    def prepare(self, runs: Sequence[Job]) -> None:
+    def prepare(self, runs: Sequence[Job | Task]) -> None:
         """Compile everything at once, which two processes do faster."""
         self._trainer.prepare_all(runs)
 
-    def submit(self, run: Job) -> None:
+    def submit(self, run: Job | Task) -> None:
         """See `Executor.submit`."""
         self._submitted = run
 

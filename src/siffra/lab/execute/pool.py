@@ -9,14 +9,15 @@ import pickle
 import queue
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Thread
+from types import MappingProxyType
 from typing import IO
 
 from siffra.data.dataset import Dataset
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.events import Event, Job
+from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.execute.shared_file import unnamed_file, write_shared
 from siffra.lab.execute.trainer import MakeEngine, Reply, RunTrainer
 from siffra.training.run import Epoch
@@ -30,17 +31,26 @@ _Message = tuple["_Process", Epoch | Reply | None, int]
 
 
 class PoolExecutor(Executor):
-    """Makes runs in processes of `threads` threads each, which start when they are needed."""
+    """Makes runs in processes of `threads` threads each, which start when they are needed.
+
+    `environment` has variables that they get beside this process's own.
+    """
 
     def __init__(
-        self, count: int, dataset: Dataset, make_engine: MakeEngine, threads: int = 1
+        self,
+        count: int,
+        dataset: Dataset,
+        make_engine: MakeEngine,
+        threads: int = 1,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._count, self._threads = count, threads
+        self._environment = {**dict.fromkeys(_THREADS, str(threads)), **environment}
         self._dataset, self._make_engine = dataset, make_engine
         self._file: IO[bytes] | None = None
         self._is_written = False
         self._idle: list[_Process] = []
-        self._busy: dict[_Process, Job] = {}
+        self._busy: dict[_Process, Job | Task] = {}
         self._messages: queue.Queue[_Message] = queue.Queue()
 
     @property
@@ -58,7 +68,7 @@ class PoolExecutor(Executor):
         """See `Executor.capacity`."""
         return self._count - len(self._busy)
 
-    def prepare(self, runs: Sequence[Job]) -> None:
+    def prepare(self, runs: Sequence[Job | Task]) -> None:
         """Write the data and compile what is not in the cache here, while the processes start."""
         count = min(self._count, len(runs))
         self._idle += [self._start() for _ in range(count - len(self._idle) - len(self._busy))]
@@ -66,7 +76,7 @@ class PoolExecutor(Executor):
         trainer = RunTrainer(self._dataset, self._make_engine(self._threads))
         trainer.compile_once(runs)
 
-    def submit(self, run: Job) -> None:
+    def submit(self, run: Job | Task) -> None:
         """See `Executor.submit`."""
         process = self._idle.pop() if self._idle else self._start()
         self._write()
@@ -115,7 +125,7 @@ class PoolExecutor(Executor):
 
     def _start(self) -> "_Process":
         self._file = self._file or unnamed_file()
-        return _Process(self._file.fileno(), self._threads, self._messages)
+        return _Process(self._file.fileno(), self._environment, self._messages)
 
     def _write(self) -> None:
         """Write what the processes read when they get their first run."""
@@ -127,13 +137,15 @@ class PoolExecutor(Executor):
 class _Process:
     """A process that makes runs; a thread puts its messages into `messages`."""
 
-    def __init__(self, file: int, threads: int, messages: "queue.Queue[_Message]") -> None:
+    def __init__(
+        self, file: int, environment: Mapping[str, str], messages: "queue.Queue[_Message]"
+    ) -> None:
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "siffra.lab.execute.pool_worker", str(file)],
             pass_fds=(file,),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | dict.fromkeys(_THREADS, str(threads)),
+            env={**os.environ, **environment},
         )
         self._listener = Thread(target=self._listen, args=(messages,), daemon=True)
         self._listener.start()

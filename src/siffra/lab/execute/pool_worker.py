@@ -13,7 +13,7 @@ import threading
 from contextlib import suppress
 from typing import BinaryIO
 
-from siffra.lab.execute.events import Job
+from siffra.lab.execute.events import Job, Task
 from siffra.lab.execute.shared_file import read_shared
 from siffra.lab.execute.trainer import Reply, RunTrainer
 from siffra.training.run import Epoch
@@ -46,7 +46,7 @@ def _make_trainer(file: int) -> RunTrainer:
     return RunTrainer(dataset, make_engine(threads))
 
 
-def _do(trainer: RunTrainer, job: Job, out: BinaryIO, going: threading.Event) -> Reply:
+def _do(trainer: RunTrainer, job: Job | Task, out: BinaryIO, going: threading.Event) -> Reply:
     def end_epoch(number: int, scores: Epoch) -> None:
         _send(out, scores, number)
         going.wait()

@@ -22,7 +22,7 @@ from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.errors import ExecutorError
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.events import Event, Job
+from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.execute.trainer import MakeEngine, RunTrainer
 from siffra.lab.plan.plan import PlannedRun, PlannedTiming
 
@@ -94,7 +94,8 @@ class RayExecutor(Executor):
         """Siffra's own data sets (`source` without a path) are on the nodes; others are sent."""
         self._resources = resources
         self._joined = _connect(address)
-        self._submitted: dict[Any, tuple[PlannedRun, str]] = {}  # by task; the node it must be on
+        # By Ray's task: the run, and the node that it must be on.
+        self._submitted: dict[Any, tuple[PlannedRun | Task, str]] = {}
         self._timer = RunTrainer(dataset, engine)
         self._timings: list[PlannedTiming] = []
         self._done: queue.Queue[tuple[Any, Future[Any]]] = queue.Queue()
@@ -128,7 +129,7 @@ class RayExecutor(Executor):
             return len(self._free())
         return max(0, self.size * _QUEUED - len(self._submitted) - len(self._timings))
 
-    def submit(self, run: Job) -> None:
+    def submit(self, run: Job | Task) -> None:
         """See `Executor.submit`."""
         if isinstance(run, PlannedTiming):
             self._timings.append(run)

@@ -11,6 +11,7 @@ from siffra.data.load import DataSource, load_dataset
 from siffra.errors import ExecutorError
 
 if TYPE_CHECKING:
+    from siffra.lab.execute.events import Task
     from siffra.lab.execute.trainer import MakeEngine, Reply, RunTrainer
     from siffra.lab.plan.plan import PlannedRun
 
@@ -36,7 +37,7 @@ class LabContext:
 _trainers: "dict[tuple[str, str, int], RunTrainer]" = {}
 
 
-def train_run(context: LabContext, threads: int, run: "PlannedRun") -> "tuple[str, Reply]":
+def train_run(context: LabContext, threads: int, run: "PlannedRun | Task") -> "tuple[str, Reply]":
     """Make a run on so many threads; return the node's name and the reply."""
     # Read when Numba is imported; all runs of a lab have as many threads.
     os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))

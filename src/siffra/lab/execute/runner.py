@@ -17,7 +17,7 @@ from siffra.engine.base import Engine
 from siffra.errors import ExecutorError, StoreError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.cost import Costs
-from siffra.lab.execute.events import Event, Kind, Progress
+from siffra.lab.execute.events import Event, Kind, Progress, Task
 from siffra.lab.execute.local import LocalExecutor
 from siffra.lab.execute.results import (
     Fresh,
@@ -302,6 +302,7 @@ class _PlanRunner:
         def on_event(event: Event) -> None:
             job = event.run
             assert job
+            assert not isinstance(job, Task)  # a lab submits none
             if isinstance(job, PlannedTiming):
                 if event.timing:
                     timed.append((job, event.timing))

@@ -15,7 +15,7 @@ from siffra.config import EstimatorModel, Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.errors import ExecutorError
-from siffra.lab.execute.events import Event, Job
+from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.plan.plan import PlannedRun, PlannedTiming
 from siffra.system.jit import kernel_folder
 from siffra.system.jit_cache import switches
@@ -34,7 +34,7 @@ class RunTrainer:
         self._dataset, self._engine = dataset, engine
         self._split_for = lru_cache(maxsize=1)(dataset.split_for)
 
-    def prepare_all(self, jobs: Sequence[Job]) -> None:
+    def prepare_all(self, jobs: Sequence[Job | Task]) -> None:
         """Compile all that `jobs` need, before the first of them."""
         settings = dict.fromkeys(setting for job in jobs for setting in _settings_of(job))
         tasks = [
@@ -46,14 +46,16 @@ class RunTrainer:
 
     def do(
         self,
-        job: Job,
+        job: Job | Task,
         on_epoch: Callable[[int, Epoch], None] = lambda number, scores: None,
     ) -> Event:
         """Train, score and, where that is planned, examine a run: its `finished` event.
 
-        Or time the settings of a round by turns: its `timed` event.
+        Or time the settings of a round by turns: its `timed` event. Or do a task: its `done`.
         """
         dataset = self._data_of(job)
+        if isinstance(job, Task):
+            return Event("done", job, result=job.do(dataset, self._engine))
         if isinstance(job, PlannedTiming):
             timing = time_by_turns(job.settings, dataset, self._engine, job.round)
             return Event("timed", job, timing=timing)
@@ -61,7 +63,7 @@ class RunTrainer:
         examination = examine(fitted, dataset) if job.examine else None
         return Event("finished", job, record=record, examination=examination)
 
-    def compile_once(self, jobs: Sequence[Job]) -> None:
+    def compile_once(self, jobs: Sequence[Job | Task]) -> None:
         """Compile what `jobs` need, unless a process of this machine has: one, not all at once.
 
         Nothing is loaded of what has been compiled before.
@@ -82,7 +84,7 @@ class RunTrainer:
                     for done in missing:
                         done.touch()
 
-    def _not_in(self, folder: Path, jobs: Sequence[Job]) -> dict[Path, Setting]:
+    def _not_in(self, folder: Path, jobs: Sequence[Job | Task]) -> dict[Path, Setting]:
         """One setting for all that need the same, where that is not noted as compiled."""
         dataset = self._data_of(jobs[0])
         needed = {
@@ -93,13 +95,13 @@ class RunTrainer:
         }
         return {done: setting for done, setting in needed.items() if not done.exists()}
 
-    def _data_of(self, job: Job) -> Dataset:
+    def _data_of(self, job: Job | Task) -> Dataset:
         """Times are of the data as it is, whatever a seed makes of it."""
         return self._split_for(job.seed) if isinstance(job, PlannedRun) else self._dataset
 
 
-def _settings_of(job: Job) -> tuple[Setting, ...]:
-    return (job.setting,) if isinstance(job, PlannedRun) else job.settings
+def _settings_of(job: Job | Task) -> tuple[Setting, ...]:
+    return job.settings if isinstance(job, PlannedTiming) else (job.setting,)
 
 
 def _compiled(setting: Setting, dataset: Dataset, engine: Engine) -> str:
@@ -113,20 +115,22 @@ def _compiled(setting: Setting, dataset: Dataset, engine: Engine) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What another process returns for a job: its results as JSON, or the error as a pickle."""
+    """What another process returns for a job: its results as JSON, or else a pickle."""
 
     record: str | None = None
     examination: str | None = None
     timing: str | None = None
+    result: bytes = b""
     error: bytes = b""
 
     @classmethod
     def of(cls, event: Event) -> "Reply":
-        """The reply that carries a `finished` or a `timed` event."""
+        """The reply that carries a `finished`, a `timed` or a `done` event."""
         return cls(
             record=event.record and event.record.model_dump_json(),
             examination=event.examination and event.examination.model_dump_json(),
             timing=event.timing and event.timing.model_dump_json(),
+            result=pickle.dumps(event.result) if event.kind == "done" else b"",
         )
 
     @classmethod
@@ -140,14 +144,16 @@ class Reply:
             content = pickle.dumps(ExecutorError(f"a run failed: {type(error).__name__}: {error}"))
         return cls(error=content)
 
-    def event(self, job: Job, jobs: int) -> Event:
-        """The `finished` or `timed` event of a job, on a machine that up to `jobs` of them share.
+    def event(self, job: Job | Task, jobs: int) -> Event:
+        """The event of a job that is over, on a machine that up to `jobs` of them share.
 
         Raises:
             Exception: The error of the job.
         """
         if self.error:
             raise pickle.loads(self.error)
+        if self.result:
+            return Event("done", job, result=pickle.loads(self.result))
         if self.timing:
             timing = Timing.model_validate_json(self.timing)
             machine = timing.machine.model_copy(update={"jobs": jobs})
