@@ -22,6 +22,7 @@ FLOORS = (
     "config",
     "data",
     "results",
+    "engine.command",
     "engine",
     "training",
     "store",

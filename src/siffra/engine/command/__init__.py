@@ -1,0 +1,1 @@
+"""Trainings that somebody else wrote: any program, run as a child process."""

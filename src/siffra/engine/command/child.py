@@ -1,0 +1,156 @@
+"""The process of a command, which never outlives the code that started it.
+
+Ending processes is left to a small process of its own, the keeper: it does so as well when siffra
+is killed. See `keeper` for how.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self
+
+from siffra.engine.command import keeper
+from siffra.errors import ConfigError
+
+MARK = "SIFFRA_RUN"
+"""A variable of every command; by its value, which no other has, its processes are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a process ended.
+
+    Attributes:
+        status: Its exit status, or -9 if signal 9 ended it.
+        cpu_seconds: Of the process and of those descendants that it, or they, waited for.
+    """
+
+    status: int
+    cpu_seconds: float
+
+
+class Child:
+    """A command in a session of its own, without input. Enter it as a context.
+
+    Whatever leaves the context ends the command first: SIGTERM for all of its processes, SIGKILL
+    after `grace` seconds. If siffra is killed, the same happens. Where the command has ended by
+    itself, only what it left running in its process group is ended: a daemon, which has a session
+    of its own, is spared. Processes with sessions of their own are found on Linux only, and only if
+    they keep the variable `SIFFRA_RUN`; what other machines or services run for a command (a
+    container, a job of a cluster) is out of reach.
+
+    Raises:
+        ConfigError: The command cannot be started.
+    """
+
+    def __init__(
+        self, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], grace: float
+    ) -> None:
+        value = uuid.uuid4().hex
+        self._end: End | None = None
+        # First, so that the command is kept from its first moment.
+        self._keeper = _start_keeper(f"{MARK}={value}", grace)
+        try:
+            self._process = subprocess.Popen(
+                words,
+                cwd=cwd,
+                env={**env, MARK: value},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            self._keeper.kill()
+            self._keeper.communicate()
+            raise ConfigError(f"command: cannot start {_why(error, words[0])}.") from error
+        self._tell(str(self._process.pid))
+
+    @property
+    def streams(self) -> tuple[IO[bytes], IO[bytes]]:
+        """What it writes to: stdout, stderr."""
+        assert self._process.stdout
+        assert self._process.stderr
+        return self._process.stdout, self._process.stderr
+
+    def poll(self) -> End | None:
+        """How it ended, or None while it runs."""
+        if not self._end and self._is_ending() and self._keeper.poll() is not None:
+            self._end_for_certain()
+        return self._end or self._wait(os.WNOHANG)
+
+    def end(self) -> None:
+        """End all of its processes; returns at once."""
+        lifeline = self._keeper.stdin
+        assert lifeline
+        lifeline.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and self._end and not self._is_ending():
+            if keeper.has_processes(self._process.pid):
+                self._tell("spare")
+            else:
+                self._keeper.kill()
+        self.end()
+        self._keeper.wait()
+        if not self._end:
+            self._end_for_certain()
+        for stream in self.streams:
+            stream.close()
+
+    def _is_ending(self) -> bool:
+        assert self._keeper.stdin
+        return self._keeper.stdin.closed
+
+    def _tell(self, word: str) -> None:
+        assert self._keeper.stdin
+        with suppress(BrokenPipeError):  # somebody killed it
+            self._keeper.stdin.write(f"{word}\n".encode())
+
+    def _end_for_certain(self) -> None:
+        """What the keeper has done, unless somebody killed it."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._wait(0)
+
+    def _wait(self, options: int) -> End | None:
+        process, status, usage = os.wait4(self._process.pid, options)
+        if not process:
+            return None
+        # `Popen` would wait for it again.
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        self._end = End(self._process.returncode, usage.ru_utime + usage.ru_stime)
+        return self._end
+
+
+def _why(error: OSError | ValueError, program: str) -> str:
+    """Which program cannot be started, and why."""
+    if isinstance(error, ValueError):
+        return f"`{program}`: a word or a variable has a character that no program can be given"
+    if error.filename and str(error.filename) != program:  # the folder
+        return f"`{program}` in {error.filename}: {error.strerror}"
+    return f"`{program}`: {error.strerror}"
+
+
+def _start_keeper(mark: str, grace: float) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", keeper.__file__, mark, str(grace)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        cwd="/",
+        # Where siffra itself is a command of siffra's: the outer keeper does not end the inner one.
+        env={name: value for name, value in os.environ.items() if name != MARK},
+        start_new_session=True,
+    )

@@ -1,0 +1,50 @@
+"""Numbers as programs print them: with the step to which they were rounded."""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,6}))?\.?")
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A number that was printed.
+
+    Attributes:
+        value: May be infinite or not a number, as of a training that diverged.
+        step: One unit of its last decimal: 0.01 of `0.25`, 1 of `7`. 0 if it is not finite.
+    """
+
+    value: float
+    step: float
+
+
+def read_number(text: str) -> Printed | None:
+    """The number that a text is, or None. A full stop may follow it."""
+    text = text.strip()
+    if _NOT_FINITE.fullmatch(text):
+        return Printed(float(text), 0.0)
+    match = _NUMBER.fullmatch(text)
+    if not match:
+        return None
+    value = float(text.rstrip("."))
+    decimals = len(match[1] or match[2] or "")
+    step = float(f"1e{int(match[3] or 0) - decimals}")
+    return Printed(value, step if math.isfinite(value) else 0.0)
+
+
+def read_object(text: str) -> dict[str, object] | None:
+    """The JSON object that a text is, its numbers as `Printed`, or None.
+
+    As Python's own, it may have NaN and Infinity.
+    """
+    try:
+        found = json.loads(
+            text, parse_float=read_number, parse_int=read_number, parse_constant=read_number
+        )
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,105 @@
+"""One run of a command: from its knobs and a seed to what it measured, or how it failed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from siffra.engine.command.metrics import METRICS_FILE, Curve, MetricReader, MetricSource, OnEpoch
+from siffra.engine.command.process import Finished, run_command
+from siffra.engine.command.template import CommandTemplate, KnobValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSpec:
+    """How the runs of a command are made, whatever their knobs.
+
+    Attributes:
+        template: The command.
+        source: What it reports, and where.
+        cwd: Where it runs.
+        timeout: Seconds that a run may take.
+    """
+
+    template: CommandTemplate
+    source: MetricSource
+    cwd: Path = field(default_factory=Path.cwd)
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """What a run measured, or how it failed. A run that failed may have metrics all the same.
+
+    Attributes:
+        metrics: Values by name; not finite if the training diverged.
+        curves: Pairs of an epoch, or step, and a value, by metric.
+        steps: By metric, the unit of the last decimal that was printed.
+        seconds: Wall time.
+        cpu_seconds: Processor time of the command and of the processes that it waited for.
+        exit_status: As the command gave it; -9 if signal 9 ended it.
+        failure: "" if all is well, else what went wrong: `timeout`, `signal 9`, `exit 1`,
+            "no metric `val_loss`" and the like.
+        tail: The last lines of stdout and stderr, at most 20.
+    """
+
+    metrics: dict[str, float]
+    curves: dict[str, Curve]
+    steps: dict[str, float]
+    seconds: float
+    cpu_seconds: float
+    exit_status: int
+    failure: str
+    tail: tuple[str, ...]
+
+
+def run_once(
+    spec: CommandSpec,
+    knobs: Mapping[str, KnobValue],
+    *,
+    seed: int,
+    out: Path,
+    env: Mapping[str, str] | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> CommandResult:
+    """Make one run. One that fails, hangs or reports no metric is a result, too.
+
+    Args:
+        spec: What is run.
+        knobs: Values of the command's knobs.
+        seed: Put in for `{seed}`.
+        out: A folder of the run's own; if the command names it, it is made, and an earlier
+            `metrics.json` in it is removed.
+        env: Further variables, such as `CUDA_VISIBLE_DEVICES`.
+        on_epoch: Called with each epoch, or step, and the values printed with it.
+
+    Raises:
+        ConfigError: The knobs are not those of the command, or it cannot be started.
+    """
+    out = out.absolute()
+    words = spec.template.words(knobs, seed, out)
+    if spec.template.uses_out:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / METRICS_FILE).unlink(missing_ok=True)
+    reader = MetricReader(spec.source, on_epoch)
+    finished = run_command(words, cwd=spec.cwd, env=env, timeout=spec.timeout, on_line=reader.read)
+    if spec.template.uses_out:
+        reader.read_file(out / METRICS_FILE)
+    measured = reader.measured()
+    return CommandResult(
+        metrics=measured.metrics,
+        curves=measured.curves,
+        steps=measured.steps,
+        seconds=finished.seconds,
+        cpu_seconds=finished.cpu_seconds,
+        exit_status=finished.exit_status,
+        failure=_failure(finished) or measured.problem,
+        tail=finished.tail,
+    )
+
+
+def _failure(finished: Finished) -> str:
+    if finished.timed_out:
+        return "timeout"
+    if finished.exit_status < 0:
+        return f"signal {-finished.exit_status}"
+    return f"exit {finished.exit_status}" if finished.exit_status else ""

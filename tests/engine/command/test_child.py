@@ -1,0 +1,180 @@
+"""No process of a command outlives its run, whatever becomes of the command or of siffra."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from siffra.engine.command.process import run_command
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+
+PATIENCE = 20.0
+GRACE = 0.2
+STUBBORN = "trap '' TERM HUP INT; while :; do sleep 0.05; done"
+FAMILY = f"""
+({STUBBORN}) &
+sh -c '(sleep 60 & sleep 60) & sleep 60' > /dev/null 2>&1 &
+setsid sleep 60 &
+setsid sh -c "{STUBBORN}" &
+echo ready
+sleep 60
+"""
+"""A child, grandchildren, some with sessions of their own; some that SIGTERM does not end."""
+
+
+class Census:
+    """Finds processes by a variable that they inherit from this one."""
+
+    def __init__(self) -> None:
+        self.value = uuid.uuid4().hex
+        self.env = {"CENSUS": self.value}
+
+    def living(self) -> list[int]:
+        return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and self._has(p)]
+
+    def _has(self, process: Path) -> bool:
+        try:
+            return self.value.encode() in (process / "environ").read_bytes()  # a zombie's is empty
+        except OSError:
+            return False
+
+    def wait_for(self, number: int) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while len(self.living()) < number:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    def assert_nobody_lives(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while self.living():
+            assert time.monotonic() < deadline, self.living()
+            time.sleep(0.005)
+
+
+@pytest.fixture
+def census() -> Iterator[Census]:
+    census = Census()
+    yield census
+    for process in census.living():
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def run(script: str, census: Census, **options):
+    return run_command(["sh", "-c", script], cwd=Path("/"), env=census.env, grace=GRACE, **options)
+
+
+def test_a_timeout_ends_all_processes(census):
+    assert run(FAMILY, census, timeout=0.3).timed_out
+    assert census.living() == []
+
+
+def test_an_error_ends_all_processes(census):
+    def fail(line: str, stream: str) -> None:
+        census.wait_for(8)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(FAMILY, census, on_line=fail)
+    assert census.living() == []
+
+
+def test_ctrl_c_ends_all_processes(census):
+    def interrupt(line: str, stream: str) -> None:
+        census.wait_for(8)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(FAMILY, census, on_line=interrupt)
+    assert census.living() == []
+
+
+def test_what_a_command_leaves_running_in_its_group_ends_with_it(census):
+    finished = run("sleep 60 > /dev/null 2>&1 & exit 5", census)
+
+    assert finished.exit_status == 5
+    assert census.living() == []
+
+
+def test_a_daemon_that_a_command_leaves_is_spared(census):
+    run("setsid sleep 60 > /dev/null 2>&1 & sleep 60 > /dev/null & sleep 0.1", census)
+
+    assert len(census.living()) == 1
+
+
+def test_a_command_does_not_outlast_its_keeper_by_more_than_its_time(census):
+    """The keeper is an ordinary process, which somebody may kill."""
+
+    def kill_keeper(line: str, stream: str) -> None:
+        children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+        for child in children:
+            if b"keeper.py" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+
+    finished = run("echo ready; sleep 60", census, timeout=0.3, on_line=kill_keeper)
+
+    assert finished.timed_out
+    assert finished.exit_status == -9
+    assert census.living() == []
+
+
+class Siffra:
+    """A process that runs one command after the other, and is killed."""
+
+    def __init__(self, census: Census, script: str) -> None:
+        program = (
+            "from pathlib import Path\n"
+            "from siffra.engine.command.process import run_command\n"
+            "print('ready', flush=True)\n"
+            f"while True: run_command(['sh', '-c', {script!r}], cwd=Path('/'), grace={GRACE})\n"
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **census.env},
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout
+        self._process.stdout.readline()
+
+    def end_by(self, number: int) -> None:
+        assert self._process.stdout
+        self._process.send_signal(number)
+        self._process.wait()
+        self._process.stdout.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_the_death_of_siffra_ends_all_processes(number, census):
+    siffra = Siffra(census, FAMILY)
+    census.wait_for(10)  # with siffra and the keeper
+
+    siffra.end_by(number)
+
+    census.assert_nobody_lives()
+
+
+def kill_at_random(census: Census, kills: int, seed: int) -> None:
+    draw = random.Random(seed)
+    for number in range(kills):
+        siffra = Siffra(census, FAMILY if number % 2 else "sleep 0.01 & sleep 0.01")
+        time.sleep(draw.uniform(0, 0.1))
+        siffra.end_by(signal.SIGKILL)
+        census.assert_nobody_lives()
+
+
+def test_ten_kills_at_random_moments_leave_no_process(census):
+    kill_at_random(census, kills=10, seed=0)
+
+
+@pytest.mark.storm
+def test_a_hundred_kills_at_random_moments_leave_no_process(census):
+    kill_at_random(census, kills=100, seed=1)

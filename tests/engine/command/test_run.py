@@ -1,0 +1,156 @@
+"""One run of a real program: what it measured, or how it failed."""
+
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+from siffra.engine.command.metrics import MetricSource
+from siffra.engine.command.run import CommandResult, CommandSpec, run_once
+from siffra.engine.command.template import CommandTemplate
+from siffra.errors import ConfigError
+
+TRAIN = """
+import argparse, json, logging, pathlib, random
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float)
+parser.add_argument("--seed", type=int)
+parser.add_argument("--out", type=pathlib.Path)
+args = parser.parse_args()
+random.seed(args.seed)
+for epoch in (1, 2, 3):
+    loss = (args.lr - 0.3) ** 2 + random.random() / epoch
+    print(json.dumps({"epoch": epoch, "val_loss": round(loss, 4)}))
+    logging.warning("epoch %d", epoch)
+if args.out:
+    (args.out / "metrics.json").write_text(json.dumps({"val_loss": 0.125}))
+"""
+COMMAND = f"{sys.executable} train.py --lr {{lr}} --seed {{seed}}"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "train.py").write_text(TRAIN)
+    return tmp_path
+
+
+def spec(folder: Path, command: str | list[str], timeout: float | None = 60) -> CommandSpec:
+    return CommandSpec(
+        template=CommandTemplate.parse(command),
+        source=MetricSource.parse(["val_loss"]),
+        cwd=folder,
+        timeout=timeout,
+    )
+
+
+def script(folder: Path, text: str, **options) -> CommandResult:
+    """What becomes of a shell script."""
+    return run_once(spec(folder, ["sh", "-c", text, "{seed}"], **options), {}, seed=1, out=folder)
+
+
+def test_a_training_is_run_and_read(folder):
+    seen = []
+    result = run_once(
+        spec(folder, COMMAND),
+        {"lr": 0.1},
+        seed=7,
+        out=folder / "out",
+        on_epoch=lambda epoch, values: seen.append(epoch),
+    )
+
+    assert result.failure == ""
+    assert result.exit_status == 0
+    assert [epoch for epoch, _ in result.curves["val_loss"]] == [1, 2, 3] == seen
+    assert result.metrics == {"val_loss": result.curves["val_loss"][-1][1]}
+    assert result.steps == {"val_loss": pytest.approx(1e-4)}
+    assert "WARNING:root:epoch 3" in result.tail
+    assert not (folder / "out").exists()
+
+
+def test_the_seed_and_the_knobs_decide(folder):
+    def loss(lr: float, seed: int) -> float:
+        result = run_once(spec(folder, COMMAND), {"lr": lr}, seed=seed, out=folder / "out")
+        return result.metrics["val_loss"]
+
+    assert loss(0.1, 1) == loss(0.1, 1)
+    assert loss(0.1, 1) != loss(0.1, 2)
+    assert loss(0.8, 1) - loss(0.3, 1) == pytest.approx(0.25, abs=1e-4)
+
+
+def test_the_file_in_its_folder_counts(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    command = spec(folder, COMMAND + " --out {out}")
+    result = run_once(command, {"lr": 0.1}, seed=7, out=Path("runs/a b"))
+
+    assert result.metrics == {"val_loss": 0.125}
+    assert (folder / "runs" / "a b" / "metrics.json").exists()
+
+
+def test_the_file_of_an_earlier_run_does_not(folder):
+    (folder / "metrics.json").write_text('{"val_loss": 1}')
+    command = spec(folder, ["sh", "-c", "true {seed} {out}"])
+
+    assert run_once(command, {}, seed=1, out=folder).failure == "no metric `val_loss`"
+
+
+def test_variables_are_passed_on(folder):
+    command = spec(
+        folder, ["sh", "-c", 'echo "{{\\"val_loss\\": $CUDA_VISIBLE_DEVICES}}"; : {seed}']
+    )
+    result = run_once(command, {}, seed=1, out=folder, env={"CUDA_VISIBLE_DEVICES": "3"})
+
+    assert result.metrics == {"val_loss": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "failure", "status"),
+    [
+        ("echo oops; exit 3", "exit 3", 3),
+        ("echo oops; kill -SEGV $$", "signal 11", -11),
+        ("echo oops", "no metric `val_loss`", 0),
+        ("echo '{{\"val_loss\": null}}'; echo oops", "metric `val_loss` is null, no number", 0),
+    ],
+)
+def test_a_run_that_fails_is_a_result(text, failure, status, folder):
+    result = script(folder, text)
+
+    assert result.failure == failure
+    assert result.exit_status == status
+    assert result.tail[-1] == "oops"
+
+
+def test_one_that_hangs_is_a_result(folder):
+    result = script(folder, 'echo \'{{"epoch": 1, "val_loss": 2}}\'; sleep 60', timeout=0.3)
+
+    assert result.failure == "timeout"
+    assert result.curves == {"val_loss": ((1, 2),)}
+    assert result.seconds < 3
+
+
+def test_one_that_fails_after_its_metric_has_failed(folder):
+    result = script(folder, "echo '{{\"val_loss\": 2}}'; exit 1")
+
+    assert result.failure == "exit 1"
+    assert result.metrics == {"val_loss": 2}
+
+
+def test_one_that_diverges_is_no_failure(folder):
+    result = script(folder, "echo '{{\"val_loss\": NaN}}'")
+
+    assert result.failure == ""
+    assert math.isnan(result.metrics["val_loss"])
+
+
+def test_a_traceback_is_in_the_tail(folder):
+    result = run_once(spec(folder, COMMAND), {"lr": "high"}, seed=1, out=folder)
+
+    assert result.failure == "exit 2"
+    assert result.tail[-1].endswith("argument --lr: invalid float value: 'high'")
+
+
+def test_only_what_cannot_be_started_is_an_error(folder):
+    with pytest.raises(ConfigError, match=r"cannot start `\./train\.py`: Permission denied"):
+        run_once(spec(folder, "./train.py {seed}"), {}, seed=1, out=folder)
+    with pytest.raises(ConfigError, match=r"`\{lr\}` has no value"):
+        run_once(spec(folder, COMMAND), {}, seed=1, out=folder)
