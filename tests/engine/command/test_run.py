@@ -1,7 +1,9 @@
 """One run of a real program: what it measured, or how it failed."""
 
+import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,3 +156,54 @@ def test_only_what_cannot_be_started_is_an_error(folder):
         run_once(spec(folder, "./train.py {seed}"), {}, seed=1, out=folder)
     with pytest.raises(ConfigError, match=r"`\{lr\}` has no value"):
         run_once(spec(folder, COMMAND), {}, seed=1, out=folder)
+
+
+class TestIdentity:
+    def test_it_is_the_command_its_values_and_the_files_that_it_names(self, folder):
+        first = spec(folder, COMMAND).identity({"lr": 0.1}, 1)
+
+        assert json.loads(json.dumps(first)) == first
+        assert spec(folder, COMMAND.split(), timeout=5).identity({"lr": 0.1}, 1) == first
+        assert spec(folder, COMMAND).identity({"lr": 0.1}, 2) != first
+        assert spec(folder, COMMAND).identity({"lr": 0.3}, 1) != first
+        assert spec(folder, COMMAND + " --x").identity({"lr": 0.1}, 1) != first
+
+        (folder / "train.py").write_text(TRAIN + "# edited")
+        assert spec(folder, COMMAND).identity({"lr": 0.1}, 1) != first
+
+    def test_files_that_knobs_name_count(self, folder):
+        command = spec(folder, "train {size}.yaml {seed}.csv {out}")
+        (folder / "small.yaml").write_text("1")
+        before = command.identity({"size": "small"}, 1)
+        (folder / "1.csv").write_text("1")
+        split = command.identity({"size": "small"}, 1)
+        (folder / "small.yaml").write_text("2")
+
+        assert (
+            len({str(each) for each in (before, split, command.identity({"size": "small"}, 1))})
+            == 3
+        )
+
+    def test_patterns_count(self, folder):
+        other = replace(
+            spec(folder, COMMAND), source=MetricSource.parse(["val_loss"], ["loss ([0-9]+)"])
+        )
+
+        assert other.identity({"lr": 1}, 1) != spec(folder, COMMAND).identity({"lr": 1}, 1)
+
+
+def test_what_no_run_can_do_is_seen_before_the_first(folder):
+    spec(folder, COMMAND).check(["lr"])
+
+    for mistaken, knobs, expected in (
+        (spec(folder, COMMAND), [], "command: `{lr}` has no value; "),
+        (spec(folder, "no-such-program {seed}"), [], "command: found no program `no-such-program`"),
+        (
+            spec(folder / "none", "sh {seed}"),
+            [],
+            f"command: found no folder {folder}/none to run in.",
+        ),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            mistaken.check(knobs)
+        assert str(caught.value).startswith(expected)

@@ -98,6 +98,23 @@ class TestDigest:
         assert edited != before
         assert self.digest(cwd) == before
 
+    def test_an_edit_right_after_a_look_is_seen(self, cwd):
+        digests = set()
+        for number in range(100, 200):
+            (cwd / "train.py").write_text(str(number))
+            digests.add(self.digest(cwd))
+
+        assert len(digests) == 100
+
+    def test_an_edit_of_an_old_file_is_seen(self, cwd):
+        os.utime(cwd / "train.py", (1e9, 1e9))
+        before = self.digest(cwd)
+        assert self.digest(cwd) == before
+
+        (cwd / "train.py").write_text("TRAIN.PY")
+        os.utime(cwd / "train.py", (1.1e9, 1.1e9))
+        assert self.digest(cwd) != before
+
     def test_it_does_not_depend_on_where_the_folder_is(self, cwd, tmp_path_factory):
         other = tmp_path_factory.mktemp("other")
         for name in ("train.py", "data.csv"):

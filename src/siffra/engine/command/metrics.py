@@ -73,7 +73,8 @@ class MetricReader:
 
     def __init__(self, source: MetricSource, on_epoch: OnEpoch | None = None) -> None:
         self._wanted, self._patterns = source.metrics, source.patterns
-        self._in_objects = frozenset(source.metrics) - source.patterns.metrics
+        self._by_patterns = source.patterns.metrics
+        self._in_objects = frozenset(source.metrics) - self._by_patterns
         self._on_epoch = on_epoch or (lambda position, values: None)
         self._last: dict[str, Printed] = {}
         self._misfits: dict[str, str] = {}
@@ -114,8 +115,7 @@ class MetricReader:
 
     def _read_object(self, values: Mapping[str, object], *, is_final: bool = False) -> None:
         if not self._in_objects.isdisjoint(values):
-            by_patterns = self._patterns.metrics
-            own = {name: value for name, value in values.items() if name not in by_patterns}
+            own = {n: value for n, value in values.items() if n not in self._by_patterns}
             self._take(own, None if is_final else _position(values))
 
     def _read_text(self, line: str) -> None:

@@ -40,6 +40,11 @@ class Patterns:
         """The metrics that they find."""
         return frozenset(name for _, groups in self.found for name in groups) - set(POSITIONS)
 
+    @property
+    def texts(self) -> list[str]:
+        """The patterns as they were written."""
+        return [pattern.pattern for pattern, _ in self.found]
+
     def search(self, line: str) -> dict[str, str]:
         """The last that they find in a line, by name; nothing in very long lines."""
         values: dict[str, str] = {}

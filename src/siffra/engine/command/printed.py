@@ -3,14 +3,13 @@
 import json
 import math
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,6}))?\.?")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Printed:
+class Printed(NamedTuple):
     """A number that was printed.
 
     Attributes:
@@ -25,15 +24,18 @@ class Printed:
 def read_number(text: str) -> Printed | None:
     """The number that a text is, or None. A full stop may follow it."""
     text = text.strip()
-    if _NOT_FINITE.fullmatch(text):
-        return Printed(float(text), 0.0)
     match = _NUMBER.fullmatch(text)
     if not match:
-        return None
+        return Printed(float(text), 0.0) if _NOT_FINITE.fullmatch(text) else None
     value = float(text.rstrip("."))
     decimals = len(match[1] or match[2] or "")
     step = float(f"1e{int(match[3] or 0) - decimals}")
     return Printed(value, step if math.isfinite(value) else 0.0)
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=read_number, parse_int=read_number, parse_constant=read_number
+)
 
 
 def read_object(text: str) -> dict[str, object] | None:
@@ -42,9 +44,7 @@ def read_object(text: str) -> dict[str, object] | None:
     As Python's own, it may have NaN and Infinity.
     """
     try:
-        found = json.loads(
-            text, parse_float=read_number, parse_int=read_number, parse_constant=read_number
-        )
+        found = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -1,12 +1,17 @@
 """One run of a command: from its knobs and a seed to what it measured, or how it failed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from siffra.engine.command.metrics import METRICS_FILE, Curve, MetricReader, MetricSource, OnEpoch
 from siffra.engine.command.process import Finished, run_command
 from siffra.engine.command.template import CommandTemplate, KnobValue
+from siffra.engine.command.watched import content_digest, watched_files
+from siffra.errors import ConfigError
+
+_NOWHERE = "/dev/null"
+"""In place of a run's folder: what is in there is no part of what is run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +23,40 @@ class CommandSpec:
         source: What it reports, and where.
         cwd: Where it runs.
         timeout: Seconds that a run may take.
+        watch: Files and folders whose content counts, besides the files that the command names.
     """
 
     template: CommandTemplate
     source: MetricSource
     cwd: Path = field(default_factory=Path.cwd)
     timeout: float | None = None
+    watch: tuple[str, ...] = ()
+
+    def check(self, knobs: Collection[str]) -> None:
+        """Raises ConfigError if no run with these knobs can be made."""
+        self.template.check_knobs(knobs)
+        if not self.cwd.is_dir():
+            raise ConfigError(f"command: found no folder {self.cwd} to run in.")
+        self.template.check_program(self.cwd)
+
+    def identity(self, knobs: Mapping[str, KnobValue], seed: int) -> dict[str, object]:
+        """What makes a run the run it is, as JSON has it; what to hash for its key.
+
+        Equal ones mean the same result, as far as the files tell that are watched: see
+        `watched_files`. The folder of the run, its variables and its timeout are no part of it.
+
+        Raises:
+            ConfigError: The knobs are not those of the command, or a watched file is missing,
+                too large or cannot be read.
+        """
+        words = self.template.words(knobs, seed, out=_NOWHERE)
+        return {
+            "command": list(self.template.raw),
+            "read": self.source.patterns.texts,
+            "knobs": dict(knobs),
+            "seed": seed,
+            "files": content_digest(watched_files(words, self.watch, self.cwd)),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ So an edited script is run anew. What a script imports or reads besides is not s
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -16,6 +17,8 @@ from siffra.errors import ConfigError
 
 _LARGEST = 64 * 2**20
 """Bytes of a file."""
+_SETTLED = 2 * 10**9
+"""Nanoseconds after which another change of a file is sure to have another time."""
 _MOST_FILES = 10_000
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _MADE_BY_RUNS = "__pycache__"
@@ -59,7 +62,8 @@ def content_digest(files: dict[str, Path]) -> str:
                     f"watch: `{name}` has {stat.st_size / 2**20:,.0f} MB, more than 64; name the "
                     "folder that it is in, or let the program find it: it is not seen there."
                 )
-            of_file = _file_digest(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            is_settled = time.time_ns() - stat.st_mtime_ns > _SETTLED
+            of_file = _known_digest(path, stat) if is_settled else _file_digest(path)
         except OSError as error:
             raise ConfigError(f"watch: cannot read `{name}`: {error.strerror}.") from error
         encoded = name.encode("utf-8", "surrogateescape")
@@ -67,9 +71,17 @@ def content_digest(files: dict[str, Path]) -> str:
     return digest.hexdigest()
 
 
-# The same files are asked for before every run of a lab.
+def _known_digest(path: Path, stat: os.stat_result) -> bytes:
+    """Of a file that is read again only after it has changed: every run of a lab asks for it."""
+    return _digest_once(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
 @lru_cache(maxsize=1024)
-def _file_digest(path: Path, inode: int, size: int, changed: int) -> bytes:
+def _digest_once(path: Path, *version: int) -> bytes:
+    return _file_digest(path)
+
+
+def _file_digest(path: Path) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
