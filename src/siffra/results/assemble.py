@@ -7,6 +7,7 @@ says where a column comes from (`config.lr`), which is remembered.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any, Self, TypeGuard
 
 from siffra.data.notes import Note, named
@@ -101,7 +102,7 @@ def _typed(cells: Sequence[Any], decimal_commas: bool) -> Column:
 
 
 def _are_texts(cells: Sequence[Any]) -> TypeGuard[Sequence[str | None]]:
-    return all(cell is None or isinstance(cell, str) for cell in cells)
+    return set(map(type, cells)) <= {str, NoneType}
 
 
 def _short_names(names: Sequence[str]) -> tuple[dict[str, str], dict[str, Origin]]:

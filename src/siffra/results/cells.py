@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -12,6 +12,7 @@ from siffra.results.table import Cell
 
 _FULL_PRECISION = 15
 """So many significant digits are all that a float has: such a number was not rounded."""
+_NUMBERS = (int, float)
 _LONGEST_NUMBER = 64
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _PADDED = re.compile(r"0[0-9]+")
@@ -24,6 +25,7 @@ _NOT_FINITE = {
 }
 _NOTHING = ("", "nat", "<na>")
 """What pandas calls nothing, beside None."""
+_OF_NUMBERS = frozenset("0123456789.+-eE")
 _TRUTH = {"true": True, "false": False}
 
 
@@ -49,15 +51,22 @@ def read_cells(texts: Sequence[str | None], *, decimal_commas: bool = False) -> 
     """
     distinct = {text: text.strip() for text in dict.fromkeys(texts) if text is not None}
     filled = tuple(dict.fromkeys(filter(None, distinct.values())))
-    comma = next((p for p in filled if decimal_commas and _DECIMAL_COMMA.fullmatch(p)), "")
-    percent = next((p for p in filled if _PERCENT.fullmatch(p)), "")
-    as_written = dict(zip(filled, _with_points(filled, bool(comma), bool(percent)), strict=True))
-    if (numbers := _numbers(as_written)) is not None:
-        cells = tuple(numbers.get(distinct.get(text or "", "")) for text in texts)
-        return Column(cells, printed_step(as_written.values()), comma, percent)
-    if (truth := _truth_values(filled)) is not None:
-        return Column(tuple(truth.get(distinct.get(text or "", "")) for text in texts))
-    return Column(tuple(distinct.get(text or "", "") or None for text in texts))
+    characters = set("".join(filled))
+    comma = percent = ""
+    if decimal_commas and "," in characters:
+        comma = next(filter(_DECIMAL_COMMA.fullmatch, filled), "")
+    if "%" in characters:
+        percent = next(filter(_PERCENT.fullmatch, filled), "")
+    written = _with_points(filled, bool(comma), bool(percent))
+    step, values = None, _numbers(written)
+    if values is not None:
+        step = printed_step(written)
+    else:
+        comma = percent = ""
+        values = _truth_values(filled) or filled
+    read = dict(zip(filled, values, strict=True))
+    known: dict[str | None, Cell] = {text: read.get(plain) for text, plain in distinct.items()}
+    return Column(tuple(known.get(text) for text in texts), step, comma, percent)
 
 
 def printed_step(texts: Iterable[str]) -> float:
@@ -81,7 +90,7 @@ def float_step(cells: Iterable[Cell]) -> float:
 
 def is_number(cell: Cell) -> TypeGuard[int | float]:
     """Whether a metric can have it as a value; a truth value is 0 or 1."""
-    return isinstance(cell, int | float)
+    return isinstance(cell, _NUMBERS)
 
 
 def is_finite(cell: Cell) -> bool:
@@ -103,34 +112,49 @@ def plain_cell(value: Any) -> Cell:
     return None if text.casefold() in _NOTHING else text
 
 
-def _with_points(filled: Sequence[str], commas: bool, percent: bool) -> list[str]:
+def _with_points(filled: Sequence[str], commas: bool, percent: bool) -> Sequence[str]:
     """The texts as Python writes such numbers; percentages only if all texts are some."""
-    pointed = [text.replace(",", ".") if commas else text for text in filled]
+    if commas:
+        filled = [text.replace(",", ".") for text in filled]
     if percent and all(_PERCENT.fullmatch(t) or t.casefold() in MISSING for t in filled):
-        return [f"{t.rstrip('% ')}e-2" if t.endswith("%") else t for t in pointed]
-    return pointed
+        return [f"{t.rstrip('% ')}e-2" if t.endswith("%") else t for t in filled]
+    return filled
 
 
-def _numbers(texts: Mapping[str, str]) -> dict[str, Cell] | None:
+def _numbers(texts: Sequence[str]) -> Sequence[Cell] | None:
     """The number of each text, None of those that are missing; None if one is neither."""
-    read: dict[str, Cell] = {}
-    for plain, text in texts.items():
-        if len(text) <= _LONGEST_NUMBER and NUMBER.fullmatch(text) and not _PADDED.fullmatch(text):
-            read[plain] = int(text) if _WHOLE.fullmatch(text) else float(text)
+    if any(text[0] == "0" and _PADDED.fullmatch(text) for text in texts):
+        return None
+    if not set("".join(texts)) <= _OF_NUMBERS or max(map(len, texts), default=0) > _LONGEST_NUMBER:
+        return _numbers_and_words(texts)
+    if all(map(_WHOLE.fullmatch, texts)):
+        return list(map(int, texts))
+    try:
+        return list(map(float, texts))
+    except ValueError:  # a date, say
+        return None
+
+
+def _numbers_and_words(texts: Sequence[str]) -> list[Cell] | None:
+    """The number of each text, where some say that there is none, or that it is not finite."""
+    read: list[Cell] = []
+    for text in texts:
+        if len(text) <= _LONGEST_NUMBER and NUMBER.fullmatch(text):
+            read.append(int(text) if _WHOLE.fullmatch(text) else float(text))
         elif (word := text.casefold()) in _NOT_FINITE:
-            read[plain] = _NOT_FINITE[word]
+            read.append(_NOT_FINITE[word])
         elif word in MISSING:
-            read[plain] = None
+            read.append(None)
         else:
             return None
-    if any(isinstance(value, float) for value in read.values()):
-        return {plain: float(v) if is_number(v) else None for plain, v in read.items()}
+    if any(isinstance(value, float) for value in read):
+        return [float(value) if is_number(value) else None for value in read]
     return read
 
 
-def _truth_values(filled: Collection[str]) -> dict[str, Cell] | None:
+def _truth_values(filled: Sequence[str]) -> list[Cell] | None:
     """True or false for each text; None if one is neither, nor missing."""
-    words = {text: text.casefold() for text in filled}
-    if all(word in _TRUTH or word in MISSING for word in words.values()):
-        return {text: _TRUTH.get(word) for text, word in words.items()}
+    words = [text.casefold() for text in filled]
+    if all(word in _TRUTH or word in MISSING for word in words):
+        return [_TRUTH.get(word) for word in words]
     return None

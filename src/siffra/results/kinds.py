@@ -67,9 +67,10 @@ def recurs(cells: Sequence[Cell]) -> bool:
 
 def looks_numeric(cells: Mapping[Cell, None]) -> bool:
     """Whether most of the distinct cells are numbers, though some are texts."""
-    numbers = [c for c in cells if is_number(c) or (isinstance(c, str) and NUMBER.fullmatch(c))]
-    filled = [c for c in cells if c is not None and str(c).casefold() not in MISSING]
-    return 2 * len(numbers) > len(filled)
+    texts = [c for c in cells if isinstance(c, str) and c.casefold() not in MISSING]
+    numbers = sum(map(is_number, cells))
+    written = sum(bool(NUMBER.fullmatch(text)) for text in texts)
+    return 2 * (numbers + written) > numbers + len(texts)
 
 
 def _tells_end(values: Mapping[Cell, None]) -> bool:

@@ -5,6 +5,7 @@ Names alone decide nothing that the cells contradict: see `siffra.results.roles`
 
 import re
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -87,6 +88,20 @@ def is_status(name: str) -> bool:
 def is_step(name: str) -> bool:
     """Whether it should say how far a run had come."""
     return plain(name) in _RUN["step"]
+
+
+def is_set(name: str) -> bool:
+    """Whether it should say on which examples a row was measured."""
+    return plain(name) in _RUN["sets"]
+
+
+def are_sets(values: Iterable[object]) -> bool:
+    """Whether these are such sets: texts, of which one is that of training, validation or test."""
+    texts = [value for value in values if value is not None]
+    known = frozenset().union(*(_METRIC[of] for of in ("training", "validation", "test")))
+    return all(isinstance(text, str) for text in texts) and not known.isdisjoint(
+        str(text).casefold() for text in texts
+    )
 
 
 def is_derived(name: str) -> bool:

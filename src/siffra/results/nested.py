@@ -76,7 +76,7 @@ def _expand(name: str, cells: Sequence[Any], flat: Flat, where: str) -> None:
 
 def _holds_objects(cells: Sequence[Any]) -> bool:
     """Whether a cell is an object or a list, or all that are filled are texts of objects."""
-    if any(isinstance(cell, Mapping | list | tuple) for cell in cells):
+    if any(issubclass(kind, Mapping | list | tuple) for kind in set(map(type, cells))):
         return True
     filled = False
     for cell in cells:

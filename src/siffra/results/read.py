@@ -9,24 +9,29 @@ from siffra.data.notes import short
 from siffra.errors import ResultsError
 from siffra.results.assemble import Raw, assemble
 from siffra.results.delimited import read_delimited, read_parquet_file
+from siffra.results.long import one_row_a_run
+from siffra.results.mlflow import is_mlruns, read_mlflow_database, read_mlruns
 from siffra.results.table import RunTable, refuse_size
 
 _LARGEST_JSON = 2**28
 _JSON = (".json", ".jsonl", ".ndjson")
 _PARQUET = b"PAR1"
+_EVENT_FILES = "*tfevents*"
+_SQLITE_FILE = b"SQLite format 3\0"
 _SQLITE = "sqlite:///"
 
 
 def read_results(where: str | Path) -> RunTable:
-    """The table of finished runs in a file.
+    """The table of finished runs in a file, a folder or an MLflow store.
 
     CSV, TSV, Parquet and JSON (an array of objects, or one a line), as W&B, MLflow and siffra
-    itself export them. Which it is, is seen by what is in it.
+    itself export them; a database of MLflow's (`sqlite:///mlflow.db`, or the file alone), its
+    folder `mlruns`, or a folder of TensorBoard's event files. What it is, is seen by its content.
 
     Raises:
         DataError: There is no such thing, it is damaged or too large, or holds no runs.
     """
-    return assemble(_raw(str(where)))
+    return one_row_a_run(assemble(_raw(str(where))))
 
 
 def read_frame(frame: Any, source: str = "the table") -> RunTable:
@@ -43,13 +48,13 @@ def read_frame(frame: Any, source: str = "the table") -> RunTable:
             raise ResultsError(f"{source}: two of its columns have the same name; rename one.")
         refuse_size(source, len(frame), len(names))
         columns = {str(name): list(frame[name]) for name in names}
-        return assemble(Raw.without_empty_rows(columns, source))
+        return one_row_a_run(assemble(Raw.without_empty_rows(columns, source)))
     if isinstance(frame, Mapping | str | bytes) or not isinstance(frame, Iterable):
         raise ResultsError(
             f"{source}: found {type(frame).__name__}; it must be a data frame, a list of dicts, or "
             f"the path of a file."
         )
-    return assemble(_from_records(list(frame), source))
+    return one_row_a_run(assemble(_from_records(list(frame), source)))
 
 
 def _raw(where: str) -> Raw:
@@ -60,16 +65,38 @@ def _raw(where: str) -> Raw:
             f"database as sqlite:///mlflow.db."
         )
     if path.is_dir():
-        raise ResultsError(f"{where}: a folder; name a file of results.")
+        return _folder(path)
     if not path.is_file():
         raise ResultsError(f"{where}: {'no regular file' if path.exists() else 'no such file'}.")
     with path.open("rb") as file:
         start = file.read(64)
+    if start.startswith(_SQLITE_FILE) or where.startswith(_SQLITE):
+        return read_mlflow_database(path)
     if start.startswith(_PARQUET) or path.suffix.lower() == ".parquet":
         return read_parquet_file(path)
     if path.suffix.lower() in _JSON or start.lstrip()[:2] in (b"[{", b'{"'):
         return _from_records(_json_records(path), str(path))
     return read_delimited(path)
+
+
+def _folder(path: Path) -> Raw:
+    if (path / "mlruns").is_dir() and not is_mlruns(path):
+        path /= "mlruns"
+    if is_mlruns(path):
+        return read_mlruns(path)
+    files = [file for file in sorted(path.rglob(_EVENT_FILES)) if _is_own(file)]
+    if not files:
+        raise ResultsError(
+            f"{path}: a folder with neither MLflow's runs nor TensorBoard's event files; name the "
+            f"file of results."
+        )
+    from siffra.results.tensorboard import read_event_files  # an extra
+
+    return read_event_files(path, files)
+
+
+def _is_own(file: Path) -> bool:
+    return file.is_file() and not file.is_symlink()
 
 
 def _json_records(path: Path) -> list[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 from siffra.data.notes import Note, named, short
+from siffra.results.cells import is_finite
 from siffra.results.roles import Roles
 from siffra.results.rows import LevelKey, RunRow
 from siffra.results.table import Cell, note
@@ -51,14 +52,16 @@ def _confounded(roles: Roles, rows: Sequence[RunRow]) -> list[Note]:
 
 
 def _moving_together(roles: Roles, levels: Sequence[LevelKey]) -> list[Note]:
-    """Pairs of knobs of which one says the other, so that their effects cannot be told apart."""
-    of = {name: [level[number] for level in levels] for number, name in enumerate(roles.by)}
-    told = []
-    for one, other in combinations(of, 2):
-        pairs = set(zip(of[one], of[other], strict=True))
-        if len(pairs) == len(set(of[one])) == len(set(of[other])) > 1:
-            told.append(note("knobs_together", columns=named([one, other])))
-    return told
+    """Knobs of which one says the others, so that their effects cannot be told apart."""
+    together: defaultdict[tuple[int, ...], list[str]] = defaultdict(list)
+    for number, name in enumerate(roles.by):
+        values = [level[number] for level in levels]
+        together[tuple(map(values.index, values))].append(name)
+    return [
+        note("knobs_together", columns=named(knobs))
+        for pattern, knobs in together.items()
+        if len(knobs) > 1 and len(set(pattern)) > 1
+    ]
 
 
 def _failures(roles: Roles, rows: Sequence[RunRow]) -> list[Note]:
@@ -108,11 +111,10 @@ def _unshared_seeds(roles: Roles, levels: Sequence[LevelKey], rows: Sequence[Run
 
 
 def _never_varying(roles: Roles, rows: Sequence[RunRow]) -> list[Note]:
-    same = [
-        metric.name
-        for metric in roles.metrics
-        if len({run.metrics[metric.name] for run in rows if run.has(metric.name)}) == 1
-    ]
+    ended = [run.metrics for run in rows if run.failed is None]
+    values = {m.name: {metrics[m.name] for metrics in ended} for m in roles.metrics}
+    lone = {name: list(filter(is_finite, found)) for name, found in values.items()}
+    same = [name for name, found in lone.items() if len(found) == 1]
     return [note("never_varies", columns=named(same))] if same else []
 
 

@@ -97,13 +97,10 @@ def _values(roles: Roles, metric: Metric) -> list[float | None]:
     Raises:
         ResultsError: One is a text that is no number.
     """
-    known: dict[Cell, float | None] = {}
-    values = []
-    for row, cell in enumerate(roles.table.columns[metric.name]):
-        if cell not in known:
-            known[cell] = _value(roles, metric, row, cell)
-        values.append(known[cell])
-    return values
+    return [
+        cell if isinstance(cell, float) else _value(roles, metric, row, cell)
+        for row, cell in enumerate(roles.table.columns[metric.name])
+    ]
 
 
 def _value(roles: Roles, metric: Metric, row: int, cell: Cell) -> float | None:

@@ -1,0 +1,172 @@
+"""Tables with several rows a run: one an epoch, or one a set that it was measured on.
+
+They become one row a run: an epoch's rows the run's curves and its last values, a set's rows
+columns of their own (`test_accuracy`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from siffra.data.notes import named, short
+from siffra.errors import ResultsError
+from siffra.results import names
+from siffra.results.cells import is_finite, is_number
+from siffra.results.kinds import distinct, kind_of
+from siffra.results.table import Cell, Curve, RunTable, note
+
+Groups = Sequence[Sequence[int]]
+"""The rows of each run."""
+
+
+def one_row_a_run(table: RunTable) -> RunTable:
+    """The table with one row a run, if it has several: the same one if it has not.
+
+    Raises:
+        ResultsError: Which rows are of one run cannot be told, or it is a table of something else.
+    """
+    if {"truth", "predicted", "images"} <= table.columns.keys():
+        raise ResultsError(
+            f"{table.source}: a table of confusions, which has no metrics; export that of scores "
+            f"(siffra runs export, without --table)."
+        )
+    return _by_epoch(_by_set(_with_accuracies(table)))
+
+
+def _with_accuracies(table: RunTable) -> RunTable:
+    """The table of epochs that siffra exports, whose columns are called by the set alone."""
+    columns = list(table.columns)
+    if not {"key", "setting", "epoch", "seconds", "dataset"} <= set(columns):
+        return table
+    sets = columns[columns.index("seconds") + 1 : columns.index("dataset")]
+    called = {name: f"{name}_accuracy" if name in sets else name for name in columns}
+    return replace(
+        table,
+        columns={called[name]: cells for name, cells in table.columns.items()},
+        steps={called[name]: step for name, step in table.steps.items()},
+    )
+
+
+def _by_set(table: RunTable) -> RunTable:
+    """Rows that differ in nothing but the set they are measured on become one."""
+    for column, cells in table.columns.items():
+        if names.is_set(column) and names.are_sets(distinct(cells)):
+            measured = _measured(table)
+            groups = _groups(table, {column, *measured})
+            sets = [[cells[row] for row in rows] for rows in groups]
+            if max(map(len, sets)) > 1 and all(len(set(of)) == len(of) for of in sets):
+                return _wide(table, groups, column, measured)
+    return table
+
+
+def _by_epoch(table: RunTable) -> RunTable:
+    """Rows that are the steps of one run become its last values, and its curves."""
+    for column, cells in table.columns.items():
+        if names.is_step(column) and all(map(is_finite, cells)):
+            measured = _measured(table)
+            groups = _groups(table, {column, *measured})
+            steps = [[cells[row] for row in rows] for rows in groups]
+            if any(map(_starts_early, steps)):
+                _refuse_unclear(table, column, groups, steps)
+                return _folded(table, groups, column, measured)
+    return table
+
+
+def _measured(table: RunTable) -> list[str]:
+    kinds = {name: kind_of(table, name, None) for name in table.columns}
+    return [name for name, kind in kinds.items() if kind in ("metric", "measured", "spread")]
+
+
+def _groups(table: RunTable, apart_from: set[str]) -> Groups:
+    """The rows that have all other cells in common, in the order in which each run comes first.
+
+    But for what numbers rows, or says when they were written.
+    """
+    shared = [
+        cells
+        for name, cells in table.columns.items()
+        if name not in apart_from
+        and not names.is_step(name)
+        and names.context(name) != "time"
+        and len(distinct(cells)) < len(table)
+    ]
+    groups: dict[object, list[int]] = {}
+    for row in range(len(table)):
+        groups.setdefault(tuple(str(cells[row]) for cells in shared), []).append(row)
+    return list(groups.values())
+
+
+def _starts_early(steps: Sequence[Cell]) -> bool:
+    """Whether these are a run's steps from its start: not where several were stopped."""
+    apart = sorted(set(filter(is_number, steps)))
+    return len(apart) > 1 and apart[0] <= max(1, min(b - a for a, b in pairwise(apart)))
+
+
+def _refuse_unclear(
+    table: RunTable, column: str, groups: Groups, steps: Sequence[Sequence[Cell]]
+) -> None:
+    """See that no run has two rows for the same step."""
+    for rows, of in zip(groups, steps, strict=True):
+        if len(set(of)) < len(of):
+            step = next(value for value in of if of.count(value) > 1)
+            one, other = [
+                table.rows[r] for r, value in zip(rows, of, strict=True) if value == step
+            ][:2]
+            raise ResultsError(
+                f"{table.source}: {one} and {other} are both `{short(column)}` {step} of one run, "
+                f"as far as its columns tell; add a column that tells runs apart, as `seed`."
+            )
+
+
+def _wide(table: RunTable, groups: Groups, column: str, measured: Sequence[str]) -> RunTable:
+    sets = [value for value in distinct(table.columns[column]) if value is not None]
+    columns: dict[str, tuple[Cell, ...]] = {}
+    steps = dict(table.steps)
+    for name, cells in table.columns.items():
+        if name not in measured or names.is_time(name):  # a run takes its time once
+            columns |= {name: tuple(cells[rows[0]] for rows in groups)} if name != column else {}
+            continue
+        for value in sets:
+            found = [
+                [cells[r] for r in rows if table.columns[column][r] == value] for rows in groups
+            ]
+            columns[f"{value}_{name}"] = tuple(of[0] if of else None for of in found)
+            steps[f"{value}_{name}"] = table.steps.get(name, 0.0)
+    told = note(
+        "rows_by_set", column=named([column]), rows=f"{len(table):,}", runs=f"{len(groups):,}"
+    )
+    return _replaced(table, groups, columns, steps=steps, notes=(*table.notes, told))
+
+
+def _folded(table: RunTable, groups: Groups, column: str, measured: Sequence[str]) -> RunTable:
+    """One row for each group: its last values, and its curves of what was measured."""
+    at = table.columns[column]
+    ordered = [sorted(rows, key=lambda row: float(at[row] or 0)) for rows in groups]
+    columns: dict[str, tuple[Cell, ...]] = {}
+    curves: dict[str, tuple[Curve, ...]] = {}
+    for name, cells in table.columns.items():
+        columns[name] = tuple(_last([cells[row] for row in rows]) for rows in ordered)
+        if name in measured:
+            curves[name] = tuple(
+                tuple((float(at[r] or 0), float(v)) for r in rows if is_number(v := cells[r]))
+                for rows in ordered
+            )
+    told = note(
+        "rows_by_step", column=named([column]), rows=f"{len(table):,}", runs=f"{len(groups):,}"
+    )
+    return _replaced(table, ordered, columns, curves=curves, notes=(*table.notes, told))
+
+
+def _last(cells: Sequence[Cell]) -> Cell:
+    return next((cell for cell in reversed(cells) if cell is not None), None)
+
+
+def _replaced(
+    table: RunTable, groups: Groups, columns: Mapping[str, tuple[Cell, ...]], **changes: object
+) -> RunTable:
+    """The table with a row for each group."""
+    rows = [
+        table.rows[of[0]] if len(of) == 1 else f"{table.rows[min(of)]} to {table.rows[max(of)]}"
+        for of in groups
+    ]
+    return replace(table, columns=columns, rows=tuple(rows), **changes)

@@ -1,0 +1,174 @@
+"""Runs in a folder of TensorBoard's event files: a run is a folder that holds such files.
+
+Its knobs are its HParams, or else what the folder is called: see `siffra.results.folder_names`.
+Records are taken apart here, since TensorBoard's own reader checks each byte of them in Python.
+"""
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siffra.errors import ResultsError
+from siffra.results.assemble import Raw
+from siffra.results.folder_names import folder_knobs, is_part_of_run
+from siffra.results.table import refuse_size
+
+try:
+    from google.protobuf.message import DecodeError
+    from tensorboard.compat.proto import event_pb2
+    from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+    from tensorboard.summary.writer.record_writer import masked_crc32c
+    from tensorboard.util.tensor_util import make_ndarray
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] not in ("tensorboard", "google"):
+        raise
+    raise ResultsError(
+        "tensorboard: TensorBoard is not installed; run `pip install 'siffra[tensorboard]'`."
+    ) from error
+
+_event: Any = event_pb2  # whose classes are made when it is imported
+_hparams: Any = plugin_data_pb2
+
+_MOST_FILES = 50_000
+_LONGEST_RECORD = 2**28
+_HEADER = struct.Struct("<QI")
+_CHECKSUM = 4
+_STATUS = {1: "success", 2: "failure", 3: "running"}
+_NO_METRIC = {"hp_metric": -1.0}
+"""What Lightning logs where nothing was measured."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """What the files of a folder hold: scalars by tag and step, knobs, and how it ended."""
+
+    scalars: dict[str, dict[int, float]] = field(default_factory=dict)
+    hparams: dict[str, Any] = field(default_factory=dict)
+    status: str | None = None
+
+    def add(self, other: "_Run", prefix: str = "") -> None:
+        """Take over what another has."""
+        for tag, points in other.scalars.items():
+            self.scalars.setdefault(prefix + tag, {}).update(points)
+        self.hparams |= other.hparams
+        self.status = other.status or self.status
+
+
+def read_event_files(folder: Path, files: Sequence[Path]) -> Raw:
+    """The runs whose event `files` are in `folder`.
+
+    Raises:
+        ResultsError: A file is damaged, there are too many, or no run has scalars.
+    """
+    if len(files) > _MOST_FILES:
+        raise ResultsError(
+            f"{folder}: {len(files):,} event files are too many; at most {_MOST_FILES:,} are read."
+        )
+    found: dict[Path, _Run] = {}
+    for path in files:
+        _read(path, found.setdefault(path.parent, _Run()))
+    runs = _without_single_children(_without_parts(found))
+    named = {path.relative_to(folder).as_posix(): run for path, run in sorted(runs.items())}
+    named = {name: run for name, run in named.items() if run.scalars}
+    if not named:
+        raise ResultsError(f"{folder}: its event files hold no scalars.")
+    return _raw(named, str(folder))
+
+
+def _raw(runs: Mapping[str, _Run], source: str) -> Raw:
+    knobs = folder_knobs(list(runs), [run.hparams for run in runs.values()])
+    columns: dict[str, Sequence[Any]] = {"name": list(runs)}
+    if any(of.group for of in knobs):
+        columns["group"] = [of.group or None for of in knobs]
+    columns["status"] = [run.status for run in runs.values()]
+    for name in dict.fromkeys(name for of in knobs for name in of.knobs):
+        columns[f"params.{name}"] = [of.knobs.get(name) for of in knobs]
+    curves = {}
+    for tag in dict.fromkeys(tag for run in runs.values() for tag in run.scalars):
+        refuse_size(source, len(runs), len(columns) + 1)
+        points = [sorted(run.scalars.get(tag, {}).items()) for run in runs.values()]
+        columns[f"metrics.{tag}"] = [of[-1][1] if of else None for of in points]
+        if any(len(of) > 1 for of in points):
+            curves[f"metrics.{tag}"] = tuple(tuple(of) for of in points)
+    return Raw(columns, source, list(runs), curves)
+
+
+def _without_parts(found: Mapping[Path, _Run]) -> dict[Path, _Run]:
+    """The runs with what Keras keeps in folders of their own: `train` and `validation`."""
+    runs: dict[Path, _Run] = {}
+    for path, run in found.items():
+        whole = path.parent if is_part_of_run(path.name) else path
+        runs.setdefault(whole, _Run()).add(run, f"{path.name}/" if whole != path else "")
+    return runs
+
+
+def _without_single_children(runs: Mapping[Path, _Run]) -> dict[Path, _Run]:
+    """The runs with what PyTorch keeps in a folder below: HParams, and the metrics beside them."""
+    merged = dict(runs)
+    for path, run in runs.items():
+        below = [p for p, child in runs.items() if p.parent == path and child.hparams]
+        if run.scalars and not run.hparams and len(below) == 1:
+            run.add(merged.pop(below[0]))
+    return merged
+
+
+def _read(path: Path, run: _Run) -> None:
+    """Add what a file holds to its run."""
+    plugins: dict[str, str] = {}
+    for record in _records(path):
+        try:
+            event = _event.Event.FromString(record)
+        except DecodeError as error:
+            raise ResultsError(f"{path}: damaged, or no event file.") from error
+        for value in event.summary.value:
+            plugin = value.metadata.plugin_data
+            name = plugins.setdefault(value.tag, plugin.plugin_name)
+            if name == metadata.PLUGIN_NAME:
+                _add_hparams(plugin.content, run)
+                continue
+            number = _scalar(value, name)
+            if number is not None and _NO_METRIC.get(value.tag) != number:
+                run.scalars.setdefault(value.tag, {})[event.step] = number
+
+
+def _records(path: Path) -> Iterator[bytes]:
+    """The records of a file; the last is left out while it is being written."""
+    with path.open("rb") as file:
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            length, checksum = _HEADER.unpack(header)
+            if length > _LONGEST_RECORD or masked_crc32c(header[:8]) != checksum:
+                raise ResultsError(f"{path}: damaged, or no event file.")
+            record = file.read(length)
+            if len(record) < length or len(file.read(_CHECKSUM)) < _CHECKSUM:
+                return
+            yield record
+
+
+def _scalar(value: Any, plugin: str) -> float | None:
+    """The number of a summary in its shortest notation, which has single precision; else None."""
+    if value.HasField("simple_value"):
+        return float(str(np.float32(value.simple_value)))
+    if plugin != "scalars" or not value.HasField("tensor"):
+        return None
+    tensor = make_ndarray(value.tensor)
+    return float(str(tensor.reshape(-1)[0])) if tensor.size == 1 else None
+
+
+def _add_hparams(content: bytes, run: _Run) -> None:
+    data = _hparams.HParamsPluginData.FromString(content)
+    if data.HasField("session_start_info"):
+        for name, value in sorted(data.session_start_info.hparams.items()):
+            run.hparams[name] = _hparam(value)
+    if data.HasField("session_end_info"):
+        run.status = _STATUS.get(data.session_end_info.status, run.status)
+
+
+def _hparam(value: Any) -> Any:
+    """The value of a hyperparameter; every number is kept as a float there."""
+    kind = value.WhichOneof("kind")
+    found = getattr(value, kind) if kind and kind != "null_value" else None
+    return int(found) if isinstance(found, float) and found.is_integer() else found
