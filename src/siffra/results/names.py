@@ -53,13 +53,12 @@ def direction(name: str) -> Direction | None:
     said = set(words(name))
     if said & (_METRIC["clash"] | _METRIC["spread"]):
         return None
-    higher, lower = (
-        bool(said & _METRIC["higher"]),
-        bool(said & (_METRIC["lower"] | _METRIC["time"])),
-    )
-    if higher == lower:
+    higher, lower = said & _METRIC["higher"], said & (_METRIC["lower"] | _METRIC["time"])
+    if higher and lower:
         return None
-    return "higher" if higher else "lower"
+    if lower:
+        return "lower"
+    return "higher" if higher or said & _METRIC["best_of"] else None
 
 
 def is_time(name: str) -> bool:

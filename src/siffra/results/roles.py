@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from siffra.data.notes import Note, named, short
-from siffra.errors import ResultsError, did_you_mean
+from siffra.errors import ResultsError
 from siffra.results import names
 from siffra.results.kinds import Kind, distinct, kind_of, recurs, seed_columns
 from siffra.results.names import Direction
-from siffra.results.table import Cell, RunTable, note
+from siffra.results.table import Cell, RunTable, no_column, note
 from siffra.results.where import rows_where
 
 _DIRECTIONS: Mapping[str, Direction] = {"higher": "higher", "lower": "lower"}
@@ -129,10 +129,7 @@ def _refuse_unknown(table: RunTable, options: RoleOptions) -> None:
     for option, columns in (("by", options.by), ("seed", seed), ("pair-by", options.pair_by)):
         for column in columns:
             if column is not None and column not in table.columns:
-                raise ResultsError(
-                    f"{table.source}: --{option}: no column `{short(column)}`; "
-                    f"{did_you_mean(column, table.columns)}"
-                )
+                raise ResultsError(f"{table.source}: --{option}: {no_column(table, column)}")
     if doubled := set(options.by) & {options.seed, *options.pair_by}:
         raise ResultsError(
             f"{table.source}: {named(sorted(map(str, doubled)))} cannot be what levels differ in "
@@ -199,10 +196,7 @@ def _said_metric(text: str, table: RunTable) -> tuple[str, Direction | None]:
     said = _DIRECTIONS.get(way)
     name = name if name and said else text
     if name not in table.columns:
-        raise ResultsError(
-            f"{table.source}: --metric: no column `{short(name)}`; "
-            f"{did_you_mean(name, table.columns)}"
-        )
+        raise ResultsError(f"{table.source}: --metric: {no_column(table, name)}")
     return name, said
 
 
@@ -229,6 +223,9 @@ def _metrics(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[Metric, ...]:
     measured = [name for name, kind in kinds.items() if kind in ("measured", "unclear")]
     if len(measured) == 1:
         return _directed(table, [(measured[0], None)])
+    empty = [n for n, kind in kinds.items() if kind == "empty" and names.direction(n)]
+    if empty and not measured:
+        raise ResultsError(f"{table.source}: no run has a value of {named(empty)}.")
     hint = f"which of {named(measured)} is it?" if measured else "which column is it?"
     raise ResultsError(
         f"{table.source}: no column is called as a metric is; {hint} Say it, and which values are "

@@ -3,12 +3,13 @@
 Nothing here knows which column is a knob, a seed or a metric: see `siffra.results.roles`.
 """
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
-from siffra.data.notes import Note, package_note
+from siffra.data.notes import Note, named, package_note, short
 from siffra.errors import ResultsError
 
 MOST_ROWS = 1_000_000
@@ -62,6 +63,13 @@ class RunTable:
             rows=tuple(self.rows[r] for r in rows),
             curves={name: tuple(of[r] for r in rows) for name, of in self.curves.items()},
         )
+
+
+def no_column(table: RunTable, column: str) -> str:
+    """What to say of a column that is not there; a table may have thousands of others."""
+    near = difflib.get_close_matches(column, table.columns, n=1, cutoff=0.5)
+    hint = f"did you mean {named(near)}?" if near else f"it has {named(table.columns, 10)}."
+    return f"no column `{short(column)}`; {hint}"
 
 
 def refuse_size(source: str, rows: int, columns: int) -> None:

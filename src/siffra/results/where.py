@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from siffra.data.notes import named, short
-from siffra.errors import ResultsError, did_you_mean
+from siffra.errors import ResultsError
 from siffra.results.cells import is_number, read_cells
-from siffra.results.table import Cell, RunTable
+from siffra.results.table import Cell, RunTable, no_column
 
 _EXAMPLE = "`model = conv`, `lr <= 0.1` or `optimizer in sgd, adam`"
 _CONDITION = re.compile(
@@ -68,10 +68,7 @@ def read_condition(text: str, table: RunTable) -> Condition:
     """
     column, sign, value = _parts(text, table)
     if column not in table.columns:
-        raise ResultsError(
-            f"{table.source}: where `{short(text)}`: no column `{short(column)}`; "
-            f"{did_you_mean(column, table.columns)}"
-        )
+        raise ResultsError(f"{table.source}: where `{short(text)}`: {no_column(table, column)}")
     texts = [part.strip() for part in value.strip("()[] ").split(",")] if sign == "in" else [value]
     values = tuple(_value(part, table.columns[column]) for part in texts)
     if sign in _ORDERS and not is_number(values[0]):

@@ -1,0 +1,96 @@
+"""Tables with several rows a run become one row a run, with curves."""
+
+import pytest
+from results.made_tables import as_csv, codes, grid
+
+from siffra.errors import ResultsError
+from siffra.results import find_roles, read_frame, read_results, runs_of
+
+
+def by_epoch(rows, epochs=3, step="epoch", start=1):
+    return [
+        {**row, step: epoch, "test_acc": round(row["test_acc"] - 0.01 * (epochs - number), 4)}
+        for row in rows
+        for number, epoch in enumerate(range(start, start + epochs), start=1)
+    ]
+
+
+@pytest.mark.parametrize("step", ["epoch", "step", "_step", "global_step"])
+def test_rows_that_are_epochs_become_curves(written, step):
+    table = read_results(written(as_csv(by_epoch(grid(), step=step))))
+    found = runs_of(find_roles(table))
+
+    assert [run.metrics["test_acc"] for run in found.rows] == [r["test_acc"] for r in grid()]
+    assert found.rows[0].curves["test_acc"] == ((1, 0.89), (2, 0.9), (3, 0.91))
+    assert found.rows[0].name == "row 1 to row 3"
+    assert table.notes[0].text.startswith(f"24 rows are 8 runs, one row for each value of `{step}`")
+
+
+def test_rows_may_be_in_any_order():
+    rows = by_epoch(grid())
+    plain, turned = (runs_of(find_roles(read_frame(of))) for of in (rows, rows[::-1]))
+
+    assert {(r.level, r.seed, r.metrics["test_acc"]) for r in turned.rows} == {
+        (r.level, r.seed, r.metrics["test_acc"]) for r in plain.rows
+    }
+
+
+def test_the_last_value_is_that_which_was_measured_last():
+    rows = by_epoch(grid())
+    for row in rows:
+        row["val_loss"] = 0.5 - row["seed"] / 10 if row["epoch"] == 2 else None
+
+    table = read_frame(rows)
+
+    assert table.columns["val_loss"][:2] == (0.5, 0.4)
+    assert table.curves["val_loss"][0] == ((2, 0.5),)
+
+
+def test_the_last_step_of_single_rows_is_no_curve():
+    assert codes(read_frame(grid(_step=999, epoch=10)).notes) == []
+
+
+def test_runs_that_were_stopped_early_are_no_epochs_of_one():
+    rows = [{"lr": row["lr"], "acc": row["test_acc"], "epoch": 12 + row["seed"]} for row in grid()]
+
+    assert len(read_frame(rows)) == len(rows)
+
+
+def test_epochs_of_runs_that_nothing_tells_apart_are_refused():
+    rows = [
+        {name: value for name, value in row.items() if name != "seed"} for row in by_epoch(grid())
+    ]
+
+    with pytest.raises(
+        ResultsError, match=r"row 1 and row 4 are both `epoch` 1 of one run, as far"
+    ):
+        read_frame(rows)
+
+
+def test_rows_by_set_become_columns():
+    rows = [
+        {
+            "lr": r["lr"],
+            "seed": r["seed"],
+            "split": split,
+            "acc": r["test_acc"] - drop,
+            "seconds": 3.5,
+        }
+        for r in grid()
+        for split, drop in (("train", 0), ("test", 0.1))
+    ]
+
+    table = read_frame(rows)
+    roles = find_roles(table)
+
+    assert list(table.columns) == ["lr", "seed", "train_acc", "test_acc", "seconds"]
+    assert table.columns["test_acc"][0] == grid()[0]["test_acc"] - 0.1
+    assert (roles.main.name, roles.seed) == ("test_acc", "seed")
+    assert codes(table.notes) == ["rows_by_set"]
+
+
+def test_a_table_of_confusions_is_refused(written):
+    text = "key,seed,set,truth,predicted,images\na,0,test,1,2,3\n"
+
+    with pytest.raises(ResultsError, match=r"a table of confusions, which has no metrics"):
+        read_results(written(text))

@@ -1,0 +1,193 @@
+"""The runs of a table: by level, checked for what would mislead who compares them."""
+
+import pytest
+from results.made_tables import WARMUP, as_csv, codes, grid
+
+from siffra.errors import ResultsError
+from siffra.results import RoleOptions, find_roles, read_frame, runs_of
+
+
+def runs(rows, **said):
+    return runs_of(find_roles(read_frame(rows), RoleOptions(**said)))
+
+
+def texts(found) -> dict[str, str]:
+    return {note.code: note.text for note in found.notes}
+
+
+def test_each_run_has_its_level_its_seed_and_its_metrics(judged):
+    found = judged(WARMUP)
+
+    assert found.levels == ((0,), (5,))
+    assert found.knobs((5,)) == {"warmup": 5}
+    assert [run.metrics["val_acc"] for run in found.of((5,))] == [0.9831, 0.9811, 0.9822]
+    assert [run.pair for run in found.of((5,))] == [(0,), (1,), (2,)]
+    assert found.rows[0].name == "row 1"
+    assert found.notes == ()
+
+
+def test_numbers_ascend_and_texts_keep_the_order_of_the_table():
+    rows = [
+        {"opt": opt, "lr": lr, "seed": seed, "acc": 0.9 + seed / 9}
+        for opt in ("sgd", "adam")
+        for lr in (1.0, 0.3, None, 0.1)
+        for seed in range(2)
+    ]
+
+    assert runs(rows).levels == tuple(
+        (opt, lr) for opt in ("sgd", "adam") for lr in (None, 0.1, 0.3, 1.0)
+    )
+
+
+def test_a_nan_is_a_run_that_diverged_and_an_empty_cell_one_that_did_not_report(judged):
+    found = judged("lr,seed,loss\n0.1,0,nan\n0.1,1,0.2\n0.3,0,\n0.3,1,0.3\n0.3,2,inf\n")
+
+    values = [run.metrics["loss"] for run in found.rows]
+    assert repr([values[0], values[2], values[4]]) == "[nan, None, inf]"
+    assert [run.has("loss") for run in found.rows] == [False, True, False, True, False]
+    assert texts(found)["diverged"] == (
+        "`loss` is not finite, as after divergence, in 2 of 5 runs (`row 1`, `row 5`)"
+    )
+    assert texts(found)["not_reported"] == "`loss` is missing in 1 of 5 runs (`row 3`)"
+    assert "few_runs" in texts(found)
+
+
+def test_runs_that_failed_are_kept_and_give_no_value(judged):
+    found = judged(
+        "lr,seed,State,acc\n0.1,0,finished,0.9\n0.1,1,crashed,0.3\n0.3,0,running,0.5\n"
+        "0.3,1,finished,0.8\n0.3,2,finished,0.7\n0.1,2,finished,0.6\n"
+    )
+
+    assert [run.failed for run in found.rows] == [
+        None, "State: crashed", None, "State: running", None, None
+    ]  # fmt: skip
+    assert "2 of 6 runs (`row 2`, `row 3`)" in texts(found)["failed"]
+
+
+def test_a_truth_value_can_say_that_a_run_diverged():
+    found = runs(grid(diverged=lambda lr, seed: seed == 3))
+
+    assert [run.failed for run in found.rows] == [None, None, None, "diverged: true"] * 2
+
+
+def test_identical_copies_count_once():
+    rows = [*grid(), grid()[2]]
+
+    found = runs(rows)
+
+    assert len(found.rows) == len(rows) - 1
+    assert texts(found)["copies"].endswith("count once: `row 9`")
+
+
+def test_a_failed_run_that_was_made_again_does_not_count():
+    rows = grid(state="finished")
+    lost = {**rows[1], "state": "crashed", "test_acc": 0.1}
+
+    found = runs([lost, *rows])
+
+    assert len(found.rows) == len(rows)
+    assert texts(found)["made_again"].endswith("`row 1`")
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (
+            {},
+            r"row 2 and row 9 have the same lr = 0.1, seed = 1, and `test_acc` 0.911 and 0.5; ",
+        ),
+        (
+            {"model": "cnn"},
+            r"they differ in `model`: name it with --by too, or keep one by --where",
+        ),
+    ],
+)
+def test_two_results_of_one_level_and_seed_are_refused(more, line):
+    rows = [{**row, "model": "mlp"} for row in grid()]
+
+    with pytest.raises(ResultsError, match=line):
+        runs([*rows, {**rows[1], "test_acc": 0.5, **more}], by=("lr",))
+
+
+def test_without_seeds_equal_values_are_repeats_unless_all_cells_are_equal(judged):
+    rows = [{"lr": row["lr"], "acc": 0.9, "loss": row["loss"]} for row in grid()]
+    repeated = judged(as_csv([*rows, rows[0]]), metrics=("acc",))
+    named = [{"id": f"run{n}", **row} for n, row in enumerate(rows)]
+    copied = judged(as_csv([*named, named[0]]), metrics=("acc",))
+
+    assert (len(repeated.rows), len(copied.rows)) == (9, 8)
+    assert codes(copied.notes)[0] == "copies"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("lr,seed,acc\n0.1,0,0.9\n", r"nothing varies but seeds and metrics"),
+        (
+            "opt,lr,seed,acc\nsgd,0.1,0,0.9\nadam,0.3,0,0.8\n",
+            r"each of its 2 runs is a level of its",
+        ),
+        (
+            "lr,seed,acc\n0.1,0,0.9\n0.3,0,oops\n0.1,1,0.7\n0.3,1,0.5\n",
+            r"row 2: `acc` is 'oops'; it",
+        ),
+        (
+            "lr,seed,acc\n0.1,0,0.9\n0.3,0,0.8 ± 0.1\n0.1,1,0.7\n0.3,1,0.5\n",
+            r"row 2: `acc` is '0.8 ± 0.1'; a mean with a spread is no run; give one row a run",
+        ),
+        ("lr,seed,acc\n0.1,0,\n0.3,0,nan\n0.1,1,\n0.3,1,\n", r"no run has a value of `acc`"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_a_line(judged, text, line):
+    with pytest.raises(ResultsError, match=line) as refused:
+        judged(text)
+
+    assert str(refused.value).isprintable()
+
+
+def test_one_level_and_one_run_are_refused(judged):
+    with pytest.raises(ResultsError, match=r"all 4 runs have `lr` = 0.1: one level is nothing to"):
+        judged(as_csv(grid(rates=(0.1,))), by=("lr",))
+    with pytest.raises(ResultsError, match=r"it has one run; to compare levels, several of each"):
+        judged(as_csv(grid(rates=(0.1,), seeds=range(1))), by=("lr",))
+
+
+def test_seeds_that_a_level_lacks_are_said():
+    rows = [row for row in grid() if (row["lr"], row["seed"]) not in ((0.1, 3), (0.3, 0))]
+
+    assert texts(runs(rows))["not_shared"] == (
+        "levels lack values of `seed` that others have, and those runs have no pair: "
+        "lr = 0.1: 3; lr = 0.3: 0"
+    )
+
+
+def test_seeds_that_no_levels_share_are_said():
+    rows = [{**row, "seed": row["seed"] + 100 * (row["lr"] > 0.2)} for row in grid()]
+
+    assert codes(runs(rows).notes) == ["nothing_shared"]
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [
+        (lambda lr, seed: f"h{lr}", "differs_by_level"),
+        (lambda lr, seed: f"h{seed % 2}", "mixed"),
+        (lambda lr, seed: "h", None),
+    ],
+)
+@pytest.mark.parametrize("column", ["hostname", "git_commit", "torch_version"])
+def test_commits_and_machines_that_are_not_alike_are_said(column, host, code):
+    assert codes(runs(grid(**{column: host})).notes) == ([code] if code else [])
+
+
+def test_a_knob_that_is_left_out_of_the_levels_is_said():
+    rows = grid(width=lambda lr, seed: 64 if lr < 0.2 else 128)
+
+    assert codes(runs(rows, by=("lr",)).notes) == ["differs_by_level"]
+    assert codes(runs(rows).notes) == ["knobs_together"]
+
+
+def test_a_metric_that_never_varies_is_said():
+    assert (
+        texts(runs(grid(val_acc=0.5)))["never_varies"] == "the same value in every run: `val_acc`"
+    )
