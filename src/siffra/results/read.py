@@ -1,6 +1,7 @@
 """Finished runs that siffra did not make, read from whatever file or folder they are in."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from siffra.results.table import RunTable, refuse_size
 
 _LARGEST_JSON = 2**28
 _JSON = (".json", ".jsonl", ".ndjson")
+_JSON_START = re.compile(rb'(\xef\xbb\xbf)?\s*(\[\s*\{|\{\s*")')
 _PARQUET = b"PAR1"
 _EVENT_FILES = "*tfevents*"
 _SQLITE_FILE = b"SQLite format 3\0"
@@ -74,7 +76,7 @@ def _raw(where: str) -> Raw:
         return read_mlflow_database(path)
     if start.startswith(_PARQUET) or path.suffix.lower() == ".parquet":
         return read_parquet_file(path)
-    if path.suffix.lower() in _JSON or start.lstrip()[:2] in (b"[{", b'{"'):
+    if path.suffix.lower() in _JSON or _JSON_START.match(start):
         return _from_records(_json_records(path), str(path))
     return read_delimited(path)
 
