@@ -120,7 +120,7 @@ def test_a_command_does_not_outlast_its_keeper_by_more_than_its_time(census):
             if b"keeper.py" in Path(f"/proc/{child}/cmdline").read_bytes():
                 os.kill(int(child), signal.SIGKILL)
 
-    finished = run("echo ready; sleep 60", census, timeout=0.3, on_line=kill_keeper)
+    finished = run("echo ready; sleep 60", census, timeout=0.7, on_line=kill_keeper)
 
     assert finished.timed_out
     assert finished.exit_status == -9
@@ -159,6 +159,30 @@ def test_the_death_of_siffra_ends_all_processes(number, census):
 
     siffra.end_by(number)
 
+    census.assert_nobody_lives()
+
+
+def test_a_command_that_runs_siffra_ends_with_all_that_it_runs(census):
+    """Inner commands have marks and sessions of their own; their keeper outlives their siffra."""
+    program = (
+        "from pathlib import Path\n"
+        "from siffra.engine.command.process import run_command\n"
+        f"run_command(['sh', '-c', {FAMILY!r}], cwd=Path('/'), grace={GRACE},"
+        " on_line=lambda line, stream: print(line))\n"
+    )
+
+    def interrupt(line: str, stream: str) -> None:
+        census.wait_for(11)  # with the inner siffra and its keeper
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_command(
+            [sys.executable, "-c", program],
+            cwd=Path("/"),
+            env={"PYTHONPATH": os.pathsep.join(sys.path), **census.env},
+            grace=GRACE,
+            on_line=interrupt,
+        )
     census.assert_nobody_lives()
 
 

@@ -1,6 +1,8 @@
 """One command from its start to its end, with real programs that behave as badly as they can."""
 
+import os
 import resource
+import signal
 import sys
 import threading
 import time
@@ -12,8 +14,8 @@ import pytest
 from siffra.engine.command.process import Finished, run_command
 from siffra.errors import ConfigError
 
-AT_ONCE = 2.0
-"""Seconds in which what does not wait for anything is over, on a machine that is busy."""
+AT_ONCE = 20.0
+"""Seconds in which what does not wait for a minute is over, on a machine that is busy."""
 
 
 def run(script: str, folder: Path = Path("/"), **options) -> Finished:
@@ -68,20 +70,23 @@ def test_it_has_no_input():
     assert took.seconds < AT_ONCE
 
 
-def test_lines_come_while_it_runs():
-    at = []
-    python(
-        "import time; print('first'); time.sleep(0.3); print('last')",
-        on_line=lambda *_: at.append(time.monotonic()),
+def test_lines_come_while_it_runs(tmp_path):
+    seen = tmp_path / "seen"
+    finished = python(
+        "import os, time; print('first')\n"
+        f"while not os.path.exists({str(seen)!r}): time.sleep(0.01)",
+        on_line=lambda *_: seen.touch(),
+        timeout=60,
     )
 
-    assert at[1] - at[0] > 0.2
+    assert finished.exit_status == 0
+    assert finished.seconds < 60
 
 
 def test_its_time_is_measured():
     finished = python("import time\nwhile time.process_time() < 0.3: pass\ntime.sleep(0.2)")
 
-    assert 0.3 <= finished.cpu_seconds < 0.3 + 0.3  # Python's own start
+    assert 0.3 <= finished.cpu_seconds < 0.3 + 1  # Python's own start
     assert finished.seconds > finished.cpu_seconds + 0.15
 
 
@@ -132,7 +137,7 @@ class TestOutput:
 
         assert lines == 1_500_000
         assert finished.tail == ("epoch 12: val_loss 0.123456789",) * 20
-        assert took.seconds < 10  # 0.7 s on an idle machine
+        assert took.seconds < AT_ONCE  # 0.7 s on an idle machine
 
     def test_bytes_without_lines_take_bounded_memory(self):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -162,26 +167,26 @@ class TestOutput:
     def test_others_who_hold_the_output_are_not_waited_for(self):
         with Took() as took:
             finished = python(
-                "import subprocess; print(1)\n"
-                "subprocess.Popen(['sleep', '3'], start_new_session=True)"
+                "import subprocess\n"
+                "print(subprocess.Popen(['sleep', '60'], start_new_session=True).pid)"
             )
 
-        assert finished.tail == ("1",)
+        os.kill(int(finished.tail[0]), signal.SIGKILL)
         assert took.seconds < AT_ONCE
 
 
 class TestTimeout:
     def test_it_ends_the_command(self):
         with Took() as took:
-            finished = run("echo begun; sleep 60", timeout=0.2)
+            finished = run("echo begun; sleep 60", timeout=0.5)
 
         assert finished.timed_out
         assert finished.exit_status == -15
         assert finished.tail == ("begun",)
-        assert 0.2 <= took.seconds < AT_ONCE
+        assert 0.5 <= took.seconds < AT_ONCE
 
     def test_the_command_may_tidy_up_and_say_so(self):
-        finished = run("trap 'echo tidied; exit 7' TERM; sleep 60 & wait", timeout=0.3)
+        finished = run("trap 'echo tidied; exit 7' TERM; sleep 60 & wait", timeout=0.7)
 
         assert finished.timed_out
         assert finished.exit_status == 7
@@ -189,10 +194,10 @@ class TestTimeout:
 
     def test_one_that_will_not_end_is_killed(self):
         with Took() as took:
-            finished = run("trap '' TERM; while :; do sleep 0.05; done", timeout=0.2, grace=0.3)
+            finished = run("trap '' TERM; while :; do sleep 0.05; done", timeout=0.5, grace=0.3)
 
         assert finished.exit_status == -9
-        assert 0.5 <= took.seconds < AT_ONCE
+        assert 0.8 <= took.seconds < AT_ONCE
 
     def test_one_that_is_stopped_is_killed(self):
         finished = run("kill -STOP $$", timeout=0.2, grace=0.1)
@@ -209,7 +214,7 @@ def test_two_threads_run_commands_at_once():
         found = list(pool.map(echo, range(32)))
 
     assert found == [(str(number),) for number in range(32)]
-    assert took.seconds < 10  # 1.6 s one after the other, but for the starts
+    assert took.seconds < AT_ONCE  # 1.6 s one after the other, but for the starts
 
 
 def test_a_timeout_in_one_thread_leaves_the_other_alone():
@@ -234,3 +239,12 @@ def test_nothing_is_left_open():
         with pytest.raises(ConfigError):
             run_command(["/no/such/program"], cwd=Path("/"))
     assert open_files() == before
+
+
+def test_where_nothing_more_can_be_started_there_is_one_clear_line(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/no/python")
+
+    with pytest.raises(ConfigError) as caught:
+        run("true")
+
+    assert str(caught.value) == "command: cannot start `/no/python`: No such file or directory."

@@ -123,11 +123,11 @@ def test_a_run_that_fails_is_a_result(text, failure, status, folder):
 
 
 def test_one_that_hangs_is_a_result(folder):
-    result = script(folder, 'echo \'{{"epoch": 1, "val_loss": 2}}\'; sleep 60', timeout=0.3)
+    result = script(folder, 'echo \'{{"epoch": 1, "val_loss": 2}}\'; sleep 60', timeout=0.7)
 
     assert result.failure == "timeout"
     assert result.curves == {"val_loss": ((1, 2),)}
-    assert result.seconds < 3
+    assert result.seconds < 30
 
 
 def test_one_that_fails_after_its_metric_has_failed(folder):

@@ -143,14 +143,17 @@ def _why(error: OSError | ValueError, program: str) -> str:
 
 
 def _start_keeper(mark: str, grace: float) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", keeper.__file__, mark, str(grace)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        bufsize=0,
-        cwd="/",
-        # Where siffra itself is a command of siffra's: the outer keeper does not end the inner one.
-        env={name: value for name, value in os.environ.items() if name != MARK},
-        start_new_session=True,
-    )
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", keeper.__file__, mark, str(grace)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            cwd="/",
+            # Where a command runs siffra, the outer keeper must not end the inner one.
+            env={name: value for name, value in os.environ.items() if name != MARK},
+            start_new_session=True,
+        )
+    except OSError as error:  # too many processes or open files
+        raise ConfigError(f"command: cannot start {_why(error, sys.executable)}.") from error
