@@ -70,13 +70,20 @@ def read_mlruns(folder: Path) -> Raw:
         for path, meta in described.items()
         if "run_id" in meta and meta.get("lifecycle_stage", _ACTIVE) == _ACTIVE
     }
-    started = sorted(runs, key=lambda path: (described[path].get("start_time", ""), path))
-    return _raw([runs[path] for path in started], str(folder))
+    return _raw(
+        [runs[path] for path in sorted(runs, key=lambda p: _began(p, described))], str(folder)
+    )
 
 
 def is_mlruns(folder: Path) -> bool:
     """Whether MLflow keeps runs in this folder."""
     return next(folder.glob("*/meta.yaml"), None) is not None
+
+
+def _began(path: Path, described: Mapping[Path, Mapping[str, str]]) -> tuple[int, str, Path]:
+    """When a run began, to sort by: of whole numbers, more digits are more."""
+    began = described[path].get("start_time", "")
+    return len(began), began, path
 
 
 def _raw(runs: Sequence[_Run], source: str) -> Raw:
