@@ -30,7 +30,7 @@ def fill(address: str) -> MlflowClient:
         run = client.create_run(
             experiment, start_time=number + 1, tags=tags, run_name=f"run {number}"
         )
-        loss = {LOST: math.nan, ENDLESS: math.inf}.get(number, row["loss"])
+        loss = {LOST: math.nan, ENDLESS: math.inf}.get(number) or row["loss"]
         curve = [
             Metric("val/acc", row["test_acc"] - 0.125 * (2 - step), 1000 * step, step)
             for step in range(3)
@@ -123,20 +123,26 @@ def test_reading_changes_nothing(database, folder):
     assert (path.read_bytes(), sorted(folder.iterdir())) == before
 
 
+def metrics_of_a_run(folder):
+    """Where the metrics of a run that is read are kept."""
+    run_id = read_results(folder).columns["run_id"][0]
+    return next(folder.glob(f"*/{run_id}/metrics"))
+
+
 def test_links_out_of_the_folder_are_not_followed(mlruns, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("0 1 2")
-    run = next(mlruns[1].glob("*/*/metrics"))
-    os.symlink(secret, run / "stolen")
+    stolen = metrics_of_a_run(mlruns[1]) / "stolen"
+    os.symlink(secret, stolen)
 
     try:
         assert "stolen" not in read_results(mlruns[1]).columns
     finally:
-        (run / "stolen").unlink()
+        stolen.unlink()
 
 
 def test_metrics_that_are_no_numbers_are_refused(mlruns):
-    metric = next(mlruns[1].glob("*/*/metrics")) / "odd"
+    metric = metrics_of_a_run(mlruns[1]) / "odd"
     metric.write_text("now it is\n")
 
     try:
