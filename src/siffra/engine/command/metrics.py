@@ -85,7 +85,7 @@ class MetricReader:
 
     def read(self, line: str, stream: Stream) -> None:
         """One line that the command printed."""
-        if self._patterns.found:
+        if self._patterns.compiled:
             self._read_text(line)
         if stream == "stdout" and self._in_objects and line.lstrip().startswith("{"):
             self._read_object(read_object(line) or {})

@@ -18,7 +18,7 @@ _LONGEST = 10_000
 class Patterns:
     """Regular expressions, each with its groups by the names of what they find."""
 
-    found: tuple[tuple[re.Pattern[str], dict[str, int]], ...] = ()
+    compiled: tuple[tuple[re.Pattern[str], dict[str, int]], ...] = ()
 
     @classmethod
     def parse(cls, texts: Sequence[str], metrics: Sequence[str]) -> Self:
@@ -38,19 +38,19 @@ class Patterns:
     @property
     def metrics(self) -> frozenset[str]:
         """The metrics that they find."""
-        return frozenset(name for _, groups in self.found for name in groups) - set(POSITIONS)
+        return frozenset(name for _, groups in self.compiled for name in groups) - set(POSITIONS)
 
     @property
     def texts(self) -> list[str]:
         """The patterns as they were written."""
-        return [pattern.pattern for pattern, _ in self.found]
+        return [pattern.pattern for pattern, _ in self.compiled]
 
     def search(self, line: str) -> dict[str, str]:
         """The last that they find in a line, by name; nothing in very long lines."""
         values: dict[str, str] = {}
         if len(line) > _LONGEST:
             return values
-        for pattern, groups in self.found:
+        for pattern, groups in self.compiled:
             for match in pattern.finditer(line):
                 values |= {n: match[at] for n, at in groups.items() if match[at] is not None}
         return values
