@@ -1,7 +1,16 @@
 """Whose turn it is in a race, on scores that are written down here."""
 
 from siffra.config import Setting
-from siffra.search.race import FIRST_SEED, ROUNDS, Candidate, Run, next_turn, ranking
+from siffra.search.race import (
+    FIRST_SEED,
+    ROUNDS,
+    Candidate,
+    Run,
+    Turn,
+    keeps_busy,
+    next_turn,
+    ranking,
+)
 
 
 def candidate(number: int, score: float | None = None, *, steps: int = 100) -> Candidate:
@@ -88,3 +97,38 @@ def test_runs_of_another_number_of_steps_count_for_nothing():
     one.steps = 90
 
     assert one.furthest == 0
+
+
+def at_once(field: list[Candidate], most: int) -> list[tuple[int, int, int]]:
+    """At most so many runs that can be made at the same time: candidate, round and seed."""
+    turns: list[Turn] = []
+    while len(turns) < most and (turn := next_turn(field, turns)):
+        turns.append(turn)
+    return [(turn.candidate.number, turn.stage, turn.seed - FIRST_SEED) for turn in turns]
+
+
+def test_runs_at_once_do_not_wait_for_each_others_scores():
+    field = [candidate(number) for number in range(3)]
+
+    assert at_once(field, 9) == [(0, 0, 0), (1, 0, 0), (2, 0, 0)]
+
+
+def test_the_seeds_of_a_round_can_be_made_at_once():
+    home, other = candidate(0), candidate(1)
+    for _ in range(2):
+        turn = next_turn([home])
+        assert turn
+        run(turn, 0.5)
+
+    assert at_once([home, other], 9) == [(0, 2, 1), (0, 2, 2), (1, 0, 0)]
+
+
+def test_short_runs_beside_a_long_one_keep_as_many_busy_as_it_takes():
+    entered = candidate(0)
+    short, whole = (Turn(entered, stage, FIRST_SEED, 1) for stage in (0, 1))
+
+    assert not keeps_busy([], 1)
+    assert keeps_busy([whole], 1)
+    assert not keeps_busy([whole, *3 * [short]], 2)
+    assert keeps_busy([whole, *4 * [short]], 2)
+    assert keeps_busy([short, short], 2)

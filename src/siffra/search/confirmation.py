@@ -133,8 +133,12 @@ class Confirmation:
         return self._session.whole(candidate, self._steps(candidate))
 
     def _steps(self, candidate: Candidate) -> int:
-        """The steps of the race, or fewer if the median of its full runs exceeds the plan."""
-        seconds, steps = [run.seconds for run in candidate.whole_runs], candidate.steps
+        """The steps of the race, or fewer if the median of its full runs exceeds the plan.
+
+        Those that were made one at a time: others had not the threads of the final runs.
+        """
+        steps = candidate.steps
+        seconds = [run.seconds for run in candidate.whole_runs if run.at_once == 1]
         if candidate.final_steps:
             return candidate.final_steps
         a_step = self._undisturbed(candidate, median(seconds) / steps) if seconds else 0.0

@@ -54,7 +54,7 @@ class Run:
     """One run of a candidate: accuracy by set (fractions) and training time in seconds.
 
     `overhead` is the time beside training, and `scoring` the part of it that scoring takes on an
-    idle machine; 0 where unknown.
+    idle machine; 0 where unknown. With more than one run `at_once`, each had one thread.
     """
 
     steps: Count
@@ -63,6 +63,7 @@ class Run:
     seconds: Seconds
     overhead: Difference = 0.0
     scoring: Difference = 0.0
+    at_once: Count = 1
 
     @property
     def score(self) -> float:
@@ -138,10 +139,16 @@ class Turn:
     seed: int
     steps: int
 
+    @property
+    def share(self) -> float:
+        """The share of the budget that it trains for."""
+        return ROUNDS[self.stage].share
 
-def next_turn(candidates: Sequence[Candidate]) -> Turn | None:
+
+def next_turn(candidates: Sequence[Candidate], others: Sequence[Turn] = ()) -> Turn | None:
     """The next run of the race; None when a new candidate is wanted.
 
+    The `others` are made at the same time: it is none of them, and does not wait for their scores.
     The first candidate, the *home*, is what the others have to beat: it advances to the third
     round without beating anybody, and further as soon as another gets there.
     """
@@ -150,14 +157,19 @@ def next_turn(candidates: Sequence[Candidate]) -> Turn | None:
         return None
     home = able[0]
     reached = max((c.furthest for c in able if c is not home), default=-1)
-    if home.furthest < max(reached, _HOME_ROUND):
-        return _turn(home, home.furthest + 1)
+    waiting = [(home, home.furthest + 1)] if home.furthest < max(reached, _HOME_ROUND) else []
     for stage in reversed(range(len(ROUNDS) - 1)):
-        for candidate in _better_third(able, stage):
-            if not candidate.has_run(stage + 1):
-                return _turn(candidate, stage + 1)
-    fresh = [candidate for candidate in able if candidate.furthest < 0]
-    return _turn(fresh[0], 0) if fresh else None
+        better = _better_third(able, stage)
+        waiting += [(each, stage + 1) for each in better if not each.has_run(stage + 1)]
+    waiting += [(candidate, 0) for candidate in able if candidate.furthest < 0]
+    turns = (_turn(candidate, stage, others) for candidate, stage in waiting)
+    return next((turn for turn in turns if turn), None)
+
+
+def keeps_busy(turns: Sequence[Turn], at_once: int) -> bool:
+    """Whether there are runs enough for as many at once, from the beginning to the end."""
+    shares = [turn.share for turn in turns]
+    return bool(shares) and sum(shares) >= at_once * max(shares)
 
 
 def ranking(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -172,8 +184,10 @@ def _better_third(candidates: Sequence[Candidate], stage: int) -> list[Candidate
     return ran[: len(ran) // _GO_ON]
 
 
-def _turn(candidate: Candidate, stage: int) -> Turn:
+def _turn(candidate: Candidate, stage: int, others: Sequence[Turn]) -> Turn | None:
+    """The candidate's next run in a round that it has not finished; None if `others` has it."""
     made = {run.seed for run in candidate.runs_in(stage)}
+    made |= {turn.seed for turn in others if turn.candidate is candidate}
     seeds = range(FIRST_SEED, FIRST_SEED + ROUNDS[stage].seeds)
-    seed = next(seed for seed in seeds if seed not in made)
-    return Turn(candidate, stage, seed, candidate.steps_in(stage))
+    seed = next((seed for seed in seeds if seed not in made), None)
+    return None if seed is None else Turn(candidate, stage, seed, candidate.steps_in(stage))

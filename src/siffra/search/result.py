@@ -12,7 +12,7 @@ from siffra.data.notes import Note
 from siffra.lab.stats.estimates import Comparison, Estimate, Summary, compare_accuracy, summarise
 from siffra.lab.stats.levels import accuracies_of, sets_of
 from siffra.search.importance import Importance
-from siffra.search.race import Candidate
+from siffra.search.race import Candidate, Run
 from siffra.search.references import Reference
 from siffra.search.spec import SearchSpec
 from siffra.training.run import Machine, Record
@@ -41,8 +41,15 @@ class Point:
     is_whole: bool
 
     @classmethod
-    def all_of(cls, candidate: Candidate) -> "list[Point]":
-        """A candidate's rounds, without runs from before its number of steps was corrected."""
+    def all_of(cls, candidate: Candidate, planned: float) -> "list[Point]":
+        """A candidate's rounds, without runs from before its number of steps was corrected.
+
+        Of runs that were made several at once, `seconds` is what was `planned` for their steps.
+        """
+
+        def seconds(run: Run) -> float:
+            return run.seconds if run.at_once == 1 else planned * run.steps / candidate.steps
+
         points = []
         for steps in dict.fromkeys((candidate.short_steps, candidate.steps)):
             runs = [run for run in candidate.runs if run.steps == steps]
@@ -55,7 +62,7 @@ class Point:
                     knobs=candidate.setting.knobs(),
                     steps=steps,
                     seeds=len(runs),
-                    seconds=fmean(run.seconds for run in runs),
+                    seconds=fmean(map(seconds, runs)),
                     accuracy={
                         name: fmean(run.accuracy[name] for run in runs) for name in runs[0].accuracy
                     },

@@ -13,6 +13,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -24,7 +25,7 @@ from siffra.engine.base import Engine
 from siffra.search.candidates import Candidates, short
 from siffra.search.confirmation import Confirmation
 from siffra.search.importance import importance
-from siffra.search.race import ROUNDS, SHORT, Candidate, Run, Turn, next_turn, ranking
+from siffra.search.race import SHORT, Candidate, Run, Turn, keeps_busy, next_turn, ranking
 from siffra.search.references import study_references
 from siffra.search.result import Finalist, Point, RaceLead, SearchResult, lead_on_test
 from siffra.search.session import Session
@@ -33,7 +34,8 @@ from siffra.search.spec import SearchEvent, SearchSpec
 from siffra.search.study import SearchStudy
 from siffra.search.throughput import FEWEST_STEPS, Throughput, undisturbed
 from siffra.search.time_budget import TimeBudget
-from siffra.search.validation import held_out, try_out
+from siffra.search.trials import Trials, runs_at_once
+from siffra.search.validation import held_out
 from siffra.store.schema import beside
 from siffra.store.store import open_store
 from siffra.system.cpu import bare_name
@@ -81,10 +83,11 @@ def search(
     folder = _folder(beside(store, ".searches"), spec, dataset, engine, starts)
     with open_store(store) as runs, SearchStudy(folder, space) as study:
         is_over = spec.time <= study.progress.ended
-        left = TimeBudget(spec.budget, spec.time, study.progress.spent, clock, is_over=is_over)
-        throughput = Throughput(dataset, engine, left)
-        session = Session(spec, dataset, space, engine, study, left, throughput, on_event)
-        result = _Search(session, Confirmation(session, runs), judged_by).run(starts)
+        at_once, spent = runs_at_once(engine, spec.time), study.progress.spent
+        left = TimeBudget(spec.budget, spec.time, spent, clock, is_over=is_over, at_once=at_once)
+        with closing(Throughput(dataset, engine, left)) as throughput:
+            session = Session(spec, dataset, space, engine, study, left, throughput, on_event)
+            result = _Search(session, Confirmation(session, runs), judged_by).run(starts)
         references = study_references(runs.records(dataset=dataset.name), dataset, source, engine)
     return replace(result, source=source, references=tuple(references))
 
@@ -99,6 +102,8 @@ class _Search:
         self._study, self._time = session.study, session.time
         self._confirmation, self._judged_by = confirmation, judged_by
         self._candidates = Candidates(session)
+        data, engine, clock = session.dataset, session.engine, self._time.clock
+        self._trials = Trials(data, engine, judged_by, self._time.at_once, clock)
 
     def run(self, recipes: Sequence[Recipe]) -> SearchResult:
         """Race until the time is up, then confirm the winner.
@@ -108,8 +113,9 @@ class _Search:
         """
         self._recall()
         self._candidates.start(recipes)
-        while self._time.spare() > 0 and self._step():
-            pass
+        with closing(self._trials):
+            while self._time.spare() > 0 and self._step():
+                pass
         chosen = self._finalists()
         finalists = self._confirmation.confirm(chosen)
         if self._time.is_over:
@@ -140,17 +146,30 @@ class _Search:
             self._time.learn_final(overhead)
 
     def _step(self) -> bool:
-        """Make the next run, or enter a new candidate; False if there is no time, or none new."""
-        turn = next_turn(self._candidates.able())
-        spare = self._time.spare(self._finalists_to_come())
-        if turn:
-            if spare < self._time.cost(ROUNDS[turn.stage].share):
-                return False
-            self._run(turn)
-            return True
-        # A new candidate is useless unless there is time for its run of the whole budget.
-        if spare < self._time.newcomer_cost:
-            return False
+        """Make the next runs; False if there is no time, or no new candidate."""
+        turns = self._next_turns()
+        self._trials.make(turns, self._announce, self._take)
+        return bool(turns)
+
+    def _next_turns(self) -> list[Turn]:
+        """Runs to make at once, of which none waits for the score of another.
+
+        New candidates are entered for that: they are timed while nothing else runs.
+        """
+        turns: list[Turn] = []
+        while not keeps_busy(turns, self._trials.at_once):
+            shares = [turn.share for turn in turns]
+            spare = self._time.spare(self._finalists_to_come())
+            if turn := next_turn(self._candidates.able(), turns):
+                if spare < self._time.cost(*shares, turn.share):
+                    break
+                turns.append(turn)
+            # A new candidate is useless unless there is time for its run of the whole budget.
+            elif spare < self._time.newcomer_cost(*shares) or not self._enter():
+                break
+        return turns
+
+    def _enter(self) -> bool:
         return self._candidates.time_again() or self._candidates.propose()
 
     def _finalists_to_come(self) -> int:
@@ -166,15 +185,14 @@ class _Search:
         rivals = others if winner.origin else shipped or others
         return [winner, *rivals[:1]]
 
-    def _run(self, turn: Turn) -> None:
+    def _announce(self, turn: Turn) -> None:
+        self._session.announce("trying", turn.candidate, turn.seed)
+
+    def _take(self, turn: Turn, run: Run) -> None:
+        """Keep a run, and learn from it."""
         candidate = turn.candidate
-        self._session.announce("trying", candidate, turn.seed)
-        run = try_out(
-            candidate.setting, turn.steps, turn.seed, self._session.dataset, self._session.engine,
-            self._judged_by, self._time.clock,
-        )  # fmt: skip
         candidate.runs.append(run)
-        if turn.stage == 0:
+        if turn.stage == 0 and run.at_once == 1:
             throughput, seconds = self._session.throughput, run.seconds / turn.steps
             self._correct(candidate, undisturbed(seconds, throughput.alone(candidate.setting)))
         self._study.save(candidate, self._time.spent)
@@ -207,9 +225,10 @@ class _Search:
         times_as_many = images / sum(map(len, self._judged_by.values()))
         scoring = min(each.scoring for each in leader.runs)
         rest = median(each.overhead - each.scoring for each in leader.runs)
-        # What a busy machine adds to its training is beside the budget, too.
-        late = max(0.0, run.seconds - self._time.budget * run.steps / max(candidate.steps, 1))
-        self._time.learn_run(run.overhead + late, times_as_many * scoring + rest)
+        self._time.learn_run(run.overhead, times_as_many * scoring + rest)
+        if run.at_once == self._trials.at_once:
+            share = run.steps / max(candidate.steps, 1)
+            self._time.learn_pace(max(1.0, run.seconds / (self._time.budget * share)))
 
     def _result(self, chosen: Sequence[Candidate], finalists: Sequence[Finalist]) -> SearchResult:
         session, candidates = self._session, self._study.candidates
@@ -217,6 +236,7 @@ class _Search:
         leader, *others = chosen
         first = next(candidate for candidate in candidates if candidate.steps > 0)
         over_first = RaceLead.of(leader, first)
+        planned = self._time.planned()
         return SearchResult(
             spec=self._spec,
             dataset=session.dataset.name,
@@ -233,7 +253,7 @@ class _Search:
             winner=winner,
             rivals=tuple(rival for rival in rivals if rival.records),
             ahead=lead_on_test(winner, rivals[0], self._spec.sets) if rivals else None,
-            points=tuple(point for each in candidates for point in Point.all_of(each)),
+            points=tuple(point for each in candidates for point in Point.all_of(each, planned)),
             importance=importance(session.space, candidates, leader),
             rivals_unscored=tuple(rival for rival in rivals if not rival.records),
             lead_in_race=RaceLead.of(leader, others[0]) if others else None,

@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Self
 
 from siffra.config import Setting
 from siffra.data.dataset import Dataset
@@ -45,7 +44,7 @@ _MORE = 8
 class Throughput:
     """Times candidates on a data set, and predicts from earlier ones which are too slow.
 
-    Use it as a context manager.
+    Close it in the end.
     """
 
     def __init__(self, dataset: Dataset, engine: Engine, time: TimeBudget) -> None:
@@ -54,12 +53,6 @@ class Throughput:
         self._alone: dict[Setting, float] = {}
         # Multiply-adds per second, by the kind of model.
         self._slowest: dict[str, float] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._all_threads.close()
 
     def steps(self, setting: Setting) -> int:
         """How many steps of a setting fit the budget, by a timing; 0 if too few do."""
@@ -88,6 +81,10 @@ class Throughput:
                 setting.training, len(self._dataset.train)
             )
         return self._alone[setting]
+
+    def close(self) -> None:
+        """End what was started for timing."""
+        self._all_threads.close()
 
     def may_fit(self, setting: Setting, able: Sequence[Candidate]) -> bool:
         """Whether it would make enough steps at the usual rate of arithmetic for its kind of model.

@@ -1,5 +1,6 @@
 """A search's time: how much is left, and what runs will take."""
 
+import math
 from collections.abc import Callable
 
 from siffra.search.race import SHORT
@@ -39,6 +40,7 @@ class TimeBudget:
         spent: Seconds spent before now.
         clock: Seconds from any origin.
         is_over: Whether no time is left, as when a search that has ended is asked for again.
+        at_once: How many runs of the race are made at once.
     """
 
     def __init__(
@@ -49,12 +51,16 @@ class TimeBudget:
         clock: Callable[[], float],
         *,
         is_over: bool = False,
+        at_once: int = 1,
     ) -> None:
         self.budget, self.time = budget, time
         self.clock, self.is_over = clock, is_over
+        self.at_once = at_once
         self._begun = clock() - spent
         guess = min(budget / 2, _OVERHEAD)
         self._entering = _MovingAverage(0.0)
+        # How many times as long as its share of the budget a run of the race trains.
+        self._pace = _MovingAverage(1.0)
         self._race, self._final = _MovingAverage(guess), _MovingAverage(guess)
 
     @property
@@ -71,14 +77,17 @@ class TimeBudget:
         """Seconds left after the reserve for the finalists."""
         return self.left - max(_KEPT_BACK * self.time, finalists * FEWEST_FINALS * self.final_cost)
 
-    def cost(self, share: float) -> float:
-        """Predicted seconds of a run that trains for this share of the budget."""
-        return share * self.budget + self._race.value
+    def cost(self, *shares: float) -> float:
+        """Predicted seconds of runs that train for these shares of the budget."""
+        training = max(max(shares), sum(shares) / self.at_once) * self.budget * self._pace.value
+        return training + math.ceil(len(shares) / self.at_once) * self._race.value
 
-    @property
-    def newcomer_cost(self) -> float:
-        """Predicted seconds of a new candidate: to find it, to time it, and for two rounds."""
-        return self._entering.value + self.cost(SHORT) + self.cost(1.0)
+    def newcomer_cost(self, *shares: float) -> float:
+        """Predicted seconds of a new candidate: to find it, to time it, and for two rounds.
+
+        The first is made along with runs of these shares of the budget.
+        """
+        return self._entering.value + self.cost(*shares, SHORT) + self.cost(1.0)
 
     @property
     def final_overhead(self) -> float:
@@ -97,6 +106,10 @@ class TimeBudget:
     def steps(self, seconds_per_step: float) -> int:
         """Steps planned for the whole budget."""
         return int(self.planned() / max(seconds_per_step, 1e-9))
+
+    def learn_pace(self, pace: float) -> None:
+        """Note how many times as long as its share of the budget a run of the race trained."""
+        self._pace.learn(pace)
 
     def learn_run(self, overhead: float, final_overhead: float) -> None:
         """Note the overhead of a run of the race, and what the leader's final runs should have."""
