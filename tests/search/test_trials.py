@@ -69,7 +69,7 @@ class AtOnce(LocalExecutor):
 def test_two_at_once_score_as_one_here_does(dataset, turns):
     judged_by = held_out(dataset, 0, SETS, 100)
     engine = NativeEngine(1)
-    trials = Trials(dataset, engine, judged_by, 2, time.monotonic)
+    trials = Trials(dataset, engine, judged_by, time.monotonic, 2)
     started, runs = [], {}
 
     try:
@@ -88,7 +88,7 @@ def test_two_at_once_score_as_one_here_does(dataset, turns):
 
 
 def test_a_single_run_is_made_here(dataset, turns, monkeypatch):
-    trials = Trials(dataset, NativeEngine(1), held_out(dataset, 0, SETS, 100), 2, time.monotonic)
+    trials = Trials(dataset, NativeEngine(1), held_out(dataset, 0, SETS, 100), time.monotonic, 2)
     monkeypatch.setattr(trials, "_processes", lambda: pytest.fail("a process"))
     runs = []
 
@@ -115,7 +115,7 @@ class Losing(AtOnce):
 def test_what_is_lost_is_made_again(
     dataset, engine, clock, turns, monkeypatch, losses, is_given_up
 ):
-    trials = Trials(dataset, engine, held_out(dataset, 0, SETS, 100), 2, clock)
+    trials = Trials(dataset, engine, held_out(dataset, 0, SETS, 100), clock, 2)
     pool = Losing(trials._dataset, engine, list)
     pool.losses = losses
     monkeypatch.setattr(trials, "_processes", lambda: pool)
@@ -135,7 +135,7 @@ def test_what_is_lost_is_made_again(
 @pytest.fixture
 def look(clock, engine, fake_data, tmp_path, monkeypatch):
     """`look(order)`: a search of two runs at once, of which the first by `order` is over first."""
-    monkeypatch.setattr(search_module, "runs_at_once", lambda engine, time: 2)
+    monkeypatch.setattr(search_module, "runs_at_once", lambda *_: 2)
 
     def look(order: Callable, **others):
         dataset = load_dataset(DataSource(path=fake_data, moved=0.0, rotated=0.0))
@@ -192,9 +192,26 @@ def test_a_killed_search_makes_no_run_twice(look, engine):
 
 def test_only_what_does_not_depend_on_threads_is_made_at_once(engine):
     native = NativeEngine(1)
-    native.threads = 4
+    native.threads = engine.threads = 4
+    long, over_at_once = (SearchSpec(5.0, seconds, SETS, {}) for seconds in (600.0, 20.0))
 
-    assert runs_at_once(native, 600.0) == 4
-    assert runs_at_once(native, 20.0) == 1  # over before processes have started
-    engine.threads = 4
-    assert runs_at_once(engine, 600.0) == 1
+    assert runs_at_once(native, long, 2.0) == 4
+    assert runs_at_once(native, over_at_once, 2.0) == 1
+    assert runs_at_once(engine, long, 2.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("budget", "threads", "pace", "at_once"),
+    [
+        (1.0, 2, 1.5, 1),  # a run of 0.75 s each, and half of the second in which kernels load
+        (15.0, 2, 1.75, 2),
+        (15.0, 2, 2.0, 1),
+        (1.0, 16, 4.0, 16),
+        (1.0, 1, 1.0, 1),
+    ],
+)
+def test_runs_are_made_at_once_where_that_takes_less_time(budget, threads, pace, at_once):
+    native = NativeEngine(1)
+    native.threads = threads
+
+    assert runs_at_once(native, SearchSpec(budget, 600.0, SETS, {}), pace) == at_once

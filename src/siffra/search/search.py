@@ -83,8 +83,7 @@ def search(
     folder = _folder(beside(store, ".searches"), spec, dataset, engine, starts)
     with open_store(store) as runs, SearchStudy(folder, space) as study:
         is_over = spec.time <= study.progress.ended
-        at_once, spent = runs_at_once(engine, spec.time), study.progress.spent
-        left = TimeBudget(spec.budget, spec.time, spent, clock, is_over=is_over, at_once=at_once)
+        left = TimeBudget(spec.budget, spec.time, study.progress.spent, clock, is_over=is_over)
         with closing(Throughput(dataset, engine, left)) as throughput:
             session = Session(spec, dataset, space, engine, study, left, throughput, on_event)
             result = _Search(session, Confirmation(session, runs), judged_by).run(starts)
@@ -102,8 +101,7 @@ class _Search:
         self._study, self._time = session.study, session.time
         self._confirmation, self._judged_by = confirmation, judged_by
         self._candidates = Candidates(session)
-        data, engine, clock = session.dataset, session.engine, self._time.clock
-        self._trials = Trials(data, engine, judged_by, self._time.at_once, clock)
+        self._trials = Trials(session.dataset, session.engine, judged_by, self._time.clock)
 
     def run(self, recipes: Sequence[Recipe]) -> SearchResult:
         """Race until the time is up, then confirm the winner.
@@ -113,6 +111,8 @@ class _Search:
         """
         self._recall()
         self._candidates.start(recipes)
+        if self._time.spare() > 0:
+            self._share_threads()
         with closing(self._trials):
             while self._time.spare() > 0 and self._step():
                 pass
@@ -144,6 +144,15 @@ class _Search:
                     self._learn(candidate, run)
         for overhead in self._study.progress.overheads:
             self._time.learn_final(overhead)
+
+    def _share_threads(self) -> None:
+        """Decide by the first candidate whether runs are made several at once."""
+        home = self._candidates.able()[0]
+        pace = self._session.throughput.pace(home)
+        at_once = runs_at_once(self._session.engine, self._spec, pace)
+        if at_once > 1:
+            self._time.at_once = self._trials.at_once = at_once
+            self._time.learn_pace(pace)
 
     def _step(self) -> bool:
         """Make the next runs; False if there is no time, or no new candidate."""

@@ -51,6 +51,7 @@ class Throughput:
         self._dataset, self._engine, self._time = dataset, engine, time
         self._all_threads = AllThreads(dataset, engine)
         self._alone: dict[Setting, float] = {}
+        self._on_one_thread: dict[Setting, float] = {}
         # Multiply-adds per second, by the kind of model.
         self._slowest: dict[str, float] = {}
 
@@ -74,13 +75,19 @@ class Throughput:
         """Seconds of a step, alone on the machine, at most; 0 if not to be had."""
         if setting not in self._alone:
             worth = _WORTH * self._time.budget
+            steps = steps_per_epoch(setting.training, len(self._dataset.train))
             an_epoch = seconds_alone(setting, self._dataset, self._engine, worth) or 0.0
+            self._on_one_thread[setting] = an_epoch / steps
             if an_epoch:
                 an_epoch = min(an_epoch, self._all_threads.seconds(setting, worth))
-            self._alone[setting] = an_epoch / steps_per_epoch(
-                setting.training, len(self._dataset.train)
-            )
+            self._alone[setting] = an_epoch / steps
         return self._alone[setting]
+
+    def pace(self, candidate: Candidate) -> float:
+        """How many times the budget a candidate's whole run takes on one thread; 1 if unknown."""
+        self.alone(candidate.setting)
+        seconds = self._on_one_thread[candidate.setting] * candidate.steps
+        return max(1.0, seconds / self._time.budget)
 
     def close(self) -> None:
         """End what was started for timing."""

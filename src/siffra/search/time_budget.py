@@ -40,7 +40,8 @@ class TimeBudget:
         spent: Seconds spent before now.
         clock: Seconds from any origin.
         is_over: Whether no time is left, as when a search that has ended is asked for again.
-        at_once: How many runs of the race are made at once.
+
+    `at_once` says how many runs of the race are made at once.
     """
 
     def __init__(
@@ -51,11 +52,10 @@ class TimeBudget:
         clock: Callable[[], float],
         *,
         is_over: bool = False,
-        at_once: int = 1,
     ) -> None:
         self.budget, self.time = budget, time
         self.clock, self.is_over = clock, is_over
-        self.at_once = at_once
+        self.at_once = 1
         self._begun = clock() - spent
         guess = min(budget / 2, _OVERHEAD)
         self._entering = _MovingAverage(0.0)

@@ -20,10 +20,13 @@ from siffra.lab.execute.events import Event, Task
 from siffra.lab.execute.local import LocalExecutor
 from siffra.lab.execute.pool import PoolExecutor
 from siffra.search.race import Run, Turn
+from siffra.search.spec import SearchSpec
 from siffra.search.validation import try_out
 
 _WORTH_PROCESSES = 60.0
 """Seconds of a search in which more processes, which take some seconds to start, are worth it."""
+_LOADING = 1.0
+"""Seconds that a process may take to load the kernels of a candidate that is new to it."""
 _MOST_LOSSES = 3
 """How often processes may be lost in a row."""
 
@@ -56,8 +59,8 @@ class Trials:
         dataset: Dataset,
         engine: Engine,
         judged_by: Mapping[str, Images],
-        at_once: int,
         clock: Callable[[], float],
+        at_once: int = 1,
     ) -> None:
         self.at_once = at_once
         self._sets, self._clock = tuple(judged_by), clock
@@ -120,13 +123,15 @@ class Trials:
         return self._pool
 
 
-def runs_at_once(engine: Engine, time: float) -> int:
-    """How many runs of a search of `time` seconds are made at once.
+def runs_at_once(engine: Engine, spec: SearchSpec, pace: float) -> int:
+    """How many runs of a search are made at once: as many as there are threads, or one.
 
-    One, unless results do not depend on threads and other processes are worth their start.
+    One where results depend on the number of threads, or where that takes less time in all. `pace`
+    says how many times the budget a run takes on one thread.
     """
-    is_worth_it = engine.name == "native" and os.name == "posix" and time >= _WORTH_PROCESSES
-    return engine.threads if is_worth_it else 1
+    can = engine.name == "native" and os.name == "posix" and spec.time >= _WORTH_PROCESSES
+    is_quicker = spec.budget * pace + _LOADING < spec.budget * engine.threads
+    return engine.threads if can and is_quicker else 1
 
 
 def _judged(dataset: Dataset, judged_by: Mapping[str, Images]) -> Dataset:
