@@ -1,6 +1,7 @@
 """Made-up tables of runs."""
 
 from itertools import product
+from typing import Any
 
 WARMUP = """lr,warmup,seed,val_acc,val_loss
 0.1,0,0,0.9731,0.110
@@ -12,7 +13,7 @@ WARMUP = """lr,warmup,seed,val_acc,val_loss
 """
 
 
-def grid(rates=(0.1, 0.3), seeds=range(4), **more) -> list[dict]:
+def grid(rates: Any = (0.1, 0.3), seeds: Any = range(4), **more: Any) -> list[dict]:
     """A run for each rate and seed, with an accuracy and a loss that depend on both."""
     return [
         {

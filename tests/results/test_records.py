@@ -211,3 +211,35 @@ def test_where_and_by_choose_among_what_is_there(written):
     roles = find_roles(table, RoleOptions(by=("lr",), where=("State = finished", "seed = 0")))
 
     assert (len(roles.table), roles.by) == (2, ("lr",))
+
+
+def test_what_pandas_keeps_in_the_index_is_read():
+    frame = pd.DataFrame(grid()).set_index(["lr", "seed"])
+
+    found = runs_of(find_roles(read_frame(frame)))
+
+    assert (found.levels, found.roles.seed) == (((0.1,), (0.3,)), "seed")
+
+
+def test_huge_whole_numbers_are_names():
+    table = read_frame([{**row, "hash": 10**400 + n} for n, row in enumerate(grid())])
+
+    assert find_roles(table).others["hash"] == "identity"
+
+
+def test_two_columns_that_would_have_one_name_are_refused():
+    with pytest.raises(ResultsError, match=r"two columns are called `a.b`; rename one"):
+        read_frame([{"a.b": 1, "a": {"b": 2}}])
+
+
+def test_numbers_of_thousands_of_digits_are_refused(written):
+    with pytest.raises(ResultsError, match=r"one of its numbers has thousands of digits"):
+        read_results(written(f'[{{"a": {"9" * 5000}}}]', "runs.json"))
+
+
+def test_workbooks_are_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "runs.xlsx"
+    path.write_bytes(b"PK\x03\x04" + bytes(99))
+
+    with pytest.raises(ResultsError, match=r"a workbook or another archive; save its sheet as CSV"):
+        read_results(path)

@@ -67,7 +67,7 @@ def test_runs_that_failed_are_kept_and_give_no_value(judged):
 def test_a_truth_value_can_say_that_a_run_diverged():
     found = runs(grid(diverged=lambda lr, seed: seed == 3))
 
-    assert [run.failed for run in found.rows] == [None, None, None, "diverged: true"] * 2
+    assert [run.failed for run in found.rows] == [None, None, None, "diverged: True"] * 2
 
 
 def test_identical_copies_count_once():
@@ -191,3 +191,27 @@ def test_a_metric_that_never_varies_is_said():
     assert (
         texts(runs(grid(val_acc=0.5)))["never_varies"] == "the same value in every run: `val_acc`"
     )
+
+
+def test_a_metric_that_ignores_the_seed_is_said():
+    found = runs(grid(tolerated_error=lambda lr, seed: lr / 10))
+
+    assert texts(found)["same_in_level"].startswith(
+        "the same value in all runs of each level: `tolerated_error`; were the seeds used"
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "bad", "good"),
+    [
+        ("error", "CUDA out of memory", None),
+        ("exit_code", 137, 0),
+        ("status", "FAILED", "FINISHED"),
+        ("state", "PRUNED", "COMPLETE"),
+        ("converged", False, True),
+    ],
+)
+def test_how_a_run_failed_is_said_in_many_ways(column, bad, good):
+    found = runs(grid(**{column: lambda lr, seed: bad if seed == 2 else good}))
+
+    assert [run.failed for run in found.of((0.1,))] == [None, None, f"{column}: {bad}", None]

@@ -26,9 +26,7 @@ _ORIGINS: Mapping[str, Origin] = {
     "summary": "metric",
     "results": "metric",
     "tags": "context",
-    "env": "context",
     "machine": "context",
-    "info": "context",
 }
 """What a column is whose name starts so, before a point: W&B's, MLflow's and other names for it."""
 

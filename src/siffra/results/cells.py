@@ -14,6 +14,8 @@ _FULL_PRECISION = 15
 """So many significant digits are all that a float has: such a number was not rounded."""
 _NUMBERS = (int, float)
 _LONGEST_NUMBER = 64
+_GREATEST_WHOLE = 10**18
+"""Whole numbers beyond it are names, and need not fit into a float."""
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _PADDED = re.compile(r"0[0-9]+")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?( ?%)?")
@@ -102,8 +104,10 @@ def plain_cell(value: Any) -> Cell:
     """A value of Python's, NumPy's or pandas' as a cell."""
     if hasattr(value, "item") and not isinstance(value, bool | int | float | str):
         value = value.item()  # a scalar of NumPy's
-    if isinstance(value, bool | int | None):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return int(value) if abs(value) < _GREATEST_WHOLE else str(value)
     if isinstance(value, float):
         return float(value)
     text = str(value).strip()

@@ -32,7 +32,7 @@ def kind_of(table: RunTable, name: str, seed: str | None) -> Kind:
     values = distinct(cells)
     if not values.keys() - {None}:
         return "empty"
-    if names.is_status(name) and _tells_end(values):
+    if names.is_status(name) and _tells_end(name, values):
         return "status"
     if (kind := _by_origin(table.origins.get(name), name, values)) is not None:
         return kind
@@ -73,16 +73,17 @@ def looks_numeric(cells: Mapping[Cell, None]) -> bool:
     return 2 * (numbers + written) > numbers + len(texts)
 
 
-def _tells_end(values: Mapping[Cell, None]) -> bool:
-    """Whether these say how a run ended, or are the texts of errors beside empty cells."""
+def _tells_end(name: str, values: Mapping[Cell, None]) -> bool:
+    """Whether these say how a run ended: truth values, exit codes, words, or texts of errors."""
     filled = [value for value in values if value is not None]
     if all(isinstance(value, bool) for value in filled):
         return True
+    if all(isinstance(value, int) for value in filled):
+        return "code" in name.casefold()
     known = frozenset().union(*names.ENDINGS.values())
-    texts = [value for value in filled if isinstance(value, str)]
-    if len(texts) < len(filled):
+    if not all(isinstance(value, str) for value in filled):
         return False
-    return any(text.casefold() in known for text in texts) or None in values
+    return names.tells_error(name) or any(str(value).casefold() in known for value in filled)
 
 
 def _by_origin(origin: Origin | None, name: str, values: Mapping[Cell, None]) -> Kind | None:

@@ -84,6 +84,11 @@ def is_status(name: str) -> bool:
     return plain(name) in _RUN["status"]
 
 
+def tells_error(name: str) -> bool:
+    """Whether whatever text is in it says that a run failed."""
+    return plain(name) in _RUN["errors"]
+
+
 def is_step(name: str) -> bool:
     """Whether it should say how far a run had come."""
     return plain(name) in _RUN["step"]

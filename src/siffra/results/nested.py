@@ -46,6 +46,8 @@ def flat_columns(columns: Mapping[str, Sequence[Any]], rows: int, source: str) -
         if _holds_objects(cells):
             _expand(name, cells, flat, f"{source}: `{short(name)}`")
             refuse_size(source, rows, len(flat.columns))
+        elif name in flat.columns:
+            raise ResultsError(f"{source}: two columns are called `{short(name)}`; rename one.")
         else:
             flat.columns[name] = cells
     return flat
@@ -67,6 +69,8 @@ def _expand(name: str, cells: Sequence[Any], flat: Flat, where: str) -> None:
                 found[full] = [None] * len(cells)
             found[full][row] = _joined(value) if isinstance(value, list) else value
     for full, values in found.items():
+        if full in flat.columns:
+            raise ResultsError(f"{where}: two columns are called `{short(full)}`; rename one.")
         if any(isinstance(value, list) for value in values):
             flat.left_out.append(full)
         else:

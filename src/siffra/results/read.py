@@ -10,8 +10,8 @@ from siffra.data.notes import short
 from siffra.errors import ResultsError
 from siffra.results.assemble import Raw, assemble
 from siffra.results.delimited import read_delimited, read_parquet_file
-from siffra.results.long import one_row_a_run
 from siffra.results.mlflow import is_mlruns, read_mlflow_database, read_mlruns
+from siffra.results.shapes import one_row_a_run
 from siffra.results.table import RunTable, refuse_size
 
 _LARGEST_JSON = 2**28
@@ -19,6 +19,7 @@ _JSON = (".json", ".jsonl", ".ndjson")
 _JSON_START = re.compile(rb'(\xef\xbb\xbf)?\s*(\[\s*\{|\{\s*")')
 _PARQUET = b"PAR1"
 _EVENT_FILES = "*tfevents*"
+_ZIP = b"PK\x03\x04"
 _SQLITE_FILE = b"SQLite format 3\0"
 _SQLITE = "sqlite:///"
 
@@ -33,7 +34,10 @@ def read_results(where: str | Path) -> RunTable:
     Raises:
         DataError: There is no such thing, it is damaged or too large, or holds no runs.
     """
-    return one_row_a_run(assemble(_raw(str(where))))
+    try:
+        return one_row_a_run(assemble(_raw(str(where))))
+    except OSError as error:
+        raise ResultsError(f"{where}: cannot be read ({error.strerror}).") from error
 
 
 def read_frame(frame: Any, source: str = "the table") -> RunTable:
@@ -49,7 +53,7 @@ def read_frame(frame: Any, source: str = "the table") -> RunTable:
         if len(set(map(str, names))) < len(names):
             raise ResultsError(f"{source}: two of its columns have the same name; rename one.")
         refuse_size(source, len(frame), len(names))
-        columns = {str(name): list(frame[name]) for name in names}
+        columns = {str(name): list(frame[name]) for name in names} | _index_columns(frame, names)
         return one_row_a_run(assemble(Raw.without_empty_rows(columns, source)))
     if isinstance(frame, Mapping | str | bytes) or not isinstance(frame, Iterable):
         raise ResultsError(
@@ -57,6 +61,16 @@ def read_frame(frame: Any, source: str = "the table") -> RunTable:
             f"the path of a file."
         )
     return one_row_a_run(assemble(_from_records(list(frame), source)))
+
+
+def _index_columns(frame: Any, names: Sequence[Any]) -> dict[str, list[Any]]:
+    """What pandas keeps in a frame's index, where it has a name."""
+    levels = getattr(getattr(frame, "index", None), "names", ())
+    return {
+        str(name): list(frame.index.get_level_values(name))
+        for name in levels
+        if name is not None and name not in names
+    }
 
 
 def _raw(where: str) -> Raw:
@@ -74,6 +88,8 @@ def _raw(where: str) -> Raw:
         start = file.read(64)
     if start.startswith(_SQLITE_FILE) or where.startswith(_SQLITE):
         return read_mlflow_database(path)
+    if start.startswith(_ZIP):
+        raise ResultsError(f"{path}: a workbook or another archive; save its sheet as CSV.")
     if start.startswith(_PARQUET) or path.suffix.lower() == ".parquet":
         return read_parquet_file(path)
     if path.suffix.lower() in _JSON or _JSON_START.match(start):
@@ -122,6 +138,8 @@ def _json_records(path: Path) -> list[Any]:
         ) from error
     except RecursionError as error:
         raise ResultsError(f"{path}: its objects are nested too deeply.") from error
+    except ValueError as error:
+        raise ResultsError(f"{path}: one of its numbers has thousands of digits.") from error
 
 
 def _lines(text: str, path: Path) -> list[Any]:
@@ -159,8 +177,8 @@ def _from_records(records: Sequence[Any], source: str) -> Raw:
                 f'{{"lr": 0.1, "seed": 0, "val_loss": 0.21}}.'
             )
         for name, value in record.items():
-            if name not in columns:
+            if (called := str(name)) not in columns:
                 refuse_size(source, len(records), len(columns) + 1)
-                columns[str(name)] = [None] * len(records)
-            columns[str(name)][number] = value
+                columns[called] = [None] * len(records)
+            columns[called][number] = value
     return Raw.without_empty_rows(columns, source)

@@ -3,27 +3,29 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
 
 from siffra.data.notes import Note, named, short
-from siffra.results.cells import is_finite
+from siffra.results.kinds import distinct
 from siffra.results.roles import Roles
 from siffra.results.rows import LevelKey, RunRow
 from siffra.results.table import Cell, note
+
+ByLevel = Mapping[LevelKey, Sequence[RunRow]]
 
 _WATCHED = ("commit", "machine", "software")
 """What of a run's surroundings can make its metrics differ."""
 
 
-def remarks(roles: Roles, levels: Sequence[LevelKey], rows: Sequence[RunRow]) -> list[Note]:
+def remarks(roles: Roles, by_level: ByLevel) -> list[Note]:
     """Notes on the runs of a table, the gravest first."""
+    rows = [run for runs in by_level.values() for run in runs]
     return [
-        *_confounded(roles, rows),
-        *_moving_together(roles, levels),
+        *_confounded(roles, by_level),
+        *_moving_together(roles, tuple(by_level)),
         *_failures(roles, rows),
-        *_alone(roles, levels, rows),
-        *_unshared_seeds(roles, levels, rows),
-        *_never_varying(roles, rows),
+        *_alone(roles, by_level),
+        *_unshared_seeds(roles, by_level),
+        *_never_varying(roles, by_level),
     ]
 
 
@@ -34,19 +36,16 @@ def level_text(roles: Roles, level: LevelKey) -> str:
     )
 
 
-def _confounded(roles: Roles, rows: Sequence[RunRow]) -> list[Note]:
+def _confounded(roles: Roles, by_level: ByLevel) -> list[Note]:
     """Commits, machines and knobs that are not the same in all runs."""
-    columns = roles.table.columns
     watched = [name for name, kind in roles.context.items() if kind in _WATCHED]
     watched += [name for name, kind in roles.others.items() if kind == "knob"]
     told = []
     for name in watched:
-        of: defaultdict[LevelKey, set[Cell]] = defaultdict(set)
-        for run in rows:
-            of[run.level].add(columns[name][run.row])
-        if len(values := set().union(*of.values())) > 1:
-            is_split = all(len(found) == 1 for found in of.values())
-            code = "differs_by_level" if is_split else "mixed"
+        cells = roles.table.columns[name]
+        of = [distinct([cells[run.row] for run in runs]) for runs in by_level.values()]
+        if len(values := {value for found in of for value in found}) > 1:
+            code = "differs_by_level" if max(map(len, of)) == 1 else "mixed"
             told.append(note(code, column=named([name]), values=named(sorted(map(str, values)), 3)))
     return told
 
@@ -82,40 +81,44 @@ def _about(code: str, of: Sequence[RunRow], rows: int, metric: str) -> Note:
     return note(code, count=f"{len(of):,}", of=f"{rows:,}", rows=names, metric=named([metric]))
 
 
-def _alone(roles: Roles, levels: Sequence[LevelKey], rows: Sequence[RunRow]) -> list[Note]:
-    counts = dict.fromkeys(levels, 0)
-    for run in rows:
-        counts[run.level] += run.has(roles.main.name)
-    few = [level_text(roles, level) for level, count in counts.items() if count < 2]
+def _alone(roles: Roles, by_level: ByLevel) -> list[Note]:
+    few = [
+        level_text(roles, level)
+        for level, runs in by_level.items()
+        if sum(run.has(roles.main.name) for run in runs) < 2
+    ]
     return [note("few_runs", levels=named(few))] if few else []
 
 
-def _unshared_seeds(roles: Roles, levels: Sequence[LevelKey], rows: Sequence[RunRow]) -> list[Note]:
+def _unshared_seeds(roles: Roles, by_level: ByLevel) -> list[Note]:
     """Levels that lack what pairs the runs of others."""
     if not roles.pair_by:
         return []
-    of: dict[LevelKey, set[tuple[Cell, ...]]] = {level: set() for level in levels}
-    for run in rows:
-        of[run.level].add(run.pair)
+    of = {level: {run.pair for run in runs} for level, runs in by_level.items()}
     every = set().union(*of.values())
     column = named(roles.pair_by)
-    if all(not one & other for one, other in combinations(of.values(), 2)):
+    if len(every) == sum(map(len, of.values())):
         return [note("nothing_shared", column=column)]
-    lacking = {level: every - found for level, found in of.items() if every - found}
-    if not lacking:
-        return []
-    told = (f"{level_text(roles, level)}: {_pairs(lost)}" for level, lost in lacking.items())
-    return [
-        note("not_shared", column=column, lacking="; ".join(list(told)[:3]) + _more(lacking, 3))
+    lacking = [
+        f"{level_text(roles, level)}: {_pairs(every - found)}"
+        for level, found in of.items()
+        if every - found
     ]
+    told = "; ".join(lacking[:3]) + _more(lacking, 3)
+    return [note("not_shared", column=column, lacking=told)] if lacking else []
 
 
-def _never_varying(roles: Roles, rows: Sequence[RunRow]) -> list[Note]:
-    ended = [run.metrics for run in rows if run.failed is None]
-    values = {m.name: {metrics[m.name] for metrics in ended} for m in roles.metrics}
-    lone = {name: list(filter(is_finite, found)) for name, found in values.items()}
-    same = [name for name, found in lone.items() if len(found) == 1]
-    return [note("never_varies", columns=named(same))] if same else []
+def _never_varying(roles: Roles, by_level: ByLevel) -> list[Note]:
+    """Metrics with one value in all runs, or with one in each level though it has several runs."""
+    constant, fixed = [], []
+    for name in [metric.name for metric in roles.metrics]:
+        of = [{run.metrics[name] for run in runs if run.has(name)} for runs in by_level.values()]
+        if len(set().union(*of)) == 1:
+            constant.append(name)
+        elif max(map(len, of)) == 1 and any(len(runs) > 1 for runs in by_level.values()):
+            fixed.append(name)
+    told = (("never_varies", constant), ("same_in_level", fixed))
+    return [note(code, columns=named(columns)) for code, columns in told if columns]
 
 
 def _pairs(lost: Iterable[tuple[Cell, ...]]) -> str:
@@ -123,5 +126,5 @@ def _pairs(lost: Iterable[tuple[Cell, ...]]) -> str:
     return ", ".join(short(text) for text in texts[:5]) + _more(texts, 5)
 
 
-def _more(every: Sequence[str] | Mapping[LevelKey, object], most: int) -> str:
+def _more(every: Sequence[str], most: int) -> str:
     return f", ... ({len(every):,})" if len(every) > most else ""

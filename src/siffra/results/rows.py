@@ -8,10 +8,11 @@ from siffra.data.csv_file import NUMBER
 from siffra.data.labels import MISSING
 from siffra.data.notes import short
 from siffra.errors import ResultsError
+from siffra.results import names
 from siffra.results.cells import is_finite, is_number
 from siffra.results.names import ENDINGS
 from siffra.results.roles import Metric, Roles
-from siffra.results.table import Cell, Curve
+from siffra.results.table import Cell, Curve, Scalar
 
 LevelKey = tuple[Cell, ...]
 """A level's values, in the order of `Roles.by`."""
@@ -126,9 +127,17 @@ def _failure(roles: Roles, row: int) -> str | None:
     """How a run failed, as its table says."""
     for name in roles.status:
         cell = roles.table.columns[name][row]
-        word = cell.casefold() if isinstance(cell, str) else None
-        if word and word in ENDINGS["failed"] | ENDINGS["unfinished"]:
-            return f"{name}: {short(str(cell))}"
-        if isinstance(cell, bool) and cell != (name.casefold() == "converged"):
-            return f"{short(name)}: {str(cell).lower()}"
+        if cell is not None and _says_failed(name, cell):
+            return f"{short(name)}: {short(str(cell))}"
     return None
+
+
+def _says_failed(name: str, cell: Scalar) -> bool:
+    if isinstance(cell, bool):
+        return cell != (name.casefold() == "converged")
+    if not isinstance(cell, str):
+        return cell != 0  # an exit code
+    word = cell.casefold()
+    if word in ENDINGS["failed"] or word in ENDINGS["unfinished"]:
+        return True
+    return names.tells_error(name) and word not in ENDINGS["ended"] and word not in MISSING

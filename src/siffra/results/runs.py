@@ -1,6 +1,6 @@
 """The runs of a table that count, by level, checked for what would mislead who compares them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from siffra.data.notes import Note, short
@@ -20,15 +20,24 @@ class Runs:
 
     Attributes:
         roles: What its columns are.
-        levels: The levels in their order: numbers ascend, texts come as they first do in the table.
-        rows: The runs, level by level, in the order of the table.
+        by_level: The runs of each level, in the order of the table. Levels are in their own order:
+            numbers ascend, texts come as they first do in the table.
         notes: What the runs are like that may mislead, or could not be taken as it stood.
     """
 
     roles: Roles
-    levels: tuple[LevelKey, ...]
-    rows: tuple[RunRow, ...]
+    by_level: Mapping[LevelKey, tuple[RunRow, ...]]
     notes: tuple[Note, ...]
+
+    @property
+    def levels(self) -> tuple[LevelKey, ...]:
+        """The levels in their order."""
+        return tuple(self.by_level)
+
+    @property
+    def rows(self) -> tuple[RunRow, ...]:
+        """All runs, level by level."""
+        return tuple(run for runs in self.by_level.values() for run in runs)
 
     def knobs(self, level: LevelKey) -> dict[str, Cell]:
         """The values of a level by knob."""
@@ -36,7 +45,7 @@ class Runs:
 
     def of(self, level: LevelKey) -> tuple[RunRow, ...]:
         """The runs of a level."""
-        return tuple(run for run in self.rows if run.level == level)
+        return self.by_level[level]
 
 
 def runs_of(roles: Roles) -> Runs:
@@ -51,9 +60,11 @@ def runs_of(roles: Roles) -> Runs:
     rows, doubled = without_doubles(run_rows(roles), roles)
     levels = _levels([run.level for run in rows], len(roles.by))
     _refuse_too_little(roles, levels, rows)
-    place = {level: number for number, level in enumerate(levels)}
-    rows.sort(key=lambda run: (place[run.level], run.row))
-    return Runs(roles, levels, tuple(rows), (*doubled, *remarks(roles, levels, rows)))
+    by_level: dict[LevelKey, list[RunRow]] = {level: [] for level in levels}
+    for run in sorted(rows, key=lambda run: run.row):
+        by_level[run.level].append(run)
+    kept = {level: tuple(runs) for level, runs in by_level.items()}
+    return Runs(roles, kept, (*doubled, *remarks(roles, kept)))
 
 
 def _levels(keys: Sequence[LevelKey], width: int) -> tuple[LevelKey, ...]:

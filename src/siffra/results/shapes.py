@@ -1,9 +1,10 @@
-"""Tables with several rows a run: one an epoch, or one a set that it was measured on.
+"""Tables of other shapes than one row a run, which become it.
 
-They become one row a run: an epoch's rows the run's curves and its last values, a set's rows
-columns of their own (`test_accuracy`).
+Rows that are epochs of a run become its curves and its last values, rows that are sets it was
+measured on columns (`test_accuracy`), and columns that are seeds (`seed_0`, `seed_1`) rows.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +15,9 @@ from siffra.results import names
 from siffra.results.cells import is_finite, is_number
 from siffra.results.kinds import distinct, kind_of
 from siffra.results.table import Cell, Curve, RunTable, note
+
+_SEED_COLUMN = re.compile(r"(seed|run|rep|fold|trial)[ _-]?([0-9]{1,9})", re.IGNORECASE)
+_VALUE = "value"
 
 Groups = Sequence[Sequence[int]]
 """The rows of each run."""
@@ -30,7 +34,37 @@ def one_row_a_run(table: RunTable) -> RunTable:
             f"{table.source}: a table of confusions, which has no metrics; export that of scores "
             f"(siffra runs export, without --table)."
         )
-    return _by_epoch(_by_set(_with_accuracies(table)))
+    return _by_epoch(_by_set(_with_accuracies(_by_seed_columns(table))))
+
+
+def _by_seed_columns(table: RunTable) -> RunTable:
+    """Columns that are seeds, as in a table of a paper, become rows of one metric, `value`."""
+    found = {name: match[2] for name in table.columns if (match := _SEED_COLUMN.fullmatch(name))}
+    if len(found) < 2 or not all(_is_numeric(table.columns[name]) for name in found):
+        return table
+    if _VALUE in table.columns or names.SEEDS[0] in table.columns:
+        return table
+    runs = range(len(table))
+    columns = {
+        name: tuple(cells[row] for row in runs for _ in found)
+        for name, cells in table.columns.items()
+        if name not in found
+    }
+    columns[names.SEEDS[0]] = tuple(int(seed) for _ in runs for seed in found.values())
+    columns[_VALUE] = tuple(table.columns[name][row] for row in runs for name in found)
+    step = min(table.steps.get(name, 0.0) for name in found)
+    told = note("columns_by_seed", columns=named(found), column=named([_VALUE]))
+    return replace(
+        table,
+        columns=columns,
+        rows=tuple(f"{table.rows[row]}, {short(name)}" for row in runs for name in found),
+        steps={**table.steps, _VALUE: step},
+        notes=(*table.notes, told),
+    )
+
+
+def _is_numeric(cells: Sequence[Cell]) -> bool:
+    return all(cell is None or is_number(cell) for cell in cells)
 
 
 def _with_accuracies(table: RunTable) -> RunTable:

@@ -94,3 +94,26 @@ def test_a_table_of_confusions_is_refused(written):
 
     with pytest.raises(ResultsError, match=r"a table of confusions, which has no metrics"):
         read_results(written(text))
+
+
+def test_columns_that_are_seeds_become_rows(judged):
+    found = judged(
+        "method,seed_0,seed_1,seed_2\nours,91.2,91.5,91.9\ntheirs,90.1,,90.8\n",
+        metrics=("value:higher",),
+    )
+
+    assert (found.levels, found.roles.seed) == ((("ours",), ("theirs",)), "seed")
+    assert [run.metrics["value"] for run in found.rows] == [91.2, 91.5, 91.9, 90.1, None, 90.8]
+    assert found.rows[4].name == "row 2, seed_1"
+    assert found.roles.main.step == 0.1
+    assert codes(found.roles.table.notes) == ["columns_by_seed"]
+
+
+def test_the_history_of_a_single_run_is_one_run(written):
+    text = "epoch,accuracy,loss,val_accuracy,val_loss\n0,0.81,0.6,0.85,0.5\n1,0.91,0.3,0.92,0.3\n"
+
+    table = read_results(written(text))
+
+    assert len(table) == 1
+    with pytest.raises(ResultsError, match=r"nothing varies but seeds and metrics"):
+        find_roles(table)
