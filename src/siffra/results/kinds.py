@@ -114,11 +114,16 @@ def _by_name(name: str, values: Mapping[Cell, None], rows: int) -> Kind | None:
             return "spread"
     if names.names_runs(name):
         return "identity"
-    if names.context(name):
+    if names.context(name) and not _is_reading(values, rows):
         return "context"
     if names.names_levels(name):
         return "identity" if len(values) == rows >= _FEWEST_NAMED_APART else "label"
     return _derived(name)
+
+
+def _is_reading(values: Mapping[Cell, None], rows: int) -> bool:
+    """Whether these are numbers that nearly all differ: `gpu_memory` names no machine."""
+    return looks_numeric(values) and 2 * len(values) > rows
 
 
 def _derived(name: str) -> Kind | None:

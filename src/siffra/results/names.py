@@ -51,6 +51,8 @@ def plain(name: str) -> str:
 def direction(name: str) -> Direction | None:
     """Which values of a metric of this name are better; None if the name does not tell."""
     said = set(words(name))
+    if _is_speed(said):
+        return "higher"
     if said & (_METRIC["clash"] | _METRIC["spread"]):
         return None
     higher, lower = said & _METRIC["higher"], said & (_METRIC["lower"] | _METRIC["time"])
@@ -62,8 +64,13 @@ def direction(name: str) -> Direction | None:
 
 
 def is_time(name: str) -> bool:
-    """Whether it is how long something took."""
-    return bool(set(words(name)) & _METRIC["time"])
+    """Whether it is how long something took, or how much of it was done in a second."""
+    said = set(words(name))
+    return bool(said & _METRIC["time"]) or _is_speed(said)
+
+
+def _is_speed(said: set[str]) -> bool:
+    return "per" in said and bool(said & {"second", "s", *_METRIC["time"]})
 
 
 def is_spread(name: str) -> bool:
@@ -74,6 +81,8 @@ def is_spread(name: str) -> bool:
 def is_knob(name: str) -> bool:
     """Whether a name says that something is set, not measured."""
     said = set(words(name))
+    if _is_speed(said):
+        return False
     if set_words := said & _KNOB["words"]:
         return not (set_words == {"rate"} and said & _KNOB["measured_rates"])
     return plain(name) in _KNOB["names"]

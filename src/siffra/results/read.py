@@ -43,11 +43,15 @@ def read_results(where: str | Path) -> RunTable:
 def read_frame(frame: Any, source: str = "the table") -> RunTable:
     """The table of finished runs in a data frame, or in an iterable of mappings, one a run.
 
-    A frame is anything with `columns` that gives one by `frame[name]`, as pandas' and Polars' do.
+    A frame is anything with `columns` that gives one by `frame[name]`, as pandas' and Polars' do;
+    a table of Arrow's will do as well.
 
     Raises:
         ResultsError: It is neither, or has no rows.
     """
+    if hasattr(frame, "column_names") and hasattr(frame, "column"):  # a table of Arrow's
+        columns = {str(n): frame.column(n).to_pylist() for n in frame.column_names}
+        return one_row_a_run(assemble(Raw.without_empty_rows(columns, source)))
     if hasattr(frame, "columns") and hasattr(frame, "__getitem__"):
         names = list(frame.columns)
         if len(set(map(str, names))) < len(names):

@@ -22,6 +22,7 @@ def remarks(roles: Roles, by_level: ByLevel) -> list[Note]:
     return [
         *_confounded(roles, by_level),
         *_moving_together(roles, tuple(by_level)),
+        *_steps(roles, rows),
         *_failures(roles, rows),
         *_alone(roles, by_level),
         *_unshared_seeds(roles, by_level),
@@ -61,6 +62,18 @@ def _moving_together(roles: Roles, levels: Sequence[LevelKey]) -> list[Note]:
         for pattern, knobs in together.items()
         if len(knobs) > 1 and len(set(pattern)) > 1
     ]
+
+
+def _steps(roles: Roles, rows: Sequence[RunRow]) -> list[Note]:
+    """How far runs had come, where some had come farther."""
+    told = []
+    for name in (name for name, kind in roles.others.items() if kind == "step"):
+        cells = roles.table.columns[name]
+        if len(values := distinct([cells[run.row] for run in rows if run.failed is None])) > 1:
+            told.append(
+                note("steps_differ", column=named([name]), values=named(map(str, values), 3))
+            )
+    return told
 
 
 def _failures(roles: Roles, rows: Sequence[RunRow]) -> list[Note]:

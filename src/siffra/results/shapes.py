@@ -95,20 +95,34 @@ def _by_set(table: RunTable) -> RunTable:
 
 def _by_epoch(table: RunTable) -> RunTable:
     """Rows that are the steps of one run become its last values, and its curves."""
-    for column, cells in table.columns.items():
-        if names.is_step(column) and all(map(is_finite, cells)):
-            measured = _measured(table)
-            groups = _groups(table, {column, *measured})
-            steps = [[cells[row] for row in rows] for rows in groups]
-            if any(map(_starts_early, steps)):
-                _refuse_unclear(table, column, groups, steps)
-                return _folded(table, groups, column, measured)
-    return table
+    steps = [n for n, of in table.columns.items() if names.is_step(n) and all(map(is_finite, of))]
+    if not steps:
+        return table
+    column = max(steps, key=lambda name: len(distinct(table.columns[name])))  # the finest
+    cells, measured = table.columns[column], _measured(table)
+    groups = _named_groups(table, column) or _groups(table, {column, *measured})
+    if not any(_starts_early([cells[row] for row in rows]) for rows in groups):
+        return table
+    _refuse_unclear(table, column, groups)
+    return _folded(table, groups, column, measured)
 
 
 def _measured(table: RunTable) -> list[str]:
     kinds = {name: kind_of(table, name, None) for name in table.columns}
     return [name for name, kind in kinds.items() if kind in ("metric", "measured", "spread")]
+
+
+def _named_groups(table: RunTable, column: str) -> Groups | None:
+    """The rows of each name, if there are names of runs: each has no step twice."""
+    for name, cells in table.columns.items():
+        names_runs = names.names_runs(name) or names.names_levels(name) or name in names.REPEATS
+        if names_runs and 1 < len(distinct(cells)) < len(table):
+            groups: dict[Cell, list[int]] = {}
+            for row, cell in enumerate(cells):
+                groups.setdefault(cell, []).append(row)
+            if not any(_doubled(table, column, rows) for rows in groups.values()):
+                return list(groups.values())
+    return None
 
 
 def _groups(table: RunTable, apart_from: set[str]) -> Groups:
@@ -136,19 +150,25 @@ def _starts_early(steps: Sequence[Cell]) -> bool:
     return len(apart) > 1 and apart[0] <= max(1, min(b - a for a, b in pairwise(apart)))
 
 
-def _refuse_unclear(
-    table: RunTable, column: str, groups: Groups, steps: Sequence[Sequence[Cell]]
-) -> None:
+def _doubled(table: RunTable, column: str, rows: Sequence[int]) -> tuple[int, int] | None:
+    """The first two of the rows that are the same step."""
+    first: dict[Cell, int] = {}
+    for row in rows:
+        if (step := table.columns[column][row]) in first:
+            return first[step], row
+        first[step] = row
+    return None
+
+
+def _refuse_unclear(table: RunTable, column: str, groups: Groups) -> None:
     """See that no run has two rows for the same step."""
-    for rows, of in zip(groups, steps, strict=True):
-        if len(set(of)) < len(of):
-            step = next(value for value in of if of.count(value) > 1)
-            one, other = [
-                table.rows[r] for r, value in zip(rows, of, strict=True) if value == step
-            ][:2]
+    for rows in groups:
+        if doubled := _doubled(table, column, rows):
+            one, other = (table.rows[row] for row in doubled)
             raise ResultsError(
-                f"{table.source}: {one} and {other} are both `{short(column)}` {step} of one run, "
-                f"as far as its columns tell; add a column that tells runs apart, as `seed`."
+                f"{table.source}: {one} and {other} are both `{short(column)}` "
+                f"{table.columns[column][doubled[0]]} of one run, as far as its columns tell; add "
+                f"a column that tells runs apart, as `seed`."
             )
 
 
@@ -174,21 +194,31 @@ def _wide(table: RunTable, groups: Groups, column: str, measured: Sequence[str])
 
 def _folded(table: RunTable, groups: Groups, column: str, measured: Sequence[str]) -> RunTable:
     """One row for each group: its last values, and its curves of what was measured."""
-    at = table.columns[column]
-    ordered = [sorted(rows, key=lambda row: float(at[row] or 0)) for rows in groups]
+    at = [float(step) if is_number(step) else 0.0 for step in table.columns[column]]
+    ordered = [sorted(rows, key=at.__getitem__) for rows in groups]
     columns: dict[str, tuple[Cell, ...]] = {}
     curves: dict[str, tuple[Curve, ...]] = {}
+    scheduled: list[str] = []
     for name, cells in table.columns.items():
-        columns[name] = tuple(_last([cells[row] for row in rows]) for rows in ordered)
         if name in measured:
             curves[name] = tuple(
-                tuple((float(at[r] or 0), float(v)) for r in rows if is_number(v := cells[r]))
+                tuple((at[r], float(v)) for r in rows if is_number(v := cells[r]))
                 for rows in ordered
             )
-    told = note(
-        "rows_by_step", column=named([column]), rows=f"{len(table):,}", runs=f"{len(groups):,}"
-    )
-    return _replaced(table, ordered, columns, curves=curves, notes=(*table.notes, told))
+        elif not _says_progress(name) and any(
+            len(distinct([cells[row] for row in rows])) > 1 for rows in groups
+        ):
+            scheduled.append(name)
+            continue
+        columns[name] = tuple(_last([cells[row] for row in rows]) for rows in ordered)
+    counts = {"rows": f"{len(table):,}", "runs": f"{len(groups):,}"}
+    told = [note("rows_by_step", column=named([column]), **counts)]
+    told += [note("varies_in_run", columns=named(scheduled))] if scheduled else []
+    return _replaced(table, ordered, columns, curves=curves, notes=(*table.notes, *told))
+
+
+def _says_progress(name: str) -> bool:
+    return names.is_step(name) or names.context(name) == "time"
 
 
 def _last(cells: Sequence[Cell]) -> Cell:
