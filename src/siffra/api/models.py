@@ -11,7 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from siffra.api.arguments import DataLike, Knobs, loaded, make_engine, with_own_models
-from siffra.config import GREATEST_SEED, EstimatorModel, Model, ModuleModel, Setting, as_model
+from siffra.config import GREATEST_SEED, Model, ModuleModel, Setting, SteplessModel, as_model
 from siffra.config.recipes import over_recipe
 from siffra.data.dataset import Dataset, class_labels
 from siffra.data.pictures import read_picture
@@ -257,7 +257,7 @@ class TrainResult:
         size = f"{record.parameters:,} parameters, epochs: {len(record.epochs)}, "
         told = (
             f"{record.setting.knobs()['model']} model, "
-            f"{'' if isinstance(record.model, EstimatorModel) else size}"
+            f"{'' if isinstance(record.model, SteplessModel) else size}"
             f"training: {record.seconds:.2f} s, seed {record.seed}"
         )
         if record.diverged:

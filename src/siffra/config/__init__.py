@@ -13,9 +13,11 @@ from siffra.config.model import (
     ConvModel,
     DenseModel,
     EstimatorModel,
+    ExternalModel,
     Model,
     ModuleModel,
     OwnModel,
+    SteplessModel,
 )
 from siffra.config.own_models import as_model, load_factory
 from siffra.config.setting import (
@@ -37,12 +39,14 @@ __all__ = [
     "DenseModel",
     "Estimator",
     "EstimatorModel",
+    "ExternalModel",
     "Factory",
     "Knob",
     "Model",
     "ModuleModel",
     "OwnModel",
     "Setting",
+    "SteplessModel",
     "Training",
     "as_model",
     "choices",

@@ -1,51 +1,92 @@
-"""The list of metrics: what a claim can be about, in which unit, and how it is compared."""
+"""Metrics: what a claim can be about, in which unit, and how it is compared."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from siffra.errors import ConfigError
 
 MetricName = Literal[
     "accuracy", "drop", "decline", "collapse", "seconds", "seconds_to", "epochs_to"
 ]
+"""siffra's own; `siffra.lab.plan.plan.Claim` says what each means."""
+Better = Literal["higher", "lower"]
+Scale = Literal["difference", "ratio"]
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What is measured of each run; `siffra.lab.plan.plan.Claim` says what each name means.
+    """What is measured of each run, and how two levels are compared by it.
 
     Attributes:
-        name: As in a claim's `metric`.
-        unit: Accuracies, and differences of them, are fractions.
-        higher_is_better: Whether more of it is better.
-        least: The least value that it can have, of those that are fractions.
+        name: As in a claim's `metric`, a table's column or a program's output.
+        better: Whether `higher` or `lower` values are better.
+        margin: The smallest difference that matters, in the metric's unit, or, of a ratio, as a
+            share (0.05: 5 %). None: not known, so that nothing is ever shown to make no difference.
+        scale: Whether two values are compared by their `difference` or their `ratio`.
+        unit: Put behind its values. siffra's own have `fraction`, `seconds` or `epochs`.
+        step: The coarseness with which it is measured: 0.01 of values with two decimals.
+        least: The least value that it can have.
         has_target: Whether it is about the time until an accuracy is reached.
+
+    Raises:
+        ConfigError: An attribute cannot be used.
     """
 
-    name: MetricName
-    unit: Literal["fraction", "seconds", "epochs"]
-    higher_is_better: bool = False
-    least: float = -1
+    name: str
+    better: Better = "higher"
+    margin: float | None = None
+    scale: Scale = "difference"
+    unit: str = ""
+    step: float = 0.0
+    least: float = -math.inf
     has_target: bool = False
+
+    def __post_init__(self) -> None:
+        self._expect(bool(self.name), "name", self.name, "a text")
+        self._expect(self.better in get_args(Better), "better", self.better, "higher or lower")
+        is_scale = self.scale in get_args(Scale)
+        self._expect(is_scale, "scale", self.scale, "difference or ratio")
+        margin = self.margin
+        is_margin = margin is None or (_is_number(margin) and 0 < margin < math.inf)
+        self._expect(is_margin, "margin", margin, "a number above 0")
+        is_step = _is_number(self.step) and 0 <= self.step < math.inf
+        self._expect(is_step, "step", self.step, "0 or a number above")
+
+    def _expect(self, holds: bool, name: str, value: object, wanted: str) -> None:
+        if not holds:
+            raise ConfigError(f"metric {self.name}: {name}: found {value!r}; it must be {wanted}.")
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of it is better."""
+        return self.better == "higher"
 
     @property
     def is_ratio(self) -> bool:
         """Whether two values are compared by their ratio, as times and epochs are."""
-        return self.unit != "fraction"
+        return self.scale == "ratio"
 
     def usual_margin(self, *, shifted: bool) -> float:
-        """The smallest difference that matters unless a claim says another, or share of a time."""
+        """The smallest difference that matters, of one of siffra's own, if a claim says none."""
         return 0.05 if self.is_ratio else 0.01 if shifted else 0.002
 
 
-METRICS: Mapping[MetricName, Metric] = {
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "fraction", higher_is_better=True, least=0),
-        Metric("drop", "fraction"),
-        Metric("decline", "fraction"),
-        Metric("collapse", "fraction", least=0),
-        Metric("seconds", "seconds"),
-        Metric("seconds_to", "seconds", has_target=True),
-        Metric("epochs_to", "epochs", has_target=True),
+        Metric("accuracy", unit="fraction", least=0),
+        Metric("drop", "lower", unit="fraction", least=-1),
+        Metric("decline", "lower", unit="fraction", least=-1),
+        Metric("collapse", "lower", unit="fraction", least=0),
+        Metric("seconds", "lower", scale="ratio", unit="seconds"),
+        Metric("seconds_to", "lower", scale="ratio", unit="seconds", has_target=True),
+        Metric("epochs_to", "lower", scale="ratio", unit="epochs", has_target=True),
     )
 }
+"""siffra's own, by name."""

@@ -133,11 +133,25 @@ class EstimatorModel(Frozen):
     arguments: tuple[tuple[str, Value], ...] = ()
 
 
+class ExternalModel(Frozen):
+    """A training that siffra does not do itself, by the `values` of its own knobs.
+
+    It is what `command` does, word by word with `{knob}` in the place of each value, or, if that
+    is empty, one of which the results are given.
+    """
+
+    kind: Literal["external"] = "external"
+    command: tuple[str, ...] = ()
+    values: tuple[tuple[str, Scalar], ...] = ()
+
+
 BuiltModel = DenseModel | ConvModel
 """A model that siffra builds itself, with any engine."""
 OwnModel = ModuleModel | EstimatorModel
 """A model that someone else's code is."""
-Model = Annotated[BuiltModel | OwnModel, Field(discriminator="kind")]
+SteplessModel = EstimatorModel | ExternalModel
+"""A model that siffra does not train step by step: the knobs of training are none of its own."""
+Model = Annotated[BuiltModel | OwnModel | ExternalModel, Field(discriminator="kind")]
 
 
 def usual_pool_size(convolutions: int, global_pooling: str | None) -> tuple[int, ...]:

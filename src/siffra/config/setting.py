@@ -1,7 +1,7 @@
 """Settings: the model and the training that knobs make together."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,8 +15,11 @@ from siffra.config.model import (
     ConvModel,
     DenseModel,
     EstimatorModel,
+    ExternalModel,
     ModuleModel,
     OwnModel,
+    Scalar,
+    SteplessModel,
     usual_pool_size,
 )
 from siffra.config.training import Training, has_use, usual
@@ -37,14 +40,14 @@ _CONV_KNOBS = ("padding", "pooling", "global_pooling", "space_to_depth")
 _DEFAULT_NEURONS = 32
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _FITTED_ONCE = Training(epochs=1)
-"""The training of an estimator, which has none of these knobs."""
+"""The training of what is not trained in steps, which has none of these knobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """A model and its training: all that decides a run, apart from data, seed and engine."""
 
-    model: BuiltModel | OwnModel
+    model: BuiltModel | OwnModel | ExternalModel
     training: Training
 
     @classmethod
@@ -88,6 +91,12 @@ class Setting:
             raise ConfigError(f"{prefix}{error}.") from error
         return cls(model, training)
 
+    @classmethod
+    def external(cls, values: Mapping[str, Scalar], command: Sequence[str] = ()) -> Self:
+        """A training that siffra does not do itself; see `ExternalModel`."""
+        model = ExternalModel(command=tuple(command), values=tuple(values.items()))
+        return cls(model, _FITTED_ONCE)
+
     def knobs(self) -> dict[str, Any]:
         """The setting by knob name; per-layer knobs are one value where all layers agree.
 
@@ -95,7 +104,7 @@ class Setting:
         """
         training = self.training
         knobs = _knobs_of_model(self.model)
-        if isinstance(self.model, EstimatorModel):
+        if isinstance(self.model, SteplessModel):
             return knobs
         usual_training = Training().model_dump() | usual(training.model_dump())
         knobs |= {
@@ -112,7 +121,7 @@ class Setting:
         told = self.knobs()
         if knob in told:
             return told[knob]
-        if isinstance(self.model, EstimatorModel):
+        if isinstance(self.model, SteplessModel):
             return None
         if knob in _TRAINING_KNOBS:
             training = self.training.model_dump()
@@ -136,7 +145,9 @@ def _whose(name: str) -> str:
     return f"; it belongs to the model {KNOBS[name].models[-1]}"
 
 
-def _knobs_of_model(model: BuiltModel | OwnModel) -> dict[str, Any]:
+def _knobs_of_model(model: BuiltModel | OwnModel | ExternalModel) -> dict[str, Any]:
+    if isinstance(model, ExternalModel):
+        return dict(model.values)
     if isinstance(model, OwnModel):
         return {"model": model.factory, **dict(model.arguments)}
     knobs: dict[str, Any] = {"model": model.kind}

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from siffra.config import ConvModel, EstimatorModel, Model, ModuleModel, OwnModel, Training
+from siffra.config import (
+    ConvModel,
+    EstimatorModel,
+    ExternalModel,
+    Model,
+    ModuleModel,
+    OwnModel,
+    Training,
+)
 from siffra.config.model import Activation, BuiltModel, Pooling
 from siffra.data.dataset import Dataset
 from siffra.errors import ConfigError
@@ -197,6 +205,8 @@ def build_network(model: Model, image_shape: tuple[int, int, int], classes: int)
         raise ConfigError(f"model: {model.factory} is PyTorch's; it needs `--engine torch`.")
     if isinstance(model, EstimatorModel):
         raise ConfigError(f"model: {model.factory} is scikit-learn's, and no network.")
+    if isinstance(model, ExternalModel):
+        raise ConfigError("model: a training that siffra does not do itself has no network here.")
     # Frozen models of pydantic's have a hash.
     return _build(model, image_shape, classes)  # pyright: ignore[reportArgumentType]
 
@@ -242,7 +252,7 @@ def network_for(model: Model, training: Training, dataset: Dataset) -> Network |
             f"augment: {training.augment} is for images, and {dataset.name} has rows of "
             f"{len(dataset.features)} features; it must be none."
         )
-    if isinstance(model, OwnModel):
+    if isinstance(model, OwnModel | ExternalModel):
         return None
     return build_network(model, dataset.image_shape, dataset.classes)
 

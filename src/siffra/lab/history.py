@@ -106,8 +106,9 @@ def make_saved_lab(plan: Plan, dataset: Dataset, engine: Engine) -> SavedLab:
             "questions": {
                 "__all__": {
                     "by": True,
+                    "metrics": True,
                     "levels": {"__all__": {"lengths"}},
-                    "claims": {"__all__": {"times", "plus", "by"}},
+                    "claims": {"__all__": {"times", "plus", "by", "named"}},
                 }
             },
             "experiments": {"__all__": {"length"}},
@@ -117,6 +118,8 @@ def make_saved_lab(plan: Plan, dataset: Dataset, engine: Engine) -> SavedLab:
             "time": True,
             "tuning_seeds": True,
             "averages": True,
+            "paired": True,
+            "given": True,
         },
     )
     described = asked + "".join(sorted(keys)).encode()

@@ -14,7 +14,6 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from siffra.config.metrics import MetricName
 from siffra.errors import SiffraError
 from siffra.lab.answers import ClaimAnswer, Verdict
 from siffra.lab.plan import plan
@@ -234,7 +233,7 @@ class Claim(_Part):
     """Of the t distribution behind the interval."""
     reported: str = ""
     """The author's own figure, in words."""
-    metric: MetricName
+    metric: str
     """What is compared."""
     on: str
     """The set on which it is measured."""

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from siffra.config import EstimatorModel, Model, Setting, Training
+from siffra.config import ExternalModel, Model, Setting, SteplessModel, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.choice import engine_for
@@ -57,13 +57,6 @@ class _Frozen(BaseModel):
     def _is_a_time(cls, value: float) -> float:
         if not 0 <= value < math.inf:
             raise ValueError("a time is 0 or more")
-        return value
-
-    @field_validator("epochs", check_fields=False)
-    @classmethod
-    def _has_one(cls, value: Any) -> Any:
-        if not value:
-            raise ValueError("there is an epoch in every run")
         return value
 
 
@@ -116,6 +109,11 @@ class Record(_Frozen):
     A run has `diverged` once the loss of an epoch is not finite, or what the network predicts for
     an image is not a number. It goes on being no number, so there is no class that it predicts:
     from there on its accuracies are None, and it has no confusion.
+
+    A training that siffra did not do itself (its model is external) has `metrics` by name instead
+    (None where one is not a number, which is that run's way to diverge), `curves` of (epoch, value)
+    pairs by metric, and no epochs. If it gave no result, `failure` says why, and `output` has its
+    last lines.
     """
 
     key: str
@@ -140,6 +138,16 @@ class Record(_Frozen):
     class_names: tuple[str, ...] = ()
     load: Load | None = None
     late: dict[str, float] = {}
+    metrics: dict[str, float | None] = {}
+    curves: dict[str, tuple[tuple[float, float], ...]] = {}
+    failure: str = ""
+    output: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_what_its_model_gives(self) -> Self:
+        if not isinstance(self.model, ExternalModel) and not self.epochs:
+            raise ValueError("there is an epoch in every run")
+        return self
 
     @model_validator(mode="after")
     def _unscored(self) -> Self:
@@ -156,12 +164,9 @@ class Record(_Frozen):
     def _serialize(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without names that there are none of: most records are as they always were."""
         fields = serialize(self)
-        if not self.class_names:
-            fields.pop("class_names", None)
-        if self.load is None:
-            fields.pop("load", None)
-        if not self.late:
-            fields.pop("late", None)
+        for name in ("class_names", "load", "late", "metrics", "curves", "failure", "output"):
+            if not getattr(self, name):
+                fields.pop(name, None)
         return fields
 
     @property
@@ -175,10 +180,15 @@ class Record(_Frozen):
 
         One that diverged gives none.
         """
-        if self.diverged:
+        if self.diverged or "test" not in self.confusion:
             return False
         per_class = [sum(column) for column in zip(*self.confusion["test"], strict=True)]
         return max(per_class) >= ONE_CLASS * sum(per_class)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not train: it collapsed, diverged, or gave no result."""
+        return bool(self.failure) or self.diverged or self.collapsed
 
     @property
     def setting(self) -> Setting:
@@ -271,7 +281,7 @@ def run(
         return {name: accuracy(confusion_of(fitted, sets[name])) for name in sets}
 
     # What a GPU does, or processes of an estimator's own, is no processor time of this process.
-    on_cpu = not isinstance(setting.model, EstimatorModel) and "gpu" not in engine.versions
+    on_cpu = not isinstance(setting.model, SteplessModel) and "gpu" not in engine.versions
     meter = LoadMeter(counts_cpu=on_cpu)
 
     def end_epoch(end: EpochEnd, fitted: Fitted) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from siffra.config import EstimatorModel, Setting
+from siffra.config import Setting, SteplessModel
 from siffra.data.dataset import Dataset, Images
 
 CURVE_IMAGES = 1500
@@ -52,6 +52,6 @@ def late_epochs(setting: Setting) -> int:
     Where weights are averaged anyway there is nothing to gain.
     """
     training = setting.training
-    if isinstance(setting.model, EstimatorModel) or training.schedule != "constant" or training.ema:
+    if isinstance(setting.model, SteplessModel) or training.schedule != "constant" or training.ema:
         return 0
     return int(training.epochs) // 10 if training.epochs >= LONG else 0

@@ -18,7 +18,6 @@ from siffra.lab.stats.rounds import (
     OpenClaim,
     Rounds,
     Timings,
-    is_timed,
     judge_rounds,
     timed_settings,
 )
@@ -125,7 +124,7 @@ class Scheduler:
             settings = [chosen_setting(plan, question.levels[i], records) for i in claim.levels]
             known: list[Setting] = [setting for setting in settings if setting]
             jobs += plan.runs_of(list(dict.fromkeys(known)), range(seeds))
-        if is_timed(asked):
+        if asked.is_timed:
             timed = timed_settings(plan, question, records)
             jobs += [PlannedTiming(timed, number) for number in range(seeds)]
         yield from (job for job in jobs if not _is_made(job, records, timings))

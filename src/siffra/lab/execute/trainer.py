@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from siffra.config import EstimatorModel, Setting
+from siffra.config import Setting, SteplessModel
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.errors import ExecutorError
@@ -40,7 +40,7 @@ class RunTrainer:
         tasks = [
             (setting.model, setting.training)
             for setting in settings
-            if not isinstance(setting.model, EstimatorModel)  # nothing of it is compiled
+            if not isinstance(setting.model, SteplessModel)  # nothing of it is compiled
         ]
         self._engine.prepare_all(tasks, self._data_of(jobs[0]))
 
@@ -91,7 +91,7 @@ class RunTrainer:
             folder / _compiled(setting, dataset, self._engine): setting
             for job in jobs
             for setting in _settings_of(job)
-            if not isinstance(setting.model, EstimatorModel)
+            if not isinstance(setting.model, SteplessModel)
         }
         return {done: setting for done, setting in needed.items() if not done.exists()}
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from siffra.config import EstimatorModel
+from siffra.config import SteplessModel
 from siffra.data.dataset import Dataset
 from siffra.data.shifted import SHIFTED
 from siffra.errors import LabFileError
@@ -31,7 +31,7 @@ def default_figures(
         return ("heatmap",)
     settings = [setting for level in levels for setting in level.settings]
     # An estimator of scikit-learn's may take minutes for as many predictions.
-    slow = any(isinstance(setting.model, EstimatorModel) for setting in settings)
+    slow = any(isinstance(setting.model, SteplessModel) for setting in settings)
     if not examines or slow or dataset.features or len(settings) > MOST_EXAMINED:
         return ("curves", "levels")
     return ("curves", "levels", "shifts", "mistakes")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from siffra.config import Setting
-from siffra.config.metrics import MetricName
+from siffra.config.metrics import METRICS, Metric
 from siffra.data.load import DataSource
 
 Text = Mapping[str, str]
@@ -61,6 +61,9 @@ class Claim:
     - `seconds`: training time (less is better);
     - `seconds_to`, `epochs_to`: until accuracy on `on` first reaches `target` (less is better).
 
+    Or it is a metric that the plan itself has `named`, of trainings that siffra does not do; `on`
+    is then empty, and a `margin` of 0 says that there is none.
+
     What `level` is compared with may be moved: it is what `against` has times `times`, for a
     metric that is compared as a ratio (0.4: 60 % less), or plus `plus`, for the others.
 
@@ -75,7 +78,7 @@ class Claim:
 
     id: str
     say: Text
-    metric: MetricName
+    metric: str
     on: str
     target: float | None
     level: tuple[int, ...]
@@ -87,13 +90,25 @@ class Claim:
     times: float = 1.0
     plus: float = 0.0
     by: Text = field(default_factory=dict)
+    named: Metric | None = None
+
+    @property
+    def measured(self) -> Metric:
+        """The metric, of a plan's own or of siffra's."""
+        return self.named or METRICS[self.metric]
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it is about training times that siffra measures by turns."""
+        return self.named is None and self.measured.unit == "seconds"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a knob does. `fixed` holds every knob that all levels share; see also `fixed_at`.
 
-    `by` is whose its claims are, if they are not the lab author's.
+    `by` is whose its claims are, if they are not the lab author's. `metrics` are those of trainings
+    that siffra does not do itself, the main one first (none: accuracy by set, and time).
     """
 
     id: str
@@ -106,6 +121,7 @@ class Question:
     claims: tuple[Claim, ...]
     figures: tuple[Figure, ...]
     by: Text = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
 
     def author_of(self, claim: Claim) -> Text:
         """Whose this `claim` of the question is; none: the lab author's."""
@@ -170,6 +186,8 @@ class Plan:
     `tuning_seeds`, whose runs are not judged.
     Of long trainings at a constant rate it judges the mean accuracy over the last tenth of the
     epochs, if it `averages`, and not that of the last one.
+    Runs of different levels with the same seed are compared in pairs, if they are `paired`. The
+    results of a plan may be `given`: then it makes no runs, and `seeds` are all that there are.
     `stand_ins` has the recipes that the preset put in the place of others, by those, and `left_out`
     the ids of the questions and experiments that it leaves out.
     """
@@ -191,6 +209,8 @@ class Plan:
     time: float | None = None
     tuning_seeds: tuple[int, ...] = ()
     averages: bool = False
+    paired: bool = True
+    given: bool = False
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     ad_hoc: bool = False

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from siffra.config import OwnModel, Setting
+from siffra.config import BuiltModel, Setting
 from siffra.config.metrics import METRICS
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
@@ -255,7 +255,7 @@ def _why_same(first: Level, second: Level) -> str:
 
 def _has_no_neurons(level: Level) -> bool:
     model = level.settings[0].model
-    return not isinstance(model, OwnModel) and not model.neurons
+    return isinstance(model, BuiltModel) and not model.neurons
 
 
 def _with_reported(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from siffra.config import KNOBS, Estimator, EstimatorModel, Setting, knobs_of
+from siffra.config import KNOBS, Estimator, Setting, SteplessModel, knobs_of
 from siffra.config.recipes import find_recipe
 from siffra.config.setting import override
 from siffra.data.dataset import Dataset
@@ -40,7 +40,7 @@ class Cut:
 
     def __call__(self, setting: Setting, *, is_recipe: bool = False) -> Setting:
         """`setting`, shortened if need be."""
-        if isinstance(setting.model, EstimatorModel):
+        if isinstance(setting.model, SteplessModel):
             return setting
         own = setting.training.epochs
         is_shorter = self.epochs is not None and self.epochs < own and not is_recipe

@@ -6,6 +6,7 @@ A run fails that collapses (its network gives nearly every image one class) or d
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from scipy.special import betaincinv
 
@@ -62,11 +63,16 @@ def fisher(a: Share, b: Share) -> float:
 class ShareComparison(Comparison):
     """The shares of runs that fail at two levels, by Fisher's exact test.
 
-    `differences` has, for each seed, 1, 0 or -1: whether the level failed, the other, or both.
+    `differences` has, for each pair, 1, 0 or -1: whether the level failed, the other, or both.
     """
 
     level: Share = Share(0, 0)
     against: Share = Share(0, 0)
+
+    @cached_property
+    def centre(self) -> float:
+        """The difference of the two shares; NaN without runs on either side."""
+        return self.level.value - self.against.value
 
     @property
     def freedom(self) -> float:
@@ -94,8 +100,8 @@ class ShareComparison(Comparison):
 
 
 def compare_failures(level: Sequence[bool], against: Sequence[bool]) -> ShareComparison:
-    """The shares of seeds in which a side failed: one truth a seed on either side."""
-    pairs = zip(level, against, strict=True)
+    """The shares of runs that failed on either side: one truth a seed, or a run."""
+    pairs = zip(level, against, strict=False)
     return ShareComparison(
         differences=tuple(float(ours) - float(theirs) for ours, theirs in pairs),
         scale="difference",

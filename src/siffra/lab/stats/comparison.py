@@ -188,6 +188,59 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class UnpairedComparison(Comparison):
+    """Two groups of runs that share no seeds: the difference of their means, by Welch's t.
+
+    `differences` are the values of `level` minus the mean of `against`, all on the additive scale.
+    The degrees of freedom are those of the smaller group: at the small alphas of many claims,
+    Welch's own (1947) err with few runs, and these do not (H. Scheffé, Practical solutions of the
+    Behrens-Fisher problem, 1970).
+    """
+
+    level: tuple[float, ...] = ()
+    against: tuple[float, ...] = ()
+
+    @classmethod
+    def of(
+        cls, level: tuple[float, ...], against: tuple[float, ...], scale: Scale, floor: float
+    ) -> "UnpairedComparison":
+        """Two groups of values on the additive scale; `floor` is that of either's deviation."""
+        other = math.fsum(against) / len(against) if against else math.nan
+        differences = tuple(value - other for value in level)
+        return cls(differences, scale, floor, level=level, against=against)
+
+    @property
+    def seeds(self) -> int:
+        """The number of runs in the smaller group."""
+        return min(len(self.level), len(self.against))
+
+    @cached_property
+    def deviation(self) -> float:
+        """That of as many differences as have the same standard error; NaN for a group of one."""
+        if self.seeds < 2:
+            return math.nan
+        variance = sum(
+            max(_variance(group), self.floor**2) / len(group)
+            for group in (self.level, self.against)
+        )
+        return math.sqrt(variance * self.seeds)
+
+    @cached_property
+    def centre(self) -> float:
+        """The difference of the means; NaN without a run on either side."""
+        return math.fsum(self.differences) / len(self.level) if self.seeds else math.nan
+
+    def reversed(self) -> "UnpairedComparison":
+        """The same groups the other way round."""
+        return UnpairedComparison.of(self.against, self.level, self.scale, self.floor)
+
+
+def _variance(values: tuple[float, ...]) -> float:
+    mean = math.fsum(values) / len(values)
+    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+
+
+@dataclass(frozen=True)
 class MedianComparison(Comparison):
     """Differences from a number, of which the median is judged, by the sign test.
 

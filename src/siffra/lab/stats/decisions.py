@@ -22,11 +22,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from siffra.config.metrics import METRICS
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.collapse import ShareComparison
 from siffra.lab.stats.comparison import LARGE, Comparison, Estimate, MedianComparison
-from siffra.lab.stats.estimates import margin_of, scale_of
+from siffra.lab.stats.estimates import margin_of
 from siffra.lab.stats.families import Decision, Grade
 from siffra.lab.stats.interim import Schedule
 
@@ -175,7 +174,7 @@ class ClaimTest:
 
     @property
     def _more_is_better(self) -> bool:
-        return METRICS[self.claim.metric].higher_is_better
+        return self.claim.measured.higher_is_better
 
     @property
     def _any_failed(self) -> bool:
@@ -186,22 +185,24 @@ class ClaimTest:
     @property
     def _cautious(self) -> Comparison:
         """The comparison by whose t a difference is judged."""
-        is_t_of_accuracy = self._basis == "difference" and scale_of(self.claim) == "difference"
+        is_t_of_accuracy = self._basis == "difference" and self._is_of_fractions
         return self.comparison.cautious if is_t_of_accuracy else self.comparison
+
+    @property
+    def _is_of_fractions(self) -> bool:
+        return self.claim.measured.unit == "fraction"
 
     def _is_enough(self, seeds: int | None) -> bool:
         """Whether a difference may be decided, now or with so many `seeds`."""
         comparison = self.comparison
         share = comparison.seeds / comparison.judged if comparison.judged else 0.0
         n = comparison.seeds if seeds is None else int(seeds * share)
-        is_large = scale_of(self.claim) == "difference" and any(
-            abs(d) > LARGE for d in comparison.differences
-        )
+        is_large = self._is_of_fractions and any(abs(d) > LARGE for d in comparison.differences)
         exact = self._basis != "difference"  # exact tests know how few they are
         return n >= (FEWEST_IF_LARGE if is_large and not exact else FEWEST_SEEDS)
 
     def _inside(self, seeds: int | None) -> float:
-        if self._any_failed or not self._is_enough(seeds):
+        if self._any_failed or not self._is_enough(seeds) or not self.claim.margin:
             return 1.0
         comparison, margin = self.comparison, margin_of(self.claim)
         seeds = self._trained(seeds)
@@ -230,7 +231,8 @@ class ClaimTest:
             if (allowed := self._refuting_side) is not None:
                 above, below = (above, 1.0) if allowed else (1.0, below)
             yield _Evidence(min(1.0, 2 * min(above, below)), self._basis, above < below)
-        if self.failures is not None and self._any_failed and self.claim.metric == "accuracy":
+        counts_failures = self.claim.named is not None or self.claim.metric == "accuracy"
+        if self.failures is not None and self._any_failed and counts_failures:
             more = self.failures.centre > 0
             # More failures are worse, as is less accuracy.
             if self._refuting_side is None or self._refuting_side != more:
@@ -286,8 +288,7 @@ class ClaimTest:
         """What is unusual; a `hopeless` claim would not be decided by more seeds such as these."""
         comparison = self.comparison
         if comparison.judged < FEWEST_SEEDS:
-            is_timed = METRICS[self.claim.metric].unit == "seconds"
-            return "too few seeds" if comparison.judged or not is_timed else "not timed"
+            return "not timed" if self.claim.is_timed and not comparison.judged else "too few seeds"
         if comparison.silent:
             return "never reached"
         if comparison.diverged and hopeless:
@@ -296,6 +297,8 @@ class ClaimTest:
             return "unreached"
         if self._contradicts(list(self._all_evidence(None))):
             return "mixed"
+        if not self.claim.margin and self.claim.metric != "collapse":
+            return "no margin"
         # What has a direction alone is decided by enough seeds.
         has_margin = self.claim.direction not in ("better", "worse")
         return "at the margin" if hopeless and has_margin and self._is_enough(None) else ""

@@ -10,10 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from siffra.config.metrics import METRICS
+from siffra.config.metrics import Metric
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.collapse import compare_failures
-from siffra.lab.stats.comparison import Comparison, Estimate, MedianComparison, Scale
+from siffra.lab.stats.comparison import (
+    Comparison,
+    Estimate,
+    MedianComparison,
+    Scale,
+    UnpairedComparison,
+)
 from siffra.training.run import Record
 from siffra.training.scored_sets import CURVE_IMAGES
 from siffra.training.scores import epochs_to, known
@@ -31,6 +37,7 @@ __all__ = [
     "compare_accuracy",
     "compare_seconds",
     "compare_times",
+    "compare_unpaired",
     "curve",
     "epochs_of",
     "failed",
@@ -41,6 +48,7 @@ __all__ = [
     "scale_of",
     "summarise",
     "summarise_accuracy",
+    "summarise_metric",
 ]
 
 CONFIDENCE = 0.95
@@ -109,7 +117,7 @@ _DIVERGED = Side(math.nan, step=0.0, diverged=True)
 
 def scale_of(claim: Claim) -> Scale:
     """Times and epochs are compared as ratios, accuracies as differences."""
-    return "ratio" if METRICS[claim.metric].is_ratio else "difference"
+    return claim.measured.scale
 
 
 def margin_of(claim: Claim) -> float:
@@ -138,7 +146,7 @@ def compare(
         number = _on_scale(against, scale)
         sides = [_side(claim, records) for records in level]
         # A run that diverged is worse than any other: more of a drop or a decline is worse.
-        worst = -math.inf if METRICS[claim.metric].higher_is_better else math.inf
+        worst = -math.inf if claim.measured.higher_is_better else math.inf
         values = [worst if side.diverged else side.value - number for side in sides]
         return MedianComparison(
             differences=tuple(values),
@@ -157,6 +165,28 @@ def compare(
         differences=tuple(d - moved for d in comparison.differences),
         failed=len(level) - len(seeds),
     )
+
+
+def compare_unpaired(
+    claim: Claim, level: Sequence[Record], against: Sequence[Record]
+) -> Comparison:
+    """`compare` for runs that share no seeds: two groups, of each the runs that train."""
+    scale = scale_of(claim)
+    ours, theirs = (
+        [_side(claim, [record]) for record in group if not record.failed]
+        for group in (level, against)
+    )
+    steps = [side.step for side in (*ours, *theirs)]
+    floor = math.sqrt(math.fsum(s**2 for s in steps) / len(steps) / 12) if steps else 0.0
+    moved = _moved(claim)
+    comparison = UnpairedComparison.of(
+        tuple(side.value - moved for side in ours),
+        tuple(side.value for side in theirs),
+        scale,
+        floor,
+    )
+    least = min(len(level), len(against))
+    return replace(comparison, failed=max(0, least - comparison.seeds))
 
 
 def compare_times(
@@ -178,12 +208,13 @@ def compare_times(
 
 def of_trained_runs(claim: Claim) -> bool:
     """Whether a claim is about the runs that train, of which those that fail are no part."""
-    return claim.metric in ("accuracy", "drop") and isinstance(claim.against, tuple)
+    is_of_each_run = claim.named is not None or claim.metric in ("accuracy", "drop")
+    return is_of_each_run and isinstance(claim.against, tuple)
 
 
 def failed(records: Sequence[Record]) -> bool:
-    """Whether any of these runs collapsed or diverged."""
-    return any(record.collapsed or record.diverged for record in records)
+    """Whether any of these runs did not train: see `Record.failed`."""
+    return any(record.failed for record in records)
 
 
 def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str) -> Comparison:
@@ -217,6 +248,9 @@ def measure(record: Record, claim: Claim) -> Side:
     at the end of training: no later than it can have been. So does one that a run never reached
     because it diverged; its training time is that of any other.
     """
+    if claim.named:
+        value = record.metrics.get(claim.metric)
+        return _DIVERGED if value is None else Side(value, claim.named.step)
     match claim.metric:
         case "accuracy" | "drop" | "decline":
             return _measure_accuracy(record, claim)
@@ -226,7 +260,7 @@ def measure(record: Record, claim: Claim) -> Side:
             return Side(record.seconds, step=0.0)
         case "epochs_to":
             return epochs_of(record, claim)
-        case "seconds_to":
+        case _:
             epochs = _epochs_to_target(record, claim)
             seconds = [epoch.seconds for epoch in record.epochs[:epochs]]
             return Side(math.fsum(seconds), seconds[-1], epochs is not None)
@@ -266,6 +300,18 @@ def summarise_accuracy(records: Sequence[Record], on: str) -> Summary:
     steps = [_one_image(record, on) for record in trained]
     floor = math.sqrt(math.fsum(s**2 for s in steps) / len(steps) / 12) if steps else 0.0
     return summarise(known(record.accuracy[on] for record in trained), floor=floor)
+
+
+def summarise_metric(records: Sequence[Record], metric: Metric) -> Summary:
+    """A metric of trainings that siffra does not do itself, over those of the runs that have it."""
+    values = known(record.metrics.get(metric.name) for record in records)
+    if not values:
+        return Summary(math.nan, math.nan, math.nan, ())
+    on_scale = tuple(map(_log, values)) if metric.is_ratio else tuple(values)
+    estimate = Comparison(on_scale, metric.scale, metric.step / math.sqrt(12)).estimate(
+        1 - CONFIDENCE
+    )
+    return Summary(estimate.value, estimate.low, estimate.high, tuple(values))
 
 
 def summarise(values: Sequence[float], scale: Scale = "difference", floor: float = 0.0) -> Summary:

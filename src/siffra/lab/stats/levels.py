@@ -2,14 +2,19 @@
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import is_not
 from typing import Any, TypeVar
 
 from siffra.config import Setting
 from siffra.lab.plan.plan import Level, Plan, Question
 from siffra.lab.stats.edges import Edge, edges_of_choice
-from siffra.lab.stats.estimates import Summary, summarise, summarise_accuracy
+from siffra.lab.stats.estimates import (
+    Summary,
+    summarise,
+    summarise_accuracy,
+    summarise_metric,
+)
 from siffra.training.run import Record
 
 USUAL_SETS = ("train", "val", "test", "moved", "rotated")
@@ -51,8 +56,8 @@ class RepeatedRuns:
 
     @property
     def trained(self) -> tuple[Record, ...]:
-        """The runs that did not diverge: those that have accuracies and a confusion."""
-        return tuple(record for record in self.records if not record.diverged)
+        """The runs that did not diverge and gave a result: those that have scores."""
+        return tuple(r for r in self.records if not r.diverged and not r.failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class LevelAnswer(RepeatedRuns):
     `collapsed` those that give nearly every image one class. `timed` has the seconds that its
     training takes, by the rounds in which the question's levels were timed by turns (none: no
     claim asks for times); `seconds` is what whole runs took, whatever else the machine did.
+    `metrics` are those of the question, if it has its own.
     """
 
     level: Level
@@ -80,11 +86,12 @@ class LevelAnswer(RepeatedRuns):
     tried: tuple[Record, ...]
     edge: tuple[Edge, ...] = ()
     timed: tuple[float, ...] = ()
+    metrics: Mapping[str, Summary] = field(default_factory=dict)
 
     @property
     def collapsed(self) -> int:
-        """How many of the runs collapsed."""
-        return sum(record.collapsed for record in self.records)
+        """How many of the runs collapsed, or gave no result."""
+        return sum(record.collapsed or bool(record.failure) for record in self.records)
 
 
 def answer_levels(
@@ -124,6 +131,7 @@ def answer_level(plan: Plan, question: Question, level: Level, records: Records)
         retuned=retuned,
         tried=(*(records[key] for key in tuning if key in records and question.retune), *runs),
         edge=edge,
+        metrics={m.name: summarise_metric(runs, m) for m in question.metrics},
     )
 
 
@@ -155,7 +163,7 @@ def validation_score(runs: Iterable[Record]) -> float:
 
     A run that diverged counts as one that is never right, and so as worse than any other.
     """
-    scores = [run.accuracy["val"] or 0.0 for run in runs]
+    scores = [run.accuracy.get("val") or 0.0 for run in runs]
     return math.fsum(scores) / len(scores) if scores else math.nan
 
 

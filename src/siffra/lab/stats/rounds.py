@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from siffra.config import EstimatorModel, Setting
-from siffra.config.metrics import METRICS
+from siffra.config import Setting, SteplessModel
 from siffra.lab.plan.plan import Claim, Plan, PlannedTiming, Question
 from siffra.lab.stats.collapse import compare_failures
 from siffra.lab.stats.decisions import ClaimAnswer, ClaimTest, not_tested
@@ -21,6 +20,7 @@ from siffra.lab.stats.estimates import (
     Time,
     compare,
     compare_times,
+    compare_unpaired,
     epochs_of,
     failed,
     of_trained_runs,
@@ -114,11 +114,6 @@ def involved(claim: Claim) -> tuple[int, ...]:
     return (*claim.level, *(claim.against if isinstance(claim.against, tuple) else ()))
 
 
-def is_timed(claim: Claim) -> bool:
-    """Whether a claim is about times that are measured by turns."""
-    return METRICS[claim.metric].unit == "seconds"
-
-
 def timed_settings(plan: Plan, question: Question, records: Records) -> tuple[Setting, ...]:
     """The settings that a question's claims need timed by turns, by level; retuned ones chosen.
 
@@ -132,7 +127,7 @@ def timed_settings(plan: Plan, question: Question, records: Records) -> tuple[Se
 
 def _timed_levels(plan: Plan, question: Question) -> list[int]:
     """The indices of the levels that the question's claims compare in time."""
-    timed = [claim for claim in question.claims if is_timed(claim)]
+    timed = [claim for claim in question.claims if claim.is_timed]
     claims = [claim for claim in timed if not why_not_tested(claim, question, plan)]
     return sorted({level for claim in claims for level in involved(claim)})
 
@@ -225,8 +220,13 @@ class _Judging:
         return looks, looks[-1] if looks else self._claim_test(of, claim, None)
 
     def _has(self, of: int, claim: Claim, seeds: Sequence[int]) -> bool:
-        """Whether all the claim's levels have these seeds, and its times as many rounds."""
-        if is_timed(claim) and len(self._rounds[of]) < len(seeds):
+        """Whether all the claim's levels have these seeds, and its times as many rounds.
+
+        Where results are given, there are no more to come.
+        """
+        if self._plan.given:
+            return True
+        if claim.is_timed and len(self._rounds[of]) < len(seeds):
             return False
         if claim.metric == "seconds":
             return True
@@ -236,17 +236,19 @@ class _Judging:
     def _claim_test(self, of: int, claim: Claim, seeds: int | None) -> _Test:
         """The claim by its first so many `seeds` (None: by all that there are)."""
         parts = [self._levels[of][i] for i in involved(claim)]
-        rounds = self._rounds[of][:seeds] if is_timed(claim) else ()
+        rounds = self._rounds[of][:seeds] if claim.is_timed else ()
         return self._memo.get(
             (self._plan.questions[of].id, claim.id, seeds),
             [*parts, *(timing for _, timing in rounds)],
-            partial(_test, claim, parts, rounds, seeds),
+            partial(_test if self._plan.paired else _unpaired_test, claim, parts, rounds, seeds),
         )
 
     def _interaction_tests(
         self, of: int, question: Question
     ) -> dict[Number, tuple[list[_Test], _Test]]:
         """The question's interactions at each look that all its levels have, and as they stand."""
+        if question.metrics:
+            return {}
         levels = self._levels[of]
         by_look: list[tuple[InteractionTest, ...]] = []
         for seeds in self._schedule.seeds:
@@ -318,7 +320,7 @@ def _test(
     by_seed = [{record.seed: record for record in part.records[:seeds]} for part in parts]
     common = [seed for seed in by_seed[0] if all(seed in runs for runs in by_seed)]
     sides = [[runs[seed] for runs in by_seed] for seed in common]
-    if not is_timed(claim):
+    if not claim.is_timed:
         ours, theirs = [side[:level] for side in sides], [side[level:] for side in sides]
         failures = None
         if of_trained_runs(claim):
@@ -336,6 +338,17 @@ def _test(
     )
     ours, theirs = [side[:level] for side in times], [side[level:] for side in times]
     return ClaimTest(claim, compare_times(claim, ours, theirs if number is None else number))
+
+
+def _unpaired_test(
+    claim: Claim, parts: Sequence[LevelAnswer], rounds: Sequence[_Round], seeds: int | None
+) -> ClaimTest:
+    """The claim's two levels, whose runs share no seeds."""
+    level, against = (part.records[:seeds] for part in parts)
+    failures = compare_failures(
+        [record.failed for record in level], [record.failed for record in against]
+    )
+    return ClaimTest(claim, compare_unpaired(claim, level, against), failures)
 
 
 def _seconds(part: LevelAnswer, round_: _Round) -> Time:
@@ -359,7 +372,7 @@ def why_not_tested(claim: Claim, question: Question, plan: Plan) -> str:
     if question.retune and not plan.tuning_seeds:
         return "tuned on judged seeds"
     settings = [s for i in involved(claim) for s in question.levels[i].settings]
-    lengths = [s.training.epochs for s in settings if not isinstance(s.model, EstimatorModel)]
+    lengths = [s.training.epochs for s in settings if not isinstance(s.model, SteplessModel)]
     cut = [now for i in involved(claim) for now, own in question.levels[i].cut]
     # A claim about no length in particular can be tested on part of an epoch; and a recipe has its
     # own length, however short: what it is set against must be long enough, and nothing cut short.

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from siffra.config import EstimatorModel, Setting
+from siffra.config import Setting, SteplessModel
 from siffra.data.dataset import Dataset
 from siffra.lab.stats.estimates import Summary
 from siffra.report.model import Claim, Level, Question, Report
@@ -20,7 +20,7 @@ _SEED, _MEAN = "∘", "●"
 def one_step_note(words: Words, settings: Iterable[Setting], dataset: Dataset) -> str:
     """That batches of some settings are larger than the training set; empty if none are."""
     images = len(dataset.train)
-    networks = (s for s in settings if not isinstance(s.model, EstimatorModel))
+    networks = (s for s in settings if not isinstance(s.model, SteplessModel))
     sizes = {network.training.batch_size for network in networks}
     larger = sorted(size for size in sizes if size > images)
     if not larger:

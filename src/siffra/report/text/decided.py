@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from siffra.config.metrics import METRICS
 from siffra.lab.answers import ClaimAnswer, QuestionAnswer
 from siffra.lab.plan.plan import Claim, Question
 from siffra.lab.stats.estimates import Estimate, margin_of
@@ -135,7 +134,7 @@ def _is_more(answer: ClaimAnswer) -> bool:
         return estimate.value > (1 if estimate.scale == "ratio" else 0)
     claims_better = claim.direction in ("better", "not worse")
     is_better = claims_better == (answer.verdict == "supported")
-    return is_better == METRICS[claim.metric].higher_is_better
+    return is_better == claim.measured.higher_is_better
 
 
 def _ratio(words: Words, question: Question, claim: Claim, ratio: Estimate) -> str:

@@ -13,7 +13,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from siffra.config.metrics import MetricName
 from siffra.lab.answers import ClaimAnswer, LevelAnswer, QuestionAnswer
 from siffra.lab.stats.comparison import Comparison, Estimate
 from siffra.lab.stats.estimates import (
@@ -217,7 +216,7 @@ def _added(answer: QuestionAnswer, recipe: Ingredients, error: float) -> dict[tu
     judged: dict[tuple[int, str], Comparison] = {}
     for i, part in enumerate(recipe.parts):
         for what in (*part.accuracy, "seconds"):
-            metric: MetricName = "seconds" if what == "seconds" else "accuracy"
+            metric: str = "seconds" if what == "seconds" else "accuracy"
             on = "" if what == "seconds" else what
             claimed = _by_claims(answer, recipe.whole, part.without, metric, on)
             whole, without = recipe.whole, part.without
@@ -237,7 +236,7 @@ def _added(answer: QuestionAnswer, recipe: Ingredients, error: float) -> dict[tu
 
 
 def _by_claims(
-    answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer, metric: MetricName, on: str = ""
+    answer: QuestionAnswer, a: LevelAnswer, b: LevelAnswer, metric: str, on: str = ""
 ) -> int | None:
     """Which of two levels claims about them show to have more of `metric`: 1 for `a`, -1 for `b`.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from siffra.config.metrics import METRICS
 from siffra.data.shifted import SHIFTED
 from siffra.lab.answers import Answers
 from siffra.report.model import Method
@@ -115,7 +114,7 @@ def _looks(words: Words, answers: Answers) -> list[str]:
 def _turns(words: Words, answers: Answers) -> list[str]:
     """How times were compared, where a claim asks for them."""
     claims = [claim for question in answers.questions for claim in question.question.claims]
-    is_timed = any(METRICS[claim.metric].unit == "seconds" for claim in claims)
+    is_timed = any(claim.is_timed for claim in claims)
     return [words("methods.turns")] if is_timed else []
 
 

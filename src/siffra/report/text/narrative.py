@@ -7,7 +7,7 @@ not shown above the second, no two are called alike, and no time is a factor wit
 
 from collections.abc import Sequence
 
-from siffra.config import EstimatorModel
+from siffra.config import SteplessModel
 from siffra.lab.answers import Edge, LevelAnswer, QuestionAnswer
 from siffra.lab.plan.plan import Level
 from siffra.lab.stats.comparison import Estimate
@@ -90,7 +90,7 @@ def _standing(words: Words, answer: QuestionAnswer, found: Findings) -> list[str
 
 def _after(words: Words, answer: QuestionAnswer) -> str:
     records = [record for level in answer.levels for record in level.records]
-    if any(isinstance(record.model, EstimatorModel) for record in records):
+    if any(isinstance(record.model, SteplessModel) for record in records):
         return ""
     lengths = {record.training.epochs for record in records}
     if len(lengths) != 1:

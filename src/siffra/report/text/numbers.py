@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from siffra.config.metrics import METRICS
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.estimates import Estimate, Summary
 from siffra.report.text.messages import GAP, Words
@@ -129,7 +128,7 @@ def unit_of(claim: Claim, estimate: Estimate) -> Unit:
     """The unit in which an estimate is best read."""
     if estimate.scale == "ratio":
         return "percent" if 0.5 < estimate.value < 2 else "times"
-    unit = METRICS[claim.metric].unit
+    unit = claim.measured.unit
     return "points" if unit == "fraction" else unit
 
 
@@ -181,7 +180,7 @@ def target(words: Words, fraction: float) -> str:
 
 def margin_words(words: Words, claim: Claim) -> str:
     """The smallest difference that matters: `0.2 percentage points`, `5 %`."""
-    if METRICS[claim.metric].unit == "fraction":
+    if claim.measured.unit == "fraction":
         return points(words, claim.margin)
     return words("quantity.percent", value=words.exact(round(100 * claim.margin, 6)))
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-from siffra.config.metrics import METRICS
 from siffra.lab.answers import Answers, ClaimAnswer, Verdict
 from siffra.lab.plan.plan import Claim, Question
 from siffra.lab.stats import collapse
@@ -48,7 +47,7 @@ def against_name(words: Words, claim: Claim, question: Question) -> str:
     against = claim.against
     if isinstance(against, tuple):
         name = sides_name(words, question, against)
-    elif (unit := METRICS[claim.metric].unit) == "fraction":
+    elif (unit := claim.measured.unit) == "fraction":
         name = f"{words.exact(round(100 * against, 6))} %"
     else:
         name = words(f"quantity.{unit}", value=words.exact(against))
@@ -131,8 +130,8 @@ def _estimated(words: Words, answer: ClaimAnswer) -> str:
     level = numbers.confidence(words, estimate.confidence)
     # Of a single seed there is no interval to tell.
     known = not (math.isnan(estimate.low) and math.isnan(estimate.high))
-    is_timed = METRICS[answer.claim.metric].unit == "seconds"
-    key = ("evidence_timed" if is_timed else "evidence") if known else "evidence_alone"
+    measured = "evidence_timed" if answer.claim.is_timed else "evidence"
+    key = measured if known else "evidence_alone"
     text = words(key, value=value, level=level, interval=interval, n=len(estimate.values))
     return words("basis.trained", estimate=text) if _some(answer.collapsed) else text
 
