@@ -118,7 +118,9 @@ def answer(
 def _missing(
     plan: Plan, questions: Sequence[QuestionAnswer], experiments: Sequence[ExperimentAnswer]
 ) -> int:
-    """Of the runs of the first look, and of tuning."""
+    """Of the runs of the first look, and of tuning; results that are given are all there is."""
+    if plan.given:
+        return 0
     due = set(plan.seeds)
     levels = [level for question in questions for level in question.levels]
     return (
@@ -136,12 +138,13 @@ def _answer_question(question: Question, number: int, rounds: Rounds) -> Questio
     levels = rounds.levels[number]
     scores = [validation_score(level.records) for level in levels]
     best = max(range(len(scores)), key=lambda i: -math.inf if math.isnan(scores[i]) else scores[i])
+    has_edge = bool(levels[best].trained) and not question.metrics
     return QuestionAnswer(
         question=question,
         levels=levels,
         claims=tuple(rounds.claims[number, i] for i in range(len(question.claims))),
         best=best,
-        edge=edges_of_best(question, question.levels[best]) if levels[best].trained else (),
+        edge=edges_of_best(question, question.levels[best]) if has_edge else (),
         interactions=tuple(each for (of, _), each in rounds.interactions.items() if of == number),
     )
 

@@ -27,6 +27,7 @@ from siffra.report.model import (
     Level,
     Look,
     Machine,
+    Metric,
     Question,
     Report,
     Share,
@@ -51,6 +52,7 @@ from siffra.report.text.labels import (
     short_level_name,
     varied_name,
 )
+from siffra.report.text.limits import limits
 from siffra.report.text.messages import Words, capital
 from siffra.report.text.methods import facts, methods
 from siffra.report.text.narrative import answer_sentences, busy_sentence, remarks
@@ -117,6 +119,7 @@ def build(
         looks=tuple(Look.model_validate(look) for look in answers.looks),
         undecided=undecided(answers),
         course_text=course_text(words, answers),
+        limits=limits(words, answers),
         summary=summary_sentence(answers, words.language),
         surprises=tuple(
             Surprise(
@@ -219,12 +222,13 @@ def build_question(
         by=words.say(question.by) or None,
         vary=question.vary,
         varied_text=varied_name(words, question),
+        metrics=tuple(Metric.model_validate(metric) for metric in question.metrics),
         retune=question.retune,
         fixed=dict(question.fixed),
         fixed_text=held_fixed(words, question),
         claims=tuple(build_claim(claim, question, words) for claim in answer.claims),
         levels=tuple(
-            _level(level, i == answer.best, answer, words, examined)
+            _level(level, i == answer.best and not question.metrics, answer, words, examined)
             for i, level in enumerate(answer.levels)
         ),
         edge=tuple(edge.knob for edge in answer.edge),
@@ -271,6 +275,7 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> C
         degrees_of_freedom=estimate.freedom if estimate else None,
         reported=words.say(claim.reported),
         metric=claim.metric,
+        named=Metric.model_validate(claim.named) if claim.named else None,
         on=claim.on,
         target=claim.target,
         level=claim.level,
@@ -288,7 +293,7 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> C
 
 
 def _margin(words: Words, claim: plan.Claim) -> str:
-    return words("claim.margin", margin=numbers.margin_words(words, claim))
+    return words("claim.margin", margin=numbers.margin_words(words, claim)) if claim.margin else ""
 
 
 def _level(
@@ -301,6 +306,11 @@ def _level(
     edge = question.edge if best and len(question.levels) > 1 else None
     return Level(
         **_measured(answer, words, examined),
+        metrics={
+            metric.name: _summary(summary, numbers.metric_number(words, summary, metric))
+            for metric in question.question.metrics
+            for summary in (answer.metrics[metric.name],)
+        },
         name=short_level_name(words, answer.level),
         knobs=dict(answer.level.knobs),
         fixed=question.question.fixed_at(answer.level),
@@ -335,7 +345,7 @@ def _measured(
 ) -> dict[str, Any]:
     """The fields that levels and experiments share."""
     by_run = by_seed(answer.records, examined)
-    down = sum(record.collapsed for record in answer.records)
+    down = sum(record.collapsed or bool(record.failure) for record in answer.records)
     is_shifted = bool(by_run) and all(examination.map for examination in by_run.values())
     return {
         "n": len(answer.records),

@@ -14,6 +14,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from siffra.config import metrics
+from siffra.config.metrics import Better
 from siffra.errors import SiffraError
 from siffra.lab.answers import ClaimAnswer, Verdict
 from siffra.lab.plan import plan
@@ -98,6 +100,23 @@ class Target(_Part):
     """How many runs did not reach it."""
 
 
+class Metric(_Part):
+    """What is measured of trainings that siffra does not do itself."""
+
+    name: str
+    """Its name: a table's column, or what a program calls it."""
+    better: Better = "higher"
+    """Whether `higher` or `lower` values are better."""
+    margin: Number = None
+    """The smallest difference that matters, of a ratio as a share; null if not known."""
+    scale: Scale = "difference"
+    """Whether two values are compared by their `difference` or their `ratio`."""
+    unit: str = ""
+    """Its unit; `fraction` for one that is shown in per cent."""
+    step: float = 0.0
+    """The coarseness with which it was measured."""
+
+
 class Share(_Part):
     """Of so many runs so many, with the share of all such runs that this is compatible with."""
 
@@ -122,12 +141,14 @@ class Measured(_Part):
     """Their keys, as in `runs.csv`."""
     accuracy: dict[str, Summary]
     """After the last epoch, by set, over the runs that did not diverge."""
+    metrics: dict[str, Summary] = {}
+    """The question's own metrics, by name, over the runs that have them."""
     seconds: Summary
     """Training time."""
     diverged: int = 0
     """How many runs diverged."""
     collapsed: int = 0
-    """How many runs collapsed: their networks give every image the same class."""
+    """How many runs collapsed (their networks give every image the same class) or failed."""
     collapse: Share | None = None
     """The share of runs that collapse; null without runs."""
     busy: int = 0
@@ -234,7 +255,9 @@ class Claim(_Part):
     reported: str = ""
     """The author's own figure, in words."""
     metric: str
-    """What is compared."""
+    """What is compared: one of siffra's metrics, or of the question's own."""
+    named: Metric | None = None
+    """That metric, if it is the question's own."""
     on: str
     """The set on which it is measured."""
     target: float | None
@@ -277,7 +300,8 @@ class Claim(_Part):
         """The claim as a plan has it, in the one language in which it was written."""
         names = ("id", "metric", "on", "target", "level", "against", "times", "plus", "direction")
         fields = {name: getattr(self, name) for name in (*names, "margin", "epochs")}
-        return plan.Claim(**fields, say={"": self.say}, reported={})
+        named = metrics.Metric(**self.named.model_dump()) if self.named else None
+        return plan.Claim(**fields, named=named, say={"": self.say}, reported={})
 
     def as_estimated(self) -> estimates.Estimate | None:
         """The estimate; ends that are null lie at infinity, or are unknown (one seed)."""
@@ -406,6 +430,8 @@ class Question(_Part):
     """The varied knobs."""
     varied_text: str = ""
     """The varied knobs in words."""
+    metrics: tuple[Metric, ...] = ()
+    """Its own metrics, the main one first; none: accuracy by set, and time."""
     retune: tuple[str, ...] = ()
     """The knobs that each level chose anew, on validation."""
     fixed: Knobs = {}
@@ -602,6 +628,8 @@ class Report(_Part):
     """The claims that have a look left, those that take least training first."""
     course_text: str = ""
     """Why a lab with looks stopped, and what it would take to decide the rest."""
+    limits: tuple[str, ...] = ()
+    """What given results cannot show: a sentence each."""
     summary: str = ""
     """How many claims have which verdict, in words."""
     surprises: tuple[Surprise, ...] = ()

@@ -58,7 +58,8 @@ class ClaimAnswer:
     "too short", "too few epochs" (of one no decline can be measured),
     "never reached" (by neither side in some seed), "unreached" (by some runs of one
     side, so that more seeds would hardly decide it), "too few seeds", "not timed" (no round was),
-    "diverged" (in so many seeds that more would hardly decide it), "mixed"
+    "diverged" (in so many seeds that more would hardly decide it), "no margin" (so that nothing
+    can be shown to make no difference), "mixed"
     (the level that trains better fails more often), "at the margin" (the difference is about as
     large as the margin, so that no number of seeds will decide it), "tuned on judged seeds" (by an
     older version), "" if nothing is. In `diverged` seeds a run of one side diverged, and for that
@@ -132,7 +133,7 @@ class ClaimTest:
             verdict=verdict,
             estimate=comparison.estimate(alpha) if comparison.seeds else None,
             seeds_needed=needed,
-            reason=self._reason(hopeless=hopeless),
+            reason=self._reason(hopeless=hopeless, is_open=verdict == "inconclusive"),
             diverged=comparison.diverged,
             look=decided_at if decision.kind else None,
             grade=decision.grade,
@@ -284,7 +285,7 @@ class ClaimTest:
         )
         return candidates[index] if index < len(candidates) else None
 
-    def _reason(self, *, hopeless: bool) -> str:
+    def _reason(self, *, hopeless: bool, is_open: bool) -> str:
         """What is unusual; a `hopeless` claim would not be decided by more seeds such as these."""
         comparison = self.comparison
         if comparison.judged < FEWEST_SEEDS:
@@ -297,7 +298,7 @@ class ClaimTest:
             return "unreached"
         if self._contradicts(list(self._all_evidence(None))):
             return "mixed"
-        if not self.claim.margin and self.claim.metric != "collapse":
+        if is_open and not self.claim.margin and self.claim.named:
             return "no margin"
         # What has a direction alone is decided by enough seeds.
         has_margin = self.claim.direction not in ("better", "worse")

@@ -43,6 +43,7 @@ __all__ = [
     "failed",
     "margin_of",
     "measure",
+    "metric_curve",
     "of_trained_runs",
     "paired",
     "scale_of",
@@ -340,6 +341,21 @@ def curve(records: Sequence[Record], on: str) -> Curve:
     ]
     return Curve(
         mean=np.array([point.mean for point in points]),
+        low=np.array([point.low for point in points]),
+        high=np.array([point.high for point in points]),
+    )
+
+
+def metric_curve(records: Sequence[Record], metric: Metric) -> tuple[np.ndarray, Curve]:
+    """The epochs that all curves of the metric have, (epochs,), and its means over the runs."""
+    paths = [dict(record.curves[metric.name]) for record in records if metric.name in record.curves]
+    epochs = sorted(set.intersection(*map(set, paths))) if paths else []
+    points = [
+        Comparison(tuple(path[epoch] for path in paths), "difference").estimate(1 - CONFIDENCE)
+        for epoch in epochs
+    ]
+    return np.array(epochs), Curve(
+        mean=np.array([point.value for point in points]),
         low=np.array([point.low for point in points]),
         high=np.array([point.high for point in points]),
     )

@@ -1,12 +1,13 @@
-"""Accuracy against epochs, one line a level, on the test set and the shifted ones."""
+"""Accuracy against epochs, one line a level, on the test set and the shifted ones; or metrics."""
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from siffra.config.metrics import Metric
 from siffra.lab.answers import QuestionAnswer
-from siffra.lab.stats.estimates import curve
+from siffra.lab.stats.estimates import curve, metric_curve
 from siffra.report.figures import style
 from siffra.report.text import numbers
 from siffra.report.text.labels import (
@@ -26,12 +27,19 @@ _NEAR = 0.01
 
 def draw(answer: QuestionAnswer, words: Words) -> Figure:
     """Mean over seeds with its 95 % interval as a band, every seed's end as a point."""
-    sets = sets_of(answer.levels)
-    figure, axes = style.row(len(sets), height=3.3)
+    sets, metrics = sets_of(answer.levels), with_curves(answer)
+    figure, axes = style.row(len(sets) + len(metrics), height=3.3)
     seen = [level for level in answer.levels if level.trained]
     colours = style.colours(len(seen))
     band = 0.18 if len(seen) < _MANY else 0.05
-    for axis, name in zip(axes, sets, strict=True):
+    for axis, metric in zip(axes, metrics, strict=False):
+        for i, (level, colour) in enumerate(zip(seen, colours, strict=True)):
+            epochs, path = metric_curve(level.records, metric)
+            axis.plot(epochs, path.mean, color=colour, linestyle=style.dashes(i), zorder=3)
+            axis.fill_between(epochs, path.low, path.high, color=colour, alpha=band, lw=0)
+        style.name_metric(axis, metric, words)
+        axis.set_xlabel(words("figure.epochs"))
+    for axis, name in zip(axes, sets, strict=False):
         for i, (level, colour) in enumerate(zip(seen, colours, strict=True)):
             path = curve(level.records, name)
             epochs = np.arange(1, len(path.mean) + 1)
@@ -46,7 +54,8 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
         axis.set_xlabel(words("figure.epochs"))
         axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
         axis.yaxis.set_major_formatter(style.percent_axis(words))
-    style.name_accuracy(axes, words)
+    if sets:
+        style.name_accuracy(axes, words)
     handles = [
         Line2D([], [], color=colour, linestyle=style.dashes(i)) for i, colour in enumerate(colours)
     ]
@@ -55,9 +64,19 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     return figure
 
 
+def with_curves(answer: QuestionAnswer) -> list[Metric]:
+    """Those of the question's own metrics of which there are curves."""
+    records = [record for level in answer.levels for record in level.trained]
+    return [m for m in answer.question.metrics if any(m.name in r.curves for r in records)]
+
+
 def caption(answer: QuestionAnswer, words: Words) -> str:
     """Which level comes first near the best accuracy, and which last."""
     levels = [level for level in answer.levels if level.trained]
+    if answer.question.metrics:
+        names = words.listing(metric.name for metric in with_curves(answer))
+        key = "caption.metric_curves"
+        return numbers.over_seeds(words, key, [len(level.trained) for level in levels], of=names)
     paths = [curve(level.records, "test").mean for level in levels]
     target = max(path[-1] for path in paths) - _NEAR
     reached = [epochs_to(target, path.tolist()) for path in paths]

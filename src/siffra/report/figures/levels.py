@@ -1,4 +1,4 @@
-"""Accuracy on each set and training seconds against the varied knob."""
+"""Accuracy on each set, or other metrics, and training seconds against the varied knob."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -34,28 +34,33 @@ _AXIS = 44
 
 
 def draw(answer: QuestionAnswer, words: Words) -> Figure:
-    """A panel a set and one of time; every seed a point, the mean with its interval.
+    """A panel a set or metric and one of time; every seed a point, the mean with its interval.
 
     What was reported stands beside it.
     """
-    sets = sets_of(answer.levels)
-    figure, axes = style.pairs(len(sets) + 1, height=2.7)
+    sets, metrics = sets_of(answer.levels), answer.question.metrics
+    any_time = any(_all_times(answer))
+    figure, axes = style.pairs(len(sets) + len(metrics) + any_time, height=2.7)
     places = _places(answer)
     for axis, name in zip(axes, sets, strict=False):
         _panel(axis, answer, places, name, lambda level, name=name: level.accuracy.get(name))
         axis.set_title(capital(words(f"set.{name}")))
         axis.set_ylabel(words("figure.accuracy"))
         axis.yaxis.set_major_formatter(style.percent_axis(words))
-    times = axes[len(sets)]
-    _panel(times, answer, places, "seconds", lambda level: level.seconds)
-    times.set_title(capital(words("figure.time")))
-    times.set_ylabel(words("figure.seconds"))
-    if spans_decades(_all_times(answer)):
-        times.set_yscale("log")
-        times.yaxis.set_minor_formatter(NullFormatter())
-    else:
-        times.set_ylim(bottom=0)
-    times.yaxis.set_major_formatter(style.number_axis(words))
+    for axis, metric in zip(axes, metrics, strict=False):
+        _panel(axis, answer, places, "", lambda level, name=metric.name: level.metrics[name])
+        style.name_metric(axis, metric, words)
+    if any_time:
+        times = axes[len(sets) + len(metrics)]
+        _panel(times, answer, places, "seconds", lambda level: level.seconds)
+        times.set_title(capital(words("figure.time")))
+        times.set_ylabel(words("figure.seconds"))
+        if spans_decades(_all_times(answer)):
+            times.set_yscale("log")
+            times.yaxis.set_minor_formatter(NullFormatter())
+        else:
+            times.set_ylim(bottom=0)
+        times.yaxis.set_major_formatter(style.number_axis(words))
     for axis in axes:
         _knob_axis(axis, answer, words, places)
     _legend(figure, answer, words)
@@ -63,12 +68,40 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
 
 
 def caption(answer: QuestionAnswer, words: Words) -> str:
-    """The lowest and the highest accuracy, and the shortest and the longest time."""
+    """The lowest and the highest accuracy (or metric), and the shortest and the longest time."""
     levels = [level for level in answer.levels if level.trained]
+    return joined(
+        numbers.over_seeds(words, "caption.levels", [len(level.trained) for level in levels]),
+        words("caption.numbered") if are_numbered(words, answer.question) else "",
+        _ranges_of_metrics(answer, words) if answer.question.metrics else _ranges(levels, words),
+        busy_sentence(words, [record for level in levels for record in level.records]),
+    )
+
+
+def _ranges_of_metrics(answer: QuestionAnswer, words: Words) -> str:
+    sentences = []
+    for metric in answer.question.metrics:
+        levels = [level for level in answer.levels if level.metrics[metric.name].values]
+        by_mean = sorted(levels, key=lambda level: level.metrics[metric.name].mean)
+        for low, high in [(by_mean[0], by_mean[-1])] if by_mean else []:
+            sentences.append(
+                words(
+                    "caption.metric_ranges",
+                    metric=metric.name,
+                    low=numbers.metric_number(words, low.metrics[metric.name], metric),
+                    low_level=level_name(words, low.level),
+                    high=numbers.metric_number(words, high.metrics[metric.name], metric),
+                    high_level=level_name(words, high.level),
+                )
+            )
+    return " ".join(sentences)
+
+
+def _ranges(levels: Sequence[LevelAnswer], words: Words) -> str:
     by_accuracy = sorted(levels, key=lambda level: level.accuracy["test"].mean)
     by_time = sorted(levels, key=lambda level: level.seconds.mean)
     low, high, fast, slow = by_accuracy[0], by_accuracy[-1], by_time[0], by_time[-1]
-    ranges = words(
+    return words(
         "caption.ranges",
         low=numbers.accuracy(words, low.accuracy["test"]),
         low_level=level_name(words, low.level),
@@ -78,12 +111,6 @@ def caption(answer: QuestionAnswer, words: Words) -> str:
         fast_level=level_name(words, fast.level),
         slow=numbers.seconds(words, slow.seconds),
         slow_level=level_name(words, slow.level),
-    )
-    return joined(
-        numbers.over_seeds(words, "caption.levels", [len(level.trained) for level in levels]),
-        words("caption.numbered") if are_numbered(words, answer.question) else "",
-        ranges,
-        busy_sentence(words, [record for level in levels for record in level.records]),
     )
 
 

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import Formatter, FuncFormatter
 
+from siffra.config.metrics import Metric
 from siffra.report.text.messages import Words
 
 INK, FAINT, PAPER = "#22262b", "#d9dde1", "#fefefe"
@@ -147,6 +148,14 @@ def name_accuracy(axes: Sequence[Axes], words: Words) -> None:
     for axis in axes:
         if axis.get_subplotspec().is_first_col():  # pyright: ignore[reportOptionalMemberAccess]
             axis.set_ylabel(words("figure.accuracy"))
+
+
+def name_metric(axis: Axes, metric: Metric, words: Words) -> None:
+    """Title and scale of a panel of a metric of trainings that siffra does not do itself."""
+    axis.set_title(metric.name)
+    is_fraction = metric.unit == "fraction"
+    axis.set_ylabel("%" if is_fraction else metric.unit or metric.name)
+    axis.yaxis.set_major_formatter(percent_axis(words) if is_fraction else number_axis(words))
 
 
 def fit_names(axis: Axes, names: Sequence[str]) -> None:

@@ -10,7 +10,12 @@ from siffra.report.model import Claim, Level, Question, Report
 from siffra.report.text import numbers
 from siffra.report.text.labels import sets_of
 from siffra.report.text.messages import GAP, Words, capital, words_in
-from siffra.report.text.tables import added_table, collapsed_text
+from siffra.report.text.tables import (
+    added_table,
+    collapsed_text,
+    failure_heading,
+    has_times,
+)
 
 PLOT_WIDTH = 48
 """Characters between the ends of a plot's axis."""
@@ -58,7 +63,7 @@ def answer_text(question: Question, words: Words) -> str:
             *text_table(*levels_table(question, words)),
             *([f"* {words('busy.note')}"] if busy else []),
         ],
-        dot_plot(question, "test", words),
+        dot_plot(question, words),
         [claim.sentence for claim in question.claims],
         [interaction.sentence for interaction in question.interactions],
         [fixed_line(question, words)],
@@ -71,20 +76,24 @@ def levels_table(question: Question, words: Words) -> tuple[list[str], list[list
 
     Seconds of which some were taken on a busy machine are marked with an asterisk.
     """
-    sets = sets_of(question.levels)
+    sets, metrics = sets_of(question.levels), [metric.name for metric in question.metrics]
+    any_time = has_times(question.levels)
+    any_failed = any(level.collapsed for level in question.levels)
     headings = [
         capital(question.varied_text),
+        *metrics,
         *(f"{words(f'set.{name}')} %" for name in sets),
-        words("table.run_seconds"),
-        *([words("table.collapsed")] if any(level.collapsed for level in question.levels) else []),
+        *([words("table.run_seconds")] if any_time else []),
+        *([words(failure_heading(metrics))] if any_failed else []),
         "n",
     ]
     rows = [
         [
             level.name,
+            *(level.metrics[name].text for name in metrics),
             *(level.accuracy[name].text for name in sets),
-            level.seconds.text + "*" * bool(level.busy),
-            *([collapsed_text(words, level)] if words("table.collapsed") in headings else []),
+            *([level.seconds.text + "*" * bool(level.busy)] if any_time else []),
+            *([collapsed_text(words, level)] if any_failed else []),
             _runs(words, level),
         ]
         for level in question.levels
@@ -108,21 +117,33 @@ def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
     return lines
 
 
-def dot_plot(question: Question, on: str, words: Words) -> list[str]:
-    """A line for each level: every seed's accuracy on the set `on`, their mean, its interval."""
-    summaries = [level.accuracy[on].as_estimated() for level in question.levels]
+def dot_plot(question: Question, words: Words) -> list[str]:
+    """A line for each level: every seed's score, their mean, and its interval.
+
+    The score is the question's main metric, or accuracy on the test set.
+    """
+    main = question.metrics[0] if question.metrics else None
+    summaries = [
+        (level.metrics[main.name] if main else level.accuracy["test"]).as_estimated()
+        for level in question.levels
+    ]
     low, high = _range(summaries)
     names = [level.name for level in question.levels]
     margin = max(map(len, names))
-    decimals = numbers.decimals_for((high - low) * 100 / 2)
-    ends = [f"{words.number(100 * end, decimals)}{GAP}%" for end in (low, high)]
+    if main is None or main.unit == "fraction":
+        decimals = numbers.decimals_for((high - low) * 100 / 2)
+        ends = [f"{words.number(100 * end, decimals)}{GAP}%" for end in (low, high)]
+    else:
+        decimals = numbers.decimals_for((high - low) / 2, most=10)
+        ends = [words.number(end, decimals) for end in (low, high)]
     lines = [
         f"{name:<{margin}} │{_strip(summary, low, high)}│"
         for name, summary in zip(names, summaries, strict=True)
     ]
     axis = ends[0] + ends[1].rjust(PLOT_WIDTH - len(ends[0]))
     legend = f"{_SEED} {words('figure.each_seed')}, ├{_MEAN}┤ {words('figure.mean_interval')}"
-    title = f"{capital(words('metric.accuracy', on=words(f'on.{on}')))}: {legend}"
+    title = main.name if main else capital(words("metric.accuracy", on=words("on.test")))
+    title = f"{title}: {legend}"
     return [title, *lines, f"{'':<{margin}}  {axis}"]
 
 

@@ -81,7 +81,8 @@ def _phrase(words: Words, question: Question, answer: ClaimAnswer) -> str:
     if answer.basis == "collapse" and len(answer.collapsed) == 2:
         ours, theirs = (words("basis.of", k=k, n=n) for k, n in answer.collapsed)
         other = _other_side(words, question, claim.against)
-        return words("decided.collapse", ours=ours, theirs=theirs, against=other, **names)
+        key = "decided.failed" if claim.named else "decided.collapse"
+        return words(key, ours=ours, theirs=theirs, against=other, **names)
     if is_alike(answer):
         within = answer.verdict == "no difference" or claim.direction == "same"
         return words(
@@ -113,7 +114,7 @@ def _that(words: Words, question: Question, claim: Claim) -> str:
         return words("decided.that_times", times=words.exact(claim.times), against=against)
     if claim.plus:
         sign = "plus" if claim.plus > 0 else "minus"
-        points = numbers.points(words, abs(claim.plus))
+        points = numbers.amount(words, claim.measured, abs(claim.plus))
         return words(f"decided.that_{sign}", points=points, against=against)
     return words("decided.that", against=against)
 
@@ -146,7 +147,8 @@ def _ratio(words: Words, question: Question, claim: Claim, ratio: Estimate) -> s
         low, high = (1 / end if end else math.inf for end in (ratio.high, ratio.low))
         ratio = replace(ratio, value=1 / ratio.value, low=low, high=high)
     return words(
-        f"decided.{claim.metric}",
+        "decided.ratio" if claim.named else f"decided.{claim.metric}",
+        metric=metric_name(words, claim, "the_metric"),
         slow=sides_name(words, question, slow),
         fast=_other_side(words, question, fast),
         on=words(f"on.{claim.on}"),

@@ -93,6 +93,8 @@ class Findings:
 
 def findings(answer: QuestionAnswer) -> Findings:
     """What the answer to one question may say beyond its claims, from the records of its levels."""
+    if answer.question.metrics:  # whose every level has a claim
+        return Findings()
     error = ERROR if _is_open(answer) else 0.0
     recipe = ingredients(answer)
     if recipe is not None:

@@ -63,8 +63,8 @@ class Words:
 
 
 def capital(text: str) -> str:
-    """`text` with its first letter large."""
-    return text[:1].upper() + text[1:]
+    """`text` with its first letter large, unless that belongs to a name such as `val_loss`."""
+    return text if "_" in text.partition(" ")[0] else text[:1].upper() + text[1:]
 
 
 @cache

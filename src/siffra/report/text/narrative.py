@@ -41,13 +41,21 @@ def answer_sentences(answer: QuestionAnswer, language: str = "en") -> list[str]:
     words = words_in(language)
     if not any(level.records for level in answer.levels):
         return [f"{capital(words('answer.nothing'))}."]
-    parts = decided_sentences(words, answer)
+    parts = decided_sentences(words, answer) or _nothing_shown(words, answer)
     if seen(answer):
         found = findings(answer)
         parts += [added_sentence(words, found)] if found.recipe else _standing(words, answer, found)
     parts += _mishaps(words, answer)
     parts += _edges(words, answer)
     return [f"{capital(part)}." for part in parts if part]
+
+
+def _nothing_shown(words: Words, answer: QuestionAnswer) -> list[str]:
+    """That no difference is shown, where nothing but claims would say so."""
+    names = [metric.name for metric in answer.question.metrics]
+    runs = [len(level.records) for level in answer.levels]
+    seeds = numbers.over_seeds(words, "answer.seeds", runs)
+    return [words("answer.open", seeds=seeds, metrics=words.listing(names))] if names else []
 
 
 def busy_sentence(words: Words, records: Sequence[Record]) -> str:
@@ -196,6 +204,7 @@ def _mishaps(words: Words, answer: QuestionAnswer) -> list[str]:
     down = {
         "collapsed": [sum(record.collapsed for record in level.records) for level in levels],
         "diverged": [level.diverged for level in levels],
+        "failed": [sum(bool(r.failure) for r in level.records) for level in levels],
     }
     sentences = []
     for kind, counts in down.items():

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+from siffra.config.metrics import Metric
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.estimates import Estimate, Summary
 from siffra.report.text.messages import GAP, Words
@@ -16,8 +17,10 @@ USELESS = 100
 
 _ROUNDING = 1e-9
 """Arms of an interval that differ by no more are alike."""
+_MOST_DECIMALS = 10
+"""Of a quantity whose size is not known."""
 
-Unit = Literal["points", "percent", "times", "seconds", "epochs"]
+Unit = Literal["points", "percent", "times", "seconds", "epochs", "plain"]
 
 
 def decimals_for(half_width: float, most: int = 2) -> int:
@@ -58,18 +61,18 @@ def share(words: Words, fraction: float, decimals: int = 1) -> str:
     return f"{words.number(100 * fraction, decimals)}{GAP}%"
 
 
-def over_seeds(words: Words, key: str, counts: Sequence[int]) -> str:
+def over_seeds(words: Words, key: str, counts: Sequence[int], **values: str) -> str:
     """The text for figures over `5` seeds, or `5 to 20` where some levels have more than others.
 
     Where each has but one run, that is `key.one`; a text that has no number is `key` itself.
     """
     if key in words:
-        return words(key)
+        return words(key, **values)
     low, high = min(counts), max(counts)
     if high == 1:
-        return words(f"{key}.one")
+        return words(f"{key}.one", **values)
     n = str(low) if low == high else words("quantity.from_to", low=low, high=high)
-    return words(f"{key}.other", n=n)
+    return words(f"{key}.other", n=n, **values)
 
 
 def seconds(words: Words, summary: Summary) -> str:
@@ -128,8 +131,13 @@ def unit_of(claim: Claim, estimate: Estimate) -> Unit:
     """The unit in which an estimate is best read."""
     if estimate.scale == "ratio":
         return "percent" if 0.5 < estimate.value < 2 else "times"
-    unit = claim.measured.unit
-    return "points" if unit == "fraction" else unit
+    match claim.measured.unit:
+        case "fraction":
+            return "points"
+        case "seconds" | "epochs" as unit if claim.named is None:
+            return unit
+        case _:
+            return "plain"
 
 
 def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str, str]:
@@ -139,8 +147,8 @@ def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str,
     if unit == "points":
         low, high = _within_reach(claim, low, high)
     arms = [arm for arm in (value - low, high - value) if math.isfinite(arm)]
-    most = 2 if unit == "points" else 1 if value < 10 else 0
-    most = most if unit != "times" else 2
+    most = 2 if unit in ("points", "times") else 1 if value < 10 else 0
+    most = _MOST_DECIMALS if unit == "plain" else most
     # A ratio's upper arm is the longer one, and says little of how well the ratio is known.
     half = arms[0] if arms and unit == "times" else max(arms, default=math.nan)
     decimals = decimals_for(half, most)
@@ -155,6 +163,8 @@ def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str,
     signed = unit != "times"
     texts = [words.number(x, decimals, signed=signed) for x in (value, low, high)]
     interval = words("quantity.from_to", low=texts[1], high=texts[2])
+    if unit == "plain":
+        return with_unit(texts[0], claim.measured), interval
     return words(f"quantity.{unit}", value=texts[0]), interval
 
 
@@ -180,9 +190,33 @@ def target(words: Words, fraction: float) -> str:
 
 def margin_words(words: Words, claim: Claim) -> str:
     """The smallest difference that matters: `0.2 percentage points`, `5 %`."""
-    if claim.measured.unit == "fraction":
-        return points(words, claim.margin)
-    return words("quantity.percent", value=words.exact(round(100 * claim.margin, 6)))
+    if claim.measured.is_ratio:
+        return words("quantity.percent", value=words.exact(round(100 * claim.margin, 6)))
+    return amount(words, claim.measured, claim.margin)
+
+
+def amount(words: Words, metric: Metric, difference: float) -> str:
+    """A difference that somebody chose: `0.2 percentage points`, `0.003 bits`."""
+    if metric.unit == "fraction":
+        return points(words, difference)
+    return with_unit(words.exact(difference), metric)
+
+
+def with_unit(number: str, metric: Metric) -> str:
+    """A number with the metric's own unit, if it has one."""
+    return f"{number}{GAP}{metric.unit}" if metric.unit else number
+
+
+def metric_number(words: Words, summary: Summary, metric: Metric) -> str:
+    """`0.214 ± 0.003`, of a metric of trainings that siffra does not do; per cent of fractions."""
+    if metric.unit == "fraction":
+        return accuracy_number(words, summary)
+    above, below = summary.high - summary.mean, summary.mean - summary.low
+    if above > _SKEWED * below:
+        return _with_ends(words, summary, decimals_for(below, _MOST_DECIMALS))
+    if not math.isfinite(above):
+        return words.exact(float(f"{summary.mean:.4g}"))
+    return _plus_minus(words, summary.mean, half_width(summary), _MOST_DECIMALS)
 
 
 def align(column: Sequence[str], mark: str) -> list[str]:
@@ -245,5 +279,5 @@ def _plus_minus(words: Words, mean: float, half: float, most: int, *, signed: bo
     if not math.isfinite(half):
         return text
     # Nothing that varies is exact, however little it varies.
-    half = max(half, 10**-decimals) if half > _ROUNDING else half
+    half = max(half, 10**-decimals) if half > min(_ROUNDING, abs(mean) * _ROUNDING) else half
     return f"{text}{GAP}±{GAP}{words.number(half, decimals)}"

@@ -1,6 +1,6 @@
 """A report's tables: what was measured at each level, beside what was reported for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from siffra.report.model import Experiment, Level, Look, Measured, Question, Report, Target
@@ -126,13 +126,17 @@ def _table(
     theirs = {key for row in rows for key in row.reported}
     shown = sets_of(rows)
     sets = [name for name in ("train", "val", *shown) if name in shown or name in theirs]
+    metrics = list(rows[0].metrics)
     extra = sorted(theirs - {*sets, "seconds"})
     head = [Cell(first, "name")]
     # A long name would be squeezed into a tower of single words.
     kind = "name long" if max(map(len, names)) > LONG_NAME else "name"
     pairs = zip(names, rows, strict=True)
     columns: list[Sequence[Cell]] = [[Cell(name, kind, row.remarks) for name, row in pairs]]
-    for name in (*sets, "seconds"):
+    for name in metrics:
+        head.append(Cell(name, "number"))
+        columns.append(_numbers(words, [row.metrics[name].text for row in rows]))
+    for name in (*sets, *(["seconds"] if has_times(rows) else [])):
         text = words("table.run_seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
         head.append(Cell(capital(text), "number"))
         columns.append(_numbers(words, [_measured(row, name) for row in rows]))
@@ -146,11 +150,21 @@ def _table(
         head += [Cell(capital(text), "number") for text in _target_names(words, targets[0])]
         columns += zip(*(_target_cells(words, target) for target in targets), strict=True)
     if any(row.collapsed for row in rows):
-        head.append(Cell(capital(words("table.collapsed")), "number"))
+        head.append(Cell(capital(words(failure_heading(metrics))), "number"))
         columns.append([_collapsed(words, row) for row in rows])
     head.append(Cell("n", "number"))
     columns.append([Cell(str(row.n), "number") for row in rows])
     return Table(tuple(head), tuple(zip(*columns, strict=True)))
+
+
+def has_times(rows: Sequence[Measured]) -> bool:
+    """Whether it is known how long any of the runs took."""
+    return any(seconds for row in rows for seconds in row.seconds.values)
+
+
+def failure_heading(metrics: Collection[str]) -> str:
+    """What heads the column of runs that failed; without `metrics` of their own they collapsed."""
+    return "table.failed" if metrics else "table.collapsed"
 
 
 def collapsed_text(words: Words, row: Measured) -> str:

@@ -35,6 +35,8 @@ def comparison(words: Words, claim: Claim, question: Question) -> str:
 
 def metric_name(words: Words, claim: Claim, table: str = "metric") -> str:
     """`accuracy on the test set`; `the_metric` has the names for use within a sentence."""
+    if claim.named:
+        return claim.metric
     return words(
         f"{table}.{claim.metric}",
         on=words(f"on.{claim.on}"),
@@ -49,13 +51,15 @@ def against_name(words: Words, claim: Claim, question: Question) -> str:
         name = sides_name(words, question, against)
     elif (unit := claim.measured.unit) == "fraction":
         name = f"{words.exact(round(100 * against, 6))} %"
+    elif claim.named:
+        name = numbers.with_unit(words.exact(against), claim.named)
     else:
         name = words(f"quantity.{unit}", value=words.exact(against))
     if claim.times != 1:
         name = words("moved.times", times=words.exact(claim.times), against=name)
     if claim.plus:
         sign = "more" if claim.plus > 0 else "less"
-        points = numbers.points(words, abs(claim.plus))
+        points = numbers.amount(words, claim.measured, abs(claim.plus))
         name = words(f"moved.{sign}", points=points, against=name)
     return name
 
@@ -77,7 +81,7 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
         parts.append(words("basis.median"))
     if answer.diverged:
         parts.append(words.count("diverged", answer.diverged))
-    if answer.verdict == "inconclusive" and not answer.reason:
+    if answer.verdict == "inconclusive" and answer.reason in ("", "no margin"):
         needed = answer.seeds_needed
         parts.append(words("needs_many") if needed is None else words("needs", n=_about(needed)))
     if answer.grade == "likely" and answer.seeds_needed is not None:
@@ -133,21 +137,27 @@ def _estimated(words: Words, answer: ClaimAnswer) -> str:
     measured = "evidence_timed" if answer.claim.is_timed else "evidence"
     key = measured if known else "evidence_alone"
     text = words(key, value=value, level=level, interval=interval, n=len(estimate.values))
-    return words("basis.trained", estimate=text) if _some(answer.collapsed) else text
+    return words(f"{_basis(answer)}.trained", estimate=text) if _some(answer.collapsed) else text
+
+
+def _basis(answer: ClaimAnswer) -> str:
+    """The texts about runs that do not train: a training that siffra does not do just fails."""
+    return "basis_external" if answer.claim.named else "basis"
 
 
 def _collapsed(words: Words, answer: ClaimAnswer) -> list[str]:
     """How many runs collapsed; beside a verdict of no difference, at most how many do."""
-    shares = answer.collapsed
+    shares, basis = answer.collapsed, _basis(answer)
     if answer.basis == "collapse" and len(shares) == 2:
-        return [words("basis.collapse", level=_of(words, shares[0]), against=_of(words, shares[1]))]
+        ours, theirs = (_of(words, share) for share in shares)
+        return [words(f"{basis}.collapse", level=ours, against=theirs)]
     if _some(shares):
-        key = "basis.collapsed" if len(shares) == 2 else "basis.collapsed_alone"
+        key = f"{basis}.collapsed" if len(shares) == 2 else f"{basis}.collapsed_alone"
         return [words(key, level=_of(words, shares[0]), against=_of(words, shares[-1]))]
     if not shares or not is_alike(answer):
         return []
     fewest = min(n for _, n in shares)
-    key = "basis.none_collapsed" if len(shares) == 2 else "basis.none_collapsed_alone"
+    key = f"{basis}.none_collapsed" if len(shares) == 2 else f"{basis}.none_collapsed_alone"
     _, most = collapse.Share(0, fewest).interval()
     return [words(key, n=fewest, share=numbers.share(words, most, 0))]
 
