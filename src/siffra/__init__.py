@@ -1,7 +1,8 @@
 """siffra: a lab bench for neural networks.
 
 `siffra.train` trains one model, `siffra.vary` asks what a knob does, `siffra.run_lab` runs a
-whole lab file, `siffra.run_search` finds the best model for the seconds that there are,
+whole lab file, `siffra.judge` judges runs that are done, by whatever program,
+`siffra.run_search` finds the best model for the seconds that there are,
 `siffra.predict` asks a saved model about pictures, `siffra.export_model` turns it into ONNX,
 `siffra.dataset` takes data of one's own, `siffra.runs` has what was run as a data frame;
 `siffra.SiffraClassifier` is a network for scikit-learn. All are imported on first use.
@@ -11,18 +12,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from siffra.api import dataset, export_model, export_runs, predict, run_lab, runs, train, vary
+    from siffra.api import (
+        dataset,
+        export_model,
+        export_runs,
+        judge,
+        predict,
+        run_lab,
+        runs,
+        train,
+        vary,
+    )
     from siffra.api.search import run_search
     from siffra.api.sklearn import SiffraClassifier
+    from siffra.config.metrics import Metric
 
     __version__: str
 
 __all__ = [
+    "Metric",
     "SiffraClassifier",
     "__version__",
     "dataset",
     "export_model",
     "export_runs",
+    "judge",
     "predict",
     "run_lab",
     "run_search",
@@ -32,7 +46,11 @@ __all__ = [
 ]
 
 # What needs extras, or takes long to import, is in a module of its own.
-_MODULES = {"run_search": "siffra.api.search", "SiffraClassifier": "siffra.api.sklearn"}
+_MODULES = {
+    "Metric": "siffra.config.metrics",
+    "SiffraClassifier": "siffra.api.sklearn",
+    "run_search": "siffra.api.search",
+}
 
 
 def __getattr__(name: str) -> Any:

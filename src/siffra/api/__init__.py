@@ -6,6 +6,7 @@ in a terminal, and holds the records for whoever wants to go on.
 
 from siffra.api.arguments import ENGINES, DataLike, Knobs, dataset, loaded, make_engine
 from siffra.api.executors import RunOptions
+from siffra.api.judge import judge
 from siffra.api.labs import (
     Job,
     LabResult,
@@ -48,6 +49,7 @@ __all__ = [
     "export_model",
     "export_runs",
     "job_on",
+    "judge",
     "kept_labs",
     "lab_job",
     "loaded",

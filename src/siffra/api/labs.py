@@ -37,7 +37,7 @@ from siffra.lab.plan.plan import Plan, Text
 from siffra.lab.plan.planning import plan_lab, plan_vary
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
 from siffra.report.build import build
-from siffra.report.model import Report
+from siffra.report.model import Claim, Report
 from siffra.report.render.notebook import lab_html
 from siffra.report.render.terminal import lab_text, one_step_note
 from siffra.report.text.messages import words_in
@@ -249,6 +249,26 @@ class LabResult:
         return _renderer().write_report(
             self.answers, Path(out), language or self.language, self.examined
         )
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Every claim with its `verdict`, `grade`, `estimate` and `interval`."""
+        return tuple(claim for question in self._report().questions for claim in question.claims)
+
+    def check(self) -> int:
+        """An exit code for scripts: 0 if every claim that is tested is supported.
+
+        3 if any is refuted, or shown to make no difference where one is claimed; else 4.
+        """
+        verdicts = {
+            claim.verdict
+            for question in self.answers.questions
+            for claim in question.claims
+            if claim.verdict != "not tested"
+        }
+        if verdicts & {"refuted", "no difference"}:
+            return 3
+        return 0 if verdicts == {"supported"} else 4
 
     def frame(self, table: Table = "scores") -> pd.DataFrame:
         """The lab's runs as a tidy pandas frame, with the `questions` that each belongs to.

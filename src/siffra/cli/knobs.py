@@ -57,7 +57,7 @@ def _one_value(argument: str, own: Mapping[str, Knob]) -> tuple[str, Any]:
 
 def _is_numbers(text: str) -> bool:
     """Whether it is a list of numbers without its brackets, as `16,8`."""
-    parts = [_whatever(part.strip()) for part in text.split(",")]
+    parts = [parse_any(part.strip()) for part in text.split(",")]
     return len(parts) > 1 and all(isinstance(part, int | float) for part in parts)
 
 
@@ -105,7 +105,7 @@ def parse_value(knob: Knob, text: str) -> int | float | str | bool | None:
     if knob.type is str:
         return text.strip()
     if knob.type is object:
-        return _whatever(text.strip())
+        return parse_any(text.strip())
     if knob.type is bool:
         if text.strip().lower() not in ("true", "false"):
             raise ConfigError(f"{knob.name}: found {text!r}; it must be true or false.")
@@ -117,7 +117,8 @@ def parse_value(knob: Knob, text: str) -> int | float | str | bool | None:
         raise ConfigError(f"{knob.name}: found {text!r}; it must be {wanted}.") from error
 
 
-def _whatever(text: str) -> int | float | str | bool | None:
+def parse_any(text: str) -> int | float | str | bool | None:
+    """What a text looks like: a number, true or false, none, or a text."""
     words = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]

@@ -19,7 +19,7 @@ from siffra.errors import ConfigError
 from siffra.system.terminal import echo, echo_json
 
 if TYPE_CHECKING:
-    from siffra.api import LabOptions, RunOptions
+    from siffra.api import LabOptions, LabResult, RunOptions
 
 Command = Callable[..., None]
 
@@ -129,6 +129,14 @@ OnlyOption = Annotated[
         help="Run only these questions, as a,b,e.",
         metavar="IDS",
         autocompletion=complete_questions,
+    ),
+]
+CheckOption = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="End with 0 if every claim is supported, 3 if any is refuted or makes no difference, "
+        "4 if any is open.",
     ),
 ]
 LanguageOption = Annotated[
@@ -265,6 +273,12 @@ class Output:
             echo_json(answer.as_json(self.language))
         else:
             echo(answer.text(self.language))
+
+
+def check(checked: bool, result: "LabResult") -> None:
+    """End with a code that says what became of the claims, if that was asked for."""
+    if checked and (code := result.check()):
+        raise typer.Exit(code)
 
 
 def with_output(

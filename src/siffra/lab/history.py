@@ -120,6 +120,8 @@ def make_saved_lab(plan: Plan, dataset: Dataset, engine: Engine) -> SavedLab:
             "averages": True,
             "paired": True,
             "given": True,
+            "notes": True,
+            "caveats": True,
         },
     )
     described = asked + "".join(sorted(keys)).encode()

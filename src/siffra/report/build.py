@@ -85,7 +85,8 @@ def build(
     """
     answers = in_words(answers, words)
     lab, records = answers.plan, all_records(answers)
-    made_on = [Machine(**machine.model_dump()) for machine in machines(records)]
+    known = [] if lab.given else machines(records)
+    made_on = [Machine(**machine.model_dump()) for machine in known]
     figures = captions or [()] * (len(answers.questions) + 1)
     questions = tuple(
         build_question(question, words, examined, its_own)
@@ -111,7 +112,7 @@ def build(
         other_machines=tuple(made_on[1:]),
         data_notes=tuple(
             DataNote(code=note.code, text=words.say(note.texts))
-            for note in (examined.dataset.notes if examined else ())
+            for note in (*(examined.dataset.notes if examined else ()), *lab.notes)
         ),
         missing=answers.missing,
         busy=sum(record.is_busy for record in records),
@@ -165,7 +166,8 @@ def _in_words(answer: QuestionAnswer, words: Words) -> QuestionAnswer:
 
     def said(claim: plan.Claim) -> plan.Claim:
         level, first = (level_name(words, question.levels[i]) for i in (claim.level[0], 0))
-        text = words("vary.claim", level=capital(level), first=first)
+        key = "vary.claim_of" if claim.named else "vary.claim"
+        text = words(key, level=capital(level), first=first, metric=claim.metric)
         return replace(claim, say={words.language: text})
 
     claims = tuple(replace(claim, claim=said(claim.claim)) for claim in answer.claims)

@@ -5,13 +5,12 @@ Nothing that a file names is imported, opened or run.
 """
 
 from siffra.results.read import read_frame, read_results
-from siffra.results.roles import Metric, RoleOptions, Roles, find_roles
+from siffra.results.roles import RoleOptions, Roles, find_roles
 from siffra.results.rows import RunRow
 from siffra.results.runs import Runs, runs_of
 from siffra.results.table import RunTable
 
 __all__ = [
-    "Metric",
     "RoleOptions",
     "Roles",
     "RunRow",

@@ -7,6 +7,7 @@ unclear is left out and said, or refused with the option that would say it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from siffra.config.metrics import Metric
 from siffra.data.notes import Note, named, short
 from siffra.errors import ResultsError
 from siffra.results import names
@@ -36,15 +37,6 @@ class RoleOptions:
     metrics: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     pair_by: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A column that is judged: which values are better, and how coarsely they were printed."""
-
-    name: str
-    direction: Direction
-    step: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +203,7 @@ def _directed(
                 f"{table.source}: is higher or lower `{short(name)}` better? Say it: "
                 f"--metric '{short(name)}:higher' or '{short(name)}:lower'."
             )
-        directed.append(Metric(name, way, table.steps.get(name, 0.0)))
+        directed.append(Metric(name, way, step=table.steps.get(name, 0.0)))
     return tuple(directed)
 
 
@@ -238,7 +230,7 @@ def _notes(roles: Roles) -> list[Note]:
     table, main = roles.table, roles.main
     told = [note("levels_by", columns=named(roles.by, _MOST_SHOWN), runs=f"{len(table):,}")]
     told.append(note("seed_is", column=named([roles.seed])) if roles.seed else note("no_seed"))
-    told.append(note(f"metric_{main.direction}", metric=named([main.name])))
+    told.append(note(f"metric_{main.better}", metric=named([main.name])))
     if len(roles.metrics) > 1:
         others = named((metric.name for metric in roles.metrics[1:]), _MOST_SHOWN)
         told.append(note("other_metrics", metrics=others))

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from siffra.config.metrics import Metric
 from siffra.data.csv_file import NUMBER
 from siffra.data.labels import MISSING
 from siffra.data.notes import short
@@ -11,7 +12,7 @@ from siffra.errors import ResultsError
 from siffra.results import names
 from siffra.results.cells import is_finite, is_number
 from siffra.results.names import ENDINGS
-from siffra.results.roles import Metric, Roles
+from siffra.results.roles import Roles
 from siffra.results.table import Cell, Curve, Scalar
 
 LevelKey = tuple[Cell, ...]

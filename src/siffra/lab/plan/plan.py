@@ -8,6 +8,7 @@ from typing import Any, Literal
 from siffra.config import Setting
 from siffra.config.metrics import METRICS, Metric
 from siffra.data.load import DataSource
+from siffra.data.notes import Note
 
 Text = Mapping[str, str]
 """A text by language (`en`, `sv`); one that lacks a language is shown in one that it has."""
@@ -187,7 +188,8 @@ class Plan:
     Of long trainings at a constant rate it judges the mean accuracy over the last tenth of the
     epochs, if it `averages`, and not that of the last one.
     Runs of different levels with the same seed are compared in pairs, if they are `paired`. The
-    results of a plan may be `given`: then it makes no runs, and `seeds` are all that there are.
+    results of a plan may be `given`: then it makes no runs, and `seeds` are all that there are;
+    `notes` say what the table of them was taken for, and `caveats` what may mislead in it.
     `stand_ins` has the recipes that the preset put in the place of others, by those, and `left_out`
     the ids of the questions and experiments that it leaves out.
     """
@@ -211,6 +213,8 @@ class Plan:
     averages: bool = False
     paired: bool = True
     given: bool = False
+    notes: tuple[Note, ...] = ()
+    caveats: tuple[Note, ...] = ()
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     ad_hoc: bool = False

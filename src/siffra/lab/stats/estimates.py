@@ -41,6 +41,7 @@ __all__ = [
     "curve",
     "epochs_of",
     "failed",
+    "lacks",
     "margin_of",
     "measure",
     "metric_curve",
@@ -158,7 +159,7 @@ def compare(
         )
     seeds = list(zip(level, against, strict=True))
     if of_trained_runs(claim):
-        seeds = [(ours, theirs) for ours, theirs in seeds if not failed((*ours, *theirs))]
+        seeds = [(ours, theirs) for ours, theirs in seeds if not lacks(claim, (*ours, *theirs))]
     pairs = [(_side(claim, ours), _side(claim, theirs)) for ours, theirs in seeds]
     comparison = paired(pairs, scale)
     return replace(
@@ -174,7 +175,7 @@ def compare_unpaired(
     """`compare` for runs that share no seeds: two groups, of each the runs that train."""
     scale = scale_of(claim)
     ours, theirs = (
-        [_side(claim, [record]) for record in group if not record.failed]
+        [_side(claim, [record]) for record in group if not lacks(claim, [record])]
         for group in (level, against)
     )
     steps = [side.step for side in (*ours, *theirs)]
@@ -211,6 +212,13 @@ def of_trained_runs(claim: Claim) -> bool:
     """Whether a claim is about the runs that train, of which those that fail are no part."""
     is_of_each_run = claim.named is not None or claim.metric in ("accuracy", "drop")
     return is_of_each_run and isinstance(claim.against, tuple)
+
+
+def lacks(claim: Claim, records: Sequence[Record]) -> bool:
+    """Whether any of these runs has nothing to say of a claim: it failed, or lacks its metric."""
+    if failed(records):
+        return True
+    return claim.named is not None and any(r.metrics.get(claim.metric) is None for r in records)
 
 
 def failed(records: Sequence[Record]) -> bool:

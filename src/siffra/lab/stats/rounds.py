@@ -22,7 +22,7 @@ from siffra.lab.stats.estimates import (
     compare_times,
     compare_unpaired,
     epochs_of,
-    failed,
+    lacks,
     of_trained_runs,
 )
 from siffra.lab.stats.families import Decision, decide
@@ -324,7 +324,9 @@ def _test(
         ours, theirs = [side[:level] for side in sides], [side[level:] for side in sides]
         failures = None
         if of_trained_runs(claim):
-            failures = compare_failures([*map(failed, ours)], [*map(failed, theirs)])
+            failures = compare_failures(
+                [lacks(claim, side) for side in ours], [lacks(claim, side) for side in theirs]
+            )
         return ClaimTest(
             claim, compare(claim, ours, theirs if number is None else number), failures
         )
@@ -346,7 +348,7 @@ def _unpaired_test(
     """The claim's two levels, whose runs share no seeds."""
     level, against = (part.records[:seeds] for part in parts)
     failures = compare_failures(
-        [record.failed for record in level], [record.failed for record in against]
+        [lacks(claim, [record]) for record in level], [lacks(claim, [record]) for record in against]
     )
     return ClaimTest(claim, compare_unpaired(claim, level, against), failures)
 

@@ -10,7 +10,7 @@ from typing import Any
 from arro3.core import Array, DataType, Table
 from arro3.io import write_parquet
 
-from siffra.config import KNOBS
+from siffra.config import KNOBS, ExternalModel
 from siffra.lab.answers import Answers
 from siffra.report.text.provenance import all_records
 from siffra.training.run import Record, setting_id
@@ -28,10 +28,13 @@ def run_rows(answers: Answers) -> list[dict[str, Any]]:
 def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     """The tidy table: a row for each run and set, the same columns in every row.
 
-    See `knob_columns` for the knobs.
+    See `knob_columns` for the knobs. Trainings that siffra did not do itself have no sets, but a
+    column for each of their metrics, and one that says why a run failed.
     """
     records = list(records)
     knobs = knob_columns(records)
+    metrics = dict.fromkeys(name for record in records for name in record.metrics)
+    any_external = any(isinstance(record.model, ExternalModel) for record in records)
     return [
         {
             "key": record.key,
@@ -51,9 +54,11 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
             "busy": record.load.is_busy if record.load else None,
             "finished": record.finished.isoformat(),
             "setting": setting_id(record),
+            **({"failure": record.failure or None} if any_external else {}),
+            **{name: record.metrics.get(name) for name in metrics},
         }
         for number, record in enumerate(records)
-        for name, accuracy in record.accuracy.items()
+        for name, accuracy in (record.accuracy or {None: None}).items()
     ]
 
 

@@ -15,6 +15,9 @@ def lab_html(report: Report) -> str:
     parts = [_question(question, words) for question in report.questions]
     if len(parts) > 1:
         parts.insert(0, f"<p><b>{escape(report.title)}</b> {escape(report.summary)}</p>")
+    if report.limits:
+        limits = "".join(f"<li>{escape(limit)}</li>" for limit in report.limits)
+        parts.append(f"<p>{escape(words('head.limits'))}:</p><ul>{limits}</ul>")
     return "".join(parts)
 
 

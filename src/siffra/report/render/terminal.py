@@ -41,6 +41,9 @@ def lab_text(report: Report) -> str:
     shortened = report.shortened.text if report.shortened else ""
     if len(report.questions) == 1 and not report.experiments:
         blocks = [shortened, answer_text(report.questions[0], words)]
+        if report.limits:
+            title = f"{words('head.limits')}:"
+            blocks.append("\n".join([title, *(f"- {limit}" for limit in report.limits)]))
     else:
         blocks = [
             f"{report.title}\n{report.summary}",

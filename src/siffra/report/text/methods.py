@@ -1,6 +1,6 @@
 """How a report's answers were found out, in plain words, and the facts behind them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from siffra.data.shifted import SHIFTED
 from siffra.lab.answers import Answers
@@ -20,6 +20,8 @@ def methods(
     words: Words, answers: Answers, records: Sequence[Record], examined: Examined | None
 ) -> tuple[Method, ...]:
     """What was done; parts that this lab made no use of are left out."""
+    if any(answer.question.metrics for answer in answers.questions):
+        return _in_order(words, _of_external(words, answers, records))
     shifted = [name for name in SHIFTED if any(name in record.accuracy for record in records)]
     of_rows = bool(examined and examined.dataset.features)
     parts = {
@@ -39,6 +41,10 @@ def methods(
         "networks": _networks(words, examined),
         "caveat": [words("methods.caveat")],
     }
+    return _in_order(words, parts)
+
+
+def _in_order(words: Words, parts: Mapping[str, Sequence[str]]) -> tuple[Method, ...]:
     return tuple(
         Method(title=words(f"methods_title.{key}"), paragraphs=tuple(paragraphs))
         for key, paragraphs in parts.items()
@@ -46,11 +52,33 @@ def methods(
     )
 
 
+def _of_external(
+    words: Words, answers: Answers, records: Sequence[Record]
+) -> dict[str, Sequence[str]]:
+    """What was done with trainings that siffra did not do itself."""
+    plan = answers.plan
+    given = words("methods.given", source=plan.source, runs=words.exact(len(records)))
+    pairs = words("methods.external_pairs" if plan.paired else "methods.unpaired")
+    return {
+        "given": [given] if plan.given else [],
+        "runs": [] if plan.given else _runs(words, answers, records)[:1],
+        "pairs": [pairs, words("methods.levels")],
+        "failed": [words("methods.failed")],
+        "many": [words("methods.many"), words("methods.margin")],
+        "looks": _looks(words, answers),
+        "caveat": [words("methods.caveat")],
+    }
+
+
 def facts(
     words: Words, answers: Answers, records: Sequence[Record], examined: Examined | None
 ) -> tuple[tuple[str, str], ...]:
     """What it takes to find the same again, by name; and what should be known of the data."""
     plan = answers.plan
+    if plan.given:
+        read_as = [(words("facts.read_as"), words.say(note.texts)) for note in plan.notes]
+        runs = words("facts.runs"), str(len(records))
+        return (words("facts.file"), plan.source), runs, *read_as
     rows = [(words("facts.lab"), plan.source), (words("facts.digest"), plan.digest)]
     rows.append((words("facts.runs"), str(len(records))))
     rows += [(words("facts.data"), d) for d in sorted({r.dataset for r in records})]

@@ -44,6 +44,8 @@ def command(plan: Plan, records: Sequence[Record] = ()) -> str:
 
     With the `records` of its runs it says how much of the machine they had, if not the usual.
     """
+    if plan.given:
+        return shlex.join(["siffra", *_judge(plan)])
     words = _vary(plan) if plan.ad_hoc else _lab(plan)
     words += _machine(records)
     words += ["--engine", plan.engine] if plan.engine != "native" else []
@@ -129,6 +131,19 @@ def _lab(plan: Plan) -> list[str]:
     if plan.only:
         words += ["--only", ",".join(plan.only)]
     return [*words, *_seeds(plan)]
+
+
+def _judge(plan: Plan) -> list[str]:
+    question = plan.questions[0]
+    words = ["judge", plan.source, "--by", ",".join(question.vary)]
+    for metric in question.metrics:
+        words += ["--metric", f"{metric.name}:{metric.better}"]
+    margins = {m.margin for m in question.metrics if m.margin is not None}
+    for margin in margins:
+        words += ["--margin", f"{margin:.10g}"]
+    for knob, value in question.levels[0].knobs.items():
+        words += ["--baseline", f"{knob}={value}"]
+    return words
 
 
 def _vary(plan: Plan) -> list[str]:

@@ -1,0 +1,98 @@
+"""Judging runs that siffra did not make: from a table of results to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from siffra.api.labs import LabResult
+from siffra.config.metrics import Metric
+from siffra.errors import ConfigError
+from siffra.lab.answers import answer
+from siffra.lab.plan.given import plan_given
+from siffra.report.text.messages import words_in
+from siffra.results import RoleOptions, RunTable, find_roles, read_frame, read_results, runs_of
+
+MetricLike = Metric | str
+"""A `Metric`, or its name with the direction in which it is better: `val_loss:lower`."""
+
+
+def judge(
+    runs: Any,
+    *,
+    by: str | Sequence[str] = (),
+    metric: MetricLike | Sequence[MetricLike] = (),
+    margin: float | None = None,
+    seed: str | None = None,
+    pair_by: str | Sequence[str] = (),
+    where: str | Sequence[str] = (),
+    baseline: Mapping[str, Any] | None = None,
+    language: str = "en",
+) -> LabResult:
+    """Judge training runs that are done: is a level better than the baseline, beyond the noise?
+
+    What is not said of the table is worked out from it, and noted in the answer. Runs with the
+    same seed are compared in pairs; where seeds are not shared, levels are compared as groups.
+
+    Args:
+        runs: A file of results (CSV, TSV, Parquet, JSON lines, an export of W&B's, MLflow's or
+            siffra's own), a data frame, or dicts, one a run.
+        by: The column, or columns, whose values are compared.
+        metric: What is judged, the main one first; by default the most usual one of the table.
+        margin: The smallest difference that matters, for metrics that have none of their own.
+            Without one, nothing is ever shown to make no difference.
+        seed: The column of seeds; `none` if there is none.
+        pair_by: The columns whose values pair runs of two levels, in the place of the seed.
+        where: Conditions on rows, as `model = conv`, all of which must hold.
+        baseline: What every level is compared with, as `{"learning_rate": 0.1}`; by default the
+            first level.
+        language: Of the answer: `en` or `sv`.
+
+    Raises:
+        SiffraError: The table cannot be read, or it is not clear what to make of it; the text
+            says what would be right.
+    """
+    words_in(language)
+    metrics = [metric] if isinstance(metric, Metric | str) else list(metric)
+    options = RoleOptions(
+        by=_several(by),
+        seed=seed,
+        metrics=tuple(map(_spelled, metrics)),
+        where=_several(where),
+        pair_by=_several(pair_by),
+    )
+    of_table = runs_of(find_roles(_table(runs), options))
+    roles = of_table.roles
+    judged = roles.metrics if metrics else roles.metrics[:1]
+    own = {each.name: each for each in metrics if isinstance(each, Metric)}
+    chosen = [_with_margin(own.get(m.name, m), m.step, margin) for m in judged]
+    plan, records = plan_given(of_table, chosen, baseline)
+    plan = replace(plan, notes=(*roles.table.notes, *roles.notes), caveats=of_table.notes)
+    return LabResult(answer(plan, records), language=language)
+
+
+def _table(runs: Any) -> RunTable:
+    return read_results(runs) if isinstance(runs, str | Path) else read_frame(runs)
+
+
+def _several(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _spelled(metric: MetricLike) -> str:
+    if isinstance(metric, Metric):
+        return f"{metric.name}:{metric.better}"
+    if not isinstance(metric, str):
+        raise ConfigError(
+            f"metric: found {metric!r}; give a name, as 'val_loss:lower', or a siffra.Metric."
+        )
+    return metric
+
+
+def _with_margin(metric: Metric, step: float, margin: float | None) -> Metric:
+    """With the margin that all metrics get, and the step in which its values are printed."""
+    if metric.margin is None and margin is not None:
+        metric = replace(metric, margin=margin)
+    return metric if metric.step else replace(metric, step=step)

@@ -1,0 +1,107 @@
+"""`siffra judge`: runs that are done, made by whatever program, answered in the terminal."""
+
+from typing import Annotated, Any
+
+import typer
+
+from siffra.cli.knobs import parse_any
+from siffra.cli.options import CheckOption, Output, check, parse_list, with_output
+from siffra.errors import ConfigError
+from siffra.system.terminal import echo
+
+
+@with_output(None, "Also write the full report to this folder.")
+def judge(
+    *,
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A table of runs, one a row: CSV, TSV, Parquet, JSON lines; an export of W&B's, "
+            "MLflow's or siffra's.",
+            metavar="FILE",
+        ),
+    ],
+    by: Annotated[
+        str | None,
+        typer.Option(help="The columns whose values are compared, as lr,warmup.", metavar="NAMES"),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What is judged, and which values are better: val_loss:lower. Repeatable.",
+            metavar="NAME[:higher|lower]",
+        ),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="The smallest difference that matters. Without one, nothing is ever shown to "
+            "make no difference.",
+            metavar="X",
+        ),
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="The column of seeds; none if there is none.", metavar="NAME")
+    ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The level that all others are compared with, as lr=0.1; default: the first.",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help='Only these rows, as "model = conv". Repeatable.', metavar="CONDITION"),
+    ] = None,
+    pair_by: Annotated[
+        str | None,
+        typer.Option(
+            help="The columns whose values pair runs of two levels, in place of the seed.",
+            metavar="NAMES",
+        ),
+    ] = None,
+    checked: CheckOption = False,
+    output: Output,
+) -> None:
+    """Judge runs that are done: is a level better than the baseline, beyond the noise?
+
+    siffra finds out which columns vary, which is the seed and which are metrics, says what it
+    took them for, and answers as it does for its own runs. Nothing is trained.
+
+    [dim]Examples[/dim]
+    siffra judge runs.csv
+    siffra judge runs.csv --by lr --metric val_loss:lower --margin 0.01
+    siffra judge wandb.csv --by optimizer --baseline optimizer=sgd --out report
+    siffra judge runs.parquet --where "model = conv" --seed trial --json
+    """
+    from siffra import api
+
+    api.expect_report(output.out, output.language)
+    result = api.judge(
+        file,
+        by=parse_list("by", by) if by else (),
+        metric=metric or (),
+        margin=margin,
+        seed=seed,
+        pair_by=parse_list("pair-by", pair_by) if pair_by else (),
+        where=where or (),
+        baseline=dict(map(_assignment, baseline or ())),
+        language=output.language,
+    )
+    for note in result.answers.plan.notes:
+        echo(f"note: {note.texts[output.language]}", err=True)
+    if output.out:
+        from siffra.report.text.messages import words_in
+
+        report, *_ = result.write(output.out, output.language)
+        echo(words_in(output.language)("progress.report", path=report), err=True)
+    output.print(result)
+    check(checked, result)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    name, mark, value = text.partition("=")
+    if not mark or not name.strip():
+        raise ConfigError(f"baseline: found {text!r}; write it as lr=0.1.")
+    return name.strip(), parse_any(value.strip())

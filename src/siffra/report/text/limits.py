@@ -1,0 +1,50 @@
+"""What results that are given cannot show: how small a difference, and what was mixed in them."""
+
+import math
+
+from siffra.lab.answers import Answers, ClaimAnswer
+from siffra.report.text import numbers
+from siffra.report.text.messages import Words, capital
+
+
+def limits(words: Words, answers: Answers) -> tuple[str, ...]:
+    """A sentence for each thing that these runs leave open; none where siffra made the runs."""
+    if not answers.plan.given:
+        return ()
+    claims = [claim for question in answers.questions for claim in question.claims]
+    caveats = [f"{capital(words.say(note.texts))}." for note in answers.plan.caveats]
+    few = [claim for claim in claims if claim.reason == "too few seeds"]
+    sentences = [words.count("limits.few", len(few), of=len(claims))] if few else []
+    sentences += _smallest(words, claims)
+    if any(not claim.claim.margin for claim in claims):
+        sentences.append(words("limits.no_margin"))
+    if not answers.plan.paired:
+        sentences.append(words("limits.unpaired"))
+    return (*caveats, *sentences, words("limits.chosen"))
+
+
+def _smallest(words: Words, claims: list[ClaimAnswer]) -> list[str]:
+    """By metric, how large a difference is that these runs would leave open half of the time.
+
+    It is the longest arm of the intervals at which claims were judged.
+    """
+    widest: dict[str, tuple[float, ClaimAnswer]] = {}
+    for claim in claims:
+        estimate = claim.estimate
+        if estimate is None or claim.basis == "collapse":
+            continue
+        is_ratio = estimate.scale == "ratio"
+        arm = estimate.high / estimate.value - 1 if is_ratio else estimate.high - estimate.value
+        if math.isfinite(arm) and arm > widest.get(claim.claim.metric, (0.0, claim))[0]:
+            widest[claim.claim.metric] = arm, claim
+    return [
+        words("limits.smallest", metric=name, size=_size(words, arm, claim))
+        for name, (arm, claim) in widest.items()
+    ]
+
+
+def _size(words: Words, arm: float, answer: ClaimAnswer) -> str:
+    metric = answer.claim.measured
+    if metric.is_ratio:
+        return words("quantity.percent", value=words.exact(float(f"{100 * arm:.2g}")))
+    return numbers.amount(words, metric, float(f"{arm:.2g}"))
