@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from results.made_tables import WARMUP, as_csv, codes, grid
 
+from siffra.config.metrics import Metric
 from siffra.errors import ResultsError
-from siffra.results import Metric, RoleOptions, find_roles, read_frame, read_results
+from siffra.results import RoleOptions, find_roles, read_frame, read_results
 
 
 def roles_of(rows, **said):
@@ -20,7 +21,10 @@ def test_a_plain_table_needs_no_options(written):
 
     assert roles.by == ("warmup",)
     assert (roles.seed, roles.pair_by) == ("seed", ("seed",))
-    assert roles.metrics == (Metric("val_acc", "higher", 1e-4), Metric("val_loss", "lower", 1e-3))
+    assert roles.metrics == (
+        Metric("val_acc", "higher", step=1e-4),
+        Metric("val_loss", "lower", step=1e-3),
+    )
     assert roles.constants == {"lr": 0.1}
 
 
@@ -69,7 +73,7 @@ def test_the_order_of_rows_and_columns_does_not_matter(shuffle: random.Random):
 def test_directions_are_guessed_from_usual_names(name, way):
     rows = [{"lr": r["lr"], "seed": r["seed"], name: r["test_acc"]} for r in grid()]
 
-    assert [(m.name, m.direction) for m in roles_of(rows).metrics] == [(name, way)]
+    assert [(m.name, m.better) for m in roles_of(rows).metrics] == [(name, way)]
 
 
 @pytest.mark.parametrize("name", ["score", "accuracy_drop", "loss_gap", "time_to_accuracy", "x7"])
@@ -81,7 +85,7 @@ def test_other_directions_must_be_said(name):
     ):
         roles_of(rows)
 
-    assert roles_of(rows, metrics=(f"{name}:lower",)).main == Metric(name, "lower", 1e-3)
+    assert roles_of(rows, metrics=(f"{name}:lower",)).main == Metric(name, "lower", step=1e-3)
 
 
 def test_metrics_of_unknown_direction_are_said_and_not_judged():
@@ -105,7 +109,7 @@ def test_test_comes_before_validation_and_training_last():
 def test_named_metrics_are_all_that_is_judged():
     roles = roles_of(grid(), metrics=("loss:higher", "test_acc"))
 
-    assert [(m.name, m.direction) for m in roles.metrics] == [
+    assert [(m.name, m.better) for m in roles.metrics] == [
         ("loss", "higher"), ("test_acc", "higher"),
     ]  # fmt: skip
 

@@ -117,6 +117,8 @@ def _line(words: "Words", event: "Event") -> str:
             return words("progress.reused", run=_name(words, event))
         case "lost":
             return words("progress.again", run=_name(words, event))
+        case "done":  # other work than a lab's
+            return ""
         case "waiting":
             return words("progress.waiting")
 

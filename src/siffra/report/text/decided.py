@@ -151,7 +151,7 @@ def _ratio(words: Words, question: Question, claim: Claim, ratio: Estimate) -> s
         metric=metric_name(words, claim, "the_metric"),
         slow=sides_name(words, question, slow),
         fast=_other_side(words, question, fast),
-        on=words(f"on.{claim.on}"),
+        on=words(f"on.{claim.on}") if claim.on else "",
         target="" if claim.target is None else numbers.target(words, claim.target),
         **factor_words(words, ratio),
     )
