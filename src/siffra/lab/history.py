@@ -122,6 +122,7 @@ def make_saved_lab(plan: Plan, dataset: Dataset, engine: Engine) -> SavedLab:
             "given": True,
             "notes": True,
             "caveats": True,
+            "again": True,
         },
     )
     described = asked + "".join(sorted(keys)).encode()

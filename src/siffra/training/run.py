@@ -112,7 +112,7 @@ class Record(_Frozen):
 
     A training that siffra did not do itself (its model is external) has `metrics` by name instead
     (None where one is not a number, which is that run's way to diverge), `curves` of (epoch, value)
-    pairs by metric, and no epochs. If it gave no result, `failure` says why, and `output` has its
+    pairs and `steps` (how coarsely it was printed) by metric, and no epochs. If it gave no result, `failure` says why, and `output` has its
     last lines.
     """
 
@@ -140,6 +140,7 @@ class Record(_Frozen):
     late: dict[str, float] = {}
     metrics: dict[str, float | None] = {}
     curves: dict[str, tuple[tuple[float, float], ...]] = {}
+    steps: dict[str, float] = {}
     failure: str = ""
     output: tuple[str, ...] = ()
 
@@ -164,7 +165,16 @@ class Record(_Frozen):
     def _serialize(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without names that there are none of: most records are as they always were."""
         fields = serialize(self)
-        for name in ("class_names", "load", "late", "metrics", "curves", "failure", "output"):
+        for name in (
+            "class_names",
+            "load",
+            "late",
+            "metrics",
+            "curves",
+            "steps",
+            "failure",
+            "output",
+        ):
             if not getattr(self, name):
                 fields.pop(name, None)
         return fields

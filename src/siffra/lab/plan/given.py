@@ -3,21 +3,21 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from siffra.config import Setting
 from siffra.config.metrics import Metric
 from siffra.errors import ConfigError
-from siffra.lab.plan.plan import Claim, Figure, Level, Plan, Question
+from siffra.lab.plan.external import external_question
+from siffra.lab.plan.plan import Figure, Level, Plan
 from siffra.results import Runs
 from siffra.results.rows import LevelKey, RunRow
-from siffra.training.run import Machine, Record
+from siffra.training.external import ExternalResult, external_record
+from siffra.training.run import Record
 
 Given = tuple[Plan, dict[tuple[Setting, int], Record]]
 """A plan with the records of its runs."""
 
-_NO_MACHINE = Machine(cpu="", cores=0, threads=0, system="", versions={})
 _FEWEST_PAIRS = 5
 """Fewer pairs decide nothing, where the same runs as two groups may."""
 
@@ -42,32 +42,17 @@ def plan_given(
     first = _baseline(runs, baseline or {})
     order = [first, *(level for level in runs.levels if level != first)]
     names = {level: runs.knobs(level) for level in order}
-    levels = tuple(Level(names[level], (_setting(names[level]),), {}) for level in order)
+    levels = [Level(names[level], (Setting.external(names[level]),), {}) for level in order]
     seeds, paired = _seeds(runs, first)
     records = {
         (level.settings[0], seeds[run.row]): _record(run, level, seeds[run.row], metrics)
         for key, level in zip(order, levels, strict=True)
         for run in runs.of(key)
     }
-    claims = [
-        _better(levels, index, metric, f"{metric.name}-" * (len(metrics) > 1) + str(index + 1))
-        for metric in metrics
-        for index in range(1, len(levels))
-    ]
-    ask = " and ".join(runs.roles.by)
     any_curve = any(record.curves for record in records.values())
     figures: tuple[Figure, ...] = ("curves", "levels") if any_curve else ("levels",)
-    question = Question(
-        id="judge",
-        ask={"en": f"What does {ask} do?", "sv": f"Vad gör {ask.replace(' and ', ' och ')}?"},
-        note={},
-        vary=runs.roles.by,
-        retune=(),
-        fixed=dict(runs.roles.constants),
-        levels=levels,
-        claims=tuple(claims),
-        figures=figures,
-        metrics=tuple(metrics),
+    question = external_question(
+        "judge", runs.roles.by, levels, runs.roles.constants, metrics, figures
     )
     source = runs.roles.table.source
     described = json.dumps([source, sorted(map(repr, runs.rows))])
@@ -110,10 +95,6 @@ def _baseline(runs: Runs, wanted: Mapping[str, Any]) -> LevelKey:
     raise ConfigError(f"{source}: baseline: {many} {spelled}; it must be one of: {known}.")
 
 
-def _setting(knobs: Mapping[str, Any]) -> Setting:
-    return Setting.external(knobs)
-
-
 def _seeds(runs: Runs, first: LevelKey) -> tuple[dict[int, int], bool]:
     """A seed for each row, the same for runs that are a pair, and whether pairs are compared.
 
@@ -149,57 +130,8 @@ def _numbered(runs: Sequence[RunRow]) -> dict[tuple[Any, ...], int]:
 
 
 def _record(run: RunRow, level: Level, seed: int, metrics: Sequence[Metric]) -> Record:
-    setting, main = level.settings[0], metrics[0].name
     # None is a metric that was not reported, NaN one of a run that diverged.
-    failure = run.failed or ("no value" if run.metrics[main] is None else "")
-    return Record(
-        key=f"{run.row:012d}",
-        model=setting.model,
-        training=setting.training,
-        seed=seed,
-        dataset="",
-        fingerprint="",
-        engine="",
-        engine_version=0,
-        parameters=0,
-        epochs=(),
-        accuracy={},
-        confusion={},
-        seconds=0.0,
-        compile_seconds=0.0,
-        scoring_seconds=0.0,
-        diverged=not failure and run.metrics[main] != run.metrics[main],
-        machine=_NO_MACHINE,
-        finished=datetime.now(UTC),
-        metrics={} if failure else {m.name: _finite(run.metrics[m.name]) for m in metrics},
-        curves=dict(run.curves),
-        failure=failure,
-    )
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value != value else value
-
-
-def _better(levels: Sequence[Level], index: int, metric: Metric, name: str) -> Claim:
-    ours, first = (
-        ", ".join(f"{knob} = {value}" for knob, value in levels[i].knobs.items())
-        for i in (index, 0)
-    )
-    return Claim(
-        id=name,
-        say={
-            "en": f"{ours} is better than {first} in {metric.name}.",
-            "sv": f"{ours} är bättre än {first} i {metric.name}.",
-        },
-        metric=metric.name,
-        on="",
-        target=None,
-        level=(index,),
-        against=(0,),
-        direction="better",
-        margin=metric.margin or 0.0,
-        epochs=1,
-        reported={},
-        named=metric,
-    )
+    values = {m.name: value for m in metrics if (value := run.metrics[m.name]) is not None}
+    result = ExternalResult(metrics=values, curves=run.curves, failure=run.failed or "")
+    key = f"{run.row:012d}"
+    return external_record(key, level.settings[0], seed, result, main=metrics[0].name)

@@ -189,7 +189,8 @@ class Plan:
     epochs, if it `averages`, and not that of the last one.
     Runs of different levels with the same seed are compared in pairs, if they are `paired`. The
     results of a plan may be `given`: then it makes no runs, and `seeds` are all that there are;
-    `notes` say what the table of them was taken for, and `caveats` what may mislead in it.
+    `notes` say what the table of them was taken for, and `caveats` what may mislead in it. `again`
+    has further words for the command that asks an ad-hoc question again.
     `stand_ins` has the recipes that the preset put in the place of others, by those, and `left_out`
     the ids of the questions and experiments that it leaves out.
     """
@@ -215,6 +216,7 @@ class Plan:
     given: bool = False
     notes: tuple[Note, ...] = ()
     caveats: tuple[Note, ...] = ()
+    again: tuple[str, ...] = ()
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     ad_hoc: bool = False

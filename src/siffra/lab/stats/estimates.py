@@ -259,7 +259,8 @@ def measure(record: Record, claim: Claim) -> Side:
     """
     if claim.named:
         value = record.metrics.get(claim.metric)
-        return _DIVERGED if value is None else Side(value, claim.named.step)
+        step = max(claim.named.step, record.steps.get(claim.metric, 0.0))
+        return _DIVERGED if value is None else Side(value, step)
     match claim.metric:
         case "accuracy" | "drop" | "decline":
             return _measure_accuracy(record, claim)

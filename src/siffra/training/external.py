@@ -1,0 +1,90 @@
+"""Records of trainings that siffra did not do itself."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from siffra.config import Setting
+from siffra.training.run import Machine, Record
+
+EXTERNAL_VERSION = 1
+"""Raised whenever equal commands come to be another run; part of their keys."""
+
+NO_MACHINE = Machine(cpu="", cores=0, threads=0, system="", versions={})
+"""Of runs of which it is not known where they were made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalResult:
+    """What a training gave, whatever it was.
+
+    Attributes:
+        metrics: Values by name; one that is not finite says that the training diverged.
+        curves: Pairs of an epoch and a value, by metric.
+        steps: By metric, the coarseness with which it was measured.
+        seconds: Wall time.
+        failure: Why there is no result; empty if there is one.
+        output: The last lines that it printed.
+    """
+
+    metrics: Mapping[str, float]
+    curves: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+    steps: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    failure: str = ""
+    output: tuple[str, ...] = ()
+
+
+def external_key(kind: str, identity: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of what makes a run the run it is, as canonical JSON."""
+    described = {"engine": kind, "engine_version": EXTERNAL_VERSION, **identity}
+    canonical = json.dumps(described, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def external_record(
+    key: str,
+    setting: Setting,
+    seed: int,
+    result: ExternalResult,
+    *,
+    main: str,
+    kind: str = "",
+    machine: Machine = NO_MACHINE,
+) -> Record:
+    """The record of a training by what it gave; it diverged if the `main` metric is not finite."""
+    value = result.metrics.get(main)
+    failure = result.failure or ("no value" if value is None else "")
+    return Record(
+        key=key,
+        model=setting.model,
+        training=setting.training,
+        seed=seed,
+        dataset="",
+        fingerprint="",
+        engine=kind,
+        engine_version=EXTERNAL_VERSION,
+        parameters=0,
+        epochs=(),
+        accuracy={},
+        confusion={},
+        seconds=result.seconds,
+        compile_seconds=0.0,
+        scoring_seconds=0.0,
+        diverged=not failure and value is not None and not math.isfinite(value),
+        machine=machine,
+        finished=datetime.now(UTC),
+        metrics={} if failure else {n: _finite(v) for n, v in result.metrics.items()},
+        curves={name: curve for name, curve in result.curves.items() if curve},
+        steps={} if failure else dict(result.steps),
+        failure=failure,
+        output=result.output,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
