@@ -60,6 +60,10 @@ class _Frozen(BaseModel):
         return value
 
 
+_SELDOM = ("class_names", "load", "late", "metrics", "curves", "steps", "failure", "output")
+"""Fields of a record that are written only where there is something in them."""
+
+
 class Epoch(_Frozen):
     """One epoch of a run.
 
@@ -112,8 +116,8 @@ class Record(_Frozen):
 
     A training that siffra did not do itself (its model is external) has `metrics` by name instead
     (None where one is not a number, which is that run's way to diverge), `curves` of (epoch, value)
-    pairs and `steps` (how coarsely it was printed) by metric, and no epochs. If it gave no result, `failure` says why, and `output` has its
-    last lines.
+    pairs and `steps` (how coarsely it was printed) by metric, and no epochs. If it gave no result,
+    `failure` says why, and `output` has its last lines.
     """
 
     key: str

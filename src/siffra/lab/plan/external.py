@@ -25,7 +25,7 @@ def plan_external(
     command: Sequence[str] = (),
     again: Sequence[str] = (),
 ) -> Plan:
-    """A plan of one question: what the knobs in `vary` do to a training that siffra runs for others.
+    """A plan of one question: what the knobs in `vary` do to a program, or to a function.
 
     All combinations of the values are compared; each is claimed to be better than the first in each
     of the `metrics`, of which the first one is the main one.
