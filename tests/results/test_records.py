@@ -1,12 +1,15 @@
 """JSON, data frames and the objects within cells, as W&B and programs of one's own write them."""
 
 import json
+from io import BytesIO
 
 import pandas as pd
 import pytest
+from arro3.io import read_parquet
 from results.made_tables import as_csv, codes, grid
 
 from siffra.errors import ResultsError
+from siffra.report.render.files import runs_parquet
 from siffra.results import RoleOptions, find_roles, read_frame, read_results, runs_of
 
 NESTED = [
@@ -140,7 +143,11 @@ def test_nothing_in_a_cell_is_evaluated(written, tmp_path):
     assert "open(" in str(table.columns)
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, lambda rows: rows, lambda rows: iter(rows)])
+def as_arrow(rows):
+    return read_parquet(BytesIO(runs_parquet(rows))).read_all()
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, as_arrow, list, iter])
 def test_frames_and_records_are_tables(make):
     found = runs_of(find_roles(read_frame(make(grid()))))
 

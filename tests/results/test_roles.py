@@ -67,7 +67,7 @@ def test_the_order_of_rows_and_columns_does_not_matter(shuffle: random.Random):
         ("top1_error_rate", "lower"), ("wall_time", "lower"), ("cross_entropy_loss", "lower"),
         ("testAccuracy", "higher"), ("val-f1", "higher"), ("ROC AUC", "higher"),
         ("bleu", "higher"), ("episode_reward_mean", "higher"), ("success_rate", "higher"),
-        ("träffsäkerhet", "higher"), ("map50", "higher"),
+        ("träffsäkerhet", "higher"), ("map50", "higher"), ("eval_steps_per_second", "higher"),
     ],
 )  # fmt: skip
 def test_directions_are_guessed_from_usual_names(name, way):
@@ -148,6 +148,12 @@ def test_commits_machines_and_times_are_context():
         "git_sha": "commit", "hostname": "machine", "GPU": "machine",
         "python_version": "software", "created_at": "time",
     }  # fmt: skip
+
+
+def test_readings_of_a_machine_name_none():
+    roles = roles_of(grid(gpu_memory=lambda lr, seed: int(1000 + 100 * lr + seed)))
+
+    assert (roles.context, roles.others["gpu_memory"]) == ({}, "measured")
 
 
 def test_context_can_be_what_is_asked_about():

@@ -67,6 +67,34 @@ def test_epochs_of_runs_that_nothing_tells_apart_are_refused():
         read_frame(rows)
 
 
+def test_the_finest_steps_are_a_runs():
+    rows = [{**row, "epoch": (row["step"] + 1) // 2} for row in by_epoch(grid(), step="step")]
+
+    table = read_frame(rows)
+
+    assert len(table) == len(grid())
+    assert [step for step, _ in table.curves["test_acc"][0]] == [1, 2, 3]
+
+
+def test_names_of_runs_tell_them_apart_where_knobs_vary_within_them():
+    rows = by_epoch(grid(name=lambda lr, seed: f"run {lr} {seed}", opt="sgd"))
+    rows = [{**row, "momentum": row["epoch"] / 10} for row in rows]
+
+    table = read_frame(rows)
+
+    assert len(table) == len(grid())
+    assert "momentum" not in table.columns
+    assert codes(table.notes) == ["rows_by_step", "varies_in_run"]
+
+
+def test_rows_that_ended_at_several_steps_are_said():
+    found = runs_of(find_roles(read_frame(grid(epoch=lambda lr, seed: 12 + seed))))
+
+    assert [note.text for note in found.notes] == [
+        "`epoch` differs between rows (`12`, `13`, `14`, ... (4)): each is taken for a finished run"
+    ]
+
+
 def test_rows_by_set_become_columns():
     rows = [
         {
