@@ -168,7 +168,7 @@ def test_damaged_databases_are_refused_in_a_line(tmp_path):
     path = tmp_path / "torn.db"
     path.write_bytes(b"SQLite format 3\0" + b"?" * 200)
 
-    with pytest.raises(ResultsError, match=r"SQLite cannot read it"):
+    with pytest.raises(ResultsError, match=r"torn\.db: damaged, in use, or no SQLite database"):
         read_results(path)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from siffra.data.notes import short
 from siffra.errors import ResultsError
 from siffra.results.assemble import Raw
 from siffra.results.table import Curve, refuse_size
@@ -48,12 +49,19 @@ def read_mlflow_database(path: Path) -> Raw:
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            database.text_factory = lambda text: text.decode("utf-8", "replace")
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
             if not {"experiments", "runs", "params", "latest_metrics", "metrics", "tags"} <= tables:
                 raise ResultsError(f"{path}: a database, but not MLflow's.")
             return _raw(_database_runs(database, str(path)), str(path))
-    except sqlite3.Error as error:
-        raise ResultsError(f"{path}: SQLite cannot read it ({error}).") from error
+    except (
+        sqlite3.Error,
+        TypeError,
+        ValueError,
+    ) as error:  # values of other types than its columns
+        raise ResultsError(
+            f"{path}: damaged, in use, or no SQLite database ({short(str(error))})."
+        ) from error
 
 
 def read_mlruns(folder: Path) -> Raw:

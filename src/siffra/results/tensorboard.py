@@ -121,18 +121,22 @@ def _read(path: Path, run: _Run) -> None:
     plugins: dict[str, str] = {}
     for record in _records(path):
         try:
-            event = _event.Event.FromString(record)
-        except DecodeError as error:
+            _add(_event.Event.FromString(record), run, plugins)
+        except (DecodeError, ValueError, TypeError) as error:  # of protocol buffers, of tensors
             raise ResultsError(f"{path}: damaged, or no event file.") from error
-        for value in event.summary.value:
-            plugin = value.metadata.plugin_data
-            name = plugins.setdefault(value.tag, plugin.plugin_name)
-            if name == metadata.PLUGIN_NAME:
-                _add_hparams(plugin.content, run)
-                continue
-            number = _scalar(value, name)
-            if number is not None and _NO_METRIC.get(value.tag) != number:
-                run.scalars.setdefault(value.tag, {})[event.step] = number
+
+
+def _add(event: Any, run: _Run, plugins: dict[str, str]) -> None:
+    """Add what an event says; `plugins` is what each tag is of, which its first event says."""
+    for value in event.summary.value:
+        plugin = value.metadata.plugin_data
+        name = plugins.setdefault(value.tag, plugin.plugin_name)
+        if name == metadata.PLUGIN_NAME:
+            _add_hparams(plugin.content, run)
+            continue
+        number = _scalar(value, name)
+        if number is not None and _NO_METRIC.get(value.tag) != number:
+            run.scalars.setdefault(value.tag, {})[event.step] = number
 
 
 def _records(path: Path) -> Iterator[bytes]:
