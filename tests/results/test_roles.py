@@ -122,6 +122,32 @@ def test_names_of_settings_win_over_words_of_metrics():
     assert [metric.name for metric in roles.metrics] == ["test_acc", "loss"]
 
 
+def test_what_came_out_of_a_run_splits_no_level():
+    rows = grid(
+        seeds=range(6),
+        early_stopped=lambda lr, seed: seed == 2,
+        ended_by=lambda lr, seed: "patience" if seed in (1, 5) else "limit",
+        total_steps=lambda lr, seed: 1000 + 10 * seed + int(lr * 30),
+    )
+    roles = roles_of(rows)
+
+    assert roles.by == ("lr",)
+    assert (roles.others["early_stopped"], roles.others["ended_by"]) == ("unclear", "unclear")
+    assert roles.others["total_steps"] == "step"
+
+
+def test_numbers_of_repeats_beside_seeds_split_no_level():
+    roles = roles_of(grid(seeds=range(2), rep=lambda lr, seed: seed, trial=lambda lr, seed: seed))
+
+    assert (roles.by, roles.seed) == (("lr",), "seed")
+
+
+def test_seeds_drawn_for_each_run_say_nothing_of_other_columns():
+    rows = [{"method": m, "seed": 17 * n, "acc": n / 9} for n, m in enumerate("ab" * 4)]
+
+    assert roles_of(rows).by == ("method",)
+
+
 def test_what_names_runs_or_follows_from_knobs_is_no_knob():
     rows = grid(
         id=lambda lr, seed: f"{lr}{seed}",

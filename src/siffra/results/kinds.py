@@ -40,9 +40,11 @@ def kind_of(table: RunTable, name: str, seed: str | None) -> Kind:
         return kind
     if len(values) == 1:
         return "constant"
-    if name in table.origins or names.is_knob(name):
+    if name in table.origins:
         return "knob"
-    return _by_cells(table, name, values, seed)
+    if names.counts_steps(name) and 2 * len(values) > len(cells):
+        return "step"  # how far each run came, and not how far it was to go
+    return "knob" if names.is_knob(name) else _by_cells(table, name, values, seed)
 
 
 def seed_columns(table: RunTable, known: Sequence[str]) -> list[str]:
@@ -112,7 +114,7 @@ def _by_name(name: str, values: Mapping[Cell, None], rows: int) -> Kind | None:
             return "metric"
         if names.is_spread(name):
             return "spread"
-    if names.names_runs(name):
+    if names.names_runs(name) or (names.is_repeat(name) and looks_numeric(values)):
         return "identity"
     if names.context(name) and not _is_reading(values, rows):
         return "context"
@@ -141,15 +143,20 @@ def _by_cells(table: RunTable, name: str, values: Mapping[Cell, None], seed: str
     """What a column is whose name says nothing."""
     cells = table.columns[name]
     if not any(is_number(value) and not isinstance(value, bool) for value in values):
-        is_name = len(values) == len(cells) >= _FEWEST_NAMED_APART
-        return "identity" if is_name else "knob"
-    if 2 * len(values) > len(cells):
+        if len(values) == len(cells) >= _FEWEST_NAMED_APART:
+            return "identity"
+    elif 2 * len(values) > len(cells):
         return "measured"
     return "knob" if seed is None or _is_crossed(cells, table.columns[seed]) else "unclear"
 
 
 def _is_crossed(cells: Sequence[Cell], seeds: Sequence[Cell]) -> bool:
-    """Whether each value comes with at least half of all seeds, as what was set does."""
+    """Whether each value comes with at least half of all seeds, as what was set does.
+
+    Seeds that are drawn anew for each run tell nothing.
+    """
+    if not recurs(seeds):
+        return True
     of: defaultdict[Cell, set[Cell]] = defaultdict(set)
     for cell, seed in zip(cells, seeds, strict=True):
         of[cell].add(seed)

@@ -103,6 +103,16 @@ def is_step(name: str) -> bool:
     return plain(name) in _RUN["step"]
 
 
+def counts_steps(name: str) -> bool:
+    """Whether it is a number of epochs or steps: how many there were to be, or were."""
+    return not {"epochs", "steps"}.isdisjoint(words(name))
+
+
+def is_repeat(name: str) -> bool:
+    """Whether it may number the repeats of a level."""
+    return plain(name) in REPEATS
+
+
 def is_set(name: str) -> bool:
     """Whether it should say on which examples a row was measured."""
     return plain(name) in _RUN["sets"]

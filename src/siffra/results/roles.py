@@ -17,6 +17,8 @@ from siffra.results.table import Cell, RunTable, no_column, note
 from siffra.results.where import rows_where
 
 _DIRECTIONS: Mapping[str, Direction] = {"higher": "higher", "lower": "lower"}
+_FOLDS = ("fold", "split")
+"""What is paired by beside the seed: the part of the data that was left out."""
 _MOST_SHOWN = 8
 
 
@@ -146,7 +148,7 @@ def _seed(table: RunTable, options: RoleOptions) -> tuple[str | None, tuple[str,
         return repeats[0], (repeats[0],)
     if options.pair_by:
         return seed, options.pair_by
-    folds = [name for name in repeats if names.plain(name) == "fold"]
+    folds = [name for name in repeats if names.plain(name) in _FOLDS]
     return seed, (seed, *folds) if seed else tuple(folds)
 
 
@@ -166,7 +168,7 @@ def _levels_by(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[str, ...]:
     """The knobs, or what levels are called where there are none."""
     if knobs := tuple(name for name, kind in kinds.items() if kind == "knob"):
         return knobs
-    for kind in ("label", "derived", "context"):
+    for kind in ("label", "unclear", "derived", "context"):
         found = [n for n, k in kinds.items() if k == kind and recurs(table.columns[n])]
         found = [name for name in found if len(distinct(table.columns[name])) > 1]
         if kind == "label" and found:

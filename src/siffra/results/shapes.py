@@ -115,7 +115,7 @@ def _measured(table: RunTable) -> list[str]:
 def _named_groups(table: RunTable, column: str) -> Groups | None:
     """The rows of each name, if there are names of runs: each has no step twice."""
     for name, cells in table.columns.items():
-        names_runs = names.names_runs(name) or names.names_levels(name) or name in names.REPEATS
+        names_runs = names.names_runs(name) or names.names_levels(name) or names.is_repeat(name)
         if names_runs and 1 < len(distinct(cells)) < len(table):
             groups: dict[Cell, list[int]] = {}
             for row, cell in enumerate(cells):
