@@ -229,6 +229,9 @@ def test_pairs_can_be_said():
     roles = roles_of(grid(site=lambda lr, s: "ab"[s % 2]), pair_by=("site", "seed"))
 
     assert (roles.pair_by, roles.by) == (("site", "seed"), ("lr",))
+    assert roles.notes[1].text == (
+        "runs of two levels that share `site`, `seed` are compared in pairs"
+    )
 
 
 def test_without_seeds_runs_are_repeats():

@@ -227,11 +227,20 @@ def _metrics(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[Metric, ...]:
     )
 
 
+def _pairs_note(roles: Roles) -> Note:
+    """What the seed is, and what runs are paired by."""
+    if not roles.pair_by:
+        return note("no_seed")
+    if roles.pair_by == (roles.seed,):
+        return note("seed_is", column=named(roles.pair_by))
+    return note("paired_by", columns=named(roles.pair_by))
+
+
 def _notes(roles: Roles) -> list[Note]:
     """What the columns were taken for, in sentences."""
     table, main = roles.table, roles.main
     told = [note("levels_by", columns=named(roles.by, _MOST_SHOWN), runs=f"{len(table):,}")]
-    told.append(note("seed_is", column=named([roles.seed])) if roles.seed else note("no_seed"))
+    told.append(_pairs_note(roles))
     told.append(note(f"metric_{main.better}", metric=named([main.name])))
     if len(roles.metrics) > 1:
         others = named((metric.name for metric in roles.metrics[1:]), _MOST_SHOWN)
