@@ -1,5 +1,6 @@
 """Folders of event files, written by PyTorch's writer, by TensorBoard's own and by siffra."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -164,4 +165,15 @@ def test_folders_without_runs_are_refused(tmp_path):
 
     write(tmp_path, {})
     with pytest.raises(ResultsError, match=r"its event files hold no scalars"):
+        read_results(tmp_path)
+
+
+def test_without_tensorboard_it_is_said_how_to_install_it(tmp_path, monkeypatch):
+    (tmp_path / FILE).touch()
+    for module in [name for name in sys.modules if name.partition(".")[0] == "tensorboard"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delitem(sys.modules, "siffra.results.tensorboard", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+
+    with pytest.raises(ResultsError, match=r"not installed; run `pip install 'siffra\[tensorboard"):
         read_results(tmp_path)
