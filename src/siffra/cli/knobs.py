@@ -161,6 +161,24 @@ def parse_levels(
     return levels
 
 
+def parse_own_levels(arguments: list[str]) -> Mapping[str, list[Any]]:
+    """`["lr=0.1,0.3", "width=64"]` as the values of a program's own knobs, by name.
+
+    Raises:
+        ConfigError: No `=`, no name or no value, or a knob twice.
+    """
+    levels: dict[str, list[Any]] = {}
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        name = name.strip()
+        if not name or not equals or not text.strip():
+            raise ConfigError(f"{argument}: no levels; write them as lr=0.1,0.3.")
+        if name in levels:
+            raise ConfigError(f"{name}: given twice; write its levels as {name}=V1,V2,...")
+        levels[name] = [parse_any(part) for part in parse_list(name, text, f"{name}=V1,V2,...")]
+    return levels
+
+
 def spell(value: object) -> str:
     """A knob's value as it is typed: `64,32`."""
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

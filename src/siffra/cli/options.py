@@ -20,6 +20,7 @@ from siffra.system.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from siffra.api import LabOptions, LabResult, RunOptions
+    from siffra.api.commands import CommandOptions
 
 Command = Callable[..., None]
 
@@ -279,6 +280,136 @@ def check(checked: bool, result: "LabResult") -> None:
     """End with a code that says what became of the claims, if that was asked for."""
     if checked and (code := result.check()):
         raise typer.Exit(code)
+
+
+PROGRAM = "A program of your own"
+
+_PROGRAM: Mapping[str, tuple[Any, Any]] = {
+    "command": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help='Vary a program of your own: "python train.py --lr {lr} --seed {seed}". Every '
+                "{name} is a knob of its own; {out} is a folder for each run.",
+                metavar="COMMAND",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+    "metric": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                help="What it measures, and which values are better: val_loss:lower. Read from "
+                "its last JSON object, or {out}/metrics.json. Repeatable.",
+                metavar="NAME:higher|lower",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+    "margin": (
+        Annotated[
+            float | None,
+            typer.Option(
+                help="The smallest difference in it that matters.",
+                metavar="X",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+    "read": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                help='Read a metric from its output: "val_loss: ([0-9.]+)". Repeatable.',
+                metavar="PATTERN",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+    "watch": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                help="Files and folders it depends on, besides those in the command: runs are made "
+                "anew once they change. Repeatable.",
+                metavar="FILE",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+    "timeout": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="The longest that a run may take, as 10m.",
+                metavar="SPAN",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+    "gpus": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="One run at a time on each of these GPUs, as 0,1.",
+                metavar="IDS",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """The options of a program of the user's."""
+
+    command: str | None
+    metric: list[str] | None
+    margin: float | None
+    read: list[str] | None
+    watch: list[str] | None
+    timeout: str | None
+    gpus: str | None
+
+    def command_options(self, running: "RunOptions") -> "CommandOptions":
+        """The program, to be run as the other options say."""
+        from siffra.api.commands import CommandOptions, metrics_of, timeout_of
+
+        return CommandOptions(
+            command=self.command or "",
+            metrics=metrics_of(self.metric or (), self.margin),
+            read=tuple(self.read or ()),
+            watch=tuple(self.watch or ()),
+            timeout=timeout_of(self.timeout),
+            jobs=running.jobs or 1,
+            gpus=parse_list("gpus", self.gpus, "0,1") if self.gpus else (),
+            store=running.store,
+            fresh=running.fresh,
+        )
+
+    def expect_none(self) -> None:
+        """See that without a program nothing is said of one.
+
+        Raises:
+            ConfigError: Something is.
+        """
+        for name in _PROGRAM:
+            if getattr(self, name) is not None:
+                raise ConfigError(f"{name}: it is for a program of your own; give its --command.")
+
+
+def with_program(command: Command) -> Command:
+    """The options of a program of the user's in the place of `program`, a `Program`."""
+    return in_place_of("program", _PROGRAM, Program)(command)
 
 
 def with_output(

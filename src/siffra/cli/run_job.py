@@ -7,18 +7,19 @@ from siffra.cli.data_options import tell_data
 from siffra.cli.knobs import spell
 from siffra.cli.progress import Meter, duration
 from siffra.cli.stopping import Stopped
-from siffra.config import Setting
+from siffra.config import ExternalModel, Setting
 from siffra.system.terminal import echo
 
 if TYPE_CHECKING:
     from siffra.api import Job, LabResult
+    from siffra.api.commands import CommandJob
     from siffra.lab.execute.runner import Cost, Event
     from siffra.lab.plan.plan import Plan
     from siffra.report.text.messages import Words
     from siffra.training.run import Epoch, Record
 
 
-def run_job(job: "Job", language: str) -> "LabResult":
+def run_job(job: "Job | CommandJob", language: str) -> "LabResult":
     """Run `job`, printing its cost first, then its progress; Ctrl-C prints how to go on."""
     from siffra.report.text.messages import words_in
 
@@ -27,7 +28,8 @@ def run_job(job: "Job", language: str) -> "LabResult":
     print_cost(words, cost, job)
     if cost.have == cost.runs:
         return job.run()
-    tell_data(job.dataset, job.plan.data, language)
+    if job.dataset:  # a program has data of its own
+        tell_data(job.dataset, job.plan.data, language)
     done, total = cost.have, cost.runs
     try:
         with Meter(
@@ -57,7 +59,7 @@ def run_job(job: "Job", language: str) -> "LabResult":
         raise Stopped(words(key, done=done, runs=total, left=total - done)) from interrupt
 
 
-def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) -> None:
+def print_cost(words: "Words", cost: "Cost", job: "Job | CommandJob", *, err: bool = True) -> None:
     """How many runs there are, how many are stored, and about how long the others take.
 
     Below that, when there are more, as of a plan with looks, whose cost is that of the next one;
@@ -70,10 +72,11 @@ def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) ->
     if cost.have:
         line += words("cost.have", n=cost.have)
     if cost.have < cost.runs:
-        time = duration(cost.seconds, words("decimal"))
-        line += words("cost.time", time=time)
+        if cost.seconds:  # nothing is known of a program that never ran
+            line += words("cost.time", time=duration(cost.seconds, words("decimal")))
         line += words("cost.at_once", n=at_once) if at_once > 1 else ""
-    notes = (_looks(words, job.plan, cost), shortened(words, job.plan), job.note(words.language))
+    notes = (_looks(words, job.plan, cost), shortened(words, job.plan))
+    notes = (*notes, job.note(words.language))
     echo("\n".join(filter(None, (f"{line}.", *notes))), err=err)
 
 
@@ -109,8 +112,7 @@ def _line(words: "Words", event: "Event") -> str:
                 share=_accuracy(words, event.scores),
             )
         case "finished":
-            share = _accuracy(words, event.record)
-            return words("progress.finished", run=_name(words, event), share=share)
+            return _finished(words, event)
         case "timed":
             return words("progress.timed", run=_name(words, event))
         case "reused":
@@ -123,6 +125,13 @@ def _line(words: "Words", event: "Event") -> str:
             return words("progress.waiting")
 
 
+def _finished(words: "Words", event: "Event") -> str:
+    name, record = _name(words, event), event.record
+    if record and isinstance(record.model, ExternalModel):
+        return words("progress.measured", run=name, values=_values(words, record))
+    return words("progress.finished", run=name, share=_accuracy(words, record))
+
+
 def _name(words: "Words", event: "Event") -> str:
     """The event's run by what is not as it is by default: `conv, kernel_size 16, seed 3`.
 
@@ -132,10 +141,23 @@ def _name(words: "Words", event: "Event") -> str:
         return words("progress.times", n=len(timed.settings), round=timed.round + 1)
     run = event.planned_run
     knobs = run.setting.knobs()
+    if isinstance(run.setting.model, ExternalModel):
+        named = [f"{knob} {spell(value)}" for knob, value in knobs.items()]
+        return ", ".join([*named, words("progress.seed", n=run.seed)])
     model = knobs["model"]
     usual = Setting.from_knobs({"model": model}).knobs() | {"epochs": run.setting.training.epochs}
     turned = [f"{knob} {spell(value)}" for knob, value in knobs.items() if usual.get(knob) != value]
     return ", ".join([model, *turned, words("progress.seed", n=run.seed)])
+
+
+def _values(words: "Words", record: "Record") -> str:
+    """`val_loss 0.213`, or why there is none."""
+    if record.failure:
+        return record.failure
+    return ", ".join(
+        f"{name} {'–' if value is None else words.exact(float(f'{value:.6g}'))}"
+        for name, value in record.metrics.items()
+    )
 
 
 def _accuracy(words: "Words", scored: "Epoch | Record | None") -> str:

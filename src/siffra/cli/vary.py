@@ -1,25 +1,29 @@
 """`siffra vary`: one ad-hoc question, answered in the terminal."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from siffra.cli.completion import complete_levels
 from siffra.cli.data_options import with_data
-from siffra.cli.knobs import knobs_of_own, parse_levels, with_knobs
+from siffra.cli.knobs import knobs_of_own, parse_levels, parse_own_levels, spell, with_knobs
 from siffra.cli.options import (
     Output,
+    Program,
     RecipeOption,
     with_lab_options,
     with_output,
+    with_program,
     with_run_options,
 )
 from siffra.cli.run_job import run_job
+from siffra.errors import ConfigError
 from siffra.system.terminal import echo
 
 if TYPE_CHECKING:
-    from siffra.api import LabOptions, RunOptions
+    from siffra.api import LabOptions, LabResult, RunOptions
     from siffra.data.load import DataSource
 
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 @with_data
 @with_lab_options("seeds", "time", "max_seeds")
 @with_run_options("fresh_busy", "engine", "threads", "jobs", "store")
+@with_program
 @with_output(None, "Also write the full report to this folder.")
 def vary(
     *,
@@ -42,6 +47,7 @@ def vary(
     output: Output,
     data: "DataSource | None",
     running: "RunOptions",
+    program: Program,
     recipe: RecipeOption = None,
     knobs: dict[str, Any],
 ) -> None:
@@ -59,15 +65,62 @@ def vary(
     siffra vary dropout=0,0.5 --model my_models:make --engine torch
     siffra vary batch_size=44,45 --time 5m
     siffra vary layers=1,2,4 --lang sv
+    siffra vary lr=0.1,0.3 --command "python train.py --lr {lr} --seed {seed}" --metric loss:lower
     """
     from siffra import api
 
+    if program.command is not None:
+        expect_none_of_siffras(knobs, data, recipe)
+        _vary_program(levels, options, running, program, output)
+        return
+    program.expect_none()
     options = replace(options, examines=output.out is not None)
     with api.vary_job(
         parse_levels(levels, knobs_of_own(knobs)), knobs, options, running, recipe=recipe, data=data
     ) as job:
         api.expect_report(output.out, output.language)
         result = run_job(job, output.language)
+    _show(result, output)
+
+
+def _vary_program(
+    levels: list[str],
+    options: "LabOptions",
+    running: "RunOptions",
+    program: Program,
+    output: Output,
+) -> None:
+    from siffra import api
+    from siffra.api.commands import command_job
+
+    given = parse_own_levels(levels)
+    varied = {name: values for name, values in given.items() if len(values) > 1}
+    fixed = {name: values[0] for name, values in given.items() if len(values) == 1}
+    with command_job(varied, fixed, program.command_options(running), options) as job:
+        api.expect_report(output.out, output.language)
+        result = run_job(job, output.language)
+    _show(result, output)
+
+
+def expect_none_of_siffras(
+    knobs: dict[str, Any], data: "DataSource | None", recipe: Path | None
+) -> None:
+    """See that a program is given no knobs, data or recipe of siffra's.
+
+    Raises:
+        ConfigError: It is.
+    """
+    for name, value in knobs.items():
+        raise ConfigError(
+            f"{name}: siffra's knobs mean nothing to a program; write {name}={spell(value)} beside "
+            f"the levels, and {{{name}}} in its command."
+        )
+    if data is not None or recipe is not None:
+        name = "recipe" if data is None else "data"
+        raise ConfigError(f"{name}: it means nothing to a program; leave it out.")
+
+
+def _show(result: "LabResult", output: Output) -> None:
     if output.out:
         from siffra.report.text.messages import words_in
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Self
 
 from siffra.engine.command.child import Child, End
@@ -52,6 +53,7 @@ def run_command(
     timeout: float | None = None,
     on_line: OnLine | None = None,
     grace: float = _GRACE,
+    stop: Event | None = None,
 ) -> Finished:
     """Run a program until it ends; `Child` says what becomes of its processes.
 
@@ -66,6 +68,7 @@ def run_command(
         on_line: Called with each line that it prints, and where; not with those of more than
             `output.LONGEST` characters.
         grace: Seconds between SIGTERM and SIGKILL.
+        stop: Ends it, once another thread sets it.
 
     Raises:
         ConfigError: It cannot be started.
@@ -78,7 +81,7 @@ def run_command(
         Child(words, cwd=cwd, env=variables, grace=grace) as child,
         _Reader(child, tail, on_line or (lambda line, stream: None)) as reader,
     ):
-        end, timed_out = _follow(child, reader, deadline)
+        end, timed_out = _follow(child, reader, deadline, stop or Event())
         seconds = time.monotonic() - started
         reader.drain(_DRAIN)
     return Finished(end.status, timed_out, seconds, end.cpu_seconds, tail.lines())
@@ -126,15 +129,15 @@ class _Reader:
                 self._on_line(line, stream)
 
 
-def _follow(child: Child, reader: _Reader, deadline: float) -> tuple[End, bool]:
+def _follow(child: Child, reader: _Reader, deadline: float, stop: Event) -> tuple[End, bool]:
     """Read until the child ends; how it did, and whether it was because its time was over."""
-    timed_out = False
+    timed_out = is_ended = False
     while True:
         left = deadline - time.monotonic()
-        if left <= 0 and not timed_out:
-            timed_out = True
+        if not is_ended and (left <= 0 or stop.is_set()):
+            is_ended, timed_out = True, left <= 0
             child.end()
-        reader.read(_POLL if timed_out else min(_POLL, max(0.0, left)))
+        reader.read(_POLL if is_ended else min(_POLL, max(0.0, left)))
         end = child.poll()
         if end:
             return end, timed_out

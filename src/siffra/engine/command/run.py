@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from siffra.engine.command.metrics import METRICS_FILE, Curve, MetricReader, MetricSource, OnEpoch
 from siffra.engine.command.process import Finished, run_command
@@ -93,6 +94,7 @@ def run_once(
     out: Path,
     env: Mapping[str, str] | None = None,
     on_epoch: OnEpoch | None = None,
+    stop: Event | None = None,
 ) -> CommandResult:
     """Make one run. One that fails, hangs or reports no metric is a result, too.
 
@@ -104,6 +106,7 @@ def run_once(
             `metrics.json` in it is removed.
         env: Further variables, such as `CUDA_VISIBLE_DEVICES`.
         on_epoch: Called with each epoch, or step, and the values printed with it.
+        stop: Ends it, once another thread sets it.
 
     Raises:
         ConfigError: The knobs are not those of the command, or it cannot be started.
@@ -114,7 +117,9 @@ def run_once(
         out.mkdir(parents=True, exist_ok=True)
         (out / METRICS_FILE).unlink(missing_ok=True)
     reader = MetricReader(spec.source, on_epoch)
-    finished = run_command(words, cwd=spec.cwd, env=env, timeout=spec.timeout, on_line=reader.read)
+    finished = run_command(
+        words, cwd=spec.cwd, env=env, timeout=spec.timeout, on_line=reader.read, stop=stop
+    )
     if spec.template.uses_out:
         reader.read_file(out / METRICS_FILE)
     measured = reader.measured()

@@ -1,5 +1,6 @@
 """How long runs take: as long as like runs took, else what a rough count of their work says."""
 
+import abc
 import time
 from functools import cache
 
@@ -28,8 +29,41 @@ _FIT = 10.0
 """Seconds of an estimator's fit and its scores, likewise."""
 
 
-class Costs:
-    """Predicts the wall seconds of runs on `dataset`, training and scoring, without compiling.
+class Costs(abc.ABC):
+    """Predicts the wall seconds of runs, training and scoring, without compiling."""
+
+    @abc.abstractmethod
+    def learn(self, record: Record) -> None:
+        """Take note of what a run on this machine took."""
+
+    @abc.abstractmethod
+    def seconds(self, setting: Setting) -> float:
+        """Predicted wall seconds of a run."""
+
+    def of_timing(self, planned: PlannedTiming) -> float:
+        """Predicted seconds of a round: of each setting the slices that count, and one before."""
+        return len(planned.settings) * (SLICES + 1) * SLICE_SECONDS
+
+
+class MeanCosts(Costs):
+    """Predicts by the mean of those runs of a setting that were made, or of all; 0 before any."""
+
+    def __init__(self) -> None:
+        self._by_model: dict[Model, list[float]] = {}
+
+    def learn(self, record: Record) -> None:
+        """See `Costs.learn`."""
+        self._by_model.setdefault(record.model, []).append(record.seconds)
+
+    def seconds(self, setting: Setting) -> float:
+        """See `Costs.seconds`."""
+        every = [seconds for known in self._by_model.values() for seconds in known]
+        known = self._by_model.get(setting.model, every)
+        return sum(known) / len(known) if known else 0.0
+
+
+class EngineCosts(Costs):
+    """Predicts by what an engine did on `dataset`.
 
     The cost of an epoch depends on the model and the batch size alone. Where both are known from
     runs on this machine, as many at a time, it is what those took. Else it is the count of
@@ -51,22 +85,18 @@ class Costs:
                 self._known[model, batch_size] = seconds
 
     def learn(self, record: Record) -> None:
-        """Take note of what a run on this machine took."""
+        """See `Costs.learn`."""
         seconds = (record.seconds + record.scoring_seconds) / record.training.epochs
         self._known[record.model, record.training.batch_size] = seconds
         self._correction.cache_clear()
 
     def seconds(self, setting: Setting) -> float:
-        """Predicted wall seconds of a run."""
+        """See `Costs.seconds`."""
         like = setting.model, setting.training.batch_size
         an_epoch = self._known.get(like)
         if an_epoch is None:
             an_epoch = self._counted(like) * self._correction(setting.model.kind)
         return setting.training.epochs * an_epoch
-
-    def of_timing(self, planned: PlannedTiming) -> float:
-        """Predicted seconds of a round: of each setting the slices that count, and one before."""
-        return len(planned.settings) * (SLICES + 1) * SLICE_SECONDS
 
     def _correct(self, kind: str) -> float:
         """How much longer than counted the known models of a kind take, the geometric mean."""

@@ -1,11 +1,12 @@
 """What is stored of a plan: its runs and its rounds of times, by the keys of both."""
 
+import abc
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-from siffra.config import Setting
+from siffra.config import ExternalModel, Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.lab.execute.events import Job
@@ -27,12 +28,10 @@ class Results:
     timings: dict[PlannedTiming, Timing] = field(default_factory=dict)
 
 
-class Keys:
-    """The keys under which jobs are stored, of one data set and engine; each is made once."""
+class Keys(abc.ABC):
+    """The keys under which jobs are stored; each is made once."""
 
-    def __init__(self, dataset: Dataset, engine: Engine) -> None:
-        self.dataset, self.engine = dataset, engine
-        self._split_for = lru_cache(maxsize=1)(dataset.split_for)  # a plan goes seed by seed
+    def __init__(self) -> None:
         self._known: dict[Job, str] = {}
 
     def of(self, job: Job) -> str:
@@ -40,6 +39,19 @@ class Keys:
         if job not in self._known:
             self._known[job] = self._make(job)
         return self._known[job]
+
+    @abc.abstractmethod
+    def _make(self, job: Job) -> str:
+        """See `of`."""
+
+
+class EngineKeys(Keys):
+    """The keys of what an engine does on one data set."""
+
+    def __init__(self, dataset: Dataset, engine: Engine) -> None:
+        super().__init__()
+        self.dataset, self.engine = dataset, engine
+        self._split_for = lru_cache(maxsize=1)(dataset.split_for)  # a plan goes seed by seed
 
     def _make(self, job: Job) -> str:
         if isinstance(job, PlannedTiming):
@@ -71,7 +83,7 @@ def as_judged(record: Record, plan: Plan) -> Record:
 
 def job_keys(jobs: Iterable[Job], dataset: Dataset, engine: Engine) -> list[str]:
     """The keys of runs and timings, in their order."""
-    return list(map(Keys(dataset, engine).of, jobs))
+    return list(map(EngineKeys(dataset, engine).of, jobs))
 
 
 def stored_runs(keys: Mapping[PlannedRun, str], store: Store) -> set[str]:
@@ -81,10 +93,14 @@ def stored_runs(keys: Mapping[PlannedRun, str], store: Store) -> set[str]:
 
 
 def remade_runs(keys: Mapping[PlannedRun, str], store: Store, fresh: Fresh) -> frozenset[str]:
-    """The keys of the stored runs that are made all the same if `fresh`."""
-    if not fresh:
-        return frozenset()
+    """The keys of the stored runs that are made all the same if `fresh`; or if they failed."""
     stored = store.stored(keys.values())
-    if fresh != "busy":
+    if fresh is True:
         return frozenset(stored)
-    return frozenset(key for key, record in store.get_all(stored).items() if record.is_busy)
+    again = {
+        keys[planned]
+        for planned in keys
+        if fresh or isinstance(planned.setting.model, ExternalModel)
+    }
+    records = store.get_all(stored & again).items()
+    return frozenset(key for key, record in records if record.failure or (fresh and record.is_busy))

@@ -16,10 +16,11 @@ from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.errors import ExecutorError, StoreError
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.cost import Costs
+from siffra.lab.execute.cost import Costs, EngineCosts
 from siffra.lab.execute.events import Event, Kind, Progress, Task
 from siffra.lab.execute.local import LocalExecutor
 from siffra.lab.execute.results import (
+    EngineKeys,
     Fresh,
     Keys,
     Results,
@@ -50,6 +51,16 @@ _POLL = 0.2
 """Seconds between looks at what other processes have finished."""
 MOST_LOSSES = 3
 """A run that is lost so often ends the lab: it may well be the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How the jobs of a plan are done: their keys, what they cost, and what does them."""
+
+    keys: Keys
+    costs: Costs
+    executor: Executor
+
 
 _Made = tuple[PlannedRun, Record, Examination | None]
 
@@ -99,9 +110,33 @@ def run_plan(
         StoreError: A run cannot be stored or read.
         ExecutorError: No run can be made, or one was lost again and again.
     """
+    work = engine_work(dataset, engine, store, executor)
+    return run_jobs(plan, work, store, on_event, fresh=fresh)
+
+
+def run_jobs(
+    plan: Plan,
+    work: Work,
+    store: Store,
+    on_event: Callable[[Event], None] = lambda event: None,
+    *,
+    fresh: Fresh = False,
+) -> Results:
+    """`run_plan` for any kind of work. Runs that failed are made again.
+
+    Raises:
+        SiffraError: As `run_plan`.
+    """
+    return _PlanRunner(plan, work, store, on_event, fresh).run()
+
+
+def engine_work(
+    dataset: Dataset, engine: Engine, store: Store, executor: Executor | None = None
+) -> Work:
+    """What an engine does on a data set, by default in this thread."""
     executor = executor or LocalExecutor(dataset, engine)
-    runner = _PlanRunner(plan, Keys(dataset, engine), store, executor, on_event, fresh)
-    return runner.run()
+    costs = EngineCosts(dataset, engine, store, executor.jobs)
+    return Work(EngineKeys(dataset, engine), costs, executor)
 
 
 def estimate(
@@ -115,6 +150,16 @@ def estimate(
 ) -> Cost:
     """What `run_plan` with the same arguments would take.
 
+    Raises:
+        ConfigError: A model cannot be built for the data set's images.
+        StoreError: The store cannot be read.
+    """
+    return estimate_jobs(plan, engine_work(dataset, engine, store, executor), store, fresh=fresh)
+
+
+def estimate_jobs(plan: Plan, work: Work, store: Store, *, fresh: Fresh = False) -> Cost:
+    """What `run_jobs` with the same arguments would take.
+
     Of a plan with looks, the runs of its first look; if those are there, of the next one. The
     time is then what its budget leaves, if that is more.
 
@@ -122,9 +167,7 @@ def estimate(
         ConfigError: A model cannot be built for the data set's images.
         StoreError: The store cannot be read.
     """
-    executor = executor or LocalExecutor(dataset, engine)
-    costs = Costs(dataset, engine, store, executor.jobs)
-    keys = Keys(dataset, engine)
+    keys, costs, executor = work.keys, work.costs, work.executor
     remade = remade_runs({run: keys.of(run) for run in plan.runs}, store, fresh)
     results = stored_results(plan, keys, store, remade)
     scheduler = Scheduler(plan, costs, executor.size)
@@ -162,16 +205,15 @@ class _PlanRunner:
     def __init__(
         self,
         plan: Plan,
-        keys: Keys,
+        work: Work,
         store: Store,
-        executor: Executor,
         on_event: Callable[[Event], None],
         fresh: Fresh,
     ) -> None:
-        self._plan, self._store, self._executor = plan, store, executor
-        self._keys, self._key, self._on_event = keys, keys.of, on_event
-        self._costs = Costs(keys.dataset, keys.engine, store, executor.jobs)
-        self._scheduler = Scheduler(plan, self._costs, executor.size)
+        self._plan, self._store, self._executor = plan, store, work.executor
+        self._keys, self._key, self._on_event = work.keys, work.keys.of, on_event
+        self._costs = work.costs
+        self._scheduler = Scheduler(plan, self._costs, self._executor.size)
         self._fresh: Fresh = fresh
         self._remade: frozenset[str] = frozenset()
         self._results = Results()

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from siffra.config import KNOBS
+from siffra.config import KNOBS, ExternalModel
 from siffra.config.durations import spell_seconds
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTED
 from siffra.engine.base import EngineName
 from siffra.lab.answers import Answers
 from siffra.lab.plan.labfile import DIGITS
-from siffra.lab.plan.plan import Plan
+from siffra.lab.plan.plan import Plan, Question
 from siffra.lab.plan.presets import USUAL_MOST_SEEDS
 from siffra.report.text.messages import Words
 from siffra.training.run import Machine, Record
@@ -136,11 +136,7 @@ def _lab(plan: Plan) -> list[str]:
 def _judge(plan: Plan) -> list[str]:
     question = plan.questions[0]
     words = ["judge", plan.source, "--by", ",".join(question.vary)]
-    for metric in question.metrics:
-        words += ["--metric", f"{metric.name}:{metric.better}"]
-    margins = {m.margin for m in question.metrics if m.margin is not None}
-    for margin in margins:
-        words += ["--margin", f"{margin:.10g}"]
+    words += _metrics(question)
     for knob, value in question.levels[0].knobs.items():
         words += ["--baseline", f"{knob}={value}"]
     return words
@@ -149,12 +145,36 @@ def _judge(plan: Plan) -> list[str]:
 def _vary(plan: Plan) -> list[str]:
     question = plan.questions[0]
     words = ["vary"]
+    model = question.levels[0].settings[0].model
+    if isinstance(model, ExternalModel):
+        return [*words, *_program(question, model), *plan.again, *_seeds(plan)]
     for knob in question.vary:
         values = dict.fromkeys(_as_level(level.knobs[knob]) for level in question.levels)
         words.append(f"{knob}={','.join(values)}")
     for knob, value in question.fixed.items():
         words += _fixed(knob, _as_option(value))
     return [*words, *data_options(plan.data or DataSource()), *_seeds(plan)]
+
+
+def _program(question: Question, model: ExternalModel) -> list[str]:
+    """A program's knobs, the program, and what is measured of it."""
+    values = {
+        knob: dict.fromkeys(_typed(level.knobs[knob]) for level in question.levels)
+        for knob in question.vary
+    }
+    words = [f"{knob}={','.join(each)}" for knob, each in values.items()]
+    words += [f"{knob}={_typed(value)}" for knob, value in question.fixed.items()]
+    return [*words, "--command", shlex.join(model.command), *_metrics(question)]
+
+
+def _metrics(question: Question) -> list[str]:
+    words = [f"--metric={metric.name}:{metric.better}" for metric in question.metrics]
+    margins = {metric.margin for metric in question.metrics if metric.margin is not None}
+    return [*words, *(f"--margin={margin:.10g}" for margin in sorted(margins))]
+
+
+def _typed(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _fixed(knob: str, value: str) -> list[str]:

@@ -1,0 +1,170 @@
+"""Questions about a program that somebody else wrote: planned, run, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from siffra.api.judge import MetricLike
+from siffra.api.labs import LabResult
+from siffra.config.durations import seconds_of, spell_seconds
+from siffra.config.metrics import Better, Metric
+from siffra.engine.command.metrics import MetricSource
+from siffra.engine.command.run import CommandSpec
+from siffra.engine.command.template import CommandTemplate
+from siffra.errors import ConfigError
+from siffra.lab.answers import answer
+from siffra.lab.execute.commands import CommandPlaces, command_work
+from siffra.lab.execute.events import Event
+from siffra.lab.execute.results import Fresh
+from siffra.lab.execute.runner import Cost, Work, estimate_jobs, run_jobs
+from siffra.lab.plan.external import plan_external
+from siffra.lab.plan.plan import Plan
+from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
+from siffra.store.store import Store, default_store_path, open_store
+
+_BETTER: Mapping[str, Better] = {"higher": "higher", "lower": "lower"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOptions:
+    """A program, what it reports, and how its runs are made.
+
+    Attributes:
+        command: The program with its arguments, as one text, which is split as a shell splits
+            words, or a list of words. Every `{name}` is a knob of its own, `{seed}` the seed, and
+            `{out}` a folder of the run's own.
+        metrics: What is measured, the main one first.
+        read: Regular expressions with a group, by which metrics are read from the output; without
+            any, they come from its last JSON object, or from `{out}/metrics.json`.
+        watch: Files and folders whose content counts, besides the files that the command names:
+            what is edited is run anew.
+        timeout: Seconds that a run may take.
+        jobs: How many runs are made at once.
+        gpus: One run at a time on each of these, by `CUDA_VISIBLE_DEVICES`.
+        store: The file of finished runs.
+        fresh: Make the stored runs too.
+    """
+
+    command: str | Sequence[str]
+    metrics: tuple[Metric, ...]
+    read: tuple[str, ...] = ()
+    watch: tuple[str, ...] = ()
+    timeout: float | None = None
+    jobs: int = 1
+    gpus: tuple[str, ...] = ()
+    store: Path | str | None = None
+    fresh: Fresh = False
+
+    def __post_init__(self) -> None:
+        if not self.metrics:
+            raise ConfigError("metric: found none; say what is measured, as val_loss:lower.")
+        if self.jobs < 1:
+            raise ConfigError(f"jobs: found {self.jobs}; it must be 1 or more.")
+        if self.jobs > 1 and self.gpus:
+            raise ConfigError(
+                "jobs: with gpus, there is one run at a time on each; leave out jobs."
+            )
+
+    def again(self) -> tuple[str, ...]:
+        """The options that say all of this but the command and its metrics."""
+        words = [f"--{name}={text}" for name in ("read", "watch") for text in getattr(self, name)]
+        words += [f"--timeout={spell_seconds(self.timeout)}"] if self.timeout else []
+        words += [f"--jobs={self.jobs}"] if self.jobs > 1 else []
+        return (*words, *([f"--gpus={','.join(self.gpus)}"] if self.gpus else []))
+
+
+@dataclass(frozen=True, slots=True)
+class CommandJob:
+    """A question about a program with all that it takes to run it; see `siffra.api.labs.Job`."""
+
+    plan: Plan
+    work: Work
+    store: Store
+    fresh: Fresh = False
+
+    dataset = None
+    """A program has data of its own."""
+
+    @property
+    def at_once(self) -> int:
+        """How many runs are made at once."""
+        return self.work.executor.size
+
+    def note(self, language: str = "en") -> str:
+        """What is to be known of its runs before they are made: nothing."""
+        return ""
+
+    def cost(self) -> Cost:
+        """How many runs it takes, how many are stored, and about how long the others take."""
+        return estimate_jobs(self.plan, self.work, self.store, fresh=self.fresh)
+
+    def run(self, on_event: Callable[[Event], None] = lambda event: None) -> LabResult:
+        """Make the runs that are missing, and answer."""
+        results = run_jobs(self.plan, self.work, self.store, on_event, fresh=self.fresh)
+        return LabResult(answer(self.plan, results.records, results.timings))
+
+
+@contextmanager
+def command_job(
+    levels: Mapping[str, Sequence[Any]],
+    fixed: Mapping[str, Any],
+    running: CommandOptions,
+    options: LabOptions = AS_WRITTEN,
+) -> Iterator[CommandJob]:
+    """One question about a program made ready; its store and its executor are open meanwhile.
+
+    Raises:
+        SiffraError: The command, a knob or the store cannot be used.
+    """
+    template = CommandTemplate.parse(running.command)
+    source = MetricSource.parse([metric.name for metric in running.metrics], running.read)
+    spec = CommandSpec(
+        template=template, source=source, timeout=running.timeout, watch=running.watch
+    )
+    spec.check({*levels, *fixed})
+    plan = plan_external(
+        levels, fixed, running.metrics, options, command=template.raw, again=running.again()
+    )
+    places = CommandPlaces(at_once=running.jobs, gpus=running.gpus)
+    with open_store(running.store or default_store_path()) as store:
+        work = command_work(spec, running.metrics[0].name, places, plan, store)
+        with work.executor:
+            yield CommandJob(plan, work, store, running.fresh)
+
+
+def metrics_of(
+    metric: MetricLike | Sequence[MetricLike], margin: float | None = None
+) -> tuple[Metric, ...]:
+    """Metrics as they are given: `val_loss:lower` as a `Metric`, all with the `margin`.
+
+    Raises:
+        ConfigError: It is not said which values of one are better.
+    """
+    each = [metric] if isinstance(metric, Metric | str) else list(metric)
+    made = [one if isinstance(one, Metric) else _metric(one) for one in each]
+    if margin is None:
+        return tuple(made)
+    return tuple(m if m.margin is not None else replace(m, margin=margin) for m in made)
+
+
+def _metric(text: str) -> Metric:
+    name, _, way = text.rpartition(":")
+    if not name or way not in _BETTER:
+        raise ConfigError(
+            f"metric: found {text!r}; say which values are better, as "
+            f"{text.partition(':')[0] or 'val_loss'}:lower or :higher."
+        )
+    return Metric(name, _BETTER[way])
+
+
+def timeout_of(timeout: str | float | None) -> float | None:
+    """`10m` in seconds.
+
+    Raises:
+        ConfigError: It is no length of time.
+    """
+    return None if timeout is None else seconds_of(timeout, "timeout")

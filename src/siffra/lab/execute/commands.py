@@ -1,0 +1,192 @@
+"""Runs of a command that somebody else wrote: their keys, and the executor that makes them."""
+
+import queue
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event as Signal
+from threading import Thread
+
+from siffra.config import ExternalModel
+from siffra.engine.command.run import CommandSpec, run_once
+from siffra.engine.command.template import KnobValue
+from siffra.errors import ConfigError
+from siffra.lab.execute.base import Executor
+from siffra.lab.execute.cost import MeanCosts
+from siffra.lab.execute.events import Event, Job, Task
+from siffra.lab.execute.results import Keys
+from siffra.lab.execute.runner import Work
+from siffra.lab.plan.plan import Plan, PlannedRun
+from siffra.store.store import Store
+from siffra.training.external import ExternalResult, external_key, external_record
+from siffra.training.run import Record, this_machine
+
+COMMAND = "command"
+"""The engine of a command's records."""
+_PATIENCE = 0.2
+"""Seconds that `poll` waits for a run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandPlaces:
+    """Where the runs of a command are made.
+
+    Attributes:
+        at_once: How many.
+        gpus: What `CUDA_VISIBLE_DEVICES` is for each of those; none: as it is.
+        out: A folder for those that runs have of their own; None: one that is removed in the end.
+    """
+
+    at_once: int = 1
+    gpus: tuple[str, ...] = ()
+    out: Path | None = None
+
+    @property
+    def size(self) -> int:
+        """How many runs are made at once: one a GPU, where these are named."""
+        return len(self.gpus) or self.at_once
+
+
+class CommandKeys(Keys):
+    """The keys of a command's runs: words, knobs, seed, and the content of files it names."""
+
+    def __init__(self, spec: CommandSpec) -> None:
+        super().__init__()
+        self._spec = spec
+
+    def expect_unchanged(self, run: PlannedRun) -> None:
+        """See that no file that the run's key is of has changed since.
+
+        Raises:
+            ConfigError: One has: other runs of the plan were made by another program.
+        """
+        if self._make(run) != self.of(run):
+            raise ConfigError(
+                "command: a file that it names has changed since the first run; run the same "
+                "command again, which makes all runs with the new one."
+            )
+
+    def _make(self, job: Job) -> str:
+        assert isinstance(job, PlannedRun)
+        return external_key(COMMAND, self._spec.identity(knobs_of(job), job.seed))
+
+
+def command_work(
+    spec: CommandSpec, main: str, places: CommandPlaces, plan: Plan, store: Store
+) -> Work:
+    """How the runs of `plan` are made by a command, whose `main` metric every run must have."""
+    keys, costs = CommandKeys(spec), MeanCosts()
+    stored = store.get_all(store.stored(keys.of(run) for run in plan.runs))
+    for record in stored.values():
+        costs.learn(record)
+    return Work(keys, costs, CommandExecutor(spec, keys, main, places))
+
+
+def knobs_of(run: PlannedRun) -> dict[str, KnobValue]:
+    """The values of the command's own knobs."""
+    model = run.setting.model
+    assert isinstance(model, ExternalModel)
+    return {name: value for name, value in model.values if value is not None}
+
+
+class CommandExecutor(Executor):
+    """Makes each run in a process of its own, which a thread waits for."""
+
+    def __init__(
+        self, spec: CommandSpec, keys: CommandKeys, main: str, places: CommandPlaces
+    ) -> None:
+        self._spec, self._keys, self._main, self._places = spec, keys, main, places
+        self._free = list(places.gpus) or [""] * places.size
+        self._busy: dict[PlannedRun, str] = {}
+        self._threads: list[Thread] = []
+        self._made: queue.Queue[tuple[PlannedRun, Record | BaseException]] = queue.Queue()
+        self._stop = Signal()
+        self._temporary = tempfile.TemporaryDirectory(prefix="siffra-") if not places.out else None
+        self._out = Path(self._temporary.name) if self._temporary else places.out or Path()
+
+    @property
+    def size(self) -> int:
+        """See `Executor.size`."""
+        return self._places.size
+
+    @property
+    def jobs(self) -> int:
+        """See `Executor.jobs`."""
+        return self._places.size
+
+    @property
+    def capacity(self) -> int:
+        """See `Executor.capacity`."""
+        return len(self._free)
+
+    def submit(self, run: Job | Task) -> None:
+        """See `Executor.submit`."""
+        assert isinstance(run, PlannedRun)
+        self._busy[run] = self._free.pop(0)
+        thread = Thread(target=self._make, args=(run, self._busy[run]), daemon=True)
+        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+        thread.start()
+
+    def poll(self, on_event: Callable[[Event], None]) -> None:
+        """See `Executor.poll`; a command that cannot be started ends the plan."""
+        with suppress(queue.Empty):
+            self._take(*self._made.get(timeout=_PATIENCE), on_event)
+            while True:
+                self._take(*self._made.get_nowait(), on_event)
+
+    def close(self) -> None:
+        """End the processes and all that they started."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def _take(
+        self,
+        run: PlannedRun,
+        made: Record | BaseException,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._free.append(self._busy.pop(run))
+        if isinstance(made, BaseException):
+            raise made
+        on_event(Event("finished", run, record=made))
+
+    def _make(self, run: PlannedRun, gpu: str) -> None:
+        try:
+            made: Record | BaseException = self._record(run, gpu)
+        except BaseException as error:  # raised in the thread that polls
+            made = error
+        self._made.put((run, made))
+
+    def _record(self, run: PlannedRun, gpu: str) -> Record:
+        self._keys.expect_unchanged(run)
+        key = self._keys.of(run)
+        env: Mapping[str, str] = {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
+        result = run_once(
+            self._spec,
+            knobs_of(run),
+            seed=run.seed,
+            out=self._out / key[:16],
+            env=env,
+            stop=self._stop,
+        )
+        return external_record(
+            key,
+            run.setting,
+            run.seed,
+            ExternalResult(
+                metrics=result.metrics,
+                curves=result.curves,
+                steps=result.steps,
+                seconds=result.seconds,
+                failure=result.failure,
+                output=result.tail if result.failure else (),
+            ),
+            main=self._main,
+            kind=COMMAND,
+            machine=this_machine(1).model_copy(update={"jobs": self.size}),
+        )
