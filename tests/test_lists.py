@@ -11,6 +11,7 @@ import pytest
 
 from siffra import api
 from siffra.api import LabOptions, RunOptions
+from siffra.api.commands import CommandOptions
 from siffra.api.sklearn import SiffraClassifier
 from siffra.cli.lab import lab
 from siffra.config import KNOBS, Setting, default, suggested
@@ -94,9 +95,11 @@ class TestOptions:
 
     def test_vary_takes_those_that_a_question_has(self):
         parameters = inspect.signature(api.vary).parameters
-        own = {"levels", "recipe", "data", "language", "on_event", "knobs"}
+        own = {"levels", "recipe", "data", "language", "on_event", "knobs", "train", "margin"}
+        of_programs = {field.name for field in fields(CommandOptions)} - {"metrics"} | {"metric"}
 
-        assert set(parameters) - own <= set(FIELDS)
+        assert set(parameters) - own - of_programs <= set(FIELDS)
+        assert of_programs <= set(parameters)
 
     def test_siffra_lab_has_an_option_for_each(self):
         parameters = inspect.signature(lab).parameters

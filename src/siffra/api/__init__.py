@@ -16,7 +16,6 @@ from siffra.api.labs import (
     job_on,
     lab_job,
     run_lab,
-    vary,
     vary_job,
 )
 from siffra.api.models import (
@@ -27,6 +26,7 @@ from siffra.api.models import (
     predict,
     train,
 )
+from siffra.api.questions import vary
 from siffra.api.runs import FORMATS, export_runs, kept_labs, runs
 from siffra.lab.plan.presets import LabOptions
 

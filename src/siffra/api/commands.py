@@ -10,7 +10,7 @@ from typing import Any
 
 from siffra.api.judge import MetricLike
 from siffra.api.labs import LabResult
-from siffra.config.durations import seconds_of, spell_seconds
+from siffra.config.durations import spell_seconds
 from siffra.config.metrics import Better, Metric
 from siffra.engine.command.metrics import MetricSource
 from siffra.engine.command.run import CommandSpec
@@ -159,12 +159,3 @@ def _metric(text: str) -> Metric:
             f"{text.partition(':')[0] or 'val_loss'}:lower or :higher."
         )
     return Metric(name, _BETTER[way])
-
-
-def timeout_of(timeout: str | float | None) -> float | None:
-    """`10m` in seconds.
-
-    Raises:
-        ConfigError: It is no length of time.
-    """
-    return None if timeout is None else seconds_of(timeout, "timeout")

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
-from siffra.api.arguments import DataLike, Knobs, loaded, with_own_models
+from siffra.api.arguments import DataLike, loaded, with_own_models
 from siffra.api.executors import HERE, RunOptions
 from siffra.config.durations import seconds_of
 from siffra.config.recipes import recipe_knobs
@@ -47,58 +47,6 @@ from siffra.training.diagnostics import Examined
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def vary(
-    levels: Mapping[str, Sequence[Any]],
-    *,
-    recipe: Path | str | None = None,
-    seeds: int | None = None,
-    time: str | float | None = None,
-    max_seeds: int | None = None,
-    examines: bool = False,
-    fresh: Fresh = False,
-    data: DataLike = None,
-    engine: str = "native",
-    threads: int | None = None,
-    jobs: int | None = None,
-    store: Path | str | None = None,
-    language: str = "en",
-    on_event: Callable[[Event], None] = lambda event: None,
-    **knobs: Unpack[Knobs],
-) -> LabResult:
-    """Ask what a knob does: train at each of its levels, with several seeds, and compare.
-
-    Several knobs at once are tried in every combination.
-
-    Args:
-        levels: The values to try, by knob: `{"learning_rate": [0.02, 0.7, 1]}`. The others are
-            compared with the first.
-        recipe: A recipe's name or file, whose knobs hold where no others are given.
-        seeds: How many seeds each level is trained with (default: 5), judged once.
-        time: A budget of training time instead, as `"5m"` or in seconds: each level gets five
-            seeds, and claims that are still open get more for as long as it lasts.
-        max_seeds: The most seeds that such a claim gets (default: 40).
-        examines: Look into each network as its training ends, about a second a run, for the
-            report's figures of how it bears shifts and of its mistakes.
-        fresh: As of `run_lab`.
-        data: See `DataLike`.
-        engine: What trains: `native`, or `torch` for PyTorch.
-        threads: Threads of a run (default: the cores, shared out to the runs made at once).
-        jobs: How many runs are made at once (default: as many as there are cores).
-        store: The file of finished runs, in which runs made before are found again.
-        language: Of the answer: `en` or `sv`.
-        on_event: Called with each `siffra.lab.execute.events.Event`, for showing progress.
-        **knobs: What all levels share, see `Knobs`.
-
-    Raises:
-        SiffraError: A knob, the data or the store cannot be used; the text says how to mend it.
-    """
-    options = LabOptions(seeds=seeds, time=_seconds(time), max_seeds=max_seeds, examines=examines)
-    running = RunOptions(engine=engine, threads=threads, jobs=jobs, store=store, fresh=fresh)
-    with vary_job(levels, knobs, options, running, recipe=recipe, data=data) as job:
-        expect_report(None, language)
-        return replace(job.run(on_event), language=language)
 
 
 def run_lab(
@@ -159,7 +107,7 @@ def run_lab(
         preset=preset,
         epochs=epochs,
         seeds=seeds,
-        time=_seconds(time),
+        time=seconds_or_none(time),
         max_seeds=max_seeds,
         only=tuple(only),
     )
@@ -174,8 +122,13 @@ def run_lab(
     return result
 
 
-def _seconds(time: str | float | None) -> float | None:
-    return None if time is None else seconds_of(time, "time")
+def seconds_or_none(time: str | float | None, name: str = "time") -> float | None:
+    """`5m` in seconds.
+
+    Raises:
+        ConfigError: It is no length of time.
+    """
+    return None if time is None else seconds_of(time, name)
 
 
 def compare_reports(

@@ -382,14 +382,15 @@ class Program:
 
     def command_options(self, running: "RunOptions") -> "CommandOptions":
         """The program, to be run as the other options say."""
-        from siffra.api.commands import CommandOptions, metrics_of, timeout_of
+        from siffra.api.commands import CommandOptions, metrics_of
+        from siffra.api.labs import seconds_or_none
 
         return CommandOptions(
             command=self.command or "",
             metrics=metrics_of(self.metric or (), self.margin),
             read=tuple(self.read or ()),
             watch=tuple(self.watch or ()),
-            timeout=timeout_of(self.timeout),
+            timeout=seconds_or_none(self.timeout, "timeout"),
             jobs=running.jobs or 1,
             gpus=parse_list("gpus", self.gpus, "0,1") if self.gpus else (),
             store=running.store,

@@ -1,0 +1,281 @@
+"""Runs of a function that somebody else wrote, here or in processes of their own."""
+
+import hashlib
+import inspect
+import math
+import multiprocessing
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from siffra.errors import ConfigError, ExecutorError
+from siffra.lab.execute.base import Executor
+from siffra.lab.execute.commands import knobs_of
+from siffra.lab.execute.cost import MeanCosts
+from siffra.lab.execute.events import Event, Job, Task
+from siffra.lab.execute.results import Keys
+from siffra.lab.execute.runner import Work
+from siffra.lab.plan.plan import Plan, PlannedRun
+from siffra.training.external import ExternalResult, external_key, external_record
+from siffra.training.run import Record, this_machine
+
+FUNCTION = "function"
+"""The engine of a function's records."""
+_PATIENCE = 0.2
+"""Seconds that `poll` waits for a run."""
+_LAST_LINES = 20
+
+Train = Callable[..., Any]
+"""Takes knobs and a `seed` by name; returns a mapping of metrics, or yields one an epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainFunction:
+    """A function that trains, and the metrics that it must give, the main one first."""
+
+    train: Train
+    metrics: tuple[str, ...]
+
+    def check(self, plan: Plan) -> None:
+        """See that it takes the knobs of the plan, and a seed.
+
+        Raises:
+            ConfigError: It does not.
+        """
+        run = plan.runs[0]
+        try:
+            inspect.signature(self.train).bind(**knobs_of(run), seed=run.seed)
+        except TypeError as error:
+            names = ", ".join([*knobs_of(run), "seed"])
+            raise ConfigError(
+                f"train: {self.name} cannot be called with {names} by name: {error}."
+            ) from error
+        except ValueError:  # a built-in function does not say what it takes
+            return
+
+    @property
+    def name(self) -> str:
+        """What messages and keys call it."""
+        return getattr(self.train, "__qualname__", type(self.train).__name__)
+
+    @property
+    def source(self) -> str:
+        """SHA-256 (hex) of its source.
+
+        Raises:
+            ConfigError: That is not known.
+        """
+        try:
+            return hashlib.sha256(inspect.getsource(self.train).encode()).hexdigest()
+        except (OSError, TypeError) as error:
+            raise ConfigError(
+                f"store: the source of {self.name} is not known, so its runs cannot be kept; "
+                "leave out store, or put it in a file."
+            ) from error
+
+    def run(self, knobs: Mapping[str, Any], seed: int) -> ExternalResult:
+        """Call it once. What it raises is a result, too: a run that failed.
+
+        Raises:
+            ConfigError: It gives something that is no mapping of metrics.
+        """
+        started = time.perf_counter()
+        curves: dict[str, dict[float, float]] = {}
+        values: dict[str, float] = {}
+        try:
+            for epoch, given in self._given(self.train(**knobs, seed=seed)):
+                values |= given
+                for name, value in given.items():
+                    if epoch is not None and math.isfinite(value):
+                        curves.setdefault(name, {})[epoch] = value
+        except ConfigError:
+            raise
+        except Exception as error:
+            lines = traceback.format_exc().splitlines()[-_LAST_LINES:]
+            return ExternalResult(
+                metrics={},
+                seconds=time.perf_counter() - started,
+                failure=" ".join(f"{type(error).__name__}: {error}".split()),
+                output=tuple(lines),
+            )
+        missing = next((name for name in self.metrics if name not in values), None)
+        return ExternalResult(
+            metrics=values,
+            curves={name: tuple(curve.items()) for name, curve in curves.items()},
+            seconds=time.perf_counter() - started,
+            failure=f"no metric `{missing}`" if missing else "",
+        )
+
+    def _given(self, returned: Any) -> Iterator[tuple[float | None, dict[str, float]]]:
+        """What it returned, or yields: the metrics by name, with the epoch if there is one."""
+        if isinstance(returned, Mapping):
+            yield None, self._numbers(returned)
+        elif isinstance(returned, Iterator):
+            for number, each in enumerate(returned, start=1):
+                if not isinstance(each, Mapping):
+                    raise self._misfit(each, "yields")
+                epoch = each.get("epoch", number)
+                yield float(epoch), self._numbers(each)
+        else:
+            raise self._misfit(returned, "returns")
+
+    def _numbers(self, given: Mapping[Any, Any]) -> dict[str, float]:
+        """The numbers in it; of the metrics that are wanted, it must be one."""
+        numbers: dict[str, float] = {}
+        for name, value in given.items():
+            try:
+                numbers[str(name)] = float(value)
+            except (TypeError, ValueError):
+                if name in self.metrics:
+                    raise self._misfit({name: value}, "gives") from None
+        numbers.pop("epoch", None)
+        return numbers
+
+    def _misfit(self, value: object, verb: str) -> ConfigError:
+        wanted = ", ".join(f"{name!r}: 0.21" for name in self.metrics)
+        text = " ".join(repr(value).split())
+        text = text if len(text) < 80 else f"{text[:77]}..."
+        return ConfigError(
+            f"train: {self.name} {verb} {text}; it must be numbers, as {{{wanted}}}."
+        )
+
+
+class FunctionKeys(Keys):
+    """The keys of a function's runs: its name, its source, knobs and seed."""
+
+    def __init__(self, function: TrainFunction, *, is_kept: bool) -> None:
+        super().__init__()
+        self._identity = {"function": function.name}
+        if is_kept:
+            self._identity["source"] = function.source
+
+    def _make(self, job: Job) -> str:
+        assert isinstance(job, PlannedRun)
+        return external_key(FUNCTION, {**self._identity, "knobs": knobs_of(job), "seed": job.seed})
+
+
+def function_work(function: TrainFunction, at_once: int, *, is_kept: bool) -> Work:
+    """How the runs of a function are made: here, or in so many processes `at_once`.
+
+    If they are kept for later calls, the function's source is part of their keys.
+    """
+    keys = FunctionKeys(function, is_kept=is_kept)
+    make = _Recorder(keys, function.metrics[0], at_once)
+    if at_once == 1:
+        return Work(keys, MeanCosts(), FunctionExecutor(function, make))
+    return Work(keys, MeanCosts(), FunctionPool(function, make, at_once))
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorder:
+    """Makes records of a function's results."""
+
+    keys: Keys
+    main: str
+    jobs: int
+
+    def __call__(self, run: PlannedRun, result: ExternalResult) -> Record:
+        machine = this_machine(1).model_copy(update={"jobs": self.jobs})
+        return external_record(
+            self.keys.of(run),
+            run.setting,
+            run.seed,
+            result,
+            main=self.main,
+            kind=FUNCTION,
+            machine=machine,
+        )
+
+
+class FunctionExecutor(Executor):
+    """Calls the function in the caller's own thread, one run at a time."""
+
+    def __init__(self, function: TrainFunction, make: _Recorder) -> None:
+        self._function, self._record = function, make
+        self._submitted: PlannedRun | None = None
+
+    @property
+    def size(self) -> int:
+        """See `Executor.size`."""
+        return 1
+
+    @property
+    def jobs(self) -> int:
+        """See `Executor.jobs`."""
+        return 1
+
+    @property
+    def capacity(self) -> int:
+        """See `Executor.capacity`."""
+        return 0 if self._submitted else 1
+
+    def submit(self, run: Job | Task) -> None:
+        """See `Executor.submit`."""
+        assert isinstance(run, PlannedRun)
+        self._submitted = run
+
+    def poll(self, on_event: Callable[[Event], None]) -> None:
+        """Make the submitted run."""
+        run, self._submitted = self._submitted, None
+        if run:
+            result = self._function.run(knobs_of(run), run.seed)
+            on_event(Event("finished", run, record=self._record(run, result)))
+
+
+class FunctionPool(Executor):
+    """Calls the function in processes, several runs at a time."""
+
+    def __init__(self, function: TrainFunction, make: _Recorder, count: int) -> None:
+        self._function, self._record, self._count = function, make, count
+        # Forked, a process would have locks and threads of this one's that are in use.
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(count, mp_context=context)
+        self._busy: dict[Future[ExternalResult], PlannedRun] = {}
+
+    @property
+    def size(self) -> int:
+        """See `Executor.size`."""
+        return self._count
+
+    @property
+    def jobs(self) -> int:
+        """See `Executor.jobs`."""
+        return self._count
+
+    @property
+    def capacity(self) -> int:
+        """See `Executor.capacity`."""
+        return self._count - len(self._busy)
+
+    def submit(self, run: Job | Task) -> None:
+        """See `Executor.submit`."""
+        assert isinstance(run, PlannedRun)
+        future = self._pool.submit(self._function.run, knobs_of(run), run.seed)
+        self._busy[future] = run
+
+    def poll(self, on_event: Callable[[Event], None]) -> None:
+        """See `Executor.poll`."""
+        done, _ = wait(self._busy, timeout=_PATIENCE, return_when=FIRST_COMPLETED)
+        for future in done:
+            run = self._busy.pop(future)
+            try:
+                result = future.result()
+            except BrokenProcessPool as error:
+                raise ExecutorError(
+                    "jobs: a process that called the function ended, or could not import it; "
+                    "finished runs are stored. Run it again with jobs=1 to see why."
+                ) from error
+            on_event(Event("finished", run, record=self._record(run, result)))
+
+    def close(self) -> None:
+        """Kill the processes."""
+        processes = list((self._pool._processes or {}).values())
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            with suppress(ProcessLookupError, OSError):
+                process.kill()

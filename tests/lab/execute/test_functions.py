@@ -1,0 +1,129 @@
+"""A function that trains is varied: called once a run, its failures are results."""
+
+import math
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import siffra
+from siffra.errors import ConfigError
+
+LOSS = siffra.Metric("loss", better="lower", margin=0.02)
+
+
+def trained(lr: float, seed: int, width: int = 8) -> dict[str, float]:
+    rng = random.Random(f"{lr} {seed} {width}")
+    return {"loss": abs(lr - 0.3) + rng.gauss(0, 0.01) + 1 / width, "other": 1.0}
+
+
+def by_epoch(lr: float, seed: int) -> Iterator[dict[str, float]]:
+    for epoch in (1, 2, 4):
+        yield {"epoch": epoch, "loss": trained(lr, seed)["loss"] + 1 / epoch}
+
+
+def test_every_level_is_compared_with_the_first_by_what_the_function_gives():
+    result = siffra.vary({"lr": [0.1, 0.3]}, train=trained, metric=LOSS)
+    (claim,) = result.claims
+
+    by_hand = [trained(0.3, seed)["loss"] - trained(0.1, seed)["loss"] for seed in range(5)]
+    assert claim.values == pytest.approx(by_hand)
+    assert claim.verdict == "supported"
+
+
+def test_a_knob_with_one_value_is_held_fixed():
+    result = siffra.vary({"lr": [0.1, 0.3], "width": [16]}, train=trained, metric=LOSS)
+
+    assert result.answers.questions[0].question.fixed == {"width": 16}
+    (level, _) = result.answers.questions[0].levels
+    assert level.metrics["loss"].values == pytest.approx(
+        [trained(0.1, seed, 16)["loss"] for seed in range(5)]
+    )
+
+
+def test_what_is_yielded_makes_curves_and_the_last_is_the_result():
+    result = siffra.vary({"lr": [0.1, 0.3]}, train=by_epoch, metric=LOSS)
+    record = result.answers.questions[0].levels[0].records[2]
+
+    final = trained(0.1, 2)["loss"]
+    assert dict(record.curves["loss"]) == pytest.approx(
+        {1: final + 1, 2: final + 0.5, 4: final + 0.25}
+    )
+    assert record.metrics == pytest.approx({"loss": final + 0.25})
+
+
+def test_runs_are_kept_only_where_a_store_is_given(tmp_path):
+    calls: list[int] = []
+
+    def counted(lr: float, seed: int) -> dict[str, float]:
+        calls.append(seed)
+        return trained(lr, seed)
+
+    for _ in range(2):
+        siffra.vary({"lr": [0.1, 0.3]}, train=counted, metric=LOSS)
+    assert len(calls) == 20
+
+    for _ in range(2):
+        siffra.vary({"lr": [0.1, 0.3]}, train=counted, metric=LOSS, store=tmp_path / "s.sqlite")
+    assert len(calls) == 30
+
+
+def test_what_it_raises_is_a_run_that_failed_and_the_others_go_on():
+    def breaks(lr: float, seed: int) -> dict[str, float]:
+        if lr == 0.3 and seed == 2:
+            raise ValueError("no\nmemory")
+        return trained(lr, seed)
+
+    result = siffra.vary({"lr": [0.1, 0.3]}, train=breaks, metric=LOSS)
+    (claim,), level = result.claims, result.answers.questions[0].levels[1]
+
+    assert [record.failure for record in level.records if record.failure] == [
+        "ValueError: no memory"
+    ]
+    assert level.records[2].output[-1] == "memory"
+    assert claim.collapsed == ((1, 5), (0, 5))
+    assert claim.n == 4
+    assert "1 of 5" in result.text()
+
+
+def test_nan_is_a_run_that_diverged():
+    def diverges(lr: float, seed: int) -> dict[str, float]:
+        return {"loss": math.nan if lr > 0.2 else 0.1 * seed}
+
+    level = siffra.vary({"lr": [0.1, 0.3]}, train=diverges, metric=LOSS).answers.questions[0].levels
+
+    assert [each.diverged for each in level] == [0, 5]
+
+
+def test_processes_give_what_one_gives():
+    alone, shared = (
+        siffra.vary({"lr": [0.1, 0.3]}, train=trained, metric=LOSS, jobs=jobs).claims
+        for jobs in (1, 2)
+    )
+
+    assert alone == shared
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train": lambda lr: {"loss": 1.0}}, "cannot be called with lr, seed by name"),
+        ({"train": lambda lr, seed: 0.2}, r"returns 0\.2; it must be numbers, as {'loss': 0\.21}"),
+        ({"train": lambda lr, seed: {"loss": "x"}}, "gives {'loss': 'x'}; it must be numbers"),
+        ({"train": lambda lr, seed: iter([1])}, "yields 1; it must be numbers"),
+        ({"train": "train"}, "train: found 'train'; give a function"),
+        ({"train": lambda lr, seed: {"loss": 1}, "jobs": 2}, "cannot be handed to other processes"),
+        ({"train": trained, "metric": ()}, "metric: found none"),
+        ({"train": trained, "metric": "loss"}, "say which values are better, as loss:lower"),
+        ({"train": trained, "command": "python x.py"}, "there is a command already"),
+        ({"metric": LOSS}, "it is for a train function or a command"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_one_clear_line(options: dict[str, Any], message: str):
+    given: dict[str, Any] = {"metric": LOSS, **options}
+    with pytest.raises(ConfigError, match=message) as caught:
+        siffra.vary({"lr": [0.1, 0.3]}, **given)
+
+    assert "\n" not in str(caught.value)
