@@ -178,8 +178,8 @@ class TestRecords:
 
         # Two epochs in each run: (1 + 1 + 3 + 1) / 4 and 8 / 2.
         assert sorted(costs[1:], key=lambda cost: cost[2]) == [
-            (DENSE.model, 140, 1.5),
-            (CONV.model, 140, 4.0),
+            (DENSE.model, 140, 1.5, 4),
+            (CONV.model, 140, 4.0, 2),
         ]
 
     def test_and_of_others_on_this_cpu_where_there_are_no_like_ones(self, store):
@@ -190,7 +190,8 @@ class TestRecords:
         like = MACHINE.model_copy(update={"jobs": 2, "threads": 1})
         costs = store.epoch_seconds(dataset="made up", engine="none", machine=like)
 
-        assert [seconds for _, _, seconds in costs][-2:] == [1.0, 2.0]
+        # Only those that are like those to come are counted, by their epochs.
+        assert [cost[2:] for cost in costs][-2:] == [(1.0, 0), (2.0, 2)]
 
     def test_runs_with_a_cpus_bare_name_count_as_this_machines(self, store):
         named = MACHINE.model_copy(update={"cpu": "made up (family 26, model 2)"})
@@ -201,7 +202,7 @@ class TestRecords:
 
         costs = store.epoch_seconds(dataset="made up", engine="none", machine=named)
 
-        assert costs == [(DENSE.model, 140, 1.0)]
+        assert costs == [(DENSE.model, 140, 1.0, 4)]
 
 
 class TestFind:

@@ -18,9 +18,11 @@ from siffra.engine.command.template import CommandTemplate
 from siffra.errors import ConfigError
 from siffra.lab.answers import answer
 from siffra.lab.execute.commands import CommandPlaces, command_work
+from siffra.lab.execute.estimate import Cost, estimate_jobs
 from siffra.lab.execute.events import Event
 from siffra.lab.execute.results import Fresh
-from siffra.lab.execute.runner import Cost, Work, estimate_jobs, run_jobs
+from siffra.lab.execute.runner import run_jobs
+from siffra.lab.execute.work import Work
 from siffra.lab.plan.external import plan_external
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions

@@ -17,9 +17,10 @@ from siffra.engine.base import Engine, EngineName
 from siffra.engine.choice import engine_class
 from siffra.errors import ConfigError
 from siffra.lab.execute.base import Executor
+from siffra.lab.execute.estimate import estimate
 from siffra.lab.execute.local import LocalExecutor
 from siffra.lab.execute.pool import PoolExecutor
-from siffra.lab.execute.runner import Fresh, estimate
+from siffra.lab.execute.runner import Fresh
 from siffra.lab.plan.plan import Plan
 from siffra.store.store import Store, default_store_path, open_store
 from siffra.system.cpu import available_cores

@@ -220,25 +220,27 @@ class Store:
 
     def epoch_seconds(
         self, *, dataset: str, engine: str, machine: Machine
-    ) -> list[tuple[Model, int, float]]:
+    ) -> list[tuple[Model, int, float, float]]:
         """Model, batch size and mean seconds of an epoch, training and scoring, on this CPU.
 
-        Of runs on as many threads, as many at once, last: they are nearest to those to come.
+        Of runs on as many threads, as many at once, last: they are nearest to those to come. Of
+        these also of how many epochs it is the mean, which is 0 of the others.
         """
         cpus = machine.cpu, bare_name(machine.cpu)
         with explained(self._path):
             rows = self._db.execute(
                 "SELECT network, batch_size, "
-                "sum(seconds + scoring) / sum(json_extract(record, '$.training.epochs')), "
+                "sum(seconds + scoring), sum(json_extract(record, '$.training.epochs')), threads, "
                 "coalesce(json_extract(record, '$.machine.jobs'), 1) AS jobs FROM run "
                 "WHERE dataset = ? AND engine = ? AND cpu IN (?, ?) AND json_valid(record) "
                 "GROUP BY network, batch_size, threads, jobs ORDER BY threads = ?, jobs = ?",
                 (dataset, engine, *cpus, machine.threads, machine.jobs),
             ).fetchall()
         known = []
-        for model, size, seconds, _ in rows:
+        for model, size, seconds, epochs, *made in rows:
+            counted = epochs if made == [machine.threads, machine.jobs] else 0.0
             with suppress(ValidationError):  # a damaged one: less is known of what it takes
-                known.append((_MODEL.validate_json(model), size, seconds))
+                known.append((_MODEL.validate_json(model), size, seconds / epochs, counted))
         return known
 
     def claim(self, key: str, *, replace: bool = False) -> bool:

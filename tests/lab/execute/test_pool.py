@@ -22,12 +22,9 @@ from small_lab import (
 )
 
 from siffra.errors import ConfigError, ExecutorError
+from siffra.lab.execute.estimate import estimate
 from siffra.lab.execute.pool import PoolExecutor
-from siffra.lab.execute.runner import (
-    Event,
-    estimate,
-    run_plan,
-)
+from siffra.lab.execute.runner import Event, run_plan
 from siffra.lab.plan.plan import PlannedRun, PlannedTiming
 from siffra.store.store import open_store
 from siffra.training.timing import timing_key

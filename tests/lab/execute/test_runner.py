@@ -20,12 +20,8 @@ from small_lab import SETTINGS, LoggingEngine, line_of, results, small_dataset, 
 from siffra.config import Setting
 from siffra.engine.native.engine import NativeEngine
 from siffra.errors import ConfigError
-from siffra.lab.execute.runner import (
-    Cost,
-    Event,
-    estimate,
-    run_plan,
-)
+from siffra.lab.execute.estimate import estimate
+from siffra.lab.execute.runner import Event, run_plan
 from siffra.store.store import Store, open_store
 from siffra.system.load import Load
 from siffra.training.run import run_key
@@ -344,51 +340,6 @@ class TestEvents:
 
         assert left == sorted(left, reverse=True)
         assert len(set(left)) == 3
-
-
-class TestEstimate:
-    def test_counts_what_there_is(self, engine, store):
-        assert estimate(small_plan(), DATASET, engine, store).have == 0
-        run_plan(small_plan((0, 1)), DATASET, engine, store)
-
-        cost = estimate(small_plan(), DATASET, engine, store)
-
-        assert (cost.runs, cost.have) == (12, 6)
-        assert estimate(small_plan((0, 1)), DATASET, engine, store) == Cost(
-            runs=6, have=6, seconds=0
-        )
-
-    def test_is_what_like_runs_took_an_epoch(self, engine, store):
-        records = run_plan(small_plan((0,), SETTINGS[:1]), DATASET, engine, store).records
-        (record,) = records.values()
-        longer = SETTINGS[0].training.model_copy(update={"epochs": 50, "learning_rate": 0.3})
-        asked = small_plan((5, 6), (replace(SETTINGS[0], training=longer),))
-
-        cost = estimate(asked, DATASET, engine, store)
-
-        an_epoch = (record.seconds + record.scoring_seconds) / len(record.epochs)
-        assert cost.seconds == pytest.approx(2 * 50 * an_epoch)
-
-    def test_grows_with_the_work_for_models_never_run(self, engine, store):
-        def seconds(**knobs: Any) -> float:
-            setting = SETTINGS[0].from_knobs({"batch_size": 8, "epochs": 2} | knobs)
-            return estimate(small_plan((0,), (setting,)), DATASET, engine, store).seconds
-
-        assert seconds(epochs=4) == pytest.approx(2 * seconds())
-        assert 0 < seconds() < seconds(neurons=4096) < seconds(neurons=4096, layers=2)
-        assert seconds(batch_size=2) > seconds()
-
-    def test_is_corrected_by_models_that_were_run(self, store, tmp_path):
-        other = SETTINGS[0].from_knobs({"batch_size": 8, "neurons": 5, "epochs": 2})
-        asked = small_plan((0,), (other,))
-        engine = LoggingEngine(tmp_path / "log")
-        run_plan(small_plan((0,)), DATASET, engine, store)
-
-        taken = estimate(small_plan((1,), SETTINGS[:1]), DATASET, engine, store).seconds
-        predicted = estimate(asked, DATASET, engine, store).seconds
-
-        # One neuron more is a little more work, whatever the machine's own speed.
-        assert taken < predicted < 1.5 * taken
 
 
 def test_those_runs_alone_are_made_anew_that_were_made_on_a_busy_machine(engine, store):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from small_lab import SETTINGS, LoggingEngine, plan_of, small_dataset
 
-from siffra.lab.execute.runner import estimate, run_plan
+from siffra.lab.execute.estimate import estimate
+from siffra.lab.execute.runner import run_plan
 from siffra.lab.plan.plan import Plan, PlannedRun
 from siffra.store.store import Store, open_store
 from siffra.training.diagnostics import examine

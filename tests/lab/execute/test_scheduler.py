@@ -10,13 +10,14 @@ from made_runs import make_claim, make_level, make_plan, make_question, make_rec
 from siffra.config import Setting
 from siffra.lab.execute.cost import Costs
 from siffra.lab.execute.scheduler import Scheduler
-from siffra.lab.plan.plan import PlannedRun, PlannedTiming
+from siffra.lab.plan.plan import Experiment, PlannedRun, PlannedTiming
 
 LEVELS = [make_level({"neurons": n, "epochs": 1}) for n in (4, 8, 16)]
 SETTINGS = [level.settings[0] for level in LEVELS]
 CHEAP = make_claim(id="cheap", level=(1,), against=(0,))
 DEAR = make_claim(id="dear", level=(2,), against=(0,))
 LOOKS = (5, 7, 10, 14)
+NO_TIME_FOR = Experiment("e", {}, {}, Setting.from_knobs({"neurons": 128, "epochs": 1}), {})
 PLAN = replace(make_plan(make_question(LEVELS, [CHEAP, DEAR])), looks=LOOKS)
 
 
@@ -28,6 +29,12 @@ class KnownCosts:
 
     def of_timing(self, planned):
         return 0.1
+
+    def knows(self, setting):
+        return True
+
+    def knows_kind(self, kind):
+        return True
 
 
 def scheduler(plan=PLAN, at_once=1):
@@ -133,8 +140,22 @@ class TestBudget:
         assert scheduler(plan).seconds_left(made, {}) == pytest.approx(100 - 5 * 3.5)
         assert scheduler(plan, at_once=2).seconds_left(made, {}) == pytest.approx(100 - 5 * 3.5 / 2)
 
-    def test_ends_a_lab_and_does_not_stop_the_first_look(self):
-        assert seeds_of(conduct(replace(PLAN, time=1.0), (0, 0, 0))) == [5, 5, 5]
+    def test_holds_from_the_first_run_on(self):
+        # A first look takes 7.5 s of the cheap claim, and 10 more of the dear one.
+        assert seeds_of(conduct(replace(PLAN, time=1.0), (0, 0, 0))) == [0, 0, 0]
+        assert seeds_of(conduct(replace(PLAN, time=17.0), (0, 0, 0))) == [10, 10, 0]
+        assert seeds_of(conduct(replace(PLAN, time=17.5), (0, 0, 0))) == [5, 5, 5]
+
+    @pytest.mark.parametrize(("gap", "goes_on_first"), [(0.0, False), (0.006, True)])
+    def test_a_claim_that_was_not_seen_yet_is_expected_to_be_shown_by_ten_seeds(
+        self, gap, goes_on_first
+    ):
+        # That is 22.5 s for the dear claim, once the cheap one has had its first look. This one
+        # then goes on if a few of its seeds, at 1.5 s, would show it, and not if none would.
+        plan = replace(PLAN, experiments=(NO_TIME_FOR,), time=34.0)
+        order = list(conduct(plan, (0, gap, 0.1)))
+        goes_on, begins = order.index((SETTINGS[1], 5)), order.index((SETTINGS[2], 0))
+        assert (goes_on < begins) == goes_on_first
 
     def test_is_spent_on_what_fits(self):
         # After 17.5 s of the first look the cheap claim's next one takes 2 * 1.5 s.
@@ -154,3 +175,50 @@ class TestBudget:
         plan = replace(PLAN, time=30.0)
         made = conduct(plan, (0, 0.004, 0.006))
         assert scheduler(plan).next(made, {}, frozenset()) == []
+
+
+class TestNotYetKnown:
+    """Retuned knobs: what is chosen and timed is not known before the tuning is done."""
+
+    RATES = tuple(Setting.from_knobs({"learning_rate": r, "epochs": 1}) for r in (0.1, 0.2))
+    TUNED = make_level({"batch_size": 140}, *RATES)
+    PLAIN = make_level({"batch_size": 16})
+    EACH = 4.0  # seconds: both have 32 neurons
+
+    def plan(self, time, metric="accuracy"):
+        claim = make_claim(metric, level=(0,), against=(1,))
+        question = make_question([self.TUNED, self.PLAIN], [claim], retune=("learning_rate",))
+        dear = (NO_TIME_FOR,)
+        return replace(
+            make_plan(question), looks=LOOKS, time=time, tuning_seeds=(100, 101), experiments=dear
+        )
+
+    def kinds(self, plan):
+        """How many tuning runs, other runs and rounds come first."""
+        jobs = scheduler(plan).next({}, {}, frozenset())
+        tuning = [isinstance(job, PlannedRun) and job.seed >= 100 for job in jobs]
+        timed = sum(isinstance(job, PlannedTiming) for job in jobs)
+        return sum(tuning), len(jobs) - sum(tuning) - timed, timed
+
+    @pytest.mark.parametrize(
+        ("time", "expected"),
+        # Four tuning runs, five of the plain level, and five more of what will be chosen.
+        [(4 * 14, (4, 5, 0)), (4 * 14 - 1, (0, 0, 0))],
+    )
+    def test_a_claim_is_begun_if_tuning_and_what_is_chosen_fit(self, time, expected):
+        assert self.kinds(self.plan(time)) == expected
+
+    @pytest.mark.parametrize(
+        ("time", "expected"),
+        # Of a claim about times nothing is run but the tuning; then come five rounds.
+        [(4 * 4 + 0.6, (4, 0, 0)), (4 * 4 + 0.4, (0, 0, 0))],
+    )
+    def test_so_are_the_rounds_of_times(self, time, expected):
+        assert self.kinds(self.plan(time, "seconds")) == expected
+
+    def test_all_of_it_counts_in_a_first_look_at_everything(self):
+        plan = replace(self.plan(None, "seconds"), experiments=())
+        need = scheduler(plan).first_look({}, {})
+        assert [len(need.jobs), len(need.later)] == [4 + 5, 5 + 5]
+        bounded = replace(plan, time=4 * 14 + 0.6)
+        assert len(scheduler(bounded).next({}, {}, frozenset())) == 9

@@ -17,7 +17,7 @@ from siffra.lab.execute.base import Executor
 from siffra.lab.execute.cost import MeanCosts
 from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.execute.results import Keys
-from siffra.lab.execute.runner import Work
+from siffra.lab.execute.work import Work
 from siffra.lab.plan.plan import Plan, PlannedRun
 from siffra.store.store import Store
 from siffra.training.external import ExternalResult, external_key, external_record

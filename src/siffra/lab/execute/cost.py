@@ -1,6 +1,7 @@
 """How long runs take: as long as like runs took, else what a rough count of their work says."""
 
 import abc
+import math
 import time
 from functools import cache
 
@@ -40,6 +41,14 @@ class Costs(abc.ABC):
     def seconds(self, setting: Setting) -> float:
         """Predicted wall seconds of a run."""
 
+    @abc.abstractmethod
+    def knows(self, setting: Setting) -> bool:
+        """Whether a run like this is known; else what it takes is worked out."""
+
+    @abc.abstractmethod
+    def knows_kind(self, kind: str) -> bool:
+        """Whether any run of such a `Model.kind` is known; else what they take is a guess."""
+
     def of_timing(self, planned: PlannedTiming) -> float:
         """Predicted seconds of a round: of each setting the slices that count, and one before."""
         return len(planned.settings) * (SLICES + 1) * SLICE_SECONDS
@@ -61,51 +70,78 @@ class MeanCosts(Costs):
         known = self._by_model.get(setting.model, every)
         return sum(known) / len(known) if known else 0.0
 
+    def knows(self, setting: Setting) -> bool:
+        """See `Costs.knows`."""
+        return setting.model in self._by_model
+
+    def knows_kind(self, kind: str) -> bool:
+        """See `Costs.knows_kind`."""
+        return any(model.kind == kind for model in self._by_model)
+
 
 class EngineCosts(Costs):
     """Predicts by what an engine did on `dataset`.
 
     The cost of an epoch depends on the model and the batch size alone. Where both are known from
-    runs on this machine, as many at a time, it is what those took. Else it is the count of
-    multiplications over this machine's rate of matrix products, corrected by how far that was off
-    for known runs of the same kind of model; without any, it can be off by a factor of three or so.
+    runs on this machine, as many at a time, it is the mean of what those took. Else it is the count
+    of multiplications over this machine's rate of matrix products, corrected by how far that was
+    off for the known model of the same kind that is nearest in work; without any, it can be off by
+    a factor of three or so.
+
+    What was learned from runs is what their store would say, to whoever asks it next.
     """
 
     def __init__(self, dataset: Dataset, engine: Engine, store: Store, jobs: int = 1) -> None:
         self._dataset = dataset
         self._rate = cache(lambda: multiplications_per_second(engine.threads))
         self._known: dict[Like, float] = {}
+        self._epochs: dict[Like, float] = {}  # of which those are the means
         self._counted = cache(self._count)
         self._correction = cache(self._correct)
         machine = this_machine(engine.threads).model_copy(update={"jobs": jobs})
         for name in (engine.name, ESTIMATORS):
-            for model, batch_size, seconds in store.epoch_seconds(
+            for model, batch_size, seconds, epochs in store.epoch_seconds(
                 dataset=dataset.name, engine=name, machine=machine
             ):
                 self._known[model, batch_size] = seconds
+                self._epochs[model, batch_size] = epochs
 
     def learn(self, record: Record) -> None:
         """See `Costs.learn`."""
-        seconds = (record.seconds + record.scoring_seconds) / record.training.epochs
-        self._known[record.model, record.training.batch_size] = seconds
+        like = record.model, record.training.batch_size
+        before, epochs = self._epochs.get(like, 0.0), record.training.epochs
+        seconds = self._known.get(like, 0.0) * before + record.seconds + record.scoring_seconds
+        self._known[like], self._epochs[like] = seconds / (before + epochs), before + epochs
         self._correction.cache_clear()
+
+    def knows(self, setting: Setting) -> bool:
+        """See `Costs.knows`."""
+        return (setting.model, setting.training.batch_size) in self._known
+
+    def knows_kind(self, kind: str) -> bool:
+        """See `Costs.knows_kind`."""
+        return any(model.kind == kind for model, _ in self._known)
 
     def seconds(self, setting: Setting) -> float:
         """See `Costs.seconds`."""
         like = setting.model, setting.training.batch_size
         an_epoch = self._known.get(like)
         if an_epoch is None:
-            an_epoch = self._counted(like) * self._correction(setting.model.kind)
+            an_epoch = self._counted(like) * self._correction(like)
         return setting.training.epochs * an_epoch
 
-    def _correct(self, kind: str) -> float:
-        """How much longer than counted the known models of a kind take, the geometric mean."""
+    def _correct(self, like: Like) -> float:
+        """How much longer than counted the nearest known model of its kind takes.
+
+        Small networks take much longer than their multiplications, large ones hardly any.
+        """
+        work = self._counted(like)
         ratios = [
-            seconds / self._counted(like)
-            for like, seconds in self._known.items()
-            if like[0].kind == kind and seconds > 0
+            (abs(math.log(counted / work)), seconds / counted)
+            for other, seconds in self._known.items()
+            if other[0].kind == like[0].kind and seconds > 0 and (counted := self._counted(other))
         ]
-        return float(np.exp(np.mean(np.log(ratios)))) if ratios else 1.0
+        return min(ratios)[1] if ratios else 1.0
 
     def _count(self, like: Like) -> float:
         """Seconds of an epoch, from the work in it."""

@@ -11,7 +11,7 @@ from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.lab.execute.events import Job
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
-from siffra.lab.stats.rounds import possible_timings
+from siffra.lab.stats.rounds import Number, possible_timings
 from siffra.store.store import Store
 from siffra.training.run import Record, run_key
 from siffra.training.timing import Timing, timing_key
@@ -21,11 +21,31 @@ Fresh = bool | Literal["busy"]
 
 
 @dataclass(frozen=True, slots=True)
+class Shortfall:
+    """What a lab had no time for when it came to its end, in predicted wall seconds.
+
+    That is a first look: at everything (`seconds`), at each of its `questions` and `experiments`,
+    where 0 says that it was had, and of each of the `claims` that had none. Runs that several of
+    them need are in the seconds of each.
+    """
+
+    seconds: float
+    questions: tuple[float, ...]
+    experiments: tuple[float, ...]
+    claims: tuple[tuple[Number, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
-    """What a lab rests on: its runs by setting and seed, and its times, round by round."""
+    """What a lab rests on: its runs by setting and seed, and its times, round by round.
+
+    `shortfall` is what is missing of the first look of a lab that came to its end: None if nothing
+    is, and of one that was stopped.
+    """
 
     records: dict[tuple[Setting, int], Record] = field(default_factory=dict)
     timings: dict[PlannedTiming, Timing] = field(default_factory=dict)
+    shortfall: Shortfall | None = None
 
 
 class Keys(abc.ABC):

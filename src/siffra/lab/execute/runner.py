@@ -10,19 +10,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.errors import ExecutorError, StoreError
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.cost import Costs, EngineCosts
 from siffra.lab.execute.events import Event, Kind, Progress, Task
-from siffra.lab.execute.local import LocalExecutor
 from siffra.lab.execute.results import (
-    EngineKeys,
     Fresh,
-    Keys,
     Results,
     as_judged,
     remade_runs,
@@ -30,20 +26,18 @@ from siffra.lab.execute.results import (
     stored_runs,
 )
 from siffra.lab.execute.scheduler import Job, Scheduler
+from siffra.lab.execute.work import Work, engine_work
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
-from siffra.lab.stats.levels import chosen_setting
 from siffra.store.store import Store
 from siffra.training.diagnostics import Examination
 from siffra.training.run import Record
 from siffra.training.timing import Timing
 
 __all__ = [
-    "Cost",
     "Event",
     "Fresh",
     "Progress",
     "Results",
-    "estimate",
     "run_plan",
 ]
 
@@ -53,28 +47,7 @@ MOST_LOSSES = 3
 """A run that is lost so often ends the lab: it may well be the cause."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """How the jobs of a plan are done: their keys, what they cost, and what does them."""
-
-    keys: Keys
-    costs: Costs
-    executor: Executor
-
-
 _Made = tuple[PlannedRun, Record, Examination | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a plan asks for: `runs` in all, `have` of them stored, `seconds` for the others.
-
-    `seconds` is predicted wall time, compiling not counted.
-    """
-
-    runs: int
-    have: int
-    seconds: float
 
 
 def run_plan(
@@ -103,7 +76,8 @@ def run_plan(
     "busy", only those whose times were taken on a busy machine.
 
     A plan with looks goes on after those of the first one, as long as its budget lasts: with the
-    claim that is expected to be decided soonest (`siffra.lab.execute.scheduler`).
+    claim that is expected to be decided soonest (`siffra.lab.execute.scheduler`). If the budget
+    does not last for the first one of everything, it does so from the start.
 
     Raises:
         ConfigError: A model cannot be built for the data set's images.
@@ -130,71 +104,6 @@ def run_jobs(
     return _PlanRunner(plan, work, store, on_event, fresh).run()
 
 
-def engine_work(
-    dataset: Dataset, engine: Engine, store: Store, executor: Executor | None = None
-) -> Work:
-    """What an engine does on a data set, by default in this thread."""
-    executor = executor or LocalExecutor(dataset, engine)
-    costs = EngineCosts(dataset, engine, store, executor.jobs)
-    return Work(EngineKeys(dataset, engine), costs, executor)
-
-
-def estimate(
-    plan: Plan,
-    dataset: Dataset,
-    engine: Engine,
-    store: Store,
-    *,
-    fresh: Fresh = False,
-    executor: Executor | None = None,
-) -> Cost:
-    """What `run_plan` with the same arguments would take.
-
-    Raises:
-        ConfigError: A model cannot be built for the data set's images.
-        StoreError: The store cannot be read.
-    """
-    return estimate_jobs(plan, engine_work(dataset, engine, store, executor), store, fresh=fresh)
-
-
-def estimate_jobs(plan: Plan, work: Work, store: Store, *, fresh: Fresh = False) -> Cost:
-    """What `run_jobs` with the same arguments would take.
-
-    Of a plan with looks, the runs of its first look; if those are there, of the next one. The
-    time is then what its budget leaves, if that is more.
-
-    Raises:
-        ConfigError: A model cannot be built for the data set's images.
-        StoreError: The store cannot be read.
-    """
-    keys, costs, executor = work.keys, work.costs, work.executor
-    remade = remade_runs({run: keys.of(run) for run in plan.runs}, store, fresh)
-    results = stored_results(plan, keys, store, remade)
-    scheduler = Scheduler(plan, costs, executor.size)
-    jobs = scheduler.next(results.records, results.timings, frozenset())
-    missing = [job for job in jobs if isinstance(job, PlannedRun)]
-    # What is tuned is not known yet, but how often it will be trained.
-    tuned = [
-        level.settings[0]
-        for question in plan.questions
-        for level in question.levels
-        if plan.tuning_seeds and chosen_setting(plan, level, results.records) is None
-    ]
-    alone = [scheduler.cost(job) for job in jobs]
-    alone += [costs.seconds(setting) for setting in tuned for _ in plan.seeds]
-    have, count = len(results.records), len(missing) + len(tuned) * len(plan.seeds)
-    seconds = _shared_out(sum(alone), len(alone), executor)
-    left = scheduler.seconds_left(results.records, results.timings)
-    if plan.looks and jobs and left < math.inf:
-        seconds = max(seconds, left)
-    return Cost(have + count, have, seconds)
-
-
-def _shared_out(seconds: float, runs: int, executor: Executor) -> float:
-    """Wall seconds of `runs` that take `seconds` one after the other."""
-    return seconds / max(1, min(executor.size, runs))
-
-
 class _PlanRunner:
     """Makes the jobs of `plan`, as its scheduler chooses them.
 
@@ -210,7 +119,8 @@ class _PlanRunner:
         on_event: Callable[[Event], None],
         fresh: Fresh,
     ) -> None:
-        self._plan, self._store, self._executor = plan, store, work.executor
+        self._plan, self._store = plan, store
+        self._work, self._executor = work, work.executor
         self._keys, self._key, self._on_event = work.keys, work.keys.of, on_event
         self._costs = work.costs
         self._scheduler = Scheduler(plan, self._costs, self._executor.size)
@@ -245,7 +155,8 @@ class _PlanRunner:
         """In the plan's order, whoever made them."""
         runs = [(run.setting, run.seed) for run in self._plan.possible_runs]
         records = {run: self._results.records[run] for run in runs if run in self._results.records}
-        return Results(records, self._results.timings)
+        timings = self._results.timings
+        return Results(records, timings, self._scheduler.shortfall(records, timings))
 
     def _run_missing(self) -> None:
         waiting = False
@@ -283,6 +194,11 @@ class _PlanRunner:
         """Have as many jobs ahead as there is capacity for, if there is so much to do."""
         records, timings = self._results.records, self._results.timings
         seen = len(records) + len(timings)
+        pending = {*self._ahead, *self._elsewhere, *self._submitted}
+        if self._ahead and not self._scheduler.fits(records, timings, pending):
+            # It was chosen when it seemed to take less than it is known to take now.
+            self._runs -= sum(isinstance(job, PlannedRun) for job in self._ahead)
+            self._ahead.clear()
         while self._seen != seen and len(self._ahead) < max(1, self._executor.capacity):
             pending = {*self._ahead, *self._elsewhere, *self._submitted}
             jobs = self._scheduler.next(records, timings, pending)
@@ -430,7 +346,7 @@ class _PlanRunner:
         left = [*self._ahead, *self._elsewhere, *self._submitted]
         seconds = sum(map(self._scheduler.cost, left))
         behind = [share * self._scheduler.cost(job) for job, share in self._shares.items()]
-        wall = _shared_out(max(0.0, seconds - sum(behind)), len(left), self._executor)
+        wall = self._work.wall_seconds(max(0.0, seconds - sum(behind)), len(left))
         rounds = self._scheduler.latest
         decided, claims = (rounds.shown, rounds.tested) if rounds else (0, 0)
         if decided < claims and left:

@@ -5,24 +5,33 @@ be shown in the fewest seconds goes on to its next look, again and again, as lon
 claims that no look of theirs is expected to decide come last. Giving up on those is not binding,
 and costs no error (C. Jennison and B. W. Turnbull, Group Sequential Methods, 2000, section 2.6.2).
 A run serves all claims that it belongs to.
+
+If a first look at everything is predicted to take longer than the lab's budget lasts, claims go
+first from the start, each on its own, and one without a first look is open like the others. What
+has no claims then comes last. Nothing is begun that does not fit into what is left: a claim whose
+next look does not is passed over.
+
+What comes next depends on what is there and on what it costs alone, so that a lab which was killed
+goes on as it would have. Predictions become better with every run, and what was chosen by a bad one
+is chosen anew.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 
-from siffra.config import Setting
 from siffra.lab.execute.cost import Costs
-from siffra.lab.plan.plan import Claim, Plan, PlannedRun, PlannedTiming
-from siffra.lab.stats.levels import Memo, Records, chosen_setting
-from siffra.lab.stats.rounds import (
-    OpenClaim,
-    Rounds,
-    Timings,
-    judge_rounds,
-    timed_settings,
-)
+from siffra.lab.execute.events import Job
+from siffra.lab.execute.needs import Need, Needs
+from siffra.lab.execute.results import Shortfall
+from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
+from siffra.lab.stats.levels import Memo, Records
+from siffra.lab.stats.rounds import OpenClaim, Rounds, Timings, judge_rounds, why_not_tested
 
-Job = PlannedRun | PlannedTiming
+EXPECTED_LOOK = 2
+"""At which of its looks, from 0, a claim is expected to be shown of which nothing is seen yet.
+
+By ten seeds more than half of a student's claims are (docs/method.md, "Power").
+"""
 
 
 class Scheduler:
@@ -33,6 +42,7 @@ class Scheduler:
         self._runs = plan.runs
         self._memo = Memo()
         self._judged: tuple[tuple[int, int], Rounds] | None = None
+        self._is_bounded = _is_bounded(plan)
 
     @property
     def latest(self) -> Rounds | None:
@@ -47,36 +57,46 @@ class Scheduler:
             self._judged = seen, rounds
         return self._judged[1]
 
-    def first(self, records: Records, timings: Timings) -> Iterator[Job]:
-        """What is needed whatever is seen, as far as it is known by now, and not there."""
-        plan = self._plan
-        wanted: list[Job] = list(self._runs)
-        for question in plan.questions:
-            for level in question.levels:
-                chosen = chosen_setting(plan, level, records)
-                if chosen and len(level.settings) > 1:
-                    wanted += plan.runs_of([chosen], plan.seeds)
-            if settings := timed_settings(plan, question, records):
-                wanted += [PlannedTiming(settings, number) for number in range(len(plan.seeds))]
-        for job in dict.fromkeys(wanted):
-            if not _is_made(job, records, timings):
-                yield job
+    def first_look(self, records: Records, timings: Timings) -> Need:
+        """What a first look at everything lacks."""
+        return self._needs(records, timings).first_look(self._runs)
 
     def next(self, records: Records, timings: Timings, pending: Set[Job]) -> list[Job]:
         """The next jobs, besides those that are `pending`; none if there is nothing left to do."""
-        first = [job for job in self.first(records, timings) if job not in pending]
-        if first or not self._plan.looks:
-            return first
+        needs = self._needs(records, timings)
+        first = needs.first_look(self._runs)
+        ahead = [job for job in first.jobs if job not in pending]
         left = self.seconds_left(records, timings, pending)
-        for claim in self._by_seconds(self.judge(records, timings), records, timings):
-            jobs = [
-                job
-                for job in self._jobs(claim, claim.seeds, records, timings)
-                if job not in pending
-            ]
-            if jobs and self._seconds(jobs) <= left:
+        is_enough = not self._is_bounded or self.seconds([*ahead, *first.later]) <= left
+        if (ahead and is_enough) or not self._plan.looks:
+            return ahead
+        for need in self._in_order(needs, self.judge(records, timings), ahead, pending):
+            jobs = [job for job in need.jobs if job not in pending]
+            if jobs and self.seconds([*jobs, *need.later]) <= left:
                 return jobs
         return []
+
+    def shortfall(self, records: Records, timings: Timings) -> Shortfall | None:
+        """What is missing of a first look, where nothing comes next; None if nothing is."""
+        needs = self._needs(records, timings)
+        first = needs.first_look(self._runs)
+        if not first.all:
+            return None
+        plan = self._plan
+        return Shortfall(
+            seconds=self.seconds(first.all),
+            questions=tuple(self.seconds(needs.of_question(q).all) for q in plan.questions),
+            experiments=tuple(self.seconds(needs.of_experiment(e).all) for e in plan.experiments),
+            claims=tuple(
+                (claim.number, self.seconds(needs.of_claim(claim, claim.seeds).all))
+                for claim in self.judge(records, timings).open
+                if claim.is_unseen
+            ),
+        )
+
+    def fits(self, records: Records, timings: Timings, pending: Set[Job]) -> bool:
+        """Whether what is `pending` fits into what is left, by what is known now."""
+        return not self._is_bounded or self.seconds_left(records, timings, pending) >= 0
 
     def seconds_left(
         self, records: Records, timings: Timings, pending: Set[Job] = frozenset()
@@ -90,9 +110,9 @@ class Scheduler:
             return math.inf
         took = sum(record.seconds + record.scoring_seconds for record in records.values())
         took += sum(self._costs.of_timing(planned) for planned in timings)
-        return self._plan.time - took / self._at_once - self._seconds(pending)
+        return self._plan.time - took / self._at_once - self.seconds(pending)
 
-    def _seconds(self, jobs: Set[Job] | list[Job]) -> float:
+    def seconds(self, jobs: Collection[Job]) -> float:
         """Wall seconds of jobs that are made at once."""
         return sum(map(self.cost, jobs)) / self._at_once
 
@@ -102,35 +122,63 @@ class Scheduler:
             return self._costs.of_timing(job)
         return self._costs.seconds(job.setting)
 
-    def _by_seconds(self, rounds: Rounds, records: Records, timings: Timings) -> list[OpenClaim]:
+    def _needs(self, records: Records, timings: Timings) -> Needs:
+        return Needs(self._plan, self._costs, records, timings)
+
+    def _in_order(
+        self, needs: Needs, rounds: Rounds, ahead: Collection[Job], pending: Set[Job]
+    ) -> Iterator[Need]:
+        """What may come next, the best first; of the first look those jobs are still `ahead`."""
+        claims = (needs.of_claim(claim, claim.seeds) for claim in self._by_seconds(rounds, needs))
+        if not ahead:
+            yield from claims
+            return
+        begun = {job.setting for job in pending if isinstance(job, PlannedRun)}
+        runs = sorted((job for job in ahead if isinstance(job, PlannedRun)), key=self.cost)
+        # A guess may be wrong by so much that what it is of would never be begun, so it is tried.
+        known = {setting.model.kind for setting in begun}
+        for run in runs:
+            kind = run.setting.model.kind
+            if kind not in known and not self._costs.knows_kind(kind):
+                known.add(kind)
+                yield Need((run,))
+        yield from claims
+        yield from self._unclaimed(needs, rounds.open)
+        # Nothing fits that can be finished: what time there is may show that something would.
+        for run in runs:
+            if run.setting not in begun and not self._costs.knows(run.setting):
+                yield Need((run,))
+
+    def _by_seconds(self, rounds: Rounds, needs: Needs) -> list[OpenClaim]:
         """The open claims, those first that are expected to be shown soonest."""
+        looks = self._plan.looks
+        unseen = looks[min(EXPECTED_LOOK, len(looks) - 1)]
 
         def order(claim: OpenClaim) -> tuple[bool, float]:
-            until = claim.forecast or claim.seeds
-            jobs = self._jobs(claim, until, records, timings)
-            return claim.forecast is None, self._seconds(list(jobs))
+            shown_by = unseen if claim.is_unseen else claim.forecast
+            need = needs.of_claim(claim, shown_by or claim.seeds)
+            return shown_by is None, self.seconds(need.all)
 
         return sorted(rounds.open, key=order)
 
-    def _jobs(
-        self, claim: OpenClaim, seeds: int, records: Records, timings: Timings
-    ) -> Iterator[Job]:
-        """What a claim lacks for a look at so many seeds."""
-        plan = self._plan
-        question = plan.questions[claim.number[0]]
-        asked: Claim = question.claims[claim.number[1]]
-        jobs: list[Job] = []
-        if asked.metric != "seconds":
-            settings = [chosen_setting(plan, question.levels[i], records) for i in claim.levels]
-            known: list[Setting] = [setting for setting in settings if setting]
-            jobs += plan.runs_of(list(dict.fromkeys(known)), range(seeds))
-        if asked.is_timed:
-            timed = timed_settings(plan, question, records)
-            jobs += [PlannedTiming(timed, number) for number in range(seeds)]
-        yield from (job for job in jobs if not _is_made(job, records, timings))
+    def _unclaimed(self, needs: Needs, claims: Sequence[OpenClaim]) -> list[Need]:
+        """What of a first look belongs to no open claim, level by level, the cheapest first."""
+        claimed = {(claim.number[0], level) for claim in claims for level in claim.levels}
+        parts = [
+            needs.of_level(question, level)
+            for of, question in enumerate(self._plan.questions)
+            for i, level in enumerate(question.levels)
+            if (of, i) not in claimed
+        ]
+        parts += map(needs.of_experiment, self._plan.experiments)
+        return sorted(parts, key=lambda need: self.seconds(need.all))
 
 
-def _is_made(job: Job, records: Records, timings: Mapping[PlannedTiming, object]) -> bool:
-    if isinstance(job, PlannedTiming):
-        return job in timings
-    return (job.setting, job.seed) in records
+def _is_bounded(plan: Plan) -> bool:
+    """Whether the budget holds from the first run on, as it does for a lab with claims to decide.
+
+    What has none is asked for what its levels are like, and gets the seeds of the first look.
+    """
+    if plan.time is None or not plan.looks or plan.ad_hoc:
+        return False
+    return any(not why_not_tested(claim, q, plan) for q in plan.questions for claim in q.claims)

@@ -73,13 +73,15 @@ class OpenClaim:
     """A claim that nothing is shown of yet, and that has a look left.
 
     Its next look is at `seeds` seeds, and by what is seen now it will be shown at the one of
-    `forecast` (None: at none of its looks). `levels` are the question's that it compares.
+    `forecast` (None: at none of its looks). `levels` are the question's that it compares. Of one
+    that `is_unseen`, which has not had its first look, nothing is forecast.
     """
 
     number: Number
     seeds: int
     forecast: int | None
     levels: tuple[int, ...]
+    is_unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +122,12 @@ def timed_settings(plan: Plan, question: Question, records: Records) -> tuple[Se
     None, while some level has not chosen yet.
     """
     chosen = [
-        chosen_setting(plan, question.levels[i], records) for i in _timed_levels(plan, question)
+        chosen_setting(plan, question.levels[i], records) for i in timed_levels(plan, question)
     ]
     return tuple(dict.fromkeys(s for s in chosen if s)) if all(chosen) else ()
 
 
-def _timed_levels(plan: Plan, question: Question) -> list[int]:
+def timed_levels(plan: Plan, question: Question) -> list[int]:
     """The indices of the levels that the question's claims compare in time."""
     timed = [claim for claim in question.claims if claim.is_timed]
     claims = [claim for claim in timed if not why_not_tested(claim, question, plan)]
@@ -140,7 +142,7 @@ def possible_timings(plan: Plan) -> tuple[PlannedTiming, ...]:
     rounds = range(len(all_seeds(plan)))
     timings: list[PlannedTiming] = []
     for question in plan.questions:
-        candidates = [question.levels[i].settings for i in _timed_levels(plan, question)]
+        candidates = [question.levels[i].settings for i in timed_levels(plan, question)]
         if math.prod(map(len, candidates)) <= _MOST_CHOICES and candidates:
             # In an order that is the same in every process: a kept lab has their keys in it.
             together = itertools.product(*candidates)
@@ -279,9 +281,11 @@ class _Judging:
         """The claim as one that has a look left; None if it is shown, stuck or at its end."""
         if decision.grade == "shown" or test.is_stuck or made >= len(self._plan.looks):
             return None
-        before = self._schedule.seeds[made - 1] if made else 0
-        forecast = next(test.forecast(decision, self._schedule, before), None)
-        return OpenClaim(number, self._schedule.seeds[made], forecast, involved(test.claim))
+        seeds, levels = self._schedule.seeds, involved(test.claim)
+        if not made:
+            return OpenClaim(number, seeds[0], None, levels, is_unseen=True)
+        forecast = next(test.forecast(decision, self._schedule, seeds[made - 1]), None)
+        return OpenClaim(number, seeds[made], forecast, levels)
 
     def _looks(
         self, claims: Mapping[Number, ClaimAnswer], made: Mapping[Number, int]

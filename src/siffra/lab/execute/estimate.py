@@ -1,0 +1,75 @@
+"""What running a plan would take: how many runs, and how long they are predicted to last."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from siffra.data.dataset import Dataset
+from siffra.engine.base import Engine
+from siffra.lab.execute.base import Executor
+from siffra.lab.execute.results import Fresh, remade_runs, stored_results
+from siffra.lab.execute.scheduler import Job, Scheduler
+from siffra.lab.execute.work import Work, engine_work
+from siffra.lab.plan.plan import Plan, PlannedRun
+from siffra.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a plan asks for: `runs` in all, `have` of them stored, `seconds` for the others.
+
+    `seconds` is predicted wall time, compiling not counted. If the budget does not last for all of
+    these, `fits` is false: how many of them there will be is then seen as they come in.
+    """
+
+    runs: int
+    have: int
+    seconds: float
+    fits: bool = True
+
+
+def estimate(
+    plan: Plan,
+    dataset: Dataset,
+    engine: Engine,
+    store: Store,
+    *,
+    fresh: Fresh = False,
+    executor: Executor | None = None,
+) -> Cost:
+    """What `run_plan` with the same arguments would take.
+
+    Raises:
+        ConfigError: A model cannot be built for the data set's images.
+        StoreError: The store cannot be read.
+    """
+    return estimate_jobs(plan, engine_work(dataset, engine, store, executor), store, fresh=fresh)
+
+
+def estimate_jobs(plan: Plan, work: Work, store: Store, *, fresh: Fresh = False) -> Cost:
+    """What `run_jobs` with the same arguments would take.
+
+    Of a plan with looks, the runs of its first look; if those are there, of the next one. The
+    time is then what its budget leaves, if that is more. A plan whose budget leaves no time for
+    any of them takes none.
+
+    Raises:
+        ConfigError: A model cannot be built for the data set's images.
+        StoreError: The store cannot be read.
+    """
+    remade = remade_runs({run: work.keys.of(run) for run in plan.runs}, store, fresh)
+    results = stored_results(plan, work.keys, store, remade)
+    scheduler = Scheduler(plan, work.costs, work.executor.size)
+    have = len(results.records)
+    jobs: Sequence[Job] = scheduler.next(results.records, results.timings, frozenset())
+    first = scheduler.first_look(results.records, results.timings)
+    fits = not first.jobs or list(first.jobs) == jobs
+    if not jobs:
+        return Cost(have, have, 0.0, fits)
+    if first.jobs:
+        jobs = first.all
+    seconds = work.wall_seconds(sum(map(scheduler.cost, jobs)), len(jobs))
+    left = scheduler.seconds_left(results.records, results.timings)
+    if plan.looks and fits and left < math.inf:
+        seconds = max(seconds, left)
+    return Cost(have + sum(isinstance(job, PlannedRun) for job in jobs), have, seconds, fits)
