@@ -158,12 +158,14 @@ def orders(rows: Sequence[OrderRate]) -> str:
     return f"""## Any order, any stop
 
 A lab does not go on in step: the open claim that costs the fewest seconds goes first, and a budget
-ends it anywhere. Errors cannot rise by that: sequential p-values only fall, and Holm's procedure
-rejects no less where they are lower, so that what a lab shows at any stop is among what it would
-show had every claim taken every look. Simulated by the twin all the same, {labs:,} labs a cell,
-{len(rows)} cells: cheapest first with a random budget, at most {_rate(cheapest.cheapest_first)}
-({cheapest.cell}); without any stop, every rejection counted, at most
-{_rate(never.never_stopping)} ({never.cell}). The largest of so many is one that chance raised."""
+ends it anywhere, also before some claims have had their first look; these count in their family all
+the same, with a p-value of 1. Errors cannot rise by that: sequential p-values only fall, and Holm's
+procedure rejects no less where they are lower, so that what a lab shows at any stop is among what
+it would show had every claim taken every look. Simulated by the twin all the same, {labs:,} labs a
+cell, {len(rows)} cells: cheapest first with a random budget, at most
+{_rate(cheapest.cheapest_first)} ({cheapest.cell}); without any stop, every rejection counted, at
+most {_rate(never.never_stopping)} ({never.cell}). The largest of so many is one that chance
+raised."""
 
 
 def sentences(rows: Sequence[Sentences]) -> str:

@@ -111,8 +111,47 @@ def test_a_budget_that_the_first_seeds_exceed_is_said_to_be(siffra, lab):
     short = siffra("lab", lab, *ONE, "--time", "0.001", "--dry-run").out
     long = siffra("lab", lab, *ONE, "--time", "1h", "--dry-run").out
 
-    assert "the first 5 seeds of everything are made all the same" in short
+    assert (
+        "for a first look at everything, with 5 seeds; the budget of 0.0 s goes to the claims"
+        in short
+    )
     assert "within 60 min of training in all" in long
+
+
+def test_a_budget_that_does_not_last_is_kept_and_what_there_was_no_time_for_is_said(
+    siffra, lab, tmp_path
+):
+    # Convolutions take many times as long as what else there is, and nothing is like them.
+    heavy = """
+[[questions]]
+id = "heavy"
+ask = "Do filters help?"
+vary = { filters = [400, 800] }
+fixed = { model = "conv", epochs = 40, conv_layers = 2, kernel_size = 3 }
+
+[[questions.claims]]
+id = "more"
+say = "More filters help."
+level = { filters = 800 }
+against = { filters = 400 }
+direction = "better"
+"""
+    lab.write_text(f"{LAB}{heavy}", encoding="utf-8")
+    arguments = (lab, "--time", "2s", "--out", tmp_path / "report")
+
+    ended = siffra("lab", *arguments, *ONE, "--jobs", 1)
+    again = siffra("lab", *arguments, *ONE, "--jobs", 1, "--dry-run")
+    written = siffra("report", *arguments)
+    result = json.loads((tmp_path / "report" / "results.json").read_text("utf-8"))
+
+    assert "goes to the claims that are decided soonest" in ended.err
+    assert "There was not enough time for a first look at everything" in ended.out
+    assert "The budget of 2.0 s is spent." in again.out
+    assert "report.html" in written.out
+    rate, _, heavy_one = result["questions"]
+    assert rate["claims"][0]["n"] >= 5
+    assert heavy_one["claims"][0]["reason"] == "no time"
+    assert result["missing"] == 0
 
 
 def test_a_lab_of_ones_own_is_cut_only_by_a_preset_that_is_asked_for_and_is_told(siffra, lab):

@@ -7,7 +7,7 @@ from estimators import Nearest
 from made_runs import make_claim, make_level, make_plan, make_question, make_record
 
 from siffra.config import Estimator, Setting
-from siffra.lab.answers import answer
+from siffra.lab.answers import Shortfall, answer
 from siffra.lab.plan.plan import Experiment
 from siffra.lab.stats.edges import Edge, edges_of_choice
 from siffra.lab.stats.families import OUTSIDE_ALPHA
@@ -322,3 +322,51 @@ class TestRetuning:
         records = records_of([level], (100,), lambda s, _: 1 - s.training.learning_rate / 2)
         (found,) = answer(plan, records).questions
         assert found.levels[0].edge == (Edge("learning_rate", "smallest"),)
+
+
+class TestShortfall:
+    """A lab that had no time for all of its first look."""
+
+    PLAN = replace(
+        make_plan(
+            make_question(LEVELS, [make_claim(), make_claim(level=(2,), against=(0,))]),
+            make_question(LEVELS[:2], [make_claim()]),
+        ),
+        looks=(5, 7, 10),
+        time=60.0,
+    )
+    SHORT = Shortfall(9.0, (9.0, 0.0), (), (((0, 1), 8.0),))
+
+    def answers(self, seeds, shortfall: Shortfall | None = SHORT):
+        """With the first two levels complete, and so many seeds of the third."""
+        records = records_of(LEVELS[:2], range(5), by_neurons)
+        records |= records_of(LEVELS[2:], range(seeds), by_neurons)
+        return answer(self.PLAN, records, shortfall=shortfall)
+
+    @pytest.mark.parametrize("seeds", [0, 3])
+    def test_claims_and_levels_that_lack_a_look_say_so_and_nothing_is_missing(self, seeds):
+        found = self.answers(seeds)
+        first, second = found.questions
+        assert (found.missing, found.shortfall) == (0, self.SHORT)
+        assert [c.reason == "no time" for c in first.claims] == [False, True]
+        assert [c.first_look for c in first.claims] == [None, 8.0]
+        assert first.claims[1].verdict == "inconclusive"
+        assert (first.untrained, first.first_look, first.edge) == ((2,), 9.0, ())
+        assert (second.untrained, second.first_look) == ((), 0.0)
+
+    def test_a_lab_that_was_stopped_is_provisional(self):
+        found = self.answers(3, None)
+        assert (found.missing, found.shortfall) == (2, None)
+        assert found.questions[0].claims[1].reason == "too few seeds"
+        assert found.questions[0].untrained == ()
+
+    def test_what_another_lab_has_run_since_is_not_lacking(self):
+        found = self.answers(5)
+        assert (found.missing, found.shortfall) == (0, None)
+        assert found.questions[0].untrained == ()
+
+    def test_verdicts_of_the_claims_that_had_their_looks_are_what_they_were(self):
+        short, stopped = self.answers(0), self.answers(0, None)
+        assert short.questions[0].claims[0] == stopped.questions[0].claims[0]
+        assert short.questions[1].claims == stopped.questions[1].claims
+        assert short.looks == stopped.looks

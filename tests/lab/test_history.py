@@ -17,6 +17,7 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.errors import StoreError
+from siffra.lab.execute.results import Shortfall
 from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan
@@ -269,5 +270,30 @@ def test_a_pipe_in_the_place_of_a_lab_is_none(history, plan):
     lab = kept(plan)
     history.folder.mkdir()
     os.mkfifo(history.folder / f"{lab.id}.json")
+
+    assert history.labs() == []
+
+
+def test_a_lab_that_came_to_its_end_without_time_for_all_has_that_noted(history, plan):
+    lab = kept(plan)
+    short = Shortfall(90.0, (60.0,), (), (((0, 1), 30.0),))
+    history.keep(lab)
+    history.end(lab.id, short)
+
+    assert history.get(lab.id) == lab.model_copy(update={"shortfall": short})
+    history.keep(lab)
+    assert history.get(lab.id).shortfall == short
+    # With another budget it is no longer at its end; nor is it short once there was time.
+    longer = kept(replace(plan, time=99.0))
+    history.keep(longer)
+    assert longer.id == lab.id
+    assert history.get(lab.id).shortfall is None
+    history.end(lab.id, short)
+    history.end(lab.id, None)
+    assert history.get(lab.id) == longer
+
+
+def test_the_end_of_a_lab_that_is_not_kept_is_not_noted(history, plan):
+    history.end(kept(plan).id, None)
 
     assert history.labs() == []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from siffra.config import Setting
-from siffra.lab.answers import Answers, LevelAnswer, QuestionAnswer, answer
+from siffra.lab.answers import Answers, LevelAnswer, QuestionAnswer, Shortfall, answer
 from siffra.lab.plan.plan import (
     Claim,
     Experiment,
@@ -343,3 +343,35 @@ def study(*, seeds: int = 5, epochs: int = 20) -> Answers:
     ]
     questions = [rates, times, models, neurons, kernels, layers]
     return make_answers(questions, experiments, seeds=seeds, epochs=epochs)
+
+
+def short_study(*, epochs: int = 3) -> Answers:
+    """The same lab, out of time: without convolutions at a stride of 1, much width, any depth.
+
+    And with a part of the seeds of 64 neurons, and two of five experiments.
+    """
+    whole = study(epochs=epochs)
+    seen = [*(level for q in whole.questions for level in q.levels), *whole.experiments]
+    made = {(r.setting, r.seed): r for each in seen for r in each.records}
+
+    def has(setting: Setting, seed: int) -> bool:
+        knobs = setting.knobs()
+        is_little = knobs.get("strides", 3) != 1 and knobs["layers"] <= 1
+        width = knobs.get("neurons", 0)
+        return is_little and width <= 128 and (width != 64 or seed < 3)
+
+    records = {place: record for place, record in made.items() if has(*place)}
+    plan = replace(whole.plan, looks=(5, 7, 10), time=7200.0)
+    timings = {
+        planned: make_timing(planned, made)
+        for planned in possible_timings(plan)
+        if planned.round < 5 and all((s, planned.round) in records for s in planned.settings)
+    }
+    unseen = [claim.number for claim in answer(plan, records, timings).open if claim.is_unseen]
+    shortfall = Shortfall(
+        seconds=9000.0,
+        questions=tuple(600.0 * (i + 1) for i in range(len(plan.questions))),
+        experiments=(0.0, 0.0, 60.0, 120.0, 180.0),
+        claims=tuple((number, 3120.0) for number in unseen),
+    )
+    return answer(plan, records, timings, shortfall=shortfall)

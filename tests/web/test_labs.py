@@ -1,15 +1,17 @@
 """A lab's answers while its page is open: after each run, that run alone is read."""
 
+from dataclasses import replace
+
 from made_runs import make_record
 from reference import ReferenceEngine
 from small_lab import small_dataset
 
-from siffra.lab.answers import answer
+from siffra.lab.answers import Shortfall, answer
 from siffra.lab.history import make_saved_lab
 from siffra.lab.plan.planning import plan_vary
 from siffra.lab.plan.presets import LabOptions
 from siffra.store.store import open_store
-from siffra.web.labs import Desk
+from siffra.web.labs import Desk, progress
 
 
 def test_each_run_is_read_once_and_a_run_that_was_made_again_once_more(tmp_path, monkeypatch):
@@ -37,3 +39,20 @@ def test_each_run_is_read_once_and_a_run_that_was_made_again_once_more(tmp_path,
 
         assert read == [*lab.keys, again.key]
         assert repr(answers) == repr(answer(lab.plan, lab.results(store).records))
+
+
+def test_a_lab_that_came_to_its_end_without_time_for_all_is_complete(tmp_path):
+    dataset = small_dataset()
+    plan = replace(
+        plan_vary({"neurons": [4, 8]}, {"epochs": 2}, dataset, LabOptions(time=9.0)), ad_hoc=False
+    )
+    lab, desk = make_saved_lab(plan, dataset, ReferenceEngine()), Desk()
+    short = lab.model_copy(update={"shortfall": Shortfall(9.0, (9.0,), (), (((0, 0), 9.0),))})
+    with open_store(tmp_path / "runs.sqlite") as store:
+        store.add(make_record(lab.runs[0].setting, 0).model_copy(update={"key": lab.keys[0]}))
+
+        assert progress(lab, store) == (1, 10)
+        assert desk.answers(lab, store).missing == 9
+        assert progress(short, store) == (1, 1)
+        assert desk.answers(short, store).missing == 0
+        assert desk.answers(short, store).questions[0].untrained == (0, 1)

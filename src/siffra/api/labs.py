@@ -20,16 +20,10 @@ from siffra.engine.base import Engine
 from siffra.errors import SiffraError
 from siffra.export.frame import data_frame
 from siffra.export.tables import Table, table_rows
-from siffra.lab.answers import Answers, answer
+from siffra.lab.answers import Answers, Shortfall, answer
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.runner import (
-    Cost,
-    Event,
-    Fresh,
-    Results,
-    estimate,
-    run_plan,
-)
+from siffra.lab.execute.estimate import Cost, estimate
+from siffra.lab.execute.runner import Event, Fresh, Results, run_plan
 from siffra.lab.history import LabHistory, make_saved_lab
 from siffra.lab.plan.format import EXPERIMENTS
 from siffra.lab.plan.labfile import read_lab
@@ -83,7 +77,8 @@ def run_lab(
         seeds: A fixed number of seeds for each setting, judged once, instead of a budget.
         time: The budget of training time, as `"5m"` or in seconds: each setting gets five seeds,
             and claims that are still open get more for as long as it lasts (default: `quick` 5
-            minutes, `standard` 20, `full` 60).
+            minutes, `standard` 20, `full` 60). If it does not last for five seeds of everything,
+            the claims that are decided soonest go first, and the result says what was left out.
         max_seeds: The most seeds that such a claim gets (default: 40).
         only: The ids of the questions and experiments to run; none means all.
         fresh: Make the stored runs too, or those that were made on a busy machine (`"busy"`); each
@@ -318,8 +313,10 @@ class Job:
         A lab on data that is in memory alone is not kept: nobody could go on with it. Nor is one
         whose store is only read.
         """
-        if self.plan.data is not None and not self.store.is_read_only:
-            LabHistory(self.store.path).keep(make_saved_lab(self.plan, self.dataset, self.engine))
+        is_kept = self.plan.data is not None and not self.store.is_read_only
+        kept = make_saved_lab(self.plan, self.dataset, self.engine) if is_kept else None
+        if kept:
+            LabHistory(self.store.path).keep(kept)
         results = run_plan(
             self.plan,
             self.dataset,
@@ -329,16 +326,31 @@ class Job:
             fresh=self.fresh,
             executor=self.executor,
         )
+        if kept:
+            LabHistory(self.store.path).end(kept.id, results.shortfall)
         return self._answered(results)
 
     def stored(self) -> LabResult:
         """What the runs say that are stored, of whatever look."""
-        lab = make_saved_lab(self.plan, self.dataset, self.engine)
-        return self._answered(lab.results(self.store))
+        results = make_saved_lab(self.plan, self.dataset, self.engine).results(self.store)
+        found = self._answered(results)
+        if not found.answers.missing:
+            return found
+        return self._answered(replace(results, shortfall=self._shortfall()))
+
+    def _shortfall(self) -> Shortfall | None:
+        """What the lab lacked when it came to its end, with the same budget, if it did."""
+        for examines in (True, False):
+            plan = replace(self.plan, examines=examines)
+            lab = make_saved_lab(plan, self.dataset, self.engine)
+            kept = LabHistory(self.store.path).get(lab.id)
+            if kept and kept.plan.time == plan.time and kept.shortfall:
+                return kept.shortfall
+        return None
 
     def _answered(self, results: Results) -> LabResult:
         keys = [record.key for record in results.records.values()]
-        answers = answer(self.plan, results.records, results.timings)
+        answers = answer(self.plan, results.records, results.timings, shortfall=results.shortfall)
         return LabResult(answers, Examined(self.dataset, self.store.examinations(keys)))
 
     def _cost(self, plan: Plan) -> Cost:

@@ -151,7 +151,7 @@ def _found(store: Store, lab: str | None) -> tuple[Sequence[Record], Answers | N
 
 def _answers(store: Store, lab: SavedLab) -> Answers:
     results = lab.results(store)
-    return answer(lab.plan, results.records, results.timings)
+    return answer(lab.plan, results.records, results.timings, shortfall=results.shortfall)
 
 
 def _format(out: str, named: str | None) -> str:

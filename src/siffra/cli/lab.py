@@ -118,15 +118,14 @@ def report(
     options = replace(options, examines=False)
     running = replace(running, read_only=True)
     with api.lab_job(file, options, running) as job:
-        cost = job.first_look()
-        if cost.have < cost.runs:
+        cost, result = job.first_look(), job.stored()
+        if cost.have < cost.runs and not result.answers.shortfall:
             nowhere = "" if job.store.path.exists() else "no such store, so "
             hint = _stored_at(file, replace(options, preset=job.plan.preset), running)
             raise StoreError(
                 f"{job.store.path}: {nowhere}{cost.have} of this lab's {cost.runs} runs are "
                 f"stored; `siffra lab`, with the same options, makes the others{hint}."
             )
-        result = job.stored()
     for path in result.write(out, language):
         echo(str(path))
 
@@ -168,7 +167,7 @@ def _print_plan(job: "Job", output: Output) -> None:
         runs = {part.id: {"runs": part.cost.runs, "stored": part.cost.have} for part in parts}
         told = {"runs": cost.runs, "stored": cost.have, "seconds": cost.seconds, "parts": runs}
         told |= {"preset": job.plan.preset, "shortened": shortened(words, job.plan)}
-        told |= {"looks": job.plan.looks, "time": job.plan.time}
+        told |= {"looks": job.plan.looks, "time": job.plan.time, "first_look_fits": cost.fits}
         echo_json(json.dumps(told))
         return
     from rich.table import Table

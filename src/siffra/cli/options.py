@@ -99,7 +99,9 @@ TimeOption = Annotated[
     str | None,
     typer.Option(
         help="Training-time budget, as 5m: every setting gets five seeds, and undecided claims get "
-        "more for as long as it lasts. Default of a lab: quick 5m, standard 20m, full 60m.",
+        "more for as long as it lasts. If it does not last for five seeds of everything, a lab's "
+        "claims that are decided soonest go first. Default of a lab: quick 5m, standard 20m, "
+        "full 60m.",
         metavar="SPAN",
         show_default=False,
     ),

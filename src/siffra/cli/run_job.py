@@ -13,7 +13,8 @@ from siffra.system.terminal import echo
 if TYPE_CHECKING:
     from siffra.api import Job, LabResult
     from siffra.api.commands import CommandJob
-    from siffra.lab.execute.runner import Cost, Event
+    from siffra.lab.execute.estimate import Cost
+    from siffra.lab.execute.events import Event
     from siffra.lab.plan.plan import Plan
     from siffra.report.text.messages import Words
     from siffra.training.run import Epoch, Record
@@ -83,18 +84,22 @@ def print_cost(words: "Words", cost: "Cost", job: "Job | CommandJob", *, err: bo
 def _looks(words: "Words", plan: "Plan", cost: "Cost") -> str:
     """When claims are judged again, and within which budget; nothing for a plan without looks.
 
-    The seeds of the first look are made whatever the budget: if they are predicted to take longer,
-    that is said.
+    It is said if the budget does not last for a first look at everything: those seeds are then made
+    of what is decided soonest, or all the same, if there are no claims to decide.
     """
     if not plan.looks:
         return ""
-    seeds = words.listing(map(str, plan.looks[1:]))
+    seeds = words.listing(map(str, plan.looks[1:] if cost.fits else plan.looks))
     if plan.time is None:
         return words("cost.looks", seeds=seeds)
     time = duration(plan.time, words("decimal"))
-    if cost.seconds > plan.time:
-        return words("cost.looks_over", seeds=seeds, time=time, first=len(plan.seeds))
-    return words("cost.looks_within", seeds=seeds, time=time)
+    if not cost.fits:
+        key = "cost.looks_spent" if cost.have == cost.runs else "cost.looks_short"
+    elif cost.seconds > plan.time:
+        key = "cost.looks_over"
+    else:
+        key = "cost.looks_within"
+    return words(key, seeds=seeds, time=time, first=len(plan.seeds))
 
 
 def _line(words: "Words", event: "Event") -> str:

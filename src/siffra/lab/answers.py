@@ -6,8 +6,9 @@ How a verdict is reached is `siffra.lab.stats.decisions`' matter, and at which l
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from siffra.lab.execute.results import Shortfall
 from siffra.lab.plan.plan import Experiment, Plan, Question
 from siffra.lab.stats.decisions import ClaimAnswer, Verdict
 from siffra.lab.stats.edges import Edge, edges_of_best
@@ -22,7 +23,14 @@ from siffra.lab.stats.levels import (
     sets_of,
     validation_score,
 )
-from siffra.lab.stats.rounds import Look, OpenClaim, Rounds, Timings, judge_rounds
+from siffra.lab.stats.rounds import (
+    Look,
+    Number,
+    OpenClaim,
+    Rounds,
+    Timings,
+    judge_rounds,
+)
 from siffra.training.run import Record
 
 __all__ = [
@@ -37,6 +45,7 @@ __all__ = [
     "OpenClaim",
     "QuestionAnswer",
     "Records",
+    "Shortfall",
     "Verdict",
     "answer",
 ]
@@ -51,6 +60,9 @@ class QuestionAnswer:
     that level has the largest or smallest value tried (so that a better one may lie beyond).
     `interactions` has one for each order of
     two varied knobs, if all combinations were tried; else none.
+
+    If a lab had no time for all levels, `untrained` has the indices of those that lack a first
+    look, which would take `first_look` wall seconds. What is best, or interacts, is then not known.
     """
 
     question: Question
@@ -59,17 +71,23 @@ class QuestionAnswer:
     best: int
     edge: tuple[Edge, ...]
     interactions: tuple[Interaction, ...] = ()
+    untrained: tuple[int, ...] = ()
+    first_look: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentAnswer(RepeatedRuns):
-    """An experiment with what was found, over seeds: see `LevelAnswer` for runs that diverged."""
+    """An experiment with what was found, over seeds: see `LevelAnswer` for runs that diverged.
+
+    `first_look` has the wall seconds that a first look would take, where there was no time for it.
+    """
 
     experiment: Experiment
     records: tuple[Record, ...]
     accuracy: Mapping[str, Summary]
     seconds: Summary
     diverged: int
+    first_look: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +96,8 @@ class Answers:
 
     `looks` has those that were made, of a lab that adds seeds until it is decided, and `open` the
     claims that have a look left. `missing` is the number of runs that the answers should rest on
-    and that are not there.
+    and that are not there; a lab that came to its end without a first look at everything has a
+    `shortfall` instead.
     """
 
     plan: Plan
@@ -87,17 +106,23 @@ class Answers:
     looks: tuple[Look, ...] = ()
     open: tuple[OpenClaim, ...] = ()
     missing: int = 0
+    shortfall: Shortfall | None = None
 
 
 def answer(
-    plan: Plan, records: Records, timings: Timings | None = None, memo: Memo | None = None
+    plan: Plan,
+    records: Records,
+    timings: Timings | None = None,
+    memo: Memo | None = None,
+    shortfall: Shortfall | None = None,
 ) -> Answers:
     """Answer every question of `plan` from the `records` of its runs, and its `timings`.
 
     Records may be missing (a lab that was stopped, or is still going on): each claim is judged
     at its looks that are complete, and inconclusive before the first.
 
-    The `memo` of an earlier answer to the same plan spares what has no new runs.
+    The `memo` of an earlier answer to the same plan spares what has no new runs. A lab that came to
+    its end, and not just to a stop, may have a `shortfall`.
     """
     memo = memo or Memo()
     rounds = judge_rounds(plan, records, timings, memo)
@@ -105,13 +130,50 @@ def answer(
     questions = tuple(
         _answer_question(question, i, rounds) for i, question in enumerate(plan.questions)
     )
-    return Answers(
+    answers = Answers(
         plan=plan,
         questions=questions,
         experiments=experiments,
         looks=rounds.looks,
         open=rounds.open,
         missing=_missing(plan, questions, experiments),
+    )
+    is_short = answers.missing or any(claim.is_unseen for claim in answers.open)
+    return _short(answers, shortfall) if shortfall and is_short else answers
+
+
+def _short(answers: Answers, shortfall: Shortfall) -> Answers:
+    """The answers of a lab that had no time for some of its runs, which are not just missing."""
+    seconds = dict(shortfall.claims)
+
+    def of_claim(number: Number, claim: ClaimAnswer) -> ClaimAnswer:
+        is_unseen = number in seconds and claim.reason in ("too few seeds", "not timed")
+        if not is_unseen:
+            return claim
+        return replace(claim, reason="no time", first_look=seconds[number])
+
+    def of_question(of: int, answered: QuestionAnswer) -> QuestionAnswer:
+        claims = tuple(of_claim((of, i), claim) for i, claim in enumerate(answered.claims))
+        answered = replace(answered, claims=claims)
+        first = set(answers.plan.seeds)
+        seen = [first <= {record.seed for record in level.records} for level in answered.levels]
+        if all(seen):
+            return answered
+        return replace(
+            answered,
+            edge=(),
+            interactions=(),
+            untrained=tuple(i for i, is_seen in enumerate(seen) if not is_seen),
+            first_look=shortfall.questions[of],
+        )
+
+    experiments = zip(answers.experiments, shortfall.experiments, strict=True)
+    return replace(
+        answers,
+        questions=tuple(of_question(of, each) for of, each in enumerate(answers.questions)),
+        experiments=tuple(replace(each, first_look=seconds) for each, seconds in experiments),
+        missing=0,
+        shortfall=shortfall,
     )
 
 

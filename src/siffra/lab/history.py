@@ -22,7 +22,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.errors import StoreError
-from siffra.lab.execute.results import Results, job_keys
+from siffra.lab.execute.results import Results, Shortfall, job_keys
 from siffra.lab.plan.format import MOST_SEEDS
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.lab.stats.rounds import possible_timings
@@ -42,7 +42,8 @@ log = logging.getLogger("siffra.lab")
 class SavedLab(BaseModel):
     """A lab that was asked: its plan, the keys of all its `runs` in their order, and when.
 
-    `timing_keys` are those of all rounds in which it may time its settings, in their order.
+    `timing_keys` are those of all rounds in which it may time its settings, in their order. A lab
+    that came to its end without a first look at everything has a `shortfall`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +53,7 @@ class SavedLab(BaseModel):
     keys: tuple[str, ...]
     asked: datetime
     timing_keys: tuple[str, ...] = ()
+    shortfall: Shortfall | None = None
 
     @field_validator("plan")
     @classmethod
@@ -72,7 +74,7 @@ class SavedLab(BaseModel):
     def results(self, store: Store) -> Results:
         """Those of its runs and rounds that are stored."""
         records = self.by_setting(store.get_all(self.keys))
-        return Results(records, self.timings(store))
+        return Results(records, self.timings(store), self.shortfall)
 
     def timings(self, store: Store) -> dict[PlannedTiming, Timing]:
         """Those of its rounds that are stored."""
@@ -189,10 +191,17 @@ class LabHistory:
         """
         saved = self.get(lab.id)
         if saved is None or (saved.plan, saved.timing_keys) != (lab.plan, lab.timing_keys):
-            path, content = self._path(lab.id), lab.model_dump_json().encode()
-            with suppress(OSError):  # if it cannot be made, the writing tells
-                make_private(self.folder)
-            write_whole(path, content, StoreError)
+            self._write(lab)
+
+    def end(self, name: str, shortfall: Shortfall | None) -> None:
+        """Note that the lab with this id, which is kept, came to its end, and without what.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        saved = self.get(name)
+        if saved and saved.shortfall != shortfall:
+            self._write(saved.model_copy(update={"shortfall": shortfall}))
 
     def get(self, name: str) -> SavedLab | None:
         """The lab with this id; None if there is none, or none that can be read: see the log."""
@@ -226,6 +235,11 @@ class LabHistory:
         """Keep the lab with this id no longer; its runs stay in the store."""
         if _ID.fullmatch(name):
             self._path(name).unlink(missing_ok=True)
+
+    def _write(self, lab: SavedLab) -> None:
+        with suppress(OSError):  # if it cannot be made, the writing tells
+            make_private(self.folder)
+        write_whole(self._path(lab.id), lab.model_dump_json().encode(), StoreError)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.json"

@@ -115,6 +115,7 @@ def build(
             for note in (*(examined.dataset.notes if examined else ()), *lab.notes)
         ),
         missing=answers.missing,
+        first_look=answers.shortfall.seconds if answers.shortfall else None,
         busy=sum(record.is_busy for record in records),
         busy_text=busy_sentence(words, records),
         looks=tuple(Look.model_validate(look) for look in answers.looks),
@@ -215,6 +216,7 @@ def build_question(
 ) -> Question:
     """A question with its answer."""
     question, sentences = answer.question, answer_sentences(answer, words.language)
+    has_best = not question.metrics and not answer.untrained
     return Question(
         id=question.id,
         ask=words.say(question.ask),
@@ -230,10 +232,12 @@ def build_question(
         fixed_text=held_fixed(words, question),
         claims=tuple(build_claim(claim, question, words) for claim in answer.claims),
         levels=tuple(
-            _level(level, i == answer.best and not question.metrics, answer, words, examined)
+            _level(level, has_best and i == answer.best, answer, words, examined)
             for i, level in enumerate(answer.levels)
         ),
         edge=tuple(edge.knob for edge in answer.edge),
+        untrained=answer.untrained,
+        first_look=answer.first_look or None,
         added=_added(answer, words),
         added_text=added_note(words, answer),
         interactions=interactions(words, answer),
@@ -274,6 +278,7 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> C
         reason=answer.reason,
         diverged=answer.diverged,
         look=answer.look,
+        first_look=answer.first_look,
         degrees_of_freedom=estimate.freedom if estimate else None,
         reported=words.say(claim.reported),
         metric=claim.metric,
@@ -330,6 +335,9 @@ def _experiment(answer: ExperimentAnswer, words: Words, examined: Examined | Non
     experiment, n = answer.experiment, len(answer.records)
     knobs = experiment.setting.knobs()
     unusual = (("diverged", answer.diverged), ("busy", answer.busy))
+    marks = [words(f"table.{kind}", down=down, n=n) for kind, down in unusual if down]
+    if answer.first_look:
+        marks.append(words("table.no_time", time=numbers.span(words, answer.first_look)))
     return Experiment(
         **_measured(answer, words, examined),
         id=experiment.id,
@@ -338,7 +346,8 @@ def _experiment(answer: ExperimentAnswer, words: Words, examined: Examined | Non
         knobs=knobs,
         knobs_text=capital(knobs_name(words, knobs)),
         reported=dict(experiment.reported),
-        remarks="; ".join(words(f"table.{kind}", down=down, n=n) for kind, down in unusual if down),
+        first_look=answer.first_look or None,
+        remarks="; ".join(marks),
     )
 
 

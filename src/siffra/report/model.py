@@ -197,6 +197,8 @@ class Experiment(Measured):
     """All of its knobs."""
     knobs_text: str = ""
     """The knobs in words."""
+    first_look: Number = None
+    """The seconds that a first look at it would take; null if there was time for it."""
 
 
 class Claim(_Part):
@@ -250,6 +252,8 @@ class Claim(_Part):
     """In how many seeds a run of one side diverged."""
     look: int | None = None
     """The number of seeds at which a lab with interim looks decided it."""
+    first_look: Number = None
+    """The seconds that its first look would take; null if there was time for it."""
     degrees_of_freedom: Number = None
     """Of the t distribution behind the interval."""
     reported: str = ""
@@ -444,6 +448,10 @@ class Question(_Part):
     """Its levels."""
     edge: tuple[str, ...] = ()
     """The varied knobs of which the best value is the smallest or largest tried."""
+    untrained: tuple[int, ...] = ()
+    """The indices of the levels for which there was no time for a first look."""
+    first_look: Number = None
+    """The seconds that a first look at them would take; null if there was time for all."""
     added: tuple[Added, ...] | None = None
     """What each ingredient of a recipe adds; null for other questions."""
     added_text: str = ""
@@ -527,6 +535,8 @@ class Undecided(_Part):
     """With how many it would more likely than not be shown; null if with none that it may have."""
     seconds: Number = None
     """The training that they would take, if no other claim needs it."""
+    is_first: bool = False
+    """Whether these are the seeds of its first look, for which there was no time."""
 
 
 class Shortened(_Part):
@@ -618,6 +628,8 @@ class Report(_Part):
     """What is to be known of the data."""
     missing: int = 0
     """How many runs are missing; the answers are provisional until they are made."""
+    first_look: Number = None
+    """The seconds that a first look at everything would take; null if there was time for it."""
     busy: int = 0
     """How many runs were made on a busy machine."""
     busy_text: str = ""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from siffra.data.load import DataSource
-from siffra.lab.answers import Answers, LevelAnswer, answer
+from siffra.lab.answers import Answers, LevelAnswer, Shortfall, answer
 from siffra.lab.history import SavedLab
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.lab.stats.estimates import curve
@@ -25,6 +25,8 @@ from siffra.training.timing import Timing
 from siffra.web.paths import Paths
 from siffra.web.questions import Ask, ask_of
 
+_Basis = tuple[frozenset[str], Shortfall | None]
+"""What a lab's summary rests on: its stored runs, and what it came to its end without."""
 _HELD = 20
 """Labs whose answers are held."""
 
@@ -59,6 +61,7 @@ class _Held:
     finished: dict[str, str] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
     timings: dict[PlannedTiming, Timing] = field(default_factory=dict)
+    shortfall: Shortfall | None = None
     answers: Answers | None = None
     memo: Memo = field(default_factory=Memo)
 
@@ -72,7 +75,7 @@ class Desk:
 
     def __init__(self) -> None:
         self._held: dict[str, _Held] = {}
-        self._summed_up: dict[tuple[str, str], tuple[frozenset[str], dict[str, Any]]] = {}
+        self._summed_up: dict[tuple[str, str], tuple[_Basis, dict[str, Any]]] = {}
         self._turn = threading.Lock()
 
     def answers(self, lab: SavedLab, store: Store) -> Answers:
@@ -82,13 +85,15 @@ class Desk:
             stored, finished = store.stored(lab.keys), store.finished(lab.keys)
             known = {key: finished[key] for key in stored if key in finished}
             timings = lab.timings(store)
-            if held.answers is None or known != held.finished or timings != held.timings:
+            is_new = known != held.finished or timings != held.timings
+            if held.answers is None or is_new or lab.shortfall != held.shortfall:
                 new = [key for key, when in known.items() if held.finished.get(key) != when]
                 kept = {key: record for key, record in held.records.items() if key in known}
                 held.records, held.finished = kept | store.get_all(new), known
                 held.timings = timings
                 records = lab.by_setting(held.records)
-                held.answers = answer(lab.plan, records, timings, held.memo)
+                held.shortfall = lab.shortfall
+                held.answers = answer(lab.plan, records, timings, held.memo, lab.shortfall)
             self._held[lab.id] = held
             while len(self._held) > _HELD:
                 self._held.pop(next(iter(self._held)))
@@ -96,11 +101,11 @@ class Desk:
 
     def summary(self, lab: SavedLab, store: Store, words: Words) -> dict[str, Any]:
         """Of the answers, what the list of labs shows; held for every lab."""
-        stored = frozenset(store.stored(lab.keys))
+        basis = frozenset(store.stored(lab.keys)), lab.shortfall
         place = lab.id, words.language
         held = self._summed_up.get(place)
-        if not held or held[0] != stored:
-            held = stored, _summed_up(self.answers(lab, store), words)
+        if not held or held[0] != basis:
+            held = basis, _summed_up(self.answers(lab, store), words)
             self._summed_up[place] = held
         return held[1]
 
@@ -125,9 +130,12 @@ def listed(lab: SavedLab, store: Store, desk: Desk, words: Words) -> dict[str, A
 def progress(lab: SavedLab, store: Store) -> tuple[int, int]:
     """How many of a lab's runs are there, and how many it needs: those of its first look.
 
-    How many more claims get depends on what is found, and on the lab's budget.
+    How many more claims get depends on what is found, and on the lab's budget; one that came to its
+    end without time for all of these needs no more.
     """
     stored, first = store.stored(lab.keys), set(lab.plan.runs)
+    if lab.shortfall:
+        return len(stored), len(stored)
     needed = {key for run, key in zip(lab.runs, lab.keys, strict=True) if run in first}
     return len(stored), len(stored | needed)
 

@@ -109,7 +109,7 @@ def _write_as_asked(store_path: str, name: str, out: str, language: str) -> None
         lab = LabHistory(Path(store_path)).get(name)
         assert lab, name
         results = lab.results(store)
-        answers = answer(lab.plan, results.records, results.timings)
+        answers = answer(lab.plan, results.records, results.timings, shortfall=results.shortfall)
         examined = Examined(load_dataset(lab.data), store.examinations(lab.keys))
     LabResult(answers, examined).write(out, language)
 

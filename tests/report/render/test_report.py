@@ -5,14 +5,16 @@ import itertools
 import json
 import os
 import re
+from dataclasses import replace
 from typing import get_args
 
 import pytest
-from report.fake_answers import make_answers, make_claim, make_question, study
+from report.fake_answers import make_answers, make_claim, make_question, short_study, study
 from report.fake_examinations import make_examined
 
 from siffra.errors import SiffraError
 from siffra.lab.answers import Look
+from siffra.lab.answers import answer as answer_plan
 from siffra.lab.plan.plan import Experiment, Figure
 from siffra.report.render.report import write_report
 from siffra.report.text.messages import words_in
@@ -352,3 +354,32 @@ def test_results_and_page_agree(written, page):
 
     for question in results["questions"]:
         assert question["answer"] in page.text
+
+
+@pytest.mark.parametrize("language", ["en", "sv"])
+def test_a_lab_that_ran_out_of_time_has_a_report_with_the_figures_that_it_has_runs_for(
+    tmp_path, language
+):
+    answers = short_study()
+    write_report(answers, tmp_path, language, make_examined(answers))
+
+    page = Page((tmp_path / "report.html").read_text("utf-8"))
+    markdown = (tmp_path / "report.md").read_text("utf-8")
+    short = {"en": "There was not enough time for a first", "sv": "Tiden räckte inte för en första"}
+    for text in (page.text, markdown):
+        assert short[language] in text
+        assert words_in(language).count("head.incomplete", 2)[2:] not in text
+    drawn = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert {"a-curves", "d-confusion", "d-shifts", "e-levels", "f-heatmap", "experiments"} <= drawn
+    assert {"en": "the frame marks", "sv": "ramen markerar"}[language] not in page.text.lower()
+
+
+@pytest.mark.parametrize("language", ["en", "sv"])
+def test_a_lab_that_had_no_time_for_anything_has_one_too(tmp_path, language):
+    answers = short_study()
+    nothing = answer_plan(replace(answers.plan, looks=(5, 7)), {}, {}, shortfall=answers.shortfall)
+    write_report(nothing, tmp_path, language)
+
+    result = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert result["runs"] == result["missing"] == 0
+    assert all(question["first_look"] for question in result["questions"])

@@ -3,7 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from report.fake_answers import make_answers, make_claim, make_question, report_on
+from report.fake_answers import (
+    make_answers,
+    make_claim,
+    make_question,
+    report_on,
+    short_study,
+)
 
 from siffra.lab.answers import Answers, Look, OpenClaim
 from siffra.lab.stats.families import Grade
@@ -98,3 +104,50 @@ def test_report_and_terminal_have_it():
     twice = replace(lab(LIKELY), questions=LAB.questions * 2)
     assert "Stopped after 5 min of training" in lab_text(report_on(twice))
     assert undecided_table(EN, report_on(lab())) is None
+
+
+class TestOutOfTime:
+    """A lab that had no time for a first look at everything: nothing is provisional or missing."""
+
+    LAB = short_study()
+
+    def test_it_says_so_and_what_that_would_take(self):
+        text = plain(course_text(EN, self.LAB))
+
+        assert text.startswith("Nothing more fits into the budget of 2 h: 8 claims have looks left")
+        assert text.endswith(
+            "There was not enough time for a first look at everything, which takes about 2 h "
+            "30 min more of training: 4 claims have had none."
+        )
+        assert "Tiden räckte inte för en första analys av allt" in course_text(SV, self.LAB)
+
+    def test_claims_without_a_look_are_not_among_those_that_are_unlikely_to_be_shown(self):
+        seen = [claim for claim in self.LAB.open if not claim.is_unseen]
+        unlikely = sum(claim.forecast is None for claim in seen)
+        assert f"{unlikely} is unlikely" in plain(course_text(EN, self.LAB))
+
+    def test_without_claims_that_lack_one_it_is_about_the_rest(self):
+        decided = replace(self.LAB, open=())
+        assert plain(course_text(EN, decided)).endswith(
+            "first look at everything, which takes about 2 h 30 min more of training."
+        )
+
+    def test_even_where_no_claim_has_had_a_look(self):
+        assert course_text(EN, replace(self.LAB, looks=())).startswith("Nothing more fits")
+
+    def test_the_table_has_their_first_looks_by_what_these_take(self):
+        table = undecided_table(EN, report_on(self.LAB))
+        assert table is not None
+        rows = [[plain(cell.text) for cell in row] for row in table.rows]
+        assert ["conv is better on moved.", "0", "5 (first look)", "52 min"] in rows
+
+    def test_results_say_it(self):
+        report = report_on(self.LAB)
+        assert (report.missing, report.first_look) == (0, 9000.0)
+        assert report.questions[2].untrained == (1,)
+        assert report.questions[2].first_look == 1800.0
+        (claim,) = report.questions[2].claims
+        assert (claim.verdict, claim.reason, claim.first_look) == ("inconclusive", "no time", 3120)
+        assert [e.first_look for e in report.experiments] == [None, None, 60, 120, 180]
+        remark = plain(report.experiments[2].remarks)
+        assert remark == "not enough time: about 1 min more of training"

@@ -1,5 +1,6 @@
 import dataclasses
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from report.fake_answers import (
     make_answers,
     make_claim,
     make_question,
+    short_study,
     study,
 )
 
@@ -329,3 +331,51 @@ def test_swedish_says_it_too(answers):
     assert swedish.startswith("Visat: 90 % på testmängden tar ")
     assert "visat över alla andra utom inlärningshastighet 0,7 (96,4" in swedish
     assert verdict_name(words_in("sv"), claim("a2", answers)[0]) == "stöds"
+
+
+class TestOutOfTime:
+    """Levels for which there was no time: that is said first, and nothing is called best."""
+
+    LAB = short_study()
+
+    @pytest.mark.parametrize(
+        ("language", "start"),
+        [
+            ("en", "There was not enough time for the convolutional model: a first look at all "),
+            ("sv", "Tiden räckte inte för faltningsmodellen: en första analys av alla nivåer "),
+        ],
+    )
+    def test_the_levels_are_named_and_the_time_that_they_would_take(self, language, start):
+        said = plain(answer_sentence(question("d", self.LAB), language))
+        assert said.startswith(start)
+        assert "30 min" in said
+        assert "95.8" in said.replace(",", ".")  # of the level that was trained
+
+    def test_a_question_without_any_run_says_only_that(self):
+        answer = question("d", self.LAB)
+        none = [replace(level, records=(), tried=()) for level in answer.levels]
+        answer = replace(answer, levels=tuple(none), untrained=(0, 1))
+        assert plain(answer_sentence(answer)) == (
+            "There was not enough time: a first look takes about 30 min more of training."
+        )
+
+    def test_a_claim_says_what_its_first_look_would_take(self):
+        sentence = plain(verdict_sentence(*claim("d1", self.LAB)))
+        assert sentence.startswith("Open: ")
+        assert "not enough time: a first look takes about 52 min more of training" in sentence
+        text = plain(verdict_sentence(*claim("d1", self.LAB), "sv"))
+        assert "tiden räckte inte: en första analys tar omkring 52 min träning till" in text
+
+    def test_a_level_is_above_all_others_of_those_that_were_trained(self):
+        whole = question("a", study())
+        short = replace(whole, untrained=(2,), first_look=60.0)
+        said = plain(answer_sentence(short))
+        assert "on the test set (of the levels that were trained) is highest with learning" in said
+
+    def test_no_level_is_marked_as_best_and_no_edge_or_interaction_told(self):
+        for name in "cdefg":
+            found = build_question(question(name, self.LAB), words_in("en"))
+            assert found.best is None
+            assert found.edge == found.interactions == ()
+            assert "best on validation" not in "".join(level.remarks for level in found.levels)
+        assert build_question(question("a", self.LAB), words_in("en")).best is not None

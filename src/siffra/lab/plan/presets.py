@@ -47,7 +47,8 @@ class LabOptions:
         epochs: Train every run for exactly so many, whatever the preset and the lab file say.
         seeds: A fixed number, judged once; they are 0, 1, 2, ...
         time: The time budget in seconds of training on this machine: each setting gets five
-            seeds, and open claims get more for as long as it lasts.
+            seeds, and open claims get more for as long as it lasts. A lab's claims that are decided
+            soonest go first where it does not last for that.
         max_seeds: The most that a claim gets; None: 40.
         only: Ids of questions and experiments to run (`experiments` for all of those).
         examines: Diagnose networks as their training ends. None: a lab's, and those of a question

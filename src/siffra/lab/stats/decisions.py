@@ -58,6 +58,7 @@ class ClaimAnswer:
     "too short", "too few epochs" (of one no decline can be measured),
     "never reached" (by neither side in some seed), "unreached" (by some runs of one
     side, so that more seeds would hardly decide it), "too few seeds", "not timed" (no round was),
+    "no time" (for its first look, before the budget ended),
     "diverged" (in so many seeds that more would hardly decide it), "no margin" (so that nothing
     can be shown to make no difference), "mixed"
     (the level that trains better fails more often), "at the margin" (the difference is about as
@@ -71,7 +72,8 @@ class ClaimAnswer:
     `basis` is what it rests on: the `difference` between the runs that train, the share of runs
     that `collapse`, or the `median` run, where a level is compared with a number. `collapsed` has
     for either side, in how many of how many seeds a run collapsed or diverged (none: the claim is
-    not about runs that train).
+    not about runs that train). `first_look` has the wall seconds that its first look would take, if
+    there was no time for it.
     """
 
     claim: Claim
@@ -84,6 +86,7 @@ class ClaimAnswer:
     grade: Grade | None = None
     basis: Basis = "difference"
     collapsed: tuple[Share, ...] = ()
+    first_look: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

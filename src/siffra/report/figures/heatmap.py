@@ -35,14 +35,15 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     # From zero: times that hardly differ should look alike.
     _panel(axes[len(sets)], means, arms, words, most, lowest=0.0)
     axes[len(sets)].set_title(words("figure.seconds"))
-    best = answer.levels[answer.best].level.knobs
+    best = None if answer.untrained else answer.levels[answer.best].level.knobs
     for axis in axes:
         axis.set_xticks(range(len(columns)), [value_name(words, v) for v in columns])
         axis.set_yticks(range(len(rows)), [value_name(words, v) for v in rows])
         axis.set_xlabel(capital(knob_name(words, across)))
         axis.set_ylabel(capital(knob_name(words, up)))
-        corner = columns.index(best[across]) - 0.5, rows.index(best[up]) - 0.5
-        axis.add_patch(Rectangle(corner, 1, 1, fill=False, ec=_BEST, lw=2.4, zorder=5))
+        if best:
+            corner = columns.index(best[across]) - 0.5, rows.index(best[up]) - 0.5
+            axis.add_patch(Rectangle(corner, 1, 1, fill=False, ec=_BEST, lw=2.4, zorder=5))
     return figure
 
 
@@ -51,12 +52,16 @@ def caption(answer: QuestionAnswer, words: Words) -> str:
     levels = [level for level in answer.levels if level.trained]
     best = answer.levels[answer.best]
     worst = min(levels, key=lambda level: level.accuracy["test"].mean)
-    extremes = words(
-        "caption.framed",
-        best=level_name(words, best.level),
-        accuracy=numbers.accuracy(words, best.accuracy["test"]),
-        worst=level_name(words, worst.level),
-        lowest=numbers.accuracy(words, worst.accuracy["test"]),
+    extremes = (
+        ""
+        if answer.untrained
+        else words(
+            "caption.framed",
+            best=level_name(words, best.level),
+            accuracy=numbers.accuracy(words, best.accuracy["test"]),
+            worst=level_name(words, worst.level),
+            lowest=numbers.accuracy(words, worst.accuracy["test"]),
+        )
     )
     return joined(
         numbers.over_seeds(words, "caption.heatmap", [len(level.trained) for level in levels]),

@@ -15,41 +15,64 @@ _Cost = Mapping[Setting, tuple[int, float]]
 
 def undecided(answers: Answers) -> tuple[Undecided, ...]:
     """The claims that have a look left: those first that take least training to decide."""
-    claims = [_undecided(answers, claim) for claim in answers.open]
+    first_looks = dict(answers.shortfall.claims) if answers.shortfall else {}
+    claims = [_undecided(answers, claim, first_looks.get(claim.number)) for claim in answers.open]
     return tuple(sorted(claims, key=lambda each: each.seconds or math.inf))
 
 
 def course_text(words: Words, answers: Answers) -> str:
     """Why a lab with looks stopped, and what is likely to decide the rest; "" for another lab."""
-    if not answers.looks or answers.missing:
+    if answers.missing or not (answers.looks or answers.shortfall):
         return ""
+    parts = [*_open(words, answers), _short(words, answers)]
+    return " ".join(part for part in parts if part)
+
+
+def _open(words: Words, answers: Answers) -> list[str]:
+    """What became of the claims, and of those that have looks left."""
     left = answers.open
     if not left:
         tested = [c for q in answers.questions for c in q.claims if c.verdict != "not tested"]
         all_shown = all(claim.grade == "shown" for claim in tested)
-        return words("course.all" if all_shown else "course.done", most=answers.plan.looks[-1])
+        return [words("course.all" if all_shown else "course.done", most=answers.plan.looks[-1])]
     time = answers.plan.time
     spent = "" if time is None else numbers.span(words, time)
-    sentences = [words.count("course.stopped" if spent else "course.left", len(left), time=spent)]
-    if likely := [claim for claim in left if claim.forecast]:
+    why = "left" if time is None else "full" if answers.shortfall else "stopped"
+    sentences = [words.count(f"course.{why}", len(left), time=spent)]
+    seen = [claim for claim in left if not claim.is_unseen]
+    if likely := [claim for claim in seen if claim.forecast]:
         seeds = max(claim.forecast or 0 for claim in likely)
         more = numbers.span(words, _seconds(_cost(answers, likely)))
         sentences.append(words.count("course.more", len(likely), seeds=seeds, time=more))
-    if rest := len(left) - len(likely):
+    if rest := len(seen) - len(likely):
         sentences.append(words.count("course.rest", rest, most=answers.plan.looks[-1]))
-    return " ".join(sentences)
+    return sentences
 
 
-def _undecided(answers: Answers, claim: OpenClaim) -> Undecided:
+def _short(words: Words, answers: Answers) -> str:
+    """What there was no time for, and what it would take; "" if there was for everything."""
+    if answers.shortfall is None:
+        return ""
+    unseen = sum(claim.is_unseen for claim in answers.open)
+    time = numbers.span(words, answers.shortfall.seconds)
+    if not unseen:
+        return words("course.short.none", time=time)
+    return words.count("course.short", unseen, time=time)
+
+
+def _undecided(answers: Answers, claim: OpenClaim, first_look: float | None) -> Undecided:
     of, number = claim.number
     answered = answers.questions[of]
     have = min((len(answered.levels[i].records) for i in claim.levels), default=0)
+    is_first = first_look is not None and claim.is_unseen
+    seconds = _seconds(_cost(answers, [claim])) if claim.forecast else None
     return Undecided(
         question=answered.question.id,
         claim=answered.question.claims[number].id,
         n=have,
-        seeds=claim.forecast,
-        seconds=_seconds(_cost(answers, [claim])) if claim.forecast else None,
+        seeds=claim.seeds if is_first else claim.forecast,
+        seconds=first_look if is_first else seconds,
+        is_first=is_first,
     )
 
 
@@ -67,7 +90,8 @@ def _cost(answers: Answers, claims: Iterable[OpenClaim]) -> _Cost:
 
 
 def _seconds_each(level: LevelAnswer) -> float:
-    return sum(record.seconds for record in level.records) / len(level.records)
+    """Wall seconds: of runs that were made side by side, each one's share."""
+    return sum(r.seconds / r.machine.jobs for r in level.records) / len(level.records)
 
 
 def _seconds(cost: _Cost) -> float:

@@ -96,7 +96,9 @@ def facts(
 def _runs(words: Words, answers: Answers, records: Sequence[Record]) -> list[str]:
     plan = answers.plan
     split = "split" if len({record.fingerprint for record in records}) > 1 else "no_split"
-    if answers.looks:
+    if answers.shortfall:
+        counted = words("methods.seeds_short", n=len(plan.seeds))
+    elif answers.looks:
         counted = words("methods.seeds_looks", n=len(plan.seeds))
     else:
         seeds = words.listing(str(seed) for seed in plan.seeds)

@@ -40,8 +40,9 @@ def answer_sentences(answer: QuestionAnswer, language: str = "en") -> list[str]:
     """
     words = words_in(language)
     if not any(level.records for level in answer.levels):
-        return [f"{capital(words('answer.nothing'))}."]
+        return [f"{capital(_no_time(words, answer) or words('answer.nothing'))}."]
     parts = decided_sentences(words, answer) or _nothing_shown(words, answer)
+    parts = [*parts, _no_time(words, answer)]
     if seen(answer):
         found = findings(answer)
         parts += [added_sentence(words, found)] if found.recipe else _standing(words, answer, found)
@@ -62,6 +63,17 @@ def busy_sentence(words: Words, records: Sequence[Record]) -> str:
     """How many runs were made on a busy machine, and how to make them again; "" if none was."""
     busy = sum(record.is_busy for record in records)
     return words.count("busy.runs", busy, of=len(records)) if busy else ""
+
+
+def _no_time(words: Words, answer: QuestionAnswer) -> str:
+    """For which levels there was no time; "" if there was for all."""
+    if not answer.untrained:
+        return ""
+    time = numbers.span(words, answer.first_look)
+    if len(answer.untrained) == len(answer.levels):
+        return words("answer.no_time", time=time)
+    names = levels_name(words, [answer.levels[i].level for i in answer.untrained])
+    return words("answer.no_time_for", levels=names, time=time)
 
 
 def remarks(words: Words, level: LevelAnswer, edge: Sequence[Edge] | None) -> str:
@@ -87,7 +99,7 @@ def _at_the_edge(words: Words, edge: Edge) -> str:
 
 def _standing(words: Words, answer: QuestionAnswer, found: Findings) -> list[str]:
     """How the levels stand: in time, where that is asked, and on each set that is told of."""
-    parts = [_stands(words, standing) for standing in found.standings.values()]
+    parts = [_stands(words, answer, standing) for standing in found.standings.values()]
     if is_about_time(answer):
         parts.insert(0, _times(words, answer, found))
     elif found.times:
@@ -109,12 +121,14 @@ def _after(words: Words, answer: QuestionAnswer) -> str:
     return words("answer.after.other", n=value_name(words, epochs))
 
 
-def _stands(words: Words, standing: Standing) -> str:
+def _stands(words: Words, answer: QuestionAnswer, standing: Standing) -> str:
     """Which level is best on a set, or among which that is open; "" if none trains."""
     order, levels = standing.ranking.order, standing.levels
     if not order:
         return ""
     on = words(f"on.{standing.on}")
+    if standing.any and answer.untrained:  # "all others" are not all
+        on = words("answer.of_trained", on=on)
     if not _all_train(levels):
         on = words("answer.of_those", on=on)
     names = {"level": level_name(words, levels[order[0]].level), "on": on}

@@ -3,7 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from siffra.report.model import Experiment, Level, Look, Measured, Question, Report, Target
+from siffra.report.model import (
+    Experiment,
+    Level,
+    Look,
+    Measured,
+    Question,
+    Report,
+    Target,
+    Undecided,
+)
 from siffra.report.text import numbers
 from siffra.report.text.labels import LONG_NAME, sets_of
 from siffra.report.text.messages import GAP, Words, capital
@@ -107,13 +116,19 @@ def undecided_table(words: Words, report: Report) -> Table | None:
         (
             Cell(report.claim_of(part).say, "name long"),
             Cell(str(part.n), "number"),
-            Cell("–" if part.seeds is None else str(part.seeds), "number"),
+            Cell(_seeds(words, part), "number"),
             Cell("–" if part.seconds is None else numbers.span(words, part.seconds), "number"),
         )
         for part in report.undecided
     ]
     head = Cell(capital(words("table.claim")), "name"), *(Cell(name, "number") for name in names)
     return Table(head, tuple(rows))
+
+
+def _seeds(words: Words, part: Undecided) -> str:
+    if part.seeds is None:
+        return "–"
+    return words("table.first_look", n=part.seeds) if part.is_first else str(part.seeds)
 
 
 def _table(

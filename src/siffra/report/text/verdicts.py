@@ -179,7 +179,10 @@ def _about(seeds: int) -> int:
 def _reason(words: Words, answer: ClaimAnswer) -> list[str]:
     """Why a claim has this verdict, where that is to be told."""
     key = f"reason.{answer.reason.replace(' ', '_')}"
-    return [words(key, epochs=words.exact(answer.claim.epochs))] if key in words else []
+    values = {"epochs": words.exact(answer.claim.epochs)}
+    if answer.first_look is not None:
+        values["time"] = numbers.span(words, answer.first_look)
+    return [words(key, **values)] if key in words else []
 
 
 def _counted(words: Words, key: str, claims: Sequence[ClaimAnswer], **values: str) -> str:
