@@ -9,7 +9,8 @@ from siffra.web.errors import Code
 
 
 class _Line(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Of a search's tasks, which an event can be about too, none is sent.
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     def line(self) -> bytes:
         """The message as it is sent."""
