@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from siffra.config import ExternalModel
 from siffra.lab.answers import (
     Answers,
     ClaimAnswer,
@@ -107,6 +108,7 @@ def build(
         shortened=_shortened(lab, words),
         seeds=lab.seeds,
         runs=len(records),
+        runs_text=_rests(words, records),
         machine=made_on[0] if made_on else None,
         versions=made_on[0].versions if made_on else {},
         other_machines=tuple(made_on[1:]),
@@ -134,7 +136,7 @@ def build(
                     margin=numbers.margin_words(words, surprise.claim.claim),
                 ),
             )
-            for surprise in surprises(answers)
+            for surprise in ([] if lab.ad_hoc else surprises(answers))  # which nobody claimed
         ),
         **count_grades([claim for question in answers.questions for claim in question.claims]),
         claims_by=tuple(
@@ -177,6 +179,14 @@ def _in_words(answer: QuestionAnswer, words: Words) -> QuestionAnswer:
         question, ask={words.language: ask}, claims=tuple(claim.claim for claim in claims)
     )
     return replace(answer, question=asked, claims=claims)
+
+
+def _rests(words: Words, records: Sequence[Record]) -> str:
+    """What the answers are based on; of other programs nobody knows whether they train networks."""
+    if not records:
+        return ""
+    are_runs = any(isinstance(record.model, ExternalModel) for record in records)
+    return words.count("summary.rests_runs" if are_runs else "summary.rests", len(records))
 
 
 def _length(words: Words, lab: plan.Plan, records: Sequence[Record]) -> str:

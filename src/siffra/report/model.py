@@ -618,6 +618,8 @@ class Report(_Part):
     """The seeds; of a lab with interim looks, those of the first look."""
     runs: int
     """How many runs it rests on."""
+    runs_text: str = ""
+    """The same in words."""
     machine: Machine | None
     """The machine that made most runs."""
     versions: dict[str, str]
