@@ -1,4 +1,4 @@
-"""Two intervals of one claim on one line, as numbers for a small picture."""
+"""Intervals of claims on one line each, as numbers for small pictures."""
 
 import math
 from collections.abc import Callable
@@ -9,6 +9,9 @@ from siffra.report.model import Claim
 
 WIDTH = 200.0
 """Of the picture; all its numbers are between 0 and this."""
+
+MOST_MARGINS = 100
+"""At the ends of a `glance`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,28 @@ def picture(first: Claim, second: Claim) -> Picture | None:
         margin_high=place(margin),
         bars=(_bar(ends[0], place), _bar(ends[1], place)),
     )
+
+
+def glance(claim: Claim) -> Picture | None:
+    """A claim's interval, with what was claimed to the right; None if it has none, or no margin.
+
+    All claims have one scale: margins, on a scale that is linear about zero and logarithmic beyond
+    (log(1 + x)), up to `MOST_MARGINS` to either side.
+    """
+    planned = claim.as_planned()
+    ends, margin = _ends(claim.as_estimated()), margin_of(planned)
+    if ends is None or not margin:
+        return None
+    claims_more = (claim.direction in ("better", "not worse")) == planned.measured.higher_is_better
+    if claim.direction != "same" and not claims_more:
+        low, value, high = ends
+        ends = -high, -value, -low
+
+    def place(value: float) -> float:
+        size = math.log1p(min(abs(value) / margin, MOST_MARGINS)) / math.log1p(MOST_MARGINS)
+        return round(WIDTH / 2 * (1 + math.copysign(size, value)), 2)
+
+    return Picture(place(0.0), place(-margin), place(margin), (_bar(ends, place), None))
 
 
 def _bar(ends: tuple[float, float, float] | None, place: Callable[[float], float]) -> Bar | None:

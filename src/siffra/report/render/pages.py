@@ -13,6 +13,7 @@ from markupsafe import Markup
 from siffra.errors import SiffraError
 from siffra.lab.plan.texts import safe_name
 from siffra.report.figures.style import Drawing, for_page
+from siffra.report.intervals import glance
 from siffra.report.text import tables
 from siffra.report.text.messages import Words, capital
 from siffra.system.atomic_write import part_folder
@@ -80,7 +81,7 @@ def _environment(words: Words, **options: Any) -> Environment:
     environment = Environment(
         loader=FunctionLoader(_text), undefined=StrictUndefined, trim_blocks=True, **options
     )
-    environment.globals.update(words=words, tables=tables, anchor=anchor)
+    environment.globals.update(words=words, tables=tables, anchor=anchor, glance=glance)
     environment.filters["capital"] = capital
     return environment
 
