@@ -166,3 +166,21 @@ def test_what_a_claim_is_compared_with_is_named_as_it_is_moved(moved, name):
     question = make_question("a", [{"neurons": n} for n in (8, 16)])
 
     assert comparison(EN, make_claim("c", "so", **moved), question).endswith(name)
+
+
+@pytest.mark.parametrize(
+    ("moved", "estimate", "ending"),
+    [
+        (
+            {"metric": "seconds", "times": 0.4},
+            Estimate(0.5, 0.45, 0.55, 0.95, (0.5,) * 5, "ratio"),
+            "; without the factor of 0.4: × 0.20",
+        ),
+        ({"plus": 0.01}, GAP, "; without the 1 percentage point: +2.3 percentage points"),
+    ],
+)
+def test_evidence_has_the_estimate_against_the_level_itself_too(moved, estimate, ending):
+    answer = claimed(estimate=estimate)
+    answer = dataclasses.replace(answer, claim=make_claim("c", "so", **moved))
+
+    assert told(answer).endswith(ending)

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from siffra.lab.answers import Answers, ClaimAnswer, Verdict
 from siffra.lab.plan.plan import Claim, Question
 from siffra.lab.stats import collapse
 from siffra.lab.stats.decisions import Share
+from siffra.lab.stats.estimates import Estimate
 from siffra.report.model import DECIDED, verdict_code
 from siffra.report.text import numbers
 from siffra.report.text.labels import levels_name
@@ -75,6 +77,7 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
     parts = _collapsed(words, answer)
     if answer.estimate is not None:
         parts.append(_estimated(words, answer))
+        parts += _unmoved(words, answer.claim, answer.estimate)
         if answer.estimate.censored:
             parts.append(words.count("censored", answer.estimate.censored))
     if answer.basis == "median":
@@ -138,6 +141,23 @@ def _estimated(words: Words, answer: ClaimAnswer) -> str:
     key = measured if known else "evidence_alone"
     text = words(key, value=value, level=level, interval=interval, n=len(estimate.values))
     return words(f"{_basis(answer)}.trained", estimate=text) if _some(answer.collapsed) else text
+
+
+def _unmoved(words: Words, claim: Claim, estimate: Estimate) -> list[str]:
+    """The estimate against the level itself, where what it is compared with was moved."""
+    if claim.times != 1:
+        value, low, high = (x * claim.times for x in (estimate.value, estimate.low, estimate.high))
+        moved = words.exact(claim.times)
+        key = "moved.without_times"
+    elif claim.plus:
+        value, low, high = (x + claim.plus for x in (estimate.value, estimate.low, estimate.high))
+        moved = numbers.amount(words, claim.measured, claim.plus)
+        key = "moved.without_plus"
+    else:
+        return []
+    itself = replace(estimate, value=value, low=low, high=high)
+    told, _ = numbers.estimate_words(words, claim, itself)
+    return [words(key, moved=moved, value=told)]
 
 
 def _basis(answer: ClaimAnswer) -> str:
