@@ -18,6 +18,7 @@ from siffra.cli.bench import bench
 from siffra.cli.data import data
 from siffra.cli.doctor import doctor
 from siffra.cli.errors import INTERRUPTED, MISTAKE, UNREAD, explain_lack, usage_mistake
+from siffra.cli.init import init
 from siffra.cli.judge import judge
 from siffra.cli.lab import lab, report
 from siffra.cli.options import help_text, show_help
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lab, vary, judge, train, search, predict, export, report, ui, bench, doctor):
+for command in (lab, vary, judge, init, train, search, predict, export, report, ui, bench, doctor):
     app.command(help=help_text(command))(command)
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")
