@@ -36,6 +36,12 @@ CompareOption = Annotated[
         metavar="A B",
     ),
 ]
+PdfOption = Annotated[
+    bool,
+    typer.Option(
+        "--pdf", help="Also print it as report.pdf, by Chromium or Chrome if there is one."
+    ),
+]
 
 OUT = Path("siffra-report")
 
@@ -97,6 +103,7 @@ def report(
     running: "RunOptions",
     file: LabArgument = None,
     compare: CompareOption = None,
+    pdf: PdfOption = False,
 ) -> None:
     """Write a lab's report again from stored runs, without training.
 
@@ -104,6 +111,7 @@ def report(
 
     [dim]Examples[/dim]
     siffra report --lang sv --out rapport
+    siffra report --pdf
     siffra report my-lab.toml --preset standard
     siffra report --compare quick-report standard-report --out both
     """
@@ -126,7 +134,12 @@ def report(
                 f"{job.store.path}: {nowhere}{cost.have} of this lab's {cost.runs} runs are "
                 f"stored; `siffra lab`, with the same options, makes the others{hint}."
             )
-    for path in result.write(out, language):
+    paths = result.write(out, language)
+    if pdf:
+        from siffra.report.render.pdf import write_pdf
+
+        paths.append(write_pdf(paths[0]))
+    for path in paths:
         echo(str(path))
 
 
