@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, ValidationInfo, model_validator
 
-from siffra.config.metrics import METRICS, MetricName
+from siffra.config.metrics import METRICS
 from siffra.config.validation import Frozen
 from siffra.data.dataset import SETS
 from siffra.data.load import DataSource
@@ -21,13 +21,15 @@ from siffra.lab.plan.keys import (
     SOME,
     Against,
     Candidates,
+    Change,
     Duration,
-    Fraction,
     Id,
     Knobs,
     Level,
     LevelList,
     Lists,
+    Measured,
+    MetricOf,
     Positive,
     PresetName,
     SetName,
@@ -35,9 +37,11 @@ from siffra.lab.plan.keys import (
     StandIns,
     Table,
     Texts,
+    around,
     with_known_keys,
 )
 from siffra.lab.plan.plan import Direction, Figure
+from siffra.lab.plan.program_tables import Metrics, RunningTable, check_claim
 from siffra.lab.plan.references import RECIPE
 from siffra.lab.plan.texts import safe_name
 
@@ -49,22 +53,26 @@ MOST_LEVELS = 1000
 
 
 class Reported(Frozen):
-    """Figures by an author: accuracies, fractions by set, and `seconds`, the training time."""
+    """Figures by an author: accuracies, fractions by set, and `seconds`, the training time.
+
+    Of a program they are values of its metrics.
+    """
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Fraction] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+    __pydantic_extra__: dict[str, Measured] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     seconds: Positive | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _known_figures(cls, table: Any) -> Any:
-        return with_known_keys(table, (*SETS, *cls.model_fields))
+    def _known_figures(cls, table: Any, info: ValidationInfo) -> Any:
+        program = around(info).program
+        return with_known_keys(table, (*(program.metrics if program else SETS), *cls.model_fields))
 
     def figures(self) -> dict[str, float]:
         """Those that were given, by name."""
-        given = self.model_dump(exclude_none=True)
-        return {name: given[name] for name in (*SETS, "seconds") if name in given}
+        seconds = {} if self.seconds is None else {"seconds": self.seconds}
+        return {**self.__pydantic_extra__, **seconds}
 
 
 class ReportedLevel(Reported):
@@ -79,20 +87,29 @@ class ClaimTable(Table):
     id: Id
     say: Texts
     reported: Texts | None = None
-    metric: MetricName = "accuracy"
+    metric: MetricOf
     on: SetName = "test"
     target: Annotated[float, Field(gt=0, le=1)] | None = None
     level: Level
     against: Against
     times: Positive | None = None
-    plus: Annotated[float, Field(ge=-1, le=1)] | None = None
+    plus: Change | None = None
     direction: Direction
     margin: Positive | None = None
     epochs: PositiveInt | None = None
     by: Texts | None = None
 
     @model_validator(mode="after")
-    def _keys_that_belong_together(self) -> Self:
+    def _what_is_measured_of_a_program(self, info: ValidationInfo) -> Self:
+        if around(info).program:
+            metric, given = around(info).metrics[self.metric], self.model_fields_set
+            check_claim(metric, given, self.against, self.direction, self.margin)
+        return self
+
+    @model_validator(mode="after")
+    def _keys_that_belong_together(self, info: ValidationInfo) -> Self:
+        if around(info).program:
+            return self
         if (self.target is not None) != METRICS[self.metric].has_target:
             verb = "has no" if self.target is not None else "needs a"
             raise ValueError(f"metric `{self.metric}` {verb} `target`")
@@ -104,8 +121,8 @@ class ClaimTable(Table):
         return self
 
     @model_validator(mode="after")
-    def _what_an_exact_test_of_shares_can_show(self) -> Self:
-        if self.metric != "collapse":
+    def _what_an_exact_test_of_shares_can_show(self, info: ValidationInfo) -> Self:
+        if self.metric != "collapse" or around(info).program:
             return self
         if not isinstance(self.against, tuple):
             raise ValueError(
@@ -122,9 +139,9 @@ class ClaimTable(Table):
         return self
 
     @model_validator(mode="after")
-    def _a_level_moved_as_the_metric_is_compared(self) -> Self:
+    def _a_level_moved_as_the_metric_is_compared(self, info: ValidationInfo) -> Self:
         fitting, other = "times", "plus"
-        if not METRICS[self.metric].is_ratio:
+        if not around(info).metrics[self.metric].is_ratio:
             fitting, other = other, fitting
         if getattr(self, other) is not None:
             scale = "ratio" if fitting == "times" else "difference"
@@ -138,8 +155,8 @@ class ClaimTable(Table):
         return self
 
     @model_validator(mode="after")
-    def _a_number_that_the_metric_can_have(self) -> Self:
-        if isinstance(self.against, tuple):
+    def _a_number_that_the_metric_can_have(self, info: ValidationInfo) -> Self:
+        if isinstance(self.against, tuple) or around(info).program:
             return self
         found = f"`against` is {self.against:g}"
         metric = METRICS[self.metric]
@@ -227,7 +244,7 @@ class ExperimentTable(Table):
     name: Texts
     note: Texts | None = None
     knobs: Knobs
-    reported: Reported = Reported()
+    reported: Reported = Reported.model_construct()
     from_preset: PresetName = "quick"
 
 
@@ -268,6 +285,8 @@ class Tables(Table):
     data: DataSource = DataSource()
     shifts: dict[ShiftName, Positive] | None = None
     base: Knobs = Field(default_factory=dict)
+    metrics: Metrics = Field(default_factory=dict)
+    command: RunningTable = RunningTable()
     presets: PresetTables = PresetTables()
     questions: Annotated[tuple[QuestionTable, ...], ARRAY] = ()
     experiments: Annotated[tuple[ExperimentTable, ...], ARRAY] = ()

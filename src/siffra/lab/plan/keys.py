@@ -13,7 +13,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from siffra.config import KNOBS, no_such_knob
 from siffra.config.durations import seconds_of
@@ -26,25 +26,27 @@ from siffra.lab.plan.references import RECIPE, Surroundings
 LANGUAGES = ("en", "sv")
 
 
-def _around(info: ValidationInfo) -> Surroundings:
+def around(info: ValidationInfo) -> Surroundings:
+    """What the lab file that is checked names, and lies outside of it."""
     assert isinstance(info.context, Surroundings)
     return info.context
 
 
 def _known_knob(name: str, info: ValidationInfo) -> str:
-    known = {*KNOBS, RECIPE, *_around(info).knobs}
+    program = around(info).program
+    known = program.knobs if program else {*KNOBS, RECIPE, *around(info).knobs}
     if name not in known:
-        why = no_such_knob(name, known)
+        why = program.why_no_knob(name) if program else no_such_knob(name, known)
         raise PydanticCustomError("unknown_knob", "{why}", {"why": why})
     return name
 
 
 def _resolved(knobs: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-    return _around(info).resolved(knobs)
+    return around(info).resolved(knobs)
 
 
 def _resolved_stand_ins(recipes: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-    found = _around(info).recipe
+    found = around(info).recipe
     return {found(old): found(new) for old, new in recipes.items()}
 
 
@@ -93,6 +95,18 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
 
+def _metric(name: Any, info: ValidationInfo) -> Any:
+    """A metric that there is; unless one is named, the main one."""
+    known, program = around(info).metrics, around(info).program
+    if name is None:
+        return next(iter(known))
+    if isinstance(name, str) and name not in known:
+        hint = program.why_no_metric(name) if program else did_you_mean(name, known)
+        values = {"found": shown(name), "hint": hint}
+        raise PydanticCustomError("unknown_name", "found {found}; {hint}", values)
+    return name
+
+
 def _level(value: Any) -> Any:
     if not isinstance(value, dict | list | tuple):
         raise _not_of_kind(value, "a table that names a level, as { neurons = 16 }")
@@ -119,6 +133,19 @@ def _seconds(value: Any) -> float:
     except ConfigError as error:
         why = str(error).removeprefix(": ")
         raise PydanticCustomError("no_duration", "{why}", {"why": why}) from error
+
+
+def _within(least: float, most: float) -> AfterValidator:
+    """As siffra's own metrics are; those of a program may have any value."""
+
+    def check(value: float, info: ValidationInfo) -> float:
+        if not around(info).program and value < least:
+            raise PydanticKnownError("greater_than_equal", {"ge": least})
+        if not around(info).program and value > most:
+            raise PydanticKnownError("less_than_equal", {"le": most})
+        return value
+
+    return AfterValidator(check)
 
 
 def _not_of_kind(value: Any, wanted: str) -> PydanticCustomError:
@@ -165,7 +192,11 @@ Against = Annotated[
 ]
 """The same, or a number."""
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
+MetricOf = Annotated[str, BeforeValidator(_metric), Field(default=None, validate_default=True)]
+Measured = Annotated[float, _within(0, 1)]
+"""A value of a metric."""
+Change = Annotated[float, _within(-1, 1)]
+"""A difference of such values."""
 Positive = Annotated[float, Field(gt=0)]
 Duration = Annotated[float, BeforeValidator(_seconds)]
 """In seconds, whether written as `90` or as `"90s"`."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SkipValidation, ValidationError
 from pydantic_core import ErrorDetails
 
 from siffra.config.toml_text import parse_toml
@@ -14,7 +14,9 @@ from siffra.config.validation import describe, first_mistake, shown
 from siffra.data.load import DataSource
 from siffra.errors import ConfigError, LabFileError, did_you_mean
 from siffra.lab.plan.format import Tables
-from siffra.lab.plan.references import surroundings
+from siffra.lab.plan.program import Program
+from siffra.lab.plan.program_tables import read_program, refuse_of_networks
+from siffra.lab.plan.references import Surroundings, surroundings
 from siffra.lab.plan.texts import unprintable
 
 DIGITS = Path(__file__).parents[1] / "digits.toml"
@@ -24,10 +26,14 @@ _ARRAYS_OF_TABLES = ("questions", "experiments", "claims", "reported")
 
 
 class LabFile(Tables):
-    """A checked lab file. `source` is its name, `digest` the SHA-256 (hex) of its bytes."""
+    """A checked lab file. `source` is its name, `digest` the SHA-256 (hex) of its bytes.
+
+    `program` is what it varies, if that is none of siffra's own networks.
+    """
 
     source: str
     digest: str
+    program: SkipValidation[Program | None] = None
 
 
 def read_lab(path: Path | None = None) -> LabFile:
@@ -35,7 +41,8 @@ def read_lab(path: Path | None = None) -> LabFile:
 
     A relative `path` in `[data]` is taken from the lab file's folder, as is a recipe's file; what
     `[shifts]` says becomes part of `data`. A model of the user's own, as `my_models:make`, is
-    looked for there and in the working directory, and its file is run.
+    looked for there and in the working directory, and its file is run. A program is run in the lab
+    file's folder, but not by reading.
 
     Raises:
         LabFileError: It cannot be read, is no TOML, or says what cannot be; the text names the
@@ -46,15 +53,31 @@ def read_lab(path: Path | None = None) -> LabFile:
     name = path.name
     tables = _parse(content, name)
     try:
-        around = surroundings(tables, path.parent)
-        checked = Tables.model_validate(tables, context=around)
+        program = read_program(tables, path.parent)
+        around = _around(tables, path.parent, program)
+        checked = Tables.model_validate(_without_command(tables, program), context=around)
+        if program:
+            presets = {preset: table.model_fields_set for preset, table in checked.presets}
+            refuse_of_networks(checked.model_fields_set, presets)
     except ConfigError as error:
         raise LabFileError(f"{name}: {error}") from error
     except ValidationError as error:
         raise LabFileError(f"{name}: {_in_words(first_mistake(error))}") from error
     digest = hashlib.sha256(content).hexdigest()
-    values = dict(checked) | {"data": around.data(_shifted(checked))}
+    values = dict(checked) | {"data": around.data(_shifted(checked)), "program": program}
     return LabFile.model_construct(None, **values, source=name, digest=digest)
+
+
+def _around(tables: dict[str, Any], folder: Path, program: Program | None) -> Surroundings:
+    # A program's own knob may be called `model`, and no file of Python is run for its values.
+    return Surroundings(folder, program=program) if program else surroundings(tables, folder)
+
+
+def _without_command(tables: dict[str, Any], program: Program | None) -> dict[str, Any]:
+    """What is left to check: the base without the command, which is no knob."""
+    if program is None:
+        return tables
+    return tables | {"base": {k: v for k, v in tables["base"].items() if k != "command"}}
 
 
 def _read(path: Path) -> bytes:

@@ -4,12 +4,14 @@ Files lie where the lab file does, wherever it is read from.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from siffra.config import Factory, load_factory
+from siffra.config.metrics import METRICS, Metric
 from siffra.data.load import DataSource
+from siffra.lab.plan.program import Program
 from siffra.lab.plan.texts import KeyPath, leaves
 
 RECIPE = "recipe"
@@ -18,18 +20,29 @@ RECIPE = "recipe"
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The `folder` of a lab file, and the functions that it names as models, by name."""
+    """The `folder` of a lab file, and the functions that it names as models, by name.
+
+    Or the `program` that it varies in their place.
+    """
 
     folder: Path
-    factories: Mapping[str, Factory]
+    factories: Mapping[str, Factory] = field(default_factory=dict)
+    program: Program | None = None
 
     @property
     def knobs(self) -> set[str]:
         """The parameters of those functions."""
         return {knob for factory in self.factories.values() for knob in factory.knobs}
 
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """What claims can be about, by name; the first is what they are about by default."""
+        return self.program.metrics if self.program else METRICS
+
     def resolved(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
         """`knobs`, each of a value or several, with functions and paths in the place of names."""
+        if self.program:
+            return dict(knobs)
         find = {"model": self._model, RECIPE: self.recipe}
         return {
             name: _each(find[name], value) if name in find else value
