@@ -11,9 +11,8 @@ from siffra.config import BuiltModel, Setting
 from siffra.config.metrics import METRICS
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
-from siffra.data.shifted import SHIFTED
 from siffra.errors import ConfigError, LabFileError, did_you_mean
-from siffra.lab.plan.figures import check_demands, default_figures
+from siffra.lab.plan.figures import default_figures
 from siffra.lab.plan.format import (
     EXPERIMENTS,
     MOST_LEVELS,
@@ -34,17 +33,19 @@ from siffra.lab.plan.presets import (
     sampling,
 )
 from siffra.lab.plan.settings import Cut, Part, assemble, of_use
+from siffra.lab.plan.subjects import Networks, ProgramRuns, Subject
 
 _TUNING_SEEDS = tuple(range(10_000, 10_005))
 """Retuned knobs are chosen on these, which no lab's own seeds reach."""
 
 
-def plan_lab(lab: LabFile, dataset: Dataset, options: LabOptions = AS_WRITTEN) -> Plan:
+def plan_lab(lab: LabFile, dataset: Dataset | None, options: LabOptions = AS_WRITTEN) -> Plan:
     """Work out every run that `lab` asks for.
 
     Args:
         lab: What `read_lab` gave.
         dataset: What it will be trained on; networks that its images do not allow are refused.
+            None for the lab of a program, which has data of its own.
         options: What of it is planned. (Neither its epochs nor a preset's cap touches a question
             that varies or retunes `epochs`.)
 
@@ -52,12 +53,11 @@ def plan_lab(lab: LabFile, dataset: Dataset, options: LabOptions = AS_WRITTEN) -
         LabFileError: The file asks for what cannot be run or compared; the text names the key.
         ConfigError: An option is wrong.
     """
-    preset, epochs, only = options.preset or lab.preset, options.epochs, options.only
+    preset, only = options.preset or lab.preset, options.only
     cap, sampled = length_of(lab, preset, options)
-    if epochs is not None and epochs < 1:
-        raise ConfigError(f"epochs: found {epochs}; it must be 1 or more.")
+    cut = _cut(lab, cap, options.epochs)
     chosen = _chosen(lab, only)
-    cut = Cut(epochs or cap, exact=epochs is not None)
+    subject = _subject(lab, dataset, cut, examines=preset != "quick")
 
     def asked(table: QuestionTable | ExperimentTable) -> bool:
         return bool(only) or is_due(table, preset)
@@ -65,12 +65,12 @@ def plan_lab(lab: LabFile, dataset: Dataset, options: LabOptions = AS_WRITTEN) -
     ids = {table.id for table in lab.questions if table.id in chosen and asked(table)}
     tables, stand_ins = questions_of(lab, preset, ids)
     questions = [
-        _question(table, f"questions[{number}]", lab, dataset, cut, examines=preset != "quick")
+        _question(table, f"questions[{number}]", lab, subject)
         for number, table in enumerate(tables, start=1)
         if table.id in ids
     ]
     experiments = [
-        _experiment(table, f"experiments[{number}]", lab, dataset, cut)
+        _experiment(table, f"experiments[{number}]", lab, subject)
         for number, table in enumerate(lab.experiments, start=1)
         if EXPERIMENTS in chosen and asked(table)
     ]
@@ -85,11 +85,11 @@ def plan_lab(lab: LabFile, dataset: Dataset, options: LabOptions = AS_WRITTEN) -
         experiments=tuple(experiments),
         exact=cut.exact,
         only=only,
-        examines=options.examines is not False,
+        examines=options.examines is not False and not lab.program,
         looks=sampled.looks,
         time=sampled.time,
         tuning_seeds=_TUNING_SEEDS if any(question.retune for question in questions) else (),
-        averages=PRESETS[preset].averages,
+        averages=PRESETS[preset].averages and not lab.program,
         stand_ins=stand_ins,
         left_out=tuple(t.id for t in (*lab.questions, *lab.experiments) if not asked(t)),
     )
@@ -179,19 +179,35 @@ def _chosen(lab: LabFile, only: Collection[str]) -> set[str]:
     return set(only or known)
 
 
-def _question(
-    table: QuestionTable, where: str, lab: LabFile, dataset: Dataset, cut: Cut, *, examines: bool
-) -> Question:
-    check_demands(table, f"{lab.source}: {where}", dataset)
-    if "epochs" in table.varied or "epochs" in table.retune:
-        cut = Cut()
+def _cut(lab: LabFile, cap: int | None, epochs: int | None) -> Cut:
+    """How long a run may be; that of a program is a matter of its own knobs."""
+    if epochs is not None and lab.program:
+        raise ConfigError(
+            "epochs: siffra does not know those of a command; leave it out, and give the command a "
+            "knob for its length."
+        )
+    if epochs is not None and epochs < 1:
+        raise ConfigError(f"epochs: found {epochs}; it must be 1 or more.")
+    return Cut() if lab.program else Cut(epochs or cap, exact=epochs is not None)
+
+
+def _subject(lab: LabFile, dataset: Dataset | None, cut: Cut, *, examines: bool) -> Subject:
+    if lab.program:
+        return ProgramRuns(lab.program, lab.source)
+    assert dataset
+    return Networks(dataset, cut, lab.source, examines)
+
+
+def _question(table: QuestionTable, where: str, lab: LabFile, subject: Subject) -> Question:
+    subject.check(table, f"{lab.source}: {where}")
+    in_full = "epochs" in table.varied or "epochs" in table.retune
     shared = [Part("base", lab.base), Part(f"{where}.fixed", table.fixed)]
     retuned = [Part(f"{where}.retune", knobs) for knobs in _combinations(table.retune)]
 
     def level(part: Part) -> Level:
         about = f"question {table.id}, level {_spelled(part.knobs)}"
         lengths = dict(
-            assemble([*shared, part, combination], dataset, cut, lab.source, about)
+            subject.made([*shared, part, combination], about, in_full=in_full)
             for combination in retuned
         )
         return Level(part.knobs, tuple(lengths), {}, tuple(lengths.values()))
@@ -209,11 +225,12 @@ def _question(
         fixed=_shared(levels, (*table.varied, *table.retune)),
         levels=levels,
         claims=tuple(
-            _claim(claim, levels, f"{lab.source}: {where}.claims[{number}]")
+            _claim(claim, levels, f"{lab.source}: {where}.claims[{number}]", subject)
             for number, claim in enumerate(table.claims, start=1)
         ),
-        figures=table.figures or default_figures(table.varied, levels, dataset, examines=examines),
+        figures=table.figures or subject.figures(table.varied, levels),
         by=table.by or {},
+        metrics=subject.metrics(table),
     )
 
 
@@ -287,7 +304,7 @@ def _matching(knobs: Mapping[str, Any], levels: Sequence[Level], where: str) -> 
     return found
 
 
-def _claim(table: ClaimTable, levels: Sequence[Level], where: str) -> Claim:
+def _claim(table: ClaimTable, levels: Sequence[Level], where: str, subject: Subject) -> Claim:
     def indices(selectors: Sequence[Mapping[str, Any]], key: str) -> tuple[int, ...]:
         found = [i for knobs in selectors for i in _matching(knobs, levels, f"{where}.{key}")]
         return tuple(dict.fromkeys(found))
@@ -299,21 +316,23 @@ def _claim(table: ClaimTable, levels: Sequence[Level], where: str) -> Claim:
         if both := set(level) & set(against):
             knobs = _spelled(levels[min(both)].knobs)
             raise LabFileError(f"{where}: level {knobs} is compared with itself.")
+    named = subject.named(table)
     return Claim(
         id=table.id,
         say=table.say,
         metric=table.metric,
-        on=table.on,
+        on="" if named else table.on,
         target=table.target,
         level=level,
         against=against,
         times=1.0 if table.times is None else table.times,
         plus=table.plus or 0.0,
         direction=table.direction,
-        margin=table.margin or METRICS[table.metric].usual_margin(shifted=table.on in SHIFTED),
+        margin=subject.margin(table),
         epochs=table.epochs or _length_claimed([levels[i] for i in (*level, *_others(against))]),
         reported=table.reported or {},
         by=table.by or {},
+        named=named,
     )
 
 
@@ -352,11 +371,9 @@ def _shared(levels: Sequence[Level], varied: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in alike.items() if name not in varied}
 
 
-def _experiment(
-    table: ExperimentTable, where: str, lab: LabFile, dataset: Dataset, cut: Cut
-) -> Experiment:
+def _experiment(table: ExperimentTable, where: str, lab: LabFile, subject: Subject) -> Experiment:
     parts = [Part("base", lab.base), Part(f"{where}.knobs", table.knobs)]
-    setting, length = assemble(parts, dataset, cut, lab.source, f"experiment {table.id}")
+    setting, length = subject.made(parts, f"experiment {table.id}")
     return Experiment(
         id=table.id,
         name=table.name,
