@@ -26,7 +26,7 @@ from siffra.engine.base import Engine
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.events import Event, Job
 from siffra.lab.execute.ray import RayExecutor, Resources
-from siffra.lab.execute.results import job_keys
+from siffra.lab.execute.results import EngineKeys
 from siffra.lab.execute.runner import run_plan
 from siffra.lab.execute.trainer import Reply
 from siffra.lab.plan.plan import Level, Plan, PlannedRun, Question
@@ -154,7 +154,11 @@ def running(sample: Sample, runs: int, size: int) -> tuple[float, float]:
     plan = plan_of(runs)
     executor = InstantExecutor(
         sample,
-        dict(zip(plan.runs, job_keys(plan.runs, sample.dataset, sample.engine), strict=True)),
+        dict(
+            zip(
+                plan.runs, map(EngineKeys(sample.dataset, sample.engine).of, plan.runs), strict=True
+            )
+        ),
         size,
     )
     before = _memory()
@@ -265,7 +269,7 @@ def measure(runs: int) -> Measured:
     sample = take_sample()
     few = plan_of(runs)
     started = time.perf_counter()
-    job_keys(few.runs, sample.dataset, sample.engine)
+    list(map(EngineKeys(sample.dataset, sample.engine).of, few.runs))
     keys = (time.perf_counter() - started) / runs
     seconds, memory = running(sample, runs, 64)
     many, _ = running(sample, runs, NODES * CPUS)

@@ -17,7 +17,7 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.errors import StoreError
-from siffra.lab.execute.results import Shortfall
+from siffra.lab.execute.results import EngineKeys, Shortfall
 from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan
@@ -29,7 +29,7 @@ DATA, ENGINE = small_dataset(), ReferenceEngine()
 
 
 def kept(plan: Plan, dataset: Dataset = DATA) -> SavedLab:
-    return make_saved_lab(plan, dataset, ENGINE)
+    return make_saved_lab(plan, EngineKeys(dataset, ENGINE))
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from reference import ReferenceEngine
 from small_lab import small_dataset
 
 from siffra.lab.answers import Shortfall, answer
+from siffra.lab.execute.results import EngineKeys
 from siffra.lab.history import make_saved_lab
 from siffra.lab.plan.planning import plan_vary
 from siffra.lab.plan.presets import LabOptions
@@ -17,7 +18,7 @@ from siffra.web.labs import Desk, progress
 def test_each_run_is_read_once_and_a_run_that_was_made_again_once_more(tmp_path, monkeypatch):
     dataset = small_dataset()
     plan = plan_vary({"neurons": [4, 8]}, {"epochs": 2}, dataset, LabOptions(seeds=3))
-    lab, desk, read = make_saved_lab(plan, dataset, ReferenceEngine()), Desk(), []
+    lab, desk, read = make_saved_lab(plan, EngineKeys(dataset, ReferenceEngine())), Desk(), []
     records = [
         make_record(planned.setting, planned.seed).model_copy(update={"key": key})
         for planned, key in zip(lab.runs, lab.keys, strict=True)
@@ -46,7 +47,7 @@ def test_a_lab_that_came_to_its_end_without_time_for_all_is_complete(tmp_path):
     plan = replace(
         plan_vary({"neurons": [4, 8]}, {"epochs": 2}, dataset, LabOptions(time=9.0)), ad_hoc=False
     )
-    lab, desk = make_saved_lab(plan, dataset, ReferenceEngine()), Desk()
+    lab, desk = make_saved_lab(plan, EngineKeys(dataset, ReferenceEngine())), Desk()
     short = lab.model_copy(update={"shortfall": Shortfall(9.0, (9.0,), (), (((0, 0), 9.0),))})
     with open_store(tmp_path / "runs.sqlite") as store:
         store.add(make_record(lab.runs[0].setting, 0).model_copy(update={"key": lab.keys[0]}))

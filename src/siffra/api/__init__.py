@@ -6,18 +6,9 @@ in a terminal, and holds the records for whoever wants to go on.
 
 from siffra.api.arguments import ENGINES, DataLike, Knobs, dataset, loaded, make_engine
 from siffra.api.executors import RunOptions
+from siffra.api.jobs import Job, Part, job_on, vary_job
 from siffra.api.judge import judge
-from siffra.api.labs import (
-    Job,
-    LabResult,
-    Part,
-    compare_reports,
-    expect_report,
-    job_on,
-    lab_job,
-    run_lab,
-    vary_job,
-)
+from siffra.api.labs import lab_job, run_lab
 from siffra.api.models import (
     Prediction,
     TrainResult,
@@ -27,6 +18,7 @@ from siffra.api.models import (
     train,
 )
 from siffra.api.questions import vary
+from siffra.api.results import LabResult, compare_reports, expect_report
 from siffra.api.runs import FORMATS, export_runs, kept_labs, runs
 from siffra.lab.plan.presets import LabOptions
 

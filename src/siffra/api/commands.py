@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from siffra.api.jobs import Job
 from siffra.api.judge import MetricLike
-from siffra.api.labs import LabResult
 from siffra.config.durations import spell_seconds
 from siffra.config.metrics import Better, Metric
 from siffra.engine.command.metrics import MetricSource
 from siffra.engine.command.run import CommandSpec
 from siffra.engine.command.template import CommandTemplate
 from siffra.errors import ConfigError
-from siffra.lab.answers import answer
 from siffra.lab.execute.commands import CommandPlaces, command_work
-from siffra.lab.execute.estimate import Cost, estimate_jobs
-from siffra.lab.execute.events import Event
 from siffra.lab.execute.results import Fresh
-from siffra.lab.execute.runner import run_jobs
-from siffra.lab.execute.work import Work
 from siffra.lab.plan.external import plan_external
-from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
-from siffra.store.store import Store, default_store_path, open_store
+from siffra.store.store import default_store_path, open_store
 
 _BETTER: Mapping[str, Better] = {"higher": "higher", "lower": "lower"}
 
@@ -79,44 +73,13 @@ class CommandOptions:
         return (*words, *([f"--gpus={','.join(self.gpus)}"] if self.gpus else []))
 
 
-@dataclass(frozen=True, slots=True)
-class CommandJob:
-    """A question about a program with all that it takes to run it; see `siffra.api.labs.Job`."""
-
-    plan: Plan
-    work: Work
-    store: Store
-    fresh: Fresh = False
-
-    dataset = None
-    """A program has data of its own."""
-
-    @property
-    def at_once(self) -> int:
-        """How many runs are made at once."""
-        return self.work.executor.size
-
-    def note(self, language: str = "en") -> str:
-        """What is to be known of its runs before they are made: nothing."""
-        return ""
-
-    def cost(self) -> Cost:
-        """How many runs it takes, how many are stored, and about how long the others take."""
-        return estimate_jobs(self.plan, self.work, self.store, fresh=self.fresh)
-
-    def run(self, on_event: Callable[[Event], None] = lambda event: None) -> LabResult:
-        """Make the runs that are missing, and answer."""
-        results = run_jobs(self.plan, self.work, self.store, on_event, fresh=self.fresh)
-        return LabResult(answer(self.plan, results.records, results.timings))
-
-
 @contextmanager
 def command_job(
     levels: Mapping[str, Sequence[Any]],
     fixed: Mapping[str, Any],
     running: CommandOptions,
     options: LabOptions = AS_WRITTEN,
-) -> Iterator[CommandJob]:
+) -> Iterator[Job]:
     """One question about a program made ready; its store and its executor are open meanwhile.
 
     Raises:
@@ -135,7 +98,7 @@ def command_job(
     with open_store(running.store or default_store_path()) as store:
         work = command_work(spec, running.metrics[0].name, places, plan, store)
         with work.executor:
-            yield CommandJob(plan, work, store, running.fresh)
+            yield Job(plan, work, store, running.fresh)
 
 
 def metrics_of(

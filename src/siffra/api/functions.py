@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from siffra.api.commands import CommandJob
+from siffra.api.jobs import Job
 from siffra.config.metrics import Metric
 from siffra.errors import ConfigError
 from siffra.lab.execute.functions import Train, TrainFunction, function_work
@@ -29,7 +29,7 @@ def function_job(
     jobs: int = 1,
     store: Path | str | None = None,
     fresh: Fresh = False,
-) -> Iterator[CommandJob]:
+) -> Iterator[Job]:
     """One question about a function made ready, see `siffra.vary`.
 
     Its runs are kept in `store`; without one, they are forgotten: what a function depends on
@@ -57,7 +57,7 @@ def function_job(
     ):
         work = function_work(function, jobs, is_kept=store is not None)
         with work.executor:
-            yield CommandJob(plan, work, opened, fresh)
+            yield Job(plan, work, opened, fresh, is_kept=store is not None)
 
 
 def _plain(levels: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from siffra.api.labs import LabResult
+from siffra.api.results import LabResult
 from siffra.config.metrics import Metric
 from siffra.errors import ConfigError
 from siffra.lab.answers import answer

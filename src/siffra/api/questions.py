@@ -11,8 +11,9 @@ from siffra.api.arguments import DataLike, Knobs
 from siffra.api.commands import CommandOptions, command_job, metrics_of
 from siffra.api.executors import RunOptions
 from siffra.api.functions import function_job
+from siffra.api.jobs import seconds_or_none, vary_job
 from siffra.api.judge import MetricLike
-from siffra.api.labs import LabResult, expect_report, seconds_or_none, vary_job
+from siffra.api.results import LabResult, expect_report
 from siffra.errors import ConfigError
 from siffra.lab.execute.events import Event
 from siffra.lab.execute.functions import Train

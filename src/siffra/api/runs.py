@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from siffra.api.labs import LabResult
+from siffra.api.results import LabResult
 from siffra.data.load import load_dataset
 from siffra.errors import ConfigError, StoreError, did_you_mean
 from siffra.export.frame import data_frame

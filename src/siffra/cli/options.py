@@ -385,7 +385,7 @@ class Program:
     def command_options(self, running: "RunOptions") -> "CommandOptions":
         """The program, to be run as the other options say."""
         from siffra.api.commands import CommandOptions, metrics_of
-        from siffra.api.labs import seconds_or_none
+        from siffra.api.jobs import seconds_or_none
 
         return CommandOptions(
             command=self.command or "",

@@ -12,7 +12,6 @@ from siffra.system.terminal import echo
 
 if TYPE_CHECKING:
     from siffra.api import Job, LabResult
-    from siffra.api.commands import CommandJob
     from siffra.lab.execute.estimate import Cost
     from siffra.lab.execute.events import Event
     from siffra.lab.plan.plan import Plan
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from siffra.training.run import Epoch, Record
 
 
-def run_job(job: "Job | CommandJob", language: str) -> "LabResult":
+def run_job(job: "Job", language: str) -> "LabResult":
     """Run `job`, printing its cost first, then its progress; Ctrl-C prints how to go on."""
     from siffra.report.text.messages import words_in
 
@@ -60,7 +59,7 @@ def run_job(job: "Job | CommandJob", language: str) -> "LabResult":
         raise Stopped(words(key, done=done, runs=total, left=total - done)) from interrupt
 
 
-def print_cost(words: "Words", cost: "Cost", job: "Job | CommandJob", *, err: bool = True) -> None:
+def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) -> None:
     """How many runs there are, how many are stored, and about how long the others take.
 
     Below that, when there are more, as of a plan with looks, whose cost is that of the next one;

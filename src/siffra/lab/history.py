@@ -18,11 +18,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, field_validator
 
 from siffra.config import Setting
-from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
-from siffra.engine.base import Engine
 from siffra.errors import StoreError
-from siffra.lab.execute.results import Results, Shortfall, job_keys
+from siffra.lab.execute.results import Keys, Results, Shortfall
 from siffra.lab.plan.format import MOST_SEEDS
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.lab.stats.rounds import possible_timings
@@ -91,13 +89,13 @@ class SavedLab(BaseModel):
         }
 
 
-def make_saved_lab(plan: Plan, dataset: Dataset, engine: Engine) -> SavedLab:
+def make_saved_lab(plan: Plan, keys: Keys) -> SavedLab:
     """`plan` as it is saved: with its data's path absolute, and an id of all that it asks."""
     if plan.data and plan.data.path:
         path = plan.data.path.absolute()
         plan = replace(plan, data=plan.data.model_copy(update={"path": path}))
-    keys = tuple(job_keys(plan.possible_runs, dataset, engine))
-    timing_keys = tuple(job_keys(possible_timings(plan), dataset, engine))
+    run_keys = tuple(map(keys.of, plan.possible_runs))
+    timing_keys = tuple(map(keys.of, possible_timings(plan)))
     # Of an ad-hoc question the digest is that of what was typed: defaults spelled out, or not.
     same = replace(plan, digest="") if plan.ad_hoc else plan
     # What the digest and the rest decide is left out, so that labs of before it was kept keep
@@ -127,9 +125,11 @@ def make_saved_lab(plan: Plan, dataset: Dataset, engine: Engine) -> SavedLab:
             "again": True,
         },
     )
-    described = asked + "".join(sorted(keys)).encode()
+    described = asked + "".join(sorted(run_keys)).encode()
     name = hashlib.sha256(described).hexdigest()[:16]
-    return SavedLab(id=name, plan=plan, keys=keys, asked=datetime.now(UTC), timing_keys=timing_keys)
+    return SavedLab(
+        id=name, plan=plan, keys=run_keys, asked=datetime.now(UTC), timing_keys=timing_keys
+    )
 
 
 def _content(path: Path) -> bytes:

@@ -13,6 +13,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.engine.base import Engine
 from siffra.errors import ConfigError, SiffraError
+from siffra.lab.execute.results import EngineKeys
 from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan
@@ -116,7 +117,7 @@ def ask_of(plan: Plan, data: str) -> Ask | None:
 
 def keep(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> SavedLab:
     """`plan` as a lab in the history."""
-    lab = make_saved_lab(plan, dataset, engine)
+    lab = make_saved_lab(plan, EngineKeys(dataset, engine))
     LabHistory(store.path).keep(lab)
     return lab
 
@@ -124,7 +125,7 @@ def keep(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> SavedLab
 def estimated(plan: Plan, dataset: Dataset, running: RunOptions, store: Store) -> Mapping[str, Any]:
     """What the page shows of a question before it starts."""
     with job_on(store, plan, dataset, plan.data, running) as job:
-        cost, lab = job.cost(), make_saved_lab(plan, dataset, job.engine)
+        cost, lab = job.cost(), job.saved()
     return {
         "id": lab.id,
         "runs": cost.runs,

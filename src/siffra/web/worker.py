@@ -22,6 +22,7 @@ from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
 from siffra.errors import DataError, SiffraError
 from siffra.lab.execute.events import Event, Progress
+from siffra.lab.execute.results import EngineKeys
 from siffra.lab.history import LabHistory, make_saved_lab
 from siffra.lab.plan.plan import PlannedRun
 from siffra.store.store import Store, open_store
@@ -119,7 +120,7 @@ class Worker:
         if lab is None:
             raise ApiError("not_found")
         dataset, engine = self._dataset(lab.data), self._engine(lab.plan.engine)
-        if make_saved_lab(lab.plan, dataset, engine).keys != lab.keys:
+        if make_saved_lab(lab.plan, EngineKeys(dataset, engine)).keys != lab.keys:
             raise ApiError("data_gone")
         running = RunOptions(engine=lab.plan.engine, threads=self._threads)
         sent = 0.0

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import siffra
-from siffra.api.labs import LabResult
+from siffra.api.results import LabResult
 from siffra.errors import SiffraError
 
 LOSS = siffra.Metric("loss", better="lower", margin=0.05)

@@ -1,7 +1,7 @@
 """What is stored of a plan: its runs and its rounds of times, by the keys of both."""
 
 import abc
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -99,11 +99,6 @@ def stored_results(
 def as_judged(record: Record, plan: Plan) -> Record:
     """A record with the accuracies that `plan` judges: see `Plan.averages`."""
     return record.averaged if plan.averages else record
-
-
-def job_keys(jobs: Iterable[Job], dataset: Dataset, engine: Engine) -> list[str]:
-    """The keys of runs and timings, in their order."""
-    return list(map(EngineKeys(dataset, engine).of, jobs))
 
 
 def stored_runs(keys: Mapping[PlannedRun, str], store: Store) -> set[str]:
