@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from siffra.api.executors import HERE, RunOptions
 from siffra.api.jobs import Job
 from siffra.api.judge import MetricLike
 from siffra.config.durations import spell_seconds
@@ -15,11 +16,14 @@ from siffra.config.metrics import Better, Metric
 from siffra.engine.command.metrics import MetricSource
 from siffra.engine.command.run import CommandSpec
 from siffra.engine.command.template import CommandTemplate
-from siffra.errors import ConfigError
+from siffra.errors import ConfigError, LabFileError
 from siffra.lab.execute.commands import CommandPlaces, command_work
 from siffra.lab.execute.results import Fresh
 from siffra.lab.plan.external import plan_external
+from siffra.lab.plan.labfile import LabFile
+from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
+from siffra.lab.plan.program import Program
 from siffra.store.store import default_store_path, open_store
 
 _BETTER: Mapping[str, Better] = {"higher": "higher", "lower": "lower"}
@@ -99,6 +103,62 @@ def command_job(
         work = command_work(spec, running.metrics[0].name, places, plan, store)
         with work.executor:
             yield Job(plan, work, store, running.fresh)
+
+
+@contextmanager
+def lab_of_command(
+    file: LabFile,
+    program: Program,
+    options: LabOptions,
+    running: RunOptions,
+    *,
+    timeout: float | None = None,
+    gpus: tuple[str, ...] = (),
+) -> Iterator[Job]:
+    """The lab of a program made ready; its store and its executor are open meanwhile.
+
+    Args:
+        file: The lab file.
+        program: What it varies.
+        options: What of it is planned.
+        running: How many runs are made at once, and where they are stored.
+        timeout: Seconds that a run may take, in the place of what the file says.
+        gpus: One run at a time on each of these.
+
+    Raises:
+        SiffraError: The command, an option or the store cannot be used.
+    """
+    expect_no_engine(running)
+    spec = replace(program.spec, timeout=timeout or program.spec.timeout)
+    metrics = tuple(program.metrics.values())
+    typed = CommandOptions(
+        command=program.command,
+        metrics=metrics,
+        timeout=timeout,
+        jobs=running.jobs or 1,
+        gpus=gpus,
+    )
+    plan = replace(plan_lab(file, None, options), again=typed.again())
+    try:
+        spec.check(program.knobs)
+    except ConfigError as error:
+        raise LabFileError(f"{file.source}: base.{error}") from error
+    places = CommandPlaces(at_once=typed.jobs, gpus=gpus)
+    with running.open_store() as store:
+        work = command_work(spec, metrics[0].name, places, plan, store)
+        with work.executor:
+            yield Job(plan, work, store, running.fresh)
+
+
+def expect_no_engine(running: RunOptions) -> None:
+    """See that a program is run as programs are: siffra's engines mean nothing to it.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    for name in ("engine", "threads", "on", "alone"):
+        if getattr(running, name) != getattr(HERE, name):
+            raise ConfigError(f"{name}: it means nothing to a command; leave it out.")
 
 
 def metrics_of(

@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from siffra.api.arguments import DataLike, loaded
+from siffra.api.commands import lab_of_command
 from siffra.api.executors import HERE, RunOptions
 from siffra.api.jobs import Job, job_on, seconds_or_none
 from siffra.api.results import LabResult, expect_report
 from siffra.data.dataset import Dataset
 from siffra.data.load import shifted_as
+from siffra.errors import ConfigError
 from siffra.lab.execute.events import Event
 from siffra.lab.execute.results import Fresh
 from siffra.lab.plan.labfile import read_lab
@@ -36,6 +38,8 @@ def run_lab(
     jobs: int | None = None,
     on: str = "here",
     alone: bool = False,
+    timeout: str | float | None = None,
+    gpus: Sequence[str] = (),
     store: Path | str | None = None,
     out: Path | str | None = None,
     language: str = "en",
@@ -63,10 +67,14 @@ def run_lab(
         data: See `DataLike`; in the place of what the lab file names. The lab's shifts hold.
         engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads of a run (default: the cores, shared out to the runs made at once).
-        jobs: How many runs are made at once (default: as many as there are cores).
+        jobs: How many runs are made at once (default: as many as there are cores; of a command,
+            one).
         on: Where: `here`, `ray` for a cluster of Ray's, `ray://host:port`, or `auto`, which is a
             cluster if `RAY_ADDRESS` has one.
         alone: On a cluster, give each run a whole node, so that its times are undisturbed.
+        timeout: Of a command, how long a run may take, as `"10m"` or in seconds; in the place of
+            what the lab file says.
+        gpus: Of a command, one run at a time on each of these.
         store: The file of finished runs.
         out: Write the report to this folder.
         language: Of the answer and its report: `en` or `sv`.
@@ -86,7 +94,15 @@ def run_lab(
     running = RunOptions(
         engine=engine, threads=threads, jobs=jobs, on=on, alone=alone, store=store, fresh=fresh
     )
-    with lab_job(lab, options, running, data=data) as job:
+    making = lab_job(
+        lab,
+        options,
+        running,
+        data=data,
+        timeout=seconds_or_none(timeout, "timeout"),
+        gpus=tuple(gpus),
+    )
+    with making as job:
         expect_report(out, language)
         result = replace(job.run(on_event), language=language)
     if out is not None:
@@ -101,6 +117,8 @@ def lab_job(
     running: RunOptions = HERE,
     *,
     data: DataLike = None,
+    timeout: float | None = None,
+    gpus: tuple[str, ...] = (),
 ) -> Iterator[Job]:
     """A lab made ready, see `run_lab`; its store and its executor are open meanwhile.
 
@@ -108,6 +126,18 @@ def lab_job(
     they are.
     """
     file = read_lab(Path(lab) if lab else None)
+    if file.program:
+        if data is not None:
+            raise ConfigError("data: a command has data of its own; leave it out.")
+        making = lab_of_command(file, file.program, options, running, timeout=timeout, gpus=gpus)
+        with making as job:
+            yield job
+        return
+    for name, value in (("timeout", timeout), ("gpus", gpus)):
+        if value:
+            raise ConfigError(
+                f"{name}: it is for the lab of a command; {file.source} has none. Leave it out."
+            )
     running.make_engine()  # whether there is one is said before the data is read
     dataset, source = loaded(file.data if data is None else data, file.data)
     if isinstance(data, Dataset) and file.shifts is not None:

@@ -10,8 +10,10 @@ import typer
 from siffra.cli.options import (
     Output,
     Preset,
+    Program,
     with_lab_options,
     with_output,
+    with_program,
     with_run_options,
 )
 from siffra.cli.run_job import print_cost, run_job
@@ -51,11 +53,13 @@ _FOLDER = "Folder to write the report to."
 
 @with_lab_options()
 @with_run_options()
+@with_program("timeout", "gpus")
 @with_output(OUT, _FOLDER)
 def lab(
     options: "LabOptions",
     output: Output,
     running: "RunOptions",
+    program: Program,
     file: LabArgument = None,
     dry_run: Annotated[
         bool,
@@ -78,11 +82,14 @@ def lab(
     siffra lab my-lab.toml --seeds 10
     siffra lab my-lab.toml --jobs 8
     siffra lab my-lab.toml --on ray://head:10001
+    siffra lab my-program.toml --gpus 0,1 --timeout 2h
     """
     from siffra import api
     from siffra.report.text.messages import words_in
 
-    with api.lab_job(file, options, replace(running, read_only=dry_run)) as job:
+    running = replace(running, read_only=dry_run)
+    machine = {"timeout": program.timeout_seconds, "gpus": program.gpu_names}
+    with api.lab_job(file, options, running, **machine) as job:
         if dry_run:
             _print_plan(job, output)
             return

@@ -374,27 +374,38 @@ _PROGRAM: Mapping[str, tuple[Any, Any]] = {
 class Program:
     """The options of a program of the user's."""
 
-    command: str | None
-    metric: list[str] | None
-    margin: float | None
-    read: list[str] | None
-    watch: list[str] | None
-    timeout: str | None
-    gpus: str | None
+    command: str | None = None
+    metric: list[str] | None = None
+    margin: float | None = None
+    read: list[str] | None = None
+    watch: list[str] | None = None
+    timeout: str | None = None
+    gpus: str | None = None
+
+    @property
+    def timeout_seconds(self) -> float | None:
+        """The longest that a run may take."""
+        from siffra.api.jobs import seconds_or_none
+
+        return seconds_or_none(self.timeout, "timeout")
+
+    @property
+    def gpu_names(self) -> tuple[str, ...]:
+        """The GPUs, one by one."""
+        return parse_list("gpus", self.gpus, "0,1") if self.gpus else ()
 
     def command_options(self, running: "RunOptions") -> "CommandOptions":
         """The program, to be run as the other options say."""
         from siffra.api.commands import CommandOptions, metrics_of
-        from siffra.api.jobs import seconds_or_none
 
         return CommandOptions(
             command=self.command or "",
             metrics=metrics_of(self.metric or (), self.margin),
             read=tuple(self.read or ()),
             watch=tuple(self.watch or ()),
-            timeout=seconds_or_none(self.timeout, "timeout"),
+            timeout=self.timeout_seconds,
             jobs=running.jobs or 1,
-            gpus=parse_list("gpus", self.gpus, "0,1") if self.gpus else (),
+            gpus=self.gpu_names,
             store=running.store,
             fresh=running.fresh,
         )
@@ -410,9 +421,9 @@ class Program:
                 raise ConfigError(f"{name}: it is for a program of your own; give its --command.")
 
 
-def with_program(command: Command) -> Command:
-    """The options of a program of the user's in the place of `program`, a `Program`."""
-    return in_place_of("program", _PROGRAM, Program)(command)
+def with_program(*names: str) -> Callable[[Command], Command]:
+    """The options of these names, or all, in the place of `program`, a `Program`."""
+    return in_place_of("program", {name: _PROGRAM[name] for name in names or _PROGRAM}, Program)
 
 
 def with_output(

@@ -6,13 +6,13 @@ How a verdict is reached is `siffra.lab.stats.decisions`' matter, and at which l
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from siffra.lab.execute.results import Shortfall
 from siffra.lab.plan.plan import Experiment, Plan, Question
 from siffra.lab.stats.decisions import ClaimAnswer, Verdict
 from siffra.lab.stats.edges import Edge, edges_of_best
-from siffra.lab.stats.estimates import Summary, summarise
+from siffra.lab.stats.estimates import Summary, summarise, summarise_metric
 from siffra.lab.stats.interactions import Interaction, Loss
 from siffra.lab.stats.levels import (
     LevelAnswer,
@@ -88,6 +88,7 @@ class ExperimentAnswer(RepeatedRuns):
     seconds: Summary
     diverged: int
     first_look: float = 0.0
+    metrics: Mapping[str, Summary] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,4 +223,5 @@ def _see_experiment(
         accuracy=accuracies_of(runs, sets_of(records.values())),
         seconds=summarise([run.seconds for run in runs], "ratio"),
         diverged=sum(run.diverged for run in runs),
+        metrics={m.name: summarise_metric(runs, m) for m in experiment.metrics},
     )

@@ -44,7 +44,8 @@ class SavedLab(BaseModel):
     that came to its end without a first look at everything has a `shortfall`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A metric without a least value has one of minus infinity, which JSON has no number for.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     id: str
     plan: Plan
@@ -111,7 +112,7 @@ def make_saved_lab(plan: Plan, keys: Keys) -> SavedLab:
                     "claims": {"__all__": {"times", "plus", "by", "named"}},
                 }
             },
-            "experiments": {"__all__": {"length"}},
+            "experiments": {"__all__": {"length", "metrics"}},
             "stand_ins": True,
             "left_out": True,
             "ad_hoc": True,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from siffra.config import ExternalModel
+from siffra.config import ExternalModel, metrics
 from siffra.lab.answers import (
     Answers,
     ClaimAnswer,
@@ -323,11 +323,7 @@ def _level(
     edge = question.edge if best and len(question.levels) > 1 else None
     return Level(
         **_measured(answer, words, examined),
-        metrics={
-            metric.name: _summary(summary, numbers.metric_number(words, summary, metric))
-            for metric in question.question.metrics
-            for summary in (answer.metrics[metric.name],)
-        },
+        metrics=_metrics(answer, question.question.metrics, words),
         name=short_level_name(words, answer.level),
         knobs=dict(answer.level.knobs),
         fixed=question.question.fixed_at(answer.level),
@@ -350,6 +346,7 @@ def _experiment(answer: ExperimentAnswer, words: Words, examined: Examined | Non
         marks.append(words("table.no_time", time=numbers.span(words, answer.first_look)))
     return Experiment(
         **_measured(answer, words, examined),
+        metrics=_metrics(answer, experiment.metrics, words),
         id=experiment.id,
         name=words.say(experiment.name),
         note=words.say(experiment.note),
@@ -359,6 +356,16 @@ def _experiment(answer: ExperimentAnswer, words: Words, examined: Examined | Non
         first_look=answer.first_look or None,
         remarks="; ".join(marks),
     )
+
+
+def _metrics(
+    answer: LevelAnswer | ExperimentAnswer, measured: Sequence[metrics.Metric], words: Words
+) -> dict[str, Summary]:
+    return {
+        metric.name: _summary(summary, numbers.metric_number(words, summary, metric))
+        for metric in measured
+        for summary in (answer.metrics[metric.name],)
+    }
 
 
 def _measured(

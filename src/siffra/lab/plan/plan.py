@@ -139,7 +139,8 @@ class Question:
 class Experiment:
     """A setting that the lab's author ran, with what was reported: fractions and `seconds`.
 
-    `length` is the number of epochs that the lab file says, see `Level.lengths`.
+    `length` is the number of epochs that the lab file says, see `Level.lengths`, and `metrics` are
+    as those of a question.
     """
 
     id: str
@@ -148,6 +149,7 @@ class Experiment:
     setting: Setting
     reported: Mapping[str, float]
     length: int | float | None = None
+    metrics: tuple[Metric, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

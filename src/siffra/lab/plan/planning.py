@@ -230,7 +230,7 @@ def _question(table: QuestionTable, where: str, lab: LabFile, subject: Subject) 
         ),
         figures=table.figures or subject.figures(table.varied, levels),
         by=table.by or {},
-        metrics=subject.metrics(table),
+        metrics=subject.metrics(table.claims),
     )
 
 
@@ -381,6 +381,7 @@ def _experiment(table: ExperimentTable, where: str, lab: LabFile, subject: Subje
         setting=setting,
         reported=table.reported.figures(),
         length=length,
+        metrics=subject.metrics(()),
     )
 
 

@@ -50,8 +50,8 @@ class Subject(abc.ABC):
         """The figures of a question that names none."""
 
     @abc.abstractmethod
-    def metrics(self, table: QuestionTable) -> tuple[Metric, ...]:
-        """The metrics of a question that are none of siffra's own, the main one first."""
+    def metrics(self, claims: Sequence[ClaimTable]) -> tuple[Metric, ...]:
+        """The metrics that are none of siffra's own; that of the first claim is the main one."""
 
     def named(self, claim: ClaimTable) -> Metric | None:
         """The metric of a claim, if it is none of siffra's own."""
@@ -83,7 +83,7 @@ class Networks(Subject):
         """See `Subject.figures`."""
         return default_figures(vary, levels, self.dataset, examines=self.examines)
 
-    def metrics(self, table: QuestionTable) -> tuple[Metric, ...]:
+    def metrics(self, claims: Sequence[ClaimTable]) -> tuple[Metric, ...]:
         """See `Subject.metrics`."""
         return ()
 
@@ -138,10 +138,10 @@ class ProgramRuns(Subject):
         """See `Subject.figures`."""
         return ("curves", "levels")
 
-    def metrics(self, table: QuestionTable) -> tuple[Metric, ...]:
-        """See `Subject.metrics`: what the first claim is about is the main one."""
+    def metrics(self, claims: Sequence[ClaimTable]) -> tuple[Metric, ...]:
+        """See `Subject.metrics`."""
         known: Mapping[str, Metric] = self.program.metrics
-        order = dict.fromkeys([*(claim.metric for claim in table.claims[:1]), *known])
+        order = dict.fromkeys([*(claim.metric for claim in claims[:1]), *known])
         return tuple(known[name] for name in order)
 
     def named(self, claim: ClaimTable) -> Metric | None:

@@ -138,7 +138,7 @@ def figures_of_experiments(
         return ()
     draw = partial(experiments.draw, every, words)
     sketches = [Sketch("experiments", experiments.caption(every, words), draw)]
-    for kind in OF_EXPERIMENTS:
+    for kind in () if every[0].experiment.metrics else OF_EXPERIMENTS:
         shown, name = experiments.shown(kind, every), f"experiments-{kind}"
         more = words("caption.some_experiments", n=trained) if len(shown) < trained else ""
         if kind == "confusion":

@@ -1,4 +1,4 @@
-"""A lab's own experiments: accuracy against training seconds, beside what was reported."""
+"""A lab's own experiments: accuracy, or a metric, against seconds, beside what was reported."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from siffra.config.metrics import Metric
 from siffra.lab.answers import ExperimentAnswer
 from siffra.lab.plan.plan import Figure as Kind
 from siffra.lab.stats.diagnostics import by_seed
@@ -38,17 +39,16 @@ def named(
 
 
 def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
-    """One panel a set; ours filled with both intervals, the reported ones hollow."""
-    sets = sets_of(experiments)
-    figure, axes = style.row(len(sets), height=3.9)
+    """One panel a set or metric; ours filled with both intervals, the reported ones hollow."""
+    sets, metrics = sets_of(experiments), experiments[0].experiment.metrics
+    names = (*sets, *(metric.name for metric in metrics))
+    figure, axes = style.row(len(names), height=3.9)
     colours = style.colours(len(experiments))
     markers = [style.MARKERS[i % len(style.MARKERS)] for i in range(len(experiments))]
-    for axis, name in zip(axes, sets, strict=True):
+    for axis, name in zip(axes, names, strict=True):
         for experiment, colour, marker in zip(experiments, colours, markers, strict=True):
             _points(axis, experiment, name, colour, marker)
-        axis.set_title(capital(words(f"set.{name}")))
         axis.set_xlabel(words("figure.seconds"))
-        axis.yaxis.set_major_formatter(style.percent_axis(words))
         if spans_decades(_all_seconds(experiments)):
             axis.set_xscale("log")
             axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=6))
@@ -56,7 +56,12 @@ def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
         else:
             axis.xaxis.set_major_locator(MaxNLocator(nbins=5))
         axis.xaxis.set_major_formatter(style.number_axis(words))
-    style.name_accuracy(axes, words)
+    for axis, name in zip(axes, sets, strict=False):
+        axis.set_title(capital(words(f"set.{name}")))
+        axis.yaxis.set_major_formatter(style.percent_axis(words))
+    style.name_accuracy(axes[: len(sets)], words)
+    for axis, metric in zip(axes[len(sets) :], metrics, strict=True):
+        style.name_metric(axis, metric, words)
     handles = [
         Line2D([], [], ls="", marker=marker, color=colour, ms=6)
         for colour, marker in zip(colours, markers, strict=True)
@@ -72,11 +77,14 @@ def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
 def caption(experiments: Sequence[ExperimentAnswer], words: Words) -> str:
     """Which experiment is the best, and which the fastest."""
     seen = [e for e in experiments if e.trained]
-    read = words("caption.experiments")
+    metrics = experiments[0].experiment.metrics
+    read = words("caption.experiments_read" if metrics else "caption.experiments")
     if busy := busy_sentence(words, [record for e in seen for record in e.records]):
         read += f" {busy}"
     if len(seen) < 2:
         return read
+    if metrics:
+        return " ".join([*(_best_in(metric, seen, words) for metric in metrics), read])
     best = max(seen, key=lambda e: e.accuracy["test"].mean)
     fast = min(seen, key=lambda e: e.seconds.mean)
     key, values = "caption.experiments_both", _values("", best, words)
@@ -85,6 +93,14 @@ def caption(experiments: Sequence[ExperimentAnswer], words: Words) -> str:
     values["best"] = words.say(best.experiment.name)
     values["fast"] = words.say(fast.experiment.name)
     return f"{words(key, **values)} {read}"
+
+
+def _best_in(metric: Metric, experiments: Sequence[ExperimentAnswer], words: Words) -> str:
+    choose = max if metric.higher_is_better else min
+    best = choose(experiments, key=lambda e: e.metrics[metric.name].mean)
+    value = numbers.metric_number(words, best.metrics[metric.name], metric)
+    name = words.say(best.experiment.name)
+    return words("caption.experiments_best", metric=metric.name, best=name, value=value)
 
 
 def _values(prefix: str, experiment: ExperimentAnswer, words: Words) -> dict[str, str]:
@@ -98,10 +114,11 @@ def _points(axis: Axes, experiment: ExperimentAnswer, name: str, colour: str, ma
     reported = experiment.experiment.reported
     place = None
     if trained := experiment.trained:
-        accuracy, seconds = experiment.accuracy[name], experiment.seconds
+        accuracy = (experiment.metrics or experiment.accuracy)[name]
+        seconds = experiment.seconds
         place = seconds.mean, accuracy.mean
         axis.plot(
-            [run.seconds for run in trained],
+            [run.seconds for run in trained if name in (run.metrics or run.accuracy)],
             accuracy.values,
             marker,
             color=colour,

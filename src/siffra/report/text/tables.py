@@ -142,7 +142,7 @@ def _table(
     shown = sets_of(rows)
     sets = [name for name in ("train", "val", *shown) if name in shown or name in theirs]
     metrics = list(rows[0].metrics)
-    extra = sorted(theirs - {*sets, "seconds"})
+    extra = sorted(theirs - {*sets, *metrics, "seconds"})
     head = [Cell(first, "name")]
     # A long name would be squeezed into a tower of single words.
     kind = "name long" if max(map(len, names)) > LONG_NAME else "name"
@@ -151,6 +151,9 @@ def _table(
     for name in metrics:
         head.append(Cell(name, "number"))
         columns.append(_numbers(words, [row.metrics[name].text for row in rows]))
+        if name in theirs:
+            head.append(Cell(words("table.reported"), "reported"))
+            columns.append([_reported_metric(words, row.reported, name) for row in rows])
     for name in (*sets, *(["seconds"] if has_times(rows) else [])):
         text = words("table.run_seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
         head.append(Cell(capital(text), "number"))
@@ -220,6 +223,10 @@ def _target_cells(words: Words, target: Target) -> tuple[Cell, Cell]:
 
 def _measured(row: Measured, name: str) -> str:
     return (row.seconds if name == "seconds" else row.accuracy[name]).text
+
+
+def _reported_metric(words: Words, reported: Mapping[str, float], name: str) -> Cell:
+    return Cell(words.exact(reported[name]) if name in reported else "", "reported")
 
 
 def _reported(words: Words, reported: Mapping[str, float], name: str) -> Cell:
