@@ -24,7 +24,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.events import Event, Job
+from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.execute.ray import RayExecutor, Resources
 from siffra.lab.execute.results import EngineKeys
 from siffra.lab.execute.runner import run_plan
@@ -121,7 +121,7 @@ class InstantExecutor(Executor):
         """See `Executor.capacity`."""
         return 2 * self._size - len(self._submitted)
 
-    def submit(self, run: Job) -> None:
+    def submit(self, run: Job | Task) -> None:
         """See `Executor.submit`."""
         assert isinstance(run, PlannedRun)
         self._submitted.append(run)
