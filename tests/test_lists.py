@@ -82,12 +82,16 @@ FIELDS = {field.name: field.default for of in (LabOptions, RunOptions) for field
 NOT_OFFERED = {"examines", "read_only"}  # they follow from the command
 
 
+OF_LABS_OF_PROGRAMS = {"timeout", "gpus"}
+"""Options of the lab of a program, beside those of any lab."""
+
+
 class TestOptions:
     """Those of a lab and of its runs are the same in Python and on the command line."""
 
     def test_run_lab_takes_every_option(self):
         parameters = inspect.signature(api.run_lab).parameters
-        own = {"lab", "data", "out", "language", "on_event"}
+        own = {"lab", "data", "out", "language", "on_event", *OF_LABS_OF_PROGRAMS}
 
         assert set(parameters) - own == set(FIELDS) - NOT_OFFERED
         for name in set(parameters) - own:
@@ -103,7 +107,7 @@ class TestOptions:
 
     def test_siffra_lab_has_an_option_for_each(self):
         parameters = inspect.signature(lab).parameters
-        own = {"file", "out", "language", "as_json", "dry_run", "fresh_busy"}
+        own = {"file", "out", "language", "as_json", "dry_run", "fresh_busy", *OF_LABS_OF_PROGRAMS}
 
         assert set(parameters) - own == set(FIELDS) - NOT_OFFERED
         for name in set(parameters) - own - {"only"}:  # a text with commas
