@@ -1,5 +1,6 @@
 """Knobs on the command line: their options, and how values and levels are typed."""
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any
@@ -175,8 +176,16 @@ def parse_own_levels(arguments: list[str]) -> Mapping[str, list[Any]]:
             raise ConfigError(f"{argument}: no levels; write them as lr=0.1,0.3.")
         if name in levels:
             raise ConfigError(f"{name}: given twice; write its levels as {name}=V1,V2,...")
-        levels[name] = [parse_any(part) for part in parse_list(name, text, f"{name}=V1,V2,...")]
+        levels[name] = [_own_value(part) for part in parse_list(name, text, f"{name}=V1,V2,...")]
     return levels
+
+
+def _own_value(text: str) -> int | float | str:
+    """A value for a program: what is no plain number, such as `007`, `nan` or `true`, is a text."""
+    value = parse_any(text)
+    if isinstance(value, float):
+        return value if math.isfinite(value) and "_" not in text else text
+    return value if type(value) is int and str(value) == text else text
 
 
 def spell(value: object) -> str:

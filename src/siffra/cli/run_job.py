@@ -11,6 +11,8 @@ from siffra.config import ExternalModel, Setting
 from siffra.system.terminal import echo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from siffra.api import Job, LabResult
     from siffra.lab.execute.estimate import Cost
     from siffra.lab.execute.events import Event
@@ -31,6 +33,7 @@ def run_job(job: "Job", language: str) -> "LabResult":
     if job.dataset:  # a program has data of its own
         tell_data(job.dataset, job.plan.data, language)
     done, total = cost.have, cost.runs
+    failing: set[Setting] = set()
     try:
         with Meter(
             cost.runs,
@@ -45,6 +48,9 @@ def run_job(job: "Job", language: str) -> "LabResult":
                 if event.kind == "lost":
                     run = _name(words, event)
                     meter.note(words("progress.lost", run=run, why=event.reason))
+                if (failed := _failed(words, event)) and event.planned_run.setting not in failing:
+                    failing.add(event.planned_run.setting)
+                    meter.note(failed)
                 line = _line(words, event)
                 if event.progress.at_once > 1:
                     line = words("progress.at_once", n=event.progress.at_once, told=line)
@@ -101,6 +107,17 @@ def _looks(words: "Words", plan: "Plan", cost: "Cost") -> str:
     return words(key, seeds=seeds, time=time, first=len(plan.seeds))
 
 
+def _failed(words: "Words", event: "Event") -> str:
+    """That a run failed, why, and the last line that it printed; "" if none did."""
+    if not (event.record and event.record.failure and event.kind == "finished"):
+        return ""
+    from siffra.report.text.failures import shortened_line
+
+    why, output = event.record.failure, event.record.output
+    last = f": {shortened_line(output[-1])}" if output else ""
+    return words("progress.failed", run=_name(words, event), why=why, last=last)
+
+
 def _line(words: "Words", event: "Event") -> str:
     match event.kind:
         case "preparing":
@@ -108,13 +125,7 @@ def _line(words: "Words", event: "Event") -> str:
         case "started":
             return words("progress.preparing", run=_name(words, event))
         case "epoch":
-            return words(
-                "progress.epoch",
-                run=_name(words, event),
-                n=event.epoch,
-                of=math.ceil(event.planned_run.setting.training.epochs),
-                share=_accuracy(words, event.scores),
-            )
+            return _epoch(words, event)
         case "finished":
             return _finished(words, event)
         case "timed":
@@ -129,10 +140,24 @@ def _line(words: "Words", event: "Event") -> str:
             return words("progress.waiting")
 
 
+def _epoch(words: "Words", event: "Event") -> str:
+    name = _name(words, event)
+    if event.values:
+        return words("progress.measured", run=name, values=_values(words, event.values))
+    return words(
+        "progress.epoch",
+        run=name,
+        n=event.epoch,
+        of=math.ceil(event.planned_run.setting.training.epochs),
+        share=_accuracy(words, event.scores),
+    )
+
+
 def _finished(words: "Words", event: "Event") -> str:
     name, record = _name(words, event), event.record
     if record and isinstance(record.model, ExternalModel):
-        return words("progress.measured", run=name, values=_values(words, record))
+        values = record.failure or _values(words, record.metrics)
+        return words("progress.measured", run=name, values=values)
     return words("progress.finished", run=name, share=_accuracy(words, record))
 
 
@@ -154,13 +179,11 @@ def _name(words: "Words", event: "Event") -> str:
     return ", ".join([model, *turned, words("progress.seed", n=run.seed)])
 
 
-def _values(words: "Words", record: "Record") -> str:
-    """`val_loss 0.213`, or why there is none."""
-    if record.failure:
-        return record.failure
+def _values(words: "Words", values: "Mapping[str, float | None]") -> str:
+    """`epoch 4, val_loss 0.213`."""
     return ", ".join(
         f"{name} {'–' if value is None else words.exact(float(f'{value:.6g}'))}"
-        for name, value in record.metrics.items()
+        for name, value in values.items()
     )
 
 

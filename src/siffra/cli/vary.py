@@ -10,9 +10,11 @@ from siffra.cli.completion import complete_levels
 from siffra.cli.data_options import with_data
 from siffra.cli.knobs import knobs_of_own, parse_levels, parse_own_levels, spell, with_knobs
 from siffra.cli.options import (
+    CheckOption,
     Output,
     Program,
     RecipeOption,
+    check,
     with_lab_options,
     with_output,
     with_program,
@@ -49,6 +51,7 @@ def vary(
     running: "RunOptions",
     program: Program,
     recipe: RecipeOption = None,
+    checked: CheckOption = False,
     knobs: dict[str, Any],
 ) -> None:
     """Ask what a knob does: train at each value, with several seeds, and compare.
@@ -70,8 +73,10 @@ def vary(
     from siffra import api
 
     if program.command is not None:
-        expect_none_of_siffras(knobs, data, recipe)
-        _vary_program(levels, options, running, program, output)
+        expect_none_of_siffras(knobs, data, recipe, running)
+        result = _vary_program(levels, options, running, program, output)
+        _show(result, output)
+        check(checked, result)
         return
     program.expect_none()
     options = replace(options, examines=output.out is not None)
@@ -81,6 +86,7 @@ def vary(
         api.expect_report(output.out, output.language)
         result = run_job(job, output.language)
     _show(result, output)
+    check(checked, result)
 
 
 def _vary_program(
@@ -89,7 +95,7 @@ def _vary_program(
     running: "RunOptions",
     program: Program,
     output: Output,
-) -> None:
+) -> "LabResult":
     from siffra import api
     from siffra.api.commands import command_job
 
@@ -98,14 +104,16 @@ def _vary_program(
     fixed = {name: values[0] for name, values in given.items() if len(values) == 1}
     with command_job(varied, fixed, program.command_options(running), options) as job:
         api.expect_report(output.out, output.language)
-        result = run_job(job, output.language)
-    _show(result, output)
+        return run_job(job, output.language)
 
 
 def expect_none_of_siffras(
-    knobs: dict[str, Any], data: "DataSource | None", recipe: Path | None
+    knobs: dict[str, Any],
+    data: "DataSource | None",
+    recipe: Path | None,
+    running: "RunOptions",
 ) -> None:
-    """See that a program is given no knobs, data or recipe of siffra's.
+    """See that a program is given nothing that is for siffra's own networks.
 
     Raises:
         ConfigError: It is.
@@ -115,8 +123,13 @@ def expect_none_of_siffras(
             f"{name}: siffra's knobs mean nothing to a program; write {name}={spell(value)} beside "
             f"the levels, and {{{name}}} in its command."
         )
-    if data is not None or recipe is not None:
-        name = "recipe" if data is None else "data"
+    given = {
+        "data": data is not None,
+        "recipe": recipe is not None,
+        "engine": running.engine != "native",
+        "threads": running.threads is not None,
+    }
+    for name in (name for name, is_given in given.items() if is_given):
         raise ConfigError(f"{name}: it means nothing to a program; leave it out.")
 
 

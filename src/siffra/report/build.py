@@ -44,6 +44,7 @@ from siffra.report.model import (
 from siffra.report.text import numbers
 from siffra.report.text.ablation import added_note, ingredient_name
 from siffra.report.text.course import course_text, undecided
+from siffra.report.text.failures import failure_text
 from siffra.report.text.ingredients import ingredients
 from siffra.report.text.interactions import interactions
 from siffra.report.text.labels import (
@@ -333,6 +334,7 @@ def _level(
         retuned=dict(answer.retuned),
         edge=tuple(edge.knob for edge in answer.edge),
         reported=dict(answer.level.reported),
+        failure_text=failure_text(words, level_name(words, answer.level), answer.records),
         remarks=remarks(words, answer, edge),
     )
 

@@ -159,6 +159,8 @@ class Measured(_Part):
     """Shift curves by direction (`x`, `y`, `any`, `turned`); null if networks were not examined."""
     reported: dict[str, float] = {}
     """What the lab's author reported: accuracy by set, and `seconds`."""
+    failure_text: str = ""
+    """How many runs failed, why, and the last line that one of them printed; empty if none did."""
     remarks: str = ""
     """What is unusual, or chosen, in a few words."""
 

@@ -203,11 +203,11 @@ class TestBounds:
 def test_epochs_are_reported_as_they_come():
     seen = []
     source = MetricSource.parse(["val_loss"])
-    reader = MetricReader(source, lambda epoch, values: seen.append((epoch, dict(values))))
+    reader = MetricReader(source, lambda position, values: seen.append((position, dict(values))))
     for line in ('{"epoch": 1, "val_loss": 2, "lr": 0.1}', "text", '{"val_loss": 1}'):
         reader.read(line, "stdout")
 
-    assert seen == [(1, {"val_loss": 2, "lr": 0.1})]
+    assert seen == [(("epoch", 1), {"val_loss": 2, "lr": 0.1})]
 
 
 def test_a_command_without_a_metric_is_refused():

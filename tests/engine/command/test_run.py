@@ -58,12 +58,13 @@ def test_a_training_is_run_and_read(folder):
         {"lr": 0.1},
         seed=7,
         out=folder / "out",
-        on_epoch=lambda epoch, values: seen.append(epoch),
+        on_epoch=lambda position, values: seen.append(position),
     )
 
     assert result.failure == ""
     assert result.exit_status == 0
-    assert [epoch for epoch, _ in result.curves["val_loss"]] == [1, 2, 3] == seen
+    assert [epoch for epoch, _ in result.curves["val_loss"]] == [1, 2, 3]
+    assert seen == [("epoch", 1), ("epoch", 2), ("epoch", 3)]
     assert result.metrics == {"val_loss": result.curves["val_loss"][-1][1]}
     assert result.steps == {"val_loss": pytest.approx(1e-4)}
     assert "WARNING:root:epoch 3" in result.tail

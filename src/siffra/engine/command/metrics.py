@@ -13,7 +13,9 @@ from siffra.errors import ConfigError
 
 Curve = tuple[tuple[float, float], ...]
 """Pairs of an epoch, or a step, and a value."""
-OnEpoch = Callable[[float, Mapping[str, float]], None]
+Position = tuple[str, float]
+"""`epoch` or `step`, and which."""
+OnEpoch = Callable[[Position, Mapping[str, float]], None]
 
 METRICS_FILE = "metrics.json"
 _LARGEST_FILE = 2**20
@@ -80,7 +82,7 @@ class MetricReader:
         self._misfits: dict[str, str] = {}
         self._curves: dict[str, dict[float, float]] = {}
         self._steps: dict[str, float] = {}
-        self._position: float | None = None
+        self._position: Position | None = None
         self._problem = ""
 
     def read(self, line: str, stream: Stream) -> None:
@@ -128,7 +130,7 @@ class MetricReader:
         self._position = self._position if position is None else position
         self._take(values, self._position)
 
-    def _take(self, values: Mapping[str, object], position: float | None) -> None:
+    def _take(self, values: Mapping[str, object], position: Position | None) -> None:
         numbers: dict[str, float] = {}
         for name, value in values.items():
             if name in POSITIONS and name not in self._wanted:
@@ -140,7 +142,7 @@ class MetricReader:
                 self._last.pop(name, None)
                 self._misfits[name] = _kind(value)
         if position is not None and numbers:
-            self._add_points(position, numbers)
+            self._add_points(position[1], numbers)
             self._on_epoch(position, numbers)
 
     def _take_number(self, name: str, number: Printed) -> None:
@@ -167,10 +169,11 @@ class MetricReader:
         return ""
 
 
-def _position(values: Mapping[str, object]) -> float | None:
+def _position(values: Mapping[str, object]) -> Position | None:
     """Where on its curve a value is that stands beside these."""
-    numbers = (values.get(name) for name in POSITIONS)
-    return next((n.value for n in numbers if isinstance(n, Printed) and n.step), None)
+    numbers = ((name, values.get(name)) for name in POSITIONS)
+    at = ((name, n.value) for name, n in numbers if isinstance(n, Printed) and n.step)
+    return next(at, None)
 
 
 def _kind(value: object) -> str:

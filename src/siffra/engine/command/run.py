@@ -50,14 +50,22 @@ class CommandSpec:
             ConfigError: The knobs are not those of the command, or a watched file is missing,
                 too large or cannot be read.
         """
-        words = self.template.words(knobs, seed, out=_NOWHERE)
         return {
             "command": list(self.template.raw),
             "read": self.source.patterns.texts,
             "knobs": dict(knobs),
             "seed": seed,
-            "files": content_digest(watched_files(words, self.watch, self.cwd)),
+            "files": content_digest(self._files(knobs, seed)),
         }
+
+    def latest_file(self, knobs: Mapping[str, KnobValue], seed: int) -> str:
+        """Which of the files whose content counts was changed last."""
+        files = self._files(knobs, seed)
+        return max(files, key=lambda name: files[name].stat().st_mtime_ns, default="")
+
+    def _files(self, knobs: Mapping[str, KnobValue], seed: int) -> dict[str, Path]:
+        words = self.template.words(knobs, seed, out=_NOWHERE)
+        return watched_files(words, self.watch, self.cwd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from threading import Event as Signal
 from threading import Thread
 
 from siffra.config import ExternalModel
+from siffra.engine.command.metrics import Position
 from siffra.engine.command.run import CommandSpec, run_once
 from siffra.engine.command.template import KnobValue
 from siffra.errors import ConfigError
@@ -63,9 +64,10 @@ class CommandKeys(Keys):
             ConfigError: One has: other runs of the plan were made by another program.
         """
         if self._make(run) != self.of(run):
+            name = self._spec.latest_file(knobs_of(run), run.seed)
             raise ConfigError(
-                "command: a file that it names has changed since the first run; run the same "
-                "command again, which makes all runs with the new one."
+                f"command: `{name}` has changed since the first run; run the same command again, "
+                "which makes all runs with the new one. What runs write must not be watched."
             )
 
     def _make(self, job: Job) -> str:
@@ -102,8 +104,10 @@ class CommandExecutor(Executor):
         self._busy: dict[PlannedRun, str] = {}
         self._threads: list[Thread] = []
         self._made: queue.Queue[tuple[PlannedRun, Record | BaseException]] = queue.Queue()
+        self._epochs: dict[PlannedRun, tuple[Position, Mapping[str, float]]] = {}
         self._stop = Signal()
-        self._temporary = tempfile.TemporaryDirectory(prefix="siffra-") if not places.out else None
+        needs_folder = spec.template.uses_out and not places.out
+        self._temporary = tempfile.TemporaryDirectory(prefix="siffra-") if needs_folder else None
         self._out = Path(self._temporary.name) if self._temporary else places.out or Path()
 
     @property
@@ -131,10 +135,22 @@ class CommandExecutor(Executor):
 
     def poll(self, on_event: Callable[[Event], None]) -> None:
         """See `Executor.poll`; a command that cannot be started ends the plan."""
+        ended: list[tuple[PlannedRun, Record | BaseException]] = []
         with suppress(queue.Empty):
-            self._take(*self._made.get(timeout=_PATIENCE), on_event)
+            ended.append(self._made.get(timeout=_PATIENCE))
             while True:
-                self._take(*self._made.get_nowait(), on_event)
+                ended.append(self._made.get_nowait())
+        for run, made in ended:
+            self._free.append(self._busy.pop(run))
+            self._epochs.pop(run, None)
+            if isinstance(made, Record):
+                on_event(Event("finished", run, record=made))
+        for run in list(self._epochs):
+            (name, number), values = self._epochs.pop(run)
+            on_event(Event("epoch", run, epoch=number, values={name: number, **values}))
+        for _, made in ended:  # after those that are whole
+            if isinstance(made, BaseException):
+                raise made
 
     def close(self) -> None:
         """End the processes and all that they started."""
@@ -143,17 +159,6 @@ class CommandExecutor(Executor):
             thread.join()
         if self._temporary:
             self._temporary.cleanup()
-
-    def _take(
-        self,
-        run: PlannedRun,
-        made: Record | BaseException,
-        on_event: Callable[[Event], None],
-    ) -> None:
-        self._free.append(self._busy.pop(run))
-        if isinstance(made, BaseException):
-            raise made
-        on_event(Event("finished", run, record=made))
 
     def _make(self, run: PlannedRun, gpu: str) -> None:
         try:
@@ -165,6 +170,12 @@ class CommandExecutor(Executor):
     def _record(self, run: PlannedRun, gpu: str) -> Record:
         self._keys.expect_unchanged(run)
         key = self._keys.of(run)
+        wanted = self._spec.source.metrics
+
+        def on_epoch(position: Position, values: Mapping[str, float]) -> None:
+            # The latest alone: a program may print steps faster than anybody reads them.
+            self._epochs[run] = position, {name: values[name] for name in wanted if name in values}
+
         env: Mapping[str, str] = {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
         result = run_once(
             self._spec,
@@ -172,6 +183,7 @@ class CommandExecutor(Executor):
             seed=run.seed,
             out=self._out / key[:16],
             env=env,
+            on_epoch=on_epoch,
             stop=self._stop,
         )
         return external_record(

@@ -49,6 +49,10 @@ class Costs(abc.ABC):
     def knows_kind(self, kind: str) -> bool:
         """Whether any run of such a `Model.kind` is known; else what they take is a guess."""
 
+    def share(self, setting: Setting, epoch: float) -> float:
+        """How much of a run is over after so many epochs, from 0 to 1."""
+        return min(1.0, epoch / setting.training.epochs)
+
     def of_timing(self, planned: PlannedTiming) -> float:
         """Predicted seconds of a round: of each setting the slices that count, and one before."""
         return len(planned.settings) * (SLICES + 1) * SLICE_SECONDS
@@ -59,10 +63,15 @@ class MeanCosts(Costs):
 
     def __init__(self) -> None:
         self._by_model: dict[Model, list[float]] = {}
+        self._epochs: dict[Model, float] = {}
 
     def learn(self, record: Record) -> None:
         """See `Costs.learn`."""
+        if record.failure:  # it ended early, or never
+            return
         self._by_model.setdefault(record.model, []).append(record.seconds)
+        ends = [curve[-1][0] for curve in record.curves.values()]
+        self._epochs[record.model] = max(ends, default=0.0)
 
     def seconds(self, setting: Setting) -> float:
         """See `Costs.seconds`."""
@@ -77,6 +86,11 @@ class MeanCosts(Costs):
     def knows_kind(self, kind: str) -> bool:
         """See `Costs.knows_kind`."""
         return any(model.kind == kind for model in self._by_model)
+
+    def share(self, setting: Setting, epoch: float) -> float:
+        """See `Costs.share`; by the last epoch of such a run, or of any other; 0 before any."""
+        last = self._epochs.get(setting.model) or max(self._epochs.values(), default=0.0)
+        return min(1.0, epoch / last) if last else 0.0
 
 
 class EngineCosts(Costs):

@@ -18,8 +18,8 @@ from siffra.store.store import Store
 class Cost:
     """What a plan asks for: `runs` in all, `have` of them stored, `seconds` for the others.
 
-    `seconds` is predicted wall time, compiling not counted. If the budget does not last for all of
-    these, `fits` is false: how many of them there will be is then seen as they come in.
+    `seconds` is predicted wall time, compiling not counted; 0 where no such run is known. If the
+    budget does not last for all of these, `fits` is false: how many of them there will be is then seen as they come in.
     """
 
     runs: int
@@ -70,6 +70,6 @@ def estimate_jobs(plan: Plan, work: Work, store: Store, *, fresh: Fresh = False)
         jobs = first.all
     seconds = work.wall_seconds(sum(map(scheduler.cost, jobs)), len(jobs))
     left = scheduler.seconds_left(results.records, results.timings)
-    if plan.looks and fits and left < math.inf:
+    if seconds and plan.looks and fits and left < math.inf:
         seconds = max(seconds, left)
     return Cost(have + sum(isinstance(job, PlannedRun) for job in jobs), have, seconds, fits)

@@ -1,7 +1,8 @@
 """What happens while a plan is run: one type of event, from the executor to the page."""
 
 import abc
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from siffra.config import Setting
@@ -36,12 +37,13 @@ class Task(abc.ABC):
 class Progress:
     """How far a lab has come: `done` of `total` runs, with `at_once` in progress.
 
-    `seconds_left` is a prediction. Of a plan with looks, `decided` of its `claims` are decided.
+    `seconds_left` is a prediction; None where nothing is known of such runs. Of a plan with looks,
+    `decided` of its `claims` are decided.
     """
 
     done: int = 0
     total: int = 0
-    seconds_left: float = 0.0
+    seconds_left: float | None = None
     at_once: int = 1
     decided: int = 0
     claims: int = 0
@@ -56,7 +58,8 @@ class Event:
 
     - `preparing`: kernels are being compiled, unless they were before;
     - `started`: the run begins, or is submitted to a cluster that will begin it;
-    - `epoch`: it has ended its epoch number `epoch`, from 1, with these `scores`;
+    - `epoch`: it has ended its epoch number `epoch`, from 1, with these `scores`; of a program,
+      it has printed these `values`, that of its epoch or step among them;
     - `finished`: it was trained, and is stored with its `record` (and its `examination`);
     - `timed`: the round is over, and this is its `timing`;
     - `done`: the task is done, and this is its `result`;
@@ -70,8 +73,9 @@ class Event:
 
     kind: Kind
     run: Job | Task | None = None
-    epoch: int = 0
+    epoch: float = 0
     scores: Epoch | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
     record: Record | None = None
     examination: Examination | None = None
     timing: Timing | None = None

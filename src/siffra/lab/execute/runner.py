@@ -269,7 +269,7 @@ class _PlanRunner:
             elif event.record:
                 made.append((job, event.record, event.examination))
             elif event.kind == "epoch":
-                self._shares[job] = min(1.0, event.epoch / job.setting.training.epochs)
+                self._shares[job] = self._costs.share(job.setting, event.epoch)
                 self._report(event)
             else:
                 self._run_again(job, event.reason)
@@ -355,7 +355,7 @@ class _PlanRunner:
         return Progress(
             done=len(self._results.records) if done is None else done,
             total=self._runs,
-            seconds_left=wall,
+            seconds_left=wall if wall or not left else None,
             at_once=min(len(self._submitted), self._executor.size),
             decided=decided,
             claims=claims,

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,10 +46,11 @@ def plan_external(
         if isinstance(values, str) or not isinstance(values, Sequence):
             raise ConfigError(f"{name}: found {values!r}; give a list of values, as [0.1, 0.3].")
     for name, value in [*fixed.items(), *((n, v) for n, values in vary.items() for v in values)]:
-        if not isinstance(value, bool | int | float | str):
+        is_known = isinstance(value, bool | int | float | str)
+        if not is_known or (isinstance(value, float) and not math.isfinite(value)):
             raise ConfigError(
-                f"{name}: found {value!r}; a knob of a program or a function takes a number, a "
-                "text, or true or false."
+                f"{name}: found {value!r}; a knob of a program or a function takes a finite "
+                "number, a text, or true or false."
             )
     if both := sorted(set(vary) & set(fixed)):
         raise ConfigError(f"{both[0]}: a knob cannot be both varied and fixed.")

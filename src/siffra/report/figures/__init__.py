@@ -110,6 +110,8 @@ def figure_of(
     name = safe_name(f"{answer.question.id}-{kind}")
     if not any(level.trained for level in answer.levels):
         return None
+    if kind == "curves" and answer.question.metrics and not curves.with_curves(answer):
+        return None
     if kind == "heatmap" and len(answer.question.vary) != 2:
         return None
     if kind in EXAMINED:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from siffra.report.model import Question, Report
-from siffra.report.render.terminal import fixed_line, levels_table
+from siffra.report.render.terminal import failure_lines, fixed_line, levels_table
 from siffra.report.text.messages import Words, words_in
 from siffra.report.text.tables import added_table
 
@@ -36,6 +36,7 @@ def _question(question: Question, words: Words) -> str:
         f"<p><b>{escape(question.ask)}</b> {escape(question.answer)}</p>"
         f"{_added(question, words)}"
         f"{html_table(*levels_table(question, words))}"
+        f"{''.join(f'<p>{escape(line)}</p>' for line in failure_lines(question))}"
         f"<ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in sentences)}</ul>"
         f"<p>{escape(fixed_line(question, words))}</p>"
     )

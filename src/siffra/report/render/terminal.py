@@ -66,6 +66,7 @@ def answer_text(question: Question, words: Words) -> str:
             *text_table(*levels_table(question, words)),
             *([f"* {words('busy.note')}"] if busy else []),
         ],
+        failure_lines(question),
         dot_plot(question, words),
         [claim.sentence for claim in question.claims],
         [interaction.sentence for interaction in question.interactions],
@@ -120,8 +121,13 @@ def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
     return lines
 
 
+def failure_lines(question: Question) -> list[str]:
+    """Why runs failed: a line for each level with such runs."""
+    return [level.failure_text for level in question.levels if level.failure_text]
+
+
 def dot_plot(question: Question, words: Words) -> list[str]:
-    """A line for each level: every seed's score, their mean, and its interval.
+    """A line for each level: every seed's score, their mean, and its interval; none without any.
 
     The score is the question's main metric, or accuracy on the test set.
     """
@@ -130,6 +136,8 @@ def dot_plot(question: Question, words: Words) -> list[str]:
         (level.metrics[main.name] if main else level.accuracy["test"]).as_estimated()
         for level in question.levels
     ]
+    if not any(summary.values for summary in summaries):
+        return []
     low, high = _range(summaries)
     names = [level.name for level in question.levels]
     margin = max(map(len, names))
@@ -160,6 +168,7 @@ def _brief(question: Question, words: Words) -> str:
     lines = [
         question.answer,
         *_added_lines(words, question),
+        *failure_lines(question),
         *(line for claim in question.claims for line in _claim_lines(claim)),
         *(f"{found.verdict_text:<25} {found.finding}" for found in question.interactions),
         fixed_line(question, words),

@@ -54,6 +54,8 @@ def answer_sentences(answer: QuestionAnswer, language: str = "en") -> list[str]:
 def _nothing_shown(words: Words, answer: QuestionAnswer) -> list[str]:
     """That no difference is shown, where nothing but claims would say so."""
     names = [metric.name for metric in answer.question.metrics]
+    if all(record.failure for level in answer.levels for record in level.records):
+        return [words("answer.all_failed")]
     runs = [len(level.records) for level in answer.levels]
     seeds = numbers.over_seeds(words, "answer.seeds", runs)
     return [words("answer.open", seeds=seeds, metrics=words.listing(names))] if names else []

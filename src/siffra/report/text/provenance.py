@@ -12,6 +12,7 @@ from siffra.config.durations import spell_seconds
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTED
 from siffra.engine.base import EngineName
+from siffra.engine.command.template import CommandTemplate
 from siffra.lab.answers import Answers
 from siffra.lab.plan.labfile import DIGITS
 from siffra.lab.plan.plan import Plan, Question
@@ -47,7 +48,7 @@ def command(plan: Plan, records: Sequence[Record] = ()) -> str:
     if plan.given:
         return shlex.join(["siffra", *_judge(plan)])
     words = _vary(plan) if plan.ad_hoc else _lab(plan)
-    words += _machine(records)
+    words += _machine(records) if not _is_external(plan) else []
     words += ["--engine", plan.engine] if plan.engine != "native" else []
     return shlex.join(["siffra", *words])
 
@@ -62,8 +63,13 @@ def train_command(record: Record) -> str:
     return shlex.join(["siffra", *words])
 
 
-def proviso(plan: Plan) -> Literal["", "data", "folder"]:
-    """What `command` needs besides: the same `data` options, or to be in the lab's `folder`."""
+def proviso(plan: Plan) -> Literal["", "data", "folder", "program"]:
+    """What `command` needs besides.
+
+    The same `data` options, or to be in the lab's `folder`, or in that in which a `program` ran.
+    """
+    if plan.ad_hoc and _is_external(plan):
+        return "" if plan.given else "program"
     if not plan.ad_hoc:
         return "" if _is_shipped(plan) else "folder"
     return "" if can_be_typed(plan.data) else "data"
@@ -105,6 +111,13 @@ def _cut(words: Words, plan: Plan) -> str:
         return words("shortened.at_most", epochs=plan.epochs, by=by)
     own = "–".join(words.exact(n) for n in dict.fromkeys((plan.cut_from[0], plan.cut_from[-1])))
     return words("shortened.cut", own=own, epochs=plan.epochs, by=by)
+
+
+def _is_external(plan: Plan) -> bool:
+    """Whether siffra trains nothing of it itself."""
+    settings = [s for q in plan.questions for level in q.levels for s in level.settings]
+    settings += [experiment.setting for experiment in plan.experiments]
+    return any(isinstance(setting.model, ExternalModel) for setting in settings)
 
 
 def _is_of_old(plan: Plan) -> bool:
@@ -164,7 +177,7 @@ def _program(question: Question, model: ExternalModel) -> list[str]:
     }
     words = [f"{knob}={','.join(each)}" for knob, each in values.items()]
     words += [f"{knob}={_typed(value)}" for knob, value in question.fixed.items()]
-    return [*words, "--command", shlex.join(model.command), *_metrics(question)]
+    return [*words, "--command", str(CommandTemplate(model.command)), *_metrics(question)]
 
 
 def _metrics(question: Question) -> list[str]:
