@@ -19,7 +19,8 @@ class Cost:
     """What a plan asks for: `runs` in all, `have` of them stored, `seconds` for the others.
 
     `seconds` is predicted wall time, compiling not counted; 0 where no such run is known. If the
-    budget does not last for all of these, `fits` is false: how many of them there will be is then seen as they come in.
+    budget does not last for all of these, `fits` is false: how many of them there will be is then
+    seen as they come in.
     """
 
     runs: int
