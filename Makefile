@@ -5,6 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+COMMA := ,
+TRY := "siffra is in $(BIN). What to try next:" \
+  "  make lab                                        five minutes of training: the study" \
+  "  $(BIN)/siffra vary learning_rate=0.02$(COMMA)0.7$(COMMA)1  one question" \
+  "  $(BIN)/siffra judge runs.csv                 runs that you have" \
+  "  make ui                                         in the browser"
+
 .DEFAULT_GOAL := help
 .PHONY: help setup lab ui test coverage lint bench method docs clean
 
@@ -14,6 +21,7 @@ help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: $(VENV)/.setup  ## install siffra into .venv (no root needed)
+	@$(if $(filter setup,$(MAKECMDGOALS)),printf '%s\n' $(TRY),:)
 
 lab: setup  ## run the study and write siffra-report/ (ARGS="--preset standard --time 30m" for more)
 	$(BIN)/siffra lab $(ARGS)
