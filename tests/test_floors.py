@@ -54,6 +54,7 @@ PAGE_FLOORS = (
     "charts",
     "playground",
     "results",
+    "judge",
     "ask",
     "top",
     "main",

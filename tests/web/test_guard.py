@@ -49,6 +49,7 @@ WRITES = (
     "/api/predict",
     "/api/picture",
     "/api/datasets",
+    "/api/judge",
 )
 FOREIGN = ("evil.example", "127.0.0.1", "localhost", "127.0.0.1:1", "127.0.0.1.evil.example:{port}",
            "evil.example:{port}", "localhost.evil.example:{port}", "evil@127.0.0.1:{port}",

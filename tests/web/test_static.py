@@ -18,7 +18,8 @@ OURS = [*MODULES, STATIC / "index.html", STATIC / "style.css"]
 # Keys that are put together at run time: `ui.state.${state}`.
 COMPOSED = {
     "ui.error.": ("away", "bad_request", "forbidden", "not_found", "method", "conflict", "server",
-                  "too_large", "content_type", "impossible", "bad_upload", "queue_full",
+                  "too_large", "content_type", "impossible", "bad_upload", "bad_table",
+                  "too_much", "of_command", "queue_full",
                   "data_gone", "worker_lost", "store_gone", "no_memory", "disk_full", "busy",
                   "out_of_range", "no_choice", "few_levels", "many_levels", "many_runs"),
     "ui.column.": ("seed", "seconds", "finished", "parameters", "dataset", "diverged", "engine",
@@ -26,7 +27,7 @@ COMPOSED = {
     "ui.state.": ("queued", "running", "paused", "done", "stopped", "failed"),
     "ui.status.": ("pause", "resume", "cancel", "start"),
     "ui.theme.": ("system", "light", "dark"),
-    "ui.nav.": ("ask", "playground", "labs", "runs"),
+    "ui.nav.": ("ask", "judge", "playground", "labs", "runs"),
     "ui.language.": LANGUAGES,
     "ui.choice.": ("true", "false"),
     "ui.labs.preset.": ("quick", "standard", "full"),
@@ -37,8 +38,12 @@ COMPOSED = {
     "ui.play.": ("move", "draw", "clear", "fit", "reset", "another", "dx", "dy", "angle", "scale"),
     "ui.play.hint_": ("move", "draw"),
     "ui.play.layer_": ("dense", "conv"),
+    "ui.judge.": ("by", "seed", "metric", "better", "higher", "lower", "margin", "baseline"),
     "ui.runs.": ("csv", "parquet", "earlier", "later"),
 }  # fmt: skip
+
+# Keys of what the server says.
+BY_THE_SERVER = ("ui.jobs.", "ui.door.", "ui.limits.", "ui.judge.no_text")
 
 # What the modules that show a lab call its parts, and what else they read of such a thing: the
 # route's own fields of a lab, and of a level its curves.
@@ -52,7 +57,8 @@ SHOWN = {
     "seconds": {*Summary.model_fields},
 }
 _VIEW = {"update", "live", "leave"}  # what is shown is called by the same name
-SHOWING = ("ask/answer", "results/badges", "results/lab", "results/levels", "results/question")
+SHOWING = ("ask/answer", "judge/form", "results/badges", "results/lab", "results/levels",
+           "results/question")  # fmt: skip
 
 
 def imports(module: Path) -> set[Path]:
@@ -142,6 +148,6 @@ def test_no_text_of_the_page_is_there_for_nothing():
     everything = "".join(path.read_text("utf-8") for path in MODULES)
     composed = {prefix + name for prefix, names in COMPOSED.items() for name in names}
     for key in page_words("en").texts:
-        if key.startswith("ui.") and not key.startswith(("ui.jobs.", "ui.door.", "ui.limits.")):
+        if key.startswith("ui.") and not key.startswith(BY_THE_SERVER):
             plain = key.removesuffix(".one").removesuffix(".other")
             assert key in composed or f'"{plain}"' in everything, key

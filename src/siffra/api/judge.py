@@ -74,6 +74,8 @@ def judge(
 
 
 def _table(runs: Any) -> RunTable:
+    if isinstance(runs, RunTable):
+        return runs
     return read_results(runs) if isinstance(runs, str | Path) else read_frame(runs)
 
 

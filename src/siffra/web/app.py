@@ -15,8 +15,9 @@ from siffra.errors import SiffraError
 from siffra.web import pages
 from siffra.web.auth import Auth
 from siffra.web.errors import ApiError, code_of, code_of_error
-from siffra.web.guard import Guard
-from siffra.web.routes import jobs, labs, playground, questions, runs
+from siffra.web.guard import BODY, Guard
+from siffra.web.judging import TABLE
+from siffra.web.routes import jobs, judging, labs, playground, questions, runs
 from siffra.web.state import AppState
 from siffra.web.uploads import ARRAYS_FILE, PICTURE, as_json
 
@@ -38,6 +39,7 @@ KINDS: Mapping[str, str] = {
 LARGER: Mapping[str, int] = {
     "/api/datasets": as_json(ARRAYS_FILE),
     "/api/picture": as_json(PICTURE),
+    "/api/judge": as_json(TABLE) + BODY,
 }
 """The paths whose bodies may be larger than others'."""
 
@@ -55,7 +57,7 @@ def make_app(state: AppState, auth: Auth) -> ASGIApp:
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.state.siffra = state
-    for family in (questions, jobs, labs, runs, playground):
+    for family in (questions, jobs, labs, runs, judging, playground):
         app.include_router(family.router)
     app.include_router(_static())
     app.add_exception_handler(ApiError, _api_error)

@@ -40,7 +40,7 @@ DATA_SETS = 50
 
 _FORMATS = ("PNG", "JPEG")  # Pillow's others include some that start programs
 
-_Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .()-]{0,59}$")]
 
 _NAME = TypeAdapter(_Name)
@@ -55,14 +55,14 @@ def as_json(bytes_: int) -> int:
 class PictureFile(Frozen):
     """A picture, PNG or JPEG."""
 
-    picture: _Base64
+    picture: Base64
 
 
 class ArraysFile(Frozen):
     """A data set as an `.npz`, with Keras' names or MedMNIST's."""
 
     name: _Name
-    npz: _Base64
+    npz: Base64
 
 
 def digit_in(file: PictureFile) -> str:
@@ -71,7 +71,7 @@ def digit_in(file: PictureFile) -> str:
     Raises:
         ApiError: It is no picture, blank or too large.
     """
-    content = _decoded(file.picture, PICTURE)
+    content = decoded(file.picture, PICTURE)
     try:
         with Image.open(BytesIO(content), formats=_FORMATS) as image:
             if image.width * image.height > PICTURE_PIXELS:
@@ -92,7 +92,7 @@ def keep_data(file: ArraysFile, paths: Paths, load: Loader) -> dict[str, Any]:
     Raises:
         ApiError: It is no data set, too large, or there are too many.
     """
-    content = _decoded(file.npz, ARRAYS_FILE)
+    content = decoded(file.npz, ARRAYS_FILE)
     _refuse_too_large(content)
     name = f"data-{hashlib.sha256(content).hexdigest()[:12]}"
     path = paths.data(name)
@@ -149,7 +149,12 @@ def source_of(name: DataId, paths: Paths) -> DataSource:
     return DataSource(path=path)
 
 
-def _decoded(text: str, most: int) -> bytes:
+def decoded(text: str, most: int) -> bytes:
+    """The bytes of a file that came in base64.
+
+    Raises:
+        ApiError: They are more than `most`, or it is no base64.
+    """
     try:
         content = base64.b64decode(text, validate=True)
     except ValueError:

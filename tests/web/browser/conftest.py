@@ -39,6 +39,15 @@ PATIENCE = 30_000  # ms; a busy machine compiles for as long when it does so for
 COMPLAINTS = ("error", "warning")
 
 
+# Every control that can be reached, without a name that a screen reader can say.
+UNNAMED = """() => [...document.querySelectorAll(
+    'a[href], button, input, select, summary, [tabindex="0"]')]
+  .filter(e => e.checkVisibility())
+  .filter(e => !(e.getAttribute('aria-label') || e.innerText.trim()
+    || e.closest('label')?.innerText.trim() || e.title))
+  .map(e => e.outerHTML.slice(0, 120))"""
+
+
 class Bench:
     """A `siffra ui` that can be killed and started again, on the same port and store."""
 
@@ -193,6 +202,12 @@ def visit(browser, bench) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def nameless() -> Callable[[Page], list[str]]:
+    """`nameless(page)` has the controls of which a screen reader says no name."""
+    return lambda page: page.evaluate(UNNAMED)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from siffra.report.text.messages import LANGUAGES
 from siffra.store.store import open_store
 from siffra.web import limits, questions
 from siffra.web.errors import ApiError
+from siffra.web.judging import TABLE
 from siffra.web.limits import fault
 from siffra.web.protocol import Task
 from siffra.web.questions import Ask, AskStudy, plan_ask, plan_study
@@ -54,6 +55,7 @@ def knobs(language: Language) -> Mapping[str, Any]:
         "queue": QUEUE,
         "picture_bytes": PICTURE,
         "npz_bytes": ARRAYS_FILE,
+        "table_bytes": TABLE,
     }
     return {
         "knobs": named,

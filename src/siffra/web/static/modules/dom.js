@@ -30,6 +30,11 @@ export function refill(element, mark, make) {
   fill(element, ...[make()].flat());
 }
 
+/** `text` in pieces, those between backticks as code. */
+export function marked(text) {
+  return text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
+}
+
 /** Change a text only where it differs, so that live regions speak only when they have news. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;

@@ -2,16 +2,18 @@
 
 import { follow } from "./jobs.js";
 import { fill, h } from "./dom.js";
-import { here } from "./route.js";
+import { go, here } from "./route.js";
 import { get } from "./server.js";
 import { drawTop } from "./top.js";
 import { speak, t, wantedLanguage } from "./words.js";
 import { ask } from "./ask/view.js";
+import { onDrop } from "./judge/drop.js";
+import { judge, take } from "./judge/view.js";
 import { playground } from "./playground/view.js";
 import { labs } from "./results/labs.js";
 import { runs } from "./results/runs.js";
 
-const VIEWS = { ask, playground, labs, runs };
+const VIEWS = { ask, judge, playground, labs, runs };
 const main = document.getElementById("main");
 let leave = () => {};
 
@@ -41,5 +43,8 @@ window.addEventListener("hashchange", () => {
   window.scrollTo(0, 0);
   main.focus({ preventScroll: true });
 });
+
+// A table is judged wherever it is dropped.
+onDrop(([file]) => file && (take(file) || go(["judge"])));
 
 restart().catch((error) => fill(main, h("p", { class: "refusal", role: "alert" }, error.message)));

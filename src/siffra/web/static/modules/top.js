@@ -18,7 +18,7 @@ export function drawTop(name, restart) {
   fill(
     top,
     h("a", { class: "mark", href: to(["ask"]) }, "siffra"),
-    h("nav", { "aria-label": t("ui.nav.label") }, ["ask", "playground", "labs", "runs"].map(place)),
+    h("nav", { "aria-label": t("ui.nav.label") }, ["ask", "judge", "playground", "labs", "runs"].map(place)),
     atWork,
     h(
       "div",

@@ -4,26 +4,34 @@ import { scaleOf, strip } from "../charts/strip.js";
 import { levelStyle } from "../colours.js";
 import { h } from "../dom.js";
 import { capital, has, number, percent, t } from "../words.js";
-import { testSetsIn } from "./sets.js";
+import { measureName, measured, measuresOf, testSetsIn } from "./sets.js";
 
-/** The table of `question`, with runs drawn as they did on the set `on`. */
+/** The table of `question`, with runs drawn as they did on the set, or in the metric, `on`. */
 export function levelsTable(question, on) {
-  const seen = question.levels.filter((level) => isScored(level, on));
-  const scale = seen.length ? scaleOf(seen.map((level) => plain(level.accuracy[on]))) : null;
-  const told = testSetsIn(...question.levels.map((level) => level.accuracy));
+  const own = question.metrics.length > 0;
+  const seen = question.levels.filter((level) => isScored(question, level, on));
+  const scale = seen.length ? scaleOf(seen.map((level) => plain(measured(question, level, on)))) : null;
+  const told = own
+    ? measuresOf(question)
+    : testSetsIn(...question.levels.map((level) => level.accuracy));
+  // Of runs that others made it is seldom known how long they took.
+  const timed = !own || question.levels.some((level) => level.seconds.values.some(Boolean));
   const collapse = question.levels.some((level) => level.collapsed);
   const head = h(
     "tr",
     {},
     h("th", { scope: "col" }, varied(question)),
-    h("th", { scope: "col", class: "drawn" }, t("ui.levels.runs", { set: t(`set.${on}`) })),
-    told.map((set) => h("th", { scope: "col", class: "number" }, `${t(`set.${set}`)} %`)),
-    h("th", { scope: "col", class: "number" }, t("table.run_seconds")),
-    collapse && h("th", { scope: "col", class: "number" }, capital(t("table.collapsed"))),
+    h("th", { scope: "col", class: "drawn" }, t("ui.levels.runs", { set: measureName(question, on) })),
+    told.map((name) =>
+      h("th", { scope: "col", class: "number" }, own ? name : `${t(`set.${name}`)} %`),
+    ),
+    timed && h("th", { scope: "col", class: "number" }, t("table.run_seconds")),
+    collapse &&
+      h("th", { scope: "col", class: "number" }, capital(t(own ? "table.failed" : "table.collapsed"))),
     h("th", { scope: "col", class: "number" }, "n"),
   );
-  const rows = question.levels.map((level, index) =>
-    levelRow(level, index, on, told, scale, collapse),
+  const rows = question.levels.map((_, index) =>
+    levelRow(question, index, on, { told, scale, timed, collapse }),
   );
   return h(
     "div",
@@ -33,13 +41,15 @@ export function levelsTable(question, on) {
 }
 
 // Runs that diverged have no accuracy: a level of which all did has none to show.
-function isScored(level, on) {
-  return level.n > 0 && level.accuracy[on].values.length > 0;
+function isScored(question, level, on) {
+  return level.n > 0 && measured(question, level, on)?.values.length > 0;
 }
 
-function levelRow(level, index, on, told, scale, collapse) {
-  const drawn = isScored(level, on)
-    ? strip(plain(level.accuracy[on]), scale, levelStyle(index).colour, level.accuracy[on].text)
+function levelRow(question, index, on, { told, scale, timed, collapse }) {
+  const level = question.levels[index];
+  const shown = measured(question, level, on);
+  const drawn = isScored(question, level, on)
+    ? strip(plain(shown), scale, levelStyle(index).colour, shown.text)
     : "";
   const marks = [
     level.best && level.n > 0 && h("span", { class: "mark" }, ` ${t("ui.levels.best")}`),
@@ -51,10 +61,10 @@ function levelRow(level, index, on, told, scale, collapse) {
   return h(
     "tr",
     { class: level.best && level.n ? "best" : null },
-    h("th", { scope: "row" }, capital(level.name), marks),
+    h("th", { scope: "row" }, levelName(question, level), marks),
     h("td", { class: "drawn" }, drawn),
-    told.map((set) => h("td", { class: "number" }, level.accuracy[set].text)),
-    h("td", { class: "number" }, level.seconds.text),
+    told.map((name) => h("td", { class: "number" }, measured(question, level, name)?.text ?? "–")),
+    timed && h("td", { class: "number" }, level.seconds.text),
     collapse && collapsedCell(level),
     h("td", { class: "number" }, String(level.n)),
   );
@@ -70,20 +80,20 @@ function collapsedCell({ collapsed, collapse, n }) {
 export function crossing(question, on) {
   const [down, across] = question.vary;
   const values = (knob) => [...new Set(question.levels.map((level) => String(level.knobs[knob])))];
-  const scored = question.levels.filter((level) => isScored(level, on));
-  const means = scored.map((level) => level.accuracy[on].mean);
+  const scored = question.levels.filter((level) => isScored(question, level, on));
+  const means = scored.map((level) => measured(question, level, on).mean);
   const [low, high] = [Math.min(...means), Math.max(...means)];
   const at = new Map(
     question.levels.map((level) => [`${level.knobs[down]}|${level.knobs[across]}`, level]),
   );
   const cell = (row, column) => {
     const level = at.get(`${row}|${column}`);
-    if (!level || !isScored(level, on)) return h("td", { class: "number" }, "–");
-    const share = high > low ? (level.accuracy[on].mean - low) / (high - low) : 0.5;
+    if (!level || !isScored(question, level, on)) return h("td", { class: "number" }, "–");
+    const share = high > low ? (measured(question, level, on).mean - low) / (high - low) : 0.5;
     return h(
       "td",
       { class: `number${level.best ? " best" : ""}`, vars: { "--share": share } },
-      level.accuracy[on].text,
+      measured(question, level, on).text,
     );
   };
   return h(
@@ -92,7 +102,7 @@ export function crossing(question, on) {
     h(
       "table",
       { class: "crossing" },
-      h("caption", { class: "unseen" }, t("ui.levels.crossing", { set: t(`set.${on}`) })),
+      h("caption", { class: "unseen" }, t("ui.levels.crossing", { set: measureName(question, on) })),
       h(
         "thead",
         {},
@@ -117,6 +127,11 @@ export function crossing(question, on) {
       ),
     ),
   );
+}
+
+/** What a level is called; the values of a program's own knobs are written as they are. */
+export function levelName(question, level) {
+  return question.metrics.length ? level.name : capital(level.name);
 }
 
 /** The name of a knob; one that the catalogue lacks keeps its own. */

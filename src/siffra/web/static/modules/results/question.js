@@ -7,12 +7,12 @@ import { fill, h, refill } from "../dom.js";
 import { capital, count, t } from "../words.js";
 import { badge, verdictCode } from "./badges.js";
 import { crossing, levelsTable } from "./levels.js";
-import { setsIn } from "./sets.js";
-
+import { measureName, measuresOf } from "./sets.js";
 
 /**
  * The question in `host`. `update(lab, question, curves)` draws what is known; `live()` adds the
- * run of the moment. `on` is the set that is shown first, `chosen(set)` hears when another is.
+ * run of the moment. Without `curves` none are drawn. `on` is the set that is shown first, if the
+ * question has it, and `chosen(set)` hears when another is; a metric is chosen in the same way.
  */
 export function questionView(host, { on = "test", chosen = () => {} } = {}) {
   let known = null;
@@ -28,19 +28,10 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
   const numbers = h("div");
   const claims = h("div");
   const chart = curvesChart(chartHost);
-  fill(
-    host,
-    answer,
-    h(
-      "section",
-      {},
-      h("div", { class: "row chart-head" }, h("h3", {}, t("ui.question.curves")), switches),
-      chartHost,
-      legend,
-    ),
-    h("section", {}, h("h3", {}, t("head.numbers")), numbers),
-    claims,
-  );
+  const chartHead = h("div", { class: "row chart-head" }, h("h3", {}, t("ui.question.curves")));
+  const numbersHead = h("div", { class: "row chart-head" }, h("h3", {}, t("head.numbers")));
+  const curvesPart = h("section", {}, chartHead, chartHost, legend);
+  fill(host, answer, curvesPart, h("section", {}, numbersHead, numbers), claims);
 
   function update(lab, question, curves) {
     known = { lab, question, curves };
@@ -50,8 +41,13 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
   function draw() {
     const { lab, question } = known;
     refill(answer, [question.answer, lab.provisional], () => answerText(lab, question));
-    const sets = setsIn(...question.levels.map((level) => level.accuracy));
-    refill(switches, [on, sets], () => sets.map(setSwitch));
+    const measures = measuresOf(question);
+    if (measures.length && !measures.includes(on)) on = measures[0];
+    curvesPart.hidden = !known.curves;
+    const head = known.curves ? chartHead : numbersHead;
+    if (switches.parentElement !== head) head.append(switches); // or it would lose its focus
+    switches.hidden = measures.length < 2;
+    refill(switches, [on, measures], () => measures.map(setSwitch));
     refill(numbers, [question.levels, on], () => [
       question.vary.length === 2 ? crossing(question, on) : null,
       levelsTable(question, on),
@@ -76,13 +72,13 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
     return h(
       "button",
       { type: "button", "aria-pressed": String(name === on), onclick: choose },
-      t(`set.${name}`),
+      measureName(known.question, name),
     );
   }
 
   /** The curves, with the run of the moment as far as it has come. */
   function live() {
-    if (!known) return;
+    if (!known?.curves) return;
     const { lab, question, curves } = known;
     const working = jobs().running;
     const run = working?.id === lab.id ? working.run : null;
@@ -158,7 +154,7 @@ function claimsList(lab, question) {
         h(
           "p",
           {},
-          capital(claim.compared),
+          claim.named ? claim.compared : capital(claim.compared), // a metric keeps its own name
           !early && claim.evidence && `: ${claim.evidence}`,
           ".",
         ),

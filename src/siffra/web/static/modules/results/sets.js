@@ -20,3 +20,19 @@ export function columnName(name) {
   for (const key of [`knob.${name}`, `ui.column.${name}`]) if (has(key)) return t(key);
   return has(`set.${name}`) ? `${t(`set.${name}`)} %` : name;
 }
+
+/** What the levels of `question` are measured by: its own metrics, or accuracy on the sets. */
+export function measuresOf(question) {
+  if (question.metrics.length) return question.metrics.map(({ name }) => name);
+  return setsIn(...question.levels.map((level) => level.accuracy));
+}
+
+/** What `level` of `question` measured by the name `on`; undefined if nothing. */
+export function measured(question, level, on) {
+  return (question.metrics.length ? level.metrics : level.accuracy)[on];
+}
+
+/** What a measure is called: a metric as its program calls it. */
+export function measureName(question, on) {
+  return question.metrics.length ? on : t(`set.${on}`);
+}
