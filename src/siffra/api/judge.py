@@ -69,7 +69,8 @@ def judge(
     own = {each.name: each for each in metrics if isinstance(each, Metric)}
     chosen = [_with_margin(own.get(m.name, m), m.step, margin) for m in judged]
     plan, records = plan_given(of_table, chosen, baseline)
-    plan = replace(plan, notes=(*roles.table.notes, *roles.notes), caveats=of_table.notes)
+    notes = (*roles.table.notes, *roles.notes)
+    plan = replace(plan, notes=notes, caveats=of_table.notes, again=_again(options))
     return LabResult(answer(plan, records), language=language)
 
 
@@ -81,6 +82,13 @@ def _table(runs: Any) -> RunTable:
 
 def _several(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _again(options: RoleOptions) -> tuple[str, ...]:
+    """The options that say the same of the table again, beside levels and metrics."""
+    words = [f"--seed={options.seed}"] if options.seed is not None else []
+    words += [f"--pair-by={','.join(options.pair_by)}"] if options.pair_by else []
+    return (*words, *(f"--where={condition}" for condition in options.where))
 
 
 def _spelled(metric: MetricLike) -> str:

@@ -81,8 +81,10 @@ class LabResult:
         return data_frame(table_rows(all_records(self.answers), table, self.answers))
 
     def as_json(self, language: str | None = None) -> str:
-        """The content of the report's `results.json`."""
+        """The content of the report's `results.json`; figures of given results are not in it."""
         words = words_in(language or self.language)
+        if self.answers.plan.given:  # nothing is drawn of them but in a report
+            return self._report(language).dump()
         return _renderer().report_of(self.answers, words, self.examined).dump()
 
     def text(self, language: str | None = None) -> str:

@@ -101,7 +101,9 @@ def judge(
 
 
 def _assignment(text: str) -> tuple[str, Any]:
+    """A knob and its value: a number, or a text as it stands in the table."""
     name, mark, value = text.partition("=")
     if not mark or not name.strip():
         raise ConfigError(f"baseline: found {text!r}; write it as lr=0.1.")
-    return name.strip(), parse_any(value.strip())
+    number = parse_any(value.strip())
+    return name.strip(), number if type(number) in (int, float) else value.strip()

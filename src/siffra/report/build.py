@@ -104,7 +104,7 @@ def build(
         proviso=words(f"proviso.{needed}") if (needed := proviso(lab)) else None,
         language=words.language,
         preset=lab.preset,
-        preset_text=_preset(words, answers),
+        preset_text=_preset(words, answers, len(records)),
         epochs=lab.epochs,
         shortened=_shortened(lab, words),
         seeds=lab.seeds,
@@ -171,11 +171,13 @@ def _in_words(answer: QuestionAnswer, words: Words) -> QuestionAnswer:
     def said(claim: plan.Claim) -> plan.Claim:
         level, first = (level_name(words, question.levels[i]) for i in (claim.level[0], 0))
         key = "vary.claim_of" if claim.named else "vary.claim"
-        text = words(key, level=capital(level), first=first, metric=claim.metric)
+        level = level if question.is_external else capital(level)
+        text = words(key, level=level, first=first, metric=claim.metric)
         return replace(claim, say={words.language: text})
 
     claims = tuple(replace(claim, claim=said(claim.claim)) for claim in answer.claims)
-    ask = words("vary.ask", knobs=varied_name(words, question))
+    key = "vary.ask_of" if question.is_external else "vary.ask"
+    ask = words(key, knobs=varied_name(words, question))
     asked = replace(
         question, ask={words.language: ask}, claims=tuple(claim.claim for claim in claims)
     )
@@ -198,8 +200,10 @@ def _length(words: Words, lab: plan.Plan, records: Sequence[Record]) -> str:
     return words.count("head.after", min(lab.epochs, longest))
 
 
-def _preset(words: Words, answers: Answers) -> str:
+def _preset(words: Words, answers: Answers, runs: int) -> str:
     lab = answers.plan
+    if lab.given:
+        return words.count("head.runs", runs)
     seeds, kind = len(lab.seeds), "vary" if lab.ad_hoc else "preset"
     most = answers.looks[-1].seeds if answers.looks else seeds
     if most > seeds:

@@ -297,6 +297,11 @@ class Claim(_Part):
         return verdict_code(self.verdict, self.grade)
 
     @property
+    def compared_first(self) -> str:
+        """What is compared, where a sentence begins with it; a name stays as it is."""
+        return self.compared if self.named else capital(self.compared)
+
+    @property
     def sentence(self) -> str:
         """The verdict with what was compared and what it rests on."""
         parts = "; ".join(part for part in (self.compared, self.evidence) if part)
@@ -402,6 +407,11 @@ class Interaction(_Part):
         return {"depends": "supported", "same": "no_difference"}.get(self.verdict, self.verdict)
 
     @property
+    def compared_first(self) -> str:
+        """What is compared, where a sentence begins with it; a name stays as it is."""
+        return self.compared if self.named else capital(self.compared)
+
+    @property
     def sentence(self) -> str:
         """The verdict with what was found."""
         parts = (f"{capital(self.verdict_text)}:", self.finding, self.evidence)
@@ -474,6 +484,11 @@ class Question(_Part):
     def best(self) -> int | None:
         """The index of the level that is best on validation."""
         return next((i for i, level in enumerate(self.levels) if level.best), None)
+
+    @property
+    def heading(self) -> str:
+        """The varied knobs as a heading; those that are none of siffra's stay as they are."""
+        return self.varied_text if self.metrics else capital(self.varied_text)
 
 
 class Surprise(_Part):

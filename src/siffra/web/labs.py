@@ -153,9 +153,11 @@ def title(plan: Plan, words: Words) -> str:
     (question,) = plan.questions
     compared = []
     for knob in question.vary:
-        values = dict.fromkeys(value_name(words, level.knobs[knob]) for level in question.levels)
-        compared.append(f"{knob_name(words, knob)}: {words.listing(values)}")
-    return capital("; ".join(compared))
+        named = words.verbatim if question.is_external else words
+        values = dict.fromkeys(value_name(named, level.knobs[knob]) for level in question.levels)
+        compared.append(f"{knob_name(named, knob)}: {words.listing(values)}")
+    text = "; ".join(compared)
+    return text if question.is_external else capital(text)
 
 
 def tally(report: Report) -> dict[str, int]:

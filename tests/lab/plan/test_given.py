@@ -64,6 +64,14 @@ class TestPairs:
         assert [claim.verdict for claim in result.claims] == ["refuted", "refuted"]
         assert result.answers.questions[0].levels[0].level.knobs == {"lr": 0.2}
 
+    def test_a_baseline_may_be_spelled_as_in_the_table(self):
+        none, text, flag = drawn(3, 0.3, 0.2, 0.1)
+        rows = table({None: none, "None": text, True: flag})
+
+        for spelled, value in (("", None), ("None", "None"), ("true", True)):
+            result = judged(rows, by="lr", baseline={"lr": spelled})
+            assert result.answers.questions[0].levels[0].level.knobs == {"lr": value}
+
     def test_a_baseline_that_is_no_level_is_refused(self):
         rows = table(dict(zip((0.1, 0.2), drawn(3, 0.3, 0.2), strict=True)))
 
@@ -97,7 +105,7 @@ class TestGroups:
         result = judged(rows)
 
         assert not result.answers.plan.paired
-        assert any("share no seeds" in limit for limit in result._report().limits)
+        assert any("cannot be compared in pairs" in limit for limit in result._report().limits)
         assert result.claims[0].verdict == "supported"
 
     def test_tables_without_a_difference_err_in_five_of_a_hundred_at_most(self):
@@ -137,6 +145,13 @@ class TestFailures:
         assert (claim.verdict, claim.basis) == ("refuted", "collapse")
         assert claim.collapsed == ((11, 12), (0, 12))
 
+    def test_an_infinite_value_is_one_of_a_run_that_diverged(self):
+        ours, theirs = drawn(8, 0.3, 0.3, n=12)
+        result = judged(table({0.1: ours, 0.2: [math.inf, -math.inf, *theirs[2:]]}))
+
+        assert result.claims[0].collapsed == ((2, 12), (0, 12))
+        assert "diverged" in result.text()
+
 
 class TestMargins:
     def test_without_a_margin_nothing_is_shown_to_make_no_difference(self):
@@ -158,6 +173,92 @@ class TestMargins:
         )
         assert claim.estimate == pytest.approx(expected)
         assert (claim.verdict, claim.scale) == ("refuted", "ratio")
+
+    def test_what_is_compared_as_a_ratio_is_above_0(self):
+        ours, theirs = drawn(10, 10, 20, spread=0.5)
+        time = siffra.Metric("loss", better="lower", scale="ratio")
+
+        with pytest.raises(SiffraError, match="`loss` is -1; values that are compared as a ratio"):
+            judged(table({0.1: ours, 0.2: [-1, *theirs[1:]]}), metric=time)
+
+
+class TestWithoutVariation:
+    """A program that makes no use of its seed says nothing about chance."""
+
+    @pytest.mark.parametrize("first", [0, 100])
+    def test_it_gets_no_verdict(self, first):
+        # Floats that are not exactly equal, as those of 0.1 + 0.2 and 0.3.
+        rows = table({0.1: [0.1 + 0.2, 0.3] * 5}) + table({0.2: [0.25] * 10}, first=first)
+        result = judged(rows)
+        (claim,) = result.claims
+
+        assert (claim.verdict, claim.reason) == ("inconclusive", "no variation")
+        assert "the same with every seed" in claim.evidence
+        assert "interval" not in claim.evidence
+        assert not any("smaller than about" in limit for limit in result._report().limits)
+
+    def test_one_constant_level_is_judged_by_the_others_noise(self):
+        ours, _ = drawn(14, 0.4, 0.2)
+        (claim,) = judged(table({0.1: ours, 0.2: [0.25] * 8})).claims
+
+        assert claim.verdict == "supported"
+
+    def test_failures_are_still_counted(self):
+        (claim,) = judged(table({0.1: [0.3] * 12, 0.2: [math.nan] * 10 + [0.3] * 2})).claims
+
+        assert (claim.verdict, claim.basis) == ("refuted", "collapse")
+
+
+class TestNames:
+    """Knobs and values that are none of siffra's are called what the table calls them."""
+
+    @pytest.mark.parametrize("language", ["en", "sv"])
+    def test_knobs_and_values_stay_as_they_are(self, language):
+        off, on = drawn(15, 0.3, 0.2)
+        rows = [
+            {"warmup": warmup, "optimizer": optimizer, "seed": seed, "loss": value}
+            for warmup, optimizer, values in ((False, "adam", off), (True, "muon", on))
+            for seed, value in enumerate(values)
+        ]
+        result = judged(rows, by=["warmup", "optimizer"], language=language)
+        question = result._report().questions[0]
+
+        assert [level.name for level in question.levels] == [
+            "warmup False, optimizer adam",
+            "warmup True, optimizer muon",
+        ]
+        assert question.claims[0].say.startswith("warmup True, optimizer muon ")
+        assert question.heading.startswith("warmup ")
+
+    def test_numbers_keep_all_of_their_digits(self):
+        ours, theirs = drawn(16, 0.3, 0.3)
+        result = judged(table({0.123456789012: ours, 0.123456789013: theirs}))
+
+        names = [level.name for level in result._report().questions[0].levels]
+        assert names == ["0.123456789012", "0.123456789013"]
+
+    def test_an_empty_cell_is_told_from_a_text(self):
+        ours, theirs = drawn(17, 0.3, 0.3)
+        result = judged(table({None: ours, "cosine": theirs}))
+
+        names = [level.name for level in result._report().questions[0].levels]
+        assert names == ["(empty)", "cosine"]
+
+
+@pytest.mark.parametrize(("size", "told"), [(1e-9, "e−9"), (1e9, "e9"), (1e-2, ""), (1e4, "")])
+def test_a_metric_may_have_any_size(size, told):
+    ours, theirs = ([size * x for x in level] for level in drawn(18, 2, 3))
+    result = judged(table({0.1: ours, 0.2: theirs}), metric="loss:lower")
+    question = result._report().questions[0]
+    text, evidence = question.levels[0].metrics["loss"].text, question.claims[0].evidence
+
+    mean, half = (
+        part.removesuffix(told) for part in text.split("\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+    )
+    factor = size if told else 1
+    assert float(mean) * factor == pytest.approx(2 * size, rel=0.05)
+    assert 0 < float(half) * factor < 0.1 * size
+    assert evidence.count(told or "e−") == (3 if told else 0)
 
 
 def test_fewer_than_five_runs_a_side_decide_nothing():
@@ -185,4 +286,29 @@ def test_the_report_is_whole(tmp_path):
         assert "loss" in page
         assert "collapsed" not in page
         assert "accuracy" not in page.partition("<h2>Methods")[0]
-        assert "0.2" in (tmp_path / language / "runs.csv").read_text("utf-8")
+        runs = (tmp_path / language / "runs.csv").read_text("utf-8").splitlines()
+        assert runs[0] == "key,questions,seed,diverged,failure,lr,loss"
+        assert runs[-1].split(",")[5] == "0.4"
+
+
+def test_a_second_metric_may_be_missing_in_some_runs(tmp_path):
+    losses, accuracies = drawn(19, 0.3, 0.9)
+    rows = [
+        {"lr": lr, "seed": seed, "loss": loss, "acc": None if seed == 2 else accuracy}
+        for lr in (0.1, 0.2)
+        for seed, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True))
+    ]
+    result = judged(rows, metric=["loss:lower", "acc:higher"])
+
+    assert [claim.n for claim in result.claims] == [8, 7]
+    assert result.write(tmp_path)
+
+
+def test_the_command_says_all_that_was_said_of_the_table():
+    rows = [
+        {**row, "model": "a"} for row in table(dict(zip((0.1, 0.2), drawn(20, 1, 2), strict=True)))
+    ]
+    result = judged(rows, seed="seed", where="model = a", by="lr")
+
+    command = result._report().command
+    assert command.endswith("--baseline lr=0.1 --seed=seed '--where=model = a'")

@@ -12,6 +12,7 @@ from siffra.lab.plan.external import external_question
 from siffra.lab.plan.plan import Figure, Level, Plan
 from siffra.results import Runs
 from siffra.results.rows import LevelKey, RunRow
+from siffra.results.table import Cell
 from siffra.training.external import ExternalResult, external_record
 from siffra.training.run import Record
 
@@ -37,8 +38,10 @@ def plan_given(
             first one.
 
     Raises:
-        ConfigError: No level, or more than one, has the values of the baseline.
+        ConfigError: No level, or more than one, has the values of the baseline; or a metric that is
+            compared as a ratio has a value that is not above 0.
     """
+    _refuse_ratios(runs, metrics)
     first = _baseline(runs, baseline or {})
     order = [first, *(level for level in runs.levels if level != first)]
     names = {level: runs.knobs(level) for level in order}
@@ -83,16 +86,40 @@ def _baseline(runs: Runs, wanted: Mapping[str, Any]) -> LevelKey:
     matching = [
         level
         for level in runs.levels
-        if all(runs.knobs(level)[name] == value for name, value in wanted.items())
+        if all(_is_value(runs.knobs(level)[name], value) for name, value in wanted.items())
     ]
     if len(matching) == 1 or not wanted:
         return matching[0]
-    spelled = ", ".join(f"{name} = {value}" for name, value in wanted.items())
     many = "no level has" if not matching else f"{len(matching)} levels have"
-    known = "; ".join(
-        ", ".join(f"{n} = {v}" for n, v in runs.knobs(level).items()) for level in runs.levels[:8]
-    )
-    raise ConfigError(f"{source}: baseline: {many} {spelled}; it must be one of: {known}.")
+    known = "; ".join(_told(runs.knobs(level)) for level in runs.levels[:8])
+    raise ConfigError(f"{source}: baseline: {many} {_told(wanted)}; it must be one of: {known}.")
+
+
+def _is_value(value: Cell, wanted: Any) -> bool:
+    """Whether a level has the value, which may be spelled as the table spells it."""
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return str(value).casefold() == str(wanted).casefold()
+    return value == wanted or _spelled(value) == _spelled(wanted)
+
+
+def _spelled(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _told(knobs: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {_spelled(value) or '(empty)'}" for name, value in knobs.items())
+
+
+def _refuse_ratios(runs: Runs, metrics: Sequence[Metric]) -> None:
+    """See that what is compared as a ratio is above 0."""
+    for metric in metrics:
+        for run in runs.rows if metric.is_ratio else ():
+            value = run.metrics[metric.name]
+            if value is not None and value <= 0:
+                raise ConfigError(
+                    f"{runs.roles.table.source}: {run.name}: `{metric.name}` is {value:g}; values "
+                    "that are compared as a ratio must be above 0: compare their difference."
+                )
 
 
 def _seeds(runs: Runs, first: LevelKey) -> tuple[dict[int, int], bool]:

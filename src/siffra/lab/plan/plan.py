@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from siffra.config import Setting
+from siffra.config import ExternalModel, Setting
 from siffra.config.metrics import METRICS, Metric
 from siffra.data.load import DataSource
 from siffra.data.notes import Note
@@ -37,6 +37,11 @@ class Level:
     settings: tuple[Setting, ...]
     reported: Mapping[str, float]
     lengths: tuple[int | float, ...] = ()
+
+    @property
+    def is_external(self) -> bool:
+        """Whether its training is none that siffra does itself, nor are the knobs."""
+        return any(isinstance(setting.model, ExternalModel) for setting in self.settings)
 
     @property
     def cut(self) -> tuple[tuple[int | float, int | float], ...]:
@@ -123,6 +128,11 @@ class Question:
     figures: tuple[Figure, ...]
     by: Text = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
+
+    @property
+    def is_external(self) -> bool:
+        """Whether it is about trainings that siffra does not do itself."""
+        return any(level.is_external for level in self.levels)
 
     def author_of(self, claim: Claim) -> Text:
         """Whose this `claim` of the question is; none: the lab author's."""

@@ -22,6 +22,8 @@ Scale = Literal["difference", "ratio"]
 LARGE = 0.2
 """A difference in accuracy above this is that of networks that train well or hardly at all."""
 
+_SAME = 1e-9
+"""Numbers that are no farther apart than this share of them are the same."""
 _GREATEST_POWER = math.log(sys.float_info.max)
 
 
@@ -101,6 +103,11 @@ class Comparison:
             return math.nan
         squares = math.fsum((d - self.centre) ** 2 for d in self.differences)
         return max(math.sqrt(squares / (self.seeds - 1)), self.floor)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all of several differences are the same, as far as floats can tell."""
+        return self.seeds > 1 and _is_same(self.differences)
 
     @property
     def freedom(self) -> float:
@@ -230,9 +237,19 @@ class UnpairedComparison(Comparison):
         """The difference of the means; NaN without a run on either side."""
         return math.fsum(self.differences) / len(self.level) if self.seeds else math.nan
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether neither group varies, as far as floats can tell."""
+        return self.seeds > 1 and _is_same(self.level) and _is_same(self.against)
+
     def reversed(self) -> "UnpairedComparison":
         """The same groups the other way round."""
         return UnpairedComparison.of(self.against, self.level, self.scale, self.floor)
+
+
+def _is_same(values: tuple[float, ...]) -> bool:
+    low, high = min(values), max(values)
+    return high - low <= _SAME * max(abs(low), abs(high))
 
 
 def _variance(values: tuple[float, ...]) -> float:

@@ -59,8 +59,9 @@ class ClaimAnswer:
     "never reached" (by neither side in some seed), "unreached" (by some runs of one
     side, so that more seeds would hardly decide it), "too few seeds", "not timed" (no round was),
     "no time" (for its first look, before the budget ended),
-    "diverged" (in so many seeds that more would hardly decide it), "no margin" (so that nothing
-    can be shown to make no difference), "mixed"
+    "diverged" (in so many seeds that more would hardly decide it), "no variation" (a metric of the
+    plan's own differs alike with every seed, so that nothing is known of chance), "no margin" (so
+    that nothing can be shown to make no difference), "mixed"
     (the level that trains better fails more often), "at the margin" (the difference is about as
     large as the margin, so that no number of seeds will decide it), "tuned on judged seeds" (by an
     older version), "" if nothing is. In `diverged` seeds a run of one side diverged, and for that
@@ -147,7 +148,15 @@ class ClaimTest:
     @property
     def is_stuck(self) -> bool:
         """Whether, as far as can be seen, more seeds would not decide it."""
-        return self.comparison.silent > 0
+        return self.comparison.silent > 0 or self._never_varies
+
+    @property
+    def _never_varies(self) -> bool:
+        """Whether nothing is known of chance, as where a program makes no use of its seed.
+
+        siffra's own metrics are counted in images: what hides below those is the floor's matter.
+        """
+        return self.claim.named is not None and self.comparison.is_constant
 
     def forecast(self, decision: Decision, schedule: Schedule, beyond: int) -> Iterator[int]:
         """The looks after one of `beyond` seeds at which it would be decided, as it is now."""
@@ -199,6 +208,8 @@ class ClaimTest:
     def _is_enough(self, seeds: int | None) -> bool:
         """Whether a difference may be decided, now or with so many `seeds`."""
         comparison = self.comparison
+        if self._never_varies:
+            return False
         share = comparison.seeds / comparison.judged if comparison.judged else 0.0
         n = comparison.seeds if seeds is None else int(seeds * share)
         is_large = self._is_of_fractions and any(abs(d) > LARGE for d in comparison.differences)
@@ -295,6 +306,8 @@ class ClaimTest:
             return "not timed" if self.claim.is_timed and not comparison.judged else "too few seeds"
         if comparison.silent:
             return "never reached"
+        if is_open and self._never_varies:
+            return "no variation"
         if comparison.diverged and hopeless:
             return "diverged"
         if comparison.censored and hopeless:

@@ -29,8 +29,8 @@ from siffra.report.figures import (
 )
 from siffra.report.figures.networks import Named, joined
 from siffra.report.figures.style import Drawing, for_page
-from siffra.report.text.labels import level_name, short_level_name, varied_name
-from siffra.report.text.messages import Words, capital
+from siffra.report.text.labels import level_name, short_level_name, varied_heading
+from siffra.report.text.messages import Words
 from siffra.training.diagnostics import Examined
 
 __all__ = [
@@ -118,7 +118,7 @@ def figure_of(
         shown = confusion.shown(answer) if kind in _FEW_LEVELS else answer.levels
         named = _named(shown, words, examined, level_name)
         short = named if kind in _FEW_LEVELS else _named(shown, words, examined, short_level_name)
-        title = capital(varied_name(words, answer.question))
+        title = varied_heading(words, answer.question)
         return _of_networks(kind, name, (named, short), words, examined, title)
     if kind == "confusion":
         shown = confusion.shown(answer)

@@ -15,7 +15,7 @@ from siffra.report.text.labels import (
     level_name,
     sets_of,
     short_level_name,
-    varied_name,
+    varied_heading,
 )
 from siffra.report.text.messages import Words, capital
 
@@ -49,7 +49,7 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
         for i, colour in enumerate(colours)
     ]
     names = [short_level_name(words, level.level) for level in levels]
-    style.legend_below(figure, handles, names, capital(varied_name(words, answer.question)))
+    style.legend_below(figure, handles, names, varied_heading(words, answer.question))
     return figure
 
 

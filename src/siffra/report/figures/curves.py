@@ -15,7 +15,7 @@ from siffra.report.text.labels import (
     levels_name,
     sets_of,
     short_level_name,
-    varied_name,
+    varied_heading,
 )
 from siffra.report.text.messages import Words, capital
 from siffra.training.scores import epochs_to
@@ -60,7 +60,7 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
         Line2D([], [], color=colour, linestyle=style.dashes(i)) for i, colour in enumerate(colours)
     ]
     labels = [short_level_name(words, level.level) for level in seen]
-    style.legend_below(figure, handles, labels, capital(varied_name(words, answer.question)))
+    style.legend_below(figure, handles, labels, varied_heading(words, answer.question))
     return figure
 
 

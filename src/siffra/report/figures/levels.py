@@ -1,5 +1,6 @@
 """Accuracy on each set, or other metrics, and training seconds against the varied knob."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -26,7 +27,6 @@ from siffra.report.text.labels import (
 )
 from siffra.report.text.messages import Words, capital
 from siffra.report.text.narrative import busy_sentence
-from siffra.training.run import Record
 
 _COLOUR, _REPORTED = style.OKABE_ITO[0], style.OKABE_ITO[1]
 _AXIS = 44
@@ -149,8 +149,10 @@ def _panel(
                 axis.plot(place + aside, 0.01, "x", color=_COLOUR, ms=4.5, mew=0.8, **at_bottom)
         if summary and summary.values:
             means.append((place, summary.mean))
-            runs = level.records if reported == "seconds" else level.trained
-            _points(axis, place, aside, runs, summary)
+            # Only of its time is anything known of a run that diverged.
+            crosses = [record.diverged for record in level.records] if reported == "seconds" else []
+            _points(axis, place + aside, summary.values, crosses)
+            _mean(axis, place, summary)
         if reported in level.level.reported:
             figure = level.level.reported[reported]
             axis.plot(
@@ -162,12 +164,15 @@ def _panel(
 
 
 def _points(
-    axis: Axes, place: float, aside: float, runs: Sequence[Record], summary: Summary
+    axis: Axes, place: float, values: Sequence[float], crosses: Sequence[bool] = ()
 ) -> None:
-    """The mean and its interval, with every run a little to the right of them."""
-    for record, value in zip(runs, summary.values, strict=True):
-        look = {"marker": "x", "ms": 4.5} if record.diverged else {"marker": ".", "ms": 5.5}
-        axis.plot(place + aside, value, color=_COLOUR, alpha=0.6, mew=0.8, zorder=3, **look)
+    """Every run, a little to the right of their mean; `crosses` says which get one."""
+    for value, is_cross in itertools.zip_longest(values, crosses, fillvalue=False):
+        look = {"marker": "x", "ms": 4.5} if is_cross else {"marker": ".", "ms": 5.5}
+        axis.plot(place, value, color=_COLOUR, alpha=0.6, mew=0.8, zorder=3, **look)
+
+
+def _mean(axis: Axes, place: float, summary: Summary) -> None:
     if math.isfinite(summary.low):
         arms = [[summary.mean - summary.low], [summary.high - summary.mean]]
         axis.errorbar(place, summary.mean, arms, color=_COLOUR, capsize=3, lw=1.4, zorder=4)
@@ -183,7 +188,7 @@ def _knob_axis(axis: Axes, answer: QuestionAnswer, words: Words, places: Sequenc
     axis.xaxis.set_major_locator(FixedLocator([places[i] for i in shown]))
     axis.xaxis.set_major_formatter(FixedFormatter([labels[i] for i in shown]))
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xlabel(capital(knob_axis_name(words, answer.question)))
+    axis.set_xlabel(knob_axis_name(words, answer.question))
     if categories:
         axis.set_xlim(-0.6, len(labels) - 0.4)
         if sum(map(len, labels)) > _AXIS:

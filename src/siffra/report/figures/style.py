@@ -6,6 +6,7 @@ can tell apart; sequences use cividis (Nunez et al. 2018). Nothing here touches 
 
 import base64
 import io
+import math
 import re
 import threading
 import warnings
@@ -23,6 +24,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import Formatter, FuncFormatter
 
 from siffra.config.metrics import Metric
+from siffra.report.text import numbers
 from siffra.report.text.messages import Words
 
 INK, FAINT, PAPER = "#22262b", "#d9dde1", "#fefefe"
@@ -155,7 +157,7 @@ def name_metric(axis: Axes, metric: Metric, words: Words) -> None:
     axis.set_title(metric.name)
     is_fraction = metric.unit == "fraction"
     axis.set_ylabel("%" if is_fraction else metric.unit or metric.name)
-    axis.yaxis.set_major_formatter(percent_axis(words) if is_fraction else number_axis(words))
+    axis.yaxis.set_major_formatter(percent_axis(words) if is_fraction else _plain_axis(words, axis))
 
 
 def fit_names(axis: Axes, names: Sequence[str]) -> None:
@@ -230,6 +232,17 @@ def percent_axis(words: Words) -> Formatter:
 def number_axis(words: Words) -> Formatter:
     """Ticks in the report's language."""
     return FuncFormatter(lambda value, _: words.exact(round(value, 9)))
+
+
+def _plain_axis(words: Words, axis: Axes) -> Formatter:
+    """Ticks of whatever size, to as many digits as tell them apart."""
+
+    def text(value: float, _: int | None) -> str:
+        low, high = axis.get_ylim()
+        digits = 3 - math.floor(math.log10(abs(high - low)))
+        return numbers.plain(words, round(value, digits))
+
+    return FuncFormatter(text)
 
 
 def cell_text(axis: Axes, column: int, row: int, text: str, colour: str, size: float = 8) -> None:

@@ -13,6 +13,7 @@ from arro3.io import write_parquet
 from siffra.config import KNOBS, ExternalModel
 from siffra.lab.answers import Answers
 from siffra.report.text.provenance import all_records
+from siffra.training.external import NO_MACHINE
 from siffra.training.run import Record, setting_id
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -29,12 +30,16 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     """The tidy table: a row for each run and set, the same columns in every row.
 
     See `knob_columns` for the knobs. Trainings that siffra did not do itself have no sets, but a
-    column for each of their metrics, and one that says why a run failed.
+    column for each of their metrics, and one that says why a run failed. Where all are such, so is
+    the table.
     """
     records = list(records)
     knobs = knob_columns(records)
     metrics = dict.fromkeys(name for record in records for name in record.metrics)
-    any_external = any(isinstance(record.model, ExternalModel) for record in records)
+    external = [isinstance(record.model, ExternalModel) for record in records]
+    if records and all(external):
+        return _external_rows(records, knobs, metrics)
+    any_external = any(external)
     return [
         {
             "key": record.key,
@@ -62,15 +67,48 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     ]
 
 
+def _external_rows(
+    records: Sequence[Record], knobs: Mapping[str, list[Any]], metrics: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Rows without columns that such trainings never have; knobs and metrics keep their names."""
+    is_timed = any(record.machine != NO_MACHINE for record in records)
+    return [
+        {
+            "key": record.key,
+            "seed": record.seed,
+            **(_circumstances(record) if is_timed else {}),
+            "diverged": record.diverged,
+            "failure": record.failure or None,
+            **{name: values[number] for name, values in knobs.items()},
+            **{name: record.metrics.get(name) for name in metrics},
+        }
+        for number, record in enumerate(records)
+    ]
+
+
+def _circumstances(record: Record) -> dict[str, Any]:
+    """When and where siffra had a program make a run."""
+    return {
+        "seconds": record.seconds,
+        "cpu": record.machine.cpu,
+        "jobs": record.machine.jobs,
+        "finished": record.finished.isoformat(),
+    }
+
+
 def knob_columns(records: Iterable[Record]) -> dict[str, list[Any]]:
     """Every knob's value for each run.
 
-    Knobs that a model does not have are None; a knob that differs between layers is a text,
+    Knobs that a model does not have are None, and those of trainings that siffra does not do have
+    columns of their own alone; a knob that differs between layers is a text,
     as `64, 32`, and then so is its whole column. The parameters of users' own models come last
     of the knobs.
     """
+    records = list(records)
     set_at = [record.setting.knobs() for record in records]
-    names = dict.fromkeys([*KNOBS, *(name for knobs in set_at for name in knobs)])
+    is_own = any(not isinstance(record.model, ExternalModel) for record in records)
+    own = KNOBS if is_own or not records else ()
+    names = dict.fromkeys([*own, *(name for knobs in set_at for name in knobs)])
     columns = {name: [_plain(knobs.get(name)) for knobs in set_at] for name in names}
     for name, values in columns.items():
         if any(isinstance(value, str) for value in values):

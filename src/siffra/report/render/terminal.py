@@ -84,7 +84,7 @@ def levels_table(question: Question, words: Words) -> tuple[list[str], list[list
     any_time = has_times(question.levels)
     any_failed = any(level.collapsed for level in question.levels)
     headings = [
-        capital(question.varied_text),
+        question.heading,
         *metrics,
         *(f"{words(f'set.{name}')} %" for name in sets),
         *([words("table.run_seconds")] if any_time else []),
@@ -145,8 +145,7 @@ def dot_plot(question: Question, words: Words) -> list[str]:
         decimals = numbers.decimals_for((high - low) * 100 / 2)
         ends = [f"{words.number(100 * end, decimals)}{GAP}%" for end in (low, high)]
     else:
-        decimals = numbers.decimals_for((high - low) / 2, most=10)
-        ends = [words.number(end, decimals) for end in (low, high)]
+        ends = numbers.plain_ends(words, low, high)
     lines = [
         f"{name:<{margin}} │{_strip(summary, low, high)}│"
         for name, summary in zip(names, summaries, strict=True)

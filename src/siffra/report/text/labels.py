@@ -9,7 +9,7 @@ from siffra.data.shifted import SHIFTED
 from siffra.lab.answers import ExperimentAnswer, LevelAnswer
 from siffra.lab.plan.plan import Level, Question
 from siffra.report.model import Measured
-from siffra.report.text.messages import Words
+from siffra.report.text.messages import Words, capital
 from siffra.training.run import Record
 
 LONG_NAME = 28
@@ -46,6 +46,8 @@ def class_name(records: Sequence[Record], number: int) -> str:
 
 def knob_name(words: Words, knob: str) -> str:
     """`learning rate`; a knob that the catalogue lacks keeps its own name."""
+    if words.is_verbatim:
+        return knob
     key = f"knob.{knob}"
     return words(key) if key in words else knob.replace("_", " ")
 
@@ -54,6 +56,8 @@ def value_name(words: Words, value: Any) -> str:
     """`0.02`, `64, 32`, `dense`."""
     if isinstance(value, list | tuple):
         return ", ".join(value_name(words, v) for v in value)
+    if words.is_verbatim:
+        return _as_written(words, value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         text = str(value)
         if text.startswith("sklearn.") and ":" in text:
@@ -64,22 +68,36 @@ def value_name(words: Words, value: Any) -> str:
     return words.exact(float(f"{value:.3g}") if drawn else value)
 
 
+def _as_written(words: Words, value: Any) -> str:
+    """A value of a knob that is none of siffra's."""
+    if value is None:
+        return words("value.nothing")
+    if not isinstance(value, float):
+        return str(value)
+    text = f"{value:.10g}"
+    return words.exact(value) if float(text) == value else str(value).replace(".", words("decimal"))
+
+
 def level_name(words: Words, level: Level) -> str:
     """`learning rate 0.02`, `kernel size 8, strides 3`, `dense model`."""
-    return knobs_name(words, level.knobs)
+    return knobs_name(_of(words, level), level.knobs)
+
+
+def _of(words: Words, named: Level | Question) -> Words:
+    return words.verbatim if named.is_external else words
 
 
 def short_level_name(words: Words, level: Level) -> str:
     """`0.02`, or with several knobs the same as `level_name`: for legends and axes."""
     if len(level.knobs) == 1:
-        return value_name(words, next(iter(level.knobs.values())))
+        return value_name(_of(words, level), next(iter(level.knobs.values())))
     return level_name(words, level)
 
 
 def levels_name(words: Words, levels: Sequence[Level]) -> str:
     """`4 layers`, or `learning rate 0.02, 0.7 and 1`."""
-    knobs = levels[0].knobs
-    if len(levels) == 1 or len(knobs) > 1 or "model" in knobs:
+    knobs, words = levels[0].knobs, _of(words, levels[0])
+    if len(levels) == 1 or len(knobs) > 1 or ("model" in knobs and not words.is_verbatim):
         return words.listing(level_name(words, level) for level in levels)
     (knob,) = knobs
     return _named(words, knob, words.listing(short_level_name(words, level) for level in levels))
@@ -89,7 +107,7 @@ def knobs_name(words: Words, knobs: Mapping[str, Any]) -> str:
     """`learning rate 0.7, 4 layers`."""
     return ", ".join(
         _model_name(words, value)
-        if knob == "model"
+        if knob == "model" and not words.is_verbatim
         else _named(words, knob, value_name(words, value), one=value == 1)
         for knob, value in knobs.items()
     )
@@ -105,12 +123,19 @@ def _model_name(words: Words, model: str) -> str:
 
 def _named(words: Words, knob: str, value: str, *, one: bool = False) -> str:
     key = f"counted.{knob}.{'one' if one else 'other'}"
-    return words(key, n=value) if key in words else f"{knob_name(words, knob)} {value}"
+    is_counted = key in words and not words.is_verbatim
+    return words(key, n=value) if is_counted else f"{knob_name(words, knob)} {value}"
 
 
 def varied_name(words: Words, question: Question) -> str:
     """`kernel size and strides`."""
-    return words.listing(knob_name(words, knob) for knob in question.vary)
+    return words.listing(knob_name(_of(words, question), knob) for knob in question.vary)
+
+
+def varied_heading(words: Words, question: Question) -> str:
+    """The same as a heading; names that are none of siffra's stay as they are: `lr`."""
+    name = varied_name(words, question)
+    return name if question.is_external else capital(name)
 
 
 def one_number_each(question: Question) -> bool:
@@ -147,7 +172,9 @@ def are_numbered(words: Words, question: Question) -> bool:
 
 def knob_axis_name(words: Words, question: Question) -> str:
     """What the levels are called on an axis: the knobs, or, for numbered levels, the levels."""
-    return words("figure.level") if are_numbered(words, question) else varied_name(words, question)
+    if are_numbered(words, question):
+        return capital(words("figure.level"))
+    return varied_heading(words, question)
 
 
 def spans_decades(values: Sequence[float]) -> bool:
@@ -157,6 +184,7 @@ def spans_decades(values: Sequence[float]) -> bool:
 
 def held_fixed(words: Words, question: Question) -> str:
     """`batch size 140, 3 epochs; with the dense model: 32 neurons; learning rate chosen anew …`."""
+    words = _of(words, question)
     parts = [knobs_name(words, question.fixed)]
     for inside, knobs in _by_levels(question).items():
         levels = _which_levels(words, question, inside)

@@ -12,15 +12,20 @@ def limits(words: Words, answers: Answers) -> tuple[str, ...]:
     if not answers.plan.given:
         return ()
     claims = [claim for question in answers.questions for claim in question.claims]
-    caveats = [f"{capital(words.say(note.texts))}." for note in answers.plan.caveats]
+    caveats = [_sentence(words.say(note.texts)) for note in answers.plan.caveats]
     few = [claim for claim in claims if claim.reason == "too few seeds"]
     sentences = [words.count("limits.few", len(few), of=len(claims))] if few else []
     sentences += _smallest(words, claims)
     if any(not claim.claim.margin for claim in claims):
         sentences.append(words("limits.no_margin"))
-    if not answers.plan.paired:
+    codes = {note.code for note in answers.plan.caveats}
+    if not answers.plan.paired and "nothing_shared" not in codes:
         sentences.append(words("limits.unpaired"))
     return (*caveats, *sentences, words("limits.chosen"))
+
+
+def _sentence(text: str) -> str:
+    return capital(text) if text.endswith("?") else f"{capital(text)}."
 
 
 def _smallest(words: Words, claims: list[ClaimAnswer]) -> list[str]:
@@ -31,7 +36,7 @@ def _smallest(words: Words, claims: list[ClaimAnswer]) -> list[str]:
     widest: dict[str, tuple[float, ClaimAnswer]] = {}
     for claim in claims:
         estimate = claim.estimate
-        if estimate is None or claim.basis == "collapse":
+        if estimate is None or claim.basis == "collapse" or claim.reason == "no variation":
             continue
         is_ratio = estimate.scale == "ratio"
         arm = estimate.high / estimate.value - 1 if is_ratio else estimate.high - estimate.value

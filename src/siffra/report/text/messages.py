@@ -3,7 +3,7 @@
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
@@ -18,8 +18,12 @@ GAP = "\N{NO-BREAK SPACE}"
 class Words:
     """Every text of a report in one language. Get it with `words_in`."""
 
-    def __init__(self, language: str, catalogue: dict[str, str]) -> None:
+    def __init__(
+        self, language: str, catalogue: dict[str, str], *, is_verbatim: bool = False
+    ) -> None:
         self.language = language
+        self.is_verbatim = is_verbatim
+        """Whether knobs and their values are called what they are, and not what siffra's are."""
         self._catalogue = catalogue
 
     def __call__(self, key: str, **values: Any) -> str:
@@ -30,6 +34,11 @@ class Words:
     def texts(self) -> Mapping[str, str]:
         """Every text by its key, with its {placeholders}."""
         return MappingProxyType(self._catalogue)
+
+    @cached_property
+    def verbatim(self) -> "Words":
+        """The same, for trainings that siffra does not do itself: a `warmup` is no warm-up."""
+        return Words(self.language, self._catalogue, is_verbatim=True)
 
     def __contains__(self, key: str) -> bool:
         return key in self._catalogue

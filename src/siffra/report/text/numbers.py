@@ -1,13 +1,14 @@
 """Measured quantities in words, rounded to what their interval supports."""
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Literal
 
 from siffra.config.metrics import Metric
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.estimates import Estimate, Summary
-from siffra.report.text.messages import GAP, Words
+from siffra.report.text.messages import GAP, MINUS, Words
 
 _SKEWED = 1.5
 """An interval whose upper arm is longer by this factor is given by its ends."""
@@ -17,6 +18,8 @@ USELESS = 100
 
 _ROUNDING = 1e-9
 """Arms of an interval that differ by no more are alike."""
+_SMALL, _LARGE = 1e-3, 1e6
+"""Numbers beyond are told in a power of ten."""
 _MOST_DECIMALS = 10
 """Of a quantity whose size is not known."""
 
@@ -143,7 +146,9 @@ def unit_of(claim: Claim, estimate: Estimate) -> Unit:
 def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str, str]:
     """The estimate and its interval: `+3.2 percentage points`, `+2.8 to +3.6`."""
     unit = unit_of(claim, estimate)
-    value, low, high = (_in_unit(x, unit) for x in (estimate.value, estimate.low, estimate.high))
+    ends = (estimate.value, estimate.low, estimate.high)
+    power, tail = power_of(*ends) if unit == "plain" else (1.0, "")
+    value, low, high = (_in_unit(x, unit) / power for x in ends)
     if unit == "points":
         low, high = _within_reach(claim, low, high)
     arms = [arm for arm in (value - low, high - value) if math.isfinite(arm)]
@@ -153,7 +158,7 @@ def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str,
     half = arms[0] if arms and unit == "times" else max(arms, default=math.nan)
     decimals = decimals_for(half, most)
     # An end that decides a verdict is not to be written as if it lay on the line.
-    lines = _lines(claim, estimate, unit)
+    lines = [line / power for line in _lines(claim, estimate, unit)]
     while decimals < most and any(
         end != line and round(end, decimals) == round(line, decimals)
         for end in (low, high)
@@ -161,7 +166,7 @@ def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str,
     ):
         decimals += 1
     signed = unit != "times"
-    texts = [words.number(x, decimals, signed=signed) for x in (value, low, high)]
+    texts = [f"{words.number(x, decimals, signed=signed)}{tail}" for x in (value, low, high)]
     interval = words("quantity.from_to", low=texts[1], high=texts[2])
     if unit == "plain":
         return with_unit(texts[0], claim.measured), interval
@@ -199,7 +204,7 @@ def amount(words: Words, metric: Metric, difference: float) -> str:
     """A difference that somebody chose: `0.2 percentage points`, `0.003 bits`."""
     if metric.unit == "fraction":
         return points(words, difference)
-    return with_unit(words.exact(difference), metric)
+    return with_unit(plain(words, difference), metric)
 
 
 def with_unit(number: str, metric: Metric) -> str:
@@ -211,12 +216,43 @@ def metric_number(words: Words, summary: Summary, metric: Metric) -> str:
     """`0.214 ± 0.003`, of a metric of trainings that siffra does not do; per cent of fractions."""
     if metric.unit == "fraction":
         return accuracy_number(words, summary)
-    above, below = summary.high - summary.mean, summary.mean - summary.low
-    if above > _SKEWED * below:
-        return _with_ends(words, summary, decimals_for(below, _MOST_DECIMALS))
+    ends = (summary.mean, summary.low, summary.high)
+    power, tail = power_of(*ends)
+    mean, low, high = (end / power for end in ends)
+    above, below = high - mean, mean - low
     if not math.isfinite(above):
-        return words.exact(float(f"{summary.mean:.4g}"))
-    return _plus_minus(words, summary.mean, half_width(summary), _MOST_DECIMALS)
+        return f"{words.exact(float(f'{mean:.4g}'))}{tail}"
+    if above > _SKEWED * below:
+        decimals = decimals_for(below, _MOST_DECIMALS)
+        first, *others = (f"{words.number(x, decimals)}{tail}" for x in (mean, low, high))
+        return f"{first}{GAP}({'–'.join(others)})"
+    text = _plus_minus(words, mean, max(above, below), _MOST_DECIMALS)
+    return text.replace(f"{GAP}±", f"{tail}{GAP}±") + tail
+
+
+def plain(words: Words, value: float) -> str:
+    """A number as it was typed, or in a power of ten: `0.003`, `2e−9`."""
+    power, tail = power_of(value)
+    return f"{words.exact(value / power)}{tail}"
+
+
+def plain_ends(words: Words, low: float, high: float) -> list[str]:
+    """The ends of an axis, of a metric whose size is not known."""
+    power, tail = power_of(low, high)
+    decimals = decimals_for((high - low) / power / 2, _MOST_DECIMALS)
+    return [f"{words.number(end / power, decimals)}{tail}" for end in (low, high)]
+
+
+def power_of(*values: float) -> tuple[float, str]:
+    """The power of ten that numbers are told in, and how it is written: 1e-9, `e−9`.
+
+    That is 1 for the usual ones.
+    """
+    size = max((abs(value) for value in values if math.isfinite(value)), default=1.0)
+    if size == 0 or _SMALL <= size < _LARGE:
+        return 1.0, ""
+    exponent = max(math.floor(math.log10(size)), sys.float_info.min_10_exp)
+    return 10.0**exponent, f"e{exponent}".replace("-", MINUS)
 
 
 def align(column: Sequence[str], mark: str) -> list[str]:

@@ -151,8 +151,8 @@ def _judge(plan: Plan) -> list[str]:
     words = ["judge", plan.source, "--by", ",".join(question.vary)]
     words += _metrics(question)
     for knob, value in question.levels[0].knobs.items():
-        words += ["--baseline", f"{knob}={value}"]
-    return words
+        words += ["--baseline", f"{knob}={'' if value is None else value}"]
+    return [*words, *plan.again]
 
 
 def _vary(plan: Plan) -> list[str]:

@@ -46,10 +46,10 @@ def levels_table(words: Words, question: Question) -> Table:
     # Names too long for an axis are numbered, as figures show the numbers instead.
     is_numbered = max(len(level.name) for level in question.levels) > LONG_NAME
     names = [
-        f"{i}. " * is_numbered + capital(level.name)
+        f"{i}. " * is_numbered + (level.name if question.metrics else capital(level.name))
         for i, level in enumerate(question.levels, start=1)
     ]
-    first = capital(words("figure.level") if is_numbered else question.varied_text)
+    first = capital(words("figure.level")) if is_numbered else question.heading
     return _table(words, first, names, question.levels)
 
 

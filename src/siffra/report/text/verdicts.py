@@ -135,8 +135,9 @@ def _estimated(words: Words, answer: ClaimAnswer) -> str:
     assert estimate is not None
     value, interval = numbers.estimate_words(words, answer.claim, estimate)
     level = numbers.confidence(words, estimate.confidence)
-    # Of a single seed there is no interval to tell.
+    # Of a single seed, or of seeds that change nothing, there is no interval to tell.
     known = not (math.isnan(estimate.low) and math.isnan(estimate.high))
+    known &= answer.reason != "no variation"
     measured = "evidence_timed" if answer.claim.is_timed else "evidence"
     key = measured if known else "evidence_alone"
     text = words(key, value=value, level=level, interval=interval, n=len(estimate.values))

@@ -1,0 +1,114 @@
+"""`siffra judge`: a table of runs in, an answer out; nothing is trained."""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Eight runs at each of three rates: the second is better, the third is like the first."""
+    rng = random.Random(1)
+    rows = [
+        f"{lr},{seed},{rng.gauss(mean, 0.01):.4f},{rng.gauss(90, 0.5):.1f}"
+        for lr, mean in ((0.1, 0.3), (0.3, 0.2), (1, 0.3))
+        for seed in range(8)
+    ]
+    path = tmp_path / "runs.csv"
+    path.write_text("\n".join(["lr,seed,val_loss,acc", *rows]))
+    return path
+
+
+def test_a_file_is_all_it_needs(siffra, runs):
+    ended = siffra("judge", runs, "--metric", "val_loss")
+
+    assert ended.code == 0
+    assert "lower with lr 0.3 than with 0.1" in ended.out
+    assert "What these runs cannot show:" in ended.out
+    assert all(line.startswith("note: ") for line in ended.err.splitlines())
+    assert "note: `seed` is taken for the seed" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--where", "lr in 0.1, 0.3"), 0),
+        (("--where", "lr in 0.1, 0.3", "--baseline", "lr=0.3"), 3),
+        ((), 4),
+    ],
+)
+def test_with_check_the_exit_code_is_the_verdict(siffra, runs, options, code):
+    question = ("judge", runs, "--metric", "val_loss:lower", *options)
+
+    assert siffra(*question, "--check").code == code
+    assert siffra(*question).code == 0
+
+
+def test_its_json_is_the_reports_own(siffra, runs, tmp_path):
+    ended = siffra("judge", runs, "--metric", "val_loss", "--out", tmp_path / "out", "--json")
+
+    printed = json.loads(ended.out)
+    written = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
+    for question in (*printed["questions"], *written["questions"]):
+        question.pop("figures")
+    assert printed == written
+
+
+def test_several_metrics_are_one_family(siffra, runs):
+    metrics = ("--metric", "val_loss:lower", "--metric", "acc:higher")
+    claims = json.loads(siffra("judge", runs, *metrics, "--json").out)["questions"][0]["claims"]
+
+    assert [(claim["metric"], claim["level"]) for claim in claims] == [
+        ("val_loss", [1]),
+        ("val_loss", [2]),
+        ("acc", [1]),
+        ("acc", [2]),
+    ]
+    # Those that are still open share the error rate that is left.
+    assert claims[2]["confidence"] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--by", "rate"), "--by: no column `rate`"),
+        (("--seed", "sed"), "did you mean `seed`?"),
+        (("--metric", "val_los:lower"), "did you mean `val_loss`?"),
+        (("--by", "lr", "--metric", "seed"), "is higher or lower `seed` better?"),
+        (("--baseline", "lr=7"), "no level has lr = 7; it must be one of: lr = 0.1"),
+        (("--baseline", "lr"), "write it as lr=0.1"),
+        (("--where", "lr > 9"), "no row"),
+        (("--margin", "-1"), "it must be a number above 0"),
+    ],
+)
+def test_a_mistake_is_one_line(siffra, runs, options, told):
+    ended = siffra("judge", runs, *options)
+
+    assert ended.code == 2
+    assert ended.out == ""
+    assert ended.err.count("\n") == 1
+    assert told in ended.err
+
+
+def test_swedish(siffra, runs):
+    ended = siffra("judge", runs, "--metric", "val_loss", "--lang", "sv")
+
+    assert "Vad dessa körningar inte kan visa:" in ended.out
+    assert "lr 0,3" in ended.out
+
+
+def test_nothing_is_drawn_for_an_answer_alone(runs):
+    """Matplotlib takes longer to import than the rest takes altogether."""
+    program = (
+        "import sys; from siffra.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: print('matplotlib' in sys.modules, file=sys.stderr)"
+    )
+    for option in ("--lang=en", "--json"):
+        command = [sys.executable, "-c", program, "judge", str(runs), "--metric=val_loss", option]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ended.stderr.splitlines()[-1] == "False"
