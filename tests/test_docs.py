@@ -179,6 +179,32 @@ def test_the_tutorial_is_true(tmp_path, monkeypatch):
         assert (tmp_path / name).exists()
 
 
+def test_the_page_on_judging_is_true(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    page = (DOCS / "judge.md").read_text("utf-8")
+    ((_, command, shown),) = [step for step in steps(page) if step[0] == "console"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()], capture_output=True, text=True, check=True
+    )
+    assert_same(shown, done.stdout)
+
+
+def test_the_examples_on_judging_run(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    page = (DOCS / "judge.md").read_text("utf-8")
+    (source,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+    frame = [
+        {"width": width, "seed": seed, "accuracy": 0.9 + 0.01 * (width > 8) + 0.001 * (seed % 3)}
+        for width in (8, 16)
+        for seed in range(6)
+    ]
+    exec(compile(source, "judge.md", "exec"), {"frame": frame})
+
+    assert "width 16 is better than width 8 in accuracy." in capsys.readouterr().out
+
+
 def test_an_outcome_that_is_shown_wrongly_would_be_seen():
     printed = (
         "256 neurons is best: 96.8 ± 0.1 %. Training takes 1.3 times as long with 256 neurons."

@@ -89,6 +89,13 @@ def test_json_prints_the_results_and_nothing_else(siffra, lab, tmp_path):
     assert json.loads(ended.out) == json.loads((out / "results.json").read_text("utf-8"))
 
 
+def test_with_check_the_exit_code_is_the_verdict(siffra, lab, tmp_path):
+    asked = ("lab", lab, *ONE, "--out", tmp_path / "report", "--check")
+
+    assert siffra(*asked, "--seeds", 2, "--only", "rate").code == 4  # too few to decide anything
+    assert siffra(*asked, "--seeds", 0).code == 2  # a mistake is one with --check, too
+
+
 def test_dry_run_tells_the_cost_and_trains_nothing(siffra, lab, tmp_path):
     siffra("lab", lab, *ONE, "--seeds", 2, "--only", "rate", "--out", tmp_path / "report")
     before = siffra("runs", "list", "--json").out
@@ -364,6 +371,7 @@ def test_ctrl_c_says_how_to_go_on_and_loses_nothing(siffra, lab, tmp_path):
         "4000",
         "--out",
         str(tmp_path / "out"),
+        "--check",
     ]
     with subprocess.Popen(
         [sys.executable, "-m", "siffra", *command],

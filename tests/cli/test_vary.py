@@ -27,6 +27,13 @@ def test_it_answers_in_the_terminal(siffra, own_data):
     assert ended.err.startswith("6 runs; about ")
 
 
+def test_with_check_the_exit_code_is_the_verdict(siffra, own_data):
+    checked = siffra(*QUESTION, "--data", own_data, "--seeds", 2, "--check")
+
+    assert checked.code == 4  # too few seeds to decide anything
+    assert siffra(*QUESTION, "--data", own_data, "--seeds", 2).out == checked.out
+
+
 def test_asked_again_it_trains_nothing(siffra, own_data):
     first = siffra(*QUESTION, "--data", own_data, "--seeds", 2)
     again = siffra(*QUESTION, "--data", own_data, "--seeds", 2)

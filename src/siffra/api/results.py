@@ -51,7 +51,7 @@ class LabResult:
     @property
     def claims(self) -> tuple[Claim, ...]:
         """Every claim with its `verdict`, `grade`, `estimate` and `interval`."""
-        return tuple(claim for question in self._report().questions for claim in question.claims)
+        return self._report().claims
 
     def check(self) -> int:
         """An exit code for scripts: 0 if every claim that is tested is supported.

@@ -5,12 +5,99 @@ from typing import Annotated, Any
 import typer
 
 from siffra.cli.knobs import parse_any
-from siffra.cli.options import CheckOption, Output, check, parse_list, with_output
+from siffra.cli.options import (
+    Output,
+    in_place_of,
+    parse_list,
+    with_output,
+)
 from siffra.errors import ConfigError
 from siffra.system.terminal import echo
 
+_TABLE: dict[str, tuple[Any, Any]] = {
+    "by": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="The columns whose values are compared, as lr,warmup.", metavar="NAMES"
+            ),
+        ],
+        None,
+    ),
+    "metric": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                help="What is judged, and which values are better: val_loss:lower. Repeatable.",
+                metavar="NAME[:higher|lower]",
+            ),
+        ],
+        None,
+    ),
+    "margin": (
+        Annotated[
+            float | None,
+            typer.Option(
+                help="The smallest difference that matters. Without one, nothing is ever shown to "
+                "make no difference.",
+                metavar="X",
+            ),
+        ],
+        None,
+    ),
+    "seed": (
+        Annotated[
+            str | None,
+            typer.Option(help="The column of seeds; none if there is none.", metavar="NAME"),
+        ],
+        None,
+    ),
+    "baseline": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                help="The level that all others are compared with, as lr=0.1; default: the first.",
+                metavar="NAME=VALUE",
+            ),
+        ],
+        None,
+    ),
+    "where": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                help='Only these rows, as "model = conv". Repeatable.', metavar="CONDITION"
+            ),
+        ],
+        None,
+    ),
+    "pair_by": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="The columns whose values pair runs of two levels, in place of the seed.",
+                metavar="NAMES",
+            ),
+        ],
+        None,
+    ),
+}
+"""Options that say what the columns of a table are, by name, with what they are unless given."""
 
-@with_output(None, "Also write the full report to this folder.")
+
+def _asked(**given: Any) -> dict[str, Any]:
+    """What was said of the table, as `siffra.judge` takes it."""
+    lists = {
+        name: parse_list(name.replace("_", "-"), text) if (text := given.pop(name)) else ()
+        for name in ("by", "pair_by")
+    }
+    baseline = dict(map(_assignment, given.pop("baseline") or ()))
+    repeated = {name: given.pop(name) or () for name in ("metric", "where")}
+    return {**lists, **repeated, "baseline": baseline, **given}
+
+
+@in_place_of("asked", _TABLE, _asked)
+@with_output(None, "Also write the full report to this folder.", check=True)
 def judge(
     *,
     file: Annotated[
@@ -21,47 +108,7 @@ def judge(
             metavar="FILE",
         ),
     ],
-    by: Annotated[
-        str | None,
-        typer.Option(help="The columns whose values are compared, as lr,warmup.", metavar="NAMES"),
-    ] = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What is judged, and which values are better: val_loss:lower. Repeatable.",
-            metavar="NAME[:higher|lower]",
-        ),
-    ] = None,
-    margin: Annotated[
-        float | None,
-        typer.Option(
-            help="The smallest difference that matters. Without one, nothing is ever shown to "
-            "make no difference.",
-            metavar="X",
-        ),
-    ] = None,
-    seed: Annotated[
-        str | None, typer.Option(help="The column of seeds; none if there is none.", metavar="NAME")
-    ] = None,
-    baseline: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="The level that all others are compared with, as lr=0.1; default: the first.",
-            metavar="NAME=VALUE",
-        ),
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(help='Only these rows, as "model = conv". Repeatable.', metavar="CONDITION"),
-    ] = None,
-    pair_by: Annotated[
-        str | None,
-        typer.Option(
-            help="The columns whose values pair runs of two levels, in place of the seed.",
-            metavar="NAMES",
-        ),
-    ] = None,
-    checked: CheckOption = False,
+    asked: dict[str, Any],
     output: Output,
 ) -> None:
     """Judge runs that are done: is a level better than the baseline, beyond the noise?
@@ -78,17 +125,7 @@ def judge(
     from siffra import api
 
     api.expect_report(output.out, output.language)
-    result = api.judge(
-        file,
-        by=parse_list("by", by) if by else (),
-        metric=metric or (),
-        margin=margin,
-        seed=seed,
-        pair_by=parse_list("pair-by", pair_by) if pair_by else (),
-        where=where or (),
-        baseline=dict(map(_assignment, baseline or ())),
-        language=output.language,
-    )
+    result = api.judge(file, **asked, language=output.language)
     for note in result.answers.plan.notes:
         echo(f"note: {note.texts[output.language]}", err=True)
     if output.out:
@@ -97,7 +134,7 @@ def judge(
         report, *_ = result.write(output.out, output.language)
         echo(words_in(output.language)("progress.report", path=report), err=True)
     output.print(result)
-    check(checked, result)
+    output.check(result)
 
 
 def _assignment(text: str) -> tuple[str, Any]:

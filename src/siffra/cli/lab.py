@@ -54,7 +54,7 @@ _FOLDER = "Folder to write the report to."
 @with_lab_options()
 @with_run_options()
 @with_program("timeout", "gpus")
-@with_output(OUT, _FOLDER)
+@with_output(OUT, _FOLDER, check=True)
 def lab(
     options: "LabOptions",
     output: Output,
@@ -99,6 +99,7 @@ def lab(
     output.print(result)
     if not output.as_json:
         echo(f"\n{words_in(output.language)('progress.report', path=report)}")
+    output.check(result)
 
 
 @with_lab_options()

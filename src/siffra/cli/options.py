@@ -134,12 +134,12 @@ OnlyOption = Annotated[
         autocompletion=complete_questions,
     ),
 ]
-CheckOption = Annotated[
+_CheckOption = Annotated[
     bool,
     typer.Option(
         "--check",
-        help="End with 0 if every claim is supported, 3 if any is refuted or makes no difference, "
-        "4 if any is open.",
+        help="Exit with 0 if every claim is supported, 3 if any is refuted or makes no "
+        "difference, else 4. A mistake still exits with 2, and Ctrl-C with 130.",
     ),
 ]
 LanguageOption = Annotated[
@@ -269,6 +269,7 @@ class Output:
     out: Path | None
     language: Language
     as_json: bool = False
+    is_checked: bool = False
 
     def print(self, answer: Answer) -> None:
         """Print an answer, as JSON if that was asked for."""
@@ -277,11 +278,10 @@ class Output:
         else:
             echo(answer.text(self.language))
 
-
-def check(checked: bool, result: "LabResult") -> None:
-    """End with a code that says what became of the claims, if that was asked for."""
-    if checked and (code := result.check()):
-        raise typer.Exit(code)
+    def check(self, result: "LabResult") -> None:
+        """End with a code that says what became of the claims, if that was asked for."""
+        if self.is_checked and (code := result.check()):
+            raise typer.Exit(code)
 
 
 PROGRAM = "A program of your own"
@@ -427,14 +427,14 @@ def with_program(*names: str) -> Callable[[Command], Command]:
 
 
 def with_output(
-    out: Path | None, described: str, *, json: bool = True
+    out: Path | None, described: str, *, json: bool = True, check: bool = False
 ) -> Callable[[Command], Command]:
     """The options of an `Output` in the place of `output`; `out` unless another folder is given."""
     folder = Annotated[Path | None, typer.Option(help=described, metavar="DIR")]
     options = {"out": (folder, out), "language": (LanguageOption, Language.en)}
-    return in_place_of(
-        "output", options | ({"as_json": (JsonOption, False)} if json else {}), Output
-    )
+    options |= {"as_json": (JsonOption, False)} if json else {}
+    options |= {"is_checked": (_CheckOption, False)} if check else {}
+    return in_place_of("output", options, Output)
 
 
 def show_help(context: typer.Context) -> None:

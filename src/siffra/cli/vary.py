@@ -10,11 +10,9 @@ from siffra.cli.completion import complete_levels
 from siffra.cli.data_options import with_data
 from siffra.cli.knobs import knobs_of_own, parse_levels, parse_own_levels, spell, with_knobs
 from siffra.cli.options import (
-    CheckOption,
     Output,
     Program,
     RecipeOption,
-    check,
     with_lab_options,
     with_output,
     with_program,
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 @with_lab_options("seeds", "time", "max_seeds")
 @with_run_options("fresh_busy", "engine", "threads", "jobs", "store")
 @with_program()
-@with_output(None, "Also write the full report to this folder.")
+@with_output(None, "Also write the full report to this folder.", check=True)
 def vary(
     *,
     levels: Annotated[
@@ -51,7 +49,6 @@ def vary(
     running: "RunOptions",
     program: Program,
     recipe: RecipeOption = None,
-    checked: CheckOption = False,
     knobs: dict[str, Any],
 ) -> None:
     """Ask what a knob does: train at each value, with several seeds, and compare.
@@ -76,7 +73,6 @@ def vary(
         expect_none_of_siffras(knobs, data, recipe, running)
         result = _vary_program(levels, options, running, program, output)
         _show(result, output)
-        check(checked, result)
         return
     program.expect_none()
     options = replace(options, examines=output.out is not None)
@@ -86,7 +82,6 @@ def vary(
         api.expect_report(output.out, output.language)
         result = run_job(job, output.language)
     _show(result, output)
-    check(checked, result)
 
 
 def _vary_program(
@@ -140,3 +135,4 @@ def _show(result: "LabResult", output: Output) -> None:
         report, *_ = result.write(output.out, output.language)
         echo(words_in(output.language)("progress.report", path=report), err=True)
     output.print(result)
+    output.check(result)

@@ -407,11 +407,6 @@ class Interaction(_Part):
         return {"depends": "supported", "same": "no_difference"}.get(self.verdict, self.verdict)
 
     @property
-    def compared_first(self) -> str:
-        """What is compared, where a sentence begins with it; a name stays as it is."""
-        return self.compared if self.named else capital(self.compared)
-
-    @property
     def sentence(self) -> str:
         """The verdict with what was found."""
         parts = (f"{capital(self.verdict_text)}:", self.finding, self.evidence)
@@ -681,6 +676,11 @@ class Report(_Part):
     """How the answers were found."""
     facts: tuple[tuple[str, str], ...] = ()
     """What it takes to repeat the lab: names and values."""
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Those of all questions."""
+        return tuple(claim for question in self.questions for claim in question.claims)
 
     def claim_of(self, part: Surprise | Undecided) -> Claim:
         """The claim that it is about."""

@@ -108,24 +108,6 @@ class TestGroups:
         assert any("cannot be compared in pairs" in limit for limit in result._report().limits)
         assert result.claims[0].verdict == "supported"
 
-    def test_tables_without_a_difference_err_in_five_of_a_hundred_at_most(self):
-        rng = random.Random(6)
-        tables, wrong = 400, 0
-        for _ in range(tables):
-            sizes = [rng.choice((5, 6, 9, 12)) for _ in range(4)]
-            spreads = [rng.choice((0.5, 1.0, 3.0)) for _ in range(4)]
-            rows = table(
-                {
-                    level: [rng.gauss(0, spread) for _ in range(size)]
-                    for level, (size, spread) in enumerate(zip(sizes, spreads, strict=True))
-                },
-                seeds=False,
-            )
-            claims = judged(rows, metric=siffra.Metric("loss", better="lower")).claims
-            wrong += any(claim.grade == "shown" for claim in claims)
-        # 5 % and three standard errors of 400 tables: 20 + 3 * sqrt(400 * 0.05 * 0.95).
-        assert wrong <= 33
-
 
 class TestFailures:
     def test_a_run_that_gave_no_value_makes_nothing_alike(self):
