@@ -220,7 +220,7 @@ def _see_experiment(
     return ExperimentAnswer(
         experiment=experiment,
         records=runs,
-        accuracy=accuracies_of(runs, sets_of(records.values())),
+        accuracy=accuracies_of(runs, () if experiment.metrics else sets_of(records.values())),
         seconds=summarise([run.seconds for run in runs], "ratio"),
         diverged=sum(run.diverged for run in runs),
         metrics={m.name: summarise_metric(runs, m) for m in experiment.metrics},

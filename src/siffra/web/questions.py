@@ -100,7 +100,7 @@ def plan_study(ask: AskStudy, load: Loader) -> tuple[Plan, Dataset]:
 
 def ask_of(plan: Plan, data: str) -> Ask | None:
     """What was asked, for the form to show again; None for a plan that the page cannot ask."""
-    if not plan.ad_hoc or plan.looks:
+    if not plan.ad_hoc or plan.looks or plan.is_external:
         return None
     (question,) = plan.questions
     vary: dict[str, list[Any]] = {knob: [] for knob in question.vary}

@@ -14,14 +14,11 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import siffra
-from siffra.api import LabResult
-from siffra.data.load import load_dataset
+from siffra.api.runs import lab_result
 from siffra.errors import DataError, SiffraError
-from siffra.lab.answers import answer
 from siffra.lab.history import LabHistory, SavedLab
 from siffra.store.store import open_store
 from siffra.system.terminal import echo, echo_data, one_line
-from siffra.training.diagnostics import Examined
 from siffra.web.errors import CODES, ApiError, Code, code_of_error
 from siffra.web.paths import Paths
 from siffra.web.worker_process import how_it_ended
@@ -108,10 +105,8 @@ def _write_as_asked(store_path: str, name: str, out: str, language: str) -> None
     with open_store(store_path, read_only=True) as store:
         lab = LabHistory(Path(store_path)).get(name)
         assert lab, name
-        results = lab.results(store)
-        answers = answer(lab.plan, results.records, results.timings, shortfall=results.shortfall)
-        examined = Examined(load_dataset(lab.data), store.examinations(lab.keys))
-    LabResult(answers, examined).write(out, language)
+        result = lab_result(store, lab)
+    result.write(out, language)
 
 
 if __name__ == "__main__":

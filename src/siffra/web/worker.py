@@ -119,6 +119,8 @@ class Worker:
         lab = LabHistory(store.path).get(task.id)
         if lab is None:
             raise ApiError("not_found")
+        if lab.plan.is_external:  # though the queue's file says so
+            raise ApiError("not_started_here")
         dataset, engine = self._dataset(lab.data), self._engine(lab.plan.engine)
         if make_saved_lab(lab.plan, EngineKeys(dataset, engine)).keys != lab.keys:
             raise ApiError("data_gone")

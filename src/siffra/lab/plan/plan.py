@@ -234,6 +234,11 @@ class Plan:
     ad_hoc: bool = False
 
     @property
+    def is_external(self) -> bool:
+        """Whether siffra does none of its trainings itself."""
+        return any(isinstance(setting.model, ExternalModel) for setting in self._settings)
+
+    @property
     def cut_from(self) -> tuple[int | float, ...]:
         """The numbers of epochs, in order, that the lab file says of runs that are cut short."""
         own = {own for q in self.questions for level in q.levels for _, own in level.cut}

@@ -125,7 +125,7 @@ def answer_level(plan: Plan, question: Question, level: Level, records: Records)
         level=level,
         setting=setting,
         records=runs,
-        accuracy=accuracies_of(runs, sets_of(records.values())),
+        accuracy=accuracies_of(runs, () if question.metrics else sets_of(records.values())),
         seconds=summarise([run.seconds for run in runs], "ratio"),
         diverged=sum(run.diverged for run in runs),
         retuned=retuned,

@@ -9,11 +9,11 @@ from siffra.lab.plan.plan import Claim, Level, Plan
 
 
 def lab_file(plan: Plan) -> str | None:
-    """The lab file (TOML) of a plan that `plan_vary` made; None for other plans, which have one.
+    """The lab file (TOML) of a plan that `plan_vary` made; None for other plans.
 
     `siffra lab FILE` makes the same runs with it, seed for seed.
     """
-    if not plan.ad_hoc:
+    if not plan.ad_hoc or plan.is_external:
         return None
     (question,) = plan.questions
     lines = [f"title = {toml_value(plan.title)}", ""]

@@ -80,4 +80,5 @@ def toml(lab_id: LabId, app: App) -> Response:
 def _state(lab: SavedLab, line: dict[str, Any], app: AppState) -> dict[str, Any]:
     task = Task(kind="lab", id=lab.id)
     state = app.jobs.state(task, complete=line["have"] == line["runs"])
-    return {"state": state, "error": app.jobs.error(task) if state == "failed" else None}
+    error = app.jobs.error(task) if state == "failed" else None
+    return {"state": state, "error": error, "can_start": not lab.plan.is_external}

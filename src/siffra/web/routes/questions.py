@@ -118,7 +118,13 @@ async def study(ask: AskStudy, app: App) -> Mapping[str, Any]:
 
 
 def begin(lab: SavedLab, app: AppState) -> Mapping[str, Any]:
-    """Queue a lab. If all of its runs are there, it is answered as soon as it is begun."""
+    """Queue a lab. If all of its runs are there, it is answered as soon as it is begun.
+
+    Raises:
+        ApiError: It is of a program: the page shows such labs, but no request starts a program.
+    """
+    if lab.plan.is_external:
+        raise ApiError("not_started_here")
     task = Task(kind="lab", id=lab.id)
     app.jobs.add(task)
     return {"id": lab.id, "state": app.jobs.state(task, complete=False)}

@@ -63,7 +63,7 @@ export function status(host, id) {
     show(actions.pause, state === "running");
     show(actions.resume, state === "paused");
     show(actions.cancel, waiting);
-    show(actions.start, over);
+    show(actions.start, over && lab.can_start !== false);
     say(failure, over && lab.error ? t(`ui.error.${lab.error}`) : "");
     // While it trains the numbers change all the time: only that it trains is said.
     const news = state === "running" ? "" : ` ${parts[0]}.`;
