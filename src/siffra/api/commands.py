@@ -158,7 +158,7 @@ def expect_no_engine(running: RunOptions) -> None:
     """
     for name in ("engine", "threads", "on", "alone"):
         if getattr(running, name) != getattr(HERE, name):
-            raise ConfigError(f"{name}: it means nothing to a command; leave it out.")
+            raise ConfigError(f"{name}: it means nothing to a program; leave it out.")
 
 
 def metrics_of(

@@ -113,19 +113,17 @@ def expect_none_of_siffras(
     Raises:
         ConfigError: It is.
     """
+    from siffra.api.commands import expect_no_engine
+
     for name, value in knobs.items():
         raise ConfigError(
             f"{name}: siffra's knobs mean nothing to a program; write {name}={spell(value)} beside "
             f"the levels, and {{{name}}} in its command."
         )
-    given = {
-        "data": data is not None,
-        "recipe": recipe is not None,
-        "engine": running.engine != "native",
-        "threads": running.threads is not None,
-    }
-    for name in (name for name, is_given in given.items() if is_given):
-        raise ConfigError(f"{name}: it means nothing to a program; leave it out.")
+    for name, value in (("data", data), ("recipe", recipe)):
+        if value is not None:
+            raise ConfigError(f"{name}: it means nothing to a program; leave it out.")
+    expect_no_engine(running)
 
 
 def _show(result: "LabResult", output: Output) -> None:

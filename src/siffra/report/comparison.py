@@ -1,17 +1,17 @@
 """Two reports side by side: which verdicts changed, and the estimates beside each other."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from siffra.config.metrics import Metric
 from siffra.lab.plan import plan
 from siffra.lab.plan.texts import safe_name
 from siffra.report.differences import Both, differing, fixed_words, level_key, unlike_words
 from siffra.report.intervals import Picture, picture
 from siffra.report.model import (
     Claim,
-    Experiment,
     Level,
     Measured,
     Question,
@@ -120,7 +120,7 @@ def compare(first: Report, second: Report, names: Sides, words: Words) -> Compar
         changes=_changes([claim for claim in claims if claim.changed]),
         facts=_facts(first, second, words),
         questions=questions,
-        experiments=_experiments(first.experiments, second.experiments, names, words),
+        experiments=_experiments(first, second, names, words),
         alone=_alone(first, second, names, words),
     )
 
@@ -207,7 +207,7 @@ def _question(first: Question, second: Question, names: Sides, words: Words) -> 
         ask=first.ask,
         fixed=words("compare.held", knobs=held) if held else "",
         claims=tuple(_claim(c, theirs[c.id], both, words) for c in first.claims if c.id in theirs),
-        table=_levels(first.levels, second.levels, names, words),
+        table=_levels(first, second, names, words),
     )
 
 
@@ -234,30 +234,30 @@ def _in_words(claim: Claim, words: Words) -> Claim:
     return claim.model_copy(update=texts)
 
 
-def _levels(
-    first: Sequence[Level], second: Sequence[Level], names: Sides, words: Words
-) -> Table | None:
+def _levels(first: Question, second: Question, names: Sides, words: Words) -> Table | None:
     """The levels that both have."""
-    theirs = {level_key(level): level for level in second}
-    both = [(level, theirs[level_key(level)]) for level in first if level_key(level) in theirs]
+    theirs = {level_key(level): level for level in second.levels}
+    both = [(level, theirs[key]) for level in first.levels if (key := level_key(level)) in theirs]
     rows = [(Cell(_name(ours, words), "name"), ours, other) for ours, other in both]
-    return _side_by_side("", rows, names, words)
+    return _side_by_side("", rows, names, words, _metrics(first, second))
 
 
-def _experiments(
-    first: Sequence[Experiment],
-    second: Sequence[Experiment],
-    names: Sides,
-    words: Words,
-) -> Table | None:
+def _experiments(first: Report, second: Report, names: Sides, words: Words) -> Table | None:
     """The experiments that both have, with a remark where their knobs are not the same."""
-    theirs = {experiment.id: experiment for experiment in second}
-    both = [(ours, theirs[ours.id]) for ours in first if ours.id in theirs]
+    theirs = {experiment.id: experiment for experiment in second.experiments}
+    both = [(ours, theirs[ours.id]) for ours in first.experiments if ours.id in theirs]
     rows = [
         (Cell(ours.name, "name long", unlike_words(ours.knobs, other.knobs, words)), ours, other)
         for ours, other in both
     ]
-    return _side_by_side(words("table.experiment"), rows, names, words)
+    metrics = _metrics(*first.questions, *second.questions)
+    return _side_by_side(words("table.experiment"), rows, names, words, metrics)
+
+
+def _metrics(*questions: Question) -> dict[str, Metric]:
+    """The metrics of these questions that are none of siffra's own, by name."""
+    every = [metric for question in questions for metric in question.metrics]
+    return {metric.name: Metric(**metric.model_dump()) for metric in reversed(every)}
 
 
 def _side_by_side(
@@ -265,18 +265,26 @@ def _side_by_side(
     rows: Sequence[tuple[Cell, Measured, Measured]],
     names: Sides,
     words: Words,
+    metrics: Mapping[str, Metric],
 ) -> Table | None:
-    """Accuracies and times of one beside those of the other; None without rows."""
+    """Accuracies, metrics and times of one beside those of the other; None without rows."""
     if not rows:
         return None
     columns = [[name for name, *_ in rows]]
     head = [Cell(first, "name")]
     known = {name for _, *pair in rows for seen in pair for name in seen.accuracy}
+    measured = dict.fromkeys(name for _, *pair in rows for seen in pair for name in seen.metrics)
+    shown: list[tuple[str, Callable[[Measured], str]]] = [
+        (name, lambda seen, name=name: _metric(seen, metrics.get(name, Metric(name)), words))
+        for name in measured
+    ]
     for name in (*(each for each in SETS if each in known), "seconds"):
         called = words("table.run_seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
+        shown.append((capital(called), lambda seen, name=name: _measured(seen, name, words)))
+    for called, text in shown:
         for side in (0, 1):
-            head.append(Cell(f"{capital(called)}, {names[side]}", "number"))
-            texts = [_measured(pair[side], name, words) for _, *pair in rows]
+            head.append(Cell(f"{called}, {names[side]}", "number"))
+            texts = [text(pair[side]) for _, *pair in rows]
             padded = numbers.align(texts, words("decimal"))
             columns.append([Cell(text, "number") for text in padded])
     return Table(tuple(head), tuple(zip(*columns, strict=True)))
@@ -284,6 +292,13 @@ def _side_by_side(
 
 def _name(level: Level, words: Words) -> str:
     return capital(short_level_name(words, plan.Level(level.knobs, (), {})))
+
+
+def _metric(seen: Measured, metric: Metric, words: Words) -> str:
+    summary = seen.metrics.get(metric.name)
+    if summary is None or not summary.values:
+        return "–"
+    return numbers.metric_number(words, summary.as_estimated(), metric)
 
 
 def _measured(seen: Measured, name: str, words: Words) -> str:

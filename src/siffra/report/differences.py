@@ -105,9 +105,9 @@ def _about(claim: Claim, question: Question) -> dict[str, Any]:
         known = dict(enumerate(question.levels))
         return {level_key(known[i]) if i in known else str(i) for i in levels}
 
-    against = claim.against
+    against, named = claim.against, claim.named
     return {
-        "metric": claim.metric,
+        "metric": (claim.metric, named and (named.better, named.scale, named.unit)),
         "on": claim.on,
         "target": claim.target,
         "level": meant(claim.level),

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from siffra.config import ExternalModel
 from siffra.data.shifted import SHIFTED
+from siffra.engine.command.template import CommandTemplate
 from siffra.lab.answers import Answers
+from siffra.lab.plan.plan import Plan
 from siffra.report.model import Method
 from siffra.report.text.labels import knob_name
 from siffra.report.text.messages import Words
@@ -20,7 +23,7 @@ def methods(
     words: Words, answers: Answers, records: Sequence[Record], examined: Examined | None
 ) -> tuple[Method, ...]:
     """What was done; parts that this lab made no use of are left out."""
-    if any(answer.question.metrics for answer in answers.questions):
+    if answers.plan.is_external:
         return _in_order(words, _of_external(words, answers, records))
     shifted = [name for name in SHIFTED if any(name in record.accuracy for record in records)]
     of_rows = bool(examined and examined.dataset.features)
@@ -59,6 +62,7 @@ def _of_external(
     plan = answers.plan
     given = words("methods.given", source=plan.source, runs=words.exact(len(records)))
     pairs = words("methods.external_pairs" if plan.paired else "methods.unpaired")
+    pairs += f" {words('methods.baseline')}" if plan.paired and plan.ad_hoc else ""
     return {
         "given": [given] if plan.given else [],
         "runs": [] if plan.given else _runs(words, answers, records)[:1],
@@ -81,9 +85,10 @@ def facts(
         return (words("facts.file"), plan.source), runs, *read_as
     rows = [(words("facts.lab"), plan.source), (words("facts.digest"), plan.digest)]
     rows.append((words("facts.runs"), str(len(records))))
-    rows += [(words("facts.data"), d) for d in sorted({r.dataset for r in records})]
+    rows += [(words("facts.data"), d) for d in sorted({r.dataset for r in records if r.dataset})]
     if examined:
         rows += [(words("facts.note"), words.say(note.texts)) for note in examined.dataset.notes]
+    rows += [(words("facts.program"), command) for command in _commands(plan)]
     engines = sorted({f"{r.engine} {r.engine_version}" for r in records})
     rows += [(words("facts.engine"), engine) for engine in engines]
     for machine in machines(records):
@@ -91,6 +96,13 @@ def facts(
         versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
         rows.append((words("facts.versions"), versions))
     return tuple(rows)
+
+
+def _commands(plan: Plan) -> list[str]:
+    """The command of a program, as it was written."""
+    models = [run.setting.model for run in plan.runs]
+    found = {model.command for model in models if isinstance(model, ExternalModel)}
+    return [str(CommandTemplate(command)) for command in sorted(found) if command]
 
 
 def _runs(words: Words, answers: Answers, records: Sequence[Record]) -> list[str]:

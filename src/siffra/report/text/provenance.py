@@ -48,7 +48,7 @@ def command(plan: Plan, records: Sequence[Record] = ()) -> str:
     if plan.given:
         return shlex.join(["siffra", *_judge(plan)])
     words = _vary(plan) if plan.ad_hoc else _lab(plan)
-    words += _machine(records) if not _is_external(plan) else []
+    words += _machine(records) if not plan.is_external else []
     words += ["--engine", plan.engine] if plan.engine != "native" else []
     return shlex.join(["siffra", *words])
 
@@ -68,7 +68,7 @@ def proviso(plan: Plan) -> Literal["", "data", "folder", "program"]:
 
     The same `data` options, or to be in the lab's `folder`, or in that in which a `program` ran.
     """
-    if plan.ad_hoc and _is_external(plan):
+    if plan.ad_hoc and plan.is_external:
         return "" if plan.given else "program"
     if not plan.ad_hoc:
         return "" if _is_shipped(plan) else "folder"
@@ -113,13 +113,6 @@ def _cut(words: Words, plan: Plan) -> str:
     return words("shortened.cut", own=own, epochs=plan.epochs, by=by)
 
 
-def _is_external(plan: Plan) -> bool:
-    """Whether siffra trains nothing of it itself."""
-    settings = [s for q in plan.questions for level in q.levels for s in level.settings]
-    settings += [experiment.setting for experiment in plan.experiments]
-    return any(isinstance(setting.model, ExternalModel) for setting in settings)
-
-
 def _is_of_old(plan: Plan) -> bool:
     """Whether it was kept by a siffra that did not note how long the lab file's runs are."""
     known = any(level.lengths for question in plan.questions for level in question.levels)
@@ -143,7 +136,7 @@ def _lab(plan: Plan) -> list[str]:
         words += ["--epochs", str(plan.epochs)]
     if plan.only:
         words += ["--only", ",".join(plan.only)]
-    return [*words, *_seeds(plan)]
+    return [*words, *plan.again, *_seeds(plan)]
 
 
 def _judge(plan: Plan) -> list[str]:
