@@ -2,6 +2,7 @@
 
 `siffra.train` trains one model, `siffra.vary` asks what a knob does, `siffra.run_lab` runs a
 whole lab file, `siffra.judge` judges runs that are done, by whatever program,
+`siffra.noise` says how much seeds alone change what a program measures,
 `siffra.run_search` finds the best model for the seconds that there are,
 `siffra.predict` asks a saved model about pictures, `siffra.export_model` turns it into ONNX,
 `siffra.dataset` takes data of one's own, `siffra.runs` has what was run as a data frame;
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         train,
         vary,
     )
+    from siffra.api.noise import noise
     from siffra.api.search import run_search
     from siffra.api.sklearn import SiffraClassifier
     from siffra.config.metrics import Metric
@@ -37,6 +39,7 @@ __all__ = [
     "export_model",
     "export_runs",
     "judge",
+    "noise",
     "predict",
     "run_lab",
     "run_search",
@@ -49,6 +52,7 @@ __all__ = [
 _MODULES = {
     "Metric": "siffra.config.metrics",
     "SiffraClassifier": "siffra.api.sklearn",
+    "noise": "siffra.api.noise",
     "run_search": "siffra.api.search",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +19,9 @@ from siffra.engine.command.template import CommandTemplate
 from siffra.errors import ConfigError, LabFileError
 from siffra.lab.execute.commands import CommandPlaces, command_work
 from siffra.lab.execute.results import Fresh
-from siffra.lab.plan.external import plan_external
+from siffra.lab.plan.external import plan_external, plan_noise
 from siffra.lab.plan.labfile import LabFile
+from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
 from siffra.lab.plan.program import Program
@@ -69,6 +70,22 @@ class CommandOptions:
                 "jobs: with gpus, there is one run at a time on each; leave out jobs."
             )
 
+    def spec(self, knobs: Collection[str]) -> CommandSpec:
+        """How its runs are made, with these knobs.
+
+        Raises:
+            ConfigError: None can be made.
+        """
+        names = [metric.name for metric in self.metrics]
+        spec = CommandSpec(
+            template=CommandTemplate.parse(self.command),
+            source=MetricSource.parse(names, self.read),
+            timeout=self.timeout,
+            watch=self.watch,
+        )
+        spec.check(knobs)
+        return spec
+
     def again(self) -> tuple[str, ...]:
         """The options that say all of this but the command and its metrics."""
         words = [f"--{name}={text}" for name in ("read", "watch") for text in getattr(self, name)]
@@ -89,15 +106,29 @@ def command_job(
     Raises:
         SiffraError: The command, a knob or the store cannot be used.
     """
-    template = CommandTemplate.parse(running.command)
-    source = MetricSource.parse([metric.name for metric in running.metrics], running.read)
-    spec = CommandSpec(
-        template=template, source=source, timeout=running.timeout, watch=running.watch
-    )
-    spec.check({*levels, *fixed})
+    spec = running.spec({*levels, *fixed})
     plan = plan_external(
-        levels, fixed, running.metrics, options, command=template.raw, again=running.again()
+        levels, fixed, running.metrics, options, command=spec.template.raw, again=running.again()
     )
+    with _job(plan, spec, running) as job:
+        yield job
+
+
+@contextmanager
+def noise_job(fixed: Mapping[str, Any], running: CommandOptions, seeds: int) -> Iterator[Job]:
+    """Runs of one setting of a program made ready; its store and its executor are open meanwhile.
+
+    Raises:
+        SiffraError: The command, a knob or the store cannot be used.
+    """
+    spec = running.spec(fixed)
+    plan = plan_noise(fixed, running.metrics, seeds, command=spec.template.raw)
+    with _job(plan, spec, running) as job:
+        yield job
+
+
+@contextmanager
+def _job(plan: Plan, spec: CommandSpec, running: CommandOptions) -> Iterator[Job]:
     places = CommandPlaces(at_once=running.jobs, gpus=running.gpus)
     with open_store(running.store or default_store_path()) as store:
         work = command_work(spec, running.metrics[0].name, places, plan, store)

@@ -21,6 +21,7 @@ from siffra.cli.errors import INTERRUPTED, MISTAKE, UNREAD, explain_lack, usage_
 from siffra.cli.init import init
 from siffra.cli.judge import judge
 from siffra.cli.lab import lab, report
+from siffra.cli.noise import noise
 from siffra.cli.options import help_text, show_help
 from siffra.cli.runs import runs
 from siffra.cli.search import search
@@ -37,7 +38,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lab, vary, judge, init, train, search, predict, export, report, ui, bench, doctor):
+COMMANDS = (
+    lab, vary, judge, noise, init, train, search, predict, export, report, ui, bench, doctor,
+)  # fmt: skip
+for command in COMMANDS:
     app.command(help=help_text(command))(command)
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")

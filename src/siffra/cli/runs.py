@@ -1,8 +1,9 @@
 """`siffra runs`: what the store of finished runs holds."""
 
 import json
+import shlex
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeGuard
 
 import typer
 
@@ -10,12 +11,15 @@ from siffra.cli.knobs import spell
 from siffra.cli.options import JsonOption, StoreOption, help_text, show_help
 from siffra.cli.runs_export import export, labs
 from siffra.cli.runs_sql import sql
-from siffra.config import GREATEST_SEED, KNOBS
+from siffra.config import GREATEST_SEED, KNOBS, ExternalModel
 from siffra.errors import ConfigError, did_you_mean
 from siffra.system.terminal import console, echo_json
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from siffra.system.load import Load
+    from siffra.training.run import Record
 
 runs = typer.Typer()
 runs.callback(invoke_without_command=True, help="List, show, query or export finished runs.")(
@@ -111,6 +115,17 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
     if as_json:
         echo_json(record.model_dump_json())
         return
+    out = console()
+    out.print(_facts(record))
+    if record.output:
+        out.print()
+        out.print("\n".join(record.output), markup=False, highlight=False)
+    if record.epochs or record.curves:
+        out.print()
+        out.print(_epochs(record) if record.epochs else _curves(record))
+
+
+def _facts(record: "Record") -> "Table":
     from rich.table import Table
 
     from siffra.report.render.terminal import percent
@@ -118,11 +133,14 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="dim")
     facts.add_column(overflow="fold")
+    model = record.model
+    described = {"command": shlex.join(model.command)} if _is_command(model) else {}
     for name, value in {
         "run": record.key,
+        **described,
         **record.setting.knobs(),
         "seed": record.seed,
-        "data": f"{record.dataset} ({record.fingerprint[:12]})",
+        **({"data": f"{record.dataset} ({record.fingerprint[:12]})"} if record.dataset else {}),
         "engine": f"{record.engine} {record.engine_version}",
         "parameters": f"{record.parameters:,}" if record.parameters else "–",
         "training": f"{record.seconds:.2f} s",
@@ -130,9 +148,19 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
         "machine": f"{record.machine.cpu}, {record.machine.threads} threads",
         "finished": f"{record.finished.astimezone():%Y-%m-%d %H:%M}",
         **{f"accuracy, {name}": percent(share) for name, share in record.accuracy.items()},
+        **{f"metric {name}": _value(value) for name, value in record.metrics.items()},
         "diverged": "yes" if record.diverged else "no",
+        **({"failed": record.failure} if record.failure else {}),
     }.items():
-        facts.add_row(name.replace("_", " "), spell(value))
+        facts.add_row(name if record.metrics else name.replace("_", " "), spell(value))
+    return facts
+
+
+def _epochs(record: "Record") -> "Table":
+    from rich.table import Table
+
+    from siffra.report.render.terminal import percent
+
     curve = Table("epoch", "loss", box=None, pad_edge=False, header_style="dim")
     for heading in (*record.epochs[0].accuracy, "seconds"):
         curve.add_column(heading, justify="right")
@@ -140,7 +168,26 @@ def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = Fals
         loss = "not a number" if epoch.loss is None else f"{epoch.loss:.4f}"
         shares = map(percent, epoch.accuracy.values())
         curve.add_row(str(number), loss, *shares, f"{epoch.seconds:.2f}")
-    out = console()
-    out.print(facts)
-    out.print()
-    out.print(curve)
+    return curve
+
+
+def _curves(record: "Record") -> "Table":
+    """The curves of a program's metrics, by epoch or step."""
+    from rich.table import Table
+
+    names = list(record.curves)
+    curve = Table("epoch", box=None, pad_edge=False, header_style="dim")
+    for name in names:
+        curve.add_column(name, justify="right")
+    by_name = {name: dict(record.curves[name]) for name in names}
+    for at in sorted({at for points in by_name.values() for at in points}):
+        curve.add_row(f"{at:g}", *(_value(by_name[name].get(at)) for name in names))
+    return curve
+
+
+def _value(value: float | None) -> str:
+    return "–" if value is None else f"{value:.6g}"
+
+
+def _is_command(model: object) -> TypeGuard[ExternalModel]:
+    return isinstance(model, ExternalModel) and bool(model.command)

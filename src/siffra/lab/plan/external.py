@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from siffra.config import Setting
@@ -12,7 +13,7 @@ from siffra.config.metrics import Metric
 from siffra.errors import ConfigError
 from siffra.lab.plan.format import MOST_LEVELS
 from siffra.lab.plan.plan import Claim, Figure, Level, Plan, Question
-from siffra.lab.plan.presets import AS_WRITTEN, DEFAULT_SEEDS, LabOptions, sampling
+from siffra.lab.plan.presets import AS_WRITTEN, DEFAULT_SEEDS, LabOptions, Sampling, sampling
 
 Values = Mapping[str, bool | int | float | str | None]
 
@@ -45,13 +46,7 @@ def plan_external(
     for name, values in vary.items():
         if isinstance(values, str) or not isinstance(values, Sequence):
             raise ConfigError(f"{name}: found {values!r}; give a list of values, as [0.1, 0.3].")
-    for name, value in [*fixed.items(), *((n, v) for n, values in vary.items() for v in values)]:
-        is_known = isinstance(value, bool | int | float | str)
-        if not is_known or (isinstance(value, float) and not math.isfinite(value)):
-            raise ConfigError(
-                f"{name}: found {value!r}; a knob of a program or a function takes a finite "
-                "number, a text, or true or false."
-            )
+    _check([*fixed.items(), *((n, v) for n, values in vary.items() for v in values)])
     if both := sorted(set(vary) & set(fixed)):
         raise ConfigError(f"{both[0]}: a knob cannot be both varied and fixed.")
     combinations = itertools.product(*vary.values())
@@ -64,21 +59,54 @@ def plan_external(
         )
     levels = [Level(each, (Setting.external({**fixed, **each}, command),), {}) for each in knobs]
     question = external_question("vary", tuple(vary), levels, fixed, metrics, ("curves", "levels"))
-    sampled = sampling(options, DEFAULT_SEEDS)
+    return _plan(question, sampling(options, DEFAULT_SEEDS), command, again)
+
+
+def plan_noise(
+    fixed: Values, metrics: Sequence[Metric], seeds: int, *, command: Sequence[str]
+) -> Plan:
+    """A plan of one setting of a program, with nothing to compare it with.
+
+    Raises:
+        ConfigError: A value is none that a program can be given, or there are too few seeds.
+    """
+    if seeds < 2:
+        raise ConfigError(f"seeds: found {seeds}; how much they change takes two or more.")
+    _check(list(fixed.items()))
+    level = Level({}, (Setting.external(fixed, command),), {})
+    ask = {"en": "How much do seeds alone change?", "sv": "Hur mycket ändrar enbart frön?"}
+    question = replace(external_question("noise", (), [level], fixed, metrics, ()), ask=ask)
+    return _plan(question, sampling(LabOptions(seeds=seeds), DEFAULT_SEEDS), command)
+
+
+def _check(knobs: Sequence[tuple[str, Any]]) -> None:
+    for name, value in knobs:
+        is_known = isinstance(value, bool | int | float | str)
+        if not is_known or (isinstance(value, float) and not math.isfinite(value)):
+            raise ConfigError(
+                f"{name}: found {value!r}; a knob of a program or a function takes a finite "
+                "number, a text, or true or false."
+            )
+
+
+def _plan(
+    question: Question, sampled: Sampling, command: Sequence[str], again: Sequence[str] = ()
+) -> Plan:
+    """The plan of one question."""
     described = json.dumps(
         {
             "command": list(command),
-            "vary": {name: list(values) for name, values in vary.items()},
-            "fixed": dict(fixed),
-            "metrics": [[m.name, m.better, m.margin, m.scale] for m in metrics],
+            "vary": {k: [level.knobs[k] for level in question.levels] for k in question.vary},
+            "fixed": dict(question.fixed),
+            "metrics": [[m.name, m.better, m.margin, m.scale] for m in question.metrics],
         },
         sort_keys=True,
     )
     return Plan(
         title=question.ask,
-        source="vary",
+        source=question.id,
         digest=hashlib.sha256(described.encode()).hexdigest(),
-        preset="vary",
+        preset=question.id,
         ad_hoc=True,
         epochs=None,
         seeds=sampled.seeds,

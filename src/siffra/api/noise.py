@@ -1,0 +1,144 @@
+"""How much seeds alone change what a program measures."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from siffra.api.commands import CommandOptions, metrics_of, noise_job
+from siffra.api.jobs import seconds_or_none
+from siffra.api.judge import MetricLike
+from siffra.api.results import LabResult
+from siffra.errors import ConfigError
+from siffra.lab.execute.events import Event
+from siffra.lab.stats.noise import Noise, noise_of
+from siffra.report.text.messages import words_in
+from siffra.report.text.noise import NoiseText, noise_text
+
+DEFAULT_SEEDS = 10
+
+
+def noise(
+    command: str | Sequence[str],
+    *,
+    metric: MetricLike | Sequence[MetricLike],
+    knobs: Mapping[str, Any] | None = None,
+    seeds: int = DEFAULT_SEEDS,
+    difference: float | None = None,
+    read: Sequence[str] = (),
+    watch: Sequence[str] = (),
+    timeout: str | float | None = None,
+    jobs: int = 1,
+    gpus: Sequence[str] = (),
+    store: Path | str | None = None,
+    language: str = "en",
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> NoiseResult:
+    """Run a program with several seeds: how much they alone change its metrics.
+
+    Args:
+        command: The program, as in `siffra vary --command`.
+        metric: What is measured: `"val_loss:lower"`, a `siffra.Metric`, or several.
+        knobs: The values of the command's own knobs.
+        seeds: How many runs, two or more.
+        difference: How many seeds does it take to show a difference of this size?
+        read: Regular expressions that find the metrics in what is printed.
+        watch: Files and folders whose content counts.
+        timeout: The longest that a run may take, as `"10m"` or in seconds.
+        jobs: How many runs are made at once.
+        gpus: One run at a time on each of these.
+        store: The file of finished runs.
+        language: Of the answer: `en` or `sv`.
+        on_event: Called with everything that happens.
+
+    Raises:
+        SiffraError: The command, a knob or the store cannot be used.
+    """
+    running = CommandOptions(
+        command=command,
+        metrics=metrics_of(metric),
+        read=tuple(read),
+        watch=tuple(watch),
+        timeout=seconds_or_none(timeout, "timeout"),
+        jobs=jobs,
+        gpus=tuple(gpus),
+        store=store,
+    )
+    expect_difference(difference)
+    with noise_job(knobs or {}, running, seeds) as job:
+        return noise_result(job.run(on_event), difference, language)
+
+
+def expect_difference(difference: float | None) -> None:
+    """See that it can be asked for.
+
+    Raises:
+        ConfigError: It is not above 0, or not finite.
+    """
+    if difference is not None and not 0 < difference < math.inf:
+        raise ConfigError(f"difference: found {difference}; it must be a number above 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseResult:
+    """What runs of one setting say.
+
+    Attributes:
+        result: The runs, as a question with one level.
+        noises: By metric, its noise; metrics of fewer than two runs have none.
+        difference: The difference of which it was asked how many seeds it takes.
+        language: Of the texts.
+    """
+
+    result: LabResult
+    noises: Mapping[str, Noise]
+    difference: float | None
+    language: str
+
+    def text(self, language: str | None = None) -> str:
+        """What was found, in lines of plain text."""
+        words = words_in(language or self.language)
+        (question,) = self.result.answers.questions
+        (level,) = question.levels
+        return noise_text(
+            words, NoiseText(self.noises, level.records, question.question.metrics, self.difference)
+        )
+
+    def as_json(self, language: str | None = None) -> str:
+        """The same as numbers."""
+        words = words_in(language or self.language)
+        (question,) = self.result.answers.questions
+        records = question.levels[0].records
+        found = NoiseText(self.noises, records, question.question.metrics, self.difference)
+        metrics = {
+            name: asdict(noise) | {"seeds_needed": found.seeds_needed(noise)}
+            for name, noise in self.noises.items()
+        }
+        described = {
+            "runs": len(records),
+            "failed": sum(bool(record.failure) for record in records),
+            "difference": self.difference,
+            "metrics": metrics,
+            "text": noise_text(words, found),
+        }
+        return json.dumps(described, indent=2, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def noise_result(result: LabResult, difference: float | None, language: str = "en") -> NoiseResult:
+    """The noise of the metrics of one level's runs."""
+    (question,) = result.answers.questions
+    records = question.levels[0].trained
+    noises: dict[str, Noise] = {}
+    for metric in question.question.metrics:
+        values = [v for r in records if (v := r.metrics.get(metric.name)) is not None]
+        steps = [step for r in records if (step := r.steps.get(metric.name))]
+        if len(values) >= 2:
+            noises[metric.name] = noise_of(values, min(steps, default=0.0))
+    return NoiseResult(result, noises, difference, language)
