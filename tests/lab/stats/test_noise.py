@@ -38,7 +38,7 @@ class TestSpread:
 
     def test_it_holds_in_95_of_100_cases(self):
         rng = np.random.default_rng(5)
-        intervals = [noise_of(rng.normal(3, 2, 6)).deviation_interval for _ in range(2000)]
+        intervals = [noise_of(tuple(rng.normal(3, 2, 6))).deviation_interval for _ in range(2000)]
 
         held = np.mean([low <= 2 <= high for low, high in intervals])
         assert held == pytest.approx(0.95, abs=0.015)
