@@ -3,7 +3,7 @@
 import abc
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from siffra.config import Setting
@@ -98,6 +98,7 @@ class ProgramRuns(Subject):
 
     program: Program
     source: str
+    _spelled: dict[tuple[str, Any], Any] = field(default_factory=dict)
 
     def made(self, parts: Sequence[Part], about: str, *, in_full: bool = False) -> Made:
         """See `Subject.made`."""
@@ -107,7 +108,7 @@ class ProgramRuns(Subject):
                 if not _is_given(value):
                     raise LabFileError(
                         f"{self.source}: {part.where}.{name}: found {shown(value)}; a knob of a "
-                        f"command takes a number, a text, or true or false ({about})."
+                        f"command takes a finite number, a text, or true or false ({about})."
                     )
             values |= part.knobs
         if missing := sorted(self.program.knobs - set(values)):
@@ -116,6 +117,7 @@ class ProgramRuns(Subject):
                 f"{self.source}: {where}: the command's `{{{missing[0]}}}` has no value; "
                 f"give `{missing[0]}` one here or in `[base]` ({about})."
             )
+        self._expect_spelled_alike(parts, about)
         # In one order, so that settings which several questions share are the same.
         ordered = {name: values[name] for name in sorted(values)}
         return Setting.external(ordered, self.program.command), 1
@@ -151,6 +153,17 @@ class ProgramRuns(Subject):
     def margin(self, claim: ClaimTable) -> float:
         """See `Subject.margin`."""
         return claim.margin or self.program.metrics[claim.metric].margin or 0.0
+
+    def _expect_spelled_alike(self, parts: Sequence[Part], about: str) -> None:
+        """Equal values make equal settings, and a program may well tell 1 from true or 1.0."""
+        last = {name: (part.where, value) for part in parts for name, value in part.knobs.items()}
+        for name, (where, value) in last.items():
+            known = self._spelled.setdefault((name, value), value)
+            if type(known) is not type(value):
+                raise LabFileError(
+                    f"{self.source}: {where}.{name}: found {shown(value)}, but {shown(known)} "
+                    f"elsewhere, which is the same run; write it alike ({about})."
+                )
 
 
 def _is_given(value: object) -> bool:
