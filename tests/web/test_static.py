@@ -19,11 +19,11 @@ OURS = [*MODULES, STATIC / "index.html", STATIC / "style.css"]
 COMPOSED = {
     "ui.error.": ("away", "bad_request", "forbidden", "not_found", "method", "conflict", "server",
                   "too_large", "content_type", "impossible", "bad_upload", "bad_table",
-                  "too_much", "of_command", "queue_full",
+                  "too_much", "not_started_here", "queue_full",
                   "data_gone", "worker_lost", "store_gone", "no_memory", "disk_full", "busy",
                   "out_of_range", "no_choice", "few_levels", "many_levels", "many_runs"),
     "ui.column.": ("seed", "seconds", "finished", "parameters", "dataset", "diverged", "engine",
-                   "busy"),
+                   "busy", "failure"),
     "ui.state.": ("queued", "running", "paused", "done", "stopped", "failed"),
     "ui.status.": ("pause", "resume", "cancel", "start"),
     "ui.theme.": ("system", "light", "dark"),
@@ -48,7 +48,7 @@ BY_THE_SERVER = ("ui.jobs.", "ui.door.", "ui.limits.", "ui.judge.no_text")
 # What the modules that show a lab call its parts, and what else they read of such a thing: the
 # route's own fields of a lab, and of a level its curves.
 SHOWN = {
-    "lab": {*LabPage.model_fields, "state", "error"},
+    "lab": {*LabPage.model_fields, "state", "error", "can_start"},
     "question": {*Question.model_fields},
     "asked": {*Question.model_fields},
     "claim": {*Claim.model_fields},

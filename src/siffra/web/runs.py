@@ -3,11 +3,11 @@
 import operator
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
-from siffra.config import KNOBS
+from siffra.config import KNOBS, ExternalModel
 from siffra.data.dataset import SETS
 from siffra.errors import StoreError
 from siffra.report.text.messages import LANGUAGES
@@ -19,8 +19,9 @@ from siffra.web.pages import page_words
 
 COLUMNS = (
     "key", *KNOBS, "seed", "dataset", "engine", "parameters", *SETS,
-    "seconds", "busy", "diverged", "finished",
+    "seconds", "busy", "diverged", "failure", "finished",
 )  # fmt: skip
+"""Of every run; a program's have knobs and metrics of their own besides."""
 MOST_CONDITIONS = 10
 MOST_ROWS = 1000
 
@@ -85,14 +86,35 @@ def row(record: Record) -> Row:
         "seconds": record.seconds,
         "busy": record.load.is_busy if record.load else None,
         "diverged": record.diverged,
+        "failure": record.failure or None,
         "finished": record.finished.isoformat(),
+        **_own(record),
     }
 
 
-def condition(text: str) -> Condition:
+def _own(record: Record) -> Row:
+    """The knobs and metrics of a program: nothing of theirs takes the name of another column."""
+    if not isinstance(record.model, ExternalModel):
+        return {}
+    knobs = {name: value for name, value in record.model.values if name not in KNOBS}
+    named = {name if name not in COLUMNS else f"{name} (knob)": v for name, v in knobs.items()}
+    for name, value in record.metrics.items():
+        is_taken = name in COLUMNS or name in named
+        named[f"{name} (metric)" if is_taken else name] = value
+    return named
+
+
+def own_columns(rows: Iterable[Row]) -> list[str]:
+    """The columns that only some programs' runs have."""
+    wide = (row for row in rows if len(row) > len(COLUMNS))
+    return list(dict.fromkeys(name for row in wide for name in row if name not in COLUMNS))
+
+
+def condition(text: str, own: Collection[str] = ()) -> Condition:
     """What `text`, such as `test > 95`, asks of a row; `model != dense`, `neurons = 64, 32`.
 
-    A column goes by its name or by what the page calls it, in any language. Numbers are compared
+    A column goes by its name or by what the page calls it, in any language; those in `own` by their
+    name. Numbers are compared
     with numbers; anything else can only be equal or not. Accuracies above 1 are per cent, as the
     table shows them.
 
@@ -100,7 +122,7 @@ def condition(text: str) -> Condition:
         ApiError: It is no such condition.
     """
     parsed = _CONDITION.fullmatch(text)
-    column = _column(parsed[1]) if parsed else None
+    column = _column(parsed[1], own) if parsed else None
     if not parsed or column is None:
         raise ApiError("bad_request")
     sign, wanted = parsed[2], parsed[3]
@@ -112,7 +134,7 @@ def condition(text: str) -> Condition:
     compare = _COMPARE[sign]
 
     def holds(row: Row) -> bool:
-        value = row[column]
+        value = row.get(column)
         if value is None:
             return sign == "!="
         if number is not None and isinstance(value, int | float) and not isinstance(value, bool):
@@ -122,8 +144,10 @@ def condition(text: str) -> Condition:
     return holds
 
 
-def _column(named: str) -> str | None:
+def _column(named: str, own: Collection[str]) -> str | None:
     """The column that is called so; its label may stand with or without the per cent of a set."""
+    if named in own:
+        return named
     label = " ".join(named.removesuffix("%").split()).casefold()
     return label if label in COLUMNS else _labelled().get(label)
 
@@ -139,7 +163,7 @@ def _labelled() -> Mapping[str, str]:
     return labels
 
 
-def conditions(texts: Sequence[str]) -> list[Condition]:
+def conditions(texts: Sequence[str], own: Collection[str] = ()) -> list[Condition]:
     """All of them, to be met together.
 
     Raises:
@@ -147,7 +171,7 @@ def conditions(texts: Sequence[str]) -> list[Condition]:
     """
     if len(texts) > MOST_CONDITIONS:
         raise ApiError("bad_request")
-    return [condition(text) for text in texts]
+    return [condition(text, own) for text in texts]
 
 
 def matching(rows: Iterable[Row], asked: Sequence[Condition]) -> list[Row]:
@@ -155,17 +179,19 @@ def matching(rows: Iterable[Row], asked: Sequence[Condition]) -> list[Row]:
     return [row for row in rows if all(holds(row) for holds in asked)]
 
 
-def ordered(rows: Iterable[Row], column: str, order: Literal["asc", "desc"]) -> list[Row]:
+def ordered(
+    rows: Iterable[Row], column: str, order: Literal["asc", "desc"], own: Collection[str] = ()
+) -> list[Row]:
     """Sorted by a column, numbers before words; rows without a value always come last.
 
     Raises:
         ApiError: There is no such column.
     """
-    if column not in COLUMNS:
+    if column not in COLUMNS and column not in own:
         raise ApiError("bad_request")
     rows = list(rows)
-    having = [row for row in rows if row[column] is not None]
-    without = [row for row in rows if row[column] is None]
+    having = [row for row in rows if row.get(column) is not None]
+    without = [row for row in rows if row.get(column) is None]
 
     def place(row: Row) -> tuple[bool, Any]:
         value = row[column]
@@ -176,17 +202,32 @@ def ordered(rows: Iterable[Row], column: str, order: Literal["asc", "desc"]) -> 
 
 
 def in_full(record: Record) -> dict[str, Any]:
-    """Everything about a run."""
+    """Everything about a run; of a program's, `program` has its words, and no `command` trains it.
+
+    Fields that most runs have nothing in are there all the same.
+    """
+    seldom = {"metrics": {}, "curves": {}, "failure": "", "output": []}
     whole = record.model_dump(mode="json", exclude={"model", "training", "fingerprint"})
     knobs = {knob: _plain(value) for knob, value in record.setting.knobs().items()}
-    return whole | {"busy": record.is_busy, "knobs": knobs, "command": train_command(record)}
+    model = record.model
+    program = list(model.command) if isinstance(model, ExternalModel) else None
+    return {
+        **seldom,
+        **whole,
+        "busy": record.is_busy,
+        "knobs": knobs,
+        "command": train_command(record) if program is None else None,
+        "program": program,
+    }
 
 
 def compared(a: Record, b: Record) -> dict[str, Any]:
     """Two runs beside each other. Two runs decide nothing: this is to look, not to judge."""
     knobs_a, knobs_b = in_full(a)["knobs"], in_full(b)["knobs"]
     both = a.accuracy.keys() & b.accuracy.keys()
-    names = [name for name in KNOBS if knobs_a.get(name) != knobs_b.get(name)]
+    every = dict.fromkeys([*KNOBS, *knobs_a, *knobs_b])
+    names = [name for name in every if knobs_a.get(name) != knobs_b.get(name)]
+    measured = [name for name in a.metrics if name in b.metrics]
     return {
         "a": in_full(a),
         "b": in_full(b),
@@ -194,6 +235,7 @@ def compared(a: Record, b: Record) -> dict[str, Any]:
         "same_seed": a.seed == b.seed,
         "difference": {
             "accuracy": {s: _gap(a.accuracy[s], b.accuracy[s]) for s in SETS if s in both},
+            "metrics": {name: _gap(a.metrics[name], b.metrics[name]) for name in measured},
             "seconds_ratio": a.seconds / b.seconds if b.seconds else None,
         },
     }

@@ -52,7 +52,7 @@ class Bench:
     """A `siffra ui` that can be killed and started again, on the same port and store."""
 
     def __init__(self, folder: Path) -> None:
-        self._store = folder / "runs.sqlite"
+        self.store = folder / "runs.sqlite"
         self._port = "0"
         self._process: subprocess.Popen[str] | None = None
         self.base = ""
@@ -63,7 +63,7 @@ class Bench:
         """Start it; returns the address, which lets one browser in."""
         command = [sys.executable, "-m", "siffra", "ui", "--no-browser", "--port", self._port]
         self._process = subprocess.Popen(
-            [*command, "--store", str(self._store)],
+            [*command, "--store", str(self.store)],
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | {"COLUMNS": "200", "PYTHONUNBUFFERED": "1"},

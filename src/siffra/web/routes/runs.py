@@ -8,7 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import StringConstraints
 
-from siffra.config import OwnModel
+from siffra.config import ExternalModel, OwnModel
 from siffra.report.render.files import record_rows, runs_csv, runs_parquet
 from siffra.report.text.messages import Words
 from siffra.store.store import Store
@@ -38,14 +38,16 @@ def table(
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> Mapping[str, Any]:
     """The runs that meet all conditions, sorted, some at a time."""
-    asked = runs.conditions(where)
     with app.store() as store:
         rows = app.table.rows(store)
-    matching = runs.ordered(runs.matching(rows, asked), sort, order)
+    own = runs.own_columns(rows)
+    found = runs.matching(rows, runs.conditions(where, own))
+    matching = runs.ordered(found, sort, order, own)
     return {
         "total": len(rows),
         "matching": len(matching),
         "columns": runs.COLUMNS,
+        "own": own,
         "runs": matching[offset : offset + limit],
     }
 
@@ -91,7 +93,7 @@ async def keep_model(key: RunKey, body: Nothing, app: App) -> Mapping[str, Any]:
     def find() -> bool:
         with app.store() as store:
             model = _record(store, key).model
-        if isinstance(model, OwnModel):  # here it is only a name: its code is not run
+        if isinstance(model, OwnModel | ExternalModel):  # nobody else's code is run here
             raise ApiError("method")
         return app.models.find(f"run-{key}") is not None
 
@@ -116,9 +118,9 @@ def _record(store: Store, key: str) -> Record:
 
 
 def _matching(app: AppState, where: Sequence[str]) -> list[Record]:
-    asked = runs.conditions(where)
     with app.store() as store:
-        rows = runs.matching(app.table.rows(store), asked)
+        rows = app.table.rows(store)
+        rows = runs.matching(rows, runs.conditions(where, runs.own_columns(rows)))
         records = store.get_all(row["key"] for row in rows)
     return [records[row["key"]] for row in rows if row["key"] in records]
 

@@ -77,6 +77,11 @@ export function exact(value) {
   return String(value).replace("-", "−").replace(".", t("decimal"));
 }
 
+/** A number of which nobody knows how exact it is: six digits of it. */
+export function measure(value) {
+  return value === null ? "–" : exact(Number(value.toPrecision(6)));
+}
+
 /** A fraction in per cent: "97.1 %". */
 export function percent(fraction, decimals = 1) {
   return fraction === null ? "–" : `${number(100 * fraction, decimals)}\u00a0%`;

@@ -175,7 +175,7 @@ export function ask(main, place) {
     };
     shown = {
       id,
-      leave: answerView(answerHost, id, { on: here().query.get("set") ?? "test", chosen }),
+      leave: answerView(answerHost, id, { on: here().query.get("set") ?? "", chosen }),
     };
     list.draw();
   }

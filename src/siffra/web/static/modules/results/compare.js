@@ -3,7 +3,7 @@
 import { fill, h } from "../dom.js";
 import { to } from "../route.js";
 import { get, tellRefusal } from "../server.js";
-import { number, percent, t } from "../words.js";
+import { measure, number, percent, t } from "../words.js";
 import { columnName, setsIn } from "./sets.js";
 
 /** The runs `a` and `b` in `main`. Returns what ends it. */
@@ -59,6 +59,14 @@ function tables({ a, b, differing, same_seed: sameSeed, difference }) {
     percent(b.accuracy[set], 2),
     difference.accuracy[set] === null ? "–" : signed(100 * difference.accuracy[set]),
   ]);
+  rows.push(
+    ...Object.entries(difference.metrics).map(([name, gap]) => [
+      name,
+      measure(a.metrics[name]),
+      measure(b.metrics[name]),
+      gap === null ? "–" : `${gap > 0 ? "+" : ""}${measure(gap)}`,
+    ]),
+  );
   const ratio = difference.seconds_ratio;
   rows.push([
     t("figure.time"),

@@ -12,9 +12,9 @@ import { measureName, measuresOf } from "./sets.js";
 /**
  * The question in `host`. `update(lab, question, curves)` draws what is known; `live()` adds the
  * run of the moment. Without `curves` none are drawn. `on` is the set that is shown first, if the
- * question has it, and `chosen(set)` hears when another is; a metric is chosen in the same way.
+ * question has it (else the main one), and `chosen(set)` hears when another is; a metric is chosen in the same way.
  */
-export function questionView(host, { on = "test", chosen = () => {} } = {}) {
+export function questionView(host, { on = "", chosen = () => {} } = {}) {
   let known = null;
   const hidden = new Set();
   const answer = h("div");
@@ -34,7 +34,7 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
   fill(host, answer, curvesPart, h("section", {}, numbersHead, numbers), claims);
 
   function update(lab, question, curves) {
-    known = { lab, question, curves };
+    known = { lab, question, curves: question.metrics.length ? null : curves };
     draw();
   }
 
@@ -42,7 +42,7 @@ export function questionView(host, { on = "test", chosen = () => {} } = {}) {
     const { lab, question } = known;
     refill(answer, [question.answer, lab.provisional], () => answerText(lab, question));
     const measures = measuresOf(question);
-    if (measures.length && !measures.includes(on)) on = measures[0];
+    if (measures.length ? !measures.includes(on) : !on) on = question.metrics.length ? measures[0] : "test";
     curvesPart.hidden = !known.curves;
     const head = known.curves ? chartHead : numbersHead;
     if (switches.parentElement !== head) head.append(switches); // or it would lose its focus

@@ -7,7 +7,7 @@ import { fill, h } from "../dom.js";
 import { bytes, inked, SIDE } from "../playground/pixels.js";
 import { to } from "../route.js";
 import { get, post, tellRefusal } from "../server.js";
-import { exact, has, language, moment, number, percent, t } from "../words.js";
+import { exact, has, language, measure, moment, number, percent, t } from "../words.js";
 import { confusion } from "./confusion.js";
 import { repeat } from "./repeat.js";
 import { columnName, setsIn } from "./sets.js";
@@ -42,18 +42,19 @@ export function runView(main, key) {
         ]),
       ),
       scores(run),
-      h("section", {}, h("h3", {}, t("ui.run.curves")), chartHost, legend(run)),
-      h("section", {}, h("h3", {}, t("ui.run.confusion")), confusion(run.confusion)),
-      !run.diverged && mistakes(run, parts),
+      failure(run),
+      ...(run.program ? [] : ofNetwork(run, chartHost, parts)),
       h(
         "section",
         {},
         h("h3", {}, t("ui.run.settings")),
+        run.program?.length > 0 && h("pre", {}, run.program.join(" ")),
         facts(Object.entries(run.knobs).map(([k, v]) => [columnName(k), told(v)])),
       ),
       h("section", {}, h("h3", {}, t("ui.run.machine")), facts(machine(run))),
-      h("section", {}, h("h3", {}, t("head.repeat")), repeat(run)),
+      run.command && h("section", {}, h("h3", {}, t("head.repeat")), repeat(run)),
     );
+    if (run.program) return;
     const chart = curvesChart(chartHost);
     parts.push(chart.leave);
     chart.update(
@@ -78,7 +79,28 @@ export function runView(main, key) {
   };
 }
 
+// What only a network has that siffra trained itself.
+function ofNetwork(run, chartHost, parts) {
+  return [
+    h("section", {}, h("h3", {}, t("ui.run.curves")), chartHost, legend(run)),
+    run.diverged
+      ? null
+      : h("section", {}, h("h3", {}, t("ui.run.confusion")), confusion(run.confusion)),
+    run.diverged ? null : mistakes(run, parts),
+  ];
+}
+
+// Why a program gave no result, with the last lines that it printed.
+function failure(run) {
+  if (!run.failure) return null;
+  return [
+    h("p", { class: "refusal" }, t("ui.run.failed", { why: run.failure })),
+    run.output.length > 0 && h("pre", {}, run.output.join("\n")),
+  ];
+}
+
 function heading(run) {
+  if (run.program) return t("ui.run.title_of_program", { seed: run.seed });
   const model = has(`model.${run.knobs.model}`) ? t(`model.${run.knobs.model}`) : run.knobs.model;
   return t("ui.run.title", { model, seed: run.seed });
 }
@@ -89,6 +111,9 @@ function scores(run) {
     { class: "scores" },
     setsIn(run.accuracy).map((set) =>
       h("div", {}, h("dt", {}, t(`set.${set}`)), h("dd", {}, percent(run.accuracy[set], 2))),
+    ),
+    Object.entries(run.metrics).map(([name, value]) =>
+      h("div", {}, h("dt", {}, name), h("dd", {}, measure(value))),
     ),
     h("div", {}, h("dt", {}, t("figure.time")), h("dd", {}, `${number(run.seconds, 2)}\u00a0s`)),
     run.busy && h("div", {}, h("dt", {}, t("ui.run.busy"))),
@@ -180,6 +205,11 @@ function mistakes(run, parts) {
 
 function machine(run) {
   const { cpu, cores, threads, system, versions } = run.machine;
+  const made = [
+    [t("ui.column.finished"), moment(run.finished)],
+    [t("ui.run.key"), run.key],
+  ];
+  if (run.program) return [...(cpu ? [[t("facts.machine"), cpu]] : []), [t("ui.run.system"), system], ...made];
   return [
     [t("facts.machine"), t("facts.cores", { cpu, cores, threads })],
     [t("ui.run.system"), system],
@@ -199,8 +229,7 @@ function machine(run) {
         scoring: number(run.scoring_seconds, 2),
       }),
     ],
-    [t("ui.column.finished"), moment(run.finished)],
-    [t("ui.run.key"), run.key],
+    ...made,
   ];
 }
 

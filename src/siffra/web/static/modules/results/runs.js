@@ -3,7 +3,7 @@
 import { fill, h, refill, say } from "../dom.js";
 import { here, remember, to } from "../route.js";
 import { get, tellRefusal } from "../server.js";
-import { exact, has, moment, number, t } from "../words.js";
+import { has, measure, moment, number, t } from "../words.js";
 import { compareView } from "./compare.js";
 import { runView } from "./run.js";
 import { columnName } from "./sets.js";
@@ -24,9 +24,8 @@ const SHOWN = [
   "test",
   "moved",
   "rotated",
-  "seconds",
-  "finished",
 ];
+const LAST = ["seconds", "failure", "finished"];
 
 /** The view in `main`: `#/runs?…`, `#/runs/KEY`, or `#/runs/KEY/KEY`. Returns what ends it. */
 export function runs(main, { path, query }) {
@@ -123,8 +122,9 @@ function tableView(main, query) {
       }),
     );
     const used = (name) => told.runs.some((run) => run[name] !== null && run[name] !== undefined);
-    const columns = SHOWN.filter(
-      (name) => told.columns.includes(name) && (used(name) || name === state.sort),
+    // A program's own knobs and metrics stand where those of networks do.
+    const columns = [...SHOWN, ...told.own, ...LAST].filter(
+      (name) => used(name) || name === state.sort,
     );
     const focused = document.activeElement?.dataset?.column;
     if (!told.runs.length) {
@@ -265,7 +265,7 @@ function cellText(name, value) {
   if (name === "finished") return moment(value, { dateStyle: "short", timeStyle: "short" });
   if (Array.isArray(value)) return value.join(", ");
   if (typeof value === "string" && has(`value.${value}`)) return t(`value.${value}`);
-  return typeof value === "number" ? exact(value) : String(value);
+  return typeof value === "number" ? measure(value) : String(value);
 }
 
 // `model=conv, learning rate > 0.95` as the server takes it: one condition each. What is none is

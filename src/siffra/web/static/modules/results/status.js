@@ -56,10 +56,11 @@ export function status(host, id) {
       parts.push(t("ui.status.left", { time: duration(working.seconds_left) }));
     if (state === "queued") parts.push(ahead(queue, id));
     fill(badgeHost, stateBadge(state));
-    say(told, parts.join(" · "));
     bar.value = total ? (done + shareOfRun(working)) / total : 0;
     bar.hidden = state === "done";
     const over = ["stopped", "failed"].includes(state);
+    if (over && lab.can_start === false) parts.push(t("ui.error.not_started_here"));
+    say(told, parts.join(" · "));
     show(actions.pause, state === "running");
     show(actions.resume, state === "paused");
     show(actions.cancel, waiting);

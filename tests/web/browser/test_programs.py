@@ -1,0 +1,87 @@
+"""Labs and runs of programs: everything is shown in their own metrics, and nothing starts them."""
+
+import sys
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import siffra
+
+PROGRAM = """
+import json, sys
+lr, seed = float(sys.argv[1]), int(sys.argv[2])
+if lr > 2 and seed == 1:
+    sys.exit("out of <b>memory</b>")
+for epoch in (1, 2, 3):
+    print(json.dumps({"epoch": epoch, "val_loss": 1 / lr / epoch + seed / 100}))
+print(json.dumps({"val_loss": 0.3 / lr + seed / 1000, "test": 97.5 + seed}))
+"""
+
+
+@pytest.fixture
+def shown(browser, fresh):
+    """`shown("runs")` opens a view of a store with the lab of a program."""
+    program = fresh.store.with_name("train.py")
+    program.write_text(PROGRAM)
+    siffra.vary(
+        {"lr": [0.5, 1.0, 3.0]},
+        command=[sys.executable, str(program), "{lr}", "{seed}"],
+        metric=("val_loss:lower", "test:higher"),
+        seeds=5,
+        store=fresh.store,
+    )
+    fresh.let_in(fresh.start())
+    complaints: list[str] = []
+    context = browser.new_context(storage_state=fresh.cookies, locale="en-GB")
+    page = context.new_page()
+    page.on("console", lambda m: complaints.append(m.text) if m.type != "log" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    def view(place: str) -> Page:
+        page.goto(f"{fresh.base}/#/{place}")
+        return page
+
+    yield view
+    assert "NaN" not in page.locator("main").inner_text()
+    context.close()
+    assert complaints == []
+
+
+def test_a_lab_is_shown_in_its_metrics_and_has_no_start_button(shown):
+    page = shown("labs")
+    page.locator(".cards > li a").click()
+    page.locator(".questions summary").first.click()
+
+    expect(page.locator(".levels-table .strip circle.run")).to_have_count(14)
+    expect(page.locator(".levels-table tbody tr").nth(2)).to_contain_text("1 of 5")
+    page.get_by_role("button", name="test", exact=True).click()
+    expect(page.locator(".levels-table .drawn").first).to_contain_text("test")
+    expect(page.locator("[data-action=start]")).to_be_hidden()
+    expect(page.locator("pre").last).to_contain_text("siffra vary lr=0.5,1.0,3.0 --command")
+
+
+def test_its_runs_have_columns_of_their_own(shown):
+    page = shown("runs?where=lr%3D3")
+    expect(page.locator("table.runs tbody tr")).to_have_count(5)
+    expect(page.locator("[data-column=val_loss]")).to_be_visible()
+    page.click("[data-column=val_loss]")
+    expect(page.locator("[aria-sort=descending] [data-column=val_loss]")).to_be_focused()
+
+    boxes = page.locator("table.runs tbody input")
+    boxes.nth(0).check()
+    boxes.nth(1).check()
+    page.click(".compare-bar a")
+
+    expect(page.locator("table").last).to_contain_text("val_loss")
+
+
+def test_a_run_of_it_says_why_it_failed_and_cannot_be_trained(shown):
+    page = shown("runs?where=failure%20!%3D%20x&sort=failure&order=asc")
+    page.locator("table.runs tbody a").first.click()
+
+    expect(page.locator("h1")).to_have_text("One run of a program, seed 1")
+    expect(page.locator("pre").first).to_have_text("out of <b>memory</b>")
+    expect(page.locator("[data-action=make-model]")).to_have_count(0)
+    page.click(".eyebrow a")
+    page.locator("table.runs tbody a").last.click()
+    expect(page.locator(".scores")).to_contain_text("val_loss")
