@@ -72,6 +72,19 @@ def test_several_metrics_are_one_family(siffra, runs):
     assert claims[2]["confidence"] > 0.95
 
 
+def test_an_earlier_report_may_be_the_baseline(siffra, runs, tmp_path):
+    siffra("judge", runs, "--metric", "val_loss", "--out", tmp_path / "main")
+    new = tmp_path / "new.csv"
+    new.write_text("seed,val_loss\n" + "\n".join(f"{n},0.25{n}" for n in range(8)))
+    asked = ("judge", new, "--baseline", tmp_path / "main" / "results.json", "--check")
+
+    assert siffra(*asked, "--baseline", "lr=0.1").code == 0
+    assert siffra(*asked, "--baseline", "lr=0.3").code == 3
+    unsaid = siffra(*asked)
+    assert (unsaid.code, unsaid.err.count("\n")) == (2, 1)
+    assert "3 levels may be the baseline" in unsaid.err
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from siffra.api.baseline import with_baseline
 from siffra.api.results import LabResult
 from siffra.config.metrics import Metric
 from siffra.errors import ConfigError
 from siffra.lab.answers import answer
-from siffra.lab.plan.given import plan_given
+from siffra.lab.plan.given import plan_given, spell
 from siffra.report.text.messages import words_in
 from siffra.results import RoleOptions, RunTable, find_roles, read_frame, read_results, runs_of
 
@@ -29,6 +30,7 @@ def judge(
     pair_by: str | Sequence[str] = (),
     where: str | Sequence[str] = (),
     baseline: Mapping[str, Any] | None = None,
+    baseline_results: Path | str | None = None,
     language: str = "en",
 ) -> LabResult:
     """Judge training runs that are done: is a level better than the baseline, beyond the noise?
@@ -48,6 +50,8 @@ def judge(
         where: Conditions on rows, as `model = conv`, all of which must hold.
         baseline: What every level is compared with, as `{"learning_rate": 0.1}`; by default the
             first level.
+        baseline_results: A report, or its `results.json`, of which a level is the baseline instead;
+            `baseline` says which, if it has several.
         language: Of the answer: `en` or `sv`.
 
     Raises:
@@ -63,14 +67,22 @@ def judge(
         where=_several(where),
         pair_by=_several(pair_by),
     )
-    of_table = runs_of(find_roles(_table(runs), options))
+    table, again = _table(runs), None
+    if baseline_results is not None:
+        again = _again(options, baseline or {}, baseline_results)
+        results = Path(baseline_results)
+        table, options, baseline = with_baseline(table, options, results, baseline or {})
+    of_table = runs_of(find_roles(table, options))
     roles = of_table.roles
     judged = roles.metrics if metrics else roles.metrics[:1]
     own = {each.name: each for each in metrics if isinstance(each, Metric)}
     chosen = [_with_margin(own.get(m.name, m), m.step, margin) for m in judged]
     plan, records = plan_given(of_table, chosen, baseline)
+    if again is None:
+        first = plan.questions[0].levels[0].knobs
+        again = _again(replace(options, by=roles.by), first)
     notes = (*roles.table.notes, *roles.notes)
-    plan = replace(plan, notes=notes, caveats=of_table.notes, again=_again(options))
+    plan = replace(plan, notes=notes, caveats=of_table.notes, again=again)
     return LabResult(answer(plan, records), language=language)
 
 
@@ -84,9 +96,14 @@ def _several(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _again(options: RoleOptions) -> tuple[str, ...]:
-    """The options that say the same of the table again, beside levels and metrics."""
-    words = [f"--seed={options.seed}"] if options.seed is not None else []
+def _again(
+    options: RoleOptions, baseline: Mapping[str, Any], results: Path | str | None = None
+) -> tuple[str, ...]:
+    """The options that say the same of the table again, beside its metrics."""
+    words = [f"--by={','.join(options.by)}"] if options.by else []
+    words += [f"--baseline={results}"] if results is not None else []
+    words += [f"--baseline={name}={spell(value)}" for name, value in baseline.items()]
+    words += [f"--seed={options.seed}"] if options.seed is not None else []
     words += [f"--pair-by={','.join(options.pair_by)}"] if options.pair_by else []
     return (*words, *(f"--where={condition}" for condition in options.where))
 

@@ -1,5 +1,6 @@
 """`siffra judge`: runs that are done, made by whatever program, answered in the terminal."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -56,8 +57,9 @@ _TABLE: dict[str, tuple[Any, Any]] = {
         Annotated[
             list[str] | None,
             typer.Option(
-                help="The level that all others are compared with, as lr=0.1; default: the first.",
-                metavar="NAME=VALUE",
+                help="The level that all others are compared with, as lr=0.1; default: the first. "
+                "Or a report's results.json, of which a level is.",
+                metavar="NAME=VALUE|FILE",
             ),
         ],
         None,
@@ -91,9 +93,18 @@ def _asked(**given: Any) -> dict[str, Any]:
         name: parse_list(name.replace("_", "-"), text) if (text := given.pop(name)) else ()
         for name in ("by", "pair_by")
     }
-    baseline = dict(map(_assignment, given.pop("baseline") or ()))
+    baselines = given.pop("baseline") or ()
+    files = [text for text in baselines if text.endswith(".json") or Path(text).is_dir()]
+    if len(files) > 1:
+        raise ConfigError(f"baseline: found {len(files)} files, {files[0]} and others; name one.")
     repeated = {name: given.pop(name) or () for name in ("metric", "where")}
-    return {**lists, **repeated, "baseline": baseline, **given}
+    return {
+        **lists,
+        **repeated,
+        "baseline": dict(_assignment(text) for text in baselines if text not in files),
+        "baseline_results": files[0] if files else None,
+        **given,
+    }
 
 
 @in_place_of("asked", _TABLE, _asked)
@@ -120,6 +131,7 @@ def judge(
     siffra judge runs.csv
     siffra judge runs.csv --by lr --metric val_loss:lower --margin 0.01
     siffra judge wandb.csv --by optimizer --baseline optimizer=sgd --out report
+    siffra judge new.csv --metric val_loss:lower --baseline old/results.json
     siffra judge runs.parquet --where "model = conv" --seed trial --json
     """
     from siffra import api
@@ -141,6 +153,6 @@ def _assignment(text: str) -> tuple[str, Any]:
     """A knob and its value: a number, or a text as it stands in the table."""
     name, mark, value = text.partition("=")
     if not mark or not name.strip():
-        raise ConfigError(f"baseline: found {text!r}; write it as lr=0.1.")
+        raise ConfigError(f"baseline: found {text!r}; write it as lr=0.1, or name a results.json.")
     number = parse_any(value.strip())
     return name.strip(), number if type(number) in (int, float) else value.strip()

@@ -293,4 +293,4 @@ def test_the_command_says_all_that_was_said_of_the_table():
     result = judged(rows, seed="seed", where="model = a", by="lr")
 
     command = result._report().command
-    assert command.endswith("--baseline lr=0.1 --seed=seed '--where=model = a'")
+    assert "judge 'the table' --by=lr --baseline=lr=0.1 --seed=seed '--where=model = a'" in command

@@ -86,7 +86,7 @@ def _baseline(runs: Runs, wanted: Mapping[str, Any]) -> LevelKey:
     matching = [
         level
         for level in runs.levels
-        if all(_is_value(runs.knobs(level)[name], value) for name, value in wanted.items())
+        if all(is_value(runs.knobs(level)[name], value) for name, value in wanted.items())
     ]
     if len(matching) == 1 or not wanted:
         return matching[0]
@@ -95,19 +95,20 @@ def _baseline(runs: Runs, wanted: Mapping[str, Any]) -> LevelKey:
     raise ConfigError(f"{source}: baseline: {many} {_told(wanted)}; it must be one of: {known}.")
 
 
-def _is_value(value: Cell, wanted: Any) -> bool:
+def is_value(value: Cell, wanted: Any) -> bool:
     """Whether a level has the value, which may be spelled as the table spells it."""
     if isinstance(value, bool) or isinstance(wanted, bool):
         return str(value).casefold() == str(wanted).casefold()
-    return value == wanted or _spelled(value) == _spelled(wanted)
+    return value == wanted or spell(value) == spell(wanted)
 
 
-def _spelled(value: Any) -> str:
+def spell(value: Any) -> str:
+    """A value as a table has it."""
     return "" if value is None else str(value)
 
 
 def _told(knobs: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} = {_spelled(value) or '(empty)'}" for name, value in knobs.items())
+    return ", ".join(f"{name} = {spell(value) or '(empty)'}" for name, value in knobs.items())
 
 
 def _refuse_ratios(runs: Runs, metrics: Sequence[Metric]) -> None:

@@ -140,12 +140,7 @@ def _lab(plan: Plan) -> list[str]:
 
 
 def _judge(plan: Plan) -> list[str]:
-    question = plan.questions[0]
-    words = ["judge", plan.source, "--by", ",".join(question.vary)]
-    words += _metrics(question)
-    for knob, value in question.levels[0].knobs.items():
-        words += ["--baseline", f"{knob}={'' if value is None else value}"]
-    return [*words, *plan.again]
+    return ["judge", plan.source, *plan.again, *_metrics(plan.questions[0])]
 
 
 def _vary(plan: Plan) -> list[str]:
