@@ -6,6 +6,7 @@ import io
 import os
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -179,15 +180,48 @@ def test_the_tutorial_is_true(tmp_path, monkeypatch):
         assert (tmp_path / name).exists()
 
 
-def test_the_page_on_judging_is_true(monkeypatch):
+@pytest.mark.parametrize("name", ["judge.md", "command.md"])
+def test_a_page_shows_what_its_commands_print(name, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    page = (DOCS / "judge.md").read_text("utf-8")
-    ((_, command, shown),) = [step for step in steps(page) if step[0] == "console"]
-
-    done = subprocess.run(
-        [sys.executable, "-m", *command.split()], capture_output=True, text=True, check=True
+    monkeypatch.setenv("SIFFRA_STORE", str(tmp_path / "runs.sqlite"))
+    monkeypatch.setenv(
+        "PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     )
-    assert_same(shown, done.stdout)
+    page = (DOCS / name).read_text("utf-8")
+    shown = [step for step in steps(page) if step[0] == "console"]
+
+    assert shown
+    for _, command, output in shown:
+        done = subprocess.run(
+            [sys.executable, "-m", *shlex.split(command)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert_same(output, done.stdout)
+
+
+def test_the_examples_on_programs_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("SIFFRA_STORE", str(tmp_path / "runs.sqlite"))
+    monkeypatch.setenv(
+        "PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    )
+    page = (DOCS / "command.md").read_text("utf-8")
+    (source,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(source, "command.md", "exec"), {})
+
+    assert "Supported: val_loss, lr 0.3 against lr 0.03" in capsys.readouterr().out
+
+
+def test_options_in_the_workflow_of_the_page_on_programs_are_there():
+    page = (DOCS / "command.md").read_text("utf-8")
+    (workflow,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    vary = typer.main.get_command(app).commands["vary"]  # pyright: ignore[reportAttributeAccessIssue]
+    known = {name for parameter in vary.params for name in parameter.opts}
+
+    # In quotes are the options of the program.
+    assert set(re.findall(r"--[a-z-]+", re.sub(r'"[^"]*"', "", workflow))) <= known
 
 
 def test_the_examples_on_judging_run(monkeypatch, capsys):

@@ -45,6 +45,8 @@ def run_job(job: "Job", language: str) -> "LabResult":
             def show(event: "Event") -> None:
                 nonlocal done, total
                 done, total = event.progress.done, event.progress.total
+                if event.kind == "preparing" and not job.dataset:
+                    return  # it compiles nothing
                 if event.kind == "lost":
                     run = _name(words, event)
                     meter.note(words("progress.lost", run=run, why=event.reason))
