@@ -4,17 +4,22 @@
 process by `subprocess.run`, so that both have the same machine.
 """
 
+import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from siffra.api.commands import CommandOptions, command_job
+from siffra.config.metrics import Metric
 from siffra.engine.command.metrics import MetricSource
 from siffra.engine.command.run import CommandSpec, run_once
 from siffra.engine.command.template import CommandTemplate
+from siffra.lab.plan.presets import LabOptions
 
 AIM = 0.020
 """Seconds that a command may take beyond its own process."""
@@ -65,6 +70,34 @@ def measure_costs(repeats: int = REPEATS) -> Iterator[Cost]:
         yield Cost(title, tuple(bare), tuple(run))
 
 
+def measure_question(seeds: int = REPEATS // 2) -> Cost:
+    """Time the runs of two levels of a program of 50 ms, bare and as a question, answer and all.
+
+    Both are shared out over the runs.
+    """
+    script = """import sys, time; time.sleep(0.03); print('{{"loss": %s}}' % sys.argv[1])"""
+    words = (sys.executable, "-c", script, "{seed}", "{lr}")
+    options = LabOptions(seeds=seeds)
+    plain = CommandTemplate.parse(words)
+    with tempfile.TemporaryDirectory() as folder:
+        running = CommandOptions(
+            command=shlex.join(words),
+            metrics=(Metric("loss", "lower"),),
+            store=Path(folder) / "runs.sqlite",
+        )
+        started = time.perf_counter()
+        with command_job({"lr": [1, 2]}, {}, running, options) as job:
+            job.run()
+        between = time.perf_counter()
+        for lr in (1, 2):
+            for seed in range(seeds):
+                bare = plain.words({"lr": lr}, seed, "")
+                subprocess.run(bare, capture_output=True, check=True)
+        seconds = between - started, time.perf_counter() - between
+    runs = 2 * seeds
+    return Cost(f"each of {runs} runs of a question", (seconds[1] / runs,), (seconds[0] / runs,))
+
+
 def measure_reading(megabytes: int = MEGABYTES) -> Iterator[tuple[str, float]]:
     """Megabytes a second of a command that prints one of `LINES` again and again."""
     for title, (line, pattern) in LINES.items():
@@ -82,7 +115,7 @@ def _spec(words: Sequence[str], read: Sequence[str] = ()) -> CommandSpec:
 
 def main() -> None:
     """Print a line for each."""
-    for cost in measure_costs():
+    for cost in (*measure_costs(), measure_question()):
         print(
             f"{cost.title}: {1000 * median(cost.bare):.1f} ms, as a command "
             f"{1000 * cost.beyond:.1f} ms more"

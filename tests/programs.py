@@ -1,7 +1,10 @@
 """Programs that somebody else might have written, for `siffra vary --command`."""
 
+import json
 import os
+import random
 import shlex
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -89,3 +92,20 @@ def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def expect_nothing_lost(programs: Programs, chance: random.Random) -> None:
+    """Kill it, whenever; what is stored is not made again, and no process is left."""
+    asked = (*programs.question(), "--jobs", "2", "--json")
+    process = programs.start(*asked, NAP="0.05")
+    time.sleep(chance.uniform(0.5, 2.5))
+    kept = programs.stored
+    process.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+    process.communicate(timeout=60)
+    wait_until(lambda: not programs.living())
+    assert programs.stored >= kept
+    stored, made = programs.stored, len(programs.made)
+    last = programs.start(*asked)
+    out, _ = last.communicate(timeout=60)
+    assert len(json.loads(out)["questions"][0]["claims"]) == 1
+    assert (programs.stored, len(programs.made) - made) == (10, 10 - stored)

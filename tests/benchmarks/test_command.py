@@ -2,7 +2,14 @@
 
 import pytest
 
-from benchmarks.command import COMMANDS, LINES, Cost, measure_costs, measure_reading
+from benchmarks.command import (
+    COMMANDS,
+    LINES,
+    Cost,
+    measure_costs,
+    measure_question,
+    measure_reading,
+)
 
 
 def test_every_command_is_run_both_ways():
@@ -25,3 +32,11 @@ def test_reading_has_a_speed_for_every_kind_of_line():
 
     assert list(speeds) == list(LINES)
     assert all(0 < speed < 10_000 for speed in speeds.values())
+
+
+def test_a_question_is_run_and_so_is_its_program_bare():
+    cost = measure_question(seeds=2)
+
+    assert cost.title == "each of 4 runs of a question"
+    assert cost.run[0] > 0.03
+    assert cost.bare[0] > 0.03

@@ -7,10 +7,9 @@ import re
 import shlex
 import signal
 import sys
-import time
 
 import pytest
-from programs import Programs, wait_until
+from programs import Programs, expect_nothing_lost, wait_until
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 BAD = """
@@ -339,20 +338,3 @@ class TestEnds:
     @pytest.mark.parametrize("seed", range(8))
     def test_it_is_killed_at_any_moment(self, programs, seed):
         expect_nothing_lost(programs, random.Random(seed))
-
-
-def expect_nothing_lost(programs: Programs, chance: random.Random) -> None:
-    """Kill it, whenever; what is stored is not made again, and no process is left."""
-    asked = (*programs.question(), "--jobs", "2", "--json")
-    process = programs.start(*asked, NAP="0.05")
-    time.sleep(chance.uniform(0.5, 2.5))
-    kept = programs.stored
-    process.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
-    process.communicate(timeout=60)
-    wait_until(lambda: not programs.living())
-    assert programs.stored >= kept
-    stored, made = programs.stored, len(programs.made)
-    last = programs.start(*asked)
-    out, _ = last.communicate(timeout=60)
-    assert len(json.loads(out)["questions"][0]["claims"]) == 1
-    assert (programs.stored, len(programs.made) - made) == (10, 10 - stored)
