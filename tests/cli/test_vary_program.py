@@ -245,6 +245,11 @@ class TestFailures:
         assert "loss: ∘" not in ended.out  # there is nothing to plot
         assert siffra(*programs.question(script="nowhere.py"), "--check").code == 4
 
+    def test_what_never_works_gets_no_more_seeds(self, siffra, programs):
+        programs.write("down.py", 'open("made.txt", "a").write("made\\n") / 0')
+        siffra(*programs.question(script="down.py"), "--max-seeds", 20)
+        assert len(programs.made) == 10
+
     @pytest.mark.parametrize(
         ("words", "said"),
         [

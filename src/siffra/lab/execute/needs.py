@@ -61,6 +61,13 @@ class Needs:
         levels = [question.levels[i] for i in claim.levels] if is_of_runs else []
         return self._of_levels(question, levels, seeds if asked.is_timed else 0, range(seeds))
 
+    def has_only_failures(self, claim: OpenClaim) -> bool:
+        """Whether no run of a first look gave any of its levels a result: more would not either."""
+        levels = self._plan.questions[claim.number[0]].levels
+        settings = [setting for i in claim.levels for setting in levels[i].settings]
+        runs = [self._records.get((s, seed)) for s in settings for seed in self._plan.seeds]
+        return bool(runs) and all(run is not None and bool(run.failure) for run in runs)
+
     def of_question(self, question: Question) -> Need:
         """What all of a question's levels and times lack for a first look."""
         seeds = self._plan.seeds

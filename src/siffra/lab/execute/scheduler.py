@@ -150,7 +150,10 @@ class Scheduler:
                 yield Need((run,))
 
     def _by_seconds(self, rounds: Rounds, needs: Needs) -> list[OpenClaim]:
-        """The open claims, those first that are expected to be shown soonest."""
+        """The open claims, those first that are expected to be shown soonest.
+
+        Where all runs of both sides fail, as of a program that does not start, there are no more.
+        """
         looks = self._plan.looks
         unseen = looks[min(EXPECTED_LOOK, len(looks) - 1)]
 
@@ -159,7 +162,8 @@ class Scheduler:
             need = needs.of_claim(claim, shown_by or claim.seeds)
             return shown_by is None, self.seconds(need.all)
 
-        return sorted(rounds.open, key=order)
+        hopeful = (claim for claim in rounds.open if not needs.has_only_failures(claim))
+        return sorted(hopeful, key=order)
 
     def _unclaimed(self, needs: Needs, claims: Sequence[OpenClaim]) -> list[Need]:
         """What of a first look belongs to no open claim, level by level, the cheapest first."""
