@@ -17,6 +17,7 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.errors import StoreError
+from siffra.lab.execute.commands import CommandKeys
 from siffra.lab.execute.results import EngineKeys, Shortfall
 from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
 from siffra.lab.plan.labfile import read_lab
@@ -60,6 +61,26 @@ def test_the_whole_study_comes_back_as_it_was(history):
     history.keep(lab)
 
     assert history.get(lab.id).plan == plan
+
+
+def test_the_lab_of_a_program_comes_back_as_it_was(history, tmp_path):
+    (tmp_path / "my.toml").write_text(
+        'title = "t"\n[base]\ncommand = "python train.py {lr} {seed}"\n'
+        '[metrics.loss]\nbetter = "lower"\n[[questions]]\nid = "a"\nask = "?"\n'
+        "vary = { lr = [0.1, 0.3] }\n[[questions.claims]]\nid = 'c'\nsay = '!'\n"
+        "level = { lr = 0.3 }\nagainst = { lr = 0.1 }\ndirection = 'better'\n"
+        "[[experiments]]\nid = 'e'\nname = 'E'\nknobs = { lr = 0.5 }\n"
+    )
+    file = read_lab(tmp_path / "my.toml")
+    assert file.program
+    plan = plan_lab(file, None, LabOptions(seeds=2))
+    lab = make_saved_lab(plan, CommandKeys(file.program.spec))
+
+    history.keep(lab)
+
+    assert history.get(lab.id) == lab
+    assert history.get(lab.id).plan.is_external
+    assert len(set(lab.keys)) == 6
 
 
 def test_the_same_question_is_the_same_lab_and_keeps_its_place(history, plan):
