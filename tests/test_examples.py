@@ -4,6 +4,7 @@ import json
 import re
 import runpy
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from siffra.engine.torch.own import make_module
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions
+from siffra.lab.plan.program_tables import MetricTable, RunningTable
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -164,6 +166,44 @@ def test_the_lab_on_a_table(tmp_path):
     assert figures == {
         f"neurons-{kind}" for kind in ("curves", "levels", "confusion", "classes", "calibration")
     }
+
+
+def test_the_lab_on_a_program(tmp_path):
+    lab = (EXAMPLES / "moons.toml").read_text("utf-8").replace('"python"', f'"{sys.executable}"')
+    (tmp_path / "moons.toml").write_text(lab.replace("epochs = 20\n", "epochs = 2\n"), "utf-8")
+    shutil.copy(EXAMPLES / "moons.py", tmp_path)
+
+    result = run_lab(
+        tmp_path / "moons.toml",
+        seeds=2,
+        jobs=2,
+        store=tmp_path / "runs.sqlite",
+        out=tmp_path / "report",
+    )
+
+    rate, width = result.answers.questions
+    assert all(record.metrics["val_loss"] for level in rate.levels for record in level.records)
+    assert [len(level.records) for level in width.levels] == [2] * 6
+    page = (tmp_path / "report" / "report.md").read_text("utf-8")
+    assert "| Tuned by hand | " in page
+    figures = {path.stem for path in (tmp_path / "report" / "figures").iterdir()}
+    kinds = {f"{name}-{kind}" for name in ("rate", "width") for kind in ("curves", "levels")}
+    assert figures == kinds | {"experiments"}
+
+
+def test_the_lab_of_a_program_on_the_page_on_labs(tmp_path):
+    page = (EXAMPLES.parent / "docs" / "labs.md").read_text("utf-8")
+    section = page.partition("## Programs of your own")[2].partition("\n## ")[0]
+    (lab,) = re.findall("```toml\n(.*?)```", section, re.DOTALL)
+    (tmp_path / "my.toml").write_text(lab, "utf-8")
+
+    file = read_lab(tmp_path / "my.toml")
+    plan = plan_lab(file, None, LabOptions(seeds=5))
+
+    assert len(plan.runs) == 10
+    for table in (MetricTable, RunningTable):
+        for key in table.model_fields:
+            assert f"| `{key}` | " in section, key
 
 
 def test_the_lab_on_images_in_memory(tmp_path, monkeypatch):
