@@ -89,6 +89,20 @@ def test_json_prints_the_results_and_nothing_else(siffra, lab, tmp_path):
     assert json.loads(ended.out) == json.loads((out / "results.json").read_text("utf-8"))
 
 
+def test_a_report_says_whose_lab_it_is(siffra, lab, tmp_path):
+    said = 'author = "Ada <b>"\ncourse = { en = "CS 1", sv = "DA 1" }\ndate = 2026-11-30\n'
+    lab.write_text(said + LAB, encoding="utf-8")
+
+    ended = siffra("lab", lab, *ONE, "--seeds", 1, "--lang", "sv", "--out", tmp_path / "report")
+
+    page = (tmp_path / "report" / "report.html").read_text("utf-8")
+    assert "Ada &lt;b&gt;, DA 1, 2026-11-30" in page
+    assert "*Ada &lt;b&gt;, DA 1, 2026-11-30*" in (tmp_path / "report" / "report.md").read_text()
+    assert "Ada <b>, DA 1, 2026-11-30" in ended.out
+    found = json.loads((tmp_path / "report" / "results.json").read_text("utf-8"))
+    assert [found[key] for key in ("author", "course", "date")] == ["Ada <b>", "DA 1", "2026-11-30"]
+
+
 def test_with_check_the_exit_code_is_the_verdict(siffra, lab, tmp_path):
     asked = ("lab", lab, *ONE, "--out", tmp_path / "report", "--check")
 

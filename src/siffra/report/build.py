@@ -97,6 +97,9 @@ def build(
     return Report(
         schema_version=SCHEMA_VERSION,
         title=words.say(lab.title),
+        author=words.say(lab.author),
+        course=words.say(lab.course),
+        date=lab.date,
         length_text=_length(words, lab, records),
         source=lab.source,
         digest=lab.digest,

@@ -606,6 +606,12 @@ class Report(_Part):
     """The version of this format: 3."""
     title: str
     """The lab's title."""
+    author: str = ""
+    """Who wrote the lab, if its file says so."""
+    course: str = ""
+    """For which course."""
+    date: str = ""
+    """When, in the author's words."""
     length_text: str = ""
     """The length of the runs, if a preset cut them."""
     source: str = ""
@@ -676,6 +682,11 @@ class Report(_Part):
     """How the answers were found."""
     facts: tuple[tuple[str, str], ...] = ()
     """What it takes to repeat the lab: names and values."""
+
+    @property
+    def byline(self) -> str:
+        """Author, course and date, as far as they are known."""
+        return ", ".join(filter(None, (self.author, self.course, self.date)))
 
     @property
     def claims(self) -> tuple[Claim, ...]:

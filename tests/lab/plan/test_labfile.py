@@ -73,6 +73,19 @@ def test_a_plain_text_has_one_language_and_a_table_several(written):
     assert lab.questions[0].ask == {"en": "?"}
 
 
+@pytest.mark.parametrize("date", ["2026-11-30", '"2026-11-30"'])
+def test_a_lab_says_whose_it_is_and_of_when(written, date):
+    lab = written(
+        f'author = "Ada"\ncourse = {{ en = "CS 1", sv = "DA 1" }}\ndate = {date}\n' + CLAIM + JUDGED
+    )
+
+    assert lab.author == {"en": "Ada"}
+    assert lab.course == {"en": "CS 1", "sv": "DA 1"}
+    assert lab.date == "2026-11-30"
+    assert (written(CLAIM + JUDGED).author, written(CLAIM + JUDGED).date) == ({}, "")
+    assert "date: found 5; it must be" in told(written, "date = 5\n" + CLAIM + JUDGED)
+
+
 def test_data_are_looked_for_beside_the_lab_file(written, tmp_path):
     lab = written(QUESTION + "vary = {layers = [1, 2]}\n[data]\npath = 'x.npz'\nmoved = 3")
 

@@ -22,6 +22,7 @@ from siffra.lab.plan.keys import (
     Against,
     Candidates,
     Change,
+    Day,
     Duration,
     Id,
     Knobs,
@@ -281,6 +282,9 @@ class Tables(Table):
     """A whole lab file as it is written."""
 
     title: Texts
+    author: Texts = Field(default_factory=dict)
+    course: Texts = Field(default_factory=dict)
+    date: Day = ""
     preset: PresetName = "full"
     data: DataSource = DataSource()
     shifts: dict[ShiftName, Positive] | None = None

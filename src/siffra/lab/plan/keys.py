@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from datetime import date
 from typing import Annotated, Any, Literal, LiteralString
 
 from pydantic import (
@@ -160,6 +161,11 @@ def _not_of_kind(value: Any, wanted: str) -> PydanticCustomError:
 ARRAY = Field(strict=False)
 SOME = Field(strict=False, min_length=1)
 
+
+def _day(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
 _ID = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
 Id = Annotated[str, Field(max_length=40), AfterValidator(_is_id)]
 Texts = Annotated[
@@ -171,6 +177,9 @@ Texts = Annotated[
     Field(min_length=1),
 ]
 """A text by language; a plain string is English."""
+
+Day = Annotated[str, Field(min_length=1, max_length=40), BeforeValidator(_day)]
+"""A date as TOML has it, 2026-11-30, or a text."""
 
 _Knob = Annotated[str, AfterValidator(_known_knob)]
 Knobs = Annotated[dict[_Knob, Any], AfterValidator(_resolved)]

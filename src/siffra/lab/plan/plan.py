@@ -203,6 +203,7 @@ class Plan:
     results of a plan may be `given`: then it makes no runs, and `seeds` are all that there are;
     `notes` say what the table of them was taken for, and `caveats` what may mislead in it. `again`
     has further words for the command that asks an ad-hoc question again.
+    `author`, `course` and `date` are what the lab file says of itself, if anything.
     `stand_ins` has the recipes that the preset put in the place of others, by those, and `left_out`
     the ids of the questions and experiments that it leaves out.
     """
@@ -232,6 +233,9 @@ class Plan:
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     ad_hoc: bool = False
+    author: Text = field(default_factory=dict)
+    course: Text = field(default_factory=dict)
+    date: str = ""
 
     @property
     def is_external(self) -> bool:

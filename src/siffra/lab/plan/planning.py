@@ -76,6 +76,9 @@ def plan_lab(lab: LabFile, dataset: Dataset | None, options: LabOptions = AS_WRI
     ]
     return Plan(
         title=lab.title,
+        author=lab.author,
+        course=lab.course,
+        date=lab.date,
         source=lab.source,
         digest=lab.digest,
         preset=preset,

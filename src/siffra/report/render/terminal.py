@@ -46,7 +46,7 @@ def lab_text(report: Report) -> str:
             blocks.append("\n".join([title, *(f"- {limit}" for limit in report.limits)]))
     else:
         blocks = [
-            f"{report.title}\n{report.summary}",
+            "\n".join(filter(None, (report.title, report.byline, report.summary))),
             shortened,
             report.course_text,
             report.busy_text,
