@@ -47,8 +47,8 @@ def scored_sets(dataset: Dataset) -> ScoredSets:
 def late_epochs(setting: Setting) -> int:
     """The last tenth of the epochs of a long training at a constant rate; 0 for any other.
 
-    From step to step such a network wanders about a level that hardly moves, so that the mean over
-    those epochs has the same expectation as the last one, and half of its variance between seeds.
+    From step to step such a network may wander about a level that hardly moves. The mean over those
+    epochs has the expectation of the last one, and up to a half less of its variance between seeds.
     Where weights are averaged anyway there is nothing to gain.
     """
     training = setting.training
