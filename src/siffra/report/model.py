@@ -158,7 +158,7 @@ class Measured(_Part):
     shifts: dict[str, ShiftCurve] | None = None
     """Shift curves by direction (`x`, `y`, `any`, `turned`); null if networks were not examined."""
     reported: dict[str, float] = {}
-    """What the lab's author reported: accuracy by set, and `seconds`."""
+    """What the lab's author reported: accuracy by set or values of metrics, and `seconds`."""
     failure_text: str = ""
     """How many runs failed, why, and the last line that one of them printed; empty if none did."""
     remarks: str = ""

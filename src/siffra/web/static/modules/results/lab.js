@@ -117,9 +117,13 @@ export function labView(main, id) {
 
   function experiments() {
     if (!lab.experiments.length) return null;
+    const metrics = Object.keys(lab.experiments[0].metrics);
     const sets = testSetsIn(...lab.experiments.map((each) => each.accuracy));
+    const names = [...metrics, ...sets.map((set) => `${t(`set.${set}`)} %`)];
     const cells = (each) =>
-      sets.map((set) => h("td", { class: "number" }, each.accuracy[set].text));
+      [...metrics.map((name) => each.metrics[name]), ...sets.map((set) => each.accuracy[set])].map(
+        ({ text }) => h("td", { class: "number" }, text),
+      );
     return h(
       "section",
       {},
@@ -137,9 +141,7 @@ export function labView(main, id) {
               "tr",
               {},
               h("th", { scope: "col" }, t("table.experiment")),
-              sets.map((set) =>
-                h("th", { scope: "col", class: "number" }, `${t(`set.${set}`)} %`),
-              ),
+              names.map((name) => h("th", { scope: "col", class: "number" }, name)),
               h("th", { scope: "col", class: "number" }, "n"),
             ),
           ),

@@ -1,0 +1,154 @@
+"""Reports on labs of programs: levels and experiments by metric, beside what was reported."""
+
+import re
+
+import pytest
+from report.fake_answers import report_on
+
+from siffra.lab.answers import answer
+from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.planning import plan_lab
+from siffra.lab.plan.presets import LabOptions
+from siffra.report.comparison import compare
+from siffra.report.figures import figures_of_experiments
+from siffra.report.model import Report
+from siffra.report.text.messages import words_in
+from siffra.report.text.tables import experiments_table, levels_table
+from siffra.training.external import ExternalResult, external_record
+
+EN, SV = words_in("en"), words_in("sv")
+LAB = """
+title = "t"
+[base]
+command = "python train.py {lr} {seed}"
+[metrics.loss]
+better = "lower"
+margin = 0.01
+[metrics.speed]
+better = "higher"
+scale = "ratio"
+unit = "images/s"
+[[questions]]
+id = "a"
+ask = "?"
+vary = { lr = [0.1, 0.3] }
+reported = [{ at = { lr = 0.3 }, loss = 0.75 }]
+[[questions.claims]]
+id = "c"
+say = "!"
+level = { lr = 0.3 }
+against = { lr = 0.1 }
+direction = "better"
+[[experiments]]
+id = "low"
+name = "Low"
+knobs = { lr = 0.1 }
+reported = { loss = 1.5, seconds = 3 }
+[[experiments]]
+id = "high"
+name = "High"
+knobs = { lr = 0.3 }
+"""
+
+
+@pytest.fixture
+def answered(tmp_path):
+    """The answers of that lab, or one with some of it put otherwise."""
+
+    def make(old: str = "", new: str = ""):
+        (tmp_path / "my.toml").write_text(LAB.replace(old, new) if old else LAB)
+        plan = plan_lab(read_lab(tmp_path / "my.toml"), None, LabOptions(seeds=6))
+        records = {}
+        for number, run in enumerate(plan.runs):
+            lr = run.setting.knobs()["lr"]
+            metrics = {"loss": 1 - lr + 0.001 * (run.seed % 3), "speed": 100 * lr + run.seed}
+            result = ExternalResult(metrics=metrics, seconds=2 + run.seed)
+            record = external_record(f"{number:064x}", run.setting, run.seed, result, main="loss")
+            records[run.setting, run.seed] = record
+        return answer(plan, records)
+
+    return make
+
+
+def results(answers) -> Report:
+    return Report.model_validate_json(report_on(answers).dump())
+
+
+def columns(table):
+    return {
+        head.text: [cell.text for cell in cells]
+        for head, *cells in zip(table.head, *table.rows, strict=True)
+    }
+
+
+def test_what_was_reported_stands_beside_its_metric(answered):
+    (question,) = report_on(answered()).questions
+    table = levels_table(EN, question)
+
+    assert [cell.text for cell in table.head] == [
+        "lr", "loss", "reported", "speed", "Run time (s)", "n",
+    ]  # fmt: skip
+    assert columns(table)["reported"] == ["", "0.75"]
+
+
+def test_experiments_have_a_column_for_each_metric(answered):
+    found = columns(experiments_table(EN, report_on(answered()).experiments))
+
+    assert [text[:3] for text in found["loss"]] == ["0.9", "0.7"]
+    assert found["n"] == ["6", "6"]
+    assert "speed" in found
+
+
+def test_the_figure_of_experiments_has_a_panel_for_each_metric(answered):
+    (sketch,) = figures_of_experiments(answered(), EN, None)
+    drawn = sketch.draw()
+
+    assert sketch.name == "experiments"
+    assert sketch.caption.startswith("Best loss: High, with 0.7")
+    assert "Best speed: High, with 3" in sketch.caption
+    assert [axis.get_title() for axis in drawn.axes] == ["loss", "speed"]
+    assert [axis.get_ylabel() for axis in drawn.axes] == ["loss", "images/s"]
+
+
+def test_a_report_says_runs_and_the_program_and_nothing_of_networks(answered):
+    report = report_on(answered())
+    told = " ".join([report.summary, *(p for part in report.methods for p in part.paragraphs)])
+
+    assert dict(report.facts)["Program"] == "python train.py {lr} {seed}"
+    assert report.command == "siffra lab my.toml --preset full --seeds 6"
+    assert not re.search("network|accuracy|test set", told)
+
+
+class TestCompared:
+    def test_levels_and_experiments_stand_side_by_side_by_metric(self, answered):
+        shown = compare(results(answered()), results(answered()), ("one", "two"), EN)
+
+        head = [cell.text for cell in shown.questions[0].table.head]
+        assert head == [
+            "", "loss, one", "loss, two", "speed, one", "speed, two",
+            "Run time (s), one", "Run time (s), two",
+        ]  # fmt: skip
+        assert [cell.text for cell in shown.experiments.head][:3] == [
+            "Experiment", "loss, one", "loss, two",
+        ]  # fmt: skip
+        assert shown.changed == []
+
+    def test_numbers_are_in_the_language_of_the_comparison(self, answered):
+        shown = compare(results(answered()), results(answered()), ("one", "two"), SV)
+
+        assert all("," in row[1].text for row in shown.questions[0].table.rows)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ('better = "lower"', 'better = "higher"'),
+            ('better = "lower"', 'better = "lower"\nscale = "ratio"'),
+            ("margin = 0.01", "margin = 0.02"),
+        ],
+    )
+    def test_a_metric_that_is_judged_otherwise_makes_another_claim(self, answered, old, new):
+        first, second = results(answered()), results(answered(old, new))
+        shown = compare(first, second, ("one", "two"), EN)
+
+        assert len(shown.differing) == 1
+        assert shown.changed == []
