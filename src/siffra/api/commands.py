@@ -123,17 +123,19 @@ def noise_job(fixed: Mapping[str, Any], running: CommandOptions, seeds: int) -> 
     """
     spec = running.spec(fixed)
     plan = plan_noise(fixed, running.metrics, seeds, command=spec.template.raw)
-    with _job(plan, spec, running) as job:
+    with _job(plan, spec, running, is_kept=False) as job:  # there is nothing to report
         yield job
 
 
 @contextmanager
-def _job(plan: Plan, spec: CommandSpec, running: CommandOptions) -> Iterator[Job]:
+def _job(
+    plan: Plan, spec: CommandSpec, running: CommandOptions, *, is_kept: bool = True
+) -> Iterator[Job]:
     places = CommandPlaces(at_once=running.jobs, gpus=running.gpus)
     with open_store(running.store or default_store_path()) as store:
         work = command_work(spec, running.metrics[0].name, places, plan, store)
         with work.executor:
-            yield Job(plan, work, store, running.fresh)
+            yield Job(plan, work, store, running.fresh, is_kept=is_kept)
 
 
 @contextmanager
