@@ -148,8 +148,8 @@ LanguageOption = Annotated[
 JobsOption = Annotated[
     int | None,
     typer.Option(
-        help="Runs made at once; default: as many as there are cores. 1: one at a time, on all "
-        "cores.",
+        help="Runs made at once; default: as many as there are cores, of a program 1. 1: one at a "
+        "time, on all cores.",
         min=1,
         metavar="N",
         show_default=False,

@@ -56,6 +56,9 @@ def vary(
     Every value is compared with the first. Several knobs are tried in all combinations. All
     other knobs stay fixed; set them with their options. Put a list of widths in brackets.
 
+    With --command, a program of your own is run instead: its knobs have no options, but one value
+    here if they stay fixed, as width=64.
+
     [dim]Examples[/dim]
     siffra vary learning_rate=0.02,0.7,1
     siffra vary batch_size=9,10,11 --model conv --seeds 10
