@@ -76,7 +76,7 @@ class TestAnswers:
         assert [note["text"] for note in told["data_notes"]] == [
             note["text"] for note in ours["data_notes"]
         ]
-        assert set(told) - set(Report.model_fields) == {"rows", "columns", "seed"}
+        assert set(told) - set(Report.model_fields) == {"rows", "columns", "seed", "curves"}
         assert (told["rows"], told["seed"]) == (36, "seed")
         assert told["columns"] == ["lr", "seed", "val_loss", "accuracy"]
         assert told["command"].startswith("siffra judge runs.csv ")
@@ -112,6 +112,17 @@ class TestAnswers:
     )  # fmt: skip
     def test_tables_are_read_as_the_command_reads_them(self, here, name, table):
         assert verdicts(here(table, name)) == ["supported"] * 2
+
+    def test_rows_for_each_epoch_are_curves(self, here):
+        rows = [f"{lr},{seed},{epoch},{lr / epoch + seed / 100}" for lr in (0.1, 0.3)
+                for seed in range(6) for epoch in (1, 2, 4)]  # fmt: skip
+        told = here("\n".join(["lr,seed,epoch,val_loss", *rows]))
+
+        (first, _) = told["curves"]["levels"]
+        assert told["curves"]["metrics"] == ["val_loss"]
+        assert first["band"]["val_loss"]["epochs"] == [1, 2, 4]
+        assert first["band"]["val_loss"]["mean"] == pytest.approx([0.125, 0.075, 0.05])
+        assert first["ends"]["val_loss"][5] == [4, pytest.approx(0.075)]
 
     def test_nothing_is_kept(self, ui):
         folder = ui.log.parent

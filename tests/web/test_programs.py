@@ -8,7 +8,9 @@ from raw_http import Ui, running
 
 import siffra
 from siffra.config import Setting
+from siffra.config.metrics import Metric
 from siffra.training.external import ExternalResult, external_record
+from siffra.web.curves import MOST_POINTS, _metric_band
 from siffra.web.errors import ApiError
 from siffra.web.runs import (
     COLUMNS,
@@ -106,6 +108,18 @@ def ui(tmp_path_factory) -> Iterator[Ui]:
         yield ui
 
 
+def test_a_long_curve_is_thinned_to_what_a_chart_has_room_for_its_last_point_kept():
+    metric = Metric("val_loss", "lower")
+    curve = tuple((float(epoch), 1 / epoch) for epoch in range(1, 2 * MOST_POINTS + 2))
+    long = A.model_copy(update={"curves": {"val_loss": curve}})
+
+    band = _metric_band((long, long), metric)
+
+    assert len(band["epochs"]) <= MOST_POINTS + 1
+    assert (band["epochs"][0], band["epochs"][-1]) == (1, 2 * MOST_POINTS + 1)
+    assert band["mean"] == pytest.approx([1 / epoch for epoch in band["epochs"] if epoch])
+
+
 class TestServer:
     def test_its_lab_is_listed_and_shown(self, ui: Ui):
         (listed,) = ui.ask("/api/labs").json["labs"]
@@ -119,7 +133,10 @@ class TestServer:
         assert lab["toml"] is None
         assert b"NaN" not in ui.ask(f"/api/labs/{listed['id']}").body
         question = lab["questions"][0]["id"]
-        assert ui.ask(f"/api/labs/{listed['id']}/curves?question={question}").status == 200
+        curves = ui.ask(f"/api/labs/{listed['id']}/curves?question={question}").json
+        assert curves["metrics"] == ["val_loss"]
+        assert [level["name"] for level in curves["levels"]] == ["0.5", "1", "3"]
+        assert len(curves["levels"][2]["ends"]["val_loss"]) == 4
         assert ui.ask(f"/api/labs/{listed['id']}/report", whole=False).status == 200
 
     def test_no_request_starts_it(self, ui: Ui):

@@ -29,6 +29,7 @@ from siffra.report.text.messages import Words
 from siffra.results import RoleOptions, RunTable, find_roles, read_results
 from siffra.system.atomic_write import part_folder
 from siffra.system.terminal import one_line, printable
+from siffra.web.curves import curves_of
 from siffra.web.errors import ApiError, Code
 from siffra.web.pages import page_words
 from siffra.web.uploads import Base64, decoded
@@ -110,6 +111,8 @@ class JudgedPage(Report):
     """The columns that vary, which may be knobs, the seed or metrics."""
     seed: str | None
     """The column of seeds; null if there is none."""
+    curves: dict[str, Any]
+    """Those of its question, as the page draws them."""
 
 
 async def judged(file: TableFile, words: Words) -> bytes:
@@ -195,13 +198,15 @@ def _page(table: RunTable, question: Question, language: str) -> JudgedPage:
         language=language,
     )
     said = RoleOptions(by=tuple(question.by), seed=question.seed, metrics=question.metrics)
-    report = build(result.answers, page_words(language))
+    words = page_words(language)
+    report = build(result.answers, words)
     return JudgedPage.model_validate(
         {
             **dict(report),
             "rows": len(table),
             "columns": varying(table),
             "seed": find_roles(table, said).seed,
+            "curves": curves_of(result.answers.questions[0], words),
         }
     )
 

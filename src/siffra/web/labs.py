@@ -2,26 +2,23 @@
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from siffra.data.load import DataSource
-from siffra.lab.answers import Answers, LevelAnswer, Shortfall, answer
+from siffra.lab.answers import Answers, Shortfall, answer
 from siffra.lab.history import SavedLab
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
-from siffra.lab.stats.estimates import curve
 from siffra.lab.stats.levels import Memo
 from siffra.report.build import build
 from siffra.report.model import Claim, Report
-from siffra.report.text.labels import knob_name, short_level_name, value_name
+from siffra.report.text.labels import knob_name, value_name
 from siffra.report.text.messages import Words, capital
 from siffra.report.text.repeat import lab_file
 from siffra.store.store import Store
 from siffra.training.run import Record
 from siffra.training.timing import Timing
+from siffra.web.curves import curves_of
 from siffra.web.paths import Paths
 from siffra.web.questions import Ask, ask_of
 
@@ -194,14 +191,10 @@ def shown(lab: SavedLab, store: Store, desk: Desk, words: Words, paths: Paths) -
 
 
 def curves(lab: SavedLab, store: Store, desk: Desk, question: str, words: Words) -> Any:
-    """The curves of one question's levels, each with the band that the report draws.
-
-    None if the lab has no such question.
-    """
+    """The curves of one question's levels; None if the lab has no such question."""
     for answered in desk.answers(lab, store).questions:
         if answered.question.id == question:
-            levels = [_curves(level, words) for level in answered.levels]
-            return {"sets": list(answered.levels[0].accuracy), "levels": levels}
+            return curves_of(answered, words)
     return None
 
 
@@ -222,33 +215,3 @@ def data_id(source: DataSource, paths: Paths) -> str:
         name = source.path.stem
         return name if source.path == paths.data(name).absolute() else ""
     return ""
-
-
-def _curves(level: LevelAnswer, words: Words) -> dict[str, Any]:
-    return {
-        "name": capital(short_level_name(words, level.level)),
-        "knobs": dict(level.level.knobs),
-        "band": {name: _band(level.records, name) for name in level.accuracy},
-        "runs": [
-            {
-                "key": record.key,
-                "seed": record.seed,
-                "accuracy": {
-                    name: [epoch.accuracy[name] for epoch in record.epochs]
-                    for name in level.accuracy
-                },
-                "loss": [epoch.loss for epoch in record.epochs],
-                "seconds": [epoch.seconds for epoch in record.epochs],
-            }
-            for record in level.records
-        ],
-    }
-
-
-def _band(records: tuple[Record, ...], name: str) -> Mapping[str, list[float | None]]:
-    band = curve(records, name)
-    return {"mean": _finite(band.mean), "low": _finite(band.low), "high": _finite(band.high)}
-
-
-def _finite(values: np.ndarray) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in values]

@@ -54,7 +54,9 @@ def test_a_lab_is_shown_in_its_metrics_and_has_no_start_button(shown):
 
     expect(page.locator(".levels-table .strip circle.run")).to_have_count(14)
     expect(page.locator(".levels-table tbody tr").nth(2)).to_contain_text("1 of 5")
+    expect(page.locator(".uplot")).to_be_visible()
     page.get_by_role("button", name="test", exact=True).click()
+    expect(page.locator(".uplot")).to_be_hidden()  # it told that once, in the end
     expect(page.locator(".levels-table .drawn").first).to_contain_text("test")
     expect(page.locator("[data-action=start]")).to_be_hidden()
     expect(page.locator("pre").last).to_contain_text("siffra vary lr=0.5,1.0,3.0 --command")

@@ -1,32 +1,37 @@
-// Accuracy against epochs: a line and a band for each level, and a point for each seed's run.
+// Accuracy, or a metric, against epochs: a line and a band a level, and a point for each seed's run.
 
 import uPlot from "../../vendor/uplot/uPlot.js";
 import { colour, faded, levelStyle } from "../colours.js";
-import { number, t } from "../words.js";
+import { exact, number, t } from "../words.js";
 
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const HEIGHT = 300;
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500]; // there is no half an epoch
+const WHOLE_UP_TO = 5000; // beyond that, steps of 500 would be too many
 
 /**
  * A chart in `host`. Give `update` the levels whenever there is news:
  * `[{ name, index, shown, mean, low, high, runs: [{ values, done }] }]`, where `mean`, `low` and
  * `high` are fractions by epoch (null where there is none yet) and `values` one run's;
- * and how many epochs are planned, so that the lines grow into room that is there.
+ * and how many epochs are planned, so that the lines grow into room that is there. A metric that is
+ * no accuracy has `own`: the `epochs` of its values, and its `label`.
  */
 export function curvesChart(host) {
   let plot = null;
   let levels = [];
   let epochs = 1;
+  let own = null;
   let drawnAs = "";
+  const shownAs = (value) => (own ? (value ?? null) : inPercent(value));
 
-  function update(next, planned = 1) {
+  function update(next, planned = 1, metric = null) {
     levels = next;
+    own = metric;
     epochs = Math.max(
       planned,
       ...levels.flatMap((l) => [l.mean.length, ...l.runs.map((r) => r.values.length)]),
     );
-    const shape = JSON.stringify(levels.map((level) => [level.index, level.name]));
+    const shape = JSON.stringify([own?.label, levels.map((level) => [level.index, level.name])]);
     if (plot && shape === drawnAs) {
       levels.forEach((level, i) => {
         if (plot.series[3 * i + 1].show !== level.shown) setShown(i, level.shown);
@@ -46,13 +51,14 @@ export function curvesChart(host) {
 
   // The columns of the table that uPlot draws: epochs, then mean, low and high of each level.
   function columns() {
-    const padded = (values) => Array.from({ length: epochs }, (_, i) => inPercent(values[i]));
-    const first = Array.from({ length: epochs }, (_, i) => i + 1);
+    const first = own?.epochs ?? Array.from({ length: epochs }, (_, i) => i + 1);
+    const padded = (values) => first.map((_, i) => shownAs(values[i]));
     return [first, ...levels.flatMap((l) => [padded(l.mean), padded(l.low), padded(l.high)])];
   }
 
   function options() {
-    const edge = { stroke: "transparent", points: { show: false } };
+    const spanGaps = own !== null; // levels may have their values at different epochs
+    const edge = { stroke: "transparent", points: { show: false }, spanGaps };
     const lines = levels.flatMap((level) => {
       const { colour: name, dashes } = levelStyle(level.index);
       const line = {
@@ -61,6 +67,7 @@ export function curvesChart(host) {
         dash: dashes,
         width: 2,
         points: { show: false },
+        spanGaps,
       };
       return [line, edge, edge];
     });
@@ -68,30 +75,41 @@ export function curvesChart(host) {
       series: [3 * i + 3, 3 * i + 2],
       fill: () => faded(levelStyle(level.index).colour, 0.14),
     }));
+    const atWhole = !own || (own.epochs.every(Number.isInteger) && own.epochs.at(-1) < WHOLE_UP_TO);
+    const whole = { incrs: WHOLE };
     return {
       width: host.clientWidth || 600,
       height: HEIGHT,
       padding: [10, 14, 0, 0],
       legend: { show: false },
       cursor: { show: false },
-      scales: { x: { time: false, range: () => around(1, epochs) }, y: { range: roundTheRuns } },
-      axes: [axis("figure.epochs", wholeEpochs), axis("figure.accuracy", decimals)],
+      scales: { x: { time: false, range: epochsShown }, y: { range: roundTheRuns } },
+      axes: [
+        axis(t("figure.epochs"), atWhole ? wholeEpochs : plainTicks, 32, atWhole && whole),
+        axis(own?.label ?? t("figure.accuracy"), own ? plainTicks : decimals, own ? 60 : 46),
+      ],
       series: [{}, ...lines],
       bands,
       hooks: { draw: [drawRuns] },
     };
   }
 
+  function epochsShown() {
+    return own ? around(own.epochs[0] ?? 0, own.epochs.at(-1) ?? 1) : around(1, epochs);
+  }
+
   // Every run and mean that is shown fits; bands as far as they do not dwarf the runs.
   function roundTheRuns() {
     const shown = levels.filter((level) => level.shown);
-    const known = (values) => values.filter((v) => v !== null && v !== undefined).map(inPercent);
+    const known = (values) => values.filter((v) => v !== null && v !== undefined).map(shownAs);
     const runs = known(shown.flatMap((l) => [...l.mean, ...l.runs.flatMap((r) => r.values)]));
     if (!runs.length) return [0, 100];
     const [least, most] = [Math.min(...runs), Math.max(...runs)];
-    const reach = Math.max(1, most - least) / 2;
+    const narrowest = own ? Math.abs(most) / 100 || 1 : 1;
+    const reach = Math.max(narrowest, most - least) / 2;
     const low = Math.max(least - reach, Math.min(least, ...known(shown.flatMap((l) => l.low))));
     const high = Math.min(most + reach, Math.max(most, ...known(shown.flatMap((l) => l.high))));
+    if (own) return [low - 0.06 * (high - low), high + 0.06 * (high - low)];
     const air = Math.max(0.5, 0.06 * (high - low));
     return [Math.max(0, low - air), Math.min(100.5, high + air)];
   }
@@ -101,8 +119,8 @@ export function curvesChart(host) {
     const { ctx } = u;
     const dpr = uPlot.pxRatio;
     const at = (i, value) => [
-      u.valToPos(i + 1, "x", true),
-      u.valToPos(inPercent(value), "y", true),
+      u.valToPos(own?.epochs[i] ?? i + 1, "x", true),
+      u.valToPos(shownAs(value), "y", true),
     ];
     ctx.save();
     for (const level of levels.filter((each) => each.shown)) {
@@ -147,20 +165,20 @@ export function curvesChart(host) {
   };
 }
 
-function axis(label, values) {
+function axis(label, values, size, more) {
   const ink = () => colour("--soft");
   return {
-    label: t(label),
+    label,
     labelFont: FONT,
     font: FONT,
     stroke: ink,
     labelSize: 22,
-    size: label === "figure.epochs" ? 32 : 46,
+    size,
     grid: { stroke: () => colour("--grid"), width: 1 },
     ticks: { show: false },
     border: { show: true, stroke: () => colour("--edge"), width: 1 },
     values,
-    ...(label === "figure.epochs" && { incrs: WHOLE }),
+    ...more,
   };
 }
 
@@ -175,6 +193,10 @@ function decimals(_, ticks) {
       ? 1
       : 2;
   return ticks.map((tick) => (tick > 100 ? "" : number(tick, places)));
+}
+
+function plainTicks(_, ticks) {
+  return ticks.map((tick) => exact(Number(tick.toPrecision(6))));
 }
 
 // One epoch alone would have no width.

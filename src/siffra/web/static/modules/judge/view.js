@@ -136,7 +136,7 @@ export function judge(main) {
     article.classList.remove("stale");
     const [asked] = told.questions;
     fill(title, asked.ask);
-    question.update({ ...told, ad_hoc: true, provisional: false }, asked, null);
+    question.update({ ...told, ad_hoc: true, provisional: false }, asked, told.curves);
     fill(
       rest,
       told.limits.length > 0 && limits(told.limits),
@@ -162,6 +162,6 @@ export function judge(main) {
 }
 
 function limits(texts) {
-  const items = texts.map((text) => h("li", {}, text));
+  const items = texts.map((text) => h("li", {}, marked(text)));
   return h("section", {}, h("h3", {}, t("head.limits")), h("ul", { class: "limits" }, items));
 }

@@ -83,13 +83,15 @@ export function crossing(question, on) {
   const scored = question.levels.filter((level) => isScored(question, level, on));
   const means = scored.map((level) => measured(question, level, on).mean);
   const [low, high] = [Math.min(...means), Math.max(...means)];
+  const isLowerBetter = question.metrics.find(({ name }) => name === on)?.better === "lower";
   const at = new Map(
     question.levels.map((level) => [`${level.knobs[down]}|${level.knobs[across]}`, level]),
   );
   const cell = (row, column) => {
     const level = at.get(`${row}|${column}`);
     if (!level || !isScored(question, level, on)) return h("td", { class: "number" }, "–");
-    const share = high > low ? (measured(question, level, on).mean - low) / (high - low) : 0.5;
+    const above = high > low ? (measured(question, level, on).mean - low) / (high - low) : 0.5;
+    const share = isLowerBetter ? 1 - above : above;
     return h(
       "td",
       { class: `number${level.best ? " best" : ""}`, vars: { "--share": share } },

@@ -3,10 +3,11 @@
 import { jobs } from "../jobs.js";
 import { curvesChart } from "../charts/curves.js";
 import { lineSample } from "../charts/sample.js";
-import { fill, h, refill } from "../dom.js";
+import { fill, h, refill, say } from "../dom.js";
 import { capital, count, t } from "../words.js";
 import { badge, verdictCode } from "./badges.js";
 import { crossing, levelsTable } from "./levels.js";
+import { metricLines } from "./metricLines.js";
 import { measureName, measuresOf } from "./sets.js";
 
 /**
@@ -28,13 +29,14 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
   const numbers = h("div");
   const claims = h("div");
   const chart = curvesChart(chartHost);
-  const chartHead = h("div", { class: "row chart-head" }, h("h3", {}, t("ui.question.curves")));
+  const chartTitle = h("h3");
+  const chartHead = h("div", { class: "row chart-head" }, chartTitle);
   const numbersHead = h("div", { class: "row chart-head" }, h("h3", {}, t("head.numbers")));
   const curvesPart = h("section", {}, chartHead, chartHost, legend);
   fill(host, answer, curvesPart, h("section", {}, numbersHead, numbers), claims);
 
   function update(lab, question, curves) {
-    known = { lab, question, curves: question.metrics.length ? null : curves };
+    known = { lab, question, curves };
     draw();
   }
 
@@ -43,8 +45,9 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
     refill(answer, [question.answer, lab.provisional], () => answerText(lab, question));
     const measures = measuresOf(question);
     if (measures.length ? !measures.includes(on) : !on) on = question.metrics.length ? measures[0] : "test";
-    curvesPart.hidden = !known.curves;
-    const head = known.curves ? chartHead : numbersHead;
+    const drawn = isDrawn();
+    curvesPart.hidden = !drawn;
+    const head = drawn ? chartHead : numbersHead;
     if (switches.parentElement !== head) head.append(switches); // or it would lose its focus
     switches.hidden = measures.length < 2;
     refill(switches, [on, measures], () => measures.map(setSwitch));
@@ -76,10 +79,24 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
     );
   }
 
+  // A program need not have told how its metrics came about.
+  function isDrawn() {
+    const { question, curves } = known;
+    return curves && (!question.metrics.length || curves.metrics.includes(on));
+  }
+
   /** The curves, with the run of the moment as far as it has come. */
   function live() {
-    if (!known?.curves) return;
+    if (!known || !isDrawn()) return;
     const { lab, question, curves } = known;
+    say(chartTitle, question.metrics.length ? t("ui.question.metric_curves") : t("ui.question.curves"));
+    if (question.metrics.length) {
+      const { epochs, lines } = metricLines(curves, on);
+      const levels = lines.map((line, index) => ({ ...line, index, shown: !hidden.has(index) }));
+      chart.update(levels, 1, { epochs, label: on });
+      finish(levels);
+      return;
+    }
     const working = jobs().running;
     const run = working?.id === lab.id ? working.run : null;
     const levels = curves.levels.map((level, index) => {
@@ -97,10 +114,16 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
       levels,
       Math.max(...question.levels.map((level) => level.knobs.epochs ?? question.fixed.epochs ?? 1)),
     );
+    finish(levels);
+  }
+
+  function finish(levels) {
     refill(legend, [levels.map((level) => [level.name, level.shown])], () =>
       levels.map(legendEntry),
     );
-    chartHost.setAttribute("aria-label", t("ui.question.chart", { set: t(`set.${on}`) }));
+    const { question } = known;
+    const key = question.metrics.length ? "ui.question.metric_chart" : "ui.question.chart";
+    chartHost.setAttribute("aria-label", t(key, { set: measureName(question, on) }));
   }
 
   function legendEntry({ name, index, shown }) {

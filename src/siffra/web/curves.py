@@ -1,0 +1,88 @@
+"""The curves of a question's levels, as the page draws them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from siffra.config.metrics import Metric
+from siffra.lab.answers import LevelAnswer, QuestionAnswer
+from siffra.lab.stats.estimates import Curve, curve, metric_curve
+from siffra.report.figures.curves import with_curves
+from siffra.report.text.labels import short_level_name
+from siffra.report.text.messages import Words, capital
+from siffra.training.run import Record
+
+MOST_POINTS = 500
+"""Points of a curve: as many as a chart has room for."""
+
+
+def curves_of(answered: QuestionAnswer, words: Words) -> dict[str, Any]:
+    """The curves of a question's levels, each with the band that the report draws.
+
+    Of accuracy, those of all runs are there, by `sets`. Of a program's own `metrics`, the mean at
+    the epochs that all runs of a level have, and where each run ended.
+    """
+    metrics = with_curves(answered)
+    if answered.question.metrics:
+        levels = [_of_metrics(level, metrics, words) for level in answered.levels]
+    else:
+        levels = [_of_sets(level, words) for level in answered.levels]
+    return {
+        "sets": list(answered.levels[0].accuracy),
+        "metrics": [metric.name for metric in metrics],
+        "levels": levels,
+    }
+
+
+def _of_sets(level: LevelAnswer, words: Words) -> dict[str, Any]:
+    return {
+        "name": capital(short_level_name(words, level.level)),
+        "knobs": dict(level.level.knobs),
+        "band": {name: _band(curve(level.records, name)) for name in level.accuracy},
+        "runs": [
+            {
+                "key": record.key,
+                "seed": record.seed,
+                "accuracy": {
+                    name: [epoch.accuracy[name] for epoch in record.epochs]
+                    for name in level.accuracy
+                },
+                "loss": [epoch.loss for epoch in record.epochs],
+                "seconds": [epoch.seconds for epoch in record.epochs],
+            }
+            for record in level.records
+        ],
+    }
+
+
+def _of_metrics(level: LevelAnswer, metrics: Sequence[Metric], words: Words) -> dict[str, Any]:
+    return {
+        "name": short_level_name(words, level.level),
+        "knobs": dict(level.level.knobs),
+        "band": {metric.name: _metric_band(level.records, metric) for metric in metrics},
+        "ends": {metric.name: list(_ends(level.records, metric)) for metric in metrics},
+    }
+
+
+def _metric_band(records: tuple[Record, ...], metric: Metric) -> Mapping[str, list[float | None]]:
+    epochs, path = metric_curve(records, metric)
+    step = max(1, -(-len(epochs) // MOST_POINTS))
+    kept = [*range(0, len(epochs), step)]
+    if kept and kept[-1] != len(epochs) - 1:
+        kept.append(len(epochs) - 1)
+    points = {"epochs": _finite(epochs), **_band(path)}
+    return {name: [values[i] for i in kept] for name, values in points.items()}
+
+
+def _ends(records: tuple[Record, ...], metric: Metric) -> Iterable[tuple[float, float]]:
+    """The last epoch and value of each run's curve."""
+    return (record.curves[metric.name][-1] for record in records if metric.name in record.curves)
+
+
+def _band(path: Curve) -> dict[str, list[float | None]]:
+    return {"mean": _finite(path.mean), "low": _finite(path.low), "high": _finite(path.high)}
+
+
+def _finite(values: np.ndarray) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
