@@ -59,13 +59,14 @@ def judge(
             says what would be right.
     """
     words_in(language)
-    metrics = [metric] if isinstance(metric, Metric | str) else list(metric)
+    metrics = [metric] if isinstance(metric, Metric | str) else _listed("metric", metric)
+    _refuse_misfits(seed, baseline, baseline_results)
     options = RoleOptions(
-        by=_several(by),
+        by=_several("by", by),
         seed=seed,
-        metrics=tuple(map(_spelled, metrics)),
-        where=_several(where),
-        pair_by=_several(pair_by),
+        metrics=_once(tuple(map(_spelled, metrics))),
+        where=_several("where", where),
+        pair_by=_several("pair_by", pair_by),
     )
     table, again = _table(runs), None
     if baseline_results is not None:
@@ -92,8 +93,42 @@ def _table(runs: Any) -> RunTable:
     return read_results(runs) if isinstance(runs, str | Path) else read_frame(runs)
 
 
-def _several(names: str | Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
+def _several(option: str, names: str | Sequence[str]) -> tuple[str, ...]:
+    """Each of the names once."""
+    listed = [names] if isinstance(names, str) else _listed(option, names)
+    for name in listed:
+        if not isinstance(name, str):
+            raise ConfigError(f"{option}: found {name!r}; it must be a text, or a list of texts.")
+    return tuple(dict.fromkeys(listed))
+
+
+def _listed(option: str, values: Any) -> list[Any]:
+    if not isinstance(values, list | tuple):
+        raise ConfigError(f"{option}: found {values!r}; give one, or a list.")
+    return list(values)
+
+
+def _once(metrics: tuple[str, ...]) -> tuple[str, ...]:
+    """Each of the metrics once, as `name:direction` or `name`."""
+    by_name: dict[str, str] = {}
+    for text in metrics:
+        name = text.removesuffix(":higher").removesuffix(":lower")
+        if by_name.setdefault(name, text) != text:
+            raise ConfigError(
+                f"metric: found {by_name[name]!r} and {text!r}; a metric is judged once."
+            )
+    return tuple(by_name.values())
+
+
+def _refuse_misfits(seed: Any, baseline: Any, results: Any) -> None:
+    """See that single arguments are of the kind that they must be."""
+    for option, value, kinds, wanted in (
+        ("seed", seed, str, "a column's name"),
+        ("baseline", baseline, Mapping, "values by column, as {'lr': 0.1}"),
+        ("baseline_results", results, str | Path, "the path of a report"),
+    ):
+        if value is not None and not isinstance(value, kinds):
+            raise ConfigError(f"{option}: found {value!r}; it must be {wanted}.")
 
 
 def _again(

@@ -294,3 +294,33 @@ def test_the_command_says_all_that_was_said_of_the_table():
 
     command = result._report().command
     assert "judge 'the table' --by=lr --baseline=lr=0.1 --seed=seed '--where=model = a'" in command
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"metric": 5},
+        {"metric": [5]},
+        {"metric": ["loss:lower", "loss:higher"]},
+        {"by": 5},
+        {"by": [5]},
+        {"where": 5},
+        {"seed": 5},
+        {"baseline": "lr=0.1"},
+        {"baseline_results": 5},
+        {"margin": "a"},
+        {"language": "xx"},
+    ],
+)
+def test_an_argument_of_the_wrong_kind_is_one_line(option):
+    with pytest.raises(SiffraError) as refused:
+        siffra.judge(table({0.1: [1, 2, 3], 0.2: [2, 3, 4]}), **option)
+
+    assert "\n" not in str(refused.value)
+
+
+def test_what_is_named_twice_counts_once():
+    ours, theirs = drawn(21, 0.3, 0.2)
+    rows = table({0.1: ours, 0.2: theirs})
+
+    assert len(judged(rows, metric=["loss:lower", "loss:lower"], by=["lr", "lr"]).claims) == 1
