@@ -241,7 +241,7 @@ class Claim(_Part):
     scale: Scale | None = None
     """Whether accuracies are subtracted or times divided."""
     shown_in: str | None = None
-    """The unit of the texts: `points`, `percent`, `times`, `seconds` or `epochs`."""
+    """The unit of the texts: `points`, `percent`, `times`, `seconds`, `epochs`; else `plain`."""
     values: tuple[Number, ...] = ()
     """One a seed, on the same scale."""
     censored: int = 0
@@ -249,7 +249,12 @@ class Claim(_Part):
     seeds_needed: int | None = None
     """About how many seeds would decide an inconclusive claim; null if not known."""
     reason: str = ""
-    """A code for what is unusual, such as `too short`; empty if nothing is."""
+    """A code for what is unusual; empty if nothing is.
+
+    `too short`: it is about a longer training; `too few seeds`: fewer than five; `no variation`:
+    its metric differs alike with every seed; `no margin`: none is known, so that nothing can be
+    shown to make no difference; and others, each of which the `evidence` has in words.
+    """
     diverged: int = 0
     """In how many seeds a run of one side diverged."""
     look: int | None = None
