@@ -15,6 +15,8 @@ from report.fake_answers import (
 
 from siffra.config import Setting, as_model
 from siffra.report.render.files import record_rows, run_rows, runs_csv, runs_parquet
+from siffra.training.external import ExternalResult, external_record
+from siffra.training.run import this_machine
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +125,44 @@ def test_parameters_of_a_model_of_one_s_own_have_columns():
     assert read_parquet(io.BytesIO(runs_parquet(rows))).read_all()["width"].to_pylist() == (
         [8] * 5 + [None] * 5
     )
+
+
+class TestNamesThatAreTaken:
+    """A program may call its knobs and metrics what siffra calls its columns."""
+
+    @staticmethod
+    def record(number: int, **metrics: float):
+        setting = Setting.external({"lr": 0.1, "seconds": 3})
+        result = ExternalResult(metrics=metrics, seconds=9.0)
+        return external_record(
+            f"key {number}",
+            setting,
+            number,
+            result,
+            main="lr",
+            kind="command",
+            machine=this_machine(1),
+        )
+
+    def test_ours_keep_their_names_and_theirs_say_what_they_are(self):
+        (row,) = record_rows([self.record(5, lr=7.0, seconds=1.0, seed=2.0, key=3.0, loss=4.0)])
+
+        assert (row["key"], row["seed"], row["lr"], row["loss"]) == ("key 5", 5, 0.1, 4.0)
+        assert row["metric_lr"] == 7.0
+        assert row["metric_seed"] == 2.0
+        assert row["metric_key"] == 3.0
+
+    def test_so_it_is_beside_networks(self):
+        network = make_record(Setting.from_knobs({}), 0)
+        *networks, row = record_rows([network, self.record(5, lr=7.0, accuracy=0.5)])
+
+        assert {each["set"]: each["accuracy"] for each in networks} == network.accuracy
+        assert networks[0]["seconds"] == network.seconds
+        assert (row["seconds"], row["knob_seconds"]) == (9.0, 3)
+        assert (row["accuracy"], row["metric_accuracy"]) == (None, 0.5)
+
+    def test_a_name_that_looks_like_such_is_no_way_round_it(self):
+        (row,) = record_rows([self.record(5, key=1.0, metric_key=2.0, lr=3.0)])
+
+        assert row["key"] == "key 5"
+        assert sorted(v for n, v in row.items() if n.startswith("metric_")) == [1.0, 2.0, 3.0]

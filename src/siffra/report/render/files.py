@@ -16,6 +16,8 @@ from siffra.report.text.provenance import all_records
 from siffra.training.external import NO_MACHINE
 from siffra.training.run import Record, setting_id
 
+_OURS = ("key", "questions")
+"""Columns of every table, or of every lab's."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -31,59 +33,92 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
 
     See `knob_columns` for the knobs. Trainings that siffra did not do itself have no sets, but a
     column for each of their metrics, and one that says why a run failed. Where all are such, so is
-    the table.
+    the table. Knobs and metrics keep their names, unless siffra has a column of that name.
     """
     records = list(records)
     knobs = knob_columns(records)
-    metrics = dict.fromkeys(name for record in records for name in record.metrics)
+    metrics = list(dict.fromkeys(name for record in records for name in record.metrics))
     external = [isinstance(record.model, ExternalModel) for record in records]
     if records and all(external):
         return _external_rows(records, knobs, metrics)
     any_external = any(external)
-    return [
-        {
-            "key": record.key,
-            **{name: values[number] for name, values in knobs.items()},
-            "seed": record.seed,
-            "set": name,
-            "accuracy": accuracy,
-            "seconds": record.seconds,
-            "diverged": record.diverged,
-            "parameters": record.parameters,
-            "dataset": record.dataset,
-            "engine": record.engine,
-            "engine_version": record.engine_version,
-            "cpu": record.machine.cpu,
-            "threads": record.machine.threads,
-            "jobs": record.machine.jobs,
-            "busy": record.load.is_busy if record.load else None,
-            "finished": record.finished.isoformat(),
-            "setting": setting_id(record),
-            **({"failure": record.failure or None} if any_external else {}),
-            **{name: record.metrics.get(name) for name in metrics},
-        }
-        for number, record in enumerate(records)
-        for name, accuracy in (record.accuracy or {None: None}).items()
-    ]
+    named: tuple[dict[str, str], dict[str, str]] | None = None
+    rows: list[dict[str, Any]] = []
+    for number, record in enumerate(records):
+        for name, accuracy in (record.accuracy or {None: None}).items():
+            own = {
+                "seed": record.seed,
+                "set": name,
+                "accuracy": accuracy,
+                "seconds": record.seconds,
+                "diverged": record.diverged,
+                "parameters": record.parameters,
+                "dataset": record.dataset,
+                "engine": record.engine,
+                "engine_version": record.engine_version,
+                "cpu": record.machine.cpu,
+                "threads": record.machine.threads,
+                "jobs": record.machine.jobs,
+                "busy": record.load.is_busy if record.load else None,
+                "finished": record.finished.isoformat(),
+                "setting": setting_id(record),
+                **({"failure": record.failure or None} if any_external else {}),
+            }
+            named = named or _columns(knobs, metrics, {*_OURS, *own})
+            of_knobs, of_metrics = named
+            rows.append(
+                {
+                    "key": record.key,
+                    **{of_knobs[name]: values[number] for name, values in knobs.items()},
+                    **own,
+                    **{of_metrics[name]: record.metrics.get(name) for name in metrics},
+                }
+            )
+    return rows
 
 
 def _external_rows(
-    records: Sequence[Record], knobs: Mapping[str, list[Any]], metrics: Iterable[str]
+    records: Sequence[Record], knobs: Mapping[str, list[Any]], metrics: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Rows without columns that such trainings never have; knobs and metrics keep their names."""
+    """Rows without columns that such trainings never have."""
     is_timed = any(record.machine != NO_MACHINE for record in records)
-    return [
-        {
+    named: tuple[dict[str, str], dict[str, str]] | None = None
+    rows: list[dict[str, Any]] = []
+    for number, record in enumerate(records):
+        own = {
             "key": record.key,
             "seed": record.seed,
             **(_circumstances(record) if is_timed else {}),
             "diverged": record.diverged,
             "failure": record.failure or None,
-            **{name: values[number] for name, values in knobs.items()},
-            **{name: record.metrics.get(name) for name in metrics},
         }
-        for number, record in enumerate(records)
-    ]
+        named = named or _columns(knobs, metrics, {*_OURS, *own})
+        of_knobs, of_metrics = named
+        rows.append(
+            own
+            | {of_knobs[name]: values[number] for name, values in knobs.items()}
+            | {of_metrics[name]: record.metrics.get(name) for name in metrics}
+        )
+    return rows
+
+
+def _columns(
+    knobs: Iterable[str], metrics: Iterable[str], taken: Iterable[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The columns of knobs and of metrics.
+
+    Where a name is taken, it has `knob_` or `metric_` before it.
+    """
+    used = set(taken)
+    found: dict[str, dict[str, str]] = {"knob": {}, "metric": {}}
+    for kind, names in (("knob", knobs), ("metric", metrics)):
+        for name in names:
+            column = name
+            while column in used:
+                column = f"{kind}_{column}"
+            used.add(column)
+            found[kind][name] = column
+    return found["knob"], found["metric"]
 
 
 def _circumstances(record: Record) -> dict[str, Any]:
