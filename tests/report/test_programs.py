@@ -10,7 +10,7 @@ from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions
 from siffra.report.comparison import compare
-from siffra.report.figures import figures_of_experiments
+from siffra.report.figures import figure_of, figures_of_experiments
 from siffra.report.model import Report
 from siffra.report.text.messages import words_in
 from siffra.report.text.tables import experiments_table, levels_table
@@ -89,6 +89,20 @@ def test_what_was_reported_stands_beside_its_metric(answered):
         "lr", "loss", "reported", "speed", "Run time (s)", "n",
     ]  # fmt: skip
     assert columns(table)["reported"] == ["", "0.75"]
+
+
+def test_what_was_reported_of_a_fraction_is_in_per_cent_as_its_metric_is(answered):
+    (question,) = report_on(answered("margin = 0.01", 'margin = 0.01\nunit = "fraction"')).questions
+
+    assert columns(levels_table(EN, question))["reported"] == ["", "75"]
+
+
+def test_what_was_reported_is_drawn_beside_its_metric(answered):
+    (question,) = answered().questions
+    drawn = figure_of("levels", question, EN, None).draw()
+
+    hollow = [line for line in drawn.axes[0].lines if line.get_marker() == "D"]
+    assert [line.get_ydata()[0] for line in hollow] == [0.75]
 
 
 def test_experiments_have_a_column_for_each_metric(answered):

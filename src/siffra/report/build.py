@@ -356,6 +356,7 @@ def _experiment(answer: ExperimentAnswer, words: Words, examined: Examined | Non
     return Experiment(
         **_measured(answer, words, examined),
         metrics=_metrics(answer, experiment.metrics, words),
+        named=tuple(Metric.model_validate(metric) for metric in experiment.metrics),
         id=experiment.id,
         name=words.say(experiment.name),
         note=words.say(experiment.note),

@@ -8,6 +8,7 @@ from pathlib import Path
 from siffra.config.metrics import Metric
 from siffra.lab.plan import plan
 from siffra.lab.plan.texts import safe_name
+from siffra.report import model
 from siffra.report.differences import Both, differing, fixed_words, level_key, unlike_words
 from siffra.report.intervals import Picture, picture
 from siffra.report.model import (
@@ -239,7 +240,7 @@ def _levels(first: Question, second: Question, names: Sides, words: Words) -> Ta
     theirs = {level_key(level): level for level in second.levels}
     both = [(level, theirs[key]) for level in first.levels if (key := level_key(level)) in theirs]
     rows = [(Cell(_name(ours, words), "name"), ours, other) for ours, other in both]
-    return _side_by_side("", rows, names, words, _metrics(first, second))
+    return _side_by_side("", rows, names, words, _by_name((*first.metrics, *second.metrics)))
 
 
 def _experiments(first: Report, second: Report, names: Sides, words: Words) -> Table | None:
@@ -250,14 +251,13 @@ def _experiments(first: Report, second: Report, names: Sides, words: Words) -> T
         (Cell(ours.name, "name long", unlike_words(ours.knobs, other.knobs, words)), ours, other)
         for ours, other in both
     ]
-    metrics = _metrics(*first.questions, *second.questions)
-    return _side_by_side(words("table.experiment"), rows, names, words, metrics)
+    metrics = [metric for e in (*first.experiments, *second.experiments) for metric in e.named]
+    return _side_by_side(words("table.experiment"), rows, names, words, _by_name(metrics))
 
 
-def _metrics(*questions: Question) -> dict[str, Metric]:
-    """The metrics of these questions that are none of siffra's own, by name."""
-    every = [metric for question in questions for metric in question.metrics]
-    return {metric.name: Metric(**metric.model_dump()) for metric in reversed(every)}
+def _by_name(metrics: Sequence[model.Metric]) -> dict[str, Metric]:
+    """These metrics by name; of those that are called alike, the first one."""
+    return {metric.name: Metric(**metric.model_dump()) for metric in reversed(metrics)}
 
 
 def _side_by_side(

@@ -201,6 +201,8 @@ class Experiment(Measured):
     """The knobs in words."""
     first_look: Number = None
     """The seconds that a first look at it would take; null if there was time for it."""
+    named: tuple[Metric, ...] = ()
+    """What is measured of it, the main one first, if siffra does not train it itself."""
 
 
 class Claim(_Part):

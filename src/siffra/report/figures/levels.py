@@ -49,7 +49,8 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
         axis.set_ylabel(words("figure.accuracy"))
         axis.yaxis.set_major_formatter(style.percent_axis(words))
     for axis, metric in zip(axes, metrics, strict=False):
-        _panel(axis, answer, places, "", lambda level, name=metric.name: level.metrics[name])
+        name = metric.name
+        _panel(axis, answer, places, name, lambda level, name=name: level.metrics[name])
         style.name_metric(axis, metric, words)
     if any_time:
         times = axes[len(sets) + len(metrics)]

@@ -8,6 +8,7 @@ from siffra.report.model import (
     Level,
     Look,
     Measured,
+    Metric,
     Question,
     Report,
     Target,
@@ -50,7 +51,7 @@ def levels_table(words: Words, question: Question) -> Table:
         for i, level in enumerate(question.levels, start=1)
     ]
     first = capital(words("figure.level")) if is_numbered else question.heading
-    return _table(words, first, names, question.levels)
+    return _table(words, first, names, question.levels, question.metrics)
 
 
 def added_table(words: Words, question: Question) -> Table | None:
@@ -78,7 +79,9 @@ def added_table(words: Words, question: Question) -> Table | None:
 def experiments_table(words: Words, experiments: Sequence[Experiment]) -> Table | None:
     """A lab's experiments; None if it has none."""
     names = [experiment.name for experiment in experiments]
-    return _table(words, words("table.experiment"), names, experiments) if experiments else None
+    if not experiments:
+        return None
+    return _table(words, words("table.experiment"), names, experiments, experiments[0].named)
 
 
 def looks_table(words: Words, looks: Sequence[Look]) -> Table | None:
@@ -132,7 +135,11 @@ def _seeds(words: Words, part: Undecided) -> str:
 
 
 def _table(
-    words: Words, first: str, names: Sequence[str], rows: Sequence[Level | Experiment]
+    words: Words,
+    first: str,
+    names: Sequence[str],
+    rows: Sequence[Level | Experiment],
+    metrics: Sequence[Metric],
 ) -> Table:
     """Ours and, beside it where there is one, the reported figure; per cent and seconds.
 
@@ -141,26 +148,27 @@ def _table(
     theirs = {key for row in rows for key in row.reported}
     shown = sets_of(rows)
     sets = [name for name in ("train", "val", *shown) if name in shown or name in theirs]
-    metrics = list(rows[0].metrics)
-    extra = sorted(theirs - {*sets, *metrics, "seconds"})
+    extra = sorted(theirs - {*sets, *(metric.name for metric in metrics), "seconds"})
     head = [Cell(first, "name")]
     # A long name would be squeezed into a tower of single words.
     kind = "name long" if max(map(len, names)) > LONG_NAME else "name"
     pairs = zip(names, rows, strict=True)
     columns: list[Sequence[Cell]] = [[Cell(name, kind, row.remarks) for name, row in pairs]]
-    for name in metrics:
-        head.append(Cell(name, "number"))
-        columns.append(_numbers(words, [row.metrics[name].text for row in rows]))
-        if name in theirs:
+    for metric in metrics:
+        head.append(Cell(metric.name, "number"))
+        columns.append(_numbers(words, [row.metrics[metric.name].text for row in rows]))
+        if metric.name in theirs:
+            scale = 100 if metric.unit == "fraction" else 1
             head.append(Cell(words("table.reported"), "reported"))
-            columns.append([_reported_metric(words, row.reported, name) for row in rows])
+            columns.append([_reported(words, row.reported, metric.name, scale) for row in rows])
     for name in (*sets, *(["seconds"] if has_times(rows) else [])):
         text = words("table.run_seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
         head.append(Cell(capital(text), "number"))
         columns.append(_numbers(words, [_measured(row, name) for row in rows]))
         if name in theirs:
             head.append(Cell(words("table.reported"), "reported"))
-            columns.append([_reported(words, row.reported, name) for row in rows])
+            scale = 1 if name == "seconds" else 100
+            columns.append([_reported(words, row.reported, name, scale) for row in rows])
     head += [Cell(f"{name} ({words('table.reported')}, %)", "reported") for name in extra]
     columns += [[_reported(words, row.reported, name) for row in rows] for name in extra]
     by_level = [row.targets for row in rows if isinstance(row, Level)]
@@ -180,7 +188,7 @@ def has_times(rows: Sequence[Measured]) -> bool:
     return any(seconds for row in rows for seconds in row.seconds.values)
 
 
-def failure_heading(metrics: Collection[str]) -> str:
+def failure_heading(metrics: Collection[object]) -> str:
     """What heads the column of runs that failed; without `metrics` of their own they collapsed."""
     return "table.failed" if metrics else "table.collapsed"
 
@@ -225,12 +233,8 @@ def _measured(row: Measured, name: str) -> str:
     return (row.seconds if name == "seconds" else row.accuracy[name]).text
 
 
-def _reported_metric(words: Words, reported: Mapping[str, float], name: str) -> Cell:
-    return Cell(words.exact(reported[name]) if name in reported else "", "reported")
-
-
-def _reported(words: Words, reported: Mapping[str, float], name: str) -> Cell:
+def _reported(words: Words, reported: Mapping[str, float], name: str, scale: int = 100) -> Cell:
+    """What was reported, times `scale`: fractions are shown in per cent."""
     if name not in reported:
         return Cell("", "reported")
-    scale = 1 if name == "seconds" else 100
-    return Cell(words.exact(round(reported[name] * scale, 4)), "reported")
+    return Cell(words.exact(float(f"{reported[name] * scale:.10g}")), "reported")
