@@ -148,6 +148,15 @@ class TestReading:
         assert programs.made == before
         assert "A larger rate lowers the loss." in (tmp_path / "again" / "report.md").read_text()
 
+    def test_runs_that_failed_are_results_of_a_report(self, siffra, programs, lab, tmp_path):
+        failing = "import sys\nif sys.argv[2] == '1': sys.exit(3)\nprint('{\"loss\": 1.5}')\n"
+        programs.write("train.py", failing)
+        siffra("lab", lab, "--seeds", 2)
+        ended = siffra("report", lab, "--seeds", 2, "--out", tmp_path / "again")
+
+        assert ended.code == 0
+        assert "exit 3" in (tmp_path / "again" / "report.md").read_text()
+
     def test_a_report_without_the_runs_is_refused_and_runs_nothing(self, siffra, programs, lab):
         ended = siffra("report", lab, "--seeds", 2)
 

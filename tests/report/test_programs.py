@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from report.fake_answers import report_on
 
@@ -102,7 +103,7 @@ def test_what_was_reported_is_drawn_beside_its_metric(answered):
     drawn = figure_of("levels", question, EN, None).draw()
 
     hollow = [line for line in drawn.axes[0].lines if line.get_marker() == "D"]
-    assert [line.get_ydata()[0] for line in hollow] == [0.75]
+    assert [np.asarray(line.get_ydata()).tolist() for line in hollow] == [[0.75]]
 
 
 def test_experiments_have_a_column_for_each_metric(answered):

@@ -135,7 +135,8 @@ def report(
     running = replace(running, read_only=True)
     with api.lab_job(file, options, running) as job:
         cost, result = job.first_look(), job.stored()
-        if cost.have < cost.runs and not result.answers.shortfall:
+        # Not by the cost alone: runs of a program that failed are results, though made again.
+        if result.answers.missing and not result.answers.shortfall:
             nowhere = "" if job.store.path.exists() else "no such store, so "
             hint = _stored_at(file, replace(options, preset=job.plan.preset), running)
             raise StoreError(
