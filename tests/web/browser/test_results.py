@@ -109,8 +109,8 @@ def test_runs_are_exported_as_they_are_filtered(page):
     assert told.value.path().read_bytes().startswith(b"PAR1")
 
 
-def test_one_run_in_full(page):
-    go(page, "runs")
+def test_one_run_in_full(page, tiny):
+    page.goto(page.url.partition("#")[0] + f"#/runs?where=dataset%3D{tiny}")
     page.locator("table.runs tbody a").first.click()
 
     expect(page.locator(".scores dd")).to_have_count(6)
