@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report.fake_answers import make_claim
 
+from siffra.config.metrics import Metric
 from siffra.lab.stats.estimates import Estimate, Scale, Summary, summarise
 from siffra.report.text import numbers
 from siffra.report.text.messages import GAP, words_in
@@ -175,3 +176,9 @@ def test_a_confidence_is_never_rounded_up(error):
 def test_a_target_is_told_as_it_was_chosen():
     told = [plain(numbers.target(SV, target)) for target in (0.9, 0.985, 0.995)]
     assert told == ["90 %", "98,5 %", "99,5 %"]
+
+
+@pytest.mark.parametrize(("value", "text"), [(7.0, "7"), (0.25, "0.25"), (3e-9, "3e−9")])
+def test_a_metric_that_is_the_same_in_all_runs_has_no_uncertainty(value, text):
+    metric = Metric("loss", "lower")
+    assert numbers.metric_number(words_in("en"), summarise([value] * 5), metric) == text

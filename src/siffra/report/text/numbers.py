@@ -222,6 +222,8 @@ def metric_number(words: Words, summary: Summary, metric: Metric) -> str:
     above, below = high - mean, mean - low
     if not math.isfinite(above):
         return f"{words.exact(float(f'{mean:.4g}'))}{tail}"
+    if max(above, below) < 10**-_MOST_DECIMALS:  # all runs gave the same
+        return f"{words.exact(mean)}{tail}"
     if above > _SKEWED * below:
         decimals = decimals_for(below, _MOST_DECIMALS)
         first, *others = (f"{words.number(x, decimals)}{tail}" for x in (mean, low, high))
