@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from siffra.config.metrics import Metric
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
+from siffra.lab.plan.external import plan_external
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab, plan_vary
 from siffra.lab.plan.presets import LabOptions
@@ -75,6 +77,41 @@ def test_numbers_come_back_as_they_were(mnist, rates):
     plan = plan_vary({"learning_rate": rates}, {}, mnist)
 
     assert tomllib.loads(lab_file(plan) or "")["questions"][0]["vary"] == {"learning_rate": rates}
+
+
+def test_a_question_about_a_program_is_read_back_as_the_same_runs(tmp_path):
+    command = ("python", "train.py", "--lr={lr}", "{width}", "{flag}", "{seed}")
+    metrics = (Metric("val/loss", "lower", 0.01, unit="nats"), Metric("acc", scale="ratio"))
+    again = ("--read=loss (?P<acc>[0-9.]+)", "--watch=src", "--timeout=10m", "--jobs=2")
+    vary, fixed = {"lr": [0.1, 1.0], "flag": ["true", "x y"]}, {"width": 64}
+    plan = plan_external(vary, fixed, metrics, LabOptions(seeds=3), command=command, again=again)
+    path = tmp_path / "question.toml"
+    path.write_text(lab_file(plan) or "", encoding="utf-8")
+
+    lab = read_lab(path)
+    found = plan_lab(lab, None)
+
+    assert [s.knobs() for s in settings_of(found)] == [
+        dict(sorted(s.knobs().items())) for s in settings_of(plan)
+    ]
+    assert found.seeds == plan.seeds
+    assert found.questions[0].metrics == metrics
+    assert [(c.named, c.level, c.against, c.margin) for c in found.questions[0].claims] == [
+        (c.named, c.level, c.against, c.margin) for c in plan.questions[0].claims
+    ]
+    assert lab.program
+    assert lab.program.command == command
+    assert (lab.program.spec.watch, lab.program.spec.timeout) == (("src",), 600.0)
+
+
+def test_a_function_has_no_file():
+    plan = plan_external({"lr": [0.1, 1.0]}, {}, (Metric("loss", "lower"),))
+
+    assert lab_file(plan) is None
+
+
+def settings_of(plan):
+    return [level.settings[0] for level in plan.questions[0].levels]
 
 
 def test_a_lab_that_has_a_file_gets_no_other(mnist):

@@ -1,5 +1,6 @@
 """A plan: a lab's questions, their claims, and the runs that answer them."""
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -239,8 +240,10 @@ class Plan:
 
     @property
     def is_external(self) -> bool:
-        """Whether siffra does none of its trainings itself."""
-        return any(isinstance(setting.model, ExternalModel) for setting in self._settings)
+        """Whether siffra does none of its trainings itself; it does all of them, or none."""
+        of_levels = (setting for level in self._levels for setting in level.settings)
+        settings = itertools.chain(of_levels, (e.setting for e in self.experiments))
+        return any(isinstance(setting.model, ExternalModel) for setting in settings)
 
     @property
     def cut_from(self) -> tuple[int | float, ...]:
