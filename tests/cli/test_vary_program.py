@@ -343,3 +343,43 @@ class TestEnds:
     @pytest.mark.parametrize("seed", range(8))
     def test_it_is_killed_at_any_moment(self, programs, seed):
         expect_nothing_lost(programs, random.Random(seed))
+
+
+class TestStore:
+    """What else is done with stored runs takes those of programs as they are."""
+
+    @pytest.fixture
+    def run(self, siffra, programs):
+        programs.write("bad.py", BAD)
+        siffra(*programs.question("mode=good,status,nan", "bad.py"), "--seeds", 3)
+        siffra(*programs.question(), "--seeds", 2)
+        siffra("train", "--epochs", 1, "--neurons", 4, "--threads", 1)
+        return siffra
+
+    def test_nothing_fails(self, run):
+        for words in (
+            ("list",),
+            ("list", "--json"),
+            ("labs",),
+            ("sql", "select * from run"),
+            ("export", "runs.csv"),
+            ("export", "runs.parquet"),
+            ("export", "runs.json"),
+            ("export", "epochs.csv", "--table", "epochs"),
+            ("export", "confusion.csv", "--table", "confusion"),
+        ):
+            ended = run("runs", *words)
+            assert (ended.code, ended.err) == (0, ""), words
+
+    def test_they_are_listed_and_shown(self, run):
+        lines = run("runs", "list", "--model", "external").out.splitlines()[1:]
+        failed = next(line for line in lines if "mode=status" in line and " 1 " in line)
+        good = next(line for line in lines if "lr=0.3" in line)
+
+        assert len(lines) == 13
+        shown = run("runs", "show", failed.split()[0]).out
+        assert "failed      exit 3" in shown
+        assert shown.splitlines()[-1] == "out of memory"
+        shown = run("runs", "show", good.split()[0]).out
+        assert "metric loss" in shown
+        assert [line.split()[0] for line in shown.splitlines()[-4:]] == ["epoch", "1", "2", "3"]

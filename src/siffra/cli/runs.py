@@ -35,7 +35,10 @@ KeyArgument = Annotated[str, typer.Argument(help="The run's key, or its first ch
 def list_(
     store: StoreOption = None,
     model: Annotated[
-        str | None, typer.Option(help="Only models of this type: dense, conv or module (your own).")
+        str | None,
+        typer.Option(
+            help="Only models of this type: dense, conv, module (your own), external (a program)."
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Only runs with this seed.", min=0, max=GREATEST_SEED)
@@ -48,7 +51,7 @@ def list_(
     siffra runs list --model conv
     siffra runs list --json
     """
-    kinds = (*KNOBS["model"].models, "module")
+    kinds = (*KNOBS["model"].models, "module", "external")
     if model is not None and model not in kinds:
         raise ConfigError(f"model: found {model!r}; {did_you_mean(model, kinds)}")
     from siffra.data.shifted import SHIFTED
