@@ -1,6 +1,7 @@
 """Runs and labs of programs: the page shows them, and no request starts one."""
 
 import sys
+import tomllib
 from collections.abc import Iterator
 
 import pytest
@@ -130,7 +131,7 @@ class TestServer:
             level["metrics"]["val_loss"]["values"] != [] for level in lab["questions"][0]["levels"]
         ]
         assert lab["ask"] is None  # the form cannot ask it
-        assert lab["toml"] is None
+        assert tomllib.loads(lab["toml"])["questions"][0]["vary"] == {"lr": [0.5, 1.0, 3.0]}
         assert b"NaN" not in ui.ask(f"/api/labs/{listed['id']}").body
         question = lab["questions"][0]["id"]
         curves = ui.ask(f"/api/labs/{listed['id']}/curves?question={question}").json
