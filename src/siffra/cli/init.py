@@ -1,5 +1,6 @@
 """`siffra init`: a lab file to start from."""
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -46,20 +47,15 @@ def init(
     """
     from siffra import api
     from siffra.lab.plan.starter import starter_lab
+    from siffra.system.atomic_write import write_whole
 
     path = out or Path(f"{_slug(ask)}.toml")
     dataset, source = api.loaded(data)
     levels = parse_levels(vary, knobs_of_own(knobs))
     text = starter_lab(ask, levels, knobs, dataset, name=path.name, data=source)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise ConfigError(
-            f"{path}: there is such a file already; name another with --out."
-        ) from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}.") from error
+    if os.path.lexists(path):
+        raise ConfigError(f"{path}: there is such a file already; name another with --out.")
+    write_whole(path, text.encode("utf-8"), ConfigError)
     echo(str(path))
     echo(f"Next: edit its claims, then run `siffra lab {path}`.", err=True)
 
