@@ -95,7 +95,7 @@ def test_a_search_that_is_stopped_says_how_to_have_an_answer_early(
 
     out = tmp_path / "found"
     with monkeypatch.context() as patched:
-        patched.setattr("siffra.search.search.try_out", interrupted)
+        patched.setattr("siffra.search.trials.try_out", interrupted)
         stopped = siffra("search", *quick, "--time", "12s", "--out", out)
     assert stopped.code == 130
     assert stopped.err.endswith("or with a shorter --time to finish with the best so far.\n")

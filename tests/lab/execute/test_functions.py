@@ -127,3 +127,12 @@ def test_mistakes_are_one_clear_line(options: dict[str, Any], message: str):
         siffra.vary({"lr": [0.1, 0.3]}, **given)
 
     assert "\n" not in str(caught.value)
+
+
+def test_a_report_says_how_to_ask_the_same_again(tmp_path):
+    result = siffra.vary({"lr": [0.1, 0.3], "width": [16]}, train=trained, metric=LOSS)
+    page, *_ = result.write(tmp_path)
+
+    call = "siffra.vary({'lr': [0.1, 0.3], 'width': [16]}, train=…, metric=['loss:lower'], seeds=5)"
+    assert result._report().command == call
+    assert "siffra.vary(" in page.read_text("utf-8")

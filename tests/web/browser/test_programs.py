@@ -59,7 +59,7 @@ def test_a_lab_is_shown_in_its_metrics_and_has_no_start_button(shown):
     expect(page.locator(".uplot")).to_be_hidden()  # it told that once, in the end
     expect(page.locator(".levels-table .drawn").first).to_contain_text("test")
     expect(page.locator("[data-action=start]")).to_be_hidden()
-    expect(page.locator("pre").last).to_contain_text("siffra vary lr=0.5,1.0,3.0 --command")
+    expect(page.locator("pre").last).to_contain_text("vary = { lr = [0.5, 1.0, 3.0] }")
 
 
 def test_its_runs_have_columns_of_their_own(shown):

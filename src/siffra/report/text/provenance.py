@@ -5,7 +5,7 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from siffra.config import KNOBS, ExternalModel
 from siffra.config.durations import spell_seconds
@@ -47,6 +47,8 @@ def command(plan: Plan, records: Sequence[Record] = ()) -> str:
     """
     if plan.given:
         return shlex.join(["siffra", *_judge(plan)])
+    if plan.ad_hoc and plan.is_external and not _model_of(plan).command:
+        return _call(plan)
     words = _vary(plan) if plan.ad_hoc else _lab(plan)
     words += _machine(records) if not plan.is_external else []
     words += ["--engine", plan.engine] if plan.engine != "native" else []
@@ -146,8 +148,7 @@ def _judge(plan: Plan) -> list[str]:
 def _vary(plan: Plan) -> list[str]:
     question = plan.questions[0]
     words = ["vary"]
-    model = question.levels[0].settings[0].model
-    if isinstance(model, ExternalModel):
+    if isinstance(model := _model_of(plan), ExternalModel):
         return [*words, *_program(question, model), *plan.again, *_seeds(plan)]
     for knob in question.vary:
         values = dict.fromkeys(_as_level(level.knobs[knob]) for level in question.levels)
@@ -155,6 +156,23 @@ def _vary(plan: Plan) -> list[str]:
     for knob, value in question.fixed.items():
         words += _fixed(knob, _as_option(value))
     return [*words, *data_options(plan.data or DataSource()), *_seeds(plan)]
+
+
+def _model_of(plan: Plan) -> Any:
+    return plan.questions[0].levels[0].settings[0].model
+
+
+def _call(plan: Plan) -> str:
+    """What asks the same again in Python, of a function, which only the user has."""
+    (question,) = plan.questions
+    values = {
+        knob: list(dict.fromkeys(level.knobs[knob] for level in question.levels))
+        for knob in question.vary
+    }
+    values |= {knob: [value] for knob, value in question.fixed.items()}
+    metrics = [f"{metric.name}:{metric.better}" for metric in question.metrics]
+    seeds = f", seeds={len(plan.seeds)}" if not plan.looks else ""
+    return f"siffra.vary({values!r}, train=…, metric={metrics!r}{seeds})"
 
 
 def _program(question: Question, model: ExternalModel) -> list[str]:
