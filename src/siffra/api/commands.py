@@ -12,7 +12,7 @@ from siffra.api.executors import HERE, RunOptions
 from siffra.api.jobs import Job
 from siffra.api.judge import MetricLike
 from siffra.config.durations import spell_seconds
-from siffra.config.metrics import Better, Metric
+from siffra.config.metrics import Metric, direction_said
 from siffra.engine.command.metrics import MetricSource
 from siffra.engine.command.run import CommandSpec
 from siffra.engine.command.template import CommandTemplate
@@ -26,8 +26,6 @@ from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
 from siffra.lab.plan.program import Program
 from siffra.store.store import default_store_path, open_store
-
-_BETTER: Mapping[str, Better] = {"higher": "higher", "lower": "lower"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,10 +208,10 @@ def metrics_of(
 
 
 def _metric(text: str) -> Metric:
-    name, _, way = text.rpartition(":")
-    if not name or way not in _BETTER:
+    name, better = direction_said(text)
+    if better is None:
         raise ConfigError(
             f"metric: found {text!r}; say which values are better, as "
             f"{text.partition(':')[0] or 'val_loss'}:lower or :higher."
         )
-    return Metric(name, _BETTER[way])
+    return Metric(name, better)

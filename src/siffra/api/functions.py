@@ -14,7 +14,7 @@ from siffra.config.metrics import Metric
 from siffra.errors import ConfigError
 from siffra.lab.execute.functions import Train, TrainFunction, function_work
 from siffra.lab.execute.results import Fresh
-from siffra.lab.plan.external import plan_external
+from siffra.lab.plan.external import parted, plan_external
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
 from siffra.store.store import open_store
 
@@ -44,8 +44,7 @@ def function_job(
         raise ConfigError("metric: found none; say what is measured, as 'val_loss:lower'.")
     if jobs < 1:
         raise ConfigError(f"jobs: found {jobs}; it must be 1 or more.")
-    varied = {name: values for name, values in levels.items() if len(values) != 1}
-    fixed = {name: values[0] for name, values in levels.items() if len(values) == 1}
+    varied, fixed = parted(levels)
     plan = plan_external(_plain(varied), _plain_values(fixed), metrics, options)
     function = TrainFunction(train, tuple(metric.name for metric in metrics))
     function.check(plan)

@@ -18,6 +18,7 @@ from siffra.errors import ConfigError
 from siffra.lab.execute.events import Event
 from siffra.lab.execute.functions import Train
 from siffra.lab.execute.results import Fresh
+from siffra.lab.plan.external import parted
 from siffra.lab.plan.presets import LabOptions
 
 
@@ -112,9 +113,7 @@ def vary(
             store=store,
             fresh=fresh,
         )
-        varied = {name: values for name, values in own.items() if len(values) != 1}
-        fixed = {name: values[0] for name, values in own.items() if len(values) == 1}
-        making = command_job(varied, fixed, program, options)
+        making = command_job(*parted(own), program, options)
     else:
         if metrics:
             raise ConfigError("metric: it is for a train function or a command; give one.")

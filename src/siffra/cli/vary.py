@@ -96,10 +96,9 @@ def _vary_program(
 ) -> "LabResult":
     from siffra import api
     from siffra.api.commands import command_job
+    from siffra.lab.plan.external import parted
 
-    given = parse_own_levels(levels)
-    varied = {name: values for name, values in given.items() if len(values) > 1}
-    fixed = {name: values[0] for name, values in given.items() if len(values) == 1}
+    varied, fixed = parted(parse_own_levels(levels))
     with command_job(varied, fixed, program.command_options(running), options) as job:
         api.expect_report(output.out, output.language)
         return run_job(job, output.language)

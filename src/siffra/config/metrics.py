@@ -73,6 +73,13 @@ class Metric:
         return 0.05 if self.is_ratio else 0.01 if shifted else 0.002
 
 
+def direction_said(text: str) -> tuple[str, Better | None]:
+    """`val_loss:lower` as the name and the direction; None where a text says no direction."""
+    name, _, way = text.rpartition(":")
+    said = next((better for better in get_args(Better) if better == way), None)
+    return (name, said) if name and said else (text, None)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 

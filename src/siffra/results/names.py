@@ -8,11 +8,10 @@ import tomllib
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
+from siffra.config.metrics import Better
 from siffra.data.columns import names_rows
-
-Direction = Literal["higher", "lower"]
 
 _WORDS: dict[str, Any] = tomllib.loads(
     (files("siffra.results") / "words.toml").read_text(encoding="utf-8")
@@ -48,7 +47,7 @@ def plain(name: str) -> str:
     return "_".join(words(name))
 
 
-def direction(name: str) -> Direction | None:
+def direction(name: str) -> Better | None:
     """Which values of a metric of this name are better; None if the name does not tell."""
     said = set(words(name))
     if _is_speed(said):

@@ -7,16 +7,14 @@ unclear is left out and said, or refused with the option that would say it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from siffra.config.metrics import Metric
+from siffra.config.metrics import Better, Metric, direction_said
 from siffra.data.notes import Note, named, short
 from siffra.errors import ResultsError
 from siffra.results import names
 from siffra.results.kinds import Kind, distinct, kind_of, recurs, seed_columns
-from siffra.results.names import Direction
 from siffra.results.table import Cell, RunTable, no_column, note
 from siffra.results.where import rows_where
 
-_DIRECTIONS: Mapping[str, Direction] = {"higher": "higher", "lower": "lower"}
 _FOLDS = ("fold", "split")
 """What is paired by beside the seed: the part of the data that was left out."""
 _MOST_SHOWN = 8
@@ -184,19 +182,15 @@ def _levels_by(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[str, ...]:
     )
 
 
-def _said_metric(text: str, table: RunTable) -> tuple[str, Direction | None]:
+def _said_metric(text: str, table: RunTable) -> tuple[str, Better | None]:
     """The column and the direction of `val_loss:lower`."""
-    name, _, way = text.rpartition(":")
-    said = _DIRECTIONS.get(way)
-    name = name if name and said else text
+    name, said = direction_said(text)
     if name not in table.columns:
         raise ResultsError(f"{table.source}: --metric: {no_column(table, name)}")
     return name, said
 
 
-def _directed(
-    table: RunTable, metrics: Sequence[tuple[str, Direction | None]]
-) -> tuple[Metric, ...]:
+def _directed(table: RunTable, metrics: Sequence[tuple[str, Better | None]]) -> tuple[Metric, ...]:
     directed = []
     for name, said in metrics:
         way = said or names.direction(name)

@@ -116,11 +116,6 @@ class CommandExecutor(Executor):
         return self._places.size
 
     @property
-    def jobs(self) -> int:
-        """See `Executor.jobs`."""
-        return self._places.size
-
-    @property
     def capacity(self) -> int:
         """See `Executor.capacity`."""
         return len(self._free)

@@ -205,11 +205,6 @@ class FunctionExecutor(Executor):
         return 1
 
     @property
-    def jobs(self) -> int:
-        """See `Executor.jobs`."""
-        return 1
-
-    @property
     def capacity(self) -> int:
         """See `Executor.capacity`."""
         return 0 if self._submitted else 1
@@ -240,11 +235,6 @@ class FunctionPool(Executor):
     @property
     def size(self) -> int:
         """See `Executor.size`."""
-        return self._count
-
-    @property
-    def jobs(self) -> int:
-        """See `Executor.jobs`."""
         return self._count
 
     @property

@@ -22,11 +22,6 @@ class LocalExecutor(Executor):
         return 1
 
     @property
-    def jobs(self) -> int:
-        """See `Executor.jobs`."""
-        return 1
-
-    @property
     def capacity(self) -> int:
         """See `Executor.capacity`."""
         return 0 if self._submitted else 1

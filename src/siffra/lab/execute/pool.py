@@ -59,11 +59,6 @@ class PoolExecutor(Executor):
         return self._count
 
     @property
-    def jobs(self) -> int:
-        """See `Executor.jobs`."""
-        return self._count
-
-    @property
     def capacity(self) -> int:
         """See `Executor.capacity`."""
         return self._count - len(self._busy)

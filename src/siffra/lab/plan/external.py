@@ -119,6 +119,12 @@ def _plan(
     )
 
 
+def parted(levels: Mapping[str, Sequence[Any]]) -> tuple[dict[str, Sequence[Any]], dict[str, Any]]:
+    """The knobs that are varied with their values, and those with a single value, held fixed."""
+    varied = {name: values for name, values in levels.items() if len(values) != 1}
+    return varied, {name: values[0] for name, values in levels.items() if len(values) == 1}
+
+
 def external_question(
     name: str,
     vary: tuple[str, ...],
