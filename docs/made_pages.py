@@ -132,7 +132,7 @@ def results() -> Iterator[str]:
     from siffra.report import model
 
     schema = model.Report.model_json_schema(mode="serialization")
-    meanings = _meanings(Path(model.__file__))
+    meanings = _meanings(Path(model.__file__).parent)
     yield (
         "# results.json\n\nAfter this page you can read a report from a program. `siffra lab` and "
         "`siffra vary --out` write the file, and `--json` prints it. It is one "
@@ -148,10 +148,11 @@ def results() -> Iterator[str]:
         yield ""
 
 
-def _meanings(path: Path) -> dict[str, tuple[str, dict[str, str]]]:
-    """The docstrings of a module's classes and of their fields, inherited ones included."""
+def _meanings(package: Path) -> dict[str, tuple[str, dict[str, str]]]:
+    """The docstrings of a package's classes and of their fields, inherited ones included."""
     classes: dict[str, tuple[str, dict[str, str]]] = {}
-    for node in ast.parse(path.read_text("utf-8")).body:
+    trees = [ast.parse(path.read_text("utf-8")) for path in package.glob("*.py")]
+    for node in (node for tree in trees for node in tree.body):
         if not isinstance(node, ast.ClassDef):
             continue
         bases = [base.id for base in node.bases if isinstance(base, ast.Name)]

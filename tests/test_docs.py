@@ -14,11 +14,10 @@ from types import SimpleNamespace
 
 import pytest
 import typer.main
-from pydantic import BaseModel
 
 import siffra
 from siffra.cli import app
-from siffra.report import model
+from siffra.report.model.measured import Measured, Part
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -71,7 +70,7 @@ def test_the_page_of_commands_has_every_command():
 
 def test_the_page_of_results_has_every_field_with_its_meaning():
     text = "\n".join(MADE["results"]())
-    parts = [part for part in vars(model).values() if is_part(part)]
+    parts = [part for part in parts_of(Part) if part is not Measured]
 
     for part in parts:
         section = text.partition(f"\n## {part.__name__}\n")[2].partition("\n## ")[0]
@@ -82,15 +81,11 @@ def test_the_page_of_results_has_every_field_with_its_meaning():
     assert "| `claims` | list of [Claim](#claim) |" in text
 
 
-def is_part(value):
-    """Whether it is a part of a report, and no base of such."""
-    is_model = isinstance(value, type) and issubclass(value, BaseModel)
-    return (
-        is_model
-        and value is not model.Measured
-        and value.__module__ == model.__name__
-        and (not value.__name__.startswith("_"))
-    )
+def parts_of(base):
+    """The parts of a report, each with those that it is a base of."""
+    for part in base.__subclasses__():
+        yield part
+        yield from parts_of(part)
 
 
 def test_the_page_on_python_has_every_public_function():

@@ -20,8 +20,8 @@ from siffra.lab.plan.plan import (
     Question,
     shared_knobs,
 )
-from siffra.lab.stats.estimates import summarise
 from siffra.lab.stats.rounds import possible_timings
+from siffra.lab.stats.summaries import summarise
 from siffra.report.build import build
 from siffra.report.model import Report
 from siffra.report.text.messages import words_in

@@ -15,7 +15,8 @@ from siffra.errors import SiffraError
 from siffra.lab.plan.plan import Experiment
 from siffra.report.comparison import compare, comparison_text, write_comparison
 from siffra.report.intervals import WIDTH, picture
-from siffra.report.model import Claim, Report, read_report
+from siffra.report.model import Report, read_report
+from siffra.report.model.claims import Claim
 from siffra.report.render.report import write_report
 from siffra.report.text.messages import words_in
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from siffra.report.intervals import MOST_MARGINS, WIDTH, Bar, glance
-from siffra.report.model import Claim
+from siffra.report.model.claims import Claim
 
 
 def claim(**changes: Any) -> Claim:

@@ -14,7 +14,7 @@ import pytest
 from raw_http import PATIENCE, Ui, running, start
 
 import siffra
-from siffra.report.model import VERDICTS
+from siffra.report.model.claims import VERDICTS
 
 QUICK = {"vary": {"learning_rate": [0.01, 0.5]}, "fixed": {"epochs": 2, "neurons": 8}, "seeds": 2}
 SLOW = QUICK | {"fixed": {"epochs": 150, "neurons": 64}, "seeds": 99}

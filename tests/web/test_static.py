@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from siffra.report.model import Claim, Experiment, Level, Question, Summary
+from siffra.report.model import Question
+from siffra.report.model.claims import Claim
+from siffra.report.model.measured import Experiment, Level, Summary
 from siffra.report.text.messages import LANGUAGES
 from siffra.web.labs import LabPage
 from siffra.web.pages import page_words

@@ -12,7 +12,8 @@ from siffra.config.metrics import Metric
 from siffra.data.notes import Note
 from siffra.errors import ConfigError
 from siffra.lab.plan.given import is_value
-from siffra.report.model import Level, Question, Report, read_report
+from siffra.report.model import Question, Report, read_report
+from siffra.report.model.measured import Level
 from siffra.results import RoleOptions, Roles, RunTable, find_roles
 from siffra.results.table import Cell
 

@@ -13,7 +13,8 @@ from siffra.export.frame import data_frame
 from siffra.export.tables import Table, table_rows
 from siffra.lab.answers import Answers
 from siffra.report.build import build
-from siffra.report.model import Claim, Report
+from siffra.report.model import Report
+from siffra.report.model.claims import Claim
 from siffra.report.render.notebook import lab_html
 from siffra.report.render.terminal import lab_text
 from siffra.report.text.messages import words_in

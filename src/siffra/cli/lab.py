@@ -10,12 +10,11 @@ import typer
 from siffra.cli.options import (
     Output,
     Preset,
-    Program,
     with_lab_options,
     with_output,
-    with_program,
     with_run_options,
 )
+from siffra.cli.program_options import Program, with_program
 from siffra.cli.run_job import print_cost, run_job
 from siffra.errors import ConfigError, StoreError
 from siffra.system.terminal import console, echo, echo_json

@@ -10,10 +10,9 @@ from siffra.cli.options import (
     Language,
     LanguageOption,
     Output,
-    Program,
-    with_program,
     with_run_options,
 )
+from siffra.cli.program_options import Program, with_program
 from siffra.cli.run_job import run_job
 from siffra.errors import ConfigError
 

@@ -11,13 +11,12 @@ from siffra.cli.data_options import with_data
 from siffra.cli.knobs import knobs_of_own, parse_levels, parse_own_levels, spell, with_knobs
 from siffra.cli.options import (
     Output,
-    Program,
     RecipeOption,
     with_lab_options,
     with_output,
-    with_program,
     with_run_options,
 )
+from siffra.cli.program_options import Program, with_program
 from siffra.cli.run_job import run_job
 from siffra.errors import ConfigError
 from siffra.system.terminal import echo

@@ -12,7 +12,6 @@ from siffra.lab.execute.results import Shortfall
 from siffra.lab.plan.plan import Experiment, Plan, Question
 from siffra.lab.stats.decisions import ClaimAnswer, Verdict
 from siffra.lab.stats.edges import Edge, edges_of_best
-from siffra.lab.stats.estimates import Summary, summarise, summarise_metric
 from siffra.lab.stats.interactions import Interaction, Loss
 from siffra.lab.stats.levels import (
     LevelAnswer,
@@ -31,6 +30,7 @@ from siffra.lab.stats.rounds import (
     Timings,
     judge_rounds,
 )
+from siffra.lab.stats.summaries import Summary, summarise, summarise_metric
 from siffra.training.run import Record
 
 __all__ = [

@@ -2,70 +2,39 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from siffra.config import ExternalModel, metrics
+from siffra.config import ExternalModel
 from siffra.lab.answers import (
     Answers,
-    ClaimAnswer,
-    ExperimentAnswer,
-    LevelAnswer,
     QuestionAnswer,
 )
 from siffra.lab.plan import plan
-from siffra.lab.stats import collapse, estimates
-from siffra.lab.stats.comparison import Comparison
-from siffra.lab.stats.diagnostics import WAYS, BySeed, Way, by_seed, places, shift_curve
-from siffra.lab.stats.estimates import CONFIDENCE
-from siffra.lab.stats.time_to_target import targets_of, time_to_target
+from siffra.report.build_question import build_experiment, build_question
 from siffra.report.model import (
     SCHEMA_VERSION,
-    Added,
-    Claim,
     DataNote,
-    Experiment,
     Figure,
-    Level,
     Look,
     Machine,
-    Metric,
-    Question,
     Report,
-    Share,
-    ShiftCurve,
     Shortened,
-    Summary,
-    Surprise,
-    Target,
-    Times,
-    VerdictsBy,
-    count_grades,
 )
+from siffra.report.model.claims import Surprise, VerdictsBy, count_grades
 from siffra.report.text import numbers
-from siffra.report.text.ablation import added_note, ingredient_name
 from siffra.report.text.course import course_text, undecided
-from siffra.report.text.failures import failure_text
-from siffra.report.text.ingredients import ingredients
-from siffra.report.text.interactions import interactions
 from siffra.report.text.labels import (
-    held_fixed,
-    knobs_name,
     level_name,
-    short_level_name,
     varied_name,
 )
 from siffra.report.text.limits import limits
 from siffra.report.text.messages import Words, capital
 from siffra.report.text.methods import facts, methods
-from siffra.report.text.narrative import answer_sentences, busy_sentence, remarks
+from siffra.report.text.narrative import busy_sentence
 from siffra.report.text.provenance import all_records, command, machines, proviso, shortened
 from siffra.report.text.surprises import surprises
 from siffra.report.text.verdicts import (
     claims_by,
-    comparison,
-    evidence,
     summary_sentence,
-    verdict_name,
 )
 from siffra.training.diagnostics import Examined
 from siffra.training.run import Record
@@ -148,7 +117,7 @@ def build(
             for by, claims in claims_by(answers, words).items()
         ),
         questions=questions,
-        experiments=tuple(_experiment(e, words, examined) for e in answers.experiments),
+        experiments=tuple(build_experiment(e, words, examined) for e in answers.experiments),
         experiments_figures=tuple(figures[-1]),
         methods=methods(words, answers, records, examined),
         facts=facts(words, answers, records, examined),
@@ -223,238 +192,4 @@ def _shortened(lab: plan.Plan, words: Words) -> Shortened | None:
         epochs_from=lab.cut_from,
         stand_ins=dict(lab.stand_ins),
         left_out=lab.left_out,
-    )
-
-
-def build_question(
-    answer: QuestionAnswer,
-    words: Words,
-    examined: Examined | None = None,
-    figures: Sequence[Figure] = (),
-) -> Question:
-    """A question with its answer."""
-    question, sentences = answer.question, answer_sentences(answer, words.language)
-    has_best = not question.metrics and not answer.untrained
-    return Question(
-        id=question.id,
-        ask=words.say(question.ask),
-        lead=sentences[0],
-        answer=" ".join(sentences),
-        note=words.say(question.note),
-        by=words.say(question.by) or None,
-        vary=question.vary,
-        varied_text=varied_name(words, question),
-        metrics=tuple(Metric.model_validate(metric) for metric in question.metrics),
-        retune=question.retune,
-        fixed=dict(question.fixed),
-        fixed_text=held_fixed(words, question),
-        claims=tuple(build_claim(claim, question, words) for claim in answer.claims),
-        levels=tuple(
-            _level(level, has_best and i == answer.best, answer, words, examined)
-            for i, level in enumerate(answer.levels)
-        ),
-        edge=tuple(edge.knob for edge in answer.edge),
-        untrained=answer.untrained,
-        first_look=answer.first_look or None,
-        added=_added(answer, words),
-        added_text=added_note(words, answer),
-        interactions=interactions(words, answer),
-        figures=tuple(figures),
-        unexamined_text=_unexamined(words, answer, examined),
-    )
-
-
-def _unexamined(words: Words, answer: QuestionAnswer, examined: Examined | None) -> str:
-    if not plan.EXAMINED & set(answer.question.figures):
-        return ""
-    runs = sum(len(level.trained) for level in answer.levels)
-    missing = runs - sum(len(by_seed(level.records, examined)) for level in answer.levels)
-    return words.count("head.unexamined", missing, of=runs) if missing else ""
-
-
-def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> Claim:
-    """A claim with its verdict."""
-    claim, estimate = answer.claim, answer.estimate
-    return Claim(
-        id=claim.id,
-        say=words.say(claim.say),
-        verdict=answer.verdict,
-        grade=answer.grade,
-        basis=answer.basis,
-        collapsed=answer.collapsed,
-        by=words.say(question.author_of(claim)) or None,
-        estimate=estimate.value if estimate else None,
-        interval=(estimate.low, estimate.high) if estimate else None,
-        n=len(estimate.values) if estimate else 0,
-        fixed=dict(question.fixed),
-        confidence=estimate.confidence if estimate else None,
-        scale=estimate.scale if estimate else None,
-        shown_in=numbers.unit_of(claim, estimate) if estimate else None,
-        values=estimate.values if estimate else (),
-        censored=estimate.censored if estimate else 0,
-        seeds_needed=answer.seeds_needed,
-        reason=answer.reason,
-        diverged=answer.diverged,
-        look=answer.look,
-        first_look=answer.first_look,
-        degrees_of_freedom=estimate.freedom if estimate else None,
-        reported=words.say(claim.reported),
-        metric=claim.metric,
-        named=Metric.model_validate(claim.named) if claim.named else None,
-        on=claim.on,
-        target=claim.target,
-        level=claim.level,
-        against=claim.against,
-        times=claim.times,
-        plus=claim.plus,
-        direction=claim.direction,
-        margin=claim.margin,
-        epochs=claim.epochs,
-        verdict_text=verdict_name(words, answer),
-        compared=comparison(words, claim, question),
-        evidence=evidence(words, answer),
-        margin_text=_margin(words, claim) if estimate else "",
-    )
-
-
-def _margin(words: Words, claim: plan.Claim) -> str:
-    return words("claim.margin", margin=numbers.margin_words(words, claim)) if claim.margin else ""
-
-
-def _level(
-    answer: LevelAnswer,
-    best: bool,
-    question: QuestionAnswer,
-    words: Words,
-    examined: Examined | None,
-) -> Level:
-    edge = question.edge if best and len(question.levels) > 1 else None
-    return Level(
-        **_measured(answer, words, examined),
-        metrics=_metrics(answer, question.question.metrics, words),
-        name=short_level_name(words, answer.level),
-        knobs=dict(answer.level.knobs),
-        fixed=question.question.fixed_at(answer.level),
-        settings=tuple(setting.knobs() for setting in answer.level.settings),
-        best=best and bool(answer.trained),
-        targets=tuple(_target(answer, claim) for claim in targets_of(question.question)),
-        retuned=dict(answer.retuned),
-        edge=tuple(edge.knob for edge in answer.edge),
-        reported=dict(answer.level.reported),
-        failure_text=failure_text(words, level_name(words, answer.level), answer.records),
-        remarks=remarks(words, answer, edge),
-    )
-
-
-def _experiment(answer: ExperimentAnswer, words: Words, examined: Examined | None) -> Experiment:
-    experiment, n = answer.experiment, len(answer.records)
-    knobs = experiment.setting.knobs()
-    unusual = (("diverged", answer.diverged), ("busy", answer.busy))
-    marks = [words(f"table.{kind}", down=down, n=n) for kind, down in unusual if down]
-    if answer.first_look:
-        marks.append(words("table.no_time", time=numbers.span(words, answer.first_look)))
-    return Experiment(
-        **_measured(answer, words, examined),
-        metrics=_metrics(answer, experiment.metrics, words),
-        named=tuple(Metric.model_validate(metric) for metric in experiment.metrics),
-        id=experiment.id,
-        name=words.say(experiment.name),
-        note=words.say(experiment.note),
-        knobs=knobs,
-        knobs_text=capital(knobs_name(words, knobs)),
-        reported=dict(experiment.reported),
-        first_look=answer.first_look or None,
-        remarks="; ".join(marks),
-    )
-
-
-def _metrics(
-    answer: LevelAnswer | ExperimentAnswer, measured: Sequence[metrics.Metric], words: Words
-) -> dict[str, Summary]:
-    return {
-        metric.name: _summary(summary, numbers.metric_number(words, summary, metric))
-        for metric in measured
-        for summary in (answer.metrics[metric.name],)
-    }
-
-
-def _measured(
-    answer: LevelAnswer | ExperimentAnswer, words: Words, examined: Examined | None
-) -> dict[str, Any]:
-    """The fields that levels and experiments share."""
-    by_run = by_seed(answer.records, examined)
-    down = sum(record.collapsed or bool(record.failure) for record in answer.records)
-    is_shifted = bool(by_run) and all(examination.map for examination in by_run.values())
-    return {
-        "n": len(answer.records),
-        "seeds": tuple(record.seed for record in answer.records),
-        "keys": tuple(record.key for record in answer.records),
-        "accuracy": {
-            name: _summary(summary, numbers.accuracy_number(words, summary))
-            for name, summary in answer.accuracy.items()
-        },
-        "seconds": _summary(answer.seconds, numbers.seconds_number(words, answer.seconds)),
-        "diverged": answer.diverged,
-        "collapsed": down,
-        "collapse": _share(down, len(answer.records)) if answer.records else None,
-        "busy": answer.busy,
-        "diverged_seeds": tuple(record.seed for record in answer.records if record.diverged),
-        "shifts": {way: _shift_curve(by_run, way) for way in WAYS} if is_shifted else None,
-    }
-
-
-def _share(k: int, n: int) -> Share:
-    low, high = collapse.Share(k, n).interval()
-    return Share(k=k, n=n, low=low, high=high)
-
-
-def _summary(summary: estimates.Summary, text: str) -> Summary:
-    ends = summary.low, summary.high
-    text = text if summary.values else "–"
-    return Summary(mean=summary.mean, interval=ends, values=summary.values, text=text)
-
-
-def _shift_curve(examinations: BySeed, way: Way) -> ShiftCurve:
-    curve = shift_curve(examinations, way)
-    ends = zip(curve.low.tolist(), curve.high.tolist(), strict=True)
-    return ShiftCurve(at=places(way), mean=curve.mean.tolist(), interval=tuple(ends))
-
-
-def _target(answer: LevelAnswer, claim: plan.Claim) -> Target:
-    when = time_to_target(answer.records, claim)
-    return Target(
-        on=when.on,
-        target=when.target,
-        epochs=Times(median=when.median_epochs, values=when.epochs),
-        seconds=Times(median=when.median_seconds, values=when.seconds),
-        never=when.never,
-    )
-
-
-def _added(answer: QuestionAnswer, words: Words) -> tuple[Added, ...] | None:
-    """What each ingredient of a recipe adds; None for other questions."""
-    recipe = ingredients(answer)
-    if recipe is None:
-        return None
-    return tuple(
-        Added(
-            without=answer.levels.index(part.without),
-            name=ingredient_name(words, recipe.whole, part.without),
-            n=part.seeds,
-            accuracy={name: _change(words, c, scale=100) for name, c in part.accuracy.items()},
-            seconds=_change(words, part.seconds),
-        )
-        for part in recipe.parts
-    )
-
-
-def _change(words: Words, comparison: Comparison, scale: int = 1) -> Summary | None:
-    if not comparison.seeds:
-        return None
-    estimate = comparison.estimate(1 - CONFIDENCE)
-    return Summary(
-        mean=estimate.value,
-        interval=(estimate.low, estimate.high),
-        values=estimate.values,
-        text=numbers.change(words, estimate, scale=scale),
     )

@@ -8,17 +8,11 @@ from pathlib import Path
 from siffra.config.metrics import Metric
 from siffra.lab.plan import plan
 from siffra.lab.plan.texts import safe_name
-from siffra.report import model
 from siffra.report.differences import Both, differing, fixed_words, level_key, unlike_words
 from siffra.report.intervals import Picture, picture
-from siffra.report.model import (
-    Claim,
-    Level,
-    Measured,
-    Question,
-    Report,
-    read_report,
-)
+from siffra.report.model import Question, Report, measured, read_report
+from siffra.report.model.claims import Claim
+from siffra.report.model.measured import Level, Measured
 from siffra.report.render.pages import html_page, markdown_page, write_folder
 from siffra.report.text import numbers
 from siffra.report.text.labels import SETS, short_level_name
@@ -255,7 +249,7 @@ def _experiments(first: Report, second: Report, names: Sides, words: Words) -> T
     return _side_by_side(words("table.experiment"), rows, names, words, _by_name(metrics))
 
 
-def _by_name(metrics: Sequence[model.Metric]) -> dict[str, Metric]:
+def _by_name(metrics: Sequence[measured.Metric]) -> dict[str, Metric]:
     """These metrics by name; of those that are called alike, the first one."""
     return {metric.name: Metric(**metric.model_dump()) for metric in reversed(metrics)}
 

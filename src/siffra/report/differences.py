@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from siffra.report.model import Claim, Level, Question
+from siffra.report.model import Question
+from siffra.report.model.claims import Claim
+from siffra.report.model.measured import Level
 from siffra.report.text.labels import knobs_name
 from siffra.report.text.messages import Words
 

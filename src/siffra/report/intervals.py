@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from siffra.lab.stats.estimates import Estimate, margin_of
-from siffra.report.model import Claim
+from siffra.lab.stats.comparison import Estimate
+from siffra.lab.stats.estimates import margin_of
+from siffra.report.model.claims import Claim
 
 WIDTH = 200.0
 """Of the picture; all its numbers are between 0 and this."""

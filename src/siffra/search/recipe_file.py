@@ -9,7 +9,7 @@ from siffra.config.recipes import Interval, Measured, MeasuredAverage
 from siffra.config.toml_text import toml_value
 from siffra.engine.schedule import steps_per_epoch, total_steps
 from siffra.errors import SearchError
-from siffra.lab.stats.estimates import Summary, summarise
+from siffra.lab.stats.summaries import Summary, summarise
 from siffra.search.result import Average
 from siffra.system.atomic_write import write_whole
 from siffra.training.run import Record

@@ -12,8 +12,8 @@ from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Experiment, Text
 from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions
-from siffra.lab.stats.estimates import Summary, summarise
 from siffra.lab.stats.levels import accuracies_of, sets_of
+from siffra.lab.stats.summaries import Summary, summarise
 from siffra.system.cpu import name_among
 from siffra.training.run import Record, this_machine
 

@@ -9,8 +9,10 @@ from typing import Any
 from siffra.config import Setting
 from siffra.data.load import DataSource
 from siffra.data.notes import Note
-from siffra.lab.stats.estimates import Comparison, Estimate, Summary, compare_accuracy, summarise
+from siffra.lab.stats.comparison import Comparison, Estimate
+from siffra.lab.stats.estimates import compare_accuracy
 from siffra.lab.stats.levels import accuracies_of, sets_of
+from siffra.lab.stats.summaries import Summary, summarise
 from siffra.search.importance import Importance
 from siffra.search.race import Candidate, Run
 from siffra.search.references import Reference

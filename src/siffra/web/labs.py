@@ -11,7 +11,8 @@ from siffra.lab.history import SavedLab
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.lab.stats.levels import Memo
 from siffra.report.build import build
-from siffra.report.model import Claim, Report
+from siffra.report.model import Report
+from siffra.report.model.claims import Claim
 from siffra.report.text.labels import knob_name, value_name
 from siffra.report.text.messages import Words, capital
 from siffra.report.text.repeat import lab_file

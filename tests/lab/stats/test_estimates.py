@@ -8,16 +8,9 @@ from made_runs import IMAGES, SETS, make_claim, make_record
 from scipy import stats
 
 from siffra.config import Setting
-from siffra.lab.stats.estimates import (
-    Comparison,
-    Time,
-    compare,
-    compare_times,
-    curve,
-    measure,
-    summarise,
-    summarise_accuracy,
-)
+from siffra.lab.stats.comparison import Comparison
+from siffra.lab.stats.estimates import Time, compare, compare_times, measure
+from siffra.lab.stats.summaries import curve, summarise, summarise_accuracy
 from siffra.training.scored_sets import CURVE_IMAGES
 
 FOUR = Setting.from_knobs({"epochs": 4})

@@ -10,7 +10,7 @@ from report.fake_answers import make_answers, make_question, study
 
 from siffra.config import Setting
 from siffra.lab.plan.plan import Experiment
-from siffra.lab.stats.estimates import Summary
+from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import confusion, figure_of, figures_of_experiments, for_page
 from siffra.report.figures.style import colours, house_style
 from siffra.report.text.labels import on_a_scale

@@ -17,7 +17,7 @@ from report.fake_examinations import make_examined
 from siffra.config import Setting
 from siffra.lab.plan.plan import EXAMINED, Experiment, Figure
 from siffra.lab.stats.diagnostics import by_seed
-from siffra.lab.stats.estimates import summarise
+from siffra.lab.stats.summaries import summarise
 from siffra.report.figures import (
     OF_EXPERIMENTS,
     calibration,

@@ -13,7 +13,8 @@ from siffra.config import Setting
 from siffra.config.recipes import find_recipe, read_recipe
 from siffra.config.setting import override
 from siffra.data.load import DataSource
-from siffra.lab.stats.estimates import Comparison, summarise
+from siffra.lab.stats.comparison import Comparison
+from siffra.lab.stats.summaries import summarise
 from siffra.report.render.search_page import search_text, write_search
 from siffra.search.importance import Importance
 from siffra.search.references import Reference

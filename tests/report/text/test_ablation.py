@@ -15,7 +15,8 @@ from siffra.config import Setting
 from siffra.config.recipes import find_recipe
 from siffra.config.setting import override
 from siffra.lab.answers import answer
-from siffra.report.build import build, build_question
+from siffra.report.build import build
+from siffra.report.build_question import build_question
 from siffra.report.render.notebook import lab_html
 from siffra.report.render.report import write_report
 from siffra.report.render.terminal import lab_text

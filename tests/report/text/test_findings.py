@@ -12,7 +12,7 @@ from report.fake_answers import answer_sentence, made_answer, make_claim
 from siffra.config import Setting
 from siffra.lab.answers import ClaimAnswer, LevelAnswer, QuestionAnswer
 from siffra.lab.stats.comparison import Estimate
-from siffra.lab.stats.estimates import summarise
+from siffra.lab.stats.summaries import summarise
 from siffra.report.text.findings import ERROR, findings
 
 NOISE = np.array([0, 0.0001, 0.0002, 0.0003, 0.0004])

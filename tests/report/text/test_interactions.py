@@ -6,7 +6,7 @@ import pytest
 from report.fake_answers import make_answers, make_question, report_on
 
 from siffra.lab.answers import Interaction, Loss
-from siffra.lab.stats.estimates import Estimate
+from siffra.lab.stats.comparison import Estimate
 from siffra.report.render.notebook import lab_html
 from siffra.report.render.terminal import lab_text
 from siffra.report.text.interactions import interactions

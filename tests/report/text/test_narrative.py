@@ -14,9 +14,9 @@ from report.fake_answers import (
     study,
 )
 
+from siffra.lab.stats.comparison import Estimate
 from siffra.lab.stats.edges import Edge
-from siffra.lab.stats.estimates import Estimate
-from siffra.report.build import build_claim, build_question
+from siffra.report.build_question import build_claim, build_question
 from siffra.report.render.terminal import answer_text
 from siffra.report.text.decided import factor_words
 from siffra.report.text.messages import words_in

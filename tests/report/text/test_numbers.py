@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from report.fake_answers import make_claim
 
 from siffra.config.metrics import Metric
-from siffra.lab.stats.estimates import Estimate, Scale, Summary, summarise
+from siffra.lab.stats.comparison import Estimate, Scale
+from siffra.lab.stats.summaries import Summary, summarise
 from siffra.report.text import numbers
 from siffra.report.text.messages import GAP, words_in
 

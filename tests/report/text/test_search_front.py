@@ -10,7 +10,7 @@ from report.fake_search import make_search
 
 from siffra.config import Setting
 from siffra.config.recipes import find_recipe
-from siffra.lab.stats.estimates import summarise
+from siffra.lab.stats.summaries import summarise
 from siffra.report.figures.front import draw
 from siffra.report.render.search_page import write_search
 from siffra.report.text.messages import words_in

@@ -7,7 +7,7 @@ import pytest
 from report.fake_answers import make_answers, make_claim, make_question
 
 from siffra.lab.answers import Answers, ClaimAnswer
-from siffra.lab.stats.estimates import Estimate
+from siffra.lab.stats.comparison import Estimate
 from siffra.report.text.surprises import surprises
 
 

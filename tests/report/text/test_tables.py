@@ -5,7 +5,7 @@ import dataclasses
 from report.fake_answers import make_answers, make_claim, make_question
 
 from siffra.lab.stats.edges import Edge
-from siffra.report.build import build_question
+from siffra.report.build_question import build_question
 from siffra.report.render.terminal import answer_text
 from siffra.report.text.messages import words_in
 from siffra.report.text.tables import levels_table

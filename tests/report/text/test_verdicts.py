@@ -9,7 +9,7 @@ from report.fake_answers import make_answers, make_claim, make_question
 from siffra.lab.answers import Answers, ClaimAnswer, Verdict
 from siffra.lab.stats.comparison import Estimate
 from siffra.lab.stats.decisions import Grade
-from siffra.report.model import VerdictsBy, count_grades
+from siffra.report.model.claims import VerdictsBy, count_grades
 from siffra.report.text.messages import words_in
 from siffra.report.text.verdicts import comparison, evidence, summary_sentence, verdict_name
 

@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from siffra.lab.stats.estimates import Comparison, Curve, Summary, summarise
+from siffra.lab.stats.comparison import Comparison
+from siffra.lab.stats.summaries import Curve, Summary, summarise
 from siffra.training.diagnostics import BINS, CURVE_IMAGES, DEGREES, PIXELS, Examination, Examined
 from siffra.training.run import Record
 

@@ -10,80 +10,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from siffra.config.metrics import Metric
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.collapse import compare_failures
 from siffra.lab.stats.comparison import (
     Comparison,
-    Estimate,
     MedianComparison,
     Scale,
     UnpairedComparison,
 )
+from siffra.lab.stats.summaries import TICK, log_time, one_image
 from siffra.training.run import Record
 from siffra.training.scored_sets import CURVE_IMAGES
 from siffra.training.scores import epochs_to, known
 
-__all__ = [
-    "CONFIDENCE",
-    "Comparison",
-    "Curve",
-    "Estimate",
-    "Scale",
-    "Side",
-    "Summary",
-    "Time",
-    "compare",
-    "compare_accuracy",
-    "compare_seconds",
-    "compare_times",
-    "compare_unpaired",
-    "curve",
-    "epochs_of",
-    "failed",
-    "lacks",
-    "margin_of",
-    "measure",
-    "metric_curve",
-    "of_trained_runs",
-    "paired",
-    "scale_of",
-    "summarise",
-    "summarise_accuracy",
-    "summarise_metric",
-]
-
-CONFIDENCE = 0.95
-"""Of every summary and curve. A claim's own confidence is higher: see `siffra.lab.answers`."""
-
-_TICK = 1e-9
-"""Seconds; no clock shows less, and no time counts as less."""
 _LEAST_SPREAD = math.log1p(0.001)
 """Of a ratio of times: rounds that agree better than to 0.1 % agree by chance."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The mean of a quantity over seeds with its t interval (low and high NaN for one seed).
-
-    The mean of accuracies is the plain one, with its interval cut to [0, 1]; that of times is
-    the geometric one, so that a paired ratio is exactly the ratio of the two means. Without
-    any value all three are NaN.
-    """
-
-    mean: float
-    low: float
-    high: float
-    values: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Mean accuracy after each epoch over seeds, with its t interval; arrays of (epochs,)."""
-
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +172,7 @@ def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str
 
     def side(record: Record) -> Side:
         reached = record.accuracy[on]
-        return _DIVERGED if reached is None else Side(reached, _one_image(record, on))
+        return _DIVERGED if reached is None else Side(reached, one_image(record, on))
 
     seeds = _by_seed(level, against)
     trained = [pair for pair in seeds if not failed(pair)]
@@ -246,7 +187,7 @@ def compare_seconds(
     rounds = list(zip(level, against, strict=False))
     if scale == "difference":
         return Comparison(tuple(ours - theirs for ours, theirs in rounds), scale)
-    values = [_log(ours) - _log(theirs) for ours, theirs in rounds]
+    values = [log_time(ours) - log_time(theirs) for ours, theirs in rounds]
     return Comparison(tuple(values), scale, _LEAST_SPREAD)
 
 
@@ -288,9 +229,9 @@ def _measure_accuracy(record: Record, claim: Claim) -> Side:
     if reached is None or on_test is None:
         return _DIVERGED
     if claim.metric == "accuracy":
-        return Side(reached, _one_image(record, claim.on))
+        return Side(reached, one_image(record, claim.on))
     if claim.metric == "drop":
-        step = math.hypot(_one_image(record, "test"), _one_image(record, claim.on))
+        step = math.hypot(one_image(record, "test"), one_image(record, claim.on))
         return Side(on_test - reached, step)
     path = known(epoch.accuracy[claim.on] for epoch in record.epochs)
     if len(path) < 2:
@@ -301,85 +242,18 @@ def _measure_accuracy(record: Record, claim: Claim) -> Side:
     return Side(float(lost), _one_image_of_a_curve(record, claim.on))
 
 
-def summarise_accuracy(records: Sequence[Record], on: str) -> Summary:
-    """Accuracy on the set `on` over those of the `records` that did not diverge.
-
-    Runs that happen to agree do not make it exact: see `Comparison` on what counting hides.
-    """
-    trained = [record for record in records if not record.diverged]
-    steps = [_one_image(record, on) for record in trained]
-    floor = math.sqrt(math.fsum(s**2 for s in steps) / len(steps) / 12) if steps else 0.0
-    return summarise(known(record.accuracy[on] for record in trained), floor=floor)
-
-
-def summarise_metric(records: Sequence[Record], metric: Metric) -> Summary:
-    """A metric of trainings that siffra does not do itself, over those of the runs that have it."""
-    values = known(record.metrics.get(metric.name) for record in records)
-    if not values:
-        return Summary(math.nan, math.nan, math.nan, ())
-    on_scale = tuple(map(_log, values)) if metric.is_ratio else tuple(values)
-    estimate = Comparison(on_scale, metric.scale, metric.step / math.sqrt(12)).estimate(
-        1 - CONFIDENCE
-    )
-    return Summary(estimate.value, estimate.low, estimate.high, tuple(values))
-
-
-def summarise(values: Sequence[float], scale: Scale = "difference", floor: float = 0.0) -> Summary:
-    """The mean of accuracies (`difference`) or of times (`ratio`) with its 95 % interval.
-
-    `floor` is the least standard deviation to be believed, on the scale on which effects add.
-    """
-    if not values:
-        return Summary(math.nan, math.nan, math.nan, ())
-    on_scale = tuple(_log(v) for v in values) if scale == "ratio" else tuple(values)
-    estimate = Comparison(on_scale, scale, floor).estimate(1 - CONFIDENCE)
-    mean, low, high = estimate.value, estimate.low, estimate.high
-    if scale == "difference" and len(values) > 1:
-        low, high = max(low, 0.0), min(high, 1.0)
-    return Summary(mean, low, high, tuple(values))
-
-
-def curve(records: Sequence[Record], on: str) -> Curve:
-    """Accuracy on the set `on` after each epoch, as long as the shortest of the runs.
-
-    Over the runs that have not diverged by then; NaN where all have.
-    """
-    epochs = min((len(record.epochs) for record in records), default=0)
-    points = [
-        summarise(known(record.epochs[i].accuracy[on] for record in records)) for i in range(epochs)
-    ]
-    return Curve(
-        mean=np.array([point.mean for point in points]),
-        low=np.array([point.low for point in points]),
-        high=np.array([point.high for point in points]),
-    )
-
-
-def metric_curve(records: Sequence[Record], metric: Metric) -> tuple[np.ndarray, Curve]:
-    """The epochs that all curves of the metric have, (epochs,), and its means over the runs."""
-    paths = [dict(record.curves[metric.name]) for record in records if metric.name in record.curves]
-    epochs = sorted(set.intersection(*map(set, paths))) if paths else []
-    points = [
-        Comparison(tuple(path[epoch] for path in paths), "difference").estimate(1 - CONFIDENCE)
-        for epoch in epochs
-    ]
-    return np.array(epochs), Curve(
-        mean=np.array([point.value for point in points]),
-        low=np.array([point.low for point in points]),
-        high=np.array([point.high for point in points]),
-    )
-
-
 def _side(claim: Claim, records: Sequence[Record]) -> Side:
     measured = [measure(record, claim) for record in records]
     if scale_of(claim) == "ratio":
-        measured = [Side(_log(m.value), m.step / max(m.value, _TICK), m.reached) for m in measured]
+        measured = [
+            Side(log_time(m.value), m.step / max(m.value, TICK), m.reached) for m in measured
+        ]
     return _averaged(measured)
 
 
 def _time_side(times: Sequence[Time]) -> Side:
     return _averaged(
-        [Side(_log(t.seconds), t.step / max(t.seconds, _TICK), t.reached) for t in times]
+        [Side(log_time(t.seconds), t.step / max(t.seconds, TICK), t.reached) for t in times]
     )
 
 
@@ -398,7 +272,7 @@ def _moved(claim: Claim) -> float:
 
 
 def _on_scale(number: float, scale: Scale) -> float:
-    return _log(number) if scale == "ratio" else number
+    return log_time(number) if scale == "ratio" else number
 
 
 def paired(pairs: Sequence[tuple[Side, Side]], scale: Scale) -> Comparison:
@@ -435,13 +309,9 @@ def _floor(pairs: Sequence[tuple[Side, Side]]) -> float:
     return math.sqrt(hidden / len(pairs))
 
 
-def _one_image(record: Record, on: str) -> float:
-    return 1 / sum(map(sum, record.confusion[on]))  # lists: NumPy would copy them first
-
-
 def _one_image_of_a_curve(record: Record, on: str) -> float:
     """After an epoch the training set is scored whole, and of any other set a part."""
-    whole = _one_image(record, on)
+    whole = one_image(record, on)
     return whole if on == "train" else max(whole, 1 / CURVE_IMAGES)
 
 
@@ -449,7 +319,3 @@ def _epochs_to_target(record: Record, claim: Claim) -> int | None:
     if claim.target is None:
         raise ValueError(f"claim {claim.id!r} with metric {claim.metric} has no target")
     return epochs_to(claim.target, [epoch.accuracy[claim.on] for epoch in record.epochs])
-
-
-def _log(time: float) -> float:
-    return math.log(max(time, _TICK))

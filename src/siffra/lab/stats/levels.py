@@ -9,12 +9,7 @@ from typing import Any, TypeVar
 from siffra.config import Setting
 from siffra.lab.plan.plan import Level, Plan, Question
 from siffra.lab.stats.edges import Edge, edges_of_choice
-from siffra.lab.stats.estimates import (
-    Summary,
-    summarise,
-    summarise_accuracy,
-    summarise_metric,
-)
+from siffra.lab.stats.summaries import Summary, summarise, summarise_accuracy, summarise_metric
 from siffra.training.run import Record
 
 USUAL_SETS = ("train", "val", "test", "moved", "rotated")

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
-from siffra.lab.stats.estimates import Summary, summarise
+from siffra.lab.stats.summaries import Summary, summarise
 from siffra.report.figures import confusion, style
 from siffra.report.text import numbers
 from siffra.report.text.labels import (

@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from siffra.config.metrics import Metric
 from siffra.lab.answers import QuestionAnswer
-from siffra.lab.stats.estimates import curve, metric_curve
+from siffra.lab.stats.summaries import curve, metric_curve
 from siffra.report.figures import style
 from siffra.report.text import numbers
 from siffra.report.text.labels import (

@@ -12,7 +12,7 @@ from siffra.config.metrics import Metric
 from siffra.lab.answers import ExperimentAnswer
 from siffra.lab.plan.plan import Figure as Kind
 from siffra.lab.stats.diagnostics import by_seed
-from siffra.lab.stats.estimates import Summary
+from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import confusion, style
 from siffra.report.figures.networks import Named
 from siffra.report.text import numbers

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from siffra.lab.stats.estimates import Summary
+from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import style
 from siffra.report.text.labels import spans_decades
 from siffra.report.text.messages import Words, capital

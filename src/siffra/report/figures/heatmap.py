@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
-from siffra.lab.stats.estimates import Summary
+from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import style
 from siffra.report.figures.networks import joined
 from siffra.report.text import numbers

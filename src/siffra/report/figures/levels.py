@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
-from siffra.lab.stats.estimates import Summary
+from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import style
 from siffra.report.figures.networks import joined
 from siffra.report.text import numbers

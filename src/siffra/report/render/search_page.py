@@ -8,7 +8,8 @@ from typing import Any
 
 from siffra.data.load import DataSource
 from siffra.engine.base import EngineName
-from siffra.lab.stats.estimates import Estimate, Summary
+from siffra.lab.stats.comparison import Estimate
+from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import front, style
 from siffra.report.render.pages import html_page, write_folder
 from siffra.report.render.terminal import text_table

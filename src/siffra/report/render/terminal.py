@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from siffra.config import Setting, SteplessModel
 from siffra.data.dataset import Dataset
-from siffra.lab.stats.estimates import Summary
-from siffra.report.model import Claim, Level, Question, Report
+from siffra.lab.stats.summaries import Summary
+from siffra.report.model import Question, Report
+from siffra.report.model.claims import Claim
+from siffra.report.model.measured import Level
 from siffra.report.text import numbers
 from siffra.report.text.labels import sets_of
 from siffra.report.text.messages import GAP, Words, capital, words_in

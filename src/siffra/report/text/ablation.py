@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
 from siffra.lab.stats.comparison import Comparison
-from siffra.lab.stats.estimates import CONFIDENCE
+from siffra.lab.stats.summaries import CONFIDENCE
 from siffra.report.text import numbers
 from siffra.report.text.findings import Findings
 from siffra.report.text.ingredients import Ingredient, ingredients

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from siffra.config import Setting
 from siffra.lab.answers import Answers, LevelAnswer, OpenClaim
-from siffra.report.model import Undecided
+from siffra.report.model.claims import Undecided
 from siffra.report.text import numbers
 from siffra.report.text.messages import Words
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from siffra.lab.answers import ClaimAnswer, QuestionAnswer
 from siffra.lab.plan.plan import Claim, Question
-from siffra.lab.stats.estimates import Estimate, margin_of
-from siffra.report.model import DECIDED
+from siffra.lab.stats.comparison import Estimate
+from siffra.lab.stats.estimates import margin_of
+from siffra.report.model.claims import DECIDED
 from siffra.report.text import numbers
 from siffra.report.text.labels import one_number_each, short_level_name
 from siffra.report.text.messages import Words

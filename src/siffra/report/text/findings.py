@@ -15,16 +15,10 @@ from dataclasses import dataclass, field
 
 from siffra.lab.answers import ClaimAnswer, LevelAnswer, QuestionAnswer
 from siffra.lab.stats.comparison import Comparison, Estimate
-from siffra.lab.stats.estimates import (
-    Summary,
-    compare_accuracy,
-    compare_seconds,
-    failed,
-    summarise,
-    summarise_accuracy,
-)
+from siffra.lab.stats.estimates import compare_accuracy, compare_seconds, failed
 from siffra.lab.stats.families import holm
 from siffra.lab.stats.ranking import Ranking, p_different, p_greater, rank
+from siffra.lab.stats.summaries import Summary, summarise, summarise_accuracy
 from siffra.report.text.ingredients import Ingredients, ingredients
 from siffra.report.text.labels import confused_sets, sets_of
 from siffra.training.run import Record

@@ -1,18 +1,18 @@
 """Whether the best value of one knob depends on another, in sentences."""
 
 from siffra.lab.answers import Interaction, Loss, QuestionAnswer
-from siffra.report import model
+from siffra.report.model import claims
 from siffra.report.text import numbers
 from siffra.report.text.labels import knob_name, value_name
 from siffra.report.text.messages import GAP, Words, capital
 
 
-def interactions(words: Words, answer: QuestionAnswer) -> tuple[model.Interaction, ...]:
+def interactions(words: Words, answer: QuestionAnswer) -> tuple[claims.Interaction, ...]:
     """A question's interactions; none unless it turned two knobs in all combinations."""
     return tuple(_interaction(words, interaction) for interaction in answer.interactions)
 
 
-def _interaction(words: Words, interaction: Interaction) -> model.Interaction:
+def _interaction(words: Words, interaction: Interaction) -> claims.Interaction:
     verdict = interaction.verdict
     knob, by = knob_name(words, interaction.knob), knob_name(words, interaction.by)
     best = [
@@ -34,7 +34,7 @@ def _interaction(words: Words, interaction: Interaction) -> model.Interaction:
         evidence = capital(words("interaction.losses", losses=losses))
     elif verdict == "same":
         evidence = words("interaction.margin", margin=margin)
-    return model.Interaction.model_validate(interaction).model_copy(
+    return claims.Interaction.model_validate(interaction).model_copy(
         update={
             "verdict_text": words(f"interaction.verdict.{verdict}"),
             "finding": capital(finding),

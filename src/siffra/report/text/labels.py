@@ -8,7 +8,7 @@ from typing import Any
 from siffra.data.shifted import SHIFTED
 from siffra.lab.answers import ExperimentAnswer, LevelAnswer
 from siffra.lab.plan.plan import Level, Question
-from siffra.report.model import Measured
+from siffra.report.model.measured import Measured
 from siffra.report.text.messages import Words, capital
 from siffra.training.run import Record
 

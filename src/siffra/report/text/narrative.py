@@ -11,7 +11,8 @@ from siffra.config import SteplessModel
 from siffra.lab.answers import Edge, LevelAnswer, QuestionAnswer
 from siffra.lab.plan.plan import Level
 from siffra.lab.stats.comparison import Estimate
-from siffra.lab.stats.estimates import failed, summarise
+from siffra.lab.stats.estimates import failed
+from siffra.lab.stats.summaries import summarise
 from siffra.report.text import numbers
 from siffra.report.text.ablation import added_sentence
 from siffra.report.text.decided import decided_sentences, factor_words

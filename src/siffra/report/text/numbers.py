@@ -7,7 +7,8 @@ from typing import Literal
 
 from siffra.config.metrics import Metric
 from siffra.lab.plan.plan import Claim
-from siffra.lab.stats.estimates import Estimate, Summary
+from siffra.lab.stats.comparison import Estimate
+from siffra.lab.stats.summaries import Summary
 from siffra.report.text.messages import GAP, MINUS, Words
 
 _SKEWED = 1.5

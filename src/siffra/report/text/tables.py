@@ -3,17 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from siffra.report.model import (
-    Experiment,
-    Level,
-    Look,
-    Measured,
-    Metric,
-    Question,
-    Report,
-    Target,
-    Undecided,
-)
+from siffra.report.model import Look, Question, Report
+from siffra.report.model.claims import Undecided
+from siffra.report.model.measured import Experiment, Level, Measured, Metric, Target
 from siffra.report.text import numbers
 from siffra.report.text.labels import LONG_NAME, sets_of
 from siffra.report.text.messages import GAP, Words, capital

@@ -7,9 +7,9 @@ from dataclasses import replace
 from siffra.lab.answers import Answers, ClaimAnswer, Verdict
 from siffra.lab.plan.plan import Claim, Question
 from siffra.lab.stats import collapse
+from siffra.lab.stats.comparison import Estimate
 from siffra.lab.stats.decisions import Share
-from siffra.lab.stats.estimates import Estimate
-from siffra.report.model import DECIDED, verdict_code
+from siffra.report.model.claims import DECIDED, verdict_code
 from siffra.report.text import numbers
 from siffra.report.text.labels import levels_name
 from siffra.report.text.messages import Words, words_in

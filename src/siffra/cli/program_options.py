@@ -1,0 +1,155 @@
+"""The options of a program of the user's, which it is that trains."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from siffra.cli.options import Command, in_place_of, parse_list
+from siffra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from siffra.api import RunOptions
+    from siffra.api.commands import CommandOptions
+
+PROGRAM = "A program of your own"
+
+_PROGRAM: Mapping[str, tuple[Any, Any]] = {
+    "command": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help='Vary a program of your own: "python train.py --lr {lr} --seed {seed}". Every '
+                "{name} is a knob of its own; {out} is a folder for each run.",
+                metavar="COMMAND",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+    "metric": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                help="What it measures, and which values are better: val_loss:lower. Read from "
+                "its last JSON object, or {out}/metrics.json. Repeatable.",
+                metavar="NAME:higher|lower",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+    "margin": (
+        Annotated[
+            float | None,
+            typer.Option(
+                help="The smallest difference in it that matters.",
+                metavar="X",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+    "read": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                help='Read a metric from its output: "val_loss: ([0-9.]+)". Repeatable.',
+                metavar="PATTERN",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+    "watch": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                help="Files and folders it depends on, besides those in the command: runs are made "
+                "anew once they change. Repeatable.",
+                metavar="FILE",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+    "timeout": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="The longest that a run may take, as 10m.",
+                metavar="SPAN",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+    "gpus": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="One run at a time on each of these GPUs, as 0,1.",
+                metavar="IDS",
+                rich_help_panel=PROGRAM,
+            ),
+        ],
+        None,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """The options of a program of the user's."""
+
+    command: str | None = None
+    metric: list[str] | None = None
+    margin: float | None = None
+    read: list[str] | None = None
+    watch: list[str] | None = None
+    timeout: str | None = None
+    gpus: str | None = None
+
+    @property
+    def timeout_seconds(self) -> float | None:
+        """The longest that a run may take."""
+        from siffra.api.jobs import seconds_or_none
+
+        return seconds_or_none(self.timeout, "timeout")
+
+    @property
+    def gpu_names(self) -> tuple[str, ...]:
+        """The GPUs, one by one."""
+        return parse_list("gpus", self.gpus, "0,1") if self.gpus else ()
+
+    def command_options(self, running: "RunOptions") -> "CommandOptions":
+        """The program, to be run as the other options say."""
+        from siffra.api.commands import CommandOptions, metrics_of
+
+        return CommandOptions(
+            command=self.command or "",
+            metrics=metrics_of(self.metric or (), self.margin),
+            read=tuple(self.read or ()),
+            watch=tuple(self.watch or ()),
+            timeout=self.timeout_seconds,
+            jobs=running.jobs or 1,
+            gpus=self.gpu_names,
+            store=running.store,
+            fresh=running.fresh,
+        )
+
+    def expect_none(self) -> None:
+        """See that without a program nothing is said of one.
+
+        Raises:
+            ConfigError: Something is.
+        """
+        for name in _PROGRAM:
+            if getattr(self, name) is not None:
+                raise ConfigError(f"{name}: it is for a program of your own; give its --command.")
+
+
+def with_program(*names: str) -> Callable[[Command], Command]:
+    """The options of these names, or all, in the place of `program`, a `Program`."""
+    return in_place_of("program", {name: _PROGRAM[name] for name in names or _PROGRAM}, Program)

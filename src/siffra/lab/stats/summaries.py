@@ -1,0 +1,121 @@
+"""Summaries: the mean of a quantity over seeds, and its course over epochs, with t intervals."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from siffra.config.metrics import Metric
+from siffra.lab.stats.comparison import Comparison, Scale
+from siffra.training.run import Record
+from siffra.training.scores import known
+
+CONFIDENCE = 0.95
+"""Of every summary and curve. A claim's own confidence is higher: see `siffra.lab.answers`."""
+
+TICK = 1e-9
+"""Seconds; no clock shows less, and no time counts as less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The mean of a quantity over seeds with its t interval (low and high NaN for one seed).
+
+    The mean of accuracies is the plain one, with its interval cut to [0, 1]; that of times is
+    the geometric one, so that a paired ratio is exactly the ratio of the two means. Without
+    any value all three are NaN.
+    """
+
+    mean: float
+    low: float
+    high: float
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Mean accuracy after each epoch over seeds, with its t interval; arrays of (epochs,)."""
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def summarise_accuracy(records: Sequence[Record], on: str) -> Summary:
+    """Accuracy on the set `on` over those of the `records` that did not diverge.
+
+    Runs that happen to agree do not make it exact: see `Comparison` on what counting hides.
+    """
+    trained = [record for record in records if not record.diverged]
+    steps = [one_image(record, on) for record in trained]
+    floor = math.sqrt(math.fsum(s**2 for s in steps) / len(steps) / 12) if steps else 0.0
+    return summarise(known(record.accuracy[on] for record in trained), floor=floor)
+
+
+def summarise_metric(records: Sequence[Record], metric: Metric) -> Summary:
+    """A metric of trainings that siffra does not do itself, over those of the runs that have it."""
+    values = known(record.metrics.get(metric.name) for record in records)
+    if not values:
+        return Summary(math.nan, math.nan, math.nan, ())
+    on_scale = tuple(map(log_time, values)) if metric.is_ratio else tuple(values)
+    estimate = Comparison(on_scale, metric.scale, metric.step / math.sqrt(12)).estimate(
+        1 - CONFIDENCE
+    )
+    return Summary(estimate.value, estimate.low, estimate.high, tuple(values))
+
+
+def summarise(values: Sequence[float], scale: Scale = "difference", floor: float = 0.0) -> Summary:
+    """The mean of accuracies (`difference`) or of times (`ratio`) with its 95 % interval.
+
+    `floor` is the least standard deviation to be believed, on the scale on which effects add.
+    """
+    if not values:
+        return Summary(math.nan, math.nan, math.nan, ())
+    on_scale = tuple(log_time(v) for v in values) if scale == "ratio" else tuple(values)
+    estimate = Comparison(on_scale, scale, floor).estimate(1 - CONFIDENCE)
+    mean, low, high = estimate.value, estimate.low, estimate.high
+    if scale == "difference" and len(values) > 1:
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Summary(mean, low, high, tuple(values))
+
+
+def curve(records: Sequence[Record], on: str) -> Curve:
+    """Accuracy on the set `on` after each epoch, as long as the shortest of the runs.
+
+    Over the runs that have not diverged by then; NaN where all have.
+    """
+    epochs = min((len(record.epochs) for record in records), default=0)
+    points = [
+        summarise(known(record.epochs[i].accuracy[on] for record in records)) for i in range(epochs)
+    ]
+    return Curve(
+        mean=np.array([point.mean for point in points]),
+        low=np.array([point.low for point in points]),
+        high=np.array([point.high for point in points]),
+    )
+
+
+def metric_curve(records: Sequence[Record], metric: Metric) -> tuple[np.ndarray, Curve]:
+    """The epochs that all curves of the metric have, (epochs,), and its means over the runs."""
+    paths = [dict(record.curves[metric.name]) for record in records if metric.name in record.curves]
+    epochs = sorted(set.intersection(*map(set, paths))) if paths else []
+    points = [
+        Comparison(tuple(path[epoch] for path in paths), "difference").estimate(1 - CONFIDENCE)
+        for epoch in epochs
+    ]
+    return np.array(epochs), Curve(
+        mean=np.array([point.value for point in points]),
+        low=np.array([point.low for point in points]),
+        high=np.array([point.high for point in points]),
+    )
+
+
+def one_image(record: Record, on: str) -> float:
+    """The accuracy that one image of the set `on` makes."""
+    return 1 / sum(map(sum, record.confusion[on]))  # lists: NumPy would copy them first
+
+
+def log_time(time: float) -> float:
+    """On the scale on which times are compared."""
+    return math.log(max(time, TICK))
