@@ -18,7 +18,6 @@ from siffra.engine.command.run import CommandSpec
 from siffra.engine.command.template import CommandTemplate
 from siffra.errors import ConfigError, LabFileError
 from siffra.lab.execute.commands import CommandPlaces, command_work
-from siffra.lab.execute.results import Fresh
 from siffra.lab.plan.external import plan_external, plan_noise
 from siffra.lab.plan.labfile import LabFile
 from siffra.lab.plan.plan import Plan
@@ -56,7 +55,7 @@ class CommandOptions:
     jobs: int = 1
     gpus: tuple[str, ...] = ()
     store: Path | str | None = None
-    fresh: Fresh = False
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         if not self.metrics:

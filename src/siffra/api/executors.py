@@ -20,7 +20,6 @@ from siffra.lab.execute.base import Executor
 from siffra.lab.execute.estimate import estimate
 from siffra.lab.execute.local import LocalExecutor
 from siffra.lab.execute.pool import PoolExecutor
-from siffra.lab.execute.runner import Fresh
 from siffra.lab.plan.plan import Plan
 from siffra.store.store import Store, default_store_path, open_store
 from siffra.system.cpu import available_cores
@@ -43,7 +42,7 @@ class RunOptions:
             are made at once; or `auto`, a cluster if `RAY_ADDRESS` has the address of one.
         alone: On a cluster, give each run a machine to itself.
         store: The file of finished runs; None: the usual one.
-        fresh: Make stored runs again, or those that were made on a busy machine (`"busy"`).
+        fresh: Make stored runs again.
         read_only: Only read the store, which need not be there: no run can be made.
 
     Raises:
@@ -56,7 +55,7 @@ class RunOptions:
     on: str = "here"
     alone: bool = False
     store: Path | str | None = None
-    fresh: Fresh = False
+    fresh: bool = False
     read_only: bool = False
 
     def __post_init__(self) -> None:

@@ -13,7 +13,6 @@ from siffra.api.jobs import Job
 from siffra.config.metrics import Metric
 from siffra.errors import ConfigError
 from siffra.lab.execute.functions import Train, TrainFunction, function_work
-from siffra.lab.execute.results import Fresh
 from siffra.lab.plan.external import parted, plan_external
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
 from siffra.store.store import open_store
@@ -28,7 +27,7 @@ def function_job(
     *,
     jobs: int = 1,
     store: Path | str | None = None,
-    fresh: Fresh = False,
+    fresh: bool = False,
 ) -> Iterator[Job]:
     """One question about a function made ready, see `siffra.vary`.
 

@@ -18,7 +18,7 @@ from siffra.data.load import DataSource
 from siffra.lab.answers import answer
 from siffra.lab.execute.estimate import Cost, estimate_jobs
 from siffra.lab.execute.events import Event
-from siffra.lab.execute.results import Fresh, Results, Shortfall
+from siffra.lab.execute.results import Results, Shortfall
 from siffra.lab.execute.runner import run_jobs
 from siffra.lab.execute.work import Work, engine_work
 from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
@@ -67,7 +67,7 @@ class Job:
     plan: Plan
     work: Work
     store: Store
-    fresh: Fresh = False
+    fresh: bool = False
     dataset: Dataset | None = None
     is_kept: bool = True
 

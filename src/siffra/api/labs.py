@@ -16,7 +16,6 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import shifted_as
 from siffra.errors import ConfigError
 from siffra.lab.execute.events import Event
-from siffra.lab.execute.results import Fresh
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
@@ -31,7 +30,7 @@ def run_lab(
     time: str | float | None = None,
     max_seeds: int | None = None,
     only: Sequence[str] = (),
-    fresh: Fresh = False,
+    fresh: bool = False,
     data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,
@@ -62,8 +61,7 @@ def run_lab(
             the claims that are decided soonest go first, and the result says what was left out.
         max_seeds: The most seeds that such a claim gets (default: 40).
         only: The ids of the questions and experiments to run; none means all.
-        fresh: Make the stored runs too, or those that were made on a busy machine (`"busy"`); each
-            is replaced when its new one is there.
+        fresh: Make the stored runs too; each is replaced when its new one is there.
         data: See `DataLike`; in the place of what the lab file names. The lab's shifts hold.
         engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads of a run (default: the cores, shared out to the runs made at once).

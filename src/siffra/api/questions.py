@@ -17,7 +17,6 @@ from siffra.api.results import LabResult, expect_report
 from siffra.errors import ConfigError
 from siffra.lab.execute.events import Event
 from siffra.lab.execute.functions import Train
-from siffra.lab.execute.results import Fresh
 from siffra.lab.plan.external import parted
 from siffra.lab.plan.presets import LabOptions
 
@@ -38,7 +37,7 @@ def vary(
     time: str | float | None = None,
     max_seeds: int | None = None,
     examines: bool = False,
-    fresh: Fresh = False,
+    fresh: bool = False,
     data: DataLike = None,
     engine: str = "native",
     threads: int | None = None,

@@ -90,10 +90,6 @@ SeedsOption = Annotated[
     int | None,
     typer.Option(help="A fixed number of seeds for each setting, judged once.", min=1, metavar="N"),
 ]
-FreshBusyOption = Annotated[
-    bool,
-    typer.Option("--fresh-busy", help="Repeat the runs that were made on a busy machine."),
-]
 TimeOption = Annotated[
     str | None,
     typer.Option(
@@ -187,7 +183,6 @@ _LAB: Mapping[str, tuple[Any, Any]] = {
 }
 _RUN: Mapping[str, tuple[Any, Any]] = {
     "fresh": (_FreshOption, False),
-    "fresh_busy": (FreshBusyOption, False),
     "engine": (EngineOption, EngineName.native),
     "threads": (ThreadsOption, None),
     "jobs": (JobsOption, None),
@@ -246,10 +241,10 @@ def with_lab_options(*names: str) -> Callable[[Command], Command]:
 def with_run_options(*names: str) -> Callable[[Command], Command]:
     """The options of these names, or all, in the place of `running`, a `RunOptions`."""
 
-    def make(fresh: bool = False, fresh_busy: bool = False, **given: Any) -> "RunOptions":
+    def make(**given: Any) -> "RunOptions":
         from siffra.api import RunOptions
 
-        return RunOptions(fresh=fresh or ("busy" if fresh_busy else False), **given)
+        return RunOptions(**given)
 
     return in_place_of("running", {name: _RUN[name] for name in names or _RUN}, make)
 

@@ -23,7 +23,6 @@ from siffra.errors import ConfigError
 from siffra.lab.execute.estimate import estimate
 from siffra.lab.execute.runner import Event, run_plan
 from siffra.store.store import Store, open_store
-from siffra.system.load import Load
 from siffra.training.run import run_key
 
 DATASET = small_dataset()
@@ -340,21 +339,3 @@ class TestEvents:
 
         assert left == sorted(left, reverse=True)
         assert len(set(left)) == 3
-
-
-def test_those_runs_alone_are_made_anew_that_were_made_on_a_busy_machine(engine, store):
-    plan = small_plan(seeds=(0, 1))
-    records = run_plan(plan, DATASET, engine, store).records
-    (place, disturbed), *_ = records.items()
-    busy = Load(wall=9.0, cpu=3.0, waited=6.0)
-    store.add(disturbed.model_copy(update={"load": busy}), replace=True)
-    before = {key: record.finished for key, record in records.items()}
-    assert store.get(disturbed.key).is_busy
-
-    assert estimate(plan, DATASET, engine, store).have == len(records)
-    assert estimate(plan, DATASET, engine, store, fresh="busy").have == len(records) - 1
-    made = run_plan(plan, DATASET, engine, store, fresh="busy").records
-
-    assert [where for where in made if made[where].finished != before[where]] == [place]
-    assert results(made) == results(records)
-    assert not store.get(disturbed.key).is_busy

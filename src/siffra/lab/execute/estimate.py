@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.results import Fresh, remade_runs, stored_results
+from siffra.lab.execute.results import remade_runs, stored_results
 from siffra.lab.execute.scheduler import Job, Scheduler
 from siffra.lab.execute.work import Work, engine_work
 from siffra.lab.plan.plan import Plan, PlannedRun
@@ -35,7 +35,7 @@ def estimate(
     engine: Engine,
     store: Store,
     *,
-    fresh: Fresh = False,
+    fresh: bool = False,
     executor: Executor | None = None,
 ) -> Cost:
     """What `run_plan` with the same arguments would take.
@@ -47,7 +47,7 @@ def estimate(
     return estimate_jobs(plan, engine_work(dataset, engine, store, executor), store, fresh=fresh)
 
 
-def estimate_jobs(plan: Plan, work: Work, store: Store, *, fresh: Fresh = False) -> Cost:
+def estimate_jobs(plan: Plan, work: Work, store: Store, *, fresh: bool = False) -> Cost:
     """What `run_jobs` with the same arguments would take.
 
     Of a plan with looks, the runs of its first look; if those are there, of the next one. The

@@ -4,7 +4,6 @@ import abc
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
 
 from siffra.config import ExternalModel, Setting
 from siffra.data.dataset import Dataset
@@ -15,9 +14,6 @@ from siffra.lab.stats.rounds import Number, possible_timings
 from siffra.store.store import Store
 from siffra.training.run import Record, run_key
 from siffra.training.timing import Timing, timing_key
-
-Fresh = bool | Literal["busy"]
-"""Whether stored runs are made anew: all, or those that were made on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +103,10 @@ def stored_runs(keys: Mapping[PlannedRun, str], store: Store) -> set[str]:
     return store.stored(keys.values()) - (wanted - store.examined(wanted))
 
 
-def remade_runs(keys: Mapping[PlannedRun, str], store: Store, fresh: Fresh) -> frozenset[str]:
+def remade_runs(keys: Mapping[PlannedRun, str], store: Store, fresh: bool) -> frozenset[str]:
     """The keys of the stored runs that are made all the same if `fresh`; or if they failed."""
-    stored = store.stored(keys.values())
-    if fresh is True:
-        return frozenset(stored)
-    again = {
-        keys[planned]
-        for planned in keys
-        if fresh or isinstance(planned.setting.model, ExternalModel)
-    }
-    records = store.get_all(stored & again).items()
-    return frozenset(key for key, record in records if record.failure or (fresh and record.is_busy))
+    if fresh:
+        return frozenset(store.stored(keys.values()))
+    may_fail = [k for run, k in keys.items() if isinstance(run.setting.model, ExternalModel)]
+    records = store.get_all(store.stored(may_fail)).items()
+    return frozenset(key for key, record in records if record.failure)

@@ -18,7 +18,6 @@ from siffra.errors import ExecutorError, StoreError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.events import Event, Kind, Progress, Task
 from siffra.lab.execute.results import (
-    Fresh,
     Results,
     as_judged,
     remade_runs,
@@ -35,7 +34,6 @@ from siffra.training.timing import Timing
 
 __all__ = [
     "Event",
-    "Fresh",
     "Progress",
     "Results",
     "run_plan",
@@ -57,7 +55,7 @@ def run_plan(
     store: Store,
     on_event: Callable[[Event], None] = lambda event: None,
     *,
-    fresh: Fresh = False,
+    fresh: bool = False,
     executor: Executor | None = None,
 ) -> Results:
     """Make every run and timing of `plan` that is not stored; return all of them.
@@ -72,8 +70,7 @@ def run_plan(
     `on_event` raises, loses the runs in progress only. A run that is lost with its process is
     made again, but not for ever.
 
-    With `fresh`, stored runs are made too, and each is replaced when its new one is there; with
-    "busy", only those whose times were taken on a busy machine.
+    With `fresh`, stored runs are made too, and each is replaced when its new one is there.
 
     A plan with looks goes on after those of the first one, as long as its budget lasts: with the
     claim that is expected to be decided soonest (`siffra.lab.execute.scheduler`). If the budget
@@ -94,7 +91,7 @@ def run_jobs(
     store: Store,
     on_event: Callable[[Event], None] = lambda event: None,
     *,
-    fresh: Fresh = False,
+    fresh: bool = False,
 ) -> Results:
     """`run_plan` for any kind of work. Runs that failed are made again.
 
@@ -117,14 +114,14 @@ class _PlanRunner:
         work: Work,
         store: Store,
         on_event: Callable[[Event], None],
-        fresh: Fresh,
+        fresh: bool,
     ) -> None:
         self._plan, self._store = plan, store
         self._work, self._executor = work, work.executor
         self._keys, self._key, self._on_event = work.keys, work.keys.of, on_event
         self._costs = work.costs
         self._scheduler = Scheduler(plan, self._costs, self._executor.size)
-        self._fresh: Fresh = fresh
+        self._fresh = fresh
         self._remade: frozenset[str] = frozenset()
         self._results = Results()
         self._runs = 0  # that are made, or asked for
