@@ -128,7 +128,7 @@ def test_few_imports_wait_for_a_call():
         if isinstance(node, ast.Import | ast.ImportFrom)
     }
 
-    assert len(waiting) <= 11, sorted(waiting)
+    assert len(waiting) <= 10, sorted(waiting)
 
 
 def test_no_module_imports_itself_by_way_of_others():

@@ -147,7 +147,7 @@ def test_a_mistake_is_one_clear_line_and_exit_code_2(siffra, arguments, message)
     assert ended.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("code", ["import siffra", "import siffra.cli"])
+@pytest.mark.parametrize("code", ["import siffra", "import siffra.api", "import siffra.cli"])
 def test_start_up_imports_nothing_heavy(code):
     ended = python(f"{code}, sys; print(*sorted({{m.split('.')[0] for m in sys.modules}}))")
 

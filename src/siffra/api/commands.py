@@ -10,7 +10,7 @@ from typing import Any
 
 from siffra.api.executors import HERE, RunOptions
 from siffra.api.jobs import Job
-from siffra.api.judge import MetricLike
+from siffra.api.judging import MetricLike
 from siffra.config.durations import spell_seconds
 from siffra.config.metrics import Metric, direction_said
 from siffra.engine.command.metrics import MetricSource

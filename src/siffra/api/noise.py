@@ -11,7 +11,7 @@ from typing import Any
 
 from siffra.api.commands import CommandOptions, metrics_of, noise_job
 from siffra.api.jobs import seconds_or_none
-from siffra.api.judge import MetricLike
+from siffra.api.judging import MetricLike
 from siffra.api.results import LabResult
 from siffra.errors import ConfigError
 from siffra.lab.execute.events import Event

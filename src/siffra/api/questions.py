@@ -12,7 +12,7 @@ from siffra.api.commands import CommandOptions, command_job, metrics_of
 from siffra.api.executors import RunOptions
 from siffra.api.functions import function_job
 from siffra.api.jobs import seconds_or_none, vary_job
-from siffra.api.judge import MetricLike
+from siffra.api.judging import MetricLike
 from siffra.api.results import LabResult, expect_report
 from siffra.errors import ConfigError
 from siffra.lab.execute.events import Event

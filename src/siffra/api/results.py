@@ -13,6 +13,7 @@ from siffra.export.frame import data_frame
 from siffra.export.tables import Table, table_rows
 from siffra.lab.answers import Answers
 from siffra.report.build import build
+from siffra.report.comparison import comparison_text, write_comparison
 from siffra.report.model import Report
 from siffra.report.model.claims import Claim
 from siffra.report.render.notebook import lab_html
@@ -120,8 +121,6 @@ def compare_reports(
     Raises:
         SiffraError: One of them cannot be read, or `out` cannot be written.
     """
-    from siffra.report.comparison import comparison_text, write_comparison
-
     shown = write_comparison(Path(first), Path(second), Path(out), language)
     words = words_in(language)
     report = words("progress.report", path=Path(out) / "comparison.html")

@@ -14,7 +14,7 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import siffra
-from siffra.api.runs import lab_result
+from siffra.api.stored_runs import lab_result
 from siffra.errors import DataError, SiffraError
 from siffra.lab.history import LabHistory, SavedLab
 from siffra.store.store import open_store
