@@ -42,13 +42,13 @@ def with_baseline(
             f"{results}: its runs are paired by seed; leave out --pair-by, or the baseline's file."
         )
     version = next(name for name in _COLUMNS if name not in table.columns)
-    told = replace(table, columns={version: (NEW,) * len(table), **table.columns})
-    roles = find_roles(told, replace(options, by=(version,)))
+    versioned = replace(table, columns={version: (NEW,) * len(table), **table.columns})
+    roles = find_roles(versioned, replace(options, by=(version,)))
     metrics = roles.metrics if options.metrics else roles.metrics[:1]
     question = _question(read_report(results), results, metrics)
     level = _level(question, results, chosen)
     joined = _joined(roles, version, _names(roles, options), metrics, level)
-    values = {"file": str(results), "runs": str(level.n), "level": _told(level.knobs)}
+    values = {"file": str(results), "runs": str(level.n), "level": _spelled(level.knobs)}
     note = Note("baseline", values, "siffra.report.text")
     options = RoleOptions(
         by=(version,),
@@ -88,13 +88,13 @@ def _level(question: Question, results: Path, chosen: Mapping[str, Any]) -> Leve
     if len(levels) == 1:
         return levels[0]
     many = "no level is" if not levels else f"{len(levels)} levels may be"
-    known = "; ".join(_told(level.knobs) for level in question.levels[:8])
+    known = "; ".join(_spelled(level.knobs) for level in question.levels[:8])
     raise ConfigError(
         f"{results}: {many} the baseline; choose one with --baseline NAME=VALUE as well: {known}."
     )
 
 
-def _told(knobs: Mapping[str, Any]) -> str:
+def _spelled(knobs: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in knobs.items())
 
 

@@ -129,9 +129,9 @@ class Job:
     def stored(self) -> LabResult:
         """What the runs say that are stored, of whatever look."""
         results = self.saved().results(self.store)
-        found = self._answered(results)
-        if not found.answers.missing:
-            return found
+        result = self._answered(results)
+        if not result.answers.missing:
+            return result
         return self._answered(replace(results, shortfall=self._shortfall()))
 
     def _shortfall(self) -> Shortfall | None:

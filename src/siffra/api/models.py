@@ -103,11 +103,17 @@ def predict(
     # Weights are looked at too: ReLU may take what is not a number for 0. Finite ones may be too
     # large to compute with, of which NumPy would warn.
     with np.errstate(over="ignore", invalid="ignore"):
-        found = {path: fitted.predict(picture[np.newaxis])[0] for path, picture in pictures.items()}
-    if not (saved.is_finite and all(np.isfinite(shares).all() for shares in found.values())):
+        shares_by_path = {
+            path: fitted.predict(picture[np.newaxis])[0] for path, picture in pictures.items()
+        }
+    if not (
+        saved.is_finite and all(np.isfinite(shares).all() for shares in shares_by_path.values())
+    ):
         raise _diverged(model)
     labels = class_labels(saved.class_names, saved.classes)
-    return [Prediction(path, tuple(shares.tolist()), labels) for path, shares in found.items()]
+    return [
+        Prediction(path, tuple(shares.tolist()), labels) for path, shares in shares_by_path.items()
+    ]
 
 
 def export_model(model: Path | str, out: Path | str, *, pixels: str = "float32") -> None:
@@ -255,14 +261,14 @@ class TrainResult:
     def __str__(self) -> str:
         record = self.record
         size = f"{record.parameters:,} parameters, epochs: {len(record.epochs)}, "
-        told = (
+        line = (
             f"{record.setting.knobs()['model']} model, "
             f"{'' if isinstance(record.model, SteplessModel) else size}"
             f"training: {record.seconds:.2f} s, seed {record.seed}"
         )
         if record.diverged:
-            told += "; it diverged: its loss or what it predicts is no longer a number"
-        return "\n".join([told, "", *text_table(*self._scores())])
+            line += "; it diverged: its loss or what it predicts is no longer a number"
+        return "\n".join([line, "", *text_table(*self._scores())])
 
     def _repr_html_(self) -> str:
         return html_table(*self._scores())

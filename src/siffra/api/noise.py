@@ -113,9 +113,9 @@ class NoiseResult:
         words = words_in(language or self.language)
         (question,) = self.result.answers.questions
         records = question.levels[0].records
-        found = NoiseText(self.noises, records, question.question.metrics, self.difference)
+        text = NoiseText(self.noises, records, question.question.metrics, self.difference)
         metrics = {
-            name: asdict(noise) | {"seeds_needed": found.seeds_needed(noise)}
+            name: asdict(noise) | {"seeds_needed": text.seeds_needed(noise)}
             for name, noise in self.noises.items()
         }
         described = {
@@ -123,7 +123,7 @@ class NoiseResult:
             "failed": sum(bool(record.failure) for record in records),
             "difference": self.difference,
             "metrics": metrics,
-            "text": noise_text(words, found),
+            "text": noise_text(words, text),
         }
         return json.dumps(described, indent=2, ensure_ascii=False)
 

@@ -153,8 +153,8 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         # Filled up with rows of its own, since an engine may look at how many zeros there are.
         parts[-1] = parts[-1][np.arange(_AT_ONCE) % len(parts[-1])]
         with _ONE_AT_A_TIME:
-            found = [self._network.predict(part) for part in parts]
-        shares = np.concatenate(found)[: len(x)]
+            shares_of_parts = [self._network.predict(part) for part in parts]
+        shares = np.concatenate(shares_of_parts)[: len(x)]
         if np.isnan(shares).any():
             raise ConfigError(
                 "the training diverged: what it predicts are no numbers; lower learning_rate."

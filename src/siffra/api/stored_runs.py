@@ -51,7 +51,7 @@ def runs(
         SiffraError: No such table, lab or store; or pandas is not installed.
     """
     with open_store(store or default_store_path(), read_only=True) as opened:
-        records, answers = _found(opened, lab)
+        records, answers = _records_of(opened, lab)
     chosen = [
         record
         for record in records
@@ -100,10 +100,10 @@ def export_runs(
                 log_runs(opened.records(), str(out), on_run)
             else:
                 kept = find_lab(opened, lab)
-                found = lab_result(opened, kept)
-                log_lab(kept.id, found.answers, found.examined, str(out), on_run)
+                result = lab_result(opened, kept)
+                log_lab(kept.id, result.answers, result.examined, str(out), on_run)
             return
-        records, answers = _found(opened, lab)
+        records, answers = _records_of(opened, lab)
     if chosen == "tensorboard":
         from siffra.export.tensorboard import write_tensorboard  # brings TensorBoard
 
@@ -124,15 +124,15 @@ def find_lab(store: Store, name: str) -> SavedLab:
         StoreError: There is none, or more than one.
     """
     labs = LabHistory(store.path).labs()
-    found = labs[:1] if name == LATEST else [lab for lab in labs if lab.id.startswith(name)]
-    if len(found) != 1:
+    matching = labs[:1] if name == LATEST else [lab for lab in labs if lab.id.startswith(name)]
+    if len(matching) != 1:
         if not labs:
             raise StoreError(f"{store.path}: no lab that can be read is kept beside it.")
-        wrong = "more than one lab has" if found else "no lab has"
+        wrong = "more than one lab has" if matching else "no lab has"
         raise StoreError(
             f"{store.path}: {wrong} an id that starts with `{name}`; `siffra runs labs` lists them."
         )
-    return found[0]
+    return matching[0]
 
 
 def lab_result(store: Store, lab: SavedLab) -> LabResult:
@@ -143,7 +143,7 @@ def lab_result(store: Store, lab: SavedLab) -> LabResult:
     return LabResult(answers, Examined(load_dataset(lab.data), store.examinations(lab.keys)))
 
 
-def _found(store: Store, lab: str | None) -> tuple[Sequence[Record], Answers | None]:
+def _records_of(store: Store, lab: str | None) -> tuple[Sequence[Record], Answers | None]:
     if lab is None:
         return store.records(), None
     kept = find_lab(store, lab)

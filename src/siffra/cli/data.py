@@ -47,7 +47,7 @@ def describe(
     dataset = load_dataset(data)
     sets = described(dataset)
     if as_json:
-        echo_json(json.dumps(_told(dataset, sets)))
+        echo_json(json.dumps(_as_json(dataset, sets)))
         return
     table = Table("set", box=None, pad_edge=False, header_style="dim")
     of_rows = bool(dataset.features)
@@ -73,7 +73,7 @@ def describe(
         out.print(line, soft_wrap=True)
 
 
-def _told(dataset: "Dataset", sets: "Sequence[SetDescription]") -> dict[str, Any]:
+def _as_json(dataset: "Dataset", sets: "Sequence[SetDescription]") -> dict[str, Any]:
     """What `--json` prints."""
     return {
         "name": dataset.name,
@@ -98,18 +98,18 @@ def _remarks(dataset: "Dataset", sets: "Sequence[SetDescription]") -> list[str]:
     """What the table does not say: the classes with how many train them, and the columns."""
     names = dataset.class_names or tuple(map(str, range(dataset.classes)))
     counted = zip(names, sets[0].per_class, strict=True)
-    classes = _some([f"{short(name)} {count:,}" for name, count in counted])
-    told = [f"classes: {classes} training {'rows' if dataset.features else 'images'}"]
+    classes = _first([f"{short(name)} {count:,}" for name, count in counted])
+    lines = [f"classes: {classes} training {'rows' if dataset.features else 'images'}"]
     if dataset.features:
         ranged = zip(dataset.features, dataset.ranges, strict=True)
         columns = [f"{short(name)} ({low:g} to {high:g})" for name, (low, high) in ranged]
-        told.append(f"features, scaled to 0 to 1: {_some(columns, 5)}")
-    return told
+        lines.append(f"features, scaled to 0 to 1: {_first(columns, 5)}")
+    return lines
 
 
-def _some(told: Sequence[str], most: int = 10) -> str:
-    more = f", ... ({len(told):,})" if len(told) > most else ""
-    return ", ".join(told[:most]) + more
+def _first(names: Sequence[str], most: int = 10) -> str:
+    more = f", ... ({len(names):,})" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 @data.command()

@@ -89,15 +89,15 @@ def _source(**options: Any) -> "DataSource | None":
         return None
     from siffra.data.load import DataSource
 
-    told = {"path": given.pop("data")} if "data" in given else {}
+    source = {"path": given.pop("data")} if "data" in given else {}
     if "image" in given:
-        told["image"] = _image(given.pop("image"))
+        source["image"] = _image(given.pop("image"))
     if (shifts := given.pop("shifts", None)) is not None:
         for name in ("moved", "rotated"):
             if name in given:
                 raise ConfigError(f"{name}: `--shifts` says which shifts there are; say it there.")
-        return DataSource(**told, **given).with_shifts(_shifts(shifts))
-    return DataSource(**told, **given)
+        return DataSource(**source, **given).with_shifts(_shifts(shifts))
+    return DataSource(**source, **given)
 
 
 def _image(text: str) -> tuple[int, ...]:

@@ -98,9 +98,9 @@ def _wrong_value(error: ValidationError) -> str:
     choice = _CHOICE.match(mistake["msg"])
     if not choice:
         return describe(mistake)
-    found, known = choice.groups()
-    hint = did_you_mean(found, re.findall("'([^']+)'", known))
-    return f"found {found!r}; {hint}"
+    given, known = choice.groups()
+    hint = did_you_mean(given, re.findall("'([^']+)'", known))
+    return f"found {given!r}; {hint}"
 
 
 def _named(param: Any) -> str:

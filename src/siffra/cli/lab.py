@@ -186,10 +186,10 @@ def _print_plan(job: "Job", output: Output) -> None:
     words, cost, parts = words_in(output.language), job.cost(), job.parts()
     if output.as_json:
         runs = {part.id: {"runs": part.cost.runs, "stored": part.cost.have} for part in parts}
-        told = {"runs": cost.runs, "stored": cost.have, "seconds": cost.seconds, "parts": runs}
-        told |= {"preset": job.plan.preset, "shortened": shortened(words, job.plan)}
-        told |= {"looks": job.plan.looks, "time": job.plan.time, "first_look_fits": cost.fits}
-        echo_json(json.dumps(told))
+        document = {"runs": cost.runs, "stored": cost.have, "seconds": cost.seconds, "parts": runs}
+        document |= {"preset": job.plan.preset, "shortened": shortened(words, job.plan)}
+        document |= {"looks": job.plan.looks, "time": job.plan.time, "first_look_fits": cost.fits}
+        echo_json(json.dumps(document))
         return
     from rich.table import Table
 

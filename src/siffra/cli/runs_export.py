@@ -100,12 +100,12 @@ def labs(as_json: JsonOption = False, store: StoreOption = None) -> None:
 
     kept = api.kept_labs(store)
     if as_json:
-        told = [
+        document = [
             {"id": lab.id, "title": dict(lab.plan.title), "asked": lab.asked.isoformat(),
              "runs": len(lab.keys), "questions": [q.id for q in lab.plan.questions]}
             for lab in kept
         ]  # fmt: skip
-        echo_json(json.dumps(told))
+        echo_json(json.dumps(document))
         return
     from rich.table import Table as Lines
 

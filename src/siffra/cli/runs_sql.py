@@ -48,32 +48,32 @@ def sql(
     from siffra.store.store import default_store_path
 
     path: Path = store or default_store_path()
-    found = ask(path, question, seconds=seconds, rows=rows)
+    answer = ask(path, question, seconds=seconds, rows=rows)
     if as_json:
         from siffra.report.render.files import rows_json
 
-        echo_json(rows_json(found.as_dicts()))
+        echo_json(rows_json(answer.as_dicts()))
     elif as_csv:
         from siffra.report.render.files import runs_csv
 
-        echo_data(runs_csv(found.as_dicts(), found.columns))
+        echo_data(runs_csv(answer.as_dicts(), answer.columns))
     else:
-        _print_table(found)
-    if found.more:
+        _print_table(answer)
+    if answer.more:
         echo(f"The result was cut at {rows:,} rows; use --rows N for more.", err=True)
 
 
-def _print_table(found: "Found") -> None:
+def _print_table(answer: "Found") -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, values in zip(found.columns, zip(*found.rows, strict=True), strict=False):
+    for name, values in zip(answer.columns, zip(*answer.rows, strict=True), strict=False):
         numbers = all(isinstance(value, int | float | None) for value in values)
         table.add_column(_text(name), justify="right" if numbers else "left", no_wrap=True)
-    if not found.rows:
-        for name in found.columns:
+    if not answer.rows:
+        for name in answer.columns:
             table.add_column(_text(name), no_wrap=True)
-    for row in found.rows:
+    for row in answer.rows:
         table.add_row(*map(_text, row))
     _print_wide(table)
 
@@ -82,8 +82,8 @@ def _print_schema(as_json: bool) -> None:
     from siffra.store.query import VIEWS
 
     if as_json:
-        told = {name: {"row": v.row, "columns": list(v.columns)} for name, v in VIEWS.items()}
-        echo_json(json.dumps(told))
+        views = {name: {"row": v.row, "columns": list(v.columns)} for name, v in VIEWS.items()}
+        echo_json(json.dumps(views))
         return
     from rich.table import Table
 

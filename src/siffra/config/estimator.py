@@ -62,11 +62,11 @@ def is_estimator(made: Any) -> bool:
 
 def _public(kind: type, name: str) -> str:
     """`name` without the private modules that a class may lie in: one class has one name."""
-    module, _, own = name.partition(":")
+    module, _, attribute = name.partition(":")
     while "._" in module:
         module = module.rpartition(".")[0]
-        if getattr(sys.modules.get(module), own, None) is kind:
-            return f"{module}:{own}"
+        if getattr(sys.modules.get(module), attribute, None) is kind:
+            return f"{module}:{attribute}"
     return name
 
 

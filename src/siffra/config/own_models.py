@@ -34,10 +34,10 @@ def load_factory(name: str, *folders: Path) -> Factory:
         ConfigError: There is no such file or function, the file fails, or a parameter of the
             function cannot be a knob.
     """
-    found = _NAME.fullmatch(name)
-    if not found:
+    match = _NAME.fullmatch(name)
+    if not match:
         raise ConfigError(f"model: found {name!r}; name a function as `my_models:make`.")
-    module_name, function = found.groups()
+    module_name, function = match.groups()
     file = Path(*module_name.split(".")).with_suffix(".py")
     path = next((folder / file for folder in folders if (folder / file).is_file()), None)
     if path is None:
@@ -118,12 +118,12 @@ def _installed(name: str) -> Factory | None:
     Raises:
         ConfigError: Its module fails when it is imported, or has no such class.
     """
-    module, _, own = name.partition(":")
+    module, _, attribute = name.partition(":")
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names:
         return None
     try:
-        found = importlib.import_module(module)
+        imported = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if top == error.name == "sklearn":
             raise ConfigError(
@@ -134,13 +134,14 @@ def _installed(name: str) -> Factory | None:
         raise ConfigError(f"model: {name}: {_in_a_line(error)}.") from error
     except Exception as error:
         raise ConfigError(f"model: {name}: {_in_a_line(error)}.") from error
-    kind = getattr(found, own, None)
+    kind = getattr(imported, attribute, None)
     if is_estimator(kind):
         return factory_of(cast("type", kind))
-    known = [word for word, value in vars(found).items() if is_estimator(value)]
-    hint = did_you_mean(own, known) if known else "it has none."
+    known = [word for word, value in vars(imported).items() if is_estimator(value)]
+    hint = did_you_mean(attribute, known) if known else "it has none."
     raise ConfigError(
-        f"model: {name}: {module} has no classifier `{own}`, a class with fit and predict; {hint}"
+        f"model: {name}: {module} has no classifier `{attribute}`, a class with fit and predict; "
+        f"{hint}"
     )
 
 
@@ -188,9 +189,9 @@ def _failed(path: Path, error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     line = error.lineno if isinstance(error, SyntaxError) else None
     line = line or next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)
-    told = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
+    reason = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
     where = f"{path.name}, line {line}" if line else path.name
-    return f"{where}: {type(error).__name__}: {told.rstrip('.')}"
+    return f"{where}: {type(error).__name__}: {reason.rstrip('.')}"
 
 
 def _is_own(value: Any, module: ModuleType) -> bool:

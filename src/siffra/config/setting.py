@@ -118,9 +118,9 @@ class Setting:
 
     def value_of(self, knob: str) -> Any:
         """What a knob is set to, whether or not `knobs` tells it; None if it is of no use here."""
-        told = self.knobs()
-        if knob in told:
-            return told[knob]
+        knobs = self.knobs()
+        if knob in knobs:
+            return knobs[knob]
         if isinstance(self.model, SteplessModel):
             return None
         if knob in _TRAINING_KNOBS:

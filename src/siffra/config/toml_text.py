@@ -61,11 +61,11 @@ def toml_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _reason(told: str) -> str:
+def _reason(message: str) -> str:
     """`not TOML: line 3: a text does not end in its line; a quote …`."""
-    line = re.search(r"line (\d+)", told)
+    line = re.search(r"line (\d+)", message)
     where = f"line {line[1]}" if line else "at its end"
-    why = next((why for pattern, why in _REASONS if re.match(pattern, told)), _OTHER)
+    why = next((why for pattern, why in _REASONS if re.match(pattern, message)), _OTHER)
     return f"not TOML: {where}: {why}"
 
 

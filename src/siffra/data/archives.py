@@ -43,18 +43,18 @@ def array_names(names: Iterable[str], where: str) -> ArrayNames:
     Raises:
         DataError: Some that are needed are missing, or there twice.
     """
-    found = tuple(names)
+    present = tuple(names)
     known: dict[str, str] = {}
-    for name in found:
+    for name in present:
         if name.lower() in known:
             raise DataError(
                 f"{where}: there are both `{known[name.lower()]}` and `{name}`; leave one out."
             )
         known[name.lower()] = name
-    pairs = _pairs(known, found, where)
+    pairs = _pairs(known, present, where)
     used = {name for pair in pairs.values() for name in pair}
     classes = next((known[name] for name in CLASS_NAMES if name in known), None)
-    others = tuple(name for name in found if name not in used and name != classes)
+    others = tuple(name for name in present if name not in used and name != classes)
     return ArrayNames(pairs, classes, others)
 
 
@@ -65,7 +65,7 @@ def has_sets(names: Iterable[str]) -> bool:
 
 
 def _pairs(
-    known: Mapping[str, str], found: tuple[str, ...], where: str
+    known: Mapping[str, str], names: tuple[str, ...], where: str
 ) -> dict[str, tuple[str, str]]:
     schema = max(_NAMES, key=lambda s: sum(name in known for pair in s.values() for name in pair))
     if not has_sets(known):
@@ -80,7 +80,7 @@ def _pairs(
         if name not in known:
             needed = ["`" + "`, `".join((*s["train"], *s["test"])) + "`" for s in _NAMES]
             raise DataError(
-                f"{where}: no `{name}`; found {', '.join(map(short, found)) or 'nothing'}; "
+                f"{where}: no `{name}`; found {', '.join(map(short, names)) or 'nothing'}; "
                 f"it needs {needed[0]} (Keras) or {needed[1]} (MedMNIST); or `x` and `y`, of which "
                 f"siffra takes a part for testing."
             )
@@ -202,11 +202,11 @@ def _class_names(path: Path, name: str | None, sets: Mapping[str, Images]) -> tu
     if name is None:
         return ()
     try:
-        told = read_arrays(path, [name])[name]
+        names = read_arrays(path, [name])[name]
     except DataError:  # pickled texts, mostly; the classes have their numbers
         return ()
     classes = 1 + max(int(images.y.max()) for images in sets.values())
-    return class_names_for(told.reshape(-1).tolist(), classes, f"{path}: `{name}`")
+    return class_names_for(names.reshape(-1).tolist(), classes, f"{path}: `{name}`")
 
 
 def _size(images: Images) -> str:

@@ -60,10 +60,10 @@ def _named(data: Mapping[str, Any], where: str) -> Parts:
     names = array_names([name for name in data if isinstance(name, str)], where)
     try:
         pairs = {name: (data[x], data[y]) for name, (x, y) in names.pairs.items()}
-        told = None if names.class_names is None else data[names.class_names]
+        class_names = None if names.class_names is None else data[names.class_names]
     except (ValueError, OSError, EOFError) as error:  # an NpzFile reads only now
         raise DataError(f"{where}: {' '.join(str(error).split())}.") from error
-    return _parts(pairs, where, class_names=told, notes=names.notes)
+    return _parts(pairs, where, class_names=class_names, notes=names.notes)
 
 
 def _bunch(data: Mapping[str, Any], where: str) -> Parts:
@@ -72,8 +72,8 @@ def _bunch(data: Mapping[str, Any], where: str) -> Parts:
             raise DataError(f"{where}: no `{key}`; found {', '.join(map(str, data)) or 'nothing'}.")
     x = data["images"] if "images" in data else data["data"]
     features = data.get("feature_names") if "images" not in data else None
-    told = next((data[name] for name in CLASS_NAMES if data.get(name) is not None), None)
-    return _parts({"train": (x, data["target"])}, where, features, told)
+    class_names = next((data[name] for name in CLASS_NAMES if data.get(name) is not None), None)
+    return _parts({"train": (x, data["target"])}, where, features, class_names)
 
 
 def _parts(
@@ -129,8 +129,8 @@ def _parts(
 
 def _columns(x: Any, features: Sequence[Any] | None) -> tuple[str, ...]:
     """What the columns are called, if they have names."""
-    found = getattr(x, "columns", None) if features is None else features
-    return () if found is None else tuple(map(str, found))
+    columns = getattr(x, "columns", None) if features is None else features
+    return () if columns is None else tuple(map(str, columns))
 
 
 def _in_order(
@@ -159,24 +159,24 @@ def _refuse_unaligned(x: Any, y: Any, where: str) -> None:
 
 def _examples(x: Any, names: tuple[str, ...], where: str) -> np.ndarray:
     """A copy of what was given, so that nobody changes it later; numbers, all of them there."""
-    found = _array(x, where)
-    if found.dtype.kind == "O" and found.ndim == 2:
-        names = names if len(names) == found.shape[1] else column_names(found.shape[1])
-        found = np.stack(
-            [_numbers(column, name, where) for column, name in zip(found.T, names, strict=True)],
+    array = _array(x, where)
+    if array.dtype.kind == "O" and array.ndim == 2:
+        names = names if len(names) == array.shape[1] else column_names(array.shape[1])
+        array = np.stack(
+            [_numbers(column, name, where) for column, name in zip(array.T, names, strict=True)],
             axis=1,
         )
-    if found.dtype.kind not in "biuf":
-        raise DataError(f"{where}: x is {found.dtype}; it must hold numbers.")
-    if found.ndim not in (2, 3, 4) or found.size == 0:
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{where}: x is {array.dtype}; it must hold numbers.")
+    if array.ndim not in (2, 3, 4) or array.size == 0:
         raise DataError(
-            f"{where}: x has shape {found.shape}; it must be (n, features), or (n, height, width) "
+            f"{where}: x has shape {array.shape}; it must be (n, features), or (n, height, width) "
             f"or (n, height, width, channels)."
         )
-    if found.ndim == 2 and found.shape[1] > MOST_FEATURES:
-        raise DataError(f"{where}: x has {found.shape[1]:,} columns; at most {MOST_FEATURES:,}.")
-    found = finite(found, f"{where}: x")
-    return found.astype(np.float64) if found.ndim == 2 else found
+    if array.ndim == 2 and array.shape[1] > MOST_FEATURES:
+        raise DataError(f"{where}: x has {array.shape[1]:,} columns; at most {MOST_FEATURES:,}.")
+    array = finite(array, f"{where}: x")
+    return array.astype(np.float64) if array.ndim == 2 else array
 
 
 def _numbers(column: np.ndarray, name: str, where: str) -> np.ndarray:
@@ -189,9 +189,9 @@ def _numbers(column: np.ndarray, name: str, where: str) -> np.ndarray:
             numbers[row] = float(value)
         except (TypeError, ValueError):
             missing = value is None or type(value).__name__ == "NAType"
-            told = "is missing" if missing else f"has {short(ascii(value))}"
+            problem = "is missing" if missing else f"has {short(ascii(value))}"
             raise DataError(
-                f"{where}: column `{short(name)}` {told} in row {row}; it must hold numbers."
+                f"{where}: column `{short(name)}` {problem} in row {row}; it must hold numbers."
             ) from None
         except OverflowError:
             numbers[row] = np.inf
@@ -199,12 +199,12 @@ def _numbers(column: np.ndarray, name: str, where: str) -> np.ndarray:
 
 
 def _labels(y: Any, where: str) -> np.ndarray:
-    found = _array(y, where)
-    if found.ndim != 1 and found.shape[1:] != (1,):
-        raise DataError(f"{where}: y has shape {found.shape}; there must be one label an example.")
-    if found.size == 0:
+    labels = _array(y, where)
+    if labels.ndim != 1 and labels.shape[1:] != (1,):
+        raise DataError(f"{where}: y has shape {labels.shape}; there must be one label an example.")
+    if labels.size == 0:
         raise DataError(f"{where}: y is empty.")
-    return found.reshape(-1)
+    return labels.reshape(-1)
 
 
 def _array(values: Any, where: str) -> np.ndarray:

@@ -68,17 +68,17 @@ def refusals(path: Path, lines_before: int = 0) -> Iterator[None]:
             raise DataError(f"{path}: {_in_words(str(error), lines_before)}.") from error
 
 
-def _in_words(told: str, lines_before: int) -> str:
-    if ragged := re.search(r"Expected (\d+) records, found (\d+) records at line (\d+)", told):
+def _in_words(message: str, lines_before: int) -> str:
+    if ragged := re.search(r"Expected (\d+) records, found (\d+) records at line (\d+)", message):
         expected, found, line = map(int, ragged.groups())
         hint = "; a comma within a value must stand in quotes" if found > expected > 1 else ""
         return (
             f"line {line + lines_before} has {found} values, and the first line names {expected} "
             f"columns{hint}"
         )
-    if "UTF-8" in told and (line := re.search(r"at line (\d+)", told)):
+    if "UTF-8" in message and (line := re.search(r"at line (\d+)", message)):
         return f"line {int(line[1]) + lines_before} is not UTF-8 text; save it as UTF-8"
-    return f"damaged, or not what its ending says ({' '.join(told.split())[:120].rstrip('.')})"
+    return f"damaged, or not what its ending says ({' '.join(message.split())[:120].rstrip('.')})"
 
 
 @contextmanager

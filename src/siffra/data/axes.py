@@ -27,12 +27,12 @@ def with_channels_last(parts: Parts) -> Parts:
     if parts.features:
         return parts
     first, second, last = parts.sets["train"].x.shape[1:]
-    found = f"{first}x{second}x{last}"
+    shape = f"{first}x{second}x{last}"
     if first in _CHANNELS and last > _FEW:
-        told = note("channels_first", found=found, channels=first, height=second, width=last)
+        remark = note("channels_first", found=shape, channels=first, height=second, width=last)
         turned = {name: _turned(images) for name, images in parts.sets.items()}
-        return replace(parts, sets=turned, notes=(*parts.notes, told))
-    sides = {"found": found, "height": first, "width": second, "channels": last}
+        return replace(parts, sets=turned, notes=(*parts.notes, remark))
+    sides = {"found": shape, "height": first, "width": second, "channels": last}
     return replace(parts, notes=(*parts.notes, *_doubts(first, second, last, sides)))
 
 

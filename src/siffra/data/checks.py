@@ -46,23 +46,23 @@ def compare_scales(parts: Parts, apart: Sequence[str], trained: Sequence[str]) -
     others = [name for name in apart if name not in trained]
     low, high = ranges(parts, trained)
     if parts.features:
-        return [told for name in others for told in _columns(parts, name, low, high)]
+        return [remark for name in others for remark in _columns(parts, name, low, high)]
     low, high = float(low.min()), float(high.max())
-    told = [told for name in others for told in _images(parts, name, low, high)]
+    remarks = [remark for name in others for remark in _images(parts, name, low, high)]
     kinds = {images.x.dtype for images in parts.sets.values()}
     greatest = max(int(images.x.max()) for images in parts.sets.values())
     if kinds == {np.dtype(np.uint8)} and 0 < greatest <= _GREATEST_SMALL:
-        told.append(note("narrow_range", low=int(low), high=greatest))
-    return told
+        remarks.append(note("narrow_range", low=int(low), high=greatest))
+    return remarks
 
 
 def compare_grounds(sets: Mapping[str, Images], apart: Sequence[str]) -> list[Note]:
     """Which of the scaled sets `apart` are on a light ground where training images are on dark."""
     trained = ground_of(sets["train"])
-    found = {name: ground_of(sets[name]) for name in apart if name != "train"}
+    grounds = {name: ground_of(sets[name]) for name in apart if name != "train"}
     return [
         note("ground_differs", set=name, ground=other, train=trained)
-        for name, other in found.items()
+        for name, other in grounds.items()
         if {trained, other} == {"dark", "light"}
     ]
 

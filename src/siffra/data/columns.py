@@ -43,18 +43,18 @@ def left_out_note(columns: Sequence[str]) -> tuple[Note, ...]:
 
 def column_notes(parts: Parts) -> list[Note]:
     """What is odd about the columns that are learned from: rows' numbers, the label once more."""
-    told = []
+    remarks = []
     if again := [name for name in parts.features if names_rows(name)]:
-        told.append(note("numbered_twice", columns=named(again)))
+        remarks.append(note("numbered_twice", columns=named(again)))
     train = parts.sets["train"]
     rows = train.x[:, 0, :, 0]
     if not parts.features or len(rows) < _FEWEST:
-        return told
+        return remarks
     same = _says_class(rows, train.y)
     if same.any():
-        found = np.array(parts.features, object)[same]
-        told.append(note("gives_label_away", columns=named(found)))
-    return told
+        names = np.array(parts.features, object)[same]
+        remarks.append(note("gives_label_away", columns=named(names)))
+    return remarks
 
 
 def counting_notes(columns: Mapping[str, np.ndarray]) -> tuple[Note, ...]:

@@ -89,13 +89,13 @@ def opened_csv(path: Path, dialect: Dialect, as_text: Callable[[str], bool]) -> 
     Raises:
         DataError: It is not the text that its start says.
     """
-    told = {"has_header": True, "delimiter": dialect.delimiter}
+    options = {"has_header": True, "delimiter": dialect.delimiter}
     with _opened(path, dialect) as file:
         start = file.tell()
-        schema = infer_csv_schema(file, **told)
+        schema = infer_csv_schema(file, **options)
         fields = [f.with_type(DataType.string()) if as_text(f.name) else f for f in schema]
         file.seek(start)
-        yield read_csv(file, Schema(fields), **told)
+        yield read_csv(file, Schema(fields), **options)
 
 
 def refuse_data_as_names(

@@ -36,9 +36,9 @@ def export_shifted(dataset: Dataset, path: Path, *, overwrite: bool = False) -> 
         if path.is_dir():
             raise DataError(f"{path}: this is a folder; name a file in it, such as shifted.npz.")
         if path.suffix.lower() in _OTHERS:
-            told = path.with_suffix(".npz").name
+            usual = path.with_suffix(".npz").name
             raise DataError(
-                f"{path}: the sets are written as .npz, not {path.suffix}; name it {told}."
+                f"{path}: the sets are written as .npz, not {path.suffix}; name it {usual}."
             )
         if path.exists() and not overwrite:
             raise DataError(f"{path}: there is such a file already; name another one.")

@@ -59,8 +59,8 @@ def picture_folders(path: Path) -> PictureFiles | None:
     if "train" not in parts:
         classes, notes = _classes(path)
         return PictureFiles({"train": classes}, notes) if classes else None
-    found = {name: _classes(folder) for name, folder in parts.items()}
-    sets = {name: classes for name, (classes, _) in found.items() if classes}
+    by_set = {name: _classes(folder) for name, folder in parts.items()}
+    sets = {name: classes for name, (classes, _) in by_set.items() if classes}
     if "train" not in sets:
         return None
     if not sets.keys() - {"train"}:
@@ -69,7 +69,7 @@ def picture_folders(path: Path) -> PictureFiles | None:
             f"{path}: {train.name}/ has pictures and test/ has none; put some there, a folder for "
             f"each class, or name {train} itself, of which siffra takes a part for testing."
         )
-    notes = tuple(told for _, of_set in found.values() for told in of_set)
+    notes = tuple(remark for _, of_set in by_set.values() for remark in of_set)
     if others := [f.name for f in folders if f not in parts.values()]:
         notes += (note("folders_left_out", folders=named(others)),)
     sets, of_sets = val_as_test(sets, f"{parts['val'].name}/" if "val" in parts else "")
@@ -110,12 +110,12 @@ def _classes(folder: Path) -> tuple[Classes, tuple[Note, ...]]:
             empty.append(inner.name)
     if not classes:
         return {}, ()
-    told = ()
+    remarks = ()
     if others:
-        told += (note("files_left_out", count=f"{len(others):,}", kinds=_kinds(others)),)
+        remarks += (note("files_left_out", count=f"{len(others):,}", kinds=_kinds(others)),)
     if empty:
-        told += (note("folders_left_out", folders=named(empty)),)
-    return classes, told
+        remarks += (note("folders_left_out", folders=named(empty)),)
+    return classes, remarks
 
 
 def _is_seen(path: Path) -> bool:
@@ -129,18 +129,18 @@ def _kinds(files: Sequence[Path]) -> str:
     return ", ".join(f"{printable(kind)}: {count:,}" for kind, count in counted.most_common(4))
 
 
-def read_pictures(found: PictureFiles, where: str) -> Parts:
+def read_pictures(pictures: PictureFiles, where: str) -> Parts:
     """The data set of these pictures: grey if all are, else in colour.
 
     Raises:
         DataError: A picture cannot be read, or is not as large as the others, or all are too
             much.
     """
-    sets = found.sets
+    sets = pictures.sets
     files = {name: [p for c in classes.values() for p in c] for name, classes in sets.items()}
     labels, class_names = numbered(
         {
-            name: np.array([label for label, pictures in classes.items() for _ in pictures])
+            name: np.array([label for label, paths in classes.items() for _ in paths])
             for name, classes in sets.items()
         },
         where,
@@ -151,7 +151,7 @@ def read_pictures(found: PictureFiles, where: str) -> Parts:
         where,
         {name: Images(_read(files[name], size, channels), labels[name]) for name in files},
         class_names,
-        notes=found.notes,
+        notes=pictures.notes,
     )
 
 
@@ -168,15 +168,15 @@ def _look(paths: Sequence[Path], where: str) -> tuple[tuple[int, int], int]:
         size = size if any(size) else own
         if own != size:
             raise DataError(
-                f"{path}: {_told(own)}, where {paths[0]} is {_told(size)}; all pictures must be "
-                f"alike."
+                f"{path}: {_spelled(own)}, where {paths[0]} is {_spelled(size)}; all pictures must "
+                f"be alike."
             )
         colour = colour or is_colour
     channels = 3 if colour else 1
     claimed = len(paths) * size[0] * size[1] * channels
     if claimed > LIMIT:
         raise DataError(
-            f"{where}: {len(paths):,} pictures of {_told(size)} are {claimed / 2**30:,.0f} GiB; "
+            f"{where}: {len(paths):,} pictures of {_spelled(size)} are {claimed / 2**30:,.0f} GiB; "
             f"siffra reads at most {LIMIT // 2**30} GiB."
         )
     return size, channels
@@ -215,5 +215,5 @@ def _read(paths: Sequence[Path], size: tuple[int, int], channels: int) -> np.nda
     return x
 
 
-def _told(size: tuple[int, int]) -> str:
+def _spelled(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]} pixels"

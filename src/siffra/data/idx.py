@@ -41,20 +41,20 @@ def idx_files(path: Path) -> Files | None:
     folder = path if path.is_dir() else path.parent
     if not folder.is_dir():
         return None
-    found: dict[str, Files] = {}
+    by_prefix: dict[str, Files] = {}
     # A name sorts before the same with .gz, which is not needed then.
     for file in sorted(folder.iterdir()):
         if (parsed := _NAME.fullmatch(file.name)) and file.is_file():
-            files = found.setdefault(parsed["prefix"], {})
+            files = by_prefix.setdefault(parsed["prefix"], {})
             files.setdefault((_SETS[parsed["set"]], parsed["what"]), file)
     if not path.is_dir():
         parsed = _NAME.fullmatch(path.name)
         prefix = parsed["prefix"] if parsed else path.name
-        found = {name: files for name, files in found.items() if name == prefix}
-    if len(found) > 1:
-        names = ", ".join(found)
+        by_prefix = {name: files for name, files in by_prefix.items() if name == prefix}
+    if len(by_prefix) > 1:
+        names = ", ".join(by_prefix)
         raise DataError(f"{path}: it holds several data sets ({names}); name one of them with it.")
-    for prefix, files in found.items():
+    for prefix, files in by_prefix.items():
         _refuse_missing(folder, prefix, files)
         return files
     return None
@@ -125,9 +125,9 @@ def _read(path: Path, dimensions: int) -> np.ndarray:
     except MemoryError as error:
         raise DataError(f"{path}: it is too large for this machine's memory.") from error
     if there != claimed:
-        found = "more" if there > claimed else f"{there:,}"
+        present = "more" if there > claimed else f"{there:,}"
         raise DataError(
-            f"{path}: its header says {claimed:,} bytes and there are {found}; "
+            f"{path}: its header says {claimed:,} bytes and there are {present}; "
             f"it is cut short or damaged."
         )
     return numbers.reshape(shape)

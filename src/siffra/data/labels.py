@@ -31,16 +31,16 @@ def numbered(
     Raises:
         DataError: Labels are fractions, or missing, or there are too many different ones.
     """
-    told = {name: _plain(values, where) for name, values in labels.items()}
-    if any(values.dtype.kind == "U" for values in told.values()):
-        told = _as_numbers({name: values.astype(str) for name, values in told.items()}, where)
-    known = np.unique(np.concatenate(list(told.values())))
+    plain = {name: _plain(values, where) for name, values in labels.items()}
+    if any(values.dtype.kind == "U" for values in plain.values()):
+        plain = _as_numbers({name: values.astype(str) for name, values in plain.items()}, where)
+    known = np.unique(np.concatenate(list(plain.values())))
     if len(known) > MOST_CLASSES:
         raise DataError(
             f"{where}: labels have {len(known):,} different values, as {short(str(known[0]))} and "
             f"{short(str(known[1]))}; there can be {MOST_CLASSES:,} classes at most."
         )
-    numbers = {name: np.searchsorted(known, values) for name, values in told.items()}
+    numbers = {name: np.searchsorted(known, values) for name, values in plain.items()}
     names = () if np.array_equal(known, np.arange(len(known))) else tuple(map(str, known))
     return numbers, names
 
@@ -50,13 +50,13 @@ def label_notes(names: Sequence[str]) -> tuple[Note, ...]:
     alike: dict[str, list[str]] = {}
     for name in names:
         alike.setdefault(_as_meant(name), []).append(name)
-    told = []
+    remarks = []
     if doubled := [same for same in alike.values() if len(same) > 1]:
         listed = [" and ".join(f"'{short(name)}'" for name in same[:3]) for same in doubled[:3]]
-        told.append(note("labels_alike", names=", ".join(listed)))
+        remarks.append(note("labels_alike", names=", ".join(listed)))
     if missing := [name for name in names if name.strip().casefold() in MISSING]:
-        told.append(note("labels_missing", names=named(missing)))
-    return tuple(told)
+        remarks.append(note("labels_missing", names=named(missing)))
+    return tuple(remarks)
 
 
 def _as_meant(name: str) -> str:

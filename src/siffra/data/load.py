@@ -89,7 +89,7 @@ class DataSource(BaseModel):
         return type(self)(**values)
 
     @model_serializer(mode="wrap")
-    def _told(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _serialized(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """As ever where nothing newer is made use of: kept labs are named by what they say."""
         usual = DataSource.model_fields
         return {
@@ -206,10 +206,10 @@ def _read(path: Path, label: str | None, image: Sequence[int] | None) -> Parts:
     try:
         if tables := table_files(path):
             files, notes = tables
-            found = read_tables(files, str(path), label, image)
-            return replace(found, notes=(*notes, *found.notes))
-        for key, told in (("label", label), ("image", image)):
-            if told is not None:
+            parts = read_tables(files, str(path), label, image)
+            return replace(parts, notes=(*notes, *parts.notes))
+        for key, option in (("label", label), ("image", image)):
+            if option is not None:
                 raise DataError(f"{path}: {key} is for CSV and Parquet files, which this is not.")
         if path.suffix == ".npz":
             return read_archive(path)
@@ -276,6 +276,6 @@ def _strengths(dataset: Dataset, source: DataSource, where: str) -> dict[str, fl
     elif min(height, width) <= usual["moved"] == asked.get("moved"):
         asked["moved"] = round(min(height, width) * 10 / 28)
     for name, strength in asked.items():
-        if told := refusal(name, strength, (height, width)):
-            raise DataError(f"{where}: {told}")
+        if problem := refusal(name, strength, (height, width)):
+            raise DataError(f"{where}: {problem}")
     return asked

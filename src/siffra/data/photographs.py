@@ -56,9 +56,9 @@ def ink_of(grey: np.ndarray) -> np.ndarray | None:
     page = np.asarray(image, np.float64)
     for ink, is_even in _readings(page, image):
         for level in _LEVELS[:1] if is_even else _LEVELS:
-            found = _digit(ink, level, is_even=is_even)
-            if found is not None:
-                return found * (255.0 / found.max())
+            digit = _digit(ink, level, is_even=is_even)
+            if digit is not None:
+                return digit * (255.0 / digit.max())
     return None
 
 
@@ -116,15 +116,15 @@ def _fitted(grey: np.ndarray, weights: np.ndarray, terms: int) -> np.ndarray:
     # Sums by hand: threads of BLAS would cost more than so few numbers do.
     products = [[float((weights * a * b).sum()) for b in basis] for a in basis]
     sums = [float((weights * a * grey).sum()) for a in basis]
-    found = np.linalg.lstsq(np.array(products), np.array(sums), rcond=None)[0]
-    return np.concatenate([found, np.zeros(6 - terms)])
+    solution = np.linalg.lstsq(np.array(products), np.array(sums), rcond=None)[0]
+    return np.concatenate([solution, np.zeros(6 - terms)])
 
 
 def _polynomial(shape: tuple[int, ...], coefficients: np.ndarray) -> np.ndarray:
-    found = np.zeros(shape)
+    ground = np.zeros(shape)
     for coefficient, term in zip(coefficients, _basis(shape), strict=True):
-        found += coefficient * term
-    return found
+        ground += coefficient * term
+    return ground
 
 
 def _basis(shape: tuple[int, ...]) -> list[np.ndarray]:
@@ -177,10 +177,10 @@ class _Shapes:
     @cached_property
     def touches(self) -> np.ndarray:
         """Which shapes, by number, touch the picture's edge; number 0 does not count."""
-        found = np.zeros(self.count + 1, bool)
-        found[border(self.labels)] = True
-        found[0] = False
-        return found
+        at_border = np.zeros(self.count + 1, bool)
+        at_border[border(self.labels)] = True
+        at_border[0] = False
+        return at_border
 
     def only(self, which: np.ndarray) -> np.ndarray:
         """Which pixels are of these shapes."""

@@ -23,24 +23,24 @@ def set_named(paths: Iterable[Path], where: Path) -> dict[str, Path]:
     Raises:
         DataError: Two are for the same set.
     """
-    found: dict[str, Path] = {}
+    by_set: dict[str, Path] = {}
     for path in paths:
         which = _SET.get((path.name if path.is_dir() else path.stem).lower())
-        if which and which in found:
+        if which and which in by_set:
             raise DataError(
-                f"{where}: both {found[which].name} and {path.name} are there, and one of them is "
+                f"{where}: both {by_set[which].name} and {path.name} are there, and one of them is "
                 f"{which}; take the other away."
             )
         if which:
-            found[which] = path
-    return found
+            by_set[which] = path
+    return by_set
 
 
 def val_as_test(
-    found: Mapping[str, Set], called: str = "validation"
+    by_set: Mapping[str, Set], called: str = "validation"
 ) -> tuple[dict[str, Set], tuple[Note, ...]]:
     """`found`, in which `val` is the test set if there is no other; a note says so."""
-    if "test" in found or "val" not in found:
-        return dict(found), ()
-    sets = {name: value for name, value in found.items() if name != "val"}
-    return {**sets, "test": found["val"]}, (note("val_as_test", name=called),)
+    if "test" in by_set or "val" not in by_set:
+        return dict(by_set), ()
+    sets = {name: value for name, value in by_set.items() if name != "val"}
+    return {**sets, "test": by_set["val"]}, (note("val_as_test", name=called),)

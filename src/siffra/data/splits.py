@@ -171,11 +171,11 @@ def class_names_for(names: Iterable[Any], classes: int, where: str) -> tuple[str
     Raises:
         DataError: There are more or fewer names than classes, or two are the same.
     """
-    told = tuple(map(str, names))
-    if len(told) == 1:  # OpenML's is the name of the column of labels
+    texts = tuple(map(str, names))
+    if len(texts) == 1:  # OpenML's is the name of the column of labels
         return ()
-    if len(told) != classes:
-        raise DataError(f"{where} are {len(told):,}, and there are {classes:,} classes.")
-    if doubled := [name for name in told if told.count(name) > 1]:
+    if len(texts) != classes:
+        raise DataError(f"{where} are {len(texts):,}, and there are {classes:,} classes.")
+    if doubled := [name for name in texts if texts.count(name) > 1]:
         raise DataError(f"{where}: two classes are called `{short(doubled[0])}`.")
-    return () if told == tuple(map(str, range(classes))) else told
+    return () if texts == tuple(map(str, range(classes))) else texts

@@ -64,13 +64,13 @@ def table_files(path: Path) -> tuple[dict[str, Path], tuple[Note, ...]] | None:
         return None
     for ending in ENDINGS:
         files = [file for file in sorted(path.iterdir()) if file.suffix.lower() == ending]
-        found = set_named([file for file in files if file.is_file()], path)
-        if "train" not in found:
+        by_set = set_named([file for file in files if file.is_file()], path)
+        if "train" not in by_set:
             continue
-        if "test" in found or "val" in found:
-            return val_as_test(found, found["val"].name if "val" in found else "")
+        if "test" in by_set or "val" in by_set:
+            return val_as_test(by_set, by_set["val"].name if "val" in by_set else "")
         raise DataError(
-            f"{path}: there is {found['train'].name} and no test{ending}; name the file itself, "
+            f"{path}: there is {by_set['train'].name} and no test{ending}; name the file itself, "
             f"and siffra takes a part of it for testing."
         )
     return None
@@ -133,19 +133,19 @@ def _label_column(table: Columns, where: str, label: str | None) -> str:
     usual = [name for name in table if name.lower() in LABELS]
     texts = [name for name, column in table.items() if _has_names(column)]
     texts = [name for name in texts if not is_index(name, [table[name]])]
-    found = usual or texts
-    if len(found) == 1:
-        return found[0]
+    candidates = usual or texts
+    if len(candidates) == 1:
+        return candidates[0]
     ask = "Say it with `--label NAME`, or `label` in a lab's [data]"
     results = [name for name in table if _RESULTS.fullmatch(name)]
-    if not found and len(results) > 1:
+    if not candidates and len(results) > 1:
         raise DataError(
             f"{where}: it looks like a table of results ({named(results)}), and siffra judges runs "
             f"that it made itself; if it is data to learn from, which column has the labels? "
             f"{ask}."
         )
     raise DataError(
-        f"{where}: which column has the labels? {ask}; found: {named(found or table, 10)}."
+        f"{where}: which column has the labels? {ask}; found: {named(candidates or table, 10)}."
     )
 
 
@@ -232,15 +232,15 @@ def _comma_note(commas: Mapping[str, str]) -> tuple[Note, ...]:
 
 def _as_images(rows: np.ndarray, image: Sequence[int], file: Path) -> np.ndarray:
     shape = (*image, 1) if len(image) == 2 else tuple(image)
-    told = "x".join(map(str, image))
+    sides = "x".join(map(str, image))
     if math.prod(shape) != rows.shape[1]:
         raise DataError(
-            f"{file}: image = {told} takes {math.prod(shape):,} columns of pixels; "
+            f"{file}: image = {sides} takes {math.prod(shape):,} columns of pixels; "
             f"there are {rows.shape[1]:,}."
         )
     if rows.min() < 0 or rows.max() > 255 or (rows != np.rint(rows)).any():
         raise DataError(
-            f"{file}: pixels go from {rows.min():g} to {rows.max():g}; as images of {told} "
+            f"{file}: pixels go from {rows.min():g} to {rows.max():g}; as images of {sides} "
             f"they must be whole numbers from 0 to 255."
         )
     return rows.astype(np.uint8).reshape(len(rows), *shape)

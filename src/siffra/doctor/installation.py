@@ -125,11 +125,11 @@ def _is_harmless(name: str, value: str, cores: int) -> bool:
 def processor() -> Finding:
     """The CPU, its cores, and the vectors that kernels compute with."""
     cores, share = allowed_cores(), share_of_time()
-    found = judge_processor(platform.machine(), llvm.get_host_cpu_features())
+    finding = judge_processor(platform.machine(), llvm.get_host_cpu_features())
     facts: dict[str, Fact] = {"cpu": cpu_name(), "cores": cores}
     if share is not None and share < cores:
         facts["cores' time"] = f"that of {share:g} (quota): siffra uses {available_cores()}"
-    return Finding("processor", facts | dict(found.facts), found.complaints)
+    return Finding("processor", facts | dict(finding.facts), finding.complaints)
 
 
 def judge_processor(machine: str, features: Mapping[str, bool]) -> Finding:

@@ -48,12 +48,12 @@ def training(environment: Mapping[str, str]) -> Finding:
         return Finding("training", {"training": "fails"}, wrong)
 
 
-def judge(found: Probe, system: str) -> Finding:
+def judge(probed: Probe, system: str) -> Finding:
     """What is wrong by a probe's figures on a system (`sys.platform`)."""
-    share = found.rate / found.peak
+    share = probed.rate / probed.peak
     facts: dict[str, Fact] = {
-        "one core": f"{found.rate:.0f} GFLOP/s (matrix peak {found.peak:.0f})",
-        "threads": f"{found.threads} by {found.layer}",
+        "one core": f"{probed.rate:.0f} GFLOP/s (matrix peak {probed.peak:.0f})",
+        "threads": f"{probed.threads} by {probed.layer}",
     }
     complaints = []
     if share < _LEAST_SHARE:
@@ -63,8 +63,8 @@ def judge(found: Probe, system: str) -> Finding:
                 "stop other programs, see `environment` above, and check again",
             )
         )
-    if found.cache:
-        facts["compiled code"] = f"{found.cached / 1e6:.0f} MB in {found.cache}"
+    if probed.cache:
+        facts["compiled code"] = f"{probed.cached / 1e6:.0f} MB in {probed.cache}"
     else:
         complaints.append(
             Complaint(
@@ -73,10 +73,10 @@ def judge(found: Probe, system: str) -> Finding:
                 _OWN_FOLDER,
             )
         )
-    if found.layer != "omp" and system == "linux":
+    if probed.layer != "omp" and system == "linux":
         complaints.append(
             Complaint(
-                f"threads are started by {found.layer}, not OpenMP.",
+                f"threads are started by {probed.layer}, not OpenMP.",
                 "unset NUMBA_THREADING_LAYER, and install GNU's OpenMP (Debian: libgomp1)",
             )
         )

@@ -112,9 +112,9 @@ def _parts(lab: str, answers: Answers, report: Report, words: Words) -> Iterator
         yield _Parent(_question(lab, words.say(answer.question.ask), shown), children)
     if answers.experiments:
         children = [
-            _Child(f"{words.say(found.experiment.name)}, seed {record.seed}", record)
-            for found in answers.experiments
-            for record in found.records
+            _Child(f"{words.say(answer.experiment.name)}, seed {record.seed}", record)
+            for answer in answers.experiments
+            for record in answer.records
         ]
         yield _Parent(Entry(f"lab {lab}, experiments", "experiments"), children)
 
@@ -170,12 +170,12 @@ def _run(parent: str, child: _Child) -> Entry:
     final = accuracies("final/accuracy", record)
     final["final/seconds"] = record.seconds
     metrics += [(tag, value, ended, len(record.epochs)) for tag, value in final.items()]
-    told = plain_knobs(record) | {"seed": record.seed, "dataset": record.dataset}
-    told |= {"engine": record.engine, "parameters": record.parameters}
+    params = plain_knobs(record) | {"seed": record.seed, "dataset": record.dataset}
+    params |= {"engine": record.engine, "parameters": record.parameters}
     return Entry(
         id=f"{parent}, run {record.key}",
         name=child.name,
-        params={knob: str(value) for knob, value in told.items()},
+        params={knob: str(value) for knob, value in params.items()},
         tags={
             "siffra.key": record.key,
             "siffra.setting": setting_id(record),

@@ -61,11 +61,11 @@ class MlflowStore:
         tags = {_ID: entry.id, "mlflow.source.name": "siffra", **entry.tags}
         tags |= {"mlflow.parentRunId": parent} if parent else {}
         tags |= {"mlflow.note.content": entry.note} if entry.note else {}
-        if found := self._known.get(entry.id):
-            others = [RunTag(k, v) for k, v in tags.items() if found.data.tags.get(k) != v]
+        if known := self._known.get(entry.id):
+            others = [RunTag(k, v) for k, v in tags.items() if known.data.tags.get(k) != v]
             if others:
-                self._client.log_batch(found.info.run_id, tags=others)
-            return found.info.run_id
+                self._client.log_batch(known.info.run_id, tags=others)
+            return known.info.run_id
         now = time.time()
         began, ended = entry.times or (now, now)
         run = self._client.create_run(
@@ -95,16 +95,16 @@ class MlflowStore:
         known: dict[str, Run] = {}
         page = None
         while True:
-            found = self._client.search_runs(
+            page_of_runs = self._client.search_runs(
                 [self._experiment], max_results=_MOST_LISTED, page_token=page
             )
-            for run in found:
+            for run in page_of_runs:
                 name = run.data.tags.get(_ID)
                 if name and run.info.status == RunStatus.to_string(RunStatus.RUNNING):
                     self._client.delete_run(run.info.run_id)
                 elif name:
                     known[name] = run
-            page = found.token
+            page = page_of_runs.token
             if not page:
                 return known
 
@@ -126,16 +126,16 @@ def opened(where: str, experiment: str) -> Iterator[MlflowStore]:
     try:
         address, artifacts = _address(where)
         client = MlflowClient(tracking_uri=address)
-        found = client.get_experiment_by_name(experiment)
-        if found and found.lifecycle_stage == "deleted":
+        known = client.get_experiment_by_name(experiment)
+        if known and known.lifecycle_stage == "deleted":
             raise SiffraError(
                 f"{where}: its experiment `{experiment}` was deleted; restore it in MLflow first."
             )
-        number = found.experiment_id if found else client.create_experiment(experiment, artifacts)
+        number = known.experiment_id if known else client.create_experiment(experiment, artifacts)
         yield MlflowStore(client, number)
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        told = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SiffraError(f"{where}: MLflow cannot use it: {told.rstrip('.')}.") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SiffraError(f"{where}: MLflow cannot use it: {reason.rstrip('.')}.") from error
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

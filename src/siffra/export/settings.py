@@ -22,9 +22,9 @@ class SettingGroup:
     @property
     def name(self) -> str:
         """What tells it from others, to be read by people and good as the name of a folder."""
-        told = ",".join(f"{k}={v}" for k, v in plain_knobs(self.records[0]).items())
-        told = re.sub(r"[^\w.,=+-]+", "_", told.removeprefix("model="))
-        return f"{told[:_LONGEST_NAME]}-{self.id}"
+        knobs = ",".join(f"{k}={v}" for k, v in plain_knobs(self.records[0]).items())
+        knobs = re.sub(r"[^\w.,=+-]+", "_", knobs.removeprefix("model="))
+        return f"{knobs[:_LONGEST_NAME]}-{self.id}"
 
 
 def accuracies(prefix: str, scored: Epoch | Record) -> dict[str, float]:

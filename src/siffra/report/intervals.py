@@ -37,7 +37,7 @@ class Picture:
 def picture(first: Claim, second: Claim) -> Picture | None:
     """The picture of a claim's estimates in two reports; None if neither has an interval."""
     ends = [_ends(claim.as_estimated()) for claim in (first, second)]
-    known = [end for found in ends if found for end in found if math.isfinite(end)]
+    known = [end for pair in ends if pair for end in pair if math.isfinite(end)]
     if not known:
         return None
     margin = margin_of(first.as_planned())

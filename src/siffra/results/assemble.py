@@ -118,17 +118,17 @@ def _short_names(names: Sequence[str]) -> tuple[dict[str, str], dict[str, Origin
 
 
 def _notation_notes(columns: Mapping[str, Column]) -> list[Note]:
-    told = []
+    notes = []
     for code, examples in (
         ("decimal_commas", {name: column.comma for name, column in columns.items()}),
         ("percentages", {name: column.percent for name, column in columns.items()}),
     ):
-        if found := {name: text for name, text in examples.items() if text}:
-            example = next(iter(found.values()))
+        if used := {name: text for name, text in examples.items() if text}:
+            example = next(iter(used.values()))
             value = float(example.rstrip("% ").replace(",", "."))
             value = value / 100 if example.endswith("%") else value
-            told.append(note(code, example=example, read=f"{value:g}", columns=named(found)))
-    return told
+            notes.append(note(code, example=example, read=f"{value:g}", columns=named(used)))
+    return notes
 
 
 def _left_out_notes(columns: Sequence[str]) -> list[Note]:

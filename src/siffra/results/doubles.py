@@ -27,8 +27,8 @@ def without_doubles(rows: Sequence[RunRow], roles: Roles) -> tuple[list[RunRow],
                 raise _two_results(first, other, roles)
         copies += [other.name for other in others]
         kept.append(first)
-    told = [("copies", copies), ("made_again", failures)]
-    return kept, [note(code, rows=named(of)) for code, of in told if of]
+    left_out = [("copies", copies), ("made_again", failures)]
+    return kept, [note(code, rows=named(of)) for code, of in left_out if of]
 
 
 def _alike(rows: Sequence[RunRow], roles: Roles) -> Iterable[list[RunRow]]:

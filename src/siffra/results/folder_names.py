@@ -31,17 +31,17 @@ def folder_knobs(paths: Sequence[str], known: Sequence[Mapping[str, Any]]) -> li
 
 
 def _of(path: str, hparams: Mapping[str, Any]) -> FolderKnobs:
-    found: dict[str, Any] = {}
+    knobs: dict[str, Any] = {}
     rest = []
     for part in path.split("/"):
         if written := written_knobs(part):
-            found |= written
+            knobs |= written
         elif part != ".":
             rest.append(part)
     if hparams:
-        seeds = {name: v for name, v in found.items() if names.plain(name) in names.SEEDS}
+        seeds = {name: v for name, v in knobs.items() if names.plain(name) in names.SEEDS}
         return FolderKnobs({**seeds, **hparams}, "")
-    return FolderKnobs(found, "/".join(rest))
+    return FolderKnobs(knobs, "/".join(rest))
 
 
 def written_knobs(name: str) -> dict[str, str]:
@@ -49,7 +49,7 @@ def written_knobs(name: str) -> dict[str, str]:
     if "=" in name:
         return dict(_EQUALS.findall(name))
     pairs, end = {}, 0
-    while found := _NUMBERS.match(name, end):
-        pairs[found[1]] = found[2]
-        end = found.end()
+    while match := _NUMBERS.match(name, end):
+        pairs[match[1]] = match[2]
+        end = match.end()
     return pairs if end == len(name) else {}

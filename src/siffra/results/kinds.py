@@ -52,14 +52,14 @@ def seed_columns(table: RunTable, known: Sequence[str]) -> list[str]:
 
     In the order of `known`, and then in that of the table.
     """
-    found: dict[str, int] = {}
+    rank_of: dict[str, int] = {}
     for name, cells in table.columns.items():
         words = names.words(name)
         ranks = [n for n, seed in enumerate(known) if names.plain(name) == seed]
         ranks += [len(known)] if words and words[-1] in known[:1] else []
         if ranks and table.origins.get(name) != "metric" and len(distinct(cells)) > 1:
-            found[name] = ranks[0]
-    return sorted(found, key=found.__getitem__)
+            rank_of[name] = ranks[0]
+    return sorted(rank_of, key=rank_of.__getitem__)
 
 
 def recurs(cells: Sequence[Cell]) -> bool:
@@ -160,4 +160,4 @@ def _is_crossed(cells: Sequence[Cell], seeds: Sequence[Cell]) -> bool:
     of: defaultdict[Cell, set[Cell]] = defaultdict(set)
     for cell, seed in zip(cells, seeds, strict=True):
         of[cell].add(seed)
-    return all(2 * len(found) >= len(set(seeds)) for found in of.values())
+    return all(2 * len(with_it) >= len(set(seeds)) for with_it in of.values())

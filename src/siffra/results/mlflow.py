@@ -130,14 +130,14 @@ def _called(runs: Sequence[_Run]) -> list[str]:
 def _database_runs(database: sqlite3.Connection, source: str) -> list[_Run]:
     ((rows,),) = database.execute("SELECT count(*) FROM runs")
     refuse_size(source, rows, 0)
-    found = database.execute(
+    rows_of_runs = database.execute(
         "SELECT run_uuid, runs.name, experiments.name, status FROM runs LEFT JOIN experiments "
         "USING (experiment_id) WHERE runs.lifecycle_stage = ? ORDER BY start_time, run_uuid",
         (_ACTIVE,),
     )
     runs = {
         run: _Run(run, name or "", experiment or "", status or "")
-        for run, name, experiment, status in found
+        for run, name, experiment, status in rows_of_runs
     }
     for table in ("params", "tags"):
         for run, key, value in database.execute(f"SELECT run_uuid, key, value FROM {table}"):

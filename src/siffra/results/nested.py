@@ -55,7 +55,7 @@ def flat_columns(columns: Mapping[str, Sequence[Any]], rows: int, source: str) -
 
 def _expand(name: str, cells: Sequence[Any], flat: Flat, where: str) -> None:
     """Add to `flat` what is in the objects of a column."""
-    found: dict[str, list[Any]] = {}
+    columns: dict[str, list[Any]] = {}
     curves: dict[str, list[Curve]] = {}
     for row, cell in enumerate(cells):
         for inner, value in _leaves(_parsed(cell, f"{where}, row {row + 1}")):
@@ -64,11 +64,11 @@ def _expand(name: str, cells: Sequence[Any], flat: Flat, where: str) -> None:
                     curves.setdefault(metric, [()] * len(cells))[row] = curve
                 continue
             full = f"{name}.{inner}" if inner else name
-            if full not in found:
-                refuse_size(where, len(cells), len(found) + 1)
-                found[full] = [None] * len(cells)
-            found[full][row] = _joined(value) if isinstance(value, list) else value
-    for full, values in found.items():
+            if full not in columns:
+                refuse_size(where, len(cells), len(columns) + 1)
+                columns[full] = [None] * len(cells)
+            columns[full][row] = _joined(value) if isinstance(value, list) else value
+    for full, values in columns.items():
         if full in flat.columns:
             raise ResultsError(f"{where}: two columns are called `{short(full)}`; rename one.")
         if any(isinstance(value, list) for value in values):

@@ -41,14 +41,16 @@ def _confounded(roles: Roles, by_level: ByLevel) -> list[Note]:
     """Commits, machines and knobs that are not the same in all runs."""
     watched = [name for name, kind in roles.context.items() if kind in _WATCHED]
     watched += [name for name, kind in roles.others.items() if kind == "knob"]
-    told = []
+    notes = []
     for name in watched:
         cells = roles.table.columns[name]
         of = [distinct([cells[run.row] for run in runs]) for runs in by_level.values()]
-        if len(values := {value for found in of for value in found}) > 1:
+        if len(values := {value for cells_of in of for value in cells_of}) > 1:
             code = "differs_by_level" if max(map(len, of)) == 1 else "mixed"
-            told.append(note(code, column=named([name]), values=named(sorted(map(str, values)), 3)))
-    return told
+            notes.append(
+                note(code, column=named([name]), values=named(sorted(map(str, values)), 3))
+            )
+    return notes
 
 
 def _moving_together(roles: Roles, levels: Sequence[LevelKey]) -> list[Note]:
@@ -66,14 +68,14 @@ def _moving_together(roles: Roles, levels: Sequence[LevelKey]) -> list[Note]:
 
 def _steps(roles: Roles, rows: Sequence[RunRow]) -> list[Note]:
     """How far runs had come, where some had come farther."""
-    told = []
+    notes = []
     for name in (name for name, kind in roles.others.items() if kind == "step"):
         cells = roles.table.columns[name]
         if len(values := distinct([cells[run.row] for run in rows if run.failed is None])) > 1:
-            told.append(
+            notes.append(
                 note("steps_differ", column=named([name]), values=named(map(str, values), 3))
             )
-    return told
+    return notes
 
 
 def _failures(roles: Roles, rows: Sequence[RunRow]) -> list[Note]:
@@ -113,12 +115,12 @@ def _unshared_seeds(roles: Roles, by_level: ByLevel) -> list[Note]:
     if len(every) == sum(map(len, of.values())):
         return [note("nothing_shared", column=column)]
     lacking = [
-        f"{level_text(roles, level)}: {_pairs(every - found)}"
-        for level, found in of.items()
-        if every - found
+        f"{level_text(roles, level)}: {_pairs(every - seeds_of)}"
+        for level, seeds_of in of.items()
+        if every - seeds_of
     ]
-    told = "; ".join(lacking[:3]) + _more(lacking, 3)
-    return [note("not_shared", column=column, lacking=told)] if lacking else []
+    seeds = "; ".join(lacking[:3]) + _more(lacking, 3)
+    return [note("not_shared", column=column, lacking=seeds)] if lacking else []
 
 
 def _never_varying(roles: Roles, by_level: ByLevel) -> list[Note]:
@@ -130,8 +132,8 @@ def _never_varying(roles: Roles, by_level: ByLevel) -> list[Note]:
             constant.append(name)
         elif max(map(len, of)) == 1 and any(len(runs) > 1 for runs in by_level.values()):
             fixed.append(name)
-    told = (("never_varies", constant), ("same_in_level", fixed))
-    return [note(code, columns=named(columns)) for code, columns in told if columns]
+    columns_by_code = (("never_varies", constant), ("same_in_level", fixed))
+    return [note(code, columns=named(columns)) for code, columns in columns_by_code if columns]
 
 
 def _pairs(lost: Iterable[tuple[Cell, ...]]) -> str:

@@ -167,14 +167,14 @@ def _levels_by(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[str, ...]:
     if knobs := tuple(name for name, kind in kinds.items() if kind == "knob"):
         return knobs
     for kind in ("label", "unclear", "derived", "context"):
-        found = [n for n, k in kinds.items() if k == kind and recurs(table.columns[n])]
-        found = [name for name in found if len(distinct(table.columns[name])) > 1]
-        if kind == "label" and found:
-            return (min(found, key=lambda name: len(distinct(table.columns[name]))),)
-        if found:
+        candidates = [n for n, k in kinds.items() if k == kind and recurs(table.columns[n])]
+        candidates = [name for name in candidates if len(distinct(table.columns[name])) > 1]
+        if kind == "label" and candidates:
+            return (min(candidates, key=lambda name: len(distinct(table.columns[name]))),)
+        if candidates:
             raise ResultsError(
                 f"{table.source}: no column looks like a knob that varies; if it is one of "
-                f"{named(found)}, say it with --by."
+                f"{named(candidates)}, say it with --by."
             )
     raise ResultsError(
         f"{table.source}: nothing varies but seeds and metrics, so there is nothing to compare; "
@@ -205,9 +205,11 @@ def _directed(table: RunTable, metrics: Sequence[tuple[str, Better | None]]) -> 
 
 def _metrics(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[Metric, ...]:
     """The metrics whose name says which values are better, the most usual one first."""
-    found = sorted((n for n, k in kinds.items() if k == "metric"), key=lambda n: (names.rank(n), n))
-    if found:
-        return _directed(table, [(name, None) for name in found])
+    metrics = sorted(
+        (n for n, k in kinds.items() if k == "metric"), key=lambda n: (names.rank(n), n)
+    )
+    if metrics:
+        return _directed(table, [(name, None) for name in metrics])
     measured = [name for name, kind in kinds.items() if kind in ("measured", "unclear")]
     if len(measured) == 1:
         return _directed(table, [(measured[0], None)])
@@ -233,15 +235,15 @@ def _pairs_note(roles: Roles) -> Note:
 def _notes(roles: Roles) -> list[Note]:
     """What the columns were taken for, in sentences."""
     table, main = roles.table, roles.main
-    told = [note("levels_by", columns=named(roles.by, _MOST_SHOWN), runs=f"{len(table):,}")]
-    told.append(_pairs_note(roles))
-    told.append(note(f"metric_{main.better}", metric=named([main.name])))
+    notes = [note("levels_by", columns=named(roles.by, _MOST_SHOWN), runs=f"{len(table):,}")]
+    notes.append(_pairs_note(roles))
+    notes.append(note(f"metric_{main.better}", metric=named([main.name])))
     if len(roles.metrics) > 1:
         others = named((metric.name for metric in roles.metrics[1:]), _MOST_SHOWN)
-        told.append(note("other_metrics", metrics=others))
+        notes.append(note("other_metrics", metrics=others))
     if roles.constants:
         held = (f"{name} = {value}" for name, value in roles.constants.items())
-        told.append(note("held_constant", columns=named(held, _MOST_SHOWN)))
+        notes.append(note("held_constant", columns=named(held, _MOST_SHOWN)))
     for code, kinds in (
         ("direction_unknown", ("measured",)),
         ("unclear", ("unclear",)),
@@ -249,5 +251,5 @@ def _notes(roles: Roles) -> list[Note]:
         ("not_used", ("identity", "label", "derived", "spread", "step")),
     ):
         if columns := [name for name, kind in roles.others.items() if kind in kinds]:
-            told.append(note(code, columns=named(columns, _MOST_SHOWN)))
-    return told
+            notes.append(note(code, columns=named(columns, _MOST_SHOWN)))
+    return notes

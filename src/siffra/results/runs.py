@@ -95,9 +95,10 @@ def _refuse_too_little(roles: Roles, levels: Sequence[LevelKey], rows: Sequence[
             f"{source}: it has one run; to compare levels, several of each are needed."
         )
     if len(levels) == 1:
-        told = ", ".join(short(str(value)) for value in levels[0])
+        values = ", ".join(short(str(value)) for value in levels[0])
         raise ResultsError(
-            f"{source}: all {len(rows):,} runs have {by} = {told}: one level is nothing to compare."
+            f"{source}: all {len(rows):,} runs have {by} = {values}: one level is nothing to "
+            f"compare."
         )
     if len(levels) == len(rows):
         raise ResultsError(

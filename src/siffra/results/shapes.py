@@ -39,27 +39,29 @@ def one_row_a_run(table: RunTable) -> RunTable:
 
 def _by_seed_columns(table: RunTable) -> RunTable:
     """Columns that are seeds, as in a table of a paper, become rows of one metric, `value`."""
-    found = {name: match[2] for name in table.columns if (match := _SEED_COLUMN.fullmatch(name))}
-    if len(found) < 2 or not all(_is_numeric(table.columns[name]) for name in found):
+    seed_columns = {
+        name: match[2] for name in table.columns if (match := _SEED_COLUMN.fullmatch(name))
+    }
+    if len(seed_columns) < 2 or not all(_is_numeric(table.columns[name]) for name in seed_columns):
         return table
     if _VALUE in table.columns or names.SEEDS[0] in table.columns:
         return table
     runs = range(len(table))
     columns = {
-        name: tuple(cells[row] for row in runs for _ in found)
+        name: tuple(cells[row] for row in runs for _ in seed_columns)
         for name, cells in table.columns.items()
-        if name not in found
+        if name not in seed_columns
     }
-    columns[names.SEEDS[0]] = tuple(int(seed) for _ in runs for seed in found.values())
-    columns[_VALUE] = tuple(table.columns[name][row] for row in runs for name in found)
-    step = min(table.steps.get(name, 0.0) for name in found)
-    told = note("columns_by_seed", columns=named(found), column=named([_VALUE]))
+    columns[names.SEEDS[0]] = tuple(int(seed) for _ in runs for seed in seed_columns.values())
+    columns[_VALUE] = tuple(table.columns[name][row] for row in runs for name in seed_columns)
+    step = min(table.steps.get(name, 0.0) for name in seed_columns)
+    remark = note("columns_by_seed", columns=named(seed_columns), column=named([_VALUE]))
     return replace(
         table,
         columns=columns,
-        rows=tuple(f"{table.rows[row]}, {short(name)}" for row in runs for name in found),
+        rows=tuple(f"{table.rows[row]}, {short(name)}" for row in runs for name in seed_columns),
         steps={**table.steps, _VALUE: step},
-        notes=(*table.notes, told),
+        notes=(*table.notes, remark),
     )
 
 
@@ -181,15 +183,15 @@ def _wide(table: RunTable, groups: Groups, column: str, measured: Sequence[str])
             columns |= {name: tuple(cells[rows[0]] for rows in groups)} if name != column else {}
             continue
         for value in sets:
-            found = [
+            by_run = [
                 [cells[r] for r in rows if table.columns[column][r] == value] for rows in groups
             ]
-            columns[f"{value}_{name}"] = tuple(of[0] if of else None for of in found)
+            columns[f"{value}_{name}"] = tuple(of[0] if of else None for of in by_run)
             steps[f"{value}_{name}"] = table.steps.get(name, 0.0)
-    told = note(
+    remark = note(
         "rows_by_set", column=named([column]), rows=f"{len(table):,}", runs=f"{len(groups):,}"
     )
-    return _replaced(table, groups, columns, steps=steps, notes=(*table.notes, told))
+    return _replaced(table, groups, columns, steps=steps, notes=(*table.notes, remark))
 
 
 def _folded(table: RunTable, groups: Groups, column: str, measured: Sequence[str]) -> RunTable:
@@ -212,9 +214,9 @@ def _folded(table: RunTable, groups: Groups, column: str, measured: Sequence[str
             continue
         columns[name] = tuple(_last([cells[row] for row in rows]) for rows in ordered)
     counts = {"rows": f"{len(table):,}", "runs": f"{len(groups):,}"}
-    told = [note("rows_by_step", column=named([column]), **counts)]
-    told += [note("varies_in_run", columns=named(scheduled))] if scheduled else []
-    return _replaced(table, ordered, columns, curves=curves, notes=(*table.notes, *told))
+    remarks = [note("rows_by_step", column=named([column]), **counts)]
+    remarks += [note("varies_in_run", columns=named(scheduled))] if scheduled else []
+    return _replaced(table, ordered, columns, curves=curves, notes=(*table.notes, *remarks))
 
 
 def _says_progress(name: str) -> bool:

@@ -78,13 +78,13 @@ def refuse_size(source: str, rows: int, columns: int) -> None:
     Raises:
         ResultsError: It is.
     """
-    for found, most, what in (
+    for count, most, what in (
         (rows, MOST_ROWS, "rows"),
         (columns, MOST_COLUMNS, "columns"),
         (rows * columns, MOST_CELLS, "cells"),
     ):
-        if found > most:
+        if count > most:
             raise ResultsError(
-                f"{source}: {found:,} {what} are too many; siffra judges at most {most:,} {what}, "
+                f"{source}: {count:,} {what} are too many; siffra judges at most {most:,} {what}, "
                 f"one row a run."
             )

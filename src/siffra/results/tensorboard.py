@@ -68,10 +68,10 @@ def read_event_files(folder: Path, files: Sequence[Path]) -> Raw:
         raise ResultsError(
             f"{folder}: {len(files):,} event files are too many; at most {_MOST_FILES:,} are read."
         )
-    found: dict[Path, _Run] = {}
+    by_folder: dict[Path, _Run] = {}
     for path in files:
-        _read(path, found.setdefault(path.parent, _Run()))
-    runs = _without_single_children(_without_parts(found))
+        _read(path, by_folder.setdefault(path.parent, _Run()))
+    runs = _without_single_children(_without_parts(by_folder))
     named = {path.relative_to(folder).as_posix(): run for path, run in sorted(runs.items())}
     named = {name: run for name, run in named.items() if run.scalars}
     if not named:
@@ -97,10 +97,10 @@ def _raw(runs: Mapping[str, _Run], source: str) -> Raw:
     return Raw(columns, source, list(runs), curves)
 
 
-def _without_parts(found: Mapping[Path, _Run]) -> dict[Path, _Run]:
+def _without_parts(by_folder: Mapping[Path, _Run]) -> dict[Path, _Run]:
     """The runs with what Keras keeps in folders of their own: `train` and `validation`."""
     runs: dict[Path, _Run] = {}
-    for path, run in found.items():
+    for path, run in by_folder.items():
         whole = path.parent if is_part_of_run(path.name) else path
         runs.setdefault(whole, _Run()).add(run, f"{path.name}/" if whole != path else "")
     return runs
@@ -174,5 +174,5 @@ def _add_hparams(content: bytes, run: _Run) -> None:
 def _hparam(value: Any) -> Any:
     """The value of a hyperparameter; every number is kept as a float there."""
     kind = value.WhichOneof("kind")
-    found = getattr(value, kind) if kind and kind != "null_value" else None
-    return int(found) if isinstance(found, float) and found.is_integer() else found
+    number = getattr(value, kind) if kind and kind != "null_value" else None
+    return int(number) if isinstance(number, float) and number.is_integer() else number

@@ -80,16 +80,16 @@ def _parts(text: str, table: RunTable) -> tuple[str, str, str]:
     # The longest column that the text starts with: a name may have spaces and signs in it.
     for column in sorted(table.columns, key=len, reverse=True):
         if text.strip().startswith(column):
-            found = _CONDITION.fullmatch("x" + text.strip().removeprefix(column))
-            if found and found["column"] == "x":
-                return column, _sign(found), found["value"]
-    if found := _CONDITION.fullmatch(text.strip()):
-        return found["column"].strip("`'\""), _sign(found), found["value"]
+            match = _CONDITION.fullmatch("x" + text.strip().removeprefix(column))
+            if match and match["column"] == "x":
+                return column, _sign(match), match["value"]
+    if match := _CONDITION.fullmatch(text.strip()):
+        return match["column"].strip("`'\""), _sign(match), match["value"]
     raise ResultsError(f"where `{short(text)}`: found no condition; write one as {_EXAMPLE}.")
 
 
-def _sign(found: re.Match[str]) -> str:
-    sign = found["sign"].strip()
+def _sign(match: re.Match[str]) -> str:
+    sign = match["sign"].strip()
     return "=" if sign == "==" else sign
 
 

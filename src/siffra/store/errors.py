@@ -46,8 +46,8 @@ def _explain(path: Path, error: sqlite3.Error) -> str:
 
 def damaged(path: Path, finding: str) -> str:
     """That the file is damaged, with what was found."""
-    found = " ".join(finding.split())
-    return f"{path}: the store is damaged ({found}); nothing in it was changed; use another file."
+    line = " ".join(finding.split())
+    return f"{path}: the store is damaged ({line}); nothing in it was changed; use another file."
 
 
 def primary(error: sqlite3.Error) -> int:

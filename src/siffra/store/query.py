@@ -89,9 +89,9 @@ def ask(path: Path, question: str, *, seconds: float = SECONDS, rows: int = ROWS
             if cursor.description is None:
                 raise StoreError("sql: the statement returns no rows; use a SELECT.")
             columns = _told_apart([column[0] for column in cursor.description])
-            found = cursor.fetchmany(rows + 1)
-    shown = tuple(tuple(map(_plain, row)) for row in found[:rows])
-    return Found(columns, shown, more=len(found) > rows)
+            fetched = cursor.fetchmany(rows + 1)
+    shown = tuple(tuple(map(_plain, row)) for row in fetched[:rows])
+    return Found(columns, shown, more=len(fetched) > rows)
 
 
 @contextmanager

@@ -152,7 +152,7 @@ class Rows(Generic[D]):
         # As bytes: a text that is no UTF-8 any more is damage to one document, not to all.
         text = f"CAST({self._column} AS BLOB)"
         asked = f"SELECT key, {text}, {self._digest} FROM {self._table} WHERE {where}"
-        return [_Row(*found) for found in self._db.execute(asked, tuple(values)).fetchall()]
+        return [_Row(*columns) for columns in self._db.execute(asked, tuple(values)).fetchall()]
 
     def _is_intact(self, row: _Row) -> bool:
         if row.sha256 and not row.is_changed:
@@ -166,18 +166,18 @@ class Rows(Generic[D]):
 
     def _document(self, row: _Row) -> D:
         try:
-            found = self._parsed(row)
+            entry = self._parsed(row)
         except StoreError as error:
             if row.sha256 is None or row.is_changed:
                 raise self._damage(row) from error
             raise
         if row.is_changed:
             raise self._damage(row)
-        return found
+        return entry
 
     def _parsed(self, row: _Row) -> D:
         try:
-            found = self._kind.model_validate_json(row.text)
+            entry = self._kind.model_validate_json(row.text)
         except ValidationError as error:
             place = ".".join(map(str, error.errors(include_url=False)[0]["loc"]))
             at = f" at `{one_line(place)}`" if place else ""
@@ -185,11 +185,11 @@ class Rows(Generic[D]):
                 f"{self._path}: {self._name(row)} cannot be read{at}; was it stored by another "
                 "version of siffra?"
             ) from error
-        if getattr(found, "key", row.key) != row.key:
+        if getattr(entry, "key", row.key) != row.key:
             raise StoreError(
                 f"{self._path}: {self._name(row)} cannot be read: it belongs to another run."
             )
-        return found
+        return entry
 
     def _name(self, row: _Row) -> str:
         return self._named.format(one_line(row.key[:12]))

@@ -182,10 +182,10 @@ class Store:
                 f"{self._path}: more than one run has a key that starts with `{prefix}`, such as "
                 f"{keys[0][0][:12]} and {keys[1][0][:12]}; give more characters."
             )
-        found = self.get(keys[0][0])
-        if found is None:
+        record = self.get(keys[0][0])
+        if record is None:
             raise StoreError(f"{self._path}: run {keys[0][0][:12]} is damaged; rerun it.")
-        return found
+        return record
 
     def records(
         self,
@@ -207,8 +207,8 @@ class Store:
             asked["finished >="] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
         where = " AND ".join(f"{column} ?" for column in asked) or "TRUE"
         with explained(self._path):
-            found = self._runs.read(f"{where} ORDER BY finished, key", tuple(asked.values()))
-            return [record for _, record in found]
+            entries = self._runs.read(f"{where} ORDER BY finished, key", tuple(asked.values()))
+            return [record for _, record in entries]
 
     def finished(self, keys: Iterable[str] | None = None) -> dict[str, str]:
         """When each run, or each with these keys, was finished: by key, the oldest first."""

@@ -57,7 +57,7 @@ def replacing(
     Raises:
         SiffraError: It cannot be written; the error is of the class `refusal`.
     """
-    with _told(path, refusal):
+    with _explained(path, refusal):
         if makes_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         mode = _mode_of(path)
@@ -74,7 +74,7 @@ def replacing(
 
 def expect_room(path: Path, refusal: type[SiffraError]) -> None:
     """See that a file can be written at `path`, and change nothing; raises as `replacing` does."""
-    with _told(path, refusal):
+    with _explained(path, refusal):
         _mode_of(path)
         with _part(path.parent):
             pass
@@ -113,7 +113,7 @@ def remove_left_parts(folder: Path) -> None:
 
 
 @contextmanager
-def _told(path: Path, refusal: type[SiffraError]) -> Iterator[None]:
+def _explained(path: Path, refusal: type[SiffraError]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -127,14 +127,14 @@ def _mode_of(path: Path) -> int | None:
         OSError: What is there is no file that can be replaced: a folder, a device, a pipe.
     """
     try:
-        found = path.lstat().st_mode
+        mode = path.lstat().st_mode
     except FileNotFoundError:
         return None
-    if stat.S_ISDIR(found) or (stat.S_ISLNK(found) and path.is_dir()):
+    if stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and path.is_dir()):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not (stat.S_ISREG(found) or stat.S_ISLNK(found)):
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
         raise OSError(errno.EINVAL, "Not a regular file")
-    return stat.S_IMODE(found) if stat.S_ISREG(found) else None
+    return stat.S_IMODE(mode) if stat.S_ISREG(mode) else None
 
 
 @contextmanager
@@ -197,13 +197,13 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _remove_if_left(entry: os.DirEntry[str]) -> None:
-    found = entry.stat(follow_symlinks=False)
-    is_folder = stat.S_ISDIR(found.st_mode)
-    if not (is_folder or stat.S_ISREG(found.st_mode)):
+    status = entry.stat(follow_symlinks=False)
+    is_folder = stat.S_ISDIR(status.st_mode)
+    if not (is_folder or stat.S_ISREG(status.st_mode)):
         return
-    if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
         return
-    with _seen_left(entry, is_old=time.time() - found.st_mtime > _A_DAY) as is_left:
+    with _seen_left(entry, is_old=time.time() - status.st_mtime > _A_DAY) as is_left:
         if not is_left:
             return
         if is_folder:

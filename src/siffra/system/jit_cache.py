@@ -120,8 +120,8 @@ class KernelCache(_Cache):
         digest, content = kept[:_DIGEST], kept[_DIGEST:]
         if hashlib.sha256(content).digest() != digest:
             return None
-        found, payload = pickle.loads(content)
-        return CompileResult._rebuild(target_context, *payload) if found == key else None
+        key_there, payload = pickle.loads(content)
+        return CompileResult._rebuild(target_context, *payload) if key_there == key else None
 
     def save_overload(self, sig: Any, data: CompileResult) -> None:
         """See Numba; what cannot be kept is none the worse for it."""
@@ -232,23 +232,23 @@ def _make(folder: Path) -> bool:
 def _is_own(folder: Path) -> bool:
     """Whether it is a folder, no link to one, of this user's, in which nobody else may write."""
     try:
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError:
         return False
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(status.st_mode):
         return False
     if not hasattr(os, "geteuid"):  # Windows, where a user's folders are the user's
         return True
-    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _is_safe_in(parent: Path) -> bool:
     """Whether nobody but this user and root could put another folder in the place of one there."""
-    found = parent.stat()
+    status = parent.stat()
     if not hasattr(os, "geteuid"):
         return True
-    may_rename = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
-    return found.st_uid in (os.geteuid(), 0) and not may_rename
+    may_rename = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+    return status.st_uid in (os.geteuid(), 0) and not may_rename
 
 
 def _remove_unused(root: Path) -> None:

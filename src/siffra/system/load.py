@@ -130,10 +130,10 @@ def _average() -> float | None:
 def _waited() -> dict[int, float] | None:
     """How long each thread has waited for a processor since it began."""
     try:
-        found = {int(name): _schedstat(name) for name in os.listdir(_TASKS)}
+        all_threads = {int(name): _schedstat(name) for name in os.listdir(_TASKS)}
     except (OSError, ValueError):
         return None
-    known = {thread: told for thread, told in found.items() if told}
+    known = {thread: waited for thread, waited in all_threads.items() if waited}
     # A kernel that does not count says that no thread ever ran.
     if not any(ran for ran, _ in known.values()):
         return None

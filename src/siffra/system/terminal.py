@@ -25,8 +25,8 @@ _BREAKS = re.compile(r"[\n\t]")
 
 def odd_character(text: str) -> str | None:
     """The first character in `text` that no terminal should get; None if there is none."""
-    found = _ODD.search(text)
-    return found[0] if found else None
+    match = _ODD.search(text)
+    return match[0] if match else None
 
 
 def printable(text: str) -> str:
@@ -46,7 +46,7 @@ def echo(text: str, *, err: bool = False) -> None:
 
 def echo_json(document: str) -> None:
     """Print a JSON document; odd characters, which stand in strings only, are escaped."""
-    typer.echo(_ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", document))
+    typer.echo(_ODD.sub(lambda match: f"\\u{ord(match[0]):04x}", document))
 
 
 def echo_data(text: str) -> None:

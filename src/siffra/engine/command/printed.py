@@ -44,7 +44,7 @@ def read_object(text: str) -> dict[str, object] | None:
     As Python's own, it may have NaN and Infinity.
     """
     try:
-        found = _DECODER.decode(text)
+        decoded = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return decoded if isinstance(decoded, dict) else None

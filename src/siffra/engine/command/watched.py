@@ -102,18 +102,18 @@ def _modules(words: Sequence[str], cwd: Path) -> Iterator[str]:
 
 
 def _files_in(folder: str, cwd: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for root, folders, names in os.walk(cwd / folder):
         folders[:] = [each for each in folders if each != _MADE_BY_RUNS and each[0] != "."]
         paths = [Path(root, each) for each in names if each[0] != "."]
-        found |= {
+        files |= {
             str(Path(folder) / path.relative_to(cwd / folder)): path
             for path in paths
             if _is_file(path)
         }
-        if len(found) > _MOST_FILES:
+        if len(files) > _MOST_FILES:
             raise ConfigError(
                 f"watch: `{folder}` has more than {_MOST_FILES:,} files; name the folder of the "
                 "program's source."
             )
-    return found
+    return files

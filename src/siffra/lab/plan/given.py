@@ -91,8 +91,8 @@ def _baseline(runs: Runs, wanted: Mapping[str, Any]) -> LevelKey:
     if len(matching) == 1 or not wanted:
         return matching[0]
     many = "no level has" if not matching else f"{len(matching)} levels have"
-    known = "; ".join(_told(runs.knobs(level)) for level in runs.levels[:8])
-    raise ConfigError(f"{source}: baseline: {many} {_told(wanted)}; it must be one of: {known}.")
+    known = "; ".join(_spelled(runs.knobs(level)) for level in runs.levels[:8])
+    raise ConfigError(f"{source}: baseline: {many} {_spelled(wanted)}; it must be one of: {known}.")
 
 
 def is_value(value: Cell, wanted: Any) -> bool:
@@ -107,7 +107,7 @@ def spell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _told(knobs: Mapping[str, Any]) -> str:
+def _spelled(knobs: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {spell(value) or '(empty)'}" for name, value in knobs.items())
 
 

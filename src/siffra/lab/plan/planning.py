@@ -267,10 +267,10 @@ def _why_same(first: Level, second: Level) -> str:
     differing = [name for name in names if first.knobs.get(name) != second.knobs.get(name)]
     if not differing:
         return f"level {_spelled(first.knobs)} is there twice."
-    told = f"levels {_spelled(first.knobs)} and {_spelled(second.knobs)} come out as the same run"
+    alike = f"levels {_spelled(first.knobs)} and {_spelled(second.knobs)} come out as the same run"
     if differing == ["neurons"] and _has_no_neurons(first):
-        return f"{told}: neurons has no effect with layers = 0."
-    return f"{told}: {' and '.join(differing)} makes no difference here."
+        return f"{alike}: neurons has no effect with layers = 0."
+    return f"{alike}: {' and '.join(differing)} makes no difference here."
 
 
 def _has_no_neurons(level: Level) -> bool:

@@ -70,8 +70,8 @@ def assemble(
     try:
         stated = _on_recipe(parts)
         base = {name: v for part in stated if part.where == _BASE for name, v in part.knobs.items()}
-        told = {name: v for part in stated if part.where != _BASE for name, v in part.knobs.items()}
-        setting = Setting.from_knobs(override(base, told))
+        over = {name: v for part in stated if part.where != _BASE for name, v in part.knobs.items()}
+        setting = Setting.from_knobs(override(base, over))
         network_for(setting.model, setting.training, dataset)
     except ConfigError as error:
         if not source:
@@ -110,11 +110,11 @@ def _on_recipe(parts: Sequence[Part]) -> Sequence[Part]:
     return [Part(_BASE, recipe.knobs, recipe.source), *others]
 
 
-def _located(told: str, parts: Sequence[Part]) -> str:
+def _located(mistake: str, parts: Sequence[Part]) -> str:
     """`told` behind the key that it is about; if it begins with a knob's name, where that is."""
-    name = told.partition(":")[0]
+    name = mistake.partition(":")[0]
     named = [part for part in parts if name in part.knobs]
     place = named[-1] if named else next(part for part in reversed(parts) if part.knobs)
     if place.file:
-        return f"recipe {place.file}: knobs{'.' if named else ': '}{told}"
-    return f"{place.where}.{told}" if named else f"{place.where}: {told}"
+        return f"recipe {place.file}: knobs{'.' if named else ': '}{mistake}"
+    return f"{place.where}.{mistake}" if named else f"{place.where}: {mistake}"

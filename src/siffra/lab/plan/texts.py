@@ -17,8 +17,8 @@ def unprintable(table: Any) -> tuple[KeyPath, str] | None:
     """
     for path, leaf in leaves(table):
         for depth, text in enumerate((*path, leaf)):
-            if isinstance(text, str) and (found := odd_character(text.replace("\r", ""))):
-                return path[:depth], found
+            if isinstance(text, str) and (odd := odd_character(text.replace("\r", ""))):
+                return path[:depth], odd
     return None
 
 

@@ -110,15 +110,15 @@ def _columns(
     Where a name is taken, it has `knob_` or `metric_` before it.
     """
     used = set(taken)
-    found: dict[str, dict[str, str]] = {"knob": {}, "metric": {}}
+    columns: dict[str, dict[str, str]] = {"knob": {}, "metric": {}}
     for kind, names in (("knob", knobs), ("metric", metrics)):
         for name in names:
             column = name
             while column in used:
                 column = f"{kind}_{column}"
             used.add(column)
-            found[kind][name] = column
-    return found["knob"], found["metric"]
+            columns[kind][name] = column
+    return columns["knob"], columns["metric"]
 
 
 def _circumstances(record: Record) -> dict[str, Any]:

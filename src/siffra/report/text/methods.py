@@ -101,8 +101,8 @@ def facts(
 def _commands(plan: Plan) -> list[str]:
     """The command of a program, as it was written."""
     models = [run.setting.model for run in plan.runs]
-    found = {model.command for model in models if isinstance(model, ExternalModel)}
-    return [str(CommandTemplate(command)) for command in sorted(found) if command]
+    commands = {model.command for model in models if isinstance(model, ExternalModel)}
+    return [str(CommandTemplate(command)) for command in sorted(commands) if command]
 
 
 def _runs(words: Words, answers: Answers, records: Sequence[Record]) -> list[str]:

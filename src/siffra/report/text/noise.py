@@ -41,18 +41,18 @@ class NoiseText:
         }
 
 
-def noise_text(words: Words, found: NoiseText) -> str:
+def noise_text(words: Words, shown: NoiseText) -> str:
     """All of it, in lines of plain text."""
     blocks = [
-        "\n".join(_of_metric(words, metric, found.noises[metric.name], found))
-        if metric.name in found.noises
+        "\n".join(_of_metric(words, metric, shown.noises[metric.name], shown))
+        if metric.name in shown.noises
         else words("noise.too_few", metric=metric.name)
-        for metric in found.metrics
+        for metric in shown.metrics
     ]
-    if any(_varies(noise) for noise in found.noises.values()):
+    if any(_varies(noise) for noise in shown.noises.values()):
         error, power = (words.exact(100 * share) for share in (OUTSIDE_ALPHA, POWER))
         blocks.append(words("noise.method", error=error, power=power))
-    text = "\n\n".join([*blocks, *filter(None, [_failed(words, found.records)])])
+    text = "\n\n".join([*blocks, *filter(None, [_failed(words, shown.records)])])
     return text.replace(GAP, " ")
 
 
@@ -60,7 +60,7 @@ def _varies(noise: Noise) -> bool:
     return min(noise.values) < max(noise.values)
 
 
-def _of_metric(words: Words, metric: Metric, noise: Noise, found: NoiseText) -> list[str]:
+def _of_metric(words: Words, metric: Metric, noise: Noise, shown: NoiseText) -> list[str]:
     if not _varies(noise):
         value = words.exact(noise.values[0])
         return [words("noise.none", metric=metric.name, n=len(noise.values), value=value)]
@@ -76,8 +76,8 @@ def _of_metric(words: Words, metric: Metric, noise: Noise, found: NoiseText) -> 
             deviation_ends=_ends(words, noise.deviation_interval),
         )
     ]
-    if found.difference is not None:
-        lines += _takes(words, found.difference, noise)
+    if shown.difference is not None:
+        lines += _takes(words, shown.difference, noise)
     return [*lines, *_table(words, noise)]
 
 
