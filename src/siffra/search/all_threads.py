@@ -34,7 +34,6 @@ class _Work(Task):
     worth: float
 
     def do(self, dataset: Dataset, engine: Engine) -> float:
-        """See `Task.do`."""
         clock = time.thread_time
         return seconds_shared(self.setting, dataset, engine, self.worth, clock=clock) or math.inf
 

@@ -42,7 +42,6 @@ class Trial(Task):
     clock: Callable[[], float]
 
     def do(self, dataset: Dataset, engine: Engine) -> Run:
-        """See `Task.do`."""
         judged_by = {name: dataset.sets[name] for name in self.sets}
         run = self.setting, self.steps, self.seed
         return try_out(*run, dataset, engine, judged_by, self.clock)

@@ -112,16 +112,13 @@ class CommandExecutor(Executor):
 
     @property
     def size(self) -> int:
-        """See `Executor.size`."""
         return self._places.size
 
     @property
     def capacity(self) -> int:
-        """See `Executor.capacity`."""
         return len(self._free)
 
     def submit(self, run: Job | Task) -> None:
-        """See `Executor.submit`."""
         assert isinstance(run, PlannedRun)
         self._busy[run] = self._free.pop(0)
         thread = Thread(target=self._make, args=(run, self._busy[run]), daemon=True)

@@ -66,7 +66,6 @@ class MeanCosts(Costs):
         self._epochs: dict[Model, float] = {}
 
     def learn(self, record: Record) -> None:
-        """See `Costs.learn`."""
         if record.failure:  # it ended early, or never
             return
         self._by_model.setdefault(record.model, []).append(record.seconds)
@@ -74,17 +73,14 @@ class MeanCosts(Costs):
         self._epochs[record.model] = max(ends, default=0.0)
 
     def seconds(self, setting: Setting) -> float:
-        """See `Costs.seconds`."""
         every = [seconds for known in self._by_model.values() for seconds in known]
         known = self._by_model.get(setting.model, every)
         return sum(known) / len(known) if known else 0.0
 
     def knows(self, setting: Setting) -> bool:
-        """See `Costs.knows`."""
         return setting.model in self._by_model
 
     def knows_kind(self, kind: str) -> bool:
-        """See `Costs.knows_kind`."""
         return any(model.kind == kind for model in self._by_model)
 
     def share(self, setting: Setting, epoch: float) -> float:
@@ -121,7 +117,6 @@ class EngineCosts(Costs):
                 self._epochs[model, batch_size] = epochs
 
     def learn(self, record: Record) -> None:
-        """See `Costs.learn`."""
         like = record.model, record.training.batch_size
         before, epochs = self._epochs.get(like, 0.0), record.training.epochs
         seconds = self._known.get(like, 0.0) * before + record.seconds + record.scoring_seconds
@@ -129,15 +124,12 @@ class EngineCosts(Costs):
         self._correction.cache_clear()
 
     def knows(self, setting: Setting) -> bool:
-        """See `Costs.knows`."""
         return (setting.model, setting.training.batch_size) in self._known
 
     def knows_kind(self, kind: str) -> bool:
-        """See `Costs.knows_kind`."""
         return any(model.kind == kind for model, _ in self._known)
 
     def seconds(self, setting: Setting) -> float:
-        """See `Costs.seconds`."""
         like = setting.model, setting.training.batch_size
         an_epoch = self._known.get(like)
         if an_epoch is None:

@@ -18,6 +18,7 @@ from siffra.lab.execute.base import Executor
 from siffra.lab.execute.commands import knobs_of
 from siffra.lab.execute.cost import MeanCosts
 from siffra.lab.execute.events import Event, Job, Task
+from siffra.lab.execute.local import SerialExecutor
 from siffra.lab.execute.results import Keys
 from siffra.lab.execute.runner import Work
 from siffra.lab.plan.plan import Plan, PlannedRun
@@ -192,34 +193,17 @@ class _Recorder:
         )
 
 
-class FunctionExecutor(Executor):
+class FunctionExecutor(SerialExecutor):
     """Calls the function in the caller's own thread, one run at a time."""
 
     def __init__(self, function: TrainFunction, make: _Recorder) -> None:
+        super().__init__()
         self._function, self._record = function, make
-        self._submitted: PlannedRun | None = None
 
-    @property
-    def size(self) -> int:
-        """See `Executor.size`."""
-        return 1
-
-    @property
-    def capacity(self) -> int:
-        """See `Executor.capacity`."""
-        return 0 if self._submitted else 1
-
-    def submit(self, run: Job | Task) -> None:
-        """See `Executor.submit`."""
+    def _do(self, run: Job | Task, on_event: Callable[[Event], None]) -> Event:
         assert isinstance(run, PlannedRun)
-        self._submitted = run
-
-    def poll(self, on_event: Callable[[Event], None]) -> None:
-        """Make the submitted run."""
-        run, self._submitted = self._submitted, None
-        if run:
-            result = self._function.run(knobs_of(run), run.seed)
-            on_event(Event("finished", run, record=self._record(run, result)))
+        result = self._function.run(knobs_of(run), run.seed)
+        return Event("finished", run, record=self._record(run, result))
 
 
 class FunctionPool(Executor):
@@ -234,22 +218,18 @@ class FunctionPool(Executor):
 
     @property
     def size(self) -> int:
-        """See `Executor.size`."""
         return self._count
 
     @property
     def capacity(self) -> int:
-        """See `Executor.capacity`."""
         return self._count - len(self._busy)
 
     def submit(self, run: Job | Task) -> None:
-        """See `Executor.submit`."""
         assert isinstance(run, PlannedRun)
         future = self._pool.submit(self._function.run, knobs_of(run), run.seed)
         self._busy[future] = run
 
     def poll(self, on_event: Callable[[Event], None]) -> None:
-        """See `Executor.poll`."""
         done, _ = wait(self._busy, timeout=_PATIENCE, return_when=FIRST_COMPLETED)
         for future in done:
             run = self._busy.pop(future)

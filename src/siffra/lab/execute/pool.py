@@ -55,12 +55,10 @@ class PoolExecutor(Executor):
 
     @property
     def size(self) -> int:
-        """See `Executor.size`."""
         return self._count
 
     @property
     def capacity(self) -> int:
-        """See `Executor.capacity`."""
         return self._count - len(self._busy)
 
     def prepare(self, runs: Sequence[Job | Task]) -> None:
@@ -72,21 +70,18 @@ class PoolExecutor(Executor):
         trainer.compile_once(runs)
 
     def submit(self, run: Job | Task) -> None:
-        """See `Executor.submit`."""
         process = self._idle.pop() if self._idle else self._start()
         self._write()
         self._busy[process] = run
         process.send(pickle.dumps(run))
 
     def poll(self, on_event: Callable[[Event], None]) -> None:
-        """See `Executor.poll`."""
         with suppress(queue.Empty):
             self._take(*self._messages.get(timeout=_PATIENCE), on_event)
             while True:
                 self._take(*self._messages.get_nowait(), on_event)
 
     def hold(self, held: bool) -> None:
-        """See `Executor.hold`."""
         for process in self._busy:
             process.send(held)
 

@@ -114,23 +114,19 @@ class RayExecutor(Executor):
 
     @property
     def size(self) -> int:
-        """See `Executor.size`."""
         return sum(node.runs for node in self._nodes.values())
 
     @property
     def jobs(self) -> int:
-        """See `Executor.jobs`."""
         return max(self._sharing().values(), default=1)
 
     @property
     def capacity(self) -> int:
-        """See `Executor.capacity`."""
         if self._resources.alone:
             return len(self._free())
         return max(0, self.size * _QUEUED - len(self._submitted) - len(self._timings))
 
     def submit(self, run: Job | Task) -> None:
-        """See `Executor.submit`."""
         if isinstance(run, PlannedTiming):
             self._timings.append(run)
             return
@@ -147,7 +143,6 @@ class RayExecutor(Executor):
         task.future().add_done_callback(lambda done: self._done.put((task, done)))
 
     def poll(self, on_event: Callable[[Event], None]) -> None:
-        """See `Executor.poll`."""
         if time.monotonic() - self._seen > _REFRESH:
             self._refresh()
         timings, self._timings = self._timings, []

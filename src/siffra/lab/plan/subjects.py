@@ -72,23 +72,18 @@ class Networks(Subject):
     examines: bool = False
 
     def made(self, parts: Sequence[Part], about: str, *, in_full: bool = False) -> Made:
-        """See `Subject.made`."""
         return assemble(parts, self.dataset, Cut() if in_full else self.cut, self.source, about)
 
     def check(self, table: QuestionTable, where: str) -> None:
-        """See `Subject.check`."""
         check_demands(table, where, self.dataset)
 
     def figures(self, vary: Sequence[str], levels: Sequence[Level]) -> tuple[Figure, ...]:
-        """See `Subject.figures`."""
         return default_figures(vary, levels, self.dataset, examines=self.examines)
 
     def metrics(self, claims: Sequence[ClaimTable]) -> tuple[Metric, ...]:
-        """See `Subject.metrics`."""
         return ()
 
     def margin(self, claim: ClaimTable) -> float:
-        """See `Subject.margin`."""
         return claim.margin or METRICS[claim.metric].usual_margin(shifted=claim.on in SHIFTED)
 
 
@@ -101,7 +96,6 @@ class ProgramRuns(Subject):
     _spelled: dict[tuple[str, Any], Any] = field(default_factory=dict)
 
     def made(self, parts: Sequence[Part], about: str, *, in_full: bool = False) -> Made:
-        """See `Subject.made`."""
         values: dict[str, Any] = {}
         for part in parts:
             for name, value in part.knobs.items():
@@ -123,7 +117,6 @@ class ProgramRuns(Subject):
         return Setting.external(ordered, self.program.command), 1
 
     def check(self, table: QuestionTable, where: str) -> None:
-        """See `Subject.check`."""
         if table.retune:
             raise LabFileError(
                 f"{where}.retune: what is retuned is chosen by accuracy on validation, which a "
@@ -137,21 +130,17 @@ class ProgramRuns(Subject):
                 )
 
     def figures(self, vary: Sequence[str], levels: Sequence[Level]) -> tuple[Figure, ...]:
-        """See `Subject.figures`."""
         return ("curves", "levels")
 
     def metrics(self, claims: Sequence[ClaimTable]) -> tuple[Metric, ...]:
-        """See `Subject.metrics`."""
         known: Mapping[str, Metric] = self.program.metrics
         order = dict.fromkeys([*(claim.metric for claim in claims[:1]), *known])
         return tuple(known[name] for name in order)
 
     def named(self, claim: ClaimTable) -> Metric | None:
-        """See `Subject.named`."""
         return self.program.metrics[claim.metric]
 
     def margin(self, claim: ClaimTable) -> float:
-        """See `Subject.margin`."""
         return claim.margin or self.program.metrics[claim.metric].margin or 0.0
 
     def _expect_spelled_alike(self, parts: Sequence[Part], about: str) -> None:

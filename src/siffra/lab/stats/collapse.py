@@ -92,7 +92,6 @@ class ShareComparison(Comparison):
         return self._half(seeds) if self.centre > 0 == bound else 1.0
 
     def p_below(self, bound: float, *, seeds: int | None = None) -> float:
-        """See `p_above`."""
         return self._half(seeds) if self.centre < 0 == bound else 1.0
 
     def _half(self, seeds: int | None) -> float:

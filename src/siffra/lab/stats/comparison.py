@@ -295,7 +295,6 @@ class MedianComparison(Comparison):
         return self._coin(sum(d > bound for d in self.differences), seeds)
 
     def p_below(self, bound: float, *, seeds: int | None = None) -> float:
-        """See `Comparison.p_below`."""
         if self.open_above:
             return 1.0
         return self._coin(sum(d < bound for d in self.differences), seeds)
