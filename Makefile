@@ -29,8 +29,8 @@ lab: setup  ## run the study and write siffra-report/ (ARGS="--preset standard -
 ui: setup  ## open the bench in the browser (ARGS="--port 8000 --no-browser")
 	$(BIN)/siffra ui $(ARGS)
 
-test: lint  ## lint, types and all tests (ARGS="-k words" for some)
-	$(BIN)/pytest $(ARGS)
+test: lint  ## lint, types and all tests, in two processes (ARGS="-k words" for some)
+	$(BIN)/pytest $(or $(ARGS),--numprocesses 2 --dist loadfile)
 	$(if $(ARGS),,@$(MAKE) --no-print-directory coverage)
 
 coverage: $(VENV)/.dev  ## run the kernels as plain Python, and see that tests reach 95 % of the engine's lines
