@@ -167,7 +167,7 @@ class TestRecords:
         store.add(fast, replace=True)
         assert store.records() == [fast]
 
-    def test_an_epochs_cost_is_the_mean_over_like_runs(self, store):
+    def test_what_epochs_took_is_summed_over_like_runs(self, store):
         for number, seconds in enumerate((1.0, 3.0)):
             store.add(record(number, seconds=seconds, scoring_seconds=1.0))
         store.add(record(7, machine=MACHINE.model_copy(update={"cpu": "another"})))
@@ -176,10 +176,10 @@ class TestRecords:
 
         costs = store.epoch_seconds(dataset="made up", engine="none", machine=MACHINE)
 
-        # Two epochs in each run: (1 + 1 + 3 + 1) / 4 and 8 / 2.
+        # Two epochs in each run: 1 + 1 + 3 + 1 seconds in two of them, and 8 + 0 in one.
         assert sorted(costs[1:], key=lambda cost: cost[2]) == [
-            (DENSE.model, 140, 1.5, 4),
-            (CONV.model, 140, 4.0, 2),
+            (DENSE.model, 140, 6.0, 4, 2, True),
+            (CONV.model, 140, 8.0, 2, 1, True),
         ]
 
     def test_and_of_others_on_this_cpu_where_there_are_no_like_ones(self, store):
@@ -190,8 +190,8 @@ class TestRecords:
         like = MACHINE.model_copy(update={"jobs": 2, "threads": 1})
         costs = store.epoch_seconds(dataset="made up", engine="none", machine=like)
 
-        # Only those that are like those to come are counted, by their epochs.
-        assert [cost[2:] for cost in costs][-2:] == [(1.0, 0), (2.0, 2)]
+        # Those that are like those to come are last.
+        assert [cost[2:] for cost in costs][-2:] == [(2.0, 2, 1, False), (4.0, 2, 1, True)]
 
     def test_runs_with_a_cpus_bare_name_count_as_this_machines(self, store):
         named = MACHINE.model_copy(update={"cpu": "made up (family 26, model 2)"})
@@ -202,7 +202,7 @@ class TestRecords:
 
         costs = store.epoch_seconds(dataset="made up", engine="none", machine=named)
 
-        assert costs == [(DENSE.model, 140, 1.0, 4)]
+        assert costs == [(DENSE.model, 140, 4.0, 4, 2, True)]
 
 
 class TestFind:

@@ -220,27 +220,28 @@ class Store:
 
     def epoch_seconds(
         self, *, dataset: str, engine: str, machine: Machine
-    ) -> list[tuple[Model, int, float, float]]:
-        """Model, batch size and mean seconds of an epoch, training and scoring, on this CPU.
+    ) -> list[tuple[Model, int, float, float, int, bool]]:
+        """What runs of each model and batch size took together, training and scoring, on this CPU.
 
-        Of runs on as many threads, as many at once, last: they are nearest to those to come. Of
-        these also of how many epochs it is the mean, which is 0 of the others.
+        Returns:
+            Model, batch size, seconds, epochs, runs, and whether they were made on as many threads,
+            as many at once. Such runs come last: they are nearest to those to come.
         """
         cpus = machine.cpu, bare_name(machine.cpu)
         with explained(self._path):
             rows = self._db.execute(
-                "SELECT network, batch_size, "
-                "sum(seconds + scoring), sum(json_extract(record, '$.training.epochs')), threads, "
+                "SELECT network, batch_size, sum(seconds + scoring), "
+                "sum(json_extract(record, '$.training.epochs')), count(*), threads, "
                 "coalesce(json_extract(record, '$.machine.jobs'), 1) AS jobs FROM run "
                 "WHERE dataset = ? AND engine = ? AND cpu IN (?, ?) AND json_valid(record) "
                 "GROUP BY network, batch_size, threads, jobs ORDER BY threads = ?, jobs = ?",
                 (dataset, engine, *cpus, machine.threads, machine.jobs),
             ).fetchall()
         known = []
-        for model, size, seconds, epochs, *made in rows:
-            counted = epochs if made == [machine.threads, machine.jobs] else 0.0
+        for model, size, seconds, epochs, runs, *made in rows:
+            alike = made == [machine.threads, machine.jobs]
             with suppress(ValidationError):  # a damaged one: less is known of what it takes
-                known.append((_MODEL.validate_json(model), size, seconds / epochs, counted))
+                known.append((_MODEL.validate_json(model), size, seconds, epochs, runs, alike))
         return known
 
     def claim(self, key: str, *, replace: bool = False) -> bool:

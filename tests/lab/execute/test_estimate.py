@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_runs import make_timing
 from small_lab import SETTINGS, LoggingEngine, small_dataset, small_plan
 
 from siffra.config import Setting
@@ -15,6 +16,12 @@ from siffra.lab.execute.runner import run_plan
 from siffra.store.store import Store, open_store
 
 DATASET = small_dataset()
+TRAINING = 3 * len(DATASET.train)
+"""Passes of an image through a network, forward or back, in an epoch."""
+CURVES = sum(len(images) for name, images in DATASET.sets.items() if name != "train")
+"""And forward, for the scores after an epoch: the sets are small, and scored as a whole."""
+END = (CURVES + len(DATASET.val)) / (TRAINING + CURVES)
+"""What the scores in the end are worth, in epochs: the training set counts as validation does."""
 
 
 @pytest.fixture
@@ -46,8 +53,8 @@ def test_it_is_what_like_runs_took_an_epoch(engine, store):
 
     cost = estimate(asked, DATASET, engine, store)
 
-    an_epoch = (record.seconds + record.scoring_seconds) / len(record.epochs)
-    assert cost.seconds == pytest.approx(2 * 50 * an_epoch)
+    an_epoch = (record.seconds + record.scoring_seconds) / (len(record.epochs) + END)
+    assert cost.seconds == pytest.approx(2 * (50 + END) * an_epoch)
 
 
 def test_it_grows_with_the_work_for_models_never_run(engine, store):
@@ -55,7 +62,7 @@ def test_it_grows_with_the_work_for_models_never_run(engine, store):
         setting = SETTINGS[0].from_knobs({"batch_size": 8, "epochs": 2} | knobs)
         return estimate(small_plan((0,), (setting,)), DATASET, engine, store).seconds
 
-    assert seconds(epochs=4) == pytest.approx(2 * seconds())
+    assert seconds(epochs=4) == pytest.approx(seconds() * (4 + END) / (2 + END))
     assert 0 < seconds() < seconds(neurons=4096) < seconds(neurons=4096, layers=2)
     assert seconds(batch_size=2) > seconds()
 
@@ -87,6 +94,36 @@ def test_a_model_is_corrected_by_the_one_that_is_nearest_in_work(engine, store):
 
     assert costs.seconds(near_small) == pytest.approx(10 * counted[2])
     assert costs.seconds(near_large) == pytest.approx(2 * counted[3])
+
+
+def test_what_was_timed_by_turns_is_predicted_by_that(engine, store):
+    timed, nearby = (Setting.from_knobs({"neurons": n, "epochs": 100}) for n in (64, 70))
+    other = Setting.from_knobs({"neurons": 4, "epochs": 100})
+    costs = EngineCosts(DATASET, engine, store)
+    counted = costs.seconds(timed), costs.seconds(nearby), costs.seconds(other)
+
+    costs.learn_times(
+        make_timing(timed, other, number=i, seconds=(s, 10 * s)) for i, s in enumerate((2, 3, 9))
+    )
+
+    # A hundred epochs of the median, with the scores after each, and those in the end.
+    an_epoch = 3 * (TRAINING + CURVES) / TRAINING
+    assert costs.seconds(timed) == pytest.approx((100 + END) * an_epoch)
+    assert costs.seconds(other) == pytest.approx(10 * costs.seconds(timed))
+    # What was not timed is counted, and corrected by the nearest that was.
+    times_longer = costs.seconds(timed) / counted[0]
+    assert costs.seconds(nearby) == pytest.approx(times_longer * counted[1])
+
+
+def test_runs_of_a_few_epochs_say_how_long_many_take(engine, store):
+    """Scoring in the end is paid once: a run of one epoch takes more than a hundredth of 100."""
+    short, long = (Setting.from_knobs({"neurons": 6, "epochs": n}) for n in (1, 100))
+    (record,) = run_plan(small_plan((0,), (short,)), DATASET, engine, store).records.values()
+    costs = EngineCosts(DATASET, engine, store)
+
+    took = record.seconds + record.scoring_seconds
+    assert costs.seconds(short) == pytest.approx(took)
+    assert costs.seconds(long) < 100 * took
 
 
 def test_what_a_lab_learns_is_what_the_next_one_finds_in_the_store(engine, store):

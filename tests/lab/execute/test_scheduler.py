@@ -30,6 +30,9 @@ class KnownCosts:
     def of_timing(self, planned):
         return 0.1
 
+    def learn_times(self, timings):
+        pass
+
     def knows(self, setting):
         return True
 
@@ -115,6 +118,12 @@ class TestThen:
 
     def test_what_is_shown_gets_no_more_seeds(self):
         assert seeds_of(conduct(PLAN, (0, 0.1, 0.1))) == [5, 5, 5]
+
+    def test_claims_of_the_labs_author_go_before_those_of_others(self):
+        by_siffra = replace(CHEAP, by={"en": "siffra"})
+        plan = replace(PLAN, questions=(make_question(LEVELS, [by_siffra, DEAR]),))
+        order = [setting for setting, _ in conduct(plan, (0, 0.006, 0.006))][15:]
+        assert order.index(SETTINGS[2]) < order.index(SETTINGS[1])
 
     def test_the_claim_that_is_decided_soonest_goes_on_first(self):
         made = conduct(PLAN, (0, 0.006, 0.006))

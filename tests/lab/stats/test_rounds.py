@@ -1,15 +1,20 @@
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from made_runs import MACHINE, make_claim, make_level, make_plan, make_question, make_record
+from made_runs import (
+    make_claim,
+    make_level,
+    make_plan,
+    make_question,
+    make_record,
+    make_timing,
+)
 
 from siffra.config import Setting
 from siffra.lab.answers import answer
 from siffra.lab.plan.plan import PlannedTiming
 from siffra.lab.stats.rounds import judge_rounds, possible_timings, timed_settings
-from siffra.training.timing import TimedSetting, Timing
 
 LEVELS = [make_level({"neurons": n}) for n in (4, 8, 16)]
 SETTINGS = [level.settings[0] for level in LEVELS]
@@ -96,7 +101,9 @@ class TestTimes:
     def timings(self, rounds, slowly=2.0):
         settings = tuple(SETTINGS[:2])
         return {
-            PlannedTiming(settings, n): make_timing(settings, n, (1 + n / 1000, slowly))
+            PlannedTiming(settings, n): make_timing(
+                *settings, number=n, seconds=(1 + n / 1000, slowly)
+            )
             for n in range(rounds)
         }
 
@@ -118,7 +125,10 @@ class TestTimes:
         question = make_question(LEVELS[:2], [make_claim("seconds", "same", margin=0.0005)])
         plan = replace(make_plan(question), looks=LOOKS)
         settings = tuple(SETTINGS[:2])
-        equal = {PlannedTiming(settings, n): make_timing(settings, n, (1.0, 1.0)) for n in range(5)}
+        equal = {
+            PlannedTiming(settings, n): make_timing(*settings, number=n, seconds=(1.0, 1.0))
+            for n in range(5)
+        }
         assert claims_of(plan, {}, equal)[0].verdict == "inconclusive"
 
     def test_a_time_to_a_target_is_epochs_times_what_one_takes(self):
@@ -151,23 +161,6 @@ class TestTimes:
     def test_levels_have_their_times(self):
         (question,) = answer(self.PLAN, {}, self.timings(5)).questions
         assert question.levels[1].timed == pytest.approx([40.0] * 5)
-
-
-def make_timing(settings, number, seconds):
-    return Timing(
-        key=str(number),
-        round=number,
-        settings=tuple(
-            TimedSetting(model=s.model, training=s.training, engine="none", engine_version=1)
-            for s in settings
-        ),
-        seconds=seconds,
-        dataset="made up",
-        fingerprint="0",
-        machine=MACHINE,
-        load=None,
-        finished=datetime(2026, 1, 1, tzinfo=UTC),
-    )
 
 
 def test_looking_does_not_raise_the_share_of_labs_that_err():

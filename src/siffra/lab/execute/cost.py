@@ -3,7 +3,9 @@
 import abc
 import math
 import time
+from collections.abc import Callable, Iterable
 from functools import cache
+from statistics import median
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from siffra.lab.plan.plan import PlannedTiming
 from siffra.store.store import Store
 from siffra.training.run import Record, this_machine
 from siffra.training.scored_sets import scored_sets
-from siffra.training.timing import SLICE_SECONDS, SLICES
+from siffra.training.timing import SLICE_SECONDS, SLICES, Timing
 
 Like = tuple[Model, int]
 """What an epoch's cost depends on: the model and the batch size."""
@@ -36,6 +38,10 @@ class Costs(abc.ABC):
     @abc.abstractmethod
     def learn(self, record: Record) -> None:
         """Take note of what a run on this machine took."""
+
+    @abc.abstractmethod
+    def learn_times(self, timings: Iterable[Timing]) -> None:
+        """Take note of what settings took that were timed by turns: all rounds that there are."""
 
     @abc.abstractmethod
     def seconds(self, setting: Setting) -> float:
@@ -72,6 +78,9 @@ class MeanCosts(Costs):
         ends = [curve[-1][0] for curve in record.curves.values()]
         self._epochs[record.model] = max(ends, default=0.0)
 
+    def learn_times(self, timings: Iterable[Timing]) -> None:
+        """See `Costs.learn_times`; what siffra does not train it does not time."""
+
     def seconds(self, setting: Setting) -> float:
         every = [seconds for known in self._by_model.values() for seconds in known]
         known = self._by_model.get(setting.model, every)
@@ -93,10 +102,13 @@ class EngineCosts(Costs):
     """Predicts by what an engine did on `dataset`.
 
     The cost of an epoch depends on the model and the batch size alone. Where both are known from
-    runs on this machine, as many at a time, it is the mean of what those took. Else it is the count
-    of multiplications over this machine's rate of matrix products, corrected by how far that was
-    off for the known model of the same kind that is nearest in work; without any, it can be off by
-    a factor of three or so.
+    runs on this machine, as many at a time, it is the mean of what those took. Where they were
+    timed by turns, it is that. Else it is the count of multiplications over this machine's rate of
+    matrix products. The latter two are corrected by how far they are off for the model of the same
+    kind that is nearest in work of those that are known better. A count without any such model can
+    be off by a factor of three or so.
+
+    Scoring in the end is worth a part of an epoch, which counts where epochs are few.
 
     What was learned from runs is what their store would say, to whoever asks it next.
     """
@@ -104,24 +116,47 @@ class EngineCosts(Costs):
     def __init__(self, dataset: Dataset, engine: Engine, store: Store, jobs: int = 1) -> None:
         self._dataset = dataset
         self._rate = cache(lambda: multiplications_per_second(engine.threads))
+        self._images, scored = len(dataset.train), scored_sets(dataset)
+        # Training multiplies three times: forward, for the weights, for the layer below.
+        self._passes = 3 * self._images + sum(map(len, scored.curves.values()))
+        self._scoring = sum(map(len, scored.whole.values())) / self._passes
         self._known: dict[Like, float] = {}
         self._epochs: dict[Like, float] = {}  # of which those are the means
+        self._timed: dict[Like, float] = {}
+        self._rounds = 0  # that those are of
         self._counted = cache(self._count)
-        self._correction = cache(self._correct)
+        self._by_time = cache(self._from_timed)
+        self._by_count = cache(self._from_counted)
         machine = this_machine(engine.threads).model_copy(update={"jobs": jobs})
         for name in (engine.name, ESTIMATORS):
-            for model, batch_size, seconds, epochs in store.epoch_seconds(
+            for model, batch_size, seconds, epochs, runs, alike in store.epoch_seconds(
                 dataset=dataset.name, engine=name, machine=machine
             ):
-                self._known[model, batch_size] = seconds
-                self._epochs[model, batch_size] = epochs
+                like = model, batch_size
+                epochs += runs * self._scoring
+                self._known[like] = seconds / epochs
+                self._epochs[like] = epochs if alike else 0.0
 
     def learn(self, record: Record) -> None:
         like = record.model, record.training.batch_size
-        before, epochs = self._epochs.get(like, 0.0), record.training.epochs
+        before, epochs = self._epochs.get(like, 0.0), record.training.epochs + self._scoring
         seconds = self._known.get(like, 0.0) * before + record.seconds + record.scoring_seconds
         self._known[like], self._epochs[like] = seconds / (before + epochs), before + epochs
-        self._correction.cache_clear()
+        self._forget()
+
+    def learn_times(self, timings: Iterable[Timing]) -> None:
+        """See `Costs.learn_times`."""
+        rounds = list(timings)
+        if len(rounds) == self._rounds:
+            return
+        self._rounds = len(rounds)
+        times: dict[Like, list[float]] = {}
+        for timing in rounds:
+            for timed, seconds in zip(timing.settings, timing.seconds, strict=True):
+                times.setdefault((timed.model, timed.training.batch_size), []).append(seconds)
+        with_scoring = self._passes / (3 * self._images)
+        self._timed = {like: with_scoring * median(each) for like, each in times.items()}
+        self._forget()
 
     def knows(self, setting: Setting) -> bool:
         return (setting.model, setting.training.batch_size) in self._known
@@ -131,20 +166,33 @@ class EngineCosts(Costs):
 
     def seconds(self, setting: Setting) -> float:
         like = setting.model, setting.training.batch_size
-        an_epoch = self._known.get(like)
-        if an_epoch is None:
-            an_epoch = self._counted(like) * self._correction(like)
-        return setting.training.epochs * an_epoch
+        epochs = setting.training.epochs + self._scoring
+        if like in self._known:
+            return epochs * self._known[like]
+        return epochs * (self._by_time(like) if like in self._timed else self._by_count(like))
 
-    def _correct(self, like: Like) -> float:
-        """How much longer than counted the nearest known model of its kind takes.
+    def _forget(self) -> None:
+        self._by_time.cache_clear()
+        self._by_count.cache_clear()
 
-        Small networks take much longer than their multiplications, large ones hardly any.
-        """
+    def _from_timed(self, like: Like) -> float:
+        """Seconds of an epoch that was timed: beside other runs it takes longer than alone."""
+        both = {other: self._known[other] for other in self._timed if other in self._known}
+        return self._timed[like] * self._correction(like, both, self._timed.__getitem__)
+
+    def _from_counted(self, like: Like) -> float:
+        """Seconds of an epoch by its work: small networks take much longer, large ones hardly."""
+        better = {other: self._by_time(other) for other in self._timed} | self._known
+        return self._counted(like) * self._correction(like, better, self._counted)
+
+    def _correction(
+        self, like: Like, known: dict[Like, float], predicted: Callable[[Like], float]
+    ) -> float:
+        """How much longer than `predicted` the nearest `known` model of its kind takes."""
         work = self._counted(like)
         ratios = [
-            (abs(math.log(counted / work)), seconds / counted)
-            for other, seconds in self._known.items()
+            (abs(math.log(counted / work)), seconds / predicted(other))
+            for other, seconds in known.items()
             if other[0].kind == like[0].kind and seconds > 0 and (counted := self._counted(other))
         ]
         return min(ratios)[1] if ratios else 1.0
@@ -152,16 +200,13 @@ class EngineCosts(Costs):
     def _count(self, like: Like) -> float:
         """Seconds of an epoch, from the work in it."""
         model, batch_size = like
-        images = len(self._dataset.train)
-        steps = -(-images // batch_size)
+        steps = -(-self._images // batch_size)
         if isinstance(model, EstimatorModel):
             return _FIT
         if isinstance(model, ModuleModel):
             return steps * _STEP_OF_A_MODULE
         network = build_network(model, self._dataset.image_shape, self._dataset.classes)
-        scored = sum(map(len, scored_sets(self._dataset).curves.values()))
-        # Training multiplies three times: forward, for the weights, for the layer below.
-        products = (3 * images + scored) * network.multiplications
+        products = self._passes * network.multiplications
         return products / self._rate() + steps * len(network.layers) * _STEP
 
 

@@ -2,7 +2,8 @@
 
 All settings are trained with the seeds of the first look. Then the open claim that is expected to
 be shown in the fewest seconds goes on to its next look, again and again, as long as there is time:
-claims that no look of theirs is expected to decide come last. Giving up on those is not binding,
+the claims of the lab's author before those that others add, and last all that no look of theirs is
+expected to decide. Giving up on those is not binding,
 and costs no error (C. Jennison and B. W. Turnbull, Group Sequential Methods, 2000, section 2.6.2).
 A run serves all claims that it belongs to.
 
@@ -123,6 +124,7 @@ class Scheduler:
         return self._costs.seconds(job.setting)
 
     def _needs(self, records: Records, timings: Timings) -> Needs:
+        self._costs.learn_times(timings.values())
         return Needs(self._plan, self._costs, records, timings)
 
     def _in_order(
@@ -150,17 +152,19 @@ class Scheduler:
                 yield Need((run,))
 
     def _by_seconds(self, rounds: Rounds, needs: Needs) -> list[OpenClaim]:
-        """The open claims, those first that are expected to be shown soonest.
+        """The open claims, the author's first, of each those that are expected to be shown soonest.
 
         Where all runs of both sides fail, as of a program that does not start, there are no more.
         """
         looks = self._plan.looks
         unseen = looks[min(EXPECTED_LOOK, len(looks) - 1)]
 
-        def order(claim: OpenClaim) -> tuple[bool, float]:
+        def order(claim: OpenClaim) -> tuple[bool, bool, float]:
             shown_by = unseen if claim.is_unseen else claim.forecast
             need = needs.of_claim(claim, shown_by or claim.seeds)
-            return shown_by is None, self.seconds(need.all)
+            question = self._plan.questions[claim.number[0]]
+            is_anothers = bool(question.author_of(question.claims[claim.number[1]]))
+            return shown_by is None, is_anothers, self.seconds(need.all)
 
         hopeful = (claim for claim in rounds.open if not needs.has_only_failures(claim))
         return sorted(hopeful, key=order)
