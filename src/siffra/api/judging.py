@@ -76,8 +76,8 @@ def judge(
     of_table = runs_of(find_roles(table, options))
     roles = of_table.roles
     judged = roles.metrics if metrics else roles.metrics[:1]
-    own = {each.name: each for each in metrics if isinstance(each, Metric)}
-    chosen = [_with_margin(own.get(m.name, m), m.step, margin) for m in judged]
+    by_name = {each.name: each for each in metrics if isinstance(each, Metric)}
+    chosen = [_with_margin(by_name.get(m.name, m), m.step, margin) for m in judged]
     plan, records = plan_given(of_table, chosen, baseline)
     if again is None:
         first = plan.questions[0].levels[0].knobs

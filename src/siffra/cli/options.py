@@ -212,9 +212,9 @@ def in_place_of(
             command(**values, **{parameter: make(**given)})
 
         parameters: list[inspect.Parameter] = []
-        for own in inspect.signature(command).parameters.values():
-            others = [own.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
-            parameters += added if own.name == parameter else others
+        for declared in inspect.signature(command).parameters.values():
+            others = [declared.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+            parameters += added if declared.name == parameter else others
         wrapped.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportAttributeAccessIssue]
         wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
         return wrapped

@@ -183,8 +183,8 @@ def _curves(record: "Record") -> "Table":
     for name in names:
         curve.add_column(name, justify="right")
     by_name = {name: dict(record.curves[name]) for name in names}
-    for at in sorted({at for points in by_name.values() for at in points}):
-        curve.add_row(f"{at:g}", *(_value(by_name[name].get(at)) for name in names))
+    for step in sorted({step for points in by_name.values() for step in points}):
+        curve.add_row(f"{step:g}", *(_value(by_name[name].get(step)) for name in names))
     return curve
 
 

@@ -94,10 +94,10 @@ def packages_of(kind: type) -> list[str]:
 def _source(kind: type, code: bytes | None) -> str:
     """All that an estimator's results depend on beside its parameters, as far as is known."""
     if code is not None:
-        own = [hashlib.sha256(code).hexdigest()]
+        sources = [hashlib.sha256(code).hexdigest()]
     else:
-        own = [f"{package} {_version(package)}" for package in packages_of(kind)]
-    return ", ".join(dict.fromkeys([*own, f"{_LIBRARY} {_version(_LIBRARY)}"]))
+        sources = [f"{package} {_version(package)}" for package in packages_of(kind)]
+    return ", ".join(dict.fromkeys([*sources, f"{_LIBRARY} {_version(_LIBRARY)}"]))
 
 
 def _version(package: str) -> str:

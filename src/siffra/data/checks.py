@@ -98,7 +98,7 @@ def _rows(x: np.ndarray) -> list[bytes]:
     return [example.tobytes() for example in x]
 
 
-def _some(x: np.ndarray) -> np.ndarray:
+def _sample(x: np.ndarray) -> np.ndarray:
     return x[:: 1 + (len(x) - 1) // MOST_LOOKED_AT]
 
 
@@ -113,7 +113,7 @@ def _images(parts: Parts, name: str, low: float, high: float) -> Iterator[Note]:
             f"{parts.where}: {name} images go from {own_low:g} to {own_high:g} and training images "
             f"from {low:g} to {high:g}; scale all of them alike (divide each by 255, or none)."
         )
-    x, trained = _some(x), _some(trained)
+    x, trained = _sample(x), _sample(trained)
     beyond = float(((x < low) | (x > high)).mean())
     spread, own_spread = float((trained / unit).std()), float((x / unit).std())
     uneven = spread > 0 and not spread / _SPREAD < own_spread < spread * _SPREAD

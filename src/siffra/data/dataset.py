@@ -108,8 +108,8 @@ class Dataset:
     @property
     def sets(self) -> Mapping[str, Images]:
         """The sets by name, in the order in which they are reported."""
-        own = {"train": self.train, "val": self.val, "test": self.test}
-        return MappingProxyType({**own, **self.shifted})
+        sets = {"train": self.train, "val": self.val, "test": self.test}
+        return MappingProxyType({**sets, **self.shifted})
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

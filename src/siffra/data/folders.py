@@ -161,15 +161,15 @@ def _look(paths: Sequence[Path], where: str) -> tuple[tuple[int, int], int]:
     for path in paths:
         if path.suffix.lower() == ARRAY:
             shape = read_array(path).shape
-            own, is_colour = (shape[1], shape[0]), len(shape) == 3
+            its_size, is_colour = (shape[1], shape[0]), len(shape) == 3
         else:
             with _opened(path) as image:
-                own, is_colour = image.size, not image.mode.startswith(_GREY)
-        size = size if any(size) else own
-        if own != size:
+                its_size, is_colour = image.size, not image.mode.startswith(_GREY)
+        size = size if any(size) else its_size
+        if its_size != size:
             raise DataError(
-                f"{path}: {_spelled(own)}, where {paths[0]} is {_spelled(size)}; all pictures must "
-                f"be alike."
+                f"{path}: {_spelled(its_size)}, where {paths[0]} is {_spelled(size)}; all pictures "
+                f"must be alike."
             )
         colour = colour or is_colour
     channels = 3 if colour else 1

@@ -218,9 +218,9 @@ class _Shapes:
 
     def _lies_along(self, number: int) -> bool:
         """Whether a shape takes half of a side, a corner, or goes from side to opposite side."""
-        own = self.labels == number
-        top, bottom, left, right = own[0], own[-1], own[:, 0], own[:, -1]
-        corners = own[[0, 0, -1, -1], [0, -1, 0, -1]]
+        mask = self.labels == number
+        top, bottom, left, right = mask[0], mask[-1], mask[:, 0], mask[:, -1]
+        corners = mask[[0, 0, -1, -1], [0, -1, 0, -1]]
         return bool(
             max(side.mean() for side in (top, bottom, left, right)) >= 0.5
             or corners.any()
@@ -230,9 +230,9 @@ class _Shapes:
 
     def _come_near(self, others: np.ndarray, kept: np.ndarray) -> bool:
         """Whether `others` reach into the box around the kept shapes, or nearly do."""
-        own = self.only(kept)
-        near = round(_NEAR * min(own.shape))
-        ends = [np.flatnonzero(own.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+        mask = self.only(kept)
+        near = round(_NEAR * min(mask.shape))
+        ends = [np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0)]
         box = tuple(slice(max(0, first - near), last + near + 1) for first, last in ends)
         return bool(others[self.labels[box]].any())
 
@@ -241,12 +241,12 @@ class _Shapes:
 
         A printed grid does as well, but meets the edge in more places than a digit has ends.
         """
-        own = self.only(which)
-        around = np.concatenate([own[0], own[1:, -1], own[-1, -2::-1], own[-2:0:-1, 0]])
+        mask = self.only(which)
+        around = np.concatenate([mask[0], mask[1:, -1], mask[-1, -2::-1], mask[-2:0:-1, 0]])
         meets = int(np.count_nonzero(around[1:] & ~around[:-1]))
-        spans = [np.ptp(np.flatnonzero(own.any(axis=axis))) + 1 for axis in (0, 1)]
+        spans = [np.ptp(np.flatnonzero(mask.any(axis=axis))) + 1 for axis in (0, 1)]
         is_whole = all(
-            span >= 0.9 * side for span, side in zip(spans, own.shape[::-1], strict=True)
+            span >= 0.9 * side for span, side in zip(spans, mask.shape[::-1], strict=True)
         )
         return is_whole and meets <= _MOST_ENDS
 
@@ -254,9 +254,9 @@ class _Shapes:
         """Whether there are two shapes, each nearly as tall as both, that share no column."""
         rows, columns = {}, {}
         for number in numbers:
-            own = self.labels == number
-            rows[number] = np.flatnonzero(own.any(axis=1))[[0, -1]]
-            columns[number] = np.flatnonzero(own.any(axis=0))[[0, -1]]
+            mask = self.labels == number
+            rows[number] = np.flatnonzero(mask.any(axis=1))[[0, -1]]
+            columns[number] = np.flatnonzero(mask.any(axis=0))[[0, -1]]
         height = max(r[1] for r in rows.values()) - min(r[0] for r in rows.values())
         tall = sorted(tuple(columns[n]) for n in numbers if np.ptp(rows[n]) >= 0.6 * height)
         return any(before[1] < after[0] for before, after in pairwise(tall))

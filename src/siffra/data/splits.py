@@ -103,8 +103,8 @@ def _drawn(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     taken = np.zeros(len(y), bool)
     order = rng.permutation(len(y))
     for number in np.unique(y):
-        own = order[y[order] == number]
-        taken[own[: round(len(own) * share)]] = True
+        members = order[y[order] == number]
+        taken[members[: round(len(members) * share)]] = True
     return taken
 
 

@@ -122,8 +122,8 @@ def _parts(lab: str, answers: Answers, report: Report, words: Words) -> Iterator
 def _tried(level: LevelAnswer, retune: Sequence[str], words: Words) -> Iterator[_Child]:
     chosen = {record.key for record in level.records}
     for record in level.tried:
-        own = {knob: value for knob, value in record.setting.knobs().items() if knob in retune}
-        name = knobs_name(words, {**level.level.knobs, **own})
+        retuned = {knob: value for knob, value in record.setting.knobs().items() if knob in retune}
+        name = knobs_name(words, {**level.level.knobs, **retuned})
         tags = {"siffra.chosen": str(record.key in chosen).lower()} if retune else {}
         yield _Child(f"{name}, seed {record.seed}", record, tags)
 

@@ -73,7 +73,8 @@ class MlflowStore:
         )
         number = run.info.run_id
         metrics = [
-            Metric(n, value, _milliseconds(at), step) for n, value, at, step in entry.metrics
+            Metric(n, value, _milliseconds(moment), step)
+            for n, value, moment, step in entry.metrics
         ]
         params = [Param(name, value) for name, value in entry.params.items()]
         self._client.log_batch(number, metrics[:_MOST_METRICS], params)

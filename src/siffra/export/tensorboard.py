@@ -74,7 +74,7 @@ def _experiment(records: Sequence[Record]) -> Iterator[Any]:
         time_created_secs=latest,
     )
     plugin = _hparams_data.HParamsPluginData(experiment=experiment)
-    yield _event.Event(wall_time=latest, summary=_summary(metadata.EXPERIMENT_TAG, plugin))
+    yield _event.Event(wall_time=latest, summary=_plugin_summary(metadata.EXPERIMENT_TAG, plugin))
 
 
 def _session(record: Record) -> Iterator[Any]:
@@ -129,10 +129,10 @@ def _scalars(scalars: dict[str, float], step: int, wall_time: float) -> Any:
 def _ended(status: int, seconds: float) -> Any:
     info = _hparams_data.SessionEndInfo(status=status, end_time_secs=seconds)
     plugin = _hparams_data.HParamsPluginData(session_end_info=info)
-    return _summary(metadata.SESSION_END_INFO_TAG, plugin)
+    return _plugin_summary(metadata.SESSION_END_INFO_TAG, plugin)
 
 
-def _summary(tag: str, data: Any) -> Any:
+def _plugin_summary(tag: str, data: Any) -> Any:
     """What is told the HParams plugin, as a summary."""
     value = _summary.Summary.Value(
         tag=tag, metadata=metadata.create_summary_metadata(data), tensor=metadata.NULL_TENSOR

@@ -55,8 +55,8 @@ def _has_result(run: RunRow) -> bool:
     return run.failed is None and any(value is not None for value in run.metrics.values())
 
 
-def _same(one: Iterable[float | None], other: Iterable[float | None]) -> bool:
-    return all(a == b or (a != a and b != b) for a, b in zip(one, other, strict=True))
+def _same(first: Iterable[float | None], second: Iterable[float | None]) -> bool:
+    return all(a == b or (a != a and b != b) for a, b in zip(first, second, strict=True))
 
 
 def _two_results(first: RunRow, other: RunRow, roles: Roles) -> ResultsError:

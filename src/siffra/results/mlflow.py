@@ -173,7 +173,9 @@ def _folder_run(path: Path, meta: Mapping[str, str], experiment: str) -> _Run:
     for key, text in _texts(path / "metrics"):
         try:
             lines = [line.split() for line in text.splitlines()]
-            points = sorted((int(step), int(at), float(value)) for at, value, step, *_ in lines)
+            points = sorted(
+                (int(step), int(moment), float(value)) for moment, value, step, *_ in lines
+            )
         except ValueError as error:
             raise ResultsError(
                 f"{path / 'metrics' / key}: each line must be a time, a value and a step."

@@ -166,9 +166,9 @@ def _refuse_unclear(table: RunTable, column: str, groups: Groups) -> None:
     """See that no run has two rows for the same step."""
     for rows in groups:
         if doubled := _doubled(table, column, rows):
-            one, other = (table.rows[row] for row in doubled)
+            first, second = (table.rows[row] for row in doubled)
             raise ResultsError(
-                f"{table.source}: {one} and {other} are both `{short(column)}` "
+                f"{table.source}: {first} and {second} are both `{short(column)}` "
                 f"{table.columns[column][doubled[0]]} of one run, as far as its columns tell; add "
                 f"a column that tells runs apart, as `seed`."
             )
@@ -196,15 +196,15 @@ def _wide(table: RunTable, groups: Groups, column: str, measured: Sequence[str])
 
 def _folded(table: RunTable, groups: Groups, column: str, measured: Sequence[str]) -> RunTable:
     """One row for each group: its last values, and its curves of what was measured."""
-    at = [float(step) if is_number(step) else 0.0 for step in table.columns[column]]
-    ordered = [sorted(rows, key=at.__getitem__) for rows in groups]
+    step_of = [float(step) if is_number(step) else 0.0 for step in table.columns[column]]
+    ordered = [sorted(rows, key=step_of.__getitem__) for rows in groups]
     columns: dict[str, tuple[Cell, ...]] = {}
     curves: dict[str, tuple[Curve, ...]] = {}
     scheduled: list[str] = []
     for name, cells in table.columns.items():
         if name in measured:
             curves[name] = tuple(
-                tuple((at[r], float(v)) for r in rows if is_number(v := cells[r]))
+                tuple((step_of[r], float(v)) for r in rows if is_number(v := cells[r]))
                 for rows in ordered
             )
         elif not _says_progress(name) and any(

@@ -132,9 +132,9 @@ class Rows(Generic[D]):
         lacking = f"SELECT rowid FROM {self._table} WHERE {self._digest} IS NULL"
         rowids = [rowid for (rowid,) in self._db.execute(lacking).fetchall()]
         for start in range(0, len(rowids), _AT_ONCE):
-            some = json.dumps(rowids[start : start + _AT_ONCE])
+            batch = json.dumps(rowids[start : start + _AT_ONCE])
             with transaction(self._db):
-                for row in self._rows("rowid IN (SELECT value FROM json_each(?))", (some,)):
+                for row in self._rows("rowid IN (SELECT value FROM json_each(?))", (batch,)):
                     if row.sha256 is None and self._is_intact(row):
                         self._put_digest(row.key, row.text)
 
@@ -180,9 +180,9 @@ class Rows(Generic[D]):
             entry = self._kind.model_validate_json(row.text)
         except ValidationError as error:
             place = ".".join(map(str, error.errors(include_url=False)[0]["loc"]))
-            at = f" at `{one_line(place)}`" if place else ""
+            where = f" at `{one_line(place)}`" if place else ""
             raise StoreError(
-                f"{self._path}: {self._name(row)} cannot be read{at}; was it stored by another "
+                f"{self._path}: {self._name(row)} cannot be read{where}; was it stored by another "
                 "version of siffra?"
             ) from error
         if getattr(entry, "key", row.key) != row.key:

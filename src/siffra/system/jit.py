@@ -89,9 +89,9 @@ def noinline(function: Any) -> Any:
         result = place()
         return result(*arguments), place.emit_call
 
-    own = inspect.Parameter("typing_context", inspect.Parameter.POSITIONAL_ONLY)
+    context = inspect.Parameter("typing_context", inspect.Parameter.POSITIONAL_ONLY)
     signature = inspect.signature(function)
-    call.__signature__ = signature.replace(parameters=[own, *signature.parameters.values()])
+    call.__signature__ = signature.replace(parameters=[context, *signature.parameters.values()])
     call.__name__, call.__doc__ = function.__name__, function.__doc__
     return intrinsic(call)
 

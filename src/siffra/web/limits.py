@@ -117,8 +117,8 @@ def _fault_of(knob: str, value: Any, words: Words) -> Iterator[ApiError]:
     label, known = knob_name(words, knob), KNOBS[knob]
     allowed = (False, True) if known.type is bool else choices(knob)
     if allowed:
-        if not any(type(value) is type(one) and value == one for one in allowed):
-            named = ", ".join(str(one).lower() for one in allowed)
+        if not any(type(value) is type(option) and value == option for option in allowed):
+            named = ", ".join(str(option).lower() for option in allowed)
             why = words("ui.limits.choice", label=label, choices=named)
             yield _error("no_choice", knob, why, choices=list(allowed))
         return

@@ -91,7 +91,9 @@ def _languages(request: Request) -> list[str]:
     wanted = request.query_params.getlist("lang")
     for entry in request.headers.get("accept-language", "").split(","):
         wanted.append(entry.partition(";")[0].strip().lower().partition("-")[0])
-    return list(dict.fromkeys([*(one for one in wanted if one in LANGUAGES), *LANGUAGES]))
+    return list(
+        dict.fromkeys([*(language for language in wanted if language in LANGUAGES), *LANGUAGES])
+    )
 
 
 def _section(title: str, paragraphs: list[str], language: str) -> str:

@@ -90,7 +90,7 @@ class _NewsOnly(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is news."""
         line, now = record.getMessage(), time.monotonic()
-        self._last = {known: at for known, at in self._last.items() if now - at < _NEWS}
+        self._last = {known: moment for known, moment in self._last.items() if now - moment < _NEWS}
         is_news = line not in self._last
         if is_news:
             self._last[line] = now

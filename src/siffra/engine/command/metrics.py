@@ -117,8 +117,8 @@ class MetricReader:
 
     def _read_object(self, values: Mapping[str, object], *, is_final: bool = False) -> None:
         if not self._in_objects.isdisjoint(values):
-            own = {n: value for n, value in values.items() if n not in self._by_patterns}
-            self._take(own, None if is_final else _position(values))
+            printed = {n: value for n, value in values.items() if n not in self._by_patterns}
+            self._take(printed, None if is_final else _position(values))
 
     def _read_text(self, line: str) -> None:
         texts = self._patterns.search(line)
@@ -172,8 +172,8 @@ class MetricReader:
 def _position(values: Mapping[str, object]) -> Position | None:
     """Where on its curve a value is that stands beside these."""
     numbers = ((name, values.get(name)) for name in POSITIONS)
-    at = ((name, n.value) for name, n in numbers if isinstance(n, Printed) and n.step)
-    return next(at, None)
+    steps = ((name, n.value) for name, n in numbers if isinstance(n, Printed) and n.step)
+    return next(steps, None)
 
 
 def _kind(value: object) -> str:

@@ -52,7 +52,9 @@ class Patterns:
             return values
         for pattern, groups in self.compiled:
             for match in pattern.finditer(line):
-                values |= {n: match[at] for n, at in groups.items() if match[at] is not None}
+                values |= {
+                    n: match[group] for n, group in groups.items() if match[group] is not None
+                }
         return values
 
 

@@ -88,8 +88,8 @@ def length_of(lab: LabFile, preset: str, options: LabOptions) -> tuple[int | Non
     """
     if preset not in PRESETS:
         raise ConfigError(f"preset: found {preset!r}; {did_you_mean(preset, PRESETS)}")
-    usual, own = PRESETS[preset], getattr(lab.presets, preset)
-    return own.epochs or usual.epochs, sampling(options, own.seeds, own.time or usual.time)
+    usual, ours = PRESETS[preset], getattr(lab.presets, preset)
+    return ours.epochs or usual.epochs, sampling(options, ours.seeds, ours.time or usual.time)
 
 
 def sampling(
@@ -154,7 +154,7 @@ def questions_of(
 
     def instead(recipe: Any, names: set[str]) -> Any:
         if isinstance(recipe, list | tuple):  # as a knob that is varied has them
-            return type(recipe)(instead(one, names) for one in recipe)
+            return type(recipe)(instead(part, names) for part in recipe)
         names.add(str(recipe))
         return stand_ins.get(recipe, recipe)
 

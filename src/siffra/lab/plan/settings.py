@@ -42,9 +42,9 @@ class Cut:
         """`setting`, shortened if need be."""
         if isinstance(setting.model, SteplessModel):
             return setting
-        own = setting.training.epochs
-        is_shorter = self.epochs is not None and self.epochs < own and not is_recipe
-        epochs = self.epochs if self.epochs and (self.exact or is_shorter) else own
+        stated = setting.training.epochs
+        is_shorter = self.epochs is not None and self.epochs < stated and not is_recipe
+        epochs = self.epochs if self.epochs and (self.exact or is_shorter) else stated
         return replace(setting, training=setting.training.model_copy(update={"epochs": epochs}))
 
 
@@ -88,7 +88,7 @@ def of_use(
     """`fixed` for the level with `knobs`: an estimator among networks has no use for theirs."""
     models = vary.get("model", ())
     model = knobs.get("model")
-    if not isinstance(model, Estimator) or all(isinstance(one, Estimator) for one in models):
+    if not isinstance(model, Estimator) or all(isinstance(each, Estimator) for each in models):
         return fixed
     return {k: v for k, v in fixed.items() if k in knobs_of(model) and k not in KNOBS}
 

@@ -45,13 +45,14 @@ class Noise:
 
 def noise_of(values: Sequence[float], step: float = 0.0) -> Noise:
     """The noise of two values or more; `step` is the unit of their last decimal."""
-    one = Comparison(tuple(values), "difference", floor=step / math.sqrt(12))
-    alpha, freedom = 1 - _CONFIDENCE, one.seeds - 1
+    comparison = Comparison(tuple(values), "difference", floor=step / math.sqrt(12))
+    alpha, freedom = 1 - _CONFIDENCE, comparison.seeds - 1
     low, high = (
-        one.deviation * math.sqrt(freedom / float(chdtri(freedom, tail)))
+        comparison.deviation * math.sqrt(freedom / float(chdtri(freedom, tail)))
         for tail in (alpha / 2, 1 - alpha / 2)
     )
-    return Noise(one.differences, one.centre, one.interval(alpha), one.deviation, (low, high))
+    mean, spread = comparison.centre, comparison.deviation
+    return Noise(comparison.differences, mean, comparison.interval(alpha), spread, (low, high))
 
 
 def difference_deviation(deviation: float, correlation: float = 0.0) -> float:

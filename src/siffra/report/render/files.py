@@ -46,7 +46,7 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for number, record in enumerate(records):
         for name, accuracy in (record.accuracy or {None: None}).items():
-            own = {
+            described = {
                 "seed": record.seed,
                 "set": name,
                 "accuracy": accuracy,
@@ -64,13 +64,13 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
                 "setting": setting_id(record),
                 **({"failure": record.failure or None} if any_external else {}),
             }
-            named = named or _columns(knobs, metrics, {*_OURS, *own})
+            named = named or _columns(knobs, metrics, {*_OURS, *described})
             of_knobs, of_metrics = named
             rows.append(
                 {
                     "key": record.key,
                     **{of_knobs[name]: values[number] for name, values in knobs.items()},
-                    **own,
+                    **described,
                     **{of_metrics[name]: record.metrics.get(name) for name in metrics},
                 }
             )
@@ -85,17 +85,17 @@ def _external_rows(
     named: tuple[dict[str, str], dict[str, str]] | None = None
     rows: list[dict[str, Any]] = []
     for number, record in enumerate(records):
-        own = {
+        described = {
             "key": record.key,
             "seed": record.seed,
             **(_circumstances(record) if is_timed else {}),
             "diverged": record.diverged,
             "failure": record.failure or None,
         }
-        named = named or _columns(knobs, metrics, {*_OURS, *own})
+        named = named or _columns(knobs, metrics, {*_OURS, *described})
         of_knobs, of_metrics = named
         rows.append(
-            own
+            described
             | {of_knobs[name]: values[number] for name, values in knobs.items()}
             | {of_metrics[name]: record.metrics.get(name) for name in metrics}
         )
