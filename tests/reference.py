@@ -13,7 +13,7 @@ from reference_layers import Arrays, BatchNorm, Dropout, layers_of
 from reference_optimizers import Optimizer
 
 from siffra.config import Model, Training
-from siffra.data.dataset import Dataset
+from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted
 from siffra.engine.network import NORM_MOMENTUM, Network, build_network
 from siffra.engine.rng import dropout_scales, epoch_maps, epoch_orders, initial_weights
@@ -23,6 +23,17 @@ from siffra.engine.schedule import ema_decay, learning_rates
 def as_float(images: np.ndarray) -> np.ndarray:
     """Images as float64 in [0, 1]."""
     return images / 255.0 if images.dtype == np.uint8 else images.astype(np.float64)
+
+
+def moments_of(network: Network, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean and variance of a channel, or of a feature in one row; 1 where nothing varies."""
+    if not network.normalizes:
+        return {}
+    x = as_float(x)
+    axes = 0 if x.shape[1] == 1 else (0, 1, 2)
+    mean, variance = x.mean(axis=axes).ravel(), x.var(axis=axes).ravel()
+    variance[np.ptp(x, axis=axes).ravel() == 0] = 1
+    return {"normalization.mean": mean, "normalization.variance": variance}
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -76,12 +87,35 @@ class Batch:
     moments: Arrays = field(default_factory=dict)
 
 
+def cross_entropy(
+    logits: np.ndarray, targets: np.ndarray, smoothing: float
+) -> tuple[float, np.ndarray]:
+    """Mean loss and its gradient by the logits, of one-hot targets."""
+    targets = (1 - smoothing) * targets + smoothing / targets.shape[1]
+    logs = log_softmax(logits)
+    return -(targets * logs).sum(axis=1).mean(), (np.exp(logs) - targets) / len(targets)
+
+
+def mean_squared_error(
+    logits: np.ndarray, targets: np.ndarray, smoothing: float
+) -> tuple[float, np.ndarray]:
+    """The same of the mean over images and classes; the softmax's Jacobian written out."""
+    p = np.exp(log_softmax(logits))
+    jacobian = p[:, :, None] * (np.eye(p.shape[1]) - p[:, None, :])
+    g = np.einsum("ni,nic->nc", 2 * (p - targets) / targets.size, jacobian)
+    return ((p - targets) ** 2).mean(), g
+
+
+LOSSES = {"cross_entropy": cross_entropy, "mean_squared_error": mean_squared_error}
+PLAIN = Training()
+
+
 def gradients_of(
     network: Network,
     weights: Arrays,
     x: np.ndarray,
     y: np.ndarray,
-    smoothing: float = 0.0,
+    training: Training = PLAIN,
     scales: Mapping[str, np.ndarray] | None = None,
 ) -> Batch:
     """The loss of float images `x` and what it is to every weight; `scales` are dropout's."""
@@ -90,11 +124,7 @@ def gradients_of(
         if isinstance(layer, Dropout):
             layer.scales = (scales or {})[layer.name]
         x = layer.forward(x, training=True)
-    targets = np.full(x.shape, smoothing / network.classes)
-    targets[np.arange(len(y)), y] += 1 - smoothing
-    logs = log_softmax(x)
-    loss = -(targets * logs).sum(axis=1).mean()
-    g = (np.exp(logs) - targets) / len(y)
+    loss, g = LOSSES[training.loss](x, np.eye(network.classes)[y], training.label_smoothing)
     batch = Batch(float(loss), int((x.argmax(axis=1) == y).sum()))
     for layer in reversed(layers):
         g = layer.backward(g)
@@ -125,13 +155,14 @@ class ReferenceFitted(Fitted):
 class ReferenceTraining:
     """One training: the weights, their average, and the step it is at."""
 
-    def __init__(self, network: Network, training: Training, images: int, seed: int) -> None:
+    def __init__(self, network: Network, training: Training, images: Images, seed: int) -> None:
         self.network, self.training = network, training
-        self.last = ReferenceFitted(network, initial_weights(network, seed))
+        weights = initial_weights(network, seed) | moments_of(network, images.x)
+        self.last = ReferenceFitted(network, weights)
         self.average = ReferenceFitted(network, self.last.weights())
         self.optimizer = Optimizer(network, training)
-        self.scales = dropout_scales(network, min(training.batch_size, images), seed)
-        self.rates = learning_rates(training, images)
+        self.scales = dropout_scales(network, min(training.batch_size, len(images)), seed)
+        self.rates = learning_rates(training, len(images))
         self.number = 0
 
     @property
@@ -140,9 +171,7 @@ class ReferenceTraining:
 
     def step(self, x: np.ndarray, y: np.ndarray) -> Batch:
         w, average = self.last.w, self.average.w
-        batch = gradients_of(
-            self.network, w, x, y, self.training.label_smoothing, next(self.scales)
-        )
+        batch = gradients_of(self.network, w, x, y, self.training, next(self.scales))
         rate = float(self.rates[self.number])
         self.number += 1
         self.optimizer.step(w, batch.gradients, rate, self.number)
@@ -175,7 +204,7 @@ class ReferenceEngine(Engine):
     ) -> Fitted:
         network = build_network(model, dataset.image_shape, dataset.classes)
         x, y = dataset.train.x, dataset.train.y
-        state = ReferenceTraining(network, training, len(x), seed)
+        state = ReferenceTraining(network, training, dataset.train, seed)
         orders, maps = epoch_orders(len(x), seed), epoch_maps(training, len(x), seed)
         epoch, size = 0, training.batch_size
         while state.number < len(state.rates):

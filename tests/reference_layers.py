@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.special import ndtr
+from scipy.special import expit, ndtr
 
 from siffra.engine.network import NORM_EPSILON, Conv, Dense, Network
 
@@ -47,6 +47,22 @@ class Reshape(Layer):
 
     def backward(self, g):
         return g.reshape(self.shape)
+
+
+class Normalization(Layer):
+    """Less the mean, by the deviation: of a channel, or of a feature, where there is one row."""
+
+    def __init__(self, shape: tuple[int, int, int], weights: Arrays) -> None:
+        super().__init__("normalization", weights)
+        _, columns, channels = shape
+        self.shape = (columns, channels) if shape[0] == 1 else (channels,)
+
+    def forward(self, x, *, training):
+        mean, variance = (self.own(name).reshape(self.shape) for name in ("mean", "variance"))
+        return (x - mean) / np.sqrt(variance)
+
+    def backward(self, g):
+        return g
 
 
 class SpaceToDepth(Layer):
@@ -155,6 +171,7 @@ ACTIVATIONS: Mapping[str, tuple[Function, Function]] = {
     "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(np.float64)),
     "gelu": (lambda z: z * ndtr(z), _gelu_slope),
     "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    "sigmoid": (expit, lambda z: expit(z) * expit(-z)),
 }
 """Each activation and its slope. `ndtr` is the normal distribution function."""
 
@@ -220,6 +237,8 @@ class Dropout(Layer):
 def layers_of(network: Network, weights: Arrays) -> list[Layer]:
     """The network, one operation after the other."""
     layers: list[Layer] = []
+    if network.normalizes:
+        layers.append(Normalization(network.image_shape, weights))
     if network.space_to_depth > 1:
         layers.append(SpaceToDepth(network.space_to_depth))
     for conv in network.convs:

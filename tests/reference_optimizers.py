@@ -43,6 +43,8 @@ class Optimizer:
                 return self._velocity(name, g, rate, self.training.momentum)
             case "nesterov":
                 return self._nesterov(name, g, rate, self.training.momentum)
+            case "rmsprop":
+                return self._rmsprop(name, g, rate)
             case "adam" | "adamw":
                 return self._adam(name, g, rate, number)
             case "muon" if name in self.orthogonal:
@@ -58,6 +60,12 @@ class Optimizer:
     def _nesterov(self, name: str, g: np.ndarray, rate: float, momentum: float) -> np.ndarray:
         """Sutskever et al. 2013, as Keras has it."""
         return momentum * self._velocity(name, g, rate, momentum) - rate * g
+
+    def _rmsprop(self, name: str, g: np.ndarray, rate: float) -> np.ndarray:
+        """Tieleman & Hinton 2012, as Keras has it: epsilon under the root, the rate in v."""
+        self.second[name] = 0.9 * self.second[name] + 0.1 * g**2
+        scaled = g / np.sqrt(self.second[name] + 1e-7)
+        return self._velocity(name, scaled, rate, self.training.momentum)
 
     def _adam(self, name: str, g: np.ndarray, rate: float, number: int) -> np.ndarray:
         """Kingma & Ba 2015, algorithm 1."""

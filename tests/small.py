@@ -15,6 +15,8 @@ NETWORKS = (
 LAYERS = (
     {"neurons": [9, 5], "activation": "tanh", "dropout": 0.3},
     {"neurons": [9, 5], "batch_norm": True},
+    {"neurons": [9, 5], "activation": "sigmoid", "normalization": True},
+    {"model": "conv", "filters": 3, "kernel_size": 3, "normalization": True},
     {"model": "conv", "filters": 3, "kernel_size": 3, "padding": "same", "activation": "gelu"},
     {"model": "conv", "filters": [5, 4], "kernel_size": [4, 3], "strides": 2, "padding": "same"},
     {"model": "conv", "filters": 4, "kernel_size": 3, "pool_size": 3, "pooling": "average"},
@@ -36,7 +38,9 @@ LAYERS = (
 TRAININGS = (
     {"optimizer": "momentum", "weight_decay": 0.01},
     {"optimizer": "nesterov", "schedule": "cosine"},
+    {"optimizer": "rmsprop", "momentum": 0.5, "schedule": "step", "step_every": 1},
     {"optimizer": "adam", "label_smoothing": 0.1},
+    {"learning_rate": 0.1, "loss": "mean_squared_error"},
     {"optimizer": "adamw", "weight_decay": 0.1, "schedule": "one_cycle"},
     {"optimizer": "muon", "weight_decay": 0.01, "label_smoothing": 0.1},
     {"learning_rate": 0.1, "ema": 0.9, "dropout": 0.2},

@@ -7,7 +7,14 @@ from itertools import islice
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  its usual name
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
+from torch.optim.lr_scheduler import (
+    ChainedScheduler,
+    CosineAnnealingLR,
+    LinearLR,
+    LRScheduler,
+    SequentialLR,
+    StepLR,
+)
 from torch.optim.swa_utils import AveragedModel
 
 from siffra.config import Setting, Training
@@ -15,6 +22,8 @@ from siffra.data.dataset import Dataset
 from siffra.engine.network import Network, build_network
 from siffra.engine.rng import dropout_scales, epoch_maps, epoch_orders, initial_weights
 from siffra.engine.schedule import ema_decay, total_steps
+
+ACTIVATIONS = {"relu": torch.nn.ReLU, "sigmoid": torch.nn.Sigmoid}
 
 
 def torch_training(
@@ -34,14 +43,17 @@ def torch_training(
     average = average_of(training, model)
     x = torch.tensor(dataset.train.x / np.float32(255)).permute(0, 3, 1, 2)
     y = torch.tensor(dataset.train.y)
+    # The mean and the deviation of each channel: what images are normalised by.
+    deviation, mean = torch.std_mean(x, (0, 2, 3), correction=0, keepdim=True)
     maps = epoch_maps(training, len(y), seed)
     losses = []
     for order in islice(epoch_orders(len(y), seed), int(training.epochs)):
         seen = x if training.augment == "none" else torch_warped(x, next(maps))
+        seen = (seen - mean) / deviation if network.normalizes else seen
         total = 0.0
         for batch in torch.tensor(order).split(training.batch_size):
             logits = model(seen[batch])
-            loss = F.cross_entropy(logits, y[batch], label_smoothing=training.label_smoothing)
+            loss = loss_of(training, logits, y[batch])
             model.zero_grad()
             loss.backward()
             for each in (*steppers, *schedulers):
@@ -50,7 +62,18 @@ def torch_training(
             total += loss.item() * len(batch)
         losses.append(total / len(y))
     kept = average.module if training.ema else model
-    return dict(keras_weights(network, kept)), losses
+    weights = dict(keras_weights(network, kept))
+    if network.normalizes:
+        weights["normalization.mean"] = mean.flatten().numpy()
+        weights["normalization.variance"] = deviation.flatten().numpy() ** 2
+    return weights, losses
+
+
+def loss_of(training: Training, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """PyTorch's mean loss of a batch."""
+    if training.loss == "mean_squared_error":
+        return F.mse_loss(logits.softmax(1), torch.eye(logits.shape[1], dtype=logits.dtype)[labels])
+    return F.cross_entropy(logits, labels, label_smoothing=training.label_smoothing)
 
 
 def torch_network(network: Network, seed: int, batch_size: int) -> torch.nn.Sequential:
@@ -62,7 +85,7 @@ def torch_network(network: Network, seed: int, batch_size: int) -> torch.nn.Sequ
         kernel = weights[f"{conv.name}.kernel"].transpose(3, 2, 0, 1)
         layer.weight = torch.nn.Parameter(torch.tensor(kernel))
         layer.bias = torch.nn.Parameter(torch.tensor(weights[f"{conv.name}.bias"]))
-        layers += [layer, torch.nn.ReLU()]
+        layers += [layer, ACTIVATIONS[conv.activation]()]
         if conv.pool > 1:
             layers.append(torch.nn.MaxPool2d(conv.pool))
     layers.append(_FlattenChannelsLast())
@@ -75,7 +98,7 @@ def torch_network(network: Network, seed: int, batch_size: int) -> torch.nn.Sequ
         layer.bias = torch.nn.Parameter(torch.tensor(weights[f"{dense.name}.bias"]))
         layers.append(layer)
         if dense.activation:
-            layers.append(torch.nn.ReLU())
+            layers.append(ACTIVATIONS[dense.activation]())
     return torch.nn.Sequential(*layers)
 
 
@@ -125,6 +148,9 @@ def optimizers_of(
         muon = torch.optim.Muon(hidden, rate, decay, training.momentum, ns_steps=5)
         sgd = torch.optim.SGD([*others, last], rate, 0.9, nesterov=True)
         return [muon, Decay([last], decay, sgd), sgd]
+    if kind == "rmsprop":
+        rms = torch.optim.RMSprop(tensors, rate, alpha=0.9, eps=0, momentum=training.momentum)
+        return [Decay(kernels, decay, rms), rms]
     if kind in ("adam", "adamw"):
         decayed = {"params": kernels, "weight_decay": decay}
         return [torch.optim.AdamW([decayed, {"params": others, "weight_decay": 0.0}], rate)]
@@ -159,6 +185,11 @@ def scheduler_of(training: Training, optimizer: torch.optim.Optimizer, steps: in
             rest = LinearLR(optimizer, 1.0, 1.0)
         case "one_cycle":
             rest = LinearLR(optimizer, 1.0, 0.0, total_iters=steps - rising)
+        case "step":
+            every = round(training.step_every * steps / training.epochs)
+            # Its epochs are siffra's steps; they count from the start, also after a warm-up.
+            down = StepLR(optimizer, every, training.step_factor)
+            return ChainedScheduler([up, down]) if rising else down
         case "cosine":
             rest = CosineAnnealingLR(optimizer, T_max=steps - rising)
     return SequentialLR(optimizer, [up, rest], milestones=[rising])

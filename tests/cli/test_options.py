@@ -1,12 +1,14 @@
 """Knobs on the command line: their options, and the levels of `vary`."""
 
 import inspect
+from typing import Any
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siffra.cli.knobs import parse_levels, parse_value, parse_values
+from siffra.cli.knobs import KnobCommand, parse_levels, parse_value, parse_values, with_knobs
 from siffra.cli.train import train
 from siffra.cli.vary import vary
 from siffra.config import KNOBS
@@ -60,6 +62,11 @@ def test_a_per_layer_knob_takes_one_value_or_one_for_each_layer():
         (["layers=1", "layers=2"], "layers: given twice; write its levels as layers=V1,V2,..."),
         (["batch_size=6,x"], "batch_size: found 'x'; it must be a whole number."),
         (["learning_rate=1,fast"], "learning_rate: found 'fast'; it must be a number."),
+        (
+            ["learning_rate=0,5"],
+            "learning_rate: found 0.0; it must be above 0. Is one number meant? "
+            "Write learning_rate=0.5",
+        ),
         (["layers=1,[2,3]"], "layers: found [2,3]; this knob has one value for all layers."),
     ],
 )
@@ -76,6 +83,36 @@ def test_a_value_that_is_no_number_is_named():
 
     with pytest.raises(ConfigError, match=r"batch_norm: found 'yes'; it must be true or false"):
         parse_value(KNOBS["batch_norm"], "yes")
+
+
+def test_two_levels_of_which_the_first_is_0_are_no_decimal_comma():
+    assert parse_levels(["weight_decay=0,5"]) == {"weight_decay": [0, 5]}
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("--batch-norm", True),
+        ("--no-batch-norm", False),
+        ("--batch-norm true", True),
+        ("--batch-norm False", False),
+        ("--batch-norm=true", True),
+        ("--batch-norm=false", False),
+        ("", None),
+    ],
+)
+def test_a_boolean_knob_is_a_flag_with_or_without_its_value(typed, value):
+    given = {}
+
+    @with_knobs
+    def command(*, word: str, knobs: dict[str, Any]) -> None:
+        given.update(knobs, word=word)
+
+    app = typer.Typer()
+    app.command(cls=KnobCommand)(command)
+    app([*typed.split(), "word"], standalone_mode=False)
+
+    assert given == {"word": "word"} | ({} if value is None else {"batch_norm": value})
 
 
 def test_true_and_false_are_read():

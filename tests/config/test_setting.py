@@ -1,11 +1,20 @@
 """Knobs become settings, settings become knobs, and every mistake is named."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from siffra.config import KNOBS, ConvModel, DenseModel, Model, Setting, Training, override
+from siffra.config import (
+    KNOBS,
+    ConvModel,
+    DenseModel,
+    Model,
+    Setting,
+    Training,
+    choices,
+    override,
+)
 from siffra.config.recipes import find_recipe
 from siffra.errors import ConfigError
 
@@ -15,13 +24,14 @@ training_knobs = {
     "learning_rate": st.floats(1e-9, 1e9) | st.integers(1, 10),
     "batch_size": st.integers(1, 10**6),
     "epochs": st.integers(1, 10**6) | st.floats(0.01, 100),
-    "optimizer": st.sampled_from(["sgd", "momentum", "nesterov", "adam", "adamw", "muon"]),
-    "schedule": st.sampled_from(["constant", "one_cycle", "cosine"]),
+    "optimizer": st.sampled_from(choices("optimizer") or ()),
+    "schedule": st.sampled_from(choices("schedule") or ()),
     "warmup": shares,
     "label_smoothing": shares,
     "ema": shares,
     "augment": st.sampled_from(["none", "move", "rotate", "shifts"]),
-    "activation": st.sampled_from(["relu", "gelu", "tanh"]),
+    "normalization": st.booleans(),
+    "activation": st.sampled_from(choices("activation") or ()),
     "batch_norm": st.booleans(),
     "dropout": shares,
 }
@@ -40,6 +50,7 @@ conv_knobs = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(dense_knobs | conv_knobs)
 def test_knobs_of_a_setting_make_the_same_setting(knobs):
     setting = Setting.from_knobs(knobs)
@@ -47,6 +58,7 @@ def test_knobs_of_a_setting_make_the_same_setting(knobs):
     assert Setting.from_knobs(setting.knobs()) == setting
 
 
+@settings(deadline=None)
 @given(st.one_of(dense_knobs, conv_knobs))
 def test_a_model_comes_back_from_json_as_it_was(knobs):
     model, json = Setting.from_knobs(knobs).model, TypeAdapter(Model)
@@ -151,6 +163,32 @@ def test_the_value_of_a_knob_can_be_asked_whether_it_is_told_or_not(knob, value)
     assert Setting.from_knobs(told).value_of(knob) == value
 
 
+def test_a_training_is_described_without_what_is_newer_and_as_usual():
+    """So the text that keys of runs are made of is what it was before there were these knobs."""
+    usual, turned = Setting.from_knobs({}), Setting.from_knobs({"schedule": "step"})
+    newer = {"loss", "step_every", "step_factor"}
+
+    assert not usual.training.model_dump().keys() & newer
+    assert '"normalization"' not in usual.model.model_dump_json()
+    assert turned.training.model_dump().keys() & newer == {"step_every", "step_factor"}
+    assert Training.model_validate_json(turned.training.model_dump_json()) == turned.training
+
+
+@pytest.mark.parametrize("momentum", [0, 0.9])
+def test_rmsprop_has_momentum_or_none(momentum):
+    setting = Setting.from_knobs({"optimizer": "rmsprop", "momentum": momentum})
+
+    assert Setting.from_knobs({"optimizer": "rmsprop"}).training.momentum == 0
+    assert setting.training.momentum == momentum
+    assert setting.training.learning_rate == 0.001
+
+
+def test_label_smoothing_of_a_base_is_left_out_where_the_loss_has_none():
+    squared = {"loss": "mean_squared_error"}
+
+    assert override({"label_smoothing": 0.1}, squared) == squared
+
+
 def test_a_whole_number_and_the_same_float_are_one_setting():
     assert Setting.from_knobs({"learning_rate": 1}) == Setting.from_knobs({"learning_rate": 1.0})
 
@@ -181,7 +219,7 @@ def test_a_whole_number_and_the_same_float_are_one_setting():
         ({"optimizer": "adan"}, "optimizer: found 'adan'; did you mean `adam`?"),
         (
             {"momentum": 0.9},
-            "momentum: it needs the optimizer momentum, nesterov or muon; found sgd.",
+            "momentum: it needs the optimizer momentum, nesterov, rmsprop or muon; found sgd.",
         ),
         (
             {"weight_decay": 0.1, "optimizer": "adam"},
@@ -191,6 +229,15 @@ def test_a_whole_number_and_the_same_float_are_one_setting():
             {"weight_decay": 0, "optimizer": "adamw"},
             "weight_decay: found 0; it must be above 0 (without",
         ),
+        ({"step_every": 3}, "step_every: it needs the schedule step; found constant."),
+        ({"schedule": "step", "step_every": 0}, "step_every: found 0; it must be above 0."),
+        ({"schedule": "step", "step_factor": 0.0}, "step_factor: found 0; it must be above 0."),
+        ({"schedule": "step", "step_factor": 1}, "step_factor: found 1.0; it must be below 1."),
+        (
+            {"loss": "mean_squared_error", "label_smoothing": 0.1},
+            "label_smoothing: it needs the loss cross_entropy; found mean_squared_error.",
+        ),
+        ({"loss": "mse"}, "loss: found 'mse'; known: cross_entropy, mean_squared_error."),
         ({"augment_move": 3}, "augment_move: it needs the augment move or shifts; found none."),
         (
             {"augment": "move", "augment_rotate": 9},

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  its usual name
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reference import ReferenceEngine, gradients_of, logits_of, warped
 from reference_layers import Activated, BatchNorm, Convolution, Pooling, SpaceToDepth
 from reference_optimizers import NEWTON_SCHULZ, Optimizer, orthogonalised
 from small import small_dataset
-from torch_reference import optimizers_of, scheduler_of, torch_warped
+from torch_reference import loss_of, optimizers_of, scheduler_of, torch_warped
 
 from siffra.config import Setting, Training
 from siffra.data import shifts
@@ -26,6 +28,7 @@ NETWORKS = [
     {**CONV, "padding": "same", "pool_size": 2, "pooling": "average", "activation": "gelu"},
     {**CONV, "padding": "same", "pool_size": [2, 1], "batch_norm": True, "neurons": [4]},
     {**CONV, "global_pooling": "max", "dropout": 0.3, "activation": "tanh"},
+    {"neurons": [5, 4], "normalization": True, "activation": "sigmoid"},
     {**CONV, "global_pooling": "average", "space_to_depth": 2, "batch_norm": True, "strides": 1},
 ]
 STEP = np.finfo(np.float64).eps ** (1 / 3)  # balances rounding against the third derivative
@@ -38,14 +41,18 @@ def network_of(knobs, shape=(10, 8, 2)):
     return build_network(Setting.from_knobs(knobs).model, shape, 3)
 
 
+LOSSES = [Training(label_smoothing=0.1), Training(loss="mean_squared_error")]
+
+
+@pytest.mark.parametrize("training", LOSSES, ids=lambda training: training.loss)
 @pytest.mark.parametrize("knobs", NETWORKS, ids=str)
-def test_gradients_are_the_slopes_of_the_loss(knobs):
+def test_gradients_are_the_slopes_of_the_loss(knobs, training):
     network = network_of(knobs)
     weights = {k: v.astype(np.float64) for k, v in initial_weights(network, 1).items()}
     x, y = RNG.random((4, 10, 8, 2)), np.array([0, 1, 2, 1])
     scales = next(dropout_scales(network, 4, 0))
 
-    gradients = gradients_of(network, weights, x, y, 0.1, scales).gradients
+    gradients = gradients_of(network, weights, x, y, training, scales).gradients
 
     assert sum(g.size for g in gradients.values()) == network.parameters
     for name, g in gradients.items():
@@ -54,7 +61,7 @@ def test_gradients_are_the_slopes_of_the_loss(knobs):
             for sign in (1, -1):
                 bumped = {k: v.copy() for k, v in weights.items()}
                 bumped[name].flat[index] += sign * STEP
-                ends.append(gradients_of(network, bumped, x, y, 0.1, scales).loss)
+                ends.append(gradients_of(network, bumped, x, y, training, scales).loss)
             slope = (ends[0] - ends[1]) / (2 * STEP)
             assert slope == pytest.approx(g.flat[index], rel=1e-6, abs=STEP**2 * 10)
 
@@ -114,6 +121,7 @@ CASES = {
     "relu": (lambda w: Activated("relu"), F.relu, {}),
     "gelu": (lambda w: Activated("gelu"), F.gelu, {}),
     "tanh": (lambda w: Activated("tanh"), torch.tanh, {}),
+    "sigmoid": (lambda w: Activated("sigmoid"), torch.sigmoid, {}),
 }
 
 
@@ -184,17 +192,16 @@ def test_the_blocks_are_those_of_pytorch_s_pixel_unshuffle():
 
 
 @pytest.mark.parametrize("knobs", NETWORKS, ids=str)
-def test_without_dropout_and_batch_statistics_predictions_are_what_is_trained(knobs):
+@pytest.mark.parametrize("training", LOSSES, ids=lambda training: training.loss)
+def test_without_dropout_and_batch_statistics_predictions_are_what_is_trained(knobs, training):
     network = network_of({**knobs, "dropout": 0, "batch_norm": False})
     weights = {k: v.astype(np.float64) for k, v in initial_weights(network, 1).items()}
     x, y = RNG.random((4, 10, 8, 2)), np.array([0, 1, 2, 1])
 
-    loss = gradients_of(network, weights, x, y, 0.1).loss
+    loss = gradients_of(network, weights, x, y, training).loss
 
     logits = torch.tensor(logits_of(network, weights, x))
-    assert loss == pytest.approx(
-        F.cross_entropy(logits, torch.tensor(y), label_smoothing=0.1).item()
-    )
+    assert loss == pytest.approx(loss_of(training, logits, torch.tensor(y)).item())
 
 
 @pytest.mark.parametrize("kind", ["move", "rotate", "shifts"])
@@ -222,12 +229,16 @@ def test_warps_as_pytorch_s_grid_sample_does():
 MATRICES = {"dense_1.kernel": (4, 6), "dense_1.bias": (6,), "dense_2.kernel": (6, 3)}
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "adam", "adamw", "muon"])
+OPTIMIZERS = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "muon"]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_ten_steps_are_pytorch_s(optimizer, monkeypatch):
     # PyTorch orthogonalises in bfloat16, whose rounding would hide all but gross mistakes.
     monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.double)
     decay = 0.0 if optimizer == "adam" else 0.1
-    training = Training(optimizer=optimizer, learning_rate=0.1, weight_decay=decay)
+    beside = {"momentum": 0.5} if optimizer == "rmsprop" else {}
+    training = Training(optimizer=optimizer, learning_rate=0.1, weight_decay=decay, **beside)
     ours = Optimizer(network_of({"neurons": 6}, (2, 2, 1)), training)
     weights = {name: RNG.normal(size=shape) for name, shape in MATRICES.items()}
     # PyTorch has matrices the other way round: (outputs, inputs).
@@ -236,16 +247,29 @@ def test_ten_steps_are_pytorch_s(optimizer, monkeypatch):
 
     for number in range(1, 11):
         gradients = {name: RNG.normal(size=shape) for name, shape in MATRICES.items()}
+        if optimizer == "rmsprop":  # at 1 and above, it hardly matters where epsilon is added
+            gradients = {name: g + np.sign(g) for name, g in gradients.items()}
         ours.step(weights, gradients, 0.1, number)
         for name, g in gradients.items():
             theirs[name].grad = torch.tensor(g.T)
         for stepper in steppers:
             stepper.step()
 
-    # PyTorch's Muon takes 1e-7 for the least norm, where siffra adds it.
-    atol = 1e-5 if optimizer == "muon" else EXACT
+    # PyTorch's Muon takes 1e-7 for the least norm, where siffra adds it. Of its RMSprop a step is
+    # at most 0.1 / sqrt(0.1), twice that with what momentum 0.5 keeps, and off by 1e-7 / 0.2.
+    atol = {"muon": 1e-5, "rmsprop": 10 * 2 * 0.1**0.5 * 5e-7}.get(optimizer, EXACT)
     for name, w in weights.items():
         np.testing.assert_allclose(w.T, theirs[name].detach(), err_msg=name, atol=atol)
+
+
+def test_rmsprop_adds_epsilon_under_the_root_as_keras_does():
+    ours = Optimizer(network_of({"neurons": 6}), Training(optimizer="rmsprop", learning_rate=0.1))
+    weights = {"dense_1.bias": np.zeros(1)}
+
+    ours.step(weights, {"dense_1.bias": np.array([1e-4])}, 0.1, 1)
+
+    # 0.1 * 1e-4 / sqrt(0.1 * 1e-8 + 1e-7); outside the root, it would be ten times as much.
+    assert weights["dense_1.bias"] == pytest.approx(-1e-5 / 1.01e-7**0.5)
 
 
 @pytest.mark.parametrize("filters", [4, 30])  # fewer than a filter's 18 inputs, and more
@@ -365,10 +389,17 @@ def test_moving_statistics_of_many_steps_are_pytorch_s():
     np.testing.assert_allclose(found["c.moving_variance"], biased, atol=EXACT)
 
 
+SCHEDULES = [
+    *({"schedule": name} for name in ("constant", "one_cycle", "cosine")),
+    {"schedule": "step", "step_every": 2, "step_factor": 0.5},
+    {"schedule": "step", "step_every": 1.6, "step_factor": 0.1},
+]
+
+
 @pytest.mark.parametrize("warmup", [0.0, 0.3])
-@pytest.mark.parametrize("schedule", ["constant", "one_cycle", "cosine"])
-def test_rates_are_those_of_pytorch_s_schedulers(schedule, warmup):
-    knobs = {"schedule": schedule, "warmup": warmup, "batch_size": 10, "epochs": 5}
+@pytest.mark.parametrize("knobs", SCHEDULES, ids=str)
+def test_rates_are_those_of_pytorch_s_schedulers(knobs, warmup):
+    knobs = {**knobs, "warmup": warmup, "batch_size": 10, "epochs": 5}
     training = Training(learning_rate=0.3, **knobs)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.3)
     scheduler = scheduler_of(training, optimizer, 50)
@@ -380,6 +411,26 @@ def test_rates_are_those_of_pytorch_s_schedulers(schedule, warmup):
 
     # float32, and PyTorch goes from rate to rate by factors.
     np.testing.assert_allclose(learning_rates(training, 100), expected, rtol=1e-6, atol=1e-8)
+
+
+@settings(deadline=None)
+@given(
+    epochs=st.integers(1, 8),
+    images=st.integers(1, 40),
+    batch_size=st.integers(1, 12),
+    every=st.integers(1, 9),
+    factor=st.floats(0.01, 0.99),
+)
+def test_steps_come_after_whole_epochs(epochs, images, batch_size, every, factor):
+    training = Training(
+        learning_rate=2, epochs=epochs, batch_size=batch_size, schedule="step",
+        step_every=every, step_factor=factor,
+    )  # fmt: skip
+
+    rates = learning_rates(training, images).reshape(epochs, -1)
+
+    for epoch, of_epoch in enumerate(rates):
+        assert of_epoch == pytest.approx(2 * factor ** (epoch // every))
 
 
 def test_rates_follow_the_schedule():

@@ -234,6 +234,29 @@ def test_the_key_changes_with_all_that_decides_a_run():
     assert len(key()) == 64
 
 
+@pytest.mark.parametrize(
+    ("knobs", "key"),
+    [
+        ({}, "2937091f7563691a6d8c27794f479647f0c9175c8c9142400e2376535f2ecaa0"),
+        ({"model": "conv"}, "80a9363f57a86b45703543c69b80ac19fb14ed29fa06830f778021cfc1de45bf"),
+        (
+            {"model": "conv", "batch_norm": True, "activation": "gelu", "optimizer": "adamw",
+             "schedule": "cosine", "label_smoothing": 0.1},
+            "87b71cefcc0d0ce4396e02c6457f791102b3d786dd692e5a53c64c1043423d27",
+        ),
+    ],
+    ids=["dense", "conv", "many knobs"],
+)  # fmt: skip
+def test_the_keys_of_runs_made_before_there_were_more_knobs_are_what_they_were(
+    knobs, key, monkeypatch
+):
+    """Made by siffra before it had `loss`, `normalization` and steps of the learning rate."""
+    engine = NativeEngine()
+    monkeypatch.setattr(engine, "version", 5)
+
+    assert run_key(Setting.from_knobs(knobs), small_dataset(), 0, engine) == key
+
+
 def test_the_load_of_training_alone_is_kept(monkeypatch):
     """By a clock that goes on by one at each look; scoring and what is told lie between."""
     ticks = iter(range(100))

@@ -184,12 +184,13 @@ def test_a_shifted_image_is_shown_in_bytes_too(dataset):
 
 
 class TestFirstLayer:
-    @pytest.mark.parametrize("activation", ["relu", "gelu", "tanh"])
+    @pytest.mark.parametrize("activation", ["relu", "gelu", "tanh", "sigmoid"])
     @pytest.mark.parametrize("batch_norm", [False, True])
     @pytest.mark.parametrize(
         "knobs",
         [
             {"neurons": [7, 5]},
+            {"neurons": [7, 5], "normalization": True},
             {"model": "conv", "filters": 3, "kernel_size": 5, "strides": 2},
             {"model": "conv", "filters": 3, "kernel_size": 4, "strides": 3, "padding": "same"},
             {"model": "conv", "filters": 4, "kernel_size": 3, "space_to_depth": 2},
@@ -215,6 +216,9 @@ class TestFirstLayer:
         given = {n.partition(".")[2]: torch.tensor(w) for n, w in weights.items()
                  if n.startswith(f"{layer.name}.")}  # fmt: skip
         x = torch.tensor(image).permute(2, 0, 1)[None]
+        if network.normalizes:
+            mean, variance = (weights[f"normalization.{name}"] for name in ("mean", "variance"))
+            x = (x - float(mean[0])) / float(variance[0]) ** 0.5
         if not network.convs:
             z = x.reshape(1, -1) @ given["kernel"]
         else:

@@ -45,6 +45,9 @@ class NetworkKnobs(TypedDict, total=False):
     weight_decay: float
     schedule: str
     warmup: float
+    step_every: float
+    step_factor: float
+    loss: str
     label_smoothing: float
     ema: float
     augment: str
@@ -52,6 +55,7 @@ class NetworkKnobs(TypedDict, total=False):
     augment_rotate: float
     augment_clean: float
     augment_jitter: float
+    normalization: bool
     layers: int
     neurons: int | Sequence[int]
     activation: str

@@ -69,7 +69,7 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         classes_: The labels, sorted.
         n_features_in_: Features of a row.
         n_iter_: Epochs trained.
-        loss_curve_: The mean training loss of each epoch, in nats.
+        loss_curve_: The mean training loss of each epoch; a cross-entropy is in nats.
         weights_: The weights by name, in Keras' shapes.
         scale_: What features are multiplied by.
 
@@ -111,10 +111,11 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         """Train on for one epoch, on these rows alone.
 
         The first call, unless `fit` came before, starts from scratch, needs all `classes` and
-        decides the scale. Weights, the optimizer's memory and the average of the weights are
-        carried on; order, augmentation and dropout are drawn anew in each call. `epochs` does not
-        count. A learning rate may be changed between calls, but for a schedule the number of
-        steps would have to be known. With the native engine only.
+        decides the scale, and the mean and deviation of `normalization`. Weights, the optimizer's
+        memory and the average of the weights are carried on; order, augmentation and dropout are
+        drawn anew in each call. `epochs` does not count. A learning rate may be changed between
+        calls, but for a schedule the number of steps would have to be known. With the native engine
+        only.
         """
         setting = self._setting(epochs=1)
         if setting.training.schedule != "constant" or setting.training.warmup:
@@ -173,7 +174,8 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Make the network anew, to compute with all threads that there are here."""
-        super().__setstate__(state)
+        usual = {name: default(name) for name in KNOBS if name != "model"}
+        super().__setstate__(usual | state)  # an earlier version had fewer knobs
         if hasattr(self, "weights_"):
             self._network = self._loaded(threads=None)
 

@@ -20,6 +20,7 @@ from siffra.cli.doctor import doctor
 from siffra.cli.errors import INTERRUPTED, MISTAKE, UNREAD, explain_lack, usage_mistake
 from siffra.cli.init import init
 from siffra.cli.judge import judge
+from siffra.cli.knobs import KnobCommand
 from siffra.cli.lab import lab, report
 from siffra.cli.noise import noise
 from siffra.cli.options import help_text, show_help
@@ -42,7 +43,7 @@ COMMANDS = (
     lab, vary, judge, noise, init, train, search, predict, export, report, ui, bench, doctor,
 )  # fmt: skip
 for command in COMMANDS:
-    app.command(help=help_text(command))(command)
+    app.command(cls=KnobCommand, help=help_text(command))(command)
 app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")
 

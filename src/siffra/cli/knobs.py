@@ -1,15 +1,17 @@
 """Knobs on the command line: their options, and how values and levels are typed."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from siffra.cli.completion import complete_knob
 from siffra.cli.options import KNOB, Command, in_place_of, parse_list
-from siffra.config import KNOBS, Factory, Knob, as_model, no_such_knob
+from siffra.config import KNOBS, Factory, Knob, Setting, as_model, no_such_knob
 from siffra.errors import ConfigError, did_you_mean
 
 _WITH = "with_"
@@ -73,8 +75,12 @@ def _with_option() -> Any:
 
 
 def _option(knob: Knob) -> Any:
+    if knob.type is bool:
+        flag = _flag(knob.name)
+        on_or_off = typer.Option(f"{flag}/{_off(flag)}", help=_help(knob), rich_help_panel=KNOB)
+        return Annotated[bool | None, on_or_off]
     option = typer.Option(
-        "--" + knob.name.replace("_", "-"),
+        _flag(knob.name),
         help=_help(knob),
         metavar=_metavar(knob),
         rich_help_panel=KNOB,
@@ -82,6 +88,36 @@ def _option(knob: Knob) -> Any:
         parser=lambda text: parse_values(knob, text) if knob.per_layer else parse_value(knob, text),
     )
     return Annotated[Any, option]
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _off(flag: str) -> str:
+    return "--no-" + flag.removeprefix("--")
+
+
+class KnobCommand(TyperCommand):
+    """A command whose Boolean knobs are flags, which may have `true` or `false` behind them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See Typer."""
+        return super().parse_args(ctx, list(_as_flags(args)))
+
+
+def _as_flags(arguments: Sequence[str]) -> Iterator[str]:
+    """`--batch-norm false` and `--batch-norm=false` as `--no-batch-norm`."""
+    flags = {_flag(name): knob for name, knob in KNOBS.items() if knob.type is bool}
+    left = list(arguments)
+    while left:
+        flag, equals, value = left.pop(0).partition("=")
+        if flag not in flags:
+            yield flag + equals + value
+            continue
+        if not equals and left and left[0].lower() in ("true", "false"):
+            equals, value = "=", left.pop(0)
+        yield flag if not equals or parse_value(flags[flag], value) else _off(flag)
 
 
 def _help(knob: Knob) -> str:
@@ -92,9 +128,7 @@ def _help(knob: Knob) -> str:
 
 
 def _metavar(knob: Knob) -> str:
-    return {int: "N", float: "X", str: "NAME", bool: "true|false"}[knob.type] + (
-        ",..." if knob.per_layer else ""
-    )
+    return {int: "N", float: "X", str: "NAME"}[knob.type] + (",..." if knob.per_layer else "")
 
 
 def parse_value(knob: Knob, text: str) -> int | float | str | bool | None:
@@ -115,7 +149,14 @@ def parse_value(knob: Knob, text: str) -> int | float | str | bool | None:
         return knob.type(text)
     except ValueError as error:
         wanted = "a whole number" if knob.type is int else "a number"
+        if knob.type is float and (pointed := _with_a_point(text)):
+            wanted += f", with a point: {pointed}"
         raise ConfigError(f"{knob.name}: found {text!r}; it must be {wanted}.") from error
+
+
+def _with_a_point(text: str) -> str | None:
+    """`0,5` as `0.5`; None for what has no decimal comma."""
+    return text.strip().replace(",", ".") if re.fullmatch(r"\s*-?\d*,\d+\s*", text) else None
 
 
 def parse_any(text: str) -> int | float | str | bool | None:
@@ -156,10 +197,24 @@ def parse_levels(
             raise ConfigError(f"{name}: no levels; write them as {name}=V1,V2,...")
         if name in levels:
             raise ConfigError(f"{name}: given twice; write its levels as {name}=V1,V2,...")
+        _expect_no_comma_for_a_point(known[name], text)
         levels[name] = [
             _level(known[name], part) for part in parse_list(name, text, f"{name}=V1,V2,...")
         ]
     return levels
+
+
+def _expect_no_comma_for_a_point(knob: Knob, text: str) -> None:
+    """`0,5` are two levels; of a knob that cannot be 0, one number was meant."""
+    if knob.type is not float or not text.strip().startswith("0,") or knob.name not in KNOBS:
+        return
+    if pointed := _with_a_point(text):
+        try:
+            Setting.from_knobs({knob.name: 0.0})
+        except ConfigError as error:
+            raise ConfigError(
+                f"{error} Is one number meant? Write {knob.name}={pointed}"
+            ) from error
 
 
 def parse_own_levels(arguments: list[str]) -> Mapping[str, list[Any]]:

@@ -72,13 +72,13 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "optimizer",
-            "update rule: sgd, momentum, nesterov, adam, adamw, muon",
+            "update rule: sgd, momentum, nesterov, rmsprop, adam, adamw, muon",
             str,
             aliases=("opt", "solver", "optim"),
         ),
         Knob(
             "momentum",
-            "fraction of the previous step kept (momentum, nesterov, muon)",
+            "fraction of the previous step kept (momentum, nesterov, rmsprop, muon)",
             float,
             suggested=(0.5, 0.9, 0.98),
             needs={"optimizer": "momentum"},
@@ -94,7 +94,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "schedule",
-            "learning-rate schedule: constant, one_cycle, cosine",
+            "learning-rate schedule: constant, one_cycle, cosine, step",
             str,
             aliases=("scheduler", "lr_scheduler", "lr_schedule"),
         ),
@@ -105,6 +105,28 @@ KNOBS: Mapping[str, Knob] = {
             suggested=(0, 0.1, 0.3),
             needs={"schedule": "one_cycle"},
             aliases=("warm_up", "warmup_steps", "warmup_ratio"),
+        ),
+        Knob(
+            "step_every",
+            "epochs after each of which the step schedule lowers the learning rate",
+            float,
+            suggested=(1, 5, 10),
+            needs={"schedule": "step"},
+            aliases=("step_size", "decay_steps", "lr_step_size"),
+        ),
+        Knob(
+            "step_factor",
+            "what the step schedule multiplies the learning rate by",
+            float,
+            suggested=(0.1, 0.5),
+            needs={"schedule": "step"},
+            aliases=("gamma", "decay_rate", "lr_gamma"),
+        ),
+        Knob(
+            "loss",
+            "what training makes small: cross_entropy, mean_squared_error (of the probabilities)",
+            str,
+            aliases=("loss_function", "criterion", "objective"),
         ),
         Knob(
             "label_smoothing",
@@ -155,6 +177,12 @@ KNOBS: Mapping[str, Knob] = {
             needs={"augment": "shifts"},
         ),
         Knob(
+            "normalization",
+            "take the training pixels' mean from all pixels, and divide by their deviation",
+            bool,
+            aliases=("normalize", "normalise", "standardize", "standardise", "standardization"),
+        ),
+        Knob(
             "layers",
             "number of hidden dense layers",
             int,
@@ -179,7 +207,7 @@ KNOBS: Mapping[str, Knob] = {
         ),
         Knob(
             "activation",
-            "activation of hidden layers: relu, gelu, tanh",
+            "activation of hidden layers: relu, gelu, tanh, sigmoid",
             str,
             aliases=("act", "nonlinearity", "activation_function"),
         ),

@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainValidator, field_validator, model_validator
 
-from siffra.config.validation import Frozen
+from siffra.config.validation import Frozen, newer
 
 Widths = tuple[Annotated[int, Field(gt=0, le=1_000_000)], ...]
-Activation = Literal["relu", "gelu", "tanh"]
+Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
 Pooling = Literal["max", "average"]
 
 POOL = 2
@@ -17,13 +17,21 @@ POOL = 2
 class _Model(Frozen):
     """What both kinds have.
 
+    With `normalization`, the first thing that is done to an image is to take from its pixels
+    their mean, and to divide them by their standard deviation: those of all pixels of the
+    training images, a pair for each channel, or for each feature of a table (Keras'
+    `Normalization` layer, adapted to them; a deviation of 0 is taken for 1). Zeros that a
+    convolution is padded with come after it, those that a shift moves in come before it.
+
     `activation` comes after every hidden layer: ReLU, GELU (the exact one, with the normal
-    distribution: Hendrycks & Gimpel 2016) or tanh. With `batch_norm`, hidden layers are
-    normalised over the batch before it (Ioffe & Szegedy 2015), and have no bias of their own.
+    distribution: Hendrycks & Gimpel 2016), tanh or the sigmoid 1 / (1 + exp(-z)). With
+    `batch_norm`, hidden layers are normalised over the batch before it (Ioffe & Szegedy 2015),
+    and have no bias of their own.
     `dropout` is the share of what a dense layer is given (unless that is the image) which
     training leaves out at random, the rest growing to make up for it (Srivastava et al. 2014).
     """
 
+    normalization: bool = newer(False)
     activation: Activation = "relu"
     batch_norm: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -35,7 +35,7 @@ GREATEST_SEED = 2**63 - 1
 _TRAINING_KNOBS = tuple(name for name in KNOBS if name in Training.model_fields)
 _ALWAYS_SAID = ("learning_rate", "batch_size", "epochs", "optimizer")
 """Knobs of training that are said even where they have their default."""
-_MODEL_KNOBS = ("activation", "batch_norm", "dropout")
+_MODEL_KNOBS = ("normalization", "activation", "batch_norm", "dropout")
 _CONV_KNOBS = ("padding", "pooling", "global_pooling", "space_to_depth")
 _DEFAULT_NEURONS = 32
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
@@ -106,10 +106,11 @@ class Setting:
         knobs = _knobs_of_model(self.model)
         if isinstance(self.model, SteplessModel):
             return knobs
-        usual_training = Training().model_dump() | usual(training.model_dump())
+        described = dict(training)  # a dump leaves out what is newer
+        usual_training = {**dict(Training()), **usual(described)}
         knobs |= {
             name: value
-            for name, value in training.model_dump().items()
+            for name, value in described.items()
             if name in _ALWAYS_SAID or value != usual_training[name]
         }
         if training.momentum:
@@ -124,7 +125,7 @@ class Setting:
         if isinstance(self.model, SteplessModel):
             return None
         if knob in _TRAINING_KNOBS:
-            training = self.training.model_dump()
+            training = dict(self.training)
             return training[knob] if has_use(knob, training) else None
         value = getattr(self.model, knob, None) if knob in KNOBS else None
         return (_collapse(value) or None) if isinstance(value, tuple) else value

@@ -10,7 +10,7 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from siffra.errors import did_you_mean
@@ -50,6 +50,14 @@ class Frozen(BaseModel):
 
     # `strict` so that TOML's "0.1" or true is not taken for a number.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def newer(default: Any) -> Any:
+    """A field that earlier descriptions did not have: where it is `default`, it is not written.
+
+    So what is worked out of the text of a description, such as a run's key, stays what it was.
+    """
+    return Field(default, exclude_if=lambda value: value == default)
 
 
 def first_mistake(error: ValidationError) -> ErrorDetails:

@@ -36,9 +36,10 @@ class EngineName:
 class EpochEnd:
     """What an engine knows at the end of an epoch.
 
-    `epoch` counts from 1. `loss` (nats per image) and `accuracy` (a fraction) are means over
-    the epoch's batches, each taken before its update, as Keras reports them; a diverged run
-    has a `loss` that is not finite. `seconds` is the wall time of this epoch's training.
+    `epoch` counts from 1. `loss` (per image; a cross-entropy is in nats) and `accuracy` (a
+    fraction) are means over the epoch's batches, each taken before its update, as Keras reports
+    them; a diverged run has a `loss` that is not finite. `seconds` is the wall time of this
+    epoch's training.
     """
 
     epoch: int

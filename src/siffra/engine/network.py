@@ -139,15 +139,17 @@ class Dense:
 class Network:
     """Convolutions, then dense layers, the last of which gives one logit per class.
 
-    Before all else, `space_to_depth` x `space_to_depth` pixels become one of as many times the
-    channels: channel `(row * block + column) * channels + c` is channel c of the block's pixel
-    at (row, column), as TensorFlow has it.
+    Before all else, the pixels of a network that `normalizes` are: see
+    `siffra.engine.normalization`. Then `space_to_depth` x `space_to_depth` pixels become one of
+    as many times the channels: channel `(row * block + column) * channels + c` is channel c of
+    the block's pixel at (row, column), as TensorFlow has it.
     """
 
     image_shape: tuple[int, int, int]
     space_to_depth: int
     convs: tuple[Conv, ...]
     denses: tuple[Dense, ...]
+    normalizes: bool = False
 
     @property
     def layers(self) -> tuple[Conv | Dense, ...]:
@@ -163,10 +165,17 @@ class Network:
     def weights(self) -> dict[str, tuple[int, ...]]:
         """The shape of every weight by name, in Keras' order of axes.
 
+        A network that normalises has first the `mean` and the `variance` that it does so by: one
+        a channel, or one a feature of a table, whose rows are images of one row.
+
         A layer with batch norm has `gamma` and `beta` in place of a `bias`, and the
         `moving_mean` and `moving_variance` that it predicts with, which are not trained.
         """
-        shapes: dict[str, tuple[int, ...]] = {}
+        _, columns, channels = self.image_shape
+        pairs = columns * channels if self.image_shape[0] == 1 else channels
+        shapes: dict[str, tuple[int, ...]] = (
+            dict.fromkeys(STATISTICS, (pairs,)) if self.normalizes else {}
+        )
         for layer in self.layers:
             shapes[f"{layer.name}.kernel"] = layer.weights
             for vector in VECTORS if layer.batch_norm else ("bias",):
@@ -185,13 +194,15 @@ class Network:
         return sum(layer.multiplications for layer in self.layers)
 
 
+STATISTICS = ("normalization.mean", "normalization.variance")
+"""Weights that are found before training, and stay."""
 VECTORS = ("gamma", "beta", "moving_mean", "moving_variance")
 """A batch norm's weights, one number a channel each."""
 
 
 def is_trained(weight: str) -> bool:
-    """Whether the weight of that name is trained, and no moving mean or variance."""
-    return not weight.endswith((".moving_mean", ".moving_variance"))
+    """Whether the weight of that name is trained, and no mean or variance of what is seen."""
+    return weight not in STATISTICS and not weight.endswith((".moving_mean", ".moving_variance"))
 
 
 def build_network(model: Model, image_shape: tuple[int, int, int], classes: int) -> Network:
@@ -227,7 +238,7 @@ def _build(model: BuiltModel, image_shape: tuple[int, int, int], classes: int) -
     last = Dense(
         f"dense_{len(inputs)}", inputs[-1], classes, activation=None, dropout=model.dropout
     )
-    network = Network(image_shape, block, convs, (*hidden, last))
+    network = Network(image_shape, block, convs, (*hidden, last), model.normalization)
     if network.parameters > MOST_PARAMETERS:
         raise ConfigError(
             f"neurons, filters: the network would have {network.parameters:,} parameters; "

@@ -20,9 +20,11 @@ _TURN, _STRETCH = 5.0, 0.05
 def initial_weights(network: Network, seed: int) -> dict[str, np.ndarray]:
     """Glorot-uniform float32 kernels, zero biases and unit norms, by name, in Keras' shapes.
 
+    A network that normalises its input leaves it as it is, as long as no images were seen.
+
     Source: Glorot & Bengio 2010, eq. 16: U(-a, a) with a = sqrt(6 / (fan in + fan out)).
     """
-    ones = ("gamma", "moving_variance")
+    ones = ("gamma", "variance")
     weights = {
         name: (np.ones if name.endswith(ones) else np.zeros)(shape, np.float32)
         for name, shape in network.weights.items()

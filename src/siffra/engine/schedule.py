@@ -33,16 +33,21 @@ def learning_rates(training: Training, images: int) -> np.ndarray:
 
     Over the first `warmup` of the steps it rises along a line to `learning_rate`; then it stays,
     or falls to zero: along a line (`one_cycle`, the triangle of Smith 2017) or half a cosine
-    (`cosine`, Loshchilov & Hutter 2017, eq. 5 without restarts).
+    (`cosine`, Loshchilov & Hutter 2017, eq. 5 without restarts). In `step`, PyTorch's `StepLR`,
+    it is multiplied by `step_factor` at every `step_every` epochs from the start of the training.
     """
     steps = total_steps(training, images)
     rising = round(training.warmup * steps)
-    left = (steps - np.arange(rising, steps)) / (steps - rising)
+    after = np.arange(rising, steps)
+    left = (steps - after) / (steps - rising)
     shapes = {
         "constant": np.ones_like(left),
         "one_cycle": left,
         "cosine": (1 - np.cos(np.pi * left)) / 2,
     }
+    if training.schedule == "step":
+        every = training.step_every * steps_per_epoch(training, images)
+        shapes["step"] = training.step_factor ** (after // every)
     shares = np.concatenate([np.arange(1, rising + 1) / max(rising, 1), shapes[training.schedule]])
     return (training.learning_rate * shares).astype(np.float32)
 

@@ -29,8 +29,9 @@ def table_rows(
     """The rows of a table, which all have the same columns.
 
     - `scores`: a row for each run and set, as in a report's `runs.csv`;
-    - `epochs`: a row for each run and epoch: the knobs that any run has, mean training loss
-      (nats), seconds, and a column of accuracies for each set (see `siffra.training.run.Epoch`);
+    - `epochs`: a row for each run and epoch: the knobs that any run has, mean training loss (a
+      cross-entropy in nats), seconds, and a column of accuracies for each set (see
+      `siffra.training.run.Epoch`);
     - `confusion`: a row for each run, set and pair of classes: how many `images` of class
       `truth` were taken for `predicted`. Classes have the data's names, or their numbers.
 
@@ -87,7 +88,11 @@ def _epochs(records: Sequence[Record]) -> Rows:
     return [
         {
             "key": record.key,
-            **{name: values[run] for name, values in knobs.items()},
+            # The column `loss` is what it came to.
+            **{
+                "loss_function" if name == "loss" else name: values[run]
+                for name, values in knobs.items()
+            },
             "seed": record.seed,
             "epoch": number,
             "loss": epoch.loss,

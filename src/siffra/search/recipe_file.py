@@ -91,7 +91,7 @@ def _recipe_knobs(setting: Setting) -> dict[str, Any]:
     place has some. And what follows from a schedule or an augmentation is said, so that another
     one in its place keeps it.
     """
-    training = setting.training.model_dump()
+    training = dict(setting.training)
     knobs = setting.knobs()
     if not knobs.get("layers"):
         knobs.pop("layers", None)

@@ -57,6 +57,7 @@ _LEARNING_RATES = {
     "sgd": (0.01, 2.0),
     "momentum": (0.003, 0.5),
     "nesterov": (0.003, 0.5),
+    "rmsprop": (3e-4, 0.03),
     "adam": (3e-4, 0.03),
     "adamw": (3e-4, 0.03),
     "muon": (0.01, 0.5),
@@ -278,7 +279,7 @@ def _nearest(name: str, value: Any, distribution: BaseDistribution) -> Any:
 
 def parameters_of(setting: Setting) -> dict[str, Any]:
     """The parameters for which `Space.knobs` gives this setting, as far as it is in the space."""
-    model, training = setting.model.model_dump(), setting.training.model_dump()
+    model, training = dict(setting.model), dict(setting.training)
     given: dict[str, Any] = {"model": model.pop("kind")}
     for name, value in (model | training).items():
         if isinstance(value, tuple):

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from siffra.config import KNOBS, Training
+from pydantic.fields import FieldInfo
+
+from siffra.config import KNOBS, ConvModel, Training
 from siffra.errors import StoreError, did_you_mean
 from siffra.store.errors import explained, primary
 from siffra.store.schema import connect_to_read
@@ -168,17 +170,27 @@ def _class(number: str) -> str:
     return f"coalesce(json_extract(run.record, '$.class_names[' || {number} || ']'), {number})"
 
 
+def _field(table: str, name: str, field: FieldInfo) -> str:
+    """A value in SQL, also where it is not written since it is what it has always been."""
+    value = f"json_extract(run.record, '$.{table}.{name}')"
+    if field.exclude_if is None:
+        return value
+    usual = f"'{field.default}'" if isinstance(field.default, str) else float(field.default)
+    built = "json_extract(run.record, '$.model.kind') IN ('dense', 'conv')"
+    return f"iif({built}, coalesce({value}, {usual}), {value})"
+
+
 def _knob(name: str) -> str:
     """A knob in SQL, as `Setting.knobs` tells it: one value where all layers agree."""
     if name == "model":
         kind, own = (f"json_extract(run.record, '$.model.{part}')" for part in ("kind", "factory"))
         return f"coalesce({own}, {kind})"
     if name in Training.model_fields:
-        return f"json_extract(run.record, '$.training.{name}')"
+        return _field("training", name, Training.model_fields[name])
     if count := {"layers": "neurons", "conv_layers": "filters"}.get(name):
         return f"json_array_length(run.record, '$.model.{count}')"
     if not KNOBS[name].per_layer:
-        return f"json_extract(run.record, '$.model.{name}')"
+        return _field("model", name, ConvModel.model_fields[name])
     return (
         "(SELECT CASE count(DISTINCT value) WHEN 1 THEN value ELSE group_concat(value, ', ') END "
         f"FROM json_each(run.record, '$.model.{name}') WHERE type = 'integer')"
@@ -221,7 +233,8 @@ VIEWS: Mapping[str, View] = {
         _RUNS,
     ),
     "epoch": View(
-        "an epoch of a run: loss (nats), training seconds, and accuracies on samples of the sets",
+        "an epoch of a run: loss (a cross-entropy in nats), training seconds, and accuracies on "
+        "samples of the sets",
         {"key": "run.key", "epoch": "entry.key + 1"}
         | _of_record("loss", "seconds", document="entry.value")
         | _unless(

@@ -15,6 +15,7 @@ import numpy as np
 from siffra.config import EstimatorModel, ModuleModel
 from siffra.data.dataset import class_labels
 from siffra.engine.network import NORM_EPSILON, VECTORS, Conv, Dense, Network, build_network
+from siffra.engine.normalization import scale_and_shift
 from siffra.errors import ConfigError, ModelFileError, did_you_mean
 from siffra.system.atomic_write import write_whole
 from siffra.training.model_file import SavedModel
@@ -118,6 +119,10 @@ class _Graph:
         if pixels == "uint8":
             self._then("Cast", to=TensorProto.FLOAT)
             self._then("Mul", self._constant("pixel", _PIXEL))
+        if network.normalizes:
+            scale, shift = scale_and_shift(self._weights, network.image_shape)
+            self._then("Mul", self._constant("normalization.scale", scale))
+            self._then("Add", self._constant("normalization.shift", shift))
         if network.convs:
             self._then("Transpose", perm=[0, 3, 1, 2])
             if network.space_to_depth > 1:
@@ -165,6 +170,8 @@ class _Graph:
                 self._then("Relu")
             case "tanh":
                 self._then("Tanh")
+            case "sigmoid":
+                self._then("Sigmoid")
             case "gelu":
                 self._gelu()
 

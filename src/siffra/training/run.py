@@ -67,10 +67,10 @@ _SELDOM = ("class_names", "load", "late", "metrics", "curves", "steps", "failure
 class Epoch(_Frozen):
     """One epoch of a run.
 
-    `loss` is the mean over the epoch's batches in nats per image, None where it was not finite;
-    `accuracy` holds fractions by set: `train` is the mean over the epoch's batches, the others
-    are of at most `CURVE_IMAGES` images, and all are None from where the run diverged;
-    `seconds` is training alone.
+    `loss` is the mean over the epoch's batches per image (a cross-entropy in nats), None where it
+    was not finite; `accuracy` holds fractions by set: `train` is the mean over the epoch's
+    batches, the others are of at most `CURVE_IMAGES` images, and all are None from where the run
+    diverged; `seconds` is training alone.
     """
 
     loss: float | None

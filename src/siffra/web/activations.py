@@ -9,10 +9,11 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.special import erf
+from scipy.special import erf, expit
 
 from siffra.config.model import Activation
 from siffra.engine.network import NORM_EPSILON, Conv, Network
+from siffra.engine.normalization import scale_and_shift
 
 Weights = Mapping[str, np.ndarray]
 
@@ -23,6 +24,9 @@ def first_response(network: Network, weights: Weights, image: np.ndarray) -> np.
     `image` is (height, width, channels) float32 in [0, 1].
     """
     layer = network.layers[0]
+    if network.normalizes:
+        scale, shift = scale_and_shift(weights, network.image_shape)
+        image = image * scale + shift
     image = _blocks_to_channels(image, network.space_to_depth)
     kernel = weights[f"{layer.name}.kernel"]
     if isinstance(layer, Conv):
@@ -53,6 +57,8 @@ def _activate(z: np.ndarray, activation: Activation | None) -> np.ndarray:
             return np.maximum(z, 0)
         case "tanh":
             return np.tanh(z)
+        case "sigmoid":
+            return expit(z)
         case "gelu":
             return z * 0.5 * (1 + erf(z / np.sqrt(2)))
         case _:

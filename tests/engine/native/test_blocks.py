@@ -101,7 +101,9 @@ def test_any_convolutions_forward_and_back(case):
     assert_same_training({**knobs, **training}, small_dataset(shape, train=9))
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "adam", "adamw", "muon"])
+@pytest.mark.parametrize(
+    "optimizer", ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "muon"]
+)
 def test_optimizers(optimizer):
     """Nine steps each, at a rate at which no step undoes another."""
     training = {"batch_size": 20, "epochs": 3, "optimizer": optimizer, "learning_rate": 0.01}
@@ -123,6 +125,8 @@ def test_optimizers_on_dense_layers(optimizer):
         {"schedule": "one_cycle"},
         {"weight_decay": 0.5},
         {"label_smoothing": 0.2},
+        {"loss": "mean_squared_error"},
+        {"schedule": "step", "step_every": 1.3, "step_factor": 0.5},
         {"ema": 0.9},
         {"optimizer": "nesterov", "momentum": 0.7, "weight_decay": 0.1, "ema": 0.5},
     ],
@@ -150,7 +154,7 @@ def test_average_weights_are_not_the_last_ones():
     assert not np.allclose(last.weights()["conv_1.kernel"], mean.weights()["conv_1.kernel"])
 
 
-@pytest.mark.parametrize("knobs", [LAYERS[0], LAYERS[6]], ids=str)
+@pytest.mark.parametrize("knobs", [LAYERS[0], LAYERS[2], LAYERS[-1]], ids=str)
 def test_a_saved_network_predicts_the_same_bits(knobs):
     dataset = small_dataset()
     setting = Setting.from_knobs({**knobs, "epochs": 1, "batch_size": 20, "learning_rate": 0.1})

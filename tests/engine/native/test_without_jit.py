@@ -34,13 +34,16 @@ FUSED = (
 )  # fmt: skip
 UNFUSED = (
     {**CONV, "filters": [3, 2], "padding": "same", "strides": [1, 2], "pool_size": [2, 1],
-     "batch_norm": True, "activation": "gelu", "optimizer": "muon", "weight_decay": 0.1},
+     "batch_norm": True, "activation": "gelu", "optimizer": "muon", "weight_decay": 0.1,
+     "normalization": True},
     {**CONV, "filters": [3, 32], "kernel_size": 2, "pool_size": 1, "activation": "tanh",
      "space_to_depth": 2, "global_pooling": "average", "optimizer": "adam", "augment": "shifts"},
     {**CONV, "filters": 2, "kernel_size": 2, "strides": 3, "padding": "same", "pool_size": 1,
      "layers": 1, "neurons": 40, "dropout": 0.3, "optimizer": "nesterov", "ema": 0.9,
      "label_smoothing": 0.1, "schedule": "one_cycle"},
     {"neurons": [9, 5], "batch_norm": True, "activation": "relu", "augment": "rotate"},
+    {"neurons": [9, 5], "activation": "sigmoid", "normalization": True, "optimizer": "rmsprop",
+     "momentum": 0.5, "loss": "mean_squared_error", "schedule": "step", "step_every": 0.5},
 )  # fmt: skip
 DENSE = (
     {"neurons": 7},

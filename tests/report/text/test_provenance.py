@@ -32,6 +32,10 @@ def read_back(printed):
     program, verb, *words = shlex.split(printed)
     assert (program, verb) == ("siffra", "vary")
     first = next(i for i, word in enumerate(words) if word.startswith("--"))
+    for flag, value in (("--batch-norm", "true"), ("--no-batch-norm", "false")):
+        if flag in words:
+            place = words.index(flag)
+            words[place : place + 1] = ["--batch-norm", value]
     options = dict(zip(words[first::2], words[first + 1 :: 2], strict=True))
     fixed = {}
     for name, knob in KNOBS.items():
@@ -66,6 +70,8 @@ def test_a_run_s_command_repeats_it():
         (["filters=[4,8],[8,4]"], {"model": "conv", "conv_layers": 2, "kernel_size": 3}),
         (["model=dense,conv"], {"optimizer": "momentum", "learning_rate": 0.1}),
         (["optimizer=sgd,momentum"], {"learning_rate": 0.1}),
+        (["neurons=8,16"], {"batch_norm": True}),
+        (["neurons=8,16"], {"batch_norm": False}),
     ],
 )
 def test_a_printed_vary_read_back_gives_the_same_plan(dataset, levels, knobs):

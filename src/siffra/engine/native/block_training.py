@@ -74,7 +74,7 @@ class BlockTrainer(Trainer):
         """See `Trainer`."""
         losses, correct = 0.0, 0
         for threads, first, last in shared_out(self._pieces, len(order), self._batch_size):
-            self._sequential.begin(threads)
+            self._sequential.begin(threads, self._params)
             for start in range(first, last, self._batch_size):
                 batch = order[start : min(last, start + self._batch_size)]
                 self._gather(batch)
@@ -91,6 +91,7 @@ class BlockTrainer(Trainer):
             gather(self._rows, batch, scale, network.input_layout, network.inputs)
         else:
             gather_warped(self._x, batch, maps, scale, network.input_layout, network.inputs)
+        network.normalize(len(batch))
 
     def _gradients(self, batch: np.ndarray) -> tuple[float, int]:
         images, params, grads = len(batch), self._params, self._grads
@@ -104,11 +105,10 @@ class BlockTrainer(Trainer):
             network.share_out(block)
             x = block.forward(x, images, params)
         dropout.leave_out(last, x, images)
-        smoothing = self._training.label_smoothing
         network.share_out(last)
         # Without a mode NumPy would take them into an array of its own first.
         labels = self._y.take(batch, out=self._labels[:images], mode="clip")
-        loss, right = network.last.learn(x, labels, smoothing, params, grads)
+        loss, right = network.last.learn(x, labels, self._training, params, grads)
         above, gradient = last, x
         for block in reversed(blocks):
             gradient = above.input_gradient(images, gradient, params)

@@ -30,6 +30,7 @@ from siffra.engine.native.training import (
     is_plain_sgd,
 )
 from siffra.engine.network import Network, build_network
+from siffra.engine.normalization import statistics
 from siffra.engine.process import hold_blas
 from siffra.engine.rng import initial_weights
 from siffra.engine.schedule import training_orders
@@ -91,8 +92,7 @@ class NativeEngine(Engine):
         task = model, training, dataset.fingerprint
         if task in self._prepared:
             return
-        weights = initial_weights(network, 0)
-        trainer = self._trainer(network, weights, training, dataset.train, 0)
+        trainer = self._trainer(network, training, dataset.train, 0)
 
         def train() -> None:
             with self.hold_threads():
@@ -135,8 +135,7 @@ class NativeEngine(Engine):
         learning rates starts anew.
         """
         network = build_network(model, dataset.image_shape, dataset.classes)
-        weights = initial_weights(network, seed)
-        trainer = self._trainer(network, weights, training, dataset.train, seed)
+        trainer = self._trainer(network, training, dataset.train, seed)
         if before is not None:
             trainer.remember(before)
         fitted = NativeFitted(network, trainer, self)
@@ -165,8 +164,7 @@ class NativeEngine(Engine):
     def steps(self, model: Model, training: Training, dataset: Dataset, seed: int) -> "NativeSteps":
         """See `Engine.steps`."""
         network = build_network(model, dataset.image_shape, dataset.classes)
-        weights = initial_weights(network, seed)
-        return NativeSteps(self._trainer(network, weights, training, dataset.train, seed), self)
+        return NativeSteps(self._trainer(network, training, dataset.train, seed), self)
 
     def load(
         self,
@@ -182,15 +180,9 @@ class NativeEngine(Engine):
             raise ModelFileError(f"weights: found {shapes}; the model has {network.weights}.")
         return NativeFitted(network, weights, self)
 
-    def _trainer(
-        self,
-        network: Network,
-        weights: Mapping[str, np.ndarray],
-        training: Training,
-        images: Images,
-        seed: int,
-    ) -> Trainer:
+    def _trainer(self, network: Network, training: Training, images: Images, seed: int) -> Trainer:
         pieces = self.governor.work()
+        weights = initial_weights(network, seed) | statistics(network, images)
         if not (is_stack(network) and is_plain_sgd(training)):
             return BlockTrainer(network, weights, training, images, seed, pieces)
         rows = images.x.reshape(len(images.x), -1)

@@ -100,6 +100,23 @@ def gather(images, order, scale, layout, out):
                 to[offsets[j]] = np.float32(row[j]) * scale
 
 
+@parallel
+def normalize(x, images, layout, scale, shift):
+    """Multiply every float of `images` images by its scale, and add its shift.
+
+    Args:
+        x: (images * layout.image,) float32 or longer; what lies between the floats is kept.
+        images: int.
+        layout: InputLayout.
+        scale, shift: (floats of an image,) float32.
+    """
+    for i in prange(images):
+        image = x[i * layout.image : (i + 1) * layout.image]
+        for j in range(scale.size):
+            to = j if layout.is_contiguous else layout.offsets[j]
+            image[to] = image[to] * scale[j] + shift[j]
+
+
 @noinline
 def gather_rows(images, order, first, last, scale, size, out):
     """Copy images `order[first:last]`, times `scale`, one after the other.

@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy.
+"""Softmax and the losses of its probabilities.
 
 There are two of the cross-entropy, since their rounding is part of each network's bits:
 `cross_entropy` for stacks of dense layers computes powers in float32, in place;
@@ -83,6 +83,25 @@ def cross_entropy(logits, classes, labels, order, first, share):
     return loss, correct
 
 
+@inline
+def _likeliest(z, start, classes, bias):
+    """The largest of an image's logits, float64, and its class: of equals, and of NaN, the first.
+
+    Args:
+        z: (floats,) float32.
+        start: int, where the image's logits begin.
+        classes: int.
+        bias: (channels,) float32.
+    """
+    top, best = np.float64(-np.inf), 0
+    for c in range(classes):
+        u = np.float64(z[start + c]) + bias[c]
+        # The first NaN stays on top, as in NumPy's argmax.
+        if not (u <= top or math.isnan(top)):
+            top, best = u, c
+    return top, best
+
+
 @parallel
 def smoothed_cross_entropy(z, classes, bias, labels, smoothing, du, losses, correct):
     """Losses and correct answers of logits z + bias, and the gradient of the mean loss.
@@ -104,12 +123,7 @@ def smoothed_cross_entropy(z, classes, bias, labels, smoothing, du, losses, corr
     other = smoothing / classes
     for image in prange(images):
         start = image * channels
-        top, best = np.float64(-np.inf), 0
-        for c in range(classes):
-            u = np.float64(z[start + c]) + bias[c]
-            # The first NaN stays on top, as in NumPy's argmax.
-            if not (u <= top or math.isnan(top)):
-                top, best = u, c
+        top, best = _likeliest(z, start, classes, bias)
         total, mean = 0.0, 0.0
         for c in range(classes):
             u = np.float64(z[start + c]) + bias[c]
@@ -124,3 +138,42 @@ def smoothed_cross_entropy(z, classes, bias, labels, smoothing, du, losses, corr
         for c in range(classes):
             share = other + (1 - smoothing) * (labels[image] == c)
             du[start + c] = (du[start + c] / total - share) / images
+
+
+@parallel
+def squared_error(z, classes, bias, labels, du, losses, correct):
+    """Losses and correct answers of logits z + bias, and the gradient of the mean loss.
+
+    An image's loss is the mean over the classes of (p - t)^2, with p the softmax of the logits, and
+    the target t 1 for the label and 0 for the others. An answer that is not a number is never
+    correct.
+
+    Args:
+        z: (images * channels,) float32, flat.
+        classes: int, at most `channels`.
+        bias: (channels,) float32.
+        labels: (images,) int64.
+        du: (images * channels,) float32, filled with the gradient; padding is kept.
+        losses: (images or more,) float64.
+        correct: (images or more,) int64, 1 for a correct answer.
+    """
+    channels, images = bias.size, labels.size
+    for image in prange(images):
+        start = image * channels
+        top, best = _likeliest(z, start, classes, bias)
+        total = 0.0
+        for c in range(classes):
+            total += math.exp(np.float64(z[start + c]) + bias[c] - top)
+        loss, mean = 0.0, 0.0
+        for c in range(classes):
+            p = math.exp(np.float64(z[start + c]) + bias[c] - top) / total
+            error = p - (labels[image] == c)
+            loss += error * error
+            mean += p * error
+        losses[image] = loss / classes
+        correct[image] = best == labels[image] and not math.isnan(top)
+        # The softmax's own gradient: d p_i / d u_c = p_i ((i = c) - p_c).
+        for c in range(classes):
+            p = math.exp(np.float64(z[start + c]) + bias[c] - top) / total
+            error = p - (labels[image] == c)
+            du[start + c] = 2 * p * (error - mean) / classes / images

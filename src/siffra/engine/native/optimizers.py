@@ -18,6 +18,7 @@ from siffra.engine.native.parameters import Parameters
 from siffra.system.jit import compiled
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+_RHO, _RMS_EPSILON = 0.9, 1e-7
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 _NEWTON_SCHULZ_PIECES = (2, 3)
 """Steps that are taken on one Gram matrix, which is then made anew: five in all."""
@@ -63,6 +64,7 @@ def make_optimizer(training: Training, parameters: Parameters) -> Optimizer:
         "sgd": Momentum,
         "momentum": Momentum,
         "nesterov": Nesterov,
+        "rmsprop": RMSprop,
         "adam": Adam,
         "adamw": Adam,
         "muon": Muon,
@@ -94,6 +96,23 @@ class Nesterov(Optimizer):
 
     def _update(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
         nesterov(params, grads, self._velocity, self._momentum, np.float32(rate))
+
+
+@final
+class RMSprop(Optimizer):
+    """Keras' RMSprop: a = rho * a + (1 - rho) * g^2; v = momentum * v + rate * g / sqrt(a + eps).
+
+    Then w = w - v. Source: Tieleman & Hinton 2012, lecture 6.5. PyTorch's adds eps to the root.
+    """
+
+    def __init__(self, training: Training, parameters: Parameters) -> None:
+        super().__init__(training, parameters)
+        self._square = aligned_zeros((parameters.trained,))
+        self._velocity = aligned_zeros((parameters.trained,))
+        self.memory = {"square": self._square, "velocity": self._velocity}
+
+    def _update(self, params: np.ndarray, grads: np.ndarray, rate: float) -> None:
+        rmsprop(params, grads, self._square, self._velocity, self._momentum, np.float32(rate))
 
 
 @final
@@ -236,6 +255,23 @@ def nesterov(params, grads, velocity, momentum, rate):
         change = momentum * velocity[i] - step
         velocity[i] = change
         params[i] += momentum * change - step
+
+
+@compiled(error_model="numpy")
+def rmsprop(params, grads, square, velocity, momentum, rate):
+    """See `RMSprop`.
+
+    Args:
+        params: (parameters or more,) float32; those past `grads` are not trained.
+        grads, square, velocity: (parameters,) float32.
+        momentum, rate: float32.
+    """
+    for i in range(grads.size):
+        g = grads[i]
+        a = np.float32(_RHO) * square[i] + np.float32(1 - _RHO) * g * g
+        change = momentum * velocity[i] + rate * g / math.sqrt(a + np.float32(_RMS_EPSILON))
+        square[i], velocity[i] = a, change
+        params[i] -= change
 
 
 @compiled(error_model="numpy")

@@ -7,12 +7,12 @@ import numpy as np
 
 from siffra.engine.native.grid import aligned_zeros
 from siffra.engine.native.layers import LayerLayout, layer_layouts
-from siffra.engine.network import Dense, Network
+from siffra.engine.network import STATISTICS, Dense, Network
 
 
 def is_stack(network: Network) -> bool:
     """Whether `network` is dense layers with ReLU and nothing else."""
-    return not network.convs and all(
+    return not (network.convs or network.normalizes) and all(
         layer.activation in ("relu", None) and not layer.batch_norm and not layer.dropout
         for layer in network.denses
     )
@@ -50,6 +50,10 @@ class Parameters:
         self.slices: list[LayerSlices] = []
         self._network = network
         self._offsets: dict[str, np.ndarray] = {}
+        for name in STATISTICS if network.normalizes else ():
+            (pairs,) = network.weights[name]
+            self._offsets[name] = self.size + np.arange(pairs)
+            self.size += pairs
         start, state = 0, self.trained
         for layer, layout in zip(network.layers, self.layouts, strict=True):
             slices = _slices(layout, start, state)
@@ -74,6 +78,10 @@ class Parameters:
     def unflatten(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """A copy of the weights by name, in Keras' shapes."""
         return {name: flat[offsets] for name, offsets in self._offsets.items()}
+
+    def statistics(self, flat: np.ndarray) -> dict[str, np.ndarray]:
+        """The weights that the network's input is normalised by."""
+        return {name: flat[self._offsets[name]] for name in STATISTICS}
 
     def channels(self, dense: Dense) -> np.ndarray:
         """Where the inputs of a dense layer are among those that it has in memory."""

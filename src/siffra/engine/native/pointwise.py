@@ -66,6 +66,17 @@ def _tanh_slope(u):
     return np.float32(1 - v * v)
 
 
+@each
+def _sigmoid(u):
+    return np.float32(0.5 + 0.5 * math.tanh(0.5 * u))  # an exponential could overflow
+
+
+@each
+def _sigmoid_slope(u):
+    v = math.tanh(0.5 * u)
+    return np.float32(0.25 * (1 - v * v))
+
+
 @njit(inline="always")
 def _itself(u):
     return u
@@ -80,6 +91,7 @@ _FUNCTIONS = {
     "relu": (_relu, _relu_slope),
     "gelu": (_gelu, _gelu_slope),
     "tanh": (_tanh, _tanh_slope),
+    "sigmoid": (_sigmoid, _sigmoid_slope),
     "linear": (_itself, _one),
 }
 """Each activation and its slope, both of vectors."""

@@ -195,7 +195,7 @@ class SequentialPredictor(Predictor):
         """See `Predictor`."""
         out = np.empty((len(images), self._classes), np.float32)
         for threads, first, last in shared_out(self._pieces, len(images), self._CHUNK):
-            self._sequential.begin(threads)
+            self._sequential.begin(threads, self._params)
             for start in range(first, last, self._CHUNK):
                 batch = np.arange(start, min(start + self._CHUNK, last))
                 out[batch] = self._predict_chunk(images, batch)
@@ -209,6 +209,7 @@ class SequentialPredictor(Predictor):
         network = self._sequential
         network.share_out()
         gather(images, batch, scale_of(images), network.input_layout, network.inputs)
+        network.normalize(len(batch))
         x = network.inputs
         for block in network.blocks:
             network.share_out(block)

@@ -17,14 +17,16 @@ for the gradient of its inputs, which it reads and adds to out of order.
 """
 
 import numba
+import numpy as np
 
 from siffra.engine.native import conv
 from siffra.engine.native.block import Block
 from siffra.engine.native.conv_fused import FusedBlock, is_fused
-from siffra.engine.native.gather import InputLayout
+from siffra.engine.native.gather import InputLayout, normalize
 from siffra.engine.native.parameters import Parameters
 from siffra.engine.native.unfused import OutputBlock, UnfusedBlock
 from siffra.engine.network import Conv, Network
+from siffra.engine.normalization import scale_and_shift
 
 
 class Sequential:
@@ -50,15 +52,26 @@ class Sequential:
         first = parameters.layouts[0].input
         self.inputs = first.batch(images, slack)
         self.input_layout = InputLayout.of(network, first)
+        self._network, self._parameters = network, parameters
+        self._affine: tuple[np.ndarray, np.ndarray] | None = None
         self._large = {
             block: images * block.layout.multiplications >= self._PARALLEL_FROM
             for block in self.blocks
         }
         self._threads = self._used = 1
 
-    def begin(self, threads: int) -> None:
+    def begin(self, threads: int, params: np.ndarray) -> None:
         """A piece of work begins, for which the calling thread has `threads` threads."""
         self._threads = self._used = threads
+        if self._network.normalizes:
+            weights = self._parameters.statistics(params)
+            scale, shift = scale_and_shift(weights, self._network.image_shape)
+            self._affine = scale.reshape(-1), shift.reshape(-1)
+
+    def normalize(self, images: int) -> None:
+        """Bring the first `images` of `inputs` to mean 0 and deviation 1, if the network does."""
+        if self._affine:
+            normalize(self.inputs, images, self.input_layout, *self._affine)
 
     def share_out(self, block: Block | None = None) -> None:
         """All threads compute from now on, or one if it is for a `block` too small for more."""

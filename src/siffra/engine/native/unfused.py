@@ -4,13 +4,14 @@ from functools import cached_property
 
 import numpy as np
 
+from siffra.config import Training
 from siffra.engine.native import pointwise
 from siffra.engine.native.block import Block
 from siffra.engine.native.grid import aligned_zeros
 from siffra.engine.native.layers import LayerLayout
 from siffra.engine.native.limits import EXACT, number_type
 from siffra.engine.native.linear import make_linear
-from siffra.engine.native.loss import smoothed_cross_entropy
+from siffra.engine.native.loss import smoothed_cross_entropy, squared_error
 from siffra.engine.native.parameters import LayerSlices
 from siffra.engine.network import NORM_EPSILON, NORM_MOMENTUM
 
@@ -158,7 +159,7 @@ class UnfusedBlock(Block):
 
 
 class OutputBlock(UnfusedBlock):
-    """The layer whose outputs are logits, with softmax and cross-entropy at its end."""
+    """The layer whose outputs are logits, with softmax and loss at its end."""
 
     def __init__(self, layout: LayerLayout, slices: LayerSlices, images: int, slack: int) -> None:
         super().__init__(layout, slices, images, slack)
@@ -168,20 +169,22 @@ class OutputBlock(UnfusedBlock):
         self,
         x: np.ndarray,
         labels: np.ndarray,
-        smoothing: float,
+        training: Training,
         params: np.ndarray,
         grads: np.ndarray,
     ) -> tuple[float, int]:
-        """Summed loss in nats and correct answers on a batch with these `labels`.
+        """Summed loss and correct answers on a batch with these `labels`.
 
         Fills this layer's part of `grads`; `input_gradient` may be asked for afterwards.
         """
         images, slices = len(labels), self._slices
         self._linear.forward(x, images, params[slices.kernel], self._z)
-        smoothed_cross_entropy(
-            self._z, self.layout.outputs, params[slices.shift], labels, smoothing,
-            self._dz, self._losses, self._correct,
-        )  # fmt: skip
+        answers = self._z, self.layout.outputs, params[slices.shift], labels
+        filled = self._dz, self._losses, self._correct
+        if training.loss == "mean_squared_error":
+            squared_error(*answers, *filled)
+        else:
+            smoothed_cross_entropy(*answers, training.label_smoothing, *filled)
         rows = self._dz[: images * self.layout.z.channels].reshape(images, -1)
         pointwise.column_sums(rows, images, self._totals[0])
         grads[slices.shift] = self._totals[0]

@@ -14,6 +14,7 @@ from siffra.config import Model, ModuleModel, Training
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine, EngineName, EpochEnd, Fitted, Steps
 from siffra.engine.network import build_network
+from siffra.engine.normalization import statistics
 from siffra.engine.process import alone
 from siffra.engine.rng import initial_weights
 from siffra.engine.schedule import training_orders
@@ -143,7 +144,8 @@ class TorchEngine(Engine):
             module = make_module(model, dataset.image_shape, dataset.classes)
         else:
             network = build_network(model, dataset.image_shape, dataset.classes)
-            module = TorchNetwork(network, initial_weights(network, seed))
+            weights = initial_weights(network, seed) | statistics(network, dataset.train)
+            module = TorchNetwork(network, weights)
         return TorchTraining(module, training, dataset.train, seed, self._device)
 
     def _loaded(

@@ -7,12 +7,26 @@ import torch
 import torch.nn.functional as F  # noqa: N812  its usual name
 from torch import Tensor, nn
 
-from siffra.engine.network import NORM_EPSILON, NORM_MOMENTUM, Conv, Dense, Network, is_trained
+from siffra.engine.network import (
+    NORM_EPSILON,
+    NORM_MOMENTUM,
+    STATISTICS,
+    Conv,
+    Dense,
+    Network,
+    is_trained,
+)
 
 Scales = Iterator[Mapping[str, np.ndarray]]
 """What `siffra.engine.rng.dropout_scales` draws."""
 
-_ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu, "tanh": torch.tanh, None: lambda z: z}
+_ACTIVATIONS = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    None: lambda z: z,
+}
 
 
 class TorchNetwork(nn.ModuleDict):
@@ -28,6 +42,8 @@ class TorchNetwork(nn.ModuleDict):
         """Start from `weights`, in Keras' shapes."""
         super().__init__()
         self.network = network
+        if network.normalizes:
+            self["normalization"] = _Normalization(network, weights)
         for layer in network.layers:
             of_layer = {
                 name.removeprefix(f"{layer.name}."): _turned(array)
@@ -40,6 +56,8 @@ class TorchNetwork(nn.ModuleDict):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
+        if self.network.normalizes:
+            x = self["normalization"](x)
         if self.network.space_to_depth > 1:
             x = _space_to_depth(x, self.network.space_to_depth)
         for conv in self.network.convs:
@@ -61,6 +79,26 @@ class TorchNetwork(nn.ModuleDict):
             name: arrays[name].transpose(back.get(arrays[name].ndim, (0,))).copy()
             for name in self.network.weights
         }
+
+
+class _Normalization(nn.Module):
+    """Pixels less their mean, by their deviation; the weights are buffers."""
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, network: Network, weights: Mapping[str, np.ndarray]) -> None:
+        super().__init__()
+        self._per_row = (1, -1, network.image_shape[2])
+        for name in STATISTICS:
+            self.register_buffer(name.rpartition(".")[2], torch.from_numpy(weights[name].copy()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # From (row, column, channel) to PyTorch's order.
+        mean, variance = (
+            each.reshape(self._per_row).permute(2, 0, 1) for each in (self.mean, self.variance)
+        )
+        return (x - mean) / variance.sqrt()
 
 
 class _Layer(nn.Module):

@@ -88,6 +88,19 @@ class _Nesterov(_Momentum):
         w.add_(self._next_velocity(g, rate), alpha=self._momentum).sub_(g, alpha=rate)
 
 
+class _RMSprop(_Rule):
+    """Tieleman & Hinton 2012 as Keras has it: epsilon under the root, the rate in the velocity."""
+
+    def __init__(self, w: Tensor, momentum: float) -> None:
+        self._momentum = momentum
+        self._square, self._velocity = torch.zeros_like(w), torch.zeros_like(w)
+
+    def move(self, w: Tensor, g: Tensor, rate: float) -> None:
+        self._square.lerp_(g * g, 0.1)
+        deviation = self._square.add(1e-7).sqrt_()
+        w.sub_(self._velocity.mul_(self._momentum).addcdiv_(g, deviation, value=rate))
+
+
 class _Adam(_Rule):
     """Kingma & Ba 2015, algorithm 1."""
 
@@ -126,6 +139,8 @@ def _rule(weight: Weight, training: Training) -> _Rule:
             return _Momentum(w, momentum)
         case "nesterov":
             return _Nesterov(w, momentum)
+        case "rmsprop":
+            return _RMSprop(w, momentum)
         case "adam" | "adamw":
             return _Adam(w)
         case "muon":

@@ -45,7 +45,7 @@ class TorchTraining:
             module.scales = dropout_scales(module.network, rows, seed)
 
     def epoch(self, order: np.ndarray) -> tuple[float, int]:
-        """One pass in `order`; the summed loss in nats and the number of correct answers."""
+        """One pass in `order`; the summed loss and the number of correct answers."""
         self.begin_epoch()
         return self.go_through(order)
 
@@ -60,7 +60,7 @@ class TorchTraining:
         correct = torch.zeros((), dtype=torch.int64, device=self._device)
         for x, y in self._batches(order):
             logits = self.module(x)
-            batch_loss = F.cross_entropy(logits, y, label_smoothing=self._training.label_smoothing)
+            batch_loss = _loss(logits, y, self._training)
             batch_loss.backward()
             self._update()
             # Sums stay on the device: to ask for a number is to wait for it.
@@ -86,6 +86,14 @@ class TorchTraining:
         self._steps += 1
         if self.kept is not self.module:
             _follow(self.kept, self.module, ema_decay(self._training, self._steps))
+
+
+def _loss(logits: Tensor, labels: Tensor, training: Training) -> Tensor:
+    """The mean loss of a batch."""
+    if training.loss == "mean_squared_error":
+        targets = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+        return F.mse_loss(logits.softmax(1), targets)
+    return F.cross_entropy(logits, labels, label_smoothing=training.label_smoothing)
 
 
 def as_input(images: Tensor) -> Tensor:

@@ -199,7 +199,10 @@ def _typed(value: object) -> str:
 def _fixed(knob: str, value: str) -> list[str]:
     """A knob as an option; `--with` has those of a model of the user's."""
     if knob in KNOBS:
-        return [f"--{knob.replace('_', '-')}", value]
+        name = knob.replace("_", "-")
+        if KNOBS[knob].type is bool:
+            return [f"--{name}" if value == "True" else f"--no-{name}"]
+        return [f"--{name}", value]
     return ["--with", f"{knob}={value}"]
 
 

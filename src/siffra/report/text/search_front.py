@@ -116,7 +116,7 @@ def changes(knobs: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str,
 def _described(knobs: Mapping[str, Any]) -> dict[str, Any]:
     """All of a setting, with a tuple of values where each layer has its own."""
     setting = Setting.from_knobs(knobs)
-    model, training = setting.model.model_dump(), setting.training.model_dump()
+    model, training = dict(setting.model), dict(setting.training)
     described = {"model": model.pop("kind")}
     if "filters" in model:
         described["conv_layers"] = len(model["filters"])
