@@ -31,11 +31,7 @@ LINKED = (
     "LICENSE",
     "src/siffra/data/MNIST-LICENSE.md",
     "src/siffra/lab/digits.toml",
-    *(
-        str(path.relative_to(ROOT))
-        for kind in ("toml", "py", "csv")
-        for path in sorted((ROOT / "examples").rglob(f"*.{kind}"))
-    ),
+    *(f"examples/{path.name}" for path in sorted((ROOT / "examples").iterdir()) if path.is_file()),
 )
 """Files outside this folder that its pages or README.md link to."""
 

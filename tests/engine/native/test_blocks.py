@@ -31,6 +31,8 @@ MORE_LAYERS = (
     {**CONV, "filters": 4, "kernel_size": 5, "strides": 4, "padding": "same", "pool_size": 1,
      "layers": 2, "neurons": 40, "dropout": 0.5},
     {**CONV, "filters": [17, 3], "strides": [1, 2], "pool_size": [2, 1]},
+    {**CONV, "filters": [5, 3], "padding": "same", "activation": "sigmoid", "pooling": "average",
+     "batch_norm": True, "normalization": True, "layers": 1, "neurons": 5},
     {**CONV, "filters": [15, 3], "kernel_size": [1, 2], "padding": "same", "pool_size": 1},
 )  # fmt: skip
 NORMED = {**CONV, "filters": [5, 18], "kernel_size": [4, 2], "strides": [1, 2], "batch_norm": True}

@@ -119,7 +119,7 @@ class TestFiftyStepsAgainstPyTorch:
             {"schedule": "step", "step_every": 2, "step_factor": 0.5},
             {"loss": "mean_squared_error"},
             {"normalization": True, "activation": "sigmoid"},
-            {"model": "conv", "normalization": True, "augment": "shifts", "learning_rate": 0.02},
+            {"model": "conv", "normalization": True, "augment": "shifts", "learning_rate": 0.002},
             {"augment": "shifts", "augment_jitter": 1.0},
             {"neurons": [32, 16], "dropout": 0.3},
             {"model": "conv", "filters": 16, "kernel_size": 8, "neurons": [20], "dropout": 0.5,

@@ -106,6 +106,9 @@ class UnfusedBlock(Block):
         self._shift[:] = params[self._slices.shift] - self._mean * scale
 
     def _outputs(self, images: int) -> np.ndarray:
+        if self.layout.activation == "sigmoid":
+            # Of 0 it is a half, and padding has to stay 0 for the next layer's weights' sake.
+            self._shift[self.layout.outputs :] = -np.inf
         self._activate(
             self._z, images, self._sizes, self._members, self._places, self._scale, self._shift,
             self._out, self._choices,
