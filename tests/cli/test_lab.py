@@ -354,7 +354,7 @@ def test_a_comparison_refuses_what_it_has_no_use_for(siffra, tmp_path, given, na
 
     assert ended.code == 2
     assert ended.err == (
-        f"error: --compare sets two reports side by side as they are; leave out {named}.\n"
+        f"error: --compare sets reports side by side as they are; leave out {named}.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""`siffra report --compare`: two folders in, a page and a few lines out, nothing trained."""
+"""`siffra report --compare` and `--class`: folders in, a page and lines out, nothing trained."""
 
 import json
 
@@ -51,3 +51,22 @@ def test_a_folder_without_a_report_is_one_clear_line(siffra, reports):
     assert ran.code == 2
     assert ran.err.count("\n") == 1
     assert "no such file; name the folder of a report" in ran.err
+
+
+def test_all_reports_of_a_folder_are_one_table(siffra, reports):
+    out = reports / "class"
+    ran = siffra("report", "--class", reports, "--out", out)
+
+    assert ran.code == 0, ran.err
+    assert "2 labs. One claim is made by several of them." in ran.out
+    assert "1 of 2: More is better." in ran.out
+    assert ran.out.rstrip().endswith(f"report: {out}/class.html")
+
+
+@pytest.mark.parametrize("beside", [["--seeds", "3"], ["--pdf"], ["--compare", "a", "b"]])
+def test_a_table_of_a_class_has_no_use_for_the_options_of_a_lab(siffra, reports, beside):
+    ran = siffra("report", "--class", reports, *beside)
+
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    assert beside[0] in ran.err

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         train,
     )
     from siffra.api.questions import vary
-    from siffra.api.results import LabResult, compare_reports, expect_report
+    from siffra.api.results import LabResult, class_report, compare_reports, expect_report
     from siffra.api.stored_runs import FORMATS, export_runs, kept_labs, runs
     from siffra.lab.plan.presets import LabOptions
 
@@ -38,6 +38,7 @@ __all__ = [
     "Prediction",
     "RunOptions",
     "TrainResult",
+    "class_report",
     "compare_reports",
     "dataset",
     "expect_report",
@@ -66,7 +67,7 @@ _MODULES = {
     "siffra.api.labs": "lab_job run_lab",
     "siffra.api.models": "Prediction TrainResult expect_to_save export_model predict train",
     "siffra.api.questions": "vary",
-    "siffra.api.results": "LabResult compare_reports expect_report",
+    "siffra.api.results": "LabResult class_report compare_reports expect_report",
     "siffra.api.stored_runs": "FORMATS export_runs kept_labs runs",
     "siffra.lab.plan.presets": "LabOptions",
 }

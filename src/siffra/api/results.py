@@ -13,6 +13,7 @@ from siffra.export.frame import data_frame
 from siffra.export.tables import Table, table_rows
 from siffra.lab.answers import Answers
 from siffra.report.build import build
+from siffra.report.class_view.render import PAGE, class_text, write_class
 from siffra.report.comparison import comparison_text, write_comparison
 from siffra.report.model import Report
 from siffra.report.model.claims import Claim
@@ -125,6 +126,25 @@ def compare_reports(
     words = words_in(language)
     report = words("progress.report", path=Path(out) / "comparison.html")
     return f"{comparison_text(shown, words)}\n\n{report}"
+
+
+def class_report(folder: Path | str, *, out: Path | str, language: str = "en") -> str:
+    """Set the reports of a class side by side: claims, labs, verdicts.
+
+    Args:
+        folder: A folder with the reports, or their `results.json`, of any depth and names.
+        out: Write `class.html`, `class.md` and `class.json` to this folder.
+        language: Of the table: `en` or `sv`.
+
+    Returns:
+        The table in plain text.
+
+    Raises:
+        SiffraError: There is no report in `folder`, or `out` cannot be written.
+    """
+    words = words_in(language)
+    shown = write_class(Path(folder), Path(out), language)
+    return f"{class_text(shown, words)}\n\n{words('progress.report', path=Path(out) / PAGE)}"
 
 
 def expect_report(out: Path | str | None, language: str = "en") -> None:

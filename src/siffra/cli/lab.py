@@ -37,6 +37,15 @@ CompareOption = Annotated[
         metavar="A B",
     ),
 ]
+ClassOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--class",
+        help="Set all reports in folder DIR side by side instead, a class's labs, say, and write "
+        "class.html.",
+        metavar="DIR",
+    ),
+]
 PdfOption = Annotated[
     bool,
     typer.Option(
@@ -110,25 +119,35 @@ def report(
     running: "RunOptions",
     file: LabArgument = None,
     compare: CompareOption = None,
+    folder: ClassOption = None,
     pdf: PdfOption = False,
 ) -> None:
     """Write a lab's report again from stored runs, without training.
 
-    With --compare, set two reports side by side: changed verdicts, and all estimates.
+    With --compare, set two reports side by side: changed verdicts, and all estimates. With --class,
+    set any number of them side by side: claims, labs and verdicts.
 
     [dim]Examples[/dim]
     siffra report --lang sv --out rapport
     siffra report --pdf
     siffra report my-lab.toml --preset standard
     siffra report --compare quick-report standard-report --out both
+    siffra report --class handed-in --out class
     """
     from siffra import api
 
     out, language = output.out or OUT, output.language
-    if compare:
-        _refuse_beside_compare(file, options, running)
+    if compare or folder:
+        _refuse_beside("--compare" if compare else "--class", file, options, running)
+        if compare and folder:
+            raise ConfigError("--compare and --class: each is a table of its own; leave out one.")
+        if pdf:
+            raise ConfigError("--pdf: it is for the report of one lab; leave it out.")
         api.expect_report(out, language)
-        echo(api.compare_reports(*compare, out=out, language=language))
+        if folder:
+            echo(api.class_report(folder, out=out, language=language))
+        elif compare:
+            echo(api.compare_reports(*compare, out=out, language=language))
         return
     options = replace(options, examines=False)
     running = replace(running, read_only=True)
@@ -164,8 +183,10 @@ def _stored_at(file: Path | None, missing: "LabOptions", running: "RunOptions") 
     return ""
 
 
-def _refuse_beside_compare(file: Path | None, options: "LabOptions", running: "RunOptions") -> None:
-    """Say which options a comparison has no use for, rather than leave them out without a word."""
+def _refuse_beside(
+    option: str, file: Path | None, options: "LabOptions", running: "RunOptions"
+) -> None:
+    """Say which options such a table has no use for, rather than leave them out without a word."""
     unused = ["LAB.toml"] if file else []
     for group in (options, running):
         unused += [
@@ -175,7 +196,7 @@ def _refuse_beside_compare(file: Path | None, options: "LabOptions", running: "R
         ]
     if unused:
         raise ConfigError(
-            f"--compare sets two reports side by side as they are; leave out {', '.join(unused)}."
+            f"{option} sets reports side by side as they are; leave out {', '.join(unused)}."
         )
 
 

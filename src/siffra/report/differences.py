@@ -21,13 +21,33 @@ def differing(first: Claim, second: Claim, both: Both, words: Words) -> list[str
 
     Levels are the same if their knobs are, wherever they stand in their question.
     """
-    ours, theirs = _about(first, both[0]), _about(second, both[1])
+    ours, theirs = (
+        _about(claim, question, _level_keys(question))
+        for claim, question in zip((first, second), both, strict=True)
+    )
     if 1 in (ours["epochs"], theirs["epochs"]):  # any length, which the other may well be
         ours["epochs"] = theirs["epochs"]
     parts = [name for name in ours if ours[name] != theirs[name]]
     if not {"level", "against"} & set(parts) and not _held_alike(first, second, both):
         parts.append("fixed")
     return [words(f"compare.part.{name}") for name in parts]
+
+
+def meanings(question: Question) -> list[str]:
+    """For each claim, the same text as for claims of other reports that are about the same.
+
+    How long was trained, what claims are called, and where their levels stand, is no part of it; 1
+    and 1.0 are one value.
+    """
+    keys = _level_keys(question)
+    shared = {knob: value for knob, value in question.fixed.items() if knob != LENGTH}
+    held = [_canonical(_without_length(level) or shared) for level in question.levels]
+    texts = []
+    for claim in question.claims:
+        about = {k: v for k, v in _about(claim, question, keys).items() if k != LENGTH}
+        levels = sorted(held[i] for i in levels_of(claim) if i < len(held))
+        texts.append(_canonical([about, levels]))
+    return texts
 
 
 def fixed_words(both: Both, words: Words) -> str:
@@ -52,7 +72,12 @@ def unlike_words(first: Mapping[str, Any], second: Mapping[str, Any], words: Wor
 
 def level_key(level: Level) -> str:
     """The same text for levels with the same knobs; 1 and 1.0 are one value."""
-    return json.dumps(json.loads(json.dumps(level.knobs), parse_int=float), sort_keys=True)
+    return _canonical(level.knobs)
+
+
+def _canonical(value: Any) -> str:
+    as_floats = json.loads(json.dumps(value, default=sorted), parse_int=float)
+    return json.dumps(as_floats, sort_keys=True)
 
 
 def _unlike(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
@@ -74,17 +99,24 @@ def _held_alike(first: Claim, second: Claim, both: Both) -> bool:
 
 def _settings(claim: Claim, question: Question) -> dict[str, Any] | None:
     """All knobs of the levels that a claim is about, but for the length; None if not known."""
-    against = claim.against if isinstance(claim.against, tuple) else ()
-    levels = [level for i, level in enumerate(question.levels) if i in (*claim.level, *against)]
+    levels = [question.levels[i] for i in levels_of(claim) if i < len(question.levels)]
     if not all(level.settings for level in levels):
         return None
-    return {
-        level_key(level): [
-            {knob: value for knob, value in setting.items() if knob != LENGTH}
-            for setting in level.settings
-        ]
-        for level in levels
-    }
+    return {level_key(level): _without_length(level) for level in levels}
+
+
+def _without_length(level: Level) -> list[dict[str, Any]]:
+    """All knobs of each of a level's settings, but for the length."""
+    return [{k: v for k, v in setting.items() if k != LENGTH} for setting in level.settings]
+
+
+def levels_of(claim: Claim) -> tuple[int, ...]:
+    """The indices of the levels on both sides of a claim."""
+    return claim.level + (claim.against if isinstance(claim.against, tuple) else ())
+
+
+def _level_keys(question: Question) -> dict[int, str]:
+    return {i: level_key(level) for i, level in enumerate(question.levels)}
 
 
 def _fixed(both: Both) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -100,12 +132,11 @@ def _fixed(both: Both) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return {k: first[k] for k in first if k in shared}, {k: second[k] for k in first if k in shared}
 
 
-def _about(claim: Claim, question: Question) -> dict[str, Any]:
+def _about(claim: Claim, question: Question, keys: Mapping[int, str]) -> dict[str, Any]:
     """All that a claim is about, by the names under which the catalogue has them."""
 
     def meant(levels: tuple[int, ...]) -> set[str]:
-        known = dict(enumerate(question.levels))
-        return {level_key(known[i]) if i in known else str(i) for i in levels}
+        return {keys.get(i, str(i)) for i in levels}
 
     against, named = claim.against, claim.named
     return {

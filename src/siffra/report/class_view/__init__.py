@@ -1,0 +1,1 @@
+"""The labs of a class in one table: a row a claim, a column a lab."""
