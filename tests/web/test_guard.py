@@ -27,6 +27,7 @@ READS = (
     "/api/jobs",
     "/api/events",
     "/api/labs",
+    "/api/labs/class",
     f"/api/labs/{LAB}",
     f"/api/labs/{LAB}/report",
     "/api/runs",

@@ -2,8 +2,9 @@
 
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from siffra.data.load import DataSource
 from siffra.lab.answers import Answers, Shortfall, answer
@@ -11,6 +12,8 @@ from siffra.lab.history import SavedLab
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.lab.stats.levels import Memo
 from siffra.report.build import build
+from siffra.report.class_view.labs import ClassLab, class_lab, told_apart
+from siffra.report.class_view.table import ClassView, class_view
 from siffra.report.model import Report
 from siffra.report.model.claims import Claim
 from siffra.report.text.labels import knob_name, value_name
@@ -23,6 +26,7 @@ from siffra.web.curves import curves_of
 from siffra.web.paths import Paths
 from siffra.web.questions import Ask, ask_of
 
+T = TypeVar("T")
 _Basis = tuple[frozenset[str], Shortfall | None]
 """What a lab's summary rests on: its stored runs, and what it came to its end without."""
 _HELD = 20
@@ -73,7 +77,7 @@ class Desk:
 
     def __init__(self) -> None:
         self._held: dict[str, _Held] = {}
-        self._summed_up: dict[tuple[str, str], tuple[_Basis, dict[str, Any]]] = {}
+        self._made: dict[tuple[str, str, Any], tuple[_Basis, Any]] = {}
         self._turn = threading.Lock()
 
     def answers(self, lab: SavedLab, store: Store) -> Answers:
@@ -98,13 +102,19 @@ class Desk:
             return held.answers
 
     def summary(self, lab: SavedLab, store: Store, words: Words) -> dict[str, Any]:
-        """Of the answers, what the list of labs shows; held for every lab."""
+        """Of the answers, what the list of labs shows."""
+        return self.made(_summed_up, lab, store, words)
+
+    def made(
+        self, make: Callable[[Answers, Words], T], lab: SavedLab, store: Store, words: Words
+    ) -> T:
+        """What `make` makes of the answers; held for every lab."""
         basis = frozenset(store.stored(lab.keys)), lab.shortfall
-        place = lab.id, words.language
-        held = self._summed_up.get(place)
+        place = lab.id, words.language, make
+        held = self._made.get(place)
         if not held or held[0] != basis:
-            held = basis, _summed_up(self.answers(lab, store), words)
-            self._summed_up[place] = held
+            held = basis, make(self.answers(lab, store), words)
+            self._made[place] = held
         return held[1]
 
 
@@ -136,6 +146,22 @@ def progress(lab: SavedLab, store: Store) -> tuple[int, int]:
         return len(stored), len(stored)
     needed = {key for run, key in zip(lab.runs, lab.keys, strict=True) if run in first}
     return len(stored), len(stored | needed)
+
+
+def class_of(labs: Iterable[SavedLab], store: Store, desk: Desk, words: Words) -> ClassView:
+    """The labs that lab files asked for, side by side; those without an author by their titles."""
+    notes: list[str] = []
+    columns = [
+        replace(desk.made(_class_lab, lab, store, words), place=lab.id[:6], link=f"#/labs/{lab.id}")
+        for lab in labs
+        if not lab.plan.ad_hoc
+    ]
+    return class_view(told_apart(columns, words, notes), words, notes)
+
+
+def _class_lab(answers: Answers, words: Words) -> ClassLab:
+    report = build(answers, words)
+    return class_lab(report, report.title)
 
 
 def _summed_up(answers: Answers, words: Words) -> dict[str, Any]:

@@ -12,15 +12,9 @@ from urllib.parse import quote
 from siffra.errors import SiffraError
 from siffra.lab.plan.texts import safe_name
 from siffra.report.differences import levels_of, meanings
-from siffra.report.model import (
-    NAME,
-    SCHEMA_VERSION,
-    Claim,
-    Level,
-    Question,
-    Report,
-    read_report,
-)
+from siffra.report.model import NAME, SCHEMA_VERSION, Question, Report, read_report
+from siffra.report.model.claims import Claim
+from siffra.report.model.measured import Level
 from siffra.report.text.messages import Words
 from siffra.system.terminal import one_line
 

@@ -9,11 +9,10 @@ about what most of it is about, or not after as long a training, are shown apart
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from siffra.report.class_view.labs import ClassLab, LabClaim, plain
 from siffra.report.differences import differing
-from siffra.report.model import DECIDED, VerdictsBy, count_grades
+from siffra.report.model.claims import DECIDED, VerdictsBy, count_grades
+from siffra.report.model.measured import Part
 from siffra.report.text.messages import Words, capital
 
 FEW = 3
@@ -23,11 +22,7 @@ _Place = tuple[int, LabClaim]
 """A claim with the number of its lab."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Lab(_Part):
+class Lab(Part):
     """A lab: a column of the table."""
 
     name: str
@@ -52,7 +47,7 @@ class Lab(_Part):
     """How many of its claims have which verdict and grade, by their code."""
 
 
-class Cell(_Part):
+class Cell(Part):
     """A claim's verdict in one lab."""
 
     code: str
@@ -68,7 +63,7 @@ class Cell(_Part):
     """What it is about that most of the row is not about; empty of one that is counted."""
 
 
-class Row(_Part):
+class Row(Part):
     """A claim that several labs make."""
 
     say: str
@@ -90,7 +85,7 @@ class Row(_Part):
     """Whether labs come to different verdicts."""
 
 
-class Asked(_Part):
+class Asked(Part):
     """A question with the claims that several labs make."""
 
     label: str
@@ -98,7 +93,7 @@ class Asked(_Part):
     rows: tuple[Row, ...]
 
 
-class Lone(_Part):
+class Lone(Part):
     """A claim that only one lab makes."""
 
     lab: int
@@ -109,7 +104,7 @@ class Lone(_Part):
     cell: Cell
 
 
-class ClassView(_Part):
+class ClassView(Part):
     """The labs of a class."""
 
     schema_version: int = 1

@@ -35,6 +35,13 @@ def all_labs(app: App, words: Language) -> Mapping[str, Any]:
         return {"labs": each_readable(app.labs(), line, lambda lab: f"lab {lab.id}")}
 
 
+@router.get("/class")
+def class_view(app: App, words: Language) -> Mapping[str, Any]:
+    """All labs side by side: claims, labs, verdicts."""
+    with app.store() as store:
+        return labs.class_of(app.labs(), store, app.desk, words).model_dump(mode="json")
+
+
 @router.get("/{lab_id}")
 def lab(lab_id: LabId, app: App, words: Language) -> Mapping[str, Any]:
     """A lab with its answers so far."""

@@ -6,28 +6,32 @@ import { go, to } from "../route.js";
 import { get, post, tellRefusal } from "../server.js";
 import { count, duration, language, moment, t } from "../words.js";
 import { stateBadge, tally } from "./badges.js";
+import { classView } from "./classView.js";
 import { labView } from "./lab.js";
 
-/** The view in `main`: `#/labs`, or `#/labs/ID`. Returns what ends it. */
+/** The view in `main`: `#/labs`, `#/labs/class` or `#/labs/ID`. Returns what ends it. */
 export function labs(main, { path, query }) {
+  if (path[1] === "class") return classView(main);
   return path[1] ? labView(main, path[1], query) : listView(main);
 }
 
 function listView(main) {
   const refusal = h("p", { class: "refusal", role: "alert" });
   const list = h("ul", { class: "cards" });
+  const sideBySide = h("p", { hidden: true }, h("a", { href: to(["labs", "class"]) }, t("ui.labs.class")));
   fill(
     main,
     h("h1", {}, t("ui.labs.title")),
     refusal,
     study(),
-    h("section", {}, h("h2", {}, t("ui.labs.all")), list),
+    h("section", {}, h("h2", {}, t("ui.labs.all")), sideBySide, list),
   );
   let over = false;
 
   async function load() {
     try {
       const found = await get(`api/labs?lang=${language()}`);
+      sideBySide.hidden = found.labs.filter((lab) => !lab.ad_hoc).length < 2;
       if (!over)
         refill(list, found.labs, () =>
           found.labs.length ? found.labs.map(card) : h("li", { class: "soft" }, t("ui.labs.none")),
