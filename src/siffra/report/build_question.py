@@ -161,6 +161,7 @@ def _level(
         **_measured(answer, words, examined),
         metrics=_metrics(answer, question.question.metrics, words),
         name=short_level_name(words, answer.level),
+        label=words.say(answer.level.name),
         knobs=dict(answer.level.knobs),
         fixed=question.question.fixed_at(answer.level),
         settings=tuple(setting.knobs() for setting in answer.level.settings),

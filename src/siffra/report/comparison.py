@@ -285,7 +285,8 @@ def _side_by_side(
 
 
 def _name(level: Level, words: Words) -> str:
-    return capital(short_level_name(words, plan.Level(level.knobs, (), {})))
+    called = {words.language: level.label} if level.label else {}
+    return capital(short_level_name(words, plan.Level(level.knobs, (), {}, name=called)))
 
 
 def _metric(seen: Measured, metric: Metric, words: Words) -> str:

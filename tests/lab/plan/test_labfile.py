@@ -144,6 +144,26 @@ def test_a_byte_order_mark_is_no_mistake(written):
             "my.toml: questions[1]: levels[2] has no `neurons`, which other levels have.",
         ),
         (
+            QUESTION + "levels = [{name = 'a', layers = 1}, {name = {sv = 'a'}, layers = 2}]",
+            "my.toml: questions[1]: levels[1] and levels[2] are both called `a`.",
+        ),
+        (
+            QUESTION + "levels = [{name = 3, layers = 1}, {layers = 2}]",
+            "my.toml: questions[1].levels[1].name: found 3; it must be a quoted string, or a table",
+        ),
+        (
+            QUESTION + "levels = [{name = 'a', layrs = 1}, {layers = 2}]",
+            "my.toml: questions[1].levels[1].layrs: no such knob; did you mean `layers`?",
+        ),
+        (
+            QUESTION + "levels = [{name = 'a'}, {layers = 2}]",
+            "my.toml: questions[1].levels[1]: found an empty table; it needs one entry at least.",
+        ),
+        (
+            QUESTION + "levels = [3, {layers = 2}]",
+            "my.toml: questions[1].levels[1]: found 3; it must be a table.",
+        ),
+        (
             QUESTION + "vary = {layers = [1, 2]}\nfixed = {layers = 1}",
             "my.toml: questions[1]: `layers` is both varied and fixed.",
         ),

@@ -234,6 +234,49 @@ class TestLength:
         assert [k["epochs"] for k in knobs_of(plan)] == [5, 10]
 
 
+class TestNames:
+    LEVELS = HEAD + (
+        "levels = [{ name = 'small', neurons = 8 }, "
+        "{ name = { en = 'large', sv = 'stor' }, neurons = 64 }, { neurons = 32 }]\n"
+    )
+
+    def test_a_level_has_the_name_that_is_no_knob_of_it(self, planned):
+        (question,) = planned(self.LEVELS).questions
+
+        assert [level.name for level in question.levels] == [
+            {"en": "small"},
+            {"en": "large", "sv": "stor"},
+            {},
+        ]
+        assert question.vary == ("neurons",)
+
+    @pytest.mark.parametrize("large", ["'large'", "'stor'", "['large']", "{ neurons = 64 }"])
+    def test_claims_and_reported_figures_refer_to_it_by_name(self, planned, large):
+        reported = "reported = [{ at = 'small', test = 0.9 }]\n"
+        (question,) = planned(
+            self.LEVELS + reported + CLAIM + f"level = {large}\nagainst = 'small'"
+        ).questions
+
+        assert (question.claims[0].level, question.claims[0].against) == ((1,), (0,))
+        assert question.levels[0].reported == {"test": 0.9}
+
+    def test_an_unknown_name_is_refused_with_the_nearest(self, planned):
+        claim = CLAIM + "level = 'larg'\nagainst = 'small'"
+
+        assert told(planned, self.LEVELS + claim) == (
+            "my.toml: questions[1].claims[1].level: no level is called `larg`; "
+            "did you mean `large`?"
+        )
+
+    def test_where_levels_have_no_names_it_is_said(self, planned):
+        content = HEAD + "vary = { layers = [1, 2] }" + CLAIM + "level = 'deep'\nagainst = 0.5"
+
+        assert told(planned, content).endswith(
+            "no level is called `deep`; its levels have no names: say it by knobs, as "
+            "{ neurons = 16 }."
+        )
+
+
 class TestClaims:
     def test_levels_are_found_by_some_of_their_knobs(self, planned):
         plan = planned(
@@ -528,6 +571,11 @@ class TestSeeds:
 class TestFiguresOfQuestionsThatNameNone:
     ALONE = ("curves", "levels")
     CLOSELY = ("curves", "levels", "shifts", "mistakes")
+
+    def test_levels_with_names_span_no_plane(self, planned):
+        levels = "levels = [{ name = 'a', neurons = 8, layers = 1 }, { neurons = 9, layers = 2 }]"
+
+        assert planned(HEAD + levels).questions[0].figures[:2] == ("curves", "levels")
 
     def figures(self, planned, vary, **options):
         (question,) = planned(f"{HEAD}vary = {vary}\n", **options).questions

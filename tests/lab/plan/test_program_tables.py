@@ -27,11 +27,12 @@ unit = "images/s"
 better = "higher"
 step = 0.01
 """
-QUESTION = """
+VARY = "vary = { lr = [0.1, 0.3] }"
+QUESTION = f"""
 [[questions]]
 id = "a"
 ask = "?"
-vary = { lr = [0.1, 0.3] }
+{VARY}
 """
 CLAIM = (
     QUESTION
@@ -308,6 +309,15 @@ class TestClaims:
         lab = written(claim('metric = "accuracy"\nplus = 12.5'))
 
         assert lab.questions[0].claims[0].plus == 12.5
+
+
+def test_a_knob_called_name_is_a_knob(written):
+    head = HEAD.replace('"--seed"', '"--name", "{name}", "--seed"')
+    levels = 'levels = [{ name = "a", lr = 0.1 }, { name = "b", lr = 0.1 }]'
+    (question,) = written(head + METRICS + QUESTION.replace(VARY, levels)).questions
+
+    assert question.levels[0].knobs == {"name": "a", "lr": 0.1}
+    assert not question.levels[0].name
 
 
 class TestReported:

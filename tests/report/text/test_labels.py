@@ -7,7 +7,13 @@ from report.fake_answers import make_answers, make_question, report_on
 
 from siffra.report.render.notebook import lab_html
 from siffra.report.render.terminal import lab_text
-from siffra.report.text.labels import held_fixed
+from siffra.report.text.labels import (
+    held_fixed,
+    levels_name,
+    one_number_each,
+    short_level_name,
+    varied_heading,
+)
 from siffra.report.text.messages import words_in
 
 MODELS = make_question("d", [{"model": "dense"}, {"model": "conv"}], epochs=3)
@@ -88,3 +94,41 @@ def test_the_results_have_it_by_level():
         "conv_layers": 1, "filters": 16, "kernel_size": 8, "strides": 1, "layers": 0,
     }  # fmt: skip
     assert not question.fixed.keys() & {*dense, *conv}
+
+
+def named_question():
+    question = make_question("a", [{"neurons": n, "layers": m} for n, m in ((8, 1), (64, 2))])
+    names = ({"en": "small"}, {"en": "large", "sv": "stor"})
+    levels = [
+        dataclasses.replace(level, name=name)
+        for level, name in zip(question.levels, names, strict=True)
+    ]
+    return dataclasses.replace(question, levels=tuple(levels))
+
+
+def test_a_level_is_called_by_its_name_and_its_knobs_are_told_once():
+    question = named_question()
+
+    assert levels_name(words_in("en"), question.levels) == "small and large"
+    assert short_level_name(words_in("sv"), question.levels[1]) == "stor"
+    assert varied_heading(words_in("en"), question) == "Level"
+    assert told(question).endswith(
+        "; with small: 8 neurons, 1 hidden layer; with large: 64 neurons, 2 hidden layers"
+    )
+
+
+def test_levels_with_names_have_no_place_on_an_axis_of_numbers():
+    question = make_question("a", [{"neurons": n} for n in (8, 16)])
+    first, second = question.levels
+    named = dataclasses.replace(first, name={"en": "small"})
+
+    assert one_number_each(question)
+    assert not one_number_each(dataclasses.replace(question, levels=(named, second)))
+
+
+def test_a_report_has_names_of_levels_in_words_and_as_data():
+    report = report_on(make_answers([named_question()]))
+
+    assert [level.label for level in report.questions[0].levels] == ["small", "large"]
+    assert "\nsmall " in lab_text(report)
+    assert ">small<" in lab_html(report).lower()

@@ -27,7 +27,9 @@ def default_figures(
 
     If it `examines`, few levels on images also have their shift curves and surest mistakes.
     """
-    if len(vary) == 2 and (_are_numbers(vary, levels) or _are_grid(vary, levels)):
+    are_named = any(level.name for level in levels)  # kinds, wherever their numbers lie
+    are_plane = _are_numbers(vary, levels) or _are_grid(vary, levels)
+    if len(vary) == 2 and are_plane and not are_named:
         return ("heatmap",)
     settings = [setting for level in levels for setting in level.settings]
     # An estimator of scikit-learn's may take minutes for as many predictions.

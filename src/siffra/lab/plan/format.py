@@ -28,6 +28,7 @@ from siffra.lab.plan.keys import (
     Knobs,
     Level,
     LevelList,
+    LevelRef,
     Lists,
     Measured,
     MetricOf,
@@ -77,9 +78,9 @@ class Reported(Frozen):
 
 
 class ReportedLevel(Reported):
-    """Figures by an author for the level that has the knobs `at`."""
+    """Figures by an author for one level, `at`."""
 
-    at: Annotated[Knobs, Field(min_length=1)]
+    at: LevelRef
 
 
 class ClaimTable(Table):
@@ -195,10 +196,11 @@ class QuestionTable(Table):
         if self.vary is not None and self.levels is not None:
             raise ValueError("it has both `vary` and `levels`; remove one of them")
         for number, level in enumerate(self.levels or (), start=1):
-            missing = [knob for knob in self.varied if knob not in level]
+            missing = [knob for knob in self.varied if knob not in level.knobs]
             # Models have different knobs, and a recipe has them all: such levels need not name
             # the same.
-            if missing and (level.keys().isdisjoint(("model", RECIPE)) or self._needs_all_knobs):
+            is_whole = not level.knobs.keys().isdisjoint(("model", RECIPE))
+            if missing and (not is_whole or self._needs_all_knobs):
                 raise ValueError(f"levels[{number}] has no `{missing[0]}`, which other levels have")
         levels = len(self.levels) if self.levels else _combinations(self.vary)
         if levels < 2:
@@ -209,6 +211,17 @@ class QuestionTable(Table):
             )
         if self.figures and "heatmap" in self.figures and len(self.varied) != 2:
             raise ValueError(f"a heatmap needs two varied knobs, found {len(self.varied)}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_of_their_own(self) -> Self:
+        seen: dict[str, int] = {}
+        for number, level in enumerate(self.levels or (), start=1):
+            for name in set(level.name.values()):
+                if (other := seen.setdefault(name, number)) != number:
+                    raise ValueError(
+                        f"levels[{other}] and levels[{number}] are both called `{name}`"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -234,7 +247,7 @@ class QuestionTable(Table):
     def varied(self) -> tuple[str, ...]:
         """Names of the varied knobs."""
         if self.levels is not None:
-            return tuple(dict.fromkeys(knob for level in self.levels for knob in level))
+            return tuple(dict.fromkeys(knob for level in self.levels for knob in level.knobs))
         return tuple(self.vary or ())
 
 

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from siffra.config import KNOBS, no_such_knob
+from siffra.config import no_such_knob
 from siffra.config.durations import seconds_of
 from siffra.config.validation import Frozen, shown
 from siffra.data.dataset import SETS
@@ -34,8 +34,7 @@ def around(info: ValidationInfo) -> Surroundings:
 
 
 def _known_knob(name: str, info: ValidationInfo) -> str:
-    program = around(info).program
-    known = program.knobs if program else {*KNOBS, RECIPE, *around(info).knobs}
+    program, known = around(info).program, around(info).knobs
     if name not in known:
         why = program.why_no_knob(name) if program else no_such_knob(name, known)
         raise PydanticCustomError("unknown_knob", "{why}", {"why": why})
@@ -93,7 +92,7 @@ def _is_id(text: str) -> str:
 
 def _listed(value: Any) -> Any:
     """One level as a list of them."""
-    return [value] if isinstance(value, dict) else value
+    return [value] if isinstance(value, dict | str) else value
 
 
 def _metric(name: Any, info: ValidationInfo) -> Any:
@@ -109,14 +108,14 @@ def _metric(name: Any, info: ValidationInfo) -> Any:
 
 
 def _level(value: Any) -> Any:
-    if not isinstance(value, dict | list | tuple):
-        raise _not_of_kind(value, "a table that names a level, as { neurons = 16 }")
+    if not isinstance(value, dict | list | tuple | str):
+        raise _not_of_kind(value, "a level: a table, as { neurons = 16 }, or its name")
     return _listed(value)
 
 
 def _yardstick(value: Any) -> Any:
-    if not isinstance(value, dict | list | tuple | int | float):
-        raise _not_of_kind(value, "a number, or a table that names a level, as { neurons = 16 }")
+    if not isinstance(value, dict | list | tuple | str | int | float):
+        raise _not_of_kind(value, "a number, or a level: a table, as { neurons = 16 }, or its name")
     return _listed(value)
 
 
@@ -190,10 +189,38 @@ Candidates = Annotated[Lists, AfterValidator(_without_recipe)]
 StandIns = Annotated[dict[str, str], AfterValidator(_resolved_stand_ins)]
 """Recipes by those in whose place they stand."""
 
-_Levels = Annotated[tuple[Annotated[Knobs, Field(min_length=1)], ...], SOME]
-LevelList = Annotated[_Levels, BeforeValidator(_level_list)]
+_SomeKnobs = Annotated[Knobs, Field(min_length=1)]
+
+
+class LevelTable(Frozen):
+    """A level as it is written: its knobs and, unless one of those is called that, its `name`."""
+
+    name: Texts = Field(default_factory=dict)
+    # Its keys stand in the level's own table, which mistakes in them are to name.
+    knobs: _SomeKnobs = Field(alias="<knobs>")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_apart(cls, table: Any, info: ValidationInfo) -> Any:
+        if not isinstance(table, dict) or "name" not in table or "name" in around(info).knobs:
+            return {"<knobs>": table}
+        knobs = {knob: value for knob, value in table.items() if knob != "name"}
+        return {"name": table["name"], "<knobs>": knobs}
+
+
+LevelList = Annotated[
+    Annotated[tuple[LevelTable, ...], SOME],
+    BeforeValidator(_level_list),
+]
+
+LevelRef = Annotated[
+    Annotated[_SomeKnobs, Tag("<knobs>")] | Annotated[str, Tag("<name>")],
+    Discriminator(lambda value: "<name>" if isinstance(value, str) else "<knobs>"),
+]
+"""A level of a question, by its knobs or its name."""
+_Levels = Annotated[tuple[LevelRef, ...], SOME]
 Level = Annotated[_Levels, BeforeValidator(_level)]
-"""One level or a list of them, by their knobs."""
+"""One level or a list of them."""
 Against = Annotated[
     Annotated[_Levels, Tag("<levels>")] | Annotated[float, Tag("<number>")],
     Discriminator(lambda value: "<levels>" if isinstance(value, list | tuple) else "<number>"),

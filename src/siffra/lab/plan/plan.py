@@ -31,13 +31,15 @@ class Level:
     the other. `settings` has one entry, or one for each combination of the question's retuned
     knobs. `reported` is what the lab's author reported at this level: fractions by set, and
     `seconds`. `lengths` has the epochs that the lab file says of each setting, whatever the plan
-    made of them (none: not known, as of an ad-hoc question, which nothing cuts).
+    made of them (none: not known, as of an ad-hoc question, which nothing cuts). `name` is what the
+    lab file calls it, if anything.
     """
 
     knobs: Mapping[str, Any]
     settings: tuple[Setting, ...]
     reported: Mapping[str, float]
     lengths: tuple[int | float, ...] = ()
+    name: Text = field(default_factory=dict)
 
     @property
     def is_external(self) -> bool:

@@ -21,7 +21,7 @@ from siffra.lab.plan.format import (
     QuestionTable,
 )
 from siffra.lab.plan.labfile import LabFile
-from siffra.lab.plan.plan import Claim, Experiment, Level, Plan, Question, shared_knobs
+from siffra.lab.plan.plan import Claim, Experiment, Level, Plan, Question, Text, shared_knobs
 from siffra.lab.plan.presets import (
     AS_WRITTEN,
     DEFAULT_SEEDS,
@@ -207,15 +207,15 @@ def _question(table: QuestionTable, where: str, lab: LabFile, subject: Subject) 
     shared = [Part("base", lab.base), Part(f"{where}.fixed", table.fixed)]
     retuned = [Part(f"{where}.retune", knobs) for knobs in _combinations(table.retune)]
 
-    def level(part: Part) -> Level:
+    def level(part: Part, name: Text) -> Level:
         about = f"question {table.id}, level {_spelled(part.knobs)}"
         lengths = dict(
             subject.made([*shared, part, combination], about, in_full=in_full)
             for combination in retuned
         )
-        return Level(part.knobs, tuple(lengths), {}, tuple(lengths.values()))
+        return Level(part.knobs, tuple(lengths), {}, tuple(lengths.values()), name)
 
-    levels = tuple(level(part) for part in _parts(table, where))
+    levels = tuple(itertools.starmap(level, _parts(table, where)))
     if same := _first_same(levels):
         raise LabFileError(f"{lab.source}: {where}: {_why_same(*same)}")
     levels = _with_reported(levels, table, f"{lab.source}: {where}")
@@ -237,13 +237,12 @@ def _question(table: QuestionTable, where: str, lab: LabFile, subject: Subject) 
     )
 
 
-def _parts(table: QuestionTable, where: str) -> Iterator[Part]:
-    """The varied knobs of each level."""
-    if table.levels is not None:
-        for number, knobs in enumerate(table.levels, start=1):
-            yield Part(f"{where}.levels[{number}]", knobs)
+def _parts(table: QuestionTable, where: str) -> Iterator[tuple[Part, Text]]:
+    """The varied knobs of each level, and what it is called."""
+    for number, level in enumerate(table.levels or (), start=1):
+        yield Part(f"{where}.levels[{number}]", level.knobs), level.name
     for knobs in _combinations(table.vary) if table.vary else ():
-        yield Part(f"{where}.vary", knobs)
+        yield Part(f"{where}.vary", knobs), {}
 
 
 def _combinations(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
@@ -286,15 +285,22 @@ def _with_reported(
         at = f"{where}.reported[{number}].at"
         found = _matching(figures.at, levels, at)
         if len(found) > 1:
-            raise LabFileError(f"{at}: {len(found)} levels have {_spelled(figures.at)}; name one.")
+            told = "; ".join(_spelled(levels[index].knobs) for index in found)
+            raise LabFileError(f"{at}: {len(found)} levels have these knobs; name one: {told}.")
         reported[found[0]] |= figures.figures()
     return tuple(
         replace(level, reported=figures) for level, figures in zip(levels, reported, strict=True)
     )
 
 
-def _matching(knobs: Mapping[str, Any], levels: Sequence[Level], where: str) -> list[int]:
-    """Indices of the levels that have `knobs`: the one that has no others, or else all."""
+def _matching(wanted: Mapping[str, Any] | str, levels: Sequence[Level], where: str) -> list[int]:
+    """Indices of the levels meant: the one of this name, or those with these knobs.
+
+    Of the latter the one that has no other knobs, or else all.
+    """
+    if isinstance(wanted, str):
+        return [_called(wanted, levels, where)]
+    knobs = wanted
     alone = [index for index, level in enumerate(levels) if level.knobs == knobs]
     found = alone or [
         index
@@ -307,9 +313,21 @@ def _matching(knobs: Mapping[str, Any], levels: Sequence[Level], where: str) -> 
     return found
 
 
+def _called(name: str, levels: Sequence[Level], where: str) -> int:
+    names = {text: index for index, level in enumerate(levels) for text in level.name.values()}
+    if name not in names:
+        hint = (
+            did_you_mean(name, names)
+            if names
+            else "its levels have no names: say it by knobs, as { neurons = 16 }."
+        )
+        raise LabFileError(f"{where}: no level is called `{name}`; {hint}")
+    return names[name]
+
+
 def _claim(table: ClaimTable, levels: Sequence[Level], where: str, subject: Subject) -> Claim:
-    def indices(selectors: Sequence[Mapping[str, Any]], key: str) -> tuple[int, ...]:
-        found = [i for knobs in selectors for i in _matching(knobs, levels, f"{where}.{key}")]
+    def indices(wanted: Sequence[Mapping[str, Any] | str], key: str) -> tuple[int, ...]:
+        found = [i for each in wanted for i in _matching(each, levels, f"{where}.{key}")]
         return tuple(dict.fromkeys(found))
 
     level = indices(table.level, "level")

@@ -3,12 +3,12 @@
 Files lie where the lab file does, wherever it is read from.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from siffra.config import Factory, load_factory
+from siffra.config import KNOBS, Factory, load_factory
 from siffra.config.metrics import METRICS, Metric
 from siffra.data.load import DataSource
 from siffra.lab.plan.program import Program
@@ -30,9 +30,12 @@ class Surroundings:
     program: Program | None = None
 
     @property
-    def knobs(self) -> set[str]:
-        """The parameters of those functions."""
-        return {knob for factory in self.factories.values() for knob in factory.knobs}
+    def knobs(self) -> Collection[str]:
+        """What levels can be made of: knobs of siffra's and of those functions, or a program's."""
+        if self.program:
+            return self.program.knobs
+        own = {knob for factory in self.factories.values() for knob in factory.knobs}
+        return {*KNOBS, RECIPE, *own}
 
     @property
     def metrics(self) -> Mapping[str, Metric]:

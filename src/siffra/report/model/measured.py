@@ -149,6 +149,8 @@ class Level(Measured):
 
     name: str = ""
     """What it is called in tables."""
+    label: str = ""
+    """What the lab file calls it; empty if it has no name of its own."""
     knobs: Knobs
     """The varied knobs."""
     fixed: Knobs = {}

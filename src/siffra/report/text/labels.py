@@ -79,8 +79,8 @@ def _as_written(words: Words, value: Any) -> str:
 
 
 def level_name(words: Words, level: Level) -> str:
-    """`learning rate 0.02`, `kernel size 8, strides 3`, `dense model`."""
-    return knobs_name(_of(words, level), level.knobs)
+    """`learning rate 0.02`, `kernel size 8, strides 3`, `dense model`; or its own name."""
+    return words.say(level.name) or knobs_name(_of(words, level), level.knobs)
 
 
 def _of(words: Words, named: Level | Question) -> Words:
@@ -88,8 +88,8 @@ def _of(words: Words, named: Level | Question) -> Words:
 
 
 def short_level_name(words: Words, level: Level) -> str:
-    """`0.02`, or with several knobs the same as `level_name`: for legends and axes."""
-    if len(level.knobs) == 1:
+    """`0.02`, or with several knobs or a name the same as `level_name`: for legends and axes."""
+    if len(level.knobs) == 1 and not level.name:
         return value_name(_of(words, level), next(iter(level.knobs.values())))
     return level_name(words, level)
 
@@ -97,7 +97,8 @@ def short_level_name(words: Words, level: Level) -> str:
 def levels_name(words: Words, levels: Sequence[Level]) -> str:
     """`4 layers`, or `learning rate 0.02, 0.7 and 1`."""
     knobs, words = levels[0].knobs, _of(words, levels[0])
-    if len(levels) == 1 or len(knobs) > 1 or ("model" in knobs and not words.is_verbatim):
+    are_models = "model" in knobs and not words.is_verbatim
+    if len(levels) == 1 or len(knobs) > 1 or are_models or any(level.name for level in levels):
         return words.listing(level_name(words, level) for level in levels)
     (knob,) = knobs
     return _named(words, knob, words.listing(short_level_name(words, level) for level in levels))
@@ -128,7 +129,9 @@ def _named(words: Words, knob: str, value: str, *, one: bool = False) -> str:
 
 
 def varied_name(words: Words, question: Question) -> str:
-    """`kernel size and strides`."""
+    """`kernel size and strides`; `level` where levels have names of their own."""
+    if are_named(question):
+        return words("figure.level")
     return words.listing(knob_name(_of(words, question), knob) for knob in question.vary)
 
 
@@ -138,10 +141,17 @@ def varied_heading(words: Words, question: Question) -> str:
     return name if question.is_external else capital(name)
 
 
+def are_named(question: Question) -> bool:
+    """Whether levels have names of their own."""
+    return any(level.name for level in question.levels)
+
+
 def one_number_each(question: Question) -> bool:
     """Whether the levels are numbers on one axis."""
-    return len(question.vary) == 1 and all(
-        _is_number(next(iter(level.knobs.values()))) for level in question.levels
+    return (
+        len(question.vary) == 1
+        and not are_named(question)
+        and all(_is_number(next(iter(level.knobs.values()))) for level in question.levels)
     )
 
 
@@ -189,6 +199,11 @@ def held_fixed(words: Words, question: Question) -> str:
     for inside, knobs in _by_levels(question).items():
         levels = _which_levels(words, question, inside)
         parts.append(words("claim.fixed_at", levels=levels, knobs=knobs_name(words, knobs)))
+    parts += [
+        words("claim.fixed_at", levels=words.say(level.name), knobs=knobs_name(words, level.knobs))
+        for level in question.levels
+        if level.name  # which says nothing of its knobs
+    ]
     parts = [part for part in parts if part] or [words("claim.nothing")]
     if question.retune:
         retuned = words.listing(knob_name(words, knob) for knob in question.retune)
@@ -211,7 +226,8 @@ def _by_levels(question: Question) -> dict[tuple[int, ...], dict[str, Any]]:
 
 def _which_levels(words: Words, question: Question, inside: Sequence[int]) -> str:
     """The levels by what they have in common and others lack; else themselves, or the others."""
-    if knobs := _theirs(question, inside):
+    knobs = {} if are_named(question) else _theirs(question, inside)
+    if knobs:
         return knobs_name(words, knobs)
     outside = [index for index in range(len(question.levels)) if index not in inside]
     if 0 < len(outside) < len(inside):
@@ -221,7 +237,7 @@ def _which_levels(words: Words, question: Question, inside: Sequence[int]) -> st
 
 def _listed(words: Words, question: Question, inside: Sequence[int]) -> str:
     levels = [question.levels[index] for index in inside]
-    if len(question.vary) == 1:
+    if len(question.vary) == 1 or are_named(question):
         return levels_name(words, levels)
     names = (_theirs(question, [index]) or question.levels[index].knobs for index in inside)
     return words.listing(knobs_name(words, name) for name in names)
