@@ -32,6 +32,7 @@ def _two_humped(rng: random.Random) -> float:
 
 VALUES: dict[str, Draw] = {
     "normal": lambda rng: rng.gauss(0, 1),
+    "exponential": lambda rng: rng.expovariate(1) - 1,
     "t with 3 degrees of freedom": _t3,
     "lognormal": _skewed,
     "two humps, 30 : 70": _two_humped,

@@ -96,7 +96,10 @@ class TestGroups:
         half = stats.t.ppf(0.5 + claim.confidence / 2, df=4) * error
         centre = sum(theirs) / 5 - sum(ours) / 7
         assert claim.estimate == pytest.approx(centre)
-        assert claim.interval == pytest.approx((centre - half, centre + half))
+        arms = centre - claim.interval[0], claim.interval[1] - centre
+        # The one is Welch's own; the other is longer, as far as the values are skewed.
+        assert min(arms) == pytest.approx(half)
+        assert max(arms) < 2 * half
         assert not result.answers.plan.paired
 
     def test_seeds_that_are_not_shared_make_no_pairs(self):

@@ -26,6 +26,14 @@ _SAME = 1e-9
 """Numbers that are no farther apart than this share of them are the same."""
 _GREATEST_POWER = math.log(sys.float_info.max)
 
+_CAUTION, _BY_CHANCE = 120.0, 0.6
+"""How much evidence of two groups that are skewed and spread unlike is weakened.
+
+Chosen so that of 20,000 tables without a difference at most 4 % to 6 % are wrong at an alpha of
+4 %: exponential, lognormal and t3, spread alike, 3 and 6 times, 5 and 5 to 20 and 20 runs. The
+second is the skewness of many runs of which no notice is taken.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -202,6 +210,10 @@ class UnpairedComparison(Comparison):
     The degrees of freedom are those of the smaller group: at the small alphas of many claims,
     Welch's own (1947) err with few runs, and these do not (H. Scheffé, Practical solutions of the
     Behrens-Fisher problem, 1970).
+
+    Where values are skewed and one group is spread more widely than the other, the mean of its few
+    runs lies on the side of the short tail again and again, with too small a deviation: t then errs
+    in 9 to 15 % where 4 % are promised. Evidence on that side is taken for weaker: see `_stretch`.
     """
 
     level: tuple[float, ...] = ()
@@ -242,6 +254,58 @@ class UnpairedComparison(Comparison):
         """Whether neither group varies, as far as floats can tell."""
         return self.seeds > 1 and _is_same(self.level) and _is_same(self.against)
 
+    def p_above(self, bound: float, *, seeds: int | None = None) -> float:
+        """See `Comparison.p_above`."""
+        return self._tail((self.centre - bound) / self._stretch(1, seeds), seeds)
+
+    def p_below(self, bound: float, *, seeds: int | None = None) -> float:
+        """See `Comparison.p_below`."""
+        return self._tail((bound - self.centre) / self._stretch(-1, seeds), seeds)
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """See `Comparison.interval`; the arm towards the long tail is the longer one."""
+        low, high = super().interval(alpha)
+        below, above = (
+            (end - self.centre) * self._stretch(side) for end, side in ((low, 1), (high, -1))
+        )
+        return self.centre + below, self.centre + above
+
+    def _stretch(self, side: int, seeds: int | None = None) -> float:
+        """How many times farther from 0 a difference above it must be (`side` 1), or below (-1).
+
+        With `seeds`, what is to be expected of so many runs in the smaller group.
+        """
+        if self.seeds < 3:  # which have no skewness
+            return 1.0
+        runs = (len(self.level) + len(self.against)) * (seeds or self.seeds) / self.seeds
+        imbalance, skewness = self._shape
+        # A difference below 0 is suspicious where the more widely spread level has a long tail
+        # above, or where the more widely spread other one has it below.
+        adverse = -side * math.copysign(skewness, skewness * imbalance)
+        seen = adverse - _BY_CHANCE * max(0.0, 1 - 10 / runs)
+        return 1 + _CAUTION * max(0.0, seen) * imbalance**2 / runs
+
+    @cached_property
+    def _shape(self) -> tuple[float, float]:
+        """What the third moment of the difference rests on.
+
+        Its skewness were the values' 1, from -1 to 1 (0 where both groups have the same part in its
+        spread, 1 where it is that of `level` alone), and the skewness of the values, pooled.
+        """
+        groups = self.level, self.against
+        least = self.floor**2
+        parts = [math.sqrt(max(_variance(group), least) / len(group)) for group in groups]
+        error = math.hypot(*parts)
+        if not 0 < error < math.inf:
+            return 0.0, 0.0
+        ours, theirs = (
+            (part / error) ** 3 / math.sqrt(len(group))
+            for part, group in zip(parts, groups, strict=True)
+        )
+        pooled = math.fsum(len(group) * _skewness(group) for group in groups)
+        runs = sum(map(len, groups))
+        return (ours - theirs) * math.sqrt(self.seeds), pooled / runs
+
     def reversed(self) -> "UnpairedComparison":
         """The same groups the other way round."""
         return UnpairedComparison.of(self.against, self.level, self.scale, self.floor)
@@ -255,6 +319,16 @@ def _is_same(values: tuple[float, ...]) -> bool:
 def _variance(values: tuple[float, ...]) -> float:
     mean = math.fsum(values) / len(values)
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+
+
+def _skewness(values: tuple[float, ...]) -> float:
+    """The adjusted Fisher-Pearson coefficient; 0 of values that are all the same."""
+    n, mean = len(values), math.fsum(values) / len(values)
+    deviation = math.sqrt(_variance(values) * (n - 1) / n)
+    if deviation == 0:
+        return 0.0
+    third = math.fsum(((value - mean) / deviation) ** 3 for value in values) / n
+    return math.sqrt(n * (n - 1)) / (n - 2) * third
 
 
 @dataclass(frozen=True)

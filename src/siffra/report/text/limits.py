@@ -6,6 +6,9 @@ from siffra.lab.answers import Answers, ClaimAnswer
 from siffra.report.text import numbers
 from siffra.report.text.messages import Words, capital
 
+_LOPSIDED = 1.2
+"""An interval of which one arm is so many times the other is told to be longer on one side."""
+
 
 def limits(words: Words, answers: Answers) -> tuple[str, ...]:
     """A sentence for each thing that these runs leave open; none where siffra made the runs."""
@@ -18,6 +21,8 @@ def limits(words: Words, answers: Answers) -> tuple[str, ...]:
     sentences += _smallest(words, claims)
     if any(not claim.claim.margin for claim in claims):
         sentences.append(words("limits.no_margin"))
+    if not answers.plan.paired and any(map(_is_lopsided, claims)):
+        sentences.append(words("limits.skewed"))
     codes = {note.code for note in answers.plan.caveats}
     if not answers.plan.paired and "nothing_shared" not in codes:
         sentences.append(words("limits.unpaired"))
@@ -46,6 +51,19 @@ def _smallest(words: Words, claims: list[ClaimAnswer]) -> list[str]:
         words("limits.smallest", metric=name, size=_size(words, arm, claim))
         for name, (arm, claim) in widest.items()
     ]
+
+
+def _is_lopsided(claim: ClaimAnswer) -> bool:
+    """Whether the interval of two groups is longer on one side: see `UnpairedComparison`."""
+    estimate = claim.estimate
+    if estimate is None or claim.basis != "difference":
+        return False
+    ends = estimate.low, estimate.value, estimate.high
+    if estimate.scale == "ratio":
+        ends = tuple(math.log(end) if end > 0 else -math.inf for end in ends)
+    low, value, high = ends
+    arms = sorted((value - low, high - value))
+    return arms[1] > _LOPSIDED * arms[0]
 
 
 def _size(words: Words, arm: float, answer: ClaimAnswer) -> str:
