@@ -53,7 +53,7 @@ def with_baseline(
     options = RoleOptions(
         by=(version,),
         seed=options.seed if roles.seed is None else roles.seed,
-        metrics=tuple(f"{metric.name}:{metric.better}" for metric in metrics),
+        metrics=tuple(metric.spelled() for metric in metrics),
     )
     return replace(joined, notes=(*joined.notes, note)), options, {version: BASELINE}
 

@@ -12,7 +12,7 @@ from siffra.api.executors import HERE, RunOptions
 from siffra.api.jobs import Job
 from siffra.api.judging import MetricLike
 from siffra.config.durations import spell_seconds
-from siffra.config.metrics import Metric, direction_said
+from siffra.config.metrics import Metric, SaidMetric
 from siffra.engine.command.metrics import MetricSource
 from siffra.engine.command.run import CommandSpec
 from siffra.engine.command.template import CommandTemplate
@@ -207,10 +207,10 @@ def metrics_of(
 
 
 def _metric(text: str) -> Metric:
-    name, better = direction_said(text)
-    if better is None:
+    said = SaidMetric.parse(text)
+    if said.better is None:
         raise ConfigError(
             f"metric: found {text!r}; say which values are better, as "
-            f"{text.partition(':')[0] or 'val_loss'}:lower or :higher."
+            f"{said.name.partition(':')[0] or 'val_loss'}:lower or :higher."
         )
-    return Metric(name, better)
+    return Metric(said.name, said.better, **said.more)

@@ -9,7 +9,7 @@ from typing import Any
 
 from siffra.api.baseline import with_baseline
 from siffra.api.results import LabResult
-from siffra.config.metrics import Metric
+from siffra.config.metrics import Metric, SaidMetric
 from siffra.errors import ConfigError
 from siffra.lab.answers import answer
 from siffra.lab.plan.given import plan_given, spell
@@ -17,7 +17,8 @@ from siffra.report.text.messages import words_in
 from siffra.results import RoleOptions, RunTable, find_roles, read_frame, read_results, runs_of
 
 MetricLike = Metric | str
-"""A `Metric`, or its name with the direction in which it is better: `val_loss:lower`."""
+"""A `Metric`, or a text: its name, the direction in which it is better, and what else is said of
+it, as `val_loss:lower` or `throughput:higher,scale=ratio,margin=0.02,unit=images/s`."""
 
 
 def judge(
@@ -109,10 +110,10 @@ def _listed(option: str, values: Any) -> list[Any]:
 
 
 def _once(metrics: tuple[str, ...]) -> tuple[str, ...]:
-    """Each of the metrics once, as `name:direction` or `name`."""
+    """Each of the metrics once."""
     by_name: dict[str, str] = {}
     for text in metrics:
-        name = text.removesuffix(":higher").removesuffix(":lower")
+        name = SaidMetric.parse(text).name
         if by_name.setdefault(name, text) != text:
             raise ConfigError(
                 f"metric: found {by_name[name]!r} and {text!r}; a metric is judged once."
@@ -145,7 +146,7 @@ def _again(
 
 def _spelled(metric: MetricLike) -> str:
     if isinstance(metric, Metric):
-        return f"{metric.name}:{metric.better}"
+        return metric.spelled()
     if not isinstance(metric, str):
         raise ConfigError(
             f"metric: found {metric!r}; give a name, as 'val_loss:lower', or a siffra.Metric."

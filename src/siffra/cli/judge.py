@@ -29,8 +29,9 @@ _TABLE: dict[str, tuple[Any, Any]] = {
         Annotated[
             list[str] | None,
             typer.Option(
-                help="What is judged, and which values are better: val_loss:lower. Repeatable.",
-                metavar="NAME[:higher|lower]",
+                help="What is judged, and which values are better: val_loss:lower. Repeatable. "
+                "Also its margin, scale and unit: fps:higher,scale=ratio,margin=0.05,unit=Hz.",
+                metavar="NAME[:higher|lower][,...]",
             ),
         ],
         None,
@@ -39,8 +40,8 @@ _TABLE: dict[str, tuple[Any, Any]] = {
         Annotated[
             float | None,
             typer.Option(
-                help="The smallest difference that matters. Without one, nothing is ever shown to "
-                "make no difference.",
+                help="The smallest difference that matters, in metrics without a margin of their "
+                "own. Without one, nothing is ever shown to make no difference.",
                 metavar="X",
             ),
         ],

@@ -33,8 +33,9 @@ _PROGRAM: Mapping[str, tuple[Any, Any]] = {
             list[str] | None,
             typer.Option(
                 help="What it measures, and which values are better: val_loss:lower. Read from "
-                "its last JSON object, or {out}/metrics.json. Repeatable.",
-                metavar="NAME:higher|lower",
+                "its last JSON object, or {out}/metrics.json. Repeatable. Also its margin, scale "
+                "and unit: fps:higher,scale=ratio,margin=0.05,unit=Hz.",
+                metavar="NAME:higher|lower[,...]",
                 rich_help_panel=PROGRAM,
             ),
         ],

@@ -1,9 +1,10 @@
 """Metrics: what a claim can be about, in which unit, and how it is compared."""
 
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 from siffra.errors import ConfigError
 
@@ -13,6 +14,7 @@ MetricName = Literal[
 """siffra's own; `siffra.lab.plan.plan.Claim` says what each means."""
 Better = Literal["higher", "lower"]
 Scale = Literal["difference", "ratio"]
+_MORE = re.compile(r"(.+),\s*(margin|scale|unit)=([^,]*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,49 @@ class Metric:
         """Whether two values are compared by their ratio, as times and epochs are."""
         return self.scale == "ratio"
 
+    def spelled(self, *, margin: bool = True) -> str:
+        """The text that says it, see `SaidMetric`; with its margin, if it has one."""
+        more = {"margin": f"{self.margin:.10g}"} if margin and self.margin is not None else {}
+        more |= {"scale": self.scale} if self.is_ratio else {}
+        more |= {"unit": self.unit} if self.unit else {}
+        return ",".join([f"{self.name}:{self.better}", *(f"{k}={v}" for k, v in more.items())])
+
     def usual_margin(self, *, shifted: bool) -> float:
         """The smallest difference that matters, of one of siffra's own, if a claim says none."""
         return 0.05 if self.is_ratio else 0.01 if shifted else 0.002
 
 
-def direction_said(text: str) -> tuple[str, Better | None]:
-    """`val_loss:lower` as the name and the direction; None where a text says no direction."""
-    name, _, way = text.rpartition(":")
-    said = next((better for better in get_args(Better) if better == way), None)
-    return (name, said) if name and said else (text, None)
+@dataclass(frozen=True, slots=True)
+class SaidMetric:
+    """What a text says of a metric; what it does not say is worked out, or as usual."""
+
+    name: str
+    better: Better | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> "SaidMetric":
+        """`val_loss:lower`, or `val_loss:lower,margin=0.01,scale=ratio,unit=nats`.
+
+        Raises:
+            ConfigError: A margin is no number.
+        """
+        more: dict[str, Any] = {}
+        while match := _MORE.fullmatch(text):
+            text, key, value = match.groups()
+            more[key] = _margin(text, value) if key == "margin" else value.strip()
+        name, _, way = text.rpartition(":")
+        said = next((better for better in get_args(Better) if better == way), None)
+        return cls(name, said, more) if name and said else cls(text, None, more)
+
+
+def _margin(metric: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(
+            f"metric {metric}: margin: found {text!r}; it must be a number above 0."
+        ) from None
 
 
 def _is_number(value: object) -> bool:

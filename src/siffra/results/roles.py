@@ -7,7 +7,7 @@ unclear is left out and said, or refused with the option that would say it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from siffra.config.metrics import Better, Metric, direction_said
+from siffra.config.metrics import Metric, SaidMetric
 from siffra.data.notes import Note, named, short
 from siffra.errors import ResultsError
 from siffra.results import names
@@ -27,7 +27,7 @@ class RoleOptions:
     Attributes:
         by: The columns whose values together are a level.
         seed: The column of seeds; `none` if there is none.
-        metrics: What is judged, the main one first: `val_loss`, or `val_loss:lower`.
+        metrics: What is judged, the main one first, as `SaidMetric` reads it: `val_loss:lower`.
         where: Conditions on rows, all of which must hold: `model = conv`.
         pair_by: The columns whose values pair runs of two levels, in place of the seed.
     """
@@ -87,7 +87,7 @@ def find_roles(table: RunTable, options: RoleOptions | None = None) -> Roles:
     seed, paired = _seed(table, options)
     kinds: dict[str, Kind] = {name: kind_of(table, name, seed) for name in table.columns}
     _set(kinds, "knob", options.by)
-    _set(kinds, "metric", [name for name, _ in said])
+    _set(kinds, "metric", [metric.name for metric in said])
     _set(kinds, "pair", paired)
     _set(kinds, "seed", [seed] if seed else [])
     by = options.by or _levels_by(table, kinds)
@@ -182,24 +182,27 @@ def _levels_by(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[str, ...]:
     )
 
 
-def _said_metric(text: str, table: RunTable) -> tuple[str, Better | None]:
-    """The column and the direction of `val_loss:lower`."""
-    name, said = direction_said(text)
-    if name not in table.columns:
-        raise ResultsError(f"{table.source}: --metric: {no_column(table, name)}")
-    return name, said
+def _said_metric(text: str, table: RunTable) -> SaidMetric:
+    """What is said of a column, as `val_loss:lower`."""
+    if text in table.columns:
+        return SaidMetric(text)
+    said = SaidMetric.parse(text)
+    if said.name not in table.columns:
+        raise ResultsError(f"{table.source}: --metric: {no_column(table, said.name)}")
+    return said
 
 
-def _directed(table: RunTable, metrics: Sequence[tuple[str, Better | None]]) -> tuple[Metric, ...]:
+def _directed(table: RunTable, metrics: Iterable[SaidMetric]) -> tuple[Metric, ...]:
     directed = []
-    for name, said in metrics:
-        way = said or names.direction(name)
+    for said in metrics:
+        name = said.name
+        way = said.better or names.direction(name)
         if way is None:
             raise ResultsError(
                 f"{table.source}: is higher or lower `{short(name)}` better? Say it: "
                 f"--metric '{short(name)}:higher' or '{short(name)}:lower'."
             )
-        directed.append(Metric(name, way, step=table.steps.get(name, 0.0)))
+        directed.append(Metric(name, way, step=table.steps.get(name, 0.0), **said.more))
     return tuple(directed)
 
 
@@ -209,10 +212,10 @@ def _metrics(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[Metric, ...]:
         (n for n, k in kinds.items() if k == "metric"), key=lambda n: (names.rank(n), n)
     )
     if metrics:
-        return _directed(table, [(name, None) for name in metrics])
+        return _directed(table, map(SaidMetric, metrics))
     measured = [name for name, kind in kinds.items() if kind in ("measured", "unclear")]
     if len(measured) == 1:
-        return _directed(table, [(measured[0], None)])
+        return _directed(table, [SaidMetric(measured[0])])
     empty = [n for n, kind in kinds.items() if kind == "empty" and names.direction(n)]
     if empty and not measured:
         raise ResultsError(f"{table.source}: no run has a value of {named(empty)}.")

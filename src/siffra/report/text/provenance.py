@@ -170,7 +170,7 @@ def _call(plan: Plan) -> str:
         for knob in question.vary
     }
     values |= {knob: [value] for knob, value in question.fixed.items()}
-    metrics = [f"{metric.name}:{metric.better}" for metric in question.metrics]
+    metrics = [metric.spelled() for metric in question.metrics]
     seeds = f", seeds={len(plan.seeds)}" if not plan.looks else ""
     return f"siffra.vary({values!r}, train=…, metric={metrics!r}{seeds})"
 
@@ -187,9 +187,10 @@ def _program(question: Question, model: ExternalModel) -> list[str]:
 
 
 def _metrics(question: Question) -> list[str]:
-    words = [f"--metric={metric.name}:{metric.better}" for metric in question.metrics]
-    margins = {metric.margin for metric in question.metrics if metric.margin is not None}
-    return [*words, *(f"--margin={margin:.10g}" for margin in sorted(margins))]
+    margins = {metric.margin for metric in question.metrics}
+    is_one = len(margins) == 1
+    words = [f"--metric={metric.spelled(margin=not is_one)}" for metric in question.metrics]
+    return [*words, *(f"--margin={each:.10g}" for each in margins if is_one and each is not None)]
 
 
 def _typed(value: object) -> str:
