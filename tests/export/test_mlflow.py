@@ -13,6 +13,7 @@ from siffra.config import Setting
 from siffra.errors import SiffraError
 from siffra.export.mlflow import EXPERIMENT, log_lab, log_runs
 from siffra.export.mlflow_store import MlflowClient
+from siffra.report.text.messages import words_in
 from siffra.report.text.narrative import answer_sentences
 from siffra.store.store import open_store
 from siffra.training.run import Record, setting_id
@@ -112,7 +113,10 @@ def test_a_lab_s_question_is_a_parent_with_its_answer(client, answers):
     ]  # fmt: skip
 
     assert question.data.tags["mlflow.parentRunId"] == root.info.run_id
-    assert " ".join(answer_sentences(found)) in question.data.tags["mlflow.note.content"]
+    assert (
+        " ".join(answer_sentences(found, words_in("en")))
+        in question.data.tags["mlflow.note.content"]
+    )
     assert {run.data.tags["siffra.key"] for run in children} == {
         record.key for level in found.levels for record in level.records
     }

@@ -241,7 +241,7 @@ def report_on(answers: Answers, language: str = "en") -> Report:
 
 def answer_sentence(answer: QuestionAnswer, language: str = "en") -> str:
     """All sentences of an answer."""
-    return " ".join(answer_sentences(answer, language))
+    return " ".join(answer_sentences(answer, words_in(language)))
 
 
 def made_answer(accuracies: Mapping[str, Any]) -> QuestionAnswer:

@@ -54,6 +54,7 @@ def build(
         examined: What is known of the networks themselves.
         captions: Its figures; none by default, as captions take Matplotlib to make.
     """
+    words = words.about(pairs=answers.plan.paired)
     answers = in_words(answers, words)
     lab, records = answers.plan, all_records(answers)
     known = [] if lab.given else machines(records)
@@ -75,6 +76,7 @@ def build(
         command=command(lab, records),
         proviso=words(f"proviso.{needed}") if (needed := proviso(lab)) else None,
         language=words.language,
+        paired=lab.paired,
         preset=lab.preset,
         preset_text=_preset(words, answers, len(records)),
         epochs=lab.epochs,

@@ -61,7 +61,7 @@ def build_question(
     figures: Sequence[Figure] = (),
 ) -> Question:
     """A question with its answer."""
-    question, sentences = answer.question, answer_sentences(answer, words.language)
+    question, sentences = answer.question, answer_sentences(answer, words)
     has_best = not question.metrics and not answer.untrained
     return Question(
         id=question.id,

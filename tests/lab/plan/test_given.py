@@ -1,7 +1,9 @@
 """Results that are given: what a plan makes of a table of runs, and how they are judged."""
 
+import json
 import math
 import random
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -101,6 +103,20 @@ class TestGroups:
         assert min(arms) == pytest.approx(half)
         assert max(arms) < 2 * half
         assert not result.answers.plan.paired
+
+    @pytest.mark.parametrize("language", ["en", "sv"])
+    def test_it_speaks_of_runs_as_there_are_no_seeds(self, language):
+        ours, theirs = drawn(6, 0.3, 0.3, n=7)
+        result = judged(table({0.1: ours, 0.2: theirs}, seeds=False), language=language)
+        report = json.loads(result.as_json())
+        (question,) = report["questions"]
+        seed = re.compile("seed|frö")
+
+        assert report["paired"] is False
+        assert not seed.search(question["answer"] + question["claims"][0]["evidence"])
+        plot = result.text().partition("\n\n")[2].partition("\n\n")[2].partition("\n\n")[0]
+        assert not seed.search(plot)
+        assert {"en": "each run,", "sv": "varje körning,"}[language] in plot
 
     def test_seeds_that_are_not_shared_make_no_pairs(self):
         ours, theirs = drawn(5, 0.3, 0.2)

@@ -69,6 +69,11 @@ def groups(level, against) -> UnpairedComparison:
     return UnpairedComparison.of(tuple(level), tuple(against), "difference", 0.0)
 
 
+def welch_t(level, against) -> float:
+    errors = (np.var(group, ddof=1) / len(group) for group in (level, against))
+    return float((np.mean(level) - np.mean(against)) / math.sqrt(sum(errors)))
+
+
 def share_wrong(draw, spread: float, runs: tuple[int, int], alpha: float, tables: int = 1000):
     """In what share of tables without a difference in means one is found at this alpha."""
     rng = np.random.default_rng(len(runs) + int(10 * spread) + sum(runs))
@@ -87,7 +92,7 @@ class TestGroups:
 
     def test_where_values_are_symmetric_it_is_welch_s_with_cautious_freedom(self):
         ours, theirs = 5 * self.SYMMETRIC + 9, self.SYMMETRIC
-        t = stats.ttest_ind(ours, theirs, equal_var=False).statistic
+        t = welch_t(ours, theirs)
         found = groups(ours, theirs)
 
         assert found.p_above(0.0) == pytest.approx(stats.t.sf(t, 4))
@@ -96,7 +101,7 @@ class TestGroups:
 
     def test_where_groups_are_spread_alike_skewness_is_no_matter(self):
         skewed = np.array([0.0, 0.1, 0.2, 0.4, 5.0])
-        t = stats.ttest_ind(skewed + 9, skewed, equal_var=False).statistic
+        t = welch_t(skewed + 9, skewed)
         found = groups(skewed + 9, skewed)
 
         assert found.p_above(0.0) == pytest.approx(stats.t.sf(t, 4))
@@ -145,6 +150,6 @@ class TestGroups:
         for _ in range(500):
             ours, theirs = rng.normal(size=10), rng.normal(1.6, size=10)
             shown += groups(ours, theirs).p_outside() <= 0.04
-            t = stats.ttest_ind(ours, theirs, equal_var=False).statistic
+            t = welch_t(ours, theirs)
             plain += 2 * stats.t.sf(abs(t), 9) <= 0.04
         assert shown >= plain - 0.05 * 500

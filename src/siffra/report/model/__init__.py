@@ -21,7 +21,7 @@ from siffra.report.model.claims import (
     count_grades,
 )
 from siffra.report.model.measured import Experiment, Knobs, Level, Metric, Number, Part, Summary
-from siffra.report.text.messages import capital
+from siffra.report.text.messages import Words, capital, words_in
 
 NAME = "results.json"
 SCHEMA_VERSION = 3
@@ -204,6 +204,8 @@ class Report(Part):
     """What the command needs besides."""
     language: str = "en"
     """The language of the texts: `en` or `sv`."""
+    paired: bool = True
+    """Whether runs of two levels with the same seed are compared in pairs; else as two groups."""
     preset: str
     """The preset's name."""
     preset_text: str = ""
@@ -262,6 +264,11 @@ class Report(Part):
     """How the answers were found."""
     facts: tuple[tuple[str, str], ...] = ()
     """What it takes to repeat the lab: names and values."""
+
+    @property
+    def words(self) -> Words:
+        """What its renderers say themselves."""
+        return words_in(self.language).about(pairs=self.paired)
 
     @property
     def byline(self) -> str:

@@ -5,13 +5,13 @@ from html import escape
 
 from siffra.report.model import Question, Report
 from siffra.report.render.terminal import failure_lines, fixed_line, levels_table
-from siffra.report.text.messages import Words, words_in
+from siffra.report.text.messages import Words
 from siffra.report.text.tables import added_table
 
 
 def lab_html(report: Report) -> str:
     """Every question with its answer, table and verdicts."""
-    words = words_in(report.language)
+    words = report.words
     parts = [_question(question, words) for question in report.questions]
     if len(parts) > 1:
         parts.insert(0, f"<p><b>{escape(report.title)}</b> {escape(report.summary)}</p>")

@@ -11,7 +11,7 @@ from siffra.report.model.claims import Claim
 from siffra.report.model.measured import Level
 from siffra.report.text import numbers
 from siffra.report.text.labels import sets_of
-from siffra.report.text.messages import GAP, Words, capital, words_in
+from siffra.report.text.messages import GAP, Words, capital
 from siffra.report.text.tables import (
     added_table,
     collapsed_text,
@@ -39,7 +39,7 @@ def one_step_note(words: Words, settings: Iterable[Setting], dataset: Dataset) -
 
 def lab_text(report: Report) -> str:
     """What a lab found: a lone question in full, of several a sentence and their verdicts."""
-    words = words_in(report.language)
+    words = report.words
     shortened = report.shortened.text if report.shortened else ""
     if len(report.questions) == 1 and not report.experiments:
         blocks = [shortened, answer_text(report.questions[0], words)]

@@ -12,6 +12,7 @@ from siffra.errors import SiffraError, did_you_mean
 
 LANGUAGES = ("en", "sv")
 MINUS = "\N{MINUS SIGN}"
+_UNPAIRED = "unpaired."
 GAP = "\N{NO-BREAK SPACE}"
 
 
@@ -39,6 +40,16 @@ class Words:
     def verbatim(self) -> "Words":
         """The same, for trainings that siffra does not do itself: a `warmup` is no warm-up."""
         return Words(self.language, self._catalogue, is_verbatim=True)
+
+    def about(self, *, pairs: bool) -> "Words":
+        """The same; where runs of two levels are no `pairs`, of runs in the place of seeds."""
+        return self if pairs else self._unpaired
+
+    @cached_property
+    def _unpaired(self) -> "Words":
+        own = {key: text for key, text in self._catalogue.items() if key.startswith(_UNPAIRED)}
+        texts = {key.removeprefix(_UNPAIRED): text for key, text in own.items()}
+        return Words(self.language, self._catalogue | texts, is_verbatim=self.is_verbatim)
 
     def __contains__(self, key: str) -> bool:
         return key in self._catalogue

@@ -26,20 +26,19 @@ from siffra.report.text.findings import (
     timed,
 )
 from siffra.report.text.labels import knob_name, level_name, levels_name, value_name
-from siffra.report.text.messages import Words, capital, words_in
+from siffra.report.text.messages import Words, capital
 from siffra.training.run import Record
 
 MOST_NAMED = 4
 """More levels than this that stand side by side are counted, not named."""
 
 
-def answer_sentences(answer: QuestionAnswer, language: str = "en") -> list[str]:
+def answer_sentences(answer: QuestionAnswer, words: Words) -> list[str]:
     """The sentences of an answer; the first one is the answer.
 
     Collapsed and diverged runs, and a best value at the edge of what was tried, get a short
     sentence each. Where one thing at a time is taken from a recipe, the answer is what each adds.
     """
-    words = words_in(language)
     if not any(level.records for level in answer.levels):
         return [f"{capital(_no_time(words, answer) or words('answer.nothing'))}."]
     parts = decided_sentences(words, answer) or _nothing_shown(words, answer)
