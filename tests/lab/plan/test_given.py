@@ -98,7 +98,10 @@ class TestGroups:
         half = stats.t.ppf(0.5 + claim.confidence / 2, df=4) * error
         centre = sum(theirs) / 5 - sum(ours) / 7
         assert claim.estimate == pytest.approx(centre)
-        arms = centre - claim.interval[0], claim.interval[1] - centre
+        low, high = claim.interval
+        assert low is not None
+        assert high is not None
+        arms = centre - low, high - centre
         # The one is Welch's own; the other is longer, as far as the values are skewed.
         assert min(arms) == pytest.approx(half)
         assert max(arms) < 2 * half
