@@ -1,5 +1,7 @@
 """The runs of a table: by level, checked for what would mislead who compares them."""
 
+import math
+
 import pytest
 from results.made_tables import WARMUP, as_csv, codes, grid
 
@@ -136,6 +138,10 @@ def test_without_seeds_equal_values_are_repeats_unless_all_cells_are_equal(judge
             r"row 2: `acc` is '0.8 ± 0.1'; a mean with a spread is no run; give one row a run",
         ),
         ("lr,seed,acc\n0.1,0,\n0.3,0,nan\n0.1,1,\n0.3,1,\n", r"no run has a value of `acc`"),
+        (
+            "lr;seed;loss\n0.1;0;1,234.5\n0.3;0;1,334.5\n0.1;1;1,222.5\n0.3;1;1,220.5\n",
+            r"row 1: `loss` is '1,234.5'; write it without marks between thousands, as 1234.5",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_a_line(judged, text, line):
@@ -215,3 +221,15 @@ def test_how_a_run_failed_is_said_in_many_ways(column, bad, good):
     found = runs(grid(**{column: lambda lr, seed: bad if seed == 2 else good}))
 
     assert [run.failed for run in found.of((0.1,))] == [None, None, f"{column}: {bad}", None]
+
+
+def test_what_levels_differ_in_is_not_measured_of_them(judged):
+    with pytest.raises(ResultsError, match="`lr` cannot be what levels differ in and what is meas"):
+        judged(as_csv(grid()), by=("lr",), metrics=("lr:lower",))
+
+
+def test_values_that_no_training_has_are_those_of_runs_that_diverged(judged):
+    text = "lr,seed,loss\n0.1,0,1e300\n0.3,0,-1e101\n0.1,1,1e-300\n0.3,1,1e99\n"
+
+    values = {run.row: run.metrics["loss"] for run in judged(text).rows}
+    assert values == {0: math.inf, 1: -math.inf, 2: 0.0, 3: 1e99}

@@ -14,6 +14,7 @@ MetricName = Literal[
 """siffra's own; `siffra.lab.plan.plan.Claim` says what each means."""
 Better = Literal["higher", "lower"]
 Scale = Literal["difference", "ratio"]
+_GREATEST = 1e100
 _MORE = re.compile(r"(.+),\s*(margin|scale|unit)=([^,]*)", re.DOTALL)
 
 
@@ -113,6 +114,17 @@ def _margin(metric: str, text: str) -> float:
         raise ConfigError(
             f"metric {metric}: margin: found {text!r}; it must be a number above 0."
         ) from None
+
+
+def judged(value: float) -> float:
+    """A metric's value as it is judged: no training that works has one beyond 1e100.
+
+    Such a value is infinite, as that of a run that diverged, and one nearer to 0 than 1e-100 is 0:
+    squares of others are floats as well.
+    """
+    if abs(value) > _GREATEST:
+        return math.copysign(math.inf, value)
+    return 0.0 if abs(value) < 1 / _GREATEST else value
 
 
 def _is_number(value: object) -> bool:

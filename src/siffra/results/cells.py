@@ -19,6 +19,7 @@ _GREATEST_WHOLE = 10**18
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _PADDED = re.compile(r"0[0-9]+")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?( ?%)?")
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}([ ,'’\u00a0\u202f][0-9]{3})+([.,][0-9]+)?")
 _PERCENT = re.compile(r"[+-]?[0-9]+([.,][0-9]+)? ?%")
 _NOT_FINITE = {
     sign + word: float(sign + word)
@@ -88,6 +89,11 @@ def float_step(cells: Iterable[Cell]) -> float:
     """`printed_step` of numbers that were not read from texts, by their shortest notation."""
     shortest = (repr(c) for c in cells if isinstance(c, float) and not c.is_integer())
     return printed_step(shortest)
+
+
+def is_grouped(text: str) -> bool:
+    """Whether a text is a number with marks between its thousands: `1,234.5`, `12 345`."""
+    return bool(_GROUPED.fullmatch(text))
 
 
 def is_number(cell: Cell) -> TypeGuard[int | float]:

@@ -7,7 +7,7 @@ from typing import Literal
 from siffra.data.csv_file import NUMBER
 from siffra.data.labels import MISSING
 from siffra.results import names
-from siffra.results.cells import is_number
+from siffra.results.cells import is_grouped, is_number
 from siffra.results.table import Cell, Origin, RunTable
 
 Kind = Literal[
@@ -71,7 +71,7 @@ def looks_numeric(cells: Mapping[Cell, None]) -> bool:
     """Whether most of the distinct cells are numbers, though some are texts."""
     texts = [c for c in cells if isinstance(c, str) and c.casefold() not in MISSING]
     numbers = sum(map(is_number, cells))
-    written = sum(bool(NUMBER.fullmatch(text)) for text in texts)
+    written = sum(bool(NUMBER.fullmatch(text)) or is_grouped(text) for text in texts)
     return 2 * (numbers + written) > numbers + len(texts)
 
 

@@ -19,6 +19,7 @@ _JSON = (".json", ".jsonl", ".ndjson")
 _JSON_START = re.compile(rb'(\xef\xbb\xbf)?\s*(\[\s*\{|\{\s*")')
 _PARQUET = b"PAR1"
 _EVENT_FILES = "*tfevents*"
+_GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _SQLITE_FILE = b"SQLite format 3\0"
 _SQLITE = "sqlite:///"
@@ -94,6 +95,8 @@ def _raw(where: str) -> Raw:
         return read_mlflow_database(path)
     if start.startswith(_ZIP):
         raise ResultsError(f"{path}: a workbook or another archive; save its sheet as CSV.")
+    if start.startswith(_GZIP):
+        raise ResultsError(f"{path}: compressed by gzip; unpack it first, as gunzip does.")
     if start.startswith(_PARQUET) or path.suffix.lower() == ".parquet":
         return read_parquet_file(path)
     if path.suffix.lower() in _JSON or _JSON_START.match(start):

@@ -84,6 +84,11 @@ def find_roles(table: RunTable, options: RoleOptions | None = None) -> Roles:
     table = table.taken(rows_where(table, options.where)) if options.where else table
     said = [_said_metric(text, table) for text in options.metrics]
     _refuse_unknown(table, options)
+    if measured := set(options.by) & {metric.name for metric in said}:
+        raise ResultsError(
+            f"{table.source}: {named(sorted(measured))} cannot be what levels differ in and what "
+            f"is measured of them; leave it out of --by or of --metric."
+        )
     seed, paired = _seed(table, options)
     kinds: dict[str, Kind] = {name: kind_of(table, name, seed) for name in table.columns}
     _set(kinds, "knob", options.by)

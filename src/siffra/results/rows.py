@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from siffra.config.metrics import Metric
+from siffra.config.metrics import Metric, judged
 from siffra.data.csv_file import NUMBER
 from siffra.data.labels import MISSING
 from siffra.data.notes import short
 from siffra.errors import ResultsError
 from siffra.results import names
-from siffra.results.cells import is_finite, is_number
+from siffra.results.cells import is_finite, is_grouped, is_number
 from siffra.results.names import ENDINGS
 from siffra.results.roles import Roles
 from siffra.results.table import Cell, Curve, Scalar
@@ -100,22 +100,24 @@ def _values(roles: Roles, metric: Metric) -> list[float | None]:
         ResultsError: One is a text that is no number.
     """
     return [
-        cell if isinstance(cell, float) else _value(roles, metric, row, cell)
+        judged(cell) if isinstance(cell, float) else _value(roles, metric, row, cell)
         for row, cell in enumerate(roles.table.columns[metric.name])
     ]
 
 
 def _value(roles: Roles, metric: Metric, row: int, cell: Cell) -> float | None:
     if is_number(cell):
-        return float(cell)
+        return judged(float(cell))
     word = "" if cell is None else str(cell).casefold()
     if word in MISSING:
         return math.nan if word == "nan" else None
     if word in ENDINGS["failed"]:
         return math.nan
     if NUMBER.fullmatch(word):
-        return float(word)
+        return judged(float(word))
     remedy = "it must be a number, or empty where there is none"
+    if is_grouped(word):
+        remedy = "write it without marks between thousands, as 1234.5"
     if any(sign in word for sign in _SPREAD):
         remedy = "a mean with a spread is no run; give one row a run"
     raise ResultsError(

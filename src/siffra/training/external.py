@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from siffra.config import Setting
+from siffra.config.metrics import judged
 from siffra.training.run import Machine, Record
 
 EXTERNAL_VERSION = 1
@@ -57,7 +58,8 @@ def external_record(
     machine: Machine = NO_MACHINE,
 ) -> Record:
     """The record of a training by what it gave; it diverged if the `main` metric is not finite."""
-    value = result.metrics.get(main)
+    values = {name: judged(value) for name, value in result.metrics.items()}
+    value = values.get(main)
     failure = result.failure or ("no value" if value is None else "")
     return Record(
         key=key,
@@ -78,7 +80,7 @@ def external_record(
         diverged=not failure and value is not None and not math.isfinite(value),
         machine=machine,
         finished=datetime.now(UTC),
-        metrics={} if failure else {n: _finite(v) for n, v in result.metrics.items()},
+        metrics={} if failure else {n: _finite(v) for n, v in values.items()},
         curves={name: curve for name, curve in result.curves.items() if curve},
         steps={} if failure else dict(result.steps),
         failure=failure,
