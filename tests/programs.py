@@ -27,6 +27,26 @@ for epoch in (1, 2, 3):
 """
 """Takes a learning rate and a seed; says in `made.txt` that it was run, and on which GPU."""
 
+RATES = f"""
+title = "Rates"
+[base]
+command = ["{sys.executable}", "train.py", "{{lr}}", "{{seed}}"]
+[metrics.loss]
+better = "lower"
+margin = 0.01
+[[questions]]
+id = "lr"
+ask = "Does a larger rate help?"
+vary = {{ lr = [0.1, 0.3] }}
+[[questions.claims]]
+id = "larger"
+say = "A larger rate lowers the loss."
+level = {{ lr = 0.3 }}
+against = {{ lr = 0.1 }}
+direction = "better"
+"""
+"""A lab that asks what its learning rate does."""
+
 
 class Programs:
     """A folder with programs of the user's, and a store, in which `siffra` is run.

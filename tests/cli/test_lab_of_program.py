@@ -4,41 +4,27 @@ import json
 import sys
 
 import pytest
-from programs import Programs
+from programs import RATES, Programs
 
-LAB = f"""
-title = "Rates"
-[base]
-command = ["{sys.executable}", "train.py", "{{lr}}", "{{seed}}"]
-[metrics.loss]
-better = "lower"
-margin = 0.01
-[[questions]]
-id = "lr"
-ask = "Does a larger rate help?"
-vary = {{ lr = [0.1, 0.3] }}
-[[questions.claims]]
-id = "larger"
-say = "A larger rate lowers the loss."
-level = {{ lr = 0.3 }}
-against = {{ lr = 0.1 }}
-direction = "better"
-[[questions]]
+LAB = (
+    RATES
+    + """[[questions]]
 id = "far"
 ask = "And one that is larger still?"
-vary = {{ lr = [0.3, 0.9] }}
+vary = { lr = [0.3, 0.9] }
 [[questions.claims]]
 id = "below"
 say = "It ends below 2."
-level = {{ lr = 0.9 }}
+level = { lr = 0.9 }
 against = 2
 direction = "better"
 [[experiments]]
 id = "mine"
 name = "Mine"
-knobs = {{ lr = 0.5 }}
-reported = {{ loss = 1.9 }}
+knobs = { lr = 0.5 }
+reported = { loss = 1.9 }
 """
+)
 
 
 @pytest.fixture

@@ -1,39 +1,24 @@
 """Labs of programs on the page: they are shown, and never started."""
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 
 import pytest
-from programs import Programs
+from programs import RATES, Programs
 from raw_http import PATIENCE, Ui, running
 
 from siffra.api import kept_labs, run_lab
 from siffra.web.paths import Paths
 
-LAB = f"""
-title = "Rates"
-[base]
-command = ["{sys.executable}", "train.py", "{{lr}}", "{{seed}}"]
-[metrics.loss]
-better = "lower"
-margin = 0.01
-[[questions]]
-id = "lr"
-ask = "Does a larger rate help?"
-vary = {{ lr = [0.1, 0.3] }}
-[[questions.claims]]
-id = "larger"
-say = "A larger rate lowers the loss."
-level = {{ lr = 0.3 }}
-against = {{ lr = 0.1 }}
-direction = "better"
-[[experiments]]
+LAB = (
+    RATES
+    + """[[experiments]]
 id = "mine"
 name = "Mine"
-knobs = {{ lr = 0.5 }}
+knobs = { lr = 0.5 }
 """
+)
 
 
 @pytest.fixture(scope="module")

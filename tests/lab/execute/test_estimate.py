@@ -1,8 +1,6 @@
 """What a plan would take: what like runs took, else what is known of its work."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +11,6 @@ from siffra.config import Setting
 from siffra.lab.execute.cost import EngineCosts
 from siffra.lab.execute.estimate import Cost, estimate
 from siffra.lab.execute.runner import run_plan
-from siffra.store.store import Store, open_store
 
 DATASET = small_dataset()
 TRAINING = 3 * len(DATASET.train)
@@ -22,17 +19,6 @@ CURVES = sum(len(images) for name, images in DATASET.sets.items() if name != "tr
 """And forward, for the scores after an epoch: the sets are small, and scored as a whole."""
 END = (CURVES + len(DATASET.val)) / (TRAINING + CURVES)
 """What the scores in the end are worth, in epochs: the training set counts as validation does."""
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> LoggingEngine:
-    return LoggingEngine(tmp_path / "log")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "runs.sqlite") as opened:
-        yield opened
 
 
 def test_it_counts_what_there_is(engine, store):

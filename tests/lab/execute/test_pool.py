@@ -40,11 +40,6 @@ def found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> LoggingEngine:
-    return LoggingEngine(tmp_path / "log")
-
-
-@pytest.fixture
 def two(engine: LoggingEngine) -> Iterator[PoolExecutor]:
     with PoolExecutor(2, DATASET, partial(make_slow_engine, engine.log)) as pool:
         yield pool

@@ -131,11 +131,6 @@ def found(own_lab: Path) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> LoggingEngine:
-    return LoggingEngine(tmp_path / "log")
-
-
-@pytest.fixture
 def join(nodes: Any, engine: LoggingEngine) -> Iterator[Callable[..., RayExecutor]]:
     """`join()`: the cluster, joined, and left at the end."""
     joined: list[RayExecutor] = []

@@ -22,7 +22,7 @@ from siffra.engine.native.engine import NativeEngine
 from siffra.errors import ConfigError
 from siffra.lab.execute.estimate import estimate
 from siffra.lab.execute.runner import Event, run_plan
-from siffra.store.store import Store, open_store
+from siffra.store.store import open_store
 from siffra.training.run import run_key
 
 DATASET = small_dataset()
@@ -32,17 +32,6 @@ TESTS = Path(small_lab.__file__).parent
 def parts(event: Event) -> tuple[Any, ...]:
     """An event's kind, its run, and the epoch or record in it."""
     return event.kind, event.run, event.scores or event.record
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> LoggingEngine:
-    return LoggingEngine(tmp_path / "log")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "runs.sqlite") as opened:
-        yield opened
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """A budget holds from the first run on: no training, but a clock and costs that are made up."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,12 +103,6 @@ def guesses(monkeypatch: pytest.MonkeyPatch) -> type[Guesses]:
     monkeypatch.setattr("siffra.lab.execute.work.EngineCosts", Guesses)
     monkeypatch.setattr(Guesses, "off", 1.0)
     return Guesses
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "runs.sqlite") as opened:
-        yield opened
 
 
 def lab(store: Store, time: float, size: int = 1, on_event=lambda event: None) -> Results:

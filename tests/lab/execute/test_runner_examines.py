@@ -1,15 +1,11 @@
 """Networks that a plan wants examined are examined as their runs end, and once."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from small_lab import SETTINGS, LoggingEngine, plan_of, small_dataset
+from small_lab import SETTINGS, plan_of, small_dataset
 
 from siffra.lab.execute.estimate import estimate
 from siffra.lab.execute.runner import run_plan
 from siffra.lab.plan.plan import Plan, PlannedRun
-from siffra.store.store import Store, open_store
 from siffra.training.diagnostics import examine
 from siffra.training.run import run
 
@@ -19,17 +15,6 @@ DATASET = small_dataset()
 def plan(*, examine: bool) -> Plan:
     """Three runs, of which the first is examined, or none."""
     return plan_of([PlannedRun(s, 0, examine and s is SETTINGS[0]) for s in SETTINGS])
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> LoggingEngine:
-    return LoggingEngine(tmp_path / "log")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "runs.sqlite") as opened:
-        yield opened
 
 
 def test_only_the_runs_that_are_to_be_are_examined(engine, store):
