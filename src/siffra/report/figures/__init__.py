@@ -13,6 +13,7 @@ from siffra.lab.plan.plan import EXAMINED, Level
 from siffra.lab.plan.plan import Figure as Kind
 from siffra.lab.plan.texts import safe_name
 from siffra.lab.stats.diagnostics import by_seed
+from siffra.report.drawing import Drawing, for_page
 from siffra.report.figures import (
     calibration,
     classes,
@@ -28,7 +29,6 @@ from siffra.report.figures import (
     weights,
 )
 from siffra.report.figures.networks import Named, joined
-from siffra.report.figures.style import Drawing, for_page
 from siffra.report.text.labels import level_name, short_level_name, varied_heading
 from siffra.report.text.messages import Words
 from siffra.training.diagnostics import Examined

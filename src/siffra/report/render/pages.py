@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from siffra.errors import SiffraError
 from siffra.lab.plan.texts import safe_name
-from siffra.report.figures.style import Drawing, for_page
+from siffra.report.drawing import Drawing, for_page
 from siffra.report.intervals import glance
 from siffra.report.text import tables
 from siffra.report.text.messages import Words, capital

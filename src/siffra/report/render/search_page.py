@@ -10,6 +10,7 @@ from siffra.data.load import DataSource
 from siffra.engine.base import EngineName
 from siffra.lab.stats.comparison import Estimate
 from siffra.lab.stats.summaries import Summary
+from siffra.report.drawing import Drawing
 from siffra.report.figures import front, style
 from siffra.report.render.pages import html_page, write_folder
 from siffra.report.render.terminal import text_table
@@ -74,7 +75,7 @@ def search_text(result: SearchResult, language: str = "en") -> str:
     return "\n\n".join(filter(None, blocks)).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def _page(result: SearchResult, words: Words, out: Path, drawing: style.Drawing) -> dict[str, Any]:
+def _page(result: SearchResult, words: Words, out: Path, drawing: Drawing) -> dict[str, Any]:
     """Everything that the page in the folder `out` says, as its template calls it."""
     spec = result.spec
     knobs = result.winner.setting.knobs()

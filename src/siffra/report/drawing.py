@@ -1,0 +1,54 @@
+"""Figures as files hold them, and as a page has them: for that nothing is drawn anew."""
+
+import base64
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+INK, FAINT, PAPER = "#22262b", "#d9dde1", "#fefefe"
+"""Sentinels as well as colours: `for_page` replaces them by the page's own."""
+
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Verdana, sans-serif"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A finished figure, as a file named `name` and `kind` would hold it (a safe stem).
+
+    It is an SVG, or a PNG where there is so much in it that the SVG would be large.
+    """
+
+    name: str
+    kind: Literal["svg", "png"]
+    content: bytes
+
+
+def for_page(drawing: Drawing) -> str:
+    """The figure as HTML for a page: an SVG with the page's colours, or an image in a data URI."""
+    if drawing.kind == "png":
+        encoded = base64.b64encode(drawing.content).decode("ascii")
+        return f'<img src="data:image/png;base64,{encoded}" alt="">'
+    svg = drawing.content.decode("utf-8")
+    svg = svg[svg.index("<svg") :]
+    # A page has one style sheet, and no room for metadata.
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<style[^>]*>.*?</style>\s*", "", svg, flags=re.DOTALL)
+    # In tags alone: what a lab calls its levels may look like any of this.
+    svg = re.sub(r"<[^>]*>", lambda tag: _as_the_page_has_it(tag.group(), drawing.name), svg)
+    # Its size is the page's to decide; the view box keeps the proportions.
+    return re.sub(r'(?<=\s)(width|height)="[\d.]+pt" ', "", svg, count=2)
+
+
+def _as_the_page_has_it(tag: str, name: str) -> str:
+    """A tag of a figure with ids of its own, and with the page's colours and fonts."""
+    tag = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", tag)
+    blue = OKABE_ITO[0].lower()
+    for colour, variable in (
+        (INK, "--ink"),
+        (FAINT, "--grid"),
+        (PAPER, "--paper"),
+        (blue, "--blue"),
+    ):
+        tag = tag.replace(colour, f"var({variable}, {colour})")
+    return re.sub(r"'DejaVu Sans'(, [^;\"]+)?", _FONTS, tag)
