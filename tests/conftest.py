@@ -2,11 +2,16 @@
 
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 
 from siffra.data.dataset import Dataset, Images
 from siffra.data.load import load_dataset
 from siffra.system.load import Load, LoadMeter
+
+# How long an example takes is the machine's affair, which may be busy.
+hypothesis.settings.register_profile("siffra", deadline=None)
+hypothesis.settings.load_profile("siffra")
 
 
 def make_digits(train: int, rest: int = 60) -> Dataset:

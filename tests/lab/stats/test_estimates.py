@@ -42,14 +42,11 @@ def timed(seconds):
     return [[Time(s)] for s in seconds]
 
 
-def reaching(*epochs, setting=TEN, epoch_seconds=1.0):
+def reaching(*epochs, setting=TEN):
     """Runs that reach 0.9 after so many epochs (None: never)."""
     last = int(setting.training.epochs)
     curves = [[0.5] * ((e or last + 1) - 1) + [0.95] * (last + 1 - (e or last + 1)) for e in epochs]
-    return [
-        make_record(setting, seed, curve=c, epoch_seconds=epoch_seconds)
-        for seed, c in enumerate(curves)
-    ]
+    return [make_record(setting, seed, curve=c) for seed, c in enumerate(curves)]
 
 
 class TestMeasures:
@@ -78,17 +75,14 @@ class TestMeasures:
         ]
         assert abs(np.mean(declines)) < 5 * 0.02 / np.sqrt(400)
 
-    def test_times_and_epochs_to_a_target(self):
-        (run,) = reaching(3, epoch_seconds=2.0)
-        assert measure(run, make_claim("seconds")).value == 20.0
+    def test_epochs_to_a_target(self):
+        (run,) = reaching(3)
         assert measure(run, make_claim("epochs_to")).value == 3
-        assert measure(run, make_claim("seconds_to")).value == 6.0
 
     def test_a_target_never_reached_counts_as_the_least_it_can_have_been(self):
-        (run,) = reaching(None, epoch_seconds=2.0)
-        epochs, seconds = (measure(run, make_claim(m)) for m in ("epochs_to", "seconds_to"))
+        (run,) = reaching(None)
+        epochs = measure(run, make_claim("epochs_to"))
         assert (epochs.value, epochs.reached) == (11, False)
-        assert (seconds.value, seconds.reached) == (20.0, False)
 
 
 class TestAgainstScipy:

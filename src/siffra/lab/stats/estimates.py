@@ -194,9 +194,8 @@ def compare_seconds(
 def measure(record: Record, claim: Claim) -> Side:
     """What `record` says about `claim`, in the metric's own unit (see `Claim`).
 
-    A target that was never reached counts as reached one epoch after the last, or, in seconds,
-    at the end of training: no later than it can have been. So does one that a run never reached
-    because it diverged; its training time is that of any other.
+    A target that was never reached counts as reached one epoch after the last, no later than it
+    can have been. So does one that a run never reached because it diverged.
     """
     if claim.named:
         value = record.metrics.get(claim.metric)
@@ -207,19 +206,17 @@ def measure(record: Record, claim: Claim) -> Side:
             return _measure_accuracy(record, claim)
         case "collapse":
             return Side(float(failed([record])), step=0.0)
-        case "seconds":
-            return Side(record.seconds, step=0.0)
         case "epochs_to":
             return epochs_of(record, claim)
         case _:
-            epochs = _epochs_to_target(record, claim)
-            seconds = [epoch.seconds for epoch in record.epochs[:epochs]]
-            return Side(math.fsum(seconds), seconds[-1], epochs is not None)
+            raise ValueError(f"claim {claim.id!r}: {claim.metric} is timed by turns, not of a run")
 
 
 def epochs_of(record: Record, claim: Claim) -> Side:
     """The epochs after which `record` first had the claim's target; see `measure`."""
-    epochs = _epochs_to_target(record, claim)
+    if claim.target is None:
+        raise ValueError(f"claim {claim.id!r} with metric {claim.metric} has no target")
+    epochs = epochs_to(claim.target, [epoch.accuracy[claim.on] for epoch in record.epochs])
     return Side(epochs or len(record.epochs) + 1, 1.0, epochs is not None)
 
 
@@ -313,9 +310,3 @@ def _one_image_of_a_curve(record: Record, on: str) -> float:
     """After an epoch the training set is scored whole, and of any other set a part."""
     whole = one_image(record, on)
     return whole if on == "train" else max(whole, 1 / CURVE_IMAGES)
-
-
-def _epochs_to_target(record: Record, claim: Claim) -> int | None:
-    if claim.target is None:
-        raise ValueError(f"claim {claim.id!r} with metric {claim.metric} has no target")
-    return epochs_to(claim.target, [epoch.accuracy[claim.on] for epoch in record.epochs])

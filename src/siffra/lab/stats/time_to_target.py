@@ -5,11 +5,11 @@ A claim compares levels, and so speaks of ratios; these are the times themselves
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 
 from siffra.lab.plan.plan import Claim, Question
-from siffra.lab.stats.estimates import measure
+from siffra.lab.stats.estimates import epochs_of
 from siffra.training.run import Record
 
 
@@ -54,14 +54,18 @@ def targets_of(question: Question) -> tuple[Claim, ...]:
 def time_to_target(records: Sequence[Record], claim: Claim) -> TimeToTarget:
     """When `records` first reached the target of `claim`, which must have one."""
     assert claim.target is not None
-
-    def times(metric: Claim) -> tuple[float, ...]:
-        sides = [measure(record, metric) for record in records]
-        return tuple(side.value if side.reached else math.inf for side in sides)
-
+    sides = [epochs_of(record, claim) for record in records]
+    epochs = [side.value if side.reached else math.inf for side in sides]
     return TimeToTarget(
         on=claim.on,
         target=claim.target,
-        epochs=times(replace(claim, metric="epochs_to")),
-        seconds=times(replace(claim, metric="seconds_to")),
+        epochs=tuple(epochs),
+        seconds=tuple(map(_seconds_of_first, records, epochs)),
     )
+
+
+def _seconds_of_first(record: Record, epochs: float) -> float:
+    """Of training, up to the end of so many epochs."""
+    if epochs == math.inf:
+        return math.inf
+    return math.fsum(epoch.seconds for epoch in record.epochs[: int(epochs)])
