@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import csv
 import json
 import random
 import socket
@@ -13,6 +14,7 @@ import pytest
 
 import siffra
 from siffra.report.model import Report
+from siffra.report.render.files import runs_parquet
 from siffra.web import judging
 from siffra.web.errors import ApiError
 from siffra.web.judging import TABLE, Question, TableFile, file_name
@@ -64,6 +66,15 @@ def here(tmp_path, monkeypatch):
 
 
 class TestAnswers:
+    def test_a_parquet_file_is_the_same_table(self, ui):
+        names, *rows = csv.reader(RUNS.splitlines())
+        cells = [map(float, row) for row in rows]
+        content = runs_parquet([dict(zip(names, row, strict=True)) for row in cells])
+
+        told = judged(ui, content, "runs.parquet").json
+
+        assert told["questions"][0]["claims"] == judged(ui, RUNS).json["questions"][0]["claims"]
+
     def test_the_answer_is_the_report_of_siffra_judge(self, ui, tmp_path):
         file = tmp_path / "runs.csv"
         file.write_text(RUNS)
@@ -168,17 +179,21 @@ class TestBadTables:
         assert answer.json["rows"] == 36
 
     @pytest.mark.parametrize(
-        "start", [b"PAR1", b"SQLite format 3\0", b"PK\x03\x04", b"\x89PNG\r\n", b"%PDF-1.7"]
+        "start", [b"\x1f\x8b", b"SQLite format 3\0", b"PK\x03\x04", b"\x89PNG\r\n", b"%PDF-1.7"]
     )
-    @pytest.mark.parametrize(("lang", "said"), [("en", "not a text file"), ("sv", "ingen textfil")])
-    def test_what_is_no_text_is_not_even_opened(self, ui, start, lang, said):
+    @pytest.mark.parametrize(("lang", "said"), [("en", "not a table"), ("sv", "ingen tabell")])
+    def test_what_is_no_table_is_not_even_opened(self, ui, start, lang, said):
         answer = judged(ui, start + b"x" * 100, lang=lang)
 
         assert answer.json["error"] == "bad_table"
         assert said in answer.json["why"]
 
-    def test_nor_is_what_calls_itself_parquet(self, ui):
-        assert "not a text file" in judged(ui, RUNS, "runs.parquet").json["why"]
+    @pytest.mark.parametrize("table", [b"PAR1" + b"x" * 100, RUNS.encode()])
+    def test_what_is_no_parquet_but_says_so_is_told_in_a_line(self, ui, table):
+        answer = judged(ui, table, "runs.parquet")
+
+        assert answer.json["error"] == "bad_table"
+        assert "runs.parquet" in answer.json["why"]
 
     @pytest.mark.parametrize(
         "said",

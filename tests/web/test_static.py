@@ -45,7 +45,7 @@ COMPOSED = {
 }  # fmt: skip
 
 # Keys of what the server says.
-BY_THE_SERVER = ("ui.jobs.", "ui.door.", "ui.limits.", "ui.judge.no_text")
+BY_THE_SERVER = ("ui.jobs.", "ui.door.", "ui.limits.", "ui.judge.no_table")
 
 # What the modules that show a lab call its parts, and what else they read of such a thing: the
 # route's own fields of a lab, and of a level its curves.

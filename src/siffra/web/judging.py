@@ -56,8 +56,8 @@ _LONGEST_WHY = 1000
 _ANSWER = ".answer"  # no file of the user's is called so
 _STATM = Path("/proc/self/statm")
 _NOT_PLAIN = re.compile(r"[^\w.+()-]")
-_NO_TEXT = (b"PAR1", b"SQLite format 3\0", b"PK\x03\x04", b"\x89PNG", b"\xff\xd8\xff", b"%PDF")
-"""How files begin that are no text. Others than siffra decode them, and some may end a process."""
+_NO_TABLE = (b"SQLite format 3\0", b"PK\x03\x04", b"\x1f\x8b", b"\x89PNG", b"\xff\xd8\xff", b"%PDF")
+"""How files begin that are not even opened: neither text nor Parquet."""
 
 _Column = Annotated[str, StringConstraints(max_length=10_000)]
 _Value = bool | int | float | str | None
@@ -123,8 +123,8 @@ async def judged(file: TableFile, words: Words) -> bytes:
     """
     content = await asyncio.to_thread(decoded, file.table, TABLE)
     question = file.question.model_copy(update={"file": file_name(file.question.file)})
-    if content.startswith(_NO_TEXT) or question.file.lower().endswith(".parquet"):
-        return _refusal("bad_table", words("ui.judge.no_text", file=question.file))
+    if content.startswith(_NO_TABLE):
+        return _refusal("bad_table", words("ui.judge.no_table", file=question.file))
     with part_folder(Path(tempfile.gettempdir())) as folder:
         await asyncio.to_thread((folder / question.file).write_bytes, content)
         return await _judged_in(folder, question, words.language)

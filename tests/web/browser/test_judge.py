@@ -121,8 +121,8 @@ def test_what_cannot_be_judged_is_told_and_can_be_corrected(judged):
 @pytest.mark.parametrize(
     ("locale", "table", "why"),
     [
-        ("en-GB", b"PAR1", "not a text file"),
-        ("sv-SE", b"PAR1", "ingen textfil"),
+        ("en-GB", b"%PDF-1.7", "not a table"),
+        ("sv-SE", b"%PDF-1.7", "ingen tabell"),
         ("sv-SE", b"x" * (17 * 2**20), "17,0\u00a0MiB"),
         ("en-GB", b"", "it is empty"),
     ],

@@ -9,7 +9,7 @@ import { corrections } from "./form.js";
 import { held, hold, judge as judgeTable } from "./table.js";
 
 const EXAMPLE = ["lr,seed,val_loss", "0.1,0,0.3216", "0.1,1,0.2841", "0.3,0,0.2710", "…"].join("\n");
-const KINDS = ".csv,.tsv,.txt,.json,.jsonl,.ndjson";
+const KINDS = ".csv,.tsv,.txt,.json,.jsonl,.ndjson,.parquet";
 let waiting = null; // a file that was dropped while another view was shown
 let shown = null; // what takes files, while this view is shown
 
