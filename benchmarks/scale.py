@@ -11,6 +11,7 @@ import random
 import resource
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ from siffra.lab.execute.trainer import Reply
 from siffra.lab.plan.plan import Level, Plan, PlannedRun, Question
 from siffra.store.store import open_store
 from siffra.training.diagnostics import Examination, examine
-from siffra.training.run import Record, run, this_machine
+from siffra.training.run import Record, WrittenRecord, run, this_machine
 
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 BEGIN, END = "<!-- measured: python -m benchmarks.scale --write -->", "<!-- end -->"
@@ -55,18 +56,27 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """Processor seconds and bytes that a run costs the runner, and then the reading of it."""
+
+    seconds: float
+    reading: float
+    memory: float
+    memory_read: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
-    """By the machine that runs the lab: records a second, seconds and bytes a run."""
+    """By the machine that runs the lab: records a second, processor seconds a run."""
 
     record_bytes: int
     one_by_one: float
     together: float
     with_examinations: float
     keys: float
-    running: float
-    running_many: float
+    few: Running
+    many: Running
     tasks: float
-    memory: float
 
 
 def take_sample() -> Sample:
@@ -99,12 +109,14 @@ def stored_a_second(sample: Sample, count: int, at_once: int, examined: bool) ->
 
 
 class InstantExecutor(Executor):
-    """Has every run made at once, with nothing but the reply to be read."""
+    """Has every run made at once: a stand-in for a cluster."""
 
     def __init__(self, sample: Sample, keys: dict[PlannedRun, str], size: int) -> None:
         self._text, self._key = sample.record.model_dump_json(), sample.record.key
         self._keys, self._size = keys, size
-        self._submitted: list[PlannedRun] = []
+        self._submitted: deque[PlannedRun] = deque()
+        self.seconds = 0.0  # processor time of what workers would do
+        self.most_bytes = 0
 
     @property
     def size(self) -> int:
@@ -128,14 +140,17 @@ class InstantExecutor(Executor):
 
     def poll(self, on_event: Callable[[Event], None]) -> None:
         """Report a hundred runs as finished."""
-        finished, self._submitted = self._submitted[:100], self._submitted[100:]
-        for planned in finished:
-            reply = _reply(self._text, self._key, self._keys[planned])
-            on_event(reply.event(planned, 1))
+        started = time.process_time()
+        finished = [self._submitted.popleft() for _ in range(min(100, len(self._submitted)))]
+        replies = [_reply(self._text, self._key, self._keys[planned]) for planned in finished]
+        self.most_bytes = max(self.most_bytes, _memory())
+        self.seconds += time.process_time() - started
+        for planned, reply in zip(finished, replies, strict=True):
+            on_event(reply.event(planned))
 
 
 def _reply(text: str, key: str, wanted: str) -> Reply:
-    return Reply(text.replace(key, wanted))
+    return Reply(WrittenRecord(wanted, 10.0, text.replace(key, wanted)))
 
 
 def plan_of(runs: int) -> Plan:
@@ -149,29 +164,34 @@ def plan_of(runs: int) -> Plan:
     return Plan({}, "", "", "", None, tuple(range(runs // SETTINGS)), (question,), ())
 
 
-def running(sample: Sample, runs: int, size: int) -> tuple[float, float]:
-    """Seconds and bytes that a run costs the runner, with so many made at once."""
+def running(sample: Sample, runs: int, size: int) -> Running:
+    """What a run costs the runner, with so many made at once."""
     plan = plan_of(runs)
-    executor = InstantExecutor(
-        sample,
-        dict(
-            zip(
-                plan.runs, map(EngineKeys(sample.dataset, sample.engine).of, plan.runs), strict=True
-            )
-        ),
-        size,
-    )
+    of = EngineKeys(sample.dataset, sample.engine).of
+    executor = InstantExecutor(sample, {run: of(run) for run in plan.runs}, size)
+    done = 0.0
+    gc.collect()
     before = _memory()
+
+    def note(event: Event) -> None:
+        nonlocal done
+        done = time.process_time()
+
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "runs") as store:
-        started = time.perf_counter()
-        kept = run_plan(plan, sample.dataset, sample.engine, store, executor=executor).records
-        seconds = time.perf_counter() - started
-        return seconds / len(kept), (_memory() - before) / len(kept)
+        started = time.process_time()
+        kept = run_plan(plan, sample.dataset, sample.engine, store, note, executor=executor).records
+        read = time.process_time() - done
+        gc.collect()
+        return Running(
+            seconds=(done - started - executor.seconds) / len(kept),
+            reading=read / len(kept),
+            memory=(executor.most_bytes - before) / len(kept),
+            memory_read=(_memory() - before) / len(kept),
+        )
 
 
 def _memory() -> int:
     """The bytes that this process uses, as Linux has them."""
-    gc.collect()
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     return pages * resource.getpagesize()
 
@@ -182,10 +202,9 @@ def by_tasks(sample: Sample, runs: int) -> float:
     with RayExecutor(
         sample.dataset, DataSource(), sample.engine, make_engine, resources=Resources()
     ) as cluster:
-        text = ray.put(sample.record.model_dump_json())
         cluster._task = ray.remote(max_retries=0)(_instantly)  # pyright: ignore[reportAttributeAccessIssue]
-        order = (text, sample.record.key)
-        cluster._context = order  # pyright: ignore[reportAttributeAccessIssue]
+        order: Any = ray.put((sample.record.model_dump_json(), sample.record.key))
+        cluster._context = order
 
         def measured(store: Path, some: Plan) -> float:
             with open_store(store) as opened:
@@ -198,14 +217,12 @@ def by_tasks(sample: Sample, runs: int) -> float:
             return measured(Path(folder) / "runs", plan)
 
 
-def _instantly(order: tuple[Any, str], _: int, planned: PlannedRun) -> tuple[str, Reply]:
-    """A task that answers as one that made the run would."""
-    import ray
-
+def _instantly(order: tuple[str, str], *others: Any) -> tuple[list[Reply], float]:
+    """A task that answers as one that made the runs would, in a millisecond each."""
     from benchmarks.scale import key_of  # of the worker's own module, not of a copy of `__main__`
 
-    text, key = order
-    return "", _reply(ray.get(text), key, key_of(planned))
+    *_, runs, _ = others
+    return [_reply(*order, key_of(planned)) for planned in runs], 0.001 * len(runs)
 
 
 _known: list[Any] = []
@@ -271,25 +288,22 @@ def measure(runs: int) -> Measured:
     started = time.perf_counter()
     list(map(EngineKeys(sample.dataset, sample.engine).of, few.runs))
     keys = (time.perf_counter() - started) / runs
-    seconds, memory = running(sample, runs, 64)
-    many, _ = running(sample, runs, NODES * CPUS)
     return Measured(
         record_bytes=len(sample.record.model_dump_json()),
         one_by_one=stored_a_second(sample, runs // 4, 1, examined=False),
         together=stored_a_second(sample, runs, 100, examined=False),
         with_examinations=stored_a_second(sample, runs, 100, examined=True),
         keys=keys,
-        running=seconds,
-        running_many=many,
+        few=running(sample, runs, 64),
+        many=running(sample, runs, NODES * CPUS),
         tasks=by_tasks(sample, runs),
-        memory=memory,
     )
 
 
 def page(measured: Measured, simulated: Sequence[Simulated]) -> str:
     """The measured part of the page."""
     machine = this_machine(1)
-    kilobytes = measured.memory / 1000
+    few = measured.few
     rows = [
         ("size of a record with 20 epochs", f"{measured.record_bytes / 1000:.1f} kB"),
         ("records stored, one per transaction", f"{measured.one_by_one:,.0f}/s"),
@@ -298,14 +312,18 @@ def page(measured: Measured, simulated: Sequence[Simulated]) -> str:
         ("computing a run's key", f"{1000 * measured.keys:.2f} ms"),
         (
             "driver, 64 parallel runs, without a cluster",
-            f"{1000 * measured.running:.2f} ms per run",
+            f"{1000 * measured.few.seconds:.2f} ms per run",
         ),
         (
             "driver, 16,000 parallel runs, without a cluster",
-            f"{1000 * measured.running_many:.2f} ms per run",
+            f"{1000 * measured.many.seconds:.2f} ms per run",
         ),
-        ("driver with Ray (processor time)", f"{1000 * measured.tasks:.2f} ms per run"),
-        ("memory of the driver", f"{kilobytes:.0f} kB per run"),
+        ("driver with Ray", f"{1000 * measured.tasks:.2f} ms per run"),
+        ("memory of the driver, while it runs", f"{few.memory / 1000:.1f} kB per run"),
+        (
+            "at the end, reading the records for the answers",
+            f"{1000 * few.reading:.2f} ms and {few.memory_read / 1000:.0f} kB per run",
+        ),
     ]
     lines = [f"On {machine.cpu}, {machine.cores} cores:", "", "| what | measured |", "|---|---|"]
     lines += [f"| {what} | {value} |" for what, value in rows]
@@ -316,8 +334,9 @@ def page(measured: Measured, simulated: Sequence[Simulated]) -> str:
     )
     end = (
         f"The first bottleneck is the driver: it keeps {NODES * CPUS:,} CPUs busy if a run "
-        f"takes {fewest:.0f} seconds or more. It would need {RUNS * measured.memory / 1e9:.0f} GB "
-        f"of memory, and the store {RUNS * measured.record_bytes / 1e9:.0f} GB of disk."
+        f"takes {fewest:.1f} seconds or more. It would need {RUNS * few.memory / 1e9:.1f} GB of "
+        f"memory, {RUNS * few.memory_read / 1e9:.0f} GB for the answers at the end, and the store "
+        f"{RUNS * measured.record_bytes / 1e9:.0f} GB of disk."
     )
     lines += ["", simulation, ""]
     lines += [

@@ -111,11 +111,15 @@ def _looks(words: "Words", plan: "Plan", cost: "Cost") -> str:
 
 def _failed(words: "Words", event: "Event") -> str:
     """That a run failed, why, and the last line that it printed; "" if none did."""
-    if not (event.record and event.record.failure and event.kind == "finished"):
+    is_external = event.kind == "finished" and isinstance(
+        event.planned_run.setting.model, ExternalModel
+    )
+    failed = event.record.read() if is_external and event.record else None
+    if not (failed and failed.failure):
         return ""
     from siffra.report.text.failures import shortened_line
 
-    why, output = event.record.failure, event.record.output
+    why, output = failed.failure, failed.output
     last = f": {shortened_line(output[-1])}" if output else ""
     return words("progress.failed", run=_name(words, event), why=why, last=last)
 
@@ -156,7 +160,7 @@ def _epoch(words: "Words", event: "Event") -> str:
 
 
 def _finished(words: "Words", event: "Event") -> str:
-    name, record = _name(words, event), event.record
+    name, record = _name(words, event), event.record and event.record.read()
     if record and isinstance(record.model, ExternalModel):
         values = record.failure or _values(words, record.metrics)
         return words("progress.measured", run=name, values=values)

@@ -15,7 +15,7 @@ import hashlib
 import json
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -71,17 +71,23 @@ class Rows(Generic[D]):
         self._db, self._path, self._kind, self._named = db, path, kind, named
         self._table, self._column = table, column
 
-    def put(self, key: str, document: D, **others: Any) -> None:
-        """Store a document, in the place of what is there; `others` are more columns' values."""
-        text = document.model_dump_json()
-        columns = {"key": key, **others, self._column: text}
+    def put_all(self, documents: Mapping[str, D | str], **others: Any) -> None:
+        """Store documents by key, in the place of what is there; one may be written already.
+
+        `others` are the values of more columns.
+        """
+        texts = {
+            key: document if isinstance(document, str) else document.model_dump_json()
+            for key, document in documents.items()
+        }
+        columns = ["key", self._column, *others]
         changed = ", ".join(f"{column} = excluded.{column}" for column in columns)
-        self._db.execute(
+        self._db.executemany(
             f"INSERT INTO {self._table} ({', '.join(columns)}) "
             f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT (key) DO UPDATE SET {changed}",
-            tuple(columns.values()),
+            [(key, text, *others.values()) for key, text in texts.items()],
         )
-        self._put_digest(key, text.encode())
+        self._put_digests((key, text.encode()) for key, text in texts.items())
 
     def intact(self, keys: Iterable[str], where: str = "TRUE") -> set[str]:
         """Those of the keys that have a document, as it was stored; not all of them are read."""
@@ -129,14 +135,14 @@ class Rows(Generic[D]):
 
     def add_digests(self) -> None:
         """Digests of the documents that lack them, if they can be read."""
-        lacking = f"SELECT rowid FROM {self._table} WHERE {self._digest} IS NULL"
-        rowids = [rowid for (rowid,) in self._db.execute(lacking).fetchall()]
+        asked = f"SELECT rowid FROM {self._table} WHERE {self._digest} IS NULL"
+        rowids = [rowid for (rowid,) in self._db.execute(asked).fetchall()]
         for start in range(0, len(rowids), _AT_ONCE):
             batch = json.dumps(rowids[start : start + _AT_ONCE])
             with transaction(self._db):
-                for row in self._rows("rowid IN (SELECT value FROM json_each(?))", (batch,)):
-                    if row.sha256 is None and self._is_intact(row):
-                        self._put_digest(row.key, row.text)
+                rows = self._rows("rowid IN (SELECT value FROM json_each(?))", (batch,))
+                lacking = [row for row in rows if row.sha256 is None and self._is_intact(row)]
+                self._put_digests((row.key, row.text) for row in lacking)
 
     @property
     def _digest(self) -> str:
@@ -144,9 +150,11 @@ class Rows(Generic[D]):
         theirs = f"digest.key = {self._table}.key AND digest.of = '{self._table}'"
         return f"(SELECT sha256 FROM digest WHERE {theirs})"
 
-    def _put_digest(self, key: str, text: bytes) -> None:
-        row = (key, self._table, digest_of(text))
-        self._db.execute("INSERT OR REPLACE INTO digest (key, of, sha256) VALUES (?, ?, ?)", row)
+    def _put_digests(self, texts: Iterable[tuple[str, bytes]]) -> None:
+        rows = [(key, self._table, digest_of(text)) for key, text in texts]
+        self._db.executemany(
+            "INSERT OR REPLACE INTO digest (key, of, sha256) VALUES (?, ?, ?)", rows
+        )
 
     def _rows(self, where: str, values: Sequence[Any] = ()) -> list[_Row]:
         # As bytes: a text that is no UTF-8 any more is damage to one document, not to all.

@@ -42,7 +42,7 @@ from siffra.store.schema import (
 from siffra.system.cpu import bare_name
 from siffra.system.liveness import Presence
 from siffra.training.diagnostics import EXAMINING, Examination
-from siffra.training.run import Machine, Record
+from siffra.training.run import Machine, Record, WrittenRecord
 from siffra.training.timing import Timing
 
 _MODEL: TypeAdapter[Model] = TypeAdapter(Model)
@@ -102,26 +102,31 @@ class Store:
         self.add_all([(record, examination)], replace=replace)
 
     def add_all(
-        self, finished: Iterable[tuple[Record, Examination | None]], *, replace: bool = False
+        self,
+        finished: Iterable[tuple[Record | WrittenRecord, Examination | str | None]],
+        *,
+        replace: bool = False,
     ) -> set[str]:
         """Store finished runs, with their examinations, and drop the claims on them.
 
         All of this or nothing. A run that is there already stays as it was, since equal keys
-        mean equal results; unless it is to be replaced, for its times, say.
+        mean equal results; unless it is to be replaced, for its times, say. What is written
+        already, as JSON, is stored as it is.
 
         Returns:
             The keys of those that stayed as they were.
         """
-        stayed: set[str] = set()
+        finished = list(finished)
+        texts = {
+            record.key: record.text if isinstance(record, WrittenRecord) else record
+            for record, _ in finished
+        }
+        examined = {record.key: found for record, found in finished if found is not None}
         with self._writing():
-            for record, examination in finished:
-                if not replace and self._runs.intact([record.key]):
-                    stayed.add(record.key)
-                else:
-                    self._runs.put(record.key, record)
-                if examination is not None:
-                    self._examinations.put(record.key, examination, version=EXAMINING)
-                self._drop_claims([record.key])
+            stayed = set() if replace else self._runs.intact(texts)
+            self._runs.put_all({key: text for key, text in texts.items() if key not in stayed})
+            self._examinations.put_all(examined, version=EXAMINING)
+            self._drop_claims(texts)
         return stayed
 
     def get(self, key: str) -> Record | None:
@@ -155,9 +160,9 @@ class Store:
     def add_timings(self, timings: Iterable[Timing], *, replace: bool = False) -> None:
         """Store rounds of times, all or none; those that are there stay, unless replaced."""
         with self._writing():
-            for timing in timings:
-                if replace or not self._timings.intact([timing.key]):
-                    self._timings.put(timing.key, timing)
+            new = {timing.key: timing for timing in timings}
+            stayed = set() if replace else self._timings.intact(new)
+            self._timings.put_all({key: t for key, t in new.items() if key not in stayed})
 
     def timings(self, keys: Iterable[str]) -> dict[str, Timing]:
         """The rounds of times with these keys that are stored and not damaged, by key."""

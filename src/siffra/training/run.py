@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -205,6 +206,15 @@ class Record(_Frozen):
         return bool(self.failure) or self.diverged or self.collapsed
 
     @property
+    def took(self) -> float:
+        """Wall seconds of training and scoring."""
+        return self.seconds + self.scoring_seconds
+
+    def read(self) -> Self:
+        """The record: itself, as it need not be read. See `WrittenRecord`."""
+        return self
+
+    @property
     def setting(self) -> Setting:
         """What was trained."""
         return Setting(self.model, self.training)
@@ -213,6 +223,27 @@ class Record(_Frozen):
     def averaged(self) -> "Record":
         """The record with its `late` accuracies in place of the last ones, if it has them."""
         return self.model_copy(update={"accuracy": self.late}) if self.late else self
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRecord:
+    """A record as JSON (`text`), and what is asked of every run: its key, and what it `took`.
+
+    To read a record takes longer than all else that is done with one that another process made.
+    """
+
+    key: str
+    took: float
+    text: str
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """The record, written."""
+        return cls(record.key, record.took, record.model_dump_json())
+
+    def read(self) -> Record:
+        """The record."""
+        return Record.model_validate_json(self.text)
 
 
 def _without_accuracy(epoch: Epoch) -> Epoch:

@@ -180,7 +180,8 @@ class TestCosts:
     @staticmethod
     def record(mode: str, seconds: float, **result):
         found = ExternalResult(metrics={"loss": 1.0}, seconds=seconds, **result)
-        return external_record("", run_of(mode).setting, 0, found, main="loss")
+        setting = run_of(mode).setting
+        return setting, external_record("", setting, 0, found, main="loss")
 
     def test_nothing_is_known_before_the_first_run(self):
         costs, setting = MeanCosts(), run_of("a").setting
@@ -189,19 +190,19 @@ class TestCosts:
     def test_a_run_takes_what_its_like_took_else_what_all_did(self):
         costs = MeanCosts()
         for mode, seconds in (("a", 1), ("a", 3), ("b", 8)):
-            costs.learn(self.record(mode, seconds))
+            costs.learn(*self.record(mode, seconds))
 
         assert costs.seconds(run_of("a").setting) == 2
         assert costs.seconds(run_of("c").setting) == 4
 
     def test_how_much_is_over_is_known_by_the_last_epoch_of_such_runs(self):
         costs = MeanCosts()
-        costs.learn(self.record("a", 1, curves={"loss": ((1, 2.0), (8, 1.0))}))
+        costs.learn(*self.record("a", 1, curves={"loss": ((1, 2.0), (8, 1.0))}))
 
         assert costs.share(run_of("a").setting, 2) == 0.25
         assert costs.share(run_of("b").setting, 20) == 1
 
     def test_one_that_failed_says_nothing(self):
         costs = MeanCosts()
-        costs.learn(self.record("a", 100, failure="timeout"))
+        costs.learn(*self.record("a", 100, failure="timeout"))
         assert costs.seconds(run_of("a").setting) == 0

@@ -76,7 +76,7 @@ def test_a_model_is_corrected_by_the_one_that_is_nearest_in_work(engine, store):
 
     for setting, times, seconds in ((small, 10, counted[0]), (large, 2, counted[1])):
         like = {"model": setting.model, "training": setting.training, "scoring_seconds": 0.0}
-        costs.learn(record.model_copy(update={**like, "seconds": times * seconds}))
+        costs.learn(setting, record.model_copy(update={**like, "seconds": times * seconds}))
 
     assert costs.seconds(near_small) == pytest.approx(10 * counted[2])
     assert costs.seconds(near_large) == pytest.approx(2 * counted[3])
@@ -118,7 +118,7 @@ def test_what_a_lab_learns_is_what_the_next_one_finds_in_the_store(engine, store
     assert not costs.knows_kind("dense")
     for seed in range(3):
         for record in run_plan(small_plan((seed,)), DATASET, engine, store).records.values():
-            costs.learn(record)
+            costs.learn(record.setting, record)
         found = EngineCosts(DATASET, engine, store)
         assert found.knows(SETTINGS[0])
         assert found.knows_kind("dense")

@@ -34,6 +34,7 @@ from siffra.lab.execute.ray import RayExecutor, Resources
 from siffra.lab.execute.runner import Event, run_plan
 from siffra.lab.plan.plan import PlannedTiming
 from siffra.store.store import open_store
+from siffra.training.run import run_key
 from siffra.training.timing import timing_key
 
 pytest.importorskip("ray", reason="Ray is an extra that is not installed")
@@ -259,6 +260,43 @@ def test_a_run_that_takes_its_worker_down_again_and_again_ends_the_lab(join, eng
 
     assert [event.losses for event in restarted] == [1, 2]
     assert engine.trained() == ["0.5 1"] * 3
+
+
+def test_short_runs_are_made_several_to_a_task(monkeypatch, join, engine, tmp_path):
+    monkeypatch.setattr("siffra.lab.execute.ray._TASK_SECONDS", 0.5)
+    cluster, plan = join(), small_plan(range(12))
+    most = 0
+
+    def note(event: Event) -> None:
+        nonlocal most
+        most = max(most, *(len(runs) for runs, _ in cluster._submitted.values()), 0)
+
+    with open_store(tmp_path / "runs.sqlite") as store:
+        made = run_plan(plan, DATASET, engine, store, note, executor=cluster).records
+        assert {record.key for record in store.records()} == {r.key for r in made.values()}
+
+    assert most > 1
+    assert sorted(engine.trained()) == sorted(map(line_of, plan.runs))
+    with open_store(tmp_path / "other.sqlite") as store:
+        assert results(run_plan(plan, DATASET, engine, store).records) == results(made)
+
+
+def test_of_a_task_that_takes_its_worker_down_the_other_runs_are_made(
+    monkeypatch, join, engine, tmp_path
+):
+    monkeypatch.setattr("siffra.lab.execute.ray._TASK_SECONDS", 60.0)
+    cluster = join(make_failing_engine, True)
+    first, fatal = small_plan((2,), SETTINGS[:1]), small_plan((1,))
+    culprit = fatal.runs[1]
+    with open_store(tmp_path / "runs.sqlite") as store:
+        run_plan(first, DATASET, engine, store, executor=cluster)  # it shows how short they are
+        cluster._nodes = dict([next(iter(cluster._nodes.items()))])  # all go into two tasks
+        with pytest.raises(ExecutorError, match=r"lost 3 times") as error:
+            run_plan(fatal, DATASET, engine, store, executor=cluster)
+
+        key = run_key(culprit.setting, DATASET, culprit.seed, engine)
+        assert key[:12] in str(error.value)
+        assert len(store.records()) == len(first.runs) + len(fatal.runs) - 1
 
 
 def test_alone_a_run_has_a_node_to_itself(nodes, join, engine, tmp_path):

@@ -82,8 +82,8 @@ class Guesses:
     def __init__(self, dataset, engine, store: Store, jobs: int) -> None:
         self._known = {record.setting for record in store.records()}
 
-    def learn(self, record) -> None:
-        self._known.add(record.setting)
+    def learn(self, setting: Setting, record) -> None:
+        self._known.add(setting)
 
     def learn_times(self, timings) -> None:
         pass

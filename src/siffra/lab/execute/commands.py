@@ -82,7 +82,7 @@ def command_work(
     keys, costs = CommandKeys(spec), MeanCosts()
     stored = store.get_all(store.stored(keys.of(run) for run in plan.runs))
     for record in stored.values():
-        costs.learn(record)
+        costs.learn(record.setting, record)
     return Work(keys, costs, CommandExecutor(spec, keys, main, places))
 
 

@@ -17,7 +17,7 @@ from siffra.engine.network import build_network
 from siffra.engine.process import hold_blas
 from siffra.lab.plan.plan import PlannedTiming
 from siffra.store.store import Store
-from siffra.training.run import Record, this_machine
+from siffra.training.run import Record, WrittenRecord, this_machine
 from siffra.training.scored_sets import scored_sets
 from siffra.training.timing import SLICE_SECONDS, SLICES, Timing
 
@@ -36,8 +36,8 @@ class Costs(abc.ABC):
     """Predicts the wall seconds of runs, training and scoring, without compiling."""
 
     @abc.abstractmethod
-    def learn(self, record: Record) -> None:
-        """Take note of what a run on this machine took."""
+    def learn(self, setting: Setting, record: Record | WrittenRecord) -> None:
+        """Take note of what a run of `setting` on this machine took."""
 
     @abc.abstractmethod
     def learn_times(self, timings: Iterable[Timing]) -> None:
@@ -71,7 +71,8 @@ class MeanCosts(Costs):
         self._by_model: dict[Model, list[float]] = {}
         self._epochs: dict[Model, float] = {}
 
-    def learn(self, record: Record) -> None:
+    def learn(self, setting: Setting, record: Record | WrittenRecord) -> None:
+        record = record.read()
         if record.failure:  # it ended early, or never
             return
         self._by_model.setdefault(record.model, []).append(record.seconds)
@@ -137,10 +138,10 @@ class EngineCosts(Costs):
                 self._known[like] = seconds / epochs
                 self._epochs[like] = epochs if alike else 0.0
 
-    def learn(self, record: Record) -> None:
-        like = record.model, record.training.batch_size
-        before, epochs = self._epochs.get(like, 0.0), record.training.epochs + self._scoring
-        seconds = self._known.get(like, 0.0) * before + record.seconds + record.scoring_seconds
+    def learn(self, setting: Setting, record: Record | WrittenRecord) -> None:
+        like = setting.model, setting.training.batch_size
+        before, epochs = self._epochs.get(like, 0.0), setting.training.epochs + self._scoring
+        seconds = self._known.get(like, 0.0) * before + record.took
         self._known[like], self._epochs[like] = seconds / (before + epochs), before + epochs
         self._forget()
 

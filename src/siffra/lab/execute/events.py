@@ -10,7 +10,7 @@ from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.lab.plan.plan import PlannedRun, PlannedTiming
 from siffra.training.diagnostics import Examination
-from siffra.training.run import Epoch, Record
+from siffra.training.run import Epoch, Record, WrittenRecord
 from siffra.training.timing import Timing
 
 Kind = Literal[
@@ -60,7 +60,8 @@ class Event:
     - `started`: the run begins, or is submitted to a cluster that will begin it;
     - `epoch`: it has ended its epoch number `epoch`, from 1, with these `scores`; of a program,
       it has printed these `values`, that of its epoch or step among them;
-    - `finished`: it was trained, and is stored with its `record` (and its `examination`);
+    - `finished`: it was trained, and is stored with its `record` (and its `examination`), which
+      are written if another process made them;
     - `timed`: the round is over, and this is its `timing`;
     - `done`: the task is done, and this is its `result`;
     - `reused`: its `record` is in the store already, from earlier or from another process;
@@ -76,8 +77,8 @@ class Event:
     epoch: float = 0
     scores: Epoch | None = None
     values: Mapping[str, float] = field(default_factory=dict)
-    record: Record | None = None
-    examination: Examination | None = None
+    record: Record | WrittenRecord | None = None
+    examination: Examination | str | None = None
     timing: Timing | None = None
     result: Any = None
     reason: str = ""

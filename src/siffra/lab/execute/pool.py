@@ -105,7 +105,7 @@ class PoolExecutor(Executor):
             on_event(Event("epoch", self._busy[process], number, message))
         elif message is not None:
             self._idle.append(process)
-            on_event(message.event(self._busy.pop(process), self._count))
+            on_event(message.event(self._busy.pop(process)))
         elif process in self._busy:
             reason = f"its process ended ({process.end()})"
             on_event(Event("lost", self._busy.pop(process), reason=reason))
@@ -120,7 +120,8 @@ class PoolExecutor(Executor):
     def _write(self) -> None:
         """Write what the processes read when they get their first run."""
         if self._file and not self._is_written:
-            write_shared((self._dataset, self._make_engine, self._threads), self._file)
+            parts = (self._dataset, self._make_engine, self._threads, self._count)
+            write_shared(parts, self._file)
             self._is_written = True
 
 

@@ -1,7 +1,8 @@
 """A process of a pool: makes the runs that it is sent, one after the other.
 
 `python -m siffra.lab.execute.pool_worker FILE`, where FILE is the number of an open file that
-holds a data set, what makes an engine, and how many threads that gets.
+holds a data set, what makes an engine, how many threads that gets, and how many processes there
+are.
 """
 
 import os
@@ -13,7 +14,7 @@ import threading
 from contextlib import suppress
 from typing import BinaryIO
 
-from siffra.lab.execute.events import Job, Task
+from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.execute.shared_file import read_shared
 from siffra.lab.execute.trainer import Reply, RunTrainer
 from siffra.training.run import Epoch
@@ -31,28 +32,26 @@ def main() -> None:
     going.set()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, runs, going), daemon=True).start()
     trainer: RunTrainer | None = None
+    jobs = 1
     while True:
         run = runs.get()
         try:
-            trainer = trainer or _make_trainer(int(sys.argv[1]))
-            reply = _do(trainer, pickle.loads(run), out, going)
+            if trainer is None:
+                dataset, make_engine, threads, jobs = read_shared(int(sys.argv[1]))
+                trainer = RunTrainer(dataset, make_engine(threads))
+            reply = Reply.of(_do(trainer, pickle.loads(run), out, going), jobs)
         except Exception as error:  # whatever it is: the parent process raises it
             reply = Reply.to_error(error)
         _send(out, reply)
 
 
-def _make_trainer(file: int) -> RunTrainer:
-    dataset, make_engine, threads = read_shared(file)
-    return RunTrainer(dataset, make_engine(threads))
-
-
-def _do(trainer: RunTrainer, job: Job | Task, out: BinaryIO, going: threading.Event) -> Reply:
+def _do(trainer: RunTrainer, job: Job | Task, out: BinaryIO, going: threading.Event) -> Event:
     def end_epoch(number: int, scores: Epoch) -> None:
         _send(out, scores, number)
         going.wait()
 
     trainer.compile_once([job])
-    return Reply.of(trainer.do(job, end_epoch))
+    return trainer.do(job, end_epoch)
 
 
 def _send(out: BinaryIO, message: Epoch | Reply, number: int = 0) -> None:

@@ -1,20 +1,27 @@
-"""The executor of `--on ray`: a Ray cluster, where each run is a task.
+"""The executor of `--on ray`: a Ray cluster, where each task makes one run, or several short ones.
 
-A task is sent by reference: the same siffra must be installed on the nodes. A run that is lost with
-a worker or a node is reported, and submitted again by the runner. Ray itself retries nothing, so
-that no run is made twice without being counted.
+A task is sent by reference: the same siffra must be installed on the nodes. What is lost with a
+worker or a node is reported, and submitted again by the runner, each run then in a task of its own:
+it may be what took the others down. Ray itself retries nothing, so that no run is made twice
+without being counted.
+
+To hand out a task and take its reply costs this process some milliseconds, a run in it a tenth of
+that. So tasks last the longer, the more of them are in progress (`_TASK_SECONDS`), and one that has
+lasted that long returns the runs that it has not begun.
 
 Times are to be compared with each other, so all of them are taken in one place: in this process.
 """
 
+import math
 import os
 import queue
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from siffra.data.dataset import Dataset
@@ -34,7 +41,7 @@ try:
     import ray.util.scheduling_strategies
 except ModuleNotFoundError as error:
     raise ExecutorError("on: Ray is not installed; run `pip install 'siffra[ray]'`.") from error
-from siffra.lab.execute.ray_task import LabContext, RemoteData, train_run
+from siffra.lab.execute.ray_task import LabContext, RemoteData, train_runs
 
 _PATIENCE = 0.2
 """Seconds that `poll` waits for a task to end."""
@@ -45,7 +52,11 @@ _BARREN = 120.0
 _SHUNNED = 60.0
 """Seconds for which nothing is put on a node that has lost a run: it may be dead already."""
 _QUEUED = 2
-"""As many runs are handed to the cluster as it can make at once, times this: none has to wait."""
+"""As many tasks are handed to the cluster as it can do at once, times this: none has to wait."""
+_TASK_SECONDS = 0.01
+"""How long a task should last, for each that is in progress: five times what it costs here."""
+_MOST_RUNS = 100
+"""Runs in a task, at most."""
 _GONE = (
     "WorkerCrashedError", "NodeDiedError", "OutOfMemoryError", "ObjectLostError",
     "OwnerDiedError", "TaskUnschedulableError", "LocalRayletDiedError",
@@ -94,20 +105,27 @@ class RayExecutor(Executor):
         """Siffra's own data sets (`source` without a path) are on the nodes; others are sent."""
         self._resources = resources
         self._joined = _connect(address)
-        # By Ray's task: the run, and the node that it must be on.
-        self._submitted: dict[Any, tuple[PlannedRun | Task, str]] = {}
+        self._waiting: deque[PlannedRun | Task] = deque()
+        # By Ray's task: its runs, and the node that it must be on.
+        self._submitted: dict[Any, tuple[Sequence[PlannedRun | Task], str]] = {}
+        self._in_tasks = 0  # runs
+        self._lost: set[PlannedRun | Task] = set()  # at least once
+        self._made, self._seconds = 0, 0.0  # runs, and what they took
         self._timer = RunTrainer(dataset, engine)
         self._timings: list[PlannedTiming] = []
         self._done: queue.Queue[tuple[Any, Future[Any]]] = queue.Queue()
         self._nodes: dict[str, _Node] = {}
+        self._shares: Any = None  # where `_sharing` is in the cluster
         self._lost_at: dict[str, float] = {}  # when each node lost a run that had to be on it
         self._seen = self._fertile = time.monotonic()
         try:
             self._refresh()
             if not self.size:
                 raise ExecutorError(f"on: {self._too_small()}")
-            self._context = LabContext(self._send(dataset, source), make_engine, engine.name)
-            self._task = ray.remote(max_retries=0)(train_run)
+            data, cpus = self._send(dataset, source), resources.cpus
+            self._context = ray.put(LabContext(data, make_engine, engine.name, version("siffra")))
+            gpus: Any = {"num_gpus": 1} if resources.gpu else {}
+            self._task = ray.remote(max_retries=0, num_cpus=cpus, **gpus)(train_runs)
         except BaseException:
             self.close()
             raise
@@ -123,28 +141,20 @@ class RayExecutor(Executor):
     @property
     def capacity(self) -> int:
         if self._resources.alone:
-            return len(self._free())
-        return max(0, self.size * _QUEUED - len(self._submitted) - len(self._timings))
+            return max(0, len(self._free()) - len(self._waiting))
+        mine = self._in_tasks + len(self._waiting) + len(self._timings)
+        return max(0, self.size * _QUEUED * self._batch - mine)
 
     def submit(self, run: Job | Task) -> None:
         if isinstance(run, PlannedTiming):
             self._timings.append(run)
-            return
-        options: dict[str, Any] = {"num_gpus": 1} if self._resources.gpu else {}
-        cpus, node = self._resources.cpus, ""
-        if self._resources.alone:
-            node = self._free()[0]
-            cpus = self._nodes[node].cpus
-            strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-            options["scheduling_strategy"] = strategy(node, soft=False)
-        task = self._task.options(num_cpus=cpus, **options).remote(self._context, cpus, run)
-        self._submitted[task] = run, node
-        # The cluster reports the end: to ask about thousands of tasks again and again takes long.
-        task.future().add_done_callback(lambda done: self._done.put((task, done)))
+        else:
+            self._waiting.append(run)
 
     def poll(self, on_event: Callable[[Event], None]) -> None:
         if time.monotonic() - self._seen > _REFRESH:
             self._refresh()
+        self._hand_out()
         timings, self._timings = self._timings, []
         for timing in timings:
             on_event(self._timer.do(timing))
@@ -162,16 +172,54 @@ class RayExecutor(Executor):
         if self._joined:
             ray.shutdown()
 
+    @property
+    def _batch(self) -> int:
+        """Runs in a task: as many as are over in the time that it should last."""
+        if self._resources.alone or not self._made:
+            return 1
+        lasts, takes = self.size * _TASK_SECONDS, self._seconds / self._made
+        return max(1, int(lasts / max(takes, lasts / _MOST_RUNS)))
+
+    def _hand_out(self) -> None:
+        """Hand what waits to the cluster, in tasks for all slots alike."""
+        while self._waiting and self._resources.alone and (free := self._free()):
+            strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+            cpus, only_there = self._nodes[free[0]].cpus, strategy(free[0], soft=False)
+            task = self._task.options(num_cpus=cpus, scheduling_strategy=only_there)
+            self._start(task, cpus, [self._waiting.popleft()], free[0])
+        if self._resources.alone:
+            return
+        while self._waiting and (slots := self.size * _QUEUED - len(self._submitted)) > 0:
+            count = min(self._batch, math.ceil(len(self._waiting) / slots))
+            runs = [self._waiting.popleft()]
+            while len(runs) < count and self._lost.isdisjoint((runs[0], self._waiting[0])):
+                runs.append(self._waiting.popleft())
+            self._start(self._task, self._resources.cpus, runs)
+
+    def _start(self, call: Any, cpus: int, runs: list[PlannedRun | Task], node: str = "") -> None:
+        seconds = self.size * _TASK_SECONDS
+        task = call.remote(self._context, self._shares, cpus, runs, seconds)
+        self._submitted[task] = runs, node
+        self._in_tasks += len(runs)
+        # The cluster reports the end: to ask about thousands of tasks again and again takes long.
+        task.future().add_done_callback(lambda done: self._done.put((task, done)))
+
     def _take(self, task: Any, done: "Future[Any]", on_event: Callable[[Event], None]) -> None:
-        run, pinned_to = self._submitted.pop(task)
+        runs, pinned_to = self._submitted.pop(task)
+        self._in_tasks -= len(runs)
         error = done.exception()
         if error is None:
-            node, reply = done.result()
-            on_event(reply.event(run, self._sharing().get(node, 1)))
+            replies, seconds = done.result()
+            self._made, self._seconds = self._made + len(replies), self._seconds + seconds
+            self._waiting.extendleft(reversed(runs[len(replies) :]))
+            for run, reply in zip(runs, replies, strict=False):
+                on_event(reply.event(run))
         elif type(error).__name__ in _GONE or isinstance(error, ray.exceptions.ObjectLostError):
             self._lost_at[pinned_to] = time.monotonic()
             self._refresh()
-            on_event(Event("lost", run, reason=_first_line(error)))
+            self._lost.update(runs)
+            for run in runs:
+                on_event(Event("lost", run, reason=_first_line(error)))
         else:
             raise ExecutorError(
                 f"on: the cluster's workers cannot run: {_first_line(error)}; is the same "
@@ -182,7 +230,10 @@ class RayExecutor(Executor):
         """Ask which nodes there are."""
         alive = [node for node in ray.nodes() if node["Alive"]]
         seen = {node["NodeID"]: self._node(node) for node in alive}
-        self._nodes = {name: node for name, node in seen.items() if node.runs}
+        nodes = {name: node for name, node in seen.items() if node.runs}
+        if nodes != self._nodes:
+            self._nodes = nodes
+            self._shares = ray.put(self._sharing())
         self._seen = time.monotonic()
         if self._nodes:
             self._fertile = self._seen

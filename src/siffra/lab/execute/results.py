@@ -1,9 +1,11 @@
 """What is stored of a plan: its runs and its rounds of times, by the keys of both."""
 
 import abc
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 
 from siffra.config import ExternalModel, Setting
 from siffra.data.dataset import Dataset
@@ -12,8 +14,11 @@ from siffra.lab.execute.events import Job
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.lab.stats.rounds import Number, possible_timings
 from siffra.store.store import Store
-from siffra.training.run import Record, run_key
+from siffra.training.run import Record, WrittenRecord, run_key
 from siffra.training.timing import Timing, timing_key
+
+_AT_ONCE = 1000
+"""Records that are read together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,54 @@ class Results:
     records: dict[tuple[Setting, int], Record] = field(default_factory=dict)
     timings: dict[PlannedTiming, Timing] = field(default_factory=dict)
     shortfall: Shortfall | None = None
+
+
+class StoredRecords(Mapping[tuple[Setting, int], Record]):
+    """The runs of `plan` that are there, by setting and seed: each is read when it is asked for.
+
+    Most are never asked for before the lab's end. `took` are the seconds of all together.
+    """
+
+    def __init__(
+        self, plan: Plan, store: Store, read: Mapping[tuple[Setting, int], Record]
+    ) -> None:
+        self._plan, self._store = plan, store
+        self._read = dict(read)
+        self._keys = {run: record.key for run, record in read.items()}
+        self.took = math.fsum(record.took for record in read.values())
+
+    def add(self, run: PlannedRun, record: Record | WrittenRecord) -> None:
+        """Add a run that is stored now."""
+        which = run.setting, run.seed
+        self._keys[which] = record.key
+        self.took += record.took
+        if isinstance(record, Record):
+            self._read[which] = as_judged(record, self._plan)
+
+    def read_all(self) -> dict[tuple[Setting, int], Record]:
+        """All of them, in the plan's order, whoever made them."""
+        unread = ((run, key) for run, key in self._keys.items() if run not in self._read)
+        while some := dict(islice(unread, _AT_ONCE)):
+            stored = self._store.get_all(some.values())
+            for run, key in some.items():
+                self._read[run] = as_judged(stored[key], self._plan)
+        runs = ((run.setting, run.seed) for run in self._plan.possible_runs)
+        return {run: self._read[run] for run in runs if run in self._read}
+
+    def __getitem__(self, run: tuple[Setting, int]) -> Record:
+        if run not in self._read:
+            stored = self._store.get_all([self._keys[run]])
+            self._read[run] = as_judged(stored[self._keys[run]], self._plan)
+        return self._read[run]
+
+    def __contains__(self, run: object) -> bool:
+        return run in self._keys
+
+    def __iter__(self) -> Iterator[tuple[Setting, int]]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 class Keys(abc.ABC):

@@ -19,17 +19,17 @@ from siffra.lab.execute.base import Executor
 from siffra.lab.execute.events import Event, Kind, Progress, Task
 from siffra.lab.execute.results import (
     Results,
-    as_judged,
+    StoredRecords,
     remade_runs,
     stored_results,
     stored_runs,
 )
-from siffra.lab.execute.scheduler import Job, Scheduler
+from siffra.lab.execute.scheduler import Job, Pending, Scheduler
 from siffra.lab.execute.work import Work, engine_work
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.store.store import Store
 from siffra.training.diagnostics import Examination
-from siffra.training.run import Record
+from siffra.training.run import Record, WrittenRecord
 from siffra.training.timing import Timing
 
 __all__ = [
@@ -45,7 +45,7 @@ MOST_LOSSES = 3
 """A run that is lost so often ends the lab: it may well be the cause."""
 
 
-_Made = tuple[PlannedRun, Record, Examination | None]
+_Made = tuple[PlannedRun, Record | WrittenRecord, Examination | str | None]
 
 
 def run_plan(
@@ -123,8 +123,10 @@ class _PlanRunner:
         self._scheduler = Scheduler(plan, self._costs, self._executor.size)
         self._fresh = fresh
         self._remade: frozenset[str] = frozenset()
-        self._results = Results()
+        self._records = StoredRecords(plan, store, {})
+        self._timings: dict[PlannedTiming, Timing] = {}
         self._runs = 0  # that are made, or asked for
+        self._pending = Pending()  # all that follow
         self._ahead: deque[Job] = deque()
         self._elsewhere: deque[Job] = deque()
         self._looked = 0.0
@@ -150,22 +152,20 @@ class _PlanRunner:
 
     def _in_order(self) -> Results:
         """In the plan's order, whoever made them."""
-        runs = [(run.setting, run.seed) for run in self._plan.possible_runs]
-        records = {run: self._results.records[run] for run in runs if run in self._results.records}
-        timings = self._results.timings
-        return Results(records, timings, self._scheduler.shortfall(records, timings))
+        records = self._records.read_all()
+        return Results(records, self._timings, self._scheduler.shortfall(records, self._timings))
 
     def _run_missing(self) -> None:
         waiting = False
         while True:
             self._ask()
-            if not (self._ahead or self._elsewhere or self._submitted or self._lost):
+            if not self._pending.jobs:
                 return
-            before = len(self._results.records)
+            before = len(self._records)
             self._submit()
             if self._submitted:
                 self._poll()
-            elif len(self._results.records) == before and not self._ahead:
+            elif len(self._records) == before and not self._ahead:
                 if not waiting:
                     self._report(Event("waiting"))
                 waiting = True
@@ -175,35 +175,48 @@ class _PlanRunner:
         runs = self._plan.possible_runs
         keys = {planned: self._key(planned) for planned in runs}
         self._remade = remade_runs(keys, self._store, self._fresh)
-        self._results = stored_results(self._plan, self._keys, self._store, self._remade)
-        if self._fresh is True:
-            self._results.timings.clear()
-        records = self._results.records
+        stored = stored_results(self._plan, self._keys, self._store, self._remade)
+        records = stored.records
+        self._records = StoredRecords(self._plan, self._store, records)
+        self._timings = {} if self._fresh is True else stored.timings
         self._runs = len(records)
         made = [planned for planned in runs if (planned.setting, planned.seed) in records]
         reused = {planned: records[planned.setting, planned.seed] for planned in made}
         if self._plan.looks:
-            self._scheduler.judge(self._results.records, self._results.timings)
+            self._scheduler.judge(self._records, self._timings)
         self._ask()
         self._report_kept("reused", reused)
 
     def _ask(self) -> None:
         """Have as many jobs ahead as there is capacity for, if there is so much to do."""
-        records, timings = self._results.records, self._results.timings
+        records, timings, pending = self._records, self._timings, self._pending.jobs
         seen = len(records) + len(timings)
-        pending = {*self._ahead, *self._elsewhere, *self._submitted}
         if self._ahead and not self._scheduler.fits(records, timings, pending):
             # It was chosen when it seemed to take less than it is known to take now.
             self._runs -= sum(isinstance(job, PlannedRun) for job in self._ahead)
+            self._pending.remove(self._ahead)
             self._ahead.clear()
-        while self._seen != seen and len(self._ahead) < max(1, self._executor.capacity):
-            pending = {*self._ahead, *self._elsewhere, *self._submitted}
+        while self._asks_after(seen) and len(self._ahead) < max(1, self._executor.capacity):
             jobs = self._scheduler.next(records, timings, pending)
             if not jobs:
                 self._seen = seen  # what is pending may yet show what to do next
                 break
             self._runs += sum(isinstance(job, PlannedRun) for job in jobs)
             self._ahead.extend(jobs)
+            self._pending.add(jobs)
+
+    def _asks_after(self, seen: int) -> bool:
+        """Whether to ask for more to do, with so many results.
+
+        Where very many runs are made at once, not at each: to judge them takes long, and as long as
+        one waits for each slot there is no hurry.
+        """
+        if self._seen < 0:
+            return True
+        if self._scheduler.is_settled or seen == self._seen:
+            return False
+        size = self._executor.size
+        return len(self._submitted) <= size or seen - self._seen >= size // 8
 
     def _submit(self) -> None:
         """Submit as many as the executor has capacity for, of the jobs that nobody makes yet."""
@@ -217,9 +230,10 @@ class _PlanRunner:
         claimed = self._claim(missing)
         self._submitted |= claimed
         self._elsewhere.extend(job for job in missing if job not in claimed)
+        progress = self._progress() if claimed else None
         for job in missing:
             if job in claimed:
-                self._report(Event("started", job))
+                self._report(Event("started", job), progress)
                 self._executor.submit(job)
 
     def _not_stored(self, jobs: Sequence[Job]) -> list[Job]:
@@ -234,8 +248,8 @@ class _PlanRunner:
         stored = self._store.timings(timed.values()) if timed and self._fresh is not True else {}
         for job, key in timed.items():
             if key in stored:
-                self._results.timings[job] = stored[key]
-        return [job for job in jobs if job not in reused and job not in self._results.timings]
+                self._keep_timing(job, stored[key])
+        return [job for job in jobs if job not in reused and job not in self._timings]
 
     def _claim(self, missing: Sequence[Job]) -> set[Job]:
         """Those that are now ours to make."""
@@ -307,13 +321,13 @@ class _PlanRunner:
             ]
             stayed |= self._store.add_all(finished, replace=replaces) if finished else set()
         # Where a run was made again for its examination alone, the stored record counts.
-        stored = self._store.get_all(stayed)
+        stored = self._store.get_all(stayed) if stayed else {}
+        kept = {run: stored.get(record.key, record) for run, record, _ in made}
         for planned, record, _ in made:
-            self._costs.learn(record)
-            self._keep(planned, stored.get(record.key, record))
+            self._costs.learn(planned.setting, record)
+            self._keep(planned, kept[planned])
             self._submitted.remove(planned)
             self._shares.pop(planned, None)
-        kept = {run: self._results.records[run.setting, run.seed] for run, _, _ in made}
         self._report_kept("finished", kept)
 
     def _store_timings(self, timed: Sequence[tuple[PlannedTiming, Timing]]) -> None:
@@ -322,35 +336,43 @@ class _PlanRunner:
         self._store.add_timings([timing for _, timing in timed])
         self._store.release(*(self._key(job) for job, _ in timed))
         for job, timing in timed:
-            self._results.timings[job] = timing
+            self._keep_timing(job, timing)
             self._submitted.remove(job)
             self._report(Event("timed", job, timing=timing))
 
-    def _report(self, event: Event, done: int | None = None) -> None:
-        self._on_event(replace(event, progress=self._progress(done)))
+    def _report(self, event: Event, progress: Progress | None = None) -> None:
+        self._on_event(replace(event, progress=progress or self._progress()))
 
-    def _report_kept(self, kind: Kind, kept: Mapping[PlannedRun, Record]) -> None:
+    def _report_kept(self, kind: Kind, kept: Mapping[PlannedRun, Record | WrittenRecord]) -> None:
         """Report runs that have just been kept, one after the other."""
-        before = len(self._results.records) - len(kept)
+        if not kept:
+            return
+        progress, before = self._progress(), len(self._records) - len(kept)
         for number, (planned, record) in enumerate(kept.items(), start=1):
-            self._report(Event(kind, planned, record=record), before + number)
+            stood = replace(progress, done=before + number)
+            self._report(Event(kind, planned, record=record), stood)
 
-    def _keep(self, planned: PlannedRun, record: Record) -> None:
-        self._results.records[planned.setting, planned.seed] = as_judged(record, self._plan)
+    def _keep(self, planned: PlannedRun, record: Record | WrittenRecord) -> None:
+        self._records.add(planned, record)
+        self._pending.remove([planned])
 
-    def _progress(self, done: int | None = None) -> Progress:
+    def _keep_timing(self, planned: PlannedTiming, timing: Timing) -> None:
+        self._timings[planned] = timing
+        self._pending.remove([planned])
+
+    def _progress(self) -> Progress:
         """Where the lab stands, with what is behind the runs in progress."""
-        left = [*self._ahead, *self._elsewhere, *self._submitted]
-        seconds = sum(map(self._scheduler.cost, left))
+        left = self._pending.jobs
+        seconds = self._pending.seconds(self._scheduler.cost)
         behind = [share * self._scheduler.cost(job) for job, share in self._shares.items()]
         wall = self._work.wall_seconds(max(0.0, seconds - sum(behind)), len(left))
         rounds = self._scheduler.latest
         decided, claims = (rounds.shown, rounds.tested) if rounds else (0, 0)
         if decided < claims and left:
-            budget = self._scheduler.seconds_left(self._results.records, self._results.timings)
+            budget = self._scheduler.seconds_left(self._records, self._timings)
             wall = max(wall, budget) if budget < math.inf else wall
         return Progress(
-            done=len(self._results.records) if done is None else done,
+            done=len(self._records),
             total=self._runs,
             seconds_left=wall if wall or not left else None,
             at_once=min(len(self._submitted), self._executor.size),

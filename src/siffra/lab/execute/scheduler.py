@@ -18,12 +18,13 @@ is chosen anew.
 """
 
 import math
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 
 from siffra.lab.execute.cost import Costs
 from siffra.lab.execute.events import Job
 from siffra.lab.execute.needs import Need, Needs
-from siffra.lab.execute.results import Shortfall
+from siffra.lab.execute.results import Shortfall, StoredRecords
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.lab.stats.levels import Memo, Records
 from siffra.lab.stats.rounds import OpenClaim, Rounds, Timings, judge_rounds, why_not_tested
@@ -35,6 +36,30 @@ By ten seeds more than half of a student's claims are (docs/method.md, "Power").
 """
 
 
+class Pending:
+    """Jobs that are not over, and how many there are of each setting: these take equally long."""
+
+    def __init__(self) -> None:
+        self.jobs: set[Job] = set()
+        self._alike: Counter[Job] = Counter()
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Add those that are not among them."""
+        new = [job for job in jobs if job not in self.jobs]
+        self.jobs.update(new)
+        self._alike.update(map(_like, new))
+
+    def remove(self, jobs: Iterable[Job]) -> None:
+        """Remove those that are among them."""
+        gone = [job for job in jobs if job in self.jobs]
+        self.jobs.difference_update(gone)
+        self._alike.subtract(map(_like, gone))
+
+    def seconds(self, cost: Callable[[Job], float]) -> float:
+        """What they take one after the other."""
+        return sum(count * cost(job) for job, count in self._alike.items() if count)
+
+
 class Scheduler:
     """Chooses the jobs of `plan`, as many as can be made `at_once`, by what they cost."""
 
@@ -44,6 +69,12 @@ class Scheduler:
         self._memo = Memo()
         self._judged: tuple[tuple[int, int], Rounds] | None = None
         self._is_bounded = _is_bounded(plan)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all jobs are known from the start, whatever the runs show."""
+        levels = [level for question in self._plan.questions for level in question.levels]
+        return not self._plan.looks and all(len(level.settings) == 1 for level in levels)
 
     @property
     def latest(self) -> Rounds | None:
@@ -109,7 +140,7 @@ class Scheduler:
         """
         if self._plan.time is None:
             return math.inf
-        took = sum(record.seconds + record.scoring_seconds for record in records.values())
+        took = records.took if isinstance(records, StoredRecords) else _took(records)
         took += sum(self._costs.of_timing(planned) for planned in timings)
         return self._plan.time - took / self._at_once - self.seconds(pending)
 
@@ -180,6 +211,15 @@ class Scheduler:
         ]
         parts += map(needs.of_experiment, self._plan.experiments)
         return sorted(parts, key=lambda need: self.seconds(need.all))
+
+
+def _like(job: Job) -> Job:
+    """One for all that take as long."""
+    return PlannedRun(job.setting, 0) if isinstance(job, PlannedRun) else job
+
+
+def _took(records: Records) -> float:
+    return sum(record.took for record in records.values())
 
 
 def _is_bounded(plan: Plan) -> bool:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock
 
@@ -20,7 +21,7 @@ from siffra.lab.plan.plan import PlannedRun, PlannedTiming
 from siffra.system.jit import kernel_folder
 from siffra.system.jit_cache import switches
 from siffra.training.diagnostics import Examination, examine
-from siffra.training.run import Epoch, Record, run, this_machine
+from siffra.training.run import Epoch, Record, WrittenRecord, run, this_machine
 from siffra.training.timing import Timing, time_by_turns
 
 MakeEngine = Callable[[int], Engine]
@@ -117,19 +118,27 @@ def _compiled(setting: Setting, dataset: Dataset, engine: Engine) -> str:
 class Reply:
     """What another process returns for a job: its results as JSON, or else a pickle."""
 
-    record: str | None = None
+    record: WrittenRecord | None = None
     examination: str | None = None
     timing: str | None = None
     result: bytes = b""
     error: bytes = b""
 
     @classmethod
-    def of(cls, event: Event) -> "Reply":
-        """The reply that carries a `finished`, a `timed` or a `done` event."""
+    def of(cls, event: Event, jobs: int) -> "Reply":
+        """The reply that carries a `finished`, a `timed` or a `done` event.
+
+        Up to so many `jobs` share the machine.
+        """
+        record, examination, timing = event.record, event.examination, event.timing
+        if isinstance(record, Record):
+            record = WrittenRecord.of(_shared(record, jobs))
+        if isinstance(examination, Examination):
+            examination = examination.model_dump_json()
         return cls(
-            record=event.record and event.record.model_dump_json(),
-            examination=event.examination and event.examination.model_dump_json(),
-            timing=event.timing and event.timing.model_dump_json(),
+            record=record,
+            examination=examination,
+            timing=_shared(timing, jobs).model_dump_json() if timing else None,
             result=pickle.dumps(event.result) if event.kind == "done" else b"",
         )
 
@@ -144,8 +153,8 @@ class Reply:
             content = pickle.dumps(ExecutorError(f"a run failed: {type(error).__name__}: {error}"))
         return cls(error=content)
 
-    def event(self, job: Job | Task, jobs: int) -> Event:
-        """The event of a job that is over, on a machine that up to `jobs` of them share.
+    def event(self, job: Job | Task) -> Event:
+        """The event of a job that is over.
 
         Raises:
             Exception: The error of the job.
@@ -155,11 +164,14 @@ class Reply:
         if self.result:
             return Event("done", job, result=pickle.loads(self.result))
         if self.timing:
-            timing = Timing.model_validate_json(self.timing)
-            machine = timing.machine.model_copy(update={"jobs": jobs})
-            return Event("timed", job, timing=timing.model_copy(update={"machine": machine}))
-        record = Record.model_validate_json(self.record or "")
-        machine = record.machine.model_copy(update={"jobs": jobs})
-        record = record.model_copy(update={"machine": machine})
-        examination = self.examination and Examination.model_validate_json(self.examination)
-        return Event("finished", job, record=record, examination=examination or None)
+            return Event("timed", job, timing=Timing.model_validate_json(self.timing))
+        return Event("finished", job, record=self.record, examination=self.examination)
+
+
+_R = TypeVar("_R", Record, Timing)
+
+
+def _shared(result: _R, jobs: int) -> _R:
+    """The result, of a machine that up to `jobs` of them share."""
+    machine = result.machine.model_copy(update={"jobs": jobs})
+    return result.model_copy(update={"machine": machine})
