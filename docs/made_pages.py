@@ -31,7 +31,11 @@ LINKED = (
     "LICENSE",
     "src/siffra/data/MNIST-LICENSE.md",
     "src/siffra/lab/digits.toml",
-    *(f"examples/{path.name}" for path in sorted((ROOT / "examples").iterdir()) if path.is_file()),
+    *(
+        str(path.relative_to(ROOT))
+        for kind in ("toml", "py", "csv")
+        for path in sorted((ROOT / "examples").rglob(f"*.{kind}"))
+    ),
 )
 """Files outside this folder that its pages or README.md link to."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from siffra.api import run_lab
@@ -132,6 +133,27 @@ def test_what_the_page_on_models_shows(tmp_path):
     for model in models[:1]:
         assert isinstance(model, ModuleModel)
         assert make_module(model, (28, 28, 1), 10)(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
+
+
+COURSE_LABS = sorted((EXAMPLES / "course-labs").iterdir())
+
+
+@pytest.mark.parametrize("path", COURSE_LABS, ids=lambda path: path.stem)
+def test_the_labs_of_courses(path):
+    """Each has its source and figures that were reported; the page has all their claims."""
+    lab = read_lab(path)
+    says = [claim.say["en"] for question in lab.questions for claim in question.claims]
+    text = path.read_text("utf-8")
+    page = (EXAMPLES.parent / "docs" / "courses.md").read_text("utf-8")
+
+    plan = plan_lab(lab, load_dataset(lab.data), LabOptions(seeds=5))
+
+    assert "# Settings and figure" in text or "# Figures: " in text
+    assert plan.runs
+    assert any(question.reported for question in lab.questions)
+    assert f"../examples/course-labs/{path.name}" in page
+    for say in says:
+        assert f"| {say} |" in page
 
 
 def test_the_page_on_labs_has_every_knob():

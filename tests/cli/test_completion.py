@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from siffra.config import choices
+
 LAB = """
 title = "Mine"
 [[questions]]
@@ -59,7 +61,7 @@ def zsh(line: str, folder: Path) -> list[str]:
     ("line", "expected"),
     [
         ("siffra do", ["doctor"]),
-        ("siffra vary schedule=", ["constant", "one_cycle", "cosine"]),
+        ("siffra vary schedule=", ["constant", "one_cycle", "cosine", "step"]),
         ("siffra vary schedule=co", ["constant", "cosine"]),
         ("siffra vary schedule=constant,o", ["constant,one_cycle"]),
         ("siffra vary batch_norm=", ["false", "true"]),
@@ -101,7 +103,7 @@ def test_several_knobs_come_with_what_follows_them(tmp_path):
         ("siffra vary schedule=constant,o", ["schedule=constant,one_cycle"]),
         ("siffra vary optim", [
             "optimizer=",
-            *(f"optimizer={o}" for o in ("sgd", "momentum", "nesterov", "adam", "adamw", "muon")),
+            *(f"optimizer={o}" for o in choices("optimizer") or ()),
         ]),
         ("siffra train --recipe digits-5", ["digits-5s"]),
         ("siffra lab --preset f", ["full"]),
