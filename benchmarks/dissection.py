@@ -11,12 +11,13 @@ import numpy as np
 
 from benchmarks.peers.base import Problem
 from siffra.bench.roofline import demand_of
-from siffra.engine.native import dense
+from siffra.engine.native import dense, dense_epoch, sparse
 from siffra.engine.native.block_training import BlockTrainer
 from siffra.engine.native.conv_fused import FusedBlock
+from siffra.engine.native.dense import Drops
+from siffra.engine.native.dense_epoch import Descent
 from siffra.engine.native.engine import NativeEngine
-from siffra.engine.native.sparse import add_outer
-from siffra.engine.native.training import SparseTrainer
+from siffra.engine.native.stack_training import SparseTrainer
 from siffra.engine.native.unfused import UnfusedBlock
 from siffra.engine.rng import epoch_orders
 
@@ -68,9 +69,7 @@ def dissect(problem: Problem, repeats: int) -> tuple[int, int, dict[str, list[fl
         TypeError: The engine trains the network in a way that is not known here.
     """
     engine, setting, data = NativeEngine(problem.threads), problem.setting, problem.dataset
-    trainer = engine._trainer(
-        problem.network, problem.weights, setting.training, data.train, problem.seed
-    )
+    trainer = engine._trainer(problem.network, setting.training, data.train, problem.seed)
     clock = Clock()
     if isinstance(trainer, BlockTrainer):
         _watch(clock, trainer)
@@ -117,50 +116,62 @@ def _watch(clock: Clock, trainer: BlockTrainer) -> None:
 
 
 class InPieces:
-    """What `dense.sparse_epoch_on_one_thread` does, by as many calls as it has parts.
+    """What a `SparseTrainer`'s kernel does on one thread, by as many calls as it has parts.
 
     Of the layers after the first, products and all else are one function: their products are
     done again, on other numbers, for the clock alone.
     """
 
     def __init__(self, trainer: SparseTrainer, clock: Clock) -> None:
-        self._trainer = trainer
-        self._work, self._grads = np.ones_like(trainer._work), np.zeros_like(trainer._grads)
+        self._trainer, self._net = trainer, trainer._net
+        self._work, self._grads = np.ones_like(self._net.work), np.zeros_like(self._net.grads)
         self._again = clock.timed(numba.njit(_products), _AGAIN)
-        self._first = clock.timed(_called(dense.sparse_forward_first), "products")
-        self._outer = clock.timed(_called(add_outer), "products")
+        self._first = clock.timed(_called(sparse.forward), "products")
+        self._outer = clock.timed(_called(sparse.add_outer), "products")
         self._others = clock.timed(_called(dense.step_after_first), "pointwise")
-        self._update = clock.timed(_called(dense.update), "descent")
+        self._update = clock.timed(_called(dense_epoch.update), "descent")
 
     def epoch(self, order: np.ndarray) -> None:
         """One pass in `order`."""
-        size = self._trainer._batch_size
-        for start in range(0, order.size, size):
-            self._step(order, start, min(size, order.size - start))
+        trainer = self._trainer
+        size = trainer._batch_size
+        count = -(-order.size // size)
+        drops = trainer._dropout.draw(count)
+        descent = trainer._descent(trainer._rates[trainer._next : trainer._next + count])
+        trainer._next += count
+        for t in range(count):
+            start = t * size
+            self._step(order, start, min(size, order.size - start), drops, descent, t)
 
-    def _step(self, order: np.ndarray, start: int, size: int) -> None:
-        t = self._trainer
-        csr, layers, sgd, shards = t._csr, t._layers, t._sgd, len(t._work)
+    def _step(
+        self, order: np.ndarray, start: int, size: int, drops: Drops, descent: Descent, t: int
+    ) -> None:
+        trainer, net = self._trainer, self._net
+        params, layers, csr, scale = net.params, net.layers, trainer._csr, trainer._scale
+        shards, trained = net.grads.shape
         bounds = [start + size * s // shards for s in range(shards + 1)]
         units, blocks = int(layers[0, 1]), csr.bounds.size - 1
+        floor = np.float32(0 if len(layers) > 1 else -np.inf)
         for s, (first, last) in enumerate(pairwise(bounds)):
-            work, grads = t._work[s], t._grads[s]
-            self._first(csr, order, first, last, sgd.scale, t.params, layers, work)
-            self._others(
-                last - first, t._y, order, first, 1.0 / size, t.params, layers, work, grads
+            work, grads = net.work[s], net.grads[s]
+            self._first(
+                csr, order, first, last, scale, params, units, params, layers[0, 3], floor, work
             )
-            self._again(last - first, t.params, layers, self._work[s], self._grads[s])
+            self._others(
+                last - first, trainer._y, order, first, size, descent.smoothing, params, layers,
+                drops, work, grads,
+            )  # fmt: skip
+            self._again(last - first, params, layers, self._work[s], self._grads[s])
         rest = int(layers[0, 0]) * units
-        chunk = -(-(t.params.size - rest) // blocks)
-        scale = -sgd.rate * sgd.scale
+        chunk = -(-(trained - rest) // blocks)
+        factor = -descent.paces[t, 0] * scale
         for block in range(blocks):
             for s, (first, last) in enumerate(pairwise(bounds)):
                 self._outer(
-                    csr, block, order, first, last, scale, t._work[s], units, t._csc, t.params
+                    csr, block, order, first, last, factor, net.work[s], units, trainer._csc, params
                 )
             low = rest + block * chunk
-            high = min(t.params.size, low + chunk)
-            self._update(t.params, t._velocity, t._grads, low, high, sgd)
+            self._update(net, descent, net.grads, low, min(trained, low + chunk), t)
 
 
 def _called(kernel: Any) -> Any:
@@ -170,6 +181,7 @@ def _called(kernel: Any) -> Any:
 
 def _products(rows, params, layers, work, grads):
     """The products of all layers but the first, as `dense.step_after_first` does them."""
-    at = dense.forward_after_first(rows, params, layers, work)
+    for i in range(1, layers.shape[0]):
+        dense.forward(i, rows, params, layers, work)
     for i in range(layers.shape[0] - 1, 0, -1):
-        at = dense.backward(i, at, rows, params, layers, work, grads)
+        dense.backward(i, rows, params, layers, work, grads)

@@ -107,14 +107,13 @@ def _epoch(setting: Setting, dataset: Dataset, threads: int) -> Callable[[], flo
     """What trains for an epoch on so many threads, and returns its seconds."""
     from siffra.engine.native.engine import NativeEngine
     from siffra.engine.network import build_network
-    from siffra.engine.rng import epoch_orders, initial_weights
+    from siffra.engine.rng import epoch_orders
 
     engine = NativeEngine(threads)
     network = build_network(setting.model, dataset.image_shape, dataset.classes)
     # More epochs than there will be, for the sake of schedules.
     training = setting.training.model_copy(update={"epochs": 1000})
-    weights = initial_weights(network, SEED)
-    trainer = engine._trainer(network, weights, training, dataset.train, SEED)
+    trainer = engine._trainer(network, training, dataset.train, SEED)
     orders = cycle(islice(epoch_orders(len(dataset.train), SEED), 3))
 
     def epoch() -> float:

@@ -12,7 +12,7 @@ from benchmarks.results import Results
 from benchmarks.session import Conditions
 from siffra.bench.workloads import WORKLOADS
 from siffra.engine.native.engine import NativeEngine
-from siffra.engine.native.training import SparseTrainer
+from siffra.engine.native.stack_training import SparseTrainer
 from siffra.engine.rng import epoch_orders
 
 
@@ -47,9 +47,7 @@ def test_a_dense_networks_pieces_train_it_bit_for_bit(work, digits):
     engine = NativeEngine(1)
 
     def trainer() -> SparseTrainer:
-        made = engine._trainer(
-            given.network, given.weights, given.setting.training, dataset.train, given.seed
-        )
+        made = engine._trainer(given.network, given.setting.training, dataset.train, given.seed)
         assert isinstance(made, SparseTrainer)
         return made
 

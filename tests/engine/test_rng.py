@@ -3,10 +3,11 @@
 from itertools import islice
 
 import numpy as np
+import pytest
 
 from siffra.config import Setting
 from siffra.engine.network import build_network
-from siffra.engine.rng import epoch_orders, initial_weights
+from siffra.engine.rng import dropout_streams, epoch_orders, float32_words, initial_weights
 
 
 def weights(seed=0, **knobs):
@@ -46,3 +47,17 @@ def test_orders_are_permutations_that_differ_by_epoch_and_repeat_by_seed():
     np.testing.assert_array_equal(np.sort(first), np.arange(100))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("inputs", [32, 33])
+def test_dropout_s_words_are_those_of_numpy_s_floats_draw_by_draw(inputs):
+    network = build_network(
+        Setting.from_knobs({"neurons": inputs, "dropout": 0.5}).model, (4, 4, 1), 3
+    )
+    (_, stream), (_, other) = (dropout_streams(network, 0)[0] for _ in range(2))
+
+    for times in (1, 4, 3):
+        words = float32_words(stream, times, 5 * inputs)
+
+        floats = [other.random(5 * inputs, np.float32) for _ in range(times)]
+        np.testing.assert_array_equal((words >> 8) * np.float32(2**-24), np.concatenate(floats))

@@ -212,6 +212,18 @@ def test_an_older_record_of_a_diverged_run_is_read_as_having_no_accuracy(result)
     assert Record.model_validate_json(read.model_dump_json()) == read
 
 
+def test_stored_runs_of_convolutions_keep_their_keys_when_only_dense_networks_changed():
+    """The keys were worked out by version 5 of the engine."""
+    convolution, dense = (Setting.from_knobs({"model": kind}) for kind in ("conv", "dense"))
+    keys = {
+        kind: run_key(setting, DATASET, 3, NativeEngine())
+        for kind, setting in (("conv", convolution), ("dense", dense))
+    }
+
+    assert keys["conv"] == "be7d04efd38afa8c9ae1882398fe0f3087bd75e8ffd4af6cac591fae88eca35c"
+    assert keys["dense"] != "c785817497763004e85af73b6b90d4f36c8dae42cfbbba19501c71d8a06900d3"
+
+
 def test_the_key_changes_with_all_that_decides_a_run():
     def key(knobs=(), seed=0, engine=None, dataset=DATASET):
         setting = Setting.from_knobs({"neurons": 7, **dict(knobs)})

@@ -101,9 +101,13 @@ class Engine(abc.ABC):
 
     name: str
     version: int
-    """Raised whenever equal arguments come to give other bits; part of every run's key."""
+    """Raised whenever equal arguments come to give other bits."""
     threads: int
     """How many it computes with; its times depend on it, and its rounding may."""
+
+    def version_of(self, model: Model) -> int:
+        """The version that last changed the bits of trainings of `model`; part of a run's key."""
+        return self.version
 
     @property
     def versions(self) -> dict[str, str]:

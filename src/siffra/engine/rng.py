@@ -82,17 +82,34 @@ def dropout_scales(network: Network, batch_size: int, seed: int) -> Iterator[dic
     Arrays are (batch_size, inputs) float32: 0 where an input is left out, else 1 / (1 - dropout).
     Only layers with dropout are there. A partial batch uses the first rows. Without end.
     """
-    layers = [layer for layer in network.denses if layer.dropout]
-    streams = {layer.name: _stream(seed, _DROPOUT, *_place(layer)) for layer in layers}
+    streams = dropout_streams(network, seed)
     while True:
         yield {
             layer.name: np.where(
-                streams[layer.name].random((batch_size, layer.inputs), np.float32) < layer.dropout,
+                stream.random((batch_size, layer.inputs), np.float32) < layer.dropout,
                 np.float32(0),
                 np.float32(1 / (1 - layer.dropout)),
             )
-            for layer in layers
+            for layer, stream in streams
         }
+
+
+def dropout_streams(network: Network, seed: int) -> list[tuple[Dense, np.random.Generator]]:
+    """The dense layers with dropout, and what is drawn from for each: a float32 an input."""
+    layers = [layer for layer in network.denses if layer.dropout]
+    return [(layer, _stream(seed, _DROPOUT, *_place(layer))) for layer in layers]
+
+
+def float32_words(stream: np.random.Generator, times: int, count: int) -> np.ndarray:
+    """What `times` draws of `count` float32 of `stream` are made of, (times * count,) uint32.
+
+    The uniform float32 that it would draw are the upper 24 bits of each, times 2 ** -24. An even
+    count, which leaves no half of a number of 64 bits for the next draw, takes half the time.
+    """
+    if count % 2:
+        return stream.integers(0, 2**32 - 1, times * count, np.uint32, endpoint=True)
+    half = times * count // 2
+    return stream.integers(0, 2**64 - 1, half, np.uint64, endpoint=True).view(np.uint32)
 
 
 def _signed(uniform: np.ndarray) -> np.ndarray:

@@ -97,6 +97,7 @@ def has_clock(record: Record, engine: Engine) -> bool:
     """
     there, here = record.machine, this_machine(engine.threads)
     cpu = name_among(here.cpu, (there.cpu,))
-    return (record.engine, record.engine_version) == (engine.name, engine.version) and (
+    version = engine.version_of(record.model)
+    return (record.engine, record.engine_version) == (engine.name, version) and (
         (there.cpu, there.cores, there.threads, there.jobs) == (cpu, here.cores, here.threads, 1)
     )

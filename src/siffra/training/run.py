@@ -257,7 +257,7 @@ def run_key(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> st
         setting,
         dataset=dataset.fingerprint,
         engine=engine.name,
-        engine_version=engine.version,
+        engine_version=engine.version_of(setting.model),
         scoring=_scoring(setting),
         seed=seed,
     )
@@ -360,7 +360,7 @@ def run(
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
         engine=engine.name,
-        engine_version=engine.version,
+        engine_version=engine.version_of(setting.model),
         scoring=_scoring(setting),
         parameters=fitted.parameters,
         epochs=tuple(epochs),

@@ -363,7 +363,7 @@ def _timed(settings: Sequence[Setting], engine: Engine) -> tuple[TimedSetting, .
                 model=setting.model,
                 training=setting.training,
                 engine=trains.name,
-                engine_version=trains.version,
+                engine_version=trains.version_of(setting.model),
             )
         )
     return tuple(timed)

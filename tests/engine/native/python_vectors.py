@@ -134,6 +134,11 @@ def clamped(vector, low, high):
     return np.where(raised < high, raised, high)
 
 
+def dropped(vector, words, index, below, gain):
+    assert 0 <= index <= words.size - len(vector)
+    return np.where(words[index : index + len(vector)] >> 8 >= below, vector * gain, np.float32(0))
+
+
 SIMD_MATH = {
     "spread": lambda value, lanes: np.full(lanes, value, np.float32),
     "ramp": lambda lanes: np.arange(lanes, dtype=np.float32),
@@ -149,6 +154,10 @@ SIMD_MATH = {
         np.where(gate > 0, vector, np.float32(0))
         for gate, vector in zip(gates, vectors, strict=True)
     ),
+    "dropped": dropped,
+    "exponential": lambda u: np.where(u < -87, np.float32(0), np.exp(u)),
+    "total": lambda vector: float(vector.astype(np.float64).sum()),
+    "largest": lambda vector: vector.max(),
     "each": lambda function: lambda u: np.array([function(value) for value in u], np.float32),
 }
 
@@ -228,7 +237,7 @@ OTHERS = {
         "_store_windows": store_windows,
     },
     "conv_fused_gradients": {"_route_window": route_window, "_add_patches": add_patches},
-    "pointwise": {"_value": activation_of(0), "_slope": activation_of(1)},
+    "pointwise": {"value": activation_of(0), "slope": activation_of(1)},
     "warp": {"_neighbours": neighbours, "fours_of": fours_of, "pack": pack},
 }
 """By module: what it defines for itself alone."""

@@ -14,12 +14,12 @@ from siffra.data.dataset import Dataset
 from siffra.engine.native.engine import NativeEngine
 from siffra.engine.native.training import Trainer
 from siffra.engine.network import build_network
-from siffra.engine.rng import initial_weights
 
 STACKS = {
     "sparse": ({"batch_size": 50}, make_digits),
     "sparse in two shards": ({"neurons": 640, "optimizer": "momentum"}, make_digits),
     "dense": ({"batch_size": 50}, lambda train: small_dataset((28, 28, 1), train)),
+    "with norms": ({"batch_norm": True, "optimizer": "adam", "ema": 0.9}, make_digits),
 }
 NETWORKS = (
     {"model": "conv", "filters": [32, 30], "kernel_size": [6, 4]},
@@ -40,8 +40,7 @@ def count_what_kernels_allocate():
 def trainer_of(engine: NativeEngine, knobs: dict, dataset: Dataset) -> Trainer:
     setting = Setting.from_knobs({"learning_rate": 0.01, "batch_size": 100, "epochs": 9, **knobs})
     network = build_network(setting.model, dataset.image_shape, dataset.classes)
-    weights = initial_weights(network, 0)
-    return engine._trainer(network, weights, setting.training, dataset.train, 0)
+    return engine._trainer(network, setting.training, dataset.train, 0)
 
 
 def allocated(trainer: Trainer, order: np.ndarray) -> tuple[int, int]:

@@ -20,9 +20,8 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import EpochEnd, Fitted
 from siffra.engine.native.engine import NativeEngine
-from siffra.engine.native.training import StackTrainer
+from siffra.engine.native.stack_training import StackTrainer
 from siffra.engine.network import build_network
-from siffra.engine.rng import initial_weights
 from siffra.lab.execute.runner import Event, run_plan
 from siffra.store.store import open_store
 from siffra.training.run import Record
@@ -35,11 +34,26 @@ SPARSE = {
     "sparse in two shards with momentum": {
         "neurons": [640, 16], "batch_size": 60, "optimizer": "momentum",
     },
+    "sparse in two shards with norms": {
+        "neurons": [640, 20], "batch_size": 61, "optimizer": "adamw", "learning_rate": 0.01,
+        "batch_norm": True, "dropout": 0.2, "ema": 0.9, "weight_decay": 0.1,
+    },
+    "sparse with muon": {
+        "neurons": [24, 16], "batch_size": 50, "optimizer": "muon", "dropout": 0.5,
+        "activation": "tanh", "schedule": "cosine",
+    },
 }  # fmt: skip
 """Trained on digits, of whose pixels most are blank: the main path of the study."""
 ON_ALL_PIXELS = {
     "dense": {"neurons": 8, "batch_size": 3},
     "dense in two shards": {"neurons": 300, "batch_size": 100},
+    "dense in two shards with norms": {
+        "neurons": [300, 20], "batch_size": 60, "batch_norm": True, "activation": "gelu",
+        "optimizer": "nesterov", "learning_rate": 0.01, "label_smoothing": 0.1,
+    },
+    "augmented in two shards": {
+        "neurons": [300, 21], "batch_size": 61, "dropout": 0.3, "augment": "shifts",
+    },
     "fused": {"model": "conv", "filters": [8, 20], "kernel_size": [6, 4], "batch_size": 100},
     "everything": {
         "model": "conv", "filters": [5, 18], "kernel_size": 3, "strides": [1, 2],
@@ -93,14 +107,14 @@ def test_the_cases_take_every_way_through_the_engine():
     for case in CASES:
         setting, dataset = setting_of(case), dataset_for(case)
         network = build_network(setting.model, dataset.image_shape, dataset.classes)
-        weights = initial_weights(network, 0)
-        trainer = NativeEngine()._trainer(network, weights, setting.training, dataset.train, 0)
-        shards = len(trainer._work) if isinstance(trainer, StackTrainer) else 1
+        trainer = NativeEngine()._trainer(network, setting.training, dataset.train, 0)
+        shards = len(trainer._net.work) if isinstance(trainer, StackTrainer) else 1
         ways.add((type(trainer).__name__, shards, setting.training.momentum > 0))
 
     sparse = {("SparseTrainer", shards, keeps) for shards in (1, 2) for keeps in (False, True)}
     assert sparse < ways
     assert {("DenseTrainer", 1, False), ("DenseTrainer", 2, False)} < ways
+    assert ("AugmentedTrainer", 2, False) in ways
     assert "BlockTrainer" in {name for name, *_ in ways}
 
 

@@ -41,7 +41,6 @@ UNFUSED = (
     {**CONV, "filters": 2, "kernel_size": 2, "strides": 3, "padding": "same", "pool_size": 1,
      "layers": 1, "neurons": 40, "dropout": 0.3, "optimizer": "nesterov", "ema": 0.9,
      "label_smoothing": 0.1, "schedule": "one_cycle"},
-    {"neurons": [9, 5], "batch_norm": True, "activation": "relu", "augment": "rotate"},
     {"neurons": [9, 5], "activation": "sigmoid", "normalization": True, "optimizer": "rmsprop",
      "momentum": 0.5, "loss": "mean_squared_error", "schedule": "step", "step_every": 0.5},
 )  # fmt: skip
@@ -50,8 +49,13 @@ DENSE = (
     {"neurons": [40, 20, 5], "optimizer": "momentum"},
     {"neurons": 130, "batch_size": 3},
     {"neurons": 250, "batch_size": 3, "optimizer": "momentum"},
-    {"neurons": [20, 9], "optimizer": "adam"},
-)
+    {"neurons": [20, 9], "optimizer": "adamw", "weight_decay": 0.1, "dropout": 0.3, "ema": 0.9},
+    {"neurons": [9, 5], "optimizer": "nesterov", "batch_norm": True, "label_smoothing": 0.1},
+    {"neurons": [9, 5], "optimizer": "muon", "activation": "gelu", "schedule": "cosine",
+     "ema": 0.9},
+    {"neurons": [9, 5], "activation": "tanh", "augment": "rotate", "dropout": 0.3},
+    {"neurons": [9, 5], "activation": "sigmoid", "optimizer": "rmsprop", "momentum": 0.5},
+)  # fmt: skip
 
 
 def dataset(*, sparse: bool, shape: tuple[int, int, int] = (10, 8, 1)) -> Dataset:
@@ -107,11 +111,13 @@ def test_stacks_of_dense_layers(knobs, sparse):
 
 
 @pytest.mark.parametrize("sparse", [False, True])
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
-def test_two_shards(sparse, optimizer, monkeypatch):
+@pytest.mark.parametrize(
+    "knobs", [{}, {"optimizer": "momentum"}, {"batch_norm": True, "optimizer": "muon"}], ids=str
+)
+def test_two_shards(sparse, knobs, monkeypatch):
     monkeypatch.setattr(dense, "_PARALLEL_FROM", 0)
 
-    assert_same_training({"neurons": [20, 5], "optimizer": optimizer}, dataset(sparse=sparse))
+    assert_same_training({"neurons": [20, 5], **knobs}, dataset(sparse=sparse))
 
 
 def test_a_training_goes_on_where_another_ended():

@@ -119,7 +119,7 @@ class BlockTrainer(Trainer):
         return loss, right
 
     def _update(self) -> None:
-        rate = float(self._rates[self._next])
+        rate = self._rates[self._next]
         self._next += 1
         self._steps += 1
         self._optimizer.step(self._params, self._grads, rate)

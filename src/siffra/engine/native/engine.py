@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numba.core import config as numba_config
 
-from siffra.config import Model, Training
+from siffra.config import ConvModel, Model, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.base import Engine, EpochEnd, Fitted, Steps
 from siffra.engine.governor import Governor, ThreadGovernor
@@ -22,13 +22,8 @@ from siffra.engine.native.parameters import Parameters, is_stack
 from siffra.engine.native.precompile import prepare_all
 from siffra.engine.native.prediction import KeptRows, as_rows, make_predictor
 from siffra.engine.native.sparse import SparseRows, is_sparse
-from siffra.engine.native.training import (
-    DenseTrainer,
-    Memory,
-    SparseTrainer,
-    Trainer,
-    is_plain_sgd,
-)
+from siffra.engine.native.stack_training import AugmentedTrainer, DenseTrainer, SparseTrainer
+from siffra.engine.native.training import Memory, Trainer
 from siffra.engine.network import Network, build_network
 from siffra.engine.normalization import statistics
 from siffra.engine.process import hold_blas
@@ -42,7 +37,7 @@ class NativeEngine(Engine):
     """Trains dense and convolutional networks on the CPU with siffra's own kernels."""
 
     name = "native"
-    version = 5
+    version = 6
 
     def __init__(self, threads: int | None = None) -> None:
         """Use at most `threads` threads, or as many as there are cores to use the time of.
@@ -65,6 +60,10 @@ class NativeEngine(Engine):
         self.kept_rows: KeptRows = WeakKeyDictionary()
         # What is prepared takes a whole trainer; runs of other seeds need no more.
         self._prepared: set[tuple[Model, Training, str]] = set()
+
+    def version_of(self, model: Model) -> int:
+        """See `Engine.version_of`: convolutions have had theirs since version 5."""
+        return 5 if isinstance(model, ConvModel) else self.version
 
     def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
         """Compile, or load from the cache on disk, what training and scoring need.
@@ -183,15 +182,18 @@ class NativeEngine(Engine):
     def _trainer(self, network: Network, training: Training, images: Images, seed: int) -> Trainer:
         pieces = self.governor.work()
         weights = initial_weights(network, seed) | statistics(network, images)
-        if not (is_stack(network) and is_plain_sgd(training)):
-            return BlockTrainer(network, weights, training, images, seed, pieces)
+        about = network, weights, training, images, seed, pieces
+        if not is_stack(network) or training.loss != "cross_entropy":
+            return BlockTrainer(*about)
+        if training.augment != "none":
+            return AugmentedTrainer(*about)
         rows = images.x.reshape(len(images.x), -1)
         if not is_sparse(rows):
-            return DenseTrainer(network, weights, training, images, pieces)
+            return DenseTrainer(*about)
         known = self._sparse
         if known is None or known[0] is not images:
             self._sparse = known = images, SparseRows.of(rows)
-        return SparseTrainer(network, weights, training, images, pieces, known[1])
+        return SparseTrainer(*about, known[1])
 
     @contextmanager
     def hold_threads(self) -> Iterator[None]:

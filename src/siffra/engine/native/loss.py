@@ -1,8 +1,8 @@
 """Softmax and the losses of its probabilities.
 
 There are two of the cross-entropy, since their rounding is part of each network's bits:
-`cross_entropy` for stacks of dense layers computes powers in float32, in place;
-`smoothed_cross_entropy` computes in float64. Merging them takes a new version of the engine.
+`cross_entropy` for stacks of dense layers computes powers in float32, a vector at a time;
+`smoothed_cross_entropy` computes in float64. Merging them takes a new version for convolutions.
 """
 
 import math
@@ -10,7 +10,21 @@ import math
 import numpy as np
 from numba import prange
 
+from siffra.engine.native.conv import LANES
+from siffra.engine.native.simd import load
+from siffra.engine.native.simd_math import (
+    exponential,
+    largest,
+    ramp,
+    spread,
+    store,
+    total,
+    where_above,
+)
 from siffra.system.jit import inline, noinline, parallel
+
+_LARGE = 1e150
+"""A product of sums that may be multiplied by one more, of any number of classes."""
 
 
 @inline
@@ -49,38 +63,90 @@ def softmax(logits, out):
             to[u] *= scale
 
 
-@inline(error_model="numpy")
-def cross_entropy(logits, classes, labels, order, first, share):
-    """The summed loss in nats and the number of correct answers.
-
-    `logits` become the gradient of the loss times `share`. An answer that is not a number is
-    never correct.
+@inline
+def _among(values, left, padding):
+    """The first `left` of a vector's lanes, and `padding` in the others.
 
     Args:
-        logits: (images, classes or more) float32; padding past the classes is 0, and stays so.
-        classes: int.
+        values: vector of float32.
+        left: int.
+        padding: float32.
+    """
+    return where_above(spread(left, LANES), ramp(LANES), values, spread(padding, LANES))
+
+
+@inline
+def _is_first(row, label, top):
+    """Whether no class before `label` has the logit `top` too: the first of equals is the answer.
+
+    Args:
+        row: (classes or more,) float32.
+        label: int.
+        top: float32.
+    """
+    for c in range(label):  # noqa: SIM110  Numba compiles no generators here
+        if row[c] == top:
+            return False
+    return True
+
+
+@noinline
+def cross_entropy(flat, start, rows, units, classes, labels, order, first, share, smoothing):
+    """The summed loss in nats and the number of correct answers.
+
+    The logits become the gradient of the loss times `share`. The target is 1 - smoothing on the
+    label plus smoothing / classes on every class: Szegedy et al. 2016, section 7. An answer that is
+    not a number is never correct.
+
+    Args:
+        flat: (floats,) float32, with the logits (rows, units) from `start` on.
+        start, rows, units: int; units are whole vectors.
+        classes: int; what is past them is 0, and stays so.
         labels: (n,) int64; that of row r is `labels[order[first + r]]`.
         order: (n,) int64.
         first: int.
         share: float64, 1 / batch size for the gradient of the mean.
+        smoothing: float64 in [0, 1).
     """
-    loss, correct = 0.0, 0
-    for r in range(logits.shape[0]):
-        row = logits[r, :classes]
+    loss, correct, product = 0.0, 0, 1.0
+    other = spread(share * smoothing / classes, LANES)
+    mine = np.float32(share * (1 - smoothing))
+    nothing, least = np.float32(0), np.float32(-np.inf)
+    for r in range(rows):
+        row = flat[start + r * units : start + (r + 1) * units]
         label = labels[order[first + r]]
-        best = argmax(row)
-        correct += best == label and not np.isnan(row[best])
-        top, target = np.float64(row[best]), np.float64(row[label])
-        total = np.float64(0)
-        for u in range(row.size):
-            row[u] = np.exp(row[u] - np.float32(top))
-            total += row[u]
-        loss += np.log(total) + top - target
-        scale = np.float32(share / total)
-        for u in range(row.size):
-            row[u] *= scale
-        row[label] -= np.float32(share)
-    return loss, correct
+        best = _among(load(row, 0, LANES), classes, least)
+        for c in range(LANES, classes, LANES):
+            values = _among(load(row, c, LANES), classes - c, least)
+            best = where_above(values, best, values, best)
+        top, target = largest(best), row[label]
+        if smoothing > 0:
+            mean = 0.0
+            for c in range(0, classes, LANES):
+                mean += total(_among(load(row, c, LANES), classes - c, nothing)) / classes
+            loss += top - (1 - smoothing) * target - smoothing * mean
+        else:
+            loss += np.float64(top) - target
+        is_right = target == top and _is_first(row, label, top)
+        powers = 0.0
+        for c in range(0, classes, LANES):
+            power = exponential(
+                _among(load(row, c, LANES), classes - c, least) - spread(top, LANES)
+            )
+            store(row, c, power)
+            powers += total(power)
+        correct += is_right and powers == powers
+        # The logarithm of many sums at once: each is between 1 and the number of classes.
+        product *= powers
+        if product > _LARGE:
+            loss += math.log(product)
+            product = 1.0
+        scale = spread(share / powers if powers > 0 else powers, LANES)
+        for c in range(0, classes, LANES):
+            slopes = load(row, c, LANES) * scale - other
+            store(row, c, _among(slopes, classes - c, nothing))
+        row[label] -= mine
+    return loss + math.log(product), correct
 
 
 @inline

@@ -48,14 +48,14 @@ def _forward(count: int):
     of_a_tile = TILE * count
 
     @noinline
-    def run(x, x_start, rows, inputs, panel, params, bias, floor, units, out, out_start):
+    def run(x, x_start, rows, inputs, panel, biases, bias, floor, units, out, out_start):
         """See `forward`; `panel` has the weights of these units.
 
         Args:
             x: (floats,) float32.
             x_start, rows, inputs: int.
             panel: (inputs * count * LANES,) float32.
-            params: (parameters,) float32.
+            biases: (floats,) float32.
             bias: int.
             floor: float32.
             units: int.
@@ -63,7 +63,7 @@ def _forward(count: int):
             out_start: int.
         """
         from_, places = multiples(inputs, TILE), multiples(units, TILE)
-        biases = load_rows(params, bias, LANES, LANES, count)
+        added = load_rows(biases, bias, LANES, LANES, count)
         least = spread(floor, LANES)
         for first in range(0, rows, TILE):
             sums = zeros(LANES, of_a_tile)
@@ -71,7 +71,7 @@ def _forward(count: int):
             for i in range(inputs):
                 weights = load_rows(panel, i * count * LANES, LANES, LANES, count)
                 sums = add_scaled(sums, x, start + i, from_, weights)
-            sums = floored(add_each(sums, biases), least)
+            sums = floored(add_each(sums, added), least)
             store_each(out, out_start + first * units, places, sums)
 
     return run
@@ -81,7 +81,9 @@ _forward_1, _forward_most = _forward(1), _forward(_MOST)
 
 
 @inline
-def forward(x, x_start, rows, inputs, params, kernel, bias, units, floor, panel, out, out_start):
+def forward(
+    x, x_start, rows, inputs, params, kernel, biases, bias, units, floor, panel, out, out_start
+):
     """Fill a matrix (rows, units) of `out` with a layer's outputs, x @ kernel + bias, or `floor`.
 
     Whole tiles are filled: `tiled(rows)` rows are read and written, with nonsense past `rows`.
@@ -89,8 +91,10 @@ def forward(x, x_start, rows, inputs, params, kernel, bias, units, floor, panel,
     Args:
         x: (floats,) float32, with a matrix (rows, inputs) from `x_start` on.
         x_start, rows, inputs: int.
-        params: (parameters,) float32, with the kernel (inputs, units) and the bias (units).
-        kernel, bias, units: int, where those start in `params`; a multiple of LANES.
+        params: (parameters,) float32, with the kernel (inputs, units).
+        kernel: int, where that starts.
+        biases: (floats,) float32, with the bias (units); `params` or another array.
+        bias, units: int, where that starts; a multiple of LANES.
         floor: float32, the least output: 0 for a ReLU.
         panel: (PANEL * inputs or more,) float32, work space.
         out: (floats,) float32, `x` or another array.
@@ -100,13 +104,13 @@ def forward(x, x_start, rows, inputs, params, kernel, bias, units, floor, panel,
     for c in range(0, units - rest, PANEL):
         _pack(params, kernel + c, inputs, units, PANEL, panel)
         _forward_most(
-            x, x_start, rows, inputs, panel, params, bias + c, floor, units, out, out_start + c
+            x, x_start, rows, inputs, panel, biases, bias + c, floor, units, out, out_start + c
         )
     if rest:
         c = units - rest
         _pack(params, kernel + c, inputs, units, LANES, panel)
         _forward_1(
-            x, x_start, rows, inputs, panel, params, bias + c, floor, units, out, out_start + c
+            x, x_start, rows, inputs, panel, biases, bias + c, floor, units, out, out_start + c
         )
 
 
@@ -124,8 +128,8 @@ def _pack(params, kernel, inputs, units, width, panel):
             panel[i * width + j] = params[kernel + i * units + j]
 
 
-def _backward(count: int):
-    """The kernel for the gradient of `count` vectors of inputs."""
+def _backward(count: int, has_relu: bool):
+    """The kernel for the gradient of `count` vectors of inputs, outputs of a ReLU or of another."""
     of_a_tile = TILE * count
 
     @noinline
@@ -147,14 +151,17 @@ def _backward(count: int):
             for u in range(units):
                 weights = load_rows(panel, u * count * LANES, LANES, LANES, count)
                 sums = add_scaled(sums, slopes, start + u, from_, weights)
-            # The slope of the ReLU is read off its output, which is then overwritten.
-            before = load_each(x, x_start + first * inputs, places, LANES, count)
-            store_each(x, x_start + first * inputs, places, gated(before, sums))
+            if has_relu:  # its slope is read off its output, which is then overwritten
+                before = load_each(x, x_start + first * inputs, places, LANES, count)
+                store_each(x, x_start + first * inputs, places, gated(before, sums))
+            else:
+                store_each(x, x_start + first * inputs, places, sums)
 
     return run
 
 
-_backward_1, _backward_most = _backward(1), _backward(_MOST)
+_backward_1, _backward_most = _backward(1, True), _backward(_MOST, True)
+_backward_all_1, _backward_all_most = _backward(1, False), _backward(_MOST, False)
 
 
 @inline
@@ -180,6 +187,29 @@ def backward(slopes, slopes_start, rows, units, params, kernel, inputs, panel, x
         c = inputs - rest
         _pack_transposed(params, kernel + c * units, units, 1, panel)
         _backward_1(slopes, slopes_start, rows, units, panel, inputs, x, x_start + c)
+
+
+@inline
+def backward_all(slopes, slopes_start, rows, units, params, kernel, inputs, panel, x, x_start):
+    """`backward` where no ReLU gave the inputs: they are replaced with their own gradient.
+
+    Args:
+        slopes: (floats,) float32.
+        slopes_start, rows, units: int.
+        params: (parameters,) float32.
+        kernel, inputs: int.
+        panel: (PANEL * units or more,) float32, work space.
+        x: (floats,) float32.
+        x_start: int.
+    """
+    rest = inputs % PANEL
+    for c in range(0, inputs - rest, PANEL):
+        _pack_transposed(params, kernel + c * units, units, _MOST, panel)
+        _backward_all_most(slopes, slopes_start, rows, units, panel, inputs, x, x_start + c)
+    if rest:
+        c = inputs - rest
+        _pack_transposed(params, kernel + c * units, units, 1, panel)
+        _backward_all_1(slopes, slopes_start, rows, units, panel, inputs, x, x_start + c)
 
 
 @noinline

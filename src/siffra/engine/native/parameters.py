@@ -11,11 +11,8 @@ from siffra.engine.network import STATISTICS, Dense, Network
 
 
 def is_stack(network: Network) -> bool:
-    """Whether `network` is dense layers with ReLU and nothing else."""
-    return not (network.convs or network.normalizes) and all(
-        layer.activation in ("relu", None) and not layer.batch_norm and not layer.dropout
-        for layer in network.denses
-    )
+    """Whether `network` is dense layers alone, on pixels as they are."""
+    return not (network.convs or network.normalizes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ _FUNCTIONS = {
 """Each activation and its slope, both of vectors."""
 
 
-def _value(activation: str, u: Any) -> Any:
+def value(activation: str, u: Any) -> Any:
     """The activation of this name: which one is settled when a kernel is compiled.
 
     A kernel that held the function itself would never be found among those kept: Numba asks
@@ -106,7 +106,7 @@ def _value(activation: str, u: Any) -> Any:
     raise NotImplementedError("in kernels only")
 
 
-def _slope(activation: str, u: Any) -> Any:
+def slope(activation: str, u: Any) -> Any:
     """Its slope."""
     raise NotImplementedError("in kernels only")
 
@@ -119,7 +119,7 @@ def _look_up(which: int) -> Any:
     return implementation
 
 
-for _which, _function in enumerate((_value, _slope)):
+for _which, _function in enumerate((value, slope)):
     overload(_function, inline="always", prefer_literal=True)(_look_up(_which))
 
 
@@ -172,10 +172,10 @@ def forward(activation: Activation | None, largest: bool):
                 base = image * z_image + c
                 for w in range(windows):
                     row = load(z, base + peek(members, w * window), LANES)
-                    best, choice = _value(name, scales * row + shifts), spread(0, LANES)
+                    best, choice = value(name, scales * row + shifts), spread(0, LANES)
                     for m in range(1, window):
                         row = load(z, base + peek(members, w * window + m), LANES)
-                        v = _value(name, scales * row + shifts)
+                        v = value(name, scales * row + shifts)
                         if largest:
                             choice = where_above(v, best, spread(m, LANES), choice)
                             best = where_above(v, best, v, best)
@@ -224,16 +224,16 @@ def backward(activation: Activation | None, largest: bool):
                 a, b, c = load_rows(terms, lane, channels, LANES, 3)
                 total = product = zero
                 for w in range(windows):
-                    slope = load(gradient, image * out_image + peek(places, w) + lane, LANES)
+                    above = load(gradient, image * out_image + peek(places, w) + lane, LANES)
                     choice = load_numbers(choices, (image * windows + w) * channels + lane, LANES)
                     for m in range(window):
                         index = image * z_image + peek(members, w * window + m) + lane
                         row = load(z, index, LANES)
                         if largest:
-                            g = where_equal(choice, spread(m, LANES), slope, zero)
+                            g = where_equal(choice, spread(m, LANES), above, zero)
                         else:
-                            g = slope * share
-                        g = g * _slope(name, scales * row + shifts)
+                            g = above * share
+                        g = g * slope(name, scales * row + shifts)
                         total = total + g
                         product = product + g * (row - means)
                         if writes:  # in place: no other window reads this position

@@ -13,6 +13,7 @@ from siffra.data.dataset import Images
 from siffra.engine.governor import Governor, Pieces, shared_out
 from siffra.engine.native import dense_predict
 from siffra.engine.native.dense import Stack
+from siffra.engine.native.dense_norm import ACTIVATIONS
 from siffra.engine.native.gather import gather, scale_of
 from siffra.engine.native.grid import aligned_zeros
 from siffra.engine.native.parameters import Parameters
@@ -78,7 +79,7 @@ KeptRows = WeakKeyDictionary[Images, Sequence[_Rows]]
 
 
 class StackPredictor(Predictor):
-    """Predicts with a plain stack of dense layers.
+    """Predicts with a stack of dense layers.
 
     Of `governor` it has times of its own for images whose sparse rows are made first, and for
     those that have them.
@@ -95,6 +96,9 @@ class StackPredictor(Predictor):
         stack = Stack.of(parameters)
         self._params, self._layers, self._kept = params, stack.layers, kept
         self._pieces, self._pieces_kept = governor.work(), governor.work()
+        self._activation = ACTIVATIONS.index(network.denses[0].activation or "relu")
+        self._of_pixels = dense_predict.predict(stack.is_plain)
+        self._of_rows = dense_predict.sparse_predict(stack.is_plain)
         self._classes = network.classes
         features = network.denses[0].inputs
         self._work = aligned_zeros((_SHARDS, stack.workspace(_ROWS)))
@@ -139,9 +143,9 @@ class StackPredictor(Predictor):
                 for start in range(first, last, _CHUNK):
                     self._predict_chunk(self._rows_of(images, start), scale, out, start)
             else:
-                dense_predict.predict(
-                    images[first:last], order, scale, self._params, self._layers, self._x,
-                    self._work, out[first:last],
+                self._of_pixels(
+                    images[first:last], order, scale, self._params, self._layers,
+                    self._activation, self._x, self._work, out[first:last],
                 )  # fmt: skip
         return out
 
@@ -158,9 +162,9 @@ class StackPredictor(Predictor):
         return self._rows
 
     def _predict_chunk(self, rows: _Rows, scale: np.float32, out: np.ndarray, start: int) -> None:
-        dense_predict.sparse_predict(
-            *rows, self._bounds, self._order, scale, self._params, self._layers, self._work,
-            out[start : start + _CHUNK],
+        self._of_rows(
+            *rows, self._bounds, self._order, scale, self._params, self._layers, self._activation,
+            self._work, out[start : start + _CHUNK],
         )  # fmt: skip
 
 

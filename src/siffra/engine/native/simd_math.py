@@ -13,7 +13,7 @@ from numba.core import cgutils
 from numba.core.typing import templates
 from numba.extending import lower_builtin
 
-from siffra.engine.native.simd import Vector, intrinsic, pointer, splat
+from siffra.engine.native.simd import Vector, fma, intrinsic, pointer, splat
 
 
 def _define(function: Any, instruction: str) -> None:
@@ -117,6 +117,93 @@ def load_numbers(typingctx, array, index, lanes):
     return vector(array, types.intp, lanes), codegen
 
 
+_LOG2_E, _LN2_HIGH, _LN2_LOW = 1.44269504088896341, 0.693359375, -2.12194440e-4
+_EXP = (
+    1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
+    5.0000001201e-1,
+)  # fmt: skip
+_LEAST = -87.0
+"""Below it a power of e is next to the least float32 that is none of the inexact ones."""
+
+
+@intrinsic
+def exponential(typingctx, vector):
+    """Powers of e by each of `vector`, none above 0; 0 below -87, NaN for NaN.
+
+    Source: Cephes' `expf` (Moshier 1992): within two units in the last place.
+    """
+
+    def codegen(context, builder, signature, args):
+        x, kind = args[0], args[0].type
+        whole = ir.VectorType(ir.IntType(32), vector.lanes)
+
+        def number(value):
+            return ir.Constant(kind, [value] * vector.lanes)
+
+        # Of NaN there is no whole number.
+        is_far = builder.fcmp_ordered(">=", x, number(_LEAST))
+        near = builder.select(is_far, x, number(_LEAST))
+        floor = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(kind, [kind]), f"llvm.floor.v{vector.lanes}f32"
+        )
+        n = builder.call(floor, [fma(builder, near, number(_LOG2_E), number(0.5))])
+        r = fma(builder, n, number(-_LN2_HIGH), near)
+        r = fma(builder, n, number(-_LN2_LOW), r)
+        power = number(_EXP[0])
+        for factor in _EXP[1:]:
+            power = fma(builder, power, r, number(factor))
+        power = fma(builder, power, builder.fmul(r, r), r)
+        power = builder.fadd(power, number(1))
+        # Times 2 to the n, by the bits.
+        bits = builder.shl(builder.fptosi(n, whole), ir.Constant(whole, [23] * vector.lanes))
+        power = builder.bitcast(builder.add(builder.bitcast(power, whole), bits), kind)
+        power = builder.select(is_far, power, number(0))
+        return builder.select(builder.fcmp_unordered("uno", x, x), x, power)
+
+    return vector(vector), codegen
+
+
+def _halved(builder, value, combine):
+    """All lanes of `value` made one, by halves, always in the same order."""
+    lanes = value.type.count
+    while lanes > 1:
+        lanes //= 2
+        halves = [
+            builder.shuffle_vector(
+                value,
+                ir.Constant(value.type, ir.Undefined),
+                ir.Constant(ir.VectorType(ir.IntType(32), lanes), [*range(at, at + lanes)]),
+            )
+            for at in (0, lanes)
+        ]
+        value = combine(*halves)
+    return builder.extract_element(value, ir.IntType(32)(0))
+
+
+@intrinsic
+def total(typingctx, vector):
+    """The sum of a vector's lanes, float64."""
+
+    def codegen(context, builder, signature, args):
+        wide = builder.fpext(args[0], ir.VectorType(ir.DoubleType(), vector.lanes))
+        return _halved(builder, wide, builder.fadd)
+
+    return types.float64(vector), codegen
+
+
+@intrinsic
+def largest(typingctx, vector):
+    """The largest of a vector's lanes; whatever is there if one is NaN."""
+
+    def codegen(context, builder, signature, args):
+        def larger(a, b):
+            return builder.select(builder.fcmp_unordered(">", a, b), a, b)
+
+        return _halved(builder, args[0], larger)
+
+    return types.float32(vector), codegen
+
+
 @intrinsic
 def where_above(typingctx, a, b, yes, no):
     """`yes` where `a` is above `b`, or either is NaN; else `no`."""
@@ -126,6 +213,26 @@ def where_above(typingctx, a, b, yes, no):
         return builder.select(above, args[2], args[3])
 
     return a(a, b, yes, no), codegen
+
+
+@intrinsic
+def dropped(typingctx, vector, words, index, below, gain):
+    """`vector` times `gain`, and 0 in lanes whose `words`, from `index` on, are low.
+
+    They are whose upper 24 bits of 32 are a number below `below`.
+    """
+
+    def codegen(context, builder, signature, args):
+        values, words_, index_, below_, gain_ = args
+        kind = ir.IntType(32)
+        at = pointer(context, builder, words, words_, index_, kind, vector.lanes)
+        drawn = builder.load(at, align=4)
+        upper = builder.lshr(drawn, ir.Constant(drawn.type, [8] * vector.lanes))
+        is_kept = builder.icmp_unsigned(">=", upper, splat(builder, below_, vector.lanes))
+        more = builder.fmul(values, splat(builder, gain_, vector.lanes))
+        return builder.select(is_kept, more, ir.Constant(values.type, None))
+
+    return vector(vector, words, types.intp, types.uint32, types.float32), codegen
 
 
 @intrinsic

@@ -167,7 +167,7 @@ def _outputs(count: int):
     chains = 1 if count * LANES >= 64 else 2
 
     @noinline
-    def run(csr, order, first, last, scale, params, units, column, bias, floor, out):
+    def run(csr, order, first, last, scale, params, units, column, biases, bias, floor, out):
         """Fill `count` vectors of units of `out` from unit `column` on.
 
         Args:
@@ -176,12 +176,14 @@ def _outputs(count: int):
             first, last: int, the images `order[first:last]`.
             scale: float32, what a pixel's value is multiplied by.
             params: (parameters,) float32, starts with the kernel (pixels, units).
-            units, column, bias: int, units of the layer, the first one here, offset of the bias.
+            units, column: int, units of the layer, and the first one here.
+            biases: (floats,) float32, with the bias.
+            bias: int, where it starts.
             floor: float32, the least output.
             out: (images * units,) float32.
         """
         indices, data = csr.indices, csr.data
-        biases = load_rows(params, bias + column, LANES, LANES, count)
+        added = load_rows(biases, bias + column, LANES, LANES, count)
         least = spread(floor, LANES)
         for i in range(first, last):
             if column == 0:
@@ -203,7 +205,7 @@ def _outputs(count: int):
                     row = np.int64(peek(indices, b - 1)) * units + column
                     odd = add_scaled_rows(odd, x, load_rows(params, row, LANES, LANES, count))
                 even = add_scaled_rows(even, np.float32(1), odd)
-            even = floored(add_each(even, biases), least)
+            even = floored(add_each(even, added), least)
             store_rows(out, (i - first) * units + column, LANES, even)
 
     return run
@@ -213,7 +215,7 @@ _outputs_1, _outputs_2, _outputs_4, _outputs_8 = map(_outputs, (1, 2, 4, 8))
 
 
 @inline
-def forward(csr, order, first, last, scale, params, units, bias, floor, out):
+def forward(csr, order, first, last, scale, params, units, biases, bias, floor, out):
     """Fill `out` with a first layer's outputs for images `order[first:last]`.
 
     Args:
@@ -222,24 +224,26 @@ def forward(csr, order, first, last, scale, params, units, bias, floor, out):
         first, last: int.
         scale: float32, what a pixel's value is multiplied by.
         params: (parameters,) float32, starts with the kernel (pixels, units).
-        units, bias: int, a multiple of LANES, and the offset of the bias.
+        units: int, a multiple of LANES.
+        biases: (floats,) float32, with the bias; `params` or another array.
+        bias: int, where it starts.
         floor: float32, the least output: 0 for a ReLU.
         out: (images * units,) float32.
     """
     vectors = units // LANES
     for v in range(0, vectors - 7, 8):
-        _outputs_8(csr, order, first, last, scale, params, units, v * LANES, bias, floor, out)
+        column = v * LANES
+        _outputs_8(csr, order, first, last, scale, params, units, column, biases, bias, floor, out)
     # Counted from the end: Numba would compile the kernels once more for a literal.
     if vectors & 4:
         column = (vectors - vectors % 8) * LANES
-        _outputs_4(csr, order, first, last, scale, params, units, column, bias, floor, out)
+        _outputs_4(csr, order, first, last, scale, params, units, column, biases, bias, floor, out)
     if vectors & 2:
         column = (vectors - vectors % 4) * LANES
-        _outputs_2(csr, order, first, last, scale, params, units, column, bias, floor, out)
+        _outputs_2(csr, order, first, last, scale, params, units, column, biases, bias, floor, out)
     if vectors & 1:
-        _outputs_1(
-            csr, order, first, last, scale, params, units, (vectors - 1) * LANES, bias, floor, out
-        )
+        column = (vectors - 1) * LANES
+        _outputs_1(csr, order, first, last, scale, params, units, column, biases, bias, floor, out)
 
 
 def _outer(count: int):
