@@ -1,10 +1,11 @@
 """`siffra lab` and `siffra report` on a lab file that varies a program."""
 
 import json
+import signal
 import sys
 
 import pytest
-from programs import RATES, Programs
+from programs import RATES, Programs, wait_until
 
 LAB = (
     RATES
@@ -46,6 +47,31 @@ def lab(programs):
 
 def questions_of(ended):
     return json.loads(ended.out)["questions"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+def test_ctrl_c_ends_the_program_and_its_children_and_asked_again_the_lab_goes_on(programs):
+    programs.write("my.toml", LAB.replace("train.py", "parent.py"))
+    programs.write(
+        "parent.py",
+        "import subprocess, sys\n"
+        'sys.exit(subprocess.run([sys.executable, "train.py", *sys.argv[1:]]).returncode)\n',
+    )
+    asked = ("lab", "my.toml", "--seeds", "3", "--jobs", "2")
+    process = programs.start(*asked, NAP="0.3")
+    wait_until(lambda: programs.stored >= 2)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    stored = programs.stored
+
+    wait_until(lambda: not programs.living())
+    assert process.returncode == 130
+    made = len(programs.made)
+    again = programs.start(*asked)
+    again.communicate(timeout=60)
+    assert again.returncode == 0
+    assert programs.stored == 3 * 4
+    assert len(programs.made) - made == 3 * 4 - stored
 
 
 class TestRunning:

@@ -233,3 +233,31 @@ def test_values_that_no_training_has_are_those_of_runs_that_diverged(judged):
 
     values = {run.row: run.metrics["loss"] for run in judged(text).rows}
     assert values == {0: math.inf, 1: -math.inf, 2: 0.0, 3: 1e99}
+
+
+class TestRunsOfSeveralKinds:
+    """An export of siffra's whose store has runs of networks and of programs."""
+
+    HEADER = "key,engine,setting,neurons,lr,seed,set,accuracy,val_loss"
+    NETWORKS = tuple(
+        f"{neurons}{seed},native,n{neurons},{neurons},,{seed},{name},0.{neurons}{seed},"
+        for neurons in (4, 8)
+        for seed in range(3)
+        for name in ("test", "moved")
+    )
+    PROGRAMS = tuple(
+        f"p{lr}{seed},command,p{lr},,0.{lr},{seed},,,{lr}.{seed}"
+        for lr in (1, 3)
+        for seed in range(3)
+    )
+    TABLE = "\n".join([HEADER, *NETWORKS, *PROGRAMS]) + "\n"
+
+    def test_those_that_have_the_metric_are_judged_and_the_others_told(self, judged):
+        networks = judged(self.TABLE)
+        programs = judged(self.TABLE, metrics=("val_loss:lower",))
+
+        assert (networks.roles.by, networks.roles.main.name) == (("neurons",), "test_accuracy")
+        assert programs.roles.by == ("lr",)
+        for runs in (networks, programs):
+            assert len(runs.rows) == 6
+            assert "other_kind" in codes(runs.roles.table.notes)

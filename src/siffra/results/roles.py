@@ -17,6 +17,8 @@ from siffra.results.where import rows_where
 
 _FOLDS = ("fold", "split")
 """What is paired by beside the seed: the part of the data that was left out."""
+_OF_PROGRAMS = ("command", "function")
+"""The engines of runs whose metrics are their own."""
 _MOST_SHOWN = 8
 
 
@@ -95,8 +97,10 @@ def find_roles(table: RunTable, options: RoleOptions | None = None) -> Roles:
     _set(kinds, "metric", [metric.name for metric in said])
     _set(kinds, "pair", paired)
     _set(kinds, "seed", [seed] if seed else [])
-    by = options.by or _levels_by(table, kinds)
     metrics = _directed(table, said) if said else _metrics(table, kinds)
+    if (alike := _of_one_kind(table, metrics[0].name)) is not table:
+        return find_roles(alike, replace(options, where=()))
+    by = options.by or _levels_by(table, kinds)
     roles = Roles(
         table=table,
         by=by,
@@ -109,6 +113,29 @@ def find_roles(table: RunTable, options: RoleOptions | None = None) -> Roles:
         others=_others(kinds, {*by, *(metric.name for metric in metrics)}),
     )
     return replace(roles, notes=tuple(_notes(roles)))
+
+
+def _of_one_kind(table: RunTable, metric: str) -> RunTable:
+    """Of the runs that siffra exports, those of a kind that has the metric.
+
+    A store may have runs of networks and of programs, which measure nothing alike.
+    """
+    if not {"key", "setting", "engine"} <= table.columns.keys():
+        return table
+    has: dict[bool, list[int]] = {True: [], False: []}
+    of_programs = [engine in _OF_PROGRAMS for engine in table.columns["engine"]]
+    measured = {
+        kind
+        for kind, cell in zip(of_programs, table.columns[metric], strict=True)
+        if cell is not None
+    }
+    for row, kind in enumerate(of_programs):
+        has[kind in measured].append(row)
+    if not has[True] or not has[False]:
+        return table
+    told = note("other_kind", metric=named([metric]), runs=f"{len(has[False]):,}")
+    kept = table.taken(has[True])
+    return replace(kept, notes=(*kept.notes, told))
 
 
 def _set(kinds: dict[str, Kind], kind: Kind, columns: Iterable[str]) -> None:

@@ -178,8 +178,11 @@ def _wide(table: RunTable, groups: Groups, column: str, measured: Sequence[str])
     sets = [value for value in distinct(table.columns[column]) if value is not None]
     columns: dict[str, tuple[Cell, ...]] = {}
     steps = dict(table.steps)
+    of_sets = [row for row, value in enumerate(table.columns[column]) if value is not None]
     for name, cells in table.columns.items():
-        if name not in measured or names.is_time(name):  # a run takes its time once
+        is_of_none = all(cells[row] is None for row in of_sets)  # but of runs that have no sets
+        # A run takes its time once.
+        if name not in measured or names.is_time(name) or is_of_none:
             columns |= {name: tuple(cells[rows[0]] for rows in groups)} if name != column else {}
             continue
         for value in sets:
