@@ -23,8 +23,8 @@ from siffra.report.model.claims import Surprise, VerdictsBy, count_grades
 from siffra.report.text import numbers
 from siffra.report.text.course import course_text, undecided
 from siffra.report.text.labels import (
+    compared_name,
     level_name,
-    varied_name,
 )
 from siffra.report.text.limits import limits
 from siffra.report.text.messages import Words, capital
@@ -150,11 +150,8 @@ def _in_words(answer: QuestionAnswer, words: Words) -> QuestionAnswer:
         return replace(claim, say={words.language: text})
 
     claims = tuple(replace(claim, claim=said(claim.claim)) for claim in answer.claims)
-    key = "vary.ask_of" if question.is_external else "vary.ask"
-    ask = words(key, knobs=varied_name(words, question))
-    asked = replace(
-        question, ask={words.language: ask}, claims=tuple(claim.claim for claim in claims)
-    )
+    ask = {words.language: compared_name(words, question)}
+    asked = replace(question, ask=ask, claims=tuple(claim.claim for claim in claims))
     return replace(answer, question=asked, claims=claims)
 
 

@@ -48,6 +48,7 @@ from siffra.report.text.messages import Words, capital
 from siffra.report.text.narrative import answer_sentences, remarks
 from siffra.report.text.verdicts import (
     comparison,
+    estimate_texts,
     evidence,
     verdict_name,
 )
@@ -103,6 +104,7 @@ def _unexamined(words: Words, answer: QuestionAnswer, examined: Examined | None)
 def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> Claim:
     """A claim with its verdict."""
     claim, estimate = answer.claim, answer.estimate
+    estimate_text, interval_text = estimate_texts(words, answer)
     return Claim(
         id=claim.id,
         say=words.say(claim.say),
@@ -140,6 +142,8 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> C
         epochs=claim.epochs,
         verdict_text=verdict_name(words, answer),
         compared=comparison(words, claim, question),
+        estimate_text=estimate_text,
+        interval_text=interval_text,
         evidence=evidence(words, answer),
         margin_text=_margin(words, claim) if estimate else "",
     )

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -16,8 +16,8 @@ from siffra.report.class_view.labs import ClassLab, class_lab, told_apart
 from siffra.report.class_view.table import ClassView, class_view
 from siffra.report.model import Report
 from siffra.report.model.claims import Claim
-from siffra.report.text.labels import knob_name, value_name
-from siffra.report.text.messages import Words, capital
+from siffra.report.text.labels import compared_name
+from siffra.report.text.messages import Words
 from siffra.report.text.repeat import lab_file
 from siffra.store.store import Store
 from siffra.training.run import Record
@@ -103,7 +103,7 @@ class Desk:
 
     def summary(self, lab: SavedLab, store: Store, words: Words) -> dict[str, Any]:
         """Of the answers, what the list of labs shows."""
-        return self.made(_summed_up, lab, store, words)
+        return self.made(summed_up, lab, store, words)
 
     def made(
         self, make: Callable[[Answers, Words], T], lab: SavedLab, store: Store, words: Words
@@ -164,7 +164,8 @@ def _class_lab(answers: Answers, words: Words) -> ClassLab:
     return class_lab(report, report.title)
 
 
-def _summed_up(answers: Answers, words: Words) -> dict[str, Any]:
+def summed_up(answers: Answers, words: Words) -> dict[str, Any]:
+    """Of the answers, what the list of labs shows."""
     report = build(answers, words)
     alone = len(report.questions) == 1 and not report.experiments
     return {"tally": tally(report), "answer": report.questions[0].answer if alone else None}
@@ -175,13 +176,7 @@ def title(plan: Plan, words: Words) -> str:
     if not plan.ad_hoc:
         return words.say(plan.title)
     (question,) = plan.questions
-    compared = []
-    for knob in question.vary:
-        named = words.verbatim if question.is_external else words
-        values = dict.fromkeys(value_name(named, level.knobs[knob]) for level in question.levels)
-        compared.append(f"{knob_name(named, knob)}: {words.listing(values)}")
-    text = "; ".join(compared)
-    return text if question.is_external else capital(text)
+    return compared_name(words, question)
 
 
 def tally(report: Report) -> dict[str, int]:
@@ -199,19 +194,20 @@ def shown(lab: SavedLab, store: Store, desk: Desk, words: Words, paths: Paths) -
     """Everything about a lab, but for its curves."""
     # First how many runs there are: the report may rest on more, if some are stored meanwhile.
     line = listed(lab, store, desk, words)
-    report = build(desk.answers(lab, store), words)
     ask = ask_of(lab.plan, data_id(lab.data, paths))
-    questions = report.questions
-    if lab.plan.ad_hoc:
-        questions = (questions[0].model_copy(update={"ask": line["title"]}),)
+    return page_of(desk.answers(lab, store), line, ask, words)
+
+
+def page_of(answers: Answers, line: Mapping[str, Any], ask: Ask | None, words: Words) -> LabPage:
+    """The answers as a page, with the `line` of the lab's own in the list of labs."""
+    report = build(answers, words)
     return LabPage.model_validate(
         {
             **dict(report),
             **line,
             "seeds": report.seeds,
-            "questions": questions,
             "provisional": line["have"] < line["runs"],
-            "toml": lab_file(lab.plan),
+            "toml": lab_file(answers.plan),
             "ask": ask,
         }
     )

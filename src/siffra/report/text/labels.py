@@ -135,6 +135,17 @@ def varied_name(words: Words, question: Question) -> str:
     return words.listing(knob_name(_of(words, question), knob) for knob in question.vary)
 
 
+def compared_name(words: Words, question: Question) -> str:
+    """What a question compares: `Learning rate: 0.02, 0.7 and 1`."""
+    named = words.verbatim if question.is_external else words
+    compared = []
+    for knob in question.vary:
+        values = dict.fromkeys(value_name(named, level.knobs[knob]) for level in question.levels)
+        compared.append(f"{knob_name(named, knob)}: {words.listing(values)}")
+    text = "; ".join(compared)
+    return text if question.is_external else capital(text)
+
+
 def varied_heading(words: Words, question: Question) -> str:
     """The same as a heading; names that are none of siffra's stay as they are: `lr`."""
     name = varied_name(words, question)

@@ -129,17 +129,25 @@ def is_alike(answer: ClaimAnswer) -> bool:
     return answer.verdict == "no difference" or (answer.verdict == "supported" and bounds)
 
 
+def estimate_texts(words: Words, answer: ClaimAnswer) -> tuple[str, str]:
+    """The estimate and its interval in words, each empty where there is none to tell."""
+    estimate = answer.estimate
+    if estimate is None:
+        return "", ""
+    value, interval = numbers.estimate_words(words, answer.claim, estimate)
+    # Of a single seed, or of seeds that change nothing, there is no interval.
+    known = not (math.isnan(estimate.low) and math.isnan(estimate.high))
+    return value, interval if known and answer.reason != "no variation" else ""
+
+
 def _estimated(words: Words, answer: ClaimAnswer) -> str:
     """The estimate with its interval and n; of the runs that train, where some do not."""
     estimate = answer.estimate
     assert estimate is not None
-    value, interval = numbers.estimate_words(words, answer.claim, estimate)
+    value, interval = estimate_texts(words, answer)
     level = numbers.confidence(words, estimate.confidence)
-    # Of a single seed, or of seeds that change nothing, there is no interval to tell.
-    known = not (math.isnan(estimate.low) and math.isnan(estimate.high))
-    known &= answer.reason != "no variation"
     measured = "evidence_timed" if answer.claim.is_timed else "evidence"
-    key = measured if known else "evidence_alone"
+    key = measured if interval else "evidence_alone"
     text = words(key, value=value, level=level, interval=interval, n=len(estimate.values))
     return words(f"{_basis(answer)}.trained", estimate=text) if _some(answer.collapsed) else text
 
