@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from siffra.system.load import TOLERANCE, Load, LoadMeter, Reading, read_clocks
+from siffra.system.load import TOLERANCE, Load, LoadMeter, Reading, crowding, read_clocks
 
 
 def measured(*readings: Reading, counts_cpu: bool = True) -> Load:
@@ -165,3 +165,20 @@ def test_two_that_share_a_core_wait_for_each_other():
             company.kill()
 
     assert ended.stdout == "True\n"
+
+
+@pytest.mark.parametrize(
+    ("average", "own", "factor"),
+    [(0.0, 0, 1.0), (2.0, 0, 2.0), (2.0, 2, 1.0), (8.0, 2, 4.0), (1.0, 2, 1.0)],
+)
+def test_other_programs_share_the_cores_with_work_on_all_of_them(monkeypatch, average, own, factor):
+    monkeypatch.setattr("siffra.system.load._average", lambda: average)
+    monkeypatch.setattr("siffra.system.load.available_cores", lambda: 2)
+
+    assert crowding(own) == factor
+
+
+def test_where_the_system_tells_no_average_nothing_is_known_to_be_busy(monkeypatch):
+    monkeypatch.setattr("siffra.system.load._average", lambda: None)
+
+    assert crowding() == 1.0

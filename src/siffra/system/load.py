@@ -21,6 +21,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from siffra.system.cpu import available_cores
+
 TOLERANCE = 1.1
 """A time that may be longer than it should by more than this factor was taken on a busy machine.
 
@@ -112,6 +114,17 @@ class LoadMeter:
             waited=self._waited,
             average=_average(),
         )
+
+
+def crowding(own: int = 0) -> float:
+    """By which factor what else runs on the machine may lengthen work on all of its cores.
+
+    `own` is how many of the threads that ran in the last minute are siffra's own. 1 for a machine
+    that did nothing else, and where the system does not say.
+    """
+    others = max(0.0, (_average() or 0.0) - own)
+    cores = available_cores()
+    return (cores + others) / cores
 
 
 def read_clocks() -> Reading:

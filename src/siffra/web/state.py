@@ -13,6 +13,7 @@ from siffra.engine.base import Engine
 from siffra.lab.history import LabHistory, SavedLab, latest_first
 from siffra.report.text.messages import LANGUAGES
 from siffra.store.store import Store, open_store
+from siffra.system.load import crowding
 from siffra.web.datasets import Loader
 from siffra.web.errors import ApiError, each_readable
 from siffra.web.jobs import JobQueue
@@ -110,6 +111,11 @@ class AppState:
         """List the lab with this id no longer."""
         self.history.forget(name)
         self._labs.pop(name, None)
+
+    @property
+    def crowding(self) -> float:
+        """By which factor other programs may lengthen what is trained now."""
+        return crowding(self.engine.threads if self.jobs.running else 0)
 
     def _prepare(self) -> None:
         prepare(self.models, self.load(DataSource()), list(shipped()))

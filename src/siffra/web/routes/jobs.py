@@ -147,7 +147,7 @@ def _running(app: AppState) -> Mapping[str, Any] | None:
     return {
         "kind": running.task.kind,
         "id": running.task.id,
-        **_progress(running.progress),
+        **_progress(app, running.progress),
         "run": run,
     }
 
@@ -160,15 +160,17 @@ def _epoch(app: AppState, task: Task, event: Event) -> Mapping[str, Any]:
         **_place(app, task, event.planned_run),
         "epoch": event.epoch,
         **event.scores.model_dump(),
-        **_progress(event.progress),
+        **_progress(app, event.progress),
     }
 
 
-def _progress(progress: Progress) -> Mapping[str, Any]:
+def _progress(app: AppState, progress: Progress) -> Mapping[str, Any]:
+    left = progress.seconds_left
     return {
         "done": progress.done,
         "total": progress.total,
-        "seconds_left": progress.seconds_left,
+        "seconds_left": left,
+        "seconds_most": None if left is None else left * app.crowding,
         "decided": progress.decided,
         "claims": progress.claims,
     }
