@@ -1,25 +1,28 @@
-"""Trains the models that siffra brings for its playground, as their list says.
+"""Trains the models that siffra brings for its playground, as their list says, and its example.
 
 `python -m siffra.web.shipping [--all]`
 """
 
+import gzip
 import sys
 import tomllib
 
 from siffra.api import make_engine
 from siffra.config import Setting
 from siffra.config.recipes import find_recipe
-from siffra.data.load import load_dataset
+from siffra.data.load import DataSource, load_dataset
 from siffra.report.render.terminal import percent
 from siffra.system.terminal import echo
 from siffra.training.diagnostics import examine
 from siffra.training.model_file import load_model, save_model
 from siffra.training.run import run
+from siffra.web.example import ASK, FILE, RECORDS
 from siffra.web.models import SHIPPED
+from siffra.web.questions import plan_ask
 
 
 def main() -> None:
-    """Train the models that have no file yet, with `--all` all of them; examine every one."""
+    """Train what has no file yet, with `--all` everything; examine every model."""
     listed = tomllib.loads((SHIPPED / "models.toml").read_text("utf-8"))
     dataset, engine = load_dataset(), make_engine()
     for name, model in listed.items():
@@ -35,6 +38,12 @@ def main() -> None:
         file.with_suffix(".json").write_text(examination.model_dump_json() + "\n", "utf-8")
         accuracies = ", ".join(f"{s} {percent(share)}" for s, share in saved.accuracy.items())
         echo(f"{name}: {accuracies}")
+    if "--all" in sys.argv or not FILE.exists():
+        plan = plan_ask(ASK, dataset, DataSource())
+        records = [run(each.setting, dataset, each.seed, engine)[0] for each in plan.runs]
+        # Without a time in its header the same runs are the same file.
+        FILE.write_bytes(gzip.compress(RECORDS.dump_json(records), mtime=0))
+        echo(f"{FILE.name}: {len(records)} runs")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
 from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource
 from siffra.lab.history import SavedLab
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.presets import PRESETS
@@ -16,6 +17,7 @@ from siffra.report.text.messages import LANGUAGES
 from siffra.store.store import open_store
 from siffra.web import limits, questions
 from siffra.web.errors import ApiError
+from siffra.web.example import example as answered
 from siffra.web.judging import TABLE
 from siffra.web.limits import fault
 from siffra.web.protocol import Task
@@ -63,6 +65,12 @@ def knobs(language: Language) -> Mapping[str, Any]:
         "presets": presets,
         "limits": most,
     }
+
+
+@router.get("/example")
+def example(app: App, language: Language) -> Mapping[str, Any]:
+    """A question with its answer, for who comes without one."""
+    return answered(app.load(DataSource()), language)
 
 
 @router.get("/datasets")
@@ -138,7 +146,8 @@ def _plan(ask: Ask, app: AppState) -> tuple[Plan, Dataset]:
 
 def _estimated(app: AppState, plan: Plan, dataset: Dataset) -> Mapping[str, Any]:
     with app.store() as store:
-        return questions.estimated(plan, dataset, app.running, store)
+        told = questions.estimated(plan, dataset, app.running, store)
+    return {**told, "seconds_most": told["seconds"] * app.crowding}
 
 
 def _keep(app: AppState, plan: Plan, dataset: Dataset) -> SavedLab:
