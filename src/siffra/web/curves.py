@@ -1,5 +1,6 @@
 """The curves of a question's levels, as the page draws them."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from siffra.report.figures.curves import with_curves
 from siffra.report.text.labels import short_level_name
 from siffra.report.text.messages import Words, capital
 from siffra.training.run import Record
+from siffra.training.scored_sets import CURVE_IMAGES
 
 MOST_POINTS = 500
 """Points of a curve: as many as a chart has room for."""
@@ -20,8 +22,9 @@ MOST_POINTS = 500
 def curves_of(answered: QuestionAnswer, words: Words) -> dict[str, Any]:
     """The curves of a question's levels, each with the band that the report draws.
 
-    Of accuracy, those of all runs are there, by `sets`. Of a program's own `metrics`, the mean at
-    the epochs that all runs of a level have, and where each run ended.
+    Of accuracy, those of all runs are there, by `sets`, and they end where the table says; a
+    `note` says so where that is not what was scored after the last epoch. Of a program's own
+    `metrics`, the mean at the epochs that all runs of a level have, and where each run ended.
     """
     metrics = with_curves(answered)
     if answered.question.metrics:
@@ -29,6 +32,7 @@ def curves_of(answered: QuestionAnswer, words: Words) -> dict[str, Any]:
     else:
         levels = [_of_sets(level, words) for level in answered.levels]
     return {
+        "note": words("ui.question.ends", n=CURVE_IMAGES) if _is_sampled(answered) else "",
         "sets": list(answered.levels[0].accuracy),
         "metrics": [metric.name for metric in metrics],
         "levels": levels,
@@ -39,21 +43,44 @@ def _of_sets(level: LevelAnswer, words: Words) -> dict[str, Any]:
     return {
         "name": capital(short_level_name(words, level.level)),
         "knobs": dict(level.level.knobs),
-        "band": {name: _band(curve(level.records, name)) for name in level.accuracy},
+        "band": {name: _accuracy_band(level, name) for name in level.accuracy},
         "runs": [
             {
                 "key": record.key,
                 "seed": record.seed,
-                "accuracy": {
-                    name: [epoch.accuracy[name] for epoch in record.epochs]
-                    for name in level.accuracy
-                },
+                "accuracy": {name: _path(record, name) for name in level.accuracy},
                 "loss": [epoch.loss for epoch in record.epochs],
                 "seconds": [epoch.seconds for epoch in record.epochs],
             }
             for record in level.records
         ],
     }
+
+
+def _path(record: Record, name: str) -> list[float | None]:
+    """Accuracy after each epoch, the last on all images and not on those of the curve."""
+    path = [epoch.accuracy[name] for epoch in record.epochs]
+    return [*path[:-1], record.accuracy[name]] if path else []
+
+
+def _is_sampled(answered: QuestionAnswer) -> bool:
+    records = [record for level in answered.levels for record in level.records]
+    return any(
+        record.epochs[-1].accuracy[name] != record.accuracy[name]
+        for record in records
+        for name in record.accuracy
+        if record.epochs
+    )
+
+
+def _accuracy_band(level: LevelAnswer, name: str) -> dict[str, list[float | None]]:
+    band = _band(curve(level.records, name))
+    # Where runs are of unequal lengths, the last epoch that all have is the end of few.
+    if band["mean"] and len({len(record.epochs) for record in level.records}) == 1:
+        end = level.accuracy[name]
+        for key, value in (("mean", end.mean), ("low", end.low), ("high", end.high)):
+            band[key][-1] = value if math.isfinite(value) else None
+    return band
 
 
 def _of_metrics(level: LevelAnswer, metrics: Sequence[Metric], words: Words) -> dict[str, Any]:

@@ -31,6 +31,7 @@ router = APIRouter(prefix="/api")
 @router.get("/runs")
 def table(
     app: App,
+    words: Language,
     where: Where = [],  # noqa: B006  FastAPI copies it
     sort: str = "finished",
     order: Literal["asc", "desc"] = "desc",
@@ -43,12 +44,14 @@ def table(
     own = runs.own_columns(rows)
     found = runs.matching(rows, runs.conditions(where, own))
     matching = runs.ordered(found, sort, order, own)
+    shown = matching[offset : offset + limit]
     return {
         "total": len(rows),
         "matching": len(matching),
         "columns": runs.COLUMNS,
         "own": own,
-        "runs": matching[offset : offset + limit],
+        "runs": shown,
+        "labs": _latest_labs(app, {row["key"] for row in shown}, words),
     }
 
 
@@ -123,6 +126,15 @@ def _matching(app: AppState, where: Sequence[str]) -> list[Record]:
         rows = runs.matching(rows, runs.conditions(where, runs.own_columns(rows)))
         records = store.get_all(row["key"] for row in rows)
     return [records[row["key"]] for row in rows if row["key"] in records]
+
+
+def _latest_labs(app: AppState, keys: set[str], words: Words) -> dict[str, Mapping[str, str]]:
+    """By run, the lab that asked for it last."""
+    latest: dict[str, Mapping[str, str]] = {}
+    for lab in app.labs():
+        for key in keys.intersection(lab.keys) - latest.keys():
+            latest[key] = {"id": lab.id, "title": title(lab.plan, words)}
+    return latest
 
 
 def _labs_with(app: AppState, key: str, words: Words) -> list[Mapping[str, str]]:

@@ -19,12 +19,15 @@ export function faded(name, opacity) {
   return colour(name).replace(/rgba?\(([^,]+,[^,]+,[^,)]+).*/, `rgba($1, ${opacity})`);
 }
 
+const COLOURS = 8;
+const SOLID = 3; // so many lines can be told apart by colour alone, by everybody
+const DASHES = [[6, 3], [2, 2], [9, 3, 2, 3], [12, 4], [5, 2, 2, 2, 2, 2]];
+
 /** How level number `index` is drawn everywhere: its colour's name and its dashes. */
 export function levelStyle(index) {
-  return { colour: `--level-${index % 6}`, dashes: DASHES[Math.floor(index / 6) % DASHES.length] };
+  const dashes = index < SOLID ? [] : DASHES[(index - SOLID) % DASHES.length];
+  return { colour: `--level-${index % COLOURS}`, dashes };
 }
-
-const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
 
 /** Cividis (Nunez et al. 2018), from 0 to 1: even steps look even, for colour-blind people too. */
 export function cividis(share) {

@@ -46,9 +46,9 @@ export async function setPaused(paused) {
 function withEpoch(data) {
   const { running } = state;
   if (running?.id !== data.id) return running;
-  const { done, total, seconds_left, decided, claims } = data;
+  const { done, total, seconds_left, seconds_most, decided, claims } = data;
   const { run } = running;
-  const progress = { done, total, seconds_left, decided, claims };
+  const progress = { done, total, seconds_left, seconds_most, decided, claims };
   const isSame = ["question", "level", "seed"].every((place) => run?.[place] === data[place]);
   if (!run || !isSame) return { ...running, ...progress };
   const curve = [

@@ -3,11 +3,13 @@
 import { jobs, onJobs } from "./jobs.js";
 import { fill, h } from "./dom.js";
 import { to } from "./route.js";
+import { showShortcuts } from "./shortcuts.js";
 import { nextTheme, theme } from "./theme.js";
 import { chooseLanguage, otherLanguages, t } from "./words.js";
 
 const top = document.querySelector(".top");
 const lost = document.querySelector(".link-lost");
+const skip = document.querySelector(".skip");
 const SIGNS = { system: "◐", light: "☀", dark: "☾" };
 const atWork = h("a", { class: "at-work", hidden: true });
 
@@ -15,6 +17,7 @@ const atWork = h("a", { class: "at-work", hidden: true });
 export function drawTop(name, restart) {
   const place = (view) =>
     h("a", { href: to([view]), "aria-current": view === name && "page" }, t(`ui.nav.${view}`));
+  fill(skip, t("ui.nav.skip"));
   fill(
     top,
     h("a", { class: "mark", href: to(["ask"]) }, "siffra"),
@@ -25,6 +28,7 @@ export function drawTop(name, restart) {
       { class: "switches" },
       otherLanguages().map((code) => languageSwitch(code, restart)),
       themeSwitch(),
+      h("button", { type: "button", "aria-label": t("ui.keys.title"), onclick: showShortcuts }, "?"),
     ),
   );
   tell();
@@ -47,8 +51,7 @@ function themeSwitch() {
   });
   const show = () => {
     const name = t(`ui.theme.${theme()}`);
-    fill(button, SIGNS[theme()]);
-    button.title = name;
+    fill(button, h("span", { "aria-hidden": "true" }, SIGNS[theme()]), h("span", { class: "wide" }, name));
     button.setAttribute("aria-label", name);
   };
   show();
@@ -70,4 +73,9 @@ function tell() {
   fill(lost, linked ? "" : t(`ui.error.${why}`));
 }
 
+// The address names a view: it is no place on this page.
+skip.addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById("main").focus();
+});
 onJobs(tell);

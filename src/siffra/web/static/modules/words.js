@@ -3,6 +3,7 @@
 const KEY = "siffra-language";
 let catalogue = {};
 let languages = [];
+const BUSY = 1.3; // a prediction that may be so many times too short is told as a range
 
 /** The language in which this browser wants the page: what was chosen here, else its own. */
 export function wantedLanguage(known) {
@@ -85,6 +86,12 @@ export function measure(value) {
 /** A fraction in per cent: "97.1 %". */
 export function percent(fraction, decimals = 1) {
   return fraction === null ? "–" : `${number(100 * fraction, decimals)}\u00a0%`;
+}
+
+/** A prediction of a time: one length, or two where the machine is too busy to tell. */
+export function span(least, most) {
+  if (!(most > BUSY * least)) return t("ui.time.about", { time: duration(least) });
+  return t("ui.time.span", { least: duration(least), most: duration(most) });
 }
 
 /** A length of time for people: "8 s", "2 min", "1 h 5 min". */

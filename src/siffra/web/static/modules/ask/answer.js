@@ -1,6 +1,6 @@
 // The answer to what was asked: a lab of one question, live.
 
-import { fill, h } from "../dom.js";
+import { fill, h, refill } from "../dom.js";
 import { curvesOf, followLab } from "../results/feed.js";
 import { questionView } from "../results/question.js";
 import { repeat } from "../results/repeat.js";
@@ -26,19 +26,15 @@ export function answerView(host, id, { on, chosen }) {
   );
 
   async function heard(next) {
-    const first = !lab;
     lab = next;
     const [asked] = lab.questions;
     const curves = await curvesOf(lab, asked);
     fill(title, asked.ask);
     update(lab);
     question.update(lab, asked, curves);
-    if (first)
-      fill(
-        repeatHost,
-        h("h3", {}, t("head.repeat")),
-        repeat(lab, lab.toml && `api/labs/${id}/lab.toml`),
-      );
+    refill(repeatHost, lab.have > 0 && [lab.command, lab.toml], () =>
+      lab.have > 0 && [h("h3", {}, t("head.repeat")), repeat(lab, lab.toml && `api/labs/${id}/lab.toml`)],
+    );
   }
 
   function live() {

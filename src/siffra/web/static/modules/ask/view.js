@@ -4,9 +4,10 @@ import { jobs, onJobs } from "../jobs.js";
 import { fill, h, say } from "../dom.js";
 import { go, here, remember } from "../route.js";
 import { Refused, get, post, tellRefusal } from "../server.js";
-import { count, duration, language, t } from "../words.js";
+import { count, language, span, t } from "../words.js";
 import { answerView } from "./answer.js";
 import { earlier } from "./earlier.js";
+import { exampleView } from "./example.js";
 import { sentence } from "./sentence.js";
 import { firstSetup, fromAsk, fromQuery, toAsk, toQuery } from "./setup.js";
 
@@ -56,7 +57,7 @@ export function ask(main, place) {
   let gone = ""; // what the address asked for and is not there; said until the form is changed
   const list = earlier(aside, () => shown.id);
   const stop = onJobs(
-    (kind, data) => kind === "lab" && data.id === shown.id && data.state === "done" && estimate(),
+    (kind, data) => kind === "lab" && data.id === shown.id && data.state !== "running" && estimate(),
   );
 
   begin().catch(refused);
@@ -115,9 +116,10 @@ export function ask(main, place) {
       say(refusal, gone);
       mark(null);
       say(cost, costText(told));
-      button.disabled = told.have === told.runs && told.known;
+      const waits = jobs().queue.some((item) => item.id === told.id);
+      button.disabled = waits || (told.have === told.runs && told.known);
       if (told.known) reveal(told.id);
-      else if (!shown.id) fill(answerHost, introduction());
+      else if (!shown.id) showExample();
     } catch (error) {
       if (over || error.name === "AbortError") return;
       say(cost, "");
@@ -137,17 +139,19 @@ export function ask(main, place) {
       field.removeAttribute("aria-invalid");
       field.removeAttribute("aria-describedby");
     }
+    sentenceHost.after(refusal);
     const place = setup?.vary.findIndex(([name]) => name === knob) ?? -1;
     const ids = place >= 0 ? [`levels-${place}`] : [knob, `fixed-${knob}`];
     const field = knob && ids.map((id) => document.getElementById(id)).find(Boolean);
     field?.setAttribute("aria-invalid", "true");
     field?.setAttribute("aria-describedby", "refusal");
+    field?.closest(".sentence, .fields > label")?.after(refusal);
   }
 
-  function costText({ runs, have, seconds }) {
+  function costText({ runs, have, seconds, seconds_most: most }) {
     if (have === runs) return t("ui.ask.all_there", { runs });
     const some = have ? ` ${count("ui.ask.some_there", have)}` : "";
-    return count("ui.ask.cost", runs, { time: duration(seconds) }) + some;
+    return count("ui.ask.cost", runs, { time: span(seconds, most) }) + some;
   }
 
   async function start(event) {
@@ -163,6 +167,11 @@ export function ask(main, place) {
       refused(error);
       button.disabled = false;
     }
+  }
+
+  function showExample() {
+    if (shown.isExample) return;
+    shown = { id: null, isExample: true, leave: exampleView(answerHost) };
   }
 
   function reveal(id) {
@@ -188,14 +197,6 @@ export function ask(main, place) {
     shown.leave();
     list.leave();
   };
-}
-
-function introduction() {
-  return h(
-    "div",
-    { class: "introduction" },
-    ["one", "two", "three"].map((part) => h("p", {}, t(`ui.ask.intro.${part}`))),
-  );
 }
 
 function example([name, query]) {

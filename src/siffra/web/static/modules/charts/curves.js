@@ -2,27 +2,37 @@
 
 import uPlot from "../../vendor/uplot/uPlot.js";
 import { colour, faded, levelStyle } from "../colours.js";
-import { exact, number, t } from "../words.js";
+import { fill } from "../dom.js";
+import { t } from "../words.js";
+import { HEIGHT, around, axis, keepFitting, percentTicks, plainTicks, rangeOf } from "./axes.js";
+import { endNames, heightFor } from "./ends.js";
 
-const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
-const HEIGHT = 300;
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500]; // there is no half an epoch
 const WHOLE_UP_TO = 5000; // beyond that, steps of 500 would be too many
+const NAME = { share: 0.3, least: 48, most: 190, letter: 6.6, sample: 40 }; // CSS pixels
 
 /**
- * A chart in `host`. Give `update` the levels whenever there is news:
- * `[{ name, index, shown, mean, low, high, runs: [{ values, done }] }]`, where `mean`, `low` and
- * `high` are fractions by epoch (null where there is none yet) and `values` one run's;
- * and how many epochs are planned, so that the lines grow into room that is there. A metric that is
- * no accuracy has `own`: the `epochs` of its values, and its `label`.
+ * A chart in `host`, with the levels' names at the ends of their lines. Give `update` the levels
+ * whenever there is news: `[{ name, index, mean, low, high, runs: [{ values, done }] }]`, where
+ * `mean`, `low` and `high` are fractions by epoch (null where there is none yet) and `values` one
+ * run's; and how many epochs are planned, so that the lines grow into room that is there. A metric
+ * that is no accuracy has `own`: the `epochs` of its values, and its `label`.
  */
 export function curvesChart(host) {
+  const hidden = new Set();
   let plot = null;
   let levels = [];
   let epochs = 1;
   let own = null;
   let drawnAs = "";
+  const names = endNames((index) => {
+    if (!hidden.delete(index)) hidden.add(index);
+    update(levels, epochs, own);
+  });
+  const isShown = (level) => !hidden.has(level.index);
   const shownAs = (value) => (own ? (value ?? null) : inPercent(value));
+  const height = () => Math.max(HEIGHT, heightFor(levels.length));
+  const leave = keepFitting(host, () => plot, height);
 
   function update(next, planned = 1, metric = null) {
     levels = next;
@@ -32,21 +42,19 @@ export function curvesChart(host) {
       ...levels.flatMap((l) => [l.mean.length, ...l.runs.map((r) => r.values.length)]),
     );
     const shape = JSON.stringify([own?.label, levels.map((level) => [level.index, level.name])]);
-    if (plot && shape === drawnAs) {
-      levels.forEach((level, i) => {
-        if (plot.series[3 * i + 1].show !== level.shown) setShown(i, level.shown);
-      });
-      plot.setData(columns());
-    } else {
+    if (plot && shape === drawnAs) plot.setData(columns());
+    else {
       drawnAs = shape;
       plot?.destroy();
+      fill(host);
       plot = new uPlot(options(), columns(), host);
-      levels.forEach((level, i) => level.shown || setShown(i, false));
+      plot.root.append(names.list);
     }
-  }
-
-  function setShown(i, show) {
-    for (const series of [1, 2, 3]) plot.setSeries(3 * i + series, { show });
+    levels.forEach((level, i) => {
+      if (plot.series[3 * i + 1].show !== isShown(level))
+        for (const series of [1, 2, 3]) plot.setSeries(3 * i + series, { show: isShown(level) });
+    });
+    placeNames(plot);
   }
 
   // The columns of the table that uPlot draws: epochs, then mean, low and high of each level.
@@ -61,14 +69,8 @@ export function curvesChart(host) {
     const edge = { stroke: "transparent", points: { show: false }, spanGaps };
     const lines = levels.flatMap((level) => {
       const { colour: name, dashes } = levelStyle(level.index);
-      const line = {
-        label: level.name,
-        stroke: () => colour(name),
-        dash: dashes,
-        width: 2,
-        points: { show: false },
-        spanGaps,
-      };
+      const stroke = () => colour(name);
+      const line = { label: level.name, stroke, dash: dashes, width: 2, points: { show: false }, spanGaps };
       return [line, edge, edge];
     });
     const bands = levels.map((level, i) => ({
@@ -79,19 +81,40 @@ export function curvesChart(host) {
     const whole = { incrs: WHOLE };
     return {
       width: host.clientWidth || 600,
-      height: HEIGHT,
-      padding: [10, 14, 0, 0],
+      height: height(),
+      padding: [10, nameRoom, 0, 0],
       legend: { show: false },
       cursor: { show: false },
       scales: { x: { time: false, range: epochsShown }, y: { range: roundTheRuns } },
       axes: [
         axis(t("figure.epochs"), atWhole ? wholeEpochs : plainTicks, 32, atWhole && whole),
-        axis(own?.label ?? t("figure.accuracy"), own ? plainTicks : decimals, own ? 60 : 46),
+        axis(own?.label ?? t("figure.accuracy"), own ? plainTicks : percentTicks, own ? 60 : 46),
       ],
       series: [{}, ...lines],
       bands,
-      hooks: { draw: [drawRuns] },
+      hooks: { draw: [drawRuns, placeNames] },
     };
+  }
+
+  /** Room at the right for the longest name, as far as the chart is wide enough for it. */
+  function nameRoom() {
+    const longest = NAME.sample + NAME.letter * Math.max(...levels.map(({ name }) => name.length));
+    const room = Math.min(NAME.most, NAME.share * (host.clientWidth || 600));
+    return Math.max(NAME.least, Math.min(longest, room));
+  }
+
+  function placeNames(u) {
+    const bottom = u.over.clientHeight;
+    names.list.style.setProperty("--room", `${nameRoom()}px`);
+    names.show(
+      levels.map((level) => {
+        const known = [level.mean, ...level.runs.map((run) => run.values)].map(lastOf);
+        const end = known.find((value) => value !== undefined);
+        const y = end === undefined ? bottom : u.valToPos(shownAs(end), "y");
+        return { index: level.index, name: level.name, shown: isShown(level), y: Math.max(0, Math.min(bottom, y)) };
+      }),
+      bottom,
+    );
   }
 
   function epochsShown() {
@@ -100,18 +123,10 @@ export function curvesChart(host) {
 
   // Every run and mean that is shown fits; bands as far as they do not dwarf the runs.
   function roundTheRuns() {
-    const shown = levels.filter((level) => level.shown);
+    const shown = levels.filter(isShown);
     const known = (values) => values.filter((v) => v !== null && v !== undefined).map(shownAs);
     const runs = known(shown.flatMap((l) => [...l.mean, ...l.runs.flatMap((r) => r.values)]));
-    if (!runs.length) return [0, 100];
-    const [least, most] = [Math.min(...runs), Math.max(...runs)];
-    const narrowest = own ? Math.abs(most) / 100 || 1 : 1;
-    const reach = Math.max(narrowest, most - least) / 2;
-    const low = Math.max(least - reach, Math.min(least, ...known(shown.flatMap((l) => l.low))));
-    const high = Math.min(most + reach, Math.max(most, ...known(shown.flatMap((l) => l.high))));
-    if (own) return [low - 0.06 * (high - low), high + 0.06 * (high - low)];
-    const air = Math.max(0.5, 0.06 * (high - low));
-    return [Math.max(0, low - air), Math.min(100.5, high + air)];
+    return rangeOf(runs, known(shown.flatMap((l) => [...l.low, ...l.high])), !own);
   }
 
   // A point at the end of each run; where one is being trained, its line so far as well.
@@ -123,7 +138,7 @@ export function curvesChart(host) {
       u.valToPos(shownAs(value), "y", true),
     ];
     ctx.save();
-    for (const level of levels.filter((each) => each.shown)) {
+    for (const level of levels.filter(isShown)) {
       const name = levelStyle(level.index).colour;
       for (const run of level.runs.filter((each) => each.values.length)) {
         // From where a run diverged there is nothing.
@@ -148,62 +163,15 @@ export function curvesChart(host) {
     ctx.restore();
   }
 
-  const resized = new ResizeObserver(() =>
-    plot?.setSize({ width: host.clientWidth, height: HEIGHT }),
-  );
-  resized.observe(host);
-  const recoloured = () => plot?.redraw(false);
-  window.addEventListener("themechange", recoloured);
-
-  return {
-    update,
-    leave() {
-      resized.disconnect();
-      window.removeEventListener("themechange", recoloured);
-      plot?.destroy();
-    },
-  };
-}
-
-function axis(label, values, size, more) {
-  const ink = () => colour("--soft");
-  return {
-    label,
-    labelFont: FONT,
-    font: FONT,
-    stroke: ink,
-    labelSize: 22,
-    size,
-    grid: { stroke: () => colour("--grid"), width: 1 },
-    ticks: { show: false },
-    border: { show: true, stroke: () => colour("--edge"), width: 1 },
-    values,
-    ...more,
-  };
+  return { update, leave };
 }
 
 function wholeEpochs(_, ticks) {
   return ticks.map((tick) => (Number.isInteger(tick) ? String(tick) : ""));
 }
 
-function decimals(_, ticks) {
-  const places = ticks.every((tick) => Number.isInteger(tick))
-    ? 0
-    : ticks.every((tick) => Number.isInteger(10 * tick))
-      ? 1
-      : 2;
-  return ticks.map((tick) => (tick > 100 ? "" : number(tick, places)));
-}
-
-function plainTicks(_, ticks) {
-  return ticks.map((tick) => exact(Number(tick.toPrecision(6))));
-}
-
-// One epoch alone would have no width.
-function around(low, high) {
-  return low === high
-    ? [low - 0.5, high + 0.5]
-    : [low - 0.03 * (high - low), high + 0.03 * (high - low)];
+function lastOf(values) {
+  return values.findLast((value) => value !== null && value !== undefined);
 }
 
 function inPercent(fraction) {

@@ -2,14 +2,16 @@
 
 import { cividis } from "../colours.js";
 import { fill, h, s, say } from "../dom.js";
-import { percent, t } from "../words.js";
+import { exact, percent, t } from "../words.js";
 
 /** Both maps in `host`; `went(change)` when the hand picks a place. `show(examination)`,
  *  then `here(place)`. */
 export function maps(host, went) {
   const canvas = h("canvas");
   const spot = h("i", { class: "spot" });
-  const square = h("div", { class: "shift-map", role: "img" }, canvas, spot);
+  const edge = s("path", { class: "edge" });
+  const outline = s("svg", { preserveAspectRatio: "none", "aria-hidden": "true" }, edge);
+  const square = h("div", { class: "shift-map", role: "img" }, canvas, outline, spot);
   const shiftText = h("p", { class: "soft" });
   const line = s("polyline", { class: "curve" });
   const needle = s("line", { class: "needle", y1: 0, y2: 40 });
@@ -17,14 +19,17 @@ export function maps(host, went) {
     "svg",
     { class: "angle-map", viewBox: "0 0 180 40", preserveAspectRatio: "none", role: "img" },
     s("line", { class: "floor", x1: 0, x2: 180, y1: 39.5, y2: 39.5 }),
+    s("line", { class: "half", x1: 0, x2: 180, y1: 20, y2: 20 }),
     line,
     needle,
   );
   const angleText = h("p", { class: "soft" });
+  const shiftAxes = axes();
+  const angleAxes = axes();
   fill(
     host,
-    h("div", { class: "map" }, h("h4", {}, t("ui.play.map_shift")), square, shiftText),
-    h("div", { class: "map" }, h("h4", {}, t("ui.play.map_angle")), strip, angleText),
+    h("div", { class: "map" }, h("h3", {}, t("ui.play.map_shift")), framed(square, shiftAxes), scale(), shiftText),
+    h("div", { class: "map" }, h("h3", {}, t("ui.play.map_angle")), framed(strip, angleAxes), angleText),
   );
   host.hidden = true;
   let found = null; // the examination
@@ -46,6 +51,11 @@ export function maps(host, went) {
     const picture = context.createImageData(canvas.width, canvas.height);
     accuracy.flat().forEach((share, i) => picture.data.set([...cividis(share), 255], 4 * i));
     context.putImageData(picture, 0, 0);
+    outline.setAttribute("viewBox", `0 0 ${canvas.width} ${canvas.height}`);
+    edge.setAttribute("d", borders(accuracy));
+    const { at } = found.map;
+    const ends = [at[0], 0, at.at(-1)].map(signed);
+    shiftAxes.show(ends, [ends[0], ends[1], t("ui.play.pixels", { n: ends[2] })]);
   }
 
   function drawAngles() {
@@ -54,6 +64,9 @@ export function maps(host, went) {
       "points",
       points.map(([x, share]) => `${x},${2 + 36 * (1 - share)}`).join(" "),
     );
+    const { degrees } = found;
+    const ends = [degrees[0], 0, degrees.at(-1)].map((n) => t("ui.play.degrees", { n: signed(n) }));
+    angleAxes.show([1, 0.5, 0].map((share) => percent(share, 0)), ends);
   }
 
   const across = (angle) => {
@@ -98,6 +111,46 @@ export function maps(host, went) {
     each.addEventListener("pointermove", goTo);
   }
   return { show, here };
+}
+
+// The numbers at the left and below: three each.
+function axes() {
+  const [left, below] = ["left", "below"].map((side) =>
+    h("div", { class: `ticks ${side}`, "aria-hidden": "true" }),
+  );
+  const show = (ofLeft, ofBelow) => {
+    fill(left, ofLeft.map((text) => h("span", {}, text)));
+    fill(below, ofBelow.map((text) => h("span", {}, text)));
+  };
+  return { left, below, show };
+}
+
+function framed(picture, { left, below }) {
+  return h("div", { class: "framed" }, left, picture, below);
+}
+
+// What the colours mean.
+function scale() {
+  const ends = [0, 0.5, 1].map((share) => h("span", {}, percent(share, 0)));
+  return h("div", { class: "colour-scale", "aria-hidden": "true" }, h("i"), h("div", {}, ends));
+}
+
+// A line round the places where more than half of the digits are read right.
+function borders(accuracy) {
+  const good = (y, x) => accuracy[y]?.[x] >= 0.5;
+  return accuracy
+    .flatMap((row, y) =>
+      row.map((_, x) => {
+        const right = x + 1 < row.length && good(y, x) !== good(y, x + 1) ? `M${x + 1} ${y}v1` : "";
+        const under = y + 1 < accuracy.length && good(y, x) !== good(y + 1, x) ? `M${x} ${y + 1}h1` : "";
+        return right + under;
+      }),
+    )
+    .join("");
+}
+
+function signed(n) {
+  return `${n > 0 ? "+" : ""}${exact(n)}`;
 }
 
 function clamp(value, at) {

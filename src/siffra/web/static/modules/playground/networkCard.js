@@ -9,7 +9,7 @@ import { bytes, inked } from "./pixels.js";
 export function networkCard(host, model, went) {
   const verdict = h("p", { class: "says" });
   const rows = model.labels.map(barRow);
-  const responseText = h("h4");
+  const responseText = h("h3");
   const responseHost = h("canvas", { role: "img", "aria-label": t("ui.play.response") });
   const mapsHost = h("div", { class: "maps" });
   const mapped = maps(mapsHost, went);
@@ -18,7 +18,7 @@ export function networkCard(host, model, went) {
     h(
       "header",
       {},
-      h("h3", {}, model.name),
+      h("h2", {}, model.name),
       h(
         "p",
         { class: "soft" },

@@ -71,7 +71,7 @@ export function networks(host, { chosen, went }) {
     for (const each of answers) cards.get(each.id)?.show(each, label);
     clearTimeout(timer);
     const said = ({ host }) =>
-      `${host.querySelector("h3").textContent}: ${host.querySelector(".says").textContent}.`;
+      `${host.querySelector("h2").textContent}: ${host.querySelector(".says").textContent}.`;
     timer = setTimeout(() => say(aloud, [...cards.values()].map(said).join(" ")), REST);
   }
 

@@ -4,6 +4,7 @@ import { onJobs } from "../jobs.js";
 import { fill, h } from "../dom.js";
 import { get, post, tellRefusal } from "../server.js";
 import { t } from "../words.js";
+import { lesson } from "./lesson.js";
 import { networks } from "./networks.js";
 import { pad } from "./pad.js";
 import { SIDE, base64, bytes, paint } from "./pixels.js";
@@ -28,6 +29,7 @@ export function playground(main, { query }) {
   });
   const networksHost = h("div", { class: "networks" });
   const thePad = pad(padHost, { placed: put, drawn: draw });
+  const guide = lesson();
   const tools = modeTools({
     move: () => setMode("move"),
     draw: newSheet,
@@ -49,6 +51,7 @@ export function playground(main, { query }) {
     main,
     h("h1", { class: "unseen" }, t("ui.play.title")),
     h("p", { class: "lead" }, t("ui.play.lead")),
+    guide.element,
     refusal,
     h(
       "div",
@@ -69,9 +72,9 @@ export function playground(main, { query }) {
           ),
         ),
         shelf(take),
+        h("div", { class: "hand-tools" }, tools.hint, tools.tools, slide.element),
       ),
       networksHost,
-      h("div", { class: "hand-tools" }, tools.hint, tools.tools, slide.element),
     ),
   );
   cards.load(state.models).catch(refused);
@@ -132,6 +135,7 @@ export function playground(main, { query }) {
     state.place = place;
     thePad.show({ pixels: state.pixels, place, drawing: state.mode === "draw" });
     tools.show(state.mode);
+    guide.seen(state);
     slide.show(place);
     cards.here(place);
     ask();

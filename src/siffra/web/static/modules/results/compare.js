@@ -1,15 +1,19 @@
 // Two runs side by side: the knobs in which they differ, and what that came to.
 
+import { curvesChart } from "../charts/curves.js";
 import { fill, h } from "../dom.js";
 import { to } from "../route.js";
 import { get, tellRefusal } from "../server.js";
-import { measure, number, percent, t } from "../words.js";
-import { columnName, setsIn } from "./sets.js";
+import { capital, exact, has, measure, number, percent, t } from "../words.js";
+import { confusion } from "./confusion.js";
+import { columnName, pathOf, setsIn } from "./sets.js";
+import { switchOf } from "./switch.js";
 
 /** The runs `a` and `b` in `main`. Returns what ends it. */
 export function compareView(main, a, b) {
   const back = h("p", { class: "eyebrow" }, h("a", { href: to(["runs"]) }, t("ui.nav.runs")));
   let over = false;
+  let leave = () => {};
   fill(main, back);
   load().catch((error) => {
     if (over) return;
@@ -20,13 +24,45 @@ export function compareView(main, a, b) {
 
   async function load() {
     const told = await get(`api/compare?${new URLSearchParams({ a, b })}`);
-    if (!over) fill(main, back, h("h1", {}, t("ui.compare.title")), ...tables(told));
+    if (over) return;
+    const chart = told.a.program || told.b.program ? null : overlaid(told);
+    if (chart) leave = chart.leave;
+    fill(main, back, h("h1", {}, heading(told)), ...tables(told, chart));
+    chart?.show();
   }
 
-  return () => (over = true);
+  return () => {
+    over = true;
+    leave();
+  };
 }
 
-function tables({ a, b, differing, same_seed: sameSeed, difference }) {
+// "learning rate 0.02 and 1": by what the two differ in, if that is little.
+function heading({ a, b, differing }) {
+  const pairs = Object.entries(differing).map(([knob, values]) => [columnName(knob), ...values.map(written)]);
+  if (!pairs.length) return t("ui.compare.seeds", { a: a.seed, b: b.seed });
+  if (pairs.length > 2) return t("ui.compare.title");
+  return pairs.map(([name, ofA, ofB]) => t("ui.compare.knob", { name: pairs.length > 1 ? name : capital(name), a: ofA, b: ofB })).join("; ");
+}
+
+/** The curves of both runs in one chart, one set at a time. */
+function overlaid({ a, b }) {
+  const host = h("div", { class: "chart", role: "group", "aria-label": t("ui.run.curves") });
+  const chart = curvesChart(host);
+  const sets = setsIn(a.accuracy, b.accuracy);
+  const show = (set = sets[0]) =>
+    chart.update(
+      [a, b].map((run, index) => {
+        const values = pathOf(run, set);
+        const name = ["A", "B"][index];
+        return { name, index, mean: values, low: [], high: [], runs: [{ values, done: true }] };
+      }),
+    );
+  const head = h("div", { class: "row chart-head" }, h("h2", {}, t("ui.run.curves")), switchOf(sets, (set) => t(`set.${set}`), show));
+  return { element: h("section", {}, head, host), show, leave: chart.leave };
+}
+
+function tables({ a, b, differing, same_seed: sameSeed, difference }, chart) {
   const head = (last) =>
     h(
       "thead",
@@ -48,8 +84,8 @@ function tables({ a, b, differing, same_seed: sameSeed, difference }) {
   const knobRows = [
     ...knobs.map(([knob, [ofA, ofB]]) => [
       columnName(knob),
-      String(ofA ?? "–"),
-      String(ofB ?? "–"),
+      written(ofA),
+      written(ofB),
     ]),
     [columnName("seed"), String(a.seed), String(b.seed)],
   ];
@@ -75,16 +111,31 @@ function tables({ a, b, differing, same_seed: sameSeed, difference }) {
     ratio === null ? "–" : `×\u00a0${number(ratio, 2)}`,
   ]);
   return [
-    h("p", { class: "soft" }, t(sameSeed ? "ui.compare.same_seed" : "ui.compare.other_seed")),
+    h("p", { class: "soft" }, t(sameSeed ? "ui.compare.same_seed" : "ui.compare.other_seed"), " ", t("ui.compare.caution")),
     h(
-      "section",
-      {},
-      h("h3", {}, t("ui.compare.settings")),
-      knobs.length ? null : h("p", {}, t("ui.compare.no_difference")),
-      table(head(), knobRows),
+      "div",
+      { class: "columns" },
+      h(
+        "div",
+        {},
+        h(
+          "section",
+          {},
+          h("h2", {}, t("ui.compare.settings")),
+          knobs.length ? null : h("p", {}, t("ui.compare.no_difference")),
+          table(head(), knobRows),
+        ),
+        h("section", {}, h("h2", {}, t("ui.compare.results")), table(head("A − B"), rows)),
+      ),
+      chart?.element,
     ),
-    h("section", {}, h("h3", {}, t("ui.compare.results")), table(head("A − B"), rows)),
-    h("p", { class: "soft" }, t("ui.compare.caution")),
+    chart && !a.diverged && !b.diverged &&
+      h(
+        "section",
+        { class: "confusing" },
+        h("h2", {}, t("ui.run.confusion")),
+        confusion([{ name: "A", bySet: a.confusion }, { name: "B", bySet: b.confusion }]),
+      ),
   ];
 }
 
@@ -97,6 +148,12 @@ function table(head, rows) {
       cells.map((cell) => h("td", { class: "number" }, cell)),
     );
   return h("div", { class: "scroll" }, h("table", {}, head, h("tbody", {}, rows.map(row))));
+}
+
+function written(value) {
+  if (Array.isArray(value)) return value.join(", ");
+  if (typeof value === "number") return exact(value);
+  return has(`value.${value}`) ? t(`value.${value}`) : String(value ?? "–");
 }
 
 function signed(points) {

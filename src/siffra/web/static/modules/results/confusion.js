@@ -1,42 +1,29 @@
-// What a network takes for what: rows are true classes, columns what it said.
+// What networks take for what: rows are true classes, columns what a network said.
 
 import { fill, h } from "../dom.js";
 import { number, t } from "../words.js";
 import { setsIn } from "./sets.js";
+import { switchOf } from "./switch.js";
 
-
-/** The matrices of `bySet`, one set at a time. */
-export function confusion(bySet) {
-  const sets = setsIn(bySet);
-  const host = h("div", { class: "scroll" });
-  const choices = h("div", { class: "choices", role: "group", "aria-label": t("ui.question.set") });
+/** The matrices of one run or of several, `[{ name, bySet }]`, one set at a time. */
+export function confusion(runs) {
+  const host = h("div", { class: "confusions" });
+  const sets = setsIn(...runs.map(({ bySet }) => bySet));
 
   function show(set) {
     fill(
-      choices,
-      sets.map((each) =>
-        h(
-          "button",
-          {
-            type: "button",
-            "aria-pressed": String(each === set),
-            onclick: () => {
-              show(each);
-              choices.querySelector("[aria-pressed=true]").focus();
-            },
-          },
-          t(`set.${each}`),
-        ),
+      host,
+      runs.map(({ name, bySet }) =>
+        h("div", { class: "scroll" }, bySet[set] && matrix(bySet[set], name && `${name}: ${t(`set.${set}`)}`)),
       ),
     );
-    fill(host, matrix(bySet[set]));
   }
 
   show(sets[0]);
-  return [choices, host, h("p", { class: "soft" }, t("ui.run.confusion_how"))];
+  return [switchOf(sets, (set) => t(`set.${set}`), show), host, h("p", { class: "soft" }, t("ui.run.confusion_how"))];
 }
 
-function matrix(counts) {
+function matrix(counts, name) {
   const classes = counts.map((_, i) => i);
   const row = (values, truth) => {
     const total = values.reduce((sum, n) => sum + n, 0) || 1;
@@ -57,6 +44,7 @@ function matrix(counts) {
   return h(
     "table",
     { class: "confusion" },
+    name && h("caption", {}, name),
     h(
       "thead",
       {},

@@ -18,6 +18,7 @@ export function labView(main, id) {
   const notes = h("p", { class: "soft" });
   const tallyHost = h("div");
   const links = h("p", { class: "row" });
+  const notice = h("p", { class: "soft", role: "status" });
   const questions = h("div", { class: "questions" });
   const rest = h("div");
   const update = status(statusHost, id);
@@ -32,6 +33,7 @@ export function labView(main, id) {
     notes,
     tallyHost,
     links,
+    notice,
     questions,
     rest,
   );
@@ -56,6 +58,7 @@ export function labView(main, id) {
             href: `api/labs/${id}/report?lang=${language()}`,
             target: "_blank",
             rel: "noopener",
+            onclick: () => say(notice, t("ui.labs.writing")), // the tab is empty until it is written
           },
           t("ui.labs.report"),
         ),
@@ -63,7 +66,7 @@ export function labView(main, id) {
     update(lab);
     if (first) {
       fill(questions, lab.questions.map(section));
-      fill(rest, experiments(), h("section", {}, h("h3", {}, t("head.repeat")), repeat(lab)));
+      fill(rest, experiments(), h("section", {}, h("h2", {}, t("head.repeat")), repeat(lab)));
     }
     for (const question of lab.questions) refreshSummary(question);
     await Promise.all([...open.keys()].map(refresh));
@@ -78,7 +81,7 @@ export function labView(main, id) {
       h(
         "summary",
         {},
-        h("span", { class: "ask" }, `${number + 1}. ${question.ask}`),
+        h("h2", { class: "ask" }, `${number + 1}. ${question.ask}`),
         h("span", { class: "soft told" }),
         h("span", { class: "tally-host" }),
       ),
@@ -127,7 +130,7 @@ export function labView(main, id) {
     return h(
       "section",
       {},
-      h("h3", {}, t("head.experiments")),
+      h("h2", {}, t("head.experiments")),
       h(
         "div",
         { class: "scroll" },

@@ -4,7 +4,7 @@ import { onJobs } from "../jobs.js";
 import { fill, h, refill, say } from "../dom.js";
 import { go, to } from "../route.js";
 import { get, post, tellRefusal } from "../server.js";
-import { count, duration, language, moment, t } from "../words.js";
+import { count, language, moment, span, t } from "../words.js";
 import { stateBadge, tally } from "./badges.js";
 import { classView } from "./classView.js";
 import { labView } from "./lab.js";
@@ -122,13 +122,13 @@ function study() {
   async function estimate() {
     try {
       const asked = JSON.stringify(body());
-      const { runs, have, seconds } = await post("api/study/estimate", body());
+      const { runs, have, seconds, seconds_most: most } = await post("api/study/estimate", body());
       if (asked !== JSON.stringify(body())) return;
       say(
         cost,
         have === runs
           ? t("ui.ask.all_there", { runs })
-          : count("ui.ask.cost", runs, { time: duration(seconds) }) +
+          : count("ui.ask.cost", runs, { time: span(seconds, most) }) +
               (have ? ` ${count("ui.ask.some_there", have)}` : ""),
       );
     } catch (error) {

@@ -4,12 +4,14 @@ import { scaleOf, strip } from "../charts/strip.js";
 import { levelStyle } from "../colours.js";
 import { h } from "../dom.js";
 import { capital, has, number, percent, t } from "../words.js";
+import { alongKnob } from "./knob.js";
 import { measureName, measured, measuresOf, testSetsIn } from "./sets.js";
 
-/** The table of `question`, with runs drawn as they did on the set, or in the metric, `on`. */
+/** The table of `question`; where no chart has them, runs are drawn as they did on the set, or in the metric, `on`. */
 export function levelsTable(question, on) {
   const own = question.metrics.length > 0;
   const seen = question.levels.filter((level) => isScored(question, level, on));
+  const drawn = !alongKnob(question, on);
   const scale = seen.length ? scaleOf(seen.map((level) => plain(measured(question, level, on)))) : null;
   const told = own
     ? measuresOf(question)
@@ -21,7 +23,7 @@ export function levelsTable(question, on) {
     "tr",
     {},
     h("th", { scope: "col" }, varied(question)),
-    h("th", { scope: "col", class: "drawn" }, t("ui.levels.runs", { set: measureName(question, on) })),
+    drawn && h("th", { scope: "col", class: "drawn" }, t("ui.levels.runs", { set: measureName(question, on) })),
     told.map((name) =>
       h("th", { scope: "col", class: "number" }, own ? name : `${t(`set.${name}`)} %`),
     ),
@@ -31,7 +33,7 @@ export function levelsTable(question, on) {
     h("th", { scope: "col", class: "number" }, "n"),
   );
   const rows = question.levels.map((_, index) =>
-    levelRow(question, index, on, { told, scale, timed, collapse }),
+    levelRow(question, index, on, { told, drawn, scale, timed, collapse }),
   );
   return h(
     "div",
@@ -45,29 +47,33 @@ function isScored(question, level, on) {
   return level.n > 0 && measured(question, level, on)?.values.length > 0;
 }
 
-function levelRow(question, index, on, { told, scale, timed, collapse }) {
+function levelRow(question, index, on, { told, drawn, scale, timed, collapse }) {
   const level = question.levels[index];
   const shown = measured(question, level, on);
-  const drawn = isScored(question, level, on)
+  const drawing = isScored(question, level, on)
     ? strip(plain(shown), scale, levelStyle(index).colour, shown.text)
     : "";
   const marks = [
     level.best && level.n > 0 && h("span", { class: "mark" }, ` ${t("ui.levels.best")}`),
     level.diverged > 0 &&
       h("span", { class: "mark" }, ` ${t("table.diverged", { down: level.diverged, n: level.n })}`),
-    level.busy > 0 &&
-      h("span", { class: "mark" }, ` ${t("table.busy", { down: level.busy, n: level.n })}`),
   ];
   return h(
     "tr",
     { class: level.best && level.n ? "best" : null },
     h("th", { scope: "row" }, levelName(question, level), marks),
-    h("td", { class: "drawn" }, drawn),
+    drawn && h("td", { class: "drawn" }, drawing),
     told.map((name) => h("td", { class: "number" }, measured(question, level, name)?.text ?? "–")),
-    timed && h("td", { class: "number" }, level.seconds.text),
+    timed && timeCell(level),
     collapse && collapsedCell(level),
     h("td", { class: "number" }, String(level.n)),
   );
+}
+
+/** Training time, marked where it was taken on a busy machine. */
+function timeCell({ seconds, busy, n }) {
+  const mark = busy > 0 && h("span", { title: t("table.busy", { down: busy, n }) }, " ⚠");
+  return h("td", { class: "number" }, seconds.text, mark);
 }
 
 /** How many runs collapsed; on hover the share that this is compatible with. */

@@ -25,7 +25,9 @@ export function repeat({ command, proviso, toml }, tomlUrl = null) {
 }
 
 function copyable(text, name) {
-  const code = h("code", {}, text);
+  // A command breaks between its words, and not after the hyphen of an option.
+  const words = text.split(/([ \n]+)/).map((word) => (word.trim() ? h("span", { class: "word" }, word) : word));
+  const code = h("code", {}, words);
   const done = h("span", { class: "unseen", role: "status" });
   const button = h(
     "button",

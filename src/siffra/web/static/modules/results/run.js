@@ -2,7 +2,6 @@
 
 import { onJobs } from "../jobs.js";
 import { curvesChart } from "../charts/curves.js";
-import { lineSample } from "../charts/sample.js";
 import { fill, h } from "../dom.js";
 import { bytes, inked, SIDE } from "../playground/pixels.js";
 import { to } from "../route.js";
@@ -10,7 +9,7 @@ import { get, post, tellRefusal } from "../server.js";
 import { exact, has, language, measure, moment, number, percent, t } from "../words.js";
 import { confusion } from "./confusion.js";
 import { repeat } from "./repeat.js";
-import { columnName, setsIn } from "./sets.js";
+import { columnName, pathOf, setsIn } from "./sets.js";
 
 /** The run `key` in `main`. Returns what ends it. */
 export function runView(main, key) {
@@ -43,27 +42,30 @@ export function runView(main, key) {
       ),
       scores(run),
       failure(run),
-      ...(run.program ? [] : ofNetwork(run, chartHost, parts)),
       h(
-        "section",
-        {},
-        h("h3", {}, t("ui.run.settings")),
-        run.program?.length > 0 && h("pre", {}, run.program.join(" ")),
-        facts(Object.entries(run.knobs).map(([k, v]) => [columnName(k), told(v)])),
+        "div",
+        { class: "columns" },
+        ...(run.program ? [] : ofNetwork(run, chartHost, parts)),
+        h(
+          "section",
+          {},
+          h("h2", {}, t("ui.run.settings")),
+          run.program?.length > 0 && h("pre", {}, run.program.join(" ")),
+          facts(Object.entries(run.knobs).map(([k, v]) => [columnName(k), told(v)])),
+        ),
+        h("section", {}, h("h2", {}, t("ui.run.machine")), facts(machine(run))),
+        run.command && h("section", {}, h("h2", {}, t("head.repeat")), repeat(run)),
       ),
-      h("section", {}, h("h3", {}, t("ui.run.machine")), facts(machine(run))),
-      run.command && h("section", {}, h("h3", {}, t("head.repeat")), repeat(run)),
     );
     if (run.program) return;
     const chart = curvesChart(chartHost);
     parts.push(chart.leave);
     chart.update(
       setsIn(run.accuracy).map((set, index) => {
-        const values = run.epochs.map((epoch) => epoch.accuracy[set] ?? null);
+        const values = pathOf(run, set);
         return {
           name: t(`set.${set}`),
           index,
-          shown: true,
           mean: values,
           low: [],
           high: [],
@@ -82,10 +84,10 @@ export function runView(main, key) {
 // What only a network has that siffra trained itself.
 function ofNetwork(run, chartHost, parts) {
   return [
-    h("section", {}, h("h3", {}, t("ui.run.curves")), chartHost, legend(run)),
+    h("section", {}, h("h2", {}, t("ui.run.curves")), chartHost),
     run.diverged
       ? null
-      : h("section", {}, h("h3", {}, t("ui.run.confusion")), confusion(run.confusion)),
+      : h("section", {}, h("h2", {}, t("ui.run.confusion")), confusion([{ bySet: run.confusion }])),
     run.diverged ? null : mistakes(run, parts),
   ];
 }
@@ -119,11 +121,6 @@ function scores(run) {
     run.busy && h("div", {}, h("dt", {}, t("ui.run.busy"))),
     run.diverged && h("div", {}, h("dt", {}, t("ui.run.diverged"))),
   );
-}
-
-function legend(run) {
-  const entry = (set, index) => h("li", { class: "key" }, lineSample(index), t(`set.${set}`));
-  return h("ul", { class: "legend" }, setsIn(run.accuracy).map(entry));
 }
 
 // The worst mistakes need the network itself, which is trained again where it was not kept.
@@ -200,7 +197,7 @@ function mistakes(run, parts) {
     );
   }
 
-  return h("section", {}, h("h3", {}, t("ui.run.mistakes")), host, refusal);
+  return h("section", {}, h("h2", {}, t("ui.run.mistakes")), host, refusal);
 }
 
 function machine(run) {

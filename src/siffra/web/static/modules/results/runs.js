@@ -1,10 +1,11 @@
 // Runs: all of them in a table that sorts, filters and exports; one in full; two compared.
 
 import { fill, h, refill, say } from "../dom.js";
-import { here, remember, to } from "../route.js";
+import { go, remember, to } from "../route.js";
 import { get, tellRefusal } from "../server.js";
-import { has, measure, moment, number, t } from "../words.js";
+import { has, language, measure, moment, number, t } from "../words.js";
 import { compareView } from "./compare.js";
+import { filters, inWords } from "./filters.js";
 import { runView } from "./run.js";
 import { columnName } from "./sets.js";
 
@@ -44,37 +45,18 @@ function tableView(main, query) {
   };
   const found = h("p", { class: "soft", role: "status" });
   const refusal = h("p", { class: "refusal", role: "alert" });
-  const field = h("input", {
-    type: "search",
-    id: "where",
-    placeholder: "model=conv test>0.95",
-    autocomplete: "off",
-    spellcheck: "false",
-    value: state.where.join(" "),
-  });
-  const chips = h("div", { class: "row chips" });
+  const filtersHost = h("div", { class: "filters" });
   const table = h("div", { class: "scroll" });
   const pages = h("div", { class: "row" });
   const exports = h("div", { class: "row" });
   const compare = h("div", { class: "row compare-bar", role: "status" });
-  const filter = (event) => {
-    event.preventDefault();
-    change({ where: conditions(field.value), offset: 0 });
-  };
+  const filter = filters(filtersHost, (where) => change({ where, offset: 0 }));
   fill(
     main,
     h("h1", {}, t("ui.runs.title")),
-    h(
-      "form",
-      { class: "row", role: "search", onsubmit: filter },
-      h("label", { class: "row" }, t("ui.runs.where"), field),
-      h("button", { type: "submit" }, t("ui.runs.filter")),
-      exports,
-    ),
-    h("p", { class: "soft" }, t("ui.runs.where_how")),
-    chips,
+    filtersHost,
     refusal,
-    h("div", { class: "row" }, found, compare),
+    h("div", { class: "row under-filters" }, found, exports, compare),
     table,
     pages,
   );
@@ -97,6 +79,7 @@ function tableView(main, query) {
       order: state.order,
       limit: PAGE,
       offset: state.offset,
+      lang: language(),
     });
     for (const each of state.where) asked.append("where", each);
     try {
@@ -121,6 +104,7 @@ function tableView(main, query) {
         );
       }),
     );
+    filter.show(state.where, [...SHOWN, ...told.own, ...LAST, "dataset"].filter((name) => told.columns.includes(name) || told.own.includes(name)), told.runs);
     const used = (name) => told.runs.some((run) => run[name] !== null && run[name] !== undefined);
     // A program's own knobs and metrics stand where those of networks do.
     const columns = [...SHOWN, ...told.own, ...LAST].filter(
@@ -128,12 +112,13 @@ function tableView(main, query) {
     );
     const focused = document.activeElement?.dataset?.column;
     if (!told.runs.length) {
-      const clear = () => {
-        field.value = "";
-        change({ where: [], offset: 0 });
-      };
-      const button = h("button", { type: "button", class: "small", onclick: clear }, t("ui.runs.clear"));
-      fill(table, h("p", {}, t("ui.runs.nothing"), " ", state.where.length > 0 && button));
+      const asked = state.where.map(inWords).join(", ");
+      fill(
+        table,
+        state.where.length
+          ? h("p", {}, t("ui.runs.nothing", { where: asked }), " ", filter.clear())
+          : h("p", {}, t("ui.runs.none")),
+      );
       drawCompare();
       fill(pages);
       return;
@@ -151,12 +136,13 @@ function tableView(main, query) {
             {},
             h("th", {}, h("span", { class: "unseen" }, t("ui.runs.pick"))),
             columns.map(heading),
+            h("th", { scope: "col" }, t("ui.runs.question")),
           ),
         ),
         h(
           "tbody",
           {},
-          told.runs.map((run) => row(run, columns)),
+          told.runs.map((run) => row(run, columns, told.labs[run.key])),
         ),
       ),
     );
@@ -196,7 +182,7 @@ function tableView(main, query) {
     );
   }
 
-  function row(run, columns) {
+  function row(run, columns, lab) {
     const pick = (event) => {
       const others = state.picked.filter((key) => key !== run.key);
       state.picked = event.target.checked ? [...others, run.key].slice(-2) : others;
@@ -211,10 +197,15 @@ function tableView(main, query) {
       "aria-label": t("ui.runs.pick_one", { seed: run.seed }),
     });
     box.value = run.key;
+    // A click anywhere opens it, but for what has a purpose of its own or marks text.
+    const open = (event) => {
+      const isOwn = event.target.closest("a, input, label") || String(getSelection());
+      if (!isOwn) go(["runs", run.key]);
+    };
     return h(
       "tr",
-      {},
-      h("td", {}, box),
+      { onclick: open },
+      h("td", {}, h("label", {}, box)),
       columns.map((name, i) => {
         const text = cellText(name, run[name]);
         const shown = i === 0 ? h("a", { href: to(["runs", run.key]) }, text) : text;
@@ -225,6 +216,7 @@ function tableView(main, query) {
           (name === "test" && run.diverged) || (name === "seconds" && run.busy) ? " ⚠" : null,
         );
       }),
+      h("td", {}, lab && h("a", { href: to(["labs", lab.id]) }, lab.title)),
     );
   }
 
@@ -266,15 +258,4 @@ function cellText(name, value) {
   if (Array.isArray(value)) return value.join(", ");
   if (typeof value === "string" && has(`value.${value}`)) return t(`value.${value}`);
   return typeof value === "number" ? measure(value) : String(value);
-}
-
-// `model=conv, learning rate > 0.95` as the server takes it: one condition each. What is none is
-// sent as it is, so that the server can say so.
-function conditions(text) {
-  const condition = /([^<>=!]+?)\s*(<=|>=|!=|=|<|>)\s*("[^"]*"|\d+,\d+|[^\s,]+)/g;
-  const found = [...text.matchAll(condition)].map(
-    ([, name, sign, value]) => name.replace(/^[\s,]+/, "") + sign + value.replaceAll('"', ""),
-  );
-  const rest = text.replace(condition, "").replace(/[\s,]+/g, " ").trim();
-  return (rest ? [...found, rest] : found).slice(0, 10);
 }

@@ -21,6 +21,12 @@ export function columnName(name) {
   return has(`set.${name}`) ? `${t(`set.${name}`)} %` : name;
 }
 
+/** The accuracy of `run` on a set after each epoch; the last is on all images, as in tables. */
+export function pathOf(run, set) {
+  const path = run.epochs.map((epoch) => epoch.accuracy[set] ?? null);
+  return path.length ? [...path.slice(0, -1), run.accuracy[set] ?? null] : path;
+}
+
 /** What the levels of `question` are measured by: its own metrics, or accuracy on the sets. */
 export function measuresOf(question) {
   if (question.metrics.length) return question.metrics.map(({ name }) => name);

@@ -3,7 +3,7 @@
 import { jobs, setPaused } from "../jobs.js";
 import { fill, h, say } from "../dom.js";
 import { post, tellRefusal } from "../server.js";
-import { count, duration, t } from "../words.js";
+import { count, span, t } from "../words.js";
 import { stateBadge } from "./badges.js";
 
 /** The status of lab `id` in `host`; `update(lab)` whenever there is news of the lab or the queue. */
@@ -52,8 +52,7 @@ export function status(host, id) {
     const total = working?.total || lab.runs;
     const parts = [t("ui.status.runs", { done, total })];
     if (working?.claims) parts.push(t("ui.status.decided", working));
-    if (working?.total && state === "running")
-      parts.push(t("ui.status.left", { time: duration(working.seconds_left) }));
+    if (state === "running" && working) parts.push(...inProgress(lab, working));
     if (state === "queued") parts.push(ahead(queue, id));
     fill(badgeHost, stateBadge(state));
     bar.value = total ? (done + shareOfRun(working)) / total : 0;
@@ -72,6 +71,16 @@ export function status(host, id) {
   }
 
   return update;
+}
+
+/** The run of the moment, and how long the rest is predicted to take. */
+function inProgress(lab, { run, total, seconds_left: least, seconds_most: most }) {
+  const question = lab.questions.find(({ id }) => id === run?.question);
+  const level = question?.levels[run.level]?.name;
+  return [
+    level && t("ui.status.run", { level, seed: run.seed, epoch: run.epoch, epochs: run.epochs }),
+    total && least !== null && t("ui.status.left", { time: span(least, most) }),
+  ].filter(Boolean);
 }
 
 function now(state, { working, waiting, paused }) {
