@@ -56,6 +56,7 @@ PAGE_FLOORS = (
     "results",
     "judge",
     "ask",
+    "shortcuts",
     "top",
     "main",
 )

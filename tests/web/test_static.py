@@ -35,7 +35,8 @@ COMPOSED = {
     "ui.labs.preset.": ("quick", "standard", "full"),
     "ui.ask.model.": ("dense", "conv"),
     "ui.ask.example.": ("batch", "neurons", "models", "kernel", "layers"),
-    "ui.ask.intro.": ("one", "two", "three"),
+    "ui.keys.": ("new", "find", "help"),
+    "ui.play.lesson.": ("move", "turn", "draw", "over"),
     "ui.ask.": ("epochs", "seeds"),
     "ui.play.": ("move", "draw", "clear", "fit", "reset", "another", "dx", "dy", "angle", "scale"),
     "ui.play.hint_": ("move", "draw"),
@@ -45,7 +46,7 @@ COMPOSED = {
 }  # fmt: skip
 
 # Keys of what the server says.
-BY_THE_SERVER = ("ui.jobs.", "ui.door.", "ui.limits.", "ui.judge.no_table")
+BY_THE_SERVER = ("ui.jobs.", "ui.door.", "ui.limits.", "ui.judge.no_table", "ui.question.ends")
 
 # What the modules that show a lab call its parts, and what else they read of such a thing: the
 # route's own fields of a lab, and of a level its curves.
@@ -59,8 +60,8 @@ SHOWN = {
     "seconds": {*Summary.model_fields},
 }
 _VIEW = {"update", "live", "leave"}  # what is shown is called by the same name
-SHOWING = ("ask/answer", "judge/form", "results/badges", "results/lab", "results/levels",
-           "results/question")  # fmt: skip
+SHOWING = ("ask/answer", "judge/form", "results/badges", "results/card", "results/knob",
+           "results/lab", "results/levels", "results/question")  # fmt: skip
 
 
 def imports(module: Path) -> set[Path]:
@@ -95,6 +96,7 @@ def test_what_the_page_reads_of_a_lab_is_in_the_schema_of_its_report(name):
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
 def test_nothing_comes_from_another_place(path):
     text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+    text = re.sub(r"url\((vendor/[\w./-]+)\)", lambda m: str((STATIC / m[1]).stat().st_size), text)
 
     assert not re.search(r"https?:|//[a-z0-9.-]+\.[a-z]{2,}/|@import|url\(", text)
 
@@ -118,6 +120,13 @@ def test_the_chart_library_has_its_licence_beside_it():
 
     assert "MIT" in (library / "LICENSE").read_text("utf-8")
     assert "v1.6.32" in (library / "uPlot.js").read_text("utf-8")[:400]
+
+
+def test_the_font_is_small_and_has_its_licence_beside_it():
+    font = STATIC / "vendor/inter"
+
+    assert "SIL Open Font License" in (font / "LICENSE").read_text("utf-8")
+    assert sum(file.stat().st_size for file in font.glob("*.woff2")) < 64 * 1024
 
 
 def test_every_text_of_the_page_is_in_the_catalogue_of_each_language():

@@ -138,8 +138,8 @@ def chromium() -> str | None:
     return named or next(filter(None, map(shutil.which, NAMES)), None)
 
 
-# A module's and not the session's: while Playwright runs, its event loop is in other tests' way.
-@pytest.fixture(scope="module")
+# This folder's and not the session's: while Playwright runs, its event loop is in other tests' way.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     path = chromium()
     if path is None:

@@ -36,13 +36,15 @@ def answered(visit, tiny):
 
 def test_a_question_is_asked_and_gets_its_verdict(answered):
     expect(answered.locator(".answer")).not_to_be_empty()
-    expect(answered.locator(".answer.provisional")).to_have_count(0)
+    expect(answered.locator(".card.provisional")).to_have_count(0)
     expect(answered.locator(".claims .badge")).to_have_count(1)
     rows = answered.locator(".levels-table tbody tr")
     expect(rows).to_have_count(2)
     for row in rows.all():
         expect(row.locator("td").last).to_have_text("2")  # n
-        expect(row.locator("circle.run")).to_have_count(2)
+    expect(answered.locator(".claims .dots .in")).to_have_count(2)
+    expect(answered.locator(".claims .difference circle.mean")).to_have_count(1)
+    expect(answered.locator(".charts .uplot")).to_have_count(2)  # per epoch, and against the knob
     expect(answered.locator(".earlier a[aria-current]")).to_have_count(1)
 
 
@@ -72,7 +74,7 @@ def test_the_sets_can_be_switched_and_the_address_says_so(answered):
 
 
 def test_a_level_can_be_taken_out_of_the_picture(answered):
-    first = answered.locator(".legend button").first
+    first = answered.locator(".ends button").first
     first.click()
 
     expect(first).to_have_attribute("aria-pressed", "false")
@@ -143,7 +145,8 @@ def test_reloaded_mid_run_it_shows_where_it_is(visit, idle):
 
     wait_for(page, "running")
     expect(page.locator(".at-work")).to_be_visible()
-    expect(page.locator(".answer.provisional")).to_be_visible()
+    expect(page.locator(".card.provisional")).to_be_visible()
+    expect(page.locator(".status")).to_contain_text("of 100")  # the epoch of the run at work
 
 
 def test_a_page_without_a_question_shows_the_one_at_work(visit, idle):
@@ -225,6 +228,7 @@ def test_a_mistake_is_told_at_its_field(visit, field, typed):
 
     expect(page.locator(f"#{field}")).to_have_attribute("aria-invalid", "true")
     expect(page.locator(f"#{field}")).to_have_attribute("aria-describedby", "refusal")
+    expect(page.locator(".sentence + .refusal")).to_be_visible()  # right below its field
     expect(page.locator(".ask .refusal")).not_to_be_empty()
     page.fill(f"#{field}", right)
     expect(page.locator("[aria-invalid]")).to_have_count(0)
@@ -235,9 +239,43 @@ def test_no_verdict_is_shown_before_there_is_anything_to_judge(visit, idle):
     page = visit(SLOW)
     start(page)
 
-    expect(page.locator(".claims .badge")).to_have_text("not yet")
-    expect(page.locator(".claims .badge")).to_have_class(re.compile("not-yet"))
+    expect(page.locator(".status .state-running")).to_be_visible()
+    expect(page.locator(".claims .dots i")).to_have_count(3)
+    for early in (".claims .badge", ".dots .in", ".levels-table", ".copyable", ".estimate"):
+        expect(page.locator(f".answering {early}")).to_have_count(0)
     assert "unknown" not in page.locator(".answering").inner_text()
+
+
+def test_who_comes_without_a_question_sees_one_with_its_answer(visit):
+    page = visit("")
+
+    expect(page.locator(".example-answer .badge").first).to_have_text("Example")
+    expect(page.locator(".example-answer .claims .badge.supported")).to_have_count(2)
+    expect(page.locator(".example-answer .charts .uplot")).to_have_count(2)
+    expect(page.locator(".moving b")).to_have_text([re.compile(r"^\d")] * 2)
+
+
+def test_the_moving_digit_stops_where_one_network_errs_and_the_other_does_not(visit):
+    page = visit("", reduced_motion="reduce")
+
+    expect(page.locator(".moving b").first).to_have_class("wrong")
+    expect(page.locator(".moving b").last).to_have_class("right")
+
+
+def test_curves_end_where_the_table_says(answered):
+    lab = answered.locator(".earlier a[aria-current]").get_attribute("href").partition("=")[2]
+    told = answered.evaluate(
+        """async (lab) => {
+          const { questions } = await (await fetch(`/api/labs/${lab}`)).json();
+          const address = `/api/labs/${lab}/curves?question=${questions[0].id}`;
+          const curves = await (await fetch(address)).json();
+          return questions[0].levels.map((level, i) =>
+            [level.accuracy.test.mean, curves.levels[i].band.test.mean.at(-1)]);
+        }""",
+        lab,
+    )
+
+    assert [table for table, _ in told] == [curve for _, curve in told]
 
 
 def test_menus_look_like_menus_where_colours_are_the_system_s(visit):

@@ -102,6 +102,36 @@ def test_a_place_on_a_map_takes_the_digit_there(page):
     assert spot > 90  # per cent: all maps show where the digit is
 
 
+def test_the_lesson_goes_on_as_its_steps_are_done(page):
+    line = page.locator(".lesson")
+    expect(line).to_contain_text("5\u00a0pixels")
+    page.focus(".stage")
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    expect(line).to_contain_text("30°")
+    for _ in range(6):
+        page.keyboard.press("Shift+ArrowLeft")
+    expect(line).to_contain_text("draw")
+
+
+def test_maps_have_axes_and_a_line_where_half_is_read_right(page):
+    card = opinion(page, "dense")
+    expect(card.locator(".shift-map .edge")).to_have_attribute("d", re.compile("M"))
+    expect(card.locator(".ticks.below").first).to_contain_text("px")
+    expect(card.locator(".ticks.left").last).to_contain_text("50")
+
+
+def test_on_a_phone_the_pad_stays_in_sight_and_its_tools_are_at_hand(visit):
+    page = visit("#/playground?digit=0", viewport={"width": 390, "height": 844}, has_touch=True)
+    heard(page)
+    tools = page.locator(".hand-tools").bounding_box()
+    assert tools["y"] < page.locator(".networks").bounding_box()["y"]
+
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+
+    page.wait_for_function("document.querySelector('.stage').getBoundingClientRect().top >= 0")
+
+
 def test_the_place_is_in_the_address(page):
     page.focus(".stage")
     page.keyboard.press("ArrowRight")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -88,13 +89,38 @@ def test_runs_are_sorted_by_any_column(page):
 
 def test_runs_are_filtered_and_the_address_says_so(page, tiny):
     go(page, "runs")
-    page.fill("#where", f"neurons = 4 seed=0 batch_size=140 dataset={tiny}")
-    page.keyboard.press("Enter")
+    for column, value in (("neurons", "4"), ("seed", "0"), ("dataset", tiny)):
+        page.select_option("#where", column)
+        page.fill(".filters input", value)
+        page.keyboard.press("Enter")
 
     expect(page.locator("table.runs tbody tr")).to_have_count(1)
     page.reload()
-    expect(page.locator("#where")).to_have_value(f"neurons=4 seed=0 batch_size=140 dataset={tiny}")
+    expect(page.locator(".chip")).to_have_text(
+        [re.compile("^neurons = 4"), "seed = 0×", re.compile("^data = ")]
+    )
     expect(page.locator("table.runs tbody tr")).to_have_count(1)
+    page.locator(".chip button").first.click()
+    expect(page.locator(".chip")).to_have_count(2)
+    expect(page.locator("table.runs tbody tr")).not_to_have_count(1)
+
+
+def test_a_filter_that_no_run_meets_is_said_and_taken_back(page):
+    page.goto(page.url.partition("#")[0] + "#/runs?where=neurons%3D4&where=test%3E99.9")
+
+    expect(page.locator("main")).to_contain_text("No run has neurons = 4, test % > 99.9.")
+    page.locator(".scroll button").click()
+    expect(page.locator("table.runs tbody tr")).not_to_have_count(0)
+    expect(page.locator(".chip")).to_have_count(0)
+
+
+def test_a_run_is_opened_by_its_row_and_names_its_question(page, tiny):
+    page.goto(page.url.partition("#")[0] + f"#/runs?where=dataset%3D{tiny}")
+    row = page.locator("table.runs tbody tr").first
+    expect(row.locator("a").last).to_have_attribute("href", re.compile("#/labs/"))
+    row.locator("td").nth(3).click()
+
+    expect(page.locator(".scores")).to_be_visible()
 
 
 def test_runs_are_exported_as_they_are_filtered(page):
@@ -138,5 +164,7 @@ def test_two_runs_compared(page):
     boxes.nth(1).check()
     page.click(".compare-bar a")
 
-    expect(page.locator("table")).to_have_count(2)
-    expect(page.locator("table").last.locator("tbody tr")).to_have_count(6)
+    expect(page.locator(".columns table")).to_have_count(2)
+    expect(page.locator(".columns table").last.locator("tbody tr")).to_have_count(6)
+    expect(page.locator(".uplot .ends li")).to_have_text(["A", "B"])
+    expect(page.locator("table.confusion")).to_have_count(2)
