@@ -59,11 +59,12 @@ def test_a_lab_in_full_opens_its_questions_and_its_report(page):
 def test_the_study_tells_its_cost_and_can_be_started_and_cancelled(page, idle):
     go(page, "labs")
     expect(page.locator(".study [role=status]")).not_to_be_empty()
-    told = page.locator(".study [role=status]").inner_text()
+    # How many runs, and not how long: that depends on how busy the machine is.
+    runs = page.locator(".study [role=status]").inner_text().partition(",")[0]
     page.select_option("#preset", "full")
-    expect(page.locator(".study [role=status]")).not_to_have_text(told)
+    expect(page.locator(".study [role=status]")).not_to_contain_text(runs)
     page.select_option("#preset", "quick")
-    expect(page.locator(".study [role=status]")).to_have_text(told)
+    expect(page.locator(".study [role=status]")).to_contain_text(runs)
 
     page.click(".study button.primary")
 

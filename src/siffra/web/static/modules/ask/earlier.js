@@ -12,7 +12,7 @@ const MOST = 12;
 /** The list in `host`; `current()` is the id of the lab that is shown. Returns what ends it. */
 export function earlier(host, current) {
   const list = h("ul", { class: "earlier" });
-  fill(host, h("h3", {}, t("ui.ask.earlier")), list);
+  fill(host, h("h2", {}, t("ui.ask.earlier")), list);
   let labs = [];
 
   async function load() {

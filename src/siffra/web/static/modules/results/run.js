@@ -27,7 +27,7 @@ export function runView(main, key) {
   async function load() {
     const run = await get(`api/runs/${key}?lang=${language()}`);
     if (over) return;
-    const chartHost = h("div", { class: "chart", role: "img", "aria-label": t("ui.run.curves") });
+    const chartHost = h("div", { class: "chart", role: "group", "aria-label": t("ui.run.curves") });
     fill(
       main,
       back,
