@@ -82,10 +82,10 @@ class Knobs(NetworkKnobs, total=False):
     model: str | Callable[..., Any]
 
 
-def with_own_models(knobs: Mapping[str, Any]) -> dict[str, Any]:
+def with_own_models(knobs: Mapping[str, object]) -> dict[str, Any]:
     """`knobs`, or lists of their levels, with functions in the place of their names."""
 
-    def own(model: Any) -> Any:
+    def own(model: object) -> Any:
         return [own(one) for one in model] if isinstance(model, list | tuple) else as_model(model)
 
     return {name: own(value) if name == "model" else value for name, value in knobs.items()}

@@ -20,7 +20,7 @@ from siffra.store.store import open_store
 
 @contextmanager
 def function_job(
-    levels: Mapping[str, Sequence[Any]],
+    levels: Mapping[str, Sequence[object]],
     train: Train,
     metrics: tuple[Metric, ...],
     options: LabOptions = AS_WRITTEN,
@@ -58,11 +58,11 @@ def function_job(
             yield Job(plan, work, opened, fresh, is_kept=store is not None)
 
 
-def _plain(levels: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+def _plain(levels: Mapping[str, Sequence[object]]) -> dict[str, list[Any]]:
     return {name: list(map(_plain_value, values)) for name, values in levels.items()}
 
 
-def _plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+def _plain_values(values: Mapping[str, object]) -> dict[str, Any]:
     return {name: _plain_value(value) for name, value in values.items()}
 
 

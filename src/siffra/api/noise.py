@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from siffra.api.commands import CommandOptions, metrics_of, noise_job
 from siffra.api.jobs import seconds_or_none
@@ -26,7 +25,7 @@ def noise(
     command: str | Sequence[str],
     *,
     metric: MetricLike | Sequence[MetricLike],
-    knobs: Mapping[str, Any] | None = None,
+    knobs: Mapping[str, object] | None = None,
     seeds: int = DEFAULT_SEEDS,
     difference: float | None = None,
     read: Sequence[str] = (),

@@ -52,7 +52,7 @@ class Worker:
         """Whether it can still be asked."""
         return self._process.is_alive()
 
-    def ask_rested(self, function: Callable[..., Any] | str, *arguments: Any) -> Any:
+    def ask_rested(self, function: Callable[..., Any] | str, *arguments: object) -> Any:
         """`ask`, after a pause in which the threads of other processes fall asleep."""
         time.sleep(_SETTLE)
         return self.ask(function, *arguments)

@@ -27,7 +27,7 @@ class Workload:
         return Setting.from_knobs({"learning_rate": LEARNING_RATE, **self.knobs})
 
 
-def _dense(neurons: int, batch_size: int, **knobs: Any) -> dict[str, Any]:
+def _dense(neurons: int, batch_size: int, **knobs: object) -> dict[str, Any]:
     return {"neurons": neurons, "batch_size": batch_size, **knobs}
 
 

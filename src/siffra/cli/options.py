@@ -194,7 +194,7 @@ _RUN: Mapping[str, tuple[Any, Any]] = {
 
 
 def in_place_of(
-    parameter: str, options: Mapping[str, tuple[Any, Any]], make: Callable[..., Any]
+    parameter: str, options: Mapping[str, tuple[object, object]], make: Callable[..., Any]
 ) -> Callable[[Command], Command]:
     """Give a command `options` in the place of a parameter.
 
@@ -207,7 +207,7 @@ def in_place_of(
 
     def decorate(command: Command) -> Command:
         @wraps(command)
-        def wrapped(**values: Any) -> None:
+        def wrapped(**values: object) -> None:
             given = {name: values.pop(name) for name in options}
             command(**values, **{parameter: make(**given)})
 

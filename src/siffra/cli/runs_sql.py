@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -100,12 +100,12 @@ def _print_schema(as_json: bool) -> None:
     )
 
 
-def _print_wide(table: Any) -> None:
+def _print_wide(table: object) -> None:
     """On lines as long as they have to be: a terminal folds them, a pipe has no width."""
     console(width=100_000).print(table, soft_wrap=True)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """A value in a cell, whose lines are not the table's."""
     if isinstance(value, float):
         return f"{value:.6g}"

@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
-from typing import Any, Self
+from typing import Self
 
 from siffra.config.factory import Factory, parameters_of
 from siffra.config.knobs import Knob
@@ -51,7 +51,7 @@ class Estimator(Factory):
 _NOT_FOR_CLASSES = {"RegressorMixin", "ClusterMixin", "OutlierMixin"}
 
 
-def is_estimator(made: Any) -> bool:
+def is_estimator(made: object) -> bool:
     """Whether it is a class with `fit` and `predict`, as far as it says for telling classes."""
     return (
         isinstance(made, type)

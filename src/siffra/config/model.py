@@ -103,7 +103,7 @@ class ConvModel(_Model):
         return self
 
 
-def _name(value: Any) -> str:
+def _name(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("it must be the name of a function")
     return value  # as it is: a `Factory` stays one

@@ -99,7 +99,7 @@ def factory_of(make: Callable[..., Any]) -> Factory:
     return factory
 
 
-def as_model(model: Any) -> Any:
+def as_model(model: object) -> Any:
     """A value of the knob `model`, with a function or the name of one made a `Factory`.
 
     Raises:
@@ -194,5 +194,5 @@ def _failed(path: Path, error: Exception) -> str:
     return f"{where}: {type(error).__name__}: {reason.rstrip('.')}"
 
 
-def _is_own(value: Any, module: ModuleType) -> bool:
+def _is_own(value: object, module: ModuleType) -> bool:
     return callable(value) and getattr(value, "__module__", None) == module.__name__

@@ -47,7 +47,7 @@ def parse_toml(content: bytes) -> dict[str, Any]:
     return tables
 
 
-def toml_value(value: Any) -> str:
+def toml_value(value: object) -> str:
     """`value` in TOML; its strings, and its lists of them, are written as JSON's are."""
     if isinstance(value, Mapping):
         inner = ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items())
@@ -72,7 +72,7 @@ def _reason(message: str) -> str:
 _TOO_LARGE = "a whole number in it is too large: TOML's are of 64 bits"
 
 
-def _has_large(value: Any) -> bool:
+def _has_large(value: object) -> bool:
     # Python takes any number in hexadecimal, and then fails to print it.
     if isinstance(value, dict | list):
         return any(map(_has_large, value.values() if isinstance(value, dict) else value))

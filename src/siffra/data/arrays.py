@@ -17,7 +17,7 @@ Pair = tuple[Any, Any]
 """Examples and their labels."""
 
 
-def read_memory(data: Any, where: str = "data") -> Parts:
+def read_memory(data: object, where: str = "data") -> Parts:
     """The data set in `data`.
 
     That is a pair `(x, y)`, or two, `((x_train, y_train), (x_test, y_test))`, as Keras gives
@@ -51,7 +51,7 @@ def _is_pair(value: object) -> bool:
     return isinstance(value, tuple) and len(value) == 2
 
 
-def _is_archive(data: Mapping[str, Any]) -> bool:
+def _is_archive(data: Mapping[str, object]) -> bool:
     names = {name.lower() for name in data if isinstance(name, str)}
     return has_sets(names) or {"x", "y"} <= names
 
@@ -79,8 +79,8 @@ def _bunch(data: Mapping[str, Any], where: str) -> Parts:
 def _parts(
     pairs: Mapping[str, Pair],
     where: str,
-    features: Sequence[Any] | None = None,
-    class_names: Sequence[Any] | None = None,
+    features: Sequence[object] | None = None,
+    class_names: Sequence[object] | None = None,
     notes: tuple[Note, ...] = (),
 ) -> Parts:
     names = {name: _columns(pair[0], features) for name, pair in pairs.items()}
@@ -127,7 +127,7 @@ def _parts(
     return Parts(where, sets, own, columns, left_out=tuple(left_out), notes=notes)
 
 
-def _columns(x: Any, features: Sequence[Any] | None) -> tuple[str, ...]:
+def _columns(x: object, features: Sequence[object] | None) -> tuple[str, ...]:
     """What the columns are called, if they have names."""
     columns = getattr(x, "columns", None) if features is None else features
     return () if columns is None else tuple(map(str, columns))
@@ -145,7 +145,7 @@ def _in_order(
     return rows[:, [names.index(name) for name in wanted]]
 
 
-def _refuse_unaligned(x: Any, y: Any, where: str) -> None:
+def _refuse_unaligned(x: object, y: object, where: str) -> None:
     """See that rows and labels with pandas' index are in the same order by it."""
     first, second = getattr(x, "index", None), getattr(y, "index", None)
     if not hasattr(first, "equals") or not hasattr(second, "equals"):
@@ -157,7 +157,7 @@ def _refuse_unaligned(x: Any, y: Any, where: str) -> None:
         )
 
 
-def _examples(x: Any, names: tuple[str, ...], where: str) -> np.ndarray:
+def _examples(x: object, names: tuple[str, ...], where: str) -> np.ndarray:
     """A copy of what was given, so that nobody changes it later; numbers, all of them there."""
     array = _array(x, where)
     if array.dtype.kind == "O" and array.ndim == 2:
@@ -198,7 +198,7 @@ def _numbers(column: np.ndarray, name: str, where: str) -> np.ndarray:
     return numbers
 
 
-def _labels(y: Any, where: str) -> np.ndarray:
+def _labels(y: object, where: str) -> np.ndarray:
     labels = _array(y, where)
     if labels.ndim != 1 and labels.shape[1:] != (1,):
         raise DataError(f"{where}: y has shape {labels.shape}; there must be one label an example.")
@@ -207,7 +207,7 @@ def _labels(y: Any, where: str) -> np.ndarray:
     return labels.reshape(-1)
 
 
-def _array(values: Any, where: str) -> np.ndarray:
+def _array(values: object, where: str) -> np.ndarray:
     if hasattr(values, "toarray"):
         raise DataError(f"{where}: found a sparse {type(values).__name__}; give its toarray().")
     if np.ma.is_masked(values):

@@ -6,7 +6,6 @@ Sets that are missing are made here, and numbers get their scale.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -165,7 +164,7 @@ def column_names(count: int) -> tuple[str, ...]:
     return tuple(f"column {number}" for number in range(1, count + 1))
 
 
-def class_names_for(names: Iterable[Any], classes: int, where: str) -> tuple[str, ...]:
+def class_names_for(names: Iterable[object], classes: int, where: str) -> tuple[str, ...]:
     """What data calls its classes, which are `classes`; none where these are just their numbers.
 
     Raises:

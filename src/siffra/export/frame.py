@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from siffra.errors import SiffraError
 from siffra.report.render.files import typed
@@ -15,7 +15,7 @@ _WITH_GAPS = {int: "Int64", bool: "boolean", str: "string"}
 """pandas' types that can lack a value and stay what they are."""
 
 
-def data_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def data_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """The rows as a frame. Whole numbers stay whole where some are missing; times are UTC.
 
     Raises:
@@ -28,7 +28,7 @@ def data_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             "pandas: pandas is not installed; run `pip install 'siffra[pandas]'`."
         ) from error
 
-    def column(values: Sequence[Any]) -> pd.Series:
+    def column(values: Sequence[object]) -> pd.Series:
         kind, cells = typed(values)
         complete = all(value is not None for value in values)
         if kind is str:

@@ -107,7 +107,7 @@ def _epochs(records: Sequence[Record]) -> Rows:
     ]
 
 
-def _said(values: Sequence[Any]) -> bool:
+def _said(values: Sequence[object]) -> bool:
     return any(value is not None for value in values)
 
 

@@ -132,7 +132,7 @@ def _ended(status: int, seconds: float) -> Any:
     return _plugin_summary(metadata.SESSION_END_INFO_TAG, plugin)
 
 
-def _plugin_summary(tag: str, data: Any) -> Any:
+def _plugin_summary(tag: str, data: object) -> Any:
     """What is told the HParams plugin, as a summary."""
     value = _summary.Summary.Value(
         tag=tag, metadata=metadata.create_summary_metadata(data), tensor=metadata.NULL_TENSOR

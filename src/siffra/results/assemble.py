@@ -46,7 +46,7 @@ class Raw:
 
     @classmethod
     def without_empty_rows(
-        cls, columns: Mapping[str, Sequence[Any]], source: str, *, decimal_commas: bool = False
+        cls, columns: Mapping[str, Sequence[object]], source: str, *, decimal_commas: bool = False
     ) -> Self:
         """The columns without rows that are empty throughout; a row is called by its number.
 
@@ -85,11 +85,11 @@ def assemble(raw: Raw) -> RunTable:
     )
 
 
-def _is_filled(row: Sequence[Any]) -> bool:
+def _is_filled(row: Sequence[object]) -> bool:
     return any(cell is not None for cell in row)
 
 
-def _typed(cells: Sequence[Any], decimal_commas: bool) -> Column:
+def _typed(cells: Sequence[object], decimal_commas: bool) -> Column:
     if _are_texts(cells):
         return read_cells(cells, decimal_commas=decimal_commas)
     plain = [plain_cell(cell) for cell in cells]
@@ -99,7 +99,7 @@ def _typed(cells: Sequence[Any], decimal_commas: bool) -> Column:
     return Column(tuple(plain), float_step(plain) if numbers else None)
 
 
-def _are_texts(cells: Sequence[Any]) -> TypeGuard[Sequence[str | None]]:
+def _are_texts(cells: Sequence[object]) -> TypeGuard[Sequence[str | None]]:
     return set(map(type, cells)) <= {str, NoneType}
 
 

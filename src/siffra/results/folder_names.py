@@ -25,12 +25,12 @@ def is_part_of_run(name: str) -> bool:
     return name.casefold() in _PARTS
 
 
-def folder_knobs(paths: Sequence[str], known: Sequence[Mapping[str, Any]]) -> list[FolderKnobs]:
+def folder_knobs(paths: Sequence[str], known: Sequence[Mapping[str, object]]) -> list[FolderKnobs]:
     """The knobs of runs with these paths; of a run whose knobs are `known` the seed alone."""
     return [_of(path, hparams) for path, hparams in zip(paths, known, strict=True)]
 
 
-def _of(path: str, hparams: Mapping[str, Any]) -> FolderKnobs:
+def _of(path: str, hparams: Mapping[str, object]) -> FolderKnobs:
     knobs: dict[str, Any] = {}
     rest = []
     for part in path.split("/"):

@@ -32,7 +32,7 @@ class Flat:
     left_out: list[str]
 
 
-def flat_columns(columns: Mapping[str, Sequence[Any]], rows: int, source: str) -> Flat:
+def flat_columns(columns: Mapping[str, Sequence[object]], rows: int, source: str) -> Flat:
     """The columns with each object replaced by a column for every value in it: `config.lr`.
 
     A list of plain values is the text `64, 32`; a list of objects with numbers is a curve of each.
@@ -53,7 +53,7 @@ def flat_columns(columns: Mapping[str, Sequence[Any]], rows: int, source: str) -
     return flat
 
 
-def _expand(name: str, cells: Sequence[Any], flat: Flat, where: str) -> None:
+def _expand(name: str, cells: Sequence[object], flat: Flat, where: str) -> None:
     """Add to `flat` what is in the objects of a column."""
     columns: dict[str, list[Any]] = {}
     curves: dict[str, list[Curve]] = {}
@@ -78,7 +78,7 @@ def _expand(name: str, cells: Sequence[Any], flat: Flat, where: str) -> None:
     flat.curves |= {metric: tuple(of) for metric, of in curves.items()}
 
 
-def _holds_objects(cells: Sequence[Any]) -> bool:
+def _holds_objects(cells: Sequence[object]) -> bool:
     """Whether a cell is an object or a list, or all that are filled are texts of objects."""
     if any(issubclass(kind, Mapping | list | tuple) for kind in set(map(type, cells))):
         return True
@@ -92,7 +92,7 @@ def _holds_objects(cells: Sequence[Any]) -> bool:
     return filled
 
 
-def _parsed(cell: Any, where: str) -> Any:
+def _parsed(cell: object, where: str) -> Any:
     if not isinstance(cell, str) or not cell.startswith("{"):
         return cell
     if len(cell) > _LONGEST_OBJECT:
@@ -109,7 +109,7 @@ def _parsed(cell: Any, where: str) -> Any:
         return cell
 
 
-def _leaves(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _leaves(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """What is in an object, by the names on the way to it."""
     if not isinstance(value, Mapping):
         yield name, list(value) if isinstance(value, tuple) else value
@@ -123,7 +123,7 @@ def _leaves(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, A
                 yield from _leaves(inner, f"{name}.{key}" if name else str(key), depth + 1)
 
 
-def _curves(values: Any) -> dict[str, Curve]:
+def _curves(values: object) -> dict[str, Curve]:
     """The curves in a list of objects, one an epoch; none if it is anything else."""
     if (
         not isinstance(values, list)

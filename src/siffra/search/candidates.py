@@ -155,7 +155,7 @@ class Candidates:
             return setting, parameters.values
         return None
 
-    def _setting(self, knobs: Mapping[str, Any]) -> Setting:
+    def _setting(self, knobs: Mapping[str, object]) -> Setting:
         """The setting of these knobs with the fixed ones.
 
         Raises:

@@ -89,11 +89,11 @@ def _with_convolutions(knobs: Knobs, fixed: Knobs, count: int) -> Knobs:
     return model
 
 
-def _fit(values: Any, count: int) -> list[Any]:
+def _fit(values: object, count: int) -> list[Any]:
     """A value for each of so many layers: the first ones, or the last over and over."""
     values = list(values) if _is_list(values) else [values]
     return (values + values[-1:] * count)[:count]
 
 
-def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
+def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, list | tuple)

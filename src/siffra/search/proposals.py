@@ -27,7 +27,7 @@ _FIRST_RANDOM = 6
 
 
 def proposals(
-    study: optuna.Study, space: Space, parents: Sequence[Mapping[str, Any]], seed: int
+    study: optuna.Study, space: Space, parents: Sequence[Mapping[str, object]], seed: int
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Parameters, and the knobs that they stand for, without end.
 

@@ -161,7 +161,7 @@ def _told_apart(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(apart)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return value.hex() if isinstance(value, bytes) else value
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -71,7 +71,7 @@ class Rows(Generic[D]):
         self._db, self._path, self._kind, self._named = db, path, kind, named
         self._table, self._column = table, column
 
-    def put_all(self, documents: Mapping[str, D | str], **others: Any) -> None:
+    def put_all(self, documents: Mapping[str, D | str], **others: object) -> None:
         """Store documents by key, in the place of what is there; one may be written already.
 
         `others` are the values of more columns.
@@ -100,7 +100,7 @@ class Rows(Generic[D]):
         return dict(self.read(f"{where} AND {_AMONG}", (given,), strict=strict))
 
     def read(
-        self, where: str, values: Sequence[Any] = (), *, strict: bool = False
+        self, where: str, values: Sequence[object] = (), *, strict: bool = False
     ) -> Iterator[tuple[str, D]]:
         """Keys and documents, but for those that are damaged or that cannot be read.
 
@@ -156,7 +156,7 @@ class Rows(Generic[D]):
             "INSERT OR REPLACE INTO digest (key, of, sha256) VALUES (?, ?, ?)", rows
         )
 
-    def _rows(self, where: str, values: Sequence[Any] = ()) -> list[_Row]:
+    def _rows(self, where: str, values: Sequence[object] = ()) -> list[_Row]:
         # As bytes: a text that is no UTF-8 any more is damage to one document, not to all.
         text = f"CAST({self._column} AS BLOB)"
         asked = f"SELECT key, {text}, {self._digest} FROM {self._table} WHERE {where}"

@@ -85,7 +85,7 @@ class KernelCache(_Cache):
     def __init__(
         self,
         function: Callable[..., Any],
-        options: Mapping[str, Any],
+        options: Mapping[str, object],
         folder: Callable[[], Path | None],
     ) -> None:
         self._folder, self._enabled = folder, True
@@ -123,7 +123,7 @@ class KernelCache(_Cache):
         key_there, payload = pickle.loads(content)
         return CompileResult._rebuild(target_context, *payload) if key_there == key else None
 
-    def save_overload(self, sig: Any, data: CompileResult) -> None:
+    def save_overload(self, sig: object, data: CompileResult) -> None:
         """See Numba; what cannot be kept is none the worse for it."""
         if not self._enabled or any(not lifted.can_cache for lifted in data.lifted):
             return

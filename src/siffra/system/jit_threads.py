@@ -126,7 +126,7 @@ def _take_own_locks() -> None:
     parallel._backend_init_process_lock = threading.RLock()
 
 
-def link_anew_after_forks(kernel: Any) -> None:
+def link_anew_after_forks(kernel: object) -> None:
     """Have a kernel that runs on several threads linked anew in forked processes."""
     _kernels.append(kernel)
 

@@ -86,7 +86,9 @@ class ApiError(Exception):
     it. `about` has what a script can read of the same: `knob`, the field's name, and its limits.
     """
 
-    def __init__(self, code: Code, why: str = "", about: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, code: Code, why: str = "", about: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(code)
         self.code: Code = code
         self.why = why

@@ -69,7 +69,7 @@ class Limits:
         return words("ui.limits.give", label=label, kind=kind, span=span)
 
 
-def fault(question: Mapping[str, Any], words: Words) -> ApiError | None:
+def fault(question: Mapping[str, object], words: Words) -> ApiError | None:
     """The first field of `question` that cannot be used; None if each can, as far as it goes.
 
     What is no question at all (fields of other names and shapes) is left to `Ask`.
@@ -77,7 +77,7 @@ def fault(question: Mapping[str, Any], words: Words) -> ApiError | None:
     return next(_faults(question, words), None)
 
 
-def _faults(question: Mapping[str, Any], words: Words) -> Iterator[ApiError]:
+def _faults(question: Mapping[str, object], words: Words) -> Iterator[ApiError]:
     vary, fixed = question.get("vary"), question.get("fixed", {})
     if not isinstance(vary, Mapping) or not isinstance(fixed, Mapping):
         return
@@ -113,7 +113,7 @@ def _fault_of_seeds(seeds: Any, levels: int, words: Words) -> Iterator[ApiError]
         yield _error("many_runs", "seeds", why, most=RUNS)
 
 
-def _fault_of(knob: str, value: Any, words: Words) -> Iterator[ApiError]:
+def _fault_of(knob: str, value: object, words: Words) -> Iterator[ApiError]:
     label, known = knob_name(words, knob), KNOBS[knob]
     allowed = (False, True) if known.type is bool else choices(knob)
     if allowed:
@@ -129,7 +129,7 @@ def _fault_of(knob: str, value: Any, words: Words) -> Iterator[ApiError]:
         yield _error("out_of_range", knob, why, **limits.as_dict())
 
 
-def _error(code: Code, knob: str, why: str, **about: Any) -> ApiError:
+def _error(code: Code, knob: str, why: str, **about: object) -> ApiError:
     return ApiError(code, why, {"knob": knob, **about})
 
 

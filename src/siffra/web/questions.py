@@ -172,5 +172,5 @@ def _typed(name: str, value: Any) -> Any:
     return float(value) if number else value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

@@ -57,7 +57,7 @@ def read_queue(path: Path) -> Queue:
     return queue
 
 
-def _take_tasks(queue: Queue, tasks: Any) -> Iterator[str]:
+def _take_tasks(queue: Queue, tasks: object) -> Iterator[str]:
     """Put the tasks into the queue; yields what cannot be put there."""
     for entry in _entries(tasks, list):
         try:
@@ -71,7 +71,7 @@ def _take_tasks(queue: Queue, tasks: Any) -> Iterator[str]:
             queue.tasks.append(task)
 
 
-def _take_failed(queue: Queue, failed: Any) -> Iterator[str]:
+def _take_failed(queue: Queue, failed: object) -> Iterator[str]:
     for name, code in _entries(failed, dict):
         if code in CODES:
             queue.failed[name] = code
@@ -85,7 +85,7 @@ def _entries(value: Any, kind: type) -> list[Any]:
     return [("", value)] if kind is dict else [value]
 
 
-def _shown(entry: Any) -> str:
+def _shown(entry: object) -> str:
     """An entry for the terminal: short, and in plain characters."""
     text = json.dumps(entry)
     return text if len(text) <= 60 else f"{text[:57]}..."

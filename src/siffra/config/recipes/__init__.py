@@ -166,7 +166,7 @@ def recipe_knobs(recipe: Path | str | None) -> Mapping[str, Any]:
     return read.knobs
 
 
-def over_recipe(recipe: Path | str | None, knobs: Mapping[str, Any]) -> dict[str, Any]:
+def over_recipe(recipe: Path | str | None, knobs: Mapping[str, object]) -> dict[str, Any]:
     """`knobs`, and of the recipe's those that are of use beside them; raises as `recipe_knobs`."""
     return override(recipe_knobs(recipe), knobs)
 

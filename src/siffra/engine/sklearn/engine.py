@@ -173,7 +173,7 @@ def as_rows(images: np.ndarray) -> np.ndarray:
     return rows * _PIXEL if rows.dtype == np.uint8 else rows.astype(np.float32, copy=False)
 
 
-def _as_classes(labels: Any, classes: int) -> np.ndarray:
+def _as_classes(labels: object, classes: int) -> np.ndarray:
     """What an estimator gives for labels, which must be those that it was given."""
     labels = np.asarray(labels)
     numbers = labels.astype(np.int64)
@@ -182,7 +182,7 @@ def _as_classes(labels: Any, classes: int) -> np.ndarray:
     return numbers
 
 
-def _own(value: Any) -> Any:
+def _own(value: object) -> Any:
     """A list that the estimator may change."""
     return list(value) if isinstance(value, tuple) else value
 

@@ -79,7 +79,7 @@ class TrainFunction:
                 "leave out store, or put it in a file."
             ) from error
 
-    def run(self, knobs: Mapping[str, Any], seed: int) -> ExternalResult:
+    def run(self, knobs: Mapping[str, object], seed: int) -> ExternalResult:
         """Call it once. What it raises is a result, too: a run that failed.
 
         Raises:
@@ -112,7 +112,7 @@ class TrainFunction:
             failure=f"no metric `{missing}`" if missing else "",
         )
 
-    def _given(self, returned: Any) -> Iterator[tuple[float | None, dict[str, float]]]:
+    def _given(self, returned: object) -> Iterator[tuple[float | None, dict[str, float]]]:
         """What it returned, or yields: the metrics by name, with the epoch if there is one."""
         if isinstance(returned, Mapping):
             yield None, self._numbers(returned)

@@ -33,7 +33,7 @@ def unnamed_file() -> IO[bytes]:
         return TemporaryFile()
 
 
-def write_shared(content: Any, file: IO[bytes]) -> None:
+def write_shared(content: object, file: IO[bytes]) -> None:
     """Write `content` to an empty file.
 
     Raises:

@@ -79,7 +79,7 @@ def plan_noise(
     return _plan(question, sampling(LabOptions(seeds=seeds), DEFAULT_SEEDS), command)
 
 
-def _check(knobs: Sequence[tuple[str, Any]]) -> None:
+def _check(knobs: Sequence[tuple[str, object]]) -> None:
     for name, value in knobs:
         is_known = isinstance(value, bool | int | float | str)
         if not is_known or (isinstance(value, float) and not math.isfinite(value)):
@@ -119,7 +119,9 @@ def _plan(
     )
 
 
-def parted(levels: Mapping[str, Sequence[Any]]) -> tuple[dict[str, Sequence[Any]], dict[str, Any]]:
+def parted(
+    levels: Mapping[str, Sequence[object]],
+) -> tuple[dict[str, Sequence[Any]], dict[str, Any]]:
     """The knobs that are varied with their values, and those with a single value, held fixed."""
     varied = {name: values for name, values in levels.items() if len(values) != 1}
     return varied, {name: values[0] for name, values in levels.items() if len(values) == 1}
@@ -129,7 +131,7 @@ def external_question(
     name: str,
     vary: tuple[str, ...],
     levels: Sequence[Level],
-    fixed: Mapping[str, Any],
+    fixed: Mapping[str, object],
     metrics: Sequence[Metric],
     figures: tuple[Figure, ...],
 ) -> Question:

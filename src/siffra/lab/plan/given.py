@@ -24,7 +24,7 @@ _FEWEST_PAIRS = 5
 
 
 def plan_given(
-    runs: Runs, metrics: Sequence[Metric], baseline: Mapping[str, Any] | None = None
+    runs: Runs, metrics: Sequence[Metric], baseline: Mapping[str, object] | None = None
 ) -> Given:
     """The plan that asks what the levels of `runs` differ in, with the records to answer it.
 
@@ -75,7 +75,7 @@ def plan_given(
     return plan, records
 
 
-def _baseline(runs: Runs, wanted: Mapping[str, Any]) -> LevelKey:
+def _baseline(runs: Runs, wanted: Mapping[str, object]) -> LevelKey:
     source = runs.roles.table.source
     for name in wanted:
         if name not in runs.roles.by:
@@ -95,19 +95,19 @@ def _baseline(runs: Runs, wanted: Mapping[str, Any]) -> LevelKey:
     raise ConfigError(f"{source}: baseline: {many} {_spelled(wanted)}; it must be one of: {known}.")
 
 
-def is_value(value: Cell, wanted: Any) -> bool:
+def is_value(value: Cell, wanted: object) -> bool:
     """Whether a level has the value, which may be spelled as the table spells it."""
     if isinstance(value, bool) or isinstance(wanted, bool):
         return str(value).casefold() == str(wanted).casefold()
     return value == wanted or spell(value) == spell(wanted)
 
 
-def spell(value: Any) -> str:
+def spell(value: object) -> str:
     """A value as a table has it."""
     return "" if value is None else str(value)
 
 
-def _spelled(knobs: Mapping[str, Any]) -> str:
+def _spelled(knobs: Mapping[str, object]) -> str:
     return ", ".join(f"{name} = {spell(value) or '(empty)'}" for name, value in knobs.items())
 
 

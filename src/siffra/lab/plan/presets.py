@@ -139,7 +139,7 @@ def questions_of(
     stand_ins = getattr(lab.presets, preset).recipes
     named: dict[str, set[str]] = {table.id: set() for table in lab.questions}
 
-    def stood_in(value: Any, names: set[str]) -> Any:
+    def stood_in(value: object, names: set[str]) -> Any:
         """`value`, a part of a question, with other names wherever a recipe is named."""
         if isinstance(value, BaseModel):
             return value.model_copy(update={name: stood_in(part, names) for name, part in value})
@@ -152,7 +152,7 @@ def questions_of(
             for name, part in value.items()
         }
 
-    def instead(recipe: Any, names: set[str]) -> Any:
+    def instead(recipe: object, names: set[str]) -> Any:
         if isinstance(recipe, list | tuple):  # as a knob that is varied has them
             return type(recipe)(instead(part, names) for part in recipe)
         names.add(str(recipe))

@@ -49,7 +49,7 @@ class _ProgramTables(Frozen):
     command: RunningTable = RunningTable()
 
 
-def read_program(tables: Mapping[str, Any], folder: Path) -> Program | None:
+def read_program(tables: Mapping[str, object], folder: Path) -> Program | None:
     """The program of a lab file in `folder`, where it runs; None if the lab has none.
 
     Nothing is run.
@@ -140,7 +140,7 @@ def check_claim(
         )
 
 
-def _expect_no_program(tables: Mapping[str, Any]) -> None:
+def _expect_no_program(tables: Mapping[str, object]) -> None:
     if isinstance(tables.get("command"), str | list):
         raise ConfigError(f"command: write it below `[base]`, as command = {_EXAMPLE}.")
     for key, why in (

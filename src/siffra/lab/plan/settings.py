@@ -83,7 +83,7 @@ def assemble(
 
 
 def of_use(
-    fixed: Mapping[str, Any], knobs: Mapping[str, Any], vary: Mapping[str, Sequence[Any]]
+    fixed: Mapping[str, object], knobs: Mapping[str, object], vary: Mapping[str, Sequence[object]]
 ) -> Mapping[str, Any]:
     """`fixed` for the level with `knobs`: an estimator among networks has no use for theirs."""
     models = vary.get("model", ())

@@ -1,7 +1,6 @@
 """A lab file to start from: one question with a claim for each level, and what to change in it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from siffra.config.toml_text import toml_value
 from siffra.data.dataset import Dataset
@@ -19,8 +18,8 @@ _HEAD = """\
 
 def starter_lab(
     ask: str,
-    vary: Mapping[str, Sequence[Any]],
-    fixed: Mapping[str, Any],
+    vary: Mapping[str, Sequence[object]],
+    fixed: Mapping[str, object],
     dataset: Dataset,
     *,
     name: str = "lab.toml",

@@ -10,7 +10,7 @@ KeyPath = tuple[str | int, ...]
 """Keys of tables, and numbers of what is in arrays (from 0), from the whole file down."""
 
 
-def unprintable(table: Any) -> tuple[KeyPath, str] | None:
+def unprintable(table: object) -> tuple[KeyPath, str] | None:
     """The first character in a table's texts and keys that no text needs, and its key path.
 
     Line breaks and tabs are none of them.
@@ -22,7 +22,7 @@ def unprintable(table: Any) -> tuple[KeyPath, str] | None:
     return None
 
 
-def leaves(table: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+def leaves(table: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
     """What stands in a table, and in the tables and arrays in it, with the key path of each.
 
     An empty table or array is a leaf itself.

@@ -41,7 +41,9 @@ def edges_of_best(question: Question, best: Level) -> tuple[Edge, ...]:
 
 
 def edges_of_choice(
-    knobs: Sequence[str], tried: Sequence[Mapping[str, Any]], chosen: Sequence[Mapping[str, Any]]
+    knobs: Sequence[str],
+    tried: Sequence[Mapping[str, object]],
+    chosen: Sequence[Mapping[str, object]],
 ) -> tuple[Edge, ...]:
     """Those of the retuned `knobs` of which every seed chose the same outermost value.
 

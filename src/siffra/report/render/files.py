@@ -151,7 +151,9 @@ def knob_columns(records: Iterable[Record]) -> dict[str, list[Any]]:
     return columns
 
 
-def runs_csv(rows: Sequence[Mapping[str, Any]], columns_if_none: Sequence[str] = ("key",)) -> str:
+def runs_csv(
+    rows: Sequence[Mapping[str, object]], columns_if_none: Sequence[str] = ("key",)
+) -> str:
     """The rows as CSV (RFC 4180); no text in it can be taken for a formula by a spreadsheet.
 
     `columns_if_none` are those of a table without rows.
@@ -164,13 +166,13 @@ def runs_csv(rows: Sequence[Mapping[str, Any]], columns_if_none: Sequence[str] =
     return file.getvalue()
 
 
-def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
+def rows_json(rows: Sequence[Mapping[str, object]]) -> str:
     """The rows as a JSON list of objects; null for what is not finite."""
     return json.dumps(_finite(rows), ensure_ascii=False, allow_nan=False)
 
 
 def runs_parquet(
-    rows: Sequence[Mapping[str, Any]], columns_if_none: Sequence[str] = ("key",)
+    rows: Sequence[Mapping[str, object]], columns_if_none: Sequence[str] = ("key",)
 ) -> bytes:
     """The rows as Parquet; `columns_if_none` are those of a table without rows."""
     types = {bool: DataType.bool(), int: DataType.int64(), float: DataType.float64()}
@@ -211,15 +213,15 @@ def typed(values: Sequence[Any]) -> tuple[type, list[Any]]:
     return kind, [None if value is None else kind(value) for value in values]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
-def _no_formula(value: Any) -> Any:
+def _no_formula(value: object) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

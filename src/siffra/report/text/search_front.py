@@ -73,7 +73,7 @@ def _reference(
     return min(both, key=lambda each: sum(len(changes(p.knobs, each[1])) for p in points))
 
 
-def _named(words: Words, result: SearchResult, point: Point, knobs: Mapping[str, Any]) -> Cell:
+def _named(words: Words, result: SearchResult, point: Point, knobs: Mapping[str, object]) -> Cell:
     name = candidate_name(words, point)
     if point.candidate == result.winner.candidate:
         name = words("search.winner_row", name=name)
@@ -82,14 +82,14 @@ def _named(words: Words, result: SearchResult, point: Point, knobs: Mapping[str,
     return Cell(capital(name), "name", _changes(words, changes(point.knobs, knobs)))
 
 
-def _changes(words: Words, changed: Mapping[str, Any]) -> str:
+def _changes(words: Words, changed: Mapping[str, object]) -> str:
     texts = [_change(words, *change) for change in changed.items()]
     if len(texts) > MOST_CHANGES + 1:
         texts[MOST_CHANGES:] = [words("search.more_changes", n=len(texts) - MOST_CHANGES)]
     return "; ".join(texts)
 
 
-def _change(words: Words, parameter: str, value: Any) -> str:
+def _change(words: Words, parameter: str, value: object) -> str:
     """`learning rate 0.1`; `filters_2` of 64 as `64 filters in layer 2`."""
     knob, layer = knob_of(parameter)
     if layer.isdecimal():
@@ -97,7 +97,7 @@ def _change(words: Words, parameter: str, value: Any) -> str:
     return knobs_name(words, {parameter: value})
 
 
-def changes(knobs: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
+def changes(knobs: Mapping[str, object], reference: Mapping[str, object]) -> dict[str, Any]:
     """What `knobs` have otherwise than `reference`, by parameter: `learning_rate`, `filters_2`.
 
     Whole settings are compared, with what they leave unsaid, but not `epochs`, which follow from
@@ -113,7 +113,7 @@ def changes(knobs: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str,
     return different
 
 
-def _described(knobs: Mapping[str, Any]) -> dict[str, Any]:
+def _described(knobs: Mapping[str, object]) -> dict[str, Any]:
     """All of a setting, with a tuple of values where each layer has its own."""
     setting = Setting.from_knobs(knobs)
     model, training = dict(setting.model), dict(setting.training)
@@ -125,7 +125,7 @@ def _described(knobs: Mapping[str, Any]) -> dict[str, Any]:
     return described | model | training
 
 
-def _by_layer(name: str, value: Any, other: Any) -> dict[str, Any]:
+def _by_layer(name: str, value: object, other: object) -> dict[str, Any]:
     if isinstance(value, tuple) and isinstance(other, tuple) and len(value) == len(other) > 1:
         different = [n for n, pair in enumerate(zip(value, other, strict=True)) if len({*pair}) > 1]
         if len(different) == 1:
@@ -134,6 +134,6 @@ def _by_layer(name: str, value: Any, other: Any) -> dict[str, Any]:
     return {name: _collapsed(value)}
 
 
-def _collapsed(value: Any) -> Any:
+def _collapsed(value: object) -> Any:
     """One value where all layers agree."""
     return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
