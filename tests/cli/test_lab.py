@@ -289,8 +289,9 @@ def test_it_speaks_the_reports_language(siffra, lab, tmp_path):
     ended = siffra("lab", lab, *options, "--only", "rate,width", "--out", tmp_path / "rapport")
     plan = siffra("lab", lab, *options, "--dry-run")
 
-    assert "Bars\nDet enda påståendet: " in ended.out
-    assert "Efter 2 epoker" in ended.out
+    assert ended.out.startswith("Bars\n\n(rate) ")
+    assert "\nDet enda påståendet: " in ended.out
+    assert "Noggrannhet på testmängden:\n" in ended.out
     assert "experimenten" in plan.out
     assert plan.out.split("\n")[0].split() == ["fråga", "körningar", "lagrade"]
     assert "Körningar som flera frågor delar görs en gång. Totalt:\n" in plan.out

@@ -106,7 +106,7 @@ def test_it_speaks_swedish(siffra, own_data, tmp_path):
     report = (tmp_path / "report.md").read_text("utf-8")
     assert report.startswith("# Hur påverkar batchnormalisering resultatet?\n")
     assert "Batchnormalisering på är bättre än batchnormalisering av." in report
-    assert "Förval" not in report
+    assert "Förinställning" not in report
     assert "batch_norm" not in report.partition("```")[0]
 
 

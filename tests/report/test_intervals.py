@@ -70,3 +70,7 @@ def test_what_is_farther_than_the_picture_ends_at_its_edge():
 )
 def test_without_an_interval_or_a_margin_there_is_no_picture(changes: dict[str, Any]):
     assert glance(claim(**changes)) is None
+
+
+def test_where_the_share_of_collapsed_runs_decided_there_is_no_interval():
+    assert glance(claim(basis="collapse")) is None

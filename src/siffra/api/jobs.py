@@ -26,6 +26,7 @@ from siffra.lab.plan.format import EXPERIMENTS
 from siffra.lab.plan.plan import Plan, Text
 from siffra.lab.plan.planning import plan_vary
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
+from siffra.report.render.notebook import NotebookProgress
 from siffra.report.render.terminal import one_step_note
 from siffra.report.text.messages import words_in
 from siffra.store.store import Store
@@ -121,6 +122,15 @@ class Job:
         if kept:
             LabHistory(self.store.path).end(kept.id, results.shortfall)
         return self._answered(results)
+
+    def run_shown(self, on_event: Callable[[Event], None] | None, language: str) -> LabResult:
+        """Run it, telling events to `on_event`; if that is None, a notebook shows progress."""
+        if on_event is None and NotebookProgress.is_wanted():
+            with NotebookProgress(words_in(language), self.plan) as progress:
+                result = self.run(progress)
+        else:
+            result = self.run(on_event or (lambda event: None))
+        return replace(result, language=language)
 
     def saved(self) -> SavedLab:
         """The lab as it is kept."""

@@ -42,7 +42,7 @@ def run_lab(
     store: Path | str | None = None,
     out: Path | str | None = None,
     language: str = "en",
-    on_event: Callable[[Event], None] = lambda event: None,
+    on_event: Callable[[Event], None] | None = None,
 ) -> LabResult:
     """Run a lab file, or the study that siffra brings, and answer its questions.
 
@@ -76,7 +76,8 @@ def run_lab(
         store: The file of finished runs.
         out: Write the report to this folder.
         language: Of the answer and its report: `en` or `sv`.
-        on_event: Called with each `siffra.lab.execute.events.Event`, for showing progress.
+        on_event: Called with each `siffra.lab.execute.events.Event`, for showing progress; a
+            notebook shows a line of its own unless it is given.
 
     Raises:
         SiffraError: The lab file, the data or the store cannot be used.
@@ -102,7 +103,7 @@ def run_lab(
     )
     with making as job:
         expect_report(out, language)
-        result = replace(job.run(on_event), language=language)
+        result = job.run_shown(on_event, language)
     if out is not None:
         result.write(out)
     return result

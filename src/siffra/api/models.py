@@ -211,7 +211,7 @@ class Prediction:
         return f"{self.path}: {self.label} ({max(self.probabilities):.1%})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TrainResult:
     """A trained model: `record` has every score, `fitted` predicts."""
 
@@ -258,7 +258,15 @@ class TrainResult:
             **({"data_notes": notes} if notes else {}),
         }
 
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name} {score}" for name, score in self._scores()[1])
+        return f"<TrainResult: {self._line()}\n {scores}>"
+
     def __str__(self) -> str:
+        return "\n".join([self._line(), "", *text_table(*self._scores())])
+
+    def _line(self) -> str:
+        """What was trained, in a line."""
         record = self.record
         size = f"{record.parameters:,} parameters, epochs: {len(record.epochs)}, "
         line = (
@@ -268,7 +276,7 @@ class TrainResult:
         )
         if record.diverged:
             line += "; it diverged: its loss or what it predicts is no longer a number"
-        return "\n".join([line, "", *text_table(*self._scores())])
+        return line
 
     def _repr_html_(self) -> str:
         return html_table(*self._scores())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -44,7 +43,7 @@ def vary(
     jobs: int | None = None,
     store: Path | str | None = None,
     language: str = "en",
-    on_event: Callable[[Event], None] = lambda event: None,
+    on_event: Callable[[Event], None] | None = None,
     **knobs: Unpack[Knobs],
 ) -> LabResult:
     """Ask what a knob does: train at each of its levels, with several seeds, and compare.
@@ -82,7 +81,8 @@ def vary(
         store: The file of finished runs, in which runs made before are found again. Those of a
             function are kept only if it is given.
         language: Of the answer: `en` or `sv`.
-        on_event: Called with each `siffra.lab.execute.events.Event`, for showing progress.
+        on_event: Called with each `siffra.lab.execute.events.Event`, for showing progress; a
+            notebook shows a line of its own unless it is given.
         **knobs: What all levels share, see `Knobs`.
 
     Raises:
@@ -119,4 +119,4 @@ def vary(
         running = RunOptions(engine=engine, threads=threads, jobs=jobs, store=store, fresh=fresh)
         making = vary_job(levels, knobs, options, running, recipe=recipe, data=data)
     with making as job:
-        return replace(job.run(on_event), language=language)
+        return job.run_shown(on_event, language)

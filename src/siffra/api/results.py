@@ -33,7 +33,7 @@ def _renderer() -> ModuleType:
     return renderer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LabResult:
     """What a lab, or one question, found: `answers` holds estimates, verdicts and records.
 
@@ -90,12 +90,16 @@ class LabResult:
             return self._report(language).dump()
         return _renderer().report_of(self.answers, words, self.examined).dump()
 
-    def text(self, language: str | None = None) -> str:
-        """What was found, in lines of plain text."""
-        return lab_text(self._report(language))
+    def text(self, language: str | None = None, *, verbose: bool = False) -> str:
+        """What was found, in lines of plain text; of several questions in short or in full."""
+        return lab_text(self._report(language), verbose=verbose)
 
     def __str__(self) -> str:
         return self.text()
+
+    def __repr__(self) -> str:
+        report = self._report()
+        return f"<{type(self).__name__}: {report.title}\n {report.summary}>"
 
     def _repr_html_(self) -> str:
         return lab_html(self._report())

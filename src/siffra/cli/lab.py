@@ -76,6 +76,9 @@ def lab(
             help="Print the plan and its cost; train nothing. Your own model is still imported.",
         ),
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print every question's answer in full.")
+    ] = False,
 ) -> None:
     """Run a lab: answer every question in a lab file and write a report.
 
@@ -104,8 +107,10 @@ def lab(
         api.expect_report(output.out, output.language)
         result = run_job(job, output.language)
     report, *_ = result.write(output.out or OUT, output.language)
-    output.print(result)
-    if not output.as_json:
+    if output.as_json:
+        output.print(result)
+    else:
+        echo(result.text(output.language, verbose=verbose))
         echo(f"\n{words_in(output.language)('progress.report', path=report)}")
     output.check(result)
 

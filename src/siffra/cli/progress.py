@@ -1,17 +1,14 @@
-"""Progress on stderr: a live bar in a terminal, elsewhere a line now and then."""
+"""Progress on stderr: two live lines in a terminal, elsewhere a line for each tenth of the work."""
 
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from siffra.system.terminal import console, echo
 
-if TYPE_CHECKING:
-    import rich.progress
-
-FIRST_LINE, NEXT_LINES = 2.0, 10.0
-"""Seconds before the first plain line, and between two."""
+SOONEST, UNKNOWN, LATEST = 2.0, 30.0, 120.0
+"""Seconds between two plain lines: at least, where no time left is known, and at most."""
 
 
 class Meter:
@@ -25,39 +22,43 @@ class Meter:
         self, total: int, unit: str, left: str = "{time} left", decimal: str = "."
     ) -> None:
         self._total, self._unit, self._left, self._decimal = total, unit, left, decimal
-        self._bar = _bar(total, unit) if sys.stderr.isatty() else None
-        self._due = time.monotonic() + FIRST_LINE
+        self._lines = _Lines() if sys.stderr.isatty() else None
+        self._started = self._last = time.monotonic()
 
     def update(
-        self, done: int, text: str, seconds_left: float | None = None, total: int | None = None
+        self,
+        done: int,
+        text: str,
+        seconds_left: float | None = None,
+        total: int | None = None,
+        decided: str = "",
     ) -> None:
         """So much is done; `text` says what is going on, `seconds_left` how long it will go on.
 
-        `total` is another than before, where there is more to do than was known.
+        `total` is another than before, where there is more to do than was known. `decided` says
+        what the work has shown.
         """
         self._total = total or self._total
         left = ""
         if seconds_left is not None:
             left = self._left.format(time=duration(seconds_left, self._decimal))
-        if self._bar:
-            self._bar.update(
-                self._bar.task_ids[0], completed=done, total=self._total, text=text, left=left
-            )
-        elif time.monotonic() >= self._due:
-            parts = (f"{done}/{self._total} {self._unit}", left, text)
-            echo(", ".join(part for part in parts if part), err=True)
-            self._due = time.monotonic() + NEXT_LINES
+        state = [part for part in (left, decided) if part]
+        if self._lines:
+            self._lines.show(done, self._total, "  ".join([self._unit, *state]), text)
+        elif self._is_due(seconds_left):
+            state = ", ".join([f"{done}/{self._total} {self._unit}", *state])
+            echo("; ".join(part for part in (state, text) if part), err=True)
 
     def note(self, text: str) -> None:
         """A line that stays."""
-        if self._bar:
-            self._bar.console.print(text)
+        if self._lines:
+            self._lines.live.console.print(text)
         else:
             echo(text, err=True)
 
     def __enter__(self) -> Self:
-        if self._bar:
-            self._bar.start()
+        if self._lines:
+            self._lines.live.start()
         return self
 
     def __exit__(
@@ -66,8 +67,44 @@ class Meter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._bar:
-            self._bar.stop()
+        if self._lines:
+            self._lines.live.stop()
+
+    def _is_due(self, seconds_left: float | None) -> bool:
+        """Whether another tenth of the time has passed that the work is expected to take."""
+        now = time.monotonic()
+        wait = UNKNOWN
+        if seconds_left is not None:
+            wait = min(max((now - self._started + seconds_left) / 10, SOONEST), LATEST)
+        if now - self._last < (wait if self._last > self._started else SOONEST):
+            return False
+        self._last = now
+        return True
+
+
+class _Lines:
+    """A bar with what is left, and below it what is going on."""
+
+    def __init__(self) -> None:
+        from rich.console import Group
+        from rich.live import Live
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.text import Text
+
+        self._bar = Progress(
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}", markup=False),
+        )
+        self._bar.add_task("", total=None, state="")
+        self._text = Text(style="dim", no_wrap=True, overflow="ellipsis")
+        group = Group(self._bar, self._text)
+        self.live = Live(group, console=console(err=True), transient=True)
+
+    def show(self, done: int, total: int, state: str, text: str) -> None:
+        task = self._bar.task_ids[0]
+        self._bar.update(task, completed=done, total=total, state=state)
+        self._text.plain = text
 
 
 def duration(seconds: float, decimal: str = ".") -> str:
@@ -78,19 +115,3 @@ def duration(seconds: float, decimal: str = ".") -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def _bar(total: int, unit: str) -> "rich.progress.Progress":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    bar = Progress(
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TextColumn("{task.fields[left]}"),
-        TextColumn("{task.fields[text]}", style="dim", markup=False),
-        console=console(err=True),
-        transient=True,
-    )
-    bar.add_task("", total=total, text="", left="")
-    return bar

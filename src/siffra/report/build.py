@@ -31,7 +31,7 @@ from siffra.report.text.messages import Words, capital
 from siffra.report.text.methods import facts, methods
 from siffra.report.text.narrative import busy_sentence
 from siffra.report.text.provenance import all_records, command, machines, proviso, shortened
-from siffra.report.text.surprises import surprises
+from siffra.report.text.surprises import most_wrong, surprises
 from siffra.report.text.verdicts import (
     claims_by,
     summary_sentence,
@@ -64,6 +64,7 @@ def build(
         build_question(question, words, examined, its_own)
         for question, its_own in zip(answers.questions, figures[:-1], strict=True)
     )
+    surprising = [] if lab.ad_hoc else surprises(answers)  # claims that nobody made surprise nobody
     return Report(
         schema_version=SCHEMA_VERSION,
         title=words.say(lab.title),
@@ -111,8 +112,9 @@ def build(
                     margin=numbers.margin_words(words, surprise.claim.claim),
                 ),
             )
-            for surprise in ([] if lab.ad_hoc else surprises(answers))  # which nobody claimed
+            for surprise in surprising
         ),
+        most_wrong_text=most_wrong(words, surprising),
         **count_grades([claim for question in answers.questions for claim in question.claims]),
         claims_by=tuple(
             VerdictsBy(by=by or None, **count_grades(claims))

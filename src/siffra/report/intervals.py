@@ -59,12 +59,14 @@ def picture(first: Claim, second: Claim) -> Picture | None:
 def glance(claim: Claim) -> Picture | None:
     """A claim's interval, with what was claimed to the right; None if it has none, or no margin.
 
+    There is none either where the share of runs that collapse has decided, not the difference.
+
     All claims have one scale: margins, on a scale that is linear about zero and logarithmic beyond
     (log(1 + x)), up to `MOST_MARGINS` to either side.
     """
     planned = claim.as_planned()
     ends, margin = _ends(claim.as_estimated()), margin_of(planned)
-    if ends is None or not margin:
+    if ends is None or not margin or claim.basis == "collapse":
         return None
     claims_more = (claim.direction in ("better", "not worse")) == planned.measured.higher_is_better
     if claim.direction != "same" and not claims_more:

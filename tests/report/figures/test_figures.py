@@ -64,9 +64,15 @@ def test_a_figure_that_would_make_a_large_svg_is_a_png():
     assert for_page(drawing).startswith('<img src="data:image/png;base64,')
 
 
-@pytest.mark.parametrize("kind", ["curves", "levels"])
-def test_one_epoch_and_one_seed_can_be_drawn(kind):
-    assert draw(kind, RATES, seeds=1, epochs=1).kind == "svg"
+@pytest.mark.parametrize(("kind", "epochs"), [("curves", 2), ("levels", 1)])
+def test_one_seed_can_be_drawn(kind, epochs):
+    assert draw(kind, RATES, seeds=1, epochs=epochs).kind == "svg"
+
+
+def test_one_epoch_is_no_curve():
+    question = make_question("a", RATES, ["curves"], epochs=1)
+
+    assert draw_question("curves", make_answers([question], seeds=2).questions[0]) is None
 
 
 def test_axes_have_units_and_the_legend_names_every_level():

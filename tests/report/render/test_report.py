@@ -99,7 +99,8 @@ def test_the_page_needs_nothing_but_itself(page, written):
     assert "script" not in page.tags
     assert "link" not in page.tags
     assert all(a.startswith(("#", "data:image/png;base64,")) for a in page.addresses)
-    assert page.tags.count("svg") + page.tags.count("img") == 13 + lines
+    # Once at a glance, and once where the claim is told.
+    assert page.tags.count("svg") + page.tags.count("img") == 13 + 2 * lines
 
 
 def test_every_link_of_the_page_leads_somewhere_and_ids_are_unique(page):
@@ -117,6 +118,26 @@ def test_the_page_says_everything(page):
     assert "The study does not say which model" in text
     assert "siffra lab digits.toml --preset standard --epochs 3 --seeds 3" in text
     assert "numpy 2.4.6" in text
+
+
+def test_it_opens_with_how_many_held(written, page):
+    report = read_report(written[0])
+
+    assert report.summary in page.text[: page.text.index("All verdicts at a glance")]
+    assert report.summary in (written[0] / "report.md").read_text("utf-8")[:800]
+
+
+def test_claims_that_are_open_or_not_tested_are_folded(written):
+    html = (written[0] / "report.html").read_text("utf-8")
+    folded = re.findall(r"<details.*?</details>", html, re.DOTALL)
+    report = read_report(written[0])
+    open_claims = [c for c in report.claims if c.verdict in ("inconclusive", "not tested")]
+
+    assert sum(text.count('<li class="claim">') for text in folded) == len(open_claims) > 0
+    for text in folded:
+        assert not re.search(r'class="badge (likely_)?(supported|refuted|no_difference)"', text)
+        n = text.count('<li class="claim">')
+        assert f"<summary>{n} claim" in text
 
 
 def test_the_figures_that_the_markdown_links_are_there(written):
@@ -148,7 +169,7 @@ def test_tables_in_the_markdown_are_rectangular(written):
     lines = (written[0] / "report.md").read_text("utf-8").splitlines()
 
     rules = [i for i, line in enumerate(lines) if line.startswith("| ---")]
-    assert len(rules) == 7
+    assert len(rules) == 8
     for i in rules:
         rows = lines[i - 1 : i + 3]
         assert len({line.count("|") for line in rows}) == 1

@@ -1,5 +1,7 @@
 """Answers in plain text."""
 
+from itertools import takewhile
+
 import pytest
 from report.fake_answers import report_on, study
 
@@ -7,35 +9,79 @@ from siffra.report.render.terminal import lab_text
 
 
 @pytest.fixture(scope="module")
-def lines():
-    return lab_text(report_on(study())).splitlines()
+def report():
+    return report_on(study())
 
 
-def below(lines, say):
-    """The verdict on a claim, and the line that stands below."""
-    number, line = next((n, line) for n, line in enumerate(lines) if line.endswith(f" {say}"))
-    return line.removesuffix(say).strip(), lines[number + 1].strip()
+@pytest.fixture(scope="module")
+def lines(report):
+    return lab_text(report).splitlines()
 
 
-def test_a_claim_of_several_questions_is_told_with_estimate_interval_and_n(lines):
-    verdict, evidence = below(lines, "0.02 is never as good as 0.7.")
+def line_of(lines, say):
+    """The verdict on a claim, and what stands behind what it says."""
+    (line,) = [line for line in lines if f" {say}  " in line and line.startswith("    ")]
+    verdict, _, rests = line.partition(say)
+    return verdict.strip(), rests.strip()
+
+
+def test_a_claim_of_several_questions_is_a_line_with_estimate_and_interval(lines):
+    verdict, rests = line_of(lines, "0.02 is never as good as 0.7.")
 
     assert verdict == "supported"
-    assert evidence.startswith("−19.4")
-    assert " percentage points (" in evidence
-    assert evidence.endswith("; n = 5).")
-
-
-def test_an_open_claim_says_how_many_seeds_would_decide_it(lines):
-    verdict, evidence = below(lines, "0.7 and 1 are the same.")
-
-    assert verdict == "open"
-    assert "% interval " in evidence
-    assert evidence.endswith(" seeds would more likely than not decide it.")
+    assert rests.startswith("−19.4")
+    assert " percentage points (" in rests
+    assert rests.endswith(")")
 
 
 def test_a_claim_that_is_not_tested_says_why(lines):
-    verdict, evidence = below(lines, "0.02 never catches up in 100 epochs.")
+    verdict, rests = line_of(lines, "0.02 never catches up in 100 epochs.")
 
     assert verdict == "not tested at this length"
-    assert evidence == "The claim is about 100 epochs of training."
+    assert rests == "The claim is about 100 epochs of training"
+
+
+def test_a_level_of_several_questions_is_a_line_with_its_points_mean_and_interval(lines, report):
+    question = report.questions[0]
+    below = lines[lines.index(f"({question.id}) {question.ask}") + 2 :]
+
+    rows = list(takewhile(lambda line: "│" in line, below))
+
+    assert len(rows) == len(question.levels)
+    for row, level in zip(rows, question.levels, strict=True):
+        name, strip, rest = row.strip().split("│")
+        assert name.strip() == level.name
+        assert "●" in strip
+        assert rest.replace("\N{NO-BREAK SPACE}", " ").startswith(
+            f" {level.accuracy['test'].text} %".replace("\N{NO-BREAK SPACE}", " ")
+        )
+
+
+def test_the_tally_and_the_surprises_come_last(lines, report):
+    tally = next(n for n, line in enumerate(lines) if line.startswith(report.summary))
+    last_claim = max(n for n, line in enumerate(lines[:tally]) if line.startswith("    "))
+
+    assert last_claim < tally
+    assert report.surprises
+    first = report.claim_of(report.surprises[0])
+    assert any(first.say in line and "refuted" in line for line in lines[tally:])
+
+
+def test_in_full_an_open_claim_says_how_many_seeds_would_decide_it(report):
+    text = lab_text(report, verbose=True)
+
+    assert any(
+        line.startswith("Open: ") and line.endswith(" seeds would more likely than not decide it.")
+        for line in text.splitlines()
+    )
+    for question in report.questions:
+        assert question.answer.replace("\N{NO-BREAK SPACE}", " ") in text
+
+
+def test_accuracy_is_drawn_on_the_set_that_most_claims_are_about(report):
+    moved = next(q for q in report.questions if q.claims and "moved" in q.levels[0].accuracy)
+    claims = tuple(claim.model_copy(update={"on": "moved"}) for claim in moved.claims)
+    question = moved.model_copy(update={"claims": claims})
+    asked = report.model_copy(update={"questions": (question, *report.questions[1:])})
+
+    assert "Accuracy on the moved set:" in lab_text(asked)

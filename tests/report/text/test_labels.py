@@ -82,7 +82,7 @@ def test_a_retuned_knob_is_not_held_fixed():
 def test_terminals_and_notebooks_tell_it(number):
     answers = make_answers([MODELS, dataclasses.replace(MODELS, id="e")][:number], seeds=2)
 
-    for text in (lab_text(report_on(answers)), lab_html(report_on(answers))):
+    for text in (lab_text(report_on(answers), verbose=True), lab_html(report_on(answers))):
         assert text.count(f"Held fixed: {told(MODELS)}") == number
 
 

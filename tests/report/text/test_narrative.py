@@ -364,7 +364,7 @@ class TestOutOfTime:
         assert sentence.startswith("Open: ")
         assert "not enough time: a first look takes about 52 min more of training" in sentence
         text = plain(verdict_sentence(*claim("d1", self.LAB), "sv"))
-        assert "tiden räckte inte: en första analys tar omkring 52 min träning till" in text
+        assert "en första analys kräver ytterligare omkring 52 min träning" in text
 
     def test_a_level_is_above_all_others_of_those_that_were_trained(self):
         whole = question("a", study())

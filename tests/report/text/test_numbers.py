@@ -103,15 +103,28 @@ def test_a_column_with_a_skewed_interval_is_left_alone():
     assert numbers.align(["0.3 (0.1–0.9)", "12"], ".") == ["0.3 (0.1–0.9)", "12"]
 
 
-def test_columns_are_padded_until_decimals_stand_under_each_other():
+def as_wide(text: str) -> str:
+    """Padding as the digits and marks that it is as wide as."""
+    return text.replace("\u2007", "0").replace("\u2008", ".").replace(GAP, " ")
+
+
+def test_columns_are_padded_at_their_ends_until_their_intervals_stand_under_each_other():
     texts = [t.replace(" ", GAP) for t in ("90.0 ± 0.5", "93.48 ± 0.28", "84 ± 3", "–")]
 
-    column = [
-        plain(t).replace("\u2007", "0").replace("\u2008", ".") for t in numbers.align(texts, ".")
-    ]
+    column = numbers.align(texts, ".")
 
-    assert column[:3] == ["90.00 ± 0.50", "93.48 ± 0.28", "84.00 ± 3.00"]
-    assert len({text.index("±") for text in column[:3]}) == 1
+    assert [as_wide(text) for text in column[:3]] == ["90.0 ± 0.50", "93.48 ± 0.28", "84 ± 3.00"]
+    assert [text.rstrip("\u2007\u2008") for text in column] == texts  # no gap within
+    assert column[3] == "–"
+
+
+def test_columns_of_plain_numbers_are_padded_until_their_decimals_do():
+    assert [as_wide(text) for text in numbers.align(["0,25", "12", "3,5"], ",")] == [
+        "0,25",
+        "12.00",
+        "3,50",
+    ]
+    assert numbers.align(["5", "12"], ".") == ["5", "12"]
 
 
 def test_an_end_beside_zero_is_not_written_as_zero():
@@ -183,3 +196,19 @@ def test_a_target_is_told_as_it_was_chosen():
 def test_a_metric_that_is_the_same_in_all_runs_has_no_uncertainty(value, text):
     metric = Metric("loss", "lower")
     assert numbers.metric_number(words_in("en"), summarise([value] * 5), metric) == text
+
+
+@pytest.mark.parametrize(
+    ("language", "unit", "number", "text"),
+    [
+        ("en", "points", "+1", "+1 percentage point"),
+        ("en", "points", "+1.0", "+1.0 percentage points"),
+        ("en", "epochs", "1", "1\N{NO-BREAK SPACE}epoch"),
+        ("sv", "points", "+1", "+1 procentenhet"),
+        ("sv", "points", "\N{MINUS SIGN}1", "\N{MINUS SIGN}1 procentenhet"),
+        ("sv", "points", "+1,5", "+1,5 procentenheter"),
+        ("sv", "percent", "1", "1\N{NO-BREAK SPACE}%"),
+    ],
+)
+def test_of_one_a_unit_is_in_the_singular(language, unit, number, text):
+    assert numbers.quantity(words_in(language), unit, number) == text

@@ -8,7 +8,8 @@ from report.fake_answers import make_answers, make_claim, make_question
 
 from siffra.lab.answers import Answers, ClaimAnswer
 from siffra.lab.stats.comparison import Estimate
-from siffra.report.text.surprises import surprises
+from siffra.report.text.messages import words_in
+from siffra.report.text.surprises import most_wrong, surprises
 
 
 def refuted(name: str, low: float, high: float, **about) -> ClaimAnswer:
@@ -84,3 +85,39 @@ def test_only_claims_of_the_labs_author_surprise():
     own = replace(own, question=replace(own.question, by={"en": "siffra"}))
 
     assert order(replace(answers, questions=(own, authors))) == ["authors"]
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "two"),
+    [
+        (
+            "en",
+            "Most wrong is “Far” (\N{MINUS SIGN}5.0 percentage points).",
+            "Most wrong are “Far” (\N{MINUS SIGN}5.0 percentage points) and "
+            "“Near” (\N{MINUS SIGN}2.5 percentage points).",
+        ),
+        (
+            "sv",
+            "Mest fel har ”(sv) Far” (\N{MINUS SIGN}5,0 procentenheter).",
+            "Mest fel har ”(sv) Far” (\N{MINUS SIGN}5,0 procentenheter) och "
+            "”(sv) Near” (\N{MINUS SIGN}2,5 procentenheter).",
+        ),
+    ],
+)
+def test_the_two_that_are_farthest_off_are_named_with_what_was_seen(language, one, two):
+    far, near = refuted("Far", -0.06, -0.04), refuted("Near", -0.03, -0.02)
+    nearest = refuted("Nearest", -0.03, -0.01)
+    words = words_in(language)
+
+    assert most_wrong(words, surprises(lab([far]))) == one
+    assert most_wrong(words, surprises(lab([near], [far], [nearest]))) == two
+    assert most_wrong(words, []) == ""
+
+
+def test_of_one_that_is_part_of_a_sentence_it_is_told_what_it_is_about():
+    told = most_wrong(words_in("en"), surprises(lab([refuted("… by far.", -0.06, -0.04)])))
+
+    assert told == (
+        "Most wrong is “… by far” (accuracy on the test set, 8 neurons against 16 neurons: "
+        "\N{MINUS SIGN}5.0 percentage points)."
+    )

@@ -103,7 +103,7 @@ class TestOpen:
         answer = claimed("inconclusive", None, seeds_needed=14)
 
         assert told(answer).endswith("; about 14 seeds would more likely than not decide it")
-        assert told(answer, SV).endswith("; ungefär 14 frön skulle troligare än inte avgöra det")
+        assert told(answer, SV).endswith("; ungefär 14 frön räcker sannolikt för att avgöra det")
 
     def test_a_difference_about_the_margin_stays_open(self):
         answer = claimed("inconclusive", None, reason="at the margin")

@@ -28,7 +28,7 @@ from siffra.report.figures import (
     style,
     weights,
 )
-from siffra.report.figures.networks import Named, joined
+from siffra.report.figures.networks import Named, clauses
 from siffra.report.text.labels import level_name, short_level_name, varied_heading
 from siffra.report.text.messages import Words
 from siffra.training.diagnostics import Examined
@@ -110,7 +110,7 @@ def figure_of(
     name = safe_name(f"{answer.question.id}-{kind}")
     if not any(level.trained for level in answer.levels):
         return None
-    if kind == "curves" and answer.question.metrics and not curves.with_curves(answer):
+    if kind == "curves" and not curves.has_any(answer):
         return None
     if kind == "heatmap" and len(answer.question.vary) != 2:
         return None
@@ -156,7 +156,7 @@ def figures_of_experiments(
 def _confusion(
     name: str, shown: Sequence[confusion.Seen], names: Sequence[str], words: Words, more: str
 ) -> Sketch:
-    caption = joined(confusion.caption(shown, names, words), more)
+    caption = confusion.caption(shown, names, words, more)
     return Sketch(name, caption, partial(confusion.draw, shown, names, words))
 
 
@@ -177,7 +177,10 @@ def _of_networks(
         return None
     if kind == "weights" and not weights.with_pictures(named):
         return None
-    caption = joined(_OF_NETWORKS[kind].caption(named, words), more)
+    caption = _OF_NETWORKS[kind].caption(named, words)
+    if more:  # beside how it is to be read
+        how, dot, found = caption.partition(". ")
+        caption = f"{clauses(how, more)} {found}" if dot else clauses(caption, more)
     return Sketch(name, caption, partial(_draw, kind, short, words, examined.dataset, title))
 
 

@@ -7,6 +7,7 @@ from siffra.lab.stats.diagnostics import trust
 from siffra.report.figures import style
 from siffra.report.figures.networks import (
     Named,
+    clauses,
     described,
     examined_sets,
     how_to_read,
@@ -59,6 +60,5 @@ def caption(levels: Named, words: Words) -> str:
         by_set.append(words("caption.gaps_on", on=words(f"on.{name}"), each=words.listing(gaps)))
     return joined(
         how_to_read("calibration", levels, words),
-        words("caption.gaps", told="; ".join(by_set)),
-        only_described(levels, words),
+        clauses(words("caption.gaps", told="; ".join(by_set)), only_described(levels, words)),
     )

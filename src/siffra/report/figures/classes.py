@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
 from siffra.lab.stats.summaries import Summary, summarise
 from siffra.report.figures import confusion, style
+from siffra.report.figures.networks import clauses, joined
 from siffra.report.text import numbers
 from siffra.report.text.labels import (
     class_name,
@@ -57,7 +58,7 @@ def caption(answer: QuestionAnswer, words: Words) -> str:
     """The class that each level is worst at, on the test set and on the first shifted one."""
     levels = [level for level in answer.levels if level.trained]
     runs = [len(level.trained) for level in levels]
-    sentences = [numbers.over_seeds(words, "caption.classes", runs)]
+    sentences = []
     for name in sets_of(levels)[:2]:
         hardest = []
         for level in confusion.shown(answer):
@@ -73,7 +74,7 @@ def caption(answer: QuestionAnswer, words: Words) -> str:
             )
         each = words.listing(hardest)
         sentences.append(words("caption.hardest", on=words(f"on.{name}"), each=each))
-    return " ".join(sentences)
+    return joined(numbers.over_seeds(words, "caption.classes", runs), clauses(*sentences))
 
 
 def by_class(level: LevelAnswer, name: str) -> list[Summary]:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from siffra.lab.answers import ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.report.figures import style
+from siffra.report.figures.networks import clauses, joined
 from siffra.report.text import numbers
 from siffra.report.text.labels import LONG_NAME, class_name, confused_sets
 from siffra.report.text.messages import Words, capital
@@ -51,19 +52,21 @@ def draw(levels: Sequence[Seen], names: Sequence[str], words: Words) -> Figure:
     return figure
 
 
-def caption(levels: Sequence[Seen], names: Sequence[str], words: Words) -> str:
-    """The most common mistake of each, called as in `names`; of two, how they differ most."""
-    runs = [len(level.trained) for level in levels]
-    sentences = [numbers.over_seeds(words, "caption.confusion", runs)]
-    for on in confused_sets(levels):
-        mistakes = "; ".join(
-            _commonest(level, called, on, words)
-            for level, called in zip(levels, names, strict=True)
-        )
-        sentences.append(words("caption.commonest", on=words(f"on.{on}"), mistakes=mistakes))
+def caption(levels: Sequence[Seen], names: Sequence[str], words: Words, more: str = "") -> str:
+    """The most common mistake of each, called as in `names`; or of two, how they differ most.
+
+    That is on the first of the sets that are shown. `more` is what else is to be known.
+    """
+    how = numbers.over_seeds(words, "caption.confusion", [len(level.trained) for level in levels])
     if len(levels) == 2:
-        sentences.append(_largest_difference(levels, names, words))
-    return " ".join(sentences)
+        row = words("caption.last_row", first=names[0], second=names[1])
+        return joined(clauses(how, row, more), _largest_difference(levels, names, words))
+    on = confused_sets(levels)[0]
+    mistakes = "; ".join(
+        _commonest(level, called, on, words) for level, called in zip(levels, names, strict=True)
+    )
+    commonest = words("caption.commonest", on=words(f"on.{on}"), mistakes=mistakes)
+    return joined(clauses(how, more), commonest)
 
 
 def _commonest(level: LevelAnswer | ExperimentAnswer, called: str, on: str, words: Words) -> str:
@@ -91,10 +94,8 @@ def _largest_difference(levels: Sequence[Seen], names: Sequence[str], words: Wor
         on=words(f"on.{on}"),
         true=class_name(levels[0].records, int(true)),
         predicted=class_name(levels[0].records, int(predicted)),
-        points=words.number(100 * abs(cell)),
+        points=numbers.quantity(words, "points", words.number(100 * abs(cell))),
         n=gap.size,
-        first=names[0],
-        second=names[1],
     )
 
 

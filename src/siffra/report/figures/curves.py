@@ -64,10 +64,21 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     return figure
 
 
+def has_any(answer: QuestionAnswer) -> bool:
+    """Whether there are curves: a single epoch is none."""
+    if answer.question.metrics:
+        return bool(with_curves(answer))
+    return any(len(record.epochs) > 1 for level in answer.levels for record in level.trained)
+
+
 def with_curves(answer: QuestionAnswer) -> list[Metric]:
     """Those of the question's own metrics of which there are curves."""
     records = [record for level in answer.levels for record in level.trained]
-    return [m for m in answer.question.metrics if any(m.name in r.curves for r in records)]
+    return [
+        m
+        for m in answer.question.metrics
+        if any(len(r.curves.get(m.name, ())) > 1 for r in records)
+    ]
 
 
 def caption(answer: QuestionAnswer, words: Words) -> str:

@@ -14,11 +14,10 @@ from siffra.lab.plan.plan import Figure as Kind
 from siffra.lab.stats.diagnostics import by_seed
 from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import confusion, style
-from siffra.report.figures.networks import Named
+from siffra.report.figures.networks import Named, clauses, joined
 from siffra.report.text import numbers
 from siffra.report.text.labels import sets_of, spans_decades
 from siffra.report.text.messages import Words, capital
-from siffra.report.text.narrative import busy_sentence
 from siffra.training.diagnostics import Examined
 
 
@@ -79,12 +78,10 @@ def caption(experiments: Sequence[ExperimentAnswer], words: Words) -> str:
     seen = [e for e in experiments if e.trained]
     metrics = experiments[0].experiment.metrics
     read = words("caption.experiments_read" if metrics else "caption.experiments")
-    if busy := busy_sentence(words, [record for e in seen for record in e.records]):
-        read += f" {busy}"
     if len(seen) < 2:
         return read
     if metrics:
-        return " ".join([*(_best_in(metric, seen, words) for metric in metrics), read])
+        return joined(clauses(*(_best_in(metric, seen, words) for metric in metrics)), read)
     best = max(seen, key=lambda e: e.accuracy["test"].mean)
     fast = min(seen, key=lambda e: e.seconds.mean)
     key, values = "caption.experiments_both", _values("", best, words)

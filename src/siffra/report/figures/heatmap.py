@@ -15,7 +15,6 @@ from siffra.report.figures.networks import joined
 from siffra.report.text import numbers
 from siffra.report.text.labels import knob_name, level_name, sets_of, value_name
 from siffra.report.text.messages import Words, capital
-from siffra.report.text.narrative import busy_sentence
 
 _BEST = style.OKABE_ITO[1]
 
@@ -66,7 +65,6 @@ def caption(answer: QuestionAnswer, words: Words) -> str:
     return joined(
         numbers.over_seeds(words, "caption.heatmap", [len(level.trained) for level in levels]),
         extremes,
-        busy_sentence(words, [record for level in levels for record in level.records]),
     )
 
 

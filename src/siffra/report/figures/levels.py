@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullL
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
 from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import style
-from siffra.report.figures.networks import joined
+from siffra.report.figures.networks import clauses, joined
 from siffra.report.text import numbers
 from siffra.report.text.labels import (
     are_numbered,
@@ -27,7 +27,6 @@ from siffra.report.text.labels import (
     spans_decades,
 )
 from siffra.report.text.messages import Words, capital
-from siffra.report.text.narrative import busy_sentence
 
 _COLOUR, _REPORTED = style.OKABE_ITO[0], style.OKABE_ITO[1]
 _AXIS = 44
@@ -72,11 +71,10 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
 def caption(answer: QuestionAnswer, words: Words) -> str:
     """The lowest and the highest accuracy (or metric), and the shortest and the longest time."""
     levels = [level for level in answer.levels if level.trained]
+    how = numbers.over_seeds(words, "caption.levels", [len(level.trained) for level in levels])
     return joined(
-        numbers.over_seeds(words, "caption.levels", [len(level.trained) for level in levels]),
-        words("caption.numbered") if are_numbered(words, answer.question) else "",
+        clauses(how, words("caption.numbered") if are_numbered(words, answer.question) else ""),
         _ranges_of_metrics(answer, words) if answer.question.metrics else _ranges(levels, words),
-        busy_sentence(words, [record for level in levels for record in level.records]),
     )
 
 
@@ -96,7 +94,7 @@ def _ranges_of_metrics(answer: QuestionAnswer, words: Words) -> str:
                     high_level=level_name(words, high.level),
                 )
             )
-    return " ".join(sentences)
+    return clauses(*sentences)
 
 
 def _ranges(levels: Sequence[LevelAnswer], words: Words) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from siffra.data.dataset import Dataset, class_labels
 from siffra.lab.stats.diagnostics import BySeed
 from siffra.report.figures import style
-from siffra.report.figures.networks import Named, examined_sets, how_to_read, joined
+from siffra.report.figures.networks import Named, clauses, examined_sets, how_to_read, joined
 from siffra.report.text.messages import Words, capital
 
 MOST = 8
@@ -83,13 +83,13 @@ def caption(levels: Named, words: Words) -> str:
             n = sum(mistake.runs == len(examinations) for mistake in shown)
             every_run.append(words("caption.everywhere_of", level=name, n=n, of=len(shown)))
             runs.add(len(examinations))
-    sentences = [how_to_read("mistakes", levels, words)]
+    sentences = []
     if len(runs) == 1:
         each = words.listing(every_run)
         sentences.append(words("caption.everywhere", each=each, runs=runs.pop()))
     if len(levels) == 2:
         sentences.append(words.count("caption.shared", len(images[0] & images[1])))
-    return joined(*sentences)
+    return joined(how_to_read("mistakes", levels, words), clauses(*sentences))
 
 
 def _row(

@@ -36,6 +36,13 @@ def only_described(levels: Named, words: Words) -> str:
     return words("caption.few", n=len(levels)) if len(levels) > _MOST_LEVELS else ""
 
 
+def clauses(*sentences: str) -> str:
+    """One sentence of those that are not empty, with semicolons between what they say."""
+    first, *others = [sentence.removesuffix(".") for sentence in sentences if sentence] or [""]
+    text = "; ".join([first, *(f"{other[:1].lower()}{other[1:]}" for other in others)])
+    return f"{text}." if text else ""
+
+
 def joined(*sentences: str) -> str:
     """The sentences that are not empty."""
     return " ".join(sentence for sentence in sentences if sentence)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from siffra.lab.stats.diagnostics import BySeed
 from siffra.report.figures import style
 from siffra.report.figures.networks import Named, how_to_read, joined
+from siffra.report.text import numbers
 from siffra.report.text.messages import Words, capital
 from siffra.training.diagnostics import MAP_PIXELS
 
@@ -20,7 +21,7 @@ _CONTOURS = (0.25, 0.5, 0.9)
 def draw(levels: Named, words: Words) -> Figure:
     """Means over seeds, with lines of equal accuracy; of two levels also the difference."""
     panels = len(levels) + (len(levels) == 2)
-    columns = min(panels, _COLUMNS)
+    columns = min(max(panels, 2), _COLUMNS)  # a lone map is no larger than one of two
     rows = -(-panels // columns)
     figure, axes = style.panels(rows, columns, height=0.35 + rows * (8.6 / columns))
     means = [mean_map(examinations) for _, examinations in levels]
@@ -60,7 +61,7 @@ def _largest_gap(levels: Named, words: Words) -> str:
         "caption.gap",
         above=above,
         below=below,
-        points=words.number(100 * abs(gap[row, column])),
+        points=numbers.quantity(words, "points", words.number(100 * abs(gap[row, column]))),
         n=gap.size,
         where=_where(MAP_PIXELS[column], MAP_PIXELS[row], words),
     )

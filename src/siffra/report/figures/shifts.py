@@ -19,7 +19,7 @@ from siffra.lab.stats.diagnostics import (
     shift_curve,
 )
 from siffra.report.figures import style
-from siffra.report.figures.networks import Named, described, how_to_read, joined, only_described
+from siffra.report.figures.networks import Named, clauses, how_to_read, joined
 from siffra.report.text.messages import Words, capital
 
 
@@ -41,14 +41,9 @@ def draw(levels: Named, words: Words, title: str) -> Figure:
 
 
 def caption(levels: Named, words: Words) -> str:
-    """Where half of the images are misread, and which level is ahead where."""
-    halves = _halves(levels, words)
-    return joined(
-        how_to_read("shifts", levels, words),
-        halves,
-        only_described(levels, words) if halves else "",
-        *crossings(levels, words),
-    )
+    """Which level is ahead where; of one alone, where half of the images are misread."""
+    findings = crossings(levels, words) or _halves(levels, words)
+    return joined(how_to_read("shifts", levels, words), clauses(*findings))
 
 
 def crossings(levels: Named, words: Words) -> list[str]:
@@ -74,19 +69,18 @@ def crossings(levels: Named, words: Words) -> list[str]:
     return sentences
 
 
-def _halves(levels: Named, words: Words) -> str:
+def _halves(levels: Named, words: Words) -> list[str]:
     """How far images may be moved, or turned, until half are misread."""
     sentences = []
     for way in ("any", "turned"):
-        by_level = {name: half_at(seen, way) for name, seen in described(levels)}
+        by_level = {name: half_at(seen, way) for name, seen in levels}
         each = [
             words("caption.half_at", level=name, far=_far(way, far, words))
             for name, far in by_level.items()
             if far is not None
         ]
-        if each:
-            sentences.append(words(f"caption.half.{way}", each=words.listing(each)))
-    return " ".join(sentences)
+        sentences += [words(f"caption.half.{way}", each=words.listing(each))] if each else []
+    return sentences
 
 
 def _far(way: Way, far: float, words: Words) -> str:

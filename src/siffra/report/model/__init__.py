@@ -248,6 +248,8 @@ class Report(Part):
     """How many claims have which verdict, in words."""
     surprises: tuple[Surprise, ...] = ()
     """The refuted claims that are farthest from what was claimed."""
+    most_wrong_text: str = ""
+    """The first two of them, each with what was seen; empty if there are none."""
     verdicts: dict[Verdict, int] = {}
     """How many claims have which verdict."""
     likely: dict[Verdict, int] = {}

@@ -129,6 +129,12 @@ class Claim(Part):
         return self.compared if self.named else capital(self.compared)
 
     @property
+    def estimate_in_short(self) -> str:
+        """`+3.2 percentage points (+2.8 to +3.6)`; empty without an estimate."""
+        interval = f" ({self.interval_text})" if self.interval_text else ""
+        return f"{self.estimate_text}{interval}"
+
+    @property
     def sentence(self) -> str:
         """The verdict with what was compared and what it rests on."""
         parts = "; ".join(part for part in (self.compared, self.evidence) if part)

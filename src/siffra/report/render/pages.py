@@ -14,6 +14,7 @@ from siffra.errors import SiffraError
 from siffra.lab.plan.texts import safe_name
 from siffra.report.drawing import Drawing, for_page
 from siffra.report.intervals import glance
+from siffra.report.model import Figure
 from siffra.report.text import tables
 from siffra.report.text.messages import Words, capital
 from siffra.system.atomic_write import part_folder
@@ -83,7 +84,13 @@ def _environment(words: Words, **options: Any) -> Environment:
     )
     environment.globals.update(words=words, tables=tables, anchor=anchor, glance=glance)
     environment.filters["capital"] = capital
+    environment.tests["shows_results"] = _shows_results
     return environment
+
+
+def _shows_results(figure: Figure) -> bool:
+    """Whether a question's figure shows its results, and not what its networks do."""
+    return figure.name.endswith(("-curves", "-levels", "-heatmap"))
 
 
 def _text(name: str) -> str:

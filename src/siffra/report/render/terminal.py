@@ -1,12 +1,13 @@
 """Answers in plain text, for terminals: sentences, tables, plots and verdicts."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from siffra.config import Setting, SteplessModel
 from siffra.data.dataset import Dataset
 from siffra.lab.stats.summaries import Summary
-from siffra.report.model import Question, Report
+from siffra.report.model import Question, Report, measured
 from siffra.report.model.claims import Claim
 from siffra.report.model.measured import Level
 from siffra.report.text import numbers
@@ -19,8 +20,10 @@ from siffra.report.text.tables import (
     has_times,
 )
 
-PLOT_WIDTH = 48
+PLOT_WIDTH, BRIEF_WIDTH = 48, 30
 """Characters between the ends of a plot's axis."""
+_VERDICT = 25
+"""Characters that verdicts take before what they are about."""
 _SEED, _MEAN = "∘", "●"
 
 
@@ -37,8 +40,12 @@ def one_step_note(words: Words, settings: Iterable[Setting], dataset: Dataset) -
     return words("cost.one_step", sizes=listed, images=words.exact(images), noun=noun)
 
 
-def lab_text(report: Report) -> str:
-    """What a lab found: a lone question in full, of several a sentence and their verdicts."""
+def lab_text(report: Report, *, verbose: bool = False) -> str:
+    """What a lab found.
+
+    A lone question is told in full, and so are all if it is to be `verbose`. Of several there is
+    a line for each level and for each claim; then come the tally and what surprises most.
+    """
     words = report.words
     shortened = report.shortened.text if report.shortened else ""
     if len(report.questions) == 1 and not report.experiments:
@@ -47,13 +54,16 @@ def lab_text(report: Report) -> str:
             title = f"{words('head.limits')}:"
             blocks.append("\n".join([title, *(f"- {limit}" for limit in report.limits)]))
     else:
+        tell = _in_full if verbose else _brief
         blocks = [
-            "\n".join(filter(None, (report.title, report.byline, report.summary))),
+            "\n".join(filter(None, (report.title, report.byline))),
             shortened,
+            *(tell(question, words) for question in report.questions),
+            " ".join(filter(None, (report.summary, report.runs_text))),
+            *_surprises(report, words),
             report.course_text,
             report.busy_text,
         ]
-        blocks += [_brief(question, words) for question in report.questions]
     # Nobody could search for a no-break space.
     return "\n\n".join(block for block in blocks if block).replace(GAP, " ")
 
@@ -128,35 +138,58 @@ def failure_lines(question: Question) -> list[str]:
     return [level.failure_text for level in question.levels if level.failure_text]
 
 
-def dot_plot(question: Question, words: Words) -> list[str]:
+def dot_plot(question: Question, words: Words, *, brief: bool = False) -> list[str]:
     """A line for each level: every seed's score, their mean, and its interval; none without any.
 
-    The score is the question's main metric, or accuracy on the test set.
+    In `brief` the number stands beside, and there is no axis.
     """
-    main = question.metrics[0] if question.metrics else None
-    summaries = [
-        (level.metrics[main.name] if main else level.accuracy["test"]).as_estimated()
-        for level in question.levels
-    ]
+    title, scores = plotted(question, words)
+    summaries = [summary.as_estimated() for summary in scores]
     if not any(summary.values for summary in summaries):
         return []
-    low, high = _range(summaries)
+    low, high = plot_range(summaries)
     names = [level.name for level in question.levels]
     margin = max(map(len, names))
-    if main is None or main.unit == "fraction":
+    in_percent = not question.metrics or question.metrics[0].unit == "fraction"
+    width = BRIEF_WIDTH if brief else PLOT_WIDTH
+    lines = [
+        f"{name:<{margin}} │{_strip(summary, low, high, width)}│"
+        for name, summary in zip(names, summaries, strict=True)
+    ]
+    if brief:
+        numerals = [f"{summary.text}{f'{GAP}%' * in_percent}" for summary in scores]
+        wide = max(map(len, numerals))
+        remarks = [level.remarks for level in question.levels]
+        rows = zip(lines, numerals, remarks, strict=True)
+        return [f"{title}:", *(f"{line} {n:<{wide}}  {r}".rstrip() for line, n, r in rows)]
+    if in_percent:
         decimals = numbers.decimals_for((high - low) * 100 / 2)
         ends = [f"{words.number(100 * end, decimals)}{GAP}%" for end in (low, high)]
     else:
         ends = numbers.plain_ends(words, low, high)
-    lines = [
-        f"{name:<{margin}} │{_strip(summary, low, high)}│"
-        for name, summary in zip(names, summaries, strict=True)
-    ]
-    axis = ends[0] + ends[1].rjust(PLOT_WIDTH - len(ends[0]))
+    axis = ends[0] + ends[1].rjust(width - len(ends[0]))
     legend = f"{_SEED} {words('figure.each_seed')}, ├{_MEAN}┤ {words('figure.mean_interval')}"
-    title = main.name if main else capital(words("metric.accuracy", on=words("on.test")))
-    title = f"{title}: {legend}"
-    return [title, *lines, f"{'':<{margin}}  {axis}"]
+    return [f"{title}: {legend}", *lines, f"{'':<{margin}}  {axis}"]
+
+
+def plotted(question: Question, words: Words) -> tuple[str, list[measured.Summary]]:
+    """What is drawn of a question's levels: its main metric, or accuracy.
+
+    That is accuracy on the set that its claims are about.
+    """
+    if question.metrics:
+        name = question.metrics[0].name
+        return name, [level.metrics[name] for level in question.levels]
+    on = _main_set(question)
+    title = capital(words("metric.accuracy", on=words(f"on.{on}")))
+    return title, [level.accuracy[on] for level in question.levels]
+
+
+def plot_range(summaries: Sequence[Summary]) -> tuple[float, float]:
+    """From the lowest to the highest that is to be shown, never of no width."""
+    shown = [x for s in summaries for x in (*s.values, s.low, s.high) if math.isfinite(x)]
+    low, high = min(shown, default=0.0), max(shown, default=1.0)
+    return (low, high) if high > low else (low - 0.005, high + 0.005)
 
 
 def fixed_line(question: Question, words: Words) -> str:
@@ -165,22 +198,50 @@ def fixed_line(question: Question, words: Words) -> str:
 
 
 def _brief(question: Question, words: Words) -> str:
-    """A question of several: its answer, and a line or two for each verdict."""
+    """A question of several: a line for each level, and one for each verdict.
+
+    What it found is told in a sentence where no claim says it.
+    """
     lines = [
-        question.answer,
+        *([] if question.claims and not question.untrained else [question.lead]),
         *_added_lines(words, question),
+        *dot_plot(question, words, brief=True),
         *failure_lines(question),
-        *(line for claim in question.claims for line in _claim_lines(claim)),
-        *(f"{found.verdict_text:<25} {found.finding}" for found in question.interactions),
-        fixed_line(question, words),
+        *(_claim_line(claim) for claim in question.claims),
+        *(f"{found.verdict_text:<{_VERDICT}} {found.finding}" for found in question.interactions),
     ]
-    return "\n".join([f"({question.id}) {question.ask}", *(f"    {line}" for line in lines)])
+    return "\n".join([_title(question), *(f"    {line}" for line in lines)])
 
 
-def _claim_lines(claim: Claim) -> list[str]:
-    """A claim behind its verdict, and below it what that rests on."""
-    line = f"{claim.verdict_text:<25} {claim.say}"
-    return [line, f"{'':26}{capital(claim.evidence)}."] if claim.evidence else [line]
+def _in_full(question: Question, words: Words) -> str:
+    return f"{_title(question)}\n\n{answer_text(question, words)}"
+
+
+def _title(question: Question) -> str:
+    return f"({question.id}) {question.ask}"
+
+
+def _claim_line(claim: Claim) -> str:
+    """A claim behind its verdict, and what that rests on: in short, or the reason for none."""
+    rests = claim.estimate_in_short or capital(claim.evidence)
+    return f"{claim.verdict_text:<{_VERDICT}} {claim.say}  {rests}".rstrip()
+
+
+def _surprises(report: Report, words: Words) -> list[str]:
+    """The claims that are farthest from what was seen, with what was."""
+    lines = [
+        f"({surprise.question}) {_claim_line(report.claim_of(surprise))}"
+        for surprise in report.surprises
+    ]
+    return ["\n".join([f"{words('head.surprises')}:", *lines])] if lines else []
+
+
+def _main_set(question: Question) -> str:
+    """The set that most of a question's claims are about, of those that accuracy is known on."""
+    known = sets_of(question.levels)
+    on = Counter(claim.on for claim in question.claims if claim.on in known)
+    (most, _), *_ = on.most_common(1) or [("test", 0)]
+    return most
 
 
 def _runs(words: Words, level: Level) -> str:
@@ -196,11 +257,11 @@ def _added_lines(words: Words, question: Question) -> list[str]:
     return [f"{words('head.added')}:", *text_table(*table.texts), question.added_text]
 
 
-def _strip(summary: Summary, low: float, high: float) -> str:
+def _strip(summary: Summary, low: float, high: float, width: int) -> str:
     def column(value: float) -> int:
-        return round((min(max(value, low), high) - low) / (high - low) * (PLOT_WIDTH - 1))
+        return round((min(max(value, low), high) - low) / (high - low) * (width - 1))
 
-    strip = [" "] * PLOT_WIDTH
+    strip = [" "] * width
     if math.isfinite(summary.low):
         first, last = column(summary.low), column(summary.high)
         strip[first : last + 1] = "─" * (last + 1 - first)
@@ -210,10 +271,3 @@ def _strip(summary: Summary, low: float, high: float) -> str:
     if summary.values:
         strip[column(summary.mean)] = _MEAN
     return "".join(strip)
-
-
-def _range(summaries: Sequence[Summary]) -> tuple[float, float]:
-    """From the lowest to the highest that is to be shown, never of no width."""
-    shown = [x for s in summaries for x in (*s.values, s.low, s.high) if math.isfinite(x)]
-    low, high = min(shown, default=0.0), max(shown, default=1.0)
-    return (low, high) if high > low else (low - 0.005, high + 0.005)

@@ -58,6 +58,6 @@ def _loss(words: Words, by: str, loss: Loss) -> str:
         to=value_name(words, loss.to),
         by=by,
         at=value_name(words, loss.at),
-        points=value,
+        points=numbers.quantity(words, "points", value),
         interval=f"{level}{GAP}%: {words('quantity.from_to', low=low, high=high)}",
     )

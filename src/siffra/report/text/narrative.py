@@ -181,6 +181,7 @@ def _lead(words: Words, lead: Estimate) -> dict[str, str]:
     """How far the best is above the second, with the interval."""
     decimals = numbers.decimals_for(100 * max(lead.high - lead.value, lead.value - lead.low))
     gap, low, high = (words.number(100 * x, decimals) for x in (lead.value, lead.low, lead.high))
+    gap = numbers.quantity(words, "points", gap)
     return {"gap": gap, "interval": words("quantity.from_to", low=low, high=high)}
 
 

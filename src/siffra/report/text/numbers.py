@@ -171,14 +171,21 @@ def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str,
     interval = words("quantity.from_to", low=texts[1], high=texts[2])
     if unit == "plain":
         return with_unit(texts[0], claim.measured), interval
-    return words(f"quantity.{unit}", value=texts[0]), interval
+    return quantity(words, unit, texts[0]), interval
+
+
+def quantity(words: Words, unit: str, number: str) -> str:
+    """A number with its unit in words: `+3.2 percentage points`, `1 epoch`."""
+    key = f"quantity.{unit}"
+    if key in words:
+        return words(key, value=number)
+    is_one = number.lstrip(f"+{MINUS}") == "1"
+    return words(f"{key}.{'one' if is_one else 'other'}", value=number)
 
 
 def points(words: Words, fraction: float) -> str:
     """`0.2 percentage points`, of a fraction that somebody chose."""
-    value = round(100 * fraction, 6)
-    key = "quantity.one_point" if value == 1 else "quantity.points"
-    return words(key, value=words.exact(value))
+    return quantity(words, "points", words.exact(round(100 * fraction, 6)))
 
 
 def confidence(words: Words, fraction: float) -> str:
@@ -259,30 +266,25 @@ def power_of(*values: float) -> tuple[float, str]:
 
 
 def align(column: Sequence[str], mark: str) -> list[str]:
-    """Pad each number, and what follows its ±, so that decimals stand under each other.
+    """Pad numbers at their ends, so that in a column set to the right their ± stand in a line.
 
-    `mark` is the decimal mark. The padding is as wide as what is missing: figure and
-    punctuation spaces (U+2007, U+2008). A column with an interval in brackets stays as it is.
+    Without a ± their decimals do. `mark` is the decimal mark. The padding is as wide as what is
+    missing: figure and punctuation spaces (U+2007, U+2008). A column with an interval in brackets
+    stays as it is.
     """
     if any("(" in text for text in column):
         return list(column)
-    parts = [text.split(f"{GAP}±{GAP}") for text in column]
-    most = [
-        max((len(p[i].partition(mark)[side]) for p in parts if len(p) > i), default=0)
-        for i in (0, 1)
-        for side in (0, 2)
-    ]
+    tails = [text.partition(f"{GAP}±{GAP}")[2] or text.partition(mark)[2] for text in column]
+    has_arms = any("±" in text for text in column)
+    shape = max(tails, key=len, default="") if has_arms else mark + max(tails, key=len, default="")
 
-    def padded(text: str, whole: int, decimals: int) -> str:
-        before, dot, after = text.partition(mark)
-        text = "\u2007" * (whole - len(before)) + text
-        dot_missing = decimals > 0 and not dot
-        return text + "\u2008" * dot_missing + "\u2007" * (decimals - len(after))
+    def padded(text: str) -> str:
+        is_number = text[-1:].isdigit() and ("±" in text or not has_arms)
+        own = text.partition("±")[2].strip() if has_arms else "".join(text.partition(mark)[1:])
+        missing = shape[len(own) :] if is_number and shape != mark else ""
+        return text + "".join("\u2008" if c == mark else "\u2007" for c in missing)
 
-    return [
-        f"{GAP}±{GAP}".join([padded(p[0], 0, most[1]), *(padded(h, *most[2:]) for h in p[1:])])
-        for p in parts
-    ]
+    return [padded(text) for text in column]
 
 
 def _within_reach(claim: Claim, low: float, high: float) -> tuple[float, float]:

@@ -1,10 +1,13 @@
 """Which verdicts surprise most."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from siffra.lab.answers import Answers, ClaimAnswer, QuestionAnswer
 from siffra.lab.stats.estimates import margin_of
+from siffra.report.text.messages import Words
+from siffra.report.text.verdicts import comparison, estimate_texts
 
 MOST_SURPRISES = 3
 
@@ -39,6 +42,25 @@ def surprises(answers: Answers, most: int = MOST_SURPRISES) -> list[Surprise]:
         if refuted:
             farthest.append(max(refuted, key=lambda s: s.margins))
     return sorted(farthest, key=lambda s: -s.margins)[:most]
+
+
+def most_wrong(words: Words, farthest: Sequence[Surprise]) -> str:
+    """Which one or two claims are farthest off, with what was seen instead; "" if none is."""
+    quotes = [_quoted(words, surprise) for surprise in farthest[:2]]
+    if len(quotes) < 2:
+        return words("summary.most_wrong.one", first=quotes[0]) if quotes else ""
+    return words("summary.most_wrong.other", first=quotes[0], second=quotes[1])
+
+
+def _quoted(words: Words, surprise: Surprise) -> str:
+    """A claim with what was seen; one that is part of a sentence also with what it is about."""
+    answer = surprise.claim
+    say = words.say(answer.claim.say).removesuffix(".")
+    seen, _ = estimate_texts(words, answer)
+    if say.startswith("…") or say[:1].islower():
+        about = comparison(words, answer.claim, surprise.question.question)
+        seen = f"{about}: {seen}"
+    return words("summary.quoted", say=say, value=seen)
 
 
 def _margins(answer: ClaimAnswer) -> float:

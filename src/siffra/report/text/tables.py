@@ -76,6 +76,21 @@ def experiments_table(words: Words, experiments: Sequence[Experiment]) -> Table 
     return _table(words, words("table.experiment"), names, experiments, experiments[0].named)
 
 
+def verdicts_table(words: Words, report: Report) -> Table:
+    """Every claim with its verdict and estimate, question by question."""
+    head = [words(f"table.{name}") for name in ("claim", "verdict", "estimate")]
+    rows = [
+        (
+            Cell(f"{question.id}. {claim.say}", "name long"),
+            Cell(claim.verdict_text, "name"),
+            Cell(claim.estimate_in_short, "name"),
+        )
+        for question in report.questions
+        for claim in question.claims
+    ]
+    return Table(tuple(Cell(capital(text), "name") for text in head), tuple(rows))
+
+
 def looks_table(words: Words, looks: Sequence[Look]) -> Table | None:
     """The looks of a lab's claims; None for a lab without."""
     if not looks:

@@ -56,7 +56,7 @@ def against_name(words: Words, claim: Claim, question: Question) -> str:
     elif claim.named:
         name = numbers.with_unit(words.exact(against), claim.named)
     else:
-        name = words(f"quantity.{unit}", value=words.exact(against))
+        name = numbers.quantity(words, unit, words.exact(against))
     if claim.times != 1:
         name = words("moved.times", times=words.exact(claim.times), against=name)
     if claim.plus:
