@@ -119,7 +119,6 @@ def test_processes_give_what_one_gives():
         ({"train": trained, "command": "python x.py"}, "there is a command already"),
         ({"metric": LOSS}, "it is for a train function or a command"),
     ],
-    ids=str,
 )
 def test_mistakes_are_one_clear_line(options: dict[str, Any], message: str):
     given: dict[str, Any] = {"metric": LOSS, **options}
@@ -133,6 +132,9 @@ def test_a_report_says_how_to_ask_the_same_again(tmp_path):
     result = siffra.vary({"lr": [0.1, 0.3], "width": [16]}, train=trained, metric=LOSS)
     page, *_ = result.write(tmp_path)
 
-    call = "siffra.vary({'lr': [0.1, 0.3], 'width': [16]}, train=…, metric=['loss:lower'], seeds=5)"
+    call = (
+        "siffra.vary({'lr': [0.1, 0.3], 'width': [16]}, train=…, "
+        "metric=['loss:lower,margin=0.02'], seeds=5)"
+    )
     assert result._report().command == call
     assert "siffra.vary(" in page.read_text("utf-8")
