@@ -91,7 +91,7 @@ HUGE = struct.pack(">BBBBIII", 0, 0, 8, 3, 2**31, 2**31, 2**31)
         (LABELS, idx(Y["t10k"][:5]), "6 images and t10k-labels-idx1-ubyte 5 labels"),
         (LABELS, idx(X["t10k"]), "an IDX file of labels starts with 00000801"),
         (IMAGES + ".gz", gzip.compress(idx(X["t10k"]), mtime=0)[:-30], "cut short or damaged"),
-        (IMAGES + ".gz", gzip.compress(idx(X["t10k"])[:-1], mtime=0), "792 bytes and there are 791"),
+        (IMAGES + ".gz", gzip.compress(idx(X["t10k"])[:-1], mtime=0), "bytes and there are 791"),
         (IMAGES + ".gz", gzip.compress(HUGE, mtime=0), "more than there can be in so short a file"),
         (IMAGES + ".gz", idx(X["t10k"]), "not a gzip file"),
     ],
