@@ -73,8 +73,9 @@ def test_terminals_and_notebooks_tell_it_too():
     answer = replace(QUESTION, interactions=(found("depends"),))
     lab = replace(LAB, questions=(answer,))
 
-    for told in (lab_text(report_on(lab)), lab_html(report_on(lab))):
-        assert "Dependent: The best learning rate depends on the batch size" in told
+    finding = "The best learning rate depends on the batch size"
+    assert f"Dependent: {finding}" in lab_text(report_on(lab))
+    assert f">dependent</span> {finding}" in lab_html(report_on(lab))
     two = replace(lab, questions=(answer, QUESTION))
     assert "dependent                 The best learning rate depends" in lab_text(report_on(two))
 
