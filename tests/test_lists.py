@@ -107,7 +107,7 @@ class TestOptions:
 
     def test_siffra_lab_has_an_option_for_each(self):
         parameters = inspect.signature(lab).parameters
-        own = {"file", "out", "language", "as_json", "is_checked", "dry_run"}
+        own = {"file", "out", "language", "as_json", "is_checked", "dry_run", "verbose"}
         own |= OF_LABS_OF_PROGRAMS
 
         assert set(parameters) - own == set(FIELDS) - NOT_OFFERED

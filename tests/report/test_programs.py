@@ -120,7 +120,7 @@ def test_the_figure_of_experiments_has_a_panel_for_each_metric(answered):
 
     assert sketch.name == "experiments"
     assert sketch.caption.startswith("Best loss: High, with 0.7")
-    assert "Best speed: High, with 3" in sketch.caption
+    assert "best speed: High, with 3" in sketch.caption
     assert [axis.get_title() for axis in drawn.axes] == ["loss", "speed"]
     assert [axis.get_ylabel() for axis in drawn.axes] == ["loss", "images/s"]
 
