@@ -104,7 +104,7 @@ def test_it_speaks_swedish(siffra, own_data, tmp_path):
     assert "Hölls fast: den täta modellen" in ended.out
     assert json.loads((tmp_path / "results.json").read_text("utf-8"))["language"] == "sv"
     report = (tmp_path / "report.md").read_text("utf-8")
-    assert report.startswith("# Hur påverkar batchnormalisering resultatet?\n")
+    assert report.startswith("# Batchnormalisering: av och på\n")
     assert "Batchnormalisering på är bättre än batchnormalisering av." in report
     assert "Förinställning" not in report
     assert "batch_norm" not in report.partition("```")[0]
