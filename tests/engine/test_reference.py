@@ -237,8 +237,9 @@ def test_ten_steps_are_pytorch_s(optimizer, monkeypatch):
     # PyTorch orthogonalises in bfloat16, whose rounding would hide all but gross mistakes.
     monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.double)
     decay = 0.0 if optimizer == "adam" else 0.1
-    beside = {"momentum": 0.5} if optimizer == "rmsprop" else {}
-    training = Training(optimizer=optimizer, learning_rate=0.1, weight_decay=decay, **beside)
+    training = Training(optimizer=optimizer, learning_rate=0.1, weight_decay=decay)
+    if optimizer == "rmsprop":
+        training = training.model_copy(update={"momentum": 0.5})
     ours = Optimizer(network_of({"neurons": 6}, (2, 2, 1)), training)
     weights = {name: RNG.normal(size=shape) for name, shape in MATRICES.items()}
     # PyTorch has matrices the other way round: (outputs, inputs).

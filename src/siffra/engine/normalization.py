@@ -42,7 +42,7 @@ def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     varies = rows.max(axis=0) > rows.min(axis=0)
     unit = 255.0 if x.dtype == np.uint8 else 1.0
     variance = np.where(varies, variance / unit**2, 1.0)
-    return np.float32(mean / unit), np.float32(variance)
+    return np.asarray(mean / unit, np.float32), np.asarray(variance, np.float32)
 
 
 def scale_and_shift(

@@ -40,7 +40,7 @@ def learning_rates(training: Training, images: int) -> np.ndarray:
     rising = round(training.warmup * steps)
     after = np.arange(rising, steps)
     left = (steps - after) / (steps - rising)
-    shapes = {
+    shapes: dict[str, np.ndarray] = {
         "constant": np.ones_like(left),
         "one_cycle": left,
         "cosine": (1 - np.cos(np.pi * left)) / 2,

@@ -81,7 +81,8 @@ def test_loss_and_gradient_are_pytorch_s(classes, smoothing):
     expected.backward()
     # Logits up to 25, of which a power's exponent is rounded once; powers within two units.
     assert found == pytest.approx(expected.item(), abs=32 * EPS)
-    np.testing.assert_allclose(gradient, u.grad, rtol=0, atol=32 * EPS / len(logits))
+    assert u.grad is not None
+    np.testing.assert_allclose(gradient, u.grad.numpy(), rtol=0, atol=32 * EPS / len(logits))
     assert correct == (logits.argmax(1) == labels).sum()
 
 

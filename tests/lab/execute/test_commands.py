@@ -57,7 +57,7 @@ def poll_until(executor: CommandExecutor, holds: Callable[[list[Event]], bool]) 
 
 
 def records(events: list[Event]):
-    return [event.record for event in events if event.record]
+    return [event.record.read() for event in events if event.record]
 
 
 def finished(count: int) -> Callable[[list[Event]], bool]:
