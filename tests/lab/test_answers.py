@@ -219,6 +219,61 @@ class TestAnswers:
         assert found.claims[0].seeds_needed is None
 
 
+class TestAveraging:
+    """A plan that averages judges the mean over a long training's last epochs, where there is one.
+
+    Whoever asks: the lab that made the runs, or a report, a page and an export that read them.
+    """
+
+    PLAN = replace(
+        make_plan(make_question(LEVELS[:2], [make_claim(level=(1,), against=(0,))])),
+        averages=True,
+        experiments=(Experiment("e", {}, {}, LEVELS[0].settings[0], {}),),
+    )
+
+    @staticmethod
+    def late(records):
+        """Runs whose last epochs have, on average, 0.5 less on every set than their end."""
+        return {
+            which: record.model_copy(
+                update={"late": {name: a - 0.5 for name, a in record.accuracy.items()}}
+            )
+            for which, record in records.items()
+        }
+
+    def test_levels_claims_and_experiments_are_about_the_mean(self):
+        records = self.late(records_of(LEVELS[:2], range(5), by_neurons))
+        answers = answer(self.PLAN, records)
+        (question,), (experiment,) = answers.questions, answers.experiments
+
+        assert question.levels[1].accuracy["test"].mean == pytest.approx(0.9 + 0.002 - 0.5)
+        assert experiment.accuracy["test"].mean == pytest.approx(0.7 + 0.002 - 0.5)
+        assert question.claims[0].estimate.value == pytest.approx(0.2)
+
+    def test_without_averaging_they_are_about_the_end(self):
+        records = self.late(records_of(LEVELS[:2], range(5), by_neurons))
+        (question,) = answer(replace(self.PLAN, averages=False), records).questions
+        assert question.levels[1].accuracy["test"].mean == pytest.approx(0.902)
+
+    def test_a_retuned_knob_is_chosen_by_the_mean(self):
+        settings = [Setting.from_knobs({"learning_rate": r}) for r in (0.1, 0.2)]
+        level = make_level({"neurons": 32}, *settings)
+        question = make_question([level], retune=("learning_rate",))
+        plan = replace(make_plan(question, seeds=(0,)), averages=True, tuning_seeds=(100,))
+        records = records_of(
+            [level], (0, 100), lambda setting, seed: setting.training.learning_rate
+        )
+        best_at_the_end, best_on_average = settings[1], settings[0]
+        chosen = records[best_on_average, 100]
+        records[best_on_average, 100] = chosen.model_copy(update={"late": {"val": 0.9}})
+
+        def choice(plan):
+            return answer(plan, records).questions[0].levels[0].setting
+
+        assert choice(plan) == best_on_average
+        assert choice(replace(plan, averages=False)) == best_at_the_end
+
+
 class TestMissingRuns:
     def test_pair_the_seeds_that_both_sides_have(self):
         plan = make_plan(make_question(LEVELS, [make_claim()]))

@@ -17,8 +17,10 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.errors import StoreError
+from siffra.lab.answers import answer
 from siffra.lab.execute.commands import CommandKeys
 from siffra.lab.execute.results import EngineKeys, Shortfall
+from siffra.lab.execute.runner import run_plan
 from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan
@@ -318,3 +320,20 @@ def test_the_end_of_a_lab_that_is_not_kept_is_not_noted(history, plan):
     history.end(kept(plan).id, None)
 
     assert history.labs() == []
+
+
+def test_what_is_shown_of_a_kept_lab_is_what_the_lab_said(tmp_path):
+    """Also where long trainings are judged by the mean over their last epochs."""
+    knobs = {"epochs": 20, "learning_rate": 2.0, "batch_size": 8}
+    plan = replace(plan_vary({"neurons": [4, 8]}, knobs, DATA, LabOptions(seeds=2)), averages=True)
+    with open_store(tmp_path / "runs.sqlite") as store:
+        made = run_plan(plan, DATA, ENGINE, store)
+        lab, records = kept(plan), list(made.records.values())
+        shown = lab.results(store)
+
+        assert any(record.late != record.accuracy for record in records)
+        said = answer(plan, made.records, made.timings).questions
+        assert answer(lab.plan, shown.records, shown.timings).questions == said
+        narrow = [record for record in records if record.setting.knobs()["neurons"] == 4]
+        late = [record.late["test"] for record in narrow]
+        assert said[0].levels[0].accuracy["test"].mean == pytest.approx(sum(late) / 2)

@@ -19,6 +19,7 @@ from siffra.lab.stats.levels import (
     Records,
     RepeatedRuns,
     accuracies_of,
+    runs_of,
     sets_of,
     validation_score,
 )
@@ -127,7 +128,7 @@ def answer(
     """
     memo = memo or Memo()
     rounds = judge_rounds(plan, records, timings, memo)
-    experiments = tuple(_see_experiment(e, plan.seeds, records) for e in plan.experiments)
+    experiments = tuple(_see_experiment(plan, e, records) for e in plan.experiments)
     questions = tuple(
         _answer_question(question, i, rounds) for i, question in enumerate(plan.questions)
     )
@@ -199,7 +200,7 @@ def _missing(
 
 def _answer_question(question: Question, number: int, rounds: Rounds) -> QuestionAnswer:
     levels = rounds.levels[number]
-    scores = [validation_score(level.records) for level in levels]
+    scores = [validation_score(run.accuracy for run in level.records) for level in levels]
     best = max(range(len(scores)), key=lambda i: -math.inf if math.isnan(scores[i]) else scores[i])
     has_edge = bool(levels[best].trained) and not question.metrics
     return QuestionAnswer(
@@ -212,11 +213,8 @@ def _answer_question(question: Question, number: int, rounds: Rounds) -> Questio
     )
 
 
-def _see_experiment(
-    experiment: Experiment, seeds: Sequence[int], records: Records
-) -> ExperimentAnswer:
-    keys = [(experiment.setting, seed) for seed in seeds]
-    runs = tuple(records[key] for key in keys if key in records)
+def _see_experiment(plan: Plan, experiment: Experiment, records: Records) -> ExperimentAnswer:
+    runs = runs_of(plan, experiment.setting, plan.seeds, records)
     return ExperimentAnswer(
         experiment=experiment,
         records=runs,

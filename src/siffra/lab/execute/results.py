@@ -69,7 +69,7 @@ class StoredRecords(Mapping[tuple[Setting, int], Record]):
         self._keys[which] = record.key
         self.took += record.took
         if isinstance(record, Record):
-            self._read[which] = as_judged(record, self._plan)
+            self._read[which] = record
 
     def read_all(self) -> dict[tuple[Setting, int], Record]:
         """All of them, in the plan's order, whoever made them."""
@@ -77,14 +77,14 @@ class StoredRecords(Mapping[tuple[Setting, int], Record]):
         while some := dict(islice(unread, _AT_ONCE)):
             stored = self._store.get_all(some.values())
             for run, key in some.items():
-                self._read[run] = as_judged(stored[key], self._plan)
+                self._read[run] = stored[key]
         runs = ((run.setting, run.seed) for run in self._plan.possible_runs)
         return {run: self._read[run] for run in runs if run in self._read}
 
     def __getitem__(self, run: tuple[Setting, int]) -> Record:
         if run not in self._read:
             stored = self._store.get_all([self._keys[run]])
-            self._read[run] = as_judged(stored[self._keys[run]], self._plan)
+            self._read[run] = stored[self._keys[run]]
         return self._read[run]
 
     def __contains__(self, run: object) -> bool:
@@ -137,17 +137,10 @@ def stored_results(
     """
     runs = {planned: keys.of(planned) for planned in plan.possible_runs}
     by_key = store.get_all(stored_runs(runs, store).difference(remade))
-    records = {
-        (r.setting, r.seed): as_judged(by_key[k], plan) for r, k in runs.items() if k in by_key
-    }
+    records = {(r.setting, r.seed): by_key[k] for r, k in runs.items() if k in by_key}
     timings = {planned: keys.of(planned) for planned in possible_timings(plan)}
     timed = store.timings(timings.values())
     return Results(records, {t: timed[key] for t, key in timings.items() if key in timed})
-
-
-def as_judged(record: Record, plan: Plan) -> Record:
-    """A record with the accuracies that `plan` judges: see `Plan.averages`."""
-    return record.averaged if plan.averages else record
 
 
 def stored_runs(keys: Mapping[PlannedRun, str], store: Store) -> set[str]:

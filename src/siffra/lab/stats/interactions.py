@@ -179,7 +179,10 @@ def _test(
             duels[i, j, k] = compare_accuracy(cells[i, k], cells[j, k], ON)
             duels[j, i, k] = duels[i, j, k].reversed()
     means = np.array(
-        [[validation_score(cells[i, k]) for k in range(len(ats))] for i in range(len(values))]
+        [
+            [validation_score(run.accuracy for run in cells[i, k]) for k in range(len(ats))]
+            for i in range(len(values))
+        ]
     )
     return InteractionTest(knob, by, tuple(values), tuple(ats), means, duels)
 

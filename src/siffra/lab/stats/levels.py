@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import is_not
 from typing import Any, TypeVar
 
@@ -108,8 +109,9 @@ def answer_level(plan: Plan, question: Question, level: Level, records: Records)
     """What `records` say about `level`."""
     setting = chosen_setting(plan, level, records)
     seeds = all_seeds(plan)
-    runs = tuple(records[setting, s] for s in seeds if (setting, s) in records) if setting else ()
-    tuning = [(s, seed) for seed in plan.tuning_seeds for s in level.settings]
+    runs = runs_of(plan, setting, seeds, records) if setting else ()
+    tuning = plan.tuning_seeds if question.retune else ()
+    tuned = (runs_of(plan, s, (seed,), records) for seed in tuning for s in level.settings)
     retuned, edge = {}, ()
     if question.retune and setting:
         knobs = setting.knobs()
@@ -124,7 +126,7 @@ def answer_level(plan: Plan, question: Question, level: Level, records: Records)
         seconds=summarise([run.seconds for run in runs], "ratio"),
         diverged=sum(run.diverged for run in runs),
         retuned=retuned,
-        tried=(*(records[key] for key in tuning if key in records and question.retune), *runs),
+        tried=(*chain.from_iterable(tuned), *runs),
         edge=edge,
         metrics={m.name: summarise_metric(runs, m) for m in question.metrics},
     )
@@ -149,16 +151,35 @@ def chosen_setting(plan: Plan, level: Level, records: Records) -> Setting | None
         return None
     return max(
         level.settings,
-        key=lambda setting: validation_score(records[setting, seed] for seed in seeds),
+        key=lambda setting: validation_score(
+            judged_accuracy(plan, records[setting, seed]) for seed in seeds
+        ),
     )
 
 
-def validation_score(runs: Iterable[Record]) -> float:
+def runs_of(
+    plan: Plan, setting: Setting, seeds: Iterable[int], records: Records
+) -> tuple[Record, ...]:
+    """The runs of `setting` that there are, one a seed, with the accuracies that are judged.
+
+    All that an answer says of a run comes from here, whether the run was made just now, by an
+    earlier lab, or is shown again by a report: see `Plan.averages`.
+    """
+    runs = (records[setting, seed] for seed in seeds if (setting, seed) in records)
+    return tuple(run.averaged if plan.averages else run for run in runs)
+
+
+def judged_accuracy(plan: Plan, record: Record) -> Mapping[str, float | None]:
+    """The accuracies of a run that `plan` judges, by set: see `Plan.averages`."""
+    return record.late if plan.averages and record.late else record.accuracy
+
+
+def validation_score(accuracies: Iterable[Mapping[str, float | None]]) -> float:
     """What levels and settings are chosen by: mean accuracy on validation; NaN without a run.
 
     A run that diverged counts as one that is never right, and so as worse than any other.
     """
-    scores = [run.accuracy.get("val") or 0.0 for run in runs]
+    scores = [accuracy.get("val") or 0.0 for accuracy in accuracies]
     return math.fsum(scores) / len(scores) if scores else math.nan
 
 
