@@ -156,7 +156,7 @@ class TestBadTables:
             ("", "it is empty"),
             ("lr,seed,loss\n", "no rows"),
             (b"\x00\xff\x01" * 99, "not text"),
-            ("a,b\nx,y\n", "--by"),
+            ("a,b\nx,y\n", "--metric NAME:higher"),
             (RUNS.replace("seed", "lr"), "two columns are called `lr`"),
         ],
     )

@@ -252,8 +252,8 @@ def test_a_byte_order_mark_is_no_mistake(written):
             "my.toml: questions[1].claims[1]: metric `drop` is from test to another set",
         ),
         (
-            CLAIM + JUDGED.replace("{ batch_size = 2 }", "'all'"),
-            "my.toml: questions[1].claims[1].against: found 'all'; ",
+            CLAIM + JUDGED.replace("{ batch_size = 2 }", "[2]"),
+            "my.toml: questions[1].claims[1].against[1]: found 2; it must be a table.",
         ),
         (
             CLAIM + JUDGED.replace("{ batch_size = 2 }", "{ bacth_size = 2 }"),

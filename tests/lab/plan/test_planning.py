@@ -410,8 +410,8 @@ class TestClaims:
         (
             "vary = { layers = [1, 2] }\nfixed = { momentum = 0.5 }",
             (
-                "my.toml: questions[1].fixed.momentum: it needs the optimizer momentum, nesterov "
-                "or muon; found sgd (question a, level layers = 1)."
+                "my.toml: questions[1].fixed.momentum: it needs the optimizer momentum, nesterov, "
+                "rmsprop or muon; found sgd (question a, level layers = 1)."
             ),
         ),
         ("vary = { layers = [1, 1] }", "my.toml: questions[1]: level layers = 1 is there twice."),
