@@ -58,8 +58,8 @@ def test_a_question_within_its_limits_has_no_fault():
         ({"seeds": ""}, "out_of_range", "seeds", "seeds: a whole number, 1 to 100.",
          "frön: ett heltal, 1 till 100."),
         ({"fixed": {"optimizer": "adm"}}, "no_choice", "optimizer",
-         "optimizer: one of sgd, momentum, nesterov, adam, adamw, muon.",
-         "optimerare: något av sgd, momentum, nesterov, adam, adamw, muon."),
+         "optimizer: one of sgd, momentum, nesterov, rmsprop, adam, adamw, muon.",
+         "optimerare: något av sgd, momentum, nesterov, rmsprop, adam, adamw, muon."),
         ({"vary": {"batch_norm": [True, 2]}}, "no_choice", "batch_norm", None, None),
     ],
 )  # fmt: skip
@@ -93,6 +93,7 @@ def test_the_limits_are_those_that_the_setting_itself_has(knob):
         "strides": {"model": "conv"}, "pool_size": {"model": "conv"},
         "space_to_depth": {"model": "conv"}, "conv_layers": {"model": "conv"},
         "layers": {"model": "conv"}, "warmup": {"schedule": "one_cycle"},
+        "step_every": {"schedule": "step"}, "step_factor": {"schedule": "step"},
     }.get(knob, {})  # fmt: skip
 
     def is_taken(value) -> bool:
