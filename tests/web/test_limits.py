@@ -107,7 +107,9 @@ def test_the_limits_are_those_that_the_setting_itself_has(knob):
     top = limits.most if limits.most is not None else limits.below
     assert bottom is not None
     assert top is not None
-    assert is_taken(bottom + step if limits.least is None else bottom) or knob == "momentum"
+    # 0 is what these are where they are not used.
+    is_off_at_zero = knob in ("momentum", "step_every", "step_factor")
+    assert is_taken(bottom + step if limits.least is None else bottom) or is_off_at_zero
     assert not is_taken(bottom - step)
     if knob != "epochs":  # which the page asks for fewer of
         assert is_taken(top - step if limits.most is None else top)
