@@ -88,7 +88,7 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
     if (!known) return;
     const { lab, question } = known;
     const working = jobs().running;
-    const run = working?.id === lab.id && working.run?.question === question.id ? working.run : null;
+    const run = working?.run?.question === question.id && working.id === lab.id ? working.run : null;
     const started = lab.have > 0 || run?.curve.length > 0;
     waiting.hidden = started || !known.curves;
     curvesPart.hidden = !started || !isDrawn();
