@@ -160,4 +160,4 @@ def test_an_answer_fits_a_phone_and_speaks_the_page_s_language(visit, locale, sc
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     text = page.locator("main").inner_text()
     assert not re.search(r"\bui\.\w+", text)
-    assert ("Utslag" in text) == (locale == "sv-SE")
+    assert ("Bedöm" in text) == (locale == "sv-SE")

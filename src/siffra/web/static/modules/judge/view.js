@@ -136,7 +136,7 @@ export function judge(main) {
     article.classList.remove("stale");
     const [asked] = told.questions;
     fill(title, asked.ask);
-    question.update({ ...told, ad_hoc: true, provisional: false }, asked, told.curves);
+    question.update({ ...told, have: told.rows, runs: told.rows, ad_hoc: true, provisional: false }, asked, told.curves);
     fill(
       rest,
       told.limits.length > 0 && limits(told.limits),
