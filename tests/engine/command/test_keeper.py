@@ -43,7 +43,9 @@ def test_a_group_ends_by_sigterm(leader):
     assert leader.wait(5) == -signal.SIGTERM
 
 
-@pytest.mark.parametrize("leader", [f"({STUBBORN}) & echo ready; {STUBBORN}"], indirect=True)
+@pytest.mark.parametrize(
+    "leader", [f"trap '' TERM; ({STUBBORN}) & echo ready; {STUBBORN}"], indirect=True
+)
 def test_a_stubborn_group_is_killed_after_its_grace(leader):
     began = time.monotonic()
     keeper.end_processes(leader.pid, b"", grace=0.2)

@@ -85,5 +85,5 @@ def test_a_run_of_it_says_why_it_failed_and_cannot_be_trained(shown):
     expect(page.locator("pre").first).to_have_text("out of <b>memory</b>")
     expect(page.locator("[data-action=make-model]")).to_have_count(0)
     page.click(".eyebrow a")
-    page.locator("table.runs tbody a").last.click()
+    page.locator("table.runs tbody tr").last.locator("a").first.click()
     expect(page.locator(".scores")).to_contain_text("val_loss")
