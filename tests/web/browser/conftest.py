@@ -38,6 +38,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 30_000  # ms; a busy machine compiles for as long when it does so for the first time
 COMPLAINTS = ("error", "warning")
 
+# Chromium drops what is typed before a page's first frame is on the screen.
+PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
 
 # Every control that can be reached, without a name that a screen reader can say.
 UNNAMED = """() => [...document.querySelectorAll(
@@ -138,8 +141,10 @@ def chromium() -> str | None:
     return named or next(filter(None, map(shutil.which, NAMES)), None)
 
 
-# This folder's and not the session's: while Playwright runs, its event loop is in other tests' way.
-@pytest.fixture(scope="package")
+# A file's and not the session's: while Playwright runs, its event loop is in other tests' way
+# (without an `__init__.py` a folder's scope is the session's). The server is a file's too, so that
+# no test counts the runs that another file has left.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = chromium()
     if path is None:
@@ -155,7 +160,7 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bench(tmp_path_factory) -> Iterator[Bench]:
     if chromium() is None:
         pytest.skip(f"no Chromium here; this installs it: {INSTALL}")
@@ -196,6 +201,7 @@ def visit(browser, bench) -> Iterator[Callable[..., Page]]:
         page.on("console", lambda m: complaints.append(m.text) if m.type in COMPLAINTS else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{bench.base}/{address}")
+        page.evaluate(PAINTED)
         return page
 
     yield open_page
@@ -210,7 +216,7 @@ def nameless() -> Callable[[Page], list[str]]:
     return lambda page: page.evaluate(UNNAMED)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tiny(bench) -> str:
     """The id of a data set so small that a run takes no time, uploaded as a user would."""
     full = load_dataset()
