@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from siffra.api.commands import CommandOptions, command_job
+from siffra.api.executors import RunOptions
 from siffra.config.metrics import Metric
 from siffra.engine.command.metrics import MetricSource
 from siffra.engine.command.run import CommandSpec, run_once
@@ -80,13 +81,13 @@ def measure_question(seeds: int = REPEATS // 2) -> Cost:
     options = LabOptions(seeds=seeds)
     plain = CommandTemplate.parse(words)
     with tempfile.TemporaryDirectory() as folder:
-        running = CommandOptions(
+        program = CommandOptions(
             command=shlex.join(words),
             metrics=(Metric("loss", "lower"),),
-            store=Path(folder) / "runs.sqlite",
+            running=RunOptions(store=Path(folder) / "runs.sqlite"),
         )
         started = time.perf_counter()
-        with command_job({"lr": [1, 2]}, {}, running, options) as job:
+        with command_job({"lr": [1, 2]}, {}, program, options) as job:
             job.run()
         between = time.perf_counter()
         for lr in (1, 2):

@@ -100,7 +100,8 @@ class TestOptions:
     def test_vary_takes_those_that_a_question_has(self):
         parameters = inspect.signature(api.vary).parameters
         own = {"levels", "recipe", "data", "language", "on_event", "knobs", "train", "margin"}
-        of_programs = {field.name for field in fields(CommandOptions)} - {"metrics"} | {"metric"}
+        of_programs = {field.name for field in fields(CommandOptions)} - {"metrics", "running"}
+        of_programs |= {"metric", "jobs", "store", "fresh"}
 
         assert set(parameters) - own - of_programs <= set(FIELDS)
         assert of_programs <= set(parameters)

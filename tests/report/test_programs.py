@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from report.fake_answers import report_on
 
+from siffra.engine.command.metrics import ExternalResult
 from siffra.lab.answers import answer
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
@@ -15,7 +16,7 @@ from siffra.report.figures import figure_of, figures_of_experiments
 from siffra.report.model import Report
 from siffra.report.text.messages import words_in
 from siffra.report.text.tables import experiments_table, levels_table
-from siffra.training.external import ExternalResult, external_record
+from siffra.training.external import external_record
 
 EN, SV = words_in("en"), words_in("sv")
 LAB = """

@@ -10,7 +10,8 @@ from raw_http import Ui, running
 import siffra
 from siffra.config import Setting
 from siffra.config.metrics import Metric
-from siffra.training.external import ExternalResult, external_record
+from siffra.engine.command.metrics import ExternalResult
+from siffra.training.external import external_record
 from siffra.web.curves import MOST_POINTS, _metric_band
 from siffra.web.errors import ApiError
 from siffra.web.runs import (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from siffra.api.executors import HERE, RunOptions
@@ -17,14 +16,13 @@ from siffra.engine.command.metrics import MetricSource
 from siffra.engine.command.run import CommandSpec
 from siffra.engine.command.template import CommandTemplate
 from siffra.errors import ConfigError, LabFileError
-from siffra.lab.execute.commands import CommandPlaces, command_work
+from siffra.lab.execute.commands import command_work
 from siffra.lab.plan.external import plan_external, plan_noise
 from siffra.lab.plan.labfile import LabFile
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
 from siffra.lab.plan.program import Program
-from siffra.store.store import default_store_path, open_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +39,8 @@ class CommandOptions:
         watch: Files and folders whose content counts, besides the files that the command names:
             what is edited is run anew.
         timeout: Seconds that a run may take.
-        jobs: How many runs are made at once.
         gpus: One run at a time on each of these, by `CUDA_VISIBLE_DEVICES`.
-        store: The file of finished runs.
-        fresh: Make the stored runs too.
+        running: How many runs are made at once (None: one), and where they are stored.
     """
 
     command: str | Sequence[str]
@@ -52,20 +48,23 @@ class CommandOptions:
     read: tuple[str, ...] = ()
     watch: tuple[str, ...] = ()
     timeout: float | None = None
-    jobs: int = 1
     gpus: tuple[str, ...] = ()
-    store: Path | str | None = None
-    fresh: bool = False
+    running: RunOptions = HERE
 
     def __post_init__(self) -> None:
-        if not self.metrics:
-            raise ConfigError("metric: found none; say what is measured, as val_loss:lower.")
-        if self.jobs < 1:
-            raise ConfigError(f"jobs: found {self.jobs}; it must be 1 or more.")
+        expect_metrics(self.metrics)
+        for name in ("engine", "threads", "on", "alone"):
+            if getattr(self.running, name) != getattr(HERE, name):
+                raise ConfigError(f"{name}: it means nothing to a program; leave it out.")
         if self.jobs > 1 and self.gpus:
             raise ConfigError(
                 "jobs: with gpus, there is one run at a time on each; leave out jobs."
             )
+
+    @property
+    def jobs(self) -> int:
+        """How many runs are made at once, where no GPUs are named."""
+        return self.running.jobs or 1
 
     def spec(self, knobs: Collection[str]) -> CommandSpec:
         """How its runs are made, with these knobs.
@@ -95,7 +94,7 @@ class CommandOptions:
 def command_job(
     levels: Mapping[str, Sequence[Any]],
     fixed: Mapping[str, Any],
-    running: CommandOptions,
+    program: CommandOptions,
     options: LabOptions = AS_WRITTEN,
 ) -> Iterator[Job]:
     """One question about a program made ready; its store and its executor are open meanwhile.
@@ -103,36 +102,25 @@ def command_job(
     Raises:
         SiffraError: The command, a knob or the store cannot be used.
     """
-    spec = running.spec({*levels, *fixed})
+    spec = program.spec({*levels, *fixed})
     plan = plan_external(
-        levels, fixed, running.metrics, options, command=spec.template.raw, again=running.again()
+        levels, fixed, program.metrics, options, command=spec.template.raw, again=program.again()
     )
-    with _job(plan, spec, running) as job:
+    with _job(plan, spec, program) as job:
         yield job
 
 
 @contextmanager
-def noise_job(fixed: Mapping[str, Any], running: CommandOptions, seeds: int) -> Iterator[Job]:
+def noise_job(fixed: Mapping[str, Any], program: CommandOptions, seeds: int) -> Iterator[Job]:
     """Runs of one setting of a program made ready; its store and its executor are open meanwhile.
 
     Raises:
         SiffraError: The command, a knob or the store cannot be used.
     """
-    spec = running.spec(fixed)
-    plan = plan_noise(fixed, running.metrics, seeds, command=spec.template.raw)
-    with _job(plan, spec, running, is_kept=False) as job:  # there is nothing to report
+    spec = program.spec(fixed)
+    plan = plan_noise(fixed, program.metrics, seeds, command=spec.template.raw)
+    with _job(plan, spec, program, is_kept=False) as job:  # there is nothing to report
         yield job
-
-
-@contextmanager
-def _job(
-    plan: Plan, spec: CommandSpec, running: CommandOptions, *, is_kept: bool = True
-) -> Iterator[Job]:
-    places = CommandPlaces(at_once=running.jobs, gpus=running.gpus)
-    with open_store(running.store or default_store_path()) as store:
-        work = command_work(spec, running.metrics[0].name, places, plan, store)
-        with work.executor:
-            yield Job(plan, work, store, running.fresh, is_kept=is_kept)
 
 
 @contextmanager
@@ -158,37 +146,41 @@ def lab_of_command(
     Raises:
         SiffraError: The command, an option or the store cannot be used.
     """
-    expect_no_engine(running)
-    spec = replace(program.spec, timeout=timeout or program.spec.timeout)
-    metrics = tuple(program.metrics.values())
     typed = CommandOptions(
         command=program.command,
-        metrics=metrics,
+        metrics=tuple(program.metrics.values()),
         timeout=timeout,
-        jobs=running.jobs or 1,
         gpus=gpus,
+        running=running,
     )
+    spec = replace(program.spec, timeout=timeout or program.spec.timeout)
     plan = replace(plan_lab(file, None, options), again=typed.again())
     try:
         spec.check(program.knobs)
     except ConfigError as error:
         raise LabFileError(f"{file.source}: base.{error}") from error
-    places = CommandPlaces(at_once=typed.jobs, gpus=gpus)
-    with running.open_store() as store:
-        work = command_work(spec, metrics[0].name, places, plan, store)
+    with _job(plan, spec, typed) as job:
+        yield job
+
+
+@contextmanager
+def _job(
+    plan: Plan, spec: CommandSpec, program: CommandOptions, *, is_kept: bool = True
+) -> Iterator[Job]:
+    with program.running.open_store() as store:
+        work = command_work(spec, plan, store, program.jobs, program.gpus)
         with work.executor:
-            yield Job(plan, work, store, running.fresh)
+            yield Job(plan, work, store, program.running.fresh, is_kept=is_kept)
 
 
-def expect_no_engine(running: RunOptions) -> None:
-    """See that a program is run as programs are: siffra's engines mean nothing to it.
+def expect_metrics(metrics: Sequence[Metric]) -> None:
+    """See that it is said what is measured.
 
     Raises:
         ConfigError: It is not.
     """
-    for name in ("engine", "threads", "on", "alone"):
-        if getattr(running, name) != getattr(HERE, name):
-            raise ConfigError(f"{name}: it means nothing to a program; leave it out.")
+    if not metrics:
+        raise ConfigError("metric: found none; say what is measured, as val_loss:lower.")
 
 
 def metrics_of(

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from siffra.api.commands import expect_metrics
+from siffra.api.executors import HERE, RunOptions
 from siffra.api.jobs import Job
 from siffra.config.metrics import Metric
 from siffra.errors import ConfigError
@@ -24,25 +26,20 @@ def function_job(
     train: Train,
     metrics: tuple[Metric, ...],
     options: LabOptions = AS_WRITTEN,
-    *,
-    jobs: int = 1,
-    store: Path | str | None = None,
-    fresh: bool = False,
+    running: RunOptions = HERE,
 ) -> Iterator[Job]:
     """One question about a function made ready, see `siffra.vary`.
 
-    Its runs are kept in `store`; without one, they are forgotten: what a function depends on
-    besides its source is not known.
+    Its runs are kept in the store that is named; without one, they are forgotten: what a function
+    depends on besides its source is not known.
 
     Raises:
         SiffraError: The function, a knob or the store cannot be used.
     """
     if not callable(train):
         raise ConfigError(f"train: found {train!r}; give a function of the knobs and a seed.")
-    if not metrics:
-        raise ConfigError("metric: found none; say what is measured, as 'val_loss:lower'.")
-    if jobs < 1:
-        raise ConfigError(f"jobs: found {jobs}; it must be 1 or more.")
+    expect_metrics(metrics)
+    jobs, store = running.jobs or 1, running.store
     varied, fixed = parted(levels)
     plan = plan_external(_plain(varied), _plain_values(fixed), metrics, options)
     function = TrainFunction(train, tuple(metric.name for metric in metrics))
@@ -55,7 +52,7 @@ def function_job(
     ):
         work = function_work(function, jobs, is_kept=store is not None)
         with work.executor:
-            yield Job(plan, work, opened, fresh, is_kept=store is not None)
+            yield Job(plan, work, opened, running.fresh, is_kept=store is not None)
 
 
 def _plain(levels: Mapping[str, Sequence[object]]) -> dict[str, list[Any]]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from siffra.api.commands import CommandOptions, metrics_of, noise_job
+from siffra.api.executors import RunOptions
 from siffra.api.jobs import seconds_or_none
 from siffra.api.judging import MetricLike
 from siffra.api.results import LabResult
@@ -57,18 +58,17 @@ def noise(
     Raises:
         SiffraError: The command, a knob or the store cannot be used.
     """
-    running = CommandOptions(
+    program = CommandOptions(
         command=command,
         metrics=metrics_of(metric),
         read=tuple(read),
         watch=tuple(watch),
         timeout=seconds_or_none(timeout, "timeout"),
-        jobs=jobs,
         gpus=tuple(gpus),
-        store=store,
+        running=RunOptions(jobs=jobs, store=store),
     )
     expect_difference(difference)
-    with noise_job(knobs or {}, running, seeds) as job:
+    with noise_job(knobs or {}, program, seeds) as job:
         return noise_result(job.run(on_event), difference, language)
 
 

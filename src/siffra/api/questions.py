@@ -96,10 +96,9 @@ def vary(
     metrics = metrics_of(metric, margin)
     if train is not None and command is not None:
         raise ConfigError("train: there is a command already; give one of the two.")
+    running = RunOptions(engine=engine, threads=threads, jobs=jobs, store=store, fresh=fresh)
     if train is not None:
-        making = function_job(
-            own, train, metrics, options, jobs=jobs or 1, store=store, fresh=fresh
-        )
+        making = function_job(own, train, metrics, options, running)
     elif command is not None:
         program = CommandOptions(
             command=command,
@@ -107,16 +106,13 @@ def vary(
             read=tuple(read),
             watch=tuple(watch),
             timeout=seconds_or_none(timeout, "timeout"),
-            jobs=jobs or 1,
             gpus=tuple(gpus),
-            store=store,
-            fresh=fresh,
+            running=running,
         )
         making = command_job(*parted(own), program, options)
     else:
         if metrics:
             raise ConfigError("metric: it is for a train function or a command; give one.")
-        running = RunOptions(engine=engine, threads=threads, jobs=jobs, store=store, fresh=fresh)
         making = vary_job(levels, knobs, options, running, recipe=recipe, data=data)
     with making as job:
         return job.run_shown(on_event, language)

@@ -134,10 +134,8 @@ class Program:
             read=tuple(self.read or ()),
             watch=tuple(self.watch or ()),
             timeout=self.timeout_seconds,
-            jobs=running.jobs or 1,
             gpus=self.gpu_names,
-            store=running.store,
-            fresh=running.fresh,
+            running=running,
         )
 
     def expect_none(self) -> None:

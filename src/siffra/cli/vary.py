@@ -72,7 +72,7 @@ def vary(
     from siffra import api
 
     if program.command is not None:
-        expect_none_of_siffras(knobs, data, recipe, running)
+        expect_none_of_siffras(knobs, data, recipe)
         result = _vary_program(levels, options, running, program, output)
         _show(result, output)
         return
@@ -104,18 +104,13 @@ def _vary_program(
 
 
 def expect_none_of_siffras(
-    knobs: dict[str, Any],
-    data: "DataSource | None",
-    recipe: Path | None,
-    running: "RunOptions",
+    knobs: dict[str, Any], data: "DataSource | None", recipe: Path | None
 ) -> None:
     """See that a program is given nothing that is for siffra's own networks.
 
     Raises:
         ConfigError: It is.
     """
-    from siffra.api.commands import expect_no_engine
-
     for name, value in knobs.items():
         raise ConfigError(
             f"{name}: siffra's knobs mean nothing to a program; write {name}={spell(value)} beside "
@@ -124,7 +119,6 @@ def expect_none_of_siffras(
     for name, value in (("data", data), ("recipe", recipe)):
         if value is not None:
             raise ConfigError(f"{name}: it means nothing to a program; leave it out.")
-    expect_no_engine(running)
 
 
 def _show(result: "LabResult", output: Output) -> None:

@@ -4,12 +4,12 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from siffra.config import Setting
 from siffra.config.metrics import judged
+from siffra.engine.command.metrics import ExternalResult
 from siffra.training.run import Machine, Record
 
 EXTERNAL_VERSION = 1
@@ -17,27 +17,6 @@ EXTERNAL_VERSION = 1
 
 NO_MACHINE = Machine(cpu="", cores=0, threads=0, system="", versions={})
 """Of runs of which it is not known where they were made."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExternalResult:
-    """What a training gave, whatever it was.
-
-    Attributes:
-        metrics: Values by name; one that is not finite says that the training diverged.
-        curves: Pairs of an epoch and a value, by metric.
-        steps: By metric, the coarseness with which it was measured.
-        seconds: Wall time.
-        failure: Why there is no result; empty if there is one.
-        output: The last lines that it printed.
-    """
-
-    metrics: Mapping[str, float]
-    curves: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
-    steps: Mapping[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    failure: str = ""
-    output: tuple[str, ...] = ()
 
 
 def external_key(kind: str, identity: Mapping[str, Any]) -> str:
@@ -84,7 +63,7 @@ def external_record(
         curves={name: curve for name, curve in result.curves.items() if curve},
         steps={} if failure else dict(result.steps),
         failure=failure,
-        output=result.output,
+        output=result.output if failure else (),
     )
 
 

@@ -4,12 +4,14 @@ import math
 
 import pytest
 
-from siffra.engine.command.metrics import Measured, MetricReader, MetricSource
+from siffra.engine.command.metrics import ExternalResult, MetricReader, MetricSource
 from siffra.engine.command.output import Stream
 from siffra.errors import ConfigError
 
 
-def measured(*lines: str, metrics=("val_loss",), read=(), stream: Stream = "stdout") -> Measured:
+def measured(
+    *lines: str, metrics=("val_loss",), read=(), stream: Stream = "stdout"
+) -> ExternalResult:
     reader = MetricReader(MetricSource.parse(metrics, read))
     for line in lines:
         reader.read(line, stream)
@@ -21,11 +23,11 @@ def test_the_last_object_with_the_metric_counts():
         '{"val_loss": 0.5}', "then", '  {"val_loss": 0.25, "acc": 91}', '{"lr": 0.1}', "done"
     )
 
-    assert found == Measured(
+    assert found == ExternalResult(
         metrics={"val_loss": 0.25, "acc": 91.0},
         curves={},
         steps={"val_loss": 0.01, "acc": 1.0},
-        problem="",
+        failure="",
     )
 
 
@@ -33,11 +35,11 @@ def test_metrics_may_come_in_several_objects():
     found = measured('{"val_loss": 0.5}', '{"acc": 0.91}', metrics=("val_loss", "acc"))
 
     assert found.metrics == {"val_loss": 0.5, "acc": 0.91}
-    assert found.problem == ""
+    assert found.failure == ""
 
 
 def test_objects_on_stderr_are_not_metrics():
-    assert measured('{"val_loss": 0.5}', stream="stderr").problem == "no metric `val_loss`"
+    assert measured('{"val_loss": 0.5}', stream="stderr").failure == "no metric `val_loss`"
 
 
 def test_lines_with_an_epoch_make_curves():
@@ -74,7 +76,7 @@ def test_a_training_may_diverge():
 
     assert math.isnan(found.metrics["val_loss"])
     assert found.curves["val_loss"][0] == (1, math.inf)
-    assert found.problem == ""
+    assert found.failure == ""
     assert found.steps == {}
 
 
@@ -91,24 +93,24 @@ def test_a_training_may_diverge():
 def test_what_is_no_number_is_said_and_no_earlier_value_taken(value, kind):
     found = measured('{"val_loss": 0.5}', f'{{"val_loss": {value}}}')
 
-    assert found.problem == f"metric `val_loss` is {kind}, no number"
+    assert found.failure == f"metric `val_loss` is {kind}, no number"
     assert found.metrics == {}
 
 
 def test_a_later_number_counts_all_the_same():
-    assert measured('{"val_loss": null}', '{"val_loss": 0.5}').problem == ""
+    assert measured('{"val_loss": null}', '{"val_loss": 0.5}').failure == ""
 
 
 def test_a_metric_that_is_not_there_is_named():
     found = measured('{"val_loss": 0.5}', metrics=("val_loss", "acc"))
 
-    assert found.problem == "no metric `acc`"
+    assert found.failure == "no metric `acc`"
     assert found.metrics == {"val_loss": 0.5}
 
 
 @pytest.mark.parametrize("line", ["{", '{"val_loss": 0.', "{val_loss: 1}", '[{"val_loss": 1}]'])
 def test_other_lines_are_no_objects(line):
-    assert measured(line).problem == "no metric `val_loss`"
+    assert measured(line).failure == "no metric `val_loss`"
 
 
 class TestPatterns:
@@ -142,14 +144,14 @@ class TestPatterns:
     def test_what_is_no_number_is_said(self):
         found = measured("loss: 1,5", read=["loss: (.*)"])
 
-        assert found.problem == "metric `val_loss` is the text '1,5', no number"
+        assert found.failure == "metric `val_loss` is the text '1,5', no number"
 
     def test_nan_is_a_value(self):
         assert math.isnan(measured("loss: nan", read=["loss: (.*)"]).metrics["val_loss"])
 
 
 class TestFile:
-    def read(self, tmp_path, text: str, *lines: str) -> Measured:
+    def read(self, tmp_path, text: str, *lines: str) -> ExternalResult:
         reader = MetricReader(MetricSource.parse(["val_loss"]))
         for line in lines:
             reader.read(line, "stdout")
@@ -167,19 +169,19 @@ class TestFile:
 
     def test_it_need_not_have_the_metric(self, tmp_path):
         assert self.read(tmp_path, "{}", '{"val_loss": 0.5}').metrics == {"val_loss": 0.5}
-        assert self.read(tmp_path, "{}").problem == "no metric `val_loss`"
+        assert self.read(tmp_path, "{}").failure == "no metric `val_loss`"
 
     @pytest.mark.parametrize("text", ["", '{"val_loss": 0.2', "[]", " " * 2**20 + '{"val_loss":1}'])
     def test_one_that_cannot_be_read_is_a_problem_whatever_was_printed(self, text, tmp_path):
         found = self.read(tmp_path, text, '{"val_loss": 0.5}')
 
-        assert found.problem == "metrics.json is no JSON object of at most 1 MB"
+        assert found.failure == "metrics.json is no JSON object of at most 1 MB"
 
     def test_it_need_not_be_there(self, tmp_path):
         reader = MetricReader(MetricSource.parse(["val_loss"]))
         reader.read_file(tmp_path / "none" / "metrics.json")
 
-        assert reader.measured().problem == "no metric `val_loss`"
+        assert reader.measured().failure == "no metric `val_loss`"
 
 
 class TestBounds:

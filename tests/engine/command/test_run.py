@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from siffra.engine.command.metrics import MetricSource
-from siffra.engine.command.run import CommandResult, CommandSpec, run_once
+from siffra.engine.command.metrics import ExternalResult, MetricSource
+from siffra.engine.command.run import CommandSpec, run_once
 from siffra.engine.command.template import CommandTemplate
 from siffra.errors import ConfigError
 
@@ -46,7 +46,7 @@ def spec(folder: Path, command: str | list[str], timeout: float | None = 60) -> 
     )
 
 
-def script(folder: Path, text: str, **options) -> CommandResult:
+def script(folder: Path, text: str, **options) -> ExternalResult:
     """What becomes of a shell script."""
     return run_once(spec(folder, ["sh", "-c", text, "{seed}"], **options), {}, seed=1, out=folder)
 
@@ -62,12 +62,11 @@ def test_a_training_is_run_and_read(folder):
     )
 
     assert result.failure == ""
-    assert result.exit_status == 0
     assert [epoch for epoch, _ in result.curves["val_loss"]] == [1, 2, 3]
     assert seen == [("epoch", 1), ("epoch", 2), ("epoch", 3)]
     assert result.metrics == {"val_loss": result.curves["val_loss"][-1][1]}
     assert result.steps == {"val_loss": pytest.approx(1e-4)}
-    assert "WARNING:root:epoch 3" in result.tail
+    assert "WARNING:root:epoch 3" in result.output
     assert not (folder / "out").exists()
 
 
@@ -107,20 +106,19 @@ def test_variables_are_passed_on(folder):
 
 
 @pytest.mark.parametrize(
-    ("text", "failure", "status"),
+    ("text", "failure"),
     [
-        ("echo oops; exit 3", "exit 3", 3),
-        ("echo oops; kill -SEGV $$", "signal 11", -11),
-        ("echo oops", "no metric `val_loss`", 0),
-        ("echo '{{\"val_loss\": null}}'; echo oops", "metric `val_loss` is null, no number", 0),
+        ("echo oops; exit 3", "exit 3"),
+        ("echo oops; kill -SEGV $$", "signal 11"),
+        ("echo oops", "no metric `val_loss`"),
+        ("echo '{{\"val_loss\": null}}'; echo oops", "metric `val_loss` is null, no number"),
     ],
 )
-def test_a_run_that_fails_is_a_result(text, failure, status, folder):
+def test_a_run_that_fails_is_a_result(text, failure, folder):
     result = script(folder, text)
 
     assert result.failure == failure
-    assert result.exit_status == status
-    assert result.tail[-1] == "oops"
+    assert result.output[-1] == "oops"
 
 
 def test_one_that_hangs_is_a_result(folder):
@@ -149,7 +147,7 @@ def test_a_traceback_is_in_the_tail(folder):
     result = run_once(spec(folder, COMMAND), {"lr": "high"}, seed=1, out=folder)
 
     assert result.failure == "exit 2"
-    assert result.tail[-1].endswith("argument --lr: invalid float value: 'high'")
+    assert result.output[-1].endswith("argument --lr: invalid float value: 'high'")
 
 
 def test_only_what_cannot_be_started_is_an_error(folder):

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from siffra.config import Setting
-from siffra.engine.command.metrics import MetricSource
+from siffra.engine.command.metrics import ExternalResult, MetricSource
 from siffra.engine.command.run import CommandSpec
 from siffra.engine.command.template import CommandTemplate
 from siffra.errors import ConfigError
-from siffra.lab.execute.commands import CommandExecutor, CommandKeys, CommandPlaces
+from siffra.lab.execute.commands import CommandExecutor, CommandKeys
 from siffra.lab.execute.cost import MeanCosts
 from siffra.lab.execute.events import Event
 from siffra.lab.plan.plan import PlannedRun
-from siffra.training.external import ExternalResult, external_record
+from siffra.training.external import external_record
 
 SCRIPT = """
 echo '{"epoch": 1, "loss": 2, "other": 5}'
@@ -43,8 +43,8 @@ def run_of(mode: str, seed: int = 0) -> PlannedRun:
     return PlannedRun(Setting.external({"mode": mode}, ("sh",)), seed)
 
 
-def executor_of(spec: CommandSpec, **places) -> CommandExecutor:
-    return CommandExecutor(spec, CommandKeys(spec), "loss", CommandPlaces(**places))
+def executor_of(spec: CommandSpec, **options) -> CommandExecutor:
+    return CommandExecutor(spec, CommandKeys(spec), **options)
 
 
 def poll_until(executor: CommandExecutor, holds: Callable[[list[Event]], bool]) -> list[Event]:
@@ -103,30 +103,22 @@ class TestExecutor:
 
         assert {record.metrics["gpu"] for record in made} == {4, 6}
 
-    def test_runs_have_folders_of_their_own(self, folder):
-        spec = spec_in(folder, "sh train.sh {seed} {mode} {out}")
-        with executor_of(spec, out=folder / "out") as executor:
-            executor.submit(run_of("fast", 0))
-            poll_until(executor, finished(1))
-
-        (kept,) = (folder / "out").iterdir()
-        assert (kept / "kept").exists()
-
-    def test_they_are_removed_unless_they_are_asked_for(self, folder, monkeypatch):
+    def test_runs_have_folders_of_their_own_that_are_removed_in_the_end(self, folder, monkeypatch):
         monkeypatch.setattr("tempfile.tempdir", str(folder))
         spec = spec_in(folder, "sh train.sh {seed} {mode} {out}")
-        with executor_of(spec) as executor:
+        with executor_of(spec, jobs=2) as executor:
             executor.submit(run_of("fast", 0))
-            poll_until(executor, finished(1))
-            assert len(list(folder.glob("siffra-*/*/kept"))) == 1
+            executor.submit(run_of("fast", 1))
+            poll_until(executor, finished(2))
+            assert len(list(folder.glob("siffra-*/*/kept"))) == 2
 
         assert list(folder.glob("siffra-*")) == []
 
     def test_what_is_whole_is_reported_before_a_mistake_ends_it(self, folder):
         spec = spec_in(folder)
-        keys, places = CommandKeys(spec), CommandPlaces(at_once=2)
+        keys = CommandKeys(spec)
         keys.of(run_of("fast", 1))
-        with CommandExecutor(spec, keys, "loss", places) as executor:
+        with CommandExecutor(spec, keys, jobs=2) as executor:
             executor.submit(run_of("fast", 0))
             time.sleep(1)
             (folder / "train.sh").write_text("echo 1")
@@ -141,7 +133,7 @@ class TestExecutor:
     def test_closing_ends_what_runs(self, folder):
         started = time.monotonic()
         (folder / "train.sh").write_text("sleep 60")
-        with executor_of(spec_in(folder), at_once=2) as executor:
+        with executor_of(spec_in(folder), jobs=2) as executor:
             executor.submit(run_of("fast", 0))
             executor.submit(run_of("fast", 1))
 

@@ -14,8 +14,9 @@ from report.fake_answers import (
 )
 
 from siffra.config import Setting, as_model
+from siffra.engine.command.metrics import ExternalResult
 from siffra.report.render.files import record_rows, run_rows, runs_csv, runs_parquet
-from siffra.training.external import ExternalResult, external_record
+from siffra.training.external import external_record
 from siffra.training.run import this_machine
 
 

@@ -1,9 +1,10 @@
 """Why runs failed, in a line for each level."""
 
 from siffra.config import Setting
+from siffra.engine.command.metrics import ExternalResult
 from siffra.report.text.failures import failure_text, shortened_line
 from siffra.report.text.messages import words_in
-from siffra.training.external import ExternalResult, external_record
+from siffra.training.external import external_record
 
 WORDS = words_in("en")
 

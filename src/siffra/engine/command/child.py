@@ -11,7 +11,6 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
@@ -20,19 +19,6 @@ from siffra.errors import ConfigError
 
 MARK = "SIFFRA_RUN"
 """A variable of every command; by its value, which no other has, its processes are known."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a process ended.
-
-    Attributes:
-        status: Its exit status, or -9 if signal 9 ended it.
-        cpu_seconds: Of the process and of those descendants that it, or they, waited for.
-    """
-
-    status: int
-    cpu_seconds: float
 
 
 class Child:
@@ -53,7 +39,6 @@ class Child:
         self, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], grace: float
     ) -> None:
         value = uuid.uuid4().hex
-        self._end: End | None = None
         # First, so that the command is kept from its first moment.
         self._keeper = _start_keeper(f"{MARK}={value}", grace)
         try:
@@ -80,11 +65,11 @@ class Child:
         assert self._process.stderr
         return self._process.stdout, self._process.stderr
 
-    def poll(self) -> End | None:
-        """How it ended, or None while it runs."""
-        if not self._end and self._is_ending() and self._keeper.poll() is not None:
+    def poll(self) -> int | None:
+        """Its exit status, -9 if signal 9 ended it; None while it runs."""
+        if self._process.poll() is None and self._is_ending() and self._keeper.poll() is not None:
             self._end_for_certain()
-        return self._end or self._wait(os.WNOHANG)
+        return self._process.poll()
 
     def end(self) -> None:
         """End all of its processes; returns at once."""
@@ -96,14 +81,15 @@ class Child:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None and self._end and not self._is_ending():
+        has_ended = self._process.returncode is not None
+        if kind is None and has_ended and not self._is_ending():
             if keeper.has_processes(self._process.pid):
                 self._tell("spare")
             else:
                 self._keeper.kill()
         self.end()
         self._keeper.wait()
-        if not self._end:
+        if self._process.returncode is None:
             self._end_for_certain()
         for stream in self.streams:
             stream.close()
@@ -121,16 +107,7 @@ class Child:
         """What the keeper has done, unless somebody killed it."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._wait(0)
-
-    def _wait(self, options: int) -> End | None:
-        process, status, usage = os.wait4(self._process.pid, options)
-        if not process:
-            return None
-        # `Popen` would wait for it again.
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        self._end = End(self._process.returncode, usage.ru_utime + usage.ru_stime)
-        return self._end
+        self._process.wait()
 
 
 def _why(error: OSError | ValueError, program: str) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -47,22 +47,30 @@ class MetricSource:
         return cls(tuple(metrics), Patterns.parse(read, metrics))
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a run measured.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalResult:
+    """What a training that siffra did not do itself gave, whatever it was.
+
+    A run that failed may have metrics all the same.
 
     Attributes:
         metrics: Values by name; not finite if the training diverged.
-        curves: By name, for those that were printed together with an epoch or a step. Very long
+        curves: By name, for those that were given together with an epoch or a step. Very long
             ones are thinned out.
-        steps: By name, the smallest unit of a last decimal in which a value was printed.
-        problem: What is wrong, or "".
+        steps: By name, the coarseness with which it was measured: the smallest unit of a last
+            decimal in which a value was printed.
+        seconds: Wall time.
+        failure: "" if all is well, else what went wrong: `timeout`, `signal 9`, `exit 1`,
+            "no metric `val_loss`" and the like.
+        output: The last lines that it printed.
     """
 
-    metrics: dict[str, float]
-    curves: dict[str, Curve]
-    steps: dict[str, float]
-    problem: str
+    metrics: Mapping[str, float]
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    steps: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    failure: str = ""
+    output: tuple[str, ...] = ()
 
 
 class MetricReader:
@@ -106,13 +114,13 @@ class MetricReader:
         else:
             self._read_object(values, is_final=True)
 
-    def measured(self) -> Measured:
+    def measured(self) -> ExternalResult:
         """All that was read so far."""
-        return Measured(
-            {name: number.value for name, number in self._last.items()},
-            {name: tuple(curve.items()) for name, curve in self._curves.items()},
-            dict(self._steps),
-            self._problem or self._what_is_missing(),
+        return ExternalResult(
+            metrics={name: number.value for name, number in self._last.items()},
+            curves={name: tuple(curve.items()) for name, curve in self._curves.items()},
+            steps=dict(self._steps),
+            failure=self._problem or self._what_is_missing(),
         )
 
     def _read_object(self, values: Mapping[str, object], *, is_final: bool = False) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Self
 
-from siffra.engine.command.child import Child, End
+from siffra.engine.command.child import Child
 from siffra.engine.command.output import Lines, Stream, Tail
 
 OnLine = Callable[[str, Stream], None]
@@ -34,14 +34,12 @@ class Finished:
         exit_status: As the command gave it; -9 if signal 9 ended it.
         timed_out: Whether it was ended because it took too long.
         seconds: Wall time from its start to its end.
-        cpu_seconds: Processor time of the command and of the processes that it waited for.
         tail: The last lines of stdout and stderr, at most 20.
     """
 
     exit_status: int
     timed_out: bool
     seconds: float
-    cpu_seconds: float
     tail: tuple[str, ...]
 
 
@@ -81,10 +79,10 @@ def run_command(
         Child(words, cwd=cwd, env=variables, grace=grace) as child,
         _Reader(child, tail, on_line or (lambda line, stream: None)) as reader,
     ):
-        end, timed_out = _follow(child, reader, deadline, stop or Event())
+        status, timed_out = _follow(child, reader, deadline, stop or Event())
         seconds = time.monotonic() - started
         reader.drain(_DRAIN)
-    return Finished(end.status, timed_out, seconds, end.cpu_seconds, tail.lines())
+    return Finished(status, timed_out, seconds, tail.lines())
 
 
 class _Reader:
@@ -129,8 +127,8 @@ class _Reader:
                 self._on_line(line, stream)
 
 
-def _follow(child: Child, reader: _Reader, deadline: float, stop: Event) -> tuple[End, bool]:
-    """Read until the child ends; how it did, and whether it was because its time was over."""
+def _follow(child: Child, reader: _Reader, deadline: float, stop: Event) -> tuple[int, bool]:
+    """Read until the child ends; its exit status, and whether it was because its time was over."""
     timed_out = is_ended = False
     while True:
         left = deadline - time.monotonic()
@@ -138,6 +136,6 @@ def _follow(child: Child, reader: _Reader, deadline: float, stop: Event) -> tupl
             is_ended, timed_out = True, left <= 0
             child.end()
         reader.read(_POLL if is_ended else min(_POLL, max(0.0, left)))
-        end = child.poll()
-        if end:
-            return end, timed_out
+        status = child.poll()
+        if status is not None:
+            return status, timed_out

@@ -1,11 +1,17 @@
 """One run of a command: from its knobs and a seed to what it measured, or how it failed."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
-from siffra.engine.command.metrics import METRICS_FILE, Curve, MetricReader, MetricSource, OnEpoch
+from siffra.engine.command.metrics import (
+    METRICS_FILE,
+    ExternalResult,
+    MetricReader,
+    MetricSource,
+    OnEpoch,
+)
 from siffra.engine.command.process import Finished, run_command
 from siffra.engine.command.template import CommandTemplate, KnobValue
 from siffra.engine.command.watched import content_digest, watched_files
@@ -68,32 +74,6 @@ class CommandSpec:
         return watched_files(words, self.watch, self.cwd)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandResult:
-    """What a run measured, or how it failed. A run that failed may have metrics all the same.
-
-    Attributes:
-        metrics: Values by name; not finite if the training diverged.
-        curves: Pairs of an epoch, or step, and a value, by metric.
-        steps: By metric, the unit of the last decimal that was printed.
-        seconds: Wall time.
-        cpu_seconds: Processor time of the command and of the processes that it waited for.
-        exit_status: As the command gave it; -9 if signal 9 ended it.
-        failure: "" if all is well, else what went wrong: `timeout`, `signal 9`, `exit 1`,
-            "no metric `val_loss`" and the like.
-        tail: The last lines of stdout and stderr, at most 20.
-    """
-
-    metrics: dict[str, float]
-    curves: dict[str, Curve]
-    steps: dict[str, float]
-    seconds: float
-    cpu_seconds: float
-    exit_status: int
-    failure: str
-    tail: tuple[str, ...]
-
-
 def run_once(
     spec: CommandSpec,
     knobs: Mapping[str, KnobValue],
@@ -103,7 +83,7 @@ def run_once(
     env: Mapping[str, str] | None = None,
     on_epoch: OnEpoch | None = None,
     stop: Event | None = None,
-) -> CommandResult:
+) -> ExternalResult:
     """Make one run. One that fails, hangs or reports no metric is a result, too.
 
     Args:
@@ -131,15 +111,11 @@ def run_once(
     if spec.template.uses_out:
         reader.read_file(out / METRICS_FILE)
     measured = reader.measured()
-    return CommandResult(
-        metrics=measured.metrics,
-        curves=measured.curves,
-        steps=measured.steps,
+    return replace(
+        measured,
         seconds=finished.seconds,
-        cpu_seconds=finished.cpu_seconds,
-        exit_status=finished.exit_status,
-        failure=_failure(finished) or measured.problem,
-        tail=finished.tail,
+        failure=_failure(finished) or measured.failure,
+        output=finished.tail,
     )
 
 

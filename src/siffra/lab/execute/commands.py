@@ -2,9 +2,8 @@
 
 import queue
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
@@ -21,33 +20,13 @@ from siffra.lab.execute.results import Keys
 from siffra.lab.execute.work import Work
 from siffra.lab.plan.plan import Plan, PlannedRun
 from siffra.store.store import Store
-from siffra.training.external import ExternalResult, external_key, external_record
+from siffra.training.external import external_key, external_record
 from siffra.training.run import Record, this_machine
 
 COMMAND = "command"
 """The engine of a command's records."""
 _PATIENCE = 0.2
 """Seconds that `poll` waits for a run."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandPlaces:
-    """Where the runs of a command are made.
-
-    Attributes:
-        at_once: How many.
-        gpus: What `CUDA_VISIBLE_DEVICES` is for each of those; none: as it is.
-        out: A folder for those that runs have of their own; None: one that is removed in the end.
-    """
-
-    at_once: int = 1
-    gpus: tuple[str, ...] = ()
-    out: Path | None = None
-
-    @property
-    def size(self) -> int:
-        """How many runs are made at once: one a GPU, where these are named."""
-        return len(self.gpus) or self.at_once
 
 
 class CommandKeys(Keys):
@@ -76,14 +55,14 @@ class CommandKeys(Keys):
 
 
 def command_work(
-    spec: CommandSpec, main: str, places: CommandPlaces, plan: Plan, store: Store
+    spec: CommandSpec, plan: Plan, store: Store, jobs: int = 1, gpus: Sequence[str] = ()
 ) -> Work:
-    """How the runs of `plan` are made by a command, whose `main` metric every run must have."""
+    """How the runs of `plan` are made by a command, see `CommandExecutor`."""
     keys, costs = CommandKeys(spec), MeanCosts()
     stored = store.get_all(store.stored(keys.of(run) for run in plan.runs))
     for record in stored.values():
         costs.learn(record.setting, record)
-    return Work(keys, costs, CommandExecutor(spec, keys, main, places))
+    return Work(keys, costs, CommandExecutor(spec, keys, jobs, gpus))
 
 
 def knobs_of(run: PlannedRun) -> dict[str, KnobValue]:
@@ -94,25 +73,36 @@ def knobs_of(run: PlannedRun) -> dict[str, KnobValue]:
 
 
 class CommandExecutor(Executor):
-    """Makes each run in a process of its own, which a thread waits for."""
+    """Makes each run in a process of its own, which a thread waits for.
+
+    Args:
+        spec: How. Every run must have its first metric.
+        keys: Those of its runs.
+        jobs: How many are made at once.
+        gpus: What `CUDA_VISIBLE_DEVICES` is for each of those, whose number it then says.
+    """
 
     def __init__(
-        self, spec: CommandSpec, keys: CommandKeys, main: str, places: CommandPlaces
+        self,
+        spec: CommandSpec,
+        keys: CommandKeys,
+        jobs: int = 1,
+        gpus: Sequence[str] = (),
     ) -> None:
-        self._spec, self._keys, self._main, self._places = spec, keys, main, places
-        self._free = list(places.gpus) or [""] * places.size
+        self._spec, self._keys = spec, keys
+        self._free = list(gpus) or [""] * jobs
+        self._size = len(self._free)
         self._busy: dict[PlannedRun, str] = {}
         self._threads: list[Thread] = []
         self._made: queue.Queue[tuple[PlannedRun, Record | BaseException]] = queue.Queue()
         self._epochs: dict[PlannedRun, tuple[Position, Mapping[str, float]]] = {}
         self._stop = Signal()
-        needs_folder = spec.template.uses_out and not places.out
-        self._temporary = tempfile.TemporaryDirectory(prefix="siffra-") if needs_folder else None
-        self._out = Path(self._temporary.name) if self._temporary else places.out or Path()
+        has_folder = spec.template.uses_out
+        self._folder = tempfile.TemporaryDirectory(prefix="siffra-") if has_folder else None
 
     @property
     def size(self) -> int:
-        return self._places.size
+        return self._size
 
     @property
     def capacity(self) -> int:
@@ -149,8 +139,8 @@ class CommandExecutor(Executor):
         self._stop.set()
         for thread in self._threads:
             thread.join()
-        if self._temporary:
-            self._temporary.cleanup()
+        if self._folder:
+            self._folder.cleanup()
 
     def _make(self, run: PlannedRun, gpu: str) -> None:
         try:
@@ -173,7 +163,7 @@ class CommandExecutor(Executor):
             self._spec,
             knobs_of(run),
             seed=run.seed,
-            out=self._out / key[:16],
+            out=Path(self._folder.name if self._folder else "") / key[:16],
             env=env,
             on_epoch=on_epoch,
             stop=self._stop,
@@ -182,15 +172,8 @@ class CommandExecutor(Executor):
             key,
             run.setting,
             run.seed,
-            ExternalResult(
-                metrics=result.metrics,
-                curves=result.curves,
-                steps=result.steps,
-                seconds=result.seconds,
-                failure=result.failure,
-                output=result.tail if result.failure else (),
-            ),
-            main=self._main,
+            result,
+            main=wanted[0],
             kind=COMMAND,
             machine=this_machine(1).model_copy(update={"jobs": self.size}),
         )

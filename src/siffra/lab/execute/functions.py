@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from siffra.engine.command.metrics import ExternalResult
 from siffra.errors import ConfigError, ExecutorError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.commands import knobs_of
@@ -22,7 +23,7 @@ from siffra.lab.execute.local import SerialExecutor
 from siffra.lab.execute.results import Keys
 from siffra.lab.execute.runner import Work
 from siffra.lab.plan.plan import Plan, PlannedRun
-from siffra.training.external import ExternalResult, external_key, external_record
+from siffra.training.external import external_key, external_record
 from siffra.training.run import Record, this_machine
 
 FUNCTION = "function"

@@ -7,13 +7,14 @@ from typing import Any
 
 from siffra.config import Setting
 from siffra.config.metrics import Metric
+from siffra.engine.command.metrics import ExternalResult
 from siffra.errors import ConfigError
 from siffra.lab.plan.external import external_question
 from siffra.lab.plan.plan import Figure, Level, Plan
 from siffra.results import Runs
 from siffra.results.rows import LevelKey, RunRow
 from siffra.results.table import Cell
-from siffra.training.external import ExternalResult, external_record
+from siffra.training.external import external_record
 from siffra.training.run import Record
 
 Given = tuple[Plan, dict[tuple[Setting, int], Record]]
