@@ -1,11 +1,10 @@
 """The options that say which data set, and how its test images are shifted."""
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from siffra.cli.options import DATA, Command, in_place_of, parse_list
+from siffra.cli.options import DATA, Command, Options, in_place_of, option, parse_list
 from siffra.errors import ConfigError
 from siffra.system.terminal import echo
 
@@ -13,56 +12,34 @@ if TYPE_CHECKING:
     from siffra.data.dataset import Dataset
     from siffra.data.load import DataSource
 
-_OPTIONS: dict[str, Any] = {
-    "data": Annotated[
+_of_data = partial(option, rich_help_panel=DATA)
+_OPTIONS: Options = {
+    "data": _of_data(
         Path | None,
-        typer.Option(
-            "--data",
-            help="Your own data: .npz, IDX, CSV, Parquet or folders of pictures; default: MNIST.",
-            metavar="PATH",
-            rich_help_panel=DATA,
-        ),
-    ],
-    "label": Annotated[
+        "Your own data: .npz, IDX, CSV, Parquet or folders of pictures; default: MNIST.",
+        "PATH",
+    ),
+    "label": _of_data(str | None, "The label column of a CSV or Parquet file.", "COLUMN"),
+    "image": _of_data(
         str | None,
-        typer.Option(
-            help="The label column of a CSV or Parquet file.",
-            metavar="COLUMN",
-            rich_help_panel=DATA,
-        ),
-    ],
-    "image": Annotated[
-        str | None,
-        typer.Option(
-            help="Image shape of the rows of such a file, as 28x28; default: rows are features.",
-            metavar="HxW",
-            rich_help_panel=DATA,
-        ),
-    ],
-    "moved": Annotated[
+        "Image shape of the rows of such a file, as 28x28; default: rows are features.",
+        "HxW",
+    ),
+    "moved": _of_data(
         float | None,
-        typer.Option(
-            help="Largest move of the moved test images, in pixels (default: 10).",
-            metavar="PX",
-            rich_help_panel=DATA,
-        ),
-    ],
-    "rotated": Annotated[
+        "Largest move of the moved test images, in pixels (default: 10).",
+        "PX",
+    ),
+    "rotated": _of_data(
         float | None,
-        typer.Option(
-            help="Largest rotation of the rotated test images, in degrees (default: 36).",
-            metavar="DEG",
-            rich_help_panel=DATA,
-        ),
-    ],
-    "shifts": Annotated[
+        "Largest rotation of the rotated test images, in degrees (default: 36).",
+        "DEG",
+    ),
+    "shifts": _of_data(
         str | None,
-        typer.Option(
-            help="Shifted test sets, instead of these two: move=3,noise=0.1,...; or none.",
-            metavar="NAME=X,...",
-            rich_help_panel=DATA,
-        ),
-    ],
+        "Shifted test sets, instead of these two: move=3,noise=0.1,...; or none.",
+        "NAME=X,...",
+    ),
 }
 
 
@@ -71,8 +48,7 @@ def with_data(command: Command) -> Command:
 
     It is handed a `DataSource`, or None if none of them is given.
     """
-    options = {name: (option, None) for name, option in _OPTIONS.items()}
-    return in_place_of("data", options, _source)(command)
+    return in_place_of("data", _OPTIONS, _source)(command)
 
 
 def tell_data(dataset: "Dataset", source: "DataSource | None", language: str = "en") -> None:

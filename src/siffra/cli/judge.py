@@ -6,83 +6,38 @@ from typing import Annotated, Any
 import typer
 
 from siffra.cli.knobs import parse_any
-from siffra.cli.options import (
-    Output,
-    in_place_of,
-    parse_list,
-    with_output,
-)
+from siffra.cli.options import Options, Output, in_place_of, option, parse_list, with_output
 from siffra.errors import ConfigError
 from siffra.system.terminal import echo
 
-_TABLE: dict[str, tuple[Any, Any]] = {
-    "by": (
-        Annotated[
-            str | None,
-            typer.Option(
-                help="The columns whose values are compared, as lr,warmup.", metavar="NAMES"
-            ),
-        ],
-        None,
+_TABLE: Options = {
+    "by": option(str | None, "The columns whose values are compared, as lr,warmup.", "NAMES"),
+    "metric": option(
+        list[str] | None,
+        "What is judged, and which values are better: val_loss:lower. Repeatable. Also its "
+        "margin, scale and unit: fps:higher,scale=ratio,margin=0.05,unit=Hz.",
+        "NAME[:higher|lower][,...]",
     ),
-    "metric": (
-        Annotated[
-            list[str] | None,
-            typer.Option(
-                help="What is judged, and which values are better: val_loss:lower. Repeatable. "
-                "Also its margin, scale and unit: fps:higher,scale=ratio,margin=0.05,unit=Hz.",
-                metavar="NAME[:higher|lower][,...]",
-            ),
-        ],
-        None,
+    "margin": option(
+        float | None,
+        "The smallest difference that matters, in metrics without a margin of their own. "
+        "Without one, nothing is ever shown to make no difference.",
+        "X",
     ),
-    "margin": (
-        Annotated[
-            float | None,
-            typer.Option(
-                help="The smallest difference that matters, in metrics without a margin of their "
-                "own. Without one, nothing is ever shown to make no difference.",
-                metavar="X",
-            ),
-        ],
-        None,
+    "seed": option(str | None, "The column of seeds; none if there is none.", "NAME"),
+    "baseline": option(
+        list[str] | None,
+        "The level that all others are compared with, as lr=0.1; default: the first. Or a "
+        "report's results.json, of which a level is.",
+        "NAME=VALUE|FILE",
     ),
-    "seed": (
-        Annotated[
-            str | None,
-            typer.Option(help="The column of seeds; none if there is none.", metavar="NAME"),
-        ],
-        None,
+    "where": option(
+        list[str] | None, 'Only these rows, as "model = conv". Repeatable.', "CONDITION"
     ),
-    "baseline": (
-        Annotated[
-            list[str] | None,
-            typer.Option(
-                help="The level that all others are compared with, as lr=0.1; default: the first. "
-                "Or a report's results.json, of which a level is.",
-                metavar="NAME=VALUE|FILE",
-            ),
-        ],
-        None,
-    ),
-    "where": (
-        Annotated[
-            list[str] | None,
-            typer.Option(
-                help='Only these rows, as "model = conv". Repeatable.', metavar="CONDITION"
-            ),
-        ],
-        None,
-    ),
-    "pair_by": (
-        Annotated[
-            str | None,
-            typer.Option(
-                help="The columns whose values pair runs of two levels, in place of the seed.",
-                metavar="NAMES",
-            ),
-        ],
-        None,
+    "pair_by": option(
+        str | None,
+        "The columns whose values pair runs of two levels, in place of the seed.",
+        "NAMES",
     ),
 }
 """Options that say what the columns of a table are, by name, with what they are unless given."""

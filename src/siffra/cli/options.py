@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 Command = Callable[..., None]
 
 DATA, MACHINE, KNOB = "Data", "Where and how", "Knobs"
+_CHECK = (
+    "Exit with 0 if every claim is supported, 3 if any is refuted or makes no difference, else 4. "
+    "A mistake still exits with 2, and Ctrl-C with 130."
+)
 
 
 class Preset(StrEnum):
@@ -48,20 +52,28 @@ class EngineName(StrEnum):
     torch = "torch"
 
 
+Option = tuple[Any, Any]
+"""A parameter's annotation, and what it is unless it is given."""
+Options = Mapping[str, Option]
+
+
+def option(
+    kind: Any, text: str, metavar: str | None = None, default: object = None, **more: Any
+) -> Option:
+    """An option of a table, for `in_place_of`: its type, its help, and what its value is called.
+
+    `more` is for Typer. It is called as its name in the table is, unless more has its `flag`.
+    """
+    names = [more.pop("flag")] if "flag" in more else []
+    return Annotated[kind, typer.Option(*names, help=text, metavar=metavar, **more)], default
+
+
 StoreOption = Annotated[
     Path | None,
     typer.Option(
         "--store",
         help="The store of finished runs; default: $SIFFRA_STORE, else your user data folder.",
         metavar="FILE",
-        rich_help_panel=MACHINE,
-    ),
-]
-EngineOption = Annotated[
-    EngineName,
-    typer.Option(
-        "--engine",
-        help="Training engine: siffra's own, or PyTorch (extra siffra\\[torch]).",
         rich_help_panel=MACHINE,
     ),
 ]
@@ -86,123 +98,91 @@ RecipeOption = Annotated[
         rich_help_panel=KNOB,
     ),
 ]
-SeedsOption = Annotated[
-    int | None,
-    typer.Option(help="A fixed number of seeds for each setting, judged once.", min=1, metavar="N"),
-]
-TimeOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Training-time budget, as 5m: every setting gets five seeds, and undecided claims get "
-        "more for as long as it lasts. If it does not last for five seeds of everything, a lab's "
-        "claims that are decided soonest go first. Default of a lab: quick 5m, standard 20m, "
-        "full 60m.",
-        metavar="SPAN",
-        show_default=False,
-    ),
-]
-MaxSeedsOption = Annotated[
-    int | None,
-    typer.Option(
-        help="The most seeds that an undecided claim gets, 10 or more. Default: 40.",
-        metavar="N",
-        show_default=False,
-    ),
-]
-PresetOption = Annotated[
-    Preset | None,
-    typer.Option(
-        help="Cap on epochs: quick 3, standard 20, full none. Default: what the lab file says; "
-        "the study shipped with siffra says quick.",
-        show_default=False,
-    ),
-]
-EpochsOption = Annotated[
-    int | None,
-    typer.Option(help="Train every run for N epochs instead.", min=1, metavar="N"),
-]
-OnlyOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Run only these questions, as a,b,e.",
-        metavar="IDS",
-        autocompletion=complete_questions,
-    ),
-]
-_CheckOption = Annotated[
-    bool,
-    typer.Option(
-        "--check",
-        help="Exit with 0 if every claim is supported, 3 if any is refuted or makes no "
-        "difference, else 4. A mistake still exits with 2, and Ctrl-C with 130.",
-    ),
-]
 LanguageOption = Annotated[
     Language, typer.Option("--lang", help="Language of the answer and the report.")
 ]
-JobsOption = Annotated[
-    int | None,
-    typer.Option(
-        help="Runs made at once; default: as many as there are cores, of a program 1. 1: one at a "
-        "time, on all cores.",
-        min=1,
-        metavar="N",
-        show_default=False,
-        rich_help_panel=MACHINE,
-    ),
-]
-OnOption = Annotated[
-    str,
-    typer.Option(
-        "--on",
-        help="Where to make the runs: here, on a Ray cluster (ray, ray://host:port), or on a "
-        "cluster only if $RAY_ADDRESS is set (auto).",
-        metavar="PLACE",
-        rich_help_panel=MACHINE,
-    ),
-]
-AloneOption = Annotated[
-    bool,
-    typer.Option(
-        "--alone",
-        help="On a cluster, give each run a node to itself, for undisturbed times.",
-        rich_help_panel=MACHINE,
-    ),
-]
-_FreshOption = Annotated[
-    bool, typer.Option("--fresh", help="Repeat every run and replace the stored ones.")
-]
 
-_LAB: Mapping[str, tuple[Any, Any]] = {
-    "preset": (PresetOption, None),
-    "epochs": (EpochsOption, None),
-    "time": (TimeOption, None),
-    "max_seeds": (MaxSeedsOption, None),
-    "seeds": (SeedsOption, None),
-    "only": (OnlyOption, None),
+_LAB: Options = {
+    "preset": option(
+        Preset | None,
+        "Cap on epochs: quick 3, standard 20, full none. Default: what the lab file says; the "
+        "study shipped with siffra says quick.",
+        show_default=False,
+    ),
+    "epochs": option(int | None, "Train every run for N epochs instead.", "N", min=1),
+    "time": option(
+        str | None,
+        "Training-time budget, as 5m: every setting gets five seeds, and undecided claims get "
+        "more for as long as it lasts. If it does not last for five seeds of everything, a lab's "
+        "claims that are decided soonest go first. Default of a lab: quick 5m, standard 20m, full "
+        "60m.",
+        "SPAN",
+        show_default=False,
+    ),
+    "max_seeds": option(
+        int | None,
+        "The most seeds that an undecided claim gets, 10 or more. Default: 40.",
+        "N",
+        show_default=False,
+    ),
+    "seeds": option(
+        int | None, "A fixed number of seeds for each setting, judged once.", "N", min=1
+    ),
+    "only": option(
+        str | None,
+        "Run only these questions, as a,b,e.",
+        "IDS",
+        autocompletion=complete_questions,
+    ),
 }
-_RUN: Mapping[str, tuple[Any, Any]] = {
-    "fresh": (_FreshOption, False),
-    "engine": (EngineOption, EngineName.native),
+_on_machine = partial(option, rich_help_panel=MACHINE)
+_RUN: Options = {
+    "fresh": option(
+        bool, "Repeat every run and replace the stored ones.", default=False, flag="--fresh"
+    ),
+    "engine": _on_machine(
+        EngineName,
+        "Training engine: siffra's own, or PyTorch (extra siffra\\[torch]).",
+        default=EngineName.native,
+    ),
     "threads": (ThreadsOption, None),
-    "jobs": (JobsOption, None),
-    "on": (OnOption, "here"),
-    "alone": (AloneOption, False),
+    "jobs": _on_machine(
+        int | None,
+        "Runs made at once; default: as many as there are cores, of a program 1. 1: one at a "
+        "time, on all cores.",
+        "N",
+        min=1,
+        show_default=False,
+    ),
+    "on": _on_machine(
+        str,
+        "Where to make the runs: here, on a Ray cluster (ray, ray://host:port), or on a cluster "
+        "only if $RAY_ADDRESS is set (auto).",
+        "PLACE",
+        "here",
+    ),
+    "alone": _on_machine(
+        bool,
+        "On a cluster, give each run a node to itself, for undisturbed times.",
+        default=False,
+        flag="--alone",
+    ),
     "store": (StoreOption, None),
 }
-"""Options by name, and what they are unless they are given."""
 
 
 def in_place_of(
-    parameter: str, options: Mapping[str, tuple[object, object]], make: Callable[..., Any]
+    parameter: str, options: Options, make: Callable[..., Any]
 ) -> Callable[[Command], Command]:
     """Give a command `options` in the place of a parameter.
 
     The command is handed what `make` makes of them, which takes them by name.
     """
     added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
-        for name, (option, default) in options.items()
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=declared
+        )
+        for name, (declared, default) in options.items()
     ]
 
     def decorate(command: Command) -> Command:
@@ -282,10 +262,11 @@ def with_output(
     out: Path | None, described: str, *, json: bool = True, check: bool = False
 ) -> Callable[[Command], Command]:
     """The options of an `Output` in the place of `output`; `out` unless another folder is given."""
-    folder = Annotated[Path | None, typer.Option(help=described, metavar="DIR")]
-    options = {"out": (folder, out), "language": (LanguageOption, Language.en)}
+    options = {"out": option(Path | None, described, "DIR", out)}
+    options |= {"language": (LanguageOption, Language.en)}
     options |= {"as_json": (JsonOption, False)} if json else {}
-    options |= {"is_checked": (_CheckOption, False)} if check else {}
+    if check:
+        options["is_checked"] = option(bool, _CHECK, default=False, flag="--check")
     return in_place_of("output", options, Output)
 
 

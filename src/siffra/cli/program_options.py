@@ -1,102 +1,46 @@
 """The options of a program of the user's, which it is that trains."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-import typer
-
-from siffra.cli.options import Command, in_place_of, parse_list
+from siffra.cli.options import Command, Options, in_place_of, option, parse_list
 from siffra.errors import ConfigError
 
 if TYPE_CHECKING:
     from siffra.api import RunOptions
     from siffra.api.commands import CommandOptions
 
-PROGRAM = "A program of your own"
-
-_PROGRAM: Mapping[str, tuple[Any, Any]] = {
-    "command": (
-        Annotated[
-            str | None,
-            typer.Option(
-                help='Vary a program of your own: "python train.py --lr {lr} --seed {seed}". Every '
-                "{name} is a knob of its own; {out} is a folder for each run.",
-                metavar="COMMAND",
-                rich_help_panel=PROGRAM,
-            ),
-        ],
-        None,
+_of_program = partial(option, rich_help_panel="A program of your own")
+_PROGRAM: Options = {
+    "command": _of_program(
+        str | None,
+        'Vary a program of your own: "python train.py --lr {lr} --seed {seed}". Every {name} '
+        "is a knob of its own; {out} is a folder for each run.",
+        "COMMAND",
     ),
-    "metric": (
-        Annotated[
-            list[str] | None,
-            typer.Option(
-                help="What it measures, and which values are better: val_loss:lower. Read from "
-                "its last JSON object, or {out}/metrics.json. Repeatable. Also its margin, scale "
-                "and unit: fps:higher,scale=ratio,margin=0.05,unit=Hz.",
-                metavar="NAME:higher|lower[,...]",
-                rich_help_panel=PROGRAM,
-            ),
-        ],
-        None,
+    "metric": _of_program(
+        list[str] | None,
+        "What it measures, and which values are better: val_loss:lower. Read from its last "
+        "JSON object, or {out}/metrics.json. Repeatable. Also its margin, scale and unit: "
+        "fps:higher,scale=ratio,margin=0.05,unit=Hz.",
+        "NAME:higher|lower[,...]",
     ),
-    "margin": (
-        Annotated[
-            float | None,
-            typer.Option(
-                help="The smallest difference in it that matters.",
-                metavar="X",
-                rich_help_panel=PROGRAM,
-            ),
-        ],
-        None,
+    "margin": _of_program(float | None, "The smallest difference in it that matters.", "X"),
+    "read": _of_program(
+        list[str] | None,
+        'Read a metric from its output: "val_loss: ([0-9.]+)". Repeatable.',
+        "PATTERN",
     ),
-    "read": (
-        Annotated[
-            list[str] | None,
-            typer.Option(
-                help='Read a metric from its output: "val_loss: ([0-9.]+)". Repeatable.',
-                metavar="PATTERN",
-                rich_help_panel=PROGRAM,
-            ),
-        ],
-        None,
+    "watch": _of_program(
+        list[str] | None,
+        "Files and folders it depends on, besides those in the command: runs are made anew "
+        "once they change. Repeatable.",
+        "FILE",
     ),
-    "watch": (
-        Annotated[
-            list[str] | None,
-            typer.Option(
-                help="Files and folders it depends on, besides those in the command: runs are made "
-                "anew once they change. Repeatable.",
-                metavar="FILE",
-                rich_help_panel=PROGRAM,
-            ),
-        ],
-        None,
-    ),
-    "timeout": (
-        Annotated[
-            str | None,
-            typer.Option(
-                help="The longest that a run may take, as 10m.",
-                metavar="SPAN",
-                rich_help_panel=PROGRAM,
-            ),
-        ],
-        None,
-    ),
-    "gpus": (
-        Annotated[
-            str | None,
-            typer.Option(
-                help="One run at a time on each of these GPUs, as 0,1.",
-                metavar="IDS",
-                rich_help_panel=PROGRAM,
-            ),
-        ],
-        None,
-    ),
+    "timeout": _of_program(str | None, "The longest that a run may take, as 10m.", "SPAN"),
+    "gpus": _of_program(str | None, "One run at a time on each of these GPUs, as 0,1.", "IDS"),
 }
 
 
