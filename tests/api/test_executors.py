@@ -5,7 +5,7 @@ from conftest import make_digits
 
 from siffra.api.executors import RunOptions
 from siffra.errors import ConfigError
-from siffra.lab.plan.planning import plan_vary
+from siffra.lab.plan.ad_hoc import plan_vary
 from siffra.lab.plan.presets import LabOptions
 from siffra.store.store import open_store
 

@@ -22,9 +22,10 @@ from siffra.lab.execute.commands import CommandKeys
 from siffra.lab.execute.results import EngineKeys, Shortfall
 from siffra.lab.execute.runner import run_plan
 from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
+from siffra.lab.plan.ad_hoc import plan_vary
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan
-from siffra.lab.plan.planning import plan_lab, plan_vary
+from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions
 from siffra.store.store import open_store
 

@@ -9,7 +9,7 @@ from small_lab import small_dataset
 from siffra.lab.answers import Shortfall, answer
 from siffra.lab.execute.results import EngineKeys
 from siffra.lab.history import make_saved_lab
-from siffra.lab.plan.planning import plan_vary
+from siffra.lab.plan.ad_hoc import plan_vary
 from siffra.lab.plan.presets import LabOptions
 from siffra.store.store import open_store
 from siffra.web.labs import Desk, progress

@@ -7,7 +7,7 @@ from small_lab import small_dataset
 from siffra.cli.knobs import parse_levels, parse_value
 from siffra.config import KNOBS, choices
 from siffra.data.load import DataSource
-from siffra.lab.plan.planning import plan_vary
+from siffra.lab.plan.ad_hoc import plan_vary
 from siffra.lab.plan.presets import LabOptions
 from siffra.report.text.messages import LANGUAGES
 from siffra.web.errors import CODES, ApiError

@@ -17,7 +17,7 @@ from siffra.engine.command.run import CommandSpec
 from siffra.engine.command.template import CommandTemplate
 from siffra.errors import ConfigError, LabFileError
 from siffra.lab.execute.commands import command_work
-from siffra.lab.plan.external import plan_external, plan_noise
+from siffra.lab.plan.ad_hoc import plan_external, plan_noise
 from siffra.lab.plan.labfile import LabFile
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.planning import plan_lab

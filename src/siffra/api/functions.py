@@ -15,7 +15,7 @@ from siffra.api.jobs import Job
 from siffra.config.metrics import Metric
 from siffra.errors import ConfigError
 from siffra.lab.execute.functions import Train, TrainFunction, function_work
-from siffra.lab.plan.external import parted, plan_external
+from siffra.lab.plan.ad_hoc import parted, plan_external
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
 from siffra.store.store import open_store
 

@@ -22,9 +22,9 @@ from siffra.lab.execute.results import Results, Shortfall
 from siffra.lab.execute.runner import run_jobs
 from siffra.lab.execute.work import Work, engine_work
 from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
+from siffra.lab.plan.ad_hoc import plan_vary
 from siffra.lab.plan.format import EXPERIMENTS
 from siffra.lab.plan.plan import Plan, Text
-from siffra.lab.plan.planning import plan_vary
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
 from siffra.report.render.notebook import NotebookProgress
 from siffra.report.render.terminal import one_step_note

@@ -16,7 +16,7 @@ from siffra.api.results import LabResult, expect_report
 from siffra.errors import ConfigError
 from siffra.lab.execute.events import Event
 from siffra.lab.execute.functions import Train
-from siffra.lab.plan.external import parted
+from siffra.lab.plan.ad_hoc import parted
 from siffra.lab.plan.presets import LabOptions
 
 

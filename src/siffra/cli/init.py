@@ -46,7 +46,7 @@ def init(
     siffra init "Do more neurons help?" --vary neurons=16,64 --epochs 5 --out width.toml
     """
     from siffra import api
-    from siffra.lab.plan.starter import starter_lab
+    from siffra.lab.plan.written import starter_lab
     from siffra.system.atomic_write import write_whole
 
     path = out or Path(f"{_slug(ask)}.toml")

@@ -95,7 +95,7 @@ def _vary_program(
 ) -> "LabResult":
     from siffra import api
     from siffra.api.commands import command_job
-    from siffra.lab.plan.external import parted
+    from siffra.lab.plan.ad_hoc import parted
 
     varied, fixed = parted(parse_own_levels(levels))
     with command_job(varied, fixed, program.command_options(running), options) as job:

@@ -10,6 +10,7 @@ from siffra.data.load import DataSource
 from siffra.lab.answers import Answers, Shortfall, answer
 from siffra.lab.history import SavedLab
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
+from siffra.lab.plan.written import lab_file
 from siffra.lab.stats.levels import Memo
 from siffra.report.build import build
 from siffra.report.class_view.labs import ClassLab, class_lab, told_apart
@@ -18,7 +19,6 @@ from siffra.report.model import Report
 from siffra.report.model.claims import Claim
 from siffra.report.text.labels import compared_name
 from siffra.report.text.messages import Words
-from siffra.report.text.repeat import lab_file
 from siffra.store.store import Store
 from siffra.training.run import Record
 from siffra.training.timing import Timing

@@ -15,12 +15,13 @@ from siffra.engine.base import Engine
 from siffra.errors import ConfigError, SiffraError
 from siffra.lab.execute.results import EngineKeys
 from siffra.lab.history import LabHistory, SavedLab, make_saved_lab
+from siffra.lab.plan.ad_hoc import plan_vary
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.plan import Plan
-from siffra.lab.plan.planning import plan_lab, plan_vary
+from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions
+from siffra.lab.plan.written import lab_file
 from siffra.report.text.provenance import command
-from siffra.report.text.repeat import lab_file
 from siffra.store.store import Store
 from siffra.web.datasets import Loader
 from siffra.web.errors import ApiError

@@ -7,7 +7,7 @@ from blank import blank_dataset
 from made_runs import make_level, make_plan, make_question
 
 from siffra.config import Setting
-from siffra.lab.plan.planning import plan_vary
+from siffra.lab.plan.ad_hoc import plan_vary
 from siffra.lab.plan.presets import LabOptions
 
 

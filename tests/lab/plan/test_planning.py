@@ -5,7 +5,7 @@ from blank import blank_dataset
 
 from siffra.config import Setting
 from siffra.errors import ConfigError, LabFileError
-from siffra.lab.plan.planning import plan_vary
+from siffra.lab.plan.ad_hoc import plan_vary
 from siffra.lab.plan.presets import PRESETS, LabOptions
 
 HEAD = """

@@ -13,8 +13,9 @@ from siffra.cli.knobs import parse_levels, parse_value, parse_values
 from siffra.config import KNOBS, ModuleModel, Setting, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.data.load import DataSource
+from siffra.lab.plan.ad_hoc import plan_vary
 from siffra.lab.plan.labfile import read_lab
-from siffra.lab.plan.planning import plan_lab, plan_vary
+from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions
 from siffra.report.render.report import write_report
 from siffra.report.text.provenance import all_records, command, proviso, train_command

@@ -1,16 +1,17 @@
 """A plan whose runs are made already: one question, about the levels of a table of runs."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from siffra.config import Setting
 from siffra.config.metrics import Metric
 from siffra.engine.command.metrics import ExternalResult
 from siffra.errors import ConfigError
-from siffra.lab.plan.external import external_question
+from siffra.lab.plan.ad_hoc import plan_of, question_of
 from siffra.lab.plan.plan import Figure, Level, Plan
+from siffra.lab.plan.presets import Sampling
 from siffra.results import Runs
 from siffra.results.rows import LevelKey, RunRow
 from siffra.results.table import Cell
@@ -55,25 +56,11 @@ def plan_given(
     }
     any_curve = any(record.curves for record in records.values())
     figures: tuple[Figure, ...] = ("curves", "levels") if any_curve else ("levels",)
-    question = external_question(
-        "judge", runs.roles.by, levels, runs.roles.constants, metrics, figures
-    )
+    question = question_of("judge", runs.roles.by, levels, runs.roles.constants, metrics, figures)
     source = runs.roles.table.source
     described = json.dumps([source, sorted(map(repr, runs.rows))])
-    plan = Plan(
-        title=question.ask,
-        source=source,
-        digest=hashlib.sha256(described.encode()).hexdigest(),
-        preset="judge",
-        ad_hoc=True,
-        epochs=None,
-        seeds=tuple(sorted(set(seeds.values()))),
-        questions=(question,),
-        experiments=(),
-        paired=paired,
-        given=True,
-    )
-    return plan, records
+    plan = plan_of(question, described, Sampling(tuple(sorted(set(seeds.values())))))
+    return replace(plan, source=source, paired=paired, given=True), records
 
 
 def _baseline(runs: Runs, wanted: Mapping[str, object]) -> LevelKey:

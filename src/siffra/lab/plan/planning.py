@@ -1,21 +1,15 @@
 """From a lab file to a plan: every level becomes a setting that can be run, or is refused."""
 
-import hashlib
 import itertools
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from siffra.config import BuiltModel, Setting
-from siffra.config.metrics import METRICS
 from siffra.data.dataset import Dataset
-from siffra.data.load import DataSource
 from siffra.errors import ConfigError, LabFileError, did_you_mean
-from siffra.lab.plan.figures import default_figures
 from siffra.lab.plan.format import (
     EXPERIMENTS,
-    MOST_LEVELS,
     ClaimTable,
     ExperimentTable,
     QuestionTable,
@@ -24,15 +18,13 @@ from siffra.lab.plan.labfile import LabFile
 from siffra.lab.plan.plan import Claim, Experiment, Level, Plan, Question, Text, shared_knobs
 from siffra.lab.plan.presets import (
     AS_WRITTEN,
-    DEFAULT_SEEDS,
     PRESETS,
     LabOptions,
     is_due,
     length_of,
     questions_of,
-    sampling,
 )
-from siffra.lab.plan.settings import Cut, Part, assemble, of_use
+from siffra.lab.plan.settings import Cut, Part
 from siffra.lab.plan.subjects import Networks, ProgramRuns, Subject
 
 _TUNING_SEEDS = tuple(range(10_000, 10_005))
@@ -98,80 +90,6 @@ def plan_lab(lab: LabFile, dataset: Dataset | None, options: LabOptions = AS_WRI
     )
 
 
-def plan_vary(
-    vary: Mapping[str, Sequence[Any]],
-    fixed: Mapping[str, Any],
-    dataset: Dataset,
-    options: LabOptions = AS_WRITTEN,
-    *,
-    data: DataSource | None = None,
-    base: Mapping[str, Any] | None = None,
-) -> Plan:
-    """A plan of one question: what the knobs in `vary` do, all others being as in `fixed`.
-
-    All combinations of the values are compared; each is claimed to be better than the first, in
-    accuracy on test. `base` has a recipe's knobs, which the others override. `data` says where
-    `dataset` is from; it is only kept, for the report. If the `options` say so, networks are
-    diagnosed for figures of shifts and of mistakes, where that costs little.
-
-    Raises:
-        ConfigError: A knob or a value is wrong, or there is nothing to compare.
-    """
-    if not isinstance(vary, Mapping):
-        raise ConfigError(f"levels: found {vary!r}; give a dict, as {{'neurons': [8, 16]}}.")
-    for knob, values in vary.items():
-        if isinstance(values, str) or not isinstance(values, Sequence):
-            raise ConfigError(
-                f"{knob}: found {values!r}; give a list of values to compare, as [8, 16]."
-            )
-    if both := sorted(set(vary) & set(fixed)):
-        raise ConfigError(f"{both[0]}: a knob cannot be both varied and fixed.")
-    combinations = list(itertools.islice(_combinations(vary), MOST_LEVELS + 1))
-    if not 2 <= (count := len(combinations)) <= MOST_LEVELS:
-        many = f"more than {MOST_LEVELS:,}" if count > MOST_LEVELS else f"{count}"
-        raise ConfigError(
-            f"{', '.join(vary) or 'levels'}: found {many} to compare; give at least two values, "
-            f"at most {MOST_LEVELS:,}."
-        )
-    levels = tuple(
-        Level(knobs, (assemble([Part("base", base or {}), *parts], dataset)[0],), {})
-        for knobs in combinations
-        for parts in [[Part("", of_use(fixed, knobs, vary)), Part("", knobs)]]
-    )
-    if same := _first_same(levels):
-        raise ConfigError(_why_same(*same))
-    names = " and ".join(vary)
-    question = Question(
-        id="vary",
-        ask={"en": f"What does {names} do?", "sv": f"Vad gör {names.replace(' and ', ' och ')}?"},
-        note={},
-        vary=tuple(vary),
-        retune=(),
-        fixed=_shared(levels, vary),
-        levels=levels,
-        claims=tuple(_better_than_first(levels, i) for i in range(1, len(levels))),
-        figures=default_figures(tuple(vary), levels, dataset, examines=bool(options.examines)),
-    )
-    sampled = sampling(options, DEFAULT_SEEDS)
-    described = json.dumps(
-        {"vary": vary, "fixed": {**(base or {}), **fixed}}, default=list, sort_keys=True
-    )
-    return Plan(
-        title=question.ask,
-        source="vary",
-        digest=hashlib.sha256(described.encode()).hexdigest(),
-        preset="vary",
-        ad_hoc=True,
-        epochs=None,
-        seeds=sampled.seeds,
-        questions=(question,),
-        experiments=(),
-        data=data,
-        looks=sampled.looks,
-        time=sampled.time,
-    )
-
-
 def _chosen(lab: LabFile, only: Collection[str]) -> set[str]:
     known = [question.id for question in lab.questions] + [EXPERIMENTS] * bool(lab.experiments)
     for name in only:
@@ -205,10 +123,10 @@ def _question(table: QuestionTable, where: str, lab: LabFile, subject: Subject) 
     subject.check(table, f"{lab.source}: {where}")
     in_full = "epochs" in table.varied or "epochs" in table.retune
     shared = [Part("base", lab.base), Part(f"{where}.fixed", table.fixed)]
-    retuned = [Part(f"{where}.retune", knobs) for knobs in _combinations(table.retune)]
+    retuned = [Part(f"{where}.retune", knobs) for knobs in combinations(table.retune)]
 
     def level(part: Part, name: Text) -> Level:
-        about = f"question {table.id}, level {_spelled(part.knobs)}"
+        about = f"question {table.id}, level {spelled(part.knobs)}"
         lengths = dict(
             subject.made([*shared, part, combination], about, in_full=in_full)
             for combination in retuned
@@ -216,8 +134,8 @@ def _question(table: QuestionTable, where: str, lab: LabFile, subject: Subject) 
         return Level(part.knobs, tuple(lengths), {}, tuple(lengths.values()), name)
 
     levels = tuple(itertools.starmap(level, _parts(table, where)))
-    if same := _first_same(levels):
-        raise LabFileError(f"{lab.source}: {where}: {_why_same(*same)}")
+    if same := first_same(levels):
+        raise LabFileError(f"{lab.source}: {where}: {why_same(*same)}")
     levels = _with_reported(levels, table, f"{lab.source}: {where}")
     return Question(
         id=table.id,
@@ -225,7 +143,7 @@ def _question(table: QuestionTable, where: str, lab: LabFile, subject: Subject) 
         note=table.note or {},
         vary=table.varied,
         retune=tuple(table.retune),
-        fixed=_shared(levels, (*table.varied, *table.retune)),
+        fixed=fixed_of(levels, (*table.varied, *table.retune)),
         levels=levels,
         claims=tuple(
             _claim(claim, levels, f"{lab.source}: {where}.claims[{number}]", subject)
@@ -241,16 +159,17 @@ def _parts(table: QuestionTable, where: str) -> Iterator[tuple[Part, Text]]:
     """The varied knobs of each level, and what it is called."""
     for number, level in enumerate(table.levels or (), start=1):
         yield Part(f"{where}.levels[{number}]", level.knobs), level.name
-    for knobs in _combinations(table.vary) if table.vary else ():
+    for knobs in combinations(table.vary) if table.vary else ():
         yield Part(f"{where}.vary", knobs), {}
 
 
-def _combinations(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+def combinations(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Each way to take a value of every knob; the last knob changes first."""
     for values in itertools.product(*lists.values()):
         yield dict(zip(lists, values, strict=True))
 
 
-def _first_same(levels: Sequence[Level]) -> tuple[Level, Level] | None:
+def first_same(levels: Sequence[Level]) -> tuple[Level, Level] | None:
     """The first two levels of which a setting is the same."""
     seen: dict[Setting, Level] = {}
     for level in levels:
@@ -261,12 +180,13 @@ def _first_same(levels: Sequence[Level]) -> tuple[Level, Level] | None:
     return None
 
 
-def _why_same(first: Level, second: Level) -> str:
+def why_same(first: Level, second: Level) -> str:
+    """In words, what makes two levels the same run."""
     names = dict.fromkeys((*first.knobs, *second.knobs))
     differing = [name for name in names if first.knobs.get(name) != second.knobs.get(name)]
     if not differing:
-        return f"level {_spelled(first.knobs)} is there twice."
-    alike = f"levels {_spelled(first.knobs)} and {_spelled(second.knobs)} come out as the same run"
+        return f"level {spelled(first.knobs)} is there twice."
+    alike = f"levels {spelled(first.knobs)} and {spelled(second.knobs)} come out as the same run"
     if differing == ["neurons"] and _has_no_neurons(first):
         return f"{alike}: neurons has no effect with layers = 0."
     return f"{alike}: {' and '.join(differing)} makes no difference here."
@@ -285,7 +205,7 @@ def _with_reported(
         at = f"{where}.reported[{number}].at"
         found = _matching(figures.at, levels, at)
         if len(found) > 1:
-            told = "; ".join(_spelled(levels[index].knobs) for index in found)
+            told = "; ".join(spelled(levels[index].knobs) for index in found)
             raise LabFileError(f"{at}: {len(found)} levels have these knobs; name one: {told}.")
         reported[found[0]] |= figures.figures()
     return tuple(
@@ -308,8 +228,8 @@ def _matching(wanted: Mapping[str, Any] | str, levels: Sequence[Level], where: s
         if all(name in level.knobs and level.knobs[name] == knobs[name] for name in knobs)
     ]
     if not found:
-        known = "; ".join(_spelled(level.knobs) for level in levels[:30])
-        raise LabFileError(f"{where}: no level has {_spelled(knobs)}; levels: {known}.")
+        known = "; ".join(spelled(level.knobs) for level in levels[:30])
+        raise LabFileError(f"{where}: no level has {spelled(knobs)}; levels: {known}.")
     return found
 
 
@@ -335,7 +255,7 @@ def _claim(table: ClaimTable, levels: Sequence[Level], where: str, subject: Subj
     if isinstance(against, tuple):
         against = indices(against, "against")
         if both := set(level) & set(against):
-            knobs = _spelled(levels[min(both)].knobs)
+            knobs = spelled(levels[min(both)].knobs)
             raise LabFileError(f"{where}: level {knobs} is compared with itself.")
     named = subject.named(table)
     return Claim(
@@ -369,24 +289,7 @@ def _length_claimed(levels: Sequence[Level]) -> int | float:
     return max((own for level in levels for _, own in level.cut), default=1)
 
 
-def _better_than_first(levels: Sequence[Level], index: int) -> Claim:
-    ours, first = (_spelled(levels[i].knobs) for i in (index, 0))
-    return Claim(
-        id=str(index + 1),
-        say={"en": f"{ours} is better than {first}.", "sv": f"{ours} är bättre än {first}."},
-        metric="accuracy",
-        on="test",
-        target=None,
-        level=(index,),
-        against=(0,),
-        direction="better",
-        margin=METRICS["accuracy"].usual_margin(shifted=False),
-        epochs=1,
-        reported={},
-    )
-
-
-def _shared(levels: Sequence[Level], varied: Collection[str]) -> dict[str, Any]:
+def fixed_of(levels: Sequence[Level], varied: Collection[str]) -> dict[str, Any]:
     """The knobs that all settings share, without those that are varied or retuned."""
     alike = shared_knobs([setting for level in levels for setting in level.settings])
     return {name: value for name, value in alike.items() if name not in varied}
@@ -406,6 +309,6 @@ def _experiment(table: ExperimentTable, where: str, lab: LabFile, subject: Subje
     )
 
 
-def _spelled(knobs: Mapping[str, Any]) -> str:
+def spelled(knobs: Mapping[str, Any]) -> str:
     """`kernel_size = 8, strides = 3`."""
     return ", ".join(f"{name} = {value}" for name, value in knobs.items())

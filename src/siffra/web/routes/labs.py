@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, Response
 
 from siffra.lab.history import SavedLab
-from siffra.report.text.repeat import lab_file
+from siffra.lab.plan.written import lab_file
 from siffra.web import labs
 from siffra.web.errors import ApiError, each_readable
 from siffra.web.protocol import Task

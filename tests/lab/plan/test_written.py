@@ -1,4 +1,4 @@
-"""The lab file that a question is written as asks it again: the same runs, the same claims."""
+"""A lab file that siffra writes asks what was asked: the same runs, the same claims."""
 
 import tomllib
 from pathlib import Path
@@ -6,16 +6,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small import small_dataset
 
 from siffra.config.metrics import Metric
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
-from siffra.lab.plan.external import plan_external
+from siffra.errors import ConfigError
+from siffra.lab.plan.ad_hoc import plan_external, plan_vary
 from siffra.lab.plan.labfile import read_lab
-from siffra.lab.plan.planning import plan_lab, plan_vary
+from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions
-from siffra.report.text.repeat import lab_file
+from siffra.lab.plan.written import lab_file, starter_lab
 
+SMALL = small_dataset()
 CASES = (
     ({"learning_rate": [0.02, 0.7, 1.0]}, {"epochs": 3.0}),
     ({"neurons": [32, [64, 32]]}, {"epochs": 30.0, "layers": 2}),
@@ -122,3 +125,40 @@ def test_a_path_of_windows_is_a_toml_string(mnist):
     plan = plan_vary({"neurons": [2, 3]}, {}, mnist, data=DataSource(path=Path("C:\\x\\y")))
 
     assert tomllib.loads(lab_file(plan) or "")["data"]["path"] == "C:\\x\\y"
+
+
+@pytest.mark.parametrize(
+    ("vary", "fixed"),
+    [
+        ({"dropout": [0.0, 0.2, 0.5]}, {"neurons": [8, 8]}),
+        ({"neurons": [4, [8, 8]]}, {"epochs": 2, "activation": "tanh"}),
+        ({"neurons": [4, 8], "batch_size": [2, 5]}, {}),
+    ],
+    ids=str,
+)
+def test_a_lab_to_start_from_makes_the_runs_of_its_question(tmp_path, vary, fixed):
+    path = tmp_path / "lab.toml"
+    path.write_text(starter_lab('Does "it" help?\n', vary, fixed, SMALL), "utf-8")
+    plan, asked = plan_lab(read_lab(path), SMALL), plan_vary(vary, fixed, SMALL)
+
+    (question,), (expected,) = plan.questions, asked.questions
+    assert [level.settings for level in question.levels] == [e.settings for e in expected.levels]
+    assert [(c.level, c.against, c.direction, c.margin) for c in question.claims] == [
+        (c.level, c.against, c.direction, c.margin) for c in expected.claims
+    ]
+    assert question.ask["en"] == 'Does "it" help?\n'
+
+
+def test_a_lab_to_start_from_needs_a_question_and_levels():
+    with pytest.raises(ConfigError, match="found an empty question"):
+        starter_lab(" ", {"neurons": [4, 8]}, {}, SMALL)
+    with pytest.raises(ConfigError, match="found 1 to compare"):
+        starter_lab("Why?", {"neurons": [4]}, {}, SMALL)
+
+
+def test_a_lab_to_start_from_says_all_of_the_data():
+    data = DataSource(path=Path("wine.csv"), label="cultivar")
+
+    text = starter_lab("Why?", {"neurons": [4, 8]}, {}, SMALL, data=data)
+
+    assert tomllib.loads(text)["data"] == {"path": "wine.csv", "label": "cultivar"}

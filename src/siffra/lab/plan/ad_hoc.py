@@ -1,0 +1,241 @@
+"""Plans of one question that no lab file asks: of networks, of a program or of a function."""
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from siffra.config import Setting
+from siffra.config.metrics import METRICS, Metric
+from siffra.data.dataset import Dataset
+from siffra.data.load import DataSource
+from siffra.errors import ConfigError
+from siffra.lab.plan.figures import default_figures
+from siffra.lab.plan.format import MOST_LEVELS
+from siffra.lab.plan.plan import Claim, Figure, Level, Plan, Question
+from siffra.lab.plan.planning import combinations, first_same, fixed_of, spelled, why_same
+from siffra.lab.plan.presets import AS_WRITTEN, DEFAULT_SEEDS, LabOptions, Sampling, sampling
+from siffra.lab.plan.settings import Part, assemble, of_use
+
+Values = Mapping[str, bool | int | float | str | None]
+
+
+def plan_vary(
+    vary: Mapping[str, Sequence[Any]],
+    fixed: Mapping[str, Any],
+    dataset: Dataset,
+    options: LabOptions = AS_WRITTEN,
+    *,
+    data: DataSource | None = None,
+    base: Mapping[str, Any] | None = None,
+) -> Plan:
+    """A plan of one question: what the knobs in `vary` do, all others being as in `fixed`.
+
+    All combinations of the values are compared; each is claimed to be better than the first, in
+    accuracy on test. `base` has a recipe's knobs, which the others override. `data` says where
+    `dataset` is from; it is only kept, for the report. If the `options` say so, networks are
+    diagnosed for figures of shifts and of mistakes, where that costs little.
+
+    Raises:
+        ConfigError: A knob or a value is wrong, or there is nothing to compare.
+    """
+    levels = tuple(
+        Level(knobs, (assemble([Part("base", base or {}), *parts], dataset)[0],), {})
+        for knobs in _combined(vary, fixed)
+        for parts in [[Part("", of_use(fixed, knobs, vary)), Part("", knobs)]]
+    )
+    if same := first_same(levels):
+        raise ConfigError(why_same(*same))
+    figures = default_figures(tuple(vary), levels, dataset, examines=bool(options.examines))
+    question = question_of("vary", tuple(vary), levels, fixed_of(levels, vary), (), figures)
+    described = json.dumps(
+        {"vary": vary, "fixed": {**(base or {}), **fixed}}, default=list, sort_keys=True
+    )
+    return replace(plan_of(question, described, sampling(options, DEFAULT_SEEDS)), data=data)
+
+
+def plan_external(
+    vary: Mapping[str, Sequence[Any]],
+    fixed: Values,
+    metrics: Sequence[Metric],
+    options: LabOptions = AS_WRITTEN,
+    *,
+    command: Sequence[str] = (),
+    again: Sequence[str] = (),
+) -> Plan:
+    """As `plan_vary`, of a program or a function: what the knobs in `vary` do to its metrics.
+
+    Args:
+        vary: The values to try, by knob.
+        fixed: The knobs that all levels share.
+        metrics: What is measured, the main one first.
+        options: How many seeds each level gets.
+        command: What is run, word by word; none: a function.
+        again: Further words for the command that asks the same again.
+
+    Raises:
+        ConfigError: A value is none that a program can be given, or there is nothing to compare.
+    """
+    combined = _combined(vary, fixed)
+    _check([*fixed.items(), *(pair for knobs in combined for pair in knobs.items())])
+    distinct = [knobs for number, knobs in enumerate(combined) if knobs not in combined[:number]]
+    _expect_to_compare(vary, len(distinct))
+    levels = [Level(each, (Setting.external({**fixed, **each}, command),), {}) for each in distinct]
+    question = question_of("vary", tuple(vary), levels, fixed, metrics, ("curves", "levels"))
+    plan = _plan_external(question, sampling(options, DEFAULT_SEEDS), command)
+    return replace(plan, again=tuple(again))
+
+
+def plan_noise(
+    fixed: Values, metrics: Sequence[Metric], seeds: int, *, command: Sequence[str]
+) -> Plan:
+    """A plan of one setting of a program, with nothing to compare it with.
+
+    Raises:
+        ConfigError: A value is none that a program can be given, or there are too few seeds.
+    """
+    if seeds < 2:
+        raise ConfigError(f"seeds: found {seeds}; how much they change takes two or more.")
+    _check(list(fixed.items()))
+    level = Level({}, (Setting.external(fixed, command),), {})
+    ask = {"en": "How much do seeds alone change?", "sv": "Hur mycket ändrar enbart frön?"}
+    question = replace(question_of("noise", (), [level], fixed, metrics, ()), ask=ask)
+    return _plan_external(question, sampling(LabOptions(seeds=seeds), DEFAULT_SEEDS), command)
+
+
+def question_of(
+    name: str,
+    vary: tuple[str, ...],
+    levels: Sequence[Level],
+    fixed: Mapping[str, object],
+    metrics: Sequence[Metric],
+    figures: tuple[Figure, ...],
+) -> Question:
+    """What the knobs `vary` do: every level is claimed to be better than the first.
+
+    There is a claim for each of the `metrics`, told apart by its name if there are several; of
+    siffra's own networks (none), in accuracy on test.
+    """
+    claims = [
+        _better(levels, index, metric, f"{prefix}{index + 1}")
+        for metric in metrics or (None,)
+        for prefix in [f"{metric.name}-" if metric and len(metrics) > 1 else ""]
+        for index in range(1, len(levels))
+    ]
+    return Question(
+        id=name,
+        ask={
+            "en": f"What does {' and '.join(vary)} do?",
+            "sv": f"Vad gör {' och '.join(vary)}?",
+        },
+        note={},
+        vary=vary,
+        retune=(),
+        fixed=dict(fixed),
+        levels=tuple(levels),
+        claims=tuple(claims),
+        figures=figures,
+        metrics=tuple(metrics),
+    )
+
+
+def plan_of(question: Question, described: str, sampled: Sampling) -> Plan:
+    """The plan of a question; `described` is all that it asks, as a text."""
+    return Plan(
+        title=question.ask,
+        source=question.id,
+        digest=hashlib.sha256(described.encode()).hexdigest(),
+        preset=question.id,
+        ad_hoc=True,
+        epochs=None,
+        seeds=sampled.seeds,
+        questions=(question,),
+        experiments=(),
+        looks=sampled.looks,
+        time=sampled.time,
+    )
+
+
+def parted(
+    levels: Mapping[str, Sequence[object]],
+) -> tuple[dict[str, Sequence[Any]], dict[str, Any]]:
+    """The knobs that are varied with their values, and those with a single value, held fixed."""
+    varied = {name: values for name, values in levels.items() if len(values) != 1}
+    return varied, {name: values[0] for name, values in levels.items() if len(values) == 1}
+
+
+def _plan_external(question: Question, sampled: Sampling, command: Sequence[str]) -> Plan:
+    described = json.dumps(
+        {
+            "command": list(command),
+            "vary": {k: [level.knobs[k] for level in question.levels] for k in question.vary},
+            "fixed": dict(question.fixed),
+            "metrics": [[m.name, m.better, m.margin, m.scale] for m in question.metrics],
+        },
+        sort_keys=True,
+    )
+    return replace(plan_of(question, described, sampled), examines=False)
+
+
+def _combined(
+    vary: Mapping[str, Sequence[Any]], fixed: Mapping[str, object]
+) -> list[dict[str, Any]]:
+    """The varied knobs of each level: all combinations of their values."""
+    if not isinstance(vary, Mapping):
+        raise ConfigError(f"levels: found {vary!r}; give a dict, as {{'neurons': [8, 16]}}.")
+    for knob, values in vary.items():
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise ConfigError(
+                f"{knob}: found {values!r}; give a list of values to compare, as [8, 16]."
+            )
+    if both := sorted(set(vary) & set(fixed)):
+        raise ConfigError(f"{both[0]}: a knob cannot be both varied and fixed.")
+    combined = list(itertools.islice(combinations(vary), MOST_LEVELS + 1))
+    _expect_to_compare(vary, len(combined))
+    return combined
+
+
+def _expect_to_compare(vary: Mapping[str, object], count: int) -> None:
+    if not 2 <= count <= MOST_LEVELS:
+        many = f"more than {MOST_LEVELS:,}" if count > MOST_LEVELS else f"{count}"
+        raise ConfigError(
+            f"{', '.join(vary) or 'levels'}: found {many} to compare; give at least two values, "
+            f"at most {MOST_LEVELS:,}."
+        )
+
+
+def _check(knobs: Sequence[tuple[str, object]]) -> None:
+    for name, value in knobs:
+        is_known = isinstance(value, bool | int | float | str)
+        if not is_known or (isinstance(value, float) and not math.isfinite(value)):
+            raise ConfigError(
+                f"{name}: found {value!r}; a knob of a program or a function takes a finite "
+                "number, a text, or true or false."
+            )
+
+
+def _better(levels: Sequence[Level], index: int, metric: Metric | None, name: str) -> Claim:
+    """That the level at `index` is better than the first."""
+    ours, first = (spelled(levels[i].knobs) for i in (index, 0))
+    measured = metric or METRICS["accuracy"]
+    english, swedish = (f" in {metric.name}", f" i {metric.name}") if metric else ("", "")
+    return Claim(
+        id=name,
+        say={
+            "en": f"{ours} is better than {first}{english}.",
+            "sv": f"{ours} är bättre än {first}{swedish}.",
+        },
+        metric=measured.name,
+        on="" if metric else "test",
+        target=None,
+        level=(index,),
+        against=(0,),
+        direction="better",
+        margin=(metric.margin or 0.0) if metric else measured.usual_margin(shifted=False),
+        epochs=1,
+        reported={},
+        named=metric,
+    )
