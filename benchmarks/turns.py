@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from statistics import fmean, pstdev
+from statistics import fmean, pstdev, stdev
 
 from benchmarks.load import busy_process
 from siffra.bench.workloads import LEARNING_RATE
@@ -46,6 +46,11 @@ class Errors:
         """Of the tries, those within `WITHIN`."""
         return fmean(abs(math.expm1(abs(ratio))) <= WITHIN for ratio in self.tries)
 
+    @property
+    def bias(self) -> tuple[float, float]:
+        """The mean of all rounds and its standard error: a lean to one side, which adds up."""
+        return fmean(self.rounds), stdev(self.rounds) / math.sqrt(len(self.rounds))
+
 
 def measure_turns(
     names: Sequence[str], dataset: Dataset, tries: int, say: Callable[[str], None]
@@ -72,8 +77,10 @@ def lines(errors: Iterable[Errors]) -> Iterator[str]:
     """Each as a line."""
     for each in errors:
         machine = "one core busy" if each.is_busy else "idle"
+        mean, standard_error = each.bias
         yield (
             f"{each.title}, {machine}: {each.share:.0%} of {len(each.tries)} tries within "
             f"{WITHIN:.0%} of 1; a round is off by {pstdev(each.rounds):.1%}, a try by "
-            f"{pstdev(each.tries):.1%}" + f"; the aim is {AIM:.0%}" * (each.share < AIM)
+            f"{pstdev(each.tries):.1%}, all {len(each.rounds)} rounds by {mean:+.2%} "
+            f"± {standard_error:.2%}" + f"; the aim is {AIM:.0%}" * (each.share < AIM)
         )

@@ -33,10 +33,19 @@ def test_a_line_says_what_misses_the_aim():
     good, bad = lines([errors(1.0, 1.0), errors(1.0, 1.1, is_busy=True)])
 
     assert good == (
-        "a network, idle: 100% of 2 tries within 5% of 1; a round is off by 0.0%, a try by 0.0%"
+        "a network, idle: 100% of 2 tries within 5% of 1; a round is off by 0.0%, a try by 0.0%, "
+        "all 10 rounds by +0.00% ± 0.00%"
     )
     assert bad.startswith("a network, one core busy: 50% of 2 tries within 5% of 1; ")
     assert bad.endswith("; the aim is 95%")
+
+
+def test_a_lean_to_one_side_is_seen_in_all_rounds_together():
+    lean, standard_error = Errors("", False, (0.03, 0.01, 0.03, 0.01)).bias
+
+    assert lean == pytest.approx(0.02)
+    # Deviations of a per cent each: their standard deviation is 1.15 %, over two.
+    assert standard_error == pytest.approx(0.01 * math.sqrt(4 / 3) / 2)
 
 
 def test_every_network_is_timed_idle_and_busy(monkeypatch, digits):

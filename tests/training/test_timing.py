@@ -69,6 +69,7 @@ class ClockedSteps:
     neurons: int
     training: Training
     is_cold: bool = True
+    slowness: float = 1.0
 
     def begin_epoch(self) -> None:
         self.engine.turns.append(self.neurons)
@@ -77,7 +78,7 @@ class ClockedSteps:
 
     def take(self, order: np.ndarray) -> None:
         assert 0 < len(order) <= IMAGES
-        each = IMAGE_SECONDS * self.neurons
+        each = IMAGE_SECONDS * self.neurons * self.slowness
         self.engine.clock.wind(len(order) * each + 10.0 * self.is_cold)
         self.is_cold = False
 
@@ -143,6 +144,35 @@ def test_noise_averages_out_over_rounds():
     # The median of 25 differences of two slices, of at least one step each.
     round_spread = 0.2 * np.sqrt(2) * np.sqrt(np.pi / 2 / 25)
     assert abs(fmean(ratios)) < 4 * round_spread / np.sqrt(20)
+
+
+def test_what_is_made_first_gains_nothing_over_many_rounds():
+    """Memory that a training is given later may be slower, in every round alike."""
+    spread = 0.01
+
+    class Placed(ClockedEngine):
+        made = 0
+
+        def steps(
+            self, model: Model, training: Training, dataset: Dataset, seed: int
+        ) -> ClockedSteps:
+            steps = super().steps(model, training, dataset, seed)
+            # Each step of an image is slower by a per cent for each training made before.
+            steps.slowness, self.made = 1 + spread * self.made, self.made + 1
+            return steps
+
+    ratios = []
+    for number in range(60):
+        placed = Placed(clock := Clock())
+        first, second, _ = time_by_turns(
+            [setting(40)] * 3, DATASET, placed, number, slices=6, clock=clock
+        ).seconds
+        ratios.append(np.log(second / first))
+
+    # Of three places two are drawn: their distance is 1, 1 or 2 per cent, either way.
+    expected = spread * np.sqrt((1 + 1 + 4) / 3)
+    assert np.sqrt(np.mean(np.square(ratios))) == pytest.approx(expected, rel=0.3)
+    assert abs(fmean(ratios)) < 4 * expected / np.sqrt(60)
 
 
 class TestTurns:
