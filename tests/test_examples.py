@@ -1,5 +1,6 @@
 """The examples hold: the data set is made, and the lab on it can be planned."""
 
+import csv
 import json
 import re
 import runpy
@@ -240,3 +241,21 @@ def test_the_lab_on_images_in_memory(tmp_path, monkeypatch):
     shifted = ["moved", "rotated", "noisy", "blurred", "faded", "occluded"]
     assert list(level["accuracy"]) == ["train", "val", "test", *shifted]
     assert level["shifts"]["turned"]["at"][0] == -180
+
+
+def test_the_published_table_has_the_means_that_its_authors_give():
+    with (EXAMPLES / "walker2d.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    # From the tutorial of AdaStop, which has standard deviations of the population.
+    published = {
+        "PPO": (10, 2901.53, 1257.93),
+        "DDPG": (25, 884.119, 535.74),
+        "SAC": (10, 4543.4, 432.13),
+        "TRPO": (25, 1215.42, 529.672),
+    }
+    for algorithm, (runs, mean, deviation) in published.items():
+        values = [float(row["mean_return"]) for row in rows if row["algorithm"] == algorithm]
+        assert len(values) == runs
+        assert np.mean(values) == pytest.approx(mean, abs=0.01)
+        assert np.std(values) == pytest.approx(deviation, abs=0.01)
