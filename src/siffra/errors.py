@@ -14,11 +14,21 @@ SiffraError            anything that the user can mend; shown as it stands, exit
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 
 class SiffraError(Exception):
-    """Base class; its text is one line, meant for the user."""
+    """Base class; its text is one line, meant for the user.
+
+    `texts` has that line by language, where it is there in several.
+    """
+
+    texts: Mapping[str, str] = MappingProxyType({})
+
+    def text(self, language: str) -> str:
+        """Its line in a language, in English if there is no other."""
+        return self.texts.get(language, str(self))
 
 
 class ConfigError(SiffraError):

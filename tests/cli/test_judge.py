@@ -92,6 +92,12 @@ def test_an_earlier_report_may_be_the_baseline(siffra, runs, tmp_path):
         (("--seed", "sed"), "did you mean `seed`?"),
         (("--metric", "val_los:lower"), "did you mean `val_loss`?"),
         (("--by", "lr", "--metric", "seed"), "is higher or lower `seed` better?"),
+        (("--metric", "val_loss:down"), "found `val_loss:down`; write `val_loss:lower`"),
+        (("--metric", "val_loss:minimize"), "write `val_loss:lower`"),
+        (("--metric", "acc:max"), "write `acc:higher`"),
+        (("--metric", "acc=Higher"), "write `acc:higher`"),
+        (("--metric", "acc:good"), "write `acc:lower` or `acc:higher`"),
+        (("--metric", "acc:higher,margn=1"), "write `acc:higher`"),
         (("--baseline", "lr=7"), "no level has lr = 7; it must be one of: lr = 0.1"),
         (("--baseline", "lr"), "write it as lr=0.1"),
         (("--where", "lr > 9"), "no row"),
@@ -125,3 +131,18 @@ def test_nothing_is_drawn_for_an_answer_alone(runs):
         command = [sys.executable, "-c", program, "judge", str(runs), "--metric=val_loss", option]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         assert ended.stderr.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--by", "rate"), "--by: det finns ingen kolumn `rate`"),
+        (("--baseline", "lr=7"), "ingen nivå har lr = 7"),
+        (("--metric", "acc:max"), "hittade `acc:max`; skriv `acc:higher`"),
+    ],
+)
+def test_a_mistake_is_said_in_swedish(siffra, runs, options, told):
+    ended = siffra("judge", runs, *options, "--lang", "sv")
+
+    assert ended.code == 2
+    assert told in ended.err

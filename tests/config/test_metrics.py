@@ -49,6 +49,9 @@ def test_what_it_spells_is_read_as_it_is(metric):
             "loss:lower,margin=1%",
             "metric loss:lower: margin: found '1%'; it must be a number above",
         ),
+        ("loss:down", "metric: found 'loss:down'; write loss:lower."),
+        ("acc:maximize", "metric: found 'acc:maximize'; write acc:higher."),
+        ("acc:good", "metric: found 'acc:good'; say which values are better, as acc:lower or"),
         ("loss:lower,margin=-1", "metric loss: margin: found -1.0; it must be a number above 0."),
         (
             "loss:lower,scale=log",

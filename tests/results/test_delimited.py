@@ -118,6 +118,119 @@ def test_what_cannot_be_read_is_refused_in_a_line(written, text, line):
     assert str(refused.value).startswith(str(written(text)))
 
 
+def test_a_quote_that_is_left_open_is_refused_with_its_line(written):
+    rows = [f'0.1,{n},"a note",0.3{n}' for n in range(8)]
+    rows[3] = rows[3].replace('note"', "note")
+
+    with pytest.raises(DataError, match=r"a quote opens on line 5 and closes 1 lines below, so"):
+        read_results(written("\n".join(["lr,seed,note,val_loss", *rows])))
+    rows[4] = rows[4].replace('"', "")
+    with pytest.raises(DataError, match=r"a quote opens on line 5 and closes 2 lines below, so"):
+        read_results(written("\n".join(["lr,seed,note,val_loss", *rows])))
+    long = [*rows[:4], *(f"0.1,{n},note,0.5" for n in range(50)), *rows[5:]]
+    with pytest.raises(DataError, match=r"a quote opens on line 5 and closes 51 lines below, so"):
+        read_results(written("\n".join(["lr,seed,note,val_loss", *long])))
+    with pytest.raises(DataError, match=r"a quote opens on line 5 and never closes"):
+        read_results(written("\n".join(["lr,seed,note,val_loss", *rows[:5]])))
+    with pytest.raises(DataError, match=r"a quote opens on line 1 and never closes"):
+        read_results(written('lr,seed,"val_loss\n0.1,0,0.3\n0.1,1,0.4\n'))
+
+
+@pytest.mark.parametrize(
+    "cell", ['"two\nlines"', '"a, b\nand c, d"', '"5"" wide\nor so"', '5" wide', '"{""a"": 1}"']
+)
+def test_a_cell_may_have_lines_and_quotes(written, cell):
+    table = read_results(written(f"lr,seed,note,val_loss\n0.1,0,{cell},0.3\n0.1,1,{cell},0.4\n"))
+
+    assert table.columns["seed"] == (0, 1)
+    assert table.columns["val_loss"] == (0.3, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("lr;seed;reward\n0.1;0;1,234\n0.1;1;2,345\n", "write it without marks between thousands"),
+        ("lr\tseed\treward\n1\t0\t1,234\n1\t1\t950\n", "write it without marks between thousands"),
+        ("lr;seed;reward\n0,1;0;1.234\n0,1;1;950\n", "whose point may be a decimal point or part"),
+        ('lr,seed,reward\n0.1,0,"0,31"\n0.1,1,"0,32"\n', "write it with a decimal point"),
+        ("lr,seed,acc\n0.1,0,97 %\n0.1,1,0.98\n", "write all values as percentages, or none"),
+        ("lr,seed,latency\n0.1,0,10 ms\n0.1,1,12 ms\n", "`latency` is '10 ms'; write the number"),
+        ("lr,seed,acc\n0.1,0,0.9\n#REF!,1,0.8\n", "`lr` is '#REF!', an error of a spreadsheet"),
+        ("<!DOCTYPE html>\n<html><body>lr,seed,acc\n", "a web page"),
+    ],
+)
+def test_what_may_be_two_things_is_not_guessed(judged, text, line):
+    with pytest.raises(DataError, match=line):
+        judged(text, by=("lr",))
+
+
+def test_one_number_is_one_level_however_it_is_written(judged):
+    rows = ["1e-3,0,0.1", "0.001,1,0.2", "1E-03,2,0.3", "auto,00,0.4", "auto,1,0.5", "auto,2,0.6"]
+
+    runs = judged("\n".join(["lr,seed,loss", *rows]))
+
+    assert runs.levels == (("1e-3",), ("auto",))
+    assert [run.seed for run in runs.of(("auto",))] == [0, 1, 2]
+    assert codes(runs.notes) == []
+
+
+def test_a_spreadsheets_minus_is_one(written):
+    table = read_results(written("lr,reward\n0.1,\u22121.5\n0.1,\u22122.5\n"))
+
+    assert table.columns["reward"] == (-1.5, -2.5)
+
+
+def test_truth_values_may_be_mixed_with_0_and_1(written):
+    table = read_results(written("nesterov,loss\nTrue,0.1\n1,0.2\nfalse,0.3\n0,0.4\n"))
+
+    assert table.columns["nesterov"] == (True, True, False, False)
+
+
+@pytest.mark.parametrize(
+    "last",
+    ["mean,,0.9773\n", "0.1,mean,0.9773\n0.1,std,0.003\n", "Medel,9,0.9\n", "0.1,avg,9 ± 1\n"],
+)
+def test_rows_that_sum_up_others_are_left_out_and_said(written, judged, last):
+    text = "lr,seed,val_acc\n0.1,0,0.97\n0.1,1,0.98\n0.3,0,0.96\n0.3,1,0.95\n"
+
+    assert judged(text + last).by_level == judged(text).by_level
+    assert codes(read_results(written(text + last)).notes) == ["summary_rows"]
+
+
+def test_a_row_with_neither_seed_nor_level_is_left_out_and_said(judged):
+    text = "lr,seed,val_acc\n0.1,0,0.97\n0.1,1,0.98\n0.3,0,0.96\n0.3,1,0.95\n,,0.9773\n"
+
+    runs = judged(text)
+
+    assert runs.levels == ((0.1,), (0.3,))
+    assert codes(runs.notes) == ["nameless_rows"]
+
+
+def test_mean_may_be_a_level(judged):
+    text = "pooling,seed,acc\n" + "".join(
+        f"{p},{s},0.{s}\n" for p in ("mean", "max") for s in (1, 2)
+    )
+
+    assert judged(text).levels == (("mean",), ("max",))
+
+
+def test_values_that_may_be_one_are_said(judged):
+    rows = [
+        f"{opt},{seed},0.{seed}" for opt in ("SGD", "sgd", "adam_w", "Adam-W") for seed in (1, 2)
+    ]
+
+    runs = judged("\n".join(["opt,seed,loss", *rows]))
+
+    assert len(runs.levels) == 4
+    assert codes(runs.notes) == ["alike", "alike"]
+
+
+def test_fractions_among_percentages_are_said(judged):
+    rows = [f"{lr},{seed},{90 + seed}" for lr in (0.1, 0.3) for seed in (1, 2, 3)]
+
+    assert "mixed_scales" in codes(judged("\n".join(["lr,seed,acc", *rows, "0.3,4,0.93"])).notes)
+
+
 def test_too_many_rows_are_refused(written, monkeypatch):
     monkeypatch.setattr("siffra.results.delimited.MOST_ROWS", 5)
 

@@ -250,3 +250,22 @@ def test_workbooks_are_refused_with_what_to_do(tmp_path):
 
     with pytest.raises(ResultsError, match=r"a workbook or another archive; save its sheet as CSV"):
         read_results(path)
+
+
+def test_a_key_that_is_there_twice_is_refused(written):
+    line = '{"lr": 0.1, "seed": 0, "val_loss": 0.3, "val_loss": 0.9}'
+
+    with pytest.raises(ResultsError, match="an object has `val_loss` twice; rename one"):
+        read_results(written(f"{line}\n{line}\n", "runs.jsonl"))
+
+
+def test_a_text_that_is_a_number_is_that_number(tmp_path):
+    rows = [
+        {"lr": lr, "seed": seed, "loss": 0.1}
+        for lr, seed in ((0.1, 0), ("0.1", "1"), (0.1, 2), ("auto", "0"), ("auto", 1), ("auto", 2))
+    ]
+
+    table = read_frame(rows)
+
+    assert table.columns["lr"] == (0.1, 0.1, 0.1, "auto", "auto", "auto")
+    assert table.columns["seed"] == (0, 1, 2, 0, 1, 2)

@@ -170,6 +170,14 @@ class TestBadTables:
         assert told["why"].startswith("runs.csv: ")
         assert "\n" not in told["why"]
 
+    def test_they_are_told_in_the_language_of_the_page(self, here):
+        for table in ("", "lr,seed,loss\n", "a,b\nx,y\n", RUNS.replace("0.1", '"0.1')):
+            english, swedish = here(table), here(table, lang="sv")
+
+            assert english["why"] != swedish["why"]
+            assert "lang" not in english | swedish
+        assert "ett citattecken öppnas på rad 2" in swedish["why"]
+
     def test_one_that_is_read_but_unclear_names_its_columns(self, ui):
         answer = judged(ui, RUNS, seed="none")
 

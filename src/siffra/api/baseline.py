@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from siffra.config.metrics import Metric
-from siffra.data.notes import Note
-from siffra.errors import ConfigError
+from siffra.data.notes import Note, named
 from siffra.lab.plan.given import is_value
 from siffra.report.model import Question, Report, read_report
 from siffra.report.model.measured import Level
 from siffra.results import RoleOptions, Roles, RunTable, find_roles
-from siffra.results.table import Cell
+from siffra.results.table import Cell, refused, remedy
 
 BASELINE, NEW = "baseline", "new"
 _COLUMNS = ("version", "compared version", "version compared with the baseline")
@@ -38,9 +37,7 @@ def with_baseline(
             several levels of which none is chosen.
     """
     if options.pair_by:
-        raise ConfigError(
-            f"{results}: its runs are paired by seed; leave out --pair-by, or the baseline's file."
-        )
+        raise refused("baseline_file_pairs", source=results)
     version = next(name for name in _COLUMNS if name not in table.columns)
     versioned = replace(table, columns={version: (NEW,) * len(table), **table.columns})
     roles = find_roles(versioned, replace(options, by=(version,)))
@@ -64,18 +61,14 @@ def _question(report: Report, results: Path, metrics: Sequence[Metric]) -> Quest
     known = [{m.name: m.better for m in question.metrics} for question in report.questions]
     about = [n for n, names in enumerate(known) if set(wanted) <= set(names)]
     if len(about) != 1:
-        many = f"{len(about)} questions have" if about else "no question has"
-        every = ", ".join(f"`{name}`" for names in known for name in names) or "none of its own"
-        raise ConfigError(
-            f"{results}: {many} the metric {', '.join(f'`{name}`' for name in wanted)}, where one "
-            f"should; it has {every}."
-        )
+        every = named([name for names in known for name in names], 10) or remedy("none")
+        code = "file_metrics" if about else "file_no_metric"
+        counts = {"count": len(about), "metrics": named(wanted), "known": every}
+        raise refused(code, source=results, **counts)
     for metric in metrics:
         if known[about[0]][metric.name] != metric.better:
-            raise ConfigError(
-                f"{results}: there {known[about[0]][metric.name]} `{metric.name}` is better, here "
-                f"{metric.better}; say it with --metric."
-            )
+            ways = {"there": known[about[0]][metric.name], "here": metric.better}
+            raise refused("file_metric_direction", source=results, metric=metric.name, **ways)
     return report.questions[about[0]]
 
 
@@ -87,11 +80,9 @@ def _level(question: Question, results: Path, chosen: Mapping[str, Any]) -> Leve
     ]
     if len(levels) == 1:
         return levels[0]
-    many = "no level is" if not levels else f"{len(levels)} levels may be"
     known = "; ".join(_spelled(level.knobs) for level in question.levels[:8])
-    raise ConfigError(
-        f"{results}: {many} the baseline; choose one with --baseline NAME=VALUE as well: {known}."
-    )
+    code = "file_levels" if levels else "file_no_level"
+    raise refused(code, source=results, count=len(levels), known=known)
 
 
 def _spelled(knobs: Mapping[str, Any]) -> str:

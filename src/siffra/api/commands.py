@@ -11,7 +11,7 @@ from siffra.api.executors import HERE, RunOptions
 from siffra.api.jobs import Job
 from siffra.api.judging import MetricLike
 from siffra.config.durations import spell_seconds
-from siffra.config.metrics import Metric, SaidMetric
+from siffra.config.metrics import Metric, SaidMetric, meant_direction
 from siffra.engine.command.metrics import MetricSource
 from siffra.engine.command.run import CommandSpec
 from siffra.engine.command.template import CommandTemplate
@@ -201,8 +201,12 @@ def metrics_of(
 def _metric(text: str) -> Metric:
     said = SaidMetric.parse(text)
     if said.better is None:
-        raise ConfigError(
-            f"metric: found {text!r}; say which values are better, as "
-            f"{said.name.partition(':')[0] or 'val_loss'}:lower or :higher."
+        name, _, word = said.name.partition(":")
+        meant = meant_direction(word)
+        right = (
+            f"write {name}:{meant}"
+            if meant
+            else (f"say which values are better, as {name or 'val_loss'}:lower or :higher")
         )
+        raise ConfigError(f"metric: found {text!r}; {right}.")
     return Metric(said.name, said.better, **said.more)

@@ -7,7 +7,7 @@ import typer
 
 from siffra.cli.knobs import parse_any
 from siffra.cli.options import Options, Output, in_place_of, option, parse_list, with_output
-from siffra.errors import ConfigError
+from siffra.errors import ConfigError, SiffraError
 from siffra.system.terminal import echo
 
 _TABLE: Options = {
@@ -93,7 +93,10 @@ def judge(
     from siffra import api
 
     api.expect_report(output.out, output.language)
-    result = api.judge(file, **asked, language=output.language)
+    try:
+        result = api.judge(file, **asked, language=output.language)
+    except SiffraError as error:
+        raise SiffraError(error.text(output.language)) from error
     for note in result.answers.plan.notes:
         echo(f"note: {note.texts[output.language]}", err=True)
     if output.out:

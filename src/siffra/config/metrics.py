@@ -14,6 +14,10 @@ MetricName = Literal[
 """siffra's own; `siffra.lab.plan.plan.Claim` says what each means."""
 Better = Literal["higher", "lower"]
 Scale = Literal["difference", "ratio"]
+_MEANT: Mapping[Better, tuple[str, ...]] = {
+    "lower": ("low", "min", "down", "small", "less", "desc"),
+    "higher": ("high", "max", "up", "big", "large", "great", "more", "asc"),
+}
 _GREATEST = 1e100
 _MORE = re.compile(r"(.+),\s*(margin|scale|unit)=([^,]*)", re.DOTALL)
 
@@ -105,6 +109,12 @@ class SaidMetric:
         name, _, way = text.rpartition(":")
         said = next((better for better in get_args(Better) if better == way), None)
         return cls(name, said, more) if name and said else cls(text, None, more)
+
+
+def meant_direction(text: str) -> Better | None:
+    """Which values somebody calls better who says `min`, `down` or `minimize`."""
+    word = text.strip(" :=,.\"'").casefold()
+    return next((better for better, starts in _MEANT.items() if word.startswith(starts)), None)
 
 
 def _margin(metric: str, text: str) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 import arro3.core
 from arro3.io import read_parquet
 
+from siffra.data.notes import Note, refused
 from siffra.errors import DataError
 
 
@@ -26,13 +27,13 @@ def open_parquet(path: Path) -> Any:
         end = file.read(8)
     length = int.from_bytes(end[:4], "little")
     if start != b"PAR1":
-        raise DataError(f"{path}: not a Parquet file (it starts with {start!r}).")
+        raise refused("not_parquet", source=path, start=repr(start))
     if end[4:] != b"PAR1" or length + 12 > path.stat().st_size:
-        raise DataError(f"{path}: cut short or damaged; copy or download it again.")
+        raise refused("cut_short", source=path)
     return read_parquet(path)
 
 
-def whole_table(reader: Any, path: Path, most_rows: int, limit: str) -> Any:
+def whole_table(reader: Any, path: Path, most_rows: int, limit: str | Note) -> Any:
     """All of a table, as long as it is not too much: a small file can claim billions of rows.
 
     Raises:
@@ -42,10 +43,8 @@ def whole_table(reader: Any, path: Path, most_rows: int, limit: str) -> Any:
     for batch in reader:
         rows += batch.num_rows
         if rows > most_rows:
-            width = len(reader.schema)
-            raise DataError(
-                f"{path}: more than {most_rows:,} rows of {width:,} columns are too many; {limit}."
-            )
+            sizes = {"most": f"{most_rows:,}", "width": f"{len(reader.schema):,}"}
+            raise refused("too_many_rows", source=path, limit=limit, **sizes)
         batches.append(batch)
     return arro3.core.Table.from_batches(batches, schema=reader.schema)
 
@@ -63,22 +62,21 @@ def refusals(path: Path, lines_before: int = 0) -> Iterator[None]:
         except (DataError, KeyboardInterrupt):
             raise
         except MemoryError as error:
-            raise DataError(f"{path}: it is too large for this machine's memory.") from error
+            raise refused("no_memory", source=path) from error
         except BaseException as error:  # a panic is no Exception
-            raise DataError(f"{path}: {_in_words(str(error), lines_before)}.") from error
+            raise _in_words(path, str(error), lines_before) from error
 
 
-def _in_words(message: str, lines_before: int) -> str:
+def _in_words(path: Path, message: str, lines_before: int) -> DataError:
     if ragged := re.search(r"Expected (\d+) records, found (\d+) records at line (\d+)", message):
         expected, found, line = map(int, ragged.groups())
-        hint = "; a comma within a value must stand in quotes" if found > expected > 1 else ""
-        return (
-            f"line {line + lines_before} has {found} values, and the first line names {expected} "
-            f"columns{hint}"
-        )
+        code = "longer_line" if found > expected > 1 else "other_width"
+        counts = {"found": found, "expected": expected}
+        return refused(code, source=path, line=line + lines_before, **counts)
     if "UTF-8" in message and (line := re.search(r"at line (\d+)", message)):
-        return f"line {int(line[1]) + lines_before} is not UTF-8 text; save it as UTF-8"
-    return f"damaged, or not what its ending says ({' '.join(message.split())[:120].rstrip('.')})"
+        return refused("line_not_utf_8", source=path, line=int(line[1]) + lines_before)
+    reason = " ".join(message.split())[:120].rstrip(".")
+    return refused("damaged", source=path, reason=reason)
 
 
 @contextmanager

@@ -15,8 +15,7 @@ import numpy as np
 from arro3.core import DataType, Schema
 from arro3.io import infer_csv_schema, read_csv
 
-from siffra.data.notes import short
-from siffra.errors import DataError
+from siffra.data.notes import refused, short
 
 MOST_CSV = 2**30
 """The most bytes of a CSV file; as Parquet the same would be a fifth as large."""
@@ -28,6 +27,7 @@ _DELIMITERS = ",;\t|"
 _ROWS_LOOKED_AT = 20
 _SAID = re.compile(rb'(\xef\xbb\xbf)?"?sep=([,;\t|:^~ ])"?\r?\n', re.IGNORECASE)
 """Excel's first line that says what the delimiter is."""
+_LINE_END = re.compile(r"\r?\n|\r")
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _PIXELS = 4
 """So many names in a row that count up by one are those of pixels or years, not a row of data."""
@@ -61,22 +61,20 @@ def read_dialect(path: Path) -> Dialect:
         DataError: It is too large, no text, or has no first line.
     """
     if (size := path.stat().st_size) > MOST_CSV:
-        raise DataError(
-            f"{path}: {size / 2**30:,.1f} GiB are too much for CSV; at most {MOST_CSV // 2**30} "
-            f"GiB are read. Save it as Parquet."
-        )
+        sizes = {"size": f"{size / 2**30:,.1f}", "most": MOST_CSV // 2**30}
+        raise refused("csv_too_large", source=path, **sizes)
     with path.open("rb") as file:
         start = file.read(_SOME)
     utf_16 = start[:2] in (b"\xff\xfe", b"\xfe\xff") and start[:4] != b"\xff\xfe\0\0"
     if utf_16:
         start = _from_utf_16(start[: len(start) // 2 * 2], path, final=False)
     if b"\0" in start:
-        raise DataError(f"{path}: not text, so no CSV; save it as UTF-8.")
+        raise refused("not_text", source=path)
     said = _SAID.match(start)
     before = said.end() if said else 0
     text = start[before:].decode("utf-8-sig", "replace")
     if not text.strip() or not text.splitlines()[0].strip():
-        raise DataError(f"{path}: it is empty, or its first line is; that names the columns.")
+        raise refused("empty", source=path)
     delimiter = said[2].decode("latin-1") if said else _delimiter(text, len(start) == _SOME)
     names = next(_parsed(text, delimiter), [])
     return Dialect(tuple(names), delimiter, before, bool(said), utf_16)
@@ -87,11 +85,13 @@ def opened_csv(path: Path, dialect: Dialect, as_text: Callable[[str], bool]) -> 
     """A reader of the file's batches; columns whose name is `as_text` are read as they stand.
 
     Raises:
-        DataError: It is not the text that its start says.
+        DataError: It is not the text that its start says, or a quote swallows lines.
     """
     options = {"has_header": True, "delimiter": dialect.delimiter}
     with _opened(path, dialect) as file:
         start = file.tell()
+        _refuse_swallowed(file, path, dialect)
+        file.seek(start)
         schema = infer_csv_schema(file, **options)
         fields = [f.with_type(DataType.string()) if as_text(f.name) else f for f in schema]
         file.seek(start)
@@ -123,11 +123,33 @@ def refuse_data_as_names(
         many = 2 * len(numbers) > len(filled)
         of_data = class_is_there or (many and not _are_names(numbers, columns))
     if of_data and not _counts_up(numbers):
-        raise DataError(
-            f"{path}: its first line has numbers, where it must name the columns; add such a line "
-            f"(found: {', '.join(map(short, filled[:4]))}{', ...' if len(filled) > 4 else ''}; if "
-            f"these are names, put a letter before each number)."
-        )
+        found = ", ".join(map(short, filled[:4])) + (", ..." if len(filled) > 4 else "")
+        raise refused("data_as_names", source=path, found=found)
+
+
+def _refuse_swallowed(file: BinaryIO, path: Path, dialect: Dialect) -> None:
+    """See that no quote is left open, so that the lines up to the next one, or all, are a cell.
+
+    A cell may have several lines. One that was left open is known by what is around it: with the
+    lines before and after it, it has as many values as the table has columns.
+    """
+    if all(line.count(b'"') % 2 == 0 for line in file):
+        return
+    file.seek(dialect.start)
+    text, width = file.read().decode("utf-8", "replace"), len(dialect.names)
+    between = re.escape(dialect.delimiter)
+    for cell in re.finditer(rf'(?<![^{between}\r\n])"([^"]*(?:""[^"]*)*)("?)', text):
+        lines = _LINE_END.split(cell[1])
+        if cell[2] and len(lines) == 1:
+            continue
+        before = text[text.rfind("\n", 0, cell.start()) + 1 : cell.start()]
+        column = len(next(_parsed(before, dialect.delimiter), [""])) - 1
+        counts = [line.count(dialect.delimiter) for line in lines]
+        swallowed = [width - 1 - column, *[width - 1] * (len(lines) - 2), column]
+        if not cell[2] or (width > 2 and counts == swallowed):
+            code = "swallowed" if cell[2] else "open_quote"
+            line = text.count("\n", 0, cell.start()) + 1 + dialect.lines_before
+            raise refused(code, source=path, line=line, lines=len(lines) - 1)
 
 
 def _values(column: np.ndarray) -> Collection[object]:
@@ -197,4 +219,4 @@ def _from_utf_16(content: bytes, path: Path, *, final: bool = True) -> bytes:
     try:
         return codecs.getincrementaldecoder("utf-16")().decode(content, final).encode("utf-8")
     except UnicodeError as error:
-        raise DataError(f"{path}: it starts as UTF-16 and is none; save it as UTF-8.") from error
+        raise refused("not_utf_16", source=path) from error

@@ -2,14 +2,19 @@
 
 A note is no error: the data is used as the note says. Each has a code that stays the same from
 version to version, and a text of one line, in English and in Swedish: see the folder `languages`
-of the package that it is of.
+of the package that it is of. So has a refusal, which is an error.
 """
 
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
+from typing import TypeVar
+
+from siffra.errors import DataError, SiffraError
+
+Refusal = TypeVar("Refusal", bound=SiffraError)
 
 _LANGUAGES = ("en", "sv")
 _LONGEST = 60
@@ -27,19 +32,26 @@ def texts(table: str, package: str = "siffra.data") -> Mapping[str, Mapping[str,
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A remark: its `code`, as in `languages` of its `package`, and the values of its text."""
+    """A remark: its `code`, as in `languages` of its `package`, and the values of its text.
+
+    A value that is a note itself is a part of the text that has a text in each language, too.
+    """
 
     code: str
-    values: Mapping[str, str]
+    values: Mapping[str, "str | Note"]
     package: str = "siffra.data"
+    table: str = "note"
 
     @property
     def texts(self) -> dict[str, str]:
         """The text by language, `en` and `sv`; one line, without what could steer a terminal."""
         return {
-            language: forms[self.code].format(**self.values)
-            for language, forms in texts("note", self.package).items()
+            language: forms[self.code].format(**self._values(language))
+            for language, forms in texts(self.table, self.package).items()
         }
+
+    def _values(self, language: str) -> dict[str, str]:
+        return {n: v.texts[language] if isinstance(v, Note) else v for n, v in self.values.items()}
 
     @property
     def text(self) -> str:
@@ -51,14 +63,23 @@ class Note:
         return {"code": self.code, "text": self.text}
 
 
-def note(code: str, **values: object) -> Note:
-    """The note on a data set with this code; its values are made printable."""
-    return package_note("siffra.data", code, **values)
+def package_note(package: str, table: str, code: str, /, **values: object) -> Note:
+    """The note with this code in a table of a package; its values are made printable."""
+    shown = {n: v if isinstance(v, Note) else printable(str(v)) for n, v in values.items()}
+    return Note(code, shown, package, table)
 
 
-def package_note(package: str, code: str, **values: object) -> Note:
-    """The note with this code of a package that has notes of its own."""
-    return Note(code, {name: printable(str(value)) for name, value in values.items()}, package)
+def refusal(error: type[Refusal], package: str, code: str, /, **values: object) -> Refusal:
+    """The error whose text has this code in the table `refusal` of a package."""
+    said = package_note(package, "refusal", code, **values)
+    raised = error(said.text)
+    raised.texts = said.texts
+    return raised
+
+
+note = partial(package_note, "siffra.data", "note")
+"""The note on a data set with this code."""
+refused = partial(refusal, DataError, "siffra.data")
 
 
 def named(names: Iterable[str], most: int = 5) -> str:

@@ -6,15 +6,25 @@ says where a column comes from (`config.lr`), which is remembered.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import NoneType
 from typing import Any, Self, TypeGuard
 
-from siffra.data.notes import Note, named
-from siffra.errors import ResultsError
-from siffra.results.cells import Column, float_step, is_number, plain_cell, read_cells
+from siffra.data.notes import Note, named, short
+from siffra.results.cells import (
+    Column,
+    decimal_commas,
+    float_step,
+    is_number,
+    plain_cell,
+    points_in_threes,
+    read_cells,
+    same_numbers,
+    starts_as_number,
+)
+from siffra.results.names import is_summary
 from siffra.results.nested import flat_columns
-from siffra.results.table import Curve, Origin, RunTable, note, refuse_size
+from siffra.results.table import Curve, Origin, RunTable, note, refuse_size, refused
 
 _ORIGINS: Mapping[str, Origin] = {
     "config": "knob",
@@ -56,7 +66,7 @@ class Raw:
         rows = max((len(cells) for cells in columns.values()), default=0)
         filled = [n for n, row in enumerate(zip(*columns.values(), strict=True)) if _is_filled(row)]
         if not filled:
-            raise ResultsError(f"{source}: it has no rows; one row a run is needed.")
+            raise refused("no_rows", source=source)
         if len(filled) < rows:
             columns = {name: [cells[n] for n in filled] for name, cells in columns.items()}
         return cls(columns, source, [f"row {n + 1}" for n in filled], {}, decimal_commas)
@@ -69,10 +79,15 @@ def assemble(raw: Raw) -> RunTable:
         ResultsError: It is too large, or what is nested in it cannot be read.
     """
     refuse_size(raw.source, len(raw.rows), len(raw.columns))
+    raw, notes = _without_summaries(raw)
     flat = flat_columns(raw.columns, len(raw.rows), raw.source)
     refuse_size(raw.source, len(raw.rows), len(flat.columns))
     names, origins = _short_names([*flat.columns, *raw.curves])
-    read = {names[name]: _typed(of, raw.decimal_commas) for name, of in flat.columns.items()}
+    texts = {name: cells for name, cells in flat.columns.items() if _are_texts(cells)}
+    commas = raw.decimal_commas and decimal_commas(texts.values())
+    if commas:
+        _refuse_points(raw.source, texts)
+    read = {names[name]: _typed(of, commas) for name, of in flat.columns.items()}
     curves = {**{names[name]: of for name, of in raw.curves.items()}, **flat.curves}
     return RunTable(
         columns={name: column.cells for name, column in read.items()},
@@ -81,8 +96,36 @@ def assemble(raw: Raw) -> RunTable:
         steps={name: c.step for name, c in read.items() if c.step is not None},
         curves=curves,
         origins=origins,
-        notes=(*_notation_notes(read), *_left_out_notes(flat.left_out)),
+        notes=(*notes, *_notation_notes(read), *_left_out_notes(flat.left_out)),
     )
+
+
+def _without_summaries(raw: Raw) -> tuple[Raw, list[Note]]:
+    """Without the rows that sum up others: `mean` where all other rows have a number."""
+    summaries: set[int] = set()
+    for cells in raw.columns.values():
+        texts = {cell for cell in cells if isinstance(cell, str)}
+        words = {text for text in texts if is_summary(text)}
+        others = [c for c in cells if c is not None and c not in words] if words else []
+        if others and all(is_number(c) or starts_as_number(str(c)) for c in others):
+            summaries |= {row for row, cell in enumerate(cells) if cell in words}
+    if not summaries:
+        return raw, []
+    kept = [row for row in range(len(raw.rows)) if row not in summaries]
+    columns, curves = (
+        {name: tuple(of[row] for row in kept) for name, of in columns.items()}
+        for columns in (raw.columns, raw.curves)
+    )
+    left_out = note("summary_rows", rows=named(raw.rows[row] for row in sorted(summaries)))
+    rows = [raw.rows[row] for row in kept]
+    return replace(raw, columns=columns, curves=curves, rows=rows), [left_out]
+
+
+def _refuse_points(source: str, texts: Mapping[str, Sequence[str | None]]) -> None:
+    """See that no point may part thousands in a table whose decimals have commas."""
+    for name, cells in texts.items():
+        if number := points_in_threes(cells):
+            raise refused("points", source=source, column=short(name), cell=number)
 
 
 def _is_filled(row: Sequence[object]) -> bool:
@@ -96,6 +139,8 @@ def _typed(cells: Sequence[object], decimal_commas: bool) -> Column:
     if _are_texts(plain):
         return read_cells(plain)
     numbers = any(is_number(cell) and not isinstance(cell, bool) for cell in plain)
+    if any(isinstance(cell, str) for cell in plain):
+        plain = same_numbers(plain)
     return Column(tuple(plain), float_step(plain) if numbers else None)
 
 

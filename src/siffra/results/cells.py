@@ -18,8 +18,11 @@ _GREATEST_WHOLE = 10**18
 """Whole numbers beyond it are names, and need not fit into a float."""
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _PADDED = re.compile(r"0[0-9]+")
-_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?( ?%)?")
-_GROUPED = re.compile(r"[+-]?[0-9]{1,3}([ ,'’\u00a0\u202f][0-9]{3})+([.,][0-9]+)?")
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?( ?%)?")
+_IN_THREES = re.compile(r"[+-]?[1-9][0-9]{0,2}([.,])[0-9]{3}(\1[0-9]{3})*")
+"""Numbers in which a mark may part thousands, and decimals as well: `1,234`."""
+_STARTS_AS_NUMBER = re.compile(r"[\s'\"]*[+-]?[.,]?[0-9]")
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}([ .,'’\u00a0\u202f][0-9]{3})+([.,][0-9]+)?")
 _PERCENT = re.compile(r"[+-]?[0-9]+([.,][0-9]+)? ?%")
 _NOT_FINITE = {
     sign + word: float(sign + word)
@@ -30,6 +33,9 @@ _NOTHING = ("", "nat", "<na>")
 """What pandas calls nothing, beside None."""
 _OF_NUMBERS = frozenset("0123456789.+-eE")
 _TRUTH = {"true": True, "false": False}
+_AS_TRUTH = {**_TRUTH, "1": True, "0": False}
+_MINUS = "\u2212"
+"""What Swedish spreadsheets write for a minus sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,15 @@ def read_cells(texts: Sequence[str | None], *, decimal_commas: bool = False) -> 
 
     It is one of numbers if all texts are, but for those that are empty or say that nothing is
     there (`NA`, `null`); percentages are read as fractions, and whole numbers with leading zeros
-    are names. `true` and `false` are truth values. All else is texts.
+    are names if all are of one length. `true` and `false` are truth values. All else is texts, of
+    which those of one number (`0.001` and `1e-3`) are the same text.
     """
-    distinct = {text: text.strip() for text in dict.fromkeys(texts) if text is not None}
+    distinct = {text: _plain(text) for text in dict.fromkeys(texts) if text is not None}
     filled = tuple(dict.fromkeys(filter(None, distinct.values())))
     characters = set("".join(filled))
     comma = percent = ""
     if decimal_commas and "," in characters:
-        comma = next(filter(_DECIMAL_COMMA.fullmatch, filled), "")
+        comma = next(filter(DECIMAL_COMMA.fullmatch, filled), "")
     if "%" in characters:
         percent = next(filter(_PERCENT.fullmatch, filled), "")
     written = _with_points(filled, bool(comma), bool(percent))
@@ -66,10 +73,55 @@ def read_cells(texts: Sequence[str | None], *, decimal_commas: bool = False) -> 
         step = printed_step(written)
     else:
         comma = percent = ""
-        values = _truth_values(filled) or filled
+        values = _truth_values(filled) or same_numbers(filled)
     read = dict(zip(filled, values, strict=True))
     known: dict[str | None, Cell] = {text: read.get(plain) for text, plain in distinct.items()}
     return Column(tuple(known.get(text) for text in texts), step, comma, percent)
+
+
+def decimal_commas(columns: Iterable[Sequence[str | None]]) -> bool:
+    """Whether commas in the numbers of these columns are decimal ones.
+
+    They may part thousands: `1,234` alone does not tell, nor does it beside numbers with points.
+    """
+    marked = {
+        text.strip()
+        for texts in columns
+        for text in set(texts)
+        if text is not None and ("," in text or "." in text)
+    }
+    certain = {text for text in marked if not _IN_THREES.fullmatch(text)}
+    return any(map(DECIMAL_COMMA.fullmatch, certain))
+
+
+def points_in_threes(texts: Iterable[str | None]) -> str:
+    """A number of this column whose points may all part thousands, `1.234`; empty if none may."""
+    pointed = [text for text in set(texts) if text is not None and "." in text]
+    if all(_IN_THREES.fullmatch(text.strip()) for text in pointed):
+        return min(pointed, default="")
+    return ""
+
+
+def same_numbers(cells: Sequence[Cell]) -> Sequence[Cell]:
+    """The cells with each number that is written in several ways, as 0.001 and 1e-3, as the first.
+
+    A number comes before a text that is one.
+    """
+    first: dict[float, Cell] = {}
+    values = [_value(cell) for cell in cells]
+    for cell, value in zip(cells, values, strict=True):
+        if value is not None and (isinstance(first.get(value, ""), str) and is_number(cell)):
+            first[value] = cell
+        elif value is not None:
+            first.setdefault(value, cell)
+    return [
+        cell if value is None else first[value] for cell, value in zip(cells, values, strict=True)
+    ]
+
+
+def starts_as_number(text: str) -> bool:
+    """Whether a text begins with a number: one with a unit or a mark that programs do not read."""
+    return bool(_STARTS_AS_NUMBER.match(text.replace(_MINUS, "-")))
 
 
 def printed_step(texts: Iterable[str]) -> float:
@@ -122,6 +174,23 @@ def plain_cell(value: Any) -> Cell:
     return None if text.casefold() in _NOTHING else text
 
 
+def _plain(text: str) -> str:
+    text = text.strip()
+    if text[:1] == _MINUS and starts_as_number(text):
+        return f"-{text[1:]}"
+    return text
+
+
+def _value(cell: Cell) -> float | None:
+    """The number that a cell is, or is written in it; names such as `007` are none."""
+    if isinstance(cell, bool):
+        return None
+    if isinstance(cell, str):
+        is_one = len(cell) <= _LONGEST_NUMBER and NUMBER.fullmatch(cell)
+        return float(cell) if is_one and not _PADDED.fullmatch(cell) else None
+    return cell
+
+
 def _with_points(filled: Sequence[str], commas: bool, percent: bool) -> Sequence[str]:
     """The texts as Python writes such numbers; percentages only if all texts are some."""
     if commas:
@@ -133,11 +202,13 @@ def _with_points(filled: Sequence[str], commas: bool, percent: bool) -> Sequence
 
 def _numbers(texts: Sequence[str]) -> Sequence[Cell] | None:
     """The number of each text, None of those that are missing; None if one is neither."""
-    if any(text[0] == "0" and _PADDED.fullmatch(text) for text in texts):
+    if any(text[0] == "0" and _PADDED.fullmatch(text) for text in texts) and (
+        len(set(map(len, texts))) == 1 or not all(map(str.isdecimal, texts))
+    ):
         return None
     if not set("".join(texts)) <= _OF_NUMBERS or max(map(len, texts), default=0) > _LONGEST_NUMBER:
         return _numbers_and_words(texts)
-    if all(map(_WHOLE.fullmatch, texts)):
+    if all(_WHOLE.fullmatch(text) or _PADDED.fullmatch(text) for text in texts):
         return list(map(int, texts))
     try:
         return list(map(float, texts))
@@ -165,6 +236,6 @@ def _numbers_and_words(texts: Sequence[str]) -> list[Cell] | None:
 def _truth_values(filled: Sequence[str]) -> list[Cell] | None:
     """True or false for each text; None if one is neither, nor missing."""
     words = [text.casefold() for text in filled]
-    if all(word in _TRUTH or word in MISSING for word in words):
-        return [_TRUTH.get(word) for word in words]
+    if all(word in _AS_TRUTH or word in MISSING for word in words):
+        return [_AS_TRUTH.get(word) for word in words]
     return None

@@ -8,11 +8,10 @@ from typing import Any
 from siffra.data.arrow import open_parquet, refusals, whole_table
 from siffra.data.csv_file import opened_csv, read_dialect, refuse_data_as_names
 from siffra.data.notes import named, short
-from siffra.errors import ResultsError
 from siffra.results.assemble import Raw
-from siffra.results.table import MOST_ROWS, refuse_size
+from siffra.results.table import MOST_ROWS, refuse_size, refused, remedy
 
-_LIMIT = "siffra judges tables of one row a run"
+_LIMIT = remedy("row_a_run")
 _CHART = re.compile(r".+ - .+__(MIN|MAX)")
 """A column of the CSV that W&B's page exports from a chart."""
 
@@ -55,13 +54,10 @@ def _raw(path: Path, table: Any, decimal_commas: bool) -> Raw:
     columns = {names[i]: cells[i] for i in kept}
     if len(columns) < len(kept):
         doubled = next(names[i] for i in kept if names.count(names[i]) > 1)
-        raise ResultsError(f"{path}: two columns are called `{short(doubled)}`; rename one.")
+        raise refused("same_name", source=path, column=short(doubled))
     return Raw.without_empty_rows(columns, str(path), decimal_commas=decimal_commas)
 
 
 def _refuse_chart(path: Path, names: Sequence[str]) -> None:
     if charted := [name for name in names if _CHART.fullmatch(name)]:
-        raise ResultsError(
-            f"{path}: exported from a chart of W&B ({named(charted, 2)}): a column a run and no "
-            f"settings; export the table of runs (Runs, then Export as CSV)."
-        )
+        raise refused("chart_export", source=path, columns=named(charted, 2))

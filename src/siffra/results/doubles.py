@@ -6,7 +6,7 @@ from siffra.data.notes import Note, named, short
 from siffra.errors import ResultsError
 from siffra.results.roles import Roles
 from siffra.results.rows import RunRow
-from siffra.results.table import note
+from siffra.results.table import note, refused, remedy
 
 
 def without_doubles(rows: Sequence[RunRow], roles: Roles) -> tuple[list[RunRow], list[Note]]:
@@ -73,10 +73,15 @@ def _two_results(first: RunRow, other: RunRow, roles: Roles) -> ResultsError:
     metric = next(
         name for name, v in first.metrics.items() if not _same([v], [other.metrics[name]])
     )
-    remedy = f"they differ in {named(differ)}: name it with --by too, or keep one by --where"
-    if not differ:
-        remedy = "remove one, or name the column in which they differ with --by"
-    return ResultsError(
-        f"{roles.table.source}: {first.name} and {other.name} have the same {shared}, and "
-        f"`{short(metric)}` {first.metrics[metric]} and {other.metrics[metric]}; {remedy}."
+    right = remedy("name_by", columns=named(differ)) if differ else remedy("remove_one")
+    return refused(
+        "two_results",
+        source=roles.table.source,
+        first=first.name,
+        other=other.name,
+        shared=shared,
+        metric=short(metric),
+        value=first.metrics[metric],
+        other_value=other.metrics[metric],
+        remedy=right,
     )

@@ -7,7 +7,7 @@ from typing import Literal
 from siffra.data.csv_file import NUMBER
 from siffra.data.labels import MISSING
 from siffra.results import names
-from siffra.results.cells import is_grouped, is_number
+from siffra.results.cells import is_grouped, is_number, starts_as_number
 from siffra.results.table import Cell, Origin, RunTable
 
 Kind = Literal[
@@ -75,6 +75,13 @@ def looks_numeric(cells: Mapping[Cell, None]) -> bool:
     return 2 * (numbers + written) > numbers + len(texts)
 
 
+def _has_quantities(cells: Mapping[Cell, None]) -> bool:
+    """Whether most of the distinct cells are numbers, or start as one: `10 ms`, `97 %`."""
+    filled = [cell for cell in cells if cell is not None]
+    many = sum(is_number(c) or starts_as_number(str(c)) for c in filled)
+    return looks_numeric(cells) or 2 * many > len(filled)
+
+
 def _tells_end(name: str, values: Mapping[Cell, None]) -> bool:
     """Whether these say how a run ended: truth values, exit codes, words, or texts of errors."""
     filled = [value for value in values if value is not None]
@@ -109,11 +116,10 @@ def _by_name(name: str, values: Mapping[Cell, None], rows: int) -> Kind | None:
     """What a column is by its name, if that is enough."""
     if (kind := _of_progress(name)) is not None:
         return kind
-    if looks_numeric(values):
-        if names.direction(name) and not names.is_knob(name):
-            return "metric"
-        if names.is_spread(name):
-            return "spread"
+    if _has_quantities(values) and names.direction(name) and not names.is_knob(name):
+        return "metric"
+    if looks_numeric(values) and names.is_spread(name):
+        return "spread"
     if names.names_runs(name) or (names.is_repeat(name) and looks_numeric(values)):
         return "identity"
     if names.context(name) and not _is_reading(values, rows):

@@ -14,9 +14,8 @@ from itertools import groupby
 from pathlib import Path
 
 from siffra.data.notes import short
-from siffra.errors import ResultsError
 from siffra.results.assemble import Raw
-from siffra.results.table import Curve, refuse_size
+from siffra.results.table import Curve, refuse_size, refused
 
 _MOST_POINTS = 5_000_000
 """More points of curves than these are left out; the last value of each metric is still read."""
@@ -52,16 +51,14 @@ def read_mlflow_database(path: Path) -> Raw:
             database.text_factory = lambda text: text.decode("utf-8", "replace")
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
             if not {"experiments", "runs", "params", "latest_metrics", "metrics", "tags"} <= tables:
-                raise ResultsError(f"{path}: a database, but not MLflow's.")
+                raise refused("not_mlflow", source=path)
             return _raw(_database_runs(database, str(path)), str(path))
     except (
         sqlite3.Error,
         TypeError,
         ValueError,
     ) as error:  # values of other types than its columns
-        raise ResultsError(
-            f"{path}: damaged, in use, or no SQLite database ({short(str(error))})."
-        ) from error
+        raise refused("bad_database", source=path, reason=short(str(error))) from error
 
 
 def read_mlruns(folder: Path) -> Raw:
@@ -99,7 +96,7 @@ def _raw(runs: Sequence[_Run], source: str) -> Raw:
     parents = {run.tags.get(_PARENT) for run in runs}
     runs = [run for run in runs if run.metrics or run.id not in parents]
     if not runs:
-        raise ResultsError(f"{source}: it has no runs.")
+        raise refused("no_runs", source=source)
     columns: dict[str, Sequence[object]] = {
         "run_id": [run.id for run in runs],
         "name": [run.name for run in runs],
@@ -177,9 +174,7 @@ def _folder_run(path: Path, meta: Mapping[str, str], experiment: str) -> _Run:
                 (int(step), int(moment), float(value)) for moment, value, step, *_ in lines
             )
         except ValueError as error:
-            raise ResultsError(
-                f"{path / 'metrics' / key}: each line must be a time, a value and a step."
-            ) from error
+            raise refused("mlflow_lines", source=path / "metrics" / key) from error
         if points:
             run.metrics[key] = points[-1][2]
             run.curves |= _curve(key, [(step, value) for step, _, value in points])
@@ -198,7 +193,7 @@ def _texts(folder: Path) -> Iterator[tuple[str, str]]:
             try:
                 yield path.relative_to(folder).as_posix(), path.read_text("utf-8").strip()
             except UnicodeError as error:
-                raise ResultsError(f"{path}: not UTF-8 text, as MLflow writes.") from error
+                raise refused("mlflow_text", source=path) from error
 
 
 def _meta(path: Path) -> dict[str, str]:

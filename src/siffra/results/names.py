@@ -112,6 +112,16 @@ def is_repeat(name: str) -> bool:
     return plain(name) in REPEATS
 
 
+def is_summary(text: str) -> bool:
+    """Whether it says, in the place of a number, that a row sums up others."""
+    return plain(text) in _RUN["summary"]
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric of this name is a share, from 0 to 1 or to 100 %."""
+    return not _METRIC["share"].isdisjoint(words(name))
+
+
 def is_set(name: str) -> bool:
     """Whether it should say on which examples a row was measured."""
     return plain(name) in _RUN["sets"]

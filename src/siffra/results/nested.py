@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from siffra.data.notes import short
-from siffra.errors import ResultsError
-from siffra.results.table import Curve, refuse_size
+from siffra.results.table import Curve, refuse_size, refused
 
 STEP_NAMES = ("epoch", "step", "_step", "global_step", "iteration", "iter")
 """What the step of a training is called, in the order of preference."""
@@ -47,7 +46,7 @@ def flat_columns(columns: Mapping[str, Sequence[object]], rows: int, source: str
             _expand(name, cells, flat, f"{source}: `{short(name)}`")
             refuse_size(source, rows, len(flat.columns))
         elif name in flat.columns:
-            raise ResultsError(f"{source}: two columns are called `{short(name)}`; rename one.")
+            raise refused("same_name", source=source, column=short(name))
         else:
             flat.columns[name] = cells
     return flat
@@ -70,7 +69,7 @@ def _expand(name: str, cells: Sequence[object], flat: Flat, where: str) -> None:
             columns[full][row] = _joined(value) if isinstance(value, list) else value
     for full, values in columns.items():
         if full in flat.columns:
-            raise ResultsError(f"{where}: two columns are called `{short(full)}`; rename one.")
+            raise refused("same_name", source=where, column=short(full))
         if any(isinstance(value, list) for value in values):
             flat.left_out.append(full)
         else:
@@ -96,9 +95,8 @@ def _parsed(cell: object, where: str) -> Any:
     if not isinstance(cell, str) or not cell.startswith("{"):
         return cell
     if len(cell) > _LONGEST_OBJECT:
-        raise ResultsError(
-            f"{where}: an object of {len(cell):,} characters; at most {_LONGEST_OBJECT:,} are read."
-        )
+        sizes = {"size": f"{len(cell):,}", "most": f"{_LONGEST_OBJECT:,}"}
+        raise refused("long_object", source=where, **sizes)
     try:
         return json.loads(cell)
     except (ValueError, RecursionError):

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from siffra.data.notes import short
-from siffra.errors import ResultsError
 from siffra.results.assemble import Raw, assemble
 from siffra.results.delimited import read_delimited, read_parquet_file
 from siffra.results.mlflow import is_mlruns, read_mlflow_database, read_mlruns
 from siffra.results.shapes import one_row_a_run
-from siffra.results.table import RunTable, refuse_size
+from siffra.results.table import RunTable, refuse_size, refused
 
 _LARGEST_JSON = 2**28
 _JSON = (".json", ".jsonl", ".ndjson")
@@ -21,6 +20,7 @@ _PARQUET = b"PAR1"
 _EVENT_FILES = "*tfevents*"
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
+_BLANK = b"\xef\xbb\xbf \t\r\n"
 _SQLITE_FILE = b"SQLite format 3\0"
 _SQLITE = "sqlite:///"
 
@@ -38,7 +38,7 @@ def read_results(where: str | Path) -> RunTable:
     try:
         return one_row_a_run(assemble(_raw(str(where))))
     except OSError as error:
-        raise ResultsError(f"{where}: cannot be read ({error.strerror}).") from error
+        raise refused("unreadable", source=where, reason=error.strerror) from error
 
 
 def read_frame(frame: Any, source: str = "the table") -> RunTable:
@@ -56,15 +56,12 @@ def read_frame(frame: Any, source: str = "the table") -> RunTable:
     if hasattr(frame, "columns") and hasattr(frame, "__getitem__"):
         names = list(frame.columns)
         if len(set(map(str, names))) < len(names):
-            raise ResultsError(f"{source}: two of its columns have the same name; rename one.")
+            raise refused("same_names", source=source)
         refuse_size(source, len(frame), len(names))
         columns = {str(name): list(frame[name]) for name in names} | _index_columns(frame, names)
         return one_row_a_run(assemble(Raw.without_empty_rows(columns, source)))
     if isinstance(frame, Mapping | str | bytes) or not isinstance(frame, Iterable):
-        raise ResultsError(
-            f"{source}: found {type(frame).__name__}; it must be a data frame, a list of dicts, or "
-            f"the path of a file."
-        )
+        raise refused("no_frame", source=source, found=type(frame).__name__)
     return one_row_a_run(assemble(_from_records(list(frame), source)))
 
 
@@ -81,22 +78,21 @@ def _index_columns(frame: Any, names: Sequence[Any]) -> dict[str, list[Any]]:
 def _raw(where: str) -> Raw:
     path = Path(where.removeprefix(_SQLITE))
     if "://" in where and not where.startswith(_SQLITE):
-        raise ResultsError(
-            f"{where}: siffra reads files, not addresses; download the table, or name an MLflow "
-            f"database as sqlite:///mlflow.db."
-        )
+        raise refused("address", source=where)
     if path.is_dir():
         return _folder(path)
     if not path.is_file():
-        raise ResultsError(f"{where}: {'no regular file' if path.exists() else 'no such file'}.")
+        raise refused("no_regular_file" if path.exists() else "no_file", source=where)
     with path.open("rb") as file:
         start = file.read(64)
     if start.startswith(_SQLITE_FILE) or where.startswith(_SQLITE):
         return read_mlflow_database(path)
     if start.startswith(_ZIP):
-        raise ResultsError(f"{path}: a workbook or another archive; save its sheet as CSV.")
+        raise refused("workbook", source=path)
     if start.startswith(_GZIP):
-        raise ResultsError(f"{path}: compressed by gzip; unpack it first, as gunzip does.")
+        raise refused("gzip", source=path)
+    if start.lstrip(_BLANK).startswith(b"<"):
+        raise refused("web_page", source=path)
     if start.startswith(_PARQUET) or path.suffix.lower() == ".parquet":
         return read_parquet_file(path)
     if path.suffix.lower() in _JSON or _JSON_START.match(start):
@@ -111,10 +107,7 @@ def _folder(path: Path) -> Raw:
         return read_mlruns(path)
     files = [file for file in sorted(path.rglob(_EVENT_FILES)) if _is_own(file)]
     if not files:
-        raise ResultsError(
-            f"{path}: a folder with neither MLflow's runs nor TensorBoard's event files; name the "
-            f"file of results."
-        )
+        raise refused("empty_folder", source=path)
     from siffra.results.tensorboard import read_event_files  # an extra
 
     return read_event_files(path, files)
@@ -126,27 +119,22 @@ def _is_own(file: Path) -> bool:
 
 def _json_records(path: Path) -> list[Any]:
     if (size := path.stat().st_size) > _LARGEST_JSON:
-        raise ResultsError(
-            f"{path}: {size / 2**20:,.0f} MiB are too much for JSON; at most "
-            f"{_LARGEST_JSON // 2**20} MiB are read. Save it as Parquet."
-        )
+        sizes = {"size": f"{size / 2**20:,.0f}", "most": _LARGEST_JSON // 2**20}
+        raise refused("json_too_large", source=path, **sizes)
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeError as error:
-        raise ResultsError(f"{path}: not UTF-8 text; save it as UTF-8.") from error
+        raise refused("not_utf_8", source=path) from error
     try:
         if text.lstrip().startswith("["):
-            return json.loads(text)
+            return _parsed(text, path)
         return _lines(text, path)
     except json.JSONDecodeError as error:
-        raise ResultsError(
-            f"{path}: line {error.lineno} is no JSON ({error.msg}); it must be an array of "
-            f"objects, or one object a line."
-        ) from error
+        raise refused("no_json", source=path, line=error.lineno, reason=error.msg) from error
     except RecursionError as error:
-        raise ResultsError(f"{path}: its objects are nested too deeply.") from error
+        raise refused("json_nested", source=path) from error
     except ValueError as error:
-        raise ResultsError(f"{path}: one of its numbers has thousands of digits.") from error
+        raise refused("json_digits", source=path) from error
 
 
 def _lines(text: str, path: Path) -> list[Any]:
@@ -154,18 +142,32 @@ def _lines(text: str, path: Path) -> list[Any]:
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             try:
-                records.append(json.loads(line))
+                records.append(_parsed(line, path))
             except json.JSONDecodeError as error:
-                if number == 1 and (whole := _one_object(text)) is not None:
+                if number == 1 and (whole := _one_object(text, path)) is not None:
                     return whole
                 raise json.JSONDecodeError(error.msg, "\n" * (number - 1) + line, number) from error
     return records
 
 
-def _one_object(text: str) -> list[Any] | None:
+def _parsed(text: str, path: Path) -> Any:
+    """The value that a text is as JSON; Python's reader would keep the last of two alike keys."""
+
+    def as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        read = dict(pairs)
+        if len(read) < len(pairs):
+            names = [name for name, _ in pairs]
+            doubled = next(name for name in names if names.count(name) > 1)
+            raise refused("doubled_key", source=path, column=short(doubled))
+        return read
+
+    return json.loads(text, object_pairs_hook=as_dict)
+
+
+def _one_object(text: str, path: Path) -> list[Any] | None:
     """The runs in a file that is one object: under a single name, or the object itself."""
     try:
-        whole = json.loads(text)
+        whole = _parsed(text, path)
     except json.JSONDecodeError:
         return None
     lists = [value for value in whole.values() if isinstance(value, list)]
@@ -174,15 +176,12 @@ def _one_object(text: str) -> list[Any] | None:
 
 def _from_records(records: Sequence[Any], source: str) -> Raw:
     if not isinstance(records, list) or not records:
-        raise ResultsError(f"{source}: it has no rows; one row a run is needed.")
+        raise refused("no_rows", source=source)
     refuse_size(source, len(records), 0)
     columns: dict[str, list[Any]] = {}
     for number, record in enumerate(records):
         if not isinstance(record, Mapping):
-            raise ResultsError(
-                f"{source}: row {number + 1} is {short(repr(record))}; each must be an object, as "
-                f'{{"lr": 0.1, "seed": 0, "val_loss": 0.21}}.'
-            )
+            raise refused("no_object", source=source, row=number + 1, found=short(repr(record)))
         for name, value in record.items():
             if (called := str(name)) not in columns:
                 refuse_size(source, len(records), len(columns) + 1)

@@ -1,10 +1,12 @@
 """What runs are like that may mislead who compares them: failures, gaps, mixed machines."""
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from siffra.data.notes import Note, named, short
+from siffra.results import names
 from siffra.results.kinds import distinct
 from siffra.results.roles import Roles
 from siffra.results.rows import LevelKey, RunRow
@@ -12,6 +14,8 @@ from siffra.results.table import Cell, note
 
 ByLevel = Mapping[LevelKey, Sequence[RunRow]]
 
+_BETWEEN = re.compile(r"[\s_-]+")
+_TRUTH = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
 _WATCHED = ("commit", "machine", "software")
 """What of a run's surroundings can make its metrics differ."""
 
@@ -22,6 +26,8 @@ def remarks(roles: Roles, by_level: ByLevel) -> list[Note]:
     return [
         *_confounded(roles, by_level),
         *_moving_together(roles, tuple(by_level)),
+        *_alike(roles, tuple(by_level)),
+        *_mixed_scales(roles, rows),
         *_steps(roles, rows),
         *_failures(roles, rows),
         *_alone(roles, by_level),
@@ -64,6 +70,39 @@ def _moving_together(roles: Roles, levels: Sequence[LevelKey]) -> list[Note]:
         for pattern, knobs in together.items()
         if len(knobs) > 1 and len(set(pattern)) > 1
     ]
+
+
+def _alike(roles: Roles, levels: Sequence[LevelKey]) -> list[Note]:
+    """Values of knobs that differ in how they are written, and perhaps in nothing else."""
+    notes = []
+    for number, name in enumerate(roles.by):
+        spellings: defaultdict[str, list[str]] = defaultdict(list)
+        for value in distinct([level[number] for level in levels]):
+            spellings[_spelling(value)].append(str(value))
+        notes += [
+            note("alike", column=named([name]), values=named(values))
+            for values in spellings.values()
+            if len(values) > 1
+        ]
+    return notes
+
+
+def _spelling(value: Cell) -> str:
+    if not isinstance(value, str | bool):
+        return str(value)
+    text = _BETWEEN.sub("", str(value).casefold())
+    return _TRUTH.get(text, text)
+
+
+def _mixed_scales(roles: Roles, rows: Sequence[RunRow]) -> list[Note]:
+    """Metrics that seem to be a fraction in some runs, and in per cent in others."""
+    mixed = [
+        metric.name
+        for metric in roles.metrics
+        if names.is_share(metric.name)
+        and len({value > 1 for run in rows if (value := run.metrics[metric.name])}) > 1
+    ]
+    return [note("mixed_scales", columns=named(mixed))] if mixed else []
 
 
 def _steps(roles: Roles, rows: Sequence[RunRow]) -> list[Note]:

@@ -7,12 +7,12 @@ unclear is left out and said, or refused with the option that would say it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from siffra.config.metrics import Metric, SaidMetric
+from siffra.config.metrics import Metric, SaidMetric, meant_direction
 from siffra.data.notes import Note, named, short
 from siffra.errors import ResultsError
 from siffra.results import names
-from siffra.results.kinds import Kind, distinct, kind_of, recurs, seed_columns
-from siffra.results.table import Cell, RunTable, no_column, note
+from siffra.results.kinds import Kind, distinct, kind_of, looks_numeric, recurs, seed_columns
+from siffra.results.table import Cell, RunTable, no_column, note, refused, remedy
 from siffra.results.where import rows_where
 
 _FOLDS = ("fold", "split")
@@ -87,10 +87,7 @@ def find_roles(table: RunTable, options: RoleOptions | None = None) -> Roles:
     said = [_said_metric(text, table) for text in options.metrics]
     _refuse_unknown(table, options)
     if measured := set(options.by) & {metric.name for metric in said}:
-        raise ResultsError(
-            f"{table.source}: {named(sorted(measured))} cannot be what levels differ in and what "
-            f"is measured of them; leave it out of --by or of --metric."
-        )
+        raise refused("by_and_metric", source=table.source, columns=named(sorted(measured)))
     seed, paired = _seed(table, options)
     kinds: dict[str, Kind] = {name: kind_of(table, name, seed) for name in table.columns}
     _set(kinds, "knob", options.by)
@@ -153,12 +150,10 @@ def _refuse_unknown(table: RunTable, options: RoleOptions) -> None:
     for option, columns in (("by", options.by), ("seed", seed), ("pair-by", options.pair_by)):
         for column in columns:
             if column is not None and column not in table.columns:
-                raise ResultsError(f"{table.source}: --{option}: {no_column(table, column)}")
+                raise no_column(table, f"--{option}", column)
     if doubled := set(options.by) & {options.seed, *options.pair_by}:
-        raise ResultsError(
-            f"{table.source}: {named(sorted(map(str, doubled)))} cannot be what levels differ in "
-            f"and what pairs their runs; name it once."
-        )
+        columns = named(sorted(map(str, doubled)))
+        raise refused("by_and_pair", source=table.source, columns=columns)
 
 
 def _is_none(seed: str | None, table: RunTable) -> bool:
@@ -187,10 +182,8 @@ def _only_seed(table: RunTable, columns: Sequence[str]) -> str | None:
     for other in columns[1:]:
         pairs = set(zip(table.columns[columns[0]], table.columns[other], strict=True))
         if len(pairs) > len(distinct(table.columns[columns[0]])):
-            raise ResultsError(
-                f"{table.source}: which is the seed, `{short(columns[0])}` or `{short(other)}`? "
-                f"Both vary; say it with --seed, and pair by both with --pair-by."
-            )
+            both = {"column": named(columns[:1]), "other": named([other])}
+            raise refused("two_seeds", source=table.source, **both)
     return columns[0] if columns else None
 
 
@@ -204,14 +197,8 @@ def _levels_by(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[str, ...]:
         if kind == "label" and candidates:
             return (min(candidates, key=lambda name: len(distinct(table.columns[name]))),)
         if candidates:
-            raise ResultsError(
-                f"{table.source}: no column looks like a knob that varies; if it is one of "
-                f"{named(candidates)}, say it with --by."
-            )
-    raise ResultsError(
-        f"{table.source}: nothing varies but seeds and metrics, so there is nothing to compare; "
-        f"say which column levels differ in with --by. Found: {named(table.columns, 10)}."
-    )
+            raise refused("no_knob", source=table.source, columns=named(candidates))
+    raise refused("nothing_varies", source=table.source, columns=named(table.columns, 10))
 
 
 def _said_metric(text: str, table: RunTable) -> SaidMetric:
@@ -219,9 +206,20 @@ def _said_metric(text: str, table: RunTable) -> SaidMetric:
     if text in table.columns:
         return SaidMetric(text)
     said = SaidMetric.parse(text)
-    if said.name not in table.columns:
-        raise ResultsError(f"{table.source}: --metric: {no_column(table, said.name)}")
-    return said
+    if said.name in table.columns:
+        return said
+    for column in sorted(table.columns, key=len, reverse=True):
+        word = text.removeprefix(column)
+        if word != text and word.startswith((":", "=", ",", " ")):
+            raise _bad_direction(table.source, text, column, word)
+    raise no_column(table, "--metric", said.name)
+
+
+def _bad_direction(source: str, text: str, column: str, word: str) -> ResultsError:
+    """The refusal of a metric of which a column is there, and not what is said behind it."""
+    meant = meant_direction(word)
+    right = remedy("write", text=f"{column}:{meant}") if meant else remedy("form", column=column)
+    return refused("bad_direction", source=source, metric=short(text), remedy=right)
 
 
 def _directed(table: RunTable, metrics: Iterable[SaidMetric]) -> tuple[Metric, ...]:
@@ -230,10 +228,7 @@ def _directed(table: RunTable, metrics: Iterable[SaidMetric]) -> tuple[Metric, .
         name = said.name
         way = said.better or names.direction(name)
         if way is None:
-            raise ResultsError(
-                f"{table.source}: is higher or lower `{short(name)}` better? Say it: "
-                f"--metric '{short(name)}:higher' or '{short(name)}:lower'."
-            )
+            raise refused("no_direction", source=table.source, metric=short(name))
         directed.append(Metric(name, way, step=table.steps.get(name, 0.0), **said.more))
     return tuple(directed)
 
@@ -244,18 +239,16 @@ def _metrics(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[Metric, ...]:
         (n for n, k in kinds.items() if k == "metric"), key=lambda n: (names.rank(n), n)
     )
     if metrics:
-        return _directed(table, map(SaidMetric, metrics))
+        plain = [name for name in metrics if looks_numeric(distinct(table.columns[name]))]
+        return _directed(table, map(SaidMetric, plain or metrics))
     measured = [name for name, kind in kinds.items() if kind in ("measured", "unclear")]
     if len(measured) == 1:
         return _directed(table, [SaidMetric(measured[0])])
     empty = [n for n, kind in kinds.items() if kind == "empty" and names.direction(n)]
     if empty and not measured:
-        raise ResultsError(f"{table.source}: no run has a value of {named(empty)}.")
-    hint = f"which of {named(measured)} is it?" if measured else "which column is it?"
-    raise ResultsError(
-        f"{table.source}: no column is called as a metric is; {hint} Say it, and which values are "
-        f"better, with --metric NAME:higher or NAME:lower."
-    )
+        raise refused("no_values", source=table.source, columns=named(empty))
+    which = remedy("which_of", columns=named(measured)) if measured else remedy("which")
+    raise refused("no_metric", source=table.source, remedy=which)
 
 
 def _pairs_note(roles: Roles) -> Note:
@@ -281,6 +274,7 @@ def _notes(roles: Roles) -> list[Note]:
         notes.append(note("held_constant", columns=named(held, _MOST_SHOWN)))
     for code, kinds in (
         ("direction_unknown", ("measured",)),
+        ("no_plain_numbers", ("metric",)),
         ("unclear", ("unclear",)),
         ("other_knobs", ("knob",)),
         ("not_used", ("identity", "label", "derived", "spread", "step")),

@@ -1,24 +1,25 @@
 """The rows of a table of runs: each with its level, its seed and its metrics."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from siffra.config.metrics import Metric, judged
 from siffra.data.csv_file import NUMBER
 from siffra.data.labels import MISSING
-from siffra.data.notes import short
-from siffra.errors import ResultsError
+from siffra.data.notes import Note, short
 from siffra.results import names
-from siffra.results.cells import is_finite, is_grouped, is_number
+from siffra.results.cells import DECIMAL_COMMA, is_finite, is_grouped, is_number, starts_as_number
 from siffra.results.names import ENDINGS
 from siffra.results.roles import Roles
-from siffra.results.table import Cell, Curve, Scalar
+from siffra.results.table import Cell, Curve, Scalar, refused, remedy
 
 LevelKey = tuple[Cell, ...]
 """A level's values, in the order of `Roles.by`."""
 
 _SPREAD = ("±", "+/-", "(")
+_SHEET_ERROR = re.compile(r"#(REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!|#+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def run_rows(roles: Roles) -> list[RunRow]:
     table = roles.table
     by = _tuples(table.columns, roles.by, len(table))
     pairs = _tuples(table.columns, roles.pair_by, len(table))
+    _refuse_errors(roles, (*roles.by, *roles.pair_by))
     metrics = {metric.name: _values(roles, metric) for metric in roles.metrics}
     curves = {name: of for name, of in table.curves.items() if name in metrics}
     seeds = table.columns[roles.seed] if roles.seed else (None,) * len(table)
@@ -78,6 +80,20 @@ def run_rows(roles: Roles) -> list[RunRow]:
         )
         for row in range(len(table))
     ]
+
+
+def _refuse_errors(roles: Roles, columns: Sequence[str]) -> None:
+    """See that no cell that says what a run is has an error of a spreadsheet in its place."""
+    for name in columns:
+        for row, cell in enumerate(roles.table.columns[name]):
+            if isinstance(cell, str) and _SHEET_ERROR.fullmatch(cell):
+                raise refused(
+                    "sheet_error",
+                    source=roles.table.source,
+                    row=roles.table.rows[row],
+                    column=short(name),
+                    cell=cell,
+                )
 
 
 def _tuples(
@@ -115,15 +131,27 @@ def _value(roles: Roles, metric: Metric, row: int, cell: Cell) -> float | None:
         return math.nan
     if NUMBER.fullmatch(word):
         return judged(float(word))
-    remedy = "it must be a number, or empty where there is none"
-    if is_grouped(word):
-        remedy = "write it without marks between thousands, as 1234.5"
-    if any(sign in word for sign in _SPREAD):
-        remedy = "a mean with a spread is no run; give one row a run"
-    raise ResultsError(
-        f"{roles.table.source}: {roles.table.rows[row]}: `{short(metric.name)}` is "
-        f"'{short(str(cell))}'; {remedy}."
+    raise refused(
+        "no_number",
+        source=roles.table.source,
+        row=roles.table.rows[row],
+        column=short(metric.name),
+        cell=short(str(cell)),
+        remedy=_as_number(word),
     )
+
+
+def _as_number(word: str) -> Note:
+    """What would be right in the place of a text that is no number."""
+    if is_grouped(word):
+        return remedy("no_marks")
+    if any(sign in word for sign in _SPREAD):
+        return remedy("no_spread")
+    if "%" in word:
+        return remedy("all_percent")
+    if DECIMAL_COMMA.fullmatch(word):
+        return remedy("decimal_point")
+    return remedy("no_unit" if starts_as_number(word) else "number")
 
 
 def _failure(roles: Roles, row: int) -> str | None:

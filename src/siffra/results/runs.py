@@ -3,15 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from siffra.data.notes import Note, short
-from siffra.errors import ResultsError
+from siffra.data.notes import Note, named, short
 from siffra.results.cells import is_number
 from siffra.results.doubles import without_doubles
 from siffra.results.kinds import distinct
 from siffra.results.remarks import remarks
 from siffra.results.roles import Roles
 from siffra.results.rows import LevelKey, RunRow, run_rows
-from siffra.results.table import Cell
+from siffra.results.table import Cell, note, refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +56,24 @@ def runs_of(roles: Roles) -> Runs:
         ResultsError: There is one run or one level, a metric has a text for a value, or two runs
             of one level and seed differ.
     """
-    rows, doubled = without_doubles(run_rows(roles), roles)
+    named_rows, nameless = _with_names(run_rows(roles), roles)
+    rows, doubled = without_doubles(named_rows, roles)
     levels = _levels([run.level for run in rows], len(roles.by))
     _refuse_too_little(roles, levels, rows)
     by_level: dict[LevelKey, list[RunRow]] = {level: [] for level in levels}
     for run in sorted(rows, key=lambda run: run.row):
         by_level[run.level].append(run)
     kept = {level: tuple(runs) for level, runs in by_level.items()}
-    return Runs(roles, kept, (*doubled, *remarks(roles, kept)))
+    return Runs(roles, kept, (*nameless, *doubled, *remarks(roles, kept)))
+
+
+def _with_names(rows: list[RunRow], roles: Roles) -> tuple[list[RunRow], list[Note]]:
+    """The rows that say which run they are: a row with neither seed nor level sums up others."""
+    nameless = [run for run in rows if run.seed is None and set(run.level) == {None}]
+    if not roles.seed or not nameless:
+        return rows, []
+    kept = [run for run in rows if run.seed is not None or set(run.level) != {None}]
+    return kept, [note("nameless_rows", rows=named(run.name for run in nameless))]
 
 
 def _levels(keys: Sequence[LevelKey], width: int) -> tuple[LevelKey, ...]:
@@ -89,21 +98,12 @@ def _order(cells: Sequence[Cell]) -> dict[Cell, int]:
 
 def _refuse_too_little(roles: Roles, levels: Sequence[LevelKey], rows: Sequence[RunRow]) -> None:
     """See that there is something to compare, and something to tell noise by."""
-    source, by = roles.table.source, ", ".join(f"`{short(name)}`" for name in roles.by)
+    about = {"source": roles.table.source, "runs": f"{len(rows):,}", "by": named(roles.by, 10)}
     if len(rows) == 1:
-        raise ResultsError(
-            f"{source}: it has one run; to compare levels, several of each are needed."
-        )
+        raise refused("one_run", **about)
     if len(levels) == 1:
-        values = ", ".join(short(str(value)) for value in levels[0])
-        raise ResultsError(
-            f"{source}: all {len(rows):,} runs have {by} = {values}: one level is nothing to "
-            f"compare."
-        )
+        raise refused("one_level", values=", ".join(short(str(v)) for v in levels[0]), **about)
     if len(levels) == len(rows):
-        raise ResultsError(
-            f"{source}: each of its {len(rows):,} runs is a level of its own ({by}): without "
-            f"repeats there is nothing to tell noise by; name fewer columns with --by."
-        )
+        raise refused("no_repeats", **about)
     if not any(run.has(roles.main.name) for run in rows):
-        raise ResultsError(f"{source}: no run has a value of `{short(roles.main.name)}`.")
+        raise refused("no_values", columns=named([roles.main.name]), **about)

@@ -10,11 +10,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 from siffra.data.notes import named, short
-from siffra.errors import ResultsError
 from siffra.results import names
 from siffra.results.cells import is_finite, is_number
 from siffra.results.kinds import distinct, kind_of
-from siffra.results.table import Cell, Curve, RunTable, note
+from siffra.results.table import Cell, Curve, RunTable, note, refused
 
 _SEED_COLUMN = re.compile(r"(seed|run|rep|fold|trial)[ _-]?([0-9]{1,9})", re.IGNORECASE)
 _VALUE = "value"
@@ -30,10 +29,7 @@ def one_row_a_run(table: RunTable) -> RunTable:
         ResultsError: Which rows are of one run cannot be told, or it is a table of something else.
     """
     if {"truth", "predicted", "images"} <= table.columns.keys():
-        raise ResultsError(
-            f"{table.source}: a table of confusions, which has no metrics; export that of scores "
-            f"(siffra runs export, without --table)."
-        )
+        raise refused("confusions", source=table.source)
     return _by_epoch(_by_set(_with_accuracies(_by_seed_columns(table))))
 
 
@@ -166,12 +162,9 @@ def _refuse_unclear(table: RunTable, column: str, groups: Groups) -> None:
     """See that no run has two rows for the same step."""
     for rows in groups:
         if doubled := _doubled(table, column, rows):
-            first, second = (table.rows[row] for row in doubled)
-            raise ResultsError(
-                f"{table.source}: {first} and {second} are both `{short(column)}` "
-                f"{table.columns[column][doubled[0]]} of one run, as far as its columns tell; add "
-                f"a column that tells runs apart, as `seed`."
-            )
+            step = f"`{short(column)}` {table.columns[column][doubled[0]]}"
+            first, other = (table.rows[row] for row in doubled)
+            raise refused("same_step", source=table.source, first=first, other=other, step=step)
 
 
 def _wide(table: RunTable, groups: Groups, column: str, measured: Sequence[str]) -> RunTable:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
-from siffra.data.notes import Note, named, package_note, short
+from siffra.data.notes import Note, named, package_note, refusal, short
 from siffra.errors import ResultsError
 
 MOST_ROWS = 1_000_000
@@ -26,7 +26,10 @@ Curve = tuple[tuple[float, float], ...]
 Origin = Literal["knob", "metric", "context"]
 """What the source itself calls a column: a parameter, a metric, or something about the run."""
 
-note = partial(package_note, "siffra.results")
+note = partial(package_note, "siffra.results", "note")
+refused = partial(refusal, ResultsError, "siffra.results")
+remedy = partial(package_note, "siffra.results", "remedy")
+"""The part of a refusal that says what would be right."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +68,12 @@ class RunTable:
         )
 
 
-def no_column(table: RunTable, column: str) -> str:
-    """What to say of a column that is not there; a table may have thousands of others."""
+def no_column(table: RunTable, asked: str, column: str) -> ResultsError:
+    """The refusal of what was asked, about a column that is not there; there may be thousands."""
     near = difflib.get_close_matches(column, table.columns, n=1, cutoff=0.5)
-    hint = f"did you mean {named(near)}?" if near else f"it has {named(table.columns, 10)}."
-    return f"no column `{short(column)}`; {hint}"
+    hint = remedy("near_column" if near else "columns", columns=named(near or table.columns, 10))
+    source = table.source
+    return refused("no_column", source=source, asked=asked, column=short(column), remedy=hint)
 
 
 def refuse_size(source: str, rows: int, columns: int) -> None:
@@ -84,7 +88,4 @@ def refuse_size(source: str, rows: int, columns: int) -> None:
         (rows * columns, MOST_CELLS, "cells"),
     ):
         if count > most:
-            raise ResultsError(
-                f"{source}: {count:,} {what} are too many; siffra judges at most {most:,} {what}, "
-                f"one row a run."
-            )
+            raise refused(f"too_many_{what}", source=source, count=f"{count:,}", most=f"{most:,}")

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from siffra.errors import ResultsError
 from siffra.results.assemble import Raw
 from siffra.results.folder_names import folder_knobs, is_part_of_run
-from siffra.results.table import refuse_size
+from siffra.results.table import refuse_size, refused
 
 try:
     from google.protobuf.message import DecodeError
@@ -26,9 +25,7 @@ try:
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] not in ("tensorboard", "google"):
         raise
-    raise ResultsError(
-        "tensorboard: TensorBoard is not installed; run `pip install 'siffra[tensorboard]'`."
-    ) from error
+    raise refused("no_tensorboard") from error
 
 _event: Any = event_pb2  # whose classes are made when it is imported
 _hparams: Any = plugin_data_pb2
@@ -65,9 +62,8 @@ def read_event_files(folder: Path, files: Sequence[Path]) -> Raw:
         ResultsError: A file is damaged, there are too many, or no run has scalars.
     """
     if len(files) > _MOST_FILES:
-        raise ResultsError(
-            f"{folder}: {len(files):,} event files are too many; at most {_MOST_FILES:,} are read."
-        )
+        counts = {"count": f"{len(files):,}", "most": f"{_MOST_FILES:,}"}
+        raise refused("many_event_files", source=folder, **counts)
     by_folder: dict[Path, _Run] = {}
     for path in files:
         _read(path, by_folder.setdefault(path.parent, _Run()))
@@ -75,7 +71,7 @@ def read_event_files(folder: Path, files: Sequence[Path]) -> Raw:
     named = {path.relative_to(folder).as_posix(): run for path, run in sorted(runs.items())}
     named = {name: run for name, run in named.items() if run.scalars}
     if not named:
-        raise ResultsError(f"{folder}: its event files hold no scalars.")
+        raise refused("no_scalars", source=folder)
     return _raw(named, str(folder))
 
 
@@ -123,7 +119,7 @@ def _read(path: Path, run: _Run) -> None:
         try:
             _add(_event.Event.FromString(record), run, plugins)
         except (DecodeError, ValueError, TypeError) as error:  # of protocol buffers, of tensors
-            raise ResultsError(f"{path}: damaged, or no event file.") from error
+            raise refused("bad_event_file", source=path) from error
 
 
 def _add(event: Any, run: _Run, plugins: dict[str, str]) -> None:
@@ -145,7 +141,7 @@ def _records(path: Path) -> Iterator[bytes]:
         while len(header := file.read(_HEADER.size)) == _HEADER.size:
             length, checksum = _HEADER.unpack(header)
             if length > _LONGEST_RECORD or masked_crc32c(header[:8]) != checksum:
-                raise ResultsError(f"{path}: damaged, or no event file.")
+                raise refused("bad_event_file", source=path)
             record = file.read(length)
             if len(record) < length or len(file.read(_CHECKSUM)) < _CHECKSUM:
                 return

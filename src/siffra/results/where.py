@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from siffra.data.notes import named, short
-from siffra.errors import ResultsError
 from siffra.results.cells import is_number, read_cells
-from siffra.results.table import Cell, RunTable, no_column
+from siffra.results.table import Cell, RunTable, no_column, refused
 
-_EXAMPLE = "`model = conv`, `lr <= 0.1` or `optimizer in sgd, adam`"
 _CONDITION = re.compile(
     r"(?P<column>.+?)\s*(?P<sign>!=|<=|>=|==|=|<|>|\sin\s)\s*(?P<value>.*)", re.S
 )
@@ -53,10 +51,8 @@ def rows_where(table: RunTable, conditions: Sequence[str]) -> list[int]:
         rows = [row for row in rows if condition.holds(cells[row])]
         if not rows:
             known = named(str(cell) for cell in dict.fromkeys(cells) if cell is not None)
-            raise ResultsError(
-                f"{table.source}: no row is left by where `{short(text)}`; "
-                f"`{short(condition.column)}` has {known}."
-            )
+            about = {"where": short(text), "column": short(condition.column), "values": known}
+            raise refused("no_row_left", source=table.source, **about)
     return rows
 
 
@@ -68,11 +64,11 @@ def read_condition(text: str, table: RunTable) -> Condition:
     """
     column, sign, value = _parts(text, table)
     if column not in table.columns:
-        raise ResultsError(f"{table.source}: where `{short(text)}`: {no_column(table, column)}")
+        raise no_column(table, f"where `{short(text)}`", column)
     texts = [part.strip() for part in value.strip("()[] ").split(",")] if sign == "in" else [value]
     values = tuple(_value(part, table.columns[column]) for part in texts)
     if sign in _ORDERS and not is_number(values[0]):
-        raise ResultsError(f"where `{short(text)}`: `{sign}` needs a number, as {_EXAMPLE}.")
+        raise refused("where_number", where=short(text), sign=sign)
     return Condition(column, sign, values)
 
 
@@ -85,7 +81,7 @@ def _parts(text: str, table: RunTable) -> tuple[str, str, str]:
                 return column, _sign(match), match["value"]
     if match := _CONDITION.fullmatch(text.strip()):
         return match["column"].strip("`'\""), _sign(match), match["value"]
-    raise ResultsError(f"where `{short(text)}`: found no condition; write one as {_EXAMPLE}.")
+    raise refused("no_condition", where=short(text))
 
 
 def _sign(match: re.Match[str]) -> str:

@@ -184,7 +184,8 @@ def _answer(question: Question, language: str) -> bytes:
         return _page(table, question, language).model_dump_json().encode()
     except SiffraError as error:
         about = {"rows": len(table), "columns": varying(table)} if table is not None else {}
-        return _refusal("bad_table", one_line(str(error)), lang="en", **about)
+        about |= {} if language in error.texts else {"lang": "en"}
+        return _refusal("bad_table", one_line(error.text(language)), **about)
 
 
 def _page(table: RunTable, question: Question, language: str) -> JudgedPage:

@@ -8,13 +8,12 @@ from typing import Any
 from siffra.config import Setting
 from siffra.config.metrics import Metric
 from siffra.engine.command.metrics import ExternalResult
-from siffra.errors import ConfigError
 from siffra.lab.plan.ad_hoc import plan_of, question_of
 from siffra.lab.plan.plan import Figure, Level, Plan
 from siffra.lab.plan.presets import Sampling
 from siffra.results import Runs
 from siffra.results.rows import LevelKey, RunRow
-from siffra.results.table import Cell
+from siffra.results.table import Cell, refused
 from siffra.training.external import external_record
 from siffra.training.run import Record
 
@@ -40,8 +39,8 @@ def plan_given(
             first one.
 
     Raises:
-        ConfigError: No level, or more than one, has the values of the baseline; or a metric that is
-            compared as a ratio has a value that is not above 0.
+        ResultsError: No level, or more than one, has the values of the baseline; or a metric that
+            is compared as a ratio has a value that is not above 0.
     """
     _refuse_ratios(runs, metrics)
     first = _baseline(runs, baseline or {})
@@ -67,10 +66,8 @@ def _baseline(runs: Runs, wanted: Mapping[str, object]) -> LevelKey:
     source = runs.roles.table.source
     for name in wanted:
         if name not in runs.roles.by:
-            raise ConfigError(
-                f"{source}: baseline: levels do not differ in `{name}`; they do in "
-                f"{', '.join(runs.roles.by)}."
-            )
+            columns = ", ".join(runs.roles.by)
+            raise refused("baseline_knob", source=source, column=name, columns=columns)
     matching = [
         level
         for level in runs.levels
@@ -78,9 +75,13 @@ def _baseline(runs: Runs, wanted: Mapping[str, object]) -> LevelKey:
     ]
     if len(matching) == 1 or not wanted:
         return matching[0]
-    many = "no level has" if not matching else f"{len(matching)} levels have"
-    known = "; ".join(_spelled(runs.knobs(level)) for level in runs.levels[:8])
-    raise ConfigError(f"{source}: baseline: {many} {_spelled(wanted)}; it must be one of: {known}.")
+    raise refused(
+        "baseline_levels" if matching else "baseline_no_level",
+        source=source,
+        count=len(matching),
+        level=_spelled(wanted),
+        known="; ".join(_spelled(runs.knobs(level)) for level in runs.levels[:8]),
+    )
 
 
 def is_value(value: Cell, wanted: object) -> bool:
@@ -105,10 +106,8 @@ def _refuse_ratios(runs: Runs, metrics: Sequence[Metric]) -> None:
         for run in runs.rows if metric.is_ratio else ():
             value = run.metrics[metric.name]
             if value is not None and value <= 0:
-                raise ConfigError(
-                    f"{runs.roles.table.source}: {run.name}: `{metric.name}` is {value:g}; values "
-                    "that are compared as a ratio must be above 0: compare their difference."
-                )
+                about = {"row": run.name, "metric": metric.name, "value": f"{value:g}"}
+                raise refused("ratio", source=runs.roles.table.source, **about)
 
 
 def _seeds(runs: Runs, first: LevelKey) -> tuple[dict[int, int], bool]:
