@@ -174,9 +174,11 @@ def sentences(rows: Sequence[Sentences]) -> str:
     return f"""## Sentences
 
 What an answer says beyond the claims of its question, such as which level is best, is a family of
-its own, one a question, at 5 %. {rows[0].questions:,} questions a row, without claims, about test,
-moved and rotated images, five seeds, through all of `siffra.lab`; nothing differs. Share of answers
-that say anything does:
+its own, one a question, at 5 %. {rows[0].questions:,} questions a row, about test, moved and
+rotated images, through all of `siffra.lab`. Without claims, nothing differs, and there are five
+seeds. With claims, all levels but one are alike, some of them are claimed to be better than that
+one, and seeds are added at looks until this is shown. Share of answers that say that levels differ
+which are alike:
 
 {table(["question", "answers that say so"], lines)}"""
 

@@ -1,7 +1,8 @@
-"""How often an answer's sentences say that something differs where nothing does.
+"""How often an answer's sentences say that levels differ which are alike.
 
 What an answer may say beyond the claims of its question is `siffra.report.text.findings`'; here it
-is asked about made-up questions, whose levels are all alike, through all of `siffra.lab`.
+is asked about made-up questions, whose levels are alike, or all but one, through all of
+`siffra.lab`.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,11 +11,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from benchmarks.method.draws import DOWN, Rng, half_trained, normal
+from benchmarks.method.draws import DOWN, MARGIN, SPREAD, Rng, half_trained, normal
 from benchmarks.method.errors import share
+from benchmarks.method.twin import LOOKS
 from siffra.config import Setting
-from siffra.lab.answers import Records, answer
-from siffra.lab.plan.plan import Level, Plan, Question
+from siffra.lab.answers import QuestionAnswer, Records, answer
+from siffra.lab.plan.plan import Claim, Level, Plan, Question
 from siffra.report.text.findings import findings
 from siffra.training.run import Epoch, Machine, Record
 
@@ -29,19 +31,35 @@ def _collapsing(rng: Rng, shape: tuple[int, ...]) -> np.ndarray:
     return np.where(rng.random(shape) < 0.2, DOWN, normal(rng, shape))
 
 
-QUESTIONS: Mapping[str, tuple[int, Callable[..., np.ndarray]]] = {
-    "2 levels": (2, normal),
-    "5 levels": (5, normal),
-    "13 levels": (13, normal),
-    "5 levels, 20 % of runs collapse": (5, _collapsing),
-    "5 levels, 50 % of runs stop at 45 %": (5, half_trained(0.5)),
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of question: its number of `levels`, and what their runs are drawn by.
+
+    With `claims`, the first level is worse than all others by `worse` spreads, and so many of them
+    are claimed to be better, at looks that end when each is shown. Else all levels are alike.
+    """
+
+    levels: int
+    draw: Callable[..., np.ndarray] = normal
+    claims: int = 0
+    worse: float = 0.0
+
+
+QUESTIONS: Mapping[str, Kind] = {
+    "2 levels": Kind(2),
+    "5 levels": Kind(5),
+    "13 levels": Kind(13),
+    "5 levels, 20 % of runs collapse": Kind(5, _collapsing),
+    "5 levels, 50 % of runs stop at 45 %": Kind(5, half_trained(0.5)),
+    "5 levels, one 3 spreads worse, 1 claim": Kind(5, claims=1, worse=3),
+    "5 levels, one 3 spreads worse, 4 claims": Kind(5, claims=4, worse=3),
+    "5 levels, one a spread worse, 4 claims": Kind(5, claims=4, worse=1),
 }
-"""How many levels a question has, and what their runs are drawn by."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sentences:
-    """Of so many `questions`, the answers to `wrong` say that anything differs."""
+    """Of so many `questions`, the answers to `wrong` part levels that are alike."""
 
     what: str
     questions: int
@@ -53,23 +71,33 @@ class Sentences:
 
 
 def study_sentences(questions: int, say: Callable[[str], None]) -> list[Sentences]:
-    """Questions without claims, about three sets of images."""
+    """Questions about three sets of images, most of them without claims."""
     rows = []
-    for what, (levels, level) in QUESTIONS.items():
+    for what, kind in QUESTIONS.items():
         say(f"sentences: {what}")
         rng = np.random.default_rng(14)
-        plan = made_plan(levels)
-        wrong = sum(
-            findings(answer(plan, made_records(rng, plan, level)).questions[0]).any
-            for _ in range(questions)
-        )
+        plan = made_plan(kind)
+        wrong = sum(is_wrong(made_answer(rng, plan, kind), kind) for _ in range(questions))
         rows.append(Sentences(what, questions, wrong))
     return rows
 
 
-def made_plan(levels: int) -> Plan:
-    """A lab of one question without claims."""
-    rates = [{"learning_rate": 0.01 * (i + 1), "epochs": 1} for i in range(levels)]
+def is_wrong(answer: QuestionAnswer, kind: Kind) -> bool:
+    """Whether any sentence parts two levels that are alike; all but a worse first are."""
+    said = findings(answer)
+    if not kind.claims:
+        return said.any
+    others = answer.levels[1:]
+    return any(
+        level in others
+        for standing in said.standings.values()
+        for level in (standing.levels[i] for i in standing.ranking.below)
+    )
+
+
+def made_plan(kind: Kind) -> Plan:
+    """A lab of one question."""
+    rates = [{"learning_rate": 0.01 * (i + 1), "epochs": 1} for i in range(kind.levels)]
     question = Question(
         id="q",
         ask={},
@@ -78,27 +106,69 @@ def made_plan(levels: int) -> Plan:
         retune=(),
         fixed={},
         levels=tuple(Level(rate, (Setting.from_knobs(rate),), {}) for rate in rates),
-        claims=(),
+        claims=tuple(map(_claim, range(1, kind.claims + 1))),
         figures=("confusion",),
     )
+    looks = LOOKS if kind.claims else ()
     return Plan(
         title={},
         source="",
         digest="",
         preset="full",
         epochs=None,
-        seeds=tuple(range(SEEDS)),
+        seeds=tuple(range(looks[-1] if looks else SEEDS)),
         questions=(question,),
         experiments=(),
+        looks=looks,
     )
 
 
-def made_records(rng: Rng, plan: Plan, level: Callable[..., np.ndarray]) -> Records:
-    """A run for each level and seed, drawn alike."""
+def _claim(level: int) -> Claim:
+    return Claim(
+        id=f"q{level}",
+        say={},
+        metric="accuracy",
+        on="test",
+        target=None,
+        level=(level,),
+        against=(0,),
+        direction="better",
+        margin=MARGIN,
+        epochs=1,
+        reported={},
+    )
+
+
+def made_answer(rng: Rng, plan: Plan, kind: Kind) -> QuestionAnswer:
+    """The answer when the claims are shown, or have had all looks.
+
+    As in a lab, the levels that no open claim compares get no further seeds.
+    """
+    records = made_records(rng, plan, kind)
+    if not kind.claims:
+        return answer(plan, records).questions[0]
+    settings = [level.settings[0] for level in plan.questions[0].levels]
+    seeds = dict.fromkeys(range(kind.levels), plan.looks[0])
+    while True:
+        made = {
+            (settings[level], seed): records[settings[level], seed]
+            for level, count in seeds.items()
+            for seed in range(count)
+        }
+        answers = answer(plan, made)
+        if not answers.open:
+            return answers.questions[0]
+        for claim in answers.open:
+            seeds |= {level: max(claim.seeds, seeds[level]) for level in claim.levels}
+
+
+def made_records(rng: Rng, plan: Plan, kind: Kind) -> Records:
+    """A run for each level and seed, drawn alike but for a first level that is worse."""
     records = {}
-    for each in plan.questions[0].levels:
+    for number, each in enumerate(plan.questions[0].levels):
         (setting,) = each.settings
-        accuracy = np.clip(level(rng, (SEEDS, len(SETS))), 0, 1)
+        drawn = kind.draw(rng, (len(plan.seeds), len(SETS))) - SPREAD * kind.worse * (number == 0)
+        accuracy = np.clip(drawn, 0, 1)
         # All sets of a run collapse together.
         accuracy[accuracy[:, SETS.index("test")] == DOWN] = DOWN
         for seed in plan.seeds:

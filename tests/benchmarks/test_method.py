@@ -1,6 +1,7 @@
 """The study of the method: siffra's functions judge its labs as the twin does; the page is made."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import stats
 from benchmarks.method import shipped, twin
 from benchmarks.method.cells import CELLS, LIMITS, MIXED, real
 from benchmarks.method.coverage import study_bounds, study_coverage
+from benchmarks.method.draws import normal
 from benchmarks.method.errors import study_calibration, study_errors, study_orders
 from benchmarks.method.order import study_order
 from benchmarks.method.page import page
@@ -18,7 +20,14 @@ from benchmarks.method.pictures import draw_decided, draw_order, draw_power
 from benchmarks.method.power import students, study_decided, study_power
 from benchmarks.method.runs import CONFIGURATIONS, read_runs
 from benchmarks.method.sections import Study
-from benchmarks.method.sentences import QUESTIONS, made_plan, made_records, study_sentences
+from benchmarks.method.sentences import (
+    QUESTIONS,
+    is_wrong,
+    made_answer,
+    made_plan,
+    made_records,
+    study_sentences,
+)
 from benchmarks.method.twin import LOOKS
 from siffra.lab.answers import answer
 
@@ -88,13 +97,32 @@ def test_more_seeds_find_more():
 
 
 def test_made_up_questions_are_answered_by_all_of_the_lab():
-    levels, level = QUESTIONS["5 levels, 20 % of runs collapse"]
-    plan = made_plan(levels)
-    records = made_records(np.random.default_rng(3), plan, level)
+    kind = QUESTIONS["5 levels, 20 % of runs collapse"]
+    plan = made_plan(kind)
+    records = made_records(np.random.default_rng(3), plan, kind)
     (question,) = answer(plan, records).questions
     assert [len(each.records) for each in question.levels] == [5] * 5
     collapsed = [record.collapsed for record in records.values()]
     assert 0 < sum(collapsed) < 15
+
+
+def test_a_made_up_question_with_claims_ends_when_they_are_shown():
+    worse = QUESTIONS["5 levels, one 3 spreads worse, 4 claims"]
+    question = made_answer(np.random.default_rng(3), made_plan(worse), worse)
+
+    assert {claim.verdict for claim in question.claims} == {"supported"}
+    first, *others = [len(level.records) for level in question.levels]
+    assert first == max(others) < LOOKS[-1]
+    assert min(others) < max(others)
+
+
+def test_a_sentence_is_wrong_that_parts_levels_which_are_alike():
+    alike = QUESTIONS["5 levels, one 3 spreads worse, 4 claims"]
+    question = made_answer(np.random.default_rng(3), made_plan(alike), alike)
+    assert not is_wrong(question, alike)
+
+    apart = replace(alike, draw=lambda rng, shape: normal(rng, shape) + rng.normal(0, 0.1))
+    assert is_wrong(made_answer(np.random.default_rng(3), made_plan(apart), apart), alike)
 
 
 def test_the_page_and_its_pictures_come_from_the_study(tmp_path):
