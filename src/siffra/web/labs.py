@@ -124,6 +124,7 @@ def listed(lab: SavedLab, store: Store, desk: Desk, words: Words) -> dict[str, A
     return {
         "id": lab.id,
         "title": title(lab.plan, words),
+        "author": words.say(lab.plan.author),
         "source": lab.plan.source,
         "ad_hoc": lab.plan.ad_hoc,
         "preset": lab.plan.preset,

@@ -97,12 +97,19 @@ class _NewsOnly(logging.Filter):
         return is_news
 
 
+def _is_fault(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn's tells of a fault: that the end cuts answers short is none."""
+    is_cut_short = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not is_cut_short and not record.getMessage().startswith("Cancel ")
+
+
 class _Server(uvicorn.Server):
     """Ends event streams before it waits for all answers to be sent: those never are."""
 
     def __init__(self, config: uvicorn.Config, jobs: JobQueue) -> None:
         super().__init__(config)
         self._jobs = jobs
+        logging.getLogger("uvicorn.error").addFilter(_is_fault)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -24,7 +24,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import cast
 
 import numpy as np
@@ -127,7 +127,7 @@ def _spend(times: Sequence[float], spent: Sequence[float]) -> list[float]:
     # The motion is at these places with this probability mass.
     places, mass = np.zeros(1), np.ones(1)
     before, spent_before = 0.0, 0.0
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    nodes, weights = _quadrature()
     for time, by_now in zip(times, spent, strict=True):
         step, scale = math.sqrt(time - before), math.sqrt(time)
 
@@ -143,6 +143,12 @@ def _spend(times: Sequence[float], spent: Sequence[float]) -> list[float]:
         places, mass = bound * nodes, density * weights * bound
         before, spent_before = time, by_now
     return alphas
+
+
+@cache
+def _quadrature() -> tuple[np.ndarray, np.ndarray]:
+    """Nodes between -1 and 1, and their weights, (_NODES,) each."""
+    return np.polynomial.legendre.leggauss(_NODES)
 
 
 def _excess(

@@ -57,6 +57,8 @@ class ClassLab:
 
     def link_to(self, question: str) -> str:
         """The address of a question's answer."""
+        if self.link.startswith("#/"):  # a view of `siffra ui`
+            return f"{self.link}?question={quote(question)}"
         is_page = self.link.endswith(".html")
         return f"{self.link}#{safe_name(f'question-{question}')}" if is_page else self.link
 

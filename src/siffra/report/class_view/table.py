@@ -17,6 +17,8 @@ from siffra.report.text.messages import Words, capital
 
 FEW = 3
 """As many labs are named, of more their number is said."""
+_UNKNOWN = "–"
+"""In the place of a fact that a report does not have, as before its first run."""
 
 _Place = tuple[int, LabClaim]
 """A claim with the number of its lab."""
@@ -320,8 +322,8 @@ def _facts(lab: ClassLab, words: Words) -> dict[str, str]:
         "preset": report.preset,
         "epochs": words("class.uncut") if report.epochs is None else str(report.epochs),
         "seeds": seeds,
-        "machine": report.machine.cpu if report.machine else "–",
-        "siffra": report.versions.get("siffra", "–"),
+        "machine": report.machine.cpu if report.machine else _UNKNOWN,
+        "siffra": report.versions.get("siffra", _UNKNOWN),
     }
 
 
@@ -332,7 +334,8 @@ def _unlike(labs: Sequence[ClassLab], words: Words) -> tuple[str, ...]:
     for name in facts[0] if facts else ():
         ways: dict[str, list[str]] = {}
         for lab, fact in zip(labs, facts, strict=True):
-            ways.setdefault(fact[name], []).append(lab.name)
+            if fact[name] != _UNKNOWN:
+                ways.setdefault(fact[name], []).append(lab.name)
         if len(ways) > 1:
             told = [
                 words("class.way", way=way, labs=_who(names, words))

@@ -4,15 +4,28 @@ import { onJobs } from "../jobs.js";
 import { fill, h, refill } from "../dom.js";
 import { to } from "../route.js";
 import { get, tellRefusal } from "../server.js";
-import { language, t } from "../words.js";
+import { count, language, t } from "../words.js";
 
-const KEYS = ["supported", "refuted", "no_difference", "inconclusive", "not_tested"];
+const KEYS = ["supported", "likely_supported", "refuted", "no_difference", "inconclusive", "not_tested"];
+// From left to right, where the labs are in the order of a claim's verdicts.
+const ORDER = [
+  "supported",
+  "likely_supported",
+  "no_difference",
+  "likely_no_difference",
+  "inconclusive",
+  "likely_refuted",
+  "refuted",
+  "not_tested",
+];
 
 /** The view in `main`. Returns what ends it. */
 export function classView(main) {
   const refusal = h("p", { class: "refusal", role: "alert" });
-  const table = h("div", { class: "class" });
+  const table = h("div", { class: "class" }, h("div", { class: "skeleton" }));
   let over = false;
+  let found = null;
+  let by = ""; // the claim that the labs are in the order of; none: by their names
   fill(
     main,
     h("p", { class: "eyebrow" }, h("a", { href: to(["labs"]) }, t("ui.nav.labs"))),
@@ -23,11 +36,25 @@ export function classView(main) {
 
   async function load() {
     try {
-      const found = await get(`api/labs/class?lang=${language()}`);
-      if (!over) refill(table, found, () => drawn(found));
+      found = await get(`api/labs/class?lang=${language()}`);
+      if (!over) draw();
     } catch (error) {
+      if (!found) fill(table);
       tellRefusal(refusal, error);
     }
+  }
+
+  function draw() {
+    const pressed = document.activeElement?.dataset.row;
+    const left = table.querySelector(".scroll")?.scrollLeft;
+    refill(table, [found, by], () => drawn(found, by, orderBy));
+    if (pressed) table.querySelector(`[data-row="${pressed}"]`)?.focus({ preventScroll: true });
+    if (left) table.querySelector(".scroll").scrollLeft = left;
+  }
+
+  function orderBy(row) {
+    by = by === row ? "" : row;
+    draw();
   }
 
   const stop = onJobs((kind, data) => (kind === "lab" || (kind === "link" && data)) && load());
@@ -38,25 +65,28 @@ export function classView(main) {
   };
 }
 
-function drawn(found) {
+function drawn(found, by, orderBy) {
   if (!found.labs.length) return [h("p", { class: "soft" }, t("ui.labs.none"))];
   return [
     h("p", { class: "answer" }, found.summary),
     [...found.unlike, ...found.notes].map((line) => h("p", { class: "soft" }, line)),
-    found.questions.length ? claims(found) : null,
+    found.questions.length ? claims(found, by, orderBy) : null,
     found.alone.length
       ? h("section", {}, h("h2", {}, t("class.alone")), h("ul", { class: "alone" }, found.alone.map(lone(found))))
       : null,
   ];
 }
 
-function claims({ labs, questions }) {
+function claims({ labs, questions }, by, orderBy) {
+  const name = (question, i) => `${question.label}-${i}`;
+  const chosen = questions.flatMap((question) => question.rows.filter((_, i) => name(question, i) === by));
+  const order = ordered(labs, chosen[0]?.cells);
   const head = h(
     "tr",
     {},
     h("th", { scope: "col" }, t("class.claim")),
     h("th", { scope: "col", class: "pool" }, t("class.supported")),
-    labs.map((lab) => h("th", { scope: "col", class: "lab" }, h("a", { href: lab.link }, lab.name))),
+    order.map((i) => whose(labs[i])),
   );
   const body = questions.map((question) =>
     h(
@@ -67,7 +97,18 @@ function claims({ labs, questions }) {
         {},
         h("th", { class: "ask", scope: "rowgroup", colspan: labs.length + 2 }, h("span", {}, `${question.label}. ${question.ask}`)),
       ),
-      question.rows.map((row) => line(row, labs)),
+      question.rows.map((row, i) => {
+        const named = name(question, i);
+        const choose = {
+          type: "button",
+          class: "sort",
+          "data-row": named,
+          "aria-pressed": String(named === by),
+          title: t("ui.class.order"),
+          onclick: () => orderBy(named),
+        };
+        return line(row, labs, order, h("button", choose, row.say));
+      }),
     ),
   );
   return h(
@@ -80,24 +121,43 @@ function claims({ labs, questions }) {
       { class: "keys" },
       KEYS.map((code) => h("span", {}, h("span", { class: `cell ${code}`, "aria-hidden": "true" }), ` ${t(`verdict.${code}`)}`)),
     ),
-    h("p", { class: "soft" }, t("class.legend")),
+    h("p", { class: "soft" }, t("class.legend"), labs.length > 1 && ` ${t("ui.class.order_how")}`),
   );
 }
 
-function line(row, labs) {
+/** The labs' numbers in the order of their `cells`, or as they are; those not counted come last. */
+function ordered(labs, cells) {
+  const numbers = labs.map((_, i) => i);
+  if (!cells) return numbers;
+  const rank = (cell) =>
+    cell ? ORDER.indexOf(cell.code) + (cell.differs ? ORDER.length : 0) : 2 * ORDER.length;
+  return numbers.sort((a, b) => rank(cells[a]) - rank(cells[b]));
+}
+
+function whose(lab) {
+  const title = lab.missing ? `${lab.name}: ${count("head.incomplete", lab.missing)}` : lab.name;
+  return h(
+    "th",
+    { scope: "col", class: `lab${lab.missing ? " unfinished" : ""}` },
+    h("a", { href: lab.link, title }, lab.name),
+  );
+}
+
+function line(row, labs, order, say) {
   const pooled = row.tested ? t("class.of", { k: row.supported, n: row.tested }) : "–";
   return h(
     "tr",
     {},
-    h("th", { scope: "row" }, row.say, row.by && h("span", { class: "soft" }, ` (${row.by})`)),
+    h("th", { scope: "row" }, say, row.by && h("span", { class: "soft" }, ` (${row.by})`)),
     h(
       "td",
       { class: "pool" },
       pooled,
-      row.disagrees && h("span", { title: t("class.differing") }, " ≠"),
+      row.disagrees &&
+        h("span", { role: "img", "aria-label": t("class.differing"), title: t("class.differing") }, " ≠"),
       row.runs_text && [h("br"), h("span", { class: "soft" }, row.runs_text)],
     ),
-    row.cells.map((cell, i) => h("td", {}, cell && mark(cell, labs[i].name))),
+    order.map((i) => h("td", {}, row.cells[i] && mark(row.cells[i], labs[i].name))),
   );
 }
 

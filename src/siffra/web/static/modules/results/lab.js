@@ -10,8 +10,8 @@ import { repeat } from "./repeat.js";
 import { status } from "./status.js";
 import { testSetsIn } from "./sets.js";
 
-/** The lab `id` in `main`. Returns what ends it. */
-export function labView(main, id) {
+/** The lab `id` in `main`, the question that `query` names opened. Returns what ends it. */
+export function labView(main, id, query) {
   const title = h("h1");
   const statusHost = h("div", { class: "status" });
   const summary = h("p", { class: "answer" });
@@ -69,7 +69,15 @@ export function labView(main, id) {
       fill(rest, experiments(), h("section", {}, h("h2", {}, t("head.repeat")), repeat(lab)));
     }
     for (const question of lab.questions) refreshSummary(question);
+    if (first) openAsked();
     await Promise.all([...open.keys()].map(refresh));
+  }
+
+  function openAsked() {
+    const asked = questions.querySelector(`[data-question="${CSS.escape(query.get("question") ?? "")}"]`);
+    if (!asked) return;
+    asked.open = true;
+    asked.scrollIntoView();
   }
 
   // A question shows its answer; the rest is fetched when it is opened.

@@ -63,7 +63,7 @@ function card(lab) {
     h(
       "p",
       { class: "soft" },
-      [lab.answer, `${count("ui.labs.runs", lab.runs)} · ${moment(lab.asked)}`]
+      [lab.answer, [lab.author, count("ui.labs.runs", lab.runs), moment(lab.asked)].filter(Boolean).join(" · ")]
         .filter(Boolean)
         .join(" "),
     ),
