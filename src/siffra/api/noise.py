@@ -100,31 +100,29 @@ class NoiseResult:
 
     def text(self, language: str | None = None) -> str:
         """What was found, in lines of plain text."""
-        words = words_in(language or self.language)
-        (question,) = self.result.answers.questions
-        (level,) = question.levels
-        return noise_text(
-            words, NoiseText(self.noises, level.records, question.question.metrics, self.difference)
-        )
+        return noise_text(words_in(language or self.language), self._shown)
 
     def as_json(self, language: str | None = None) -> str:
         """The same as numbers."""
-        words = words_in(language or self.language)
-        (question,) = self.result.answers.questions
-        records = question.levels[0].records
-        text = NoiseText(self.noises, records, question.question.metrics, self.difference)
+        shown = self._shown
         metrics = {
-            name: asdict(noise) | {"seeds_needed": text.seeds_needed(noise)}
+            name: asdict(noise) | {"seeds_needed": shown.seeds_needed(noise)}
             for name, noise in self.noises.items()
         }
         described = {
-            "runs": len(records),
-            "failed": sum(bool(record.failure) for record in records),
+            "runs": len(shown.records),
+            "failed": sum(bool(record.failure) for record in shown.records),
             "difference": self.difference,
             "metrics": metrics,
-            "text": noise_text(words, text),
+            "text": self.text(language),
         }
         return json.dumps(described, indent=2, ensure_ascii=False)
+
+    @property
+    def _shown(self) -> NoiseText:
+        (question,) = self.result.answers.questions
+        (level,) = question.levels
+        return NoiseText(self.noises, level.records, question.question.metrics, self.difference)
 
     def __str__(self) -> str:
         return self.text()

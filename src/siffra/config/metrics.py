@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 from siffra.errors import ConfigError
 
@@ -56,9 +56,9 @@ class Metric:
         is_scale = self.scale in get_args(Scale)
         self._expect(is_scale, "scale", self.scale, "difference or ratio")
         margin = self.margin
-        is_margin = margin is None or (_is_number(margin) and 0 < margin < math.inf)
+        is_margin = margin is None or (is_number(margin) and 0 < margin < math.inf)
         self._expect(is_margin, "margin", margin, "a number above 0")
-        is_step = _is_number(self.step) and 0 <= self.step < math.inf
+        is_step = is_number(self.step) and 0 <= self.step < math.inf
         self._expect(is_step, "step", self.step, "0 or a number above")
 
     def _expect(self, holds: bool, name: str, value: object, wanted: str) -> None:
@@ -137,7 +137,8 @@ def judged(value: float) -> float:
     return 0.0 if abs(value) < 1 / _GREATEST else value
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is one; a truth value is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

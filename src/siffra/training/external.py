@@ -1,7 +1,5 @@
 """Records of trainings that siffra did not do itself."""
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,7 +8,7 @@ from typing import Any
 from siffra.config import Setting
 from siffra.config.metrics import judged
 from siffra.engine.command.metrics import ExternalResult
-from siffra.training.run import Machine, Record
+from siffra.training.run import Machine, Record, digest_of
 
 EXTERNAL_VERSION = 1
 """Raised whenever equal commands come to be another run; part of their keys."""
@@ -21,9 +19,7 @@ NO_MACHINE = Machine(cpu="", cores=0, threads=0, system="", versions={})
 
 def external_key(kind: str, identity: Mapping[str, Any]) -> str:
     """SHA-256 (hex) of what makes a run the run it is, as canonical JSON."""
-    described = {"engine": kind, "engine_version": EXTERNAL_VERSION, **identity}
-    canonical = json.dumps(described, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return digest_of({"engine": kind, "engine_version": EXTERNAL_VERSION, **identity})
 
 
 def external_record(

@@ -170,16 +170,7 @@ class Record(_Frozen):
     def _serialize(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without names that there are none of: most records are as they always were."""
         fields = serialize(self)
-        for name in (
-            "class_names",
-            "load",
-            "late",
-            "metrics",
-            "curves",
-            "steps",
-            "failure",
-            "output",
-        ):
+        for name in _SELDOM:
             if not getattr(self, name):
                 fields.pop(name, None)
         return fields
@@ -280,11 +271,12 @@ def setting_id(record: Record) -> str:
 
 
 def _digest(setting: Setting, **others: str | int) -> str:
-    described = {
-        "model": setting.model.model_dump(mode="json"),
-        "training": setting.training.model_dump(mode="json"),
-        **others,
-    }
+    model, training = (part.model_dump(mode="json") for part in (setting.model, setting.training))
+    return digest_of({"model": model, "training": training, **others})
+
+
+def digest_of(described: Mapping[str, object]) -> str:
+    """SHA-256 (hex) of what is described, as canonical JSON: what keys are."""
     canonical = json.dumps(described, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 

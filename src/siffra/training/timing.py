@@ -9,8 +9,6 @@ How long an epoch takes depends neither on the number of epochs nor, much, on th
 takes a quarter of a second for each setting, however long the trainings are.
 """
 
-import hashlib
-import json
 import math
 import random
 import time
@@ -29,7 +27,7 @@ from siffra.engine.choice import engine_for
 from siffra.engine.rng import epoch_orders
 from siffra.engine.schedule import steps_per_epoch
 from siffra.system.load import Load, LoadMeter
-from siffra.training.run import Machine, this_machine
+from siffra.training.run import Machine, digest_of, this_machine
 
 TIMING = 2
 """Raised whenever times come to be measured in another way; part of the key."""
@@ -108,8 +106,7 @@ def timing_key(settings: Sequence[Setting], dataset: Dataset, number: int, engin
         "cores": machine.cores,
         "versions": machine.versions,
     }
-    canonical = json.dumps(described, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return digest_of(described)
 
 
 def time_by_turns(

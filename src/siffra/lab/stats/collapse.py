@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from scipy.special import betaincinv
 
@@ -15,8 +16,7 @@ from siffra.lab.stats.comparison import Comparison
 CONFIDENCE = 0.95
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """So many `failed` of so many `runs`, with an interval for the share (NaN without a run)."""
 
     failed: int
@@ -45,6 +45,9 @@ class Share:
         return low, high
 
 
+_NO_RUNS = Share(0, 0)
+
+
 def fisher(a: Share, b: Share) -> float:
     """The two-sided p-value of Fisher's exact test (1934) of two shares being the same.
 
@@ -66,8 +69,8 @@ class ShareComparison(Comparison):
     `differences` has, for each pair, 1, 0 or -1: whether the level failed, the other, or both.
     """
 
-    level: Share = Share(0, 0)
-    against: Share = Share(0, 0)
+    level: Share = _NO_RUNS
+    against: Share = _NO_RUNS
 
     @cached_property
     def centre(self) -> float:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from siffra.lab.plan.plan import Claim
-from siffra.lab.stats.collapse import ShareComparison
+from siffra.lab.stats.collapse import Share, ShareComparison
 from siffra.lab.stats.comparison import LARGE, Comparison, Estimate, MedianComparison
 from siffra.lab.stats.estimates import margin_of
 from siffra.lab.stats.families import Decision, Grade
@@ -31,7 +31,6 @@ from siffra.lab.stats.interim import Schedule
 
 Verdict = Literal["supported", "refuted", "no difference", "inconclusive", "not tested"]
 Basis = Literal["difference", "collapse", "median"]
-Share = tuple[int, int]
 """So many, of so many."""
 
 FEWEST_SEEDS = 5
@@ -131,7 +130,6 @@ class ClaimTest:
         hopeless = verdict == "inconclusive" and needed is None
         decided_at = schedule.seeds[decision.look] if len(schedule.seeds) > 1 else None
         failures = comparison if isinstance(comparison, ShareComparison) else self.failures
-        shares = (failures.level, failures.against) if failures else ()
         return ClaimAnswer(
             claim=claim,
             verdict=verdict,
@@ -142,7 +140,7 @@ class ClaimTest:
             look=decided_at if decision.kind else None,
             grade=decision.grade,
             basis=basis,
-            collapsed=tuple((share.failed, share.runs) for share in shares),
+            collapsed=(failures.level, failures.against) if failures else (),
         )
 
     @property

@@ -71,11 +71,7 @@ def places(way: Way) -> tuple[int, ...]:
 
 def shift_curve(examinations: BySeed, way: Way) -> Curve:
     """Mean accuracy at each of `places(way)` with its 95 % interval over seeds."""
-    points = [summarise(values) for values in _by_place(examinations, way)]
-    mean, low, high = (
-        np.array([getattr(p, name) for p in points]) for name in ("mean", "low", "high")
-    )
-    return Curve(mean, low, high)
+    return Curve.of([summarise(values) for values in _by_place(examinations, way)])
 
 
 def half_at(examinations: BySeed, way: Way) -> float | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
 
+from siffra.config.metrics import is_number
 from siffra.lab.plan.plan import Level, Question
 
 FEWEST_WITH_AN_EDGE = 3
@@ -62,15 +63,11 @@ def edges_of_choice(
 
 def _side(best: Any, tried: Iterable[Any]) -> Side | None:
     """On which side `best` is outermost, if there is more to try beyond it."""
-    numbers = {value for value in tried if _is_number(value)}
-    if len(numbers) < FEWEST_WITH_AN_EDGE or not _is_number(best):
+    numbers = {value for value in tried if is_number(value)}
+    if len(numbers) < FEWEST_WITH_AN_EDGE or not is_number(best):
         return None
     # Nothing lies below 1 of a count, nor below 0 of the rest.
     least = 1 if all(isinstance(number, int) for number in numbers) else 0
     if best == max(numbers):
         return "largest"
     return "smallest" if best == min(numbers) > least else None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

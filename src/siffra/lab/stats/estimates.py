@@ -18,7 +18,7 @@ from siffra.lab.stats.comparison import (
     Scale,
     UnpairedComparison,
 )
-from siffra.lab.stats.summaries import TICK, log_time, one_image
+from siffra.lab.stats.summaries import TICK, hidden_by, log_time, one_image
 from siffra.training.run import Record
 from siffra.training.scored_sets import CURVE_IMAGES
 from siffra.training.scores import epochs_to, known
@@ -119,8 +119,7 @@ def compare_unpaired(
         [_side(claim, [record]) for record in group if not lacks(claim, [record])]
         for group in (level, against)
     )
-    steps = [side.step for side in (*ours, *theirs)]
-    floor = math.sqrt(math.fsum(s**2 for s in steps) / len(steps) / 12) if steps else 0.0
+    floor = hidden_by([side.step for side in (*ours, *theirs)])
     moved = _moved(claim)
     comparison = UnpairedComparison.of(
         tuple(side.value - moved for side in ours),

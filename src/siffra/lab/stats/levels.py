@@ -152,7 +152,7 @@ def chosen_setting(plan: Plan, level: Level, records: Records) -> Setting | None
     return max(
         level.settings,
         key=lambda setting: validation_score(
-            judged_accuracy(plan, records[setting, seed]) for seed in seeds
+            run.accuracy for run in runs_of(plan, setting, seeds, records)
         ),
     )
 
@@ -167,11 +167,6 @@ def runs_of(
     """
     runs = (records[setting, seed] for seed in seeds if (setting, seed) in records)
     return tuple(run.averaged if plan.averages else run for run in runs)
-
-
-def judged_accuracy(plan: Plan, record: Record) -> Mapping[str, float | None]:
-    """The accuracies of a run that `plan` judges, by set: see `Plan.averages`."""
-    return record.late if plan.averages and record.late else record.accuracy
 
 
 def validation_score(accuracies: Iterable[Mapping[str, float | None]]) -> float:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -41,6 +42,15 @@ class Curve:
     low: np.ndarray
     high: np.ndarray
 
+    @classmethod
+    def of(cls, points: Sequence[Summary]) -> Self:
+        """The curve through what is known of each of its points."""
+        return cls(
+            mean=np.array([point.mean for point in points]),
+            low=np.array([point.low for point in points]),
+            high=np.array([point.high for point in points]),
+        )
+
 
 def summarise_accuracy(records: Sequence[Record], on: str) -> Summary:
     """Accuracy on the set `on` over those of the `records` that did not diverge.
@@ -48,21 +58,14 @@ def summarise_accuracy(records: Sequence[Record], on: str) -> Summary:
     Runs that happen to agree do not make it exact: see `Comparison` on what counting hides.
     """
     trained = [record for record in records if not record.diverged]
-    steps = [one_image(record, on) for record in trained]
-    floor = math.sqrt(math.fsum(s**2 for s in steps) / len(steps) / 12) if steps else 0.0
+    floor = hidden_by([one_image(record, on) for record in trained])
     return summarise(known(record.accuracy[on] for record in trained), floor=floor)
 
 
 def summarise_metric(records: Sequence[Record], metric: Metric) -> Summary:
     """A metric of trainings that siffra does not do itself, over those of the runs that have it."""
     values = known(record.metrics.get(metric.name) for record in records)
-    if not values:
-        return Summary(math.nan, math.nan, math.nan, ())
-    on_scale = tuple(map(log_time, values)) if metric.is_ratio else tuple(values)
-    estimate = Comparison(on_scale, metric.scale, metric.step / math.sqrt(12)).estimate(
-        1 - CONFIDENCE
-    )
-    return Summary(estimate.value, estimate.low, estimate.high, tuple(values))
+    return _summary(values, metric.scale, metric.step / math.sqrt(12))
 
 
 def summarise(values: Sequence[float], scale: Scale = "difference", floor: float = 0.0) -> Summary:
@@ -70,14 +73,18 @@ def summarise(values: Sequence[float], scale: Scale = "difference", floor: float
 
     `floor` is the least standard deviation to be believed, on the scale on which effects add.
     """
+    found = _summary(values, scale, floor)
+    if scale == "ratio" or len(values) < 2:
+        return found
+    return Summary(found.mean, max(found.low, 0.0), min(found.high, 1.0), found.values)
+
+
+def _summary(values: Sequence[float], scale: Scale, floor: float = 0.0) -> Summary:
     if not values:
         return Summary(math.nan, math.nan, math.nan, ())
     on_scale = tuple(log_time(v) for v in values) if scale == "ratio" else tuple(values)
     estimate = Comparison(on_scale, scale, floor).estimate(1 - CONFIDENCE)
-    mean, low, high = estimate.value, estimate.low, estimate.high
-    if scale == "difference" and len(values) > 1:
-        low, high = max(low, 0.0), min(high, 1.0)
-    return Summary(mean, low, high, tuple(values))
+    return Summary(estimate.value, estimate.low, estimate.high, tuple(values))
 
 
 def curve(records: Sequence[Record], on: str) -> Curve:
@@ -86,13 +93,8 @@ def curve(records: Sequence[Record], on: str) -> Curve:
     Over the runs that have not diverged by then; NaN where all have.
     """
     epochs = min((len(record.epochs) for record in records), default=0)
-    points = [
-        summarise(known(record.epochs[i].accuracy[on] for record in records)) for i in range(epochs)
-    ]
-    return Curve(
-        mean=np.array([point.mean for point in points]),
-        low=np.array([point.low for point in points]),
-        high=np.array([point.high for point in points]),
+    return Curve.of(
+        [summarise(known(run.epochs[i].accuracy[on] for run in records)) for i in range(epochs)]
     )
 
 
@@ -100,15 +102,13 @@ def metric_curve(records: Sequence[Record], metric: Metric) -> tuple[np.ndarray,
     """The epochs that all curves of the metric have, (epochs,), and its means over the runs."""
     paths = [dict(record.curves[metric.name]) for record in records if metric.name in record.curves]
     epochs = sorted(set.intersection(*map(set, paths))) if paths else []
-    points = [
-        Comparison(tuple(path[epoch] for path in paths), "difference").estimate(1 - CONFIDENCE)
-        for epoch in epochs
-    ]
-    return np.array(epochs), Curve(
-        mean=np.array([point.value for point in points]),
-        low=np.array([point.low for point in points]),
-        high=np.array([point.high for point in points]),
-    )
+    points = [_summary([path[epoch] for path in paths], "difference") for epoch in epochs]
+    return np.array(epochs), Curve.of(points)
+
+
+def hidden_by(steps: Sequence[float]) -> float:
+    """The spread that steps of measuring can hide: the variance of a rounding is step² / 12."""
+    return math.sqrt(math.fsum(step**2 for step in steps) / len(steps) / 12) if steps else 0.0
 
 
 def one_image(record: Record, on: str) -> float:

@@ -1,7 +1,6 @@
 """How far confidence can be trusted: how often a level is right where it is so sure."""
 
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from siffra.lab.stats.diagnostics import trust
 from siffra.report.figures import style
@@ -41,11 +40,7 @@ def draw(levels: Named, words: Words, title: str) -> Figure:
         for ticks in (axis.xaxis, axis.yaxis):
             ticks.set_major_formatter(style.percent_axis(words))
     style.name_accuracy(axes, words)
-    handles = [
-        Line2D([], [], color=c, linestyle=style.dashes(i), marker="o", ms=4)
-        for i, c in enumerate(colours)
-    ]
-    style.legend_below(figure, handles, [name for name, _ in levels], title)
+    style.legend_of_lines(figure, [name for name, _ in levels], title, marker="o")
     return figure
 
 

@@ -1,7 +1,5 @@
 """Accuracy on each class, on the test set and the shifted ones, levels side by side."""
 
-import math
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -32,7 +30,7 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
             marker = style.MARKERS[i % len(style.MARKERS)]
             aside = (i - (len(levels) - 1) / 2) * 0.7 / len(levels)
             for number, summary in enumerate(by_class(level, name)):
-                arms = _arms(summary)
+                arms = style.arms(summary)
                 axis.errorbar(
                     number + aside, summary.mean, arms, fmt=marker, ms=3.5, color=colour, lw=1.0
                 )
@@ -82,9 +80,3 @@ def by_class(level: LevelAnswer, name: str) -> list[Summary]:
     runs = [np.array(record.confusion[name], float) for record in level.trained]
     shares = [np.diag(run) / np.maximum(run.sum(axis=1), 1) for run in runs]
     return [summarise(values) for values in zip(*(s.tolist() for s in shares), strict=True)]
-
-
-def _arms(summary: Summary) -> list[list[float]] | None:
-    if not math.isfinite(summary.low):
-        return None
-    return [[summary.mean - summary.low], [summary.high - summary.mean]]

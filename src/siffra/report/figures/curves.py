@@ -2,7 +2,6 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from siffra.config.metrics import Metric
@@ -56,11 +55,8 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
         axis.yaxis.set_major_formatter(style.percent_axis(words))
     if sets:
         style.name_accuracy(axes, words)
-    handles = [
-        Line2D([], [], color=colour, linestyle=style.dashes(i)) for i, colour in enumerate(colours)
-    ]
-    labels = [short_level_name(words, level.level) for level in seen]
-    style.legend_below(figure, handles, labels, varied_heading(words, answer.question))
+    names = [short_level_name(words, level.level) for level in seen]
+    style.legend_of_lines(figure, names, varied_heading(words, answer.question))
     return figure
 
 

@@ -1,22 +1,19 @@
 """A lab's own experiments: accuracy, or a metric, against seconds, beside what was reported."""
 
-import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from siffra.config.metrics import Metric
 from siffra.lab.answers import ExperimentAnswer
 from siffra.lab.plan.plan import Figure as Kind
 from siffra.lab.stats.diagnostics import by_seed
-from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import confusion, style
 from siffra.report.figures.networks import Named, clauses, joined
 from siffra.report.text import numbers
-from siffra.report.text.labels import sets_of, spans_decades
+from siffra.report.text.labels import sets_of
 from siffra.report.text.messages import Words, capital
 from siffra.training.diagnostics import Examined
 
@@ -47,14 +44,7 @@ def draw(experiments: Sequence[ExperimentAnswer], words: Words) -> Figure:
     for axis, name in zip(axes, names, strict=True):
         for experiment, colour, marker in zip(experiments, colours, markers, strict=True):
             _points(axis, experiment, name, colour, marker)
-        axis.set_xlabel(words("figure.seconds"))
-        if spans_decades(_all_seconds(experiments)):
-            axis.set_xscale("log")
-            axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=6))
-            axis.xaxis.set_minor_formatter(NullFormatter())
-        else:
-            axis.xaxis.set_major_locator(MaxNLocator(nbins=5))
-        axis.xaxis.set_major_formatter(style.number_axis(words))
+        style.seconds_axis(axis, _all_seconds(experiments), words)
     for axis, name in zip(axes, sets, strict=False):
         axis.set_title(capital(words(f"set.{name}")))
         axis.yaxis.set_major_formatter(style.percent_axis(words))
@@ -125,7 +115,13 @@ def _points(axis: Axes, experiment: ExperimentAnswer, name: str, colour: str, ma
             zorder=3,
         )
         axis.errorbar(
-            *place, _arms(accuracy), _arms(seconds), color=colour, lw=1.2, capsize=2, zorder=4
+            *place,
+            style.arms(accuracy),
+            style.arms(seconds),
+            color=colour,
+            lw=1.2,
+            capsize=2,
+            zorder=4,
         )
         axis.plot(*place, marker, color=colour, ms=6, mec=style.PAPER, mew=0.6, zorder=5)
     if name in reported and "seconds" in reported:
@@ -133,12 +129,6 @@ def _points(axis: Axes, experiment: ExperimentAnswer, name: str, colour: str, ma
         axis.plot(*theirs, marker, mfc="none", mec=colour, ms=6, mew=1.3, zorder=5)
         if place:
             axis.plot(*zip(place, theirs, strict=True), color=colour, lw=0.7, ls=":", zorder=2)
-
-
-def _arms(summary: Summary) -> list[list[float]] | None:
-    if not math.isfinite(summary.low):
-        return None
-    return [[summary.mean - summary.low], [summary.high - summary.mean]]
 
 
 def _all_seconds(experiments: Sequence[ExperimentAnswer]) -> list[float]:

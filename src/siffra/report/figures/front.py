@@ -6,11 +6,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import style
-from siffra.report.text.labels import spans_decades
 from siffra.report.text.messages import Words, capital
 from siffra.search.result import Point, SearchResult, front
 
@@ -34,13 +32,14 @@ _DOTS = {
 def draw(result: SearchResult, words: Words) -> Figure:
     """One panel a set that was searched for."""
     sets = result.spec.sets
+    seconds = [point.seconds for point in result.points]
+    seconds += [each.seconds.mean for each in (result.winner, *result.rivals, *result.references)]
     figure, axes = style.panels(1, len(sets), height=4.1)
     for axis, name in zip(axes, sets, strict=True):
         _panel(axis, result, name)
         axis.set_title(capital(words(f"set.{name}")))
-        axis.set_xlabel(words("figure.seconds"))
         axis.yaxis.set_major_formatter(style.percent_axis(words))
-        _seconds_axis(axis, result, words)
+        style.seconds_axis(axis, seconds, words)
     axes[0].set_ylabel(words("figure.accuracy"))
     handles, labels = _legend(result, words)
     style.legend_below(figure, handles, labels)
@@ -93,12 +92,11 @@ def _cross(
     *,
     is_hollow: bool = False,
 ) -> None:
-    known = len(accuracy.values) > 1
     axis.errorbar(
         seconds.mean,
         accuracy.mean,
-        yerr=_arms(accuracy) if known else None,
-        xerr=_arms(seconds) if known else None,
+        yerr=style.arms(accuracy),
+        xerr=style.arms(seconds),
         color=colour,
         marker=marker,
         ms=size,
@@ -109,22 +107,6 @@ def _cross(
         capsize=2,
         zorder=5,
     )
-
-
-def _arms(summary: Summary) -> list[list[float]]:
-    return [[summary.mean - summary.low], [summary.high - summary.mean]]
-
-
-def _seconds_axis(axis: Axes, result: SearchResult, words: Words) -> None:
-    seconds = [point.seconds for point in result.points]
-    seconds += [each.seconds.mean for each in (result.winner, *result.rivals, *result.references)]
-    if spans_decades(seconds):
-        axis.set_xscale("log")
-        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=6))
-        axis.xaxis.set_minor_formatter(NullFormatter())
-    else:
-        axis.xaxis.set_major_locator(MaxNLocator(nbins=5))
-    axis.xaxis.set_major_formatter(style.number_axis(words))
 
 
 def _legend(result: SearchResult, words: Words) -> tuple[list[Line2D], list[str]]:

@@ -1,7 +1,6 @@
 """Accuracy on each set, or other metrics, and training seconds against the varied knob."""
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -176,8 +175,7 @@ def _points(
 
 
 def _mean(axis: Axes, place: float, summary: Summary) -> None:
-    if math.isfinite(summary.low):
-        arms = [[summary.mean - summary.low], [summary.high - summary.mean]]
+    if arms := style.arms(summary):
         axis.errorbar(place, summary.mean, arms, color=_COLOUR, capsize=3, lw=1.4, zorder=4)
     axis.plot(place, summary.mean, "_", color=_COLOUR, ms=9, mew=2, zorder=4)
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
 from siffra.lab.stats.diagnostics import (
@@ -33,10 +32,7 @@ def draw(levels: Named, words: Words, title: str) -> Figure:
         _dress(axis, way, words)
     for axis in axes[::2]:
         axis.set_ylabel(words("figure.accuracy"))
-    handles = [
-        Line2D([], [], color=colour, linestyle=style.dashes(i)) for i, colour in enumerate(colours)
-    ]
-    style.legend_below(figure, handles, [name for name, _ in levels], title)
+    style.legend_of_lines(figure, [name for name, _ in levels], title)
     return figure
 
 

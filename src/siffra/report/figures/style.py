@@ -17,14 +17,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import Formatter, FuncFormatter
+from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from siffra.config.metrics import Metric
+from siffra.lab.stats.summaries import Summary
 from siffra.report.drawing import FAINT, INK, OKABE_ITO, PAPER, Drawing
 from siffra.report.text import numbers
+from siffra.report.text.labels import spans_decades
 from siffra.report.text.messages import Words
 
 Dashes = Literal["-", "--", "-.", ":"]
@@ -228,6 +231,37 @@ def legend_below(figure: Figure, handles: Sequence[object], labels: Sequence[str
         handlelength=1.8,
         columnspacing=1.4,
     )
+
+
+def legend_of_lines(
+    figure: Figure, names: Sequence[str], title: str = "", marker: str = ""
+) -> None:
+    """`legend_below` of lines in their colours and dashes, one a name."""
+    look = {"marker": marker or None, "ms": 4}
+    handles = [
+        Line2D([], [], color=colour, linestyle=dashes(i), **look)
+        for i, colour in enumerate(colours(len(names)))
+    ]
+    legend_below(figure, handles, names, title)
+
+
+def arms(summary: Summary) -> list[list[float]] | None:
+    """The two arms of an error bar; None without an interval."""
+    if not math.isfinite(summary.low):
+        return None
+    return [[summary.mean - summary.low], [summary.high - summary.mean]]
+
+
+def seconds_axis(axis: Axes, seconds: Sequence[float], words: Words) -> None:
+    """Ticks below times, which may be spread over decades."""
+    axis.set_xlabel(words("figure.seconds"))
+    if spans_decades(seconds):
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=6))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        axis.xaxis.set_major_locator(MaxNLocator(nbins=5))
+    axis.xaxis.set_major_formatter(number_axis(words))
 
 
 def picture(axis: Axes, image: np.ndarray, extent: tuple[float, float, float, float]) -> None:

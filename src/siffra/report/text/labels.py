@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from siffra.config.metrics import is_number
 from siffra.data.shifted import SHIFTED
 from siffra.lab.answers import ExperimentAnswer, LevelAnswer
 from siffra.lab.plan.plan import Level, Question
@@ -162,7 +163,7 @@ def one_number_each(question: Question) -> bool:
     return (
         len(question.vary) == 1
         and not are_named(question)
-        and all(_is_number(next(iter(level.knobs.values()))) for level in question.levels)
+        and all(is_number(next(iter(level.knobs.values()))) for level in question.levels)
     )
 
 
@@ -270,7 +271,3 @@ def _theirs(question: Question, inside: Sequence[int]) -> Mapping[str, Any]:
 
 def _has(level: Level, knob: str, value: Any) -> bool:
     return knob in level.knobs and level.knobs[knob] == value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

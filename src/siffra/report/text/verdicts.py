@@ -8,7 +8,6 @@ from siffra.lab.answers import Answers, ClaimAnswer, Verdict
 from siffra.lab.plan.plan import Claim, Question
 from siffra.lab.stats import collapse
 from siffra.lab.stats.comparison import Estimate
-from siffra.lab.stats.decisions import Share
 from siffra.report.model.claims import DECIDED, verdict_code
 from siffra.report.text import numbers
 from siffra.report.text.labels import levels_name
@@ -191,11 +190,11 @@ def _collapsed(words: Words, answer: ClaimAnswer) -> list[str]:
     return [words(key, n=fewest, share=numbers.share(words, most, 0))]
 
 
-def _some(shares: Sequence[Share]) -> bool:
+def _some(shares: Sequence[collapse.Share]) -> bool:
     return any(k for k, _ in shares)
 
 
-def _of(words: Words, share: Share) -> str:
+def _of(words: Words, share: collapse.Share) -> str:
     return words("basis.of", k=share[0], n=share[1])
 
 
