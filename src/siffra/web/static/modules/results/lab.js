@@ -69,15 +69,16 @@ export function labView(main, id, query) {
       fill(rest, experiments(), h("section", {}, h("h2", {}, t("head.repeat")), repeat(lab)));
     }
     for (const question of lab.questions) refreshSummary(question);
-    if (first) openAsked();
+    if (first) openNamed();
     await Promise.all([...open.keys()].map(refresh));
   }
 
-  function openAsked() {
-    const asked = questions.querySelector(`[data-question="${CSS.escape(query.get("question") ?? "")}"]`);
-    if (!asked) return;
-    asked.open = true;
-    asked.scrollIntoView();
+  function openNamed() {
+    const name = CSS.escape(query.get("question") ?? "");
+    const details = questions.querySelector(`[data-question="${name}"]`);
+    if (!details) return;
+    details.open = true;
+    details.scrollIntoView();
   }
 
   // A question shows its answer; the rest is fetched when it is opened.
