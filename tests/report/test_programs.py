@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from report.fake_answers import report_on
 
+from siffra.api import judge
 from siffra.engine.command.metrics import ExternalResult
 from siffra.lab.answers import answer
 from siffra.lab.plan.labfile import read_lab
@@ -105,6 +106,31 @@ def test_what_was_reported_is_drawn_beside_its_metric(answered):
 
     hollow = [line for line in drawn.axes[0].lines if line.get_marker() == "D"]
     assert [np.asarray(line.get_ydata()).tolist() for line in hollow] == [[0.75]]
+
+
+def test_two_knobs_make_a_heat_map_of_every_metric():
+    rows = [
+        {"lr": lr, "width": width, "seed": seed, "loss": 1 - lr + width / 100 + seed / 1000}
+        for lr in (0.1, 0.3)
+        for width in (8, 16, 32)
+        for seed in range(6)
+    ]
+    rows = [{**row, "speed": 1000 - 10 * row["width"] + row["seed"]} for row in rows]
+    metrics = ["loss:lower", "speed:higher,scale=ratio,unit=images/s"]
+
+    (question,) = judge(rows, metric=metrics).answers.questions
+    sketch = figure_of("heatmap", question, EN, None)
+    axes = sketch.draw().axes
+
+    assert question.question.figures == ("heatmap",)
+    assert [axis.get_title(loc="left") or axis.get_title() for axis in axes] == [
+        "loss", "speed, images/s",
+    ]  # fmt: skip
+    assert (axes[0].get_xlabel(), axes[0].get_ylabel()) == ("lr", "width")
+    shown = [float(text.get_text()) for text in axes[0].texts]
+    # Row by row, from 8 units upwards; the mean of the seeds adds 0.0025.
+    assert shown == pytest.approx([0.9825, 0.7825, 1.0625, 0.8625, 1.2225, 1.0225], abs=6e-4)
+    assert sketch.caption.startswith("Means over 6 seeds. loss ranges from 0.78")
 
 
 def test_experiments_have_a_column_for_each_metric(answered):

@@ -158,7 +158,7 @@ class TestMistakes:
             (
                 HEAD + LEVELS + "figures = ['levels', 'confusion']",
                 "my.toml: questions[1].figures: `confusion` shows networks; of a command there are "
-                "curves and levels.",
+                "curves, heatmap, levels.",
             ),
             (
                 HEAD + LEVELS + CLAIM.replace("lr = 0.3", "lr = 0.2"),

@@ -13,7 +13,7 @@ from siffra.config.metrics import METRICS, Metric
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.errors import ConfigError
-from siffra.lab.plan.figures import default_figures
+from siffra.lab.plan.figures import default_figures, figures_of_metrics
 from siffra.lab.plan.format import MOST_LEVELS
 from siffra.lab.plan.plan import Claim, Figure, Level, Plan, Question
 from siffra.lab.plan.planning import combinations, first_same, fixed_of, spelled, why_same
@@ -84,7 +84,8 @@ def plan_external(
     distinct = [knobs for number, knobs in enumerate(combined) if knobs not in combined[:number]]
     _expect_to_compare(vary, len(distinct))
     levels = [Level(each, (Setting.external({**fixed, **each}, command),), {}) for each in distinct]
-    question = question_of("vary", tuple(vary), levels, fixed, metrics, ("curves", "levels"))
+    figures = figures_of_metrics(tuple(vary), levels)
+    question = question_of("vary", tuple(vary), levels, fixed, metrics, figures)
     plan = _plan_external(question, sampling(options, DEFAULT_SEEDS), command)
     return replace(plan, again=tuple(again))
 

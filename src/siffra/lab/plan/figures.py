@@ -39,6 +39,16 @@ def default_figures(
     return ("curves", "levels", "shifts", "mistakes")
 
 
+def figures_of_metrics(
+    vary: Sequence[str], levels: Sequence[Level], *, curves: bool = True
+) -> tuple[Figure, ...]:
+    """As `default_figures`, of trainings that siffra does not do itself, with their `curves`."""
+    are_named = any(level.name for level in levels)
+    is_grid = len(vary) == 2 and _are_grid(vary, levels) and not are_named
+    of_levels: Figure = "heatmap" if is_grid else "levels"
+    return ("curves", of_levels) if curves else (of_levels,)
+
+
 def _are_numbers(vary: Sequence[str], levels: Sequence[Level]) -> bool:
     return all(isinstance(level.knobs.get(knob), int | float) for level in levels for knob in vary)
 

@@ -9,7 +9,8 @@ from siffra.config import Setting
 from siffra.config.metrics import Metric
 from siffra.engine.command.metrics import ExternalResult
 from siffra.lab.plan.ad_hoc import plan_of, question_of
-from siffra.lab.plan.plan import Figure, Level, Plan
+from siffra.lab.plan.figures import figures_of_metrics
+from siffra.lab.plan.plan import Level, Plan
 from siffra.lab.plan.presets import Sampling
 from siffra.results import Runs
 from siffra.results.rows import LevelKey, RunRow
@@ -54,7 +55,7 @@ def plan_given(
         for run in runs.of(key)
     }
     any_curve = any(record.curves for record in records.values())
-    figures: tuple[Figure, ...] = ("curves", "levels") if any_curve else ("levels",)
+    figures = figures_of_metrics(runs.roles.by, levels, curves=any_curve)
     question = question_of("judge", runs.roles.by, levels, runs.roles.constants, metrics, figures)
     source = runs.roles.table.source
     described = json.dumps([source, sorted(map(repr, runs.rows))])

@@ -12,13 +12,13 @@ from siffra.config.validation import shown
 from siffra.data.dataset import Dataset
 from siffra.data.shifted import SHIFTED
 from siffra.errors import LabFileError
-from siffra.lab.plan.figures import check_demands, default_figures
+from siffra.lab.plan.figures import check_demands, default_figures, figures_of_metrics
 from siffra.lab.plan.format import ClaimTable, QuestionTable
 from siffra.lab.plan.plan import Figure, Level
 from siffra.lab.plan.program import Program
 from siffra.lab.plan.settings import Cut, Part, assemble
 
-_OF_METRICS: frozenset[Figure] = frozenset({"curves", "levels"})
+_OF_METRICS: frozenset[Figure] = frozenset({"curves", "levels", "heatmap"})
 """The figures that can be drawn of any metric."""
 
 Made = tuple[Setting, int | float]
@@ -126,11 +126,11 @@ class ProgramRuns(Subject):
             if figure not in _OF_METRICS:
                 raise LabFileError(
                     f"{where}.figures: `{figure}` shows networks; of a command there are "
-                    f"{' and '.join(sorted(_OF_METRICS))}."
+                    f"{', '.join(sorted(_OF_METRICS))}."
                 )
 
     def figures(self, vary: Sequence[str], levels: Sequence[Level]) -> tuple[Figure, ...]:
-        return ("curves", "levels")
+        return figures_of_metrics(vary, levels)
 
     def metrics(self, claims: Sequence[ClaimTable]) -> tuple[Metric, ...]:
         known: Mapping[str, Metric] = self.program.metrics

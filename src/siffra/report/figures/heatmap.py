@@ -1,5 +1,6 @@
-"""Mean accuracy on each set and training seconds over two knobs, as a heat map."""
+"""Mean accuracy on each set, or other metrics, and training seconds over two knobs."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,47 +9,85 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from siffra.config.metrics import Metric
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
 from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import style
+from siffra.report.figures.levels import ranges_of_metrics
 from siffra.report.figures.networks import joined
 from siffra.report.text import numbers
 from siffra.report.text.labels import knob_name, level_name, sets_of, value_name
 from siffra.report.text.messages import Words, capital
 
 _BEST = style.OKABE_ITO[1]
+_DIGITS, _MOST_DECIMALS = 3, 9
+"""Of the greatest mean of a metric so many digits are shown, at most, beside its first."""
 
 
 def draw(answer: QuestionAnswer, words: Words) -> Figure:
-    """A panel a set and one of time; the level that is best on validation has a frame."""
+    """A panel a set or metric, and one of time; the best level on validation has a frame."""
     across, up = answer.question.vary
     columns, rows = _values(answer, across), _values(answer, up)
-    sets = sets_of(answer.levels)
-    figure, axes = style.pairs(len(sets) + 1, height=1.0 + 0.25 * max(len(rows), 4))
+    sets, metrics = sets_of(answer.levels), answer.question.metrics
+    any_time = any(any(level.seconds.values) for level in answer.levels)
+    panels = len(sets) + len(metrics) + any_time
+    figure, axes = style.pairs(panels, height=1.0 + 0.25 * max(len(rows), 4))
     for axis, name in zip(axes, sets, strict=False):
         means, arms = _cells(answer, columns, rows, lambda level, name=name: level.accuracy[name])
         _panel(axis, 100 * means, 100 * arms, words, most=1)
         axis.set_title(f"{capital(words(f'set.{name}'))}, {words('figure.accuracy_short')}")
-    means, arms = _cells(answer, columns, rows, lambda level: level.seconds)
-    most = 2 if np.nanmax(means) < 10 else 1 if np.nanmax(means) < 100 else 0
-    # From zero: times that hardly differ should look alike.
-    _panel(axes[len(sets)], means, arms, words, most, lowest=0.0)
-    axes[len(sets)].set_title(words("figure.seconds"))
-    best = None if answer.untrained else answer.levels[answer.best].level.knobs
+    for axis, metric in zip(axes, metrics, strict=False):
+        _metric_panel(axis, answer, metric, (columns, rows), words)
+    if any_time:
+        means, arms = _cells(answer, columns, rows, lambda level: level.seconds)
+        most = 2 if np.nanmax(means) < 10 else 1 if np.nanmax(means) < 100 else 0
+        # From zero: times that hardly differ should look alike.
+        _panel(axes[panels - 1], means, arms, words, most, lowest=0.0)
+        axes[panels - 1].set_title(words("figure.seconds"))
+    is_framed = not answer.untrained and not metrics
+    best = answer.levels[answer.best].level.knobs if is_framed else None
+    own = words.verbatim if answer.question.is_external else words
+    names = [knob_name(own, knob) for knob in (across, up)]
+    if not own.is_verbatim:
+        names = [capital(name) for name in names]
     for axis in axes:
-        axis.set_xticks(range(len(columns)), [value_name(words, v) for v in columns])
-        axis.set_yticks(range(len(rows)), [value_name(words, v) for v in rows])
-        axis.set_xlabel(capital(knob_name(words, across)))
-        axis.set_ylabel(capital(knob_name(words, up)))
+        axis.set_xticks(range(len(columns)), [value_name(own, v) for v in columns])
+        axis.set_yticks(range(len(rows)), [value_name(own, v) for v in rows])
+        axis.set_xlabel(names[0])
+        axis.set_ylabel(names[1])
         if best:
             corner = columns.index(best[across]) - 0.5, rows.index(best[up]) - 0.5
             axis.add_patch(Rectangle(corner, 1, 1, fill=False, ec=_BEST, lw=2.4, zorder=5))
     return figure
 
 
+def _metric_panel(
+    axis: Axes,
+    answer: QuestionAnswer,
+    metric: Metric,
+    values: tuple[list[Any], list[Any]],
+    words: Words,
+) -> None:
+    means, arms = _cells(answer, *values, lambda level: level.metrics[metric.name])
+    is_fraction = metric.unit == "fraction"
+    scale, unit = (100, "%") if is_fraction else (1, metric.unit)
+    axis.set_title(f"{metric.name}, {unit}" if unit else metric.name)
+    if np.isnan(means).all():
+        return
+    greatest = scale * np.nanmax(np.abs(means))
+    most = _DIGITS - math.floor(math.log10(greatest)) if greatest else 0
+    _panel(axis, scale * means, scale * arms, words, most=min(max(most, 0), _MOST_DECIMALS))
+
+
 def caption(answer: QuestionAnswer, words: Words) -> str:
-    """The level that is best on validation, and the one that is worst on the test set."""
+    """The level that is best on validation, and the one that is worst on the test set.
+
+    Of other metrics, the lowest and the highest mean.
+    """
     levels = [level for level in answer.levels if level.trained]
+    how = numbers.over_seeds(words, "caption.heatmap", [len(level.trained) for level in levels])
+    if answer.question.metrics:
+        return joined(how, ranges_of_metrics(answer, words))
     best = answer.levels[answer.best]
     worst = min(levels, key=lambda level: level.accuracy["test"].mean)
     extremes = (
@@ -62,10 +101,7 @@ def caption(answer: QuestionAnswer, words: Words) -> str:
             lowest=numbers.accuracy(words, worst.accuracy["test"]),
         )
     )
-    return joined(
-        numbers.over_seeds(words, "caption.heatmap", [len(level.trained) for level in levels]),
-        extremes,
-    )
+    return joined(how, extremes)
 
 
 def _values(answer: QuestionAnswer, knob: str) -> list[Any]:
@@ -89,9 +125,9 @@ def _cells(
     means, arms = np.full((2, len(rows), len(columns)), np.nan)
     for level in answer.levels:
         knobs = level.level.knobs
-        if level.records:
+        if level.records and (summary := get(level)).values:
             cell = rows.index(knobs[up]), columns.index(knobs[across])
-            means[cell], arms[cell] = get(level).mean, get(level).mean - get(level).low
+            means[cell], arms[cell] = summary.mean, summary.mean - summary.low
     return means, arms
 
 

@@ -73,11 +73,12 @@ def caption(answer: QuestionAnswer, words: Words) -> str:
     how = numbers.over_seeds(words, "caption.levels", [len(level.trained) for level in levels])
     return joined(
         clauses(how, words("caption.numbered") if are_numbered(words, answer.question) else ""),
-        _ranges_of_metrics(answer, words) if answer.question.metrics else _ranges(levels, words),
+        ranges_of_metrics(answer, words) if answer.question.metrics else _ranges(levels, words),
     )
 
 
-def _ranges_of_metrics(answer: QuestionAnswer, words: Words) -> str:
+def ranges_of_metrics(answer: QuestionAnswer, words: Words) -> str:
+    """From which mean to which each metric ranges, and at which levels."""
     sentences = []
     for metric in answer.question.metrics:
         levels = [level for level in answer.levels if level.metrics[metric.name].values]
