@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,8 @@ from benchmarks.compiling import NETWORKS, measure_compiling
 from benchmarks.growth import IMAGES as GROWTH_IMAGES
 from benchmarks.growth import SWEEPS, measure_growth
 from benchmarks.kernels import KERNELS, measure_kernels
+from benchmarks.lab import lines as lab_lines
+from benchmarks.lab import measure_lab
 from benchmarks.left import LEFT, measure_left
 from benchmarks.load import LOADS, measure_load
 from benchmarks.origin import Origin
@@ -228,6 +231,22 @@ def turns(
     chosen = known("only", only, list(TURNS))
     for errors in measure_turns(chosen, dataset, tries, _tell):
         console.print(*turn_lines([errors]), highlight=False)
+
+
+@app.command("lab")
+def whole_lab(
+    preset: Annotated[str, typer.Option(help="Of the study.", metavar="NAME")] = "quick",
+    time_: Annotated[
+        str | None, typer.Option("--time", help="Its budget of training.", metavar="SPAN")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=5, help="So many instead.")] = None,
+) -> None:
+    """Where the processor time of a whole lab goes: the study shipped with siffra."""
+    given = {"--preset": preset, "--time": time_, "--seeds": seeds}
+    arguments = [str(part) for option in given.items() if option[1] for part in option]
+    with TemporaryDirectory() as folder, _saying() as say:
+        cost = measure_lab(arguments, Path(folder), say)
+    console.print(*lab_lines(cost), sep="\n", highlight=False)
 
 
 @app.command("compile")
