@@ -6,7 +6,7 @@ classifier, the page's form, columns of tables and what both catalogues of words
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import get_args, get_origin
 
 from siffra.config.model import ConvModel, DenseModel
 from siffra.config.training import Training, usual
@@ -31,252 +31,211 @@ class Knob:
     aliases: tuple[str, ...] = ()
 
 
+def _knob(
+    name: str,
+    text: str,
+    *,
+    suggested: tuple[int | float, ...] = (),
+    needs: Mapping[str, str | int | float] | None = None,
+    aliases: str = "",
+) -> Knob:
+    """The knob `name`; the field that it sets says what it takes, and which models have it."""
+    field_name = _COUNTED.get(name, name)
+    models = ("conv",) if field_name in _CONV_ALONE else ("dense", "conv")
+    annotation = _FIELDS[field_name].annotation if field_name in _FIELDS else str
+    per_layer = name == field_name and get_origin(annotation) is tuple
+    of = int if get_origin(annotation) is tuple else _TYPES.get(annotation, str)
+    return Knob(name, text, of, models, per_layer, suggested, needs or {}, tuple(aliases.split()))
+
+
+_FIELDS = {**ConvModel.model_fields, **DenseModel.model_fields, **Training.model_fields}
+_CONV_ALONE = ConvModel.model_fields.keys() - DenseModel.model_fields.keys()
+_COUNTED = {"layers": "neurons", "conv_layers": "filters"}
+"""Knobs that say how many entries a field has."""
+_TYPES = {bool: bool, int: int, float: float, int | float: float}
+"""Of numbers; words are all else."""
+
 KNOBS: Mapping[str, Knob] = {
     knob.name: knob
     for knob in (
-        Knob(
+        _knob(
             "model",
             "network type: dense, conv, your own (my_models:make) or a scikit-learn classifier "
             "(sklearn.svm:SVC)",
-            str,
-            aliases=("arch", "architecture", "network", "net", "model_type"),
+            aliases="arch architecture network net model_type",
         ),
-        Knob(
+        _knob(
             "learning_rate",
             "step size of gradient descent; with a schedule, the peak",
-            float,
             suggested=(0.02, 0.7, 1),
-            aliases=(
-                "lr",
-                "eta",
-                "step_size",
-                "base_lr",
-                "max_lr",
-                "peak_lr",
-                "learning_rate_init",
-            ),
+            aliases="lr eta step_size base_lr max_lr peak_lr learning_rate_init",
         ),
-        Knob(
+        _knob(
             "batch_size",
             "training images per step",
-            int,
             suggested=(9, 10, 11),
-            aliases=("batch", "bs", "batchsize", "minibatch_size"),
+            aliases="batch bs batchsize minibatch_size",
         ),
-        Knob(
+        _knob(
             "epochs",
             "passes over the training images; may be fractional",
-            float,
             suggested=(1, 3, 10),
-            aliases=("epoch", "max_epochs", "n_epochs", "num_epochs", "max_iter"),
+            aliases="epoch max_epochs n_epochs num_epochs max_iter",
         ),
-        Knob(
+        _knob(
             "optimizer",
             "update rule: sgd, momentum, nesterov, rmsprop, adam, adamw, muon",
-            str,
-            aliases=("opt", "solver", "optim"),
+            aliases="opt solver optim",
         ),
-        Knob(
+        _knob(
             "momentum",
             "fraction of the previous step kept (momentum, nesterov, rmsprop, muon)",
-            float,
             suggested=(0.5, 0.9, 0.98),
             needs={"optimizer": "momentum"},
-            aliases=("beta", "nesterovs_momentum"),
+            aliases="beta nesterovs_momentum",
         ),
-        Knob(
+        _knob(
             "weight_decay",
             "decoupled weight decay: fraction of each weight removed per step, times the rate",
-            float,
             suggested=(0.0005, 0.005, 0.05),
             needs={"optimizer": "adamw", "learning_rate": 0.001},
-            aliases=("wd", "l2", "regularization"),
+            aliases="wd l2 regularization",
         ),
-        Knob(
+        _knob(
             "schedule",
             "learning-rate schedule: constant, one_cycle, cosine, step",
-            str,
-            aliases=("scheduler", "lr_scheduler", "lr_schedule"),
+            aliases="scheduler lr_scheduler lr_schedule",
         ),
-        Knob(
+        _knob(
             "warmup",
             "fraction of the steps over which the learning rate rises from 0",
-            float,
             suggested=(0, 0.1, 0.3),
             needs={"schedule": "one_cycle"},
-            aliases=("warm_up", "warmup_steps", "warmup_ratio"),
+            aliases="warm_up warmup_steps warmup_ratio",
         ),
-        Knob(
+        _knob(
             "step_every",
             "epochs after each of which the step schedule lowers the learning rate",
-            float,
             suggested=(1, 5, 10),
             needs={"schedule": "step"},
-            aliases=("step_size", "decay_steps", "lr_step_size"),
+            aliases="step_size decay_steps lr_step_size",
         ),
-        Knob(
+        _knob(
             "step_factor",
             "what the step schedule multiplies the learning rate by",
-            float,
             suggested=(0.1, 0.5),
             needs={"schedule": "step"},
-            aliases=("gamma", "decay_rate", "lr_gamma"),
+            aliases="gamma decay_rate lr_gamma",
         ),
-        Knob(
+        _knob(
             "loss",
             "what training makes small: cross_entropy, mean_squared_error (of the probabilities)",
-            str,
-            aliases=("loss_function", "criterion", "objective"),
+            aliases="loss_function criterion objective",
         ),
-        Knob(
+        _knob(
             "label_smoothing",
             "probability mass spread over all classes",
-            float,
             suggested=(0, 0.1),
-            aliases=("smoothing",),
+            aliases="smoothing",
         ),
-        Knob(
+        _knob(
             "ema",
             "decay of the moving average of the weights that replaces the last weights; 0 is none",
-            float,
             suggested=(0.9, 0.99),
-            aliases=("ema_decay", "weight_averaging"),
+            aliases="ema_decay weight_averaging",
         ),
-        Knob(
+        _knob(
             "augment",
             "augmentation of training images: none, move, rotate, shifts (either)",
-            str,
-            aliases=("augmentation", "data_augmentation"),
+            aliases="augmentation data_augmentation",
         ),
-        Knob(
+        _knob(
             "augment_move",
             "largest move in training, in pixels",
-            float,
             suggested=(2, 5, 10),
             needs={"augment": "move"},
         ),
-        Knob(
+        _knob(
             "augment_rotate",
             "largest rotation in training, in degrees",
-            float,
             suggested=(10, 20, 36),
             needs={"augment": "rotate"},
         ),
-        Knob(
+        _knob(
             "augment_clean",
             "fraction of images neither moved nor rotated",
-            float,
             suggested=(0, 0.3, 0.6),
             needs={"augment": "shifts"},
         ),
-        Knob(
+        _knob(
             "augment_jitter",
             "jitter strength for all images: 1 is 1 px, 5 degrees, 5 %",
-            float,
             suggested=(0, 1),
             needs={"augment": "shifts"},
         ),
-        Knob(
+        _knob(
             "normalization",
             "take the training pixels' mean from all pixels, and divide by their deviation",
-            bool,
-            aliases=("normalize", "normalise", "standardize", "standardise", "standardization"),
+            aliases="normalize normalise standardize standardise standardization",
         ),
-        Knob(
+        _knob(
             "layers",
             "number of hidden dense layers",
-            int,
             suggested=(1, 2, 4),
-            aliases=("depth", "n_layers", "num_layers", "hidden_layers"),
+            aliases="depth n_layers num_layers hidden_layers",
         ),
-        Knob(
+        _knob(
             "neurons",
             "units in each hidden dense layer",
-            int,
-            per_layer=True,
             suggested=(4, 32, 256),
             needs={"layers": 1},
-            aliases=(
-                "width",
-                "units",
-                "hidden_size",
-                "hidden_units",
-                "hidden_dim",
-                "hidden_layer_sizes",
-            ),
+            aliases="width units hidden_size hidden_units hidden_dim hidden_layer_sizes",
         ),
-        Knob(
+        _knob(
             "activation",
             "activation of hidden layers: relu, gelu, tanh, sigmoid",
-            str,
-            aliases=("act", "nonlinearity", "activation_function"),
+            aliases="act nonlinearity activation_function",
         ),
-        Knob(
+        _knob(
             "batch_norm",
             "batch normalization of hidden layers",
-            bool,
-            aliases=("bn", "batchnorm", "batch_normalization"),
+            aliases="bn batchnorm batch_normalization",
         ),
-        Knob(
+        _knob(
             "dropout",
             "fraction of a dense layer's inputs dropped in training, never of the image itself",
-            float,
             suggested=(0, 0.2, 0.5),
             needs={"layers": 1},
-            aliases=("drop", "dropout_rate", "p_drop"),
+            aliases="drop dropout_rate p_drop",
         ),
-        Knob("conv_layers", "number of convolutions", int, models=("conv",), suggested=(1, 2)),
-        Knob(
+        _knob("conv_layers", "number of convolutions", suggested=(1, 2)),
+        _knob(
             "filters",
             "filters in each convolution",
-            int,
-            models=("conv",),
-            per_layer=True,
             suggested=(4, 16, 32),
-            aliases=("channels", "out_channels", "n_filters"),
+            aliases="channels out_channels n_filters",
         ),
-        Knob(
+        _knob(
             "kernel_size",
             "side of a convolution kernel, in pixels",
-            int,
-            models=("conv",),
-            per_layer=True,
             suggested=(4, 8, 16),
-            aliases=("kernel", "filter_size"),
+            aliases="kernel filter_size",
         ),
-        Knob(
-            "strides",
-            "stride of a convolution, in pixels",
-            int,
-            models=("conv",),
-            per_layer=True,
-            suggested=(1, 2, 4),
-            aliases=("stride",),
+        _knob(
+            "strides", "stride of a convolution, in pixels", suggested=(1, 2, 4), aliases="stride"
         ),
-        Knob(
-            "padding", "padding of a convolution: valid (none), same (zeros)", str, models=("conv",)
-        ),
-        Knob(
+        _knob("padding", "padding of a convolution: valid (none), same (zeros)"),
+        _knob(
             "pool_size",
             "side of a pooling window; 1 is no pooling",
-            int,
-            models=("conv",),
-            per_layer=True,
             suggested=(1, 2, 4),
-            aliases=("pool", "maxpool", "max_pool"),
+            aliases="pool maxpool max_pool",
         ),
-        Knob("pooling", "pooling type: max, average", str, models=("conv",)),
-        Knob(
-            "global_pooling",
-            "pooling over the whole feature map: none, max, average",
-            str,
-            models=("conv",),
-        ),
-        Knob(
+        _knob("pooling", "pooling type: max, average"),
+        _knob("global_pooling", "pooling over the whole feature map: none, max, average"),
+        _knob(
             "space_to_depth",
             "side of the pixel blocks folded into channels before the first layer",
-            int,
-            models=("conv",),
             suggested=(1, 2),
         ),
     )
