@@ -22,7 +22,7 @@ _COLUMNS = ("version", "compared version", "version compared with the baseline")
 
 
 def with_baseline(
-    table: RunTable, options: RoleOptions, results: Path, chosen: Mapping[str, Any]
+    table: RunTable, options: RoleOptions, results: Path, chosen: Mapping[str, object]
 ) -> tuple[RunTable, RoleOptions, dict[str, Any]]:
     """A table with the runs of a baseline, what its columns are, and the level they are.
 
@@ -72,7 +72,7 @@ def _question(report: Report, results: Path, metrics: Sequence[Metric]) -> Quest
     return report.questions[about[0]]
 
 
-def _level(question: Question, results: Path, chosen: Mapping[str, Any]) -> Level:
+def _level(question: Question, results: Path, chosen: Mapping[str, object]) -> Level:
     levels = [
         level
         for level in question.levels
@@ -85,7 +85,7 @@ def _level(question: Question, results: Path, chosen: Mapping[str, Any]) -> Leve
     raise refused(code, source=results, count=len(levels), known=known)
 
 
-def _spelled(knobs: Mapping[str, Any]) -> str:
+def _spelled(knobs: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={value}" for name, value in knobs.items())
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from siffra.api.arguments import DataLike, loaded, with_own_models
 from siffra.api.executors import HERE, RunOptions
@@ -167,8 +166,8 @@ class Job:
 
 @contextmanager
 def vary_job(
-    levels: Mapping[str, Sequence[Any]],
-    knobs: Mapping[str, Any],
+    levels: Mapping[str, Sequence[object]],
+    knobs: Mapping[str, object],
     options: LabOptions = AS_WRITTEN,
     running: RunOptions = HERE,
     *,

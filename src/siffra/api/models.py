@@ -164,7 +164,7 @@ def _diverged(model: Path | str) -> ModelFileError:
     )
 
 
-def _load(saved: SavedModel, made_by: str | Callable[..., Any] | None) -> Fitted:
+def _load(saved: SavedModel, made_by: str | Callable[..., object] | None) -> Fitted:
     model, engine = saved.setting.model, "native"
     if isinstance(model, ModuleModel):
         engine = "torch"

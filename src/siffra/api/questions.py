@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from siffra.api.arguments import DataLike, Knobs
 from siffra.api.commands import CommandOptions, command_job, metrics_of
@@ -21,7 +21,7 @@ from siffra.lab.plan.presets import LabOptions
 
 
 def vary(
-    levels: Mapping[str, Sequence[Any]],
+    levels: Mapping[str, Sequence[object]],
     *,
     train: Train | None = None,
     command: str | Sequence[str] | None = None,

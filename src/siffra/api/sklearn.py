@@ -98,7 +98,7 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         self.threads = threads
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803  scikit-learn's name
+    def fit(self, X: object, y: object) -> Self:  # noqa: N803  scikit-learn's name
         """Train from scratch on rows X (n, features) with labels y (n,)."""
         setting = self._setting()
         x, y = self._checked(X, y, reset=True)
@@ -172,7 +172,7 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         state: Any = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_network"}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         """Make the network anew, to compute with all threads that there are here."""
         usual = {name: default(name) for name in KNOBS if name != "model"}
         super().__setstate__(usual | state)  # an earlier version had fewer knobs
@@ -184,7 +184,7 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(checked[1])
         return checked
 
-    def _setting(self, **knobs: Any) -> Setting:
+    def _setting(self, **knobs: object) -> Setting:
         """What the parameters say, `knobs` put over them."""
         knobs = {name: _plain(getattr(self, name)) for name in KNOBS} | knobs
         return Setting.from_knobs({k: value for k, value in knobs.items() if value is not None})
@@ -299,7 +299,7 @@ _AS_IT_IS: Mapping[str, Any] = {"dtype": [np.float32, np.uint8], "order": "C"}
 """How scikit-learn hands over X: bytes as they are, all else as float32."""
 
 
-def _seed_of(state: Any) -> int:
+def _seed_of(state: object) -> int:
     """A whole number is the seed itself, also one that NumPy's `RandomState` cannot take."""
     if not isinstance(state, Integral):
         return int(check_random_state(state).randint(2**31 - 1))
@@ -308,7 +308,7 @@ def _seed_of(state: Any) -> int:
     return int(state)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """NumPy's numbers and arrays, which a grid search may bring, as Python's own."""
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 

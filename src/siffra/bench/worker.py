@@ -52,12 +52,12 @@ class Worker:
         """Whether it can still be asked."""
         return self._process.is_alive()
 
-    def ask_rested(self, function: Callable[..., Any] | str, *arguments: object) -> Any:
+    def ask_rested(self, function: Callable[..., object] | str, *arguments: object) -> Any:
         """`ask`, after a pause in which the threads of other processes fall asleep."""
         time.sleep(_SETTLE)
         return self.ask(function, *arguments)
 
-    def ask(self, function: Callable[..., Any] | str, *arguments: Any) -> Any:
+    def ask(self, function: Callable[..., object] | str, *arguments: object) -> Any:
         """What a module's `function` returns in that process.
 
         Its name, as `module:function`, is enough: then this process need not import the module.

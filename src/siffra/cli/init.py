@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -35,7 +35,7 @@ def init(
         typer.Option(help="The file; by default named after the question.", metavar="FILE.toml"),
     ] = None,
     data: "DataSource | None",
-    knobs: dict[str, Any],
+    knobs: dict[str, object],
 ) -> None:
     """Write a lab file to start from: a question, its levels, and a claim for each.
 

@@ -28,7 +28,7 @@ def with_knobs(command: Command) -> Command:
     )
 
 
-def _given(with_: list[str] | None, **values: Any) -> dict[str, Any]:
+def _given(with_: list[str] | None, **values: object) -> dict[str, Any]:
     """The knobs that were given, those of a model of the user's among them."""
     knobs = {name: value for name, value in values.items() if value is not None}
     if "model" in knobs:
@@ -37,7 +37,7 @@ def _given(with_: list[str] | None, **values: Any) -> dict[str, Any]:
     return knobs | dict(_one_value(argument, own) for argument in with_ or ())
 
 
-def knobs_of_own(knobs: Mapping[str, Any]) -> Mapping[str, Knob]:
+def knobs_of_own(knobs: Mapping[str, object]) -> Mapping[str, Knob]:
     """The parameters of a function that stands for a model; there are none without one."""
     model = knobs.get("model")
     return model.knobs if isinstance(model, Factory) else {}

@@ -172,7 +172,7 @@ _RUN: Options = {
 
 
 def in_place_of(
-    parameter: str, options: Options, make: Callable[..., Any]
+    parameter: str, options: Options, make: Callable[..., object]
 ) -> Callable[[Command], Command]:
     """Give a command `options` in the place of a parameter.
 

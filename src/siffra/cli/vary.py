@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -48,7 +48,7 @@ def vary(
     running: "RunOptions",
     program: Program,
     recipe: RecipeOption = None,
-    knobs: dict[str, Any],
+    knobs: dict[str, object],
 ) -> None:
     """Ask what a knob does: train at each value, with several seeds, and compare.
 
@@ -104,7 +104,7 @@ def _vary_program(
 
 
 def expect_none_of_siffras(
-    knobs: dict[str, Any], data: "DataSource | None", recipe: Path | None
+    knobs: dict[str, object], data: "DataSource | None", recipe: Path | None
 ) -> None:
     """See that a program is given nothing that is for siffra's own networks.
 

@@ -31,7 +31,7 @@ class Factory(str):
     again: tuple[Callable[..., "Factory | None"], tuple[Any, ...]] | None = None
 
     @classmethod
-    def of(cls, make: Callable[..., Any], name: str, source: bytes) -> Self:
+    def of(cls, make: Callable[..., object], name: str, source: bytes) -> Self:
         """Read the knobs of `make` from its signature; `source` is the code it is in.
 
         Raises:
@@ -65,7 +65,7 @@ class Factory(str):
         return self
 
 
-def parameters_of(make: Callable[..., Any]) -> list[inspect.Parameter]:
+def parameters_of(make: Callable[..., object]) -> list[inspect.Parameter]:
     """All but `*args` and `**kwargs`."""
     try:
         signature = inspect.signature(make, eval_str=True)

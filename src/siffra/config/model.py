@@ -38,7 +38,7 @@ class _Model(Frozen):
 
     @field_validator("dropout", mode="before")
     @classmethod
-    def _whole_numbers_are_numbers(cls, value: Any) -> Any:
+    def _whole_numbers_are_numbers(cls, value: object) -> Any:
         return float(value) if type(value) is int else value
 
 

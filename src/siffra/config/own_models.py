@@ -72,7 +72,7 @@ def _from_code(name: str, path: Path, source: bytes) -> Factory:
     return factory
 
 
-def factory_of(make: Callable[..., Any]) -> Factory:
+def factory_of(make: Callable[..., object]) -> Factory:
     """A function or a class that is already there, as in a notebook.
 
     Raises:

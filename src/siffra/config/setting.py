@@ -131,7 +131,7 @@ class Setting:
         return (_collapse(value) or None) if isinstance(value, tuple) else value
 
 
-def knobs_of(model: Any) -> Mapping[str, Knob]:
+def knobs_of(model: object) -> Mapping[str, Knob]:
     """The knobs that there are for a value of `model`, by name."""
     if isinstance(model, Estimator):
         return {"model": KNOBS["model"], **model.knobs}
@@ -180,7 +180,7 @@ def _module(factory: Factory, knobs: Mapping[str, Any]) -> ModuleModel:
     return ModuleModel(factory=factory, source=factory.source, arguments=tuple(arguments.items()))
 
 
-def _estimator(estimator: Estimator, knobs: Mapping[str, Any]) -> EstimatorModel:
+def _estimator(estimator: Estimator, knobs: Mapping[str, object]) -> EstimatorModel:
     arguments = []
     for name in (name for name in estimator.knobs if name in knobs):
         default, value = estimator.defaults[name], _argument(name, knobs[name])
@@ -191,7 +191,7 @@ def _estimator(estimator: Estimator, knobs: Mapping[str, Any]) -> EstimatorModel
     return EstimatorModel(factory=estimator, source=estimator.source, arguments=tuple(arguments))
 
 
-def _argument(name: str, value: Any) -> Any:
+def _argument(name: str, value: object) -> Any:
     """A value of an estimator's parameter; TOML has no None."""
     values = value if isinstance(value, list | tuple) else [value]
     for one in values:
@@ -205,11 +205,11 @@ def _argument(name: str, value: Any) -> Any:
     return plain if values is value else plain[0]
 
 
-def _dense(knobs: Mapping[str, Any]) -> DenseModel:
+def _dense(knobs: Mapping[str, object]) -> DenseModel:
     return DenseModel(neurons=_hidden_widths(knobs, default_layers=1), **_some(knobs, _MODEL_KNOBS))
 
 
-def _conv(knobs: Mapping[str, Any]) -> ConvModel:
+def _conv(knobs: Mapping[str, object]) -> ConvModel:
     per_layer = {
         "filters": knobs.get("filters", 16),
         "kernel_size": knobs.get("kernel_size", 8),
@@ -235,16 +235,16 @@ def _conv(knobs: Mapping[str, Any]) -> ConvModel:
     )
 
 
-def _some(knobs: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _some(knobs: Mapping[str, object], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: knobs[name] for name in names if name in knobs}
 
 
-def says_layers(knobs: Mapping[str, Any]) -> bool:
+def says_layers(knobs: Mapping[str, object]) -> bool:
     """Whether `knobs` tell how many dense layers there are: `layers`, or a list of `neurons`."""
     return "layers" in knobs or isinstance(knobs.get("neurons"), list | tuple)
 
 
-def _hidden_widths(knobs: Mapping[str, Any], *, default_layers: int) -> tuple[int, ...]:
+def _hidden_widths(knobs: Mapping[str, object], *, default_layers: int) -> tuple[int, ...]:
     neurons = knobs.get("neurons", _DEFAULT_NEURONS)
     listed = isinstance(neurons, list | tuple)
     layers = _count(knobs, "layers", default=len(neurons) if listed else default_layers)
@@ -255,14 +255,14 @@ def _hidden_widths(knobs: Mapping[str, Any], *, default_layers: int) -> tuple[in
     return _per_layer("neurons", neurons, layers, "layers")
 
 
-def _count(knobs: Mapping[str, Any], name: str, *, default: int) -> int:
+def _count(knobs: Mapping[str, object], name: str, *, default: int) -> int:
     count = knobs.get(name, default)
     if type(count) is not int or not 0 <= count <= MOST_LAYERS:
         raise ValueError(f"{name}: found {count!r}; it must be a whole number, 0 to {MOST_LAYERS}")
     return count
 
 
-def _per_layer(name: str, value: Any, count: int, counted_by: str) -> tuple[Any, ...]:
+def _per_layer(name: str, value: object, count: int, counted_by: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
         return (value,) * count
     if len(value) == 1:
@@ -282,7 +282,7 @@ def _in_words(error: ValidationError) -> str:
     return f"{name}{describe(mistake)}"
 
 
-def override(base: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str, Any]:
+def override(base: Mapping[str, object], knobs: Mapping[str, object]) -> dict[str, Any]:
     """`knobs`, and those of `base` that are not among them and are of use beside them.
 
     A base may speak of what other knobs took away: of the momentum, where the optimizer now has
@@ -301,7 +301,7 @@ def override(base: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _is_used(name: str, knobs: Mapping[str, Any], of_networks: Mapping[str, Any]) -> bool:
+def _is_used(name: str, knobs: Mapping[str, object], of_networks: Mapping[str, object]) -> bool:
     model = knobs.get("model", "dense")
     if isinstance(model, Estimator) and name in of_networks and name != "model":
         return False

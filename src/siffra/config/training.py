@@ -84,12 +84,12 @@ class Training(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _defaults_that_depend(cls, values: Any) -> Any:
+    def _defaults_that_depend(cls, values: object) -> Any:
         return {**usual(values), **values} if isinstance(values, dict) else values
 
     @field_validator("*", mode="before")
     @classmethod
-    def _whole_numbers_are_numbers(cls, value: Any, info: Any) -> Any:
+    def _whole_numbers_are_numbers(cls, value: object, info: Any) -> Any:
         if info.field_name == "epochs":
             return int(value) if type(value) is float and value.is_integer() else value
         if cls.model_fields[info.field_name].annotation is float and type(value) is int:
@@ -121,7 +121,7 @@ class Training(Frozen):
         return self
 
 
-def usual(values: Mapping[str, Any]) -> dict[str, Any]:
+def usual(values: Mapping[str, object]) -> dict[str, Any]:
     """The defaults of fields whose default depends on others in `values`."""
     optimizer = values.get("optimizer", "sgd")
     augment = values.get("augment", "none")
@@ -135,7 +135,7 @@ def usual(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def has_use(name: str, values: Mapping[str, Any]) -> bool:
+def has_use(name: str, values: Mapping[str, object]) -> bool:
     """Whether the field `name` does anything beside `values`, or must be left out."""
     optimizer, augment = values.get("optimizer", "sgd"), values.get("augment", "none")
     if name == "momentum":
@@ -151,7 +151,7 @@ def has_use(name: str, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def _of(table: Mapping[str, Any], key: Any, default: Any) -> Any:
+def _of(table: Mapping[str, object], key: object, default: object) -> Any:
     return table.get(key, default) if isinstance(key, str) else default
 
 

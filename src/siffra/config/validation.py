@@ -52,7 +52,7 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def newer(default: Any) -> Any:
+def newer(default: object) -> Any:
     """A field that earlier descriptions did not have: where it is `default`, it is not written.
 
     So what is worked out of the text of a description, such as a run's key, stays what it was.
@@ -87,7 +87,7 @@ def describe(mistake: ErrorDetails) -> str:
     return _stopped(f"found {shown(found)}; {_wanted(kind, context, found)}")
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as a lab file or the command line has it, cut to one short line."""
     if isinstance(value, bool):
         return str(value).lower()

@@ -55,7 +55,7 @@ def fixed_words(both: Both, words: Words) -> str:
     return unlike_words(*_fixed(both), words)
 
 
-def unlike_words(first: Mapping[str, Any], second: Mapping[str, Any], words: Words) -> str:
+def unlike_words(first: Mapping[str, object], second: Mapping[str, object], words: Words) -> str:
     """The knobs at which two differ, with both values: `learning rate 0.7 / learning rate 0.5`.
 
     A knob that is not said, since it is as usual, is a dash.
@@ -75,12 +75,12 @@ def level_key(level: Level) -> str:
     return _canonical(level.knobs)
 
 
-def _canonical(value: Any) -> str:
+def _canonical(value: object) -> str:
     as_floats = json.loads(json.dumps(value, default=sorted), parse_int=float)
     return json.dumps(as_floats, sort_keys=True)
 
 
-def _unlike(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+def _unlike(first: Mapping[str, object], second: Mapping[str, object]) -> list[str]:
     known = dict.fromkeys((*first, *second))
     return [
         knob

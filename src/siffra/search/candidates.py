@@ -197,7 +197,7 @@ class Candidates:
     def _enter(
         self,
         setting: Setting,
-        parameters: dict[str, Any],
+        parameters: dict[str, object],
         origin: str = "",
         begun: float | None = None,
     ) -> None:

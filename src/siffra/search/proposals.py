@@ -49,7 +49,9 @@ def proposals(
         space_of_all = sampler.infer_relative_search_space(study, proposed)
         drawn = sampler.sample_relative(study, proposed, space_of_all)
 
-        def draw(name: str, distribution: BaseDistribution, drawn: dict[str, Any] = drawn) -> Any:
+        def draw(
+            name: str, distribution: BaseDistribution, drawn: dict[str, object] = drawn
+        ) -> Any:
             if name in drawn:
                 return drawn[name]
             return sampler.sample_independent(study, proposed, name, distribution)

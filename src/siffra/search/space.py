@@ -86,7 +86,7 @@ class Space:
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, dataset: Dataset, fixed: Mapping[str, Any]) -> "Space":
+    def of(cls, dataset: Dataset, fixed: Mapping[str, object]) -> "Space":
         """The space for a data set, with these knobs fixed."""
         strengths = dataset.strengths
         moved, rotated = strengths.get("moved", 0.0), strengths.get("rotated", 0.0)
@@ -108,10 +108,10 @@ class Space:
 
     def trial(
         self,
-        parameters: Mapping[str, Any],
+        parameters: Mapping[str, object],
         *,
         value: float | None = None,
-        attributes: Mapping[str, Any] | None = None,
+        attributes: Mapping[str, object] | None = None,
     ) -> FrozenTrial:
         """Optuna's trial of these parameters: complete with its `value`, or running without.
 
@@ -205,7 +205,7 @@ def _number(ask: Ask, name: str, low: float, high: float, *, log: bool = False) 
     return ask(name, FloatDistribution(low, high, log=log))
 
 
-def _with_fixed(ask: Ask, fixed: Mapping[str, Any]) -> Ask:
+def _with_fixed(ask: Ask, fixed: Mapping[str, object]) -> Ask:
     """Asks for parameters, except for those of fixed knobs."""
     known = {**numbers_of_layers(fixed), **fixed}
 
@@ -309,7 +309,7 @@ def knob_of(parameter: str) -> tuple[str, str]:
     return (knob, last) if has_part else (parameter, "")
 
 
-def numbers_of_layers(fixed: Mapping[str, Any]) -> dict[str, int]:
+def numbers_of_layers(fixed: Mapping[str, object]) -> dict[str, int]:
     """Numbers of layers, from knobs with a value for each layer."""
     lists = {name: len(value) for name, value in fixed.items() if isinstance(value, list | tuple)}
     convolutions = [lists[name] for name in BY_CONVOLUTION if name in lists]

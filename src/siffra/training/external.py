@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from siffra.config import Setting
 from siffra.config.metrics import judged
@@ -17,7 +16,7 @@ NO_MACHINE = Machine(cpu="", cores=0, threads=0, system="", versions={})
 """Of runs of which it is not known where they were made."""
 
 
-def external_key(kind: str, identity: Mapping[str, Any]) -> str:
+def external_key(kind: str, identity: Mapping[str, object]) -> str:
     """SHA-256 (hex) of what makes a run the run it is, as canonical JSON."""
     return digest_of({"engine": kind, "engine_version": EXTERNAL_VERSION, **identity})
 

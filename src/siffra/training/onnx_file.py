@@ -77,7 +77,7 @@ def onnx_model(saved: SavedModel, pixels: str = "float32") -> ModelProto:
     return model
 
 
-def expect_exportable(model: Any) -> None:
+def expect_exportable(model: object) -> None:
     """See that a model of this kind can be exported.
 
     Raises:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from siffra.errors import StoreError
 from siffra.lab.execute.events import Event, Progress
@@ -223,7 +223,7 @@ class JobQueue:
                 updates.put_nowait("queue")
             updates.put_nowait(update)
 
-    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+    def _soon(self, work: Coroutine[object, object, None]) -> None:
         pending = asyncio.create_task(work)
         self._pending.add(pending)
         pending.add_done_callback(self._pending.discard)

@@ -159,7 +159,7 @@ async def _judged_in(folder: Path, question: Question, language: str) -> bytes:
     raise ApiError("server")
 
 
-def _refusal(code: Code, why: str = "", **about: Any) -> bytes:
+def _refusal(code: Code, why: str = "", **about: object) -> bytes:
     """What cannot be judged is no failure of the page: its user is told, and says more of it."""
     return json.dumps(ApiError(code, why[:_LONGEST_WHY], about).body).encode()
 

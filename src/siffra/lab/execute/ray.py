@@ -204,7 +204,7 @@ class RayExecutor(Executor):
         # The cluster reports the end: to ask about thousands of tasks again and again takes long.
         task.future().add_done_callback(lambda done: self._done.put((task, done)))
 
-    def _take(self, task: Any, done: "Future[Any]", on_event: Callable[[Event], None]) -> None:
+    def _take(self, task: object, done: "Future[Any]", on_event: Callable[[Event], None]) -> None:
         runs, pinned_to = self._submitted.pop(task)
         self._in_tasks -= len(runs)
         error = done.exception()

@@ -24,13 +24,13 @@ Values = Mapping[str, bool | int | float | str | None]
 
 
 def plan_vary(
-    vary: Mapping[str, Sequence[Any]],
-    fixed: Mapping[str, Any],
+    vary: Mapping[str, Sequence[object]],
+    fixed: Mapping[str, object],
     dataset: Dataset,
     options: LabOptions = AS_WRITTEN,
     *,
     data: DataSource | None = None,
-    base: Mapping[str, Any] | None = None,
+    base: Mapping[str, object] | None = None,
 ) -> Plan:
     """A plan of one question: what the knobs in `vary` do, all others being as in `fixed`.
 
@@ -58,7 +58,7 @@ def plan_vary(
 
 
 def plan_external(
-    vary: Mapping[str, Sequence[Any]],
+    vary: Mapping[str, Sequence[object]],
     fixed: Values,
     metrics: Sequence[Metric],
     options: LabOptions = AS_WRITTEN,
@@ -182,7 +182,7 @@ def _plan_external(question: Question, sampled: Sampling, command: Sequence[str]
 
 
 def _combined(
-    vary: Mapping[str, Sequence[Any]], fixed: Mapping[str, object]
+    vary: Mapping[str, Sequence[object]], fixed: Mapping[str, object]
 ) -> list[dict[str, Any]]:
     """The varied knobs of each level: all combinations of their values."""
     if not isinstance(vary, Mapping):

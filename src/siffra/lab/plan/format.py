@@ -67,7 +67,7 @@ class Reported(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _known_figures(cls, table: Any, info: ValidationInfo) -> Any:
+    def _known_figures(cls, table: object, info: ValidationInfo) -> Any:
         program = around(info).program
         return with_known_keys(table, (*(program.metrics if program else SETS), *cls.model_fields))
 
@@ -344,5 +344,5 @@ class Tables(Table):
         return self
 
 
-def _combinations(lists: Mapping[str, tuple[Any, ...]] | None) -> int:
+def _combinations(lists: Mapping[str, tuple[object, ...]] | None) -> int:
     return math.prod(len(values) for values in (lists or {}).values())

@@ -41,7 +41,7 @@ def _known_knob(name: str, info: ValidationInfo) -> str:
     return name
 
 
-def _resolved(knobs: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+def _resolved(knobs: dict[str, object], info: ValidationInfo) -> dict[str, Any]:
     return around(info).resolved(knobs)
 
 
@@ -50,7 +50,7 @@ def _resolved_stand_ins(recipes: dict[str, str], info: ValidationInfo) -> dict[s
     return {found(old): found(new) for old, new in recipes.items()}
 
 
-def _without_recipe(lists: dict[str, Any]) -> dict[str, Any]:
+def _without_recipe(lists: dict[str, object]) -> dict[str, Any]:
     if RECIPE in lists:
         raise ValueError(
             f"a `{RECIPE}` sets every knob of a level, so it cannot be retuned; vary it, or retune "
@@ -71,7 +71,7 @@ def _one_of(known: Collection[str], message: LiteralString) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _by_language(value: Any) -> Any:
+def _by_language(value: object) -> Any:
     if isinstance(value, str):
         return {"en": value}
     if not isinstance(value, dict):
@@ -90,12 +90,12 @@ def _is_id(text: str) -> str:
     return text
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: object) -> Any:
     """One level as a list of them."""
     return [value] if isinstance(value, dict | str) else value
 
 
-def _metric(name: Any, info: ValidationInfo) -> Any:
+def _metric(name: object, info: ValidationInfo) -> Any:
     """A metric that there is; unless one is named, the main one."""
     known, program = around(info).metrics, around(info).program
     if name is None:
@@ -107,25 +107,25 @@ def _metric(name: Any, info: ValidationInfo) -> Any:
     return name
 
 
-def _level(value: Any) -> Any:
+def _level(value: object) -> Any:
     if not isinstance(value, dict | list | tuple | str):
         raise _not_of_kind(value, "a level: a table, as { neurons = 16 }, or its name")
     return _listed(value)
 
 
-def _yardstick(value: Any) -> Any:
+def _yardstick(value: object) -> Any:
     if not isinstance(value, dict | list | tuple | str | int | float):
         raise _not_of_kind(value, "a number, or a level: a table, as { neurons = 16 }, or its name")
     return _listed(value)
 
 
-def _level_list(value: Any) -> Any:
+def _level_list(value: object) -> Any:
     if not isinstance(value, list | tuple):
         raise _not_of_kind(value, "a list of tables, as [{ neurons = 16 }, { neurons = 64 }]")
     return value
 
 
-def _seconds(value: Any) -> float:
+def _seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _not_of_kind(value, 'a duration, as "5m", or a number of seconds')
     try:
@@ -148,7 +148,7 @@ def _within(least: float, most: float) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _not_of_kind(value: Any, wanted: str) -> PydanticCustomError:
+def _not_of_kind(value: object, wanted: str) -> PydanticCustomError:
     return PydanticCustomError(
         "not_of_kind",
         "found {found}; it must be {wanted}",
@@ -161,7 +161,7 @@ ARRAY = Field(strict=False)
 SOME = Field(strict=False, min_length=1)
 
 
-def _day(value: Any) -> Any:
+def _day(value: object) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -201,7 +201,7 @@ class LevelTable(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_apart(cls, table: Any, info: ValidationInfo) -> Any:
+    def _name_apart(cls, table: object, info: ValidationInfo) -> Any:
         if not isinstance(table, dict) or "name" not in table or "name" in around(info).knobs:
             return {"<knobs>": table}
         knobs = {knob: value for knob, value in table.items() if knob != "name"}
@@ -241,7 +241,7 @@ ShiftName = Annotated[str, _one_of(SHIFTS, "no such key; {hint}")]
 PresetName = Literal["quick", "standard", "full"]
 
 
-def with_known_keys(table: Any, known: Collection[str]) -> Any:
+def with_known_keys(table: object, known: Collection[str]) -> Any:
     """The `table` as it is, or its first key that is not `known` refused."""
     for key in table if isinstance(table, dict) else ():
         if key not in known:
@@ -257,5 +257,5 @@ class Table(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _known_keys(cls, table: Any) -> Any:
+    def _known_keys(cls, table: object) -> Any:
         return with_known_keys(table, cls.model_fields)

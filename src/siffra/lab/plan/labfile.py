@@ -68,7 +68,7 @@ def read_lab(path: Path | None = None) -> LabFile:
     return LabFile.model_construct(None, **values, source=name, digest=digest)
 
 
-def _around(tables: dict[str, Any], folder: Path, program: Program | None) -> Surroundings:
+def _around(tables: dict[str, object], folder: Path, program: Program | None) -> Surroundings:
     # A program's own knob may be called `model`, and no file of Python is run for its values.
     return Surroundings(folder, program=program) if program else surroundings(tables, folder)
 

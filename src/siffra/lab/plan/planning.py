@@ -163,7 +163,7 @@ def _parts(table: QuestionTable, where: str) -> Iterator[tuple[Part, Text]]:
         yield Part(f"{where}.vary", knobs), {}
 
 
-def combinations(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+def combinations(lists: Mapping[str, Sequence[object]]) -> Iterator[dict[str, Any]]:
     """Each way to take a value of every knob; the last knob changes first."""
     for values in itertools.product(*lists.values()):
         yield dict(zip(lists, values, strict=True))
@@ -213,7 +213,7 @@ def _with_reported(
     )
 
 
-def _matching(wanted: Mapping[str, Any] | str, levels: Sequence[Level], where: str) -> list[int]:
+def _matching(wanted: Mapping[str, object] | str, levels: Sequence[Level], where: str) -> list[int]:
     """Indices of the levels meant: the one of this name, or those with these knobs.
 
     Of the latter the one that has no other knobs, or else all.
@@ -246,7 +246,7 @@ def _called(name: str, levels: Sequence[Level], where: str) -> int:
 
 
 def _claim(table: ClaimTable, levels: Sequence[Level], where: str, subject: Subject) -> Claim:
-    def indices(wanted: Sequence[Mapping[str, Any] | str], key: str) -> tuple[int, ...]:
+    def indices(wanted: Sequence[Mapping[str, object] | str], key: str) -> tuple[int, ...]:
         found = [i for each in wanted for i in _matching(each, levels, f"{where}.{key}")]
         return tuple(dict.fromkeys(found))
 
@@ -309,6 +309,6 @@ def _experiment(table: ExperimentTable, where: str, lab: LabFile, subject: Subje
     )
 
 
-def spelled(knobs: Mapping[str, Any]) -> str:
+def spelled(knobs: Mapping[str, object]) -> str:
     """`kernel_size = 8, strides = 3`."""
     return ", ".join(f"{name} = {value}" for name, value in knobs.items())

@@ -42,7 +42,7 @@ class Surroundings:
         """What claims can be about, by name; the first is what they are about by default."""
         return self.program.metrics if self.program else METRICS
 
-    def resolved(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    def resolved(self, knobs: Mapping[str, object]) -> dict[str, Any]:
         """`knobs`, each of a value or several, with functions and paths in the place of names."""
         if self.program:
             return dict(knobs)
@@ -63,11 +63,11 @@ class Surroundings:
             return source
         return source.model_copy(update={"path": self.folder / source.path})
 
-    def _model(self, name: Any) -> Any:
+    def _model(self, name: object) -> Any:
         return self.factories.get(name, name) if isinstance(name, str) else name
 
 
-def surroundings(table: Any, folder: Path) -> Surroundings:
+def surroundings(table: object, folder: Path) -> Surroundings:
     """Those of a lab file in `folder`, as read and not yet checked.
 
     A function that stands for a model is looked for in `folder` and in the working directory, and
@@ -89,5 +89,5 @@ def _key_of(path: KeyPath) -> str:
     return next((part for part in reversed(path) if isinstance(part, str)), "")
 
 
-def _each(find: Callable[[Any], Any], value: Any) -> Any:
+def _each(find: Callable[[object], object], value: object) -> Any:
     return tuple(map(find, value)) if isinstance(value, list | tuple) else find(value)

@@ -61,7 +61,7 @@ def edges_of_choice(
     return tuple(edges)
 
 
-def _side(best: Any, tried: Iterable[Any]) -> Side | None:
+def _side(best: object, tried: Iterable[object]) -> Side | None:
     """On which side `best` is outermost, if there is more to try beyond it."""
     numbers = {value for value in tried if is_number(value)}
     if len(numbers) < FEWEST_WITH_AN_EDGE or not is_number(best):

@@ -116,8 +116,8 @@ def _values(answer: QuestionAnswer, knob: str) -> list[Any]:
 
 def _cells(
     answer: QuestionAnswer,
-    columns: list[Any],
-    rows: list[Any],
+    columns: list[object],
+    rows: list[object],
     get: Callable[[LevelAnswer], Summary],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Means and the lower arms of their intervals, (rows, columns); NaN where there is none."""

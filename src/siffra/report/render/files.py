@@ -78,7 +78,7 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
 
 
 def _external_rows(
-    records: Sequence[Record], knobs: Mapping[str, list[Any]], metrics: Sequence[str]
+    records: Sequence[Record], knobs: Mapping[str, list[object]], metrics: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Rows without columns that such trainings never have."""
     is_timed = any(record.machine != NO_MACHINE for record in records)

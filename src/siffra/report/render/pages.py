@@ -24,7 +24,7 @@ _NEW_LINE = re.compile(r"[ \t]*[\r\n\v\f\x1c-\x1e\u0085\u2028\u2029]+[ \t]*")
 # Not `\s`: no-break spaces keep numbers with their units.
 
 
-def html_page(template: str, words: Words, **shown: Any) -> str:
+def html_page(template: str, words: Words, **shown: object) -> str:
     """The template as a page that needs nothing but itself; all that it is given is text."""
 
     def picture(drawing: Drawing) -> Markup:
@@ -35,7 +35,7 @@ def html_page(template: str, words: Words, **shown: Any) -> str:
     return environment.get_template(template).render(**shown)
 
 
-def markdown_page(template: str, words: Words, **shown: Any) -> str:
+def markdown_page(template: str, words: Words, **shown: object) -> str:
     """The template as Markdown; all that it is given is text."""
 
     def finalize(value: object) -> object:

@@ -53,7 +53,7 @@ def knob_name(words: Words, knob: str) -> str:
     return words(key) if key in words else knob.replace("_", " ")
 
 
-def value_name(words: Words, value: Any) -> str:
+def value_name(words: Words, value: object) -> str:
     """`0.02`, `64, 32`, `dense`."""
     if isinstance(value, list | tuple):
         return ", ".join(value_name(words, v) for v in value)
@@ -69,7 +69,7 @@ def value_name(words: Words, value: Any) -> str:
     return words.exact(float(f"{value:.3g}") if drawn else value)
 
 
-def _as_written(words: Words, value: Any) -> str:
+def _as_written(words: Words, value: object) -> str:
     """A value of a knob that is none of siffra's."""
     if value is None:
         return words("value.nothing")
@@ -269,5 +269,5 @@ def _theirs(question: Question, inside: Sequence[int]) -> Mapping[str, Any]:
     return {} if is_shared else common
 
 
-def _has(level: Level, knob: str, value: Any) -> bool:
+def _has(level: Level, knob: str, value: object) -> bool:
     return knob in level.knobs and level.knobs[knob] == value
