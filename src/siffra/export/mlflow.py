@@ -4,14 +4,13 @@ Every run bears an id of siffra's own, by which it is found again: what was logg
 logged twice, and what was broken off is made anew.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
 
 from siffra.errors import SiffraError
-from siffra.export.settings import accuracies, plain_knobs, setting_groups
+from siffra.export.settings import moments, plain_knobs, setting_groups
 from siffra.lab.answers import Answers, LevelAnswer
 from siffra.report.build import build
 from siffra.report.model import Question, Report
@@ -157,19 +156,6 @@ def _run(parent: str, child: _Child) -> Entry:
     """One run: its knobs, its curves by epoch, its scores after the last."""
     record = child.record
     ended = record.finished.timestamp()
-    clock = ended - record.seconds
-    metrics: list[tuple[str, float, float, int]] = []
-    for step, epoch in enumerate(record.epochs, start=1):
-        clock += epoch.seconds
-        scalars = {
-            "loss": math.nan if epoch.loss is None else epoch.loss,
-            "epoch_seconds": epoch.seconds,
-            **accuracies("accuracy", epoch),
-        }
-        metrics += [(tag, value, clock, step) for tag, value in scalars.items()]
-    final = accuracies("final/accuracy", record)
-    final["final/seconds"] = record.seconds
-    metrics += [(tag, value, ended, len(record.epochs)) for tag, value in final.items()]
     params = plain_knobs(record) | {"seed": record.seed, "dataset": record.dataset}
     params |= {"engine": record.engine, "parameters": record.parameters}
     return Entry(
@@ -182,7 +168,11 @@ def _run(parent: str, child: _Child) -> Entry:
             **_load(record),
             **child.tags,
         },
-        metrics=metrics,
+        metrics=[
+            (tag, value, clock, step)
+            for step, clock, scalars in moments(record)
+            for tag, value in scalars.items()
+        ],
         times=(ended - record.seconds, ended),
         failed=record.diverged,
     )

@@ -1,7 +1,8 @@
 """Settings with their seeds: the groups in which other tools show runs."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +28,23 @@ class SettingGroup:
         return f"{knobs[:_LONGEST_NAME]}-{self.id}"
 
 
-def accuracies(prefix: str, scored: Epoch | Record) -> dict[str, float]:
+def _accuracies(prefix: str, scored: Epoch | Record) -> dict[str, float]:
     """`prefix/SET`: accuracy; of a run that has diverged by then there is nothing to show."""
     reached = scored.accuracy.items()
     return {f"{prefix}/{name}": value for name, value in reached if value is not None}
+
+
+def moments(record: Record) -> Iterator[tuple[int, float, dict[str, float]]]:
+    """A step, seconds since 1970 and scalars by tag: after every epoch, and of the whole run."""
+    ended = record.finished.timestamp()
+    clock = ended - record.seconds
+    for step, epoch in enumerate(record.epochs, start=1):
+        clock += epoch.seconds
+        loss = math.nan if epoch.loss is None else epoch.loss
+        times = {"loss": loss, "epoch_seconds": epoch.seconds}
+        yield step, clock, times | _accuracies("accuracy", epoch)
+    final = _accuracies("final/accuracy", record)
+    yield len(record.epochs), ended, final | {"final/seconds": record.seconds}
 
 
 def setting_groups(records: Sequence[Record]) -> list[SettingGroup]:

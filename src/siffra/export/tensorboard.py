@@ -3,14 +3,13 @@
 Written with TensorBoard's own protocol buffers and record writer, which need no TensorFlow.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from siffra.errors import SiffraError
-from siffra.export.settings import Plain, accuracies, plain_knobs, setting_groups
+from siffra.export.settings import Plain, moments, plain_knobs, setting_groups
 from siffra.system.atomic_write import write_whole
 from siffra.training.run import Record, setting_id
 
@@ -80,23 +79,14 @@ def _experiment(records: Sequence[Record]) -> Iterator[Any]:
 def _session(record: Record) -> Iterator[Any]:
     """One run: its knobs, its curves, its scores."""
     ended = record.finished.timestamp()
-    clock = ended - record.seconds
-    group = setting_id(record)
-    started = hparams_pb(_hparams(record), trial_id=group, start_time_secs=clock)
-    yield _event.Event(wall_time=clock, summary=started)
-    for step, epoch in enumerate(record.epochs, start=1):
-        clock += epoch.seconds
-        scalars = {
-            "loss": math.nan if epoch.loss is None else epoch.loss,
-            "epoch_seconds": epoch.seconds,
-            **accuracies("accuracy", epoch),
-        }
-        yield _scalars(scalars, step, clock)
-    final = accuracies("final/accuracy", record)
-    final["final/seconds"] = record.seconds
-    if record.load:
-        final["final/busy"] = float(record.is_busy)
-    yield _scalars(final, len(record.epochs), ended)
+    began = ended - record.seconds
+    started = hparams_pb(_hparams(record), trial_id=setting_id(record), start_time_secs=began)
+    yield _event.Event(wall_time=began, summary=started)
+    *epochs, (last, _, final) = moments(record)
+    for step, moment, scalars in epochs:
+        yield _scalars(scalars, step, moment)
+    busy = {"final/busy": float(record.is_busy)} if record.load else {}
+    yield _scalars(final | busy, last, ended)
     status = _hparams_api.STATUS_FAILURE if record.diverged else _hparams_api.STATUS_SUCCESS
     yield _event.Event(wall_time=ended, summary=_ended(status, ended))
 
