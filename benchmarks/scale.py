@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ from siffra.data.load import DataSource, load_dataset
 from siffra.engine.base import Engine
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.events import Event, Job, Task
-from siffra.lab.execute.ray import RayExecutor, Resources
+from siffra.lab.execute.ray import RayExecutor, Resources, engine_runs
 from siffra.lab.execute.results import EngineKeys
 from siffra.lab.execute.runner import run_plan
-from siffra.lab.execute.trainer import Reply
+from siffra.lab.execute.trainer import Reply, RunTrainer
 from siffra.lab.plan.plan import Level, Plan, PlannedRun, Question
 from siffra.store.store import open_store
 from siffra.training.diagnostics import Examination, examine
@@ -199,9 +200,9 @@ def _memory() -> int:
 def by_tasks(sample: Sample, runs: int) -> float:
     """Processor seconds that a run on a cluster costs its driver, of all its threads."""
     plan = plan_of(runs)
-    with RayExecutor(
-        sample.dataset, DataSource(), sample.engine, make_engine, resources=Resources()
-    ) as cluster:
+    runs_there = partial(engine_runs, sample.dataset, DataSource(), sample.engine.name, make_engine)
+    timer = RunTrainer(sample.dataset, sample.engine)
+    with RayExecutor(runs_there, resources=Resources(), timer=timer) as cluster:
         cluster._task = ray.remote(max_retries=0)(_instantly)  # pyright: ignore[reportAttributeAccessIssue]
         order: Any = ray.put((sample.record.model_dump_json(), sample.record.key))
         cluster._context = order

@@ -156,6 +156,10 @@ WHERE = {"machine", "other_machines", "command", "facts", "methods"}
 """Those that depend on where runs were made."""
 
 
+NODE = {"object_store_memory": 80 * 2**20}
+"""What a node of a cluster of Ray's is given, beside its CPUs."""
+
+
 def timeless(results: object) -> object:
     """The results of a report without what depends on the clock, or on where runs were made."""
     if isinstance(results, dict):

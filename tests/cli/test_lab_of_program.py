@@ -192,7 +192,7 @@ class TestReading:
     [
         (("--engine", "torch"), "error: engine: it means nothing to a program; leave it out."),
         (("--threads", 2), "error: threads: it means nothing to a program; leave it out."),
-        (("--on", "ray"), "error: on: it means nothing to a program; leave it out."),
+        (("--alone",), "error: alone: is for a cluster; here, one run at a time is alone."),
         (("--epochs", 2), "error: epochs: siffra does not know those of a command; leave it out, "),
         (("--only", "x"), "error: only: my.toml has no question `x`; "),
         (("--gpus", "0", "--jobs", 2), "error: jobs: with gpus, there is one run at a time on "),

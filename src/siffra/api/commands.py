@@ -12,11 +12,13 @@ from siffra.api.jobs import Job
 from siffra.api.judging import MetricLike
 from siffra.config.durations import spell_seconds
 from siffra.config.metrics import Metric, SaidMetric, meant_direction
+from siffra.engine.command.child import GRACE
 from siffra.engine.command.metrics import MetricSource
 from siffra.engine.command.run import CommandSpec
 from siffra.engine.command.template import CommandTemplate
 from siffra.errors import ConfigError, LabFileError
-from siffra.lab.execute.commands import command_work
+from siffra.lab.execute.base import Executor
+from siffra.lab.execute.commands import CommandExecutor, CommandKeys, CommandRuns, command_work
 from siffra.lab.plan.ad_hoc import plan_external, plan_noise
 from siffra.lab.plan.labfile import LabFile
 from siffra.lab.plan.plan import Plan
@@ -39,8 +41,10 @@ class CommandOptions:
         watch: Files and folders whose content counts, besides the files that the command names:
             what is edited is run anew.
         timeout: Seconds that a run may take.
-        gpus: One run at a time on each of these, by `CUDA_VISIBLE_DEVICES`.
-        running: How many runs are made at once (None: one), and where they are stored.
+        gpus: One run at a time on each of these, by `CUDA_VISIBLE_DEVICES`; on a cluster, how many
+            each run gets, as `("1",)` or `("0.5",)`.
+        running: Where runs are made and stored, and how many at once (None: one, or as many as a
+            cluster has room for). Their `threads` are CPUs that a cluster gives each of them.
     """
 
     command: str | Sequence[str]
@@ -53,18 +57,13 @@ class CommandOptions:
 
     def __post_init__(self) -> None:
         expect_metrics(self.metrics)
-        for name in ("engine", "threads", "on", "alone"):
-            if getattr(self.running, name) != getattr(HERE, name):
-                raise ConfigError(f"{name}: it means nothing to a program; leave it out.")
-        if self.jobs > 1 and self.gpus:
+        expect_no_engine(self.running)
+        if self.running.is_cluster:
+            _gpus_of_a_run(self.gpus)
+        elif self.running.at_once > 1 and self.gpus:
             raise ConfigError(
                 "jobs: with gpus, there is one run at a time on each; leave out jobs."
             )
-
-    @property
-    def jobs(self) -> int:
-        """How many runs are made at once, where no GPUs are named."""
-        return self.running.jobs or 1
 
     def spec(self, knobs: Collection[str]) -> CommandSpec:
         """How its runs are made, with these knobs.
@@ -84,10 +83,16 @@ class CommandOptions:
 
     def again(self) -> tuple[str, ...]:
         """The options that say all of this but the command and its metrics."""
+        running = self.running
         words = [f"--{name}={text}" for name in ("read", "watch") for text in getattr(self, name)]
         words += [f"--timeout={spell_seconds(self.timeout)}"] if self.timeout else []
-        words += [f"--jobs={self.jobs}"] if self.jobs > 1 else []
-        return (*words, *([f"--gpus={','.join(self.gpus)}"] if self.gpus else []))
+        words += [f"--jobs={running.jobs}"] if running.at_once > 1 else []
+        words += [f"--gpus={','.join(self.gpus)}"] if self.gpus else []
+        if running.is_cluster:
+            words += [f"--on={running.on}"]
+            words += [f"--threads={running.threads}"] if running.threads else []
+            words += ["--alone"] if running.alone else []
+        return tuple(words)
 
 
 @contextmanager
@@ -139,9 +144,9 @@ def lab_of_command(
         file: The lab file.
         program: What it varies.
         options: What of it is planned.
-        running: How many runs are made at once, and where they are stored.
+        running: Where its runs are made and stored, and how many at once.
         timeout: Seconds that a run may take, in the place of what the file says.
-        gpus: One run at a time on each of these.
+        gpus: See `CommandOptions`.
 
     Raises:
         SiffraError: The command, an option or the store cannot be used.
@@ -167,10 +172,57 @@ def lab_of_command(
 def _job(
     plan: Plan, spec: CommandSpec, program: CommandOptions, *, is_kept: bool = True
 ) -> Iterator[Job]:
-    with program.running.open_store() as store:
-        work = command_work(spec, plan, store, program.jobs, program.gpus)
-        with work.executor:
-            yield Job(plan, work, store, program.running.fresh, is_kept=is_kept)
+    running, keys = program.running, CommandKeys(spec)
+    with running.open_store() as store, _executor(spec, keys, program) as executor:
+        work = command_work(keys, executor, plan, store)
+        yield Job(plan, work, store, running.fresh, is_kept=is_kept)
+
+
+def _executor(spec: CommandSpec, keys: CommandKeys, program: CommandOptions) -> Executor:
+    """What makes the runs, here or on a cluster, whose machines are sent the key of each."""
+    running, runs = program.running, CommandRuns(spec)
+    if not running.is_cluster:
+        return CommandExecutor(runs, keys, running.at_once, program.gpus)
+    return running.on_cluster(
+        lambda: runs,
+        cpus=running.threads or 1,
+        gpus=_gpus_of_a_run(program.gpus),
+        order=lambda run: (run, keys.of(run)),
+        queued=1,  # what is decided meanwhile need not be run
+        grace=GRACE + 3,
+    )
+
+
+def _gpus_of_a_run(gpus: tuple[str, ...]) -> float:
+    """How many GPUs a run gets on a cluster, which chooses them.
+
+    Raises:
+        ConfigError: That is not what is said.
+    """
+    if not gpus:
+        return 0.0
+    try:
+        (number,) = map(float, gpus)
+    except ValueError:
+        number = 0.0
+    if not (0 < number < 1 or (number >= 1 and number.is_integer())):
+        raise ConfigError(
+            f"gpus: found {','.join(gpus)}; a cluster chooses them itself: say how many each run "
+            "gets, as 1, or 0.5 if two may share one."
+        )
+    return number
+
+
+def expect_no_engine(running: RunOptions) -> None:
+    """See that a program is run as programs are: siffra's engines mean nothing to it.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    for name in ("engine", "threads", "alone"):
+        is_ours = name == "engine" or not running.is_cluster
+        if is_ours and getattr(running, name) != getattr(HERE, name):
+            raise ConfigError(f"{name}: it means nothing to a program; leave it out.")
 
 
 def expect_metrics(metrics: Sequence[Metric]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from siffra.api.arguments import make_engine
 from siffra.data.dataset import Dataset
@@ -20,6 +21,7 @@ from siffra.lab.execute.base import Executor
 from siffra.lab.execute.estimate import estimate
 from siffra.lab.execute.local import LocalExecutor
 from siffra.lab.execute.pool import PoolExecutor
+from siffra.lab.execute.trainer import RunTrainer
 from siffra.lab.plan.plan import Plan
 from siffra.store.store import Store, default_store_path, open_store
 from siffra.system.cpu import available_cores
@@ -36,10 +38,11 @@ class RunOptions:
     Attributes:
         engine: `native`, or `torch` for PyTorch.
         threads: Threads of a run; None: the cores are shared out to the runs at once.
-        jobs: How many runs are made at once on this machine; None: as many as there are cores for
-            their threads, or one where all are over before other processes have started.
-        on: `here`; on a cluster of Ray's (`ray`, `ray://host:port`), whose CPUs say how many runs
-            are made at once; or `auto`, a cluster if `RAY_ADDRESS` has the address of one.
+        jobs: How many runs are made at once; None: on this machine as many as there are cores for
+            their threads, or one where all are over before other processes have started; on a
+            cluster as many as it has room for.
+        on: `here`; on a cluster of Ray's (`ray`, `ray://host:port`); or `auto`, a cluster if
+            `RAY_ADDRESS` has the address of one.
         alone: On a cluster, give each run a machine to itself.
         store: The file of finished runs; None: the usual one.
         fresh: Make stored runs again.
@@ -65,13 +68,12 @@ class RunOptions:
             )
         if self.jobs is not None and self.jobs < 1:
             raise ConfigError(f"jobs: found {self.jobs}; it must be 1 or more.")
-        if self._at_once > 1 and self._is_cluster:
-            raise ConfigError("jobs: is for one machine; on a cluster its CPUs say how many.")
         if self.alone and self.on == "here":
             raise ConfigError("alone: is for a cluster; here, one run at a time is alone.")
 
     @property
-    def _at_once(self) -> int:
+    def at_once(self) -> int:
+        """How many runs are made at once on this machine, unless it is left to be seen."""
         return self.jobs or 1
 
     def sized(self, plan: Plan, dataset: Dataset, store: Store) -> Self:
@@ -81,7 +83,7 @@ class RunOptions:
             ConfigError: A model cannot be built, or there is no such engine.
             StoreError: The store cannot be read.
         """
-        if self.jobs is not None or self._is_cluster:
+        if self.jobs is not None or self.is_cluster:
             return self
         cores = available_cores() // (self.threads or 1)
         # The bits of PyTorch depend on the number of threads, and so on the number of runs at once.
@@ -98,7 +100,8 @@ class RunOptions:
         return replace(self, jobs=jobs if seconds * (1 - 1 / jobs) > _START else 1)
 
     @property
-    def _is_cluster(self) -> bool:
+    def is_cluster(self) -> bool:
+        """Whether a cluster makes them."""
         return self.on not in ("here", "auto") or (
             self.on == "auto" and bool(os.environ.get("RAY_ADDRESS"))
         )
@@ -110,10 +113,10 @@ class RunOptions:
             ConfigError: There is no such engine, or it is not installed.
         """
         threads = self.threads
-        if threads is None and self._is_cluster:
+        if threads is None and self.is_cluster:
             threads = None if self.alone else 1
-        elif threads is None and self._at_once > 1:
-            threads = max(1, available_cores() // self._at_once)
+        elif threads is None and self.at_once > 1:
+            threads = max(1, available_cores() // self.at_once)
         return make_engine(threads, self.engine)
 
     def open_store(self) -> AbstractContextManager[Store]:
@@ -132,20 +135,42 @@ class RunOptions:
             ExecutorError: It is out of reach.
         """
         name = EngineName.parse(engine.name)
-        if not self._is_cluster:
-            if self._at_once == 1:
+        if not self.is_cluster:
+            if self.at_once == 1:
                 return LocalExecutor(dataset, engine)
-            return PoolExecutor(self._at_once, dataset, engine_class(name.kind), engine.threads)
-        from siffra.lab.execute.ray import RayExecutor, Resources  # brings Ray
+            return PoolExecutor(self.at_once, dataset, engine_class(name.kind), engine.threads)
+        again = partial(make_engine, name=name.kind)
+        runs = partial(_ray().engine_runs, dataset, source, engine.name, again)
+        timer = RunTrainer(dataset, engine)
+        return self.on_cluster(
+            runs, cpus=engine.threads, gpus=float(name.device == "cuda"), timer=timer
+        )
 
-        resources = Resources(
-            cpus=1 if self.alone else engine.threads,
-            gpu=name.device == "cuda",
-            alone=self.alone,
+    def on_cluster(
+        self, runs: Callable[[], Any], *, cpus: int = 1, gpus: float = 0.0, **how: Any
+    ) -> Executor:
+        """The cluster that makes `runs`, each on so many CPUs and GPUs.
+
+        Args:
+            runs: See `RayExecutor`, as for all that is `how`.
+            cpus: Of a run, unless it is alone.
+            gpus: Likewise; may be a part of one.
+            how: Other arguments of `RayExecutor`.
+
+        Raises:
+            ExecutorError: It is out of reach, or no machine of it is large enough.
+        """
+        resources = _ray().Resources(
+            cpus=1 if self.alone else cpus, gpus=gpus, alone=self.alone, most=self.jobs
         )
         address = self.on if self.on.startswith(_RAY) else None
-        again = partial(make_engine, name=name.kind)
-        return RayExecutor(dataset, source, engine, again, resources=resources, address=address)
+        return _ray().RayExecutor(runs, resources=resources, address=address, **how)
+
+
+def _ray():
+    from siffra.lab.execute import ray  # which is an extra
+
+    return ray
 
 
 HERE = RunOptions()

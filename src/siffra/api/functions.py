@@ -9,12 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from siffra.api.commands import expect_metrics
+from siffra.api.commands import expect_metrics, expect_no_engine
 from siffra.api.executors import HERE, RunOptions
 from siffra.api.jobs import Job
 from siffra.config.metrics import Metric
 from siffra.errors import ConfigError
-from siffra.lab.execute.functions import Train, TrainFunction, function_work
+from siffra.lab.execute.base import Executor
+from siffra.lab.execute.cost import MeanCosts
+from siffra.lab.execute.functions import (
+    FunctionExecutor,
+    FunctionKeys,
+    FunctionPool,
+    FunctionRuns,
+    Train,
+    TrainFunction,
+)
+from siffra.lab.execute.work import Work
 from siffra.lab.plan.ad_hoc import parted, plan_external
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
 from siffra.store.store import open_store
@@ -39,20 +49,30 @@ def function_job(
     if not callable(train):
         raise ConfigError(f"train: found {train!r}; give a function of the knobs and a seed.")
     expect_metrics(metrics)
-    jobs, store = running.jobs or 1, running.store
+    expect_no_engine(running)
     varied, fixed = parted(levels)
     plan = plan_external(_plain(varied), _plain_values(fixed), metrics, options)
     function = TrainFunction(train, tuple(metric.name for metric in metrics))
     function.check(plan)
-    if jobs > 1:
-        _expect_to_move(function)
+    is_kept = running.store is not None
+    runs = FunctionRuns(function, FunctionKeys(function, is_kept=is_kept))
     with (
         tempfile.TemporaryDirectory(prefix="siffra-") as folder,
-        open_store(store or Path(folder) / "runs.sqlite") as opened,
+        open_store(running.store or Path(folder) / "runs.sqlite") as opened,
+        _executor(runs, running) as executor,
     ):
-        work = function_work(function, jobs, is_kept=store is not None)
-        with work.executor:
-            yield Job(plan, work, opened, running.fresh, is_kept=store is not None)
+        work = Work(runs.keys, MeanCosts(), executor)
+        yield Job(plan, work, opened, running.fresh, is_kept=is_kept)
+
+
+def _executor(runs: FunctionRuns, running: RunOptions) -> Executor:
+    """What calls the function: this process, others of this machine, or a cluster's."""
+    if running.is_cluster:
+        return running.on_cluster(lambda: runs, cpus=running.threads or 1, queued=1)
+    if running.at_once == 1:
+        return FunctionExecutor(runs)
+    _expect_to_move(runs.function)
+    return FunctionPool(runs, running.at_once)
 
 
 def _plain(levels: Mapping[str, Sequence[object]]) -> dict[str, list[Any]]:

@@ -65,14 +65,14 @@ def run_lab(
         data: See `DataLike`; in the place of what the lab file names. The lab's shifts hold.
         engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads of a run (default: the cores, shared out to the runs made at once).
-        jobs: How many runs are made at once (default: as many as there are cores; of a command,
-            one).
+        jobs: How many runs are made at once (default: as many as there are cores, or as a cluster
+            has room for; of a command on this machine, one).
         on: Where: `here`, `ray` for a cluster of Ray's, `ray://host:port`, or `auto`, which is a
             cluster if `RAY_ADDRESS` has one.
         alone: On a cluster, give each run a whole node, so that its times are undisturbed.
         timeout: Of a command, how long a run may take, as `"10m"` or in seconds; in the place of
             what the lab file says.
-        gpus: Of a command, one run at a time on each of these.
+        gpus: Of a command, one run at a time on each of these; on a cluster, how many a run gets.
         store: The file of finished runs.
         out: Write the report to this folder.
         language: Of the answer and its report: `en` or `sv`.

@@ -32,8 +32,9 @@ def noise(
     read: Sequence[str] = (),
     watch: Sequence[str] = (),
     timeout: str | float | None = None,
-    jobs: int = 1,
     gpus: Sequence[str] = (),
+    jobs: int | None = None,
+    on: str = "here",
     store: Path | str | None = None,
     language: str = "en",
     on_event: Callable[[Event], None] = lambda event: None,
@@ -49,8 +50,9 @@ def noise(
         read: Regular expressions that find the metrics in what is printed.
         watch: Files and folders whose content counts.
         timeout: The longest that a run may take, as `"10m"` or in seconds.
-        jobs: How many runs are made at once.
-        gpus: One run at a time on each of these.
+        gpus: One run at a time on each of these; on a cluster, how many a run gets.
+        jobs: How many runs are made at once (default: one, or as a cluster has room for).
+        on: Where: `here`, `ray`, `ray://host:port` or `auto`, see `siffra.vary`.
         store: The file of finished runs.
         language: Of the answer: `en` or `sv`.
         on_event: Called with everything that happens.
@@ -65,7 +67,7 @@ def noise(
         watch=tuple(watch),
         timeout=seconds_or_none(timeout, "timeout"),
         gpus=tuple(gpus),
-        running=RunOptions(jobs=jobs, store=store),
+        running=RunOptions(jobs=jobs, on=on, store=store),
     )
     expect_difference(difference)
     with noise_job(knobs or {}, program, seeds) as job:

@@ -41,6 +41,7 @@ def vary(
     engine: str = "native",
     threads: int | None = None,
     jobs: int | None = None,
+    on: str = "here",
     store: Path | str | None = None,
     language: str = "en",
     on_event: Callable[[Event], None] | None = None,
@@ -64,7 +65,7 @@ def vary(
         read: Of a program, patterns by which metrics are read from its output.
         watch: Of a program, files that it depends on besides those that the command names.
         timeout: Of a program, how long a run may take, as `"10m"` or in seconds.
-        gpus: Of a program, one run at a time on each of these.
+        gpus: Of a program, one run at a time on each of these; on a cluster, how many a run gets.
         recipe: A recipe's name or file, whose knobs hold where no others are given.
         seeds: How many seeds each level is trained with (default: 5), judged once.
         time: A budget of training time instead, as `"5m"` or in seconds: each level gets five
@@ -76,8 +77,11 @@ def vary(
         data: See `DataLike`.
         engine: What trains: `native`, or `torch` for PyTorch.
         threads: Threads of a run (default: the cores, shared out to the runs made at once).
-        jobs: How many runs are made at once (default: as many as there are cores; of a function or
-            a program, one). A function is then called in processes of their own.
+        jobs: How many runs are made at once (default: as many as there are cores, or as a cluster
+            has room for; of a function or a program on this machine, one). A function is then
+            called in processes of their own.
+        on: Where: `here`, `ray` for a cluster of Ray's, `ray://host:port`, or `auto`, which is a
+            cluster if `RAY_ADDRESS` has one.
         store: The file of finished runs, in which runs made before are found again. Those of a
             function are kept only if it is given.
         language: Of the answer: `en` or `sv`.
@@ -96,7 +100,7 @@ def vary(
     metrics = metrics_of(metric, margin)
     if train is not None and command is not None:
         raise ConfigError("train: there is a command already; give one of the two.")
-    running = RunOptions(engine=engine, threads=threads, jobs=jobs, store=store, fresh=fresh)
+    running = RunOptions(engine=engine, threads=threads, jobs=jobs, on=on, store=store, fresh=fresh)
     if train is not None:
         making = function_job(own, train, metrics, options, running)
     elif command is not None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from siffra.api import RunOptions
 
 
-@with_run_options("jobs", "store")
+@with_run_options("jobs", "on", "store")
 @with_program("command", "metric", "read", "watch", "timeout", "gpus")
 def noise(
     *,

@@ -148,8 +148,8 @@ _RUN: Options = {
     "threads": (ThreadsOption, None),
     "jobs": _on_machine(
         int | None,
-        "Runs made at once; default: as many as there are cores, of a program 1. 1: one at a "
-        "time, on all cores.",
+        "Runs made at once; default: as many as there are cores, of a program 1, and on a cluster "
+        "as it has room for. 1: one at a time, on all cores.",
         "N",
         min=1,
         show_default=False,

@@ -40,7 +40,12 @@ _PROGRAM: Options = {
         "FILE",
     ),
     "timeout": _of_program(str | None, "The longest that a run may take, as 10m.", "SPAN"),
-    "gpus": _of_program(str | None, "One run at a time on each of these GPUs, as 0,1.", "IDS"),
+    "gpus": _of_program(
+        str | None,
+        "One run at a time on each of these GPUs, as 0,1; on a cluster, how many each run gets, "
+        "as 1 or 0.5.",
+        "IDS",
+    ),
 }
 
 

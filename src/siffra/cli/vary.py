@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @with_knobs
 @with_data
 @with_lab_options("seeds", "time", "max_seeds")
-@with_run_options("engine", "threads", "jobs", "store")
+@with_run_options("engine", "threads", "jobs", "on", "store")
 @with_program()
 @with_output(None, "Also write the full report to this folder.", check=True)
 def vary(

@@ -31,6 +31,25 @@ sleep 60
 """A child, grandchildren, some with sessions of their own; some that SIGTERM does not end."""
 
 
+WORKER = f"""
+import os, signal, subprocess, threading, time
+from pathlib import Path
+from siffra.engine.command.child import guarded
+from siffra.engine.command.process import run_command
+run = dict(words=["sh", "-c", {FAMILY!r}], cwd=Path.cwd(), env=guarded())
+threading.Thread(target=run_command, kwargs=run, daemon=True).start()
+input()
+children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(os.getpid())], capture_output=True)
+for child in children.stdout.split():
+    try:
+        os.kill(int(child), signal.SIGKILL)
+    except ProcessLookupError:  # that was `ps` itself
+        pass
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""It dies as a worker of Ray's, whose direct children are killed with it: keepers, too."""
+
+
 class Census:
     """Finds processes by a variable that they inherit from this one."""
 
@@ -202,3 +221,12 @@ def test_ten_kills_at_random_moments_leave_no_process(census):
 @pytest.mark.storm
 def test_a_hundred_kills_at_random_moments_leave_no_process(census):
     kill_at_random(census, kills=100, seed=1)
+
+
+def test_where_keepers_are_killed_as_well_a_guard_ends_what_is_left(census, monkeypatch):
+    env = os.environ | census.env | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [sys.executable, "-c", WORKER]
+    with subprocess.Popen(words, env=env, stdin=subprocess.PIPE) as process:
+        census.wait_for(10)
+        process.communicate(b"\n")
+    census.assert_nobody_lives()

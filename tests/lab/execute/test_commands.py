@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from siffra.engine.command.metrics import ExternalResult, MetricSource
 from siffra.engine.command.run import CommandSpec
 from siffra.engine.command.template import CommandTemplate
 from siffra.errors import ConfigError
-from siffra.lab.execute.commands import CommandExecutor, CommandKeys
+from siffra.lab.execute.commands import CommandExecutor, CommandKeys, CommandRuns
 from siffra.lab.execute.cost import MeanCosts
 from siffra.lab.execute.events import Event
 from siffra.lab.plan.plan import PlannedRun
@@ -44,7 +45,7 @@ def run_of(mode: str, seed: int = 0) -> PlannedRun:
 
 
 def executor_of(spec: CommandSpec, **options) -> CommandExecutor:
-    return CommandExecutor(spec, CommandKeys(spec), **options)
+    return CommandExecutor(CommandRuns(spec), CommandKeys(spec), **options)
 
 
 def poll_until(executor: CommandExecutor, holds: Callable[[list[Event]], bool]) -> list[Event]:
@@ -118,7 +119,7 @@ class TestExecutor:
         spec = spec_in(folder)
         keys = CommandKeys(spec)
         keys.of(run_of("fast", 1))
-        with CommandExecutor(spec, keys, jobs=2) as executor:
+        with CommandExecutor(CommandRuns(spec), keys, jobs=2) as executor:
             executor.submit(run_of("fast", 0))
             time.sleep(1)
             (folder / "train.sh").write_text("echo 1")
@@ -198,3 +199,26 @@ class TestCosts:
         costs = MeanCosts()
         costs.learn(*self.record("a", 100, failure="timeout"))
         assert costs.seconds(run_of("a").setting) == 0
+
+
+class TestElsewhere:
+    """On another machine, where files may differ."""
+
+    def test_a_run_is_made_if_its_files_are_those_of_its_key(self, folder):
+        spec, run = spec_in(folder), run_of("fast", 7)
+        make = CommandRuns(spec).maker([], 1)
+
+        (record,) = records([make((run, CommandKeys(spec).of(run)))])
+        assert (record.metrics["loss"], record.key) == (1, CommandKeys(spec).of(run))
+
+    def test_else_it_is_said_where_they_differ(self, folder):
+        spec, run = spec_in(folder), run_of("fast", 7)
+        key = CommandKeys(spec).of(run)
+        (folder / "train.sh").unlink()
+        with pytest.raises(ConfigError, match=r"not those that the lab began with \(found: none\)"):
+            CommandRuns(spec).maker([], 1)((run, key))
+
+    def test_so_it_is_where_there_is_no_such_folder(self, folder):
+        spec = replace(spec_in(folder), cwd=folder / "nowhere")
+        with pytest.raises(ConfigError, match=r"on: machine .*: command: found no folder"):
+            CommandRuns(spec).maker([], 1)((run_of("fast"), ""))

@@ -114,6 +114,7 @@ def test_processes_give_what_one_gives():
         ({"train": lambda lr, seed: iter([1])}, "yields 1; it must be numbers"),
         ({"train": "train"}, "train: found 'train'; give a function"),
         ({"train": lambda lr, seed: {"loss": 1}, "jobs": 2}, "cannot be handed to other processes"),
+        ({"train": trained, "threads": 2}, "threads: it means nothing to a program"),
         ({"train": trained, "metric": ()}, "metric: found none"),
         ({"train": trained, "metric": "loss"}, "say which values are better, as loss:lower"),
         ({"train": trained, "command": "python x.py"}, "there is a command already"),

@@ -1,10 +1,7 @@
 """A cluster of Ray's, with several nodes on this machine: nodes and drivers die, no run is lost."""
 
-import gc
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import small_lab
 from small_lab import (
+    NODE,
     SETTINGS,
     LoggingEngine,
     line_of,
@@ -30,8 +27,9 @@ from small_lab import (
 import siffra
 from siffra.engine.native.engine import NativeEngine
 from siffra.errors import ConfigError, ExecutorError
-from siffra.lab.execute.ray import RayExecutor, Resources
+from siffra.lab.execute.ray import RayExecutor, Resources, engine_runs
 from siffra.lab.execute.runner import Event, run_plan
+from siffra.lab.execute.trainer import RunTrainer
 from siffra.lab.plan.plan import PlannedTiming
 from siffra.store.store import open_store
 from siffra.training.run import run_key
@@ -45,9 +43,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-TESTS = Path(small_lab.__file__).parent
 DATASET = small_dataset()
-MEMORY = 80 * 2**20
 LAB = """
 title = "Bars"
 data = { path = "bars.npz", moved = 2.0 }
@@ -67,39 +63,6 @@ against = { learning_rate = 0.01 }
 direction = "same"
 margin = 0.1
 """
-
-
-@pytest.fixture(scope="module")
-def port() -> int:
-    """Where the cluster's head listens for Ray's clients."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def nodes(port: int) -> Iterator[Any]:
-    """A head that makes no runs, and two nodes of one CPU."""
-    from ray.cluster_utils import Cluster as Nodes
-
-    small = {"object_store_memory": MEMORY, "include_dashboard": False}
-    with pytest.MonkeyPatch.context() as patch:
-        # Workers have what the nodes had when they began.
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), *sys.path]))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        # Ray's head forks a server for each client, in which gRPC's handlers of forks may crash.
-        patch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")
-        head = {"num_cpus": 0, "ray_client_server_port": port, **small}
-        cluster: Any = Nodes(initialize_head=True, head_node_args=head)
-        try:
-            for _ in range(2):
-                cluster.add_node(num_cpus=1, **small)
-            cluster.wait_for_nodes()
-            patch.setenv("RAY_ADDRESS", cluster.address)
-            yield cluster
-        finally:
-            cluster.shutdown()
-            gc.collect()  # while what that finds open is Ray's to answer for
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +94,15 @@ def found(own_lab: Path) -> Callable[..., Any]:
     return run
 
 
+def cluster_of(make: Any, engine: Any, **options: Any) -> RayExecutor:
+    """A cluster that trains the small lab's networks with engines that `make` makes."""
+    runs, timer = (
+        partial(engine_runs, DATASET, None, engine.name, make),
+        RunTrainer(DATASET, engine),
+    )
+    return RayExecutor(runs, timer=timer, **options)
+
+
 @pytest.fixture
 def join(nodes: Any, engine: LoggingEngine) -> Iterator[Callable[..., RayExecutor]]:
     """`join()`: the cluster, joined, and left at the end."""
@@ -140,7 +112,7 @@ def join(nodes: Any, engine: LoggingEngine) -> Iterator[Callable[..., RayExecuto
         make: Any = make_slow_engine, *arguments: Any, **resources: Any
     ) -> RayExecutor:
         maker = partial(make, engine.log, *arguments)
-        made = RayExecutor(DATASET, None, engine, maker, resources=Resources(**resources))
+        made = cluster_of(maker, engine, resources=Resources(**resources))
         joined.append(made)
         return made
 
@@ -167,7 +139,7 @@ def test_rounds_are_timed_in_this_process(join, engine):
 
 def test_a_node_dies_in_mid_lab_and_nothing_is_lost(nodes, join, engine, tmp_path):
     restarted: list[Event] = []
-    doomed = nodes.add_node(num_cpus=1, object_store_memory=MEMORY)
+    doomed = nodes.add_node(num_cpus=1, **NODE)
     nodes.wait_for_nodes()
     cluster = join(alone=True)  # so that each node has a run at any time
     assert cluster.size == 3
@@ -204,11 +176,12 @@ def test_a_killed_driver_goes_on_where_it_was(nodes, join, engine, tmp_path):
         "from pathlib import Path\n"
         "from small_lab import LoggingEngine, make_slow_engine, small_dataset, small_plan\n"
         "from siffra.lab.execute.runner import run_plan\n"
-        "from siffra.lab.execute.ray import RayExecutor, Resources\n"
+        "from siffra.lab.execute.ray import RayExecutor, Resources, engine_runs\n"
         "from siffra.store.store import open_store\n"
         "dataset, log = small_dataset(), Path(sys.argv[2])\n"
         "engine, make = LoggingEngine(log), partial(make_slow_engine, log)\n"
-        "cluster = RayExecutor(dataset, None, engine, make, resources=Resources())\n"
+        "runs = partial(engine_runs, dataset, None, engine.name, make)\n"
+        "cluster = RayExecutor(runs, resources=Resources())\n"
         "show = lambda event: print(event.kind, flush=True)\n"
         "with open_store(sys.argv[1]) as store:\n"
         "    run_plan(small_plan(range(40)), dataset, engine, store, show, executor=cluster)\n"
@@ -314,7 +287,7 @@ def test_what_a_run_needs_must_be_there(join):
     with pytest.raises(ExecutorError, match="no node of the cluster has 2 CPUs, which a run needs"):
         join(cpus=2)
     with pytest.raises(ExecutorError, match="no node of the cluster has a GPU"):
-        join(gpu=True)
+        join(gpus=1.0)
 
 
 def test_a_lab_finds_the_same_as_here_seeds_added_and_networks_examined(nodes, found):
@@ -363,7 +336,5 @@ def test_why_a_cluster_is_out_of_reach_is_told_in_one_line(monkeypatch, told, re
     monkeypatch.setattr("ray.init", fail)
     made_by = partial(make_slow_engine, Path("log"))
     with pytest.raises(ExecutorError) as error:
-        RayExecutor(
-            DATASET, None, NativeEngine(), made_by, resources=Resources(), address="ray://there:1"
-        )
+        cluster_of(made_by, NativeEngine(), resources=Resources(), address="ray://there:1")
     assert str(error.value) == f"on: no Ray cluster at ray://there:1: {reason}"

@@ -4,6 +4,7 @@ Ending processes is left to a small process of its own, the keeper: it does so a
 is killed. See `keeper` for how.
 """
 
+import atexit
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import IO, Self
 
@@ -19,6 +21,15 @@ from siffra.errors import ConfigError
 
 MARK = "SIFFRA_RUN"
 """A variable of every command; by its value, which no other has, its processes are known."""
+_WORKER = "SIFFRA_WORKER"
+"""The same for all commands of one process."""
+GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
+_DETACHED = 'exec 3<&0; "$@" <&3 3<&- &'
+"""For `sh`: the process that it starts is nobody's child as soon as `sh` has ended.
+
+The redirection is by way of 3, as `sh` gives what it starts by `&` another stdin.
+"""
 
 
 class Child:
@@ -110,6 +121,22 @@ class Child:
         self._process.wait()
 
 
+@cache
+def guarded() -> Mapping[str, str]:
+    """Variables for the commands of this process, which end with it however it ends (Linux).
+
+    They do so anyway, unless their keepers are killed together with this process, as Ray kills all
+    children of its workers. So this keeper is no child.
+    """
+    mark = f"{_WORKER}={uuid.uuid4().hex}"
+    keeping = _start_keeper(mark, GRACE, "/bin/sh", "-c", _DETACHED, "sh")
+    keeping.wait()
+    lifeline = keeping.stdin
+    assert lifeline
+    atexit.register(lifeline.close)  # which keeps it open until then
+    return dict([mark.split("=")])
+
+
 def _why(error: OSError | ValueError, program: str) -> str:
     """Which program cannot be started, and why."""
     if isinstance(error, ValueError):
@@ -119,10 +146,10 @@ def _why(error: OSError | ValueError, program: str) -> str:
     return f"`{program}`: {error.strerror}"
 
 
-def _start_keeper(mark: str, grace: float) -> subprocess.Popen[bytes]:
+def _start_keeper(mark: str, grace: float, *by: str) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", keeper.__file__, mark, str(grace)],
+            [*by, sys.executable, "-I", "-S", keeper.__file__, mark, str(grace)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

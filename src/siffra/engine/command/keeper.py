@@ -78,7 +78,7 @@ def _belongs(process: int, group: int, mark: bytes | None) -> bool:
         state, _, its_group = _read(process, "stat").rpartition(b")")[2].split()[:3]
         if state in b"ZX":
             return False
-        if int(its_group) == group:
+        if group and int(its_group) == group:  # 0 is that of the kernel's own threads
             return True
         return mark is not None and mark in _read(process, "environ").split(b"\0")
     except (OSError, ValueError):  # it has gone meanwhile, or is another user's

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Self
 
-from siffra.engine.command.child import Child
+from siffra.engine.command.child import GRACE, Child
 from siffra.engine.command.output import Lines, Stream, Tail
 
 OnLine = Callable[[str, Stream], None]
@@ -23,7 +23,6 @@ _SHORTEST_POLL = 0.0005
 _DRAIN = 0.5
 """Seconds in which what a command has printed is still read after its end, if others hold its
 output open."""
-_GRACE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def run_command(
     env: Mapping[str, str] | None = None,
     timeout: float | None = None,
     on_line: OnLine | None = None,
-    grace: float = _GRACE,
+    grace: float = GRACE,
     stop: Event | None = None,
 ) -> Finished:
     """Run a program until it ends; `Child` says what becomes of its processes.

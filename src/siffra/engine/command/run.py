@@ -61,15 +61,16 @@ class CommandSpec:
             "read": self.source.patterns.texts,
             "knobs": dict(knobs),
             "seed": seed,
-            "files": content_digest(self._files(knobs, seed)),
+            "files": content_digest(self.files(knobs, seed)),
         }
 
     def latest_file(self, knobs: Mapping[str, KnobValue], seed: int) -> str:
         """Which of the files whose content counts was changed last."""
-        files = self._files(knobs, seed)
+        files = self.files(knobs, seed)
         return max(files, key=lambda name: files[name].stat().st_mtime_ns, default="")
 
-    def _files(self, knobs: Mapping[str, KnobValue], seed: int) -> dict[str, Path]:
+    def files(self, knobs: Mapping[str, KnobValue], seed: int) -> dict[str, Path]:
+        """Those whose content counts, by the names that they were given."""
         words = self.template.words(knobs, seed, out=_NOWHERE)
         return watched_files(words, self.watch, self.cwd)
 

@@ -1,15 +1,19 @@
 """Runs of a command that somebody else wrote: their keys, and the executor that makes them."""
 
+import platform
 import queue
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
+from typing import Any
 
 from siffra.config import ExternalModel
-from siffra.engine.command.metrics import Position
+from siffra.engine.command.child import guarded
+from siffra.engine.command.metrics import OnEpoch, Position
 from siffra.engine.command.run import CommandSpec, run_once
 from siffra.engine.command.template import KnobValue
 from siffra.errors import ConfigError
@@ -54,15 +58,13 @@ class CommandKeys(Keys):
         return external_key(COMMAND, self._spec.identity(knobs_of(job), job.seed))
 
 
-def command_work(
-    spec: CommandSpec, plan: Plan, store: Store, jobs: int = 1, gpus: Sequence[str] = ()
-) -> Work:
-    """How the runs of `plan` are made by a command, see `CommandExecutor`."""
-    keys, costs = CommandKeys(spec), MeanCosts()
+def command_work(keys: CommandKeys, executor: Executor, plan: Plan, store: Store) -> Work:
+    """How the runs of `plan` are made by a command: its `executor` makes them."""
+    costs = MeanCosts()
     stored = store.get_all(store.stored(keys.of(run) for run in plan.runs))
     for record in stored.values():
         costs.learn(record.setting, record)
-    return Work(keys, costs, CommandExecutor(spec, keys, jobs, gpus))
+    return Work(keys, costs, executor)
 
 
 def knobs_of(run: PlannedRun) -> dict[str, KnobValue]:
@@ -72,11 +74,76 @@ def knobs_of(run: PlannedRun) -> dict[str, KnobValue]:
     return {name: value for name, value in model.values if value is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class CommandRuns:
+    """Makes runs of a command, every one of which must have its first metric, and their records."""
+
+    spec: CommandSpec
+
+    def make(
+        self,
+        run: PlannedRun,
+        key: str,
+        out: Path,
+        *,
+        env: Mapping[str, str],
+        on_epoch: OnEpoch | None = None,
+        stop: Signal | None = None,
+    ) -> Record:
+        """A run with this `key`, see `run_once`; it has a folder in `out`."""
+        result = run_once(
+            self.spec,
+            knobs_of(run),
+            seed=run.seed,
+            out=out / key[:16],
+            env=env,
+            on_epoch=on_epoch,
+            stop=stop,
+        )
+        return external_record(
+            key,
+            run.setting,
+            run.seed,
+            result,
+            main=self.spec.source.metrics[0],
+            kind=COMMAND,
+            machine=this_machine(1),
+        )
+
+    def maker(
+        self, orders: Sequence[Any], threads: int
+    ) -> Callable[[tuple[PlannedRun, str]], Event]:
+        """What makes a run, of the key that it has where the lab was started, on a cluster's node.
+
+        How many threads a command has is its own affair.
+        """
+        return self._make_elsewhere
+
+    def _make_elsewhere(self, order: tuple[PlannedRun, str]) -> Event:
+        run, key = order
+        knobs, machine = knobs_of(run), platform.node()
+        try:
+            self.spec.check(knobs)
+            identity = self.spec.identity(knobs, run.seed)
+        except ConfigError as error:
+            raise ConfigError(f"on: machine {machine}: {error}") from error
+        if external_key(COMMAND, identity) != key:
+            names = ", ".join(f"`{name}`" for name in self.spec.files(knobs, run.seed))
+            raise ConfigError(
+                f"on: machine {machine}: the command's files are not those that the lab began "
+                f"with (found: {names or 'none'}); they must be the same on every machine, in "
+                f"{self.spec.cwd}, while the lab runs."
+            )
+        with tempfile.TemporaryDirectory(prefix="siffra-") as folder:
+            record = self.make(run, key, Path(folder), env=guarded())
+        return Event("finished", run, record=record)
+
+
 class CommandExecutor(Executor):
     """Makes each run in a process of its own, which a thread waits for.
 
     Args:
-        spec: How. Every run must have its first metric.
+        runs: How.
         keys: Those of its runs.
         jobs: How many are made at once.
         gpus: What `CUDA_VISIBLE_DEVICES` is for each of those, whose number it then says.
@@ -84,12 +151,12 @@ class CommandExecutor(Executor):
 
     def __init__(
         self,
-        spec: CommandSpec,
+        runs: CommandRuns,
         keys: CommandKeys,
         jobs: int = 1,
         gpus: Sequence[str] = (),
     ) -> None:
-        self._spec, self._keys = spec, keys
+        self._runs, self._keys = runs, keys
         self._free = list(gpus) or [""] * jobs
         self._size = len(self._free)
         self._busy: dict[PlannedRun, str] = {}
@@ -97,7 +164,7 @@ class CommandExecutor(Executor):
         self._made: queue.Queue[tuple[PlannedRun, Record | BaseException]] = queue.Queue()
         self._epochs: dict[PlannedRun, tuple[Position, Mapping[str, float]]] = {}
         self._stop = Signal()
-        has_folder = spec.template.uses_out
+        has_folder = runs.spec.template.uses_out
         self._folder = tempfile.TemporaryDirectory(prefix="siffra-") if has_folder else None
 
     @property
@@ -152,28 +219,14 @@ class CommandExecutor(Executor):
     def _record(self, run: PlannedRun, gpu: str) -> Record:
         self._keys.expect_unchanged(run)
         key = self._keys.of(run)
-        wanted = self._spec.source.metrics
+        wanted = self._runs.spec.source.metrics
 
         def on_epoch(position: Position, values: Mapping[str, float]) -> None:
             # The latest alone: a program may print steps faster than anybody reads them.
             self._epochs[run] = position, {name: values[name] for name in wanted if name in values}
 
         env: Mapping[str, str] = {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
-        result = run_once(
-            self._spec,
-            knobs_of(run),
-            seed=run.seed,
-            out=Path(self._folder.name if self._folder else "") / key[:16],
-            env=env,
-            on_epoch=on_epoch,
-            stop=self._stop,
-        )
-        return external_record(
-            key,
-            run.setting,
-            run.seed,
-            result,
-            main=wanted[0],
-            kind=COMMAND,
-            machine=this_machine(1).model_copy(update={"jobs": self.size}),
-        )
+        out = Path(self._folder.name if self._folder else "")
+        record = self._runs.make(run, key, out, env=env, on_epoch=on_epoch, stop=self._stop)
+        machine = record.machine.model_copy(update={"jobs": self.size})
+        return record.model_copy(update={"machine": machine})

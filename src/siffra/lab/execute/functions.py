@@ -6,7 +6,7 @@ import math
 import multiprocessing
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -17,11 +17,9 @@ from siffra.engine.command.metrics import ExternalResult
 from siffra.errors import ConfigError, ExecutorError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.commands import knobs_of
-from siffra.lab.execute.cost import MeanCosts
 from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.execute.local import SerialExecutor
 from siffra.lab.execute.results import Keys
-from siffra.lab.execute.runner import Work
 from siffra.lab.plan.plan import Plan, PlannedRun
 from siffra.training.external import external_key, external_record
 from siffra.training.run import Record, this_machine
@@ -161,57 +159,52 @@ class FunctionKeys(Keys):
         return external_key(FUNCTION, {**self._identity, "knobs": knobs_of(job), "seed": job.seed})
 
 
-def function_work(function: TrainFunction, at_once: int, *, is_kept: bool) -> Work:
-    """How the runs of a function are made: here, or in so many processes `at_once`.
-
-    If they are kept for later calls, the function's source is part of their keys.
-    """
-    keys = FunctionKeys(function, is_kept=is_kept)
-    make = _Recorder(keys, function.metrics[0], at_once)
-    if at_once == 1:
-        return Work(keys, MeanCosts(), FunctionExecutor(function, make))
-    return Work(keys, MeanCosts(), FunctionPool(function, make, at_once))
-
-
 @dataclass(frozen=True, slots=True)
-class _Recorder:
-    """Makes records of a function's results."""
+class FunctionRuns:
+    """Makes runs of a function and their records."""
 
+    function: TrainFunction
     keys: Keys
-    main: str
-    jobs: int
 
-    def __call__(self, run: PlannedRun, result: ExternalResult) -> Record:
-        machine = this_machine(1).model_copy(update={"jobs": self.jobs})
+    def record(self, run: PlannedRun, result: ExternalResult, jobs: int = 1) -> Record:
+        """The record of what the function gave, where so many `jobs` share the machine."""
         return external_record(
             self.keys.of(run),
             run.setting,
             run.seed,
             result,
-            main=self.main,
+            main=self.function.metrics[0],
             kind=FUNCTION,
-            machine=machine,
+            machine=this_machine(1).model_copy(update={"jobs": jobs}),
         )
+
+    def maker(self, orders: Sequence[Any], threads: int) -> Callable[[PlannedRun], Event]:
+        """What makes a run, on a cluster's node; how many threads it has is its own affair."""
+        return self.make
+
+    def make(self, run: PlannedRun) -> Event:
+        """The event that it is over."""
+        result = self.function.run(knobs_of(run), run.seed)
+        return Event("finished", run, record=self.record(run, result))
 
 
 class FunctionExecutor(SerialExecutor):
     """Calls the function in the caller's own thread, one run at a time."""
 
-    def __init__(self, function: TrainFunction, make: _Recorder) -> None:
+    def __init__(self, runs: FunctionRuns) -> None:
         super().__init__()
-        self._function, self._record = function, make
+        self._runs = runs
 
     def _do(self, run: Job | Task, on_event: Callable[[Event], None]) -> Event:
         assert isinstance(run, PlannedRun)
-        result = self._function.run(knobs_of(run), run.seed)
-        return Event("finished", run, record=self._record(run, result))
+        return self._runs.make(run)
 
 
 class FunctionPool(Executor):
     """Calls the function in processes, several runs at a time."""
 
-    def __init__(self, function: TrainFunction, make: _Recorder, count: int) -> None:
-        self._function, self._record, self._count = function, make, count
+    def __init__(self, runs: FunctionRuns, count: int) -> None:
+        self._runs, self._count = runs, count
         # Forked, a process would have locks and threads of this one's that are in use.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(count, mp_context=context)
@@ -227,7 +220,7 @@ class FunctionPool(Executor):
 
     def submit(self, run: Job | Task) -> None:
         assert isinstance(run, PlannedRun)
-        future = self._pool.submit(self._function.run, knobs_of(run), run.seed)
+        future = self._pool.submit(self._runs.function.run, knobs_of(run), run.seed)
         self._busy[future] = run
 
     def poll(self, on_event: Callable[[Event], None]) -> None:
@@ -241,7 +234,7 @@ class FunctionPool(Executor):
                     "jobs: a process that called the function ended, or could not import it; "
                     "finished runs are stored. Run it again with jobs=1 to see why."
                 ) from error
-            on_event(Event("finished", run, record=self._record(run, result)))
+            on_event(Event("finished", run, record=self._runs.record(run, result, self._count)))
 
     def close(self) -> None:
         """Kill the processes."""

@@ -1,5 +1,7 @@
 """The executor of `--on ray`: a Ray cluster, where each task makes one run, or several short ones.
 
+How a run is made there is none of its business: of siffra's networks, `engine_runs` says it.
+
 A task is sent by reference: the same siffra must be installed on the nodes. What is lost with a
 worker or a node is reported, and submitted again by the runner, each run then in a task of its own:
 it may be what took the others down. Ray itself retries nothing, so that no run is made twice
@@ -14,7 +16,10 @@ Times are to be compared with each other, so all of them are taken in one place:
 
 import math
 import os
+import pickle
 import queue
+import signal
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +31,7 @@ from typing import Any
 
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
-from siffra.engine.base import Engine
-from siffra.errors import ExecutorError
+from siffra.errors import ConfigError, ExecutorError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.execute.trainer import MakeEngine, RunTrainer
@@ -41,7 +45,7 @@ try:
     import ray.util.scheduling_strategies
 except ModuleNotFoundError as error:
     raise ExecutorError("on: Ray is not installed; run `pip install 'siffra[ray]'`.") from error
-from siffra.lab.execute.ray_task import LabContext, RemoteData, train_runs
+from siffra.lab.execute.ray_task import EngineRuns, LabContext, RemoteData, RemoteRuns, make_runs
 
 _PATIENCE = 0.2
 """Seconds that `poll` waits for a task to end."""
@@ -66,14 +70,16 @@ _GONE = (
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a run needs of a node: CPUs, one for each thread, and a GPU or not.
+    """What a run needs of a node: CPUs, one for each thread, and GPUs, or a share of one.
 
-    `alone`, it gets all the CPUs of a node, so that nobody disturbs its times.
+    `alone`, it gets all the CPUs of a node, so that nobody disturbs its times. No more runs than
+    `most` are made at once, if that is given.
     """
 
     cpus: int = 1
-    gpu: bool = False
+    gpus: float = 0.0
     alone: bool = False
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +94,33 @@ class _Node:
 class RayExecutor(Executor):
     """Makes runs on the Ray cluster at `address`, or on the one that Ray finds or starts.
 
+    Args:
+        runs: How they are made; called as soon as the cluster is joined.
+        resources: What a run needs.
+        address: Of the cluster.
+        order: What a node is sent of a run; by default the run itself.
+        timer: Makes the rounds of times; None where no time is measured by turns.
+        queued: So many tasks for each run that can be made at once are handed to the cluster.
+        grace: Seconds in which runs end by themselves, when they are to.
+
     Raises:
         ExecutorError: Ray is not installed, no cluster answers, or no node is large enough.
+        ConfigError: What makes the runs cannot be sent to other machines.
     """
 
     def __init__(
         self,
-        dataset: Dataset,
-        source: DataSource | None,
-        engine: Engine,
-        make_engine: MakeEngine,
+        runs: Callable[[], RemoteRuns],
         *,
         resources: Resources,
         address: str | None = None,
+        order: Callable[[Any], Any] = lambda run: run,
+        timer: RunTrainer | None = None,
+        queued: int = _QUEUED,
+        grace: float = 0.0,
     ) -> None:
-        """Siffra's own data sets (`source` without a path) are on the nodes; others are sent."""
-        self._resources = resources
+        self._resources, self._order, self._grace = resources, order, grace
+        self._queued = queued
         self._joined = _connect(address)
         self._waiting: deque[PlannedRun | Task] = deque()
         # By Ray's task: its runs, and the node that it must be on.
@@ -111,7 +128,7 @@ class RayExecutor(Executor):
         self._in_tasks = 0  # runs
         self._lost: set[PlannedRun | Task] = set()  # at least once
         self._made, self._seconds = 0, 0.0  # runs, and what they took
-        self._timer = RunTrainer(dataset, engine)
+        self._timer = timer
         self._timings: list[PlannedTiming] = []
         self._done: queue.Queue[tuple[Any, Future[Any]]] = queue.Queue()
         self._nodes: dict[str, _Node] = {}
@@ -122,17 +139,16 @@ class RayExecutor(Executor):
             self._refresh()
             if not self.size:
                 raise ExecutorError(f"on: {self._too_small()}")
-            data, cpus = self._send(dataset, source), resources.cpus
-            self._context = ray.put(LabContext(data, make_engine, engine.name, version("siffra")))
-            gpus: Any = {"num_gpus": 1} if resources.gpu else {}
-            self._task = ray.remote(max_retries=0, num_cpus=cpus, **gpus)(train_runs)
+            self._context = _sent(LabContext(version("siffra"), runs()))
+            gpus: Any = {"num_gpus": resources.gpus} if resources.gpus else {}
+            self._task = ray.remote(max_retries=0, num_cpus=resources.cpus, **gpus)(make_runs)
         except BaseException:
             self.close()
             raise
 
     @property
     def size(self) -> int:
-        return sum(node.runs for node in self._nodes.values())
+        return min(self._room, self._resources.most or self._room)
 
     @property
     def jobs(self) -> int:
@@ -141,9 +157,10 @@ class RayExecutor(Executor):
     @property
     def capacity(self) -> int:
         if self._resources.alone:
-            return max(0, len(self._free()) - len(self._waiting))
+            left = self.size - len(self._submitted)
+            return max(0, min(len(self._free()), left) - len(self._waiting))
         mine = self._in_tasks + len(self._waiting) + len(self._timings)
-        return max(0, self.size * _QUEUED * self._batch - mine)
+        return max(0, self._most_tasks * self._batch - mine)
 
     def submit(self, run: Job | Task) -> None:
         if isinstance(run, PlannedTiming):
@@ -157,6 +174,7 @@ class RayExecutor(Executor):
         self._hand_out()
         timings, self._timings = self._timings, []
         for timing in timings:
+            assert self._timer
             on_event(self._timer.do(timing))
         with suppress(queue.Empty):
             self._take(*self._done.get(timeout=0 if timings else _PATIENCE), on_event)
@@ -165,12 +183,27 @@ class RayExecutor(Executor):
 
     def close(self) -> None:
         """End the runs in progress, and leave the cluster; one that was started here ends too."""
-        for task in self._submitted:
-            with suppress(Exception):  # it may be done or lost by now, and so may the cluster
-                ray.cancel(task, force=True)
-        self._submitted = {}
+        tasks, self._submitted = list(self._submitted), {}
+        for force in (False, True) if self._grace else (True,):
+            for task in tasks:
+                with suppress(Exception):  # it may be done or lost by now, and so may the cluster
+                    ray.cancel(task, force=force)
+            if tasks and not force:
+                with suppress(Exception):
+                    _, tasks = ray.wait(tasks, num_returns=len(tasks), timeout=self._grace)
         if self._joined:
             ray.shutdown()
+
+    @property
+    def _room(self) -> int:
+        """How many runs all nodes can make at once."""
+        return sum(node.runs for node in self._nodes.values())
+
+    @property
+    def _most_tasks(self) -> int:
+        """How many tasks the cluster is handed: it begins all of those that it has room for."""
+        most = self._resources.most
+        return most if most and most < self._room else self._room * self._queued
 
     @property
     def _batch(self) -> int:
@@ -189,7 +222,7 @@ class RayExecutor(Executor):
             self._start(task, cpus, [self._waiting.popleft()], free[0])
         if self._resources.alone:
             return
-        while self._waiting and (slots := self.size * _QUEUED - len(self._submitted)) > 0:
+        while self._waiting and (slots := self._most_tasks - len(self._submitted)) > 0:
             count = min(self._batch, math.ceil(len(self._waiting) / slots))
             runs = [self._waiting.popleft()]
             while len(runs) < count and self._lost.isdisjoint((runs[0], self._waiting[0])):
@@ -198,7 +231,8 @@ class RayExecutor(Executor):
 
     def _start(self, call: Any, cpus: int, runs: list[PlannedRun | Task], node: str = "") -> None:
         seconds = self.size * _TASK_SECONDS
-        task = call.remote(self._context, self._shares, cpus, runs, seconds)
+        orders = [self._order(run) for run in runs]
+        task = call.remote(self._context, self._shares, cpus, orders, seconds)
         self._submitted[task] = runs, node
         self._in_tasks += len(runs)
         # The cluster reports the end: to ask about thousands of tasks again and again takes long.
@@ -244,8 +278,8 @@ class RayExecutor(Executor):
         has = node["Resources"]
         cpus = int(has.get("CPU", 0))
         runs = min(cpus, 1) if self._resources.alone else cpus // self._resources.cpus
-        if self._resources.gpu:
-            runs = min(runs, int(has.get("GPU", 0)))
+        if self._resources.gpus:
+            runs = min(runs, int(has.get("GPU", 0) / self._resources.gpus))
         return _Node(node["NodeManagerAddress"], cpus, runs)
 
     def _free(self) -> list[str]:
@@ -260,18 +294,37 @@ class RayExecutor(Executor):
         by_machine: Counter[str] = Counter()
         for node in self._nodes.values():
             by_machine[node.machine] += node.runs
-        return {name: by_machine[node.machine] for name, node in self._nodes.items()}
-
-    def _send(self, dataset: Dataset, source: DataSource | None) -> RemoteData:
-        if source and source.path is None:
-            return RemoteData(dataset.fingerprint, source, None)
-        return RemoteData(dataset.fingerprint, None, ray.put(dataset))
+        most = self.size
+        return {name: min(by_machine[node.machine], most) for name, node in self._nodes.items()}
 
     def _too_small(self) -> str:
-        wanted = "a GPU" if self._resources.gpu else "a CPU"
-        if self._resources.cpus > 1:
-            wanted = f"{self._resources.cpus} CPUs" + (" and a GPU" if self._resources.gpu else "")
-        return f"no node of the cluster has {wanted}, which a run needs."
+        cpus, gpus = self._resources.cpus, self._resources.gpus
+        wanted = [f"{cpus} CPUs" if cpus > 1 else "a CPU"] if cpus > 1 or not gpus else []
+        wanted += [f"{gpus:g} GPUs" if gpus > 1 else "a GPU"] if gpus else []
+        return f"no node of the cluster has {' and '.join(wanted)}, which a run needs."
+
+
+def engine_runs(
+    dataset: Dataset, source: DataSource | None, engine: str, make_engine: MakeEngine
+) -> EngineRuns:
+    """Runs of siffra's networks, once a cluster is joined; `engine` is the name of what is made.
+
+    Siffra's own data sets (`source` without a path) are on the nodes; others are sent.
+    """
+    is_there = bool(source and source.path is None)
+    reference = None if is_there else ray.put(dataset)
+    data = RemoteData(dataset.fingerprint, source if is_there else None, reference)
+    return EngineRuns(data, make_engine, engine)
+
+
+def _sent(context: LabContext) -> Any:
+    """Where it is in the cluster."""
+    try:
+        return ray.put(context)
+    except (TypeError, ValueError, pickle.PicklingError) as error:
+        raise ConfigError(
+            f"on: what is to be run cannot be sent to other machines: {_first_line(error)}."
+        ) from error
 
 
 def _connect(address: str | None) -> bool:
@@ -279,6 +332,7 @@ def _connect(address: str | None) -> bool:
     if ray.is_initialized():
         return False
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    ending = signal.getsignal(signal.SIGTERM)
     try:
         if address is None:
             ray.init(include_dashboard=False, **quiet)
@@ -287,6 +341,10 @@ def _connect(address: str | None) -> bool:
     except Exception as error:  # Ray raises whatever it meets on the way
         where = address or os.environ.get("RAY_ADDRESS") or "this machine"
         raise ExecutorError(f"on: no Ray cluster at {where}: {_reason(error)}") from error
+    finally:
+        # Ray's would end this process with a stack of its own, and another exit status.
+        if ending is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ending)
     return True
 
 

@@ -2,10 +2,11 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ray
 
@@ -14,9 +15,71 @@ from siffra.data.load import DataSource, load_dataset
 from siffra.errors import ExecutorError
 
 if TYPE_CHECKING:
-    from siffra.lab.execute.events import Task
+    from siffra.lab.execute.events import Event
     from siffra.lab.execute.trainer import MakeEngine, Reply, RunTrainer
-    from siffra.lab.plan.plan import PlannedRun
+
+
+class RemoteRuns(Protocol):
+    """What the runs of a lab share, sent once to each node: how they are made there."""
+
+    def maker(self, orders: Sequence[Any], threads: int) -> "Callable[[Any], Event]":
+        """What makes the run of an order on so many threads; ready to make those of `orders`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LabContext:
+    """`runs`, and the version of the siffra that will read what the workers write."""
+
+    version: str
+    runs: RemoteRuns
+
+
+def make_runs(
+    context: LabContext,
+    shares: Mapping[str, int],
+    threads: int,
+    orders: Sequence[Any],
+    seconds: float,
+) -> "tuple[list[Reply], float]":
+    """Make runs on so many threads, one after the other, and say what they took.
+
+    After so many `seconds`, or an error, no other is begun: there may be fewer replies than runs.
+    `shares` says how many runs share the machine of each node.
+    """
+    # Read when Numba is imported, as it is with the next line; a lab's runs have as many threads.
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))
+    reply = _trainer_module().Reply
+    jobs = shares.get(ray.get_runtime_context().get_node_id(), 1)
+    replies: list[Reply] = []
+    took = 0.0
+    try:
+        if context.version != _version():
+            raise ExecutorError(
+                f"on: the lab is made by siffra {context.version}, and a node of the cluster has "
+                f"siffra {_version()}; install the same version there."
+            )
+        make = context.runs.maker(orders, threads)
+        for order in orders:
+            started = time.perf_counter()
+            replies.append(reply.of(make(order), jobs))
+            took += time.perf_counter() - started
+            if took >= seconds:
+                break
+    except Exception as error:  # whatever it is: the executor raises it
+        replies.append(reply.to_error(error))
+    return replies, took
+
+
+def _trainer_module():
+    from siffra.lab.execute import trainer
+
+    return trainer
+
+
+@cache
+def _version() -> str:
+    return version("siffra")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,71 +92,35 @@ class RemoteData:
 
 
 @dataclass(frozen=True, slots=True)
-class LabContext:
-    """What all runs of a lab share; `engine` is the name of what `make_engine` should make.
-
-    `version` is that of the siffra which will read what the workers write.
-    """
+class EngineRuns:
+    """Runs of siffra's networks; `engine` is the name of what `make_engine` should make."""
 
     data: RemoteData
     make_engine: "MakeEngine"
     engine: str
-    version: str
+
+    def maker(self, orders: Sequence[Any], threads: int) -> "Callable[[Any], Event]":
+        """What makes runs on so many threads; those of `orders` are compiled."""
+        trainer = _trainer(self, threads)
+        trainer.compile_once(orders)
+        return trainer.do
 
 
 _trainers: "dict[tuple[str, str, int], RunTrainer]" = {}
 
 
-def train_runs(
-    context: LabContext,
-    shares: Mapping[str, int],
-    threads: int,
-    runs: "Sequence[PlannedRun | Task]",
-    seconds: float,
-) -> "tuple[list[Reply], float]":
-    """Make runs on so many threads, one after the other, and say what they took.
-
-    After so many `seconds`, or an error, no other is begun: there may be fewer replies than runs.
-    `shares` says how many runs share the machine of each node.
-    """
-    # Read when Numba is imported; all runs of a lab have as many threads.
-    os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))
-    from siffra.lab.execute.trainer import Reply, RunTrainer
-
-    jobs = shares.get(ray.get_runtime_context().get_node_id(), 1)
-    replies: list[Reply] = []
-    took = 0.0
-    try:
-        trainer = _trainer(RunTrainer, context, threads)
-        for run in runs:
-            trainer.compile_once([run])
-            started = time.perf_counter()
-            replies.append(Reply.of(trainer.do(run), jobs))
-            took += time.perf_counter() - started
-            if took >= seconds:
-                break
-    except Exception as error:  # whatever it is: the executor raises it
-        replies.append(Reply.to_error(error))
-    return replies, took
-
-
-def _trainer(make: "type[RunTrainer]", context: LabContext, threads: int) -> "RunTrainer":
+def _trainer(runs: EngineRuns, threads: int) -> "RunTrainer":
     """That of this process; the last one only, since it holds a data set."""
-    name = (context.data.fingerprint, context.engine, threads)
+    name = (runs.data.fingerprint, runs.engine, threads)
     if name not in _trainers:
-        if context.version != version("siffra"):
-            raise ExecutorError(
-                f"on: the lab is made by siffra {context.version}, and a node of the cluster has "
-                f"siffra {version('siffra')}; install the same version there."
-            )
         _trainers.clear()
-        engine = context.make_engine(threads)
-        if engine.name != context.engine:
+        engine = runs.make_engine(threads)
+        if engine.name != runs.engine:
             raise ExecutorError(
-                f"on: the lab's engine is {context.engine}, and a node of the cluster has "
+                f"on: the lab's engine is {runs.engine}, and a node of the cluster has "
                 f"{engine.name}; start the lab from a machine that is like the nodes."
             )
-        _trainers[name] = make(_unpacked(context.data), engine)
+        _trainers[name] = _trainer_module().RunTrainer(_unpacked(runs.data), engine)
     return _trainers[name]
 
 
