@@ -216,6 +216,17 @@ def nameless() -> Callable[[Page], list[str]]:
     return lambda page: page.evaluate(UNNAMED)
 
 
+@pytest.fixture
+def sheets(tmp_path) -> Callable[[Page], int]:
+    """`sheets(page)` is how many a printer would use."""
+
+    def count(page: Page) -> int:
+        paper = page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)
+        return len(re.findall(rb"/Type /Page\b", paper))
+
+    return count
+
+
 @pytest.fixture(scope="module")
 def tiny(bench) -> str:
     """The id of a data set so small that a run takes no time, uploaded as a user would."""

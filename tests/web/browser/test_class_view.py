@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -163,28 +162,21 @@ def test_names_and_claims_stay_in_sight_when_a_large_class_is_scrolled(visit, id
     assert abs(corner("tbody tr:nth-child(30) th")["x"] - box["x"]) < 2
 
 
-def test_on_paper_there_are_no_controls_and_colours_stay(page, tmp_path):
+def test_on_paper_there_are_no_controls_and_colours_stay(page, sheets):
     page.emulate_media(media="print", color_scheme="dark")
 
     expect(page.locator(".top")).to_be_hidden()
     filled = page.locator(".keys .supported")
     assert filled.evaluate("cell => getComputedStyle(cell).printColorAdjust") == "exact"
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert sheets(page, tmp_path) == 1
+    assert sheets(page) == 1
 
 
 def test_the_class_of_a_folder_of_reports_has_its_heading_and_its_table_on_one_sheet(
-    browser, bench, ids, tmp_path
+    browser, bench, ids, sheets, tmp_path
 ):
     write_class(bench.store.parent / "handed-in", tmp_path)
     page = browser.new_page()
     page.goto((tmp_path / PAGE).as_uri())
 
-    assert sheets(page, tmp_path) == 1
-
-
-def sheets(page: Page, folder: Path) -> int:
-    """How many a printer would use."""
-    paper = folder / "page.pdf"
-    page.pdf(path=paper, prefer_css_page_size=True)
-    return len(re.findall(rb"/Type /Page\b", paper.read_bytes()))
+    assert sheets(page) == 1
