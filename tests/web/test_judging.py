@@ -87,7 +87,8 @@ class TestAnswers:
         assert [note["text"] for note in told["data_notes"]] == [
             note["text"] for note in ours["data_notes"]
         ]
-        assert set(told) - set(Report.model_fields) == {"rows", "columns", "seed", "curves"}
+        own = {"rows", "columns", "seed", "pair_by", "curves"}
+        assert set(told) - set(Report.model_fields) == own
         assert (told["rows"], told["seed"]) == (36, "seed")
         assert told["columns"] == ["lr", "seed", "val_loss", "accuracy"]
         assert told["command"].startswith("siffra judge runs.csv ")
@@ -147,6 +148,15 @@ class TestAnswers:
                 if list(path.glob("runs.csv"))]  # fmt: skip
         assert left == []
         assert ui.ask("/api/labs").json["labs"] == []
+
+    def test_rows_and_pairs_may_be_said(self, here):
+        told = here(RUNS, where=["lr < 1", "seed >= 4"], pair_by=["seed", "accuracy"])
+
+        assert told["rows"] == 16
+        assert told["pair_by"] == ["seed", "accuracy"]
+        words = ("--where=lr < 1", "--where=seed >= 4", "--pair-by=seed,accuracy")
+        assert all(word in told["command"] for word in words)
+        assert "No two levels share a value of `seed`, `accuracy`" in " ".join(told["limits"])
 
 
 class TestBadTables:

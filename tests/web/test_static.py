@@ -41,7 +41,10 @@ COMPOSED = {
     "ui.play.": ("move", "draw", "clear", "fit", "reset", "another", "dx", "dy", "angle", "scale"),
     "ui.play.hint_": ("move", "draw"),
     "ui.play.layer_": ("dense", "conv"),
-    "ui.judge.": ("by", "seed", "metric", "better", "higher", "lower", "margin", "baseline"),
+    "ui.judge.": (
+        "by", "seed", "metric", "better", "higher", "lower", "margin", "where", "pair_by",
+        "baseline",
+    ),
     "ui.runs.": ("csv", "parquet", "earlier", "later"),
 }  # fmt: skip
 

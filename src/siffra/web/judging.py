@@ -78,6 +78,10 @@ class Question(Frozen):
     """Which of its values are better."""
     margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """The smallest difference that matters."""
+    where: list[_Column] = Field(default_factory=list, max_length=100)
+    """Conditions on rows, as `model = conv`, all of which must hold."""
+    pair_by: list[_Column] = Field(default_factory=list, max_length=100)
+    """The columns whose values pair runs of two levels, in place of the seed."""
     baseline: dict[_Column, _Value] = Field(default_factory=dict, max_length=100)
     """Values of the level that all others are compared with."""
 
@@ -88,11 +92,16 @@ class Question(Frozen):
         return self
 
     @property
-    def metrics(self) -> tuple[str, ...]:
-        """What is judged, as `siffra judge --metric` takes it."""
-        if self.metric is None:
-            return ()
-        return (f"{self.metric}:{self.better}" if self.better else self.metric,)
+    def roles(self) -> RoleOptions:
+        """What it says of the columns."""
+        metric = f"{self.metric}:{self.better}" if self.better else self.metric
+        return RoleOptions(
+            by=tuple(self.by),
+            seed=self.seed,
+            metrics=() if metric is None else (metric,),
+            where=tuple(self.where),
+            pair_by=tuple(self.pair_by),
+        )
 
 
 class TableFile(Frozen):
@@ -111,6 +120,8 @@ class JudgedPage(Report):
     """The columns that vary, which may be knobs, the seed or metrics."""
     seed: str | None
     """The column of seeds; null if there is none."""
+    pair_by: tuple[str, ...]
+    """The columns that runs of two levels are paired by."""
     curves: dict[str, Any]
     """Those of its question, as the page draws them."""
 
@@ -189,24 +200,28 @@ def _answer(question: Question, language: str) -> bytes:
 
 
 def _page(table: RunTable, question: Question, language: str) -> JudgedPage:
+    said = question.roles
     result = judge(
         table,
-        by=question.by,
-        seed=question.seed,
-        metric=question.metrics,
+        by=said.by,
+        seed=said.seed,
+        metric=said.metrics,
         margin=question.margin,
+        where=said.where,
+        pair_by=said.pair_by,
         baseline=question.baseline,
         language=language,
     )
-    said = RoleOptions(by=tuple(question.by), seed=question.seed, metrics=question.metrics)
+    roles = find_roles(table, said)
     words = page_words(language)
     report = build(result.answers, words)
     return JudgedPage.model_validate(
         {
             **dict(report),
-            "rows": len(table),
+            "rows": len(roles.table),
             "columns": varying(table),
-            "seed": find_roles(table, said).seed,
+            "seed": roles.seed,
+            "pair_by": roles.pair_by,
             "curves": curves_of(result.answers.questions[0], words),
         }
     )

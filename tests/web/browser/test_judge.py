@@ -109,6 +109,27 @@ def test_what_its_columns_are_is_corrected_without_another_upload(judged):
     expect(judged.locator("#judge-reset")).to_have_count(0)
 
 
+def test_rows_and_pairs_are_chosen(judged):
+    judged.fill("#judge-where", "lr in 0.1, 0.3\nseed < 8")
+    judged.keyboard.press("Tab")
+    expect(judged.locator(".claims .badge")).to_have_count(1)
+    expect(judged.locator(".read-as li").first).to_contain_text("16 runs")
+    expect(judged.locator("pre").last).to_contain_text("'--where=seed < 8'")
+
+    judged.fill("#judge-where", "lr > 9")
+    judged.keyboard.press("Tab")
+    expect(judged.locator("#refusal")).to_contain_text("no row is left")
+    judged.fill("#judge-where", "")
+    judged.keyboard.press("Tab")
+    expect(judged.locator(".claims .badge")).to_have_count(2)
+
+    pairs = judged.get_by_role("group", name="Pair runs by")
+    expect(pairs.get_by_label("seed")).to_be_checked()
+    pairs.get_by_label("val_loss").check()
+    expect(judged.locator("pre").last).to_contain_text("--pair-by=seed,val_loss")
+    expect(judged.locator(".limits")).to_contain_text("No two levels share a value")
+
+
 def test_what_cannot_be_judged_is_told_and_can_be_corrected(judged):
     judged.select_option("#judge-seed", "none")
     expect(judged.locator("#refusal")).to_contain_text("without repeats")

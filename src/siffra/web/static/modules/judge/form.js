@@ -17,16 +17,19 @@ export function corrections(host, told, said, correct) {
     metric: said.metric ?? metric?.name ?? "",
     better: said.better ?? metric?.better ?? "",
     margin: said.margin ?? "",
+    pairBy: said.pair_by ?? told.pair_by ?? [],
   };
-  const columns = [...new Set([...told.columns, ...now.by, now.metric])].filter(Boolean);
+  const listed = [...told.columns, ...now.by, ...now.pairBy, now.metric];
+  const columns = [...new Set(listed)].filter(Boolean);
   const change = (changed) => correct({ ...said, ...changed });
   // Another metric has its own better values, and other levels another baseline.
   const take = (name) => change({ metric: name, better: undefined, margin: undefined });
   const compare = (by) => change({ by: by.length ? by : undefined, baseline: undefined });
+  const pair = (by) => change({ pair_by: by.length ? by : undefined });
   const seeds = columns.includes("none") ? columns : ["none", ...columns];
   fill(
     host,
-    byField(columns, now.by, compare),
+    boxes("by", columns, now.by, compare),
     field("seed", choice("judge-seed", seeds, now.seed, (seed) => change({ seed }), seedName)),
     field("metric", choice("judge-metric", columns, now.metric, take)),
     field(
@@ -40,6 +43,8 @@ export function corrections(host, told, said, correct) {
       ),
     ),
     field("margin", marginField(now.margin, (margin) => change({ margin }))),
+    field("where", whereField(said.where, (where) => change({ where, baseline: undefined }))),
+    boxes("pair_by", columns, now.pairBy, pair),
     question && field("baseline", baselineField(question, (baseline) => change({ baseline }))),
     Object.values(said).some((value) => value !== undefined) &&
       h(
@@ -57,7 +62,7 @@ export function corrections(host, told, said, correct) {
 
 // The option by which `siffra judge` is told the same, and of which its messages speak.
 function name(key) {
-  const option = { better: "", by: "--by" }[key] ?? `--${key}`;
+  const option = key === "better" ? "" : `--${key.replace("_", "-")}`;
   return [t(`ui.judge.${key}`), option && " ", option && h("code", {}, option)];
 }
 
@@ -65,18 +70,30 @@ function field(key, control) {
   return h("label", {}, h("span", {}, name(key)), control);
 }
 
-function byField(columns, now, compare) {
+function boxes(key, columns, now, choose) {
   const box = (column, index) => {
     const toggle = (event) => {
       const others = now.filter((each) => each !== column);
-      compare(event.target.checked ? [...others, column] : others);
+      choose(event.target.checked ? [...others, column] : others);
     };
     const checked = now.includes(column);
-    const id = `judge-by-${index}`;
+    const id = `judge-${key}-${index}`;
     return h("label", {}, h("input", { type: "checkbox", id, checked, onchange: toggle }), column);
   };
-  const boxes = h("div", { class: "boxes" }, columns.map(box));
-  return h("fieldset", {}, h("legend", {}, name("by")), boxes);
+  const each = h("div", { class: "boxes" }, columns.map(box));
+  return h("fieldset", {}, h("legend", {}, name(key)), each);
+}
+
+function whereField(now, choose) {
+  const lines = () => input.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  const input = h("textarea", {
+    id: "judge-where",
+    rows: 2,
+    placeholder: t("ui.judge.condition"),
+    onchange: () => choose(lines().length ? lines() : undefined),
+  });
+  input.value = (now ?? []).join("\n");
+  return input;
 }
 
 function choice(id, values, now, choose, named = (value) => value) {
