@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from siffra.config import Setting
+from siffra.engine.command.metrics import ExternalResult
 from siffra.lab.plan.plan import Claim, Level, Plan, Question
+from siffra.training.external import external_record
 from siffra.training.run import Epoch, Machine, Record
 from siffra.training.timing import TimedSetting, Timing
 
@@ -50,6 +52,22 @@ def make_record(
         diverged=diverged,
         machine=MACHINE,
         finished=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def program_record(
+    lr: float, seed: int = 0, *, epochs: Sequence[float] = (1, 2), **result: Any
+) -> Record:
+    """A run of a program that has `loss` and `acc@1` by epoch; `result` says how it ended."""
+    curves = {
+        "loss": tuple((epoch, 2.0 - lr + seed / 10 + 1 / epoch) for epoch in epochs),
+        "acc@1": tuple((epoch, 0.5 + lr / 10) for epoch in epochs),
+    }
+    values = {"loss": curves["loss"][-1][1], "acc@1": 0.5 + lr / 10}
+    measured = ExternalResult(**{"metrics": values, "curves": curves, "seconds": 4.0, **result})
+    setting = Setting.external({"lr": lr}, ("python", "train.py", "{lr}", "{seed}"))
+    return external_record(
+        f"{lr} {seed}", setting, seed, measured, main="loss", kind="command", machine=MACHINE
     )
 
 

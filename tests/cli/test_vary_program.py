@@ -25,7 +25,7 @@ if mode == "down":
 if mode == "silent":
     sys.exit(print("trained"))
 if mode == "nan" and seed == 2:
-    sys.exit(print('{"loss": NaN}'))
+    sys.exit(print('{"epoch": 1, "loss": 2}\\n{"epoch": 2, "loss": NaN}'))
 if mode == "slow" and seed == 3:
     time.sleep(60)
 while mode == "endless" and seed == 4:
@@ -234,6 +234,18 @@ class TestFailures:
         assert len(first) == 15
         assert programs.made[15:] == ["status 1"]  # that it diverged is a result
         assert ended.err.startswith("15 runs, 14 of them stored; about ")
+
+    def test_a_curve_that_ends_in_nan_is_stored_as_far_as_it_goes(self, siffra, programs):
+        programs.write("bad.py", BAD)
+        siffra(*programs.question("mode=good,nan", "bad.py"))
+
+        listed = siffra("runs", "list")
+        assert (len(listed.out.splitlines()), listed.err) == (1 + 10, "")
+        ended = siffra("runs", "export", "runs.json")
+        assert ended.code == 0
+        runs = json.loads((programs.folder / "runs.json").read_text())
+        (lost,) = [run for run in runs if run["diverged"]]
+        assert (lost["curves"], lost["metrics"]) == ({"loss": [[1, 2]]}, {"loss": None})
 
     def test_none_has_a_result(self, siffra, programs):
         ended = siffra(*programs.question(script="nowhere.py"))

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import replace
 
 import pytest
-from made_runs import make_record
+from made_runs import make_record, program_record
 from report.fake_answers import make_answers, make_question, retuned_by_rate
 
 from siffra.config import Setting
@@ -101,6 +101,31 @@ def test_a_run_that_diverged_has_failed_and_shows_its_loss(client, records):
 
     assert run.info.status == "FAILED"
     assert [math.isnan(point.value) for point in losses] == [False, True]
+
+
+def test_a_program_has_its_metrics_its_command_and_why_it_failed(tmp_path):
+    good = program_record(0.1)
+    bad = program_record(0.3, metrics={}, failure="exit 1", output=("epoch 2", "no memory"))
+    lost = program_record(0.3, 1, metrics={"loss": math.nan})
+    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    log_runs([good, bad, lost], address, lambda done, runs: None)
+    client = MlflowClient(tracking_uri=address)
+    runs = logged(client, EXPERIMENT)
+    by_record = [runs[f"setting {setting_id(r)}, run {r.key}"] for r in (good, bad, lost)]
+
+    for record, run in zip((good, bad, lost), by_record, strict=True):
+        for name, logged_as in (("loss", "loss"), ("acc@1", "acc_1")):  # MLflow knows no `@`
+            history = client.get_metric_history(run.info.run_id, logged_as)
+            assert tuple((point.step, point.value) for point in history) == record.curves[name]
+        assert run.data.params == {"lr": str(record.setting.knobs()["lr"]), "engine": "command"} | {
+            "seed": str(record.seed)
+        }
+        assert run.data.tags["siffra.command"] == "python train.py '{lr}' '{seed}'"
+    assert [run.info.status for run in by_record] == ["FINISHED", "FAILED", "FAILED"]
+    assert by_record[0].data.metrics["final/acc_1"] == 0.51
+    assert math.isnan(by_record[2].data.metrics["final/loss"])
+    assert by_record[1].data.tags["siffra.failure"] == "exit 1"
+    assert by_record[1].data.tags["mlflow.note.content"] == "epoch 2\nno memory"
 
 
 def test_a_lab_s_question_is_a_parent_with_its_answer(client, answers):

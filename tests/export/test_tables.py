@@ -9,7 +9,7 @@ from typing import get_args
 import pandas as pd
 import pytest
 from arro3.io import read_parquet
-from made_runs import SETS, make_record
+from made_runs import SETS, make_record, program_record
 from report.fake_answers import study
 
 from siffra.api import LabResult
@@ -50,6 +50,31 @@ def test_epochs_have_a_row_for_each_run_and_epoch(records):
     assert [row["test"] for row in rows[:3]] == [0.5, 0.5, 0.6]
     assert rows[0].keys() == rows[-1].keys() >= {"neurons", "filters", "seed", *SETS}
     assert "momentum" not in rows[0]  # which none of the runs has
+
+
+def test_programs_have_a_row_for_each_epoch_and_a_column_for_each_metric():
+    lost = program_record(0.3, 1, metrics={}, failure="exit 1", output=("no memory",))
+    rows = table_rows([program_record(0.1), lost], "epochs")
+
+    assert [(row["lr"], row["seed"], row["epoch"]) for row in rows] == [
+        (0.1, 0, 1),
+        (0.1, 0, 2),
+        (0.3, 1, 1),
+        (0.3, 1, 2),
+    ]
+    assert rows[1]["loss"] == 2.4
+    assert list(rows[0]) == ["key", "lr", "seed", "epoch", "loss", "acc@1", "setting"]
+
+
+def test_networks_and_programs_share_a_table_of_epochs(records, tmp_path):
+    program = program_record(0.1, epochs=(0.5, 1.5))
+    rows = table_rows([program, *records], "epochs")
+
+    assert {tuple(row) for row in rows} == {tuple(rows[0])}
+    assert [row["metric_loss"] for row in rows[-2:]] == [3.9, pytest.approx(2 + 1 / 1.5 - 0.1)]
+    assert [(row["loss"], row["epoch"]) for row in rows[-2:]] == [(None, 0.5), (None, 1.5)]
+    write_table([program, *records], tmp_path / "epochs.parquet", "parquet", "epochs")
+    assert len(read_parquet(tmp_path / "epochs.parquet").read_all()) == len(rows)
 
 
 def test_confusion_has_a_row_for_each_pair_of_classes(records):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_runs import make_record
+from made_runs import make_record, program_record
 from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 from tensorboard.context import RequestContext
@@ -97,16 +97,10 @@ def test_a_loss_that_is_no_number_is_shown_as_such(provider, records):
     assert (first, math.isnan(second)) == (1.0, True)
 
 
-def test_a_setting_is_a_group_and_a_seed_a_session(provider, records):
-    context = backend_context.Context(TBContext(data_provider=provider))
-    request = RequestContext()
-    metadata = context.hparams_metadata(request, "")
-    experiment = context.experiment_from_metadata(
-        request, "", include_metrics=True, hparams_run_to_tag_to_content=metadata,
-        data_provider_hparams=[],
-    )  # fmt: skip
-    groups = list_session_groups.Handler(
-        request_context=request,
+def session_groups(context):
+    """The groups as HParams shows them."""
+    found = list_session_groups.Handler(
+        request_context=RequestContext(),
         backend_context=context,
         experiment_id="",
         request=hparams.ListSessionGroupsRequest(
@@ -117,11 +111,21 @@ def test_a_setting_is_a_group_and_a_seed_a_session(provider, records):
             include_metrics=True,
         ),
     ).run()
+    return found.session_groups
 
+
+def test_a_setting_is_a_group_and_a_seed_a_session(provider, records):
+    context = backend_context.Context(TBContext(data_provider=provider))
+    request = RequestContext()
+    metadata = context.hparams_metadata(request, "")
+    experiment = context.experiment_from_metadata(
+        request, "", include_metrics=True, hparams_run_to_tag_to_content=metadata,
+        data_provider_hparams=[],
+    )  # fmt: skip
     assert {info.name.tag for info in experiment.metric_infos} >= {"final/accuracy/moved"}
     differing = {info.name for info in experiment.hparam_infos if info.differs}
     assert differing == {"layers", "neurons", "batch_norm"}
-    by_id = {group.name: group for group in groups.session_groups}
+    by_id = {group.name: group for group in session_groups(context)}
     assert by_id.keys() == {setting_id(record) for record in records}
     deep, wide = by_id[setting_id(records[3])], by_id[setting_id(records[0])]
     assert deep.hparams["neurons"].string_value == "8,4"
@@ -166,3 +170,30 @@ def test_tensorflow_is_not_needed(tmp_path):
     subprocess.run([sys.executable, "-c", code, tmp_path], check=True, env=env)
 
     assert len(list(tmp_path.rglob(FILE))) == 2
+
+
+def test_a_program_has_its_metrics_and_a_status(tmp_path):
+    made = [
+        program_record(0.1),
+        program_record(0.3, metrics={}, failure="exit 1"),
+        program_record(0.3, 1, metrics={"loss": math.nan}),
+    ]
+    write_tensorboard(made, tmp_path)
+    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(tmp_path))
+    multiplexer.Reload()
+    provider = MultiplexerDataProvider(multiplexer, str(tmp_path))
+
+    for record in made:
+        loss = scalars(provider, run_of(record, made), "loss")
+        assert [(step, value) for step, value in loss] == [
+            (step, pytest.approx(value, rel=SINGLE)) for step, value in record.curves["loss"]
+        ]
+    assert scalars(provider, run_of(made[0], made), "final/acc@1") == [
+        (2, pytest.approx(0.51, rel=SINGLE))
+    ]
+    groups = session_groups(backend_context.Context(TBContext(data_provider=provider)))
+    assert {(g.hparams["lr"].number_value, s.status) for g in groups for s in g.sessions} == {
+        (0.1, hparams.STATUS_SUCCESS),
+        (0.3, hparams.STATUS_FAILURE),
+    }
+    assert "dataset" not in groups[0].hparams

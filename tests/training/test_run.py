@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_runs import make_record
+from made_runs import make_record, program_record
 from pydantic import ValidationError
 from reference import ReferenceEngine
 from small import small_dataset
@@ -381,3 +381,11 @@ def test_a_long_training_that_diverges_has_no_late_accuracy():
 
     assert record.diverged
     assert (record.late, record.averaged) == ({}, record)
+
+
+def test_a_curve_that_was_stored_with_a_gap_is_read_without_it():
+    record = program_record(0.1)
+    stored = record.model_dump(mode="json")
+    stored["curves"]["loss"].append([3, None])
+
+    assert Record.model_validate(stored) == record

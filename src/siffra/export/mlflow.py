@@ -4,13 +4,16 @@ Every run bears an id of siffra's own, by which it is found again: what was logg
 logged twice, and what was broken off is made anew.
 """
 
+import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
 
+from siffra.config import ExternalModel
 from siffra.errors import SiffraError
-from siffra.export.settings import moments, plain_knobs, setting_groups
+from siffra.export.settings import has_no_result, moments, plain_knobs, setting_groups
 from siffra.lab.answers import Answers, LevelAnswer
 from siffra.report.build import build
 from siffra.report.model import Question, Report
@@ -31,6 +34,8 @@ except ModuleNotFoundError as error:
         "mlflow: MLflow is not installed; run `pip install 'siffra[mlflow]'`."
     ) from error
 
+_UNNAMEABLE = re.compile(r"[^\w./: -]")
+"""What no name of a metric may have in MLflow."""
 EXPERIMENT = "siffra"
 """Where runs are logged that are no lab's."""
 
@@ -152,12 +157,20 @@ def _load(record: Record) -> dict[str, str]:
     return {"siffra.busy": str(record.is_busy).lower()} if record.load else {}
 
 
+def _program(record: Record) -> dict[str, str]:
+    """The command that made it, and why it has no result, where there are such."""
+    command = record.model.command if isinstance(record.model, ExternalModel) else ()
+    said = {"siffra.command": shlex.join(command), "siffra.failure": record.failure}
+    return {name: text for name, text in said.items() if text}
+
+
 def _run(parent: str, child: _Child) -> Entry:
     """One run: its knobs, its curves by epoch, its scores after the last."""
     record = child.record
     ended = record.finished.timestamp()
-    params = plain_knobs(record) | {"seed": record.seed, "dataset": record.dataset}
-    params |= {"engine": record.engine, "parameters": record.parameters}
+    params = plain_knobs(record) | {"seed": record.seed, "engine": record.engine}
+    if not isinstance(record.model, ExternalModel):
+        params |= {"dataset": record.dataset, "parameters": record.parameters}
     return Entry(
         id=f"{parent}, run {record.key}",
         name=child.name,
@@ -166,13 +179,15 @@ def _run(parent: str, child: _Child) -> Entry:
             "siffra.key": record.key,
             "siffra.setting": setting_id(record),
             **_load(record),
+            **_program(record),
             **child.tags,
         },
         metrics=[
-            (tag, value, clock, step)
+            (_UNNAMEABLE.sub("_", tag), value, clock, step)
             for step, clock, scalars in moments(record)
             for tag, value in scalars.items()
         ],
+        note="\n".join(record.output),
         times=(ended - record.seconds, ended),
-        failed=record.diverged,
+        failed=has_no_result(record),
     )

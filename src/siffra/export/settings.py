@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from siffra.config import ExternalModel
 from siffra.training.run import Epoch, Record, setting_id
 
 Plain = bool | int | float | str
@@ -36,6 +37,9 @@ def _accuracies(prefix: str, scored: Epoch | Record) -> dict[str, float]:
 
 def moments(record: Record) -> Iterator[tuple[int, float, dict[str, float]]]:
     """A step, seconds since 1970 and scalars by tag: after every epoch, and of the whole run."""
+    if isinstance(record.model, ExternalModel):
+        yield from _measured(record)
+        return
     ended = record.finished.timestamp()
     clock = ended - record.seconds
     for step, epoch in enumerate(record.epochs, start=1):
@@ -45,6 +49,35 @@ def moments(record: Record) -> Iterator[tuple[int, float, dict[str, float]]]:
         yield step, clock, times | _accuracies("accuracy", epoch)
     final = _accuracies("final/accuracy", record)
     yield len(record.epochs), ended, final | {"final/seconds": record.seconds}
+
+
+def _measured(record: Record) -> Iterator[tuple[int, float, dict[str, float]]]:
+    """`moments` of a program's run, whose epochs are taken to last equally long.
+
+    Where it has parts of epochs, these are numbered.
+    """
+    ended, rows, step = record.finished.timestamp(), curve_rows(record), 0
+    is_whole = all(position.is_integer() for position, _ in rows)
+    for number, (position, values) in enumerate(rows, start=1):
+        step = int(position) if is_whole else number
+        yield step, ended - record.seconds * (1 - number / len(rows)), values
+    metrics = record.metrics.items()
+    final = {f"final/{name}": math.nan if value is None else value for name, value in metrics}
+    yield step, ended, final | {"final/seconds": record.seconds}
+
+
+def curve_rows(record: Record) -> list[tuple[float, dict[str, float]]]:
+    """The curves of a program's run: an epoch or a step, and what was measured there."""
+    rows: dict[float, dict[str, float]] = {}
+    for name, curve in record.curves.items():
+        for position, value in curve:
+            rows.setdefault(position, {})[name] = value
+    return sorted(rows.items())
+
+
+def has_no_result(record: Record) -> bool:
+    """Whether other tools are to show it as a run that failed."""
+    return record.diverged or bool(record.failure)
 
 
 def setting_groups(records: Sequence[Record]) -> list[SettingGroup]:

@@ -1,14 +1,17 @@
 """Tidy tables of runs: setting x seed x set, setting x seed x epoch, and pairs of classes."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from siffra.config import ExternalModel
 from siffra.data.dataset import class_labels
 from siffra.errors import ConfigError, SiffraError, did_you_mean
+from siffra.export.settings import curve_rows
 from siffra.lab.answers import Answers
 from siffra.report.render.files import (
+    columns_of,
     knob_columns,
     record_rows,
     rows_json,
@@ -31,7 +34,8 @@ def table_rows(
     - `scores`: a row for each run and set, as in a report's `runs.csv`;
     - `epochs`: a row for each run and epoch: the knobs that any run has, mean training loss (a
       cross-entropy in nats), seconds, and a column of accuracies for each set (see
-      `siffra.training.run.Epoch`);
+      `siffra.training.run.Epoch`). Programs have a row for each epoch or step, and a column for
+      each metric, called `metric_loss` where networks have a `loss`;
     - `confusion`: a row for each run, set and pair of classes: how many `images` of class
       `truth` were taken for `predicted`. Classes have the data's names, or their numbers.
 
@@ -83,6 +87,16 @@ def _encoded(rows: Rows, kind: str) -> bytes:
 
 
 def _epochs(records: Sequence[Record]) -> Rows:
+    programs = [record for record in records if isinstance(record.model, ExternalModel)]
+    networks = [record for record in records if not isinstance(record.model, ExternalModel)]
+    ours = _of_networks(networks)
+    rows = [*ours, *_of_programs(programs, taken=ours[0] if ours else ())]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    kind = int if all(float(row["epoch"]).is_integer() for row in rows) else float
+    return [{n: row.get(n) for n in columns} | {"epoch": kind(row["epoch"])} for row in rows]
+
+
+def _of_networks(records: Sequence[Record]) -> Rows:
     knobs = {name: values for name, values in knob_columns(records).items() if _said(values)}
     sets = dict.fromkeys(name for r in records for epoch in r.epochs for name in epoch.accuracy)
     return [
@@ -104,6 +118,29 @@ def _epochs(records: Sequence[Record]) -> Rows:
         for run, record in enumerate(records)
         for setting in (setting_id(record),)
         for number, epoch in enumerate(record.epochs, start=1)
+    ]
+
+
+def _of_programs(records: Sequence[Record], taken: Iterable[str]) -> Rows:
+    """`epochs` of runs that siffra did not train: a column for each metric that has a curve.
+
+    Columns of networks' that are `taken` are no metrics'.
+    """
+    knobs, common = knob_columns(records), ("key", "seed", "epoch", "setting")
+    metrics = dict.fromkeys(name for record in records for name in record.curves)
+    of_knobs, _ = columns_of(knobs, (), common)
+    _, of_metrics = columns_of((), metrics, {*common, *of_knobs.values(), *taken})
+    return [
+        {
+            "key": record.key,
+            **{of_knobs[name]: values[run] for name, values in knobs.items()},
+            "seed": record.seed,
+            "epoch": position,
+            **{column: measured.get(name) for name, column in of_metrics.items()},
+            "setting": setting_id(record),
+        }
+        for run, record in enumerate(records)
+        for position, measured in curve_rows(record)
     ]
 
 

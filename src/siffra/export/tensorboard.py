@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from siffra.errors import SiffraError
-from siffra.export.settings import Plain, moments, plain_knobs, setting_groups
+from siffra.export.settings import Plain, has_no_result, moments, plain_knobs, setting_groups
 from siffra.system.atomic_write import write_whole
 from siffra.training.run import Record, setting_id
 
@@ -40,7 +40,8 @@ def write_tensorboard(records: Sequence[Record], out: Path) -> list[Path]:
 
     `out` gets a folder for each setting with one for each seed, `seed-0`, and the description
     of all hyperparameters. A run has `loss` and `accuracy/SET` by epoch, `epoch_seconds`, and
-    after the last epoch `final/accuracy/SET` and `final/seconds`.
+    after the last epoch `final/accuracy/SET` and `final/seconds`. Of a program, it has each metric,
+    as `loss` and `final/loss`, in their place.
 
     Returns:
         The files written.
@@ -65,6 +66,8 @@ def _experiment(records: Sequence[Record]) -> Iterator[Any]:
     names = dict.fromkeys(name for hparams in set_at for name in hparams)
     sets = dict.fromkeys(name for record in records for name in record.accuracy)
     metrics = [Metric(f"final/accuracy/{name}", display_name=f"accuracy, {name}") for name in sets]
+    measured = dict.fromkeys(name for record in records for name in record.metrics)
+    metrics += [Metric(f"final/{name}", display_name=name) for name in measured]
     metrics.append(Metric("final/seconds", display_name="training seconds"))
     latest = max(record.finished for record in records).timestamp()
     experiment = _hparams_api.Experiment(
@@ -87,7 +90,8 @@ def _session(record: Record) -> Iterator[Any]:
         yield _scalars(scalars, step, moment)
     busy = {"final/busy": float(record.is_busy)} if record.load else {}
     yield _scalars(final | busy, last, ended)
-    status = _hparams_api.STATUS_FAILURE if record.diverged else _hparams_api.STATUS_SUCCESS
+    has_failed = has_no_result(record)
+    status = _hparams_api.STATUS_FAILURE if has_failed else _hparams_api.STATUS_SUCCESS
     yield _event.Event(wall_time=ended, summary=_ended(status, ended))
 
 
@@ -108,7 +112,8 @@ def _hparam(name: str, values: Iterable[Plain | None]) -> Any:
 
 def _hparams(record: Record) -> dict[str, Plain]:
     """What the table of hyperparameters shows: the seed is a session's, not its group's."""
-    return plain_knobs(record) | {"dataset": record.dataset, "engine": record.engine}
+    dataset: dict[str, Plain] = {"dataset": record.dataset} if record.dataset else {}
+    return plain_knobs(record) | dataset | {"engine": record.engine}
 
 
 def _scalars(scalars: dict[str, float], step: int, wall_time: float) -> Any:

@@ -55,7 +55,7 @@ def external_record(
         machine=machine,
         finished=datetime.now(UTC),
         metrics={} if failure else {n: _finite(v) for n, v in values.items()},
-        curves={name: curve for name, curve in result.curves.items() if curve},
+        curves=dict(result.curves),
         steps={} if failure else dict(result.steps),
         failure=failure,
         output=result.output if failure else (),

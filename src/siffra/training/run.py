@@ -149,6 +149,17 @@ class Record(_Frozen):
     failure: str = ""
     output: tuple[str, ...] = ()
 
+    @field_validator("curves", mode="before")
+    @classmethod
+    def _without_gaps(cls, curves: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """JSON has no number for a point of a run that diverges: older records have null there."""
+        return {
+            name: [
+                point for point in curve if all(v is not None and math.isfinite(v) for v in point)
+            ]
+            for name, curve in curves.items()
+        }
+
     @model_validator(mode="after")
     def _has_what_its_model_gives(self) -> Self:
         if not isinstance(self.model, ExternalModel) and not self.epochs:

@@ -2,7 +2,6 @@
 
 import hashlib
 import inspect
-import math
 import multiprocessing
 import time
 import traceback
@@ -91,7 +90,7 @@ class TrainFunction:
             for epoch, given in self._given(self.train(**knobs, seed=seed)):
                 values |= given
                 for name, value in given.items():
-                    if epoch is not None and math.isfinite(value):
+                    if epoch is not None:
                         curves.setdefault(name, {})[epoch] = value
         except ConfigError:
             raise

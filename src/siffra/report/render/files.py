@@ -64,7 +64,7 @@ def record_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
                 "setting": setting_id(record),
                 **({"failure": record.failure or None} if any_external else {}),
             }
-            named = named or _columns(knobs, metrics, {*_OURS, *described})
+            named = named or columns_of(knobs, metrics, {*_OURS, *described})
             of_knobs, of_metrics = named
             rows.append(
                 {
@@ -92,7 +92,7 @@ def _external_rows(
             "diverged": record.diverged,
             "failure": record.failure or None,
         }
-        named = named or _columns(knobs, metrics, {*_OURS, *described})
+        named = named or columns_of(knobs, metrics, {*_OURS, *described})
         of_knobs, of_metrics = named
         rows.append(
             described
@@ -102,7 +102,7 @@ def _external_rows(
     return rows
 
 
-def _columns(
+def columns_of(
     knobs: Iterable[str], metrics: Iterable[str], taken: Iterable[str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The columns of knobs and of metrics.
