@@ -213,6 +213,26 @@ def test_what_the_page_of_wandb_exports_is_read(judged):
     assert set(codes(found.notes)) == {"failed", "few_runs"}
 
 
+MLFLOW = """\
+Start Time,Duration,Run ID,Name,Source Type,Source Name,User,Status,lr,seed,val_loss,epochs
+2026-03-01 10:00:00,10.2s,8f0c2f,clumsy-fox-12,LOCAL,train.py,kim,FINISHED,0.1,0,0.3121,10
+2026-03-01 10:01:00,9.8s,77a01b,brave-owl-3,LOCAL,train.py,kim,FINISHED,0.1,1,0.2987,10
+2026-03-01 10:02:00,1.2min,1c9e44,calm-ant-77,LOCAL,train.py,kim,FINISHED,0.3,0,0.2712,10
+2026-03-01 10:03:00,10.2s,e0d5aa,rare-bee-51,LOCAL,train.py,kim,FAILED,0.3,1,,10
+"""
+
+
+def test_what_the_page_of_mlflow_exports_is_read(judged):
+    found = judged(MLFLOW)
+    roles = found.roles
+
+    assert (roles.by, roles.seed) == (("lr",), "seed")
+    assert [metric.name for metric in roles.metrics] == ["val_loss"]
+    assert roles.others["Duration"] == "metric"  # in texts such as 1.2min, so none to judge by
+    assert "no_plain_numbers" in codes(roles.notes)
+    assert [run.failed for run in found.of((0.3,))] == [None, "Status: FAILED"]
+
+
 def test_where_and_by_choose_among_what_is_there(written):
     table = read_results(written(WANDB))
     roles = find_roles(table, RoleOptions(by=("lr",), where=("State = finished", "seed = 0")))
