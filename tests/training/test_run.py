@@ -388,4 +388,4 @@ def test_a_curve_that_was_stored_with_a_gap_is_read_without_it():
     stored = record.model_dump(mode="json")
     stored["curves"]["loss"].append([3, None])
 
-    assert Record.model_validate(stored) == record
+    assert Record.model_validate_json(json.dumps(stored)) == record
