@@ -54,8 +54,8 @@ class Signals:
         def raise_again(lost: "sys.UnraisableHookArgs") -> None:
             # It came while Python ran a finaliser or a callback, which nothing can be raised from.
             if isinstance(lost.exc_value, KeyboardInterrupt) and self._first is not None:
-                number, self._first = self._first, None
-                _send_soon(number)
+                signal_number, self._first = self._first, None
+                _send_soon(signal_number)
             else:
                 swallowed(lost)
 
@@ -67,30 +67,30 @@ class Signals:
             for each, handler in before.items():
                 signal.signal(each, handler)
 
-    def _raise(self, number: int, frame: FrameType | None) -> None:
+    def _raise(self, signal_number: int, frame: FrameType | None) -> None:
         if _is_in_llvms_callback(frame):
-            _send_soon(number)
+            _send_soon(signal_number)
             return
-        if self._first is not None and number != signal.SIGINT:
+        if self._first is not None and signal_number != signal.SIGINT:
             return
-        self._first = self._first or number
+        self._first = self._first or signal_number
         raise KeyboardInterrupt
 
 
-def _send_soon(number: int) -> None:
+def _send_soon(signal_number: int) -> None:
     """Send it to this process once more, when what runs now may be over."""
-    again = threading.Timer(_SOON, _send_to_main_thread, [number])
+    again = threading.Timer(_SOON, _send_to_main_thread, [signal_number])
     again.daemon = True
     again.start()
 
 
-def _send_to_main_thread(number: int) -> None:
+def _send_to_main_thread(signal_number: int) -> None:
     """Send it where it interrupts what the main thread waits for; raised here, it would not."""
     main = threading.main_thread().ident
     if hasattr(signal, "pthread_kill") and main is not None:
-        signal.pthread_kill(main, number)
+        signal.pthread_kill(main, signal_number)
     else:
-        signal.raise_signal(number)
+        signal.raise_signal(signal_number)
 
 
 def say_stopped(text: str = "stopped.") -> None:

@@ -194,14 +194,14 @@ def _estimator(estimator: Estimator, knobs: Mapping[str, object]) -> EstimatorMo
 def _argument(name: str, value: object) -> Any:
     """A value of an estimator's parameter; TOML has no None."""
     values = value if isinstance(value, list | tuple) else [value]
-    for one in values:
-        is_plain = one is None or type(one) in (bool, int, float, str)
-        if not is_plain or (type(one) is float and not math.isfinite(one)):
+    for item in values:
+        is_plain = item is None or type(item) in (bool, int, float, str)
+        if not is_plain or (type(item) is float and not math.isfinite(item)):
             raise ValueError(
                 f"{name}: found {value!r}; it must be a number, a text, true or false, None, or a "
                 "list of these"
             )
-    plain = tuple(None if one == "None" else one for one in values)
+    plain = tuple(None if item == "None" else item for item in values)
     return plain if values is value else plain[0]
 
 

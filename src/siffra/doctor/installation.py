@@ -109,16 +109,16 @@ def variables(environment: Mapping[str, str], cores: int) -> Finding:
 
 
 def _is_harmless(name: str, value: str, cores: int) -> bool:
-    number = int(value) if value.isdecimal() else None
+    count = int(value) if value.isdecimal() else None
     match name:
         case "NUMBA_NUM_THREADS":
-            return number == cores
+            return count == cores
         case "OMP_THREAD_LIMIT":
-            return number is None or number >= cores
+            return count is None or count >= cores
         case "GOMP_SPINCOUNT":
-            return number is not None and number <= _LONGEST_SPIN
+            return count is not None and count <= _LONGEST_SPIN
         case "NUMBA_OPT":
-            return number == 3
+            return count == 3
     return value.strip().lower() in _OFF
 
 

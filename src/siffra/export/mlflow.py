@@ -102,11 +102,11 @@ def log_lab(
         note=report.summary,
     )
     with opened(where, title) as store:
-        number = store.log(root)
-        _log(store, list(_parts(lab, answers, report, words)), number, on_run)
+        run = store.log(root)
+        _log(store, list(_parts(lab, answers, report, words)), run, on_run)
         with part_folder(Path(gettempdir())) as folder:
             write_folder(render(answers, words, examined), folder)
-            store.attach(number, folder, "report")
+            store.attach(run, folder, "report")
 
 
 def _parts(lab: str, answers: Answers, report: Report, words: Words) -> Iterator[_Parent]:
@@ -145,9 +145,9 @@ def _question(lab: str, ask: str, question: Question) -> Entry:
 def _log(store: MlflowStore, parents: Sequence[_Parent], root: str | None, on_run: OnRun) -> None:
     runs, done = sum(len(parent.children) for parent in parents), 0
     for parent in parents:
-        number = store.log(parent.entry, root)
+        run = store.log(parent.entry, root)
         for child in parent.children:
-            store.log(_run(parent.entry.id, child), number)
+            store.log(_run(parent.entry.id, child), run)
             done += 1
             on_run(done, runs)
 

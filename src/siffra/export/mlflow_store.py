@@ -71,25 +71,25 @@ class MlflowStore:
         run = self._client.create_run(
             self._experiment, start_time=_milliseconds(began), tags=tags, run_name=entry.name
         )
-        number = run.info.run_id
+        run_id = run.info.run_id
         metrics = [
             Metric(n, value, _milliseconds(moment), step)
             for n, value, moment, step in entry.metrics
         ]
         params = [Param(name, value) for name, value in entry.params.items()]
-        self._client.log_batch(number, metrics[:_MOST_METRICS], params)
+        self._client.log_batch(run_id, metrics[:_MOST_METRICS], params)
         for start in range(_MOST_METRICS, len(metrics), _MOST_METRICS):
-            self._client.log_batch(number, metrics[start : start + _MOST_METRICS])
+            self._client.log_batch(run_id, metrics[start : start + _MOST_METRICS])
         status = RunStatus.FAILED if entry.failed else RunStatus.FINISHED
         self._client.set_terminated(
-            number, RunStatus.to_string(status), end_time=_milliseconds(ended)
+            run_id, RunStatus.to_string(status), end_time=_milliseconds(ended)
         )
         self._known[entry.id] = run
-        return number
+        return run_id
 
-    def attach(self, number: str, folder: Path, name: str) -> None:
+    def attach(self, run_id: str, folder: Path, name: str) -> None:
         """Make the content of `folder` the artifacts of a run, in a folder of that `name`."""
-        self._client.log_artifacts(number, str(folder), name)
+        self._client.log_artifacts(run_id, str(folder), name)
 
     def _runs_that_ended(self) -> dict[str, Run]:
         """The runs that siffra logged, by its ids; those that were broken off are deleted."""
@@ -132,8 +132,10 @@ def opened(where: str, experiment: str) -> Iterator[MlflowStore]:
             raise SiffraError(
                 f"{where}: its experiment `{experiment}` was deleted; restore it in MLflow first."
             )
-        number = known.experiment_id if known else client.create_experiment(experiment, artifacts)
-        yield MlflowStore(client, number)
+        experiment_id = (
+            known.experiment_id if known else client.create_experiment(experiment, artifacts)
+        )
+        yield MlflowStore(client, experiment_id)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SiffraError(f"{where}: MLflow cannot use it: {reason.rstrip('.')}.") from error

@@ -6,10 +6,17 @@ stored runs stay as they were.
 """
 
 import abc
-from collections.abc import Callable, Sequence
-from typing import Self
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Self, TypeVar
 
 from siffra.lab.execute.events import Event, Job, Task
+
+PATIENCE = 0.2
+"""Seconds that `poll` waits for something to happen."""
+
+T = TypeVar("T")
 
 
 class Executor(abc.ABC):
@@ -68,3 +75,11 @@ class Executor(abc.ABC):
 
     def __exit__(self, *raised: object) -> None:
         self.close()
+
+
+def arrived(messages: "queue.Queue[T]", patience: float = PATIENCE) -> Iterator[T]:
+    """All that has arrived; waits for the first, but no longer than that."""
+    with suppress(queue.Empty):
+        yield messages.get(timeout=patience)
+        while True:
+            yield messages.get_nowait()

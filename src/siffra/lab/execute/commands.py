@@ -4,7 +4,6 @@ import platform
 import queue
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Signal
@@ -17,7 +16,7 @@ from siffra.engine.command.metrics import OnEpoch, Position
 from siffra.engine.command.run import CommandSpec, run_once
 from siffra.engine.command.template import KnobValue
 from siffra.errors import ConfigError
-from siffra.lab.execute.base import Executor
+from siffra.lab.execute.base import Executor, arrived
 from siffra.lab.execute.cost import MeanCosts
 from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.execute.results import Keys
@@ -29,8 +28,6 @@ from siffra.training.run import Record, this_machine
 
 COMMAND = "command"
 """The engine of a command's records."""
-_PATIENCE = 0.2
-"""Seconds that `poll` waits for a run."""
 
 
 class CommandKeys(Keys):
@@ -184,11 +181,7 @@ class CommandExecutor(Executor):
 
     def poll(self, on_event: Callable[[Event], None]) -> None:
         """See `Executor.poll`; a command that cannot be started ends the plan."""
-        ended: list[tuple[PlannedRun, Record | BaseException]] = []
-        with suppress(queue.Empty):
-            ended.append(self._made.get(timeout=_PATIENCE))
-            while True:
-                ended.append(self._made.get_nowait())
+        ended = list(arrived(self._made))
         for run, made in ended:
             self._free.append(self._busy.pop(run))
             self._epochs.pop(run, None)

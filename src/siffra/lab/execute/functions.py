@@ -14,7 +14,7 @@ from typing import Any
 
 from siffra.engine.command.metrics import ExternalResult
 from siffra.errors import ConfigError, ExecutorError
-from siffra.lab.execute.base import Executor
+from siffra.lab.execute.base import PATIENCE, Executor
 from siffra.lab.execute.commands import knobs_of
 from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.execute.local import SerialExecutor
@@ -25,8 +25,6 @@ from siffra.training.run import Record, this_machine
 
 FUNCTION = "function"
 """The engine of a function's records."""
-_PATIENCE = 0.2
-"""Seconds that `poll` waits for a run."""
 _LAST_LINES = 20
 
 Train = Callable[..., Any]
@@ -223,7 +221,7 @@ class FunctionPool(Executor):
         self._busy[future] = run
 
     def poll(self, on_event: Callable[[Event], None]) -> None:
-        done, _ = wait(self._busy, timeout=_PATIENCE, return_when=FIRST_COMPLETED)
+        done, _ = wait(self._busy, timeout=PATIENCE, return_when=FIRST_COMPLETED)
         for future in done:
             run = self._busy.pop(future)
             try:

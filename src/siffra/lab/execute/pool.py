@@ -16,14 +16,12 @@ from types import MappingProxyType
 from typing import IO
 
 from siffra.data.dataset import Dataset
-from siffra.lab.execute.base import Executor
+from siffra.lab.execute.base import Executor, arrived
 from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.execute.shared_file import unnamed_file, write_shared
 from siffra.lab.execute.trainer import MakeEngine, Reply, RunTrainer
 from siffra.training.run import Epoch
 
-_PATIENCE = 0.2
-"""Seconds that `poll` waits for a message."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 _Message = tuple["_Process", Epoch | Reply | None, int]
@@ -76,10 +74,8 @@ class PoolExecutor(Executor):
         process.send(pickle.dumps(run))
 
     def poll(self, on_event: Callable[[Event], None]) -> None:
-        with suppress(queue.Empty):
-            self._take(*self._messages.get(timeout=_PATIENCE), on_event)
-            while True:
-                self._take(*self._messages.get_nowait(), on_event)
+        for message in arrived(self._messages):
+            self._take(*message, on_event)
 
     def hold(self, held: bool) -> None:
         for process in self._busy:

@@ -32,7 +32,7 @@ from typing import Any
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.errors import ConfigError, ExecutorError
-from siffra.lab.execute.base import Executor
+from siffra.lab.execute.base import PATIENCE, Executor, arrived
 from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.execute.trainer import MakeEngine, RunTrainer
 from siffra.lab.plan.plan import PlannedRun, PlannedTiming
@@ -47,8 +47,6 @@ except ModuleNotFoundError as error:
     raise ExecutorError("on: Ray is not installed; run `pip install 'siffra[ray]'`.") from error
 from siffra.lab.execute.ray_task import EngineRuns, LabContext, RemoteData, RemoteRuns, make_runs
 
-_PATIENCE = 0.2
-"""Seconds that `poll` waits for a task to end."""
 _REFRESH = 5.0
 """Seconds between looks at which nodes there are."""
 _BARREN = 120.0
@@ -176,10 +174,8 @@ class RayExecutor(Executor):
         for timing in timings:
             assert self._timer
             on_event(self._timer.do(timing))
-        with suppress(queue.Empty):
-            self._take(*self._done.get(timeout=0 if timings else _PATIENCE), on_event)
-            while True:
-                self._take(*self._done.get_nowait(), on_event)
+        for task, done in arrived(self._done, 0 if timings else PATIENCE):
+            self._take(task, done, on_event)
 
     def close(self) -> None:
         """End the runs in progress, and leave the cluster; one that was started here ends too."""

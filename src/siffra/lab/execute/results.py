@@ -74,9 +74,9 @@ class StoredRecords(Mapping[tuple[Setting, int], Record]):
     def read_all(self) -> dict[tuple[Setting, int], Record]:
         """All of them, in the plan's order, whoever made them."""
         unread = ((run, key) for run, key in self._keys.items() if run not in self._read)
-        while some := dict(islice(unread, _AT_ONCE)):
-            stored = self._store.get_all(some.values())
-            for run, key in some.items():
+        while batch := dict(islice(unread, _AT_ONCE)):
+            stored = self._store.get_all(batch.values())
+            for run, key in batch.items():
                 self._read[run] = stored[key]
         runs = ((run.setting, run.seed) for run in self._plan.possible_runs)
         return {run: self._read[run] for run in runs if run in self._read}

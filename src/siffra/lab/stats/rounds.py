@@ -172,20 +172,20 @@ class _Judging:
                 author = tuple(sorted(question.author_of(claim).items()))
                 looks, now = self._claim_tests(of, claim)
                 families.setdefault(author, {})[of, i], current[of, i] = looks, now
-            for number, (looks, now) in self._interaction_tests(of, question).items():
-                families.setdefault(_INTERACTIONS, {})[number], current[number] = looks, now
+            for place, (looks, now) in self._interaction_tests(of, question).items():
+                families.setdefault(_INTERACTIONS, {})[place], current[place] = looks, now
         interactions: dict[Number, Interaction] = {}
         open_claims: list[OpenClaim] = []
         for family in families.values():
             decisions = decide(family, dict.fromkeys(family, self._schedule))
-            for number, decision in decisions.items():
-                looks = family[number]
-                test = looks[decision.look] if looks else current[number]
+            for place, decision in decisions.items():
+                looks = family[place]
+                test = looks[decision.look] if looks else current[place]
                 if isinstance(test, InteractionTest):
-                    interactions[number] = test.judge(decision)
+                    interactions[place] = test.judge(decision)
                     continue
-                answers[number] = test.answer(decision, self._schedule)
-                if left := self._left(number, test, decision, len(looks)):
+                answers[place] = test.answer(decision, self._schedule)
+                if left := self._left(place, test, decision, len(looks)):
                     open_claims.append(left)
         claims = {n: answers[n] for n in sorted(answers)}
         shown = sum(answer.grade == "shown" for answer in claims.values())
@@ -276,16 +276,16 @@ class _Judging:
         )
 
     def _left(
-        self, number: Number, test: ClaimTest, decision: Decision, made: int
+        self, place: Number, test: ClaimTest, decision: Decision, made: int
     ) -> OpenClaim | None:
         """The claim as one that has a look left; None if it is shown, stuck or at its end."""
         if decision.grade == "shown" or test.is_stuck or made >= len(self._plan.looks):
             return None
         seeds, levels = self._schedule.seeds, involved(test.claim)
         if not made:
-            return OpenClaim(number, seeds[0], None, levels, is_unseen=True)
+            return OpenClaim(place, seeds[0], None, levels, is_unseen=True)
         forecast = next(test.forecast(decision, self._schedule, seeds[made - 1]), None)
-        return OpenClaim(number, seeds[made], forecast, levels)
+        return OpenClaim(place, seeds[made], forecast, levels)
 
     def _looks(
         self, claims: Mapping[Number, ClaimAnswer], made: Mapping[Number, int]
@@ -295,7 +295,7 @@ class _Judging:
         looks: list[Look] = []
         left = set(made)
         for k, seeds in enumerate(self._plan.looks):
-            had = {number for number in left if made[number] > k}
+            had = {place for place in left if made[place] > k}
             shown = {n for n in had if claims[n].grade == "shown" and claims[n].look == seeds}
             left -= shown
             spent = LAB_ALPHA * self._schedule.spent(k)
@@ -320,7 +320,7 @@ def _test(
 ) -> ClaimTest:
     """The claim's levels in pairs: by seed, those that all of them have, or by round."""
     level = len(claim.level)
-    number = claim.against if not isinstance(claim.against, tuple) else None
+    bound = claim.against if not isinstance(claim.against, tuple) else None
     by_seed = [{record.seed: record for record in part.records[:seeds]} for part in parts]
     common = [seed for seed in by_seed[0] if all(seed in runs for runs in by_seed)]
     sides = [[runs[seed] for runs in by_seed] for seed in common]
@@ -331,9 +331,7 @@ def _test(
             failures = compare_failures(
                 [lacks(claim, side) for side in ours], [lacks(claim, side) for side in theirs]
             )
-        return ClaimTest(
-            claim, compare(claim, ours, theirs if number is None else number), failures
-        )
+        return ClaimTest(claim, compare(claim, ours, theirs if bound is None else bound), failures)
     times = (
         [[_seconds(part, round_) for part in parts] for round_ in rounds]
         if claim.metric == "seconds"
@@ -343,7 +341,7 @@ def _test(
         ]
     )
     ours, theirs = [side[:level] for side in times], [side[level:] for side in times]
-    return ClaimTest(claim, compare_times(claim, ours, theirs if number is None else number))
+    return ClaimTest(claim, compare_times(claim, ours, theirs if bound is None else bound))
 
 
 def _unpaired_test(

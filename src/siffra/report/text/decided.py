@@ -54,9 +54,9 @@ def _phrases(words: Words, question: Question, claims: Sequence[ClaimAnswer]) ->
     phrases: dict[str, None] = {}
     for claim in sorted(claims, key=_margins, reverse=True):
         phrases.setdefault(_phrase(words, question, claim))
-    told, rest = list(phrases)[:MOST_TOLD], len(phrases) - MOST_TOLD
-    told += [words.count("decided.more", rest)] if rest > 0 else []
-    return "; ".join(told)
+    shown, rest = list(phrases)[:MOST_TOLD], len(phrases) - MOST_TOLD
+    shown += [words.count("decided.more", rest)] if rest > 0 else []
+    return "; ".join(shown)
 
 
 def _margins(answer: ClaimAnswer) -> float:

@@ -137,11 +137,11 @@ def sets_told(answer: QuestionAnswer) -> list[str]:
     """The sets that an answer tells of: test, and the shifted ones where it is about them."""
     shifted = [name for name in sets_of(answer.levels) if name != "test"]
     if "confusion" in answer.question.figures:
-        told = [name for name in confused_sets(answer.levels) if name in shifted]
+        sets = [name for name in confused_sets(answer.levels) if name in shifted]
     else:
         asked = {claim.on for claim in answer.question.claims if claim.metric == "accuracy"}
-        told = [] if "test" in asked else [name for name in shifted if name in asked]
-    return told if is_about_time(answer) else ["test", *told]
+        sets = [] if "test" in asked else [name for name in shifted if name in asked]
+    return sets if is_about_time(answer) else ["test", *sets]
 
 
 def differs(answer: ClaimAnswer) -> int:

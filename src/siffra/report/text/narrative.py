@@ -106,8 +106,8 @@ def _standing(words: Words, answer: QuestionAnswer, found: Findings) -> list[str
         parts.insert(0, _times(words, answer, found))
     elif found.times:
         parts.insert(1, _apart(words, found, "times"))
-    told = [part for part in parts if part]
-    return [_after(words, answer) + told[0], *told[1:]] if told else []
+    sentences = [part for part in parts if part]
+    return [_after(words, answer) + sentences[0], *sentences[1:]] if sentences else []
 
 
 def _after(words: Words, answer: QuestionAnswer) -> str:
