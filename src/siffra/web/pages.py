@@ -21,7 +21,7 @@ body { max-width: 34rem; margin: 12vh auto 0; padding: 0 1.5rem;
   font: 1.0625rem/1.55 system-ui, sans-serif; }
 h1 { font-size: 1.375rem; line-height: 1.3; margin: 0 0 .75rem; }
 section + section { margin-top: 2.5rem; padding-top: 2rem; border-top: 1px solid #8886; }
-code { font: .9em ui-monospace, monospace; }
+code { font: .9em ui-monospace, monospace; white-space: nowrap; }
 """
 # Another address than the one shown, or it would only move within this page. What stands after
 # the `#` says which view is wanted.

@@ -71,6 +71,30 @@ def test_in_a_prompt_a_result_is_two_lines(answers):
     assert report_on(answers).summary in told
 
 
+def test_in_a_prompt_a_claim_is_a_line(answers):
+    claim = next(c for q in report_on(answers).questions for c in q.claims if c.grade == "shown")
+    told = repr(claim)
+
+    assert "\n" not in told
+    assert claim.say in told
+    assert f"{claim.verdict}, " in told
+    assert f"n={claim.n})" in told
+
+
+def test_asterisks_of_times_on_a_busy_machine_are_explained(answers, html):
+    report = report_on(answers)
+    question = report.questions[0]
+    level = question.levels[0].model_copy(update={"busy": 1})
+    asked = question.model_copy(update={"levels": (level, *question.levels[1:])})
+    busy = lab_html(report.model_copy(update={"questions": (asked,)}))
+
+    note = "<p>* Some of these runs were made on a busy machine"
+    assert "*</td>" in busy
+    assert note in busy
+    assert "*</td>" not in html
+    assert note not in html
+
+
 class Display:
     """A notebook's display, which remembers what it shows."""
 

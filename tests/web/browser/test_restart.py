@@ -35,6 +35,29 @@ def test_killed_and_started_again_the_lab_goes_on(browser, bench, tiny):
     context.close()
 
 
+def test_a_server_that_is_gone_is_told_once_and_no_longer_when_it_is_back(browser, bench):
+    context = browser.new_context(storage_state=bench.cookies, locale="en-GB")
+    page = context.new_page()
+    page.goto(f"{bench.base}/#/labs/class")
+    expect(page.locator(".class")).not_to_be_empty()
+    bench.end(signal.SIGKILL)
+    expect(page.locator(".link-lost")).to_be_visible()
+
+    for view in ("labs", "runs", "labs/class"):
+        page.evaluate("view => { location.hash = `#/${view}`; }", view)
+        expect(page.locator(".refusal[data-code=away]").first).to_be_attached()
+        expect(page.get_by_text("siffra does not answer").filter(visible=True)).to_have_count(1)
+        expect(page.locator(".link-lost code")).to_have_text("siffra ui")
+
+    address = bench.start()
+    bench.let_in(address)
+    context.add_cookies(bench.cookies["cookies"])
+    expect(page.locator(".link-lost")).to_be_hidden()
+    expect(page.locator(".class")).not_to_be_empty()
+    expect(page.get_by_text("siffra does not answer").filter(visible=True)).to_have_count(0)
+    context.close()
+
+
 def test_what_ended_a_training_is_no_longer_told_when_it_goes_on(browser, bench, tiny, idle):
     slow = f"#/ask?model=dense&vary=neurons:33,49&epochs=1000&seeds=50&data={tiny}"
     context = browser.new_context(storage_state=bench.cookies)

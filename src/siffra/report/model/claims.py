@@ -15,7 +15,7 @@ from siffra.lab.stats import comparison
 from siffra.lab.stats.comparison import Scale
 from siffra.lab.stats.decisions import Basis, Grade
 from siffra.report.model.measured import Interval, Knobs, Metric, Number, Part, or_nan
-from siffra.report.text.messages import capital
+from siffra.report.text.messages import GAP, capital
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 DECIDED: tuple[Verdict, ...] = ("supported", "refuted", "no difference")
@@ -117,6 +117,11 @@ class Claim(Part):
     """Estimate, interval and number of seeds, and what is unusual."""
     margin_text: str = ""
     """The margin in words; empty if the claim was not tested."""
+
+    def __repr__(self) -> str:
+        """In a prompt: the claim, its verdict and its estimate, in one line."""
+        found = ", ".join(filter(None, (self.verdict_text or self.code, self.estimate_in_short)))
+        return f"Claim({self.id!r}, {self.say!r}: {found}, n={self.n})".replace(GAP, " ")
 
     @property
     def code(self) -> str:

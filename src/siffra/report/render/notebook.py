@@ -15,6 +15,7 @@ from siffra.lab.plan.plan import Plan
 from siffra.lab.stats.summaries import Summary
 from siffra.report.model import Question, Report
 from siffra.report.render.terminal import (
+    busy_lines,
     failure_lines,
     fixed_line,
     levels_table,
@@ -117,7 +118,9 @@ def _question(question: Question, words: Words) -> str:
             [escape(row[0]), *([strips[i]] if strips else []), *map(escape, row[1:])]
             for i, row in enumerate(rows)
         ),
+        left=2 if strips else 1,
     )
+    notes = (*busy_lines(question, words), *failure_lines(question))
     verdicts = [
         (claim.code, claim.verdict_text, f"{claim.compared_first}: {claim.evidence}.")
         for claim in question.claims
@@ -130,7 +133,7 @@ def _question(question: Question, words: Words) -> str:
     return (
         f"<p><b>{escape(question.ask)}</b> {escape(question.answer)}</p>"
         f"{_added(question, words)}{table}"
-        f"{''.join(f'<p>{escape(line)}</p>' for line in failure_lines(question))}"
+        f"{''.join(f'<p>{escape(line)}</p>' for line in notes)}"
         f'<ul style="list-style:none;padding:0">{listed}</ul>'
         f'<p style="opacity:.65">{escape(fixed_line(question, words))}</p>'
     )
@@ -187,14 +190,14 @@ def _added(question: Question, words: Words) -> str:
     return f"<p>{title}:</p>{html_table(*table.texts)}<p>{note}</p>"
 
 
-def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of HTML, the first column to the left."""
+def _table(headings: Iterable[str], rows: Iterable[Iterable[str]], left: int = 1) -> str:
+    """A table of HTML, the first `left` columns to the left."""
 
     def row(cells: Iterable[str], tag: str) -> str:
         return (
             "<tr>"
             + "".join(
-                f'<{tag} style="text-align:{"right" if number else "left"}">{cell}</{tag}>'
+                f'<{tag} style="text-align:{"left" if number < left else "right"}">{cell}</{tag}>'
                 for number, cell in enumerate(cells)
             )
             + "</tr>"

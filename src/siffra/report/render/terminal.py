@@ -70,14 +70,10 @@ def lab_text(report: Report, *, verbose: bool = False) -> str:
 
 def answer_text(question: Question, words: Words) -> str:
     """All that a question's runs say, in lines of text."""
-    busy = any(level.busy for level in question.levels)
     blocks = [
         [question.answer],
         _added_lines(words, question),
-        [
-            *text_table(*levels_table(question, words)),
-            *([f"* {words('busy.note')}"] if busy else []),
-        ],
+        [*text_table(*levels_table(question, words)), *busy_lines(question, words)],
         failure_lines(question),
         dot_plot(question, words),
         [claim.sentence for claim in question.claims],
@@ -85,6 +81,11 @@ def answer_text(question: Question, words: Words) -> str:
         [fixed_line(question, words)],
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines).replace(GAP, " ")
+
+
+def busy_lines(question: Question, words: Words) -> list[str]:
+    """What the asterisks in `levels_table` mean, if it has any."""
+    return [f"* {words('busy.note')}"] if any(level.busy for level in question.levels) else []
 
 
 def levels_table(question: Question, words: Words) -> tuple[list[str], list[list[str]]]:

@@ -1,9 +1,9 @@
 // The page: learns the words, then shows the view that the address names.
 
 import { follow } from "./jobs.js";
-import { fill, h } from "./dom.js";
+import { fill } from "./dom.js";
 import { go, here } from "./route.js";
-import { get } from "./server.js";
+import { get, refusalOf } from "./server.js";
 import { drawTop } from "./top.js";
 import { speak, t, wantedLanguage } from "./words.js";
 import { ask } from "./ask/view.js";
@@ -47,4 +47,4 @@ window.addEventListener("hashchange", () => {
 // A table is judged wherever it is dropped.
 onDrop(([file]) => file && (take(file) || go(["judge"])));
 
-restart().catch((error) => fill(main, h("p", { class: "refusal", role: "alert" }, error.message)));
+restart().catch((error) => fill(main, refusalOf(error)));

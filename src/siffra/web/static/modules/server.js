@@ -1,5 +1,6 @@
 // Talking to siffra: JSON there and back, and one stream of events that mends itself.
 
+import { fill, h, marked } from "./dom.js";
 import { has, t } from "./words.js";
 
 const AGAIN = 1500; // ms between tries to reach a server that has closed the stream
@@ -17,7 +18,13 @@ export class Refused extends Error {
 /** Show in `element` what was refused; any other error is ours, and goes on to the console. */
 export function tellRefusal(element, error) {
   if (!(error instanceof Refused)) throw error;
-  element.textContent = error.message;
+  element.dataset.code = error.code;
+  fill(element, marked(error.message));
+}
+
+/** A paragraph that says what was refused, where there is nothing else to show. */
+export function refusalOf(error) {
+  return h("p", { class: "refusal", role: "alert", "data-code": error.code }, marked(error.message));
 }
 
 /** GET JSON. Raises Refused; where no server answers, Refused with the code `away`. */

@@ -1,7 +1,7 @@
 // The top of every view: where one can go, what siffra is at work on, language and theme.
 
 import { jobs, onJobs } from "./jobs.js";
-import { fill, h } from "./dom.js";
+import { fill, h, marked } from "./dom.js";
 import { to } from "./route.js";
 import { showShortcuts } from "./shortcuts.js";
 import { nextTheme, theme } from "./theme.js";
@@ -70,7 +70,7 @@ function tell() {
     : t("ui.top.busy");
   fill(atWork, paused ? t("ui.top.paused") : said);
   lost.hidden = linked;
-  fill(lost, linked ? "" : t(`ui.error.${why}`));
+  fill(lost, linked ? "" : marked(t(`ui.error.${why}`)));
 }
 
 // The address names a view: it is no place on this page.

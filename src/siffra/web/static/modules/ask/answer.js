@@ -1,6 +1,7 @@
 // The answer to what was asked: a lab of one question, live.
 
 import { fill, h, refill } from "../dom.js";
+import { refusalOf } from "../server.js";
 import { curvesOf, followLab } from "../results/feed.js";
 import { questionView } from "../results/question.js";
 import { repeat } from "../results/repeat.js";
@@ -44,7 +45,7 @@ export function answerView(host, id, { on, chosen }) {
   }
 
   const failed = (error) =>
-    lab || fill(host, h("p", { class: "refusal", role: "alert" }, error.message));
+    lab || fill(host, refusalOf(error));
   const stop = followLab(id, { heard, live, failed });
   return () => {
     stop();

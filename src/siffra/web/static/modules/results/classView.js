@@ -37,6 +37,7 @@ export function classView(main) {
   async function load() {
     try {
       found = await get(`api/labs/class?lang=${language()}`);
+      fill(refusal);
       if (!over) draw();
     } catch (error) {
       if (!found) fill(table);

@@ -1,6 +1,7 @@
 // One lab in full: how far it has come, what it found, and every question with its curves.
 
 import { fill, h, refill, say } from "../dom.js";
+import { refusalOf } from "../server.js";
 import { to } from "../route.js";
 import { language, t } from "../words.js";
 import { tally, verdictCode } from "./badges.js";
@@ -182,7 +183,7 @@ export function labView(main, id, query) {
   }
 
   const failed = (error) =>
-    lab || fill(main, h("p", { class: "refusal", role: "alert" }, error.message));
+    lab || fill(main, refusalOf(error));
   const stop = followLab(id, { heard, live, failed });
   return () => {
     stop();

@@ -31,6 +31,7 @@ function listView(main) {
   async function load() {
     try {
       const found = await get(`api/labs?lang=${language()}`);
+      fill(refusal);
       sideBySide.hidden = found.labs.filter((lab) => !lab.ad_hoc).length < 2;
       if (!over)
         refill(list, found.labs, () =>
