@@ -146,6 +146,14 @@ def test_a_cell_may_have_lines_and_quotes(written, cell):
     assert table.columns["val_loss"] == (0.3, 0.4)
 
 
+def test_a_text_of_several_lines_may_have_as_many_commas_as_rows(written):
+    table = read_results(
+        written('lr,note,loss\n0.1,"a, b\nc, d",0.3\n0.1,"e, f\ng, h\ni, j",0.4\n')
+    )
+
+    assert table.columns["loss"] == (0.3, 0.4)
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

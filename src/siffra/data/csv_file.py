@@ -130,8 +130,8 @@ def refuse_data_as_names(
 def _refuse_swallowed(file: BinaryIO, path: Path, dialect: Dialect) -> None:
     """See that no quote is left open, so that the lines up to the next one, or all, are a cell.
 
-    A cell may have several lines. One that was left open is known by what is around it: with the
-    lines before and after it, it has as many values as the table has columns.
+    A cell may have several lines. One that was left open is known by what is in it: as many values
+    on each line as the table has columns, some of them numbers.
     """
     if all(line.count(b'"') % 2 == 0 for line in file):
         return
@@ -144,9 +144,11 @@ def _refuse_swallowed(file: BinaryIO, path: Path, dialect: Dialect) -> None:
             continue
         before = text[text.rfind("\n", 0, cell.start()) + 1 : cell.start()]
         column = len(next(_parsed(before, dialect.delimiter), [""])) - 1
-        counts = [line.count(dialect.delimiter) for line in lines]
-        swallowed = [width - 1 - column, *[width - 1] * (len(lines) - 2), column]
-        if not cell[2] or (width > 2 and counts == swallowed):
+        rows = [line.split(dialect.delimiter) for line in lines]
+        widths = [width - column, *[width] * (len(lines) - 2), column + 1]
+        others = (*rows[0][1:], *rows[-1][:-1])  # values beside it, and no part of a text
+        swallows = list(map(len, rows)) == widths and any(map(NUMBER.fullmatch, others))
+        if not cell[2] or swallows:
             code = "swallowed" if cell[2] else "open_quote"
             line = text.count("\n", 0, cell.start()) + 1 + dialect.lines_before
             raise refused(code, source=path, line=line, lines=len(lines) - 1)
