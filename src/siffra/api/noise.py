@@ -37,7 +37,7 @@ def noise(
     on: str = "here",
     store: Path | str | None = None,
     language: str = "en",
-    on_event: Callable[[Event], None] = lambda event: None,
+    on_event: Callable[[Event], None] | None = None,
 ) -> NoiseResult:
     """Run a program with several seeds: how much they alone change its metrics.
 
@@ -55,7 +55,8 @@ def noise(
         on: Where: `here`, `ray`, `ray://host:port` or `auto`, see `siffra.vary`.
         store: The file of finished runs.
         language: Of the answer: `en` or `sv`.
-        on_event: Called with everything that happens.
+        on_event: Called with everything that happens; a notebook shows a line of its own unless it
+            is given.
 
     Raises:
         SiffraError: The command, a knob or the store cannot be used.
@@ -71,7 +72,7 @@ def noise(
     )
     expect_difference(difference)
     with noise_job(knobs or {}, program, seeds) as job:
-        return noise_result(job.run(on_event), difference, language)
+        return noise_result(job.run_shown(on_event, language), difference, language)
 
 
 def expect_difference(difference: float | None) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import siffra
 from siffra.errors import ConfigError
+from siffra.lab.execute.events import Event
 
 LOSS = siffra.Metric("loss", better="lower", margin=0.02)
 
@@ -51,6 +52,28 @@ def test_what_is_yielded_makes_curves_and_the_last_is_the_result():
         {1: final + 1, 2: final + 0.5, 4: final + 0.25}
     )
     assert record.metrics == pytest.approx({"loss": final + 0.25})
+
+
+def test_its_epochs_are_reported_by_the_metrics_that_are_wanted():
+    def two(lr: float, seed: int) -> Iterator[dict[str, float]]:
+        yield from ({"loss": lr, "other": 1.0}, {"epoch": 5, "other": 2.0})
+
+    events: list[Event] = []
+    siffra.vary({"lr": [0.1, 0.3]}, train=two, metric=LOSS, seeds=1, on_event=events.append)
+
+    told = [(event.epoch, event.values) for event in events if event.kind == "epoch"]
+    assert told[1] == told[3] == (5, {"epoch": 5})
+    assert sorted(values["loss"] for _, values in told[::2]) == [0.1, 0.3]
+    assert all(epoch == values["epoch"] == 1 for epoch, values in told[::2])
+
+
+def test_what_the_listener_raises_is_no_failure_of_the_function():
+    def stop(event: Event) -> None:
+        if event.kind == "epoch":
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        siffra.vary({"lr": [0.1, 0.3]}, train=by_epoch, metric=LOSS, on_event=stop)
 
 
 def test_runs_are_kept_only_where_a_store_is_given(tmp_path):

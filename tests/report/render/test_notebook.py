@@ -3,11 +3,14 @@
 import re
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from report.fake_answers import report_on, study
 
+import siffra
 from siffra.api.results import LabResult
 from siffra.lab.execute.events import Event, Progress
 from siffra.lab.plan.plan import PlannedRun
@@ -134,6 +137,29 @@ def test_progress_is_a_line_that_goes_when_all_is_done(answers, display):
     assert (first, last) == ("", "")
     assert "7/20 körningar, 42\N{NO-BREAK SPACE}s kvar" in line
     assert "frö 3: förbereds" in line
+
+
+@pytest.mark.parametrize("what", ["function", "command", "noise"])
+def test_what_others_wrote_shows_its_epochs_and_compiles_nothing(
+    display, monkeypatch, tmp_path, what
+):
+    def train(lr: float, seed: int) -> Iterator[dict[str, float]]:
+        yield from ({"loss": lr + 1}, {"loss": lr + seed / 10})
+
+    monkeypatch.setattr("siffra.report.render.notebook._SELDOM", 0.0)
+    script = """import time; print('{{"epoch": 1, "loss": %d}}' % {seed}); time.sleep(0.3)"""
+    command = [sys.executable, "-c", script]
+    store: Any = {"metric": "loss:lower", "store": tmp_path / "runs.sqlite"}
+    if what == "function":
+        siffra.vary({"lr": [0.1, 0.3]}, train=train, seeds=2, **store)
+    elif what == "command":
+        siffra.vary({"lr": [0.1, 0.3]}, command=[*command, "{lr}"], seeds=2, **store)
+    else:
+        siffra.noise(command, seeds=2, **store)
+
+    assert display.shown[-1] == ""
+    assert any("seed 0: epoch 1, loss " in line for line in display.shown)
+    assert not any("compiling" in line for line in display.shown)
 
 
 def test_it_is_wanted_in_a_notebook_alone(display, monkeypatch):

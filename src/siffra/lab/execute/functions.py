@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from siffra.engine.command.metrics import ExternalResult
+from siffra.engine.command.metrics import ExternalResult, OnEpoch, Position
 from siffra.errors import ConfigError, ExecutorError
 from siffra.lab.execute.base import PATIENCE, Executor
 from siffra.lab.execute.commands import knobs_of
@@ -75,7 +75,12 @@ class TrainFunction:
                 "leave out store, or put it in a file."
             ) from error
 
-    def run(self, knobs: Mapping[str, object], seed: int) -> ExternalResult:
+    def run(
+        self,
+        knobs: Mapping[str, object],
+        seed: int,
+        on_epoch: OnEpoch = lambda position, values: None,
+    ) -> ExternalResult:
         """Call it once. What it raises is a result, too: a run that failed.
 
         Raises:
@@ -84,22 +89,28 @@ class TrainFunction:
         started = time.perf_counter()
         curves: dict[str, dict[float, float]] = {}
         values: dict[str, float] = {}
-        try:
-            for epoch, given in self._given(self.train(**knobs, seed=seed)):
-                values |= given
+        steps = self._steps(knobs, seed)
+        while True:
+            try:
+                step = next(steps, None)
+            except ConfigError:
+                raise
+            except Exception as error:
+                lines = traceback.format_exc().splitlines()[-_LAST_LINES:]
+                return ExternalResult(
+                    metrics={},
+                    seconds=time.perf_counter() - started,
+                    failure=" ".join(f"{type(error).__name__}: {error}".split()),
+                    output=tuple(lines),
+                )
+            if step is None:
+                break
+            epoch, given = step
+            values |= given
+            if epoch is not None:
                 for name, value in given.items():
-                    if epoch is not None:
-                        curves.setdefault(name, {})[epoch] = value
-        except ConfigError:
-            raise
-        except Exception as error:
-            lines = traceback.format_exc().splitlines()[-_LAST_LINES:]
-            return ExternalResult(
-                metrics={},
-                seconds=time.perf_counter() - started,
-                failure=" ".join(f"{type(error).__name__}: {error}".split()),
-                output=tuple(lines),
-            )
+                    curves.setdefault(name, {})[epoch] = value
+                on_epoch(("epoch", epoch), given)
         missing = next((name for name in self.metrics if name not in values), None)
         return ExternalResult(
             metrics=values,
@@ -107,6 +118,12 @@ class TrainFunction:
             seconds=time.perf_counter() - started,
             failure=f"no metric `{missing}`" if missing else "",
         )
+
+    def _steps(
+        self, knobs: Mapping[str, object], seed: int
+    ) -> Iterator[tuple[float | None, dict[str, float]]]:
+        """What it gives, from its call on: all that it raises is raised by a step."""
+        yield from self._given(self.train(**knobs, seed=seed))
 
     def _given(self, returned: object) -> Iterator[tuple[float | None, dict[str, float]]]:
         """What it returned, or yields: the metrics by name, with the epoch if there is one."""
@@ -179,9 +196,17 @@ class FunctionRuns:
         """What makes a run, on a cluster's node; how many threads it has is its own affair."""
         return self.make
 
-    def make(self, run: PlannedRun) -> Event:
-        """The event that it is over."""
-        result = self.function.run(knobs_of(run), run.seed)
+    def make(
+        self, run: PlannedRun, on_event: Callable[[Event], None] = lambda event: None
+    ) -> Event:
+        """Make it, telling of its epochs; the event that it is over."""
+
+        def on_epoch(position: Position, values: Mapping[str, float]) -> None:
+            shown = {name: values[name] for name in self.function.metrics if name in values}
+            name, number = position
+            on_event(Event("epoch", run, epoch=number, values={name: number, **shown}))
+
+        result = self.function.run(knobs_of(run), run.seed, on_epoch)
         return Event("finished", run, record=self.record(run, result))
 
 
@@ -194,7 +219,7 @@ class FunctionExecutor(SerialExecutor):
 
     def _do(self, run: Job | Task, on_event: Callable[[Event], None]) -> Event:
         assert isinstance(run, PlannedRun)
-        return self._runs.make(run)
+        return self._runs.make(run, on_event)
 
 
 class FunctionPool(Executor):

@@ -19,6 +19,8 @@ class Telling:
         self._words = words
         self._names: dict[Setting, str] = {}
         self._failing: set[Setting] = set()
+        models = (run.setting.model for run in plan.runs)
+        self._compiles = not all(isinstance(model, ExternalModel) for model in models)
         for question in plan.questions:
             place = f"{question.id}: " if len(plan.questions) > 1 else ""
             for level in question.levels:
@@ -32,7 +34,7 @@ class Telling:
         """`batch size 9, seed 3: epoch 2/5, 94.12 % on validation`; "" if nothing is to be said."""
         match event.kind:
             case "preparing":
-                return self._words("progress.compiling")
+                return self._words("progress.compiling") if self._compiles else ""
             case "waiting":
                 return self._words("progress.waiting")
             case "done":  # other work than a lab's
