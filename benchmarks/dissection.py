@@ -11,12 +11,14 @@ import numpy as np
 
 from benchmarks.peers.base import Problem
 from siffra.bench.roofline import demand_of
-from siffra.engine.native import dense, dense_epoch, sparse
+from siffra.engine.native import dense_epoch, sparse
 from siffra.engine.native.block_training import BlockTrainer
 from siffra.engine.native.conv_fused import FusedBlock
-from siffra.engine.native.dense import Drops
+from siffra.engine.native.dense import BIAS, INPUTS, NO_DROPS, UNITS, Drops, Kind, part_of
 from siffra.engine.native.dense_epoch import Descent
+from siffra.engine.native.dense_layer import backward, forward
 from siffra.engine.native.engine import NativeEngine
+from siffra.engine.native.gather import scale_of
 from siffra.engine.native.stack_training import SparseTrainer
 from siffra.engine.native.unfused import UnfusedBlock
 from siffra.engine.rng import epoch_orders
@@ -124,11 +126,12 @@ class InPieces:
 
     def __init__(self, trainer: SparseTrainer, clock: Clock) -> None:
         self._trainer, self._net = trainer, trainer._net
-        self._work, self._grads = np.ones_like(self._net.work), np.zeros_like(self._net.grads)
-        self._again = clock.timed(numba.njit(_products), _AGAIN)
+        kind, net = Kind.of(trainer.parameters), trainer._net
+        self._spare = net._replace(work=np.ones_like(net.work), grads=np.zeros_like(net.grads))
+        self._again = clock.timed(_products(kind), _AGAIN)
         self._first = clock.timed(_called(sparse.forward), "products")
         self._outer = clock.timed(_called(sparse.add_outer), "products")
-        self._others = clock.timed(_called(dense.step_after_first), "pointwise")
+        self._others = clock.timed(_called(dense_epoch.stages(kind, True)), "pointwise")
         self._update = clock.timed(_called(dense_epoch.update), "descent")
 
     def epoch(self, order: np.ndarray) -> None:
@@ -137,8 +140,7 @@ class InPieces:
         size = trainer._batch_size
         count = -(-order.size // size)
         drops = trainer._dropout.draw(count)
-        descent = trainer._descent(trainer._rates[trainer._next : trainer._next + count])
-        trainer._next += count
+        descent = trainer._descent(trainer._next_rates(count))
         for t in range(count):
             start = t * size
             self._step(order, start, min(size, order.size - start), drops, descent, t)
@@ -147,28 +149,28 @@ class InPieces:
         self, order: np.ndarray, start: int, size: int, drops: Drops, descent: Descent, t: int
     ) -> None:
         trainer, net = self._trainer, self._net
-        params, layers, csr, scale = net.params, net.layers, trainer._csr, trainer._scale
+        params, layers, csr = net.params, net.layers, trainer._csr
+        scale, columns = scale_of(trainer._x), trainer._columns
         shards, trained = net.grads.shape
         bounds = [start + size * s // shards for s in range(shards + 1)]
-        units, blocks = int(layers[0, 1]), csr.bounds.size - 1
-        floor = np.float32(0 if len(layers) > 1 else -np.inf)
+        units, blocks = int(layers[0, UNITS]), csr.bounds.size - 1
         for s, (first, last) in enumerate(pairwise(bounds)):
-            work, grads = net.work[s], net.grads[s]
             self._first(
-                csr, order, first, last, scale, params, units, params, layers[0, 3], floor, work
-            )
-            self._others(
-                last - first, trainer._y, order, first, size, descent.smoothing, params, layers,
-                drops, work, grads,
+                csr, order, first, last, scale, params, units, params, layers[0, BIAS], net.floor,
+                net.work[s],
             )  # fmt: skip
-            self._again(last - first, params, layers, self._work[s], self._grads[s])
-        rest = int(layers[0, 0]) * units
+            self._others(
+                1, 2 * len(layers) - 1, s, start, size, csr, order, scale, columns, trainer._y,
+                drops, descent, net,
+            )  # fmt: skip
+            self._again(last - first, s, NO_DROPS, self._spare)
+        rest = int(layers[0, INPUTS]) * units
         chunk = -(-(trained - rest) // blocks)
         factor = -descent.paces[t, 0] * scale
         for block in range(blocks):
             for s, (first, last) in enumerate(pairwise(bounds)):
                 self._outer(
-                    csr, block, order, first, last, factor, net.work[s], units, trainer._csc, params
+                    csr, block, order, first, last, factor, net.work[s], units, columns, params
                 )
             low = rest + block * chunk
             self._update(net, descent, net.grads, low, min(trained, low + chunk), t)
@@ -179,9 +181,16 @@ def _called(kernel: Any) -> Any:
     return numba.njit(lambda *arguments: kernel(*arguments))
 
 
-def _products(rows, params, layers, work, grads):
-    """The products of all layers but the first, as `dense.step_after_first` does them."""
-    for i in range(1, layers.shape[0]):
-        dense.forward(i, rows, params, layers, work)
-    for i in range(layers.shape[0] - 1, 0, -1):
-        dense.backward(i, rows, params, layers, work, grads)
+def _products(kind: Kind) -> Any:
+    """The products of all layers of a plain stack but the first, with the sums over its biases."""
+    there, back, view = forward(kind), backward(kind), part_of(kind.is_normed)
+
+    @numba.njit
+    def run(rows, s, drops, net):
+        part, top = view(net, s), net.layers.shape[0] - 1
+        for i in range(1, top + 1):
+            there(i, rows, 0, rows, drops, part)
+        for i in range(top, 0, -1):
+            back(i, rows, 0, rows, drops, part)
+
+    return run

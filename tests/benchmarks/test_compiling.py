@@ -17,7 +17,7 @@ def event(moment: float, dispatcher, *, is_start: bool):
 def test_what_a_kernel_calls_is_part_of_it():
     outer, inner, later = (
         pointwise.moments,
-        dense_predict.fill_shards,
+        dense_predict.fill_rows,
         loss.smoothed_cross_entropy,
     )
 
@@ -38,7 +38,7 @@ def test_what_a_kernel_calls_is_part_of_it():
 
 
 def test_a_kernel_that_stands_apart_is_no_part_of_what_calls_it():
-    outer, part = pointwise.moments, dense_predict.fill_shards
+    outer, part = pointwise.moments, dense_predict.fill_rows
     apart = noinline_kernels["siffra.engine.native.loss.softmax"]
 
     seconds = _by_kernel(

@@ -122,6 +122,26 @@ def test_a_kernel_holds_plain_values_alone():
         jit.compiled(run)
 
 
+def made_with(factor: int, kind):
+    @kind
+    def inner(x):
+        return factor * x
+
+    @jit.compiled
+    def run(x):
+        return inner(x) + 1
+
+    return run
+
+
+@pytest.mark.parametrize("kind", [jit.inline, jit.noinline])
+def test_a_kernel_is_named_by_the_kernels_that_it_is_made_with(kind):
+    double, triple = made_with(2, kind), made_with(3, kind)
+
+    assert (double(5), triple(5)) == (11, 16)
+    assert double.py_func.__qualname__ != triple.py_func.__qualname__
+
+
 @pytest.fixture
 def told(tmp_path):
     """What a process of its own prints of calls of kernels that all of them share."""

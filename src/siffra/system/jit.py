@@ -8,7 +8,8 @@ nothing is.)
 Kernels that differ by a variable of the function around them have one name among them, to which
 Numba adds a number that counts in each process anew. Two that were compiled by different processes
 may come out as the same, and whatever calls both then calls one of them twice, without a word: its
-results are wrong. So such a kernel bears its variables in its name.
+results are wrong. So such a kernel bears its variables in its name: values, and a digest of the
+name of each kernel that it is made with.
 
 What a kernel calls, Numba takes into it and compiles with it once more, and a `prange` loop's body
 four times over. So large kernels are `noinline`: compiled once, and called by their address.
@@ -61,6 +62,8 @@ parallel: Any = partial(_compiled, parallel=True, nogil=True)
 
 noinline_kernels: dict[str, Any] = {}
 """The `noinline` kernels, by name."""
+_inline_kernels: set[str] = set()
+"""The names of `inline` ones."""
 
 
 def inline(function: Any = None, /, **options: Any) -> Any:
@@ -68,6 +71,7 @@ def inline(function: Any = None, /, **options: Any) -> Any:
     if function is None:
         return partial(inline, **options)
     _name_by_variables(function)
+    _inline_kernels.add(_full_name(function))
     return (register_jitable(**options) if options else register_jitable)(function)
 
 
@@ -79,10 +83,10 @@ def noinline(function: Any) -> Any:
     Numba would forget what that one needs.
     """
     kernel = _compiled(function, no_cpython_wrapper=True)
+    name = _full_name(function)
+    noinline_kernels[name] = kernel
     if _numba.DISABLE_JIT:
         return kernel
-    name = f"{function.__module__}.{function.__qualname__}"
-    noinline_kernels[name] = kernel
 
     def call(typing_context, *arguments):
         place = _Place(name, arguments)
@@ -92,7 +96,8 @@ def noinline(function: Any) -> Any:
     context = inspect.Parameter("typing_context", inspect.Parameter.POSITIONAL_ONLY)
     signature = inspect.signature(function)
     call.__signature__ = signature.replace(parameters=[context, *signature.parameters.values()])
-    call.__name__, call.__doc__ = function.__name__, function.__doc__
+    for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(call, attribute, getattr(function, attribute))
     return intrinsic(call)
 
 
@@ -135,20 +140,30 @@ def _name_by_variables(function: Any) -> None:
     """Put the variables that a function has from around it into its name.
 
     Raises:
-        TypeError: One is no plain value. (A compiled function, say, is another in each process,
-            and so a kernel that holds one would never be found among those kept.)
+        TypeError: One is neither a plain value nor a kernel that kernels alone call, which has a
+            name. (Another compiled function is another one in each process, and so a kernel that
+            holds it would never be found among those kept.)
     """
-    values = {
-        name: cell.cell_contents
-        for name, cell in zip(
-            function.__code__.co_freevars, function.__closure__ or (), strict=True
-        )
-    }
-    for name, value in values.items():
-        if not isinstance(value, bool | int | float | str):
-            raise TypeError(f"{function.__qualname__}: {name} is {value!r}, no plain value")
-    suffix = "".join(f"_{name}_{value}" for name, value in sorted(values.items()))
+    names = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    values = {name: cell.cell_contents for name, cell in names}
+    suffix = "".join(
+        f"_{name}_{_as_name(value, f'{function.__qualname__}: {name}')}"
+        for name, value in sorted(values.items())
+    )
     function.__qualname__ += re.sub(r"\W", "_", suffix)
+
+
+def _as_name(value: Any, what: str) -> str:
+    if isinstance(value, bool | int | float | str):
+        return str(value)
+    name = _full_name(value)
+    if name in noinline_kernels or name in _inline_kernels:  # names of files must not be long
+        return hashlib.sha256(name.encode()).hexdigest()[:8]
+    raise TypeError(f"{what} is {value!r}, no plain value and no kernel that kernels call")
+
+
+def _full_name(function: Any) -> str:
+    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
 
 
 def kernel_folder() -> Path | None:

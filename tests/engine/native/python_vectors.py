@@ -150,8 +150,8 @@ SIMD_MATH = {
     "where_equal": lambda a, b, yes, no: np.where(a == b, yes, no),
     "add_each": add_each,
     "floored": lambda vectors, floor: tuple(np.where(~(v <= floor), v, floor) for v in vectors),
-    "gated": lambda gates, vectors: tuple(
-        np.where(gate > 0, vector, np.float32(0))
+    "gated": lambda gates, floor, vectors: tuple(
+        np.where(gate > floor, vector, np.float32(0))
         for gate, vector in zip(gates, vectors, strict=True)
     ),
     "dropped": dropped,

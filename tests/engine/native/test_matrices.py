@@ -19,13 +19,8 @@ def forward(x, rows, inputs, params, kernel, bias, units, floor, panel, out, to)
 
 
 @compiled
-def backward(slopes, rows, units, params, kernel, inputs, panel, x, to):
-    matrices.backward(slopes, 0, rows, units, params, kernel, inputs, panel, x, to)
-
-
-@compiled
-def backward_all(slopes, rows, units, params, kernel, inputs, panel, x, to):
-    matrices.backward_all(slopes, 0, rows, units, params, kernel, inputs, panel, x, to)
+def backward(slopes, rows, units, params, kernel, inputs, floor, panel, x, to):
+    matrices.backward(slopes, 0, rows, units, params, kernel, inputs, floor, panel, x, to)
 
 
 @compiled
@@ -84,18 +79,16 @@ def test_outputs_are_products_and_bias_and_at_least_the_floor(case, floor):
 
 
 @settings(deadline=None)
-@given(cases, st.booleans())
-def test_inputs_get_their_gradient_where_the_relu_if_any_let_them_through(case, has_relu):
+@given(cases, st.sampled_from([0, -np.inf]))
+def test_inputs_get_their_gradient_where_they_are_above_the_floor(case, floor):
     x = case.in_tiles(case.x)
 
-    (backward if has_relu else backward_all)(
+    backward(
         case.in_tiles(case.slopes)[BEFORE:], case.rows, case.units, case.params, BEFORE,
-        case.inputs, case.panel, x, BEFORE,
+        case.inputs, np.float32(floor), case.panel, x, BEFORE,
     )  # fmt: skip
 
-    expected = case.slopes @ case.kernel.T
-    if has_relu:
-        expected = np.where(case.x > 0, expected, 0)
+    expected = np.where(case.x > floor, case.slopes @ case.kernel.T, 0)
     np.testing.assert_array_equal(case.told(x, case.inputs), expected)
     assert not x[:BEFORE].any()
 

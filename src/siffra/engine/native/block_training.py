@@ -1,24 +1,21 @@
 """Training any network, batch by batch and block by block."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
-from siffra.config import Training
-from siffra.data.dataset import Images
-from siffra.engine.governor import Pieces, shared_out
-from siffra.engine.native import optimizers, pointwise
+from siffra.engine.governor import shared_out
+from siffra.engine.native import pointwise
 from siffra.engine.native.block import Block
 from siffra.engine.native.gather import gather, scale_of
 from siffra.engine.native.grid import aligned_zeros
 from siffra.engine.native.limits import EXACT, check_count
 from siffra.engine.native.parameters import Parameters
 from siffra.engine.native.sequential import Sequential
-from siffra.engine.native.training import Trainer
+from siffra.engine.native.training import Job, Trainer
 from siffra.engine.native.warp import framed_floats, gather_warped
 from siffra.engine.network import Network
 from siffra.engine.rng import dropout_scales, epoch_maps
-from siffra.engine.schedule import ema_decay, learning_rates
 
 
 class BlockTrainer(Trainer):
@@ -29,41 +26,19 @@ class BlockTrainer(Trainer):
     Beside these a step makes only a few numbers a channel.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        weights: Mapping[str, np.ndarray],
-        training: Training,
-        images: Images,
-        seed: int,
-        pieces: Pieces,
-    ) -> None:
-        self._pieces = pieces
-        self.parameters = parameters = Parameters(network)
-        self._training, self._params = training, parameters.flatten(weights)
-        self.averaged = self._params.copy() if training.ema else self._params
-        self._x, self._rows = images.x, images.x.reshape(len(images.x), -1)
-        self._y = images.y
-        self._batch_size = min(training.batch_size, len(images.x))
+    def __init__(self, job: Job) -> None:
+        super().__init__(job, Parameters(job.network))
+        network, training, images = job.network, job.training, job.images
+        self._rows = images.x.reshape(len(images.x), -1)
         self._labels = np.zeros(self._batch_size, images.y.dtype)
-        self._grads = aligned_zeros((parameters.trained,))
-        self._optimizer = optimizers.make_optimizer(training, parameters)
-        self._rates = learning_rates(training, len(images.x))
-        self._next = 0
-        self._steps = np.zeros((), np.int64)  # those of trainings before this one too
-        self.memory = {
-            "params": self._params,
-            "averaged": self.averaged,
-            "steps": self._steps,
-            **self._optimizer.memory,
-        }
-        self._sequential = Sequential(network, parameters, self._batch_size)
+        self._grads = aligned_zeros((self.parameters.trained,))
+        self._sequential = Sequential(network, self.parameters, self._batch_size)
         self._draws: Iterator[np.ndarray] | None = None
         self._maps: np.ndarray | None = None
         if training.augment != "none":
             check_count(framed_floats(*images.x.shape[1:]), "floats of an augmented image", EXACT)
-            self._draws = epoch_maps(training, len(images.x), seed)
-        self._dropout = Dropout(network, parameters, self._batch_size, seed)
+            self._draws = epoch_maps(training, len(images.x), job.seed)
+        self._dropout = Dropout(network, self.parameters, self._batch_size, job.seed)
 
     def begin_epoch(self) -> None:
         """See `Trainer`."""
@@ -74,7 +49,7 @@ class BlockTrainer(Trainer):
         """See `Trainer`."""
         losses, correct = 0.0, 0
         for threads, first, last in shared_out(self._pieces, len(order), self._batch_size):
-            self._sequential.begin(threads, self._params)
+            self._sequential.begin(threads, self.params)
             for start in range(first, last, self._batch_size):
                 batch = order[start : min(last, start + self._batch_size)]
                 self._gather(batch)
@@ -94,7 +69,7 @@ class BlockTrainer(Trainer):
         network.normalize(len(batch))
 
     def _gradients(self, batch: np.ndarray) -> tuple[float, int]:
-        images, params, grads = len(batch), self._params, self._grads
+        images, params, grads = len(batch), self.params, self._grads
         network = self._sequential
         *blocks, last = network.blocks
         dropout = self._dropout
@@ -119,13 +94,7 @@ class BlockTrainer(Trainer):
         return loss, right
 
     def _update(self) -> None:
-        rate = self._rates[self._next]
-        self._next += 1
-        self._steps += 1
-        self._optimizer.step(self._params, self._grads, rate)
-        if self._training.ema:
-            decay = np.float32(ema_decay(self._training, int(self._steps)))
-            optimizers.average(self.averaged, self._params, decay)
+        self._step(self._grads, self._next_rates(1)[0])
 
 
 class Dropout:

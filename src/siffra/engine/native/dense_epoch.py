@@ -1,7 +1,11 @@
-"""Trainings of stacks of dense layers: many steps in one call.
+"""The training loop of a stack of dense layers: many steps in one call.
 
 A batch is split into a fixed number of shards, each with its own gradients, which are added up in
 a fixed order. So the result does not depend on the number of threads.
+
+A step of n hidden layers has stages: 0 to n go forward, each to the products of the next layer, and
+n to 2n back. Where a norm needs the moments of the whole batch, all shards are through with a stage
+before any begins the next; else each goes through all of them at one go.
 """
 
 from functools import cache
@@ -11,13 +15,23 @@ import numpy as np
 from numba import prange
 
 from siffra.engine.native import sparse
-from siffra.engine.native.dense import gradient_first, sparse_step, step
-from siffra.engine.native.dense_norm import (
-    products_first,
-    sparse_products_first,
-    stage,
-    stages_of,
+from siffra.engine.native.dense import (
+    INPUTS,
+    KERNEL,
+    OUTPUTS,
+    UNITS,
+    Kind,
+    outputs_of,
+    part_of,
 )
+from siffra.engine.native.dense_layer import (
+    backward,
+    first_forward,
+    first_gradient,
+    forward,
+)
+from siffra.engine.native.dense_norm import sum_up
+from siffra.engine.native.loss import cross_entropy
 from siffra.engine.native.optimizers import (
     MOMENTUM,
     NESTEROV,
@@ -30,26 +44,6 @@ from siffra.engine.native.optimizers import (
     rmsprop_rule,
 )
 from siffra.system.jit import compiled, inline, noinline, parallel
-
-
-class Net(NamedTuple):
-    """A network in training, shard by shard.
-
-    Attributes:
-        params: (parameters,) float32.
-        layers: (layers, 9) int64, see `dense.Stack`.
-        grads: (shards, trained) float32.
-        work: (shards, workspace) float32.
-        sums: (shards, 6, hidden units) float64, of norms, or empty.
-        activation: of hidden layers, by its number in `dense_norm.ACTIVATIONS`.
-    """
-
-    params: np.ndarray
-    layers: np.ndarray
-    grads: np.ndarray
-    work: np.ndarray
-    sums: np.ndarray
-    activation: int
 
 
 class Descent(NamedTuple):
@@ -73,19 +67,132 @@ class Descent(NamedTuple):
     smoothing: float
 
 
+@cache
+def steps(kind: Kind, is_sparse: bool, shards: int):
+    """The kernel for many steps."""
+    go_through, is_normed = stages(kind, is_sparse), kind.is_normed
+
+    def run(images, order, scale, room, labels, batch_size, drops, descent, net, losses, correct):
+        """Steps on images `order`; adds to each shard's losses and correct answers.
+
+        Args:
+            images: array or SparseRows, see `Inputs`.
+            order: (images,) int64.
+            scale: float32.
+            room: array or SparseColumns.
+            labels: (n,) int64.
+            batch_size: int.
+            drops: Drops.
+            descent: Descent.
+            net: Net.
+            losses: (shards,) float64, in nats.
+            correct: (shards,) int64.
+        """
+        shards, trained = net.grads.shape
+        chunk = -(-trained // shards)
+        count = 2 * net.layers.shape[0] - 1
+        together = 1 if is_normed else count
+        for t in range(-(-order.size // batch_size)):
+            start = t * batch_size
+            size = min(batch_size, order.size - start)
+            for begin in range(0, count, together):
+                for shard in prange(shards):
+                    # One type of integer, whoever counts: with prange's own, kernels are compiled
+                    # again.
+                    s = np.int64(shard)
+                    loss, right = go_through(
+                        begin, begin + together, s, start, size, images, order, scale, room,
+                        labels, drops, descent, net,
+                    )  # fmt: skip
+                    losses[s] += loss
+                    correct[s] += right
+            # All shards' gradients are complete only here.
+            for shard in prange(shards):
+                s = np.int64(shard)
+                if is_sparse:
+                    sparse_update(
+                        s, shards, start, size, images, order, scale, room, net, descent, t
+                    )
+                else:
+                    update(net, descent, net.grads, s * chunk, min(trained, (s + 1) * chunk), t)
+
+    # Waking a second thread costs more than a small batch: each has a form without threads.
+    return (parallel if shards > 1 else compiled)(run)
+
+
+@cache
+def stages(kind: Kind, is_sparse: bool):
+    """The kernel for a shard's way through some stages of a step."""
+    from_images, there, back = (
+        first_forward(is_sparse, kind.is_normed),
+        forward(kind),
+        backward(kind),
+    )
+    view, is_normed = part_of(kind.is_normed), kind.is_normed
+
+    @noinline
+    def run(
+        begin, end, s, start, size, images, order, scale, room, labels, drops, descent, net
+    ):  # fmt: skip
+        """Stages `begin` to `end` of shard `s`.
+
+        Returns the summed loss in nats and the number of correct answers, which are 0 but in the
+        middle stage.
+
+        Args:
+            begin, end, s: int.
+            start, size: int, the batch is images `order[start : start + size]`.
+            images: array or SparseRows, see `Inputs`.
+            order: (images,) int64.
+            scale: float32.
+            room: array or SparseColumns.
+            labels: (n,) int64.
+            drops: Drops.
+            descent: Descent.
+            net: Net.
+        """
+        shards, top = net.grads.shape[0], net.layers.shape[0] - 1
+        first, last = start + size * s // shards, start + size * (s + 1) // shards
+        part, rows, loss, correct = view(net, s), last - first, 0.0, 0
+        for stage in range(begin, end):
+            if stage == 0:
+                from_images(first, last, images, order, scale, room, part)
+            elif stage <= top:
+                there(stage, rows, first, size, drops, part)
+            if is_normed and stage < top:
+                sum_up(0, stage, rows, part)
+            if stage == top:
+                loss, correct = cross_entropy(
+                    part.work, outputs_of(part, top, rows), rows, part.layers[top, UNITS],
+                    part.layers[top, OUTPUTS], labels, order, first, 1.0 / size,
+                    descent.smoothing,
+                )  # fmt: skip
+            if stage >= top:
+                back(2 * top - stage, rows, first, size, drops, part)
+        if end == 2 * top + 1:
+            if is_sparse:
+                pass  # it is part of the update
+            else:
+                first_gradient(rows, room, part)
+        return loss, correct
+
+    return run
+
+
 @inline
 def _shrink(params, layers, first, last, keep):
     """Weight decay of the kernels among the parameters `first` to `last`.
 
     Args:
         params: (parameters,) float32.
-        layers: (layers, 9) int64.
+        layers: (layers, 10) int64, see `Net`.
         first, last: int.
         keep: float32, what stays.
     """
     for i in range(layers.shape[0]):
-        start = layers[i, 2]
-        kernel = params[max(first, start) : min(last, start + layers[i, 0] * layers[i, 1])]
+        start = layers[i, KERNEL]
+        end = start + layers[i, INPUTS] * layers[i, UNITS]
+        kernel = params[max(first, start) : min(last, end)]
         for j in range(kernel.size):
             kernel[j] *= keep
 
@@ -124,26 +231,26 @@ def update(net, descent, grads, first, last, t):
 
 
 @noinline
-def sparse_update(csr, csc, begin, end, order, start, size, scale, net, descent, t):
-    """`update` of blocks `begin` to `end` of all parameters, with the first kernel's gradient.
+def sparse_update(part, parts, start, size, csr, order, scale, columns, net, descent, t):
+    """`update` of a part of all parameters, with the first kernel's gradient.
 
-    A block of the first kernel is the rows of its pixels; of the other parameters it is as many as
-    of any block. So blocks can be updated by different threads.
+    Of the first kernel a part is the rows of some blocks of pixels, of the other parameters as many
+    as in any part. So different threads can update them.
 
     Args:
-        csr: SparseRows.
-        csc: SparseColumns, work space.
-        begin, end: int.
-        order: (n,) int64.
+        part, parts: int, which of how many; each is of whole blocks.
         start, size: int, the batch is images `order[start : start + size]`.
+        csr: SparseRows.
+        order: (images,) int64.
         scale: float32, what a pixel's value is multiplied by.
+        columns: SparseColumns, work space.
         net: Net, whose work spaces start with the gradient of the first products.
         descent: Descent.
         t: int, which of the steps it is.
     """
-    params, layers, grads, pace = net.params, net.layers, net.grads, descent.paces[t]
-    shards, blocks, units = grads.shape[0], csr.bounds.size - 1, layers[0, 1]
-    trained, rest = grads.shape[1], layers[0, 0] * units
+    params, grads = net.params, net.grads
+    shards, blocks, units = grads.shape[0], csr.bounds.size - 1, net.layers[0, UNITS]
+    trained, rest, pace = grads.shape[1], net.layers[0, INPUTS] * units, descent.paces[t]
     chunk = -(-(trained - rest) // blocks)
     # In plain SGD the gradient goes straight into the weights: only rows of pixels that are not 0
     # change. Else every weight moves at every step, and the gradient needs a place.
@@ -151,200 +258,20 @@ def sparse_update(csr, csc, begin, end, order, start, size, scale, net, descent,
     rows, factor = grads[0], scale
     if is_direct:
         rows, factor = params, -pace[0] * scale
-    for block in range(begin, end):
+    for block in range(blocks * part // parts, blocks * (part + 1) // parts):
         low, high = csr.bounds[block] * units, csr.bounds[block + 1] * units
         if not is_direct:
             rows[low:high] = 0
         elif pace[2] != 1:
-            _shrink(params, layers, low, high, pace[2])
+            _shrink(params, net.layers, low, high, pace[2])
         for s in range(shards):
             first, last = start + size * s // shards, start + size * (s + 1) // shards
-            sparse.add_outer(csr, block, order, first, last, factor, net.work[s], units, csc, rows)
+            sparse.add_outer(
+                csr, block, order, first, last, factor, net.work[s], units, columns, rows
+            )
         if not is_direct:
             update(net, descent, grads[:1], low, high, t)
         elif descent.mean.size > 0:
             move_average(descent.mean, params, low, high, pace[3])
         low = rest + block * chunk
         update(net, descent, grads, low, min(trained, low + chunk), t)
-
-
-@noinline
-def norm_step(
-    images, x, begin, end, shard, labels, order, first, last, size, scale, descent, net, drops
-):
-    """Stages `begin` to `end` of a step that has them, on images `order[first:last]`.
-
-    Args:
-        images: (n, pixels) uint8 or float32.
-        x: (rows * inputs,) float32, rows filled up to whole tiles; work space.
-        begin, end, shard: int.
-        labels, order: (n,) int64.
-        first, last, size: int, and images of the batch.
-        scale: float32.
-        descent: Descent.
-        net: Net.
-        drops: Drops.
-    """
-    rows, layers, work, grads = last - first, net.layers, net.work[shard], net.grads[shard]
-    if begin == 0:
-        products_first(images, order, first, last, scale, net.params, layers, x, work)
-    result = _stages(begin, end, shard, rows, first, size, labels, order, descent, net, drops)
-    if end == stages_of(layers)[0]:
-        gradient_first(rows, layers, x, work, grads)
-    return result
-
-
-@noinline
-def sparse_norm_step(
-    csr, begin, end, shard, labels, order, first, last, size, scale, descent, net, drops
-):
-    """`norm_step` that skips pixels that are 0; the first kernel's gradient is left to others.
-
-    Args:
-        csr: SparseRows.
-        begin, end, shard: int.
-        labels, order: (n,) int64.
-        first, last, size: int.
-        scale: float32.
-        descent: Descent.
-        net: Net.
-        drops: Drops.
-    """
-    if begin == 0:
-        sparse_products_first(
-            csr, order, first, last, scale, net.params, net.layers, net.work[shard]
-        )
-    return _stages(begin, end, shard, last - first, first, size, labels, order, descent, net, drops)
-
-
-@inline
-def _stages(begin, end, shard, rows, first, size, labels, order, descent, net, drops):
-    """Stages `begin` to `end` but for the first layer's products; see `stage`.
-
-    Args:
-        begin, end, shard, rows, first, size: int.
-        labels, order: (n,) int64.
-        descent: Descent.
-        net: Net.
-        drops: Drops.
-    """
-    losses, correct = 0.0, 0
-    for number in range(begin, end):
-        loss, right = stage(
-            number, net.activation, shard, rows, first, size, labels, order, descent.smoothing,
-            net.params, net.layers, drops, net.work[shard], net.grads[shard], net.sums,
-        )  # fmt: skip
-        losses += loss
-        correct += right
-    return losses, correct
-
-
-def _steps(is_plain: bool):
-    """Many steps on rows of pixels."""
-
-    def run(images, x, labels, order, batch_size, scale, net, drops, descent, losses, correct):
-        """Steps on `images` in `order`; adds to each shard's losses and correct answers.
-
-        Args:
-            images: (n, pixels) uint8 or float32.
-            x: (shards, rows * inputs) float32, rows filled up to whole tiles; work space.
-            labels: (n,) int64.
-            order: (images,) int64.
-            batch_size: int.
-            scale: float32, what a pixel's value is multiplied by.
-            net: Net.
-            drops: Drops.
-            descent: Descent.
-            losses: (shards,) float64, in nats.
-            correct: (shards,) int64.
-        """
-        shards, trained = net.grads.shape
-        stages, together = (1, 1) if is_plain else stages_of(net.layers)
-        chunk = -(-trained // shards)
-        for t in range(-(-order.size // batch_size)):
-            start = t * batch_size
-            size = min(batch_size, order.size - start)
-            for begin in range(0, stages, together):
-                for shard in prange(shards):
-                    # One type of integer, whoever counts: with prange's own, kernels are compiled
-                    # again.
-                    s = np.int64(shard)
-                    first, last = start + size * s // shards, start + size * (s + 1) // shards
-                    if is_plain:
-                        loss, right = step(
-                            images, x[s], labels, order, first, last, size, scale,
-                            descent.smoothing, net.params, net.layers, drops, net.work[s],
-                            net.grads[s],
-                        )  # fmt: skip
-                    else:
-                        loss, right = norm_step(
-                            images, x[s], begin, begin + together, s, labels, order, first, last,
-                            size, scale, descent, net, drops,
-                        )  # fmt: skip
-                    losses[s] += loss
-                    correct[s] += right
-            # All shards' gradients are complete only here.
-            for shard in prange(shards):
-                s = np.int64(shard)
-                update(net, descent, net.grads, s * chunk, min(trained, (s + 1) * chunk), t)
-
-    return run
-
-
-def _sparse_steps(is_plain: bool):
-    """Many steps that skip pixels that are 0."""
-
-    def run(csr, csc, labels, order, batch_size, scale, net, drops, descent, losses, correct):
-        """Steps on images in `order`; adds to each shard's losses and correct answers.
-
-        Args:
-            csr: SparseRows.
-            csc: SparseColumns, work space.
-            labels: (n,) int64.
-            order: (images,) int64.
-            batch_size: int.
-            scale: float32.
-            net: Net.
-            drops: Drops.
-            descent: Descent.
-            losses: (shards,) float64, in nats.
-            correct: (shards,) int64.
-        """
-        shards, blocks = net.grads.shape[0], csr.bounds.size - 1
-        stages, together = (1, 1) if is_plain else stages_of(net.layers)
-        jobs = blocks if shards > 1 else 1  # one thread does them all in one call
-        for t in range(-(-order.size // batch_size)):
-            start = t * batch_size
-            size = min(batch_size, order.size - start)
-            for begin in range(0, stages, together):
-                for shard in prange(shards):
-                    s = np.int64(shard)
-                    first, last = start + size * s // shards, start + size * (s + 1) // shards
-                    if is_plain:
-                        loss, right = sparse_step(
-                            csr, labels, order, first, last, size, scale, descent.smoothing,
-                            net.params, net.layers, drops, net.work[s], net.grads[s],
-                        )  # fmt: skip
-                    else:
-                        loss, right = sparse_norm_step(
-                            csr, begin, begin + together, s, labels, order, first, last, size,
-                            scale, descent, net, drops,
-                        )  # fmt: skip
-                    losses[s] += loss
-                    correct[s] += right
-            for job in prange(jobs):
-                j = np.int64(job)
-                sparse_update(
-                    csr, csc, blocks * j // jobs, blocks * (j + 1) // jobs, order, start, size,
-                    scale, net, descent, t,
-                )  # fmt: skip
-
-    return run
-
-
-@cache
-def steps(is_plain: bool, is_sparse: bool, shards: int):
-    """The kernel for many steps."""
-    # Waking a second thread costs more than a small batch: each has a form without threads.
-    kind = parallel if shards > 1 else compiled
-    return kind((_sparse_steps if is_sparse else _steps)(is_plain))

@@ -23,7 +23,7 @@ from siffra.engine.native.precompile import prepare_all
 from siffra.engine.native.prediction import KeptRows, as_rows, make_predictor
 from siffra.engine.native.sparse import SparseRows, is_sparse
 from siffra.engine.native.stack_training import AugmentedTrainer, DenseTrainer, SparseTrainer
-from siffra.engine.native.training import Memory, Trainer
+from siffra.engine.native.training import Job, Memory, Trainer
 from siffra.engine.network import Network, build_network
 from siffra.engine.normalization import statistics
 from siffra.engine.process import hold_blas
@@ -182,18 +182,18 @@ class NativeEngine(Engine):
     def _trainer(self, network: Network, training: Training, images: Images, seed: int) -> Trainer:
         pieces = self.governor.work()
         weights = initial_weights(network, seed) | statistics(network, images)
-        about = network, weights, training, images, seed, pieces
+        job = Job(network, weights, training, images, seed, pieces)
         if not is_stack(network) or training.loss != "cross_entropy":
-            return BlockTrainer(*about)
+            return BlockTrainer(job)
         if training.augment != "none":
-            return AugmentedTrainer(*about)
+            return AugmentedTrainer(job)
         rows = images.x.reshape(len(images.x), -1)
         if not is_sparse(rows):
-            return DenseTrainer(*about)
+            return DenseTrainer(job)
         known = self._sparse
         if known is None or known[0] is not images:
             self._sparse = known = images, SparseRows.of(rows)
-        return SparseTrainer(*about, known[1])
+        return SparseTrainer(job, known[1])
 
     @contextmanager
     def hold_threads(self) -> Iterator[None]:

@@ -128,12 +128,12 @@ def _pack(params, kernel, inputs, units, width, panel):
             panel[i * width + j] = params[kernel + i * units + j]
 
 
-def _backward(count: int, has_relu: bool):
-    """The kernel for the gradient of `count` vectors of inputs, outputs of a ReLU or of another."""
+def _backward(count: int):
+    """The kernel for the gradient of `count` vectors of inputs."""
     of_a_tile = TILE * count
 
     @noinline
-    def run(slopes, slopes_start, rows, units, panel, inputs, x, x_start):
+    def run(slopes, slopes_start, rows, units, panel, inputs, floor, x, x_start):
         """See `backward`; `panel` has the transposed weights of these inputs.
 
         Args:
@@ -141,40 +141,41 @@ def _backward(count: int, has_relu: bool):
             slopes_start, rows, units: int.
             panel: (units * count * LANES,) float32.
             inputs: int.
+            floor: float32.
             x: (floats,) float32.
             x_start: int.
         """
         from_, places = multiples(units, TILE), multiples(inputs, TILE)
+        least = spread(floor, LANES)
         for first in range(0, rows, TILE):
             sums = zeros(LANES, of_a_tile)
             start = slopes_start + first * units
             for u in range(units):
                 weights = load_rows(panel, u * count * LANES, LANES, LANES, count)
                 sums = add_scaled(sums, slopes, start + u, from_, weights)
-            if has_relu:  # its slope is read off its output, which is then overwritten
-                before = load_each(x, x_start + first * inputs, places, LANES, count)
-                store_each(x, x_start + first * inputs, places, gated(before, sums))
-            else:
-                store_each(x, x_start + first * inputs, places, sums)
+            # A ReLU's slope is read off its output, which is then overwritten.
+            before = load_each(x, x_start + first * inputs, places, LANES, count)
+            store_each(x, x_start + first * inputs, places, gated(before, least, sums))
 
     return run
 
 
-_backward_1, _backward_most = _backward(1, True), _backward(_MOST, True)
-_backward_all_1, _backward_all_most = _backward(1, False), _backward(_MOST, False)
+_backward_1, _backward_most = _backward(1), _backward(_MOST)
 
 
 @inline
-def backward(slopes, slopes_start, rows, units, params, kernel, inputs, panel, x, x_start):
-    """Replace a layer's inputs, outputs of a ReLU, with the gradient of what the ReLU was given.
+def backward(slopes, slopes_start, rows, units, params, kernel, inputs, floor, panel, x, x_start):
+    """Replace a layer's inputs with their gradient, or 0 where they are not above `floor`.
 
-    Whole tiles are filled, as in `forward`.
+    So inputs that a ReLU gave are replaced with the gradient of what that was given. Whole tiles
+    are filled, as in `forward`.
 
     Args:
         slopes: (floats,) float32, with the gradient (rows, units) of the layer's products.
         slopes_start, rows, units: int.
         params: (parameters,) float32, with the kernel (inputs, units).
         kernel, inputs: int, where that starts; a multiple of LANES.
+        floor: float32, 0 after a ReLU, else -inf.
         panel: (PANEL * units or more,) float32, work space.
         x: (floats,) float32, with the inputs (rows, inputs); `slopes` or another array.
         x_start: int.
@@ -182,34 +183,11 @@ def backward(slopes, slopes_start, rows, units, params, kernel, inputs, panel, x
     rest = inputs % PANEL
     for c in range(0, inputs - rest, PANEL):
         _pack_transposed(params, kernel + c * units, units, _MOST, panel)
-        _backward_most(slopes, slopes_start, rows, units, panel, inputs, x, x_start + c)
+        _backward_most(slopes, slopes_start, rows, units, panel, inputs, floor, x, x_start + c)
     if rest:
         c = inputs - rest
         _pack_transposed(params, kernel + c * units, units, 1, panel)
-        _backward_1(slopes, slopes_start, rows, units, panel, inputs, x, x_start + c)
-
-
-@inline
-def backward_all(slopes, slopes_start, rows, units, params, kernel, inputs, panel, x, x_start):
-    """`backward` where no ReLU gave the inputs: they are replaced with their own gradient.
-
-    Args:
-        slopes: (floats,) float32.
-        slopes_start, rows, units: int.
-        params: (parameters,) float32.
-        kernel, inputs: int.
-        panel: (PANEL * units or more,) float32, work space.
-        x: (floats,) float32.
-        x_start: int.
-    """
-    rest = inputs % PANEL
-    for c in range(0, inputs - rest, PANEL):
-        _pack_transposed(params, kernel + c * units, units, _MOST, panel)
-        _backward_all_most(slopes, slopes_start, rows, units, panel, inputs, x, x_start + c)
-    if rest:
-        c = inputs - rest
-        _pack_transposed(params, kernel + c * units, units, 1, panel)
-        _backward_all_1(slopes, slopes_start, rows, units, panel, inputs, x, x_start + c)
+        _backward_1(slopes, slopes_start, rows, units, panel, inputs, floor, x, x_start + c)
 
 
 @noinline

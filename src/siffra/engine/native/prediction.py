@@ -2,9 +2,8 @@
 
 import abc
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,13 +11,12 @@ import numpy as np
 from siffra.data.dataset import Images
 from siffra.engine.governor import Governor, Pieces, shared_out
 from siffra.engine.native import dense_predict
-from siffra.engine.native.dense import Stack
-from siffra.engine.native.dense_norm import ACTIVATIONS
+from siffra.engine.native.dense import NO_DROPS, Inputs, Kind, Net
 from siffra.engine.native.gather import gather, scale_of
 from siffra.engine.native.grid import aligned_zeros
 from siffra.engine.native.parameters import Parameters
 from siffra.engine.native.sequential import Sequential
-from siffra.engine.native.sparse import index_type, is_sparse
+from siffra.engine.native.sparse import SparseColumns, SparseRows, index_type, is_sparse
 from siffra.engine.network import Network
 
 _SHARDS = 8
@@ -61,21 +59,8 @@ def make_predictor(
     return SequentialPredictor(network, parameters, params, governor.work())
 
 
-class _Rows(NamedTuple):
-    """The sparse rows of a chunk of images, as `fill_shards` makes them: a row for each shard."""
-
-    indptr: np.ndarray
-    indices: np.ndarray
-    data: np.ndarray
-
-    def copy(self) -> "_Rows":
-        """What is used of them."""
-        used = int(self.indptr.max()) + 1
-        return _Rows(self.indptr.copy(), self.indices[:, :used].copy(), self.data[:, :used].copy())
-
-
-KeptRows = WeakKeyDictionary[Images, Sequence[_Rows]]
-"""The sparse rows of images, chunk by chunk, for as long as those images are used."""
+KeptRows = WeakKeyDictionary[Images, SparseRows]
+"""The sparse rows of images, for as long as those images are used."""
 
 
 class StackPredictor(Predictor):
@@ -93,20 +78,21 @@ class StackPredictor(Predictor):
         governor: Governor,
         kept: KeptRows,
     ) -> None:
-        stack = Stack.of(parameters)
-        self._params, self._layers, self._kept = params, stack.layers, kept
+        kind, self._kept = Kind.of(parameters), kept
         self._pieces, self._pieces_kept = governor.work(), governor.work()
-        self._activation = ACTIVATIONS.index(network.denses[0].activation or "relu")
-        self._of_pixels = dense_predict.predict(stack.is_plain)
-        self._of_rows = dense_predict.sparse_predict(stack.is_plain)
-        self._classes = network.classes
-        features = network.denses[0].inputs
-        self._work = aligned_zeros((_SHARDS, stack.workspace(_ROWS)))
-        self._x = aligned_zeros((_SHARDS, _ROWS * int(self._layers[0, 0])))
-        indices = np.zeros((_SHARDS, _ROWS * features + 1), index_type(features))
-        indptr = np.zeros((_SHARDS, _ROWS, 2), np.int64)
-        self._rows = _Rows(indptr, indices, np.zeros(indices.shape, np.float32))
-        self._bounds, self._order = np.array([0, features]), np.arange(_ROWS)
+        self._of_pixels = dense_predict.predict(kind, False)
+        self._of_rows = dense_predict.predict(kind, True)
+        self._net = Net.of(parameters, params, _SHARDS, _ROWS, trains=False)
+        self._classes, features = network.classes, network.denses[0].inputs
+        self._x = aligned_zeros((_SHARDS, _ROWS * parameters.layouts[0].input.image))
+        entries = _CHUNK * features + _SHARDS  # of each shard one more than it has pixels
+        self._rows = SparseRows(
+            np.zeros((_CHUNK, 2), np.int64),
+            np.zeros(entries, index_type(features)),
+            np.zeros(entries, np.float32),
+            np.array([0, features]),
+        )
+        self._columns = SparseColumns.room_for(0, np.float32)
 
     def prepare(self, images: np.ndarray) -> None:
         """See `Predictor`: one of the images goes the way of them all."""
@@ -125,47 +111,32 @@ class StackPredictor(Predictor):
             return partial(self._predict, pixels, True)
         rows = self._kept.get(images)
         if rows is None:  # two threads may both make them: they are the same
-            self._kept[images] = rows = self._all_rows(pixels)
-        return partial(self._predict_kept, rows, pixels)
-
-    def _all_rows(self, images: np.ndarray) -> Sequence[_Rows]:
-        return [
-            self._rows_of(images, start).copy()
-            for _, first, last in shared_out(self._pieces, len(images), _CHUNK)
-            for start in range(first, last, _CHUNK)
-        ]
+            self._kept[images] = rows = SparseRows.of(pixels, np.float32)
+        return partial(self._predict_kept, rows, scale_of(pixels))
 
     def _predict(self, images: np.ndarray, sparsely: bool) -> np.ndarray:
-        out = np.empty((len(images), self._classes), np.float32)
-        scale, order = scale_of(images), np.arange(len(images))
+        out, scale = np.empty((len(images), self._classes), np.float32), scale_of(images)
         for _, first, last in shared_out(self._pieces, len(images), _CHUNK):
             if sparsely:
                 for start in range(first, last, _CHUNK):
-                    self._predict_chunk(self._rows_of(images, start), scale, out, start)
+                    end = min(start + _CHUNK, last)
+                    dense_predict.fill_rows(images[start:end], _SHARDS, self._rows)
+                    self._predict_rows(self._rows, scale, out[start:end])
             else:
-                self._of_pixels(
-                    images[first:last], order, scale, self._params, self._layers,
-                    self._activation, self._x, self._work, out[first:last],
-                )  # fmt: skip
+                inputs = Inputs(images[first:last], np.arange(last - first), scale, self._x)
+                self._of_pixels(*inputs, _ROWS, NO_DROPS, self._net, out[first:last])
         return out
 
-    def _predict_kept(self, kept: Sequence[_Rows], images: np.ndarray) -> np.ndarray:
-        out = np.empty((len(images), self._classes), np.float32)
-        for _, first, last in shared_out(self._pieces_kept, len(images), _CHUNK):
-            for start in range(first, last, _CHUNK):
-                self._predict_chunk(kept[start // _CHUNK], scale_of(images), out, start)
+    def _predict_kept(self, kept: SparseRows, scale: np.float32) -> np.ndarray:
+        out = np.empty((len(kept.indptr), self._classes), np.float32)
+        for _, first, last in shared_out(self._pieces_kept, len(out), _CHUNK):
+            rows = kept._replace(indptr=kept.indptr[first:last])
+            self._predict_rows(rows, scale, out[first:last])
         return out
 
-    def _rows_of(self, images: np.ndarray, start: int) -> _Rows:
-        """The sparse rows of the chunk of images from `start` on, in the same arrays each time."""
-        dense_predict.fill_shards(images[start : start + _CHUNK], self._bounds, *self._rows)
-        return self._rows
-
-    def _predict_chunk(self, rows: _Rows, scale: np.float32, out: np.ndarray, start: int) -> None:
-        self._of_rows(
-            *rows, self._bounds, self._order, scale, self._params, self._layers, self._activation,
-            self._work, out[start : start + _CHUNK],
-        )  # fmt: skip
+    def _predict_rows(self, rows: SparseRows, scale: np.float32, out: np.ndarray) -> None:
+        inputs = Inputs(rows, np.arange(len(out)), scale, self._columns)
+        self._of_rows(*inputs, _ROWS, NO_DROPS, self._net, out)
 
 
 def as_rows(images: np.ndarray) -> np.ndarray:

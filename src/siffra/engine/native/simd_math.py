@@ -272,18 +272,20 @@ def floored(typingctx, vectors, floor):
 
 
 @intrinsic
-def gated(typingctx, gates, vectors):
-    """The tuple `vectors`, with 0 where those of the tuple `gates` are not above 0."""
+def gated(typingctx, gates, floor, vectors):
+    """The tuple `vectors`, with 0 where those of the tuple `gates` are not above `floor`."""
 
     def codegen(context, builder, signature, args):
-        zero = ir.Constant(context.get_value_type(gates.dtype), None)
+        gates_, floor_, vectors_ = args
+        zero = ir.Constant(floor_.type, None)
+        pairs = zip(*(cgutils.unpack_tuple(builder, a) for a in (gates_, vectors_)), strict=True)
         passed = [
-            builder.select(builder.fcmp_ordered(">", gate, zero), vector, zero)
-            for gate, vector in zip(*(cgutils.unpack_tuple(builder, a) for a in args), strict=True)
+            builder.select(builder.fcmp_ordered(">", gate, floor_), vector, zero)
+            for gate, vector in pairs
         ]
         return context.make_tuple(builder, vectors, passed)
 
-    return vectors(gates, vectors), codegen
+    return vectors(gates, floor, vectors), codegen
 
 
 def each(function: Any) -> Any:

@@ -51,8 +51,8 @@ class SparseRows(NamedTuple):
     bounds: np.ndarray
 
     @classmethod
-    def of(cls, images: np.ndarray) -> "SparseRows":
-        """Those of (n, pixels) images."""
+    def of(cls, images: np.ndarray, dtype: type[np.generic] | None = None) -> "SparseRows":
+        """Those of (n, pixels) images, with values of their own type or another."""
         counts = np.zeros(images.shape[1], np.int64)
         count_nonzero(images, counts)
         total = int(counts.sum())
@@ -61,7 +61,7 @@ class SparseRows(NamedTuple):
         bounds = np.array([0, *np.minimum(inner, len(counts)), len(counts)], np.int64)
         indptr = np.zeros((len(images), _BLOCKS + 1), np.int64)
         indices = np.zeros(total + 1, index_type(len(counts)))
-        data = np.zeros(total + 1, images.dtype)
+        data = np.zeros(total + 1, dtype or images.dtype)
         _fill_all(images, bounds, indptr, indices, data)
         return cls(indptr, indices, data, bounds)
 
@@ -102,11 +102,11 @@ def _fill_all(images, bounds, indptr, indices, data):
         indices: (entries + 1,) uint16 or uint32.
         data: (entries + 1,) uint8 or float32.
     """
-    fill(images, bounds, indptr, indices, data)
+    fill(images, bounds, indptr, indices, data, 0)
 
 
 @noinline
-def fill(images, bounds, indptr, indices, data):
+def fill(images, bounds, indptr, indices, data, entry):
     """Fill the arrays of a `SparseRows`; both lists need room for one entry more.
 
     Args:
@@ -115,8 +115,8 @@ def fill(images, bounds, indptr, indices, data):
         indptr: (n, blocks + 1) int64.
         indices: (entries + 1,) uint16 or uint32.
         data: (entries + 1,) uint8 or float32.
+        entry: int, the first.
     """
-    entry = 0
     for i in range(images.shape[0]):
         row = images[i]
         for block in range(bounds.size - 1):
@@ -296,14 +296,10 @@ class SparseColumns(NamedTuple):
     data: np.ndarray
 
     @classmethod
-    def room_for(cls, csr: SparseRows) -> "SparseColumns":
-        """Room for some of these images."""
-        pixels = int(csr.bounds[-1])
-        return cls(
-            np.zeros(pixels, np.int64),
-            np.zeros((pixels, _COLUMN), np.uint8),
-            np.zeros((pixels, _COLUMN), csr.data.dtype),
-        )
+    def room_for(cls, pixels: int, dtype: type[np.generic]) -> "SparseColumns":
+        """Room for some images of so many pixels."""
+        rows = np.zeros((pixels, _COLUMN), np.uint8)
+        return cls(np.zeros(pixels, np.int64), rows, np.zeros((pixels, _COLUMN), dtype))
 
 
 @noinline
