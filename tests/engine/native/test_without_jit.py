@@ -134,6 +134,21 @@ def test_a_training_goes_on_where_another_ended():
         engine.go_on(other.model, other.training, data, 1, memory)
 
 
+def test_a_training_goes_on_from_a_memory_without_an_average():
+    """As it is of dense networks in older pickles of classifiers."""
+    data, engine = dataset(sparse=True), NativeEngine()
+    setting = Setting.from_knobs({"neurons": 5, "batch_size": 4, "epochs": 1, "learning_rate": 0.1})
+    about = setting.model, setting.training, data
+    _, memory = engine.go_on(*about, 0, None)
+    older = {name: array.copy() for name, array in memory.items() if name in ("params", "velocity")}
+
+    now, _ = engine.go_on(*about, 1, memory)
+    then, _ = engine.go_on(*about, 1, older)
+
+    for name, weights in now.weights().items():
+        np.testing.assert_array_equal(then.weights()[name], weights, err_msg=name)
+
+
 def test_weights_are_loaded_into_their_network_alone():
     data, engine = dataset(sparse=False), NativeEngine(threads=1)
     knobs = {"neurons": 5, "optimizer": "adam"}

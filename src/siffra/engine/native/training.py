@@ -74,7 +74,7 @@ class Trainer(abc.ABC):
         Raises:
             ConfigError: It had another network or optimizer.
         """
-        # Memories that were kept by siffra 1.0 have these two only where there was an average.
+        # Those of dense networks in older pickles have these two only if there was an average.
         memory = {"averaged": memory["params"], "steps": np.zeros((), np.int64), **memory}
         shapes = ({k: array.shape for k, array in each.items()} for each in (self.memory, memory))
         if len({tuple(sorted(each.items())) for each in shapes}) > 1:
