@@ -42,7 +42,7 @@ def plan_of(runs: Sequence[PlannedRun]) -> Plan:
     """A plan of these runs, in this order, without questions."""
     seeds = tuple(dict.fromkeys(run.seed for run in runs))
     fields = {"seeds": seeds, "questions": (), "looks": (), "tuning_seeds": ()}
-    fields |= {"time": None, "averages": False}
+    fields |= {"time": None, "averages": False, "metrics": ()}
     return cast(Plan, SimpleNamespace(runs=tuple(runs), possible_runs=tuple(runs), **fields))
 
 

@@ -69,7 +69,7 @@ def test_a_program_that_does_not_use_its_seed(siffra, programs):
 
 
 def test_runs_that_fail_are_said(siffra, programs):
-    programs.write("odd.py", "import sys; print('{\"loss\": %d}' % (1 / (int(sys.argv[2]) > 8)))")
+    programs.write("odd.py", "import sys; print('{\"loss\": %d}' % (1 / (int(sys.argv[2]) == 1)))")
     ended = siffra(*asked(programs, "odd.py"))
 
     assert ended.out.startswith("loss: fewer than two runs have a value")

@@ -8,7 +8,14 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siffra.cli.knobs import KnobCommand, parse_levels, parse_value, parse_values, with_knobs
+from siffra.cli.knobs import (
+    KnobCommand,
+    parse_levels,
+    parse_own_levels,
+    parse_value,
+    parse_values,
+    with_knobs,
+)
 from siffra.cli.train import train
 from siffra.cli.vary import vary
 from siffra.config import KNOBS
@@ -67,6 +74,25 @@ def test_a_per_layer_knob_takes_one_value_or_one_for_each_layer():
             "learning_rate: found 0.0; it must be above 0. Is one number meant? "
             "Write learning_rate=0.5",
         ),
+        *(
+            (
+                [f"{name}={typed}"],
+                f"{name}: found {typed!r}; commas part the values, and "
+                f"decimals have a point. Write {name}={right}",
+            )
+            for name in ("learning_rate", "dropout")
+            for typed, right in {
+                "0,03,0,3": "0.03,0.3",
+                "0,1,0,5": "0.1,0.5",
+                "0,1;0,5": "0.1,0.5",
+                "1,05": "1.05",
+                "1,2,05": "0.5,1",  # which are the numbers is not clear
+            }.items()
+        ),
+        (
+            ["neurons=8,16,"],
+            "neurons: found '8,16,'; an entry is empty: write it as neurons=V1,V2,...",
+        ),
         (["layers=1,[2,3]"], "layers: found [2,3]; this knob has one value for all layers."),
     ],
 )
@@ -75,6 +101,19 @@ def test_a_mistake_in_levels_is_named(arguments, message):
         parse_levels(arguments)
 
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("typed", ["0,03,0,3", "0,1,0,5", "0,1;0,5", "1,5,2,5"])
+def test_halves_of_numbers_are_no_levels_of_a_program(typed):
+    right = typed.replace(";", ",").split(",")
+    with pytest.raises(ConfigError, match=f"Write lr={right[0]}.{right[1]},{right[2]}.{right[3]}"):
+        parse_own_levels([f"lr={typed}"])
+
+
+def test_whole_numbers_and_labels_have_no_decimals():
+    assert parse_levels(["neurons=8,16,8,32"]) == {"neurons": [8, 16, 8, 32]}
+    assert parse_own_levels(["id=007,008"]) == {"id": ["007", "008"]}
+    assert parse_own_levels(["n=8,16,8"]) == {"n": [8, 16, 8]}  # the plan says what is twice
 
 
 def test_a_value_that_is_no_number_is_named():

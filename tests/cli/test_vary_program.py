@@ -247,20 +247,75 @@ class TestFailures:
         (lost,) = [run for run in runs if run["diverged"]]
         assert (lost["curves"], lost["metrics"]) == ({"loss": [[1, 2]]}, {"loss": None})
 
+    @pytest.mark.parametrize("jobs", [1, 3])
+    def test_where_all_of_the_first_seed_fail_alike_no_more_are_made(self, siffra, programs, jobs):
+        programs.write("down.py", 'open("made.txt", "a").write("made\\n") / 0')
+        ended = siffra(*programs.question("lr=1,2,3", "down.py"), "--jobs", jobs)
+
+        assert ended.code == 2
+        assert ended.out == ""
+        assert ended.err.splitlines()[-1] == (
+            "error: all of the first 3 runs failed (exit 1): ZeroDivisionError: division by zero"
+        )
+        assert len(programs.made) < 3 + 2 * jobs
+
     def test_none_has_a_result(self, siffra, programs):
-        ended = siffra(*programs.question(script="nowhere.py"))
+        """Where they fail in different ways, that is what they show."""
+        programs.write("down.py", "import sys; sys.exit(int(sys.argv[1]))")
+        asked = programs.question("lr=1,2", "down.py")
+        ended = siffra(*asked, "--max-seeds", 20)
 
         assert ended.code == 0
-        assert ended.out.startswith(
-            "No run has a result. With lr 0.1 and 0.3, 10 of 10 runs failed.\n"
-        )
+        assert ended.out.startswith("No run has a result. With lr 1 and 2, 10 of 10 runs failed.\n")
         assert "loss: ∘" not in ended.out  # there is nothing to plot
-        assert siffra(*programs.question(script="nowhere.py"), "--check").code == 4
+        assert siffra(*asked, "--check").code == 4
 
-    def test_what_never_works_gets_no_more_seeds(self, siffra, programs):
-        programs.write("down.py", 'open("made.txt", "a").write("made\\n") / 0')
-        siffra(*programs.question(script="down.py"), "--max-seeds", 20)
-        assert len(programs.made) == 10
+    def test_a_level_that_always_fails_is_a_finding_whenever_it_is_run(self, siffra, programs):
+        programs.write("half.py", "import sys; print('{\"loss\": %d}' % (1 / (sys.argv[1] > '1')))")
+        for levels in ("lr=1,2", "lr=2,1", "lr=1,2,3"):  # each has an order of its own
+            ended = siffra(*programs.question(levels, "half.py"))
+            assert ended.code == 0
+            assert "lr 1: 5 of 5 runs failed (exit 1): ZeroDivisionError" in ended.out
+
+
+class TestMetricThatIsNotThere:
+    SAID = "error: no metric `val_loss`; the training gave loss"
+
+    def ask(self, siffra, programs, metric, script="train.py"):
+        words = programs.question(script=script)
+        return siffra(*(word.replace("loss:lower", f"{metric}:lower") for word in words))
+
+    def test_the_first_run_shows_it(self, siffra, programs):
+        ended = self.ask(siffra, programs, "val_loss")
+
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.splitlines()[-1] == f"{self.SAID}."
+        assert len(programs.made) == 1
+
+    def test_no_stored_run_has_failed_for_that_and_none_is_lost(self, siffra, programs):
+        before = self.ask(siffra, programs, "loss")
+        ended = self.ask(siffra, programs, "val_loss")
+
+        assert (ended.code, ended.out) == (2, "")
+        assert self.SAID in ended.err
+        assert len(programs.made) == 11
+        assert self.ask(siffra, programs, "loss").out == before.out
+        assert len(programs.made) == 11
+
+    def test_one_in_an_object_of_its_own_is_there_once_it_is_asked_for(self, siffra, programs):
+        programs.write(
+            "both.py",
+            "import json, sys\n"
+            "open('made.txt', 'a').write('made\\n')\n"
+            "for name in 'loss', 'acc':\n"
+            "    print(json.dumps({name: float(sys.argv[1])}))\n",
+        )
+        made = []
+        for metric in ("loss", "acc", "loss"):
+            assert self.ask(siffra, programs, metric, "both.py").code == 0
+            made.append(len(programs.made))
+
+        assert made == [10, 20, 20]  # runs that were asked for both keep both
 
     @pytest.mark.parametrize(
         ("words", "said"),

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from typer.core import TyperCommand
 from siffra.cli.completion import complete_knob
 from siffra.cli.options import KNOB, Command, in_place_of, parse_list
 from siffra.config import KNOBS, Factory, Knob, Setting, as_model, no_such_knob
+from siffra.config.validation import with_a_point
 from siffra.errors import ConfigError, did_you_mean
 
 _WITH = "with_"
@@ -149,14 +151,9 @@ def parse_value(knob: Knob, text: str) -> int | float | str | bool | None:
         return knob.type(text)
     except ValueError as error:
         wanted = "a whole number" if knob.type is int else "a number"
-        if knob.type is float and (pointed := _with_a_point(text)):
+        if knob.type is float and (pointed := with_a_point(text)):
             wanted += f", with a point: {pointed}"
         raise ConfigError(f"{knob.name}: found {text!r}; it must be {wanted}.") from error
-
-
-def _with_a_point(text: str) -> str | None:
-    """`0,5` as `0.5`; None for what has no decimal comma."""
-    return text.strip().replace(",", ".") if re.fullmatch(r"\s*-?\d*,\d+\s*", text) else None
 
 
 def parse_any(text: str) -> int | float | str | bool | None:
@@ -197,18 +194,49 @@ def parse_levels(
             raise ConfigError(f"{name}: no levels; write them as {name}=V1,V2,...")
         if name in levels:
             raise ConfigError(f"{name}: given twice; write its levels as {name}=V1,V2,...")
+        parts = _parts(name, text, is_whole=known[name].type is int)
         _expect_no_comma_for_a_point(known[name], text)
-        levels[name] = [
-            _level(known[name], part) for part in parse_list(name, text, f"{name}=V1,V2,...")
-        ]
+        levels[name] = [_level(known[name], part) for part in parts]
     return levels
+
+
+def _parts(name: str, text: str, *, is_whole: bool = False) -> tuple[str, ...]:
+    """The levels in a list of them, of which none is half of a number with a decimal comma.
+
+    Levels that are whole numbers have no decimals, but may be given twice.
+
+    Raises:
+        ConfigError: One is empty, or some are such halves: `0,03,0,3` has 0 twice, and 03.
+    """
+    meant = text.split(";")
+    if len(meant) == 1 or not all(map(with_a_point, meant)):
+        parts = parse_list(name, text, f"{name}=V1,V2,...")
+        halves = list(zip(parts[::2], parts[1::2], strict=False))
+        meant = [",".join(pair) for pair in halves] if 2 * len(halves) == len(parts) else []
+        is_cut = not is_whole and any(
+            len(set(half)) < len(halves) for half in zip(*halves, strict=True)
+        )
+        are_numbers = len(set(meant)) > 1 and all(map(with_a_point, meant))
+        if not (is_cut and are_numbers) and not _has_decimals(parts):
+            return parts
+    right = ",".join((with_a_point(number) or "").strip() for number in meant)
+    raise ConfigError(
+        f"{name}: found {text!r}; commas part the values, and decimals have a point. "
+        f"Write {name}={right or '0.5,1'}"
+    )
+
+
+def _has_decimals(parts: Sequence[str]) -> bool:
+    """Whether decimals of a number are among them, as the `03` of `0,03`; `007,008` has none."""
+    pairs = map(",".join, pairwise(parts))
+    return any(re.fullmatch(r"-?(0|[1-9]\d*),0\d+", pair) for pair in pairs)
 
 
 def _expect_no_comma_for_a_point(knob: Knob, text: str) -> None:
     """`0,5` are two levels; of a knob that cannot be 0, one number was meant."""
     if knob.type is not float or not text.strip().startswith("0,") or knob.name not in KNOBS:
         return
-    if pointed := _with_a_point(text):
+    if pointed := with_a_point(text):
         try:
             Setting.from_knobs({knob.name: 0.0})
         except ConfigError as error:
@@ -231,7 +259,7 @@ def parse_own_levels(arguments: list[str]) -> Mapping[str, list[Any]]:
             raise ConfigError(f"{argument}: no levels; write them as lr=0.1,0.3.")
         if name in levels:
             raise ConfigError(f"{name}: given twice; write its levels as {name}=V1,V2,...")
-        levels[name] = [_own_value(part) for part in parse_list(name, text, f"{name}=V1,V2,...")]
+        levels[name] = [_own_value(part) for part in _parts(name, text)]
     return levels
 
 

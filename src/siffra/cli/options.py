@@ -290,5 +290,6 @@ def parse_list(name: str, text: str, example: str = "a,b") -> tuple[str, ...]:
     """
     entries = tuple(map(str.strip, re.split(r",(?![^\[]*\])", text)))
     if not all(entries):
-        raise ConfigError(f"{name}: found {text!r}; an entry is empty: write it as {example}.")
+        stop = "" if example.endswith(".") else "."
+        raise ConfigError(f"{name}: found {text!r}; an entry is empty: write it as {example}{stop}")
     return entries

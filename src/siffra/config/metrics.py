@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeGuard, get_args
 
+from siffra.config.validation import with_a_point
 from siffra.errors import ConfigError
 
 MetricName = Literal[
@@ -121,8 +122,10 @@ def _margin(metric: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
+        pointed = with_a_point(text)
+        point = f", with a point: {pointed}" if pointed else ""
         raise ConfigError(
-            f"metric {metric}: margin: found {text!r}; it must be a number above 0."
+            f"metric {metric}: margin: found {text!r}; it must be a number above 0{point}."
         ) from None
 
 

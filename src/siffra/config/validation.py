@@ -125,9 +125,16 @@ def _wanted(kind: str, context: Mapping[str, Any], found: Any) -> str:
     if kind == "too_long":
         return f"it may have {_counted(context['max_length'], found)} at most"
     wanted = next(words for name, words in _KINDS.items() if kind.startswith(name))
+    if kind.startswith("float") and isinstance(found, str) and (pointed := with_a_point(found)):
+        return f"it must be {wanted}, with a point: {pointed}"
     # What is parsed from a text, as an option is, may be one; what has a type of its own may not.
     quoted = isinstance(found, str) and kind in ("int_type", "float_type")
     return f"it must be {wanted}" + (", without quotes" if quoted and _is_number(found) else "")
+
+
+def with_a_point(text: str) -> str | None:
+    """`0,5` as `0.5`; None for what has no decimal comma."""
+    return text.strip().replace(",", ".") if re.fullmatch(r"\s*-?\d*,\d+\s*", text) else None
 
 
 def _number(bound: float) -> str:

@@ -86,7 +86,7 @@ class SavedLab(BaseModel):
         return {
             (planned.setting, planned.seed): records[key]
             for planned, key in zip(self.runs, self.keys, strict=True)
-            if key in records
+            if key in records and not records[key].lacks(self.plan.metrics)
         }
 
 

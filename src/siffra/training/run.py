@@ -6,7 +6,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -211,6 +211,17 @@ class Record(_Frozen):
     def took(self) -> float:
         """Wall seconds of training and scoring."""
         return self.seconds + self.scoring_seconds
+
+    def lacks(self, metrics: Iterable[str]) -> bool:
+        """Whether the run worked, but was not asked for one of these metrics when it was made."""
+        return not self.failure and any(name not in self.metrics for name in metrics)
+
+    def joined(self, earlier: Self) -> Self:
+        """With what an `earlier` record of the same run measured besides; as it is if it failed."""
+        if self.failure:
+            return self
+        both = {"metrics": earlier.metrics | self.metrics, "curves": earlier.curves | self.curves}
+        return self.model_copy(update={**both, "steps": earlier.steps | self.steps})
 
     def read(self) -> Self:
         """The record: itself, as it need not be read. See `WrittenRecord`."""

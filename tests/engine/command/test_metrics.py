@@ -104,8 +104,15 @@ def test_a_later_number_counts_all_the_same():
 def test_a_metric_that_is_not_there_is_named():
     found = measured('{"val_loss": 0.5}', metrics=("val_loss", "acc"))
 
-    assert found.failure == "no metric `acc`"
+    assert found.failure == "no metric `acc`; the training gave val_loss"
     assert found.metrics == {"val_loss": 0.5}
+
+
+def test_what_is_there_instead_is_named():
+    found = measured('{"epoch": 1, "lr": 0.1}', '{"loss": 0.5, "acc": 0.9, "name": "x"}')
+
+    assert found.failure == "no metric `val_loss`; the training gave lr, loss, acc"
+    assert found.metrics == {}
 
 
 @pytest.mark.parametrize("line", ["{", '{"val_loss": 0.', "{val_loss: 1}", '[{"val_loss": 1}]'])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import siffra
-from siffra.errors import ConfigError
+from siffra.errors import ConfigError, SiffraError
 from siffra.lab.execute.events import Event
 
 LOSS = siffra.Metric("loss", better="lower", margin=0.02)
@@ -108,6 +108,28 @@ def test_what_it_raises_is_a_run_that_failed_and_the_others_go_on():
     assert claim.collapsed == ((1, 5), (0, 5))
     assert claim.n == 4
     assert "1 of 5" in result.text()
+
+
+def test_what_always_raises_ends_it_with_the_first_seed():
+    def breaks(lr: float, seed: int) -> dict[str, float]:
+        calls.append(seed)
+        raise ValueError(f"no lr {lr}")
+
+    calls: list[int] = []
+    with pytest.raises(SiffraError, match=r"all of the first 2 runs failed \(ValueError: no lr"):
+        siffra.vary({"lr": [0.1, 0.3]}, train=breaks, metric=LOSS)
+    assert len(calls) == 2
+
+
+def test_a_metric_that_it_does_not_give_ends_it_with_the_first_run():
+    def gives(lr: float, seed: int) -> dict[str, float]:
+        calls.append(seed)
+        return {"acc": lr, "epochs": 3}
+
+    calls: list[int] = []
+    with pytest.raises(SiffraError, match="no metric `loss`; the training gave acc, epochs"):
+        siffra.vary({"lr": [0.1, 0.3]}, train=gives, metric=LOSS)
+    assert len(calls) == 1
 
 
 def test_nan_is_a_run_that_diverged():

@@ -414,7 +414,7 @@ class TestClaims:
                 "rmsprop or muon; found sgd (question a, level layers = 1)."
             ),
         ),
-        ("vary = { layers = [1, 1] }", "my.toml: questions[1]: level layers = 1 is there twice."),
+        ("vary = { layers = [1, 1] }", "my.toml: questions[1]: level layers = 1 is given twice."),
         (
             "levels = [{ layers = 2, neurons = 8 }, { layers = 2, neurons = [8, 8] }]",
             (
@@ -499,7 +499,8 @@ class TestVary:
                 "layers: found 1 to compare; give at least two values, at most 1,000.",
             ),
             ({"layers": [1, 2]}, {"layers": 1}, "layers: a knob cannot be both varied and fixed."),
-            ({"layers": [2, 2]}, {}, "level layers = 2 is there twice."),
+            ({"layers": [2, 2]}, {}, "layers: 2 is given twice."),
+            ({"neurons": [[8, 4], 8, [8, 4]]}, {}, "neurons: [8, 4] is given twice."),
             ({"layers": [1, 2]}, {"strides": 2}, "strides: a dense model has no such knob; "),
             ({"batch_size": [1, -2]}, {}, "batch_size: found -2; "),
         ],

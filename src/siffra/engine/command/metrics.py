@@ -1,7 +1,7 @@
 """Reading what a training measured from what it prints and from the file it writes."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -21,6 +21,7 @@ METRICS_FILE = "metrics.json"
 _LARGEST_FILE = 2**20
 _MOST_METRICS = 1000
 _MOST_POINTS = 4096
+_BUT = "; the training gave "
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class MetricReader:
         self._curves: dict[str, dict[float, float]] = {}
         self._steps: dict[str, float] = {}
         self._position: Position | None = None
+        self._others: dict[str, None] = {}  # in objects without any that is wanted
         self._problem = ""
 
     def read(self, line: str, stream: Stream) -> None:
@@ -127,6 +129,9 @@ class MetricReader:
         if not self._in_objects.isdisjoint(values):
             printed = {n: value for n, value in values.items() if n not in self._by_patterns}
             self._take(printed, None if is_final else _position(values))
+        else:
+            others = (name for name, value in values.items() if isinstance(value, Printed))
+            self._others |= dict.fromkeys(others)
 
     def _read_text(self, line: str) -> None:
         texts = self._patterns.search(line)
@@ -173,8 +178,19 @@ class MetricReader:
             if name in self._misfits:
                 return f"metric `{name}` is {self._misfits[name]}, no number"
             if name not in self._last:
-                return f"no metric `{name}`"
+                return no_metric(name, [*self._others, *self._last])
         return ""
+
+
+def no_metric(name: str, given: Collection[str]) -> str:
+    """That a training did not give this metric, but others, if it did."""
+    others = ", ".join(other for other in dict.fromkeys(given) if other not in POSITIONS)
+    return f"no metric `{name}`" + (f"{_BUT}{others}" if others else "")
+
+
+def is_other_metrics(failure: str) -> bool:
+    """Whether a run failed because it gave other metrics than was asked for."""
+    return failure.startswith("no metric `") and _BUT in failure
 
 
 def _position(values: Mapping[str, object]) -> Position | None:

@@ -58,7 +58,8 @@ def estimate_jobs(plan: Plan, work: Work, store: Store, *, fresh: bool = False) 
         ConfigError: A model cannot be built for the data set's images.
         StoreError: The store cannot be read.
     """
-    remade = remade_runs({run: work.keys.of(run) for run in plan.runs}, store, fresh)
+    keys = {run: work.keys.of(run) for run in plan.runs}
+    remade = remade_runs(keys, store, fresh, plan.metrics)
     results = stored_results(plan, work.keys, store, remade)
     scheduler = Scheduler(plan, work.costs, work.executor.size)
     have = len(results.records)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from siffra.engine.command.metrics import ExternalResult, OnEpoch, Position
+from siffra.engine.command.metrics import ExternalResult, OnEpoch, Position, no_metric
 from siffra.errors import ConfigError, ExecutorError
 from siffra.lab.execute.base import PATIENCE, Executor
 from siffra.lab.execute.commands import knobs_of
@@ -116,7 +116,7 @@ class TrainFunction:
             metrics=values,
             curves={name: tuple(curve.items()) for name, curve in curves.items()},
             seconds=time.perf_counter() - started,
-            failure=f"no metric `{missing}`" if missing else "",
+            failure=no_metric(missing, values) if missing else "",
         )
 
     def _steps(

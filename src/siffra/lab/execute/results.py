@@ -149,10 +149,15 @@ def stored_runs(keys: Mapping[PlannedRun, str], store: Store) -> set[str]:
     return store.stored(keys.values()) - (wanted - store.examined(wanted))
 
 
-def remade_runs(keys: Mapping[PlannedRun, str], store: Store, fresh: bool) -> frozenset[str]:
-    """The keys of the stored runs that are made all the same if `fresh`; or if they failed."""
+def remade_runs(
+    keys: Mapping[PlannedRun, str], store: Store, fresh: bool, metrics: Collection[str] = ()
+) -> frozenset[str]:
+    """The keys of the stored runs that are made all the same.
+
+    Those are all if `fresh`; else those that failed, or were asked for others than these `metrics`.
+    """
     if fresh:
         return frozenset(store.stored(keys.values()))
     may_fail = [k for run, k in keys.items() if isinstance(run.setting.model, ExternalModel)]
     records = store.get_all(store.stored(may_fail)).items()
-    return frozenset(key for key, record in records if record.failure)
+    return frozenset(key for key, record in records if record.failure or record.lacks(metrics))

@@ -17,6 +17,7 @@ from siffra.engine.base import Engine
 from siffra.errors import ExecutorError, StoreError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.events import Event, Kind, Progress, Task
+from siffra.lab.execute.first_runs import FirstRuns
 from siffra.lab.execute.results import (
     Results,
     StoredRecords,
@@ -123,6 +124,7 @@ class _PlanRunner:
         self._scheduler = Scheduler(plan, self._costs, self._executor.size)
         self._fresh = fresh
         self._remade: frozenset[str] = frozenset()
+        self._first_runs = FirstRuns(plan)
         self._records = StoredRecords(plan, store, {})
         self._timings: dict[PlannedTiming, Timing] = {}
         self._runs = 0  # that are made, or asked for
@@ -174,13 +176,14 @@ class _PlanRunner:
     def _reuse_stored(self) -> None:
         runs = self._plan.possible_runs
         keys = {planned: self._key(planned) for planned in runs}
-        self._remade = remade_runs(keys, self._store, self._fresh)
+        self._remade = remade_runs(keys, self._store, self._fresh, self._plan.metrics)
         stored = stored_results(self._plan, self._keys, self._store, self._remade)
         records = stored.records
         self._records = StoredRecords(self._plan, self._store, records)
         self._timings = {} if self._fresh is True else stored.timings
         self._runs = len(records)
         made = [planned for planned in runs if (planned.setting, planned.seed) in records]
+        self._first_runs = FirstRuns(self._plan, any_works=bool(made))
         reused = {planned: records[planned.setting, planned.seed] for planned in made}
         if self._plan.looks:
             self._scheduler.judge(self._records, self._timings)
@@ -312,6 +315,8 @@ class _PlanRunner:
                     f"run {self._key(planned)[:12]} came back as {record.key[:12]}: its worker "
                     "has a different siffra, engine or data set; install the same versions there."
                 )
+        self._first_runs.expect_metrics(record for _, record, _ in made)  # before one is replaced
+        made = self._with_other_metrics(made)
         stayed: set[str] = set()
         for replaces in (False, True):
             finished = [
@@ -329,6 +334,19 @@ class _PlanRunner:
             self._submitted.remove(planned)
             self._shares.pop(planned, None)
         self._report_kept("finished", kept)
+        self._first_runs.expect_one_that_works((run, record) for run, record, _ in made)
+
+    def _with_other_metrics(self, made: Sequence[_Made]) -> Sequence[_Made]:
+        """With those of the stored record that a run replaces, which was asked for others."""
+        metrics = self._plan.metrics
+        keys = {record.key for _, record, _ in made} & self._remade if metrics else set()
+        partial = {key: old for key, old in self._store.get_all(keys).items() if old.lacks(metrics)}
+        return [
+            (run, record.read().joined(partial[record.key]), examination)
+            if record.key in partial
+            else (run, record, examination)
+            for run, record, examination in made
+        ]
 
     def _store_timings(self, timed: Sequence[tuple[PlannedTiming, Timing]]) -> None:
         if not timed:

@@ -10,6 +10,7 @@ from typing import Any
 
 from siffra.config import Setting
 from siffra.config.metrics import METRICS, Metric
+from siffra.config.validation import shown
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.errors import ConfigError
@@ -81,9 +82,7 @@ def plan_external(
     """
     combined = _combined(vary, fixed)
     _check([*fixed.items(), *(pair for knobs in combined for pair in knobs.items())])
-    distinct = [knobs for number, knobs in enumerate(combined) if knobs not in combined[:number]]
-    _expect_to_compare(vary, len(distinct))
-    levels = [Level(each, (Setting.external({**fixed, **each}, command),), {}) for each in distinct]
+    levels = [Level(each, (Setting.external({**fixed, **each}, command),), {}) for each in combined]
     figures = figures_of_metrics(tuple(vary), levels)
     question = question_of("vary", tuple(vary), levels, fixed, metrics, figures)
     plan = _plan_external(question, sampling(options, DEFAULT_SEEDS), command)
@@ -192,6 +191,11 @@ def _combined(
             raise ConfigError(
                 f"{knob}: found {values!r}; give a list of values to compare, as [8, 16]."
             )
+        # True equals 1, and means another thing to a program.
+        distinct = [(value, type(value) is bool) for value in values]
+        for value, is_bool in distinct:
+            if distinct.count((value, is_bool)) > 1:
+                raise ConfigError(f"{knob}: {shown(value)} is given twice.")
     if both := sorted(set(vary) & set(fixed)):
         raise ConfigError(f"{both[0]}: a knob cannot be both varied and fixed.")
     combined = list(itertools.islice(combinations(vary), MOST_LEVELS + 1))

@@ -295,6 +295,12 @@ class Plan:
         return tuple(runs)
 
     @property
+    def metrics(self) -> tuple[str, ...]:
+        """What every run must measure, of trainings that siffra does not do itself."""
+        asked = (part.metrics for part in (*self.questions, *self.experiments))
+        return tuple(dict.fromkeys(metric.name for each in asked for metric in each))
+
+    @property
     def _settings(self) -> list[Setting]:
         of_levels = [setting for level in self._levels for setting in level.settings]
         return list(dict.fromkeys(of_levels + [e.setting for e in self.experiments]))

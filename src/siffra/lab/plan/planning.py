@@ -185,7 +185,7 @@ def why_same(first: Level, second: Level) -> str:
     names = dict.fromkeys((*first.knobs, *second.knobs))
     differing = [name for name in names if first.knobs.get(name) != second.knobs.get(name)]
     if not differing:
-        return f"level {spelled(first.knobs)} is there twice."
+        return f"level {spelled(first.knobs)} is given twice."
     alike = f"levels {spelled(first.knobs)} and {spelled(second.knobs)} come out as the same run"
     if differing == ["neurons"] and _has_no_neurons(first):
         return f"{alike}: neurons has no effect with layers = 0."
