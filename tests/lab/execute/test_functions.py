@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import siffra
@@ -150,6 +151,9 @@ def test_processes_give_what_one_gives():
     assert alone == shared
 
 
+ONES = np.ones((2, 2))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -163,7 +167,14 @@ def test_processes_give_what_one_gives():
         ({"train": trained, "metric": ()}, "metric: found none"),
         ({"train": trained, "metric": "loss"}, "say which values are better, as loss:lower"),
         ({"train": trained, "command": "python x.py"}, "there is a command already"),
-        ({"metric": LOSS}, "it is for a train function or a command"),
+        ({"metric": LOSS}, "metric: it is for a train function or a command"),
+        ({"metric": (), "margin": 0.1}, "margin: it is for a train function or a command"),
+        ({"metric": (), "timeout": "10m"}, "timeout: it is for a command"),
+        ({"train": trained, "read": ["loss: (.*)"]}, "read: it is for a command"),
+        ({"train": trained, "gpus": ["0"]}, "gpus: it is for a command"),
+        ({"train": trained, "recipe": "digits-1s"}, "recipe: it is for siffra's networks"),
+        ({"train": trained, "data": (ONES, ONES)}, "data: it is for siffra's networks"),
+        ({"command": "python x.py", "examines": True}, "examines: it is for siffra's networks"),
     ],
 )
 def test_mistakes_are_one_clear_line(options: dict[str, Any], message: str):
