@@ -34,6 +34,16 @@ def test_every_level_is_compared_with_the_first_by_what_the_function_gives():
     assert claim.verdict == "supported"
 
 
+def test_the_last_event_counts_what_is_decided_then():
+    events: list[Event] = []
+    siffra.vary(
+        {"lr": [0.1, 0.3]}, train=trained, metric=LOSS, max_seeds=10, on_event=events.append
+    )
+    last = events[-1].progress
+
+    assert (last.done, last.total, last.decided, last.claims) == (10, 10, 1, 1)
+
+
 def test_a_knob_with_one_value_is_held_fixed():
     result = siffra.vary({"lr": [0.1, 0.3], "width": [16]}, train=trained, metric=LOSS)
 
