@@ -66,6 +66,42 @@ def test_what_is_farther_than_the_picture_ends_at_its_edge():
 
 
 @pytest.mark.parametrize(
+    ("direction", "zone"),
+    [
+        ("better", (0, MOST_MARGINS)),
+        ("worse", (0, MOST_MARGINS)),
+        ("not worse", (-1, MOST_MARGINS)),
+        ("not better", (-1, MOST_MARGINS)),
+        ("same", (-1, 1)),
+    ],
+)
+def test_the_zone_is_where_an_interval_bears_the_claim_out(direction, zone):
+    line = glance(claim(direction=direction))
+
+    assert line is not None
+    assert line.claimed == tuple(map(at, zone))
+
+
+def test_a_refuted_sameness_lies_outside_its_zone_on_either_side():
+    less = {"estimate": -0.04, "interval": (-0.07, -0.02)}
+    for ends in ({}, less):
+        line = glance(claim(direction="same", verdict="refuted", **ends))
+        assert line is not None
+        assert line.bars[0] is not None
+        assert line.claimed is not None
+        assert not line.claimed[0] <= line.bars[0].value <= line.claimed[1]
+
+
+def test_what_is_beyond_the_picture_is_pointed_at():
+    ends = [(0.01, 0.07), (0.01, 99.0), (-99.0, 0.07)]
+    lines = [glance(claim(interval=interval)) for interval in ends]
+
+    assert [line and line.beyond for line in lines] == [
+        (False, False), (False, True), (True, False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
     "changes", [{"interval": None}, {"n": 1, "interval": (None, None)}, {"margin": 0}], ids=str
 )
 def test_without_an_interval_or_a_margin_there_is_no_picture(changes: dict[str, Any]):

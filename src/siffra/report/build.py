@@ -20,7 +20,6 @@ from siffra.report.model import (
     Shortened,
 )
 from siffra.report.model.claims import Surprise, VerdictsBy, count_grades
-from siffra.report.text import numbers
 from siffra.report.text.course import course_text, undecided
 from siffra.report.text.labels import (
     compared_name,
@@ -31,7 +30,7 @@ from siffra.report.text.messages import Words, capital
 from siffra.report.text.methods import facts, methods
 from siffra.report.text.narrative import busy_sentence
 from siffra.report.text.provenance import all_records, command, machines, proviso, shortened
-from siffra.report.text.surprises import most_wrong, surprises
+from siffra.report.text.surprises import missed, most_wrong, surprises
 from siffra.report.text.verdicts import (
     claims_by,
     summary_sentence,
@@ -61,9 +60,10 @@ def build(
     made_on = [Machine(**machine.model_dump()) for machine in known]
     figures = captions or [()] * (len(answers.questions) + 1)
     questions = tuple(
-        build_question(question, words, examined, its_own)
+        build_question(question, words, examined, its_own, lab.seeds)
         for question, its_own in zip(answers.questions, figures[:-1], strict=True)
     )
+    busy = sum(record.is_busy for record in records)
     surprising = [] if lab.ad_hoc else surprises(answers)  # claims that nobody made surprise nobody
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -94,7 +94,7 @@ def build(
         ),
         missing=answers.missing,
         first_look=answers.shortfall.seconds if answers.shortfall else None,
-        busy=sum(record.is_busy for record in records),
+        busy=busy,
         busy_text=busy_sentence(words, records),
         looks=tuple(Look.model_validate(look) for look in answers.looks),
         undecided=undecided(answers),
@@ -106,15 +106,11 @@ def build(
                 question=surprise.question.question.id,
                 claim=surprise.claim.claim.id,
                 margins=surprise.margins,
-                far_text=words(
-                    "summary.far",
-                    margins=words.number(surprise.margins, 0 if surprise.margins >= 10 else 1),
-                    margin=numbers.margin_words(words, surprise.claim.claim),
-                ),
+                far_text=f"{capital(missed(words, surprise.claim))}.",
             )
             for surprise in surprising
         ),
-        most_wrong_text=most_wrong(words, surprising),
+        most_wrong_text=most_wrong(words, surprising, busy=busy > 0),
         **count_grades([claim for question in answers.questions for claim in question.claims]),
         claims_by=tuple(
             VerdictsBy(by=by or None, **count_grades(claims))

@@ -1,6 +1,6 @@
 """From an answer to what a report has of it: a question with claims and levels, an experiment."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from siffra.config import metrics
@@ -34,6 +34,7 @@ from siffra.report.model.measured import (
 )
 from siffra.report.text import numbers
 from siffra.report.text.ablation import added_note, ingredient_name
+from siffra.report.text.claimed import against_itself
 from siffra.report.text.failures import failure_text
 from siffra.report.text.ingredients import ingredients
 from siffra.report.text.interactions import interactions
@@ -60,8 +61,9 @@ def build_question(
     words: Words,
     examined: Examined | None = None,
     figures: Sequence[Figure] = (),
+    seeds: Collection[int] = (),
 ) -> Question:
-    """A question with its answer."""
+    """A question with its answer; networks of the `seeds` should have been examined."""
     question, sentences = answer.question, answer_sentences(answer, words)
     has_best = not question.metrics and not answer.untrained
     return Question(
@@ -89,16 +91,18 @@ def build_question(
         added_text=added_note(words, answer),
         interactions=interactions(words, answer),
         figures=tuple(figures),
-        unexamined_text=_unexamined(words, answer, examined),
+        unexamined_text=_unexamined(words, answer, examined, seeds),
     )
 
 
-def _unexamined(words: Words, answer: QuestionAnswer, examined: Examined | None) -> str:
+def _unexamined(
+    words: Words, answer: QuestionAnswer, examined: Examined | None, seeds: Collection[int]
+) -> str:
     if not plan.EXAMINED & set(answer.question.figures):
         return ""
-    runs = sum(len(level.trained) for level in answer.levels)
-    missing = runs - sum(len(by_seed(level.records, examined)) for level in answer.levels)
-    return words.count("head.unexamined", missing, of=runs) if missing else ""
+    runs = [r for level in answer.levels for r in level.trained if r.seed in seeds]
+    missing = len(runs) - sum(len(by_seed([run], examined)) for run in runs)
+    return words.count("head.unexamined", missing, of=len(runs)) if missing else ""
 
 
 def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> Claim:
@@ -119,7 +123,7 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> C
         fixed=dict(question.fixed),
         confidence=estimate.confidence if estimate else None,
         scale=estimate.scale if estimate else None,
-        shown_in=numbers.unit_of(claim, estimate) if estimate else None,
+        shown_in=numbers.unit_of(claim, against_itself(claim, estimate)) if estimate else None,
         values=estimate.values if estimate else (),
         censored=estimate.censored if estimate else 0,
         seeds_needed=answer.seeds_needed,
@@ -184,8 +188,8 @@ def build_experiment(
 ) -> Experiment:
     experiment, n = answer.experiment, len(answer.records)
     knobs = experiment.setting.knobs()
-    unusual = (("diverged", answer.diverged), ("busy", answer.busy))
-    marks = [words(f"table.{kind}", down=down, n=n) for kind, down in unusual if down]
+    diverged = answer.diverged
+    marks = [words("table.diverged", down=diverged, n=n)] if diverged else []
     if answer.first_look:
         marks.append(words("table.no_time", time=numbers.span(words, answer.first_look)))
     return Experiment(

@@ -32,6 +32,10 @@ class Picture:
     margin_low: float
     margin_high: float
     bars: tuple[Bar | None, Bar | None]
+    claimed: tuple[float, float] | None = None
+    """Where the interval lies if the claim is right, on one that shows it."""
+    beyond: tuple[bool, bool] = (False, False)
+    """Whether the interval reaches farther than the picture, to the left and to the right."""
 
 
 def picture(first: Claim, second: Claim) -> Picture | None:
@@ -57,7 +61,10 @@ def picture(first: Claim, second: Claim) -> Picture | None:
 
 
 def glance(claim: Claim) -> Picture | None:
-    """A claim's interval, with what was claimed to the right; None if it has none, or no margin.
+    """A claim's interval beside the zone that was claimed; None if it has none, or no margin.
+
+    A claimed direction is to the right. A claimed sameness, or size, is the margin in the middle,
+    and more of the metric is to the right.
 
     There is none either where the share of runs that collapse has decided, not the difference.
 
@@ -77,7 +84,17 @@ def glance(claim: Claim) -> Picture | None:
         size = math.log1p(min(abs(value) / margin, MOST_MARGINS)) / math.log1p(MOST_MARGINS)
         return round(WIDTH / 2 * (1 + math.copysign(size, value)), 2)
 
-    return Picture(place(0.0), place(-margin), place(margin), (_bar(ends, place), None))
+    low = {"same": -margin, "better": 0.0, "worse": 0.0}.get(claim.direction, -margin)
+    high = margin if claim.direction == "same" else math.inf
+    reach = MOST_MARGINS * margin
+    return Picture(
+        zero=place(0.0),
+        margin_low=place(-margin),
+        margin_high=place(margin),
+        bars=(_bar(ends, place), None),
+        claimed=(place(low), place(high)),
+        beyond=(ends[0] < -reach, ends[2] > reach),
+    )
 
 
 def _bar(ends: tuple[float, float, float] | None, place: Callable[[float], float]) -> Bar | None:

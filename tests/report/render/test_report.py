@@ -18,6 +18,7 @@ from siffra.lab.answers import answer as answer_plan
 from siffra.lab.plan.plan import Experiment, Figure
 from siffra.report.intervals import glance
 from siffra.report.model import read_report
+from siffra.report.render.pages import anchor
 from siffra.report.render.report import write_report
 from siffra.report.text.messages import words_in
 
@@ -137,7 +138,11 @@ def test_claims_that_are_open_or_not_tested_are_folded(written):
     for text in folded:
         assert not re.search(r'class="badge (likely_)?(supported|refuted|no_difference)"', text)
         n = text.count('<li class="claim">')
-        assert f"<summary>{n} claim" in text
+        assert f"<summary>{n} claim" in text or not n
+    for question in report.questions:  # a list of nothing but what is folded is open
+        section = html[html.index(f'id="{anchor(question.id)}"') :].partition("</section>")[0]
+        only_open = all(c in open_claims for c in question.claims)
+        assert ("<details open>" in section) == (bool(question.claims) and only_open)
 
 
 def test_the_figures_that_the_markdown_links_are_there(written):
@@ -282,6 +287,33 @@ def test_claims_that_are_not_the_authors_stand_under_their_name(tmp_path):
     ]
     assert re.findall(r'whose">(.*?)</p>', page) == ["The lab&#39;s author", "siffra"]
     assert "### Claims by siffra" in (tmp_path / "report.md").read_text("utf-8")
+
+
+def test_a_claim_that_is_not_the_authors_is_marked_wherever_theirs_stand(tmp_path):
+    claims = [make_claim("a1", "Fewer."), make_claim("a2", "More.", by={"en": "siffra"})]
+    levels = [{"neurons": n} for n in (8, 16)]
+    answers = make_answers([make_question("a", levels, ["levels"], claims=claims, epochs=1)])
+    write_report(answers, tmp_path)
+
+    page = (tmp_path / "report.html").read_text("utf-8")
+    chip = ' <span class="by">siffra</span>'
+    assert page.count(chip) == 2
+    assert f"More.</a>{chip}" in page  # at a glance
+    assert f"More.{chip}" in page  # among the question's claims
+    text = (tmp_path / "report.md").read_text("utf-8")
+    assert "| a. More. (siffra) |" in text
+    assert ": More. (siffra)" in text
+
+
+def test_networks_of_later_seeds_are_not_missed(tmp_path):
+    """Only those of a lab's first look are examined: to run it again would add none."""
+    models = make_question("d", [{"model": "dense"}, {"model": "conv"}], ["shifts"], epochs=1)
+    answers = make_answers([models], seeds=4)
+    first = replace(answers, plan=replace(answers.plan, seeds=(0, 1)))
+    write_report(first, tmp_path)
+
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "4 of the 4 networks of this question have no diagnostics yet" in page
 
 
 def test_networks_that_were_not_examined_are_missed_aloud(tmp_path):

@@ -64,7 +64,8 @@ def test_the_tally_and_the_surprises_come_last(lines, report):
     assert last_claim < tally
     assert report.surprises
     first = report.claim_of(report.surprises[0])
-    assert any(first.say in line and "refuted" in line for line in lines[tally:])
+    far = report.surprises[0].far_text.replace("\N{NO-BREAK SPACE}", " ")
+    assert any(line.endswith(f"{first.say}  {far}") for line in lines[tally:])
 
 
 def test_in_full_an_open_claim_says_how_many_seeds_would_decide_it(report):

@@ -44,7 +44,10 @@ def plain(text: str) -> str:
 def test_it_says_why_it_stopped_and_what_the_rest_would_take():
     text = plain(course_text(EN, lab(LIKELY, UNLIKELY)))
 
-    assert text.startswith("Stopped after 5 min of training: 2 claims have looks left. ")
+    assert text.startswith(
+        "Stopped after 5 min of training: 2 claims that are not shown yet could be judged again "
+        "with more seeds. "
+    )
     assert "1 of them would more likely than not be shown by 10 seeds, which take about" in text
     assert text.endswith(" 1 is unlikely to be shown by 10.")
     assert course_text(SV, lab(LIKELY)).startswith("Stoppad efter 5")
@@ -63,7 +66,9 @@ def test_a_run_that_several_claims_need_is_counted_once():
 
 
 def test_without_a_budget_nothing_is_said_to_have_stopped_it():
-    assert course_text(EN, lab(LIKELY, time=None)).startswith("1 claim has looks left. ")
+    assert course_text(EN, lab(LIKELY, time=None)).startswith(
+        "1 claim that is not shown yet could be judged again with more seeds. "
+    )
 
 
 def graded(grade: Grade | None) -> Answers:
@@ -116,7 +121,7 @@ class TestOutOfTime:
     def test_it_says_so_and_what_that_would_take(self):
         text = plain(course_text(EN, self.LAB))
 
-        assert text.startswith("Nothing more fits into the budget of 2 h: 8 claims have looks left")
+        assert text.startswith("Nothing more fits into the budget of 2 h: 8 claims that are not ")
         assert text.endswith(
             "There was not enough time for a first look at everything, which takes about 2 h "
             "30 min more of training: 4 claims have had none."

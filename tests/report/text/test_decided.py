@@ -90,11 +90,16 @@ def said(*claims: ClaimAnswer, words=EN) -> list[str]:
         ),
         (
             claimed(against=0.95, basis="median"),
-            "in the median run, accuracy on the test set with 8 neurons is more than 95 %",
+            "in the median run, accuracy on the test set with 8 neurons is 96.3 %, above 95 %",
         ),
         (
             claimed(basis="collapse", collapsed=((11, 11), (0, 11))),
-            "with 8 neurons 11 of 11 runs collapse or diverge, with 16 0 of 11 runs",
+            "11 of 11 runs with 8 neurons collapse or diverge, against 0 of 11 runs with 16",
+        ),
+        (
+            claimed(level=(0, 1), basis="collapse", collapsed=((10, 10), (0, 10))),
+            "one or more runs in 10 of 10 seeds with 8 and 16 neurons collapse or diverge, "
+            "against 0 of 10 runs with 16",
         ),
     ],
 )
@@ -138,7 +143,7 @@ def test_in_swedish():
 
     assert told == [
         "visat: noggrannheten på testmängden är 1,30 procentenheter högre med 8 neuroner än med "
-        "16; noggrannheten på testmängden med 8 neuroner är mer än 95 %",
+        "16; noggrannheten på testmängden med 8 neuroner är 96,3 %, över 95 %",
         "troligt: noggrannheten på testmängden med 8 neuroner ligger inom 0,2 procentenheter från "
         "värdet med 16",
     ]

@@ -20,6 +20,7 @@ from siffra.report.build_question import build_claim, build_question
 from siffra.report.render.terminal import answer_text
 from siffra.report.text.decided import factor_words
 from siffra.report.text.messages import words_in
+from siffra.report.text.tables import levels_table
 from siffra.report.text.verdicts import summary_sentence, verdict_name
 from siffra.system.load import Load
 
@@ -216,7 +217,10 @@ def test_an_inconclusive_claim_says_how_many_seeds_would_decide_it(answers):
 
 
 def test_a_target_that_was_not_reached_is_told(answers):
-    assert "the target was not reached in 5 seeds" in verdict_sentence(*claim("a1", answers))
+    said = verdict_sentence(*claim("a1", answers))
+
+    assert "learning rate 0.02 against learning rate 0.7" in said
+    assert "the first named did not reach the target in 5 seeds" in said
 
 
 def test_where_neither_side_reached_it_no_number_of_seeds_is_promised(answers):
@@ -269,6 +273,40 @@ def test_run_times_of_a_busy_machine_are_marked_in_the_table(answers, language):
     assert answer_sentence(found, language) == answer_sentence(question, language)
     assert "\n* " in text
     assert sum("*  " in line for line in text.splitlines()) == 1
+    assert "5 of 5 on a busy machine" not in text
+    table = levels_table(words, build_question(found, words))
+    seconds = [cell.text for row in table.rows for cell in row if cell.text.endswith("*")]
+    assert len(seconds) == 1
+    assert table.note == f"* {words('busy.note')}"
+
+
+def test_a_level_far_below_the_highest_is_open_for_want_of_seeds_and_that_is_said():
+    """Five seeds do not show more than 20 points: 94 is then not `above` 20, and looks absurd."""
+    near = [0.94, 0.95, 0.94, 0.95, 0.94]
+    far = [0.20, 0.90, 0.21, 0.19, 0.2]  # one pair differs by less, so that five decide nothing
+    third = [0.90, 0.91, 0.90, 0.91, 0.90]
+    found = made_answer({"val": [near, far, third], "test": [near, far, third]})
+
+    said = answer_sentence(found)
+
+    assert "shown above all others but 2 neurons (34 (0–73) %)" in plain(said)
+    assert said.endswith(
+        "; a difference of more than 20 percentage points, as from 2 neurons, "
+        "takes 7 seeds to show."
+    )
+
+
+def test_an_accuracy_of_the_runs_that_train_says_how_many_they_are():
+    near, far = [0.94, 0.95, 0.94, 0.95, 0.94], [0.20, 0.90, 0.21, 0.19, 0.2]
+    third = [0.90, 0.91, 0.90, 0.91, 0.90]
+    found = made_answer({"val": [near, far, third], "test": [near, far, third]})
+    level = found.levels[1]
+    first, *others = level.records
+    records = (first.model_copy(update={"diverged": True}), *others)
+    hit = dataclasses.replace(level, records=records)
+    found = dataclasses.replace(found, levels=(found.levels[0], hit, found.levels[2]))
+
+    assert "in the 4 of 5 runs that train)" in answer_sentence(found)
 
 
 def test_levels_that_are_averaged_are_called_their_mean(answers):

@@ -8,13 +8,15 @@ from report.fake_answers import make_answers, make_claim, make_question
 
 from siffra.lab.answers import Answers, ClaimAnswer
 from siffra.lab.stats.comparison import Estimate
+from siffra.report.text.claimed import misses_only_size
 from siffra.report.text.messages import words_in
-from siffra.report.text.surprises import most_wrong, surprises
+from siffra.report.text.surprises import missed, most_wrong, surprises
 
 
 def refuted(name: str, low: float, high: float, **about) -> ClaimAnswer:
     """A refuted claim with this interval."""
-    scale = "ratio" if about.get("metric") == "seconds" else "difference"
+    is_ratio = about.get("metric") in ("seconds", "epochs_to")
+    scale = "ratio" if is_ratio else "difference"
     middle = math.sqrt(low * high) if scale == "ratio" else (low + high) / 2
     claim = make_claim(name, name, **about)
     estimate = Estimate(middle, low, high, 0.95, (middle,) * 3, scale, 0)
@@ -87,30 +89,88 @@ def test_only_claims_of_the_labs_author_surprise():
     assert order(replace(answers, questions=(own, authors))) == ["authors"]
 
 
+def test_a_size_misjudged_in_the_right_direction_comes_after_a_wrong_direction():
+    """84 % less where 60 % less is claimed is far off, but less it is."""
+    size = refuted("size", 0.3, 0.5, metric="seconds", times=0.4, direction="same", margin=0.01)
+    number = refuted("number", 0.1, 0.2, against=0.5, direction="same")
+    way = refuted("way", -0.006, -0.004)
+
+    assert order(lab([size], [number], [way])) == ["way", "size", "number"]
+    assert order(lab([size, way])) == ["way"]
+
+
+def test_a_moved_claim_whose_direction_is_wrong_is_no_question_of_size():
+    other_way = refuted("way", 3.0, 4.0, metric="seconds", times=0.4, direction="same")
+
+    assert not misses_only_size(other_way)  # 1.2 to 1.6 times as long, where 60 % less is claimed
+
+
 @pytest.mark.parametrize(
-    ("language", "one", "two"),
+    ("claim", "told"),
     [
         (
-            "en",
-            "Most wrong is “Far” (\N{MINUS SIGN}5.0 percentage points).",
-            "Most wrong are “Far” (\N{MINUS SIGN}5.0 percentage points) and "
-            "“Near” (\N{MINUS SIGN}2.5 percentage points).",
+            refuted("a", 0.38, 0.42, metric="seconds", times=0.4, direction="same"),
+            "claimed: \N{MINUS SIGN}60 %; measured: \N{MINUS SIGN}84.0 %",
         ),
         (
-            "sv",
-            "Mest fel har ”(sv) Far” (\N{MINUS SIGN}5,0 procentenheter).",
-            "Mest fel har ”(sv) Far” (\N{MINUS SIGN}5,0 procentenheter) och "
-            "”(sv) Near” (\N{MINUS SIGN}2,5 procentenheter).",
+            refuted("a", 4.0, 4.84, metric="seconds", direction="same"),
+            "claimed: no difference; measured: 4.4 times as long",
+        ),
+        (
+            refuted("a", 4.0, 4.84, metric="seconds"),
+            "claimed: shorter; measured: 4.4 times as long",
+        ),
+        (
+            refuted("a", 1 / 5, 1 / 5, metric="seconds", direction="worse"),
+            "claimed: longer; measured: 80.0 % shorter",
+        ),
+        (
+            refuted("a", 1.04, 1.06, metric="seconds", times=1 / 1.2, direction="worse"),
+            "claimed: above \N{MINUS SIGN}16.666667 %; measured: \N{MINUS SIGN}12.5 %",
+        ),
+        (
+            refuted("a", -0.021, -0.019, direction="not worse"),
+            "claimed: not lower; measured: 2.00 percentage points lower",
+        ),
+        (
+            refuted("a", 0.0156, 0.0156, against=0.0979, direction="same"),
+            "claimed: 9.79 %; measured: 11.35 %",
+        ),
+        (
+            refuted("a", 2.0, 2.0, metric="epochs_to", target=0.9),
+            "claimed: fewer; measured: 2.0 times as many",
         ),
     ],
 )
-def test_the_two_that_are_farthest_off_are_named_with_what_was_seen(language, one, two):
+def test_what_was_claimed_is_told_beside_what_was_measured_in_the_same_terms(claim, told):
+    assert missed(words_in("en"), claim).replace("\N{NO-BREAK SPACE}", " ") == told
+
+
+LOWER = {
+    "en": "(accuracy on the test set; claimed: higher; measured: {} percentage points lower)",
+    "sv": "(noggrannhet på testmängden; påstått: högre; uppmätt: {} procentenheter lägre)",
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "two", "sizes"),
+    [
+        ("en", "Most wrong is “Far” {}.", "Most wrong are “Far” {} and “Near” {}.", ("5.0", "2.5")),
+        (
+            "sv",
+            "Mest fel har ”(sv) Far” {}.",
+            "Mest fel har ”(sv) Far” {} och ”(sv) Near” {}.",
+            ("5,0", "2,5"),
+        ),
+    ],
+)
+def test_the_two_that_are_farthest_off_are_named_with_what_was_seen(language, one, two, sizes):
     far, near = refuted("Far", -0.06, -0.04), refuted("Near", -0.03, -0.02)
     nearest = refuted("Nearest", -0.03, -0.01)
-    words = words_in(language)
+    words, seen = words_in(language), [LOWER[language].format(size) for size in sizes]
 
-    assert most_wrong(words, surprises(lab([far]))) == one
-    assert most_wrong(words, surprises(lab([near], [far], [nearest]))) == two
+    assert most_wrong(words, surprises(lab([far]))) == one.format(seen[0])
+    assert most_wrong(words, surprises(lab([near], [far], [nearest]))) == two.format(*seen)
     assert most_wrong(words, []) == ""
 
 
@@ -118,6 +178,6 @@ def test_of_one_that_is_part_of_a_sentence_it_is_told_what_it_is_about():
     told = most_wrong(words_in("en"), surprises(lab([refuted("… by far.", -0.06, -0.04)])))
 
     assert told == (
-        "Most wrong is “… by far” (accuracy on the test set, 8 neurons against 16 neurons: "
-        "\N{MINUS SIGN}5.0 percentage points)."
+        "Most wrong is “… by far” (accuracy on the test set, 8 neurons against 16 neurons; "
+        "claimed: higher; measured: 5.0 percentage points lower)."
     )

@@ -1,6 +1,7 @@
 """Verdicts in words: their grades, what they rest on, and how many there are of each."""
 
 import dataclasses
+import math
 from typing import Any
 
 import pytest
@@ -20,7 +21,8 @@ GAP = Estimate(0.013, 0.009, 0.017, 0.95, (0.013,) * 10, "difference", 0)
 def claimed(
     verdict: Verdict = "supported", grade: Grade | None = "shown", **fields: Any
 ) -> ClaimAnswer:
-    about = {key: fields.pop(key) for key in ("direction", "against") if key in fields}
+    of_claim = ("direction", "against", "level", "metric", "target")
+    about = {key: fields.pop(key) for key in of_claim if key in fields}
     fields = {"estimate": GAP, "seeds_needed": None, "reason": "", "grade": grade} | fields
     return ClaimAnswer(claim=make_claim("c", "so", **about), verdict=verdict, **fields)
 
@@ -145,6 +147,58 @@ class TestCollapse:
         assert told(claimed(collapsed=((0, 10), (0, 10)))).startswith("+1.3 percentage points")
 
 
+def test_sides_of_several_levels_fail_by_seeds_not_by_runs():
+    """In 10 of 10 seeds one of two levels collapsed, though of their runs only 14 of 20 did."""
+    answer = claimed(basis="collapse", collapsed=((10, 10), (0, 10)), level=(0, 1), against=(2,))
+
+    assert told(answer).startswith(
+        "collapsed or diverged in 10 of 10 seeds (one run or more of each) against 0 of 10 runs"
+    )
+
+
+def test_what_is_likely_is_not_called_decided():
+    likely = claimed(grade="likely", look=14, seeds_needed=20)
+
+    assert told(likely).endswith(
+        "; likely as of 14 seeds; about 20 seeds would more likely than not show it"
+    )
+    assert told(claimed(look=14)).endswith("; decided at 14 seeds")
+
+
+def test_an_open_verdict_on_a_large_difference_says_why():
+    answer = claimed(verdict="inconclusive", grade=None, reason="large", seeds_needed=7)
+
+    assert told(answer).endswith(
+        "; about 7 seeds would more likely than not decide it; some seeds differ by more than "
+        "20 percentage points, which takes 7 seeds to decide"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "side"),
+    [
+        ((2.0, math.inf), "the first named did not reach the target in one seed"),
+        ((0.0, 5.0), "the second named did not reach the target in one seed"),
+        ((0.0, math.inf), "one side or both did not reach the target in one seed"),
+    ],
+)
+def test_it_is_told_which_side_did_not_reach_the_target(ends, side):
+    low, high = ends
+    estimate = Estimate(3.0, low, high, 0.95, (3.0,) * 5, "ratio", censored=1)
+
+    assert side in told(claimed(estimate=estimate, metric="epochs_to", target=0.9))
+
+
+def test_an_interval_without_a_width_is_not_written_as_if_it_had_one():
+    alike = Estimate(0.0156, 0.0156, 0.0156, 0.95, (0.0156,) * 40, "difference")
+    narrow = Estimate(0.0156, 0.01559, 0.01561, 0.95, (0.0156,) * 40, "difference")
+
+    assert told(claimed(estimate=alike)) == (
+        "+1.56 percentage points (both ends of the 95 % interval are the same; n = 40)"
+    )
+    assert "+1.559 to +1.561" in told(claimed(estimate=narrow))
+
+
 def test_a_level_that_is_compared_with_a_number_is_judged_by_its_median_run():
     answer = claimed(against=0.95, basis="median", collapsed=((1, 10),))
 
@@ -155,32 +209,39 @@ def test_a_level_that_is_compared_with_a_number_is_judged_by_its_median_run():
 
 
 @pytest.mark.parametrize(
-    ("moved", "name"),
+    ("moved", "claim"),
     [
-        ({"metric": "seconds", "times": 0.4}, "training time, 8 neurons against 0.4 × 16 neurons"),
-        ({"plus": 0.01}, "8 neurons against 16 neurons plus 1 percentage point"),
-        ({"plus": -0.005}, "8 neurons against 16 neurons minus 0.5 percentage points"),
+        (
+            {"metric": "seconds", "times": 0.4, "direction": "same"},
+            "\N{MINUS SIGN}60\N{NO-BREAK SPACE}%",
+        ),
+        ({"metric": "seconds", "times": 1.2, "direction": "worse"}, "above +20\N{NO-BREAK SPACE}%"),
+        ({"plus": 0.01}, "above +1 percentage point"),
+        ({"plus": -0.005}, "above \N{MINUS SIGN}0.5 percentage points"),
     ],
 )
-def test_what_a_claim_is_compared_with_is_named_as_it_is_moved(moved, name):
+def test_how_large_a_difference_is_claimed_stands_beside_what_is_compared(moved, claim):
     question = make_question("a", [{"neurons": n} for n in (8, 16)])
 
-    assert comparison(EN, make_claim("c", "so", **moved), question).endswith(name)
+    told = comparison(EN, make_claim("c", "so", **moved), question)
+
+    assert told.endswith(f", 8 neurons against 16 neurons (claimed: {claim})")
 
 
 @pytest.mark.parametrize(
-    ("moved", "estimate", "ending"),
+    ("moved", "estimate", "start"),
     [
         (
             {"metric": "seconds", "times": 0.4},
             Estimate(0.5, 0.45, 0.55, 0.95, (0.5,) * 5, "ratio"),
-            "; without the factor of 0.4: × 0.20",
+            "\N{MINUS SIGN}80.0 % (95 % interval \N{MINUS SIGN}82.0 to \N{MINUS SIGN}78.0;",
         ),
-        ({"plus": 0.01}, GAP, "; without the 1 percentage point: +2.3 percentage points"),
+        ({"plus": 0.01}, GAP, "+2.3 percentage points (95 % interval +1.9 to +2.7;"),
     ],
 )
-def test_evidence_has_the_estimate_against_the_level_itself_too(moved, estimate, ending):
+def test_the_estimate_is_that_of_the_levels_themselves(moved, estimate, start):
+    """Not what is left of it when a claimed factor or offset is taken away."""
     answer = claimed(estimate=estimate)
     answer = dataclasses.replace(answer, claim=make_claim("c", "so", **moved))
 
-    assert told(answer).endswith(ending)
+    assert told(answer).startswith(start)

@@ -60,7 +60,8 @@ class ClaimAnswer:
     "no time" (for its first look, before the budget ended),
     "diverged" (in so many seeds that more would hardly decide it), "no variation" (a metric of the
     plan's own differs alike with every seed, so that nothing is known of chance), "no margin" (so
-    that nothing can be shown to make no difference), "mixed"
+    that nothing can be shown to make no difference), "large" (a difference in accuracy that so few
+    seeds do not decide), "mixed"
     (the level that trains better fails more often), "at the margin" (the difference is about as
     large as the margin, so that no number of seeds will decide it), "tuned on judged seeds" (by an
     older version), "" if nothing is. In `diverged` seeds a run of one side diverged, and for that
@@ -314,6 +315,8 @@ class ClaimTest:
             return "mixed"
         if is_open and not self.claim.margin and self.claim.named:
             return "no margin"
+        if is_open and comparison.seeds >= FEWEST_SEEDS and not self._is_enough(None):
+            return "large"
         # What has a direction alone is decided by enough seeds.
         has_margin = self.claim.direction not in ("better", "worse")
         return "at the margin" if hopeless and has_margin and self._is_enough(None) else ""

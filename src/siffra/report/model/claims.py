@@ -274,16 +274,16 @@ class Undecided(Part):
 
 
 class Surprise(Part):
-    """A refuted claim of the lab's author whose whole interval is far on the other side."""
+    """A refuted claim of the lab's author that is far from what was measured."""
 
     question: str
     """The question's id."""
     claim: str
     """The claim's id."""
     margins: Number
-    """How many margins the interval's nearer end lies beyond zero."""
+    """How many margins the interval's nearer end lies beyond what was claimed."""
     far_text: str
-    """The same in words."""
+    """What was claimed, and what was measured."""
 
 
 def count_verdicts(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:

@@ -225,13 +225,14 @@ def _title(question: Question) -> str:
 def _claim_line(claim: Claim) -> str:
     """A claim behind its verdict, and what that rests on: in short, or the reason for none."""
     rests = claim.estimate_in_short or capital(claim.evidence)
-    return f"{claim.verdict_text:<{_VERDICT}} {claim.say}  {rests}".rstrip()
+    whose = f" ({claim.by})" if claim.by else ""
+    return f"{claim.verdict_text:<{_VERDICT}} {claim.say}{whose}  {rests}".rstrip()
 
 
 def _surprises(report: Report, words: Words) -> list[str]:
     """The claims that are farthest from what was seen, with what was."""
     lines = [
-        f"({surprise.question}) {_claim_line(report.claim_of(surprise))}"
+        f"({surprise.question}) {report.claim_of(surprise).say}  {surprise.far_text}"
         for surprise in report.surprises
     ]
     return ["\n".join([f"{words('head.surprises')}:", *lines])] if lines else []

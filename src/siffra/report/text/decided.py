@@ -14,7 +14,8 @@ from siffra.lab.stats.comparison import Estimate
 from siffra.lab.stats.estimates import margin_of
 from siffra.report.model.claims import DECIDED
 from siffra.report.text import numbers
-from siffra.report.text.labels import one_number_each, short_level_name
+from siffra.report.text.claimed import measured
+from siffra.report.text.labels import levels_name, one_number_each, short_level_name
 from siffra.report.text.messages import Words
 from siffra.report.text.verdicts import against_name, is_alike, metric_name, sides_name
 
@@ -80,10 +81,19 @@ def _phrase(words: Words, question: Question, answer: ClaimAnswer) -> str:
         "margin": numbers.margin_words(words, claim),
     }
     if answer.basis == "collapse" and len(answer.collapsed) == 2:
-        ours, theirs = (words("basis.of", k=k, n=n) for k, n in answer.collapsed)
-        other = _other_side(words, question, claim.against)
+        assert isinstance(claim.against, tuple)
+        names = (
+            _levels_name(words, question, claim.level),
+            _levels_name(words, question, claim.against, in_short=True),
+        )
+        ours, theirs = (
+            words(f"decided.{'any' if len(levels) > 1 else 'runs'}_of", k=k, n=n, level=name)
+            for levels, name, (k, n) in zip(
+                (claim.level, claim.against), names, answer.collapsed, strict=True
+            )
+        )
         key = "decided.failed" if claim.named else "decided.collapse"
-        return words(key, ours=ours, theirs=theirs, against=other, **names)
+        return words(key, ours=ours, theirs=theirs)
     if is_alike(answer):
         within = answer.verdict == "no difference" or claim.direction == "same"
         return words(
@@ -91,7 +101,11 @@ def _phrase(words: Words, question: Question, answer: ClaimAnswer) -> str:
         )
     is_plain = isinstance(claim.against, tuple) and claim.times == 1 and not claim.plus
     if not is_plain or estimate is None:
-        text = words(f"decided.{'more' if _is_more(answer) else 'less'}_than", **names)
+        if isinstance(claim.against, tuple) or estimate is None:
+            key = "more_than" if _is_more(answer) else "less_than"
+        else:
+            key = "above" if _is_more(answer) else "below"
+        text = words(f"decided.{key}", value=measured(words, answer), **names)
         return words("decided.median", text=text) if answer.basis == "median" else text
     if estimate.scale == "ratio":
         return _ratio(words, question, claim, estimate)
@@ -121,12 +135,20 @@ def _that(words: Words, question: Question, claim: Claim) -> str:
 
 
 def _other_side(words: Words, question: Question, levels: tuple[int, ...] | float) -> str:
-    """The levels named last, which one knob's values are enough for: `0.7` after `rate 0.02`."""
+    """The levels named last, or their mean."""
     assert isinstance(levels, tuple)
-    if not one_number_each(question):
-        return sides_name(words, question, levels)
-    name = words.listing(short_level_name(words, question.levels[i]) for i in levels)
+    name = _levels_name(words, question, levels, in_short=True)
     return name if len(levels) == 1 else words("mean_of", levels=name)
+
+
+def _levels_name(
+    words: Words, question: Question, levels: Sequence[int], *, in_short: bool = False
+) -> str:
+    """Some levels; `in_short` one knob's values are enough for them: `0.7` after `rate 0.02`."""
+    sides = [question.levels[i] for i in levels]
+    if in_short and one_number_each(question):
+        return words.listing(short_level_name(words, level) for level in sides)
+    return levels_name(words, sides)
 
 
 def _is_more(answer: ClaimAnswer) -> bool:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from siffra.config import SteplessModel
 from siffra.lab.answers import Edge, LevelAnswer, QuestionAnswer
 from siffra.lab.plan.plan import Level
-from siffra.lab.stats.comparison import Estimate
+from siffra.lab.stats.comparison import LARGE, Estimate
+from siffra.lab.stats.decisions import FEWEST_IF_LARGE
 from siffra.lab.stats.estimates import failed
 from siffra.lab.stats.summaries import summarise
 from siffra.report.text import numbers
@@ -24,9 +25,11 @@ from siffra.report.text.findings import (
     is_about_time,
     seen,
     timed,
+    trained_runs,
 )
 from siffra.report.text.labels import knob_name, level_name, levels_name, value_name
 from siffra.report.text.messages import Words, capital
+from siffra.report.text.verdicts import large_words
 from siffra.training.run import Record
 
 MOST_NAMED = 4
@@ -85,8 +88,6 @@ def remarks(words: Words, level: LevelAnswer, edge: Sequence[Edge] | None) -> st
     parts += [_at_the_edge(words, side) for side in edge or ()]
     if level.diverged:
         parts.append(words("table.diverged", down=level.diverged, n=runs))
-    if level.busy:
-        parts.append(words("table.busy", down=level.busy, n=runs))
     parts += [
         f"{knob_name(words, knob)} = {value_name(words, value)}"
         for knob, value in level.retuned.items()
@@ -152,7 +153,17 @@ def _stands(words: Words, answer: QuestionAnswer, standing: Standing) -> str:
     if len(rivals) > MOST_NAMED:
         shown = len(standing.ranking.below)
         return words("answer.many_highest", n=shown, of=len(order) - 1, **names)
-    return words("answer.highest", **names, **_side_by_side(words, standing, rivals))
+    text = words("answer.highest", **names, **_side_by_side(words, standing, rivals))
+    return _with_large(words, standing, rivals, text)
+
+
+def _with_large(words: Words, standing: Standing, rivals: Sequence[int], text: str) -> str:
+    """The text, with why rivals that are far below the first are not shown to be below it."""
+    far = [standing.levels[i].level for i in rivals if _is_large(standing, i)]
+    if not far:
+        return text
+    values = large_words(words)
+    return words("answer.large", text=text, levels=levels_name(words, far), **values)
 
 
 def _unranked(words: Words, standing: Standing, on: str) -> str:
@@ -173,8 +184,24 @@ def _side_by_side(words: Words, standing: Standing, places: Sequence[int]) -> di
     """Some levels, and their accuracies in the same order."""
     return {
         "levels": levels_name(words, [standing.levels[i].level for i in places]),
-        "accuracies": words.listing(numbers.accuracy(words, standing.accuracy[i]) for i in places),
+        "accuracies": words.listing(_accuracy_of(words, standing, i) for i in places),
     }
+
+
+def _accuracy_of(words: Words, standing: Standing, place: int) -> str:
+    """A level's accuracy on a set, over the runs that train; of less than all, that is said."""
+    text = numbers.accuracy(words, standing.accuracy[place])
+    level = standing.levels[place]
+    trained, runs = len(trained_runs(level)), len(level.records)
+    return text if trained == runs else words("answer.of_runs", text=text, k=trained, n=runs)
+
+
+def _is_large(standing: Standing, place: int) -> bool:
+    """Whether the first is so far above a level that this takes more seeds than there are."""
+    first = standing.accuracy[standing.ranking.first]
+    other = standing.accuracy[place]
+    seeds = min(len(first.values), len(other.values))
+    return seeds < FEWEST_IF_LARGE and first.mean - other.mean > LARGE
 
 
 def _lead(words: Words, lead: Estimate) -> dict[str, str]:

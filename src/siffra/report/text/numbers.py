@@ -17,6 +17,9 @@ _SKEWED = 1.5
 USELESS = 100
 """An interval of times that reaches so many times beyond the mean tells nobody anything."""
 
+TWICE = 2.0
+"""Ratios of times from here on are told as factors, smaller ones as changes in per cent."""
+
 _ROUNDING = 1e-9
 """Arms of an interval that differ by no more are alike."""
 _SMALL, _LARGE = 1e-3, 1e6
@@ -134,7 +137,9 @@ def ratio(words: Words, times: float) -> str:
 def unit_of(claim: Claim, estimate: Estimate) -> Unit:
     """The unit in which an estimate is best read."""
     if estimate.scale == "ratio":
-        return "percent" if 0.5 < estimate.value < 2 else "times"
+        # A claimed −60 % is set beside what was measured, however small that is.
+        least = 0.5 if claim.times == 1 else 0.0
+        return "percent" if least < estimate.value < TWICE else "times"
     match claim.measured.unit:
         case "fraction":
             return "points"
@@ -144,9 +149,15 @@ def unit_of(claim: Claim, estimate: Estimate) -> Unit:
             return "plain"
 
 
-def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str, str]:
-    """The estimate and its interval: `+3.2 percentage points`, `+2.8 to +3.6`."""
-    unit = unit_of(claim, estimate)
+def estimate_words(
+    words: Words, claim: Claim, estimate: Estimate, unit: Unit | None = None
+) -> tuple[str, str]:
+    """The estimate and its interval: `+3.2 percentage points`, `+2.8 to +3.6`.
+
+    A claim's `times` and `plus` are taken to be in the estimate: it is that of the levels
+    themselves. Its `unit` is the one in which it is best read, if no other is given.
+    """
+    unit = unit or unit_of(claim, estimate)
     ends = (estimate.value, estimate.low, estimate.high)
     power, tail = power_of(*ends) if unit == "plain" else (1.0, "")
     value, low, high = (_in_unit(x, unit) / power for x in ends)
@@ -164,6 +175,13 @@ def estimate_words(words: Words, claim: Claim, estimate: Estimate) -> tuple[str,
         end != line and round(end, decimals) == round(line, decimals)
         for end in (low, high)
         for line in lines
+    ):
+        decimals += 1
+    # Nor is an interval to be written as if it had no width.
+    while (
+        high - low > _ROUNDING
+        and decimals < _MOST_DECIMALS
+        and (round(low, decimals) == round(high, decimals))
     ):
         decimals += 1
     signed = unit != "times"
@@ -298,8 +316,9 @@ def _within_reach(claim: Claim, low: float, high: float) -> tuple[float, float]:
 def _lines(claim: Claim, estimate: Estimate, unit: Unit) -> tuple[float, ...]:
     """Where nothing differs, and where differences begin to matter, in the unit that is shown."""
     if estimate.scale == "ratio":
-        return tuple(_in_unit(x, unit) for x in (1.0, 1 + claim.margin, 1 / (1 + claim.margin)))
-    return tuple(_in_unit(x, unit) for x in (0.0, claim.margin, -claim.margin))
+        margins = (1.0, 1 + claim.margin, 1 / (1 + claim.margin))
+        return tuple(_in_unit(claim.times * x, unit) for x in margins)
+    return tuple(_in_unit(claim.plus + x, unit) for x in (0.0, claim.margin, -claim.margin))
 
 
 def _in_unit(value: float, unit: Unit) -> float:

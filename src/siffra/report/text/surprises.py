@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 from siffra.lab.answers import Answers, ClaimAnswer, QuestionAnswer
 from siffra.lab.stats.estimates import margin_of
+from siffra.report.text.claimed import claimed, measured, misses_only_size
 from siffra.report.text.messages import Words
-from siffra.report.text.verdicts import comparison, estimate_texts
+from siffra.report.text.verdicts import levels_compared, metric_name
 
 MOST_SURPRISES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Surprise:
-    """A refuted claim: with its whole interval so many margins on the other side, or more."""
+    """A refuted claim: its whole interval is so many margins beyond what refutes it, or more."""
 
     question: QuestionAnswer
     claim: ClaimAnswer
@@ -24,7 +25,8 @@ class Surprise:
 def surprises(answers: Answers, most: int = MOST_SURPRISES) -> list[Surprise]:
     """The refuted claims of the lab's author that are farthest off, the farthest first.
 
-    A claim that is only likely refuted is none. How far is counted in margins, so that accuracies
+    Those that have the direction right, and only the size wrong, come after all others. A claim
+    that is only likely refuted is none. How far is counted in margins, so that accuracies
     and times can be set side by side, and from the near end of the interval, so that what is
     uncertain does not come first for being uncertain. A question gives one at most: its claims
     often have one cause.
@@ -40,27 +42,44 @@ def surprises(answers: Answers, most: int = MOST_SURPRISES) -> list[Surprise]:
             if not question.question.author_of(claim.claim)
         ]
         if refuted:
-            farthest.append(max(refuted, key=lambda s: s.margins))
-    return sorted(farthest, key=lambda s: -s.margins)[:most]
+            farthest.append(min(refuted, key=_rank))
+    return sorted(farthest, key=_rank)[:most]
 
 
-def most_wrong(words: Words, farthest: Sequence[Surprise]) -> str:
-    """Which one or two claims are farthest off, with what was seen instead; "" if none is."""
+def _rank(surprise: Surprise) -> tuple[bool, float]:
+    return misses_only_size(surprise.claim), -surprise.margins
+
+
+def missed(words: Words, answer: ClaimAnswer) -> str:
+    """`claimed: −60 %; measured: −84 %`."""
+    said, seen = claimed(words, answer.claim), measured(words, answer)
+    return words("summary.missed", claimed=said, measured=seen)
+
+
+def most_wrong(words: Words, farthest: Sequence[Surprise], *, busy: bool = False) -> str:
+    """Which one or two claims are farthest off, with what was seen instead; "" if none is.
+
+    If the machine was `busy`, it is said that this does not touch the times that are compared.
+    """
     quotes = [_quoted(words, surprise) for surprise in farthest[:2]]
-    if len(quotes) < 2:
-        return words("summary.most_wrong.one", first=quotes[0]) if quotes else ""
-    return words("summary.most_wrong.other", first=quotes[0], second=quotes[1])
+    if not quotes:
+        return ""
+    key, names = "summary.most_wrong.one", {"first": quotes[0]}
+    if len(quotes) > 1:
+        key, names = "summary.most_wrong.other", {**names, "second": quotes[1]}
+    text = words(key, **names)
+    is_timed = any(surprise.claim.claim.is_timed for surprise in farthest[:2])
+    return f"{text} {words('summary.by_turns')}" if busy and is_timed else text
 
 
 def _quoted(words: Words, surprise: Surprise) -> str:
-    """A claim with what was seen; one that is part of a sentence also with what it is about."""
-    answer = surprise.claim
-    say = words.say(answer.claim.say).removesuffix(".")
-    seen, _ = estimate_texts(words, answer)
+    """A claim with what was seen; one that is part of a sentence also with its levels."""
+    claim = surprise.claim.claim
+    say = words.say(claim.say).removesuffix(".")
+    about = metric_name(words, claim)
     if say.startswith("…") or say[:1].islower():
-        about = comparison(words, answer.claim, surprise.question.question)
-        seen = f"{about}: {seen}"
-    return words("summary.quoted", say=say, value=seen)
+        about = levels_compared(words, claim, surprise.question.question)
+    return words("summary.quoted", say=say, about=about, missed=missed(words, surprise.claim))
 
 
 def _margins(answer: ClaimAnswer) -> float:

@@ -1,7 +1,7 @@
 """A report's tables: what was measured at each level, beside what was reported for it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from siffra.report.model import Look, Question, Report
 from siffra.report.model.claims import Undecided
@@ -26,6 +26,8 @@ class Table:
 
     head: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+    """What its asterisks mean."""
 
     @property
     def texts(self) -> tuple[list[str], list[list[str]]]:
@@ -77,11 +79,11 @@ def experiments_table(words: Words, experiments: Sequence[Experiment]) -> Table 
 
 
 def verdicts_table(words: Words, report: Report) -> Table:
-    """Every claim with its verdict and estimate, question by question."""
+    """Every claim with whose it is, its verdict and its estimate, question by question."""
     head = [words(f"table.{name}") for name in ("claim", "verdict", "estimate")]
     rows = [
         (
-            Cell(f"{question.id}. {claim.say}", "name long"),
+            Cell(f"{question.id}. {claim.say}", "name long", claim.by or ""),
             Cell(claim.verdict_text, "name"),
             Cell(claim.estimate_in_short, "name"),
         )
@@ -172,6 +174,8 @@ def _table(
         text = words("table.run_seconds") if name == "seconds" else f"{words(f'set.{name}')} (%)"
         head.append(Cell(capital(text), "number"))
         columns.append(_numbers(words, [_measured(row, name) for row in rows]))
+        if name == "seconds":
+            columns[-1] = [_marked(*pair) for pair in zip(columns[-1], rows, strict=True)]
         if name in theirs:
             head.append(Cell(words("table.reported"), "reported"))
             scale = 1 if name == "seconds" else 100
@@ -187,7 +191,8 @@ def _table(
         columns.append([_collapsed(words, row) for row in rows])
     head.append(Cell("n", "number"))
     columns.append([Cell(str(row.n), "number") for row in rows])
-    return Table(tuple(head), tuple(zip(*columns, strict=True)))
+    note = f"* {words('busy.note')}" if any(row.busy for row in rows) else ""
+    return Table(tuple(head), tuple(zip(*columns, strict=True)), note)
 
 
 def has_times(rows: Sequence[Measured]) -> bool:
@@ -234,6 +239,11 @@ def _target_cells(words: Words, target: Target) -> tuple[Cell, Cell]:
         Cell(words.exact(epochs), "number", note),
         Cell(words.number(seconds, numbers.decimals_of_seconds(seconds)), "number"),
     )
+
+
+def _marked(cell: Cell, row: Measured) -> Cell:
+    """A time, with an asterisk if it was taken on a busy machine."""
+    return replace(cell, text=f"{cell.text}*") if row.busy else cell
 
 
 def _measured(row: Measured, name: str) -> str:

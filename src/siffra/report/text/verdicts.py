@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from siffra.lab.answers import Answers, ClaimAnswer, Verdict
 from siffra.lab.plan.plan import Claim, Question
 from siffra.lab.stats import collapse
-from siffra.lab.stats.comparison import Estimate
+from siffra.lab.stats.comparison import LARGE, Estimate
+from siffra.lab.stats.decisions import FEWEST_IF_LARGE
 from siffra.report.model.claims import DECIDED, verdict_code
 from siffra.report.text import numbers
+from siffra.report.text.claimed import against_itself, against_number, claimed, is_moved
 from siffra.report.text.labels import levels_name
 from siffra.report.text.messages import Words, words_in
 
@@ -25,7 +26,18 @@ def verdict_name(words: Words, answer: ClaimAnswer) -> str:
 
 
 def comparison(words: Words, claim: Claim, question: Question) -> str:
-    """What is compared: `accuracy on the test set, learning rate 0.02 against 0.7`."""
+    """What is compared: `accuracy on the test set, learning rate 0.02 against 0.7`.
+
+    Where a claim says how large the difference is, also that.
+    """
+    text = levels_compared(words, claim, question)
+    if is_moved(claim):
+        return words("comparison_moved", comparison=text, claimed=claimed(words, claim))
+    return text
+
+
+def levels_compared(words: Words, claim: Claim, question: Question) -> str:
+    """What is compared, without what is claimed of it."""
     return words(
         "comparison",
         metric=metric_name(words, claim),
@@ -46,23 +58,11 @@ def metric_name(words: Words, claim: Claim, table: str = "metric") -> str:
 
 
 def against_name(words: Words, claim: Claim, question: Question) -> str:
-    """What a claim's level is compared with: `dense model`, `95 %`, `0.4 times conv model`."""
+    """What a claim's level is compared with: `dense model`, `95 %`."""
     against = claim.against
     if isinstance(against, tuple):
-        name = sides_name(words, question, against)
-    elif (unit := claim.measured.unit) == "fraction":
-        name = f"{words.exact(round(100 * against, 6))} %"
-    elif claim.named:
-        name = numbers.with_unit(words.exact(against), claim.named)
-    else:
-        name = numbers.quantity(words, unit, words.exact(against))
-    if claim.times != 1:
-        name = words("moved.times", times=words.exact(claim.times), against=name)
-    if claim.plus:
-        sign = "more" if claim.plus > 0 else "less"
-        points = numbers.amount(words, claim.measured, abs(claim.plus))
-        name = words(f"moved.{sign}", points=points, against=name)
-    return name
+        return sides_name(words, question, against)
+    return against_number(words, claim, against)
 
 
 def sides_name(words: Words, question: Question, levels: Sequence[int]) -> str:
@@ -76,22 +76,24 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
     parts = _collapsed(words, answer)
     if answer.estimate is not None:
         parts.append(_estimated(words, answer))
-        parts += _unmoved(words, answer.claim, answer.estimate)
         if answer.estimate.censored:
-            parts.append(words.count("censored", answer.estimate.censored))
+            side = _unreached(answer.estimate)
+            parts.append(words.count(f"censored.{side}", answer.estimate.censored))
     if answer.basis == "median":
         parts.append(words("basis.median"))
     if answer.diverged:
         parts.append(words.count("diverged", answer.diverged))
-    if answer.verdict == "inconclusive" and answer.reason in ("", "no margin"):
+    if answer.verdict == "inconclusive" and answer.reason in ("", "no margin", "large"):
         needed = answer.seeds_needed
         parts.append(words("needs_many") if needed is None else words("needs", n=_about(needed)))
-    if answer.grade == "likely" and answer.seeds_needed is not None:
-        parts.append(words("needs_to_show", n=_about(answer.seeds_needed)))
     if answer.reason:
         parts += _reason(words, answer)
     if answer.look is not None:
-        parts.append(words("decided_at", n=answer.look))
+        parts.append(
+            words("likely_at" if answer.grade == "likely" else "decided_at", n=answer.look)
+        )
+    if answer.grade == "likely" and answer.seeds_needed is not None:
+        parts.append(words("needs_to_show", n=_about(answer.seeds_needed)))
     return "; ".join(parts)
 
 
@@ -129,13 +131,18 @@ def is_alike(answer: ClaimAnswer) -> bool:
 
 
 def estimate_texts(words: Words, answer: ClaimAnswer) -> tuple[str, str]:
-    """The estimate and its interval in words, each empty where there is none to tell."""
+    """The estimate and its interval in words, each empty where there is none to tell.
+
+    Where a claim moves what it is compared with, they are those of the levels themselves.
+    """
     estimate = answer.estimate
     if estimate is None:
         return "", ""
-    value, interval = numbers.estimate_words(words, answer.claim, estimate)
+    itself = against_itself(answer.claim, estimate)
+    value, interval = numbers.estimate_words(words, answer.claim, itself)
     # Of a single seed, or of seeds that change nothing, there is no interval.
     known = not (math.isnan(estimate.low) and math.isnan(estimate.high))
+    known &= not _is_a_point(estimate)
     return value, interval if known and answer.reason != "no variation" else ""
 
 
@@ -145,27 +152,16 @@ def _estimated(words: Words, answer: ClaimAnswer) -> str:
     assert estimate is not None
     value, interval = estimate_texts(words, answer)
     level = numbers.confidence(words, estimate.confidence)
-    measured = "evidence_timed" if answer.claim.is_timed else "evidence"
-    key = measured if interval else "evidence_alone"
+    key = "evidence_timed" if answer.claim.is_timed else "evidence"
+    if not interval:
+        key = "evidence_same" if _is_a_point(estimate) else "evidence_alone"
     text = words(key, value=value, level=level, interval=interval, n=len(estimate.values))
     return words(f"{_basis(answer)}.trained", estimate=text) if _some(answer.collapsed) else text
 
 
-def _unmoved(words: Words, claim: Claim, estimate: Estimate) -> list[str]:
-    """The estimate against the level itself, where what it is compared with was moved."""
-    if claim.times != 1:
-        value, low, high = (x * claim.times for x in (estimate.value, estimate.low, estimate.high))
-        moved = words.exact(claim.times)
-        key = "moved.without_times"
-    elif claim.plus:
-        value, low, high = (x + claim.plus for x in (estimate.value, estimate.low, estimate.high))
-        moved = numbers.amount(words, claim.measured, claim.plus)
-        key = "moved.without_plus"
-    else:
-        return []
-    itself = replace(estimate, value=value, low=low, high=high)
-    told, _ = numbers.estimate_words(words, claim, itself)
-    return [words(key, moved=moved, value=told)]
+def _is_a_point(estimate: Estimate) -> bool:
+    """Whether both ends of the interval are the same, as where most runs collapse alike."""
+    return math.isclose(estimate.low, estimate.high, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def _basis(answer: ClaimAnswer) -> str:
@@ -177,11 +173,12 @@ def _collapsed(words: Words, answer: ClaimAnswer) -> list[str]:
     """How many runs collapsed; beside a verdict of no difference, at most how many do."""
     shares, basis = answer.collapsed, _basis(answer)
     if answer.basis == "collapse" and len(shares) == 2:
-        ours, theirs = (_of(words, share) for share in shares)
+        ours, theirs = _failed(words, answer)
         return [words(f"{basis}.collapse", level=ours, against=theirs)]
     if _some(shares):
         key = f"{basis}.collapsed" if len(shares) == 2 else f"{basis}.collapsed_alone"
-        return [words(key, level=_of(words, shares[0]), against=_of(words, shares[-1]))]
+        ours, *others = _failed(words, answer)
+        return [words(key, level=ours, against="".join(others))]
     if not shares or not is_alike(answer):
         return []
     fewest = min(n for _, n in shares)
@@ -194,8 +191,14 @@ def _some(shares: Sequence[collapse.Share]) -> bool:
     return any(k for k, _ in shares)
 
 
-def _of(words: Words, share: collapse.Share) -> str:
-    return words("basis.of", k=share[0], n=share[1])
+def _failed(words: Words, answer: ClaimAnswer) -> list[str]:
+    """How many runs of either side failed; of a side of several levels, in how many seeds any."""
+    against = answer.claim.against
+    sides = (answer.claim.level, against if isinstance(against, tuple) else ())
+    return [
+        words("basis.of_seeds" if len(levels) > 1 else "basis.of", k=k, n=n)
+        for levels, (k, n) in zip(sides, answer.collapsed, strict=False)
+    ]
 
 
 def _about(seeds: int) -> int:
@@ -207,10 +210,23 @@ def _about(seeds: int) -> int:
 def _reason(words: Words, answer: ClaimAnswer) -> list[str]:
     """Why a claim has this verdict, where that is to be told."""
     key = f"reason.{answer.reason.replace(' ', '_')}"
-    values = {"epochs": words.exact(answer.claim.epochs)}
+    values = {"epochs": words.exact(answer.claim.epochs), **large_words(words)}
     if answer.first_look is not None:
         values["time"] = numbers.span(words, answer.first_look)
     return [words(key, **values)] if key in words else []
+
+
+def large_words(words: Words) -> dict[str, str]:
+    """From which difference in accuracy on a verdict takes more seeds, and how many."""
+    return {"large": numbers.points(words, LARGE), "fewest": str(FEWEST_IF_LARGE)}
+
+
+def _unreached(estimate: Estimate) -> str:
+    """Which side did not reach its target in some seeds: it may then be any distance off."""
+    by_level, by_other = math.isinf(estimate.high), estimate.low in (0, -math.inf)
+    if by_level == by_other:
+        return "both"
+    return "level" if by_level else "other"
 
 
 def _counted(words: Words, key: str, claims: Sequence[ClaimAnswer], **values: str) -> str:
