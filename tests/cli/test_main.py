@@ -55,6 +55,8 @@ def test_every_command_has_help_that_shows_it_in_use(siffra, path, command):
         assert f"siffra {' '.join(path)}" in ended.out.replace("Usage: ", "", 1)
         assert "Example" in ended.out
     assert all(p.help for p in command.params), f"an option of {path} has no help"
+    assert "<bool>" not in ended.out  # a flag takes no value
+    assert "…" not in ended.out  # nothing is cut
 
 
 LIBRARY_WORDS = ("Value error", "nput should", "valid integer", "is not one of", "Traceback")

@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 from programs import Programs, expect_nothing_lost, wait_until
@@ -55,7 +56,7 @@ class TestAnswer:
         assert [line.split()[0] for line in table.splitlines()[2:]] == ["0.1", "0.3"]
         assert plot.startswith("loss: ")
         assert verdict.startswith("Supported: loss, lr 0.3 against lr 0.1; −0.202 (")
-        assert fixed == "Held fixed: nothing"
+        assert fixed == "Held fixed: not known"
         assert ended.err.startswith("12 runs.\n")
 
     def test_in_swedish(self, siffra, programs):
@@ -324,6 +325,12 @@ class TestMetricThatIsNotThere:
             (["--command", "true {lr}"], "has no `{seed}`"),
             (["--metric", "loss"], "say which values are better, as loss:lower or :higher"),
             (["--margin", "nan"], "margin: found nan"),
+            (["--margin", "0,005"], "it must be a number, with a point: 0.005."),
+            (["--metric", "loss:lower,margin=0,01"], "number above 0, with a point: 0.01."),
+            (
+                ["--metric", "loss:lower,acc:higher"],
+                "give each on its own: --metric loss:lower --metric acc:higher",
+            ),
             (["--timeout", "0"], "timeout: found '0'"),
             (["--watch", "nowhere"], "watch: found no file or folder `nowhere`"),
             (["--read", "("], "read: found `(`, no regular expression"),
@@ -440,10 +447,13 @@ class TestStore:
 
     def test_they_are_listed_and_shown(self, run):
         lines = run("runs", "list", "--model", "external").out.splitlines()[1:]
-        failed = next(line for line in lines if "mode=status" in line and " 1 " in line)
+        failed = next(line for line in lines if "mode=status" in line and " exit 3 " in line)
         good = next(line for line in lines if "lr=0.3" in line)
 
         assert len(lines) == 13
+        assert failed.split()[4:7] == ["1", "exit", "3"]
+        assert f"{Path(sys.executable).name} train.py lr=0.3 " in good
+        assert re.search(r" loss \d\.\d+ ", good)
         shown = run("runs", "show", failed.split()[0]).out
         assert "failed      exit 3" in shown
         assert shown.splitlines()[-1] == "out of memory"

@@ -23,7 +23,7 @@ from siffra.cli.judge import judge
 from siffra.cli.knobs import KnobCommand
 from siffra.cli.lab import lab, report
 from siffra.cli.noise import noise
-from siffra.cli.options import help_text, show_help
+from siffra.cli.options import PlainGroup, help_text, show_help
 from siffra.cli.runs import runs
 from siffra.cli.search import search
 from siffra.cli.stopping import Signals, Stopped, say_stopped
@@ -35,6 +35,7 @@ from siffra.system.terminal import echo, log_to_stderr, one_line
 
 app = typer.Typer(
     name="siffra",
+    cls=PlainGroup,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siffra.cli.data_options import with_data
-from siffra.cli.options import JsonOption
+from siffra.cli.options import JsonOption, PlainCommand, PlainGroup
 from siffra.data.notes import short
 from siffra.system.terminal import console, echo, echo_json
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from siffra.data.describe import SetDescription
     from siffra.data.load import DataSource
 
-data = typer.Typer()
+data = typer.Typer(cls=PlainGroup)
 
 
 @data.callback(invoke_without_command=True)
@@ -112,7 +112,7 @@ def _first(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + more
 
 
-@data.command()
+@data.command(cls=PlainCommand)
 @with_data
 def export(
     out: Annotated[Path, typer.Argument(help="The .npz file to write.", metavar="FILE.npz")],

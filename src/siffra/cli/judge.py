@@ -14,9 +14,9 @@ _TABLE: Options = {
     "by": option(str | None, "The columns whose values are compared, as lr,warmup.", "NAMES"),
     "metric": option(
         list[str] | None,
-        "What is judged, and which values are better: val_loss:lower. Repeatable. Also its "
-        "margin, scale and unit: fps:higher,scale=ratio,margin=0.05,unit=Hz.",
-        "NAME[:higher|lower][,...]",
+        "What is judged, and which values are better: val_loss:lower. Repeatable: --metric once "
+        "for each. Behind a comma, its margin, scale=ratio and unit: fps:higher,margin=5,unit=Hz.",
+        "NAME[:higher|lower]",
     ),
     "margin": option(
         float | None,

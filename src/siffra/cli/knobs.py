@@ -8,10 +8,9 @@ from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from siffra.cli.completion import complete_knob
-from siffra.cli.options import KNOB, Command, in_place_of, parse_list
+from siffra.cli.options import KNOB, Command, PlainCommand, in_place_of, parse_list
 from siffra.config import KNOBS, Factory, Knob, Setting, as_model, no_such_knob
 from siffra.config.validation import with_a_point
 from siffra.errors import ConfigError, did_you_mean
@@ -100,7 +99,7 @@ def _off(flag: str) -> str:
     return "--no-" + flag.removeprefix("--")
 
 
-class KnobCommand(TyperCommand):
+class KnobCommand(PlainCommand):
     """A command whose Boolean knobs are flags, which may have `true` or `false` behind them."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from siffra.cli.completion import complete_questions, complete_recipe
 from siffra.errors import ConfigError
@@ -268,6 +269,29 @@ def with_output(
     if check:
         options["is_checked"] = option(bool, _CHECK, default=False, flag="--check")
     return in_place_of("output", options, Output)
+
+
+class _FlagsWithoutType:
+    """A command in whose help flags are flags: none has `<bool>` behind it, which they do not take.
+
+    In front of a command's class.
+    """
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """See Typer."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False) and param.metavar is None:
+                param.metavar = ""
+        return params
+
+
+class PlainCommand(_FlagsWithoutType, TyperCommand):
+    """A command of siffra's."""
+
+
+class PlainGroup(_FlagsWithoutType, TyperGroup):
+    """A group of them."""
 
 
 def show_help(context: typer.Context) -> None:

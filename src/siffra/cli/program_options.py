@@ -23,9 +23,9 @@ _PROGRAM: Options = {
     "metric": _of_program(
         list[str] | None,
         "What it measures, and which values are better: val_loss:lower. Read from its last "
-        "JSON object, or {out}/metrics.json. Repeatable. Also its margin, scale and unit: "
-        "fps:higher,scale=ratio,margin=0.05,unit=Hz.",
-        "NAME:higher|lower[,...]",
+        "JSON object, or {out}/metrics.json. Repeatable: --metric once for each. Behind a comma, "
+        "its margin, scale=ratio and unit: fps:higher,margin=5,unit=Hz.",
+        "NAME:higher|lower",
     ),
     "margin": _of_program(float | None, "The smallest difference in it that matters.", "X"),
     "read": _of_program(

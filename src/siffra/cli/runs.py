@@ -1,14 +1,23 @@
 """`siffra runs`: what the store of finished runs holds."""
 
+import itertools
 import json
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeGuard
 
 import typer
 
 from siffra.cli.knobs import spell
-from siffra.cli.options import JsonOption, StoreOption, help_text, show_help
+from siffra.cli.options import (
+    JsonOption,
+    PlainCommand,
+    PlainGroup,
+    StoreOption,
+    help_text,
+    show_help,
+)
 from siffra.cli.runs_export import export, labs
 from siffra.cli.runs_sql import sql
 from siffra.config import GREATEST_SEED, KNOBS, ExternalModel
@@ -21,17 +30,17 @@ if TYPE_CHECKING:
     from siffra.system.load import Load
     from siffra.training.run import Record
 
-runs = typer.Typer()
+runs = typer.Typer(cls=PlainGroup)
 runs.callback(invoke_without_command=True, help="List, show, query or export finished runs.")(
     show_help
 )
 for command in (export, labs, sql):
-    runs.command(help=help_text(command))(command)
+    runs.command(cls=PlainCommand, help=help_text(command))(command)
 
 KeyArgument = Annotated[str, typer.Argument(help="The run's key, or its first characters.")]
 
 
-@runs.command("list")
+@runs.command("list", cls=PlainCommand)
 def list_(
     store: StoreOption = None,
     model: Annotated[
@@ -74,23 +83,45 @@ def list_(
     table.add_column("model and training", min_width=24)
     known = {name for record in records for name in record.accuracy}
     sets = [name for name in ("test", *SHIFTED) if name in known]
-    for heading in ("seed", *sets, "seconds"):
+    for heading in ("seed", *sets):
         table.add_column(heading, justify="right", no_wrap=True)
+    if measured := any(isinstance(record.model, ExternalModel) for record in records):
+        table.add_column("metrics")
+    table.add_column("seconds", justify="right", no_wrap=True)
     for heading in () if narrow else ("data", "finished"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
         origin = (record.dataset, f"{record.finished.astimezone():%Y-%m-%d %H:%M}")
         table.add_row(
             record.key[:8],
-            " ".join(f"{k}={spell(v)}" for k, v in record.setting.knobs().items()),
+            " ".join([*_program(record), *_knobs(record)]),
             str(record.seed),
             *(percent(record.accuracy.get(name)) for name in sets),
+            *([_metrics(record)] if measured else ()),
             f"{record.seconds:.2f}" + "*" * record.is_busy,
             *(() if narrow else origin),
         )
     out.print(table)
     if any(record.is_busy for record in records):
         out.print("* The machine was busy during this run, so its time may be much too long.")
+
+
+def _program(record: "Record") -> list[str]:
+    """The program that was run, without what it is given: `python train.py`."""
+    if not _is_command(record.model):
+        return []
+    first, *others = record.model.command
+    options = itertools.takewhile(lambda word: not word.startswith("-") and "{" not in word, others)
+    return [Path(first).name, *options]
+
+
+def _knobs(record: "Record") -> list[str]:
+    return [f"{name}={spell(value)}" for name, value in record.setting.knobs().items()]
+
+
+def _metrics(record: "Record") -> str:
+    """What a program or a function measured, or how it failed."""
+    return record.failure or ", ".join(f"{n} {_value(v)}" for n, v in record.metrics.items())
 
 
 def _load(load: "Load | None") -> str:
@@ -104,7 +135,7 @@ def _load(load: "Load | None") -> str:
     return f"busy, so the time may be much too long ({load.wall:.2f} s elapsed{short}{waited})"
 
 
-@runs.command()
+@runs.command(cls=PlainCommand)
 def show(key: KeyArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Show one run: setting, machine, learning curve and scores.
 

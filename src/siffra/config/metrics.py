@@ -20,7 +20,8 @@ _MEANT: Mapping[Better, tuple[str, ...]] = {
     "higher": ("high", "max", "up", "big", "large", "great", "more", "asc"),
 }
 _GREATEST = 1e100
-_MORE = re.compile(r"(.+),\s*(margin|scale|unit)=([^,]*)", re.DOTALL)
+_MORE = re.compile(r"(.+),\s*(margin|scale|unit)=([^,]*|\d*,\d+)", re.DOTALL)
+_SEVERAL = re.compile(r"(.+:(?:lower|higher))\s*,\s*(.+:(?:lower|higher))", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,11 @@ class SaidMetric:
         """`val_loss:lower`, or `val_loss:lower,margin=0.01,scale=ratio,unit=nats`.
 
         Raises:
-            ConfigError: A margin is no number.
+            ConfigError: A margin is no number, or it says several metrics.
         """
+        if several := _SEVERAL.fullmatch(text):
+            each = " ".join(f"--metric {one}" for one in several.groups())
+            raise ConfigError(f"metric: found {text!r}; give each on its own: {each}")
         more: dict[str, Any] = {}
         while match := _MORE.fullmatch(text):
             text, key, value = match.groups()

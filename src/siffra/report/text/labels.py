@@ -216,7 +216,8 @@ def held_fixed(words: Words, question: Question) -> str:
         for level in question.levels
         if level.name  # which says nothing of its knobs
     ]
-    parts = [part for part in parts if part] or [words("claim.nothing")]
+    nothing = words("claim.not_known" if question.is_external else "claim.nothing")
+    parts = [part for part in parts if part] or [nothing]
     if question.retune:
         retuned = words.listing(knob_name(words, knob) for knob in question.retune)
         parts.append(words("claim.retuned", knobs=retuned))
