@@ -267,3 +267,59 @@ def test_what_is_compressed_is_said_to_be(tmp_path):
 
     with pytest.raises(ResultsError, match=r"runs\.csv\.gz: compressed by gzip; unpack it first"):
         read_results(path)
+
+
+@pytest.mark.parametrize("column", ["impute", "top_k", "pool"])
+def test_a_word_for_a_summary_may_be_a_level_among_numbers(judged, column):
+    rows = [f"{level},{s},0.{s}" for level in ("0", "mean", "median") for s in (1, 2, 3)]
+
+    runs = judged("\n".join([f"{column},seed,acc", *rows]))
+
+    assert [(*level, len(runs.of(level))) for level in runs.levels] == [
+        ("0", 3),
+        ("mean", 3),
+        ("median", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "levels"),
+    [
+        ("precision", ("16-mixed", "32-true")),
+        ("loss", ("1-norm", "2-norm")),
+        ("time", ("9s", "1m")),
+    ],
+)
+def test_levels_may_start_with_numbers_and_be_called_as_a_metric(judged, column, levels):
+    rows = [f"{level},{s},0.{s}" for level in levels for s in (1, 2, 3)]
+
+    runs = judged("\n".join([f"{column},seed,val_acc", *rows]))
+
+    assert runs.roles.by == (column,)
+    assert runs.levels == tuple((level,) for level in levels)
+
+
+def test_runs_left_at_the_defaults_without_a_seed_are_a_level(judged):
+    rows = [",,0.1", ",,0.2", ",,0.3", "mixup,0,0.4", "mixup,1,0.5", "mixup,2,0.6"]
+
+    assert judged("\n".join(["augment,seed,acc", *rows])).levels == ((None,), ("mixup",))
+
+
+def test_numbers_too_large_for_a_float_are_names(judged):
+    rows = [f"{name},{s},0.{s}" for name in ("7e1234", "9e1234", "main") for s in (1, 2)]
+    far = [f"{10**16 + n},{s},0.{s}" for n in (1, 2) for s in (1, 2)]
+
+    assert judged("\n".join(["build,seed,acc", *rows])).levels == (
+        ("7e1234",),
+        ("9e1234",),
+        ("main",),
+    )
+    assert len(judged("\n".join(["build,seed,acc", *far, "main,1,0.1"])).levels) == 3
+
+
+def test_dates_are_no_metric_that_lacks_plain_numbers(judged):
+    rows = [f"{lr},{s},0.{s},2026-03-01 10:0{s}:00" for lr in (0.1, 0.3) for s in (1, 2, 3)]
+
+    assert "no_plain_numbers" not in codes(
+        judged("\n".join(["lr,seed,acc,time", *rows])).roles.notes
+    )

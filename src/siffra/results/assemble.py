@@ -22,7 +22,7 @@ from siffra.results.cells import (
     same_numbers,
     starts_as_number,
 )
-from siffra.results.names import is_summary
+from siffra.results.names import is_summary, numbers_runs
 from siffra.results.nested import flat_columns
 from siffra.results.table import Curve, Origin, RunTable, note, refuse_size, refused
 
@@ -101,11 +101,16 @@ def assemble(raw: Raw) -> RunTable:
 
 
 def _without_summaries(raw: Raw) -> tuple[Raw, list[Note]]:
-    """Without the rows that sum up others: `mean` where all other rows have a number."""
+    """Without the rows that sum up others: `mean` where all other rows have a number.
+
+    In a column that does not number runs, a word that several rows have is a level, as of `impute`.
+    """
     summaries: set[int] = set()
-    for cells in raw.columns.values():
+    for name, cells in raw.columns.items():
         texts = {cell for cell in cells if isinstance(cell, str)}
         words = {text for text in texts if is_summary(text)}
+        if not numbers_runs(name):
+            words = {word for word in words if cells.count(word) == 1}
         others = [c for c in cells if c is not None and c not in words] if words else []
         if others and all(is_number(c) or starts_as_number(str(c)) for c in others):
             summaries |= {row for row, cell in enumerate(cells) if cell in words}

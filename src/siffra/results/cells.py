@@ -21,7 +21,7 @@ _PADDED = re.compile(r"0[0-9]+")
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?( ?%)?")
 _IN_THREES = re.compile(r"[+-]?[1-9][0-9]{0,2}([.,])[0-9]{3}(\1[0-9]{3})*")
 """Numbers in which a mark may part thousands, and decimals as well: `1,234`."""
-_STARTS_AS_NUMBER = re.compile(r"[\s'\"]*[+-]?[.,]?[0-9]")
+_STARTS_AS_NUMBER = re.compile(r"[\s'\"]*[+-]?[.,]?[0-9](?![0-9]*[-/][0-9])")  # as no date does
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}([ .,'’\u00a0\u202f][0-9]{3})+([.,][0-9]+)?")
 _PERCENT = re.compile(r"[+-]?[0-9]+([.,][0-9]+)? ?%")
 _NOT_FINITE = {
@@ -186,8 +186,10 @@ def _value(cell: Cell) -> float | None:
     if isinstance(cell, bool):
         return None
     if isinstance(cell, str):
-        is_one = len(cell) <= _LONGEST_NUMBER and NUMBER.fullmatch(cell)
-        return float(cell) if is_one and not _PADDED.fullmatch(cell) else None
+        if len(cell) > _LONGEST_NUMBER or not NUMBER.fullmatch(cell) or _PADDED.fullmatch(cell):
+            return None
+        value = int(cell) if cell.isdecimal() else float(cell)
+        return value if math.isfinite(value) else None  # 1e500 is a name
     return cell
 
 

@@ -36,7 +36,7 @@ def kind_of(table: RunTable, name: str, seed: str | None) -> Kind:
         return "status"
     if (kind := _by_origin(table.origins.get(name), name, values)) is not None:
         return kind
-    if name not in table.origins and (kind := _by_name(name, values, len(cells))) is not None:
+    if name not in table.origins and (kind := _by_name(table, name, values, seed)) is not None:
         return kind
     if len(values) == 1:
         return "constant"
@@ -112,11 +112,19 @@ def _by_origin(origin: Origin | None, name: str, values: Mapping[Cell, None]) ->
     return "metric" if names.direction(name) else "measured"
 
 
-def _by_name(name: str, values: Mapping[Cell, None], rows: int) -> Kind | None:
+def _by_name(
+    table: RunTable, name: str, values: Mapping[Cell, None], seed: str | None
+) -> Kind | None:
     """What a column is by its name, if that is enough."""
+    cells = table.columns[name]
+    rows = len(cells)
     if (kind := _of_progress(name)) is not None:
         return kind
-    if _has_quantities(values) and names.direction(name) and not names.is_knob(name):
+    # `10 ms` is measured, and `16-mixed` of a column `precision` is a level
+    is_measured = looks_numeric(values) or (
+        _has_quantities(values) and not _are_levels(table, name, seed)
+    )
+    if is_measured and names.direction(name) and not names.is_knob(name):
         return "metric"
     if looks_numeric(values) and names.is_spread(name):
         return "spread"
@@ -154,6 +162,12 @@ def _by_cells(table: RunTable, name: str, values: Mapping[Cell, None], seed: str
     elif 2 * len(values) > len(cells):
         return "measured"
     return "knob" if seed is None or _is_crossed(cells, table.columns[seed]) else "unclear"
+
+
+def _are_levels(table: RunTable, name: str, seed: str | None) -> bool:
+    """Whether the values of a column come again and again, each with most seeds."""
+    cells = table.columns[name]
+    return recurs(cells) and (seed is None or _is_crossed(cells, table.columns[seed]))
 
 
 def _is_crossed(cells: Sequence[Cell], seeds: Sequence[Cell]) -> bool:

@@ -112,6 +112,13 @@ def is_repeat(name: str) -> bool:
     return plain(name) in REPEATS
 
 
+def numbers_runs(name: str) -> bool:
+    """Whether it tells the runs of a level apart: a seed, a repeat, a step, or what names rows."""
+    last = words(name)[-1:]
+    numbering = plain(name) in SEEDS or last == SEEDS[:1] or is_repeat(name)
+    return not last or numbering or is_step(name) or names_runs(name)
+
+
 def is_summary(text: str) -> bool:
     """Whether it says, in the place of a number, that a row sums up others."""
     return plain(text) in _RUN["summary"]

@@ -1,5 +1,6 @@
 """The runs of a table that count, by level, checked for what would mislead who compares them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -68,9 +69,13 @@ def runs_of(roles: Roles) -> Runs:
 
 
 def _with_names(rows: list[RunRow], roles: Roles) -> tuple[list[RunRow], list[Note]]:
-    """The rows that say which run they are: a row with neither seed nor level sums up others."""
+    """The rows that say which run they are: a row with neither seed nor level sums up others.
+
+    If there are as many as of another level, they may be runs that were left at the defaults.
+    """
     nameless = [run for run in rows if run.seed is None and set(run.level) == {None}]
-    if not roles.seed or not nameless:
+    fewest = min(Counter(run.level for run in rows if set(run.level) != {None}).values(), default=0)
+    if not roles.seed or not 0 < len(nameless) < fewest:
         return rows, []
     kept = [run for run in rows if run.seed is not None or set(run.level) != {None}]
     return kept, [note("nameless_rows", rows=named(run.name for run in nameless))]
