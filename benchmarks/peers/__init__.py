@@ -45,6 +45,7 @@ PEERS: Mapping[str, PeerInfo] = {
         PeerInfo("pytorch", "PyTorch", ("torch",), "pytorch"),
         PeerInfo("torch-compile", "torch.compile", ("torch",), "pytorch_compiled", extra=True),
         PeerInfo("jax", "JAX", ("jax",), "jax_scan"),
+        PeerInfo("scikit-learn", "scikit-learn", ("sklearn",), "scikit_learn"),
         PeerInfo("products", "bare products", ("numpy",), "products"),
     )
 }

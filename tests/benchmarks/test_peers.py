@@ -14,6 +14,7 @@ from benchmarks.peers.siffra_native import Siffra
 from benchmarks.race import TOLERANCE
 from siffra.bench.workloads import WORKLOADS
 from siffra.engine.rng import epoch_orders
+from siffra.errors import BenchError
 
 FEW = 300
 # Rounding of float32, summed over a few steps; PyTorch's and Keras' batch norms are coarser: see
@@ -44,6 +45,17 @@ def test_has_siffras_losses_and_scores(name, problem, request):
     if lacking := [package for package in PEERS[name].packages if not find_spec(package)]:
         pytest.skip(f"no {lacking[0]} here")
     assert_same_training(name, problem, precision)
+
+
+@pytest.mark.parametrize("problem", ["dense"], indirect=True)
+def test_scikit_learn_has_siffras_losses_and_scores(problem):
+    assert_same_training("scikit-learn", problem, PRECISION["dense"])
+
+
+@pytest.mark.parametrize("problem", ["conv-strides", "3x3"], indirect=True)
+def test_scikit_learn_says_which_networks_it_has_not(problem):
+    with pytest.raises(BenchError, match="dense layers alone"):
+        PEERS["scikit-learn"].load()(problem)
 
 
 @pytest.mark.skipif(not which("g++"), reason="no C++ compiler here")

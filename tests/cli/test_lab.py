@@ -136,7 +136,9 @@ def test_a_budget_that_the_first_seeds_exceed_is_said_to_be(siffra, lab):
         "for a first look at everything, with 5 seeds; the budget of 0.0 s goes to the claims"
         in short
     )
-    assert "within 60 min of training in all" in long
+    assert "up to 60 min of training in all" in long
+    assert "15 runs; about 60 min" not in long
+    assert " of training for the first look" in long
 
 
 def test_a_budget_that_does_not_last_is_kept_and_what_there_was_no_time_for_is_said(
@@ -167,7 +169,8 @@ direction = "better"
 
     assert "goes to the claims that are decided soonest" in ended.err
     assert "There was not enough time for a first look at everything" in ended.out
-    assert "The budget of 2.0 s is spent." in again.out
+    assert "The budget of 2.0 s is too short for the first 5 seeds of everything" in again.out
+    assert "nothing is trained. Use --time " in again.out
     assert "report.html" in written.out
     rate, _, heavy_one = result["questions"]
     assert rate["claims"][0]["n"] >= 5

@@ -9,6 +9,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from small import NETWORKS, small_dataset
 
+import siffra
 from siffra.api import export_model
 from siffra.config import Setting
 from siffra.data.dataset import Images
@@ -50,6 +51,17 @@ def test_names_of_classes_are_saved(saved, tmp_path):
 
     assert load_model(tmp_path / "named.safetensors").class_names == ("cat", "dog", "eel")
     assert load_model(path).class_names == ()
+
+
+@pytest.mark.parametrize("shape", [(1, 10_050), (2, 3, 1_100)], ids=["side", "channels"])
+def test_whatever_is_trained_can_be_saved(tmp_path, shape):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((60, *shape), np.float32), np.arange(60) % 3
+    result = siffra.train(data=(x, y), neurons=2, epochs=1)
+
+    result.save(tmp_path / "model.safetensors")
+
+    assert load_model(tmp_path / "model.safetensors").image_shape[: len(shape)] == shape
 
 
 def test_saving_leaves_nothing_but_the_file(saved):

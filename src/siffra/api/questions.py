@@ -101,9 +101,14 @@ def vary(
     if train is not None and command is not None:
         raise ConfigError("train: there is a command already; give one of the two.")
     running = RunOptions(engine=engine, threads=threads, jobs=jobs, on=on, store=store, fresh=fresh)
+    of_programs = {"read": read, "watch": watch, "timeout": timeout, "gpus": gpus}
+    of_networks = {"recipe": recipe, "data": data, "examines": examines or None}
     if train is not None:
+        _expect_none(of_programs, "a command")
+        _expect_none(of_networks, "siffra's networks")
         making = function_job(own, train, metrics, options, running)
     elif command is not None:
+        _expect_none(of_networks, "siffra's networks")
         program = CommandOptions(
             command=command,
             metrics=metrics,
@@ -115,8 +120,16 @@ def vary(
         )
         making = command_job(*parted(own), program, options)
     else:
-        if metrics:
-            raise ConfigError("metric: it is for a train function or a command; give one.")
+        _expect_none({"metric": metric, "margin": margin}, "a train function or a command")
+        _expect_none(of_programs, "a command")
         making = vary_job(levels, knobs, options, running, recipe=recipe, data=data)
     with making as job:
         return job.run_shown(on_event, language)
+
+
+def _expect_none(given: Mapping[str, object], whose: str) -> None:
+    """See that no argument is given that would be ignored: one that is for another kind of runs."""
+    for name, value in given.items():
+        is_nothing = value is None or (isinstance(value, (tuple, list)) and not value)
+        if not is_nothing:
+            raise ConfigError(f"{name}: it is for {whose}; leave it out.")

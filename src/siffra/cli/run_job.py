@@ -1,10 +1,12 @@
 """Running a lab in the terminal: its cost, its progress, and how to go on when it is stopped."""
 
+import math
 from typing import TYPE_CHECKING
 
 from siffra.cli.data_options import tell_data
 from siffra.cli.progress import Meter, duration
 from siffra.cli.stopping import Stopped
+from siffra.config.durations import spell_seconds
 from siffra.system.terminal import echo
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def run_job(job: "Job", language: str) -> "LabResult":
     if job.dataset:  # a program has data of its own
         tell_data(job.dataset, job.plan.data, language)
     done, total = cost.have, cost.runs
+    least = cost.runs if cost.fits else 0  # not all of a first look is asked for at once
     telling = Telling(words, job.plan)
     try:
         with Meter(
@@ -39,7 +42,7 @@ def run_job(job: "Job", language: str) -> "LabResult":
 
             def show(event: "Event") -> None:
                 nonlocal done, total
-                done, total = event.progress.done, event.progress.total
+                done, total = event.progress.done, max(least, event.progress.total)
                 if event.kind == "preparing" and not job.dataset:
                     return  # it compiles nothing
                 if trouble := telling.trouble(event):
@@ -67,7 +70,9 @@ def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) ->
         line += words("cost.have", n=cost.have)
     if cost.have < cost.runs:
         if cost.seconds:  # nothing is known of a program that never ran
-            line += words("cost.time", time=duration(cost.seconds, words("decimal")))
+            key = "time_first" if cost.first_look else "time_next"
+            key = f"cost.{key if job.plan.looks else 'time'}"
+            line += words(key, time=duration(cost.seconds, words("decimal")))
         line += words("cost.at_once", n=at_once) if at_once > 1 else ""
     notes = (_looks(words, job.plan, cost), shortened(words, job.plan))
     notes = (*notes, job.note(words.language))
@@ -86,10 +91,20 @@ def _looks(words: "Words", plan: "Plan", cost: "Cost") -> str:
     if plan.time is None:
         return words("cost.looks", seeds=seeds)
     time = duration(plan.time, words("decimal"))
+    if not cost.fits and cost.have == cost.runs:
+        more = duration(cost.first_look, words("decimal"))
+        enough = spell_seconds(_ample(cost.enough))
+        return words("cost.looks_none", time=time, first=len(plan.seeds), more=more, enough=enough)
     if not cost.fits:
-        key = "cost.looks_spent" if cost.have == cost.runs else "cost.looks_short"
+        key = "cost.looks_short"
     elif cost.seconds > plan.time:
         key = "cost.looks_over"
     else:
         key = "cost.looks_within"
     return words(key, seeds=seeds, time=time, first=len(plan.seeds))
+
+
+def _ample(seconds: float) -> float:
+    """A round budget, a tenth above what is predicted."""
+    step = next((step for step in (1, 5, 60) if 1.1 * seconds <= 20 * step), 600)
+    return math.ceil(1.1 * seconds / step) * step

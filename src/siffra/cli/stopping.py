@@ -20,6 +20,8 @@ _ENDING = [
 ]
 _SOON = 0.01
 """Seconds."""
+_HOOK = "_raise_again"
+"""The function that Python calls with what was swallowed."""
 
 
 class Stopped(Exception):  # noqa: N818  not an error
@@ -51,7 +53,7 @@ class Signals:
             signal.signal(each, self._raise)
         swallowed = sys.unraisablehook
 
-        def raise_again(lost: "sys.UnraisableHookArgs") -> None:
+        def _raise_again(lost: "sys.UnraisableHookArgs") -> None:
             # It came while Python ran a finaliser or a callback, which nothing can be raised from.
             if isinstance(lost.exc_value, KeyboardInterrupt) and self._first is not None:
                 signal_number, self._first = self._first, None
@@ -59,7 +61,7 @@ class Signals:
             else:
                 swallowed(lost)
 
-        sys.unraisablehook = raise_again
+        sys.unraisablehook = _raise_again
         try:
             yield
         finally:
@@ -68,7 +70,7 @@ class Signals:
                 signal.signal(each, handler)
 
     def _raise(self, signal_number: int, frame: FrameType | None) -> None:
-        if _is_in_llvms_callback(frame):
+        if _would_be_swallowed(frame):
             _send_soon(signal_number)
             return
         if self._first is not None and signal_number != signal.SIGINT:
@@ -99,10 +101,15 @@ def say_stopped(text: str = "stopped.") -> None:
         echo(text, err=True)
 
 
-def _is_in_llvms_callback(frame: FrameType | None) -> bool:
-    """Whether LLVM has called Python, where an exception is swallowed, and the code never made."""
+def _would_be_swallowed(frame: FrameType | None) -> bool:
+    """Whether an exception would go no further than `frame`'s callers in C.
+
+    LLVM has called Python, and the code would never be made; or an exception that was swallowed is
+    just being seen to.
+    """
     while frame:
-        if frame.f_code.co_name.startswith("_raw_object_cache_"):  # llvmlite's
+        name = frame.f_code.co_name
+        if name.startswith("_raw_object_cache_") or name == _HOOK:  # the first are llvmlite's
             return True
         frame = frame.f_back
     return False

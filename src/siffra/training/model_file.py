@@ -31,9 +31,9 @@ OTHERS = (
 _HEADER = "siffra"
 _FLOAT32 = "F32"
 
-_Side = Annotated[int, Field(gt=0, le=10_000)]
-_Channels = Annotated[int, Field(gt=0, le=1000)]
-_Classes = Annotated[int, Field(gt=0, le=1_000_000)]
+# More than any data has that can be trained on, so that whatever is trained can be saved; few
+# enough that a damaged header is refused before memory is asked for.
+_Count = Annotated[int, Field(gt=0, le=1_000_000)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -45,8 +45,8 @@ class _Header(BaseModel):
     seed: int
     dataset: str
     fingerprint: str
-    image_shape: tuple[_Side, _Side, _Channels]
-    classes: _Classes
+    image_shape: tuple[_Count, _Count, _Count]
+    classes: _Count
     accuracy: dict[str, _Share | None]
     class_names: tuple[str, ...] = ()
     ground: Ground = "dark"

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import siffra
@@ -31,6 +32,16 @@ def test_every_level_is_compared_with_the_first_by_what_the_function_gives():
     by_hand = [trained(0.3, seed)["loss"] - trained(0.1, seed)["loss"] for seed in range(5)]
     assert claim.values == pytest.approx(by_hand)
     assert claim.verdict == "supported"
+
+
+def test_the_last_event_counts_what_is_decided_then():
+    events: list[Event] = []
+    siffra.vary(
+        {"lr": [0.1, 0.3]}, train=trained, metric=LOSS, max_seeds=10, on_event=events.append
+    )
+    last = events[-1].progress
+
+    assert (last.done, last.total, last.decided, last.claims) == (10, 10, 1, 1)
 
 
 def test_a_knob_with_one_value_is_held_fixed():
@@ -150,6 +161,9 @@ def test_processes_give_what_one_gives():
     assert alone == shared
 
 
+ONES = np.ones((2, 2))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -163,7 +177,14 @@ def test_processes_give_what_one_gives():
         ({"train": trained, "metric": ()}, "metric: found none"),
         ({"train": trained, "metric": "loss"}, "say which values are better, as loss:lower"),
         ({"train": trained, "command": "python x.py"}, "there is a command already"),
-        ({"metric": LOSS}, "it is for a train function or a command"),
+        ({"metric": LOSS}, "metric: it is for a train function or a command"),
+        ({"metric": (), "margin": 0.1}, "margin: it is for a train function or a command"),
+        ({"metric": (), "timeout": "10m"}, "timeout: it is for a command"),
+        ({"train": trained, "read": ["loss: (.*)"]}, "read: it is for a command"),
+        ({"train": trained, "gpus": ["0"]}, "gpus: it is for a command"),
+        ({"train": trained, "recipe": "digits-1s"}, "recipe: it is for siffra's networks"),
+        ({"train": trained, "data": (ONES, ONES)}, "data: it is for siffra's networks"),
+        ({"command": "python x.py", "examines": True}, "examines: it is for siffra's networks"),
     ],
 )
 def test_mistakes_are_one_clear_line(options: dict[str, Any], message: str):

@@ -200,6 +200,9 @@ def test_asked_again_there_is_nothing_to_do_and_a_longer_budget_goes_on(store):
     cost = estimate(replace(PLAN, time=70), DATASET, ENGINE, store, executor=Clockwork())
 
     assert (cost.runs, cost.have, cost.seconds, cost.fits) == (33, 33, 0.0, False)
+    # What is there took 62 s. A budget of 262 has a first look at everything: see below.
+    assert (cost.first_look, cost.enough) == (200, 262)
+    assert sum(record.seconds for record in first.records.values()) == 62
     assert lab(store, 70).records.keys() == first.records.keys()
     assert seeds_of(lab(store, 262)) == [14, 14, 5, 5, 5]
 
@@ -220,8 +223,16 @@ def test_the_estimate_says_what_a_first_look_takes_and_whether_the_budget_lasts(
         return estimate(replace(PLAN, time=time), DATASET, ENGINE, store, executor=Clockwork())
 
     assert (cost(70).runs, cost(70).seconds, cost(70).fits) == (25, FIRST_LOOK, False)
-    assert (cost(300).runs, cost(300).seconds, cost(300).fits) == (25, 300, True)
+    assert (cost(300).runs, cost(300).seconds, cost(300).fits) == (25, FIRST_LOOK, True)
     assert (cost(None).seconds, cost(None).fits) == (FIRST_LOOK, True)
+
+
+def test_what_is_stored_beyond_a_first_look_is_no_part_of_it(store):
+    beyond = replace(PLAN, seeds=(5, 6), looks=())
+    run_plan(beyond, DATASET, ENGINE, store, executor=Clockwork())
+    cost = estimate(replace(PLAN, time=300), DATASET, ENGINE, store, executor=Clockwork())
+
+    assert (cost.runs, cost.have) == (25, 0)
 
 
 def test_runs_that_turn_out_not_to_fit_are_no_longer_counted(store, guesses):

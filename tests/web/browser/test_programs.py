@@ -87,3 +87,5 @@ def test_a_run_of_it_says_why_it_failed_and_cannot_be_trained(shown):
     page.click(".eyebrow a")
     page.locator("table.runs tbody tr").last.locator("a").first.click()
     expect(page.locator(".scores")).to_contain_text("val_loss")
+    expect(page.get_by_role("group", name="val_loss").locator(".uplot")).to_be_visible()
+    expect(page.get_by_role("group", name="test")).to_have_count(0)  # it told that once

@@ -1,6 +1,5 @@
 """What running a plan would take: how many runs, and how long they are predicted to last."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,13 +19,16 @@ class Cost:
 
     `seconds` is predicted wall time, compiling not counted; 0 where no such run is known. If the
     budget does not last for all of these, `fits` is false: how many of them there will be is then
-    seen as they come in.
+    seen as they come in. A `first_look` takes so many seconds more, and `enough` is a budget that
+    would last for it.
     """
 
     runs: int
     have: int
     seconds: float
     fits: bool = True
+    first_look: float = 0.0
+    enough: float = 0.0
 
 
 def estimate(
@@ -50,9 +52,8 @@ def estimate(
 def estimate_jobs(plan: Plan, work: Work, store: Store, *, fresh: bool = False) -> Cost:
     """What `run_jobs` with the same arguments would take.
 
-    Of a plan with looks, the runs of its first look; if those are there, of the next one. The
-    time is then what its budget leaves, if that is more. A plan whose budget leaves no time for
-    any of them takes none.
+    Of a plan with looks, the runs of its first look; if those are there, of the next one. A plan
+    whose budget leaves no time for any of them takes none.
 
     Raises:
         ConfigError: A model cannot be built for the data set's images.
@@ -66,12 +67,18 @@ def estimate_jobs(plan: Plan, work: Work, store: Store, *, fresh: bool = False) 
     jobs: Sequence[Job] = scheduler.next(results.records, results.timings, frozenset())
     first = scheduler.first_look(results.records, results.timings)
     fits = not first.jobs or list(first.jobs) == jobs
+
+    def wall(jobs: Sequence[Job]) -> float:
+        return work.wall_seconds(sum(map(scheduler.cost, jobs)), len(jobs))
+
+    first_look = wall(first.all)
+    left = scheduler.seconds_left(results.records, results.timings)
+    enough = first_look + (plan.time - left if plan.time else 0.0)
     if not jobs:
-        return Cost(have, have, 0.0, fits)
+        return Cost(have, have, 0.0, fits, first_look, enough)
     if first.jobs:
         jobs = first.all
-    seconds = work.wall_seconds(sum(map(scheduler.cost, jobs)), len(jobs))
-    left = scheduler.seconds_left(results.records, results.timings)
-    if seconds and plan.looks and fits and left < math.inf:
-        seconds = max(seconds, left)
-    return Cost(have + sum(isinstance(job, PlannedRun) for job in jobs), have, seconds, fits)
+        seeds = {*plan.seeds, *plan.tuning_seeds}  # what is stored beyond is not asked for yet
+        have = sum(seed in seeds for _, seed in results.records)
+    runs = have + sum(isinstance(job, PlannedRun) for job in jobs)
+    return Cost(runs, have, wall(jobs), fits, first_look, enough)

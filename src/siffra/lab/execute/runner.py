@@ -385,6 +385,8 @@ class _PlanRunner:
         behind = [share * self._scheduler.cost(job) for job, share in self._shares.items()]
         wall = self._work.wall_seconds(max(0.0, seconds - sum(behind)), len(left))
         rounds = self._scheduler.latest
+        if rounds and not left:  # what comes next, if anything, depends on what is decided now
+            rounds = self._scheduler.judge(self._records, self._timings)
         decided, claims = (rounds.shown, rounds.tested) if rounds else (0, 0)
         if decided < claims and left:
             budget = self._scheduler.seconds_left(self._records, self._timings)

@@ -11,6 +11,8 @@ import { confusion } from "./confusion.js";
 import { repeat } from "./repeat.js";
 import { columnName, pathOf, setsIn } from "./sets.js";
 
+const MOST_CURVES = 12; // a program may print a great many numbers
+
 /** The run `key` in `main`. Returns what ends it. */
 export function runView(main, key) {
   const back = h("p", { class: "eyebrow" }, h("a", { href: to(["runs"]) }, t("ui.nav.runs")));
@@ -28,6 +30,7 @@ export function runView(main, key) {
     const run = await get(`api/runs/${key}?lang=${language()}`);
     if (over) return;
     const chartHost = h("div", { class: "chart", role: "group", "aria-label": t("ui.run.curves") });
+    const measured = run.program ? measuredCurves(run) : [];
     fill(
       main,
       back,
@@ -45,7 +48,7 @@ export function runView(main, key) {
       h(
         "div",
         { class: "columns" },
-        ...(run.program ? [] : ofNetwork(run, chartHost, parts)),
+        ...(run.program ? measured.map(({ section }) => section) : ofNetwork(run, chartHost, parts)),
         h(
           "section",
           {},
@@ -57,6 +60,7 @@ export function runView(main, key) {
         run.command && h("section", {}, h("h2", {}, t("head.repeat")), repeat(run)),
       ),
     );
+    parts.push(...measured.map(({ draw }) => draw()));
     if (run.program) return;
     const chart = curvesChart(chartHost);
     parts.push(chart.leave);
@@ -90,6 +94,23 @@ function ofNetwork(run, chartHost, parts) {
       : h("section", {}, h("h2", {}, t("ui.run.confusion")), confusion([{ bySet: run.confusion }])),
     run.diverged ? null : mistakes(run, parts),
   ];
+}
+
+// A program's metrics against its epochs or steps: a section each, to be drawn when it is there.
+function measuredCurves(run) {
+  const curves = Object.entries(run.curves).filter(([, curve]) => curve.length > 1);
+  return curves.slice(0, MOST_CURVES).map(([label, curve]) => {
+    const host = h("div", { class: "chart", role: "group", "aria-label": label });
+    const values = curve.map(([, value]) => value);
+    const draw = () => {
+      const chart = curvesChart(host);
+      const level = { name: label, index: 0, mean: values, low: [], high: [] };
+      const own = { epochs: curve.map(([epoch]) => epoch), label };
+      chart.update([{ ...level, runs: [{ values, done: true }] }], 1, own);
+      return chart.leave;
+    };
+    return { section: h("section", {}, h("h2", {}, label), host), draw };
+  });
 }
 
 // Why a program gave no result, with the last lines that it printed.
