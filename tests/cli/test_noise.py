@@ -2,7 +2,9 @@
 
 import json
 import re
+import signal
 import statistics
+import sys
 
 import pytest
 from programs import Programs
@@ -103,3 +105,24 @@ def test_in_python(programs):
 
     assert len(result.noises["loss"].values) == 5
     assert str(result).startswith("loss over 5 seeds: mean ")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGCHLD"), reason="there is no SIGCHLD")
+def test_a_program_fails_also_where_the_ends_of_children_are_ignored(siffra, tmp_path):
+    program = tmp_path / "fails.py"
+    program.write_text("print('loss=0.1')\nraise SystemExit(3)\n")
+    usual = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as services may start programs
+    try:
+        ended = siffra(
+            "noise",
+            f"--command={sys.executable} {program} {{seed}}",
+            "--metric=loss:lower",
+            "--seeds=2",
+            f"--store={tmp_path / 'runs.sqlite'}",
+        )
+        is_as_before = signal.getsignal(signal.SIGCHLD)
+    finally:
+        signal.signal(signal.SIGCHLD, usual)
+
+    assert "(exit 3)" in ended.err
+    assert is_as_before is signal.SIG_IGN

@@ -389,3 +389,13 @@ def test_a_curve_that_was_stored_with_a_gap_is_read_without_it():
     stored["curves"]["loss"].append([3, None])
 
     assert Record.model_validate_json(json.dumps(stored)) == record
+
+
+@pytest.mark.parametrize(
+    "curves", ["x", None, [1], {"loss": 5}, {"loss": [5]}, {"loss": [["x", 1]]}, {"loss": [[1]]}]
+)
+def test_curves_that_are_damaged_make_a_record_that_cannot_be_read(curves):
+    stored = program_record(0.1).model_dump(mode="json") | {"curves": curves}
+
+    with pytest.raises(ValidationError, match="curves"):
+        Record.model_validate_json(json.dumps(stored))

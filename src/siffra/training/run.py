@@ -151,12 +151,14 @@ class Record(_Frozen):
 
     @field_validator("curves", mode="before")
     @classmethod
-    def _without_gaps(cls, curves: Mapping[str, Any]) -> dict[str, list[Any]]:
+    def _without_gaps(cls, curves: Any) -> Any:
         """JSON has no number for a point of a run that diverges: older records have null there."""
+        if not isinstance(curves, Mapping):
+            return curves  # damaged, as is said below
         return {
-            name: [
-                point for point in curve if all(v is not None and math.isfinite(v) for v in point)
-            ]
+            name: [point for point in curve if not _is_gap(point)]
+            if isinstance(curve, list | tuple)
+            else curve
             for name, curve in curves.items()
         }
 
@@ -278,6 +280,13 @@ def run_key(setting: Setting, dataset: Dataset, seed: int, engine: Engine) -> st
 
 def _scoring(setting: Setting) -> int:
     return _LATE_SCORING if late_epochs(setting) else SCORING
+
+
+def _is_gap(point: object) -> bool:
+    """Whether a point of a curve is one at which the run gave no number."""
+    return isinstance(point, list | tuple) and any(
+        value is None or (isinstance(value, float) and not math.isfinite(value)) for value in point
+    )
 
 
 def setting_id(record: Record) -> str:
