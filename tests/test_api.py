@@ -37,7 +37,7 @@ def own(tmp_path) -> dict[str, Any]:
 def test_the_package_offers_what_it_says():
     names = [
         "Metric", "SiffraClassifier", "__version__", "dataset", "export_model", "export_runs",
-        "judge", "noise", "predict", "run_lab", "run_search", "runs", "train", "vary",
+        "judge", "noise", "predict", "run_lab", "run_search", "runs", "train", "tune", "vary",
     ]  # fmt: skip
     assert sorted(siffra.__all__) == names
     assert siffra.train is api.train

@@ -176,7 +176,7 @@ def test_the_tutorial_is_true(tmp_path, monkeypatch):
         assert (tmp_path / name).exists()
 
 
-@pytest.mark.parametrize("name", ["judge.md", "command.md"])
+@pytest.mark.parametrize("name", ["judge.md", "command.md", "search.md"])
 def test_a_page_shows_what_its_commands_print(name, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("SIFFRA_STORE", str(tmp_path / "runs.sqlite"))
@@ -208,6 +208,16 @@ def test_the_examples_on_programs_run(tmp_path, monkeypatch, capsys):
     exec(compile(source, "command.md", "exec"), {})
 
     assert "Supported: val_loss, lr 0.3 against lr 0.03" in capsys.readouterr().out
+
+
+def test_the_example_on_searching_runs(capsys):
+    page = (DOCS / "search.md").read_text("utf-8")
+    (source,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(source, "search.md", "exec"), {})
+
+    answer, *_, chosen = capsys.readouterr().out.strip().split("\n")
+    assert "Shown: val_loss is " in answer
+    assert "'width': 64" in chosen
 
 
 def test_options_in_the_workflow_of_the_page_on_programs_are_there():

@@ -4,6 +4,7 @@
 whole lab file, `siffra.judge` judges runs that are done, by whatever program,
 `siffra.noise` says how much seeds alone change what a program measures,
 `siffra.run_search` finds the best model for the seconds that there are,
+`siffra.tune` finds the best setting of any training, and judges it on fresh seeds,
 `siffra.predict` asks a saved model about pictures, `siffra.export_model` turns it into ONNX,
 `siffra.dataset` takes data of one's own, `siffra.runs` has what was run as a data frame;
 `siffra.SiffraClassifier` is a network for scikit-learn. All are imported on first use.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from siffra.api.noise import noise
     from siffra.api.search import run_search
     from siffra.api.sklearn import SiffraClassifier
+    from siffra.api.tuning import tune
     from siffra.config.metrics import Metric
 
     __version__: str
@@ -45,6 +47,7 @@ __all__ = [
     "run_search",
     "runs",
     "train",
+    "tune",
     "vary",
 ]
 
@@ -54,6 +57,7 @@ _MODULES = {
     "SiffraClassifier": "siffra.api.sklearn",
     "noise": "siffra.api.noise",
     "run_search": "siffra.api.search",
+    "tune": "siffra.api.tuning",
 }
 
 

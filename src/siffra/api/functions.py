@@ -76,14 +76,14 @@ def _executor(runs: FunctionRuns, running: RunOptions) -> Executor:
 
 
 def _plain(levels: Mapping[str, Sequence[object]]) -> dict[str, list[Any]]:
-    return {name: list(map(_plain_value, values)) for name, values in levels.items()}
+    return {name: list(map(plain_value, values)) for name, values in levels.items()}
 
 
 def _plain_values(values: Mapping[str, object]) -> dict[str, Any]:
-    return {name: _plain_value(value) for name, value in values.items()}
+    return {name: plain_value(value) for name, value in values.items()}
 
 
-def _plain_value(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """A number of NumPy's as one of Python's."""
     return value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from siffra.errors import SiffraError
 from siffra.export.frame import data_frame
@@ -56,16 +56,23 @@ class LabResult:
         """Every claim with its `verdict`, `grade`, `estimate` and `interval`."""
         return self._report().claims
 
+    @property
+    def chosen(self) -> dict[str, Any] | None:
+        """The knobs that a search found to be best; None where nothing was searched."""
+        question = self.answers.questions[0].question if self.answers.questions else None
+        return dict(question.levels[0].knobs) if question and question.search else None
+
     def check(self) -> int:
         """An exit code for scripts: 0 if every claim that is tested is supported.
 
-        3 if any is refuted, or shown to make no difference where one is claimed; else 4.
+        3 if any is refuted, or shown to make no difference where one is claimed; else 4. Of a
+        search with a baseline, only what is claimed of that counts.
         """
         verdicts = {
             claim.verdict
             for question in self.answers.questions
             for claim in question.claims
-            if claim.verdict != "not tested"
+            if claim.verdict != "not tested" and question.question.is_checked(claim.claim)
         }
         if verdicts & {"refuted", "no difference"}:
             return 3

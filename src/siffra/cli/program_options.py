@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from siffra.api import RunOptions
     from siffra.api.commands import CommandOptions
 
-_of_program = partial(option, rich_help_panel="A program of your own")
+PROGRAM_PANEL = "A program of your own"
+_of_program = partial(option, rich_help_panel=PROGRAM_PANEL)
 _PROGRAM: Options = {
     "command": _of_program(
         str | None,
-        'Vary a program of your own: "python train.py --lr {lr} --seed {seed}". Every {name} '
-        "is a knob of its own; {out} is a folder for each run.",
+        'A program of your own, which is run instead: "python train.py --lr {lr} --seed {seed}". '
+        "Every {name} is a knob of its own; {out} is a folder for each run.",
         "COMMAND",
     ),
     "metric": _of_program(

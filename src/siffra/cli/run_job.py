@@ -1,6 +1,8 @@
 """Running a lab in the terminal: its cost, its progress, and how to go on when it is stopped."""
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from siffra.cli.data_options import tell_data
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from siffra.lab.execute.events import Event
     from siffra.lab.plan.plan import Plan
     from siffra.report.text.messages import Words
+    from siffra.report.text.progress import Telling
 
 
 def run_job(job: "Job", language: str) -> "LabResult":
@@ -29,12 +32,29 @@ def run_job(job: "Job", language: str) -> "LabResult":
         return job.run()
     if job.dataset:  # a program has data of its own
         tell_data(job.dataset, job.plan.data, language)
-    done, total = cost.have, cost.runs
     least = cost.runs if cost.fits else 0  # not all of a first look is asked for at once
     telling = Telling(words, job.plan)
+    with metered(words, telling, (cost.have, cost.runs), least, job) as show:
+        return job.run(show)
+
+
+@contextmanager
+def metered(
+    words: "Words",
+    telling: "Telling",
+    have: tuple[int, int] = (0, 1),
+    least: int = 0,
+    job: "Job | None" = None,
+) -> Iterator[Callable[["Event"], None]]:
+    """What shows events, of a `job` or of runs without one; Ctrl-C prints how to go on.
+
+    `have` says how many runs are done, and how many there are, before the first event; there are
+    at `least` so many, whatever events say.
+    """
+    done, total = have
     try:
         with Meter(
-            cost.runs,
+            total,
             words("progress.unit"),
             words("progress.left", time="{time}"),
             words("decimal"),
@@ -43,16 +63,16 @@ def run_job(job: "Job", language: str) -> "LabResult":
             def show(event: "Event") -> None:
                 nonlocal done, total
                 done, total = event.progress.done, max(least, event.progress.total)
-                if event.kind == "preparing" and not job.dataset:
+                if event.kind == "preparing" and not (job and job.dataset):
                     return  # it compiles nothing
                 if trouble := telling.trouble(event):
                     meter.note(trouble)
                 left, decided = event.progress.seconds_left, telling.decided(event)
                 meter.update(done, telling.line(event), left, total, decided)
 
-            return job.run(show)
+            yield show
     except KeyboardInterrupt as interrupt:
-        key = "progress.stopped_fresh" if job.fresh is True else "progress.stopped"
+        key = "progress.stopped_fresh" if job and job.fresh is True else "progress.stopped"
         raise Stopped(words(key, done=done, runs=total, left=total - done)) from interrupt
 
 

@@ -74,7 +74,7 @@ def vary(
     if program.command is not None:
         expect_none_of_siffras(knobs, data, recipe)
         result = _vary_program(levels, options, running, program, output)
-        _show(result, output)
+        show_result(result, output)
         return
     program.expect_none()
     options = replace(options, examines=output.out is not None)
@@ -83,7 +83,7 @@ def vary(
     ) as job:
         api.expect_report(output.out, output.language)
         result = run_job(job, output.language)
-    _show(result, output)
+    show_result(result, output)
 
 
 def _vary_program(
@@ -104,7 +104,7 @@ def _vary_program(
 
 
 def expect_none_of_siffras(
-    knobs: dict[str, object], data: "DataSource | None", recipe: Path | None
+    knobs: dict[str, object], data: "DataSource | None", recipe: Path | None, **others: object
 ) -> None:
     """See that a program is given nothing that is for siffra's own networks.
 
@@ -116,12 +116,13 @@ def expect_none_of_siffras(
             f"{name}: siffra's knobs mean nothing to a program; write {name}={spell(value)} beside "
             f"the levels, and {{{name}}} in its command."
         )
-    for name, value in (("data", data), ("recipe", recipe)):
+    for name, value in {"data": data, "recipe": recipe, **others}.items():
         if value is not None:
             raise ConfigError(f"{name}: it means nothing to a program; leave it out.")
 
 
-def _show(result: "LabResult", output: Output) -> None:
+def show_result(result: "LabResult", output: Output) -> None:
+    """Write and print a result, and end with a code that says what became of the claims."""
     if output.out:
         from siffra.report.text.messages import words_in
 

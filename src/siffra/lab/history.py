@@ -108,6 +108,7 @@ def make_saved_lab(plan: Plan, keys: Keys) -> SavedLab:
                 "__all__": {
                     "by": True,
                     "metrics": True,
+                    "search": True,
                     "levels": {"__all__": {"lengths"}},
                     "claims": {"__all__": {"times", "plus", "by", "named"}},
                 }

@@ -141,10 +141,12 @@ def _in_words(answer: QuestionAnswer, words: Words) -> QuestionAnswer:
     question = answer.question
 
     def said(claim: plan.Claim) -> plan.Claim:
-        level, first = (level_name(words, question.levels[i]) for i in (claim.level[0], 0))
+        assert isinstance(claim.against, tuple)
+        sides = (claim.level[0], claim.against[0])
+        level, other = (level_name(words, question.levels[i]) for i in sides)
         key = "vary.claim_of" if claim.named else "vary.claim"
         level = level if question.is_external else capital(level)
-        text = words(key, level=level, first=first, metric=claim.metric)
+        text = words(key, level=level, other=other, metric=claim.metric)
         return replace(claim, say={words.language: text})
 
     claims = tuple(replace(claim, claim=said(claim.claim)) for claim in answer.claims)

@@ -47,6 +47,7 @@ from siffra.report.text.labels import (
 )
 from siffra.report.text.messages import Words, capital
 from siffra.report.text.narrative import answer_sentences, remarks
+from siffra.report.text.searched import search_of
 from siffra.report.text.verdicts import (
     comparison,
     estimate_texts,
@@ -72,6 +73,7 @@ def build_question(
         lead=sentences[0],
         answer=" ".join(sentences),
         note=words.say(question.note),
+        search=search_of(answer),
         by=words.say(question.by) or None,
         vary=question.vary,
         varied_text=varied_name(words, question),

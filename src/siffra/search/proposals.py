@@ -9,14 +9,14 @@ parameters is not covered by drawing them all.
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState, create_trial
 
-from siffra.search.space import Parameters, Space
+from siffra.search.space import Ask, Parameters
 
 _FROM_NOTHING = 0.15
 """Share of the proposals that draw all parameters anew."""
@@ -26,8 +26,16 @@ _FIRST_RANDOM = 6
 """Candidates to be seen before TPE models them."""
 
 
+class Askable(Protocol):
+    """A space that makes knobs of the parameters that it asks for."""
+
+    def knobs(self, ask: Ask) -> dict[str, Any]:
+        """Knobs, asked for one after the other."""
+        ...
+
+
 def proposals(
-    study: optuna.Study, space: Space, parents: Sequence[Mapping[str, object]], seed: int
+    study: optuna.Study, space: Askable, parents: Sequence[Mapping[str, object]], seed: int
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Parameters, and the knobs that they stand for, without end.
 

@@ -10,16 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from siffra.config import ConvModel, DenseModel, Setting
-from siffra.data.dataset import Dataset
-from siffra.errors import SearchError
-
-try:
-    import optuna
-except ModuleNotFoundError as error:
-    raise SearchError(
-        "search: Optuna is not installed; run `pip install 'siffra[search]'`."
-    ) from error
+import optuna
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -27,6 +18,9 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from siffra.config import ConvModel, DenseModel, Setting
+from siffra.data.dataset import Dataset
 
 Ask = Callable[[str, BaseDistribution], Any]
 """Returns a value for the parameter of that name, from that distribution."""

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 import optuna
 from filelock import FileLock, Timeout
@@ -23,6 +23,7 @@ from siffra.search.race import Candidate, Difference, Seconds
 from siffra.search.space import Space, quiet_optuna
 from siffra.training.test_time_averaging import Averaged
 
+Direction = Literal["maximize", "minimize"]
 _NAME = "search"
 _FILE, _EARLIER_FILE = "study.log", "journal.jsonl"
 
@@ -58,26 +59,23 @@ class _Held(JournalFileOpenLock):
         pass
 
 
-class SearchStudy:
-    """The study in `folder` and its `candidates`. Use it as a context manager.
-
-    `optuna_study` is Optuna's, once it is open.
+class StudyFolder:
+    """A folder with one of Optuna's studies, `optuna_study`. Use it as a context manager.
 
     Raises:
         SearchError: The folder cannot be used, or another process is making the same search.
     """
 
-    def __init__(self, folder: Path, space: Space) -> None:
+    def __init__(self, folder: Path, direction: Direction) -> None:
         self.folder = folder
-        self.candidates: list[Candidate] = []
-        self.progress = Progress()
         self.optuna_study: optuna.Study
-        self._space = space
+        self._direction: Direction = direction
         self._path = folder / _FILE
+        self._earlier = folder / _EARLIER_FILE
         self._lock = FileLock(folder / "lock")
 
-    def __enter__(self) -> "SearchStudy":
-        with self._usable():
+    def __enter__(self) -> Self:
+        with self.usable():
             self.folder.mkdir(parents=True, exist_ok=True)
             try:
                 self._lock.acquire(blocking=False)
@@ -96,10 +94,54 @@ class SearchStudy:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
+    @contextmanager
+    def usable(self) -> Iterator[None]:
+        """Has the folder in errors of writing to it."""
+        try:
+            yield
+        except OSError as error:
+            raise SearchError(
+                f"{self.folder}: cannot be used: {error.strerror or error}."
+            ) from error
+
+    def _open(self) -> None:
+        for path in (self.folder, self._path, self._earlier):
+            # A link that came with a store may lead to any file, whose end would be cut off.
+            if path.is_symlink():
+                raise SearchError(f"{path}: is a symbolic link; remove it.")
+        try:
+            self._prepare()
+            _cut_torn_line(self._path)
+            self.optuna_study = _open_study(self._path, self._direction)
+            self._read()
+        except (OSError, SearchError):
+            raise
+        except Exception as error:  # whatever a damaged file raises in Optuna
+            path = self._path if self._path.exists() else self._earlier
+            raise SearchError(
+                f"{path}: cannot be read; remove it to restart the search."
+            ) from error
+
+    def _prepare(self) -> None:
+        """What is to be done before the study is opened."""
+
+    def _read(self) -> None:
+        """What is to be done once it is open."""
+
+
+class SearchStudy(StudyFolder):
+    """The study of a search for a network, and its `candidates`."""
+
+    def __init__(self, folder: Path, space: Space) -> None:
+        super().__init__(folder, "maximize")
+        self.candidates: list[Candidate] = []
+        self.progress = Progress()
+        self._space = space
+
     def add(self, candidate: Candidate, spent: float) -> None:
         """Store a new candidate."""
         self._store_progress(spent)
-        with self._usable():
+        with self.usable():
             self.optuna_study.add_trial(self._trial(candidate))
         self.candidates.append(candidate)
 
@@ -107,7 +149,7 @@ class SearchStudy:
         """Store what changed of a candidate, and its score once it has finished the first round."""
         # Seconds first: a kill between the two must not give time back.
         self._store_progress(spent)
-        with self._usable():
+        with self.usable():
             self.optuna_study.set_user_attr(
                 str(candidate.number), _CANDIDATE.dump_python(candidate, mode="json")
             )
@@ -128,25 +170,9 @@ class SearchStudy:
         self.progress.ended, self.progress.is_exhausted = time, is_exhausted
         self._store_progress(spent)
 
-    def _open(self) -> None:
-        earlier = self.folder / _EARLIER_FILE
-        for path in (self.folder, self._path, earlier):
-            # A link that came with a store may lead to any file, whose end would be cut off.
-            if path.is_symlink():
-                raise SearchError(f"{path}: is a symbolic link; remove it.")
-        try:
-            if not self._path.exists() and earlier.exists():
-                self._convert(earlier)
-            _cut_torn_line(self._path)
-            self.optuna_study = _open_study(self._path)
-            self._read()
-        except (OSError, SearchError):
-            raise
-        except Exception as error:  # whatever a damaged file raises in Optuna
-            path = self._path if self._path.exists() else earlier
-            raise SearchError(
-                f"{path}: cannot be read; remove it to restart the search."
-            ) from error
+    def _prepare(self) -> None:
+        if not self._path.exists() and self._earlier.exists():
+            self._convert(self._earlier)
 
     def _read(self) -> None:
         attributes = self.optuna_study.user_attrs
@@ -161,7 +187,7 @@ class SearchStudy:
         # It gets its name when it is complete: a kill must lose no candidate.
         part = self._path.with_suffix(".part")
         part.unlink(missing_ok=True)
-        study = _open_study(part)
+        study = _open_study(part, self._direction)
         candidates, progress = _earlier(journal)
         for candidate in candidates:
             study.add_trial(self._trial(candidate))
@@ -180,25 +206,16 @@ class SearchStudy:
 
     def _store_progress(self, spent: float) -> None:
         self.progress.spent = round(spent, 3)
-        with self._usable():
+        with self.usable():
             self.optuna_study.set_user_attr("progress", self.progress.model_dump(mode="json"))
 
-    @contextmanager
-    def _usable(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise SearchError(
-                f"{self.folder}: cannot be used: {error.strerror or error}."
-            ) from error
 
-
-def _open_study(path: Path) -> optuna.Study:
+def _open_study(path: Path, direction: Direction) -> optuna.Study:
     storage = JournalStorage(JournalFileBackend(str(path), _Held(str(path))))
     with quiet_optuna():
         if _NAME in optuna.get_all_study_names(storage):
             return optuna.load_study(study_name=_NAME, storage=storage)
-        return optuna.create_study(study_name=_NAME, storage=storage, direction="maximize")
+        return optuna.create_study(study_name=_NAME, storage=storage, direction=direction)
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -12,8 +12,9 @@ from siffra.config.metrics import Metric
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource, load_dataset
 from siffra.errors import ConfigError
-from siffra.lab.plan.ad_hoc import plan_external, plan_vary
+from siffra.lab.plan.ad_hoc import plan_chosen, plan_external, plan_vary
 from siffra.lab.plan.labfile import read_lab
+from siffra.lab.plan.plan import Searched
 from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions
 from siffra.lab.plan.written import lab_file, starter_lab
@@ -105,6 +106,23 @@ def test_a_question_about_a_program_is_read_back_as_the_same_runs(tmp_path):
     assert lab.program
     assert lab.program.command == command
     assert (lab.program.spec.watch, lab.program.spec.timeout) == (("src",), 600.0)
+
+
+def test_what_a_search_has_chosen_is_read_back_as_the_same_runs(tmp_path):
+    chosen = [{"lr": 0.03, "width": 32}, {"lr": 0.04, "width": 64}, {"lr": 0.1, "width": 16}]
+    search = Searched({"lr": "0.01..1", "width": [16, 32, 64]}, ("lr",), 30, 0, 0.5, 4, chosen[2])
+    command = ("python", "train.py", "{lr}", "{width}", "{seed}")
+    metrics = (Metric("loss", "lower"),)
+    plan = plan_chosen(chosen, {}, metrics, range(5), command=command, search=search)
+    path = tmp_path / "question.toml"
+    path.write_text(lab_file(plan) or "", encoding="utf-8")
+
+    found = plan_lab(read_lab(path), None)
+
+    assert settings_of(found) == settings_of(plan)
+    assert found.seeds == plan.seeds == (0, 1, 2, 3, 4)
+    sides = [[(c.level, c.against) for c in p.questions[0].claims] for p in (found, plan)]
+    assert sides == [[((0,), (1,)), ((0,), (2,))]] * 2
 
 
 def test_a_function_has_no_file():

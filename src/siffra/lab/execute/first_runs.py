@@ -16,17 +16,22 @@ _FEWEST = 2
 """So many runs must fail, also where there is one setting: a single one may have had bad luck."""
 
 
+_MOST = 10
+"""Of the runs of a search, whose settings are chosen as it goes on, so many must fail."""
+
+
 class FirstRuns:
-    """Looks at the runs of `plan` as they are made, until one works.
+    """Looks at the runs of `plan`, or of a search (None), as they are made, until one works.
 
     `any_works` says that one is stored. Networks of siffra's own do not fail.
     """
 
-    def __init__(self, plan: Plan, *, any_works: bool = False) -> None:
-        runs = [run for run in plan.runs if isinstance(run.setting.model, ExternalModel)]
+    def __init__(self, plan: Plan | None, *, any_works: bool = False) -> None:
+        made = plan.runs if plan else ()
+        runs = [run for run in made if isinstance(run.setting.model, ExternalModel)]
         of_first_seed = sum(run.seed == runs[0].seed for run in runs)
-        self._awaited = set(runs[: max(_FEWEST, of_first_seed)])
-        self._any_works = any_works or not runs
+        self._awaited = set(runs[: max(_FEWEST, of_first_seed)]) if plan else None
+        self._any_works = any_works or (plan is not None and not runs)
         self._failed: list[Record] = []
 
     def expect_metrics(self, made: Iterable[Record | WrittenRecord]) -> None:
@@ -46,7 +51,7 @@ class FirstRuns:
     def expect_one_that_works(
         self, made: Iterable[tuple[PlannedRun, Record | WrittenRecord]]
     ) -> None:
-        """See that not all runs of the first seed failed, and in the same way.
+        """See that not all runs of the first seed, or the first of a search, failed alike.
 
         Raises:
             ExecutorError: They did.
@@ -54,10 +59,11 @@ class FirstRuns:
         if self._any_works:
             return
         for run, record in made:
-            if run in self._awaited:
-                self._awaited.remove(run)
+            if self._awaited is None or run in self._awaited:
                 self._failed.append(record.read())
-        if self._awaited or len({_kind(record) for record in self._failed}) > 1:
+                self._awaited = self._awaited and self._awaited - {run}
+        is_early = len(self._failed) < _MOST if self._awaited is None else bool(self._awaited)
+        if is_early or len({_kind(record) for record in self._failed}) > 1:
             return
         last = self._failed[-1]
         lines = [line.strip() for line in last.output if line.strip()][-1:]

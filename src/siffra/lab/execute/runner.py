@@ -93,13 +93,16 @@ def run_jobs(
     on_event: Callable[[Event], None] = lambda event: None,
     *,
     fresh: bool = False,
+    first_runs: FirstRuns | None = None,
 ) -> Results:
     """`run_plan` for any kind of work. Runs that failed are made again.
+
+    `first_runs` sees to them where the plan is a part of something larger.
 
     Raises:
         SiffraError: As `run_plan`.
     """
-    return _PlanRunner(plan, work, store, on_event, fresh).run()
+    return _PlanRunner(plan, work, store, on_event, fresh, first_runs).run()
 
 
 class _PlanRunner:
@@ -116,6 +119,7 @@ class _PlanRunner:
         store: Store,
         on_event: Callable[[Event], None],
         fresh: bool,
+        first_runs: FirstRuns | None,
     ) -> None:
         self._plan, self._store = plan, store
         self._work, self._executor = work, work.executor
@@ -124,7 +128,8 @@ class _PlanRunner:
         self._scheduler = Scheduler(plan, self._costs, self._executor.size)
         self._fresh = fresh
         self._remade: frozenset[str] = frozenset()
-        self._first_runs = FirstRuns(plan)
+        self._is_part = first_runs is not None
+        self._first_runs = first_runs or FirstRuns(plan)
         self._records = StoredRecords(plan, store, {})
         self._timings: dict[PlannedTiming, Timing] = {}
         self._runs = 0  # that are made, or asked for
@@ -183,7 +188,8 @@ class _PlanRunner:
         self._timings = {} if self._fresh is True else stored.timings
         self._runs = len(records)
         made = [planned for planned in runs if (planned.setting, planned.seed) in records]
-        self._first_runs = FirstRuns(self._plan, any_works=bool(made))
+        if not self._is_part:
+            self._first_runs = FirstRuns(self._plan, any_works=bool(made))
         reused = {planned: records[planned.setting, planned.seed] for planned in made}
         if self._plan.looks:
             self._scheduler.judge(self._records, self._timings)

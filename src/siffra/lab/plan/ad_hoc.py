@@ -16,7 +16,7 @@ from siffra.data.load import DataSource
 from siffra.errors import ConfigError
 from siffra.lab.plan.figures import default_figures, figures_of_metrics
 from siffra.lab.plan.format import MOST_LEVELS
-from siffra.lab.plan.plan import Claim, Figure, Level, Plan, Question
+from siffra.lab.plan.plan import Claim, Figure, Level, Plan, Question, Searched
 from siffra.lab.plan.planning import combinations, first_same, fixed_of, spelled, why_same
 from siffra.lab.plan.presets import AS_WRITTEN, DEFAULT_SEEDS, LabOptions, Sampling, sampling
 from siffra.lab.plan.settings import Part, assemble, of_use
@@ -81,7 +81,7 @@ def plan_external(
         ConfigError: A value is none that a program can be given, or there is nothing to compare.
     """
     combined = _combined(vary, fixed)
-    _check([*fixed.items(), *(pair for knobs in combined for pair in knobs.items())])
+    check_values([*fixed.items(), *(pair for knobs in combined for pair in knobs.items())])
     levels = [Level(each, (Setting.external({**fixed, **each}, command),), {}) for each in combined]
     figures = figures_of_metrics(tuple(vary), levels)
     question = question_of("vary", tuple(vary), levels, fixed, metrics, figures)
@@ -99,11 +99,36 @@ def plan_noise(
     """
     if seeds < 2:
         raise ConfigError(f"seeds: found {seeds}; how much they change takes two or more.")
-    _check(list(fixed.items()))
+    check_values(list(fixed.items()))
     level = Level({}, (Setting.external(fixed, command),), {})
     ask = {"en": "How much do seeds alone change?", "sv": "Hur mycket ändrar enbart frön?"}
     question = replace(question_of("noise", (), [level], fixed, metrics, ()), ask=ask)
     return _plan_external(question, sampling(LabOptions(seeds=seeds), DEFAULT_SEEDS), command)
+
+
+def plan_chosen(
+    levels: Sequence[Values],
+    fixed: Values,
+    metrics: Sequence[Metric],
+    seeds: Sequence[int],
+    *,
+    command: Sequence[str] = (),
+    search: Searched | None = None,
+) -> Plan:
+    """A plan of levels of a program or a function that are no grid, with these seeds.
+
+    The first, which a `search` chose, is claimed to be better than each of the others; without a
+    search, nothing is claimed.
+
+    Raises:
+        ConfigError: A value is none that a program can be given.
+    """
+    check_values([*fixed.items(), *(pair for knobs in levels for pair in knobs.items())])
+    made = [Level(each, (Setting.external({**fixed, **each}, command),), {}) for each in levels]
+    pairs = [(0, index) for index in range(1, len(made))] if search else []
+    vary = tuple(levels[0])
+    question = question_of("search", vary, made, fixed, metrics, ("curves", "levels"), pairs)
+    return _plan_external(replace(question, search=search), Sampling(tuple(seeds)), command)
 
 
 def question_of(
@@ -113,17 +138,20 @@ def question_of(
     fixed: Mapping[str, object],
     metrics: Sequence[Metric],
     figures: tuple[Figure, ...],
+    pairs: Sequence[tuple[int, int]] | None = None,
 ) -> Question:
     """What the knobs `vary` do: every level is claimed to be better than the first.
 
-    There is a claim for each of the `metrics`, told apart by its name if there are several; of
-    siffra's own networks (none), in accuracy on test.
+    Or of each of the `pairs`, the first to be better than the second. There is a claim for each of
+    the `metrics`, told apart by its name if there are several; of siffra's own networks (none), in
+    accuracy on test.
     """
+    pairs = [(index, 0) for index in range(1, len(levels))] if pairs is None else pairs
     claims = [
-        _better(levels, index, metric, f"{prefix}{index + 1}")
+        _better(levels, pair, metric, f"{prefix}{max(pair) + 1}")
         for metric in metrics or (None,)
         for prefix in [f"{metric.name}-" if metric and len(metrics) > 1 else ""]
-        for index in range(1, len(levels))
+        for pair in pairs
     ]
     return Question(
         id=name,
@@ -212,7 +240,12 @@ def _expect_to_compare(vary: Mapping[str, object], count: int) -> None:
         )
 
 
-def _check(knobs: Sequence[tuple[str, object]]) -> None:
+def check_values(knobs: Sequence[tuple[str, object]]) -> None:
+    """See that a program, or a function, can be given these values of its knobs.
+
+    Raises:
+        ConfigError: It cannot be given one.
+    """
     for name, value in knobs:
         is_known = isinstance(value, bool | int | float | str)
         if not is_known or (isinstance(value, float) and not math.isfinite(value)):
@@ -222,22 +255,25 @@ def _check(knobs: Sequence[tuple[str, object]]) -> None:
             )
 
 
-def _better(levels: Sequence[Level], index: int, metric: Metric | None, name: str) -> Claim:
-    """That the level at `index` is better than the first."""
-    ours, first = (spelled(levels[i].knobs) for i in (index, 0))
+def _better(
+    levels: Sequence[Level], pair: tuple[int, int], metric: Metric | None, name: str
+) -> Claim:
+    """That the first level of a pair is better than the second."""
+    level, against = pair
+    ours, theirs = (spelled(levels[i].knobs) for i in pair)
     measured = metric or METRICS["accuracy"]
     english, swedish = (f" in {metric.name}", f" i {metric.name}") if metric else ("", "")
     return Claim(
         id=name,
         say={
-            "en": f"{ours} is better than {first}{english}.",
-            "sv": f"{ours} är bättre än {first}{swedish}.",
+            "en": f"{ours} is better than {theirs}{english}.",
+            "sv": f"{ours} är bättre än {theirs}{swedish}.",
         },
         metric=measured.name,
         on="" if metric else "test",
         target=None,
-        level=(index,),
-        against=(0,),
+        level=(level,),
+        against=(against,),
         direction="better",
         margin=(metric.margin or 0.0) if metric else measured.usual_margin(shifted=False),
         epochs=1,

@@ -113,11 +113,31 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """The search that a question's levels come from, the first of which it has chosen.
+
+    `space` has what was searched of each knob: a range as it is typed, or a list of values. The
+    knobs in `log` were searched on a logarithmic scale. Its `runs` are single ones: `failed` of
+    them have no value, and `best` is the best value of the others. The `finalists` were run again,
+    to choose among them. `baseline` has the knobs of what the user named as such, if anything.
+    """
+
+    space: Mapping[str, Any]
+    log: tuple[str, ...]
+    runs: int
+    failed: int
+    best: float
+    finalists: int
+    baseline: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What a knob does. `fixed` holds every knob that all levels share; see also `fixed_at`.
 
     `by` is whose its claims are, if they are not the lab author's. `metrics` are those of trainings
-    that siffra does not do itself, the main one first (none: accuracy by set, and time).
+    that siffra does not do itself, the main one first (none: accuracy by set, and time). `search`
+    is where the levels come from, if they were searched for.
     """
 
     id: str
@@ -131,6 +151,7 @@ class Question:
     figures: tuple[Figure, ...]
     by: Text = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
+    search: Searched | None = None
 
     @property
     def is_external(self) -> bool:
@@ -140,6 +161,14 @@ class Question:
     def author_of(self, claim: Claim) -> Text:
         """Whose this `claim` of the question is; none: the lab author's."""
         return claim.by or self.by
+
+    def is_checked(self, claim: Claim) -> bool:
+        """Whether a script is to know what becomes of it: the second of a search is no baseline."""
+        baseline = self.search.baseline if self.search else None
+        if not baseline:
+            return True
+        against = claim.against if isinstance(claim.against, tuple) else ()
+        return any(self.levels[index].knobs == baseline for index in against)
 
     def fixed_at(self, level: Level) -> dict[str, Any]:
         """The knobs that `level` holds fixed besides, and not all levels: a dense one's neurons."""

@@ -27,7 +27,7 @@ from siffra.lab.plan.presets import (
 from siffra.lab.plan.settings import Cut, Part
 from siffra.lab.plan.subjects import Networks, ProgramRuns, Subject
 
-_TUNING_SEEDS = tuple(range(10_000, 10_005))
+TUNING_SEEDS = tuple(range(10_000, 10_005))
 """Retuned knobs are chosen on these, which no lab's own seeds reach."""
 
 
@@ -83,7 +83,7 @@ def plan_lab(lab: LabFile, dataset: Dataset | None, options: LabOptions = AS_WRI
         examines=options.examines is not False and not lab.program,
         looks=sampled.looks,
         time=sampled.time,
-        tuning_seeds=_TUNING_SEEDS if any(question.retune for question in questions) else (),
+        tuning_seeds=TUNING_SEEDS if any(question.retune for question in questions) else (),
         averages=PRESETS[preset].averages and not lab.program,
         stand_ins=stand_ins,
         left_out=tuple(t.id for t in (*lab.questions, *lab.experiments) if not asked(t)),

@@ -84,7 +84,11 @@ def lab_file(plan: Plan) -> str | None:
         lines += _data(plan.data or DataSource())
     lines += [*_table("[presets.full]", {"seeds": len(plan.seeds)}), ""]
     asked = {name: getattr(question, name) for name in ("id", "ask", "fixed")}
-    asked |= {"vary": _varied(question.vary, question.levels), "figures": question.figures}
+    if question.search:  # whose levels are no grid
+        asked |= {"levels": [level.knobs for level in question.levels]}
+    else:
+        asked |= {"vary": _varied(question.vary, question.levels)}
+    asked |= {"figures": question.figures}
     lines += _table("[[questions]]", asked)
     for claim in question.claims:
         lines += ["", *_table(_CLAIM, _claim(claim, question.levels))]

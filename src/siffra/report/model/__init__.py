@@ -20,7 +20,16 @@ from siffra.report.model.claims import (
     VerdictsBy,
     count_grades,
 )
-from siffra.report.model.measured import Experiment, Knobs, Level, Metric, Number, Part, Summary
+from siffra.report.model.measured import (
+    Experiment,
+    Interval,
+    Knobs,
+    Level,
+    Metric,
+    Number,
+    Part,
+    Summary,
+)
 from siffra.report.text.messages import Words, capital, words_in
 
 NAME = "results.json"
@@ -52,6 +61,25 @@ class Added(Part):
     """Of training."""
 
 
+class Search(Part):
+    """The search that chose a question's first level, and what it promised."""
+
+    space: Knobs
+    """What was searched of each knob: a range as it was typed, or a list of values."""
+    runs: int
+    """How many settings were tried, with one run each."""
+    failed: int
+    """How many of these runs have no value."""
+    best: Number
+    """The best value of the others: what the search promised."""
+    fresh: Number
+    """The mean of what it chose, on seeds that had no part in any choice."""
+    luck: Number
+    """How much better the promise was than that mean; below 0 if it was worse."""
+    luck_interval: Interval
+    """Its 95 % interval, by that of the mean."""
+
+
 class Question(Part):
     """A question with its answer."""
 
@@ -65,6 +93,8 @@ class Question(Part):
     """The whole answer."""
     note: str = ""
     """What was assumed, and why."""
+    search: Search | None = None
+    """The search that its levels come from; null if they were given."""
     by: str | None = None
     """Whose its claims are; null for the lab's author."""
     vary: tuple[str, ...] = ()

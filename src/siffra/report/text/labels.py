@@ -139,6 +139,8 @@ def varied_name(words: Words, question: Question) -> str:
 def compared_name(words: Words, question: Question) -> str:
     """What a question compares: `Learning rate: 0.02, 0.7 and 1`."""
     named = words.verbatim if question.is_external else words
+    if question.search:
+        return words("searched.title", knobs=words.listing(question.vary))
     compared = []
     for knob in question.vary:
         values = dict.fromkeys(value_name(named, level.knobs[knob]) for level in question.levels)

@@ -7,6 +7,7 @@ from siffra.data.shifted import SHIFTED
 from siffra.engine.command.template import CommandTemplate
 from siffra.lab.answers import Answers
 from siffra.lab.plan.plan import Plan
+from siffra.lab.plan.planning import TUNING_SEEDS
 from siffra.report.model import Method
 from siffra.report.text.labels import knob_name
 from siffra.report.text.messages import Words
@@ -62,7 +63,13 @@ def _of_external(
     plan = answers.plan
     given = words("methods.given", source=plan.source, runs=words.exact(len(records)))
     pairs = words("methods.external_pairs" if plan.paired else "methods.unpaired")
-    pairs += f" {words('methods.baseline')}" if plan.paired and plan.ad_hoc else ""
+    search = plan.questions[0].search
+    if search:
+        seed, *finals = map(str, TUNING_SEEDS)
+        seeds = words.listing(finals)
+        pairs += f" {words('methods.searched', seed=seed, n=search.finalists, seeds=seeds)}"
+    else:
+        pairs += f" {words('methods.baseline')}" if plan.paired and plan.ad_hoc else ""
     return {
         "given": [given] if plan.given else [],
         "runs": [] if plan.given else _runs(words, answers, records)[:1],

@@ -29,6 +29,7 @@ from siffra.report.text.findings import (
 )
 from siffra.report.text.labels import knob_name, level_name, levels_name, value_name
 from siffra.report.text.messages import Words, capital
+from siffra.report.text.searched import promise_kept, searched
 from siffra.report.text.verdicts import large_words
 from siffra.training.run import Record
 
@@ -51,7 +52,8 @@ def answer_sentences(answer: QuestionAnswer, words: Words) -> list[str]:
         parts += [added_sentence(words, found)] if found.recipe else _standing(words, answer, found)
     parts += _mishaps(words, answer)
     parts += _edges(words, answer)
-    return [f"{capital(part)}." for part in parts if part]
+    decided = [f"{capital(part)}." for part in parts if part]
+    return [*promise_kept(words, answer), *decided, *searched(words, answer)]
 
 
 def _nothing_shown(words: Words, answer: QuestionAnswer) -> list[str]:

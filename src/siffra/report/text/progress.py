@@ -13,21 +13,25 @@ from siffra.training.run import Epoch, Record
 
 
 class Telling:
-    """Puts the events of a `plan` into words. Runs have the names of their levels."""
+    """Puts the events of a `plan` into words. Runs have the names of their levels.
 
-    def __init__(self, words: Words, plan: Plan) -> None:
+    Of runs that belong to no plan that is known (None), the names of their settings.
+    """
+
+    def __init__(self, words: Words, plan: Plan | None) -> None:
         self._words = words
         self._names: dict[Setting, str] = {}
         self._failing: set[Setting] = set()
-        models = (run.setting.model for run in plan.runs)
+        models = [run.setting.model for run in plan.runs] if plan else []
         self._compiles = not all(isinstance(model, ExternalModel) for model in models)
-        for question in plan.questions:
-            place = f"{question.id}: " if len(plan.questions) > 1 else ""
+        questions = plan.questions if plan else ()
+        for question in questions:
+            place = f"{question.id}: " if len(questions) > 1 else ""
             for level in question.levels:
                 for setting in level.settings:
                     name = _name(words, level, setting, question.retune)
                     self._names.setdefault(setting, place + name)
-        for experiment in plan.experiments:
+        for experiment in plan.experiments if plan else ():
             self._names.setdefault(experiment.setting, words.say(experiment.name))
 
     def line(self, event: Event) -> str:
@@ -76,7 +80,10 @@ class Telling:
         if timed := event.planned_timing:
             return self._words("progress.times", n=len(timed.settings), round=timed.round + 1)
         run = event.planned_run
-        parts = (self._names.get(run.setting, ""), self._words("progress.seed", n=run.seed))
+        name = self._names.get(run.setting)
+        if name is None:
+            name = knobs_name(self._words.verbatim, run.setting.knobs())
+        parts = (name, self._words("progress.seed", n=run.seed))
         return ", ".join(filter(None, parts))
 
     def _epoch(self, event: Event) -> str:

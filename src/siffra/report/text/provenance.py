@@ -3,7 +3,7 @@
 import hashlib
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -147,7 +147,7 @@ def _judge(plan: Plan) -> list[str]:
 
 def _vary(plan: Plan) -> list[str]:
     question = plan.questions[0]
-    words = ["vary"]
+    words = ["search" if question.search else "vary"]
     if isinstance(model := _model_of(plan), ExternalModel):
         return [*words, *_program(question, model), *plan.again, *_seeds(plan)]
     for knob in question.vary:
@@ -165,25 +165,43 @@ def _model_of(plan: Plan) -> Any:
 def _call(plan: Plan) -> str:
     """What asks the same again in Python, of a function, which only the user has."""
     (question,) = plan.questions
-    values = {
+    search = question.search
+    values: dict[str, Any] = {
         knob: list(dict.fromkeys(level.knobs[knob] for level in question.levels))
         for knob in question.vary
     }
+    values |= search.space if search else {}
     values |= {knob: [value] for knob, value in question.fixed.items()}
     metrics = [metric.spelled() for metric in question.metrics]
-    seeds = f", seeds={len(plan.seeds)}" if not plan.looks else ""
-    return f"siffra.vary({values!r}, train=…, metric={metrics!r}{seeds})"
+    more = f", runs={search.runs}" if search else ""
+    more += f", baseline={search.baseline!r}" if search and search.baseline else ""
+    more += f", seeds={len(plan.seeds)}" if not plan.looks else ""
+    name = "tune" if search else "vary"
+    return f"siffra.{name}({values!r}, train=…, metric={metrics!r}{more})"
 
 
 def _program(question: Question, model: ExternalModel) -> list[str]:
     """A program's knobs, the program, and what is measured of it."""
     values = {
-        knob: dict.fromkeys(_typed(level.knobs[knob]) for level in question.levels)
+        knob: ",".join(dict.fromkeys(_typed(level.knobs[knob]) for level in question.levels))
         for knob in question.vary
     }
-    words = [f"{knob}={','.join(each)}" for knob, each in values.items()]
-    words += [f"{knob}={_typed(value)}" for knob, value in question.fixed.items()]
-    return [*words, "--command", str(CommandTemplate(model.command)), *_metrics(question)]
+    search, more = question.search, []
+    if search:
+        values |= {
+            knob: text if isinstance(text, str) else ",".join(map(_typed, text))
+            for knob, text in search.space.items()
+        }
+        more = [f"--runs={search.runs}"]
+        more += [f"--baseline={_knobs(search.baseline)}"] if search.baseline else []
+    values |= {knob: _typed(value) for knob, value in question.fixed.items()}
+    words = [f"{knob}={text}" for knob, text in values.items()]
+    return [*words, "--command", str(CommandTemplate(model.command)), *_metrics(question), *more]
+
+
+def _knobs(values: Mapping[str, object]) -> str:
+    """`lr=0.1,width=32`."""
+    return ",".join(f"{knob}={_typed(value)}" for knob, value in values.items())
 
 
 def _metrics(question: Question) -> list[str]:
