@@ -16,6 +16,7 @@ from siffra.api import LabResult
 from siffra.config import Setting
 from siffra.errors import ConfigError, SiffraError
 from siffra.export.frame import data_frame
+from siffra.export.settings import moments
 from siffra.export.tables import Table, table_rows, write_table
 from siffra.training.run import setting_id
 
@@ -75,6 +76,15 @@ def test_networks_and_programs_share_a_table_of_epochs(records, tmp_path):
     assert [(row["loss"], row["epoch"]) for row in rows[-2:]] == [(None, 0.5), (None, 1.5)]
     write_table([program, *records], tmp_path / "epochs.parquet", "parquet", "epochs")
     assert len(read_parquet(tmp_path / "epochs.parquet").read_all()) == len(rows)
+
+
+def test_steps_too_large_for_a_whole_number_are_exported(tmp_path):
+    program = program_record(0.1, epochs=(1.0, 1e300))
+
+    write_table([program], tmp_path / "epochs.parquet", "parquet", "epochs")
+
+    assert read_parquet(tmp_path / "epochs.parquet").read_all()["epoch"].to_pylist() == [1, 1e300]
+    assert [step for step, _, _ in moments(program)] == [1, 2, 2]
 
 
 def test_confusion_has_a_row_for_each_pair_of_classes(records):

@@ -11,6 +11,8 @@ from siffra.training.run import Epoch, Record, setting_id
 
 Plain = bool | int | float | str
 
+MOST_STEPS = 2.0**63
+"""What the step of other tools, and a whole number of a table, stays below."""
 _LONGEST_NAME = 120
 
 
@@ -54,10 +56,10 @@ def moments(record: Record) -> Iterator[tuple[int, float, dict[str, float]]]:
 def _measured(record: Record) -> Iterator[tuple[int, float, dict[str, float]]]:
     """`moments` of a program's run, whose epochs are taken to last equally long.
 
-    Where it has parts of epochs, these are numbered.
+    Where it has parts of epochs, or steps too large for other tools, these are numbered.
     """
     ended, rows, step = record.finished.timestamp(), curve_rows(record), 0
-    is_whole = all(position.is_integer() for position, _ in rows)
+    is_whole = all(position.is_integer() and abs(position) < MOST_STEPS for position, _ in rows)
     for number, (position, values) in enumerate(rows, start=1):
         step = int(position) if is_whole else number
         yield step, ended - record.seconds * (1 - number / len(rows)), values

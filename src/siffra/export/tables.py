@@ -8,7 +8,7 @@ from typing import Any, Literal
 from siffra.config import ExternalModel
 from siffra.data.dataset import class_labels
 from siffra.errors import ConfigError, SiffraError, did_you_mean
-from siffra.export.settings import curve_rows
+from siffra.export.settings import MOST_STEPS, curve_rows
 from siffra.lab.answers import Answers
 from siffra.report.render.files import (
     columns_of,
@@ -92,7 +92,8 @@ def _epochs(records: Sequence[Record]) -> Rows:
     ours = _of_networks(networks)
     rows = [*ours, *_of_programs(programs, taken=ours[0] if ours else ())]
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    kind = int if all(float(row["epoch"]).is_integer() for row in rows) else float
+    epochs = [float(row["epoch"]) for row in rows]
+    kind = int if all(e.is_integer() and abs(e) < MOST_STEPS for e in epochs) else float
     return [{n: row.get(n) for n in columns} | {"epoch": kind(row["epoch"])} for row in rows]
 
 
