@@ -48,6 +48,10 @@ def test_levels_may_be_lists_in_brackets(values):
     assert parse_levels([f"neurons={text}"]) == {"neurons": values}
 
 
+def test_whole_numbers_may_have_leading_zeros():
+    assert parse_levels(["neurons=8,016,032"]) == {"neurons": [8, 16, 32]}
+
+
 def test_several_knobs_and_either_spelling():
     assert parse_levels(["batch-size=6, 45", "optimizer=sgd,momentum"]) == {
         "batch_size": [6, 45],

@@ -212,11 +212,9 @@ def _parts(name: str, text: str, *, is_whole: bool = False) -> tuple[str, ...]:
         parts = parse_list(name, text, f"{name}=V1,V2,...")
         halves = list(zip(parts[::2], parts[1::2], strict=False))
         meant = [",".join(pair) for pair in halves] if 2 * len(halves) == len(parts) else []
-        is_cut = not is_whole and any(
-            len(set(half)) < len(halves) for half in zip(*halves, strict=True)
-        )
+        is_cut = any(len(set(half)) < len(halves) for half in zip(*halves, strict=True))
         are_numbers = len(set(meant)) > 1 and all(map(with_a_point, meant))
-        if not (is_cut and are_numbers) and not _has_decimals(parts):
+        if is_whole or not ((is_cut and are_numbers) or _has_decimals(parts)):
             return parts
     right = ",".join((with_a_point(number) or "").strip() for number in meant)
     raise ConfigError(

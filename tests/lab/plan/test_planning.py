@@ -4,8 +4,9 @@ import pytest
 from blank import blank_dataset
 
 from siffra.config import Setting
+from siffra.config.metrics import Metric
 from siffra.errors import ConfigError, LabFileError
-from siffra.lab.plan.ad_hoc import plan_vary
+from siffra.lab.plan.ad_hoc import plan_external, plan_vary
 from siffra.lab.plan.presets import PRESETS, LabOptions
 
 HEAD = """
@@ -509,6 +510,17 @@ class TestVary:
         with pytest.raises(ConfigError) as error:
             plan_vary(vary, fixed, blank_dataset())
         assert str(error.value).startswith(expected)
+
+
+@pytest.mark.parametrize("values", [[True, 1], [0, 2, False]])
+def test_a_program_is_not_given_a_truth_value_beside_the_number_that_equals_it(values):
+    with pytest.raises(ConfigError, match=r"x: found .* and .*, which are equal; leave one out"):
+        plan_external({"x": values}, {}, (Metric("loss", "lower"),))
+
+
+def test_that_values_are_too_many_is_seen_at_once():
+    with pytest.raises(ConfigError, match=r"lr: found more than 1,000 to compare"):
+        plan_external({"lr": range(10**7)}, {}, (Metric("loss", "lower"),))
 
 
 @pytest.mark.parametrize("values", [32, "32,64"])

@@ -219,16 +219,26 @@ def _combined(
             raise ConfigError(
                 f"{knob}: found {values!r}; give a list of values to compare, as [8, 16]."
             )
-        # True equals 1, and means another thing to a program.
-        distinct = [(value, type(value) is bool) for value in values]
-        for value, is_bool in distinct:
-            if distinct.count((value, is_bool)) > 1:
-                raise ConfigError(f"{knob}: {shown(value)} is given twice.")
     if both := sorted(set(vary) & set(fixed)):
         raise ConfigError(f"{both[0]}: a knob cannot be both varied and fixed.")
     combined = list(itertools.islice(combinations(vary), MOST_LEVELS + 1))
     _expect_to_compare(vary, len(combined))
+    for knob, values in vary.items():
+        _expect_distinct(knob, values)
     return combined
+
+
+def _expect_distinct(knob: str, values: Sequence[object]) -> None:
+    """See that runs can be told apart by these values: True equals 1, also among settings."""
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            first = values[values.index(value)]
+            if (type(first) is bool) != (type(value) is bool):
+                raise ConfigError(
+                    f"{knob}: found {shown(first)} and {shown(value)}, which are equal; "
+                    "leave one out, or make it a text."
+                )
+            raise ConfigError(f"{knob}: {shown(value)} is given twice.")
 
 
 def _expect_to_compare(vary: Mapping[str, object], count: int) -> None:
