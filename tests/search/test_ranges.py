@@ -50,6 +50,8 @@ def test_what_has_one_value_is_fixed():
         ({"lr": "1..2..3"}, "lr: found '1..2..3'; a range has two numbers, as 0.001..1."),
         ({"lr": "1..2:cubic"}, "lr: found '1..2:cubic'; behind a range stands :log or :linear"),
         ({"lr": "0..2:log"}, "lr: found '0..2:log'; a logarithmic scale has numbers above 0"),
+        ({"lr": "0..1"}, "lr: found '0..1', which has two whole numbers alone; write 0.0..1 for"),
+        ({"lr": [True, 1, 2]}, "lr: found true and 1, which are equal; leave one out"),
         ({"lr": ["1..2", "3"]}, "lr: found '1..2' beside others; give one range, or a list"),
         ({"lr": []}, "lr: found no values; give one range, or a list of values."),
         ({"lr": [[64], [64, 64]]}, "lr: found [64]; a knob of a program or a function takes"),

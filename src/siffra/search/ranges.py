@@ -14,7 +14,7 @@ from optuna.distributions import (
 )
 
 from siffra.errors import ConfigError
-from siffra.lab.plan.ad_hoc import check_values
+from siffra.lab.plan.ad_hoc import check_values, expect_no_equals
 from siffra.search.space import Ask
 
 _RANGE = re.compile(r"\s*([^,/]+?)\.\.([^,/:]+)(?::(\w*))?\s*")
@@ -57,6 +57,7 @@ class Ranges:
             is_list = isinstance(given, Sequence) and not isinstance(given, str)
             values: list[Any] = list(given) if is_list else [given]
             check_values([(name, value) for value in values])
+            expect_no_equals(name, values)
             values = list(dict.fromkeys(values))
             ranges = [match for value in values if (match := _as_range(value))]
             if not values or (ranges and len(values) > 1):
@@ -119,6 +120,11 @@ def _distribution(name: str, match: re.Match[str]) -> IntDistribution | FloatDis
         raise ConfigError(f"{found}; a logarithmic scale has numbers above 0 alone.")
     log = scale == "log" or (scale is None and 0 < _LOG_FROM * low <= high)
     if isinstance(low, int) and isinstance(high, int):
+        if high - low == 1:  # decimals are meant, as of a share
+            raise ConfigError(
+                f"{found}, which has two whole numbers alone; write {low}.0..{high} for a range "
+                f"with decimals, or {low},{high} for these two."
+            )
         return IntDistribution(low, high, log=log)
     return FloatDistribution(low, high, log=log)
 

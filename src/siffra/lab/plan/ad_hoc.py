@@ -229,16 +229,25 @@ def _combined(
 
 
 def _expect_distinct(knob: str, values: Sequence[object]) -> None:
-    """See that runs can be told apart by these values: True equals 1, also among settings."""
+    expect_no_equals(knob, values)
     for number, value in enumerate(values):
         if value in values[:number]:
-            first = values[values.index(value)]
-            if (type(first) is bool) != (type(value) is bool):
-                raise ConfigError(
-                    f"{knob}: found {shown(first)} and {shown(value)}, which are equal; "
-                    "leave one out, or make it a text."
-                )
             raise ConfigError(f"{knob}: {shown(value)} is given twice.")
+
+
+def expect_no_equals(knob: str, values: Sequence[object]) -> None:
+    """See that no truth value is beside the number that it equals: their runs would be one.
+
+    Raises:
+        ConfigError: One is.
+    """
+    for value in values:
+        first = values[values.index(value)]
+        if (type(first) is bool) != (type(value) is bool):
+            raise ConfigError(
+                f"{knob}: found {shown(first)} and {shown(value)}, which are equal; leave one out, "
+                "or make it a text."
+            )
 
 
 def _expect_to_compare(vary: Mapping[str, object], count: int) -> None:
