@@ -207,7 +207,7 @@ def test_the_examples_on_programs_run(tmp_path, monkeypatch, capsys):
     (source,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     exec(compile(source, "command.md", "exec"), {})
 
-    assert "Supported: val_loss, lr 0.3 against lr 0.03" in capsys.readouterr().out
+    assert "Better: val_loss, lr 0.3 against lr 0.03" in capsys.readouterr().out
 
 
 def test_the_example_on_searching_runs(capsys):

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,36 @@ def test_its_json_is_the_reports_own(siffra, runs, tmp_path):
     for question in (*printed["questions"], *written["questions"]):
         question.pop("figures")
     assert printed == written
+
+
+@pytest.mark.parametrize(
+    ("language", "worse", "summary"),
+    [
+        ("en", "worse", "The only comparison: worse."),
+        ("sv", "sämre", "Den enda jämförelsen: sämre."),
+    ],
+)
+def test_where_nothing_is_claimed_it_says_what_is_the_case(
+    siffra, runs, tmp_path, language, worse, summary
+):
+    question = ("judge", runs, "--metric", "val_loss:lower", "--where", "lr in 0.1, 0.3")
+    asked = (*question, "--baseline", "lr=0.3", "--lang", language, "--out", tmp_path / "report")
+    printed = siffra(*asked).out
+    markdown, page, results = (
+        (tmp_path / "report" / name).read_text("utf-8")
+        for name in ("report.md", "report.html", "results.json")
+    )
+
+    assert f"\n{worse.capitalize()}: val_loss, lr 0" in printed
+    assert f"- **{worse}**: val\\_loss, lr 0" in markdown
+    assert f'<span class="badge refuted">{worse}</span>' in page
+    assert summary in markdown
+    assert summary in page
+    for text in (printed, markdown):
+        assert not re.search(r"efuted|otsägs|lr 0[.,]\d is better|är bättre än lr", text)
+    assert [claim["verdict"] for claim in json.loads(results)["questions"][0]["claims"]] == [
+        "refuted"
+    ]
 
 
 def test_several_metrics_are_one_family(siffra, runs):

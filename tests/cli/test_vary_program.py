@@ -55,7 +55,7 @@ class TestAnswer:
         assert answer == "Shown: loss is 0.202 lower with lr 0.3 than with 0.1."
         assert [line.split()[0] for line in table.splitlines()[2:]] == ["0.1", "0.3"]
         assert plot.startswith("loss: ")
-        assert verdict.startswith("Supported: loss, lr 0.3 against lr 0.1; −0.202 (")
+        assert verdict.startswith("Better: loss, lr 0.3 against lr 0.1; −0.202 (")
         assert fixed == "Held fixed: not known"
         assert ended.err.startswith("12 runs.\n")
 

@@ -21,20 +21,14 @@ from siffra.report.model import (
 )
 from siffra.report.model.claims import Surprise, VerdictsBy, count_grades
 from siffra.report.text.course import course_text, undecided
-from siffra.report.text.labels import (
-    compared_name,
-    level_name,
-)
+from siffra.report.text.labels import compared_name, level_name
 from siffra.report.text.limits import limits
 from siffra.report.text.messages import Words, capital
 from siffra.report.text.methods import facts, methods
 from siffra.report.text.narrative import busy_sentence
 from siffra.report.text.provenance import all_records, command, machines, proviso, shortened
 from siffra.report.text.surprises import missed, most_wrong, surprises
-from siffra.report.text.verdicts import (
-    claims_by,
-    summary_sentence,
-)
+from siffra.report.text.verdicts import claims_by, summary_sentence
 from siffra.training.diagnostics import Examined
 from siffra.training.run import Record
 
@@ -53,7 +47,7 @@ def build(
         examined: What is known of the networks themselves.
         captions: Its figures; none by default, as captions take Matplotlib to make.
     """
-    words = words.about(pairs=answers.plan.paired)
+    words = words.about(pairs=answers.plan.paired, is_claimed=not answers.plan.ad_hoc)
     answers = in_words(answers, words)
     lab, records = answers.plan, all_records(answers)
     known = [] if lab.given else machines(records)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from siffra.errors import SiffraError
 from siffra.lab.answers import Verdict
+from siffra.lab.plan.presets import PRESETS
 from siffra.report.model.claims import (
     Claim,
     Interaction,
@@ -300,7 +301,16 @@ class Report(Part):
     @property
     def words(self) -> Words:
         """What its renderers say themselves."""
-        return words_in(self.language).about(pairs=self.paired)
+        return words_in(self.language).about(pairs=self.paired, is_claimed=self.is_claimed)
+
+    def title_of(self, claim: Claim) -> str:
+        """What a claim says; where nobody made it, what it compares."""
+        return claim.say if self.is_claimed else claim.compared_first
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether somebody made its claims; a question alone has one for each comparison."""
+        return self.preset in PRESETS  # that of a question is its name, `vary` or `judge`
 
     @property
     def byline(self) -> str:

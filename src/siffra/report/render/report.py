@@ -33,7 +33,7 @@ def write_report(
 
 def render(answers: Answers, words: Words, examined: Examined | None = None) -> dict[str, bytes]:
     """The content of every file of a report, by its path within the report's folder."""
-    words = words.about(pairs=answers.plan.paired)
+    words = words.about(pairs=answers.plan.paired, is_claimed=not answers.plan.ad_hoc)
     figures = figures_of(answers, words, examined)
     report = build(answers, words, examined, captions_of(figures))
     drawings = {sketch.name: sketch.drawing() for sketch in figures.all}
@@ -53,7 +53,7 @@ def render(answers: Answers, words: Words, examined: Examined | None = None) -> 
 
 def report_of(answers: Answers, words: Words, examined: Examined | None = None) -> Report:
     """The report as `results.json` has it, with the captions of its figures."""
-    words = words.about(pairs=answers.plan.paired)
+    words = words.about(pairs=answers.plan.paired, is_claimed=not answers.plan.ad_hoc)
     return build(answers, words, examined, captions_of(figures_of(answers, words, examined)))
 
 

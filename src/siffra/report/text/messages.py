@@ -12,7 +12,6 @@ from siffra.errors import SiffraError, did_you_mean
 
 LANGUAGES = ("en", "sv")
 MINUS = "\N{MINUS SIGN}"
-_UNPAIRED = "unpaired."
 GAP = "\N{NO-BREAK SPACE}"
 
 
@@ -41,14 +40,17 @@ class Words:
         """The same, for trainings that siffra does not do itself: a `warmup` is no warm-up."""
         return Words(self.language, self._catalogue, is_verbatim=True)
 
-    def about(self, *, pairs: bool) -> "Words":
-        """The same; where runs of two levels are no `pairs`, of runs in the place of seeds."""
-        return self if pairs else self._unpaired
+    def about(self, *, pairs: bool, is_claimed: bool = True) -> "Words":
+        """The same; where runs of two levels are no `pairs`, of runs in the place of seeds.
 
-    @cached_property
-    def _unpaired(self) -> "Words":
-        own = {key: text for key, text in self._catalogue.items() if key.startswith(_UNPAIRED)}
-        texts = {key.removeprefix(_UNPAIRED): text for key, text in own.items()}
+        Where nobody has claimed that a level is better, what it is stands in the place of verdicts.
+        """
+        words = self if pairs else self._with_those_of("unpaired.")
+        return words if is_claimed else words._with_those_of("unclaimed.")
+
+    def _with_those_of(self, prefix: str) -> "Words":
+        own = {key: text for key, text in self._catalogue.items() if key.startswith(prefix)}
+        texts = {key.removeprefix(prefix): text for key, text in own.items()}
         return Words(self.language, self._catalogue | texts, is_verbatim=self.is_verbatim)
 
     def __contains__(self, key: str) -> bool:

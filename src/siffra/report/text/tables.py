@@ -83,11 +83,12 @@ def verdicts_table(words: Words, report: Report) -> Table:
     head = [words(f"table.{name}") for name in ("claim", "verdict", "estimate")]
     rows = [
         (
-            Cell(f"{question.id}. {claim.say}", "name long", claim.by or ""),
+            Cell(f"{place}{report.title_of(claim)}", "name long", claim.by or ""),
             Cell(claim.verdict_text, "name"),
             Cell(claim.estimate_in_short, "name"),
         )
         for question in report.questions
+        for place in [f"{question.id}. " if report.is_claimed else ""]
         for claim in question.claims
     ]
     return Table(tuple(Cell(capital(text), "name") for text in head), tuple(rows))
@@ -126,7 +127,7 @@ def undecided_table(words: Words, report: Report) -> Table | None:
     names = ["n", *(capital(words(f"table.{name}")) for name in ("needed", "training"))]
     rows = [
         (
-            Cell(report.claim_of(part).say, "name long"),
+            Cell(report.title_of(report.claim_of(part)), "name long"),
             Cell(str(part.n), "number"),
             Cell(_seeds(words, part), "number"),
             Cell("–" if part.seconds is None else numbers.span(words, part.seconds), "number"),

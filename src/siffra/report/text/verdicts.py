@@ -112,7 +112,8 @@ def summary_sentence(answers: Answers, language: str = "en") -> str:
 
     Where not all are the lab author's, one sentence for each whose they are.
     """
-    words = words_in(language)
+    plan = answers.plan
+    words = words_in(language).about(pairs=plan.paired, is_claimed=not plan.ad_hoc)
     groups = claims_by(answers, words)
     if not groups:
         return words("summary.none")
