@@ -89,6 +89,13 @@ def test_where_nothing_is_claimed_it_says_what_is_the_case(
     ]
 
 
+def test_a_metric_that_is_not_asked_for_is_said_to_be_that(siffra, runs):
+    ended = siffra("judge", runs, "--metric", "val_loss")
+
+    assert "note: not asked for: `acc`" in ended.err.splitlines()
+    assert "no plain numbers" not in ended.err
+
+
 def test_several_metrics_are_one_family(siffra, runs):
     metrics = ("--metric", "val_loss:lower", "--metric", "acc:higher")
     claims = json.loads(siffra("judge", runs, *metrics, "--json").out)["questions"][0]["claims"]

@@ -68,6 +68,7 @@ def metered(
                 if trouble := telling.trouble(event):
                     meter.note(trouble)
                 left, decided = event.progress.seconds_left, telling.decided(event)
+                left = None if event.kind == "preparing" else left  # how long that takes is unknown
                 meter.update(done, telling.line(event), left, total, decided)
 
             yield show

@@ -272,9 +272,14 @@ def _notes(roles: Roles) -> list[Note]:
     if roles.constants:
         held = (f"{name} = {value}" for name, value in roles.constants.items())
         notes.append(note("held_constant", columns=named(held, _MOST_SHOWN)))
+    left = [name for name, kind in roles.others.items() if kind == "metric"]
+    plain = [name for name in left if looks_numeric(distinct(table.columns[name]))]
+    unread = [name for name in left if name not in plain]
+    for code, columns in (("not_asked", plain), ("no_plain_numbers", unread)):
+        if columns:
+            notes.append(note(code, columns=named(columns, _MOST_SHOWN)))
     for code, kinds in (
         ("direction_unknown", ("measured",)),
-        ("no_plain_numbers", ("metric",)),
         ("unclear", ("unclear",)),
         ("other_knobs", ("knob",)),
         ("not_used", ("identity", "label", "derived", "spread", "step")),
