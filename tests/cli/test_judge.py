@@ -96,6 +96,15 @@ def test_a_metric_that_is_not_asked_for_is_said_to_be_that(siffra, runs):
     assert "no plain numbers" not in ended.err
 
 
+def test_a_program_is_no_table(siffra, tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text("import json, sys\nprint(json, sys)\n")
+    ended = siffra("judge", script)
+
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "train.py: a program is no table of runs" in ended.err
+
+
 def test_several_metrics_are_one_family(siffra, runs):
     metrics = ("--metric", "val_loss:lower", "--metric", "acc:higher")
     claims = json.loads(siffra("judge", runs, *metrics, "--json").out)["questions"][0]["claims"]

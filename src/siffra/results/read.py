@@ -14,6 +14,7 @@ from siffra.results.shapes import one_row_a_run
 from siffra.results.table import RunTable, refuse_size, refused
 
 _LARGEST_JSON = 2**28
+_PROGRAMS = (".py", ".ipynb", ".r", ".jl", ".sh")
 _JSON = (".json", ".jsonl", ".ndjson")
 _JSON_START = re.compile(rb'(\xef\xbb\xbf)?\s*(\[\s*\{|\{\s*")')
 _PARQUET = b"PAR1"
@@ -87,17 +88,24 @@ def _raw(where: str) -> Raw:
         start = file.read(64)
     if start.startswith(_SQLITE_FILE) or where.startswith(_SQLITE):
         return read_mlflow_database(path)
-    if start.startswith(_ZIP):
-        raise refused("workbook", source=path)
-    if start.startswith(_GZIP):
-        raise refused("gzip", source=path)
-    if start.lstrip(_BLANK).startswith(b"<"):
-        raise refused("web_page", source=path)
+    _expect_a_table(path, start)
     if start.startswith(_PARQUET) or path.suffix.lower() == ".parquet":
         return read_parquet_file(path)
     if path.suffix.lower() in _JSON or _JSON_START.match(start):
         return _from_records(_json_records(path), str(path))
     return read_delimited(path)
+
+
+def _expect_a_table(path: Path, start: bytes) -> None:
+    """See that a file is none of what is given by mistake, by its name or its `start`."""
+    if start.startswith(_ZIP):
+        raise refused("workbook", source=path)
+    if start.startswith(_GZIP):
+        raise refused("gzip", source=path)
+    if path.suffix.lower() in _PROGRAMS:
+        raise refused("program", source=path)
+    if start.lstrip(_BLANK).startswith(b"<"):
+        raise refused("web_page", source=path)
 
 
 def _folder(path: Path) -> Raw:
