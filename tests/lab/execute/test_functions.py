@@ -171,6 +171,7 @@ ONES = np.ones((2, 2))
         ({"train": lambda lr, seed: 0.2}, r"returns 0\.2; it must be numbers, as {'loss': 0\.21}"),
         ({"train": lambda lr, seed: {"loss": "x"}}, "gives {'loss': 'x'}; it must be numbers"),
         ({"train": lambda lr, seed: iter([1])}, "yields 1; it must be numbers"),
+        ({"train": trained, "seed": 1}, r"knob `seed`: siffra itself gives each run its seed\.$"),
         ({"train": "train"}, "train: found 'train'; give a function"),
         ({"train": lambda lr, seed: {"loss": 1}, "jobs": 2}, "cannot be handed to other processes"),
         ({"train": trained, "threads": 2}, "threads: it means nothing to a program"),

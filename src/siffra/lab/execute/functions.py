@@ -45,6 +45,8 @@ class TrainFunction:
             ConfigError: It does not.
         """
         run = plan.runs[0]
+        if "seed" in knobs_of(run):
+            raise ConfigError("knob `seed`: siffra itself gives each run its seed.")
         try:
             inspect.signature(self.train).bind(**knobs_of(run), seed=run.seed)
         except TypeError as error:
