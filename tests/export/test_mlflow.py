@@ -259,3 +259,14 @@ def test_nothing_is_left_open(address):
         db.execute("BEGIN EXCLUSIVE")
         db.execute("ROLLBACK")
     db.close()
+
+
+def test_a_metric_that_is_named_as_a_path_is_logged_by_one_that_is_clean(tmp_path):
+    metrics = {"loss": 0.5, "val//acc": 0.6, "../fps/": 3.0}
+    address = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    log_runs([program_record(0.1, metrics=metrics)], address, lambda done, runs: None)
+    client = MlflowClient(tracking_uri=address)
+
+    (run,) = (r for r in logged(client, EXPERIMENT).values() if r.data.metrics)
+
+    assert {"final/val/acc": 0.6, "final/fps": 3.0}.items() <= run.data.metrics.items()

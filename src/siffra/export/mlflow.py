@@ -164,6 +164,12 @@ def _program(record: Record) -> dict[str, str]:
     return {name: text for name, text in said.items() if text}
 
 
+def _nameable(tag: str) -> str:
+    """A tag as MLflow can have it: as the path of a file, it must lead nowhere else."""
+    parts = _UNNAMEABLE.sub("_", tag).split("/")
+    return "/".join(part for part in parts if part.strip(".")) or "_"
+
+
 def _run(parent: str, child: _Child) -> Entry:
     """One run: its knobs, its curves by epoch, its scores after the last."""
     record = child.record
@@ -183,7 +189,7 @@ def _run(parent: str, child: _Child) -> Entry:
             **child.tags,
         },
         metrics=[
-            (_UNNAMEABLE.sub("_", tag), value, clock, step)
+            (_nameable(tag), value, clock, step)
             for step, clock, scalars in moments(record)
             for tag, value in scalars.items()
         ],
