@@ -127,11 +127,10 @@ class TestRunning:
     def test_the_timeout_of_the_command_line_goes_before_the_file_s(self, siffra, programs, lab):
         programs.write("my.toml", LAB + '[command]\ntimeout = "1h"\n')
         programs.write("train.py", "import time\ntime.sleep(60)\n")
-        (rates, _) = questions_of(
-            siffra("lab", lab, "--seeds", 1, "--timeout", "0.2s", "--jobs", 4, "--json")
-        )
+        ended = siffra("lab", lab, "--seeds", 1, "--timeout", "0.2s", "--jobs", 4, "--json")
 
-        assert [level["collapsed"] for level in rates["levels"]] == [1, 1]
+        assert ended.code == 2
+        assert ended.err.endswith("error: all of the first 4 runs failed (timeout)\n")
 
     def test_only_one_question(self, siffra, programs, lab):
         siffra("lab", lab, "--seeds", 1, "--only", "far")
