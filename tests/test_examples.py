@@ -210,7 +210,7 @@ def test_the_lab_on_a_program(tmp_path):
     page = (tmp_path / "report" / "report.md").read_text("utf-8")
     assert "| Tuned by hand | " in page
     figures = {path.stem for path in (tmp_path / "report" / "figures").iterdir()}
-    kinds = {f"{name}-{kind}" for name in ("rate", "width") for kind in ("curves", "levels")}
+    kinds = {"rate-curves", "rate-levels", "width-curves", "width-heatmap"}
     assert figures == kinds | {"experiments"}
 
 

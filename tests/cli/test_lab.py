@@ -454,7 +454,6 @@ def test_how_many_at_once_is_told_before(siffra, lab):
     ("options", "message"),
     [
         (["--on", "mars"], "on: found 'mars'; it must be here, ray, ray://host:port or auto."),
-        (["--on", "ray", "--jobs", 2], "jobs: is for one machine"),
         (["--alone"], "alone: is for a cluster"),
     ],
 )

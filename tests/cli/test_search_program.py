@@ -59,7 +59,7 @@ def test_it_says_what_was_found_and_what_is_shown_of_it(siffra, programs):
     assert " over 5 fresh seeds. The best of 8 runs promised " in answer
     assert " Shown: loss is " in answer
     assert len(table.splitlines()) == 2 + 3
-    assert [line.split(":")[0] for line in verdicts.splitlines()][1] == "Supported"
+    assert [line.split(":")[0] for line in verdicts.splitlines()][1] == "Better"
     assert fixed == "Held fixed: not known"
     assert len(set(programs.made)) == len(programs.made) == RUNS
 

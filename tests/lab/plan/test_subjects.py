@@ -148,7 +148,7 @@ class TestMistakes:
             ),
             (
                 HEAD + LEVELS.replace("0.3]", "0.1]"),
-                "my.toml: questions[1]: level lr = 0.1 is there twice.",
+                "my.toml: questions[1]: level lr = 0.1 is given twice.",
             ),
             (
                 HEAD + LEVELS + "retune = { warmup = [0, 0.1] }",

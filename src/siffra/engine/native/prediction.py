@@ -95,8 +95,11 @@ class StackPredictor(Predictor):
         self._columns = SparseColumns.room_for(0, np.float32)
 
     def prepare(self, images: np.ndarray) -> None:
-        """See `Predictor`: one of the images goes the way of them all."""
-        self._predict(images[:1], _are_sparse(images))
+        """See `Predictor`: one of the images goes the way of them all, and of those that are kept."""
+        sparsely = _are_sparse(images)
+        self._predict(images[:1], sparsely)
+        if sparsely:
+            SparseRows.of(images[:1], np.float32)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """See `Predictor`."""

@@ -155,7 +155,8 @@ def _estimated(words: Words, answer: ClaimAnswer) -> str:
     level = numbers.confidence(words, estimate.confidence)
     key = "evidence_timed" if answer.claim.is_timed else "evidence"
     if not interval:
-        key = "evidence_same" if _is_a_point(estimate) else "evidence_alone"
+        says_nothing = answer.reason == "no variation" or not _is_a_point(estimate)
+        key = "evidence_alone" if says_nothing else "evidence_same"
     text = words(key, value=value, level=level, interval=interval, n=len(estimate.values))
     return words(f"{_basis(answer)}.trained", estimate=text) if _some(answer.collapsed) else text
 
