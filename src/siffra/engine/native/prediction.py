@@ -95,7 +95,7 @@ class StackPredictor(Predictor):
         self._columns = SparseColumns.room_for(0, np.float32)
 
     def prepare(self, images: np.ndarray) -> None:
-        """See `Predictor`: one of the images goes the way of them all, and of those that are kept."""
+        """See `Predictor`: one of the images goes the way of all, and of those kept."""
         sparsely = _are_sparse(images)
         self._predict(images[:1], sparsely)
         if sparsely:
