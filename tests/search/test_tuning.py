@@ -247,6 +247,8 @@ def test_what_was_found_may_be_the_baseline():
         ({"baseline": {"rate": 0.1}}, "baseline: rate is not searched; known: lr, width."),
         ({"seeds": 0}, "seeds: found 0; it must be from 1 to"),
         ({"command": "python train.py {seed}"}, "train: give either a function, or the command"),
+        ({"timeout": "10m"}, "timeout: it is for a command; leave it out."),
+        ({"gpus": ["0"]}, "gpus: it is for a command; leave it out."),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_would_be_right(more, message):

@@ -225,6 +225,18 @@ def expect_no_engine(running: RunOptions) -> None:
             raise ConfigError(f"{name}: it means nothing to a program; leave it out.")
 
 
+def expect_none(given: Mapping[str, object], whose: str) -> None:
+    """See that no argument is given that would be ignored: one that is for another kind of runs.
+
+    Raises:
+        ConfigError: One is.
+    """
+    for name, value in given.items():
+        is_nothing = value is None or (isinstance(value, (tuple, list)) and not value)
+        if not is_nothing:
+            raise ConfigError(f"{name}: it is for {whose}; leave it out.")
+
+
 def expect_metrics(metrics: Sequence[Metric]) -> None:
     """See that it is said what is measured.
 

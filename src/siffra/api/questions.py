@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Unpack
 
 from siffra.api.arguments import DataLike, Knobs
-from siffra.api.commands import CommandOptions, command_job, metrics_of
+from siffra.api.commands import CommandOptions, command_job, expect_none, metrics_of
 from siffra.api.executors import RunOptions
 from siffra.api.functions import function_job
 from siffra.api.jobs import seconds_or_none, vary_job
@@ -104,11 +104,11 @@ def vary(
     of_programs = {"read": read, "watch": watch, "timeout": timeout, "gpus": gpus}
     of_networks = {"recipe": recipe, "data": data, "examines": examines or None}
     if train is not None:
-        _expect_none(of_programs, "a command")
-        _expect_none(of_networks, "siffra's networks")
+        expect_none(of_programs, "a command")
+        expect_none(of_networks, "siffra's networks")
         making = function_job(own, train, metrics, options, running)
     elif command is not None:
-        _expect_none(of_networks, "siffra's networks")
+        expect_none(of_networks, "siffra's networks")
         program = CommandOptions(
             command=command,
             metrics=metrics,
@@ -120,16 +120,8 @@ def vary(
         )
         making = command_job(*parted(own), program, options)
     else:
-        _expect_none({"metric": metric, "margin": margin}, "a train function or a command")
-        _expect_none(of_programs, "a command")
+        expect_none({"metric": metric, "margin": margin}, "a train function or a command")
+        expect_none(of_programs, "a command")
         making = vary_job(levels, knobs, options, running, recipe=recipe, data=data)
     with making as job:
         return job.run_shown(on_event, language)
-
-
-def _expect_none(given: Mapping[str, object], whose: str) -> None:
-    """See that no argument is given that would be ignored: one that is for another kind of runs."""
-    for name, value in given.items():
-        is_nothing = value is None or (isinstance(value, (tuple, list)) and not value)
-        if not is_nothing:
-            raise ConfigError(f"{name}: it is for {whose}; leave it out.")

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from siffra.api.commands import CommandOptions, command_job, metrics_of
+from siffra.api.commands import CommandOptions, command_job, expect_none, metrics_of
 from siffra.api.executors import RunOptions
 from siffra.api.functions import function_job, plain_value
 from siffra.api.jobs import Job, seconds_or_none
@@ -112,6 +112,8 @@ def tune(
     if (train is None) == (command is None):
         raise ConfigError("train: give either a function, or the command of a program.")
     if train is not None:
+        of_programs = {"read": read, "watch": watch, "timeout": timeout, "gpus": gpus}
+        expect_none(of_programs, "a command")
         function = train
 
         def open_job(levels: Levels, fixed: Knobs) -> AbstractContextManager[Job]:
