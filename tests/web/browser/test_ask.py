@@ -149,6 +149,35 @@ def test_reloaded_mid_run_it_shows_where_it_is(visit, idle):
     expect(page.locator(".status")).to_contain_text("of 100")  # the epoch of the run at work
 
 
+def test_epochs_are_drawn_no_oftener_than_leaves_time_to_use_the_page(visit, tiny, idle):
+    page = visit(f"#/ask?model=dense&vary=neurons:34,50&epochs=1000&seeds=50&data={tiny}")
+    start(page)
+    expect(page.locator(".status .soft")).to_contain_text("epoch")
+
+    heard, ended, missing = page.evaluate(
+        """async () => {
+          const { jobs, onJobs } = await import("/static/modules/jobs.js");
+          let heard = 0;
+          let missing = 0;
+          const stop = onJobs((kind) => {
+            if (kind !== "epoch") return;
+            heard += 1;
+            const { run } = jobs().running;
+            if (run && run.curve.length !== run.epoch) missing += 1;
+          });
+          const start = performance.now();
+          await new Promise((done) => setTimeout(done, 3000));
+          stop();
+          return [heard, performance.now() - start, missing];
+        }"""
+    )
+
+    assert 0 < heard <= ended / 100 + 1  # a tenth of a second lies between two
+    assert missing == 0
+    page.click("[data-action=cancel]")
+    wait_for(page, "stopped")
+
+
 def test_a_page_without_a_question_shows_the_one_at_work(visit, idle):
     page = visit(SLOW)
     start(page)

@@ -6,7 +6,7 @@ import signal
 from playwright.sync_api import expect
 
 
-def test_killed_and_started_again_the_lab_goes_on(browser, bench, tiny):
+def test_killed_and_started_again_the_lab_goes_on(browser, bench, tiny, idle):
     slow = f"#/ask?model=dense&vary=neurons:32,48&epochs=1000&seeds=50&data={tiny}"
     context = browser.new_context(storage_state=bench.cookies)
     page = context.new_page()

@@ -106,6 +106,26 @@ def test_runs_are_filtered_and_the_address_says_so(page, tiny):
     expect(page.locator("table.runs tbody tr")).not_to_have_count(1)
 
 
+def test_conditions_count_before_the_server_has_answered(page, tiny):
+    go(page, "runs")
+    expect(page.locator("table.runs tbody tr")).not_to_have_count(0)
+    held = []
+    page.route("**/api/runs?*", lambda route: held.append(route))
+    for column, value in (("neurons", "4"), ("seed", "0"), ("dataset", tiny)):
+        page.select_option("#where", column)
+        page.fill(".filters input", value)
+        page.keyboard.press("Enter")
+    page.wait_for_function("() => location.hash.includes('dataset')")
+
+    for route in reversed(held):  # the first question's answer comes last
+        route.continue_()
+
+    expect(page.locator(".chip")).to_have_count(3)
+    expect(page.locator("table.runs tbody tr")).to_have_count(1)
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("table.runs tbody tr")).to_have_count(1)
+
+
 def test_a_filter_that_no_run_meets_is_said_and_taken_back(page):
     page.goto(page.url.partition("#")[0] + "#/runs?where=neurons%3D4&where=test%3E99.9")
 

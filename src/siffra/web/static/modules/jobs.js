@@ -3,8 +3,13 @@
 import { listen, post } from "./server.js";
 import { language } from "./words.js";
 
+const REST = 100; // ms between two drawings of epochs, at least: a small network has hundreds a second
+const MOST_REST = 2000; // ms, where the machine is so busy that a drawing takes long
+
 const listeners = new Set();
 let hangUp = () => {};
+let latest = null; // the epoch that listeners have not heard of yet
+let drawing = 0; // ms that the last drawing took
 let state = { linked: true, why: "", paused: false, queue: [], running: null };
 
 /** The latest state: `{ linked, why, paused, queue, running }`. */
@@ -13,8 +18,9 @@ export function jobs() {
 }
 
 /**
- * Subscribe to events: `heard(kind, data)`, of kind `queue` (the whole state), `epoch`, `lab`,
- * `model`, or `link`: the connection is lost, or there (again). Returns what ends it.
+ * Subscribe to events: `heard(kind, data)`, of kind `queue` (the whole state), `epoch` (the latest;
+ * those between are in the state alone), `lab`, `model`, or `link`: the connection is lost, or
+ * there (again). Returns what ends it.
  */
 export function onJobs(heard) {
   listeners.add(heard);
@@ -28,7 +34,7 @@ export function follow() {
     `api/events?lang=${language()}`,
     {
       queue: (data) => publish("queue", data, data),
-      epoch: (data) => publish("epoch", data, { running: withEpoch(data) }),
+      epoch: publishEpoch,
       lab: (data) => publish("lab", data),
       model: (data) => publish("model", data),
     },
@@ -56,6 +62,24 @@ function withEpoch(data) {
     { loss: data.loss, accuracy: data.accuracy },
   ];
   return { ...running, ...progress, run: { ...run, epoch: data.epoch, curve } };
+}
+
+// Listeners draw. They hear of the latest epoch at most once a frame, and rest for as long as they
+// drew: with each epoch drawn, a page would answer to nothing else.
+function publishEpoch(data) {
+  state = { ...state, running: withEpoch(data) };
+  const isDue = latest !== null;
+  latest = data;
+  if (isDue) return;
+  setTimeout(() => requestAnimationFrame(publishLatest), Math.min(MOST_REST, Math.max(REST, drawing)));
+}
+
+function publishLatest() {
+  const start = performance.now();
+  publish("epoch", latest);
+  latest = null;
+  // Charts are drawn and laid out after this, but before the task that follows the frame.
+  setTimeout(() => (drawing = performance.now() - start));
 }
 
 function publish(kind, data, change = {}) {

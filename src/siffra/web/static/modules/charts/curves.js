@@ -82,7 +82,7 @@ export function curvesChart(host) {
     return {
       width: host.clientWidth || 600,
       height: height(),
-      padding: [10, nameRoom, 0, 0],
+      padding: [10, (u) => nameRoom(u.width), 0, 0],
       legend: { show: false },
       cursor: { show: false },
       scales: { x: { time: false, range: epochsShown }, y: { range: roundTheRuns } },
@@ -97,15 +97,16 @@ export function curvesChart(host) {
   }
 
   /** Room at the right for the longest name, as far as the chart is wide enough for it. */
-  function nameRoom() {
+  function nameRoom(width) {
     const longest = NAME.sample + NAME.letter * Math.max(...levels.map(({ name }) => name.length));
-    const room = Math.min(NAME.most, NAME.share * (host.clientWidth || 600));
+    const room = Math.min(NAME.most, NAME.share * width);
     return Math.max(NAME.least, Math.min(longest, room));
   }
 
   function placeNames(u) {
-    const bottom = u.over.clientHeight;
-    names.list.style.setProperty("--room", `${nameRoom()}px`);
+    // Not `clientHeight`: to ask the page for it would have it laid out anew with each epoch.
+    const bottom = u.bbox.height / uPlot.pxRatio;
+    names.list.style.setProperty("--room", `${nameRoom(u.width)}px`);
     names.show(
       levels.map((level) => {
         const known = [level.mean, ...level.runs.map((run) => run.values)].map(lastOf);

@@ -14,8 +14,8 @@ const SIGNS = [
 ];
 const MOST = 10;
 
-/** The filters in `host`; `changed(where)` with all conditions, as the server takes them. */
-export function filters(host, changed) {
+/** The filters in `host`; `chosen(where)` with all conditions, as the server takes them. */
+export function filters(host, chosen) {
   const chips = h("ul", { class: "chips" });
   const column = h("select", { id: "where", "aria-label": t("ui.runs.column"), onchange: suggest });
   const sign = h(
@@ -47,6 +47,12 @@ export function filters(host, changed) {
     ),
     chips,
   );
+
+  // What is chosen holds at once: the next condition may come before the server's answer.
+  function changed(next) {
+    where = next;
+    chosen(next);
+  }
 
   function add(event) {
     event.preventDefault();

@@ -61,6 +61,7 @@ function tableView(main, query) {
     pages,
   );
   let over = false;
+  let loads = 0;
   load();
 
   function change(next) {
@@ -82,13 +83,15 @@ function tableView(main, query) {
       lang: language(),
     });
     for (const each of state.where) asked.append("where", each);
+    const mine = ++loads;
+    const isLate = () => over || mine !== loads; // something else has been asked for since
     try {
       const told = await get(`api/runs?${asked}`);
-      if (over) return;
+      if (isLate()) return;
       refusal.textContent = "";
       draw(told);
     } catch (error) {
-      tellRefusal(refusal, error);
+      if (!isLate()) tellRefusal(refusal, error);
     }
   }
 
