@@ -149,11 +149,13 @@ def test_the_stream_tells_what_happens_from_a_look_at_the_whole_on(idle, tiny):
             break
 
     epochs = [data for kind, data in told if kind == "epoch"]
-    assert {(e["level"], e["seed"], e["epoch"]) for e in epochs} >= {
-        (level, 2, epoch) for level in (0, 1) for epoch in (1, 2)
-    }
-    assert all(e["id"] == name and e["question"] == "vary" and e["epochs"] == 2 for e in epochs)
-    assert all(0 <= e["accuracy"]["test"] <= 1 for e in epochs)
+    runs = [data["run"] for data in epochs]
+    assert all(data["id"] == name for data in epochs)
+    assert all(run["question"] == "vary" and run["epochs"] == 2 for run in runs)
+    for level in (0, 1):
+        mine = [run for run in runs if (run["level"], run["seed"]) == (level, 2)]
+        assert sum(len(run["curve"]) for run in mine) == mine[-1]["epoch"] == 2
+    assert all(0 <= each["accuracy"]["test"] <= 1 for run in runs for each in run["curve"])
     haves = [data["have"] for kind, data in told if kind == "lab"]
     assert haves == sorted(haves)
     assert haves[-1] == 6

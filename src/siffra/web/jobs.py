@@ -155,7 +155,8 @@ class JobQueue:
             self._end(message)
             return
         if event.kind == "epoch" and event.scores:
-            running.runs.setdefault(event.planned_run, []).append(event.scores)
+            epochs = running.runs.setdefault(event.planned_run, [])
+            epochs.extend((*message.earlier, event.scores))
         elif event.kind in ("started", "lost") and not event.planned_timing:
             running.runs[event.planned_run] = []
         elif event.kind == "finished":

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from siffra.lab.execute.events import Event
+from siffra.training.run import Epoch
 from siffra.web.errors import Code
 
 
@@ -35,11 +36,13 @@ class Command(_Line):
 class Message(_Line):
     """From the worker: an event of the task in progress, or, without an event, its end.
 
-    A task that has ended is done, unless it was `cancelled` or an `error` says why not.
+    An `epoch` comes with the scores of its run's `earlier` epochs that no message had. A task that
+    has ended is done, unless it was `cancelled` or an `error` says why not.
     """
 
     task: Task
     event: Event | None = None
+    earlier: tuple[Epoch, ...] = ()
     cancelled: bool = False
     error: Code | None = None
 

@@ -34,8 +34,8 @@ from siffra.web.errors import ApiError, code_of_error
 from siffra.web.paths import Paths
 from siffra.web.protocol import Command, Message, Task
 
-_OFTEN = 0.25
-"""Seconds between messages about runs that are there already."""
+_REST = 0.1
+"""Seconds between messages about epochs, or about runs that are there already, at least."""
 
 log = logging.getLogger("siffra.web.worker")
 
@@ -89,10 +89,13 @@ class Worker:
         self._engines: dict[str, Engine] = {}
         self._loaded: tuple[DataSource, Dataset] | None = None
         self._file: tuple[int, int] | None = None  # the store's, as the task in progress opened it
+        self._epochs: dict[PlannedRun, list[Event]] = {}  # of which the server has not heard
+        self._told = 0.0  # when it last heard of any
 
     def do(self, task: Task) -> None:
         """Do a task to its end."""
         end = Message(task=task)
+        self._epochs.clear()
         try:
             with open_store(self._paths.store) as store:
                 self._file = _identity(store.path)
@@ -125,14 +128,9 @@ class Worker:
         if make_saved_lab(lab.plan, EngineKeys(dataset, engine)).keys != lab.keys:
             raise ApiError("data_gone")
         running = RunOptions(engine=lab.plan.engine, threads=self._threads)
-        sent = 0.0
 
         def on_event(event: Event) -> None:
-            nonlocal sent
-            # Of a large lab, hundreds of runs may be there before.
-            if event.kind != "reused" or time.monotonic() - sent > _OFTEN:
-                sent = time.monotonic()
-                self._send(Message(task=task, event=event))
+            self._tell(task, event)
             self._obey(task, job.hold)
 
         with job_on(store, lab.plan, dataset, lab.data, running) as job:
@@ -148,11 +146,10 @@ class Worker:
         planned, progress = PlannedRun(record.setting, record.seed), Progress(total=1)
 
         def on_epoch(number: int, scores: Epoch) -> None:
-            event = Event("epoch", planned, number, scores, progress=progress)
-            self._send(Message(task=task, event=event))
+            self._tell(task, Event("epoch", planned, number, scores, progress=progress))
             self._obey(task)
 
-        self._send(Message(task=task, event=Event("started", planned, progress=progress)))
+        self._tell(task, Event("started", planned, progress=progress))
         made, fitted = run(record.setting, dataset, record.seed, engine, on_epoch)
         store.add(made, examine(fitted, dataset))
         path = self._paths.model(task.id)
@@ -164,7 +161,12 @@ class Worker:
 
         A file that was deleted or moved can be written to as ever: nobody would find the runs.
         """
-        self._control.obey(task, hold)
+
+        def held(now: bool) -> None:
+            self._tell_epochs(task)  # a pause is shown where it is
+            hold(now)
+
+        self._control.obey(task, held)
         if _identity(self._paths.store) != self._file:
             log.error(
                 "%s: the store was moved or deleted; training is stopped, and what was made since "
@@ -191,6 +193,27 @@ class Worker:
         if name not in self._engines:
             self._engines[name] = make_engine(self._threads, name)
         return self._engines[name]
+
+    def _tell(self, task: Task, event: Event) -> None:
+        """Tell the server of an event, of epochs not each by itself.
+
+        A small network has hundreds a second, and of a large lab hundreds of runs may be there
+        before: as many messages would take the cores that train.
+        """
+        if event.kind == "epoch":
+            self._epochs.setdefault(event.planned_run, []).append(event)
+        if event.kind in ("epoch", "reused") and time.monotonic() - self._told < _REST:
+            return
+        self._tell_epochs(task)
+        if event.kind != "epoch":
+            self._send(Message(task=task, event=event))
+
+    def _tell_epochs(self, task: Task) -> None:
+        for *before, last in self._epochs.values():
+            earlier = tuple(event.scores for event in before if event.scores)
+            self._send(Message(task=task, event=last, earlier=earlier))
+        self._epochs.clear()
+        self._told = time.monotonic()
 
     def _send(self, message: Message) -> None:
         self._out.write(message.line())

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,9 +11,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 import siffra
-from siffra.lab.execute.events import Event, Progress
+from siffra.lab.execute.events import Progress
 from siffra.lab.plan.plan import PlannedRun
 from siffra.report.text.messages import Words
+from siffra.training.run import Epoch
 from siffra.web.errors import ApiError
 from siffra.web.jobs import Update
 from siffra.web.labs import place_of, progress, title
@@ -104,8 +105,9 @@ def _sent(app: AppState, words: Words, update: Update) -> tuple[str, Mapping[str
     if isinstance(update, str):
         return "queue", shown(app, words)
     task, event = update.task, update.event
-    if event and event.kind == "epoch":
-        return "epoch", _epoch(app, task, event)
+    if event and event.kind == "epoch" and event.scores:
+        run = _run(app, task, event.planned_run, [*update.earlier, event.scores])
+        return "epoch", _at_work(app, task, event.progress, run | {"epoch": event.epoch})
     if task.kind == "lab":
         return "lab", _lab(app, task)
     failed = update.cancelled or update.error
@@ -140,33 +142,20 @@ def _running(app: AppState) -> Mapping[str, Any] | None:
     running = app.jobs.running
     if running is None or running.cancelling:
         return None
-    run = None
-    for planned, epochs in list(running.runs.items())[:1]:
-        curve = [scores.model_dump() for scores in epochs]
-        run = {**_place(app, running.task, planned), "epoch": len(curve), "curve": curve}
-    return {
-        "kind": running.task.kind,
-        "id": running.task.id,
-        **_progress(app, running.progress),
-        "run": run,
-    }
+    runs = list(running.runs.items())[:1]
+    run = next((_run(app, running.task, planned, list(epochs)) for planned, epochs in runs), None)
+    return _at_work(app, running.task, running.progress, run)
 
 
-def _epoch(app: AppState, task: Task, event: Event) -> Mapping[str, Any]:
-    assert event.scores
+def _at_work(
+    app: AppState, task: Task, progress: Progress, run: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """A task in progress, and its run of the moment: of an epoch's event with what is new alone."""
+    left = progress.seconds_left
     return {
         "kind": task.kind,
         "id": task.id,
-        **_place(app, task, event.planned_run),
-        "epoch": event.epoch,
-        **event.scores.model_dump(),
-        **_progress(app, event.progress),
-    }
-
-
-def _progress(app: AppState, progress: Progress) -> Mapping[str, Any]:
-    left = progress.seconds_left
-    return {
+        "run": run,
         "done": progress.done,
         "total": progress.total,
         "seconds_left": left,
@@ -176,15 +165,16 @@ def _progress(app: AppState, progress: Progress) -> Mapping[str, Any]:
     }
 
 
-def _place(app: AppState, task: Task, run: PlannedRun) -> Mapping[str, Any]:
-    """A run's knobs, and where in its lab it belongs."""
-    question, level = place_of(app.lab(task.id), run) if task.kind == "lab" else (None, None)
+def _run(app: AppState, task: Task, planned: PlannedRun, epochs: Sequence[Epoch]) -> dict[str, Any]:
+    """A run with its `epochs`, and where in its lab it belongs."""
+    question, level = place_of(app.lab(task.id), planned) if task.kind == "lab" else (None, None)
     return {
         "question": question,
         "level": level,
-        "seed": run.seed,
-        "knobs": run.setting.knobs(),
-        "epochs": math.ceil(run.setting.training.epochs),
+        "seed": planned.seed,
+        "epochs": math.ceil(planned.setting.training.epochs),
+        "epoch": len(epochs),
+        "curve": [scores.model_dump() for scores in epochs],
     }
 
 

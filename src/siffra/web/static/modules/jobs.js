@@ -42,32 +42,25 @@ export function follow() {
   );
 }
 
-/** Pause training, or resume it. */
-export async function setPaused(paused) {
-  const data = await post(`api/jobs/${paused ? "pause" : "resume"}`);
-  publish("queue", data, data);
+/** Pause training, or resume it; that it is will be heard as an event. */
+export function setPaused(paused) {
+  return post(`api/jobs/${paused ? "pause" : "resume"}`);
 }
 
-/** The run in progress with one more epoch. */
-function withEpoch(data) {
+/** The task in progress, with the epochs that its run has done since. */
+function withEpochs({ run: { curve, ...run }, ...task }) {
   const { running } = state;
-  if (running?.id !== data.id) return running;
-  const { done, total, seconds_left, seconds_most, decided, claims } = data;
-  const { run } = running;
-  const progress = { done, total, seconds_left, seconds_most, decided, claims };
-  const isSame = ["question", "level", "seed"].every((place) => run?.[place] === data[place]);
-  if (!run || !isSame) return { ...running, ...progress };
-  const curve = [
-    ...run.curve.slice(0, data.epoch - 1),
-    { loss: data.loss, accuracy: data.accuracy },
-  ];
-  return { ...running, ...progress, run: { ...run, epoch: data.epoch, curve } };
+  if (running?.id !== task.id) return running;
+  const shown = running.run;
+  const isSame = shown && ["question", "level", "seed"].every((place) => shown[place] === run[place]);
+  if (!isSame) return { ...task, run: shown }; // of those that are trained at once, one is shown
+  return { ...task, run: { ...run, curve: [...shown.curve.slice(0, run.epoch - curve.length), ...curve] } };
 }
 
 // Listeners draw. They hear of the latest epoch at most once a frame, and rest for as long as they
 // drew: with each epoch drawn, a page would answer to nothing else.
 function publishEpoch(data) {
-  state = { ...state, running: withEpoch(data) };
+  state = { ...state, running: withEpochs(data) };
   const isDue = latest !== null;
   latest = data;
   if (isDue) return;
