@@ -87,7 +87,7 @@ def measure_question(seeds: int = REPEATS // 2) -> Cost:
             running=RunOptions(store=Path(folder) / "runs.sqlite"),
         )
         started = time.perf_counter()
-        with command_job({"lr": [1, 2]}, {}, program, options) as job:
+        with command_job({"lr": [1, 2]}, {}, options, program=program) as job:
             job.run()
         between = time.perf_counter()
         for lr in (1, 2):

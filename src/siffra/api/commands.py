@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from siffra.api.executors import HERE, RunOptions
-from siffra.api.jobs import Job
+from siffra.api.jobs import Job, seconds_or_none
 from siffra.api.judging import MetricLike
 from siffra.config.durations import spell_seconds
 from siffra.config.metrics import Metric, SaidMetric, meant_direction
@@ -95,12 +95,40 @@ class CommandOptions:
         return tuple(words)
 
 
+def command_options(
+    command: str | Sequence[str],
+    metric: MetricLike | Sequence[MetricLike],
+    running: RunOptions = HERE,
+    *,
+    margin: float | None = None,
+    read: Sequence[str] | None = None,
+    watch: Sequence[str] | None = None,
+    timeout: str | float | None = None,
+    gpus: Sequence[str] | None = None,
+) -> CommandOptions:
+    """`CommandOptions` from arguments as users give them.
+
+    Raises:
+        ConfigError: One of them cannot be used.
+    """
+    return CommandOptions(
+        command=command,
+        metrics=metrics_of(metric, margin),
+        read=tuple(read or ()),
+        watch=tuple(watch or ()),
+        timeout=seconds_or_none(timeout, "timeout"),
+        gpus=tuple(gpus or ()),
+        running=running,
+    )
+
+
 @contextmanager
 def command_job(
     levels: Mapping[str, Sequence[Any]],
     fixed: Mapping[str, Any],
-    program: CommandOptions,
     options: LabOptions = AS_WRITTEN,
+    *,
+    program: CommandOptions,
 ) -> Iterator[Job]:
     """One question about a program made ready; its store and its executor are open meanwhile.
 
@@ -135,8 +163,8 @@ def lab_of_command(
     options: LabOptions,
     running: RunOptions,
     *,
-    timeout: float | None = None,
-    gpus: tuple[str, ...] = (),
+    timeout: str | float | None = None,
+    gpus: Sequence[str] = (),
 ) -> Iterator[Job]:
     """The lab of a program made ready; its store and its executor are open meanwhile.
 
@@ -145,20 +173,15 @@ def lab_of_command(
         program: What it varies.
         options: What of it is planned.
         running: Where its runs are made and stored, and how many at once.
-        timeout: Seconds that a run may take, in the place of what the file says.
+        timeout: How long a run may take, in the place of what the file says.
         gpus: See `CommandOptions`.
 
     Raises:
         SiffraError: The command, an option or the store cannot be used.
     """
-    typed = CommandOptions(
-        command=program.command,
-        metrics=tuple(program.metrics.values()),
-        timeout=timeout,
-        gpus=gpus,
-        running=running,
-    )
-    spec = replace(program.spec, timeout=timeout or program.spec.timeout)
+    metrics = tuple(program.metrics.values())
+    typed = command_options(program.command, metrics, running, timeout=timeout, gpus=gpus)
+    spec = replace(program.spec, timeout=typed.timeout or program.spec.timeout)
     plan = replace(plan_lab(file, None, options), again=typed.again())
     try:
         spec.check(program.knobs)

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import pickle
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from siffra.api.commands import expect_metrics, expect_no_engine
+from siffra.api.commands import (
+    command_job,
+    command_options,
+    expect_metrics,
+    expect_no_engine,
+    expect_none,
+    metrics_of,
+)
 from siffra.api.executors import HERE, RunOptions
 from siffra.api.jobs import Job
+from siffra.api.judging import MetricLike
 from siffra.config.metrics import Metric
 from siffra.errors import ConfigError
 from siffra.lab.execute.base import Executor
@@ -25,17 +34,46 @@ from siffra.lab.execute.functions import (
     TrainFunction,
 )
 from siffra.lab.execute.work import Work
-from siffra.lab.plan.ad_hoc import parted, plan_external
+from siffra.lab.plan.ad_hoc import plan_external
 from siffra.lab.plan.presets import AS_WRITTEN, LabOptions
 from siffra.store.store import open_store
+
+OpenJob = Callable[..., AbstractContextManager[Job]]
+"""Makes a question ready about levels and fixed knobs, with `LabOptions`, if any."""
+
+
+def own_training(
+    train: Train | None,
+    command: str | Sequence[str] | None,
+    metric: MetricLike | Sequence[MetricLike],
+    margin: float | None,
+    running: RunOptions,
+    of_programs: Mapping[str, Any],
+) -> OpenJob:
+    """What makes questions ready about a function, or about a program; see `siffra.vary`.
+
+    `of_programs` are arguments of `command_options` that a function has no use for.
+
+    Raises:
+        ConfigError: There is not one of the two, or an argument cannot be used.
+    """
+    if (train is None) == (command is None):
+        raise ConfigError("train: give either a function, or the command of a program.")
+    if train is None:
+        program = command_options(command or "", metric, running, margin=margin, **of_programs)
+        return partial(command_job, program=program)
+    expect_none(of_programs, "a command")
+    return partial(function_job, train=train, metrics=metrics_of(metric, margin), running=running)
 
 
 @contextmanager
 def function_job(
     levels: Mapping[str, Sequence[object]],
+    fixed: Mapping[str, object],
+    options: LabOptions = AS_WRITTEN,
+    *,
     train: Train,
     metrics: tuple[Metric, ...],
-    options: LabOptions = AS_WRITTEN,
     running: RunOptions = HERE,
 ) -> Iterator[Job]:
     """One question about a function made ready, see `siffra.vary`.
@@ -50,8 +88,9 @@ def function_job(
         raise ConfigError(f"train: found {train!r}; give a function of the knobs and a seed.")
     expect_metrics(metrics)
     expect_no_engine(running)
-    varied, fixed = parted(levels)
-    plan = plan_external(_plain(varied), _plain_values(fixed), metrics, options)
+    plain = {name: list(map(plain_value, values)) for name, values in levels.items()}
+    held = {name: plain_value(value) for name, value in fixed.items()}
+    plan = plan_external(plain, held, metrics, options)
     function = TrainFunction(train, tuple(metric.name for metric in metrics))
     function.check(plan)
     is_kept = running.store is not None
@@ -73,14 +112,6 @@ def _executor(runs: FunctionRuns, running: RunOptions) -> Executor:
         return FunctionExecutor(runs)
     _expect_to_move(runs.function)
     return FunctionPool(runs, running.at_once)
-
-
-def _plain(levels: Mapping[str, Sequence[object]]) -> dict[str, list[Any]]:
-    return {name: list(map(plain_value, values)) for name, values in levels.items()}
-
-
-def _plain_values(values: Mapping[str, object]) -> dict[str, Any]:
-    return {name: plain_value(value) for name, value in values.items()}
 
 
 def plain_value(value: Any) -> Any:

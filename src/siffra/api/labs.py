@@ -93,15 +93,7 @@ def run_lab(
     running = RunOptions(
         engine=engine, threads=threads, jobs=jobs, on=on, alone=alone, store=store, fresh=fresh
     )
-    making = lab_job(
-        lab,
-        options,
-        running,
-        data=data,
-        timeout=seconds_or_none(timeout, "timeout"),
-        gpus=tuple(gpus),
-    )
-    with making as job:
+    with lab_job(lab, options, running, data=data, timeout=timeout, gpus=gpus) as job:
         expect_report(out, language)
         result = job.run_shown(on_event, language)
     if out is not None:
@@ -116,8 +108,8 @@ def lab_job(
     running: RunOptions = HERE,
     *,
     data: DataLike = None,
-    timeout: float | None = None,
-    gpus: tuple[str, ...] = (),
+    timeout: str | float | None = None,
+    gpus: Sequence[str] = (),
 ) -> Iterator[Job]:
     """A lab made ready, see `run_lab`; its store and its executor are open meanwhile.
 

@@ -8,16 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from siffra.api.commands import CommandOptions, metrics_of, noise_job
+from siffra.api.commands import command_options, noise_job
 from siffra.api.executors import RunOptions
-from siffra.api.jobs import seconds_or_none
 from siffra.api.judging import MetricLike
 from siffra.api.results import LabResult
 from siffra.errors import ConfigError
+from siffra.lab.answers import QuestionAnswer
 from siffra.lab.execute.events import Event
 from siffra.lab.stats.noise import Noise, noise_of
 from siffra.report.text.messages import words_in
-from siffra.report.text.noise import NoiseText, noise_text
+from siffra.report.text.noise import needed_by_level, noise_text
+from siffra.training.run import Record
 
 DEFAULT_SEEDS = 10
 
@@ -61,14 +62,9 @@ def noise(
     Raises:
         SiffraError: The command, a knob or the store cannot be used.
     """
-    program = CommandOptions(
-        command=command,
-        metrics=metrics_of(metric),
-        read=tuple(read),
-        watch=tuple(watch),
-        timeout=seconds_or_none(timeout, "timeout"),
-        gpus=tuple(gpus),
-        running=RunOptions(jobs=jobs, on=on, store=store),
+    running = RunOptions(jobs=jobs, on=on, store=store)
+    program = command_options(
+        command, metric, running, read=read, watch=watch, timeout=timeout, gpus=gpus
     )
     expect_difference(difference)
     with noise_job(knobs or {}, program, seeds) as job:
@@ -101,31 +97,34 @@ class NoiseResult:
     difference: float | None
     language: str
 
+    @property
+    def _question(self) -> QuestionAnswer:
+        (question,) = self.result.answers.questions
+        return question
+
+    @property
+    def _records(self) -> Sequence[Record]:
+        (level,) = self._question.levels
+        return level.records
+
     def text(self, language: str | None = None) -> str:
         """What was found, in lines of plain text."""
-        return noise_text(words_in(language or self.language), self._shown)
+        words, metrics = words_in(language or self.language), self._question.question.metrics
+        return noise_text(words, self.noises, metrics, self._records, self.difference)
 
     def as_json(self, language: str | None = None) -> str:
         """The same as numbers."""
-        shown = self._shown
-        metrics = {
-            name: asdict(noise) | {"seeds_needed": shown.seeds_needed(noise)}
-            for name, noise in self.noises.items()
-        }
         described = {
-            "runs": len(shown.records),
-            "failed": sum(bool(record.failure) for record in shown.records),
+            "runs": len(self._records),
+            "failed": sum(bool(record.failure) for record in self._records),
             "difference": self.difference,
-            "metrics": metrics,
+            "metrics": {
+                name: asdict(noise) | {"seeds_needed": needed_by_level(self.difference, noise)}
+                for name, noise in self.noises.items()
+            },
             "text": self.text(language),
         }
         return json.dumps(described, indent=2, ensure_ascii=False)
-
-    @property
-    def _shown(self) -> NoiseText:
-        (question,) = self.result.answers.questions
-        (level,) = question.levels
-        return NoiseText(self.noises, level.records, question.question.metrics, self.difference)
 
     def __str__(self) -> str:
         return self.text()

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Unpack
 
 from siffra.api.arguments import DataLike, Knobs
-from siffra.api.commands import CommandOptions, command_job, expect_none, metrics_of
+from siffra.api.commands import expect_none
 from siffra.api.executors import RunOptions
-from siffra.api.functions import function_job
+from siffra.api.functions import own_training
 from siffra.api.jobs import seconds_or_none, vary_job
 from siffra.api.judging import MetricLike
 from siffra.api.results import LabResult, expect_report
-from siffra.errors import ConfigError
 from siffra.lab.execute.events import Event
 from siffra.lab.execute.functions import Train
 from siffra.lab.plan.ad_hoc import parted
@@ -96,29 +95,14 @@ def vary(
         seeds=seeds, time=seconds_or_none(time), max_seeds=max_seeds, examines=examines
     )
     expect_report(None, language)
-    own = {**levels, **{name: [value] for name, value in knobs.items()}}
-    metrics = metrics_of(metric, margin)
-    if train is not None and command is not None:
-        raise ConfigError("train: there is a command already; give one of the two.")
     running = RunOptions(engine=engine, threads=threads, jobs=jobs, on=on, store=store, fresh=fresh)
     of_programs = {"read": read, "watch": watch, "timeout": timeout, "gpus": gpus}
     of_networks = {"recipe": recipe, "data": data, "examines": examines or None}
-    if train is not None:
-        expect_none(of_programs, "a command")
+    if train is not None or command is not None:
         expect_none(of_networks, "siffra's networks")
-        making = function_job(own, train, metrics, options, running)
-    elif command is not None:
-        expect_none(of_networks, "siffra's networks")
-        program = CommandOptions(
-            command=command,
-            metrics=metrics,
-            read=tuple(read),
-            watch=tuple(watch),
-            timeout=seconds_or_none(timeout, "timeout"),
-            gpus=tuple(gpus),
-            running=running,
-        )
-        making = command_job(*parted(own), program, options)
+        own = {**levels, **{name: [value] for name, value in knobs.items()}}
+        open_job = own_training(train, command, metric, margin, running, of_programs)
+        making = open_job(*parted(own), options)
     else:
         expect_none({"metric": metric, "margin": margin}, "a train function or a command")
         expect_none(of_programs, "a command")

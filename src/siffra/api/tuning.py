@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from siffra.api.commands import CommandOptions, command_job, expect_none, metrics_of
 from siffra.api.executors import RunOptions
-from siffra.api.functions import function_job, plain_value
+from siffra.api.functions import OpenJob, own_training, plain_value
 from siffra.api.jobs import Job, seconds_or_none
 from siffra.api.judging import MetricLike
 from siffra.api.results import LabResult
@@ -24,11 +22,6 @@ from siffra.lab.plan.presets import DEFAULT_SEEDS, LabOptions, sampling
 from siffra.report.text.messages import words_in
 from siffra.search.ranges import Ranges
 from siffra.search.tuning import USUAL_RUNS, TuningSpec, search_settings
-
-Levels = Mapping[str, Sequence[Any]]
-Knobs = Mapping[str, Any]
-OpenJob = Callable[[Levels, Knobs], AbstractContextManager[Job]]
-"""Makes a question about levels and fixed knobs ready: what a search runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,30 +100,9 @@ def tune(
     options = TuneOptions(
         runs=runs, time=seconds_or_none(time), baseline=baseline or {}, seeds=seeds
     )
-    metrics = metrics_of(metric, margin)
     running = RunOptions(jobs=jobs, store=store)
-    if (train is None) == (command is None):
-        raise ConfigError("train: give either a function, or the command of a program.")
-    if train is not None:
-        of_programs = {"read": read, "watch": watch, "timeout": timeout, "gpus": gpus}
-        expect_none(of_programs, "a command")
-        function = train
-
-        def open_job(levels: Levels, fixed: Knobs) -> AbstractContextManager[Job]:
-            each = {**levels, **{name: [value] for name, value in fixed.items()}}
-            return function_job(each, function, metrics, running=running)
-
-    else:
-        program = CommandOptions(
-            command=command or "",
-            metrics=metrics,
-            read=tuple(read),
-            watch=tuple(watch),
-            timeout=seconds_or_none(timeout, "timeout"),
-            gpus=tuple(gpus),
-            running=running,
-        )
-        open_job = partial(command_job, program=program)
+    of_programs = {"read": read, "watch": watch, "timeout": timeout, "gpus": gpus}
+    open_job = own_training(train, command, metric, margin, running, of_programs)
     with tune_job(space, open_job, options, on_event or (lambda event: None)) as job:
         return job.run_shown(on_event, language)
 

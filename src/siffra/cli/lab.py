@@ -99,7 +99,7 @@ def lab(
     from siffra.report.text.messages import words_in
 
     running = replace(running, read_only=dry_run)
-    machine = {"timeout": program.timeout_seconds, "gpus": program.gpu_names}
+    machine = {"timeout": program.timeout, "gpus": program.gpu_names}
     with api.lab_job(file, options, running, **machine) as job:
         if dry_run:
             _print_plan(job, output)

@@ -63,29 +63,23 @@ class Program:
     gpus: str | None = None
 
     @property
-    def timeout_seconds(self) -> float | None:
-        """The longest that a run may take."""
-        from siffra.api.jobs import seconds_or_none
-
-        return seconds_or_none(self.timeout, "timeout")
-
-    @property
     def gpu_names(self) -> tuple[str, ...]:
         """The GPUs, one by one."""
         return parse_list("gpus", self.gpus, "0,1") if self.gpus else ()
 
     def command_options(self, running: "RunOptions") -> "CommandOptions":
         """The program, to be run as the other options say."""
-        from siffra.api.commands import CommandOptions, metrics_of
+        from siffra.api.commands import command_options
 
-        return CommandOptions(
-            command=self.command or "",
-            metrics=metrics_of(self.metric or (), self.margin),
-            read=tuple(self.read or ()),
-            watch=tuple(self.watch or ()),
-            timeout=self.timeout_seconds,
+        return command_options(
+            self.command or "",
+            self.metric or (),
+            running,
+            margin=self.margin,
+            read=self.read,
+            watch=self.watch,
+            timeout=self.timeout,
             gpus=self.gpu_names,
-            running=running,
         )
 
     def expect_none(self) -> None:

@@ -98,7 +98,7 @@ def _vary_program(
     from siffra.lab.plan.ad_hoc import parted
 
     varied, fixed = parted(parse_own_levels(levels))
-    with command_job(varied, fixed, program.command_options(running), options) as job:
+    with command_job(varied, fixed, options, program=program.command_options(running)) as job:
         api.expect_report(output.out, output.language)
         return run_job(job, output.language)
 

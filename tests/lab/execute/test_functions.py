@@ -177,7 +177,7 @@ ONES = np.ones((2, 2))
         ({"train": trained, "threads": 2}, "threads: it means nothing to a program"),
         ({"train": trained, "metric": ()}, "metric: found none"),
         ({"train": trained, "metric": "loss"}, "say which values are better, as loss:lower"),
-        ({"train": trained, "command": "python x.py"}, "there is a command already"),
+        ({"train": trained, "command": "python x.py"}, "give either a function, or the command"),
         ({"metric": LOSS}, "metric: it is for a train function or a command"),
         ({"metric": (), "margin": 0.1}, "margin: it is for a train function or a command"),
         ({"metric": (), "timeout": "10m"}, "timeout: it is for a command"),

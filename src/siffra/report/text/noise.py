@@ -1,7 +1,6 @@
 """What runs of one setting say in words: their spread, and how many seeds a difference takes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from siffra.config.metrics import Metric
 from siffra.lab.stats.families import OUTSIDE_ALPHA
@@ -22,45 +21,42 @@ _SEEDS = (5, 10, 20, 40)
 _LEVELS = {"unpaired": 0.0, "paired": CORRELATION}
 
 
-@dataclass(frozen=True, slots=True)
-class NoiseText:
-    """What is said: the noise by metric, of these runs, and the difference that was asked for."""
-
-    noises: Mapping[str, Noise]
-    records: Sequence[Record]
-    metrics: Sequence[Metric]
-    difference: float | None
-
-    def seeds_needed(self, noise: Noise) -> dict[str, int | None] | None:
-        """How many seeds of both levels the difference takes, without pairs and with them."""
-        if self.difference is None or not noise.deviation:
-            return None
-        return {
-            name: _needed(self.difference, noise.deviation, correlation)
-            for name, correlation in _LEVELS.items()
-        }
+def needed_by_level(difference: float | None, noise: Noise) -> dict[str, int | None] | None:
+    """How many seeds of both levels a difference takes, without pairs and with them."""
+    if difference is None or not noise.deviation:
+        return None
+    return {
+        name: _needed(difference, noise.deviation, correlation)
+        for name, correlation in _LEVELS.items()
+    }
 
 
-def noise_text(words: Words, shown: NoiseText) -> str:
-    """All of it, in lines of plain text."""
+def noise_text(
+    words: Words,
+    noises: Mapping[str, Noise],
+    metrics: Sequence[Metric],
+    records: Sequence[Record],
+    difference: float | None,
+) -> str:
+    """The noise of each metric, of these runs, and what the difference takes, as plain text."""
     blocks = [
-        "\n".join(_of_metric(words, metric, shown.noises[metric.name], shown))
-        if metric.name in shown.noises
+        "\n".join(_of_metric(words, metric, noises[metric.name], difference))
+        if metric.name in noises
         else words("noise.too_few", metric=metric.name)
-        for metric in shown.metrics
+        for metric in metrics
     ]
-    if any(_varies(noise) for noise in shown.noises.values()):
+    if any(_varies(noise) for noise in noises.values()):
         error, power = (words.exact(100 * share) for share in (OUTSIDE_ALPHA, POWER))
         blocks.append(words("noise.method", error=error, power=power))
-    text = "\n\n".join([*blocks, *filter(None, [_failed(words, shown.records)])])
-    return text.replace(GAP, " ")
+    blocks.append(failure_text(words, capital(words("noise.runs")), records))
+    return "\n\n".join(filter(None, blocks)).replace(GAP, " ")
 
 
 def _varies(noise: Noise) -> bool:
     return min(noise.values) < max(noise.values)
 
 
-def _of_metric(words: Words, metric: Metric, noise: Noise, shown: NoiseText) -> list[str]:
+def _of_metric(words: Words, metric: Metric, noise: Noise, difference: float | None) -> list[str]:
     if not _varies(noise):
         value = words.exact(noise.values[0])
         return [words("noise.none", metric=metric.name, n=len(noise.values), value=value)]
@@ -76,8 +72,8 @@ def _of_metric(words: Words, metric: Metric, noise: Noise, shown: NoiseText) -> 
             deviation_ends=_ends(words, noise.deviation_interval),
         )
     ]
-    if shown.difference is not None:
-        lines += _takes(words, shown.difference, noise)
+    if difference is not None:
+        lines += _takes(words, difference, noise)
     return [*lines, *_table(words, noise)]
 
 
@@ -127,7 +123,3 @@ def _number(words: Words, value: float, spread: float | None = None) -> str:
     """With two digits, or with as many decimals as two digits of the spread have."""
     exponent = int(f"{value if spread is None else spread:e}".partition("e")[2])
     return words.number(value, max(0, 1 - exponent))
-
-
-def _failed(words: Words, records: Sequence[Record]) -> str:
-    return failure_text(words, capital(words("noise.runs")), records)
