@@ -1,7 +1,6 @@
 """An exported model says what siffra says: held against onnxruntime, over every kind of layer."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -33,6 +32,20 @@ MORE = (
 )
 
 
+def saved_model(setting, accuracy, weights) -> SavedModel:
+    return SavedModel(
+        model=setting.model,
+        training=setting.training,
+        seed=0,
+        dataset="blobs",
+        fingerprint="",
+        image_shape=SHAPE,
+        classes=3,
+        accuracy=accuracy,
+        weights=weights,
+    )
+
+
 def drawn(knobs) -> SavedModel:
     """A model with weights that no layer leaves out of sight: biases and norms are drawn too."""
     setting = Setting.from_knobs(knobs)
@@ -41,7 +54,7 @@ def drawn(knobs) -> SavedModel:
     for name, array in weights.items():
         if not name.endswith("kernel"):
             array += rng.uniform(-0.4, 0.4, array.shape).astype(np.float32)
-    return SavedModel(setting, 0, "blobs", SHAPE, 3, {"test": 0.5}, weights)
+    return saved_model(setting, {"test": 0.5}, weights)
 
 
 def siffra_says(saved, images):
@@ -96,7 +109,7 @@ def test_the_file_tells_what_is_in_it(tmp_path):
 
 
 def test_classes_with_names_are_told_by_them():
-    named = replace(drawn(NETWORKS[0]), class_names=("cat", "dog", "eel"))
+    named = drawn(NETWORKS[0]).model_copy(update={"class_names": ("cat", "dog", "eel")})
 
     told = {prop.key: prop.value for prop in onnx_model(named).metadata_props}
 
@@ -110,7 +123,7 @@ def test_other_pixels_are_refused():
 
 def test_a_module_of_one_s_own_is_refused():
     model = ModuleModel(factory="mine:make", source="0")
-    saved = SavedModel(Setting(model, Training()), 0, "blobs", SHAPE, 3, {}, {})
+    saved = saved_model(Setting(model, Training()), {}, {})
 
     with pytest.raises(ModelFileError, match="mine:make is a module of your own"):
         onnx_model(saved)

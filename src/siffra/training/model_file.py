@@ -1,6 +1,5 @@
 """Trained models as files: weights in safetensors' format, with a header that tells their use."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,8 +36,15 @@ _Count = Annotated[int, Field(gt=0, le=1_000_000)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Header(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class SavedModel(BaseModel):
+    """A trained model as a file has it: its `weights`, and all else in the file's header.
+
+    `accuracy` holds fractions by set, None if it diverged. `class_names` are the data's, in the
+    order of the outputs; none where classes are numbered. `ground` is what the training images'
+    digits stand on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     model: Model
     training: Training
@@ -50,25 +56,12 @@ class _Header(BaseModel):
     accuracy: dict[str, _Share | None]
     class_names: tuple[str, ...] = ()
     ground: Ground = "dark"
+    weights: dict[str, np.ndarray] = Field({}, exclude=True)
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SavedModel:
-    """A trained model read from a file; `accuracy` holds fractions by set, None if it diverged.
-
-    `class_names` are the data's, in the order of the outputs; none where classes are numbered.
-    `ground` is what the training images' digits stand on.
-    """
-
-    setting: Setting
-    seed: int
-    dataset: str
-    image_shape: tuple[int, int, int]
-    classes: int
-    accuracy: dict[str, float | None]
-    weights: dict[str, np.ndarray]
-    class_names: tuple[str, ...] = ()
-    ground: Ground = "dark"
+    @property
+    def setting(self) -> Setting:
+        """The model and how it was trained."""
+        return Setting(self.model, self.training)
 
     @property
     def is_finite(self) -> bool:
@@ -79,15 +72,17 @@ class SavedModel:
 def as_saved(fitted: Fitted, record: Record, dataset: Dataset) -> SavedModel:
     """The network of `record` as it would be read from a file."""
     return SavedModel(
-        setting=record.setting,
+        model=record.model,
+        training=record.training,
         seed=record.seed,
         dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
         image_shape=dataset.image_shape,
         classes=dataset.classes,
         accuracy=record.accuracy,
-        weights=fitted.weights(),
         class_names=dataset.class_names,
         ground=ground_of(dataset.train),
+        weights=fitted.weights(),
     )
 
 
@@ -99,23 +94,12 @@ def save_model(path: Path, fitted: Fitted, record: Record, dataset: Dataset) -> 
     """
     expect_network(record.model)
     expect_model_name(path)
-    header = _Header(
-        model=record.model,
-        training=record.training,
-        seed=record.seed,
-        dataset=dataset.name,
-        fingerprint=dataset.fingerprint,
-        image_shape=dataset.image_shape,
-        classes=dataset.classes,
-        accuracy=record.accuracy,
-        class_names=dataset.class_names,
-        ground=ground_of(dataset.train),
-    )
+    saved = as_saved(fitted, record, dataset)
     # A header of what there always was is as it always was.
-    newer = ("class_names", "ground")
-    usual = {name for name in newer if getattr(header, name) == _Header.model_fields[name].default}
-    payload = header.model_dump_json(exclude=usual)
-    weights = {name: np.ascontiguousarray(array) for name, array in fitted.weights().items()}
+    newer, fields = ("class_names", "ground"), SavedModel.model_fields
+    usual = {name for name in newer if getattr(saved, name) == fields[name].default}
+    payload = saved.model_dump_json(exclude=usual)
+    weights = {name: np.ascontiguousarray(array) for name, array in saved.weights.items()}
     write_whole(path, save(weights, metadata={_HEADER: payload}), ModelFileError)
 
 
@@ -171,26 +155,17 @@ def load_model(path: Path) -> SavedModel:
             f"{path}: not a safetensors file, or one that is cut short or damaged; name a model "
             "saved by `siffra train --save`."
         ) from error
-    return SavedModel(
-        setting=Setting(header.model, header.training),
-        seed=header.seed,
-        dataset=header.dataset,
-        image_shape=header.image_shape,
-        classes=header.classes,
-        accuracy=header.accuracy,
-        weights=weights,
-        class_names=header.class_names,
-        ground=header.ground,
-    )
+    return header.model_copy(update={"weights": weights})
 
 
-def _header(path: Path, described: str | None) -> _Header:
+def _header(path: Path, described: str | None) -> SavedModel:
+    """The model without its weights."""
     if described is None:
         raise ModelFileError(
             f"{path}: not saved by `siffra train --save`; its header says nothing."
         )
     try:
-        header = _Header.model_validate_json(described)
+        header = SavedModel.model_validate_json(described)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
         unreadable = f"`{where}` in its header" if where else "its header"
@@ -209,7 +184,7 @@ def _header(path: Path, described: str | None) -> _Header:
     return header
 
 
-def _expect_weights(path: Path, header: _Header, file: Any) -> None:
+def _expect_weights(path: Path, header: SavedModel, file: Any) -> None:
     """See that a file has the weights of the model that its header describes; none is read yet.
 
     A module of the user's is known to their function alone: PyTorch compares those.
