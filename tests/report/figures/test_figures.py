@@ -6,13 +6,16 @@ from dataclasses import replace
 import matplotlib as mpl
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from report.fake_answers import make_answers, make_question, study
 
 from siffra.config import Setting
 from siffra.lab.plan.plan import Experiment
 from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import confusion, figure_of, figures_of_experiments, for_page
-from siffra.report.figures.style import colours, house_style
+from siffra.report.figures.levels import beside
+from siffra.report.figures.style import colours, house_style, spread
 from siffra.report.text.labels import on_a_scale
 from siffra.report.text.messages import GAP, words_in
 from siffra.report.text.numbers import accuracy_number
@@ -75,11 +78,58 @@ def test_one_epoch_is_no_curve():
     assert draw_question("curves", make_answers([question], seeds=2).questions[0]) is None
 
 
-def test_axes_have_units_and_the_legend_names_every_level():
+def test_axes_have_units_and_curves_their_names_at_their_ends():
     shown = texts(draw("curves", RATES))
 
     assert {"Accuracy (%)", "Epochs", "Test", "Moved", "Rotated"} <= set(shown)
-    assert {"Learning rate", "0.02", "0.7"} <= set(shown)
+    panels = len({"test", "moved", "rotated"})
+    assert [shown.count(name) for name in ("0.02", "0.7")] == [panels, panels]
+    assert "Learning rate" not in shown
+
+
+def test_curves_that_are_many_or_have_long_names_have_a_legend():
+    grid = [{"batch_size": b, "learning_rate": 0.5} for b in (27, 135)]
+
+    assert [
+        texts(draw("curves", grid)).count(f"batch size {b}, learning rate 0.5") for b in (27, 135)
+    ] == [1, 1]
+    assert "Neurons" in texts(draw("curves", NEURONS))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=7), st.floats(0.01, 0.2))
+def test_names_at_ends_stand_apart_in_the_order_of_their_curves(heights, least):
+    placed = spread(heights, least)
+
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    gaps = np.diff([placed[i] for i in order])
+    assert (gaps >= least - 1e-9).all()
+    assert np.mean(placed) == pytest.approx(np.mean(heights))
+
+
+@given(st.lists(st.floats(0, 5), max_size=40))
+def test_no_point_of_a_panel_hides_another(heights):
+    slots = beside(heights)
+
+    places = list(zip(slots, heights, strict=True))
+    for i, (slot, height) in enumerate(places):
+        assert all(abs(height - y) >= 1 for x, y in places[:i] if x == slot)
+        # Nor is one farther out than it must be.
+        assert all(any(abs(height - y) < 1 for x, y in places[:i] if x == k) for k in range(slot))
+
+
+@pytest.mark.parametrize(
+    ("kind", "titles"),
+    [
+        ("heatmap", {"Accuracy (%)": 3, "Training time (s)": 1}),
+        ("confusion", {"Share of the true class (%)": 1, "Percentage points": 1}),
+    ],
+)
+def test_colours_are_explained_by_bars_with_titles(kind, titles):
+    grid = [{"kernel_size": k, "strides": 1} for k in (3, 5)]
+
+    shown = texts(draw(kind, grid, base={"model": "conv"}))
+
+    assert {title: shown.count(title) for title in titles} == titles
 
 
 def test_reported_figures_stand_in_the_legend_where_there_are_any():
@@ -104,7 +154,13 @@ def test_long_names_of_levels_are_numbered_on_the_axis():
 
 
 @pytest.mark.parametrize(
-    ("values", "fit"), [((8, 16, 1024), True), ((139, 140, 8), False), ((5,), True)]
+    ("values", "fit"),
+    [
+        ((8, 16, 1024), True),
+        ((139, 140, 8), False),
+        ((5,), True),
+        ((2, 70, 100, 150, 200, 400), False),  # whose names would not all fit below the axis
+    ],
 )
 def test_levels_that_would_crowd_each_other_are_set_apart_evenly(values, fit):
     assert on_a_scale(make_question("a", [{"batch_size": v} for v in values])) is fit
@@ -114,9 +170,14 @@ def test_a_heat_map_shows_each_cell_and_leaves_gaps_empty():
     grid = [{"kernel_size": k, "strides": s} for k, s in ((3, 1), (5, 1), (3, 2))]
     drawing = draw("heatmap", grid, base={"model": "conv"})
 
-    shown = [text for text in texts(drawing) if text.replace(".", "").isdigit()]
-    ticks = len({"3", "5"}) + len({"1", "2"})
-    assert len(shown) == 4 * (len(grid) + ticks)
+    # Cells and the names below them; those beside rows and colour bars are set to one side.
+    middle = [
+        text
+        for e in ET.fromstring(drawing.content).iter("{http://www.w3.org/2000/svg}text")
+        if "middle" in e.get("style", "")
+        and (text := "".join(e.itertext())).replace(".", "").isdigit()
+    ]
+    assert len(middle) == 4 * (len(grid) + len({"3", "5"}))
 
 
 def test_a_heat_map_rounds_as_its_table_does():

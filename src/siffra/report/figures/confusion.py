@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 
@@ -33,18 +34,24 @@ def draw(levels: Sequence[Seen], names: Sequence[str], words: Words) -> Figure:
     """Rows are true classes, in per cent of their images, over all seeds; `names` of the levels."""
     rows = len(levels) + (len(levels) == 2)
     sets = confused_sets(levels)
-    figure, axes = style.panels(rows, len(sets), height=0.4 + 3.75 * rows)
+    figure, axes = style.panels(rows, len(sets), height=1.0 + 3.75 * rows)
     axis = iter(axes)
+    percent, shown = style.percent_axis(words), []
     for level, called in zip(levels, names, strict=True):
         for name in sets:
             panel = next(axis)
-            _panel(panel, shares(level.trained, name), words)
-            apart = ",\n" if len(called) > LONG_NAME else ", "
-            panel.set_title(f"{capital(called)}{apart}{words(f'set.{name}')}")
-    gaps = {name: difference(levels, name) for name in sets} if len(levels) == 2 else {}
-    for panel, (name, gap) in zip(axis, gaps.items(), strict=False):
-        _difference(panel, gap, words)
-        panel.set_title(f"{capital(words('figure.difference'))}, {words(f'set.{name}')}")
+            shown.append(_panel(panel, shares(level.trained, name), words))
+            comma = ",\n" if len(called) > LONG_NAME else ", "
+            panel.set_title(f"{capital(called)}{comma}{words(f'set.{name}')}")
+    style.colour_bar(shown, words("figure.share"), percent, "bottom")
+    if len(levels) == 2:
+        gaps = [difference(levels, name) for name in sets]
+        largest = max(float(np.abs(gap).max()) for gap in gaps) or 1.0
+        apart = []
+        for panel, name, gap in zip(axis, sets, gaps, strict=True):
+            apart.append(_difference(panel, gap, largest, words))
+            panel.set_title(f"{capital(words('figure.difference'))}, {words(f'set.{name}')}")
+        style.colour_bar(apart, capital(words("figure.points")), percent, "bottom")
     for panel in axes:
         _name_classes(panel, levels[0].trained)
         panel.set_xlabel(words("figure.predicted"))
@@ -127,41 +134,43 @@ def difference(levels: Sequence[Seen], name: str) -> np.ndarray:
     return second - first
 
 
-def _panel(axis: Axes, cells: np.ndarray, words: Words) -> None:
-    _matrix(axis, cells, _SHARES, 0.0)
+def _panel(axis: Axes, cells: np.ndarray, words: Words) -> QuadMesh:
+    mesh = _matrix(axis, cells, _SHARES, 0.0)
     if len(cells) > MOST_CLASSES:
-        return
+        return mesh
     for (row, column), cell in np.ndenumerate(cells):
         # Shares below half a per cent would be written 0, and are left out.
         if cell >= 0.005:
             colour = "white" if cell > 0.55 else style.INK
             style.cell_text(axis, column, row, words.number(100 * cell), colour, size=7)
+    return mesh
 
 
-def _difference(axis: Axes, cells: np.ndarray, words: Words) -> None:
-    largest = float(np.abs(cells).max()) or 1.0
-    _matrix(axis, cells, style.DIVERGING, -largest, largest)
+def _difference(axis: Axes, cells: np.ndarray, largest: float, words: Words) -> QuadMesh:
+    mesh = _matrix(axis, cells, style.DIVERGING, -largest, largest)
     if len(cells) > MOST_CLASSES:
-        return
+        return mesh
     for (row, column), cell in np.ndenumerate(cells):
         if abs(cell) >= 0.005:
             colour = "white" if abs(cell) > 0.7 * largest else style.INK
             text = words.number(100 * cell, signed=True)
             style.cell_text(axis, column, row, text, colour, size=6.5)
+    return mesh
 
 
 def _matrix(
     axis: Axes, cells: np.ndarray, colours: Colormap, lowest: float, highest: float = 1.0
-) -> None:
+) -> QuadMesh:
     classes = len(cells)
     edges = np.arange(classes + 1) - 0.5
-    axis.pcolormesh(edges, edges, cells, cmap=colours, vmin=lowest, vmax=highest, lw=0)
+    mesh = axis.pcolormesh(edges, edges, cells, cmap=colours, vmin=lowest, vmax=highest, lw=0)
     axis.set_aspect("equal")
     axis.invert_yaxis()
     axis.grid(False)
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set(visible=True, color=style.FAINT)
+    return mesh
 
 
 def _name_classes(axis: Axes, records: Sequence[Record]) -> None:

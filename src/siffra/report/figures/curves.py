@@ -1,12 +1,14 @@
 """Accuracy against epochs, one line a level, on the test set and the shifted ones; or metrics."""
 
+import math
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from siffra.config.metrics import Metric
 from siffra.lab.answers import QuestionAnswer
-from siffra.lab.stats.summaries import curve, metric_curve
+from siffra.lab.stats.summaries import Curve, curve, metric_curve
 from siffra.report.figures import style
 from siffra.report.text import numbers
 from siffra.report.text.labels import (
@@ -15,49 +17,57 @@ from siffra.report.text.labels import (
     sets_of,
     short_level_name,
     varied_heading,
+    varied_name,
 )
 from siffra.report.text.messages import Words, capital
+from siffra.training.scored_sets import CURVE_IMAGES
 from siffra.training.scores import epochs_to
 
 _MANY = 7
 _NEAR = 0.01
 """A curve has arrived when it is within one percentage point of the best end."""
+_SHORT = 10
+"""Characters of names that stand at the ends of their curves; longer ones make a legend."""
 
 
 def draw(answer: QuestionAnswer, words: Words) -> Figure:
-    """Mean over seeds with its 95 % interval as a band, every seed's end as a point."""
+    """Mean over seeds with its 95 % interval as a band; its name at its end, or in a legend."""
     sets, metrics = sets_of(answer.levels), with_curves(answer)
     figure, axes = style.row(len(sets) + len(metrics), height=3.3)
     seen = [level for level in answer.levels if level.trained]
     colours = style.colours(len(seen))
     band = 0.18 if len(seen) < _MANY else 0.05
-    for axis, metric in zip(axes, metrics, strict=False):
-        for i, (level, colour) in enumerate(zip(seen, colours, strict=True)):
-            epochs, path = metric_curve(level.records, metric)
+    names = [short_level_name(words, level.level) for level in seen]
+    paths = [
+        *([_numbered(curve(level.records, name)) for level in seen] for name in sets),
+        *([metric_curve(level.records, metric) for level in seen] for metric in metrics),
+    ]
+    lasts = {epochs[-1] for each in paths for epochs, _ in each if len(epochs)}
+    at_ends = len(seen) < _MANY and len(lasts) == 1 and max(map(len, names)) <= _SHORT
+    for axis, each in zip(axes, paths, strict=True):
+        for i, ((epochs, path), colour) in enumerate(zip(each, colours, strict=True)):
             axis.plot(epochs, path.mean, color=colour, linestyle=style.dashes(i), zorder=3)
             axis.fill_between(epochs, path.low, path.high, color=colour, alpha=band, lw=0)
-        style.name_metric(axis, metric, words)
-        axis.set_xlabel(words("figure.epochs"))
-    for axis, name in zip(axes, sets, strict=False):
-        for i, (level, colour) in enumerate(zip(seen, colours, strict=True)):
-            path = curve(level.records, name)
-            epochs = np.arange(1, len(path.mean) + 1)
-            dash = style.dashes(i)
-            axis.plot(epochs, path.mean, color=colour, linestyle=dash, zorder=3)
-            axis.fill_between(epochs, path.low, path.high, color=colour, alpha=band, lw=0)
-            last = [len(record.epochs) for record in level.trained]
-            axis.plot(
-                last, level.accuracy[name].values, ".", color=colour, ms=3.5, alpha=0.7, zorder=4
-            )
-        axis.set_title(capital(words(f"set.{name}")))
+        if at_ends:
+            ends = [path.mean[-1] if len(epochs) else math.nan for epochs, path in each]
+            style.name_ends(axis, max(lasts), ends, names)
         axis.set_xlabel(words("figure.epochs"))
         axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+    for axis, name in zip(axes, sets, strict=False):
+        axis.set_title(capital(words(f"set.{name}")))
         axis.yaxis.set_major_formatter(style.percent_axis(words))
+    for axis, metric in zip(axes[len(sets) :], metrics, strict=True):
+        style.name_metric(axis, metric, words)
     if sets:
         style.name_accuracy(axes, words)
-    names = [short_level_name(words, level.level) for level in seen]
-    style.legend_of_lines(figure, names, varied_heading(words, answer.question))
+    if not at_ends:
+        style.legend_of_lines(figure, names, varied_heading(words, answer.question))
     return figure
+
+
+def _numbered(path: Curve) -> tuple[np.ndarray, Curve]:
+    """A curve behind its epochs."""
+    return np.arange(1, len(path.mean) + 1), path
 
 
 def has_any(answer: QuestionAnswer) -> bool:
@@ -80,10 +90,12 @@ def with_curves(answer: QuestionAnswer) -> list[Metric]:
 def caption(answer: QuestionAnswer, words: Words) -> str:
     """Which level comes first near the best accuracy, and which last."""
     levels = [level for level in answer.levels if level.trained]
+    by = varied_name(words, answer.question)
     if answer.question.metrics:
         names = words.listing(metric.name for metric in with_curves(answer))
         key = "caption.metric_curves"
-        return numbers.over_seeds(words, key, [len(level.trained) for level in levels], of=names)
+        runs = [len(level.trained) for level in levels]
+        return numbers.over_seeds(words, key, runs, of=names, by=by)
     paths = [curve(level.records, "test").mean for level in levels]
     target = max(path[-1] for path in paths) - _NEAR
     reached = [epochs_to(target, path.tolist()) for path in paths]
@@ -97,4 +109,6 @@ def caption(answer: QuestionAnswer, words: Words) -> str:
     if never:
         text += words("caption.never", levels=levels_name(words, never))
     runs = [len(level.trained) for level in levels]
-    return f"{numbers.over_seeds(words, 'caption.curves', runs)} {text}."
+    images = words.exact(CURVE_IMAGES)
+    how = numbers.over_seeds(words, "caption.curves", runs, by=by, images=images)
+    return f"{how} {text}."

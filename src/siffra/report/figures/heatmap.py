@@ -34,16 +34,17 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     figure, axes = style.pairs(panels, height=1.0 + 0.25 * max(len(rows), 4))
     for axis, name in zip(axes, sets, strict=False):
         means, arms = _cells(answer, columns, rows, lambda level, name=name: level.accuracy[name])
-        _panel(axis, 100 * means, 100 * arms, words, most=1)
-        axis.set_title(f"{capital(words(f'set.{name}'))}, {words('figure.accuracy_short')}")
+        _panel(axis, 100 * means, 100 * arms, words, most=1, title=words("figure.accuracy"))
+        axis.set_title(capital(words(f"set.{name}")))
     for axis, metric in zip(axes, metrics, strict=False):
         _metric_panel(axis, answer, metric, (columns, rows), words)
     if any_time:
         means, arms = _cells(answer, columns, rows, lambda level: level.seconds)
         most = 2 if np.nanmax(means) < 10 else 1 if np.nanmax(means) < 100 else 0
         # From zero: times that hardly differ should look alike.
-        _panel(axes[panels - 1], means, arms, words, most, lowest=0.0)
-        axes[panels - 1].set_title(words("figure.seconds"))
+        time = words("figure.seconds")
+        _panel(axes[panels - 1], means, arms, words, most, lowest=0.0, title=time)
+        axes[panels - 1].set_title(capital(words("figure.time")))
     is_framed = not answer.untrained and not metrics
     best = answer.levels[answer.best].level.knobs if is_framed else None
     own = words.verbatim if answer.question.is_external else words
@@ -71,12 +72,13 @@ def _metric_panel(
     means, arms = _cells(answer, *values, lambda level: level.metrics[metric.name])
     is_fraction = metric.unit == "fraction"
     scale, unit = (100, "%") if is_fraction else (1, metric.unit)
-    axis.set_title(f"{metric.name}, {unit}" if unit else metric.name)
+    axis.set_title(metric.name)
     if np.isnan(means).all():
         return
     greatest = scale * np.nanmax(np.abs(means))
     most = _DIGITS - math.floor(math.log10(greatest)) if greatest else 0
-    _panel(axis, scale * means, scale * arms, words, most=min(max(most, 0), _MOST_DECIMALS))
+    decimals = min(max(most, 0), _MOST_DECIMALS)
+    _panel(axis, scale * means, scale * arms, words, decimals, unit or metric.name)
 
 
 def caption(answer: QuestionAnswer, words: Words) -> str:
@@ -137,9 +139,13 @@ def _panel(
     arms: np.ndarray,
     words: Words,
     most: int,
+    title: str,
     lowest: float | None = None,
 ) -> None:
-    """Each cell's number has as many decimals as its interval supports, `most` at most."""
+    """Each cell's number has as many decimals as its interval supports, `most` at most.
+
+    `title` is what the numbers, and the colours, are.
+    """
     axis.grid(False)
     for spine in axis.spines.values():
         spine.set_visible(False)
@@ -147,9 +153,10 @@ def _panel(
     rows, columns = (np.arange(size + 1) - 0.5 for size in cells.shape)
     lowest, highest = np.nanmin(cells) if lowest is None else lowest, np.nanmax(cells)
     known = np.ma.masked_invalid(cells)
-    axis.pcolormesh(
+    shown = axis.pcolormesh(
         columns, rows, known, cmap="cividis", vmin=lowest, vmax=highest, ec=style.PAPER, lw=1
     )
+    style.colour_bar([shown], title, style.number_axis(words))
     middle = (lowest + highest) / 2
     for (row, column), cell in np.ndenumerate(cells):
         if not np.isnan(cell):

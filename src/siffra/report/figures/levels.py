@@ -1,6 +1,7 @@
 """Accuracy on each set, or other metrics, and training seconds against the varied knob."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ from siffra.report.text.labels import (
 from siffra.report.text.messages import Words, capital
 
 _COLOUR, _REPORTED = style.OKABE_ITO[0], style.OKABE_ITO[1]
+_DOTS, _DOT = 46, 0.013
+"""How many points fit under each other in a panel, and how much of its width one takes."""
 _AXIS = 44
 """About how many characters of tick labels fit under a panel."""
 
@@ -138,7 +141,11 @@ def _panel(
     get: Callable[[LevelAnswer], Summary | None],
 ) -> None:
     is_scale = on_a_scale(answer.question)
-    aside = 0.02 * (max(places) - min(places) or 1.0) if is_scale else 0.1
+    span = (max(places) - min(places) or 1.0) if is_scale else float(len(places))
+    gaps = [b - a for a, b in itertools.pairwise(sorted(places))]
+    room = 0.45 * min(gaps, default=span)
+    aside = 0.02 * span if is_scale else 0.1
+    heights = _heights([summary for level in answer.levels if (summary := get(level))], reported)
     means = []
     for place, level in zip(places, answer.levels, strict=True):
         summary = get(level)
@@ -151,7 +158,9 @@ def _panel(
             means.append((place, summary.mean))
             # Only of its time is anything known of a run that diverged.
             crosses = [record.diverged for record in level.records] if reported == "seconds" else []
-            _points(axis, place + aside, summary.values, crosses)
+            slots = beside(heights(summary.values))
+            step = min(_DOT * span, room / max(*slots, 1))
+            _points(axis, [place + aside + step * slot for slot in slots], summary.values, crosses)
             _mean(axis, place, summary)
         if reported in level.level.reported:
             figure = level.level.reported[reported]
@@ -163,16 +172,46 @@ def _panel(
         axis.plot(*np.array(means).T.reshape(2, -1), color=_COLOUR, lw=1.0, alpha=0.55, zorder=2)
 
 
+def _heights(
+    summaries: Sequence[Summary], reported: str
+) -> Callable[[Sequence[float]], list[float]]:
+    """How high values stand in their panel, counted in points; times stand on 0 or on a log."""
+    shown = [x for s in summaries for x in (*s.values, s.low, s.high) if math.isfinite(x)]
+    low, high = min(shown, default=0.0), max(shown, default=1.0)
+    is_time = reported == "seconds"
+    scale = math.log if is_time and shown and spans_decades(shown) else float
+    bottom = 0.0 if is_time and scale is float else scale(low)
+    dot = (scale(high) - bottom) / _DOTS or 1.0
+    return lambda values: [(scale(value) - bottom) / dot for value in values]
+
+
+def beside(heights: Sequence[float]) -> list[int]:
+    """In which place beside each other points stand, so that none hides another: 0 is the first.
+
+    `heights` are in points. In the order of seeds: in that of heights, rows would look like slopes.
+    """
+    columns: list[list[float]] = []
+    slots = []
+    for height in heights:
+        free = (k for k, c in enumerate(columns) if all(abs(height - other) >= 1 for other in c))
+        slot = next(free, len(columns))
+        if slot == len(columns):
+            columns.append([])
+        columns[slot].append(height)
+        slots.append(slot)
+    return slots
+
+
 def _points(
-    axis: Axes, place: float, values: Sequence[float], crosses: Sequence[bool] = ()
+    axis: Axes, places: Sequence[float], values: Sequence[float], crosses: Sequence[bool] = ()
 ) -> None:
     """Every run, a little to the right of their mean; `crosses` says which get one."""
-    marked = list(itertools.zip_longest(values, crosses, fillvalue=False))
+    marked = list(itertools.zip_longest(places, values, crosses, fillvalue=False))
     for cross, marker, size in ((False, ".", 5.5), (True, "x", 4.5)):
-        ys = [value for value, is_cross in marked if is_cross == cross]
-        if ys:  # one artist for all: making and drawing one takes as long as a hundred points
+        points = [(x, y) for x, y, is_cross in marked if is_cross == cross]
+        if points:  # one artist for all: making and drawing one takes as long as a hundred points
             look: dict[str, Any] = {"color": _COLOUR, "alpha": 0.6, "mew": 0.8, "zorder": 3}
-            axis.plot([place] * len(ys), ys, marker, ms=size, **look)
+            axis.plot(*zip(*points, strict=True), marker, ms=size, **look)
 
 
 def _mean(axis: Axes, place: float, summary: Summary) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from siffra.lab.stats.diagnostics import BySeed
 from siffra.report.figures import style
@@ -25,8 +26,11 @@ def draw(levels: Named, words: Words) -> Figure:
     rows = -(-panels // columns)
     figure, axes = style.panels(rows, columns, height=0.35 + rows * (8.6 / columns))
     means = [mean_map(examinations) for _, examinations in levels]
+    where = "bottom" if rows == 1 else "right"
+    maps = [
+        _panel(axis, cells, words, "cividis", 0.0) for axis, cells in zip(axes, means, strict=False)
+    ]
     for axis, (name, _), cells in zip(axes, levels, means, strict=False):
-        _panel(axis, cells, words, "cividis", 0.0)
         lines = axis.contour(
             MAP_PIXELS, MAP_PIXELS, cells, _CONTOURS, colors="white", linewidths=0.9
         )
@@ -34,10 +38,14 @@ def draw(levels: Named, words: Words) -> Figure:
         for text in axis.clabel(lines, fmt=labels, fontsize=6.5):
             text.set_in_layout(False)
         axis.set_title(capital(name))
+    accuracy = words("figure.accuracy"), style.percent_axis(words), where
+    style.colour_bar(maps, *accuracy)
     if len(levels) == 2:
         difference, axis = means[1] - means[0], axes[2]
         largest = float(np.abs(difference).max()) or 1.0
-        _panel(axis, difference, words, style.DIVERGING, -largest, largest)
+        gaps = _panel(axis, difference, words, style.DIVERGING, -largest, largest)
+        points = capital(words("figure.points")), style.percent_axis(words), where
+        style.colour_bar([gaps], *points)
         axis.set_title(capital(words("figure.difference")))
         _extreme(axis, difference, words)
     for axis in axes[panels:]:
@@ -86,10 +94,10 @@ def _panel(
     colours: str | Colormap,
     lowest: float,
     highest: float = 1.0,
-) -> None:
+) -> AxesImage:
     half = (MAP_PIXELS[1] - MAP_PIXELS[0]) / 2
     low, high = MAP_PIXELS[0] - half, MAP_PIXELS[-1] + half
-    axis.imshow(
+    image = axis.imshow(
         cells,
         cmap=colours,
         vmin=lowest,
@@ -102,6 +110,7 @@ def _panel(
     _ticks(axis, words)
     axis.set_xlabel(words("figure.right"))
     axis.set_ylabel(words("figure.down"))
+    return image
 
 
 def _ticks(axis: Axes, words: Words, at: Sequence[int] = (-10, -5, 0, 5, 10)) -> None:

@@ -62,6 +62,9 @@ def crossings(levels: Named, words: Words) -> list[str]:
         if moves <= set(alike):
             alike = [words("shift.all"), *alike[3:]]
         sentences.append(words("caption.apart.when", ways=words.listing(alike), found=comparison))
+    (_, a), (_, b) = levels
+    if any((found := leads(a, b, way)) and not _whole(found, way) for way in WAYS):
+        sentences.append(words("caption.apart.rest"))
     return sentences
 
 
@@ -118,7 +121,7 @@ def _compared(levels: Named, way: Way, words: Words) -> str:
             below=names[below],
             others=spans[below],
         )
-    return text + ("" if _whole(stretches, way) else words("caption.apart.rest"))
+    return text
 
 
 def _whole(stretches: Sequence[Lead], way: Way) -> bool:

@@ -10,13 +10,15 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -84,7 +86,9 @@ _RC: dict[Any, Any] = {
 _PNG_DPI = 144
 _SHORT_NAMES = 24
 """Characters that stand beside each other under one of three axes."""
-_COLOURS = 96
+_LINE = 0.062
+"""Of a panel's height, what a line of small text takes."""
+_COLOURS = 256
 """Of a PNG."""
 _LARGE = 300_000
 """Bytes."""
@@ -173,7 +177,7 @@ def _in_few_colours(png: io.BytesIO) -> bytes:
     """An image with a palette: a figure has few colours, and a quarter of the bytes."""
     file, about = io.BytesIO(), PngInfo()
     about.add_text("Software", "siffra")
-    image = Image.open(png).convert("RGB").quantize(_COLOURS)
+    image = Image.open(png).convert("RGB").quantize(_COLOURS, Image.Quantize.MAXCOVERAGE)
     image.save(file, format="png", optimize=True, pnginfo=about)
     return file.getvalue()
 
@@ -216,6 +220,64 @@ def cell_text(axis: Axes, column: int, row: int, text: str, colour: str, size: f
     """Write into a cell of a matrix."""
     written = axis.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
     written.set_in_layout(False)  # it lies inside its axes, and measuring hundreds takes seconds
+
+
+def colour_bar(
+    shown: Sequence[QuadMesh | AxesImage],
+    title: str,
+    ticks: Formatter,
+    where: Literal["right", "bottom"] = "right",
+) -> None:
+    """What the colours of some panels mean, all alike, beside or below them."""
+    figure, beside = shown[0].get_figure(root=True), [cast(Axes, each.axes) for each in shown]
+    assert figure is not None
+    aspect = 36 if len(beside) > 1 and where == "bottom" else 18
+    bar = figure.colorbar(
+        shown[0], ax=beside, location=where, format=ticks, aspect=aspect, pad=0.03, shrink=0.9
+    )
+    bar.set_label(title, fontsize=8)
+    bar.ax.tick_params(length=2, labelsize=7.5)
+    bar.outline.set_visible(False)
+    assert bar.solids is not None
+    bar.solids.set_rasterized(True)  # 256 quads otherwise
+
+
+def name_ends(axis: Axes, last: float, ends: Sequence[float], names: Sequence[str]) -> None:
+    """Write each line's name right of where it ends, at (`last`, one of `ends`).
+
+    Names that would run into each other are pushed apart; a piece of the line leads to its own.
+    """
+    low, high = axis.get_ylim()
+    first = axis.get_xlim()[0]
+    axis.set(ylim=(low, high), xlim=(first, last))
+    known = [i for i, end in enumerate(ends) if math.isfinite(end)]
+    places = spread([ends[i] for i in known], (high - low) * _LINE)
+    lead, palette = 0.05 * (last - first), colours(len(ends))
+    for i, place in zip(known, places, strict=True):
+        way = [last, last + lead], [ends[i], place]
+        axis.plot(*way, color=palette[i], lw=1.0, scalex=False, scaley=False, clip_on=False)
+        axis.text(last + 1.3 * lead, place, names[i], va="center", fontsize=7.5)
+
+
+def spread(heights: Sequence[float], least: float) -> list[float]:
+    """The heights, moved as little as sets them `least` apart; their order stays."""
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    # Runs of neighbours that touch move as one, around their mean.
+    runs: list[list[float]] = []
+    for i in order:
+        runs.append([heights[i]])
+        while len(runs) > 1 and _middle(runs[-1]) - _middle(runs[-2]) < least * (
+            (len(runs[-1]) + len(runs[-2])) / 2
+        ):
+            runs[-2:] = [runs[-2] + runs[-1]]
+    places = [
+        _middle(run) + least * (i - (len(run) - 1) / 2) for run in runs for i in range(len(run))
+    ]
+    return [place for _, place in sorted(zip(order, places, strict=True))]
+
+
+def _middle(run: Sequence[float]) -> float:
+    return math.fsum(run) / len(run)
 
 
 def legend_below(figure: Figure, handles: Sequence[object], labels: Sequence[str], title: str = ""):
