@@ -323,3 +323,21 @@ def test_dates_are_no_metric_that_lacks_plain_numbers(judged):
     assert "no_plain_numbers" not in codes(
         judged("\n".join(["lr,seed,acc,time", *rows])).roles.notes
     )
+
+
+def test_points_between_semicolons_are_decimal_ones_and_said_if_they_may_part_thousands(written):
+    table = read_results(written("batch;loss\n8;1.494\n16;1.501\n"))
+
+    assert table.columns == {"batch": (8, 16), "loss": (1.494, 1.501)}
+    assert [note.text for note in table.notes] == [
+        "points are read as decimal points ('1.494' as 1.494), not as marks between thousands: "
+        "`loss`"
+    ]
+    assert read_results(written("lr;loss\n0.1;1.494\n0.3;1.501\n")).notes == ()
+
+
+def test_a_point_beside_a_decimal_comma_is_refused_with_its_place(written):
+    with pytest.raises(DataError, match="row 2: `loss` is '1.234', .* as `lr` has '0,1'"):
+        read_results(written("lr;loss\n0,1;2\n0,3;1.234\n"))
+    with pytest.raises(DataError, match="row 1: `loss` is '1.234', .* as `loss` has '1,5'"):
+        read_results(written("n;loss\n1;1.234\n2;1,5\n"))

@@ -319,3 +319,27 @@ def test_semicolons_and_decimal_commas_are_a_plain_csv(written):
 
     assert roles.table.columns == plain.table.columns
     assert [n for n in roles.notes if n.code != "decimal_commas"] == list(plain.notes)
+
+
+@pytest.mark.parametrize("levels", [("16", "bf16", "32"), (16, 32, 64)])
+@pytest.mark.parametrize("others", [{}, {"lr": [0.1, 0.3]}])
+def test_levels_of_mixed_kinds_and_counts_are_levels_though_called_as_a_metric(levels, others):
+    rows = [
+        {"precision": level, "seed": seed, "loss": seed / 7 + len(str(level)) / 11} | more
+        for level in levels
+        for seed in range(4)
+        for more in ([{name: v} for name, vs in others.items() for v in vs] or [{}])
+    ]
+
+    roles = roles_of(rows)
+
+    is_mixed = isinstance(levels[0], str)
+    assert roles.by == (("precision", *others) if is_mixed or not others else tuple(others))
+    assert is_mixed or not others or "precision" in {metric.name for metric in roles.metrics}
+
+
+def test_a_metric_with_runs_that_failed_stays_one():
+    rows = grid(test_acc=lambda lr, seed: "failed" if seed == 1 else f"0.{seed + 5}")
+
+    assert roles_of(rows).by == ("lr",)
+    assert "test_acc" in {metric.name for metric in roles_of(rows).metrics}

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeGuard
 from siffra.data.notes import Note, named, short
 from siffra.results.cells import (
     Column,
-    decimal_commas,
+    certain_decimal,
     float_step,
     is_number,
     plain_cell,
@@ -84,10 +84,15 @@ def assemble(raw: Raw) -> RunTable:
     refuse_size(raw.source, len(raw.rows), len(flat.columns))
     names, origins = _short_names([*flat.columns, *raw.curves])
     texts = {name: cells for name, cells in flat.columns.items() if _are_texts(cells)}
-    commas = raw.decimal_commas and decimal_commas(texts.values())
-    if commas:
-        _refuse_points(raw.source, texts)
-    read = {names[name]: _typed(of, commas) for name, of in flat.columns.items()}
+    comma = certain_decimal(texts, ",") if raw.decimal_commas else ("", "")
+    if comma[1]:
+        _refuse_points(raw, texts, comma)
+    read = {names[name]: _typed(of, bool(comma[1])) for name, of in flat.columns.items()}
+    if raw.decimal_commas and not certain_decimal(texts, ".")[1]:
+        for name, cells in texts.items():
+            is_read = read[names[name]].step is not None
+            point = points_in_threes(cells) if is_read else ""
+            read[names[name]] = replace(read[names[name]], point=point)
     curves = {**{names[name]: of for name, of in raw.curves.items()}, **flat.curves}
     return RunTable(
         columns={name: column.cells for name, column in read.items()},
@@ -126,11 +131,21 @@ def _without_summaries(raw: Raw) -> tuple[Raw, list[Note]]:
     return replace(raw, columns=columns, curves=curves, rows=rows), [left_out]
 
 
-def _refuse_points(source: str, texts: Mapping[str, Sequence[str | None]]) -> None:
-    """See that no point may part thousands in a table whose decimals have commas."""
+def _refuse_points(
+    raw: Raw, texts: Mapping[str, Sequence[str | None]], comma: tuple[str, str]
+) -> None:
+    """See that no point may part thousands in a table with a `comma` that is a decimal one."""
     for name, cells in texts.items():
         if number := points_in_threes(cells):
-            raise refused("points", source=source, column=short(name), cell=number)
+            raise refused(
+                "points",
+                source=raw.source,
+                row=raw.rows[[cell and cell.strip() for cell in cells].index(number)],
+                column=short(name),
+                cell=number,
+                other=short(comma[0]),
+                decimal=comma[1],
+            )
 
 
 def _is_filled(row: Sequence[object]) -> bool:
@@ -172,6 +187,7 @@ def _notation_notes(columns: Mapping[str, Column]) -> list[Note]:
     for code, examples in (
         ("decimal_commas", {name: column.comma for name, column in columns.items()}),
         ("percentages", {name: column.percent for name, column in columns.items()}),
+        ("points", {name: column.point for name, column in columns.items()}),
     ):
         if used := {name: text for name, text in examples.items() if text}:
             example = next(iter(used.values()))

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -19,6 +19,7 @@ _GREATEST_WHOLE = 10**18
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _PADDED = re.compile(r"0[0-9]+")
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?( ?%)?")
+_DECIMAL_POINT = re.compile(r"[+-]?[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?( ?%)?")
 _IN_THREES = re.compile(r"[+-]?[1-9][0-9]{0,2}([.,])[0-9]{3}(\1[0-9]{3})*")
 """Numbers in which a mark may part thousands, and decimals as well: `1,234`."""
 _STARTS_AS_NUMBER = re.compile(r"[\s'\"]*[+-]?[.,]?[0-9](?![0-9]*[-/][0-9])")  # as no date does
@@ -42,13 +43,14 @@ _MINUS = "\u2212"
 class Column:
     """What a column of texts holds: its cells, and how coarsely its numbers were printed.
 
-    `comma` and `percent` are examples of what was read as the fraction it stands for.
+    `comma`, `percent` and `point` are examples of what was read as the fraction it stands for.
     """
 
     cells: tuple[Cell, ...]
     step: float | None = None
     comma: str = ""
     percent: str = ""
+    point: str = ""
 
 
 def read_cells(texts: Sequence[str | None], *, decimal_commas: bool = False) -> Column:
@@ -79,25 +81,24 @@ def read_cells(texts: Sequence[str | None], *, decimal_commas: bool = False) -> 
     return Column(tuple(known.get(text) for text in texts), step, comma, percent)
 
 
-def decimal_commas(columns: Iterable[Sequence[str | None]]) -> bool:
-    """Whether commas in the numbers of these columns are decimal ones.
+def certain_decimal(columns: Mapping[str, Sequence[str | None]], mark: str) -> tuple[str, str]:
+    """A column and a number in it whose comma, or point, can only be a decimal one; or empty.
 
-    They may part thousands: `1,234` alone does not tell, nor does it beside numbers with points.
+    It may part thousands: `1,234` alone does not tell, nor does it beside numbers with points.
     """
-    marked = {
-        text.strip()
-        for texts in columns
-        for text in set(texts)
-        if text is not None and ("," in text or "." in text)
-    }
-    certain = {text for text in marked if not _IN_THREES.fullmatch(text)}
-    return any(map(DECIMAL_COMMA.fullmatch, certain))
+    decimal = DECIMAL_COMMA if mark == "," else _DECIMAL_POINT
+    for name, texts in columns.items():
+        marked = {text.strip() for text in set(texts) if text is not None and mark in text}
+        certain = (t for t in marked if decimal.fullmatch(t) and not _IN_THREES.fullmatch(t))
+        if number := min(certain, default=""):
+            return name, number
+    return "", ""
 
 
 def points_in_threes(texts: Iterable[str | None]) -> str:
     """A number of this column whose points may all part thousands, `1.234`; empty if none may."""
-    pointed = [text for text in set(texts) if text is not None and "." in text]
-    if all(_IN_THREES.fullmatch(text.strip()) for text in pointed):
+    pointed = [text.strip() for text in set(texts) if text is not None and "." in text]
+    if all(map(_IN_THREES.fullmatch, pointed)):
         return min(pointed, default="")
     return ""
 

@@ -47,6 +47,13 @@ def kind_of(table: RunTable, name: str, seed: str | None) -> Kind:
     return "knob" if names.is_knob(name) else _by_cells(table, name, values, seed)
 
 
+def counts_as_levels(table: RunTable, name: str, seed: str | None) -> bool:
+    """Whether whole numbers of a column called as a metric may be levels: `precision` 16 and 32."""
+    cells = table.columns[name]
+    are_whole = all(type(cell) is int for cell in cells)
+    return are_whole and len(set(cells) - {0, 1}) > 1 and _are_levels(table, name, seed)
+
+
 def seed_columns(table: RunTable, known: Sequence[str]) -> list[str]:
     """The columns called as `known` or ending so, which vary and were not measured.
 
@@ -73,6 +80,12 @@ def looks_numeric(cells: Mapping[Cell, None]) -> bool:
     numbers = sum(map(is_number, cells))
     written = sum(bool(NUMBER.fullmatch(text)) or is_grouped(text) for text in texts)
     return 2 * (numbers + written) > numbers + len(texts)
+
+
+def _are_numbers(cells: Mapping[Cell, None]) -> bool:
+    """Whether all of the distinct cells are numbers, but those where a run has none."""
+    texts = [cell for cell in cells if isinstance(cell, str) and not NUMBER.fullmatch(cell)]
+    return all(t.casefold() in MISSING or t.casefold() in names.ENDINGS["failed"] for t in texts)
 
 
 def _has_quantities(cells: Mapping[Cell, None]) -> bool:
@@ -120,9 +133,9 @@ def _by_name(
     rows = len(cells)
     if (kind := _of_progress(name)) is not None:
         return kind
-    # `10 ms` is measured, and `16-mixed` of a column `precision` is a level
-    is_measured = looks_numeric(values) or (
-        _has_quantities(values) and not _are_levels(table, name, seed)
+    # `10 ms` is measured; 16, `bf16` and 32 of a column `precision` are levels
+    is_measured = _has_quantities(values) and (
+        _are_numbers(values) or not _are_levels(table, name, seed)
     )
     if is_measured and names.direction(name) and not names.is_knob(name):
         return "metric"

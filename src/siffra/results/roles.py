@@ -11,7 +11,15 @@ from siffra.config.metrics import Metric, SaidMetric, meant_direction
 from siffra.data.notes import Note, named, short
 from siffra.errors import ResultsError
 from siffra.results import names
-from siffra.results.kinds import Kind, distinct, kind_of, looks_numeric, recurs, seed_columns
+from siffra.results.kinds import (
+    Kind,
+    counts_as_levels,
+    distinct,
+    kind_of,
+    looks_numeric,
+    recurs,
+    seed_columns,
+)
 from siffra.results.table import Cell, RunTable, no_column, note, refused, remedy
 from siffra.results.where import rows_where
 
@@ -94,6 +102,8 @@ def find_roles(table: RunTable, options: RoleOptions | None = None) -> Roles:
     _set(kinds, "metric", [metric.name for metric in said])
     _set(kinds, "pair", paired)
     _set(kinds, "seed", [seed] if seed else [])
+    if not options.by and not {"knob", "label"}.intersection(kinds.values()):
+        _set(kinds, "knob", _counts(table, kinds, seed, [metric.name for metric in said]))
     metrics = _directed(table, said) if said else _metrics(table, kinds)
     if (alike := _of_one_kind(table, metrics[0].name)) is not table:
         return find_roles(alike, replace(options, where=()))
@@ -137,6 +147,15 @@ def _of_one_kind(table: RunTable, metric: str) -> RunTable:
 
 def _set(kinds: dict[str, Kind], kind: Kind, columns: Iterable[str]) -> None:
     kinds.update(dict.fromkeys(columns, kind))
+
+
+def _counts(
+    table: RunTable, kinds: Mapping[str, Kind], seed: str | None, said: Sequence[str]
+) -> list[str]:
+    """The only column called as a metric whose numbers may be levels, beside other metrics."""
+    measured = [name for name, kind in kinds.items() if kind == "metric" and name not in said]
+    counts = [name for name in measured if counts_as_levels(table, name, seed)]
+    return counts if len(counts) == 1 and (said or len(measured) > 1) else []
 
 
 def _others(kinds: Mapping[str, Kind], taken: set[str]) -> dict[str, Kind]:
