@@ -337,7 +337,7 @@ def test_points_between_semicolons_are_decimal_ones_and_said_if_they_may_part_th
 
 
 def test_a_point_beside_a_decimal_comma_is_refused_with_its_place(written):
-    with pytest.raises(DataError, match="row 2: `loss` is '1.234', .* as `lr` has '0,1'"):
+    with pytest.raises(DataError, match=r"row 2: `loss` is '1.234', .* as `lr` has '0,1'"):
         read_results(written("lr;loss\n0,1;2\n0,3;1.234\n"))
-    with pytest.raises(DataError, match="row 1: `loss` is '1.234', .* as `loss` has '1,5'"):
+    with pytest.raises(DataError, match=r"row 1: `loss` is '1.234', .* as `loss` has '1,5'"):
         read_results(written("n;loss\n1;1.234\n2;1,5\n"))
