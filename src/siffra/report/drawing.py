@@ -56,7 +56,8 @@ def _with_one_style(marks: re.Match[str]) -> str:
 def _as_the_page_has_it(tag: str, name: str) -> str:
     """A tag of a figure with ids of its own, and with the page's colours and font."""
     if tag.startswith("<image"):
-        return re.sub(r'(\bid="|url\(#)', rf"\g<1>{name}-", tag)
+        # Nothing refers to an image, and two that are alike have one id.
+        return re.sub(r"(url\(#)", rf"\g<1>{name}-", re.sub(r' id="[^"]*"', "", tag, count=1))
     if tag.startswith("<g "):
         tag = re.sub(r' id="[^"]*"', "", tag)  # nothing refers to a group
     tag = re.sub(r"(\.\d\d)\d+", r"\1", tag)
