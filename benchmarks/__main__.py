@@ -17,6 +17,8 @@ from benchmarks.aims import missed_aims
 from benchmarks.compiling import NETWORKS, measure_compiling
 from benchmarks.growth import IMAGES as GROWTH_IMAGES
 from benchmarks.growth import SWEEPS, measure_growth
+from benchmarks.job import compare_jobs
+from benchmarks.job import lines as job_lines
 from benchmarks.kernels import KERNELS, measure_kernels
 from benchmarks.lab import lines as lab_lines
 from benchmarks.lab import measure_lab
@@ -247,6 +249,14 @@ def whole_lab(
     with TemporaryDirectory() as folder, _saying() as say:
         cost = measure_lab(arguments, Path(folder), say)
     console.print(*lab_lines(cost), sep="\n", highlight=False)
+
+
+@app.command("job")
+def whole_job() -> None:
+    """A whole question by siffra, Ictonyx and AdaStop: decided or not, wrong or not, its runs."""
+    with _saying() as say:
+        outcomes = list(compare_jobs(say))
+    console.print(*job_lines(outcomes), highlight=False)
 
 
 @app.command("compile")

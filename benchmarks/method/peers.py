@@ -21,7 +21,7 @@ from benchmarks.method.power import Judge
 from benchmarks.method.twin import GREATER, LOOKS, OPEN, SAME
 
 LEVELS, ALPHA = 6, 0.05
-PYTHON = Path("build/adastop/bin/python")
+PYTHON, SCRIPT = Path("build/adastop/bin/python"), Path(__file__).with_name("adastop_labs.py")
 INSTALL = f"python -m venv {PYTHON.parents[1]} && {PYTHON.parent}/pip install adastop==0.1.3"
 NAMES = ("siffra", "AdaStop", "Holm, 5 seeds")
 
@@ -63,7 +63,7 @@ def study_peers(judge: Judge, labs: int, python: Path, say: Callable[[str], None
         values += ahead[:, None]
         found = {"siffra": _siffra(judge, values)}
         if python.exists():
-            found["AdaStop"] = _adastop(values, python)
+            found["AdaStop"] = run_aside(python, SCRIPT, values)
         found["Holm, 5 seeds"] = _holm(values)
         rows += [_peer(name, who, ahead[1:], *what) for who, what in found.items()]
     return rows
@@ -99,8 +99,11 @@ def _holm(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return shown, np.full(len(values), 5 * LEVELS)
 
 
-def _adastop(values: np.ndarray, python: Path) -> tuple[np.ndarray, np.ndarray]:
-    script = Path(__file__).with_name("adastop_labs.py")
+def run_aside(python: Path, script: Path, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a tool's `script` makes of `values` (labs, levels, seeds), run by its own `python`.
+
+    `shown` (labs, levels - 1) is 1 above the first level, -1 below, 0 else; `runs` (labs).
+    """
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
         np.savez(source, values=values)
