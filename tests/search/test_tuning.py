@@ -2,6 +2,7 @@
 
 import math
 import random
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from scipy.stats import binom
 import siffra
 from siffra.api.results import LabResult
 from siffra.errors import ConfigError, ExecutorError, SearchError
+from siffra.report.render.notebook import NotebookProgress
 
 NOISE = 0.05
 SPACE = {"lr": "0.001..1", "width": [16, 32, 64]}
@@ -181,6 +183,65 @@ def test_more_runs_go_on_from_those_that_are_there(tmp_path):
 
     searched = [run for run in first.made + second.made if run[-1] == 10_000]
     assert len(set(searched)) == len(searched) == 9
+
+
+def test_fewer_runs_choose_among_the_first_alone(tmp_path):
+    store = tmp_path / "runs.sqlite"
+    few = tuned_named(Calls(bowl), runs=5, store=tmp_path / "few.sqlite")
+    tuned_named(Calls(bowl), runs=12, store=store)
+
+    result = tuned_named(Calls(bowl), runs=5, store=store)
+
+    assert result.text() == few.text()
+    assert len(tuned_named(Calls(bowl, 0), runs=12, store=store).chosen) == 2
+
+
+READS = """import json, sys
+print(json.dumps({"loss": float(open(sys.argv[1]).read()) + int(sys.argv[2]) % 7 / 100}))
+"""
+
+
+@pytest.mark.parametrize("edited", ["a", "c"])  # the search's name rests on the first alone
+def test_a_setting_whose_file_was_edited_is_tried_anew(tmp_path, monkeypatch, edited):
+    monkeypatch.chdir(tmp_path)
+    Path("train.py").write_text(READS)
+    for name, loss in {"a": 2, "b": 3, "c": 4}.items():
+        Path(f"{name}.txt").write_text(str(loss))
+
+    def result() -> LabResult:
+        command = [sys.executable, "train.py", "{cfg}", "{seed}"]
+        space = {"cfg": ["a.txt", "b.txt", "c.txt"]}
+        return siffra.tune(space, command=command, metric="loss:lower", store="runs.sqlite")
+
+    assert result().chosen == {"cfg": "a.txt"}
+    Path(f"{edited}.txt").write_text("1")
+    first = result()
+    assert first.chosen == {"cfg": f"{edited}.txt"}
+    assert result().text() == first.text()
+    assert question_of(first).levels[0].metrics["loss"].mean == pytest.approx(1.02)
+    Path(f"{edited}.txt").write_text("9")
+    assert result().chosen == {"cfg": "b.txt" if edited == "a" else "a.txt"}
+
+
+def test_a_notebook_shows_the_runs_of_the_search(monkeypatch):
+    told = []
+
+    class Shown(NotebookProgress):
+        def __enter__(self):
+            return self
+
+        def __call__(self, event):
+            told.extend([event.run.seed] if event.run else [])
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr("siffra.api.jobs.NotebookProgress", Shown)
+    monkeypatch.setattr(Shown, "is_wanted", staticmethod(lambda: True))
+
+    tuned(bowl, runs=4)
+
+    assert {10_000, 10_001, 0} <= set(told)
 
 
 def test_a_setting_that_fails_ends_nothing_and_is_not_chosen():

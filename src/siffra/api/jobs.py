@@ -31,6 +31,8 @@ from siffra.report.text.messages import words_in
 from siffra.store.store import Store
 from siffra.training.diagnostics import Examined
 
+OnEvent = Callable[[Event], None]
+
 
 def seconds_or_none(time: str | float | None, name: str = "time") -> float | None:
     """`5m` in seconds.
@@ -122,14 +124,10 @@ class Job:
             LabHistory(self.store.path).end(kept.id, results.shortfall)
         return self._answered(results)
 
-    def run_shown(self, on_event: Callable[[Event], None] | None, language: str) -> LabResult:
+    def run_shown(self, on_event: OnEvent | None, language: str) -> LabResult:
         """Run it, telling events to `on_event`; if that is None, a notebook shows progress."""
-        if on_event is None and NotebookProgress.is_wanted():
-            with NotebookProgress(words_in(language), self.plan) as progress:
-                result = self.run(progress)
-        else:
-            result = self.run(on_event or (lambda event: None))
-        return replace(result, language=language)
+        with shown_progress(on_event, language, self.plan) as tell:
+            return replace(self.run(tell), language=language)
 
     def saved(self) -> SavedLab:
         """The lab as it is kept."""
@@ -162,6 +160,16 @@ class Job:
 
     def _cost(self, plan: Plan) -> Cost:
         return estimate_jobs(plan, self.work, self.store, fresh=self.fresh)
+
+
+@contextmanager
+def shown_progress(on_event: OnEvent | None, language: str, plan: Plan | None) -> Iterator[OnEvent]:
+    """Where events are told: if `on_event` is None, a notebook shows those of a plan's runs."""
+    if on_event is None and NotebookProgress.is_wanted():
+        with NotebookProgress(words_in(language), plan) as progress:
+            yield progress
+    else:
+        yield on_event or (lambda event: None)
 
 
 @contextmanager

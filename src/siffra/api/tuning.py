@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,12 +10,11 @@ from typing import Any
 
 from siffra.api.executors import RunOptions
 from siffra.api.functions import OpenJob, own_training, plain_value
-from siffra.api.jobs import Job, seconds_or_none
+from siffra.api.jobs import Job, OnEvent, seconds_or_none, shown_progress
 from siffra.api.judging import MetricLike
 from siffra.api.results import LabResult
 from siffra.config import ExternalModel
 from siffra.errors import ConfigError, did_you_mean
-from siffra.lab.execute.events import Event
 from siffra.lab.execute.functions import Train
 from siffra.lab.plan.ad_hoc import check_values, plan_chosen
 from siffra.lab.plan.presets import DEFAULT_SEEDS, LabOptions, sampling
@@ -63,7 +62,7 @@ def tune(
     jobs: int | None = None,
     store: Path | str | None = None,
     language: str = "en",
-    on_event: Callable[[Event], None] | None = None,
+    on_event: OnEvent | None = None,
 ) -> LabResult:
     """Find the best setting of a program, or of a function, and judge it on fresh seeds.
 
@@ -91,7 +90,8 @@ def tune(
         store: The file of finished runs, beside which the search is kept. Of a function nothing is
             kept unless it is given.
         language: Of the answer: `en` or `sv`.
-        on_event: Called with each `siffra.lab.execute.events.Event`.
+        on_event: Called with each `siffra.lab.execute.events.Event`; a notebook shows a line of its
+            own unless it is given.
 
     Raises:
         SiffraError: A range, a knob or the store cannot be used, or no run has a value.
@@ -103,8 +103,11 @@ def tune(
     running = RunOptions(jobs=jobs, store=store)
     of_programs = {"read": read, "watch": watch, "timeout": timeout, "gpus": gpus}
     open_job = own_training(train, command, metric, margin, running, of_programs)
-    with tune_job(space, open_job, options, on_event or (lambda event: None)) as job:
-        return job.run_shown(on_event, language)
+    with (
+        shown_progress(on_event, language, None) as tell,
+        tune_job(space, open_job, options, tell) as job,
+    ):
+        return replace(job.run(tell), language=language)
 
 
 @contextmanager
@@ -112,7 +115,7 @@ def tune_job(
     space: Mapping[str, Any],
     open_job: OpenJob,
     options: TuneOptions,
-    on_event: Callable[[Event], None] = lambda event: None,
+    on_event: OnEvent = lambda event: None,
 ) -> Iterator[Job]:
     """The search is made; what it chose is ready to be judged, see `tune`.
 

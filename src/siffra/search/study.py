@@ -8,7 +8,7 @@ folder of its own; each entry is on the disk before the search continues.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -104,6 +104,18 @@ class StudyFolder:
                 f"{self.folder}: cannot be used: {error.strerror or error}."
             ) from error
 
+    def rewrite(self, trials: Iterable[optuna.trial.FrozenTrial], **attributes: object) -> None:
+        """Have a study of these trials alone in the place of what is there."""
+        # It gets its name when it is complete: a kill must lose no trial.
+        part = self._path.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        study = _open_study(part, self._direction)
+        study.add_trials(trials)
+        for name, value in attributes.items():
+            study.set_user_attr(name, value)
+        part.replace(self._path)
+        self.optuna_study = _open_study(self._path, self._direction)
+
     def _open(self) -> None:
         for path in (self.folder, self._path, self._earlier):
             # A link that came with a store may lead to any file, whose end would be cut off.
@@ -184,15 +196,9 @@ class SearchStudy(StudyFolder):
 
     def _convert(self, journal: Path) -> None:
         """Make a study of an earlier version's journal, which stays where it is."""
-        # It gets its name when it is complete: a kill must lose no candidate.
-        part = self._path.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        study = _open_study(part, self._direction)
         candidates, progress = _earlier(journal)
-        for candidate in candidates:
-            study.add_trial(self._trial(candidate))
-        study.set_user_attr("progress", progress.model_dump(mode="json"))
-        part.replace(self._path)
+        described = progress.model_dump(mode="json")
+        self.rewrite(map(self._trial, candidates), progress=described)
 
     def _trial(self, candidate: Candidate) -> optuna.trial.FrozenTrial:
         attributes = {"candidate": _CANDIDATE.dump_python(candidate, mode="json")}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from siffra.config import Setting
 from siffra.config.metrics import Metric
@@ -152,15 +152,37 @@ class _Tuning:
         return Tuned(tuple(self._choose(finalists)), search)
 
     def _recall(self, study: StudyFolder) -> None:
+        """What was tried, as far as so many runs are asked for.
+
+        A setting whose run is not stored, as one that names a file which was edited since, is tried
+        again, and Optuna forgets what it gave.
+        """
         for stored in study.optuna_study.get_trials(deepcopy=False):
             knobs = {name: stored.params[name] for name in self.spec.ranges.distributions}
             is_done = stored.state.is_finished()
             self.trials.append(Trial(stored.number, knobs, is_done, stored.value))
+        keys = {trial.number: self._key(trial) for trial in self.trials if trial.is_done}
+        records = self.store.get_all(self.store.stored(keys.values()))
+        if stale := [n for n, key in keys.items() if key not in records]:
+            for number in stale:
+                self.trials[number] = Trial(number, self.trials[number].knobs)
+            with study.usable():
+                study.rewrite(map(self._frozen, self.trials))
+        self.trials = self.trials[: self.spec.runs]
         self.first_runs = FirstRuns(None, any_works=any(t.value is not None for t in self.trials))
-        keys = [self._key(trial) for trial in self.trials if trial.is_done]
-        for record in self.store.get_all(self.store.stored(keys)).values():
+        for record in records.values():
             self.made, self.took = self.made + 1, self.took + record.took
             self.failure = _why(record) if record.failure else self.failure
+
+    def _frozen(self, trial: Trial) -> FrozenTrial:
+        """A trial as Optuna has it."""
+        ended = TrialState.PRUNED if trial.value is None else TrialState.COMPLETE
+        return create_trial(
+            state=ended if trial.is_done else TrialState.RUNNING,
+            value=trial.value,
+            params=dict(trial.knobs),
+            distributions=dict(self.spec.ranges.distributions),
+        )
 
     def _propose(self, study: StudyFolder) -> list[Trial]:
         """The settings to try next, as many as are run at once; none if the search is over."""
@@ -179,13 +201,7 @@ class _Tuning:
             batch.append(Trial(len(self.trials) + len(batch), knobs))
         for trial in batch:
             with study.usable():
-                study.optuna_study.add_trial(
-                    create_trial(
-                        state=TrialState.RUNNING,
-                        params=dict(trial.knobs),
-                        distributions=dict(ranges.distributions),
-                    )
-                )
+                study.optuna_study.add_trial(self._frozen(trial))
         self.trials += batch
         return batch
 

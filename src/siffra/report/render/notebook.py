@@ -61,10 +61,11 @@ def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 class NotebookProgress:
     """A line in a notebook's output cell that changes while runs are made, and then goes.
 
-    Use it as a context manager, and as the function to which events are told.
+    Use it as a context manager, and as the function to which events are told, of the `plan`, or of
+    runs that no plan has (None).
     """
 
-    def __init__(self, words: Words, plan: Plan) -> None:
+    def __init__(self, words: Words, plan: Plan | None) -> None:
         self._words, self._telling = words, Telling(words, plan)
         self._shown = -math.inf
         self._handle: Any = None
