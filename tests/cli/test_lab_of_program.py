@@ -222,3 +222,12 @@ def test_a_program_that_is_not_there_is_said_with_the_key(siffra, programs, lab)
     assert siffra("lab", lab).err.startswith(
         "error: my.toml: base.command: found no program `no-such-program`; "
     )
+
+
+@pytest.mark.parametrize("more", [(), ("--check",)])
+def test_a_budget_too_short_for_any_verdict_is_told_by_the_exit_code(siffra, programs, lab, more):
+    ended = siffra("lab", lab, "--time", "0.001s", *more)
+
+    assert ended.code == 4
+    assert "Not enough time: a first look takes about" in ended.out
+    assert siffra("lab", lab, "--seeds", "5").code == 0

@@ -62,6 +62,13 @@ class LabResult:
         question = self.answers.questions[0].question if self.answers.questions else None
         return dict(question.levels[0].knobs) if question and question.search else None
 
+    @property
+    def lacks_time(self) -> bool:
+        """Whether the time budget was too short for a first look at any claim."""
+        claims = [claim for question in self.answers.questions for claim in question.claims]
+        reasons = {claim.reason for claim in claims if claim.verdict != "not tested"}
+        return reasons == {"no time"}
+
     def check(self) -> int:
         """An exit code for scripts: 0 if every claim that is tested is supported.
 

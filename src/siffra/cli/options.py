@@ -27,7 +27,8 @@ Command = Callable[..., None]
 DATA, MACHINE, KNOB = "Data", "Where and how", "Knobs"
 _CHECK = (
     "Exit with 0 if every claim is supported, 3 if any is refuted or makes no difference, else 4. "
-    "A mistake still exits with 2, and Ctrl-C with 130."
+    "A mistake still exits with 2, and Ctrl-C with 130. Without it: 0, or 4 if the time was too short "
+    "for any verdict."
 )
 
 
@@ -254,8 +255,11 @@ class Output:
             echo(answer.text(self.language))
 
     def check(self, result: "LabResult") -> None:
-        """End with a code that says what became of the claims, if that was asked for."""
-        if self.is_checked and (code := result.check()):
+        """End with a code that says what became of the claims, if that was asked for.
+
+        A budget too short for any verdict ends with that of open claims in any case.
+        """
+        if (self.is_checked or result.lacks_time) and (code := result.check()):
             raise typer.Exit(code)
 
 
