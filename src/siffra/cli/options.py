@@ -27,8 +27,8 @@ Command = Callable[..., None]
 DATA, MACHINE, KNOB = "Data", "Where and how", "Knobs"
 _CHECK = (
     "Exit with 0 if every claim is supported, 3 if any is refuted or makes no difference, else 4. "
-    "A mistake still exits with 2, and Ctrl-C with 130. Without it: 0, or 4 if the time was too short "
-    "for any verdict."
+    "A mistake still exits with 2, and Ctrl-C with 130. Without it: 0, or 4 if the time was too "
+    "short for any verdict."
 )
 
 
