@@ -164,6 +164,14 @@ def test_a_text_of_several_lines_may_have_as_many_commas_as_rows(written):
         ("lr,seed,acc\n0.1,0,97 %\n0.1,1,0.98\n", "write all values as percentages, or none"),
         ("lr,seed,latency\n0.1,0,10 ms\n0.1,1,12 ms\n", "`latency` is '10 ms'; write the number"),
         ("lr,seed,acc\n0.1,0,0.9\n#REF!,1,0.8\n", "`lr` is '#REF!', an error of a spreadsheet"),
+        (
+            "lr,seed,acc\n0.1,0,0.9\n#N/A,1,0.8\n",
+            "row 2: `lr` is '#N/A', an error of a spreadsheet",
+        ),
+        (
+            "lr,seed,acc\n0.1,0,0.9\n0.1,1,0.8\n0.3,1,#SAKNAS!\n",
+            "`acc` is '#SAKNAS!', an error of a spreads",
+        ),
         ("<!DOCTYPE html>\n<html><body>lr,seed,acc\n", "a web page"),
     ],
 )
@@ -222,10 +230,12 @@ def test_mean_may_be_a_level(judged):
     assert judged(text).levels == (("mean",), ("max",))
 
 
-def test_values_that_may_be_one_are_said(judged):
-    rows = [
-        f"{opt},{seed},0.{seed}" for opt in ("SGD", "sgd", "adam_w", "Adam-W") for seed in (1, 2)
-    ]
+@pytest.mark.parametrize(
+    "levels",
+    [("SGD", "sgd", "adam_w", "Adam-W"), ("0.1", "0.10000000000000002", "0.3", f"{0.1 + 0.2!r}")],
+)
+def test_values_that_may_be_one_are_said(judged, levels):
+    rows = [f"{level},{seed},0.{seed}" for level in levels for seed in (1, 2)]
 
     runs = judged("\n".join(["opt,seed,loss", *rows]))
 
@@ -341,3 +351,17 @@ def test_a_point_beside_a_decimal_comma_is_refused_with_its_place(written):
         read_results(written("lr;loss\n0,1;2\n0,3;1.234\n"))
     with pytest.raises(DataError, match=r"row 1: `loss` is '1.234', .* as `loss` has '1,5'"):
         read_results(written("n;loss\n1;1.234\n2;1,5\n"))
+
+
+def test_seeds_beyond_a_float_stay_apart(written):
+    seeds = [f"1234567890123456789{n}" for n in range(3)]
+    table = read_results(written("seed,acc\n" + "".join(f"{seed},0.5\n" for seed in seeds)))
+
+    assert table.columns["seed"] == tuple(seeds)
+
+
+@pytest.mark.parametrize(("end", "is_said"), [("0.9", True), ("0.9\n", False), ("0.93", False)])
+def test_a_value_that_may_be_cut_off_is_said(written, end, is_said):
+    notes = read_results(written(f"lr,acc\n0.1,0.92\n0.3,{end}")).notes
+
+    assert [note.code for note in notes] == (["cut_off"] if is_said else [])

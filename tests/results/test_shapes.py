@@ -145,3 +145,27 @@ def test_the_history_of_a_single_run_is_one_run(written):
     assert len(table) == 1
     with pytest.raises(ResultsError, match=r"nothing varies but seeds and metrics"):
         find_roles(table)
+
+
+@pytest.mark.parametrize("called", ["{}_seed{}", "{}/seed_{}", "{} run {}", "{}_s{}", "seed{}.{}"])
+def test_columns_of_a_metric_and_a_seed_are_runs(called):
+    def name(metric, seed):
+        return called.format(*((seed, metric) if called[0] == "s" else (metric, seed)))
+
+    rows = [
+        {"lr": lr} | {name(m, s): lr + s / 10 + len(m) for m in ("acc", "loss") for s in (1, 2, 3)}
+        for lr in (0.1, 0.3)
+    ]
+    table = read_frame(rows)
+
+    assert table.columns["seed"] == (1, 2, 3) * 2
+    for metric in ("acc", "loss"):
+        by_hand = [row[name(metric, seed)] for row in rows for seed in (1, 2, 3)]
+        assert table.columns[metric] == tuple(by_hand)
+    assert codes(table.notes) == ["columns_by_seed"] * 2
+
+
+def test_knobs_and_lone_columns_with_numbers_are_no_runs():
+    rows = [{"stride_s1": n, "stride_s2": n, "acc_run1": n / 7, "lr": n} for n in range(4)]
+
+    assert list(read_frame(rows).columns) == list(rows[0])

@@ -53,6 +53,7 @@ class Raw:
     rows: Sequence[str]
     curves: Mapping[str, tuple[Curve, ...]] = field(default_factory=dict)
     decimal_commas: bool = False
+    notes: tuple[Note, ...] = ()
 
     @classmethod
     def without_empty_rows(
@@ -101,7 +102,7 @@ def assemble(raw: Raw) -> RunTable:
         steps={name: c.step for name, c in read.items() if c.step is not None},
         curves=curves,
         origins=origins,
-        notes=(*notes, *_notation_notes(read), *_left_out_notes(flat.left_out)),
+        notes=(*raw.notes, *notes, *_notation_notes(read), *_left_out_notes(flat.left_out)),
     )
 
 

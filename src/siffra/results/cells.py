@@ -15,8 +15,9 @@ _FULL_PRECISION = 15
 _NUMBERS = (int, float)
 _LONGEST_NUMBER = 64
 _GREATEST_WHOLE = 10**18
-"""Whole numbers beyond it are names, and need not fit into a float."""
+"""Whole numbers beyond it are names, and need not fit into a float: seeds of 64 bits, say."""
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_NO_FLOAT = re.compile(r"-?[0-9]{19,}")
 _PADDED = re.compile(r"0[0-9]+")
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?( ?%)?")
 _DECIMAL_POINT = re.compile(r"[+-]?[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?( ?%)?")
@@ -213,6 +214,8 @@ def _numbers(texts: Sequence[str]) -> Sequence[Cell] | None:
         return _numbers_and_words(texts)
     if all(_WHOLE.fullmatch(text) or _PADDED.fullmatch(text) for text in texts):
         return list(map(int, texts))
+    if any(map(_NO_FLOAT.fullmatch, texts)):
+        return None
     try:
         return list(map(float, texts))
     except ValueError:  # a date, say
@@ -223,6 +226,8 @@ def _numbers_and_words(texts: Sequence[str]) -> list[Cell] | None:
     """The number of each text, where some say that there is none, or that it is not finite."""
     read: list[Cell] = []
     for text in texts:
+        if _NO_FLOAT.fullmatch(text):
+            return None
         if len(text) <= _LONGEST_NUMBER and NUMBER.fullmatch(text):
             read.append(int(text) if _WHOLE.fullmatch(text) else float(text))
         elif (word := text.casefold()) in _NOT_FINITE:

@@ -1,15 +1,17 @@
 """CSV, TSV and Parquet files of finished runs, as columns that are not interpreted yet."""
 
+import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from siffra.data.arrow import open_parquet, refusals, whole_table
-from siffra.data.csv_file import opened_csv, read_dialect, refuse_data_as_names
-from siffra.data.notes import named, short
+from siffra.data.csv_file import NUMBER, opened_csv, read_dialect, refuse_data_as_names
+from siffra.data.notes import Note, named, short
 from siffra.results.assemble import Raw
-from siffra.results.table import MOST_ROWS, refuse_size, refused, remedy
+from siffra.results.table import MOST_ROWS, note, refuse_size, refused, remedy
 
 _LIMIT = remedy("row_a_run")
 _CHART = re.compile(r".+ - .+__(MIN|MAX)")
@@ -29,7 +31,8 @@ def read_delimited(path: Path) -> Raw:
         refuse_data_as_names(path, dialect.names)
         with opened_csv(path, dialect, lambda name: True) as reader:
             table = whole_table(reader, path, MOST_ROWS, _LIMIT)
-    return _raw(path, table, dialect.has_decimal_commas)
+    raw = _raw(path, table, dialect.has_decimal_commas)
+    return replace(raw, notes=_cut_off(path, raw))
 
 
 def read_parquet_file(path: Path) -> Raw:
@@ -56,6 +59,18 @@ def _raw(path: Path, table: Any, decimal_commas: bool) -> Raw:
         doubled = next(names[i] for i in kept if names.count(names[i]) > 1)
         raise refused("same_name", source=path, column=short(doubled))
     return Raw.without_empty_rows(columns, str(path), decimal_commas=decimal_commas)
+
+
+def _cut_off(path: Path, raw: Raw) -> tuple[Note, ...]:
+    """That the last value is shorter than all others and no line ends behind it, if so."""
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        is_whole = file.read() in (b"\n", b"\r", b"\0")
+    name, cells = list(raw.columns.items())[-1]
+    *others, last = ("" if cell is None else cell for cell in cells)
+    if is_whole or not NUMBER.fullmatch(last) or len(last) >= min(map(len, others), default=0):
+        return ()
+    return (note("cut_off", column=named([name]), cell=last),)
 
 
 def _refuse_chart(path: Path, names: Sequence[str]) -> None:

@@ -89,7 +89,7 @@ def _alike(roles: Roles, levels: Sequence[LevelKey]) -> list[Note]:
 
 def _spelling(value: Cell) -> str:
     if not isinstance(value, str | bool):
-        return str(value)
+        return f"{value:.12g}" if isinstance(value, float) else str(value)  # 0.30000000000000004
     text = _BETWEEN.sub("", str(value).casefold())
     return _TRUTH.get(text, text)
 

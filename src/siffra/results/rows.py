@@ -19,7 +19,8 @@ LevelKey = tuple[Cell, ...]
 """A level's values, in the order of `Roles.by`."""
 
 _SPREAD = ("±", "+/-", "(")
-_SHEET_ERROR = re.compile(r"#(REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!|#+)")
+_SHEET_ERROR = re.compile(r"#(N/A|NV|#+|[^\W\d_][\w/]*[!?])")
+"""`#REF!`, `#N/A`, `#DIV/0!`, and what they are in other languages, as `#SAKNAS!`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ def _value(roles: Roles, metric: Metric, row: int, cell: Cell) -> float | None:
         return math.nan
     if NUMBER.fullmatch(word):
         return judged(float(word))
+    _refuse_errors(roles, [metric.name])
     raise refused(
         "no_number",
         source=roles.table.source,

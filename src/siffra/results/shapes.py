@@ -15,7 +15,13 @@ from siffra.results.cells import is_finite, is_number
 from siffra.results.kinds import distinct, kind_of
 from siffra.results.table import Cell, Curve, RunTable, note, refused
 
-_SEED_COLUMN = re.compile(r"(seed|run|rep|fold|trial)[ _-]?([0-9]{1,9})", re.IGNORECASE)
+_SEED_COLUMNS = (
+    re.compile(
+        r"(?:(?P<of>.+)[ _./-])?(?:seed|run|rep|fold|trial)[ _-]?(?P<seed>[0-9]{1,9})", re.I
+    ),
+    re.compile(r"(?:seed|run|rep|fold|trial)[ _-]?(?P<seed>[0-9]{1,9})[ _./-](?P<of>.+)", re.I),
+    re.compile(r"(?P<of>.+)[ _./-]s(?P<seed>[0-9]{1,9})", re.I),
+)
 _VALUE = "value"
 
 Groups = Sequence[Sequence[int]]
@@ -34,31 +40,49 @@ def one_row_a_run(table: RunTable) -> RunTable:
 
 
 def _by_seed_columns(table: RunTable) -> RunTable:
-    """Columns that are seeds, as in a table of a paper, become rows of one metric, `value`."""
-    seed_columns = {
-        name: match[2] for name in table.columns if (match := _SEED_COLUMN.fullmatch(name))
-    }
-    if len(seed_columns) < 2 or not all(_is_numeric(table.columns[name]) for name in seed_columns):
+    """Columns that are seeds, as in a table of a paper, become rows of a metric.
+
+    That is `value`, unless they name it: `val_loss_seed0`.
+    """
+    of: dict[str, dict[int, str]] = {}
+    for name, cells in table.columns.items():
+        metric, seed = _measured_with(name)
+        if metric and _is_numeric(cells):
+            of.setdefault(metric, {})[seed] = name
+    seeds = next(iter(of.values()), {})
+    if len(seeds) < 2 or any(by_seed.keys() != seeds.keys() for by_seed in of.values()):
         return table
-    if _VALUE in table.columns or names.SEEDS[0] in table.columns:
+    if names.SEEDS[0] in table.columns or not table.columns.keys().isdisjoint(of):
         return table
-    runs = range(len(table))
+    runs, taken = range(len(table)), {n for by_seed in of.values() for n in by_seed.values()}
     columns = {
-        name: tuple(cells[row] for row in runs for _ in seed_columns)
+        name: tuple(cells[row] for row in runs for _ in seeds)
         for name, cells in table.columns.items()
-        if name not in seed_columns
+        if name not in taken
     }
-    columns[names.SEEDS[0]] = tuple(int(seed) for _ in runs for seed in seed_columns.values())
-    columns[_VALUE] = tuple(table.columns[name][row] for row in runs for name in seed_columns)
-    step = min(table.steps.get(name, 0.0) for name in seed_columns)
-    remark = note("columns_by_seed", columns=named(seed_columns), column=named([_VALUE]))
+    columns[names.SEEDS[0]] = tuple(seed for _ in runs for seed in seeds)
+    steps, remarks = dict(table.steps), []
+    for metric, by_seed in of.items():
+        columns[metric] = tuple(table.columns[by_seed[seed]][row] for row in runs for seed in seeds)
+        steps[metric] = min(table.steps.get(name, 0.0) for name in by_seed.values())
+        called = {"columns": named(by_seed.values()), "column": named([metric])}
+        remarks.append(note("columns_by_seed", **called))
     return replace(
         table,
         columns=columns,
-        rows=tuple(f"{table.rows[row]}, {short(name)}" for row in runs for name in seed_columns),
-        steps={**table.steps, _VALUE: step},
-        notes=(*table.notes, remark),
+        rows=tuple(f"{table.rows[row]}, {short(name)}" for row in runs for name in seeds.values()),
+        steps=steps,
+        notes=(*table.notes, *remarks),
     )
+
+
+def _measured_with(column: str) -> tuple[str, int]:
+    """The metric that a column has of the runs with one seed, and the seed; "" if it has none."""
+    for match in filter(None, (pattern.fullmatch(column) for pattern in _SEED_COLUMNS)):
+        metric = match["of"] or _VALUE
+        if metric == _VALUE or (names.direction(metric) and not names.is_knob(metric)):
+            return metric, int(match["seed"])
+    return "", 0
 
 
 def _is_numeric(cells: Sequence[Cell]) -> bool:
