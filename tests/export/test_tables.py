@@ -15,9 +15,8 @@ from report.fake_answers import study
 from siffra.api import LabResult
 from siffra.config import Setting
 from siffra.errors import ConfigError, SiffraError
-from siffra.export.frame import data_frame
 from siffra.export.settings import moments
-from siffra.export.tables import Table, table_rows, write_table
+from siffra.export.tables import Table, data_frame, table_rows, write_table
 from siffra.training.run import setting_id
 
 

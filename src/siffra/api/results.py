@@ -9,8 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from siffra.errors import SiffraError
-from siffra.export.frame import data_frame
-from siffra.export.tables import Table, table_rows
+from siffra.export.tables import Table, data_frame, table_rows
 from siffra.lab.answers import Answers
 from siffra.report.build import build
 from siffra.report.class_view.render import PAGE, class_text, write_class

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from siffra.api.results import LabResult
 from siffra.data.load import load_dataset
 from siffra.errors import ConfigError, StoreError, did_you_mean
-from siffra.export.frame import data_frame
-from siffra.export.tables import Table, table_rows, write_table
+from siffra.export.tables import Table, data_frame, table_rows, write_table
 from siffra.lab.answers import Answers, answer
 from siffra.lab.history import LabHistory, SavedLab
 from siffra.report.text.provenance import all_records

@@ -268,11 +268,6 @@ def _own_value(text: str) -> int | float | str:
     return value if type(value) is int and str(value) == text else text
 
 
-def spell(value: object) -> str:
-    """A knob's value as it is typed: `64,32`."""
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
 def _level(knob: Knob, text: str) -> Any:
     text = text.strip()
     if not text.startswith("["):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, TypeGuard
 
 import typer
 
-from siffra.cli.knobs import spell
 from siffra.cli.options import (
     JsonOption,
     PlainCommand,
@@ -21,6 +20,7 @@ from siffra.cli.options import (
 from siffra.cli.runs_export import export, labs
 from siffra.cli.runs_sql import sql
 from siffra.config import GREATEST_SEED, KNOBS, ExternalModel
+from siffra.config.knobs import spell
 from siffra.errors import ConfigError, did_you_mean
 from siffra.system.terminal import console, echo_json
 
@@ -91,10 +91,11 @@ def list_(
     for heading in () if narrow else ("data", "finished"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
+        knobs = record.setting.knobs().items()
         origin = (record.dataset, f"{record.finished.astimezone():%Y-%m-%d %H:%M}")
         table.add_row(
             record.key[:8],
-            " ".join([*_program(record), *_knobs(record)]),
+            " ".join([*_program(record), *(f"{k}={spell(v)}" for k, v in knobs)]),
             str(record.seed),
             *(percent(record.accuracy.get(name)) for name in sets),
             *([_metrics(record)] if measured else ()),
@@ -113,10 +114,6 @@ def _program(record: "Record") -> list[str]:
     first, *others = record.model.command
     options = itertools.takewhile(lambda word: not word.startswith("-") and "{" not in word, others)
     return [Path(first).name, *options]
-
-
-def _knobs(record: "Record") -> list[str]:
-    return [f"{name}={spell(value)}" for name, value in record.setting.knobs().items()]
 
 
 def _metrics(record: "Record") -> str:

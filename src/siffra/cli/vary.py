@@ -8,7 +8,7 @@ import typer
 
 from siffra.cli.completion import complete_levels
 from siffra.cli.data_options import with_data
-from siffra.cli.knobs import knobs_of_own, parse_levels, parse_own_levels, spell, with_knobs
+from siffra.cli.knobs import knobs_of_own, parse_levels, parse_own_levels, with_knobs
 from siffra.cli.options import (
     Output,
     RecipeOption,
@@ -18,6 +18,7 @@ from siffra.cli.options import (
 )
 from siffra.cli.program_options import Program, with_program
 from siffra.cli.run_job import run_job
+from siffra.config.knobs import spell
 from siffra.errors import ConfigError
 from siffra.system.terminal import echo
 

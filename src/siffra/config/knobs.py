@@ -283,3 +283,8 @@ def default(name: str) -> str | bool | int | float | None:
         return None
     fields = {**DenseModel.model_fields, **Training.model_fields}
     return fields[name].default if name in fields else None
+
+
+def spell(value: object) -> str:
+    """A knob's value as it is typed: `64,32`."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -30,14 +30,13 @@ def with_channels_last(parts: Parts) -> Parts:
     shape = f"{first}x{second}x{last}"
     if first in _CHANNELS and last > _FEW:
         remark = note("channels_first", found=shape, channels=first, height=second, width=last)
-        turned = {name: _turned(images) for name, images in parts.sets.items()}
+        turned = {
+            name: Images(np.ascontiguousarray(np.moveaxis(images.x, 1, -1)), images.y)
+            for name, images in parts.sets.items()
+        }
         return replace(parts, sets=turned, notes=(*parts.notes, remark))
     sides = {"found": shape, "height": first, "width": second, "channels": last}
     return replace(parts, notes=(*parts.notes, *_doubts(first, second, last, sides)))
-
-
-def _turned(images: Images) -> Images:
-    return Images(np.ascontiguousarray(np.moveaxis(images.x, 1, -1)), images.y)
 
 
 def _doubts(first: int, second: int, last: int, sides: Mapping[str, object]) -> list[Note]:

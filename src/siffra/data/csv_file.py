@@ -162,12 +162,9 @@ def _are_names(numbers: Sequence[str], columns: Mapping[str, np.ndarray]) -> boo
     """Whether these numbers can be names, in a line whose label is no other line's."""
     values = list(map(float, numbers))
     steps = np.diff(values)
+    from_zero = list(map(str, range(len(numbers))))
     is_monotone = len(values) >= _WAVELENGTHS and bool((steps > 0).all() or (steps < 0).all())
-    return is_monotone or numbers == _from_zero(len(numbers)) or _is_beside(numbers, columns)
-
-
-def _from_zero(count: int) -> list[str]:
-    return [str(number) for number in range(count)]
+    return is_monotone or numbers == from_zero or _is_beside(numbers, columns)
 
 
 def _is_beside(numbers: Sequence[str], columns: Mapping[str, np.ndarray]) -> bool:

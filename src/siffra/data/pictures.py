@@ -69,8 +69,9 @@ def read_picture(path: Path, shape: tuple[int, int, int], ground: Ground = "dark
             "pictures can be fitted to 1 (grey) or 3 (colour)."
         )
     if channels == 3:
-        return _resize(_colour(pixels), height, width)
-    grey = _grey(pixels)
+        colour = np.asarray(Image.fromarray(pixels).convert("RGB"))
+        return _resize(colour, height, width)
+    grey = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
     if ground == "mixed":
         return _resize(grey, height, width)[:, :, np.newaxis]
     if np.ptp(grey) == 0:
@@ -128,14 +129,6 @@ def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
         return pixels
     # Pillow's filters widen with the reduction: fine strokes are averaged, not skipped.
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.HAMMING))
-
-
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    return pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
-
-
-def _colour(pixels: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(pixels).convert("RGB"))
 
 
 def _read_image(path: Path) -> np.ndarray:

@@ -81,8 +81,10 @@ def with_all_sets(parts: Parts, test: float, validation: float, seed: int) -> Pa
         if not 0 < share < 1:
             raise DataError(f"{parts.where}: {what} = {share}; it must be a share between 0 and 1.")
         train = sets["train"]
-        last = parts.in_order and name == "val"
-        taken = _last(len(train), share) if last else _drawn(train.y, share, rng)
+        if parts.in_order and name == "val":
+            taken = np.arange(len(train)) >= len(train) - round(len(train) * share)
+        else:
+            taken = _drawn(train.y, share, rng)
         if taken.all() or not taken.any():
             raise DataError(
                 f"{parts.where}: {len(train)} training {parts.noun}s are too few to hold out "
@@ -91,10 +93,6 @@ def with_all_sets(parts: Parts, test: float, validation: float, seed: int) -> Pa
         sets["train"] = Images(train.x[~taken], train.y[~taken])
         sets[name] = Images(train.x[taken], train.y[taken])
     return replace(parts, sets={name: sets[name] for name in ("train", "val", "test")})
-
-
-def _last(count: int, share: float) -> np.ndarray:
-    return np.arange(count) >= count - round(count * share)
 
 
 def _drawn(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

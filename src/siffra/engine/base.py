@@ -1,16 +1,18 @@
 """The contract between siffra and whatever trains its networks."""
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Protocol, Self
 
 import numpy as np
 
-from siffra.config import Model, Training
+from siffra.config import Model, OwnModel, Training
 from siffra.data.dataset import Dataset, Images
 from siffra.engine.network import is_trained
+from siffra.errors import ConfigError
 
 Weights = Mapping[str, np.ndarray]
 
@@ -186,3 +188,19 @@ class Engine(abc.ABC):
         Raises:
             ModelFileError: A weight is missing, unknown or of the wrong shape.
         """
+
+
+@contextmanager
+def blamed_on(model: OwnModel, where: str = "") -> Iterator[None]:
+    """Whatever is raised within becomes one line; `where` says more, as ` on a batch of 7`.
+
+    Raises:
+        ConfigError: Something was.
+    """
+    try:
+        yield
+    except Exception as error:
+        message = " ".join(str(error).split()).rstrip(".")
+        raise ConfigError(
+            f"model: {model.factory} fails{where}: {type(error).__name__}: {message}."
+        ) from error

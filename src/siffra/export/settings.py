@@ -4,9 +4,9 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from siffra.config import ExternalModel
+from siffra.config.knobs import spell
 from siffra.training.run import Epoch, Record, setting_id
 
 Plain = bool | int | float | str
@@ -95,8 +95,7 @@ def setting_groups(records: Sequence[Record]) -> list[SettingGroup]:
 
 def plain_knobs(record: Record) -> dict[str, Plain]:
     """The knobs of a run as numbers and texts; one that differs between layers is `64,32`."""
-    return {name: _plain(value) for name, value in record.setting.knobs().items()}
-
-
-def _plain(value: Any) -> Plain:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return {
+        name: spell(value) if isinstance(value, list | tuple) else value
+        for name, value in record.setting.knobs().items()
+    }

@@ -1,9 +1,11 @@
 """Tidy tables of runs: setting x seed x set, setting x seed x epoch, and pairs of classes."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from siffra.config import ExternalModel
 from siffra.data.dataset import class_labels
@@ -17,13 +19,19 @@ from siffra.report.render.files import (
     rows_json,
     runs_csv,
     runs_parquet,
+    typed,
     used_by,
 )
 from siffra.system.atomic_write import write_whole
 from siffra.training.run import Record, setting_id
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Rows = list[dict[str, Any]]
 Table = Literal["scores", "epochs", "confusion"]
+_WITH_GAPS = {int: "Int64", bool: "boolean", str: "string"}
+"""pandas' types that can lack a value and stay what they are."""
 
 
 def table_rows(
@@ -75,6 +83,32 @@ def write_table(
     else:
         content = _encoded(table_rows(records, table or "scores", answers), kind)
     write_whole(path, content, SiffraError)
+
+
+def data_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """The rows as a frame. Whole numbers stay whole where some are missing; times are UTC.
+
+    Raises:
+        SiffraError: pandas is not installed.
+    """
+    try:
+        import pandas as pd  # an extra
+    except ModuleNotFoundError as error:
+        raise SiffraError(
+            "pandas: pandas is not installed; run `pip install 'siffra[pandas]'`."
+        ) from error
+
+    def column(values: Sequence[object]) -> pd.Series:
+        kind, cells = typed(values)
+        complete = all(value is not None for value in values)
+        if kind is str:
+            return pd.Series(cells, dtype="string")
+        return pd.Series(cells, dtype=kind if complete or kind is float else _WITH_GAPS[kind])
+
+    columns = {name: column([row[name] for row in rows]) for name in rows[0]} if rows else {}
+    if "finished" in columns:
+        columns["finished"] = pd.to_datetime(columns["finished"], utc=True, format="ISO8601")
+    return pd.DataFrame(columns)
 
 
 def _encoded(rows: Rows, kind: str) -> bytes:

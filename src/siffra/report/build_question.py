@@ -151,12 +151,10 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> C
         estimate_text=estimate_text,
         interval_text=interval_text,
         evidence=evidence(words, answer),
-        margin_text=_margin(words, claim) if estimate else "",
+        margin_text=words("claim.margin", margin=numbers.margin_words(words, claim))
+        if estimate and claim.margin
+        else "",
     )
-
-
-def _margin(words: Words, claim: plan.Claim) -> str:
-    return words("claim.margin", margin=numbers.margin_words(words, claim)) if claim.margin else ""
 
 
 def _level(

@@ -65,7 +65,8 @@ class Raw:
             ResultsError: There are no rows.
         """
         rows = max((len(cells) for cells in columns.values()), default=0)
-        filled = [n for n, row in enumerate(zip(*columns.values(), strict=True)) if _is_filled(row)]
+        cells_by_row = enumerate(zip(*columns.values(), strict=True))
+        filled = [n for n, row in cells_by_row if any(cell is not None for cell in row)]
         if not filled:
             raise refused("no_rows", source=source)
         if len(filled) < rows:
@@ -147,10 +148,6 @@ def _refuse_points(
                 other=short(comma[0]),
                 decimal=comma[1],
             )
-
-
-def _is_filled(row: Sequence[object]) -> bool:
-    return any(cell is not None for cell in row)
 
 
 def _typed(cells: Sequence[object], decimal_commas: bool) -> Column:

@@ -113,16 +113,13 @@ def _folder(path: Path) -> Raw:
         path /= "mlruns"
     if is_mlruns(path):
         return read_mlruns(path)
-    files = [file for file in sorted(path.rglob(_EVENT_FILES)) if _is_own(file)]
+    files = sorted(path.rglob(_EVENT_FILES))
+    files = [file for file in files if file.is_file() and not file.is_symlink()]
     if not files:
         raise refused("empty_folder", source=path)
     from siffra.results.tensorboard import read_event_files  # an extra
 
     return read_event_files(path, files)
-
-
-def _is_own(file: Path) -> bool:
-    return file.is_file() and not file.is_symlink()
 
 
 def _json_records(path: Path) -> list[Any]:

@@ -1,9 +1,10 @@
 """Runs in a folder of TensorBoard's event files: a run is a folder that holds such files.
 
-Its knobs are its HParams, or else what the folder is called: see `siffra.results.folder_names`.
+Its knobs are its HParams, or else what the folder is called: `lr=0.1,seed=3`, `lr_0.1_seed_3`.
 Records are taken apart here, since TensorBoard's own reader checks each byte of them in Python.
 """
 
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from siffra.results import names
 from siffra.results.assemble import Raw
-from siffra.results.folder_names import folder_knobs, is_part_of_run
 from siffra.results.table import refuse_size, refused
 
 try:
@@ -35,6 +36,9 @@ _LONGEST_RECORD = 2**28
 _HEADER = struct.Struct("<QI")
 _CHECKSUM = 4
 _STATUS = {1: "success", 2: "failure", 3: "running"}
+_PARTS = ("train", "training", "val", "valid", "validation", "test", "eval")
+_EQUALS = re.compile(r"(?:^|[,;&_ -])([A-Za-z][A-Za-z0-9_.]*?)=([^=]*?)(?=$|[,;& ]|_[A-Za-z]\w*=)")
+_NUMBERS = re.compile(r"([A-Za-z][A-Za-z_]*?)[_-]?([0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?)(?:[_,; -]|$)")
 _NO_METRIC = {"hp_metric": -1.0}
 """What Lightning logs where nothing was measured."""
 
@@ -76,7 +80,7 @@ def read_event_files(folder: Path, files: Sequence[Path]) -> Raw:
 
 
 def _raw(runs: Mapping[str, _Run], source: str) -> Raw:
-    knobs = folder_knobs(list(runs), [run.hparams for run in runs.values()])
+    knobs = [_folder_knobs(path, run.hparams) for path, run in runs.items()]
     columns: dict[str, Sequence[Any]] = {"name": list(runs)}
     if any(of.group for of in knobs):
         columns["group"] = [of.group or None for of in knobs]
@@ -97,7 +101,7 @@ def _without_parts(by_folder: Mapping[Path, _Run]) -> dict[Path, _Run]:
     """The runs with what Keras keeps in folders of their own: `train` and `validation`."""
     runs: dict[Path, _Run] = {}
     for path, run in by_folder.items():
-        whole = path.parent if is_part_of_run(path.name) else path
+        whole = path.parent if path.name.casefold() in _PARTS else path
         runs.setdefault(whole, _Run()).add(run, f"{path.name}/" if whole != path else "")
     return runs
 
@@ -172,3 +176,37 @@ def _hparam(value: Any) -> Any:
     kind = value.WhichOneof("kind")
     number = getattr(value, kind) if kind and kind != "null_value" else None
     return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+@dataclass(frozen=True, slots=True)
+class _FolderKnobs:
+    """The knobs of a run by what its folder is called, and the part of it that has none."""
+
+    knobs: Mapping[str, Any]
+    group: str
+
+
+def _folder_knobs(path: str, hparams: Mapping[str, object]) -> _FolderKnobs:
+    """The knobs of a run with this path; where it has `hparams`, the seed alone."""
+    knobs: dict[str, Any] = {}
+    rest = []
+    for part in path.split("/"):
+        if written := _written_knobs(part):
+            knobs |= written
+        elif part != ".":
+            rest.append(part)
+    if hparams:
+        seeds = {name: v for name, v in knobs.items() if names.plain(name) in names.SEEDS}
+        return _FolderKnobs({**seeds, **hparams}, "")
+    return _FolderKnobs(knobs, "/".join(rest))
+
+
+def _written_knobs(name: str) -> dict[str, str]:
+    """The knobs and values in the name of one folder; none unless all of it consists of them."""
+    if "=" in name:
+        return dict(_EQUALS.findall(name))
+    pairs, end = {}, 0
+    while match := _NUMBERS.match(name, end):
+        pairs[match[1]] = match[2]
+        end = match.end()
+    return pairs if end == len(name) else {}

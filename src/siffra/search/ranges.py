@@ -59,7 +59,8 @@ class Ranges:
             check_values([(name, value) for value in values])
             expect_no_equals(name, values)
             values = list(dict.fromkeys(values))
-            ranges = [match for value in values if (match := _as_range(value))]
+            texts = [value for value in values if isinstance(value, str)]
+            ranges = [match for text in texts if (match := _RANGE.fullmatch(text))]
             if not values or (ranges and len(values) > 1):
                 found = f"{ranges[0].group()!r} beside others" if ranges else "no values"
                 raise ConfigError(f"{name}: found {found}; give one range, or a list of values.")
@@ -99,10 +100,6 @@ class Ranges:
             for name, d in self.distributions.items()
         )
         return name, values, {**self.fixed, **{name: ends[0] for name, ends in others}}
-
-
-def _as_range(value: object) -> re.Match[str] | None:
-    return _RANGE.fullmatch(value) if isinstance(value, str) else None
 
 
 def _distribution(name: str, match: re.Match[str]) -> IntDistribution | FloatDistribution:

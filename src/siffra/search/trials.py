@@ -102,7 +102,8 @@ class Trials:
             while waiting and executor.capacity:
                 turn = waiting.popleft()
                 on_start(turn)
-                trial = self._trial(turn)
+                setting = turn.candidate.setting
+                trial = Trial(setting, turn.steps, turn.seed, self._sets, self._clock)
                 running[trial] = turn
                 executor.submit(trial)
             executor.poll(on_event)
@@ -111,9 +112,6 @@ class Trials:
         """End the processes, and the runs in progress with them."""
         if self._pool:
             self._pool.close()
-
-    def _trial(self, turn: Turn) -> Trial:
-        return Trial(turn.candidate.setting, turn.steps, turn.seed, self._sets, self._clock)
 
     def _processes(self) -> Executor:
         if self._pool is None:

@@ -54,13 +54,11 @@ def external_record(
         diverged=not failure and value is not None and not math.isfinite(value),
         machine=machine,
         finished=datetime.now(UTC),
-        metrics={} if failure else {n: _finite(v) for n, v in values.items()},
+        metrics={}
+        if failure
+        else {name: v if math.isfinite(v) else None for name, v in values.items()},
         curves=dict(result.curves),
         steps={} if failure else dict(result.steps),
         failure=failure,
         output=result.output if failure else (),
     )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -63,7 +63,8 @@ def content_digest(files: dict[str, Path]) -> str:
                     "folder that it is in, or let the program find it: it is not seen there."
                 )
             is_settled = time.time_ns() - stat.st_mtime_ns > _SETTLED
-            of_file = _known_digest(path, stat) if is_settled else _file_digest(path)
+            version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            of_file = _digest_once(path, *version) if is_settled else _file_digest(path)
         except OSError as error:
             raise ConfigError(f"watch: cannot read `{name}`: {error.strerror}.") from error
         encoded = name.encode("utf-8", "surrogateescape")
@@ -71,13 +72,9 @@ def content_digest(files: dict[str, Path]) -> str:
     return digest.hexdigest()
 
 
-def _known_digest(path: Path, stat: os.stat_result) -> bytes:
-    """Of a file that is read again only after it has changed: every run of a lab asks for it."""
-    return _digest_once(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
-
-
 @lru_cache(maxsize=1024)
 def _digest_once(path: Path, *version: int) -> bytes:
+    """Of a file that is read again only after it has changed: every run of a lab asks for it."""
     return _file_digest(path)
 
 

@@ -56,7 +56,7 @@ class BlockTrainer(Trainer):
                 loss, right = self._gradients(batch)
                 losses += loss
                 correct += right
-                self._update()
+                self._step(self._grads, self._next_rates(1)[0])
         return losses, correct
 
     def _gather(self, batch: np.ndarray) -> None:
@@ -92,9 +92,6 @@ class BlockTrainer(Trainer):
             block.backward(inputs.pop(), images, gradient, params, grads)
             above = block
         return loss, right
-
-    def _update(self) -> None:
-        self._step(self._grads, self._next_rates(1)[0])
 
 
 class Dropout:

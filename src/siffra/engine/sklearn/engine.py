@@ -14,9 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from siffra.config import Estimator, EstimatorModel, Model, Training
 from siffra.data.dataset import Dataset
-from siffra.engine.base import Engine, EpochEnd, Fitted
+from siffra.engine.base import Engine, EpochEnd, Fitted, blamed_on
 from siffra.engine.process import alone, hold_blas
-from siffra.engine.user_code import blamed_on
 from siffra.errors import ConfigError, ModelFileError
 
 _PIXEL = np.float32(1 / 255)

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from siffra.config import Factory, ModuleModel
-from siffra.engine.user_code import blamed_on
+from siffra.engine.base import blamed_on
 from siffra.errors import ConfigError, SiffraWarning
 
 _SQUASHING = {

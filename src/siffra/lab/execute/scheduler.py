@@ -140,7 +140,10 @@ class Scheduler:
         """
         if self._plan.time is None:
             return math.inf
-        took = records.took if isinstance(records, StoredRecords) else _took(records)
+        if isinstance(records, StoredRecords):
+            took = records.took
+        else:
+            took = sum(record.took for record in records.values())
         took += sum(self._costs.of_timing(planned) for planned in timings)
         return self._plan.time - took / self._at_once - self.seconds(pending)
 
@@ -216,10 +219,6 @@ class Scheduler:
 def _like(job: Job) -> Job:
     """One for all that take as long."""
     return PlannedRun(job.setting, 0) if isinstance(job, PlannedRun) else job
-
-
-def _took(records: Records) -> float:
-    return sum(record.took for record in records.values())
 
 
 def _is_bounded(plan: Plan) -> bool:

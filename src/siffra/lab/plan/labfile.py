@@ -54,7 +54,9 @@ def read_lab(path: Path | None = None) -> LabFile:
     tables = _parse(content, name)
     try:
         program = read_program(tables, path.parent)
-        around = _around(tables, path.parent, program)
+        # A program's own knob may be called `model`: no file of Python is run for its values.
+        own = Surroundings(path.parent, program=program) if program else None
+        around = own or surroundings(tables, path.parent)
         checked = Tables.model_validate(_without_command(tables, program), context=around)
         if program:
             presets = {preset: table.model_fields_set for preset, table in checked.presets}
@@ -64,13 +66,10 @@ def read_lab(path: Path | None = None) -> LabFile:
     except ValidationError as error:
         raise LabFileError(f"{name}: {_in_words(first_mistake(error))}") from error
     digest = hashlib.sha256(content).hexdigest()
-    values = dict(checked) | {"data": around.data(_shifted(checked)), "program": program}
+    data, shifts = checked.data, checked.shifts  # without `[shifts]`, the usual ones
+    data = around.data(data if shifts is None else data.with_shifts(shifts))
+    values = dict(checked) | {"data": data, "program": program}
     return LabFile.model_construct(None, **values, source=name, digest=digest)
-
-
-def _around(tables: dict[str, object], folder: Path, program: Program | None) -> Surroundings:
-    # A program's own knob may be called `model`, and no file of Python is run for its values.
-    return Surroundings(folder, program=program) if program else surroundings(tables, folder)
 
 
 def _without_command(tables: dict[str, Any], program: Program | None) -> dict[str, Any]:
@@ -113,11 +112,6 @@ def _parse(content: bytes, name: str) -> dict[str, Any]:
         key, code = _key(found[0]), f"U+{ord(found[1]):04X}"
         raise LabFileError(f"{name}: {key}: found the character {code}, which is not allowed.")
     return tables
-
-
-def _shifted(tables: Tables) -> DataSource:
-    """A lab's data with the shifted sets of its `[shifts]` and no others; without it, the usual."""
-    return tables.data if tables.shifts is None else tables.data.with_shifts(tables.shifts)
 
 
 def _in_words(error: ErrorDetails) -> str:

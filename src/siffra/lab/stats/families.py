@@ -80,7 +80,9 @@ def decide(
         schedules: The looks of each test.
     """
     p_values = {id_: _sequential(looks, schedules[id_]) for id_, looks in family.items()}
-    ends = [_last(inside, outside) for inside, outside in p_values.values()]
+    ends = [
+        (inside[-1], outside[-1]) if inside else (1.0, 1.0) for inside, outside in p_values.values()
+    ]
     alphas_inside = holm([inside for inside, _ in ends], INSIDE_ALPHA)
     alphas_outside = holm([outside for _, outside in ends], OUTSIDE_ALPHA)
     likely = benjamini_hochberg([min(end) for end in ends])
@@ -147,10 +149,6 @@ def _sequential(looks: Sequence[Test], schedule: Schedule) -> tuple[list[float],
     # One-sided bounds are, but for what is out of reach, those of one side of two-sided ones.
     inside = schedule.sequential([min(1.0, 2 * test.p_inside) for test in looks])
     return [p / 2 for p in inside], schedule.sequential([test.p_outside for test in looks])
-
-
-def _last(inside: Sequence[float], outside: Sequence[float]) -> tuple[float, float]:
-    return (inside[-1], outside[-1]) if inside else (1.0, 1.0)
 
 
 def _first(

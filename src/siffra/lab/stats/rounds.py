@@ -157,7 +157,7 @@ class _Judging:
     def __init__(self, plan: Plan, records: Records, timings: Timings, memo: Memo) -> None:
         self._plan, self._records, self._timings, self._memo = plan, records, timings, memo
         self._schedule = Schedule(plan.looks or (max(1, len(plan.seeds)),))
-        self._levels = [self._see(question) for question in plan.questions]
+        self._levels = [answer_levels(plan, question, records, memo) for question in plan.questions]
         self._rounds = [self._timed(question) for question in plan.questions]
 
     def judge(self) -> Rounds:
@@ -200,9 +200,6 @@ class _Judging:
             tested=tested,
             shown=shown,
         )
-
-    def _see(self, question: Question) -> tuple[LevelAnswer, ...]:
-        return answer_levels(self._plan, question, self._records, self._memo)
 
     def _timed(self, question: Question) -> tuple[_Round, ...]:
         """The rounds in which the question's settings were timed, from the first on."""

@@ -28,6 +28,7 @@ def methods(
         return _in_order(words, _of_external(words, answers, records))
     shifted = [name for name in SHIFTED if any(name in record.accuracy for record in records)]
     of_rows = bool(examined and examined.dataset.features)
+    shared = words("methods.times_shared") if _most_jobs(records) > 1 else ""
     parts = {
         "runs": _runs(words, answers, records),
         "pairs": [words("methods.pairs", order=_order(words, records)), words("methods.levels")],
@@ -36,7 +37,7 @@ def methods(
         "looks": _looks(words, answers),
         "scored": _scored(words, answers, records),
         "turns": _turns(words, answers),
-        "times": [words("methods.times", shared=_shared(words, records))],
+        "times": [words("methods.times", shared=shared and f" {shared}")],
         "best": [words("methods.best")],
         "retuned": _retuned(words, answers),
         "interactions": _interactions(words, answers),
@@ -140,10 +141,6 @@ def _most_jobs(records: Sequence[Record]) -> int:
 def _order(words: Words, records: Sequence[Record]) -> str:
     most = _most_jobs(records)
     return words("methods.order_shared", n=most) if most > 1 else words("methods.order")
-
-
-def _shared(words: Words, records: Sequence[Record]) -> str:
-    return f" {words('methods.times_shared')}" if _most_jobs(records) > 1 else ""
 
 
 def _cores(words: Words, machine: Machine) -> str:

@@ -134,7 +134,7 @@ def _stands(words: Words, answer: QuestionAnswer, standing: Standing) -> str:
     on = words(f"on.{standing.on}")
     if standing.any and answer.untrained:  # "all others" are not all
         on = words("answer.of_trained", on=on)
-    if not _all_train(levels):
+    if any(failed([record]) for level in levels for record in level.records):
         on = words("answer.of_those", on=on)
     names = {"level": level_name(words, levels[order[0]].level), "on": on}
     names["accuracy"] = numbers.accuracy(words, standing.accuracy[order[0]])
@@ -212,10 +212,6 @@ def _lead(words: Words, lead: Estimate) -> dict[str, str]:
     gap, low, high = (words.number(100 * x, decimals) for x in (lead.value, lead.low, lead.high))
     gap = numbers.quantity(words, "points", gap)
     return {"gap": gap, "interval": words("quantity.from_to", low=low, high=high)}
-
-
-def _all_train(levels: Sequence[LevelAnswer]) -> bool:
-    return not any(failed([record]) for level in levels for record in level.records)
 
 
 def _times(words: Words, answer: QuestionAnswer, found: Findings) -> str:

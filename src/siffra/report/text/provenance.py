@@ -4,11 +4,11 @@ import hashlib
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from siffra.config import KNOBS, ExternalModel
 from siffra.config.durations import spell_seconds
+from siffra.config.knobs import spell
 from siffra.data.load import DataSource
 from siffra.data.shifted import SHIFTED
 from siffra.engine.base import EngineName
@@ -46,7 +46,8 @@ def command(plan: Plan, records: Sequence[Record] = ()) -> str:
     With the `records` of its runs it says how much of the machine they had, if not the usual.
     """
     if plan.given:
-        return shlex.join(["siffra", *_judge(plan)])
+        words = ["judge", plan.source, *plan.again, *_metrics(plan.questions[0])]
+        return shlex.join(["siffra", *words])
     if plan.ad_hoc and plan.is_external and not _model_of(plan).command:
         return _call(plan)
     words = _vary(plan) if plan.ad_hoc else _lab(plan)
@@ -59,7 +60,7 @@ def train_command(record: Record) -> str:
     """The command that makes a run again; it needs the same `data` options, if not on MNIST."""
     words = ["train"]
     for knob, value in record.setting.knobs().items():
-        words += _fixed(knob, _as_option(value))
+        words += _fixed(knob, spell(value))
     words += ["--seed", str(record.seed)]
     words += ["--engine", "torch"] if EngineName.parse(record.engine).kind == "torch" else []
     return shlex.join(["siffra", *words])
@@ -141,10 +142,6 @@ def _lab(plan: Plan) -> list[str]:
     return [*words, *plan.again, *_seeds(plan)]
 
 
-def _judge(plan: Plan) -> list[str]:
-    return ["judge", plan.source, *plan.again, *_metrics(plan.questions[0])]
-
-
 def _vary(plan: Plan) -> list[str]:
     question = plan.questions[0]
     words = ["search" if question.search else "vary"]
@@ -154,7 +151,7 @@ def _vary(plan: Plan) -> list[str]:
         values = dict.fromkeys(_as_level(level.knobs[knob]) for level in question.levels)
         words.append(f"{knob}={','.join(values)}")
     for knob, value in question.fixed.items():
-        words += _fixed(knob, _as_option(value))
+        words += _fixed(knob, spell(value))
     return [*words, *data_options(plan.data or DataSource()), *_seeds(plan)]
 
 
@@ -238,27 +235,20 @@ def _shifts(data: DataSource) -> list[str]:
     if list(data.shifts) != ["move", "rotate"]:
         strengths = ",".join(f"{key}={strength}" for key, strength in data.shifts.items())
         return ["--shifts", strengths or "none"]
-    changed = [name for name in ("moved", "rotated") if getattr(data, name) != _usual(name)]
-    return [word for name in changed for word in (f"--{name}", str(getattr(data, name)))]
-
-
-def _usual(name: str) -> float:
-    return DataSource.model_fields[name].default
+    strengths = {name: getattr(data, name) for name in ("moved", "rotated")}
+    return [
+        word
+        for name, strength in strengths.items()
+        if strength != DataSource.model_fields[name].default
+        for word in (f"--{name}", str(strength))
+    ]
 
 
 def _as_level(value: object) -> str:
     """One of several values, so that a list stands in brackets: `[64,32]`."""
-    text = _as_option(value)
+    text = spell(value)
     return f"[{text}]" if isinstance(value, list | tuple) else text
 
 
-def _as_option(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
 def _is_shipped(plan: Plan) -> bool:
-    return plan.digest == _digest(DIGITS)
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return plan.digest == hashlib.sha256(DIGITS.read_bytes()).hexdigest()
