@@ -28,6 +28,8 @@ from benchmarks.origin import Origin
 from benchmarks.picture import draw_growth, draw_works
 from benchmarks.race import Effort
 from benchmarks.results import Results, by_held_name, check, keep, read
+from benchmarks.seeds import SEEDS, WORKS, measure_seeds
+from benchmarks.seeds import lines as seed_lines
 from benchmarks.session import Conditions, Session, bench, installed
 from benchmarks.shares import SHARES, measure_shares
 from benchmarks.table import headline, in_a_line, refusals, table
@@ -249,6 +251,19 @@ def whole_lab(
     with TemporaryDirectory() as folder, _saying() as say:
         cost = measure_lab(arguments, Path(folder), say)
     console.print(*lab_lines(cost), sep="\n", highlight=False)
+
+
+@app.command()
+def seeds(
+    only: Only = None,
+    count: Annotated[int, typer.Option("--seeds", min=1, help="Trained at once.")] = SEEDS,
+    images: Images = None,
+    threads: Threads = None,
+) -> None:
+    """The throughput of a whole claim: an epoch of many seeds, by siffra and by JAX's vmap."""
+    chosen = known("only", only, WORKS)
+    for times in measure_seeds(chosen, images or IMAGES, count, _hold(threads), _tell):
+        console.print(*seed_lines(times), highlight=False)
 
 
 @app.command("job")

@@ -29,7 +29,7 @@ class Jax(Peer):
         train, test = problem.dataset.train, problem.dataset.test
         self._x, self._y, self._test = map(jnp.asarray, (pixels(train), train.y, pixels(test)))
         self._epoch = jax.jit(
-            partial(_epoch, problem.network, problem.batch_size, problem.learning_rate),
+            partial(epoch, problem.network, problem.batch_size, problem.learning_rate),
             donate_argnums=(0, 1),
         )
         self._predict = jax.jit(partial(_predict, problem.network))
@@ -50,7 +50,7 @@ class Jax(Peer):
         return np.asarray(self._predict(self._weights, self._state, self._test))
 
 
-def _epoch(
+def epoch(
     network: Network, size: int, rate: float, weights: Any, state: Any, x: Any, y: Any, order: Any
 ) -> tuple[Any, Any, Any]:
     """All whole batches by a scan, then the rest; both kinds of weights after it, the mean loss."""
