@@ -33,26 +33,33 @@ def make_record(
     if curve:
         rows = [dict.fromkeys(SETS, a) for a in curve]
     assert len(rows) == epochs
-    return Record(
-        key=f"{setting.knobs()}, {seed}",
-        model=setting.model,
-        training=setting.training,
-        seed=seed,
-        dataset="made up",
-        fingerprint="0",
-        engine="none",
-        engine_version=1,
-        parameters=1,
+    return record_of(
+        setting,
+        seed,
         epochs=tuple(Epoch(loss=1.0, seconds=epoch_seconds, accuracy=row) for row in rows),
         accuracy=rows[-1],
         confusion={name: [[IMAGES // 2, 0], [0, IMAGES // 2]] for name in SETS},
         seconds=epochs * epoch_seconds,
-        compile_seconds=0.0,
-        scoring_seconds=0.0,
         diverged=diverged,
-        machine=MACHINE,
-        finished=datetime(2026, 1, 1, tzinfo=UTC),
     )
+
+
+def record_of(setting: Setting, seed: int, **measured: Any) -> Record:
+    """A run of `setting` that `measured` these fields of a record; the others are of no account."""
+    fields = {
+        "key": f"{setting.knobs()}, {seed}",
+        "dataset": "made up",
+        "fingerprint": "0",
+        "engine": "none",
+        "engine_version": 1,
+        "parameters": 1,
+        "compile_seconds": 0.0,
+        "scoring_seconds": 0.0,
+        "diverged": False,
+        "machine": MACHINE,
+        "finished": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    return Record(model=setting.model, training=setting.training, seed=seed, **(fields | measured))
 
 
 def program_record(

@@ -6,25 +6,27 @@ is asked about made-up questions, whose levels are alike, or all but one, throug
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from benchmarks.method.draws import DOWN, MARGIN, SPREAD, Rng, half_trained, normal
 from benchmarks.method.errors import share
 from benchmarks.method.twin import LOOKS
-from siffra.config import Setting
 from siffra.lab.answers import QuestionAnswer, Records, answer
-from siffra.lab.plan.plan import Claim, Level, Plan, Question
+from siffra.lab.plan.plan import Plan
 from siffra.report.text.findings import findings
-from siffra.training.run import Epoch, Machine, Record
+from tests.made_runs import (
+    IMAGES,
+    SETS,
+    make_claim,
+    make_level,
+    make_plan,
+    make_question,
+    make_record,
+)
 
-IMAGES = 10_000
-SETS: tuple[str, ...] = ("train", "val", "test", "moved", "rotated")
 SEEDS = 5
-_MACHINE = Machine(cpu="made up", cores=2, threads=1, system="none", versions={})
-_NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _collapsing(rng: Rng, shape: tuple[int, ...]) -> np.ndarray:
@@ -98,45 +100,15 @@ def is_wrong(answer: QuestionAnswer, kind: Kind) -> bool:
 def made_plan(kind: Kind) -> Plan:
     """A lab of one question."""
     rates = [{"learning_rate": 0.01 * (i + 1), "epochs": 1} for i in range(kind.levels)]
-    question = Question(
-        id="q",
-        ask={},
-        note={},
-        vary=("learning_rate",),
-        retune=(),
-        fixed={},
-        levels=tuple(Level(rate, (Setting.from_knobs(rate),), {}) for rate in rates),
-        claims=tuple(map(_claim, range(1, kind.claims + 1))),
-        figures=("confusion",),
-    )
+    claims = [
+        make_claim(id=f"q{level}", level=(level,), against=(0,), margin=MARGIN)
+        for level in range(1, kind.claims + 1)
+    ]
+    question = make_question([make_level(rate) for rate in rates], claims)
+    question = replace(question, vary=("learning_rate",), figures=("confusion",))
     looks = LOOKS if kind.claims else ()
-    return Plan(
-        title={},
-        source="",
-        digest="",
-        preset="full",
-        epochs=None,
-        seeds=tuple(range(looks[-1] if looks else SEEDS)),
-        questions=(question,),
-        experiments=(),
-        looks=looks,
-    )
-
-
-def _claim(level: int) -> Claim:
-    return Claim(
-        id=f"q{level}",
-        say={},
-        metric="accuracy",
-        on="test",
-        target=None,
-        level=(level,),
-        against=(0,),
-        direction="better",
-        margin=MARGIN,
-        epochs=1,
-        reported={},
-    )
+    seeds = range(looks[-1] if looks else SEEDS)
+    return replace(make_plan(question, seeds=seeds), looks=looks, preset="full")
 
 
 def made_answer(rng: Rng, plan: Plan, kind: Kind) -> QuestionAnswer:
@@ -173,32 +145,10 @@ def made_records(rng: Rng, plan: Plan, kind: Kind) -> Records:
         accuracy[accuracy[:, SETS.index("test")] == DOWN] = DOWN
         for seed in plan.seeds:
             by_set = dict(zip(SETS, accuracy[seed].tolist(), strict=True))
-            records[setting, seed] = _record(setting, seed, by_set)
+            record = make_record(setting, seed, accuracy=by_set)
+            if by_set["test"] == DOWN:
+                one_class = [[IMAGES // 2, 0], [IMAGES // 2, 0]]
+                confusion = dict.fromkeys(SETS, one_class)
+                record = record.model_copy(update={"confusion": confusion})
+            records[setting, seed] = record
     return records
-
-
-def _record(setting: Setting, seed: int, accuracy: dict[str, float]) -> Record:
-    collapsed = accuracy["test"] == DOWN
-    half = IMAGES // 2
-    confusion = [[half, 0], [half, 0]] if collapsed else [[half, 0], [0, half]]
-    known: dict[str, float | None] = {**accuracy}
-    return Record(
-        key=f"{setting.knobs()}, {seed}",
-        model=setting.model,
-        training=setting.training,
-        seed=seed,
-        dataset="made up",
-        fingerprint="0",
-        engine="none",
-        engine_version=1,
-        parameters=1,
-        epochs=(Epoch(loss=1.0, seconds=1.0, accuracy=known),),
-        accuracy=known,
-        confusion=dict.fromkeys(SETS, confusion),
-        seconds=1.0,
-        compile_seconds=0.0,
-        scoring_seconds=0.0,
-        diverged=False,
-        machine=_MACHINE,
-        finished=_NOW,
-    )

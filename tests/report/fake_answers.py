@@ -3,10 +3,11 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
+import made_runs
 import numpy as np
+from made_runs import SETS, record_of
 
 from siffra.config import Setting
 from siffra.lab.answers import Answers, LevelAnswer, QuestionAnswer, Shortfall, answer
@@ -27,14 +28,13 @@ from siffra.report.model import Report
 from siffra.report.text.messages import words_in
 from siffra.report.text.narrative import answer_sentences
 from siffra.training.run import Epoch, Machine, Record
-from siffra.training.timing import TimedSetting, Timing
+from siffra.training.timing import Timing
 
 DRAWN_BY = (
     "model", "learning_rate", "batch_size", "epochs", "optimizer", "layers", "neurons",
     "conv_layers", "filters", "kernel_size", "strides",
 )  # fmt: skip
 TUNING_SEEDS = (1000, 1001, 1002)
-SETS = ("train", "val", "test", "moved", "rotated")
 MACHINE = Machine(
     cpu="Imaginary 9000",
     cores=2,
@@ -79,15 +79,12 @@ def make_record(setting: Setting, seed: int, *, images: int = 10_000) -> Record:
         )
         for i in range(shape.size)
     ]
-    return Record(
+    return record_of(
+        setting,
+        seed,
         key=f"{zlib.crc32(repr((setting, seed)).encode()):064x}",
-        model=setting.model,
-        training=setting.training,
-        seed=seed,
-        dataset="made up",
         fingerprint="0" * 64,
         engine="native",
-        engine_version=1,
         parameters=25_450,
         epochs=tuple(epochs),
         accuracy={name: float(np.trace(c) / c.sum()) for name, c in confusion.items()},
@@ -97,7 +94,6 @@ def make_record(setting: Setting, seed: int, *, images: int = 10_000) -> Record:
         scoring_seconds=0.2,
         diverged=knobs["learning_rate"] >= 8,
         machine=MACHINE,
-        finished=datetime(2026, 1, 1, tzinfo=UTC),
     )
 
 
@@ -218,20 +214,9 @@ def make_timings(
 def make_timing(planned: PlannedTiming, records: Mapping[tuple[Setting, int], Record]) -> Timing:
     """One round: the seconds of an epoch of each setting."""
     runs = [records[setting, planned.round] for setting in planned.settings]
-    return Timing(
-        key="0" * 64,
-        round=planned.round,
-        settings=tuple(
-            TimedSetting(model=s.model, training=s.training, engine="native", engine_version=1)
-            for s in planned.settings
-        ),
-        seconds=tuple(run.seconds / run.training.epochs for run in runs),
-        dataset="made up",
-        fingerprint="0" * 64,
-        load=None,
-        machine=MACHINE,
-        finished=datetime(2026, 1, 1, tzinfo=UTC),
-    )
+    seconds = [run.seconds / run.training.epochs for run in runs]
+    timing = made_runs.make_timing(*planned.settings, number=planned.round, seconds=seconds)
+    return timing.model_copy(update={"machine": MACHINE})
 
 
 def report_on(answers: Answers, language: str = "en") -> Report:
