@@ -85,10 +85,10 @@ class Knobs(NetworkKnobs, total=False):
 def with_own_models(knobs: Mapping[str, object]) -> dict[str, Any]:
     """`knobs`, or lists of their levels, with functions in the place of their names."""
 
-    def own(model: object) -> Any:
-        return [own(one) for one in model] if isinstance(model, list | tuple) else as_model(model)
+    def models(value: object) -> Any:
+        return list(map(models, value)) if isinstance(value, list | tuple) else as_model(value)
 
-    return {name: own(value) if name == "model" else value for name, value in knobs.items()}
+    return {name: models(value) if name == "model" else value for name, value in knobs.items()}
 
 
 def loaded(data: DataLike, source: DataSource | None = None) -> tuple[Dataset, DataSource | None]:

@@ -279,10 +279,10 @@ def metrics_of(
         ConfigError: It is not said which values of one are better.
     """
     each = [metric] if isinstance(metric, Metric | str) else list(metric)
-    made = [given if isinstance(given, Metric) else _metric(given) for given in each]
+    metrics = [given if isinstance(given, Metric) else _metric(given) for given in each]
     if margin is None:
-        return tuple(made)
-    return tuple(m if m.margin is not None else replace(m, margin=margin) for m in made)
+        return tuple(metrics)
+    return tuple(m if m.margin is not None else replace(m, margin=margin) for m in metrics)
 
 
 def _metric(text: str) -> Metric:

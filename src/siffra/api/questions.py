@@ -100,9 +100,9 @@ def vary(
     of_networks = {"recipe": recipe, "data": data, "examines": examines or None}
     if train is not None or command is not None:
         expect_none(of_networks, "siffra's networks")
-        own = {**levels, **{name: [value] for name, value in knobs.items()}}
+        all_levels = {**levels, **{name: [value] for name, value in knobs.items()}}
         open_job = own_training(train, command, metric, margin, running, of_programs)
-        making = open_job(*parted(own), options)
+        making = open_job(*parted(all_levels), options)
     else:
         expect_none({"metric": metric, "margin": margin}, "a train function or a command")
         expect_none(of_programs, "a command")

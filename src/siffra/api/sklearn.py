@@ -264,13 +264,13 @@ class SiffraClassifier(ClassifierMixin, BaseEstimator):
     def _shape_of(self, features: int, setting: Setting) -> tuple[int, int, int]:
         if self.image_shape is not None:
             shape = tuple(_plain(side) for side in self.image_shape)
-            given = (*shape, 1) if len(shape) == 2 else shape
-            if len(given) != 3 or math.prod(given) != features:
+            image_shape = (*shape, 1) if len(shape) == 2 else shape
+            if len(image_shape) != 3 or math.prod(image_shape) != features:
                 raise ConfigError(
                     f"image_shape: found {shape}, but a row has {features} features; it must be "
                     "(height, width) or (height, width, channels) of as many."
                 )
-            return given
+            return image_shape
         side = math.isqrt(features)
         if side**2 == features:
             return side, side, 1

@@ -34,8 +34,8 @@ def _given(with_: list[str] | None, **values: object) -> dict[str, Any]:
     knobs = {name: value for name, value in values.items() if value is not None}
     if "model" in knobs:
         knobs["model"] = as_model(knobs["model"])
-    own = knobs_of_own(knobs)
-    return knobs | dict(_one_value(argument, own) for argument in with_ or ())
+    own_knobs = knobs_of_own(knobs)
+    return knobs | dict(_one_value(argument, own_knobs) for argument in with_ or ())
 
 
 def knobs_of_own(knobs: Mapping[str, object]) -> Mapping[str, Knob]:

@@ -55,14 +55,14 @@ def noise(
     if program.command is None:
         raise ConfigError('command: found none; write it as --command "python train.py {seed}".')
     expect_difference(difference)
-    given = parse_own_levels(knobs or [])
-    for name, values in given.items():
+    levels = parse_own_levels(knobs or [])
+    for name, values in levels.items():
         if len(values) > 1:
             raise ConfigError(
                 f"{name}: found {len(values)} values; noise is that of one setting. To compare "
                 "values, use siffra vary."
             )
-    fixed = {name: values[0] for name, values in given.items()}
+    fixed = {name: values[0] for name, values in levels.items()}
     with noise_job(fixed, program.command_options(running), seeds) as job:
         result = run_job(job, language)
     Output(None, language, as_json).print(noise_result(result, difference, language))

@@ -190,8 +190,8 @@ def in_place_of(
     def decorate(command: Command) -> Command:
         @wraps(command)
         def wrapped(**values: object) -> None:
-            given = {name: values.pop(name) for name in options}
-            command(**values, **{parameter: make(**given)})
+            chosen = {name: values.pop(name) for name in options}
+            command(**values, **{parameter: make(**chosen)})
 
         parameters: list[inspect.Parameter] = []
         for declared in inspect.signature(command).parameters.values():

@@ -105,7 +105,7 @@ class SaidMetric:
             ConfigError: A margin is no number, or it says several metrics.
         """
         if several := _SEVERAL.fullmatch(text):
-            each = " ".join(f"--metric {one}" for one in several.groups())
+            each = " ".join(f"--metric {metric}" for metric in several.groups())
             raise ConfigError(f"metric: found {text!r}; give each on its own: {each}")
         more: dict[str, Any] = {}
         while match := _MORE.fullmatch(text):

@@ -64,10 +64,10 @@ class Setting:
         """
         prefix = f"{where}: " if where else ""
         kind = knobs.get("model", "dense")
-        own = kind.knobs if isinstance(kind, Factory) else {}
+        own_knobs = kind.knobs if isinstance(kind, Factory) else {}
         for name in knobs:
-            if name not in KNOBS and name not in own:
-                raise ConfigError(f"{prefix}{name}: {no_such_knob(name, {**KNOBS, **own})}")
+            if name not in KNOBS and name not in own_knobs:
+                raise ConfigError(f"{prefix}{name}: {no_such_knob(name, {**KNOBS, **own_knobs})}")
         if kind not in ("dense", "conv") and not isinstance(kind, Factory):
             raise ConfigError(
                 f"{prefix}model: found {kind!r}; it must be dense, conv, or a model of your own "

@@ -98,10 +98,10 @@ def _parts(
                 f"{where}, {name}: examples are {_shape(x[name])} and those of train "
                 f"{_shape(x['train'])}; they must be alike."
             )
-    numbers, own = numbered(labels, where)
-    if class_names is not None and not own:
+    numbers, own_names = numbered(labels, where)
+    if class_names is not None and not own_names:
         known = 1 + max(int(y.max()) for y in numbers.values())
-        own = class_names_for(class_names, known, f"{where}: the classes' names")
+        own_names = class_names_for(class_names, known, f"{where}: the classes' names")
     columns: tuple[str, ...] = ()
     left_out: list[str] = []
     if x["train"].ndim == 2:
@@ -124,7 +124,7 @@ def _parts(
         x = {name: rows[:, np.newaxis, :, np.newaxis] for name, rows in x.items()}
     x = {name: a if a.ndim == 4 else a[..., np.newaxis] for name, a in x.items()}
     sets = {name: Images(x[name], numbers[name]) for name in x}
-    return Parts(where, sets, own, columns, left_out=tuple(left_out), notes=notes)
+    return Parts(where, sets, own_names, columns, left_out=tuple(left_out), notes=notes)
 
 
 def _columns(x: object, features: Sequence[object] | None) -> tuple[str, ...]:

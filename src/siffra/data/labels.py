@@ -95,7 +95,7 @@ def _as_numbers(labels: Mapping[str, np.ndarray], where: str) -> Mapping[str, np
     """Texts as int64 if all are written as whole numbers are: as `7`, or all as `7.0`."""
     known = np.unique(np.concatenate([np.unique(values) for values in labels.values()])).tolist()
     parsed = [_WHOLE.fullmatch(text) for text in known]
-    if len({found["point"] if found else None for found in parsed}) == 1 and all(parsed):
+    if len({match["point"] if match else None for match in parsed}) == 1 and all(parsed):
         whole = {text: int(text.partition(".")[0]) for text in known}
         return {
             name: np.array([whole[text] for text in values.tolist()], np.int64)

@@ -123,8 +123,8 @@ def shift(
     functions: ModuleType = corruptions
     if SHIFTED[name].is_warp:
         from siffra.data import shifts as functions  # brings Numba
-    made = getattr(functions, name)(images, strength, rng)
-    return made if isinstance(made, tuple) else (made, None)
+    shifted = getattr(functions, name)(images, strength, rng)
+    return shifted if isinstance(shifted, tuple) else (shifted, None)
 
 
 def refusal(name: str, strength: float, size: tuple[int, int]) -> str | None:

@@ -51,11 +51,11 @@ class BlasThreads:
                 self._holds.append(_Hold(threads, _set_threads(_of_the_process(), threads)))
             hold = self._holds[-1]
             hold.holders[me] += 1
-        own = _set_threads(_of_each_thread(), threads)
+        before = _set_threads(_of_each_thread(), threads)
         try:
             yield
         finally:
-            _restore(own)
+            _restore(before)
             with self._changed:
                 hold.holders[me] -= 1
                 self._close()
@@ -93,8 +93,8 @@ def _of_each_thread() -> list[LibController]:
 
 
 def _of_the_process() -> list[LibController]:
-    own = _of_each_thread()
-    return [library for library in _libraries() if library not in own]
+    of_each_thread = _of_each_thread()
+    return [library for library in _libraries() if library not in of_each_thread]
 
 
 def _set_threads(libraries: list[LibController], threads: int) -> _Counts:

@@ -140,9 +140,9 @@ def _of_one_kind(table: RunTable, metric: str) -> RunTable:
         has[kind in measured].append(row)
     if not has[True] or not has[False]:
         return table
-    told = note("other_kind", metric=named([metric]), runs=f"{len(has[False]):,}")
+    remark = note("other_kind", metric=named([metric]), runs=f"{len(has[False]):,}")
     kept = table.taken(has[True])
-    return replace(kept, notes=(*kept.notes, told))
+    return replace(kept, notes=(*kept.notes, remark))
 
 
 def _set(kinds: dict[str, Kind], kind: Kind, columns: Iterable[str]) -> None:

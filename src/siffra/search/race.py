@@ -186,8 +186,8 @@ def _better_third(candidates: Sequence[Candidate], stage: int) -> list[Candidate
 
 def _turn(candidate: Candidate, stage: int, others: Sequence[Turn]) -> Turn | None:
     """The candidate's next run in a round that it has not finished; None if `others` has it."""
-    made = {run.seed for run in candidate.runs_in(stage)}
-    made |= {turn.seed for turn in others if turn.candidate is candidate}
+    taken = {run.seed for run in candidate.runs_in(stage)}
+    taken |= {turn.seed for turn in others if turn.candidate is candidate}
     seeds = range(FIRST_SEED, FIRST_SEED + ROUNDS[stage].seeds)
-    seed = next((seed for seed in seeds if seed not in made), None)
+    seed = next((seed for seed in seeds if seed not in taken), None)
     return None if seed is None else Turn(candidate, stage, seed, candidate.steps_in(stage))

@@ -62,8 +62,8 @@ class Ranges:
             texts = [value for value in values if isinstance(value, str)]
             ranges = [match for text in texts if (match := _RANGE.fullmatch(text))]
             if not values or (ranges and len(values) > 1):
-                found = f"{ranges[0].group()!r} beside others" if ranges else "no values"
-                raise ConfigError(f"{name}: found {found}; give one range, or a list of values.")
+                problem = f"{ranges[0].group()!r} beside others" if ranges else "no values"
+                raise ConfigError(f"{name}: found {problem}; give one range, or a list of values.")
             if ranges:
                 distributions[name] = _distribution(name, ranges[0])
                 typed[name] = ranges[0].group().strip()

@@ -103,14 +103,14 @@ def search_settings(
 
 @dataclass(slots=True)
 class _Tuning:
-    """One search: its `trials`, and what runs `took` so far, of the search and of finalists."""
+    """One search: its `trials`, and its `runs` so far with what they `took`, the finalists' too."""
 
     spec: TuningSpec
     work: Work
     store: Store
     on_event: Callable[[Event], None]
     trials: list[Trial] = field(default_factory=list)
-    made: int = 0
+    runs: int = 0
     took: float = 0.0
     failure: str = ""  # why the last run that has no value has none
     first_runs: FirstRuns = field(default_factory=lambda: FirstRuns(None))
@@ -171,7 +171,7 @@ class _Tuning:
         self.trials = self.trials[: self.spec.runs]
         self.first_runs = FirstRuns(None, any_works=any(t.value is not None for t in self.trials))
         for record in records.values():
-            self.made, self.took = self.made + 1, self.took + record.took
+            self.runs, self.took = self.runs + 1, self.took + record.took
             self.failure = _why(record) if record.failure else self.failure
 
     def _frozen(self, trial: Trial) -> FrozenTrial:
@@ -210,7 +210,7 @@ class _Tuning:
         count = len(self.trials) + more
         if self.spec.runs is not None and count >= self.spec.runs:
             return False
-        if self.spec.time is None or not self.made:
+        if self.spec.time is None or not self.runs:
             return True
         finals = min(FINALISTS, count + 1) * len(FINAL_SEEDS) + self.spec.reserve
         budget = self.spec.time * self.work.executor.size
@@ -243,19 +243,19 @@ class _Tuning:
 
     def _run(self, levels: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> list[list[Record]]:
         """The records of each of `levels`, one for each of `seeds`."""
-        spec, before = self.spec, self.made
+        spec, before = self.spec, self.runs
         plan = plan_chosen(levels, spec.ranges.fixed, spec.metrics, seeds, command=spec.command)
 
         def on_event(event: Event) -> None:
             done, least = before + event.progress.done, before + event.progress.total
             total = max(self._total(), least)
-            left = (total - done) * self._mean / self.work.executor.size if self.made else None
+            left = (total - done) * self._mean / self.work.executor.size if self.runs else None
             progress = replace(event.progress, done=done, total=total, seconds_left=left)
             self.on_event(replace(event, progress=progress))
 
         first = self.first_runs
         records = run_jobs(plan, self.work, self.store, on_event, first_runs=first).records
-        self.made += len(records)
+        self.runs += len(records)
         self.took += math.fsum(record.took for record in records.values())
         settings = [self._setting({**spec.ranges.fixed, **knobs}) for knobs in levels]
         return [[records[setting, seed] for seed in seeds] for setting in settings]
@@ -268,7 +268,7 @@ class _Tuning:
     @property
     def _mean(self) -> float:
         """Seconds of a run."""
-        return max(self.took / self.made, 1e-6)
+        return max(self.took / self.runs, 1e-6)
 
     def _setting(self, knobs: Mapping[str, Any]) -> Setting:
         return Setting.external(knobs, self.spec.command)

@@ -183,8 +183,10 @@ def _field(table: str, name: str, field: FieldInfo) -> str:
 def _knob(name: str) -> str:
     """A knob in SQL, as `Setting.knobs` tells it: one value where all layers agree."""
     if name == "model":
-        kind, own = (f"json_extract(run.record, '$.model.{part}')" for part in ("kind", "factory"))
-        return f"coalesce({own}, {kind})"
+        kind, factory = (
+            f"json_extract(run.record, '$.model.{part}')" for part in ("kind", "factory")
+        )
+        return f"coalesce({factory}, {kind})"
     if name in Training.model_fields:
         return _field("training", name, Training.model_fields[name])
     if count := {"layers": "neurons", "conv_layers": "filters"}.get(name):

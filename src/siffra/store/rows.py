@@ -96,8 +96,8 @@ class Rows(Generic[D]):
 
     def of(self, keys: Iterable[str], where: str = "TRUE", *, strict: bool = False) -> dict[str, D]:
         """The documents with these keys, by key; see `read`."""
-        given = json.dumps(list(keys))
-        return dict(self.read(f"{where} AND {_AMONG}", (given,), strict=strict))
+        keys_json = json.dumps(list(keys))
+        return dict(self.read(f"{where} AND {_AMONG}", (keys_json,), strict=strict))
 
     def read(
         self, where: str, values: Sequence[object] = (), *, strict: bool = False

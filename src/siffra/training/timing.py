@@ -351,8 +351,8 @@ def _seconds_by_laps(turns: Sequence[_Slices]) -> list[float]:
         return []
     logs = np.log([turn.laps for turn in turns])
     of_laps = logs.mean(axis=0)
-    own = np.median(logs - of_laps, axis=1)
-    return np.exp(np.quantile(of_laps, 0.25) + own).tolist()
+    of_turns = np.median(logs - of_laps, axis=1)
+    return np.exp(np.quantile(of_laps, 0.25) + of_turns).tolist()
 
 
 def clock_of(engine: Engine) -> Clock:

@@ -158,11 +158,11 @@ class TorchEngine(Engine):
         with self.settled(0):
             module = make_module(model, image_shape, classes)
         for name, tensor in module.state_dict().items():
-            given = weights.get(name)
+            weight = weights.get(name)
             # PyTorch would take numbers of any type, whole ones of a damaged file as well.
-            if given is not None and given.dtype != _as_array(tensor).dtype:
+            if weight is not None and weight.dtype != _as_array(tensor).dtype:
                 raise ModelFileError(
-                    f"weights: `{name}` is {given.dtype}; that of {model.factory} is "
+                    f"weights: `{name}` is {weight.dtype}; that of {model.factory} is "
                     f"{_as_array(tensor).dtype}."
                 )
         try:

@@ -32,8 +32,8 @@ def make_module(model: ModuleModel, image_shape: tuple[int, int, int], classes: 
     factory = model.factory
     if not isinstance(factory, Factory):
         raise ConfigError(f"model: {factory} is only a name here; its function was not loaded.")
-    given = {"image_shape": image_shape, "classes": classes}
-    arguments = {name: given[name] for name in factory.given} | dict(model.arguments)
+    sizes = {"image_shape": image_shape, "classes": classes}
+    arguments = {name: sizes[name] for name in factory.given} | dict(model.arguments)
     with blamed_on(model):
         module = factory.make(**arguments)
     if not isinstance(module, nn.Module):
@@ -91,10 +91,10 @@ def expect_logits(
     for mode in (True, False):
         batches = (last, torch.rand(last.shape, device=last.device))
         with blamed_on(model, "" if mode else " in evaluation mode"):
-            given = [module.train(mode)(batch) for batch in batches]
-        for logits in given:
+            outputs = [module.train(mode)(batch) for batch in batches]
+        for logits in outputs:
             _expect_like_logits(model, logits, len(last), classes)
-        ends = {_end(logits) for logits in given}
+        ends = {_end(logits) for logits in outputs}
         if len(ends) == 1 and (end := ends.pop()):
             when = "" if mode else " when it predicts"
             warnings.warn(

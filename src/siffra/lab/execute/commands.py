@@ -182,17 +182,17 @@ class CommandExecutor(Executor):
     def poll(self, on_event: Callable[[Event], None]) -> None:
         """See `Executor.poll`; a command that cannot be started ends the plan."""
         ended = list(arrived(self._made))
-        for run, made in ended:
+        for run, outcome in ended:
             self._free.append(self._busy.pop(run))
             self._epochs.pop(run, None)
-            if isinstance(made, Record):
-                on_event(Event("finished", run, record=made))
+            if isinstance(outcome, Record):
+                on_event(Event("finished", run, record=outcome))
         for run in list(self._epochs):
             (name, number), values = self._epochs.pop(run)
             on_event(Event("epoch", run, epoch=number, values={name: number, **values}))
-        for _, made in ended:  # after those that are whole
-            if isinstance(made, BaseException):
-                raise made
+        for _, outcome in ended:  # after those that are whole
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     def close(self) -> None:
         """End the processes and all that they started."""
@@ -204,10 +204,10 @@ class CommandExecutor(Executor):
 
     def _make(self, run: PlannedRun, gpu: str) -> None:
         try:
-            made: Record | BaseException = self._record(run, gpu)
+            outcome: Record | BaseException = self._record(run, gpu)
         except BaseException as error:  # raised in the thread that polls
-            made = error
-        self._made.put((run, made))
+            outcome = error
+        self._made.put((run, outcome))
 
     def _record(self, run: PlannedRun, gpu: str) -> Record:
         self._keys.expect_unchanged(run)

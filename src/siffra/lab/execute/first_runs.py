@@ -27,8 +27,8 @@ class FirstRuns:
     """
 
     def __init__(self, plan: Plan | None, *, any_works: bool = False) -> None:
-        made = plan.runs if plan else ()
-        runs = [run for run in made if isinstance(run.setting.model, ExternalModel)]
+        planned = plan.runs if plan else ()
+        runs = [run for run in planned if isinstance(run.setting.model, ExternalModel)]
         of_first_seed = sum(run.seed == runs[0].seed for run in runs)
         self._awaited = set(runs[: max(_FEWEST, of_first_seed)]) if plan else None
         self._any_works = any_works or (plan is not None and not runs)

@@ -107,12 +107,12 @@ class TrainFunction:
                 )
             if step is None:
                 break
-            epoch, given = step
-            values |= given
+            epoch, measured = step
+            values |= measured
             if epoch is not None:
-                for name, value in given.items():
+                for name, value in measured.items():
                     curves.setdefault(name, {})[epoch] = value
-                on_epoch(("epoch", epoch), given)
+                on_epoch(("epoch", epoch), measured)
         missing = next((name for name in self.metrics if name not in values), None)
         return ExternalResult(
             metrics=values,

@@ -187,10 +187,10 @@ class _PlanRunner:
         self._records = StoredRecords(self._plan, self._store, records)
         self._timings = {} if self._fresh is True else stored.timings
         self._runs = len(records)
-        made = [planned for planned in runs if (planned.setting, planned.seed) in records]
+        have = [planned for planned in runs if (planned.setting, planned.seed) in records]
         if not self._is_part:
-            self._first_runs = FirstRuns(self._plan, any_works=bool(made))
-        reused = {planned: records[planned.setting, planned.seed] for planned in made}
+            self._first_runs = FirstRuns(self._plan, any_works=bool(have))
+        reused = {planned: records[planned.setting, planned.seed] for planned in have}
         if self._plan.looks:
             self._scheduler.judge(self._records, self._timings)
         self._ask()

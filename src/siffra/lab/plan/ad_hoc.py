@@ -124,10 +124,10 @@ def plan_chosen(
         ConfigError: A value is none that a program can be given.
     """
     check_values([*fixed.items(), *(pair for knobs in levels for pair in knobs.items())])
-    made = [Level(each, (Setting.external({**fixed, **each}, command),), {}) for each in levels]
-    pairs = [(0, index) for index in range(1, len(made))] if search else []
+    chosen = [Level(each, (Setting.external({**fixed, **each}, command),), {}) for each in levels]
+    pairs = [(0, index) for index in range(1, len(chosen))] if search else []
     vary = tuple(levels[0])
-    question = question_of("search", vary, made, fixed, metrics, ("curves", "levels"), pairs)
+    question = question_of("search", vary, chosen, fixed, metrics, ("curves", "levels"), pairs)
     return _plan_external(replace(question, search=search), Sampling(tuple(seeds)), command)
 
 

@@ -104,8 +104,8 @@ class ClaimTable(Table):
     @model_validator(mode="after")
     def _what_is_measured_of_a_program(self, info: ValidationInfo) -> Self:
         if around(info).program:
-            metric, given = around(info).metrics[self.metric], self.model_fields_set
-            check_claim(metric, given, self.against, self.direction, self.margin)
+            metric, keys = around(info).metrics[self.metric], self.model_fields_set
+            check_claim(metric, keys, self.against, self.direction, self.margin)
         return self
 
     @model_validator(mode="after")

@@ -46,8 +46,8 @@ def _resolved(knobs: dict[str, object], info: ValidationInfo) -> dict[str, Any]:
 
 
 def _resolved_stand_ins(recipes: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-    found = around(info).recipe
-    return {found(old): found(new) for old, new in recipes.items()}
+    recipe_of = around(info).recipe
+    return {recipe_of(old): recipe_of(new) for old, new in recipes.items()}
 
 
 def _without_recipe(lists: dict[str, object]) -> dict[str, Any]:

@@ -55,8 +55,8 @@ def read_lab(path: Path | None = None) -> LabFile:
     try:
         program = read_program(tables, path.parent)
         # A program's own knob may be called `model`: no file of Python is run for its values.
-        own = Surroundings(path.parent, program=program) if program else None
-        around = own or surroundings(tables, path.parent)
+        of_program = Surroundings(path.parent, program=program) if program else None
+        around = of_program or surroundings(tables, path.parent)
         checked = Tables.model_validate(_without_command(tables, program), context=around)
         if program:
             presets = {preset: table.model_fields_set for preset, table in checked.presets}
@@ -107,9 +107,9 @@ def _parse(content: bytes, name: str) -> dict[str, Any]:
         tables = parse_toml(content)
     except ValueError as error:
         raise LabFileError(f"{name}: {error}.") from error
-    found = unprintable(tables)
-    if found:
-        key, code = _key(found[0]), f"U+{ord(found[1]):04X}"
+    odd = unprintable(tables)
+    if odd:
+        key, code = _key(odd[0]), f"U+{ord(odd[1]):04X}"
         raise LabFileError(f"{name}: {key}: found the character {code}, which is not allowed.")
     return tables
 

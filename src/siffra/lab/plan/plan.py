@@ -279,12 +279,14 @@ class Plan:
     @property
     def cut_from(self) -> tuple[int | float, ...]:
         """The numbers of epochs, in order, that the lab file says of runs that are cut short."""
-        own = {own for q in self.questions for level in q.levels for _, own in level.cut}
+        lengths = {
+            lengths for q in self.questions for level in q.levels for _, lengths in level.cut
+        }
         for experiment in self.experiments:
             length = experiment.length
             if length is not None and experiment.setting.training.epochs < length:
-                own.add(length)
-        return tuple(sorted(own))
+                lengths.add(length)
+        return tuple(sorted(lengths))
 
     @property
     def runs(self) -> tuple[PlannedRun, ...]:

@@ -202,12 +202,14 @@ def _with_reported(
 ) -> tuple[Level, ...]:
     reported = [dict(level.reported) for level in levels]
     for number, figures in enumerate(table.reported, start=1):
-        at = f"{where}.reported[{number}].at"
-        found = _matching(figures.at, levels, at)
-        if len(found) > 1:
-            told = "; ".join(spelled(levels[index].knobs) for index in found)
-            raise LabFileError(f"{at}: {len(found)} levels have these knobs; name one: {told}.")
-        reported[found[0]] |= figures.figures()
+        key = f"{where}.reported[{number}].at"
+        matching = _matching(figures.at, levels, key)
+        if len(matching) > 1:
+            choices = "; ".join(spelled(levels[index].knobs) for index in matching)
+            raise LabFileError(
+                f"{key}: {len(matching)} levels have these knobs; name one: {choices}."
+            )
+        reported[matching[0]] |= figures.figures()
     return tuple(
         replace(level, reported=figures) for level, figures in zip(levels, reported, strict=True)
     )
@@ -222,15 +224,15 @@ def _matching(wanted: Mapping[str, object] | str, levels: Sequence[Level], where
         return [_called(wanted, levels, where)]
     knobs = wanted
     alone = [index for index, level in enumerate(levels) if level.knobs == knobs]
-    found = alone or [
+    matching = alone or [
         index
         for index, level in enumerate(levels)
         if all(name in level.knobs and level.knobs[name] == knobs[name] for name in knobs)
     ]
-    if not found:
+    if not matching:
         known = "; ".join(spelled(level.knobs) for level in levels[:30])
         raise LabFileError(f"{where}: no level has {spelled(knobs)}; levels: {known}.")
-    return found
+    return matching
 
 
 def _called(name: str, levels: Sequence[Level], where: str) -> int:
@@ -247,8 +249,8 @@ def _called(name: str, levels: Sequence[Level], where: str) -> int:
 
 def _claim(table: ClaimTable, levels: Sequence[Level], where: str, subject: Subject) -> Claim:
     def indices(wanted: Sequence[Mapping[str, object] | str], key: str) -> tuple[int, ...]:
-        found = [i for each in wanted for i in _matching(each, levels, f"{where}.{key}")]
-        return tuple(dict.fromkeys(found))
+        matching = [i for each in wanted for i in _matching(each, levels, f"{where}.{key}")]
+        return tuple(dict.fromkeys(matching))
 
     level = indices(table.level, "level")
     against = table.against

@@ -34,8 +34,8 @@ class Surroundings:
         """What levels can be made of: knobs of siffra's and of those functions, or a program's."""
         if self.program:
             return self.program.knobs
-        own = {knob for factory in self.factories.values() for knob in factory.knobs}
-        return {*KNOBS, RECIPE, *own}
+        own_knobs = {knob for factory in self.factories.values() for knob in factory.knobs}
+        return {*KNOBS, RECIPE, *own_knobs}
 
     @property
     def metrics(self) -> Mapping[str, Metric]:

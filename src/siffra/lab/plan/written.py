@@ -121,10 +121,10 @@ def _program(plan: Plan, command: Sequence[str]) -> list[str]:
     """The tables that say what is run, how, and what is measured."""
     lines = [*_table("[base]", {"command": list(command)}), ""]
     for metric in plan.questions[0].metrics:
-        given = {"better": metric.better, "scale": metric.scale, "unit": metric.unit}
-        given |= {} if metric.margin is None else {"margin": metric.margin}
-        given |= {"step": metric.step} if metric.step else {}
-        lines += [*_table(f"[metrics.{toml_value(metric.name)}]", given), ""]
+        table = {"better": metric.better, "scale": metric.scale, "unit": metric.unit}
+        table |= {} if metric.margin is None else {"margin": metric.margin}
+        table |= {"step": metric.step} if metric.step else {}
+        lines += [*_table(f"[metrics.{toml_value(metric.name)}]", table), ""]
     how: dict[str, list[str]] = {}
     for word in plan.again:
         name, _, value = word.removeprefix("--").partition("=")

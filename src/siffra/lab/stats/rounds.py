@@ -190,12 +190,14 @@ class _Judging:
         claims = {n: answers[n] for n in sorted(answers)}
         shown = sum(answer.grade == "shown" for answer in claims.values())
         tested = sum(answer.verdict != "not tested" for answer in claims.values())
-        made = {n: len(looks) for f in families.values() for n, looks in f.items() if n in answers}
+        looks_taken = {
+            n: len(looks) for f in families.values() for n, looks in f.items() if n in answers
+        }
         return Rounds(
             claims=claims,
             interactions=dict(sorted(interactions.items())),
             open=tuple(sorted(open_claims, key=lambda each: each.number)),
-            looks=self._looks(claims, made),
+            looks=self._looks(claims, looks_taken),
             levels=tuple(map(_with_times, self._levels, self._rounds)),
             tested=tested,
             shown=shown,

@@ -73,10 +73,10 @@ def summarise(values: Sequence[float], scale: Scale = "difference", floor: float
 
     `floor` is the least standard deviation to be believed, on the scale on which effects add.
     """
-    found = _summary(values, scale, floor)
+    summary = _summary(values, scale, floor)
     if scale == "ratio" or len(values) < 2:
-        return found
-    return Summary(found.mean, max(found.low, 0.0), min(found.high, 1.0), found.values)
+        return summary
+    return Summary(summary.mean, max(summary.low, 0.0), min(summary.high, 1.0), summary.values)
 
 
 def _summary(values: Sequence[float], scale: Scale, floor: float = 0.0) -> Summary:

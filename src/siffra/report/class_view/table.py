@@ -252,13 +252,13 @@ def _row(row: Sequence[_Place], usual: LabClaim, labs: Sequence[ClassLab], words
 
 
 def _cell(claim: LabClaim, lab: ClassLab, words: Words, differs: str = "") -> Cell:
-    found = claim.claim
-    is_short = found.verdict == "not tested" and found.reason == "too short"
+    decided = claim.claim
+    is_short = decided.verdict == "not tested" and decided.reason == "too short"
     return Cell(
-        code=found.code,
-        verdict_text=words("verdict.too_short" if is_short else f"verdict.{found.code}"),
-        evidence=found.evidence,
-        n=found.n,
+        code=decided.code,
+        verdict_text=words("verdict.too_short" if is_short else f"verdict.{decided.code}"),
+        evidence=decided.evidence,
+        n=decided.n,
         link=lab.link_to(claim.question.id),
         differs=differs,
     )
@@ -337,11 +337,11 @@ def _unlike(labs: Sequence[ClassLab], words: Words) -> tuple[str, ...]:
             if fact[name] != _UNKNOWN:
                 ways.setdefault(fact[name], []).append(lab.name)
         if len(ways) > 1:
-            told = [
+            parts = [
                 words("class.way", way=way, labs=_who(names, words))
                 for way, names in sorted(ways.items(), key=lambda way: -len(way[1]))
             ]
-            sentences.append(f"{capital(words(f'class.fact.{name}'))}: {'; '.join(told)}.")
+            sentences.append(f"{capital(words(f'class.fact.{name}'))}: {'; '.join(parts)}.")
     if incomplete := [lab.name for lab in labs if lab.report.missing]:
         sentences.append(words("class.incomplete", labs=_who(incomplete, words)))
     return tuple(sentences)

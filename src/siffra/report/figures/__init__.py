@@ -179,8 +179,8 @@ def _of_networks(
         return None
     caption = _OF_NETWORKS[kind].caption(named, words)
     if more:  # beside how it is to be read
-        how, dot, found = caption.partition(". ")
-        caption = f"{clauses(how, more)} {found}" if dot else clauses(caption, more)
+        how, dot, rest = caption.partition(". ")
+        caption = f"{clauses(how, more)} {rest}" if dot else clauses(caption, more)
     return Sketch(name, caption, partial(_draw, kind, short, words, examined.dataset, title))
 
 

@@ -47,13 +47,13 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
         axes[panels - 1].set_title(capital(words("figure.time")))
     is_framed = not answer.untrained and not metrics
     best = answer.levels[answer.best].level.knobs if is_framed else None
-    own = words.verbatim if answer.question.is_external else words
-    names = [knob_name(own, knob) for knob in (across, up)]
-    if not own.is_verbatim:
+    knob_words = words.verbatim if answer.question.is_external else words
+    names = [knob_name(knob_words, knob) for knob in (across, up)]
+    if not knob_words.is_verbatim:
         names = [capital(name) for name in names]
     for axis in axes:
-        axis.set_xticks(range(len(columns)), [value_name(own, v) for v in columns])
-        axis.set_yticks(range(len(rows)), [value_name(own, v) for v in rows])
+        axis.set_xticks(range(len(columns)), [value_name(knob_words, v) for v in columns])
+        axis.set_yticks(range(len(rows)), [value_name(knob_words, v) for v in rows])
         axis.set_xlabel(names[0])
         axis.set_ylabel(names[1])
         if best:

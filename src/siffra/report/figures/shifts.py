@@ -63,7 +63,7 @@ def crossings(levels: Named, words: Words) -> list[str]:
             alike = [words("shift.all"), *alike[3:]]
         sentences.append(words("caption.apart.when", ways=words.listing(alike), found=comparison))
     (_, a), (_, b) = levels
-    if any((found := leads(a, b, way)) and not _whole(found, way) for way in WAYS):
+    if any((stretches := leads(a, b, way)) and not _whole(stretches, way) for way in WAYS):
         sentences.append(words("caption.apart.rest"))
     return sentences
 

@@ -120,8 +120,8 @@ class Claim(Part):
 
     def __repr__(self) -> str:
         """In a prompt: the claim, its verdict and its estimate, in one line."""
-        found = ", ".join(filter(None, (self.verdict_text or self.code, self.estimate_in_short)))
-        return f"Claim({self.id!r}, {self.say!r}: {found}, n={self.n})".replace(GAP, " ")
+        outcome = ", ".join(filter(None, (self.verdict_text or self.code, self.estimate_in_short)))
+        return f"Claim({self.id!r}, {self.say!r}: {outcome}, n={self.n})".replace(GAP, " ")
 
     @property
     def code(self) -> str:

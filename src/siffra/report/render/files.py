@@ -142,8 +142,8 @@ def knob_columns(records: Iterable[Record]) -> dict[str, list[Any]]:
     records = list(records)
     set_at = [record.setting.knobs() for record in records]
     is_own = any(not isinstance(record.model, ExternalModel) for record in records)
-    own = KNOBS if is_own or not records else ()
-    names = dict.fromkeys([*own, *(name for knobs in set_at for name in knobs)])
+    usual = KNOBS if is_own or not records else ()
+    names = dict.fromkeys([*usual, *(name for knobs in set_at for name in knobs)])
     columns = {name: [_plain(knobs.get(name)) for knobs in set_at] for name in names}
     for name, values in columns.items():
         if any(isinstance(value, str) for value in values):

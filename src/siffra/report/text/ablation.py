@@ -19,10 +19,10 @@ def ingredient_name(
     own_knobs = whole.level.knobs
     knobs = {knob: v for knob, v in without.level.knobs.items() if knob not in own_knobs}
     (knob, value), *others = knobs.items()
-    own = whole.level.settings[0].value_of(knob)
-    if own is None:
+    own_value = whole.level.settings[0].value_of(knob)
+    if own_value is None:
         return words("added.lacking", knobs=knobs_name(words, knobs))
-    names = {"own": knobs_name(words, {knob: own}), "other": value_name(words, value)}
+    names = {"own": knobs_name(words, {knob: own_value}), "other": value_name(words, value)}
     if brief or not others:
         return words("added.instead", **names)
     return words("added.instead_with", **names, knobs=knobs_name(words, dict(others)))

@@ -49,8 +49,8 @@ class Words:
         return words if is_claimed else words._with_those_of("unclaimed.")
 
     def _with_those_of(self, prefix: str) -> "Words":
-        own = {key: text for key, text in self._catalogue.items() if key.startswith(prefix)}
-        texts = {key.removeprefix(prefix): text for key, text in own.items()}
+        with_prefix = {key: text for key, text in self._catalogue.items() if key.startswith(prefix)}
+        texts = {key.removeprefix(prefix): text for key, text in with_prefix.items()}
         return Words(self.language, self._catalogue | texts, is_verbatim=self.is_verbatim)
 
     def __contains__(self, key: str) -> bool:

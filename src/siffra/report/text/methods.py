@@ -62,7 +62,7 @@ def _of_external(
 ) -> dict[str, Sequence[str]]:
     """What was done with trainings that siffra did not do itself."""
     plan = answers.plan
-    given = words("methods.given", source=plan.source, runs=words.exact(len(records)))
+    source = words("methods.given", source=plan.source, runs=words.exact(len(records)))
     pairs = words("methods.external_pairs" if plan.paired else "methods.unpaired")
     search = plan.questions[0].search
     if search:
@@ -72,7 +72,7 @@ def _of_external(
     else:
         pairs += f" {words('methods.baseline')}" if plan.paired and plan.ad_hoc else ""
     return {
-        "given": [given] if plan.given else [],
+        "given": [source] if plan.given else [],
         "runs": [] if plan.given else _runs(words, answers, records)[:1],
         "pairs": [pairs, words("methods.levels")],
         "failed": [words("methods.failed")],

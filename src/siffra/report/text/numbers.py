@@ -298,8 +298,8 @@ def align(column: Sequence[str], mark: str) -> list[str]:
 
     def padded(text: str) -> str:
         is_number = text[-1:].isdigit() and ("±" in text or not has_arms)
-        own = text.partition("±")[2].strip() if has_arms else "".join(text.partition(mark)[1:])
-        missing = shape[len(own) :] if is_number and shape != mark else ""
+        tail = text.partition("±")[2].strip() if has_arms else "".join(text.partition(mark)[1:])
+        missing = shape[len(tail) :] if is_number and shape != mark else ""
         return text + "".join("\u2008" if c == mark else "\u2007" for c in missing)
 
     return [padded(text) for text in column]

@@ -36,8 +36,8 @@ def all_records(answers: Answers) -> list[Record]:
 
 def machines(records: Sequence[Record]) -> list[Machine]:
     """The machines that made the runs, the one with the most runs first."""
-    made = Counter(record.machine.model_dump_json() for record in records)
-    return [Machine.model_validate_json(text) for text, _ in made.most_common()]
+    counts = Counter(record.machine.model_dump_json() for record in records)
+    return [Machine.model_validate_json(text) for text, _ in counts.most_common()]
 
 
 def command(plan: Plan, records: Sequence[Record] = ()) -> str:
@@ -112,8 +112,8 @@ def _cut(words: Words, plan: Plan) -> str:
     by = f"--epochs {plan.epochs}" if plan.exact else words("shortened.by", preset=plan.preset)
     if not plan.cut_from:
         return words("shortened.at_most", epochs=plan.epochs, by=by)
-    own = "–".join(words.exact(n) for n in dict.fromkeys((plan.cut_from[0], plan.cut_from[-1])))
-    return words("shortened.cut", own=own, epochs=plan.epochs, by=by)
+    lengths = "–".join(words.exact(n) for n in dict.fromkeys((plan.cut_from[0], plan.cut_from[-1])))
+    return words("shortened.cut", own=lengths, epochs=plan.epochs, by=by)
 
 
 def _is_of_old(plan: Plan) -> bool:
