@@ -30,7 +30,7 @@ def test_it_is_answered_from_its_own_runs(language):
         )
         # Curves are of a sample of images but for their ends, which are the table's.
         assert curves["band"]["test"]["mean"][-1] == level["accuracy"]["test"]["mean"]
-        assert {run["accuracy"]["test"][-1] for run in curves["runs"]} == {
+        assert {accuracy for _, accuracy in curves["ends"]["test"]} == {
             run["accuracy"]["test"] for run in own
         }
 

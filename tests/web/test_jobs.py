@@ -109,18 +109,19 @@ def test_its_texts_are_in_the_language_that_is_asked_for(idle, tiny):
     assert "%" in lab["questions"][0]["answer"]
 
 
-def test_its_curves_have_a_band_a_level_and_a_line_a_seed(idle, tiny):
+def test_its_curves_have_a_band_a_level_and_an_end_a_seed(idle, tiny):
     name = idle.ask("/api/ask", QUICK | {"data": tiny}).json["id"]
     wait_for_state(idle, name, "done")
 
     curves = idle.ask(f"/api/labs/{name}/curves?question=vary").json
 
     for level in curves["levels"]:
-        assert [run["seed"] for run in level["runs"]] == [0, 1]
+        assert level["seeds"] == [0, 1]
         for on in curves["sets"]:
-            first, second = (run["accuracy"][on] for run in level["runs"])
-            mean = [(a + b) / 2 for a, b in zip(first, second, strict=True)]
-            assert level["band"][on]["mean"] == pytest.approx(mean)
+            (first, a), (second, b) = level["ends"][on]
+            mean = level["band"][on]["mean"]
+            assert first == second == len(mean) == 2
+            assert mean[-1] == pytest.approx((a + b) / 2)
     assert idle.ask(f"/api/labs/{name}/curves?question=none").status == 404
 
 

@@ -58,7 +58,7 @@ SHOWN = {
     "question": {*Question.model_fields},
     "asked": {*Question.model_fields},
     "claim": {*Claim.model_fields},
-    "level": {*Level.model_fields, "band", "runs", "shown"},
+    "level": {*Level.model_fields, "band", "ends", "seeds", "shown"},
     "each": {*Experiment.model_fields, "values", "seed"},
     "seconds": {*Summary.model_fields},
 }

@@ -22,9 +22,9 @@ MOST_POINTS = 500
 def curves_of(answered: QuestionAnswer, words: Words) -> dict[str, Any]:
     """The curves of a question's levels, each with the band that the report draws.
 
-    Of accuracy, those of all runs are there, by `sets`, and they end where the table says; a
-    `note` says so where that is not what was scored after the last epoch. Of a program's own
-    `metrics`, the mean at the epochs that all runs of a level have, and where each run ended.
+    That is the mean, and where each run ended. Of accuracy, by `sets`, these are what the table
+    says; a `note` says so where that is not what was scored after the last epoch. Of a program's
+    own `metrics`, the mean at the epochs that all runs of a level have.
     """
     metrics = with_curves(answered)
     if answered.question.metrics:
@@ -44,23 +44,17 @@ def _of_sets(level: LevelAnswer, words: Words) -> dict[str, Any]:
         "name": capital(short_level_name(words, level.level)),
         "knobs": dict(level.level.knobs),
         "band": {name: _accuracy_band(level, name) for name in level.accuracy},
-        "runs": [
-            {
-                "key": record.key,
-                "seed": record.seed,
-                "accuracy": {name: _path(record, name) for name in level.accuracy},
-                "loss": [epoch.loss for epoch in record.epochs],
-                "seconds": [epoch.seconds for epoch in record.epochs],
-            }
-            for record in level.records
-        ],
+        "ends": {name: list(_ends_of_runs(level, name)) for name in level.accuracy},
+        "seeds": [record.seed for record in level.records],
     }
 
 
-def _path(record: Record, name: str) -> list[float | None]:
-    """Accuracy after each epoch, the last on all images and not on those of the curve."""
-    path = [epoch.accuracy[name] for epoch in record.epochs]
-    return [*path[:-1], record.accuracy[name]] if path else []
+def _ends_of_runs(level: LevelAnswer, name: str) -> Iterable[tuple[int, float]]:
+    """The last epoch of each run that has an accuracy; the last of all has it on all images."""
+    for record in level.records:
+        path = [*(epoch.accuracy[name] for epoch in record.epochs[:-1]), record.accuracy[name]]
+        known = [(epoch, value) for epoch, value in enumerate(path, 1) if value is not None]
+        yield from known[-1:]
 
 
 def _is_sampled(answered: QuestionAnswer) -> bool:

@@ -21,13 +21,54 @@ export function fill(element, ...children) {
   return element;
 }
 
-/** Put `children` there only if `mark` differs from last time: what has not changed keeps its
- *  focus, its selection and its scroll position. */
+/** Put `children` there only if `mark` differs from last time, and then as `keeping` does. */
 export function refill(element, mark, make) {
   const text = JSON.stringify(mark);
   if (element.filledWith === text) return;
   element.filledWith = text;
-  fill(element, ...[make()].flat());
+  keeping(element, () => fill(element, ...[make()].flat()));
+}
+
+/** `redraw` what is in `element`, for a reader who stays where they are: focus and caret, what is
+ *  marked, unfolded and scrolled. Where the control that had the focus is gone, the first has it. */
+export function keeping(element, redraw) {
+  const all = (selector) => [...element.querySelectorAll(selector)];
+  const marked = markedIn(element);
+  const open = all("details").map((each) => each.open);
+  const scrolled = all(".scroll").map((each) => [each.scrollLeft, each.scrollTop]);
+  const focused = element.querySelector(":focus");
+  redraw();
+  all("details").forEach((each, i) => open[i] && (each.open = true));
+  all(".scroll").forEach((each, i) => scrolled[i] && each.scrollTo(...scrolled[i]));
+  if (marked) mark(element, marked);
+  if (!focused || focused.isConnected) return;
+  const same = all(focused.localName).find((each) => !each.disabled && nameOf(each) === nameOf(focused));
+  const next = same ?? element.querySelector(":is(a[href], button, input, select, summary):not(:disabled)");
+  next?.focus({ preventScroll: true });
+  // Of a number's field no caret is known.
+  if (same && focused.selectionStart != null) same.setSelectionRange(focused.selectionStart, focused.selectionEnd);
+}
+
+// By which a control that was drawn anew is known again.
+function nameOf(control) {
+  const own = control.id || control.getAttribute("href") || Object.values(control.dataset).join();
+  return own || (control.type === "checkbox" && control.value) || control.textContent;
+}
+
+// What is marked in `element`, from where to where, by places among the children.
+function markedIn(element) {
+  const { isCollapsed, anchorNode, anchorOffset, focusNode, focusOffset } = getSelection();
+  if (isCollapsed || !element.contains(anchorNode) || !element.contains(focusNode)) return null;
+  const path = (node) =>
+    node === element ? [] : [...path(node.parentNode), [...node.parentNode.childNodes].indexOf(node)];
+  return [path(anchorNode), anchorOffset, path(focusNode), focusOffset];
+}
+
+function mark(element, [from, fromOffset, to, toOffset]) {
+  const at = (path) => path.reduce((node, i) => node?.childNodes[i], element);
+  const within = (node, offset) => Math.min(offset, node.length ?? node.childNodes.length);
+  const [first, last] = [at(from), at(to)];
+  if (first && last) getSelection().setBaseAndExtent(first, within(first, fromOffset), last, within(last, toOffset));
 }
 
 /** `text` in pieces, those between backticks as code. */

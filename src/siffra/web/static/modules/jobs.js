@@ -69,8 +69,9 @@ function publishEpoch(data) {
 
 function publishLatest() {
   const start = performance.now();
-  publish("epoch", latest);
+  const data = latest;
   latest = null;
+  publish("epoch", data);
   // Charts are drawn and laid out after this, but before the task that follows the frame.
   setTimeout(() => (drawing = performance.now() - start));
 }

@@ -3,7 +3,7 @@
 import { follow } from "./jobs.js";
 import { fill } from "./dom.js";
 import { go, here } from "./route.js";
-import { get, refusalOf } from "./server.js";
+import { get, latest, leaveView, refusalOf } from "./server.js";
 import { drawTop } from "./top.js";
 import { speak, t, wantedLanguage } from "./words.js";
 import { ask } from "./ask/view.js";
@@ -15,6 +15,7 @@ import { runs } from "./results/runs.js";
 
 const VIEWS = { ask, judge, playground, labs, runs };
 const main = document.getElementById("main");
+const newest = latest();
 let leave = () => {};
 
 /** Show the view in the address; the one before is told to leave. */
@@ -22,6 +23,7 @@ function show() {
   const place = here();
   const name = place.path[0] in VIEWS ? place.path[0] : "ask";
   leave();
+  leaveView();
   fill(main);
   document.title = `${t(`ui.nav.${name}`)} · siffra`;
   drawTop(name, restart);
@@ -30,12 +32,15 @@ function show() {
 
 /** Begin in the language that is wanted, or begin anew in another. */
 async function restart() {
-  let words = await get("api/words?lang=en");
-  const wanted = wantedLanguage(words.languages);
-  if (wanted !== words.language) words = await get(`api/words?lang=${wanted}`);
-  speak(words);
+  speak(await newest(wantedWords()));
   follow();
   show();
+}
+
+async function wantedWords() {
+  const words = await get("api/words?lang=en", { outlives: true });
+  const wanted = wantedLanguage(words.languages);
+  return wanted === words.language ? words : get(`api/words?lang=${wanted}`, { outlives: true });
 }
 
 window.addEventListener("hashchange", () => {

@@ -4,6 +4,7 @@ import { fill, h, marked } from "./dom.js";
 import { has, t } from "./words.js";
 
 const AGAIN = 1500; // ms between tries to reach a server that has closed the stream
+let view = {}; // stands for the view that is shown
 
 /** What the server refused. Its message is one line that can be shown as it is. */
 export class Refused extends Error {
@@ -27,24 +28,93 @@ export function refusalOf(error) {
   return h("p", { class: "refusal", role: "alert", "data-code": error.code }, marked(error.message));
 }
 
-/** GET JSON. Raises Refused; where no server answers, Refused with the code `away`. */
-export function get(path, { signal } = {}) {
-  return ask(path, { signal, headers: { Accept: "application/json" } });
+/**
+ * GET JSON. Raises Refused; where no server answers, Refused with the code `away`. What comes after
+ * the view that asked was left never arrives, unless it `outlives` views: nothing is drawn where
+ * nobody looks, and nothing leads away from where they look now.
+ */
+export function get(path, { outlives = false } = {}) {
+  return ask(path, { headers: { Accept: "application/json" } }, outlives);
 }
 
-/** POST JSON, get JSON. Raises as `get` does. */
-export function post(path, body = {}, { signal } = {}) {
+/** POST JSON, get JSON, as `get` does. */
+export function post(path, body = {}) {
   const headers = { "Content-Type": "application/json", Accept: "application/json" };
-  return ask(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
-async function ask(path, options) {
-  const response = await fetch(path, options).catch((error) => {
-    throw error.name === "AbortError" ? error : new Refused(0, { error: "away" });
+/** The view that is shown is left: what it waits for will not arrive. */
+export function leaveView() {
+  view = {};
+}
+
+/** A function that hands a promise on, but for one that was handed to it before the latest, or
+ *  before `drop()`: that never settles, so that no late answer takes the place of a newer one. */
+export function latest() {
+  let newest = null;
+  const hand = (promise) => {
+    newest = promise;
+    return unless(() => newest !== promise, promise);
+  };
+  hand.drop = () => (newest = null);
+  return hand;
+}
+
+/** A function that has `work` done, never twice at once: asked for meanwhile, it is done once more
+ *  after. If it `rests`, half the time is left to who uses the page. It ends with its view. */
+export function oneAtATime(work, { rests = false } = {}) {
+  const mine = view;
+  let wanted = false;
+  let busy = false;
+  return async () => {
+    wanted = true;
+    if (busy) return;
+    busy = true;
+    try {
+      while (wanted && view === mine) {
+        wanted = false;
+        const start = performance.now();
+        await work();
+        if (rests) await new Promise((done) => setTimeout(done, performance.now() - start));
+      }
+    } finally {
+      busy = false;
+    }
+  };
+}
+
+/** `act`, but not while it is still at it: buttons are clicked twice. */
+export function single(act) {
+  let busy = false;
+  return async () => {
+    if (busy) return;
+    busy = true;
+    await act().finally(() => (busy = false));
+  };
+}
+
+async function ask(path, options, outlives) {
+  const mine = view;
+  return unless(() => !outlives && view !== mine, answer(path, options));
+}
+
+async function answer(path, options) {
+  const response = await fetch(path, options).catch(() => {
+    throw new Refused(0, { error: "away" });
   });
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refused(response.status, body);
   return body;
+}
+
+// The promise; it never settles if it is late by then.
+function unless(isLate, promise) {
+  return new Promise((resolve, reject) =>
+    promise.then(
+      (value) => isLate() || resolve(value),
+      (error) => isLate() || reject(error),
+    ),
+  );
 }
 
 /**
@@ -53,6 +123,7 @@ async function ask(path, options) {
  * browser grants all its pages together six lines to one server.
  */
 export function listen(path, on, linked) {
+  const asked = latest();
   let source = null;
   let timer = null;
 
@@ -61,12 +132,12 @@ export function listen(path, on, linked) {
     for (const [name, heard] of Object.entries(on)) {
       source.addEventListener(name, (event) => heard(JSON.parse(event.data)));
     }
-    source.onopen = () => linked(true);
+    source.onopen = () => (asked.drop(), linked(true));
     source.onerror = () => {
       linked(false);
       // Closed for good is a refusal, as from a server that was started anew: ask which.
       if (source?.readyState === EventSource.CLOSED) {
-        get("api/jobs").catch((error) => linked(false, error.code));
+        asked(get("api/jobs", { outlives: true })).catch((error) => linked(false, error.code));
         timer = setTimeout(open, AGAIN);
       }
     };

@@ -4,6 +4,7 @@ import { fill, h } from "./dom.js";
 import { go, here } from "./route.js";
 import { t } from "./words.js";
 
+let looking = null; // the field that is to be focused, as soon as it is there
 const dialog = h("dialog", { class: "shortcuts", "aria-labelledby": "shortcuts" });
 const KEYS = {
   n: ["new", () => focusIn("ask", "levels-0")],
@@ -37,9 +38,11 @@ function focusIn(view, id) {
   const until = performance.now() + 3000;
   const look = () => {
     const field = document.getElementById(id);
+    if (looking !== look) return;
     if (field) field.focus();
     else if (performance.now() < until) requestAnimationFrame(look);
   };
+  looking = look;
   setTimeout(look);
 }
 

@@ -17,6 +17,7 @@ export function answerView(host, id, { on, chosen }) {
   const update = status(statusHost, id);
   const question = questionView(questionHost, { on, chosen });
   let lab = null;
+  let over = false;
   fill(
     host,
     h("p", { class: "eyebrow" }, t("ui.ask.question")),
@@ -30,6 +31,7 @@ export function answerView(host, id, { on, chosen }) {
     lab = next;
     const [asked] = lab.questions;
     const curves = await curvesOf(lab, asked);
+    if (over) return;
     fill(title, asked.ask);
     update(lab);
     question.update(lab, asked, curves);
@@ -48,6 +50,7 @@ export function answerView(host, id, { on, chosen }) {
     lab || fill(host, refusalOf(error));
   const stop = followLab(id, { heard, live, failed });
   return () => {
+    over = true;
     stop();
     question.leave();
   };

@@ -4,7 +4,7 @@ import { onJobs } from "../jobs.js";
 import { fill, h, refill } from "../dom.js";
 import { stateBadge, tally } from "../results/badges.js";
 import { to } from "../route.js";
-import { get } from "../server.js";
+import { get, oneAtATime } from "../server.js";
 import { language, t } from "../words.js";
 
 const MOST = 12;
@@ -15,12 +15,15 @@ export function earlier(host, current) {
   fill(host, h("h2", {}, t("ui.ask.earlier")), list);
   let labs = [];
 
-  async function load() {
-    labs = (await get(`api/labs?lang=${language()}`)).labs
-      .filter((lab) => lab.ad_hoc)
-      .slice(0, MOST);
-    draw();
-  }
+  const load = oneAtATime(
+    async () => {
+      const found = await get(`api/labs?lang=${language()}`).catch(() => null);
+      if (!found) return; // of a server that is gone the top of the page speaks
+      labs = found.labs.filter((lab) => lab.ad_hoc).slice(0, MOST);
+      draw();
+    },
+    { rests: true },
+  );
 
   function draw() {
     host.hidden = !labs.length;
@@ -44,8 +47,7 @@ export function earlier(host, current) {
     );
   }
 
-  const reload = () => load().catch(() => {});
-  const stop = onJobs((kind) => ["queue", "lab"].includes(kind) && reload());
-  reload();
+  const stop = onJobs((kind) => ["queue", "lab"].includes(kind) && load());
+  load();
   return { draw, leave: stop };
 }

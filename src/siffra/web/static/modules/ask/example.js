@@ -13,7 +13,6 @@ export function exampleView(host) {
   const title = h("h2");
   const question = questionView(questionHost);
   const stop = movingDigit(digitHost);
-  let over = false;
   fill(
     host,
     h(
@@ -30,18 +29,16 @@ export function exampleView(host) {
       digitHost,
     ),
   );
-  load().catch(() => over || fill(host)); // the form is all there is to be used
+  load().catch(() => fill(host)); // the form is all there is to be used
 
   async function load() {
     const { lab, curves } = await get(`api/example?lang=${language()}`);
-    if (over) return;
     const [asked] = lab.questions;
     fill(title, asked.ask);
     question.update(lab, asked, curves);
   }
 
   return () => {
-    over = true;
     stop();
     question.leave();
   };

@@ -21,7 +21,6 @@ export function movingDigit(host) {
   const predict = predictor(predicted, () => {});
   let models = [];
   let timer = null;
-  let over = false;
   fill(
     host,
     h("h3", {}, t("ui.ask.moving.title")),
@@ -29,13 +28,12 @@ export function movingDigit(host) {
     where,
     h("p", { class: "row" }, again, h("a", { href: to(["playground"]) }, t("ui.ask.moving.more"))),
   );
-  load().catch(() => over || fill(host));
+  load().catch(() => fill(host));
 
   async function load() {
     const known = (await get(`api/models?lang=${language()}`)).models;
     const shipped = known.filter(({ kind, playable }) => kind === "shipped" && playable);
     models = [shipped.at(0), shipped.at(-1)];
-    if (over) return;
     fill(rows, models.map(({ name }) => h("li", {}, h("span", { class: "soft" }, name), h("b", {}, "…"))));
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) show(FAR - 1);
     else begin();
@@ -58,7 +56,6 @@ export function movingDigit(host) {
   }
 
   function predicted({ pixels, label, models: answers }) {
-    if (over) return;
     paint(canvas, bytes(pixels), SIDE, SIDE);
     answers.forEach(({ probabilities }, i) => {
       const digit = probabilities.indexOf(Math.max(...probabilities));
@@ -69,7 +66,6 @@ export function movingDigit(host) {
   }
 
   return () => {
-    over = true;
     clearInterval(timer);
     predict.stop();
   };

@@ -1,6 +1,6 @@
 // The question as a sentence with gaps: the form of the Ask view.
 
-import { fill, h } from "../dom.js";
+import { fill, h, keeping } from "../dom.js";
 import { t } from "../words.js";
 import { dataField } from "./data.js";
 import { heldFields } from "./held.js";
@@ -26,9 +26,7 @@ export function sentence(host, knobs, datasets, changed, failed) {
 
   function show(next) {
     setup = next;
-    const focused = document.activeElement?.id;
-    fill(host, asked(), h("div", { class: "row under-sentence" }, secondKnob(), held()));
-    if (focused) document.getElementById(focused)?.focus();
+    keeping(host, () => fill(host, asked(), h("div", { class: "row under-sentence" }, secondKnob(), held())));
   }
 
   // "What does [learning rate] [0.02, 0.7, 1] do to a [dense] network …", gap by gap.

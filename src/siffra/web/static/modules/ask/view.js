@@ -3,7 +3,7 @@
 import { jobs, onJobs } from "../jobs.js";
 import { fill, h, say } from "../dom.js";
 import { go, here, remember } from "../route.js";
-import { Refused, get, post, tellRefusal } from "../server.js";
+import { Refused, get, latest, post, tellRefusal } from "../server.js";
 import { count, language, span, t } from "../words.js";
 import { answerView } from "./answer.js";
 import { earlier } from "./earlier.js";
@@ -39,7 +39,7 @@ export function ask(main, place) {
     " ",
     EXAMPLES.map(example),
   );
-  const answerHost = h("article", { class: "answering" });
+  const answerHost = h("article", { class: "answering", tabindex: -1 });
   const aside = h("aside", { class: "side", hidden: true });
   fill(
     main,
@@ -51,13 +51,13 @@ export function ask(main, place) {
 
   let setup = null;
   let shown = { id: null, leave: () => {} };
-  let asking = null;
+  const newest = latest();
   let timer = null;
   let over = false;
   let gone = ""; // what the address asked for and is not there; said until the form is changed
   const list = earlier(aside, () => shown.id);
   const stop = onJobs(
-    (kind, data) => kind === "lab" && data.id === shown.id && data.state !== "running" && estimate(),
+    (kind, data) => kind === "lab" && data.id === shown.id && data.state !== "running" && setup && estimate(),
   );
 
   begin().catch(refused);
@@ -69,7 +69,7 @@ export function ask(main, place) {
       get("api/datasets"),
     ]);
     const from = await setupHere(place.query, knobs, datasets);
-    if (over || !from) return;
+    if (!from) return;
     const show = sentence(sentenceHost, knobs, datasets, changed, refused);
     show(from);
     gone = refusal.textContent;
@@ -85,7 +85,7 @@ export function ask(main, place) {
     if (!id) return firstSetup();
     const lab = await get(`api/labs/${id}?lang=${language()}`).catch(refused);
     if (!lab) return firstSetup(); // it is gone, which is said; there is a form all the same
-    if (lab.ask && !over) reveal(id);
+    if (lab.ask) reveal(id);
     if (lab.ask) return fromAsk(lab.ask, knobs.defaults, datasets[0]?.id);
     if (!query.has("lab")) return firstSetup();
     go(["labs", id]);
@@ -93,25 +93,22 @@ export function ask(main, place) {
   }
 
   function changed(next, patience = PATIENCE) {
+    if (over) return; // a file was read meanwhile
     if (setup) gone = "";
     setup = next;
     const query = toQuery(setup);
     if (here().query.has("set")) query.set("set", here().query.get("set"));
     remember(query);
     button.disabled = true;
+    newest.drop(); // what the set-up of before would cost
     clearTimeout(timer);
     timer = setTimeout(estimate, patience);
   }
 
   // What it costs; and if it was asked before, the answer is there at once.
   async function estimate() {
-    asking?.abort();
-    asking = new AbortController();
     try {
-      const told = await post(`api/estimate?lang=${language()}`, toAsk(setup), {
-        signal: asking.signal,
-      });
-      if (over) return;
+      const told = await newest(post(`api/estimate?lang=${language()}`, toAsk(setup)));
       if (told.error) throw new Refused(200, told); // no news to a browser's console while one types
       say(refusal, gone);
       mark(null);
@@ -121,14 +118,12 @@ export function ask(main, place) {
       if (told.known) reveal(told.id);
       else if (!shown.id) showExample();
     } catch (error) {
-      if (over || error.name === "AbortError") return;
       say(cost, "");
       refused(error);
     }
   }
 
   function refused(error) {
-    if (over) return;
     tellRefusal(refusal, error);
     mark(error.knob);
   }
@@ -157,11 +152,13 @@ export function ask(main, place) {
   async function start(event) {
     event.preventDefault();
     if (button.disabled) return;
+    const isFocused = document.activeElement === button;
     button.disabled = true;
     try {
       const { id } = await post("api/ask", toAsk(setup));
       say(cost, jobs().queue.length > 1 ? t("ui.ask.queued") : t("ui.ask.started"));
       reveal(id);
+      if (isFocused) answerHost.focus({ preventScroll: true }); // a disabled button has none
       answerHost.scrollIntoView({ block: "nearest", behavior: "smooth" });
     } catch (error) {
       refused(error);
@@ -192,7 +189,6 @@ export function ask(main, place) {
   return () => {
     over = true;
     clearTimeout(timer);
-    asking?.abort();
     stop();
     shown.leave();
     list.leave();

@@ -34,17 +34,28 @@ export function plainTicks(_, ticks) {
   return ticks.map((tick) => exact(Number(tick.toPrecision(6))));
 }
 
+/** The least and the most of them, of any number: a call takes no more than some 100,000. */
+export function extent(values) {
+  let [least, most] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  return [least, most];
+}
+
 /**
  * The range of the upright axis: every number in `within` fits, those in `beyond` (the ends of
  * intervals) as far as they do not dwarf these. Per cent stay between 0 and 100.
  */
 export function rangeOf(within, beyond, inPercent) {
   if (!within.length) return [0, 100];
-  const [least, most] = [Math.min(...within), Math.max(...within)];
+  const [least, most] = extent(within);
+  const [lowest, highest] = extent(beyond);
   const narrowest = inPercent ? 1 : Math.abs(most) / 100 || 1;
   const reach = Math.max(narrowest, most - least) / 2;
-  const low = Math.max(least - reach, Math.min(least, ...beyond));
-  const high = Math.min(most + reach, Math.max(most, ...beyond));
+  const low = Math.max(least - reach, Math.min(least, lowest));
+  const high = Math.min(most + reach, Math.max(most, highest));
   const air = Math.max(inPercent ? 0.5 : 0, 0.06 * (high - low));
   return inPercent ? [Math.max(0, low - air), Math.min(100.5, high + air)] : [low - air, high + air];
 }

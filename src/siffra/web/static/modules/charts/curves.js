@@ -4,7 +4,7 @@ import uPlot from "../../vendor/uplot/uPlot.js";
 import { colour, faded, levelStyle } from "../colours.js";
 import { fill } from "../dom.js";
 import { t } from "../words.js";
-import { HEIGHT, around, axis, keepFitting, percentTicks, plainTicks, rangeOf } from "./axes.js";
+import { HEIGHT, around, axis, extent, keepFitting, percentTicks, plainTicks, rangeOf } from "./axes.js";
 import { endNames, heightFor } from "./ends.js";
 
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500]; // there is no half an epoch
@@ -13,9 +13,9 @@ const NAME = { share: 0.3, least: 48, most: 190, letter: 6.6, sample: 40 }; // C
 
 /**
  * A chart in `host`, with the levels' names at the ends of their lines. Give `update` the levels
- * whenever there is news: `[{ name, index, mean, low, high, runs: [{ values, done }] }]`, where
- * `mean`, `low` and `high` are fractions by epoch (null where there is none yet) and `values` one
- * run's; and how many epochs are planned, so that the lines grow into room that is there. A metric
+ * whenever there is news: `[{ name, index, mean, low, high, ends, now }]`, where `mean`, `low` and
+ * `high` are fractions by epoch (null where there is none yet), `ends` the last epoch and value of
+ * each run, and `now` the values so far of one in progress; and how many epochs are planned, so that the lines grow into room that is there. A metric
  * that is no accuracy has `own`: the `epochs` of its values, and its `label`.
  */
 export function curvesChart(host) {
@@ -37,10 +37,8 @@ export function curvesChart(host) {
   function update(next, planned = 1, metric = null) {
     levels = next;
     own = metric;
-    epochs = Math.max(
-      planned,
-      ...levels.flatMap((l) => [l.mean.length, ...l.runs.map((r) => r.values.length)]),
-    );
+    const ran = levels.flatMap((l) => [l.mean.length, l.now?.length ?? 0, ...l.ends.map(([epoch]) => epoch)]);
+    epochs = extent([planned, ...ran])[1];
     const shape = JSON.stringify([own?.label, levels.map((level) => [level.index, level.name])]);
     if (plot && shape === drawnAs) plot.setData(columns());
     else {
@@ -109,8 +107,7 @@ export function curvesChart(host) {
     names.list.style.setProperty("--room", `${nameRoom(u.width)}px`);
     names.show(
       levels.map((level) => {
-        const known = [level.mean, ...level.runs.map((run) => run.values)].map(lastOf);
-        const end = known.find((value) => value !== undefined);
+        const end = lastOf(level.mean) ?? level.ends[0]?.[1] ?? lastOf(level.now ?? []);
         const y = end === undefined ? bottom : u.valToPos(shownAs(end), "y");
         return { index: level.index, name: level.name, shown: isShown(level), y: Math.max(0, Math.min(bottom, y)) };
       }),
@@ -126,7 +123,7 @@ export function curvesChart(host) {
   function roundTheRuns() {
     const shown = levels.filter(isShown);
     const known = (values) => values.filter((v) => v !== null && v !== undefined).map(shownAs);
-    const runs = known(shown.flatMap((l) => [...l.mean, ...l.runs.flatMap((r) => r.values)]));
+    const runs = known(shown.flatMap((l) => [l.mean, l.now ?? [], l.ends.map(([, value]) => value)].flat()));
     return rangeOf(runs, known(shown.flatMap((l) => [...l.low, ...l.high])), !own);
   }
 
@@ -134,32 +131,27 @@ export function curvesChart(host) {
   function drawRuns(u) {
     const { ctx } = u;
     const dpr = uPlot.pxRatio;
-    const at = (i, value) => [
-      u.valToPos(own?.epochs[i] ?? i + 1, "x", true),
-      u.valToPos(shownAs(value), "y", true),
-    ];
+    const at = (epoch, value) => [u.valToPos(epoch, "x", true), u.valToPos(shownAs(value), "y", true)];
     ctx.save();
-    for (const level of levels.filter(isShown)) {
-      const name = levelStyle(level.index).colour;
-      for (const run of level.runs.filter((each) => each.values.length)) {
-        // From where a run diverged there is nothing.
-        const last = run.values.findLastIndex((value) => value !== null);
-        if (last < 0) continue;
-        if (!run.done) {
-          ctx.beginPath();
-          run.values.slice(0, last + 1).forEach((value, i) => ctx.lineTo(...at(i, value)));
-          ctx.strokeStyle = faded(name, 0.55);
-          ctx.lineWidth = dpr;
-          ctx.stroke();
-        }
+    for (const { index, ends, now = [] } of levels.filter(isShown)) {
+      const name = levelStyle(index).colour;
+      const point = (end, radius, fill, edge, width) => {
         ctx.beginPath();
-        ctx.arc(...at(last, run.values[last]), (run.done ? 3 : 4) * dpr, 0, 2 * Math.PI);
-        ctx.fillStyle = run.done ? colour(name) : colour("--paper");
-        ctx.strokeStyle = run.done ? colour("--paper") : colour(name);
-        ctx.lineWidth = (run.done ? 1 : 2) * dpr;
+        ctx.arc(...at(...end), radius * dpr, 0, 2 * Math.PI);
+        [ctx.fillStyle, ctx.strokeStyle, ctx.lineWidth] = [colour(fill), colour(edge), width * dpr];
         ctx.fill();
         ctx.stroke();
-      }
+      };
+      for (const end of ends) point(end, 3, name, "--paper", 1);
+      // From where a run diverged there is nothing.
+      const last = now.findLastIndex((value) => value !== null);
+      if (last < 0) continue;
+      ctx.beginPath();
+      now.slice(0, last + 1).forEach((value, i) => ctx.lineTo(...at(i + 1, value)));
+      ctx.strokeStyle = faded(name, 0.55);
+      ctx.lineWidth = dpr;
+      ctx.stroke();
+      point([last + 1, now[last]], 4, "--paper", name, 2);
     }
     ctx.restore();
   }

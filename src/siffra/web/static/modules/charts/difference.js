@@ -10,8 +10,8 @@ const MARGIN = 8;
 /** The scale on which these claims can be compared: their intervals, zero and the margin are on it. */
 export function scaleOf(claims) {
   const known = claims.flatMap((claim) => {
-    const { values, interval, margin } = onLine(claim);
-    return [...values, ...interval, -margin, margin].filter(Number.isFinite);
+    const { values, interval, claimed, margin } = onLine(claim);
+    return [...values, ...interval, claimed - margin, claimed + margin].filter(Number.isFinite);
   });
   const [low, high] = [Math.min(0, ...known), Math.max(0, ...known)];
   const room = 0.04 * (high - low) || 1;
@@ -20,7 +20,7 @@ export function scaleOf(claims) {
 
 /** A drawing of `claim` on `scale`; `label` says the same in words, `none` marks no difference. */
 export function difference(claim, scale, label, none) {
-  const { values, interval, estimate, margin } = onLine(claim);
+  const { values, interval, estimate, claimed, margin } = onLine(claim);
   const x = (value) =>
     MARGIN + ((WIDTH - 2 * MARGIN) * (clamp(value, scale) - scale.low)) / (scale.high - scale.low);
   const line = (name, x1, x2, y1, y2) => s("line", { class: name, x1, x2, y1, y2 });
@@ -28,7 +28,7 @@ export function difference(claim, scale, label, none) {
   return s(
     "svg",
     { class: "difference", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label },
-    s("rect", { class: "margin", x: x(-margin), width: x(margin) - x(-margin), y: 4, height: 28 }),
+    s("rect", { class: "margin", x: x(claimed - margin), width: x(claimed + margin) - x(claimed - margin), y: 4, height: 28 }),
     line("zero", x(0), x(0), 2, 32),
     s("text", { x: x(0), y: HEIGHT - 1, "text-anchor": "middle" }, none),
     values.map((value) => s("circle", { class: "run", cx: x(value), cy: MIDDLE, r: 3 })),
@@ -42,14 +42,19 @@ export function difference(claim, scale, label, none) {
   );
 }
 
-// On a line where no difference is 0: factors by their logarithm.
-function onLine({ values, interval, estimate, margin, scale }) {
-  const place = (value) => (value === null ? null : scale === "ratio" ? Math.log(value) : value);
+// On a line where no difference is 0: factors by their logarithm. Of a claim that one level has so
+// many times, or so much more than, what another has, the two levels themselves are compared, as in
+// texts; the margin lies around what is claimed.
+function onLine({ values, interval, estimate, margin, scale, times, plus }) {
+  const isRatio = scale === "ratio";
+  const claimed = isRatio ? Math.log(times) : plus;
+  const place = (value) => (value === null ? null : (isRatio ? Math.log(value) : value) + claimed);
   return {
     values: values.map(place).filter(Number.isFinite),
     interval: (interval ?? []).map(place),
     estimate: place(estimate),
-    margin: scale === "ratio" ? Math.log(1 + margin) : margin,
+    claimed,
+    margin: isRatio ? Math.log(1 + margin) : margin,
   };
 }
 

@@ -1,6 +1,7 @@
 // One level on a scale: every seed's run a ring, their mean a point within its interval.
 
 import { s } from "../dom.js";
+import { extent } from "./axes.js";
 
 const WIDTH = 240;
 const HEIGHT = 26;
@@ -12,7 +13,7 @@ const MARGIN = 7;
  */
 export function scaleOf(summaries) {
   const runs = summaries.flatMap(({ values }) => values);
-  const [least, most] = [Math.min(...runs), Math.max(...runs)];
+  const [least, most] = extent(runs);
   const reach = most - least || Math.abs(most) / 100 || 1;
   const ends = summaries.flatMap(({ low, high }) => [low, high]).filter(Number.isFinite);
   return {

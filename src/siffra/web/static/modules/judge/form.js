@@ -1,62 +1,74 @@
 // What the columns of a table were taken for, and the fields that say otherwise.
 
-import { fill, h } from "../dom.js";
+import { h, keeping, refill } from "../dom.js";
 import { t } from "../words.js";
 
 /**
- * The fields in `host`, for what the server `told` of the table. `said` is what was corrected so
- * far; `correct(said)` hears what is said instead.
+ * The fields in `host`. `said()` is what was corrected so far, and `correct(changed)` hears what is
+ * said beside. Returns `show(told, said)` for what the server told of the table: a field is drawn
+ * anew if that changes it, and so none into which somebody types.
  */
-export function corrections(host, told, said, correct) {
-  const focused = host.contains(document.activeElement) && document.activeElement.id;
-  const [question] = told.questions ?? [];
-  const metric = question?.metrics[0];
-  const now = {
-    by: said.by ?? question?.vary ?? [],
-    seed: said.seed ?? (question ? (told.seed ?? "none") : ""),
-    metric: said.metric ?? metric?.name ?? "",
-    better: said.better ?? metric?.better ?? "",
-    margin: said.margin ?? "",
-    pairBy: said.pair_by ?? told.pair_by ?? [],
-  };
-  const listed = [...told.columns, ...now.by, ...now.pairBy, now.metric];
-  const columns = [...new Set(listed)].filter(Boolean);
-  const change = (changed) => correct({ ...said, ...changed });
-  // Another metric has its own better values, and other levels another baseline.
-  const take = (name) => change({ metric: name, better: undefined, margin: undefined });
-  const compare = (by) => change({ by: by.length ? by : undefined, baseline: undefined });
-  const pair = (by) => change({ pair_by: by.length ? by : undefined });
-  const seeds = columns.includes("none") ? columns : ["none", ...columns];
-  fill(
-    host,
-    boxes("by", columns, now.by, compare),
-    field("seed", choice("judge-seed", seeds, now.seed, (seed) => change({ seed }), seedName)),
-    field("metric", choice("judge-metric", columns, now.metric, take)),
-    field(
-      "better",
-      choice(
-        "judge-better",
-        ["higher", "lower"],
-        now.better,
-        (better) => change({ metric: now.metric, better }),
-        (value) => t(`ui.judge.${value}`),
-      ),
-    ),
-    field("margin", marginField(now.margin, (margin) => change({ margin }))),
-    field("where", whereField(said.where, (where) => change({ where, baseline: undefined }))),
-    boxes("pair_by", columns, now.pairBy, pair),
-    question && field("baseline", baselineField(question, (baseline) => change({ baseline }))),
-    Object.values(said).some((value) => value !== undefined) &&
-      h(
-        "button",
-        { id: "judge-reset", type: "button", class: "small", onclick: () => correct({}) },
-        t("ui.judge.reset"),
-      ),
-  );
-  if (focused) (document.getElementById(focused) ?? host.querySelector("select")).focus();
+export function corrections(host, said, correct) {
+  const slots = new Map();
 
-  function seedName(column) {
-    return column === "none" && !told.columns.includes("none") ? t("ui.judge.none") : column;
+  function slot(key, mark, make) {
+    if (!slots.has(key)) {
+      const place = h("div", { onchange: () => (slots.get(key).touched += 1) });
+      slots.set(key, { place, touched: 0 });
+      host.append(place);
+    }
+    const { place, touched } = slots.get(key);
+    place.hidden = !mark;
+    refill(place, [touched, mark], () => mark && make());
+  }
+
+  return (told, now) => keeping(host, () => show(told, now));
+
+  function show(told, now) {
+    const [question] = told.questions ?? [];
+    const metric = question?.metrics[0];
+    const by = now.by ?? question?.vary ?? [];
+    const seed = now.seed ?? (question ? (told.seed ?? "none") : "");
+    const name = now.metric ?? metric?.name ?? "";
+    const better = now.better ?? metric?.better ?? "";
+    const pairBy = now.pair_by ?? told.pair_by ?? [];
+    const columns = [...new Set([...told.columns, ...by, ...pairBy, name])].filter(Boolean);
+    const seeds = columns.includes("none") ? columns : ["none", ...columns];
+    const seedName = (column) =>
+      column === "none" && !told.columns.includes("none") ? t("ui.judge.none") : column;
+    const levels = question?.levels.map((level) => level.name);
+
+    slot("by", [columns, by], () =>
+      boxes("by", columns, by, (next) => correct({ by: next.length ? next : undefined, baseline: undefined })),
+    );
+    slot("seed", [seeds, seed], () =>
+      field("seed", choice("judge-seed", seeds, seed, (next) => correct({ seed: next }), seedName)),
+    );
+    // Another metric has its own better values, and other levels another baseline.
+    const take = (next) => correct({ metric: next, better: undefined, margin: undefined });
+    slot("metric", [columns, name], () => field("metric", choice("judge-metric", columns, name, take)));
+    const prefer = (next) => correct({ metric: said().metric ?? name, better: next });
+    const inWords = (value) => t(`ui.judge.${value}`);
+    slot("better", [name, better], () =>
+      field("better", choice("judge-better", ["higher", "lower"], better, prefer, inWords)),
+    );
+    slot("margin", [now.margin], () =>
+      field("margin", marginField(now.margin ?? "", (margin) => correct({ margin }))),
+    );
+    slot("where", [now.where], () =>
+      field("where", whereField(now.where, (where) => correct({ where, baseline: undefined }))),
+    );
+    slot("pair_by", [columns, pairBy], () =>
+      boxes("pair_by", columns, pairBy, (next) => correct({ pair_by: next.length ? next : undefined })),
+    );
+    slot("baseline", levels && [levels], () =>
+      field("baseline", baselineField(question, (baseline) => correct({ baseline }))),
+    );
+    const known = Object.keys(now).filter((key) => now[key] !== undefined);
+    const reset = () => correct(Object.fromEntries(Object.keys(said()).map((key) => [key, undefined])));
+    slot("reset", known.length > 0 && [known.length > 0], () =>
+      h("button", { id: "judge-reset", type: "button", class: "small", onclick: reset }, t("ui.judge.reset")),
+    );
   }
 }
 
@@ -71,10 +83,12 @@ function field(key, control) {
 }
 
 function boxes(key, columns, now, choose) {
+  let chosen = now;
   const box = (column, index) => {
     const toggle = (event) => {
-      const others = now.filter((each) => each !== column);
-      choose(event.target.checked ? [...others, column] : others);
+      const others = chosen.filter((each) => each !== column);
+      chosen = event.target.checked ? [...others, column] : others;
+      choose(chosen);
     };
     const checked = now.includes(column);
     const id = `judge-${key}-${index}`;

@@ -3,7 +3,7 @@
 import { fill, h, marked, refill, say } from "../dom.js";
 import { questionView } from "../results/question.js";
 import { repeat } from "../results/repeat.js";
-import { Refused, tellRefusal } from "../server.js";
+import { Refused, oneAtATime, tellRefusal } from "../server.js";
 import { count, t } from "../words.js";
 import { corrections } from "./form.js";
 import { held, hold, judge as judgeTable } from "./table.js";
@@ -40,9 +40,21 @@ export function judge(main) {
     h("pre", {}, EXAMPLE),
   ]);
   const question = questionView(questionHost);
+  const correcting = corrections(form, () => held().said, correct);
+  // An answer is late if the table or what is said of it is another by now.
+  const asking = oneAtATime(async () => {
+    const table = held();
+    if (!table) return;
+    const { said } = table;
+    const isLate = () => held()?.said !== said;
+    try {
+      const told = await judgeTable();
+      if (!isLate()) draw(told);
+    } catch (error) {
+      if (!isLate()) refused(error);
+    }
+  });
   let over = false;
-  let busy = false;
-  let wanted = false;
   fill(
     main,
     h("h1", {}, t("ui.judge.title")),
@@ -84,25 +96,12 @@ export function judge(main) {
     }
   }
 
-  // What is said meanwhile is asked next: there is one request at a time.
-  async function ask() {
-    wanted = true;
-    if (busy) return;
-    busy = true;
-    while (wanted && !over && held()) {
-      wanted = false;
-      const table = held();
-      example.hidden = true;
-      say(status, t("ui.judge.busy", { file: table.name }));
-      article.classList.add("stale");
-      try {
-        const told = await judgeTable();
-        if (!over && table === held() && !wanted) draw(told);
-      } catch (error) {
-        if (!wanted) refused(error);
-      }
-    }
-    busy = false;
+  function ask() {
+    const { name } = held();
+    example.hidden = true;
+    say(status, t("ui.judge.busy", { file: name }));
+    article.classList.add("stale");
+    asking();
   }
 
   function clear() {
@@ -122,7 +121,7 @@ export function judge(main) {
   function draw(told) {
     const { name } = held();
     aside.hidden = !told.columns?.length;
-    if (told.columns) corrections(form, told, held().said, correct);
+    if (told.columns) correcting(told, held().said);
     const notes = told.data_notes ?? [];
     refill(read, notes, () => notes.map(({ text }) => h("li", {}, marked(text))));
     if (told.error) {
@@ -137,20 +136,21 @@ export function judge(main) {
     const [asked] = told.questions;
     fill(title, asked.ask);
     question.update({ ...told, have: told.rows, runs: told.rows, ad_hoc: true, provisional: false }, asked, told.curves);
-    fill(
-      rest,
+    refill(rest, [told.limits, told.command], () => [
       told.limits.length > 0 && limits(told.limits),
       h("section", {}, h("h3", {}, t("head.repeat")), repeat({ command: told.command })),
-    );
+    ]);
   }
 
-  function correct(said) {
-    if (said.margin !== undefined && !(said.margin > 0)) {
+  // What is said holds at once: more may be said before the answer comes.
+  function correct(changed) {
+    if (!held()) return; // another table is being read
+    if (changed.margin !== undefined && !(changed.margin > 0)) {
       const [kind, span] = [t("ui.limits.number"), t("ui.limits.above", { n: 0 })];
       say(refusal, t("ui.limits.give", { label: t("ui.judge.margin"), kind, span }));
       return;
     }
-    held().said = said;
+    held().said = { ...held().said, ...changed };
     ask();
   }
 

@@ -1,7 +1,7 @@
 // The networks that predict: which there are, which are chosen, and a card for each of those.
 
 import { fill, h, refill, say } from "../dom.js";
-import { get } from "../server.js";
+import { get, latest } from "../server.js";
 import { language, t } from "../words.js";
 import { networkCard } from "./networkCard.js";
 
@@ -15,6 +15,7 @@ export function networks(host, { chosen, went }) {
   const waiting = h("p", { class: "soft", role: "status" }, t("ui.play.loading"));
   const grid = h("div", { class: "network-cards" });
   const aloud = h("p", { class: "unseen", role: "status" });
+  const newest = latest();
   const cards = new Map();
   let models = [];
   let ids = [];
@@ -24,7 +25,8 @@ export function networks(host, { chosen, went }) {
 
   /** Load the list, and choose those of `wanted`; else two that differ most. */
   async function load(wanted) {
-    models = (await get(`api/models?lang=${language()}`)).models.filter((model) => model.playable);
+    const told = await newest(get(`api/models?lang=${language()}`));
+    models = told.models.filter((model) => model.playable);
     waiting.hidden = true;
     const known = wanted.filter((id) => models.some((model) => model.id === id));
     choose(known.length ? known : mostDifferent(models.filter((model) => model.kind === "shipped")));

@@ -1,37 +1,34 @@
 // Predictions as fast as the pointer moves: one request at a time, and then the newest.
 
-import { post } from "../server.js";
+import { oneAtATime, post } from "../server.js";
 
 /**
- * Returns `predict(request)`; `predicted(answer, request)` gets every answer, `failed(error)` the
+ * Returns `predict(request)`; `predicted(answer)` gets every answer, `failed(error)` the
  * errors. After `predict.stop()` no answer to an earlier request arrives.
  */
 export function predictor(predicted, failed) {
-  let waiting = null;
-  let busy = false;
-  let heard = true;
-
-  async function predict(request) {
-    waiting = request;
-    heard = true;
-    if (busy) return;
-    busy = true;
-    while (waiting) {
-      const current = waiting;
-      waiting = null;
-      try {
-        const answer = await post("api/predict", current);
-        if (heard) predicted(answer, current);
-      } catch (error) {
-        failed(error);
-      }
+  let wanted = null;
+  let stops = 0;
+  const next = oneAtATime(async () => {
+    const [request, before] = [wanted, stops];
+    if (!request) return;
+    const isStopped = () => stops !== before;
+    try {
+      const answer = await post("api/predict", request);
+      if (!isStopped()) predicted(answer);
+    } catch (error) {
+      if (!isStopped()) failed(error);
     }
-    busy = false;
+  });
+
+  function predict(request) {
+    wanted = request;
+    next();
   }
 
   predict.stop = () => {
-    waiting = null;
-    heard = false;
+    wanted = null;
+    stops += 1;
   };
   return predict;
 }

@@ -2,7 +2,7 @@
 
 import { onJobs } from "../jobs.js";
 import { fill, h } from "../dom.js";
-import { get, post, tellRefusal } from "../server.js";
+import { get, latest, post, tellRefusal } from "../server.js";
 import { t } from "../words.js";
 import { lesson } from "./lesson.js";
 import { networks } from "./networks.js";
@@ -45,7 +45,7 @@ export function playground(main, { query }) {
     went: (change) => put(within({ ...state.place, ...change })),
   });
   const predict = predictor(predicted, refused);
-  let over = false;
+  const newest = latest(); // of what is fetched to be under the hand
 
   fill(
     main,
@@ -89,8 +89,7 @@ export function playground(main, { query }) {
 
   async function take(index, place = AT_REST) {
     try {
-      const { label, pixels } = await get(`api/digits/${index}`);
-      if (over) return;
+      const { label, pixels } = await newest(get(`api/digits/${index}`));
       Object.assign(state, { digit: index, label, pixels: bytes(pixels), mode: "move" });
       put(place);
     } catch (error) {
@@ -105,6 +104,7 @@ export function playground(main, { query }) {
   }
 
   function newSheet() {
+    newest.drop();
     thePad.clear();
     Object.assign(state, { mode: "draw", place: AT_REST });
     draw(EMPTY);
@@ -118,7 +118,7 @@ export function playground(main, { query }) {
 
   async function takePicture(picture) {
     try {
-      const { pixels } = await post("api/picture", { picture });
+      const { pixels } = await newest(post("api/picture", { picture }));
       Object.assign(state, { mode: "move", place: AT_REST });
       draw(bytes(pixels));
     } catch (error) {
@@ -145,7 +145,7 @@ export function playground(main, { query }) {
 
   function ask(ids = state.models) {
     state.models = ids;
-    if (over || !ids.length) return;
+    if (!ids.length) return;
     keep(state);
     if (!state.pixels.some(Boolean)) {
       predict.stop();
@@ -158,18 +158,17 @@ export function playground(main, { query }) {
   }
 
   function predicted(answer) {
-    if (over) return;
     refusal.textContent = "";
     paint(seenAs, bytes(answer.pixels), SIDE, SIDE);
     cards.show(answer.models, state.digit === null ? null : answer.label);
   }
 
   function refused(error) {
-    if (!over) tellRefusal(refusal, error);
+    tellRefusal(refusal, error);
   }
 
   return () => {
-    over = true;
+    predict.stop();
     stop();
     cards.leave();
     window.removeEventListener("themechange", recoloured);

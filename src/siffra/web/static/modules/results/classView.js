@@ -3,7 +3,7 @@
 import { onJobs } from "../jobs.js";
 import { fill, h, refill } from "../dom.js";
 import { to } from "../route.js";
-import { get, tellRefusal } from "../server.js";
+import { get, oneAtATime, tellRefusal } from "../server.js";
 import { count, language, t } from "../words.js";
 
 const KEYS = ["supported", "likely_supported", "refuted", "no_difference", "inconclusive", "not_tested"];
@@ -23,7 +23,6 @@ const ORDER = [
 export function classView(main) {
   const refusal = h("p", { class: "refusal", role: "alert" });
   const table = h("div", { class: "class" }, h("div", { class: "skeleton" }));
-  let over = false;
   let found = null;
   let by = ""; // the claim that the labs are in the order of; none: by their names
   fill(
@@ -34,23 +33,22 @@ export function classView(main) {
     table,
   );
 
-  async function load() {
-    try {
-      found = await get(`api/labs/class?lang=${language()}`);
-      fill(refusal);
-      if (!over) draw();
-    } catch (error) {
-      if (!found) fill(table);
-      tellRefusal(refusal, error);
-    }
-  }
+  const load = oneAtATime(
+    async () => {
+      try {
+        found = await get(`api/labs/class?lang=${language()}`);
+        fill(refusal);
+        draw();
+      } catch (error) {
+        if (!found) fill(table);
+        tellRefusal(refusal, error);
+      }
+    },
+    { rests: true },
+  );
 
   function draw() {
-    const pressed = document.activeElement?.dataset.row;
-    const left = table.querySelector(".scroll")?.scrollLeft;
     refill(table, [found, by], () => drawn(found, by, orderBy));
-    if (pressed) table.querySelector(`[data-row="${pressed}"]`)?.focus({ preventScroll: true });
-    if (left) table.querySelector(".scroll").scrollLeft = left;
   }
 
   function orderBy(row) {
@@ -60,10 +58,7 @@ export function classView(main) {
 
   const stop = onJobs((kind, data) => (kind === "lab" || (kind === "link" && data)) && load());
   load();
-  return () => {
-    over = true;
-    stop();
-  };
+  return stop;
 }
 
 function drawn(found, by, orderBy) {

@@ -6,7 +6,7 @@ import { to } from "../route.js";
 import { get, tellRefusal } from "../server.js";
 import { capital, exact, has, measure, number, percent, t } from "../words.js";
 import { confusion } from "./confusion.js";
-import { columnName, pathOf, setsIn } from "./sets.js";
+import { columnName, lineOf, pathOf, setsIn } from "./sets.js";
 import { switchOf } from "./switch.js";
 
 /** The runs `a` and `b` in `main`. Returns what ends it. */
@@ -53,9 +53,7 @@ function overlaid({ a, b }) {
   const show = (set = sets[0]) =>
     chart.update(
       [a, b].map((run, index) => {
-        const values = pathOf(run, set);
-        const name = ["A", "B"][index];
-        return { name, index, mean: values, low: [], high: [], runs: [{ values, done: true }] };
+        return lineOf(["A", "B"][index], index, pathOf(run, set));
       }),
     );
   const head = h("div", { class: "row chart-head" }, h("h2", {}, t("ui.run.curves")), switchOf(sets, (set) => t(`set.${set}`), show));

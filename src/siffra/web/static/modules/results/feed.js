@@ -1,7 +1,7 @@
 // A lab kept up to date: fetched once, and again when the server says that it has changed.
 
 import { onJobs } from "../jobs.js";
-import { Refused, get } from "../server.js";
+import { Refused, get, oneAtATime } from "../server.js";
 import { language } from "../words.js";
 
 /**
@@ -9,31 +9,19 @@ import { language } from "../words.js";
  * and whenever the queue changes, `failed(error)` when it cannot be read. Returns what ends it.
  */
 export function followLab(id, { heard, live, failed }) {
-  let wanted = false;
-  let busy = false;
   let over = false;
-
-  async function load() {
-    wanted = true;
-    if (busy) return;
-    busy = true;
-    while (wanted && !over) {
-      wanted = false;
-      const start = performance.now();
+  const load = oneAtATime(
+    async () => {
       try {
-        const lab = await get(`api/labs/${id}?lang=${language()}`);
+        const lab = !over && (await get(`api/labs/${id}?lang=${language()}`));
         if (!over) await heard(lab);
       } catch (error) {
-        busy = false;
         if (!(error instanceof Refused)) throw error;
         if (!over) failed(error);
-        return;
       }
-      // Small networks end several runs a second: half the time is left to who uses the page.
-      if (!over) await new Promise((done) => setTimeout(done, performance.now() - start));
-    }
-    busy = false;
-  }
+    },
+    { rests: true }, // small networks end several runs a second
+  );
 
   const stop = onJobs((kind, data) => {
     if (kind === "lab" && data.id === id) load();

@@ -1,6 +1,6 @@
 // Conditions on runs: each a chip in the page's own words, with a row to add one more.
 
-import { fill, h } from "../dom.js";
+import { fill, h, refill } from "../dom.js";
 import { has, t } from "../words.js";
 import { columnName } from "./sets.js";
 
@@ -65,11 +65,12 @@ export function filters(host, chosen) {
   /** Show the conditions `next`, and offer these `columns` with the values that `shown` runs have. */
   function show(next, columns, shown) {
     [where, rows] = [next, shown];
-    const names = columns.map((name) => h("option", { value: name, selected: name === column.value }, columnName(name)));
-    fill(column, names);
+    const now = column.value;
+    refill(column, columns, () =>
+      columns.map((name) => h("option", { value: name, selected: name === now }, columnName(name))),
+    );
     suggest();
-    fill(chips, where.map(chip));
-    if (where.length > 1) chips.append(h("li", {}, clear()));
+    refill(chips, where, () => [...where.map(chip), where.length > 1 && h("li", {}, clear())]);
   }
 
   function suggest() {
@@ -79,10 +80,7 @@ export function filters(host, chosen) {
 
   function chip(condition) {
     const text = inWords(condition);
-    const drop = () => {
-      changed(where.filter((each) => each !== condition));
-      column.focus();
-    };
+    const drop = () => changed(where.filter((each) => each !== condition));
     return h(
       "li",
       { class: "chip" },

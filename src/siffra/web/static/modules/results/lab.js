@@ -123,9 +123,11 @@ export function labView(main, id, query) {
   }
 
   async function refresh(question) {
+    const [mine, view] = [lab, open.get(question)];
     const asked = lab.questions.find((each) => each.id === question);
-    const curves = await curvesOf(lab, asked);
-    open.get(question)?.update(lab, asked, curves);
+    const curves = await curvesOf(lab, asked).catch(() => null);
+    // Of a lab that has been heard of since, or of a question that has been closed, it is late.
+    if (curves && lab === mine && open.get(question) === view) view.update(lab, asked, curves);
   }
 
   function experiments() {

@@ -3,11 +3,13 @@
 import { onJobs } from "../jobs.js";
 import { fill, h, refill, say } from "../dom.js";
 import { go, to } from "../route.js";
-import { get, post, tellRefusal } from "../server.js";
+import { get, latest, oneAtATime, post, single, tellRefusal } from "../server.js";
 import { count, language, moment, span, t } from "../words.js";
 import { stateBadge, tally } from "./badges.js";
 import { classView } from "./classView.js";
 import { labView } from "./lab.js";
+
+const PATIENCE = 250; // ms without a change before the server is asked what it costs
 
 /** The view in `main`: `#/labs`, `#/labs/class` or `#/labs/ID`. Returns what ends it. */
 export function labs(main, { path, query }) {
@@ -26,30 +28,27 @@ function listView(main) {
     study(),
     h("section", {}, h("h2", {}, t("ui.labs.all")), sideBySide, list),
   );
-  let over = false;
-
-  async function load() {
-    try {
-      const found = await get(`api/labs?lang=${language()}`);
-      fill(refusal);
-      sideBySide.hidden = found.labs.filter((lab) => !lab.ad_hoc).length < 2;
-      if (!over)
+  const load = oneAtATime(
+    async () => {
+      try {
+        const found = await get(`api/labs?lang=${language()}`);
+        fill(refusal);
+        sideBySide.hidden = found.labs.filter((lab) => !lab.ad_hoc).length < 2;
         refill(list, found.labs, () =>
           found.labs.length ? found.labs.map(card) : h("li", { class: "soft" }, t("ui.labs.none")),
         );
-    } catch (error) {
-      tellRefusal(refusal, error);
-    }
-  }
+      } catch (error) {
+        tellRefusal(refusal, error);
+      }
+    },
+    { rests: true },
+  );
 
   const stop = onJobs(
     (kind, data) => (kind === "lab" || kind === "queue" || (kind === "link" && data)) && load(),
   );
   load();
-  return () => {
-    over = true;
-    stop();
-  };
+  return stop;
 }
 
 function card(lab) {
@@ -82,7 +81,9 @@ function card(lab) {
 
 /** The study that siffra brings, to be run at a preset; what that costs is told first. */
 function study() {
+  const newest = latest();
   let usual = null; // budgets, by preset
+  let timer = null;
   const cost = h("p", { class: "soft", role: "status" });
   const refusal = h("p", { class: "refusal", role: "alert" });
   const button = h("button", { type: "submit", class: "primary" }, t("ui.labs.run"));
@@ -99,7 +100,11 @@ function study() {
     type: "number",
     min: 1,
     max: 1440,
-    oninput: estimate,
+    oninput: () => {
+      newest.drop();
+      clearTimeout(timer);
+      timer = setTimeout(estimate, PATIENCE);
+    },
   });
   const body = () => ({
     preset: presets.value,
@@ -122,9 +127,8 @@ function study() {
 
   async function estimate() {
     try {
-      const asked = JSON.stringify(body());
-      const { runs, have, seconds, seconds_most: most } = await post("api/study/estimate", body());
-      if (asked !== JSON.stringify(body())) return;
+      const { runs, have, seconds, seconds_most: most } = await newest(post("api/study/estimate", body()));
+      fill(refusal);
       say(
         cost,
         have === runs
@@ -133,18 +137,18 @@ function study() {
               (have ? ` ${count("ui.ask.some_there", have)}` : ""),
       );
     } catch (error) {
+      say(cost, "");
       tellRefusal(refusal, error);
     }
   }
 
-  async function start(event) {
-    event.preventDefault();
+  const start = single(async () => {
     try {
       go(["labs", (await post("api/study", body())).id]);
     } catch (error) {
       tellRefusal(refusal, error);
     }
-  }
+  });
 
   choose();
   return h(
@@ -154,7 +158,7 @@ function study() {
     h("p", {}, t("ui.labs.study_what")),
     h(
       "form",
-      { class: "row", onsubmit: start },
+      { class: "row", onsubmit: (event) => (event.preventDefault(), start()) },
       h("label", { class: "row" }, t("ui.labs.length"), presets),
       h("label", { class: "row" }, t("ui.labs.minutes"), minutes),
       button,

@@ -20,7 +20,7 @@ export function metricLines({ levels }, on) {
       mean: along(band[on].mean),
       low: along(band[on].low),
       high: along(band[on].high),
-      runs: ends[on].map((end) => ({ values: spread([end]), done: true })),
+      ends: ends[on],
     };
   });
   return { epochs, lines };

@@ -118,11 +118,9 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
     }
     const levels = told.levels.map((level, index) => {
       const band = level.band[on] ?? { mean: [], low: [], high: [] };
-      const runs = level.runs.map((each) => ({ values: each.accuracy[on] ?? [], done: true }));
-      const mine = run?.level === index && !level.runs.some((each) => each.seed === run.seed);
-      if (mine)
-        runs.push({ values: run.curve.map((epoch) => epoch.accuracy[on] ?? null), done: false });
-      return { name: level.name, index, ...band, runs };
+      const isMine = run?.level === index && !level.seeds.includes(run.seed);
+      const now = isMine ? run.curve.map((epoch) => epoch.accuracy[on] ?? null) : undefined;
+      return { name: level.name, index, ...band, ends: level.ends[on] ?? [], now };
     });
     curves.update(levels, epochsOf(question));
   }

@@ -9,7 +9,7 @@ import { get, post, tellRefusal } from "../server.js";
 import { exact, has, language, measure, moment, number, percent, t } from "../words.js";
 import { confusion } from "./confusion.js";
 import { repeat } from "./repeat.js";
-import { columnName, pathOf, setsIn } from "./sets.js";
+import { columnName, lineOf, pathOf, setsIn } from "./sets.js";
 
 const MOST_CURVES = 12; // a program may print a great many numbers
 
@@ -66,15 +66,7 @@ export function runView(main, key) {
     parts.push(chart.leave);
     chart.update(
       setsIn(run.accuracy).map((set, index) => {
-        const values = pathOf(run, set);
-        return {
-          name: t(`set.${set}`),
-          index,
-          mean: values,
-          low: [],
-          high: [],
-          runs: [{ values, done: true }],
-        };
+        return lineOf(t(`set.${set}`), index, pathOf(run, set));
       }),
     );
   }
@@ -101,12 +93,10 @@ function measuredCurves(run) {
   const curves = Object.entries(run.curves).filter(([, curve]) => curve.length > 1);
   return curves.slice(0, MOST_CURVES).map(([label, curve]) => {
     const host = h("div", { class: "chart", role: "group", "aria-label": label });
-    const values = curve.map(([, value]) => value);
+    const [epochs, values] = [0, 1].map((i) => curve.map((pair) => pair[i]));
     const draw = () => {
       const chart = curvesChart(host);
-      const level = { name: label, index: 0, mean: values, low: [], high: [] };
-      const own = { epochs: curve.map(([epoch]) => epoch), label };
-      chart.update([{ ...level, runs: [{ values, done: true }] }], 1, own);
+      chart.update([lineOf(label, 0, values, epochs)], 1, { epochs, label });
       return chart.leave;
     };
     return { section: h("section", {}, h("h2", {}, label), host), draw };
@@ -156,7 +146,9 @@ function mistakes(run, parts) {
   const id = `run-${run.key}`;
   parts.push(
     onJobs((kind, data) => {
-      if (kind === "model" && data.id === id) (data.state === "made" ? fetchAndShow : failed)();
+      if (kind !== "model" || data.id !== id) return;
+      if (data.state === "made") fetchAndShow();
+      else if (data.state === "failed") failed();
     }),
   );
   if (run.examination) show(run.examination);

@@ -1,8 +1,8 @@
 // Runs: all of them in a table that sorts, filters and exports; one in full; two compared.
 
-import { fill, h, refill, say } from "../dom.js";
+import { fill, h, keeping, refill, say } from "../dom.js";
 import { go, remember, to } from "../route.js";
-import { get, tellRefusal } from "../server.js";
+import { get, latest, tellRefusal } from "../server.js";
 import { has, language, measure, moment, number, t } from "../words.js";
 import { compareView } from "./compare.js";
 import { filters, inWords } from "./filters.js";
@@ -40,7 +40,7 @@ function tableView(main, query) {
     where: query.getAll("where"),
     sort: query.get("sort") ?? "finished",
     order: query.get("order") ?? "desc",
-    offset: Number(query.get("offset")) || 0,
+    offset: Math.max(0, Number(query.get("offset")) || 0),
     picked: query.getAll("pick").slice(0, 2),
   };
   const found = h("p", { class: "soft", role: "status" });
@@ -60,8 +60,7 @@ function tableView(main, query) {
     table,
     pages,
   );
-  let over = false;
-  let loads = 0;
+  const newest = latest();
   load();
 
   function change(next) {
@@ -83,15 +82,14 @@ function tableView(main, query) {
       lang: language(),
     });
     for (const each of state.where) asked.append("where", each);
-    const mine = ++loads;
-    const isLate = () => over || mine !== loads; // something else has been asked for since
     try {
-      const told = await get(`api/runs?${asked}`);
-      if (isLate()) return;
+      const told = await newest(get(`api/runs?${asked}`));
       refusal.textContent = "";
-      draw(told);
+      const last = PAGE * Math.max(0, Math.ceil(told.matching / PAGE) - 1);
+      if (state.offset > last) change({ offset: last });
+      else keeping(main, () => draw(told));
     } catch (error) {
-      if (!isLate()) tellRefusal(refusal, error);
+      tellRefusal(refusal, error);
     }
   }
 
@@ -113,7 +111,6 @@ function tableView(main, query) {
     const columns = [...SHOWN, ...told.own, ...LAST].filter(
       (name) => used(name) || name === state.sort,
     );
-    const focused = document.activeElement?.dataset?.column;
     if (!told.runs.length) {
       const asked = state.where.map(inWords).join(", ");
       fill(
@@ -149,7 +146,6 @@ function tableView(main, query) {
         ),
       ),
     );
-    if (focused) table.querySelector(`[data-column="${focused}"]`)?.focus();
     drawCompare();
     fill(
       pages,
@@ -171,8 +167,10 @@ function tableView(main, query) {
 
   function heading(name) {
     const sorted = state.sort === name;
-    const by = () =>
-      change({ sort: name, order: sorted && state.order === "desc" ? "asc" : "desc", offset: 0 });
+    const by = () => {
+      const order = state.sort === name && state.order === "desc" ? "asc" : "desc";
+      change({ sort: name, order, offset: 0 });
+    };
     const direction = sorted ? (state.order === "desc" ? "descending" : "ascending") : null;
     return h(
       "th",
@@ -249,8 +247,6 @@ function tableView(main, query) {
       t(`ui.runs.${name}`),
     );
   }
-
-  return () => (over = true);
 }
 
 function cellText(name, value) {

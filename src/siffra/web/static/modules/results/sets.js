@@ -27,6 +27,12 @@ export function pathOf(run, set) {
   return path.length ? [...path.slice(0, -1), run.accuracy[set] ?? null] : path;
 }
 
+/** One run's line for a chart of curves: its `values` at these `epochs`, else at 1, 2, 3, … */
+export function lineOf(name, index, values, epochs = values.map((_, i) => i + 1)) {
+  const last = values.findLastIndex((value) => value !== null);
+  return { name, index, mean: values, low: [], high: [], ends: last < 0 ? [] : [[epochs[last], values[last]]] };
+}
+
 /** What the levels of `question` are measured by: its own metrics, or accuracy on the sets. */
 export function measuresOf(question) {
   if (question.metrics.length) return question.metrics.map(({ name }) => name);

@@ -2,7 +2,7 @@
 
 import { jobs, setPaused } from "../jobs.js";
 import { fill, h, say } from "../dom.js";
-import { post, tellRefusal } from "../server.js";
+import { post, single, tellRefusal } from "../server.js";
 import { count, span, t } from "../words.js";
 import { stateBadge } from "./badges.js";
 
@@ -32,10 +32,10 @@ export function status(host, id) {
   );
 
   function action(name, act) {
-    const press = () => {
+    const press = single(async () => {
       refusal.textContent = "";
-      act().catch((error) => tellRefusal(refusal, error));
-    };
+      await act().catch((error) => tellRefusal(refusal, error));
+    });
     return h(
       "button",
       { type: "button", class: "small", "data-action": name, hidden: true, onclick: press },
